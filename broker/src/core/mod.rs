@@ -1,0 +1,145 @@
+//! The broker as a state machine: bytes, closes and the passing of time go in; bytes, closes and statements come out.
+
+mod config;
+
+use std::fmt;
+
+use bytes::Bytes;
+use halfopen_protocol::{Instant, Packet, PacketType, ReasonCode};
+
+pub use self::config::Config;
+
+/// Names one transport connection for as long as the broker runs; never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// What the driver has to do, or may want to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Write these bytes to the connection, after those before.
+    Send {
+        /// Where.
+        connection: ConnectionId,
+        /// What.
+        bytes: Bytes,
+    },
+    /// Close the connection once what was to be sent is written, or sooner if it cannot be. Nothing more comes for it,
+    /// and `handle_closed` is not wanted for it any more.
+    Close {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// Nothing to do: a statement for logs and traces, in its place between the others.
+    Event(Event),
+}
+
+/// What the broker states about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A whole packet came.
+    Received {
+        /// On which connection.
+        connection: ConnectionId,
+        /// From whom; empty before CONNECT.
+        client_id: bytestring::ByteString,
+        /// The packet.
+        packet: Packet,
+    },
+    /// A packet goes out.
+    Sending {
+        /// On which connection.
+        connection: ConnectionId,
+        /// To whom.
+        client_id: bytestring::ByteString,
+        /// The packet.
+        packet: Packet,
+    },
+    /// The broker is about to end a connection.
+    Closing {
+        /// Which.
+        connection: ConnectionId,
+        /// Whose; empty before CONNECT.
+        client_id: bytestring::ByteString,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// The client's side ended the connection.
+    Closed {
+        /// Which.
+        connection: ConnectionId,
+        /// Whose; empty before CONNECT.
+        client_id: bytestring::ByteString,
+        /// Whether a DISCONNECT came before.
+        after_disconnect: bool,
+    },
+}
+
+/// Why the broker ends a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// No packet for 1.5 times the keep-alive [MQTT-3.1.2-24] (3.1.1), [MQTT-3.1.2-22] (5.0).
+    KeepAlive {
+        /// The last packet of the client.
+        since: PacketType,
+        /// When it came.
+        at: Instant,
+        /// When the time was over.
+        due: Instant,
+    },
+    /// No CONNECT in time (§3.1.4).
+    NoConnect {
+        /// When the connection was opened.
+        opened: Instant,
+        /// When the time was over.
+        due: Instant,
+    },
+    /// The same client connected again [MQTT-3.1.4-2] (3.1.1), [MQTT-3.1.4-3] (5.0).
+    Takeover,
+    /// The client broke a rule of the protocol.
+    Protocol {
+        /// What 5.0 says about it.
+        reason: ReasonCode,
+        /// The statement that it broke, or the section.
+        clause: &'static str,
+        /// What is wrong, in words.
+        what: &'static str,
+    },
+    /// The connection was refused in CONNACK.
+    Refused {
+        /// With this reason of 5.0 or return code of 3.1.1.
+        reason: ReasonCode,
+    },
+    /// The client sent DISCONNECT and the broker closes after it.
+    Disconnected,
+    /// A limit on what a client may make the broker hold.
+    Quota,
+    /// The broker stops.
+    Shutdown,
+}
+
+/// Why [`Broker::poll_timeout`](core) wants to be called back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// No CONNECT yet.
+    Connect,
+    /// A client is silent.
+    KeepAlive,
+    /// A will waits for its delay.
+    WillDelay,
+    /// A session without a connection ends.
+    SessionExpiry,
+    /// A message is too old.
+    MessageExpiry,
+}
+
+impl fmt::Display for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "connect timeout",
+            Self::KeepAlive => "keep-alive",
+            Self::WillDelay => "will delay",
+            Self::SessionExpiry => "session expiry",
+            Self::MessageExpiry => "message expiry",
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! The client as a state machine: bytes, closes and the passing of time go in; bytes, closes and events come out.
+
+mod options;
+
+use std::fmt;
+
+use bytes::Bytes;
+use halfopen_protocol::packet::{ConnAck, Publish};
+use halfopen_protocol::{Instant, Packet, ReasonCode};
+
+pub use self::options::{Options, Reconnect};
+
+/// What the driver has to do, or the application wants to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Open a transport connection, then call `handle_connected` or `handle_connect_failed`.
+    Connect,
+    /// Write these bytes to the connection, after those before.
+    Send(Bytes),
+    /// Close the connection, in order (FIN) after what was to be written; or give up opening it. `handle_closed` is not
+    /// wanted for it any more.
+    Close,
+    /// Something the application may want to know.
+    Event(Event),
+}
+
+/// Names one publish, subscribe or unsubscribe until its [`Event`] comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub u64);
+
+/// What happens to a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A successful CONNACK came.
+    Connected(Box<ConnAck>),
+    /// The connection has ended, or could not be made. `retry_at` is when the next attempt begins, if there is one.
+    Disconnected {
+        /// Why.
+        reason: DisconnectReason,
+        /// When the next attempt to connect begins.
+        retry_at: Option<Instant>,
+    },
+    /// A message for the application. QoS 2 messages come once.
+    Message(Publish),
+    /// The handshake of this publish is complete; for QoS 0, it was sent.
+    Published {
+        /// Which.
+        token: Token,
+        /// 5.0: what the broker said; `SUCCESS` in 3.1.1.
+        reason: ReasonCode,
+    },
+    /// SUBACK came.
+    Subscribed {
+        /// Which.
+        token: Token,
+        /// One per filter.
+        reasons: Vec<ReasonCode>,
+    },
+    /// UNSUBACK came.
+    Unsubscribed {
+        /// Which.
+        token: Token,
+        /// 5.0: one per filter; empty in 3.1.1.
+        reasons: Vec<ReasonCode>,
+    },
+    /// A whole packet came: for logs.
+    Received(Packet),
+    /// A packet goes out: for logs.
+    Sending(Packet),
+    /// The client is about to end its connection.
+    Closing(DisconnectReason),
+}
+
+/// Why a connection ended or could not be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DisconnectReason {
+    /// The application asked for it.
+    Asked,
+    /// No PINGRESP came in time (§3.1.2.10).
+    NoPingresp {
+        /// When the PINGREQ was sent.
+        at: Instant,
+        /// When the time was over.
+        due: Instant,
+    },
+    /// No connection and CONNACK in time (§3.2).
+    NoConnack {
+        /// When the attempt began.
+        at: Instant,
+        /// When the time was over.
+        due: Instant,
+    },
+    /// The transport could not be opened.
+    ConnectFailed(String),
+    /// The broker refused in CONNACK: a reason code of 5.0, a return code of 3.1.1.
+    Refused(Box<ConnAck>),
+    /// 5.0: the broker sent DISCONNECT.
+    Server(ReasonCode),
+    /// The transport ended.
+    Closed(Transport),
+    /// The broker broke a rule of the protocol.
+    Protocol {
+        /// What 5.0 says about it.
+        reason: ReasonCode,
+        /// The statement that it broke, or the section.
+        clause: &'static str,
+        /// What is wrong, in words.
+        what: &'static str,
+    },
+}
+
+/// How a transport ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// In order (FIN).
+    Eof,
+    /// Aborted (RST).
+    Reset,
+    /// The peer's host did not answer (`ETIMEDOUT`).
+    TimedOut,
+    /// Something else.
+    Other,
+}
+
+/// Why `poll_timeout` wants to be called back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// The attempt to connect takes too long.
+    Connect,
+    /// It is time for a PINGREQ.
+    KeepAlive,
+    /// PINGRESP is late.
+    PingResponse,
+    /// It is time to connect again.
+    Reconnect,
+}
+
+impl fmt::Display for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "connect timeout",
+            Self::KeepAlive => "keep-alive",
+            Self::PingResponse => "ping response timeout",
+            Self::Reconnect => "reconnect",
+        })
+    }
+}

@@ -1,0 +1,7 @@
+//! An MQTT 3.1.1 and 5.0 client.
+//!
+//! [`Client`](core::Client) is the protocol: a synchronous state machine without sockets or a clock.
+
+pub mod core;
+
+pub use crate::core::Options;

@@ -1,0 +1,1 @@
+//! Judges a trace against what its plan expects: pure functions, three-valued verdicts.

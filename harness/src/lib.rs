@@ -1,0 +1,12 @@
+//! A deterministic simulation and conformance test harness for MQTT 3.1.1 and 5.0.
+//!
+//! Data flows one way: [`scenario`] (the YAML file as typed values) → [`plan`] (names resolved, matrix expanded, times
+//! computed) → [`world`] (nodes, links and a clock apply the plan) → [`trace`] (one ordered list of typed events) →
+//! [`check`] (pure functions of plan and trace) → [`report`] (for people and machines).
+
+pub mod check;
+pub mod plan;
+pub mod report;
+pub mod scenario;
+pub mod trace;
+pub mod world;

@@ -1,0 +1,1 @@
+//! The YAML file as typed values, or all of its errors at once.

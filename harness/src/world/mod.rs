@@ -1,0 +1,4 @@
+//! Engines: they bring a plan to life and record its trace.
+
+mod network;
+mod record;

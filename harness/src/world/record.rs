@@ -1,0 +1,164 @@
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use halfopen_protocol::packet::Publish;
+
+use crate::plan::{Because, NodeId, Position};
+use crate::trace::{ConnectionId, Event, EventKind, Item, NodeChange, Since, Trace};
+
+/// Writes the trace. All who see something happen in a world hold a clone of it.
+///
+/// Pairs what arrives with what was sent: each direction of a connection is a stream, so the n-th item that arrives is
+/// the n-th that was sent, except that an abort overtakes what was lost before it.
+#[derive(Clone)]
+pub(crate) struct Recorder(Rc<RefCell<Inner>>);
+
+struct Inner {
+    now: Box<dyn Fn() -> Duration>,
+    events: Vec<Event>,
+    connections: u32,
+    /// For each direction of a connection, its sender named: the events of what is under way.
+    under_way: BTreeMap<(ConnectionId, NodeId), VecDeque<usize>>,
+}
+
+impl Recorder {
+    /// A recorder that asks `now` for the virtual time since the start of the run.
+    pub(crate) fn new(now: impl Fn() -> Duration + 'static) -> Self {
+        Self(Rc::new(RefCell::new(Inner {
+            now: Box::new(now),
+            events: Vec::new(),
+            connections: 0,
+            under_way: BTreeMap::new(),
+        })))
+    }
+
+    /// The virtual time since the start of the run.
+    pub(crate) fn now(&self) -> Duration {
+        (self.0.borrow().now)()
+    }
+
+    /// A new connection is about to be opened; its first item, [`Item::Open`], is yet to be [`sent`](Self::sent).
+    pub(crate) fn new_connection(&self) -> ConnectionId {
+        let mut inner = self.0.borrow_mut();
+        inner.connections += 1;
+        ConnectionId(inner.connections - 1)
+    }
+
+    /// `item` leaves `from`.
+    pub(crate) fn sent(&self, connection: ConnectionId, from: NodeId, to: NodeId, item: Item) {
+        let mut inner = self.0.borrow_mut();
+        let index = inner.events.len();
+        inner.under_way.entry((connection, from)).or_default().push_back(index);
+        inner.push(EventKind::Sent { connection, from, to, item, arrival: None });
+    }
+
+    /// `item` arrives at `to`.
+    pub(crate) fn received(&self, connection: ConnectionId, from: NodeId, to: NodeId, item: Item) {
+        let mut inner = self.0.borrow_mut();
+        let at = (inner.now)();
+        let sent = inner.take_sent(connection, from, &item);
+        if let Some(index) = sent
+            && let EventKind::Sent { arrival, .. } = &mut inner.events[index].kind
+        {
+            *arrival = Some(at);
+        }
+        inner.push(EventKind::Received { connection, from, to, item, sent });
+    }
+
+    /// `node` states that it ends a connection.
+    pub(crate) fn closing(
+        &self,
+        node: NodeId,
+        peer: NodeId,
+        connection: ConnectionId,
+        because: Because,
+        since: Option<Since>,
+    ) {
+        self.push(EventKind::Closing { node, peer, connection, because, since });
+    }
+
+    /// The client `node` hands a message to its application.
+    pub(crate) fn delivered(&self, node: NodeId, message: Publish) {
+        self.push(EventKind::Delivered { node, message });
+    }
+
+    /// The client `node` has a successful CONNACK.
+    pub(crate) fn connected(&self, node: NodeId, session_present: bool) {
+        self.push(EventKind::Connected { node, session_present });
+    }
+
+    /// Something happens to a node.
+    pub(crate) fn node(&self, node: NodeId, change: NodeChange) {
+        self.push(EventKind::Node { node, change });
+    }
+
+    /// A step begins.
+    pub(crate) fn step(&self, position: Position, text: String) {
+        self.push(EventKind::Step { position, text });
+    }
+
+    /// An instant is named.
+    pub(crate) fn mark(&self, name: String) {
+        self.push(EventKind::Mark(name));
+    }
+
+    /// A step could not be done.
+    pub(crate) fn step_failed(&self, position: Position, why: String) {
+        self.push(EventKind::StepFailed { position, why });
+    }
+
+    /// The fault that the step at `position` began has met something. Recorded once for each position.
+    pub(crate) fn fault_hit(&self, position: Position) {
+        let mut inner = self.0.borrow_mut();
+        let known = |event: &Event| matches!(event.kind, EventKind::FaultHit { position: p } if p == position);
+        if !inner.events.iter().any(known) {
+            inner.push(EventKind::FaultHit { position });
+        }
+    }
+
+    /// How many events there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.borrow().events.len()
+    }
+
+    /// Calls `read` with all events so far.
+    pub(crate) fn with_events<R>(&self, read: impl FnOnce(&[Event]) -> R) -> R {
+        read(&self.0.borrow().events)
+    }
+
+    /// The trace, now that the run is over.
+    pub(crate) fn finish(&self) -> Trace {
+        let mut inner = self.0.borrow_mut();
+        Trace { end: (inner.now)(), events: std::mem::take(&mut inner.events) }
+    }
+
+    fn push(&self, kind: EventKind) {
+        self.0.borrow_mut().push(kind);
+    }
+}
+
+impl Inner {
+    fn push(&mut self, kind: EventKind) {
+        let at = (self.now)();
+        self.events.push(Event { at, kind });
+    }
+
+    /// The event of sending that `item` arrives from: the oldest under way, or for an abort the abort itself.
+    fn take_sent(&mut self, connection: ConnectionId, from: NodeId, item: &Item) -> Option<usize> {
+        let under_way = self.under_way.get_mut(&(connection, from))?;
+        match item {
+            Item::TimedOut => None,
+            Item::Rst => {
+                let is_rst =
+                    |&index: &usize| matches!(&self.events[index].kind, EventKind::Sent { item: Item::Rst, .. });
+                let place = under_way.iter().position(is_rst)?;
+                let index = under_way[place];
+                under_way.drain(..=place);
+                Some(index)
+            }
+            _ => under_way.pop_front(),
+        }
+    }
+}
