@@ -83,6 +83,13 @@ pub enum EventKind {
         /// failure of a socket after its give-up time.
         sent: Option<usize>,
     },
+    /// A connection is up as its opener sees it: the handshake of TCP is over. Not printed.
+    Established {
+        /// The connection.
+        connection: ConnectionId,
+        /// Who opened it.
+        node: NodeId,
+    },
     /// A program says that it is about to end a connection, and why.
     Closing {
         /// Who.

@@ -67,6 +67,11 @@ impl Recorder {
         inner.push(EventKind::Received { connection, from, to, item, sent });
     }
 
+    /// The connection that `node` opened is up.
+    pub(crate) fn established(&self, connection: ConnectionId, node: NodeId) {
+        self.push(EventKind::Established { connection, node });
+    }
+
     /// `node` states that it ends a connection.
     pub(crate) fn closing(
         &self,
