@@ -6,6 +6,7 @@
 //! One tree of packet types serves both versions: the [`Version`] is an argument of [`decode`] and [`encode`].
 
 mod codec;
+pub mod flow;
 pub mod packet;
 mod reason;
 mod time;
