@@ -1,7 +1,10 @@
 //! An MQTT 3.1.1 and 5.0 broker.
 //!
-//! [`Broker`](core::Broker) is the protocol: a synchronous state machine without sockets or a clock.
+//! [`Broker`] is the protocol: a synchronous state machine without sockets or a clock. [`serve`] connects one to
+//! whatever sockets and clock the caller has.
 
 pub mod core;
+pub mod driver;
 
-pub use crate::core::Config;
+pub use crate::core::{Broker, Config};
+pub use crate::driver::{Listener, Observer, serve};

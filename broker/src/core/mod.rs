@@ -1,13 +1,17 @@
 //! The broker as a state machine: bytes, closes and the passing of time go in; bytes, closes and statements come out.
 
+mod broker;
 mod config;
+mod keep_alive;
 
 use std::fmt;
 
 use bytes::Bytes;
 use halfopen_protocol::{Instant, Packet, PacketType, ReasonCode};
 
+pub use self::broker::Broker;
 pub use self::config::Config;
+pub use self::keep_alive::FACTOR as KEEP_ALIVE_FACTOR;
 
 /// Names one transport connection for as long as the broker runs; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,7 +121,7 @@ pub enum CloseReason {
     Shutdown,
 }
 
-/// Why [`Broker::poll_timeout`](core) wants to be called back.
+/// Why [`Broker::poll_timeout`] wants to be called back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Timer {
     /// No CONNECT yet.
