@@ -1,5 +1,7 @@
 //! The client as a state machine: bytes, closes and the passing of time go in; bytes, closes and events come out.
 
+mod client;
+mod error;
 mod options;
 
 use std::fmt;
@@ -8,6 +10,8 @@ use bytes::Bytes;
 use halfopen_protocol::packet::{ConnAck, Publish};
 use halfopen_protocol::{Instant, Packet, ReasonCode};
 
+pub use self::client::Client;
+pub use self::error::CommandError;
 pub use self::options::{Options, Reconnect};
 
 /// What the driver has to do, or the application wants to know.
@@ -28,6 +32,12 @@ pub enum Output {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
 
+impl Token {
+    /// Names what the client does on its own: the SUBSCRIBE of [`Options::subscriptions`] and, after a session was
+    /// lost, of what was subscribed before.
+    pub const OWN: Self = Self(0);
+}
+
 /// What happens to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -46,7 +56,8 @@ pub enum Event {
     Published {
         /// Which.
         token: Token,
-        /// 5.0: what the broker said; `SUCCESS` in 3.1.1.
+        /// 5.0: what the broker said; `SUCCESS` in 3.1.1. Or why it was not sent at all, since the broker takes no
+        /// such message: `PACKET_TOO_LARGE`, `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`.
         reason: ReasonCode,
     },
     /// SUBACK came.
@@ -69,6 +80,9 @@ pub enum Event {
     Sending(Packet),
     /// The client is about to end its connection.
     Closing(DisconnectReason),
+    /// A command could not be accepted. Only from the [driver](crate::driver); a caller of [`Client`] has it as an
+    /// error.
+    Rejected(CommandError),
 }
 
 /// Why a connection ended or could not be made.

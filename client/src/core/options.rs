@@ -17,10 +17,13 @@ pub struct Options {
     pub reconnect: Option<Reconnect>,
     /// What to subscribe to after each CONNACK that says there is no session.
     pub subscriptions: Vec<Subscription>,
+    /// How many messages may wait to be sent, QoS 0 included, and how many requests (subscribe, unsubscribe): while
+    /// disconnected, or for room in the broker's receive maximum.
+    pub queue_limit: usize,
 }
 
 impl Options {
-    /// Keep-alive 60 s, 10 s to connect, no reconnect.
+    /// Keep-alive 60 s, 10 s to connect, no reconnect, at most 1000 waiting messages.
     pub fn new(version: Version, client_id: impl Into<bytestring::ByteString>) -> Self {
         let mut connect = Connect::new(version, client_id);
         connect.keep_alive = 60;
@@ -30,6 +33,7 @@ impl Options {
             connect_timeout: Duration::from_secs(10),
             reconnect: None,
             subscriptions: Vec::new(),
+            queue_limit: 1000,
         }
     }
 }
