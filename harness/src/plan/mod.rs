@@ -1,6 +1,7 @@
 //! What is to happen and what must be true of it: a scenario with every name resolved, every parameter filled in and
 //! every duration computed. One plan is one run. It knows no engine.
 
+mod pattern;
 mod seed;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use halfopen_protocol::packet::{Publish, Subscription};
 use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
+pub use self::pattern::{FieldPattern, Matcher, PacketPattern, Value};
 pub use self::seed::Seed;
 
 /// One run of one scenario.
@@ -408,58 +410,6 @@ pub enum Point {
     PowerLoss,
     /// It starts again.
     Restart,
-}
-
-/// A packet of a type with any subset of its fields.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PacketPattern {
-    /// The type.
-    pub packet: PacketKind,
-    /// The fields by their names in [`crate::trace::fields`], all of which must match.
-    pub fields: Vec<FieldPattern>,
-}
-
-/// One field of a pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldPattern {
-    /// The field's name, snake_case, as in [`crate::trace::fields`].
-    pub name: String,
-    /// What it must be.
-    pub matcher: Matcher,
-}
-
-/// What a field must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Matcher {
-    /// This.
-    Is(Value),
-    /// Anything but this.
-    Not(Value),
-    /// One of these.
-    OneOf(Vec<Value>),
-    /// A number, and not less.
-    AtLeast(Value),
-    /// A number, and not more.
-    AtMost(Value),
-    /// There at all, or not.
-    Present(bool),
-}
-
-/// The value of a packet's field.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Value {
-    /// True or false.
-    Bool(bool),
-    /// A number, reason codes among them.
-    Number(u64),
-    /// A string; a payload that is UTF-8.
-    Text(String),
-    /// Bytes that are no UTF-8.
-    Bytes(Bytes),
-    /// An interval.
-    Duration(Duration),
-    /// Several.
-    List(Vec<Self>),
 }
 
 /// One line of what must be true.
