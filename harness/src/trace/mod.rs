@@ -5,6 +5,10 @@
 //! ([`EventKind::Closing`], [`EventKind::Delivered`]).
 
 mod fields;
+pub mod find;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod pattern;
 
 use std::time::Duration;
 
@@ -12,7 +16,8 @@ use bytes::Bytes;
 use halfopen_protocol::packet::Publish;
 use halfopen_protocol::{Packet, PacketType};
 
-pub use self::fields::{Field, fields};
+pub use self::fields::{Field, FieldType, field_names, field_type, fields};
+pub use self::pattern::{kind_matches, message_matches, pattern_matches};
 use crate::plan::{Because, CloseHow, NodeId, Position};
 
 /// The record of one run.
