@@ -1,53 +1,345 @@
-use bytestring::ByteString;
-use halfopen_protocol::packet::{Publish, Subscription};
-use halfopen_protocol::{Instant, ReasonCode};
+use std::collections::VecDeque;
 
-use super::{CommandError, Options, Output, Timer, Token, Transport};
+use bytes::BytesMut;
+use bytestring::ByteString;
+use halfopen_protocol::packet::{Connect, Disconnect, PacketId, Publish, QoS, Subscription};
+use halfopen_protocol::{Instant, Packet, ReasonCode, Version, encode};
+
+use super::backoff::Backoff;
+use super::link::{Attempt, Handshake, Link};
+use super::request::{Request, RequestKind};
+use super::session::Session;
+use super::size::{LARGEST, packet_size, publish_size};
+use super::violation::Violation;
+use super::{CommandError, DisconnectReason, Event, Options, Output, Timer, Token, Transport};
 
 /// One client: its connection, if it has one, and its session.
 ///
 /// After every call, take what [`poll_output`](Self::poll_output) has until it is `None`, and then ask
-/// [`poll_timeout`](Self::poll_timeout) when to call [`handle_timeout`](Self::handle_timeout).
+/// [`poll_timeout`](Self::poll_timeout) when to call [`handle_timeout`](Self::handle_timeout). What belongs to one
+/// connection ends with [`Output::Close`] or with `handle_closed`; bytes of an older one must not be handed in.
+///
+/// A session with nothing in it is a session too: a client that was just made and connects without clean start takes
+/// Session Present 1 as it is, where [MQTT-3.2.2-4] of 5.0 would have one close that has lost its state.
 #[derive(Debug)]
 pub struct Client {
-    options: Options,
+    pub(super) options: Options,
+    pub(super) backoff: Option<Backoff>,
+    pub(super) link: Link,
+    pub(super) session: Session,
+    /// In place of what the options say.
+    clean_start: Option<bool>,
+    /// What the broker called us when we had no name (§3.2.2.3.7 of 5.0).
+    pub(super) assigned_id: Option<ByteString>,
+    pinging: bool,
+    last_token: u64,
+    outputs: VecDeque<Output>,
 }
 
-#[allow(missing_docs, unused_variables, clippy::needless_pass_by_value)]
+/// Commands of the application.
 impl Client {
+    /// A client that is not connected. `seed` is where the jitter of the back-off comes from.
     pub fn new(options: Options, seed: u64) -> Self {
-        Self { options }
+        Self {
+            backoff: options.reconnect.map(|reconnect| Backoff::new(reconnect, seed)),
+            link: Link::Idle,
+            session: Session::new(options.subscriptions.clone()),
+            clean_start: None,
+            assigned_id: None,
+            pinging: true,
+            last_token: Token::OWN.0,
+            outputs: VecDeque::new(),
+            options,
+        }
     }
+
+    /// What it was made with.
     pub fn options(&self) -> &Options {
         &self.options
     }
-    pub fn connect(&mut self, now: Instant) {}
-    pub fn connect_with(&mut self, now: Instant, clean_start: bool) {}
+
+    /// Connects now, with the clean start of the options; does nothing if an attempt is under way or a connection up.
+    pub fn connect(&mut self, now: Instant) {
+        self.clean_start = None;
+        self.begin(now);
+    }
+
+    /// Like [`connect`](Self::connect), with this clean start for the connection and those that follow on their own.
+    pub fn connect_with(&mut self, now: Instant, clean_start: bool) {
+        self.clean_start = Some(clean_start);
+        self.begin(now);
+    }
+
+    /// Sends a message, or queues it: while there is no connection, of QoS 0 as well, or while the broker's Receive
+    /// Maximum is used up. A message of QoS 0 may overtake those that wait for the latter. Its identifier and DUP are
+    /// chosen here, whatever the message says.
+    ///
+    /// [`Event::Published`] follows; for QoS 0 when the packet is handed to the driver.
+    ///
+    /// # Errors
+    /// The message is malformed, or the queue is full.
     pub fn publish(&mut self, now: Instant, publish: Publish) -> Result<Token, CommandError> {
-        Err(CommandError::QueueFull)
+        if publish.topic_alias.is_some() {
+            return Err(CommandError::TopicAlias);
+        }
+        let publish = Publish { dup: false, packet_id: None, ..publish };
+        if publish_size(&publish, self.version())? > LARGEST {
+            return Err(CommandError::TooLarge);
+        }
+        if self.is_up() && publish.qos == QoS::AtMostOnce {
+            let token = self.next_token();
+            self.send_message(now, publish, token);
+            return Ok(token);
+        }
+        let at_once = self.is_up() && self.session.messages.is_empty() && self.session.outbox.has_room();
+        if !at_once && self.session.messages.len() >= self.options.queue_limit {
+            return Err(CommandError::QueueFull);
+        }
+        let token = self.next_token();
+        self.session.messages.push_back((publish, token));
+        self.pump(now);
+        Ok(token)
     }
+
+    /// Subscribes, now or when there is a connection, and again whenever the broker has lost the session.
+    ///
+    /// # Errors
+    /// The list is empty or a filter malformed, or the queue is full.
     pub fn subscribe(&mut self, now: Instant, subscriptions: Vec<Subscription>) -> Result<Token, CommandError> {
-        Err(CommandError::QueueFull)
+        self.request(now, RequestKind::Subscribe(subscriptions))
     }
+
+    /// Unsubscribes, now or when there is a connection.
+    ///
+    /// # Errors
+    /// The list is empty or a filter malformed, or the queue is full.
     pub fn unsubscribe(&mut self, now: Instant, filters: Vec<ByteString>) -> Result<Token, CommandError> {
-        Err(CommandError::QueueFull)
+        self.request(now, RequestKind::Unsubscribe(filters))
     }
-    pub fn disconnect(&mut self, now: Instant, reason: ReasonCode) {}
-    pub fn close(&mut self, now: Instant) {}
-    pub fn stop_pinging(&mut self) {}
-    pub fn resume_pinging(&mut self, now: Instant) {}
-    pub fn handle_connected(&mut self, now: Instant) {}
-    pub fn handle_connect_failed(&mut self, now: Instant, message: String) {}
-    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {}
-    pub fn handle_closed(&mut self, now: Instant, transport: Transport) {}
-    pub fn handle_timeout(&mut self, now: Instant) {}
+
+    /// Sends DISCONNECT and closes [MQTT-3.14.4-1]; or gives up connecting. Does not connect again on its own.
+    ///
+    /// DISCONNECT of 3.1.1 has no reason and always deletes the will. So with any other reason than 0x00 a client of
+    /// 3.1.1 closes without it.
+    pub fn disconnect(&mut self, now: Instant, reason: ReasonCode) {
+        let has_transport = matches!(self.link, Link::Handshake(_) | Link::Up(_));
+        if has_transport && (self.version().is_v5() || reason == ReasonCode::SUCCESS) {
+            self.write(now, Packet::Disconnect(Disconnect::new(reason)));
+        }
+        self.close(now);
+    }
+
+    /// Closes without DISCONNECT, so that the broker publishes the will; or gives up connecting. Does not connect again
+    /// on its own.
+    pub fn close(&mut self, now: Instant) {
+        match self.link {
+            Link::Idle => {}
+            Link::Waiting { .. } => self.lose(now, DisconnectReason::Asked),
+            Link::Opening(_) | Link::Handshake(_) | Link::Up(_) => self.end(now, DisconnectReason::Asked),
+        }
+    }
+
+    /// Sends no PINGREQ any more, and no longer minds a missing PINGRESP, on this connection and later ones: a client
+    /// that falls silent, for tests of brokers.
+    pub fn stop_pinging(&mut self) {
+        self.pinging = false;
+        if let Link::Up(up) = &mut self.link {
+            up.keep_alive.forget();
+        }
+    }
+
+    /// Takes up pinging again; a PINGREQ that would have been due meanwhile is due at once.
+    pub fn resume_pinging(&mut self, _now: Instant) {
+        self.pinging = true;
+    }
+
+    fn request(&mut self, now: Instant, kind: RequestKind) -> Result<Token, CommandError> {
+        let mut request = Request { token: Token::OWN, kind };
+        if packet_size(&request.packet(PacketId::MIN), self.version())? > LARGEST {
+            return Err(CommandError::TooLarge);
+        }
+        if self.session.requests.len() >= self.options.queue_limit {
+            return Err(CommandError::QueueFull);
+        }
+        let token = self.next_token();
+        request.token = token;
+        if let RequestKind::Unsubscribe(filters) = &request.kind {
+            self.session.forget(filters);
+        }
+        self.session.requests.push_back(request);
+        self.pump(now);
+        Ok(token)
+    }
+
+    fn next_token(&mut self) -> Token {
+        self.last_token += 1;
+        Token(self.last_token)
+    }
+}
+
+/// What the driver tells and asks.
+impl Client {
+    /// The transport that [`Output::Connect`] asked for is open.
+    pub fn handle_connected(&mut self, now: Instant) {
+        let Link::Opening(attempt) = self.link else { return };
+        let connect = self.connect_packet();
+        if let Err(error) = packet_size(&Packet::Connect(Box::new(connect.clone())), connect.version) {
+            // It would fail the same way each time: no use in trying again.
+            self.outputs.push_back(Output::Close);
+            self.link = Link::Idle;
+            let reason = DisconnectReason::ConnectFailed(error.to_string());
+            self.tell(Event::Disconnected { reason, retry_at: None });
+            return;
+        }
+        let clean_start = connect.clean_start;
+        self.link = Link::Handshake(Handshake { attempt, connect_sent: now, clean_start, buffer: BytesMut::new() });
+        self.write(now, Packet::Connect(Box::new(connect)));
+    }
+
+    /// The transport that [`Output::Connect`] asked for could not be opened.
+    pub fn handle_connect_failed(&mut self, now: Instant, message: String) {
+        if matches!(self.link, Link::Opening(_)) {
+            self.lose(now, DisconnectReason::ConnectFailed(message));
+        }
+    }
+
+    /// Bytes came in. Without a connection they are ignored.
+    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        let Some(buffer) = self.link.buffer() else { return };
+        buffer.extend_from_slice(bytes);
+        if let Link::Up(up) = &mut self.link {
+            up.keep_alive.received(now);
+        }
+        // A violation closes, and with the connection goes what is left of its bytes.
+        while let Some(packet) = self.next_packet(now) {
+            self.handle_packet(now, packet);
+        }
+    }
+
+    /// The transport ended: by the peer, or because it failed.
+    pub fn handle_closed(&mut self, now: Instant, transport: Transport) {
+        if matches!(self.link, Link::Handshake(_) | Link::Up(_)) {
+            self.lose(now, DisconnectReason::Closed(transport));
+        }
+    }
+
+    /// Does what is due at `now`; nothing if nothing is.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let Some((due, timer)) = self.poll_timeout() else { return };
+        if due > now {
+            return;
+        }
+        match (timer, &mut self.link) {
+            (Timer::Reconnect, _) => self.begin(now),
+            (Timer::Connect, Link::Opening(attempt) | Link::Handshake(Handshake { attempt, .. })) => {
+                let reason = DisconnectReason::NoConnack { at: attempt.at, due: attempt.due };
+                self.end(now, reason);
+            }
+            (Timer::KeepAlive, Link::Up(up)) => {
+                up.keep_alive.asked(now);
+                self.write(now, Packet::PingReq);
+            }
+            (Timer::PingResponse, Link::Up(up)) => {
+                // A bare close in 5.0 as well: there is no code for it, and DISCONNECT 0x00 would delete the will.
+                if let Some(awaited) = up.keep_alive.awaited() {
+                    self.end(now, DisconnectReason::NoPingresp { at: awaited.at, due: awaited.due });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What is to be done next; `None` when all is done.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        self.outputs.pop_front()
     }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), and why; `None`: never.
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
-        None
+        match &self.link {
+            Link::Idle => None,
+            Link::Waiting { retry_at } => Some((*retry_at, Timer::Reconnect)),
+            Link::Opening(attempt) | Link::Handshake(Handshake { attempt, .. }) => Some((attempt.due, Timer::Connect)),
+            Link::Up(up) if self.pinging => up.keep_alive.next(),
+            Link::Up(_) => None,
+        }
     }
+
+    /// Whether there is no connection, and none will be made without a command.
     pub fn is_idle(&self) -> bool {
-        true
+        matches!(self.link, Link::Idle)
+    }
+
+    /// Whether a successful CONNACK has come and the connection has not ended.
+    pub fn is_up(&self) -> bool {
+        matches!(self.link, Link::Up(_))
+    }
+}
+
+/// What the other files of the core build on.
+impl Client {
+    pub(super) fn version(&self) -> Version {
+        self.options.connect.version
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// Sends a packet that is known to have a form.
+    pub(super) fn write(&mut self, now: Instant, packet: Packet) {
+        let mut bytes = BytesMut::new();
+        if let Err(error) = encode(&packet, self.version(), &mut bytes) {
+            // What the application gives is checked when it is given, and what we make ourselves has a form.
+            tracing::error!(%error, packet = %packet.packet_type(), "packet cannot be encoded");
+            return;
+        }
+        if let Link::Up(up) = &mut self.link {
+            up.keep_alive.sent(now);
+        }
+        self.tell(Event::Sending(packet));
+        self.outputs.push_back(Output::Send(bytes.freeze()));
+    }
+
+    /// The broker broke a rule: 5.0 says which in DISCONNECT (§4.13), then the connection is closed.
+    pub(super) fn fail(&mut self, now: Instant, violation: Violation) {
+        if self.version().is_v5() {
+            self.write(now, Packet::Disconnect(Disconnect::new(violation.reason)));
+        }
+        self.end(now, violation.into());
+    }
+
+    /// Ends the connection, or the attempt, from this side.
+    pub(super) fn end(&mut self, now: Instant, reason: DisconnectReason) {
+        self.tell(Event::Closing(reason.clone()));
+        self.outputs.push_back(Output::Close);
+        self.lose(now, reason);
+    }
+
+    /// There is no transport any more.
+    pub(super) fn lose(&mut self, now: Instant, reason: DisconnectReason) {
+        self.session.connection_lost();
+        let retry_at = match &mut self.backoff {
+            Some(backoff) if reason != DisconnectReason::Asked => Some(backoff.next(now)),
+            _ => None,
+        };
+        self.link = retry_at.map_or(Link::Idle, |retry_at| Link::Waiting { retry_at });
+        self.tell(Event::Disconnected { reason, retry_at });
+    }
+
+    fn begin(&mut self, now: Instant) {
+        if matches!(self.link, Link::Idle | Link::Waiting { .. }) {
+            self.link = Link::Opening(Attempt { at: now, due: now + self.options.connect_timeout });
+            self.outputs.push_back(Output::Connect);
+        }
+    }
+
+    fn connect_packet(&self) -> Connect {
+        let mut connect = self.options.connect.clone();
+        connect.clean_start = self.clean_start.unwrap_or(connect.clean_start);
+        if let (true, Some(id)) = (connect.client_id.is_empty(), &self.assigned_id) {
+            connect.client_id = id.clone();
+        }
+        connect
     }
 }

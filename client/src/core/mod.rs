@@ -1,8 +1,20 @@
 //! The client as a state machine: bytes, closes and the passing of time go in; bytes, closes and events come out.
 
+mod backoff;
 mod client;
 mod error;
+mod incoming;
+mod keep_alive;
+mod limits;
+mod link;
 mod options;
+mod outgoing;
+mod request;
+mod session;
+mod size;
+#[cfg(test)]
+mod tests;
+mod violation;
 
 use std::fmt;
 

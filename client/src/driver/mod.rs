@@ -1,16 +1,29 @@
 //! Runs a [`Client`] over any byte stream and any clock, as one future without tasks of its own.
+//!
+//! Whatever comes, the order at one instant is: commands are done, bytes are read, time-outs are judged.
 
+mod clock;
 mod command;
+mod wire;
+
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::io;
+use std::time::Duration;
 
 use halfopen_protocol::{Clock, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
+pub use self::clock::TokioClock;
 pub use self::command::Command;
-use crate::core::{Client, Event};
+use self::wire::Wire;
+use crate::core::{Client, CommandError, Event, Output};
+
+/// For how long, after an asked-for DISCONNECT, a slow peer may take what was written before it.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// How to reach the broker.
 pub trait Connector {
@@ -25,12 +38,213 @@ pub trait Connector {
 }
 
 /// Runs `client` until the command channel is closed and the client is disconnected for good.
+///
+/// It connects when the client has been told to, before or by [`Command::Connect`]. Each event is handed to
+/// `on_event` with the time at which it happened, and so is each command that the client does not accept
+/// ([`Event::Rejected`]); an event that follows from a command comes after it.
+///
+/// A connection that the client closes is dropped at once, with what the socket will not take, except after
+/// [`Command::Disconnect`]: then what is still to be written gets up to five seconds. Dropping the future drops the
+/// socket, as the end of a process does.
 pub async fn run<T: Connector, C: Clock>(
     client: Client,
-    connector: T,
+    mut connector: T,
     clock: C,
     commands: mpsc::UnboundedReceiver<Command>,
     on_event: impl FnMut(Instant, Event),
 ) {
-    let _ = (client, connector, clock, commands, on_event);
+    let mut driver = Driver { client, clock, commands: Some(commands), on_event };
+    let mut next = driver.drain(None::<&mut Wire<T::Stream>>);
+    loop {
+        next = match next {
+            Next::Connect => match driver.connecting(&mut connector).await {
+                Ok(wire) => driver.connected(wire).await,
+                Err(next) => next,
+            },
+            Next::Same | Next::Close if driver.is_over() => return,
+            Next::Same | Next::Close => driver.disconnected::<T::Stream>().await,
+        };
+    }
+}
+
+struct Driver<C, F> {
+    client: Client,
+    clock: C,
+    /// `None` once the channel is closed.
+    commands: Option<mpsc::UnboundedReceiver<Command>>,
+    on_event: F,
+}
+
+/// What the client wants of the transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Nothing new.
+    Same,
+    /// A new one.
+    Connect,
+    /// None.
+    Close,
+}
+
+impl<C: Clock, F: FnMut(Instant, Event)> Driver<C, F> {
+    /// Nothing is connected and nothing is to be: waits for a command or for the time of the next attempt.
+    async fn disconnected<S: AsyncRead + AsyncWrite + Unpin>(&mut self) -> Next {
+        tokio::select! {
+            biased;
+            command = next_command(&mut self.commands) => self.command(command),
+            () = time_out(&self.client, &self.clock) => self.client.handle_timeout(self.clock.now()),
+        }
+        self.drain(None::<&mut Wire<S>>)
+    }
+
+    /// Opens a connection, unless the client gives up before it is open.
+    async fn connecting<T: Connector>(&mut self, connector: &mut T) -> Result<Wire<T::Stream>, Next> {
+        let mut opening = std::pin::pin!(connector.connect());
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut opening => match result {
+                    Ok(stream) => {
+                        let mut wire = Wire::new(stream);
+                        self.client.handle_connected(self.clock.now());
+                        return match self.drain(Some(&mut wire)) {
+                            Next::Same => Ok(wire),
+                            next => Err(next),
+                        };
+                    }
+                    Err(error) => {
+                        self.client.handle_connect_failed(self.clock.now(), error.to_string());
+                        return Err(self.drain(None::<&mut Wire<T::Stream>>));
+                    }
+                },
+                command = next_command(&mut self.commands) => self.command(command),
+                () = time_out(&self.client, &self.clock) => self.client.handle_timeout(self.clock.now()),
+            }
+            let next = self.drain(None::<&mut Wire<T::Stream>>);
+            if next != Next::Same {
+                return Err(next);
+            }
+        }
+    }
+
+    /// Carries bytes until the connection ends.
+    async fn connected<S: AsyncRead + AsyncWrite + Unpin>(&mut self, mut wire: Wire<S>) -> Next {
+        loop {
+            let mut may_linger = false;
+            let mut is_closed = false;
+            tokio::select! {
+                biased;
+                command = next_command(&mut self.commands) => {
+                    may_linger = matches!(command, Some(Command::Disconnect(_)));
+                    self.command(command);
+                }
+                read = wire.read() => match read {
+                    Ok(bytes) => {
+                        let now = self.clock.now();
+                        self.client.handle_bytes(now, bytes);
+                        self.catch_up(now);
+                    }
+                    Err(transport) => {
+                        self.client.handle_closed(self.clock.now(), transport);
+                        is_closed = true;
+                    }
+                },
+                () = time_out(&self.client, &self.clock) => self.client.handle_timeout(self.clock.now()),
+            }
+            let next = self.drain(Some(&mut wire));
+            if is_closed {
+                return next;
+            }
+            if next != Next::Same {
+                wire.finish_at_once().await;
+                if may_linger {
+                    self.linger(&mut wire).await;
+                }
+                return next;
+            }
+        }
+    }
+
+    /// A stream of bytes without end must not hold up what has long been due. What is due at this very instant waits,
+    /// since more bytes may be there.
+    fn catch_up(&mut self, now: Instant) {
+        if self.client.poll_timeout().is_some_and(|(due, _)| due < now) {
+            self.client.handle_timeout(now);
+        }
+    }
+
+    async fn linger<S: AsyncRead + AsyncWrite + Unpin>(&self, wire: &mut Wire<S>) {
+        tokio::select! {
+            biased;
+            () = wire.finish() => {}
+            () = self.clock.sleep_until(self.clock.now() + LINGER) => {}
+        }
+    }
+
+    fn command(&mut self, command: Option<Command>) {
+        let now = self.clock.now();
+        let done = match command {
+            None => {
+                self.commands = None;
+                Ok(())
+            }
+            Some(command) => self.perform(now, command),
+        };
+        if let Err(error) = done {
+            (self.on_event)(now, Event::Rejected(error));
+        }
+    }
+
+    fn perform(&mut self, now: Instant, command: Command) -> Result<(), CommandError> {
+        match command {
+            Command::Connect { clean_start: None } => self.client.connect(now),
+            Command::Connect { clean_start: Some(clean_start) } => self.client.connect_with(now, clean_start),
+            Command::Publish(publish) => drop(self.client.publish(now, publish)?),
+            Command::Subscribe(subscriptions) => drop(self.client.subscribe(now, subscriptions)?),
+            Command::Unsubscribe(filters) => drop(self.client.unsubscribe(now, filters)?),
+            Command::Disconnect(reason) => self.client.disconnect(now, reason),
+            Command::Close => self.client.close(now),
+            Command::StopPinging => self.client.stop_pinging(),
+            Command::ResumePinging => self.client.resume_pinging(now),
+        }
+        Ok(())
+    }
+
+    /// Does what the client wants done, and says what it wants of the transport.
+    fn drain<S: AsyncRead + AsyncWrite + Unpin>(&mut self, mut wire: Option<&mut Wire<S>>) -> Next {
+        let mut next = Next::Same;
+        while let Some(output) = self.client.poll_output() {
+            match output {
+                Output::Connect => next = Next::Connect,
+                Output::Close => next = Next::Close,
+                Output::Send(bytes) => {
+                    if let Some(wire) = &mut wire {
+                        wire.push(&bytes);
+                    }
+                }
+                Output::Event(event) => (self.on_event)(self.clock.now(), event),
+            }
+        }
+        next
+    }
+
+    fn is_over(&self) -> bool {
+        self.commands.is_none() && self.client.is_idle()
+    }
+}
+
+/// The next command; `None` once, when there will be no more.
+async fn next_command(commands: &mut Option<mpsc::UnboundedReceiver<Command>>) -> Option<Command> {
+    match commands {
+        Some(commands) => commands.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the client is to be told that time has passed.
+async fn time_out<C: Clock>(client: &Client, clock: &C) {
+    match client.poll_timeout() {
+        Some((due, _)) => clock.sleep_until(due).await,
+        None => std::future::pending().await,
+    }
 }

@@ -1,0 +1,202 @@
+use std::collections::BTreeMap;
+
+use halfopen_protocol::flow::PubRecOutcome;
+use halfopen_protocol::packet::{Ack, ConnAck, Publish, SubAck, UnsubAck};
+use halfopen_protocol::{DecodeOptions, Instant, Packet, ReasonCode, Role, decode};
+
+use super::keep_alive::KeepAlive;
+use super::limits::Limits;
+use super::link::{Link, Up};
+use super::request::RequestKind;
+use super::violation::Violation;
+use super::{Client, DisconnectReason, Event};
+
+/// What the broker sends.
+impl Client {
+    /// Takes the next packet out of what has come; closes if there is none to be had.
+    pub(super) fn next_packet(&mut self, now: Instant) -> Option<Packet> {
+        let options = DecodeOptions {
+            version: self.version(),
+            reader: Role::Client,
+            maximum_packet_size: self.options.connect.maximum_packet_size.unwrap_or(u32::MAX),
+        };
+        match decode(self.link.buffer()?, &options) {
+            Ok(packet) => packet,
+            Err(error) => {
+                self.fail(now, error.into());
+                None
+            }
+        }
+    }
+
+    pub(super) fn handle_packet(&mut self, now: Instant, packet: Packet) {
+        self.tell(Event::Received(packet.clone()));
+        let handled = match (&self.link, packet) {
+            (Link::Handshake(_), Packet::ConnAck(connack)) => self.handle_connack(now, connack),
+            (Link::Handshake(_), _) => Err(Violation::protocol("MQTT-3.2.0-1", "a packet before CONNACK")),
+            (Link::Up(_), packet) => self.handle_packet_when_up(now, packet),
+            _ => Ok(()),
+        };
+        if let Err(violation) = handled {
+            self.fail(now, violation);
+        }
+    }
+
+    fn handle_packet_when_up(&mut self, now: Instant, packet: Packet) -> Result<(), Violation> {
+        match packet {
+            Packet::ConnAck(_) => {
+                let clause = if self.version().is_v5() { "MQTT-3.2.0-2" } else { "§3.2" };
+                return Err(Violation::protocol(clause, "a second CONNACK"));
+            }
+            Packet::Publish(publish) => self.handle_publish(now, publish)?,
+            Packet::PubAck(ack) => {
+                if let Some((_, token)) = self.session.outbox.handle_puback(&ack)? {
+                    self.tell(Event::Published { token, reason: ack.reason });
+                }
+            }
+            Packet::PubRec(ack) => self.handle_pubrec(now, &ack)?,
+            Packet::PubRel(ack) => {
+                let answer = self.session.inbox.handle_pubrel(&ack, self.version());
+                self.write(now, answer);
+            }
+            Packet::PubComp(ack) => {
+                if let Some(token) = self.session.outbox.handle_pubcomp(&ack)? {
+                    self.tell(Event::Published { token, reason: ack.reason });
+                }
+            }
+            Packet::SubAck(suback) => self.handle_suback(suback)?,
+            Packet::UnsubAck(unsuback) => self.handle_unsuback(unsuback)?,
+            Packet::PingResp => {
+                if let Link::Up(up) = &mut self.link {
+                    up.keep_alive.answered();
+                }
+            }
+            Packet::Disconnect(disconnect) if self.version().is_v5() => {
+                self.end(now, DisconnectReason::Server(disconnect.reason));
+            }
+            Packet::Auth(_) => return Err(Violation::protocol("MQTT-4.12.0-6", "AUTH that was not asked for")),
+            Packet::Connect(_)
+            | Packet::Subscribe(_)
+            | Packet::Unsubscribe(_)
+            | Packet::PingReq
+            | Packet::Disconnect(_) => return Err(Violation::protocol("§2.1.2", "a packet that only clients send")),
+        }
+        self.pump(now);
+        Ok(())
+    }
+
+    fn handle_connack(&mut self, now: Instant, connack: Box<ConnAck>) -> Result<(), Violation> {
+        let Link::Handshake(handshake) = &mut self.link else { return Ok(()) };
+        if connack.reason != ReasonCode::SUCCESS {
+            self.end(now, DisconnectReason::Refused(connack));
+            return Ok(());
+        }
+        if handshake.clean_start && connack.session_present {
+            let clause = if self.version().is_v5() { "MQTT-3.2.2-2" } else { "MQTT-3.2.2-1" };
+            return Err(Violation::protocol(clause, "session present after a clean start"));
+        }
+        let seconds = connack.server_keep_alive.unwrap_or(self.options.connect.keep_alive);
+        let limits = Limits::new(&connack);
+        self.link = Link::Up(Box::new(Up {
+            keep_alive: KeepAlive::new(seconds, self.options.ping_timeout, handshake.connect_sent, now),
+            limits,
+            buffer: std::mem::take(&mut handshake.buffer),
+            aliases: BTreeMap::new(),
+        }));
+        if let Some(backoff) = &mut self.backoff {
+            backoff.reset();
+        }
+        self.assigned_id = connack.assigned_client_id.clone().or(self.assigned_id.take());
+        let session_present = connack.session_present;
+        self.tell(Event::Connected(connack));
+        self.begin_session(now, session_present, limits.receive_maximum);
+        Ok(())
+    }
+
+    fn begin_session(&mut self, now: Instant, session_present: bool, window: u16) {
+        self.session.outbox.set_window(window);
+        self.session.inbox.set_maximum(self.options.connect.receive_maximum.unwrap_or(u16::MAX));
+        if session_present {
+            for packet in self.session.outbox.resend() {
+                self.write(now, packet);
+            }
+        } else {
+            for token in self.session.start_over() {
+                self.tell(Event::Published { token, reason: ReasonCode::SUCCESS });
+            }
+        }
+        self.pump(now);
+    }
+
+    fn handle_publish(&mut self, now: Instant, publish: Publish) -> Result<(), Violation> {
+        // The alias first: with a bad one the connection ends, and the inbox must not hold what was not handed on.
+        let message = self.resolve_alias(publish)?;
+        let receipt = self.session.inbox.handle_publish(&message)?;
+        if receipt.deliver {
+            self.tell(Event::Message(message));
+        }
+        if let Some(answer) = receipt.answer {
+            self.write(now, answer);
+        }
+        Ok(())
+    }
+
+    /// Puts the topic in the place of its alias (§3.3.2.3.4).
+    fn resolve_alias(&mut self, mut publish: Publish) -> Result<Publish, Violation> {
+        let Some(alias) = publish.topic_alias else { return Ok(publish) };
+        let maximum = self.options.connect.topic_alias_maximum.unwrap_or(0);
+        if alias == 0 || alias > maximum {
+            let reason = ReasonCode::TOPIC_ALIAS_INVALID;
+            return Err(Violation { reason, clause: "§3.3.2.3.4", what: "topic alias above the maximum" });
+        }
+        let Link::Up(up) = &mut self.link else { return Ok(publish) };
+        if publish.topic.is_empty() {
+            let unknown = Violation::protocol("§3.3.2.3.4", "topic alias that was not set");
+            publish.topic = up.aliases.get(&alias).ok_or(unknown)?.clone();
+        } else {
+            up.aliases.insert(alias, publish.topic.clone());
+        }
+        Ok(publish)
+    }
+
+    fn handle_pubrec(&mut self, now: Instant, ack: &Ack) -> Result<(), Violation> {
+        match self.session.outbox.handle_pubrec(ack, self.version())? {
+            PubRecOutcome::Release(pubrel) => self.write(now, pubrel),
+            PubRecOutcome::Refused(_, token) => self.tell(Event::Published { token, reason: ack.reason }),
+            PubRecOutcome::Nothing => {}
+        }
+        Ok(())
+    }
+
+    fn handle_suback(&mut self, suback: SubAck) -> Result<(), Violation> {
+        let Some(request) = self.session.answer(suback.packet_id) else {
+            return Err(Violation::protocol("MQTT-3.8.4-2", "SUBACK that answers no SUBSCRIBE"));
+        };
+        let RequestKind::Subscribe(subscriptions) = request.kind else {
+            return Err(Violation::protocol("MQTT-3.8.4-2", "SUBACK that answers an UNSUBSCRIBE"));
+        };
+        if suback.reasons.len() != subscriptions.len() {
+            let clause = if self.version().is_v5() { "MQTT-3.8.4-6" } else { "MQTT-3.8.4-5" };
+            return Err(Violation::protocol(clause, "SUBACK without one code per filter"));
+        }
+        self.session.remember(&subscriptions, &suback.reasons);
+        self.tell(Event::Subscribed { token: request.token, reasons: suback.reasons });
+        Ok(())
+    }
+
+    fn handle_unsuback(&mut self, unsuback: UnsubAck) -> Result<(), Violation> {
+        let clause = if self.version().is_v5() { "MQTT-3.10.4-5" } else { "MQTT-3.10.4-4" };
+        let Some(request) = self.session.answer(unsuback.packet_id) else {
+            return Err(Violation::protocol(clause, "UNSUBACK that answers no UNSUBSCRIBE"));
+        };
+        let RequestKind::Unsubscribe(filters) = request.kind else {
+            return Err(Violation::protocol(clause, "UNSUBACK that answers a SUBSCRIBE"));
+        };
+        if self.version().is_v5() && unsuback.reasons.len() != filters.len() {
+            return Err(Violation::protocol("§3.11.3", "UNSUBACK without one code per filter"));
+        }
+        self.session.forget(&filters);
+        self.tell(Event::Unsubscribed { token: request.token, reasons: unsuback.reasons });
+        Ok(())
+    }
+}

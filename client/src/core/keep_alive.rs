@@ -1,0 +1,96 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use halfopen_protocol::Instant;
+
+use super::Timer;
+
+/// How many unanswered PINGREQs are remembered. More can only be open where the ping timeout is many times the
+/// keep-alive and the broker goes on sending other things; then the later ones are taken as answered.
+const REMEMBERED: usize = 64;
+
+/// The client's half of keep-alive (§3.1.2.10, §3.12, §3.13) for one connection.
+///
+/// PINGREQ is due when the interval has passed since the last packet that was *sent* [MQTT-3.1.2-23] (3.1.1),
+/// [MQTT-3.1.2-20] (5.0). What comes in does not put it off: the broker counts only what it gets.
+///
+/// PINGRESP is late when the ping timeout has passed since its PINGREQ, or since the last bytes that came in if that
+/// was later. So a large message that holds up the answer does not cost the connection: bytes that arrive are a sign
+/// of life. Nothing but PINGRESP settles the question, and what is sent meanwhile does not put it off. A PINGRESP
+/// that nobody waits for settles no later question.
+#[derive(Debug)]
+pub(super) struct KeepAlive {
+    /// `None`: the mechanism is off.
+    interval: Option<Duration>,
+    ping_timeout: Duration,
+    last_sent: Instant,
+    last_received: Instant,
+    /// When each unanswered PINGREQ was sent, oldest first.
+    unanswered: VecDeque<Instant>,
+}
+
+/// A PINGRESP that is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Awaited {
+    /// When its PINGREQ was sent.
+    pub(super) at: Instant,
+    /// When it is late.
+    pub(super) due: Instant,
+}
+
+impl KeepAlive {
+    /// `seconds` is the broker's Server Keep Alive if it sent one [MQTT-3.1.2-21], otherwise what was asked for; 0
+    /// switches everything off. Without `ping_timeout` half of the interval is waited for PINGRESP.
+    pub(super) fn new(seconds: u16, ping_timeout: Option<Duration>, last_sent: Instant, now: Instant) -> Self {
+        let interval = Duration::from_secs(seconds.into());
+        Self {
+            interval: (seconds > 0).then_some(interval),
+            ping_timeout: ping_timeout.unwrap_or(interval / 2),
+            last_sent,
+            last_received: now,
+            unanswered: VecDeque::new(),
+        }
+    }
+
+    /// A packet of any type goes out.
+    pub(super) fn sent(&mut self, now: Instant) {
+        self.last_sent = now;
+    }
+
+    /// That packet is a PINGREQ.
+    pub(super) fn asked(&mut self, now: Instant) {
+        if self.unanswered.len() < REMEMBERED {
+            self.unanswered.push_back(now);
+        }
+    }
+
+    /// Bytes came in.
+    pub(super) fn received(&mut self, now: Instant) {
+        self.last_received = now;
+    }
+
+    /// PINGRESP came in.
+    pub(super) fn answered(&mut self) {
+        self.unanswered.pop_front();
+    }
+
+    /// No open question is waited for any more.
+    pub(super) fn forget(&mut self) {
+        self.unanswered.clear();
+    }
+
+    /// The PINGRESP that is waited for.
+    pub(super) fn awaited(&self) -> Option<Awaited> {
+        let at = *self.unanswered.front()?;
+        Some(Awaited { at, due: at.max(self.last_received) + self.ping_timeout })
+    }
+
+    /// What is due next. Of two at one instant the lateness of PINGRESP: to ask again would be idle.
+    pub(super) fn next(&self) -> Option<(Instant, Timer)> {
+        let ping = (self.last_sent + self.interval?, Timer::KeepAlive);
+        match self.awaited() {
+            Some(awaited) if awaited.due <= ping.0 => Some((awaited.due, Timer::PingResponse)),
+            _ => Some(ping),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+use std::collections::BTreeMap;
+
+use bytes::BytesMut;
+use bytestring::ByteString;
+use halfopen_protocol::Instant;
+
+use super::keep_alive::KeepAlive;
+use super::limits::Limits;
+
+/// Where the connection stands.
+#[derive(Debug)]
+pub(super) enum Link {
+    /// There is none, and none will be made without a command.
+    Idle,
+    /// There is none, and the next attempt begins at `retry_at`.
+    Waiting {
+        /// When.
+        retry_at: Instant,
+    },
+    /// The driver opens the transport.
+    Opening(Attempt),
+    /// CONNECT is sent.
+    Handshake(Handshake),
+    /// CONNACK has come.
+    Up(Box<Up>),
+}
+
+/// An attempt to connect.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    /// When it began.
+    pub(super) at: Instant,
+    /// When transport and CONNACK must be there.
+    pub(super) due: Instant,
+}
+
+/// An attempt that has a transport.
+#[derive(Debug)]
+pub(super) struct Handshake {
+    pub(super) attempt: Attempt,
+    pub(super) connect_sent: Instant,
+    pub(super) clean_start: bool,
+    pub(super) buffer: BytesMut,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Up {
+    pub(super) keep_alive: KeepAlive,
+    pub(super) limits: Limits,
+    pub(super) buffer: BytesMut,
+    /// Topic aliases that the broker set (§3.3.2.3.4 of 5.0).
+    pub(super) aliases: BTreeMap<u16, ByteString>,
+}
+
+impl Link {
+    /// What came in and is not decoded yet; `None` without a transport.
+    pub(super) fn buffer(&mut self) -> Option<&mut BytesMut> {
+        match self {
+            Self::Handshake(handshake) => Some(&mut handshake.buffer),
+            Self::Up(up) => Some(&mut up.buffer),
+            Self::Idle | Self::Waiting { .. } | Self::Opening(_) => None,
+        }
+    }
+}

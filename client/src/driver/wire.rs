@@ -1,0 +1,135 @@
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::core::Transport;
+
+/// How much is read at once. A simulated socket tells its peer of room only when one read takes half of its 64 KiB.
+const READ_SIZE: usize = 64 * 1024;
+
+/// A connection and what is still to be written to it.
+pub(super) struct Wire<S> {
+    stream: S,
+    unwritten: BytesMut,
+    needs_flush: bool,
+    /// A write failed: from then on only what the peer had sent before can be read.
+    write_error: Option<io::Error>,
+    is_shut: bool,
+    received: Vec<u8>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self {
+            stream,
+            unwritten: BytesMut::new(),
+            needs_flush: false,
+            write_error: None,
+            is_shut: false,
+            received: vec![0; READ_SIZE],
+        }
+    }
+
+    /// Queues bytes for writing.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if self.write_error.is_none() {
+            self.unwritten.extend_from_slice(bytes);
+        }
+    }
+
+    /// Waits for bytes, or for the end of the connection, and writes meanwhile what the socket takes. Cancel safe.
+    pub(super) async fn read(&mut self) -> Result<&[u8], Transport> {
+        let count = poll_fn(|cx| self.poll_read(cx)).await?;
+        Ok(&self.received[..count])
+    }
+
+    /// Writes what is left and closes in order. Cancel safe.
+    pub(super) async fn finish(&mut self) {
+        poll_fn(|cx| self.poll_finish(cx)).await;
+    }
+
+    /// Like [`finish`](Self::finish), but only as far as the socket goes along at once.
+    pub(super) async fn finish_at_once(&mut self) {
+        poll_fn(|cx| {
+            let _ = self.poll_finish(cx);
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let written = self.poll_write(cx);
+        if self.write_error.is_none() {
+            ready!(written);
+        }
+        if !self.is_shut {
+            let _ = ready!(Pin::new(&mut self.stream).poll_shutdown(cx));
+            self.is_shut = true;
+        }
+        Poll::Ready(())
+    }
+
+    /// Reading comes first, and again after a failed write: the peer's last words may be waiting.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Transport>> {
+        loop {
+            let mut buffer = ReadBuf::new(&mut self.received);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => return Poll::Ready(Ok(buffer.filled().len())),
+                Poll::Ready(Ok(())) => {
+                    return Poll::Ready(Err(self.write_error.as_ref().map_or(Transport::Eof, transport)));
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(transport(&error))),
+                Poll::Pending => {}
+            }
+            if let Some(error) = &self.write_error {
+                return Poll::Ready(Err(transport(error)));
+            }
+            let _ = self.poll_write(cx);
+            if self.write_error.is_none() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Ready when all is written, or when no more can be.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let result = ready!(self.poll_write_all(cx));
+        if let Err(error) = result {
+            self.unwritten.clear();
+            self.write_error = Some(error);
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unwritten.is_empty() {
+            let count = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.unwritten))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unwritten.advance(count);
+            self.needs_flush = true;
+        }
+        if self.needs_flush {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.needs_flush = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// What an error says about how the connection ended.
+fn transport(error: &io::Error) -> Transport {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
+            Transport::Reset
+        }
+        io::ErrorKind::TimedOut => Transport::TimedOut,
+        io::ErrorKind::UnexpectedEof => Transport::Eof,
+        _ => Transport::Other,
+    }
+}
