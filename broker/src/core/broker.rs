@@ -1,8 +1,16 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use halfopen_protocol::Instant;
+use bytes::BytesMut;
+use bytestring::ByteString;
+use halfopen_protocol::packet::Publish;
+use halfopen_protocol::{Instant, Packet, ReasonCode, Version, encode};
 
-use super::{Config, ConnectionId, Output, Timer};
+use super::connection::Connection;
+use super::retained::Retained;
+use super::session::Sessions;
+use super::subscriptions::Subscriptions;
+use super::timers::{Subject, Timers};
+use super::{CloseReason, Config, ConnectionId, Event, Output, Timer};
 
 /// An MQTT broker without sockets and without a clock.
 ///
@@ -12,15 +20,34 @@ use super::{Config, ConnectionId, Output, Timer};
 /// [`handle_timeout`](Self::handle_timeout).
 #[derive(Debug)]
 pub struct Broker {
-    config: Config,
+    pub(super) config: Config,
+    pub(super) connections: BTreeMap<ConnectionId, Connection>,
+    pub(super) sessions: Sessions,
+    pub(super) subscriptions: Subscriptions,
+    pub(super) retained: Retained,
+    pub(super) timers: Timers,
     outputs: VecDeque<Output>,
-    next_connection: u64,
+    /// Where packets are written before they go out: one allocation serves many.
+    scratch: BytesMut,
+    last_connection: u64,
+    stopping: bool,
 }
 
 impl Broker {
     /// A broker without sessions and retained messages.
     pub fn new(config: Config) -> Self {
-        Self { config, outputs: VecDeque::new(), next_connection: 0 }
+        Self {
+            config,
+            connections: BTreeMap::new(),
+            sessions: Sessions::default(),
+            subscriptions: Subscriptions::new(),
+            retained: Retained::new(),
+            timers: Timers::default(),
+            outputs: VecDeque::new(),
+            scratch: BytesMut::new(),
+            last_connection: 0,
+            stopping: false,
+        }
     }
 
     /// How it is configured.
@@ -28,36 +55,85 @@ impl Broker {
         &self.config
     }
 
-    /// A transport connection was accepted; its CONNECT is awaited for [`Config::connect_timeout`].
+    /// A transport connection was accepted; its CONNECT is awaited for [`Config::connect_timeout`] (§3.1.4).
     pub fn handle_open(&mut self, now: Instant) -> ConnectionId {
-        let _ = now;
-        self.next_connection += 1;
-        ConnectionId(self.next_connection)
+        self.last_connection += 1;
+        let id = ConnectionId(self.last_connection);
+        self.connections.insert(id, Connection::new(now));
+        self.set_deadline(id, None);
+        if self.stopping {
+            self.close(now, id, CloseReason::Shutdown);
+        }
+        id
     }
 
     /// Bytes arrived. Those of a connection that is closed are ignored.
     pub fn handle_bytes(&mut self, now: Instant, connection: ConnectionId, bytes: &[u8]) {
-        let _ = (now, connection, bytes);
+        if let Some(connection) = self.connections.get_mut(&connection) {
+            connection.handle_bytes(bytes);
+        }
+        // A packet may be the end of the connection: then the bytes behind it have no meaning.
+        while let Some(open) = self.connections.get_mut(&connection) {
+            let level = if open.client.is_none() { open.connect_level() } else { None };
+            match open.poll_packet(&self.config) {
+                Ok(Some(packet)) => self.handle_packet(now, connection, packet),
+                Ok(None) => return,
+                Err(error) => self.handle_malformed(now, connection, &error, level),
+            }
+        }
     }
 
     /// The transport has ended, whether in order, by a reset or by a time-out.
     pub fn handle_closed(&mut self, now: Instant, connection: ConnectionId) {
-        let _ = (now, connection);
+        if self.connections.contains_key(&connection) {
+            let client_id = self.client_id(connection);
+            // After DISCONNECT it is the broker that closes, so here there was none.
+            self.tell(Event::Closed { connection, client_id, after_disconnect: false });
+            self.leave(now, connection);
+        }
     }
 
     /// This many bytes of what was to be sent have left. Bounds what waits for a slow reader.
     pub fn handle_written(&mut self, now: Instant, connection: ConnectionId, bytes: usize) {
-        let _ = (now, connection, bytes);
+        let Some(open) = self.connections.get_mut(&connection) else { return };
+        let was_full = open.unwritten > self.config.write_buffer;
+        open.unwritten = open.unwritten.saturating_sub(bytes);
+        if was_full
+            && open.unwritten <= self.config.write_buffer
+            && let Some(client) = &open.client
+        {
+            let session = client.session;
+            self.send_waiting(now, session);
+        }
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        while let Some((due, timer, subject)) = self.timers.pop_due(now) {
+            match subject {
+                Subject::Connection(id) => self.handle_silence(now, id, due),
+                Subject::Session(key) if timer == Timer::WillDelay => {
+                    if let Some(session) = self.sessions.get_mut(key) {
+                        session.will_due = None;
+                    }
+                    self.publish_will(now, key);
+                }
+                Subject::Session(key) => self.end_session(now, key),
+            }
+        }
     }
 
-    /// Closes all connections; 5.0 clients are told why.
+    /// Closes all connections; 5.0 clients are told why. Connections that come later are closed at once.
     pub fn handle_shutdown(&mut self, now: Instant) {
-        let _ = now;
+        self.stopping = true;
+        let open: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        for &id in &open {
+            self.say_close(id, CloseReason::Shutdown);
+        }
+        // Wills only now: they must not follow the DISCONNECT of a watcher that was closed before.
+        for id in open {
+            self.leave(now, id);
+        }
     }
 
     /// The next thing to do. Call it until it returns `None`, after each `handle_*`.
@@ -67,6 +143,104 @@ impl Broker {
 
     /// When to call [`handle_timeout`](Self::handle_timeout), and for what.
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
-        None
+        self.timers.next()
+    }
+
+    /// Sends a packet, in the form of the connection's version.
+    ///
+    /// One that is larger than the client takes is dropped, as if it had been sent [MQTT-3.1.2-24], [MQTT-3.1.2-25] (5.0).
+    pub(super) fn send(&mut self, now: Instant, connection: ConnectionId, packet: Packet) {
+        let Some(open) = self.connections.get(&connection) else { return };
+        let packet = in_version(packet, open.version);
+        if let Err(error) = encode(&packet, open.version, &mut self.scratch) {
+            let reason = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR;
+            let reason = CloseReason::Protocol { reason, clause: error.clause, what: error.what };
+            return self.close(now, connection, reason);
+        }
+        self.send_scratch(connection, packet);
+        let limit = self.write_limit();
+        if self.connections.get(&connection).is_some_and(|open| open.unwritten > limit) {
+            self.close(now, connection, CloseReason::Quota);
+        }
+    }
+
+    /// Ends a connection for this reason, and tells a 5.0 client.
+    pub(super) fn close(&mut self, now: Instant, connection: ConnectionId, reason: CloseReason) {
+        self.say_close(connection, reason);
+        self.leave(now, connection);
+    }
+
+    /// Moves the timer of a connection from where it was.
+    pub(super) fn set_deadline(&mut self, connection: ConnectionId, before: Option<(Instant, Timer)>) {
+        let after = self.connections.get(&connection).and_then(|open| open.deadline(&self.config));
+        if before == after {
+            return;
+        }
+        let subject = Subject::Connection(connection);
+        if let Some((at, timer)) = before {
+            self.timers.set(timer, subject, Some(at), None);
+        }
+        if let Some((at, timer)) = after {
+            self.timers.set(timer, subject, None, Some(at));
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// The identifier of the client on a connection; empty before CONNECT.
+    pub(super) fn client_id(&self, connection: ConnectionId) -> ByteString {
+        let client = self.connections.get(&connection).and_then(|open| open.client.as_ref());
+        client.map(|client| client.id.clone()).unwrap_or_default()
+    }
+
+    fn say_close(&mut self, connection: ConnectionId, reason: CloseReason) {
+        let Some(open) = self.connections.get(&connection) else { return };
+        // Never before CONNACK [MQTT-3.14.0-1], and never in 3.1.1.
+        let may_say_why = open.version.is_v5() && open.client.is_some();
+        let disconnect = reason.disconnect().filter(|_| may_say_why);
+        self.tell(Event::Closing { connection, client_id: self.client_id(connection), reason });
+        if let Some(disconnect) = disconnect.map(Packet::Disconnect)
+            && encode(&disconnect, Version::V5_0, &mut self.scratch).is_ok()
+        {
+            self.send_scratch(connection, disconnect);
+        }
+        self.outputs.push_back(Output::Close { connection });
+    }
+
+    /// Sends what stands in `scratch`, which is `packet`.
+    fn send_scratch(&mut self, connection: ConnectionId, packet: Packet) {
+        let bytes = self.scratch.split().freeze();
+        let client_id = self.client_id(connection);
+        let Some(open) = self.connections.get_mut(&connection) else { return };
+        if bytes.len() > open.maximum_packet_size as usize {
+            return;
+        }
+        open.unwritten += bytes.len();
+        self.tell(Event::Sending { connection, client_id, packet });
+        self.outputs.push_back(Output::Send { connection, bytes });
+    }
+
+    /// How much may wait for a client that never reads. Messages stop at the write buffer, one of them may be as large
+    /// as packets get, and answers to what the client sends come on top.
+    fn write_limit(&self) -> usize {
+        2 * self.config.write_buffer + self.config.maximum_packet_size as usize
+    }
+}
+
+/// Leaves out what the version has no place for: a message may come from 5.0 and go to 3.1.1.
+fn in_version(packet: Packet, version: Version) -> Packet {
+    match packet {
+        Packet::Publish(publish) if !version.is_v5() => Packet::Publish(Publish {
+            dup: publish.dup,
+            qos: publish.qos,
+            retain: publish.retain,
+            topic: publish.topic,
+            packet_id: publish.packet_id,
+            payload: publish.payload,
+            ..Publish::default()
+        }),
+        packet => packet,
     }
 }

@@ -20,6 +20,8 @@ pub struct Config {
     pub in_flight_messages: u16,
     /// How many messages wait for one client that is away or slow; beyond it new ones are dropped.
     pub queue_messages: usize,
+    /// How many bytes of messages wait for one client, likewise; a single message may be larger.
+    pub queue_bytes: usize,
     /// How many bytes may wait to be written to one client; beyond it QoS 0 messages are dropped and others wait in
     /// the queue.
     pub write_buffer: usize,
@@ -35,6 +37,7 @@ impl Default for Config {
             receive_maximum: 1000,
             in_flight_messages: 1000,
             queue_messages: 1000,
+            queue_bytes: 64 * 1024 * 1024,
             write_buffer: 4 * 1024 * 1024,
         }
     }

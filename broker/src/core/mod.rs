@@ -2,7 +2,23 @@
 
 mod broker;
 mod config;
+mod connect;
+mod connection;
+mod deliver;
+mod inspect;
 mod keep_alive;
+mod leave;
+mod message;
+mod packets;
+mod publish;
+mod queue;
+mod retained;
+mod session;
+mod subscribe;
+mod subscriptions;
+mod timers;
+mod topic_tree;
+mod will;
 
 use std::fmt;
 
@@ -11,6 +27,7 @@ use halfopen_protocol::{Instant, Packet, PacketType, ReasonCode};
 
 pub use self::broker::Broker;
 pub use self::config::Config;
+pub use self::inspect::ClientState;
 pub use self::keep_alive::FACTOR as KEEP_ALIVE_FACTOR;
 
 /// Names one transport connection for as long as the broker runs; never used again.

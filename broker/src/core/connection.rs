@@ -1,0 +1,80 @@
+use bytes::BytesMut;
+use bytestring::ByteString;
+use halfopen_protocol::{DecodeError, DecodeOptions, Instant, Packet, Role, Version, decode};
+
+use super::keep_alive::KeepAlive;
+use super::session::SessionKey;
+use super::{Config, Timer};
+
+/// One transport connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) opened: Instant,
+    /// As CONNECT named it; before that it decides nothing.
+    pub(super) version: Version,
+    /// Who is there, from the successful CONNACK on.
+    pub(super) client: Option<Client>,
+    /// What has arrived and is no whole packet yet.
+    incoming: BytesMut,
+    /// How many bytes the driver has and has not written yet.
+    pub(super) unwritten: usize,
+    /// The largest packet that the client takes [MQTT-3.1.2-24] (5.0).
+    pub(super) maximum_packet_size: u32,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) id: ByteString,
+    pub(super) session: SessionKey,
+    pub(super) keep_alive: KeepAlive,
+}
+
+impl Connection {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            opened: now,
+            version: Version::V3_1_1,
+            client: None,
+            incoming: BytesMut::new(),
+            unwritten: 0,
+            maximum_packet_size: u32::MAX,
+        }
+    }
+
+    /// When to close it and why, unless something comes.
+    pub(super) fn deadline(&self, config: &Config) -> Option<(Instant, Timer)> {
+        match &self.client {
+            None => Some((self.opened + config.connect_timeout, Timer::Connect)),
+            Some(client) => client.keep_alive.due().map(|due| (due, Timer::KeepAlive)),
+        }
+    }
+
+    /// Keeps bytes that came.
+    pub(super) fn handle_bytes(&mut self, bytes: &[u8]) {
+        self.incoming.extend_from_slice(bytes);
+    }
+
+    /// The next whole packet, or what is wrong with the bytes.
+    pub(super) fn poll_packet(&mut self, config: &Config) -> Result<Option<Packet>, DecodeError> {
+        if self.incoming.is_empty() {
+            // An idle connection holds no buffer: there may be thousands.
+            self.incoming = BytesMut::new();
+            return Ok(None);
+        }
+        let options = DecodeOptions {
+            version: self.version,
+            reader: Role::Server,
+            maximum_packet_size: config.maximum_packet_size,
+        };
+        decode(&mut self.incoming, &options)
+    }
+
+    /// The protocol level of the CONNECT that these bytes begin with, even of one that is no valid packet.
+    pub(super) fn connect_level(&self) -> Option<u8> {
+        let (&first, rest) = self.incoming.split_first()?;
+        let length = rest.iter().take(4).position(|byte| byte & 0x80 == 0)? + 1;
+        let level = rest[length..].strip_prefix(b"\0\x04MQTT")?.first()?;
+        (first == 0x10).then_some(*level)
+    }
+}

@@ -1,0 +1,113 @@
+use std::collections::BTreeMap;
+
+use bytes::BytesMut;
+use halfopen_protocol::packet::{PacketId, Publish, QoS};
+use halfopen_protocol::{Instant, Packet, Version, encode};
+
+use super::message::{Delivery, Message, remaining};
+use super::session::SessionKey;
+use super::{Broker, ConnectionId};
+
+/// Messages to clients.
+impl Broker {
+    /// Hands a message to all who want it, and keeps it if it is to be retained. `from` is the session it comes from.
+    pub(super) fn route(&mut self, now: Instant, message: Message, from: Option<SessionKey>) {
+        let publish = message.publish();
+        if publish.retain {
+            self.retained.store(&message);
+        }
+        for (key, delivery) in self.subscriptions.receivers(&publish.topic, publish.qos, publish.retain, from) {
+            self.deliver(now, key, message.clone(), delivery);
+        }
+    }
+
+    /// Sends a message to one client, or keeps it until it can be sent. QoS 0 is not kept.
+    pub(super) fn deliver(&mut self, now: Instant, key: SessionKey, message: Message, delivery: Delivery) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if delivery.qos == QoS::AtMostOnce {
+            if let Some(connection) = session.connection
+                && self.takes_messages(connection)
+            {
+                self.send(now, connection, Packet::Publish(message.to_publish(now, &delivery)));
+            }
+            return;
+        }
+        session.queue.push(now, &self.config, message, delivery);
+        self.send_waiting(now, key);
+    }
+
+    /// Sends again what an earlier connection left unacknowledged, oldest first [MQTT-4.4.0-1], and then what waits.
+    pub(super) fn resend(&mut self, now: Instant, key: SessionKey) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(connection) = session.connection else { return };
+        let arrived: BTreeMap<PacketId, Instant> = session
+            .outbox
+            .unacknowledged()
+            .filter(|(publish, _)| publish.message_expiry.is_some())
+            .filter_map(|(publish, &arrived)| Some((publish.packet_id?, arrived)))
+            .collect();
+        for mut packet in session.outbox.resend() {
+            age(&mut packet, &arrived, now);
+            self.send(now, connection, packet);
+        }
+        self.send_waiting(now, key);
+    }
+
+    /// Sends what waits for the client, as far as it has room.
+    pub(super) fn send_waiting(&mut self, now: Instant, key: SessionKey) {
+        while let Some((connection, packet)) = self.poll_waiting(now, key) {
+            self.send(now, connection, packet);
+        }
+    }
+
+    fn poll_waiting(&mut self, now: Instant, key: SessionKey) -> Option<(ConnectionId, Packet)> {
+        let connection = self.sessions.get(key)?.connection?;
+        if !self.takes_messages(connection) {
+            return None;
+        }
+        let open = self.connections.get(&connection)?;
+        let (version, maximum) = (open.version, open.maximum_packet_size);
+        let session = self.sessions.get_mut(key)?;
+        if let Some(packet) = session.outbox.poll_resend() {
+            return Some((connection, packet));
+        }
+        while session.outbox.has_room() {
+            let (message, delivery) = session.queue.pop(now)?;
+            let mut publish = message.to_publish(now, &delivery);
+            if !fits(&publish, version, maximum) {
+                continue;
+            }
+            // The expiry is kept as it came in, to be counted down anew if this is sent again.
+            let left = std::mem::replace(&mut publish.message_expiry, message.publish().message_expiry);
+            let Ok(Packet::Publish(sent)) = session.outbox.send(publish, message.arrived()) else { return None };
+            return Some((connection, Packet::Publish(Publish { message_expiry: left, ..sent })));
+        }
+        None
+    }
+
+    /// Whether not too much waits for the client already.
+    fn takes_messages(&self, connection: ConnectionId) -> bool {
+        self.connections.get(&connection).is_some_and(|open| open.unwritten <= self.config.write_buffer)
+    }
+}
+
+/// Counts down the expiry of a PUBLISH that is sent again [MQTT-3.3.2-6]. It is not dropped, since its delivery has
+/// begun [MQTT-4.3.3-7].
+fn age(packet: &mut Packet, arrived: &BTreeMap<PacketId, Instant>, now: Instant) {
+    if let Packet::Publish(publish) = packet
+        && let Some(secs) = publish.message_expiry
+        && let Some(&arrived) = publish.packet_id.and_then(|id| arrived.get(&id))
+    {
+        publish.message_expiry = Some(remaining(secs, arrived, now));
+    }
+}
+
+/// Whether the client takes a packet of this size. One that it does not take counts as delivered [MQTT-3.1.2-25] (5.0).
+fn fits(publish: &Publish, version: Version, maximum: u32) -> bool {
+    if !version.is_v5() || maximum == u32::MAX {
+        return true;
+    }
+    let packet = Packet::Publish(Publish { packet_id: Some(PacketId::MIN), ..publish.clone() });
+    let mut bytes = BytesMut::new();
+    encode(&packet, version, &mut bytes).is_ok() && bytes.len() <= maximum as usize
+}

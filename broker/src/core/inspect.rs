@@ -1,0 +1,46 @@
+use super::Broker;
+
+/// What the broker knows about one client; see [`Broker::client`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientState {
+    /// Whether there is a connection that the broker believes in.
+    pub connected: bool,
+    /// How many messages wait to be sent.
+    pub queued: usize,
+    /// How many QoS 1 and 2 messages to the client are unacknowledged.
+    pub in_flight: usize,
+    /// How many topic filters it is subscribed to.
+    pub subscriptions: usize,
+    /// Whether a will is stored.
+    pub has_will: bool,
+}
+
+/// What can be seen from outside, for tests and statistics.
+impl Broker {
+    /// The client with this identifier; `None` if there is no session.
+    pub fn client(&self, client_id: &str) -> Option<ClientState> {
+        let session = self.sessions.get(self.sessions.find(client_id)?)?;
+        Some(ClientState {
+            connected: session.connection.is_some(),
+            queued: session.queue.len(),
+            in_flight: session.outbox.in_flight(),
+            subscriptions: session.filters.len(),
+            has_will: session.will.is_some(),
+        })
+    }
+
+    /// How many transport connections are open, those without a CONNECT included.
+    pub fn connection_count(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// How many sessions there are, with and without a connection.
+    pub fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// How many messages are retained. One that has expired counts until somebody asks for it.
+    pub fn retained_count(&self) -> usize {
+        self.retained.len()
+    }
+}

@@ -1,0 +1,100 @@
+use halfopen_protocol::packet::Disconnect;
+use halfopen_protocol::{Instant, ReasonCode};
+
+use super::session::{Expiry, SessionKey};
+use super::timers::Subject;
+use super::{Broker, CloseReason, ConnectionId, Timer, will};
+
+/// How connections and sessions end.
+impl Broker {
+    /// The client takes its leave (§3.14.4).
+    pub(super) fn handle_disconnect(&mut self, now: Instant, connection: ConnectionId, disconnect: &Disconnect) {
+        let version = self.connections.get(&connection).map(|open| open.version);
+        let Some(session) = self.session_of(connection).and_then(|key| self.sessions.get_mut(key)) else { return };
+        if let Some(secs) = disconnect.session_expiry {
+            if session.expiry == Expiry::AT_CLOSE && secs != 0 {
+                // It does not count as a DISCONNECT, so the will stays.
+                return self.violation(now, connection, "§3.14.2.2.2", "session expiry raised from 0 in DISCONNECT");
+            }
+            session.expiry = Expiry::from_secs(secs);
+        }
+        // 0x00 deletes the will, any other reason keeps it [MQTT-3.14.4-3]. 3.1.1 has no reasons: it is always 0 there.
+        if disconnect.reason == ReasonCode::SUCCESS || version.is_some_and(|version| !version.is_v5()) {
+            session.will = None;
+        }
+        self.close(now, connection, CloseReason::Disconnected);
+    }
+
+    /// A deadline of a connection has passed.
+    pub(super) fn handle_silence(&mut self, now: Instant, connection: ConnectionId, due: Instant) {
+        let Some(open) = self.connections.get(&connection) else { return };
+        let reason = match &open.client {
+            None => CloseReason::NoConnect { opened: open.opened, due },
+            Some(client) => {
+                let (since, at) = client.keep_alive.last_packet();
+                CloseReason::KeepAlive { since, at, due }
+            }
+        };
+        self.close(now, connection, reason);
+    }
+
+    /// A connection is gone: begins what its session and its will have to wait for (§3.1.2.5, §4.1).
+    pub(super) fn leave(&mut self, now: Instant, connection: ConnectionId) {
+        let Some(gone) = self.connections.remove(&connection) else { return };
+        self.set_deadline(connection, gone.deadline(&self.config));
+        let Some(key) = gone.client.map(|client| client.session) else { return };
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        session.connection = None;
+        if session.expiry == Expiry::AT_CLOSE {
+            return self.end_session(now, key);
+        }
+        session.ends = session.expiry.after(now);
+        self.timers.set(Timer::SessionExpiry, Subject::Session(key), None, session.ends);
+        match session.will.as_ref().map(|will| will::due(now, will)) {
+            None => {}
+            Some(due) if due <= now => self.publish_will(now, key),
+            Some(due) => {
+                session.will_due = Some(due);
+                self.timers.set(Timer::WillDelay, Subject::Session(key), None, Some(due));
+            }
+        }
+    }
+
+    /// A session is over [MQTT-4.1.0-2]; a will that still waits does not wait any longer [MQTT-3.1.2-8] (5.0).
+    pub(super) fn end_session(&mut self, now: Instant, key: SessionKey) {
+        let Some(session) = self.sessions.remove(key) else { return };
+        self.timers.set(Timer::SessionExpiry, Subject::Session(key), session.ends, None);
+        self.timers.set(Timer::WillDelay, Subject::Session(key), session.will_due, None);
+        for filter in &session.filters {
+            self.subscriptions.unsubscribe(key, filter);
+        }
+        if let Some(will) = session.will {
+            self.publish_last_will(now, key, will);
+        }
+    }
+
+    /// The session of the client on a connection.
+    pub(super) fn session_of(&self, connection: ConnectionId) -> Option<SessionKey> {
+        self.connections.get(&connection)?.client.as_ref().map(|client| client.session)
+    }
+}
+
+impl CloseReason {
+    /// What a 5.0 client is told, if anything (§3.14.2.1).
+    pub(super) fn disconnect(&self) -> Option<Disconnect> {
+        let reason = match self {
+            Self::KeepAlive { .. } => ReasonCode::KEEP_ALIVE_TIMEOUT,
+            Self::Takeover => ReasonCode::SESSION_TAKEN_OVER,
+            Self::Quota => ReasonCode::QUOTA_EXCEEDED,
+            Self::Shutdown => ReasonCode::SERVER_SHUTTING_DOWN,
+            Self::Protocol { reason, .. } if DISCONNECT_REASONS.contains(&reason.value()) => *reason,
+            Self::Protocol { .. } => ReasonCode::PROTOCOL_ERROR,
+            Self::NoConnect { .. } | Self::Refused { .. } | Self::Disconnected => return None,
+        };
+        Some(Disconnect::new(reason))
+    }
+}
+
+/// The codes of 0x80 and above that a server may send in DISCONNECT for a fault of the client (§3.14.2.1).
+const DISCONNECT_REASONS: [u8; 17] =
+    [0x80, 0x81, 0x82, 0x83, 0x87, 0x8F, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9A, 0x9B, 0x9E];

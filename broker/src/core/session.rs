@@ -1,0 +1,129 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytestring::ByteString;
+use halfopen_protocol::Instant;
+use halfopen_protocol::flow::{Inbox, Outbox};
+use halfopen_protocol::packet::Will;
+
+use super::queue::Queue;
+use super::{Config, ConnectionId};
+
+/// Names one session for as long as the broker runs; never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SessionKey(u64);
+
+/// What the broker keeps for a client, perhaps longer than one connection (§4.1).
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) client_id: ByteString,
+    /// The connection, while there is one.
+    pub(super) connection: Option<ConnectionId>,
+    /// How long the session outlives its connection.
+    pub(super) expiry: Expiry,
+    /// When it ends, while there is no connection.
+    pub(super) ends: Option<Instant>,
+    /// The will, until it is published or deleted [MQTT-3.1.2-7] (5.0).
+    pub(super) will: Option<Will>,
+    /// When the will is to be published, while there is no connection.
+    pub(super) will_due: Option<Instant>,
+    /// The filters of its subscriptions.
+    pub(super) filters: BTreeSet<ByteString>,
+    /// Messages to the client. Attached to each: when it arrived at the broker.
+    pub(super) outbox: Outbox<Instant>,
+    /// Messages of QoS 2 from the client.
+    pub(super) inbox: Inbox,
+    /// Messages that wait for the outbox.
+    pub(super) queue: Queue,
+}
+
+impl Session {
+    fn new(client_id: ByteString, config: &Config) -> Self {
+        Self {
+            client_id,
+            connection: None,
+            expiry: Expiry::AT_CLOSE,
+            ends: None,
+            will: None,
+            will_due: None,
+            filters: BTreeSet::new(),
+            outbox: Outbox::new(config.in_flight_messages),
+            inbox: Inbox::new(u16::MAX),
+            queue: Queue::default(),
+        }
+    }
+}
+
+/// A Session Expiry Interval in seconds (§3.1.2.11.2 of 5.0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Expiry(u32);
+
+impl Expiry {
+    /// The session ends with its connection: 0, absent, or Clean Session of 3.1.1 [MQTT-3.1.2-6] (3.1.1).
+    pub(super) const AT_CLOSE: Self = Self(0);
+    /// The session never ends by itself: 0xFFFFFFFF, or 3.1.1 without Clean Session [MQTT-3.1.2-4] (3.1.1).
+    pub(super) const NEVER: Self = Self(u32::MAX);
+
+    pub(super) fn from_secs(secs: u32) -> Self {
+        Self(secs)
+    }
+
+    /// When a session ends whose connection is closed at `now`; `None` is never.
+    pub(super) fn after(self, now: Instant) -> Option<Instant> {
+        (self != Self::NEVER).then(|| now + Duration::from_secs(self.0.into()))
+    }
+}
+
+/// All sessions, by key and by client identifier [MQTT-3.1.3-2].
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    by_key: BTreeMap<SessionKey, Session>,
+    by_client_id: BTreeMap<ByteString, SessionKey>,
+    last_key: u64,
+    last_assigned: u64,
+}
+
+impl Sessions {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    pub(super) fn find(&self, client_id: &str) -> Option<SessionKey> {
+        self.by_client_id.get(client_id).copied()
+    }
+
+    pub(super) fn get(&self, key: SessionKey) -> Option<&Session> {
+        self.by_key.get(&key)
+    }
+
+    pub(super) fn get_mut(&mut self, key: SessionKey) -> Option<&mut Session> {
+        self.by_key.get_mut(&key)
+    }
+
+    /// A new session for a client that has none.
+    pub(super) fn create(&mut self, client_id: ByteString, config: &Config) -> SessionKey {
+        self.last_key += 1;
+        let key = SessionKey(self.last_key);
+        self.by_client_id.insert(client_id.clone(), key);
+        self.by_key.insert(key, Session::new(client_id, config));
+        key
+    }
+
+    pub(super) fn remove(&mut self, key: SessionKey) -> Option<Session> {
+        let session = self.by_key.remove(&key)?;
+        self.by_client_id.remove(&session.client_id);
+        Some(session)
+    }
+
+    /// A client identifier that no session uses [MQTT-3.1.3-6], [MQTT-3.2.2-16] (5.0).
+    pub(super) fn assign_client_id(&mut self) -> ByteString {
+        loop {
+            self.last_assigned += 1;
+            let client_id = format!("auto-{}", self.last_assigned);
+            if self.find(&client_id).is_none() {
+                return client_id.into();
+            }
+        }
+    }
+}

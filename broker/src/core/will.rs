@@ -1,0 +1,58 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use halfopen_protocol::Instant;
+use halfopen_protocol::packet::{Publish, Will};
+
+use super::Broker;
+use super::message::{Message, own, own_all};
+use super::session::SessionKey;
+
+/// When the will of a connection that is closed at `now` is to be published, unless its session ends sooner
+/// [MQTT-3.1.2-8]. 3.1.1 has no delay.
+pub(super) fn due(now: Instant, will: &Will) -> Instant {
+    now + Duration::from_secs(will.delay.unwrap_or(0).into())
+}
+
+/// A will in memory of its own, since it is kept for as long as the connection.
+pub(super) fn owned(will: Will) -> Will {
+    Will {
+        topic: own(&will.topic),
+        payload: Bytes::copy_from_slice(&will.payload),
+        content_type: will.content_type.as_ref().map(own),
+        response_topic: will.response_topic.as_ref().map(own),
+        correlation_data: will.correlation_data.as_deref().map(Bytes::copy_from_slice),
+        user_properties: own_all(&will.user_properties),
+        ..will
+    }
+}
+
+/// The message that a will is [MQTT-3.1.2-16], [MQTT-3.1.2-17] (3.1.1), [MQTT-3.1.2-14], [MQTT-3.1.2-15] (5.0).
+fn publish(will: Will) -> Publish {
+    Publish {
+        qos: will.qos,
+        retain: will.retain,
+        topic: will.topic,
+        payload: will.payload,
+        payload_format: will.payload_format,
+        message_expiry: will.message_expiry,
+        content_type: will.content_type,
+        response_topic: will.response_topic,
+        correlation_data: will.correlation_data,
+        user_properties: will.user_properties,
+        ..Publish::default()
+    }
+}
+
+impl Broker {
+    /// Publishes the will that a session still has, and forgets it [MQTT-3.1.2-10].
+    pub(super) fn publish_will(&mut self, now: Instant, key: SessionKey) {
+        let Some(will) = self.sessions.get_mut(key).and_then(|session| session.will.take()) else { return };
+        self.publish_last_will(now, key, will);
+    }
+
+    /// The same for a session that has ended.
+    pub(super) fn publish_last_will(&mut self, now: Instant, from: SessionKey, will: Will) {
+        self.route(now, Message::new(now, publish(will)), Some(from));
+    }
+}
