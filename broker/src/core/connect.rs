@@ -29,7 +29,7 @@ impl Broker {
         self.take_over(now, &connect);
         let (session, session_present) = self.open_session(now, &connect);
         let connack = self.connack(&connect, session_present, assigned);
-        self.attach(now, connection, session, connect);
+        self.attach(now, connection, session, &connect);
         self.send(now, connection, Packet::ConnAck(Box::new(connack)));
         if session_present {
             self.resend(now, session);
@@ -75,7 +75,7 @@ impl Broker {
     }
 
     /// Joins a connection and its session. Keep-alive is watched from here on (§3.1.4).
-    fn attach(&mut self, now: Instant, connection: ConnectionId, key: SessionKey, connect: Connect) {
+    fn attach(&mut self, now: Instant, connection: ConnectionId, key: SessionKey, connect: &Connect) {
         let (Some(open), Some(session)) = (self.connections.get_mut(&connection), self.sessions.get_mut(key)) else {
             return;
         };
@@ -95,11 +95,11 @@ impl Broker {
         self.timers.set(Timer::SessionExpiry, Subject::Session(key), session.ends.take(), None);
         self.timers.set(Timer::WillDelay, Subject::Session(key), session.will_due.take(), None);
         session.connection = Some(connection);
-        session.expiry = expiry(&connect);
+        session.expiry = expiry(connect);
         let window = connect.receive_maximum.unwrap_or(u16::MAX).min(self.config.in_flight_messages);
         session.outbox.set_window(window);
         session.inbox.set_maximum(if connect.version.is_v5() { self.config.receive_maximum } else { u16::MAX });
-        session.will = connect.will.map(will::owned);
+        session.will = connect.will.as_ref().map(will::owned);
         self.set_deadline(connection, before);
     }
 }

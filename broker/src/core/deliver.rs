@@ -11,10 +11,10 @@ use super::{Broker, ConnectionId};
 /// Messages to clients.
 impl Broker {
     /// Hands a message to all who want it, and keeps it if it is to be retained. `from` is the session it comes from.
-    pub(super) fn route(&mut self, now: Instant, message: Message, from: Option<SessionKey>) {
+    pub(super) fn route(&mut self, now: Instant, message: &Message, from: Option<SessionKey>) {
         let publish = message.publish();
         if publish.retain {
-            self.retained.store(&message);
+            self.retained.store(message);
         }
         for (key, delivery) in self.subscriptions.receivers(&publish.topic, publish.qos, publish.retain, from) {
             self.deliver(now, key, message.clone(), delivery);

@@ -24,7 +24,7 @@ pub(super) struct Delivery {
 impl Message {
     /// A message that came in at `now`, in memory of its own: what it was read from may be a far larger buffer, which
     /// one small message in a queue would otherwise keep.
-    pub(super) fn new(now: Instant, publish: Publish) -> Self {
+    pub(super) fn new(now: Instant, publish: &Publish) -> Self {
         let publish = Publish {
             dup: false,
             packet_id: None,
@@ -36,7 +36,7 @@ impl Message {
             correlation_data: publish.correlation_data.as_deref().map(Bytes::copy_from_slice),
             user_properties: own_all(&publish.user_properties),
             payload: Bytes::copy_from_slice(&publish.payload),
-            ..publish
+            ..*publish
         };
         Self { publish: Rc::new(publish), arrived: now }
     }

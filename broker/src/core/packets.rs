@@ -15,7 +15,7 @@ impl Broker {
             Packet::Connect(connect) if !connected => self.handle_connect(now, connection, *connect),
             Packet::Connect(_) => self.violation(now, connection, "MQTT-3.1.0-2", "second CONNECT"),
             _ if !connected => self.violation(now, connection, "MQTT-3.1.0-1", "first packet is not CONNECT"),
-            Packet::Publish(publish) => self.handle_publish(now, connection, publish),
+            Packet::Publish(publish) => self.handle_publish(now, connection, &publish),
             Packet::PubAck(puback) => self.handle_puback(now, connection, &puback),
             Packet::PubRec(pubrec) => self.handle_pubrec(now, connection, &pubrec),
             Packet::PubRel(pubrel) => self.handle_pubrel(now, connection, &pubrel),

@@ -8,7 +8,7 @@ use super::{Broker, CloseReason, ConnectionId};
 
 /// Messages from clients, and the acknowledgements of both directions (§4.3).
 impl Broker {
-    pub(super) fn handle_publish(&mut self, now: Instant, connection: ConnectionId, publish: Publish) {
+    pub(super) fn handle_publish(&mut self, now: Instant, connection: ConnectionId, publish: &Publish) {
         if publish.topic_alias.is_some() {
             // CONNACK has announced none.
             let what = "topic alias above the topic alias maximum, which is 0";
@@ -21,12 +21,12 @@ impl Broker {
         }
         let Some(key) = self.session_of(connection) else { return };
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let receipt = match session.inbox.handle_publish(&publish) {
+        let receipt = match session.inbox.handle_publish(publish) {
             Ok(receipt) => receipt,
             Err(error) => return self.flow_violation(now, connection, error),
         };
         if receipt.deliver {
-            self.route(now, Message::new(now, publish), Some(key));
+            self.route(now, &Message::new(now, publish), Some(key));
         }
         if let Some(answer) = receipt.answer {
             self.send(now, connection, answer);

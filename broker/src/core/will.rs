@@ -15,7 +15,7 @@ pub(super) fn due(now: Instant, will: &Will) -> Instant {
 }
 
 /// A will in memory of its own, since it is kept for as long as the connection.
-pub(super) fn owned(will: Will) -> Will {
+pub(super) fn owned(will: &Will) -> Will {
     Will {
         topic: own(&will.topic),
         payload: Bytes::copy_from_slice(&will.payload),
@@ -23,7 +23,7 @@ pub(super) fn owned(will: Will) -> Will {
         response_topic: will.response_topic.as_ref().map(own),
         correlation_data: will.correlation_data.as_deref().map(Bytes::copy_from_slice),
         user_properties: own_all(&will.user_properties),
-        ..will
+        ..*will
     }
 }
 
@@ -53,6 +53,6 @@ impl Broker {
 
     /// The same for a session that has ended.
     pub(super) fn publish_last_will(&mut self, now: Instant, from: SessionKey, will: Will) {
-        self.route(now, Message::new(now, publish(will)), Some(from));
+        self.route(now, &Message::new(now, &publish(will)), Some(from));
     }
 }

@@ -2,13 +2,24 @@
 //!
 //! The same code serves a real port and a simulated one: the caller brings the connections ([`Listener`]), the time
 //! ([`Clock`]) and whoever wants to know what happens ([`Observer`]).
+//!
+//! One task for each connection reads and writes; one waits for the next deadline; all share a `Hub`, which owns the
+//! broker and carries out what it asks for. What is ready to be read is read before a deadline is judged.
+
+mod accept;
+mod connection;
+mod hub;
+mod outgoing;
+mod timer;
 
 use std::future::Future;
 use std::io;
 
 use halfopen_protocol::{Clock, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::LocalSet;
 
+use self::hub::Hub;
 use crate::core::{Broker, Event};
 
 /// Where connections come from.
@@ -40,7 +51,8 @@ pub trait Observer<P> {
 
 /// Serves until `shutdown` completes, then tells all clients and closes.
 ///
-/// Dropping the future drops all sockets, as the end of a process does.
+/// Needs no runtime of a particular kind, as long as it is polled within tokio's; nothing here leaves the thread.
+/// Dropping the future drops all sockets at once, as the end of a process does.
 ///
 /// # Errors
 /// The listener is of no more use.
@@ -56,7 +68,19 @@ where
     C: Clock,
     O: Observer<L::Peer> + 'static,
 {
-    let _ = (broker, listener, clock, observer);
-    shutdown.await;
-    Ok(())
+    // The tasks live in here and die with it.
+    let tasks = LocalSet::new();
+    let hub = Hub::new(broker, clock, observer);
+    tasks
+        .run_until(async {
+            tasks.spawn_local(timer::run(hub.clone()));
+            let served = tokio::select! {
+                biased;
+                () = shutdown => Ok(()),
+                error = accept::run(listener, &hub, &tasks) => Err(error),
+            };
+            hub.shut_down().await;
+            served
+        })
+        .await
 }

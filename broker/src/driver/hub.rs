@@ -1,0 +1,186 @@
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+
+use halfopen_protocol::{Clock, Instant};
+use tokio::sync::Notify;
+
+use super::Observer;
+use super::outgoing::Outgoing;
+use crate::core::{Broker, ConnectionId, Event, Output};
+
+/// As much as one read takes. A simulated socket gives its peer room only when a read drains half of its buffer, which
+/// is this large.
+pub(super) const READ_BUFFER: usize = 64 * 1024;
+
+/// What the tasks of a server share: the broker, and the way to every connection.
+pub(super) struct Hub<P, C, O>(Rc<Shared<P, C, O>>);
+
+struct Shared<P, C, O> {
+    clock: C,
+    state: RefCell<State<P, O>>,
+    /// All connections read into the same buffer, one after the other.
+    buffer: RefCell<Vec<u8>>,
+    earlier_deadline: Notify,
+    empty: Notify,
+}
+
+struct State<P, O> {
+    broker: Broker,
+    observer: O,
+    connections: BTreeMap<ConnectionId, Open<P>>,
+    /// How many tasks of connections run; a closed connection may still have one.
+    tasks: usize,
+    /// What the timer waits for. It may be too early, never too late.
+    armed: Option<Instant>,
+}
+
+struct Open<P> {
+    peer: P,
+    outgoing: Rc<RefCell<Outgoing>>,
+}
+
+impl<P, C, O> Clone for Hub<P, C, O> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<P, C: Clock, O: Observer<P>> Hub<P, C, O> {
+    pub(super) fn new(broker: Broker, clock: C, observer: O) -> Self {
+        Self(Rc::new(Shared {
+            clock,
+            state: RefCell::new(State { broker, observer, connections: BTreeMap::new(), tasks: 0, armed: None }),
+            buffer: RefCell::new(vec![0; READ_BUFFER]),
+            earlier_deadline: Notify::new(),
+            empty: Notify::new(),
+        }))
+    }
+
+    pub(super) fn clock(&self) -> &C {
+        &self.0.clock
+    }
+
+    /// A connection was accepted; its task must call [`task_ended`](Self::task_ended) in the end.
+    pub(super) fn open(&self, peer: P) -> (ConnectionId, Rc<RefCell<Outgoing>>) {
+        let now = self.0.clock.now();
+        let outgoing = Rc::new(RefCell::new(Outgoing::default()));
+        let mut state = self.0.state.borrow_mut();
+        state.observer.opened(now, &peer);
+        let id = state.broker.handle_open(now);
+        state.tasks += 1;
+        state.connections.insert(id, Open { peer, outgoing: Rc::clone(&outgoing) });
+        drop(state);
+        self.carry_out(now);
+        (id, outgoing)
+    }
+
+    pub(super) fn accept_failed(&self, error: &io::Error) {
+        let now = self.0.clock.now();
+        self.0.state.borrow_mut().observer.accept_failed(now, error);
+    }
+
+    /// Lets `read` fill the shared buffer.
+    pub(super) fn with_buffer<R>(&self, read: impl FnOnce(&mut [u8]) -> R) -> R {
+        read(&mut self.0.buffer.borrow_mut())
+    }
+
+    /// The first `length` bytes of the shared buffer came on a connection.
+    pub(super) fn received(&self, id: ConnectionId, length: usize) {
+        let now = self.0.clock.now();
+        self.0.state.borrow_mut().broker.handle_bytes(now, id, &self.0.buffer.borrow()[..length]);
+        self.carry_out(now);
+    }
+
+    pub(super) fn written(&self, id: ConnectionId, bytes: usize) {
+        let now = self.0.clock.now();
+        self.0.state.borrow_mut().broker.handle_written(now, id, bytes);
+        self.carry_out(now);
+    }
+
+    /// The transport of a connection has ended.
+    pub(super) fn closed(&self, id: ConnectionId) {
+        let now = self.0.clock.now();
+        self.0.state.borrow_mut().broker.handle_closed(now, id);
+        self.carry_out(now);
+        self.0.state.borrow_mut().connections.remove(&id);
+    }
+
+    /// The task of a connection has ended, and its socket is dropped.
+    pub(super) fn task_ended(&self) {
+        let mut state = self.0.state.borrow_mut();
+        state.tasks -= 1;
+        if state.tasks == 0 {
+            self.0.empty.notify_one();
+        }
+    }
+
+    /// What the timer is to wait for.
+    pub(super) fn arm(&self) -> Option<Instant> {
+        let mut state = self.0.state.borrow_mut();
+        state.armed = state.broker.poll_timeout().map(|(at, _)| at);
+        state.armed
+    }
+
+    /// Completes when the timer waits for too long.
+    pub(super) async fn earlier_deadline(&self) {
+        self.0.earlier_deadline.notified().await;
+    }
+
+    pub(super) fn timeout(&self) {
+        let now = self.0.clock.now();
+        self.0.state.borrow_mut().broker.handle_timeout(now);
+        self.carry_out(now);
+    }
+
+    /// Closes all connections and waits until their sockets are dropped, which no peer can hold up.
+    pub(super) async fn shut_down(&self) {
+        let now = self.0.clock.now();
+        self.0.state.borrow_mut().broker.handle_shutdown(now);
+        self.carry_out(now);
+        while self.0.state.borrow().tasks > 0 {
+            self.0.empty.notified().await;
+        }
+    }
+
+    /// Does what the broker asks for.
+    fn carry_out(&self, now: Instant) {
+        let mut state = self.0.state.borrow_mut();
+        let State { broker, observer, connections, armed, .. } = &mut *state;
+        while let Some(output) = broker.poll_output() {
+            match output {
+                Output::Send { connection, bytes } => {
+                    if let Some(open) = connections.get(&connection) {
+                        open.outgoing.borrow_mut().push(bytes);
+                    }
+                }
+                Output::Close { connection } => {
+                    if let Some(open) = connections.remove(&connection) {
+                        open.outgoing.borrow_mut().close();
+                    }
+                }
+                Output::Event(event) => {
+                    if let Some(open) = connections.get(&connection_of(&event)) {
+                        observer.event(now, &open.peer, &event);
+                    }
+                }
+            }
+        }
+        // A deadline that has moved away costs nothing here: the timer wakes once too early and looks again.
+        let next = broker.poll_timeout().map(|(at, _)| at);
+        if next.is_some_and(|next| armed.is_none_or(|armed| next < armed)) {
+            *armed = next;
+            self.0.earlier_deadline.notify_one();
+        }
+    }
+}
+
+fn connection_of(event: &Event) -> ConnectionId {
+    match event {
+        Event::Received { connection, .. }
+        | Event::Sending { connection, .. }
+        | Event::Closing { connection, .. }
+        | Event::Closed { connection, .. } => *connection,
+    }
+}
