@@ -21,9 +21,22 @@ impl Version {
         }
     }
 
+    /// The version with this Protocol Level; `None` if it is neither.
+    pub fn from_level(level: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|version| version.level() == level)
+    }
+
     /// Whether this is 5.0, the version that has properties, reason codes and DISCONNECT from the server.
     pub fn is_v5(self) -> bool {
         self == Self::V5_0
+    }
+
+    /// Both standards number their statements anew: the clause of this version.
+    pub(crate) fn clause(self, v3_1_1: &'static str, v5_0: &'static str) -> &'static str {
+        match self {
+            Self::V3_1_1 => v3_1_1,
+            Self::V5_0 => v5_0,
+        }
     }
 }
 

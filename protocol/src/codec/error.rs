@@ -1,4 +1,5 @@
 use crate::ReasonCode;
+use crate::topic::TopicError;
 
 /// Bytes that are no MQTT.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,4 +21,36 @@ pub struct EncodeError {
     pub clause: &'static str,
     /// What is wrong, in words.
     pub what: &'static str,
+}
+
+impl DecodeError {
+    /// What cannot be parsed (§1.2 of 5.0).
+    pub(crate) fn malformed(clause: &'static str, what: &'static str) -> Self {
+        Self { reason: ReasonCode::MALFORMED_PACKET, clause, what }
+    }
+
+    /// What can be parsed, but is not allowed (§1.2 of 5.0).
+    pub(crate) fn protocol(clause: &'static str, what: &'static str) -> Self {
+        Self { reason: ReasonCode::PROTOCOL_ERROR, clause, what }
+    }
+}
+
+/// What must not be received must not be sent.
+impl From<DecodeError> for EncodeError {
+    fn from(error: DecodeError) -> Self {
+        Self { clause: error.clause, what: error.what }
+    }
+}
+
+/// A topic name or filter has a grammar; what does not follow it cannot be parsed.
+impl From<TopicError> for DecodeError {
+    fn from(error: TopicError) -> Self {
+        Self::malformed(error.clause, error.what)
+    }
+}
+
+impl From<TopicError> for EncodeError {
+    fn from(error: TopicError) -> Self {
+        Self { clause: error.clause, what: error.what }
+    }
 }

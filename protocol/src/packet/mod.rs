@@ -7,6 +7,7 @@ mod ack;
 mod auth;
 mod connack;
 mod connect;
+mod connect_codec;
 mod disconnect;
 mod publish;
 mod suback;
@@ -136,6 +137,11 @@ impl PacketType {
         Self::Auth,
     ];
 
+    /// The type with this number in the upper half of the first byte; `None` for 0 and above 15.
+    pub fn new(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number.checked_sub(1)?)).copied()
+    }
+
     /// The name as the standard writes it, in capitals.
     pub fn name(self) -> &'static str {
         match self {
@@ -192,4 +198,9 @@ impl QoS {
     pub fn level(self) -> u8 {
         self as u8
     }
+}
+
+/// Subscription Identifiers go from 1 to 268,435,455 (§3.8.2.1.2, §3.3.2.3.8).
+fn is_subscription_id(id: u32) -> bool {
+    (1..=268_435_455).contains(&id)
 }
