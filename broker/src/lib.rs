@@ -5,6 +5,7 @@
 
 pub mod core;
 pub mod driver;
+pub mod log;
 
 pub use crate::core::{Broker, Config};
-pub use crate::driver::{Listener, Observer, serve};
+pub use crate::driver::{Listener, Observer, TokioClock, serve};

@@ -7,6 +7,7 @@
 //! broker and carries out what it asks for. What is ready to be read is read before a deadline is judged.
 
 mod accept;
+mod clock;
 mod connection;
 mod hub;
 mod outgoing;
@@ -19,6 +20,7 @@ use halfopen_protocol::{Clock, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::LocalSet;
 
+pub use self::clock::TokioClock;
 use self::hub::Hub;
 use crate::core::{Broker, Event};
 

@@ -1,0 +1,88 @@
+//! `halfopen-broker`: the broker on a real port.
+
+mod args;
+mod tcp;
+mod terminal;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use halfopen_broker::log::Log;
+use halfopen_broker::{Broker, TokioClock, serve};
+
+use self::args::Args;
+use self::tcp::Tcp;
+use self::terminal::Terminal;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return wrong_usage(&error),
+    };
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("halfopen-broker: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // Before the port is open: whoever sees it may already send a signal.
+        let stop = stop_signal()?;
+        terminal::log(concat!("halfopen-broker ", env!("CARGO_PKG_VERSION"), " starting"));
+        let listener = Tcp::bind(args.listen)
+            .await
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", args.listen)))?;
+        let address = listener.address();
+        let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
+        terminal::log(&format!("Opening {family} listen socket on port {}.", address.port()));
+
+        let terminal = Terminal::new(Log::new(args.detail()), address.port());
+        serve(Broker::new(args.config()), listener, TokioClock::new(), terminal, stop).await?;
+        terminal::log(concat!("halfopen-broker ", env!("CARGO_PKG_VERSION"), " terminating"));
+        Ok(())
+    })
+}
+
+/// One line, unless help was asked for.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // Nobody is left to be told that this could not be written.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    eprintln!("halfopen-broker: {line} (--help shows what there is)");
+    ExitCode::from(2)
+}
+
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            biased;
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without the signal there is nothing to wait for: the console's close ends the process anyway.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}

@@ -1,0 +1,46 @@
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use halfopen_broker::Observer;
+use halfopen_broker::core::Event;
+use halfopen_broker::log::Log;
+use halfopen_protocol::Instant;
+
+/// Writes the log to stderr.
+pub(crate) struct Terminal {
+    log: Log,
+    port: u16,
+}
+
+impl Terminal {
+    pub(crate) fn new(log: Log, port: u16) -> Self {
+        Self { log, port }
+    }
+}
+
+impl Observer<SocketAddr> for Terminal {
+    fn opened(&mut self, _: Instant, peer: &SocketAddr) {
+        log(&format!("New connection from {peer} on port {}.", self.port));
+    }
+
+    fn event(&mut self, _: Instant, peer: &SocketAddr, event: &Event) {
+        for line in self.log.lines(peer, event) {
+            log(&line);
+        }
+    }
+
+    fn accept_failed(&mut self, _: Instant, error: &io::Error) {
+        log(&format!("Cannot accept a connection: {error}."));
+    }
+}
+
+/// Writes one line with the time. A log that nobody can read any more does not stop the broker.
+pub(crate) fn log(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}: {line}", unix_time().as_secs());
+}
+
+#[expect(clippy::disallowed_types, reason = "the log of a real program carries the date, and nothing else reads it")]
+fn unix_time() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+}
