@@ -9,8 +9,8 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
 use super::{ConnectionId, Event, EventKind, Item, NodeChange, Since, Trace};
 use crate::plan::{
-    Because, EventRef, LinkSettings, Moment, Node, NodeId, Ordinal, PacketKind, PacketPattern, Plan, Point, Position,
-    Program, RawClientProgram, RunName, Seed, Source, Step, StepKind,
+    Because, CountRange, EventRef, Expectation, LinkSettings, Mode, Moment, Node, NodeId, Ordinal, PacketKind,
+    PacketPattern, Plan, Point, Position, Program, RawClientProgram, RunName, Seed, Source, Step, StepKind, Verb,
 };
 
 /// The only broker of the plan.
@@ -231,4 +231,31 @@ pub(crate) fn silent_client() -> Story {
     story.packet(0, BROKER, SENSOR, disconnect(0x8d)).item(0, BROKER, SENSOR, Item::Fin);
     story.at(7540).item(0, SENSOR, BROKER, Item::Fin);
     story
+}
+
+/// The node must do so at least once; it stands in line 8.
+pub(crate) fn expect(node: NodeId, verb: Verb) -> Expectation {
+    Expectation {
+        position: position(8),
+        text: "the expectation".to_owned(),
+        mode: Mode::Must,
+        nodes: vec![node],
+        verb,
+        count: None,
+        gap: None,
+        to: None,
+        from: None,
+        timing: None,
+        during: None,
+    }
+}
+
+/// `closes: peer, because: …`.
+pub(crate) fn closes(peer: NodeId, because: Option<Because>) -> Verb {
+    Verb::Closes { peer, because, how: None, says: None, may_say: None }
+}
+
+/// Exactly so many.
+pub(crate) fn exactly(n: u64) -> Option<CountRange> {
+    Some(CountRange { min: n, max: Some(n) })
 }

@@ -1,0 +1,148 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::moment::millis;
+use super::verb::{Recognizer, place};
+use crate::plan::{EventRef, Expectation, Mode, Moment, NodeId, Plan, Timing, Verb};
+use crate::trace::Event;
+use crate::trace::find::{Finder, Viewer, nth, ordinal};
+
+/// Tells during a run when it may end: when each expectation that wants something has seen it often enough, well
+/// timed or not, and when the times have passed that the others speak of.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// Expectations that want to see something and have not yet, by the node at which it happens.
+    open: BTreeMap<NodeId, Vec<Wanted>>,
+    /// Moments that must have passed.
+    horizon: Vec<Horizon>,
+    /// How many events have been looked at.
+    seen: usize,
+    /// When the latest of what was wanted came.
+    latest: Duration,
+}
+
+#[derive(Clone, Debug)]
+struct Wanted {
+    recognizer: Recognizer,
+    missing: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Horizon {
+    finder: Finder,
+    offset_ms: i64,
+    /// Which occurrence it hangs on; the latest if none.
+    nth: Option<usize>,
+    count: usize,
+    at: Option<Duration>,
+}
+
+impl Decided {
+    /// Nothing has been seen of the plan's run.
+    pub fn new(plan: &Plan) -> Self {
+        let mut decided = Self { open: BTreeMap::new(), horizon: Vec::new(), seen: 0, latest: Duration::ZERO };
+        for expectation in &plan.expectations {
+            for &node in &expectation.nodes {
+                decided.expect(plan, expectation, node);
+            }
+        }
+        decided
+    }
+
+    /// Looks at the events that are new since the last call; `events` are all of the run so far.
+    ///
+    /// The time at which everything is decided, which may lie ahead if only time must pass; `None` while something has
+    /// yet to happen.
+    pub fn poll(&mut self, events: &[Event]) -> Option<Duration> {
+        while let Some(event) = events.get(self.seen) {
+            self.feed(self.seen, event);
+            self.seen += 1;
+        }
+        if !self.open.is_empty() {
+            return None;
+        }
+        let mut at = self.latest;
+        for horizon in &self.horizon {
+            at = at.max(horizon.time()?);
+        }
+        Some(at)
+    }
+
+    fn expect(&mut self, plan: &Plan, expectation: &Expectation, node: NodeId) {
+        let wanted = match (expectation.mode, expectation.count) {
+            (Mode::Never, _) => 0,
+            (Mode::Must, count) => count.map_or(1, |count| count.min).max(u64::from(expectation.gap.is_some()) * 2),
+        };
+        if let Some((_, to)) = &expectation.during {
+            self.pass(plan, to, 0, node);
+        }
+        let is_state = matches!(expectation.verb, Verb::Is(_));
+        if wanted == 0 || is_state {
+            match &expectation.timing {
+                Some(Timing::At(moment) | Timing::NotBefore(moment) | Timing::Between(_, moment)) => {
+                    self.pass(plan, moment, 0, node);
+                }
+                Some(Timing::Within { after, duration }) => self.pass(plan, after, millis(*duration), node),
+                None => {}
+            }
+        }
+        if wanted > 0
+            && let Some(recognizer) = Recognizer::new(expectation, node)
+        {
+            self.open.entry(node).or_default().push(Wanted { recognizer, missing: wanted });
+        }
+    }
+
+    /// The moment, and so much more, must have passed.
+    fn pass(&mut self, plan: &Plan, moment: &Moment, more_ms: i64, node: NodeId) {
+        if moment.event == EventRef::End {
+            return;
+        }
+        self.horizon.push(Horizon {
+            finder: Finder::new(plan, &moment.event, Viewer::Node(node)),
+            offset_ms: moment.offset_ms.saturating_add(more_ms),
+            nth: nth(ordinal(&moment.event)),
+            count: 0,
+            at: (moment.event == EventRef::Start).then_some(Duration::ZERO),
+        });
+    }
+
+    fn feed(&mut self, index: usize, event: &Event) {
+        for horizon in &mut self.horizon {
+            horizon.feed(event);
+        }
+        let Some(node) = place(event) else { return };
+        let Some(open) = self.open.get_mut(&node) else { return };
+        open.retain_mut(|wanted| {
+            if wanted.recognizer.feed(index, event, true).is_some() {
+                wanted.missing -= 1;
+                self.latest = event.at;
+            }
+            wanted.missing > 0
+        });
+        if open.is_empty() {
+            self.open.remove(&node);
+        }
+    }
+}
+
+impl Horizon {
+    fn feed(&mut self, event: &Event) {
+        if self.nth.is_some_and(|nth| self.count >= nth) || !self.finder.feed(event) {
+            return;
+        }
+        self.count += 1;
+        if self.nth.is_none_or(|nth| self.count == nth) {
+            self.at = Some(event.at);
+        }
+    }
+
+    /// When the moment is, once its event has come.
+    fn time(&self) -> Option<Duration> {
+        let ms = millis(self.at?).saturating_add(self.offset_ms);
+        Some(Duration::from_millis(ms.max(0).unsigned_abs()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

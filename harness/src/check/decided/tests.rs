@@ -1,0 +1,88 @@
+use halfopen_protocol::{Packet, PacketType};
+use rstest::rstest;
+
+use super::*;
+use crate::plan::{ClientState, DurationRange, Point};
+use crate::trace::fixture::{
+    BROKER, SENSOR, Story, after, any, closes, connect, exactly, expect, plan, point, silent_client,
+};
+
+fn pings(times: &[u64]) -> Story {
+    let mut story = Story::new();
+    story.connect(0, SENSOR, connect("sensor", 5));
+    for &time in times {
+        story.at(time).packet(0, SENSOR, BROKER, Packet::PingReq);
+    }
+    story
+}
+
+fn sends_pings() -> Expectation {
+    expect(SENSOR, Verb::Sends(vec![any(PacketType::PingReq)]))
+}
+
+/// When the run is decided in milliseconds, asked after each event.
+fn decided(expectation: Expectation, story: &mut Story) -> Option<u64> {
+    let mut plan = plan();
+    plan.expectations.push(expectation);
+    let events = story.end(100_000).events;
+    let mut decided = Decided::new(&plan);
+    let mut last = None;
+    for len in 0..=events.len() {
+        last = decided.poll(&events[..len]);
+    }
+    assert_eq!(last, Decided::new(&plan).poll(&events), "asked once, it says the same");
+    last.map(|at| at.as_millis().try_into().unwrap())
+}
+
+#[test]
+fn nothing_to_expect_is_decided_at_once() {
+    assert_eq!(Decided::new(&plan()).poll(&[]), Some(Duration::ZERO));
+}
+
+#[rstest]
+#[case::first_without_count(None, Some(1000))]
+#[case::second(exactly(2), Some(2000))]
+#[case::never_comes(exactly(3), None)]
+#[case::none_wanted(exactly(0), Some(0))]
+fn count_is_waited_for(#[case] count: Option<crate::plan::CountRange>, #[case] expected: Option<u64>) {
+    assert_eq!(decided(Expectation { count, ..sends_pings() }, &mut pings(&[1000, 2000])), expected);
+}
+
+#[test]
+fn gap_wants_two() {
+    let gap = Some(DurationRange { min: Duration::ZERO, max: None });
+    assert_eq!(decided(Expectation { gap, ..sends_pings() }, &mut pings(&[1000, 2000])), Some(2000));
+}
+
+#[test]
+fn close_is_waited_for_whatever_its_time() {
+    let timing = Some(Timing::At(after(1, EventRef::Start, "1ms")));
+    let expectation = Expectation { timing, ..expect(BROKER, closes(SENSOR, None)) };
+    assert_eq!(decided(expectation, &mut silent_client()), Some(7530));
+}
+
+#[rstest]
+#[case::never(Mode::Never, None)]
+#[case::count_of_zero(Mode::Must, exactly(0))]
+fn what_must_not_come_is_waited_for_until_its_time(#[case] mode: Mode, #[case] count: Option<crate::plan::CountRange>) {
+    let moment = after(30_000, point(Point::Close, SENSOR), "30s after close of sensor");
+    let timing = Some(Timing::At(moment));
+    let expectation = Expectation { mode, count, timing, ..sends_pings() };
+    assert_eq!(decided(expectation, &mut silent_client()), Some(7540 + 30_000));
+}
+
+#[test]
+fn end_of_the_time_to_look_is_waited_for() {
+    let during =
+        Some((after(0, EventRef::Start, "start"), after(5000, EventRef::Mark("back".into()), "5s after back")));
+    let mut story = pings(&[1000]);
+    story.at(2000).mark("back");
+    assert_eq!(decided(Expectation { during, ..sends_pings() }, &mut story), Some(7000));
+}
+
+#[test]
+fn state_is_decided_at_its_moment() {
+    let timing = Some(Timing::At(after(60_000, EventRef::Start, "60s")));
+    let expectation = Expectation { timing, ..expect(SENSOR, Verb::Is(ClientState::Connected)) };
+    assert_eq!(decided(expectation, &mut pings(&[])), Some(60_000));
+}

@@ -1,0 +1,111 @@
+//! Whether the story was told as it is written: each step reached and done, each fault felt by somebody.
+
+use std::collections::BTreeSet;
+
+use super::{Findings, Vacuity, Violation};
+use crate::plan::{Action, NetworkChange, NodeId, Plan, Position, Step, StepKind};
+use crate::trace::{Event, EventKind, NodeChange, Trace};
+
+pub(super) fn check(plan: &Plan, trace: &Trace, findings: &mut Findings) {
+    let mut told = Told { trace, reached: BTreeSet::new(), hit: BTreeSet::new() };
+    for event in &trace.events {
+        match &event.kind {
+            EventKind::Step { position, .. } => drop(told.reached.insert(*position)),
+            EventKind::FaultHit { position } => drop(told.hit.insert(*position)),
+            EventKind::StepFailed { position, why } => {
+                let text = find(&plan.steps, *position).map(|step| step.text.clone()).unwrap_or_default();
+                let expected = format!("the step is done at {:.3}", event.at.as_secs_f64());
+                findings.violations.push(Violation { position: *position, text, expected, actual: why.clone() });
+            }
+            _ => {}
+        }
+    }
+    told.check(&plan.steps, findings);
+}
+
+/// What the trace tells of the story.
+struct Told<'a> {
+    trace: &'a Trace,
+    reached: BTreeSet<Position>,
+    hit: BTreeSet<Position>,
+}
+
+impl Told<'_> {
+    fn check(&self, steps: &[Step], findings: &mut Findings) {
+        for step in steps {
+            let mut vacuous = |why: String| {
+                findings.vacuous.push(Vacuity { position: step.position, text: step.text.clone(), why });
+            };
+            if !self.reached.contains(&step.position) {
+                vacuous(format!("the step was never reached, the run ended at {:.3}", self.trace.end.as_secs_f64()));
+                continue;
+            }
+            match &step.kind {
+                StepKind::Network(change) if is_fault(change) && !self.hit.contains(&step.position) => {
+                    vacuous("the fault hit nothing".to_owned());
+                }
+                StepKind::Node { nodes, actions } => {
+                    for change in actions.iter().filter_map(node_change) {
+                        let untouched = nodes.iter().any(|&node| !self.was_changed(step.position, node, change));
+                        if untouched {
+                            vacuous(format!("`{}` changed nothing: the node was in that state", word(change)));
+                        }
+                    }
+                }
+                StepKind::Every { times, until, steps, .. } => {
+                    if *times != Some(0) && until.is_none() {
+                        self.check(steps, findings);
+                    }
+                }
+                StepKind::Repeat { times, steps } => {
+                    if *times > 0 {
+                        self.check(steps, findings);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether the change happened to the node at some time after the step began.
+    fn was_changed(&self, step: Position, node: NodeId, change: NodeChange) -> bool {
+        let is_step = |event: &&Event| matches!(&event.kind, EventKind::Step { position, .. } if *position == step);
+        let events = self.trace.events.iter();
+        events
+            .skip_while(|event| !is_step(event))
+            .any(|event| matches!(event.kind, EventKind::Node { node: n, change: c } if n == node && c == change))
+    }
+}
+
+fn find(steps: &[Step], position: Position) -> Option<&Step> {
+    steps.iter().find_map(|step| match &step.kind {
+        _ if step.position == position => Some(step),
+        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => find(steps, position),
+        _ => None,
+    })
+}
+
+/// Whether a change is meant to meet packets; healing what nobody used is no fault.
+fn is_fault(change: &NetworkChange) -> bool {
+    match change {
+        NetworkChange::HalfOpen { .. } | NetworkChange::Partition(_) | NetworkChange::Set(..) => true,
+        NetworkChange::Heal(_) => false,
+    }
+}
+
+fn node_change(action: &Action) -> Option<NodeChange> {
+    match action {
+        Action::Crash => Some(NodeChange::Crashed),
+        Action::PowerLoss => Some(NodeChange::PowerLost),
+        Action::Restart => Some(NodeChange::Restarted),
+        _ => None,
+    }
+}
+
+fn word(change: NodeChange) -> &'static str {
+    match change {
+        NodeChange::Crashed => "crash",
+        NodeChange::PowerLost => "power_loss",
+        NodeChange::Restarted => "restart",
+    }
+}

@@ -1,0 +1,123 @@
+//! One file per verb: each recognizes in the events of one node what its verb means.
+
+mod closes;
+mod delivers;
+mod is;
+mod loses;
+mod packets;
+
+use std::time::Duration;
+
+use halfopen_protocol::ReasonCode;
+
+use self::closes::Closes;
+use self::delivers::Delivers;
+pub(super) use self::is::{States, state_text};
+use self::loses::Loses;
+use self::packets::Packets;
+use crate::plan::{Expectation, NodeId, Plan, Verb};
+use crate::trace::{Event, EventKind};
+
+/// Something that matches the verb of an expectation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Match {
+    /// Its index in the trace.
+    pub(super) index: usize,
+    /// When it was.
+    pub(super) at: Duration,
+    /// For a close: the reason that was said before it, if any.
+    pub(super) said: Option<ReasonCode>,
+}
+
+/// Recognizes what an expectation is about, event by event, at one node. Knows nothing of times.
+#[derive(Clone, Debug)]
+pub(super) enum Recognizer {
+    Packets(Packets),
+    Delivers(Delivers),
+    Closes(Closes),
+    Loses(Loses),
+}
+
+impl Recognizer {
+    /// A recognizer for the expectation at `node`; `None` for a verb that is no event.
+    pub(super) fn new(expectation: &Expectation, node: NodeId) -> Option<Self> {
+        Some(match &expectation.verb {
+            Verb::Receives(patterns) => Self::Packets(Packets::received(node, patterns.clone(), expectation.from)),
+            Verb::Sends(patterns) => Self::Packets(Packets::sent(node, patterns.clone(), expectation.to)),
+            Verb::Delivers(patterns) => Self::Delivers(Delivers::new(node, patterns.clone())),
+            Verb::Closes { peer, because, how, .. } => Self::Closes(Closes::new(node, *peer, *because, *how)),
+            Verb::Loses { peer, how } => Self::Loses(Loses::new(node, *peer, *how)),
+            Verb::Is(_) => return None,
+        })
+    }
+
+    /// Looks at the next event of the node. All of them must be shown, from the first of the run on; `counts` says
+    /// whether this one is where the expectation looks.
+    pub(super) fn feed(&mut self, index: usize, event: &Event, counts: bool) -> Option<Match> {
+        match self {
+            Self::Packets(packets) => counts.then(|| packets.feed(index, event)).flatten(),
+            Self::Delivers(delivers) => counts.then(|| delivers.feed(index, event)).flatten(),
+            // What a connection is, is learnt from all of its events.
+            Self::Closes(closes) => closes.feed(index, event),
+            Self::Loses(loses) => loses.feed(index, event),
+        }
+    }
+
+    /// What came close, for messages: "closed because takeover at 7.530".
+    pub(super) fn near(&self) -> Option<&str> {
+        match self {
+            Self::Packets(packets) => packets.near(),
+            Self::Delivers(delivers) => delivers.near(),
+            Self::Closes(closes) => closes.near(),
+            Self::Loses(loses) => loses.near(),
+        }
+    }
+}
+
+/// The node at which an event happens, if it happens at one.
+pub(super) fn place(event: &Event) -> Option<NodeId> {
+    match &event.kind {
+        EventKind::Sent { from: node, .. }
+        | EventKind::Received { to: node, .. }
+        | EventKind::Established { node, .. }
+        | EventKind::Closing { node, .. }
+        | EventKind::Delivered { node, .. }
+        | EventKind::Connected { node, .. }
+        | EventKind::Node { node, .. } => Some(*node),
+        EventKind::Step { .. } | EventKind::Mark(_) | EventKind::StepFailed { .. } | EventKind::FaultHit { .. } => None,
+    }
+}
+
+/// What the expectation says of the node: "closes sensor", "sends PINGREQ".
+pub(super) fn phrase(plan: &Plan, expectation: &Expectation) -> String {
+    let name = |id: NodeId| plan.node(id).name.as_str();
+    match &expectation.verb {
+        Verb::Receives(patterns) => {
+            let from = expectation.from.map(|from| format!(" from {}", name(from))).unwrap_or_default();
+            format!("receives {}{from}", packets::text(patterns))
+        }
+        Verb::Sends(patterns) => {
+            let to = expectation.to.map(|to| format!(" to {}", name(to))).unwrap_or_default();
+            format!("sends {}{to}", packets::text(patterns))
+        }
+        Verb::Delivers(patterns) => format!("delivers {}", delivers::text(patterns)),
+        Verb::Closes { peer, because, how, .. } => {
+            let because = because.map(|because| format!(" because {}", because.word())).unwrap_or_default();
+            format!("closes {}{}{because}", name(*peer), closes::how_text(*how))
+        }
+        Verb::Loses { peer, how } => format!("loses {}{}", name(*peer), closes::how_text(*how)),
+        Verb::Is(state) => format!("is {}", state_text(*state)),
+    }
+}
+
+/// The verb as it is said of what was: "closed".
+pub(super) fn past(verb: &Verb) -> &'static str {
+    match verb {
+        Verb::Receives(_) => "received",
+        Verb::Sends(_) => "sent",
+        Verb::Delivers(_) => "delivered",
+        Verb::Closes { .. } => "closed",
+        Verb::Loses { .. } => "lost",
+        Verb::Is(_) => "was",
+    }
+}

@@ -1,0 +1,61 @@
+use super::Match;
+use crate::plan::{NodeId, PacketPattern};
+use crate::trace::{Event, EventKind, Item, kind_matches, pattern_matches};
+
+/// `receives` and `sends`: packets of one node. Several patterns are an order with others between, and count as one
+/// when the last of them has come; the order begins again after that.
+#[derive(Clone, Debug)]
+pub(crate) struct Packets {
+    node: NodeId,
+    is_sent: bool,
+    patterns: Vec<PacketPattern>,
+    /// The other end, if only packets of one count.
+    peer: Option<NodeId>,
+    /// Which pattern is to be matched next.
+    next: usize,
+    near: Option<String>,
+}
+
+impl Packets {
+    pub(super) fn received(node: NodeId, patterns: Vec<PacketPattern>, from: Option<NodeId>) -> Self {
+        Self { node, is_sent: false, patterns, peer: from, next: 0, near: None }
+    }
+
+    pub(super) fn sent(node: NodeId, patterns: Vec<PacketPattern>, to: Option<NodeId>) -> Self {
+        Self { node, is_sent: true, patterns, peer: to, next: 0, near: None }
+    }
+
+    pub(super) fn feed(&mut self, index: usize, event: &Event) -> Option<Match> {
+        let (is_sent, node, peer, item) = match &event.kind {
+            EventKind::Sent { from, to, item, .. } => (true, *from, *to, item),
+            EventKind::Received { from, to, item, .. } => (false, *to, *from, item),
+            _ => return None,
+        };
+        let Item::Packet(packet) = item else { return None };
+        if is_sent != self.is_sent || node != self.node || self.peer.is_some_and(|wanted| wanted != peer) {
+            return None;
+        }
+        let pattern = self.patterns.get(self.next)?;
+        if !pattern_matches(pattern, packet) {
+            if self.near.is_none() && kind_matches(pattern.packet, packet) {
+                self.near = Some(format!("another {} at {:.3}", packet.packet_type(), event.at.as_secs_f64()));
+            }
+            return None;
+        }
+        self.next += 1;
+        if self.next < self.patterns.len() {
+            return None;
+        }
+        self.next = 0;
+        Some(Match { index, at: event.at, said: None })
+    }
+
+    pub(super) fn near(&self) -> Option<&str> {
+        self.near.as_deref()
+    }
+}
+
+/// "PUBLISH", or for an order "PUBLISH then PUBREL".
+pub(super) fn text(patterns: &[PacketPattern]) -> String {
+    patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" then ")
+}
