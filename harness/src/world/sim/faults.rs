@@ -1,0 +1,158 @@
+use std::rc::Rc;
+
+use halfopen_protocol::{PacketType, Role};
+use turmoil_net::EnterGuard;
+use turmoil_net::shim::tokio::net::TcpStream;
+
+use super::address::Key;
+use super::connection::{Connection, ProgramEnd};
+use super::wires::{Armed, Wires};
+use crate::plan::{NetworkChange, NodeId, Position};
+use crate::world::conversation::{Conversation, other};
+
+impl Wires {
+    /// The network changes, because of the step at this position.
+    pub(super) fn change(&mut self, position: Position, change: NetworkChange) {
+        match change {
+            NetworkChange::HalfOpen { links, starting_with: None } => self.half_open(position, &links),
+            NetworkChange::HalfOpen { links, starting_with: Some(packet) } => {
+                self.armed.push(Armed { position, links, packet });
+            }
+            NetworkChange::Partition(links) => {
+                for (from, to) in links {
+                    self.link(from, to).partition = Some(position);
+                }
+            }
+            NetworkChange::Heal(links) => {
+                for (from, to) in links {
+                    if self.link(from, to).partition.take().is_some() {
+                        self.fault_hit(position);
+                    }
+                }
+            }
+            NetworkChange::Set(links, change) => {
+                for (from, to) in links {
+                    self.link(from, to).change(position, change);
+                }
+            }
+        }
+    }
+
+    /// The path forgets, in these directions, the connections that are open now: what is sent on them from now on
+    /// vanishes. What is under way still arrives.
+    fn half_open(&mut self, position: Position, links: &[(NodeId, NodeId)]) {
+        for connection in self.connections.values_mut().filter(|connection| connection.established) {
+            for side in [Role::Client, Role::Server] {
+                if links.contains(&connection.link(side)) {
+                    connection.end_mut(side).flow.forgotten.get_or_insert(position);
+                }
+            }
+        }
+    }
+
+    /// A packet has been written and is about to leave: what waited for it begins.
+    pub(super) fn about_to_leave(&mut self, key: Key, side: Role, packet: PacketType) {
+        let Some(link) = self.connections.get(&key).map(|connection| connection.link(side)) else { return };
+        let (begins, waits) = std::mem::take(&mut self.armed)
+            .into_iter()
+            .partition(|armed: &Armed| armed.packet == packet && armed.links.contains(&link));
+        self.armed = waits;
+        let begins: Vec<Armed> = begins;
+        for armed in begins {
+            self.half_open(armed.position, &armed.links);
+        }
+    }
+
+    /// A program has given up connecting.
+    pub(super) fn stop_dialing(&mut self, conversation: &Rc<Conversation>) {
+        let client = conversation.node(Role::Client);
+        for (dialed, is_given_up) in &mut self.hosts[client.0].dialing {
+            *is_given_up |= Rc::ptr_eq(dialed, conversation);
+        }
+        let is_it = |connection: &&mut Connection| Rc::ptr_eq(&connection.conversation, conversation);
+        let found = self.connections.values_mut().find(is_it).map(|connection| {
+            connection.client.is_gone = true;
+            connection.client.flow.forget();
+            connection.key
+        });
+        if let Some(key) = found {
+            self.close(key, Role::Client);
+        }
+    }
+
+    /// Aborts the connections whose programs asked for it.
+    pub(super) fn abort_sockets(&mut self, kernels: &EnterGuard, enter: impl Fn(NodeId)) {
+        for (key, side, stream) in std::mem::take(&mut self.aborting) {
+            let Some(connection) = self.connections.get_mut(&key) else {
+                continue;
+            };
+            let node = connection.end(side).node;
+            connection.clear_kernel(side, kernels);
+            enter(node);
+            drop(stream);
+            let rst = connection.rst(side);
+            self.depart(rst);
+        }
+    }
+
+    /// Aborts the connections that nobody will accept any more.
+    pub(super) fn abort_unaccepted(&mut self, kernels: &EnterGuard, enter: impl Fn(NodeId)) {
+        for node in std::mem::take(&mut self.stopped_listening) {
+            let is_waiting = |connection: &Connection| {
+                let server = &connection.server;
+                server.node == node
+                    && server.program == ProgramEnd::Waiting
+                    && !server.is_gone
+                    && server.flow.next_sequence() != 0
+            };
+            let waiting = self.connections.values().filter(|connection| is_waiting(connection));
+            let waiting: Vec<Key> = waiting.map(|connection| connection.key).collect();
+            for key in waiting {
+                let Some(connection) = self.connections.get_mut(&key) else { continue };
+                connection.clear_kernel(Role::Server, kernels);
+                let rst = connection.rst(Role::Server);
+                self.depart(rst);
+            }
+            self.drain_listener(node, &enter);
+        }
+    }
+
+    /// The host has no power any more: its kernel forgets everything, and nothing of that gets out.
+    pub(super) fn forget_host(&mut self, node: NodeId, kernels: &EnterGuard, enter: impl Fn(NodeId)) {
+        let connections = &self.connections;
+        let is_of_host = |(key, side, _): &(Key, Role, TcpStream)| {
+            connections.get(key).is_some_and(|connection| connection.end(*side).node == node)
+        };
+        let (closed, others) = std::mem::take(&mut self.aborting).into_iter().partition(is_of_host);
+        self.aborting = others;
+        enter(node);
+        drop::<Vec<_>>(closed);
+        let mut keys = Vec::new();
+        for connection in self.connections.values_mut() {
+            for side in [Role::Client, Role::Server] {
+                if connection.end(side).node == node {
+                    connection.clear_kernel(side, kernels);
+                    // Nobody repeats an acknowledgement to somebody who sends nothing again.
+                    connection.end_mut(other(side)).flow.drop_lost_ack();
+                    keys.push((connection.key, side));
+                }
+            }
+        }
+        for (key, side) in keys {
+            self.close(key, side);
+        }
+        self.stopped_listening.retain(|stopped| *stopped != node);
+        self.hosts[node.0].dialing.clear();
+        self.drain_listener(node, &enter);
+    }
+
+    /// Takes the connections that were aborted before anybody accepted them from the kernel's queue.
+    fn drain_listener(&mut self, node: NodeId, enter: impl Fn(NodeId)) {
+        let Some(listener) = self.hosts[node.0].listener.clone() else { return };
+        enter(node);
+        let nobody = &mut std::task::Context::from_waker(std::task::Waker::noop());
+        while let std::task::Poll::Ready(Ok((stream, _))) = listener.poll_accept(nobody) {
+            drop(stream);
+        }
+    }
+}

@@ -1,0 +1,398 @@
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use halfopen_protocol::{PacketType, Role};
+use turmoil_net::shim::tokio::net::{TcpListener, TcpStream};
+use turmoil_net::{EnterGuard, Packet};
+
+use super::address::{Key, length, locate, node, segment};
+use super::clock::Timers;
+use super::connection::{Connection, ProgramEnd};
+use super::link::Link;
+use crate::plan::{NodeId, Plan, Position};
+use crate::world::conversation::{Conversation, other};
+use crate::world::record::Recorder;
+
+/// All that is between the kernels: links, what is on its way, and what the faults in force do to it.
+pub(super) struct Wires {
+    pub(super) plan: Rc<Plan>,
+    pub(super) recorder: Recorder,
+    pub(super) timers: Timers,
+    pub(super) hosts: Vec<Host>,
+    pub(super) connections: BTreeMap<Key, Connection>,
+    /// Faults that wait for a packet.
+    pub(super) armed: Vec<Armed>,
+    links: BTreeMap<(NodeId, NodeId), Link>,
+    events: BTreeMap<(Duration, Rank, u64), WireEvent>,
+    sequence: u64,
+    /// Sockets that are to end by RST as soon as their program has been polled.
+    pub(super) aborting: Vec<(Key, Role, TcpStream)>,
+    /// Nodes whose program has stopped listening.
+    pub(super) stopped_listening: Vec<NodeId>,
+    /// Connections that may be over.
+    over: Vec<Key>,
+    hit: BTreeSet<Position>,
+}
+
+/// What the world knows of a host.
+#[derive(Default)]
+pub(super) struct Host {
+    /// Whether it is without power.
+    pub(super) is_down: bool,
+    /// The bound port. It outlives the program, because the kernel does not let a second one bind while connections of
+    /// the first linger; whether anybody listens is `is_listening`.
+    pub(super) listener: Option<Rc<TcpListener>>,
+    /// Whether the program accepts connections.
+    pub(super) is_listening: bool,
+    /// Connections whose SYN has not reached the wire yet, and whether the program has given them up already.
+    pub(super) dialing: VecDeque<(Rc<Conversation>, bool)>,
+}
+
+/// A `half_open` that begins with a packet.
+pub(super) struct Armed {
+    pub(super) position: Position,
+    pub(super) links: Vec<(NodeId, NodeId)>,
+    pub(super) packet: PacketType,
+}
+
+/// What comes first at one instant.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Arrival,
+    Retry,
+    GiveUp,
+}
+
+/// Something that is due on the wires.
+pub(super) enum WireEvent {
+    /// A packet arrives.
+    Arrival { key: Key, side: Role, packet: Packet, left: Duration },
+    /// A packet of a connection that is over arrives.
+    Stray(Packet),
+    /// A sender sends again.
+    Retry(Key, Role),
+    /// A sender may have waited long enough.
+    GiveUp(Key, Role),
+}
+
+impl Wires {
+    /// The wires of a world in which nothing has happened.
+    pub(super) fn new(plan: &Rc<Plan>, recorder: &Recorder, timers: &Timers) -> Self {
+        Self {
+            plan: Rc::clone(plan),
+            recorder: recorder.clone(),
+            timers: timers.clone(),
+            hosts: plan.nodes.iter().map(|_| Host::default()).collect(),
+            connections: BTreeMap::new(),
+            armed: Vec::new(),
+            links: BTreeMap::new(),
+            events: BTreeMap::new(),
+            sequence: 0,
+            aborting: Vec::new(),
+            stopped_listening: Vec::new(),
+            over: Vec::new(),
+            hit: BTreeSet::new(),
+        }
+    }
+
+    /// When the next event is due.
+    pub(super) fn next_event(&self) -> Option<Duration> {
+        self.events.first_key_value().map(|((at, _, _), _)| *at)
+    }
+
+    /// Whether the next event is due and is an abort, which takes from a program what it has not read.
+    pub(super) fn abort_is_due(&self) -> bool {
+        let is_abort = |event: &WireEvent| match event {
+            WireEvent::Arrival { packet, .. } => segment(packet).is_some_and(|segment| segment.flags.rst),
+            _ => false,
+        };
+        self.events.first_key_value().is_some_and(|((at, _, _), event)| *at <= self.timers.now() && is_abort(event))
+    }
+
+    /// Takes the next event that is due.
+    pub(super) fn take_due(&mut self) -> Option<WireEvent> {
+        let entry = self.events.first_entry()?;
+        (entry.key().0 <= self.timers.now()).then(|| entry.remove())
+    }
+
+    /// The link from one node to another.
+    pub(super) fn link(&mut self, from: NodeId, to: NodeId) -> &mut Link {
+        let plan = &self.plan;
+        self.links.entry((from, to)).or_insert_with(|| Link::new(plan, from, to))
+    }
+
+    /// A fault has met something.
+    pub(super) fn fault_hit(&mut self, position: Position) {
+        if self.hit.insert(position) {
+            self.recorder.fault_hit(position);
+        }
+    }
+
+    /// A packet leaves its kernel.
+    pub(super) fn depart(&mut self, packet: Packet) {
+        let Some((key, side)) = locate(&packet) else { return };
+        let Some(segment) = segment(&packet) else { return };
+        let flags = segment.flags;
+        if flags.syn && !flags.ack {
+            self.begin_connection(key);
+        }
+        let Some(connection) = self.connections.get(&key) else {
+            return self.depart_stray(packet);
+        };
+        let (from, to) = connection.link(side);
+        if self.hosts[from.0].is_down {
+            return;
+        }
+        let must_arrive = length(segment) > 0 || (side == Role::Client && !connection.confirmed);
+        let give_up = self.link(from, to).settings.give_up;
+        let now = self.timers.now();
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let conversation = Rc::clone(&connection.conversation);
+        let end = connection.end_mut(side);
+        if flags.rst {
+            end.flow.forget();
+            end.is_gone = true;
+            conversation.aborted(side);
+        } else {
+            end.flow.sent(&packet, now, give_up);
+        }
+        if must_arrive && !flags.rst && end.flow.is_held_up() {
+            self.lose(key, side, packet, now);
+        } else {
+            self.send(key, side, packet);
+        }
+    }
+
+    /// A packet goes on its way, unless the path is cut.
+    fn send(&mut self, key: Key, side: Role, packet: Packet) {
+        let now = self.timers.now();
+        if let Some(position) = self.obstacle(key, side) {
+            self.fault_hit(position);
+            return self.lose(key, side, packet, now);
+        }
+        self.put_on_wire(key, side, packet);
+    }
+
+    /// A packet that nothing holds up goes on its way.
+    fn put_on_wire(&mut self, key: Key, side: Role, packet: Packet) {
+        let Some((from, to)) = self.connections.get(&key).map(|connection| connection.link(side)) else { return };
+        let now = self.timers.now();
+        let link = self.link(from, to);
+        let travel_time = link.travel_time();
+        if let Some(position) = link.take_change() {
+            self.fault_hit(position);
+        }
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let flow = &mut connection.end_mut(side).flow;
+        flow.drop_lost_ack();
+        flow.in_flight += 1;
+        flow.last_arrival = flow.last_arrival.max(now + travel_time);
+        let at = flow.last_arrival;
+        self.schedule(at, Rank::Arrival, WireEvent::Arrival { key, side, packet, left: now });
+    }
+
+    /// The step that keeps what this side sends from arriving.
+    fn obstacle(&mut self, key: Key, side: Role) -> Option<Position> {
+        let connection = self.connections.get(&key)?;
+        let (from, to) = connection.link(side);
+        let forgotten = connection.end(side).flow.forgotten;
+        forgotten.or_else(|| self.link(from, to).partition)
+    }
+
+    /// A packet is lost: it will be sent again if it has to arrive.
+    fn lose(&mut self, key: Key, side: Role, packet: Packet, left: Duration) {
+        let Some(segment) = segment(&packet) else { return };
+        let (flags, length) = (segment.flags, length(segment));
+        let Some(connection) = self.connections.get(&key) else { return };
+        let (from, to) = connection.link(side);
+        let other_is_dead = connection.end(other(side)).is_gone;
+        let must_arrive = length > 0 || (side == Role::Client && !connection.confirmed);
+        if flags.rst || connection.end(side).is_gone || (!must_arrive && other_is_dead) {
+            return;
+        }
+        let round_trip = self.link(from, to).settings.latency + self.link(to, from).settings.latency;
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let flow = &mut connection.end_mut(side).flow;
+        let retry =
+            if must_arrive { flow.lose(packet, left, round_trip) } else { flow.lose_ack(packet, left, round_trip) };
+        if let Some(at) = retry {
+            self.schedule(at, Rank::Retry, WireEvent::Retry(key, side));
+        }
+        self.watch(key, side);
+        self.watch(key, other(side));
+    }
+
+    /// Looks again when the socket of this side would have waited long enough for an answer.
+    fn watch(&mut self, key: Key, side: Role) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let end = connection.end_mut(side);
+        if end.flow.is_watched || end.is_gone {
+            return;
+        }
+        if let Some(at) = end.flow.failure_due() {
+            end.flow.is_watched = true;
+            self.schedule(at, Rank::GiveUp, WireEvent::GiveUp(key, side));
+        }
+    }
+
+    /// A packet arrives at a host. Gives it back if it is for the kernel.
+    pub(super) fn arrive(
+        &mut self,
+        key: Key,
+        side: Role,
+        packet: Packet,
+        left: Duration,
+        kernels: &EnterGuard,
+    ) -> Option<Packet> {
+        let now = self.timers.now();
+        let connection = self.connections.get_mut(&key)?;
+        connection.end_mut(side).flow.in_flight -= 1;
+        let (_, to) = connection.link(side);
+        let host = &self.hosts[to.0];
+        let (is_down, is_listening) = (host.is_down, host.is_listening);
+        let receiver = other(side);
+        self.over.push(key);
+        if is_down {
+            self.lose(key, side, packet, left);
+            return None;
+        }
+        let segment = segment(&packet)?;
+        let flags = segment.flags;
+        if flags.syn && !flags.ack && !is_listening {
+            let refusal = connection.rst(receiver);
+            self.depart(refusal);
+            return None;
+        }
+        let end = connection.end_mut(receiver);
+        if end.program == ProgramEnd::Closed && !segment.payload.is_empty() && !end.is_gone {
+            // Nobody will ever read it: a kernel answers with an abort.
+            connection.clear_kernel(receiver, kernels);
+            let rst = connection.rst(receiver);
+            self.depart(rst);
+            return None;
+        }
+        if flags.ack {
+            end.flow.acknowledged(segment.ack, now);
+        }
+        if flags.rst {
+            connection.promote(receiver, kernels);
+            let end = connection.end_mut(receiver);
+            end.is_gone = true;
+            end.flow.forget();
+        }
+        match receiver {
+            Role::Client if flags.syn => connection.established = true,
+            Role::Server if flags.ack => connection.confirmed = true,
+            _ => {}
+        }
+        Some(packet)
+    }
+
+    /// A sender sends again what was lost.
+    pub(super) fn retry(&mut self, key: Key, side: Role) {
+        let now = self.timers.now();
+        let obstacle = self.obstacle(key, side);
+        let way_back = self.obstacle(key, other(side));
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let flow = &mut connection.end_mut(side).flow;
+        if !flow.begin_retry(now) {
+            return;
+        }
+        let give_up = self.link_give_up(key, side);
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let flow = &mut connection.end_mut(side).flow;
+        if flow.ack_lost_since().is_some_and(|since| since.saturating_add(give_up) <= now) {
+            flow.drop_lost_ack();
+        }
+        // An acknowledgement is repeated only as an answer, so the other end's repetition must get through as well.
+        let packets = if obstacle.is_none() { flow.take_lost(way_back.is_none()) } else { Vec::new() };
+        if flow.has_losses()
+            && let Some(at) = flow.retry_failed(now)
+        {
+            self.schedule(at, Rank::Retry, WireEvent::Retry(key, side));
+        }
+        for packet in packets {
+            self.put_on_wire(key, side, packet);
+        }
+    }
+
+    fn link_give_up(&mut self, key: Key, side: Role) -> Duration {
+        let Some((from, to)) = self.connections.get(&key).map(|connection| connection.link(side)) else {
+            return Duration::MAX;
+        };
+        self.link(from, to).settings.give_up
+    }
+
+    /// A sender has perhaps waited long enough: then its socket fails.
+    pub(super) fn give_up(&mut self, key: Key, side: Role, kernels: &EnterGuard) {
+        let now = self.timers.now();
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let end = connection.end_mut(side);
+        end.flow.is_watched = false;
+        if end.is_gone {
+            return;
+        }
+        match end.flow.failure_due() {
+            Some(due) if due <= now => {
+                end.has_timed_out = true;
+                connection.clear_kernel(side, kernels);
+                self.over.push(key);
+            }
+            _ => self.watch(key, side),
+        }
+    }
+
+    /// A SYN leaves: the connection begins.
+    fn begin_connection(&mut self, key: Key) {
+        let Some((conversation, is_given_up)) = self.hosts[key.0.0].dialing.pop_front() else { return };
+        let mut connection = Connection::new(key, conversation);
+        if is_given_up {
+            connection.client.program = ProgramEnd::Closed;
+            connection.client.is_gone = true;
+        }
+        self.connections.insert(key, connection);
+    }
+
+    /// A packet of a connection that is over: it takes its way without being watched over.
+    fn depart_stray(&mut self, packet: Packet) {
+        let (Some(from), Some(to)) = (node(packet.src), node(packet.dst)) else { return };
+        if self.hosts[from.0].is_down || self.link(from, to).partition.is_some() {
+            return;
+        }
+        let at = self.timers.now() + self.link(from, to).settings.latency;
+        self.schedule(at, Rank::Arrival, WireEvent::Stray(packet));
+    }
+
+    /// Whether a stray packet gets to a kernel.
+    pub(super) fn is_up(&self, packet: &Packet) -> bool {
+        node(packet.dst).is_some_and(|node| !self.hosts[node.0].is_down)
+    }
+
+    /// The program of this side has no socket any more.
+    pub(super) fn close(&mut self, key: Key, side: Role) {
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.end_mut(side).program = ProgramEnd::Closed;
+            self.over.push(key);
+        }
+    }
+
+    /// Forgets the connections that are over, in the kernels as well.
+    pub(super) fn sweep(&mut self, kernels: &EnterGuard) {
+        for key in std::mem::take(&mut self.over) {
+            if let Some(connection) = self.connections.get_mut(&key)
+                && connection.is_over()
+            {
+                connection.clear_kernel(Role::Client, kernels);
+                connection.clear_kernel(Role::Server, kernels);
+                self.connections.remove(&key);
+            }
+        }
+    }
+
+    fn schedule(&mut self, at: Duration, rank: Rank, event: WireEvent) {
+        self.sequence += 1;
+        let at = at.max(self.timers.now());
+        self.events.insert((at, rank, self.sequence), event);
+    }
+}
