@@ -1,4 +1,10 @@
 //! The client against a broker that the test plays itself, in virtual time.
 
 mod bench;
+mod connecting;
+mod incoming;
 mod keep_alive;
+mod messages;
+mod proptests;
+mod reconnect;
+mod requests;
