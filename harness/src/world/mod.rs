@@ -1,8 +1,92 @@
 //! Engines: they bring a plan to life and record its trace.
+//!
+//! [`node`] is what runs on a node, `director` tells the story, and both are the same on every engine; an engine
+//! brings the network and the time. `sim` is event-driven and the one to use; `ticked` runs the same plan on
+//! `turmoil::Sim`, to check the other against.
 
 mod conversation;
+mod director;
 mod network;
+mod node;
 mod record;
 mod sim;
 mod story;
 mod tap;
+mod ticked;
+
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use self::director::Director;
+use self::node::{Env, Switchboard};
+use crate::plan::{Plan, Position};
+use crate::trace::Trace;
+
+/// By how much `turmoil::Sim` advances time at once.
+pub const TICK: Duration = Duration::from_millis(1);
+
+/// What makes time pass and packets travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Engine {
+    /// The event-driven engine: time jumps to the next thing that happens.
+    #[default]
+    Sim,
+    /// `turmoil::Sim`: time advances by [`TICK`]. Slow, and without some faults.
+    Turmoil,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Sim => "sim",
+            Self::Turmoil => "turmoil",
+        })
+    }
+}
+
+/// Why an engine has no trace of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The plan has something that the engine has no means for.
+    #[error("the engine cannot express {what}")]
+    NotExpressible {
+        /// Where it stands in the scenario; line 0 for the network as a whole.
+        position: Position,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The engine itself failed.
+    #[error("the engine failed: {0}")]
+    Failed(String),
+}
+
+/// Brings `plan` to life on `engine`, and gives what happened.
+///
+/// # Errors
+/// The engine cannot express the plan. The event-driven engine can express every plan.
+pub fn run(plan: &Rc<Plan>, engine: Engine) -> Result<Trace, EngineError> {
+    match engine {
+        Engine::Sim => run_sim(plan).map_err(|error| EngineError::Failed(error.to_string())),
+        Engine::Turmoil => ticked::run(plan),
+    }
+}
+
+fn run_sim(plan: &Rc<Plan>) -> Result<Trace, sim::SimError> {
+    let switchboard = Switchboard::new(plan.nodes.len());
+    let director = Director::new(plan, switchboard.clone());
+    sim::run(
+        plan,
+        |_| director,
+        |recorder, node, network, clock| {
+            Box::pin(node::run(Env {
+                plan: Rc::clone(plan),
+                node,
+                network,
+                clock,
+                recorder: recorder.clone(),
+                commands: switchboard.plug_in(node),
+            }))
+        },
+    )
+}

@@ -123,6 +123,16 @@ impl Recorder {
         }
     }
 
+    /// The connection that `node` opened last.
+    pub(crate) fn latest_connection(&self, node: NodeId) -> Option<ConnectionId> {
+        self.with_events(|events| {
+            events.iter().rev().find_map(|event| match &event.kind {
+                EventKind::Sent { connection, from, item: Item::Open, .. } if *from == node => Some(*connection),
+                _ => None,
+            })
+        })
+    }
+
     /// How many events there are.
     pub(crate) fn len(&self) -> usize {
         self.0.borrow().events.len()

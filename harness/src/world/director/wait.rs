@@ -1,0 +1,180 @@
+use std::fmt;
+
+use halfopen_protocol::packet::Publish;
+use halfopen_protocol::{Packet, PacketType};
+
+use super::Stage;
+use crate::plan::{Action, NodeId, PacketPattern, Plan, Program};
+use crate::trace::{Event, EventKind, Item, fields, pattern_matches};
+
+/// What an action waits for at one node. A step that waits for an answer checks it.
+pub(super) struct Wait {
+    node: NodeId,
+    /// What is to come, in order.
+    answers: Vec<Answer>,
+    /// The index of the first event that has not been looked at.
+    cursor: usize,
+    /// Whether the end of a connection leaves the answer to a later one.
+    reconnects: bool,
+    /// Whether the node takes some packets on its own, by the usual answers.
+    answers_itself: bool,
+}
+
+/// One thing that is to come.
+enum Answer {
+    /// The connection is open.
+    Established,
+    /// The next packet that is not taken by the usual answers: it must match.
+    Packet(PacketPattern),
+    /// The next packet of this type: it must match, or by default be a success.
+    Reply(PacketType, Option<PacketPattern>),
+}
+
+impl Wait {
+    /// What `action` waits for at `node`, if it waits.
+    pub(super) fn new(action: &Action, node: NodeId, stage: &Stage<'_>) -> Option<Self> {
+        let plan = stage.plan;
+        let now = stage.recorder.len();
+        match action {
+            Action::Connect(connect) if connect.connack.is_none() => {
+                Some(Self { cursor: now, ..Self::connected(node, plan) })
+            }
+            Action::Connect(connect) => {
+                Some(Self::of(node, plan, now, Answer::Reply(PacketType::ConnAck, connect.connack.clone())))
+            }
+            Action::Open => Some(Self::of(node, plan, now, Answer::Established)),
+            Action::Subscribe(_) => Some(Self::of(node, plan, now, Answer::Reply(PacketType::SubAck, None))),
+            Action::Unsubscribe(_) => Some(Self::of(node, plan, now, Answer::Reply(PacketType::UnsubAck, None))),
+            Action::Receive(pattern) => {
+                Some(Self::of(node, plan, stage.unread[node.0], Answer::Packet(pattern.clone())))
+            }
+            _ => None,
+        }
+    }
+
+    /// Waits until `node` is connected, from the start of the run on.
+    pub(super) fn connected(node: NodeId, plan: &Plan) -> Self {
+        let mut wait = Self::of(node, plan, 0, Answer::Reply(PacketType::ConnAck, None));
+        if subscribes(plan, node) {
+            wait.answers.push(Answer::Reply(PacketType::SubAck, None));
+        }
+        wait
+    }
+
+    fn of(node: NodeId, plan: &Plan, cursor: usize, answer: Answer) -> Self {
+        let (reconnects, answers_itself) = match &plan.node(node).program {
+            Program::Client(client) => (client.options.reconnect.is_some(), true),
+            Program::RawClient(client) => (false, client.answers),
+            Program::Broker(_) => (false, false),
+        };
+        Self { node, answers: vec![answer], cursor, reconnects, answers_itself }
+    }
+
+    /// `None`: still waiting. Otherwise how it came out.
+    pub(super) fn poll(&mut self, stage: &mut Stage<'_>) -> Option<Result<(), String>> {
+        let outcome = stage.recorder.with_events(|events| {
+            while let Some(event) = events.get(self.cursor) {
+                self.cursor += 1;
+                if let Err(why) = self.look_at(event, stage.plan) {
+                    return Some(Err(why));
+                }
+                if self.answers.is_empty() {
+                    return Some(Ok(()));
+                }
+            }
+            None
+        })?;
+        stage.unread[self.node.0] = self.cursor;
+        Some(outcome)
+    }
+
+    fn look_at(&mut self, event: &Event, plan: &Plan) -> Result<(), String> {
+        match &event.kind {
+            EventKind::Established { node, .. } if *node == self.node => {
+                if matches!(self.answers[0], Answer::Established) {
+                    self.answers.remove(0);
+                }
+                Ok(())
+            }
+            // The session was there, and with it its subscriptions.
+            EventKind::Connected { node, session_present: true } if *node == self.node => {
+                self.answers.retain(|answer| !matches!(answer, Answer::Reply(PacketType::SubAck, _)));
+                Ok(())
+            }
+            EventKind::Received { to, item, .. } if *to == self.node => self.receive(item),
+            EventKind::Node { node, .. } if *node == self.node => {
+                Err(format!("{} went down before {self} came", plan.node(self.node).name))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn receive(&mut self, item: &Item) -> Result<(), String> {
+        match item {
+            Item::Packet(packet) => self.receive_packet(packet),
+            Item::Fin | Item::Rst | Item::TimedOut if !self.reconnects => {
+                Err(format!("the connection ended before {self} came"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn receive_packet(&mut self, packet: &Packet) -> Result<(), String> {
+        let name = packet.packet_type();
+        match &self.answers[0] {
+            Answer::Packet(pattern) if pattern_matches(pattern, packet) => {}
+            Answer::Packet(_) if self.answers_itself && is_taken(packet) => return Ok(()),
+            Answer::Packet(_) => return Err(format!("{name}{} came instead of {self}", described(packet))),
+            Answer::Reply(packet_type, _) if *packet_type != name => return Ok(()),
+            Answer::Reply(_, Some(pattern)) if pattern_matches(pattern, packet) => {}
+            Answer::Reply(_, None) if is_success(packet) => {}
+            Answer::Reply(..) => return Err(format!("{name}{} came instead of {self}", described(packet))),
+            Answer::Established => return Ok(()),
+        }
+        self.answers.remove(0);
+        Ok(())
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.answers.first() {
+            None => f.write_str("nothing"),
+            Some(Answer::Established) => f.write_str("the connection"),
+            Some(Answer::Reply(packet_type, None)) => write!(f, "a successful {packet_type}"),
+            Some(Answer::Packet(pattern) | Answer::Reply(_, Some(pattern))) => write!(f, "{pattern}"),
+        }
+    }
+}
+
+/// Whether the node subscribes by itself after CONNACK.
+fn subscribes(plan: &Plan, node: NodeId) -> bool {
+    match &plan.node(node).program {
+        Program::Client(client) => !client.options.subscriptions.is_empty(),
+        Program::RawClient(client) => !client.subscribe.is_empty(),
+        Program::Broker(_) => false,
+    }
+}
+
+/// Whether the usual answers take this packet, so that no step waits for it.
+fn is_taken(packet: &Packet) -> bool {
+    match packet {
+        Packet::Publish(Publish { qos, .. }) => qos.level() > 0,
+        Packet::PubRec(_) | Packet::PubRel(_) => true,
+        _ => false,
+    }
+}
+
+fn is_success(packet: &Packet) -> bool {
+    match packet {
+        Packet::ConnAck(connack) => connack.reason.value() == 0,
+        Packet::SubAck(suback) => suback.reasons.iter().all(|reason| !reason.is_error()),
+        Packet::UnsubAck(unsuback) => unsuback.reasons.iter().all(|reason| !reason.is_error()),
+        _ => true,
+    }
+}
+
+fn described(packet: &Packet) -> String {
+    let set = fields(packet).into_iter().filter(|field| !field.is_default);
+    set.map(|field| format!(" {}={}", field.name, field.value)).collect()
+}

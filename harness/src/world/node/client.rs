@@ -1,0 +1,119 @@
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+
+use halfopen_client::core::{Client, DisconnectReason, Event};
+use halfopen_client::driver::{self, Connector};
+use halfopen_protocol::{Clock, PacketType, ReasonCode};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::{Command, Env, since_start};
+use crate::plan::{Because, ClientProgram, NodeId};
+use crate::trace::Since;
+use crate::world::network::{Network, Peer};
+use crate::world::record::Recorder;
+
+pub(super) async fn run<N: Network, C: Clock>(env: Env<N, C>, program: &ClientProgram) {
+    let seed = env.plan.seed.derive(&format!("client {}", env.plan.node(env.node).name));
+    let client = Client::new(program.options.clone(), seed.0);
+    let peer = Rc::new(Cell::new(None));
+    let connector = NodeConnector { network: env.network, to: program.to, peer: Rc::clone(&peer) };
+    let mut witness = Witness { node: env.node, to: program.to, peer, recorder: env.recorder };
+    let (sender, commands) = unbounded_channel();
+    if program.autostart {
+        // The other end is held just below.
+        let _ = sender.send(driver::Command::Connect { clean_start: None });
+    }
+    tokio::select! {
+        biased;
+        () = forward(env.commands, sender) => {}
+        () = driver::run(client, connector, env.clock, commands, |_, event| witness.event(event)) => {}
+    }
+    // A program that has nothing left to do still holds its node.
+    std::future::pending().await
+}
+
+/// Hands the story's orders to the client, as its application would. Never completes, so that the client lives on.
+async fn forward(mut orders: UnboundedReceiver<Command>, client: UnboundedSender<driver::Command>) {
+    while let Some(order) = orders.recv().await {
+        if let Some(command) = translate(order) {
+            // The client runs as long as this does.
+            let _ = client.send(command);
+        }
+    }
+    std::future::pending().await
+}
+
+/// What only scripted clients do has no counterpart; the loader refuses it.
+fn translate(order: Command) -> Option<driver::Command> {
+    Some(match order {
+        Command::Connect { clean_start } => driver::Command::Connect { clean_start },
+        Command::Subscribe(subscriptions) => driver::Command::Subscribe(subscriptions),
+        Command::Unsubscribe(filters) => driver::Command::Unsubscribe(filters),
+        Command::Publish(publish) => driver::Command::Publish(publish),
+        Command::Disconnect(reason) => driver::Command::Disconnect(reason),
+        Command::Close(_) => driver::Command::Close,
+        Command::StopPinging => driver::Command::StopPinging,
+        Command::ResumePinging => driver::Command::ResumePinging,
+        Command::Open | Command::Send(_) => return None,
+    })
+}
+
+struct NodeConnector<N> {
+    network: N,
+    to: NodeId,
+    peer: Rc<Cell<Option<Peer>>>,
+}
+
+impl<N: Network> Connector for NodeConnector<N> {
+    type Stream = N::Stream;
+
+    async fn connect(&mut self) -> io::Result<N::Stream> {
+        self.peer.set(None);
+        let (stream, peer) = self.network.connect(self.to).await?;
+        self.peer.set(Some(peer));
+        Ok(stream)
+    }
+}
+
+/// Brings what only the client can know into the trace: what it hands on, and why it closes.
+struct Witness {
+    node: NodeId,
+    to: NodeId,
+    peer: Rc<Cell<Option<Peer>>>,
+    recorder: Recorder,
+}
+
+impl Witness {
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Connected(connack) => self.recorder.connected(self.node, connack.session_present),
+            Event::Message(message) => self.recorder.delivered(self.node, message),
+            Event::Closing(reason) => self.closing(&reason),
+            _ => {}
+        }
+    }
+
+    fn closing(&self, reason: &DisconnectReason) {
+        let connection = self.peer.get().map(|peer| peer.connection);
+        // A connection that is still being opened has no stream yet, but a name in the trace.
+        let Some(connection) = connection.or_else(|| self.recorder.latest_connection(self.node)) else { return };
+        let (because, since) = because(reason);
+        self.recorder.closing(self.node, self.to, connection, because, since);
+    }
+}
+
+fn because(reason: &DisconnectReason) -> (Because, Option<Since>) {
+    let since = |packet, at, due| Some(Since { packet, at: since_start(at), due: since_start(due) });
+    match reason {
+        DisconnectReason::NoPingresp { at, due } => (Because::NoPingresp, since(PacketType::PingReq, *at, *due)),
+        DisconnectReason::NoConnack { at, due } => (Because::NoConnack, since(PacketType::Connect, *at, *due)),
+        DisconnectReason::Protocol { reason: ReasonCode::MALFORMED_PACKET, .. } => (Because::Malformed, None),
+        DisconnectReason::Protocol { .. } => (Because::ProtocolError, None),
+        DisconnectReason::Refused(_) => (Because::NotAuthorized, None),
+        DisconnectReason::Asked
+        | DisconnectReason::ConnectFailed(_)
+        | DisconnectReason::Server(_)
+        | DisconnectReason::Closed(_) => (Because::Asked, None),
+    }
+}

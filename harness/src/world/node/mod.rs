@@ -1,0 +1,72 @@
+//! What runs on a node: the project's broker, the project's client, or a scripted client. The same on every engine.
+
+mod broker;
+mod client;
+mod raw;
+mod switchboard;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytestring::ByteString;
+use halfopen_protocol::packet::{Publish, Subscription};
+use halfopen_protocol::{Clock, Instant, ReasonCode};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+pub(crate) use self::switchboard::Switchboard;
+use super::network::Network;
+use super::record::Recorder;
+use crate::plan::{CloseHow, NodeId, Outgoing, Plan, Program};
+
+/// What the story tells a program to do.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    /// Open a connection, send CONNECT, and do what the program does after CONNACK.
+    Connect {
+        /// Clean Start, if other than the node's.
+        clean_start: Option<bool>,
+    },
+    /// Open a connection and nothing more.
+    Open,
+    /// Send SUBSCRIBE.
+    Subscribe(Vec<Subscription>),
+    /// Send UNSUBSCRIBE.
+    Unsubscribe(Vec<ByteString>),
+    /// Publish.
+    Publish(Publish),
+    /// Send DISCONNECT and close.
+    Disconnect(ReasonCode),
+    /// Close without a word.
+    Close(CloseHow),
+    /// Write these in one piece.
+    Send(Vec<Outgoing>),
+    /// No PINGREQ any more.
+    StopPinging,
+    /// PINGREQ again.
+    ResumePinging,
+}
+
+/// What a program on a node is handed.
+pub(crate) struct Env<N, C> {
+    pub(crate) plan: Rc<Plan>,
+    pub(crate) node: NodeId,
+    pub(crate) network: N,
+    pub(crate) clock: C,
+    pub(crate) recorder: Recorder,
+    pub(crate) commands: UnboundedReceiver<Command>,
+}
+
+/// Runs the program of a node until it is dropped. Dropping it closes its sockets, as the death of a process does.
+pub(crate) async fn run<N: Network, C: Clock>(env: Env<N, C>) {
+    let plan = Rc::clone(&env.plan);
+    match &plan.node(env.node).program {
+        Program::Broker(config) => broker::run(env, config.clone()).await,
+        Program::Client(program) => client::run(env, program).await,
+        Program::RawClient(program) => raw::run(env, program).await,
+    }
+}
+
+/// A node's clock counts from the start of the run, so that its moments are those of the trace.
+fn since_start(instant: Instant) -> Duration {
+    instant.since_origin()
+}

@@ -1,0 +1,90 @@
+use super::EngineError;
+use crate::plan::{Action, CloseHow, LinkChange, NetworkChange, NodeId, Plan, Position, Program, Step, StepKind};
+
+/// Whether `turmoil::Sim` can tell this story with the meaning that the faults have here.
+pub(super) fn check(plan: &Plan) -> Result<(), EngineError> {
+    let uneven = |(from, to, link): &(NodeId, NodeId, _)| plan.link(*to, *from) != *link;
+    if plan.links.iter().any(uneven) {
+        return refuse(Position::default(), "a link that differs by direction");
+    }
+    if !plan.network.jitter.is_zero() || plan.links.iter().any(|(_, _, link)| !link.jitter.is_zero()) {
+        return refuse(Position::default(), "jitter of its own seed");
+    }
+    check_steps(&plan.steps, plan)
+}
+
+fn check_steps(steps: &[Step], plan: &Plan) -> Result<(), EngineError> {
+    for (place, step) in steps.iter().enumerate() {
+        let rest = &steps[place + 1..];
+        match &step.kind {
+            StepKind::Node { nodes, actions } => {
+                for action in actions {
+                    check_action(action, nodes, step.position, rest, plan)?;
+                }
+            }
+            StepKind::Network(change) => check_change(change, step.position, rest, plan)?,
+            StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => check_steps(steps, plan)?,
+            StepKind::Wait(_) | StepKind::At(_) | StepKind::Mark(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_action(
+    action: &Action,
+    nodes: &[NodeId],
+    position: Position,
+    rest: &[Step],
+    plan: &Plan,
+) -> Result<(), EngineError> {
+    let is_broker = nodes.iter().any(|node| plan.node(*node).is_broker());
+    match action {
+        Action::Crash if is_broker => {
+            refuse(position, "the crash of a broker: a host without a program does not even refuse connections")
+        }
+        Action::PowerLoss if is_broker || nodes.iter().any(|node| comes_back(*node, rest, plan)) => {
+            refuse(position, "a power loss after which somebody connects: bytes and SYNs are lost for ever")
+        }
+        Action::Close(CloseHow::Rst) => refuse(position, "an abort"),
+        _ => Ok(()),
+    }
+}
+
+fn check_change(change: &NetworkChange, position: Position, rest: &[Step], plan: &Plan) -> Result<(), EngineError> {
+    match change {
+        NetworkChange::HalfOpen { starting_with: Some(_), .. } => refuse(position, "`starting_with`"),
+        NetworkChange::HalfOpen { links, .. } if links.iter().any(|(a, b)| connects(*a, *b, rest, plan)) => {
+            refuse(position, "one connection forgotten while a new one works")
+        }
+        NetworkChange::HalfOpen { .. } => Ok(()),
+        NetworkChange::Set(links, LinkChange { latency: Some(_), jitter: None, give_up: None })
+            if links.iter().all(|(from, to)| links.contains(&(*to, *from))) =>
+        {
+            Ok(())
+        }
+        NetworkChange::Set(..) => refuse(position, "a link that differs by direction, jitter, or a give-up time"),
+        NetworkChange::Partition(_) | NetworkChange::Heal(_) => {
+            refuse(position, "a partition that only delays: bytes are lost for ever")
+        }
+    }
+}
+
+/// Whether one of these, as far as it is a client, opens a connection later on.
+fn connects(a: NodeId, b: NodeId, rest: &[Step], plan: &Plan) -> bool {
+    comes_back(a, rest, plan) || comes_back(b, rest, plan)
+}
+
+fn comes_back(node: NodeId, rest: &[Step], plan: &Plan) -> bool {
+    let reconnects = matches!(&plan.node(node).program, Program::Client(c) if c.options.reconnect.is_some());
+    let opens = |action: &Action| matches!(action, Action::Connect(_) | Action::Open | Action::Restart);
+    let is_told = rest.iter().any(|step| match &step.kind {
+        StepKind::Node { nodes, actions } => nodes.contains(&node) && actions.iter().any(opens),
+        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => comes_back(node, steps, plan),
+        _ => false,
+    });
+    reconnects || is_told
+}
+
+fn refuse(position: Position, what: &'static str) -> Result<(), EngineError> {
+    Err(EngineError::NotExpressible { position, what })
+}
