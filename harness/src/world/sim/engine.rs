@@ -13,7 +13,7 @@ use super::address::address;
 use super::clock::{NodeClock, Timers};
 use super::network::SimNetwork;
 use super::ready::{NodeWaker, Ready};
-use super::wires::{WireEvent, Wires};
+use super::wires::{Arrival, TimeOut, Wires};
 use crate::plan::{NodeId, Plan};
 use crate::trace::NodeChange;
 use crate::world::record::Recorder;
@@ -129,7 +129,7 @@ where
             }
             self.flush();
             let goes_on = self.deliver() || self.ask_story();
-            if self.story.is_over() || !(goes_on || self.timers.fire()) {
+            if self.story.is_over() || !(goes_on || self.fire_kernels() || self.timers.fire()) {
                 return Ok(());
             }
         }
@@ -195,24 +195,32 @@ where
             if wires.abort_is_due() && !self.ready.is_empty() {
                 return true;
             }
-            let Some(event) = wires.take_due() else { return any };
+            let Some(Arrival { packet, of }) = wires.take_arrival() else { return any };
             any = true;
-            match event {
-                WireEvent::Arrival { key, side, packet, left } => {
-                    if let Some(packet) = wires.arrive(key, side, packet, left, &self.kernels) {
-                        self.kernels.deliver(packet);
-                    }
-                }
-                WireEvent::Stray(packet) => {
-                    if wires.is_up(&packet) {
-                        self.kernels.deliver(packet);
-                    }
-                }
-                WireEvent::Retry(key, side) => wires.retry(key, side),
-                WireEvent::GiveUp(key, side) => wires.give_up(key, side, &self.kernels),
-            }
             self.is_stirred = true;
+            let packet = match of {
+                Some((key, side, left)) => wires.arrive(key, side, packet, left, &self.kernels),
+                None => Some(packet).filter(|packet| wires.is_up(packet)),
+            };
+            if let Some(packet) = packet {
+                self.kernels.deliver(packet);
+            }
         }
+    }
+
+    /// Lets the kernels do what they waited to do; whether there was anything.
+    fn fire_kernels(&mut self) -> bool {
+        let mut wires = self.wires.borrow_mut();
+        let mut any = false;
+        while let Some((time_out, key, side)) = wires.take_time_out() {
+            any = true;
+            self.is_stirred = true;
+            match time_out {
+                TimeOut::Retry => wires.retry(key, side),
+                TimeOut::GiveUp => wires.give_up(key, side, &self.kernels),
+            }
+        }
+        any
     }
 
     /// Lets the story act; whether it did.

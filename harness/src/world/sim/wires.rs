@@ -24,7 +24,8 @@ pub(super) struct Wires {
     /// Faults that wait for a packet.
     pub(super) armed: Vec<Armed>,
     links: BTreeMap<(NodeId, NodeId), Link>,
-    events: BTreeMap<(Duration, Rank, u64), WireEvent>,
+    arrivals: BTreeMap<(Duration, u64), Arrival>,
+    time_outs: BTreeMap<(Duration, TimeOut, u64), (Key, Role)>,
     sequence: u64,
     /// Sockets that are to end by RST as soon as their program has been polled.
     pub(super) aborting: Vec<(Key, Role, TcpStream)>,
@@ -56,24 +57,20 @@ pub(super) struct Armed {
     pub(super) packet: PacketType,
 }
 
-/// What comes first at one instant.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Arrival,
-    Retry,
-    GiveUp,
+/// A packet on its way.
+pub(super) struct Arrival {
+    pub(super) packet: Packet,
+    /// Its connection, its sender, and when it left; none where the connection is over.
+    pub(super) of: Option<(Key, Role, Duration)>,
 }
 
-/// Something that is due on the wires.
-pub(super) enum WireEvent {
-    /// A packet arrives.
-    Arrival { key: Key, side: Role, packet: Packet, left: Duration },
-    /// A packet of a connection that is over arrives.
-    Stray(Packet),
-    /// A sender sends again.
-    Retry(Key, Role),
-    /// A sender may have waited long enough.
-    GiveUp(Key, Role),
+/// What a kernel waits for, were it a whole one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum TimeOut {
+    /// To send again.
+    Retry,
+    /// To give up.
+    GiveUp,
 }
 
 impl Wires {
@@ -87,7 +84,8 @@ impl Wires {
             connections: BTreeMap::new(),
             armed: Vec::new(),
             links: BTreeMap::new(),
-            events: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
+            time_outs: BTreeMap::new(),
             sequence: 0,
             aborting: Vec::new(),
             stopped_listening: Vec::new(),
@@ -96,24 +94,32 @@ impl Wires {
         }
     }
 
-    /// When the next event is due.
+    /// When something is due next.
     pub(super) fn next_event(&self) -> Option<Duration> {
-        self.events.first_key_value().map(|((at, _, _), _)| *at)
+        let arrival = self.arrivals.first_key_value().map(|((at, _), _)| *at);
+        let time_out = self.time_outs.first_key_value().map(|((at, _, _), _)| *at);
+        arrival.into_iter().chain(time_out).min()
     }
 
-    /// Whether the next event is due and is an abort, which takes from a program what it has not read.
+    /// Whether the next arrival is due and is an abort, which takes from a program what it has not read.
     pub(super) fn abort_is_due(&self) -> bool {
-        let is_abort = |event: &WireEvent| match event {
-            WireEvent::Arrival { packet, .. } => segment(packet).is_some_and(|segment| segment.flags.rst),
-            _ => false,
-        };
-        self.events.first_key_value().is_some_and(|((at, _, _), event)| *at <= self.timers.now() && is_abort(event))
+        let is_abort = |packet| segment(packet).is_some_and(|segment| segment.flags.rst);
+        let next = self.arrivals.first_key_value();
+        next.is_some_and(|((at, _), arrival)| *at <= self.timers.now() && is_abort(&arrival.packet))
     }
 
-    /// Takes the next event that is due.
-    pub(super) fn take_due(&mut self) -> Option<WireEvent> {
-        let entry = self.events.first_entry()?;
+    /// Takes the next arrival that is due.
+    pub(super) fn take_arrival(&mut self) -> Option<Arrival> {
+        let entry = self.arrivals.first_entry()?;
         (entry.key().0 <= self.timers.now()).then(|| entry.remove())
+    }
+
+    /// Takes the next time-out that is due.
+    pub(super) fn take_time_out(&mut self) -> Option<(TimeOut, Key, Role)> {
+        let entry = self.time_outs.first_entry()?;
+        let (at, time_out, _) = *entry.key();
+        let due = (at <= self.timers.now()).then(|| entry.remove());
+        due.map(|(key, side)| (time_out, key, side))
     }
 
     /// The link from one node to another.
@@ -189,7 +195,7 @@ impl Wires {
         flow.in_flight += 1;
         flow.last_arrival = flow.last_arrival.max(now + travel_time);
         let at = flow.last_arrival;
-        self.schedule(at, Rank::Arrival, WireEvent::Arrival { key, side, packet, left: now });
+        self.arrive_at(at, packet, Some((key, side, now)));
     }
 
     /// The step that keeps what this side sends from arriving.
@@ -217,7 +223,7 @@ impl Wires {
         let retry =
             if must_arrive { flow.lose(packet, left, round_trip) } else { flow.lose_ack(packet, left, round_trip) };
         if let Some(at) = retry {
-            self.schedule(at, Rank::Retry, WireEvent::Retry(key, side));
+            self.schedule(at, TimeOut::Retry, key, side);
         }
         self.watch(key, side);
         self.watch(key, other(side));
@@ -232,7 +238,7 @@ impl Wires {
         }
         if let Some(at) = end.flow.failure_due() {
             end.flow.is_watched = true;
-            self.schedule(at, Rank::GiveUp, WireEvent::GiveUp(key, side));
+            self.schedule(at, TimeOut::GiveUp, key, side);
         }
     }
 
@@ -310,7 +316,7 @@ impl Wires {
         if flow.has_losses()
             && let Some(at) = flow.retry_failed(now)
         {
-            self.schedule(at, Rank::Retry, WireEvent::Retry(key, side));
+            self.schedule(at, TimeOut::Retry, key, side);
         }
         for packet in packets {
             self.put_on_wire(key, side, packet);
@@ -361,7 +367,7 @@ impl Wires {
             return;
         }
         let at = self.timers.now() + self.link(from, to).settings.latency;
-        self.schedule(at, Rank::Arrival, WireEvent::Stray(packet));
+        self.arrive_at(at, packet, None);
     }
 
     /// Whether a stray packet gets to a kernel.
@@ -390,9 +396,14 @@ impl Wires {
         }
     }
 
-    fn schedule(&mut self, at: Duration, rank: Rank, event: WireEvent) {
+    fn arrive_at(&mut self, at: Duration, packet: Packet, of: Option<(Key, Role, Duration)>) {
+        self.sequence += 1;
+        self.arrivals.insert((at, self.sequence), Arrival { packet, of });
+    }
+
+    fn schedule(&mut self, at: Duration, time_out: TimeOut, key: Key, side: Role) {
         self.sequence += 1;
         let at = at.max(self.timers.now());
-        self.events.insert((at, rank, self.sequence), event);
+        self.time_outs.insert((at, time_out, self.sequence), (key, side));
     }
 }

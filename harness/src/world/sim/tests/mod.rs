@@ -1,2 +1,3 @@
 mod basics;
+mod faults;
 mod fixture;
