@@ -52,16 +52,10 @@ impl Told<'_> {
                         }
                     }
                 }
-                StepKind::Every { times, until, steps, .. } => {
-                    if *times != Some(0) && until.is_none() {
-                        self.check(steps, findings);
-                    }
+                StepKind::Every { times, until: None, steps, .. } if *times != Some(0) => {
+                    self.check(steps, findings);
                 }
-                StepKind::Repeat { times, steps } => {
-                    if *times > 0 {
-                        self.check(steps, findings);
-                    }
-                }
+                StepKind::Repeat { times: 1.., steps } => self.check(steps, findings),
                 _ => {}
             }
         }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use halfopen_protocol::packet::{ConnAck, Connect, Publish};
+use halfopen_protocol::packet::{Connect, Publish};
 use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
 use super::{ConnectionId, Event, EventKind, Item, NodeChange, Since, Trace};
@@ -129,7 +129,7 @@ impl Story {
         let begun = ms(self.now);
         self.item(connection, client, BROKER, Item::Open);
         self.at(begun + 20).packet(connection, client, BROKER, Packet::Connect(Box::new(packet)));
-        self.at(begun + 30).packet(connection, BROKER, client, Packet::ConnAck(Box::new(ConnAck::default())));
+        self.at(begun + 30).packet(connection, BROKER, client, Packet::ConnAck(Box::default()));
         self.at(begun + 40)
     }
 

@@ -9,6 +9,7 @@ pub mod find;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod pattern;
+mod text;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use halfopen_protocol::{Packet, PacketType};
 
 pub use self::fields::{Field, FieldType, field_names, field_type, fields};
 pub use self::pattern::{kind_matches, message_matches, pattern_matches};
+pub use self::text::{field_text, text};
 use crate::plan::{Because, CloseHow, NodeId, Position};
 
 /// The record of one run.
