@@ -48,10 +48,10 @@ impl Log {
                     }
                     _ => Vec::new(),
                 };
-                lines.extend(self.packet_lines(|| sending(&printable(client_id), packet)));
+                lines.extend(self.packet_lines(|| sending(&who(peer, client_id), packet)));
                 lines
             }
-            Event::Received { client_id, packet, .. } => self.packet_lines(|| received(&printable(client_id), packet)),
+            Event::Received { client_id, packet, .. } => self.packet_lines(|| received(&who(peer, client_id), packet)),
             Event::Closing { connection, client_id, reason } => {
                 self.connects.remove(connection);
                 vec![closing(&who(peer, client_id), reason)]

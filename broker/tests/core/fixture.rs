@@ -1,0 +1,260 @@
+//! A broker with scripted peers and a clock that is moved by hand.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use halfopen_broker::core::{CloseReason, ConnectionId, Event, Output};
+use halfopen_broker::{Broker, Config};
+use halfopen_protocol::packet::{
+    Ack, ConnAck, Connect, Disconnect, PacketId, Publish, QoS, Subscribe, Subscription, Unsubscribe, Will,
+};
+use halfopen_protocol::{DecodeOptions, Instant, Packet, ReasonCode, Role, Version, decode, encode};
+
+/// A broker, the time, and what each peer has seen.
+pub(crate) struct World {
+    pub(crate) broker: Broker,
+    pub(crate) now: Instant,
+    peers: BTreeMap<ConnectionId, Peer>,
+}
+
+#[derive(Default)]
+struct Peer {
+    version: Option<Version>,
+    bytes: BytesMut,
+    packets: Vec<Packet>,
+    reads_nothing: bool,
+    reason: Option<CloseReason>,
+    closed: Option<Instant>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
+        // Not zero, so that a moment taken for a duration is found out.
+        Self { broker: Broker::new(config), now: Instant::from_secs(1000), peers: BTreeMap::new() }
+    }
+
+    /// Opens a transport connection and sends nothing.
+    pub(crate) fn open(&mut self) -> ConnectionId {
+        let id = self.broker.handle_open(self.now);
+        self.peers.insert(id, Peer::default());
+        self.drain();
+        id
+    }
+
+    /// Opens a connection, sends this CONNECT, and expects to be accepted.
+    pub(crate) fn connect(&mut self, connect: Connect) -> ConnectionId {
+        self.connect_and_ack(connect).0
+    }
+
+    pub(crate) fn connect_and_ack(&mut self, connect: Connect) -> (ConnectionId, ConnAck) {
+        let id = self.open();
+        self.send(id, Packet::Connect(Box::new(connect)));
+        // Behind CONNACK may stand what the session was waiting to send.
+        let peer = self.peers.get_mut(&id).unwrap();
+        let Packet::ConnAck(connack) = peer.packets.remove(0) else { panic!("no CONNACK first") };
+        assert_eq!(connack.reason, ReasonCode::SUCCESS);
+        (id, *connack)
+    }
+
+    /// Connects as `client_id` with a clean start and no keep-alive.
+    pub(crate) fn client(&mut self, version: Version, client_id: &'static str) -> ConnectionId {
+        self.connect(Connect::new(version, client_id))
+    }
+
+    /// Connects a client that is subscribed to `filter` with this QoS.
+    pub(crate) fn watcher(&mut self, version: Version, filter: &'static str, qos: QoS) -> ConnectionId {
+        let id = self.client(version, "watcher");
+        self.subscribe(id, Subscription::new(filter, qos));
+        id
+    }
+
+    /// Subscribes and expects to be granted what was asked for; gives what comes behind SUBACK.
+    pub(crate) fn subscribe(&mut self, id: ConnectionId, subscription: Subscription) -> Vec<Packet> {
+        let granted = ReasonCode::new(subscription.qos.level());
+        self.send(id, subscribe(subscription));
+        let mut packets = self.received(id);
+        let Packet::SubAck(suback) = packets.remove(0) else { panic!("no SUBACK first") };
+        assert_eq!(suback.reasons, [granted]);
+        packets
+    }
+
+    pub(crate) fn send(&mut self, id: ConnectionId, packet: Packet) {
+        let peer = self.peers.get_mut(&id).unwrap();
+        if let Packet::Connect(connect) = &packet {
+            peer.version = Some(connect.version);
+        }
+        let mut bytes = BytesMut::new();
+        encode(&packet, peer.version.unwrap(), &mut bytes).expect("a valid packet");
+        self.send_bytes(id, &bytes);
+    }
+
+    pub(crate) fn send_bytes(&mut self, id: ConnectionId, bytes: &[u8]) {
+        self.broker.handle_bytes(self.now, id, bytes);
+        self.drain();
+    }
+
+    /// The transport ends without a word.
+    pub(crate) fn cut(&mut self, id: ConnectionId) {
+        self.broker.handle_closed(self.now, id);
+        self.drain();
+    }
+
+    /// Lets time pass; what falls due on the way is done at its time.
+    pub(crate) fn advance(&mut self, by: Duration) {
+        let until = self.now + by;
+        while let Some((due, _)) = self.broker.poll_timeout().filter(|(due, _)| *due <= until) {
+            assert!(due >= self.now, "a deadline in the past was left undone");
+            self.now = due;
+            self.broker.handle_timeout(due);
+            self.drain();
+        }
+        self.now = until;
+        // Being asked too early must do no harm.
+        self.broker.handle_timeout(until);
+        self.drain();
+    }
+
+    /// Lets time pass up to the last millisecond before `by` is over.
+    pub(crate) fn advance_to_just_before(&mut self, by: Duration) {
+        self.advance(by - Duration::from_millis(1));
+    }
+
+    /// From now on the peer takes nothing from the network.
+    pub(crate) fn stop_reading(&mut self, id: ConnectionId) {
+        self.peers.get_mut(&id).unwrap().reads_nothing = true;
+    }
+
+    /// What the peer got since it was last asked.
+    pub(crate) fn received(&mut self, id: ConnectionId) -> Vec<Packet> {
+        std::mem::take(&mut self.peers.get_mut(&id).unwrap().packets)
+    }
+
+    /// The topics and payloads of the messages that the peer got since it was last asked.
+    pub(crate) fn messages(&mut self, id: ConnectionId) -> Vec<String> {
+        let text = |packet| match packet {
+            Packet::Publish(publish) => {
+                Some(format!("{} {}", publish.topic, String::from_utf8_lossy(&publish.payload)))
+            }
+            _ => None,
+        };
+        self.received(id).into_iter().filter_map(text).collect()
+    }
+
+    /// Whether the broker has closed the connection, when, and why.
+    pub(crate) fn closed(&self, id: ConnectionId) -> Option<(Instant, CloseReason)> {
+        let peer = &self.peers[&id];
+        peer.closed.map(|at| (at, peer.reason.clone().expect("a reason before each close")))
+    }
+
+    pub(crate) fn is_open(&self, id: ConnectionId) -> bool {
+        self.closed(id).is_none()
+    }
+
+    /// Why the broker has closed the connection.
+    pub(crate) fn why_closed(&self, id: ConnectionId) -> CloseReason {
+        self.closed(id).expect("closed").1
+    }
+
+    pub(crate) fn drain(&mut self) {
+        while let Some(output) = self.broker.poll_output() {
+            match output {
+                Output::Send { connection, bytes } => {
+                    let peer = self.peers.get_mut(&connection).unwrap();
+                    assert!(peer.closed.is_none(), "bytes after the close");
+                    if !peer.reads_nothing {
+                        peer.read(&bytes);
+                        self.broker.handle_written(self.now, connection, bytes.len());
+                    }
+                }
+                Output::Close { connection } => {
+                    let peer = self.peers.get_mut(&connection).unwrap();
+                    assert_eq!(peer.closed.replace(self.now), None, "closed twice");
+                }
+                Output::Event(Event::Closing { connection, reason, .. }) => {
+                    self.peers.get_mut(&connection).unwrap().reason = Some(reason);
+                }
+                Output::Event(Event::Received { connection, packet: Packet::Connect(connect), .. }) => {
+                    self.peers.get_mut(&connection).unwrap().version.get_or_insert(connect.version);
+                }
+                Output::Event(_) => {}
+            }
+        }
+    }
+}
+
+impl Peer {
+    fn read(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        let options = DecodeOptions {
+            version: self.version.unwrap_or(Version::V5_0),
+            reader: Role::Client,
+            maximum_packet_size: u32::MAX,
+        };
+        loop {
+            match decode(&mut self.bytes, &options) {
+                Ok(Some(packet)) => self.packets.push(packet),
+                Ok(None) => break,
+                // A version that the broker does not have either may be answered in any form.
+                Err(_) if self.version.is_none() => break,
+                Err(error) => panic!("the broker writes what no client can read: {error}"),
+            }
+        }
+    }
+}
+
+pub(crate) fn subscribe(subscription: Subscription) -> Packet {
+    Packet::Subscribe(Subscribe {
+        packet_id: id(1),
+        subscription_id: None,
+        user_properties: Vec::new(),
+        subscriptions: vec![subscription],
+    })
+}
+
+pub(crate) fn unsubscribe(filter: &'static str) -> Packet {
+    Packet::Unsubscribe(Unsubscribe { packet_id: id(1), user_properties: Vec::new(), filters: vec![filter.into()] })
+}
+
+pub(crate) fn message(topic: &'static str, payload: &'static str) -> Publish {
+    Publish { topic: topic.into(), payload: payload.into(), ..Publish::default() }
+}
+
+/// The message with QoS 1 or 2 and this packet identifier.
+pub(crate) fn with_qos(publish: Publish, qos: QoS, packet_id: u16) -> Publish {
+    Publish { qos, packet_id: (qos != QoS::AtMostOnce).then(|| id(packet_id)), ..publish }
+}
+
+pub(crate) fn ack(packet_id: u16) -> Ack {
+    Ack::new(id(packet_id))
+}
+
+pub(crate) fn id(packet_id: u16) -> PacketId {
+    PacketId::new(packet_id).unwrap()
+}
+
+pub(crate) fn disconnect(reason: ReasonCode) -> Packet {
+    Packet::Disconnect(Disconnect::new(reason))
+}
+
+/// A will on topic `will` with payload `gone`.
+pub(crate) fn will() -> Will {
+    Will { topic: "will".into(), payload: "gone".into(), ..Will::default() }
+}
+
+/// A CONNECT that keeps its session for `secs` (5.0), or for ever unless 0 (3.1.1).
+pub(crate) fn lasting(version: Version, client_id: &'static str, secs: u32) -> Connect {
+    let connect = Connect { clean_start: false, ..Connect::new(version, client_id) };
+    match version {
+        Version::V3_1_1 => Connect { clean_start: secs == 0, ..connect },
+        Version::V5_0 => Connect { session_expiry: Some(secs), ..connect },
+    }
+}
+
+pub(crate) fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}

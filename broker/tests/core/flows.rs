@@ -1,0 +1,213 @@
+//! QoS 0, 1 and 2 in both directions, and across connections (§4.3, §4.4).
+
+use halfopen_broker::Config;
+use halfopen_broker::core::CloseReason;
+use halfopen_protocol::packet::{Ack, Connect, Publish, QoS, Subscription};
+use halfopen_protocol::{Packet, ReasonCode, Version};
+use rstest::rstest;
+
+use crate::fixture::{World, ack, disconnect, lasting, message, with_qos};
+
+const V3: Version = Version::V3_1_1;
+const V5: Version = Version::V5_0;
+
+#[rstest]
+fn each_level_is_answered_as_it_demands(#[values(V3, V5)] version: Version) {
+    let mut world = World::new();
+    let publisher = world.client(version, "publisher");
+    let table = [
+        (QoS::AtMostOnce, vec![]),
+        (QoS::AtLeastOnce, vec![Packet::PubAck(ack(5))]),
+        (QoS::ExactlyOnce, vec![Packet::PubRec(ack(5))]),
+    ];
+    for (qos, expected) in table {
+        world.send(publisher, Packet::Publish(with_qos(message("t", "x"), qos, 5)));
+        assert_eq!(world.received(publisher), expected);
+    }
+}
+
+#[rstest]
+fn a_message_goes_out_at_the_lower_of_both_levels(
+    #[values(QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce)] published: QoS,
+    #[values(QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce)] granted: QoS,
+) {
+    let mut world = World::new();
+    let watcher = world.watcher(V3, "t", granted);
+    let publisher = world.client(V5, "publisher");
+    world.send(publisher, Packet::Publish(with_qos(message("t", "x"), published, 77)));
+    let expected = with_qos(message("t", "x"), published.min(granted), 1);
+    assert_eq!(world.received(watcher), [Packet::Publish(expected)]);
+}
+
+#[rstest]
+fn a_qos_2_message_that_is_sent_again_is_delivered_once(#[values(V3, V5)] version: Version) {
+    let mut world = World::new();
+    let watcher = world.watcher(version, "t", QoS::AtMostOnce);
+    let publisher = world.connect(lasting(version, "publisher", 1000));
+    let publish = with_qos(message("t", "x"), QoS::ExactlyOnce, 5);
+    world.send(publisher, Packet::Publish(publish.clone()));
+    world.cut(publisher);
+
+    let publisher = world.connect(lasting(version, "publisher", 1000));
+    world.send(publisher, Packet::Publish(Publish { dup: true, ..publish.clone() }));
+    assert_eq!(world.received(publisher), [Packet::PubRec(ack(5))]);
+    world.send(publisher, Packet::PubRel(ack(5)));
+    assert_eq!(world.received(publisher), [Packet::PubComp(ack(5))]);
+    assert_eq!(world.messages(watcher), ["t x"]);
+
+    // From PUBCOMP on the identifier means a new message, whatever DUP says.
+    world.send(publisher, Packet::Publish(Publish { dup: true, ..publish }));
+    assert_eq!(world.messages(watcher), ["t x"]);
+}
+
+#[rstest]
+fn a_qos_1_message_that_is_sent_again_is_delivered_again(#[values(V3, V5)] version: Version) {
+    let mut world = World::new();
+    let watcher = world.watcher(version, "t", QoS::AtMostOnce);
+    let publisher = world.client(version, "publisher");
+    let publish = with_qos(message("t", "x"), QoS::AtLeastOnce, 5);
+    world.send(publisher, Packet::Publish(publish.clone()));
+    world.send(publisher, Packet::Publish(Publish { dup: true, ..publish }));
+    // DUP of the incoming packet is not passed on [MQTT-3.3.1-3].
+    let once = Packet::Publish(message("t", "x"));
+    assert_eq!(world.received(watcher), [once.clone(), once]);
+}
+
+#[rstest]
+fn what_a_client_has_not_acknowledged_is_sent_again_when_it_returns(#[values(V3, V5)] version: Version) {
+    let mut world = World::new();
+    let client = world.connect(lasting(version, "c", 1000));
+    world.subscribe(client, Subscription::new("#", QoS::ExactlyOnce));
+    let publisher = world.client(version, "publisher");
+    let one = with_qos(message("t", "one"), QoS::AtLeastOnce, 1);
+    let two = with_qos(message("t", "two"), QoS::ExactlyOnce, 2);
+    let three = with_qos(message("t", "three"), QoS::ExactlyOnce, 3);
+    for publish in [&one, &two, &three] {
+        world.send(publisher, Packet::Publish(publish.clone()));
+    }
+    let sent: Vec<_> = [&one, &two, &three].map(|publish| Packet::Publish(publish.clone())).into();
+    assert_eq!(world.received(client), sent);
+    world.send(client, Packet::PubRec(ack(3)));
+    assert_eq!(world.received(client), [Packet::PubRel(ack(3))]);
+    // Nothing is sent again while the connection lasts.
+    world.advance(std::time::Duration::from_secs(10_000));
+    assert_eq!(world.received(client), []);
+    world.cut(client);
+
+    let client = world.connect(lasting(version, "c", 1000));
+    let again = [
+        Packet::Publish(Publish { dup: true, ..one }),
+        Packet::Publish(Publish { dup: true, ..two }),
+        Packet::PubRel(ack(3)),
+    ];
+    assert_eq!(world.received(client), again);
+    world.send(client, Packet::PubAck(ack(1)));
+    world.send(client, Packet::PubRec(ack(2)));
+    world.send(client, Packet::PubComp(ack(2)));
+    world.send(client, Packet::PubComp(ack(3)));
+    assert_eq!(world.received(client), [Packet::PubRel(ack(2))]);
+    assert_eq!(world.broker.client("c").map(|client| client.in_flight), Some(0));
+
+    world.cut(client);
+    let client = world.connect(lasting(version, "c", 1000));
+    assert_eq!(world.received(client), []);
+}
+
+#[test]
+fn no_more_messages_are_open_than_the_client_allows() {
+    let mut world = World::new();
+    let client = world.connect(Connect { receive_maximum: Some(2), ..Connect::new(V5, "c") });
+    world.subscribe(client, Subscription::new("#", QoS::ExactlyOnce));
+    let publisher = world.client(V5, "publisher");
+    for (number, payload) in ["1", "2", "3", "4"].into_iter().enumerate() {
+        let qos = if number % 2 == 0 { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
+        world.send(publisher, Packet::Publish(with_qos(message("t", payload), qos, 1)));
+        world.send(publisher, Packet::PubRel(ack(1)));
+    }
+    assert_eq!(world.messages(client), ["t 1", "t 2"]);
+    world.send(client, Packet::PubAck(ack(1)));
+    assert_eq!(world.messages(client), ["t 3"]);
+    world.send(client, Packet::PubRec(ack(2)));
+    assert_eq!(world.messages(client), Vec::<String>::new());
+    world.send(client, Packet::PubComp(ack(2)));
+    assert_eq!(world.messages(client), ["t 4"]);
+}
+
+#[test]
+fn a_used_up_quota_holds_back_nothing_but_messages() {
+    let mut world = World::new();
+    let client = world.connect(Connect { receive_maximum: Some(1), ..Connect::new(V5, "c") });
+    world.subscribe(client, Subscription::new("#", QoS::AtLeastOnce));
+    for packet_id in [1, 2] {
+        world.send(client, Packet::Publish(with_qos(message("t", "x"), QoS::AtLeastOnce, packet_id)));
+    }
+    world.received(client);
+    world.send(client, Packet::PingReq);
+    assert_eq!(world.received(client), [Packet::PingResp]);
+}
+
+#[test]
+fn a_5_0_client_that_refuses_a_message_does_not_get_it_again() {
+    let mut world = World::new();
+    let client = world.connect(lasting(V5, "c", 1000));
+    world.subscribe(client, Subscription::new("#", QoS::ExactlyOnce));
+    let publisher = world.client(V5, "publisher");
+    world.send(publisher, Packet::Publish(with_qos(message("t", "x"), QoS::ExactlyOnce, 1)));
+    world.send(client, Packet::PubRec(Ack::with_reason(ack(1).packet_id, ReasonCode::QUOTA_EXCEEDED)));
+    world.received(client);
+    world.cut(client);
+    let client = world.connect(lasting(V5, "c", 1000));
+    assert_eq!(world.received(client), []);
+}
+
+#[test]
+fn more_open_messages_than_announced_end_the_connection() {
+    let mut world = World::with(Config { receive_maximum: 2, ..Config::default() });
+    let (client, connack) = world.connect_and_ack(Connect::new(V5, "c"));
+    assert_eq!(connack.receive_maximum, Some(2));
+    for packet_id in [1, 2] {
+        world.send(client, Packet::Publish(with_qos(message("t", "x"), QoS::ExactlyOnce, packet_id)));
+    }
+    assert!(world.is_open(client));
+    world.received(client);
+    world.send(client, Packet::Publish(with_qos(message("t", "x"), QoS::ExactlyOnce, 3)));
+    assert_eq!(world.received(client), [disconnect(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED)]);
+    assert!(!world.is_open(client));
+}
+
+#[test]
+fn a_pubrel_for_nothing_is_answered_with_not_found_in_5_0() {
+    let mut world = World::new();
+    let client = world.client(V5, "c");
+    world.send(client, Packet::PubRel(ack(9)));
+    let answer = Ack::with_reason(ack(9).packet_id, ReasonCode::PACKET_IDENTIFIER_NOT_FOUND);
+    assert_eq!(world.received(client), [Packet::PubComp(answer)]);
+}
+
+#[rstest]
+fn an_acknowledgement_of_the_wrong_flow_is_a_protocol_error(#[values(V3, V5)] version: Version) {
+    let mut world = World::new();
+    let client = world.client(version, "c");
+    world.subscribe(client, Subscription::new("#", QoS::ExactlyOnce));
+    world.send(client, Packet::Publish(with_qos(message("t", "x"), QoS::ExactlyOnce, 1)));
+    world.received(client);
+    world.send(client, Packet::PubAck(ack(1)));
+    let reason = world.why_closed(client);
+    assert!(matches!(reason, CloseReason::Protocol { reason: ReasonCode::PROTOCOL_ERROR, .. }), "{reason:?}");
+}
+
+#[test]
+fn a_message_too_large_for_the_client_counts_as_delivered() {
+    let mut world = World::new();
+    let client = world.connect(Connect { maximum_packet_size: Some(20), ..Connect::new(V5, "c") });
+    world.subscribe(client, Subscription::new("#", QoS::AtLeastOnce));
+    let publisher = world.client(V5, "publisher");
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+        world.send(publisher, Packet::Publish(with_qos(message("t", "far more than twenty bytes"), qos, 1)));
+        world.send(publisher, Packet::Publish(with_qos(message("t", "fits"), qos, 1)));
+    }
+    let fits =
+        [with_qos(message("t", "fits"), QoS::AtMostOnce, 0), with_qos(message("t", "fits"), QoS::AtLeastOnce, 1)];
+    assert_eq!(world.received(client), fits.map(Packet::Publish));
+    assert_eq!(world.broker.client("c").map(|client| (client.queued, client.in_flight)), Some((0, 1)));
+}

@@ -1,0 +1,14 @@
+//! The broker's state machine at its outside: bytes and time in, packets and closes out. No socket, no runtime, and an
+//! hour is one addition.
+
+mod fixture;
+mod flows;
+mod hostile;
+mod keep_alive;
+mod refusals;
+mod retained;
+mod sessions;
+mod slow_reader;
+mod subscriptions;
+mod takeover;
+mod wills;
