@@ -1,5 +1,7 @@
 //! One row per rule: the bytes that break it, and how the error names it.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
+
 use bytes::BytesMut;
 use halfopen_protocol::{DecodeOptions, ReasonCode, Role, Version, decode};
 use rstest::rstest;

@@ -1,5 +1,7 @@
 //! What is encoded is decoded to the same, however it arrives; and bytes of any kind do no harm.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
+
 use std::ops::Range;
 
 use bytes::BytesMut;

@@ -1,5 +1,7 @@
 //! The smallest form of each packet, byte by byte as the standards print it.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
+
 use bytes::BytesMut;
 use halfopen_protocol::packet::{
     Ack, Auth, ConnAck, Connect, Disconnect, PacketId, Publish, QoS, SubAck, Subscribe, Subscription, UnsubAck,
