@@ -1,0 +1,126 @@
+//! The command line.
+
+mod args;
+mod log;
+mod publish;
+mod signal;
+mod subscribe;
+mod tcp;
+mod trouble;
+mod values;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use halfopen_client::core::{Client, Options};
+use halfopen_client::driver::Command;
+use tokio::sync::mpsc;
+
+use self::args::{Args, What};
+use self::log::Log;
+use self::tcp::Tcp;
+
+/// Parses the arguments and does what they say.
+pub(crate) fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return wrong_usage(&error),
+    };
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(what) => {
+            eprintln!("Error: {what}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: Args) -> Result<(), String> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let result = runtime.block_on(async {
+        match args.what {
+            What::Pub(args) => publish::run(args).await,
+            What::Sub(args) => subscribe::run(args).await,
+        }
+    });
+    // Reading stdin blocks a thread that nothing can wake; it must not keep the process alive.
+    runtime.shutdown_background();
+    result
+}
+
+/// One line, unless help was asked for.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // Nobody is left to be told that this could not be written.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        eprintln!("Error: expected pub or sub (--help shows what there is)");
+        return ExitCode::from(2);
+    }
+    let text = error.to_string();
+    // What is missing stands in the lines below the first.
+    let lines = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+    let line = lines.collect::<Vec<_>>().join(" ");
+    eprintln!("Error: {} (--help shows what there is)", line.trim_start_matches("error: "));
+    ExitCode::from(2)
+}
+
+/// What both programs share: a way to tell the client what to do until they have told it to stop.
+struct Remote {
+    commands: Option<mpsc::UnboundedSender<Command>>,
+}
+
+impl Remote {
+    fn new() -> (Self, mpsc::UnboundedReceiver<Command>) {
+        let (commands, receiver) = mpsc::unbounded_channel();
+        (Self { commands: Some(commands) }, receiver)
+    }
+
+    fn send(&self, command: Command) {
+        if let Some(commands) = &self.commands {
+            // Without a receiver the client has already ended.
+            let _ = commands.send(command);
+        }
+    }
+
+    /// The last command: with the channel closed, the driver ends once the client is disconnected.
+    fn finish(&mut self, command: Command) {
+        self.send(command);
+        self.commands = None;
+    }
+
+    fn is_finished(&self) -> bool {
+        self.commands.is_none()
+    }
+}
+
+/// A client, its log and its way to the broker.
+fn client(connection: &args::Connection, options: Options, seed: u64) -> (Client, Log, Tcp) {
+    let log = Log::new(connection.debug, &options);
+    let tcp = Tcp::new(connection.host.clone(), connection.port);
+    (Client::new(options, seed), log, tcp)
+}
+
+/// A number that differs from process to process: for the default client id and for the pauses between attempts, so
+/// that many clients do not come back at one moment.
+#[expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a program for people, not part of a world")]
+fn seed() -> u64 {
+    use std::time::{SystemTime, UNIX_EPOCH};
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (now.as_nanos() as u64) ^ (u64::from(std::process::id()) << 40)
+}
+
+/// An error of the standard library without the number that it ends with.
+fn words(error: &str) -> &str {
+    error.split(" (os error").next().unwrap_or(error)
+}
+
+/// Flushes what was printed.
+fn flush(out: &mut impl io::Write) -> Result<(), String> {
+    out.flush().map_err(|error| words(&error.to_string()).to_owned())
+}

@@ -1,0 +1,137 @@
+use std::cell::RefCell;
+use std::io::{Write, stdout};
+
+use bytes::Bytes;
+use halfopen_client::core::Event;
+use halfopen_client::driver::{Command, TokioClock, run as drive};
+use halfopen_protocol::ReasonCode;
+use halfopen_protocol::packet::Publish;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::Semaphore;
+
+use super::args::Pub;
+use super::log::Log;
+use super::trouble::Trouble;
+use super::{Remote, signal};
+
+/// How many lines of stdin may be on their way at once.
+const LINES: usize = 100;
+
+/// Publishes what the arguments say; completes when every message's handshake is complete and DISCONNECT is written.
+pub(crate) async fn run(args: Pub) -> Result<(), String> {
+    let seed = super::seed();
+    let options = args.options(seed);
+    let trouble = Trouble::new(options.connect.version);
+    let (client, log, tcp) = super::client(&args.connection, options, seed);
+    let (remote, receiver) = Remote::new();
+    let room = Semaphore::new(LINES);
+    let publisher =
+        RefCell::new(Publisher { remote, log, trouble, open: 0, is_all: false, result: Ok(()), room: &room });
+
+    publisher.borrow().remote.send(Command::Connect { clean_start: None });
+    if !args.reads_lines() {
+        publisher.borrow_mut().publish(args.message());
+        publisher.borrow_mut().all_is_published();
+    }
+    let driving = drive(client, tcp, TokioClock::new(), receiver, |_, event| publisher.borrow_mut().event(&event));
+    let stop = signal::stop().map_err(|error| error.to_string())?;
+    tokio::pin!(driving, stop);
+    let reading = read_lines(&args, &publisher, &room);
+    tokio::pin!(reading);
+    let mut is_reading = args.reads_lines();
+    let mut is_stopped = false;
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut driving => break,
+            () = &mut stop, if !is_stopped => {
+                is_stopped = true;
+                publisher.borrow_mut().interrupt();
+            }
+            () = &mut reading, if is_reading => is_reading = false,
+        }
+    }
+    publisher.borrow().result.clone()
+}
+
+async fn read_lines(args: &Pub, publisher: &RefCell<Publisher<'_>>, room: &Semaphore) {
+    let mut input = BufReader::new(tokio::io::stdin());
+    loop {
+        // Given back when the message is done.
+        match room.acquire().await {
+            Ok(permit) => permit.forget(),
+            Err(_) => return,
+        }
+        let mut line = Vec::new();
+        match input.read_until(b'\n', &mut line).await {
+            Ok(0) => return publisher.borrow_mut().all_is_published(),
+            Ok(_) => {}
+            Err(error) => return publisher.borrow_mut().fail(format!("stdin: {error}")),
+        }
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        }
+        publisher.borrow_mut().publish(Publish { payload: Bytes::from(line), ..args.message() });
+    }
+}
+
+struct Publisher<'a> {
+    remote: Remote,
+    log: Log,
+    trouble: Trouble,
+    /// Messages that were given to the client and are not done.
+    open: u64,
+    /// No more will be given.
+    is_all: bool,
+    result: Result<(), String>,
+    room: &'a Semaphore,
+}
+
+impl Publisher<'_> {
+    fn publish(&mut self, message: Publish) {
+        self.open += 1;
+        self.remote.send(Command::Publish(message));
+    }
+
+    fn all_is_published(&mut self) {
+        self.is_all = true;
+        self.leave_when_done();
+    }
+
+    fn event(&mut self, event: &Event) {
+        let mut out = stdout().lock();
+        for line in self.log.lines(event) {
+            // Whoever reads the log may leave; the message still counts.
+            let _ = writeln!(out, "{line}");
+        }
+        if let Some(what) = self.trouble.judge(event) {
+            self.fail(what);
+        }
+        if let Event::Published { reason, .. } = event {
+            self.open -= 1;
+            self.room.add_permits(1);
+            if reason.is_error() {
+                let what = reason.name().unwrap_or("unknown reason");
+                self.fail(format!("the message was not taken: {what} ({})", reason.value()));
+            }
+            self.leave_when_done();
+        }
+    }
+
+    fn leave_when_done(&mut self) {
+        if self.is_all && self.open == 0 {
+            self.remote.finish(Command::Disconnect(ReasonCode::SUCCESS));
+        }
+    }
+
+    fn interrupt(&mut self) {
+        self.fail("interrupted before everything was published".to_owned());
+    }
+
+    fn fail(&mut self, what: String) {
+        if !self.remote.is_finished() {
+            self.result = Err(what);
+            self.remote.finish(Command::Disconnect(ReasonCode::SUCCESS));
+        }
+    }
+}
