@@ -12,6 +12,8 @@ mod record;
 mod sim;
 mod story;
 mod tap;
+#[cfg(test)]
+mod tests;
 mod ticked;
 
 use std::fmt;

@@ -1,0 +1,169 @@
+//! How fast time passes, beside `turmoil::Sim` on the same workload in the same run.
+//!
+//! The workload is the real thing: the project's broker, the project's clients, each on a host of its own, PINGREQ every
+//! 60 s, everything recorded. `cargo bench -p halfopen --bench engines` prints the table, says for each budget whether it
+//! is kept, and fails if one is not; with `-- --quick` the runs are short and nothing is judged.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use halfopen::plan::{
+    Action, ClientProgram, EventRef, LinkSettings, Moment, Node, NodeId, Plan, Position, Program, RunName, Seed,
+    Source, Step, StepKind,
+};
+use halfopen::world::{Engine, run};
+use halfopen_client::Options;
+use halfopen_protocol::Version;
+
+/// One line of the table.
+struct Row {
+    clients: usize,
+    keep_alive: u16,
+    /// The client falls silent, and the run ends when it has been closed.
+    silent: bool,
+    /// For how much virtual time each engine runs; none where it would take minutes.
+    sim: Duration,
+    turmoil: Option<Duration>,
+    budget: Budget,
+}
+
+enum Budget {
+    None,
+    /// So many times faster than real time.
+    Speed(f64),
+    /// Within so much wall time.
+    Wall(Duration),
+}
+
+/// How many times faster than `turmoil::Sim` one client has to be.
+const AGAINST_TURMOIL: f64 = 3000.0;
+
+fn rows() -> Vec<Row> {
+    let secs = Duration::from_secs;
+    let pinging = |clients, sim, turmoil: Option<u64>, budget| Row {
+        clients,
+        keep_alive: 60,
+        silent: false,
+        sim: secs(sim),
+        turmoil: turmoil.map(secs),
+        budget,
+    };
+    vec![
+        pinging(1, 2_000_000, Some(600), Budget::Speed(1_000_000.0)),
+        pinging(10, 100_000, Some(120), Budget::None),
+        pinging(50, 40_000, Some(5), Budget::None),
+        pinging(100, 20_000, None, Budget::Speed(10_000.0)),
+        pinging(1000, 600, None, Budget::Speed(150.0)),
+        Row {
+            clients: 1,
+            keep_alive: 65535,
+            silent: true,
+            sim: secs(100_000),
+            turmoil: None,
+            budget: Budget::Wall(Duration::from_millis(5)),
+        },
+    ]
+}
+
+fn main() {
+    let quick = std::env::args().any(|arg| arg == "--quick");
+    let mut kept = true;
+    println!(
+        "{:>7}  {:>10}  {:>16}  {:>18}  {:>10}  budget",
+        "clients", "keep-alive", "event-driven", "turmoil::Sim", "ratio"
+    );
+    for row in rows() {
+        let shorten = |duration: Duration| if quick { duration / 20 } else { duration };
+        let runs = if quick { 1 } else { 3 };
+        let sim = speed(&row, Engine::Sim, if row.silent { row.sim } else { shorten(row.sim) }, runs);
+        let turmoil = row.turmoil.map(|duration| speed(&row, Engine::Turmoil, shorten(duration), 1));
+        let ratio = turmoil.as_ref().map(|turmoil| sim.times / turmoil.times);
+        let (budget, is_kept) = judge(&row, &sim, ratio);
+        kept &= is_kept;
+        println!(
+            "{:>7}  {:>8} s  {:>14.0} x  {:>18}  {:>10}  {budget}",
+            row.clients,
+            row.keep_alive,
+            sim.times,
+            turmoil.map_or("-".into(), |turmoil| format!("{:.1} x", turmoil.times)),
+            ratio.map_or("-".into(), |ratio| format!("{ratio:.0}")),
+        );
+    }
+    println!("\nx: times faster than real time, the best of several runs.");
+    if !kept && !quick {
+        eprintln!("a budget is not kept");
+        std::process::exit(1);
+    }
+}
+
+fn judge(row: &Row, sim: &Speed, ratio: Option<f64>) -> (String, bool) {
+    let word = |kept| if kept { "kept" } else { "NOT KEPT" };
+    match row.budget {
+        Budget::None => (String::new(), true),
+        Budget::Speed(times) => {
+            let kept = sim.times >= times;
+            match ratio {
+                Some(ratio) => {
+                    let both = kept && ratio >= AGAINST_TURMOIL;
+                    (format!("{times:.0} x and {AGAINST_TURMOIL:.0} times turmoil::Sim: {}", word(both)), both)
+                }
+                None => (format!("{times:.0} x: {}", word(kept)), kept),
+            }
+        }
+        Budget::Wall(wall) => {
+            let kept = sim.wall <= wall;
+            (format!("{:.3} ms of wall time, at most {wall:?}: {}", sim.wall.as_secs_f64() * 1e3, word(kept)), kept)
+        }
+    }
+}
+
+struct Speed {
+    times: f64,
+    wall: Duration,
+}
+
+#[expect(clippy::disallowed_types, reason = "a benchmark measures the machine's time")]
+fn speed(row: &Row, engine: Engine, duration: Duration, runs: usize) -> Speed {
+    let plan = plan(row, duration);
+    let once = |_| {
+        let begun = std::time::Instant::now();
+        let trace = run(&plan, engine).expect("both engines can express this");
+        let wall = begun.elapsed();
+        assert!(!trace.events.is_empty(), "nothing happened");
+        Speed { times: trace.end.as_secs_f64() / wall.as_secs_f64(), wall }
+    };
+    (0..runs).map(once).min_by_key(|speed| speed.wall).expect("at least one run")
+}
+
+fn plan(row: &Row, duration: Duration) -> Rc<Plan> {
+    let version = Version::V5_0;
+    let broker = Node { name: "broker".into(), program: Program::Broker(halfopen_broker::Config::default()) };
+    let client = |number: usize| {
+        let name = format!("fleet.{number}");
+        let mut options = Options::new(version, name.as_str());
+        options.connect.keep_alive = row.keep_alive;
+        Node { name, program: Program::Client(ClientProgram { options, to: NodeId(0), autostart: true }) }
+    };
+    let silence = Step {
+        position: Position { line: 1, column: 1 },
+        text: "stop_pinging".into(),
+        kind: StepKind::Node { nodes: vec![NodeId(1)], actions: vec![Action::StopPinging] },
+    };
+    Rc::new(Plan {
+        run: RunName { scenario: "bench".into(), version, parameters: Vec::new() },
+        source: Rc::new(Source::default()),
+        version,
+        seed: Seed(1),
+        nodes: std::iter::once(broker).chain((1..=row.clients).map(client)).collect(),
+        links: Vec::new(),
+        network: LinkSettings::default(),
+        steps: if row.silent { vec![silence] } else { Vec::new() },
+        expectations: Vec::new(),
+        until: Some(Moment {
+            event: EventRef::Start,
+            offset_ms: i64::try_from(duration.as_millis()).expect("a benchmark is no longer than that"),
+            text: format!("{duration:?}"),
+        }),
+        tolerance: Duration::ZERO,
+    })
+}
