@@ -528,7 +528,7 @@ impl Because {
     ];
 
     /// The word in scenarios and traces.
-    pub fn word(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::KeepAlive => "keep_alive",
             Self::NoPingresp => "no_pingresp",

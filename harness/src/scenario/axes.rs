@@ -1,0 +1,355 @@
+//! The runs of a file: versions, rows of the table, the product of the matrix, seeds.
+
+use std::collections::BTreeMap;
+
+use halfopen_protocol::Version;
+
+use super::error::Sink;
+use super::names::check_name;
+use super::params::{Params, computed};
+use super::tree::{Kind, Node};
+
+/// How many runs a file may have.
+const MAX_RUNS: u64 = 10_000;
+
+/// Columns of the table that mean something to the harness.
+const MQTT: &str = "mqtt";
+const CASE: &str = "case";
+const CLAUSE: &str = "clause";
+
+/// One run: its name and what its parameters stand for.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) version: Version,
+    pub(super) case: Option<String>,
+    /// `name=value` of each axis.
+    pub(super) printed: Vec<String>,
+    pub(super) params: Params,
+    /// What `when` can ask for.
+    pub(super) values: BTreeMap<String, Node>,
+    pub(super) seed: u64,
+}
+
+/// All axes of a file.
+#[derive(Debug, Default)]
+pub(super) struct Axes {
+    pub(super) versions: Vec<Version>,
+    parts: Vec<Part>,
+    seeds: Vec<u64>,
+    /// Names whose definition is wrong.
+    broken: Vec<String>,
+}
+
+/// In the order of the file: a value may use the names above it.
+#[derive(Debug)]
+enum Part {
+    Let(String, Node),
+    Axis(String, Vec<Node>),
+    Table(Vec<Row>),
+}
+
+#[derive(Debug)]
+struct Row {
+    case: Node,
+    versions: Option<Vec<Version>>,
+    columns: Vec<(String, Node)>,
+}
+
+impl Axes {
+    pub(super) fn read(root: &Node, sink: &Sink) -> Self {
+        let mut axes = Self { versions: Version::ALL.to_vec(), seeds: vec![1], ..Self::default() };
+        if let Some(mqtt) = root.get(MQTT) {
+            axes.versions = versions(mqtt, sink).unwrap_or(axes.versions);
+        }
+        let mut seen: Vec<String> = Vec::new();
+        for (key, value) in root.entries() {
+            match key.text() {
+                Some("let") => axes.read_names(value, &mut seen, sink, false),
+                Some("matrix") => axes.read_names(value, &mut seen, sink, true),
+                Some("table") => axes.read_table(value, &mut seen, sink),
+                Some("seeds") => axes.seeds = seeds(value, sink).unwrap_or(axes.seeds.clone()),
+                _ => {}
+            }
+        }
+        axes.check_size(root, sink);
+        axes
+    }
+
+    /// Names of parameters with their first place, for those that nobody uses.
+    pub(super) fn names<'n>(&self, root: &'n Node) -> Vec<(&'n str, &'n Node)> {
+        let mut names = Vec::new();
+        for section in ["let", "matrix"] {
+            names.extend(root.get(section).map_or(&[][..], Node::entries).iter().map(|(key, _)| key));
+        }
+        if let Some(Kind::List(rows)) = root.get("table").map(|table| &table.kind) {
+            let first = rows.first().map_or(&[][..], Node::entries);
+            names.extend(first.iter().map(|(key, _)| key).filter(|key| !is_reserved(key)));
+        }
+        names.into_iter().filter_map(|key| key.text().map(|name| (name, key))).collect()
+    }
+
+    fn read_names(&mut self, node: &Node, seen: &mut Vec<String>, sink: &Sink, is_axis: bool) {
+        if !matches!(node.kind, Kind::Map(_)) {
+            sink.push(node.span, "expected a map of names and values", None);
+        }
+        for (key, value) in node.entries() {
+            let Some(name) = self.new_name(key, seen, sink) else { continue };
+            if !is_axis {
+                self.parts.push(Part::Let(name, value.clone()));
+                continue;
+            }
+            match &value.kind {
+                Kind::List(items) if !items.is_empty() => self.parts.push(Part::Axis(name, items.clone())),
+                Kind::Scalar(scalar) if scalar.text.contains("..") => {
+                    sink.push(value.span, "ranges in a matrix are not supported yet; write a list", None);
+                    self.broken.push(name);
+                }
+                Kind::Broken => self.broken.push(name),
+                _ => {
+                    let message =
+                        format!("expected a list of values for `{name}`; a value that is no axis stands in `let`");
+                    sink.push(value.span, message, None);
+                    self.broken.push(name);
+                }
+            }
+        }
+    }
+
+    fn new_name(&mut self, key: &Node, seen: &mut Vec<String>, sink: &Sink) -> Option<String> {
+        let name = key.text()?.to_owned();
+        if !check_name(key, "a parameter", sink) {
+            self.broken.push(name);
+            return None;
+        }
+        if seen.contains(&name) {
+            sink.push(key.span, format!("a second parameter called `{name}`"), None);
+            return None;
+        }
+        seen.push(name.clone());
+        Some(name)
+    }
+
+    fn read_table(&mut self, node: &Node, seen: &mut Vec<String>, sink: &Sink) {
+        let Kind::List(items) = &node.kind else {
+            sink.push(node.span, "expected a list of rows, as in `- { case: never, losses: 1 }`", None);
+            return;
+        };
+        if items.is_empty() {
+            sink.push(node.span, "a table without rows", None);
+        }
+        let mut rows: Vec<Row> = Vec::new();
+        let mut columns: Vec<(String, &Node)> = Vec::new();
+        for item in items {
+            for (key, _) in item.entries().iter().filter(|(key, _)| !is_reserved(key)) {
+                if !columns.iter().any(|(name, _)| Some(name.as_str()) == key.text())
+                    && let Some(name) = self.new_name(key, seen, sink)
+                {
+                    columns.push((name, key));
+                }
+            }
+        }
+        for item in items {
+            if let Some(row) = row(item, &columns, &rows, sink) {
+                rows.push(row);
+            }
+        }
+        if rows.is_empty() {
+            self.broken.extend(columns.into_iter().map(|(name, _)| name));
+        } else {
+            self.parts.push(Part::Table(rows));
+        }
+    }
+
+    fn check_size(&mut self, root: &Node, sink: &Sink) {
+        let mut factors = vec![(self.versions.len(), "versions".to_owned())];
+        for part in &self.parts {
+            match part {
+                Part::Let(..) => {}
+                Part::Axis(name, values) => factors.push((values.len(), format!("`{name}`"))),
+                Part::Table(rows) => factors.push((rows.len(), "rows".to_owned())),
+            }
+        }
+        if self.seeds.len() > 1 {
+            factors.push((self.seeds.len(), "seeds".to_owned()));
+        }
+        let runs = factors.iter().fold(1_u64, |runs, (factor, _)| runs.saturating_mul(*factor as u64));
+        if runs > MAX_RUNS {
+            let product: Vec<_> = factors.iter().map(|(factor, name)| format!("{factor} {name}")).collect();
+            let message = format!("{} are {runs} runs; a file has at most {MAX_RUNS}", product.join(" * "));
+            let place = ["matrix", "table", "seeds"].into_iter().find_map(|name| root.get(name));
+            sink.push(place.unwrap_or(root).span, message, None);
+            // One run is enough to find what else is wrong.
+            self.parts.iter_mut().for_each(|part| match part {
+                Part::Axis(_, values) => values.truncate(1),
+                Part::Table(rows) => rows.truncate(1),
+                Part::Let(..) => {}
+            });
+            self.seeds.truncate(1);
+        }
+    }
+
+    /// All runs, in the order of the file; `seed` instead of the file's own.
+    pub(super) fn expand(&self, seed: Option<u64>, open: bool, sink: &Sink) -> Vec<Run> {
+        let mut first = Params::default();
+        first.open = open;
+        self.broken.iter().for_each(|name| first.set_broken(name));
+        let seeds = seed.map_or_else(|| self.seeds.clone(), |seed| vec![seed]);
+        let mut runs = Vec::new();
+        for version in &self.versions {
+            let mut values = BTreeMap::new();
+            values.insert(MQTT.to_owned(), word(version.to_string()));
+            let run =
+                Run { version: *version, case: None, printed: Vec::new(), params: first.clone(), values, seed: 1 };
+            self.expand_parts(&self.parts, run, &seeds, &mut runs, sink);
+        }
+        runs
+    }
+
+    fn expand_parts(&self, parts: &[Part], run: Run, seeds: &[u64], runs: &mut Vec<Run>, sink: &Sink) {
+        let Some((part, rest)) = parts.split_first() else {
+            for seed in seeds {
+                let mut run = Run { seed: *seed, ..run.clone() };
+                run.values.insert("seed".to_owned(), word(seed.to_string()));
+                if seeds.len() > 1 {
+                    run.printed.push(format!("seed={seed}"));
+                }
+                runs.push(run);
+            }
+            return;
+        };
+        match part {
+            Part::Let(name, value) => {
+                let mut run = run;
+                run.params.set(name, computed(run.params.substitute(value, sink)));
+                self.expand_parts(rest, run, seeds, runs, sink);
+            }
+            Part::Axis(name, values) => {
+                for value in values {
+                    let mut run = run.clone();
+                    let value = computed(run.params.substitute(value, sink));
+                    run.printed.push(format!("{name}={}", value.flow()));
+                    run.values.insert(name.clone(), value.clone());
+                    run.params.set(name, value);
+                    self.expand_parts(rest, run, seeds, runs, sink);
+                }
+            }
+            Part::Table(rows) => {
+                let of_version =
+                    |row: &&Row| row.versions.as_ref().is_none_or(|versions| versions.contains(&run.version));
+                for row in rows.iter().filter(of_version) {
+                    self.expand_parts(rest, row.apply(run.clone(), sink), seeds, runs, sink);
+                }
+            }
+        }
+    }
+}
+
+impl Row {
+    fn apply(&self, mut run: Run, sink: &Sink) -> Run {
+        run.case = self.case.text().map(str::to_owned);
+        run.values.insert(CASE.to_owned(), self.case.clone());
+        run.params.set(CASE, self.case.clone());
+        let columns: Vec<_> =
+            self.columns.iter().map(|(name, value)| (name, computed(run.params.substitute(value, sink)))).collect();
+        for (name, value) in columns {
+            run.values.insert(name.clone(), value.clone());
+            run.params.set(name, value);
+        }
+        run
+    }
+}
+
+fn row(item: &Node, columns: &[(String, &Node)], earlier: &[Row], sink: &Sink) -> Option<Row> {
+    let Kind::Map(entries) = &item.kind else {
+        sink.push(item.span, "expected a row: a map with `case` and the columns", None);
+        return None;
+    };
+    let Some(case) = item.get(CASE) else {
+        sink.push(item.span, "a row needs a `case`, which names its runs", None);
+        return None;
+    };
+    if case.text().is_none_or(str::is_empty) {
+        sink.push(case.span, "expected a text that names the case", None);
+        return None;
+    }
+    if let Some(other) = earlier.iter().find(|row| row.case.text() == case.text()) {
+        let line = other.case.span.start.line;
+        sink.push(case.span, format!("a second case called `{}`, first in line {line}", case.flow()), None);
+        return None;
+    }
+    let mut complete = true;
+    for (name, _) in columns {
+        if item.get(name).is_none() {
+            sink.push(item.span, format!("the case `{}` has no `{name}`, as other rows do", case.flow()), None);
+            complete = false;
+        }
+    }
+    let versions = match item.get(MQTT) {
+        Some(node) => Some(versions(node, sink)?),
+        None => None,
+    };
+    let values = entries.iter().filter(|(key, _)| !is_reserved(key));
+    let columns = values.filter_map(|(key, value)| Some((key.text()?.to_owned(), value.clone()))).collect();
+    complete.then(|| Row { case: case.clone(), versions, columns })
+}
+
+fn is_reserved(key: &Node) -> bool {
+    matches!(key.text(), Some(MQTT | CASE | CLAUSE))
+}
+
+/// `3.1.1`, `5.0` or a list of both.
+fn versions(node: &Node, sink: &Sink) -> Option<Vec<Version>> {
+    let items = match &node.kind {
+        Kind::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let mut versions = Vec::new();
+    for item in items {
+        let version = match item.text() {
+            Some("3.1.1") => Version::V3_1_1,
+            Some("5.0" | "5") => Version::V5_0,
+            _ => {
+                let message = format!("unknown version `{}`; there are `3.1.1` and `5.0`", item.flow());
+                sink.push(item.span, message, None);
+                return None;
+            }
+        };
+        if versions.contains(&version) {
+            sink.push(item.span, format!("the version {version} twice"), None);
+        } else {
+            versions.push(version);
+        }
+    }
+    versions.sort_unstable();
+    if versions.is_empty() {
+        sink.push(node.span, "no version; there are `3.1.1` and `5.0`", None);
+        return None;
+    }
+    Some(versions)
+}
+
+/// A count, or a list of seeds.
+fn seeds(node: &Node, sink: &Sink) -> Option<Vec<u64>> {
+    let number = |node: &Node| {
+        let number = node.text().and_then(|text| text.parse::<u64>().ok());
+        if number.is_none() {
+            sink.push(node.span, format!("expected how many seeds, or a list of them; found `{}`", node.flow()), None);
+        }
+        number
+    };
+    if let Kind::List(items) = &node.kind {
+        let seeds: Vec<_> = items.iter().filter_map(number).collect();
+        return (seeds.len() == items.len() && !seeds.is_empty()).then_some(seeds);
+    }
+    let count = number(node)?;
+    if !(1..=MAX_RUNS).contains(&count) {
+        sink.push(node.span, format!("{count} is not between 1 and {MAX_RUNS}"), None);
+        return None;
+    }
+    Some((1..=count).collect())
+}
+
+fn word(text: String) -> Node {
+    let scalar = super::tree::Scalar { text, quoted: false, offset: None };
+    Node { span: super::error::Span::default(), kind: Kind::Scalar(scalar), used_as: None }
+}

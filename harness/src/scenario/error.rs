@@ -1,0 +1,215 @@
+//! What is wrong with a scenario, and the one place where that becomes text.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use crate::plan::{Position, Source};
+
+/// How many errors of one file are shown; the rest is counted.
+const SHOWN: usize = 50;
+
+/// How much of a long line is shown, in characters.
+const LINE_WIDTH: usize = 140;
+
+/// A range of a scenario's text; the end is exclusive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// The first character.
+    pub start: Position,
+    /// The character after the last.
+    pub end: Position,
+}
+
+/// One thing that is wrong with a scenario.
+///
+/// Its [`Display`](std::fmt::Display) is the whole message: `file:line:col: message`, the line, a mark under the range, and
+/// a note beside the mark.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", render(self))]
+pub struct Error {
+    /// The file. Its text is empty if it could not be read.
+    pub source_file: Rc<Source>,
+    /// Where in the file; nowhere if it could not be read.
+    pub span: Option<Span>,
+    /// What is wrong, in one sentence without a full stop.
+    pub message: String,
+    /// What stands beside the mark: what is accepted, or where more is to be found.
+    pub note: Option<String>,
+}
+
+impl Error {
+    /// An error of a file as a whole: it cannot be read.
+    pub(super) fn of_file(path: &str, message: impl Into<String>) -> Self {
+        let source = Source { path: path.to_owned(), text: String::new() };
+        Self { source_file: Rc::new(source), span: None, message: message.into(), note: None }
+    }
+}
+
+/// All that is wrong with one or more scenarios: never empty, in the order of the files and of their lines, each
+/// error once.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", render_all(&self.list))]
+pub struct Errors {
+    list: Vec<Error>,
+}
+
+impl Errors {
+    /// Collects the errors of several results; `None` if there are none.
+    pub fn collect(errors: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let list: Vec<_> = errors.into_iter().flat_map(|errors| errors.list).collect();
+        (!list.is_empty()).then_some(Self { list })
+    }
+
+    /// The errors one by one.
+    pub fn iter(&self) -> impl Iterator<Item = &Error> {
+        self.list.iter()
+    }
+
+    /// How many there are; at least one.
+    #[expect(clippy::len_without_is_empty, reason = "never empty")]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+}
+
+impl From<Error> for Errors {
+    fn from(error: Error) -> Self {
+        Self { list: vec![error] }
+    }
+}
+
+/// Collects the errors of one file while it is read: sorted by place, equal ones once.
+#[derive(Debug)]
+pub(super) struct Sink {
+    source: Rc<Source>,
+    found: RefCell<BTreeSet<(Span, String, Option<String>)>>,
+}
+
+impl Sink {
+    pub(super) fn new(source: Rc<Source>) -> Self {
+        Self { source, found: RefCell::default() }
+    }
+
+    pub(super) fn push(&self, span: Span, message: impl Into<String>, note: Option<String>) {
+        self.found.borrow_mut().insert((span, message.into(), note));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.found.borrow().len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What was found, or `value` if that is nothing.
+    pub(super) fn finish<T>(self, value: T) -> Result<T, Errors> {
+        let list: Vec<_> = self
+            .found
+            .into_inner()
+            .into_iter()
+            .map(|(span, message, note)| Error { source_file: self.source.clone(), span: Some(span), message, note })
+            .collect();
+        if list.is_empty() { Ok(value) } else { Err(Errors { list }) }
+    }
+}
+
+fn render_all(list: &[Error]) -> String {
+    let mut text = String::new();
+    for of_file in list.chunk_by(|a, b| a.source_file.path == b.source_file.path) {
+        for error in of_file.iter().take(SHOWN) {
+            text.push_str(&render(error));
+            text.push('\n');
+        }
+        if of_file.len() > SHOWN {
+            let path = &of_file[0].source_file.path;
+            text.push_str(&format!("{path}: {} errors more\n", of_file.len() - SHOWN));
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn render(error: &Error) -> String {
+    let path = &error.source_file.path;
+    let Some(span) = error.span else { return format!("{path}: {}", error.message) };
+    let Position { line, column } = span.start;
+    let mut text = format!("{path}:{line}:{column}: {}", error.message);
+    let content = error.source_file.line(line);
+    if !content.trim().is_empty() {
+        text.push_str(&excerpt(content, span, error.note.as_deref()));
+    }
+    text
+}
+
+/// The line with its number, and the mark under it.
+fn excerpt(content: &str, span: Span, note: Option<&str>) -> String {
+    let characters: Vec<char> = content.chars().collect();
+    let start = (span.start.column.saturating_sub(1) as usize).min(characters.len());
+    let line_end = content.trim_end().chars().count();
+    let end = if span.end.line == span.start.line { span.end.column.saturating_sub(1) as usize } else { line_end };
+    let end = end.min(characters.len());
+
+    let first = if characters.len() <= LINE_WIDTH { 0 } else { start.saturating_sub(LINE_WIDTH / 2) };
+    let last = characters.len().min(first + LINE_WIDTH);
+    let prefix = if first > 0 { "… " } else { "" };
+    let suffix = if last < characters.len() { " …" } else { "" };
+    let shown: String = characters[first..last].iter().map(|c| if c.is_control() { ' ' } else { *c }).collect();
+
+    let number = format!("  {}", span.start.line);
+    let width = end.min(last).saturating_sub(start).max(1);
+    let mut text = format!("\n{number} | {prefix}{}{suffix}\n", shown.trim_end());
+    text.push_str(&" ".repeat(number.chars().count()));
+    text.push_str(" | ");
+    text.push_str(&" ".repeat(prefix.chars().count() + (start - first)));
+    text.push_str(&"^".repeat(width));
+    if let Some(note) = note {
+        text.push(' ');
+        text.push_str(note);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str, line: u32, columns: std::ops::Range<u32>, note: Option<&str>) -> String {
+        let source = Source { path: "a.yaml".into(), text: text.into() };
+        let at = |column| Position { line, column };
+        let span = Span { start: at(columns.start), end: at(columns.end) };
+        let error = Error {
+            source_file: Rc::new(source),
+            span: Some(span),
+            message: "oh".into(),
+            note: note.map(str::to_owned),
+        };
+        error.to_string()
+    }
+
+    #[test]
+    fn the_mark_stands_under_the_range_and_the_note_beside_it() {
+        let shown = error("a:\n  sensor: { keepalive: 5s }\n", 2, 13..22, Some("see reference"));
+        assert_eq!(
+            shown,
+            "a.yaml:2:13: oh\n  2 |   sensor: { keepalive: 5s }\n    |             ^^^^^^^^^ see reference"
+        );
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_the_mark() {
+        let text = format!("{}here{}", "x".repeat(500), "y".repeat(500));
+        let shown = error(&text, 1, 501..505, None);
+        let mut lines = shown.lines().skip(1);
+        let (line, mark) = (lines.next().unwrap(), lines.next().unwrap());
+        let column = mark.find('^').unwrap();
+        assert_eq!(line.chars().skip(column).take(4).collect::<String>(), "here");
+        assert!(line.chars().count() < 160 && mark.ends_with(" ^^^^"));
+    }
+
+    #[test]
+    fn control_characters_of_a_file_do_not_reach_the_terminal() {
+        assert!(!error("a: \u{1b}[31m", 1, 1..2, None).contains('\u{1b}'));
+    }
+}

@@ -1,0 +1,384 @@
+//! What must be true of the story.
+
+use std::time::Duration;
+
+use crate::plan::{
+    Because, ClientState, CloseHow, CountRange, DurationRange, EventRef, Expectation, Mode, Moment, PacketKind, Timing,
+    Verb,
+};
+use halfopen_protocol::PacketType;
+
+use super::judged::Judged;
+use super::keys::{Key, Table, key, not_yet};
+use super::names::Role;
+use super::packet::{field_patterns, patterns, reasons};
+use super::reader::{Fields, Reader};
+use super::suggest::nearest;
+use super::time;
+use super::tree::{Kind, Node};
+
+const VERBS: &[Key] = &[
+    key("receives", "packets arrive at the node: a pattern, or a list, which is an order with others between"),
+    key("sends", "packets leave the node"),
+    key("delivers", "a client hands a message to its application: a map of fields"),
+    key("closes", "ends its connection with this peer"),
+    key("loses", "sees its connection with this peer end"),
+    key("is", "a client is connected, disconnected or down"),
+    not_yet("has", "session, subscriptions, queued, in_flight, retained, will"),
+];
+
+const QUALIFIERS: &[Key] = &[
+    key("count", "how often: 2, `2..`, `..4`; at least once"),
+    key("gap", "the time between neighbours: 5s, `..4s`, `1s .. 2s`"),
+    key("to", "only what goes to this node"),
+    key("from", "only what comes from this node"),
+    key("at", "each at this moment"),
+    key("within", "each in this time after an event: `50ms after close of sensor`"),
+    key("between", "each between two moments: `50s .. 51s`"),
+    key("not_before", "each at this moment or later"),
+    key("during", "where to look: `start .. MARK`"),
+    key("when", "only judged in these runs: axis name and value or values"),
+    key("because", "of closes: why"),
+    key("how", "of closes and loses: fin, rst, timeout"),
+    key("says", "of closes, 5.0: the reason of the DISCONNECT before it, which must be there"),
+    key("may_say", "of closes: the reason of the DISCONNECT before it, if there is one; void in 3.1.1"),
+    not_yet("per", "count in any window this long"),
+];
+
+const EXPECTATION: Table = Table { what: "an expectation", keys: &[VERBS, QUALIFIERS] };
+
+const AROUND: &[Key] = &[
+    key("never", "it must not be so"),
+    not_yet("should", "it should be so: a warning"),
+    not_yet("any_of", "one of these must be so"),
+];
+
+const STATES: &[Key] = &[
+    key("connected", "between CONNACK and the end of the connection"),
+    key("disconnected", "neither connected nor down"),
+    key("down", "crashed or without power"),
+    not_yet("connecting", "before CONNACK"),
+];
+
+const HOW: &[Key] = &[key("fin", "in order"), key("rst", "by abort"), key("timeout", "no answer for too long")];
+
+static CAUSES: [Key; Because::ALL.len()] = {
+    let mut keys = [key("", ""); Because::ALL.len()];
+    let mut index = 0;
+    while index < keys.len() {
+        keys[index] = key(Because::ALL[index].word(), "");
+        index += 1;
+    }
+    keys
+};
+
+impl Reader<'_> {
+    /// The expectations of a list, those that are right and hold for this run.
+    pub(super) fn expectations(&self, node: &Node, judged: &Judged<'_>) -> Vec<Expectation> {
+        self.list(node, "expectations").iter().filter_map(|item| self.expectation(item, judged)).collect()
+    }
+
+    fn expectation(&self, node: &Node, judged: &Judged<'_>) -> Option<Expectation> {
+        let (key, value) = self.line(node, "an expectation")?;
+        let word = self.scalar(key, "a node, or `never`")?;
+        let Some(around) = AROUND.iter().find(|around| around.name == word) else {
+            return self.about_node(key, value, Mode::Must, judged);
+        };
+        if !self.usable(key, around) {
+            return None;
+        }
+        let (key, value) = self.line(value, "the line in `never`")?;
+        self.scalar(key, "a node")?;
+        self.about_node(key, value, Mode::Never, judged)
+    }
+
+    fn about_node(&self, key: &Node, value: &Node, mode: Mode, judged: &Judged<'_>) -> Option<Expectation> {
+        let fields = self.fields(value, &EXPECTATION);
+        let when = fields.as_ref().and_then(|fields| fields.get("when"));
+        if when.is_some_and(|when| judged.holds(self, when) != Some(true)) {
+            return None;
+        }
+        let nodes = self.subject(key);
+        let fields = fields?;
+        let verb_key = self.one_verb(value, &fields)?;
+        let nodes = nodes?;
+        let verb = self.verb(verb_key, &fields, &nodes);
+        self.fitting(verb_key.0, &fields);
+        let mut expectation = Expectation {
+            position: key.span.start,
+            text: text(key, value, mode),
+            mode,
+            nodes,
+            verb: Verb::Is(ClientState::Down),
+            count: None,
+            gap: None,
+            to: None,
+            from: None,
+            timing: self.timing(&fields),
+            during: None,
+        };
+        let complete = self.qualifiers(&fields, mode, &mut expectation);
+        expectation.verb = verb?;
+        (complete.is_some() && !fields.broken).then_some(expectation)
+    }
+
+    /// The node or group at the head of a line.
+    fn subject(&self, key: &Node) -> Option<Vec<crate::plan::NodeId>> {
+        let word = key.text()?;
+        if self.names.nodes.contains_key(word) || self.names.is_silent(word) {
+            return self.nodes(key);
+        }
+        let words = AROUND.iter().map(|around| around.name);
+        let hint = match nearest(word, words.chain(self.names.of_nodes())) {
+            Some(near) if self.names.nodes.contains_key(near) => format!("; did you mean the node `{near}`?"),
+            Some(near) => format!("; did you mean `{near}`?"),
+            None => String::new(),
+        };
+        self.error(key, format!("unknown node `{word}`{hint}"));
+        None
+    }
+
+    fn one_verb<'n>(&self, node: &Node, fields: &Fields<'n>) -> Option<(&'static str, &'n Node)> {
+        let mut verbs = fields.iter().filter(|(name, ..)| VERBS.iter().any(|verb| verb.name == *name));
+        let first = verbs.next();
+        for (name, key, _) in verbs {
+            let (first, ..) = first?;
+            self.error(
+                key,
+                format!("a second verb, `{name}`, beside `{first}`; an expectation has one: make it two lines"),
+            );
+        }
+        if first.is_none() && !fields.broken {
+            let verbs = VERBS.iter().filter(|verb| self.is_ready(verb)).map(|verb| verb.name).collect::<Vec<_>>();
+            self.error(node, format!("no verb; an expectation has one of {}", verbs.join(", ")));
+        }
+        first.map(|(name, _, value)| (name, value))
+    }
+
+    fn is_ready(&self, key: &Key) -> bool {
+        key.status == super::keys::Status::Ready
+    }
+
+    fn verb(&self, (name, value): (&str, &Node), fields: &Fields<'_>, nodes: &[crate::plan::NodeId]) -> Option<Verb> {
+        Some(match name {
+            "receives" => Verb::Receives(patterns(self, value)?),
+            "sends" => Verb::Sends(patterns(self, value)?),
+            "delivers" => {
+                self.are_clients(value, nodes, "delivers")?;
+                Verb::Delivers(field_patterns(self, PacketKind::Type(PacketType::Publish), value)?)
+            }
+            "closes" => {
+                let peer = self.node(value);
+                let because = match fields.get("because") {
+                    None => Some(None),
+                    Some(because) => self.because(because).map(Some),
+                };
+                let how = self.how(fields);
+                let says = self.says(fields);
+                let may_say = match fields.get("may_say") {
+                    None => Some(None),
+                    Some(node) => reasons(self, node).map(Some),
+                };
+                let may_say = may_say?.filter(|_| self.version.is_v5());
+                Verb::Closes { peer: peer?, because: because?, how: how?, says: says?, may_say }
+            }
+            "loses" => {
+                let peer = self.node(value);
+                let how = self.how(fields);
+                Verb::Loses { peer: peer?, how: how? }
+            }
+            _ => {
+                self.are_clients(value, nodes, "is")?;
+                Verb::Is(match self.word(value, "state", STATES)? {
+                    "connected" => ClientState::Connected,
+                    "disconnected" => ClientState::Disconnected,
+                    _ => ClientState::Down,
+                })
+            }
+        })
+    }
+
+    /// What only a client itself can tell: whether it is connected, what it delivered.
+    fn are_clients(&self, node: &Node, nodes: &[crate::plan::NodeId], verb: &str) -> Option<()> {
+        let Some(role) = nodes.iter().map(|id| self.names.role(*id)).find(|role| *role != Role::Client) else {
+            return Some(());
+        };
+        self.error(node, format!("`{verb}` is for a client; this is {}", role.with_article()));
+        None
+    }
+
+    fn because(&self, node: &Node) -> Option<Because> {
+        let word = self.word(node, "cause", &CAUSES)?;
+        Because::ALL.into_iter().find(|because| because.word() == word)
+    }
+
+    fn how(&self, fields: &Fields<'_>) -> Option<Option<CloseHow>> {
+        let Some(node) = fields.get("how") else { return Some(None) };
+        Some(Some(match self.word(node, "way to close", HOW)? {
+            "fin" => CloseHow::Fin,
+            "rst" => CloseHow::Rst,
+            _ => CloseHow::Timeout,
+        }))
+    }
+
+    fn says(&self, fields: &Fields<'_>) -> Option<Option<Vec<halfopen_protocol::ReasonCode>>> {
+        let Some(node) = fields.get("says") else { return Some(None) };
+        if !self.version.is_v5() {
+            let message = "`says` belongs to 5.0, where the broker may send DISCONNECT; add `when: { mqtt: 5.0 }`, or write `may_say`";
+            self.error(node, message);
+            return None;
+        }
+        let codes = reasons(self, node)?;
+        if codes.is_empty() {
+            self.error(node, "`says` wants a reason; that there is no DISCONNECT is `may_say: nothing`");
+            return None;
+        }
+        Some(Some(codes))
+    }
+
+    /// Qualifiers that mean something only beside certain verbs.
+    fn fitting(&self, verb: &str, fields: &Fields<'_>) {
+        for (name, key, _) in fields.iter() {
+            let verbs: &[&str] = match name {
+                "because" | "says" | "may_say" => &["closes"],
+                "how" => &["closes", "loses"],
+                "to" => &["sends"],
+                "from" => &["receives"],
+                "count" | "gap" => &["receives", "sends", "delivers", "closes", "loses"],
+                _ => continue,
+            };
+            if !verbs.contains(&verb) {
+                let verbs = super::suggest::one_of(verbs.iter().copied());
+                self.error(key, format!("`{name}` belongs to {verbs}, not to `{verb}`"));
+            }
+        }
+    }
+
+    fn timing(&self, fields: &Fields<'_>) -> Option<Timing> {
+        let mut timings =
+            fields.iter().filter(|(name, ..)| matches!(*name, "at" | "within" | "between" | "not_before"));
+        let (name, _, value) = timings.next()?;
+        for (second, key, _) in timings {
+            self.error(key, format!("`{second}` beside `{name}`; an expectation says once when"));
+        }
+        Some(match name {
+            "at" => Timing::At(self.moment(value)?),
+            "within" => self.within(value)?,
+            "between" => {
+                let (from, to) = self.moments(value)?;
+                Timing::Between(from, to)
+            }
+            _ => Timing::NotBefore(self.moment(value)?),
+        })
+    }
+
+    fn within(&self, node: &Node) -> Option<Timing> {
+        let moment = self.moment(node)?;
+        let Ok(milliseconds) = u64::try_from(moment.offset_ms) else {
+            self.error(node, "`within` counts from an event on; for the time before it write `between`");
+            return None;
+        };
+        if milliseconds == 0 {
+            self.error(node, "`within` needs a duration and an event, as in `50ms after close of sensor`");
+            return None;
+        }
+        let after = Moment { offset_ms: 0, ..moment };
+        Some(Timing::Within { after, duration: Duration::from_millis(milliseconds) })
+    }
+
+    fn moments(&self, node: &Node) -> Option<(Moment, Moment)> {
+        let text = self.scalar(node, "a range of moments, as in `50s .. 51s`")?;
+        let (from, to) = time::moments(text, self.names.scope()).map_err(|error| self.time_error(node, &error)).ok()?;
+        if from.event == EventRef::Start && to.event == EventRef::Start && from.offset_ms > to.offset_ms {
+            self.error(node, "the range ends before it begins");
+            return None;
+        }
+        Some((from, to))
+    }
+
+    fn qualifiers(&self, fields: &Fields<'_>, mode: Mode, expectation: &mut Expectation) -> Option<()> {
+        let mut complete = Some(());
+        for (name, key, value) in fields.iter() {
+            let read = match name {
+                "count" if mode == Mode::Never => {
+                    self.error(key, "`count` inside `never`; write the count alone, `count: 0` is never");
+                    None
+                }
+                "count" => self.count(value).map(|count| expectation.count = Some(count)),
+                "gap" => self.gap(value).map(|gap| expectation.gap = Some(gap)),
+                "to" => self.node(value).map(|node| expectation.to = Some(node)),
+                "from" => self.node(value).map(|node| expectation.from = Some(node)),
+                "during" => self.moments(value).map(|during| expectation.during = Some(during)),
+                "at" | "within" | "between" | "not_before" => expectation.timing.as_ref().map(|_| ()),
+                _ => Some(()),
+            };
+            if read.is_none() {
+                complete = None;
+            }
+        }
+        complete
+    }
+
+    fn count(&self, node: &Node) -> Option<CountRange> {
+        let text = self.scalar(node, "a count: `2`, `2..` or `..4`")?;
+        let bound = |text: &str| match text.trim() {
+            "" => Some(None),
+            digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse::<u64>().ok().map(Some),
+            _ => None,
+        };
+        let range = match text.split_once("..") {
+            Some((min, max)) => bound(min).zip(bound(max)).filter(|range| *range != (None, None)),
+            None => bound(text).filter(Option::is_some).map(|exact| (exact, exact)),
+        };
+        let Some((min, max)) = range else {
+            self.error(node, format!("expected a count, `2`, `2..` or `..4`; found `{text}`"));
+            return None;
+        };
+        let min = min.unwrap_or(0);
+        if max.is_some_and(|max| max < min) {
+            self.error(node, "the range ends before it begins");
+            return None;
+        }
+        Some(CountRange { min, max })
+    }
+
+    fn gap(&self, node: &Node) -> Option<DurationRange> {
+        let text = self.scalar(node, "a duration or a range, as in `5s` or `..4s`")?;
+        let Some((min, max)) = text.split_once("..") else {
+            let exact = self.duration(node)?;
+            return Some(DurationRange { min: exact, max: Some(exact) });
+        };
+        let offset = min.chars().count() + 2;
+        let bound = |part: &str, offset: usize| match part.trim() {
+            "" => Some(None),
+            _ => {
+                let shifted = |error: time::TimeError| {
+                    let (from, to) = (error.from + offset, error.to + offset);
+                    self.time_error(node, &time::TimeError { from, to, ..error });
+                };
+                time::duration(part).map_err(shifted).ok().map(Some)
+            }
+        };
+        let (min, max) = (bound(min, 0), bound(max, offset));
+        let range = DurationRange { min: min?.unwrap_or_default(), max: max? };
+        if range.max.is_some_and(|max| max < range.min) {
+            self.error(node, "the range ends before it begins");
+            return None;
+        }
+        Some(range)
+    }
+}
+
+/// The line as it is written, but on one line and without `when`, for messages.
+fn text(key: &Node, value: &Node, mode: Mode) -> String {
+    // Once it is judged, `when` says nothing more.
+    let mut value = value.clone();
+    if let Kind::Map(entries) = &mut value.kind {
+        entries.retain(|(key, _)| key.text() != Some("when"));
+    }
+    let line = format!("{}: {}", key.flow(), value.flow());
+    match mode {
+        Mode::Never => format!("never: {{ {line} }}"),
+        Mode::Must => line,
+    }
+}

@@ -1,0 +1,203 @@
+//! What a file says about itself.
+
+use std::collections::BTreeMap;
+
+use halfopen_protocol::Version;
+
+use super::error::Sink;
+use super::keys::{Key, Status, Table, key, not_yet};
+use super::suggest::{did_you_mean, one_of};
+use super::tree::{Kind, Node};
+
+/// The keys of a file.
+pub(super) const FILE: Table = Table { what: "a scenario", keys: &[KEYS] };
+
+const KEYS: &[Key] = &[
+    key("grammar", "the version of this language: 1"),
+    key("mqtt", "`3.1.1`, `5.0` or a list; both"),
+    key("about", "a sentence for reports"),
+    key("tags", "words to select by"),
+    key("cases", "cases from the field that this is about"),
+    key("clauses", "version → ids of the statements that this checks"),
+    key("matrix", "name → list: axes; the runs are their product"),
+    key("table", "a list of rows: one axis with several names; `case` names the run"),
+    key("let", "name → value: values that are no axis"),
+    key("seeds", "how many random seeds, or a list; 1"),
+    key("brokers", "name → broker; one called `broker`"),
+    key("clients", "name → client"),
+    key("raw_clients", "name → raw client"),
+    key("network", "what all links are like"),
+    key("links", "`a -> b` or `a <-> b` → what one link is like"),
+    key("steps", "the story"),
+    key("expect", "what must be true of it"),
+    key("until", "the end of the run; when all is decided, and 1s more"),
+    key("tolerance", "how much earlier or later than expected something may come; 0ms"),
+    key("waive", "invariant → the reason why it does not hold here"),
+    not_yet("requires", "optional features of the broker without which the run is skipped"),
+    not_yet("include", "fragments"),
+    not_yet("exclude", "combinations of the matrix that are left out"),
+    not_yet("raw_brokers", "name → raw broker"),
+    not_yet("only_on", "the engines that can run it"),
+];
+
+const INVARIANTS: [&str; 10] = [
+    "client_keeps_its_interval",
+    "broker_keeps_its_deadline",
+    "qos_1_at_least_once",
+    "qos_2_exactly_once",
+    "topic_order",
+    "packet_ids",
+    "receive_maximum",
+    "nothing_after_disconnect",
+    "resend_only_on_resume",
+    "no_orphans",
+];
+
+/// What a file says about itself, for reports and for those who choose what to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// A sentence.
+    pub about: Option<String>,
+    /// Words to select by.
+    pub tags: Vec<String>,
+    /// Ids of cases from the field.
+    pub cases: Vec<String>,
+    /// Ids of normative statements by version, those of the table's rows among them.
+    pub clauses: BTreeMap<Version, Vec<String>>,
+    /// Invariants that do not hold here, and why.
+    pub waived: Vec<(String, String)>,
+}
+
+impl About {
+    pub(super) fn read(root: &Node, sink: &Sink) -> Self {
+        check_keys(root, sink);
+        let texts = |name: &str| root.get(name).map(|node| texts(node, sink)).unwrap_or_default();
+        let mut about = Self {
+            about: text(root.get("about"), sink),
+            tags: texts("tags"),
+            cases: texts("cases"),
+            ..Self::default()
+        };
+        for (version, ids) in root.get("clauses").map_or(&[][..], |node| entries(node, sink)) {
+            let number = match version.text() {
+                Some("3.1.1") => Version::V3_1_1,
+                Some("5.0") => Version::V5_0,
+                _ => {
+                    let message = format!("unknown version `{}`; there are `3.1.1` and `5.0`", version.flow());
+                    sink.push(version.span, message, None);
+                    continue;
+                }
+            };
+            about.clauses.entry(number).or_default().extend(clauses(ids, sink));
+        }
+        about.clauses_of_table(root, sink);
+        for (invariant, reason) in root.get("waive").map_or(&[][..], |node| entries(node, sink)) {
+            about.waived.extend(waived(invariant, reason, sink));
+        }
+        about
+    }
+
+    fn clauses_of_table(&mut self, root: &Node, sink: &Sink) {
+        let Some(Kind::List(rows)) = root.get("table").map(|table| &table.kind) else { return };
+        for row in rows {
+            let Some(clause) = row.get("clause") else { continue };
+            let ids = clauses(clause, sink);
+            let version = row.get("mqtt").and_then(Node::text);
+            match version {
+                Some("3.1.1") => self.clauses.entry(Version::V3_1_1).or_default().extend(ids),
+                Some("5.0") => self.clauses.entry(Version::V5_0).or_default().extend(ids),
+                _ => {
+                    let message =
+                        "a row with a `clause` needs `mqtt`: both versions use the same numbers for different things";
+                    sink.push(clause.span, message, None);
+                }
+            }
+        }
+    }
+}
+
+fn check_keys(root: &Node, sink: &Sink) {
+    let Kind::Map(entries) = &root.kind else {
+        sink.push(root.span, "a scenario is a map with keys such as `clients`, `steps` and `expect`", None);
+        return;
+    };
+    for (name, value) in entries {
+        let Some(text) = name.text() else { continue };
+        match FILE.find(text) {
+            None => {
+                let names = || FILE.all().map(|key| key.name);
+                let hint = did_you_mean(text, names());
+                let note = hint.is_empty().then(|| format!("known: {}", names().collect::<Vec<_>>().join(", ")));
+                sink.push(name.span, format!("unknown key `{text}` in a scenario{hint}"), note);
+            }
+            Some(key) if key.status == Status::NotYet => {
+                sink.push(name.span, format!("`{text}` is not supported yet"), None);
+            }
+            Some(_) if text == "grammar" && value.text() != Some("1") => {
+                sink.push(value.span, "this version knows grammar 1", None);
+            }
+            Some(_) if value.is_null() => {
+                sink.push(name.span, format!("`{text}` without a value; leave it out"), None);
+            }
+            Some(_) => {}
+        }
+    }
+    if root.get("steps").is_none() && root.get("expect").is_none() {
+        sink.push(root.span, "nothing happens here: neither `steps` nor `expect`", None);
+    }
+}
+
+fn entries<'n>(node: &'n Node, sink: &Sink) -> &'n [(Node, Node)] {
+    if !matches!(node.kind, Kind::Map(_) | Kind::Broken) && !node.is_null() {
+        sink.push(node.span, "expected a map", None);
+    }
+    node.entries()
+}
+
+fn text(node: Option<&Node>, sink: &Sink) -> Option<String> {
+    let node = node?;
+    if node.text().is_none() {
+        sink.push(node.span, "expected a text", None);
+    }
+    node.text().map(str::to_owned)
+}
+
+fn texts(node: &Node, sink: &Sink) -> Vec<String> {
+    let items = match &node.kind {
+        Kind::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    items.iter().filter_map(|item| text(Some(item), sink)).collect()
+}
+
+fn clauses(node: &Node, sink: &Sink) -> Vec<String> {
+    let ids = texts(node, sink);
+    for id in &ids {
+        let numbers = id.strip_prefix("MQTT-").map(|rest| rest.split(['.', '-']).collect::<Vec<_>>());
+        let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        if !numbers.is_some_and(|parts| parts.len() >= 3 && parts.iter().all(|part| is_number(&part))) {
+            sink.push(node.span, format!("`{id}` is no clause; one is written `MQTT-3.1.2-22`"), None);
+        }
+    }
+    ids
+}
+
+fn waived(invariant: &Node, reason: &Node, sink: &Sink) -> Option<(String, String)> {
+    let name = invariant.text()?;
+    if !INVARIANTS.contains(&name) {
+        let hint = did_you_mean(name, INVARIANTS);
+        sink.push(
+            invariant.span,
+            format!("unknown invariant `{name}`{hint}"),
+            Some(format!("one of {}", one_of(INVARIANTS))),
+        );
+        return None;
+    }
+    match reason.text().filter(|_| !reason.is_null()) {
+        Some(reason) => Some((name.to_owned(), reason.to_owned())),
+        None => {
+            sink.push(reason.span, format!("`{name}` is waived without a reason; say why it does not hold here"), None);
+            None
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Links: what they are like, and which ones a text names.
+
+use crate::plan::{LinkChange, LinkSettings, NodeId};
+
+use super::keys::{Key, Table, key, not_yet};
+use super::names::Role;
+use super::reader::Reader;
+use super::suggest::did_you_mean;
+use super::time::{self, Kind, TimeError, Token};
+use super::tree::Node;
+
+pub(super) const LINK: Table = Table { what: "a link", keys: &[SETTINGS] };
+pub(super) const SET: Table = Table { what: "a change of a link", keys: &[&[key("link", "which")], SETTINGS] };
+
+const SETTINGS: &[Key] = &[
+    key("latency", "how long a packet travels one way; 10ms"),
+    key("jitter", "up to so much longer; 0ms"),
+    key("give_up", "after so long without an answer a socket fails; 924s"),
+    not_yet("loss", "which share of the packets is lost at first; 0%"),
+    not_yet("bandwidth", "how many bytes a second pass; unlimited"),
+];
+
+/// One direction of a link.
+pub(super) type Direction = (NodeId, NodeId);
+
+impl Reader<'_> {
+    /// The settings in a map; `link` may stand in it, too, and is its caller's.
+    pub(super) fn link_change(&self, node: &Node, table: &'static Table) -> Option<LinkChange> {
+        let fields = self.fields(node, table)?;
+        let mut change = LinkChange::default();
+        let mut broken = fields.broken;
+        for (name, _, value) in fields.iter() {
+            let target = match name {
+                "latency" => &mut change.latency,
+                "jitter" => &mut change.jitter,
+                "give_up" => &mut change.give_up,
+                _ => continue,
+            };
+            *target = self.duration(value);
+            broken |= target.is_none();
+        }
+        (!broken).then_some(change)
+    }
+
+    /// `a -> b`, `a <-> b`, or a lone node: its links both ways.
+    pub(super) fn link(&self, node: &Node) -> Option<Vec<Direction>> {
+        let text = self.scalar(node, "a link, such as `a -> b`")?;
+        let end = text.chars().count();
+        let read = time::tokens(text).and_then(|tokens| self.directions(&tokens, end));
+        read.map_err(|error| self.time_error(node, &error)).ok()
+    }
+
+    fn directions(&self, tokens: &[Token], end: usize) -> Result<Vec<Direction>, TimeError> {
+        match tokens {
+            [name] => self.of_node(name),
+            [from, arrow, to] if arrow.kind == Kind::Arrow || arrow.kind == Kind::BothWays => {
+                let (from_ids, to_ids) = (self.ends(from)?, self.ends(to)?);
+                let mut directions = Vec::new();
+                for a in &from_ids {
+                    for b in &to_ids {
+                        if !self.is_connected(*a, *b) {
+                            return Err(TimeError::new(from.from, to.to, self.no_link(*a, *b)));
+                        }
+                        directions.push((*a, *b));
+                        if arrow.kind == Kind::BothWays {
+                            directions.push((*b, *a));
+                        }
+                    }
+                }
+                Ok(directions)
+            }
+            _ => Err(TimeError::new(
+                0,
+                end.max(1),
+                "expected a link: `a -> b`, `a <-> b`, or a node alone for both ways",
+            )),
+        }
+    }
+
+    /// All links of a node, both ways.
+    fn of_node(&self, name: &Token) -> Result<Vec<Direction>, TimeError> {
+        let mut directions = Vec::new();
+        for id in self.ends(name)? {
+            for other in self.names.ids().filter(|other| self.is_connected(id, *other)) {
+                directions.extend([(id, other), (other, id)]);
+            }
+        }
+        if directions.is_empty() {
+            return Err(TimeError::new(name.from, name.to, "nobody connects to this node, so it has no link"));
+        }
+        Ok(directions)
+    }
+
+    fn ends(&self, token: &Token) -> Result<Vec<NodeId>, TimeError> {
+        let fail = |message: String| Err(TimeError::new(token.from, token.to, message));
+        let Kind::Word(name) = &token.kind else { return fail("expected a node".to_owned()) };
+        match self.names.nodes.get(name) {
+            Some(ids) => Ok(ids.clone()),
+            None if self.names.is_silent(name) => fail(String::new()),
+            None => fail(format!("unknown node `{name}`{}", did_you_mean(name, self.names.of_nodes()))),
+        }
+    }
+
+    /// Whether connections run between the two: one of them connects to the other.
+    fn is_connected(&self, a: NodeId, b: NodeId) -> bool {
+        let names = self.names;
+        names.broker_of.get(&a) == Some(&b) || names.broker_of.get(&b) == Some(&a)
+    }
+
+    fn no_link(&self, a: NodeId, b: NodeId) -> String {
+        let name = |id: NodeId| &self.names.list[id.0].0;
+        if self.names.role(a) == Role::Broker || self.names.role(b) == Role::Broker {
+            return format!(
+                "no connection runs between `{}` and `{}`: it is another broker's client",
+                name(a),
+                name(b)
+            );
+        }
+        format!("no connection runs between `{}` and `{}`: a link has a broker at one end", name(a), name(b))
+    }
+}
+
+/// What a link is like after a change.
+pub(super) fn changed(settings: LinkSettings, change: LinkChange) -> LinkSettings {
+    LinkSettings {
+        latency: change.latency.unwrap_or(settings.latency),
+        jitter: change.jitter.unwrap_or(settings.jitter),
+        give_up: change.give_up.unwrap_or(settings.give_up),
+    }
+}

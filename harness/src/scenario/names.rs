@@ -1,0 +1,242 @@
+//! The names of a run: nodes, groups and marks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::Sink;
+use super::params::Params;
+use super::reader::Reader;
+use super::suggest::did_you_mean;
+use super::time::{RESERVED, Scope};
+use super::tree::{Kind, Node};
+use crate::plan::NodeId;
+
+/// How many nodes a run may have.
+const MAX_NODES: usize = 10_000;
+
+/// What runs on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Role {
+    Broker,
+    Client,
+    RawClient,
+}
+
+impl Role {
+    pub(super) const ALL: [Self; 3] = [Self::Broker, Self::Client, Self::RawClient];
+
+    /// The key of the file under which its nodes stand, which is also the name of the group of all of them.
+    pub(super) fn section(self) -> &'static str {
+        match self {
+            Self::Broker => "brokers",
+            Self::Client => "clients",
+            Self::RawClient => "raw_clients",
+        }
+    }
+
+    pub(super) fn with_article(self) -> &'static str {
+        match self {
+            Self::Broker => "a broker",
+            Self::Client => "a client",
+            Self::RawClient => "a raw client",
+        }
+    }
+}
+
+/// Everything in a run that has a name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    /// Nodes and groups, and whom they stand for.
+    pub(super) nodes: BTreeMap<String, Vec<NodeId>>,
+    /// Name and role of each node, by its id.
+    pub(super) list: Vec<(String, Role)>,
+    /// The broker of each node that has one, by its id.
+    pub(super) broker_of: BTreeMap<NodeId, NodeId>,
+    /// Instants that the story names.
+    pub(super) marks: BTreeSet<String>,
+    /// Names that exist, but whose definition is wrong or not supported yet.
+    pub(super) broken: BTreeSet<String>,
+    /// Whether names may exist that cannot be known here.
+    pub(super) open: bool,
+}
+
+/// A node as the file declares it, or one member of a group.
+pub(super) struct Declared<'n> {
+    pub(super) name: String,
+    pub(super) role: Role,
+    /// Its fields as they stand in the file; none for the broker that exists without being written.
+    pub(super) node: Option<&'n Node>,
+    /// For a member of a group: its number from 1.
+    pub(super) member: Option<u64>,
+}
+
+impl Names {
+    pub(super) fn scope(&self) -> Scope<'_> {
+        Scope { nodes: &self.nodes, marks: &self.marks, broken: &self.broken, open: self.open }
+    }
+
+    pub(super) fn role(&self, id: NodeId) -> Role {
+        self.list[id.0].1
+    }
+
+    /// Names that a line may begin with, for suggestions.
+    pub(super) fn of_nodes(&self) -> impl Iterator<Item = &str> {
+        self.nodes.keys().map(String::as_str)
+    }
+
+    /// Whether nothing is to be said about an unknown name.
+    pub(super) fn is_silent(&self, name: &str) -> bool {
+        self.open || self.broken.contains(name)
+    }
+
+    /// Gives every node its id.
+    pub(super) fn declare<'n>(&mut self, root: &'n Node, params: &Params, sink: &Sink) -> Vec<Declared<'n>> {
+        let mut declared = Vec::new();
+        for role in Role::ALL {
+            for (key, node) in root.get(role.section()).map_or(&[][..], Node::entries) {
+                self.declare_one(key, node, role, params, sink, &mut declared);
+            }
+            if role == Role::Broker && declared.is_empty() && self.broken.is_empty() {
+                let name = "broker".to_owned();
+                self.add(&name, role);
+                declared.push(Declared { name, role, node: None, member: None });
+            }
+        }
+        for role in Role::ALL {
+            let all: Vec<_> = self.ids().filter(|id| self.role(*id) == role).collect();
+            if !all.is_empty() {
+                self.nodes.insert(role.section().to_owned(), all);
+            }
+        }
+        declared
+    }
+
+    fn declare_one<'n>(
+        &mut self,
+        key: &Node,
+        node: &'n Node,
+        role: Role,
+        params: &Params,
+        sink: &Sink,
+        declared: &mut Vec<Declared<'n>>,
+    ) {
+        let Some(name) = key.text() else { return };
+        if !check_name(key, "a node", sink) {
+            self.broken.insert(name.to_owned());
+            return;
+        }
+        if self.nodes.contains_key(name) {
+            sink.push(key.span, format!("a second node called `{name}`"), None);
+            return;
+        }
+        let Some(count) = node.get("count") else {
+            self.add(name, role);
+            declared.push(Declared { name: name.to_owned(), role, node: Some(node), member: None });
+            return;
+        };
+        let Some(count) = group_size(&params.substitute(count, sink), role, self.list.len(), sink) else {
+            self.broken.insert(name.to_owned());
+            return;
+        };
+        let mut members = Vec::new();
+        for member in 1..=count {
+            let name = format!("{name}.{member}");
+            members.push(self.add(&name, role));
+            declared.push(Declared { name, role, node: Some(node), member: Some(member) });
+        }
+        self.nodes.insert(name.to_owned(), members);
+    }
+
+    fn add(&mut self, name: &str, role: Role) -> NodeId {
+        let id = NodeId(self.list.len());
+        self.list.push((name.to_owned(), role));
+        self.nodes.insert(name.to_owned(), vec![id]);
+        id
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.list.len()).map(NodeId)
+    }
+}
+
+fn group_size(count: &Node, role: Role, existing: usize, sink: &Sink) -> Option<u64> {
+    let fail = |message: String| {
+        sink.push(count.span, message, None);
+        None
+    };
+    if role == Role::Broker {
+        return fail("a broker cannot be a group; name each of them".to_owned());
+    }
+    if count.kind == Kind::Broken {
+        return None;
+    }
+    let most = MAX_NODES.saturating_sub(existing);
+    match count.text().and_then(|text| text.parse::<usize>().ok()) {
+        Some(value) if (1..=most).contains(&value) => u64::try_from(value).ok(),
+        _ => fail(format!("expected how many members the group has, 1 to {most}, found `{}`", count.flow())),
+    }
+}
+
+/// Whether a key is a good name for a node, a mark or a parameter; reported if it is not.
+pub(super) fn check_name(key: &Node, what: &str, sink: &Sink) -> bool {
+    let name = key.text().unwrap_or_default();
+    let fail = |message: String| {
+        sink.push(key.span, message, None);
+        false
+    };
+    if key.kind == Kind::Broken {
+        return false;
+    }
+    let sections = Role::ALL.map(Role::section);
+    if RESERVED.contains(&name) || super::time::packet_kind(name).is_some() || sections.contains(&name) {
+        return fail(format!("`{name}` is a word of the language and cannot name {what}"));
+    }
+    let begins = name.starts_with(|c: char| c.is_alphabetic());
+    if !begins || !name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') || name.ends_with('-') {
+        return fail(format!(
+            "`{}` cannot name {what}; a name begins with a letter and has letters, digits, `_` and `-`",
+            name.escape_debug()
+        ));
+    }
+    true
+}
+
+/// All marks that the story sets, wherever in it.
+pub(super) fn collect_marks(steps: &Node, marks: &mut BTreeSet<String>) {
+    match &steps.kind {
+        Kind::List(items) => items.iter().for_each(|item| collect_marks(item, marks)),
+        Kind::Map(entries) => {
+            for (key, value) in entries {
+                match (key.text(), value.text()) {
+                    (Some("mark"), Some(name)) => drop(marks.insert(name.to_owned())),
+                    _ => collect_marks(value, marks),
+                }
+            }
+        }
+        Kind::Scalar(_) | Kind::Broken => {}
+    }
+}
+
+impl Reader<'_> {
+    /// The nodes that a name stands for.
+    pub(super) fn nodes(&self, node: &Node) -> Option<Vec<NodeId>> {
+        let name = self.scalar(node, "a node")?;
+        if let Some(ids) = self.names.nodes.get(name) {
+            return Some(ids.clone());
+        }
+        if !self.names.is_silent(name) {
+            self.error(node, format!("unknown node `{name}`{}", did_you_mean(name, self.names.of_nodes())));
+        }
+        None
+    }
+
+    /// The one node that a name stands for.
+    pub(super) fn node(&self, node: &Node) -> Option<NodeId> {
+        let ids = self.nodes(node)?;
+        if let [only] = ids.as_slice() {
+            return Some(*only);
+        }
+        let name = node.text().unwrap_or_default();
+        self.error(node, format!("`{name}` is a group, where one node is expected, as in `{name}.1`"));
+        None
+    }
+}

@@ -1,0 +1,64 @@
+use halfopen_protocol::packet::{QoS, RetainHandling, Subscription};
+
+use crate::scenario::keys::{Key, Table, key, not_yet, since_5};
+use crate::scenario::reader::Reader;
+use crate::scenario::tree::{Kind, Node};
+
+pub(in crate::scenario) const SUBSCRIPTION: Table = Table { what: "a subscription", keys: &[KEYS] };
+
+const KEYS: &[Key] = &[
+    key("filter", "the topic filter"),
+    key("qos", "the highest QoS at which the broker may send; 0"),
+    since_5("no_local", "not what this client publishes itself; false"),
+    since_5("retain_as_published", "keep the RETAIN flag; false"),
+    since_5("retain_handling", "retained messages: 0 send, 1 send if new, 2 do not send; 0"),
+    not_yet("subscription_id", "a number that comes back with each message; none"),
+];
+
+/// A filter, a map with its options, or a list of both.
+pub(in crate::scenario) fn subscriptions(reader: &Reader<'_>, node: &Node) -> Option<Vec<Subscription>> {
+    let items = reader.one_or_more(node);
+    let read: Vec<_> = items.iter().filter_map(|item| subscription(reader, item)).collect();
+    (read.len() == items.len() && !read.is_empty()).then_some(read)
+}
+
+fn subscription(reader: &Reader<'_>, node: &Node) -> Option<Subscription> {
+    if !matches!(node.kind, Kind::Map(_)) {
+        return Some(Subscription::new(filter(reader, node)?, QoS::AtMostOnce));
+    }
+    let fields = reader.fields(node, &SUBSCRIPTION)?;
+    let Some(name) = fields.get("filter") else {
+        if !fields.broken {
+            reader.error(node, "a subscription needs a `filter`");
+        }
+        return None;
+    };
+    let mut subscription = Subscription::new(filter(reader, name)?, QoS::AtMostOnce);
+    let mut broken = fields.broken;
+    for (name, _, value) in fields.iter() {
+        broken |= set(reader, &mut subscription, name, value).is_none();
+    }
+    (!broken).then_some(subscription)
+}
+
+fn set(reader: &Reader<'_>, subscription: &mut Subscription, name: &str, value: &Node) -> Option<()> {
+    match name {
+        "qos" => subscription.qos = reader.qos(value)?,
+        "no_local" => subscription.no_local = reader.boolean(value)?,
+        "retain_as_published" => subscription.retain_as_published = reader.boolean(value)?,
+        "retain_handling" => {
+            subscription.retain_handling = match reader.number(value, 0..=2)? {
+                0 => RetainHandling::Send,
+                1 => RetainHandling::SendIfNew,
+                _ => RetainHandling::DoNotSend,
+            };
+        }
+        _ => {}
+    }
+    Some(())
+}
+
+/// A topic filter as it is: a client sends what it is told to, and what the broker makes of it is the story.
+pub(in crate::scenario) fn filter(reader: &Reader<'_>, node: &Node) -> Option<String> {
+    reader.scalar(node, "a topic filter").map(str::to_owned)
+}

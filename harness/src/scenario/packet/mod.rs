@@ -1,0 +1,16 @@
+//! Packets in a scenario: patterns that match them, packets and bytes to send, payloads.
+
+mod build;
+mod bytes;
+mod pattern;
+mod payload;
+
+pub(super) use self::build::{outgoing, publish};
+pub(super) use self::pattern::{fields as field_patterns, pattern, patterns, reasons};
+pub(super) use self::payload::{payload, user_properties};
+
+use super::keys::{Table, key};
+
+/// What stands for bytes of a given kind instead of a text.
+pub(super) const PAYLOAD: Table =
+    Table { what: "a payload", keys: &[&[key("size", "so many bytes: 64kB"), key("hex", "these bytes: 00 ff")]] };

@@ -1,0 +1,216 @@
+use ::bytes::Bytes;
+use halfopen_protocol::{PacketType, ReasonCode};
+
+use super::payload::payload;
+use crate::plan::{FieldPattern, Matcher, PacketKind, PacketPattern, Value};
+use crate::scenario::keys::{Key, Table, key, not_yet};
+use crate::scenario::reader::Reader;
+use crate::scenario::suggest::did_you_mean;
+use crate::scenario::time::{PACKET_WORDS, packet_kind};
+use crate::scenario::tree::{Kind, Node};
+use crate::trace::{FieldType, field_names, field_type};
+
+const MATCHER: Table = Table { what: "what a field must be", keys: &[MATCHERS] };
+
+const MATCHERS: &[Key] = &[
+    key("not", "anything but this"),
+    key("one_of", "one of these"),
+    key("at_least", "a number or an interval, and not less"),
+    key("at_most", "a number or an interval, and not more"),
+    key("present", "whether it is there at all"),
+    not_yet("save", "keeps the value as a parameter from then on"),
+];
+
+/// Fields that 3.1.1 has; all others belong to 5.0.
+const IN_BOTH: [&str; 19] = [
+    "protocol_level",
+    "client_id",
+    "clean",
+    "keep_alive",
+    "username",
+    "password",
+    "will_topic",
+    "will_payload",
+    "will_qos",
+    "will_retain",
+    "session_present",
+    "topic",
+    "payload",
+    "id",
+    "qos",
+    "dup",
+    "retain",
+    "filters",
+    "reasons",
+];
+
+/// One pattern or a list of them.
+pub(in crate::scenario) fn patterns(reader: &Reader<'_>, node: &Node) -> Option<Vec<PacketPattern>> {
+    let items = reader.one_or_more(node);
+    let read: Vec<_> = items.iter().filter_map(|item| pattern(reader, item)).collect();
+    (read.len() == items.len() && !read.is_empty()).then_some(read)
+}
+
+/// `PINGREQ` or `{ PUBLISH: { topic: a } }`.
+pub(in crate::scenario) fn pattern(reader: &Reader<'_>, node: &Node) -> Option<PacketPattern> {
+    if let Kind::Map(_) = node.kind {
+        let (word, value) = reader.line(node, "a packet")?;
+        let packet = packet(reader, word)?;
+        return Some(PacketPattern { packet, fields: fields(reader, packet, value)? });
+    }
+    Some(PacketPattern { packet: packet(reader, node)?, fields: Vec::new() })
+}
+
+/// The packet that a word names, if the version has it.
+pub(super) fn packet(reader: &Reader<'_>, node: &Node) -> Option<PacketKind> {
+    let word = reader.scalar(node, "a packet, such as `PINGREQ`")?;
+    let Some(packet) = packet_kind(word) else {
+        reader.error(node, format!("unknown packet `{word}`{}", did_you_mean(word, PACKET_WORDS)));
+        return None;
+    };
+    if packet == PacketKind::Type(PacketType::Auth) && !reader.version.is_v5() {
+        reader.error(node, reader.belongs_to_5("AUTH"));
+        return None;
+    }
+    Some(packet)
+}
+
+/// Any subset of a packet's fields.
+pub(in crate::scenario) fn fields(reader: &Reader<'_>, packet: PacketKind, node: &Node) -> Option<Vec<FieldPattern>> {
+    let mut patterns = Vec::new();
+    let mut broken = node.kind == Kind::Broken;
+    for (name, value) in reader.map(node, "a map of fields, as in `{ topic: a/b }`") {
+        match field(reader, packet, name, |name, field_type| matcher(reader, name, field_type, value)) {
+            Some((name, matcher)) => patterns.push(FieldPattern { name: name.to_owned(), matcher }),
+            None => broken = true,
+        }
+    }
+    (!broken && matches!(node.kind, Kind::Map(_))).then_some(patterns)
+}
+
+/// Reads a field by its name and type, if the packet and the version have it.
+pub(super) fn field<'n, T>(
+    reader: &Reader<'_>,
+    packet: PacketKind,
+    name: &'n Node,
+    read: impl FnOnce(&str, FieldType) -> Option<T>,
+) -> Option<(&'n str, T)> {
+    let text = name.text()?;
+    let names = field_names(packet);
+    let Some(field_type) = field_type(text).filter(|_| names.contains(&text)) else {
+        let hint = did_you_mean(text, names.iter().copied());
+        let message = format!("{packet} has no field `{text}`{hint}");
+        match names {
+            [] => reader.error(name, message),
+            _ if hint.is_empty() => reader.error_with_note(name, message, format!("it has {}", names.join(", "))),
+            _ => reader.error(name, message),
+        }
+        return None;
+    };
+    // CONNACK of 3.1.1 has a return code in the place of the reason.
+    let in_both = IN_BOTH.contains(&text) || (text == "reason" && packet == PacketKind::Type(PacketType::ConnAck));
+    if !in_both && !reader.version.is_v5() {
+        reader.error(name, reader.belongs_to_5(text));
+        return None;
+    }
+    read(text, field_type).map(|value| (text, value))
+}
+
+fn matcher(reader: &Reader<'_>, name: &str, field_type: FieldType, node: &Node) -> Option<Matcher> {
+    let is_payload = field_type == FieldType::Bytes && (node.get("hex").is_some() || node.get("size").is_some());
+    let is_properties = name.ends_with("user_properties") && !node.entries().iter().any(|(key, _)| is_matcher(key));
+    if !matches!(node.kind, Kind::Map(_)) || is_payload || is_properties {
+        return value_or_list(reader, name, field_type, node).map(|value| Matcher::Is(as_in_trace(name, value)));
+    }
+    let fields = reader.fields(node, &MATCHER)?;
+    let mut entries = fields.iter();
+    let (Some((word, _, inner)), None) = (entries.next(), entries.next()) else {
+        if !fields.broken {
+            reader.error(node, "one of `not`, `one_of`, `at_least`, `at_most` and `present`");
+        }
+        return None;
+    };
+    let ordered = matches!(field_type, FieldType::Number | FieldType::Duration | FieldType::Reason);
+    match word {
+        "not" => value_or_list(reader, name, field_type, inner).map(Matcher::Not),
+        "one_of" => {
+            let items = reader.list(inner, "values");
+            let values: Vec<_> = items.iter().filter_map(|item| value(reader, field_type, item)).collect();
+            (values.len() == items.len() && !values.is_empty()).then_some(Matcher::OneOf(values))
+        }
+        "present" => reader.boolean(inner).map(Matcher::Present),
+        _ if !ordered => {
+            reader.error(inner, format!("`{name}` is no number, so nothing of it is less or more"));
+            None
+        }
+        "at_least" => value(reader, field_type, inner).map(Matcher::AtLeast),
+        _ => value(reader, field_type, inner).map(Matcher::AtMost),
+    }
+}
+
+fn is_matcher(key: &Node) -> bool {
+    MATCHERS.iter().any(|matcher| key.text() == Some(matcher.name))
+}
+
+/// A trace has user properties as texts, `name=value`.
+fn as_in_trace(name: &str, value: Value) -> Value {
+    let Value::List(pairs) = value else { return value };
+    let text = |pair: &Value| match pair {
+        Value::List(parts) => Value::Text(parts.iter().map(Value::to_string).collect::<Vec<_>>().join("=")),
+        other => other.clone(),
+    };
+    if name.ends_with("user_properties") { Value::List(pairs.iter().map(text).collect()) } else { Value::List(pairs) }
+}
+
+/// Some fields are lists on the wire: filters and reasons, one each for a filter.
+pub(super) fn value_or_list(reader: &Reader<'_>, name: &str, field_type: FieldType, node: &Node) -> Option<Value> {
+    if name.ends_with("user_properties") {
+        let pairs = super::user_properties(reader, node)?;
+        let pairs = pairs
+            .into_iter()
+            .map(|(name, value)| Value::List(vec![Value::Text(name.to_string()), Value::Text(value.to_string())]));
+        return Some(Value::List(pairs.collect()));
+    }
+    match &node.kind {
+        Kind::List(items) => {
+            let values: Vec<_> = items.iter().filter_map(|item| value(reader, field_type, item)).collect();
+            (values.len() == items.len()).then_some(Value::List(values))
+        }
+        _ => value(reader, field_type, node),
+    }
+}
+
+fn value(reader: &Reader<'_>, field_type: FieldType, node: &Node) -> Option<Value> {
+    Some(match field_type {
+        FieldType::Bool => Value::Bool(reader.boolean(node)?),
+        FieldType::Number => Value::Number(reader.number(node, 0..=u64::from(u32::MAX))?),
+        FieldType::Reason => Value::Number(u64::from(reader.number_u8(node)?)),
+        FieldType::Text if node.text() == Some("") => Value::Text(String::new()),
+        FieldType::Text => Value::Text(reader.scalar(node, "a text")?.to_owned()),
+        FieldType::Bytes => text_or_bytes(payload(reader, node)?),
+        FieldType::Duration => Value::Duration(reader.duration(node)?),
+    })
+}
+
+/// As [`crate::trace::fields`] has it: text where it is UTF-8.
+fn text_or_bytes(bytes: Bytes) -> Value {
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Value::Text(text.to_owned()),
+        Err(_) => Value::Bytes(bytes),
+    }
+}
+
+/// A reason code, a list of them, or `nothing`.
+pub(in crate::scenario) fn reasons(reader: &Reader<'_>, node: &Node) -> Option<Vec<ReasonCode>> {
+    if node.text() == Some("nothing") {
+        return Some(Vec::new());
+    }
+    let items = reader.one_or_more(node);
+    let read: Vec<_> = items.iter().filter_map(|item| reason(reader, item)).collect();
+    (read.len() == items.len() && !read.is_empty()).then_some(read)
+}
+
+/// A reason code of a DISCONNECT or the like.
+pub(in crate::scenario) fn reason(reader: &Reader<'_>, node: &Node) -> Option<ReasonCode> {
+    reader.number_u8(node).map(ReasonCode::new)
+}

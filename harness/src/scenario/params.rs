@@ -1,0 +1,232 @@
+//! Parameters: `<name>` and `<node.field>`, put in before anything is typed.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::error::Sink;
+use super::suggest::did_you_mean;
+use super::time;
+use super::tree::{Kind, Node, Scalar};
+
+/// The values that names stand for in one run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Params {
+    values: BTreeMap<String, Rc<Node>>,
+    /// Names whose definition is wrong: what hangs on them stays silent.
+    broken: BTreeSet<String>,
+    /// Whether names may exist that cannot be known here; then unknown ones stay silent.
+    pub(super) open: bool,
+    /// Fields of the nodes that are read already.
+    fields: BTreeMap<String, BTreeMap<String, String>>,
+    /// All nodes, read or not.
+    nodes: BTreeSet<String>,
+    /// Which names were used, in any run of the file.
+    pub(super) used: Rc<RefCell<BTreeSet<String>>>,
+}
+
+enum Found {
+    Value(Rc<Node>),
+    Text(String),
+    Nothing,
+}
+
+impl Params {
+    pub(super) fn set(&mut self, name: &str, value: Node) {
+        self.values.insert(name.to_owned(), Rc::new(value));
+    }
+
+    pub(super) fn set_broken(&mut self, name: &str) {
+        self.broken.insert(name.to_owned());
+    }
+
+    pub(super) fn set_nodes(&mut self, names: impl IntoIterator<Item = String>) {
+        self.nodes.extend(names);
+    }
+
+    /// `None` for a node that is wrong.
+    pub(super) fn set_fields(&mut self, node: &str, fields: Option<BTreeMap<String, String>>) {
+        match fields {
+            Some(fields) => drop(self.fields.insert(node.to_owned(), fields)),
+            None => self.set_broken(node),
+        }
+    }
+
+    /// The tree with all parameters in it filled in.
+    pub(super) fn substitute(&self, node: &Node, sink: &Sink) -> Node {
+        let kind = match &node.kind {
+            Kind::Scalar(scalar) => return self.scalar(node, scalar, sink),
+            Kind::List(items) => Kind::List(items.iter().map(|item| self.substitute(item, sink)).collect()),
+            Kind::Map(entries) => Kind::Map(
+                entries.iter().map(|(key, value)| (self.substitute(key, sink), self.substitute(value, sink))).collect(),
+            ),
+            Kind::Broken => Kind::Broken,
+        };
+        Node { kind, ..node.clone_place() }
+    }
+
+    fn scalar(&self, node: &Node, scalar: &Scalar, sink: &Sink) -> Node {
+        let references = references(&scalar.text);
+        let [first, ..] = references.as_slice() else { return node.clone() };
+        let broken = || Node { kind: Kind::Broken, ..node.clone_place() };
+        if first.name.len() + 2 == scalar.text.len() && !scalar.quoted {
+            return match self.find(node, first, sink) {
+                Found::Value(value) => {
+                    Node { used_as: Some((Rc::from(first.name.as_str()), node.span.start.line)), ..Node::clone(&value) }
+                }
+                Found::Text(text) => scalar_node(node, text),
+                Found::Nothing => broken(),
+            };
+        }
+        let mut text = String::new();
+        let mut end = 0;
+        for reference in &references {
+            let value = match self.find(node, reference, sink) {
+                Found::Value(value) => match value.text() {
+                    Some(text) => bracketed(text),
+                    None if value.kind == Kind::Broken => return broken(),
+                    None => {
+                        let span = node.span_of(reference.from, reference.to);
+                        let message =
+                            format!("`<{}>` is a list or a map here, which cannot stand inside a text", reference.name);
+                        sink.push(span, message, None);
+                        return broken();
+                    }
+                },
+                Found::Text(text) => text,
+                Found::Nothing => return broken(),
+            };
+            text.push_str(&scalar.text[end..reference.start]);
+            text.push_str(&value);
+            end = reference.end;
+        }
+        text.push_str(&scalar.text[end..]);
+        scalar_node(node, text)
+    }
+
+    fn find(&self, node: &Node, reference: &Reference, sink: &Sink) -> Found {
+        let name = &reference.name;
+        let fail = |message: String| {
+            sink.push(node.span_of(reference.from, reference.to), message, None);
+            Found::Nothing
+        };
+        let Some((owner, field)) = name.rsplit_once('.') else {
+            self.used.borrow_mut().insert(name.clone());
+            return match self.values.get(name) {
+                Some(value) => Found::Value(value.clone()),
+                None if self.open || self.broken.contains(name) => Found::Nothing,
+                None if name == "i" => {
+                    fail("`<i>` is the number of a member; only a node with `count` has members".into())
+                }
+                None => {
+                    let hint = did_you_mean(name, self.values.keys().map(String::as_str));
+                    fail(format!("unknown parameter `<{name}>`{hint}"))
+                }
+            };
+        };
+        match self.fields.get(owner) {
+            Some(fields) => match fields.get(field) {
+                Some(value) => Found::Text(value.clone()),
+                None => {
+                    let hint = did_you_mean(field, fields.keys().map(String::as_str));
+                    let known = fields.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                    let hint = if hint.is_empty() { format!("; known: {known}") } else { hint };
+                    fail(format!("`{owner}` has no field `{field}` to refer to{hint}"))
+                }
+            },
+            None if self.open || self.broken.contains(owner) => Found::Nothing,
+            None if self.nodes.contains(owner) => {
+                fail(format!("`<{name}>` is not known yet: only what stands above, brokers first, can be referred to"))
+            }
+            None => {
+                let hint = did_you_mean(owner, self.nodes.iter().map(String::as_str));
+                fail(format!("unknown node `{owner}` in `<{name}>`{hint}"))
+            }
+        }
+    }
+}
+
+impl Node {
+    /// A node of the same place without a value yet.
+    fn clone_place(&self) -> Self {
+        Self { span: self.span, kind: Kind::Broken, used_as: self.used_as.clone() }
+    }
+}
+
+fn scalar_node(node: &Node, text: String) -> Node {
+    let quoted = matches!(&node.kind, Kind::Scalar(scalar) if scalar.quoted);
+    Node { kind: Kind::Scalar(Scalar { text, quoted, offset: None }), ..node.clone_place() }
+}
+
+/// A duration that is computed from several stands in another one as if in brackets.
+fn bracketed(text: &str) -> String {
+    let composite = text.contains([' ', '+', '-', '*', '/']);
+    if composite && time::quantity(text).is_ok() { format!("({text})") } else { text.to_owned() }
+}
+
+/// A value with its parameters filled in, and computed where it is a duration that must be.
+pub(super) fn computed(node: Node) -> Node {
+    let Some(text) = node.text() else { return node };
+    if !text.contains([' ', '+', '-', '*', '/', '(']) {
+        return node;
+    }
+    match time::duration(text) {
+        Ok(duration) => scalar_node(&node, time::format(duration)),
+        Err(_) => node,
+    }
+}
+
+/// `<name>` in a text: its bytes `start..end`, its characters `from..to`.
+struct Reference {
+    name: String,
+    start: usize,
+    end: usize,
+    from: usize,
+    to: usize,
+}
+
+fn references(text: &str) -> Vec<Reference> {
+    let mut found = Vec::new();
+    let mut rest = 0;
+    while let Some(start) = text[rest..].find('<').map(|index| index + rest) {
+        rest = start + 1;
+        let Some(length) = text[rest..].find(|c: char| !(c.is_ascii_alphanumeric() || "_-.".contains(c))) else {
+            break;
+        };
+        let name = &text[rest..rest + length];
+        let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        if begins && text[rest + length..].starts_with('>') {
+            let end = rest + length + 1;
+            let from = text[..start].chars().count();
+            found.push(Reference { name: name.to_owned(), start, end, from, to: from + length + 2 });
+            rest = end;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("1.5 * <keep_alive>", &["keep_alive"])]
+    #[case("<a><b.c>", &["a", "b.c"])]
+    #[case("a <-> b", &[])]
+    #[case("a < b > c <", &[])]
+    #[case("<5> <x", &[])]
+    #[case("<fleet.1.keep_alive>", &["fleet.1.keep_alive"])]
+    fn references_are_names_between_angle_brackets(#[case] text: &str, #[case] names: &[&str]) {
+        let found: Vec<_> = references(text).into_iter().map(|reference| reference.name).collect();
+        assert_eq!(found, names);
+    }
+
+    #[rstest]
+    #[case("30s - 1ms", "(30s - 1ms)")]
+    #[case("5s", "5s")]
+    #[case("a - b", "a - b")]
+    fn only_a_computed_duration_gets_brackets(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(bracketed(text), expected);
+    }
+}

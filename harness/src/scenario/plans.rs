@@ -1,0 +1,222 @@
+//! From the tree to plans: one per run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::plan::{LinkSettings, Node as PlanNode, NodeId, Plan, Program, RunName, Seed};
+
+use super::Scenario;
+use super::action::Owners;
+use super::axes::Run;
+use super::error::Sink;
+use super::judged::{Held, Judged};
+use super::link::{LINK, changed};
+use super::names::{Declared, Names, collect_marks};
+use super::node;
+use super::reader::{Payloads, Reader};
+use super::tree::{Kind, Node};
+
+/// After so many errors the remaining runs are not read any more: they would say the same again.
+const ENOUGH_ERRORS: usize = 200;
+
+/// How a scenario is to be run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// The seed of all runs instead of those that the file asks for.
+    pub seed: Option<u64>,
+}
+
+/// What the runs of a file share.
+#[derive(Default)]
+struct Shared {
+    payloads: Payloads,
+    held: Held,
+}
+
+/// The plans of all runs, as far as they are right; what is wrong goes to the sink.
+pub(super) fn collect(scenario: &Scenario, options: PlanOptions, sink: &Sink) -> Vec<Plan> {
+    let root = &scenario.root;
+    let open = root.get("include").is_some();
+    let runs = scenario.axes.expand(options.seed, open, sink);
+    let shared = Shared::default();
+    let mut plans = Vec::new();
+    let mut used = BTreeSet::new();
+    for run in runs {
+        if sink.len() > ENOUGH_ERRORS {
+            break;
+        }
+        let names_used = run.params.used.clone();
+        plans.extend(plan(scenario, run, &shared, sink));
+        used.append(&mut names_used.borrow_mut());
+    }
+    if sink.is_empty() {
+        report_unused(scenario, &used, &shared, sink);
+    }
+    if sink.is_empty() && plans.is_empty() {
+        sink.push(root.span, "no run: no row of the table is for a version that the file runs on", None);
+    }
+    plans
+}
+
+/// What could never matter: parameters that nobody uses, and `when`s that never hold.
+fn report_unused(scenario: &Scenario, used: &BTreeSet<String>, shared: &Shared, sink: &Sink) {
+    for (name, key) in scenario.axes.names(&scenario.root) {
+        if !used.contains(name) {
+            sink.push(key.span, format!("nobody uses the parameter `{name}`; it is written `<{name}>`"), None);
+        }
+    }
+    for (span, held) in shared.held.borrow().iter() {
+        if !held {
+            sink.push(*span, "no run has these values, so this would never be judged", None);
+        }
+    }
+}
+
+fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Option<Plan> {
+    let before = sink.len();
+    let root = &scenario.root;
+    let mut names = Names { open: run.params.open, ..Names::default() };
+    if let Some(raw_brokers) = root.get("raw_brokers") {
+        // Not supported yet, which has been said; their names are known nevertheless.
+        names.broken.extend(raw_brokers.entries().iter().filter_map(|(key, _)| key.text().map(str::to_owned)));
+    }
+    let declared = names.declare(root, &run.params, sink);
+    run.params.set_nodes(names.nodes.keys().cloned());
+    names.broken.iter().for_each(|name| run.params.set_broken(name));
+    if let Some(steps) = root.get("steps") {
+        collect_marks(&run.params.substitute(steps, &Sink::new(scenario.source.clone())), &mut names.marks);
+    }
+
+    let both = scenario.axes.versions.len() > 1;
+    let built = build_nodes(&declared, &mut run, &names, both, shared, sink);
+    for (index, node) in built.iter().enumerate() {
+        let to = match node.as_ref().map(|node| &node.program) {
+            Some(Program::Client(client)) => client.to,
+            Some(Program::RawClient(raw)) => raw.to,
+            Some(Program::Broker(_)) => continue,
+            None => {
+                // What its link is cannot be known, and the error has been reported.
+                names.broken.insert(declared[index].name.clone());
+                continue;
+            }
+        };
+        names.broker_of.insert(NodeId(index), to);
+    }
+    // A node whose fields are wrong still has its name, but nothing that needs its fields is read.
+    let complete: Option<Vec<PlanNode>> = built.into_iter().collect();
+    let nodes = complete.clone().unwrap_or_else(|| placeholders(&declared));
+    if complete.is_none() {
+        guess_brokers(&mut names);
+    }
+
+    let params = &run.params;
+    let reader = Reader { sink, version: run.version, both, names: &names, payloads: &shared.payloads };
+    let get = |name: &str| root.get(name).filter(|node| !node.is_null()).map(|node| params.substitute(node, sink));
+    let (network, links) = read_links(&reader, get("network"), get("links"));
+    let own = Owners(&nodes);
+    let steps = get("steps").map_or_else(Vec::new, |node| {
+        let steps = reader.steps(&node, &own);
+        reader.check_times(&steps, &node);
+        steps
+    });
+    let judged = Judged { values: &run.values, used: &params.used, held: &shared.held };
+    let expectations = get("expect").map_or_else(Vec::new, |node| reader.expectations(&node, &judged));
+    let until = get("until").and_then(|node| reader.moment(&node));
+    let tolerance = get("tolerance").map_or(Some(Duration::ZERO), |node| reader.duration(&node));
+
+    if sink.len() != before {
+        return None;
+    }
+    let parameters = run.case.into_iter().chain(run.printed).collect();
+    Some(Plan {
+        run: RunName { scenario: scenario.name.clone(), version: run.version, parameters },
+        source: Rc::clone(&scenario.source),
+        version: run.version,
+        seed: Seed(run.seed),
+        nodes: complete?,
+        links,
+        network,
+        steps,
+        expectations,
+        until,
+        tolerance: tolerance?,
+    })
+}
+
+/// Reads the nodes in their order; each may refer to fields of those before it.
+fn build_nodes(
+    declared: &[Declared<'_>],
+    run: &mut Run,
+    names: &Names,
+    both: bool,
+    shared: &Shared,
+    sink: &Sink,
+) -> Vec<Option<PlanNode>> {
+    let mut built = Vec::new();
+    for declared in declared {
+        let node = declared.node.map(|node| substituted(node, declared.member, run, sink));
+        let reader = Reader { sink, version: run.version, both, names, payloads: &shared.payloads };
+        let read = node::build(&reader, declared, node.as_ref());
+        let (program, fields) = match read {
+            Some(read) => (Some(read.program), Some(read.fields)),
+            None => (None, None),
+        };
+        if let Some((group, "1")) = declared.name.rsplit_once('.') {
+            run.params.set_fields(group, fields.clone());
+        }
+        run.params.set_fields(&declared.name, fields);
+        built.push(program.map(|program| PlanNode { name: declared.name.clone(), program }));
+    }
+    built
+}
+
+fn substituted(node: &Node, member: Option<u64>, run: &Run, sink: &Sink) -> Node {
+    let Some(member) = member else { return run.params.substitute(node, sink) };
+    let scalar = super::tree::Scalar { text: member.to_string(), quoted: false, offset: None };
+    let mut params = run.params.clone();
+    params.set("i", Node { span: node.span, kind: Kind::Scalar(scalar), used_as: None });
+    params.substitute(node, sink)
+}
+
+/// Stand-ins while errors are collected: they never reach a plan.
+fn placeholders(declared: &[Declared<'_>]) -> Vec<PlanNode> {
+    let raw = |name: &str| crate::plan::RawClientProgram {
+        connect: halfopen_protocol::packet::Connect::new(halfopen_protocol::Version::V5_0, name),
+        to: NodeId(0),
+        subscribe: Vec::new(),
+        answers: true,
+    };
+    let place = |declared: &Declared<'_>| PlanNode {
+        name: declared.name.clone(),
+        program: Program::RawClient(raw(&declared.name)),
+    };
+    declared.iter().map(place).collect()
+}
+
+/// Takes nodes that are wrong to be connected to the first broker, so that their links are not reported as well.
+fn guess_brokers(names: &mut Names) {
+    for id in names.ids() {
+        if names.role(id) != super::names::Role::Broker {
+            names.broker_of.entry(id).or_insert(NodeId(0));
+        }
+    }
+}
+
+type Links = Vec<(NodeId, NodeId, LinkSettings)>;
+
+fn read_links(reader: &Reader<'_>, network: Option<Node>, links: Option<Node>) -> (LinkSettings, Links) {
+    let change = network.and_then(|node| reader.link_change(&node, &LINK));
+    let network = changed(LinkSettings::default(), change.unwrap_or_default());
+    let mut set: BTreeMap<(NodeId, NodeId), LinkSettings> = BTreeMap::new();
+    if let Some(links) = links {
+        for (link, settings) in reader.map(&links, "a map of links, as in `{ a -> b: { latency: 1s } }`") {
+            let (directions, change) = (reader.link(link), reader.link_change(settings, &LINK));
+            for direction in directions.unwrap_or_default() {
+                let settings = set.get(&direction).copied().unwrap_or(network);
+                set.insert(direction, changed(settings, change.unwrap_or_default()));
+            }
+        }
+    }
+    (network, set.into_iter().map(|((from, to), settings)| (from, to, settings)).collect())
+}

@@ -1,0 +1,327 @@
+//! Reading typed values out of the tree: each reader gives the value, or reports what is wrong with it and gives
+//! nothing. What has been reported already is passed over in silence.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use bytes::Bytes;
+use halfopen_protocol::Version;
+use halfopen_protocol::packet::QoS;
+
+use super::error::{Sink, Span};
+use super::keys::{Key, Status, Table};
+use super::names::Names;
+use super::suggest::{did_you_mean, one_of};
+use super::time::{self, Exact, TimeError};
+use super::tree::{Kind, Node};
+
+/// Large payloads by their size: all runs of a file share them.
+pub(super) type Payloads = RefCell<BTreeMap<usize, Bytes>>;
+
+/// What reading depends on: the version of the run and the names in it.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) sink: &'a Sink,
+    pub(super) version: Version,
+    /// Whether the file has runs of the other version, too.
+    pub(super) both: bool,
+    pub(super) names: &'a Names,
+    pub(super) payloads: &'a Payloads,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn error(&self, node: &Node, message: impl Into<String>) {
+        self.error_at(node, node.span, message, None);
+    }
+
+    pub(super) fn error_with_note(&self, node: &Node, message: impl Into<String>, note: impl Into<String>) {
+        self.error_at(node, node.span, message, Some(note.into()));
+    }
+
+    fn error_at(&self, node: &Node, span: Span, message: impl Into<String>, note: Option<String>) {
+        let used = node.used_as.as_ref().map(|(name, line)| format!("used as `<{name}>` in line {line}"));
+        let notes: Vec<String> = [note, used].into_iter().flatten().collect();
+        self.sink.push(span, message, (!notes.is_empty()).then(|| notes.join("; ")));
+    }
+
+    /// Reports what the language of times has to say about a text. An empty message has been reported elsewhere.
+    pub(super) fn time_error(&self, node: &Node, error: &TimeError) {
+        if !error.message.is_empty() {
+            self.error_at(node, node.span_of(error.from, error.to), error.message.clone(), None);
+        }
+    }
+
+    /// A list as it is, anything else as a list of one.
+    pub(super) fn one_or_more<'n>(&self, node: &'n Node) -> &'n [Node] {
+        match &node.kind {
+            Kind::List(items) => {
+                if items.is_empty() {
+                    self.error(node, "an empty list");
+                }
+                items
+            }
+            _ => std::slice::from_ref(node),
+        }
+    }
+
+    /// The items of a list.
+    pub(super) fn list<'n>(&self, node: &'n Node, what: &str) -> &'n [Node] {
+        match &node.kind {
+            Kind::List(items) => items,
+            Kind::Broken => &[],
+            _ => {
+                self.error(node, format!("expected a list of {what}, found {}", found(node)));
+                &[]
+            }
+        }
+    }
+
+    /// The entries of a map with free names.
+    pub(super) fn map<'n>(&self, node: &'n Node, what: &str) -> &'n [(Node, Node)] {
+        match &node.kind {
+            Kind::Map(entries) => entries,
+            Kind::Broken => &[],
+            _ => {
+                self.error(node, format!("expected {what}, found {}", found(node)));
+                &[]
+            }
+        }
+    }
+
+    /// The one entry of a map of one key.
+    pub(super) fn line<'n>(&self, node: &'n Node, what: &str) -> Option<(&'n Node, &'n Node)> {
+        match &node.kind {
+            Kind::Broken => None,
+            Kind::Map(entries) => match entries.as_slice() {
+                [(key, value)] => Some((key, value)),
+                [] => {
+                    self.error(node, format!("{what} has one key, this one has none"));
+                    None
+                }
+                [_, (second, _), ..] => {
+                    let word = second.text().unwrap_or_default();
+                    let message = format!(
+                        "a second key, `{word}`; {what} has one: make it a line of its own, or mind the indentation"
+                    );
+                    self.error(second, message);
+                    None
+                }
+            },
+            _ => {
+                self.error(node, format!("expected {what}: a map of one key; found {}", found(node)));
+                None
+            }
+        }
+    }
+
+    /// The keys of a map, all of them known to the table. Unknown ones are reported, the rest is read.
+    pub(super) fn fields<'n>(&self, node: &'n Node, table: &'static Table) -> Option<Fields<'n>> {
+        let entries = match &node.kind {
+            Kind::Map(entries) => entries,
+            Kind::Broken => return None,
+            _ if node.is_null() => {
+                self.error(node, format!("{} without a value; for the defaults write `{{}}`", table.what));
+                return None;
+            }
+            _ => {
+                self.error(node, format!("expected {} as a map, found {}", table.what, found(node)));
+                return None;
+            }
+        };
+        let mut fields = Fields { table, entries: Vec::new(), broken: false };
+        for (name, value) in entries {
+            match self.known_key(name, table) {
+                Some(key) => fields.entries.push((key.name, name, value)),
+                None => fields.broken = true,
+            }
+        }
+        Some(fields)
+    }
+
+    fn known_key(&self, name: &Node, table: &Table) -> Option<&'static Key> {
+        let text = name.text()?;
+        let Some(key) = table.find(text) else {
+            let names = || table.all().filter(|key| !matches!(key.status, Status::Never(_))).map(|key| key.name);
+            let hint = did_you_mean(text, names());
+            let message = format!("unknown key `{text}` in {}{hint}", table.what);
+            if hint.is_empty() {
+                self.error_with_note(name, message, format!("known: {}", names().collect::<Vec<_>>().join(", ")));
+            } else {
+                self.error(name, message);
+            }
+            return None;
+        };
+        self.usable(name, key).then_some(key)
+    }
+
+    /// Whether a key or word works here; reported if it does not.
+    pub(super) fn usable(&self, node: &Node, key: &Key) -> bool {
+        let name = key.name;
+        match key.status {
+            Status::Ready => return true,
+            Status::Since5 if self.version.is_v5() => return true,
+            Status::Since5 => self.error(node, self.belongs_to_5(name)),
+            Status::NotYet => self.error(node, format!("`{name}` is not supported yet")),
+            Status::Never(reason) => self.error(node, reason),
+        }
+        false
+    }
+
+    pub(super) fn belongs_to_5(&self, name: &str) -> String {
+        let here = if self.both { "this file also runs on 3.1.1" } else { "this runs on 3.1.1" };
+        let instead =
+            if name == "session_expiry" { ", or write `clean: false` for a session kept in both" } else { "" };
+        format!("`{name}` belongs to 5.0, but {here}; add `mqtt: 5.0`{instead}")
+    }
+
+    /// The text of a scalar.
+    pub(super) fn scalar<'n>(&self, node: &'n Node, expected: &str) -> Option<&'n str> {
+        match &node.kind {
+            Kind::Broken => None,
+            Kind::Scalar(scalar) if !node.is_null() => Some(&scalar.text),
+            _ => {
+                self.error(node, format!("expected {expected}, found {}", found(node)));
+                None
+            }
+        }
+    }
+
+    pub(super) fn boolean(&self, node: &Node) -> Option<bool> {
+        match self.scalar(node, "`true` or `false`")? {
+            "true" => Some(true),
+            "false" => Some(false),
+            other => {
+                self.error(node, format!("expected `true` or `false`, found `{other}`"));
+                None
+            }
+        }
+    }
+
+    /// A whole number, decimal or as `0x…`.
+    pub(super) fn number(&self, node: &Node, range: RangeInclusive<u64>) -> Option<u64> {
+        let text = self.scalar(node, "a number")?;
+        let parsed = match text.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16).ok(),
+            None if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+            None => None,
+        };
+        match parsed {
+            Some(value) if range.contains(&value) => Some(value),
+            Some(value) => {
+                self.error(node, format!("{value} is not between {} and {}", range.start(), range.end()));
+                None
+            }
+            None => {
+                self.error(node, format!("expected a whole number, found `{text}`"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn number_u8(&self, node: &Node) -> Option<u8> {
+        self.number(node, 0..=u64::from(u8::MAX)).and_then(|value| u8::try_from(value).ok())
+    }
+
+    pub(super) fn number_u16(&self, node: &Node, least: u16) -> Option<u16> {
+        self.number(node, u64::from(least)..=u64::from(u16::MAX)).and_then(|value| u16::try_from(value).ok())
+    }
+
+    pub(super) fn number_u32(&self, node: &Node, range: RangeInclusive<u32>) -> Option<u32> {
+        self.number(node, u64::from(*range.start())..=u64::from(*range.end()))
+            .and_then(|value| u32::try_from(value).ok())
+    }
+
+    pub(super) fn qos(&self, node: &Node) -> Option<QoS> {
+        self.number(node, 0..=2).and_then(|level| u8::try_from(level).ok()).and_then(QoS::new)
+    }
+
+    /// `1.5`, or with `%` a hundredth of it.
+    pub(super) fn factor(&self, node: &Node) -> Option<f64> {
+        let text = self.scalar(node, "a number")?;
+        let (digits, divisor) = match text.strip_suffix('%') {
+            Some(digits) => (digits.trim_end(), 100),
+            None => (text, 1),
+        };
+        let value = Exact::parse(digits).filter(|_| !digits.is_empty() && !digits.starts_with('.'));
+        let value = value.and_then(|value| value.divide(Exact::whole(divisor)));
+        if value.is_none() {
+            self.error(node, format!("expected a number such as `1.5` or `50%`, found `{text}`"));
+        }
+        value.map(Exact::to_f64)
+    }
+
+    pub(super) fn duration(&self, node: &Node) -> Option<Duration> {
+        let text = self.scalar(node, "a duration, such as `5s`")?;
+        time::duration(text).map_err(|error| self.time_error(node, &error)).ok()
+    }
+
+    /// A duration that a field of a packet carries in whole seconds.
+    pub(super) fn seconds(&self, node: &Node, most: u32) -> Option<u32> {
+        let duration = self.duration(node)?;
+        let seconds = duration.as_secs();
+        if duration.subsec_nanos() != 0 {
+            self.error(
+                node,
+                format!("{} is no whole number of seconds, which the field carries", time::format(duration)),
+            );
+            return None;
+        }
+        if seconds > u64::from(most) {
+            let bytes = if most <= u32::from(u16::MAX) { 2 } else { 4 };
+            let message = format!("{seconds}s is more than {most}s, the most that the {bytes}-byte field can hold");
+            self.error(node, message);
+            return None;
+        }
+        u32::try_from(seconds).ok()
+    }
+
+    pub(super) fn keep_alive(&self, node: &Node) -> Option<u16> {
+        self.seconds(node, u32::from(u16::MAX)).and_then(|seconds| u16::try_from(seconds).ok())
+    }
+
+    /// One word of several; `keys` also has those that do not work yet.
+    pub(super) fn word(&self, node: &Node, what: &str, keys: &'static [Key]) -> Option<&'static str> {
+        let text = self.scalar(node, what)?;
+        let Some(key) = keys.iter().find(|key| key.name == text) else {
+            let hint = did_you_mean(text, keys.iter().map(|key| key.name));
+            let accepted = one_of(keys.iter().map(|key| key.name));
+            self.error_with_note(node, format!("unknown {what} `{text}`{hint}"), format!("one of {accepted}"));
+            return None;
+        };
+        self.usable(node, key).then_some(key.name)
+    }
+}
+
+/// The known keys of a map.
+pub(super) struct Fields<'n> {
+    table: &'static Table,
+    entries: Vec<(&'static str, &'n Node, &'n Node)>,
+    /// Whether there were keys that are not in here, since they have been reported.
+    pub(super) broken: bool,
+}
+
+impl<'n> Fields<'n> {
+    /// The value of a key.
+    pub(super) fn get(&self, name: &str) -> Option<&'n Node> {
+        debug_assert!(self.table.find(name).is_some(), "`{name}` is not in the table of {}", self.table.what);
+        self.entries.iter().find(|(key, ..)| *key == name).map(|(_, _, value)| *value)
+    }
+
+    /// All entries: name, key and value, in the order of the file.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &'n Node, &'n Node)> {
+        self.entries.iter().copied()
+    }
+}
+
+/// What a node is, for `expected …, found …`.
+pub(super) fn found(node: &Node) -> String {
+    match &node.kind {
+        Kind::Scalar(_) if node.is_null() => "nothing".to_owned(),
+        Kind::Scalar(scalar) => format!("`{}`", scalar.text.escape_debug()),
+        Kind::List(_) => "a list".to_owned(),
+        Kind::Map(_) => "a map".to_owned(),
+        Kind::Broken => "nothing".to_owned(),
+    }
+}

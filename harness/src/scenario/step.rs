@@ -1,0 +1,269 @@
+//! The story.
+
+use std::time::Duration;
+
+use crate::plan::{EventRef, NetworkChange, PacketKind, Step, StepKind};
+
+use super::action::Owners;
+use super::keys::{Key, Table, key, not_yet};
+use super::link::SET;
+use super::names::check_name;
+use super::packet::pattern;
+use super::reader::{Fields, Reader};
+use super::suggest::nearest;
+use super::time;
+use super::tree::{Kind, Node};
+
+/// The words that a step may begin with, besides nodes.
+const WORDS: &[Key] = &[
+    key("wait", "goes on so much later"),
+    key("at", "goes on at that moment"),
+    key("mark", "names this instant"),
+    key("network", "half_open, partition, heal: a link; set"),
+    key("repeat", "times, steps: one after the other"),
+    key("every", "period, times, until, steps: in the background, first at once"),
+    not_yet("race", "all orders at one instant"),
+    not_yet("sweep", "a fault at each event boundary"),
+];
+
+const EVERY: Table = Table {
+    what: "`every`",
+    keys: &[&[
+        key("period", "from one beginning to the next"),
+        key("times", "how often; without end"),
+        key("until", "no beginning after this moment"),
+        key("steps", "what is done each time"),
+    ]],
+};
+
+const REPEAT: Table =
+    Table { what: "`repeat`", keys: &[&[key("times", "how often"), key("steps", "what is done each time")]] };
+
+const NETWORK: &[Key] = &[
+    key("half_open", "the established connections of a link are forgotten by the path"),
+    key("partition", "all packets of a link vanish"),
+    key("heal", "ends partition"),
+    key("set", "latency, jitter, give_up of a link from now on"),
+    not_yet("reset", "a middlebox sends RST"),
+];
+
+const HALF_OPEN: Table = Table {
+    what: "`half_open`",
+    keys: &[&[key("link", "which"), key("starting_with", "not before a packet of this type leaves")]],
+};
+
+impl Reader<'_> {
+    /// The steps of a list, those that are right.
+    pub(super) fn steps(&self, node: &Node, own: &Owners<'_>) -> Vec<Step> {
+        let steps: Vec<_> = self.list(node, "steps").iter().filter_map(|item| self.step(item, own)).collect();
+        steps
+    }
+
+    fn step(&self, node: &Node, own: &Owners<'_>) -> Option<Step> {
+        let (key, value) = self.line(node, "a step")?;
+        let word = self.scalar(key, "a node or a step word")?;
+        let kind = match WORDS.iter().find(|known| known.name == word) {
+            Some(known) if self.usable(key, known) => self.step_word(known.name, value, own)?,
+            Some(_) => return None,
+            None => {
+                let nodes = self.acting(key, word)?;
+                let actions = self.actions(&nodes, value, own)?;
+                StepKind::Node { nodes, actions }
+            }
+        };
+        Some(Step { position: key.span.start, text: heading(word, value, &kind), kind })
+    }
+
+    fn acting(&self, key: &Node, word: &str) -> Option<Vec<crate::plan::NodeId>> {
+        if let Some(ids) = self.names.nodes.get(word) {
+            return Some(ids.clone());
+        }
+        if self.names.is_silent(word) {
+            return None;
+        }
+        let hint = match nearest(word, WORDS.iter().map(|word| word.name).chain(self.names.of_nodes())) {
+            Some(near) if self.names.nodes.contains_key(near) => format!("; did you mean the node `{near}`?"),
+            Some(near) => format!("; did you mean `{near}`?"),
+            None => String::new(),
+        };
+        self.error(key, format!("unknown node or step word `{word}`{hint}"));
+        None
+    }
+
+    fn step_word(&self, word: &str, value: &Node, own: &Owners<'_>) -> Option<StepKind> {
+        Some(match word {
+            "wait" => StepKind::Wait(self.duration(value)?),
+            "at" => StepKind::At(self.moment(value)?),
+            "mark" => {
+                self.scalar(value, "a name for this instant")?;
+                if !check_name(value, "a mark", self.sink) {
+                    return None;
+                }
+                let name = value.text()?;
+                if self.names.nodes.contains_key(name) {
+                    self.error(value, format!("`{name}` is a node already; a mark needs a name of its own"));
+                    return None;
+                }
+                StepKind::Mark(name.to_owned())
+            }
+            "network" => StepKind::Network(self.network_change(value)?),
+            "repeat" => {
+                let fields = self.fields(value, &REPEAT)?;
+                let steps = self.inner_steps(value, &fields, own);
+                let times = self.required(value, &fields, "times").and_then(|times| self.number(times, 0..=1_000_000));
+                StepKind::Repeat { times: times?, steps: steps? }
+            }
+            _ => self.every(value, own)?,
+        })
+    }
+
+    fn every(&self, value: &Node, own: &Owners<'_>) -> Option<StepKind> {
+        let fields = self.fields(value, &EVERY)?;
+        let steps = self.inner_steps(value, &fields, own);
+        let period = self.required(value, &fields, "period").and_then(|period| {
+            let duration = self.duration(period)?;
+            if duration.is_zero() {
+                self.error(period, "a period of nothing would never let time go on");
+                return None;
+            }
+            Some(duration)
+        });
+        let times = match fields.get("times") {
+            Some(times) => Some(self.number(times, 0..=u64::from(u32::MAX))?),
+            None => None,
+        };
+        let until = match fields.get("until") {
+            Some(until) => Some(self.moment(until)?),
+            None => None,
+        };
+        Some(StepKind::Every { period: period?, times, until, steps: steps? })
+    }
+
+    fn inner_steps(&self, node: &Node, fields: &Fields<'_>, own: &Owners<'_>) -> Option<Vec<Step>> {
+        let inner = self.required(node, fields, "steps")?;
+        let before = self.sink.len();
+        let steps = self.steps(inner, own);
+        if steps.is_empty() && self.sink.len() == before && inner.kind != Kind::Broken {
+            self.error(inner, "no step in here");
+        }
+        (!steps.is_empty()).then_some(steps)
+    }
+
+    /// The value of a key without which the map says nothing.
+    pub(super) fn required<'n>(&self, node: &Node, fields: &Fields<'n>, name: &str) -> Option<&'n Node> {
+        let value = fields.get(name);
+        if value.is_none() && !fields.broken {
+            self.error(node, format!("`{name}` is missing"));
+        }
+        value
+    }
+
+    fn network_change(&self, node: &Node) -> Option<NetworkChange> {
+        let (key, value) = self.line(node, "a change of the network")?;
+        let word = self.word(key, "change of the network", NETWORK)?;
+        Some(match word {
+            "half_open" => self.half_open(value)?,
+            "partition" => NetworkChange::Partition(self.link(value)?),
+            "heal" => NetworkChange::Heal(self.link(value)?),
+            _ => {
+                let fields = self.fields(value, &SET)?;
+                let link = self.required(value, &fields, "link").and_then(|link| self.link(link));
+                let change = self.link_change(value, &SET)?;
+                if change == crate::plan::LinkChange::default() {
+                    self.error(value, "nothing is set; as in `{ link: a -> b, latency: 1s }`");
+                    return None;
+                }
+                NetworkChange::Set(link?, change)
+            }
+        })
+    }
+
+    fn half_open(&self, node: &Node) -> Option<NetworkChange> {
+        let Kind::Map(_) = node.kind else {
+            return Some(NetworkChange::HalfOpen { links: self.link(node)?, starting_with: None });
+        };
+        let fields = self.fields(node, &HALF_OPEN)?;
+        let links = self.required(node, &fields, "link").and_then(|link| self.link(link));
+        let starting_with = match fields.get("starting_with") {
+            None => None,
+            Some(word) => match pattern(self, word)? {
+                crate::plan::PacketPattern { packet: PacketKind::Type(packet), fields } if fields.is_empty() => {
+                    Some(packet)
+                }
+                _ => {
+                    self.error(word, "expected the type of a packet, such as `PUBACK`");
+                    return None;
+                }
+            },
+        };
+        Some(NetworkChange::HalfOpen { links: links?, starting_with })
+    }
+
+    /// A moment in the names of the run.
+    pub(super) fn moment(&self, node: &Node) -> Option<crate::plan::Moment> {
+        let text = self.scalar(node, "a moment, such as `20s` or `1s after MARK`")?;
+        time::moment(text, self.names.scope()).map_err(|error| self.time_error(node, &error)).ok()
+    }
+
+    /// Reports each `at` that is over by the time the story reaches it, as far as waiting alone tells.
+    pub(super) fn check_times(&self, steps: &[Step], items: &Node) {
+        let Kind::List(items) = &items.kind else { return };
+        let mut elapsed = Duration::ZERO;
+        for step in steps {
+            if let StepKind::At(moment) = &step.kind
+                && moment.event == EventRef::Start
+            {
+                let at = Duration::from_millis(u64::try_from(moment.offset_ms).unwrap_or_default());
+                if at < elapsed {
+                    self.past(items, step, at, elapsed);
+                }
+            }
+            elapsed = elapsed_after(elapsed, step);
+        }
+    }
+
+    fn past(&self, items: &[Node], step: &Step, at: Duration, elapsed: Duration) {
+        let value = items.iter().filter_map(|item| item.entries().first());
+        if let Some((_, value)) = value.into_iter().find(|(key, _)| key.span.start == step.position) {
+            let (at, elapsed) = (time::format(at), time::format(elapsed));
+            self.error(
+                value,
+                format!("{at} is over by then: the steps before end at {elapsed} or later; `wait` goes on from there"),
+            );
+        }
+    }
+}
+
+/// The earliest time at which a step is over.
+fn elapsed_after(elapsed: Duration, step: &Step) -> Duration {
+    match &step.kind {
+        StepKind::Wait(duration) => elapsed.saturating_add(*duration),
+        StepKind::At(moment) if moment.event == EventRef::Start => {
+            elapsed.max(Duration::from_millis(u64::try_from(moment.offset_ms).unwrap_or_default()))
+        }
+        StepKind::Repeat { times, steps } => {
+            let once = steps.iter().fold(Duration::ZERO, |elapsed, step| match &step.kind {
+                StepKind::Wait(duration) => elapsed.saturating_add(*duration),
+                _ => elapsed,
+            });
+            elapsed.saturating_add(once.saturating_mul(u32::try_from(*times).unwrap_or(u32::MAX)))
+        }
+        _ => elapsed,
+    }
+}
+
+/// What the trace calls a step: `wait 12.5s`, `sensor: power_loss`.
+fn heading(word: &str, value: &Node, kind: &StepKind) -> String {
+    match kind {
+        StepKind::Wait(_) => match value.text().map(time::duration) {
+            // As it was written where nothing was computed: `wait 1h`.
+            Some(Ok(_)) if value.text().is_some_and(|text| !text.contains([' ', '*', '/', '+', '-'])) => {
+                format!("wait {}", value.flow())
+            }
+            Some(Ok(duration)) => format!("wait {}", time::format(duration)),
+            _ => format!("wait {}", value.flow()),
+        },
+        StepKind::At(_) | StepKind::Mark(_) => format!("{word} {}", value.flow()),
+        _ => format!("{word}: {}", value.flow()),
+    }
+}

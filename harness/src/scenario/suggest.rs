@@ -1,0 +1,46 @@
+//! "Did you mean …?"
+
+/// The candidate nearest to what was written, if one is near enough to be a slip of the fingers.
+pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |word: &str| word.to_lowercase().replace('-', "_");
+    let written = plain(written);
+    let allowed = (written.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&written, &plain(candidate)), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// `; did you mean …?`, or nothing.
+pub(super) fn did_you_mean<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(written, candidates).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
+}
+
+/// `` `a`, `b` or `c` ``.
+pub(super) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<_> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    match quoted.as_slice() {
+        [] => String::new(),
+        [only] => only.clone(),
+        [rest @ .., last] => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("keepalive", Some("keep_alive"))]
+    #[case("keep-alive", Some("keep_alive"))]
+    #[case("pingreq", Some("PINGREQ"))]
+    #[case("senosr", Some("sensor"))]
+    #[case("banana", None)]
+    #[case("x", None)]
+    fn only_a_slip_of_the_fingers_gets_a_suggestion(#[case] written: &str, #[case] expected: Option<&str>) {
+        assert_eq!(nearest(written, ["keep_alive", "PINGREQ", "sensor", "client_id"]), expected);
+    }
+}
