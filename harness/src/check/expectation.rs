@@ -148,12 +148,12 @@ impl Judge<'_> {
             return self.violation(format!("{} {}", self.subject(), count_text(count)), actual, findings);
         };
         if let Some(moment) = clocked.never_came() {
-            return self.vacuous(format!("never reached: no {}, and `{moment}` never came", self.subject()), findings);
+            return self.vacuous(format!("never reached: {}, for `{moment}` never came", self.subject()), findings);
         }
         match clocked.latest() {
             Some(window) if window.due() > end => {
                 let why = format!(
-                    "never reached: no {}; it was due {} ({}), the run ended at {}{near}",
+                    "never reached: {}: due {} ({}), but the run ended at {}{near}",
                     self.subject(),
                     window.text(),
                     clocked.text(),

@@ -102,8 +102,8 @@ fn moment_after_the_end_of_the_run_is_vacuous() {
     assert_eq!(
         lines(&judge(closes_at(7500), &mut story, 8509)),
         "Vacuous
-8: vacuous: never reached: no broker closes sensor because keep_alive; it was due at 8.510 \
-         (1.5 * 5s after last packet from sensor), the run ended at 8.509"
+8: vacuous: never reached: broker closes sensor because keep_alive: due at 8.510 \
+         (1.5 * 5s after last packet from sensor), but the run ended at 8.509"
     );
 }
 

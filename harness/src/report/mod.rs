@@ -1,1 +1,89 @@
 //! Verdicts for people: the terminal.
+
+mod summary;
+mod terminal;
+
+use std::rc::Rc;
+
+pub use self::summary::Summary;
+pub use self::terminal::Terminal;
+use crate::check::{Outcome, Verdict, check};
+use crate::plan::Plan;
+use crate::trace::Trace;
+use crate::world::{Engine, EngineError, run};
+
+/// A run that is over and judged.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// What was to happen.
+    pub plan: Rc<Plan>,
+    /// What happened.
+    pub ending: Ending,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub enum Ending {
+    /// It has a trace, and a judgement of it.
+    Judged(Trace, Outcome),
+    /// It was not run: the engine has no means for it.
+    Skipped(EngineError),
+    /// The engine failed.
+    Broken(EngineError),
+}
+
+/// What the line of a run begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mark {
+    /// All is as expected.
+    Ok,
+    /// Something is not.
+    Failed,
+    /// Nothing is wrong, but not everything could be judged: fails as well.
+    Vacuous,
+    /// Not run.
+    Skipped,
+}
+
+impl Finished {
+    /// Runs a plan on an engine and judges the trace.
+    pub fn run(plan: &Rc<Plan>, engine: Engine) -> Self {
+        let ending = match run(plan, engine) {
+            Ok(trace) => {
+                let outcome = check(plan, &trace);
+                Ending::Judged(trace, outcome)
+            }
+            Err(error @ EngineError::NotExpressible { .. }) => Ending::Skipped(error),
+            Err(error @ EngineError::Failed(_)) => Ending::Broken(error),
+        };
+        Self { plan: Rc::clone(plan), ending }
+    }
+
+    /// The verdict in a word.
+    pub fn mark(&self) -> Mark {
+        match &self.ending {
+            Ending::Judged(_, outcome) => match outcome.verdict {
+                Verdict::Pass => Mark::Ok,
+                Verdict::Fail => Mark::Failed,
+                Verdict::Vacuous => Mark::Vacuous,
+            },
+            Ending::Skipped(_) => Mark::Skipped,
+            Ending::Broken(_) => Mark::Failed,
+        }
+    }
+}
+
+impl Mark {
+    /// As it is printed: what needs attention is in capitals.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "FAILED",
+            Self::Vacuous => "VACUOUS",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

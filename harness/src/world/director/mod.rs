@@ -33,8 +33,8 @@ pub(crate) struct Director {
     decided: Decided,
     /// Since when the story does not move on by itself: it is told, or waits for what may never come.
     quiet_since: Option<Duration>,
-    /// When nothing was left to be decided.
-    decided_at: Option<Duration>,
+    /// When the story was told and nothing more had to happen; some of it may still have to be waited for.
+    told_at: Option<Duration>,
     until: Until,
     next_wake: Option<Duration>,
     over: bool,
@@ -70,7 +70,7 @@ impl Director {
             actors: vec![Actor::story(plan.steps.clone(), prologue(plan))],
             decided: Decided::new(plan),
             quiet_since: None,
-            decided_at: None,
+            told_at: None,
             until,
             next_wake: None,
             over: false,
@@ -120,14 +120,14 @@ impl Director {
             self.until = Until::At(at);
         }
         self.quiet_since = self.is_quiet().then(|| self.quiet_since.unwrap_or(now));
-        if self.is_told() && self.decided_at.is_none() {
-            self.decided_at = recorder.with_events(|events| self.decided.poll(events)).map(|_| now);
-        }
+        let decided = self.is_told().then(|| recorder.with_events(|events| self.decided.poll(events))).flatten();
+        let decided = decided.map(|at| at.max(*self.told_at.get_or_insert(now)) + AFTERMATH);
         let latest = self.quiet_since.map(|at| at + 3 * longest_keep_alive(&self.plan) + PATIENCE);
         match self.until {
             Until::At(at) => Some(at),
             Until::Event(_) => latest,
-            Until::Decided => self.decided_at.map(|at| at + AFTERMATH).or(latest),
+            // A time that is always put off again must not keep the run from ending.
+            Until::Decided => decided.into_iter().chain(latest).min(),
         }
     }
 
