@@ -107,12 +107,13 @@ fn what_is_published_offline_waits_in_its_order() {
 fn what_was_under_way_goes_before_what_waited() {
     let mut bench = Bench::connected(options(V3, 60));
     bench.publish(QoS::AtLeastOnce, "1");
+    bench.publish(QoS::ExactlyOnce, "2");
     bench.client.handle_closed(bench.now, crate::core::Transport::Eof);
-    bench.publish(QoS::AtLeastOnce, "2");
+    bench.publish(QoS::AtLeastOnce, "3");
     bench.client.connect(bench.now);
     bench.take();
     bench.accept(ConnAck::default());
-    assert_eq!(brief(&bench.sent()), ["CONNECT", "PUBLISH 2 1", "PUBLISH 3 2"]);
+    assert_eq!(brief(&bench.sent()), ["CONNECT", "PUBLISH 3 1", "PUBLISH 4 2", "PUBLISH 5 3"]);
 }
 
 #[rstest]

@@ -1,0 +1,236 @@
+//! `halfopen-client` as a user starts it, against the project's broker or a scripted one on a free port.
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::{ExitStatus, Stdio};
+
+use halfopen_broker::{Broker, Config, Listener, Observer, TokioClock, serve};
+use halfopen_protocol::Instant;
+use rstest::rstest;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, ChildStdout, Command};
+
+struct Tcp(TcpListener);
+
+impl Listener for Tcp {
+    type Stream = TcpStream;
+    type Peer = SocketAddr;
+
+    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.0.accept().await
+    }
+}
+
+struct Nobody;
+
+impl Observer<SocketAddr> for Nobody {
+    fn event(&mut self, _: Instant, _: &SocketAddr, _: &halfopen_broker::core::Event) {}
+}
+
+/// A started program.
+struct Program {
+    child: Child,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Program {
+    /// Starts `halfopen-client` with these words and the port of `address`.
+    fn start(address: SocketAddr, words: &str) -> Self {
+        let mut words = words.split_whitespace();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_halfopen-client"))
+            .arg(words.next().expect("pub or sub"))
+            .args(["-h", "127.0.0.1", "-p", &address.port().to_string()])
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("cargo has built the program");
+        let output = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        Self { child, output }
+    }
+
+    /// Reads on until a line contains this.
+    async fn wait_for(&mut self, text: &str) {
+        loop {
+            match self.output.next_line().await.expect("it prints UTF-8") {
+                Some(line) if line.contains(text) => return,
+                Some(_) => {}
+                None => panic!("it ended without {text:?}"),
+            }
+        }
+    }
+
+    /// Waits for the end: the status, the lines that were not read yet, and what was said on stderr.
+    async fn end(mut self) -> (ExitStatus, Vec<String>, String) {
+        let mut lines = Vec::new();
+        while let Some(line) = self.output.next_line().await.expect("it prints UTF-8") {
+            lines.push(line);
+        }
+        let output = self.child.wait_with_output().await.expect("it can be waited for");
+        (output.status, lines, String::from_utf8(output.stderr).expect("it prints UTF-8"))
+    }
+
+    async fn end_well(self) -> Vec<String> {
+        let (status, lines, errors) = self.end().await;
+        assert!(status.success(), "{errors}");
+        assert_eq!(errors, "");
+        lines
+    }
+}
+
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
+    let address = listener.local_addr().expect("it is bound");
+    (listener, address)
+}
+
+/// Runs the project's broker as long as `test` takes.
+async fn with_broker<T>(test: impl AsyncFnOnce(SocketAddr) -> T) -> T {
+    let (listener, address) = listen().await;
+    let never = std::future::pending::<()>();
+    tokio::select! {
+        result = serve(Broker::new(Config::default()), Tcp(listener), TokioClock::new(), Nobody, never) => {
+            panic!("the broker ended: {result:?}")
+        }
+        result = test(address) => result,
+    }
+}
+
+/// Reads one whole packet, which is small.
+async fn read_packet(stream: &mut TcpStream) -> Vec<u8> {
+    let mut packet = vec![0; 2];
+    stream.read_exact(&mut packet).await.expect("the client sends a packet");
+    let mut body = vec![0; packet[1].into()];
+    stream.read_exact(&mut body).await.expect("the client sends all of it");
+    packet.extend(body);
+    packet
+}
+
+#[rstest]
+#[tokio::test]
+async fn messages_of_every_qos_arrive(#[values("311", "5")] version: &str) {
+    let lines = with_broker(async |address| {
+        let mut sub = Program::start(address, &format!("sub -t a/# -q 2 -v -C 3 -d -V {version}"));
+        sub.wait_for("Subscribed").await;
+        for qos in 0..=2 {
+            let line = format!("pub -t a/b -m qos{qos} -q {qos} -V {version}");
+            assert_eq!(Program::start(address, &line).end_well().await, [""; 0]);
+        }
+        sub.end_well().await
+    })
+    .await;
+    let messages: Vec<_> = lines.iter().filter(|line| line.starts_with("a/b ")).collect();
+    assert_eq!(messages, ["a/b qos0", "a/b qos1", "a/b qos2"]);
+}
+
+#[tokio::test]
+async fn the_log_shows_the_handshake_to_its_end() {
+    let lines =
+        with_broker(async |address| Program::start(address, "pub -t a/b -m hello -q 1 -i 1 -d").end_well().await);
+    let expected = [
+        "Client 1 sending CONNECT",
+        "Client 1 received CONNACK (0)",
+        "Client 1 sending PUBLISH (d0, q1, r0, m1, 'a/b', ... (5 bytes))",
+        "Client 1 received PUBACK (Mid: 1, RC:0)",
+        "Client 1 sending DISCONNECT",
+    ];
+    assert_eq!(lines.await, expected);
+}
+
+#[tokio::test]
+async fn each_line_of_stdin_is_a_message() {
+    let lines = with_broker(async |address| {
+        let mut sub = Program::start(address, "sub -t n -q 1 -C 300 -d");
+        sub.wait_for("Subscribed").await;
+        let mut publisher = Program::start(address, "pub -t n -q 1 -l");
+        let mut input = publisher.child.stdin.take().expect("it is piped");
+        let numbers: String = (0..300).map(|number| format!("{number}\n")).collect();
+        let (written, read) =
+            tokio::join!(async move { input.write_all(numbers.trim_end().as_bytes()).await }, async {
+                tokio::join!(sub.end_well(), publisher.end_well()).0
+            });
+        written.expect("the program reads");
+        read
+    })
+    .await;
+    let numbers: Vec<u32> = lines.iter().filter_map(|line| line.parse().ok()).collect();
+    assert_eq!(numbers, (0..300).collect::<Vec<_>>());
+}
+
+#[rstest]
+#[case("INT")]
+#[case("TERM")]
+#[tokio::test]
+async fn a_signal_ends_it_with_disconnect(#[case] signal: &str) {
+    let lines = with_broker(async |address| {
+        let mut sub = Program::start(address, "sub -t a -d -i 1");
+        sub.wait_for("Subscribed").await;
+        let id = sub.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args(["-s", signal, &id]).status().await.expect("there is kill");
+        assert!(sent.success());
+        sub.end_well().await
+    });
+    assert_eq!(lines.await, ["Client 1 sending DISCONNECT"]);
+}
+
+#[tokio::test]
+async fn a_first_connection_that_is_refused_ends_it() {
+    let (listener, address) = listen().await;
+    drop(listener);
+    let (status, _, errors) = Program::start(address, "pub -t a -m x").end().await;
+    assert_eq!((status.code(), errors.as_str()), (Some(1), "Error: Connection refused\n"));
+}
+
+#[rstest]
+#[case("311", &[0x20, 2, 0, 5], "Error: Connection Refused: not authorised (5)\n")]
+#[case("5", &[0x20, 3, 0, 0x87, 0], "Error: Connection Refused: Not authorized (135)\n")]
+#[tokio::test]
+async fn a_refusal_of_the_broker_ends_it(#[case] version: &str, #[case] connack: &[u8], #[case] expected: &str) {
+    let (listener, address) = listen().await;
+    let program = Program::start(address, &format!("sub -t a -V {version}"));
+    let (mut stream, _) = listener.accept().await.expect("the client connects");
+    read_packet(&mut stream).await;
+    stream.write_all(connack).await.expect("the client reads");
+    let (status, _, errors) = program.end().await;
+    assert_eq!((status.code(), errors.as_str()), (Some(1), expected));
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_made_again_and_the_message_sent_again() {
+    let (listener, address) = listen().await;
+    let program = Program::start(address, "pub -t a -m x -q 1");
+    for is_last in [false, true] {
+        let (mut stream, _) = listener.accept().await.expect("the client connects");
+        assert_eq!(read_packet(&mut stream).await[0], 0x10);
+        stream.write_all(&[0x20, 2, 0, 0]).await.expect("the client reads");
+        let publish = read_packet(&mut stream).await;
+        assert_eq!(publish[0], 0x32, "QoS 1, without DUP as there is no session");
+        if is_last {
+            stream.write_all(&[0x40, 2, publish[5], publish[6]]).await.expect("the client reads");
+            assert_eq!(read_packet(&mut stream).await, [0xE0, 0]);
+        }
+    }
+    program.end_well().await;
+}
+
+#[rstest]
+#[case::unknown_flag("pub -t a -m x --frobnicate")]
+#[case::no_topic("sub")]
+#[case::qos("sub -t a -q 3")]
+#[tokio::test]
+async fn bad_flags_are_one_line_and_an_exit_code_of_their_own(#[case] line: &str) {
+    let (status, _, errors) = Program::start(([127, 0, 0, 1], 1).into(), line).end().await;
+    assert_eq!(status.code(), Some(2));
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    assert!(errors.starts_with("Error: "), "{errors}");
+}
+
+#[tokio::test]
+async fn help_is_long_only_since_h_is_the_host() {
+    let (status, lines, _) = Program::start(([127, 0, 0, 1], 1).into(), "pub --help").end().await;
+    assert!(status.success());
+    assert!(lines.iter().any(|line| line.contains("-h, --host")), "{lines:?}");
+}
