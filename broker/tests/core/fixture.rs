@@ -55,7 +55,7 @@ impl World {
         let id = self.open();
         self.send(id, Packet::Connect(Box::new(connect)));
         // Behind CONNACK may stand what the session was waiting to send.
-        let peer = self.peers.get_mut(&id).unwrap();
+        let peer = self.peer(id);
         let Packet::ConnAck(connack) = peer.packets.remove(0) else { panic!("no CONNACK first") };
         assert_eq!(connack.reason, ReasonCode::SUCCESS);
         (id, *connack)
@@ -83,13 +83,15 @@ impl World {
         packets
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "a test writes the packet where it is sent")]
     pub(crate) fn send(&mut self, id: ConnectionId, packet: Packet) {
-        let peer = self.peers.get_mut(&id).unwrap();
+        let peer = self.peer(id);
         if let Packet::Connect(connect) = &packet {
             peer.version = Some(connect.version);
         }
+        let version = peer.version.expect("CONNECT comes first");
         let mut bytes = BytesMut::new();
-        encode(&packet, peer.version.unwrap(), &mut bytes).expect("a valid packet");
+        encode(&packet, version, &mut bytes).expect("a valid packet");
         self.send_bytes(id, &bytes);
     }
 
@@ -126,12 +128,12 @@ impl World {
 
     /// From now on the peer takes nothing from the network.
     pub(crate) fn stop_reading(&mut self, id: ConnectionId) {
-        self.peers.get_mut(&id).unwrap().reads_nothing = true;
+        self.peer(id).reads_nothing = true;
     }
 
     /// What the peer got since it was last asked.
     pub(crate) fn received(&mut self, id: ConnectionId) -> Vec<Packet> {
-        std::mem::take(&mut self.peers.get_mut(&id).unwrap().packets)
+        std::mem::take(&mut self.peer(id).packets)
     }
 
     /// The topics and payloads of the messages that the peer got since it was last asked.
@@ -160,11 +162,15 @@ impl World {
         self.closed(id).expect("closed").1
     }
 
+    fn peer(&mut self, id: ConnectionId) -> &mut Peer {
+        self.peers.get_mut(&id).expect("a connection of this world")
+    }
+
     pub(crate) fn drain(&mut self) {
         while let Some(output) = self.broker.poll_output() {
             match output {
                 Output::Send { connection, bytes } => {
-                    let peer = self.peers.get_mut(&connection).unwrap();
+                    let peer = self.peer(connection);
                     assert!(peer.closed.is_none(), "bytes after the close");
                     if !peer.reads_nothing {
                         peer.read(&bytes);
@@ -172,14 +178,14 @@ impl World {
                     }
                 }
                 Output::Close { connection } => {
-                    let peer = self.peers.get_mut(&connection).unwrap();
-                    assert_eq!(peer.closed.replace(self.now), None, "closed twice");
+                    let now = self.now;
+                    assert_eq!(self.peer(connection).closed.replace(now), None, "closed twice");
                 }
                 Output::Event(Event::Closing { connection, reason, .. }) => {
-                    self.peers.get_mut(&connection).unwrap().reason = Some(reason);
+                    self.peer(connection).reason = Some(reason);
                 }
                 Output::Event(Event::Received { connection, packet: Packet::Connect(connect), .. }) => {
-                    self.peers.get_mut(&connection).unwrap().version.get_or_insert(connect.version);
+                    self.peer(connection).version.get_or_insert(connect.version);
                 }
                 Output::Event(_) => {}
             }
@@ -234,7 +240,7 @@ pub(crate) fn ack(packet_id: u16) -> Ack {
 }
 
 pub(crate) fn id(packet_id: u16) -> PacketId {
-    PacketId::new(packet_id).unwrap()
+    PacketId::new(packet_id).expect("not 0")
 }
 
 pub(crate) fn disconnect(reason: ReasonCode) -> Packet {

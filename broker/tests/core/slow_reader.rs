@@ -23,7 +23,7 @@ fn for_a_slow_reader_qos_0_is_dropped_and_qos_1_waits() {
         world.send(publisher, Packet::Publish(message("t", "ten bytes.")));
         world.send(publisher, Packet::Publish(with_qos(message("t", "ten bytes."), QoS::AtLeastOnce, 1)));
     }
-    let state = world.broker.client("watcher").unwrap();
+    let state = world.broker.client("watcher").expect("a session");
     assert_eq!(state.queued + state.in_flight, 100);
     assert!(state.in_flight < 10, "{state:?}");
     assert!(world.is_open(slow));
@@ -31,7 +31,7 @@ fn for_a_slow_reader_qos_0_is_dropped_and_qos_1_waits() {
     // What was held back goes out as soon as the first bytes have left.
     world.broker.handle_written(world.now, slow, usize::MAX);
     world.drain();
-    assert!(world.broker.client("watcher").unwrap().queued < state.queued);
+    assert!(world.broker.client("watcher").expect("a session").queued < state.queued);
 }
 
 #[test]
