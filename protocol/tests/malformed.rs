@@ -370,3 +370,14 @@ fn is_refused(version: Version, reader: Role, bytes: &[u8], reason: u8, clause: 
     let error = decode(&mut BytesMut::from(bytes), &options).unwrap_err();
     assert_eq!((error.reason, error.clause), (ReasonCode::new(reason), clause), "{error}");
 }
+
+#[rstest]
+#[case::fixed_header(b"\xc1\x00\xc0\x00")]
+#[case::body(b"\x82\x04\x00\x01zz\xc0\x00")]
+#[case::packet_of_the_other_side(b"\xd0\x00\xc0\x00")]
+fn bytes_that_are_refused_stay_as_they_were(#[case] hostile: &[u8]) {
+    let mut bytes = BytesMut::from(hostile);
+    let options = DecodeOptions { version: V5_0, reader: Server, maximum_packet_size: 100 };
+    decode(&mut bytes, &options).unwrap_err();
+    assert_eq!(bytes, hostile);
+}

@@ -13,7 +13,7 @@ mod properties;
 mod reader;
 mod writer;
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 pub use self::error::{DecodeError, EncodeError};
 use self::header::{FixedHeader, MAXIMUM_REMAINING_LENGTH, put_varint, required_flags, varint_len};
@@ -50,7 +50,7 @@ pub struct DecodeOptions {
 /// stream has no meaning: the connection is to be closed [MQTT-4.8.0-1] (3.1.1), [MQTT-4.13.1-1] (5.0).
 ///
 /// # Errors
-/// The bytes break a rule of the version; the error names it. Packet type, flags and size are judged as soon as they
+/// The bytes break a rule of the version; the error names it, and `bytes` is as it was. Packet type, flags and size are judged as soon as they
 /// are there. A CONNECT of a version that is neither 3.1.1 nor 5.0 gives reason 0x84 with clause `MQTT-3.1.2-2`, one
 /// with another protocol name 0x84 with `MQTT-3.1.2-1`.
 pub fn decode(bytes: &mut BytesMut, options: &DecodeOptions) -> Result<Option<Packet>, DecodeError> {
@@ -59,12 +59,21 @@ pub fn decode(bytes: &mut BytesMut, options: &DecodeOptions) -> Result<Option<Pa
     if bytes.len() < len {
         return Ok(None);
     }
-    let mut body = bytes.split_to(len).freeze();
+    let whole = bytes.split_to(len).freeze();
+    let packet = decode_whole(&header, whole.clone(), options);
+    if packet.is_err() {
+        let rest = std::mem::replace(bytes, BytesMut::from(whole));
+        bytes.extend_from_slice(&rest);
+    }
+    packet.map(Some)
+}
+
+fn decode_whole(header: &FixedHeader, mut body: Bytes, options: &DecodeOptions) -> Result<Packet, DecodeError> {
     body.advance(header.len);
     let mut reader = Reader::new(body, options.version, options.reader);
-    let packet = decode_body(&header, &mut reader)?;
+    let packet = decode_body(header, &mut reader)?;
     reader.finish()?;
-    Ok(Some(packet))
+    Ok(packet)
 }
 
 /// Appends `packet` to `bytes`.

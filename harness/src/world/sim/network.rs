@@ -105,6 +105,7 @@ impl Network for SimNetwork {
                 let key = (self.node, stream.local_addr()?.port());
                 let conversation = dialing.succeeded(key);
                 let peer = Peer { node: to, connection: conversation.connection() };
+                self.wires.borrow().recorder.established(peer.connection, self.node);
                 Ok((Tap::new(self.socket(key, Role::Client, stream), conversation, Role::Client), peer))
             }
             Err(error) => Err(dialing.failed(error)),

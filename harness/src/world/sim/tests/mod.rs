@@ -1,3 +1,4 @@
 mod basics;
 mod faults;
 mod fixture;
+mod taps;
