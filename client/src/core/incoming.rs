@@ -60,8 +60,10 @@ impl Client {
                 self.write(now, answer);
             }
             Packet::PubComp(ack) => {
+                // Not the reason of PUBCOMP: PUBREC has taken the message over, and 0x92 only says that an earlier PUBCOMP
+                // was lost, which is no error after a resume (§3.7.2.1).
                 if let Some(token) = self.session.outbox.handle_pubcomp(&ack)? {
-                    self.tell(Event::Published { token, reason: ack.reason });
+                    self.tell(Event::Published { token, reason: ReasonCode::SUCCESS });
                 }
             }
             Packet::SubAck(suback) => self.handle_suback(suback)?,

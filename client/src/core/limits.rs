@@ -1,5 +1,7 @@
-use halfopen_protocol::ReasonCode;
 use halfopen_protocol::packet::{ConnAck, Publish, QoS};
+use halfopen_protocol::{ReasonCode, Version};
+
+use super::size::publish_size;
 
 /// What the broker said in CONNACK that it takes; everything in 3.1.1.
 #[derive(Clone, Copy, Debug)]
@@ -20,9 +22,9 @@ impl Limits {
         }
     }
 
-    /// Why the broker would not take a message whose packet has this many bytes.
-    pub(super) fn refuse(&self, publish: &Publish, bytes: usize) -> Option<ReasonCode> {
-        if bytes > self.maximum_packet_size {
+    /// Why the broker would not take the message.
+    pub(super) fn refuse(&self, publish: &Publish, version: Version) -> Option<ReasonCode> {
+        if self.is_too_large(publish, version) {
             Some(ReasonCode::PACKET_TOO_LARGE) // [MQTT-3.2.2-15]
         } else if publish.qos > self.maximum_qos {
             Some(ReasonCode::QOS_NOT_SUPPORTED) // [MQTT-3.2.2-11]
@@ -31,5 +33,11 @@ impl Limits {
         } else {
             None
         }
+    }
+
+    fn is_too_large(&self, publish: &Publish, version: Version) -> bool {
+        // Mostly there is no limit, and then the size need not be known.
+        self.maximum_packet_size != usize::MAX
+            && publish_size(publish, version).is_ok_and(|size| size > self.maximum_packet_size)
     }
 }

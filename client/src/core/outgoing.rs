@@ -3,7 +3,7 @@ use halfopen_protocol::{Instant, Packet, ReasonCode};
 
 use super::link::Link;
 use super::request::{Request, RequestKind};
-use super::size::{packet_size, publish_size};
+use super::size::packet_size;
 use super::{Client, Event, Token};
 
 /// What waits is sent as soon as it may be.
@@ -30,8 +30,7 @@ impl Client {
     /// Sends a message for which there is room. One that the broker said it will not take is not sent.
     pub(super) fn send_message(&mut self, now: Instant, publish: Publish, token: Token) {
         let Link::Up(up) = &self.link else { return };
-        let bytes = publish_size(&publish, self.version()).unwrap_or(usize::MAX);
-        if let Some(reason) = up.limits.refuse(&publish, bytes) {
+        if let Some(reason) = up.limits.refuse(&publish, self.version()) {
             self.tell(Event::Published { token, reason });
             return;
         }
@@ -51,9 +50,9 @@ impl Client {
             let Some(id) = self.session.outbox.reserve_id() else { return };
             let Some(request) = self.session.requests.pop_front() else { return };
             let packet = request.packet(id);
-            if self.is_too_large(&packet) {
+            if let Some(reason) = self.refuse_packet(&packet) {
                 self.session.outbox.release_id(id);
-                self.refuse_request(request);
+                self.refuse_request(request, reason);
             } else {
                 self.session.ask(id, request);
                 self.write(now, packet);
@@ -61,14 +60,18 @@ impl Client {
         }
     }
 
-    fn is_too_large(&self, packet: &Packet) -> bool {
-        let Link::Up(up) = &self.link else { return false };
-        up.limits.maximum_packet_size != usize::MAX
-            && packet_size(packet, self.version()).is_ok_and(|size| size > up.limits.maximum_packet_size)
+    /// Why a SUBSCRIBE or UNSUBSCRIBE cannot be sent. One of the application was checked when it was given, those of
+    /// the options never were.
+    fn refuse_packet(&self, packet: &Packet) -> Option<ReasonCode> {
+        let Link::Up(up) = &self.link else { return None };
+        match packet_size(packet, self.version()) {
+            Ok(size) if size <= up.limits.maximum_packet_size => None,
+            Ok(_) => Some(ReasonCode::PACKET_TOO_LARGE), // [MQTT-3.2.2-15]
+            Err(_) => Some(ReasonCode::TOPIC_FILTER_INVALID),
+        }
     }
 
-    fn refuse_request(&mut self, request: Request) {
-        let reason = ReasonCode::PACKET_TOO_LARGE; // [MQTT-3.2.2-15]
+    fn refuse_request(&mut self, request: Request, reason: ReasonCode) {
         let token = request.token;
         self.tell(match request.kind {
             RequestKind::Subscribe(list) => Event::Subscribed { token, reasons: vec![reason; list.len()] },

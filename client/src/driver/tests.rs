@@ -293,6 +293,22 @@ async fn ends_when_nobody_can_tell_it_anything_and_it_is_disconnected() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn goes_on_connecting_when_nobody_can_tell_it_anything() {
+    let mut options = options(0);
+    options.reconnect = Some(Reconnect::default());
+    let mut bench = Bench::new(options, 2);
+    bench.connect();
+    let local = std::mem::take(&mut bench.local);
+    local
+        .run_until(async {
+            drop(bench.accept().await);
+            bench.commands = mpsc::unbounded_channel().0;
+            bench.accept().await;
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn dropping_the_future_drops_the_socket() {
     let mut bench = Bench::new(options(0), 1);
     bench.connect();

@@ -39,6 +39,17 @@ fn qos_2_is_done_with_pubcomp(#[values(V3, V5)] version: Version) {
     assert_eq!(bench.events(), [done(token)]);
 }
 
+#[test]
+fn a_pubcomp_that_was_lost_and_is_asked_for_again_is_no_failure() {
+    let mut bench = Bench::connected(options(V5, 60));
+    let token = bench.publish(QoS::ExactlyOnce, "1");
+    bench.receive(Packet::PubRec(ack(1)));
+    bench.reconnect(true);
+    bench.take();
+    bench.receive(Packet::PubComp(Ack::with_reason(id(1), ReasonCode::PACKET_IDENTIFIER_NOT_FOUND)));
+    assert_eq!(bench.events(), [done(token)]);
+}
+
 #[rstest]
 #[case(QoS::AtLeastOnce)]
 #[case(QoS::ExactlyOnce)]

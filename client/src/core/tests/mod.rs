@@ -5,6 +5,7 @@ mod connecting;
 mod incoming;
 mod keep_alive;
 mod messages;
+mod pair;
 mod proptests;
 mod reconnect;
 mod requests;

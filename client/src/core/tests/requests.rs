@@ -158,3 +158,12 @@ fn waiting_requests_are_bounded() {
     bench.subscribe("a");
     assert!(bench.client.subscribe(bench.now, to(&["b"])).is_err());
 }
+
+#[test]
+fn options_that_cannot_be_subscribed_to_are_told() {
+    let mut bench = Bench::new(subscribed_to(V3, &["a#"]));
+    bench.client.connect(bench.now);
+    bench.accept(ConnAck::default());
+    let reasons = vec![ReasonCode::TOPIC_FILTER_INVALID];
+    assert_eq!(bench.events().last(), Some(&Event::Subscribed { token: Token::OWN, reasons }));
+}
