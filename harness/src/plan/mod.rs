@@ -369,6 +369,8 @@ pub enum EventRef {
         point: Point,
         /// The node.
         of: NodeId,
+        /// Through whose eyes, where that is said.
+        at: Option<NodeId>,
     },
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use halfopen_protocol::Version;
 
 use super::error::Sink;
-use super::names::check_name;
+use super::names::check_letters;
 use super::params::{Params, computed};
 use super::tree::{Kind, Node};
 
@@ -117,7 +117,11 @@ impl Axes {
 
     fn new_name(&mut self, key: &Node, seen: &mut Vec<String>, sink: &Sink) -> Option<String> {
         let name = key.text()?.to_owned();
-        if !check_name(key, "a parameter", sink) {
+        if matches!(name.as_str(), "i" | "seed" | MQTT | CASE | CLAUSE) {
+            sink.push(key.span, format!("`{name}` means something of its own and cannot name a parameter"), None);
+            return None;
+        }
+        if !check_letters(key, "a parameter", sink) {
             self.broken.push(name);
             return None;
         }

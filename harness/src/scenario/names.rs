@@ -176,26 +176,29 @@ fn group_size(count: &Node, role: Role, existing: usize, sink: &Sink) -> Option<
     }
 }
 
-/// Whether a key is a good name for a node, a mark or a parameter; reported if it is not.
+/// Whether a key is a good name for a node or a mark; reported if it is not.
 pub(super) fn check_name(key: &Node, what: &str, sink: &Sink) -> bool {
     let name = key.text().unwrap_or_default();
-    let fail = |message: String| {
-        sink.push(key.span, message, None);
-        false
-    };
+    let sections = Role::ALL.map(Role::section);
+    if RESERVED.contains(&name) || super::time::packet_kind(name).is_some() || sections.contains(&name) {
+        sink.push(key.span, format!("`{name}` is a word of the language and cannot name {what}"), None);
+        return false;
+    }
+    check_letters(key, what, sink)
+}
+
+/// Whether a key has the letters of a name; reported if it has not. Parameters stand in brackets of their own and may
+/// have the names of words.
+pub(super) fn check_letters(key: &Node, what: &str, sink: &Sink) -> bool {
+    let name = key.text().unwrap_or_default();
     if key.kind == Kind::Broken {
         return false;
     }
-    let sections = Role::ALL.map(Role::section);
-    if RESERVED.contains(&name) || super::time::packet_kind(name).is_some() || sections.contains(&name) {
-        return fail(format!("`{name}` is a word of the language and cannot name {what}"));
-    }
     let begins = name.starts_with(|c: char| c.is_alphabetic());
     if !begins || !name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') || name.ends_with('-') {
-        return fail(format!(
-            "`{}` cannot name {what}; a name begins with a letter and has letters, digits, `_` and `-`",
-            name.escape_debug()
-        ));
+        let rule = "a name begins with a letter and has letters, digits, `_` and `-`";
+        sink.push(key.span, format!("`{}` cannot name {what}; {rule}", name.escape_debug()), None);
+        return false;
     }
     true
 }

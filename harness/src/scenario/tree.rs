@@ -2,7 +2,6 @@
 //!
 //! YAML's own types are left aside: a scalar is its text, and who reads it decides what it is. So `5.0` stays `5.0`.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
@@ -275,7 +274,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn scalar(text: &Cow<'_, str>, style: ScalarStyle, span: Span) -> Scalar {
+fn scalar(text: &str, style: ScalarStyle, span: Span) -> Scalar {
     let quoted = style != ScalarStyle::Plain;
     let characters = text.chars().count() as u64;
     let one_line = span.start.line == span.end.line;
@@ -285,7 +284,7 @@ fn scalar(text: &Cow<'_, str>, style: ScalarStyle, span: Span) -> Scalar {
         ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted if one_line && width == characters + 2 => Some(1),
         _ => None,
     };
-    Scalar { text: text.to_string(), quoted, offset }
+    Scalar { text: text.to_owned(), quoted, offset }
 }
 
 fn position(marker: &Marker) -> Position {

@@ -52,6 +52,10 @@ struct Ends {
 impl Finder {
     /// A finder for `event` as `viewer` sees it.
     pub fn new(plan: &Plan, event: &EventRef, viewer: Viewer) -> Self {
+        let viewer = match event {
+            EventRef::Point { at: Some(at), .. } => Viewer::Node(*at),
+            _ => viewer,
+        };
         let brokers = plan.node_ids().filter(|&id| plan.node(id).is_broker()).collect();
         Self { event: event.clone(), viewer, brokers, connections: BTreeMap::new() }
     }

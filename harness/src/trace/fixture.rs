@@ -214,7 +214,7 @@ pub(crate) fn packet_from(ordinal: Ordinal, packet: PacketKind, from: NodeId) ->
 
 /// `POINT of NODE`.
 pub(crate) fn point(point: Point, of: NodeId) -> EventRef {
-    EventRef::Point { ordinal: Ordinal::Nearest, point, of }
+    EventRef::Point { ordinal: Ordinal::Nearest, point, of, at: None }
 }
 
 /// So many milliseconds after an event.

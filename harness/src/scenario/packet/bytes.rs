@@ -25,7 +25,7 @@ pub(super) fn bytes(reader: &Reader<'_>, node: &Node) -> Option<Vec<u8>> {
 pub(super) fn hex(reader: &Reader<'_>, node: &Node) -> Option<Vec<u8>> {
     let text = reader.scalar(node, "hex pairs, such as `00 ff`")?;
     let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let pairs: Option<Vec<u8>> = (digits.len() % 2 == 0 && digits.is_ascii())
+    let pairs: Option<Vec<u8>> = (digits.len().is_multiple_of(2) && digits.is_ascii())
         .then(|| (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect())
         .flatten();
     if pairs.is_none() {

@@ -8,7 +8,8 @@ fn here(folder: &str) -> PathBuf {
 
 #[test]
 fn every_file_of_the_subset_becomes_plans() {
-    let loaded = load_all(&[here("good")], PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
+    let all = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let loaded = load_all(&[here("good"), all], PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
     assert!(!loaded.is_empty());
     for (scenario, plans) in &loaded {
         assert!(!plans.is_empty(), "{} has no run", scenario.name);

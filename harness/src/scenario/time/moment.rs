@@ -205,7 +205,7 @@ fn event(cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Result<EventRef, TimeErro
     }
 }
 
-/// `PACKET from NODE …` or `POINT of NODE`.
+/// `PACKET from NODE …` or `POINT of NODE …`.
 fn occurrence(ordinal: Ordinal, cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Result<EventRef, TimeError> {
     let Some(Token { kind: Kind::Word(word), .. }) = cursor.peek() else {
         return Err(cursor.error("expected a packet, such as `PINGREQ`, or `open` or `close`"));
@@ -219,7 +219,9 @@ fn occurrence(ordinal: Ordinal, cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Re
         if !cursor.take_word("of") {
             return Err(cursor.error(format!("expected `of` and a node, as in `{word} of NODE`")));
         }
-        return Ok(EventRef::Point { ordinal, point: *point, of: node(cursor, scope)? });
+        let of = node(cursor, scope)?;
+        let at = if cursor.take_word("at") { Some(node(cursor, scope)?) } else { None };
+        return Ok(EventRef::Point { ordinal, point: *point, of, at });
     }
     if matches!(word.as_str(), "pause" | "resume") {
         return Err(cursor.error(format!("`{word}` is not supported yet")));

@@ -109,8 +109,9 @@ fn packet(ordinal: Ordinal, word: &str, from: Option<usize>, to: Option<usize>, 
 #[case("first PUBREL from dev-1", packet(Ordinal::First, "PUBREL", Some(2), None, None), 0)]
 #[case("PINGREQ from sensor to broker at broker", packet(Ordinal::Nearest, "PINGREQ", Some(1), Some(0), Some(0)), 0)]
 #[case("PUBCOMP at fleet.1", packet(Ordinal::Nearest, "PUBCOMP", None, None, Some(3)), 0)]
-#[case("close of sensor", EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: NodeId(1) }, 0)]
-#[case("second open of sensor", EventRef::Point { ordinal: Ordinal::Second, point: Point::Open, of: NodeId(1) }, 0)]
+#[case("close of sensor", EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: NodeId(1), at: None }, 0)]
+#[case("second open of sensor", EventRef::Point { ordinal: Ordinal::Second, point: Point::Open, of: NodeId(1), at: None }, 0)]
+#[case("close of sensor at broker", EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: NodeId(1), at: Some(NodeId(0)) }, 0)]
 fn moments_hang_on_events(#[case] text: &str, #[case] event: EventRef, #[case] offset: i64) {
     assert_eq!(read(text), Ok((event, offset)));
 }
