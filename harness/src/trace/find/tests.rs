@@ -70,7 +70,7 @@ fn close_is_seen_once_by_who_looks(#[case] viewer: Viewer, #[case] expected: u64
 #[test]
 fn close_is_seen_where_it_is_said_to_be_seen() {
     let event = EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: SENSOR, at: Some(BROKER) };
-    assert_eq!(times(&event, Viewer::Node(SENSOR), &silent_client().events), [7530]);
+    assert_eq!(times(&event, Viewer::Node(SENSOR), &silent_client().end(9000).events), [7530]);
 }
 
 #[test]
