@@ -117,7 +117,8 @@ impl Client {
         self.request(now, RequestKind::Unsubscribe(filters))
     }
 
-    /// Sends DISCONNECT and closes [MQTT-3.14.4-1]; or gives up connecting. Does not connect again on its own.
+    /// Sends DISCONNECT and closes [MQTT-3.14.4-1]; or gives up connecting. Does not connect again on its own. What
+    /// still waits to be sent or acknowledged waits for a later [`connect`](Self::connect).
     ///
     /// DISCONNECT of 3.1.1 has no reason and always deletes the will. So with any other reason than 0x00 a client of
     /// 3.1.1 closes without it.
@@ -213,6 +214,14 @@ impl Client {
         // A violation closes, and with the connection goes what is left of its bytes.
         while let Some(packet) = self.next_packet(now) {
             self.handle_packet(now, packet);
+        }
+    }
+
+    /// Bytes of [`Output::Send`] that had to wait for the socket have been taken by it. Not needed for those that it
+    /// takes at once.
+    pub fn handle_written(&mut self, now: Instant) {
+        if let Link::Up(up) = &mut self.link {
+            up.keep_alive.written(now);
         }
     }
 

@@ -14,17 +14,17 @@ const REMEMBERED: usize = 64;
 /// PINGREQ is due when the interval has passed since the last packet that was *sent* [MQTT-3.1.2-23] (3.1.1),
 /// [MQTT-3.1.2-20] (5.0). What comes in does not put it off: the broker counts only what it gets.
 ///
-/// PINGRESP is late when the ping timeout has passed since its PINGREQ, or since the last bytes that came in if that
-/// was later. So a large message that holds up the answer does not cost the connection: bytes that arrive are a sign
-/// of life. Nothing but PINGRESP settles the question, and what is sent meanwhile does not put it off. A PINGRESP
-/// that nobody waits for settles no later question.
+/// PINGRESP is late when the ping timeout has passed since its PINGREQ, or since the last sign of life if that was
+/// later: bytes that came in, or bytes that had waited for the socket and that it took. So neither a large message that
+/// holds up the answer nor one that holds up the question costs the connection. Nothing but PINGRESP settles the
+/// question, and what is sent meanwhile does not put it off. A PINGRESP that nobody waits for settles no later question.
 #[derive(Debug)]
 pub(super) struct KeepAlive {
     /// `None`: the mechanism is off.
     interval: Option<Duration>,
     ping_timeout: Duration,
     last_sent: Instant,
-    last_received: Instant,
+    last_alive: Instant,
     /// When each unanswered PINGREQ was sent, oldest first.
     unanswered: VecDeque<Instant>,
 }
@@ -47,7 +47,7 @@ impl KeepAlive {
             interval: (seconds > 0).then_some(interval),
             ping_timeout: ping_timeout.unwrap_or(interval / 2),
             last_sent,
-            last_received: now,
+            last_alive: now,
             unanswered: VecDeque::new(),
         }
     }
@@ -66,7 +66,14 @@ impl KeepAlive {
 
     /// Bytes came in.
     pub(super) fn received(&mut self, now: Instant) {
-        self.last_received = now;
+        self.last_alive = now;
+    }
+
+    /// Bytes that had waited for the socket have been taken by it: the packet that they belong to ends no earlier, and
+    /// the peer has made room for them.
+    pub(super) fn written(&mut self, now: Instant) {
+        self.last_sent = now;
+        self.last_alive = now;
     }
 
     /// PINGRESP came in.
@@ -82,7 +89,7 @@ impl KeepAlive {
     /// The PINGRESP that is waited for.
     pub(super) fn awaited(&self) -> Option<Awaited> {
         let at = *self.unanswered.front()?;
-        Some(Awaited { at, due: at.max(self.last_received) + self.ping_timeout })
+        Some(Awaited { at, due: at.max(self.last_alive) + self.ping_timeout })
     }
 
     /// What is due next. Of two at one instant the lateness of PINGRESP: to ask again would be idle.

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 pub use self::clock::TokioClock;
 pub use self::command::Command;
-use self::wire::Wire;
+use self::wire::{Io, Wire};
 use crate::core::{Client, CommandError, Event, Output};
 
 /// For how long, after an asked-for DISCONNECT, a slow peer may take what was written before it.
@@ -138,8 +138,9 @@ impl<C: Clock, F: FnMut(Instant, Event)> Driver<C, F> {
                     may_linger = matches!(command, Some(Command::Disconnect(_)));
                     self.command(command);
                 }
-                read = wire.read() => match read {
-                    Ok(bytes) => {
+                io = wire.next() => match io {
+                    Ok(Io::Written) => self.client.handle_written(self.clock.now()),
+                    Ok(Io::Read(bytes)) => {
                         let now = self.clock.now();
                         self.client.handle_bytes(now, bytes);
                         self.catch_up(now);

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
+use super::wire::{Io, Wire};
 use super::{Command, Connector, TokioClock, run};
 use crate::core::{Client, DisconnectReason, Event, Options, Reconnect, Transport};
 
@@ -228,6 +229,51 @@ async fn a_stuck_write_holds_up_neither_reading_nor_time_outs() {
         .await;
     assert!(bench.events.borrow().iter().any(|(_, event)| matches!(event, Event::Message(_))));
     assert!(matches!(bench.ends()[..], [(at, DisconnectReason::NoPingresp { .. })] if at == secs(15.0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_a_large_message_slowly_is_not_given_up() {
+    let mut bench = Bench::with_buffer(options(10), 1, 256, false);
+    bench.connect();
+    let local = std::mem::take(&mut bench.local);
+    local
+        .run_until(async {
+            let mut broker = bench.accept().await;
+            tokio::time::sleep(secs(1.0)).await;
+            bench.command(message(QoS::AtMostOnce, 10_000));
+            let mut taken = [0; 100];
+            for _ in 0..100 {
+                tokio::time::sleep(secs(1.0)).await;
+                broker.stream.read_exact(&mut taken).await.expect("the client writes on");
+            }
+            assert_eq!(bench.ends(), []);
+            tokio::time::sleep(secs(20.0)).await;
+        })
+        .await;
+    // Once all is written, silence counts again.
+    assert!(matches!(&bench.ends()[..], [(_, DisconnectReason::NoPingresp { .. })]), "{:?}", bench.ends());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_peer_can_make_us_hold_by_never_reading_is_bounded() {
+    let (ours, mut theirs) = duplex(1000);
+    let mut wire = Wire::new(ours);
+    wire.push(&vec![0; 5_000_000]);
+    theirs.write_all(b"x").await.expect("there is room");
+    assert!(tokio::time::timeout(secs(10.0), wire.next()).await.is_err(), "nothing is read meanwhile");
+    let mut taken = vec![0; 2_000_000];
+    let read = async {
+        loop {
+            if let Ok(Io::Read(bytes)) = wire.next().await {
+                break bytes.len();
+            }
+        }
+    };
+    let read = tokio::select! {
+        read = read => read,
+        _ = theirs.read_exact(&mut taken) => panic!("all was taken and nothing was read"),
+    };
+    assert_eq!(read, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,10 +11,24 @@ use crate::core::Transport;
 /// How much is read at once. A simulated socket tells its peer of room only when one read takes half of its 64 KiB.
 const READ_SIZE: usize = 64 * 1024;
 
+/// With more than this to be written, nothing is read: a peer that sends but never reads must not fill our memory with
+/// the answers.
+const BACKLOG: usize = 4 * 1024 * 1024;
+
+/// What happened on a connection.
+pub(super) enum Io<'a> {
+    /// Bytes came in.
+    Read(&'a [u8]),
+    /// The socket took bytes that had waited for it.
+    Written,
+}
+
 /// A connection and what is still to be written to it.
 pub(super) struct Wire<S> {
     stream: S,
     unwritten: BytesMut,
+    /// The socket has not taken all of it at once.
+    is_waiting: bool,
     needs_flush: bool,
     /// A write failed: from then on only what the peer had sent before can be read.
     write_error: Option<io::Error>,
@@ -27,6 +41,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Self {
             stream,
             unwritten: BytesMut::new(),
+            is_waiting: false,
             needs_flush: false,
             write_error: None,
             is_shut: false,
@@ -42,9 +57,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Waits for bytes, or for the end of the connection, and writes meanwhile what the socket takes. Cancel safe.
-    pub(super) async fn read(&mut self) -> Result<&[u8], Transport> {
-        let count = poll_fn(|cx| self.poll_read(cx)).await?;
-        Ok(&self.received[..count])
+    pub(super) async fn next(&mut self) -> Result<Io<'_>, Transport> {
+        let count = poll_fn(|cx| self.poll_next(cx)).await?;
+        Ok(count.map_or(Io::Written, |count| Io::Read(&self.received[..count])))
     }
 
     /// Writes what is left and closes in order. Cancel safe.
@@ -73,25 +88,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Poll::Ready(())
     }
 
-    /// Reading comes first, and again after a failed write: the peer's last words may be waiting.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Transport>> {
+    /// Reading comes first, and again after a failed write: the peer's last words may be waiting. `None`: written.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<usize>, Transport>> {
         loop {
-            let mut buffer = ReadBuf::new(&mut self.received);
-            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
-                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => return Poll::Ready(Ok(buffer.filled().len())),
-                Poll::Ready(Ok(())) => {
-                    return Poll::Ready(Err(self.write_error.as_ref().map_or(Transport::Eof, transport)));
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(transport(&error))),
-                Poll::Pending => {}
+            if self.unwritten.len() <= BACKLOG
+                && let Poll::Ready(count) = self.poll_read(cx)
+            {
+                return Poll::Ready(count.map(Some));
             }
             if let Some(error) = &self.write_error {
                 return Poll::Ready(Err(transport(error)));
             }
+            let before = self.unwritten.len();
             let _ = self.poll_write(cx);
             if self.write_error.is_none() {
-                return Poll::Pending;
+                let is_progress = self.is_waiting && self.unwritten.len() < before;
+                self.is_waiting = !self.unwritten.is_empty();
+                return if is_progress { Poll::Ready(Ok(None)) } else { Poll::Pending };
             }
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Transport>> {
+        let mut buffer = ReadBuf::new(&mut self.received);
+        match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
+            Ok(()) if buffer.filled().is_empty() => {
+                Poll::Ready(Err(self.write_error.as_ref().map_or(Transport::Eof, transport)))
+            }
+            Ok(()) => Poll::Ready(Ok(buffer.filled().len())),
+            Err(error) => Poll::Ready(Err(transport(&error))),
         }
     }
 

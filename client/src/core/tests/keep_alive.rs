@@ -159,6 +159,17 @@ fn bytes_are_a_sign_of_life_but_no_answer() {
 }
 
 #[test]
+fn a_message_that_takes_long_to_write_puts_question_and_answer_off() {
+    let mut bench = Bench::connected(options(V3, 10));
+    bench.jump(at(8.0));
+    bench.client.handle_written(bench.now);
+    assert_eq!(bench.wake(), Some((at(18.0), Timer::KeepAlive)));
+    bench.jump(at(20.0));
+    bench.client.handle_written(bench.now);
+    assert_eq!(bench.due(), Some((at(25.0), Timer::PingResponse)));
+}
+
+#[test]
 fn what_is_sent_meanwhile_does_not_put_off_the_close() {
     let mut bench = Bench::connected(options(V3, 10));
     bench.wake();
