@@ -150,6 +150,25 @@ fn a_smaller_window_after_a_resume_holds_back_publish_but_not_pubrel() {
 }
 
 #[test]
+fn a_message_that_waits_to_be_sent_again_may_be_acknowledged_all_the_same() {
+    let mut outbox = Outbox::new(10);
+    for text in ["a", "b", "c"] {
+        outbox.send(message(ExactlyOnce, text), text).unwrap();
+    }
+    outbox.set_window(1);
+    assert_eq!(outbox.resend().len(), 1);
+
+    assert_eq!(outbox.handle_pubrec(&ack(2), V5_0), Ok(release(ack(2))));
+    assert_eq!(outbox.handle_pubcomp(&ack(2)), Ok(Some("b")));
+    assert_eq!(outbox.poll_resend(), None, "the window is full");
+    let _ = outbox.handle_pubrec(&ack(1), V5_0).unwrap();
+    outbox.handle_pubcomp(&ack(1)).unwrap();
+    let third = Publish { dup: true, ..numbered(ExactlyOnce, "c", 3) };
+    assert_eq!(outbox.poll_resend(), Some(Packet::Publish(third)));
+    assert_eq!(outbox.poll_resend(), None);
+}
+
+#[test]
 fn a_lost_session_gives_back_what_the_receiver_may_not_have() {
     let mut outbox = Outbox::new(3);
     for (qos, text) in [(ExactlyOnce, "a"), (AtLeastOnce, "b"), (ExactlyOnce, "c")] {

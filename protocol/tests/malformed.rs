@@ -45,6 +45,8 @@ const PROTOCOL: u8 = 0x82;
 #[case::disconnect_flags(V3_1_1, Server, b"\xe1", MALFORMED, "MQTT-3.14.1-1")]
 #[case::disconnect_flags(V5_0, Client, b"\xe2", MALFORMED, "MQTT-3.14.1-1")]
 #[case::auth_flags(V5_0, Server, b"\xf1", MALFORMED, "MQTT-3.15.1-1")]
+#[case::dup_at_qos_0_as_soon_as_it_shows(V3_1_1, Server, b"\x38", PROTOCOL, "MQTT-3.3.1-2")]
+#[case::qos_3_as_soon_as_it_shows(V5_0, Client, b"\x36", MALFORMED, "MQTT-3.3.1-4")]
 #[case::fifth_length_byte(V3_1_1, Server, b"\x30\x80\x80\x80\x80", MALFORMED, "§2.2.3")]
 #[case::fifth_length_byte(V5_0, Server, b"\x30\xff\xff\xff\xff", MALFORMED, "§1.5.5")]
 #[case::length_not_minimal(V5_0, Server, b"\xc0\x80\0", MALFORMED, "MQTT-1.5.5-1")]

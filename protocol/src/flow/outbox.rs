@@ -175,10 +175,7 @@ impl<T> Outbox<T> {
         };
         match self.flights.get(&place) {
             Some(Flight::Publish(publish, _)) if publish.qos == QoS::ExactlyOnce => {}
-            Some(Flight::Release(..)) if !pubrec.reason.is_error() => {
-                self.to_resend.remove(&place);
-                return Ok(release(Ack::new(id)));
-            }
+            Some(Flight::Release(..)) if !pubrec.reason.is_error() => return Ok(release(Ack::new(id))),
             Some(Flight::Release(..)) => {
                 return Err(FlowError::protocol("§4.3.3", "PUBREC refuses what an earlier one accepted"));
             }
