@@ -17,7 +17,7 @@ pub struct TopicError {
 pub struct Shared<'a> {
     /// The ShareName.
     pub group: &'a str,
-    /// The topic filter without `$share` and group, to be used with [`matches`].
+    /// The topic filter without `$share` and group, to be used with [`matches()`].
     pub filter: &'a str,
 }
 
