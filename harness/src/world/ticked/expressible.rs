@@ -1,4 +1,4 @@
-use super::EngineError;
+use super::{EngineError, TICK};
 use crate::plan::{Action, CloseHow, LinkChange, NetworkChange, NodeId, Plan, Position, Program, Step, StepKind};
 
 /// Whether `turmoil::Sim` can tell this story with the meaning that the faults have here.
@@ -6,6 +6,9 @@ pub(super) fn check(plan: &Plan) -> Result<(), EngineError> {
     let uneven = |(from, to, link): &(NodeId, NodeId, _)| plan.link(*to, *from) != *link;
     if plan.links.iter().any(uneven) {
         return refuse(Position::default(), "a link that differs by direction");
+    }
+    if plan.network.latency < TICK || plan.links.iter().any(|(_, _, link)| link.latency < TICK) {
+        return refuse(Position::default(), "a link without latency: a packet takes at least a tick");
     }
     if !plan.network.jitter.is_zero() || plan.links.iter().any(|(_, _, link)| !link.jitter.is_zero()) {
         return refuse(Position::default(), "jitter of its own seed");
