@@ -5,6 +5,7 @@
 //! [`check`] (pure functions of plan and trace) → [`report`] (for people and machines).
 
 pub mod check;
+pub mod cli;
 pub mod plan;
 pub mod report;
 pub mod scenario;

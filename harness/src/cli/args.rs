@@ -1,0 +1,63 @@
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::world::Engine;
+
+/// Runs MQTT scenarios in a simulated network and clock, and checks who noticed what and when.
+#[derive(Debug, Parser)]
+#[command(name = "halfopen", version, after_help = "Exit codes: 0 all pass, 1 some fail or are vacuous, 2 bad input.")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run scenarios and check what they expect.
+    Run(RunArgs),
+    /// Run scenarios and print what happens, without a verdict.
+    Trace(RunArgs),
+    /// Read scenarios and report what is wrong with them, without running them.
+    Check(CheckArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct RunArgs {
+    /// Scenario files, or folders with scenarios.
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// What makes time pass and packets travel.
+    #[arg(long, value_enum, default_value_t = EngineName::Sim)]
+    pub(super) engine: EngineName,
+    /// Take this seed for all that is random, instead of those that the files name.
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
+    /// Only runs whose name contains this text.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) only: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct CheckArgs {
+    /// Scenario files, or folders with scenarios.
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum EngineName {
+    /// Event-driven: time jumps to the next thing that happens.
+    Sim,
+    /// turmoil: time advances by ticks of 1 ms. Slow, to check the other engine against.
+    Turmoil,
+}
+
+impl From<EngineName> for Engine {
+    fn from(name: EngineName) -> Self {
+        match name {
+            EngineName::Sim => Self::Sim,
+            EngineName::Turmoil => Self::Turmoil,
+        }
+    }
+}

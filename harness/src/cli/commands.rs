@@ -1,0 +1,81 @@
+use std::io::Write as _;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::args::{CheckArgs, RunArgs};
+use super::output::{FAILURE, Failure, Progress, SUCCESS};
+use crate::plan::Plan;
+use crate::report::{Ending, Finished, Mark, Terminal};
+use crate::scenario::{PlanOptions, load_all};
+use crate::trace::text;
+
+/// Runs and judges.
+pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
+    let plans = plans(args)?;
+    let mut terminal = Terminal::new(anstream::stdout().lock());
+    let progress = Progress::new(plans.len());
+    for (done, plan) in plans.iter().enumerate() {
+        progress.show(done);
+        let (finished, took) = timed(|| Finished::run(plan, args.engine.into()));
+        terminal.run(&finished, took)?;
+    }
+    drop(progress);
+    let summary = terminal.finish()?;
+    Ok(if summary.is_success() { SUCCESS } else { FAILURE })
+}
+
+/// Runs and prints what happened.
+pub(super) fn trace(args: &RunArgs) -> Result<u8, Failure> {
+    let plans = plans(args)?;
+    let mut out = anstream::stdout().lock();
+    let mut code = SUCCESS;
+    for (place, plan) in plans.iter().enumerate() {
+        if place > 0 {
+            writeln!(out)?;
+        }
+        let finished = Finished::run(plan, args.engine.into());
+        match &finished.ending {
+            Ending::Judged(trace, _) => write!(out, "{}", text(plan, trace))?,
+            Ending::Skipped(error) | Ending::Broken(error) => {
+                writeln!(out, "{} seed={}\n{error}", plan.run, plan.seed.0)?;
+                code = if finished.mark() == Mark::Failed { FAILURE } else { code };
+            }
+        }
+    }
+    out.flush()?;
+    Ok(code)
+}
+
+/// Only reads.
+pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
+    let scenarios = load_all(&args.paths, PlanOptions::default())?;
+    let runs: usize = scenarios.iter().map(|(_, plans)| plans.len()).sum();
+    let mut out = anstream::stdout().lock();
+    writeln!(out, "{} in {}, no errors", counted(runs, "run"), counted(scenarios.len(), "scenario"))?;
+    Ok(SUCCESS)
+}
+
+/// The runs that are asked for; at least one.
+fn plans(args: &RunArgs) -> Result<Vec<Rc<Plan>>, Failure> {
+    let scenarios = load_all(&args.paths, PlanOptions { seed: args.seed })?;
+    let only = args.only.as_deref().unwrap_or_default();
+    let plans: Vec<Rc<Plan>> = scenarios
+        .into_iter()
+        .flat_map(|(_, plans)| plans)
+        .filter(|plan| plan.run.to_string().contains(only))
+        .map(Rc::new)
+        .collect();
+    if plans.is_empty() { Err(Failure::NothingToRun(only.to_owned())) } else { Ok(plans) }
+}
+
+/// What `work` gives, and how long the machine took for it.
+#[expect(clippy::disallowed_types, reason = "the speed of the simulation is measured outside of it")]
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = std::time::Instant::now();
+    let done = work();
+    (done, begun.elapsed())
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,34 @@
+//! The command line.
+//!
+//! Exit codes: 0 all is well, 1 some run fails or is vacuous, 2 bad input: an error in a scenario, a path that is not
+//! there, a flag that does not exist.
+
+mod args;
+mod commands;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::args::{Args, Command};
+use self::output::Failure;
+
+/// Runs the command that the arguments of the process name.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are no errors, and say so in their exit code.
+            let code = if error.use_stderr() { output::BAD_INPUT } else { output::SUCCESS };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let done = match args.command {
+        Command::Run(run) => commands::run(&run),
+        Command::Trace(trace) => commands::trace(&trace),
+        Command::Check(check) => commands::check(&check),
+    };
+    ExitCode::from(done.unwrap_or_else(Failure::report))
+}

@@ -1,0 +1,70 @@
+use std::io::{self, IsTerminal as _, Write as _};
+
+use crate::scenario;
+
+/// All is well.
+pub(super) const SUCCESS: u8 = 0;
+/// Some run fails or is vacuous.
+pub(super) const FAILURE: u8 = 1;
+/// There is something wrong with what was asked for.
+pub(super) const BAD_INPUT: u8 = 2;
+
+/// Why a command could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// Scenarios with errors.
+    #[error("{0}")]
+    Scenarios(#[from] scenario::Errors),
+    /// No run has such a name.
+    #[error("no run of these scenarios has `{0}` in its name")]
+    NothingToRun(String),
+    /// The output could not be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    /// Says what is wrong on standard error, as far as that is possible; the exit code.
+    pub(super) fn report(self) -> u8 {
+        match self {
+            // Who reads has seen enough: `halfopen trace … | head`.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => SUCCESS,
+            Self::Output(_) => {
+                let _ = writeln!(anstream::stderr(), "{self}");
+                FAILURE
+            }
+            Self::Scenarios(_) | Self::NothingToRun(_) => {
+                let _ = writeln!(anstream::stderr(), "{self}");
+                BAD_INPUT
+            }
+        }
+    }
+}
+
+/// Says on a terminal how far a command has come, unless the runs themselves are listed there.
+pub(super) struct Progress {
+    is_shown: bool,
+    total: usize,
+}
+
+impl Progress {
+    pub(super) fn new(total: usize) -> Self {
+        Self { is_shown: io::stderr().is_terminal() && !io::stdout().is_terminal(), total }
+    }
+
+    /// So many runs are over.
+    pub(super) fn show(&self, done: usize) {
+        if self.is_shown {
+            let _ = write!(io::stderr(), "\r{done} of {} runs", self.total);
+            let _ = io::stderr().flush();
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.is_shown {
+            let _ = write!(io::stderr(), "\r{:40}\r", "");
+        }
+    }
+}
