@@ -76,8 +76,8 @@ impl Decided {
         if let Some((_, to)) = &expectation.during {
             self.pass(plan, to, 0, node);
         }
-        let is_state = matches!(expectation.verb, Verb::Is(_));
-        if wanted == 0 || is_state {
+        // With a count of 0 the time is that of rows with another count, and says nothing about this one.
+        if expectation.mode == Mode::Never || matches!(expectation.verb, Verb::Is(_)) {
             match &expectation.timing {
                 Some(Timing::At(moment) | Timing::NotBefore(moment) | Timing::Between(_, moment)) => {
                     self.pass(plan, moment, 0, node);

@@ -20,7 +20,7 @@ mod verb;
 
 pub use self::decided::Decided;
 use crate::plan::{Plan, Position};
-use crate::trace::{EventKind, Item, Trace};
+use crate::trace::{EventKind, Trace};
 
 /// What a run is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,15 +73,15 @@ pub fn check(plan: &Plan, trace: &Trace) -> Outcome {
     let mut findings = Findings::default();
     story::check(plan, trace, &mut findings);
     expectation::check(plan, trace, &mut findings);
-    if !has_packets(trace) {
-        let why = "the trace holds no packet".to_owned();
+    if is_empty(trace) {
+        let why = "nothing was ever sent".to_owned();
         findings.vacuous.push(Vacuity { position: Position::default(), text: plan.run.to_string(), why });
     }
     findings.outcome()
 }
 
-fn has_packets(trace: &Trace) -> bool {
-    trace.events.iter().any(|event| matches!(event.kind, EventKind::Sent { item: Item::Packet(_), .. }))
+fn is_empty(trace: &Trace) -> bool {
+    !trace.events.iter().any(|event| matches!(event.kind, EventKind::Sent { .. }))
 }
 
 /// What is found on the way.

@@ -8,11 +8,11 @@ use crate::plan::{
     Action, Because, ClientState, CloseHow, CountRange, DurationRange, EventRef, Expectation, FieldPattern, Matcher,
     Mode, NetworkChange, NodeId, Ordinal, PacketKind, PacketPattern, Point, StepKind, Timing, Value, Verb,
 };
-use crate::trace::NodeChange;
 use crate::trace::fixture::{
     BROKER, SENSOR, Story, WATCHER, after, any, closes, connect, disconnect, exactly, expect, packet_from, plan, point,
     position, publish, silent_client, step,
 };
+use crate::trace::{Item, NodeChange};
 
 fn judge(expectation: Expectation, story: &mut Story, end: u64) -> Outcome {
     let mut plan = plan();
@@ -143,6 +143,16 @@ fn answer_to_the_peers_fin_is_no_close_but_a_loss() {
     assert_eq!(verdict(expect(SENSOR, Verb::Loses { peer: BROKER, how: Some(CloseHow::Fin) })), Verdict::Pass);
     assert_eq!(verdict(expect(SENSOR, Verb::Loses { peer: BROKER, how: Some(CloseHow::Rst) })), Verdict::Fail);
     assert_eq!(verdict(expect(BROKER, Verb::Loses { peer: SENSOR, how: None })), Verdict::Fail);
+}
+
+#[test]
+fn close_after_the_peers_disconnect_is_a_loss_without_waiting_for_fin() {
+    let mut story = pings(&[]);
+    story.at(500).packet(0, BROKER, SENSOR, disconnect(0x8d)).lost(0, BROKER, SENSOR, Item::Fin);
+    story.at(510).closing(0, SENSOR, BROKER, Because::Asked, None).item(0, SENSOR, BROKER, Item::Fin);
+    let loss = |how| expect(SENSOR, Verb::Loses { peer: BROKER, how: Some(how) });
+    let count = |how| Expectation { count: exactly(1), timing: Some(Timing::At(start(510))), ..loss(how) };
+    assert_eq!(lines(&judge(count(CloseHow::Fin), &mut story, 1000)), "Pass");
 }
 
 #[rstest]
@@ -426,9 +436,9 @@ fn crash_of_who_is_dead_is_vacuous() {
 }
 
 #[test]
-fn trace_without_packets_is_vacuous() {
+fn trace_in_which_nothing_travels_is_vacuous() {
     let outcome = check(&plan(), &Story::new().end(1000));
-    assert_eq!(lines(&outcome), "Vacuous\n0: vacuous: the trace holds no packet");
+    assert_eq!(lines(&outcome), "Vacuous\n0: vacuous: nothing was ever sent");
 }
 
 #[test]

@@ -121,6 +121,11 @@ impl Conversation {
         self.record_sent(side, Item::Rst);
     }
 
+    /// The end that `side` has sent has reached the other host, whether or not its program reads it.
+    pub(crate) fn end_arrived(&self, side: Role) {
+        self.recorder.end_reached_host(self.connection, self.node(side));
+    }
+
     /// The program of `side` is gone without a word: what it left unfinished will never be whole.
     pub(crate) fn abandoned(&self, side: Role) {
         let mut state = self.state.borrow_mut();

@@ -67,6 +67,21 @@ impl Recorder {
         inner.push(EventKind::Received { connection, from, to, item, sent });
     }
 
+    /// The end of a connection that `from` has sent, in order or by abort, has reached the other host. Its program may
+    /// never read it: then nothing is ever [`received`](Self::received).
+    pub(crate) fn end_reached_host(&self, connection: ConnectionId, from: NodeId) {
+        let mut inner = self.0.borrow_mut();
+        let at = (inner.now)();
+        let Inner { events, under_way, .. } = &mut *inner;
+        for &index in under_way.get(&(connection, from)).into_iter().flatten() {
+            if let EventKind::Sent { item: Item::Fin | Item::Rst, arrival: arrival @ None, .. } =
+                &mut events[index].kind
+            {
+                *arrival = Some(at);
+            }
+        }
+    }
+
     /// The connection that `node` opened is up.
     pub(crate) fn established(&self, connection: ConnectionId, node: NodeId) {
         self.push(EventKind::Established { connection, node });

@@ -62,13 +62,17 @@ fn close_is_waited_for_whatever_its_time() {
 }
 
 #[rstest]
-#[case::never(Mode::Never, None)]
-#[case::count_of_zero(Mode::Must, exactly(0))]
-fn what_must_not_come_is_waited_for_until_its_time(#[case] mode: Mode, #[case] count: Option<crate::plan::CountRange>) {
+#[case::never_is_waited_for(Mode::Never, None, 7540 + 30_000)]
+#[case::count_of_zero_is_not(Mode::Must, exactly(0), 0)]
+fn time_at_which_something_must_not_come(
+    #[case] mode: Mode,
+    #[case] count: Option<crate::plan::CountRange>,
+    #[case] expected: u64,
+) {
     let moment = after(30_000, point(Point::Close, SENSOR), "30s after close of sensor");
     let timing = Some(Timing::At(moment));
     let expectation = Expectation { mode, count, timing, ..sends_pings() };
-    assert_eq!(decided(expectation, &mut silent_client()), Some(7540 + 30_000));
+    assert_eq!(decided(expectation, &mut silent_client()), Some(expected));
 }
 
 #[test]

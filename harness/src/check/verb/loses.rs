@@ -1,19 +1,32 @@
 use std::collections::BTreeMap;
 
+use halfopen_protocol::Packet;
+
 use super::Match;
 use super::closes::how_text;
 use crate::plan::{CloseHow, NodeId};
 use crate::trace::{ConnectionId, Event, EventKind, Item};
 
 /// `loses`: the node sees its connection with the peer end before it ends it itself.
+///
+/// Who has a DISCONNECT from the peer has seen the end, and may close at once without waiting for the FIN behind it:
+/// that is a loss in order, too.
 #[derive(Clone, Debug)]
 pub(crate) struct Loses {
     node: NodeId,
     peer: NodeId,
     how: Option<CloseHow>,
-    /// Connections of the node, and whether they are still up.
-    connections: BTreeMap<ConnectionId, bool>,
+    /// Connections of the node.
+    connections: BTreeMap<ConnectionId, State>,
     near: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Up,
+    /// The peer has said goodbye.
+    Left,
+    Ended,
 }
 
 impl Loses {
@@ -24,21 +37,26 @@ impl Loses {
     pub(super) fn feed(&mut self, index: usize, event: &Event) -> Option<Match> {
         match &event.kind {
             EventKind::Established { connection, node } if *node == self.node => {
-                self.connections.entry(*connection).or_insert(true);
+                self.connections.entry(*connection).or_insert(State::Up);
             }
             EventKind::Received { connection, from, to, item, .. } if *to == self.node && *from == self.peer => {
                 if item.close().is_some() {
-                    let was_up = self.connections.insert(*connection, false) == Some(true);
-                    return was_up.then(|| self.end(index, event, item.close())).flatten();
+                    let was = self.connections.insert(*connection, State::Ended);
+                    let is_loss = matches!(was, Some(State::Up | State::Left));
+                    return is_loss.then(|| self.end(index, event, item.close())).flatten();
                 }
                 // What arrives shows that the connection is up, also where the engine does not say so.
-                self.connections.entry(*connection).or_insert(true);
+                let state = self.connections.entry(*connection).or_insert(State::Up);
+                if matches!(item, Item::Packet(Packet::Disconnect(_))) && *state == State::Up {
+                    *state = State::Left;
+                }
             }
-            EventKind::Sent { connection, from, item: Item::Fin | Item::Rst, .. } if *from == self.node => {
-                self.connections.insert(*connection, false);
-            }
-            EventKind::Closing { node, connection, .. } if *node == self.node => {
-                self.connections.insert(*connection, false);
+            EventKind::Sent { connection, from: node, item: Item::Fin | Item::Rst, .. }
+            | EventKind::Closing { connection, node, .. }
+                if *node == self.node =>
+            {
+                let was = self.connections.insert(*connection, State::Ended);
+                return (was == Some(State::Left)).then(|| self.end(index, event, Some(CloseHow::Fin))).flatten();
             }
             _ => {}
         }

@@ -56,6 +56,11 @@ struct Folder<'a> {
 impl Folder<'_> {
     fn repetition(&self, start: usize) -> Option<Block> {
         (1..=LONGEST).find_map(|len| {
+            // A heading belongs to what follows it.
+            let shown = self.lines.get(start..start + len)?;
+            if !shown[0].is_heading && shown.iter().any(|line| line.is_heading) {
+                return None;
+            }
             let period = self.period(start, len)?;
             let mut times = 2;
             while self.repeats(start, len, times, period) {

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::value::{field_text, hex};
@@ -14,7 +15,7 @@ pub(super) struct Line {
 
 /// All lines of a trace that say something which no other line says.
 pub(super) fn lines(plan: &Plan, trace: &Trace) -> Vec<Line> {
-    let mut writer = Writer { plan, trace, heading: None };
+    let mut writer = Writer { plan, trace, heading: None, begun: BTreeMap::new() };
     trace
         .events
         .iter()
@@ -23,7 +24,8 @@ pub(super) fn lines(plan: &Plan, trace: &Trace) -> Vec<Line> {
             let line = |text: String| Line { at: event.at, is_heading: false, text: text.trim_end().to_owned() };
             match &event.kind {
                 EventKind::Step { position, text } => {
-                    writer.heading = Some(Heading { at: event.at, position: *position, text });
+                    writer.heading = Some(Heading { at: event.at, text });
+                    writer.begun.insert(*position, event.at);
                     Some(Line { at: event.at, is_heading: true, text: text.clone() })
                 }
                 _ => writer.text(index, event).map(line),
@@ -37,11 +39,12 @@ struct Writer<'a> {
     trace: &'a Trace,
     /// The latest heading.
     heading: Option<Heading<'a>>,
+    /// When each step began the last time.
+    begun: BTreeMap<Position, Duration>,
 }
 
 struct Heading<'a> {
     at: Duration,
-    position: Position,
     text: &'a str,
 }
 
@@ -144,7 +147,7 @@ impl Writer<'_> {
 
     /// The fault of a step meets something: worth a line unless it does so at once.
     fn fault(&self, position: Position, at: Duration) -> Option<String> {
-        let is_now = self.heading.as_ref().is_some_and(|heading| heading.at == at && heading.position == position);
+        let is_now = self.begun.get(&position) == Some(&at);
         let step = find(&self.plan.steps, position).map_or("a fault", |step| step.text.as_str());
         (!is_now).then(|| format!("        first hit by {step}"))
     }

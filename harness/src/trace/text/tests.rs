@@ -62,6 +62,19 @@ fn folded_headings_are_followed_by_the_last_of_them() {
 }
 
 #[test]
+fn fold_begins_with_the_heading_of_what_repeats() {
+    let mut story = Story::new();
+    story.at(0).step(5, "every 5s").step(6, "sensor: publish tick").step(7, "wait 1min");
+    for n in 0..5 {
+        if n > 0 {
+            story.at(n * 5000).step(6, "sensor: publish tick");
+        }
+        story.packet(0, SENSOR, BROKER, publish("news", "tick"));
+    }
+    assert_snapshot!(shown(&mut story, 61_000));
+}
+
+#[test]
 fn twice_is_not_folded_and_another_rhythm_ends_a_fold() {
     let mut story = Story::new();
     for at in [1000, 2000, 3000, 4500, 6000] {

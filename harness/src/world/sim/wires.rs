@@ -281,6 +281,9 @@ impl Wires {
         if flags.ack {
             end.flow.acknowledged(segment.ack, now);
         }
+        if flags.fin || flags.rst {
+            connection.conversation.end_arrived(side);
+        }
         if flags.rst {
             connection.promote(receiver, kernels);
             let end = connection.end_mut(receiver);
