@@ -38,9 +38,24 @@ struct Period {
 enum State {
     Ready,
     Until(Duration),
-    Event { pending: Pending, position: Position },
+    Event {
+        pending: Pending,
+        position: Position,
+    },
     Acting(Acting),
+    /// What comes next is an order to the engine, which would overtake what a program was told before it at this
+    /// instant: `[{ send: PINGREQ }, power_loss]` sends and then dies.
+    Held {
+        at: Duration,
+        next: Held,
+    },
     Ended,
+}
+
+/// What is held until the programs have done what they were told.
+enum Held {
+    Step(Step),
+    Acting(Acting),
 }
 
 /// A node step in the middle of its actions.
@@ -84,7 +99,7 @@ impl Actor {
     /// When it wants to go on, if that is known.
     pub(super) fn wakes_at(&self) -> Option<Duration> {
         match &self.state {
-            State::Until(at) => Some(*at),
+            State::Until(at) | State::Held { at, .. } => Some(*at),
             _ => None,
         }
     }
@@ -94,7 +109,7 @@ impl Actor {
         match &self.state {
             State::Event { pending, position } => Some((*position, format!("`{}`", pending.text()))),
             State::Acting(acting) => Some((acting.position, acting.waits.first()?.to_string())),
-            State::Ready | State::Until(_) | State::Ended => None,
+            State::Ready | State::Until(_) | State::Held { .. } | State::Ended => None,
         }
     }
 
@@ -108,6 +123,9 @@ impl Actor {
                     Some(at) => until(at, &pending, position, stage),
                     None => return self.rest(State::Event { pending, position }),
                 },
+                held @ State::Held { .. } if stage.told => return self.rest(held),
+                State::Held { next: Held::Step(step), .. } => self.begin(step, stage),
+                State::Held { next: Held::Acting(acting), .. } => acting.act(stage),
                 State::Acting(mut acting) => {
                     if acting.is_waiting(stage) {
                         return self.rest(State::Acting(acting));
@@ -132,6 +150,9 @@ impl Actor {
                             state: State::Ready,
                             period: Some(period),
                         }));
+                    }
+                    Some(step @ Step { kind: StepKind::Network(_), .. }) if stage.told => {
+                        State::Held { at: stage.now, next: Held::Step(step) }
                     }
                     Some(step) => self.begin(step, stage),
                     None => self.begin_period(stage),
@@ -214,6 +235,9 @@ impl Acting {
     /// Gives the orders of the current action; all of its nodes act at this instant.
     fn act(mut self, stage: &mut Stage<'_>) -> State {
         let Some(action) = self.actions.get(self.current) else { return State::Ready };
+        if stage.told && matches!(action, Action::Crash | Action::PowerLoss | Action::Restart) {
+            return State::Held { at: stage.now, next: Held::Acting(self) };
+        }
         for &node in &self.nodes {
             self.waits.extend(Wait::new(action, node, stage));
             perform(action, node, self.position, stage);
@@ -244,6 +268,7 @@ fn perform(action: &Action, node: NodeId, position: Position, stage: &mut Stage<
         Action::Restart => stage.orders.push(Order::Restart(node)),
         action => {
             let Some(command) = command(action) else { return };
+            stage.told = true;
             if !stage.switchboard.send(node, command) {
                 stage.recorder.step_failed(position, format!("{} is not running", stage.plan.node(node).name));
             }

@@ -49,6 +49,8 @@ struct Stage<'a> {
     recorder: &'a Recorder,
     switchboard: &'a Switchboard,
     orders: Vec<Order>,
+    /// Whether a program has been told something that it has not yet had the time to do.
+    told: bool,
     unread: &'a mut [usize],
 }
 
@@ -85,8 +87,15 @@ impl Director {
         let plan = Rc::clone(&self.plan);
         let mut unread = std::mem::take(&mut self.unread);
         let switchboard = self.switchboard.clone();
-        let mut stage =
-            Stage { now, plan: &plan, recorder, switchboard: &switchboard, orders: Vec::new(), unread: &mut unread };
+        let mut stage = Stage {
+            now,
+            plan: &plan,
+            recorder,
+            switchboard: &switchboard,
+            orders: Vec::new(),
+            told: false,
+            unread: &mut unread,
+        };
         for place in 0..self.actors.len() {
             self.advance_actor(place, &mut stage);
         }
