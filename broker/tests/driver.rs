@@ -195,12 +195,12 @@ async fn a_peer_that_does_not_read_holds_up_neither_others_nor_its_own_close() {
             sleep_until(tokio::time::Instant::now() + Duration::from_secs(14)).await;
             stuck.send(&Packet::PingReq).await;
         }
-        sleep_until(tokio::time::Instant::now() + Duration::from_secs(15)).await;
+        sleep_until(tokio::time::Instant::now() + Duration::from_secs(16)).await;
         // It is closed by now, and its pipe ends behind what had gone in before.
         let mut rest = Vec::new();
         stuck.stream.read_to_end(&mut rest).await.expect("no error");
         assert!(rest.len() <= 64, "{}", rest.len());
-        assert_eq!(clock.now(), Instant::from_secs(43));
+        assert_eq!(clock.now(), Instant::from_secs(44));
         quick.send(&Packet::PingReq).await;
         assert_eq!(quick.receive().await, Some(Packet::PingResp));
     })
