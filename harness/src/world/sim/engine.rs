@@ -231,10 +231,11 @@ where
         if self.told == Some(recorded) && !is_due {
             return false;
         }
-        self.told = Some(recorded);
         self.asked_at = Some(now);
         let orders = self.story.poll(&self.recorder);
         let acted = !orders.is_empty() || self.recorder.len() != recorded || !self.ready.is_empty();
+        // A story that acted is asked again once what it did has been done.
+        self.told = (!acted).then_some(recorded);
         for order in orders {
             self.obey(order);
         }
