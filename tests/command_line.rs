@@ -23,18 +23,22 @@ impl Folder {
     fn new(name: &str) -> Self {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("command_line").join(name);
         let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
+        fs::create_dir_all(&path).expect("the target folder can be written");
         Self(path)
     }
 
     fn write(&self, name: &str, content: impl AsRef<[u8]>) -> &Self {
-        fs::write(self.0.join(name), content).unwrap();
+        fs::write(self.0.join(name), content).expect("the target folder can be written");
         self
     }
 
     /// Runs `halfopen` in the folder.
     fn halfopen(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_halfopen")).args(arguments).current_dir(&self.0).output().unwrap()
+        Command::new(env!("CARGO_BIN_EXE_halfopen"))
+            .args(arguments)
+            .current_dir(&self.0)
+            .output()
+            .expect("the binary was built with this test")
     }
 }
 
@@ -49,11 +53,11 @@ fn code(output: &Output) -> i32 {
 }
 
 fn out(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
+    String::from_utf8(output.stdout.clone()).expect("output is text")
 }
 
 fn err(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
+    String::from_utf8(output.stderr.clone()).expect("output is text")
 }
 
 /// The output without what the machine's speed has to do with.

@@ -260,6 +260,15 @@ fn never_looks_during(#[case] from: i64, #[case] to: i64, #[case] expected: &str
     assert_eq!(format!("{:?}", outcome.verdict), expected, "{}", lines(&outcome));
 }
 
+#[rstest]
+#[case::inside(7000, 8000, "Fail")]
+#[case::before(0, 7000, "Pass")]
+fn never_looks_for_a_close_only_during(#[case] from: i64, #[case] to: i64, #[case] expected: &str) {
+    let during = Some((start(from), start(to)));
+    let expectation = Expectation { mode: Mode::Never, during, ..expect(BROKER, closes(SENSOR, None)) };
+    assert_eq!(format!("{:?}", judge(expectation, &mut silent_client(), 9000).verdict), expected);
+}
+
 #[test]
 fn never_is_vacuous_without_a_connection() {
     let mut expectation = expect(BROKER, closes(WATCHER, None));
@@ -320,6 +329,12 @@ fn order_within_one_instant_decides_nothing() {
     after.at(500).closing(0, BROKER, SENSOR, Because::KeepAlive, None);
     after.packet(1, BROKER, WATCHER, publish("s/1", "gone"));
     assert_eq!(judge(expectation(), &mut after, 1000).verdict, Verdict::Pass);
+    let mut the_second_time = pings(&[]);
+    the_second_time.at(100).closing(0, BROKER, SENSOR, Because::Takeover, None).at(200);
+    the_second_time.connect(2, SENSOR, connect("sensor", 5)).at(500);
+    the_second_time.packet(1, BROKER, WATCHER, publish("s/1", "gone"));
+    the_second_time.closing(2, BROKER, SENSOR, Because::KeepAlive, None);
+    assert_eq!(judge(expectation(), &mut the_second_time, 1000).verdict, Verdict::Pass);
     let mut too_early = pings(&[]);
     too_early.at(499).packet(1, BROKER, WATCHER, publish("s/1", "gone"));
     too_early.at(500).closing(0, BROKER, SENSOR, Because::KeepAlive, None);
