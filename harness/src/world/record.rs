@@ -161,6 +161,8 @@ impl Recorder {
     /// The trace, now that the run is over.
     pub(crate) fn finish(&self) -> Trace {
         let mut inner = self.0.borrow_mut();
+        // The programs are still there, and their sockets have something to say when they are dropped.
+        inner.under_way.clear();
         Trace { end: (inner.now)(), events: std::mem::take(&mut inner.events) }
     }
 

@@ -15,6 +15,11 @@ pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + 'static {
     /// been read.
     fn has_unread(&mut self) -> bool;
 
+    /// How the connection has ended, if it has and the program would see it with its next read.
+    fn waiting_end(&mut self) -> Option<Item> {
+        None
+    }
+
     /// Dropping the socket will abort the connection.
     fn abort(&mut self);
 
@@ -50,12 +55,25 @@ impl<S: Socket> Tap<S> {
     }
 
     fn failed(&self, error: &io::Error) {
-        let how = match error.kind() {
-            io::ErrorKind::ConnectionReset => Item::Rst,
-            io::ErrorKind::TimedOut => Item::TimedOut,
-            _ => return,
-        };
-        self.conversation.saw_end(self.side, how);
+        if let Some(how) = failure(error) {
+            self.conversation.saw_end(self.side, how);
+        }
+    }
+
+    /// What has come is seen at the latest when the program ends the connection.
+    fn see_waiting_end(&mut self) {
+        if let Some(how) = self.socket.waiting_end() {
+            self.conversation.saw_end(self.side, how);
+        }
+    }
+}
+
+/// How an error ends a connection, if it does.
+pub(crate) fn failure(error: &io::Error) -> Option<Item> {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset => Some(Item::Rst),
+        io::ErrorKind::TimedOut => Some(Item::TimedOut),
+        _ => None,
     }
 }
 
@@ -97,7 +115,10 @@ impl<S: Socket> AsyncWrite for Tap<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = ready!(Pin::new(&mut self.socket).poll_shutdown(cx));
         match &result {
-            Ok(()) => self.conversation.finished(self.side),
+            Ok(()) => {
+                self.see_waiting_end();
+                self.conversation.finished(self.side);
+            }
             Err(error) => self.failed(error),
         }
         Poll::Ready(result)
@@ -106,6 +127,9 @@ impl<S: Socket> AsyncWrite for Tap<S> {
 
 impl<S: Socket> Drop for Tap<S> {
     fn drop(&mut self) {
+        if !self.socket.is_powerless() {
+            self.see_waiting_end();
+        }
         if self.conversation.has_failed(self.side) {
             return;
         }

@@ -13,9 +13,10 @@ use super::address::{Key, PORT, address, node, server_address};
 use super::connection::ProgramEnd;
 use super::wires::Wires;
 use crate::plan::NodeId;
+use crate::trace::Item;
 use crate::world::conversation::Conversation;
 use crate::world::network::{Network, Peer};
-use crate::world::tap::{Socket, Tap};
+use crate::world::tap::{Socket, Tap, failure};
 
 /// The network as a node of the simulation sees it.
 #[derive(Clone)]
@@ -142,7 +143,6 @@ impl Dialing {
     }
 
     fn failed(self, error: io::Error) -> io::Error {
-        use crate::trace::Item;
         let name = self.conversation.connection();
         let wires = self.wires.borrow();
         let mut connections = wires.connections.values();
@@ -185,6 +185,16 @@ impl SimSocket {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
+    /// How much the kernel has for the program, looking at one byte at most.
+    fn peek(&mut self) -> Poll<io::Result<usize>> {
+        let mut byte = [0];
+        let nobody = &mut Context::from_waker(std::task::Waker::noop());
+        match self.stream.as_mut() {
+            Some(stream) => stream.poll_peek(nobody, &mut ReadBuf::new(&mut byte)),
+            None => Poll::Pending,
+        }
+    }
+
     /// The error as the program is to see it.
     fn explain(&self, error: io::Error) -> io::Error {
         let has_timed_out = || {
@@ -201,11 +211,15 @@ impl SimSocket {
 
 impl Socket for SimSocket {
     fn has_unread(&mut self) -> bool {
-        let mut byte = [0];
-        let mut peeked = ReadBuf::new(&mut byte);
-        let nobody = &mut Context::from_waker(std::task::Waker::noop());
-        let waits = |stream: &mut TcpStream| matches!(stream.poll_peek(nobody, &mut peeked), Poll::Ready(Ok(1..)));
-        !self.unread.is_empty() || self.stream.as_mut().is_some_and(waits)
+        !self.unread.is_empty() || matches!(self.peek(), Poll::Ready(Ok(1..)))
+    }
+
+    fn waiting_end(&mut self) -> Option<Item> {
+        match self.peek() {
+            Poll::Ready(Ok(0)) if self.unread.is_empty() => Some(Item::Fin),
+            Poll::Ready(Err(error)) => failure(&self.explain(error)),
+            _ => None,
+        }
     }
 
     fn abort(&mut self) {

@@ -60,7 +60,8 @@ fn the_trace_pairs_what_arrives_with_what_was_sent() {
         arrivals.iter().map(|(at, item, arrival)| (*at, item.close().is_some(), *arrival)).collect();
     assert_eq!(arrivals[0], (0, Item::Open, Some(30)));
     let fins: Vec<_> = arrivals.iter().filter(|(_, item, _)| *item == Item::Fin).collect();
-    assert_eq!(fins[0], &(40, Item::Fin, Some(50)), "{kinds:?}");
+    // The second one arrives at a kernel whose program is gone: it is not lost.
+    assert_eq!(fins, [&(40, Item::Fin, Some(50)), &(50, Item::Fin, Some(60))], "{kinds:?}");
 }
 
 #[test]
@@ -236,4 +237,29 @@ fn a_panic_in_a_program_leaves_the_thread_fit_for_another_world() {
     });
     assert!(broken.is_err());
     assert_eq!(world().run().notes, ["30 server: accepted"]);
+}
+
+#[test]
+fn an_end_that_has_come_is_seen_at_the_latest_when_the_program_closes() {
+    let outcome = World::new()
+        .node(|host| async move {
+            serve(host, |host, mut stream| async move { host.write(&mut stream, b"bye").await }).await;
+        })
+        .node(|host| async move {
+            let mut stream = host.connect().await;
+            let mut buffer = [0; 3];
+            stream.read_exact(&mut buffer).await.expect("a farewell");
+        })
+        .run();
+    let ends: Vec<_> = outcome
+        .trace
+        .events
+        .iter()
+        .filter_map(|event| match event.kind {
+            EventKind::Received { item: Item::Fin, to, .. } => Some((event.at.as_millis(), to)),
+            _ => None,
+        })
+        .collect();
+    // The client's own end comes to a kernel whose program is gone: nobody sees it.
+    assert_eq!(ends, [(40, CLIENT)]);
 }
