@@ -175,7 +175,7 @@ fn clauses(node: &Node, sink: &Sink) -> Vec<String> {
     for id in &ids {
         let numbers = id.strip_prefix("MQTT-").map(|rest| rest.split(['.', '-']).collect::<Vec<_>>());
         let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        if !numbers.is_some_and(|parts| parts.len() >= 3 && parts.iter().all(|part| is_number(part))) {
+        if !numbers.is_some_and(|parts| parts.len() >= 3 && parts.iter().all(is_number)) {
             sink.push(node.span, format!("`{id}` is no clause; one is written `MQTT-3.1.2-22`"), None);
         }
     }

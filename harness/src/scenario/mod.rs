@@ -1,4 +1,104 @@
 //! The YAML file as typed values, or all of its errors at once.
+//!
+//! `text` → `tree` (values with their places) → `axes` (the runs) → for each run: `params` filled in, then nodes, links,
+//! steps and expectations typed by a `reader` → [`Plan`]. Nothing stops at the first error: each reader
+//! reports and goes on, and what hangs on something that is wrong already stays silent.
+//!
+//! # The language, as far as it works
+//!
+//! Every line of the story and every expectation is a map of one key, which says who. A scalar is the main argument, a
+//! map has the arguments by name, a list is several in order.
+//!
+//! ```yaml
+//! # will/power_loss.yaml · A device loses power. Nothing is sent, so the broker can only learn it from silence.
+//! matrix: { keep_alive: [1s, 5s, 60s, 65535s] }
+//! clients: { watcher: { subscribe: s/+ }, sensor: { keep_alive: <keep_alive>, will: { topic: s/1, payload: offline } } }
+//! steps:
+//!   - wait: 2.5 * <keep_alive>
+//!   - sensor: power_loss
+//! expect:
+//!   - broker: { closes: sensor, because: keep_alive, at: 1.5 * <keep_alive> after last packet from sensor }
+//!   - watcher: { receives: { PUBLISH: { payload: offline } }, count: 1, within: 50ms after close of sensor }
+//! ```
+//!
+//! ## Keys of a file
+//! | key | value · default |
+//! |---|---|
+//! | `mqtt` | `3.1.1`, `5.0` or a list · both: each version is a run |
+//! | `about` `tags` `cases` | a sentence; words; ids of cases from the field |
+//! | `clauses` | version → ids, as `{ 3.1.1: [MQTT-3.1.2-24] }` |
+//! | `matrix` | name → list: axes, the runs are their product, at most 10,000; a value may use the names above it |
+//! | `table` | list of rows, one axis with several names; columns `case` (required), `mqtt`, `clause` are the harness's |
+//! | `let` | name → value that is no axis |
+//! | `seeds` | how many, or a list · 1 |
+//! | `brokers` `clients` `raw_clients` | name → node; each is also a group of that name · one broker called `broker` |
+//! | `network`; `links` | `{ latency, jitter, give_up }` · 10ms, 0ms, 924s; `a -> b` or `a <-> b` → the same |
+//! | `steps` `expect` | the story; what must be true of it |
+//! | `until`; `tolerance` | moment · all decided and 1s more; duration · 0ms |
+//! | `waive` | invariant → reason (names and reasons are checked; the invariants themselves are not built yet) |
+//!
+//! A parameter is `<name>`, a field of a node that stands above `<sensor.keep_alive>`; of a group `<fleet.keep_alive>`.
+//! Fields to refer to: of clients `client_id` `keep_alive` `clean` `ping_timeout` `connect_timeout` `session_expiry`
+//! `receive_maximum` `will_topic` `will_delay`, of brokers those of the table below. `<x>` alone stands for any value, also
+//! a map; inside a text for a word; inside a duration as if in brackets. A parameter that nobody uses is an error.
+//!
+//! ## Time
+//! ```text
+//! duration  5s  250ms  1.5 * <k>  <k> / 4  30s - 1ms  (2 * <k>) + 1s     units ms s min h d; exact; whole milliseconds in the end
+//! moment    20s | EVENT | DURATION after EVENT | DURATION before EVENT   a bare duration counts from the start of the run
+//! EVENT     start | end | MARK | [ORD] PACKET from NODE [to NODE] [at NODE] | [ORD] PACKET at NODE | [ORD] POINT of NODE [at NODE]
+//! ORD       first | second | third | last
+//! PACKET    packet | CONNECT … AUTH
+//! POINT     open | close | crash | power_loss | restart
+//! range     A .. B | A .. | .. B
+//! ```
+//!
+//! ## Nodes
+//! | node | keys · default |
+//! |---|---|
+//! | client and raw client | `client_id` the node's name · `keep_alive` 60s, raw 0s · `clean` true (false alone keeps the session for ever) · `will { topic, payload, qos, retain }` · `username` `password` · `subscribe` filter, `{ filter, qos }` or a list · `to` the only broker · `count` a group `fleet.1` …, `<i>` inside · `mqtt` |
+//! | the same, 5.0 only | `session_expiry` (or `never`) `receive_maximum` `maximum_packet_size` `topic_alias_maximum` `request_response_information` `request_problem_information` `user_properties` `authentication_method` `authentication_data`; of a will `delay` `payload_format` `message_expiry` `content_type` `response_topic` `correlation_data` `user_properties`; of a subscription `no_local` `retain_as_published` `retain_handling` |
+//! | client only | `autostart` true · `ping_timeout` half of keep_alive · `connect_timeout` 10s · `reconnect` never, or `{ min: 1s, max: 30s, factor: 2, jitter: 0% }` |
+//! | raw client only | `answers: usual` or `nothing` |
+//! | broker | `server_keep_alive` (5.0) none · `keep_alive_factor` 1.5 · `connect_timeout` 10s · `queue_messages` 1000 · `receive_maximum` 1000 · `maximum_packet_size` 16777216 |
+//!
+//! A payload is a text, `{ size: 64kB }` or `{ hex: 00 ff }`.
+//!
+//! ## Steps
+//! | step | value |
+//! |---|---|
+//! | `wait` `at` `mark` | duration; moment; name |
+//! | *node* or *group* | an action or a list of them |
+//! | `network` | `{ half_open: LINK }`, `{ half_open: { link, starting_with: PACKET } }`, `{ partition: LINK }`, `{ heal: LINK }`, `{ set: { link, latency, jitter, give_up } }`; LINK is `a -> b`, `a <-> b`, or a node alone for all of its links both ways |
+//! | `repeat` | `{ times, steps }` |
+//! | `every` | `{ period, times, until, steps }` |
+//!
+//! Actions of all: `crash` `power_loss` `restart`. Of clients and raw clients: `connect`, `connect: { connack: { … }, with: {
+//! clean } }`, `disconnect`, `disconnect: { reason: 0x04 }`, `subscribe`, `unsubscribe`, `publish: { topic, payload, qos,
+//! retain, … }`, `close: fin` or `rst`. Of clients: `stop_pinging` `resume_pinging`. Of raw clients: `open`, `send: PINGREQ`,
+//! `send: { PUBLISH: { … } }`, `send: { bytes: 30 r5 s3 'a/b' }`, a list is one write; `receive: PINGRESP` or with a pattern.
+//! Bytes: hex pairs, `'text'`, `r12` a remaining length, `s3` `m7` `k10` two bytes.
+//!
+//! ## Expectations
+//! `node: { one verb, qualifiers }`, of a group: each member; or `never: { node: … }`.
+//!
+//! | verb or qualifier | value |
+//! |---|---|
+//! | `receives` `sends` | a pattern, or a list, which is an order with others between |
+//! | `delivers` | fields of a PUBLISH; of clients |
+//! | `closes` `loses` | the peer |
+//! | `is` | `connected` `disconnected` `down`; of clients |
+//! | `count` `gap` | `2`, `2..`, `..4` · at least one; between neighbours `5s`, `..4s` |
+//! | `to` `from` | of `sends`; of `receives` |
+//! | `at` `within` `between` `not_before` | when each that counts comes: moment; `1s after X`; `A .. B`; moment |
+//! | `during` | where to look: `A .. B` |
+//! | `when` | name of an axis, `case`, `mqtt` or `seed` → value or values: else not judged; one that never holds is an error |
+//! | `because` | of `closes`: `keep_alive` `no_pingresp` `no_connect` `no_connack` `takeover` `malformed` `protocol_error` `session_end` `quota` `not_authorized` `shutdown` `asked` |
+//! | `how` | of `closes` and `loses`: `fin` `rst` `timeout` |
+//! | `says` `may_say` | of `closes`: reason or reasons of the DISCONNECT before it, which must be there (5.0; add `when: { mqtt: 5.0 }`) or may; `may_say: nothing`; `may_say` is void in 3.1.1 |
+//!
+//! A pattern is `PINGREQ` or `{ PUBLISH: { field: value } }`; the fields are those of [`crate::trace::field_names`], a value or
+//! one of `{ not }` `{ one_of }` `{ at_least }` `{ at_most }` `{ present }`.
 
 mod action;
 mod axes;

@@ -20,6 +20,9 @@ use super::tree::{Kind, Node};
 /// After so many errors the remaining runs are not read any more: they would say the same again.
 const ENOUGH_ERRORS: usize = 200;
 
+/// How many nodes all runs of a file may have together: plans are kept in memory.
+const MAX_NODES: usize = 1_000_000;
+
 /// How a scenario is to be run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlanOptions {
@@ -42,12 +45,19 @@ pub(super) fn collect(scenario: &Scenario, options: PlanOptions, sink: &Sink) ->
     let shared = Shared::default();
     let mut plans = Vec::new();
     let mut used = BTreeSet::new();
+    let mut nodes = 0;
     for run in runs {
         if sink.len() > ENOUGH_ERRORS {
             break;
         }
+        if nodes > MAX_NODES {
+            sink.push(root.span, format!("all runs together have more than {MAX_NODES} nodes"), None);
+            break;
+        }
         let names_used = run.params.used.clone();
-        plans.extend(plan(scenario, run, &shared, sink));
+        let plan = plan(scenario, run, &shared, sink);
+        nodes += plan.as_ref().map_or(0, |plan| plan.nodes.len());
+        plans.extend(plan);
         used.append(&mut names_used.borrow_mut());
     }
     if sink.is_empty() {

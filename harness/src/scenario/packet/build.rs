@@ -8,10 +8,12 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode};
 
 use super::bytes::bytes;
 use super::pattern::{field, packet, value_or_list};
+use super::payload::payload;
 use crate::plan::{Outgoing, PacketKind, Value};
 use crate::scenario::node::connect_fields;
 use crate::scenario::reader::Reader;
 use crate::scenario::tree::{Kind, Node};
+use crate::trace::FieldType;
 
 /// `PINGREQ`, `{ PUBLISH: { … } }`, `{ bytes: c0 00 }` or a list of them, which is one write.
 pub(in crate::scenario) fn outgoing(reader: &Reader<'_>, node: &Node, own: &Connect) -> Option<Vec<Outgoing>> {
@@ -77,7 +79,11 @@ fn values(reader: &Reader<'_>, packet: PacketKind, node: &Node) -> Option<Values
     let mut broken = false;
     let entries = reader.map(node, "a map of fields, as in `{ topic: a/b }`");
     for (name, value) in entries {
-        let read = field(reader, packet, name, |name, field_type| value_or_list(reader, name, field_type, value));
+        let read = field(reader, packet, name, |name, field_type| match field_type {
+            // Not as text: all runs share the bytes of a large payload.
+            FieldType::Bytes => payload(reader, value).map(Value::Bytes),
+            _ => value_or_list(reader, name, field_type, value),
+        });
         match read {
             Some((name, value)) => drop(values.0.insert(name.to_owned(), value)),
             None => broken = true,
@@ -103,7 +109,6 @@ impl Values {
 
     fn bytes(&mut self, name: &str) -> Option<Bytes> {
         self.take(name, |value| match value {
-            Value::Text(text) => Some(Bytes::from(text.clone())),
             Value::Bytes(bytes) => Some(bytes.clone()),
             _ => None,
         })

@@ -1,17 +1,27 @@
+mod bad;
+mod files;
+mod good;
+mod hostile;
+mod serde_yaml_agrees;
+
 use std::path::PathBuf;
 
-use super::*;
+use crate::plan::{Plan, Source};
+use crate::scenario::{PlanOptions, parse};
 
+/// A folder of files beside these tests.
 fn here(folder: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/scenario/tests").join(folder)
 }
 
-#[test]
-fn every_file_of_the_subset_becomes_plans() {
-    let all = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
-    let loaded = load_all(&[here("good"), all], PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
-    assert!(!loaded.is_empty());
-    for (scenario, plans) in &loaded {
-        assert!(!plans.is_empty(), "{} has no run", scenario.name);
-    }
+/// The project's scenarios.
+fn scenarios() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
+}
+
+/// The plans of a text that has no mistake.
+fn plans(text: &str) -> Vec<Plan> {
+    let source = Source { path: "a.yaml".into(), text: text.into() };
+    let plans = parse("a".into(), source).and_then(|scenario| scenario.plans(PlanOptions::default()));
+    plans.unwrap_or_else(|errors| panic!("{errors}"))
 }
