@@ -81,8 +81,12 @@ impl Reader<'_> {
     fn of_node(&self, name: &Token) -> Result<Vec<Direction>, TimeError> {
         let mut directions = Vec::new();
         for id in self.ends(name)? {
-            for other in self.names.ids().filter(|other| self.is_connected(id, *other)) {
-                directions.extend([(id, other), (other, id)]);
+            match self.names.broker_of.get(&id) {
+                Some(broker) => directions.extend([(id, *broker), (*broker, id)]),
+                None => {
+                    let others = self.names.ids().filter(|other| self.is_connected(id, *other));
+                    directions.extend(others.flat_map(|other| [(id, other), (other, id)]));
+                }
             }
         }
         if directions.is_empty() {

@@ -36,6 +36,10 @@ impl Params {
         self.values.insert(name.to_owned(), Rc::new(value));
     }
 
+    pub(super) fn remove(&mut self, name: &str) {
+        self.values.remove(name);
+    }
+
     pub(super) fn set_broken(&mut self, name: &str) {
         self.broken.insert(name.to_owned());
     }

@@ -21,7 +21,7 @@ use super::tree::{Kind, Node};
 const ENOUGH_ERRORS: usize = 200;
 
 /// How many nodes all runs of a file may have together: plans are kept in memory.
-const MAX_NODES: usize = 1_000_000;
+const MAX_NODES: usize = 100_000;
 
 /// How a scenario is to be run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -181,12 +181,13 @@ fn build_nodes(
     built
 }
 
-fn substituted(node: &Node, member: Option<u64>, run: &Run, sink: &Sink) -> Node {
+fn substituted(node: &Node, member: Option<u64>, run: &mut Run, sink: &Sink) -> Node {
     let Some(member) = member else { return run.params.substitute(node, sink) };
     let scalar = super::tree::Scalar { text: member.to_string(), quoted: false, offset: None };
-    let mut params = run.params.clone();
-    params.set("i", Node { span: node.span, kind: Kind::Scalar(scalar), used_as: None });
-    params.substitute(node, sink)
+    run.params.set("i", Node { span: node.span, kind: Kind::Scalar(scalar), used_as: None });
+    let node = run.params.substitute(node, sink);
+    run.params.remove("i");
+    node
 }
 
 /// Stand-ins while errors are collected: they never reach a plan.

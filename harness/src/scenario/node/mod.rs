@@ -39,8 +39,8 @@ fn broker(reader: &Reader<'_>, to: Option<&Node>, name: &str, owner: &Node) -> O
         reader.error(to, "this is no broker");
         return None;
     }
-    let brokers: Vec<_> = reader.names.ids().filter(|id| reader.names.role(*id) == Role::Broker).collect();
-    match brokers.as_slice() {
+    let brokers = reader.names.nodes.get(Role::Broker.section()).map_or(&[][..], Vec::as_slice);
+    match brokers {
         [only] => Some(*only),
         [] => None,
         _ => {
