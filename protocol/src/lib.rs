@@ -9,6 +9,8 @@ mod codec;
 pub mod flow;
 pub mod packet;
 mod reason;
+#[cfg(feature = "scram")]
+pub mod scram;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
