@@ -123,7 +123,7 @@ impl Actor {
                     Some(at) => until(at, &pending, position, stage),
                     None => return self.rest(State::Event { pending, position }),
                 },
-                held @ State::Held { .. } if stage.told => return self.rest(held),
+                held @ State::Held { .. } if stage.told || !stage.orders.is_empty() => return self.rest(held),
                 State::Held { next: Held::Step(step), .. } => self.begin(step, stage),
                 State::Held { next: Held::Acting(acting), .. } => acting.act(stage),
                 State::Acting(mut acting) => {
@@ -235,7 +235,9 @@ impl Acting {
     /// Gives the orders of the current action; all of its nodes act at this instant.
     fn act(mut self, stage: &mut Stage<'_>) -> State {
         let Some(action) = self.actions.get(self.current) else { return State::Ready };
-        if stage.told && matches!(action, Action::Crash | Action::PowerLoss | Action::Restart) {
+        // Nor can a program be told anything before the engine has started it.
+        let is_held = if is_order(action) { stage.told } else { !stage.orders.is_empty() };
+        if is_held {
             return State::Held { at: stage.now, next: Held::Acting(self) };
         }
         for &node in &self.nodes {
@@ -274,6 +276,11 @@ fn perform(action: &Action, node: NodeId, position: Position, stage: &mut Stage<
             }
         }
     }
+}
+
+/// Whether it is the engine that does it, not the program.
+fn is_order(action: &Action) -> bool {
+    matches!(action, Action::Crash | Action::PowerLoss | Action::Restart)
 }
 
 fn command(action: &Action) -> Option<Command> {

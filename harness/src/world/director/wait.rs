@@ -5,7 +5,7 @@ use halfopen_protocol::{Packet, PacketType};
 
 use super::Stage;
 use crate::plan::{Action, NodeId, PacketPattern, Plan, Program};
-use crate::trace::{Event, EventKind, Item, fields, pattern_matches};
+use crate::trace::{Event, EventKind, Item, field_text, fields, pattern_matches};
 
 /// What an action waits for at one node. A step that waits for an answer checks it.
 pub(super) struct Wait {
@@ -176,5 +176,5 @@ fn is_success(packet: &Packet) -> bool {
 
 fn described(packet: &Packet) -> String {
     let set = fields(packet).into_iter().filter(|field| !field.is_default);
-    set.map(|field| format!(" {}={}", field.name, field.value)).collect()
+    set.map(|field| format!(" {}", field_text(&field))).collect()
 }
