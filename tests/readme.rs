@@ -1,0 +1,53 @@
+//! What the README shows is what one gets.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The text of the first fenced block of the README that begins with `first_line`.
+fn block(readme: &str, first_line: &str) -> String {
+    let begin = readme.find(&format!("\n{first_line}")).unwrap_or_else(|| panic!("no block begins with {first_line}"));
+    let rest = &readme[begin + 1..];
+    let end = rest.find("\n```").expect("a block ends");
+    format!("{}\n", &rest[..end])
+}
+
+#[test]
+fn scenario_in_the_readme_is_the_file() {
+    let scenario = read("scenarios/will/power_loss.yaml");
+    let first_line = scenario.lines().next().expect("the file has lines");
+    assert_eq!(block(&read("README.md"), first_line), scenario);
+}
+
+#[test]
+fn trace_in_the_readme_is_what_the_command_prints() {
+    let name = "will/power_loss[3.1.1 keep_alive=5s]";
+    let output = Command::new(env!("CARGO_BIN_EXE_halfopen"))
+        .current_dir(root())
+        .args(["trace", "scenarios/will/power_loss.yaml", "--only", "3.1.1 keep_alive=5s"])
+        .output()
+        .expect("the program starts");
+    let printed = String::from_utf8(output.stdout).expect("a trace is text");
+    assert_eq!(block(&read("README.md"), name).trim_end(), printed.trim_end());
+}
+
+#[test]
+fn every_dependency_has_its_line_in_the_readme() {
+    let readme = read("README.md");
+    let manifest = read("Cargo.toml");
+    let dependencies = manifest.split("[workspace.dependencies]").nth(1).expect("the workspace has dependencies");
+    let dependencies = dependencies.split("\n[").next().unwrap_or_default();
+    for line in dependencies.lines().filter(|line| line.contains('=') && !line.starts_with('#')) {
+        let name = line.split([' ', '=', '.']).next().unwrap_or_default();
+        let is_ours = name.starts_with("halfopen");
+        assert!(is_ours || readme.contains(&format!("`{name}`")), "`{name}` has no line in the README's table");
+    }
+}
