@@ -21,8 +21,10 @@ fn check_steps(steps: &[Step], plan: &Plan) -> Result<(), EngineError> {
         let rest = &steps[place + 1..];
         match &step.kind {
             StepKind::Node { nodes, actions } => {
-                for action in actions {
-                    check_action(action, nodes, step.position, rest, plan)?;
+                for (place, action) in actions.iter().enumerate() {
+                    let comes_back =
+                        |node: &NodeId| actions[place + 1..].iter().any(opens) || comes_back(*node, rest, plan);
+                    check_action(action, nodes, step.position, nodes.iter().any(comes_back), plan)?;
                 }
             }
             StepKind::Network(change) => check_change(change, step.position, rest, plan)?,
@@ -37,7 +39,7 @@ fn check_action(
     action: &Action,
     nodes: &[NodeId],
     position: Position,
-    rest: &[Step],
+    comes_back: bool,
     plan: &Plan,
 ) -> Result<(), EngineError> {
     let is_broker = nodes.iter().any(|node| plan.node(*node).is_broker());
@@ -45,7 +47,7 @@ fn check_action(
         Action::Crash if is_broker => {
             refuse(position, "the crash of a broker: a host without a program does not even refuse connections")
         }
-        Action::PowerLoss if is_broker || nodes.iter().any(|node| comes_back(*node, rest, plan)) => {
+        Action::PowerLoss if is_broker || comes_back => {
             refuse(position, "a power loss after which somebody connects: bytes and SYNs are lost for ever")
         }
         Action::Close(CloseHow::Rst) => refuse(position, "an abort"),
@@ -79,13 +81,16 @@ fn connects(a: NodeId, b: NodeId, rest: &[Step], plan: &Plan) -> bool {
 
 fn comes_back(node: NodeId, rest: &[Step], plan: &Plan) -> bool {
     let reconnects = matches!(&plan.node(node).program, Program::Client(c) if c.options.reconnect.is_some());
-    let opens = |action: &Action| matches!(action, Action::Connect(_) | Action::Open | Action::Restart);
     let is_told = rest.iter().any(|step| match &step.kind {
         StepKind::Node { nodes, actions } => nodes.contains(&node) && actions.iter().any(opens),
         StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => comes_back(node, steps, plan),
         _ => false,
     });
     reconnects || is_told
+}
+
+fn opens(action: &Action) -> bool {
+    matches!(action, Action::Connect(_) | Action::Open | Action::Restart)
 }
 
 fn refuse(position: Position, what: &'static str) -> Result<(), EngineError> {
