@@ -3,9 +3,10 @@
 //! [`Broker`] is the protocol: a synchronous state machine without sockets or a clock. [`serve`] connects one to
 //! whatever sockets and clock the caller has.
 
+pub mod auth;
 pub mod core;
 pub mod driver;
 pub mod log;
 
-pub use crate::core::{Broker, Config};
-pub use crate::driver::{Listener, Observer, TokioClock, serve};
+pub use crate::core::{Access, Broker, Config};
+pub use crate::driver::{Listener, Observer, TokioClock, serve, serve_verifying};

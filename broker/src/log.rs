@@ -41,11 +41,13 @@ impl Log {
                 Vec::new()
             }
             Event::Sending { connection, client_id, packet } => {
-                let connect = self.connects.remove(connection);
-                let mut lines = match (packet, connect) {
-                    (Packet::ConnAck(connack), Some(connect)) if connack.reason == ReasonCode::SUCCESS => {
-                        self.connected(peer, client_id, &connect)
-                    }
+                let mut lines = match packet {
+                    Packet::ConnAck(connack) => match self.connects.remove(connection) {
+                        Some(connect) if connack.reason == ReasonCode::SUCCESS => {
+                            self.connected(peer, client_id, &connect)
+                        }
+                        _ => Vec::new(),
+                    },
                     _ => Vec::new(),
                 };
                 lines.extend(self.packet_lines(|| sending(&who(peer, client_id), packet)));
@@ -55,6 +57,9 @@ impl Log {
             Event::Closing { connection, client_id, reason } => {
                 self.connects.remove(connection);
                 vec![closing(&who(peer, client_id), reason)]
+            }
+            Event::Denied { client_id, deed, topic, .. } => {
+                vec![format!("Client {} may not {deed} '{}'.", who(peer, client_id), printable(topic))]
             }
             Event::Closed { connection, client_id, after_disconnect } => {
                 self.connects.remove(connection);

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use halfopen_broker::core::Event;
-use halfopen_broker::{Broker, Config, Listener, Observer, TokioClock, serve};
+use halfopen_broker::core::{Event, Login};
+use halfopen_broker::{Access, Broker, Config, Listener, Observer, TokioClock, serve, serve_verifying};
 use halfopen_protocol::packet::{Connect, Disconnect, PacketId, Publish, QoS, Subscribe, Subscription};
 use halfopen_protocol::{Clock, DecodeOptions, Instant, Packet, ReasonCode, Role, Version, decode, encode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -45,6 +45,23 @@ impl Observer<()> for Seen {
 fn server(config: Config, seen: Seen, stop: impl Future<Output = ()>) -> (Door, impl Future<Output = io::Result<()>>) {
     let (door, pipes) = mpsc::unbounded_channel();
     (door, serve(Broker::new(config), Pipes(pipes), TokioClock::new(), seen, stop))
+}
+
+/// Runs `test` beside a server that takes 5 s to judge a password, and lets those in whose is `right`.
+async fn beside_a_slow_judge<T>(test: impl AsyncFnOnce(Door) -> T) -> T {
+    let (door, pipes) = mpsc::unbounded_channel();
+    let access = Access { passwords: true, ..Access::default() };
+    let broker = Broker::with_access(Config::default(), access);
+    let judge = |login: Login| async move {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        login.password == "right"
+    };
+    let server = serve_verifying(broker, Pipes(pipes), TokioClock::new(), Seen::default(), judge, pending());
+    tokio::select! {
+        biased;
+        result = test(door) => result,
+        ended = server => panic!("the server ended: {ended:?}"),
+    }
 }
 
 /// Runs `test` beside a server.
@@ -319,10 +336,56 @@ async fn the_observer_sees_each_statement_at_its_time() {
                 Event::Sending { packet, .. } => format!("sending {}", packet.packet_type()),
                 Event::Closing { client_id, .. } => format!("closing {client_id}"),
                 Event::Closed { client_id, .. } => format!("closed {client_id}"),
+                Event::Denied { client_id, .. } => format!("denied {client_id}"),
             };
             (at.since_origin().as_millis(), what)
         })
         .collect();
     let expected = [(0, "received CONNECT"), (0, "sending CONNACK"), (3000, "closing c"), (3000, "sending DISCONNECT")];
     assert_eq!(events, expected.map(|(at, what)| (at, what.to_owned())));
+}
+
+fn login(client_id: &'static str, password: &'static str) -> Packet {
+    let (username, password) = (Some("ann".into()), Some(password.into()));
+    Packet::Connect(Box::new(Connect { username, password, ..Connect::new(Version::V5_0, client_id) }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_connection_that_asks_waits_for_its_password_to_be_judged() {
+    beside_a_slow_judge(async |door| {
+        let start = tokio::time::Instant::now();
+        let mut right = Client::open(&door, 1024);
+        let mut wrong = Client::open(&door, 1024);
+        right.send(&login("right", "right")).await;
+        wrong.send(&login("wrong", "wrong")).await;
+        right.send(&Packet::PingReq).await;
+        Client::connect(&door, "anonymous", 0).await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        let Some(Packet::ConnAck(connack)) = right.receive().await else { panic!("no CONNACK") };
+        assert_eq!((connack.reason, start.elapsed()), (ReasonCode::SUCCESS, Duration::from_secs(5)));
+        assert_eq!(right.receive().await, Some(Packet::PingResp));
+        let Some(Packet::ConnAck(connack)) = wrong.receive().await else { panic!("no CONNACK") };
+        assert_eq!((connack.reason, start.elapsed()), (ReasonCode::BAD_USER_NAME_OR_PASSWORD, Duration::from_secs(5)));
+        assert_eq!(wrong.receive().await, None);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_names_a_user_is_refused_where_nobody_judges() {
+    let (door, pipes) = mpsc::unbounded_channel();
+    let broker = Broker::with_access(Config::default(), Access { passwords: true, ..Access::default() });
+    let test = async {
+        let mut client = Client::open(&door, 1024);
+        client.send(&login("c", "right")).await;
+        client.receive().await
+    };
+    tokio::select! {
+        biased;
+        answer = test => {
+            let Some(Packet::ConnAck(connack)) = answer else { panic!("no CONNACK") };
+            assert_eq!(connack.reason, ReasonCode::BAD_USER_NAME_OR_PASSWORD);
+        }
+        ended = serve(broker, Pipes(pipes), TokioClock::new(), Seen::default(), pending()) => panic!("{ended:?}"),
+    }
 }

@@ -10,7 +10,7 @@ use super::retained::Retained;
 use super::session::Sessions;
 use super::subscriptions::Subscriptions;
 use super::timers::{Subject, Timers};
-use super::{CloseReason, Config, ConnectionId, Event, Output, Timer};
+use super::{Access, CloseReason, Config, ConnectionId, Event, Output, Timer};
 
 /// An MQTT broker without sockets and without a clock.
 ///
@@ -21,6 +21,7 @@ use super::{CloseReason, Config, ConnectionId, Event, Output, Timer};
 #[derive(Debug)]
 pub struct Broker {
     pub(super) config: Config,
+    pub(super) access: Access,
     pub(super) connections: BTreeMap<ConnectionId, Connection>,
     pub(super) sessions: Sessions,
     pub(super) subscriptions: Subscriptions,
@@ -34,10 +35,16 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// A broker without sessions and retained messages.
+    /// A broker without sessions and retained messages, which lets everybody do everything.
     pub fn new(config: Config) -> Self {
+        Self::with_access(config, Access::default())
+    }
+
+    /// The same, but not for everybody.
+    pub fn with_access(config: Config, access: Access) -> Self {
         Self {
             config,
+            access,
             connections: BTreeMap::new(),
             sessions: Sessions::default(),
             subscriptions: Subscriptions::new(),
@@ -72,8 +79,19 @@ impl Broker {
         if let Some(connection) = self.connections.get_mut(&connection) {
             connection.handle_bytes(bytes);
         }
+        self.read_packets(now, connection);
+    }
+
+    /// Handles the packets that have arrived.
+    pub(super) fn read_packets(&mut self, now: Instant, connection: ConnectionId) {
         // A packet may be the end of the connection: then the bytes behind it have no meaning.
         while let Some(open) = self.connections.get_mut(&connection) {
+            if open.pending.as_ref().is_some_and(|pending| pending.awaits_verdict()) {
+                if open.unread() > self.config.maximum_packet_size as usize {
+                    self.close(now, connection, CloseReason::Quota);
+                }
+                return;
+            }
             let level = if open.client.is_none() { open.connect_level() } else { None };
             match open.poll_packet(&self.config) {
                 Ok(Some(packet)) => self.handle_packet(now, connection, packet),
@@ -183,6 +201,10 @@ impl Broker {
         if let Some((at, timer)) = after {
             self.timers.set(timer, subject, None, Some(at));
         }
+    }
+
+    pub(super) fn ask(&mut self, output: Output) {
+        self.outputs.push_back(output);
     }
 
     pub(super) fn tell(&mut self, event: Event) {

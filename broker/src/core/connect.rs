@@ -1,39 +1,58 @@
 use halfopen_protocol::packet::{ConnAck, Connect};
 use halfopen_protocol::{Instant, Packet, ReasonCode, Version};
 
+use super::access::Deed;
+use super::authenticate::{Authentication, Identity};
 use super::connection::Client;
 use super::keep_alive::KeepAlive;
 use super::message::own;
 use super::session::{Expiry, SessionKey};
 use super::timers::Subject;
-use super::{Broker, CloseReason, ConnectionId, Timer, will};
+use super::{Broker, CloseReason, ConnectionId, Event, Timer, Who, will};
 
 /// Return code 0x02 of 3.1.1: Identifier rejected (§3.2.2.3).
 const IDENTIFIER_REJECTED: ReasonCode = ReasonCode::new(2);
 
 impl Broker {
     /// A CONNECT came as the first packet (§3.1.4).
-    pub(super) fn handle_connect(&mut self, now: Instant, connection: ConnectionId, mut connect: Connect) {
-        let version = connect.version;
-        if connect.authentication_method.is_some() {
-            // No method is supported [MQTT-4.12.0-1].
-            return self.refuse(now, connection, version, ReasonCode::BAD_AUTHENTICATION_METHOD);
-        }
-        let assigned = connect.client_id.is_empty();
-        if assigned && !version.is_v5() && !connect.clean_start {
+    pub(super) fn handle_connect(&mut self, now: Instant, connection: ConnectionId, connect: Connect) {
+        if connect.client_id.is_empty() && !connect.version.is_v5() && !connect.clean_start {
             // [MQTT-3.1.3-8] (3.1.1)
-            return self.refuse(now, connection, version, IDENTIFIER_REJECTED);
+            return self.refuse(now, connection, connect.version, IDENTIFIER_REJECTED);
         }
+        self.authenticate(now, connection, connect);
+    }
+
+    /// It is known who sent the CONNECT.
+    pub(super) fn accept(&mut self, now: Instant, connection: ConnectionId, mut connect: Connect, identity: Identity) {
+        let assigned = connect.client_id.is_empty();
         connect.client_id = if assigned { self.sessions.assign_client_id() } else { own(&connect.client_id) };
 
+        if !self.permits_will(connection, &connect, &identity) {
+            return self.refuse_stranger(now, connection, connect.version);
+        }
+
         self.take_over(now, &connect);
-        let (session, session_present) = self.open_session(now, &connect);
-        let connack = self.connack(&connect, session_present, assigned);
-        self.attach(now, connection, session, &connect);
+        let (session, session_present) = self.open_session(now, &connect, &identity);
+        let mut connack = self.connack(&connect, session_present, assigned);
+        connack.authentication_method = identity.method.clone();
+        connack.authentication_data = identity.data.clone();
+        self.attach(now, connection, session, &connect, identity);
         self.send(now, connection, Packet::ConnAck(Box::new(connack)));
         if session_present {
             self.resend(now, session);
         }
+    }
+
+    fn permits_will(&mut self, connection: ConnectionId, connect: &Connect, identity: &Identity) -> bool {
+        let (Some(authorizer), Some(will)) = (&self.access.authorizer, &connect.will) else { return true };
+        let client_id = connect.client_id.clone();
+        let who = Who { client_id: &client_id, user: identity.user.as_deref() };
+        let allowed = authorizer.allows(who, Deed::Publish, &will.topic);
+        if !allowed {
+            self.tell(Event::Denied { connection, client_id, deed: Deed::Publish, topic: will.topic.clone() });
+        }
+        allowed
     }
 
     /// Closes the connection that the client already has [MQTT-3.1.4-2] (3.1.1), [MQTT-3.1.4-3] (5.0).
@@ -45,9 +64,12 @@ impl Broker {
     }
 
     /// Resumes or begins a session: [MQTT-3.1.2-4], [MQTT-3.1.2-6] (3.1.1), [MQTT-3.1.2-4] to [MQTT-3.1.2-6] (5.0).
-    fn open_session(&mut self, now: Instant, connect: &Connect) -> (SessionKey, bool) {
+    ///
+    /// What was kept for one user is not handed to another.
+    fn open_session(&mut self, now: Instant, connect: &Connect, identity: &Identity) -> (SessionKey, bool) {
+        let user_of = |key| self.sessions.get(key).and_then(|session| session.user.as_ref());
         match self.sessions.find(&connect.client_id) {
-            Some(key) if !connect.clean_start => (key, true),
+            Some(key) if !connect.clean_start && user_of(key) == identity.user.as_ref() => (key, true),
             existing => {
                 if let Some(key) = existing {
                     self.end_session(now, key);
@@ -75,7 +97,14 @@ impl Broker {
     }
 
     /// Joins a connection and its session. Keep-alive is watched from here on (§3.1.4).
-    fn attach(&mut self, now: Instant, connection: ConnectionId, key: SessionKey, connect: &Connect) {
+    fn attach(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        key: SessionKey,
+        connect: &Connect,
+        identity: Identity,
+    ) {
         let (Some(open), Some(session)) = (self.connections.get_mut(&connection), self.sessions.get_mut(key)) else {
             return;
         };
@@ -88,6 +117,8 @@ impl Broker {
         open.client = Some(Client {
             id: connect.client_id.clone(),
             session: key,
+            user: identity.user.clone(),
+            authentication: identity.method.map(Authentication::new),
             keep_alive: KeepAlive::new(now, keep_alive, self.config.keep_alive_factor),
         });
 
@@ -95,6 +126,7 @@ impl Broker {
         self.timers.set(Timer::SessionExpiry, Subject::Session(key), session.ends.take(), None);
         self.timers.set(Timer::WillDelay, Subject::Session(key), session.will_due.take(), None);
         session.connection = Some(connection);
+        session.user = identity.user;
         session.expiry = expiry(connect);
         let window = connect.receive_maximum.unwrap_or(u16::MAX).min(self.config.in_flight_messages);
         session.outbox.set_window(window);

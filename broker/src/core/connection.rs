@@ -2,6 +2,7 @@ use bytes::BytesMut;
 use bytestring::ByteString;
 use halfopen_protocol::{DecodeError, DecodeOptions, Instant, Packet, Role, Version, decode};
 
+use super::authenticate::{Authentication, Pending};
 use super::keep_alive::KeepAlive;
 use super::session::SessionKey;
 use super::{Config, Timer};
@@ -12,6 +13,8 @@ pub(super) struct Connection {
     pub(super) opened: Instant,
     /// As CONNECT named it; before that it decides nothing.
     pub(super) version: Version,
+    /// The CONNECT, while it is being judged.
+    pub(super) pending: Option<Box<Pending>>,
     /// Who is there, from the successful CONNACK on.
     pub(super) client: Option<Client>,
     /// What has arrived and is no whole packet yet.
@@ -27,6 +30,10 @@ pub(super) struct Connection {
 pub(super) struct Client {
     pub(super) id: ByteString,
     pub(super) session: SessionKey,
+    /// The user that it has proved to be.
+    pub(super) user: Option<ByteString>,
+    /// How, if by enhanced authentication.
+    pub(super) authentication: Option<Authentication>,
     pub(super) keep_alive: KeepAlive,
 }
 
@@ -35,6 +42,7 @@ impl Connection {
         Self {
             opened: now,
             version: Version::V3_1_1,
+            pending: None,
             client: None,
             incoming: BytesMut::new(),
             unwritten: 0,
@@ -53,6 +61,11 @@ impl Connection {
     /// Keeps bytes that came.
     pub(super) fn handle_bytes(&mut self, bytes: &[u8]) {
         self.incoming.extend_from_slice(bytes);
+    }
+
+    /// How many bytes have come that are no packet yet.
+    pub(super) fn unread(&self) -> usize {
+        self.incoming.len()
     }
 
     /// The next whole packet, or what is wrong with the bytes.

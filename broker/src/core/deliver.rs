@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
 use halfopen_protocol::{Instant, Packet, Version, encode};
 
+use super::access::Deed;
 use super::message::{Delivery, Message, remaining};
 use super::session::SessionKey;
 use super::{Broker, ConnectionId};
@@ -23,6 +24,9 @@ impl Broker {
 
     /// Sends a message to one client, or keeps it until it can be sent. QoS 0 is not kept.
     pub(super) fn deliver(&mut self, now: Instant, key: SessionKey, message: Message, delivery: Delivery) {
+        if !self.allows(key, Deed::Receive, &message.publish().topic) {
+            return;
+        }
         let Some(session) = self.sessions.get_mut(key) else { return };
         if delivery.qos == QoS::AtMostOnce {
             if let Some(connection) = session.connection

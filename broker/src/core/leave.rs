@@ -89,6 +89,8 @@ impl CloseReason {
             Self::Shutdown => ReasonCode::SERVER_SHUTTING_DOWN,
             Self::Protocol { reason, .. } if DISCONNECT_REASONS.contains(&reason.value()) => *reason,
             Self::Protocol { .. } => ReasonCode::PROTOCOL_ERROR,
+            // After a re-authentication; before CONNACK there is no DISCONNECT.
+            Self::Refused { reason } if DISCONNECT_REASONS.contains(&reason.value()) => *reason,
             Self::NoConnect { .. } | Self::Refused { .. } | Self::Disconnected => return None,
         };
         Some(Disconnect::new(reason))

@@ -1,5 +1,8 @@
 //! The broker as a state machine: bytes, closes and the passing of time go in; bytes, closes and statements come out.
 
+mod access;
+mod authenticate;
+mod authorize;
 mod broker;
 mod config;
 mod connect;
@@ -25,6 +28,7 @@ use std::fmt;
 use bytes::Bytes;
 use halfopen_protocol::{Instant, Packet, PacketType, ReasonCode};
 
+pub use self::access::{Access, Authorize, Deed, Exchange, Login, Mechanism, Step, Who};
 pub use self::broker::Broker;
 pub use self::config::Config;
 pub use self::inspect::ClientState;
@@ -49,6 +53,15 @@ pub enum Output {
     Close {
         /// Which.
         connection: ConnectionId,
+    },
+    /// Find out whether this is the user's password, however long that takes, and tell
+    /// [`handle_verified`](Broker::handle_verified). Until then nothing that the client sends is looked at: better do
+    /// not read it.
+    Verify {
+        /// Whose.
+        connection: ConnectionId,
+        /// What is to be judged.
+        login: Login,
     },
     /// Nothing to do: a statement for logs and traces, in its place between the others.
     Event(Event),
@@ -83,6 +96,17 @@ pub enum Event {
         client_id: bytestring::ByteString,
         /// Why.
         reason: CloseReason,
+    },
+    /// A client wants to do what it may not.
+    Denied {
+        /// On which connection.
+        connection: ConnectionId,
+        /// Who.
+        client_id: bytestring::ByteString,
+        /// What.
+        deed: Deed,
+        /// To this topic or filter.
+        topic: bytestring::ByteString,
     },
     /// The client's side ended the connection.
     Closed {
@@ -125,7 +149,7 @@ pub enum CloseReason {
         /// What is wrong, in words.
         what: &'static str,
     },
-    /// The connection was refused in CONNACK.
+    /// The connection was refused in CONNACK, or in DISCONNECT after a re-authentication.
     Refused {
         /// With this reason of 5.0 or return code of 3.1.1.
         reason: ReasonCode,

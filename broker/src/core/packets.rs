@@ -10,8 +10,15 @@ impl Broker {
         let client_id = self.client_id(connection);
         self.tell(Event::Received { connection, client_id, packet: packet.clone() });
         self.handle_activity(now, connection, packet.packet_type());
-        let connected = self.connections.get(&connection).is_some_and(|open| open.client.is_some());
+        let open = self.connections.get(&connection);
+        let connected = open.is_some_and(|open| open.client.is_some());
+        let authenticating = open.is_some_and(|open| open.pending.is_some());
         match packet {
+            Packet::Auth(auth) if authenticating => self.handle_auth(now, connection, &auth),
+            Packet::Disconnect(_) if authenticating => self.close(now, connection, CloseReason::Disconnected),
+            _ if authenticating => {
+                self.refuse_violation(now, connection, "MQTT-3.1.2-30", "neither AUTH nor DISCONNECT before CONNACK");
+            }
             Packet::Connect(connect) if !connected => self.handle_connect(now, connection, *connect),
             Packet::Connect(_) => self.violation(now, connection, "MQTT-3.1.0-2", "second CONNECT"),
             _ if !connected => self.violation(now, connection, "MQTT-3.1.0-1", "first packet is not CONNECT"),
@@ -24,9 +31,7 @@ impl Broker {
             Packet::Unsubscribe(unsubscribe) => self.handle_unsubscribe(now, connection, &unsubscribe),
             Packet::PingReq => self.send(now, connection, Packet::PingResp), // [MQTT-3.12.4-1]
             Packet::Disconnect(disconnect) => self.handle_disconnect(now, connection, &disconnect),
-            Packet::Auth(_) => {
-                self.violation(now, connection, "MQTT-4.12.0-7", "AUTH without an authentication method")
-            }
+            Packet::Auth(auth) => self.handle_auth(now, connection, &auth),
             Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
                 self.violation(now, connection, "§2.1.2", "a packet that only a server sends");
             }
@@ -80,7 +85,13 @@ impl Broker {
         self.close(now, connection, CloseReason::Refused { reason });
     }
 
-    fn send_refusal(&mut self, now: Instant, connection: ConnectionId, version: Version, reason: ReasonCode) {
+    pub(super) fn send_refusal(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        version: Version,
+        reason: ReasonCode,
+    ) {
         if let Some(open) = self.connections.get_mut(&connection) {
             open.version = version;
         }

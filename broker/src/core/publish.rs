@@ -1,7 +1,8 @@
 use halfopen_protocol::flow::{FlowError, PubRecOutcome};
 use halfopen_protocol::packet::{Ack, Publish};
-use halfopen_protocol::{Instant, ReasonCode};
+use halfopen_protocol::{Instant, Packet, ReasonCode};
 
+use super::access::Deed;
 use super::message::Message;
 use super::session::Session;
 use super::{Broker, CloseReason, ConnectionId};
@@ -21,16 +22,27 @@ impl Broker {
         }
         let Some(key) = self.session_of(connection) else { return };
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let receipt = match session.inbox.handle_publish(publish) {
+        let mut receipt = match session.inbox.handle_publish(publish) {
             Ok(receipt) => receipt,
             Err(error) => return self.flow_violation(now, connection, error),
         };
+        if receipt.deliver && !self.permits(connection, key, Deed::Publish, &publish.topic) {
+            receipt.deliver = false;
+            receipt.answer = self.refuse_publish(connection, publish).or(receipt.answer);
+        }
         if receipt.deliver {
             self.route(now, &Message::new(now, publish), Some(key));
         }
         if let Some(answer) = receipt.answer {
             self.send(now, connection, answer);
         }
+    }
+
+    /// The answer to a message that its sender may not publish. 3.1.1 has none: it acknowledges what it drops
+    /// [MQTT-3.3.5-2] (3.1.1).
+    fn refuse_publish(&mut self, connection: ConnectionId, publish: &Publish) -> Option<Packet> {
+        self.connections.get(&connection).filter(|open| open.version.is_v5())?;
+        self.session_on(connection)?.inbox.refuse(publish, ReasonCode::NOT_AUTHORIZED)
     }
 
     pub(super) fn handle_pubrel(&mut self, now: Instant, connection: ConnectionId, pubrel: &Ack) {

@@ -17,6 +17,8 @@ pub(super) struct SessionKey(u64);
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) client_id: ByteString,
+    /// The user that the client has proved to be, at its last connection.
+    pub(super) user: Option<ByteString>,
     /// The connection, while there is one.
     pub(super) connection: Option<ConnectionId>,
     /// How long the session outlives its connection.
@@ -41,6 +43,7 @@ impl Session {
     fn new(client_id: ByteString, config: &Config) -> Self {
         Self {
             client_id,
+            user: None,
             connection: None,
             expiry: Expiry::AT_CLOSE,
             ends: None,

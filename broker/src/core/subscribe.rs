@@ -17,6 +17,11 @@ impl Broker {
                 reasons.push(ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED);
                 continue;
             }
+            if !self.permits_filter(connection, key, &subscription.filter) {
+                // [MQTT-3.9.3-2] (3.1.1) knows only this one failure.
+                reasons.push(if is_v5 { ReasonCode::NOT_AUTHORIZED } else { ReasonCode::UNSPECIFIED_ERROR });
+                continue;
+            }
             reasons.push(ReasonCode::new(subscription.qos.level()));
             if self.subscribe(key, &subscription, subscribe.subscription_id) {
                 retained.push(subscription);

@@ -21,6 +21,16 @@ where
     O: Observer<P>,
 {
     loop {
+        let login = outgoing.borrow_mut().take_login();
+        if let Some(login) = login {
+            // Until the password is judged nothing is read: what it holds back stays at the peer.
+            tokio::select! {
+                biased;
+                () = poll_fn(|cx| outgoing.borrow_mut().poll_closing(cx)) => {}
+                accepted = hub.verify(login) => hub.verified(id, accepted),
+            }
+            continue;
+        }
         match poll_fn(|cx| poll_step(&mut stream, &outgoing, &hub, cx)).await {
             Step::Read(length) => hub.received(id, length),
             Step::Written(bytes) => hub.written(id, bytes),

@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use halfopen_protocol::{Clock, Instant};
@@ -8,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::Observer;
 use super::outgoing::Outgoing;
-use crate::core::{Broker, ConnectionId, Event, Output};
+use crate::core::{Broker, ConnectionId, Event, Login, Output};
 
 /// As much as one read takes. A simulated socket gives its peer room only when a read drains half of its buffer, which
 /// is this large.
@@ -17,8 +18,12 @@ pub(super) const READ_BUFFER: usize = 64 * 1024;
 /// What the tasks of a server share: the broker, and the way to every connection.
 pub(super) struct Hub<P, C, O>(Rc<Shared<P, C, O>>);
 
+/// Judges passwords, and may take its time.
+pub(super) type Verify = Box<dyn Fn(Login) -> Pin<Box<dyn Future<Output = bool>>>>;
+
 struct Shared<P, C, O> {
     clock: C,
+    verify: Verify,
     state: RefCell<State<P, O>>,
     /// All connections read into the same buffer, one after the other.
     buffer: RefCell<Vec<u8>>,
@@ -48,9 +53,10 @@ impl<P, C, O> Clone for Hub<P, C, O> {
 }
 
 impl<P, C: Clock, O: Observer<P>> Hub<P, C, O> {
-    pub(super) fn new(broker: Broker, clock: C, observer: O) -> Self {
+    pub(super) fn new(broker: Broker, clock: C, observer: O, verify: Verify) -> Self {
         Self(Rc::new(Shared {
             clock,
+            verify,
             state: RefCell::new(State { broker, observer, connections: BTreeMap::new(), tasks: 0, armed: None }),
             buffer: RefCell::new(vec![0; READ_BUFFER]),
             earlier_deadline: Notify::new(),
@@ -96,6 +102,17 @@ impl<P, C: Clock, O: Observer<P>> Hub<P, C, O> {
     pub(super) fn written(&self, id: ConnectionId, bytes: usize) {
         let now = self.0.clock.now();
         self.0.state.borrow_mut().broker.handle_written(now, id, bytes);
+        self.carry_out(now);
+    }
+
+    /// Finds out whether a password is right.
+    pub(super) fn verify(&self, login: Login) -> Pin<Box<dyn Future<Output = bool>>> {
+        (self.0.verify)(login)
+    }
+
+    pub(super) fn verified(&self, id: ConnectionId, accepted: bool) {
+        let now = self.0.clock.now();
+        self.0.state.borrow_mut().broker.handle_verified(now, id, accepted);
         self.carry_out(now);
     }
 
@@ -160,6 +177,11 @@ impl<P, C: Clock, O: Observer<P>> Hub<P, C, O> {
                         open.outgoing.borrow_mut().close();
                     }
                 }
+                Output::Verify { connection, login } => {
+                    if let Some(open) = connections.get(&connection) {
+                        open.outgoing.borrow_mut().verify(login);
+                    }
+                }
                 Output::Event(event) => {
                     if let Some(open) = connections.get(&connection_of(&event)) {
                         observer.event(now, &open.peer, &event);
@@ -181,6 +203,7 @@ fn connection_of(event: &Event) -> ConnectionId {
         Event::Received { connection, .. }
         | Event::Sending { connection, .. }
         | Event::Closing { connection, .. }
+        | Event::Denied { connection, .. }
         | Event::Closed { connection, .. } => *connection,
     }
 }

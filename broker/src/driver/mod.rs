@@ -22,7 +22,7 @@ use tokio::task::LocalSet;
 
 pub use self::clock::TokioClock;
 use self::hub::Hub;
-use crate::core::{Broker, Event};
+use crate::core::{Broker, Event, Login};
 
 /// Where connections come from.
 pub trait Listener {
@@ -54,7 +54,8 @@ pub trait Observer<P> {
 /// Serves until `shutdown` completes, then tells all clients and closes.
 ///
 /// Needs no runtime of a particular kind, as long as it is polled within tokio's; nothing here leaves the thread.
-/// Dropping the future drops all sockets at once, as the end of a process does.
+/// Dropping the future drops all sockets at once, as the end of a process does. Whoever names a user is refused if the
+/// broker asks about passwords: [`serve_verifying`] answers that.
 ///
 /// # Errors
 /// The listener is of no more use.
@@ -70,9 +71,32 @@ where
     C: Clock,
     O: Observer<L::Peer> + 'static,
 {
+    serve_verifying(broker, listener, clock, observer, |_| std::future::ready(false), shutdown).await
+}
+
+/// The same for a broker that asks about passwords
+/// ([`Access::passwords`](crate::core::Access::passwords)): `verify` says whether one is right. It may take its time;
+/// only the connection that asks waits for it.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_verifying<L, C, O, V>(
+    broker: Broker,
+    listener: L,
+    clock: C,
+    observer: O,
+    verify: impl Fn(Login) -> V + 'static,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()>
+where
+    L: Listener,
+    C: Clock,
+    O: Observer<L::Peer> + 'static,
+    V: Future<Output = bool> + 'static,
+{
     // The tasks live in here and die with it.
     let tasks = LocalSet::new();
-    let hub = Hub::new(broker, clock, observer);
+    let hub = Hub::new(broker, clock, observer, Box::new(move |login| Box::pin(verify(login))));
     tasks
         .run_until(async {
             tasks.spawn_local(timer::run(hub.clone()));

@@ -6,11 +6,15 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
+use crate::core::Login;
+
 /// What waits to be written to one connection. The broker bounds how much.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     waiting: VecDeque<Bytes>,
     closing: bool,
+    /// A password that is to be judged before anything more is read.
+    login: Option<Login>,
     waker: Option<Waker>,
 }
 
@@ -28,6 +32,22 @@ impl Outgoing {
     pub(super) fn close(&mut self) {
         self.closing = true;
         self.wake();
+    }
+
+    /// A password is to be judged.
+    pub(super) fn verify(&mut self, login: Login) {
+        self.login = Some(login);
+        self.wake();
+    }
+
+    pub(super) fn take_login(&mut self) -> Option<Login> {
+        self.login.take()
+    }
+
+    /// Ready when the connection is to be closed.
+    pub(super) fn poll_closing(&mut self, cx: &Context<'_>) -> Poll<()> {
+        self.register(cx.waker());
+        if self.closing { Poll::Ready(()) } else { Poll::Pending }
     }
 
     pub(super) fn is_closing(&self) -> bool {

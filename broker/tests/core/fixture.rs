@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use halfopen_broker::core::{CloseReason, ConnectionId, Event, Output};
-use halfopen_broker::{Broker, Config};
+use halfopen_broker::core::{CloseReason, ConnectionId, Deed, Event, Login, Output};
+use halfopen_broker::{Access, Broker, Config};
 use halfopen_protocol::packet::{
     Ack, ConnAck, Connect, Disconnect, PacketId, Publish, QoS, Subscribe, Subscription, Unsubscribe, Will,
 };
@@ -16,6 +16,10 @@ pub(crate) struct World {
     pub(crate) broker: Broker,
     pub(crate) now: Instant,
     peers: BTreeMap<ConnectionId, Peer>,
+    /// The passwords that the broker asks about.
+    pub(crate) asked: Vec<(ConnectionId, Login)>,
+    /// What clients may not do and wanted to.
+    pub(crate) denied: Vec<(Deed, String)>,
 }
 
 #[derive(Default)]
@@ -34,8 +38,17 @@ impl World {
     }
 
     pub(crate) fn with(config: Config) -> Self {
+        Self::of(Broker::new(config))
+    }
+
+    pub(crate) fn with_access(access: Access) -> Self {
+        Self::of(Broker::with_access(Config::default(), access))
+    }
+
+    pub(crate) fn of(broker: Broker) -> Self {
         // Not zero, so that a moment taken for a duration is found out.
-        Self { broker: Broker::new(config), now: Instant::from_secs(1000), peers: BTreeMap::new() }
+        let now = Instant::from_secs(1000);
+        Self { broker, now, peers: BTreeMap::new(), asked: Vec::new(), denied: Vec::new() }
     }
 
     /// Opens a transport connection and sends nothing.
@@ -97,6 +110,12 @@ impl World {
 
     pub(crate) fn send_bytes(&mut self, id: ConnectionId, bytes: &[u8]) {
         self.broker.handle_bytes(self.now, id, bytes);
+        self.drain();
+    }
+
+    /// Says whether a password is right.
+    pub(crate) fn verified(&mut self, id: ConnectionId, accepted: bool) {
+        self.broker.handle_verified(self.now, id, accepted);
         self.drain();
     }
 
@@ -187,7 +206,9 @@ impl World {
                 Output::Event(Event::Received { connection, packet: Packet::Connect(connect), .. }) => {
                     self.peer(connection).version.get_or_insert(connect.version);
                 }
+                Output::Event(Event::Denied { deed, topic, .. }) => self.denied.push((deed, topic.to_string())),
                 Output::Event(_) => {}
+                Output::Verify { connection, login } => self.asked.push((connection, login)),
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The broker's state machine at its outside: bytes and time in, packets and closes out. No socket, no runtime, and an
 //! hour is one addition.
 
+mod authentication;
+mod authorization;
 mod fixture;
 mod flows;
 mod hostile;

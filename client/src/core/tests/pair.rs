@@ -135,7 +135,7 @@ impl World {
                         end.to_client.push_back(bytes);
                     }
                 }
-                BrokerOutput::Close { .. } => panic!("nobody asked for it"),
+                BrokerOutput::Close { .. } | BrokerOutput::Verify { .. } => panic!("nobody asked for it"),
                 BrokerOutput::Event(_) => {}
             }
         }

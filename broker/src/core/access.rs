@@ -1,0 +1,107 @@
+use std::fmt;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+/// Who may connect, and what they may do. By default: everybody, everything.
+#[derive(Debug)]
+pub struct Access {
+    /// Whether a client may connect that names neither a user nor an authentication method.
+    pub anonymous: bool,
+    /// Whether user names and passwords are judged, by whoever drives the broker
+    /// ([`Output::Verify`](super::Output::Verify)). If not, they mean nothing: such a client is anonymous.
+    pub passwords: bool,
+    /// The methods of enhanced authentication (§4.12 of 5.0); a CONNECT with another is refused.
+    pub mechanisms: Vec<Box<dyn Mechanism>>,
+    /// Judges what clients do; `None` allows all.
+    pub authorizer: Option<Box<dyn Authorize>>,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self { anonymous: true, passwords: false, mechanisms: Vec::new(), authorizer: None }
+    }
+}
+
+/// A method of enhanced authentication.
+pub trait Mechanism: fmt::Debug {
+    /// The Authentication Method, as it stands in CONNECT.
+    fn name(&self) -> &str;
+
+    /// A client begins.
+    fn begin(&mut self) -> Box<dyn Exchange>;
+}
+
+/// One client's exchange by a [`Mechanism`]. Quick: it runs while everybody else waits.
+pub trait Exchange: fmt::Debug {
+    /// Takes the client's Authentication Data and gives what comes next. Not called again after the end.
+    fn step(&mut self, data: Option<&[u8]>) -> Step;
+}
+
+/// What an [`Exchange`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The client has to answer this.
+    Continue(Bytes),
+    /// It is this user.
+    Accept {
+        /// Its name, for [`Authorize`].
+        user: ByteString,
+        /// What the client is to be told, if anything.
+        data: Option<Bytes>,
+    },
+    /// It is not who it claims to be.
+    Refuse,
+}
+
+/// Judges what clients do.
+pub trait Authorize: fmt::Debug {
+    /// Whether `who` may do this.
+    fn allows(&self, who: Who<'_>, deed: Deed, topic: &str) -> bool;
+}
+
+/// A client, for [`Authorize`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Who<'a> {
+    /// Its client identifier.
+    pub client_id: &'a str,
+    /// Its user name, if it has proved one.
+    pub user: Option<&'a str>,
+}
+
+/// What a client wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Deed {
+    /// To publish to a topic, now or by its will.
+    Publish,
+    /// To subscribe to a topic filter (without `$share` and group).
+    Subscribe,
+    /// To get a message on a topic, by a subscription that it has.
+    Receive,
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Publish => "publish to",
+            Self::Subscribe => "subscribe to",
+            Self::Receive => "receive",
+        })
+    }
+}
+
+/// A user name and its password, to be judged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// User Name.
+    pub username: ByteString,
+    /// Password: any bytes.
+    pub password: Bytes,
+}
+
+/// Tells no secret.
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("username", &self.username).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,41 @@
+use bytestring::ByteString;
+use halfopen_protocol::topic;
+
+use super::access::{Deed, Who};
+use super::session::SessionKey;
+use super::{Broker, ConnectionId, Event};
+
+impl Broker {
+    /// Whether the client of a session may do this.
+    pub(super) fn allows(&self, key: SessionKey, deed: Deed, topic: &str) -> bool {
+        let (Some(authorizer), Some(session)) = (&self.access.authorizer, self.sessions.get(key)) else {
+            return true;
+        };
+        authorizer.allows(Who { client_id: &session.client_id, user: session.user.as_deref() }, deed, topic)
+    }
+
+    /// The same, and states it if not.
+    pub(super) fn permits(
+        &mut self,
+        connection: ConnectionId,
+        key: SessionKey,
+        deed: Deed,
+        topic: &ByteString,
+    ) -> bool {
+        let allowed = self.allows(key, deed, topic);
+        if !allowed {
+            let client_id = self.client_id(connection);
+            self.tell(Event::Denied { connection, client_id, deed, topic: topic.clone() });
+        }
+        allowed
+    }
+
+    /// Whether a filter may be subscribed to; that of a shared subscription is judged without its group.
+    pub(super) fn permits_filter(&mut self, connection: ConnectionId, key: SessionKey, filter: &ByteString) -> bool {
+        let is_v5 = self.connections.get(&connection).is_some_and(|open| open.version.is_v5());
+        match topic::shared(filter).filter(|_| is_v5) {
+            Some(shared) => self.permits(connection, key, Deed::Subscribe, &shared.filter.into()),
+            None => self.permits(connection, key, Deed::Subscribe, filter),
+        }
+    }
+}
