@@ -1,0 +1,175 @@
+use std::time::Duration;
+
+use halfopen_protocol::ReasonCode;
+
+use super::{CloseHow, FieldPattern, Moment, NodeId, PacketPattern, Position};
+
+/// One line of what must be true.
+#[derive(Clone, Debug)]
+pub struct Expectation {
+    /// Where it stands.
+    pub position: Position,
+    /// As it stands in the file, on one line, parameters filled in: for messages.
+    pub text: String,
+    /// How it is meant.
+    pub mode: Mode,
+    /// Who: each of these on its own.
+    pub nodes: Vec<NodeId>,
+    /// What.
+    pub verb: Verb,
+    /// How often; without it at least once.
+    pub count: Option<CountRange>,
+    /// Time between neighbours that match; each must lie in it.
+    pub gap: Option<DurationRange>,
+    /// Only what goes to this node.
+    pub to: Option<NodeId>,
+    /// Only what comes from this node.
+    pub from: Option<NodeId>,
+    /// When each that counts comes.
+    pub timing: Option<Timing>,
+    /// Where to look; outside of it nothing counts.
+    pub during: Option<(Moment, Moment)>,
+}
+
+/// How an expectation is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    /// It must be so.
+    Must,
+    /// It must not be so.
+    Never,
+}
+
+/// What an expectation is about.
+#[derive(Clone, Debug)]
+pub enum Verb {
+    /// Packets arrive at the node: a list is an order with others between.
+    Receives(Vec<PacketPattern>),
+    /// Packets leave the node.
+    Sends(Vec<PacketPattern>),
+    /// A message is handed to the application of the node, a client.
+    Delivers(Vec<FieldPattern>),
+    /// The node ends its connection with the peer.
+    Closes {
+        /// The peer.
+        peer: NodeId,
+        /// Why, as the node itself states it.
+        because: Option<Because>,
+        /// How.
+        how: Option<CloseHow>,
+        /// 5.0: the reason of the DISCONNECT before the close, which must be there.
+        says: Option<Vec<ReasonCode>>,
+        /// 5.0: the reason of the DISCONNECT before the close, if there is one.
+        may_say: Option<Vec<ReasonCode>>,
+    },
+    /// The node sees its connection with the peer end.
+    Loses {
+        /// The peer.
+        peer: NodeId,
+        /// How.
+        how: Option<CloseHow>,
+    },
+    /// The node, a client, is in this state at the moment of `timing`, or at the end.
+    Is(ClientState),
+}
+
+/// The state of a client as its own statements tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClientState {
+    /// Between a successful CONNACK and the end of that connection.
+    Connected,
+    /// Neither connected nor down.
+    Disconnected,
+    /// Crashed or without power.
+    Down,
+}
+
+/// Why a node ends a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the words of the scenario language, explained in its reference")]
+pub enum Because {
+    KeepAlive,
+    NoPingresp,
+    NoConnect,
+    NoConnack,
+    Takeover,
+    Malformed,
+    ProtocolError,
+    SessionEnd,
+    Quota,
+    NotAuthorized,
+    Shutdown,
+    Asked,
+}
+
+impl Because {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::KeepAlive,
+        Self::NoPingresp,
+        Self::NoConnect,
+        Self::NoConnack,
+        Self::Takeover,
+        Self::Malformed,
+        Self::ProtocolError,
+        Self::SessionEnd,
+        Self::Quota,
+        Self::NotAuthorized,
+        Self::Shutdown,
+        Self::Asked,
+    ];
+
+    /// The word in scenarios and traces.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::KeepAlive => "keep_alive",
+            Self::NoPingresp => "no_pingresp",
+            Self::NoConnect => "no_connect",
+            Self::NoConnack => "no_connack",
+            Self::Takeover => "takeover",
+            Self::Malformed => "malformed",
+            Self::ProtocolError => "protocol_error",
+            Self::SessionEnd => "session_end",
+            Self::Quota => "quota",
+            Self::NotAuthorized => "not_authorized",
+            Self::Shutdown => "shutdown",
+            Self::Asked => "asked",
+        }
+    }
+}
+
+/// How many: both ends included, `None` is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountRange {
+    /// At least.
+    pub min: u64,
+    /// At most.
+    pub max: Option<u64>,
+}
+
+/// How long: both ends included, `None` is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DurationRange {
+    /// At least.
+    pub min: Duration,
+    /// At most.
+    pub max: Option<Duration>,
+}
+
+/// When something must come; the plan's tolerance is added on both sides.
+#[derive(Clone, Debug)]
+pub enum Timing {
+    /// At that moment.
+    At(Moment),
+    /// From the moment's own event (offset 0) to the offset after it: `within: 50ms after close of sensor`.
+    Within {
+        /// The event, offset 0.
+        after: Moment,
+        /// How long from then on.
+        duration: Duration,
+    },
+    /// From one moment to another.
+    Between(Moment, Moment),
+    /// At that moment or later.
+    NotBefore(Moment),
+}

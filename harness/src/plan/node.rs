@@ -1,0 +1,54 @@
+use halfopen_protocol::packet::Subscription;
+
+use super::NodeId;
+
+/// A host with one program on it.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its name in the file, and its host name in the world. Members of a group are `fleet.1`, `fleet.2` …
+    pub name: String,
+    /// The program.
+    pub program: Program,
+}
+
+impl Node {
+    /// Whether other nodes connect to this one.
+    pub fn is_broker(&self) -> bool {
+        matches!(self.program, Program::Broker(_))
+    }
+}
+
+/// What runs on a node.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// The project's broker.
+    Broker(halfopen_broker::Config),
+    /// The project's client, up and connected when the story begins.
+    Client(ClientProgram),
+    /// A peer that does what the story says: it sends what it is told to send, well-formed or not.
+    RawClient(RawClientProgram),
+}
+
+/// The project's client on a node.
+#[derive(Clone, Debug)]
+pub struct ClientProgram {
+    /// What the client core is made with.
+    pub options: halfopen_client::Options,
+    /// The broker it connects to.
+    pub to: NodeId,
+    /// Whether it connects before the first step.
+    pub autostart: bool,
+}
+
+/// A scripted client on a node.
+#[derive(Clone, Debug)]
+pub struct RawClientProgram {
+    /// The CONNECT it sends for `connect` and `send: CONNECT`.
+    pub connect: halfopen_protocol::packet::Connect,
+    /// The broker it connects to.
+    pub to: NodeId,
+    /// What `connect` subscribes to after the CONNACK.
+    pub subscribe: Vec<Subscription>,
+    /// Whether it gives the usual answers: PUBACK, PUBREC, PUBREL, PUBCOMP as the QoS flows ask.
+    pub answers: bool,
+}

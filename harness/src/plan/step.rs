@@ -1,0 +1,120 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use halfopen_protocol::packet::{Publish, Subscription};
+use halfopen_protocol::{Packet, ReasonCode};
+
+use super::{Moment, NetworkChange, NodeId, PacketPattern, Position};
+
+/// One line of the story.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Where it stands.
+    pub position: Position,
+    /// The heading it gets in the trace: `sensor: power_loss`, `wait 1h`.
+    pub text: String,
+    /// What it is.
+    pub kind: StepKind,
+}
+
+/// The kinds of steps. Time moves only at `Wait`, at `At`, and while an action waits for its answer.
+#[derive(Clone, Debug)]
+pub enum StepKind {
+    /// Goes on so much later.
+    Wait(Duration),
+    /// Goes on at that moment.
+    At(Moment),
+    /// Names this instant.
+    Mark(String),
+    /// A node acts; members of a group one after the other at one instant.
+    Node {
+        /// Who.
+        nodes: Vec<NodeId>,
+        /// What, in order.
+        actions: Vec<Action>,
+    },
+    /// The network changes.
+    Network(NetworkChange),
+    /// In the background from here on: `steps` at once and then once a period.
+    Every {
+        /// The time from one beginning to the next.
+        period: Duration,
+        /// How often; without end if neither this nor `until` is given.
+        times: Option<u64>,
+        /// No beginning after this moment.
+        until: Option<Moment>,
+        /// What is done each time.
+        steps: Vec<Step>,
+    },
+    /// `steps` so many times, one after the other.
+    Repeat {
+        /// How often.
+        times: u64,
+        /// What is done each time.
+        steps: Vec<Step>,
+    },
+}
+
+/// What a node can be told to do.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Opens a connection, sends CONNECT, waits for CONNACK, and for SUBACK where the node subscribes.
+    Connect(ConnectAction),
+    /// Opens a TCP connection and waits until it is there; raw clients only.
+    Open,
+    /// Subscribes and waits for SUBACK.
+    Subscribe(Vec<Subscription>),
+    /// Unsubscribes and waits for UNSUBACK.
+    Unsubscribe(Vec<String>),
+    /// Publishes; over at once. The packet id is the client's to choose.
+    Publish(Publish),
+    /// Sends DISCONNECT with this reason (0x00 in 3.1.1) and closes.
+    Disconnect(ReasonCode),
+    /// Closes the connection without a word; a client does not reconnect on its own after this.
+    Close(CloseHow),
+    /// Writes packets or bytes in one piece; raw clients only.
+    Send(Vec<Outgoing>),
+    /// Waits for the next packet that the usual answers did not take; any other fails. Raw clients only.
+    Receive(PacketPattern),
+    /// The client sends no PINGREQ any more; its own check for PINGRESP stops with it.
+    StopPinging,
+    /// Ends `StopPinging`.
+    ResumePinging,
+    /// The process dies, its kernel lives: FIN, or RST where unread data was waiting.
+    Crash,
+    /// The host dies: nothing is sent.
+    PowerLoss,
+    /// The program starts again on the same address.
+    Restart,
+}
+
+/// `connect` with what may differ from the node's own settings.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectAction {
+    /// What the CONNACK must be; empty: a success.
+    pub connack: Option<PacketPattern>,
+    /// Clean Start for this connection, if other than the node's.
+    pub clean_start: Option<bool>,
+}
+
+/// How a TCP connection is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CloseHow {
+    /// In order: what was sent before still arrives.
+    Fin,
+    /// By abort.
+    Rst,
+    /// The other side did not answer for so long that the socket failed (`ETIMEDOUT`).
+    Timeout,
+}
+
+/// What a raw client writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outgoing {
+    /// The CONNECT of the node's settings.
+    Connect,
+    /// A packet.
+    Packet(Packet),
+    /// Any bytes.
+    Bytes(Bytes),
+}
