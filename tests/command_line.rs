@@ -228,6 +228,17 @@ fn colour(#[case] environment: &[(&str, &str)], #[case] expected: bool) {
 }
 
 #[test]
+fn log_is_what_the_broker_would_write_with_virtual_time() {
+    let folder = Folder::new("logged");
+    folder.write("logged.yaml", PASSING);
+    let output = folder.halfopen(&["run", "--log", "--only", "3.1.1", "logged.yaml"]);
+    let log = err(&output);
+    assert!(log.contains("0.030  broker   New client connected from sensor as sensor (p2, c1, k5)."), "{log}");
+    assert!(log.contains("broker   Client sensor has exceeded timeout, disconnecting."), "{log}");
+    assert!(err(&folder.halfopen(&["run", "--only", "3.1.1", "logged.yaml"])).is_empty());
+}
+
+#[test]
 fn reader_that_goes_away_is_no_panic() {
     let folder = Folder::new("pipe");
     let ping = "clients: { sensor: { keep_alive: 1s } }\nmatrix: { n: [1, 2, 3, 4, 5, 6, 7, 8, 9] }\n";

@@ -36,6 +36,9 @@ pub(super) struct RunArgs {
     /// Only runs whose name contains this text.
     #[arg(long, value_name = "TEXT")]
     pub(super) only: Option<String>,
+    /// Also print the programs' own logs to standard error, with virtual time: the broker's is what `mosquitto -v` writes.
+    #[arg(long)]
+    pub(super) log: bool,
 }
 
 #[derive(Debug, ClapArgs)]

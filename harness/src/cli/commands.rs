@@ -11,6 +11,7 @@ use crate::trace::text;
 
 /// Runs and judges.
 pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
+    begin_log(args);
     let plans = plans(args)?;
     let mut terminal = Terminal::new(anstream::stdout().lock());
     let progress = Progress::new(plans.len());
@@ -26,6 +27,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
 
 /// Runs and prints what happened.
 pub(super) fn trace(args: &RunArgs) -> Result<u8, Failure> {
+    begin_log(args);
     let plans = plans(args)?;
     let mut out = anstream::stdout().lock();
     let mut code = SUCCESS;
@@ -53,6 +55,20 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let mut out = anstream::stdout().lock();
     writeln!(out, "{} in {}, no errors", counted(runs, "run"), counted(scenarios.len(), "scenario"))?;
     Ok(SUCCESS)
+}
+
+/// Lets what the programs log come out, if that is wanted. The lines carry virtual time, so no other is added.
+fn begin_log(args: &RunArgs) {
+    if args.log {
+        tracing_subscriber::fmt()
+            .without_time()
+            .with_target(false)
+            .with_level(false)
+            .with_ansi(false)
+            .with_max_level(tracing::Level::DEBUG)
+            .with_writer(std::io::stderr)
+            .init();
+    }
 }
 
 /// The runs that are asked for; at least one.

@@ -1,11 +1,13 @@
 use std::io;
+use std::rc::Rc;
 
 use halfopen_broker::core::{Broker, CloseReason, Config, Event};
 use halfopen_broker::driver::{Listener, Observer, serve};
+use halfopen_broker::log::{Detail, Log};
 use halfopen_protocol::{Clock, Instant, ReasonCode};
 
-use super::{Env, since_start};
-use crate::plan::{Because, NodeId};
+use super::{Env, log, since_start};
+use crate::plan::{Because, NodeId, Plan};
 use crate::trace::Since;
 use crate::world::network::{Network, Peer};
 use crate::world::record::Recorder;
@@ -16,7 +18,8 @@ pub(super) async fn run<N: Network, C: Clock>(env: Env<N, C>, config: Config) {
         unreachable!("the MQTT port of a node is taken");
     };
     let listener = NodeListener { network: env.network, listener };
-    let observer = Witness { node: env.node, recorder: env.recorder };
+    let log = Log::new(Detail::Packets);
+    let observer = Witness { plan: env.plan, node: env.node, recorder: env.recorder, log };
     // Served until the node is dropped; a listener of the world does not fail.
     let _ = serve(Broker::new(config), listener, env.clock, observer, std::future::pending()).await;
 }
@@ -37,12 +40,16 @@ impl<N: Network> Listener for NodeListener<N> {
 
 /// Brings what only the broker can know into the trace: why it closes.
 struct Witness {
+    plan: Rc<Plan>,
     node: NodeId,
     recorder: Recorder,
+    /// The log that the real server writes, for people.
+    log: Log,
 }
 
 impl Observer<Peer> for Witness {
-    fn event(&mut self, _now: Instant, peer: &Peer, event: &Event) {
+    fn event(&mut self, now: Instant, peer: &Peer, event: &Event) {
+        log(&self.plan, self.node, now, || self.log.lines(&self.plan.node(peer.node).name, event));
         if let Event::Closing { reason, .. } = event {
             let (because, since) = because(reason);
             self.recorder.closing(self.node, peer.node, peer.connection, because, since);

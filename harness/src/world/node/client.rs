@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use halfopen_client::core::{Client, DisconnectReason, Event};
 use halfopen_client::driver::{self, Connector};
-use halfopen_protocol::{Clock, PacketType, ReasonCode};
+use halfopen_protocol::{Clock, Instant, PacketType, ReasonCode};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Command, Env, since_start};
-use crate::plan::{Because, ClientProgram, NodeId};
+use super::{Command, Env, log, since_start};
+use crate::plan::{Because, ClientProgram, NodeId, Plan};
 use crate::trace::Since;
 use crate::world::network::{Network, Peer};
 use crate::world::record::Recorder;
@@ -18,7 +18,8 @@ pub(super) async fn run<N: Network, C: Clock>(env: Env<N, C>, program: &ClientPr
     let client = Client::new(program.options.clone(), seed.0);
     let peer = Rc::new(Cell::new(None));
     let connector = NodeConnector { network: env.network, to: program.to, peer: Rc::clone(&peer) };
-    let mut witness = Witness { node: env.node, to: program.to, peer, recorder: env.recorder };
+    let plan = Rc::clone(&env.plan);
+    let mut witness = Witness { plan, node: env.node, to: program.to, peer, recorder: env.recorder };
     let (sender, commands) = unbounded_channel();
     if program.autostart {
         // The other end is held just below.
@@ -27,7 +28,7 @@ pub(super) async fn run<N: Network, C: Clock>(env: Env<N, C>, program: &ClientPr
     tokio::select! {
         biased;
         () = forward(env.commands, sender) => {}
-        () = driver::run(client, connector, env.clock, commands, |_, event| witness.event(event)) => {}
+        () = driver::run(client, connector, env.clock, commands, |now, event| witness.event(now, event)) => {}
     }
     // A program that has nothing left to do still holds its node.
     std::future::pending().await
@@ -78,6 +79,7 @@ impl<N: Network> Connector for NodeConnector<N> {
 
 /// Brings what only the client can know into the trace: what it hands on, and why it closes.
 struct Witness {
+    plan: Rc<Plan>,
     node: NodeId,
     to: NodeId,
     peer: Rc<Cell<Option<Peer>>>,
@@ -85,7 +87,8 @@ struct Witness {
 }
 
 impl Witness {
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, now: Instant, event: Event) {
+        log(&self.plan, self.node, now, || vec![line(&event)]);
         match event {
             Event::Connected(connack) => self.recorder.connected(self.node, connack.session_present),
             Event::Message(message) => self.recorder.delivered(self.node, message),
@@ -100,6 +103,16 @@ impl Witness {
         let Some(connection) = connection.or_else(|| self.recorder.latest_connection(self.node)) else { return };
         let (because, since) = because(reason);
         self.recorder.closing(self.node, self.to, connection, because, since);
+    }
+}
+
+fn line(event: &Event) -> String {
+    match event {
+        Event::Received(packet) => format!("received {}", packet.packet_type()),
+        Event::Sending(packet) => format!("sending {}", packet.packet_type()),
+        Event::Connected(connack) => format!("connected, session present: {}", connack.session_present),
+        Event::Message(message) => format!("message on {}", message.topic),
+        other => format!("{other:?}"),
     }
 }
 

@@ -66,6 +66,17 @@ pub(crate) async fn run<N: Network, C: Clock>(env: Env<N, C>) {
     }
 }
 
+/// Brings a line of a program's own log to whoever listens, with virtual time and the node's name: for people, nothing
+/// is judged by it. `line` is only made if somebody does.
+fn log(plan: &Plan, node: NodeId, now: Instant, line: impl FnOnce() -> Vec<String>) {
+    if tracing::enabled!(target: "halfopen::node", tracing::Level::DEBUG) {
+        for line in line() {
+            let name = &plan.node(node).name;
+            tracing::debug!(target: "halfopen::node", "{:>9.3}  {name:<8} {line}", since_start(now).as_secs_f64());
+        }
+    }
+}
+
 /// A node's clock counts from the start of the run, so that its moments are those of the trace.
 fn since_start(instant: Instant) -> Duration {
     instant.since_origin()
