@@ -51,9 +51,14 @@ fn a_wrong_password_is_found_out_and_so_is_a_server_that_does_not_know_it() {
 #[test]
 fn nobody_knows_the_password_of_a_user_that_does_not_exist() {
     let first = ClientFirst::parse(client().first().as_bytes()).expect("valid");
-    let (challenge, server) = first.challenge(Verifier::unmatchable(&SALT, 4096), SERVER_NONCE).expect("valid");
-    assert_eq!(challenge, CHALLENGE, "it must look like any other");
-    assert_eq!(server.verify(ANSWER.as_bytes()), Err(ScramError::WrongProof));
+    let unmatchable = Verifier::unmatchable("user", &[7; 32], 4096);
+    let (challenge, server) = first.challenge(unmatchable.clone(), SERVER_NONCE).expect("valid");
+    assert_eq!(challenge.len(), CHALLENGE.len(), "it must look like any other");
+    let (answer, _) = self::client().answer(challenge.as_bytes()).expect("valid");
+    assert_eq!(server.verify(answer.as_bytes()), Err(ScramError::WrongProof));
+    assert_eq!(unmatchable, Verifier::unmatchable("user", &[7; 32], 4096), "and the same each time");
+    assert_ne!(unmatchable, Verifier::unmatchable("user", &[8; 32], 4096));
+    assert_ne!(unmatchable, Verifier::unmatchable("other", &[7; 32], 4096));
 }
 
 #[rstest]

@@ -8,6 +8,9 @@ use subtle::ConstantTimeEq as _;
 use super::message::{from_base64, key_from_base64, prepare, to_base64};
 use super::{MAXIMUM_ITERATIONS, METHOD, MINIMUM_ITERATIONS, ScramError};
 
+/// How long the salt of a user is that does not exist; as long as those that RFC 7677 shows.
+const SALT: usize = 16;
+
 /// What a server keeps of a password: enough to check a proof, not enough to make one.
 ///
 /// Its text is that of PostgreSQL: `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`.
@@ -36,10 +39,17 @@ impl Verifier {
     }
 
     /// One that fits no password, for a user that does not exist: an exchange with it takes its course and fails at
-    /// the end, so that nobody learns who exists.
-    pub fn unmatchable(salt: &[u8], iterations: u32) -> Self {
+    /// the end, so that nobody learns who exists. The same user has the same salt for as long as `secret` is the same,
+    /// as one that exists would.
+    pub fn unmatchable(user: &str, secret: &[u8; 32], iterations: u32) -> Self {
+        let salt = sign(secret, user)[..SALT].to_vec();
         // No client key is known whose hash this is.
-        Self { iterations, salt: salt.to_vec(), stored_key: [0; 32], server_key: [0; 32] }
+        Self { iterations, salt, stored_key: [0; 32], server_key: [0; 32] }
+    }
+
+    /// How often the password is hashed.
+    pub fn iterations(&self) -> u32 {
+        self.iterations
     }
 
     /// Whether this is the password. Takes as long as [`new`](Self::new).

@@ -1,0 +1,238 @@
+mod filter;
+
+use std::collections::BTreeMap;
+
+use halfopen_protocol::Version;
+use halfopen_protocol::topic::{check_filter, matches};
+
+use self::filter::{covers, overlap};
+use super::FileError;
+use crate::core::{Authorize, Deed, Who};
+
+/// Who may do what, from a file in the form of Mosquitto's `acl_file`.
+///
+/// ```text
+/// topic read public/#                     # before the first user: for clients without a user
+/// user ann
+/// topic home/#                            # read and write
+/// topic write log/ann
+/// topic deny home/safe
+/// pattern readwrite device/%c/#           # for everybody, %c the client identifier and %u the user
+/// ```
+///
+/// What no line allows is forbidden, and `deny` wins. A client may subscribe to a filter if there is anything that it
+/// could receive by it, and receives only that.
+#[derive(Clone, Debug, Default)]
+pub struct Acl {
+    anonymous: Vec<Rule>,
+    users: BTreeMap<String, Vec<Rule>>,
+    patterns: Vec<Rule>,
+}
+
+#[derive(Clone, Debug)]
+struct Rule {
+    right: Right,
+    filter: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Right {
+    Deny,
+    Allow { read: bool, write: bool },
+}
+
+impl Acl {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// The first line that means nothing.
+    pub fn parse(text: &str) -> Result<Self, FileError> {
+        let mut acl = Self::default();
+        let mut user = None;
+        for (number, line) in (1..).zip(text.lines()) {
+            acl.add(line.trim(), &mut user).map_err(|what| FileError { line: number, what })?;
+        }
+        Ok(acl)
+    }
+
+    fn add(&mut self, line: &str, user: &mut Option<String>) -> Result<(), String> {
+        if line.is_empty() || line.starts_with('#') {
+            return Ok(());
+        }
+        let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let rest = rest.trim();
+        match word {
+            _ if rest.is_empty() => {
+                return Err("expected `user NAME`, `topic [RIGHT] FILTER` or `pattern …`".to_owned());
+            }
+            "user" => {
+                self.users.entry(rest.to_owned()).or_default();
+                *user = Some(rest.to_owned());
+            }
+            "topic" => match user {
+                None => self.anonymous.push(rule(rest)?),
+                Some(user) => self.users.entry(user.clone()).or_default().push(rule(rest)?),
+            },
+            "pattern" => self.patterns.push(rule(rest)?),
+            _ => return Err(format!("`{word}`: expected `user`, `topic` or `pattern`")),
+        }
+        Ok(())
+    }
+
+    /// The rules for a client, with the patterns filled in.
+    fn rules<'a>(&'a self, who: Who<'a>) -> impl Iterator<Item = (Right, std::borrow::Cow<'a, str>)> {
+        let own = match who.user {
+            None => Some(&self.anonymous),
+            Some(user) => self.users.get(user),
+        };
+        let own = own.into_iter().flatten().map(|rule| (rule.right, rule.filter.as_str().into()));
+        own.chain(self.patterns.iter().filter_map(move |rule| Some((rule.right, rule.fill_in(who)?.into()))))
+    }
+}
+
+impl Authorize for Acl {
+    fn allows(&self, who: Who<'_>, deed: Deed, topic: &str) -> bool {
+        let mut allowed = false;
+        for (right, filter) in self.rules(who) {
+            match (right, deed) {
+                (Right::Deny, Deed::Subscribe) if covers(&filter, topic) => return false,
+                (Right::Deny, Deed::Publish | Deed::Receive) if matches(&filter, topic) => return false,
+                (Right::Allow { write: true, .. }, Deed::Publish) => allowed |= matches(&filter, topic),
+                (Right::Allow { read: true, .. }, Deed::Receive) => allowed |= matches(&filter, topic),
+                (Right::Allow { read: true, .. }, Deed::Subscribe) => allowed |= overlap(&filter, topic),
+                _ => {}
+            }
+        }
+        allowed
+    }
+}
+
+impl Rule {
+    /// `None` if it says nothing about this client. A name must not become a wildcard or several levels: what allows
+    /// does not hold for it then, and what denies holds for all names.
+    fn fill_in(&self, who: Who<'_>) -> Option<String> {
+        let mut filter = self.filter.clone();
+        for (place, name) in [("%c", Some(who.client_id)), ("%u", who.user)] {
+            if !filter.contains(place) {
+                continue;
+            }
+            match name {
+                Some(name) if !name.contains(['+', '#', '/']) => filter = filter.replace(place, name),
+                _ if self.right == Right::Deny => filter = widen(&filter, place),
+                _ => return None,
+            }
+        }
+        Some(filter)
+    }
+}
+
+/// The filter with a wildcard for each level in which `place` stands.
+fn widen(filter: &str, place: &str) -> String {
+    let widened: Vec<&str> = filter.split('/').map(|level| if level.contains(place) { "+" } else { level }).collect();
+    widened.join("/")
+}
+
+/// `[read|write|readwrite|deny] FILTER`; a filter may have spaces.
+fn rule(text: &str) -> Result<Rule, String> {
+    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let (right, filter) = match word {
+        "read" => (Right::Allow { read: true, write: false }, rest.trim()),
+        "write" => (Right::Allow { read: false, write: true }, rest.trim()),
+        "readwrite" => (Right::Allow { read: true, write: true }, rest.trim()),
+        "deny" => (Right::Deny, rest.trim()),
+        _ => (Right::Allow { read: true, write: true }, text),
+    };
+    check_filter(filter, Version::V3_1_1).map_err(|error| format!("`{filter}`: {}", error.what))?;
+    Ok(Rule { right, filter: filter.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const FILE: &str = "
+        # for clients without a user
+        topic read public/#
+
+        user ann
+        topic home/#
+        topic write log/ann
+        topic deny home/safe/#
+        topic read $SYS/#
+        user bob
+        topic read a b/#
+
+        pattern readwrite device/%c/#
+        pattern write from/%u
+        pattern deny device/+/secret-%c
+    ";
+
+    fn allows(user: Option<&str>, client_id: &str, deed: Deed, topic: &str) -> bool {
+        Acl::parse(FILE).expect("a valid file").allows(Who { client_id, user }, deed, topic)
+    }
+
+    #[rstest]
+    #[case(None, Deed::Receive, "public/news", true)]
+    #[case(None, Deed::Publish, "public/news", false)]
+    #[case(None, Deed::Subscribe, "public/news", true)]
+    #[case(None, Deed::Subscribe, "#", true)]
+    #[case(None, Deed::Subscribe, "home/#", false)]
+    #[case(None, Deed::Publish, "from/ann", false)]
+    #[case(None, Deed::Publish, "device/c/x", true)]
+    #[case(None, Deed::Publish, "device/d/x", false)]
+    #[case(Some("ann"), Deed::Receive, "public/news", false)]
+    #[case(Some("ann"), Deed::Publish, "home/kitchen", true)]
+    #[case(Some("ann"), Deed::Receive, "home/kitchen", true)]
+    #[case(Some("ann"), Deed::Publish, "log/ann", true)]
+    #[case(Some("ann"), Deed::Receive, "log/ann", false)]
+    #[case(Some("ann"), Deed::Subscribe, "log/ann", false)]
+    #[case(Some("ann"), Deed::Publish, "home/safe", false)]
+    #[case(Some("ann"), Deed::Receive, "home/safe/door", false)]
+    #[case(Some("ann"), Deed::Subscribe, "home/safe/door", false)]
+    #[case(Some("ann"), Deed::Subscribe, "home/safe/+", false)]
+    #[case(Some("ann"), Deed::Subscribe, "home/#", true)]
+    #[case(Some("ann"), Deed::Receive, "$SYS/broker/uptime", true)]
+    #[case(Some("ann"), Deed::Publish, "from/ann", true)]
+    #[case(Some("ann"), Deed::Publish, "from/bob", false)]
+    #[case(Some("ann"), Deed::Publish, "device/c/secret-c", false)]
+    #[case(Some("bob"), Deed::Receive, "a b/c", true)]
+    #[case(Some("cid"), Deed::Receive, "public/news", false)]
+    #[case(Some("cid"), Deed::Publish, "device/c/x", true)]
+    fn a_client_may_do_what_a_line_allows_and_none_denies(
+        #[case] user: Option<&str>,
+        #[case] deed: Deed,
+        #[case] topic: &str,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(allows(user, "c", deed, topic), expected);
+    }
+
+    #[rstest]
+    fn a_name_is_never_a_wildcard(#[values("+", "#", "a/b")] name: &str) {
+        for topic in ["device/x/y", &format!("device/{name}/y"), "from/x"] {
+            assert!(!allows(Some(name), name, Deed::Publish, topic), "{topic}");
+            assert!(!allows(Some(name), name, Deed::Subscribe, topic), "{topic}");
+        }
+        let acl = Acl::parse("topic open/#\npattern deny open/%c").expect("a valid file");
+        assert!(!acl.allows(Who { client_id: name, user: None }, Deed::Publish, "open/x"));
+    }
+
+    #[rstest]
+    #[case("users ann", "line 2: `users`: expected `user`, `topic` or `pattern`")]
+    #[case("topic", "line 2: expected `user NAME`, `topic [RIGHT] FILTER` or `pattern …`")]
+    #[case("topic read", "line 2: ``: empty topic name or filter")]
+    #[case("topic read a#", "line 2: `a#`: # that does not stand alone in the last level")]
+    fn a_line_that_means_nothing_is_named(#[case] line: &str, #[case] expected: &str) {
+        assert_eq!(Acl::parse(&format!("user ann\n{line}")).expect_err("nonsense").to_string(), expected);
+    }
+
+    #[test]
+    fn an_empty_file_allows_nothing() {
+        let acl = Acl::parse("").expect("nothing is wrong");
+        for deed in [Deed::Publish, Deed::Subscribe, Deed::Receive] {
+            assert!(!acl.allows(Who { client_id: "c", user: Some("ann") }, deed, "t"));
+        }
+    }
+}
