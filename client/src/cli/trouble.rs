@@ -48,6 +48,7 @@ pub(crate) fn describe(reason: &DisconnectReason, version: Version) -> String {
         DisconnectReason::Server(reason) => {
             format!("the broker disconnected: {} ({})", reason.name().unwrap_or("unknown reason"), reason.value())
         }
+        DisconnectReason::Authentication(error) => format!("authentication failed: {error}"),
         DisconnectReason::Closed(Transport::Eof) => "the broker closed the connection".to_owned(),
         DisconnectReason::Closed(Transport::Reset) => "the connection was reset".to_owned(),
         DisconnectReason::Closed(Transport::TimedOut) => "the connection timed out".to_owned(),

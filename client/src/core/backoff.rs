@@ -31,9 +31,11 @@ impl Backoff {
         now + Duration::from_millis(millis.round() as u64)
     }
 
-    /// A connection was made: the next pause is the first again.
-    pub(super) fn reset(&mut self) {
-        self.pause = self.settings.min.as_secs_f64();
+    /// A connection has lasted for this long.
+    pub(super) fn lasted(&mut self, time: Duration) {
+        if time >= self.settings.stable {
+            self.pause = self.settings.min.as_secs_f64();
+        }
     }
 
     /// Uniform from -1 up to, not including, 1.

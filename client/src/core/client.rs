@@ -2,16 +2,16 @@ use std::collections::VecDeque;
 
 use bytes::BytesMut;
 use bytestring::ByteString;
-use halfopen_protocol::packet::{Connect, Disconnect, PacketId, Publish, QoS, Subscription};
-use halfopen_protocol::{Instant, Packet, ReasonCode, Version, encode};
+use halfopen_protocol::packet::{Connect, Disconnect, PacketId, Publish, QoS};
+use halfopen_protocol::{Instant, Packet, Version, encode};
 
 use super::backoff::Backoff;
 use super::link::{Attempt, Handshake, Link};
-use super::request::{Request, RequestKind};
-use super::session::Session;
+use super::request::{Request, RequestKind, SubscribeRequest, UnsubscribeRequest};
+use super::session::{Session, Waiting};
 use super::size::{LARGEST, packet_size, publish_size};
 use super::violation::Violation;
-use super::{CommandError, DisconnectReason, Event, Options, Output, Timer, Token, Transport};
+use super::{CommandError, DisconnectReason, Event, Mechanism, Options, Output, Timer, Token, Transport};
 
 /// One client: its connection, if it has one, and its session.
 ///
@@ -31,6 +31,9 @@ pub struct Client {
     clean_start: Option<bool>,
     /// What the broker called us when we had no name (§3.2.2.3.7 of 5.0).
     pub(super) assigned_id: Option<ByteString>,
+    pub(super) mechanism: Option<Box<dyn Mechanism>>,
+    /// How many messages the application still takes; `None`: any number.
+    pub(super) credit: Option<usize>,
     pinging: bool,
     last_token: u64,
     outputs: VecDeque<Output>,
@@ -46,6 +49,8 @@ impl Client {
             session: Session::new(options.subscriptions.clone()),
             clean_start: None,
             assigned_id: None,
+            mechanism: None,
+            credit: options.incoming_limit,
             pinging: true,
             last_token: Token::OWN.0,
             outputs: VecDeque::new(),
@@ -70,9 +75,10 @@ impl Client {
         self.begin(now);
     }
 
-    /// Sends a message, or queues it: while there is no connection, of QoS 0 as well, or while the broker's Receive
-    /// Maximum is used up. A message of QoS 0 may overtake those that wait for the latter. Its identifier and DUP are
-    /// chosen here, whatever the message says.
+    /// Sends a message, or queues it: while there is no connection or the driver has too much to write, of QoS 0 as
+    /// well, or while the broker's Receive Maximum is used up. A message of QoS 0 may overtake those that wait for the
+    /// latter. Its identifier and DUP are chosen here, whatever the message says. One whose expiry interval passes while
+    /// it waits is not sent ([`Event::Expired`]).
     ///
     /// [`Event::Published`] follows; for QoS 0 when the packet is handed to the driver.
     ///
@@ -82,21 +88,25 @@ impl Client {
         if publish.topic_alias.is_some() {
             return Err(CommandError::TopicAlias);
         }
+        if !publish.subscription_ids.is_empty() {
+            return Err(CommandError::SubscriptionId);
+        }
         let publish = Publish { dup: false, packet_id: None, ..publish };
         if publish_size(&publish, self.version())? > LARGEST {
             return Err(CommandError::TooLarge);
         }
-        if self.is_up() && publish.qos == QoS::AtMostOnce {
+        let may_send = self.is_up() && !self.is_congested();
+        if may_send && publish.qos == QoS::AtMostOnce {
             let token = self.next_token();
             self.send_message(now, publish, token);
             return Ok(token);
         }
-        let at_once = self.is_up() && self.session.messages.is_empty() && self.session.outbox.has_room();
-        if !at_once && self.session.messages.len() >= self.options.queue_limit {
+        let at_once = may_send && self.session.messages.is_empty() && self.session.outbox.has_room();
+        if !at_once && !self.has_room_in_queue(now) {
             return Err(CommandError::QueueFull);
         }
         let token = self.next_token();
-        self.session.messages.push_back((publish, token));
+        self.session.messages.push_back(Waiting { publish, token, since: now });
         self.pump(now);
         Ok(token)
     }
@@ -105,39 +115,16 @@ impl Client {
     ///
     /// # Errors
     /// The list is empty or a filter malformed, or the queue is full.
-    pub fn subscribe(&mut self, now: Instant, subscriptions: Vec<Subscription>) -> Result<Token, CommandError> {
-        self.request(now, RequestKind::Subscribe(subscriptions))
+    pub fn subscribe(&mut self, now: Instant, request: impl Into<SubscribeRequest>) -> Result<Token, CommandError> {
+        self.request(now, RequestKind::Subscribe(request.into()))
     }
 
     /// Unsubscribes, now or when there is a connection.
     ///
     /// # Errors
     /// The list is empty or a filter malformed, or the queue is full.
-    pub fn unsubscribe(&mut self, now: Instant, filters: Vec<ByteString>) -> Result<Token, CommandError> {
-        self.request(now, RequestKind::Unsubscribe(filters))
-    }
-
-    /// Sends DISCONNECT and closes [MQTT-3.14.4-1]; or gives up connecting. Does not connect again on its own. What
-    /// still waits to be sent or acknowledged waits for a later [`connect`](Self::connect).
-    ///
-    /// DISCONNECT of 3.1.1 has no reason and always deletes the will. So with any other reason than 0x00 a client of
-    /// 3.1.1 closes without it.
-    pub fn disconnect(&mut self, now: Instant, reason: ReasonCode) {
-        let has_transport = matches!(self.link, Link::Handshake(_) | Link::Up(_));
-        if has_transport && (self.version().is_v5() || reason == ReasonCode::SUCCESS) {
-            self.write(now, Packet::Disconnect(Disconnect::new(reason)));
-        }
-        self.close(now);
-    }
-
-    /// Closes without DISCONNECT, so that the broker publishes the will; or gives up connecting. Does not connect again
-    /// on its own.
-    pub fn close(&mut self, now: Instant) {
-        match self.link {
-            Link::Idle => {}
-            Link::Waiting { .. } => self.lose(now, DisconnectReason::Asked),
-            Link::Opening(_) | Link::Handshake(_) | Link::Up(_) => self.end(now, DisconnectReason::Asked),
-        }
+    pub fn unsubscribe(&mut self, now: Instant, request: impl Into<UnsubscribeRequest>) -> Result<Token, CommandError> {
+        self.request(now, RequestKind::Unsubscribe(request.into()))
     }
 
     /// Sends no PINGREQ any more, and no longer minds a missing PINGRESP, on this connection and later ones: a client
@@ -154,6 +141,16 @@ impl Client {
         self.pinging = true;
     }
 
+    fn has_room_in_queue(&mut self, now: Instant) -> bool {
+        let limit = self.options.queue_limit;
+        if self.session.messages.len() >= limit {
+            for token in self.session.take_expired(now) {
+                self.tell(Event::Expired { token });
+            }
+        }
+        self.session.messages.len() < limit
+    }
+
     fn request(&mut self, now: Instant, kind: RequestKind) -> Result<Token, CommandError> {
         let mut request = Request { token: Token::OWN, kind };
         if packet_size(&request.packet(PacketId::MIN), self.version())? > LARGEST {
@@ -164,8 +161,8 @@ impl Client {
         }
         let token = self.next_token();
         request.token = token;
-        if let RequestKind::Unsubscribe(filters) = &request.kind {
-            self.session.forget(filters);
+        if let RequestKind::Unsubscribe(request) = &request.kind {
+            self.session.forget(&request.filters);
         }
         self.session.requests.push_back(request);
         self.pump(now);
@@ -192,8 +189,13 @@ impl Client {
             self.tell(Event::Disconnected { reason, retry_at: None });
             return;
         }
-        let clean_start = connect.clean_start;
-        self.link = Link::Handshake(Handshake { attempt, connect_sent: now, clean_start, buffer: BytesMut::new() });
+        self.link = Link::Handshake(Handshake {
+            attempt,
+            connect_sent: now,
+            clean_start: connect.clean_start,
+            authentication_method: connect.authentication_method.clone(),
+            buffer: BytesMut::new(),
+        });
         self.write(now, Packet::Connect(Box::new(connect)));
     }
 
@@ -212,7 +214,9 @@ impl Client {
             up.keep_alive.received(now);
         }
         // A violation closes, and with the connection goes what is left of its bytes.
-        while let Some(packet) = self.next_packet(now) {
+        while self.is_listening()
+            && let Some(packet) = self.next_packet(now)
+        {
             self.handle_packet(now, packet);
         }
     }
@@ -269,7 +273,7 @@ impl Client {
             Link::Idle => None,
             Link::Waiting { retry_at } => Some((*retry_at, Timer::Reconnect)),
             Link::Opening(attempt) | Link::Handshake(Handshake { attempt, .. }) => Some((attempt.due, Timer::Connect)),
-            Link::Up(up) if self.pinging => up.keep_alive.next(),
+            Link::Up(up) if self.pinging => up.keep_alive.next(self.is_listening()),
             Link::Up(_) => None,
         }
     }
@@ -328,6 +332,9 @@ impl Client {
     /// There is no transport any more.
     pub(super) fn lose(&mut self, now: Instant, reason: DisconnectReason) {
         self.session.connection_lost();
+        if let (Link::Up(up), Some(backoff)) = (&self.link, &mut self.backoff) {
+            backoff.lasted(now.saturating_since(up.since));
+        }
         let retry_at = match &mut self.backoff {
             Some(backoff) if reason != DisconnectReason::Asked => Some(backoff.next(now)),
             _ => None,
@@ -343,11 +350,15 @@ impl Client {
         }
     }
 
-    fn connect_packet(&self) -> Connect {
+    fn connect_packet(&mut self) -> Connect {
         let mut connect = self.options.connect.clone();
         connect.clean_start = self.clean_start.unwrap_or(connect.clean_start);
         if let (true, Some(id)) = (connect.client_id.is_empty(), &self.assigned_id) {
             connect.client_id = id.clone();
+        }
+        if let Some(mechanism) = &mut self.mechanism {
+            connect.authentication_method = Some(mechanism.name());
+            connect.authentication_data = mechanism.start();
         }
         connect
     }

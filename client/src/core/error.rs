@@ -14,6 +14,24 @@ pub enum CommandError {
     /// A topic alias belongs to one connection, and a message may outlive it.
     #[error("a message must not carry a topic alias of its own")]
     TopicAlias,
+    /// Only brokers send subscription identifiers with a message [MQTT-3.3.4-6].
+    #[error("a message must not carry a subscription identifier")]
+    SubscriptionId,
+    /// A session that ends with the connection, as CONNECT said, cannot be kept by DISCONNECT (§3.14.2.2.2 of 5.0).
+    #[error("a session expiry interval must not be set by DISCONNECT where CONNECT had none")]
+    SessionExpiry,
+    /// There is no connection.
+    #[error("not connected")]
+    NotConnected,
+    /// The client has no mechanism to authenticate with.
+    #[error("no authentication mechanism")]
+    NoMechanism,
+    /// An exchange of AUTH is under way.
+    #[error("already authenticating")]
+    Authenticating,
+    /// Nothing waits for an acknowledgement under this ticket: it was acknowledged, or its connection has ended.
+    #[error("no such message waits for an acknowledgement")]
+    NoTicket,
     /// More than the 268,435,455 bytes that the Remaining Length can say (§2.1.4 of 5.0, §2.2.3 of 3.1.1).
     #[error("the message is too large for a packet")]
     TooLarge,

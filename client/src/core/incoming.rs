@@ -4,6 +4,7 @@ use halfopen_protocol::flow::PubRecOutcome;
 use halfopen_protocol::packet::{Ack, ConnAck, Publish, SubAck, UnsubAck};
 use halfopen_protocol::{DecodeOptions, Instant, Packet, ReasonCode, Role, decode};
 
+use super::aliases::Aliases;
 use super::keep_alive::KeepAlive;
 use super::limits::Limits;
 use super::link::{Link, Up};
@@ -18,7 +19,7 @@ impl Client {
         let options = DecodeOptions {
             version: self.version(),
             reader: Role::Client,
-            maximum_packet_size: self.options.connect.maximum_packet_size.unwrap_or(u32::MAX),
+            maximum_packet_size: self.options.connect.maximum_packet_size.unwrap_or(self.options.packet_limit),
         };
         match decode(self.link.buffer()?, &options) {
             Ok(packet) => packet,
@@ -32,7 +33,11 @@ impl Client {
     pub(super) fn handle_packet(&mut self, now: Instant, packet: Packet) {
         self.tell(Event::Received(packet.clone()));
         let handled = match (&self.link, packet) {
+            (_, packet) if self.has_unwanted_problem(&packet) => {
+                Err(Violation::protocol("MQTT-3.1.2-29", "problem information that was not asked for"))
+            }
             (Link::Handshake(_), Packet::ConnAck(connack)) => self.handle_connack(now, connack),
+            (Link::Handshake(_), Packet::Auth(auth)) => self.handle_auth_in_handshake(now, &auth),
             (Link::Handshake(_), _) => Err(Violation::protocol("MQTT-3.2.0-1", "a packet before CONNACK")),
             (Link::Up(_), packet) => self.handle_packet_when_up(now, packet),
             _ => Ok(()),
@@ -76,7 +81,7 @@ impl Client {
             Packet::Disconnect(disconnect) if self.version().is_v5() => {
                 self.end(now, DisconnectReason::Server(disconnect.reason));
             }
-            Packet::Auth(_) => return Err(Violation::protocol("MQTT-4.12.0-6", "AUTH that was not asked for")),
+            Packet::Auth(auth) => self.handle_auth_when_up(now, &auth)?,
             Packet::Connect(_)
             | Packet::Subscribe(_)
             | Packet::Unsubscribe(_)
@@ -97,6 +102,10 @@ impl Client {
             let clause = if self.version().is_v5() { "MQTT-3.2.2-2" } else { "MQTT-3.2.2-1" };
             return Err(Violation::protocol(clause, "session present after a clean start"));
         }
+        if !self.accept_authentication(now, &connack)? {
+            return Ok(());
+        }
+        let Link::Handshake(handshake) = &mut self.link else { return Ok(()) };
         let seconds = connack.server_keep_alive.unwrap_or(self.options.connect.keep_alive);
         let limits = Limits::new(&connack);
         self.link = Link::Up(Box::new(Up {
@@ -104,10 +113,12 @@ impl Client {
             limits,
             buffer: std::mem::take(&mut handshake.buffer),
             aliases: BTreeMap::new(),
+            outgoing: Aliases::new(connack.topic_alias_maximum.unwrap_or(0).min(self.options.topic_aliases)),
+            since: now,
+            authentication_method: handshake.authentication_method.take(),
+            is_authenticating: false,
+            is_congested: false,
         }));
-        if let Some(backoff) = &mut self.backoff {
-            backoff.reset();
-        }
         self.assigned_id = connack.assigned_client_id.clone().or(self.assigned_id.take());
         let session_present = connack.session_present;
         self.tell(Event::Connected(connack));
@@ -123,7 +134,7 @@ impl Client {
                 self.write(now, packet);
             }
         } else {
-            for token in self.session.start_over() {
+            for token in self.session.start_over(now) {
                 self.tell(Event::Published { token, reason: ReasonCode::SUCCESS });
             }
         }
@@ -133,14 +144,66 @@ impl Client {
     fn handle_publish(&mut self, now: Instant, publish: Publish) -> Result<(), Violation> {
         // The alias first: with a bad one the connection ends, and the inbox must not hold what was not handed on.
         let message = self.resolve_alias(publish)?;
+        if self.session.receipts.holds(&message) {
+            // Sent again before it was acknowledged, as some brokers of 3.1.1 do. The answer will come.
+            return Ok(());
+        }
+        self.check_receive_maximum(&message)?;
         let receipt = self.session.inbox.handle_publish(&message)?;
-        if receipt.deliver {
-            self.tell(Event::Message(message));
+        if receipt.deliver && self.deliver(message) {
+            return Ok(());
         }
         if let Some(answer) = receipt.answer {
             self.write(now, answer);
         }
         Ok(())
+    }
+
+    /// Hands a message on. True if its acknowledgement is the application's.
+    fn deliver(&mut self, message: Publish) -> bool {
+        if let Some(credit) = &mut self.credit {
+            *credit = credit.saturating_sub(1);
+        }
+        let ticket = match self.options.manual_acknowledgement {
+            true => self.session.receipts.hold(&message),
+            false => None,
+        };
+        self.tell(match ticket {
+            Some(ticket) => Event::Unacknowledged { message, ticket },
+            None => Event::Message(message),
+        });
+        ticket.is_some()
+    }
+
+    /// Our own Receive Maximum, which messages of both QoS use up until they are acknowledged [MQTT-3.3.4-9]. The inbox
+    /// knows of those of QoS 2 only.
+    fn check_receive_maximum(&self, message: &Publish) -> Result<(), Violation> {
+        let Some(id) = message.packet_id else { return Ok(()) };
+        let open = self.session.receipts.open_at_least_once() + self.session.inbox.open();
+        if open < usize::from(self.options.connect.receive_maximum.unwrap_or(u16::MAX))
+            || self.session.inbox.is_open(id)
+        {
+            return Ok(());
+        }
+        let what = "more PUBLISH packets open than the receive maximum allows";
+        Err(Violation { reason: ReasonCode::RECEIVE_MAXIMUM_EXCEEDED, clause: "MQTT-3.3.4-9", what })
+    }
+
+    /// With Request Problem Information 0 only PUBLISH, CONNACK and DISCONNECT have reason strings and user properties.
+    fn has_unwanted_problem(&self, packet: &Packet) -> bool {
+        if self.options.connect.request_problem_information != Some(false) {
+            return false;
+        }
+        let (reason_string, user_properties) = match packet {
+            Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
+                (&ack.reason_string, &ack.user_properties)
+            }
+            Packet::SubAck(suback) => (&suback.reason_string, &suback.user_properties),
+            Packet::UnsubAck(unsuback) => (&unsuback.reason_string, &unsuback.user_properties),
+            Packet::Auth(auth) => (&auth.reason_string, &auth.user_properties),
+            _ => return false,
+        };
+        reason_string.is_some() || !user_properties.is_empty()
     }
 
     /// Puts the topic in the place of its alias (§3.3.2.3.4).
@@ -171,34 +234,35 @@ impl Client {
     }
 
     fn handle_suback(&mut self, suback: SubAck) -> Result<(), Violation> {
-        let Some(request) = self.session.answer(suback.packet_id) else {
+        let Some(asked) = self.session.answer(suback.packet_id) else {
             return Err(Violation::protocol("MQTT-3.8.4-2", "SUBACK that answers no SUBSCRIBE"));
         };
-        let RequestKind::Subscribe(subscriptions) = request.kind else {
+        let RequestKind::Subscribe(request) = &asked.request.kind else {
             return Err(Violation::protocol("MQTT-3.8.4-2", "SUBACK that answers an UNSUBSCRIBE"));
         };
-        if suback.reasons.len() != subscriptions.len() {
+        if suback.reasons.len() != asked.sent() {
             let clause = if self.version().is_v5() { "MQTT-3.8.4-6" } else { "MQTT-3.8.4-5" };
             return Err(Violation::protocol(clause, "SUBACK without one code per filter"));
         }
-        self.session.remember(&subscriptions, &suback.reasons);
-        self.tell(Event::Subscribed { token: request.token, reasons: suback.reasons });
+        let reasons = asked.merge(suback.reasons);
+        self.session.remember(request, &reasons);
+        self.tell(Event::Subscribed { token: asked.request.token, reasons });
         Ok(())
     }
 
     fn handle_unsuback(&mut self, unsuback: UnsubAck) -> Result<(), Violation> {
         let clause = if self.version().is_v5() { "MQTT-3.10.4-5" } else { "MQTT-3.10.4-4" };
-        let Some(request) = self.session.answer(unsuback.packet_id) else {
+        let Some(asked) = self.session.answer(unsuback.packet_id) else {
             return Err(Violation::protocol(clause, "UNSUBACK that answers no UNSUBSCRIBE"));
         };
-        let RequestKind::Unsubscribe(filters) = request.kind else {
+        let RequestKind::Unsubscribe(request) = &asked.request.kind else {
             return Err(Violation::protocol(clause, "UNSUBACK that answers a SUBSCRIBE"));
         };
-        if self.version().is_v5() && unsuback.reasons.len() != filters.len() {
+        if self.version().is_v5() && unsuback.reasons.len() != request.filters.len() {
             return Err(Violation::protocol("§3.11.3", "UNSUBACK without one code per filter"));
         }
-        self.session.forget(&filters);
-        self.tell(Event::Unsubscribed { token: request.token, reasons: unsuback.reasons });
+        self.session.forget(&request.filters);
+        self.tell(Event::Unsubscribed { token: asked.request.token, reasons: unsuback.reasons });
         Ok(())
     }
 }

@@ -12,7 +12,9 @@ const REMEMBERED: usize = 64;
 /// The client's half of keep-alive (§3.1.2.10, §3.12, §3.13) for one connection.
 ///
 /// PINGREQ is due when the interval has passed since the last packet that was *sent* [MQTT-3.1.2-23] (3.1.1),
-/// [MQTT-3.1.2-20] (5.0). What comes in does not put it off: the broker counts only what it gets.
+/// [MQTT-3.1.2-20] (5.0). What comes in does not put it off: the broker counts only what it gets. It is also due when
+/// one and a half intervals have passed since the last sign of life: so a client that only sends learns within two
+/// intervals, with the usual ping timeout, that nobody is there.
 ///
 /// PINGRESP is late when the ping timeout has passed since its PINGREQ, or since the last sign of life if that was
 /// later: bytes that came in, or bytes that had waited for the socket and that it took. So neither a large message that
@@ -92,11 +94,16 @@ impl KeepAlive {
         Some(Awaited { at, due: at.max(self.last_alive) + self.ping_timeout })
     }
 
-    /// What is due next. Of two at one instant the lateness of PINGRESP: to ask again would be idle.
-    pub(super) fn next(&self) -> Option<(Instant, Timer)> {
-        let ping = (self.last_sent + self.interval?, Timer::KeepAlive);
+    /// What is due next. Of two at one instant the lateness of PINGRESP: to ask again would be idle. Whoever does not
+    /// listen cannot blame the peer for its silence.
+    pub(super) fn next(&self, is_listening: bool) -> Option<(Instant, Timer)> {
+        let interval = self.interval?;
+        let mut ping = (self.last_sent + interval, Timer::KeepAlive);
+        if is_listening && self.unanswered.is_empty() {
+            ping.0 = ping.0.min(self.last_alive + interval * 3 / 2);
+        }
         match self.awaited() {
-            Some(awaited) if awaited.due <= ping.0 => Some((awaited.due, Timer::PingResponse)),
+            Some(awaited) if is_listening && awaited.due <= ping.0 => Some((awaited.due, Timer::PingResponse)),
             _ => Some(ping),
         }
     }

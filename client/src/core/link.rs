@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use bytestring::ByteString;
 use halfopen_protocol::Instant;
 
+use super::aliases::Aliases;
 use super::keep_alive::KeepAlive;
 use super::limits::Limits;
 
@@ -40,6 +41,7 @@ pub(super) struct Handshake {
     pub(super) attempt: Attempt,
     pub(super) connect_sent: Instant,
     pub(super) clean_start: bool,
+    pub(super) authentication_method: Option<ByteString>,
     pub(super) buffer: BytesMut,
 }
 
@@ -51,6 +53,16 @@ pub(super) struct Up {
     pub(super) buffer: BytesMut,
     /// Topic aliases that the broker set (§3.3.2.3.4 of 5.0).
     pub(super) aliases: BTreeMap<u16, ByteString>,
+    /// Those that we set.
+    pub(super) outgoing: Aliases,
+    /// Since when there is this connection.
+    pub(super) since: Instant,
+    /// The one of CONNECT.
+    pub(super) authentication_method: Option<ByteString>,
+    /// We have asked to authenticate again, and it is not done.
+    pub(super) is_authenticating: bool,
+    /// The driver has more to write than it wants to hold.
+    pub(super) is_congested: bool,
 }
 
 impl Link {

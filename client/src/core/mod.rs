@@ -1,14 +1,19 @@
 //! The client as a state machine: bytes, closes and the passing of time go in; bytes, closes and events come out.
 
+mod aliases;
+mod auth;
 mod backoff;
 mod client;
 mod error;
+mod flow;
 mod incoming;
 mod keep_alive;
+mod leave;
 mod limits;
 mod link;
 mod options;
 mod outgoing;
+mod receipts;
 mod request;
 mod session;
 mod size;
@@ -22,9 +27,12 @@ use bytes::Bytes;
 use halfopen_protocol::packet::{ConnAck, Publish};
 use halfopen_protocol::{Instant, Packet, ReasonCode};
 
+pub use self::auth::{AuthError, Mechanism};
 pub use self::client::Client;
 pub use self::error::CommandError;
 pub use self::options::{Options, Reconnect};
+pub use self::receipts::Ticket;
+pub use self::request::{SubscribeRequest, UnsubscribeRequest};
 
 /// What the driver has to do, or the application wants to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +72,13 @@ pub enum Event {
     },
     /// A message for the application. QoS 2 messages come once.
     Message(Publish),
+    /// The same, where [`Options::manual_acknowledgement`] is set and the message is of QoS 1 or 2.
+    Unacknowledged {
+        /// The message.
+        message: Publish,
+        /// For [`Client::acknowledge`].
+        ticket: Ticket,
+    },
     /// The handshake of this publish is complete; for QoS 0, it was sent.
     Published {
         /// Which.
@@ -76,7 +91,7 @@ pub enum Event {
     Subscribed {
         /// Which.
         token: Token,
-        /// One per filter.
+        /// One per filter: the broker's, or for a filter that it said it does not take, and that was not sent, why.
         reasons: Vec<ReasonCode>,
     },
     /// UNSUBACK came.
@@ -86,6 +101,13 @@ pub enum Event {
         /// 5.0: one per filter; empty in 3.1.1.
         reasons: Vec<ReasonCode>,
     },
+    /// This message was not sent, since its expiry interval passed while it waited.
+    Expired {
+        /// Which.
+        token: Token,
+    },
+    /// [`Client::reauthenticate`] was a success.
+    Reauthenticated,
     /// A whole packet came: for logs.
     Received(Packet),
     /// A packet goes out: for logs.
@@ -124,6 +146,8 @@ pub enum DisconnectReason {
     Server(ReasonCode),
     /// The transport ended.
     Closed(Transport),
+    /// 5.0: the [`Mechanism`] gave up.
+    Authentication(AuthError),
     /// The broker broke a rule of the protocol.
     Protocol {
         /// What 5.0 says about it.

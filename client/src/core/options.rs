@@ -20,10 +20,23 @@ pub struct Options {
     /// How many messages may wait to be sent, QoS 0 included, and how many requests (subscribe, unsubscribe): while
     /// disconnected, or for room in the broker's receive maximum.
     pub queue_limit: usize,
+    /// Acknowledge messages of QoS 1 and 2 only when the application says so: they come as
+    /// [`Event::Unacknowledged`](super::Event::Unacknowledged).
+    pub manual_acknowledgement: bool,
+    /// How many messages are handed on before the application says that it takes more
+    /// ([`Client::allow`](super::Client::allow)); `None`: any number. When they are used up nothing is read, and PINGRESP
+    /// is not minded; pings still go out.
+    pub incoming_limit: Option<usize>,
+    /// How many topics get a topic alias when messages are sent, if the broker takes so many; 0: none (5.0).
+    pub topic_aliases: u16,
+    /// The largest packet to take, in bytes, where CONNECT does not say it: 3.1.1 has no way to, and 5.0 may leave it
+    /// out. The connection ends with a larger one.
+    pub packet_limit: u32,
 }
 
 impl Options {
-    /// Keep-alive 60 s, 10 s to connect, no reconnect, at most 1000 waiting messages.
+    /// Keep-alive 60 s, 10 s to connect, no reconnect, at most 1000 waiting messages, messages acknowledged as they come, no topic
+    /// aliases, any packet that MQTT has.
     pub fn new(version: Version, client_id: impl Into<bytestring::ByteString>) -> Self {
         let mut connect = Connect::new(version, client_id);
         connect.keep_alive = 60;
@@ -34,12 +47,17 @@ impl Options {
             reconnect: None,
             subscriptions: Vec::new(),
             queue_limit: 1000,
+            manual_acknowledgement: false,
+            incoming_limit: None,
+            topic_aliases: 0,
+            packet_limit: super::size::LARGEST as u32,
         }
     }
 }
 
 /// Exponential back-off: the n-th pause in a row is `min × factor^(n-1)`, at most `max`, then changed by up to
-/// ± `jitter` of itself. A successful CONNACK starts it over.
+/// ± `jitter` of itself. A connection that has lasted for as long as `stable` starts it over; one that is accepted and
+/// dropped at once does not, or two clients with one id would throw each other out as fast as they can.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reconnect {
     /// The first pause.
@@ -50,11 +68,19 @@ pub struct Reconnect {
     pub factor: f64,
     /// 0 to 1: how much of a pause is left to chance.
     pub jitter: f64,
+    /// How long a connection must last for the next pause to be the first again.
+    pub stable: Duration,
 }
 
 impl Default for Reconnect {
-    /// 1 s, doubling to 30 s, half of it left to chance.
+    /// 1 s, doubling to 30 s, half of it left to chance; stable after 10 s.
     fn default() -> Self {
-        Self { min: Duration::from_secs(1), max: Duration::from_secs(30), factor: 2.0, jitter: 0.5 }
+        Self {
+            min: Duration::from_secs(1),
+            max: Duration::from_secs(30),
+            factor: 2.0,
+            jitter: 0.5,
+            stable: Duration::from_secs(10),
+        }
     }
 }

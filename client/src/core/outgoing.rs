@@ -2,7 +2,8 @@ use halfopen_protocol::packet::{Publish, QoS};
 use halfopen_protocol::{Instant, Packet, ReasonCode};
 
 use super::link::Link;
-use super::request::{Request, RequestKind};
+use super::request::{Asked, Request, RequestKind};
+use super::session::Waiting;
 use super::size::packet_size;
 use super::{Client, Event, Token};
 
@@ -18,12 +19,16 @@ impl Client {
             self.write(now, packet);
         }
         self.send_requests(now);
-        while let Some((publish, _)) = self.session.messages.front() {
-            if publish.qos != QoS::AtMostOnce && !self.session.outbox.has_room() {
+        while let Some(waiting) = self.session.messages.front() {
+            let must_wait = waiting.publish.qos != QoS::AtMostOnce && !self.session.outbox.has_room();
+            if must_wait || self.is_congested() {
                 break;
             }
-            let Some((publish, token)) = self.session.messages.pop_front() else { break };
-            self.send_message(now, publish, token);
+            let Some(waiting) = self.session.messages.pop_front() else { break };
+            match waiting.at(now) {
+                Ok((publish, token)) => self.send_message(now, publish, token),
+                Err(token) => self.tell(Event::Expired { token }),
+            }
         }
     }
 
@@ -36,27 +41,64 @@ impl Client {
         }
         let is_done = publish.qos == QoS::AtMostOnce;
         match self.session.outbox.send(publish, token) {
+            Ok(Packet::Publish(publish)) => self.write_message(now, publish),
             Ok(packet) => self.write(now, packet),
-            Err(message) => return self.session.messages.push_front(message),
+            Err((publish, token)) => {
+                return self.session.messages.push_front(Waiting { publish, token, since: now });
+            }
         }
         if is_done {
             self.tell(Event::Published { token, reason: ReasonCode::SUCCESS });
         }
     }
 
+    /// Writes a PUBLISH, with an alias if there is one. What is kept to be sent again has the topic itself.
+    fn write_message(&mut self, now: Instant, publish: Publish) {
+        let version = self.version();
+        let Link::Up(up) = &mut self.link else { return };
+        let packet = match up.outgoing.apply(&publish) {
+            // The first time a topic has an alias, the packet is larger for it.
+            Some(aliased) if !up.limits.is_too_large(&aliased, version) => {
+                up.outgoing.remember(&aliased);
+                aliased
+            }
+            _ => publish,
+        };
+        self.write(now, Packet::Publish(packet));
+    }
+
     /// No receive maximum holds these back [MQTT-3.3.4-8].
     fn send_requests(&mut self, now: Instant) {
-        while !self.session.requests.is_empty() {
+        while let Some(request) = self.session.requests.front() {
+            let refusals = self.refuse_filters(request);
             let Some(id) = self.session.outbox.reserve_id() else { return };
-            let Some(request) = self.session.requests.pop_front() else { return };
-            let packet = request.packet(id);
-            if let Some(reason) = self.refuse_packet(&packet) {
-                self.session.outbox.release_id(id);
-                self.refuse_request(request, reason);
-            } else {
-                self.session.ask(id, request);
+            let Some(mut request) = self.session.requests.pop_front() else { return };
+            let asked = Asked { id, refusals, request: request.clone() };
+            let packet = request.packet_without(id, &asked.refusals);
+            let reason =
+                if asked.sent() == 0 { Some(ReasonCode::UNSPECIFIED_ERROR) } else { self.refuse_packet(&packet) };
+            let Some(reason) = reason else {
+                self.session.ask(asked);
                 self.write(now, packet);
+                continue;
+            };
+            self.session.outbox.release_id(id);
+            if let (ReasonCode::PACKET_TOO_LARGE, Some(rest)) = (reason, request.split()) {
+                self.session.requests.push_front(rest);
+                self.session.requests.push_front(request);
+            } else {
+                let reasons = asked.merge(vec![reason; asked.sent()]);
+                self.answer_request(&asked.request, reasons);
             }
+        }
+    }
+
+    fn refuse_filters(&self, request: &Request) -> Vec<Option<ReasonCode>> {
+        match (&self.link, &request.kind) {
+            (Link::Up(up), RequestKind::Subscribe(request)) if self.version().is_v5() => {
+                up.limits.refuse_filters(request)
+            }
+            _ => vec![None; request.len()],
         }
     }
 
@@ -71,11 +113,11 @@ impl Client {
         }
     }
 
-    fn refuse_request(&mut self, request: Request, reason: ReasonCode) {
+    pub(super) fn answer_request(&mut self, request: &Request, reasons: Vec<ReasonCode>) {
         let token = request.token;
         self.tell(match request.kind {
-            RequestKind::Subscribe(list) => Event::Subscribed { token, reasons: vec![reason; list.len()] },
-            RequestKind::Unsubscribe(list) => Event::Unsubscribed { token, reasons: vec![reason; list.len()] },
+            RequestKind::Subscribe(_) => Event::Subscribed { token, reasons },
+            RequestKind::Unsubscribe(_) => Event::Unsubscribed { token, reasons },
         });
     }
 }

@@ -1,25 +1,59 @@
 use std::collections::VecDeque;
 
-use halfopen_protocol::ReasonCode;
 use halfopen_protocol::flow::{Inbox, Outbox};
-use halfopen_protocol::packet::{PacketId, Publish, Subscription};
+use halfopen_protocol::packet::{PacketId, Publish, QoS, Subscription};
+use halfopen_protocol::{Instant, ReasonCode};
 
 use super::Token;
-use super::request::{Request, RequestKind};
+use super::receipts::Receipts;
+use super::request::{Asked, Request, RequestKind, SubscribeRequest};
 
 /// What outlives a connection: unfinished messages of both directions, and what is subscribed (§4.1).
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) outbox: Outbox<Token>,
     pub(super) inbox: Inbox,
+    /// What the application has and has not acknowledged. Ends with the connection.
+    pub(super) receipts: Receipts,
     /// Messages that were not sent yet, oldest first.
-    pub(super) messages: VecDeque<(Publish, Token)>,
+    pub(super) messages: VecDeque<Waiting>,
     /// Requests that were not sent yet, oldest first.
     pub(super) requests: VecDeque<Request>,
     /// Requests that were sent and not answered, in the order in which they were sent.
-    asked: Vec<(PacketId, Request)>,
-    /// What is to be subscribed to when the broker has no session.
-    subscriptions: Vec<Subscription>,
+    asked: Vec<Asked>,
+    /// What is to be subscribed to when the broker has no session, with its Subscription Identifier.
+    subscriptions: Vec<(Subscription, Option<u32>)>,
+}
+
+/// A message that was not sent yet.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) publish: Publish,
+    pub(super) token: Token,
+    /// Since when its expiry interval runs.
+    pub(super) since: Instant,
+}
+
+impl Waiting {
+    /// The message with what is left of its expiry interval (§3.3.2.3.3 of 5.0).
+    ///
+    /// # Errors
+    /// Nothing is left.
+    pub(super) fn at(mut self, now: Instant) -> Result<(Publish, Token), Token> {
+        if let Some(expiry) = &mut self.publish.message_expiry {
+            let seconds = u32::try_from(now.saturating_since(self.since).as_secs()).unwrap_or(u32::MAX);
+            if seconds > 0 && seconds >= *expiry {
+                return Err(self.token);
+            }
+            *expiry -= seconds;
+        }
+        Ok((self.publish, self.token))
+    }
+
+    fn is_expired(&self, now: Instant) -> bool {
+        let seconds = now.saturating_since(self.since).as_secs();
+        seconds > 0 && self.publish.message_expiry.is_some_and(|expiry| seconds >= u64::from(expiry))
+    }
 }
 
 impl Session {
@@ -27,65 +61,100 @@ impl Session {
         Self {
             outbox: Outbox::new(u16::MAX),
             inbox: Inbox::new(u16::MAX),
+            receipts: Receipts::default(),
             messages: VecDeque::new(),
             requests: VecDeque::new(),
             asked: Vec::new(),
-            subscriptions,
+            subscriptions: subscriptions.into_iter().map(|subscription| (subscription, None)).collect(),
         }
     }
 
-    /// Remembers that this request was sent with this identifier.
-    pub(super) fn ask(&mut self, id: PacketId, request: Request) {
-        self.asked.push((id, request));
+    /// Remembers that this request was sent.
+    pub(super) fn ask(&mut self, asked: Asked) {
+        self.asked.push(asked);
     }
 
     /// The request that was sent with this identifier; it is no longer waited for.
-    pub(super) fn answer(&mut self, id: PacketId) -> Option<Request> {
-        let index = self.asked.iter().position(|(asked, _)| *asked == id)?;
+    pub(super) fn answer(&mut self, id: PacketId) -> Option<Asked> {
+        let index = self.asked.iter().position(|asked| asked.id == id)?;
         self.outbox.release_id(id);
-        Some(self.asked.remove(index).1)
+        Some(self.asked.remove(index))
     }
 
-    /// The connection is gone. Requests are no part of the session state: what was not answered is asked again.
+    /// The connection is gone. Requests are no part of the session state: what was not answered is asked again. Nor are
+    /// acknowledgements that were not sent: the messages come again.
     pub(super) fn connection_lost(&mut self) {
-        for (id, request) in self.asked.drain(..).rev() {
+        for Asked { id, request, .. } in self.asked.drain(..).rev() {
             self.outbox.release_id(id);
             self.requests.push_front(request);
         }
+        for id in self.receipts.clear() {
+            let message = Publish { qos: QoS::ExactlyOnce, packet_id: Some(id), ..Publish::default() };
+            self.inbox.refuse(&message, ReasonCode::UNSPECIFIED_ERROR);
+        }
     }
 
-    /// The broker has no session of us. Everything that it has not acknowledged becomes new, and what was subscribed
-    /// is asked for again, before all other requests. Gives the tokens of messages that reached the broker and whose
-    /// handshake can no longer be finished.
-    pub(super) fn start_over(&mut self) -> Vec<Token> {
+    /// The broker has no session of us [MQTT-3.2.2-5]. Everything that it has not acknowledged becomes new, and what
+    /// was subscribed is asked for again, before all other requests. Gives the tokens of messages that reached the
+    /// broker and whose handshake can no longer be finished.
+    pub(super) fn start_over(&mut self, now: Instant) -> Vec<Token> {
         self.inbox.clear();
         let drained = self.outbox.drain();
-        for message in drained.unacknowledged.into_iter().rev() {
-            self.messages.push_front(message);
+        for (publish, token) in drained.unacknowledged.into_iter().rev() {
+            self.messages.push_front(Waiting { publish, token, since: now });
         }
         self.requests.retain(|request| request.token != Token::OWN);
-        if !self.subscriptions.is_empty() {
-            let kind = RequestKind::Subscribe(self.subscriptions.clone());
-            self.requests.push_front(Request { token: Token::OWN, kind });
+        for request in self.resubscribe().into_iter().rev() {
+            self.requests.push_front(Request { token: Token::OWN, kind: RequestKind::Subscribe(request) });
         }
         drained.released
     }
 
+    /// Takes messages out of the queue that have waited for longer than they may.
+    pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Token> {
+        let mut tokens = Vec::new();
+        self.messages.retain(|waiting| {
+            let is_expired = waiting.is_expired(now);
+            if is_expired {
+                tokens.push(waiting.token);
+            }
+            !is_expired
+        });
+        tokens
+    }
+
     /// What the broker granted is asked for again when the session is lost.
-    pub(super) fn remember(&mut self, subscriptions: &[Subscription], reasons: &[ReasonCode]) {
-        for (subscription, reason) in subscriptions.iter().zip(reasons) {
+    pub(super) fn remember(&mut self, request: &SubscribeRequest, reasons: &[ReasonCode]) {
+        for (subscription, reason) in request.subscriptions.iter().zip(reasons) {
             if reason.is_error() {
                 continue;
             }
-            match self.subscriptions.iter_mut().find(|known| known.filter == subscription.filter) {
-                Some(known) => *known = subscription.clone(),
-                None => self.subscriptions.push(subscription.clone()),
+            let entry = (subscription.clone(), request.subscription_id);
+            match self.subscriptions.iter_mut().find(|(known, _)| known.filter == subscription.filter) {
+                Some(known) => *known = entry,
+                None => self.subscriptions.push(entry),
             }
         }
     }
 
     /// What was unsubscribed is not.
     pub(super) fn forget(&mut self, filters: &[bytestring::ByteString]) {
-        self.subscriptions.retain(|known| !filters.contains(&known.filter));
+        self.subscriptions.retain(|(known, _)| !filters.contains(&known.filter));
+    }
+
+    /// What is subscribed, in one request for each Subscription Identifier.
+    fn resubscribe(&self) -> Vec<SubscribeRequest> {
+        let mut requests: Vec<SubscribeRequest> = Vec::new();
+        for (subscription, id) in &self.subscriptions {
+            match requests.iter_mut().find(|request| request.subscription_id == *id) {
+                Some(request) => request.subscriptions.push(subscription.clone()),
+                None => requests.push(SubscribeRequest {
+                    subscriptions: vec![subscription.clone()],
+                    subscription_id: *id,
+                    ..SubscribeRequest::default()
+                }),
+            }
+        }
+        requests
     }
 }

@@ -1,6 +1,20 @@
 use bytestring::ByteString;
-use halfopen_protocol::ReasonCode;
-use halfopen_protocol::packet::{Publish, Subscription};
+use halfopen_protocol::packet::{Disconnect, Publish, Subscription};
+use halfopen_protocol::{Instant, ReasonCode};
+
+use crate::core::{Client, CommandError, SubscribeRequest, Ticket, UnsubscribeRequest};
+
+/// What can be sent to a running client. [`Command`] is enough for most.
+pub trait Order {
+    /// Does it. The driver tells what is not accepted as [`Event::Rejected`](crate::core::Event::Rejected).
+    ///
+    /// # Errors
+    /// The client does not accept it.
+    fn perform(self, client: &mut Client, now: Instant) -> Result<(), CommandError>;
+
+    /// Whether what is still to be written may take a while after the client has closed.
+    fn may_linger(&self) -> bool;
+}
 
 /// What the application tells a running client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +25,18 @@ pub enum Command {
         /// Overrides clean start for this connection and those that follow on their own.
         clean_start: Option<bool>,
     },
+    /// [`Client::subscribe`](crate::core::Client::subscribe) with everything that SUBSCRIBE can say.
+    SubscribeWith(SubscribeRequest),
+    /// [`Client::unsubscribe`](crate::core::Client::unsubscribe) with everything that UNSUBSCRIBE can say.
+    UnsubscribeWith(UnsubscribeRequest),
+    /// [`Client::disconnect_with`](crate::core::Client::disconnect_with).
+    DisconnectWith(Disconnect),
+    /// [`Client::acknowledge`](crate::core::Client::acknowledge).
+    Acknowledge(Ticket, ReasonCode),
+    /// [`Client::allow`](crate::core::Client::allow).
+    Allow(usize),
+    /// [`Client::reauthenticate`](crate::core::Client::reauthenticate).
+    Reauthenticate,
     /// [`Client::publish`](crate::core::Client::publish).
     Publish(Publish),
     /// [`Client::subscribe`](crate::core::Client::subscribe).
@@ -25,4 +51,31 @@ pub enum Command {
     StopPinging,
     /// [`Client::resume_pinging`](crate::core::Client::resume_pinging).
     ResumePinging,
+}
+
+impl Order for Command {
+    fn perform(self, client: &mut Client, now: Instant) -> Result<(), CommandError> {
+        match self {
+            Self::Connect { clean_start: None } => client.connect(now),
+            Self::Connect { clean_start: Some(clean_start) } => client.connect_with(now, clean_start),
+            Self::Publish(publish) => drop(client.publish(now, publish)?),
+            Self::Subscribe(subscriptions) => drop(client.subscribe(now, subscriptions)?),
+            Self::SubscribeWith(request) => drop(client.subscribe(now, request)?),
+            Self::Unsubscribe(filters) => drop(client.unsubscribe(now, filters)?),
+            Self::UnsubscribeWith(request) => drop(client.unsubscribe(now, request)?),
+            Self::Disconnect(reason) => client.disconnect(now, reason),
+            Self::DisconnectWith(disconnect) => client.disconnect_with(now, disconnect)?,
+            Self::Acknowledge(ticket, reason) => client.acknowledge(now, ticket, reason)?,
+            Self::Allow(messages) => client.allow(now, messages),
+            Self::Reauthenticate => client.reauthenticate(now)?,
+            Self::Close => client.close(now),
+            Self::StopPinging => client.stop_pinging(),
+            Self::ResumePinging => client.resume_pinging(now),
+        }
+        Ok(())
+    }
+
+    fn may_linger(&self) -> bool {
+        matches!(self, Self::Disconnect(_) | Self::DisconnectWith(_))
+    }
 }

@@ -18,9 +18,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
 pub use self::clock::TokioClock;
-pub use self::command::Command;
+pub use self::command::{Command, Order};
 use self::wire::{Io, Wire};
-use crate::core::{Client, CommandError, Event, Output};
+use crate::core::{Client, Event, Output};
 
 /// For how long, after an asked-for DISCONNECT, a slow peer may take what was written before it.
 const LINGER: Duration = Duration::from_secs(5);
@@ -46,11 +46,11 @@ pub trait Connector {
 /// A connection that the client closes is dropped at once, with what the socket will not take, except after
 /// [`Command::Disconnect`]: then what is still to be written gets up to five seconds. Dropping the future drops the
 /// socket, as the end of a process does.
-pub async fn run<T: Connector, C: Clock>(
+pub async fn run<T: Connector, C: Clock, O: Order>(
     client: Client,
     mut connector: T,
     clock: C,
-    commands: mpsc::UnboundedReceiver<Command>,
+    commands: mpsc::UnboundedReceiver<O>,
     on_event: impl FnMut(Instant, Event),
 ) {
     let mut driver = Driver { client, clock, commands: Some(commands), on_event };
@@ -67,11 +67,11 @@ pub async fn run<T: Connector, C: Clock>(
     }
 }
 
-struct Driver<C, F> {
+struct Driver<C, O, F> {
     client: Client,
     clock: C,
     /// `None` once the channel is closed.
-    commands: Option<mpsc::UnboundedReceiver<Command>>,
+    commands: Option<mpsc::UnboundedReceiver<O>>,
     on_event: F,
 }
 
@@ -86,7 +86,7 @@ enum Next {
     Close,
 }
 
-impl<C: Clock, F: FnMut(Instant, Event)> Driver<C, F> {
+impl<C: Clock, O: Order, F: FnMut(Instant, Event)> Driver<C, O, F> {
     /// Nothing is connected and nothing is to be: waits for a command or for the time of the next attempt.
     async fn disconnected<S: AsyncRead + AsyncWrite + Unpin>(&mut self) -> Next {
         tokio::select! {
@@ -135,11 +135,17 @@ impl<C: Clock, F: FnMut(Instant, Event)> Driver<C, F> {
             tokio::select! {
                 biased;
                 command = next_command(&mut self.commands) => {
-                    may_linger = matches!(command, Some(Command::Disconnect(_)));
+                    may_linger = command.as_ref().is_some_and(Order::may_linger);
                     self.command(command);
                 }
-                io = wire.next() => match io {
-                    Ok(Io::Written) => self.client.handle_written(self.clock.now()),
+                io = wire.next(self.client.is_listening()) => match io {
+                    Ok(Io::Written) => {
+                        let now = self.clock.now();
+                        self.client.handle_written(now);
+                        if !wire.is_congested() {
+                            self.client.handle_congestion(now, false);
+                        }
+                    }
                     Ok(Io::Read(bytes)) => {
                         let now = self.clock.now();
                         self.client.handle_bytes(now, bytes);
@@ -153,6 +159,9 @@ impl<C: Clock, F: FnMut(Instant, Event)> Driver<C, F> {
                 () = time_out(&self.client, &self.clock) => self.client.handle_timeout(self.clock.now()),
             }
             let next = self.drain(Some(&mut wire));
+            if wire.is_congested() {
+                self.client.handle_congestion(self.clock.now(), true);
+            }
             if is_closed {
                 return next;
             }
@@ -182,33 +191,18 @@ impl<C: Clock, F: FnMut(Instant, Event)> Driver<C, F> {
         }
     }
 
-    fn command(&mut self, command: Option<Command>) {
+    fn command(&mut self, command: Option<O>) {
         let now = self.clock.now();
         let done = match command {
             None => {
                 self.commands = None;
                 Ok(())
             }
-            Some(command) => self.perform(now, command),
+            Some(command) => command.perform(&mut self.client, now),
         };
         if let Err(error) = done {
             (self.on_event)(now, Event::Rejected(error));
         }
-    }
-
-    fn perform(&mut self, now: Instant, command: Command) -> Result<(), CommandError> {
-        match command {
-            Command::Connect { clean_start: None } => self.client.connect(now),
-            Command::Connect { clean_start: Some(clean_start) } => self.client.connect_with(now, clean_start),
-            Command::Publish(publish) => drop(self.client.publish(now, publish)?),
-            Command::Subscribe(subscriptions) => drop(self.client.subscribe(now, subscriptions)?),
-            Command::Unsubscribe(filters) => drop(self.client.unsubscribe(now, filters)?),
-            Command::Disconnect(reason) => self.client.disconnect(now, reason),
-            Command::Close => self.client.close(now),
-            Command::StopPinging => self.client.stop_pinging(),
-            Command::ResumePinging => self.client.resume_pinging(now),
-        }
-        Ok(())
     }
 
     /// Does what the client wants done, and says what it wants of the transport.
@@ -235,7 +229,7 @@ impl<C: Clock, F: FnMut(Instant, Event)> Driver<C, F> {
 }
 
 /// The next command; `None` once, when there will be no more.
-async fn next_command(commands: &mut Option<mpsc::UnboundedReceiver<Command>>) -> Option<Command> {
+async fn next_command<O>(commands: &mut Option<mpsc::UnboundedReceiver<O>>) -> Option<O> {
     match commands {
         Some(commands) => commands.recv().await,
         None => std::future::pending().await,

@@ -15,6 +15,10 @@ const READ_SIZE: usize = 64 * 1024;
 /// the answers.
 const BACKLOG: usize = 4 * 1024 * 1024;
 
+/// With more than this to be written, no new messages are: they wait in the client's queue, which has a bound. Below the
+/// backlog, so that reading goes on.
+const CONGESTED: usize = 1024 * 1024;
+
 /// What happened on a connection.
 pub(super) enum Io<'a> {
     /// Bytes came in.
@@ -56,9 +60,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// Waits for bytes, or for the end of the connection, and writes meanwhile what the socket takes. Cancel safe.
-    pub(super) async fn next(&mut self) -> Result<Io<'_>, Transport> {
-        let count = poll_fn(|cx| self.poll_next(cx)).await?;
+    /// Whether so much is to be written that no more messages should be added to it.
+    pub(super) fn is_congested(&self) -> bool {
+        self.unwritten.len() > CONGESTED
+    }
+
+    /// Waits for bytes, if they are wanted, or for the end of the connection, and writes meanwhile what the socket
+    /// takes. Cancel safe.
+    pub(super) async fn next(&mut self, is_wanted: bool) -> Result<Io<'_>, Transport> {
+        let count = poll_fn(|cx| self.poll_next(cx, is_wanted)).await?;
         Ok(count.map_or(Io::Written, |count| Io::Read(&self.received[..count])))
     }
 
@@ -89,9 +99,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Reading comes first, and again after a failed write: the peer's last words may be waiting. `None`: written.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<usize>, Transport>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>, is_wanted: bool) -> Poll<Result<Option<usize>, Transport>> {
         loop {
-            if self.unwritten.len() <= BACKLOG
+            if is_wanted
+                && self.unwritten.len() <= BACKLOG
                 && let Poll::Ready(count) = self.poll_read(cx)
             {
                 return Poll::Ready(count.map(Some));

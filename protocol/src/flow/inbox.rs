@@ -52,6 +52,16 @@ impl Inbox {
         self.received.is_empty()
     }
 
+    /// How many of them came on this connection, and so use up our Receive Maximum.
+    pub fn open(&self) -> usize {
+        self.counted.len()
+    }
+
+    /// Whether this one is among them.
+    pub fn is_open(&self, id: PacketId) -> bool {
+        self.counted.contains(&id)
+    }
+
     /// Takes in a PUBLISH of any QoS, as it was decoded.
     ///
     /// An owner that does not accept the message calls [`refuse`](Self::refuse) and writes its answer instead.

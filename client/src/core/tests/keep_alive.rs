@@ -86,7 +86,18 @@ fn what_is_sent_puts_pingreq_off(#[case] qos: QoS) {
     let mut bench = Bench::connected(options(V3, 10));
     bench.run(at(7.0));
     bench.publish(qos, "1");
+    bench.receive(incoming(QoS::AtMostOnce, 0, "1"));
     assert_eq!(bench.due(), Some((at(17.0), Timer::KeepAlive)));
+}
+
+#[rstest]
+fn a_client_that_only_sends_learns_within_two_intervals_that_nobody_is_there(#[values(V3, V5)] version: Version) {
+    let mut bench = Bench::connected(options(version, 10));
+    for second in 1..=20 {
+        bench.run(at(f64::from(second)));
+        bench.publish(QoS::AtMostOnce, "1");
+    }
+    assert_eq!(bench.ended(), Some(DisconnectReason::NoPingresp { at: at(15.0), due: at(20.0) }));
 }
 
 #[test]
@@ -212,7 +223,7 @@ fn a_client_told_not_to_ping_falls_silent_and_waits_for_nothing() {
     assert_eq!(bench.due(), None);
     bench.jump(at(300.0));
     bench.client.resume_pinging(bench.now);
-    assert_eq!(bench.client.poll_timeout(), Some((at(20.0), Timer::KeepAlive)));
+    assert_eq!(bench.client.poll_timeout(), Some((at(15.0), Timer::KeepAlive)));
     bench.client.handle_timeout(bench.now);
     assert_eq!(bench.sent_types(), [PacketType::PingReq]);
     assert_eq!(bench.due(), Some((at(305.0), Timer::PingResponse)));

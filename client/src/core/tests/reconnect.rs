@@ -59,7 +59,7 @@ proptest! {
         seed: u64, min in 0_u64..100_000, max in 0_u64..100_000, factor in 0.0..10.0_f64, jitter in 0.0..=1.0_f64,
     ) {
         let settings = Reconnect {
-            min: Duration::from_millis(min), max: Duration::from_millis(max), factor, jitter,
+            min: Duration::from_millis(min), max: Duration::from_millis(max), factor, jitter, ..Reconnect::default()
         };
         let exact = Reconnect { jitter: 0.0, ..settings };
         for (pause, base) in pauses(settings, seed, 20).into_iter().zip(pauses(exact, seed, 20)) {
@@ -82,16 +82,19 @@ fn failed_attempts_are_repeated_after_growing_pauses_from_the_very_first() {
     }
 }
 
-#[test]
-fn connack_starts_the_pauses_over() {
+#[rstest]
+#[case::stable(10.0, 1)]
+#[case::thrown_out_again(9.999, 2)]
+fn only_a_connection_that_lasts_starts_the_pauses_over(#[case] lasts: f64, #[case] pause: u64) {
     let mut bench = reconnecting(0.0);
     bench.client.connect(bench.now);
     bench.refuse_transport();
     bench.wake();
     bench.accept(ConnAck::default());
     bench.take();
+    bench.jump(bench.now + Duration::from_secs_f64(lasts));
     bench.client.handle_closed(bench.now, Transport::Eof);
-    assert_eq!(bench.due(), Some((bench.now + Duration::from_secs(1), Timer::Reconnect)));
+    assert_eq!(bench.due(), Some((bench.now + Duration::from_secs(pause), Timer::Reconnect)));
 }
 
 #[test]

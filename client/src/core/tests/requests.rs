@@ -84,7 +84,7 @@ fn a_lost_session_is_subscribed_again_as_far_as_it_was_granted() {
 #[case(false, &["CONNECT", "SUBSCRIBE 3 own", "SUBSCRIBE 4 a", "UNSUBSCRIBE 5 b"])]
 fn requests_without_an_answer_are_asked_again(#[case] session_present: bool, #[case] expected: &[&str]) {
     let mut bench = Bench::connected(options(V3, 60));
-    bench.client.session.remember(&to(&["own", "b"]), &[ReasonCode::SUCCESS; 2]);
+    bench.client.session.remember(&to(&["own", "b"]).into(), &[ReasonCode::SUCCESS; 2]);
     bench.subscribe("a");
     bench.unsubscribe("b");
     bench.reconnect(session_present);

@@ -1,0 +1,99 @@
+use std::collections::VecDeque;
+
+use halfopen_protocol::ReasonCode;
+use halfopen_protocol::packet::{PacketId, Publish, QoS};
+
+/// Names a message that waits for [`Client::acknowledge`](super::Client::acknowledge). It ends with the connection: the
+/// broker then sends the message again, and it comes with a new ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(u64);
+
+/// Messages that were handed on and that the application has yet to acknowledge, on one connection.
+///
+/// PUBACKs go out in the order in which their messages came [MQTT-4.6.0-2], and PUBRECs [MQTT-4.6.0-3], whatever the
+/// order in which the application decides.
+#[derive(Debug, Default)]
+pub(super) struct Receipts {
+    last: u64,
+    at_least_once: VecDeque<Pending>,
+    exactly_once: VecDeque<Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    ticket: Ticket,
+    id: PacketId,
+    /// What the application has decided.
+    reason: Option<ReasonCode>,
+}
+
+/// An acknowledgement whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ready {
+    pub(super) qos: QoS,
+    pub(super) id: PacketId,
+    pub(super) reason: ReasonCode,
+}
+
+impl Receipts {
+    /// Keeps the acknowledgement of a message back. `None` for one of QoS 0, which has none.
+    pub(super) fn hold(&mut self, publish: &Publish) -> Option<Ticket> {
+        let id = publish.packet_id?;
+        self.last += 1;
+        let ticket = Ticket(self.last);
+        self.queue(publish.qos)?.push_back(Pending { ticket, id, reason: None });
+        Some(ticket)
+    }
+
+    /// Whether the application has this message and has not acknowledged it. Then it is not to be handed on again.
+    pub(super) fn holds(&self, publish: &Publish) -> bool {
+        let queue = match publish.qos {
+            QoS::AtMostOnce => return false,
+            QoS::AtLeastOnce => &self.at_least_once,
+            QoS::ExactlyOnce => &self.exactly_once,
+        };
+        queue.iter().any(|pending| Some(pending.id) == publish.packet_id)
+    }
+
+    /// How many messages of QoS 1 wait: they use up our Receive Maximum. (Those of QoS 2 are counted by the inbox.)
+    pub(super) fn open_at_least_once(&self) -> usize {
+        self.at_least_once.len()
+    }
+
+    /// The application has decided. False if nothing waits under this ticket any more.
+    pub(super) fn settle(&mut self, ticket: Ticket, reason: ReasonCode) -> bool {
+        let mut all = self.at_least_once.iter_mut().chain(&mut self.exactly_once);
+        let Some(pending) = all.find(|pending| pending.ticket == ticket && pending.reason.is_none()) else {
+            return false;
+        };
+        pending.reason = Some(reason);
+        true
+    }
+
+    /// The next acknowledgement that may go out.
+    pub(super) fn next_ready(&mut self) -> Option<Ready> {
+        for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
+            let queue = self.queue(qos)?;
+            if let Some(&Pending { id, reason: Some(reason), .. }) = queue.front() {
+                queue.pop_front();
+                return Some(Ready { qos, id, reason });
+            }
+        }
+        None
+    }
+
+    /// The connection is gone, and with it every acknowledgement that was not sent. Gives the messages of QoS 2, which
+    /// are to be handed on again when they come again.
+    pub(super) fn clear(&mut self) -> Vec<PacketId> {
+        self.at_least_once.clear();
+        self.exactly_once.drain(..).map(|pending| pending.id).collect()
+    }
+
+    fn queue(&mut self, qos: QoS) -> Option<&mut VecDeque<Pending>> {
+        match qos {
+            QoS::AtMostOnce => None,
+            QoS::AtLeastOnce => Some(&mut self.at_least_once),
+            QoS::ExactlyOnce => Some(&mut self.exactly_once),
+        }
+    }
+}

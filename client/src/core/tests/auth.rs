@@ -1,0 +1,157 @@
+use bytes::Bytes;
+use bytestring::ByteString;
+use halfopen_protocol::packet::{Auth, ConnAck, Disconnect};
+use halfopen_protocol::{Packet, ReasonCode, Version};
+use rstest::rstest;
+
+use super::bench::{Bench, options};
+use crate::core::{AuthError, CommandError, DisconnectReason, Event, Mechanism, Output};
+
+/// Says `hello`, answers `who?` with `me`, and wants to hear `fine` at the end.
+#[derive(Debug)]
+struct Test;
+
+impl Mechanism for Test {
+    fn name(&self) -> ByteString {
+        "TEST".into()
+    }
+
+    fn start(&mut self) -> Option<Bytes> {
+        Some("hello".into())
+    }
+
+    fn challenge(&mut self, data: Option<&[u8]>) -> Result<Option<Bytes>, AuthError> {
+        if data == Some(b"who?") { Ok(Some("me".into())) } else { Err(AuthError { what: "not a question" }) }
+    }
+
+    fn finish(&mut self, data: Option<&[u8]>) -> Result<(), AuthError> {
+        if data == Some(b"fine") { Ok(()) } else { Err(AuthError { what: "not fine" }) }
+    }
+}
+
+fn auth(reason: ReasonCode, method: &str, data: &'static str) -> Packet {
+    Packet::Auth(Auth {
+        reason,
+        authentication_method: Some(method.into()),
+        authentication_data: Some(data.into()),
+        ..Auth::default()
+    })
+}
+
+fn challenge() -> Packet {
+    auth(ReasonCode::CONTINUE_AUTHENTICATION, "TEST", "who?")
+}
+
+fn connack(method: Option<&str>, data: Option<&'static str>) -> ConnAck {
+    ConnAck {
+        authentication_method: method.map(Into::into),
+        authentication_data: data.map(Into::into),
+        ..ConnAck::default()
+    }
+}
+
+/// A client that has sent CONNECT.
+fn connecting() -> Bench {
+    let mut bench = Bench::new(options(Version::V5_0, 10));
+    bench.client = bench.client.with_mechanism(Box::new(Test));
+    bench.client.connect(bench.now);
+    bench.client.handle_connected(bench.now);
+    bench
+}
+
+fn connected() -> Bench {
+    let mut bench = connecting();
+    bench.receive(challenge());
+    bench.receive(Packet::ConnAck(Box::new(connack(Some("TEST"), Some("fine")))));
+    assert!(bench.client.is_up());
+    bench.take();
+    bench
+}
+
+#[test]
+fn connect_names_the_method_and_auth_answers_what_is_asked() {
+    let mut bench = connecting();
+    let sent = bench.sent();
+    let [Packet::Connect(connect)] = &*sent else { panic!("{sent:?}") };
+    assert_eq!(connect.authentication_method.as_deref(), Some("TEST"));
+    assert_eq!(connect.authentication_data.as_deref(), Some(&b"hello"[..]));
+    bench.receive(challenge());
+    assert_eq!(bench.sent(), [auth(ReasonCode::CONTINUE_AUTHENTICATION, "TEST", "me")]);
+    bench.receive(Packet::ConnAck(Box::new(connack(Some("TEST"), Some("fine")))));
+    assert!(bench.client.is_up());
+}
+
+#[rstest]
+#[case::of_another_method(auth(ReasonCode::CONTINUE_AUTHENTICATION, "OTHER", "who?"), "MQTT-4.12.0-5")]
+#[case::success_in_place_of_connack(auth(ReasonCode::SUCCESS, "TEST", "fine"), "MQTT-4.12.0-2")]
+#[case::connack_of_no_method(Packet::ConnAck(Box::new(connack(None, None))), "MQTT-4.12.0-5")]
+#[case::connack_of_another_method(Packet::ConnAck(Box::new(connack(Some("OTHER"), None))), "MQTT-4.12.0-5")]
+fn what_does_not_belong_into_the_exchange_is_a_protocol_error(#[case] packet: Packet, #[case] expected: &str) {
+    let mut bench = connecting();
+    bench.take();
+    bench.receive(packet);
+    let outputs = bench.events();
+    let Some(Event::Disconnected { reason: DisconnectReason::Protocol { clause, .. }, .. }) = outputs.last() else {
+        panic!("{outputs:?}")
+    };
+    assert_eq!(*clause, expected);
+}
+
+#[rstest]
+#[case::challenge(auth(ReasonCode::CONTINUE_AUTHENTICATION, "TEST", "what?"), "not a question")]
+#[case::end(Packet::ConnAck(Box::new(connack(Some("TEST"), Some("bad")))), "not fine")]
+fn a_broker_that_the_mechanism_does_not_believe_is_left(#[case] packet: Packet, #[case] what: &'static str) {
+    let mut bench = connecting();
+    bench.take();
+    bench.receive(packet);
+    let outputs = bench.take();
+    let ended = outputs.iter().find_map(|output| match output {
+        Output::Event(Event::Disconnected { reason, .. }) => Some(reason.clone()),
+        _ => None,
+    });
+    assert_eq!(ended, Some(DisconnectReason::Authentication(AuthError { what })));
+    let farewell = Packet::Disconnect(Disconnect::new(ReasonCode::UNSPECIFIED_ERROR));
+    assert_eq!(super::bench::sent(outputs).last(), Some(&farewell));
+}
+
+#[rstest]
+#[case::auth(challenge())]
+#[case::method_in_connack(Packet::ConnAck(Box::new(connack(Some("TEST"), None))))]
+fn nobody_who_did_not_ask_is_authenticated(#[case] packet: Packet) {
+    let mut bench = Bench::new(options(Version::V5_0, 10));
+    bench.client.connect(bench.now);
+    bench.client.handle_connected(bench.now);
+    bench.receive(packet);
+    let Some(DisconnectReason::Protocol { clause, .. }) = bench.ended() else { panic!("it went on") };
+    assert_eq!(clause, "MQTT-4.12.0-6");
+}
+
+#[test]
+fn a_connection_authenticates_again_and_goes_on() {
+    let mut bench = connected();
+    assert_eq!(bench.client.reauthenticate(bench.now), Ok(()));
+    assert_eq!(bench.client.reauthenticate(bench.now), Err(CommandError::Authenticating));
+    assert_eq!(bench.sent(), [auth(ReasonCode::RE_AUTHENTICATE, "TEST", "hello")]);
+    bench.receive(challenge());
+    assert_eq!(bench.sent(), [auth(ReasonCode::CONTINUE_AUTHENTICATION, "TEST", "me")]);
+    bench.receive(auth(ReasonCode::SUCCESS, "TEST", "fine"));
+    assert_eq!(bench.events(), [Event::Reauthenticated]);
+    bench.receive(challenge());
+    assert!(matches!(bench.ended(), Some(DisconnectReason::Protocol { clause: "MQTT-4.12.0-6", .. })));
+}
+
+#[test]
+fn a_broker_that_fails_to_prove_itself_again_is_left() {
+    let mut bench = connected();
+    bench.client.reauthenticate(bench.now).expect("it is connected");
+    bench.receive(auth(ReasonCode::SUCCESS, "TEST", "bad"));
+    assert_eq!(bench.ended(), Some(DisconnectReason::Authentication(AuthError { what: "not fine" })));
+}
+
+#[test]
+fn who_is_not_connected_or_has_no_mechanism_cannot_authenticate_again() {
+    let mut bench = Bench::new(options(Version::V5_0, 10));
+    assert_eq!(bench.client.reauthenticate(bench.now), Err(CommandError::NotConnected));
+    let mut bench = Bench::connected(options(Version::V5_0, 10));
+    assert_eq!(bench.client.reauthenticate(bench.now), Err(CommandError::NoMechanism));
+}
