@@ -137,7 +137,6 @@ async fn a_foreign_client_of_5_0_is_told_the_server_keep_alive_and_of_the_shutdo
     let rumqttc::v5::Event::Incoming(rumqttc5::Packet::ConnAck(connack)) = event else { panic!("{event:?}") };
     let properties = connack.properties.expect("5.0 has some");
     assert_eq!(properties.server_keep_alive, Some(7));
-    assert_eq!(properties.shared_subscription_available, Some(0));
     broker
         .expect_lines(&[
             &format!("New connection from PEER on port {}.", broker.address.port()),

@@ -8,5 +8,5 @@ pub mod core;
 pub mod driver;
 pub mod log;
 
-pub use crate::core::{Access, Broker, Config};
+pub use crate::core::{Access, Broker, Config, QueuePolicy, Referral};
 pub use crate::driver::{Listener, Observer, TokioClock, serve, serve_verifying};

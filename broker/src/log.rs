@@ -161,6 +161,7 @@ fn closing(client: &str, reason: &CloseReason) -> String {
         CloseReason::Refused { reason } => format!("Client {client} was refused ({reason})."),
         CloseReason::Disconnected => format!("Client {client} disconnected."),
         CloseReason::Quota => format!("Client {client} does not read what it is sent, disconnecting."),
+        CloseReason::TooManyConnections => "Too many connections wait to be accepted, disconnecting one.".to_owned(),
         CloseReason::Shutdown => format!("Client {client} disconnected: the broker stops."),
     }
 }

@@ -32,8 +32,7 @@ impl Broker {
 
     /// Whether a filter may be subscribed to; that of a shared subscription is judged without its group.
     pub(super) fn permits_filter(&mut self, connection: ConnectionId, key: SessionKey, filter: &ByteString) -> bool {
-        let is_v5 = self.connections.get(&connection).is_some_and(|open| open.version.is_v5());
-        match topic::shared(filter).filter(|_| is_v5) {
+        match topic::shared(filter) {
             Some(shared) => self.permits(connection, key, Deed::Subscribe, &shared.filter.into()),
             None => self.permits(connection, key, Deed::Subscribe, filter),
         }

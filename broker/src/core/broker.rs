@@ -2,10 +2,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::BytesMut;
 use bytestring::ByteString;
-use halfopen_protocol::packet::Publish;
-use halfopen_protocol::{Instant, Packet, ReasonCode, Version, encode};
+use halfopen_protocol::packet::{Disconnect, Publish};
+use halfopen_protocol::{EncodeError, Instant, Packet, PacketType, ReasonCode, Version, encode};
 
 use super::connection::Connection;
+use super::counters::Counters;
 use super::retained::Retained;
 use super::session::Sessions;
 use super::subscriptions::Subscriptions;
@@ -27,6 +28,9 @@ pub struct Broker {
     pub(super) subscriptions: Subscriptions,
     pub(super) retained: Retained,
     pub(super) timers: Timers,
+    pub(super) counters: Counters,
+    /// How many connections have not been accepted by CONNACK.
+    pub(super) pending_connections: usize,
     outputs: VecDeque<Output>,
     /// Where packets are written before they go out: one allocation serves many.
     scratch: BytesMut,
@@ -50,6 +54,8 @@ impl Broker {
             subscriptions: Subscriptions::new(),
             retained: Retained::new(),
             timers: Timers::default(),
+            counters: Counters::default(),
+            pending_connections: 0,
             outputs: VecDeque::new(),
             scratch: BytesMut::new(),
             last_connection: 0,
@@ -67,9 +73,12 @@ impl Broker {
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
         self.connections.insert(id, Connection::new(now));
+        self.pending_connections += 1;
         self.set_deadline(id, None);
         if self.stopping {
             self.close(now, id, CloseReason::Shutdown);
+        } else if self.pending_connections > self.config.pending_connections {
+            self.close(now, id, CloseReason::TooManyConnections);
         }
         id
     }
@@ -170,12 +179,21 @@ impl Broker {
     pub(super) fn send(&mut self, now: Instant, connection: ConnectionId, packet: Packet) {
         let Some(open) = self.connections.get(&connection) else { return };
         let packet = in_version(packet, open.version);
-        if let Err(error) = encode(&packet, open.version, &mut self.scratch) {
-            let reason = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR;
-            let reason = CloseReason::Protocol { reason, clause: error.clause, what: error.what };
-            return self.close(now, connection, reason);
+        let is_connack = packet.packet_type() == PacketType::ConnAck;
+        match self.encode_for(connection, packet) {
+            Ok(Some(packet)) => self.send_scratch(connection, packet),
+            Ok(None) if is_connack => {
+                // The client would wait for it for ever, and DISCONNECT must not come before it [MQTT-3.14.0-1].
+                let reason = CloseReason::Refused { reason: ReasonCode::PACKET_TOO_LARGE };
+                return self.close(now, connection, reason);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                let reason = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR;
+                let reason = CloseReason::Protocol { reason, clause: error.clause, what: error.what };
+                return self.close(now, connection, reason);
+            }
         }
-        self.send_scratch(connection, packet);
         let limit = self.write_limit();
         if self.connections.get(&connection).is_some_and(|open| open.unwritten > limit) {
             self.close(now, connection, CloseReason::Quota);
@@ -220,15 +238,53 @@ impl Broker {
     fn say_close(&mut self, connection: ConnectionId, reason: CloseReason) {
         let Some(open) = self.connections.get(&connection) else { return };
         // Never before CONNACK [MQTT-3.14.0-1], and never in 3.1.1.
-        let may_say_why = open.version.is_v5() && open.client.is_some();
-        let disconnect = reason.disconnect().filter(|_| may_say_why);
+        let may_say_why = open.version.is_v5() && open.client.is_some() && open.has_connack;
+        let disconnect = reason.disconnect().filter(|_| may_say_why).map(|disconnect| Disconnect {
+            reason_string: reason.in_words().and_then(|words| self.explain(connection, words)),
+            ..self.refer(disconnect)
+        });
         self.tell(Event::Closing { connection, client_id: self.client_id(connection), reason });
         if let Some(disconnect) = disconnect.map(Packet::Disconnect)
-            && encode(&disconnect, Version::V5_0, &mut self.scratch).is_ok()
+            && let Ok(Some(disconnect)) = self.encode_for(connection, disconnect)
         {
             self.send_scratch(connection, disconnect);
         }
         self.outputs.push_back(Output::Close { connection });
+    }
+
+    /// Writes a packet to `scratch` in a form that the client takes: with a topic alias if there is one, without a
+    /// Reason String if it would be too long with it [MQTT-3.2.2-19], [MQTT-3.14.2-3]. Gives what is written, or
+    /// `None` if it is too large in every form [MQTT-3.1.2-24] (5.0).
+    fn encode_for(&mut self, connection: ConnectionId, packet: Packet) -> Result<Option<Packet>, EncodeError> {
+        let Some(open) = self.connections.get_mut(&connection) else { return Ok(None) };
+        let (version, maximum) = (open.version, open.maximum_packet_size as usize);
+        self.scratch.clear();
+        if let Packet::Publish(publish) = &packet
+            && let Some((alias, is_known)) = open.outgoing_aliases.get(&publish.topic)
+        {
+            let topic = if is_known { ByteString::new() } else { publish.topic.clone() };
+            let aliased = Packet::Publish(Publish { topic, topic_alias: Some(alias), ..publish.clone() });
+            encode(&aliased, version, &mut self.scratch)?;
+            if self.scratch.len() <= maximum {
+                if !is_known {
+                    open.outgoing_aliases.insert(publish.topic.clone(), alias);
+                }
+                return Ok(Some(aliased));
+            }
+            self.scratch.clear();
+        }
+        encode(&packet, version, &mut self.scratch)?;
+        if self.scratch.len() <= maximum {
+            return Ok(Some(packet));
+        }
+        self.scratch.clear();
+        let Some(shorter) = without_reason_string(packet) else { return Ok(None) };
+        encode(&shorter, version, &mut self.scratch)?;
+        let fits = self.scratch.len() <= maximum;
+        if !fits {
+            self.scratch.clear();
+        }
+        Ok(fits.then_some(shorter))
     }
 
     /// Sends what stands in `scratch`, which is `packet`.
@@ -236,10 +292,8 @@ impl Broker {
         let bytes = self.scratch.split().freeze();
         let client_id = self.client_id(connection);
         let Some(open) = self.connections.get_mut(&connection) else { return };
-        if bytes.len() > open.maximum_packet_size as usize {
-            return;
-        }
         open.unwritten += bytes.len();
+        open.has_connack |= packet.packet_type() == PacketType::ConnAck;
         self.tell(Event::Sending { connection, client_id, packet });
         self.outputs.push_back(Output::Send { connection, bytes });
     }
@@ -249,6 +303,20 @@ impl Broker {
     fn write_limit(&self) -> usize {
         2 * self.config.write_buffer + self.config.maximum_packet_size as usize
     }
+}
+
+/// The packet without its Reason String; `None` if it has none.
+fn without_reason_string(mut packet: Packet) -> Option<Packet> {
+    let reason_string = match &mut packet {
+        Packet::ConnAck(connack) => &mut connack.reason_string,
+        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
+            &mut ack.reason_string
+        }
+        Packet::SubAck(suback) => &mut suback.reason_string,
+        Packet::Disconnect(disconnect) => &mut disconnect.reason_string,
+        _ => return None,
+    };
+    reason_string.take().map(|_| packet)
 }
 
 /// Leaves out what the version has no place for: a message may come from 5.0 and go to 3.1.1.

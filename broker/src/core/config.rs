@@ -1,30 +1,115 @@
 use std::time::Duration;
 
+use halfopen_protocol::packet::QoS;
+
 use super::keep_alive;
 
 /// What the operator of a broker decides.
+///
+/// Every limit on what a peer can make the broker hold is here. The defaults are meant for a broker that strangers
+/// reach. What 5.0 has a property for is announced in CONNACK.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// 5.0: the keep-alive in seconds that clients must use instead of their own (§3.2.2.3.14); 0 switches it off.
     pub server_keep_alive: Option<u16>,
     /// A silent client is closed after its keep-alive times this. The standards demand 1.5.
     pub keep_alive_factor: f64,
+
     /// How long a connection may be open without a CONNECT (§3.1.4, no figure there).
     pub connect_timeout: Duration,
-    /// The largest whole packet a client may send, in bytes; announced in 5.0.
+    /// How many connections may be open without having been accepted by CONNACK; more are closed at once.
+    pub pending_connections: usize,
+    /// The largest first packet of a connection, in bytes, if smaller than `maximum_packet_size`: what strangers can
+    /// make the broker hold.
+    pub maximum_connect_size: u32,
+    /// The largest whole packet a client may send, in bytes; announced in 5.0. Larger ones end the connection.
     pub maximum_packet_size: u32,
     /// How many QoS 1 and 2 messages a client may have unacknowledged, at least 1; announced in 5.0.
     pub receive_maximum: u16,
+    /// 5.0: how many topic aliases a client may set on a connection (§3.2.2.3.8); announced. 0 forbids them.
+    pub topic_alias_maximum: u16,
+    /// 5.0: how many topic aliases the broker sets on a connection, at most as many as the client takes (§3.1.2.11.5).
+    /// 0 uses none.
+    pub outgoing_topic_aliases: u16,
+
+    /// The highest QoS of the broker; announced in 5.0 if not 2 (§3.2.2.3.4).
+    pub maximum_qos: QoS,
+    /// Whether messages are retained; announced in 5.0 if not (§3.2.2.3.5).
+    pub retain_available: bool,
+    /// Whether filters may have wildcards; announced in 5.0 if not (§3.2.2.3.11).
+    pub wildcard_subscriptions: bool,
+    /// 5.0: whether subscriptions may have identifiers; announced if not (§3.2.2.3.12).
+    pub subscription_identifiers: bool,
+    /// Whether there are shared subscriptions; announced in 5.0 (§3.2.2.3.13). 3.1.1 clients may use them, too.
+    pub shared_subscriptions: bool,
+
+    /// How many levels a topic name or filter may have, at least 1.
+    pub topic_levels: usize,
+    /// How many bytes a topic name or filter may have, at least 1.
+    pub topic_length: usize,
+    /// How many subscriptions a session may have; more are refused with 0x97 (0x80 in 3.1.1).
+    pub subscriptions: usize,
+
+    /// How many sessions there may be, with and without a connection; clients that would need one more are refused
+    /// with 0x97 (0x03 in 3.1.1).
+    pub sessions: usize,
+    /// The longest time in seconds that a session outlives its connection; `u32::MAX` is for ever. Longer ones are
+    /// shortened, which 5.0 clients are told (§3.2.2.3.2).
+    pub maximum_session_expiry: u32,
     /// How many QoS 1 and 2 messages the broker may have unacknowledged at one client, at least 1; a 5.0 client may
     /// ask for less.
     pub in_flight_messages: u16,
-    /// How many messages wait for one client that is away or slow; beyond it new ones are dropped.
+    /// How many messages wait for one client that is away or slow.
     pub queue_messages: usize,
-    /// How many bytes of messages wait for one client, likewise; a single message may be larger.
+    /// How many bytes of messages wait for one client, and how many may be unacknowledged at it; a single message may
+    /// be larger.
     pub queue_bytes: usize,
+    /// What becomes of a message for which a queue has no room.
+    pub queue_policy: QueuePolicy,
     /// How many bytes may wait to be written to one client; beyond it QoS 0 messages are dropped and others wait in
-    /// the queue.
+    /// the queue. Who lets answers wait far beyond it is closed.
     pub write_buffer: usize,
+
+    /// How many messages may be retained. One more is refused with 0x97 if its publisher can be told so, and else
+    /// delivered, but not retained.
+    pub retained_messages: usize,
+    /// How many bytes the retained messages may have, likewise.
+    pub retained_bytes: usize,
+
+    /// 5.0: what clients that ask for it are told as a basis for response topics (§3.2.2.3.15); `%c` is the client
+    /// identifier.
+    pub response_information: Option<String>,
+    /// 5.0: whether clients that do not object are told in words what went wrong (§3.1.2.11.7).
+    pub reason_strings: bool,
+    /// 5.0: another server for the clients, `host:port` or several with spaces between (§4.11).
+    pub server_reference: Option<String>,
+    /// When clients are sent to `server_reference`; means nothing without one.
+    pub referral: Referral,
+
+    /// How often the broker publishes what it counts under `$SYS/broker/`; zero is never.
+    pub sys_interval: Duration,
+}
+
+/// What becomes of a message for which a client's queue has no room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueuePolicy {
+    /// It is dropped: the client gets the oldest messages, without gaps in between.
+    #[default]
+    DropNewest,
+    /// The oldest that wait are dropped to make room: the client gets the latest news.
+    DropOldest,
+}
+
+/// When clients are sent to another server (§4.11).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Referral {
+    /// When this one stops: DISCONNECT with 0x9C.
+    #[default]
+    WhenStopping,
+    /// At once, for now: each CONNECT is refused with 0x9C (0x03 in 3.1.1).
+    Temporary,
+    /// At once and for good: each CONNECT is refused with 0x9D (0x03 in 3.1.1).
+    Permanent,
 }
 
 impl Default for Config {
@@ -33,12 +118,34 @@ impl Default for Config {
             server_keep_alive: None,
             keep_alive_factor: keep_alive::FACTOR,
             connect_timeout: Duration::from_secs(10),
+            pending_connections: 10_000,
+            maximum_connect_size: 256 * 1024,
             maximum_packet_size: 16 * 1024 * 1024,
             receive_maximum: 1000,
+            topic_alias_maximum: 10,
+            outgoing_topic_aliases: 10,
+            maximum_qos: QoS::ExactlyOnce,
+            retain_available: true,
+            wildcard_subscriptions: true,
+            subscription_identifiers: true,
+            shared_subscriptions: true,
+            topic_levels: 200,
+            topic_length: 65_535,
+            subscriptions: 1000,
+            sessions: 100_000,
+            maximum_session_expiry: u32::MAX,
             in_flight_messages: 1000,
             queue_messages: 1000,
             queue_bytes: 64 * 1024 * 1024,
+            queue_policy: QueuePolicy::DropNewest,
             write_buffer: 4 * 1024 * 1024,
+            retained_messages: 100_000,
+            retained_bytes: 256 * 1024 * 1024,
+            response_information: None,
+            reason_strings: true,
+            server_reference: None,
+            referral: Referral::WhenStopping,
+            sys_interval: Duration::ZERO,
         }
     }
 }

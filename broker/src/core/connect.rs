@@ -1,24 +1,34 @@
-use halfopen_protocol::packet::{ConnAck, Connect};
+use bytestring::ByteString;
+use halfopen_protocol::packet::{ConnAck, Connect, QoS};
 use halfopen_protocol::{Instant, Packet, ReasonCode, Version};
 
 use super::access::Deed;
+use super::aliases::OutgoingAliases;
 use super::authenticate::{Authentication, Identity};
 use super::connection::Client;
 use super::keep_alive::KeepAlive;
 use super::message::own;
+use super::publish::is_reserved;
 use super::session::{Expiry, SessionKey};
 use super::timers::Subject;
 use super::{Broker, CloseReason, ConnectionId, Event, Timer, Who, will};
 
 /// Return code 0x02 of 3.1.1: Identifier rejected (§3.2.2.3).
 const IDENTIFIER_REJECTED: ReasonCode = ReasonCode::new(2);
+/// Return code 0x03 of 3.1.1: Server unavailable (§3.2.2.3).
+const SERVER_UNAVAILABLE: ReasonCode = ReasonCode::new(3);
 
 impl Broker {
     /// A CONNECT came as the first packet (§3.1.4).
-    pub(super) fn handle_connect(&mut self, now: Instant, connection: ConnectionId, connect: Connect) {
-        if connect.client_id.is_empty() && !connect.version.is_v5() && !connect.clean_start {
+    pub(super) fn handle_connect(&mut self, now: Instant, connection: ConnectionId, mut connect: Connect) {
+        let version = connect.version;
+        self.note_wishes(connection, &connect);
+        if let Err(reason) = self.judge_connect(&mut connect) {
+            return self.refuse(now, connection, version, reason);
+        }
+        if connect.client_id.is_empty() && !version.is_v5() && !connect.clean_start {
             // [MQTT-3.1.3-8] (3.1.1)
-            return self.refuse(now, connection, connect.version, IDENTIFIER_REJECTED);
+            return self.refuse(now, connection, version, IDENTIFIER_REJECTED);
         }
         self.authenticate(now, connection, connect);
     }
@@ -79,6 +89,36 @@ impl Broker {
         }
     }
 
+    /// What the client wants of everything that it is sent, CONNACK included.
+    fn note_wishes(&mut self, connection: ConnectionId, connect: &Connect) {
+        let Some(open) = self.connections.get_mut(&connection) else { return };
+        open.version = connect.version;
+        open.maximum_packet_size = connect.maximum_packet_size.unwrap_or(u32::MAX);
+        open.wants_reasons = connect.request_problem_information != Some(false);
+        let aliases = connect.topic_alias_maximum.unwrap_or(0).min(self.config.outgoing_topic_aliases);
+        open.outgoing_aliases = OutgoingAliases::new(aliases);
+    }
+
+    /// What the broker refuses whoever asks, with the reason of 5.0 or the return code of 3.1.1.
+    fn judge_connect(&self, connect: &mut Connect) -> Result<(), ReasonCode> {
+        let is_v5 = connect.version.is_v5();
+        let in_version = |reason| if is_v5 { reason } else { SERVER_UNAVAILABLE };
+        if let Some(reason) = self.refers_all() {
+            return Err(in_version(reason));
+        }
+        if self.sessions.len() >= self.config.sessions && self.sessions.find(&connect.client_id).is_none() {
+            return Err(in_version(ReasonCode::QUOTA_EXCEEDED));
+        }
+        let Some(will) = &mut connect.will else { return Ok(()) };
+        // 3.1.1 has no way to tell the client before.
+        will.retain &= is_v5 || self.config.retain_available;
+        self.config.check_will(will).map_err(|unavailable| in_version(unavailable.reason))?;
+        if !self.config.allows_topic(&will.topic) || is_reserved(&will.topic) {
+            return Err(in_version(ReasonCode::TOPIC_NAME_INVALID));
+        }
+        Ok(())
+    }
+
     fn connack(&self, connect: &Connect, session_present: bool, assigned: bool) -> ConnAck {
         let success = ConnAck { session_present, ..ConnAck::default() };
         if !connect.version.is_v5() {
@@ -88,12 +128,31 @@ impl Broker {
             // 65535 is what the absence of the property means (§3.2.2.3.3).
             receive_maximum: Some(self.config.receive_maximum).filter(|&maximum| maximum != u16::MAX),
             maximum_packet_size: Some(self.config.maximum_packet_size),
+            session_expiry: self.shortened_expiry(connect),
+            maximum_qos: Some(self.config.maximum_qos).filter(|&qos| qos != QoS::ExactlyOnce),
+            retain_available: said_if_not(self.config.retain_available),
+            wildcard_subscription_available: said_if_not(self.config.wildcard_subscriptions),
+            subscription_identifiers_available: said_if_not(self.config.subscription_identifiers),
+            shared_subscription_available: said_if_not(self.config.shared_subscriptions),
+            topic_alias_maximum: Some(self.config.topic_alias_maximum).filter(|&maximum| maximum != 0),
+            response_information: self.response_information(connect),
             // [MQTT-3.1.3-7] (5.0)
             assigned_client_id: assigned.then(|| connect.client_id.clone()),
-            shared_subscription_available: Some(false),
             server_keep_alive: self.config.server_keep_alive,
             ..success
         }
+    }
+
+    /// The session expiry that the client has to live with, if it asked for more (§3.2.2.3.2).
+    fn shortened_expiry(&self, connect: &Connect) -> Option<u32> {
+        Some(self.config.maximum_session_expiry).filter(|&maximum| connect.session_expiry.unwrap_or(0) > maximum)
+    }
+
+    /// Only for those that ask for it [MQTT-3.1.2-28].
+    fn response_information(&self, connect: &Connect) -> Option<ByteString> {
+        let information = self.config.response_information.as_ref()?;
+        let asked = connect.request_response_information == Some(true);
+        asked.then(|| information.replace("%c", &connect.client_id).into())
     }
 
     /// Joins a connection and its session. Keep-alive is watched from here on (§3.1.4).
@@ -112,8 +171,7 @@ impl Broker {
         // Server Keep Alive takes the place of the client's own [MQTT-3.2.2-22]; 3.1.1 could not be told of it.
         let server_keep_alive = self.config.server_keep_alive.filter(|_| connect.version.is_v5());
         let keep_alive = server_keep_alive.unwrap_or(connect.keep_alive);
-        open.version = connect.version;
-        open.maximum_packet_size = connect.maximum_packet_size.unwrap_or(u32::MAX);
+        self.pending_connections -= 1;
         open.client = Some(Client {
             id: connect.client_id.clone(),
             session: key,
@@ -127,7 +185,7 @@ impl Broker {
         self.timers.set(Timer::WillDelay, Subject::Session(key), session.will_due.take(), None);
         session.connection = Some(connection);
         session.user = identity.user;
-        session.expiry = expiry(connect);
+        session.expiry = expiry(connect, self.config.maximum_session_expiry);
         let window = connect.receive_maximum.unwrap_or(u16::MAX).min(self.config.in_flight_messages);
         session.outbox.set_window(window);
         session.inbox.set_maximum(if connect.version.is_v5() { self.config.receive_maximum } else { u16::MAX });
@@ -136,10 +194,15 @@ impl Broker {
     }
 }
 
-fn expiry(connect: &Connect) -> Expiry {
+/// What is true unless CONNACK says otherwise.
+fn said_if_not(available: bool) -> Option<bool> {
+    (!available).then_some(false)
+}
+
+fn expiry(connect: &Connect, maximum: u32) -> Expiry {
     match connect.version {
         Version::V3_1_1 if connect.clean_start => Expiry::AT_CLOSE,
-        Version::V3_1_1 => Expiry::NEVER,
-        Version::V5_0 => Expiry::from_secs(connect.session_expiry.unwrap_or(0)),
+        Version::V3_1_1 => Expiry::from_secs(maximum),
+        Version::V5_0 => Expiry::from_secs(connect.session_expiry.unwrap_or(0).min(maximum)),
     }
 }

@@ -2,6 +2,7 @@ use bytes::BytesMut;
 use bytestring::ByteString;
 use halfopen_protocol::{DecodeError, DecodeOptions, Instant, Packet, Role, Version, decode};
 
+use super::aliases::{IncomingAliases, OutgoingAliases};
 use super::authenticate::{Authentication, Pending};
 use super::keep_alive::KeepAlive;
 use super::session::SessionKey;
@@ -17,12 +18,18 @@ pub(super) struct Connection {
     pub(super) pending: Option<Box<Pending>>,
     /// Who is there, from the successful CONNACK on.
     pub(super) client: Option<Client>,
+    /// Whether CONNACK is on its way: nothing is sent before it.
+    pub(super) has_connack: bool,
     /// What has arrived and is no whole packet yet.
     incoming: BytesMut,
     /// How many bytes the driver has and has not written yet.
     pub(super) unwritten: usize,
     /// The largest packet that the client takes [MQTT-3.1.2-24] (5.0).
     pub(super) maximum_packet_size: u32,
+    /// 5.0: whether the client wants Reason Strings [MQTT-3.1.2-29].
+    pub(super) wants_reasons: bool,
+    pub(super) incoming_aliases: IncomingAliases,
+    pub(super) outgoing_aliases: OutgoingAliases,
 }
 
 /// Who is at the other end of a connection.
@@ -44,9 +51,13 @@ impl Connection {
             version: Version::V3_1_1,
             pending: None,
             client: None,
+            has_connack: false,
             incoming: BytesMut::new(),
             unwritten: 0,
             maximum_packet_size: u32::MAX,
+            wants_reasons: true,
+            incoming_aliases: IncomingAliases::default(),
+            outgoing_aliases: OutgoingAliases::default(),
         }
     }
 
@@ -78,7 +89,10 @@ impl Connection {
         let options = DecodeOptions {
             version: self.version,
             reader: Role::Server,
-            maximum_packet_size: config.maximum_packet_size,
+            maximum_packet_size: match self.client {
+                Some(_) => config.maximum_packet_size,
+                None => config.maximum_packet_size.min(config.maximum_connect_size),
+            },
         };
         decode(&mut self.incoming, &options)
     }

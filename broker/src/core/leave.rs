@@ -16,7 +16,7 @@ impl Broker {
                 // It does not count as a DISCONNECT, so the will stays.
                 return self.violation(now, connection, "§3.14.2.2.2", "session expiry raised from 0 in DISCONNECT");
             }
-            session.expiry = Expiry::from_secs(secs);
+            session.expiry = Expiry::from_secs(secs.min(self.config.maximum_session_expiry));
         }
         // 0x00 deletes the will, any other reason keeps it [MQTT-3.14.4-3]. 3.1.1 has no reasons: it is always 0 there.
         if disconnect.reason == ReasonCode::SUCCESS || version.is_some_and(|version| !version.is_v5()) {
@@ -42,7 +42,10 @@ impl Broker {
     pub(super) fn leave(&mut self, now: Instant, connection: ConnectionId) {
         let Some(gone) = self.connections.remove(&connection) else { return };
         self.set_deadline(connection, gone.deadline(&self.config));
-        let Some(key) = gone.client.map(|client| client.session) else { return };
+        let Some(key) = gone.client.map(|client| client.session) else {
+            self.pending_connections -= 1;
+            return;
+        };
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.connection = None;
         if session.expiry == Expiry::AT_CLOSE {
@@ -85,7 +88,7 @@ impl CloseReason {
         let reason = match self {
             Self::KeepAlive { .. } => ReasonCode::KEEP_ALIVE_TIMEOUT,
             Self::Takeover => ReasonCode::SESSION_TAKEN_OVER,
-            Self::Quota => ReasonCode::QUOTA_EXCEEDED,
+            Self::Quota | Self::TooManyConnections => ReasonCode::QUOTA_EXCEEDED,
             Self::Shutdown => ReasonCode::SERVER_SHUTTING_DOWN,
             Self::Protocol { reason, .. } if DISCONNECT_REASONS.contains(&reason.value()) => *reason,
             Self::Protocol { .. } => ReasonCode::PROTOCOL_ERROR,
@@ -98,5 +101,5 @@ impl CloseReason {
 }
 
 /// The codes of 0x80 and above that a server may send in DISCONNECT for a fault of the client (§3.14.2.1).
-const DISCONNECT_REASONS: [u8; 17] =
-    [0x80, 0x81, 0x82, 0x83, 0x87, 0x8F, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9A, 0x9B, 0x9E];
+const DISCONNECT_REASONS: [u8; 19] =
+    [0x80, 0x81, 0x82, 0x83, 0x87, 0x8F, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9A, 0x9B, 0x9E, 0xA1, 0xA2];

@@ -1,12 +1,15 @@
 //! The broker as a state machine: bytes, closes and the passing of time go in; bytes, closes and statements come out.
 
 mod access;
+mod aliases;
 mod authenticate;
 mod authorize;
+mod available;
 mod broker;
 mod config;
 mod connect;
 mod connection;
+mod counters;
 mod deliver;
 mod inspect;
 mod keep_alive;
@@ -15,6 +18,7 @@ mod message;
 mod packets;
 mod publish;
 mod queue;
+mod reasons;
 mod retained;
 mod session;
 mod subscribe;
@@ -30,7 +34,7 @@ use halfopen_protocol::{Instant, Packet, PacketType, ReasonCode};
 
 pub use self::access::{Access, Authorize, Deed, Exchange, Login, Mechanism, Step, Who};
 pub use self::broker::Broker;
-pub use self::config::Config;
+pub use self::config::{Config, QueuePolicy, Referral};
 pub use self::inspect::ClientState;
 pub use self::keep_alive::FACTOR as KEEP_ALIVE_FACTOR;
 
@@ -156,8 +160,10 @@ pub enum CloseReason {
     },
     /// The client sent DISCONNECT and the broker closes after it.
     Disconnected,
-    /// A limit on what a client may make the broker hold.
+    /// The client does not read what it is sent.
     Quota,
+    /// Too many connections wait to be accepted.
+    TooManyConnections,
     /// The broker stops.
     Shutdown,
 }

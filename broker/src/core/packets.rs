@@ -22,7 +22,7 @@ impl Broker {
             Packet::Connect(connect) if !connected => self.handle_connect(now, connection, *connect),
             Packet::Connect(_) => self.violation(now, connection, "MQTT-3.1.0-2", "second CONNECT"),
             _ if !connected => self.violation(now, connection, "MQTT-3.1.0-1", "first packet is not CONNECT"),
-            Packet::Publish(publish) => self.handle_publish(now, connection, &publish),
+            Packet::Publish(publish) => self.handle_publish(now, connection, publish),
             Packet::PubAck(puback) => self.handle_puback(now, connection, &puback),
             Packet::PubRec(pubrec) => self.handle_pubrec(now, connection, &pubrec),
             Packet::PubRel(pubrel) => self.handle_pubrel(now, connection, &pubrel),
@@ -95,7 +95,9 @@ impl Broker {
         if let Some(open) = self.connections.get_mut(&connection) {
             open.version = version;
         }
-        self.send(now, connection, Packet::ConnAck(Box::new(ConnAck { reason, ..ConnAck::default() })));
+        let server_reference = self.referral(version, reason);
+        let connack = ConnAck { reason, server_reference, ..ConnAck::default() };
+        self.send(now, connection, Packet::ConnAck(Box::new(connack)));
     }
 
     /// The keep-alive counts from here again.

@@ -3,46 +3,107 @@ use halfopen_protocol::packet::{Ack, Publish};
 use halfopen_protocol::{Instant, Packet, ReasonCode};
 
 use super::access::Deed;
+use super::aliases::AliasError;
 use super::message::Message;
-use super::session::Session;
+use super::session::{Session, SessionKey};
 use super::{Broker, CloseReason, ConnectionId};
+
+/// A message that the broker does not take, and why.
+#[derive(Clone, Copy, Debug)]
+struct Refusal {
+    reason: ReasonCode,
+    what: &'static str,
+}
+
+/// Whether only the broker may publish to a topic.
+pub(super) fn is_reserved(topic: &str) -> bool {
+    topic.strip_prefix("$SYS").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
 
 /// Messages from clients, and the acknowledgements of both directions (§4.3).
 impl Broker {
-    pub(super) fn handle_publish(&mut self, now: Instant, connection: ConnectionId, publish: &Publish) {
-        if publish.topic_alias.is_some() {
-            // CONNACK has announced none.
-            let what = "topic alias above the topic alias maximum, which is 0";
-            let reason = ReasonCode::TOPIC_ALIAS_INVALID;
-            let reason = CloseReason::Protocol { reason, clause: "MQTT-3.3.2-9", what };
+    pub(super) fn handle_publish(&mut self, now: Instant, connection: ConnectionId, mut publish: Publish) {
+        if let Err(reason) = self.judge_publish(connection, &mut publish) {
             return self.close(now, connection, reason);
-        }
-        if !publish.subscription_ids.is_empty() {
-            return self.violation(now, connection, "MQTT-3.3.4-6", "subscription identifier in a client's PUBLISH");
         }
         let Some(key) = self.session_of(connection) else { return };
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let mut receipt = match session.inbox.handle_publish(publish) {
+        let receipt = match session.inbox.handle_publish(&publish) {
             Ok(receipt) => receipt,
             Err(error) => return self.flow_violation(now, connection, error),
         };
-        if receipt.deliver && !self.permits(connection, key, Deed::Publish, &publish.topic) {
-            receipt.deliver = false;
-            receipt.answer = self.refuse_publish(connection, publish).or(receipt.answer);
-        }
         if receipt.deliver {
-            self.route(now, &Message::new(now, publish), Some(key));
+            if let Err(refusal) = self.check_publish(connection, key, &publish) {
+                return self.refuse_publish(now, connection, &publish, receipt.answer, refusal);
+            }
+            self.route(now, &Message::new(now, &publish), Some(key));
         }
         if let Some(answer) = receipt.answer {
             self.send(now, connection, answer);
         }
     }
 
-    /// The answer to a message that its sender may not publish. 3.1.1 has none: it acknowledges what it drops
-    /// [MQTT-3.3.5-2] (3.1.1).
-    fn refuse_publish(&mut self, connection: ConnectionId, publish: &Publish) -> Option<Packet> {
-        self.connections.get(&connection).filter(|open| open.version.is_v5())?;
-        self.session_on(connection)?.inbox.refuse(publish, ReasonCode::NOT_AUTHORIZED)
+    /// What a client must not do in a PUBLISH, whoever it is. Resolves a topic alias.
+    fn judge_publish(&mut self, connection: ConnectionId, publish: &mut Publish) -> Result<(), CloseReason> {
+        let Some(open) = self.connections.get_mut(&connection) else { return Ok(()) };
+        open.incoming_aliases.resolve(publish, self.config.topic_alias_maximum).map_err(|error| match error {
+            AliasError::TooLarge => CloseReason::Protocol {
+                reason: ReasonCode::TOPIC_ALIAS_INVALID,
+                clause: "MQTT-3.3.2-9",
+                what: "topic alias above the topic alias maximum",
+            },
+            AliasError::Unknown => CloseReason::Protocol {
+                reason: ReasonCode::PROTOCOL_ERROR,
+                clause: "§3.3.2.3.4",
+                what: "topic alias that stands for no topic",
+            },
+        })?;
+        if !publish.subscription_ids.is_empty() {
+            let reason = ReasonCode::PROTOCOL_ERROR;
+            let what = "subscription identifier in a client's PUBLISH";
+            return Err(CloseReason::Protocol { reason, clause: "MQTT-3.3.4-6", what });
+        }
+        if !open.version.is_v5() && !self.config.retain_available {
+            // 3.1.1 has no way to tell the client before.
+            publish.retain = false;
+        }
+        self.config.check_publish(publish).map_err(CloseReason::from)
+    }
+
+    /// Whether the broker takes this message at all.
+    fn check_publish(&mut self, connection: ConnectionId, key: SessionKey, publish: &Publish) -> Result<(), Refusal> {
+        if is_reserved(&publish.topic) {
+            return Err(Refusal { reason: ReasonCode::NOT_AUTHORIZED, what: "$SYS is the broker's own" });
+        }
+        if !self.permits(connection, key, Deed::Publish, &publish.topic) {
+            return Err(Refusal { reason: ReasonCode::NOT_AUTHORIZED, what: "not allowed to publish to this topic" });
+        }
+        if !self.config.allows_topic(&publish.topic) {
+            return Err(Refusal { reason: ReasonCode::TOPIC_NAME_INVALID, what: "topic name too long or too deep" });
+        }
+        Ok(())
+    }
+
+    /// Does not take a message: 5.0 is told why; 3.1.1 gets `answer`, as if it had been taken (§3.3.5 of 3.1.1).
+    fn refuse_publish(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        publish: &Publish,
+        answer: Option<Packet>,
+        refusal: Refusal,
+    ) {
+        self.counters.publish_dropped += 1;
+        let explanation = self.explain(connection, refusal.what);
+        let is_v5 = self.connections.get(&connection).is_some_and(|open| open.version.is_v5());
+        let Some(session) = self.session_on(connection) else { return };
+        let mut answer = if is_v5 { session.inbox.refuse(publish, refusal.reason) } else { answer };
+        if let Some(Packet::PubAck(ack) | Packet::PubRec(ack)) = &mut answer {
+            ack.reason_string = explanation;
+        }
+        if let Some(answer) = answer {
+            self.send(now, connection, answer);
+        }
     }
 
     pub(super) fn handle_pubrel(&mut self, now: Instant, connection: ConnectionId, pubrel: &Ack) {

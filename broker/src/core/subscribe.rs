@@ -10,28 +10,36 @@ impl Broker {
     pub(super) fn handle_subscribe(&mut self, now: Instant, connection: ConnectionId, subscribe: Subscribe) {
         let Some(key) = self.session_of(connection) else { return };
         let is_v5 = self.connections.get(&connection).is_some_and(|open| open.version.is_v5());
+        let id = subscribe.subscription_id;
+        let unavailable = subscribe.subscriptions.iter().find_map(|one| self.config.check_subscription(one, id).err());
+        if let Some(unavailable) = unavailable.filter(|_| is_v5) {
+            return self.close(now, connection, unavailable.into());
+        }
         let mut reasons = Vec::with_capacity(subscribe.subscriptions.len());
+        let mut refused_for = None;
         let mut retained = Vec::new();
-        for subscription in subscribe.subscriptions {
-            if is_v5 && subscription.filter.starts_with("$share/") {
-                reasons.push(ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED);
-                continue;
-            }
-            if !self.permits_filter(connection, key, &subscription.filter) {
-                // [MQTT-3.9.3-2] (3.1.1) knows only this one failure.
-                reasons.push(if is_v5 { ReasonCode::NOT_AUTHORIZED } else { ReasonCode::UNSPECIFIED_ERROR });
-                continue;
-            }
-            reasons.push(ReasonCode::new(subscription.qos.level()));
-            if self.subscribe(key, &subscription, subscribe.subscription_id) {
-                retained.push(subscription);
+        for mut subscription in subscribe.subscriptions {
+            // [MQTT-3.2.2-9], [MQTT-3.2.2-10]
+            subscription.qos = subscription.qos.min(self.config.maximum_qos);
+            match self.subscribe(connection, key, &subscription, id) {
+                Ok(wants_retained) => {
+                    reasons.push(ReasonCode::new(subscription.qos.level()));
+                    if wants_retained {
+                        retained.push(subscription);
+                    }
+                }
+                Err((reason, what)) => {
+                    refused_for = Some(what);
+                    // [MQTT-3.9.3-2] (3.1.1) knows only this one failure.
+                    reasons.push(if is_v5 { reason } else { ReasonCode::UNSPECIFIED_ERROR });
+                }
             }
         }
-        let suback =
-            SubAck { packet_id: subscribe.packet_id, reason_string: None, user_properties: Vec::new(), reasons };
+        let reason_string = refused_for.and_then(|what| self.explain(connection, what));
+        let suback = SubAck { packet_id: subscribe.packet_id, reason_string, user_properties: Vec::new(), reasons };
         self.send(now, connection, Packet::SubAck(suback));
         for subscription in retained {
-            self.send_retained(now, key, &subscription, subscribe.subscription_id);
+            self.send_retained(now, key, &subscription, id);
         }
     }
 
@@ -55,16 +63,39 @@ impl Broker {
     }
 
     /// Gives whether retained messages are to be sent: [MQTT-3.8.4-3] (3.1.1), [MQTT-3.3.1-9] to [MQTT-3.3.1-11] (5.0).
-    fn subscribe(&mut self, key: SessionKey, subscription: &Subscription, id: Option<u32>) -> bool {
+    ///
+    /// # Errors
+    /// The broker does not take this subscription, for the reason of 5.0 and in words.
+    fn subscribe(
+        &mut self,
+        connection: ConnectionId,
+        key: SessionKey,
+        subscription: &Subscription,
+        id: Option<u32>,
+    ) -> Result<bool, (ReasonCode, &'static str)> {
+        self.config
+            .check_subscription(subscription, id)
+            .map_err(|unavailable| (unavailable.reason, unavailable.what))?;
+        if !self.config.allows_topic(&subscription.filter) {
+            return Err((ReasonCode::TOPIC_FILTER_INVALID, "topic filter too long or too deep"));
+        }
+        if !self.permits_filter(connection, key, &subscription.filter) {
+            return Err((ReasonCode::NOT_AUTHORIZED, "not allowed to subscribe to this filter"));
+        }
+        let Some(session) = self.sessions.get_mut(key) else { return Ok(false) };
+        let is_full = session.filters.len() >= self.config.subscriptions;
+        if is_full && !session.filters.contains(&subscription.filter) {
+            return Err((ReasonCode::QUOTA_EXCEEDED, "too many subscriptions"));
+        }
         let is_new = self.subscriptions.subscribe(key, subscription, id);
-        if is_new && let Some(session) = self.sessions.get_mut(key) {
+        if is_new {
             session.filters.insert(own(&subscription.filter));
         }
-        match subscription.retain_handling {
+        Ok(match subscription.retain_handling {
             RetainHandling::Send => true,
             RetainHandling::SendIfNew => is_new,
             RetainHandling::DoNotSend => false,
-        }
+        })
     }
 
     /// Sends what is retained for a subscription, with RETAIN 1 [MQTT-3.3.1-8] (3.1.1), (§3.3.1.3 of 5.0).

@@ -1,12 +1,15 @@
 //! The broker's state machine at its outside: bytes and time in, packets and closes out. No socket, no runtime, and an
 //! hour is one addition.
 
+mod aliases;
 mod authentication;
 mod authorization;
+mod available;
 mod fixture;
 mod flows;
 mod hostile;
 mod keep_alive;
+mod limits;
 mod refusals;
 mod retained;
 mod sessions;

@@ -2,11 +2,11 @@
 
 use halfopen_broker::Config;
 use halfopen_broker::core::CloseReason;
-use halfopen_protocol::packet::{Auth, ConnAck, Connect, Publish, QoS};
+use halfopen_protocol::packet::{Auth, ConnAck, Connect, QoS};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
-use crate::fixture::{World, disconnect, message};
+use crate::fixture::{World, disconnect};
 
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
@@ -172,23 +172,13 @@ fn auth_without_a_method_is_a_protocol_error() {
 }
 
 #[test]
-fn a_topic_alias_is_refused_since_none_was_announced() {
-    let mut world = World::new();
-    let (peer, connack) = world.connect_and_ack(Connect::new(V5, "c"));
-    assert_eq!(connack.topic_alias_maximum, None);
-    let aliased = Publish { topic_alias: Some(1), ..message("t", "x") };
-    world.send(peer, Packet::Publish(aliased));
-    assert_eq!(world.received(peer), [disconnect(ReasonCode::TOPIC_ALIAS_INVALID)]);
-}
-
-#[test]
 fn connack_says_what_a_client_must_know() {
     let config = Config { receive_maximum: 7, maximum_packet_size: 1000, ..Config::default() };
     let (_, connack) = World::with(config.clone()).connect_and_ack(Connect::new(V5, "c"));
     let expected = ConnAck {
         receive_maximum: Some(7),
         maximum_packet_size: Some(1000),
-        shared_subscription_available: Some(false),
+        topic_alias_maximum: Some(10),
         ..ConnAck::default()
     };
     assert_eq!(connack, expected);

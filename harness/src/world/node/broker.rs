@@ -69,7 +69,7 @@ fn because(reason: &CloseReason) -> (Because, Option<Since>) {
         CloseReason::Protocol { .. } => Because::ProtocolError,
         CloseReason::Refused { .. } => Because::NotAuthorized,
         CloseReason::Disconnected => Because::Asked,
-        CloseReason::Quota => Because::Quota,
+        CloseReason::Quota | CloseReason::TooManyConnections => Because::Quota,
         CloseReason::Shutdown => Because::Shutdown,
     };
     (because, None)

@@ -1,0 +1,66 @@
+use std::collections::BTreeMap;
+
+use bytestring::ByteString;
+use halfopen_protocol::packet::Publish;
+
+use super::message::own;
+
+/// The topic aliases that a client has set on its connection (§3.3.2.3.4); none outlives it [MQTT-3.3.2-7].
+#[derive(Debug, Default)]
+pub(super) struct IncomingAliases(BTreeMap<u16, ByteString>);
+
+/// What is wrong with the alias of a PUBLISH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AliasError {
+    /// Above what was announced [MQTT-3.3.2-9].
+    TooLarge,
+    /// Stands for no topic yet (§3.3.2.3.4).
+    Unknown,
+}
+
+impl IncomingAliases {
+    /// Puts the topic of a PUBLISH in the place of its alias, and remembers it if it is new.
+    pub(super) fn resolve(&mut self, publish: &mut Publish, maximum: u16) -> Result<(), AliasError> {
+        let Some(alias) = publish.topic_alias.take() else { return Ok(()) };
+        if alias > maximum {
+            return Err(AliasError::TooLarge);
+        }
+        if publish.topic.is_empty() {
+            publish.topic = self.0.get(&alias).ok_or(AliasError::Unknown)?.clone();
+        } else {
+            self.0.insert(alias, own(&publish.topic));
+        }
+        Ok(())
+    }
+}
+
+/// The topic aliases that the broker has set on a connection: the first topics that come get them.
+#[derive(Debug, Default)]
+pub(super) struct OutgoingAliases {
+    aliases: BTreeMap<ByteString, u16>,
+    maximum: u16,
+}
+
+impl OutgoingAliases {
+    /// At most this many, which is not more than the client takes [MQTT-3.1.2-26].
+    pub(super) fn new(maximum: u16) -> Self {
+        Self { aliases: BTreeMap::new(), maximum }
+    }
+
+    /// The alias of a topic, and whether the client knows it already; `None` if there is none left.
+    pub(super) fn get(&self, topic: &ByteString) -> Option<(u16, bool)> {
+        if self.maximum == 0 {
+            return None;
+        }
+        if let Some(&alias) = self.aliases.get(topic) {
+            return Some((alias, true));
+        }
+        let next = u16::try_from(self.aliases.len()).ok()?.checked_add(1)?;
+        (next <= self.maximum).then_some((next, false))
+    }
+
+    /// The client has been sent this alias with its topic.
+    pub(super) fn insert(&mut self, topic: ByteString, alias: u16) {
+        self.aliases.insert(topic, alias);
+    }
+}

@@ -1,0 +1,162 @@
+//! Everything that a peer can make the broker hold has a limit, and each can be reached.
+
+use halfopen_broker::Config;
+use halfopen_broker::core::{CloseReason, ConnectionId};
+use halfopen_protocol::packet::{Ack, Connect, QoS, Subscription};
+use halfopen_protocol::{Packet, ReasonCode, Version};
+use rstest::rstest;
+
+use crate::fixture::{World, ack, disconnect, id, lasting, message, subscribe, will, with_qos};
+
+const V3: Version = Version::V3_1_1;
+const V5: Version = Version::V5_0;
+
+fn suback_reason(world: &mut World, client: ConnectionId, filter: &'static str) -> u8 {
+    world.send(client, subscribe(Subscription::new(filter, QoS::AtMostOnce)));
+    let packets = world.received(client);
+    let [Packet::SubAck(suback)] = &packets[..] else { panic!("{packets:?}") };
+    suback.reasons[0].value()
+}
+
+fn connack_reason(world: &mut World, connect: Connect) -> u8 {
+    let peer = world.open();
+    world.send(peer, Packet::Connect(Box::new(connect)));
+    let packets = world.received(peer);
+    let [Packet::ConnAck(connack)] = &packets[..] else { panic!("{packets:?}") };
+    connack.reason.value()
+}
+
+#[test]
+fn too_many_connections_that_say_nothing_are_closed_at_once() {
+    let mut world = World::with(Config { pending_connections: 2, ..Config::default() });
+    let first = world.open();
+    let second = world.open();
+    let third = world.open();
+    assert_eq!(world.why_closed(third), CloseReason::TooManyConnections);
+    world.send(first, Packet::Connect(Box::new(Connect::new(V5, "c"))));
+    world.cut(second);
+    // Neither an accepted connection nor a gone one counts.
+    for _ in 0..2 {
+        let next = world.open();
+        assert!(world.is_open(next));
+    }
+    let last = world.open();
+    assert!(!world.is_open(last));
+}
+
+#[test]
+fn a_first_packet_has_a_limit_of_its_own() {
+    let mut world = World::with(Config { maximum_connect_size: 20, ..Config::default() });
+    let stranger = world.open();
+    world.send_bytes(stranger, &[0x10, 19]);
+    assert!(matches!(world.why_closed(stranger), CloseReason::Protocol { .. }));
+    let client = world.client(V5, "c");
+    world.send(client, Packet::Publish(message("a topic name of", "more than twenty bytes")));
+    assert!(world.is_open(client));
+}
+
+#[rstest]
+#[case::v5(V5, 0x97)]
+#[case::v3(V3, 0x03)]
+fn sessions_are_limited_in_number(#[case] version: Version, #[case] reason: u8) {
+    let mut world = World::with(Config { sessions: 2, ..Config::default() });
+    let first = world.connect(lasting(version, "1", 100));
+    world.cut(first);
+    world.client(version, "2");
+    assert_eq!(connack_reason(&mut world, Connect::new(version, "3")), reason);
+    assert_eq!(connack_reason(&mut world, Connect::new(version, "")), reason);
+    // Whoever has a session may come back.
+    assert_eq!(connack_reason(&mut world, lasting(version, "1", 100)), 0);
+    assert_eq!(connack_reason(&mut world, Connect::new(version, "2")), 0);
+    assert_eq!(world.broker.session_count(), 2);
+}
+
+#[rstest]
+#[case::v5(V5, 0x97)]
+#[case::v3(V3, 0x80)]
+fn subscriptions_of_a_session_are_limited_in_number(#[case] version: Version, #[case] reason: u8) {
+    let mut world = World::with(Config { subscriptions: 2, ..Config::default() });
+    let client = world.client(version, "c");
+    assert_eq!(suback_reason(&mut world, client, "a"), 0);
+    assert_eq!(suback_reason(&mut world, client, "b"), 0);
+    assert_eq!(suback_reason(&mut world, client, "c"), reason);
+    // A filter that is there already may be given new options.
+    assert_eq!(suback_reason(&mut world, client, "b"), 0);
+    let other = world.client(version, "other");
+    assert_eq!(suback_reason(&mut world, other, "c"), 0);
+    world.send(client, Packet::Publish(message("c", "x")));
+    assert_eq!(world.messages(client), [""; 0]);
+}
+
+#[rstest]
+#[case::v5(V5, 0x8F)]
+#[case::v3(V3, 0x80)]
+fn filters_are_limited_in_depth_and_length(#[case] version: Version, #[case] reason: u8) {
+    let mut world = World::with(Config { topic_levels: 3, topic_length: 10, ..Config::default() });
+    let client = world.client(version, "c");
+    assert_eq!(suback_reason(&mut world, client, "a/b/c"), 0);
+    assert_eq!(suback_reason(&mut world, client, "a/b/c/d"), reason);
+    assert_eq!(suback_reason(&mut world, client, "0123456789"), 0);
+    assert_eq!(suback_reason(&mut world, client, "0123456789a"), reason);
+}
+
+#[rstest]
+fn topics_are_limited_in_depth_and_length(#[values("a/b/c/d", "0123456789a")] topic: &'static str) {
+    let mut world = World::with(Config { topic_levels: 3, topic_length: 10, ..Config::default() });
+    let watcher = world.watcher(V5, "#", QoS::AtMostOnce);
+    let new = world.client(V5, "new");
+    world.send(new, Packet::Publish(message(topic, "x")));
+    world.send(new, Packet::Publish(with_qos(message(topic, "x"), QoS::AtLeastOnce, 1)));
+    world.send(new, Packet::Publish(with_qos(message(topic, "x"), QoS::ExactlyOnce, 2)));
+    let refused = |packet_id| Ack::with_reason(id(packet_id), ReasonCode::TOPIC_NAME_INVALID);
+    assert_eq!(world.received(new), [Packet::PubAck(refused(1)), Packet::PubRec(refused(2))]);
+    // The flow is over with the refusal: the identifier is free.
+    world.send(new, Packet::Publish(with_qos(message("a", "x"), QoS::ExactlyOnce, 2)));
+    assert_eq!(world.received(new), [Packet::PubRec(ack(2))]);
+    let old = world.client(V3, "old");
+    world.send(old, Packet::Publish(with_qos(message(topic, "x"), QoS::AtLeastOnce, 1)));
+    assert_eq!(world.received(old), [Packet::PubAck(ack(1))]);
+    assert_eq!(world.messages(watcher), ["a x"]);
+}
+
+#[test]
+fn a_will_has_the_limits_of_a_message() {
+    let mut world = World::with(Config { topic_length: 3, ..Config::default() });
+    let connect = |version| Connect { will: Some(will()), ..Connect::new(version, "c") };
+    assert_eq!(connack_reason(&mut world, connect(V5)), 0x90);
+    assert_eq!(connack_reason(&mut world, connect(V3)), 3);
+}
+
+#[test]
+fn nobody_but_the_broker_publishes_to_sys() {
+    let mut world = World::new();
+    let watcher = world.watcher(V5, "$SYS/#", QoS::AtMostOnce);
+    let client = world.client(V5, "c");
+    for topic in ["$SYS", "$SYS/broker/version"] {
+        world.send(client, Packet::Publish(with_qos(message(topic, "x"), QoS::AtLeastOnce, 1)));
+        assert_eq!(world.received(client), [Packet::PubAck(Ack::with_reason(id(1), ReasonCode::NOT_AUTHORIZED))]);
+    }
+    assert_eq!(world.received(watcher), []);
+    world.send(client, Packet::Publish(with_qos(message("$SYSTEM", "x"), QoS::AtLeastOnce, 1)));
+    assert_eq!(world.received(client), [Packet::PubAck(ack(1))]);
+}
+
+#[test]
+fn a_client_that_takes_not_even_connack_is_closed() {
+    let mut world = World::new();
+    let peer = world.open();
+    let connect = Connect { maximum_packet_size: Some(4), ..Connect::new(V5, "c") };
+    world.send(peer, Packet::Connect(Box::new(connect)));
+    assert_eq!(world.received(peer), []);
+    assert!(!world.is_open(peer));
+}
+
+#[test]
+fn a_packet_above_the_announced_size_ends_the_connection() {
+    let mut world = World::with(Config { maximum_packet_size: 100, ..Config::default() });
+    let (client, connack) = world.connect_and_ack(Connect::new(V5, "c"));
+    assert_eq!(connack.maximum_packet_size, Some(100));
+    // Its length is enough.
+    world.send_bytes(client, &[0x30, 99]);
+    assert_eq!(world.received(client), [disconnect(ReasonCode::PACKET_TOO_LARGE)]);
+}
