@@ -122,8 +122,8 @@ impl Conversation {
     }
 
     /// The end that `side` has sent has reached the other host, whether or not its program reads it.
-    pub(crate) fn end_arrived(&self, side: Role) {
-        self.recorder.end_reached_host(self.connection, self.node(side));
+    pub(crate) fn end_arrived(&self, side: Role, end: &Item) {
+        self.recorder.end_reached_host(self.connection, self.node(side), end);
     }
 
     /// The program of `side` is gone without a word: what it left unfinished will never be whole.

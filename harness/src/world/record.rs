@@ -69,13 +69,13 @@ impl Recorder {
 
     /// The end of a connection that `from` has sent, in order or by abort, has reached the other host. Its program may
     /// never read it: then nothing is ever [`received`](Self::received).
-    pub(crate) fn end_reached_host(&self, connection: ConnectionId, from: NodeId) {
+    pub(crate) fn end_reached_host(&self, connection: ConnectionId, from: NodeId, end: &Item) {
         let mut inner = self.0.borrow_mut();
         let at = (inner.now)();
         let Inner { events, under_way, .. } = &mut *inner;
         for &index in under_way.get(&(connection, from)).into_iter().flatten() {
-            if let EventKind::Sent { item: Item::Fin | Item::Rst, arrival: arrival @ None, .. } =
-                &mut events[index].kind
+            if let EventKind::Sent { item, arrival: arrival @ None, .. } = &mut events[index].kind
+                && item == end
             {
                 *arrival = Some(at);
             }

@@ -11,6 +11,7 @@ use super::clock::Timers;
 use super::connection::{Connection, ProgramEnd};
 use super::link::Link;
 use crate::plan::{NodeId, Plan, Position};
+use crate::trace::Item;
 use crate::world::conversation::{Conversation, other};
 use crate::world::record::Recorder;
 
@@ -281,8 +282,12 @@ impl Wires {
         if flags.ack {
             end.flow.acknowledged(segment.ack, now);
         }
-        if flags.fin || flags.rst {
-            connection.conversation.end_arrived(side);
+        // Each by itself: an abort may leave at the very instant at which the end in order arrives.
+        if flags.fin {
+            connection.conversation.end_arrived(side, &Item::Fin);
+        }
+        if flags.rst {
+            connection.conversation.end_arrived(side, &Item::Rst);
         }
         if flags.rst {
             connection.promote(receiver, kernels);
