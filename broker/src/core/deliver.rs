@@ -6,7 +6,8 @@ use halfopen_protocol::{Instant, Packet, Version, encode};
 
 use super::access::Deed;
 use super::message::{Delivery, Message, remaining};
-use super::session::SessionKey;
+use super::session::{Flight, SessionKey};
+use super::subscriptions::Rank;
 use super::{Broker, ConnectionId};
 
 /// Messages to clients.
@@ -14,10 +15,14 @@ impl Broker {
     /// Hands a message to all who want it, and keeps it if it is to be retained. `from` is the session it comes from.
     pub(super) fn route(&mut self, now: Instant, message: &Message, from: Option<SessionKey>) {
         let publish = message.publish();
-        if publish.retain {
+        if publish.retain && self.retained.has_room(now, &self.config, publish) {
             self.retained.store(message);
+        } else if publish.retain {
+            // Whoever is too late for this one must not get the one before.
+            self.retained.remove(&publish.topic);
         }
-        for (key, delivery) in self.subscriptions.receivers(&publish.topic, publish.qos, publish.retain, from) {
+        let rank = |key| if self.allows(key, Deed::Receive, &publish.topic) { self.rank(key) } else { Rank::Never };
+        for (key, delivery) in self.subscriptions.receivers(&publish.topic, publish.qos, publish.retain, from, rank) {
             self.deliver(now, key, message.clone(), delivery);
         }
     }
@@ -28,15 +33,18 @@ impl Broker {
             return;
         }
         let Some(session) = self.sessions.get_mut(key) else { return };
+        let session_is_connected = session.connection.is_some();
         if delivery.qos == QoS::AtMostOnce {
             if let Some(connection) = session.connection
                 && self.takes_messages(connection)
             {
                 self.send(now, connection, Packet::Publish(message.to_publish(now, &delivery)));
+            } else if session_is_connected {
+                self.counters.publish_dropped += 1;
             }
             return;
         }
-        session.queue.push(now, &self.config, message, delivery);
+        self.counters.publish_dropped += session.queue.push(now, &self.config, message, delivery);
         self.send_waiting(now, key);
     }
 
@@ -48,7 +56,7 @@ impl Broker {
             .outbox
             .unacknowledged()
             .filter(|(publish, _)| publish.message_expiry.is_some())
-            .filter_map(|(publish, &arrived)| Some((publish.packet_id?, arrived)))
+            .filter_map(|(publish, flight)| Some((publish.packet_id?, flight.message.arrived())))
             .collect();
         for mut packet in session.outbox.resend() {
             age(&mut packet, &arrived, now);
@@ -72,10 +80,14 @@ impl Broker {
         let open = self.connections.get(&connection)?;
         let (version, maximum) = (open.version, open.maximum_packet_size);
         let session = self.sessions.get_mut(key)?;
-        if let Some(packet) = session.outbox.poll_resend() {
+        if let Some(mut packet) = session.outbox.poll_resend() {
+            let id = if let Packet::Publish(publish) = &packet { publish.packet_id } else { None };
+            let flight = session.outbox.unacknowledged().find(|(publish, _)| publish.packet_id == id);
+            let arrived = flight.and_then(|(_, flight)| Some((id?, flight.message.arrived()))).into_iter().collect();
+            age(&mut packet, &arrived, now);
             return Some((connection, packet));
         }
-        while session.outbox.has_room() {
+        while session.outbox.has_room() && session.in_flight_bytes <= self.config.queue_bytes {
             let (message, delivery) = session.queue.pop(now)?;
             let mut publish = message.to_publish(now, &delivery);
             if !fits(&publish, version, maximum) {
@@ -83,14 +95,17 @@ impl Broker {
             }
             // The expiry is kept as it came in, to be counted down anew if this is sent again.
             let left = std::mem::replace(&mut publish.message_expiry, message.publish().message_expiry);
-            let Ok(Packet::Publish(sent)) = session.outbox.send(publish, message.arrived()) else { return None };
+            let size = message.size();
+            let flight = Flight { message, shared: delivery.shared };
+            let Ok(Packet::Publish(sent)) = session.outbox.send(publish, flight) else { return None };
+            session.in_flight_bytes += size;
             return Some((connection, Packet::Publish(Publish { message_expiry: left, ..sent })));
         }
         None
     }
 
     /// Whether not too much waits for the client already.
-    fn takes_messages(&self, connection: ConnectionId) -> bool {
+    pub(super) fn takes_messages(&self, connection: ConnectionId) -> bool {
         self.connections.get(&connection).is_some_and(|open| open.unwritten <= self.config.write_buffer)
     }
 }

@@ -53,11 +53,15 @@ impl Broker {
         }
         session.ends = session.expiry.after(now);
         self.timers.set(Timer::SessionExpiry, Subject::Session(key), None, session.ends);
-        match session.will.as_ref().map(|will| will::due(now, will)) {
+        let will_due = session.will.as_ref().map(|will| will::due(now, will));
+        self.share_waiting(now, key);
+        match will_due {
             None => {}
             Some(due) if due <= now => self.publish_will(now, key),
             Some(due) => {
-                session.will_due = Some(due);
+                if let Some(session) = self.sessions.get_mut(key) {
+                    session.will_due = Some(due);
+                }
                 self.timers.set(Timer::WillDelay, Subject::Session(key), None, Some(due));
             }
         }
@@ -65,12 +69,13 @@ impl Broker {
 
     /// A session is over [MQTT-4.1.0-2]; a will that still waits does not wait any longer [MQTT-3.1.2-8] (5.0).
     pub(super) fn end_session(&mut self, now: Instant, key: SessionKey) {
-        let Some(session) = self.sessions.remove(key) else { return };
+        let Some(mut session) = self.sessions.remove(key) else { return };
         self.timers.set(Timer::SessionExpiry, Subject::Session(key), session.ends, None);
         self.timers.set(Timer::WillDelay, Subject::Session(key), session.will_due, None);
         for filter in &session.filters {
             self.subscriptions.unsubscribe(key, filter);
         }
+        self.share_left(now, &mut session);
         if let Some(will) = session.will {
             self.publish_last_will(now, key, will);
         }

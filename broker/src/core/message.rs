@@ -19,6 +19,8 @@ pub(super) struct Delivery {
     pub(super) qos: QoS,
     pub(super) retain: bool,
     pub(super) subscription_ids: Vec<u32>,
+    /// The shared subscription that it came by, `$share/{group}/{filter}`.
+    pub(super) shared: Option<ByteString>,
 }
 
 impl Message {
@@ -48,9 +50,7 @@ impl Message {
 
     /// Roughly how many bytes it takes.
     pub(super) fn size(&self) -> usize {
-        let properties: usize = self.publish.user_properties.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let correlation = self.publish.correlation_data.as_ref().map_or(0, Bytes::len);
-        self.publish.topic.len() + self.publish.payload.len() + properties + correlation
+        size(&self.publish)
     }
 
     /// Whether it is too old to be delivered (§3.3.2.3.3, [MQTT-3.3.2-5]). It is not at the instant at which it came.
@@ -76,6 +76,13 @@ impl Message {
             ..Publish::clone(&self.publish)
         }
     }
+}
+
+/// Roughly how many bytes a message takes.
+pub(super) fn size(publish: &Publish) -> usize {
+    let properties: usize = publish.user_properties.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let correlation = publish.correlation_data.as_ref().map_or(0, Bytes::len);
+    publish.topic.len() + publish.payload.len() + properties + correlation
 }
 
 /// What is left of a message expiry interval, in seconds, of which only whole ones count as waited [MQTT-3.3.2-6].

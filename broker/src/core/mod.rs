@@ -21,6 +21,7 @@ mod queue;
 mod reasons;
 mod retained;
 mod session;
+mod shared;
 mod subscribe;
 mod subscriptions;
 mod timers;

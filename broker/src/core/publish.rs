@@ -1,5 +1,5 @@
 use halfopen_protocol::flow::{FlowError, PubRecOutcome};
-use halfopen_protocol::packet::{Ack, Publish};
+use halfopen_protocol::packet::{Ack, Publish, QoS};
 use halfopen_protocol::{Instant, Packet, ReasonCode};
 
 use super::access::Deed;
@@ -33,7 +33,7 @@ impl Broker {
             Err(error) => return self.flow_violation(now, connection, error),
         };
         if receipt.deliver {
-            if let Err(refusal) = self.check_publish(connection, key, &publish) {
+            if let Err(refusal) = self.check_publish(now, connection, key, &publish) {
                 return self.refuse_publish(now, connection, &publish, receipt.answer, refusal);
             }
             self.route(now, &Message::new(now, &publish), Some(key));
@@ -71,7 +71,13 @@ impl Broker {
     }
 
     /// Whether the broker takes this message at all.
-    fn check_publish(&mut self, connection: ConnectionId, key: SessionKey, publish: &Publish) -> Result<(), Refusal> {
+    fn check_publish(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        key: SessionKey,
+        publish: &Publish,
+    ) -> Result<(), Refusal> {
         if is_reserved(&publish.topic) {
             return Err(Refusal { reason: ReasonCode::NOT_AUTHORIZED, what: "$SYS is the broker's own" });
         }
@@ -80,6 +86,12 @@ impl Broker {
         }
         if !self.config.allows_topic(&publish.topic) {
             return Err(Refusal { reason: ReasonCode::TOPIC_NAME_INVALID, what: "topic name too long or too deep" });
+        }
+        let is_v5 = self.connections.get(&connection).is_some_and(|open| open.version.is_v5());
+        // Whoever cannot be told has the message delivered at least.
+        let can_tell = is_v5 && publish.qos != QoS::AtMostOnce;
+        if publish.retain && can_tell && !self.retained.has_room(now, &self.config, publish) {
+            return Err(Refusal { reason: ReasonCode::QUOTA_EXCEEDED, what: "too many retained messages" });
         }
         Ok(())
     }
@@ -115,7 +127,9 @@ impl Broker {
 
     pub(super) fn handle_puback(&mut self, now: Instant, connection: ConnectionId, puback: &Ack) {
         let Some(session) = self.session_on(connection) else { return };
-        let settled = session.outbox.handle_puback(puback).map(drop);
+        let settled = session.outbox.handle_puback(puback).map(|acknowledged| {
+            session.settle(acknowledged.map(|(_, flight)| flight));
+        });
         self.settle(now, connection, settled);
     }
 
@@ -127,7 +141,12 @@ impl Broker {
                 self.send(now, connection, pubrel);
                 Ok(())
             }
-            Ok(PubRecOutcome::Nothing | PubRecOutcome::Refused(..)) => Ok(()),
+            Ok(PubRecOutcome::Nothing) => Ok(()),
+            // Nobody else gets it either [MQTT-4.8.2-6].
+            Ok(PubRecOutcome::Refused(_, flight)) => {
+                session.settle(Some(flight));
+                Ok(())
+            }
             Err(error) => Err(error),
         };
         self.settle(now, connection, settled);
@@ -135,7 +154,7 @@ impl Broker {
 
     pub(super) fn handle_pubcomp(&mut self, now: Instant, connection: ConnectionId, pubcomp: &Ack) {
         let Some(session) = self.session_on(connection) else { return };
-        let settled = session.outbox.handle_pubcomp(pubcomp).map(drop);
+        let settled = session.outbox.handle_pubcomp(pubcomp).map(|completed| session.settle(completed));
         self.settle(now, connection, settled);
     }
 

@@ -2,12 +2,12 @@ use std::collections::VecDeque;
 
 use halfopen_protocol::Instant;
 
-use super::Config;
 use super::message::{Delivery, Message};
+use super::{Config, QueuePolicy};
 
 /// The messages of QoS 1 and 2 that wait until a client is there and has room for them [MQTT-3.1.2-5] (3.1.1).
 ///
-/// Bounded in number and size: a full queue drops what comes new.
+/// Bounded in number and size: a full queue drops what comes new, or the oldest ([`QueuePolicy`]).
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     messages: VecDeque<(Message, Delivery)>,
@@ -20,28 +20,49 @@ impl Queue {
         self.messages.len()
     }
 
-    /// Adds a message at the end. False: there is no room, and it was dropped.
-    pub(super) fn push(&mut self, now: Instant, config: &Config, message: Message, delivery: Delivery) -> bool {
+    /// Adds a message at the end. Gives how many were dropped for want of room, this one perhaps among them.
+    pub(super) fn push(&mut self, now: Instant, config: &Config, message: Message, delivery: Delivery) -> u64 {
+        let mut dropped = 0;
         if self.is_full(config, &message) {
             self.drop_expired(now);
-            if self.is_full(config, &message) {
-                return false;
+            while self.is_full(config, &message) {
+                dropped += 1;
+                if config.queue_policy == QueuePolicy::DropNewest || self.drop_oldest().is_none() {
+                    return dropped;
+                }
             }
         }
         self.bytes += message.size();
         self.messages.push_back((message, delivery));
-        true
+        dropped
     }
 
     /// Takes out the oldest message that has not expired [MQTT-3.3.2-5].
     pub(super) fn pop(&mut self, now: Instant) -> Option<(Message, Delivery)> {
         loop {
-            let (message, delivery) = self.messages.pop_front()?;
-            self.bytes -= message.size();
+            let (message, delivery) = self.drop_oldest()?;
             if !message.is_expired(now) {
                 return Some((message, delivery));
             }
         }
+    }
+
+    /// Takes out all that came by shared subscriptions.
+    pub(super) fn take_shared(&mut self) -> Vec<(Message, Delivery)> {
+        if self.messages.iter().all(|(_, delivery)| delivery.shared.is_none()) {
+            return Vec::new();
+        }
+        let all = std::mem::take(&mut self.messages);
+        let (shared, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, delivery)| delivery.shared.is_some());
+        self.messages = others.into();
+        self.bytes = self.messages.iter().map(|(message, _)| message.size()).sum();
+        shared
+    }
+
+    fn drop_oldest(&mut self) -> Option<(Message, Delivery)> {
+        let (message, delivery) = self.messages.pop_front()?;
+        self.bytes -= message.size();
+        Some((message, delivery))
     }
 
     /// One message always has room, however large: the packet size bounds it.

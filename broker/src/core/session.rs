@@ -6,6 +6,7 @@ use halfopen_protocol::Instant;
 use halfopen_protocol::flow::{Inbox, Outbox};
 use halfopen_protocol::packet::Will;
 
+use super::message::Message;
 use super::queue::Queue;
 use super::{Config, ConnectionId};
 
@@ -31,8 +32,10 @@ pub(super) struct Session {
     pub(super) will_due: Option<Instant>,
     /// The filters of its subscriptions.
     pub(super) filters: BTreeSet<ByteString>,
-    /// Messages to the client. Attached to each: when it arrived at the broker.
-    pub(super) outbox: Outbox<Instant>,
+    /// Messages to the client.
+    pub(super) outbox: Outbox<Flight>,
+    /// How many bytes of messages the outbox holds.
+    pub(super) in_flight_bytes: usize,
     /// Messages of QoS 2 from the client.
     pub(super) inbox: Inbox,
     /// Messages that wait for the outbox.
@@ -51,10 +54,26 @@ impl Session {
             will_due: None,
             filters: BTreeSet::new(),
             outbox: Outbox::new(config.in_flight_messages),
+            in_flight_bytes: 0,
             inbox: Inbox::new(u16::MAX),
             queue: Queue::default(),
         }
     }
+
+    /// A message has left the outbox.
+    pub(super) fn settle(&mut self, flight: Option<Flight>) {
+        let size = flight.map_or(0, |flight| flight.message.size());
+        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(size);
+    }
+}
+
+/// What is kept with each message in an outbox.
+#[derive(Debug)]
+pub(super) struct Flight {
+    /// As it came in.
+    pub(super) message: Message,
+    /// The shared subscription that it came by.
+    pub(super) shared: Option<ByteString>,
 }
 
 /// A Session Expiry Interval in seconds (§3.1.2.11.2 of 5.0).

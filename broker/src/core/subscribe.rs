@@ -1,5 +1,5 @@
 use halfopen_protocol::packet::{RetainHandling, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe};
-use halfopen_protocol::{Instant, Packet, ReasonCode};
+use halfopen_protocol::{Instant, Packet, ReasonCode, topic};
 
 use super::message::{Delivery, own};
 use super::session::SessionKey;
@@ -91,7 +91,9 @@ impl Broker {
         if is_new {
             session.filters.insert(own(&subscription.filter));
         }
+        // Nothing that is retained is sent for a shared one (§4.8.2).
         Ok(match subscription.retain_handling {
+            _ if topic::shared(&subscription.filter).is_some() => false,
             RetainHandling::Send => true,
             RetainHandling::SendIfNew => is_new,
             RetainHandling::DoNotSend => false,
@@ -102,7 +104,7 @@ impl Broker {
     fn send_retained(&mut self, now: Instant, key: SessionKey, subscription: &Subscription, id: Option<u32>) {
         for message in self.retained.matching(now, &subscription.filter) {
             let qos = message.publish().qos.min(subscription.qos);
-            let delivery = Delivery { qos, retain: true, subscription_ids: id.into_iter().collect() };
+            let delivery = Delivery { qos, retain: true, subscription_ids: id.into_iter().collect(), shared: None };
             self.deliver(now, key, message, delivery);
         }
     }

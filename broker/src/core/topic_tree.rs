@@ -32,6 +32,11 @@ impl<V> TopicTree<V> {
     }
 
     /// The value at exactly this path.
+    pub(super) fn get(&self, path: &str) -> Option<&V> {
+        self.nodes[self.find(path)?].value.as_ref()
+    }
+
+    /// The value at exactly this path.
     pub(super) fn get_mut(&mut self, path: &str) -> Option<&mut V> {
         let node = self.find(path)?;
         self.nodes[node].value.as_mut()

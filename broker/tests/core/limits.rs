@@ -1,8 +1,8 @@
 //! Everything that a peer can make the broker hold has a limit, and each can be reached.
 
-use halfopen_broker::Config;
 use halfopen_broker::core::{CloseReason, ConnectionId};
-use halfopen_protocol::packet::{Ack, Connect, QoS, Subscription};
+use halfopen_broker::{Config, QueuePolicy};
+use halfopen_protocol::packet::{Ack, Connect, Publish, QoS, Subscription};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
@@ -159,4 +159,72 @@ fn a_packet_above_the_announced_size_ends_the_connection() {
     // Its length is enough.
     world.send_bytes(client, &[0x30, 99]);
     assert_eq!(world.received(client), [disconnect(ReasonCode::PACKET_TOO_LARGE)]);
+}
+
+#[rstest]
+#[case::newest(QueuePolicy::DropNewest, &["t 1", "t 2"])]
+#[case::oldest(QueuePolicy::DropOldest, &["t 2", "t 3"])]
+fn a_full_queue_drops_as_it_is_told(#[case] queue_policy: QueuePolicy, #[case] expected: &[&str]) {
+    for (queue_messages, queue_bytes) in [(2, 1000), (1000, 4)] {
+        let mut world = World::with(Config { queue_policy, queue_messages, queue_bytes, ..Config::default() });
+        let client = world.connect(lasting(V5, "c", 100));
+        world.subscribe(client, Subscription::new("t", QoS::AtLeastOnce));
+        world.cut(client);
+        let publisher = world.client(V5, "publisher");
+        for payload in ["1", "2", "3"] {
+            world.send(publisher, Packet::Publish(with_qos(message("t", payload), QoS::AtLeastOnce, 1)));
+        }
+        let client = world.connect(lasting(V5, "c", 100));
+        assert_eq!(world.messages(client), expected);
+    }
+}
+
+#[test]
+fn what_is_unacknowledged_is_limited_in_bytes_too() {
+    let mut world = World::with(Config { queue_bytes: 10, ..Config::default() });
+    let client = world.watcher(V5, "t", QoS::ExactlyOnce);
+    let publisher = world.client(V5, "publisher");
+    for payload in ["1234567890", "2", "3"] {
+        world.send(publisher, Packet::Publish(with_qos(message("t", payload), QoS::AtLeastOnce, 1)));
+    }
+    assert_eq!(world.messages(client), ["t 1234567890"]);
+    world.send(client, Packet::PubAck(ack(1)));
+    assert_eq!(world.messages(client), ["t 2", "t 3"]);
+}
+
+#[rstest]
+#[case::number(Config { retained_messages: 2, ..Config::default() })]
+#[case::bytes(Config { retained_bytes: 2 * 128 + 4, ..Config::default() })]
+fn retained_messages_are_limited(#[case] config: Config) {
+    let mut world = World::with(config);
+    let client = world.client(V5, "c");
+    let retained = |topic, payload| {
+        Packet::Publish(Publish { retain: true, ..with_qos(message(topic, payload), QoS::AtLeastOnce, 1) })
+    };
+    for (topic, payload, reason) in
+        [("a", "1", 0), ("b", "1", 0), ("c", "1", 0x97), ("b", "2", 0), ("a", "", 0), ("c", "2", 0)]
+    {
+        world.send(client, retained(topic, payload));
+        let expected = Ack::with_reason(id(1), ReasonCode::new(reason));
+        assert_eq!(world.received(client), [Packet::PubAck(expected)], "{topic} {payload}");
+    }
+    // Who cannot be told has it delivered, and nothing older is left in its place.
+    let watcher = world.watcher(V3, "#", QoS::AtMostOnce);
+    assert_eq!(world.messages(watcher), [""; 0]);
+    world.send(client, Packet::Publish(Publish { retain: true, ..message("d", "3") }));
+    assert_eq!(world.messages(watcher), ["d 3"]);
+    assert_eq!(world.broker.retained_count(), 2);
+}
+
+#[test]
+fn expired_retained_messages_make_room() {
+    let mut world = World::with(Config { retained_messages: 1, ..Config::default() });
+    let client = world.client(V5, "c");
+    let short = Publish { retain: true, message_expiry: Some(5), ..message("a", "1") };
+    world.send(client, Packet::Publish(short));
+    world.send(client, Packet::Publish(Publish { retain: true, ..message("b", "1") }));
+    world.advance(crate::fixture::secs(5));
+    world.send(client, Packet::Publish(Publish { retain: true, ..message("c", "1") }));
+    assert_eq!(world.subscribe(client, Subscription::new("c", QoS::AtMostOnce)).len(), 1);
+    assert_eq!(world.broker.retained_count(), 1);
 }

@@ -13,6 +13,7 @@ mod limits;
 mod refusals;
 mod retained;
 mod sessions;
+mod shared;
 mod slow_reader;
 mod subscriptions;
 mod takeover;
