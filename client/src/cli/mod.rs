@@ -5,7 +5,6 @@ mod log;
 mod publish;
 mod signal;
 mod subscribe;
-mod tcp;
 mod trouble;
 mod values;
 
@@ -15,12 +14,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 use halfopen_client::core::{Client, Options};
-use halfopen_client::driver::Command;
+use halfopen_client::driver::{Command, Tcp};
 use tokio::sync::mpsc;
 
 use self::args::{Args, What};
 use self::log::Log;
-use self::tcp::Tcp;
 
 /// Parses the arguments and does what they say.
 pub(crate) fn main() -> ExitCode {

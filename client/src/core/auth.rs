@@ -13,7 +13,7 @@ use super::{Client, CommandError, DisconnectReason, Event};
 
 /// The client's half of an authentication method. One exchange is `start`, any number of `challenge`s, and `finish`;
 /// the next `start` begins a new one, for another connection or to authenticate again.
-pub trait Mechanism: fmt::Debug + Send {
+pub trait Mechanism: fmt::Debug + Send + Sync {
     /// The Authentication Method, as in `SCRAM-SHA-256`.
     fn name(&self) -> ByteString;
 
@@ -38,7 +38,14 @@ pub trait Mechanism: fmt::Debug + Send {
 #[error("{what}")]
 pub struct AuthError {
     /// What is wrong, in words.
-    pub what: &'static str,
+    pub what: String,
+}
+
+impl AuthError {
+    /// Broken off for this reason.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into() }
+    }
 }
 
 impl Client {

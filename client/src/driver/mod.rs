@@ -4,6 +4,7 @@
 
 mod clock;
 mod command;
+mod tcp;
 mod wire;
 
 #[cfg(test)]
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 
 pub use self::clock::TokioClock;
 pub use self::command::{Command, Order};
+pub use self::tcp::Tcp;
 use self::wire::{Io, Wire};
 use crate::core::{Client, Event, Output};
 

@@ -21,11 +21,11 @@ impl Mechanism for Test {
     }
 
     fn challenge(&mut self, data: Option<&[u8]>) -> Result<Option<Bytes>, AuthError> {
-        if data == Some(b"who?") { Ok(Some("me".into())) } else { Err(AuthError { what: "not a question" }) }
+        if data == Some(b"who?") { Ok(Some("me".into())) } else { Err(AuthError::new("not a question")) }
     }
 
     fn finish(&mut self, data: Option<&[u8]>) -> Result<(), AuthError> {
-        if data == Some(b"fine") { Ok(()) } else { Err(AuthError { what: "not fine" }) }
+        if data == Some(b"fine") { Ok(()) } else { Err(AuthError::new("not fine")) }
     }
 }
 
@@ -109,7 +109,7 @@ fn a_broker_that_the_mechanism_does_not_believe_is_left(#[case] packet: Packet, 
         Output::Event(Event::Disconnected { reason, .. }) => Some(reason.clone()),
         _ => None,
     });
-    assert_eq!(ended, Some(DisconnectReason::Authentication(AuthError { what })));
+    assert_eq!(ended, Some(DisconnectReason::Authentication(AuthError::new(what))));
     let farewell = Packet::Disconnect(Disconnect::new(ReasonCode::UNSPECIFIED_ERROR));
     assert_eq!(super::bench::sent(outputs).last(), Some(&farewell));
 }
@@ -145,7 +145,7 @@ fn a_broker_that_fails_to_prove_itself_again_is_left() {
     let mut bench = connected();
     bench.client.reauthenticate(bench.now).expect("it is connected");
     bench.receive(auth(ReasonCode::SUCCESS, "TEST", "bad"));
-    assert_eq!(bench.ended(), Some(DisconnectReason::Authentication(AuthError { what: "not fine" })));
+    assert_eq!(bench.ended(), Some(DisconnectReason::Authentication(AuthError::new("not fine"))));
 }
 
 #[test]

@@ -1,16 +1,18 @@
 use std::io;
 
-use halfopen_client::driver::Connector;
+use super::Connector;
 use tokio::net::TcpStream;
 
-/// Connects to a port of a host, by name or address.
-pub(crate) struct Tcp {
+/// Connects to a port of a host, by name or address, over TCP.
+#[derive(Clone, Debug)]
+pub struct Tcp {
     host: String,
     port: u16,
 }
 
 impl Tcp {
-    pub(crate) fn new(host: String, port: u16) -> Self {
+    /// For this host and port, which are looked up at each attempt.
+    pub fn new(host: String, port: u16) -> Self {
         Self { host, port }
     }
 }

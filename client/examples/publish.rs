@@ -1,0 +1,12 @@
+//! Publishes one message of each QoS: `cargo run -p halfopen-client --example publish`.
+
+use halfopen_client::{ConnectOptions, Error, QoS};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let (client, _messages) = ConnectOptions::new("localhost", 1883).client_id("example-publish").connect().await?;
+    for (level, qos) in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce].into_iter().enumerate() {
+        client.publish("example/greeting", qos, format!("hello at QoS {level}")).await?;
+    }
+    client.disconnect().await
+}

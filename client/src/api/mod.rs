@@ -1,0 +1,244 @@
+//! A client for applications, over Tokio: a handle to ask with, and the messages that come.
+
+mod error;
+mod options;
+mod task;
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use halfopen_protocol::ReasonCode;
+use halfopen_protocol::packet::{ConnAck, Disconnect, Publish, QoS, Subscription};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+pub use self::error::Error;
+pub use self::options::ConnectOptions;
+use self::task::{Incoming, Order, Reply, Waiting, What};
+use crate::core::{DisconnectReason, SubscribeRequest, Ticket, UnsubscribeRequest};
+use crate::driver::Command;
+
+/// A handle to a connection. Clones are handles to the same.
+///
+/// What is asked while the connection is lost waits for the next one. Dropping a future that was polled takes nothing back.
+#[derive(Clone)]
+pub struct Client {
+    handle: Arc<Handle>,
+    state: watch::Receiver<State>,
+}
+
+/// Where the connection stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The first attempt is under way.
+    Connecting,
+    /// The broker has accepted, with this.
+    Connected(Box<ConnAck>),
+    /// There is no connection.
+    Disconnected {
+        /// Why.
+        reason: DisconnectReason,
+        /// Whether it stays so; otherwise it is tried again.
+        is_over: bool,
+    },
+}
+
+impl Client {
+    /// Publishes, and completes when the handshake of the QoS is complete; for QoS 0, when the message is on its way.
+    ///
+    /// # Errors
+    /// The message is malformed, or the broker refuses it, or the client is disconnected for good before it is done.
+    pub async fn publish(
+        &self,
+        topic: impl Into<ByteString>,
+        qos: QoS,
+        payload: impl Into<Bytes>,
+    ) -> Result<(), Error> {
+        self.publish_with(Publish { topic: topic.into(), qos, payload: payload.into(), ..Publish::default() }).await
+    }
+
+    /// [`publish`](Self::publish) with everything that a message can have: retain, expiry, response topic …
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn publish_with(&self, publish: Publish) -> Result<(), Error> {
+        let permit = Arc::clone(&self.handle.room).acquire_owned().await.map_err(|_| Error::Closed)?;
+        self.handle.ask(|reply| What::Publish(publish, reply, permit)).await
+    }
+
+    /// Subscribes, and gives the QoS that the broker grants.
+    ///
+    /// # Errors
+    /// The filter is malformed, or the broker refuses it, or the client is disconnected for good before it is done.
+    pub async fn subscribe(&self, filter: impl Into<ByteString>, qos: QoS) -> Result<QoS, Error> {
+        let results = self.subscribe_with(vec![Subscription::new(filter, qos)]).await?;
+        results.into_iter().next().unwrap_or(Err(ReasonCode::UNSPECIFIED_ERROR)).map_err(Error::Refused)
+    }
+
+    /// Subscribes to several filters, with options and properties, and gives for each the QoS or why not.
+    ///
+    /// # Errors
+    /// A filter is malformed, or the client is disconnected for good before it is done.
+    pub async fn subscribe_with(
+        &self,
+        request: impl Into<SubscribeRequest>,
+    ) -> Result<Vec<Result<QoS, ReasonCode>>, Error> {
+        let request = request.into();
+        let reasons = self.handle.ask(|reply| What::Subscribe(request, reply)).await?;
+        Ok(reasons.into_iter().map(|reason| QoS::new(reason.value()).ok_or(reason)).collect())
+    }
+
+    /// Unsubscribes.
+    ///
+    /// # Errors
+    /// The filter is malformed, or the broker refuses, or the client is disconnected for good before it is done.
+    pub async fn unsubscribe(&self, filter: impl Into<ByteString>) -> Result<(), Error> {
+        let reasons = self.unsubscribe_with(vec![filter.into()]).await?;
+        reasons.into_iter().try_for_each(Error::check)
+    }
+
+    /// Unsubscribes several filters, and gives the broker's reason for each; nothing in 3.1.1.
+    ///
+    /// # Errors
+    /// A filter is malformed, or the client is disconnected for good before it is done.
+    pub async fn unsubscribe_with(&self, request: impl Into<UnsubscribeRequest>) -> Result<Vec<ReasonCode>, Error> {
+        let request = request.into();
+        self.handle.ask(|reply| What::Unsubscribe(request, reply)).await
+    }
+
+    /// Authenticates again on the connection that is up (5.0).
+    ///
+    /// # Errors
+    /// There is no connection or no mechanism, or the broker or the mechanism does not agree.
+    pub async fn reauthenticate(&self) -> Result<(), Error> {
+        self.handle.ask(What::Reauthenticate).await
+    }
+
+    /// Sends DISCONNECT and closes, for good. What is still waiting fails.
+    ///
+    /// # Errors
+    /// None that is not one of the task.
+    pub async fn disconnect(&self) -> Result<(), Error> {
+        self.disconnect_with(Disconnect::default()).await
+    }
+
+    /// [`disconnect`](Self::disconnect) with a reason, a session expiry and more (5.0).
+    ///
+    /// # Errors
+    /// It has no form in the version, or sets a session expiry where CONNECT had none.
+    pub async fn disconnect_with(&self, disconnect: Disconnect) -> Result<(), Error> {
+        self.handle.ask(|reply| What::Disconnect(disconnect, reply)).await?;
+        // The client has closed; the driver takes no order before it has written what it can.
+        self.handle.ask(What::Settled).await
+    }
+
+    /// Where the connection stands, and a way to wait for changes of it.
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+}
+
+/// The messages that come.
+pub struct Messages {
+    incoming: mpsc::UnboundedReceiver<Incoming>,
+    handle: Arc<Handle>,
+    is_manual: bool,
+}
+
+impl Messages {
+    /// The next message; `None` when the client is disconnected for good. Taking one of QoS 1 or 2 acknowledges it, unless
+    /// that is [manual](ConnectOptions::manual_acknowledgement). Cancel safe.
+    pub async fn recv(&mut self) -> Option<Message> {
+        let message = Message::new(self.incoming.recv().await?, &self.handle);
+        if !self.is_manual {
+            message.acknowledge();
+        }
+        self.handle.send(What::Plain(Command::Allow(1)));
+        Some(message)
+    }
+}
+
+/// A message that came.
+pub struct Message {
+    publish: Publish,
+    ticket: Option<Ticket>,
+    handle: Arc<Handle>,
+}
+
+impl Message {
+    /// Acknowledges it; without effect a second time, for QoS 0, and when its connection has ended: then it comes again.
+    pub fn acknowledge(&self) {
+        self.settle(ReasonCode::SUCCESS);
+    }
+
+    /// Refuses it with a reason of 0x80 and above (5.0; without effect in 3.1.1).
+    pub fn refuse(&self, reason: ReasonCode) {
+        self.settle(reason);
+    }
+
+    /// The message itself.
+    pub fn into_publish(self) -> Publish {
+        self.publish
+    }
+
+    fn settle(&self, reason: ReasonCode) {
+        if let Some(ticket) = self.ticket {
+            self.handle.send(What::Plain(Command::Acknowledge(ticket, reason)));
+        }
+    }
+}
+
+impl Deref for Message {
+    type Target = Publish;
+
+    fn deref(&self) -> &Publish {
+        &self.publish
+    }
+}
+
+/// What the handles share. When the last is dropped, the connection is closed.
+struct Handle {
+    orders: mpsc::UnboundedSender<Order>,
+    waiting: Arc<Waiting>,
+    /// For as many messages as the client's queue takes.
+    room: Arc<Semaphore>,
+}
+
+impl Handle {
+    fn send(&self, what: What) {
+        // Without a receiver the task has ended with its runtime.
+        let _ = self.orders.send(Order::new(what, &self.waiting));
+    }
+
+    async fn ask<T>(&self, what: impl FnOnce(Reply<T>) -> What) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.send(what(reply));
+        answer.await.unwrap_or(Err(Error::Closed))
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.send(What::Plain(Command::Close));
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("state", &*self.state.borrow()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Message").field(&self.publish).finish()
+    }
+}

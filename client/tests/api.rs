@@ -1,0 +1,122 @@
+//! The handle that applications use, against the project's broker on a free port.
+
+use std::io;
+use std::net::SocketAddr;
+
+use halfopen_broker::{Broker, Config, Listener, Observer, TokioClock, serve};
+use halfopen_client::core::{CommandError, DisconnectReason};
+use halfopen_client::{Client, ConnectOptions, Error, Messages, Publish, QoS, ReasonCode, State, Version};
+use halfopen_protocol::Instant;
+use rstest::rstest;
+use tokio::net::{TcpListener, TcpStream};
+
+const V3: Version = Version::V3_1_1;
+const V5: Version = Version::V5_0;
+
+struct Tcp(TcpListener);
+
+impl Listener for Tcp {
+    type Stream = TcpStream;
+    type Peer = SocketAddr;
+
+    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.0.accept().await
+    }
+}
+
+struct Nobody;
+
+impl Observer<SocketAddr> for Nobody {
+    fn event(&mut self, _: Instant, _: &SocketAddr, _: &halfopen_broker::core::Event) {}
+}
+
+async fn with_broker<T>(test: impl AsyncFnOnce(ConnectOptions) -> T) -> T {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let never = std::future::pending::<()>();
+    tokio::select! {
+        result = serve(Broker::new(Config::default()), Tcp(listener), TokioClock::new(), Nobody, never) => {
+            panic!("the broker ended: {result:?}")
+        }
+        result = test(ConnectOptions::new("127.0.0.1", port)) => result,
+    }
+}
+
+async fn connect(options: ConnectOptions) -> (Client, Messages) {
+    options.connect().await.expect("the broker accepts everybody")
+}
+
+#[rstest]
+#[case(V3)]
+#[case(V5)]
+#[tokio::test]
+async fn messages_of_every_qos_come_in_order(#[case] version: Version) {
+    with_broker(async |options| {
+        let (client, mut messages) = connect(options.version(version).client_id("c")).await;
+        assert_eq!(client.subscribe("a/#", QoS::ExactlyOnce).await, Ok(QoS::ExactlyOnce));
+        for (payload, qos) in [("0", QoS::AtMostOnce), ("1", QoS::AtLeastOnce), ("2", QoS::ExactlyOnce)] {
+            client.publish("a/b", qos, payload).await.expect("the broker takes it");
+            let message = messages.recv().await.expect("it is connected");
+            assert_eq!((&*message.payload, message.qos), (payload.as_bytes(), qos));
+        }
+        client.unsubscribe("a/#").await.expect("it was subscribed");
+        client.disconnect().await.expect("it was connected");
+        assert!(messages.recv().await.is_none());
+        assert_eq!(client.publish("a/b", QoS::AtLeastOnce, "3").await, Err(Error::Closed));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn errors_are_told_to_whoever_asked() {
+    with_broker(async |options| {
+        let (client, _messages) = connect(options).await;
+        let wildcard = client.publish("a/+", QoS::AtMostOnce, "").await;
+        assert!(matches!(wildcard, Err(Error::Rejected(CommandError::Invalid(_)))), "{wildcard:?}");
+        let filter = client.subscribe("a/#/b", QoS::AtMostOnce).await;
+        assert!(matches!(filter, Err(Error::Rejected(CommandError::Invalid(_)))), "{filter:?}");
+        assert_eq!(client.reauthenticate().await, Err(Error::Rejected(CommandError::NoMechanism)));
+        assert!(matches!(&*client.state().borrow(), State::Connected(_)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_first_attempt_that_fails_is_an_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    drop(listener);
+    let refused = ConnectOptions::new("127.0.0.1", port).connect().await.map(drop);
+    assert!(matches!(refused, Err(Error::Disconnected(DisconnectReason::ConnectFailed(_)))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_flood_waits_until_it_is_taken_and_nothing_of_it_is_lost() {
+    with_broker(async |options| {
+        let (client, mut messages) = connect(options.client_id("c").capacity(2)).await;
+        client.subscribe("a", QoS::AtLeastOnce).await.expect("the broker takes it");
+        for number in 0..20_u8 {
+            client.publish("a", QoS::AtLeastOnce, vec![number]).await.expect("the broker takes it");
+        }
+        for number in 0..20 {
+            assert_eq!(&*messages.recv().await.expect("it is connected").payload, [number]);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_can_be_refused_by_hand_and_the_next_one_comes() {
+    with_broker(async |options| {
+        let options = options.client_id("c").manual_acknowledgement().keep_session(60);
+        let (client, mut messages) = connect(options).await;
+        client.subscribe("a", QoS::AtLeastOnce).await.expect("the broker takes it");
+        client.publish("a", QoS::AtLeastOnce, "1").await.expect("the broker takes it");
+        let message = messages.recv().await.expect("it is connected");
+        message.refuse(ReasonCode::QUOTA_EXCEEDED);
+        client.publish_with(Publish { topic: "a".into(), ..Publish::default() }).await.expect("the broker takes it");
+        assert_eq!(messages.recv().await.expect("it is connected").qos, QoS::AtMostOnce);
+        client.disconnect().await.expect("it was connected");
+    })
+    .await;
+}
