@@ -1,125 +1,130 @@
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::path::PathBuf;
 
-use clap::Parser;
-use halfopen_broker::Config;
-use halfopen_broker::log::Detail;
+use clap::{Parser, Subcommand};
+
+use crate::settings::{AccessSettings, File, FileTrouble, Limits, LogDetail, Settings, Source};
 
 /// An MQTT 3.1.1 and 5.0 broker.
 ///
-/// Holds everything in memory and lets everybody in. Logs to stderr, each line with the seconds since 1970: by default
-/// connections as they begin and end, with --verbose every packet too. SIGINT and SIGTERM stop it in order.
+/// Holds everything in memory. Logs to stderr, each line with the seconds since 1970. SIGINT and SIGTERM stop it in
+/// order. Every flag, except --config and --verbose, is also a key of the configuration file, with `_` for `-`.
 #[derive(Debug, Parser)]
-#[command(name = "halfopen-broker", version)]
+#[command(name = "halfopen-broker", version, args_conflicts_with_subcommands = true, after_long_help = FILES)]
 pub(crate) struct Args {
-    /// The address and port to listen on; port 0 takes a free one and logs it.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1883")]
-    pub(crate) listen: SocketAddr,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
 
-    /// The keep-alive that 5.0 clients must use instead of their own, in whole seconds (90s, 2m); 0s switches it off.
-    #[arg(long, value_name = "DURATION", value_parser = keep_alive)]
-    server_keep_alive: Option<u16>,
+    /// Settings in TOML; flags go before what is written there
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
 
-    /// How long a connection may be open without a CONNECT.
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
-    connect_timeout: Duration,
+    /// The address and port to listen on, several times for several; port 0 takes a free one and logs it
+    /// [default: 127.0.0.1:1883]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<Vec<SocketAddr>>,
 
-    /// The largest packet that a client may send, in bytes.
-    #[arg(long, value_name = "BYTES", default_value_t = Config::default().maximum_packet_size, value_parser = clap::value_parser!(u32).range(1..))]
-    maximum_packet_size: u32,
+    /// What is logged [default: connections]
+    #[arg(long, value_name = "DETAIL")]
+    log: Option<LogDetail>,
 
-    /// How many QoS 1 and 2 messages a 5.0 client may have unacknowledged.
-    #[arg(long, value_name = "COUNT", default_value_t = Config::default().receive_maximum, value_parser = clap::value_parser!(u16).range(1..))]
-    receive_maximum: u16,
-
-    /// How many messages wait for one client that is away or slow.
-    #[arg(long, value_name = "COUNT", default_value_t = Config::default().queue_messages)]
-    queue_messages: usize,
-
-    /// Log every packet, as `mosquitto -v` does.
-    #[arg(short, long)]
+    /// The same as `--log packets`
+    #[arg(short, long, conflicts_with = "log")]
     verbose: bool,
+
+    #[command(flatten, next_help_heading = "Access")]
+    access: AccessSettings,
+
+    #[command(flatten, next_help_heading = "Protocol and limits")]
+    limits: Limits,
 }
+
+/// What the program can do besides being a broker.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Adds a user to a password file, or changes the password.
+    ///
+    /// The password is asked for, or read as the first line of stdin if that is no terminal. A broker that runs already
+    /// keeps what it read at its start.
+    Passwd {
+        /// The password file; made if there is none
+        file: PathBuf,
+        /// The name of the user
+        user: String,
+        /// Let the user log in by SCRAM-SHA-256, too, the enhanced authentication of MQTT 5.0
+        #[arg(long, conflicts_with = "delete")]
+        scram: bool,
+        /// Remove the user instead
+        #[arg(long)]
+        delete: bool,
+    },
+}
+
+const FILES: &str = "\
+Files:
+  The configuration file has `listen` and `log` at its top, the settings of access in a table [access], and those of
+  the protocol in a table [mqtt]:
+
+      listen = [\"0.0.0.0:1883\", \"[::]:1883\"]
+      [access]
+      password_file = \"passwords\"
+      [mqtt]
+      queue_messages = 1000
+
+  The access file is read as Mosquitto reads its acl_file. What no line allows is forbidden, and `deny` wins:
+
+      topic read public/#          before the first user: for clients without a user
+      user ann
+      topic home/#                 read and write; also `read`, `write`, `readwrite` and `deny`
+      pattern write device/%c/#    for everybody; %c is the client identifier, %u the user name";
 
 impl Args {
-    /// What the broker itself needs of them.
-    pub(crate) fn config(&self) -> Config {
-        Config {
-            server_keep_alive: self.server_keep_alive,
-            connect_timeout: self.connect_timeout,
-            maximum_packet_size: self.maximum_packet_size,
-            receive_maximum: self.receive_maximum,
-            queue_messages: self.queue_messages,
-            ..Config::default()
-        }
+    /// What holds: the flags, and what they leave open from the file.
+    pub(crate) fn settings(self) -> Result<Settings, FileTrouble> {
+        let file = self.config.as_deref().map_or(Ok(Source::default()), File::read)?;
+        let log = if self.verbose { Some(LogDetail::Packets) } else { self.log };
+        let flags = Source { listen: self.listen, log, access: self.access, limits: self.limits };
+        Ok(flags.or(file).settings())
     }
-
-    /// What is to be logged.
-    pub(crate) fn detail(&self) -> Detail {
-        if self.verbose { Detail::Packets } else { Detail::Connections }
-    }
-}
-
-/// A whole number with a unit: `500ms`, `10s`, `2m`, `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err("expected a whole number with a unit: ms, s, m or h".to_owned()),
-    };
-    let number: u64 = number.parse().map_err(|_| "expected a whole number before the unit".to_owned())?;
-    number.checked_mul(millis).map(Duration::from_millis).ok_or_else(|| "too long".to_owned())
-}
-
-fn keep_alive(text: &str) -> Result<u16, String> {
-    let duration = duration(text)?;
-    if duration.subsec_millis() != 0 {
-        return Err("expected whole seconds".to_owned());
-    }
-    u16::try_from(duration.as_secs()).map_err(|_| "expected at most 65535s".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-    use rstest::rstest;
+    use clap::CommandFactory as _;
+    use halfopen_broker::Config;
+    use halfopen_broker::log::Detail;
 
     use super::*;
+
+    fn settings(arguments: &[&str]) -> Settings {
+        let arguments = [&["halfopen-broker"], arguments].concat();
+        Args::try_parse_from(arguments).expect("valid flags").settings().expect("no file")
+    }
 
     #[test]
     fn the_flags_fit_together_and_give_the_default_configuration() {
         Args::command().debug_assert();
-        let args = Args::parse_from(["halfopen-broker"]);
-        assert_eq!(args.config(), Config::default());
-        assert_eq!(args.detail(), Detail::Connections);
+        let settings = settings(&[]);
+        assert_eq!(settings.config, Config::default());
+        assert_eq!(settings.detail, Detail::Connections);
+        assert_eq!(settings, Source::default().settings());
     }
 
-    #[rstest]
-    #[case("500ms", Some(500))]
-    #[case("10s", Some(10_000))]
-    #[case("2m", Some(120_000))]
-    #[case("1h", Some(3_600_000))]
-    #[case("10", None)]
-    #[case("s", None)]
-    #[case("1.5s", None)]
-    #[case("-1s", None)]
-    #[case("10 s", None)]
-    #[case("99999999999999999999s", None)]
-    #[case("9999999999999999h", None)]
-    fn a_duration_is_a_whole_number_with_a_unit(#[case] text: &str, #[case] millis: Option<u64>) {
-        assert_eq!(duration(text).ok(), millis.map(Duration::from_millis));
+    #[test]
+    fn flags_are_heard() {
+        let settings = settings(&["-v", "--listen", "[::1]:1", "--listen", "[::1]:2", "--queue-messages", "3"]);
+        assert_eq!(settings.listen.len(), 2);
+        assert_eq!(settings.detail, Detail::Packets);
+        assert_eq!(settings.config, Config { queue_messages: 3, ..Config::default() });
     }
 
-    #[rstest]
-    #[case("0s", Some(0))]
-    #[case("65535s", Some(65_535))]
-    #[case("65536s", None)]
-    #[case("1500ms", None)]
-    fn a_keep_alive_fits_its_field(#[case] text: &str, #[case] secs: Option<u16>) {
-        assert_eq!(keep_alive(text).ok(), secs);
+    /// A flag says its default in words, since one that is not given must not hide the file.
+    #[test]
+    fn help_says_the_default_of_each_setting() {
+        for argument in Args::command().get_arguments() {
+            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            let is_setting = !["config", "verbose", "help", "version"].contains(&argument.get_id().as_str());
+            assert_eq!(help.contains("[default: "), is_setting, "--{}: {help}", argument.get_id());
+        }
     }
 }

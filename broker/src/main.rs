@@ -1,6 +1,9 @@
 //! `halfopen-broker`: the broker on a real port.
 
+mod access;
 mod args;
+mod passwd;
+mod settings;
 mod tcp;
 mod terminal;
 
@@ -10,9 +13,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 use halfopen_broker::log::Log;
-use halfopen_broker::{Broker, TokioClock, serve};
+use halfopen_broker::{Broker, TokioClock, serve_verifying};
 
-use self::args::Args;
+use self::access::Gate;
+use self::args::{Args, Command};
+use self::settings::Settings;
 use self::tcp::Tcp;
 use self::terminal::Terminal;
 
@@ -21,7 +26,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return wrong_usage(&error),
     };
-    match run(&args) {
+    match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("halfopen-broker: {error}");
@@ -30,24 +35,40 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> io::Result<()> {
+fn run(mut args: Args) -> io::Result<()> {
+    match args.command.take() {
+        Some(Command::Passwd { file, user, scram, delete }) => passwd::change(&file, &user, scram, delete),
+        None => listen(args.settings().map_err(io::Error::other)?),
+    }
+}
+
+fn listen(settings: Settings) -> io::Result<()> {
+    let gate = Gate::open(&settings.access)?;
+    let judge = gate.judge();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before the port is open: whoever sees it may already send a signal.
         let stop = stop_signal()?;
         terminal::log(concat!("halfopen-broker ", env!("CARGO_PKG_VERSION"), " starting"));
-        let listener = Tcp::bind(args.listen)
-            .await
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", args.listen)))?;
-        let address = listener.address();
-        let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
-        terminal::log(&format!("Opening {family} listen socket on port {}.", address.port()));
+        let listener = Tcp::bind(&settings.listen).await?;
+        for address in listener.addresses() {
+            let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
+            terminal::log(&format!("Opening {family} listen socket on port {}.", address.port()));
+        }
 
-        let terminal = Terminal::new(Log::new(args.detail()), address.port());
-        serve(Broker::new(args.config()), listener, TokioClock::new(), terminal, stop).await?;
+        let broker = Broker::with_access(settings.config, gate.access);
+        let terminal = Terminal::new(Log::new(settings.detail));
+        serve_verifying(broker, listener, TokioClock::new(), terminal, judge, stop).await?;
         terminal::log(concat!("halfopen-broker ", env!("CARGO_PKG_VERSION"), " terminating"));
         Ok(())
     })
+}
+
+/// Bytes that nobody can foresee.
+fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(format!("no randomness: {error}")))?;
+    Ok(bytes)
 }
 
 /// One line, unless help was asked for.

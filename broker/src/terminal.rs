@@ -1,5 +1,4 @@
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use halfopen_broker::Observer;
@@ -7,24 +6,25 @@ use halfopen_broker::core::Event;
 use halfopen_broker::log::Log;
 use halfopen_protocol::Instant;
 
+use crate::tcp::Origin;
+
 /// Writes the log to stderr.
 pub(crate) struct Terminal {
     log: Log,
-    port: u16,
 }
 
 impl Terminal {
-    pub(crate) fn new(log: Log, port: u16) -> Self {
-        Self { log, port }
+    pub(crate) fn new(log: Log) -> Self {
+        Self { log }
     }
 }
 
-impl Observer<SocketAddr> for Terminal {
-    fn opened(&mut self, _: Instant, peer: &SocketAddr) {
-        log(&format!("New connection from {peer} on port {}.", self.port));
+impl Observer<Origin> for Terminal {
+    fn opened(&mut self, _: Instant, peer: &Origin) {
+        log(&format!("New connection from {peer} on port {}.", peer.port));
     }
 
-    fn event(&mut self, _: Instant, peer: &SocketAddr, event: &Event) {
+    fn event(&mut self, _: Instant, peer: &Origin, event: &Event) {
         for line in self.log.lines(peer, event) {
             log(&line);
         }

@@ -54,7 +54,10 @@ fn nobody_knows_the_password_of_a_user_that_does_not_exist() {
     let unmatchable = Verifier::unmatchable("user", &[7; 32], 4096);
     let (challenge, server) = first.challenge(unmatchable.clone(), SERVER_NONCE).expect("valid");
     assert_eq!(challenge.len(), CHALLENGE.len(), "it must look like any other");
-    let (answer, _) = self::client().answer(challenge.as_bytes()).expect("valid");
+    let (answer, _) = ClientExchange::new("user", "pencil", CLIENT_NONCE)
+        .expect("plain text")
+        .answer(challenge.as_bytes())
+        .expect("valid");
     assert_eq!(server.verify(answer.as_bytes()), Err(ScramError::WrongProof));
     assert_eq!(unmatchable, Verifier::unmatchable("user", &[7; 32], 4096), "and the same each time");
     assert_ne!(unmatchable, Verifier::unmatchable("user", &[8; 32], 4096));

@@ -1,0 +1,71 @@
+use std::num::NonZero;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::{fs, io, thread};
+
+use halfopen_broker::Access;
+use halfopen_broker::auth::{Acl, FileError, Passwords, Scram};
+use halfopen_broker::core::{Authorize, Login, Mechanism};
+use tokio::sync::Semaphore;
+
+use crate::settings::AccessSettings;
+
+/// Who may connect to this broker and what they may do, and what judges passwords.
+pub(crate) struct Gate {
+    pub(crate) access: Access,
+    passwords: Arc<Passwords>,
+}
+
+impl Gate {
+    /// Reads the files that are named.
+    pub(crate) fn open(settings: &AccessSettings) -> io::Result<Self> {
+        let passwords = read(settings.password_file.as_deref(), Passwords::parse)?;
+        let acl = read(settings.acl_file.as_deref(), Acl::parse)?;
+        let has_passwords = passwords.is_some();
+        let passwords = Arc::new(passwords.unwrap_or_default());
+        let mut mechanisms: Vec<Box<dyn Mechanism>> = Vec::new();
+        if passwords.has_verifiers() {
+            mechanisms.push(Box::new(Scram::new(Arc::clone(&passwords), crate::random()?, nonce)));
+        }
+        let access = Access {
+            anonymous: settings.allow_anonymous.unwrap_or(!has_passwords),
+            passwords: has_passwords,
+            mechanisms,
+            authorizer: acl.map(|acl| Box::new(acl) as Box<dyn Authorize>),
+        };
+        Ok(Self { access, passwords })
+    }
+
+    /// Judges passwords on threads of their own, as many at a time as there are processors: each takes some 50 ms and
+    /// 19 MiB, and the others wait in turn.
+    pub(crate) fn judge(&self) -> impl Fn(Login) -> Verdict + 'static {
+        let passwords = Arc::clone(&self.passwords);
+        let permits = Rc::new(Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get)));
+        move |login| Box::pin(judge(Arc::clone(&passwords), Rc::clone(&permits), login))
+    }
+}
+
+type Verdict = std::pin::Pin<Box<dyn Future<Output = bool>>>;
+
+#[expect(clippy::disallowed_methods, reason = "a hash takes long, and a real program has other clients to serve")]
+async fn judge(passwords: Arc<Passwords>, permits: Rc<Semaphore>, login: Login) -> bool {
+    let Ok(_permit) = permits.acquire().await else { return false };
+    tokio::task::spawn_blocking(move || passwords.fits(&login)).await.unwrap_or(false)
+}
+
+/// Nothing that anybody could foresee. Empty, which SCRAM refuses, if the system has no randomness.
+fn nonce() -> String {
+    let bytes: [u8; 18] = crate::random().unwrap_or_default();
+    if bytes == [0; 18] {
+        return String::new();
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read<T>(path: Option<&Path>, parse: impl Fn(&str) -> Result<T, FileError>) -> io::Result<Option<T>> {
+    let Some(path) = path else { return Ok(None) };
+    let text = fs::read_to_string(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot read {}: {error}", path.display())))?;
+    parse(&text).map(Some).map_err(|error| io::Error::other(format!("{}, {error}", path.display())))
+}

@@ -1,0 +1,263 @@
+//! What the operator can decide, by flags and by a file in TOML with the same names.
+
+mod file;
+mod values;
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU16, NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+
+use halfopen_broker::Config;
+use halfopen_broker::log::Detail;
+use serde::Deserialize;
+
+pub(crate) use self::file::{File, FileTrouble};
+use self::values::{Expiry, Factor, KeepAlive, MaximumQos, Policy, Span, Text, When};
+
+/// Makes one structure that flags and the table `[mqtt]` of a file are read into, and what is made of it.
+///
+/// One line for each field of [`Config`], of the same name; its type is how the value is written, and is turned into
+/// that of the field by `From`.
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $field:ident: $type:ty [$placeholder:literal];)*) => {
+        #[derive(Clone, Debug, Default, PartialEq, clap::Args, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub(crate) struct Limits {
+            $($(#[doc = $doc])+ #[arg(long, value_name = $placeholder)] $field: Option<$type>,)*
+        }
+
+        impl Limits {
+            /// The names of all.
+            #[cfg(test)]
+            const KEYS: &[&str] = &[$(stringify!($field)),*];
+
+            /// These, and from `other` what these leave open.
+            fn or(self, other: Self) -> Self {
+                Self { $($field: self.$field.or(other.$field),)* }
+            }
+
+            /// These, and the defaults for what they leave open.
+            fn config(self) -> Config {
+                let mut config = Config::default();
+                $(if let Some(value) = self.$field {
+                    config.$field = value.into();
+                })*
+                config
+            }
+        }
+    };
+}
+
+limits! {
+    /// The keep-alive that 5.0 clients must use instead of their own, in whole seconds (90s, 2m); 0s switches it off
+    /// [default: the client's]
+    server_keep_alive: KeepAlive ["DURATION"];
+    /// A silent client is closed after its keep-alive times this; the standards demand 1.5 [default: 1.5]
+    keep_alive_factor: Factor ["NUMBER"];
+    /// How long a connection may be open without having been accepted [default: 10s]
+    connect_timeout: Span ["DURATION"];
+    /// How many connections may be open without having been accepted; more are closed at once [default: 10000]
+    pending_connections: usize ["COUNT"];
+    /// The largest first packet of a connection, in bytes, if smaller than --maximum-packet-size [default: 262144]
+    maximum_connect_size: NonZeroU32 ["BYTES"];
+    /// The largest packet that a client may send, in bytes [default: 16777216]
+    maximum_packet_size: NonZeroU32 ["BYTES"];
+    /// How many QoS 1 and 2 messages a 5.0 client may have unacknowledged [default: 1000]
+    receive_maximum: NonZeroU16 ["COUNT"];
+    /// How many topic aliases a client may set; 0 forbids them [default: 10]
+    topic_alias_maximum: u16 ["COUNT"];
+    /// How many topic aliases the broker sets, at most as many as the client takes; 0 uses none [default: 10]
+    outgoing_topic_aliases: u16 ["COUNT"];
+    /// The highest QoS: 0, 1 or 2 [default: 2]
+    maximum_qos: MaximumQos ["QOS"];
+    /// Whether messages are retained [default: true]
+    retain_available: bool ["BOOL"];
+    /// Whether filters may have wildcards [default: true]
+    wildcard_subscriptions: bool ["BOOL"];
+    /// Whether subscriptions may have identifiers [default: true]
+    subscription_identifiers: bool ["BOOL"];
+    /// Whether there are shared subscriptions [default: true]
+    shared_subscriptions: bool ["BOOL"];
+    /// How many levels a topic name or filter may have [default: 200]
+    topic_levels: NonZeroUsize ["COUNT"];
+    /// How many bytes a topic name or filter may have [default: 65535]
+    topic_length: NonZeroUsize ["BYTES"];
+    /// How many subscriptions a session may have [default: 1000]
+    subscriptions: usize ["COUNT"];
+    /// How many sessions there may be, with and without a connection [default: 100000]
+    sessions: usize ["COUNT"];
+    /// The longest time that a session outlives its connection; longer ones are shortened [default: forever]
+    maximum_session_expiry: Expiry ["DURATION"];
+    /// How many QoS 1 and 2 messages the broker may have unacknowledged at one client [default: 1000]
+    in_flight_messages: NonZeroU16 ["COUNT"];
+    /// How many messages wait for one client that is away or slow [default: 1000]
+    queue_messages: usize ["COUNT"];
+    /// How many bytes of messages wait for one client that is away or slow [default: 67108864]
+    queue_bytes: usize ["BYTES"];
+    /// What becomes of a message for which there is no room [default: drop-newest]
+    queue_policy: Policy ["POLICY"];
+    /// How many bytes may wait to be written to one client before messages to it are held back [default: 4194304]
+    write_buffer: usize ["BYTES"];
+    /// How many messages may be retained [default: 100000]
+    retained_messages: usize ["COUNT"];
+    /// How many bytes the retained messages may have [default: 268435456]
+    retained_bytes: usize ["BYTES"];
+    /// What 5.0 clients that ask for it are told as a basis for response topics; %c is the client identifier
+    /// [default: nothing]
+    response_information: Text ["TEXT"];
+    /// Whether 5.0 clients that do not object are told in words what went wrong [default: true]
+    reason_strings: bool ["BOOL"];
+    /// Another server for 5.0 clients, `host:port`, or several with spaces between [default: none]
+    server_reference: Text ["TEXT"];
+    /// When clients are sent to the other server [default: when-stopping]
+    referral: When ["WHEN"];
+    /// How often the broker publishes what it counts under $SYS/broker/; 0s is never [default: 0s]
+    sys_interval: Span ["DURATION"];
+}
+
+/// Who may connect, and what they may do: the table `[access]` of a file.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AccessSettings {
+    /// Whether clients may connect that name no user [default: true without a password file, false with one]
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) allow_anonymous: Option<bool>,
+    /// Users and the hashes of their passwords, one `user:hash` in a line, as `halfopen-broker passwd` writes them
+    /// [default: none; user names mean nothing]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Who may publish and subscribe to what, in the form of Mosquitto's acl_file [default: none; all may do all]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) acl_file: Option<PathBuf>,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogDetail {
+    /// Connections as they begin and end
+    Connections,
+    /// Every packet besides, as `mosquitto -v` does
+    Packets,
+}
+
+/// All of it, from one source.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Source {
+    pub(crate) listen: Option<Vec<SocketAddr>>,
+    pub(crate) log: Option<LogDetail>,
+    pub(crate) access: AccessSettings,
+    pub(crate) limits: Limits,
+}
+
+/// What holds in the end.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Settings {
+    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) detail: Detail,
+    pub(crate) access: AccessSettings,
+    pub(crate) config: Config,
+}
+
+impl Source {
+    /// This, and from `other` what this leaves open.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            listen: self.listen.or(other.listen),
+            log: self.log.or(other.log),
+            access: AccessSettings {
+                allow_anonymous: self.access.allow_anonymous.or(other.access.allow_anonymous),
+                password_file: self.access.password_file.or(other.access.password_file),
+                acl_file: self.access.acl_file.or(other.access.acl_file),
+            },
+            limits: self.limits.or(other.limits),
+        }
+    }
+
+    /// This, and the defaults for what it leaves open.
+    pub(crate) fn settings(self) -> Settings {
+        Settings {
+            listen: self.listen.unwrap_or_else(|| vec![SocketAddr::from(([127, 0, 0, 1], 1883))]),
+            detail: match self.log {
+                Some(LogDetail::Packets) => Detail::Packets,
+                Some(LogDetail::Connections) | None => Detail::Connections,
+            },
+            access: self.access,
+            config: self.limits.config(),
+        }
+    }
+
+    /// The files that are named here are looked for from `folder` on.
+    fn in_folder(mut self, folder: &Path) -> Self {
+        for file in [&mut self.access.password_file, &mut self.access.acl_file] {
+            *file = file.take().map(|file| folder.join(file));
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file that shows everything.
+    const EXAMPLE: &str = include_str!("../../halfopen-broker.toml");
+
+    fn parse(text: &str) -> Source {
+        File::parse(text).unwrap_or_else(|error| panic!("{error}")).source()
+    }
+
+    /// What a derived `Debug` says are the fields of the configuration.
+    fn fields() -> Vec<String> {
+        let shown = format!("{:#?}", Config::default());
+        let top = shown
+            .lines()
+            .filter_map(|line| line.strip_prefix("    "))
+            .filter(|line| !line.starts_with([' ', '}', ')']));
+        top.filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect()
+    }
+
+    #[test]
+    fn every_field_of_the_configuration_has_a_flag_and_a_key() {
+        assert_eq!(fields(), Limits::KEYS);
+    }
+
+    #[test]
+    fn the_example_shows_every_key_with_its_default() {
+        assert_eq!(parse(EXAMPLE).settings(), Source::default().settings());
+        let others = ["listen", "log", "allow_anonymous", "password_file", "acl_file"];
+        for key in Limits::KEYS.iter().chain(&others) {
+            let written = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{key} = "));
+            assert_eq!(EXAMPLE.lines().filter(|line| written(line)).count(), 1, "{key}");
+        }
+    }
+
+    #[test]
+    fn what_the_example_has_in_comments_is_valid_too() {
+        let uncommented: String = EXAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(key) if key.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) => format!("{key}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        assert_ne!(parse(&uncommented), parse(EXAMPLE));
+    }
+
+    #[test]
+    fn what_comes_first_wins() {
+        let flags = parse("listen = ['[::1]:1']\n[mqtt]\nqueue_messages = 1");
+        let file = parse("log = 'packets'\nlisten = ['[::1]:2']\n[mqtt]\nqueue_messages = 2\nqueue_bytes = 3");
+        let settings = flags.or(file).settings();
+        assert_eq!(settings.listen, ["[::1]:1".parse().expect("an address")]);
+        assert_eq!(settings.detail, Detail::Packets);
+        assert_eq!(settings.config, Config { queue_messages: 1, queue_bytes: 3, ..Config::default() });
+    }
+
+    #[test]
+    fn files_are_looked_for_beside_the_file_that_names_them() {
+        let source = parse("[access]\npassword_file = 'users'\nacl_file = '/etc/acl'").in_folder(Path::new("/srv"));
+        assert_eq!(source.access.password_file, Some(PathBuf::from("/srv/users")));
+        assert_eq!(source.access.acl_file, Some(PathBuf::from("/etc/acl")));
+    }
+}
