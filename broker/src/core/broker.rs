@@ -10,6 +10,7 @@ use super::counters::Counters;
 use super::retained::Retained;
 use super::session::Sessions;
 use super::subscriptions::Subscriptions;
+use super::sys::Sys;
 use super::timers::{Subject, Timers};
 use super::{Access, CloseReason, Config, ConnectionId, Event, Output, Timer};
 
@@ -29,6 +30,7 @@ pub struct Broker {
     pub(super) retained: Retained,
     pub(super) timers: Timers,
     pub(super) counters: Counters,
+    pub(super) sys: Sys,
     /// How many connections have not been accepted by CONNACK.
     pub(super) pending_connections: usize,
     outputs: VecDeque<Output>,
@@ -55,6 +57,7 @@ impl Broker {
             retained: Retained::new(),
             timers: Timers::default(),
             counters: Counters::default(),
+            sys: Sys::default(),
             pending_connections: 0,
             outputs: VecDeque::new(),
             scratch: BytesMut::new(),
@@ -87,6 +90,7 @@ impl Broker {
     pub fn handle_bytes(&mut self, now: Instant, connection: ConnectionId, bytes: &[u8]) {
         if let Some(connection) = self.connections.get_mut(&connection) {
             connection.handle_bytes(bytes);
+            self.counters.bytes_received += bytes.len() as u64;
         }
         self.read_packets(now, connection);
     }
@@ -145,7 +149,11 @@ impl Broker {
                     }
                     self.publish_will(now, key);
                 }
-                Subject::Session(key) => self.end_session(now, key),
+                Subject::Session(key) => {
+                    self.counters.clients_expired += 1;
+                    self.end_session(now, key);
+                }
+                Subject::Broker => self.publish_statistics(now),
             }
         }
     }
@@ -293,6 +301,7 @@ impl Broker {
         let client_id = self.client_id(connection);
         let Some(open) = self.connections.get_mut(&connection) else { return };
         open.unwritten += bytes.len();
+        self.counters.sent(&packet, bytes.len());
         open.has_connack |= packet.packet_type() == PacketType::ConnAck;
         self.tell(Event::Sending { connection, client_id, packet });
         self.outputs.push_back(Output::Send { connection, bytes });

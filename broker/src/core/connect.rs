@@ -164,6 +164,7 @@ impl Broker {
         connect: &Connect,
         identity: Identity,
     ) {
+        let connections = self.connections.len();
         let (Some(open), Some(session)) = (self.connections.get_mut(&connection), self.sessions.get_mut(key)) else {
             return;
         };
@@ -172,6 +173,8 @@ impl Broker {
         let server_keep_alive = self.config.server_keep_alive.filter(|_| connect.version.is_v5());
         let keep_alive = server_keep_alive.unwrap_or(connect.keep_alive);
         self.pending_connections -= 1;
+        let connected = (connections - self.pending_connections) as u64;
+        self.counters.clients_maximum = self.counters.clients_maximum.max(connected);
         open.client = Some(Client {
             id: connect.client_id.clone(),
             session: key,

@@ -1,3 +1,5 @@
+use halfopen_protocol::Packet;
+
 /// What the broker counts from its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counters {
@@ -14,4 +16,25 @@ pub(super) struct Counters {
     pub(super) publish_bytes_sent: u64,
     pub(super) clients_maximum: u64,
     pub(super) clients_expired: u64,
+}
+
+impl Counters {
+    /// A packet came.
+    pub(super) fn received(&mut self, packet: &Packet) {
+        self.messages_received += 1;
+        if let Packet::Publish(publish) = packet {
+            self.publish_received += 1;
+            self.publish_bytes_received += publish.payload.len() as u64;
+        }
+    }
+
+    /// A packet of this size goes out.
+    pub(super) fn sent(&mut self, packet: &Packet, bytes: usize) {
+        self.messages_sent += 1;
+        self.bytes_sent += bytes as u64;
+        if let Packet::Publish(publish) = packet {
+            self.publish_sent += 1;
+            self.publish_bytes_sent += publish.payload.len() as u64;
+        }
+    }
 }

@@ -6,6 +6,7 @@ use halfopen_protocol::{Instant, Packet, Version, encode};
 
 use super::access::Deed;
 use super::message::{Delivery, Message, remaining};
+use super::publish::is_reserved;
 use super::session::{Flight, SessionKey};
 use super::subscriptions::Rank;
 use super::{Broker, ConnectionId};
@@ -15,7 +16,9 @@ impl Broker {
     /// Hands a message to all who want it, and keeps it if it is to be retained. `from` is the session it comes from.
     pub(super) fn route(&mut self, now: Instant, message: &Message, from: Option<SessionKey>) {
         let publish = message.publish();
-        if publish.retain && self.retained.has_room(now, &self.config, publish) {
+        if publish.retain
+            && (from.is_none() && is_reserved(&publish.topic) || self.retained.has_room(now, &self.config, publish))
+        {
             self.retained.store(message);
         } else if publish.retain {
             // Whoever is too late for this one must not get the one before.

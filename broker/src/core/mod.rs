@@ -24,6 +24,7 @@ mod session;
 mod shared;
 mod subscribe;
 mod subscriptions;
+mod sys;
 mod timers;
 mod topic_tree;
 mod will;
@@ -182,6 +183,8 @@ pub enum Timer {
     SessionExpiry,
     /// A message is too old.
     MessageExpiry,
+    /// The broker publishes what it counts.
+    Statistics,
 }
 
 impl fmt::Display for Timer {
@@ -192,6 +195,7 @@ impl fmt::Display for Timer {
             Self::WillDelay => "will delay",
             Self::SessionExpiry => "session expiry",
             Self::MessageExpiry => "message expiry",
+            Self::Statistics => "statistics",
         })
     }
 }

@@ -9,6 +9,7 @@ impl Broker {
     pub(super) fn handle_packet(&mut self, now: Instant, connection: ConnectionId, packet: Packet) {
         let client_id = self.client_id(connection);
         self.tell(Event::Received { connection, client_id, packet: packet.clone() });
+        self.counters.received(&packet);
         self.handle_activity(now, connection, packet.packet_type());
         let open = self.connections.get(&connection);
         let connected = open.is_some_and(|open| open.client.is_some());

@@ -14,6 +14,7 @@ pub(super) struct Timers(BTreeSet<(Instant, Timer, Subject)>);
 pub(super) enum Subject {
     Connection(ConnectionId),
     Session(SessionKey),
+    Broker,
 }
 
 impl Timers {

@@ -68,6 +68,13 @@ impl<P, C: Clock, O: Observer<P>> Hub<P, C, O> {
         &self.0.clock
     }
 
+    /// The server begins to serve.
+    pub(super) fn start(&self) {
+        let now = self.0.clock.now();
+        self.0.state.borrow_mut().broker.handle_start(now);
+        self.carry_out(now);
+    }
+
     /// A connection was accepted; its task must call [`task_ended`](Self::task_ended) in the end.
     pub(super) fn open(&self, peer: P) -> (ConnectionId, Rc<RefCell<Outgoing>>) {
         let now = self.0.clock.now();

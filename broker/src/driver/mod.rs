@@ -99,6 +99,7 @@ where
     let hub = Hub::new(broker, clock, observer, Box::new(move |login| Box::pin(verify(login))));
     tasks
         .run_until(async {
+            hub.start();
             tasks.spawn_local(timer::run(hub.clone()));
             let served = tokio::select! {
                 biased;

@@ -16,5 +16,6 @@ mod sessions;
 mod shared;
 mod slow_reader;
 mod subscriptions;
+mod sys;
 mod takeover;
 mod wills;

@@ -1,0 +1,82 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use halfopen_protocol::Instant;
+use halfopen_protocol::packet::Publish;
+
+use super::message::Message;
+use super::timers::Subject;
+use super::{Broker, Timer};
+
+/// What the broker publishes about itself, under the names that are usual.
+#[derive(Debug, Default)]
+pub(super) struct Sys {
+    started: Option<Instant>,
+    /// What was published last: only what has changed is published again.
+    published: BTreeMap<&'static str, String>,
+}
+
+impl Broker {
+    /// The broker begins to serve at `now`: uptime counts from here, and if [`Config::sys_interval`] is not zero, its
+    /// statistics are published from now on, as retained messages under `$SYS/broker/`.
+    ///
+    /// [`Config::sys_interval`]: super::Config::sys_interval
+    pub fn handle_start(&mut self, now: Instant) {
+        if self.sys.started.is_none() {
+            self.sys.started = Some(now);
+            self.publish_statistics(now);
+        }
+    }
+
+    /// Publishes what has changed, and comes back after the interval.
+    pub(super) fn publish_statistics(&mut self, now: Instant) {
+        let interval = self.config.sys_interval;
+        if interval == Duration::ZERO {
+            return;
+        }
+        self.timers.set(Timer::Statistics, Subject::Broker, None, Some(now + interval));
+        for (name, value) in self.statistics(now) {
+            if self.sys.published.get(name) == Some(&value) {
+                continue;
+            }
+            let publish = Publish {
+                topic: format!("$SYS/broker/{name}").into(),
+                payload: value.clone().into(),
+                retain: true,
+                ..Publish::default()
+            };
+            self.sys.published.insert(name, value);
+            self.route(now, &Message::new(now, &publish), None);
+        }
+    }
+
+    fn statistics(&self, now: Instant) -> Vec<(&'static str, String)> {
+        let uptime = self.sys.started.map_or(Duration::ZERO, |started| now.saturating_since(started)).as_secs();
+        let counters = &self.counters;
+        let count = |count: usize| count as u64;
+        let connected = count(self.connections.len().saturating_sub(self.pending_connections));
+        let total = count(self.sessions.len());
+        let numbers = [
+            ("clients/connected", connected),
+            ("clients/disconnected", total.saturating_sub(connected)),
+            ("clients/expired", counters.clients_expired),
+            ("clients/maximum", counters.clients_maximum),
+            ("clients/total", total),
+            ("bytes/received", counters.bytes_received),
+            ("bytes/sent", counters.bytes_sent),
+            ("messages/received", counters.messages_received),
+            ("messages/sent", counters.messages_sent),
+            ("publish/messages/dropped", counters.publish_dropped),
+            ("publish/messages/received", counters.publish_received),
+            ("publish/messages/sent", counters.publish_sent),
+            ("publish/bytes/received", counters.publish_bytes_received),
+            ("publish/bytes/sent", counters.publish_bytes_sent),
+            ("retained messages/count", count(self.retained.len())),
+            ("subscriptions/count", count(self.subscriptions.len())),
+            ("shared_subscriptions/count", count(self.subscriptions.shared_len())),
+        ];
+        let version = concat!("halfopen-broker ", env!("CARGO_PKG_VERSION")).to_owned();
+        let words = [("version", version), ("uptime", format!("{uptime} seconds"))];
+        words.into_iter().chain(numbers.map(|(name, number)| (name, number.to_string()))).collect()
+    }
+}
