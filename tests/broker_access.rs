@@ -115,7 +115,6 @@ struct Client {
 }
 
 impl Client {
-    #[expect(clippy::needless_pass_by_value, reason = "a test writes the packet where it is sent")]
     async fn send(&mut self, packet: Packet) {
         let mut bytes = BytesMut::new();
         encode(&packet, self.version, &mut bytes).expect("a valid packet");

@@ -12,7 +12,7 @@ use halfopen_broker::log::Detail;
 use serde::Deserialize;
 
 pub(crate) use self::file::{File, FileTrouble};
-use self::values::{Expiry, Factor, KeepAlive, MaximumQos, Policy, Span, Text, When};
+use self::values::{Expiry, Factor, KeepAlive, MaximumQos, Moment, Policy, Span, Text};
 
 /// Makes one structure that flags and the table `[mqtt]` of a file are read into, and what is made of it.
 ///
@@ -110,7 +110,7 @@ limits! {
     /// Another server for 5.0 clients, `host:port`, or several with spaces between [default: none]
     server_reference: Text ["TEXT"];
     /// When clients are sent to the other server [default: when-stopping]
-    referral: When ["WHEN"];
+    referral: Moment ["WHEN"];
     /// How often the broker publishes what it counts under $SYS/broker/; 0s is never [default: 0s]
     sys_interval: Span ["DURATION"];
 }

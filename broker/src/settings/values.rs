@@ -44,7 +44,7 @@ pub(crate) enum Policy {
 /// As [`Referral`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum When {
+pub(crate) enum Moment {
     /// When this one stops
     WhenStopping,
     /// At once, for now
@@ -195,12 +195,12 @@ impl From<Policy> for QueuePolicy {
     }
 }
 
-impl From<When> for Referral {
-    fn from(when: When) -> Self {
-        match when {
-            When::WhenStopping => Self::WhenStopping,
-            When::Temporary => Self::Temporary,
-            When::Permanent => Self::Permanent,
+impl From<Moment> for Referral {
+    fn from(moment: Moment) -> Self {
+        match moment {
+            Moment::WhenStopping => Self::WhenStopping,
+            Moment::Temporary => Self::Temporary,
+            Moment::Permanent => Self::Permanent,
         }
     }
 }
