@@ -1,6 +1,6 @@
 //! Engines: they bring a plan to life and record its trace.
 //!
-//! [`node`] is what runs on a node, `director` tells the story, and both are the same on every engine; an engine
+//! `node` is what runs on a node, `director` tells the story, and both are the same on every engine; an engine
 //! brings the network and the time. `sim` is event-driven and the one to use; `ticked` runs the same plan on
 //! `turmoil::Sim`, to check the other against.
 
