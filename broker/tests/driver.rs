@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use halfopen_broker::core::{Event, Login};
 use halfopen_broker::{Access, Broker, Config, Listener, Observer, TokioClock, serve, serve_verifying};
-use halfopen_protocol::packet::{Connect, Disconnect, PacketId, Publish, QoS, Subscribe, Subscription};
+use halfopen_protocol::packet::{Connect, Disconnect, PacketId, Publish, QoS, Subscribe, Subscription, Will};
 use halfopen_protocol::{Clock, DecodeOptions, Instant, Packet, ReasonCode, Role, Version, decode, encode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::{mpsc, oneshot};
@@ -238,6 +238,29 @@ async fn all_that_was_held_back_arrives_once_the_peer_reads() {
         for _ in 0..100 {
             assert!(matches!(slow.receive().await, Some(Packet::Publish(_))));
         }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_is_heard_though_the_peer_is_gone_and_cannot_be_written_to() {
+    beside_a_server(Config::default(), async |door: Door| {
+        let mut watcher = Client::connect(&door, "watcher", 0).await;
+        watcher.subscribe("will").await;
+        let mut publisher = Client::connect(&door, "publisher", 0).await;
+        let mut leaver = Client::open(&door, 64 * 1024);
+        let will = Some(Will { topic: "will".into(), payload: "gone".into(), ..Will::default() });
+        let connect = Connect { will, ..Connect::new(Version::V5_0, "leaver") };
+        leaver.send(&Packet::Connect(Box::new(connect))).await;
+        assert!(matches!(leaver.receive().await, Some(Packet::ConnAck(_))));
+        leaver.subscribe("t").await;
+
+        // All in one burst: the server has something to write before it reads the goodbye.
+        publisher.send(&Packet::Publish(Publish { topic: "t".into(), ..Publish::default() })).await;
+        leaver.send(&Packet::Disconnect(Disconnect::default())).await;
+        drop(leaver);
+        let nothing = tokio::time::timeout(Duration::from_secs(1), watcher.receive()).await;
+        assert!(nothing.is_err(), "{nothing:?}");
     })
     .await;
 }

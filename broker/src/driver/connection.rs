@@ -76,17 +76,19 @@ where
         return Poll::Ready(Step::Close);
     }
     outgoing.register(cx.waker());
-    match outgoing.poll_write(stream, cx) {
+    let is_broken = match outgoing.poll_write(stream, cx) {
         Poll::Ready(Ok(bytes)) => return Poll::Ready(Step::Written(bytes)),
-        Poll::Ready(Err(_)) => return Poll::Ready(Step::Ended),
+        // What the peer sent before it went away is read first: it may have said goodbye.
+        Poll::Ready(Err(_)) => true,
         // Reading goes on, however long the peer takes.
-        Poll::Pending => {}
-    }
+        Poll::Pending => false,
+    };
     drop(outgoing);
-    hub.with_buffer(|buffer| poll_read(stream, buffer, cx)).map(|read| match read {
-        Ok(0) | Err(_) => Step::Ended,
-        Ok(length) => Step::Read(length),
-    })
+    match hub.with_buffer(|buffer| poll_read(stream, buffer, cx)) {
+        Poll::Ready(Ok(length @ 1..)) => Poll::Ready(Step::Read(length)),
+        Poll::Pending if !is_broken => Poll::Pending,
+        _ => Poll::Ready(Step::Ended),
+    }
 }
 
 /// Writes what the socket takes at once, and ends it in order if it can. Never waits for the peer.
