@@ -171,9 +171,9 @@ pub(super) fn start(options: ConnectOptions, seed: u64) -> (Client, Messages) {
     let on_event = move |_, event: Event| {
         waiting.event(&event);
         match event {
-            Event::Message(message) => drop(deliver.as_ref().map(|deliver| deliver.send((message, None)))),
+            Event::Message(message) => hand_on(deliver.as_ref(), (message, None)),
             Event::Unacknowledged { message, ticket } => {
-                drop(deliver.as_ref().map(|deliver| deliver.send((message, Some(ticket)))));
+                hand_on(deliver.as_ref(), (message, Some(ticket)));
             }
             Event::Connected(connack) => drop(tell.send(State::Connected(connack))),
             Event::Disconnected { reason, retry_at } => {
@@ -190,6 +190,13 @@ pub(super) fn start(options: ConnectOptions, seed: u64) -> (Client, Messages) {
     #[expect(clippy::disallowed_methods, reason = "for applications; in a world the driver itself is polled")]
     drop(tokio::spawn(task));
     (Client { handle: Arc::clone(&handle), state }, Messages { incoming, handle, is_manual })
+}
+
+/// Nobody minds a message if the application has dropped [`Messages`].
+fn hand_on(deliver: Option<&mpsc::UnboundedSender<Incoming>>, incoming: Incoming) {
+    if let Some(deliver) = deliver {
+        let _ = deliver.send(incoming);
+    }
 }
 
 /// A message and its ticket on the way to the application.

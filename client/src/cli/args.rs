@@ -1,11 +1,17 @@
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
 use bytes::Bytes;
+use bytestring::ByteString;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use halfopen_client::Options;
-use halfopen_client::core::Reconnect;
-use halfopen_protocol::Version;
-use halfopen_protocol::packet::{Publish, QoS, Subscription, Will};
+use halfopen_client::core::{Reconnect, SubscribeRequest};
+use halfopen_protocol::packet::{Disconnect, Publish, QoS, Subscription, Will};
+use halfopen_protocol::{Version, topic};
 
-use super::values::{qos, version};
+use super::property::{Properties, Property};
+use super::values::{Url, qos, seconds, url, version};
 
 /// An MQTT 3.1.1 and 5.0 client, with the flags of mosquitto_pub and mosquitto_sub.
 ///
@@ -39,10 +45,23 @@ pub(crate) enum What {
 pub(crate) struct Connection {
     /// The broker's host.
     #[arg(short = 'h', long, default_value = "localhost")]
-    pub(crate) host: String,
+    host: String,
     /// The broker's port.
     #[arg(short = 'p', long, default_value_t = 1883)]
-    pub(crate) port: u16,
+    port: u16,
+    /// Host, port, user and topic at once: mqtt://[user[:password]@]host[:port][/topic].
+    #[arg(short = 'L', long, value_name = "URL", value_parser = url, conflicts_with_all = ["host", "port"])]
+    url: Option<Url>,
+    /// The address of this machine to connect from.
+    #[arg(short = 'A', value_name = "ADDRESS")]
+    pub(crate) bind_address: Option<std::net::IpAddr>,
+    /// A property of 5.0, as in -D publish content-type text/plain or -D connect user-property NAME VALUE; may be given
+    /// several times.
+    #[arg(short = 'D', long = "property", value_name = "COMMAND PROPERTY VALUE", value_parser = super::property::parse)]
+    properties: Vec<Property>,
+    /// Keep the session after the connection. Needs an id.
+    #[arg(short = 'c', long, requires = "id")]
+    disable_clean_session: bool,
     /// The client id; by default halfopen- and a random number.
     #[arg(short = 'i', long)]
     id: Option<String>,
@@ -84,8 +103,8 @@ pub(crate) struct Pub {
     #[command(flatten)]
     pub(crate) connection: Connection,
     /// The topic.
-    #[arg(short = 't', long)]
-    topic: String,
+    #[arg(short = 't', long, required_unless_present = "url")]
+    topic: Option<String>,
     #[command(flatten)]
     payload: Payload,
     /// The QoS: 0, 1 or 2.
@@ -94,6 +113,12 @@ pub(crate) struct Pub {
     /// The message is retained.
     #[arg(short = 'r', long)]
     retain: bool,
+    /// Publish so many times.
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) repeat: u64,
+    /// How many seconds to wait between the times.
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    pub(crate) repeat_delay: Duration,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -108,6 +133,12 @@ struct Payload {
     /// Publish each line of stdin as a message.
     #[arg(short = 'l', long)]
     stdin_line: bool,
+    /// Publish what a file has in it.
+    #[arg(short = 'f', long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Publish all of stdin as one message.
+    #[arg(short = 's', long)]
+    stdin_file: bool,
 }
 
 /// What to subscribe to.
@@ -116,32 +147,85 @@ pub(crate) struct Sub {
     #[command(flatten)]
     pub(crate) connection: Connection,
     /// A topic filter; may be given several times.
-    #[arg(short = 't', long = "topic", value_name = "FILTER", required = true)]
+    #[arg(short = 't', long = "topic", value_name = "FILTER", required_unless_present_any = ["url", "unsubscribe"])]
     topics: Vec<String>,
     /// The highest QoS at which the broker may send: 0, 1 or 2.
     #[arg(short = 'q', long, default_value = "0", value_parser = qos)]
     qos: QoS,
-    /// Keep the session: messages of QoS 1 and 2 wait for the next time. Needs an id.
-    #[arg(short = 'c', long, requires = "id")]
-    disable_clean_session: bool,
     /// Print the topic before the payload.
     #[arg(short = 'v', long)]
     pub(crate) verbose: bool,
     /// Leave after so many messages.
     #[arg(short = 'C', long = "count", value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
+    /// Leave out messages whose topic matches this filter; may be given several times.
+    #[arg(short = 'T', long = "filter-out", value_name = "FILTER")]
+    filter_out: Vec<String>,
+    /// Unsubscribe from this filter after connecting; may be given several times.
+    #[arg(short = 'U', long, value_name = "FILTER")]
+    unsubscribe: Vec<String>,
+    /// Print no line break after a message.
+    #[arg(short = 'N')]
+    pub(crate) no_line_break: bool,
+    /// Print no retained messages that were there before.
+    #[arg(short = 'R')]
+    no_stale: bool,
+    /// Print retained messages only.
+    #[arg(long)]
+    retained_only: bool,
+    /// Leave as soon as the broker has answered the subscriptions.
+    #[arg(short = 'E')]
+    pub(crate) exit_after_subscribing: bool,
+    /// Leave after so many seconds, with status 27.
+    #[arg(short = 'W', value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
+    /// How to print a message: %t topic, %p payload, %x and %X in hexadecimal, %l its length, %q QoS, %r retain, %m packet
+    /// identifier, %j JSON, %I and %U time, %C content type, %R response topic, %D correlation data, %E expiry, %F payload
+    /// format, %P user properties, %S subscription identifiers, %A topic alias; \n, \t and others as in C.
+    #[arg(short = 'F', value_name = "FORMAT", value_parser = super::format::check)]
+    pub(crate) format: Option<String>,
 }
 
 impl Connection {
-    fn options(&self, seed: u64) -> Options {
+    pub(crate) fn host(&self) -> &str {
+        self.url.as_ref().map_or(&self.host, |url| &url.host)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.url.as_ref().map_or(self.port, |url| url.port)
+    }
+
+    fn topic(&self) -> Option<String> {
+        self.url.as_ref().and_then(|url| url.topic.clone())
+    }
+
+    fn properties(&self) -> Properties {
+        Properties(self.properties.clone())
+    }
+
+    /// The DISCONNECT to leave with.
+    pub(crate) fn farewell(&self) -> Result<Disconnect, String> {
+        self.properties().disconnect()
+    }
+
+    fn options(&self, seed: u64) -> Result<Options, String> {
+        if !self.properties.is_empty() && !self.protocol_version.is_v5() {
+            return Err("-D needs -V 5".to_owned());
+        }
         let id = self.id.clone().unwrap_or_else(|| format!("halfopen-{:08x}", (seed ^ (seed >> 32)) as u32));
         let mut options = Options::new(self.protocol_version, id);
         options.reconnect = Some(Reconnect::default());
         let connect = &mut options.connect;
         connect.keep_alive = self.keepalive;
-        connect.username = self.username.clone().map(Into::into);
-        connect.password = self.password.clone().map(Bytes::from);
+        let url = self.url.as_ref();
+        connect.username = self.username.clone().or_else(|| url?.user.clone()).map(Into::into);
+        connect.password = self.password.clone().or_else(|| url?.password.clone()).map(Bytes::from);
         connect.session_expiry = self.session_expiry_interval;
+        connect.clean_start = !self.disable_clean_session;
+        // In 5.0 a session ends with the connection unless one says otherwise (§3.1.2.11.2).
+        if self.disable_clean_session && connect.version.is_v5() && connect.session_expiry.is_none() {
+            connect.session_expiry = Some(u32::MAX);
+        }
         connect.will = self.will_topic.clone().map(|topic| Will {
             topic: topic.into(),
             payload: self.will_payload.clone().unwrap_or_default().into(),
@@ -149,24 +233,30 @@ impl Connection {
             retain: self.will_retain,
             ..Will::default()
         });
-        options
+        self.properties().connect(&mut options)?;
+        Ok(options)
     }
 }
 
 impl Pub {
-    pub(crate) fn options(&self, seed: u64) -> Options {
+    pub(crate) fn options(&self, seed: u64) -> Result<Options, String> {
         self.connection.options(seed)
     }
 
     /// The message to publish, or the form of one that a line of stdin is put in.
-    pub(crate) fn message(&self) -> Publish {
-        Publish {
+    pub(crate) fn message(&self) -> Result<Publish, String> {
+        let Some(topic) = self.topic.clone().or_else(|| self.connection.topic()) else {
+            return Err("a topic is missing: -t, or in the URL".to_owned());
+        };
+        let mut publish = Publish {
             qos: self.qos,
             retain: self.retain,
-            topic: self.topic.clone().into(),
-            payload: self.payload.message.clone().unwrap_or_default().into(),
+            topic: topic.into(),
+            payload: self.payload.read()?,
             ..Publish::default()
-        }
+        };
+        self.connection.properties().publish(&mut publish)?;
+        Ok(publish)
     }
 
     pub(crate) fn reads_lines(&self) -> bool {
@@ -174,20 +264,48 @@ impl Pub {
     }
 }
 
-impl Sub {
-    pub(crate) fn options(&self, seed: u64) -> Options {
-        let mut options = self.connection.options(seed);
-        options.subscriptions = self.topics.iter().map(|topic| Subscription::new(topic.clone(), self.qos)).collect();
-        let connect = &mut options.connect;
-        connect.clean_start = !self.disable_clean_session;
-        // In 5.0 a session ends with the connection unless one says otherwise (§3.1.2.11.2).
-        if self.disable_clean_session && connect.version.is_v5() && connect.session_expiry.is_none() {
-            connect.session_expiry = Some(u32::MAX);
+impl Payload {
+    fn read(&self) -> Result<Bytes, String> {
+        let trouble = |what: String, error: io::Error| format!("{what}: {}", super::words(&error.to_string()));
+        if let Some(file) = &self.file {
+            return std::fs::read(file).map(Into::into).map_err(|error| trouble(file.display().to_string(), error));
         }
-        options
+        if self.stdin_file {
+            let mut bytes = Vec::new();
+            io::stdin().read_to_end(&mut bytes).map_err(|error| trouble("stdin".to_owned(), error))?;
+            return Ok(bytes.into());
+        }
+        Ok(self.message.clone().unwrap_or_default().into())
     }
 }
 
+impl Sub {
+    /// Whether a message is to be printed and counted.
+    pub(crate) fn wants(&self, message: &Publish) -> bool {
+        let is_filtered_out = self.filter_out.iter().any(|filter| topic::matches(filter, &message.topic));
+        !is_filtered_out && !(self.no_stale && message.retain) && (message.retain || !self.retained_only)
+    }
+
+    /// What to subscribe to. Asked for by the program, since a session that the broker kept may lack it.
+    pub(crate) fn request(&self) -> Result<SubscribeRequest, String> {
+        let topics = self.topics.iter().cloned().chain(self.connection.topic());
+        let subscriptions: Vec<_> = topics.map(|topic| Subscription::new(topic, self.qos)).collect();
+        if subscriptions.is_empty() && self.unsubscribe.is_empty() {
+            return Err("a topic is missing: -t, or in the URL".to_owned());
+        }
+        let (subscription_id, user_properties) = self.connection.properties().subscribe()?;
+        Ok(SubscribeRequest { subscriptions, subscription_id, user_properties })
+    }
+
+    /// What to unsubscribe from.
+    pub(crate) fn unsubscribe(&self) -> Vec<ByteString> {
+        self.unsubscribe.iter().map(|filter| filter.as_str().into()).collect()
+    }
+
+    pub(crate) fn options(&self, seed: u64) -> Result<Options, String> {
+        self.connection.options(seed)
+    }
+}
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -209,6 +327,9 @@ mod tests {
     #[case::null_message("pub -t a -n")]
     #[case::lines("pub -t a -l")]
     #[case::will("pub -t a -n --will-topic w --will-payload gone --will-qos 1 --will-retain")]
+    #[case::file("pub -t a -f /dev/null --repeat 3 --repeat-delay 0.5")]
+    #[case::url("pub -L mqtt://you:secret@broker:1884/a/b -s -A 127.0.0.1")]
+    #[case::all_of_mosquitto_sub("sub -t a -T a/b -U c -N -R -E -W 3 -F %t\\t%p -C 1 -i me -c")]
     #[case::as_for_mosquitto_sub("sub -h broker -t a/# -t b/+ -v -C 3 -c -i me -q 1 -V mqttv5")]
     fn good_lines_are_taken(#[case] line: &str) {
         assert!(parse(line).is_ok(), "{:?}", parse(line));
@@ -226,6 +347,9 @@ mod tests {
     #[case::session_without_id("sub -t a -c")]
     #[case::count("sub -t a -C 0")]
     #[case::password_without_user("sub -t a -P secret")]
+    #[case::url_and_host("sub -L mqtt://broker/a -h broker")]
+    #[case::url_of_another_kind("sub -L http://broker/a")]
+    #[case::format("sub -t a -F %y")]
     #[case::unknown("sub -t a --frobnicate")]
     fn bad_lines_are_refused(#[case] line: &str) {
         assert!(parse(line).is_err());
@@ -235,13 +359,14 @@ mod tests {
     fn flags_reach_the_connect_packet() {
         let line = "sub -t a -q 1 -k 5 -i me -V 5 -c -u you -P secret --will-topic w --will-qos 1 --will-retain";
         let Ok(Args { what: What::Sub(sub), .. }) = parse(line) else { panic!() };
-        let options = sub.options(0);
+        let options = sub.options(0).expect("the line is good");
         let connect = options.connect;
         assert_eq!((&*connect.client_id, connect.keep_alive, connect.version), ("me", 5, Version::V5_0));
         assert_eq!((connect.clean_start, connect.session_expiry), (false, Some(u32::MAX)));
         assert_eq!((connect.username.as_deref(), connect.password.as_deref()), (Some("you"), Some(&b"secret"[..])));
         let will = connect.will.expect("a topic was given");
         assert_eq!((&*will.topic, will.qos, will.retain), ("w", QoS::AtLeastOnce, true));
-        assert_eq!(options.subscriptions, [Subscription::new("a", QoS::AtLeastOnce)]);
+        let request = sub.request().expect("the line is good");
+        assert_eq!(request.subscriptions, [Subscription::new("a", QoS::AtLeastOnce)]);
     }
 }

@@ -1,7 +1,9 @@
 //! The command line.
 
 mod args;
+mod format;
 mod log;
+mod property;
 mod publish;
 mod signal;
 mod subscribe;
@@ -22,7 +24,7 @@ use self::log::Log;
 
 /// Parses the arguments and does what they say.
 pub(crate) fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::try_parse_from(property::join(std::env::args())) {
         Ok(args) => args,
         Err(error) => return wrong_usage(&error),
     };
@@ -30,7 +32,8 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(what) => {
             eprintln!("Error: {what}");
-            ExitCode::FAILURE
+            // As mosquitto_sub says it.
+            if what == subscribe::TIMED_OUT { ExitCode::from(27) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -100,7 +103,7 @@ impl Remote {
 /// A client, its log and its way to the broker.
 fn client(connection: &args::Connection, options: Options, seed: u64) -> (Client, Log, Tcp) {
     let log = Log::new(connection.debug, &options);
-    let tcp = Tcp::new(connection.host.clone(), connection.port);
+    let tcp = Tcp::new(connection.host().to_owned(), connection.port()).from_address(connection.bind_address);
     (Client::new(options, seed), log, tcp)
 }
 

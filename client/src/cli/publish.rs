@@ -5,7 +5,7 @@ use bytes::Bytes;
 use halfopen_client::core::Event;
 use halfopen_client::driver::{Command, TokioClock, run as drive};
 use halfopen_protocol::ReasonCode;
-use halfopen_protocol::packet::Publish;
+use halfopen_protocol::packet::{Disconnect, Publish};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::Semaphore;
 
@@ -20,25 +20,23 @@ const LINES: usize = 100;
 /// Publishes what the arguments say; completes when every message's handshake is complete and DISCONNECT is written.
 pub(crate) async fn run(args: Pub) -> Result<(), String> {
     let seed = super::seed();
-    let options = args.options(seed);
+    let options = args.options(seed)?;
+    let message = args.message()?;
+    let farewell = args.connection.farewell()?;
     let trouble = Trouble::new(options.connect.version);
     let (client, log, tcp) = super::client(&args.connection, options, seed);
     let (remote, receiver) = Remote::new();
     let room = Semaphore::new(LINES);
     let publisher =
-        RefCell::new(Publisher { remote, log, trouble, open: 0, is_all: false, result: Ok(()), room: &room });
+        RefCell::new(Publisher { farewell, remote, log, trouble, open: 0, is_all: false, result: Ok(()), room: &room });
 
     publisher.borrow().remote.send(Command::Connect { clean_start: None });
-    if !args.reads_lines() {
-        publisher.borrow_mut().publish(args.message());
-        publisher.borrow_mut().all_is_published();
-    }
     let driving = drive(client, tcp, TokioClock::new(), receiver, |_, event| publisher.borrow_mut().event(&event));
     let stop = signal::stop().map_err(|error| error.to_string())?;
     tokio::pin!(driving, stop);
-    let reading = read_lines(&args, &publisher, &room);
+    let reading = feed(&args, message, &publisher, &room);
     tokio::pin!(reading);
-    let mut is_reading = args.reads_lines();
+    let mut is_reading = true;
     let mut is_stopped = false;
     loop {
         tokio::select! {
@@ -54,7 +52,25 @@ pub(crate) async fn run(args: Pub) -> Result<(), String> {
     publisher.borrow().result.clone()
 }
 
-async fn read_lines(args: &Pub, publisher: &RefCell<Publisher<'_>>, room: &Semaphore) {
+/// Gives the client what is to be published, as it has room.
+async fn feed(args: &Pub, message: Publish, publisher: &RefCell<Publisher<'_>>, room: &Semaphore) {
+    if args.reads_lines() {
+        return read_lines(&message, publisher, room).await;
+    }
+    for time in 0..args.repeat {
+        if time > 0 {
+            tokio::time::sleep(args.repeat_delay).await;
+        }
+        match room.acquire().await {
+            Ok(permit) => permit.forget(),
+            Err(_) => return,
+        }
+        publisher.borrow_mut().publish(message.clone());
+    }
+    publisher.borrow_mut().all_is_published();
+}
+
+async fn read_lines(message: &Publish, publisher: &RefCell<Publisher<'_>>, room: &Semaphore) {
     let mut input = BufReader::new(tokio::io::stdin());
     loop {
         // Given back when the message is done.
@@ -71,11 +87,12 @@ async fn read_lines(args: &Pub, publisher: &RefCell<Publisher<'_>>, room: &Semap
         if line.last() == Some(&b'\n') {
             line.pop();
         }
-        publisher.borrow_mut().publish(Publish { payload: Bytes::from(line), ..args.message() });
+        publisher.borrow_mut().publish(Publish { payload: Bytes::from(line), ..message.clone() });
     }
 }
 
 struct Publisher<'a> {
+    farewell: Disconnect,
     remote: Remote,
     log: Log,
     trouble: Trouble,
@@ -120,7 +137,7 @@ impl Publisher<'_> {
 
     fn leave_when_done(&mut self) {
         if self.is_all && self.open == 0 {
-            self.remote.finish(Command::Disconnect(ReasonCode::SUCCESS));
+            self.remote.finish(Command::DisconnectWith(self.farewell.clone()));
         }
     }
 

@@ -3,19 +3,24 @@ use std::io::{self, Write, stdout};
 
 use halfopen_client::core::Event;
 use halfopen_client::driver::{Command, TokioClock, run as drive};
-use halfopen_protocol::ReasonCode;
-use halfopen_protocol::packet::Publish;
+use halfopen_protocol::packet::{Disconnect, Publish};
 
 use super::args::Sub;
+use super::format::format;
 use super::log::Log;
 use super::trouble::Trouble;
 use super::{Remote, flush, signal};
 
+/// What `-W` ends with.
+pub(crate) const TIMED_OUT: &str = "Timed out";
+
 /// Prints what comes until it is stopped, or as many messages as the arguments say.
 pub(crate) async fn run(args: Sub) -> Result<(), String> {
     let seed = super::seed();
-    let options = args.options(seed);
-    for subscription in &options.subscriptions {
+    let options = args.options(seed)?;
+    let request = args.request()?;
+    let farewell = args.connection.farewell()?;
+    for subscription in &request.subscriptions {
         halfopen_protocol::topic::check_filter(&subscription.filter, options.connect.version)
             .map_err(|error| format!("'{}': {error}", subscription.filter))?;
     }
@@ -24,11 +29,18 @@ pub(crate) async fn run(args: Sub) -> Result<(), String> {
     let (remote, receiver) = Remote::new();
     remote.send(Command::Connect { clean_start: None });
     let subscriber =
-        RefCell::new(Subscriber { remote, log, trouble, verbose: args.verbose, left: args.count, result: Ok(()) });
+        RefCell::new(Subscriber { args: &args, farewell, remote, log, trouble, left: args.count, result: Ok(()) });
+    if !request.subscriptions.is_empty() {
+        subscriber.borrow().remote.send(Command::SubscribeWith(request));
+    }
+    if !args.unsubscribe().is_empty() {
+        subscriber.borrow().remote.send(Command::Unsubscribe(args.unsubscribe()));
+    }
 
     let driving = drive(client, tcp, TokioClock::new(), receiver, |_, event| subscriber.borrow_mut().event(&event));
     let stop = signal::stop().map_err(|error| error.to_string())?;
-    tokio::pin!(driving, stop);
+    let timeout = tokio::time::sleep(args.timeout.unwrap_or_default());
+    tokio::pin!(driving, stop, timeout);
     let mut is_stopped = false;
     loop {
         tokio::select! {
@@ -38,23 +50,28 @@ pub(crate) async fn run(args: Sub) -> Result<(), String> {
                 is_stopped = true;
                 subscriber.borrow_mut().leave();
             }
+            () = &mut timeout, if args.timeout.is_some() && !is_stopped => {
+                is_stopped = true;
+                subscriber.borrow_mut().fail(TIMED_OUT.to_owned());
+            }
         }
     }
     let result = subscriber.borrow().result.clone();
     result.and_then(|()| flush(&mut stdout()))
 }
 
-struct Subscriber {
+struct Subscriber<'a> {
+    args: &'a Sub,
+    farewell: Disconnect,
     remote: Remote,
     log: Log,
     trouble: Trouble,
-    verbose: bool,
     /// How many messages are still wanted; `None`: all.
     left: Option<u64>,
     result: Result<(), String>,
 }
 
-impl Subscriber {
+impl Subscriber<'_> {
     fn event(&mut self, event: &Event) {
         if let Err(error) = self.print(event) {
             self.fail(super::words(&error.to_string()).to_owned());
@@ -66,6 +83,7 @@ impl Subscriber {
             Event::Subscribed { reasons, .. } if reasons.iter().all(|reason| reason.is_error()) => {
                 self.fail("all subscriptions were refused".to_owned());
             }
+            Event::Subscribed { .. } if self.args.exit_after_subscribing => self.leave(),
             Event::Message(_) if self.left == Some(0) => self.leave(),
             _ => {}
         }
@@ -76,15 +94,23 @@ impl Subscriber {
         for line in self.log.lines(event) {
             writeln!(out, "{line}")?;
         }
-        if let (Event::Message(message), false) = (event, self.remote.is_finished()) {
+        if let (Event::Message(message), false) = (event, self.remote.is_finished())
+            && self.args.wants(message)
+        {
             self.left = self.left.map(|left| left.saturating_sub(1));
-            write_message(&mut out, message, self.verbose)?;
+            match &self.args.format {
+                Some(pattern) => out.write_all(&format(pattern, message, now()))?,
+                None => write_message(&mut out, message, self.args.verbose)?,
+            }
+            if !self.args.no_line_break {
+                writeln!(out)?;
+            }
         }
         Ok(())
     }
 
     fn leave(&mut self) {
-        self.remote.finish(Command::Disconnect(ReasonCode::SUCCESS));
+        self.remote.finish(Command::DisconnectWith(self.farewell.clone()));
     }
 
     fn fail(&mut self, what: String) {
@@ -95,13 +121,20 @@ impl Subscriber {
     }
 }
 
-/// A message as a line, its payload as it came.
+/// The time since 1970.
+#[expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a program for people, not part of a world")]
+fn now() -> (u64, u32) {
+    use std::time::{SystemTime, UNIX_EPOCH};
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (now.as_secs(), now.subsec_nanos())
+}
+
+/// A message, its payload as it came.
 fn write_message(out: &mut impl Write, message: &Publish, verbose: bool) -> io::Result<()> {
     if verbose {
         write!(out, "{} ", message.topic)?;
     }
-    out.write_all(&message.payload)?;
-    writeln!(out)
+    out.write_all(&message.payload)
 }
 
 #[cfg(test)]
@@ -111,8 +144,8 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case(false, b"\xFF!\n")]
-    #[case(true, b"a/b \xFF!\n")]
+    #[case(false, b"\xFF!")]
+    #[case(true, b"a/b \xFF!")]
     fn payloads_are_printed_as_they_came(#[case] verbose: bool, #[case] expected: &[u8]) {
         let payload = bytes::Bytes::from_static(b"\xFF!");
         let message = Publish { topic: "a/b".into(), payload, ..Publish::default() };

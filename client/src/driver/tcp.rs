@@ -1,19 +1,46 @@
 use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 use super::Connector;
-use tokio::net::TcpStream;
 
 /// Connects to a port of a host, by name or address, over TCP.
 #[derive(Clone, Debug)]
 pub struct Tcp {
     host: String,
     port: u16,
+    from: Option<IpAddr>,
 }
 
 impl Tcp {
     /// For this host and port, which are looked up at each attempt.
     pub fn new(host: String, port: u16) -> Self {
-        Self { host, port }
+        Self { host, port, from: None }
+    }
+
+    /// Connects from this address of the machine; `None`: from the one that the way to the broker needs.
+    #[must_use]
+    pub fn from_address(mut self, address: Option<IpAddr>) -> Self {
+        self.from = address;
+        self
+    }
+
+    async fn open(&self) -> io::Result<TcpStream> {
+        let Some(from) = self.from else { return TcpStream::connect((self.host.as_str(), self.port)).await };
+        let mut error = io::Error::new(io::ErrorKind::AddrNotAvailable, "no address of the same family");
+        for to in lookup_host((self.host.as_str(), self.port)).await? {
+            if to.is_ipv4() != from.is_ipv4() {
+                continue;
+            }
+            let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            socket.bind(SocketAddr::new(from, 0))?;
+            match socket.connect(to).await {
+                Ok(stream) => return Ok(stream),
+                Err(failed) => error = failed,
+            }
+        }
+        Err(error)
     }
 }
 
@@ -21,7 +48,7 @@ impl Connector for Tcp {
     type Stream = TcpStream;
 
     async fn connect(&mut self) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        let stream = self.open().await?;
         // Packets are small and each is wanted soon. A socket that refuses the option works all the same.
         let _ = stream.set_nodelay(true);
         Ok(stream)
