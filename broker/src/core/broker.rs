@@ -164,8 +164,11 @@ impl Broker {
         let open: Vec<ConnectionId> = self.connections.keys().copied().collect();
         for &id in &open {
             self.say_close(id, CloseReason::Shutdown);
+            if let Some(session) = self.session_of(id).and_then(|key| self.sessions.get_mut(key)) {
+                session.connection = None;
+            }
         }
-        // Wills only now: they must not follow the DISCONNECT of a watcher that was closed before.
+        // Wills only now, when no session has a connection: they must not follow the DISCONNECT of a watcher.
         for id in open {
             self.leave(now, id);
         }

@@ -236,8 +236,12 @@ fn a_shutdown_tells_everybody_and_sends_no_wills_after_it() {
     let watcher = world.watcher(V5, "will", QoS::AtMostOnce);
     let old = world.client(V3, "old");
     let sensor = world.connect(Connect { will: Some(will()), ..Connect::new(V5, "sensor") });
+    // One that leaves before the sensor, and one that leaves after it.
+    let other = world.client(V5, "other");
+    world.subscribe(other, Subscription::new("#", QoS::AtLeastOnce));
     end(&mut world, sensor, V5, End::Shutdown);
     assert_eq!(world.received(watcher), [disconnect(ReasonCode::SERVER_SHUTTING_DOWN)]);
+    assert_eq!(world.received(other), [disconnect(ReasonCode::SERVER_SHUTTING_DOWN)]);
     assert_eq!(world.received(old), []);
     assert!(!world.is_open(old) && !world.is_open(watcher) && !world.is_open(sensor));
     let late = world.open();
