@@ -283,7 +283,8 @@ impl Sub {
     /// Whether a message is to be printed and counted.
     pub(crate) fn wants(&self, message: &Publish) -> bool {
         let is_filtered_out = self.filter_out.iter().any(|filter| topic::matches(filter, &message.topic));
-        !is_filtered_out && !(self.no_stale && message.retain) && (message.retain || !self.retained_only)
+        let is_unwanted = if message.retain { self.no_stale } else { self.retained_only };
+        !is_filtered_out && !is_unwanted
     }
 
     /// What to subscribe to. Asked for by the program, since a session that the broker kept may lack it.

@@ -122,7 +122,7 @@ impl Subscriber<'_> {
 }
 
 /// The time since 1970.
-#[expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a program for people, not part of a world")]
+#[expect(clippy::disallowed_types, reason = "a program for people, not part of a world")]
 fn now() -> (u64, u32) {
     use std::time::{SystemTime, UNIX_EPOCH};
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
