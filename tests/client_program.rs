@@ -92,6 +92,7 @@ async fn with_broker<T>(test: impl AsyncFnOnce(SocketAddr) -> T) -> T {
     let (listener, address) = listen().await;
     let never = std::future::pending::<()>();
     tokio::select! {
+        biased;
         result = serve(Broker::new(Config::default()), Tcp(listener), TokioClock::new(), Nobody, never) => {
             panic!("the broker ended: {result:?}")
         }

@@ -35,6 +35,7 @@ async fn with_broker<T>(test: impl AsyncFnOnce(ConnectOptions) -> T) -> T {
     let port = listener.local_addr().expect("it is bound").port();
     let never = std::future::pending::<()>();
     tokio::select! {
+        biased;
         result = serve(Broker::new(Config::default()), Tcp(listener), TokioClock::new(), Nobody, never) => {
             panic!("the broker ended: {result:?}")
         }

@@ -270,6 +270,7 @@ async fn what_a_peer_can_make_us_hold_by_never_reading_is_bounded() {
         }
     };
     let read = tokio::select! {
+        biased;
         read = read => read,
         _ = theirs.read_exact(&mut taken) => panic!("all was taken and nothing was read"),
     };
