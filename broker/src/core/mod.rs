@@ -181,8 +181,6 @@ pub enum Timer {
     WillDelay,
     /// A session without a connection ends.
     SessionExpiry,
-    /// A message is too old.
-    MessageExpiry,
     /// The broker publishes what it counts.
     Statistics,
 }
@@ -194,7 +192,6 @@ impl fmt::Display for Timer {
             Self::KeepAlive => "keep-alive",
             Self::WillDelay => "will delay",
             Self::SessionExpiry => "session expiry",
-            Self::MessageExpiry => "message expiry",
             Self::Statistics => "statistics",
         })
     }

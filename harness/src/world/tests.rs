@@ -50,9 +50,6 @@ fn a_silent_client_is_closed_after_one_and_a_half_keep_alives(
     let silence = StepKind::Node { nodes: vec![SENSOR], actions: vec![Action::StopPinging] };
     let plan = plan(version, vec![step(silence)]);
     let trace = run(&plan, engine).expect("both engines can express this");
-    for event in &trace.events {
-        println!("{:?} {:?}", event.at, event.kind);
-    }
     let connect = trace.events.iter().find_map(|event| match &event.kind {
         EventKind::Received { item: Item::Packet(packet), .. } if packet.packet_type() == PacketType::Connect => {
             Some(event.at)
