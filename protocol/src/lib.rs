@@ -7,6 +7,7 @@
 
 mod codec;
 pub mod flow;
+pub mod normative;
 pub mod packet;
 mod reason;
 #[cfg(feature = "scram")]
