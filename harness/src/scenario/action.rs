@@ -3,9 +3,9 @@
 use crate::plan::{Action, CloseHow, ConnectAction, NodeId, PacketKind};
 use halfopen_protocol::{PacketType, ReasonCode};
 
-use super::keys::{Key, Table, key, not_yet};
+use super::keys::{Key, Table, Takes, key, not_yet};
 use super::names::Role;
-use super::node::{filter, subscriptions};
+use super::node::{SUBSCRIPTIONS, filter, subscriptions};
 use super::packet::{field_patterns, outgoing, pattern, publish};
 use super::reader::{Reader, found};
 use super::suggest::did_you_mean;
@@ -13,20 +13,22 @@ use super::tree::{Kind, Node};
 
 /// The words for actions, those without an argument first.
 pub(super) const ACTIONS: &[Key] = &[
-    key("open", "raw clients: opens a TCP connection and waits until it is there"),
-    key("stop_pinging", "clients: sends no PINGREQ any more"),
-    key("resume_pinging", "clients: ends stop_pinging"),
-    key("crash", "the process dies; its kernel sends FIN, or RST where unread data was waiting"),
-    key("power_loss", "the host dies; nothing is sent"),
-    key("restart", "starts again on the same address"),
-    key("connect", "opens a connection, sends CONNECT, waits for CONNACK, and for SUBACK where the node subscribes"),
-    key("disconnect", "sends DISCONNECT and closes; `{ reason: 0x04 }`"),
-    key("subscribe", "filters; waits for SUBACK"),
-    key("unsubscribe", "filters; waits for UNSUBACK"),
-    key("publish", "topic, payload, qos, retain …; over at once"),
-    key("close", "`fin` or `rst`, without a DISCONNECT"),
-    key("send", "raw clients: a packet, `{ bytes: c0 00 }`, or a list, which is one write"),
-    key("receive", "raw clients: waits for the next packet, which must match"),
+    key("open", "raw clients: opens a TCP connection and waits until it is there").takes(Takes::Nothing),
+    key("stop_pinging", "clients: sends no PINGREQ any more").takes(Takes::Nothing),
+    key("resume_pinging", "clients: ends stop_pinging").takes(Takes::Nothing),
+    key("crash", "the process dies; its kernel sends FIN, or RST where unread data was waiting").takes(Takes::Nothing),
+    key("power_loss", "the host dies; nothing is sent").takes(Takes::Nothing),
+    key("restart", "starts again on the same address").takes(Takes::Nothing),
+    key("connect", "opens a connection, sends CONNECT, waits for CONNACK, and for SUBACK where the node subscribes")
+        .takes(Takes::Optional(&Takes::Map(&CONNECT))),
+    key("disconnect", "sends DISCONNECT and closes; `{ reason: 0x04 }`")
+        .takes(Takes::Optional(&Takes::Map(&DISCONNECT))),
+    key("subscribe", "filters; waits for SUBACK").takes(SUBSCRIPTIONS),
+    key("unsubscribe", "filters; waits for UNSUBACK").takes(Takes::Several(&Takes::Text)),
+    key("publish", "topic, payload, qos, retain …; over at once").takes(Takes::Message),
+    key("close", "`fin` or `rst`, without a DISCONNECT").takes(Takes::Words(CLOSE)),
+    key("send", "raw clients: a packet, `{ bytes: c0 00 }`, or a list, which is one write").takes(Takes::Outgoing),
+    key("receive", "raw clients: waits for the next packet, which must match").takes(Takes::Pattern),
     not_yet("answer", "changes the usual answers"),
     not_yet("stop_reading", "reads nothing any more"),
     not_yet("resume_reading", "ends stop_reading"),
@@ -39,8 +41,8 @@ pub(super) const ACTIONS: &[Key] = &[
 const CONNECT: Table = Table {
     what: "connect",
     keys: &[&[
-        key("with", "what differs in this CONNECT: `{ clean: true }`"),
-        key("connack", "what the CONNACK must be; a success"),
+        key("with", "what differs in this CONNECT: `{ clean: true }`").takes(Takes::Map(&WITH)),
+        key("connack", "what the CONNACK must be").takes(Takes::Fields("CONNACK")).or("a success"),
         not_yet("wait", "whether to wait for the CONNACK; true"),
     ]],
 };
@@ -48,7 +50,7 @@ const CONNECT: Table = Table {
 const WITH: Table = Table {
     what: "`with`",
     keys: &[&[
-        key("clean", "begin without an earlier session"),
+        key("clean", "begin without an earlier session").takes(Takes::Bool),
         not_yet("client_id", ""),
         not_yet("keep_alive", ""),
         not_yet("session_expiry", ""),
@@ -58,7 +60,8 @@ const WITH: Table = Table {
     ]],
 };
 
-const DISCONNECT: Table = Table { what: "disconnect", keys: &[&[key("reason", "5.0: why; 0x00")]] };
+const DISCONNECT: Table =
+    Table { what: "disconnect", keys: &[&[key("reason", "5.0: why").takes(Takes::Number(0, 255)).or("0x00")]] };
 
 const CLOSE: &[Key] = &[key("fin", "in order"), key("rst", "by abort")];
 

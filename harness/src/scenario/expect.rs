@@ -9,7 +9,7 @@ use crate::plan::{
 use halfopen_protocol::PacketType;
 
 use super::judged::Judged;
-use super::keys::{Key, Table, key, not_yet};
+use super::keys::{Key, Table, Takes, key, not_yet};
 use super::names::Role;
 use super::packet::{field_patterns, patterns, reasons};
 use super::reader::{Fields, Reader};
@@ -18,37 +18,44 @@ use super::time;
 use super::tree::{Kind, Node};
 
 const VERBS: &[Key] = &[
-    key("receives", "packets arrive at the node: a pattern, or a list, which is an order with others between"),
-    key("sends", "packets leave the node"),
-    key("delivers", "a client hands a message to its application: a map of fields"),
-    key("closes", "ends its connection with this peer"),
-    key("loses", "sees its connection with this peer end"),
-    key("is", "a client is connected, disconnected or down"),
+    key("receives", "packets arrive at the node: a pattern, or a list, which is an order with others between")
+        .takes(Takes::Several(&Takes::Pattern)),
+    key("sends", "packets leave the node").takes(Takes::Several(&Takes::Pattern)),
+    key("delivers", "a client hands a message to its application: a map of fields").takes(Takes::Fields("PUBLISH")),
+    key("closes", "ends its connection with this peer").takes(Takes::Node),
+    key("loses", "sees its connection with this peer end").takes(Takes::Node),
+    key("is", "a client is connected, disconnected or down").takes(Takes::Words(STATES)),
     not_yet("has", "session, subscriptions, queued, in_flight, retained, will"),
 ];
 
 const QUALIFIERS: &[Key] = &[
-    key("count", "how often: 2, `2..`, `..4`; at least once"),
-    key("gap", "the time between neighbours: 5s, `..4s`, `1s .. 2s`"),
-    key("to", "only what goes to this node"),
-    key("from", "only what comes from this node"),
-    key("at", "each at this moment"),
-    key("within", "each in this time after an event: `50ms after close of sensor`"),
-    key("between", "each between two moments: `50s .. 51s`"),
-    key("not_before", "each at this moment or later"),
-    key("during", "where to look: `start .. MARK`"),
-    key("when", "only judged in these runs: axis name and value or values"),
-    key("because", "of closes: why"),
-    key("how", "of closes and loses: fin, rst, timeout"),
-    key("says", "of closes, 5.0: the reason of the DISCONNECT before it, which must be there"),
-    key("may_say", "of closes: the reason of the DISCONNECT before it, if there is one; void in 3.1.1"),
+    key("count", "how often: 2, `2..`, `..4`").takes(Takes::Count).or("at least once"),
+    key("gap", "the time between neighbours: 5s, `..4s`, `1s .. 2s`").takes(Takes::Gap),
+    key("to", "only what goes to this node").takes(Takes::Node),
+    key("from", "only what comes from this node").takes(Takes::Node),
+    key("at", "each at this moment").takes(Takes::Moment),
+    key("within", "each in this time after an event: `50ms after close of sensor`").takes(Takes::Moment),
+    key("between", "each between two moments: `50s .. 51s`").takes(Takes::Moments),
+    key("not_before", "each at this moment or later").takes(Takes::Moment),
+    key("during", "where to look: `start .. MARK`").takes(Takes::Moments).or("the whole run"),
+    key("when", "only judged in these runs: axis name and value or values")
+        .takes(Takes::Named(&Takes::Several(&Takes::Anything)))
+        .or("always"),
+    key("because", "of closes: why").takes(Takes::Words(&CAUSES)),
+    key("how", "of closes and loses: fin, rst, timeout").takes(Takes::Words(HOW)),
+    key("says", "of closes, 5.0: the reason of the DISCONNECT before it, which must be there")
+        .takes(Takes::Several(&Takes::Number(0, 255))),
+    key("may_say", "of closes: the reason of the DISCONNECT before it, if there is one; void in 3.1.1")
+        .takes(Takes::Either(&[Takes::Words(NOTHING), Takes::Several(&Takes::Number(0, 255))])),
     not_yet("per", "count in any window this long"),
 ];
 
 const EXPECTATION: Table = Table { what: "an expectation", keys: &[VERBS, QUALIFIERS] };
 
+const NOTHING: &[Key] = &[key("nothing", "there is none")];
+
 const AROUND: &[Key] = &[
-    key("never", "it must not be so"),
+    key("never", "it must not be so").takes(Takes::Expectation),
     not_yet("should", "it should be so: a warning"),
     not_yet("any_of", "one of these must be so"),
 ];

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use halfopen_protocol::Version;
 
 use super::error::Sink;
-use super::keys::{Key, Status, Table, key, not_yet};
+use super::keys::{Key, Status, Table, Takes, key, not_yet};
+use super::link::LINK;
+use super::node::{BROKER, CLIENT, RAW_CLIENT};
 use super::suggest::{did_you_mean, one_of};
 use super::tree::{Kind, Node};
 
@@ -13,26 +15,27 @@ use super::tree::{Kind, Node};
 pub(super) const FILE: Table = Table { what: "a scenario", keys: &[KEYS] };
 
 const KEYS: &[Key] = &[
-    key("grammar", "the version of this language: 1"),
-    key("mqtt", "`3.1.1`, `5.0` or a list; both"),
-    key("about", "a sentence for reports"),
-    key("tags", "words to select by"),
-    key("cases", "cases from the field that this is about"),
-    key("clauses", "version → ids of the statements that this checks"),
-    key("matrix", "name → list: axes; the runs are their product"),
-    key("table", "a list of rows: one axis with several names; `case` names the run"),
-    key("let", "name → value: values that are no axis"),
-    key("seeds", "how many random seeds, or a list; 1"),
-    key("brokers", "name → broker; one called `broker`"),
-    key("clients", "name → client"),
-    key("raw_clients", "name → raw client"),
-    key("network", "what all links are like"),
-    key("links", "`a -> b` or `a <-> b` → what one link is like"),
-    key("steps", "the story"),
-    key("expect", "what must be true of it"),
-    key("until", "the end of the run; when all is decided, and 1s more"),
-    key("tolerance", "how much earlier or later than expected something may come; 0ms"),
-    key("waive", "invariant → the reason why it does not hold here"),
+    key("grammar", "the version of this language: 1").takes(Takes::Words(GRAMMAR)).or("1"),
+    key("mqtt", "`3.1.1`, `5.0` or a list").takes(VERSIONS).or("both"),
+    key("about", "a sentence for reports").takes(Takes::Text),
+    key("tags", "words to select by").takes(Takes::Several(&Takes::Text)),
+    key("cases", "cases from the field that this is about").takes(Takes::Several(&Takes::Text)),
+    key("clauses", "version → ids of the statements that this checks").takes(Takes::Map(&CLAUSES)),
+    key("matrix", "name → list: axes; the runs are their product")
+        .takes(Takes::Named(&Takes::Several(&Takes::Anything))),
+    key("table", "a list of rows: one axis with several names; `case` names the run").takes(Takes::List(&Takes::Row)),
+    key("let", "name → value: values that are no axis").takes(Takes::Named(&Takes::Anything)),
+    key("seeds", "how many random seeds, or a list").takes(Takes::Several(&Takes::Number(0, u64::MAX))).or("1"),
+    key("brokers", "name → broker").takes(Takes::Named(&Takes::Map(&BROKER))).or("one called `broker`"),
+    key("clients", "name → client").takes(Takes::Named(&Takes::Map(&CLIENT))),
+    key("raw_clients", "name → raw client").takes(Takes::Named(&Takes::Map(&RAW_CLIENT))),
+    key("network", "what all links are like").takes(Takes::Map(&LINK)),
+    key("links", "`a -> b` or `a <-> b` → what one link is like").takes(Takes::Named(&Takes::Map(&LINK))),
+    key("steps", "the story").takes(Takes::Steps),
+    key("expect", "what must be true of it").takes(Takes::Expectations),
+    key("until", "the end of the run").takes(Takes::Moment).or("when all is decided, and 1s more"),
+    key("tolerance", "how much earlier or later than expected something may come").takes(Takes::Duration).or("0ms"),
+    key("waive", "invariant → the reason why it does not hold here").takes(Takes::Map(&WAIVE)),
     not_yet("requires", "optional features of the broker without which the run is skipped"),
     not_yet("include", "fragments"),
     not_yet("exclude", "combinations of the matrix that are left out"),
@@ -40,18 +43,34 @@ const KEYS: &[Key] = &[
     not_yet("only_on", "the engines that can run it"),
 ];
 
-const INVARIANTS: [&str; 10] = [
-    "client_keeps_its_interval",
-    "broker_keeps_its_deadline",
-    "qos_1_at_least_once",
-    "qos_2_exactly_once",
-    "topic_order",
-    "packet_ids",
-    "receive_maximum",
-    "nothing_after_disconnect",
-    "resend_only_on_resume",
-    "no_orphans",
-];
+/// The versions of this language.
+const GRAMMAR: &[Key] = &[key("1", "the first")];
+
+const VERSIONS: Takes = Takes::Several(&Takes::Version);
+
+const CLAUSES: Table = Table {
+    what: "`clauses`",
+    keys: &[&[
+        key("3.1.1", "ids of statements of 3.1.1, as `MQTT-3.1.2-24`").takes(Takes::Several(&Takes::Text)),
+        key("5.0", "ids of statements of 5.0, as `MQTT-3.1.2-22`").takes(Takes::Several(&Takes::Text)),
+    ]],
+};
+
+const WAIVE: Table = Table {
+    what: "`waive`",
+    keys: &[&[
+        key("client_keeps_its_interval", "a client leaves no silence longer than its keep-alive").takes(Takes::Text),
+        key("broker_keeps_its_deadline", "a broker closes a silent client at 1.5 keep-alives").takes(Takes::Text),
+        key("qos_1_at_least_once", "what was published at QoS 1 arrives").takes(Takes::Text),
+        key("qos_2_exactly_once", "what was published at QoS 2 arrives once").takes(Takes::Text),
+        key("topic_order", "messages of a topic arrive in their order").takes(Takes::Text),
+        key("packet_ids", "a packet id is in use once at a time").takes(Takes::Text),
+        key("receive_maximum", "nobody sends more ahead than the other side allows").takes(Takes::Text),
+        key("nothing_after_disconnect", "nobody sends after DISCONNECT").takes(Takes::Text),
+        key("resend_only_on_resume", "packets are sent again only when a session is resumed").takes(Takes::Text),
+        key("no_orphans", "no state of sessions is left that nothing belongs to").takes(Takes::Text),
+    ]],
+};
 
 /// What a file says about itself, for reports and for those who choose what to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -184,12 +203,13 @@ fn clauses(node: &Node, sink: &Sink) -> Vec<String> {
 
 fn waived(invariant: &Node, reason: &Node, sink: &Sink) -> Option<(String, String)> {
     let name = invariant.text()?;
-    if !INVARIANTS.contains(&name) {
-        let hint = did_you_mean(name, INVARIANTS);
+    if WAIVE.find(name).is_none() {
+        let names = || WAIVE.all().map(|key| key.name);
+        let hint = did_you_mean(name, names());
         sink.push(
             invariant.span,
             format!("unknown invariant `{name}`{hint}"),
-            Some(format!("one of {}", one_of(INVARIANTS))),
+            Some(format!("one of {}", one_of(names()))),
         );
         return None;
     }

@@ -1,6 +1,7 @@
 //! The tables of keys: which keys a map may have, what they mean, and which of them work so far.
 //!
-//! One table per kind of map. Reading, error messages and, later, the schema for editors come from the same table.
+//! One table per kind of map. Reading, error messages and the schema for editors come from the same table:
+//! `key("latency", "how long a packet travels one way").takes(Takes::Duration).or("10ms")`.
 
 /// What a map is, and the keys that it may have.
 #[derive(Debug)]
@@ -26,9 +27,88 @@ impl Table {
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) status: Status,
-    /// What it means, in one sentence. Read by tests and by whoever writes the schema.
+    /// What it means, in one sentence without its default.
     #[expect(dead_code, reason = "for the schema that editors will read")]
     pub(super) about: &'static str,
+    /// What may stand there.
+    pub(super) takes: Takes,
+    /// What holds where the key is left out, in the words of the reference.
+    pub(super) default: Option<&'static str>,
+}
+
+/// What may stand under a key. Readers decide what is right; this tells editors, which complete and underline.
+///
+/// Everywhere a parameter, `<name>`, may stand as well.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(dead_code, reason = "for the schema that editors will read")]
+pub(super) enum Takes {
+    /// Nobody has said it: a word of a list of words.
+    #[default]
+    Unsaid,
+    /// Whatever YAML can say.
+    Anything,
+    /// Nothing: the key is a word by itself, as `crash` is.
+    Nothing,
+    /// A text.
+    Text,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number between two others, decimal or as `0x…`.
+    Number(u64, u64),
+    /// `1.5` or `50%`.
+    Factor,
+    /// `5s`, `1.5 * <k>`.
+    Duration,
+    /// `20s`, `1s after MARK`.
+    Moment,
+    /// `50s .. 51s`.
+    Moments,
+    /// `2`, `2..`, `..4`.
+    Count,
+    /// A duration or a range of them.
+    Gap,
+    /// The name of a node.
+    Node,
+    /// `a -> b`, `a <-> b` or a node.
+    Link,
+    /// `3.1.1` or `5.0`.
+    Version,
+    /// A text, `{ size }` or `{ hex }`.
+    Payload,
+    /// The name of a packet.
+    Packet,
+    /// A packet, or a map of one with fields to match.
+    Pattern,
+    /// A packet, a map of one with its fields, or bytes; or a list of them.
+    Outgoing,
+    /// A map of fields of this packet, to match.
+    Fields(&'static str),
+    /// A message to publish.
+    Message,
+    /// A row of the table.
+    Row,
+    /// The story.
+    Steps,
+    /// A list of expectations.
+    Expectations,
+    /// One expectation.
+    Expectation,
+    /// One of these words.
+    Words(&'static [Key]),
+    /// A map with these keys.
+    Map(&'static Table),
+    /// A map with one of these keys.
+    Line(&'static [Key]),
+    /// A map with names of one's own.
+    Named(&'static Self),
+    /// A list.
+    List(&'static Self),
+    /// One, or a list.
+    Several(&'static Self),
+    /// Nothing, or this.
+    Optional(&'static Self),
+    /// One of these.
+    Either(&'static [Self]),
 }
 
 /// Whether a key can be used.
@@ -44,18 +124,36 @@ pub(super) enum Status {
     Never(&'static str),
 }
 
+impl Key {
+    const fn new(name: &'static str, status: Status, about: &'static str) -> Self {
+        Self { name, status, about, takes: Takes::Unsaid, default: None }
+    }
+
+    /// With what may stand there.
+    pub(super) const fn takes(mut self, takes: Takes) -> Self {
+        self.takes = takes;
+        self
+    }
+
+    /// With what holds where it is left out.
+    pub(super) const fn or(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
+}
+
 pub(super) const fn key(name: &'static str, about: &'static str) -> Key {
-    Key { name, status: Status::Ready, about }
+    Key::new(name, Status::Ready, about)
 }
 
 pub(super) const fn since_5(name: &'static str, about: &'static str) -> Key {
-    Key { name, status: Status::Since5, about }
+    Key::new(name, Status::Since5, about)
 }
 
 pub(super) const fn not_yet(name: &'static str, about: &'static str) -> Key {
-    Key { name, status: Status::NotYet, about }
+    Key::new(name, Status::NotYet, about)
 }
 
 pub(super) const fn never(name: &'static str, reason: &'static str) -> Key {
-    Key { name, status: Status::Never(reason), about: reason }
+    Key::new(name, Status::Never(reason), reason)
 }

@@ -2,7 +2,7 @@
 
 use crate::plan::{LinkChange, LinkSettings, NodeId};
 
-use super::keys::{Key, Table, key, not_yet};
+use super::keys::{Key, Table, Takes, key, not_yet};
 use super::names::Role;
 use super::reader::Reader;
 use super::suggest::did_you_mean;
@@ -10,12 +10,13 @@ use super::time::{self, Kind, TimeError, Token};
 use super::tree::Node;
 
 pub(super) const LINK: Table = Table { what: "a link", keys: &[SETTINGS] };
-pub(super) const SET: Table = Table { what: "a change of a link", keys: &[&[key("link", "which")], SETTINGS] };
+pub(super) const SET: Table =
+    Table { what: "a change of a link", keys: &[&[key("link", "which").takes(Takes::Link)], SETTINGS] };
 
 const SETTINGS: &[Key] = &[
-    key("latency", "how long a packet travels one way; 10ms"),
-    key("jitter", "up to so much longer; 0ms"),
-    key("give_up", "after so long without an answer a socket fails; 924s"),
+    key("latency", "how long a packet travels one way").takes(Takes::Duration).or("10ms"),
+    key("jitter", "up to so much longer").takes(Takes::Duration).or("0ms"),
+    key("give_up", "after so long without an answer a socket fails").takes(Takes::Duration).or("924s"),
     not_yet("loss", "which share of the packets is lost at first; 0%"),
     not_yet("bandwidth", "how many bytes a second pass; unlimited"),
 ];

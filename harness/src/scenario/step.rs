@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::plan::{EventRef, NetworkChange, PacketKind, Step, StepKind};
 
 use super::action::Owners;
-use super::keys::{Key, Table, key, not_yet};
+use super::keys::{Key, Table, Takes, key, not_yet};
 use super::link::SET;
 use super::names::check_name;
 use super::packet::pattern;
@@ -16,12 +16,12 @@ use super::tree::{Kind, Node};
 
 /// The words that a step may begin with, besides nodes.
 const WORDS: &[Key] = &[
-    key("wait", "goes on so much later"),
-    key("at", "goes on at that moment"),
-    key("mark", "names this instant"),
-    key("network", "half_open, partition, heal: a link; set"),
-    key("repeat", "times, steps: one after the other"),
-    key("every", "period, times, until, steps: in the background, first at once"),
+    key("wait", "goes on so much later").takes(Takes::Duration),
+    key("at", "goes on at that moment").takes(Takes::Moment),
+    key("mark", "names this instant").takes(Takes::Text),
+    key("network", "half_open, partition, heal: a link; set").takes(Takes::Line(NETWORK)),
+    key("repeat", "times, steps: one after the other").takes(Takes::Map(&REPEAT)),
+    key("every", "period, times, until, steps: in the background, first at once").takes(Takes::Map(&EVERY)),
     not_yet("race", "all orders at one instant"),
     not_yet("sweep", "a fault at each event boundary"),
 ];
@@ -29,27 +29,36 @@ const WORDS: &[Key] = &[
 const EVERY: Table = Table {
     what: "`every`",
     keys: &[&[
-        key("period", "from one beginning to the next"),
-        key("times", "how often; without end"),
-        key("until", "no beginning after this moment"),
-        key("steps", "what is done each time"),
+        key("period", "from one beginning to the next").takes(Takes::Duration),
+        key("times", "how often").takes(Takes::Number(0, u32::MAX as u64)).or("without end"),
+        key("until", "no beginning after this moment").takes(Takes::Moment),
+        key("steps", "what is done each time").takes(Takes::Steps),
     ]],
 };
 
-const REPEAT: Table =
-    Table { what: "`repeat`", keys: &[&[key("times", "how often"), key("steps", "what is done each time")]] };
+const REPEAT: Table = Table {
+    what: "`repeat`",
+    keys: &[&[
+        key("times", "how often").takes(Takes::Number(0, u32::MAX as u64)),
+        key("steps", "what is done each time").takes(Takes::Steps),
+    ]],
+};
 
 const NETWORK: &[Key] = &[
-    key("half_open", "the established connections of a link are forgotten by the path"),
-    key("partition", "all packets of a link vanish"),
-    key("heal", "ends partition"),
-    key("set", "latency, jitter, give_up of a link from now on"),
+    key("half_open", "the established connections of a link are forgotten by the path")
+        .takes(Takes::Either(&[Takes::Link, Takes::Map(&HALF_OPEN)])),
+    key("partition", "all packets of a link vanish").takes(Takes::Link),
+    key("heal", "ends partition").takes(Takes::Link),
+    key("set", "latency, jitter, give_up of a link from now on").takes(Takes::Map(&SET)),
     not_yet("reset", "a middlebox sends RST"),
 ];
 
 const HALF_OPEN: Table = Table {
     what: "`half_open`",
-    keys: &[&[key("link", "which"), key("starting_with", "not before a packet of this type leaves")]],
+    keys: &[&[
+        key("link", "which").takes(Takes::Link),
+        key("starting_with", "not before a packet of this type leaves").takes(Takes::Packet),
+    ]],
 };
 
 impl Reader<'_> {

@@ -4,20 +4,30 @@ use halfopen_broker::Config;
 
 use super::Built;
 use crate::plan::Program;
-use crate::scenario::keys::{Key, Table, key, not_yet, since_5};
+use crate::scenario::keys::{Key, Table, Takes, key, not_yet, since_5};
 use crate::scenario::reader::Reader;
 use crate::scenario::time;
 use crate::scenario::tree::Node;
 
-const BROKER: Table = Table { what: "a broker", keys: &[KEYS] };
+pub(in crate::scenario) const BROKER: Table = Table { what: "a broker", keys: &[KEYS] };
 
 const KEYS: &[Key] = &[
-    since_5("server_keep_alive", "the keep-alive that clients must use instead of their own; none"),
-    key("keep_alive_factor", "a silent client is closed after its keep-alive times this; 1.5"),
-    key("connect_timeout", "how long a connection may be open without a CONNECT; 10s"),
-    key("queue_messages", "how many messages wait for one client that is away or slow; 1000"),
-    key("receive_maximum", "how many QoS 1 and 2 messages a client may have unacknowledged; 1000"),
-    key("maximum_packet_size", "the largest packet a client may send, in bytes; 16777216"),
+    since_5("server_keep_alive", "the keep-alive that clients must use instead of their own")
+        .takes(Takes::Duration)
+        .or("none"),
+    key("keep_alive_factor", "a silent client is closed after its keep-alive times this")
+        .takes(Takes::Factor)
+        .or("1.5"),
+    key("connect_timeout", "how long a connection may be open without a CONNECT").takes(Takes::Duration).or("10s"),
+    key("queue_messages", "how many messages wait for one client that is away or slow")
+        .takes(Takes::Number(0, 1_000_000))
+        .or("1000"),
+    key("receive_maximum", "how many QoS 1 and 2 messages a client may have unacknowledged")
+        .takes(Takes::Number(1, 65_535))
+        .or("1000"),
+    key("maximum_packet_size", "the largest packet a client may send, in bytes")
+        .takes(Takes::Number(14, 268_435_460))
+        .or("16777216"),
     not_yet("min_keep_alive", "a smaller keep-alive is raised to it; none"),
     not_yet("max_keep_alive", "a larger keep-alive is lowered to it; none"),
     not_yet("durable", "whether sessions and retained messages survive a crash; false"),

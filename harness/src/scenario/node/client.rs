@@ -5,69 +5,92 @@ use halfopen_client::core::{Options, Reconnect};
 use halfopen_protocol::Version;
 use halfopen_protocol::packet::{Connect, Subscription};
 
-use super::subscription::subscriptions;
+use super::subscription::{SUBSCRIPTIONS, subscriptions};
 use super::{Built, broker, will};
 use crate::plan::{ClientProgram, Program, RawClientProgram};
-use crate::scenario::keys::{Key, Table, key, never, not_yet, since_5};
+use crate::scenario::keys::{Key, Table, Takes, key, never, not_yet, since_5};
 use crate::scenario::packet::{payload, user_properties};
 use crate::scenario::reader::{Fields, Reader};
 use crate::scenario::time;
 use crate::scenario::tree::Node;
 
-const CLIENT: Table = Table { what: "a client", keys: &[CONNECT, COMMON, CLIENT_ONLY] };
-const RAW_CLIENT: Table = Table { what: "a raw client", keys: &[CONNECT, COMMON, RAW_ONLY] };
+pub(in crate::scenario) const CLIENT: Table = Table { what: "a client", keys: &[CONNECT, COMMON, CLIENT_ONLY] };
+pub(in crate::scenario) const RAW_CLIENT: Table = Table { what: "a raw client", keys: &[CONNECT, COMMON, RAW_ONLY] };
 const WITH: Table = Table { what: "a CONNECT", keys: &[CONNECT] };
 
 /// The fields of CONNECT.
 const CONNECT: &[Key] = &[
-    key("client_id", "the client identifier; the node's name"),
-    key("keep_alive", "whole seconds, 0s is off; 60s, of a raw client 0s"),
-    key("clean", "begin without an earlier session; false alone keeps the session for ever; true"),
-    since_5("session_expiry", "how long the session outlives the connection, whole seconds or `never`; 0s"),
-    key("will", "what the broker publishes when the connection ends without DISCONNECT; none"),
-    key("username", "none"),
-    key("password", "none"),
-    since_5("receive_maximum", "how many QoS 1 and 2 messages the broker may send ahead; 65535"),
-    since_5("maximum_packet_size", "the largest packet the broker may send, in bytes; no limit"),
-    since_5("topic_alias_maximum", "the largest topic alias the broker may use; 0"),
-    since_5("request_response_information", "false"),
-    since_5("request_problem_information", "true"),
-    since_5("user_properties", "names and values of the users' own; none"),
-    since_5("authentication_method", "none"),
-    since_5("authentication_data", "none"),
+    key("client_id", "the client identifier").takes(Takes::Text).or("the node's name"),
+    key("keep_alive", "whole seconds, 0s is off").takes(Takes::Duration).or("60s, of a raw client 0s"),
+    key("clean", "begin without an earlier session; false alone keeps the session for ever")
+        .takes(Takes::Bool)
+        .or("true"),
+    since_5("session_expiry", "how long the session outlives the connection, whole seconds or `never`")
+        .takes(Takes::Duration)
+        .or("0s"),
+    key("will", "what the broker publishes when the connection ends without DISCONNECT")
+        .takes(Takes::Map(&will::WILL))
+        .or("none"),
+    key("username", "the user name").takes(Takes::Text).or("none"),
+    key("password", "the password").takes(Takes::Payload).or("none"),
+    since_5("receive_maximum", "how many QoS 1 and 2 messages the broker may send ahead")
+        .takes(Takes::Number(1, 65_535))
+        .or("65535"),
+    since_5("maximum_packet_size", "the largest packet the broker may send, in bytes")
+        .takes(Takes::Number(1, u32::MAX as u64))
+        .or("no limit"),
+    since_5("topic_alias_maximum", "the largest topic alias the broker may use")
+        .takes(Takes::Number(0, 65_535))
+        .or("0"),
+    since_5("request_response_information", "asks the broker for a topic to answer on").takes(Takes::Bool).or("false"),
+    since_5("request_problem_information", "lets the broker send reasons in words").takes(Takes::Bool).or("true"),
+    since_5("user_properties", "names and values of the users' own")
+        .takes(Takes::Named(&Takes::Several(&Takes::Text)))
+        .or("none"),
+    since_5("authentication_method", "the name of the enhanced authentication").takes(Takes::Text).or("none"),
+    since_5("authentication_data", "its first data").takes(Takes::Payload).or("none"),
 ];
 
 const COMMON: &[Key] = &[
-    key("subscribe", "filters, subscribed to after a CONNACK without session; none"),
-    key("to", "the broker it connects to; the only one"),
-    key("count", "makes a group of so many: name.1, name.2 …, `<i>` inside is the number; one node"),
-    key("mqtt", "the version it speaks; that of the run"),
+    key("subscribe", "filters, subscribed to after a CONNACK without session").takes(SUBSCRIPTIONS).or("none"),
+    key("to", "the broker it connects to").takes(Takes::Node).or("the only one"),
+    key("count", "makes a group of so many: name.1, name.2 …, `<i>` inside is the number")
+        .takes(Takes::Number(1, 10_000))
+        .or("one node"),
+    key("mqtt", "the version it speaks").takes(Takes::Version).or("that of the run"),
     not_yet("transport", "tcp"),
 ];
 
 const CLIENT_ONLY: &[Key] = &[
-    key("autostart", "connected before the story begins; true"),
-    key("ping_timeout", "how long it waits for PINGRESP; half of keep_alive"),
-    key("connect_timeout", "how long it waits for a connection and CONNACK together; 10s"),
-    key("reconnect", "how it connects again on its own: min, max, factor, jitter; never"),
+    key("autostart", "connected before the story begins").takes(Takes::Bool).or("true"),
+    key("ping_timeout", "how long it waits for PINGRESP").takes(Takes::Duration).or("half of keep_alive"),
+    key("connect_timeout", "how long it waits for a connection and CONNACK together").takes(Takes::Duration).or("10s"),
+    key("reconnect", "how it connects again on its own: min, max, factor, jitter")
+        .takes(Takes::Either(&[Takes::Words(NEVER), Takes::Map(&RECONNECT)]))
+        .or("never"),
     never("answers", "`answers` belongs to a raw client; a client answers as the standard says"),
 ];
 
 const RAW_ONLY: &[Key] = &[
-    key("answers", "`usual` or `nothing`: the answers of the QoS flows; usual"),
+    key("answers", "`usual` or `nothing`: the answers of the QoS flows").takes(Takes::Words(ANSWERS)).or("usual"),
     never("autostart", "a raw client does what is written and nothing on its own; begin the story with `connect`"),
     never("reconnect", "a raw client does what is written and does not reconnect on its own; write `connect`"),
     never("ping_timeout", "a raw client sends no PINGREQ on its own, so it waits for no PINGRESP"),
     never("connect_timeout", "a raw client has no time-outs; a step that never ends fails the run"),
 ];
 
+const NEVER: &[Key] = &[key("never", "not on its own")];
+
+const ANSWERS: &[Key] =
+    &[key("usual", "as the QoS flows ask"), key("nothing", "none at all"), not_yet("refuse", "an error instead")];
+
 const RECONNECT: Table = Table { what: "reconnect", keys: &[RECONNECT_KEYS] };
 
 const RECONNECT_KEYS: &[Key] = &[
-    key("min", "the first pause; 1s"),
-    key("max", "the longest pause; 30s"),
-    key("factor", "by how much a pause is longer than the one before; 2"),
-    key("jitter", "how much of a pause is left to chance, 0% to 100%; 0%"),
+    key("min", "the first pause").takes(Takes::Duration).or("1s"),
+    key("max", "the longest pause").takes(Takes::Duration).or("30s"),
+    key("factor", "by how much a pause is longer than the one before").takes(Takes::Factor).or("2"),
+    key("jitter", "how much of a pause is left to chance, 0% to 100%").takes(Takes::Factor).or("0%"),
 ];
 
 pub(super) fn build(reader: &Reader<'_>, name: &str, node: &Node) -> Option<Built> {
@@ -183,12 +206,11 @@ fn session_expiry(reader: &Reader<'_>, value: &Node) -> Option<u32> {
 }
 
 fn answers(reader: &Reader<'_>, value: &Node) -> Option<bool> {
-    const WORDS: &[Key] = &[key("usual", "as the QoS flows ask"), key("nothing", "none at all"), not_yet("refuse", "")];
     if !value.entries().is_empty() {
         reader.error(value, "answers per packet are not supported yet; write `usual` or `nothing` for all of them");
         return None;
     }
-    reader.word(value, "answer", WORDS).map(|word| word == "usual")
+    reader.word(value, "answer", ANSWERS).map(|word| word == "usual")
 }
 
 fn reconnect(reader: &Reader<'_>, value: &Node) -> Option<Option<Reconnect>> {

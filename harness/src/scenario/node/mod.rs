@@ -7,8 +7,9 @@ mod will;
 
 use std::collections::BTreeMap;
 
-pub(super) use self::client::connect_fields;
-pub(super) use self::subscription::{filter, subscriptions};
+pub(super) use self::broker::BROKER;
+pub(super) use self::client::{CLIENT, RAW_CLIENT, connect_fields};
+pub(super) use self::subscription::{SUBSCRIPTIONS, filter, subscriptions};
 use super::names::{Declared, Role};
 use super::reader::Reader;
 use super::tree::Node;

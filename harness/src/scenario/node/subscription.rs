@@ -1,17 +1,23 @@
 use halfopen_protocol::packet::{QoS, RetainHandling, Subscription};
 
-use crate::scenario::keys::{Key, Table, key, not_yet, since_5};
+use crate::scenario::keys::{Key, Table, Takes, key, not_yet, since_5};
 use crate::scenario::reader::Reader;
 use crate::scenario::tree::{Kind, Node};
 
 pub(in crate::scenario) const SUBSCRIPTION: Table = Table { what: "a subscription", keys: &[KEYS] };
 
+/// A filter, or filters with options, or a list of both.
+pub(in crate::scenario) const SUBSCRIPTIONS: Takes =
+    Takes::Several(&Takes::Either(&[Takes::Text, Takes::Map(&SUBSCRIPTION)]));
+
 const KEYS: &[Key] = &[
-    key("filter", "the topic filter"),
-    key("qos", "the highest QoS at which the broker may send; 0"),
-    since_5("no_local", "not what this client publishes itself; false"),
-    since_5("retain_as_published", "keep the RETAIN flag; false"),
-    since_5("retain_handling", "retained messages: 0 send, 1 send if new, 2 do not send; 0"),
+    key("filter", "the topic filter").takes(Takes::Text),
+    key("qos", "the highest QoS at which the broker may send").takes(Takes::Number(0, 2)).or("0"),
+    since_5("no_local", "not what this client publishes itself").takes(Takes::Bool).or("false"),
+    since_5("retain_as_published", "keep the RETAIN flag").takes(Takes::Bool).or("false"),
+    since_5("retain_handling", "retained messages: 0 send, 1 send if new, 2 do not send")
+        .takes(Takes::Number(0, 2))
+        .or("0"),
     not_yet("subscription_id", "a number that comes back with each message; none"),
 ];
 

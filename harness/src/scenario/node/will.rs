@@ -1,6 +1,6 @@
 use halfopen_protocol::packet::Will;
 
-use crate::scenario::keys::{Key, Table, key, since_5};
+use crate::scenario::keys::{Key, Table, Takes, key, since_5};
 use crate::scenario::packet::{payload, user_properties};
 use crate::scenario::reader::Reader;
 use crate::scenario::tree::Node;
@@ -8,17 +8,17 @@ use crate::scenario::tree::Node;
 pub(in crate::scenario) const WILL: Table = Table { what: "a will", keys: &[KEYS] };
 
 const KEYS: &[Key] = &[
-    key("topic", "where it is published"),
-    key("payload", "what is published; nothing"),
-    key("qos", "0, 1 or 2; 0"),
-    key("retain", "whether it is retained; false"),
-    since_5("delay", "how long after the end of the connection, whole seconds; 0s"),
-    since_5("payload_format", "true: the payload is said to be UTF-8"),
-    since_5("message_expiry", "how long the message is of use, whole seconds"),
-    since_5("content_type", "what the payload is said to be"),
-    since_5("response_topic", "where an answer is awaited"),
-    since_5("correlation_data", "what an answer repeats"),
-    since_5("user_properties", "names and values of the users' own"),
+    key("topic", "where it is published").takes(Takes::Text),
+    key("payload", "what is published").takes(Takes::Payload).or("nothing"),
+    key("qos", "0, 1 or 2").takes(Takes::Number(0, 2)).or("0"),
+    key("retain", "whether it is retained").takes(Takes::Bool).or("false"),
+    since_5("delay", "how long after the end of the connection, whole seconds").takes(Takes::Duration).or("0s"),
+    since_5("payload_format", "true: the payload is said to be UTF-8").takes(Takes::Bool),
+    since_5("message_expiry", "how long the message is of use, whole seconds").takes(Takes::Duration),
+    since_5("content_type", "what the payload is said to be").takes(Takes::Text),
+    since_5("response_topic", "where an answer is awaited").takes(Takes::Text),
+    since_5("correlation_data", "what an answer repeats").takes(Takes::Payload),
+    since_5("user_properties", "names and values of the users' own").takes(Takes::Named(&Takes::Several(&Takes::Text))),
 ];
 
 pub(super) fn will(reader: &Reader<'_>, node: &Node) -> Option<Will> {

@@ -9,8 +9,13 @@ pub(super) use self::build::{outgoing, publish};
 pub(super) use self::pattern::{fields as field_patterns, pattern, patterns, reasons};
 pub(super) use self::payload::{payload, user_properties};
 
-use super::keys::{Table, key};
+use super::keys::{Table, Takes, key};
 
 /// What stands for bytes of a given kind instead of a text.
-pub(super) const PAYLOAD: Table =
-    Table { what: "a payload", keys: &[&[key("size", "so many bytes: 64kB"), key("hex", "these bytes: 00 ff")]] };
+pub(super) const PAYLOAD: Table = Table {
+    what: "a payload",
+    keys: &[&[
+        key("size", "so many bytes: 64kB").takes(Takes::Text),
+        key("hex", "these bytes: 00 ff").takes(Takes::Text),
+    ]],
+};

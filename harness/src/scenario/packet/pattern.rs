@@ -3,7 +3,7 @@ use halfopen_protocol::{PacketType, ReasonCode};
 
 use super::payload::payload;
 use crate::plan::{FieldPattern, Matcher, PacketKind, PacketPattern, Value};
-use crate::scenario::keys::{Key, Table, key, not_yet};
+use crate::scenario::keys::{Key, Table, Takes, key, not_yet};
 use crate::scenario::reader::Reader;
 use crate::scenario::suggest::did_you_mean;
 use crate::scenario::time::{PACKET_WORDS, packet_kind};
@@ -13,11 +13,11 @@ use crate::trace::{FieldType, field_names, field_type};
 const MATCHER: Table = Table { what: "what a field must be", keys: &[MATCHERS] };
 
 const MATCHERS: &[Key] = &[
-    key("not", "anything but this"),
-    key("one_of", "one of these"),
-    key("at_least", "a number or an interval, and not less"),
-    key("at_most", "a number or an interval, and not more"),
-    key("present", "whether it is there at all"),
+    key("not", "anything but this").takes(Takes::Anything),
+    key("one_of", "one of these").takes(Takes::List(&Takes::Anything)),
+    key("at_least", "a number or an interval, and not less").takes(Takes::Anything),
+    key("at_most", "a number or an interval, and not more").takes(Takes::Anything),
+    key("present", "whether it is there at all").takes(Takes::Bool),
     not_yet("save", "keeps the value as a parameter from then on"),
 ];
 
