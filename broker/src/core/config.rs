@@ -12,6 +12,12 @@ use super::keep_alive;
 pub struct Config {
     /// 5.0: the keep-alive in seconds that clients must use instead of their own (§3.2.2.3.14); 0 switches it off.
     pub server_keep_alive: Option<u16>,
+    /// 5.0: the shortest keep-alive in seconds; clients that ask for a shorter one must use this instead (§3.2.2.3.14).
+    /// 0, which switches it off, is not short. As 3.1.1 clients cannot be told, they keep their own, like that of
+    /// `server_keep_alive`, which goes before this.
+    pub min_keep_alive: Option<u16>,
+    /// 5.0: the longest keep-alive in seconds, likewise; 0 is longer than all. Goes before `min_keep_alive`.
+    pub max_keep_alive: Option<u16>,
     /// A silent client is closed after its keep-alive times this. The standards demand 1.5.
     pub keep_alive_factor: f64,
 
@@ -116,6 +122,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             server_keep_alive: None,
+            min_keep_alive: None,
+            max_keep_alive: None,
             keep_alive_factor: keep_alive::FACTOR,
             connect_timeout: Duration::from_secs(10),
             pending_connections: 10_000,

@@ -11,7 +11,7 @@ use super::message::own;
 use super::publish::is_reserved;
 use super::session::{Expiry, SessionKey};
 use super::timers::Subject;
-use super::{Broker, CloseReason, ConnectionId, Event, Timer, Who, will};
+use super::{Broker, CloseReason, ConnectionId, Event, Timer, Who, keep_alive, will};
 
 /// Return code 0x02 of 3.1.1: Identifier rejected (§3.2.2.3).
 const IDENTIFIER_REJECTED: ReasonCode = ReasonCode::new(2);
@@ -138,7 +138,7 @@ impl Broker {
             response_information: self.response_information(connect),
             // [MQTT-3.1.3-7] (5.0)
             assigned_client_id: assigned.then(|| connect.client_id.clone()),
-            server_keep_alive: self.config.server_keep_alive,
+            server_keep_alive: keep_alive::wanted(&self.config, connect),
             ..success
         }
     }
@@ -169,9 +169,8 @@ impl Broker {
             return;
         };
         let before = open.deadline(&self.config);
-        // Server Keep Alive takes the place of the client's own [MQTT-3.2.2-22]; 3.1.1 could not be told of it.
-        let server_keep_alive = self.config.server_keep_alive.filter(|_| connect.version.is_v5());
-        let keep_alive = server_keep_alive.unwrap_or(connect.keep_alive);
+        // Server Keep Alive takes the place of the client's own [MQTT-3.2.2-22].
+        let keep_alive = keep_alive::wanted(&self.config, connect).unwrap_or(connect.keep_alive);
         self.pending_connections -= 1;
         let connected = (connections - self.pending_connections) as u64;
         self.counters.clients_maximum = self.counters.clients_maximum.max(connected);

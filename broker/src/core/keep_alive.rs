@@ -1,9 +1,28 @@
 use std::time::Duration;
 
+use halfopen_protocol::packet::Connect;
 use halfopen_protocol::{Instant, PacketType};
+
+use super::Config;
 
 /// A client is closed when it was silent for its keep-alive times this: [MQTT-3.1.2-24] (3.1.1), [MQTT-3.1.2-22] (5.0).
 pub const FACTOR: f64 = 1.5;
+
+/// The keep-alive in seconds that the broker wants instead of a client's own; `None` if it takes that, as it does with
+/// every one of 3.1.1, whose CONNACK cannot tell the client.
+pub(super) fn wanted(config: &Config, connect: &Connect) -> Option<u16> {
+    if !connect.version.is_v5() {
+        return None;
+    }
+    if config.server_keep_alive.is_some() {
+        return config.server_keep_alive;
+    }
+    // 0 never times out: it is longer than all others.
+    let length = |keep_alive: u16| if keep_alive == 0 { u32::MAX } else { keep_alive.into() };
+    let raised = |own: u16| config.min_keep_alive.filter(|&min| length(min) > length(own)).unwrap_or(own);
+    let lowered = |own: u16| config.max_keep_alive.filter(|&max| length(max) < length(own)).unwrap_or(own);
+    Some(lowered(raised(connect.keep_alive))).filter(|&keep_alive| keep_alive != connect.keep_alive)
+}
 
 /// How long one client may still be silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

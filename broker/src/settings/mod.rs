@@ -52,6 +52,12 @@ limits! {
     /// The keep-alive that 5.0 clients must use instead of their own, in whole seconds (90s, 2m); 0s switches it off
     /// [default: the client's]
     server_keep_alive: KeepAlive ["DURATION"];
+    /// The shortest keep-alive of 5.0 clients, in whole seconds; they must use it instead of a shorter one
+    /// [default: none]
+    min_keep_alive: KeepAlive ["DURATION"];
+    /// The longest keep-alive of 5.0 clients, in whole seconds; they must use it instead of a longer one or none
+    /// [default: none]
+    max_keep_alive: KeepAlive ["DURATION"];
     /// A silent client is closed after its keep-alive times this; the standards demand 1.5 [default: 1.5]
     keep_alive_factor: Factor ["NUMBER"];
     /// How long a connection may be open without having been accepted [default: 10s]

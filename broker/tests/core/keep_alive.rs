@@ -149,6 +149,54 @@ fn a_3_1_1_client_keeps_its_own_keep_alive_since_it_cannot_be_told() {
     assert!(world.is_open(sensor));
 }
 
+#[rstest]
+#[case::too_short(5, Some(10))]
+#[case::just_long_enough(10, None)]
+#[case::just_short_enough(60, None)]
+#[case::too_long(61, Some(60))]
+#[case::none_at_all(0, Some(60))]
+fn a_5_0_client_is_told_a_keep_alive_within_the_limits(#[case] own: u16, #[case] told: Option<u16>) {
+    let config = Config { min_keep_alive: Some(10), max_keep_alive: Some(60), ..Config::default() };
+    let mut world = World::with(config);
+    let (sensor, connack) = world.connect_and_ack(with_keep_alive(Version::V5_0, own));
+    assert_eq!(connack.server_keep_alive, told);
+    world.advance_to_just_before(secs(told.unwrap_or(own).into()) * 3 / 2);
+    assert!(world.is_open(sensor));
+    world.advance(Duration::from_millis(1));
+    assert!(!world.is_open(sensor));
+}
+
+#[rstest]
+#[case::none_is_not_short(Config { min_keep_alive: Some(10), ..Config::default() }, 0, None)]
+#[case::none_is_the_longest(Config { max_keep_alive: Some(0), ..Config::default() }, 60, None)]
+#[case::all_are_to_have_none(Config { min_keep_alive: Some(0), ..Config::default() }, 60, Some(0))]
+#[case::the_longest_wins(
+    Config { min_keep_alive: Some(60), max_keep_alive: Some(10), ..Config::default() }, 30, Some(10)
+)]
+#[case::the_server_keep_alive_wins(
+    Config { server_keep_alive: Some(99), max_keep_alive: Some(10), ..Config::default() }, 30, Some(99)
+)]
+fn a_limit_of_the_keep_alive_may_be_0_or_contradict_another(
+    #[case] config: Config,
+    #[case] own: u16,
+    #[case] told: Option<u16>,
+) {
+    let (_, connack) = World::with(config).connect_and_ack(with_keep_alive(Version::V5_0, own));
+    assert_eq!(connack.server_keep_alive, told);
+}
+
+#[test]
+fn a_3_1_1_client_keeps_its_own_keep_alive_whatever_the_limits() {
+    let config = Config { min_keep_alive: Some(50), max_keep_alive: Some(50), ..Config::default() };
+    let mut world = World::with(config);
+    let short = world.connect(Connect { client_id: "a".into(), ..with_keep_alive(Version::V3_1_1, 10) });
+    let long = world.connect(Connect { client_id: "b".into(), ..with_keep_alive(Version::V3_1_1, 100) });
+    world.advance(secs(15));
+    assert!(!world.is_open(short));
+    world.advance_to_just_before(secs(135));
+    assert!(world.is_open(long));
+}
+
 #[test]
 fn without_a_server_keep_alive_none_is_announced() {
     let (_, connack) = World::new().connect_and_ack(with_keep_alive(Version::V5_0, 60));
