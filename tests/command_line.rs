@@ -192,6 +192,20 @@ expect: [ { sensor: { sends: PINGREQ } } ]
 }
 
 #[test]
+fn what_should_be_and_is_not_is_a_warning_and_fails_a_strict_run() {
+    let folder = Folder::new("should");
+    let text =
+        "clients: { sensor: {} }\nuntil: 2s\nexpect: [ { should: { sensor: { sends: PINGREQ } } } ]\n";
+    folder.write("should.yaml", text);
+    let lenient = folder.halfopen(&["run", "should.yaml"]);
+    assert_eq!(code(&lenient), 0, "{}", out(&lenient));
+    assert!(out(&lenient).contains("should.yaml:3:13: warning: should: {"), "{}", out(&lenient));
+    let strict = folder.halfopen(&["run", "--strict", "should.yaml"]);
+    assert_eq!(code(&strict), 1, "{}", out(&strict));
+    assert!(out(&strict).contains("FAILED   should[5.0]"), "{}", out(&strict));
+}
+
+#[test]
 fn only_the_runs_that_are_asked_for() {
     let folder = Folder::new("only");
     folder.write("silent.yaml", PASSING);

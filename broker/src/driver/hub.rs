@@ -196,6 +196,7 @@ impl<P, C: Clock, O: Observer<P>> Hub<P, C, O> {
                 }
             }
         }
+        observer.settled(now, broker);
         // A deadline that has moved away costs nothing here: the timer wakes once too early and looks again.
         let next = broker.poll_timeout().map(|(at, _)| at);
         if next.is_some_and(|next| armed.is_none_or(|armed| next < armed)) {

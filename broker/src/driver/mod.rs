@@ -45,6 +45,11 @@ pub trait Observer<P> {
     /// The broker states something about the connection with `peer`.
     fn event(&mut self, now: Instant, peer: &P, event: &Event);
 
+    /// All that the broker had to say and to do after something happened is said and done: a look at what it holds.
+    fn settled(&mut self, now: Instant, broker: &Broker) {
+        let _ = (now, broker);
+    }
+
     /// No connection could be accepted; the server goes on.
     fn accept_failed(&mut self, now: Instant, error: &io::Error) {
         let _ = (now, error);

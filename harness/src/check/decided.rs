@@ -15,6 +15,8 @@ pub struct Decided {
     open: BTreeMap<NodeId, Vec<Wanted>>,
     /// Moments that must have passed.
     horizon: Vec<Horizon>,
+    /// Of each of these lists one must be decided.
+    any_of: Vec<Vec<Decided>>,
     /// How many events have been looked at.
     seen: usize,
     /// When the latest of what was wanted came.
@@ -40,8 +42,16 @@ struct Horizon {
 impl Decided {
     /// Nothing has been seen of the plan's run.
     pub fn new(plan: &Plan) -> Self {
-        let mut decided = Self { open: BTreeMap::new(), horizon: Vec::new(), seen: 0, latest: Duration::ZERO };
-        for expectation in &plan.expectations {
+        Self::of(plan, &plan.expectations)
+    }
+
+    fn of(plan: &Plan, expectations: &[Expectation]) -> Self {
+        let mut decided =
+            Self { open: BTreeMap::new(), horizon: Vec::new(), any_of: Vec::new(), seen: 0, latest: Duration::ZERO };
+        for expectation in expectations {
+            if let Verb::AnyOf(alternatives) = &expectation.verb {
+                decided.any_of.push(alternatives.iter().map(|lines| Self::of(plan, lines)).collect());
+            }
             for &node in &expectation.nodes {
                 decided.expect(plan, expectation, node);
             }
@@ -65,19 +75,23 @@ impl Decided {
         for horizon in &self.horizon {
             at = at.max(horizon.time()?);
         }
+        for alternatives in &mut self.any_of {
+            at = at.max(alternatives.iter_mut().filter_map(|lines| lines.poll(events)).min()?);
+        }
         Some(at)
     }
 
     fn expect(&mut self, plan: &Plan, expectation: &Expectation, node: NodeId) {
         let wanted = match (expectation.mode, expectation.count) {
             (Mode::Never, _) => 0,
+            (Mode::Must, Some(count)) if expectation.per.is_some() => count.min.min(1),
             (Mode::Must, count) => count.map_or(1, |count| count.min).max(u64::from(expectation.gap.is_some()) * 2),
         };
         if let Some((_, to)) = &expectation.during {
             self.pass(plan, to, 0, node);
         }
         // With a count of 0 the time is that of rows with another count, and says nothing about this one.
-        if expectation.mode == Mode::Never || matches!(expectation.verb, Verb::Is(_)) {
+        if expectation.mode == Mode::Never || matches!(expectation.verb, Verb::Is(_) | Verb::Has(_)) {
             match &expectation.timing {
                 Some(Timing::At(moment) | Timing::NotBefore(moment) | Timing::Between(_, moment)) => {
                     self.pass(plan, moment, 0, node);

@@ -1,12 +1,14 @@
 use std::time::Duration;
 
 use super::moment::{Clocked, Millis, Times, Window, millis, seconds};
-use super::verb::{Match, Recognizer, past, phrase, place};
+use super::verb::{Match, Recognizer, Timeline, past, phrase, place};
 use super::{Findings, Vacuity, Violation};
-use crate::plan::{CountRange, Expectation, Mode, NodeId, Plan, Verb};
+use crate::plan::{CountRange, Expectation, Mode, NodeId, Plan, Verb, Weight};
 use crate::trace::{Event, EventKind, Item, Trace};
 
+mod alternatives;
 mod states;
+mod windows;
 
 /// How many times are listed before the rest is only counted.
 const LISTED: usize = 5;
@@ -15,13 +17,27 @@ const LISTED: usize = 5;
 pub(super) fn check(plan: &Plan, trace: &Trace, findings: &mut Findings) {
     let by_node = ByNode::new(plan, trace);
     for expectation in &plan.expectations {
-        for &node in &expectation.nodes {
-            let judge = Judge { plan, trace, by_node: &by_node, expectation, node };
-            match expectation.verb {
-                Verb::Is(state) => judge.state(state, findings),
-                _ => judge.events(findings),
-            }
+        judge(plan, trace, &by_node, expectation, findings);
+    }
+}
+
+fn judge(plan: &Plan, trace: &Trace, by_node: &ByNode, expectation: &Expectation, findings: &mut Findings) {
+    let mut found = Findings::default();
+    if let Verb::AnyOf(alternatives) = &expectation.verb {
+        alternatives::check(plan, trace, by_node, expectation, alternatives, &mut found);
+    }
+    for &node in &expectation.nodes {
+        let judge = Judge { plan, trace, by_node, expectation, node };
+        let events = by_node.events(trace, node).map(|(_, event)| event);
+        match Timeline::of(&expectation.verb, node, events) {
+            Some(states) => judge.state(&states, &mut found),
+            None => judge.events(&mut found),
         }
+    }
+    findings.vacuous.append(&mut found.vacuous);
+    match expectation.weight {
+        Weight::Required => findings.violations.append(&mut found.violations),
+        Weight::Advised => findings.warnings.append(&mut found.violations),
     }
 }
 
@@ -117,7 +133,6 @@ impl Judge<'_> {
     fn must(&self, matches: &[Match], near: Option<&str>, findings: &mut Findings) {
         let clocked = self.clocked();
         let count = self.expectation.count.unwrap_or(CountRange { min: 1, max: None });
-        let is_counted = matches.len() as u64 >= count.min && count.max.is_none_or(|max| matches.len() as u64 <= max);
         if matches.is_empty() {
             if count.min > 0 {
                 self.missing(clocked.as_ref(), near, findings);
@@ -126,7 +141,9 @@ impl Judge<'_> {
             }
             return;
         }
-        if !is_counted {
+        if let Some(per) = self.expectation.per {
+            self.windows(matches, count, per, findings);
+        } else if !count.contains(matches.len() as u64) {
             let all: Vec<&Match> = matches.iter().collect();
             let actual = format!("{} {}", past(&self.expectation.verb), listed(&all));
             self.violation(format!("{} {}", self.subject(), count_text(count)), actual, findings);

@@ -10,7 +10,7 @@
 //!   event never came, the run was over before the time had come, a fault hit nothing, a step was never reached, or
 //!   nothing could have happened because there was no connection.
 //!
-//! All that is wrong is reported, not the first.
+//! All that is wrong is reported, not the first. What is only advised (`should`) and not so is a warning.
 
 mod decided;
 mod expectation;
@@ -42,6 +42,22 @@ pub struct Outcome {
     pub violations: Vec<Violation>,
     /// All that could not be judged, in the order of the scenario.
     pub vacuous: Vec<Vacuity>,
+    /// What is advised and not so, in the order of the scenario. Does not fail, unless the run is
+    /// [`strict`](Self::strict).
+    pub warnings: Vec<Violation>,
+}
+
+impl Outcome {
+    /// With what is advised taken for required.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        if !self.warnings.is_empty() {
+            self.violations.append(&mut self.warnings);
+            self.violations.sort_by_key(|violation| violation.position);
+            self.verdict = Verdict::Fail;
+        }
+        self
+    }
 }
 
 /// Something that is not as it was expected to be.
@@ -88,6 +104,7 @@ fn is_empty(trace: &Trace) -> bool {
 #[derive(Default)]
 struct Findings {
     violations: Vec<Violation>,
+    warnings: Vec<Violation>,
     vacuous: Vec<Vacuity>,
 }
 
@@ -95,12 +112,13 @@ impl Findings {
     fn outcome(mut self) -> Outcome {
         self.violations.sort_by_key(|violation| violation.position);
         self.vacuous.sort_by_key(|vacuity| vacuity.position);
+        self.warnings.sort_by_key(|warning| warning.position);
         let verdict = match (self.violations.is_empty(), self.vacuous.is_empty()) {
             (false, _) => Verdict::Fail,
             (true, false) => Verdict::Vacuous,
             (true, true) => Verdict::Pass,
         };
-        Outcome { verdict, violations: self.violations, vacuous: self.vacuous }
+        Outcome { verdict, violations: self.violations, vacuous: self.vacuous, warnings: self.warnings }
     }
 }
 

@@ -5,14 +5,15 @@ use rstest::rstest;
 
 use super::*;
 use crate::plan::{
-    Action, Because, ClientState, CloseHow, CountRange, DurationRange, EventRef, Expectation, FieldPattern, Matcher,
-    Mode, NetworkChange, NodeId, Ordinal, PacketKind, PacketPattern, Point, StepKind, Timing, Value, Verb,
+    Action, Because, ClientState, CloseHow, CountRange, DurationRange, EventRef, Expectation, FieldPattern, Holding,
+    Matcher, Mode, NetworkChange, NodeId, Ordinal, PacketKind, PacketPattern, Point, StepKind, Timing, Value, Verb,
+    Weight,
 };
 use crate::trace::fixture::{
     BROKER, SENSOR, Story, WATCHER, after, any, closes, connect, disconnect, exactly, expect, packet_from, plan, point,
     position, publish, silent_client, step,
 };
-use crate::trace::{Item, NodeChange};
+use crate::trace::{Held, Item, NodeChange, SessionState};
 
 fn judge(expectation: Expectation, story: &mut Story, end: u64) -> Outcome {
     let mut plan = plan();
@@ -365,6 +366,9 @@ fn start(ms: i64) -> crate::plan::Moment {
 }
 
 #[rstest]
+#[case::opening(ClientState::Connecting, 0, "Pass")]
+#[case::until_the_connack(ClientState::Connecting, 39, "Pass")]
+#[case::no_longer_connecting(ClientState::Connecting, 40, "Fail")]
 #[case::before_the_connack(ClientState::Connected, 39, "Fail")]
 #[case::from_the_connack_on(ClientState::Connected, 40, "Pass")]
 #[case::until_the_fin(ClientState::Connected, 7539, "Pass")]
@@ -389,6 +393,153 @@ fn never_a_state_is_about_all_the_time_after_the_first_connack() {
         "Fail\n8: expected: never: sensor is disconnected from 0.040 to 9.000\n8:   actual: was disconnected at 7.540"
     );
     assert_eq!(judge(never(ClientState::Down), &mut silent_client(), 9000).verdict, Verdict::Pass);
+}
+
+#[rstest]
+#[case::as_many_as_may(2, 2000, "Pass")]
+#[case::a_window_is_half_open(1, 1000, "Pass")]
+#[case::one_too_many(
+    1,
+    1001,
+    "Fail
+8: expected: sensor sends PINGREQ at most once in any 1.001
+8:   actual: 2 in the 1.001 from 1.000 on"
+)]
+fn at_most_so_many_in_any_window(#[case] most: u64, #[case] per: u64, #[case] expected: &str) {
+    let count = Some(CountRange { min: 0, max: Some(most) });
+    let expectation = Expectation { count, per: Some(ms(per)), ..sends_pings() };
+    assert_eq!(lines(&judge(expectation, &mut pings(&[1000, 2000, 3500]), 9000)), expected);
+}
+
+#[rstest]
+#[case::often_enough(1500, 3500, "Pass")]
+#[case::too_seldom(
+    1499,
+    3500,
+    "Fail
+8: expected: sensor sends PINGREQ at least once in any 1.499
+8:   actual: 0 in the 1.499 from 2.000 on"
+)]
+#[case::a_window_that_the_run_cuts_off_says_nothing(1500, 4999, "Pass")]
+#[case::until_the_end(
+    1500,
+    5000,
+    "Fail\n8: expected: sensor sends PINGREQ at least once in any 1.500\n8:   actual: 0 in the 1.500 from 3.500 on"
+)]
+fn at_least_so_many_in_any_window(#[case] per: u64, #[case] end: u64, #[case] expected: &str) {
+    let count = Some(CountRange { min: 1, max: None });
+    let expectation = Expectation { count, per: Some(ms(per)), ..sends_pings() };
+    assert_eq!(lines(&judge(expectation, &mut pings(&[1000, 2000, 3500]), end)), expected);
+}
+
+#[test]
+fn what_is_advised_and_not_so_is_a_warning_and_a_failure_of_a_strict_run() {
+    let advised = Expectation { weight: Weight::Advised, count: exactly(2), ..sends_pings() };
+    let outcome = judge(advised.clone(), &mut pings(&[1000]), 2000);
+    assert_eq!((outcome.verdict, outcome.warnings.len()), (Verdict::Pass, 1));
+    assert_eq!(
+        lines(&outcome.strict()),
+        "Fail\n8: expected: sensor sends PINGREQ 2 times\n8:   actual: sent once, at 1.000"
+    );
+    let good = judge(advised, &mut pings(&[1000, 2000]), 3000);
+    assert_eq!(lines(&good.strict()), "Pass");
+}
+
+#[rstest]
+#[case::first(1, 9, "Pass")]
+#[case::second(9, 1, "Pass")]
+#[case::neither(
+    8,
+    9,
+    "Fail
+8: expected: sensor sends PINGREQ 8 times, or sensor sends PINGREQ 9 times
+8:   actual: sent once, at 1.000, or sent once, at 1.000"
+)]
+fn any_of_wants_one_of_its_alternatives(#[case] first: u64, #[case] second: u64, #[case] expected: &str) {
+    let alternative = |count| vec![Expectation { count: exactly(count), ..sends_pings() }, sends_pings()];
+    let any_of = Verb::AnyOf(vec![alternative(first), alternative(second)]);
+    let expectation = Expectation { nodes: Vec::new(), ..expect(SENSOR, any_of) };
+    assert_eq!(lines(&judge(expectation, &mut pings(&[1000]), 2000)), expected);
+}
+
+#[test]
+fn any_of_is_vacuous_if_an_alternative_could_not_be_judged() {
+    let moment = after(0, point(Point::Close, WATCHER), "close of watcher");
+    let unjudged = Expectation { timing: Some(Timing::NotBefore(moment)), ..sends_pings() };
+    let wrong = Expectation { count: exactly(5), ..sends_pings() };
+    let any_of = Verb::AnyOf(vec![vec![wrong], vec![unjudged]]);
+    let expectation = Expectation { nodes: Vec::new(), ..expect(SENSOR, any_of) };
+    assert_eq!(
+        lines(&judge(expectation, &mut pings(&[1000]), 2000)),
+        "Vacuous\n8: vacuous: `close of watcher` never came"
+    );
+}
+
+#[rstest]
+#[case::before_it_changes("sub", 2, 999, "Fail")]
+#[case::from_then_on("sub", 2, 1000, "Pass")]
+#[case::another_number("sub", 1, 1000, "Fail")]
+#[case::of_nobody("nobody", 2, 1000, "Fail")]
+#[case::until_it_is_gone("sub", 2, 1999, "Pass")]
+#[case::gone("sub", 2, 2000, "Fail")]
+fn what_a_broker_has(#[case] session: &str, #[case] subscriptions: u64, #[case] at: i64, #[case] expected: &str) {
+    let mut story = pings(&[]);
+    let state = SessionState { subscriptions: 2, queued: 0, in_flight: 0, has_will: false };
+    let holds = |state| EventKind::Holds { node: BROKER, held: Held::Session("sub".to_owned(), state) };
+    story.at(1000).event(holds(Some(state))).at(2000).event(holds(None));
+    let holding =
+        Holding { session: Some(session.to_owned()), subscriptions: exactly(subscriptions), ..Holding::default() };
+    let expectation = Expectation { timing: Some(Timing::At(start(at))), ..expect(BROKER, Verb::Has(holding)) };
+    let outcome = judge(expectation, &mut story, 9000);
+    assert_eq!(format!("{:?}", outcome.verdict), expected, "{}", lines(&outcome));
+}
+
+#[test]
+fn what_a_broker_held_is_gone_with_its_process_and_said_in_words() {
+    let mut story = pings(&[]);
+    let state = SessionState { subscriptions: 2, queued: 3, in_flight: 0, has_will: true };
+    let held = Held::Session("sub".to_owned(), Some(state));
+    story.at(1000).event(EventKind::Holds { node: BROKER, held });
+    story.at(1000).event(EventKind::Holds { node: BROKER, held: Held::Retained(4) });
+    let holding = || Holding { session: Some("sub".to_owned()), retained: exactly(5), ..Holding::default() };
+    assert_eq!(
+        lines(&judge(expect(BROKER, Verb::Has(holding())), &mut story, 9000)),
+        "Fail
+8: expected: broker has { session: sub, retained: 5 } at 9.000 (end)
+8:   actual: was holding a session of sub, subscriptions 2, queued 3, in_flight 0, will true; retained 4 at 9.000"
+    );
+    let mut story = pings(&[]);
+    story.at(1000).event(EventKind::Holds { node: BROKER, held: Held::Session("sub".to_owned(), Some(state)) });
+    story.at(2000).change(BROKER, NodeChange::Crashed);
+    let gone = Holding { session: Some("sub".to_owned()), ..Holding::default() };
+    assert_eq!(judge(expect(BROKER, Verb::Has(gone)), &mut story, 9000).verdict, Verdict::Fail);
+}
+
+#[test]
+fn what_a_node_has_that_is_not_ours_is_not_judged() {
+    let holding = Holding { retained: exactly(0), ..Holding::default() };
+    let outcome = judge(expect(SENSOR, Verb::Has(holding)), &mut pings(&[]), 9000);
+    assert_eq!(
+        lines(&outcome),
+        "Vacuous\n8: vacuous: not judged: what sensor holds is seen only by itself, and it does not say it"
+    );
+}
+
+#[rstest]
+#[case::in_order(&["a", "b"], "Pass")]
+#[case::the_other_way_round(&["b", "a"], "Fail")]
+#[case::twice(&["a", "a"], "Fail")]
+fn messages_are_delivered_in_an_order(#[case] payloads: &[&str], #[case] expected: &str) {
+    let mut story = pings(&[]);
+    for (time, payload) in [(1000, "a"), (2000, "b")] {
+        let Packet::Publish(message) = publish("t", payload) else { unreachable!() };
+        story.at(time).event(EventKind::Delivered { node: SENSOR, message });
+    }
+    let pattern = |payload: &&str| {
+        vec![FieldPattern { name: "payload".to_owned(), matcher: Matcher::Is(Value::Text((*payload).to_owned())) }]
+    };
+    let verb = Verb::Delivers(payloads.iter().map(pattern).collect());
+    assert_eq!(format!("{:?}", judge(expect(SENSOR, verb), &mut story, 9000).verdict), expected);
 }
 
 #[test]

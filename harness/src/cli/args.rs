@@ -36,6 +36,9 @@ pub(super) struct RunArgs {
     /// Only runs whose name contains this text.
     #[arg(long, value_name = "TEXT")]
     pub(super) only: Option<String>,
+    /// A run in which something is not as it `should` be fails; otherwise that is a warning.
+    #[arg(long)]
+    pub(super) strict: bool,
     /// Also print the programs' own logs to standard error, with virtual time: the broker's is what `mosquitto -v` writes.
     #[arg(long)]
     pub(super) log: bool,

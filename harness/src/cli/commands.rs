@@ -18,6 +18,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     for (done, plan) in plans.iter().enumerate() {
         progress.show(done);
         let (finished, took) = timed(|| Finished::run(plan, args.engine.into()));
+        let finished = if args.strict { finished.strict() } else { finished };
         terminal.run(&finished, took)?;
     }
     drop(progress);

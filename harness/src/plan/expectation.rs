@@ -13,12 +13,16 @@ pub struct Expectation {
     pub text: String,
     /// How it is meant.
     pub mode: Mode,
-    /// Who: each of these on its own.
+    /// How much it weighs.
+    pub weight: Weight,
+    /// Who: each of these on its own; nobody for [`Verb::AnyOf`], whose lines say it themselves.
     pub nodes: Vec<NodeId>,
     /// What.
     pub verb: Verb,
     /// How often; without it at least once.
     pub count: Option<CountRange>,
+    /// `count` is about any window this long: a half-open one, so that what comes exactly so much later is outside.
+    pub per: Option<Duration>,
     /// Time between neighbours that match; each must lie in it.
     pub gap: Option<DurationRange>,
     /// Only what goes to this node.
@@ -40,6 +44,16 @@ pub enum Mode {
     Never,
 }
 
+/// How much an expectation weighs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Weight {
+    /// Otherwise the run fails.
+    #[default]
+    Required,
+    /// Otherwise there is a warning; a strict run fails.
+    Advised,
+}
+
 /// What an expectation is about.
 #[derive(Clone, Debug)]
 pub enum Verb {
@@ -47,8 +61,8 @@ pub enum Verb {
     Receives(Vec<PacketPattern>),
     /// Packets leave the node.
     Sends(Vec<PacketPattern>),
-    /// A message is handed to the application of the node, a client.
-    Delivers(Vec<FieldPattern>),
+    /// Messages are handed to the application of the node, a client: a list is an order with others between.
+    Delivers(Vec<Vec<FieldPattern>>),
     /// The node ends its connection with the peer.
     Closes {
         /// The peer.
@@ -71,6 +85,27 @@ pub enum Verb {
     },
     /// The node, a client, is in this state at the moment of `timing`, or at the end.
     Is(ClientState),
+    /// The node, a broker of the project, holds this at the moment of `timing`, or at the end.
+    Has(Holding),
+    /// All lines of one of these lists are true.
+    AnyOf(Vec<Vec<Expectation>>),
+}
+
+/// What a broker holds, as far as it is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// The client identifier of the session that all but `retained` is about; that there is one.
+    pub session: Option<String>,
+    /// How many topic filters the session is subscribed to.
+    pub subscriptions: Option<CountRange>,
+    /// How many messages wait in it.
+    pub queued: Option<CountRange>,
+    /// How many messages of QoS 1 and 2 to its client are not acknowledged.
+    pub in_flight: Option<CountRange>,
+    /// Whether it has a will.
+    pub will: Option<bool>,
+    /// How many messages the broker retains.
+    pub retained: Option<CountRange>,
 }
 
 /// The state of a client as its own statements tell it.
@@ -78,7 +113,9 @@ pub enum Verb {
 pub enum ClientState {
     /// Between a successful CONNACK and the end of that connection.
     Connected,
-    /// Neither connected nor down.
+    /// Between the opening of a connection and CONNACK.
+    Connecting,
+    /// Neither connected nor connecting nor down.
     Disconnected,
     /// Crashed or without power.
     Down,
@@ -145,6 +182,13 @@ pub struct CountRange {
     pub min: u64,
     /// At most.
     pub max: Option<u64>,
+}
+
+impl CountRange {
+    /// Whether a number lies in it.
+    pub fn contains(self, number: u64) -> bool {
+        number >= self.min && self.max.is_none_or(|max| number <= max)
+    }
 }
 
 /// How long: both ends included, `None` is open.

@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use halfopen_protocol::Version;
 
-pub use self::expectation::{Because, ClientState, CountRange, DurationRange, Expectation, Mode, Timing, Verb};
+pub use self::expectation::{
+    Because, ClientState, CountRange, DurationRange, Expectation, Holding, Mode, Timing, Verb, Weight,
+};
 pub use self::link::{LinkChange, LinkSettings, NetworkChange};
 pub use self::moment::{EventRef, Moment, Ordinal, PacketKind, Point};
 pub use self::node::{ClientProgram, Node, Program, RawClientProgram};

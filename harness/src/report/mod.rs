@@ -59,6 +59,15 @@ impl Finished {
         Self { plan: Rc::clone(plan), ending }
     }
 
+    /// The same with what is only advised (`should`) taken for required.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        if let Ending::Judged(trace, outcome) = self.ending {
+            self.ending = Ending::Judged(trace, outcome.strict());
+        }
+        self
+    }
+
     /// The verdict in a word.
     pub fn mark(&self) -> Mark {
         match &self.ending {

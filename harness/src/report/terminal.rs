@@ -61,12 +61,18 @@ impl<W: Write> Terminal<W> {
     }
 
     fn outcome(&mut self, plan: &Plan, trace: &Trace, outcome: &Outcome) -> io::Result<()> {
-        if outcome.violations.is_empty() && outcome.vacuous.is_empty() {
+        let is_good = outcome.violations.is_empty() && outcome.vacuous.is_empty();
+        if is_good && outcome.warnings.is_empty() {
             return Ok(());
         }
-        self.trace(plan, trace)?;
+        if !is_good {
+            self.trace(plan, trace)?;
+        }
         for violation in &outcome.violations {
-            self.violation(plan, violation)?;
+            self.violation(plan, Mark::Failed, violation)?;
+        }
+        for warning in &outcome.warnings {
+            self.violation(plan, Mark::Vacuous, warning)?;
         }
         for vacuity in &outcome.vacuous {
             self.vacuity(plan, vacuity)?;
@@ -88,9 +94,10 @@ impl<W: Write> Terminal<W> {
         Ok(())
     }
 
-    fn violation(&mut self, plan: &Plan, violation: &Violation) -> io::Result<()> {
-        let style = style(Mark::Failed);
-        writeln!(self.out, "{style}{}{style:#}: {}", place(plan, violation.position), violation.text)?;
+    fn violation(&mut self, plan: &Plan, mark: Mark, violation: &Violation) -> io::Result<()> {
+        let style = style(mark);
+        let warning = if mark == Mark::Failed { "" } else { "warning: " };
+        writeln!(self.out, "{style}{}{style:#}: {warning}{}", place(plan, violation.position), violation.text)?;
         writeln!(self.out, "  expected: {}", violation.expected)?;
         writeln!(self.out, "  actual:   {}", violation.actual)
     }

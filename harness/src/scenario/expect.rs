@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::plan::{
-    Because, ClientState, CloseHow, CountRange, DurationRange, EventRef, Expectation, Mode, Moment, PacketKind, Timing,
-    Verb,
+    Because, ClientState, CloseHow, CountRange, DurationRange, EventRef, Expectation, Holding, Mode, Moment,
+    PacketKind, Timing, Verb, Weight,
 };
 use halfopen_protocol::PacketType;
 
 use super::judged::Judged;
-use super::keys::{Key, Table, Takes, key, not_yet};
+use super::keys::{Key, Table, Takes, key};
 use super::names::Role;
 use super::packet::{field_patterns, patterns, reasons};
 use super::reader::{Fields, Reader};
@@ -21,11 +21,12 @@ const VERBS: &[Key] = &[
     key("receives", "packets arrive at the node: a pattern, or a list, which is an order with others between")
         .takes(Takes::Several(&Takes::Pattern)),
     key("sends", "packets leave the node").takes(Takes::Several(&Takes::Pattern)),
-    key("delivers", "a client hands a message to its application: a map of fields").takes(Takes::Fields("PUBLISH")),
+    key("delivers", "a client hands a message to its application: fields, or a list, which is an order")
+        .takes(Takes::Several(&Takes::Fields("PUBLISH"))),
     key("closes", "ends its connection with this peer").takes(Takes::Node),
     key("loses", "sees its connection with this peer end").takes(Takes::Node),
-    key("is", "a client is connected, disconnected or down").takes(Takes::Words(STATES)),
-    not_yet("has", "session, subscriptions, queued, in_flight, retained, will"),
+    key("is", "a client is connected, connecting, disconnected or down").takes(Takes::Words(STATES)),
+    key("has", "a broker holds this").takes(Takes::Map(&HOLDING)),
 ];
 
 const QUALIFIERS: &[Key] = &[
@@ -47,7 +48,7 @@ const QUALIFIERS: &[Key] = &[
         .takes(Takes::Several(&Takes::Number(0, 255))),
     key("may_say", "of closes: the reason of the DISCONNECT before it, if there is one; void in 3.1.1")
         .takes(Takes::Either(&[Takes::Words(NOTHING), Takes::Several(&Takes::Number(0, 255))])),
-    not_yet("per", "count in any window this long"),
+    key("per", "`count` is about any window this long").takes(Takes::Duration).or("the whole run"),
 ];
 
 const EXPECTATION: Table = Table { what: "an expectation", keys: &[VERBS, QUALIFIERS] };
@@ -56,15 +57,28 @@ const NOTHING: &[Key] = &[key("nothing", "there is none")];
 
 const AROUND: &[Key] = &[
     key("never", "it must not be so").takes(Takes::Expectation),
-    not_yet("should", "it should be so: a warning"),
-    not_yet("any_of", "one of these must be so"),
+    key("should", "it should be so: a warning, a failure with --strict").takes(Takes::Expectation),
+    key("any_of", "one of these must be so: lines, or lists of lines")
+        .takes(Takes::List(&Takes::Several(&Takes::Expectation))),
 ];
 
 const STATES: &[Key] = &[
     key("connected", "between CONNACK and the end of the connection"),
-    key("disconnected", "neither connected nor down"),
+    key("connecting", "between the opening of a connection and CONNACK"),
+    key("disconnected", "neither connected nor connecting nor down"),
     key("down", "crashed or without power"),
-    not_yet("connecting", "before CONNACK"),
+];
+
+const HOLDING: Table = Table { what: "what a broker has", keys: &[HOLDINGS] };
+
+const HOLDINGS: &[Key] = &[
+    key("session", "the client identifier: that there is a session, and what the others but `retained` are about")
+        .takes(Takes::Text),
+    key("subscriptions", "how many topic filters: 2, `2..`, `..4`").takes(Takes::Count),
+    key("queued", "how many messages wait").takes(Takes::Count),
+    key("in_flight", "how many messages of QoS 1 and 2 are not acknowledged").takes(Takes::Count),
+    key("will", "whether there is a will").takes(Takes::Bool),
+    key("retained", "how many messages the broker retains, of all topics").takes(Takes::Count),
 ];
 
 const HOW: &[Key] = &[key("fin", "in order"), key("rst", "by abort"), key("timeout", "no answer for too long")];
@@ -87,16 +101,78 @@ impl Reader<'_> {
 
     fn expectation(&self, node: &Node, judged: &Judged<'_>) -> Option<Expectation> {
         let (key, value) = self.line(node, "an expectation")?;
+        if key.text() == Some("should") {
+            let (inner, value) = self.line(value, "the line in `should`")?;
+            let mut expectation = self.unweighted(inner, value, judged)?;
+            expectation.weight = Weight::Advised;
+            expectation.position = key.span.start;
+            expectation.text = format!("should: {{ {} }}", expectation.text);
+            return Some(expectation);
+        }
+        self.unweighted(key, value, judged)
+    }
+
+    fn unweighted(&self, key: &Node, value: &Node, judged: &Judged<'_>) -> Option<Expectation> {
         let word = self.scalar(key, "a node, or `never`")?;
         let Some(around) = AROUND.iter().find(|around| around.name == word) else {
             return self.about_node(key, value, Mode::Must, judged);
         };
-        if !self.usable(key, around) {
+        match around.name {
+            "never" => {
+                let (key, value) = self.line(value, "the line in `never`")?;
+                let word = self.scalar(key, "a node")?;
+                if AROUND.iter().any(|around| around.name == word) {
+                    self.error(key, format!("`{word}` inside `never`, which is about a node"));
+                    return None;
+                }
+                self.about_node(key, value, Mode::Never, judged)
+            }
+            "any_of" => self.any_of(key, value, judged),
+            _ => {
+                self.error(key, "`should` stands outermost, once");
+                None
+            }
+        }
+    }
+
+    /// Alternatives of which each is a line or a list of lines. What `when` leaves out is no alternative.
+    fn any_of(&self, key: &Node, value: &Node, judged: &Judged<'_>) -> Option<Expectation> {
+        let before = self.sink.len();
+        let mut alternatives = Vec::new();
+        for item in self.list(value, "alternatives, each a line or a list of lines") {
+            let lines: Vec<Expectation> =
+                self.one_or_more(item).iter().filter_map(|line| self.alternative(line, judged)).collect();
+            if !lines.is_empty() {
+                alternatives.push(lines);
+            }
+        }
+        if alternatives.is_empty() || self.sink.len() != before {
             return None;
         }
-        let (key, value) = self.line(value, "the line in `never`")?;
-        self.scalar(key, "a node")?;
-        self.about_node(key, value, Mode::Never, judged)
+        Some(Expectation {
+            position: key.span.start,
+            text: format!("any_of: {}", value.flow()),
+            mode: Mode::Must,
+            weight: Weight::Required,
+            nodes: Vec::new(),
+            verb: Verb::AnyOf(alternatives),
+            count: None,
+            per: None,
+            gap: None,
+            to: None,
+            from: None,
+            timing: None,
+            during: None,
+        })
+    }
+
+    fn alternative(&self, node: &Node, judged: &Judged<'_>) -> Option<Expectation> {
+        let (key, value) = self.line(node, "an alternative")?;
+        if matches!(key.text(), Some("should" | "any_of")) {
+            self.error(key, format!("`{}` inside `any_of`", key.text().unwrap_or_default()));
+            return None;
+        }
+        self.unweighted(key, value, judged)
     }
 
     fn about_node(&self, key: &Node, value: &Node, mode: Mode, judged: &Judged<'_>) -> Option<Expectation> {
@@ -115,9 +191,11 @@ impl Reader<'_> {
             position: key.span.start,
             text: text(key, value, mode),
             mode,
+            weight: Weight::Required,
             nodes,
             verb: Verb::Is(ClientState::Down),
             count: None,
+            per: None,
             gap: None,
             to: None,
             from: None,
@@ -172,7 +250,10 @@ impl Reader<'_> {
             "sends" => Verb::Sends(patterns(self, value)?),
             "delivers" => {
                 self.are_clients(value, nodes, "delivers")?;
-                Verb::Delivers(field_patterns(self, PacketKind::Type(PacketType::Publish), value)?)
+                let items = self.one_or_more(value);
+                let publish = PacketKind::Type(PacketType::Publish);
+                let read: Vec<_> = items.iter().filter_map(|item| field_patterns(self, publish, item)).collect();
+                Verb::Delivers((read.len() == items.len() && !read.is_empty()).then_some(read)?)
             }
             "closes" => {
                 let peer = self.node(value);
@@ -194,10 +275,12 @@ impl Reader<'_> {
                 let how = self.how(fields);
                 Verb::Loses { peer: peer?, how: how? }
             }
+            "has" => Verb::Has(self.holding(value, nodes)?),
             _ => {
                 self.are_clients(value, nodes, "is")?;
                 Verb::Is(match self.word(value, "state", STATES)? {
                     "connected" => ClientState::Connected,
+                    "connecting" => ClientState::Connecting,
                     "disconnected" => ClientState::Disconnected,
                     _ => ClientState::Down,
                 })
@@ -212,6 +295,41 @@ impl Reader<'_> {
         };
         self.error(node, format!("`{verb}` is for a client; this is {}", role.with_article()));
         None
+    }
+
+    /// What only a broker itself can tell: what it holds.
+    fn holding(&self, node: &Node, nodes: &[crate::plan::NodeId]) -> Option<Holding> {
+        if let Some(role) = nodes.iter().map(|id| self.names.role(*id)).find(|role| *role != Role::Broker) {
+            self.error(node, format!("`has` is for a broker; this is {}", role.with_article()));
+            return None;
+        }
+        let fields = self.fields(node, &HOLDING)?;
+        let mut holding = Holding::default();
+        let mut broken = fields.broken;
+        let mut of_session = None;
+        for (name, key, value) in fields.iter() {
+            let read = match name {
+                "session" => self.scalar(value, "a client identifier").map(|id| holding.session = Some(id.to_owned())),
+                "subscriptions" => self.count(value).map(|count| holding.subscriptions = Some(count)),
+                "queued" => self.count(value).map(|count| holding.queued = Some(count)),
+                "in_flight" => self.count(value).map(|count| holding.in_flight = Some(count)),
+                "will" => self.boolean(value).map(|will| holding.will = Some(will)),
+                _ => self.count(value).map(|count| holding.retained = Some(count)),
+            };
+            broken |= read.is_none();
+            if !matches!(name, "session" | "retained") {
+                of_session.get_or_insert((name, key));
+            }
+        }
+        if let (None, Some((name, key))) = (&holding.session, of_session) {
+            self.error(key, format!("`{name}` of which session? add `session: CLIENT_ID`"));
+            return None;
+        }
+        if holding == Holding::default() && !broken {
+            self.error(node, "nothing is asked for; `session` or `retained` at least");
+            return None;
+        }
+        (!broken).then_some(holding)
     }
 
     fn because(&self, node: &Node) -> Option<Because> {
@@ -251,7 +369,7 @@ impl Reader<'_> {
                 "how" => &["closes", "loses"],
                 "to" => &["sends"],
                 "from" => &["receives"],
-                "count" | "gap" => &["receives", "sends", "delivers", "closes", "loses"],
+                "count" | "gap" | "per" => &["receives", "sends", "delivers", "closes", "loses"],
                 _ => continue,
             };
             if !verbs.contains(&verb) {
@@ -312,6 +430,11 @@ impl Reader<'_> {
                     None
                 }
                 "count" => self.count(value).map(|count| expectation.count = Some(count)),
+                "per" if fields.get("count").is_none() => {
+                    self.error(key, "`per` without `count`; it says in which window to count");
+                    None
+                }
+                "per" => self.duration(value).map(|per| expectation.per = Some(per)),
                 "gap" => self.gap(value).map(|gap| expectation.gap = Some(gap)),
                 "to" => self.node(value).map(|node| expectation.to = Some(node)),
                 "from" => self.node(value).map(|node| expectation.from = Some(node)),

@@ -80,15 +80,17 @@
 //! Bytes: hex pairs, `'text'`, `r12` a remaining length, `s3` `m7` `k10` two bytes.
 //!
 //! ## Expectations
-//! `node: { one verb, qualifiers }`, of a group: each member; or `never: { node: … }`.
+//! `node: { one verb, qualifiers }`, of a group: each member; or around such a line `never:` or `should:` (a warning;
+//! `halfopen run --strict` fails), or `any_of:` with a list of lines or of lists of lines, of which one must be true.
 //!
 //! | verb or qualifier | value |
 //! |---|---|
 //! | `receives` `sends` | a pattern, or a list, which is an order with others between |
-//! | `delivers` | fields of a PUBLISH; of clients |
+//! | `delivers` | fields of a PUBLISH, or a list, which is an order with others between; of clients |
 //! | `closes` `loses` | the peer |
-//! | `is` | `connected` `disconnected` `down`; of clients |
-//! | `count` `gap` | `2`, `2..`, `..4` · at least one; between neighbours `5s`, `..4s` |
+//! | `is` | `connected` `connecting` `disconnected` `down`; of clients |
+//! | `has` | `{ session: CLIENT_ID, subscriptions, queued, in_flight, will, retained }`, numbers as in `count`; of brokers |
+//! | `count` `per` `gap` | `2`, `2..`, `..4` · at least one; in any window this long; between neighbours `5s`, `..4s` |
 //! | `to` `from` | of `sends`; of `receives` |
 //! | `at` `within` `between` `not_before` | when each that counts comes: moment; `1s after X`; `A .. B`; moment |
 //! | `during` | where to look: `A .. B` |

@@ -11,6 +11,7 @@ use super::{ConnectionId, Event, EventKind, Item, NodeChange, Since, Trace};
 use crate::plan::{
     Because, CountRange, EventRef, Expectation, LinkSettings, Mode, Moment, Node, NodeId, Ordinal, PacketKind,
     PacketPattern, Plan, Point, Position, Program, RawClientProgram, RunName, Seed, Source, Step, StepKind, Verb,
+    Weight,
 };
 
 /// The only broker of the plan.
@@ -239,9 +240,11 @@ pub(crate) fn expect(node: NodeId, verb: Verb) -> Expectation {
         position: position(8),
         text: "the expectation".to_owned(),
         mode: Mode::Must,
+        weight: Weight::Required,
         nodes: vec![node],
         verb,
         count: None,
+        per: None,
         gap: None,
         to: None,
         from: None,

@@ -125,6 +125,15 @@ pub enum EventKind {
         /// Whether the broker had a session of it.
         session_present: bool,
     },
+    /// What a broker holds has changed, as it says itself. Only recorded of what the plan asks for
+    /// ([`Verb::Has`](crate::plan::Verb::Has)); before the first such statement, and after its process has ended, a
+    /// broker holds nothing.
+    Holds {
+        /// The broker.
+        node: NodeId,
+        /// What it holds from now on.
+        held: Held,
+    },
     /// A step of the story could not be done as it was written: an answer was another one, or never came.
     StepFailed {
         /// Where the step stands.
@@ -137,6 +146,28 @@ pub enum EventKind {
         /// Where the step stands that began the fault.
         position: Position,
     },
+}
+
+/// What a broker holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// The session of this client; `None`: there is none.
+    Session(String, Option<SessionState>),
+    /// So many retained messages.
+    Retained(u64),
+}
+
+/// What a broker knows about one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionState {
+    /// How many topic filters it is subscribed to.
+    pub subscriptions: u64,
+    /// How many messages wait to be sent.
+    pub queued: u64,
+    /// How many messages of QoS 1 and 2 to it are not acknowledged.
+    pub in_flight: u64,
+    /// Whether it has a will.
+    pub has_will: bool,
 }
 
 /// What a time-out was counted from.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use halfopen_protocol::packet::Publish;
 
 use crate::plan::{Because, NodeId, Position};
-use crate::trace::{ConnectionId, Event, EventKind, Item, NodeChange, Since, Trace};
+use crate::trace::{ConnectionId, Event, EventKind, Held, Item, NodeChange, Since, Trace};
 
 /// Writes the trace. All who see something happen in a world hold a clone of it.
 ///
@@ -107,6 +107,11 @@ impl Recorder {
     /// The client `node` has a successful CONNACK.
     pub(crate) fn connected(&self, node: NodeId, session_present: bool) {
         self.push(EventKind::Connected { node, session_present });
+    }
+
+    /// What the broker `node` holds has changed.
+    pub(crate) fn holds(&self, node: NodeId, held: Held) {
+        self.push(EventKind::Holds { node, held });
     }
 
     /// Something happens to a node.

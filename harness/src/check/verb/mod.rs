@@ -2,9 +2,11 @@
 
 mod closes;
 mod delivers;
+mod has;
 mod is;
 mod loses;
 mod packets;
+mod timeline;
 
 use std::time::Duration;
 
@@ -12,9 +14,10 @@ use halfopen_protocol::ReasonCode;
 
 use self::closes::Closes;
 use self::delivers::Delivers;
-pub(super) use self::is::{States, state_text};
+pub(super) use self::is::state_text;
 use self::loses::Loses;
 use self::packets::Packets;
+pub(super) use self::timeline::Timeline;
 use crate::plan::{Expectation, NodeId, Plan, Verb};
 use crate::trace::{Event, EventKind};
 
@@ -47,7 +50,7 @@ impl Recognizer {
             Verb::Delivers(patterns) => Self::Delivers(Delivers::new(node, patterns.clone())),
             Verb::Closes { peer, because, how, .. } => Self::Closes(Closes::new(node, *peer, *because, *how)),
             Verb::Loses { peer, how } => Self::Loses(Loses::new(node, *peer, *how)),
-            Verb::Is(_) => return None,
+            Verb::Is(_) | Verb::Has(_) | Verb::AnyOf(_) => return None,
         })
     }
 
@@ -83,6 +86,7 @@ pub(super) fn place(event: &Event) -> Option<NodeId> {
         | EventKind::Closing { node, .. }
         | EventKind::Delivered { node, .. }
         | EventKind::Connected { node, .. }
+        | EventKind::Holds { node, .. }
         | EventKind::Node { node, .. } => Some(*node),
         EventKind::Step { .. } | EventKind::Mark(_) | EventKind::StepFailed { .. } | EventKind::FaultHit { .. } => None,
     }
@@ -107,6 +111,8 @@ pub(super) fn phrase(plan: &Plan, expectation: &Expectation) -> String {
         }
         Verb::Loses { peer, how } => format!("loses {}{}", name(*peer), closes::how_text(*how)),
         Verb::Is(state) => format!("is {}", state_text(*state)),
+        Verb::Has(holding) => format!("has {}", has::text(holding)),
+        Verb::AnyOf(_) => "any of these".to_owned(),
     }
 }
 
@@ -119,5 +125,17 @@ pub(super) fn past(verb: &Verb) -> &'static str {
         Verb::Closes { .. } => "closed",
         Verb::Loses { .. } => "lost",
         Verb::Is(_) => "was",
+        Verb::Has(_) | Verb::AnyOf(_) => "had",
+    }
+}
+
+impl Timeline {
+    /// How the state that the verb is about holds over time, for a verb that is a state.
+    pub(super) fn of<'a>(verb: &Verb, node: NodeId, events: impl IntoIterator<Item = &'a Event>) -> Option<Self> {
+        match verb {
+            Verb::Is(state) => Some(is::timeline(*state, node, events)),
+            Verb::Has(holding) => Some(has::timeline(holding, node, events)),
+            _ => None,
+        }
     }
 }

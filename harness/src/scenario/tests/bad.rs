@@ -173,8 +173,8 @@ const BAD: &[(&str, &str)] = &[
         "clients: { fleet: { count: 2 } }\nsteps: [ { fleet: crash } ]\nexpect: [ { broker: { closes: fleet } } ]\n",
     ),
     (
-        "should",
-        "clients: { a: {} }\nsteps: [ { a: crash } ]\nexpect: [ { should: { broker: { closes: a } } }, { broker: { has: { session: a } } } ]\n",
+        "what a client has, what of no session, per without count, should inside any_of",
+        "clients: { a: {} }\nsteps: [ { a: crash } ]\nexpect: [ { a: { has: { session: a } } }, { broker: { has: { queued: 2 } } }, { broker: { has: {} } }, { broker: { receives: PINGREQ, per: 1s } }, { any_of: [ { should: { broker: { closes: a } } } ] }, { never: { should: { broker: { closes: a } } } } ]\n",
     ),
     (
         "when of an unknown axis",

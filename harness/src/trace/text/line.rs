@@ -90,6 +90,7 @@ impl Writer<'_> {
             EventKind::Step { .. }
             | EventKind::Mark(_)
             | EventKind::Established { .. }
+            | EventKind::Holds { .. }
             | EventKind::Received { sent: Some(_), .. } => None,
         }
     }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 
@@ -7,8 +8,8 @@ use halfopen_broker::log::{Detail, Log};
 use halfopen_protocol::{Clock, Instant, ReasonCode};
 
 use super::{Env, log, since_start};
-use crate::plan::{Because, NodeId, Plan};
-use crate::trace::Since;
+use crate::plan::{Because, Expectation, NodeId, Plan, Verb};
+use crate::trace::{Held, SessionState, Since};
 use crate::world::network::{Network, Peer};
 use crate::world::record::Recorder;
 
@@ -19,7 +20,8 @@ pub(super) async fn run<N: Network, C: Clock>(env: Env<N, C>, config: Config) {
     };
     let listener = NodeListener { network: env.network, listener };
     let log = Log::new(Detail::Packets);
-    let observer = Witness { plan: env.plan, node: env.node, recorder: env.recorder, log };
+    let watch = Watch::new(&env.plan.expectations, env.node);
+    let observer = Witness { plan: env.plan, node: env.node, recorder: env.recorder, log, watch };
     // Served until the node is dropped; a listener of the world does not fail.
     let _ = serve(Broker::new(config), listener, env.clock, observer, std::future::pending()).await;
 }
@@ -45,6 +47,7 @@ struct Witness {
     recorder: Recorder,
     /// The log that the real server writes, for people.
     log: Log,
+    watch: Watch,
 }
 
 impl Observer<Peer> for Witness {
@@ -54,6 +57,64 @@ impl Observer<Peer> for Witness {
             let (because, since) = because(reason);
             self.recorder.closing(self.node, peer.node, peer.connection, because, since);
         }
+    }
+
+    fn settled(&mut self, _now: Instant, broker: &Broker) {
+        for held in self.watch.changes(broker) {
+            self.recorder.holds(self.node, held);
+        }
+    }
+}
+
+/// What the plan asks about the broker's memory, and what is known of it: nothing is held at first.
+#[derive(Default)]
+struct Watch {
+    sessions: BTreeMap<String, Option<SessionState>>,
+    retained: Option<u64>,
+}
+
+impl Watch {
+    fn new(expectations: &[Expectation], node: NodeId) -> Self {
+        let mut watch = Self::default();
+        for expectation in expectations {
+            watch.add(expectation, node);
+        }
+        watch
+    }
+
+    fn add(&mut self, expectation: &Expectation, node: NodeId) {
+        match &expectation.verb {
+            Verb::Has(holding) if expectation.nodes.contains(&node) => {
+                self.sessions.extend(holding.session.clone().map(|session| (session, None)));
+                self.retained = self.retained.or(holding.retained.map(|_| 0));
+            }
+            Verb::AnyOf(alternatives) => alternatives.iter().flatten().for_each(|line| self.add(line, node)),
+            _ => {}
+        }
+    }
+
+    fn changes(&mut self, broker: &Broker) -> Vec<Held> {
+        let mut changes = Vec::new();
+        for (client_id, known) in &mut self.sessions {
+            let state = broker.client(client_id).map(|state| SessionState {
+                subscriptions: state.subscriptions as u64,
+                queued: state.queued as u64,
+                in_flight: state.in_flight as u64,
+                has_will: state.has_will,
+            });
+            if *known != state {
+                *known = state;
+                changes.push(Held::Session(client_id.clone(), state));
+            }
+        }
+        if let Some(known) = &mut self.retained {
+            let count = broker.retained_count() as u64;
+            if *known != count {
+                *known = count;
+                changes.push(Held::Retained(count));
+            }
+        }
+        changes
     }
 }
 
