@@ -194,8 +194,7 @@ expect: [ { sensor: { sends: PINGREQ } } ]
 #[test]
 fn what_should_be_and_is_not_is_a_warning_and_fails_a_strict_run() {
     let folder = Folder::new("should");
-    let text =
-        "clients: { sensor: {} }\nuntil: 2s\nexpect: [ { should: { sensor: { sends: PINGREQ } } } ]\n";
+    let text = "clients: { sensor: {} }\nuntil: 2s\nexpect: [ { should: { sensor: { sends: PINGREQ } } } ]\n";
     folder.write("should.yaml", text);
     let lenient = folder.halfopen(&["run", "should.yaml"]);
     assert_eq!(code(&lenient), 0, "{}", out(&lenient));
