@@ -28,6 +28,8 @@ mod scram;
 pub use halfopen_protocol::packet::{Publish, QoS, Subscription, Will};
 pub use halfopen_protocol::{ReasonCode, Version};
 
-pub use crate::api::{Client, ConnectOptions, Error, Message, Messages, State};
-pub use crate::core::Options;
+pub use crate::api::{
+    Client, ConnectOptions, Error, Message, Messages, Published, Refusal, State, Subscribed, Unsubscribed,
+};
+pub use crate::core::{Options, Remarks};
 pub use crate::scram::Scram;

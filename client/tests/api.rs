@@ -5,9 +5,13 @@ use std::net::SocketAddr;
 
 use halfopen_broker::{Broker, Config, Listener, Observer, TokioClock, serve};
 use halfopen_client::core::{CommandError, DisconnectReason};
-use halfopen_client::{Client, ConnectOptions, Error, Messages, Publish, QoS, ReasonCode, State, Version};
+use halfopen_client::{
+    Client, ConnectOptions, Error, Messages, Publish, Published, QoS, ReasonCode, Refusal, Remarks, State, Subscribed,
+    Subscription, Version,
+};
 use halfopen_protocol::Instant;
 use rstest::rstest;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 const V3: Version = Version::V3_1_1;
@@ -120,4 +124,92 @@ async fn a_message_can_be_refused_by_hand_and_the_next_one_comes() {
         client.disconnect().await.expect("it was connected");
     })
     .await;
+}
+
+/// Accepts one client of 5.0, and answers its next packet with these bytes.
+async fn scripted(listener: &TcpListener, answer: &[u8]) -> TcpStream {
+    let (mut stream, _) = listener.accept().await.expect("the client connects");
+    let mut buffer = [0; 512];
+    stream.read(&mut buffer).await.expect("CONNECT comes");
+    stream.write_all(&[0x20, 3, 0, 0, 0]).await.expect("the client reads");
+    stream.read(&mut buffer).await.expect("a request comes");
+    stream.write_all(answer).await.expect("the client reads");
+    stream
+}
+
+async fn with_scripted<T>(answer: &[u8], test: impl AsyncFnOnce(Client) -> T) -> T {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let options = ConnectOptions::new("127.0.0.1", port).client_id("c").reconnect(None);
+    let client = async {
+        let (client, _messages) = connect(options).await;
+        test(client).await
+    };
+    tokio::join!(client, scripted(&listener, answer)).0
+}
+
+/// A reason string `no` and a user property `k` = `v`.
+const PROPERTIES: [u8; 13] = [12, 0x1F, 0, 2, b'n', b'o', 0x26, 0, 1, b'k', 0, 1, b'v'];
+
+fn said() -> Remarks {
+    Remarks { reason_string: Some("no".into()), user_properties: vec![("k".into(), "v".into())] }
+}
+
+fn answer(first: u8, id: u8, reason: Option<u8>, tail: &[u8]) -> Vec<u8> {
+    let mut body = vec![0, id];
+    body.extend(reason);
+    body.extend(PROPERTIES);
+    body.extend(tail);
+    [vec![first, body.len() as u8], body].concat()
+}
+
+#[tokio::test]
+async fn what_the_broker_says_with_a_refusal_is_in_the_error() {
+    let refusal = |reason| Err(Error::Refused(Box::new(Refusal { reason, remarks: said() })));
+    let puback = answer(0x40, 1, Some(0x97), &[]);
+    let published = with_scripted(&puback, async |client| client.publish("a", QoS::AtLeastOnce, "1").await).await;
+    assert_eq!(published, refusal(ReasonCode::QUOTA_EXCEEDED));
+    assert_eq!(published.expect_err("it was refused").to_string(), "refused: Quota exceeded (0x97): no");
+
+    let pubrec = answer(0x50, 1, Some(0x97), &[]);
+    let published = with_scripted(&pubrec, async |client| client.publish("a", QoS::ExactlyOnce, "1").await).await;
+    assert_eq!(published, refusal(ReasonCode::QUOTA_EXCEEDED));
+
+    let suback = answer(0x90, 1, None, &[0x87]);
+    let subscribed = with_scripted(&suback, async |client| client.subscribe("a", QoS::AtMostOnce).await).await;
+    assert_eq!(
+        subscribed,
+        Err(Error::Refused(Box::new(Refusal { reason: ReasonCode::NOT_AUTHORIZED, remarks: said() })))
+    );
+
+    let unsuback = answer(0xB0, 1, None, &[0x87]);
+    let unsubscribed = with_scripted(&unsuback, async |client| client.unsubscribe("a").await).await;
+    assert_eq!(
+        unsubscribed,
+        Err(Error::Refused(Box::new(Refusal { reason: ReasonCode::NOT_AUTHORIZED, remarks: said() })))
+    );
+}
+
+#[tokio::test]
+async fn what_the_broker_says_with_a_success_is_in_the_result() {
+    let puback = answer(0x40, 1, Some(0x10), &[]);
+    let published = with_scripted(&puback, async |client| client.publish("a", QoS::AtLeastOnce, "1").await).await;
+    assert_eq!(published, Ok(Published { reason: ReasonCode::NO_MATCHING_SUBSCRIBERS, remarks: said() }));
+
+    let suback = answer(0x90, 1, None, &[1]);
+    let filters = vec![Subscription::new("a", QoS::AtLeastOnce)];
+    let subscribed = with_scripted(&suback, async |client| client.subscribe_with(filters).await).await;
+    assert_eq!(subscribed, Ok(Subscribed { results: vec![Ok(QoS::AtLeastOnce)], remarks: said() }));
+}
+
+#[tokio::test]
+async fn what_the_broker_says_when_it_disconnects_is_in_the_error() {
+    let body = [&[0x9C, 12 + 7][..], &PROPERTIES[1..], &[0x1C, 0, 4, b'h', b':', b'1', b'2']].concat();
+    let disconnect = [vec![0xE0, body.len() as u8], body].concat();
+    let ended = with_scripted(&disconnect, async |client| client.publish("a", QoS::AtLeastOnce, "1").await).await;
+    let Err(Error::Disconnected(DisconnectReason::Server(disconnect))) = ended else { panic!("{ended:?}") };
+    assert_eq!(disconnect.reason, ReasonCode::USE_ANOTHER_SERVER);
+    assert_eq!(disconnect.reason_string, said().reason_string);
+    assert_eq!(disconnect.user_properties, said().user_properties);
+    assert_eq!(disconnect.server_reference.as_deref(), Some("h:12"));
 }

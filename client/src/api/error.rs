@@ -1,5 +1,4 @@
-use halfopen_protocol::ReasonCode;
-
+use super::Refusal;
 use crate::core::{CommandError, DisconnectReason};
 
 /// Why something that the application asked for was not done.
@@ -10,8 +9,12 @@ pub enum Error {
     #[error(transparent)]
     Rejected(#[from] CommandError),
     /// The broker refused it, or said when it accepted the connection that it takes no such thing.
-    #[error("refused: {0:?}")]
-    Refused(ReasonCode),
+    #[error("refused: {0}")]
+    Refused(Box<Refusal>),
+    /// The [time for a request](super::ConnectOptions::request_timeout) was over before it was done. What was sent stays sent:
+    /// a message may still arrive, and a subscription may still be made.
+    #[error("no answer from the broker in time")]
+    TimedOut,
     /// The message's expiry interval passed before it could be sent.
     #[error("the message expired before it could be sent")]
     Expired,
@@ -26,9 +29,8 @@ pub enum Error {
     NoRandomness,
 }
 
-impl Error {
-    /// An answer of the broker as a result.
-    pub(super) fn check(reason: ReasonCode) -> Result<(), Self> {
-        if reason.is_error() { Err(Self::Refused(reason)) } else { Ok(()) }
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
     }
 }

@@ -1,5 +1,6 @@
 //! A client for applications, over Tokio: a handle to ask with, and the messages that come.
 
+mod answer;
 mod error;
 mod options;
 mod task;
@@ -7,6 +8,7 @@ mod task;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -14,6 +16,7 @@ use halfopen_protocol::ReasonCode;
 use halfopen_protocol::packet::{ConnAck, Disconnect, Publish, QoS, Subscription};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+pub use self::answer::{Published, Refusal, Subscribed, Unsubscribed};
 pub use self::error::Error;
 pub use self::options::ConnectOptions;
 use self::task::{Incoming, Order, Reply, Waiting, What};
@@ -22,7 +25,8 @@ use crate::driver::Command;
 
 /// A handle to a connection. Clones are handles to the same.
 ///
-/// What is asked while the connection is lost waits for the next one. Dropping a future that was polled takes nothing back.
+/// What is asked while the connection is lost waits for the next one, and for an answer as long as it takes, unless
+/// [`ConnectOptions::request_timeout`] says otherwise. Dropping a future that was polled takes nothing back.
 #[derive(Clone)]
 pub struct Client {
     handle: Arc<Handle>,
@@ -49,13 +53,14 @@ impl Client {
     /// Publishes, and completes when the handshake of the QoS is complete; for QoS 0, when the message is on its way.
     ///
     /// # Errors
-    /// The message is malformed, or the broker refuses it, or the client is disconnected for good before it is done.
+    /// The message is malformed, or the broker refuses it, or the client is disconnected for good before it is done, or it
+    /// takes too long.
     pub async fn publish(
         &self,
         topic: impl Into<ByteString>,
         qos: QoS,
         payload: impl Into<Bytes>,
-    ) -> Result<(), Error> {
+    ) -> Result<Published, Error> {
         self.publish_with(Publish { topic: topic.into(), qos, payload: payload.into(), ..Publish::default() }).await
     }
 
@@ -63,60 +68,67 @@ impl Client {
     ///
     /// # Errors
     /// As there.
-    pub async fn publish_with(&self, publish: Publish) -> Result<(), Error> {
-        let permit = Arc::clone(&self.handle.room).acquire_owned().await.map_err(|_| Error::Closed)?;
-        self.handle.ask(|reply| What::Publish(publish, reply, permit)).await
+    pub async fn publish_with(&self, publish: Publish) -> Result<Published, Error> {
+        let handle = &self.handle;
+        handle
+            .in_time(async {
+                let permit = Arc::clone(&handle.room).acquire_owned().await.map_err(|_| Error::Closed)?;
+                handle.ask(|reply| What::Publish(publish, reply, permit)).await
+            })
+            .await
     }
 
     /// Subscribes, and gives the QoS that the broker grants.
     ///
     /// # Errors
-    /// The filter is malformed, or the broker refuses it, or the client is disconnected for good before it is done.
+    /// The filter is malformed, or the broker refuses it, or the client is disconnected for good before it is done, or it
+    /// takes too long.
     pub async fn subscribe(&self, filter: impl Into<ByteString>, qos: QoS) -> Result<QoS, Error> {
-        let results = self.subscribe_with(vec![Subscription::new(filter, qos)]).await?;
-        results.into_iter().next().unwrap_or(Err(ReasonCode::UNSPECIFIED_ERROR)).map_err(Error::Refused)
+        self.subscribe_with(vec![Subscription::new(filter, qos)]).await?.one()
     }
 
     /// Subscribes to several filters, with options and properties, and gives for each the QoS or why not.
     ///
     /// # Errors
-    /// A filter is malformed, or the client is disconnected for good before it is done.
-    pub async fn subscribe_with(
-        &self,
-        request: impl Into<SubscribeRequest>,
-    ) -> Result<Vec<Result<QoS, ReasonCode>>, Error> {
+    /// A filter is malformed, or the client is disconnected for good before it is done, or it takes too long.
+    pub async fn subscribe_with(&self, request: impl Into<SubscribeRequest>) -> Result<Subscribed, Error> {
         let request = request.into();
-        let reasons = self.handle.ask(|reply| What::Subscribe(request, reply)).await?;
-        Ok(reasons.into_iter().map(|reason| QoS::new(reason.value()).ok_or(reason)).collect())
+        let asked = self.handle.ask(|reply| What::Subscribe(request, reply));
+        let (reasons, remarks) = self.handle.in_time(asked).await?;
+        Ok(Subscribed::new(&reasons, remarks))
     }
 
     /// Unsubscribes.
     ///
     /// # Errors
-    /// The filter is malformed, or the broker refuses, or the client is disconnected for good before it is done.
+    /// The filter is malformed, or the broker refuses, or the client is disconnected for good before it is done, or it
+    /// takes too long.
     pub async fn unsubscribe(&self, filter: impl Into<ByteString>) -> Result<(), Error> {
-        let reasons = self.unsubscribe_with(vec![filter.into()]).await?;
-        reasons.into_iter().try_for_each(Error::check)
+        self.unsubscribe_with(vec![filter.into()]).await?.one()
     }
 
     /// Unsubscribes several filters, and gives the broker's reason for each; nothing in 3.1.1.
     ///
     /// # Errors
-    /// A filter is malformed, or the client is disconnected for good before it is done.
-    pub async fn unsubscribe_with(&self, request: impl Into<UnsubscribeRequest>) -> Result<Vec<ReasonCode>, Error> {
+    /// A filter is malformed, or the client is disconnected for good before it is done, or it takes too long.
+    pub async fn unsubscribe_with(&self, request: impl Into<UnsubscribeRequest>) -> Result<Unsubscribed, Error> {
         let request = request.into();
-        self.handle.ask(|reply| What::Unsubscribe(request, reply)).await
+        let asked = self.handle.ask(|reply| What::Unsubscribe(request, reply));
+        let (reasons, remarks) = self.handle.in_time(asked).await?;
+        Ok(Unsubscribed { reasons, remarks })
     }
 
     /// Authenticates again on the connection that is up (5.0).
     ///
     /// # Errors
-    /// There is no connection or no mechanism, or the broker or the mechanism does not agree.
+    /// There is no connection or no mechanism, or the broker or the mechanism does not agree, or it takes too long: then
+    /// the connection ends, at the latest after [`ConnectOptions::connect_timeout`].
     pub async fn reauthenticate(&self) -> Result<(), Error> {
-        self.handle.ask(What::Reauthenticate).await
+        self.handle.in_time(self.handle.ask(What::Reauthenticate)).await
     }
 
-    /// Sends DISCONNECT and closes, for good. What is still waiting fails.
+    /// Sends DISCONNECT and closes, for good. What is still waiting fails. A broker that does not read is given five
+    /// seconds to take what was written before.
     ///
     /// # Errors
     /// None that is not one of the task.
@@ -204,6 +216,7 @@ struct Handle {
     waiting: Arc<Waiting>,
     /// For as many messages as the client's queue takes.
     room: Arc<Semaphore>,
+    timeout: Option<Duration>,
 }
 
 impl Handle {
@@ -216,6 +229,14 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         self.send(what(reply));
         answer.await.unwrap_or(Err(Error::Closed))
+    }
+
+    /// The time for a request bounds all of it.
+    async fn in_time<T>(&self, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match self.timeout {
+            Some(timeout) => tokio::time::timeout(timeout, request).await.unwrap_or(Err(Error::TimedOut)),
+            None => request.await,
+        }
     }
 }
 

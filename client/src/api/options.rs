@@ -16,6 +16,7 @@ pub struct ConnectOptions {
     pub(super) core: Options,
     pub(super) mechanism: Option<Box<dyn Mechanism>>,
     pub(super) capacity: u16,
+    pub(super) request_timeout: Option<Duration>,
 }
 
 impl ConnectOptions {
@@ -23,7 +24,7 @@ impl ConnectOptions {
     /// that is made again when it is lost.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
         let core = Options { reconnect: Some(Reconnect::default()), ..Options::new(Version::V5_0, "") };
-        Self { host: host.into(), port, core, mechanism: None, capacity: 100 }
+        Self { host: host.into(), port, core, mechanism: None, capacity: 100, request_timeout: None }
     }
 
     /// The version of the protocol.
@@ -92,10 +93,20 @@ impl ConnectOptions {
         self
     }
 
-    /// How long opening a connection and CONNACK may take together.
+    /// How long opening a connection and CONNACK may take together (10 s by default), and how long authenticating again.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.core.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a publish, subscribe, unsubscribe or re-authentication may take, the time included in which there is no
+    /// connection; then it fails with [`Error::TimedOut`]. `None`, which is the default: as long as it takes, since what is
+    /// published without a connection is to be sent when there is one. The loss of a connection is noticed without this,
+    /// by keep-alive.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.request_timeout = timeout.into();
         self
     }
 

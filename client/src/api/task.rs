@@ -4,11 +4,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use halfopen_protocol::{Instant, ReasonCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use super::{Client, ConnectOptions, Error, Handle, Message, Messages, State};
-use crate::core::{self, CommandError, DisconnectReason, Event, Token};
+use super::{Client, ConnectOptions, Error, Handle, Message, Messages, Published, State};
+use crate::core::{self, CommandError, DisconnectReason, Event, Remarks, Token};
 use crate::driver::{self, Command, Tcp, TokioClock};
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// One reason per filter, and what came with them.
+pub(super) type Answer = (Vec<ReasonCode>, Remarks);
 
 /// What a handle tells the task.
 pub(super) struct Order {
@@ -17,9 +20,9 @@ pub(super) struct Order {
 }
 
 pub(super) enum What {
-    Publish(halfopen_protocol::packet::Publish, Reply<()>, OwnedSemaphorePermit),
-    Subscribe(core::SubscribeRequest, Reply<Vec<ReasonCode>>),
-    Unsubscribe(core::UnsubscribeRequest, Reply<Vec<ReasonCode>>),
+    Publish(halfopen_protocol::packet::Publish, Reply<Published>, OwnedSemaphorePermit),
+    Subscribe(core::SubscribeRequest, Reply<Answer>),
+    Unsubscribe(core::UnsubscribeRequest, Reply<Answer>),
     Disconnect(halfopen_protocol::packet::Disconnect, Reply<()>),
     Reauthenticate(Reply<()>),
     /// Answers when everything before is done, and what was to be written is.
@@ -33,8 +36,8 @@ pub(super) struct Waiting(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
-    publishes: BTreeMap<Token, (Reply<()>, OwnedSemaphorePermit)>,
-    requests: BTreeMap<Token, Reply<Vec<ReasonCode>>>,
+    publishes: BTreeMap<Token, (Reply<Published>, OwnedSemaphorePermit)>,
+    requests: BTreeMap<Token, Reply<Answer>>,
     disconnect: Option<Reply<()>>,
     reauthenticate: Option<Reply<()>>,
 }
@@ -49,9 +52,9 @@ impl Waiting {
     fn event(&self, event: &Event) {
         let mut table = self.table();
         match event {
-            Event::Published { token, reason } => {
+            Event::Published { token, reason, remarks } => {
                 if let Some((reply, _)) = table.publishes.remove(token) {
-                    let _ = reply.send(Error::check(*reason));
+                    let _ = reply.send(Published::new(*reason, remarks.clone()));
                 }
             }
             Event::Expired { token } => {
@@ -59,9 +62,9 @@ impl Waiting {
                     let _ = reply.send(Err(Error::Expired));
                 }
             }
-            Event::Subscribed { token, reasons } | Event::Unsubscribed { token, reasons } => {
+            Event::Subscribed { token, reasons, remarks } | Event::Unsubscribed { token, reasons, remarks } => {
                 if let Some(reply) = table.requests.remove(token) {
-                    let _ = reply.send(Ok(reasons.clone()));
+                    let _ = reply.send(Ok((reasons.clone(), remarks.clone())));
                 }
             }
             Event::Reauthenticated => {
@@ -147,7 +150,7 @@ impl driver::Order for Order {
 
 /// Starts the task that carries the connection.
 pub(super) fn start(options: ConnectOptions, seed: u64) -> (Client, Messages) {
-    let ConnectOptions { host, port, core: mut settings, mechanism, capacity } = options;
+    let ConnectOptions { host, port, core: mut settings, mechanism, capacity, request_timeout } = options;
     let is_manual = std::mem::replace(&mut settings.manual_acknowledgement, true);
     if settings.connect.version.is_v5() {
         settings.connect.receive_maximum.get_or_insert(capacity);
@@ -164,7 +167,7 @@ pub(super) fn start(options: ConnectOptions, seed: u64) -> (Client, Messages) {
     let (deliver, incoming) = mpsc::unbounded_channel();
     let (tell, state) = watch::channel(State::Connecting);
     let waiting = Arc::new(Waiting::default());
-    let handle = Arc::new(Handle { orders, waiting: Arc::clone(&waiting), room });
+    let handle = Arc::new(Handle { orders, waiting: Arc::clone(&waiting), room, timeout: request_timeout });
     handle.send(What::Plain(Command::Connect { clean_start: None }));
 
     let mut deliver = Some(deliver);

@@ -109,7 +109,7 @@ fn options(subscription: &Subscription) -> u8 {
 }
 
 /// Control characters would be obeyed by a terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() {
@@ -176,7 +176,10 @@ mod tests {
             Event::Sending(Packet::PingReq),
             Event::Received(Packet::PingResp),
             Event::Received(Packet::Disconnect(Disconnect::new(ReasonCode::SERVER_SHUTTING_DOWN))),
-            Event::Disconnected { reason: DisconnectReason::Server(ReasonCode::SERVER_SHUTTING_DOWN), retry_at: None },
+            Event::Disconnected {
+                reason: DisconnectReason::Server(Box::new(Disconnect::new(ReasonCode::SERVER_SHUTTING_DOWN))),
+                retry_at: None,
+            },
             Event::Sending(Packet::Disconnect(Disconnect::default())),
             Event::Disconnected { reason: DisconnectReason::Asked, retry_at: None },
         ];

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::Semaphore;
 
 use super::args::Pub;
-use super::log::Log;
+use super::log::{Log, printable};
 use super::trouble::Trouble;
 use super::{Remote, signal};
 
@@ -124,12 +124,17 @@ impl Publisher<'_> {
         if let Some(what) = self.trouble.judge(event) {
             self.fail(what);
         }
-        if let Event::Published { reason, .. } = event {
+        if let Event::Published { reason, remarks, .. } = event {
             self.open -= 1;
             self.room.add_permits(1);
             if reason.is_error() {
                 let what = reason.name().unwrap_or("unknown reason");
-                self.fail(format!("the message was not taken: {what} ({})", reason.value()));
+                let said = remarks.reason_string.as_deref().map(|said| format!(": {}", printable(said)));
+                self.fail(format!(
+                    "the message was not taken: {what} ({}){}",
+                    reason.value(),
+                    said.unwrap_or_default()
+                ));
             }
             self.leave_when_done();
         }

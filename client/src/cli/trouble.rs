@@ -2,6 +2,7 @@ use halfopen_client::core::{DisconnectReason, Event, Transport};
 use halfopen_protocol::Version;
 use halfopen_protocol::packet::ConnAck;
 
+use super::log::printable;
 use super::words;
 
 /// Tells what is to be waited out from what ends the program: a first connection that fails, a refusal, and whatever
@@ -45,8 +46,14 @@ pub(crate) fn describe(reason: &DisconnectReason, version: Version) -> String {
         }
         DisconnectReason::ConnectFailed(message) => words(message).to_owned(),
         DisconnectReason::Refused(connack) => format!("Connection Refused: {}", refusal(connack, version)),
-        DisconnectReason::Server(reason) => {
-            format!("the broker disconnected: {} ({})", reason.name().unwrap_or("unknown reason"), reason.value())
+        DisconnectReason::Server(disconnect) => {
+            let reason = disconnect.reason;
+            let text =
+                format!("the broker disconnected: {} ({})", reason.name().unwrap_or("unknown reason"), reason.value());
+            with_details(text, disconnect.reason_string.as_deref(), disconnect.server_reference.as_deref())
+        }
+        DisconnectReason::NoAuth { at, due } => {
+            format!("no answer to AUTH within {:?}", due.saturating_since(*at))
         }
         DisconnectReason::Authentication(error) => format!("authentication failed: {error}"),
         DisconnectReason::Closed(Transport::Eof) => "the broker closed the connection".to_owned(),
@@ -70,7 +77,14 @@ fn refusal(connack: &ConnAck, version: Version) -> String {
         (Version::V3_1_1, 5) => "not authorised",
         _ => connack.reason.name().unwrap_or("unknown reason"),
     };
-    format!("{name} ({code})")
+    with_details(format!("{name} ({code})"), connack.reason_string.as_deref(), connack.server_reference.as_deref())
+}
+
+/// What the broker says beside its reason, and where else it sends its clients (5.0).
+fn with_details(text: String, reason_string: Option<&str>, server_reference: Option<&str>) -> String {
+    let reason_string = reason_string.map(|said| format!(": {}", printable(said))).unwrap_or_default();
+    let server_reference = server_reference.map(|other| format!("; use {}", printable(other))).unwrap_or_default();
+    format!("{text}{reason_string}{server_reference}")
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use halfopen_protocol::packet::{Auth, ConnAck, Disconnect};
 use halfopen_protocol::{Instant, Packet, ReasonCode};
 
-use super::link::{Handshake, Link};
+use super::link::{Attempt, Handshake, Link};
 use super::violation::Violation;
 use super::{Client, CommandError, DisconnectReason, Event};
 
@@ -58,16 +58,18 @@ impl Client {
     }
 
     /// Authenticates again on the connection that is up (§4.12.1), with the same method [MQTT-4.12.1-1].
-    /// [`Event::Reauthenticated`] follows, or the end of the connection.
+    /// [`Event::Reauthenticated`] follows, or the end of the connection: at the latest after
+    /// [`Options::connect_timeout`](super::Options::connect_timeout).
     ///
     /// # Errors
     /// There is no connection or no mechanism, or an exchange is under way.
     pub fn reauthenticate(&mut self, now: Instant) -> Result<(), CommandError> {
         let Link::Up(up) = &mut self.link else { return Err(CommandError::NotConnected) };
         let Some(mechanism) = &mut self.mechanism else { return Err(CommandError::NoMechanism) };
-        if std::mem::replace(&mut up.is_authenticating, true) {
+        if up.authenticating.is_some() {
             return Err(CommandError::Authenticating);
         }
+        up.authenticating = Some(Attempt { at: now, due: now + self.options.connect_timeout });
         let auth = Auth {
             reason: ReasonCode::RE_AUTHENTICATE,
             authentication_method: Some(mechanism.name()),
@@ -89,7 +91,7 @@ impl Client {
     /// AUTH on a connection: only while we authenticate again.
     pub(super) fn handle_auth_when_up(&mut self, now: Instant, auth: &Auth) -> Result<(), Violation> {
         match &self.link {
-            Link::Up(up) if up.is_authenticating => {}
+            Link::Up(up) if up.authenticating.is_some() => {}
             _ => return Err(Violation::protocol("MQTT-4.12.0-6", "AUTH that was not asked for")),
         }
         if auth.reason == ReasonCode::CONTINUE_AUTHENTICATION {
@@ -97,7 +99,7 @@ impl Client {
         }
         self.check_method(auth.authentication_method.as_ref())?;
         if let Link::Up(up) = &mut self.link {
-            up.is_authenticating = false;
+            up.authenticating = None;
         }
         match self.finish_exchange(auth.authentication_data.as_ref()) {
             Ok(()) => self.tell(Event::Reauthenticated),

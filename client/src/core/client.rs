@@ -37,6 +37,10 @@ pub struct Client {
     pinging: bool,
     last_token: u64,
     outputs: VecDeque<Output>,
+    /// How many bytes wait in them to be sent.
+    pub(super) unpolled: usize,
+    /// What waits was left waiting at this time, since so many bytes did.
+    pub(super) held: Option<Instant>,
 }
 
 /// Commands of the application.
@@ -54,6 +58,8 @@ impl Client {
             pinging: true,
             last_token: Token::OWN.0,
             outputs: VecDeque::new(),
+            unpolled: 0,
+            held: None,
             options,
         }
     }
@@ -76,8 +82,8 @@ impl Client {
     }
 
     /// Sends a message, or queues it: while there is no connection or the driver has too much to write, of QoS 0 as
-    /// well, or while the broker's Receive Maximum is used up. A message of QoS 0 may overtake those that wait for the
-    /// latter. Its identifier and DUP are chosen here, whatever the message says. One whose expiry interval passes while
+    /// well, or while the broker's Receive Maximum is used up. A message of QoS 0 may overtake those of
+    /// other QoS that wait for the latter. Its identifier and DUP are chosen here, whatever the message says. One whose expiry interval passes while
     /// it waits is not sent ([`Event::Expired`]).
     ///
     /// [`Event::Published`] follows; for QoS 0 when the packet is handed to the driver.
@@ -96,7 +102,8 @@ impl Client {
             return Err(CommandError::TooLarge);
         }
         let may_send = self.is_up() && !self.is_congested();
-        if may_send && publish.qos == QoS::AtMostOnce {
+        let overtakes = self.session.messages.iter().any(|waiting| waiting.publish.qos == QoS::AtMostOnce);
+        if may_send && publish.qos == QoS::AtMostOnce && !overtakes {
             let token = self.next_token();
             self.send_message(now, publish, token);
             return Ok(token);
@@ -258,13 +265,27 @@ impl Client {
                     self.end(now, DisconnectReason::NoPingresp { at: awaited.at, due: awaited.due });
                 }
             }
+            (Timer::Authenticate, Link::Up(up)) => {
+                if let Some(asked) = up.authenticating {
+                    self.end(now, DisconnectReason::NoAuth { at: asked.at, due: asked.due });
+                }
+            }
             _ => {}
         }
     }
 
     /// What is to be done next; `None` when all is done.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        if self.outputs.is_empty()
+            && let Some(now) = self.held.take()
+        {
+            self.pump(now);
+        }
+        let output = self.outputs.pop_front();
+        if let Some(Output::Send(bytes)) = &output {
+            self.unpolled -= bytes.len();
+        }
+        output
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), and why; `None`: never.
@@ -273,8 +294,12 @@ impl Client {
             Link::Idle => None,
             Link::Waiting { retry_at } => Some((*retry_at, Timer::Reconnect)),
             Link::Opening(attempt) | Link::Handshake(Handshake { attempt, .. }) => Some((attempt.due, Timer::Connect)),
-            Link::Up(up) if self.pinging => up.keep_alive.next(self.is_listening()),
-            Link::Up(_) => None,
+            Link::Up(up) => {
+                let ping = if self.pinging { up.keep_alive.next(self.is_listening()) } else { None };
+                // Whoever does not listen cannot blame the peer for its silence.
+                let authenticating = up.authenticating.filter(|_| self.is_listening());
+                ping.into_iter().chain(authenticating.map(|asked| (asked.due, Timer::Authenticate))).min()
+            }
         }
     }
 
@@ -311,6 +336,7 @@ impl Client {
             up.keep_alive.sent(now);
         }
         self.tell(Event::Sending(packet));
+        self.unpolled += bytes.len();
         self.outputs.push_back(Output::Send(bytes.freeze()));
     }
 

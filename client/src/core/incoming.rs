@@ -10,7 +10,7 @@ use super::limits::Limits;
 use super::link::{Link, Up};
 use super::request::RequestKind;
 use super::violation::Violation;
-use super::{Client, DisconnectReason, Event};
+use super::{Client, DisconnectReason, Event, Remarks};
 
 /// What the broker sends.
 impl Client {
@@ -56,10 +56,10 @@ impl Client {
             Packet::Publish(publish) => self.handle_publish(now, publish)?,
             Packet::PubAck(ack) => {
                 if let Some((_, token)) = self.session.outbox.handle_puback(&ack)? {
-                    self.tell(Event::Published { token, reason: ack.reason });
+                    self.tell(Event::Published { token, reason: ack.reason, remarks: ack.into() });
                 }
             }
-            Packet::PubRec(ack) => self.handle_pubrec(now, &ack)?,
+            Packet::PubRec(ack) => self.handle_pubrec(now, ack)?,
             Packet::PubRel(ack) => {
                 let answer = self.session.inbox.handle_pubrel(&ack, self.version());
                 self.write(now, answer);
@@ -68,7 +68,7 @@ impl Client {
                 // Not the reason of PUBCOMP: PUBREC has taken the message over, and 0x92 only says that an earlier PUBCOMP
                 // was lost, which is no error after a resume (§3.7.2.1).
                 if let Some(token) = self.session.outbox.handle_pubcomp(&ack)? {
-                    self.tell(Event::Published { token, reason: ReasonCode::SUCCESS });
+                    self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, remarks: ack.into() });
                 }
             }
             Packet::SubAck(suback) => self.handle_suback(suback)?,
@@ -79,7 +79,7 @@ impl Client {
                 }
             }
             Packet::Disconnect(disconnect) if self.version().is_v5() => {
-                self.end(now, DisconnectReason::Server(disconnect.reason));
+                self.end(now, DisconnectReason::Server(Box::new(disconnect)));
             }
             Packet::Auth(auth) => self.handle_auth_when_up(now, &auth)?,
             Packet::Connect(_)
@@ -116,7 +116,7 @@ impl Client {
             outgoing: Aliases::new(connack.topic_alias_maximum.unwrap_or(0).min(self.options.topic_aliases)),
             since: now,
             authentication_method: handshake.authentication_method.take(),
-            is_authenticating: false,
+            authenticating: None,
             is_congested: false,
         }));
         self.assigned_id = connack.assigned_client_id.clone().or(self.assigned_id.take());
@@ -130,12 +130,10 @@ impl Client {
         self.session.outbox.set_window(window);
         self.session.inbox.set_maximum(self.options.connect.receive_maximum.unwrap_or(u16::MAX));
         if session_present {
-            for packet in self.session.outbox.resend() {
-                self.write(now, packet);
-            }
+            self.session.outbox.restart();
         } else {
             for token in self.session.start_over(now) {
-                self.tell(Event::Published { token, reason: ReasonCode::SUCCESS });
+                self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, remarks: Remarks::default() });
             }
         }
         self.pump(now);
@@ -224,16 +222,18 @@ impl Client {
         Ok(publish)
     }
 
-    fn handle_pubrec(&mut self, now: Instant, ack: &Ack) -> Result<(), Violation> {
-        match self.session.outbox.handle_pubrec(ack, self.version())? {
+    fn handle_pubrec(&mut self, now: Instant, ack: Ack) -> Result<(), Violation> {
+        match self.session.outbox.handle_pubrec(&ack, self.version())? {
             PubRecOutcome::Release(pubrel) => self.write(now, pubrel),
-            PubRecOutcome::Refused(_, token) => self.tell(Event::Published { token, reason: ack.reason }),
+            PubRecOutcome::Refused(_, token) => {
+                self.tell(Event::Published { token, reason: ack.reason, remarks: ack.into() });
+            }
             PubRecOutcome::Nothing => {}
         }
         Ok(())
     }
 
-    fn handle_suback(&mut self, suback: SubAck) -> Result<(), Violation> {
+    fn handle_suback(&mut self, mut suback: SubAck) -> Result<(), Violation> {
         let Some(asked) = self.session.answer(suback.packet_id) else {
             return Err(Violation::protocol("MQTT-3.8.4-2", "SUBACK that answers no SUBSCRIBE"));
         };
@@ -244,13 +244,13 @@ impl Client {
             let clause = if self.version().is_v5() { "MQTT-3.8.4-6" } else { "MQTT-3.8.4-5" };
             return Err(Violation::protocol(clause, "SUBACK without one code per filter"));
         }
-        let reasons = asked.merge(suback.reasons);
+        let reasons = asked.merge(std::mem::take(&mut suback.reasons));
         self.session.remember(request, &reasons);
-        self.tell(Event::Subscribed { token: asked.request.token, reasons });
+        self.tell(Event::Subscribed { token: asked.request.token, reasons, remarks: suback.into() });
         Ok(())
     }
 
-    fn handle_unsuback(&mut self, unsuback: UnsubAck) -> Result<(), Violation> {
+    fn handle_unsuback(&mut self, mut unsuback: UnsubAck) -> Result<(), Violation> {
         let clause = if self.version().is_v5() { "MQTT-3.10.4-5" } else { "MQTT-3.10.4-4" };
         let Some(asked) = self.session.answer(unsuback.packet_id) else {
             return Err(Violation::protocol(clause, "UNSUBACK that answers no UNSUBSCRIBE"));
@@ -262,7 +262,8 @@ impl Client {
             return Err(Violation::protocol("§3.11.3", "UNSUBACK without one code per filter"));
         }
         self.session.forget(&request.filters);
-        self.tell(Event::Unsubscribed { token: asked.request.token, reasons: unsuback.reasons });
+        let reasons = std::mem::take(&mut unsuback.reasons);
+        self.tell(Event::Unsubscribed { token: asked.request.token, reasons, remarks: unsuback.into() });
         Ok(())
     }
 }

@@ -26,12 +26,12 @@ pub(super) enum Link {
     Up(Box<Up>),
 }
 
-/// An attempt to connect.
+/// An attempt to connect, or to authenticate again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
     /// When it began.
     pub(super) at: Instant,
-    /// When transport and CONNACK must be there.
+    /// When transport and CONNACK, or AUTH, must be there.
     pub(super) due: Instant,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Up {
     /// The one of CONNECT.
     pub(super) authentication_method: Option<ByteString>,
     /// We have asked to authenticate again, and it is not done.
-    pub(super) is_authenticating: bool,
+    pub(super) authenticating: Option<Attempt>,
     /// The driver has more to write than it wants to hold.
     pub(super) is_congested: bool,
 }

@@ -14,6 +14,7 @@ mod link;
 mod options;
 mod outgoing;
 mod receipts;
+mod remarks;
 mod request;
 mod session;
 mod size;
@@ -24,7 +25,7 @@ mod violation;
 use std::fmt;
 
 use bytes::Bytes;
-use halfopen_protocol::packet::{ConnAck, Publish};
+use halfopen_protocol::packet::{ConnAck, Disconnect, Publish};
 use halfopen_protocol::{Instant, Packet, ReasonCode};
 
 pub use self::auth::{AuthError, Mechanism};
@@ -32,6 +33,7 @@ pub use self::client::Client;
 pub use self::error::CommandError;
 pub use self::options::{Options, Reconnect};
 pub use self::receipts::Ticket;
+pub use self::remarks::Remarks;
 pub use self::request::{SubscribeRequest, UnsubscribeRequest};
 
 /// What the driver has to do, or the application wants to know.
@@ -86,6 +88,8 @@ pub enum Event {
         /// 5.0: what the broker said; `SUCCESS` in 3.1.1. Or why it was not sent at all, since the broker takes no
         /// such message: `PACKET_TOO_LARGE`, `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`.
         reason: ReasonCode,
+        /// What came with it in PUBACK, PUBCOMP, or a PUBREC that refuses.
+        remarks: Remarks,
     },
     /// SUBACK came.
     Subscribed {
@@ -93,6 +97,8 @@ pub enum Event {
         token: Token,
         /// One per filter: the broker's, or for a filter that it said it does not take, and that was not sent, why.
         reasons: Vec<ReasonCode>,
+        /// What came with them in SUBACK.
+        remarks: Remarks,
     },
     /// UNSUBACK came.
     Unsubscribed {
@@ -100,6 +106,8 @@ pub enum Event {
         token: Token,
         /// 5.0: one per filter; empty in 3.1.1.
         reasons: Vec<ReasonCode>,
+        /// What came with them in UNSUBACK.
+        remarks: Remarks,
     },
     /// This message was not sent, since its expiry interval passed while it waited.
     Expired {
@@ -138,12 +146,19 @@ pub enum DisconnectReason {
         /// When the time was over.
         due: Instant,
     },
+    /// Authenticating again took too long: no AUTH came in time (§4.12.1 of 5.0).
+    NoAuth {
+        /// When we asked for it.
+        at: Instant,
+        /// When the time was over.
+        due: Instant,
+    },
     /// The transport could not be opened.
     ConnectFailed(String),
     /// The broker refused in CONNACK: a reason code of 5.0, a return code of 3.1.1.
     Refused(Box<ConnAck>),
-    /// 5.0: the broker sent DISCONNECT.
-    Server(ReasonCode),
+    /// 5.0: the broker sent DISCONNECT, with a reason and perhaps a Reason String, User Properties and a Server Reference.
+    Server(Box<Disconnect>),
     /// The transport ended.
     Closed(Transport),
     /// 5.0: the [`Mechanism`] gave up.
@@ -183,6 +198,8 @@ pub enum Timer {
     PingResponse,
     /// It is time to connect again.
     Reconnect,
+    /// Authenticating again takes too long.
+    Authenticate,
 }
 
 impl fmt::Display for Timer {
@@ -192,6 +209,7 @@ impl fmt::Display for Timer {
             Self::KeepAlive => "keep-alive",
             Self::PingResponse => "ping response timeout",
             Self::Reconnect => "reconnect",
+            Self::Authenticate => "authentication timeout",
         })
     }
 }

@@ -11,7 +11,7 @@ pub struct Options {
     /// How long to wait for PINGRESP before the connection is closed; `None` is half of the keep-alive, so that the
     /// client notices before a broker would.
     pub ping_timeout: Option<Duration>,
-    /// How long opening a connection and CONNACK may take together.
+    /// How long opening a connection and CONNACK may take together, and how long authenticating again on one.
     pub connect_timeout: Duration,
     /// Whether and how to connect again on its own.
     pub reconnect: Option<Reconnect>,

@@ -5,7 +5,10 @@ use super::link::Link;
 use super::request::{Asked, Request, RequestKind};
 use super::session::Waiting;
 use super::size::packet_size;
-use super::{Client, Event, Token};
+use super::{Client, Event, Remarks, Token};
+
+/// About how many bytes are given to the driver at once, before it has had an opportunity to say that it has enough.
+const BATCH: usize = 256 * 1024;
 
 /// What waits is sent as soon as it may be.
 impl Client {
@@ -15,13 +18,15 @@ impl Client {
         if !self.is_up() {
             return;
         }
-        while let Some(packet) = self.session.outbox.poll_resend() {
+        while self.may_write_more(now)
+            && let Some(packet) = self.session.outbox.poll_resend()
+        {
             self.write(now, packet);
         }
         self.send_requests(now);
         while let Some(waiting) = self.session.messages.front() {
             let must_wait = waiting.publish.qos != QoS::AtMostOnce && !self.session.outbox.has_room();
-            if must_wait || self.is_congested() {
+            if must_wait || !self.may_write_more(now) {
                 break;
             }
             let Some(waiting) = self.session.messages.pop_front() else { break };
@@ -32,11 +37,21 @@ impl Client {
         }
     }
 
+    /// Whether the driver is to be given more than it has. What it has not taken yet comes first; when it has, and has not
+    /// said that it is too much, `poll_output` goes on. So a long queue is never copied as a whole.
+    fn may_write_more(&mut self, now: Instant) -> bool {
+        if self.unpolled >= BATCH {
+            self.held = Some(now);
+            return false;
+        }
+        !self.is_congested()
+    }
+
     /// Sends a message for which there is room. One that the broker said it will not take is not sent.
     pub(super) fn send_message(&mut self, now: Instant, publish: Publish, token: Token) {
         let Link::Up(up) = &self.link else { return };
         if let Some(reason) = up.limits.refuse(&publish, self.version()) {
-            self.tell(Event::Published { token, reason });
+            self.tell(Event::Published { token, reason, remarks: Remarks::default() });
             return;
         }
         let is_done = publish.qos == QoS::AtMostOnce;
@@ -48,7 +63,7 @@ impl Client {
             }
         }
         if is_done {
-            self.tell(Event::Published { token, reason: ReasonCode::SUCCESS });
+            self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, remarks: Remarks::default() });
         }
     }
 
@@ -69,7 +84,9 @@ impl Client {
 
     /// No receive maximum holds these back [MQTT-3.3.4-8].
     fn send_requests(&mut self, now: Instant) {
-        while let Some(request) = self.session.requests.front() {
+        while self.may_write_more(now)
+            && let Some(request) = self.session.requests.front()
+        {
             let refusals = self.refuse_filters(request);
             let Some(id) = self.session.outbox.reserve_id() else { return };
             let Some(mut request) = self.session.requests.pop_front() else { return };
@@ -114,10 +131,10 @@ impl Client {
     }
 
     pub(super) fn answer_request(&mut self, request: &Request, reasons: Vec<ReasonCode>) {
-        let token = request.token;
+        let (token, remarks) = (request.token, Remarks::default());
         self.tell(match request.kind {
-            RequestKind::Subscribe(_) => Event::Subscribed { token, reasons },
-            RequestKind::Unsubscribe(_) => Event::Unsubscribed { token, reasons },
+            RequestKind::Subscribe(_) => Event::Subscribed { token, reasons, remarks },
+            RequestKind::Unsubscribe(_) => Event::Unsubscribed { token, reasons, remarks },
         });
     }
 }

@@ -148,6 +148,7 @@ impl<C: Clock, O: Order, F: FnMut(Instant, Event)> Driver<C, O, F> {
                             self.client.handle_congestion(now, false);
                         }
                     }
+                    Ok(Io::Relieved) => self.client.handle_congestion(self.clock.now(), false),
                     Ok(Io::Read(bytes)) => {
                         let now = self.clock.now();
                         self.client.handle_bytes(now, bytes);
@@ -161,9 +162,6 @@ impl<C: Clock, O: Order, F: FnMut(Instant, Event)> Driver<C, O, F> {
                 () = time_out(&self.client, &self.clock) => self.client.handle_timeout(self.clock.now()),
             }
             let next = self.drain(Some(&mut wire));
-            if wire.is_congested() {
-                self.client.handle_congestion(self.clock.now(), true);
-            }
             if is_closed {
                 return next;
             }
@@ -217,6 +215,9 @@ impl<C: Clock, O: Order, F: FnMut(Instant, Event)> Driver<C, O, F> {
                 Output::Send(bytes) => {
                     if let Some(wire) = &mut wire {
                         wire.push(&bytes);
+                        if wire.is_congested() {
+                            self.client.handle_congestion(self.clock.now(), true);
+                        }
                     }
                 }
                 Output::Event(event) => (self.on_event)(self.clock.now(), event),

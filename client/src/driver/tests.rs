@@ -377,3 +377,22 @@ async fn a_command_that_is_not_accepted_is_told() {
     local.run_until(tokio::time::sleep(secs(1.0))).await;
     assert!(matches!(bench.events.borrow()[..], [(_, Event::Rejected(_))]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_takes_much_at_once_is_given_the_rest_of_the_queue() {
+    let mut bench = Bench::with_buffer(options(0), 1, 64 * 1024 * 1024, false);
+    for _ in 0..10 {
+        bench.command(message(QoS::AtLeastOnce, 1_000_000));
+    }
+    bench.connect();
+    let local = std::mem::take(&mut bench.local);
+    local
+        .run_until(async {
+            let mut broker = bench.accept().await;
+            for _ in 0..10 {
+                let packet = tokio::time::timeout(secs(10.0), broker.receive()).await.expect("the queue goes on");
+                assert_eq!(packet.map(|packet| packet.packet_type()), Some(PacketType::Publish));
+            }
+        })
+        .await;
+}

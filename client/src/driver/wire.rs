@@ -25,6 +25,8 @@ pub(super) enum Io<'a> {
     Read(&'a [u8]),
     /// The socket took bytes that had waited for it.
     Written,
+    /// The socket took so many bytes at once that no more are too many.
+    Relieved,
 }
 
 /// A connection and what is still to be written to it.
@@ -68,8 +70,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Waits for bytes, if they are wanted, or for the end of the connection, and writes meanwhile what the socket
     /// takes. Cancel safe.
     pub(super) async fn next(&mut self, is_wanted: bool) -> Result<Io<'_>, Transport> {
-        let count = poll_fn(|cx| self.poll_next(cx, is_wanted)).await?;
-        Ok(count.map_or(Io::Written, |count| Io::Read(&self.received[..count])))
+        let progress = poll_fn(|cx| self.poll_next(cx, is_wanted)).await?;
+        Ok(match progress {
+            Progress::Read(count) => Io::Read(&self.received[..count]),
+            Progress::Written => Io::Written,
+            Progress::Relieved => Io::Relieved,
+        })
     }
 
     /// Writes what is left and closes in order. Cancel safe.
@@ -98,24 +104,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Poll::Ready(())
     }
 
-    /// Reading comes first, and again after a failed write: the peer's last words may be waiting. `None`: written.
-    fn poll_next(&mut self, cx: &mut Context<'_>, is_wanted: bool) -> Poll<Result<Option<usize>, Transport>> {
+    /// Reading comes first, and again after a failed write: the peer's last words may be waiting.
+    fn poll_next(&mut self, cx: &mut Context<'_>, is_wanted: bool) -> Poll<Result<Progress, Transport>> {
         loop {
             if is_wanted
                 && self.unwritten.len() <= BACKLOG
                 && let Poll::Ready(count) = self.poll_read(cx)
             {
-                return Poll::Ready(count.map(Some));
+                return Poll::Ready(count.map(Progress::Read));
             }
             if let Some(error) = &self.write_error {
                 return Poll::Ready(Err(transport(error)));
             }
-            let before = self.unwritten.len();
+            let (before, was_congested) = (self.unwritten.len(), self.is_congested());
             let _ = self.poll_write(cx);
             if self.write_error.is_none() {
                 let is_progress = self.is_waiting && self.unwritten.len() < before;
                 self.is_waiting = !self.unwritten.is_empty();
-                return if is_progress { Poll::Ready(Ok(None)) } else { Poll::Pending };
+                return match (is_progress, was_congested && !self.is_congested()) {
+                    (true, _) => Poll::Ready(Ok(Progress::Written)),
+                    (false, true) => Poll::Ready(Ok(Progress::Relieved)),
+                    (false, false) => Poll::Pending,
+                };
             }
         }
     }
@@ -156,6 +166,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+/// [`Io`] without the bytes.
+enum Progress {
+    Read(usize),
+    Written,
+    Relieved,
 }
 
 /// What an error says about how the connection ended.

@@ -212,8 +212,14 @@ impl<T> Outbox<T> {
     ///
     /// Not more PUBLISH packets than the window allows: [`poll_resend`](Self::poll_resend) gives the others in time.
     pub fn resend(&mut self) -> Vec<Packet> {
-        self.to_resend = self.flights.keys().copied().collect();
+        self.restart();
         std::iter::from_fn(|| self.poll_resend()).collect()
+    }
+
+    /// Like [`resend`](Self::resend), but leaves it to [`poll_resend`](Self::poll_resend) to give the packets, for an owner
+    /// that does not want them all at once.
+    pub fn restart(&mut self) {
+        self.to_resend = self.flights.keys().copied().collect();
     }
 
     /// The next packet of a resumed session that is to be sent again and for which there is room now.

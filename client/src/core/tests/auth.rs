@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Auth, ConnAck, Disconnect};
@@ -5,7 +7,7 @@ use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
 use super::bench::{Bench, options};
-use crate::core::{AuthError, CommandError, DisconnectReason, Event, Mechanism, Output};
+use crate::core::{AuthError, CommandError, DisconnectReason, Event, Mechanism, Output, Timer};
 
 /// Says `hello`, answers `who?` with `me`, and wants to hear `fine` at the end.
 #[derive(Debug)]
@@ -154,4 +156,22 @@ fn who_is_not_connected_or_has_no_mechanism_cannot_authenticate_again() {
     assert_eq!(bench.client.reauthenticate(bench.now), Err(CommandError::NotConnected));
     let mut bench = Bench::connected(options(Version::V5_0, 10));
     assert_eq!(bench.client.reauthenticate(bench.now), Err(CommandError::NoMechanism));
+}
+
+#[test]
+fn a_broker_that_does_not_answer_is_left_when_the_time_to_connect_is_over() {
+    let mut bench = connected();
+    bench.client.stop_pinging();
+    let at = bench.now;
+    bench.client.reauthenticate(at).expect("it is connected");
+    bench.jump(at + Duration::from_secs(3));
+    bench.receive(challenge());
+    assert_eq!(bench.wake(), Some((at + Duration::from_secs(10), Timer::Authenticate)), "a challenge is not the end");
+    assert_eq!(bench.ended(), Some(DisconnectReason::NoAuth { at, due: at + Duration::from_secs(10) }));
+
+    let mut bench = connected();
+    bench.client.stop_pinging();
+    bench.client.reauthenticate(bench.now).expect("it is connected");
+    bench.receive(auth(ReasonCode::SUCCESS, "TEST", "fine"));
+    assert_eq!(bench.due(), None);
 }

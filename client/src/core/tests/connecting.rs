@@ -162,7 +162,7 @@ fn a_server_disconnect_is_told_and_answered_with_a_close() {
     bench.receive(Packet::Disconnect(Disconnect::new(ReasonCode::SERVER_SHUTTING_DOWN)));
     let outputs = bench.take();
     assert!(outputs.contains(&Output::Close));
-    let reason = DisconnectReason::Server(ReasonCode::SERVER_SHUTTING_DOWN);
+    let reason = DisconnectReason::Server(Box::new(Disconnect::new(ReasonCode::SERVER_SHUTTING_DOWN)));
     assert_eq!(outputs.last(), Some(&Output::Event(Event::Disconnected { reason, retry_at: None })));
 }
 

@@ -3,13 +3,13 @@ use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
 use super::bench::{Bench, ack, brief, id, message, options};
-use crate::core::{CommandError, Event, Token};
+use crate::core::{CommandError, Event, Remarks, Token};
 
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
 
 fn done(token: Token) -> Event {
-    Event::Published { token, reason: ReasonCode::SUCCESS }
+    Event::Published { token, reason: ReasonCode::SUCCESS, remarks: Remarks::default() }
 }
 
 #[rstest]
@@ -59,7 +59,10 @@ fn a_refused_message_is_done_with_its_reason(#[case] qos: QoS) {
     bench.take();
     let refusal = Ack::with_reason(id(1), ReasonCode::QUOTA_EXCEEDED);
     bench.receive(if qos == QoS::AtLeastOnce { Packet::PubAck(refusal) } else { Packet::PubRec(refusal) });
-    assert_eq!(bench.events(), [Event::Published { token, reason: ReasonCode::QUOTA_EXCEEDED }]);
+    assert_eq!(
+        bench.events(),
+        [Event::Published { token, reason: ReasonCode::QUOTA_EXCEEDED, remarks: Remarks::default() }]
+    );
     assert!(bench.client.session.outbox.is_empty());
 }
 
@@ -168,7 +171,7 @@ fn what_the_broker_does_not_take_is_not_sent(#[case] connack: ConnAck, #[case] r
     let publish = Publish { retain: true, ..message(QoS::AtLeastOnce, "12") };
     let token = bench.client.publish(bench.now, publish).expect("it is fine in itself");
     let outputs = bench.take();
-    assert_eq!(outputs, [crate::core::Output::Event(Event::Published { token, reason })]);
+    assert_eq!(outputs, [crate::core::Output::Event(Event::Published { token, reason, remarks: Remarks::default() })]);
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod messages;
 mod pair;
 mod properties;
 mod proptests;
+mod queue;
 mod receipts;
 mod reconnect;
+mod remarks;
 mod requests;

@@ -119,7 +119,7 @@ impl World {
                     Output::Send(bytes) => end.to_broker.push_back(bytes),
                     Output::Close => panic!("nobody asked for it"),
                     Output::Event(Event::Message(publish)) => end.received.push(publish),
-                    Output::Event(Event::Published { token, reason }) => {
+                    Output::Event(Event::Published { token, reason, .. }) => {
                         assert!(!reason.is_error(), "{reason:?}");
                         end.done.push(token);
                     }

@@ -4,7 +4,7 @@ use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
 use super::bench::{Bench, brief, id, options, suback};
-use crate::core::{DisconnectReason, Event, Options, Token, Transport};
+use crate::core::{DisconnectReason, Event, Options, Remarks, Token, Transport};
 
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
@@ -44,7 +44,10 @@ fn subscribing_is_done_with_suback(#[values(V3, V5)] version: Version) {
     let token = bench.subscribe("a");
     assert_eq!(brief(&bench.sent()), ["SUBSCRIBE 1 a"]);
     bench.receive(suback(1, &[1]));
-    assert_eq!(bench.events(), [Event::Subscribed { token, reasons: vec![ReasonCode::GRANTED_QOS_1] }]);
+    assert_eq!(
+        bench.events(),
+        [Event::Subscribed { token, reasons: vec![ReasonCode::GRANTED_QOS_1], remarks: Remarks::default() }]
+    );
     let token = bench.unsubscribe("a");
     assert_eq!(brief(&bench.sent()), ["UNSUBSCRIBE 2 a"]);
     bench.receive(unsuback(2, version, 1));
@@ -61,7 +64,7 @@ fn options_subscribe_when_there_is_no_session(#[values(true, false)] session_pre
     if !session_present {
         bench.receive(suback(1, &[1, 0x80]));
         let reasons = vec![ReasonCode::GRANTED_QOS_1, ReasonCode::UNSPECIFIED_ERROR];
-        assert_eq!(bench.events(), [Event::Subscribed { token: Token::OWN, reasons }]);
+        assert_eq!(bench.events(), [Event::Subscribed { token: Token::OWN, reasons, remarks: Remarks::default() }]);
     }
 }
 
@@ -137,7 +140,10 @@ fn a_request_too_large_for_the_broker_is_refused_here() {
     let connack = ConnAck { maximum_packet_size: Some(8), ..ConnAck::default() };
     let mut bench = Bench::connected_with(options(V5, 60), connack);
     let token = bench.subscribe("a/long/filter");
-    assert_eq!(bench.events(), [Event::Subscribed { token, reasons: vec![ReasonCode::PACKET_TOO_LARGE] }]);
+    assert_eq!(
+        bench.events(),
+        [Event::Subscribed { token, reasons: vec![ReasonCode::PACKET_TOO_LARGE], remarks: Remarks::default() }]
+    );
 }
 
 #[rstest]
@@ -165,5 +171,8 @@ fn options_that_cannot_be_subscribed_to_are_told() {
     bench.client.connect(bench.now);
     bench.accept(ConnAck::default());
     let reasons = vec![ReasonCode::TOPIC_FILTER_INVALID];
-    assert_eq!(bench.events().last(), Some(&Event::Subscribed { token: Token::OWN, reasons }));
+    assert_eq!(
+        bench.events().last(),
+        Some(&Event::Subscribed { token: Token::OWN, reasons, remarks: Remarks::default() })
+    );
 }

@@ -123,7 +123,9 @@ fn because(reason: &DisconnectReason) -> (Because, Option<Since>) {
         DisconnectReason::NoConnack { at, due } => (Because::NoConnack, since(PacketType::Connect, *at, *due)),
         DisconnectReason::Protocol { reason: ReasonCode::MALFORMED_PACKET, .. } => (Because::Malformed, None),
         DisconnectReason::Protocol { .. } => (Because::ProtocolError, None),
-        DisconnectReason::Refused(_) | DisconnectReason::Authentication(_) => (Because::NotAuthorized, None),
+        DisconnectReason::Refused(_) | DisconnectReason::Authentication(_) | DisconnectReason::NoAuth { .. } => {
+            (Because::NotAuthorized, None)
+        }
         DisconnectReason::Asked
         | DisconnectReason::ConnectFailed(_)
         | DisconnectReason::Server(_)
