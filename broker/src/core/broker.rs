@@ -24,7 +24,7 @@ use super::{Access, CloseReason, Config, ConnectionId, Event, Output, Timer};
 pub struct Broker {
     pub(super) config: Config,
     pub(super) access: Access,
-    pub(super) connections: BTreeMap<ConnectionId, Connection>,
+    pub(super) connections: BTreeMap<ConnectionId, Box<Connection>>,
     pub(super) sessions: Sessions,
     pub(super) subscriptions: Subscriptions,
     pub(super) retained: Retained,
@@ -75,7 +75,7 @@ impl Broker {
     pub fn handle_open(&mut self, now: Instant) -> ConnectionId {
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
-        self.connections.insert(id, Connection::new(now));
+        self.connections.insert(id, Box::new(Connection::new(now)));
         self.pending_connections += 1;
         self.set_deadline(id, None);
         if self.stopping {
@@ -242,8 +242,8 @@ impl Broker {
 
     /// The identifier of the client on a connection; empty before CONNECT.
     pub(super) fn client_id(&self, connection: ConnectionId) -> ByteString {
-        let client = self.connections.get(&connection).and_then(|open| open.client.as_ref());
-        client.map(|client| client.id.clone()).unwrap_or_default()
+        let session = self.session_of(connection).and_then(|key| self.sessions.get(key));
+        session.map(|session| session.client_id.clone()).unwrap_or_default()
     }
 
     fn say_close(&mut self, connection: ConnectionId, reason: CloseReason) {
@@ -271,14 +271,15 @@ impl Broker {
         let (version, maximum) = (open.version, open.maximum_packet_size as usize);
         self.scratch.clear();
         if let Packet::Publish(publish) = &packet
-            && let Some((alias, is_known)) = open.outgoing_aliases.get(&publish.topic)
+            && let Some(aliases) = &mut open.outgoing_aliases
+            && let Some((alias, is_known)) = aliases.get(&publish.topic)
         {
             let topic = if is_known { ByteString::new() } else { publish.topic.clone() };
             let aliased = Packet::Publish(Publish { topic, topic_alias: Some(alias), ..publish.clone() });
             encode(&aliased, version, &mut self.scratch)?;
             if self.scratch.len() <= maximum {
                 if !is_known {
-                    open.outgoing_aliases.insert(publish.topic.clone(), alias);
+                    aliases.insert(publish.topic.clone(), alias);
                 }
                 return Ok(Some(aliased));
             }

@@ -96,7 +96,7 @@ impl Broker {
         open.maximum_packet_size = connect.maximum_packet_size.unwrap_or(u32::MAX);
         open.wants_reasons = connect.request_problem_information != Some(false);
         let aliases = connect.topic_alias_maximum.unwrap_or(0).min(self.config.outgoing_topic_aliases);
-        open.outgoing_aliases = OutgoingAliases::new(aliases);
+        open.outgoing_aliases = (aliases > 0).then(|| Box::new(OutgoingAliases::new(aliases)));
     }
 
     /// What the broker refuses whoever asks, with the reason of 5.0 or the return code of 3.1.1.
@@ -175,10 +175,8 @@ impl Broker {
         let connected = (connections - self.pending_connections) as u64;
         self.counters.clients_maximum = self.counters.clients_maximum.max(connected);
         open.client = Some(Client {
-            id: connect.client_id.clone(),
             session: key,
-            user: identity.user.clone(),
-            authentication: identity.method.map(Authentication::new),
+            authentication: identity.method.map(|method| Box::new(Authentication::new(method))),
             keep_alive: KeepAlive::new(now, keep_alive, self.config.keep_alive_factor),
         });
 
@@ -189,9 +187,8 @@ impl Broker {
         session.user = identity.user;
         session.expiry = expiry(connect, self.config.maximum_session_expiry);
         let window = connect.receive_maximum.unwrap_or(u16::MAX).min(self.config.in_flight_messages);
-        session.outbox.set_window(window);
-        session.inbox.set_maximum(if connect.version.is_v5() { self.config.receive_maximum } else { u16::MAX });
-        session.will = connect.will.as_ref().map(will::owned);
+        session.set_limits(window, if connect.version.is_v5() { self.config.receive_maximum } else { u16::MAX });
+        session.will = connect.will.as_ref().map(will::owned).map(Box::new);
         self.set_deadline(connection, before);
     }
 }

@@ -1,8 +1,8 @@
 use bytes::BytesMut;
-use bytestring::ByteString;
+use halfopen_protocol::packet::Publish;
 use halfopen_protocol::{DecodeError, DecodeOptions, Instant, Packet, Role, Version, decode};
 
-use super::aliases::{IncomingAliases, OutgoingAliases};
+use super::aliases::{AliasError, IncomingAliases, OutgoingAliases};
 use super::authenticate::{Authentication, Pending};
 use super::keep_alive::KeepAlive;
 use super::session::SessionKey;
@@ -20,27 +20,27 @@ pub(super) struct Connection {
     pub(super) client: Option<Client>,
     /// Whether CONNACK is on its way: nothing is sent before it.
     pub(super) has_connack: bool,
-    /// What has arrived and is no whole packet yet.
-    incoming: BytesMut,
+    /// What has arrived and is no whole packet yet. An idle connection holds no buffer: there may be thousands.
+    incoming: Option<Box<BytesMut>>,
     /// How many bytes the driver has and has not written yet.
     pub(super) unwritten: usize,
     /// The largest packet that the client takes [MQTT-3.1.2-24] (5.0).
     pub(super) maximum_packet_size: u32,
     /// 5.0: whether the client wants Reason Strings [MQTT-3.1.2-29].
     pub(super) wants_reasons: bool,
-    pub(super) incoming_aliases: IncomingAliases,
-    pub(super) outgoing_aliases: OutgoingAliases,
+    /// Once the client has set one.
+    pub(super) incoming_aliases: Option<Box<IncomingAliases>>,
+    /// If both sides take some.
+    pub(super) outgoing_aliases: Option<Box<OutgoingAliases>>,
 }
 
 /// Who is at the other end of a connection.
 #[derive(Debug)]
 pub(super) struct Client {
-    pub(super) id: ByteString,
+    /// Says who it is.
     pub(super) session: SessionKey,
-    /// The user that it has proved to be.
-    pub(super) user: Option<ByteString>,
-    /// How, if by enhanced authentication.
-    pub(super) authentication: Option<Authentication>,
+    /// How it has proved to be that, if by enhanced authentication.
+    pub(super) authentication: Option<Box<Authentication>>,
     pub(super) keep_alive: KeepAlive,
 }
 
@@ -52,12 +52,12 @@ impl Connection {
             pending: None,
             client: None,
             has_connack: false,
-            incoming: BytesMut::new(),
+            incoming: None,
             unwritten: 0,
             maximum_packet_size: u32::MAX,
             wants_reasons: true,
-            incoming_aliases: IncomingAliases::default(),
-            outgoing_aliases: OutgoingAliases::default(),
+            incoming_aliases: None,
+            outgoing_aliases: None,
         }
     }
 
@@ -71,21 +71,28 @@ impl Connection {
 
     /// Keeps bytes that came.
     pub(super) fn handle_bytes(&mut self, bytes: &[u8]) {
-        self.incoming.extend_from_slice(bytes);
+        self.incoming.get_or_insert_default().extend_from_slice(bytes);
+    }
+
+    /// Puts the topic of a PUBLISH in the place of its alias, and remembers it if it is new.
+    pub(super) fn resolve_alias(&mut self, publish: &mut Publish, maximum: u16) -> Result<(), AliasError> {
+        match publish.topic_alias {
+            Some(_) => self.incoming_aliases.get_or_insert_default().resolve(publish, maximum),
+            None => Ok(()),
+        }
     }
 
     /// How many bytes have come that are no packet yet.
     pub(super) fn unread(&self) -> usize {
-        self.incoming.len()
+        self.incoming.as_ref().map_or(0, |incoming| incoming.len())
     }
 
     /// The next whole packet, or what is wrong with the bytes.
     pub(super) fn poll_packet(&mut self, config: &Config) -> Result<Option<Packet>, DecodeError> {
-        if self.incoming.is_empty() {
-            // An idle connection holds no buffer: there may be thousands.
-            self.incoming = BytesMut::new();
+        let Some(incoming) = self.incoming.as_mut().filter(|incoming| !incoming.is_empty()) else {
+            self.incoming = None;
             return Ok(None);
-        }
+        };
         let options = DecodeOptions {
             version: self.version,
             reader: Role::Server,
@@ -94,12 +101,12 @@ impl Connection {
                 None => config.maximum_packet_size.min(config.maximum_connect_size),
             },
         };
-        decode(&mut self.incoming, &options)
+        decode(incoming, &options)
     }
 
     /// The protocol level of the CONNECT that these bytes begin with, even of one that is no valid packet.
     pub(super) fn connect_level(&self) -> Option<u8> {
-        let (&first, rest) = self.incoming.split_first()?;
+        let (&first, rest) = self.incoming.as_ref()?.split_first()?;
         let length = rest.iter().take(4).position(|byte| byte & 0x80 == 0)? + 1;
         let level = rest[length..].strip_prefix(b"\0\x04MQTT")?.first()?;
         (first == 0x10).then_some(*level)

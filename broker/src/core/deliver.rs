@@ -47,21 +47,21 @@ impl Broker {
             }
             return;
         }
-        self.counters.publish_dropped += session.queue.push(now, &self.config, message, delivery);
+        self.counters.publish_dropped += session.flow().queue.push(now, &self.config, message, delivery);
         self.send_waiting(now, key);
     }
 
     /// Sends again what an earlier connection left unacknowledged, oldest first [MQTT-4.4.0-1], and then what waits.
     pub(super) fn resend(&mut self, now: Instant, key: SessionKey) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let Some(connection) = session.connection else { return };
-        let arrived: BTreeMap<PacketId, Instant> = session
+        let (Some(connection), Some(flow)) = (session.connection, &mut session.flow) else { return };
+        let arrived: BTreeMap<PacketId, Instant> = flow
             .outbox
             .unacknowledged()
             .filter(|(publish, _)| publish.message_expiry.is_some())
             .filter_map(|(publish, flight)| Some((publish.packet_id?, flight.message.arrived())))
             .collect();
-        for mut packet in session.outbox.resend() {
+        for mut packet in flow.outbox.resend() {
             age(&mut packet, &arrived, now);
             self.send(now, connection, packet);
         }
@@ -82,16 +82,16 @@ impl Broker {
         }
         let open = self.connections.get(&connection)?;
         let (version, maximum) = (open.version, open.maximum_packet_size);
-        let session = self.sessions.get_mut(key)?;
-        if let Some(mut packet) = session.outbox.poll_resend() {
+        let flow = self.sessions.get_mut(key)?.flow.as_mut()?;
+        if let Some(mut packet) = flow.outbox.poll_resend() {
             let id = if let Packet::Publish(publish) = &packet { publish.packet_id } else { None };
-            let flight = session.outbox.unacknowledged().find(|(publish, _)| publish.packet_id == id);
+            let flight = flow.outbox.unacknowledged().find(|(publish, _)| publish.packet_id == id);
             let arrived = flight.and_then(|(_, flight)| Some((id?, flight.message.arrived()))).into_iter().collect();
             age(&mut packet, &arrived, now);
             return Some((connection, packet));
         }
-        while session.outbox.has_room() && session.in_flight_bytes <= self.config.queue_bytes {
-            let (message, delivery) = session.queue.pop(now)?;
+        while flow.outbox.has_room() && flow.in_flight_bytes <= self.config.queue_bytes {
+            let (message, delivery) = flow.queue.pop(now)?;
             let mut publish = message.to_publish(now, &delivery);
             if !fits(&publish, version, maximum) {
                 continue;
@@ -100,8 +100,8 @@ impl Broker {
             let left = std::mem::replace(&mut publish.message_expiry, message.publish().message_expiry);
             let size = message.size();
             let flight = Flight { message, shared: delivery.shared };
-            let Ok(Packet::Publish(sent)) = session.outbox.send(publish, flight) else { return None };
-            session.in_flight_bytes += size;
+            let Ok(Packet::Publish(sent)) = flow.outbox.send(publish, flight) else { return None };
+            flow.in_flight_bytes += size;
             return Some((connection, Packet::Publish(Publish { message_expiry: left, ..sent })));
         }
         None

@@ -20,10 +20,11 @@ impl Broker {
     /// The client with this identifier; `None` if there is no session.
     pub fn client(&self, client_id: &str) -> Option<ClientState> {
         let session = self.sessions.get(self.sessions.find(client_id)?)?;
+        let flow = session.flow.as_ref();
         Some(ClientState {
             connected: session.connection.is_some(),
-            queued: session.queue.len(),
-            in_flight: session.outbox.in_flight(),
+            queued: flow.map_or(0, |flow| flow.queue.len()),
+            in_flight: flow.map_or(0, |flow| flow.outbox.in_flight()),
             subscriptions: session.filters.len(),
             has_will: session.will.is_some(),
         })

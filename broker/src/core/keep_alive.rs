@@ -1,3 +1,4 @@
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use halfopen_protocol::packet::Connect;
@@ -27,7 +28,8 @@ pub(super) fn wanted(config: &Config, connect: &Connect) -> Option<u16> {
 /// How long one client may still be silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeepAlive {
-    timeout: Option<Duration>,
+    /// In milliseconds.
+    timeout: Option<NonZeroU64>,
     since: PacketType,
     at: Instant,
 }
@@ -48,7 +50,7 @@ impl KeepAlive {
 
     /// When the client is to be closed, unless another packet comes.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.timeout.map(|timeout| self.at + timeout)
+        self.timeout.map(|millis| self.at + Duration::from_millis(millis.get()))
     }
 
     /// The last packet of the client and when it came.
@@ -58,8 +60,8 @@ impl KeepAlive {
 }
 
 /// In whole milliseconds, the resolution of the clocks: an odd keep-alive makes half a second.
-fn timeout(keep_alive: u16, factor: f64) -> Option<Duration> {
+fn timeout(keep_alive: u16, factor: f64) -> Option<NonZeroU64> {
     let millis = (f64::from(keep_alive) * 1000.0 * factor).round();
     // A float is cut to the range of the integer, and a factor that is not a number gives 0.
-    (keep_alive > 0).then(|| Duration::from_millis(millis as u64))
+    (keep_alive > 0).then(|| NonZeroU64::new(millis as u64).unwrap_or(NonZeroU64::MIN))
 }

@@ -77,7 +77,7 @@ impl Broker {
         }
         self.share_left(now, &mut session);
         if let Some(will) = session.will {
-            self.publish_last_will(now, key, will);
+            self.publish_last_will(now, key, *will);
         }
     }
 

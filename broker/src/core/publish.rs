@@ -1,11 +1,11 @@
-use halfopen_protocol::flow::{FlowError, PubRecOutcome};
+use halfopen_protocol::flow::{FlowError, PubRecOutcome, Receipt};
 use halfopen_protocol::packet::{Ack, Publish, QoS};
 use halfopen_protocol::{Instant, Packet, ReasonCode};
 
 use super::access::Deed;
 use super::aliases::AliasError;
 use super::message::Message;
-use super::session::{Session, SessionKey};
+use super::session::{Flow, Session, SessionKey};
 use super::{Broker, CloseReason, ConnectionId};
 
 /// A message that the broker does not take, and why.
@@ -28,7 +28,11 @@ impl Broker {
         }
         let Some(key) = self.session_of(connection) else { return };
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let receipt = match session.inbox.handle_publish(&publish) {
+        let receipt = match publish.qos {
+            QoS::AtMostOnce => Ok(Receipt { deliver: true, answer: None }),
+            _ => session.flow().inbox.handle_publish(&publish),
+        };
+        let receipt = match receipt {
             Ok(receipt) => receipt,
             Err(error) => return self.flow_violation(now, connection, error),
         };
@@ -46,7 +50,7 @@ impl Broker {
     /// What a client must not do in a PUBLISH, whoever it is. Resolves a topic alias.
     fn judge_publish(&mut self, connection: ConnectionId, publish: &mut Publish) -> Result<(), CloseReason> {
         let Some(open) = self.connections.get_mut(&connection) else { return Ok(()) };
-        open.incoming_aliases.resolve(publish, self.config.topic_alias_maximum).map_err(|error| match error {
+        open.resolve_alias(publish, self.config.topic_alias_maximum).map_err(|error| match error {
             AliasError::TooLarge => CloseReason::Protocol {
                 reason: ReasonCode::TOPIC_ALIAS_INVALID,
                 clause: "MQTT-3.3.2-9",
@@ -108,8 +112,8 @@ impl Broker {
         self.counters.publish_dropped += 1;
         let explanation = self.explain(connection, refusal.what);
         let is_v5 = self.connections.get(&connection).is_some_and(|open| open.version.is_v5());
-        let Some(session) = self.session_on(connection) else { return };
-        let mut answer = if is_v5 { session.inbox.refuse(publish, refusal.reason) } else { answer };
+        let Some(flow) = self.flow_on(connection) else { return };
+        let mut answer = if is_v5 { flow.inbox.refuse(publish, refusal.reason) } else { answer };
         if let Some(Packet::PubAck(ack) | Packet::PubRec(ack)) = &mut answer {
             ack.reason_string = explanation;
         }
@@ -120,23 +124,23 @@ impl Broker {
 
     pub(super) fn handle_pubrel(&mut self, now: Instant, connection: ConnectionId, pubrel: &Ack) {
         let Some(version) = self.connections.get(&connection).map(|open| open.version) else { return };
-        let Some(session) = self.session_on(connection) else { return };
-        let pubcomp = session.inbox.handle_pubrel(pubrel, version);
+        let Some(flow) = self.flow_on(connection) else { return };
+        let pubcomp = flow.inbox.handle_pubrel(pubrel, version);
         self.send(now, connection, pubcomp);
     }
 
     pub(super) fn handle_puback(&mut self, now: Instant, connection: ConnectionId, puback: &Ack) {
-        let Some(session) = self.session_on(connection) else { return };
-        let settled = session.outbox.handle_puback(puback).map(|acknowledged| {
-            session.settle(acknowledged.map(|(_, flight)| flight));
+        let Some(flow) = self.flow_on(connection) else { return };
+        let settled = flow.outbox.handle_puback(puback).map(|acknowledged| {
+            flow.settle(acknowledged.map(|(_, flight)| flight));
         });
         self.settle(now, connection, settled);
     }
 
     pub(super) fn handle_pubrec(&mut self, now: Instant, connection: ConnectionId, pubrec: &Ack) {
         let Some(version) = self.connections.get(&connection).map(|open| open.version) else { return };
-        let Some(session) = self.session_on(connection) else { return };
-        let settled = match session.outbox.handle_pubrec(pubrec, version) {
+        let Some(flow) = self.flow_on(connection) else { return };
+        let settled = match flow.outbox.handle_pubrec(pubrec, version) {
             Ok(PubRecOutcome::Release(pubrel)) => {
                 self.send(now, connection, pubrel);
                 Ok(())
@@ -144,7 +148,7 @@ impl Broker {
             Ok(PubRecOutcome::Nothing) => Ok(()),
             // Nobody else gets it either [MQTT-4.8.2-6].
             Ok(PubRecOutcome::Refused(_, flight)) => {
-                session.settle(Some(flight));
+                flow.settle(Some(flight));
                 Ok(())
             }
             Err(error) => Err(error),
@@ -153,8 +157,8 @@ impl Broker {
     }
 
     pub(super) fn handle_pubcomp(&mut self, now: Instant, connection: ConnectionId, pubcomp: &Ack) {
-        let Some(session) = self.session_on(connection) else { return };
-        let settled = session.outbox.handle_pubcomp(pubcomp).map(|completed| session.settle(completed));
+        let Some(flow) = self.flow_on(connection) else { return };
+        let settled = flow.outbox.handle_pubcomp(pubcomp).map(|completed| flow.settle(completed));
         self.settle(now, connection, settled);
     }
 
@@ -175,7 +179,7 @@ impl Broker {
         self.close(now, connection, reason);
     }
 
-    fn session_on(&mut self, connection: ConnectionId) -> Option<&mut Session> {
-        self.sessions.get_mut(self.session_of(connection)?)
+    fn flow_on(&mut self, connection: ConnectionId) -> Option<&mut Flow> {
+        self.sessions.get_mut(self.session_of(connection)?).map(Session::flow)
     }
 }

@@ -27,11 +27,26 @@ pub(super) struct Session {
     /// When it ends, while there is no connection.
     pub(super) ends: Option<Instant>,
     /// The will, until it is published or deleted [MQTT-3.1.2-7] (5.0).
-    pub(super) will: Option<Will>,
+    pub(super) will: Option<Box<Will>>,
     /// When the will is to be published, while there is no connection.
     pub(super) will_due: Option<Instant>,
     /// The filters of its subscriptions.
     pub(super) filters: BTreeSet<ByteString>,
+    limits: FlowLimits,
+    /// The messages above QoS 0. Most sessions of a broker with many have none: then this is not there.
+    pub(super) flow: Option<Box<Flow>>,
+}
+
+/// How many messages above QoS 0 a session may have under way.
+#[derive(Clone, Copy, Debug)]
+struct FlowLimits {
+    to_client: u16,
+    from_client: u16,
+}
+
+/// The messages above QoS 0 of one session.
+#[derive(Debug)]
+pub(super) struct Flow {
     /// Messages to the client.
     pub(super) outbox: Outbox<Flight>,
     /// How many bytes of messages the outbox holds.
@@ -53,9 +68,33 @@ impl Session {
             will: None,
             will_due: None,
             filters: BTreeSet::new(),
-            outbox: Outbox::new(config.in_flight_messages),
+            limits: FlowLimits { to_client: config.in_flight_messages, from_client: u16::MAX },
+            flow: None,
+        }
+    }
+
+    /// The messages above QoS 0.
+    pub(super) fn flow(&mut self) -> &mut Flow {
+        let limits = self.limits;
+        self.flow.get_or_insert_with(|| Box::new(Flow::new(limits)))
+    }
+
+    /// A new connection begins, on which so many messages above QoS 0 may be under way to the client and from it.
+    pub(super) fn set_limits(&mut self, to_client: u16, from_client: u16) {
+        self.limits = FlowLimits { to_client, from_client };
+        if let Some(flow) = &mut self.flow {
+            flow.outbox.set_window(to_client);
+            flow.inbox.set_maximum(from_client);
+        }
+    }
+}
+
+impl Flow {
+    fn new(limits: FlowLimits) -> Self {
+        Self {
+            outbox: Outbox::new(limits.to_client),
             in_flight_bytes: 0,
-            inbox: Inbox::new(u16::MAX),
+            inbox: Inbox::new(limits.from_client),
             queue: Queue::default(),
         }
     }
@@ -99,7 +138,7 @@ impl Expiry {
 /// All sessions, by key and by client identifier [MQTT-3.1.3-2].
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    by_key: BTreeMap<SessionKey, Session>,
+    by_key: BTreeMap<SessionKey, Box<Session>>,
     by_client_id: BTreeMap<ByteString, SessionKey>,
     last_key: u64,
     last_assigned: u64,
@@ -116,11 +155,11 @@ impl Sessions {
     }
 
     pub(super) fn get(&self, key: SessionKey) -> Option<&Session> {
-        self.by_key.get(&key)
+        self.by_key.get(&key).map(|session| &**session)
     }
 
     pub(super) fn get_mut(&mut self, key: SessionKey) -> Option<&mut Session> {
-        self.by_key.get_mut(&key)
+        self.by_key.get_mut(&key).map(|session| &mut **session)
     }
 
     /// A new session for a client that has none.
@@ -128,11 +167,11 @@ impl Sessions {
         self.last_key += 1;
         let key = SessionKey(self.last_key);
         self.by_client_id.insert(client_id.clone(), key);
-        self.by_key.insert(key, Session::new(client_id, config));
+        self.by_key.insert(key, Box::new(Session::new(client_id, config)));
         key
     }
 
-    pub(super) fn remove(&mut self, key: SessionKey) -> Option<Session> {
+    pub(super) fn remove(&mut self, key: SessionKey) -> Option<Box<Session>> {
         let session = self.by_key.remove(&key)?;
         self.by_client_id.remove(&session.client_id);
         Some(session)

@@ -12,20 +12,21 @@ impl Broker {
     pub(super) fn rank(&self, key: SessionKey) -> Rank {
         let Some(session) = self.sessions.get(key) else { return Rank::Never };
         let Some(connection) = session.connection else { return Rank::Away };
-        let is_ready = session.queue.len() == 0 && session.outbox.has_room() && self.takes_messages(connection);
+        let has_room = session.flow.as_ref().is_none_or(|flow| flow.queue.len() == 0 && flow.outbox.has_room());
+        let is_ready = has_room && self.takes_messages(connection);
         if is_ready { Rank::Ready } else { Rank::Busy }
     }
 
     /// Gives the messages of groups that wait for a session without a connection to members that have one. Their
     /// delivery has not begun, so nobody gets them twice.
     pub(super) fn share_waiting(&mut self, now: Instant, key: SessionKey) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
-        for (message, delivery) in session.queue.take_shared() {
+        let Some(flow) = self.sessions.get_mut(key).and_then(|session| session.flow.as_mut()) else { return };
+        for (message, delivery) in flow.queue.take_shared() {
             let connected = |rank| if rank < Rank::Away { rank } else { Rank::Never };
             if let Err(delivery) = self.redeliver(now, &message, delivery, connected)
                 && let Some(session) = self.sessions.get_mut(key)
             {
-                session.queue.push(now, &self.config, message, delivery);
+                session.flow().queue.push(now, &self.config, message, delivery);
             }
         }
     }
@@ -33,7 +34,8 @@ impl Broker {
     /// Gives what an ended session has left of its groups' messages to other members: what it was never sent, and what
     /// of QoS 1 it has not acknowledged. A message of QoS 2 that it was sent goes to nobody else [MQTT-4.8.2-5].
     pub(super) fn share_left(&mut self, now: Instant, session: &mut Session) {
-        let begun = session.outbox.drain().unacknowledged.into_iter().filter_map(|(publish, flight)| {
+        let Some(flow) = &mut session.flow else { return };
+        let begun = flow.outbox.drain().unacknowledged.into_iter().filter_map(|(publish, flight)| {
             let Flight { message, shared, .. } = flight;
             let delivery = Delivery {
                 qos: publish.qos,
@@ -43,7 +45,7 @@ impl Broker {
             };
             (publish.qos == QoS::AtLeastOnce && !message.is_expired(now)).then_some((message, delivery))
         });
-        let left: Vec<_> = begun.chain(session.queue.take_shared()).collect();
+        let left: Vec<_> = begun.chain(flow.queue.take_shared()).collect();
         for (message, delivery) in left {
             // Whom it cannot be given to has nobody left to wait for it.
             let _ = self.redeliver(now, &message, delivery, |rank| rank);

@@ -48,7 +48,7 @@ impl Broker {
     /// Publishes the will that a session still has, and forgets it [MQTT-3.1.2-10].
     pub(super) fn publish_will(&mut self, now: Instant, key: SessionKey) {
         let Some(will) = self.sessions.get_mut(key).and_then(|session| session.will.take()) else { return };
-        self.publish_last_will(now, key, will);
+        self.publish_last_will(now, key, *will);
     }
 
     /// The same for a session that has ended.
