@@ -1,7 +1,7 @@
 //! `halfopen-broker` and Mosquitto on the same machine, in the same run, under the same load.
 //!
 //! `cargo bench -p halfopen-broker --bench against_mosquitto` prints the table; with `-- --quick` each figure is taken
-//! once and briefly. Each broker runs as a program of its own, with its log switched off; the load comes from one thread
+//! once and briefly, with `-- --memory` only the connections are measured. Each broker runs as a program of its own, with its log switched off; the load comes from one thread
 //! of this program over the loopback interface.
 //!
 //! Every load is a closed loop: the publisher has at most [`WINDOW`] messages under way, counted until the last
@@ -32,14 +32,16 @@ fn main() -> ExitCode {
         return if quick { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let measure = |kind| runtime.block_on(tokio::task::LocalSet::new().run_until(measure(kind, quick)));
+    let only_memory = std::env::args().any(|argument| argument == "--memory");
+    let loads: Vec<_> = if only_memory { Vec::new() } else { loads().collect() };
+    let measure = |kind| runtime.block_on(tokio::task::LocalSet::new().run_until(measure(kind, &loads, quick)));
     let rounds = if quick { 1 } else { 3 };
     let (mut ours, mut theirs): (Vec<Figures>, Vec<Figures>) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         ours.push(measure(ServerKind::Halfopen));
         theirs.push(measure(ServerKind::Mosquitto));
     }
-    print_table(&ours, &theirs);
+    print_table(&loads, &ours, &theirs);
     ExitCode::SUCCESS
 }
 
@@ -48,10 +50,10 @@ fn loads() -> impl Iterator<Item = (u8, u32)> {
     [1, 100].into_iter().flat_map(|subscribers| (0..=2).map(move |qos| (qos, subscribers)))
 }
 
-async fn measure(kind: ServerKind, quick: bool) -> Figures {
+async fn measure(kind: ServerKind, loads: &[(u8, u32)], quick: bool) -> Figures {
     let mut figures = Figures::new();
     let (warm_up, time) = if quick { (50, 200) } else { (300, 1500) };
-    for (qos, subscribers) in loads() {
+    for &(qos, subscribers) in loads {
         let server = Server::start(kind).await;
         let load = Load { port: server.port, qos, subscribers, window: WINDOW };
         figures.push(load.run(Duration::from_millis(warm_up), Duration::from_millis(time)).await);
@@ -66,8 +68,9 @@ async fn measure(kind: ServerKind, quick: bool) -> Figures {
     figures
 }
 
-fn print_table(ours: &[Figures], theirs: &[Figures]) {
-    let names = loads()
+fn print_table(loads: &[(u8, u32)], ours: &[Figures], theirs: &[Figures]) {
+    let names = loads
+        .iter()
         .map(|(qos, subscribers)| format!("messages delivered per second, QoS {qos}, 1 to {subscribers}"))
         .chain(["connections per second".to_owned(), "bytes of memory per idle connection".to_owned()]);
     println!("| {:<50} | halfopen-broker | Mosquitto | ours / theirs |", "");

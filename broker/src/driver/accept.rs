@@ -4,8 +4,9 @@ use std::time::Duration;
 use halfopen_protocol::Clock;
 use tokio::task::LocalSet;
 
+use super::connection::Connection;
 use super::hub::Hub;
-use super::{Listener, Observer, connection};
+use super::{Listener, Observer};
 
 /// How long to wait when connections cannot be accepted, for want of file descriptors for example.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -20,8 +21,8 @@ where
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let (id, outgoing) = hub.open(peer);
-                tasks.spawn_local(connection::run(stream, id, outgoing, hub.clone()));
+                let (id, way) = hub.open(peer);
+                tasks.spawn_local(Connection::new(stream, id, way, hub.clone()));
             }
             Err(error) if is_final(&error) => return error,
             Err(error) => {

@@ -1,51 +1,76 @@
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use halfopen_protocol::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Observer;
-use super::hub::Hub;
+use super::hub::{Hub, Verdict, Way};
 use super::outgoing::Outgoing;
 use crate::core::ConnectionId;
 
-/// Reads and writes one connection until either side ends it.
-pub(super) async fn run<S, P, C, O>(mut stream: S, id: ConnectionId, outgoing: Rc<RefCell<Outgoing>>, hub: Hub<P, C, O>)
+/// Reads and writes one connection until either side ends it. Written out, not `async`: with thousands of idle
+/// connections the size of this is most of what the broker holds.
+pub(super) struct Connection<S, P, C, O> {
+    /// `None` when all is over.
+    stream: Option<S>,
+    id: ConnectionId,
+    way: Rc<Way<P>>,
+    hub: Hub<P, C, O>,
+    /// A password that is being judged.
+    verdict: Option<Verdict>,
+}
+
+impl<S, P, C, O> Connection<S, P, C, O> {
+    pub(super) fn new(stream: S, id: ConnectionId, way: Rc<Way<P>>, hub: Hub<P, C, O>) -> Self {
+        Self { stream: Some(stream), id, way, hub, verdict: None }
+    }
+}
+
+impl<S, P, C, O> Future for Connection<S, P, C, O>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     C: Clock,
     O: Observer<P>,
 {
-    loop {
-        let login = outgoing.borrow_mut().take_login();
-        if let Some(login) = login {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { stream: slot, id, way, hub, verdict } = &mut *self;
+        let (id, outgoing) = (*id, &way.outgoing);
+        let Some(stream) = slot else { return Poll::Ready(()) };
+        loop {
+            if let Some(login) = outgoing.borrow_mut().take_login() {
+                *verdict = Some(hub.verify(login));
+            }
             // Until the password is judged nothing is read: what it holds back stays at the peer.
-            tokio::select! {
-                biased;
-                () = poll_fn(|cx| outgoing.borrow_mut().poll_closing(cx)) => {}
-                accepted = hub.verify(login) => hub.verified(id, accepted),
+            if let Some(judge) = verdict.as_mut().filter(|_| !outgoing.borrow().is_closing()) {
+                outgoing.borrow_mut().register(cx.waker());
+                let accepted = ready!(judge.as_mut().poll(cx));
+                *verdict = None;
+                hub.verified(id, accepted);
+                continue;
             }
-            continue;
+            match ready!(poll_step(stream, outgoing, hub, cx)) {
+                Step::Read(length) => hub.received(id, length),
+                Step::Written(bytes) => hub.written(id, bytes),
+                Step::Ended => {
+                    hub.closed(id);
+                    break;
+                }
+                Step::Close => {
+                    close(stream, outgoing, hub, cx);
+                    break;
+                }
+            }
         }
-        match poll_fn(|cx| poll_step(&mut stream, &outgoing, &hub, cx)).await {
-            Step::Read(length) => hub.received(id, length),
-            Step::Written(bytes) => hub.written(id, bytes),
-            Step::Ended => {
-                hub.closed(id);
-                break;
-            }
-            Step::Close => {
-                poll_fn(|cx| poll_close(&mut stream, &outgoing, &hub, cx)).await;
-                break;
-            }
-        }
+        *slot = None;
+        hub.task_ended();
+        Poll::Ready(())
     }
-    drop(stream);
-    hub.task_ended();
 }
 
 /// What happens next on a connection.
@@ -92,12 +117,7 @@ where
 }
 
 /// Writes what the socket takes at once, and ends it in order if it can. Never waits for the peer.
-fn poll_close<S, P, C, O>(
-    stream: &mut S,
-    outgoing: &RefCell<Outgoing>,
-    hub: &Hub<P, C, O>,
-    cx: &mut Context<'_>,
-) -> Poll<()>
+fn close<S, P, C, O>(stream: &mut S, outgoing: &RefCell<Outgoing>, hub: &Hub<P, C, O>, cx: &mut Context<'_>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     C: Clock,
@@ -113,7 +133,6 @@ where
             }
         }
     });
-    Poll::Ready(())
 }
 
 /// How often a connection that is closed is read from once more, to empty its socket: 1 MiB with the shared buffer.

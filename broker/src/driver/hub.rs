@@ -19,7 +19,10 @@ pub(super) const READ_BUFFER: usize = 64 * 1024;
 pub(super) struct Hub<P, C, O>(Rc<Shared<P, C, O>>);
 
 /// Judges passwords, and may take its time.
-pub(super) type Verify = Box<dyn Fn(Login) -> Pin<Box<dyn Future<Output = bool>>>>;
+pub(super) type Verify = Box<dyn Fn(Login) -> Verdict>;
+
+/// Whether a password is right, as soon as it is known.
+pub(super) type Verdict = Pin<Box<dyn Future<Output = bool>>>;
 
 struct Shared<P, C, O> {
     clock: C,
@@ -34,16 +37,17 @@ struct Shared<P, C, O> {
 struct State<P, O> {
     broker: Broker,
     observer: O,
-    connections: BTreeMap<ConnectionId, Open<P>>,
+    connections: BTreeMap<ConnectionId, Rc<Way<P>>>,
     /// How many tasks of connections run; a closed connection may still have one.
     tasks: usize,
     /// What the timer waits for. It may be too early, never too late.
     armed: Option<Instant>,
 }
 
-struct Open<P> {
+/// What the hub and the task of a connection share.
+pub(super) struct Way<P> {
     peer: P,
-    outgoing: Rc<RefCell<Outgoing>>,
+    pub(super) outgoing: RefCell<Outgoing>,
 }
 
 impl<P, C, O> Clone for Hub<P, C, O> {
@@ -76,17 +80,17 @@ impl<P, C: Clock, O: Observer<P>> Hub<P, C, O> {
     }
 
     /// A connection was accepted; its task must call [`task_ended`](Self::task_ended) in the end.
-    pub(super) fn open(&self, peer: P) -> (ConnectionId, Rc<RefCell<Outgoing>>) {
+    pub(super) fn open(&self, peer: P) -> (ConnectionId, Rc<Way<P>>) {
         let now = self.0.clock.now();
-        let outgoing = Rc::new(RefCell::new(Outgoing::default()));
         let mut state = self.0.state.borrow_mut();
         state.observer.opened(now, &peer);
         let id = state.broker.handle_open(now);
         state.tasks += 1;
-        state.connections.insert(id, Open { peer, outgoing: Rc::clone(&outgoing) });
+        let way = Rc::new(Way { peer, outgoing: RefCell::default() });
+        state.connections.insert(id, Rc::clone(&way));
         drop(state);
         self.carry_out(now);
-        (id, outgoing)
+        (id, way)
     }
 
     pub(super) fn accept_failed(&self, error: &io::Error) {
@@ -113,7 +117,7 @@ impl<P, C: Clock, O: Observer<P>> Hub<P, C, O> {
     }
 
     /// Finds out whether a password is right.
-    pub(super) fn verify(&self, login: Login) -> Pin<Box<dyn Future<Output = bool>>> {
+    pub(super) fn verify(&self, login: Login) -> Verdict {
         (self.0.verify)(login)
     }
 

@@ -14,7 +14,7 @@ pub(super) struct Outgoing {
     waiting: VecDeque<Bytes>,
     closing: bool,
     /// A password that is to be judged before anything more is read.
-    login: Option<Login>,
+    login: Option<Box<Login>>,
     waker: Option<Waker>,
 }
 
@@ -36,18 +36,12 @@ impl Outgoing {
 
     /// A password is to be judged.
     pub(super) fn verify(&mut self, login: Login) {
-        self.login = Some(login);
+        self.login = Some(Box::new(login));
         self.wake();
     }
 
     pub(super) fn take_login(&mut self) -> Option<Login> {
-        self.login.take()
-    }
-
-    /// Ready when the connection is to be closed.
-    pub(super) fn poll_closing(&mut self, cx: &Context<'_>) -> Poll<()> {
-        self.register(cx.waker());
-        if self.closing { Poll::Ready(()) } else { Poll::Pending }
+        self.login.take().map(|login| *login)
     }
 
     pub(super) fn is_closing(&self) -> bool {
