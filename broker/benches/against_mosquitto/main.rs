@@ -1,8 +1,8 @@
 //! `halfopen-broker` and Mosquitto on the same machine, in the same run, under the same load.
 //!
 //! `cargo bench -p halfopen-broker --bench against_mosquitto` prints the table; with `-- --quick` each figure is taken
-//! once and briefly, with `-- --memory` only the connections are measured. Each broker runs as a program of its own, with its log switched off; the load comes from one thread
-//! of this program over the loopback interface.
+//! once and briefly, with `-- --memory` only the connections are measured. Each broker runs as a program of its own,
+//! with its log switched off; the load comes from one thread of this program over the loopback interface.
 //!
 //! Every load is a closed loop: the publisher has at most [`WINDOW`] messages under way, counted until the last
 //! subscriber has them (for QoS 2: until PUBREL) and, above QoS 0, the publisher has its last acknowledgement. So no
