@@ -7,8 +7,11 @@ use crate::plan::{CountRange, Expectation, Mode, NodeId, Plan, Verb, Weight};
 use crate::trace::{Event, EventKind, Item, Trace};
 
 mod alternatives;
+mod judged;
 mod states;
 mod windows;
+
+pub use self::judged::{Judged, judged};
 
 /// How many times are listed before the rest is only counted.
 const LISTED: usize = 5;

@@ -19,6 +19,7 @@ mod story;
 mod verb;
 
 pub use self::decided::Decided;
+pub use self::expectation::{Judged, judged};
 use crate::plan::{Plan, Position};
 use crate::trace::{EventKind, Trace};
 

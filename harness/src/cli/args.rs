@@ -20,6 +20,8 @@ pub(super) enum Command {
     Trace(RunArgs),
     /// Read scenarios and report what is wrong with them, without running them.
     Check(CheckArgs),
+    /// Run one scenario and draw what happens as an SVG picture.
+    Draw(DrawArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -49,6 +51,22 @@ pub(super) struct CheckArgs {
     /// Scenario files, or folders with scenarios.
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct DrawArgs {
+    /// The scenario file.
+    #[arg(value_name = "FILE")]
+    pub(super) path: PathBuf,
+    /// Where to write the picture; standard output if it is left out.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// The first run whose name contains this text, instead of the first.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) only: Option<String>,
+    /// Take this seed for all that is random, instead of those that the file names.
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

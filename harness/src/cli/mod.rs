@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod draw;
 mod output;
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => commands::run(&run),
         Command::Trace(trace) => commands::trace(&trace),
         Command::Check(check) => commands::check(&check),
+        Command::Draw(args) => draw::draw(&args),
     };
     ExitCode::from(done.unwrap_or_else(Failure::report))
 }

@@ -1,6 +1,8 @@
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 
 use crate::scenario;
+use crate::world::EngineError;
 
 /// All is well.
 pub(super) const SUCCESS: u8 = 0;
@@ -8,6 +10,20 @@ pub(super) const SUCCESS: u8 = 0;
 pub(super) const FAILURE: u8 = 1;
 /// There is something wrong with what was asked for.
 pub(super) const BAD_INPUT: u8 = 2;
+
+/// Nothing is worse than vacuous.
+pub(super) const VACUOUS: u8 = 3;
+/// The engine itself is in trouble.
+pub(super) const ENGINE_TROUBLE: u8 = 4;
+
+/// Writes a file, with the folders it stands in.
+pub(super) fn write_file(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
+    let failed = |error| Failure::File { path: path.to_owned(), error };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    std::fs::write(path, content).map_err(failed)
+}
 
 /// Why a command could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +34,20 @@ pub(super) enum Failure {
     /// No run has such a name.
     #[error("no run of these scenarios has `{0}` in its name")]
     NothingToRun(String),
+    /// The engine has no trace of a run.
+    #[error("{0}")]
+    Engine(#[from] EngineError),
+    /// A file could not be written or read.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// What a file holds is not what it should be, or an option makes no sense.
+    #[error("{0}")]
+    Input(String),
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -33,7 +63,11 @@ impl Failure {
                 let _ = writeln!(anstream::stderr(), "{self}");
                 FAILURE
             }
-            Self::Scenarios(_) | Self::NothingToRun(_) => {
+            Self::Engine(_) => {
+                let _ = writeln!(anstream::stderr(), "{self}");
+                ENGINE_TROUBLE
+            }
+            Self::Scenarios(_) | Self::NothingToRun(_) | Self::File { .. } | Self::Input(_) => {
                 let _ = writeln!(anstream::stderr(), "{self}");
                 BAD_INPUT
             }

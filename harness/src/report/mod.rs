@@ -1,10 +1,13 @@
 //! Verdicts for people: the terminal.
 
+mod cause;
+pub mod diagram;
 mod summary;
 mod terminal;
 
 use std::rc::Rc;
 
+pub use self::cause::{causes, chain, step_of};
 pub use self::summary::Summary;
 pub use self::terminal::Terminal;
 use crate::check::{Outcome, Verdict, check};

@@ -19,6 +19,7 @@ use halfopen_protocol::{Packet, PacketType};
 
 pub use self::fields::{Field, FieldType, field_names, field_type, fields};
 pub use self::pattern::{kind_matches, message_matches, pattern_matches};
+pub(crate) use self::text::{change_text, details, item_word, repetitions, since_text};
 pub use self::text::{field_text, text};
 use crate::plan::{Because, CloseHow, NodeId, Position};
 

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use self::fold::{Block, fold};
 use self::line::{Line, lines};
+pub(crate) use self::line::{change_text, details, item_word, since_text};
 pub use self::value::field_text;
 use super::Trace;
 use crate::plan::Plan;
@@ -44,6 +45,36 @@ pub fn text(plan: &Plan, trace: &Trace) -> String {
         base.write(&mut text, &lines, block);
     }
     text
+}
+
+/// What repeats in a trace and is shown once: the same lines come so many times in all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Repetition {
+    /// The events that are not shown: from the second time on to before the last.
+    pub(crate) hidden: std::ops::Range<usize>,
+    /// When the second time begins.
+    pub(crate) second: Duration,
+    /// When the last time begins.
+    pub(crate) last: Duration,
+    /// How often they come.
+    pub(crate) times: usize,
+    /// The time from one to the next.
+    pub(crate) period: Duration,
+}
+
+/// All that the text folds, in order.
+pub(crate) fn repetitions(plan: &Plan, trace: &Trace) -> Vec<Repetition> {
+    let lines = lines(plan, trace);
+    let folded = fold(&lines).into_iter().filter(|block| block.times > 1);
+    folded
+        .map(|block| Repetition {
+            hidden: lines[block.start + block.len].event..lines[block.start + block.len * (block.times - 1)].event,
+            second: lines[block.start + block.len].at,
+            last: lines[block.start + block.len * (block.times - 1)].at,
+            times: block.times,
+            period: block.period,
+        })
+        .collect()
 }
 
 /// What relative times count from.

@@ -8,6 +8,8 @@ use crate::trace::{Event, EventKind, Item, NodeChange, Since, Trace, fields};
 /// One line to be, without its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
+    /// Its index in the trace.
+    pub(super) event: usize,
     pub(super) at: Duration,
     pub(super) is_heading: bool,
     pub(super) text: String,
@@ -21,12 +23,13 @@ pub(super) fn lines(plan: &Plan, trace: &Trace) -> Vec<Line> {
         .iter()
         .enumerate()
         .filter_map(|(index, event)| {
-            let line = |text: String| Line { at: event.at, is_heading: false, text: text.trim_end().to_owned() };
+            let line =
+                |text: String| Line { event: index, at: event.at, is_heading: false, text: text.trim_end().to_owned() };
             match &event.kind {
                 EventKind::Step { position, text } => {
                     writer.heading = Some(Heading { at: event.at, text });
                     writer.begun.insert(*position, event.at);
-                    Some(Line { at: event.at, is_heading: true, text: text.clone() })
+                    Some(Line { event: index, at: event.at, is_heading: true, text: text.clone() })
                 }
                 _ => writer.text(index, event).map(line),
             }
@@ -166,13 +169,13 @@ fn find(steps: &[Step], position: Position) -> Option<&Step> {
     })
 }
 
-fn details(packet: &halfopen_protocol::Packet) -> String {
+pub(crate) fn details(packet: &halfopen_protocol::Packet) -> String {
     let fields = fields(packet);
     fields.iter().filter(|field| !field.is_default).map(field_text).collect::<Vec<_>>().join(" ")
 }
 
 /// "7.500 since CONNECT, margin 0": margin is how much later than due it comes.
-fn since_text(at: Duration, since: Since) -> String {
+pub(crate) fn since_text(at: Duration, since: Since) -> String {
     let elapsed = at.saturating_sub(since.at).as_secs_f64();
     let margin = match (at.checked_sub(since.due), since.due.checked_sub(at)) {
         (Some(Duration::ZERO), _) => "0".to_owned(),
@@ -183,7 +186,7 @@ fn since_text(at: Duration, since: Since) -> String {
     format!("{elapsed:.3} since {}, margin {margin}", since.packet)
 }
 
-fn item_word(item: &Item) -> &'static str {
+pub(crate) fn item_word(item: &Item) -> &'static str {
     match item {
         Item::Open => "open",
         Item::Fin => "FIN",
@@ -194,7 +197,7 @@ fn item_word(item: &Item) -> &'static str {
     }
 }
 
-fn change_text(change: NodeChange) -> &'static str {
+pub(crate) fn change_text(change: NodeChange) -> &'static str {
     match change {
         NodeChange::Crashed => "crashes",
         NodeChange::PowerLost => "loses power",

@@ -1,0 +1,89 @@
+use halfopen_protocol::PacketType;
+
+use super::scene::{Form, Shape};
+use super::{Drawing, cut};
+use crate::trace::{Event, EventKind, Item, details, item_word};
+
+impl Drawing<'_> {
+    /// What travels.
+    pub(super) fn arrows(&mut self) {
+        let trace = self.trace;
+        let mut arrivals = std::collections::BTreeMap::new();
+        for (index, event) in trace.events.iter().enumerate() {
+            if let EventKind::Received { sent: Some(sent), .. } = event.kind {
+                arrivals.insert(sent, index);
+            }
+        }
+        for (index, event) in trace.events.iter().enumerate() {
+            if matches!(event.kind, EventKind::Sent { .. }) && self.is_shown(index, event) {
+                let shape = self.arrow(index, event, arrivals.get(&index).copied());
+                self.shapes.extend(shape);
+            }
+        }
+    }
+
+    fn arrow(&self, index: usize, event: &Event, received: Option<usize>) -> Option<Shape> {
+        let EventKind::Sent { connection, from, to, item, arrival } = &event.kind else { return None };
+        let side = self.lanes.side(*from, *to);
+        let x = self.connections.x(&self.lanes, *connection, *from);
+        let target = self.connections.x(&self.lanes, *connection, *to);
+        let y = self.y(index);
+        let room = self.lanes.gap() - 60;
+        let text = text(item);
+        let names = format!("{} → {}", self.plan.node(*from).name, self.plan.node(*to).name);
+        let (x2, y2, class, travel) = match arrival {
+            Some(arrival) => {
+                let y2 = received.map_or_else(|| self.rows.y(*arrival, 0), |received| self.y(received));
+                (target, y2, "", format!("{} ms", (*arrival - event.at).as_millis()))
+            }
+            None if self.is_under_way(index) => {
+                (x + side * self.lanes.gap() / 2, y + 8, " held", "under way".to_owned())
+            }
+            None => (x + side * self.lanes.gap() * 6 / 10, y + 10, " lost", "lost".to_owned()),
+        };
+        let label = match arrival {
+            Some(_) if matches!(item, Item::Fin | Item::Rst | Item::Open) => text.clone(),
+            _ => cut(&text, room),
+        };
+        let form = Form::Arrow { x, y, x2, y2: y2.max(y), label, lost: class == " lost", travel: travel.clone() };
+        let class = format!("{}{class}", kind(item));
+        Some(Shape::new(class, form).of(index).titled(format!("{names} {text}, {travel}")))
+    }
+
+    /// Whether what has not arrived could still have, had the run gone on.
+    fn is_under_way(&self, index: usize) -> bool {
+        let event = &self.trace.events[index];
+        let EventKind::Sent { from, to, .. } = event.kind else { return false };
+        let link = self.plan.link(from, to);
+        event.at + link.latency + link.jitter > self.trace.end
+    }
+}
+
+fn text(item: &Item) -> String {
+    match item {
+        Item::Packet(packet) => format!("{} {}", packet.packet_type(), details(packet)).trim_end().to_owned(),
+        Item::Bytes(bytes) => {
+            let shown: Vec<String> = bytes.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+            format!("{} bytes: {}{}", bytes.len(), shown.join(" "), if bytes.len() > 12 { " …" } else { "" })
+        }
+        Item::Open | Item::Fin | Item::Rst | Item::TimedOut => item_word(item).to_owned(),
+    }
+}
+
+/// A word for the style sheet.
+fn kind(item: &Item) -> &'static str {
+    match item {
+        Item::Packet(packet) => match packet.packet_type() {
+            PacketType::PingReq | PacketType::PingResp => "ping",
+            PacketType::Publish
+            | PacketType::PubAck
+            | PacketType::PubRec
+            | PacketType::PubRel
+            | PacketType::PubComp => "message",
+            _ => "session",
+        },
+        Item::Bytes(_) => "bytes",
+        Item::Rst | Item::TimedOut => "tcp rst",
+        Item::Open | Item::Fin => "tcp",
+    }
+}

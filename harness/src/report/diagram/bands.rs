@@ -1,0 +1,143 @@
+//! Faults as shaded bands: how long they last, and between whom.
+
+use std::time::Duration;
+
+use super::Drawing;
+use super::scene::{Anchor, Form, Shape};
+use crate::plan::{Action, NetworkChange, NodeId, Position, Step, StepKind};
+use crate::trace::{EventKind, NodeChange};
+
+/// A fault, from when it begins.
+struct Band {
+    class: &'static str,
+    word: &'static str,
+    place: Place,
+    from: Duration,
+    to: Option<Duration>,
+    position: Position,
+}
+
+#[derive(PartialEq, Eq)]
+enum Place {
+    Links(Vec<(NodeId, NodeId)>),
+    Node(NodeId),
+}
+
+impl Drawing<'_> {
+    pub(super) fn fault_bands(&mut self) {
+        let mut bands: Vec<Band> = Vec::new();
+        for event in &self.trace.events {
+            match &event.kind {
+                EventKind::Step { position, .. } => {
+                    if let Some(step) = find(&self.plan.steps, *position) {
+                        begin(&mut bands, step, event.at);
+                    }
+                }
+                // What waits for a packet begins with it.
+                EventKind::FaultHit { position } => {
+                    let waits = find(&self.plan.steps, *position).is_some_and(|step| {
+                        matches!(step.kind, StepKind::Network(NetworkChange::HalfOpen { starting_with: Some(_), .. }))
+                    });
+                    for band in bands.iter_mut().filter(|band| waits && band.position == *position) {
+                        band.from = event.at;
+                    }
+                }
+                EventKind::Node { node, change } => {
+                    end(&mut bands, &Place::Node(*node), "down", event.at);
+                    if *change != NodeChange::Restarted {
+                        let word = if *change == NodeChange::Crashed { "crashed" } else { "no power" };
+                        let place = Place::Node(*node);
+                        let position = Position::default();
+                        bands.push(Band { class: "down", word, place, from: event.at, to: None, position });
+                    }
+                }
+                _ => {}
+            }
+        }
+        for band in bands {
+            self.band(&band);
+        }
+    }
+
+    fn band(&mut self, band: &Band) {
+        let y = self.rows.y(band.from, 0);
+        let y2 = self.rows.y(band.to.unwrap_or(self.trace.end), 0);
+        let spans: Vec<(i32, i32)> = match &band.place {
+            Place::Node(node) => vec![(self.lanes.x(*node) - 22, self.lanes.x(*node) + 22)],
+            Place::Links(links) => {
+                let span = |(a, b): &(NodeId, NodeId)| {
+                    let (a, b) = (self.lanes.x(*a), self.lanes.x(*b));
+                    (a.min(b) + 16, a.max(b) - 16)
+                };
+                let mut spans: Vec<(i32, i32)> = links.iter().map(span).collect();
+                spans.sort_unstable();
+                spans.dedup();
+                spans
+            }
+        };
+        let until = band.to.map_or("the end".to_owned(), |to| format!("{:.3}", to.as_secs_f64()));
+        let title = format!("{}, from {:.3} to {until}", band.word, band.from.as_secs_f64());
+        for (x, x2) in spans {
+            let form = Form::Rect { x, y, w: x2 - x, y2: y2.max(y + 6) };
+            let shape = Shape::new(format!("fault {}", band.class), form).titled(&title);
+            self.shapes.push(shape.at_line(band.position.line));
+            let anchor = if matches!(band.place, Place::Node(_)) { Anchor::Middle } else { Anchor::End };
+            let x = if anchor == Anchor::Middle { i32::midpoint(x, x2) } else { x2 - 6 };
+            let form = Form::Text { x, y: y2.max(y + 6), dy: -5, anchor, text: band.word.to_owned() };
+            self.shapes.push(Shape::new("fault-name", form).at_line(band.position.line));
+        }
+    }
+}
+
+fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
+    let position = step.position;
+    let mut push = |class, word, place| bands.push(Band { class, word, place, from: at, to: None, position });
+    match &step.kind {
+        StepKind::Network(NetworkChange::HalfOpen { links, .. }) => {
+            push("cut", "half-open", Place::Links(links.clone()));
+        }
+        StepKind::Network(NetworkChange::Partition(links)) => push("cut", "partition", Place::Links(links.clone())),
+        StepKind::Network(NetworkChange::Heal(links)) => end(bands, &Place::Links(links.clone()), "cut", at),
+        StepKind::Network(NetworkChange::Set(links, _)) => {
+            let place = Place::Links(links.clone());
+            end(bands, &place, "changed", at);
+            bands.push(Band { class: "changed", word: "link changed", place, from: at, to: None, position });
+        }
+        StepKind::Node { nodes, actions } => {
+            for (node, action) in nodes.iter().flat_map(|node| actions.iter().map(move |action| (*node, action))) {
+                match action {
+                    Action::StopPinging => bands.push(Band {
+                        class: "silent",
+                        word: "does not ping",
+                        place: Place::Node(node),
+                        from: at,
+                        to: None,
+                        position,
+                    }),
+                    Action::ResumePinging => end(bands, &Place::Node(node), "silent", at),
+                    _ => {}
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Ends what goes on at this place: for links, where they share one with it.
+fn end(bands: &mut [Band], place: &Place, class: &str, at: Duration) {
+    let meets = |band: &&mut Band| match (&band.place, place) {
+        (Place::Links(a), Place::Links(b)) => a.iter().any(|link| b.contains(link)),
+        (a, b) => a == b,
+    };
+    for band in bands.iter_mut().filter(|band| band.to.is_none() && band.class == class).filter(meets) {
+        band.to = Some(at);
+    }
+}
+
+fn find(steps: &[Step], position: Position) -> Option<&Step> {
+    steps.iter().find_map(|step| match &step.kind {
+        _ if step.position == position => Some(step),
+        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => find(steps, position),
+        _ => None,
+    })
+}

@@ -1,0 +1,195 @@
+//! Connections as they live and die, and the keep-alive that burns down beside them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use halfopen_protocol::Packet;
+
+use super::lanes::Lanes;
+use super::scene::{Form, Shape, Sign};
+use super::{Drawing, short};
+use crate::plan::{NodeId, Plan, Program};
+use crate::trace::{ConnectionId, EventKind, Item, NodeChange, Trace};
+
+/// How wide a bar is.
+const BAR: i32 = 6;
+/// How far the keep-alive reaches out when its time is up.
+const FUSE: i32 = 30;
+/// How many bars stand beside each other before they share a place.
+const SIDE_BY_SIDE: usize = 6;
+
+/// One end of a connection, as its node sees it.
+#[derive(Clone, Debug)]
+struct End {
+    connection: ConnectionId,
+    node: NodeId,
+    peer: NodeId,
+    opened: (usize, Duration),
+    closed: Option<(usize, Sign)>,
+    /// The place beside the lane, from 0.
+    place: usize,
+    /// How long the other side may be silent, and when it was not; of a broker.
+    limit: Option<Duration>,
+    heard: Vec<usize>,
+}
+
+/// All ends of all connections.
+#[derive(Debug, Default)]
+pub(super) struct Connections(Vec<End>);
+
+impl Connections {
+    pub(super) fn new(plan: &Plan, trace: &Trace, lanes: &Lanes) -> Self {
+        let mut ends: BTreeMap<(ConnectionId, NodeId), End> = BTreeMap::new();
+        for (index, event) in trace.events.iter().enumerate() {
+            match &event.kind {
+                EventKind::Sent { connection, from: node, to: peer, item, .. }
+                | EventKind::Received { connection, to: node, from: peer, item, .. } => {
+                    let is_received = matches!(event.kind, EventKind::Received { .. });
+                    if *item == Item::Open {
+                        let end = End {
+                            connection: *connection,
+                            node: *node,
+                            peer: *peer,
+                            opened: (index, event.at),
+                            closed: None,
+                            place: 0,
+                            limit: None,
+                            heard: Vec::new(),
+                        };
+                        ends.insert((*connection, *node), end);
+                    } else if let Some(end) = ends.get_mut(&(*connection, *node)) {
+                        end.see(plan, index, item, is_received);
+                    }
+                }
+                EventKind::Node { node, change: NodeChange::Crashed | NodeChange::PowerLost } => {
+                    for end in ends.values_mut().filter(|end| end.node == *node) {
+                        end.closed.get_or_insert((index, Sign::Cross));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut ends: Vec<End> = ends.into_values().collect();
+        ends.sort_by_key(|end| end.opened.0);
+        place(&mut ends, trace, lanes);
+        Self(ends)
+    }
+
+    /// Where what travels on a connection leaves or reaches a node.
+    pub(super) fn x(&self, lanes: &Lanes, connection: ConnectionId, node: NodeId) -> i32 {
+        let end = self.0.iter().find(|end| end.connection == connection && end.node == node);
+        end.map_or_else(|| lanes.x(node), |end| end.x(lanes) + lanes.side(node, end.peer) * BAR / 2)
+    }
+}
+
+impl End {
+    fn see(&mut self, plan: &Plan, index: usize, item: &Item, is_received: bool) {
+        if self.closed.is_some() {
+            return;
+        }
+        match item {
+            Item::Fin => self.closed = Some((index, Sign::Bar)),
+            Item::Rst | Item::TimedOut => self.closed = Some((index, Sign::Cross)),
+            Item::Packet(packet) => {
+                let Program::Broker(config) = &plan.node(self.node).program else { return };
+                match packet {
+                    Packet::Connect(connect) if is_received => {
+                        let asked = config.server_keep_alive.filter(|_| connect.version.is_v5());
+                        let seconds = asked.unwrap_or(connect.keep_alive);
+                        let limit = Duration::from_secs(seconds.into()).mul_f64(config.keep_alive_factor.max(0.0));
+                        self.limit = (!limit.is_zero()).then_some(limit);
+                    }
+                    _ => {}
+                }
+                if is_received {
+                    self.heard.push(index);
+                }
+            }
+            Item::Open | Item::Bytes(_) => {}
+        }
+    }
+
+    fn x(&self, lanes: &Lanes) -> i32 {
+        let place = i32::try_from(self.place).unwrap_or(0);
+        lanes.x(self.node) + lanes.side(self.node, self.peer) * (4 + place * (BAR + 2))
+    }
+}
+
+/// Gives each bar a place in which no other stands at the same time.
+fn place(ends: &mut [End], trace: &Trace, lanes: &Lanes) {
+    for index in 0..ends.len() {
+        let (earlier, rest) = ends.split_at_mut(index);
+        let Some(end) = rest.first_mut() else { return };
+        let side = lanes.side(end.node, end.peer);
+        let is_beside = |other: &&End| {
+            lanes.x(other.node) == lanes.x(end.node)
+                && lanes.side(other.node, other.peer) == side
+                && other.closed.is_none_or(|(closed, _)| trace.events[closed].at >= end.opened.1)
+        };
+        let taken: Vec<usize> = earlier.iter().filter(is_beside).map(|other| other.place).collect();
+        end.place = (0..SIDE_BY_SIDE).find(|place| !taken.contains(place)).unwrap_or(SIDE_BY_SIDE);
+    }
+}
+
+impl Drawing<'_> {
+    pub(super) fn connection_bars(&mut self) {
+        let connections = std::mem::take(&mut self.connections);
+        for end in &connections.0 {
+            self.fuse(end);
+            self.bar(end);
+        }
+        self.connections = connections;
+    }
+
+    fn bar(&mut self, end: &End) {
+        let x = end.x(&self.lanes);
+        let y = self.y(end.opened.0);
+        let y2 = end.closed.map_or_else(|| self.rows.y(self.trace.end, 0), |(closed, _)| self.y(closed));
+        let class = format!("bar c{}", end.connection.0 % 6);
+        let title = format!(
+            "connection {} at {}, with {}",
+            end.connection.0,
+            self.plan.node(end.node).name,
+            self.plan.node(end.peer).name
+        );
+        let form = Form::Rect { x: x - BAR / 2, y, w: BAR, y2: y2.max(y + 2) };
+        self.shapes.push(Shape::new(class, form).of(end.opened.0).titled(title));
+        let sign = |y: i32, sign: Sign| Form::Sign { x, y, dy: 0, sign };
+        self.shapes.push(Shape::new("opened", sign(y, Sign::Dot)).of(end.opened.0));
+        if let Some((closed, how)) = end.closed {
+            self.shapes.push(Shape::new("closed", sign(y2, how)).of(closed));
+        }
+    }
+
+    /// The keep-alive: a saw that each packet pushes back, and the dashed line at which its time is up.
+    fn fuse(&mut self, end: &End) {
+        let (Some(limit), Some(first)) = (end.limit, end.heard.first()) else { return };
+        let side = self.lanes.side(end.node, end.peer);
+        let x = end.x(&self.lanes) + side * BAR / 2;
+        let last = end.closed.map_or(self.trace.events.len(), |(closed, _)| closed);
+        let over = self.trace.events.get(last).map_or(self.trace.end, |event| event.at);
+        let mut turns: Vec<usize> = end.heard.clone();
+        turns.push(last);
+        for pair in turns.windows(2) {
+            let [from, to] = [pair[0], pair[1]];
+            let is_hidden = self.hidden.iter().any(|hidden| hidden.events.contains(&to));
+            let begin = self.trace.events[from].at;
+            let until = self.trace.events.get(to).map_or(over, |event| event.at);
+            if is_hidden || until == begin {
+                continue;
+            }
+            let used = until - begin;
+            let share = (used.as_secs_f64() / limit.as_secs_f64()).min(1.0);
+            let reach = x + side * (f64::from(FUSE) * share).round() as i32;
+            let (y, y2) = (self.y(from), self.y(to));
+            let is_up = used >= limit && to == last && end.closed.is_some();
+            let class = if is_up { "fuse up" } else { "fuse" };
+            let form = Form::Poly { points: vec![(x, y), (reach, y2), (x, y2)] };
+            let title = format!("keep-alive: {} of {} s used", short(used), short(limit));
+            self.shapes.push(Shape::new(class, form).of(from).titled(title));
+        }
+        let form = Form::Line { x: x + side * FUSE, y: self.y(*first), x2: x + side * FUSE, y2: self.y(last) };
+        let title = format!("deadline: {} s after the last packet", short(limit));
+        self.shapes.push(Shape::new("deadline", form).titled(title));
+    }
+}

@@ -1,0 +1,108 @@
+use super::scene::Head;
+use crate::plan::{NodeId, Plan, Program};
+
+/// Where the story stands.
+pub(super) const STORY: i32 = 8;
+/// How wide it is.
+pub(super) const STORY_WIDTH: i32 = 196;
+/// Where times end.
+pub(super) const RULER: i32 = 262;
+/// Where the first lane is.
+const FIRST: i32 = 330;
+/// From the last lane to what is expected.
+const AFTER: i32 = 64;
+/// How wide that is.
+pub(super) const EXPECTED_WIDTH: i32 = 400;
+/// With more nodes than that, a group shares a lane.
+const MANY: usize = 16;
+
+/// Which lane each node has. Brokers stand in the middle, so that packets of two clients do not cross.
+pub(super) struct Lanes {
+    heads: Vec<Head>,
+    of_node: Vec<usize>,
+    gap: i32,
+}
+
+impl Lanes {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let is_grouped = plan.nodes.len() > MANY;
+        let mut names: Vec<(String, &'static str, usize)> = Vec::new();
+        let mut of_node = Vec::new();
+        for node in &plan.nodes {
+            let name = node.name.split('.').next().filter(|_| is_grouped).unwrap_or(&node.name);
+            let known = names.iter().position(|(other, ..)| other == name);
+            let lane = known.unwrap_or_else(|| {
+                names.push((name.to_owned(), role(&node.program), 0));
+                names.len() - 1
+            });
+            names[lane].2 += 1;
+            of_node.push(lane);
+        }
+        let is_broker = |lane: &usize| names[*lane].1.contains("broker");
+        let (brokers, others): (Vec<usize>, Vec<usize>) = (0..names.len()).partition(is_broker);
+        let (left, right) = others.split_at(others.len().div_ceil(2));
+        let order: Vec<usize> = left.iter().chain(&brokers).chain(right).copied().collect();
+        let gap = match order.len() {
+            0..=2 => 340,
+            3 => 270,
+            4..=5 => 215,
+            _ => 160,
+        };
+        let heads = (0..).zip(&order).map(|(place, &lane)| {
+            let (name, role, count) = &names[lane];
+            let name = if *count > 1 { format!("{name} × {count}") } else { name.clone() };
+            Head { x: FIRST + gap * place, name, role: (*role).to_owned() }
+        });
+        let heads = heads.collect();
+        let place = |lane: usize| order.iter().position(|other| *other == lane).unwrap_or_default();
+        let of_node = of_node.into_iter().map(place).collect();
+        Self { heads, of_node, gap }
+    }
+
+    /// The middle of a node's lane.
+    pub(super) fn x(&self, node: NodeId) -> i32 {
+        self.of_node.get(node.0).map_or(FIRST, |&lane| self.heads[lane].x)
+    }
+
+    /// The distance between neighbours.
+    pub(super) fn gap(&self) -> i32 {
+        self.gap
+    }
+
+    /// From the first lane to the last.
+    pub(super) fn range(&self) -> (i32, i32) {
+        (FIRST, self.heads.last().map_or(FIRST, |head| head.x))
+    }
+
+    /// Where what is expected stands.
+    pub(super) fn expected(&self) -> i32 {
+        self.range().1 + AFTER
+    }
+
+    /// On which side of a lane the other node is: -1 left, 1 right.
+    pub(super) fn side(&self, of: NodeId, other: NodeId) -> i32 {
+        if self.x(other) < self.x(of) { -1 } else { 1 }
+    }
+
+    /// How wide all of it is.
+    pub(super) fn width(&self) -> i32 {
+        self.expected() + EXPECTED_WIDTH
+    }
+
+    /// The heads of all columns, lanes in their order.
+    pub(super) fn heads(&self) -> Vec<Head> {
+        let column = |x: i32, name: &str| Head { x, name: name.to_owned(), role: String::new() };
+        let mut heads = vec![column(STORY, "story"), column(RULER - 42, "time, s")];
+        heads.extend(self.heads.iter().cloned());
+        heads.push(column(self.expected(), "expected"));
+        heads
+    }
+}
+
+fn role(program: &Program) -> &'static str {
+    match program {
+        Program::Broker(_) => "broker",
+        Program::Client(_) => "client",
+        _ => "raw client",
+    }
+}

@@ -1,0 +1,271 @@
+//! A run as a picture: a lane for each node, time running down, and what travels between them.
+//!
+//! ```text
+//! story            time    sensor           broker            expected
+//! sensor: connect  0.000     |-- CONNECT ---->|
+//! ```
+//!
+//! Pure: plan and trace go in, a [`Scene`] comes out, and an SVG file or the page is drawn from that. On the left
+//! stands what the story does, on the right what is expected of it, with a tick or a cross where it was decided.
+//! Connections are bars beside the lanes of their two ends, so a connection that only one end believes in is a bar
+//! without a partner. Beside a broker's bar burns down the keep-alive: each packet that arrives pushes it back, and
+//! where it meets the dashed line the time is up.
+
+mod arrows;
+mod bands;
+mod connections;
+mod expected;
+mod lanes;
+mod rows;
+mod scene;
+mod shown;
+mod svg;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use self::connections::Connections;
+use self::lanes::{Lanes, RULER, STORY, STORY_WIDTH};
+use self::rows::Rows;
+pub use self::scene::{Anchor, Form, Head, Scene, Shape, Sign};
+use self::shown::{Hidden, hidden, short};
+pub use self::svg::svg;
+use crate::check::{Judged, judged};
+use crate::plan::{NodeId, Plan};
+use crate::trace::{Event, EventKind, Item, NodeChange, Trace, change_text, since_text};
+
+/// About how wide a character is.
+const CHARACTER: i32 = 6;
+
+/// Draws a run.
+pub fn scene(plan: &Plan, trace: &Trace) -> Scene {
+    let mut drawing = Drawing {
+        plan,
+        trace,
+        lanes: Lanes::new(plan),
+        hidden: hidden(plan, trace),
+        rows: Rows::default(),
+        row_of: BTreeMap::new(),
+        connections: Connections::default(),
+        judged: judged(plan, trace),
+        shapes: Vec::new(),
+    };
+    drawing.make_room();
+    drawing.draw();
+    Scene {
+        width: drawing.lanes.width(),
+        height: drawing.rows.height(),
+        heads: drawing.lanes.heads(),
+        shapes: drawing.shapes,
+    }
+}
+
+/// A scene in the making.
+struct Drawing<'a> {
+    plan: &'a Plan,
+    trace: &'a Trace,
+    lanes: Lanes,
+    hidden: Vec<Hidden>,
+    rows: Rows,
+    /// The line that an event has at its instant.
+    row_of: BTreeMap<usize, i32>,
+    connections: Connections,
+    judged: Vec<Judged>,
+    shapes: Vec<Shape>,
+}
+
+impl Drawing<'_> {
+    /// Gives everything its line at its instant, and each instant its height.
+    fn make_room(&mut self) {
+        let trace = self.trace;
+        self.rows.touch(Duration::ZERO);
+        self.rows.touch(trace.end);
+        for (index, event) in trace.events.iter().enumerate() {
+            if !self.is_shown(index, event) {
+                continue;
+            }
+            if let Some((from, to)) = self.span(event) {
+                let row = self.rows.take(event.at, from, to);
+                self.row_of.insert(index, row);
+            }
+            // The end of a connection that no program reads any more reaches the other host all the same.
+            if let EventKind::Sent { arrival: Some(arrival), .. } = event.kind
+                && !self.is_hidden_time(arrival)
+            {
+                self.rows.touch(arrival);
+            }
+        }
+        self.make_room_for_expected();
+        let folded: Vec<(Duration, Duration)> = self.hidden.iter().map(|hidden| (hidden.from, hidden.to)).collect();
+        let quiet = self.rows.settle(&folded);
+        self.connections = Connections::new(self.plan, trace, &self.lanes);
+        self.paper(&quiet);
+    }
+
+    fn draw(&mut self) {
+        self.fault_bands();
+        self.lane_lines();
+        self.connection_bars();
+        self.steps();
+        self.arrows();
+        self.notes();
+        self.expected();
+    }
+
+    fn is_shown(&self, index: usize, event: &Event) -> bool {
+        let index = match event.kind {
+            EventKind::Received { sent: Some(sent), .. } => sent,
+            _ => index,
+        };
+        !self.hidden.iter().any(|hidden| hidden.events.contains(&index))
+    }
+
+    fn is_hidden_time(&self, at: Duration) -> bool {
+        self.hidden.iter().any(|hidden| hidden.from <= at && at < hidden.to)
+    }
+
+    /// The height of an event.
+    fn y(&self, index: usize) -> i32 {
+        let at = self.trace.events.get(index).map_or(self.trace.end, |event| event.at);
+        self.rows.y(at, self.row_of.get(&index).copied().unwrap_or(0))
+    }
+
+    /// From where to where an event needs a line of its own.
+    fn span(&self, event: &Event) -> Option<(i32, i32)> {
+        let lanes = &self.lanes;
+        match &event.kind {
+            EventKind::Step { .. } | EventKind::StepFailed { .. } => Some((STORY, RULER)),
+            EventKind::Sent { from, to, .. } | EventKind::Received { from, to, sent: Some(_), .. } => {
+                Some((lanes.x(*from), lanes.x(*to)))
+            }
+            EventKind::Received { from, to, sent: None, .. } => Some(self.note_span(*to, *from)),
+            EventKind::Closing { node, peer, .. } => Some(self.note_span(*node, *peer)),
+            EventKind::Node { node, .. } => Some((lanes.x(*node) - 30, lanes.x(*node) + 30)),
+            _ => None,
+        }
+    }
+
+    fn note_span(&self, node: NodeId, peer: NodeId) -> (i32, i32) {
+        let x = self.lanes.x(node);
+        (x, x + self.lanes.side(node, peer) * (self.lanes.gap() - 10))
+    }
+
+    /// The ruler, with what is folded and how long it is.
+    fn paper(&mut self, quiet: &[rows::Quiet]) {
+        let (left, right) = self.lanes.range();
+        for quiet in quiet {
+            let folded = self.hidden.iter().find(|hidden| hidden.from < quiet.to && quiet.from < hidden.to);
+            let middle = i32::midpoint(quiet.y, quiet.y2);
+            let form = Form::Rect { x: left - 40, y: quiet.y + 8, w: right - left + 80, y2: quiet.y2 - 8 };
+            let title = format!("nothing happens for {} s", short(quiet.to - quiet.from));
+            self.shapes.push(match folded {
+                Some(hidden) => Shape::new("quiet repeated", form).titled(&hidden.note),
+                None => Shape::new("quiet", form).titled(title),
+            });
+            let sign = Form::Sign { x: RULER - 4, y: middle, dy: 0, sign: Sign::Fold };
+            self.shapes.push(Shape::new("fold", sign));
+            let length = format!("{} s", short(quiet.to - quiet.from));
+            let form = Form::Text { x: RULER - 14, y: middle, dy: 4, anchor: Anchor::End, text: length };
+            self.shapes.push(Shape::new("gap", form));
+            if let Some(hidden) = folded {
+                let text = hidden.note.clone();
+                let form = Form::Text { x: i32::midpoint(left, right), y: middle, dy: 4, anchor: Anchor::Middle, text };
+                self.shapes.push(Shape::new("more", form));
+            }
+        }
+        let instants: Vec<(Duration, i32)> = self.rows.instants().collect();
+        for (at, y) in instants {
+            let form = Form::Line { x: RULER + 4, y, x2: right + 40, y2: y };
+            self.shapes.push(Shape::new("instant", form));
+            let text = format!("{:.3}", at.as_secs_f64());
+            let form = Form::Text { x: RULER, y, dy: 4, anchor: Anchor::End, text };
+            self.shapes.push(Shape::new("time", form));
+        }
+    }
+
+    fn lane_lines(&mut self) {
+        let height = self.rows.height();
+        for head in self.lanes.heads().iter().filter(|head| !head.role.is_empty()) {
+            let form = Form::Line { x: head.x, y: 0, x2: head.x, y2: height };
+            self.shapes.push(Shape::new("lane", form));
+        }
+    }
+
+    /// What the story does, on the left.
+    fn steps(&mut self) {
+        let trace = self.trace;
+        for (index, event) in trace.events.iter().enumerate() {
+            let (class, text, line) = match &event.kind {
+                EventKind::Step { position, text } => ("step", text.clone(), position.line),
+                EventKind::StepFailed { position, why } => ("step bad", format!("failed: {why}"), position.line),
+                _ => continue,
+            };
+            if !self.is_shown(index, event) {
+                continue;
+            }
+            let y = self.y(index);
+            let right = self.lanes.range().1 + 40;
+            self.shapes.push(Shape::new("step-line", Form::Line { x: RULER + 4, y, x2: right, y2: y }));
+            let fit = cut(&text, STORY_WIDTH);
+            let form = Form::Text { x: STORY, y, dy: 4, anchor: Anchor::Start, text: fit };
+            self.shapes.push(Shape::new(class, form).of(index).at_line(line).titled(text));
+        }
+    }
+
+    /// What nodes say or suffer that is no packet.
+    fn notes(&mut self) {
+        let trace = self.trace;
+        for (index, event) in trace.events.iter().enumerate() {
+            if !self.is_shown(index, event) {
+                continue;
+            }
+            match &event.kind {
+                EventKind::Closing { node, peer, because, since, .. } => {
+                    let cause = since.map_or_else(
+                        || because.word().to_owned(),
+                        |since| format!("{}: {}", because.word(), since_text(event.at, since)),
+                    );
+                    self.note(index, *node, *peer, "closing", &format!("closes: {cause}"));
+                }
+                EventKind::Received { from, to, item, sent: None, .. } => {
+                    let why = if *item == Item::TimedOut { "no answer for too long" } else { "aborted" };
+                    self.note(index, *to, *from, "closing", &format!("loses the connection: {why}"));
+                }
+                EventKind::Node { node, change } => {
+                    let (x, y) = (self.lanes.x(*node), self.y(index));
+                    let text = change_text(*change).to_owned();
+                    let class = if *change == NodeChange::Restarted { "change" } else { "change bad" };
+                    let form = Form::Text { x, y, dy: 4, anchor: Anchor::Middle, text };
+                    self.shapes.push(Shape::new(class, form).of(index));
+                }
+                EventKind::Delivered { node, .. } => {
+                    let (x, y) = (self.lanes.x(*node), self.y(index));
+                    let form = Form::Sign { x, y, dy: 0, sign: Sign::Diamond };
+                    self.shapes.push(Shape::new("delivered", form).of(index).titled("delivered to the application"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn note(&mut self, index: usize, node: NodeId, peer: NodeId, class: &str, text: &str) {
+        let (x, y, side) = (self.lanes.x(node), self.y(index), self.lanes.side(node, peer));
+        let anchor = if side < 0 { Anchor::End } else { Anchor::Start };
+        let form = Form::Text { x: x + side * 18, y, dy: 4, anchor, text: cut(text, self.lanes.gap() - 30) };
+        self.shapes.push(Shape::new(class, form).of(index).titled(text));
+    }
+}
+
+/// As much of a text as has room.
+fn cut(text: &str, width: i32) -> String {
+    let room = usize::try_from(width / CHARACTER).unwrap_or(0).max(4);
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    let mut shown: String = text.chars().take(room - 1).collect();
+    shown.push('…');
+    shown
+}
+
+#[cfg(test)]
+mod tests;

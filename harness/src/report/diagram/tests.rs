@@ -1,0 +1,113 @@
+use std::rc::Rc;
+
+use rstest::rstest;
+
+use super::*;
+use crate::plan::{Because, NetworkChange, StepKind, Timing};
+use crate::trace::fixture::{BROKER, SENSOR, Story, after, closes, connect, expect, plan, silent_client, step};
+use halfopen_protocol::Packet;
+
+fn picture(plan: &Plan, story: &mut Story, end: u64) -> String {
+    svg(&scene(plan, &story.end(end)), "area/story[5.0]")
+}
+
+fn count(picture: &str, class: &str) -> usize {
+    picture.matches(&format!("<g class=\"{class}")).count()
+}
+
+#[test]
+fn silent_client_shows_its_connection_its_deadline_and_its_end() {
+    let picture = picture(&plan(), &mut silent_client(), 8530);
+    assert_eq!(count(&picture, "bar "), 2, "one at each end: {picture}");
+    assert_eq!(count(&picture, "fuse up"), 1, "the time is up: {picture}");
+    assert!(picture.contains("deadline: 7.500 s after the last packet"), "{picture}");
+    assert!(picture.contains("closes: keep_alive: 7.500 since CONNECT, margin 0"), "{picture}");
+    assert!(picture.contains(">7.490 s<"), "the quiet time is folded and written down: {picture}");
+}
+
+#[rstest]
+#[case::met(7530, "expectation good")]
+#[case::not_met(7531, "expectation bad")]
+#[case::not_reached(9000, "expectation vacuous")]
+fn what_is_expected_stands_where_it_was_decided(#[case] at: i64, #[case] class: &str) {
+    let mut plan = plan();
+    let mut expectation = expect(BROKER, closes(SENSOR, Some(Because::KeepAlive)));
+    expectation.timing = Some(Timing::At(after(at, crate::plan::EventRef::Start, "then")));
+    if class.ends_with("vacuous") {
+        expectation.verb = closes(crate::trace::fixture::WATCHER, None);
+    }
+    plan.expectations.push(expectation);
+    let picture = picture(&plan, &mut silent_client(), 8530);
+    assert_eq!(count(&picture, class), 1, "{picture}");
+}
+
+#[test]
+fn what_is_lost_ends_in_a_cross_inside_the_band_of_the_fault() {
+    let links = vec![(SENSOR, BROKER), (BROKER, SENSOR)];
+    let mut plan = plan();
+    plan.steps.push(step(5, "network: partition", StepKind::Network(NetworkChange::Partition(links.clone()))));
+    plan.steps.push(step(6, "network: heal", StepKind::Network(NetworkChange::Heal(links))));
+    let mut story = Story::new();
+    story.connect(0, SENSOR, connect("sensor", 5)).step(5, "network: partition");
+    story.at(1000).lost(0, SENSOR, BROKER, Item::Packet(Packet::PingReq)).at(2000).step(6, "network: heal");
+    let picture = picture(&plan, &mut story, 3000);
+    assert_eq!(count(&picture, "ping lost"), 1, "{picture}");
+    assert!(picture.contains("partition, from 0.040 to 2.000"), "{picture}");
+}
+
+#[test]
+fn ten_days_of_pings_fit_on_a_page_and_all_of_their_time_is_accounted_for() {
+    let mut story = Story::new();
+    story.connect(0, SENSOR, connect("sensor", 60));
+    for n in 0..14_400_u64 {
+        story.at(60_000 * (n + 1)).packet(0, SENSOR, BROKER, Packet::PingReq);
+    }
+    let trace = story.end(864_100_000);
+    let scene = scene(&plan(), &trace);
+    assert!(scene.height < 1200, "{}", scene.height);
+    let note = "14398 more like this, one every 60 s, until 864000.000";
+    assert!(svg(&scene, "long").contains(note), "{}", svg(&scene, "long"));
+}
+
+#[test]
+fn a_thousand_nodes_share_a_lane() {
+    let mut plan = plan();
+    let member = plan.nodes[1].clone();
+    for n in 1..=1000 {
+        plan.nodes.push(crate::plan::Node { name: format!("fleet.{n}"), ..member.clone() });
+    }
+    let scene = scene(&plan, &silent_client().end(8530));
+    assert!(scene.width < 2000, "{}", scene.width);
+    assert!(scene.heads.iter().any(|head| head.name == "fleet × 1000"), "{:?}", scene.heads);
+}
+
+#[test]
+fn text_from_a_peer_is_no_markup() {
+    let mut story = Story::new();
+    story.connect(0, SENSOR, connect("</text><script>\u{1}", 5));
+    let picture = picture(&plan(), &mut story, 100);
+    assert!(!picture.contains("<script"), "{picture}");
+    assert!(!picture.contains('\u{1}'), "{picture}");
+}
+
+#[test]
+fn heights_grow_with_time() {
+    let plan = Rc::new(plan());
+    let trace = silent_client().end(8530);
+    let mut drawing = Drawing {
+        plan: &plan,
+        trace: &trace,
+        lanes: Lanes::new(&plan),
+        hidden: Vec::new(),
+        rows: Rows::default(),
+        row_of: BTreeMap::new(),
+        connections: Connections::default(),
+        judged: Vec::new(),
+        shapes: Vec::new(),
+    };
+    drawing.make_room();
+    let heights: Vec<i32> = drawing.rows.instants().map(|(_, y)| y).collect();
+    assert!(heights.is_sorted() && heights.len() > 5, "{heights:?}");
+    let between = drawing.rows.y(Duration::from_secs(3), 0);
+    assert!(heights.first().unwrap() < &between && &between < heights.last().unwrap(), "{between}");
+}
