@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use halfopen::plan::{
-    Action, ClientProgram, EventRef, LinkSettings, Moment, Node, NodeId, Plan, Position, Program, RunName, Seed,
-    Source, Step, StepKind,
+    Action, ClientProgram, Conditions, EventRef, LinkSettings, Moment, Node, NodeId, Plan, Position, Program, RunName,
+    Seed, Source, Step, StepKind,
 };
 use halfopen::world::{Engine, run};
 use halfopen_client::Options;
@@ -145,7 +145,7 @@ fn plan(row: &Row, duration: Duration) -> Rc<Plan> {
         Node { name, program: Program::Client(ClientProgram { options, to: NodeId(0), autostart: true }) }
     };
     let silence = Step {
-        position: Position { line: 1, column: 1 },
+        position: Position::new(1, 1),
         text: "stop_pinging".into(),
         kind: StepKind::Node { nodes: vec![NodeId(1)], actions: vec![Action::StopPinging] },
     };
@@ -165,5 +165,7 @@ fn plan(row: &Row, duration: Duration) -> Rc<Plan> {
             text: format!("{duration:?}"),
         }),
         tolerance: Duration::ZERO,
+        fragments: Vec::new(),
+        conditions: Conditions::default(),
     })
 }

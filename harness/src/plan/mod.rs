@@ -1,6 +1,7 @@
 //! What is to happen and what must be true of it: a scenario with every name resolved, every parameter filled in and
 //! every duration computed. One plan is one run. It knows no engine.
 
+mod conditions;
 mod expectation;
 mod link;
 mod moment;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use halfopen_protocol::Version;
 
+pub use self::conditions::{Conditions, Feature, OnlyOn, Sweep};
 pub use self::expectation::{
     Because, ClientState, CountRange, DurationRange, Expectation, Holding, Mode, Timing, Verb, Weight,
 };
@@ -51,6 +53,10 @@ pub struct Plan {
     pub until: Option<Moment>,
     /// How much earlier or later than expected something may come.
     pub tolerance: Duration,
+    /// Further files that the scenario includes; a [`Position`] tells which.
+    pub fragments: Vec<Rc<Source>>,
+    /// What whoever runs the plan must know besides.
+    pub conditions: Conditions,
 }
 
 impl Plan {
@@ -65,6 +71,12 @@ impl Plan {
     /// Ids of all nodes, in order.
     pub fn node_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
         (0..self.nodes.len()).map(NodeId)
+    }
+
+    /// The file in which a position is.
+    pub fn source_of(&self, position: Position) -> &Source {
+        let fragment = usize::from(position.file).checked_sub(1);
+        fragment.and_then(|index| self.fragments.get(index)).unwrap_or(&self.source)
     }
 
     /// The settings of the link from one node to another.
@@ -92,10 +104,19 @@ impl Source {
 /// A place in a [`Source`]. Line and column count from 1, the column in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
+    /// 0 for the scenario's own file, otherwise the number of the fragment, from 1.
+    pub file: u16,
     /// Line, from 1.
     pub line: u32,
     /// Column, from 1, in characters.
     pub column: u32,
+}
+
+impl Position {
+    /// A place in the scenario's own file.
+    pub const fn new(line: u32, column: u32) -> Self {
+        Self { file: 0, line, column }
+    }
 }
 
 /// The name of a run: `keep_alive/silent_client[5.0 keep_alive=5s]`.

@@ -11,7 +11,7 @@ pub use self::cause::{causes, chain, step_of};
 pub use self::summary::Summary;
 pub use self::terminal::Terminal;
 use crate::check::{Outcome, Verdict, check};
-use crate::plan::Plan;
+use crate::plan::{Feature, Node, Plan, Program};
 use crate::trace::Trace;
 use crate::world::{Engine, EngineError, run};
 
@@ -51,12 +51,15 @@ pub enum Mark {
 impl Finished {
     /// Runs a plan on an engine and judges the trace.
     pub fn run(plan: &Rc<Plan>, engine: Engine) -> Self {
+        if let Some(why) = not_for(plan, engine) {
+            return Self { plan: Rc::clone(plan), ending: Ending::Skipped(EngineError::NotFor(why)) };
+        }
         let ending = match run(plan, engine) {
             Ok(trace) => {
                 let outcome = check(plan, &trace);
                 Ending::Judged(trace, outcome)
             }
-            Err(error @ EngineError::NotExpressible { .. }) => Ending::Skipped(error),
+            Err(error @ (EngineError::NotExpressible { .. } | EngineError::NotFor(_))) => Ending::Skipped(error),
             Err(error @ EngineError::Failed(_)) => Ending::Broken(error),
         };
         Self { plan: Rc::clone(plan), ending }
@@ -95,6 +98,22 @@ impl Mark {
             Self::Skipped => "skipped",
         }
     }
+}
+
+/// Why a plan is not to be run here, if the file says so.
+fn not_for(plan: &Plan, engine: Engine) -> Option<String> {
+    let name = engine.to_string();
+    if let Some(only_on) = plan.conditions.only_on.as_ref().filter(|only_on| !only_on.engines.contains(&name)) {
+        return Some(format!("not on the engine {name}: {}", only_on.because));
+    }
+    let missing = |node: &Node, feature: &Feature| match &node.program {
+        Program::Broker(broker) if !feature.is_of(broker) => {
+            Some(format!("{} has no {}", node.name, feature.word().replace('_', " ")))
+        }
+        _ => None,
+    };
+    let requires = &plan.conditions.requires;
+    plan.nodes.iter().find_map(|node| requires.iter().find_map(|feature| missing(node, feature)))
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ impl<W: Write> Terminal<W> {
 fn place(plan: &Plan, position: Position) -> String {
     match position.line {
         0 => plan.source.path.clone(),
-        line => format!("{}:{line}:{}", plan.source.path, position.column),
+        line => format!("{}:{line}:{}", plan.source_of(position).path, position.column),
     }
 }
 

@@ -1,16 +1,23 @@
 //! The runs of a file: versions, rows of the table, the product of the matrix, seeds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use halfopen_protocol::Version;
 
 use super::error::Sink;
+use super::judged::same;
 use super::names::check_letters;
 use super::params::{Params, computed};
+use super::race::{self, Orders, Race, races};
+use super::range;
+use super::suggest::did_you_mean;
 use super::tree::{Kind, Node};
 
 /// How many runs a file may have.
 const MAX_RUNS: u64 = 10_000;
+
+/// How many rows of a table are read: each is held against those before it.
+const MAX_ROWS_READ: usize = 2_000;
 
 /// Columns of the table that mean something to the harness.
 const MQTT: &str = "mqtt";
@@ -28,6 +35,8 @@ pub(super) struct Run {
     /// What `when` can ask for.
     pub(super) values: BTreeMap<String, Node>,
     pub(super) seed: u64,
+    /// In which order the steps of each race come.
+    pub(super) orders: Orders,
 }
 
 /// All axes of a file.
@@ -35,6 +44,8 @@ pub(super) struct Run {
 pub(super) struct Axes {
     pub(super) versions: Vec<Version>,
     parts: Vec<Part>,
+    races: Vec<Race>,
+    excluded: Vec<Combination>,
     seeds: Vec<u64>,
     /// Names whose definition is wrong.
     broken: Vec<String>,
@@ -45,7 +56,16 @@ pub(super) struct Axes {
 enum Part {
     Let(String, Node),
     Axis(String, Vec<Node>),
+    /// `A .. B step C`, whose values may depend on the names above it.
+    Range(String, Node),
     Table(Vec<Row>),
+}
+
+/// Runs that are left out: all that have one of the values of each of these axes.
+#[derive(Debug)]
+struct Combination {
+    node: Node,
+    axes: Vec<(Node, Vec<Node>)>,
 }
 
 #[derive(Debug)]
@@ -61,12 +81,14 @@ impl Axes {
         if let Some(mqtt) = root.get(MQTT) {
             axes.versions = versions(mqtt, sink).unwrap_or(axes.versions);
         }
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen = BTreeSet::new();
         for (key, value) in root.entries() {
             match key.text() {
                 Some("let") => axes.read_names(value, &mut seen, sink, false),
                 Some("matrix") => axes.read_names(value, &mut seen, sink, true),
                 Some("table") => axes.read_table(value, &mut seen, sink),
+                Some("steps") => axes.races = races(value, sink),
+                Some("exclude") => axes.excluded = excluded(value, sink),
                 Some("seeds") => axes.seeds = seeds(value, sink).unwrap_or(axes.seeds.clone()),
                 _ => {}
             }
@@ -78,9 +100,9 @@ impl Axes {
     /// Names of parameters with their first place, for those that nobody uses.
     pub(super) fn names<'n>(&self, root: &'n Node) -> Vec<(&'n str, &'n Node)> {
         let mut names = Vec::new();
-        for section in ["let", "matrix"] {
-            names.extend(root.get(section).map_or(&[][..], Node::entries).iter().map(|(key, _)| key));
-        }
+        let sections = root.entries().iter().filter(|(key, _)| matches!(key.text(), Some("let" | "matrix")));
+        // What a fragment offers need not be used.
+        names.extend(sections.flat_map(|(_, value)| value.entries()).map(|(key, _)| key).filter(|key| is_own(key)));
         if let Some(Kind::List(rows)) = root.get("table").map(|table| &table.kind) {
             let first = rows.first().map_or(&[][..], Node::entries);
             names.extend(first.iter().map(|(key, _)| key).filter(|key| !is_reserved(key)));
@@ -88,7 +110,7 @@ impl Axes {
         names.into_iter().filter_map(|key| key.text().map(|name| (name, key))).collect()
     }
 
-    fn read_names(&mut self, node: &Node, seen: &mut Vec<String>, sink: &Sink, is_axis: bool) {
+    fn read_names(&mut self, node: &Node, seen: &mut BTreeSet<String>, sink: &Sink, is_axis: bool) {
         if !matches!(node.kind, Kind::Map(_)) {
             sink.push(node.span, "expected a map of names and values", None);
         }
@@ -100,14 +122,14 @@ impl Axes {
             }
             match &value.kind {
                 Kind::List(items) if !items.is_empty() => self.parts.push(Part::Axis(name, items.clone())),
-                Kind::Scalar(scalar) if scalar.text.contains("..") => {
-                    sink.push(value.span, "ranges in a matrix are not supported yet; write a list", None);
-                    self.broken.push(name);
+                Kind::Scalar(scalar) if range::is_range(&scalar.text) => {
+                    self.parts.push(Part::Range(name, value.clone()));
                 }
                 Kind::Broken => self.broken.push(name),
                 _ => {
-                    let message =
-                        format!("expected a list of values for `{name}`; a value that is no axis stands in `let`");
+                    let message = format!(
+                        "expected a list of values for `{name}`, or a range as in `1s .. 9s step 2s`; a value that is no axis stands in `let`"
+                    );
                     sink.push(value.span, message, None);
                     self.broken.push(name);
                 }
@@ -115,9 +137,9 @@ impl Axes {
         }
     }
 
-    fn new_name(&mut self, key: &Node, seen: &mut Vec<String>, sink: &Sink) -> Option<String> {
+    fn new_name(&mut self, key: &Node, seen: &mut BTreeSet<String>, sink: &Sink) -> Option<String> {
         let name = key.text()?.to_owned();
-        if matches!(name.as_str(), "i" | "seed" | MQTT | CASE | CLAUSE) {
+        if matches!(name.as_str(), "i" | "seed" | "race" | "sweep" | MQTT | CASE | CLAUSE) {
             sink.push(key.span, format!("`{name}` means something of its own and cannot name a parameter"), None);
             return None;
         }
@@ -125,15 +147,14 @@ impl Axes {
             self.broken.push(name);
             return None;
         }
-        if seen.contains(&name) {
+        if !seen.insert(name.clone()) {
             sink.push(key.span, format!("a second parameter called `{name}`"), None);
             return None;
         }
-        seen.push(name.clone());
         Some(name)
     }
 
-    fn read_table(&mut self, node: &Node, seen: &mut Vec<String>, sink: &Sink) {
+    fn read_table(&mut self, node: &Node, seen: &mut BTreeSet<String>, sink: &Sink) {
         let Kind::List(items) = &node.kind else {
             sink.push(node.span, "expected a list of rows, as in `- { case: never, losses: 1 }`", None);
             return;
@@ -143,6 +164,10 @@ impl Axes {
         }
         let mut rows: Vec<Row> = Vec::new();
         let mut columns: Vec<(String, &Node)> = Vec::new();
+        if items.len() as u64 > MAX_RUNS {
+            sink.push(node.span, format!("{} rows; a file has at most {MAX_RUNS} runs", items.len()), None);
+        }
+        let items = &items[..items.len().min(MAX_ROWS_READ)];
         for item in items {
             for (key, _) in item.entries().iter().filter(|(key, _)| !is_reserved(key)) {
                 if !columns.iter().any(|(name, _)| Some(name.as_str()) == key.text())
@@ -170,8 +195,17 @@ impl Axes {
             match part {
                 Part::Let(..) => {}
                 Part::Axis(name, values) => factors.push((values.len(), format!("`{name}`"))),
+                // With the values of names that are not known here, what it has is counted when it is expanded.
+                Part::Range(name, node) if !node.flow().contains('<') => {
+                    let values = range::values(node, sink).map_or(1, |values| values.len());
+                    factors.push((values, format!("`{name}`")));
+                }
+                Part::Range(..) => {}
                 Part::Table(rows) => factors.push((rows.len(), "rows".to_owned())),
             }
+        }
+        for race in &self.races {
+            factors.push((race.orders().len(), "orders of a race".to_owned()));
         }
         if self.seeds.len() > 1 {
             factors.push((self.seeds.len(), "seeds".to_owned()));
@@ -180,15 +214,17 @@ impl Axes {
         if runs > MAX_RUNS {
             let product: Vec<_> = factors.iter().map(|(factor, name)| format!("{factor} {name}")).collect();
             let message = format!("{} are {runs} runs; a file has at most {MAX_RUNS}", product.join(" * "));
-            let place = ["matrix", "table", "seeds"].into_iter().find_map(|name| root.get(name));
+            let place = ["matrix", "table", "seeds", "steps"].into_iter().find_map(|name| root.get(name));
             sink.push(place.unwrap_or(root).span, message, None);
             // One run is enough to find what else is wrong.
             self.parts.iter_mut().for_each(|part| match part {
                 Part::Axis(_, values) => values.truncate(1),
                 Part::Table(rows) => rows.truncate(1),
-                Part::Let(..) => {}
+                Part::Let(..) | Part::Range(..) => {}
             });
+            self.parts.retain(|part| !matches!(part, Part::Range(..)));
             self.seeds.truncate(1);
+            self.races.clear();
         }
     }
 
@@ -199,26 +235,53 @@ impl Axes {
         self.broken.iter().for_each(|name| first.set_broken(name));
         let seeds = seed.map_or_else(|| self.seeds.clone(), |seed| vec![seed]);
         let mut runs = Vec::new();
+        let mut left_out = BTreeSet::new();
         for version in &self.versions {
             let mut values = BTreeMap::new();
             values.insert(MQTT.to_owned(), word(version.to_string()));
-            let run =
-                Run { version: *version, case: None, printed: Vec::new(), params: first.clone(), values, seed: 1 };
+            let run = Run {
+                version: *version,
+                case: None,
+                printed: Vec::new(),
+                params: first.clone(),
+                values,
+                seed: 1,
+                orders: Orders::new(),
+            };
             self.expand_parts(&self.parts, run, &seeds, &mut runs, sink);
+        }
+        if runs.len() as u64 >= MAX_RUNS_OF_RANGES {
+            let ranges = self.parts.iter().filter_map(|part| match part {
+                Part::Range(_, node) => Some(node.span),
+                _ => None,
+            });
+            for span in ranges {
+                sink.push(
+                    span,
+                    format!("with this range there are more runs than {MAX_RUNS}, the most of a file"),
+                    None,
+                );
+            }
+            runs.truncate(1);
+        }
+        runs.retain(|run| {
+            let excluding = self.excluded.iter().enumerate().filter(|(_, combination)| combination.has(run));
+            let places: Vec<_> = excluding.map(|(place, _)| place).collect();
+            left_out.extend(places.iter().copied());
+            places.is_empty()
+        });
+        for (place, combination) in self.excluded.iter().enumerate() {
+            combination.check(&runs, left_out.contains(&place), seed.is_some(), open, sink);
         }
         runs
     }
 
     fn expand_parts(&self, parts: &[Part], run: Run, seeds: &[u64], runs: &mut Vec<Run>, sink: &Sink) {
+        if runs.len() as u64 >= MAX_RUNS_OF_RANGES {
+            return;
+        }
         let Some((part, rest)) = parts.split_first() else {
-            for seed in seeds {
-                let mut run = Run { seed: *seed, ..run.clone() };
-                run.values.insert("seed".to_owned(), word(seed.to_string()));
-                if seeds.len() > 1 {
-                    run.printed.push(format!("seed={seed}"));
-                }
-                runs.push(run);
-            }
+            self.expand_races(&self.races, run, seeds, runs);
             return;
         };
         match part {
@@ -229,12 +292,18 @@ impl Axes {
             }
             Part::Axis(name, values) => {
                 for value in values {
-                    let mut run = run.clone();
                     let value = computed(run.params.substitute(value, sink));
-                    run.printed.push(format!("{name}={}", value.flow()));
-                    run.values.insert(name.clone(), value.clone());
-                    run.params.set(name, value);
-                    self.expand_parts(rest, run, seeds, runs, sink);
+                    self.expand_parts(rest, run.with(name, value), seeds, runs, sink);
+                }
+            }
+            Part::Range(name, node) => {
+                let Some(values) = range::values(&run.params.substitute(node, sink), sink) else {
+                    let mut run = run;
+                    run.params.set_broken(name);
+                    return self.expand_parts(rest, run, seeds, runs, sink);
+                };
+                for value in values {
+                    self.expand_parts(rest, run.with(name, value), seeds, runs, sink);
                 }
             }
             Part::Table(rows) => {
@@ -246,6 +315,105 @@ impl Axes {
             }
         }
     }
+}
+
+/// With ranges whose length depends on other values, expansion ends here.
+const MAX_RUNS_OF_RANGES: u64 = MAX_RUNS + 1;
+
+impl Run {
+    fn with(&self, name: &str, value: Node) -> Self {
+        let mut run = self.clone();
+        run.printed.push(format!("{name}={}", value.flow()));
+        run.values.insert(name.to_owned(), value.clone());
+        run.params.set(name, value);
+        run
+    }
+}
+
+impl Axes {
+    /// The orders of the races, and then the seeds.
+    fn expand_races(&self, rest: &[Race], run: Run, seeds: &[u64], runs: &mut Vec<Run>) {
+        let Some((first, rest)) = rest.split_first() else {
+            for seed in seeds {
+                let mut run = Run { seed: *seed, ..run.clone() };
+                run.values.insert("seed".to_owned(), word(seed.to_string()));
+                if seeds.len() > 1 {
+                    run.printed.push(format!("seed={seed}"));
+                }
+                runs.push(run);
+            }
+            return;
+        };
+        for order in first.orders() {
+            let mut run = run.clone();
+            let shown = race::shown(&order);
+            run.printed.push(format!("race={shown}"));
+            run.values.insert("race".to_owned(), word(shown));
+            run.orders.insert(first.span, order);
+            self.expand_races(rest, run, seeds, runs);
+        }
+    }
+}
+
+impl Combination {
+    fn has(&self, run: &Run) -> bool {
+        self.axes.iter().all(|(name, values)| {
+            let actual = name.text().and_then(|name| run.values.get(name));
+            actual.is_some_and(|actual| values.iter().any(|value| same(value, actual)))
+        })
+    }
+
+    /// Reports what can never be left out.
+    fn check(&self, runs: &[Run], used: bool, other_seed: bool, open: bool, sink: &Sink) {
+        if used || open {
+            return;
+        }
+        let Some(run) = runs.first() else { return };
+        let mut known = true;
+        for (name, _) in &self.axes {
+            let text = name.text().unwrap_or_default();
+            if !runs.iter().any(|run| run.values.contains_key(text)) {
+                let hint = did_you_mean(text, run.values.keys().map(String::as_str));
+                sink.push(name.span, format!("unknown axis `{text}`{hint}"), None);
+                known = false;
+            }
+        }
+        if known && !other_seed {
+            sink.push(self.node.span, "no run has these values, so nothing is left out", None);
+        }
+    }
+}
+
+/// A map of axes and values, or a list of them.
+fn excluded(node: &Node, sink: &Sink) -> Vec<Combination> {
+    let items = match &node.kind {
+        Kind::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let mut combinations = Vec::new();
+    for item in items {
+        if item.entries().is_empty() {
+            if item.kind != Kind::Broken {
+                sink.push(
+                    item.span,
+                    "expected a map of axes and values, as in `{ keep_alive: 1s, phase: [0s, 1s] }`",
+                    None,
+                );
+            }
+            continue;
+        }
+        let axes = item.entries().iter().map(|(name, values)| match &values.kind {
+            Kind::List(values) => (name.clone(), values.clone()),
+            _ => (name.clone(), vec![values.clone()]),
+        });
+        combinations.push(Combination { node: item.clone(), axes: axes.collect() });
+    }
+    combinations
+}
+
+/// Whether a key stands in the scenario's own file.
+fn is_own(key: &Node) -> bool {
+    key.span.start.file == 0
 }
 
 impl Row {

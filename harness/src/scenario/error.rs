@@ -83,12 +83,44 @@ impl From<Error> for Errors {
 #[derive(Debug)]
 pub(super) struct Sink {
     source: Rc<Source>,
+    /// Fragments that it includes; the first has the number 1.
+    fragments: RefCell<Vec<Rc<Source>>>,
     found: RefCell<BTreeSet<(Span, String, Option<String>)>>,
 }
 
 impl Sink {
     pub(super) fn new(source: Rc<Source>) -> Self {
-        Self { source, found: RefCell::default() }
+        Self { source, fragments: RefCell::default(), found: RefCell::default() }
+    }
+
+    /// A sink for a file and the fragments that it includes.
+    pub(super) fn with_fragments(source: Rc<Source>, fragments: &[Rc<Source>]) -> Self {
+        Self { source, fragments: RefCell::new(fragments.to_vec()), found: RefCell::default() }
+    }
+
+    /// Takes note of a fragment; its number in positions.
+    pub(super) fn add_fragment(&self, fragment: Rc<Source>) -> u16 {
+        let mut fragments = self.fragments.borrow_mut();
+        fragments.push(fragment);
+        u16::try_from(fragments.len()).unwrap_or(u16::MAX)
+    }
+
+    /// All fragments so far.
+    pub(super) fn fragments(&self) -> Vec<Rc<Source>> {
+        self.fragments.borrow().clone()
+    }
+
+    fn source_of(&self, span: Span) -> Rc<Source> {
+        let index = usize::from(span.start.file).checked_sub(1);
+        index.and_then(|index| self.fragments.borrow().get(index).cloned()).unwrap_or_else(|| self.source.clone())
+    }
+
+    /// Where something stands, seen from another place: `line 3`, or `lib/watcher.yaml:3`.
+    pub(super) fn place(&self, span: Span, from: Span) -> String {
+        match span.start.file == from.start.file {
+            true => format!("line {}", span.start.line),
+            false => format!("{}:{}", self.source_of(span).path, span.start.line),
+        }
     }
 
     pub(super) fn push(&self, span: Span, message: impl Into<String>, note: Option<String>) {
@@ -105,11 +137,10 @@ impl Sink {
 
     /// What was found, or `value` if that is nothing.
     pub(super) fn finish<T>(self, value: T) -> Result<T, Errors> {
-        let list: Vec<_> = self
-            .found
-            .into_inner()
+        let found = self.found.take();
+        let list: Vec<_> = found
             .into_iter()
-            .map(|(span, message, note)| Error { source_file: self.source.clone(), span: Some(span), message, note })
+            .map(|(span, message, note)| Error { source_file: self.source_of(span), span: Some(span), message, note })
             .collect();
         if list.is_empty() { Ok(value) } else { Err(Errors { list }) }
     }
@@ -134,7 +165,7 @@ fn render_all(list: &[Error]) -> String {
 fn render(error: &Error) -> String {
     let path = &error.source_file.path;
     let Some(span) = error.span else { return format!("{path}: {}", error.message) };
-    let Position { line, column } = span.start;
+    let Position { line, column, .. } = span.start;
     let mut text = format!("{path}:{line}:{column}: {}", error.message);
     let content = error.source_file.line(line);
     if !content.trim().is_empty() {
@@ -177,7 +208,7 @@ mod tests {
 
     fn error(text: &str, line: u32, columns: std::ops::Range<u32>, note: Option<&str>) -> String {
         let source = Source { path: "a.yaml".into(), text: text.into() };
-        let at = |column| Position { line, column };
+        let at = |column| Position::new(line, column);
         let span = Span { start: at(columns.start), end: at(columns.end) };
         let error = Error {
             source_file: Rc::new(source),

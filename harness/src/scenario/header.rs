@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use halfopen_protocol::Version;
+use halfopen_protocol::{Version, normative};
 
+use crate::field_cases;
+
+use super::conditions::{FEATURES, ONLY_ON};
 use super::error::Sink;
 use super::keys::{Key, Status, Table, Takes, key, not_yet};
 use super::link::LINK;
@@ -36,15 +39,37 @@ const KEYS: &[Key] = &[
     key("until", "the end of the run").takes(Takes::Moment).or("when all is decided, and 1s more"),
     key("tolerance", "how much earlier or later than expected something may come").takes(Takes::Duration).or("0ms"),
     key("waive", "invariant → the reason why it does not hold here").takes(Takes::Map(&WAIVE)),
-    not_yet("requires", "optional features of the broker without which the run is skipped"),
-    not_yet("include", "fragments"),
-    not_yet("exclude", "combinations of the matrix that are left out"),
+    key("requires", "optional features of the broker without which the run is skipped")
+        .takes(Takes::Several(&Takes::Words(FEATURES))),
+    key("include", "paths of fragments, from the folder of this file: their nodes, links, values and waivers are added, their steps go first")
+        .takes(Takes::Several(&Takes::Text)),
+    key("exclude", "combinations of values that are left out: name → value or values; a list for several").takes(EXCLUDE),
     not_yet("raw_brokers", "name → raw broker"),
-    not_yet("only_on", "the engines that can run it"),
+    key("only_on", "the engines that can run it").takes(Takes::Map(&ONLY_ON)).or("all"),
 ];
+
+/// The keys of a fragment.
+pub(super) const FRAGMENT: Table = Table {
+    what: "a fragment",
+    keys: &[&[
+        key("grammar", "the version of this language: 1").takes(Takes::Words(GRAMMAR)).or("1"),
+        key("about", "a sentence").takes(Takes::Text),
+        key("include", "further fragments, from the folder of this one").takes(Takes::Several(&Takes::Text)),
+        key("let", "name → value").takes(Takes::Named(&Takes::Anything)),
+        key("brokers", "name → broker").takes(Takes::Named(&Takes::Map(&BROKER))),
+        key("clients", "name → client").takes(Takes::Named(&Takes::Map(&CLIENT))),
+        key("raw_clients", "name → raw client").takes(Takes::Named(&Takes::Map(&RAW_CLIENT))),
+        not_yet("raw_brokers", "name → raw broker"),
+        key("links", "`a -> b` or `a <-> b` → what one link is like").takes(Takes::Named(&Takes::Map(&LINK))),
+        key("steps", "what comes before the scenario's own steps").takes(Takes::Steps),
+        key("waive", "invariant → the reason why it does not hold").takes(Takes::Map(&WAIVE)),
+    ]],
+};
 
 /// The versions of this language.
 const GRAMMAR: &[Key] = &[key("1", "the first")];
+
+const EXCLUDE: Takes = Takes::Several(&Takes::Named(&Takes::Several(&Takes::Anything)));
 
 const VERSIONS: Takes = Takes::Several(&Takes::Version);
 
@@ -89,12 +114,11 @@ pub struct About {
 
 impl About {
     pub(super) fn read(root: &Node, sink: &Sink) -> Self {
-        check_keys(root, sink);
         let texts = |name: &str| root.get(name).map(|node| texts(node, sink)).unwrap_or_default();
         let mut about = Self {
             about: text(root.get("about"), sink),
             tags: texts("tags"),
-            cases: texts("cases"),
+            cases: root.get("cases").map(|node| cases(node, sink)).unwrap_or_default(),
             ..Self::default()
         };
         for (version, ids) in root.get("clauses").map_or(&[][..], |node| entries(node, sink)) {
@@ -107,7 +131,7 @@ impl About {
                     continue;
                 }
             };
-            about.clauses.entry(number).or_default().extend(clauses(ids, sink));
+            about.clauses.entry(number).or_default().extend(clauses(ids, Some(number), sink));
         }
         about.clauses_of_table(root, sink);
         for (invariant, reason) in root.get("waive").map_or(&[][..], |node| entries(node, sink)) {
@@ -120,12 +144,15 @@ impl About {
         let Some(Kind::List(rows)) = root.get("table").map(|table| &table.kind) else { return };
         for row in rows {
             let Some(clause) = row.get("clause") else { continue };
-            let ids = clauses(clause, sink);
-            let version = row.get("mqtt").and_then(Node::text);
+            let version = match row.get("mqtt").and_then(Node::text) {
+                Some("3.1.1") => Some(Version::V3_1_1),
+                Some("5.0") => Some(Version::V5_0),
+                _ => None,
+            };
+            let ids = clauses(clause, version, sink);
             match version {
-                Some("3.1.1") => self.clauses.entry(Version::V3_1_1).or_default().extend(ids),
-                Some("5.0") => self.clauses.entry(Version::V5_0).or_default().extend(ids),
-                _ => {
+                Some(version) => self.clauses.entry(version).or_default().extend(ids),
+                None => {
                     let message =
                         "a row with a `clause` needs `mqtt`: both versions use the same numbers for different things";
                     sink.push(clause.span, message, None);
@@ -135,19 +162,24 @@ impl About {
     }
 }
 
-fn check_keys(root: &Node, sink: &Sink) {
+/// Reports keys that a file cannot have, and a file without any content.
+pub(super) fn check_keys(root: &Node, table: &'static Table, sink: &Sink) {
+    let what = table.what;
     let Kind::Map(entries) = &root.kind else {
-        sink.push(root.span, "a scenario is a map with keys such as `clients`, `steps` and `expect`", None);
+        sink.push(root.span, format!("{what} is a map with keys such as `clients`, `steps` and `expect`"), None);
         return;
     };
     for (name, value) in entries {
         let Some(text) = name.text() else { continue };
-        match FILE.find(text) {
+        match table.find(text) {
+            None if FILE.find(text).is_some() => {
+                sink.push(name.span, format!("`{text}` cannot stand in a fragment; it belongs to the scenario"), None);
+            }
             None => {
-                let names = || FILE.all().map(|key| key.name);
+                let names = || table.all().map(|key| key.name);
                 let hint = did_you_mean(text, names());
                 let note = hint.is_empty().then(|| format!("known: {}", names().collect::<Vec<_>>().join(", ")));
-                sink.push(name.span, format!("unknown key `{text}` in a scenario{hint}"), note);
+                sink.push(name.span, format!("unknown key `{text}` in {what}{hint}"), note);
             }
             Some(key) if key.status == Status::NotYet => {
                 sink.push(name.span, format!("`{text}` is not supported yet"), None);
@@ -161,7 +193,9 @@ fn check_keys(root: &Node, sink: &Sink) {
             Some(_) => {}
         }
     }
-    if root.get("steps").is_none() && root.get("expect").is_none() {
+    let has_story = ["steps", "expect", "include"].into_iter().any(|name| root.get(name).is_some());
+    let is_whole = entries.iter().all(|(_, value)| value.kind != Kind::Broken);
+    if !has_story && is_whole && what == FILE.what {
         sink.push(root.span, "nothing happens here: neither `steps` nor `expect`", None);
     }
 }
@@ -189,14 +223,39 @@ fn texts(node: &Node, sink: &Sink) -> Vec<String> {
     items.iter().filter_map(|item| text(Some(item), sink)).collect()
 }
 
-fn clauses(node: &Node, sink: &Sink) -> Vec<String> {
-    let ids = texts(node, sink);
-    for id in &ids {
-        let numbers = id.strip_prefix("MQTT-").map(|rest| rest.split(['.', '-']).collect::<Vec<_>>());
-        let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        if !numbers.is_some_and(|parts| parts.len() >= 3 && parts.iter().all(is_number)) {
-            sink.push(node.span, format!("`{id}` is no clause; one is written `MQTT-3.1.2-22`"), None);
+/// Ids of statements, each of which the version has.
+fn clauses(node: &Node, version: Option<Version>, sink: &Sink) -> Vec<String> {
+    let known: Vec<_> = version.map_or_else(
+        || normative::ids(Version::V3_1_1).chain(normative::ids(Version::V5_0)).collect(),
+        |version| normative::ids(version).collect(),
+    );
+    let of = version.map(|version| format!(" of {version}")).unwrap_or_default();
+    known_ids(node, &known, sink, |id| match id.starts_with("MQTT-") {
+        true => format!("no statement{of} is called `{id}`"),
+        false => format!("`{id}` is no clause; one is written `MQTT-3.1.2-22`"),
+    })
+}
+
+/// Ids of cases from the field.
+fn cases(node: &Node, sink: &Sink) -> Vec<String> {
+    let known: Vec<_> = field_cases::ids().collect();
+    known_ids(node, &known, sink, |id| format!("no case from the field is called `{id}`"))
+}
+
+fn known_ids(node: &Node, known: &[&str], sink: &Sink, message: impl Fn(&str) -> String) -> Vec<String> {
+    let items = match &node.kind {
+        Kind::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let mut ids: Vec<String> = Vec::new();
+    for item in items {
+        let Some(id) = text(Some(item), sink) else { continue };
+        if !known.contains(&id.as_str()) {
+            sink.push(item.span, format!("{}{}", message(&id), did_you_mean(&id, known.iter().copied())), None);
+        } else if ids.contains(&id) {
+            sink.push(item.span, format!("`{id}` stands here twice"), None);
         }
+        ids.push(id);
     }
     ids
 }

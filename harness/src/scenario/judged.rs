@@ -46,7 +46,7 @@ impl Judged<'_> {
 }
 
 /// Equal as texts, or as durations.
-fn same(a: &Node, b: &Node) -> bool {
+pub(super) fn same(a: &Node, b: &Node) -> bool {
     if a.flow() == b.flow() {
         return true;
     }

@@ -25,17 +25,26 @@
 //! | key | value · default |
 //! |---|---|
 //! | `mqtt` | `3.1.1`, `5.0` or a list · both: each version is a run |
-//! | `about` `tags` `cases` | a sentence; words; ids of cases from the field |
-//! | `clauses` | version → ids, as `{ 3.1.1: [MQTT-3.1.2-24] }` |
-//! | `matrix` | name → list: axes, the runs are their product, at most 10,000; a value may use the names above it |
+//! | `grammar` | 1: the version of this language |
+//! | `about` `tags` `cases` | a sentence; words to select by; ids of cases from the field, those of `harness/field-cases.yaml` |
+//! | `clauses` | version → ids, as `{ 3.1.1: [MQTT-3.1.2-24] }`, those of `protocol/normative` |
+//! | `include` | paths of fragments, from the folder of the file that names them |
+//! | `matrix` | name → list, or `A .. B step C` of durations or whole numbers: axes; the runs are their product, at most 10,000; a value may use the names above it |
 //! | `table` | list of rows, one axis with several names; columns `case` (required), `mqtt`, `clause` are the harness's |
+//! | `exclude` | a map of axes (`case`, `mqtt`, `race` among them) and values, or a list of such maps: runs that have one of the values of each axis of a map are left out; a map that leaves nothing out is an error |
 //! | `let` | name → value that is no axis |
 //! | `seeds` | how many, or a list · 1 |
 //! | `brokers` `clients` `raw_clients` | name → node; each is also a group of that name · one broker called `broker` |
 //! | `network`; `links` | `{ latency, jitter, give_up }` · 10ms, 0ms, 924s; `a -> b` or `a <-> b` → the same |
 //! | `steps` `expect` | the story; what must be true of it |
 //! | `until`; `tolerance` | moment · all decided and 1s more; duration · 0ms |
+//! | `requires` | `shared_subscriptions` `wildcard_subscriptions` `subscription_identifiers` `retained_messages` `qos_1` `qos_2` `topic_aliases`: features without which the run is skipped |
+//! | `only_on` | `{ engines: [sim, turmoil, live], because: a reason }`; on others the runs are skipped |
 //! | `waive` | invariant → reason (names and reasons are checked; the invariants themselves are not built yet) |
+//!
+//! A fragment has the keys `grammar` `about` `include` `let` `brokers` `clients` `raw_clients` `links` `steps` `waive`. What it names is
+//! added to what the file names itself, and a name met twice is an error; its steps come first. One that is included by
+//! two others is there once. Fragments stand in folders called `lib`, which are not searched for scenarios.
 //!
 //! A parameter is `<name>`, a field of a node that stands above `<sensor.keep_alive>`; of a group `<fleet.keep_alive>`.
 //! Fields to refer to: of clients `client_id` `keep_alive` `clean` `ping_timeout` `connect_timeout` `session_expiry`
@@ -71,6 +80,7 @@
 //! | *node* or *group* | an action or a list of them |
 //! | `network` | `{ half_open: LINK }`, `{ half_open: { link, starting_with: PACKET } }`, `{ partition: LINK }`, `{ heal: LINK }`, `{ set: { link, latency, jitter, give_up } }`; LINK is `a -> b`, `a <-> b`, or a node alone for all of its links both ways |
 //! | `repeat` | `{ times, steps }` |
+//! | `race` | a list of 2 to 5 steps that take no time: all happen at one instant, and each of their orders is a run, `race=2-1` |
 //! | `every` | `{ period, times, until, steps }` |
 //!
 //! Actions of all: `crash` `power_loss` `restart`. Of clients and raw clients: `connect`, `connect: { connack: { … }, with: {
@@ -104,10 +114,12 @@
 
 mod action;
 mod axes;
+mod conditions;
 mod error;
 mod expect;
 mod files;
 mod header;
+mod include;
 mod judged;
 mod keys;
 mod link;
@@ -116,6 +128,8 @@ mod node;
 mod packet;
 mod params;
 mod plans;
+mod race;
+mod range;
 mod reader;
 mod step;
 mod suggest;
@@ -131,7 +145,7 @@ pub use self::error::{Error, Errors, Span};
 pub use self::files::{File, find};
 pub use self::header::About;
 pub use self::plans::PlanOptions;
-use self::tree::Node;
+use self::tree::{Kind, Node};
 use crate::plan::{Plan, Source};
 
 /// A scenario file whose outline is right: its header, its parameters, its runs.
@@ -145,6 +159,8 @@ pub struct Scenario {
     pub source: Rc<Source>,
     /// What the file says about itself.
     pub about: About,
+    /// Fragments that it includes, in the order of their numbers in positions.
+    pub fragments: Vec<Rc<Source>>,
     root: Node,
     axes: Axes,
 }
@@ -175,10 +191,12 @@ pub fn load_file(file: &File) -> Result<Scenario, Errors> {
 pub fn parse(name: String, source: Source) -> Result<Scenario, Errors> {
     let source = Rc::new(source);
     let sink = Sink::new(source.clone());
-    let scenario = tree::parse(&source.text, &sink).map(|root| {
+    let scenario = tree::parse(&source.text, 0, &sink).map(|mut root| {
+        header::check_keys(&root, &header::FILE, &sink);
+        include::include(&mut root, &source, &sink);
         let about = About::read(&root, &sink);
         let axes = Axes::read(&root, &sink);
-        Scenario { name, source, about, root, axes }
+        Scenario { name, source, about, fragments: sink.fragments(), root, axes }
     });
     if let Some(scenario) = &scenario
         && !sink.is_empty()
@@ -215,9 +233,14 @@ impl Scenario {
     /// # Errors
     /// With all that is wrong in any of them; what is wrong in several is said once.
     pub fn plans(&self, options: PlanOptions) -> Result<Vec<Plan>, Errors> {
-        let sink = Sink::new(self.source.clone());
+        let sink = Sink::with_fragments(self.source.clone(), &self.fragments);
         let plans = plans::collect(self, options, &sink);
         sink.finish(plans)
+    }
+
+    /// Whether a part of it could not be read at all, so that names may exist which nobody knows.
+    fn is_incomplete(&self) -> bool {
+        self.root.entries().iter().any(|(_, value)| value.kind == Kind::Broken)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::plan::{LinkSettings, Node as PlanNode, NodeId, Plan, Program, RunName, Seed};
+use crate::plan::{Conditions, LinkSettings, Node as PlanNode, NodeId, Plan, Program, RunName, Seed};
 
 use super::Scenario;
 use super::action::Owners;
@@ -40,7 +40,7 @@ struct Shared {
 /// The plans of all runs, as far as they are right; what is wrong goes to the sink.
 pub(super) fn collect(scenario: &Scenario, options: PlanOptions, sink: &Sink) -> Vec<Plan> {
     let root = &scenario.root;
-    let open = root.get("include").is_some();
+    let open = scenario.is_incomplete();
     let runs = scenario.axes.expand(options.seed, open, sink);
     let shared = Shared::default();
     let mut plans = Vec::new();
@@ -60,11 +60,14 @@ pub(super) fn collect(scenario: &Scenario, options: PlanOptions, sink: &Sink) ->
         plans.extend(plan);
         used.append(&mut names_used.borrow_mut());
     }
+    if sink.is_empty() && plans.is_empty() {
+        match root.get("exclude") {
+            Some(exclude) => sink.push(exclude.span, "this leaves every run out", None),
+            None => sink.push(root.span, "no run: no row of the table is for a version that the file runs on", None),
+        }
+    }
     if sink.is_empty() {
         report_unused(scenario, &used, &shared, sink);
-    }
-    if sink.is_empty() && plans.is_empty() {
-        sink.push(root.span, "no run: no row of the table is for a version that the file runs on", None);
     }
     plans
 }
@@ -95,7 +98,10 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
     run.params.set_nodes(names.nodes.keys().cloned());
     names.broken.iter().for_each(|name| run.params.set_broken(name));
     if let Some(steps) = root.get("steps") {
-        collect_marks(&run.params.substitute(steps, &Sink::new(scenario.source.clone())), &mut names.marks);
+        collect_marks(
+            &run.params.substitute(steps, &Sink::with_fragments(scenario.source.clone(), &scenario.fragments)),
+            &mut names.marks,
+        );
     }
 
     let both = scenario.axes.versions.len() > 1;
@@ -121,7 +127,8 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
     }
 
     let params = &run.params;
-    let reader = Reader { sink, version: run.version, both, names: &names, payloads: &shared.payloads };
+    let reader =
+        Reader { sink, version: run.version, both, names: &names, payloads: &shared.payloads, races: &run.orders };
     let get = |name: &str| root.get(name).filter(|node| !node.is_null()).map(|node| params.substitute(node, sink));
     let (network, links) = read_links(&reader, get("network"), get("links"));
     let own = Owners(&nodes);
@@ -134,6 +141,9 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
     let expectations = get("expect").map_or_else(Vec::new, |node| reader.expectations(&node, &judged));
     let until = get("until").and_then(|node| reader.moment(&node));
     let tolerance = get("tolerance").map_or(Some(Duration::ZERO), |node| reader.duration(&node));
+
+    let only_on = get("only_on").and_then(|node| reader.only_on(&node));
+    let requires = get("requires").and_then(|node| reader.requires(&node)).unwrap_or_default();
 
     if sink.len() != before {
         return None;
@@ -151,6 +161,8 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
         expectations,
         until,
         tolerance: tolerance?,
+        fragments: scenario.fragments.clone(),
+        conditions: Conditions { only_on, requires, sweep: None },
     })
 }
 
@@ -166,7 +178,7 @@ fn build_nodes(
     let mut built = Vec::new();
     for declared in declared {
         let node = declared.node.map(|node| substituted(node, declared.member, run, sink));
-        let reader = Reader { sink, version: run.version, both, names, payloads: &shared.payloads };
+        let reader = Reader { sink, version: run.version, both, names, payloads: &shared.payloads, races: &run.orders };
         let read = node::build(&reader, declared, node.as_ref());
         let (program, fields) = match read {
             Some(read) => (Some(read.program), Some(read.fields)),

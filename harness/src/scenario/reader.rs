@@ -13,6 +13,7 @@ use halfopen_protocol::packet::QoS;
 use super::error::{Sink, Span};
 use super::keys::{Key, Status, Table};
 use super::names::Names;
+use super::race::Orders;
 use super::suggest::{did_you_mean, one_of};
 use super::time::{self, Exact, TimeError};
 use super::tree::{Kind, Node};
@@ -29,6 +30,8 @@ pub(super) struct Reader<'a> {
     pub(super) both: bool,
     pub(super) names: &'a Names,
     pub(super) payloads: &'a Payloads,
+    /// In which order the steps of each race come in this run.
+    pub(super) races: &'a Orders,
 }
 
 impl<'a> Reader<'a> {

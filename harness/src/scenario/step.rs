@@ -22,7 +22,7 @@ const WORDS: &[Key] = &[
     key("network", "half_open, partition, heal: a link; set").takes(Takes::Line(NETWORK)),
     key("repeat", "times, steps: one after the other").takes(Takes::Map(&REPEAT)),
     key("every", "period, times, until, steps: in the background, first at once").takes(Takes::Map(&EVERY)),
-    not_yet("race", "all orders at one instant"),
+    key("race", "happens at one instant, in all orders: an axis").takes(Takes::Steps),
     not_yet("sweep", "a fault at each event boundary"),
 ];
 
@@ -64,8 +64,20 @@ const HALF_OPEN: Table = Table {
 impl Reader<'_> {
     /// The steps of a list, those that are right.
     pub(super) fn steps(&self, node: &Node, own: &Owners<'_>) -> Vec<Step> {
-        let steps: Vec<_> = self.list(node, "steps").iter().filter_map(|item| self.step(item, own)).collect();
-        steps
+        self.list(node, "steps").iter().filter_map(|item| self.line_of_story(item, own)).flatten().collect()
+    }
+
+    /// A step; a race is several.
+    fn line_of_story(&self, node: &Node, own: &Owners<'_>) -> Option<Vec<Step>> {
+        match node.entries() {
+            [(key, value)] if key.text() == Some("race") => {
+                // What is no list has been reported with the axes.
+                let Kind::List(items) = &value.kind else { return None };
+                let steps: Vec<_> = items.iter().map(|item| self.step(item, own).map(|step| vec![step])).collect();
+                self.race(value, steps.into_iter().collect::<Option<_>>()?)
+            }
+            _ => self.step(node, own).map(|step| vec![step]),
+        }
     }
 
     fn step(&self, node: &Node, own: &Owners<'_>) -> Option<Step> {
@@ -116,6 +128,10 @@ impl Reader<'_> {
                 StepKind::Mark(name.to_owned())
             }
             "network" => StepKind::Network(self.network_change(value)?),
+            "race" => {
+                self.error(value, "a race inside of a race; put its steps into the other");
+                return None;
+            }
             "repeat" => {
                 let fields = self.fields(value, &REPEAT)?;
                 let steps = self.inner_steps(value, &fields, own);

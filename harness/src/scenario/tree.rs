@@ -2,6 +2,7 @@
 //!
 //! YAML's own types are left aside: a scalar is its text, and who reads it decides what it is. So `5.0` stays `5.0`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
@@ -11,6 +12,9 @@ use crate::plan::Position;
 
 /// How deep lists and maps may be nested.
 const MAX_DEPTH: usize = 64;
+
+/// How many keys at the margin a file that is no YAML may have for its parts to be read one by one.
+const MAX_PARTS: usize = 200;
 
 /// A value of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +76,8 @@ impl Node {
     pub(super) fn span_of(&self, from: usize, to: usize) -> Span {
         let Kind::Scalar(Scalar { offset: Some(offset), .. }) = &self.kind else { return self.span };
         let (Ok(from), Ok(to)) = (u32::try_from(from), u32::try_from(to)) else { return self.span };
-        let Position { line, column } = self.span.start;
-        let at = |index| Position { line, column: column + offset + index };
+        let start = self.span.start;
+        let at = |index| Position { column: start.column + offset + index, ..start };
         Span { start: at(from), end: at(to) }
     }
 
@@ -96,52 +100,170 @@ impl Node {
 }
 
 /// Reads the one document of a file. Equal keys, aliases and tags are reported and the rest is read nevertheless;
-/// `None` if it is no YAML, or none that ends.
-pub(super) fn parse(text: &str, sink: &Sink) -> Option<Node> {
-    if !indentation_is_spaces(text, sink) {
+/// `None` if there is nothing to read.
+///
+/// If it is no YAML as a whole, each part that begins with a key at the margin is read by itself: one that is wrong
+/// is reported and broken, and the others can be read.
+pub(super) fn parse(text: &str, file: u16, sink: &Sink) -> Option<Node> {
+    let tabs = tabs(text, file, sink);
+    if tabs.is_empty() {
+        match document(text, Place { file, line: 0 }, sink) {
+            Ok(Some(node)) => return Some(node),
+            Ok(None) => {
+                let message = "the file is empty; a scenario has at least `steps` or `expect`";
+                sink.push(start_of(file), message, None);
+                return None;
+            }
+            Err(Stop::Reported) => return None,
+            Err(Stop::Syntax(error)) => {
+                let before = sink.len();
+                let root = by_parts(text, file, &tabs, sink);
+                if sink.len() == before {
+                    report_syntax(text, &error, Place { file, line: 0 }, sink);
+                    return None;
+                }
+                return root;
+            }
+        }
+    }
+    by_parts(text, file, &tabs, sink)
+}
+
+/// The file as parts, each a key at the margin with all that belongs to it.
+fn by_parts(text: &str, file: u16, tabs: &BTreeSet<u32>, sink: &Sink) -> Option<Node> {
+    let parts = parts(text);
+    if parts.len() > MAX_PARTS {
         return None;
     }
-    let mut builder = Builder { parser: Parser::new_from_str(text), sink };
-    let node = match builder.document() {
-        Ok(node) => node,
-        Err(Stop::Syntax(error)) => {
-            report_syntax(text, &error, sink);
-            return None;
+    let mut entries: Vec<(Node, Node)> = Vec::new();
+    for part in parts {
+        let lines = part.first_line + 1..=part.first_line + part.lines;
+        let read = match tabs.range(lines).next() {
+            Some(_) => None,
+            None => match document(part.text, Place { file, line: part.first_line }, sink) {
+                Ok(read) => read,
+                Err(Stop::Reported) => None,
+                Err(Stop::Syntax(error)) => {
+                    report_syntax(part.text, &error, Place { file, line: part.first_line }, sink);
+                    None
+                }
+            },
+        };
+        match read.map(|node| node.kind) {
+            Some(Kind::Map(read)) => {
+                for (key, value) in read {
+                    match entries.iter().find(|(earlier, _)| earlier.text() == key.text()) {
+                        Some((earlier, _)) => report_twice(earlier, &key, sink),
+                        None => entries.push((key, value)),
+                    }
+                }
+            }
+            _ => entries.extend(part.key.map(|key| broken_entry(key, file, part.first_line + 1))),
         }
-        Err(Stop::Reported) => return None,
-    };
-    if node.is_none() {
-        sink.push(Span::default_start(), "the file is empty; a scenario has at least `steps` or `expect`", None);
     }
-    node
+    Some(Node { span: start_of(file), kind: Kind::Map(entries), used_as: None })
 }
 
-impl Span {
-    /// The first character of a file.
-    pub(super) fn default_start() -> Self {
-        Self { start: Position { line: 1, column: 1 }, end: Position { line: 1, column: 2 } }
-    }
+/// A part of a file, from a key at the margin to before the next.
+struct Part<'a> {
+    key: Option<&'a str>,
+    text: &'a str,
+    /// How many lines stand before it.
+    first_line: u32,
+    lines: u32,
 }
 
-fn indentation_is_spaces(text: &str, sink: &Sink) -> bool {
-    let before = sink.len();
-    for (number, line) in (1..).zip(text.lines()) {
-        let indentation = line.len() - line.trim_start().len();
-        if let Some(column) = line[..indentation].chars().position(|c| c == '\t').and_then(|c| u32::try_from(c).ok()) {
-            let at = |column| Position { line: number, column };
+fn parts(text: &str) -> Vec<Part<'_>> {
+    let mut parts: Vec<Part<'_>> = Vec::new();
+    let (mut start, mut first_line, mut key) = (0, 0, None);
+    let (mut offset, mut number) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        if let Some(name) = margin_key(line) {
+            if key.is_some() || !is_comment(&text[start..offset]) {
+                parts.push(Part { key, text: &text[start..offset], first_line, lines: number - first_line });
+            }
+            (start, first_line, key) = (offset, number, Some(name));
+        }
+        offset += line.len();
+        number += 1;
+    }
+    if key.is_some() || !is_comment(&text[start..]) {
+        parts.push(Part { key, text: &text[start..], first_line, lines: number - first_line });
+    }
+    parts
+}
+
+fn is_comment(text: &str) -> bool {
+    text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+}
+
+/// The key that a line begins with, if that is a word at the margin.
+fn margin_key(line: &str) -> Option<&str> {
+    let (name, rest) = line.split_once(':')?;
+    let is_word = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    (is_word && rest.starts_with([' ', '\n', '\r']) || is_word && rest.is_empty()).then_some(name)
+}
+
+fn broken_entry(key: &str, file: u16, line: u32) -> (Node, Node) {
+    let at = |column| Position { file, line, column };
+    let width = u32::try_from(key.len()).unwrap_or(0);
+    let span = Span { start: at(1), end: at(1 + width) };
+    let scalar = Scalar { text: key.to_owned(), quoted: false, offset: Some(0) };
+    let node = |kind| Node { span, kind, used_as: None };
+    (node(Kind::Scalar(scalar)), node(Kind::Broken))
+}
+
+fn document(text: &str, place: Place, sink: &Sink) -> Result<Option<Node>, Stop> {
+    Builder { parser: Parser::new_from_str(text), place, sink }.document()
+}
+
+fn report_twice(earlier: &Node, key: &Node, sink: &Sink) {
+    let text = key.text().unwrap_or_default();
+    let line = earlier.span.start.line;
+    sink.push(key.span, format!("the key `{text}` stands here twice, first in line {line}"), None);
+}
+
+/// The first character of a file.
+fn start_of(file: u16) -> Span {
+    let at = |column| Position { file, line: 1, column };
+    Span { start: at(1), end: at(2) }
+}
+
+/// The lines that are indented with tabs; reported.
+fn tabs(text: &str, file: u16, sink: &Sink) -> BTreeSet<u32> {
+    let mut lines = BTreeSet::new();
+    for (line, content) in (1..).zip(text.lines()) {
+        let indentation = content.len() - content.trim_start().len();
+        // A line of nothing but space is none to YAML.
+        if indentation == content.len() {
+            continue;
+        }
+        if let Some(column) = content[..indentation].chars().position(|c| c == '\t').and_then(|c| u32::try_from(c).ok())
+        {
+            let at = |column| Position { file, line, column };
             let span = Span { start: at(column + 1), end: at(column + 2) };
             sink.push(span, "a tab in the indentation; YAML indents with spaces", None);
+            lines.insert(line);
         }
     }
-    sink.len() == before
+    lines
 }
 
-fn report_syntax(text: &str, error: &ScanError, sink: &Sink) {
-    let start = position(error.marker());
+fn report_syntax(text: &str, error: &ScanError, place: Place, sink: &Sink) {
+    let mut start = place.position(error.marker());
+    let mut hint = None;
+    if let Some((sign, line, column)) = unclosed(text).filter(|_| error.info().contains("flow")) {
+        let at = Position { file: place.file, line: line + place.line, column };
+        // Where a bracket is missing the text ends, or goes on with something else: what matters is which one it is.
+        hint = Some(format!("this `{sign}` is not closed"));
+        start = at;
+    }
     let end = Position { column: start.column + 1, ..start };
-    let line = text.lines().nth(start.line.saturating_sub(1) as usize).unwrap_or_default();
-    let before: String = line.chars().take(start.column as usize + 1).collect();
-    let hint = if before.contains("${") || line.contains("${") {
+    let line = text.lines().nth(error.marker().line().saturating_sub(1)).unwrap_or_default();
+    let hint = if hint.is_some() {
+        hint
+    } else if text.lines().any(|line| line.contains("${")) {
         Some("a parameter is written `<k>`; `${k}` is a map to YAML".to_owned())
     } else if line.trim_start().starts_with(['%', '@', '`']) {
         Some("quote a text that begins with this character".to_owned())
@@ -151,20 +273,61 @@ fn report_syntax(text: &str, error: &ScanError, sink: &Sink) {
     sink.push(Span { start, end }, format!("this is no YAML: {}", error.info()), hint);
 }
 
+/// The innermost bracket that is open at the end of a text, with its line and column.
+fn unclosed(text: &str) -> Option<(char, u32, u32)> {
+    let mut open = Vec::new();
+    for (line, content) in (1..).zip(text.lines()) {
+        let mut quote = None;
+        let mut before = ' ';
+        for (column, c) in (1..).zip(content.chars()) {
+            match quote {
+                Some(end) if c == end => quote = None,
+                Some(_) => {}
+                None if c == '#' && before.is_whitespace() => break,
+                None if matches!(c, '\'' | '"') && matches!(before, ' ' | '[' | '{' | ',') => quote = Some(c),
+                None if matches!(c, '[' | '{') => open.push((c, line, column)),
+                None if matches!(c, ']' | '}') => drop(open.pop()),
+                None => {}
+            }
+            before = c;
+        }
+    }
+    open.pop()
+}
+
 enum Stop {
     Syntax(ScanError),
     Reported,
 }
 
+/// Which file is read, and how many of its lines stand before what is read.
+#[derive(Clone, Copy)]
+struct Place {
+    file: u16,
+    line: u32,
+}
+
+impl Place {
+    fn position(self, marker: &Marker) -> Position {
+        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        let line = number(marker.line()).max(1).saturating_add(self.line);
+        Position { file: self.file, line, column: number(marker.col()).saturating_add(1) }
+    }
+}
+
 struct Builder<'a> {
     parser: Parser<'a, StrInput<'a>>,
+    place: Place,
     sink: &'a Sink,
 }
 
 impl<'a> Builder<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), Stop> {
         match self.parser.next() {
-            Some(Ok((event, span))) => Ok((event, Span { start: position(&span.start), end: position(&span.end) })),
+            Some(Ok((event, span))) => {
+                let span = Span { start: self.place.position(&span.start), end: self.place.position(&span.end) };
+                Ok((event, span))
+            }
             Some(Err(error)) => Err(Stop::Syntax(error)),
             None => Ok((Event::StreamEnd, Span::default())),
         }
@@ -241,6 +404,7 @@ impl<'a> Builder<'a> {
 
     fn map(&mut self, start: Span, depth: usize) -> Result<Node, Stop> {
         let mut entries: Vec<(Node, Node)> = Vec::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
@@ -252,25 +416,20 @@ impl<'a> Builder<'a> {
             let key = self.node(event, span, depth + 1)?;
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth + 1)?;
-            if self.is_new_key(&key, &entries) {
-                entries.push((key, value));
+            let Some(text) = key.text() else {
+                if key.kind != Kind::Broken {
+                    self.sink.push(key.span, "a key must be a word, not a list or a map", None);
+                }
+                continue;
+            };
+            match places.get(text) {
+                Some(place) => report_twice(&entries[*place].0, &key, self.sink),
+                None => {
+                    places.insert(text.to_owned(), entries.len());
+                    entries.push((key, value));
+                }
             }
         }
-    }
-
-    fn is_new_key(&self, key: &Node, entries: &[(Node, Node)]) -> bool {
-        let Some(text) = key.text() else {
-            if key.kind != Kind::Broken {
-                self.sink.push(key.span, "a key must be a word, not a list or a map", None);
-            }
-            return false;
-        };
-        let first = entries.iter().find(|(earlier, _)| earlier.text() == Some(text));
-        if let Some((earlier, _)) = first {
-            let line = earlier.span.start.line;
-            self.sink.push(key.span, format!("the key `{text}` stands here twice, first in line {line}"), None);
-        }
-        first.is_none()
     }
 }
 
@@ -287,11 +446,6 @@ fn scalar(text: &str, style: ScalarStyle, span: Span) -> Scalar {
     Scalar { text: text.to_owned(), quoted, offset }
 }
 
-fn position(marker: &Marker) -> Position {
-    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-    Position { line: number(marker.line()).max(1), column: number(marker.col()).saturating_add(1) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,7 +454,7 @@ mod tests {
 
     fn read(text: &str) -> (Option<Node>, String) {
         let sink = Sink::new(Rc::new(Source { path: "a.yaml".into(), text: text.into() }));
-        let node = parse(text, &sink);
+        let node = parse(text, 0, &sink);
         let errors = sink.finish(()).err().map_or_else(String::new, |errors| errors.to_string());
         (node, errors)
     }

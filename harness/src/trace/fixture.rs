@@ -9,9 +9,9 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
 use super::{ConnectionId, Event, EventKind, Item, NodeChange, Since, Trace};
 use crate::plan::{
-    Because, CountRange, EventRef, Expectation, LinkSettings, Mode, Moment, Node, NodeId, Ordinal, PacketKind,
-    PacketPattern, Plan, Point, Position, Program, RawClientProgram, RunName, Seed, Source, Step, StepKind, Verb,
-    Weight,
+    Because, Conditions, CountRange, EventRef, Expectation, LinkSettings, Mode, Moment, Node, NodeId, Ordinal,
+    PacketKind, PacketPattern, Plan, Point, Position, Program, RawClientProgram, RunName, Seed, Source, Step, StepKind,
+    Verb, Weight,
 };
 
 /// The only broker of the plan.
@@ -45,6 +45,8 @@ pub(crate) fn plan() -> Plan {
         expectations: Vec::new(),
         until: None,
         tolerance: Duration::ZERO,
+        fragments: Vec::new(),
+        conditions: Conditions::default(),
     }
 }
 
@@ -54,7 +56,7 @@ pub(crate) fn step(line: u32, text: &str, kind: StepKind) -> Step {
 }
 
 pub(crate) fn position(line: u32) -> Position {
-    Position { line, column: 3 }
+    Position::new(line, 3)
 }
 
 /// Writes a trace as a story: what is sent arrives 10 ms later unless it is lost.

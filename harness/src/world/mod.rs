@@ -58,6 +58,9 @@ pub enum EngineError {
         /// What it is.
         what: &'static str,
     },
+    /// The file says that the plan is not for this engine or this broker.
+    #[error("{0}")]
+    NotFor(String),
     /// The engine itself failed.
     #[error("the engine failed: {0}")]
     Failed(String),

@@ -7,7 +7,8 @@ use rstest::rstest;
 
 use super::{Engine, run};
 use crate::plan::{
-    Action, ClientProgram, LinkSettings, Node, NodeId, Plan, Position, Program, RunName, Seed, Source, Step, StepKind,
+    Action, ClientProgram, Conditions, LinkSettings, Node, NodeId, Plan, Position, Program, RunName, Seed, Source,
+    Step, StepKind,
 };
 use crate::trace::{EventKind, Item};
 
@@ -35,11 +36,13 @@ fn plan(version: Version, steps: Vec<Step>) -> Rc<Plan> {
         expectations: Vec::new(),
         until: Some(crate::plan::Moment { event: crate::plan::EventRef::Start, offset_ms: 20_000, text: "20s".into() }),
         tolerance: Duration::ZERO,
+        fragments: Vec::new(),
+        conditions: Conditions::default(),
     })
 }
 
 fn step(kind: StepKind) -> Step {
-    Step { position: Position { line: 1, column: 1 }, text: "step".into(), kind }
+    Step { position: Position::new(1, 1), text: "step".into(), kind }
 }
 
 #[rstest]

@@ -27,12 +27,14 @@ const BAD: &[(&str, &str)] = &[
     ("unknown key", "clients: { sensor: { colour: red } }\nsteps: [ { wait: 1s } ]\n"),
     (
         "not supported yet",
-        "include: [a.yaml]\nraw_brokers: { fake: {} }\nsteps: [ { fake: crash }, { race: [ { wait: 1s } ] } ]\n",
+        "raw_brokers: { fake: {} }\nsteps: [ { fake: crash }, { sweep: { fault: { wait: 1s } } } ]\n",
     ),
     ("key without a value", "clients:\nsteps: [ { wait: 1s } ]\n"),
     ("node without a value", "clients:\n  sensor:\nsteps: [ { wait: 1s } ]\n"),
     ("neither steps nor expect", "clients: { sensor: {} }\n"),
     ("another grammar", "grammar: 2\nsteps: [ { wait: 1s } ]\n"),
+    // Fragments.
+    ("a fragment that is not there", "include: [lib/watcher.yaml, 5, { a: b }]\nsteps: [ { watcher: crash } ]\n"),
     // Values.
     ("no unit", "clients: { sensor: { keep_alive: 5 } }\nsteps: [ { wait: 1s } ]\n"),
     ("too long for its field", "clients: { sensor: { keep_alive: 70000s } }\nsteps: [ { wait: 1s } ]\n"),
@@ -68,6 +70,13 @@ const BAD: &[(&str, &str)] = &[
         "matrix:\n  k: [1s, 70000s]\nclients:\n  a: { keep_alive: <k> }\nsteps: [ { wait: 1s } ]\n",
     ),
     ("an axis without a list", "matrix: { k: 5s, r: 1s .. 9s step 1s }\nsteps: [ { wait: <k> }, { wait: <r> } ]\n"),
+    (
+        "ranges",
+        "matrix: { a: 9s .. 1s step 1s, b: 1 .. 2 step 0, c: 1s .. 2 step 1s }\nsteps: [ { wait: <a> }, { wait: <c> }, { at: <b> } ]\n",
+    ),
+    ("a range of too many runs", "matrix: { k: [1s, 10h], t: 0s .. <k> step 1s }\nsteps: [ { wait: <t> } ]\n"),
+    ("nothing left out", "matrix: { k: [1s, 2s] }\nexclude: [ { k: 3s }, { kk: 1s }, k ]\nsteps: [ { wait: <k> } ]\n"),
+    ("everything left out", "matrix: { k: [1s, 2s] }\nexclude: { k: [1s, 2s] }\nsteps: [ { wait: <k> } ]\n"),
     ("too many runs", "matrix: { a: [1s, 2s] }\nseeds: 9000\nsteps: [ { wait: <a> } ]\n"),
     (
         "rows that differ",
@@ -77,6 +86,14 @@ const BAD: &[(&str, &str)] = &[
     (
         "clauses of a row without a version",
         "table: [ { case: a, clause: MQTT-3.1.2-24, t: 1s } ]\nclauses: { 3.1.1: [3.1.2-24] }\nsteps: [ { wait: <t> } ]\n",
+    ),
+    (
+        "unknown clauses and cases",
+        "cases: [emqx-late-by-extra-intervall, nonsense]\nclauses: { 3.1.1: [MQTT-3.1.2-24, MQTT-3.1.2-240], 5.0: MQTT-3.1.2-222, 4.0: [] }\nsteps: [ { wait: 1s } ]\n",
+    ),
+    (
+        "unknown engines and features",
+        "only_on: { engines: [live, simm] }\nrequires: [shared_subscription, wills]\nsteps: [ { wait: 1s } ]\n",
     ),
     ("waived for no reason", "waive: { no_orphan: Why not., topic_order: }\nsteps: [ { wait: 1s } ]\n"),
     // Of 5.0 only.
@@ -119,6 +136,10 @@ const BAD: &[(&str, &str)] = &[
     (
         "bytes",
         "raw_clients: { r: {} }\nsteps: [ { r: { send: { bytes: c0 0 } } }, { r: { send: { bytes: 'text' } } } ]\n",
+    ),
+    (
+        "races",
+        "clients: { a: {} }\nraw_clients: { r: {} }\nsteps: [ { race: [ { a: crash } ] }, { race: [ { a: crash }, { r: [open, connect] } ] }, { race: { a: crash } }, { race: [ { wait: 1s }, { race: [ { a: crash }, { r: crash } ] } ] } ]\n",
     ),
     ("a moment that is past", "steps:\n  - wait: 10s\n  - at: 5s\n"),
     ("a mark with the name of a node", "clients: { a: {} }\nsteps: [ { mark: a }, { mark: 1 } ]\n"),
@@ -165,7 +186,7 @@ const BAD: &[(&str, &str)] = &[
         "clients: { a: {} }\nsteps: [ { a: crash } ]\nexpect: [ { a: { is: down, count: 1 } }, { a: { sends: PINGREQ, from: broker, because: asked } }, { broker: { is: connected } } ]\n",
     ),
     (
-        "ranges",
+        "ranges of expectations",
         "clients: { a: {} }\nsteps: [ { a: crash } ]\nexpect: [ { a: { sends: PINGREQ, count: 4..2, gap: 1s .. 5, between: 2s .. 1s } }, { a: { sends: PINGREQ, count: many } } ]\n",
     ),
     (

@@ -1,41 +1,14 @@
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use rstest::rstest;
 
+use super::folder::Folder;
 use crate::scenario::{PlanOptions, find, load, load_all};
-
-/// A folder of its own for one test, gone when it is over.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/scenario-files").join(name);
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
-        let path = self.0.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-        self
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 #[test]
 fn a_folder_stands_for_its_scenarios_in_order() {
     let folder = Folder::new("in_order");
     folder.write("will/z.yaml", "").write("will/lib/part.yaml", "").write("b.yml", "").write("a.yaml", "");
     folder.write("README.md", "").write(".hidden/c.yaml", "");
-    let names: Vec<_> = find(&[&folder.0]).unwrap().into_iter().map(|file| file.name).collect();
+    let names: Vec<_> = find(&[folder.path()]).unwrap().into_iter().map(|file| file.name).collect();
     assert_eq!(names, ["a", "b", "will/z"]);
 }
 
@@ -43,14 +16,14 @@ fn a_folder_stands_for_its_scenarios_in_order() {
 fn a_file_that_is_named_twice_is_found_once() {
     let folder = Folder::new("twice");
     folder.write("a.yaml", "");
-    assert_eq!(find(&[folder.0.clone(), folder.0.join("a.yaml")]).unwrap().len(), 1);
+    assert_eq!(find(&[folder.path().to_owned(), folder.path().join("a.yaml")]).unwrap().len(), 1);
 }
 
 #[test]
 fn all_paths_that_are_wrong_are_reported() {
     let folder = Folder::new("wrong");
     folder.write("empty/README.md", "");
-    let errors = find(&[folder.0.join("nowhere"), folder.0.join("empty")]).unwrap_err();
+    let errors = find(&[folder.path().join("nowhere"), folder.path().join("empty")]).unwrap_err();
     let messages: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
     assert_eq!(messages, ["no such file or folder", "no scenario in this folder: no file ends with .yaml or .yml"]);
 }
@@ -62,13 +35,13 @@ fn all_paths_that_are_wrong_are_reported() {
 fn what_is_no_scenario_is_refused_unread(#[case] name: &str, #[case] content: Vec<u8>, #[case] message: &str) {
     let folder = Folder::new(name);
     folder.write("a.yaml", content);
-    let errors = load(folder.0.join("a.yaml")).unwrap_err();
+    let errors = load(folder.path().join("a.yaml")).unwrap_err();
     assert_eq!(errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>(), [message]);
 }
 
 #[test]
 fn a_folder_is_no_scenario() {
-    let errors = load(Folder::new("folder").0.as_path()).unwrap_err();
+    let errors = load(Folder::new("folder").path()).unwrap_err();
     assert!(errors.to_string().ends_with("this is a folder; a scenario is a file"));
 }
 
@@ -79,7 +52,7 @@ fn errors_of_all_files_come_together() {
         .write("a.yaml", "steps: [ { wait: 5 } ]")
         .write("b.yaml", "step: 1\nexpect: []\n")
         .write("c.yaml", "steps: [ { wait: 1s } ]");
-    let errors = load_all(&[&folder.0], PlanOptions::default()).unwrap_err();
+    let errors = load_all(&[folder.path()], PlanOptions::default()).unwrap_err();
     assert_eq!(
         errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>(),
         ["`5` has no unit; write `5s`", "unknown key `step` in a scenario; did you mean `steps`?",]

@@ -22,7 +22,6 @@ fn every_file_of_the_subset_becomes_plans() {
 #[test]
 fn every_file_beyond_the_subset_says_what_is_missing() {
     let errors = load_all(&[here("later")], PlanOptions::default()).unwrap_err();
-    let shown = errors.to_string();
     for error in errors.iter() {
         assert!(
             error.message.contains("not supported yet") || error.message.contains("neither `steps` nor `expect`"),
@@ -30,9 +29,6 @@ fn every_file_beyond_the_subset_says_what_is_missing() {
             error.source_file.path,
             error.message
         );
-    }
-    for word in ["raw_brokers", "include", "race", "sweep", "only_on", "pause", "bandwidth"] {
-        assert!(shown.contains(&format!("`{word}` is not supported yet")), "{word}");
     }
 }
 

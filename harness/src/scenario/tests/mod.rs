@@ -1,6 +1,8 @@
 mod bad;
 mod files;
+mod folder;
 mod good;
+mod grammar;
 mod hostile;
 mod serde_yaml_agrees;
 

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::plan::{
-    LinkChange, LinkSettings, NetworkChange, Node, NodeId, Plan, Position, Program, RunName, Seed, Source,
+    Conditions, LinkChange, LinkSettings, NetworkChange, Node, NodeId, Plan, Position, Program, RunName, Seed, Source,
 };
 use crate::trace::{EventKind, Trace};
 use crate::world::network::Network;
@@ -108,6 +108,8 @@ impl World {
             expectations: Vec::new(),
             until: None,
             tolerance: Duration::ZERO,
+            fragments: Vec::new(),
+            conditions: Conditions::default(),
         };
         Self { plan, programs: Vec::new(), orders: Vec::new(), end: Duration::from_secs(100) }
     }
@@ -207,7 +209,7 @@ impl Story for Script {
 
 /// A change of the network whose step stands in this line.
 pub(super) fn network(line: u32, change: NetworkChange) -> Order {
-    Order::Network(Position { line, column: 1 }, change)
+    Order::Network(Position::new(line, 1), change)
 }
 
 /// Both directions between server and client.
