@@ -122,7 +122,8 @@ impl Client {
     fn answer_challenge(&mut self, now: Instant, auth: &Auth) -> Result<(), Violation> {
         self.check_method(auth.authentication_method.as_ref())?;
         let Some(mechanism) = &mut self.mechanism else {
-            let reason = ReasonCode::BAD_AUTHENTICATION_METHOD;
+            // DISCONNECT has no code for a bad method.
+            let reason = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR;
             return Err(Violation { reason, clause: "§4.12", what: "AUTH that there is no mechanism for" });
         };
         match mechanism.challenge(auth.authentication_data.as_deref()) {

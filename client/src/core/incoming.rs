@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use halfopen_protocol::flow::PubRecOutcome;
-use halfopen_protocol::packet::{Ack, ConnAck, Publish, SubAck, UnsubAck};
+use halfopen_protocol::packet::{Ack, ConnAck, Publish, QoS, SubAck, UnsubAck};
 use halfopen_protocol::{DecodeOptions, Instant, Packet, ReasonCode, Role, decode};
 
 use super::aliases::Aliases;
@@ -178,9 +178,8 @@ impl Client {
     fn check_receive_maximum(&self, message: &Publish) -> Result<(), Violation> {
         let Some(id) = message.packet_id else { return Ok(()) };
         let open = self.session.receipts.open_at_least_once() + self.session.inbox.open();
-        if open < usize::from(self.options.connect.receive_maximum.unwrap_or(u16::MAX))
-            || self.session.inbox.is_open(id)
-        {
+        let is_repeated = message.qos == QoS::ExactlyOnce && self.session.inbox.is_open(id);
+        if is_repeated || open < usize::from(self.options.connect.receive_maximum.unwrap_or(u16::MAX)) {
             return Ok(());
         }
         let what = "more PUBLISH packets open than the receive maximum allows";

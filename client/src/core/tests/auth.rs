@@ -129,6 +129,31 @@ fn nobody_who_did_not_ask_is_authenticated(#[case] packet: Packet) {
 }
 
 #[test]
+fn a_method_without_a_mechanism_leaves_and_says_why() {
+    let mut options = options(Version::V5_0, 10);
+    options.connect.authentication_method = Some("TEST".into());
+    let mut bench = Bench::new(options);
+    bench.client.connect(bench.now);
+    bench.client.handle_connected(bench.now);
+    bench.take();
+    bench.receive(challenge());
+    let reason = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR;
+    assert_eq!(bench.sent(), [Packet::Disconnect(Disconnect::new(reason))]);
+}
+
+#[test]
+fn challenges_without_end_do_not_put_off_the_end_of_the_attempt() {
+    let mut bench = connecting();
+    let begin = bench.now;
+    for second in 1..10 {
+        bench.jump(begin + Duration::from_secs(second));
+        bench.receive(challenge());
+    }
+    assert_eq!(bench.wake(), Some((begin + Duration::from_secs(10), Timer::Connect)));
+    assert!(matches!(bench.ended(), Some(DisconnectReason::NoConnack { .. })));
+}
+
+#[test]
 fn a_connection_authenticates_again_and_goes_on() {
     let mut bench = connected();
     assert_eq!(bench.client.reauthenticate(bench.now), Ok(()));

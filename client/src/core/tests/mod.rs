@@ -3,8 +3,10 @@
 mod auth;
 mod bench;
 mod connecting;
+mod hostile;
 mod incoming;
 mod keep_alive;
+mod malformed;
 mod messages;
 mod pair;
 mod properties;
