@@ -219,3 +219,31 @@ async fn help_and_version_are_no_errors() {
         assert_eq!(run(&[argument]).await, (Some(0), String::new()));
     }
 }
+
+#[tokio::test]
+async fn a_port_is_opened_for_this_machine_in_both_families() {
+    let mut child = command(&["-p", "0"]).spawn().expect("the broker starts");
+    let mut log = BufReader::new(child.stderr.take().expect("piped")).lines();
+    // A machine without IPv6 has one line of the two.
+    let families = if std::net::TcpListener::bind("[::1]:0").is_ok() { vec!["ipv4", "ipv6"] } else { vec!["ipv4"] };
+    let mut ports = Vec::new();
+    for family in families {
+        let opening = format!("Opening {family} listen socket on port ");
+        let port = loop {
+            let line = tokio::time::timeout(PATIENCE, log.next_line()).await.expect("in time").expect("text");
+            let line = line.expect("the broker runs");
+            if let Some((_, port)) = line.split_once(&opening) {
+                break port.trim_end_matches('.').parse::<u16>().expect("a port");
+            }
+        };
+        ports.push((family, port));
+    }
+    for (family, port) in ports {
+        let address = if family == "ipv4" { format!("127.0.0.1:{port}") } else { format!("[::1]:{port}") };
+        let mut stream = TcpStream::connect(address).await.expect("the broker listens");
+        stream.write_all(&connect(0)).await.expect("the broker reads");
+        let mut connack = [0; 4];
+        stream.read_exact(&mut connack).await.expect("it answers");
+        assert_eq!(connack, [0x20, 2, 0, 0]);
+    }
+}

@@ -8,7 +8,8 @@ use crate::settings::{AccessSettings, File, FileTrouble, Limits, LogDetail, Sett
 /// An MQTT 3.1.1 and 5.0 broker.
 ///
 /// Holds everything in memory. Logs to stderr, each line with the seconds since 1970. SIGINT and SIGTERM stop it in
-/// order. Every flag, except --config and --verbose, is also a key of the configuration file, with `_` for `-`.
+/// order. Every flag, except --config, --port and --verbose, is also a key of the configuration file, with `_`
+/// for `-`.
 #[derive(Debug, Parser)]
 #[command(name = "halfopen-broker", version, args_conflicts_with_subcommands = true, after_long_help = FILES)]
 pub(crate) struct Args {
@@ -20,9 +21,13 @@ pub(crate) struct Args {
     config: Option<PathBuf>,
 
     /// The address and port to listen on, several times for several; port 0 takes a free one and logs it
-    /// [default: 127.0.0.1:1883]
+    /// [default: 127.0.0.1:1883 and, where there is IPv6, [::1]:1883]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<Vec<SocketAddr>>,
+
+    /// The same as `--listen 127.0.0.1:PORT --listen [::1]:PORT`
+    #[arg(short, long, conflicts_with = "listen")]
+    port: Option<u16>,
 
     /// What is logged [default: connections]
     #[arg(long, value_name = "DETAIL")]
@@ -83,7 +88,8 @@ impl Args {
     pub(crate) fn settings(self) -> Result<Settings, FileTrouble> {
         let file = self.config.as_deref().map_or(Ok(Source::default()), File::read)?;
         let log = if self.verbose { Some(LogDetail::Packets) } else { self.log };
-        let flags = Source { listen: self.listen, log, access: self.access, limits: self.limits };
+        let listen = self.listen.or(self.port.map(Settings::this_machine));
+        let flags = Source { listen, log, access: self.access, limits: self.limits };
         Ok(flags.or(file).settings())
     }
 }
@@ -99,6 +105,13 @@ mod tests {
     fn settings(arguments: &[&str]) -> Settings {
         let arguments = [&["halfopen-broker"], arguments].concat();
         Args::try_parse_from(arguments).expect("valid flags").settings().expect("no file")
+    }
+
+    #[test]
+    fn a_port_is_that_of_the_machine_itself_in_both_families() {
+        let expected = ["127.0.0.1:7".parse().expect("an address"), "[::1]:7".parse().expect("an address")];
+        assert_eq!(settings(&["-p", "7"]).listen, expected);
+        assert!(Args::try_parse_from(["halfopen-broker", "-p", "7", "--listen", "0.0.0.0:7"]).is_err());
     }
 
     #[test]
@@ -123,7 +136,7 @@ mod tests {
     fn help_says_the_default_of_each_setting() {
         for argument in Args::command().get_arguments() {
             let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-            let is_setting = !["config", "verbose", "help", "version"].contains(&argument.get_id().as_str());
+            let is_setting = !["config", "port", "verbose", "help", "version"].contains(&argument.get_id().as_str());
             assert_eq!(help.contains("[default: "), is_setting, "--{}: {help}", argument.get_id());
         }
     }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll};
 
 use halfopen_broker::Listener;
@@ -19,6 +19,9 @@ struct Door {
     address: SocketAddr,
 }
 
+/// As Linux numbers it.
+const EAFNOSUPPORT: i32 = 97;
+
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
@@ -28,13 +31,18 @@ pub(crate) struct Origin {
 }
 
 impl Tcp {
-    /// Listens on all of these.
+    /// Listens on all of these, but not on `::1` after others if the machine has no IPv6.
     pub(crate) async fn bind(addresses: &[SocketAddr]) -> io::Result<Self> {
         let mut doors = Vec::with_capacity(addresses.len());
         for &address in addresses {
-            let listener = TcpListener::bind(address)
-                .await
-                .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
+            let listener = match TcpListener::bind(address).await {
+                Ok(listener) => listener,
+                // Programs of this machine reach the broker over IPv4, too.
+                Err(error) if address.ip() == Ipv6Addr::LOCALHOST && !doors.is_empty() && no_ipv6(&error) => continue,
+                Err(error) => {
+                    return Err(io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")));
+                }
+            };
             doors.push(Door { address: listener.local_addr()?, listener });
         }
         Ok(Self { doors, first: 0 })
@@ -57,6 +65,11 @@ impl Tcp {
         }
         Poll::Pending
     }
+}
+
+/// Whether the machine has no address of this family, or does not know the family (EAFNOSUPPORT).
+fn no_ipv6(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(EAFNOSUPPORT)
 }
 
 impl Listener for Tcp {

@@ -49,12 +49,10 @@ impl Broker {
         level: Option<u8>,
     ) {
         match level {
-            // A version that we do not have is refused in the form of the nearest one that we have, with 0x01 of 3.1.1
-            // or 0x84 of 5.0 [MQTT-3.1.2-2].
-            Some(level) if error.reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION => {
-                let version = if level < Version::V5_0.level() { Version::V3_1_1 } else { Version::V5_0 };
-                let reason = if version.is_v5() { error.reason } else { ReasonCode::new(1) };
-                return self.refuse(now, connection, version, reason);
+            // Whatever its level: 3.1.1 demands 0x01 for one that we do not have [MQTT-3.1.2-2] (3.1.1), and 5.0 leaves
+            // the answer open [MQTT-3.1.2-2] (5.0).
+            Some(_) if error.reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION => {
+                return self.refuse(now, connection, Version::V3_1_1, ReasonCode::new(1));
             }
             // 5.0 may say what is wrong with a CONNECT (§3.1.4); 3.1.1 must not [MQTT-3.1.4-1] (3.1.1).
             Some(level) if level == Version::V5_0.level() => {

@@ -3,7 +3,7 @@
 mod file;
 mod values;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
@@ -165,6 +165,13 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
 }
 
+impl Settings {
+    /// This port for the programs of the same machine.
+    pub(crate) fn this_machine(port: u16) -> Vec<SocketAddr> {
+        vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
+    }
+}
+
 impl Source {
     /// This, and from `other` what this leaves open.
     pub(crate) fn or(self, other: Self) -> Self {
@@ -183,7 +190,7 @@ impl Source {
     /// This, and the defaults for what it leaves open.
     pub(crate) fn settings(self) -> Settings {
         Settings {
-            listen: self.listen.unwrap_or_else(|| vec![SocketAddr::from(([127, 0, 0, 1], 1883))]),
+            listen: self.listen.unwrap_or_else(|| Settings::this_machine(1883)),
             detail: match self.log {
                 Some(LogDetail::Packets) => Detail::Packets,
                 Some(LogDetail::Connections) | None => Detail::Connections,

@@ -23,9 +23,9 @@ fn connect_with_level(level: u8) -> Vec<u8> {
 
 #[rstest]
 #[case(3, &[0x20, 2, 0, 0x01])]
-#[case(6, &[0x20, 3, 0, 0x84, 0])]
-#[case(0x84, &[0x20, 3, 0, 0x84, 0])]
-fn an_unknown_version_is_refused_in_the_form_of_the_nearest(#[case] level: u8, #[case] expected: &[u8]) {
+#[case(6, &[0x20, 2, 0, 1])]
+#[case(0x84, &[0x20, 2, 0, 1])]
+fn an_unknown_version_is_refused_as_3_1_1_demands(#[case] level: u8, #[case] expected: &[u8]) {
     let mut world = World::new();
     let peer = world.open();
     world.broker.handle_bytes(world.now, peer, &connect_with_level(level));

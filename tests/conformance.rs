@@ -1,0 +1,147 @@
+//! What any MQTT server has to do, shown by raw bytes over real TCP: one row a rule, each for the versions whose
+//! statements it names. The rows know nothing of this project's broker or codec; where Mosquitto is installed they are
+//! held against it, too, and both scores are printed.
+
+#[path = "conformance/connect.rs"]
+mod connect;
+#[path = "conformance/dialogue.rs"]
+mod dialogue;
+#[path = "conformance/malformed.rs"]
+mod malformed;
+#[path = "conformance/publish.rs"]
+mod publish;
+#[path = "conformance/server.rs"]
+mod server;
+#[path = "conformance/session.rs"]
+mod session;
+#[path = "conformance/subscribe.rs"]
+mod subscribe;
+#[path = "conformance/wire.rs"]
+mod wire;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use halfopen_protocol::{Version, normative};
+use libtest_mimic::{Arguments, Trial};
+
+use self::dialogue::{Dialogue, Played};
+use self::server::Server;
+
+/// One rule.
+#[derive(Clone, Copy)]
+pub(crate) struct Row {
+    name: &'static str,
+    /// The statements that it shows, with their version: `3.1.1 MQTT-…, 5.0 MQTT-…`. It is played for these versions.
+    clauses: &'static str,
+    play: fn(&Dialogue) -> Played,
+}
+
+pub(crate) fn row(name: &'static str, clauses: &'static str, play: fn(&Dialogue) -> Played) -> Row {
+    Row { name, clauses, play }
+}
+
+/// Bytes from their hexadecimal digits; spaces are for the reader.
+pub(crate) fn hex(digits: &str) -> Vec<u8> {
+    let digits: Vec<_> = digits.chars().filter_map(|digit| digit.to_digit(16)).collect();
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).expect("two digits")).collect()
+}
+
+fn rows() -> Vec<Row> {
+    [connect::rows(), session::rows(), publish::rows(), subscribe::rows(), malformed::rows()].concat()
+}
+
+/// A row for one version.
+#[derive(Clone, Copy)]
+struct Case {
+    row: Row,
+    version: Version,
+    number: usize,
+}
+
+impl Case {
+    fn all() -> Vec<Self> {
+        let cases = rows().into_iter().enumerate().flat_map(|(number, row)| {
+            let names = move |version: &Version| row.clauses.contains(&format!("{version} MQTT-"));
+            Version::ALL.into_iter().filter(names).map(move |version| Self { row, version, number })
+        });
+        cases.collect()
+    }
+
+    fn name(&self) -> String {
+        format!("{}/{}", self.version, self.row.name)
+    }
+
+    fn play(&self, broker: SocketAddr) -> Played {
+        (self.row.play)(&Dialogue { broker, version: self.version, number: self.number })
+    }
+}
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // They mostly wait.
+    arguments.test_threads = arguments.test_threads.or(Some(16));
+    let ours = Server::halfopen().unwrap_or_else(|error| panic!("{error}"));
+    let judged: Vec<_> = [Some(ours), Server::mosquitto()].into_iter().flatten().map(Judged::new).collect();
+    let mut trials = vec![Trial::test("every row names statements that exist", || Ok(clauses_exist()?))];
+    trials.extend(judged.iter().flat_map(Judged::trials));
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    judged.iter().for_each(|judged| judged.say());
+    drop(judged);
+    conclusion.exit();
+}
+
+/// A broker and how it did.
+struct Judged {
+    server: Arc<Server>,
+    failures: Arc<Mutex<BTreeMap<String, String>>>,
+    passed: Arc<AtomicUsize>,
+}
+
+impl Judged {
+    fn new(server: Server) -> Self {
+        Self { server: Arc::new(server), failures: Arc::default(), passed: Arc::default() }
+    }
+
+    /// What another broker does otherwise is news, and no failure.
+    fn trials(&self) -> impl Iterator<Item = Trial> {
+        Case::all().into_iter().map(|case| {
+            let (server, failures, passed) = (self.server.clone(), self.failures.clone(), self.passed.clone());
+            let name = format!("{}/{}", server.name, case.name());
+            Trial::test(name, move || match case.play(server.address) {
+                Ok(()) => {
+                    passed.fetch_add(1, Ordering::Relaxed);
+                    Ok(())
+                }
+                Err(error) => {
+                    failures.lock().unwrap_or_else(PoisonError::into_inner).insert(case.name(), error.clone());
+                    if server.ours { Err(error.into()) } else { Ok(()) }
+                }
+            })
+        })
+    }
+
+    fn say(&self) {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = self.passed.load(Ordering::Relaxed);
+        println!("{} passes {passed} of {} rows.", self.server.name, passed + failures.len());
+        failures.iter().for_each(|(name, error)| println!("  {name}: {error}"));
+    }
+}
+
+fn clauses_exist() -> Played {
+    for row in rows() {
+        for clause in row.clauses.split(", ") {
+            let known = clause.split_once(' ').is_some_and(|(version, id)| {
+                let version = Version::ALL.into_iter().find(|known| known.to_string() == version);
+                version.is_some_and(|version| normative::ids(version).any(|known| known == id))
+            });
+            if !known {
+                return Err(format!("{:?} names {clause:?}", row.name));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,410 @@
+//! Messages on their way: QoS, retained ones, and their properties.
+
+use std::time::Duration;
+
+use super::dialogue::{is, same};
+use super::wire::{Connect, PUBACK, PUBLISH, PUBREC, field};
+use super::{Row, row};
+
+pub(crate) fn rows() -> Vec<Row> {
+    vec![
+        row(
+            "each QoS is answered as it demands, and each is delivered at the lower of two",
+            "3.1.1 MQTT-2.3.1-6, 3.1.1 MQTT-3.3.4-1, 3.1.1 MQTT-3.8.4-6, 3.1.1 MQTT-4.3.1-1, 3.1.1 MQTT-2.3.1-4, 3.1.1 MQTT-2.3.1-5, 5.0 MQTT-2.2.1-2, 5.0 MQTT-2.2.1-4, 5.0 MQTT-2.2.1-5, 5.0 MQTT-3.3.4-1, 5.0 MQTT-3.8.4-8, 5.0 MQTT-4.3.1-1",
+            |d| {
+                let mut publisher = d.connect("p")?;
+                for granted in 0..3 {
+                    let mut client = d.connect(&format!("s{granted}"))?;
+                    same("granted", &client.subscribe(&d.own("t"), granted)?, &granted)?;
+                    for qos in 0..3 {
+                        publisher.publish(qos, &d.own("t"), "x")?;
+                        let message = client.message()?;
+                        is(&message, qos.min(granted), false, &d.own("t"), "x")?;
+                        same("DUP", &message.dup(), &false)?;
+                        same("whether there is an identifier", &(message.id() != 0), &(qos.min(granted) > 0))?;
+                    }
+                }
+                Ok(())
+            },
+        ),
+        row("a QoS 0 message has no answer", "3.1.1 MQTT-3.3.4-1, 5.0 MQTT-3.3.4-1", |d| {
+            let mut client = d.connect("a")?;
+            client.publish(0, &d.own("t"), "x")?;
+            client.nothing()
+        }),
+        row("DUP of the publisher goes no further", "3.1.1 MQTT-3.3.1-3, 5.0 MQTT-3.3.1-3", |d| {
+            let mut client = d.connect("a")?;
+            client.subscribe(&d.own("t"), 2)?;
+            for flags in [0x0A, 0x0C] {
+                client.publish_with(flags, &d.own("t"), &[], b"x")?;
+                same("DUP", &client.message()?.dup(), &false)?;
+            }
+            Ok(())
+        }),
+        row("a repeated QoS 2 message is answered, and passed on once", "3.1.1 MQTT-4.3.3-2, 5.0 MQTT-4.3.3-10", |d| {
+            let mut watcher = d.connect("w")?;
+            watcher.subscribe(&d.own("t"), 2)?;
+            let mut client = d.connect("a")?;
+            for dup in [0, 8, 8] {
+                client.send(&client.publish_bytes(4 | dup, &d.own("t"), [0, 5], &[], b"x"))?;
+                same("PUBREC", &client.get(PUBREC)?.id(), &5)?;
+            }
+            client.send(&[0x62, 2, 0, 5])?;
+            watcher.message()?;
+            watcher.nothing()
+        }),
+        row(
+            "messages keep their order",
+            "3.1.1 MQTT-4.6.0-5, 3.1.1 MQTT-4.6.0-6, 5.0 MQTT-4.6.0-5, 5.0 MQTT-4.6.0-6",
+            |d| {
+                let mut watcher = d.connect("w")?;
+                watcher.subscribe(&d.own("t"), 2)?;
+                let mut client = d.connect("a")?;
+                for qos in 0..3 {
+                    let texts: Vec<_> = (0..50).map(|n| n.to_string()).collect();
+                    texts.iter().try_for_each(|text| client.publish(qos, &d.own("t"), text))?;
+                    texts.iter().try_for_each(|text| is(&watcher.message()?, qos, false, &d.own("t"), text))?;
+                }
+                Ok(())
+            },
+        ),
+        row(
+            "identifiers of the broker are unused ones",
+            "3.1.1 MQTT-2.3.1-4, 3.1.1 MQTT-4.3.2-1, 5.0 MQTT-2.2.1-4, 5.0 MQTT-4.3.2-1, 5.0 MQTT-4.3.3-1",
+            |d| {
+                let mut client = d.connect("a")?;
+                client.subscribe(&d.own("t"), 2)?;
+                let mut publisher = d.connect("p")?;
+                let mut ids = Vec::new();
+                for n in 0..16 {
+                    publisher.publish(1 + n % 2, &d.own("t"), "x")?;
+                    ids.push(client.get(PUBLISH)?.id());
+                }
+                ids.sort_unstable();
+                ids.dedup();
+                same("how many identifiers", &(ids.len(), ids.contains(&0)), &(16, false))
+            },
+        ),
+        row(
+            "retained messages come with RETAIN to new subscribers, at the lower QoS, and without to old ones",
+            "3.1.1 MQTT-3.3.1-5, 3.1.1 MQTT-3.3.1-6, 3.1.1 MQTT-3.3.1-8, 3.1.1 MQTT-3.3.1-9, 5.0 MQTT-3.3.1-5, 5.0 MQTT-3.3.1-9, 5.0 MQTT-3.3.1-12",
+            |d| {
+                let mut old = d.connect("old")?;
+                old.subscribe(&format!("{}/+", d.own("t")), 2)?;
+                let mut publisher = d.connect("p")?;
+                for qos in 0..3 {
+                    let topic = format!("{}/{qos}", d.own("t"));
+                    publisher.retain(qos, &topic, "first")?;
+                    publisher.retain(qos, &topic, "last")?;
+                    is(&old.message()?, qos, false, &topic, "first")?;
+                    is(&old.message()?, qos, false, &topic, "last")?;
+                    let mut new = d.connect("new")?;
+                    new.subscribe(&topic, 1)?;
+                    is(&new.message()?, qos.min(1), true, &topic, "last")?;
+                    new.nothing()?;
+                }
+                Ok(())
+            },
+        ),
+        row("a retained QoS 0 message replaces what was retained", "3.1.1 MQTT-3.3.1-7, 5.0 MQTT-3.3.1-5", |d| {
+            let mut client = d.connect("a")?;
+            client.retain(2, &d.own("t"), "first")?;
+            client.retain(0, &d.own("t"), "last")?;
+            client.subscribe(&d.own("t"), 2)?;
+            is(&client.message()?, 0, true, &d.own("t"), "last")?;
+            client.nothing()
+        }),
+        row(
+            "an empty retained message is delivered, removes the one retained, and is not retained",
+            "3.1.1 MQTT-3.3.1-10, 3.1.1 MQTT-3.3.1-11, 5.0 MQTT-3.3.1-6, 5.0 MQTT-3.3.1-7",
+            |d| {
+                let mut old = d.connect("old")?;
+                old.subscribe(&d.own("t"), 1)?;
+                let mut publisher = d.connect("p")?;
+                for text in ["there", "", ""] {
+                    publisher.retain(1, &d.own("t"), text)?;
+                    is(&old.message()?, 1, false, &d.own("t"), text)?;
+                }
+                let mut new = d.connect("new")?;
+                new.subscribe(&d.own("t"), 1)?;
+                new.nothing()
+            },
+        ),
+        row("a message without RETAIN leaves the retained one alone", "3.1.1 MQTT-3.3.1-12, 5.0 MQTT-3.3.1-8", |d| {
+            let mut client = d.connect("a")?;
+            client.publish(1, &d.own("none"), "x")?;
+            client.retain(1, &d.own("t"), "kept")?;
+            client.publish(1, &d.own("t"), "passing")?;
+            client.publish(1, &d.own("t"), "")?;
+            client.subscribe(&d.own("none"), 1)?;
+            client.subscribe(&d.own("t"), 1)?;
+            is(&client.message()?, 1, true, &d.own("t"), "kept")?;
+            client.nothing()
+        }),
+        row(
+            "payloads of all sizes arrive whole, also those of a megabyte",
+            "3.1.1 MQTT-6.0.0-2, 5.0 MQTT-4.2-1",
+            |d| {
+                let mut client = d.connect("a")?;
+                client.subscribe(&d.own("t"), 1)?;
+                for size in [0, 1, 127, 128, 16_383, 16_384, 1_048_576, 2_097_152] {
+                    let payload: Vec<u8> = (0..size).map(|at: usize| (at % 251) as u8).collect();
+                    client.publish_with(2, &d.own("t"), &[], &payload)?;
+                    let arrived = client.message()?.payload();
+                    if arrived != payload {
+                        return Err(format!("{} bytes arrived of {size}", arrived.len()));
+                    }
+                }
+                Ok(())
+            },
+        ),
+        row(
+            "a byte order mark and all other characters stay as they are",
+            "3.1.1 MQTT-1.5.3-3, 3.1.1 MQTT-4.7.3-4, 3.1.1 MQTT-3.3.2-1, 5.0 MQTT-1.5.4-3, 5.0 MQTT-4.7.3-4, 5.0 MQTT-3.3.2-1",
+            |d| {
+                let mut client = d.connect("a")?;
+                for name in
+                    ["\u{FEFF}x\u{FEFF}", "Å A\u{30A} \u{212B}", "é e\u{301}", " x ", "\u{1F980}", "ACCOUNTS Accounts"]
+                {
+                    let topic = format!("{name}/{}", d.own("t"));
+                    client.subscribe(&topic, 0)?;
+                    client.publish(0, &topic, "x")?;
+                    is(&client.message()?, 0, false, &topic, "x")?;
+                }
+                client.publish(0, &format!("x/{}", d.own("t")), "not normalised")?;
+                client.publish(0, &format!("accounts accounts/{}", d.own("t")), "not normalised")?;
+                client.nothing()
+            },
+        ),
+        row("topics of 65535 bytes and of a hundred levels are carried", "3.1.1 MQTT-4.7.3-3, 5.0 MQTT-4.7.3-3", |d| {
+            let own = d.own("t");
+            for topic in [format!("{own}{}", "x".repeat(65_535 - own.len())), format!("{own}{}", "/x".repeat(99))] {
+                let mut client = d.connect("a")?;
+                client.subscribe(&topic, 1)?;
+                client.publish(1, &topic, "x")?;
+                is(&client.message()?, 1, false, &topic, "x")?;
+            }
+            Ok(())
+        }),
+        row(
+            "properties of a message are passed on as they are",
+            "5.0 MQTT-3.3.2-4, 5.0 MQTT-3.3.2-15, 5.0 MQTT-3.3.2-16, 5.0 MQTT-3.3.2-17, 5.0 MQTT-3.3.2-18, 5.0 MQTT-3.3.2-20",
+            |d| {
+                let mut client = d.connect("a")?;
+                client.subscribe(&d.own("t"), 2)?;
+                let pairs = [("z", "1"), ("a", "2"), ("z", "1"), ("", "")].map(|(k, v)| [field(k), field(v)].concat());
+                let users: Vec<_> = pairs.iter().flat_map(|pair| [&[0x26][..], pair].concat()).collect();
+                let rest =
+                    [vec![1, 1, 3], field("text/plain"), vec![8], field("re/ply"), vec![9], field([0, 255])].concat();
+                let with = [rest, users].concat();
+                for flags in [0, 2, 4] {
+                    client.publish_with(flags, &d.own("t"), &with, b"x")?;
+                    let message = client.message()?;
+                    same("user properties", &message.all(0x26), &pairs.to_vec())?;
+                    let rest = (message.one(1), message.one(3), message.one(8), message.one(9));
+                    let expected =
+                        (Some(vec![1]), Some(b"text/plain".to_vec()), Some(b"re/ply".to_vec()), Some(vec![0, 255]));
+                    same("the others", &rest, &expected)?;
+                }
+                Ok(())
+            },
+        ),
+        row("a retained message keeps its properties", "5.0 MQTT-3.3.2-17", |d| {
+            let mut client = d.connect("a")?;
+            let with = [vec![0x26], field("k"), field("v"), vec![1, 0]].concat();
+            client.publish_with(3, &d.own("t"), &with, b"x")?;
+            client.subscribe(&d.own("t"), 1)?;
+            let message = client.message()?;
+            same("the properties", &(message.all(0x26).len(), message.one(1)), &(1, Some(vec![0])))
+        }),
+        row(
+            "a message that expired is not delivered, and one that waited has less time left",
+            "5.0 MQTT-3.3.2-5, 5.0 MQTT-3.3.2-6",
+            |d| {
+                let connect = Connect::lasting(d.own("a"), true);
+                let mut client = d.accept(&connect)?;
+                client.subscribe(&d.own("t"), 1)?;
+                client.leave()?;
+                let mut publisher = d.connect("p")?;
+                publisher.publish_with(2, &d.own("t"), &[2, 0, 0, 0, 1], b"short")?;
+                publisher.publish_with(2, &d.own("t"), &[2, 0, 0, 0, 60], b"long")?;
+                publisher.publish_with(3, &d.own("r"), &[2, 0, 0, 0, 1], b"short")?;
+                publisher.publish_with(3, &d.own("l"), &[2, 0, 0, 0, 60], b"long")?;
+                publisher.quiet(Duration::from_millis(3_100))?;
+                let left =
+                    |message: &super::wire::Got| message.one(2).and_then(|bytes| bytes.last().copied()).unwrap_or(0);
+                let mut client = d.accept(&connect)?;
+                for topic in ["t", "l"] {
+                    let message = client.message()?;
+                    is(&message, 1, topic == "l", &d.own(topic), "long")?;
+                    if !(50..60).contains(&left(&message)) {
+                        return Err(format!("{} s of 60 are left after 3", left(&message)));
+                    }
+                    client.subscribe(&d.own("l"), 1)?;
+                }
+                client.message()?;
+                client.subscribe(&d.own("r"), 1)?;
+                client.nothing()
+            },
+        ),
+        row("a client may use every topic alias that CONNACK allows, and change it", "5.0 MQTT-3.3.2-12", |d| {
+            let mut client = d.connect("a")?;
+            let Some(most) = client.connack().one(0x22) else { return Err("no topic aliases are offered".to_owned()) };
+            client.subscribe(&format!("{}/+", d.own("t")), 0)?;
+            for (topic, alias, arrives) in [
+                ("one", [0, 1], "one"),
+                ("", [0, 1], "one"),
+                ("two", [0, 1], "two"),
+                ("", [0, 1], "two"),
+                ("last", [most[0], most[1]], "last"),
+                ("", [most[0], most[1]], "last"),
+            ] {
+                let name = if topic.is_empty() { String::new() } else { format!("{}/{topic}", d.own("t")) };
+                client.publish_with(0, &name, &[&[0x23][..], &alias].concat(), b"x")?;
+                let message = client.message()?;
+                same("the topic", &message.topic(), &format!("{}/{arrives}", d.own("t")))?;
+                same("the alias of another connection", &message.one(0x23), &None)?;
+            }
+            Ok(())
+        }),
+        row(
+            "a topic alias above the maximum of CONNACK ends the connection",
+            "5.0 MQTT-3.2.2-17, 5.0 MQTT-3.3.2-9, 5.0 MQTT-4.13.1-1",
+            |d| {
+                let mut client = d.connect("a")?;
+                let most = client.connack().one(0x22).map_or(0, |most| u16::from_be_bytes([most[0], most[1]]));
+                let above = (most + 1).to_be_bytes();
+                client.send(&client.publish_bytes(0, &d.own("t"), [0, 0], &[0x23, above[0], above[1]], b"x"))?;
+                client.closed(&[0x94])
+            },
+        ),
+        row("the broker sets no topic alias where none was allowed", "5.0 MQTT-3.1.2-27", |d| {
+            let mut client = d.connect("a")?;
+            client.subscribe(&d.own("t"), 0)?;
+            for _ in 0..3 {
+                client.publish(0, &d.own("t"), "x")?;
+                let message = client.message()?;
+                same("topic and alias", &(message.topic(), message.one(0x23)), &(d.own("t"), None))?;
+            }
+            Ok(())
+        }),
+        row(
+            "the broker sets topic aliases up to the client's maximum, and names the topic once",
+            "5.0 MQTT-3.1.2-26, 5.0 MQTT-3.3.2-11, 5.0 MQTT-3.3.2-8",
+            |d| {
+                let mut client = d.accept(&Connect::new(d.own("a")).properties(&[0x22, 0, 1]))?;
+                client.subscribe(&format!("{}/+", d.own("t")), 2)?;
+                let mut named = None;
+                for (qos, name) in [(0, "a"), (1, "a"), (2, "a"), (0, "b")] {
+                    let topic = format!("{}/{name}", d.own("t"));
+                    client.publish(qos, &topic, "x")?;
+                    let message = client.message()?;
+                    match message.one(0x23) {
+                        None => same("the topic", &message.topic(), &topic)?,
+                        Some(alias) => {
+                            same("the alias", &alias, &vec![0, 1])?;
+                            if !message.topic().is_empty() {
+                                named = Some(message.topic());
+                            }
+                            same("the topic", &named, &Some(topic))?;
+                        }
+                    }
+                }
+                Ok(())
+            },
+        ),
+        row("the broker makes use of topic aliases", "5.0 MQTT-3.3.2-11", |d| {
+            let mut client = d.accept(&Connect::new(d.own("a")).properties(&[0x22, 0, 1]))?;
+            client.subscribe(&d.own("t"), 0)?;
+            for topic in [d.own("t"), String::new()] {
+                client.publish(0, &d.own("t"), "x")?;
+                let message = client.message()?;
+                same("topic and alias", &(message.topic(), message.one(0x23)), &(topic, Some(vec![0, 1])))?;
+            }
+            Ok(())
+        }),
+        row(
+            "a client's Receive Maximum holds back PUBLISH, and nothing else",
+            "5.0 MQTT-3.3.4-9, 5.0 MQTT-3.3.4-10, 5.0 MQTT-4.9.0-1, 5.0 MQTT-4.9.0-2, 5.0 MQTT-4.9.0-3",
+            |d| {
+                let mut client = d.accept(&Connect::new(d.own("a")).properties(&[0x21, 0, 2]))?;
+                client.subscribe(&d.own("t"), 2)?;
+                let mut publisher = d.connect("p")?;
+                for qos in [1, 2, 1, 2] {
+                    publisher.publish(qos, &d.own("t"), "x")?;
+                }
+                let (first, second) = (client.get(PUBLISH)?, client.get(PUBLISH)?);
+                client.nothing()?;
+                client.subscribe(&d.own("other"), 0)?;
+                let (one, two) = (first.id().to_be_bytes(), second.id().to_be_bytes());
+                client.send(&[0x40, 2, one[0], one[1]])?;
+                same("QoS", &client.get(PUBLISH)?.qos(), &1)?;
+                client.nothing()?;
+                // Only PUBCOMP gives the quota of a QoS 2 message back.
+                client.send(&[0x50, 2, two[0], two[1]])?;
+                client.get(super::wire::PUBREL)?;
+                client.nothing()?;
+                client.send(&[0x70, 2, two[0], two[1]])?;
+                same("QoS", &client.get(PUBLISH)?.qos(), &2)
+            },
+        ),
+        row("QoS 0 messages pass by a Receive Maximum that is used up", "5.0 MQTT-3.3.4-9, 5.0 MQTT-4.9.0-2", |d| {
+            let mut client = d.accept(&Connect::new(d.own("a")).properties(&[0x21, 0, 1]))?;
+            client.subscribe(&d.own("t"), 1)?;
+            let mut publisher = d.connect("p")?;
+            publisher.publish(1, &d.own("t"), "x")?;
+            client.get(PUBLISH)?;
+            publisher.publish(0, &d.own("t"), "y")?;
+            same("QoS", &client.get(PUBLISH)?.qos(), &0)
+        }),
+        row(
+            "more open QoS 2 messages than the Receive Maximum of CONNACK end the connection with 0x93",
+            "5.0 MQTT-3.3.4-7, 5.0 MQTT-4.13.1-1",
+            |d| {
+                let mut client = d.connect("a")?;
+                let most = client.connack().one(0x21).map_or(65_535, |most| u16::from_be_bytes([most[0], most[1]]));
+                for id in 1..=most.saturating_add(1).min(65_535) {
+                    client.send(&client.publish_bytes(4, &d.own("t"), id.to_be_bytes(), &[], b"x"))?;
+                }
+                for _ in 0..most {
+                    client.get(PUBREC)?;
+                }
+                client.closed(&[0x93])
+            },
+        ),
+        row(
+            "a packet that is too large for a client is left out, as if it had been delivered",
+            "5.0 MQTT-3.1.2-24, 5.0 MQTT-3.1.2-25",
+            |d| {
+                let mut client = d.accept(&Connect::new(d.own("a")).properties(&[0x27, 0, 0, 0, 64]))?;
+                client.subscribe(&d.own("t"), 2)?;
+                let mut publisher = d.connect("p")?;
+                for qos in 0..3 {
+                    publisher.publish(qos, &d.own("t"), &"x".repeat(64))?;
+                    publisher.publish(qos, &d.own("t"), "small")?;
+                    is(&client.message()?, qos, false, &d.own("t"), "small")?;
+                    client.nothing()?;
+                }
+                Ok(())
+            },
+        ),
+        row(
+            "acknowledgements have only what fits, and codes of their tables",
+            "5.0 MQTT-3.4.2-1, 5.0 MQTT-3.4.2-2, 5.0 MQTT-3.4.2-3, 5.0 MQTT-3.5.2-1, 5.0 MQTT-3.5.2-2, 5.0 MQTT-3.5.2-3, 5.0 MQTT-3.7.2-1, 5.0 MQTT-3.7.2-2, 5.0 MQTT-3.7.2-3, 5.0 MQTT-3.1.2-29",
+            |d| {
+                let mut client = d.accept(&Connect::new(d.own("a")).properties(&[0x17, 0, 0x27, 0, 0, 0, 20]))?;
+                client.send(&client.publish_bytes(2, &d.own("t"), [0, 1], &[], b""))?;
+                client.send(&client.publish_bytes(4, &d.own("t"), [0, 2], &[], b""))?;
+                client.send(&[0x62, 2, 0, 99])?;
+                let (one, two, three) = (client.get(PUBACK)?, client.get(PUBREC)?, client.get(super::wire::PUBCOMP)?);
+                same("PUBACK", &[0, 0x10].contains(&one.reason()), &true)?;
+                same("PUBREC", &[0, 0x10].contains(&two.reason()), &true)?;
+                same("PUBCOMP", &three.reason(), &0x92)?;
+                for packet in [one, two, three] {
+                    same("properties", &(packet.one(0x1F), packet.one(0x26)), &(None, None))?;
+                }
+                Ok(())
+            },
+        ),
+    ]
+}

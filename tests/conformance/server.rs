@@ -1,0 +1,71 @@
+//! The brokers as programs, each with its defaults.
+
+use std::io::{self, BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+
+const OURS: &str = "halfopen-broker";
+
+/// A running broker. It is killed when this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) name: &'static str,
+    /// Whether its failures are failures.
+    pub(crate) ours: bool,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// This project's broker as it comes.
+    pub(crate) fn halfopen() -> Result<Self, String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_halfopen-broker"));
+        Self::start(OURS, command.args(["--listen", "127.0.0.1:0"]), "Opening ipv4 listen socket")
+    }
+
+    /// Mosquitto as it comes, where it is installed.
+    pub(crate) fn mosquitto() -> Option<Self> {
+        // It cannot take a free port by itself and tell which.
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).ok()?.port();
+        let start = |program: &str| {
+            Self::start("Mosquitto", Command::new(program).args(["-p", &port.to_string()]), "running").ok()
+        };
+        let mut server = start("mosquitto").or_else(|| start("/usr/sbin/mosquitto"))?;
+        server.address.set_port(port);
+        Some(server)
+    }
+
+    fn start(name: &'static str, command: &mut Command, ready: &str) -> Result<Self, String> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("{name} does not start: {error}"))?;
+        let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
+        let mut line = String::new();
+        while !line.contains(ready) {
+            line.clear();
+            let read = log.read_line(&mut line).map_err(|error| format!("{name}: {error}"))?;
+            if read == 0 {
+                return Err(format!("{name} has ended"));
+            }
+        }
+        let port = line.trim_end().trim_end_matches('.').rsplit(' ').next().and_then(|port| port.parse().ok());
+        let address = (Ipv4Addr::LOCALHOST, port.unwrap_or(0)).into();
+        drain(log);
+        Ok(Self { child, name, ours: name == OURS, address })
+    }
+}
+
+/// Reads on, so that the program can go on logging.
+#[expect(clippy::disallowed_methods, reason = "the real program logs at its own pace; no world is near")]
+fn drain(mut log: impl io::Read + Send + 'static) {
+    std::thread::spawn(move || io::copy(&mut log, &mut io::sink()));
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
