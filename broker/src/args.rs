@@ -101,6 +101,7 @@ mod tests {
     use halfopen_broker::log::Detail;
 
     use super::*;
+    use crate::settings::SYS_INTERVAL;
 
     fn settings(arguments: &[&str]) -> Settings {
         let arguments = [&["halfopen-broker"], arguments].concat();
@@ -118,7 +119,7 @@ mod tests {
     fn the_flags_fit_together_and_give_the_default_configuration() {
         Args::command().debug_assert();
         let settings = settings(&[]);
-        assert_eq!(settings.config, Config::default());
+        assert_eq!(settings.config, Config { sys_interval: SYS_INTERVAL, ..Config::default() });
         assert_eq!(settings.detail, Detail::Connections);
         assert_eq!(settings, Source::default().settings());
     }
@@ -128,7 +129,7 @@ mod tests {
         let settings = settings(&["-v", "--listen", "[::1]:1", "--listen", "[::1]:2", "--queue-messages", "3"]);
         assert_eq!(settings.listen.len(), 2);
         assert_eq!(settings.detail, Detail::Packets);
-        assert_eq!(settings.config, Config { queue_messages: 3, ..Config::default() });
+        assert_eq!(settings.config, Config { queue_messages: 3, sys_interval: SYS_INTERVAL, ..Config::default() });
     }
 
     /// A flag says its default in words, since one that is not given must not hide the file.

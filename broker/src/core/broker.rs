@@ -77,6 +77,7 @@ impl Broker {
         let id = ConnectionId(self.last_connection);
         self.connections.insert(id, Box::new(Connection::new(now)));
         self.pending_connections += 1;
+        self.counters.sockets += 1;
         self.set_deadline(id, None);
         if self.stopping {
             self.close(now, id, CloseReason::Shutdown);

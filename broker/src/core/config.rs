@@ -56,8 +56,10 @@ pub struct Config {
     /// How many subscriptions a session may have; more are refused with 0x97 (0x80 in 3.1.1).
     pub subscriptions: usize,
 
-    /// How many sessions there may be, with and without a connection; clients that would need one more are refused
-    /// with 0x97 (0x03 in 3.1.1).
+    /// How many sessions there may be, with and without a connection. For one more, the session without a connection
+    /// that would be the next to end ends at once, which discards what waits for it and publishes its will (§4.1 of
+    /// 5.0 lets a server do so). Those that are connected or never end stay; if there are no others, the client is
+    /// refused with 0x97 (0x03 in 3.1.1).
     pub sessions: usize,
     /// The longest time in seconds that a session outlives its connection; `u32::MAX` is for ever. Longer ones are
     /// shortened, which 5.0 clients are told (§3.2.2.3.2).
@@ -70,6 +72,9 @@ pub struct Config {
     /// How many bytes of messages wait for one client, and how many may be unacknowledged at it; a single message may
     /// be larger.
     pub queue_bytes: usize,
+    /// How many bytes of messages above QoS 0 may be held for all clients together, waiting and unacknowledged, each
+    /// counted once for each client. Beyond it no queue has room.
+    pub total_queue_bytes: usize,
     /// What becomes of a message for which a queue has no room.
     pub queue_policy: QueuePolicy,
     /// How many bytes may wait to be written to one client; beyond it QoS 0 messages are dropped and others wait in
@@ -145,6 +150,7 @@ impl Default for Config {
             in_flight_messages: 1000,
             queue_messages: 1000,
             queue_bytes: 64 * 1024 * 1024,
+            total_queue_bytes: 1024 * 1024 * 1024,
             queue_policy: QueuePolicy::DropNewest,
             write_buffer: 4 * 1024 * 1024,
             retained_messages: 100_000,

@@ -42,6 +42,11 @@ impl Broker {
             return self.refuse_stranger(now, connection, connect.version);
         }
 
+        if self.sessions.find(&connect.client_id).is_none() && !self.make_room_for_session(now) {
+            let reason = if connect.version.is_v5() { ReasonCode::QUOTA_EXCEEDED } else { SERVER_UNAVAILABLE };
+            return self.refuse(now, connection, connect.version, reason);
+        }
+
         self.take_over(now, &connect);
         let (session, session_present) = self.open_session(now, &connect, &identity);
         let mut connack = self.connack(&connect, session_present, assigned);
@@ -63,6 +68,17 @@ impl Broker {
             self.tell(Event::Denied { connection, client_id, deed: Deed::Publish, topic: will.topic.clone() });
         }
         allowed
+    }
+
+    /// Whether there may be one more session. If there are too many, the one without a connection that would be the
+    /// next to end has to end now; those that are kept for ever stay.
+    fn make_room_for_session(&mut self, now: Instant) -> bool {
+        while self.sessions.len() >= self.config.sessions {
+            let Some(next) = self.timers.next_to_end() else { return false };
+            self.counters.clients_expired += 1;
+            self.end_session(now, next);
+        }
+        true
     }
 
     /// Closes the connection that the client already has [MQTT-3.1.4-2] (3.1.1), [MQTT-3.1.4-3] (5.0).
@@ -105,9 +121,6 @@ impl Broker {
         let in_version = |reason| if is_v5 { reason } else { SERVER_UNAVAILABLE };
         if let Some(reason) = self.refers_all() {
             return Err(in_version(reason));
-        }
-        if self.sessions.len() >= self.config.sessions && self.sessions.find(&connect.client_id).is_none() {
-            return Err(in_version(ReasonCode::QUOTA_EXCEEDED));
         }
         let Some(will) = &mut connect.will else { return Ok(()) };
         // 3.1.1 has no way to tell the client before.

@@ -14,6 +14,10 @@ pub(super) struct Counters {
     pub(super) publish_dropped: u64,
     pub(super) publish_bytes_received: u64,
     pub(super) publish_bytes_sent: u64,
+    /// Transport connections.
+    pub(super) sockets: u64,
+    /// CONNECT packets.
+    pub(super) connects: u64,
     pub(super) clients_maximum: u64,
     pub(super) clients_expired: u64,
 }
@@ -22,6 +26,7 @@ impl Counters {
     /// A packet came.
     pub(super) fn received(&mut self, packet: &Packet) {
         self.messages_received += 1;
+        self.connects += u64::from(matches!(packet, Packet::Connect(_)));
         if let Packet::Publish(publish) = packet {
             self.publish_received += 1;
             self.publish_bytes_received += publish.payload.len() as u64;

@@ -14,7 +14,8 @@ use super::{Broker, ConnectionId};
 /// Messages to clients.
 impl Broker {
     /// Hands a message to all who want it, and keeps it if it is to be retained. `from` is the session it comes from.
-    pub(super) fn route(&mut self, now: Instant, message: &Message, from: Option<SessionKey>) {
+    /// False: nobody wants it who may have it.
+    pub(super) fn route(&mut self, now: Instant, message: &Message, from: Option<SessionKey>) -> bool {
         let publish = message.publish();
         if publish.retain
             && (from.is_none() && is_reserved(&publish.topic) || self.retained.has_room(now, &self.config, publish))
@@ -25,17 +26,19 @@ impl Broker {
             self.retained.remove(&publish.topic);
         }
         let rank = |key| if self.allows(key, Deed::Receive, &publish.topic) { self.rank(key) } else { Rank::Never };
+        let mut is_wanted = false;
         for (key, delivery) in self.subscriptions.receivers(&publish.topic, publish.qos, publish.retain, from, rank) {
-            self.deliver(now, key, message.clone(), delivery);
+            is_wanted |= self.deliver(now, key, message.clone(), delivery);
         }
+        is_wanted
     }
 
-    /// Sends a message to one client, or keeps it until it can be sent. QoS 0 is not kept.
-    pub(super) fn deliver(&mut self, now: Instant, key: SessionKey, message: Message, delivery: Delivery) {
+    /// Sends a message to one client, or keeps it until it can be sent. QoS 0 is not kept. False: it may not have it.
+    pub(super) fn deliver(&mut self, now: Instant, key: SessionKey, message: Message, delivery: Delivery) -> bool {
         if !self.allows(key, Deed::Receive, &message.publish().topic) {
-            return;
+            return false;
         }
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else { return false };
         let session_is_connected = session.connection.is_some();
         if delivery.qos == QoS::AtMostOnce {
             if let Some(connection) = session.connection
@@ -45,10 +48,11 @@ impl Broker {
             } else if session_is_connected {
                 self.counters.publish_dropped += 1;
             }
-            return;
+            return true;
         }
         self.counters.publish_dropped += session.flow().queue.push(now, &self.config, message, delivery);
         self.send_waiting(now, key);
+        true
     }
 
     /// Sends again what an earlier connection left unacknowledged, oldest first [MQTT-4.4.0-1], and then what waits.
@@ -90,7 +94,7 @@ impl Broker {
             age(&mut packet, &arrived, now);
             return Some((connection, packet));
         }
-        while flow.outbox.has_room() && flow.in_flight_bytes <= self.config.queue_bytes {
+        while flow.outbox.has_room() && flow.in_flight.bytes() <= self.config.queue_bytes {
             let (message, delivery) = flow.queue.pop(now)?;
             let mut publish = message.to_publish(now, &delivery);
             if !fits(&publish, version, maximum) {
@@ -101,7 +105,7 @@ impl Broker {
             let size = message.size();
             let flight = Flight { message, shared: delivery.shared };
             let Ok(Packet::Publish(sent)) = flow.outbox.send(publish, flight) else { return None };
-            flow.in_flight_bytes += size;
+            flow.in_flight.add(size);
             return Some((connection, Packet::Publish(Publish { message_expiry: left, ..sent })));
         }
         None

@@ -36,13 +36,22 @@ impl Broker {
             Ok(receipt) => receipt,
             Err(error) => return self.flow_violation(now, connection, error),
         };
+        // What was handed on before is not asked about again.
+        let mut is_wanted = true;
         if receipt.deliver {
             if let Err(refusal) = self.check_publish(now, connection, key, &publish) {
                 return self.refuse_publish(now, connection, &publish, receipt.answer, refusal);
             }
-            self.route(now, &Message::new(now, &publish), Some(key));
+            is_wanted = self.route(now, &Message::new(now, &publish), Some(key));
         }
-        if let Some(answer) = receipt.answer {
+        if let Some(mut answer) = receipt.answer {
+            if let Packet::PubAck(ack) | Packet::PubRec(ack) = &mut answer
+                && !is_wanted
+                && self.connections.get(&connection).is_some_and(|open| open.version.is_v5())
+            {
+                // §3.4.2.1, §3.5.2.1
+                ack.reason = ReasonCode::NO_MATCHING_SUBSCRIBERS;
+            }
             self.send(now, connection, answer);
         }
     }

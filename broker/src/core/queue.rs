@@ -3,18 +3,24 @@ use std::collections::VecDeque;
 use halfopen_protocol::Instant;
 
 use super::message::{Delivery, Message};
+use super::tally::Tally;
 use super::{Config, QueuePolicy};
 
 /// The messages of QoS 1 and 2 that wait until a client is there and has room for them [MQTT-3.1.2-5] (3.1.1).
 ///
 /// Bounded in number and size: a full queue drops what comes new, or the oldest ([`QueuePolicy`]).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Queue {
     messages: VecDeque<(Message, Delivery)>,
-    bytes: usize,
+    tally: Tally,
 }
 
 impl Queue {
+    /// An empty one, counted by `tally`.
+    pub(super) fn new(tally: Tally) -> Self {
+        Self { messages: VecDeque::new(), tally }
+    }
+
     /// How many messages wait.
     pub(super) fn len(&self) -> usize {
         self.messages.len()
@@ -32,7 +38,7 @@ impl Queue {
                 }
             }
         }
-        self.bytes += message.size();
+        self.tally.add(message.size());
         self.messages.push_back((message, delivery));
         dropped
     }
@@ -55,24 +61,32 @@ impl Queue {
         let all = std::mem::take(&mut self.messages);
         let (shared, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, delivery)| delivery.shared.is_some());
         self.messages = others.into();
-        self.bytes = self.messages.iter().map(|(message, _)| message.size()).sum();
+        shared.iter().for_each(|(message, _)| self.tally.remove(message.size()));
         shared
     }
 
     fn drop_oldest(&mut self) -> Option<(Message, Delivery)> {
         let (message, delivery) = self.messages.pop_front()?;
-        self.bytes -= message.size();
+        self.tally.remove(message.size());
         Some((message, delivery))
     }
 
-    /// One message always has room, however large: the packet size bounds it.
+    /// In an otherwise empty queue one message has room, however large: the packet size bounds it. But not if all
+    /// queues together hold too much.
     fn is_full(&self, config: &Config, message: &Message) -> bool {
         self.messages.len() >= config.queue_messages
-            || (!self.messages.is_empty() && self.bytes + message.size() > config.queue_bytes)
+            || (!self.messages.is_empty() && self.tally.bytes() + message.size() > config.queue_bytes)
+            || self.tally.all().bytes() + message.size() > config.total_queue_bytes
     }
 
     fn drop_expired(&mut self, now: Instant) {
-        self.messages.retain(|(message, _)| !message.is_expired(now));
-        self.bytes = self.messages.iter().map(|(message, _)| message.size()).sum();
+        let tally = &mut self.tally;
+        self.messages.retain(|(message, _)| {
+            let expired = message.is_expired(now);
+            if expired {
+                tally.remove(message.size());
+            }
+            !expired
+        });
     }
 }

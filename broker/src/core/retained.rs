@@ -31,6 +31,11 @@ impl Retained {
         self.tree.len()
     }
 
+    /// How many bytes they have.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether the limits allow to store this message in place of the one before.
     pub(super) fn has_room(&mut self, now: Instant, config: &Config, publish: &Publish) -> bool {
         if self.fits(config, publish) {

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -8,6 +9,7 @@ use halfopen_protocol::packet::Will;
 
 use super::message::Message;
 use super::queue::Queue;
+use super::tally::{Held, Tally};
 use super::{Config, ConnectionId};
 
 /// Names one session for as long as the broker runs; never used again.
@@ -33,6 +35,8 @@ pub(super) struct Session {
     /// The filters of its subscriptions.
     pub(super) filters: BTreeSet<ByteString>,
     limits: FlowLimits,
+    /// Counts the messages above QoS 0 of all sessions.
+    held: Rc<Held>,
     /// The messages above QoS 0. Most sessions of a broker with many have none: then this is not there.
     pub(super) flow: Option<Box<Flow>>,
 }
@@ -49,8 +53,8 @@ struct FlowLimits {
 pub(super) struct Flow {
     /// Messages to the client.
     pub(super) outbox: Outbox<Flight>,
-    /// How many bytes of messages the outbox holds.
-    pub(super) in_flight_bytes: usize,
+    /// How much the outbox holds.
+    pub(super) in_flight: Tally,
     /// Messages of QoS 2 from the client.
     pub(super) inbox: Inbox,
     /// Messages that wait for the outbox.
@@ -58,7 +62,7 @@ pub(super) struct Flow {
 }
 
 impl Session {
-    fn new(client_id: ByteString, config: &Config) -> Self {
+    fn new(client_id: ByteString, config: &Config, held: Rc<Held>) -> Self {
         Self {
             client_id,
             user: None,
@@ -69,14 +73,15 @@ impl Session {
             will_due: None,
             filters: BTreeSet::new(),
             limits: FlowLimits { to_client: config.in_flight_messages, from_client: u16::MAX },
+            held,
             flow: None,
         }
     }
 
     /// The messages above QoS 0.
     pub(super) fn flow(&mut self) -> &mut Flow {
-        let limits = self.limits;
-        self.flow.get_or_insert_with(|| Box::new(Flow::new(limits)))
+        let (limits, held) = (self.limits, &self.held);
+        self.flow.get_or_insert_with(|| Box::new(Flow::new(limits, held)))
     }
 
     /// A new connection begins, on which so many messages above QoS 0 may be under way to the client and from it.
@@ -90,19 +95,20 @@ impl Session {
 }
 
 impl Flow {
-    fn new(limits: FlowLimits) -> Self {
+    fn new(limits: FlowLimits, held: &Rc<Held>) -> Self {
         Self {
             outbox: Outbox::new(limits.to_client),
-            in_flight_bytes: 0,
+            in_flight: Tally::new(held),
             inbox: Inbox::new(limits.from_client),
-            queue: Queue::default(),
+            queue: Queue::new(Tally::new(held)),
         }
     }
 
     /// A message has left the outbox.
     pub(super) fn settle(&mut self, flight: Option<Flight>) {
-        let size = flight.map_or(0, |flight| flight.message.size());
-        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(size);
+        if let Some(flight) = flight {
+            self.in_flight.remove(flight.message.size());
+        }
     }
 }
 
@@ -142,12 +148,18 @@ pub(super) struct Sessions {
     by_client_id: BTreeMap<ByteString, SessionKey>,
     last_key: u64,
     last_assigned: u64,
+    held: Rc<Held>,
 }
 
 impl Sessions {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.by_key.len()
+    }
+
+    /// The messages above QoS 0 that are held for all together.
+    pub(super) fn held(&self) -> &Held {
+        &self.held
     }
 
     pub(super) fn find(&self, client_id: &str) -> Option<SessionKey> {
@@ -167,7 +179,7 @@ impl Sessions {
         self.last_key += 1;
         let key = SessionKey(self.last_key);
         self.by_client_id.insert(client_id.clone(), key);
-        self.by_key.insert(key, Box::new(Session::new(client_id, config)));
+        self.by_key.insert(key, Box::new(Session::new(client_id, config, Rc::clone(&self.held))));
         key
     }
 

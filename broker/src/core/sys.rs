@@ -4,16 +4,20 @@ use std::time::Duration;
 use halfopen_protocol::Instant;
 use halfopen_protocol::packet::Publish;
 
+use super::load::Loads;
 use super::message::Message;
 use super::timers::Subject;
 use super::{Broker, Timer};
 
-/// What the broker publishes about itself, under the names that are usual.
+/// What the broker publishes about itself, under the names that Mosquitto has made usual.
 #[derive(Debug, Default)]
 pub(super) struct Sys {
     started: Option<Instant>,
     /// What was published last: only what has changed is published again.
-    published: BTreeMap<&'static str, String>,
+    published: BTreeMap<String, String>,
+    loads: Loads,
+    /// When the next comes.
+    due: Option<Instant>,
 }
 
 impl Broker {
@@ -31,12 +35,15 @@ impl Broker {
     /// Publishes what has changed, and comes back after the interval.
     pub(super) fn publish_statistics(&mut self, now: Instant) {
         let interval = self.config.sys_interval;
-        if interval == Duration::ZERO {
+        let next = (interval != Duration::ZERO).then(|| now + interval);
+        let before = std::mem::replace(&mut self.sys.due, next);
+        self.timers.set(Timer::Statistics, Subject::Broker, before, next);
+        if next.is_none() {
             return;
         }
-        self.timers.set(Timer::Statistics, Subject::Broker, None, Some(now + interval));
+        self.sys.loads.update(now, &self.counters);
         for (name, value) in self.statistics(now) {
-            if self.sys.published.get(name) == Some(&value) {
+            if self.sys.published.get(&name) == Some(&value) {
                 continue;
             }
             let publish = Publish {
@@ -50,15 +57,21 @@ impl Broker {
         }
     }
 
-    fn statistics(&self, now: Instant) -> Vec<(&'static str, String)> {
+    fn statistics(&self, now: Instant) -> Vec<(String, String)> {
         let uptime = self.sys.started.map_or(Duration::ZERO, |started| now.saturating_since(started)).as_secs();
         let counters = &self.counters;
         let count = |count: usize| count as u64;
         let connected = count(self.connections.len().saturating_sub(self.pending_connections));
         let total = count(self.sessions.len());
+        let held = self.sessions.held();
+        let stored = count(self.retained.len() + held.messages());
+        let disconnected = total.saturating_sub(connected);
         let numbers = [
+            // The names that Mosquitto had before are still asked for.
+            ("clients/active", connected),
+            ("clients/inactive", disconnected),
             ("clients/connected", connected),
-            ("clients/disconnected", total.saturating_sub(connected)),
+            ("clients/disconnected", disconnected),
             ("clients/expired", counters.clients_expired),
             ("clients/maximum", counters.clients_maximum),
             ("clients/total", total),
@@ -66,6 +79,9 @@ impl Broker {
             ("bytes/sent", counters.bytes_sent),
             ("messages/received", counters.messages_received),
             ("messages/sent", counters.messages_sent),
+            ("messages/stored", stored),
+            ("store/messages/count", stored),
+            ("store/messages/bytes", count(self.retained.bytes() + held.bytes())),
             ("publish/messages/dropped", counters.publish_dropped),
             ("publish/messages/received", counters.publish_received),
             ("publish/messages/sent", counters.publish_sent),
@@ -77,6 +93,8 @@ impl Broker {
         ];
         let version = concat!("halfopen-broker ", env!("CARGO_PKG_VERSION")).to_owned();
         let words = [("version", version), ("uptime", format!("{uptime} seconds"))];
-        words.into_iter().chain(numbers.map(|(name, number)| (name, number.to_string()))).collect()
+        let numbers = numbers.map(|(name, number)| (name, number.to_string()));
+        let all = words.into_iter().chain(numbers).map(|(name, value)| (name.to_owned(), value));
+        all.chain(self.sys.loads.values()).collect()
     }
 }

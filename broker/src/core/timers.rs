@@ -7,7 +7,11 @@ use super::{ConnectionId, Timer};
 
 /// Everything that waits for a moment, in the order of the moments: the next one costs no search.
 #[derive(Debug, Default)]
-pub(super) struct Timers(BTreeSet<(Instant, Timer, Subject)>);
+pub(super) struct Timers {
+    all: BTreeSet<(Instant, Timer, Subject)>,
+    /// Those of them that end sessions.
+    ends: BTreeSet<(Instant, SessionKey)>,
+}
 
 /// What a timer is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,23 +28,36 @@ impl Timers {
             return;
         }
         if let Some(from) = from {
-            self.0.remove(&(from, timer, subject));
+            self.all.remove(&(from, timer, subject));
+            if let (Timer::SessionExpiry, Subject::Session(key)) = (timer, subject) {
+                self.ends.remove(&(from, key));
+            }
         }
         if let Some(to) = to {
-            self.0.insert((to, timer, subject));
+            self.all.insert((to, timer, subject));
+            if let (Timer::SessionExpiry, Subject::Session(key)) = (timer, subject) {
+                self.ends.insert((to, key));
+            }
         }
     }
 
     /// The earliest.
     pub(super) fn next(&self) -> Option<(Instant, Timer)> {
-        self.0.first().map(|&(at, timer, _)| (at, timer))
+        self.all.first().map(|&(at, timer, _)| (at, timer))
+    }
+
+    /// The session that ends next, if none changes.
+    pub(super) fn next_to_end(&self) -> Option<SessionKey> {
+        self.ends.first().map(|&(_, key)| key)
     }
 
     /// Takes out the earliest that is due at `now`.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<(Instant, Timer, Subject)> {
-        if self.0.first()?.0 > now {
+        let &(at, timer, subject) = self.all.first()?;
+        if at > now {
             return None;
         }
-        self.0.pop_first()
+        self.set(timer, subject, Some(at), None);
+        Some((at, timer, subject))
     }
 }

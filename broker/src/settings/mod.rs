@@ -6,6 +6,7 @@ mod values;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use halfopen_broker::Config;
 use halfopen_broker::log::Detail;
@@ -13,6 +14,9 @@ use serde::Deserialize;
 
 pub(crate) use self::file::{File, FileTrouble};
 use self::values::{Expiry, Factor, KeepAlive, MaximumQos, Moment, Policy, Span, Text};
+
+/// As often as Mosquitto publishes what it counts. A broker in a simulation does not unless it is asked.
+pub(crate) const SYS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Makes one structure that flags and the table `[mqtt]` of a file are read into, and what is made of it.
 ///
@@ -38,7 +42,7 @@ macro_rules! limits {
 
             /// These, and the defaults for what they leave open.
             fn config(self) -> Config {
-                let mut config = Config::default();
+                let mut config = Config { sys_interval: SYS_INTERVAL, ..Config::default() };
                 $(if let Some(value) = self.$field {
                     config.$field = value.into();
                 })*
@@ -90,7 +94,8 @@ limits! {
     topic_length: NonZeroUsize ["BYTES"];
     /// How many subscriptions a session may have [default: 1000]
     subscriptions: usize ["COUNT"];
-    /// How many sessions there may be, with and without a connection [default: 100000]
+    /// How many sessions there may be, with and without a connection; for one more, that without a connection which
+    /// would be the next to end ends at once [default: 100000]
     sessions: usize ["COUNT"];
     /// The longest time that a session outlives its connection; longer ones are shortened [default: forever]
     maximum_session_expiry: Expiry ["DURATION"];
@@ -100,6 +105,8 @@ limits! {
     queue_messages: usize ["COUNT"];
     /// How many bytes of messages wait for one client that is away or slow [default: 67108864]
     queue_bytes: usize ["BYTES"];
+    /// How many bytes of messages are held for all clients together, each counted once for each [default: 1073741824]
+    total_queue_bytes: usize ["BYTES"];
     /// What becomes of a message for which there is no room [default: drop-newest]
     queue_policy: Policy ["POLICY"];
     /// How many bytes may wait to be written to one client before messages to it are held back [default: 4194304]
@@ -117,7 +124,7 @@ limits! {
     server_reference: Text ["TEXT"];
     /// When clients are sent to the other server [default: when-stopping]
     referral: Moment ["WHEN"];
-    /// How often the broker publishes what it counts under $SYS/broker/; 0s is never [default: 0s]
+    /// How often the broker publishes what it counts under $SYS/broker/; 0s is never [default: 10s]
     sys_interval: Span ["DURATION"];
 }
 
@@ -264,7 +271,7 @@ mod tests {
         let settings = flags.or(file).settings();
         assert_eq!(settings.listen, ["[::1]:1".parse().expect("an address")]);
         assert_eq!(settings.detail, Detail::Packets);
-        assert_eq!(settings.config, Config { queue_messages: 1, queue_bytes: 3, ..Config::default() });
+        assert_eq!(settings.config, Config { queue_messages: 1, queue_bytes: 3, sys_interval: SYS_INTERVAL, ..Config::default() });
     }
 
     #[test]

@@ -276,6 +276,11 @@ pub(crate) fn ack(packet_id: u16) -> Ack {
     Ack::new(id(packet_id))
 }
 
+/// The acknowledgement of a message that nobody is subscribed to (5.0).
+pub(crate) fn unheard(packet_id: u16) -> Ack {
+    Ack::with_reason(id(packet_id), ReasonCode::NO_MATCHING_SUBSCRIBERS)
+}
+
 pub(crate) fn id(packet_id: u16) -> PacketId {
     PacketId::new(packet_id).expect("not 0")
 }

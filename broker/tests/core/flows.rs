@@ -6,7 +6,7 @@ use halfopen_protocol::packet::{Ack, Connect, Publish, QoS, Subscription};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
-use crate::fixture::{World, ack, disconnect, lasting, message, with_qos};
+use crate::fixture::{World, ack, disconnect, lasting, message, unheard, with_qos};
 
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
@@ -14,6 +14,7 @@ const V5: Version = Version::V5_0;
 #[rstest]
 fn each_level_is_answered_as_it_demands(#[values(V3, V5)] version: Version) {
     let mut world = World::new();
+    world.watcher(version, "t", QoS::AtMostOnce);
     let publisher = world.client(version, "publisher");
     let table = [
         (QoS::AtMostOnce, vec![]),
@@ -24,6 +25,38 @@ fn each_level_is_answered_as_it_demands(#[values(V3, V5)] version: Version) {
         world.send(publisher, Packet::Publish(with_qos(message("t", "x"), qos, 5)));
         assert_eq!(world.received(publisher), expected);
     }
+}
+
+#[test]
+fn a_5_0_publisher_is_told_that_nobody_listens() {
+    let mut world = World::new();
+    let publisher = world.client(V5, "publisher");
+    // Its own subscription is none to messages of its own, and others' filters do not match.
+    world.subscribe(publisher, Subscription { no_local: true, ..Subscription::new("t", QoS::AtMostOnce) });
+    world.watcher(V5, "u", QoS::AtMostOnce);
+    let publish = |topic, qos| Packet::Publish(with_qos(message(topic, "x"), qos, 5));
+    world.send(publisher, publish("t", QoS::AtLeastOnce));
+    world.send(publisher, publish("t", QoS::ExactlyOnce));
+    assert_eq!(world.received(publisher), [Packet::PubAck(unheard(5)), Packet::PubRec(unheard(5))]);
+    // The flow goes on as ever.
+    world.send(publisher, Packet::PubRel(ack(5)));
+    world.send(publisher, publish("u", QoS::AtLeastOnce));
+    assert_eq!(world.received(publisher), [Packet::PubComp(ack(5)), Packet::PubAck(ack(5))]);
+    // 3.1.1 has no reasons.
+    let old = world.client(V3, "old");
+    world.send(old, publish("t", QoS::AtLeastOnce));
+    assert_eq!(world.received(old), [Packet::PubAck(ack(5))]);
+}
+
+#[test]
+fn who_waits_without_a_connection_listens_too() {
+    let mut world = World::new();
+    let away = world.connect(lasting(V5, "away", 100));
+    world.subscribe(away, Subscription::new("t", QoS::AtLeastOnce));
+    world.cut(away);
+    let publisher = world.client(V5, "publisher");
+    world.send(publisher, Packet::Publish(with_qos(message("t", "x"), QoS::AtLeastOnce, 5)));
+    assert_eq!(world.received(publisher), [Packet::PubAck(ack(5))]);
 }
 
 #[rstest]

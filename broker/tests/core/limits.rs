@@ -1,12 +1,12 @@
 //! Everything that a peer can make the broker hold has a limit, and each can be reached.
 
 use halfopen_broker::core::{CloseReason, ConnectionId};
-use halfopen_broker::{Config, QueuePolicy};
+use halfopen_broker::{Access, Broker, Config, QueuePolicy};
 use halfopen_protocol::packet::{Ack, Connect, Publish, QoS, Subscription};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
-use crate::fixture::{World, ack, disconnect, id, lasting, message, subscribe, will, with_qos};
+use crate::fixture::{World, ack, disconnect, id, lasting, message, subscribe, unheard, will, with_qos};
 
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
@@ -60,15 +60,45 @@ fn a_first_packet_has_a_limit_of_its_own() {
 #[case::v3(V3, 0x03)]
 fn sessions_are_limited_in_number(#[case] version: Version, #[case] reason: u8) {
     let mut world = World::with(Config { sessions: 2, ..Config::default() });
-    let first = world.connect(lasting(version, "1", 100));
+    // Nothing ends by itself.
+    let first = world.connect(lasting(version, "1", u32::MAX));
     world.cut(first);
     world.client(version, "2");
     assert_eq!(connack_reason(&mut world, Connect::new(version, "3")), reason);
     assert_eq!(connack_reason(&mut world, Connect::new(version, "")), reason);
     // Whoever has a session may come back.
-    assert_eq!(connack_reason(&mut world, lasting(version, "1", 100)), 0);
+    assert_eq!(connack_reason(&mut world, lasting(version, "1", u32::MAX)), 0);
     assert_eq!(connack_reason(&mut world, Connect::new(version, "2")), 0);
     assert_eq!(world.broker.session_count(), 2);
+}
+
+#[test]
+fn the_session_that_ends_next_makes_room_for_another() {
+    let mut world = World::with(Config { sessions: 4, ..Config::default() });
+    let leaving = [("later", 100), ("next", 50), ("never", u32::MAX)];
+    for (client_id, secs) in leaving {
+        let client = world.connect(Connect { will: Some(will()), ..lasting(V5, client_id, secs) });
+        world.send(client, disconnect(ReasonCode::DISCONNECT_WITH_WILL));
+    }
+    let connected = world.connect(lasting(V5, "connected", 10));
+    let exists = |world: &World, client_id: &str| world.broker.client(client_id).is_some();
+    assert_eq!(connack_reason(&mut world, Connect::new(V5, "first")), 0);
+    assert_eq!(["later", "next", "never"].map(|client_id| exists(&world, client_id)), [true, false, true]);
+    assert_eq!(connack_reason(&mut world, lasting(V5, "second", 10)), 0);
+    assert_eq!(["later", "next", "never"].map(|client_id| exists(&world, client_id)), [false, false, true]);
+    // All others are connected or stay for ever.
+    assert_eq!(connack_reason(&mut world, Connect::new(V5, "third")), 0x97);
+    assert!(world.is_open(connected));
+    assert_eq!(world.broker.session_count(), 4);
+}
+
+#[test]
+fn a_stranger_ends_no_session() {
+    let access = Access { anonymous: false, ..Access::default() };
+    let mut world = World::of(Broker::with_access(Config { sessions: 1, ..Config::default() }, access));
+    let login = || Connect { username: Some("ann".into()), ..lasting(V5, "c", 10) };
+    assert_eq!(connack_reason(&mut world, login()), 0x87);
+    assert_eq!(world.broker.session_count(), 0);
 }
 
 #[rstest]
@@ -138,7 +168,7 @@ fn nobody_but_the_broker_publishes_to_sys() {
     }
     assert_eq!(world.received(watcher), []);
     world.send(client, Packet::Publish(with_qos(message("$SYSTEM", "x"), QoS::AtLeastOnce, 1)));
-    assert_eq!(world.received(client), [Packet::PubAck(ack(1))]);
+    assert_eq!(world.received(client), [Packet::PubAck(unheard(1))]);
 }
 
 #[test]
@@ -179,6 +209,42 @@ fn a_full_queue_drops_as_it_is_told(#[case] queue_policy: QueuePolicy, #[case] e
     }
 }
 
+#[rstest]
+#[case::newest(QueuePolicy::DropNewest, &["t 1", "t 22"])]
+#[case::oldest(QueuePolicy::DropOldest, &["t 333"])]
+fn all_queues_together_have_a_limit(#[case] queue_policy: QueuePolicy, #[case] expected: &[&str]) {
+    // A message counts with its topic and its payload.
+    let mut world = World::with(Config { queue_policy, total_queue_bytes: 11, ..Config::default() });
+    let other = world.client(V5, "other");
+    world.subscribe(other, Subscription::new("other", QoS::AtLeastOnce));
+    let client = world.connect(lasting(V5, "c", 100));
+    world.subscribe(client, Subscription::new("t", QoS::AtLeastOnce));
+    world.cut(client);
+    let publisher = world.client(V5, "publisher");
+    let publish = |world: &mut World, topic, payload| {
+        world.send(publisher, Packet::Publish(with_qos(message(topic, payload), QoS::AtLeastOnce, 1)));
+    };
+    // Unacknowledged, it counts as well.
+    publish(&mut world, "other", "");
+    for payload in ["1", "22", "333"] {
+        publish(&mut world, "t", payload);
+    }
+    let client = world.connect(lasting(V5, "c", 100));
+    assert_eq!(world.messages(client), expected);
+    // What is acknowledged, or whose session ends, makes room.
+    for packet_id in 1..=2 {
+        world.send(client, Packet::PubAck(ack(packet_id)));
+    }
+    world.send(other, Packet::PubAck(ack(1)));
+    publish(&mut world, "t", "123456789");
+    assert_eq!(world.messages(client), ["t 123456789"]);
+    world.client(V5, "c");
+    let last = world.client(V5, "last");
+    world.subscribe(last, Subscription::new("t", QoS::AtLeastOnce));
+    publish(&mut world, "t", "123456789");
+    assert_eq!(world.messages(last), ["t 123456789"]);
+}
+
 #[test]
 fn what_is_unacknowledged_is_limited_in_bytes_too() {
     let mut world = World::with(Config { queue_bytes: 10, ..Config::default() });
@@ -202,7 +268,7 @@ fn retained_messages_are_limited(#[case] config: Config) {
         Packet::Publish(Publish { retain: true, ..with_qos(message(topic, payload), QoS::AtLeastOnce, 1) })
     };
     for (topic, payload, reason) in
-        [("a", "1", 0), ("b", "1", 0), ("c", "1", 0x97), ("b", "2", 0), ("a", "", 0), ("c", "2", 0)]
+        [("a", "1", 0x10), ("b", "1", 0x10), ("c", "1", 0x97), ("b", "2", 0x10), ("a", "", 0x10), ("c", "2", 0x10)]
     {
         world.send(client, retained(topic, payload));
         let expected = Ack::with_reason(id(1), ReasonCode::new(reason));

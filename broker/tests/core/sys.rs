@@ -61,12 +61,19 @@ fn statistics_are_retained_from_the_start_on_and_brought_up_to_date_where_they_c
     // Two CONNECTs, SUBSCRIBE and two PUBLISHs.
     assert_eq!(number("messages/received").0, "5");
     assert!(number("bytes/sent").0.parse::<u64>().is_ok_and(|bytes| bytes > 100));
+    assert_eq!(number("messages/stored").0, number("store/messages/count").0);
+    // All began in these ten seconds: six times as much would be in a minute.
+    assert_eq!(number("load/publish/received/1min").0, format!("{:.2}", 12.0 * (1.0 - (-1.0_f64 / 6.0).exp())));
+    assert_eq!(number("load/publish/received/15min").0, format!("{:.2}", 12.0 * (1.0 - (-1.0_f64 / 90.0).exp())));
+    assert_eq!(number("load/connections/5min").0, format!("{:.2}", 12.0 * (1.0 - (-1.0_f64 / 30.0).exp())));
     assert!(!next.contains_key("$SYS/broker/version"), "has not changed");
 
     world.advance(secs(10));
     let next = statistics(world.received(watcher));
     assert_eq!(next["$SYS/broker/clients/expired"].0, "1");
     assert_eq!(next["$SYS/broker/clients/total"].0, "1");
+    let fallen = 12.0 * (1.0 - (-1.0_f64 / 6.0).exp()) * (-1.0_f64 / 6.0).exp();
+    assert_eq!(next["$SYS/broker/load/publish/received/1min"].0, format!("{fallen:.2}"));
 }
 
 #[test]
