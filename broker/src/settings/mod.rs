@@ -271,7 +271,10 @@ mod tests {
         let settings = flags.or(file).settings();
         assert_eq!(settings.listen, ["[::1]:1".parse().expect("an address")]);
         assert_eq!(settings.detail, Detail::Packets);
-        assert_eq!(settings.config, Config { queue_messages: 1, queue_bytes: 3, sys_interval: SYS_INTERVAL, ..Config::default() });
+        assert_eq!(
+            settings.config,
+            Config { queue_messages: 1, queue_bytes: 3, sys_interval: SYS_INTERVAL, ..Config::default() }
+        );
     }
 
     #[test]
