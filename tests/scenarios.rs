@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use halfopen::plan::Plan;
-use halfopen::report::{Ending, Finished, Mark, Terminal};
+use halfopen::report::{Ending, Finished, Mark, Terminal, Waivers};
 use halfopen::scenario::{PlanOptions, load_all};
 use halfopen::trace::text;
 use halfopen::world::{Engine, EngineError};
@@ -31,6 +31,10 @@ fn scenario_passes(
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(name, shown(&runs)));
 
+    let mut waivers = Waivers::default();
+    runs.iter().for_each(|run| waivers.add(run));
+    let idle: Vec<String> = waivers.idle().map(|(_, vacuity)| vacuity.why).collect();
+    assert!(idle.is_empty(), "{idle:?}");
     // What a file excludes from this engine has a reason there.
     let is_good = |run: &Finished| match &run.ending {
         Ending::Skipped(error) => matches!(error, EngineError::NotFor(_)),

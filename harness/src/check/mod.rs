@@ -1,5 +1,7 @@
 //! Judges a trace against what its plan expects: pure functions, three-valued verdicts.
 //!
+//! Invariants hold without being asked for; a scenario waives those that it breaks on purpose.
+//!
 //! How an expectation is judged:
 //! - What matches its verb at its node is counted, inside `during` if there is one. Without `count` at least one is
 //!   wanted; each that counts must fit the timing, and each pair of neighbours the `gap`. The plan's tolerance is added
@@ -14,13 +16,14 @@
 
 mod decided;
 mod expectation;
+mod invariant;
 mod moment;
 mod story;
 mod verb;
 
 pub use self::decided::Decided;
 pub use self::expectation::{Judged, judged};
-use crate::plan::{Plan, Position};
+use crate::plan::{Invariant, Plan, Position};
 use crate::trace::{EventKind, Trace};
 
 /// What a run is worth.
@@ -46,6 +49,8 @@ pub struct Outcome {
     /// What is advised and not so, in the order of the scenario. Does not fail, unless the run is
     /// [`strict`](Self::strict).
     pub warnings: Vec<Violation>,
+    /// Invariants that do not hold and are waived.
+    pub waived: Vec<Invariant>,
 }
 
 impl Outcome {
@@ -90,6 +95,7 @@ pub fn check(plan: &Plan, trace: &Trace) -> Outcome {
     let mut findings = Findings::default();
     story::check(plan, trace, &mut findings);
     expectation::check(plan, trace, &mut findings);
+    invariant::check(plan, trace, &mut findings);
     if is_empty(trace) {
         let why = "nothing was ever sent".to_owned();
         findings.vacuous.push(Vacuity { position: Position::default(), text: plan.run.to_string(), why });
@@ -106,6 +112,7 @@ fn is_empty(trace: &Trace) -> bool {
 struct Findings {
     violations: Vec<Violation>,
     warnings: Vec<Violation>,
+    waived: Vec<Invariant>,
     vacuous: Vec<Vacuity>,
 }
 
@@ -119,7 +126,13 @@ impl Findings {
             (true, false) => Verdict::Vacuous,
             (true, true) => Verdict::Pass,
         };
-        Outcome { verdict, violations: self.violations, vacuous: self.vacuous, warnings: self.warnings }
+        Outcome {
+            verdict,
+            violations: self.violations,
+            vacuous: self.vacuous,
+            warnings: self.warnings,
+            waived: self.waived,
+        }
     }
 }
 

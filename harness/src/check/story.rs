@@ -71,7 +71,7 @@ impl Told<'_> {
     }
 }
 
-fn find(steps: &[Step], position: Position) -> Option<&Step> {
+pub(super) fn find(steps: &[Step], position: Position) -> Option<&Step> {
     steps.iter().find_map(|step| match &step.kind {
         _ if step.position == position => Some(step),
         StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => find(steps, position),

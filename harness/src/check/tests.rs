@@ -7,13 +7,24 @@ use super::*;
 use crate::plan::{
     Action, Because, ClientState, CloseHow, CountRange, DurationRange, EventRef, Expectation, FieldPattern, Holding,
     Matcher, Mode, NetworkChange, NodeId, Ordinal, PacketKind, PacketPattern, Point, StepKind, Timing, Value, Verb,
-    Weight,
+    Waiver, Weight,
 };
 use crate::trace::fixture::{
-    BROKER, SENSOR, Story, WATCHER, after, any, closes, connect, disconnect, exactly, expect, packet_from, plan, point,
+    self, BROKER, SENSOR, Story, WATCHER, after, any, closes, connect, disconnect, exactly, expect, packet_from, point,
     position, publish, silent_client, step,
 };
 use crate::trace::{Held, Item, NodeChange, SessionState};
+
+/// The plan of the fixture. What it does besides the one thing that a test is about breaks many an invariant.
+fn plan() -> Plan {
+    let mut plan = fixture::plan();
+    plan.waived.extend(Invariant::ALL.map(|invariant| Waiver {
+        position: position(2),
+        invariant,
+        reason: String::new(),
+    }));
+    plan
+}
 
 fn judge(expectation: Expectation, story: &mut Story, end: u64) -> Outcome {
     let mut plan = plan();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::args::{CheckArgs, RunArgs};
 use super::output::{FAILURE, Failure, Progress, SUCCESS};
 use crate::plan::Plan;
-use crate::report::{Ending, Finished, Mark, Terminal};
+use crate::report::{Ending, Finished, Mark, Terminal, Waivers};
 use crate::scenario::{PlanOptions, load_all};
 use crate::trace::text;
 
@@ -14,14 +14,20 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     begin_log(args);
     let plans = plans(args)?;
     let mut terminal = Terminal::new(anstream::stdout().lock());
+    let mut waivers = Waivers::default();
     let progress = Progress::new(plans.len());
     for (done, plan) in plans.iter().enumerate() {
         progress.show(done);
         let (finished, took) = timed(|| Finished::run(plan, args.engine.into()));
         let finished = if args.strict { finished.strict() } else { finished };
+        waivers.add(&finished);
         terminal.run(&finished, took)?;
     }
     drop(progress);
+    // Some of a file's runs do not show that none needs it.
+    if args.only.is_none() {
+        terminal.waivers(&waivers)?;
+    }
     let summary = terminal.finish()?;
     Ok(if summary.is_success() { SUCCESS } else { FAILURE })
 }

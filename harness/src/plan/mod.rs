@@ -3,6 +3,7 @@
 
 mod conditions;
 mod expectation;
+mod invariant;
 mod link;
 mod moment;
 mod node;
@@ -20,6 +21,7 @@ pub use self::conditions::{Conditions, Feature, OnlyOn, Sweep};
 pub use self::expectation::{
     Because, ClientState, CountRange, DurationRange, Expectation, Holding, Mode, Timing, Verb, Weight,
 };
+pub use self::invariant::{Invariant, Waiver};
 pub use self::link::{LinkChange, LinkSettings, NetworkChange};
 pub use self::moment::{EventRef, Moment, Ordinal, PacketKind, Point};
 pub use self::node::{ClientProgram, Node, Program, RawClientProgram};
@@ -49,6 +51,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What must be true of it.
     pub expectations: Vec<Expectation>,
+    /// Invariants that the scenario breaks on purpose.
+    pub waived: Vec<Waiver>,
     /// When the run ends, if the file says so. Otherwise when everything is decided, and one second more.
     pub until: Option<Moment>,
     /// How much earlier or later than expected something may come.

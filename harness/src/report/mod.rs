@@ -4,12 +4,14 @@ mod cause;
 pub mod diagram;
 mod summary;
 mod terminal;
+mod waivers;
 
 use std::rc::Rc;
 
 pub use self::cause::{causes, chain, step_of};
 pub use self::summary::Summary;
 pub use self::terminal::Terminal;
+pub use self::waivers::Waivers;
 use crate::check::{Outcome, Verdict, check};
 use crate::plan::{Feature, Node, Plan, Program};
 use crate::trace::Trace;

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Ending, Finished, Mark, Summary};
+use super::{Ending, Finished, Mark, Summary, Waivers};
 use crate::check::{Outcome, Vacuity, Violation};
 use crate::plan::{Plan, Position};
 use crate::trace::{Trace, text};
@@ -42,6 +42,18 @@ impl<W: Write> Terminal<W> {
             Ending::Skipped(error) => writeln!(self.out, "  {error}"),
             Ending::Broken(error) => writeln!(self.out, "\n{:9}{error}", ""),
         }
+    }
+
+    /// Prints the waivers of these runs that waive nothing; each counts as vacuous.
+    ///
+    /// # Errors
+    /// If the writer fails.
+    pub fn waivers(&mut self, waivers: &Waivers) -> io::Result<()> {
+        for (plan, vacuity) in waivers.idle() {
+            self.summary.vacuous += 1;
+            self.vacuity(plan, &vacuity)?;
+        }
+        Ok(())
     }
 
     /// Prints what all runs come to.

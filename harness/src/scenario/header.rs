@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use halfopen_protocol::{Version, normative};
 
 use crate::field_cases;
+use crate::plan::{Invariant, Waiver};
 
 use super::conditions::{FEATURES, ONLY_ON};
 use super::error::Sink;
@@ -109,7 +110,7 @@ pub struct About {
     /// Ids of normative statements by version, those of the table's rows among them.
     pub clauses: BTreeMap<Version, Vec<String>>,
     /// Invariants that do not hold here, and why.
-    pub waived: Vec<(String, String)>,
+    pub waived: Vec<Waiver>,
 }
 
 impl About {
@@ -260,20 +261,16 @@ fn known_ids(node: &Node, known: &[&str], sink: &Sink, message: impl Fn(&str) ->
     ids
 }
 
-fn waived(invariant: &Node, reason: &Node, sink: &Sink) -> Option<(String, String)> {
-    let name = invariant.text()?;
-    if WAIVE.find(name).is_none() {
+fn waived(key: &Node, reason: &Node, sink: &Sink) -> Option<Waiver> {
+    let name = key.text()?;
+    let Some(invariant) = Invariant::named(name) else {
         let names = || WAIVE.all().map(|key| key.name);
         let hint = did_you_mean(name, names());
-        sink.push(
-            invariant.span,
-            format!("unknown invariant `{name}`{hint}"),
-            Some(format!("one of {}", one_of(names()))),
-        );
+        sink.push(key.span, format!("unknown invariant `{name}`{hint}"), Some(format!("one of {}", one_of(names()))));
         return None;
-    }
+    };
     match reason.text().filter(|_| !reason.is_null()) {
-        Some(reason) => Some((name.to_owned(), reason.to_owned())),
+        Some(reason) => Some(Waiver { position: key.span.start, invariant, reason: reason.to_owned() }),
         None => {
             sink.push(reason.span, format!("`{name}` is waived without a reason; say why it does not hold here"), None);
             None

@@ -40,7 +40,7 @@
 //! | `until`; `tolerance` | moment · all decided and 1s more; duration · 0ms |
 //! | `requires` | `shared_subscriptions` `wildcard_subscriptions` `subscription_identifiers` `retained_messages` `qos_1` `qos_2` `topic_aliases`: features without which the run is skipped |
 //! | `only_on` | `{ engines: [sim, turmoil, live], because: a reason }`; on others the runs are skipped |
-//! | `waive` | invariant → reason (names and reasons are checked; the invariants themselves are not built yet) |
+//! | `waive` | invariant ([`crate::plan::Invariant`]) → the reason why it does not hold here; one that holds in all runs of the file is an error of the run |
 //!
 //! A fragment has the keys `grammar` `about` `include` `let` `brokers` `clients` `raw_clients` `links` `steps` `waive`. What it names is
 //! added to what the file names itself, and a name met twice is an error; its steps come first. One that is included by

@@ -159,6 +159,7 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
         network,
         steps,
         expectations,
+        waived: scenario.about.waived.clone(),
         until,
         tolerance: tolerance?,
         fragments: scenario.fragments.clone(),

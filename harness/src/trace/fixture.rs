@@ -43,6 +43,7 @@ pub(crate) fn plan() -> Plan {
         network: LinkSettings::default(),
         steps: Vec::new(),
         expectations: Vec::new(),
+        waived: Vec::new(),
         until: None,
         tolerance: Duration::ZERO,
         fragments: Vec::new(),

@@ -34,6 +34,7 @@ fn plan(version: Version, steps: Vec<Step>) -> Rc<Plan> {
         network: LinkSettings::default(),
         steps,
         expectations: Vec::new(),
+        waived: Vec::new(),
         until: Some(crate::plan::Moment { event: crate::plan::EventRef::Start, offset_ms: 20_000, text: "20s".into() }),
         tolerance: Duration::ZERO,
         fragments: Vec::new(),

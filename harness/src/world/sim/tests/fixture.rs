@@ -106,6 +106,7 @@ impl World {
             network: LinkSettings::default(),
             steps: Vec::new(),
             expectations: Vec::new(),
+            waived: Vec::new(),
             until: None,
             tolerance: Duration::ZERO,
             fragments: Vec::new(),

@@ -1,0 +1,46 @@
+//! [MQTT-3.1.2-24] (3.1.1), [MQTT-3.1.2-22] (5.0): who is silent for 1.5 times its keep-alive is closed, at that instant,
+//! and nobody is closed for silence before. What arrives at that very instant is in time. The factor is the node's, if it
+//! says that it has another.
+
+use std::time::Duration;
+
+use super::view::Connection;
+use super::{Breach, Scene, shown};
+use crate::plan::{Because, NodeId, Program};
+
+pub(super) fn breaches(scene: &Scene<'_>) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    for view in scene.brokers() {
+        for connection in &view.connections {
+            breaches.extend(breach(scene, view.node, connection));
+        }
+    }
+    breaches
+}
+
+fn breach(scene: &Scene<'_>, node: NodeId, connection: &Connection<'_>) -> Option<Breach> {
+    let Program::Broker(config) = &scene.plan.node(node).program else { return None };
+    connection.connack()?;
+    let names = || format!("{} closes {}", scene.name(node), connection.client_id());
+    let end = connection.ended.unwrap_or(scene.trace.end);
+    let says_silence = connection.closing == Some(Because::KeepAlive);
+    if says_silence && connection.end_sent.is_none() && !connection.died {
+        return Some(Breach::new(names(), format!("it only says so, at {}", shown(end))));
+    }
+    let Some(keep_alive) = connection.keep_alive() else {
+        return says_silence.then(|| Breach::new(format!("never: {}", names()), format!("closed at {}", shown(end))));
+    };
+    let limit = Duration::from_millis((keep_alive.as_millis() as f64 * config.keep_alive_factor).round() as u64);
+    let heard = connection.packets.iter().filter(|seen| !seen.is_sent).map(|seen| seen.at);
+    let times: Vec<Duration> = heard.chain([end]).collect();
+    let tolerance = scene.plan.tolerance;
+    let late = times.windows(2).find(|pair| pair[1] > pair[0] + limit + tolerance).map(|pair| pair[0]);
+    let early = times.iter().rev().nth(1).filter(|last| says_silence && end + tolerance < **last + limit).copied();
+    let last = late.or(early)?;
+    let at = if early.is_some() || (connection.ended.is_some() && times.iter().rev().nth(1) == Some(&last)) {
+        format!("closed at {}", shown(end))
+    } else {
+        format!("it was still open at {}", shown(times.iter().find(|time| **time > last).copied().unwrap_or(end)))
+    };
+    Some(Breach::new(format!("{} at {} ({} after its last packet)", names(), shown(last + limit), shown(limit)), at))
+}
