@@ -82,7 +82,10 @@ pub(super) fn find(steps: &[Step], position: Position) -> Option<&Step> {
 /// Whether a change is meant to meet packets; healing what nobody used is no fault.
 fn is_fault(change: &NetworkChange) -> bool {
     match change {
-        NetworkChange::HalfOpen { .. } | NetworkChange::Partition(_) | NetworkChange::Set(..) => true,
+        NetworkChange::HalfOpen { .. }
+        | NetworkChange::Partition { .. }
+        | NetworkChange::Reset { .. }
+        | NetworkChange::Set(..) => true,
         NetworkChange::Heal(_) => false,
     }
 }
@@ -92,6 +95,12 @@ fn node_change(action: &Action) -> Option<NodeChange> {
         Action::Crash => Some(NodeChange::Crashed),
         Action::PowerLoss => Some(NodeChange::PowerLost),
         Action::Restart => Some(NodeChange::Restarted),
+        Action::Pause(_) => Some(NodeChange::Paused),
+        Action::Resume => Some(NodeChange::Resumed),
+        Action::StopReading => Some(NodeChange::StoppedReading),
+        Action::ResumeReading => Some(NodeChange::ResumedReading),
+        Action::ClockDrift(_) => Some(NodeChange::ClockDrifts),
+        Action::ClockJump(_) => Some(NodeChange::ClockJumps),
         _ => None,
     }
 }
@@ -101,5 +110,11 @@ fn word(change: NodeChange) -> &'static str {
         NodeChange::Crashed => "crash",
         NodeChange::PowerLost => "power_loss",
         NodeChange::Restarted => "restart",
+        NodeChange::Paused => "pause",
+        NodeChange::Resumed => "resume",
+        NodeChange::StoppedReading => "stop_reading",
+        NodeChange::ResumedReading => "resume_reading",
+        NodeChange::ClockDrifts => "clock_drift",
+        NodeChange::ClockJumps => "clock_jump",
     }
 }

@@ -570,7 +570,13 @@ fn told(step: crate::plan::Step, story: &mut Story) -> String {
 
 #[test]
 fn fault_that_hit_nothing_is_vacuous() {
-    let partition = || step(5, "network: partition", StepKind::Network(NetworkChange::Partition(Vec::new())));
+    let partition = || {
+        step(
+            5,
+            "network: partition",
+            StepKind::Network(NetworkChange::Partition { links: Vec::new(), starting_with: None }),
+        )
+    };
     let mut story = pings(&[1000]);
     story.at(50).step(5, "network: partition");
     assert_eq!(told(partition(), &mut story), "Vacuous\n5: vacuous: the fault hit nothing");

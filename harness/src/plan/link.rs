@@ -13,12 +13,22 @@ pub struct LinkSettings {
     pub jitter: Duration,
     /// For how long a sender sends an unacknowledged segment again before its socket fails.
     pub give_up: Duration,
+    /// How many of a million packets are lost at first: TCP sends them again, and what comes after them waits.
+    pub loss: u32,
+    /// How many bytes of the streams pass in a second, in each direction of the link by itself; no limit if none.
+    pub bandwidth: Option<u64>,
 }
 
 impl Default for LinkSettings {
-    /// 10 ms one way, no jitter, and Linux's `tcp_retries2` of 15, which gives up after about 924.6 s.
+    /// 10 ms one way, no jitter, no losses, no limit of bandwidth, and Linux's `tcp_retries2` of 15, which gives up after about 924.6 s.
     fn default() -> Self {
-        Self { latency: Duration::from_millis(10), jitter: Duration::ZERO, give_up: Duration::from_secs(924) }
+        Self {
+            latency: Duration::from_millis(10),
+            jitter: Duration::ZERO,
+            give_up: Duration::from_secs(924),
+            loss: 0,
+            bandwidth: None,
+        }
     }
 }
 
@@ -34,9 +44,21 @@ pub enum NetworkChange {
         starting_with: Option<PacketType>,
     },
     /// All packets of these directions vanish, new connections included, until `Heal`.
-    Partition(Vec<(NodeId, NodeId)>),
+    Partition {
+        /// Directions, from and to.
+        links: Vec<(NodeId, NodeId)>,
+        /// Not yet, but when the first packet of this type would leave in any of them; that packet vanishes.
+        starting_with: Option<PacketType>,
+    },
     /// Ends `Partition`; retransmission brings the bytes.
     Heal(Vec<(NodeId, NodeId)>),
+    /// A middlebox aborts the established connections: an RST comes to the end at which each of these directions leads.
+    Reset {
+        /// Directions, from and to.
+        links: Vec<(NodeId, NodeId)>,
+        /// Not yet, but when the first packet of this type leaves in any of them; the RST overtakes it.
+        starting_with: Option<PacketType>,
+    },
     /// From now on, for packets that leave from now on.
     Set(Vec<(NodeId, NodeId)>, LinkChange),
 }
@@ -50,4 +72,8 @@ pub struct LinkChange {
     pub jitter: Option<Duration>,
     /// The time after which a sender's socket fails.
     pub give_up: Option<Duration>,
+    /// How many of a million packets are lost at first.
+    pub loss: Option<u32>,
+    /// How many bytes pass in a second; without limit if `Some(None)`.
+    pub bandwidth: Option<Option<u64>>,
 }

@@ -86,4 +86,8 @@ pub enum Point {
     PowerLoss,
     /// It starts again.
     Restart,
+    /// The process stands still.
+    Pause,
+    /// It goes on.
+    Resume,
 }

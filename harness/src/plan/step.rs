@@ -86,6 +86,19 @@ pub enum Action {
     PowerLoss,
     /// The program starts again on the same address.
     Restart,
+    /// The process stands still for so long, or until `Resume`; its kernel still acknowledges.
+    Pause(Option<Duration>),
+    /// Ends `Pause`: what has come is read, then all timers that have passed are due at once.
+    Resume,
+    /// The program reads nothing any more: the windows of those who send to it fill.
+    StopReading,
+    /// Ends `StopReading`.
+    ResumeReading,
+    /// The node's clock runs faster than the world's by so many millionths, slower if negative; more than -1,000,000.
+    ClockDrift(i32),
+    /// The node's clock leaps by so many milliseconds. Set back it stands still until it has caught up, because what
+    /// programs measure time with never goes back.
+    ClockJump(i64),
 }
 
 /// `connect` with what may differ from the node's own settings.

@@ -9,6 +9,7 @@ use super::node::{SUBSCRIPTIONS, filter, subscriptions};
 use super::packet::{field_patterns, outgoing, pattern, publish};
 use super::reader::{Reader, found};
 use super::suggest::did_you_mean;
+use super::time::{self, Exact};
 use super::tree::{Kind, Node};
 
 /// The words for actions, those without an argument first.
@@ -30,12 +31,15 @@ pub(super) const ACTIONS: &[Key] = &[
     key("send", "raw clients: a packet, `{ bytes: c0 00 }`, or a list, which is one write").takes(Takes::Outgoing),
     key("receive", "raw clients: waits for the next packet, which must match").takes(Takes::Pattern),
     not_yet("answer", "changes the usual answers"),
-    not_yet("stop_reading", "reads nothing any more"),
-    not_yet("resume_reading", "ends stop_reading"),
-    not_yet("pause", "the process stands still"),
-    not_yet("resume", "ends pause"),
-    not_yet("clock_drift", "the node's clock runs fast or slow"),
-    not_yet("clock_jump", "the node's clock leaps"),
+    key("stop_reading", "the program reads nothing any more; the windows of who sends to it fill").takes(Takes::Nothing),
+    key("resume_reading", "ends stop_reading").takes(Takes::Nothing),
+    key("pause", "the process stands still, its kernel acknowledges; a duration, or until resume")
+        .takes(Takes::Optional(&Takes::Duration)),
+    key("resume", "ends pause: what has come is read, then all timers that have passed are due at once")
+        .takes(Takes::Nothing),
+    key("clock_drift", "the node's clock runs fast or slow by so much, as `+40%`; `0%` ends it").takes(Takes::Text),
+    key("clock_jump", "the node's clock leaps, as `+1h`; set back, as `-1h`, it stands still until it has caught up")
+        .takes(Takes::Text),
 ];
 
 const CONNECT: Table = Table {
@@ -68,7 +72,8 @@ const CLOSE: &[Key] = &[key("fin", "in order"), key("rst", "by abort")];
 /// Who can do it.
 fn is_for(word: &str, role: Role) -> bool {
     match word {
-        "crash" | "power_loss" | "restart" => true,
+        "crash" | "power_loss" | "restart" | "pause" | "resume" | "stop_reading" | "resume_reading" | "clock_drift"
+        | "clock_jump" => true,
         "open" | "send" | "receive" => role == Role::RawClient,
         "stop_pinging" | "resume_pinging" => role == Role::Client,
         _ => role != Role::Broker,
@@ -125,6 +130,10 @@ impl Reader<'_> {
             "crash" => Action::Crash,
             "power_loss" => Action::PowerLoss,
             "restart" => Action::Restart,
+            "pause" => Action::Pause(None),
+            "resume" => Action::Resume,
+            "stop_reading" => Action::StopReading,
+            "resume_reading" => Action::ResumeReading,
             "connect" => Action::Connect(ConnectAction::default()),
             "disconnect" => Action::Disconnect(ReasonCode::SUCCESS),
             _ => {
@@ -132,6 +141,8 @@ impl Reader<'_> {
                     "close" => "fin",
                     "send" | "receive" => "PINGREQ",
                     "publish" => "{ topic: a, payload: b }",
+                    "clock_drift" => "+40%",
+                    "clock_jump" => "-1h",
                     _ => "a/b",
                 });
                 self.error(node, format!("`{word}` of what? As in `{{ {word}: {argument} }}`"));
@@ -164,6 +175,9 @@ impl Reader<'_> {
             },
             "send" => Action::Send(outgoing(self, argument, own.connect_of(*nodes.first()?)?)?),
             "receive" => Action::Receive(pattern(self, argument)?),
+            "pause" => Action::Pause(Some(self.duration(argument)?)),
+            "clock_drift" => Action::ClockDrift(self.drift(argument)?),
+            "clock_jump" => Action::ClockJump(self.leap(argument)?),
             _ => {
                 let found = found(argument);
                 self.error(word, format!("`{name}` takes nothing, found {found}; write `{name}` alone"));
@@ -193,6 +207,39 @@ impl Reader<'_> {
         (!broken).then_some(action)
     }
 
+    /// `+40%`, in millionths.
+    fn drift(&self, node: &Node) -> Option<i32> {
+        let text = self.scalar(node, "a drift, such as `+40%`")?;
+        let (sign, digits) = signed(text);
+        let share = digits.strip_suffix('%').and_then(|digits| Exact::parse(digits.trim()));
+        let millionths = share.and_then(|share| share.multiply(Exact::whole(10_000)));
+        let ppm = millionths.and_then(Exact::to_whole).and_then(|ppm| i64::try_from(ppm).ok()).map(|ppm| sign * ppm);
+        match ppm {
+            Some(ppm) if (-990_000..=9_000_000).contains(&ppm) => i32::try_from(ppm).ok(),
+            Some(_) => {
+                self.error(node, format!("`{text}` is not between -99% and +900%"));
+                None
+            }
+            None => {
+                self.error(node, format!("expected a drift, such as `+40%` or `-30%`, found `{text}`"));
+                None
+            }
+        }
+    }
+
+    /// `-1h`, in milliseconds.
+    fn leap(&self, node: &Node) -> Option<i64> {
+        let text = self.scalar(node, "a leap, such as `-1h`")?;
+        let (sign, digits) = signed(text);
+        let length = time::duration(digits).ok().and_then(|length| i64::try_from(length.as_millis()).ok());
+        // Farther than any run goes on, so that no sum of them overflows.
+        let length = length.filter(|length| (1..=100 * 365 * 24 * 3_600_000).contains(length));
+        if length.is_none() {
+            self.error(node, format!("expected a leap of at most 100 years, such as `-1h` or `+5s`, found `{text}`"));
+        }
+        length.map(|length| sign * length)
+    }
+
     fn disconnect(&self, node: &Node) -> Option<ReasonCode> {
         let fields = self.fields(node, &DISCONNECT)?;
         let reason = fields.get("reason");
@@ -206,6 +253,14 @@ impl Reader<'_> {
             return None;
         }
         reason.map_or(Some(ReasonCode::SUCCESS), |reason| self.number_u8(reason).map(ReasonCode::new))
+    }
+}
+
+/// The sign of a text, and what follows it.
+fn signed(text: &str) -> (i64, &str) {
+    match text.strip_prefix('-') {
+        Some(rest) => (-1, rest.trim_start()),
+        None => (1, text.strip_prefix('+').unwrap_or(text).trim_start()),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::plan::{LinkChange, LinkSettings, NodeId};
 
-use super::keys::{Key, Table, Takes, key, not_yet};
+use super::keys::{Key, Table, Takes, key};
 use super::names::Role;
+use super::packet::parse_size;
 use super::reader::Reader;
 use super::suggest::did_you_mean;
 use super::time::{self, Kind, TimeError, Token};
@@ -17,8 +18,8 @@ const SETTINGS: &[Key] = &[
     key("latency", "how long a packet travels one way").takes(Takes::Duration).or("10ms"),
     key("jitter", "up to so much longer").takes(Takes::Duration).or("0ms"),
     key("give_up", "after so long without an answer a socket fails").takes(Takes::Duration).or("924s"),
-    not_yet("loss", "which share of the packets is lost at first; 0%"),
-    not_yet("bandwidth", "how many bytes a second pass; unlimited"),
+    key("loss", "which share of the packets is lost at first, to be sent again later").takes(Takes::Factor).or("0%"),
+    key("bandwidth", "how many bytes of the streams pass in a second, as `100kB/s`").takes(Takes::Text).or("unlimited"),
 ];
 
 /// One direction of a link.
@@ -35,12 +36,49 @@ impl Reader<'_> {
                 "latency" => &mut change.latency,
                 "jitter" => &mut change.jitter,
                 "give_up" => &mut change.give_up,
+                "loss" => {
+                    change.loss = self.loss(value);
+                    broken |= change.loss.is_none();
+                    continue;
+                }
+                "bandwidth" => {
+                    change.bandwidth = self.bandwidth(value);
+                    broken |= change.bandwidth.is_none();
+                    continue;
+                }
                 _ => continue,
             };
             *target = self.duration(value);
             broken |= target.is_none();
         }
         (!broken).then_some(change)
+    }
+
+    /// `5%`, in millionths.
+    fn loss(&self, node: &Node) -> Option<u32> {
+        let share = self.factor(node)?;
+        if share > 1.0 {
+            self.error(node, "a share is between 0% and 100%");
+            return None;
+        }
+        // Between 0 and a million: nothing is cut off.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let millionths = (share * 1e6).round() as u32;
+        Some(millionths)
+    }
+
+    /// `100kB/s` or `unlimited`.
+    fn bandwidth(&self, node: &Node) -> Option<Option<u64>> {
+        let text = self.scalar(node, "a bandwidth, such as `100kB/s`")?;
+        if text == "unlimited" {
+            return Some(None);
+        }
+        let bytes = text.strip_suffix("/s").and_then(|size| parse_size(size.trim_end()).ok());
+        if bytes.is_none_or(|bytes| bytes == 0) {
+            self.error(node, format!("expected a bandwidth, such as `100kB/s` or `unlimited`, found `{text}`"));
+            return None;
+        }
+        Some(bytes)
     }
 
     /// `a -> b`, `a <-> b`, or a lone node: its links both ways.
@@ -131,5 +169,7 @@ pub(super) fn changed(settings: LinkSettings, change: LinkChange) -> LinkSetting
         latency: change.latency.unwrap_or(settings.latency),
         jitter: change.jitter.unwrap_or(settings.jitter),
         give_up: change.give_up.unwrap_or(settings.give_up),
+        loss: change.loss.unwrap_or(settings.loss),
+        bandwidth: change.bandwidth.unwrap_or(settings.bandwidth),
     }
 }

@@ -35,7 +35,7 @@
 //! | `let` | name → value that is no axis |
 //! | `seeds` | how many, or a list · 1 |
 //! | `brokers` `clients` `raw_clients` | name → node; each is also a group of that name · one broker called `broker` |
-//! | `network`; `links` | `{ latency, jitter, give_up }` · 10ms, 0ms, 924s; `a -> b` or `a <-> b` → the same |
+//! | `network`; `links` | `{ latency, jitter, loss, bandwidth, give_up }` · 10ms, 0ms, 0%, unlimited, 924s; `a -> b` or `a <-> b` → the same |
 //! | `steps` `expect` | the story; what must be true of it |
 //! | `until`; `tolerance` | moment · all decided and 1s more; duration · 0ms |
 //! | `requires` | `shared_subscriptions` `wildcard_subscriptions` `subscription_identifiers` `retained_messages` `qos_1` `qos_2` `topic_aliases`: features without which the run is skipped |
@@ -58,7 +58,7 @@
 //! EVENT     start | end | MARK | [ORD] PACKET from NODE [to NODE] [at NODE] | [ORD] PACKET at NODE | [ORD] POINT of NODE [at NODE]
 //! ORD       first | second | third | last
 //! PACKET    packet | CONNECT … AUTH
-//! POINT     open | close | crash | power_loss | restart
+//! POINT     open | close | crash | power_loss | restart | pause | resume
 //! range     A .. B | A .. | .. B
 //! ```
 //!
@@ -78,12 +78,13 @@
 //! |---|---|
 //! | `wait` `at` `mark` | duration; moment; name |
 //! | *node* or *group* | an action or a list of them |
-//! | `network` | `{ half_open: LINK }`, `{ half_open: { link, starting_with: PACKET } }`, `{ partition: LINK }`, `{ heal: LINK }`, `{ set: { link, latency, jitter, give_up } }`; LINK is `a -> b`, `a <-> b`, or a node alone for all of its links both ways |
+//! | `network` | `{ half_open: LINK }`, `{ partition: LINK }`, `{ reset: LINK }`, each also `{ link, starting_with: PACKET }`; `{ heal: LINK }`, `{ set: { link, latency, jitter, loss, bandwidth, give_up } }`; LINK is `a -> b`, `a <-> b`, or a node alone for all of its links both ways |
 //! | `repeat` | `{ times, steps }` |
 //! | `race` | a list of 2 to 5 steps that take no time: all happen at one instant, and each of their orders is a run, `race=2-1` |
 //! | `every` | `{ period, times, until, steps }` |
 //!
-//! Actions of all: `crash` `power_loss` `restart`. Of clients and raw clients: `connect`, `connect: { connack: { … }, with: {
+//! Actions of all: `crash` `power_loss` `restart` `pause` (`pause: 30s`, or until `resume`) `stop_reading` `resume_reading`
+//! `clock_drift: +40%` `clock_jump: -1h`. Of clients and raw clients: `connect`, `connect: { connack: { … }, with: {
 //! clean } }`, `disconnect`, `disconnect: { reason: 0x04 }`, `subscribe`, `unsubscribe`, `publish: { topic, payload, qos,
 //! retain, … }`, `close: fin` or `rst`. Of clients: `stop_pinging` `resume_pinging`. Of raw clients: `open`, `send: PINGREQ`,
 //! `send: { PUBLISH: { … } }`, `send: { bytes: 30 r5 s3 'a/b' }`, a list is one write; `receive: PINGRESP` or with a pattern.

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use halfopen_protocol::PacketType;
+
 use crate::plan::{EventRef, NetworkChange, PacketKind, Step, StepKind};
 
 use super::action::Owners;
 use super::keys::{Key, Table, Takes, key, not_yet};
-use super::link::SET;
+use super::link::{Direction, SET};
 use super::names::check_name;
 use super::packet::pattern;
 use super::reader::{Fields, Reader};
@@ -19,7 +21,7 @@ const WORDS: &[Key] = &[
     key("wait", "goes on so much later").takes(Takes::Duration),
     key("at", "goes on at that moment").takes(Takes::Moment),
     key("mark", "names this instant").takes(Takes::Text),
-    key("network", "half_open, partition, heal: a link; set").takes(Takes::Line(NETWORK)),
+    key("network", "half_open, partition, heal, reset: a link; set").takes(Takes::Line(NETWORK)),
     key("repeat", "times, steps: one after the other").takes(Takes::Map(&REPEAT)),
     key("every", "period, times, until, steps: in the background, first at once").takes(Takes::Map(&EVERY)),
     key("race", "happens at one instant, in all orders: an axis").takes(Takes::Steps),
@@ -46,15 +48,17 @@ const REPEAT: Table = Table {
 
 const NETWORK: &[Key] = &[
     key("half_open", "the established connections of a link are forgotten by the path")
-        .takes(Takes::Either(&[Takes::Link, Takes::Map(&HALF_OPEN)])),
-    key("partition", "all packets of a link vanish").takes(Takes::Link),
+        .takes(Takes::Either(&[Takes::Link, Takes::Map(&LINK_FAULT)])),
+    key("partition", "all packets of a link vanish")
+        .takes(Takes::Either(&[Takes::Link, Takes::Map(&LINK_FAULT)])),
+    key("reset", "a middlebox sends RST to the end of the established connections at which the link leads")
+        .takes(Takes::Either(&[Takes::Link, Takes::Map(&LINK_FAULT)])),
     key("heal", "ends partition").takes(Takes::Link),
-    key("set", "latency, jitter, give_up of a link from now on").takes(Takes::Map(&SET)),
-    not_yet("reset", "a middlebox sends RST"),
+    key("set", "latency, jitter, loss, bandwidth, give_up of a link from now on").takes(Takes::Map(&SET)),
 ];
 
-const HALF_OPEN: Table = Table {
-    what: "`half_open`",
+const LINK_FAULT: Table = Table {
+    what: "a fault of a link",
     keys: &[&[
         key("link", "which").takes(Takes::Link),
         key("starting_with", "not before a packet of this type leaves").takes(Takes::Packet),
@@ -187,8 +191,18 @@ impl Reader<'_> {
         let (key, value) = self.line(node, "a change of the network")?;
         let word = self.word(key, "change of the network", NETWORK)?;
         Some(match word {
-            "half_open" => self.half_open(value)?,
-            "partition" => NetworkChange::Partition(self.link(value)?),
+            "half_open" => {
+                let (links, starting_with) = self.link_fault(value)?;
+                NetworkChange::HalfOpen { links, starting_with }
+            }
+            "partition" => {
+                let (links, starting_with) = self.link_fault(value)?;
+                NetworkChange::Partition { links, starting_with }
+            }
+            "reset" => {
+                let (links, starting_with) = self.link_fault(value)?;
+                NetworkChange::Reset { links, starting_with }
+            }
             "heal" => NetworkChange::Heal(self.link(value)?),
             _ => {
                 let fields = self.fields(value, &SET)?;
@@ -203,11 +217,12 @@ impl Reader<'_> {
         })
     }
 
-    fn half_open(&self, node: &Node) -> Option<NetworkChange> {
+    /// A link alone, or with the type of the packet that the fault begins with.
+    fn link_fault(&self, node: &Node) -> Option<(Vec<Direction>, Option<PacketType>)> {
         let Kind::Map(_) = node.kind else {
-            return Some(NetworkChange::HalfOpen { links: self.link(node)?, starting_with: None });
+            return Some((self.link(node)?, None));
         };
-        let fields = self.fields(node, &HALF_OPEN)?;
+        let fields = self.fields(node, &LINK_FAULT)?;
         let links = self.required(node, &fields, "link").and_then(|link| self.link(link));
         let starting_with = match fields.get("starting_with") {
             None => None,
@@ -221,7 +236,7 @@ impl Reader<'_> {
                 }
             },
         };
-        Some(NetworkChange::HalfOpen { links: links?, starting_with })
+        Some((links?, starting_with))
     }
 
     /// A moment in the names of the run.

@@ -96,6 +96,8 @@ impl Finder {
             EventRef::Point { point: Point::Crash, of, .. } => is_change(event, *of, NodeChange::Crashed),
             EventRef::Point { point: Point::PowerLoss, of, .. } => is_change(event, *of, NodeChange::PowerLost),
             EventRef::Point { point: Point::Restart, of, .. } => is_change(event, *of, NodeChange::Restarted),
+            EventRef::Point { point: Point::Pause, of, .. } => is_change(event, *of, NodeChange::Paused),
+            EventRef::Point { point: Point::Resume, of, .. } => is_change(event, *of, NodeChange::Resumed),
         }
     }
 

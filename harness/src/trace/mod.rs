@@ -191,6 +191,18 @@ pub enum NodeChange {
     PowerLost,
     /// The program started again.
     Restarted,
+    /// The process stands still.
+    Paused,
+    /// The process goes on.
+    Resumed,
+    /// The program reads nothing any more.
+    StoppedReading,
+    /// The program reads again.
+    ResumedReading,
+    /// Its clock runs at another speed from now on.
+    ClockDrifts,
+    /// Its clock leaps.
+    ClockJumps,
 }
 
 /// What travels on a connection.

@@ -32,6 +32,19 @@ pub(crate) enum Order {
     PowerLoss(NodeId),
     /// The program starts again on the same address; crashes first if it still runs.
     Restart(NodeId),
+    /// The process stands still, its kernel lives; for so long, or until it is told to go on. Nothing if it does already,
+    /// or does not run.
+    Pause(NodeId, Option<Duration>),
+    /// Ends `Pause`: what has come is read, then all timers that have passed are due at once.
+    Resume(NodeId),
+    /// The program reads nothing any more: the windows of those who send to it fill.
+    StopReading(NodeId),
+    /// Ends `StopReading`.
+    ResumeReading(NodeId),
+    /// The clock of the node runs faster than the world's by so many millionths from now on.
+    ClockDrift(NodeId, i32),
+    /// The clock of the node leaps by so many milliseconds.
+    ClockJump(NodeId, i64),
     /// The network changes; the step that says so stands at the position.
     Network(Position, NetworkChange),
 }

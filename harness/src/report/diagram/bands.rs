@@ -96,7 +96,9 @@ fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
         StepKind::Network(NetworkChange::HalfOpen { links, .. }) => {
             push("cut", "half-open", Place::Links(links.clone()));
         }
-        StepKind::Network(NetworkChange::Partition(links)) => push("cut", "partition", Place::Links(links.clone())),
+        StepKind::Network(NetworkChange::Partition { links, .. }) => {
+            push("cut", "partition", Place::Links(links.clone()));
+        }
         StepKind::Network(NetworkChange::Heal(links)) => end(bands, &Place::Links(links.clone()), "cut", at),
         StepKind::Network(NetworkChange::Set(links, _)) => {
             let place = Place::Links(links.clone());
@@ -115,6 +117,24 @@ fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
                         position,
                     }),
                     Action::ResumePinging => end(bands, &Place::Node(node), "silent", at),
+                    Action::Pause(time) => bands.push(Band {
+                        class: "paused",
+                        word: "stands still",
+                        place: Place::Node(node),
+                        from: at,
+                        to: time.map(|time| at + time),
+                        position,
+                    }),
+                    Action::Resume => end(bands, &Place::Node(node), "paused", at),
+                    Action::StopReading => bands.push(Band {
+                        class: "deaf",
+                        word: "does not read",
+                        place: Place::Node(node),
+                        from: at,
+                        to: None,
+                        position,
+                    }),
+                    Action::ResumeReading => end(bands, &Place::Node(node), "deaf", at),
                     _ => {}
                 }
             }

@@ -7,7 +7,7 @@ mod payload;
 
 pub(super) use self::build::{outgoing, publish};
 pub(super) use self::pattern::{fields as field_patterns, pattern, patterns, reasons};
-pub(super) use self::payload::{payload, user_properties};
+pub(super) use self::payload::{parse_size, payload, user_properties};
 
 use super::keys::{Table, Takes, key};
 

@@ -37,24 +37,29 @@ pub(in crate::scenario) fn payload(reader: &Reader<'_>, node: &Node) -> Option<B
 
 fn size(reader: &Reader<'_>, node: &Node) -> Option<usize> {
     let text = reader.scalar(node, "a size, such as `64kB`")?;
+    match parse_size(text) {
+        Ok(size) if size <= MAX_PAYLOAD => usize::try_from(size).ok(),
+        Ok(_) => {
+            reader.error(node, format!("`{text}` is more than {MAX_PAYLOAD} bytes, the most there is"));
+            None
+        }
+        Err(message) => {
+            reader.error(node, message);
+            None
+        }
+    }
+}
+
+/// `64kB` in bytes, or what is wrong with it.
+pub(in crate::scenario) fn parse_size(text: &str) -> Result<u64, String> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
     let Some((_, factor)) = UNITS.iter().find(|(name, _)| *name == unit.trim()) else {
         let units = one_of(UNITS.iter().map(|(name, _)| *name).filter(|name| !name.is_empty()));
-        reader.error(node, format!("unknown size `{text}`; units are {units}"));
-        return None;
+        return Err(format!("unknown size `{text}`; units are {units}"));
     };
-    match number.parse::<u64>().ok().and_then(|number| number.checked_mul(*factor)) {
-        Some(size) if size <= MAX_PAYLOAD => usize::try_from(size).ok(),
-        Some(_) => {
-            reader.error(node, format!("`{text}` is more than {MAX_PAYLOAD} bytes, the most there is"));
-            None
-        }
-        None => {
-            reader.error(node, format!("expected a size, such as `64kB`, found `{text}`"));
-            None
-        }
-    }
+    let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(*factor));
+    size.ok_or_else(|| format!("expected a size, such as `64kB`, found `{text}`"))
 }
 
 /// All runs of a file share the bytes of one size.

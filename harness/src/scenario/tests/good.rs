@@ -139,7 +139,9 @@ fn members_of_a_group_are_numbered_and_act_together() {
 #[case("broker", &[(0, 1), (1, 0), (0, 2), (2, 0)])]
 fn a_link_is_one_way_both_ways_or_a_node_alone(#[case] link: &str, #[case] expected: &[(usize, usize)]) {
     let plans = plans(&format!("clients: {{ a: {{}}, b: {{}} }}\nsteps: [ {{ network: {{ partition: {link} }} }} ]\n"));
-    let StepKind::Network(NetworkChange::Partition(links)) = &plans[0].steps[0].kind else { panic!("no partition") };
+    let StepKind::Network(NetworkChange::Partition { links, .. }) = &plans[0].steps[0].kind else {
+        panic!("no partition")
+    };
     let links: Vec<_> = links.iter().map(|(from, to)| (from.0, to.0)).collect();
     assert_eq!(links, expected);
 }

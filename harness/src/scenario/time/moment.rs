@@ -12,11 +12,13 @@ use crate::scenario::suggest::did_you_mean;
 const ORDINALS: [(&str, Ordinal); 4] =
     [("first", Ordinal::First), ("second", Ordinal::Second), ("third", Ordinal::Third), ("last", Ordinal::Last)];
 
-const POINTS: [(&str, Point); 5] = [
+const POINTS: [(&str, Point); 7] = [
     ("open", Point::Open),
     ("close", Point::Close),
     ("crash", Point::Crash),
     ("power_loss", Point::PowerLoss),
+    ("pause", Point::Pause),
+    ("resume", Point::Resume),
     ("restart", Point::Restart),
 ];
 

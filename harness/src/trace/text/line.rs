@@ -141,6 +141,12 @@ impl Writer<'_> {
             NodeChange::Crashed => "crash",
             NodeChange::PowerLost => "power_loss",
             NodeChange::Restarted => "restart",
+            NodeChange::Paused => "pause",
+            NodeChange::Resumed => "resume",
+            NodeChange::StoppedReading => "stop_reading",
+            NodeChange::ResumedReading => "resume_reading",
+            NodeChange::ClockDrifts => "clock_drift",
+            NodeChange::ClockJumps => "clock_jump",
         };
         let name = self.name(node);
         let group = name.split('.').next().unwrap_or(name);
@@ -202,5 +208,11 @@ pub(crate) fn change_text(change: NodeChange) -> &'static str {
         NodeChange::Crashed => "crashes",
         NodeChange::PowerLost => "loses power",
         NodeChange::Restarted => "restarts",
+        NodeChange::Paused => "stands still",
+        NodeChange::Resumed => "goes on",
+        NodeChange::StoppedReading => "stops reading",
+        NodeChange::ResumedReading => "reads again",
+        NodeChange::ClockDrifts => "clock drifts",
+        NodeChange::ClockJumps => "clock leaps",
     }
 }

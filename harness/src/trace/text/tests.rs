@@ -122,7 +122,11 @@ fn fields_of_packets() {
 #[test]
 fn what_is_no_packet_has_a_line_where_no_other_tells_it() {
     let mut plan = plan();
-    plan.steps.push(step(5, "network: partition: sensor", StepKind::Network(NetworkChange::Partition(Vec::new()))));
+    plan.steps.push(step(
+        5,
+        "network: partition: sensor",
+        StepKind::Network(NetworkChange::Partition { links: Vec::new(), starting_with: None }),
+    ));
     let Packet::Publish(message) = publish("a", "1") else { panic!("a PUBLISH") };
     let mut story = Story::new();
     story.connect(0, SENSOR, connect("sensor", 5));

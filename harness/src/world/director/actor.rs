@@ -265,10 +265,10 @@ impl Acting {
 /// Does what an action means: a fault is the engine's business, the rest the program's.
 fn perform(action: &Action, node: NodeId, position: Position, stage: &mut Stage<'_>) {
     match action {
-        Action::Crash => stage.orders.push(Order::Crash(node)),
-        Action::PowerLoss => stage.orders.push(Order::PowerLoss(node)),
-        Action::Restart => stage.orders.push(Order::Restart(node)),
         action => {
+            if let Some(order) = order(action, node) {
+                return stage.orders.push(order);
+            }
             let Some(command) = command(action) else { return };
             stage.told = true;
             if !stage.switchboard.send(node, command) {
@@ -280,12 +280,36 @@ fn perform(action: &Action, node: NodeId, position: Position, stage: &mut Stage<
 
 /// Whether it is the engine that does it, not the program.
 fn is_order(action: &Action) -> bool {
-    matches!(action, Action::Crash | Action::PowerLoss | Action::Restart)
+    order(action, NodeId(0)).is_some()
+}
+
+fn order(action: &Action, node: NodeId) -> Option<Order> {
+    Some(match action {
+        Action::Crash => Order::Crash(node),
+        Action::PowerLoss => Order::PowerLoss(node),
+        Action::Restart => Order::Restart(node),
+        Action::Pause(time) => Order::Pause(node, *time),
+        Action::Resume => Order::Resume(node),
+        Action::StopReading => Order::StopReading(node),
+        Action::ResumeReading => Order::ResumeReading(node),
+        Action::ClockDrift(ppm) => Order::ClockDrift(node, *ppm),
+        Action::ClockJump(by_ms) => Order::ClockJump(node, *by_ms),
+        _ => return None,
+    })
 }
 
 fn command(action: &Action) -> Option<Command> {
     Some(match action {
-        Action::Crash | Action::PowerLoss | Action::Restart | Action::Receive(_) => return None,
+        Action::Crash
+        | Action::PowerLoss
+        | Action::Restart
+        | Action::Pause(_)
+        | Action::Resume
+        | Action::StopReading
+        | Action::ResumeReading
+        | Action::ClockDrift(_)
+        | Action::ClockJump(_)
+        | Action::Receive(_) => return None,
         Action::Connect(connect) => Command::Connect { clean_start: connect.clean_start },
         Action::Open => Command::Open,
         Action::Subscribe(subscriptions) => Command::Subscribe(subscriptions.clone()),

@@ -5,7 +5,7 @@ use halfopen_protocol::{Packet, PacketType};
 
 use super::Stage;
 use crate::plan::{Action, NodeId, PacketPattern, Plan, Program};
-use crate::trace::{Event, EventKind, Item, field_text, fields, pattern_matches};
+use crate::trace::{Event, EventKind, Item, NodeChange, field_text, fields, pattern_matches};
 
 /// What an action waits for at one node. A step that waits for an answer checks it.
 pub(super) struct Wait {
@@ -102,7 +102,9 @@ impl Wait {
                 Ok(())
             }
             EventKind::Received { to, item, .. } if *to == self.node => self.receive(item),
-            EventKind::Node { node, .. } if *node == self.node => {
+            EventKind::Node { node, change: NodeChange::Crashed | NodeChange::PowerLost | NodeChange::Restarted }
+                if *node == self.node =>
+            {
                 Err(format!("{} went down before {self} came", plan.node(self.node).name))
             }
             _ => Ok(()),

@@ -5,15 +5,15 @@ use std::rc::Rc;
 use halfopen_broker::core::{Broker, CloseReason, Config, Event};
 use halfopen_broker::driver::{Listener, Observer, serve};
 use halfopen_broker::log::{Detail, Log};
-use halfopen_protocol::{Clock, Instant, ReasonCode};
+use halfopen_protocol::{Instant, ReasonCode};
 
-use super::{Env, log, since_start};
+use super::{Env, WorldClock, log};
 use crate::plan::{Because, Expectation, NodeId, Plan, Verb};
 use crate::trace::{Held, SessionState, Since};
 use crate::world::network::{Network, Peer};
 use crate::world::record::Recorder;
 
-pub(super) async fn run<N: Network, C: Clock>(env: Env<N, C>, config: Config) {
+pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, config: Config) {
     let Ok(listener) = env.network.listen().await else {
         // The node has one program and the port is its own; a world in which it is taken is broken.
         unreachable!("the MQTT port of a node is taken");
@@ -21,7 +21,8 @@ pub(super) async fn run<N: Network, C: Clock>(env: Env<N, C>, config: Config) {
     let listener = NodeListener { network: env.network, listener };
     let log = Log::new(Detail::Packets);
     let watch = Watch::new(&env.plan.expectations, env.node);
-    let observer = Witness { plan: env.plan, node: env.node, recorder: env.recorder, log, watch };
+    let clock = env.clock.clone();
+    let observer = Witness { plan: env.plan, node: env.node, recorder: env.recorder, clock, log, watch };
     // Served until the node is dropped; a listener of the world does not fail.
     let _ = serve(Broker::new(config), listener, env.clock, observer, std::future::pending()).await;
 }
@@ -41,20 +42,23 @@ impl<N: Network> Listener for NodeListener<N> {
 }
 
 /// Brings what only the broker can know into the trace: why it closes.
-struct Witness {
+struct Witness<C> {
     plan: Rc<Plan>,
     node: NodeId,
     recorder: Recorder,
+    clock: C,
     /// The log that the real server writes, for people.
     log: Log,
     watch: Watch,
 }
 
-impl Observer<Peer> for Witness {
+impl<C: WorldClock> Observer<Peer> for Witness<C> {
     fn event(&mut self, now: Instant, peer: &Peer, event: &Event) {
-        log(&self.plan, self.node, now, || self.log.lines(&self.plan.node(peer.node).name, event));
+        log(&self.plan, self.node, self.clock.world_time(now), || {
+            self.log.lines(&self.plan.node(peer.node).name, event)
+        });
         if let Event::Closing { reason, .. } = event {
-            let (because, since) = because(reason);
+            let (because, since) = because(reason, &self.clock);
             self.recorder.closing(self.node, peer.node, peer.connection, because, since);
         }
     }
@@ -118,10 +122,10 @@ impl Watch {
     }
 }
 
-fn because(reason: &CloseReason) -> (Because, Option<Since>) {
+fn because(reason: &CloseReason, clock: &impl WorldClock) -> (Because, Option<Since>) {
     let because = match reason {
         CloseReason::KeepAlive { since, at, due } => {
-            let since = Since { packet: *since, at: since_start(*at), due: since_start(*due) };
+            let since = Since { packet: *since, at: clock.world_time(*at), due: clock.world_time(*due) };
             return (Because::KeepAlive, Some(since));
         }
         CloseReason::NoConnect { .. } => Because::NoConnect,

@@ -4,22 +4,23 @@ use std::rc::Rc;
 
 use halfopen_client::core::{Client, DisconnectReason, Event};
 use halfopen_client::driver::{self, Connector};
-use halfopen_protocol::{Clock, Instant, PacketType, ReasonCode};
+use halfopen_protocol::{Instant, PacketType, ReasonCode};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Command, Env, log, since_start};
+use super::{Command, Env, WorldClock, log};
 use crate::plan::{Because, ClientProgram, NodeId, Plan};
 use crate::trace::Since;
 use crate::world::network::{Network, Peer};
 use crate::world::record::Recorder;
 
-pub(super) async fn run<N: Network, C: Clock>(env: Env<N, C>, program: &ClientProgram) {
+pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientProgram) {
     let seed = env.plan.seed.derive(&format!("client {}", env.plan.node(env.node).name));
     let client = Client::new(program.options.clone(), seed.0);
     let peer = Rc::new(Cell::new(None));
     let connector = NodeConnector { network: env.network, to: program.to, peer: Rc::clone(&peer) };
     let plan = Rc::clone(&env.plan);
-    let mut witness = Witness { plan, node: env.node, to: program.to, peer, recorder: env.recorder };
+    let mut witness =
+        Witness { plan, node: env.node, to: program.to, peer, recorder: env.recorder, clock: env.clock.clone() };
     let (sender, commands) = unbounded_channel();
     if program.autostart {
         // The other end is held just below.
@@ -78,17 +79,18 @@ impl<N: Network> Connector for NodeConnector<N> {
 }
 
 /// Brings what only the client can know into the trace: what it hands on, and why it closes.
-struct Witness {
+struct Witness<C> {
     plan: Rc<Plan>,
     node: NodeId,
     to: NodeId,
     peer: Rc<Cell<Option<Peer>>>,
     recorder: Recorder,
+    clock: C,
 }
 
-impl Witness {
+impl<C: WorldClock> Witness<C> {
     fn event(&mut self, now: Instant, event: Event) {
-        log(&self.plan, self.node, now, || vec![line(&event)]);
+        log(&self.plan, self.node, self.clock.world_time(now), || vec![line(&event)]);
         match event {
             Event::Connected(connack) => self.recorder.connected(self.node, connack.session_present),
             Event::Message(message) => self.recorder.delivered(self.node, message),
@@ -101,7 +103,7 @@ impl Witness {
         let connection = self.peer.get().map(|peer| peer.connection);
         // A connection that is still being opened has no stream yet, but a name in the trace.
         let Some(connection) = connection.or_else(|| self.recorder.latest_connection(self.node)) else { return };
-        let (because, since) = because(reason);
+        let (because, since) = because(reason, &self.clock);
         self.recorder.closing(self.node, self.to, connection, because, since);
     }
 }
@@ -116,8 +118,8 @@ fn line(event: &Event) -> String {
     }
 }
 
-fn because(reason: &DisconnectReason) -> (Because, Option<Since>) {
-    let since = |packet, at, due| Some(Since { packet, at: since_start(at), due: since_start(due) });
+fn because(reason: &DisconnectReason, clock: &impl WorldClock) -> (Because, Option<Since>) {
+    let since = |packet, at, due| Some(Since { packet, at: clock.world_time(at), due: clock.world_time(due) });
     match reason {
         DisconnectReason::NoPingresp { at, due } => (Because::NoPingresp, since(PacketType::PingReq, *at, *due)),
         DisconnectReason::NoConnack { at, due } => (Because::NoConnack, since(PacketType::Connect, *at, *due)),

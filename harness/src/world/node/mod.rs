@@ -46,6 +46,14 @@ pub(crate) enum Command {
     ResumePinging,
 }
 
+/// A node's clock, which may go otherwise than the world's.
+pub(crate) trait WorldClock: Clock {
+    /// When in the world's time the clock showed `instant`, or will: since the start of the run.
+    fn world_time(&self, instant: Instant) -> Duration {
+        instant.since_origin()
+    }
+}
+
 /// What a program on a node is handed.
 pub(crate) struct Env<N, C> {
     pub(crate) plan: Rc<Plan>,
@@ -57,7 +65,7 @@ pub(crate) struct Env<N, C> {
 }
 
 /// Runs the program of a node until it is dropped. Dropping it closes its sockets, as the death of a process does.
-pub(crate) async fn run<N: Network, C: Clock>(env: Env<N, C>) {
+pub(crate) async fn run<N: Network, C: WorldClock>(env: Env<N, C>) {
     let plan = Rc::clone(&env.plan);
     match &plan.node(env.node).program {
         Program::Broker(config) => broker::run(env, config.clone()).await,
@@ -68,16 +76,11 @@ pub(crate) async fn run<N: Network, C: Clock>(env: Env<N, C>) {
 
 /// Brings a line of a program's own log to whoever listens, with virtual time and the node's name: for people, nothing
 /// is judged by it. `line` is only made if somebody does.
-fn log(plan: &Plan, node: NodeId, now: Instant, line: impl FnOnce() -> Vec<String>) {
+fn log(plan: &Plan, node: NodeId, now: Duration, line: impl FnOnce() -> Vec<String>) {
     if tracing::enabled!(target: "halfopen::node", tracing::Level::DEBUG) {
         for line in line() {
             let name = &plan.node(node).name;
-            tracing::debug!(target: "halfopen::node", "{:>9.3}  {name:<8} {line}", since_start(now).as_secs_f64());
+            tracing::debug!(target: "halfopen::node", "{:>9.3}  {name:<8} {line}", now.as_secs_f64());
         }
     }
-}
-
-/// A node's clock counts from the start of the run, so that its moments are those of the trace.
-fn since_start(instant: Instant) -> Duration {
-    instant.since_origin()
 }

@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
@@ -29,6 +30,8 @@ pub(super) struct Engine<S, F> {
     recorder: Recorder,
     timers: Timers,
     ready: Arc<Ready>,
+    /// When nodes that stand still go on by themselves.
+    resumes: BTreeSet<(Duration, NodeId)>,
     nodes: Vec<Node>,
     wires: Rc<RefCell<Wires>>,
     /// Something ran that may have left packets in a kernel.
@@ -47,6 +50,8 @@ struct Node {
     program: Option<NodeFuture>,
     waker: Arc<NodeWaker>,
     as_waker: Waker,
+    /// Its process stands still.
+    is_paused: bool,
 }
 
 impl<S, F> Engine<S, F>
@@ -56,7 +61,7 @@ where
 {
     /// A world with its programs about to run.
     pub(super) fn new(plan: &Rc<Plan>, story: impl FnOnce(&Recorder) -> S, start: F) -> Self {
-        let timers = Timers::default();
+        let timers = Timers::new(plan.nodes.len());
         let recorder = {
             let timers = timers.clone();
             Recorder::new(move || timers.now())
@@ -67,7 +72,8 @@ where
         let ready = Arc::<Ready>::default();
         let mut node = |id| {
             let waker = NodeWaker::new(id, &ready);
-            Node { host: net.add_host(address(id)), program: None, as_waker: Waker::from(Arc::clone(&waker)), waker }
+            let as_waker = Waker::from(Arc::clone(&waker));
+            Node { host: net.add_host(address(id)), program: None, waker, as_waker, is_paused: false }
         };
         let nodes = plan.node_ids().map(&mut node).collect();
         let wires = Rc::new(RefCell::new(Wires::new(plan, &recorder, &timers)));
@@ -77,6 +83,7 @@ where
             recorder,
             timers,
             ready,
+            resumes: BTreeSet::new(),
             nodes,
             wires,
             is_stirred: false,
@@ -128,7 +135,7 @@ where
                 return Err(SimError::NeverQuiet { at: self.timers.now() });
             }
             self.flush();
-            let goes_on = self.deliver() || self.ask_story();
+            let goes_on = self.deliver() || self.resume_due() || self.ask_story();
             if self.story.is_over() || !(goes_on || self.fire_kernels() || self.timers.fire()) {
                 return Ok(());
             }
@@ -143,7 +150,8 @@ where
             Some(asked_at) if wake <= asked_at => asked_at + Duration::from_millis(1),
             _ => wake,
         });
-        [self.wires.borrow().next_event(), self.timers.next(), next_wake].into_iter().flatten().min()
+        let resume = self.resumes.first().map(|(at, _)| *at);
+        [self.wires.borrow().next_event(), self.timers.next(), next_wake, resume].into_iter().flatten().min()
     }
 
     /// Polls the nodes that were woken until none is, or so many polls have been made.
@@ -154,6 +162,10 @@ where
             *polls_left -= 1;
             let node = &mut self.nodes[id.0];
             node.waker.begin_poll();
+            if node.is_paused {
+                // Woken anyway when it goes on.
+                continue;
+            }
             self.kernels.set_current(node.host);
             if let Some(program) = &mut node.program {
                 let done = program.as_mut().poll(&mut Context::from_waker(&node.as_waker)).is_ready();
@@ -247,6 +259,18 @@ where
             Order::Crash(node) => self.crash(node),
             Order::PowerLoss(node) => self.power_loss(node),
             Order::Restart(node) => self.restart(node),
+            Order::Pause(node, time) => self.pause(node, time),
+            Order::Resume(node) => self.resume(node),
+            Order::StopReading(node) => self.set_reading(node, false),
+            Order::ResumeReading(node) => self.set_reading(node, true),
+            Order::ClockDrift(node, ppm) => {
+                self.recorder.node(node, NodeChange::ClockDrifts);
+                self.timers.drift(node, ppm);
+            }
+            Order::ClockJump(node, by_ms) => {
+                self.recorder.node(node, NodeChange::ClockJumps);
+                self.timers.jump(node, by_ms);
+            }
             Order::Network(position, change) => self.wires.borrow_mut().change(position, change),
         }
     }
@@ -287,9 +311,53 @@ where
         self.start(id);
     }
 
+    /// The process stands still. Its kernel lives.
+    fn pause(&mut self, id: NodeId, time: Option<Duration>) {
+        let node = &mut self.nodes[id.0];
+        if node.is_paused || node.program.is_none() {
+            return;
+        }
+        node.is_paused = true;
+        self.timers.pause(id);
+        self.resumes.extend(time.map(|time| (self.timers.now() + time, id)));
+        self.recorder.node(id, NodeChange::Paused);
+    }
+
+    /// The process goes on: it reads what has come, and then its timers are due.
+    fn resume(&mut self, id: NodeId) {
+        if self.nodes[id.0].is_paused {
+            self.recorder.node(id, NodeChange::Resumed);
+            self.end_pause(id);
+            self.nodes[id.0].as_waker.wake_by_ref();
+        }
+    }
+
+    /// Lets the processes go on whose time it is; whether there were any.
+    fn resume_due(&mut self) -> bool {
+        let now = self.timers.now();
+        let mut any = false;
+        while let Some((_, id)) = self.resumes.first().copied().filter(|(at, _)| *at <= now) {
+            any = true;
+            self.resume(id);
+        }
+        any
+    }
+
+    fn end_pause(&mut self, id: NodeId) {
+        self.nodes[id.0].is_paused = false;
+        self.resumes.retain(|(_, node)| *node != id);
+        self.timers.resume(id);
+    }
+
+    fn set_reading(&mut self, id: NodeId, reads: bool) {
+        if self.nodes[id.0].program.is_some() && self.wires.borrow_mut().hosts[id.0].set_reading(reads) {
+            self.recorder.node(id, if reads { NodeChange::ResumedReading } else { NodeChange::StoppedReading });
+        }
+    }
+
     fn start(&mut self, id: NodeId) {
         let network = SimNetwork::new(id, &self.wires);
-        let program = (self.start)(&self.recorder, id, network, NodeClock::new(&self.timers));
+        let program = (self.start)(&self.recorder, id, network, NodeClock::new(&self.timers, id));
         let node = &mut self.nodes[id.0];
         // Nodes are polled many times within one poll of the world, which would use up the world's budget.
         node.program = Some(Box::pin(tokio::task::unconstrained(program)));
@@ -301,6 +369,8 @@ where
         self.kernels.set_current(node.host);
         node.program = None;
         self.is_stirred = true;
+        self.end_pause(id);
+        self.wires.borrow_mut().hosts[id.0].set_reading(true);
     }
 }
 

@@ -6,7 +6,7 @@ use turmoil_net::shim::tokio::net::TcpStream;
 
 use super::address::Key;
 use super::connection::{Connection, ProgramEnd};
-use super::wires::{Armed, Wires};
+use super::wires::{Armed, ArmedFault, Wires};
 use crate::plan::{NetworkChange, NodeId, Position};
 use crate::world::conversation::{Conversation, other};
 
@@ -16,12 +16,15 @@ impl Wires {
         match change {
             NetworkChange::HalfOpen { links, starting_with: None } => self.half_open(position, &links),
             NetworkChange::HalfOpen { links, starting_with: Some(packet) } => {
-                self.armed.push(Armed { position, links, packet });
+                self.armed.push(Armed { position, links, packet, fault: ArmedFault::HalfOpen });
             }
-            NetworkChange::Partition(links) => {
-                for (from, to) in links {
-                    self.link(from, to).partition = Some(position);
-                }
+            NetworkChange::Partition { links, starting_with: None } => self.partition(position, &links),
+            NetworkChange::Partition { links, starting_with: Some(packet) } => {
+                self.armed.push(Armed { position, links, packet, fault: ArmedFault::Partition });
+            }
+            NetworkChange::Reset { links, starting_with: None } => self.reset(position, &links),
+            NetworkChange::Reset { links, starting_with: Some(packet) } => {
+                self.armed.push(Armed { position, links, packet, fault: ArmedFault::Reset });
             }
             NetworkChange::Heal(links) => {
                 for (from, to) in links {
@@ -50,6 +53,28 @@ impl Wires {
         }
     }
 
+    fn partition(&mut self, position: Position, links: &[(NodeId, NodeId)]) {
+        for &(from, to) in links {
+            self.link(from, to).partition = Some(position);
+        }
+    }
+
+    /// A middlebox aborts the connections that are open now: to the end at which a direction leads.
+    fn reset(&mut self, position: Position, links: &[(NodeId, NodeId)]) {
+        let mut directions = Vec::new();
+        for connection in self.connections.values().filter(|connection| connection.established) {
+            for side in [Role::Client, Role::Server] {
+                if links.contains(&connection.link(side)) && !connection.end(other(side)).is_gone {
+                    directions.push((connection.key, side));
+                }
+            }
+        }
+        for (key, side) in directions {
+            self.fault_hit(position);
+            self.forge_abort(key, side);
+        }
+    }
+
     /// A packet has been written and is about to leave: what waited for it begins.
     pub(super) fn about_to_leave(&mut self, key: Key, side: Role, packet: PacketType) {
         let Some(link) = self.connections.get(&key).map(|connection| connection.link(side)) else { return };
@@ -59,7 +84,11 @@ impl Wires {
         self.armed = waits;
         let begins: Vec<Armed> = begins;
         for armed in begins {
-            self.half_open(armed.position, &armed.links);
+            match armed.fault {
+                ArmedFault::HalfOpen => self.half_open(armed.position, &armed.links),
+                ArmedFault::Partition => self.partition(armed.position, &armed.links),
+                ArmedFault::Reset => self.reset(armed.position, &armed.links),
+            }
         }
     }
 

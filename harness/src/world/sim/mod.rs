@@ -12,6 +12,7 @@ mod engine;
 mod faults;
 mod flow;
 mod link;
+mod local_time;
 mod network;
 mod ready;
 mod wires;

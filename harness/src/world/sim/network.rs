@@ -195,6 +195,20 @@ impl SimSocket {
         }
     }
 
+    /// The node at this end.
+    fn node(&self, wires: &Wires) -> Option<NodeId> {
+        match self.side {
+            Role::Client => Some(self.key.0),
+            Role::Server => wires.connections.get(&self.key).map(|connection| connection.server.node),
+        }
+    }
+
+    /// Whether the program reads at all.
+    fn may_read(&self, cx: &mut Context<'_>) -> bool {
+        let mut wires = self.wires.borrow_mut();
+        self.node(&wires).is_none_or(|node| wires.hosts[node.0].may_read(cx.waker()))
+    }
+
     /// The error as the program is to see it.
     fn explain(&self, error: io::Error) -> io::Error {
         let has_timed_out = || {
@@ -227,11 +241,7 @@ impl Socket for SimSocket {
     }
 
     fn is_powerless(&self) -> bool {
-        let node_of = |wires: &Wires| match self.side {
-            Role::Client => Some(self.key.0),
-            Role::Server => wires.connections.get(&self.key).map(|connection| connection.server.node),
-        };
-        self.wires.try_borrow().is_ok_and(|wires| node_of(&wires).is_some_and(|node| wires.hosts[node.0].is_down))
+        self.wires.try_borrow().is_ok_and(|wires| self.node(&wires).is_some_and(|node| wires.hosts[node.0].is_down))
     }
 
     fn about_to_leave(&mut self, packet: PacketType) {
@@ -244,6 +254,9 @@ impl Socket for SimSocket {
 
 impl AsyncRead for SimSocket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.may_read(cx) {
+            return Poll::Pending;
+        }
         if self.unread.is_empty() {
             let mut scratch = [0; READ_SIZE];
             let mut all = ReadBuf::new(&mut scratch);

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
+use std::task::Waker;
 use std::time::Duration;
 
 use halfopen_protocol::{PacketType, Role};
@@ -49,13 +50,50 @@ pub(super) struct Host {
     pub(super) is_listening: bool,
     /// Connections whose SYN has not reached the wire yet, and whether the program has given them up already.
     pub(super) dialing: VecDeque<(Rc<Conversation>, bool)>,
+    /// Those who would read, while the program reads nothing.
+    stopped: Option<Vec<Waker>>,
 }
 
-/// A `half_open` that begins with a packet.
+impl Host {
+    /// Whether the program reads from now on; gives whether that is new.
+    pub(super) fn set_reading(&mut self, reads: bool) -> bool {
+        let is_new = reads == self.stopped.is_some();
+        match (reads, &self.stopped) {
+            (true, _) => self.stopped.take().into_iter().flatten().for_each(Waker::wake),
+            (false, None) => self.stopped = Some(Vec::new()),
+            (false, Some(_)) => {}
+        }
+        is_new
+    }
+
+    /// Whether the program may read now. Otherwise it is woken when it may.
+    pub(super) fn may_read(&mut self, waker: &Waker) -> bool {
+        match &mut self.stopped {
+            None => true,
+            Some(waiting) => {
+                if !waiting.iter().any(|known| known.will_wake(waker)) {
+                    waiting.push(waker.clone());
+                }
+                false
+            }
+        }
+    }
+}
+
+/// A fault that begins with a packet.
 pub(super) struct Armed {
     pub(super) position: Position,
     pub(super) links: Vec<(NodeId, NodeId)>,
     pub(super) packet: PacketType,
+    pub(super) fault: ArmedFault,
+}
+
+/// What begins with a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ArmedFault {
+    HalfOpen,
+    Partition,
+    Reset,
 }
 
 /// A packet on its way.
@@ -178,6 +216,9 @@ impl Wires {
             self.fault_hit(position);
             return self.lose(key, side, packet, now);
         }
+        if self.is_lost_by_chance(key, side) {
+            return self.lose(key, side, packet, now);
+        }
         self.put_on_wire(key, side, packet);
     }
 
@@ -186,7 +227,8 @@ impl Wires {
         let Some((from, to)) = self.connections.get(&key).map(|connection| connection.link(side)) else { return };
         let now = self.timers.now();
         let link = self.link(from, to);
-        let travel_time = link.travel_time();
+        let payload = segment(&packet).map_or(0, |segment| segment.payload.len());
+        let travel_time = link.transmission_time(now, payload) + link.travel_time();
         if let Some(position) = link.take_change() {
             self.fault_hit(position);
         }
@@ -197,6 +239,27 @@ impl Wires {
         flow.last_arrival = flow.last_arrival.max(now + travel_time);
         let at = flow.last_arrival;
         self.arrive_at(at, packet, Some((key, side, now)));
+    }
+
+    /// Whether the link loses what this side sends now, by its share of losses.
+    fn is_lost_by_chance(&mut self, key: Key, side: Role) -> bool {
+        let Some((from, to)) = self.connections.get(&key).map(|connection| connection.link(side)) else { return false };
+        let link = self.link(from, to);
+        let is_lost = link.loses();
+        if is_lost && let Some(position) = link.take_lossy() {
+            self.fault_hit(position);
+        }
+        is_lost
+    }
+
+    /// An abort that a middlebox makes up travels towards the end that `side` sends to.
+    pub(super) fn forge_abort(&mut self, key: Key, side: Role) {
+        let Some(rst) = self.connections.get(&key).map(|connection| connection.rst(side)) else { return };
+        let Some((from, to)) = self.connections.get(&key).map(|connection| connection.link(side)) else { return };
+        if let Some(position) = self.link(from, to).partition {
+            return self.fault_hit(position);
+        }
+        self.put_on_wire(key, side, rst);
     }
 
     /// The step that keeps what this side sends from arriving.
@@ -271,6 +334,12 @@ impl Wires {
             self.depart(refusal);
             return None;
         }
+        if connection.end(receiver).is_gone && length(segment) > 0 && !flags.syn && !flags.rst {
+            // The kernel knows of no such connection, whatever the program still holds of it.
+            let rst = connection.rst(receiver);
+            self.depart(rst);
+            return None;
+        }
         let end = connection.end_mut(receiver);
         if end.program == ProgramEnd::Closed && !segment.payload.is_empty() && !end.is_gone {
             // Nobody will ever read it: a kernel answers with an abort.
@@ -320,7 +389,10 @@ impl Wires {
             flow.drop_lost_ack();
         }
         // An acknowledgement is repeated only as an answer, so the other end's repetition must get through as well.
-        let packets = if obstacle.is_none() { flow.take_lost(way_back.is_none()) } else { Vec::new() };
+        let is_lost = obstacle.is_none() && self.is_lost_by_chance(key, side);
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let flow = &mut connection.end_mut(side).flow;
+        let packets = if obstacle.is_none() && !is_lost { flow.take_lost(way_back.is_none()) } else { Vec::new() };
         if flow.has_losses()
             && let Some(at) = flow.retry_failed(now)
         {

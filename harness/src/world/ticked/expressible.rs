@@ -1,5 +1,7 @@
 use super::{EngineError, TICK};
-use crate::plan::{Action, CloseHow, LinkChange, NetworkChange, NodeId, Plan, Position, Program, Step, StepKind};
+use crate::plan::{
+    Action, CloseHow, LinkChange, LinkSettings, NetworkChange, NodeId, Plan, Position, Program, Step, StepKind,
+};
 
 /// Whether `turmoil::Sim` can tell this story with the meaning that the faults have here.
 pub(super) fn check(plan: &Plan) -> Result<(), EngineError> {
@@ -12,6 +14,10 @@ pub(super) fn check(plan: &Plan) -> Result<(), EngineError> {
     }
     if !plan.network.jitter.is_zero() || plan.links.iter().any(|(_, _, link)| !link.jitter.is_zero()) {
         return refuse(Position::default(), "jitter of its own seed");
+    }
+    let is_lossy = |link: &LinkSettings| link.loss > 0 || link.bandwidth.is_some();
+    if is_lossy(&plan.network) || plan.links.iter().any(|(_, _, link)| is_lossy(link)) {
+        return refuse(Position::default(), "losses that only delay, or a bandwidth");
     }
     check_steps(&plan.steps, plan)
 }
@@ -50,6 +56,9 @@ fn check_action(
         Action::PowerLoss if is_broker || comes_back => {
             refuse(position, "a power loss after which somebody connects: bytes and SYNs are lost for ever")
         }
+        Action::Pause(_) | Action::Resume => refuse(position, "a process that stands still while its kernel lives"),
+        Action::StopReading | Action::ResumeReading => refuse(position, "a window that fills"),
+        Action::ClockDrift(_) | Action::ClockJump(_) => refuse(position, "a clock of a node's own"),
         Action::Close(CloseHow::Rst) => refuse(position, "an abort"),
         _ => Ok(()),
     }
@@ -62,13 +71,15 @@ fn check_change(change: &NetworkChange, position: Position, rest: &[Step], plan:
             refuse(position, "one connection forgotten while a new one works")
         }
         NetworkChange::HalfOpen { .. } => Ok(()),
-        NetworkChange::Set(links, LinkChange { latency: Some(_), jitter: None, give_up: None })
-            if links.iter().all(|(from, to)| links.contains(&(*to, *from))) =>
-        {
-            Ok(())
+        NetworkChange::Set(
+            links,
+            LinkChange { latency: Some(_), jitter: None, give_up: None, loss: None, bandwidth: None },
+        ) if links.iter().all(|(from, to)| links.contains(&(*to, *from))) => Ok(()),
+        NetworkChange::Set(..) => {
+            refuse(position, "a link that differs by direction, jitter, losses, a bandwidth, or a give-up time")
         }
-        NetworkChange::Set(..) => refuse(position, "a link that differs by direction, jitter, or a give-up time"),
-        NetworkChange::Partition(_) | NetworkChange::Heal(_) => {
+        NetworkChange::Reset { .. } => refuse(position, "an abort made by the path"),
+        NetworkChange::Partition { .. } | NetworkChange::Heal(_) => {
             refuse(position, "a partition that only delays: bytes are lost for ever")
         }
     }

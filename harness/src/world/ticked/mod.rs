@@ -119,6 +119,12 @@ fn carry_out(order: Order, recorder: &Recorder, sim: &mut turmoil::Sim<'_>, plan
             recorder.node(node, NodeChange::Restarted);
             sim.bounce(name(node));
         }
+        Order::Pause(..)
+        | Order::Resume(_)
+        | Order::StopReading(_)
+        | Order::ResumeReading(_)
+        | Order::ClockDrift(..)
+        | Order::ClockJump(..) => unreachable!("refused before the run began"),
         Order::Network(position, change) => {
             match change {
                 NetworkChange::HalfOpen { links, .. } => {
@@ -133,7 +139,7 @@ fn carry_out(order: Order, recorder: &Recorder, sim: &mut turmoil::Sim<'_>, plan
                         }
                     }
                 }
-                NetworkChange::Partition(_) | NetworkChange::Heal(_) => {
+                NetworkChange::Partition { .. } | NetworkChange::Reset { .. } | NetworkChange::Heal(_) => {
                     unreachable!("refused before the run began")
                 }
             }
@@ -156,6 +162,8 @@ impl Clock for TickedClock {
         tokio::time::sleep(deadline - self.now())
     }
 }
+
+impl node::WorldClock for TickedClock {}
 
 /// tokio's timers have this resolution, so nothing finer has a meaning.
 fn whole_millis(duration: Duration) -> Duration {

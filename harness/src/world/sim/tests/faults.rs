@@ -9,7 +9,7 @@ use crate::trace::{EventKind, Item, NodeChange};
 use crate::world::story::Order;
 
 /// A client that writes one letter at each of these times and notes all that comes back.
-fn writes_at(times: &'static [u64]) -> impl Fn(Host) -> crate::world::story::NodeFuture {
+pub(super) fn writes_at(times: &'static [u64]) -> impl Fn(Host) -> crate::world::story::NodeFuture {
     move |host| {
         Box::pin(async move {
             let mut stream = host.connect().await;
@@ -261,7 +261,7 @@ fn a_fault_that_meets_nothing_is_not_hit() {
         .node(echo)
         .node(listen_only)
         .at(1_000, network(3, NetworkChange::HalfOpen { links: both_ways(), starting_with: None }))
-        .at(1_000, network(4, NetworkChange::Partition(both_ways())))
+        .at(1_000, network(4, partition(both_ways())))
         .run();
     assert_eq!(outcome.hits(), [0_u32; 0]);
 }
@@ -278,7 +278,7 @@ fn a_healed_partition_brings_the_bytes_with_the_next_retransmission(#[case] heal
     let outcome = World::new()
         .node(echo)
         .node(writes_at(&[2_000, 2_050]))
-        .at(1_000, network(5, NetworkChange::Partition(both_ways())))
+        .at(1_000, network(5, partition(both_ways())))
         .at(heal, network(6, NetworkChange::Heal(both_ways())))
         .until(1_000_000)
         .run();
@@ -290,11 +290,7 @@ fn a_healed_partition_brings_the_bytes_with_the_next_retransmission(#[case] heal
 
 #[test]
 fn what_is_under_way_when_a_partition_begins_still_arrives() {
-    let outcome = World::new()
-        .node(echo)
-        .node(writes_at(&[1_000]))
-        .at(1_005, network(5, NetworkChange::Partition(both_ways())))
-        .run();
+    let outcome = World::new().node(echo).node(writes_at(&[1_000])).at(1_005, network(5, partition(both_ways()))).run();
     assert_eq!(outcome.of("server"), ["30 server: accepted", "1010 server: read a"]);
 }
 
@@ -311,7 +307,7 @@ fn a_connection_attempt_is_repeated_after_1_3_7_15_seconds(#[case] heal: u64, #[
             host.until(100).await;
             try_connect(&host).await;
         })
-        .at(50, network(5, NetworkChange::Partition(both_ways())))
+        .at(50, network(5, partition(both_ways())))
         .at(heal, network(6, NetworkChange::Heal(both_ways())))
         .run();
     assert_eq!(outcome.of("client"), [format!("{connected} client: connected")]);
@@ -329,7 +325,7 @@ fn a_connection_attempt_that_is_given_up_is_not_repeated() {
                 () = host.until(6_000) => host.note("gave up"),
             }
         })
-        .at(500, network(5, NetworkChange::Partition(both_ways())))
+        .at(500, network(5, partition(both_ways())))
         .at(7_000, network(6, NetworkChange::Heal(both_ways())))
         .run();
     assert_eq!(outcome.notes, ["6000 client: gave up"]);
@@ -342,7 +338,7 @@ fn acknowledgements_that_cannot_come_back_fail_the_sender() {
             serve(host, |host, mut stream| async move { host.read_all(&mut stream).await }).await;
         })
         .node(writes_at(&[2_000]))
-        .at(1_000, network(5, NetworkChange::Partition(to_client())))
+        .at(1_000, network(5, partition(to_client())))
         .until(2_000_000)
         .run();
     assert_eq!(outcome.of("server"), ["30 server: accepted", "2010 server: read a"]);
@@ -357,7 +353,7 @@ fn acknowledgements_are_repeated_once_they_can_come_back() {
             serve(host, |host, mut stream| async move { host.read_all(&mut stream).await }).await;
         })
         .node(writes_at(&[2_000]))
-        .at(1_000, network(5, NetworkChange::Partition(to_client())))
+        .at(1_000, network(5, partition(to_client())))
         .at(11_000, network(6, NetworkChange::Heal(to_client())))
         .run();
     assert_eq!(outcome.of("client"), ["12000 client: timed out"], "the next repetition would be at 14.61 s");
@@ -367,7 +363,7 @@ fn acknowledgements_are_repeated_once_they_can_come_back() {
             serve(host, |host, mut stream| async move { host.read_all(&mut stream).await }).await;
         })
         .node(writes_at(&[2_000]))
-        .at(1_000, network(5, NetworkChange::Partition(to_client())))
+        .at(1_000, network(5, partition(to_client())))
         .at(8_000, network(6, NetworkChange::Heal(to_client())))
         .run();
     assert_eq!(outcome.of("client"), [""; 0]);
@@ -397,7 +393,7 @@ fn a_changed_give_up_time_holds_for_what_leaves_from_then_on() {
         .node(echo)
         .node(writes_at(&[2_000]))
         .at(500, network(5, NetworkChange::Set(both_ways(), change)))
-        .at(1_000, network(6, NetworkChange::Partition(both_ways())))
+        .at(1_000, network(6, partition(both_ways())))
         .run();
     assert_eq!(outcome.of("client"), ["7000 client: timed out"]);
 }
@@ -411,7 +407,7 @@ fn a_close_in_a_partition_is_late_as_everything_else() {
             host.until(2_000).await;
             host.write(&mut stream, b"bye").await;
         })
-        .at(1_000, network(5, NetworkChange::Partition(both_ways())))
+        .at(1_000, network(5, partition(both_ways())))
         .at(2_500, network(6, NetworkChange::Heal(both_ways())))
         .run();
     assert_eq!(outcome.of("server"), ["30 server: accepted", "2610 server: read bye", "2610 server: end"]);
@@ -433,7 +429,7 @@ fn a_reset_in_a_partition_is_lost_and_the_next_data_meets_another() {
             host.until(2_000).await;
             crate::world::network::Network::abort(&host.network, stream);
         })
-        .at(1_000, network(5, NetworkChange::Partition(both_ways())))
+        .at(1_000, network(5, partition(both_ways())))
         .at(3_000, network(6, NetworkChange::Heal(both_ways())))
         .run();
     assert_eq!(outcome.of("server"), ["30 server: accepted", "5020 server: connection reset"]);

@@ -33,6 +33,7 @@ pub(super) struct Host {
     pub(super) id: NodeId,
     pub(super) network: SimNetwork,
     pub(super) clock: NodeClock,
+    pub(super) recorder: Recorder,
     notes: Rc<RefCell<Vec<String>>>,
 }
 
@@ -155,8 +156,9 @@ impl World {
         let programs = self.programs;
         let start = {
             let notes = Rc::clone(&notes);
-            move |_: &Recorder, id: NodeId, network, clock| {
-                (programs[id.0])(Host { id, network, clock, notes: Rc::clone(&notes) })
+            move |recorder: &Recorder, id: NodeId, network, clock| {
+                let recorder = recorder.clone();
+                (programs[id.0])(Host { id, network, clock, recorder, notes: Rc::clone(&notes) })
             }
         };
         let trace = run(&plan, |_| script, start).expect("the world comes to rest");
@@ -211,6 +213,11 @@ impl Story for Script {
 /// A change of the network whose step stands in this line.
 pub(super) fn network(line: u32, change: NetworkChange) -> Order {
     Order::Network(Position::new(line, 1), change)
+}
+
+/// A partition of these directions.
+pub(super) fn partition(links: Vec<(NodeId, NodeId)>) -> NetworkChange {
+    NetworkChange::Partition { links, starting_with: None }
 }
 
 /// Both directions between server and client.

@@ -1,4 +1,6 @@
 mod basics;
 mod faults;
 mod fixture;
+mod links;
+mod standstill;
 mod taps;
