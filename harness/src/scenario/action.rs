@@ -31,7 +31,8 @@ pub(super) const ACTIONS: &[Key] = &[
     key("send", "raw clients: a packet, `{ bytes: c0 00 }`, or a list, which is one write").takes(Takes::Outgoing),
     key("receive", "raw clients: waits for the next packet, which must match").takes(Takes::Pattern),
     not_yet("answer", "changes the usual answers"),
-    key("stop_reading", "the program reads nothing any more; the windows of who sends to it fill").takes(Takes::Nothing),
+    key("stop_reading", "the program reads nothing any more; the windows of who sends to it fill")
+        .takes(Takes::Nothing),
     key("resume_reading", "ends stop_reading").takes(Takes::Nothing),
     key("pause", "the process stands still, its kernel acknowledges; a duration, or until resume")
         .takes(Takes::Optional(&Takes::Duration)),

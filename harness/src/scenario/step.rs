@@ -49,8 +49,7 @@ const REPEAT: Table = Table {
 const NETWORK: &[Key] = &[
     key("half_open", "the established connections of a link are forgotten by the path")
         .takes(Takes::Either(&[Takes::Link, Takes::Map(&LINK_FAULT)])),
-    key("partition", "all packets of a link vanish")
-        .takes(Takes::Either(&[Takes::Link, Takes::Map(&LINK_FAULT)])),
+    key("partition", "all packets of a link vanish").takes(Takes::Either(&[Takes::Link, Takes::Map(&LINK_FAULT)])),
     key("reset", "a middlebox sends RST to the end of the established connections at which the link leads")
         .takes(Takes::Either(&[Takes::Link, Takes::Map(&LINK_FAULT)])),
     key("heal", "ends partition").takes(Takes::Link),

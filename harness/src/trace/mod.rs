@@ -74,8 +74,8 @@ pub enum EventKind {
         to: NodeId,
         /// What.
         item: Item,
-        /// When it arrived, once it has: the `at` of its [`EventKind::Received`]; for the end of a connection that no
-        /// program reads any more, the time at which it reached the other host.
+        /// When it arrived, once it has: the `at` of its [`EventKind::Received`]; for what no program
+        /// reads any more, the time at which it reached the other host.
         arrival: Option<Duration>,
     },
     /// Something arrives at a node on a connection.

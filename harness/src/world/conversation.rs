@@ -126,6 +126,14 @@ impl Conversation {
         self.recorder.end_reached_host(self.connection, self.node(side), end);
     }
 
+    /// So many bytes that `side` has sent have reached the other host, whose program will not read them.
+    pub(crate) fn reached_host(&self, side: Role, bytes: u64) {
+        let mut state = self.state.borrow_mut();
+        let direction = state.from(side);
+        let whole = direction.under_way.iter().take_while(|(end, _)| *end <= bytes).count();
+        self.recorder.reached_host(self.connection, self.node(side), whole);
+    }
+
     /// The program of `side` is gone without a word: what it left unfinished will never be whole.
     pub(crate) fn abandoned(&self, side: Role) {
         let mut state = self.state.borrow_mut();

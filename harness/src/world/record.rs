@@ -82,6 +82,23 @@ impl Recorder {
         }
     }
 
+    /// The first `count` packets, or pieces of them, that `from` has under way have reached the other host, whose
+    /// program will not read them: they are answered by an abort, and not lost.
+    pub(crate) fn reached_host(&self, connection: ConnectionId, from: NodeId, count: usize) {
+        let mut inner = self.0.borrow_mut();
+        let at = (inner.now)();
+        let Inner { events, under_way, .. } = &mut *inner;
+        let mut left = count;
+        for &index in under_way.get(&(connection, from)).into_iter().flatten() {
+            if let EventKind::Sent { item: Item::Packet(_) | Item::Bytes(_), arrival, .. } = &mut events[index].kind
+                && left > 0
+            {
+                left -= 1;
+                arrival.get_or_insert(at);
+            }
+        }
+    }
+
     /// The connection that `node` opened is up.
     pub(crate) fn established(&self, connection: ConnectionId, node: NodeId) {
         self.push(EventKind::Established { connection, node });

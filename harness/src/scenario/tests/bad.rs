@@ -115,7 +115,7 @@ const BAD: &[(&str, &str)] = &[
     ("no map as a step", "steps: [ wait ]\n"),
     (
         "unknown action",
-        "clients: { a: {} }\nsteps: [ { a: powerloss }, { a: pause }, { a: close }, { a: { crash: now } } ]\n",
+        "clients: { a: {} }\nsteps: [ { a: powerloss }, { a: { resume: 5s } }, { a: close }, { a: { crash: now } } ]\n",
     ),
     (
         "action for raw clients",
@@ -154,7 +154,11 @@ const BAD: &[(&str, &str)] = &[
         "clients: { a: {}, b: {} }\nsteps: [ { network: { partition: a -> b } } ]\nlinks: { a to b: { latency: 1s } }\n",
     ),
     ("nothing set", "clients: { a: {} }\nsteps: [ { network: { set: { link: a } } }, { network: { halfopen: a } } ]\n"),
-    ("loss", "network: { loss: 5% }\nsteps: [ { wait: 1s } ]\n"),
+    ("loss and bandwidth", "network: { loss: 105%, bandwidth: 5kB }\nsteps: [ { wait: 1s } ]\n"),
+    (
+        "clocks",
+        "clients: { a: {} }\nsteps: [ { a: { clock_drift: -100% } }, { a: { clock_drift: fast } }, { a: { clock_jump: -1 } }, { a: clock_jump } ]\n",
+    ),
     // Expectations.
     (
         "two verbs",

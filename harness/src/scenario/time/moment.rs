@@ -225,9 +225,6 @@ fn occurrence(ordinal: Ordinal, cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Re
         let at = if cursor.take_word("at") { Some(node(cursor, scope)?) } else { None };
         return Ok(EventRef::Point { ordinal, point: *point, of, at });
     }
-    if matches!(word.as_str(), "pause" | "resume") {
-        return Err(cursor.error(format!("`{word}` is not supported yet")));
-    }
     if scope.nodes.contains_key(word) {
         return Err(cursor.error(format!(
             "`{word}` is a node, not an event; what of it? As in `last packet from {word}` or `close of {word}`"

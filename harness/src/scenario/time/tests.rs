@@ -111,6 +111,7 @@ fn packet(ordinal: Ordinal, word: &str, from: Option<usize>, to: Option<usize>, 
 #[case("PUBCOMP at fleet.1", packet(Ordinal::Nearest, "PUBCOMP", None, None, Some(3)), 0)]
 #[case("close of sensor", EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: NodeId(1), at: None }, 0)]
 #[case("second open of sensor", EventRef::Point { ordinal: Ordinal::Second, point: Point::Open, of: NodeId(1), at: None }, 0)]
+#[case("resume of sensor", EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Resume, of: NodeId(1), at: None }, 0)]
 #[case("close of sensor at broker", EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: NodeId(1), at: Some(NodeId(0)) }, 0)]
 fn moments_hang_on_events(#[case] text: &str, #[case] event: EventRef, #[case] offset: i64) {
     assert_eq!(read(text), Ok((event, offset)));
@@ -128,7 +129,6 @@ fn moments_hang_on_events(#[case] text: &str, #[case] event: EventRef, #[case] o
 #[case("fire 5s", "the moment should end here")]
 #[case("5s before start", "this is before the run begins")]
 #[case("1s .. 2s", "a range, where one moment is expected")]
-#[case("resume of sensor", "`resume` is not supported yet")]
 #[case("5 after fire", "`5` has no unit; write `5s`")]
 #[case("", "expected a moment, such as `20s` or `1s after MARK`")]
 fn what_is_no_moment_says_why(#[case] text: &str, #[case] message: &str) {

@@ -6,6 +6,7 @@ use turmoil_net::{EnterGuard, Packet, TcpFlags, TcpSegment, Transport};
 use super::address::{Key, PORT, address};
 use super::flow::Flow;
 use crate::plan::NodeId;
+use crate::trace::Item;
 use crate::world::conversation::Conversation;
 
 /// A TCP connection as the world sees it from outside of the kernels at its ends.
@@ -86,6 +87,14 @@ impl Connection {
         let closed = |end: &End| end.program == ProgramEnd::Closed || (end.is_gone && end.program != ProgramEnd::Open);
         let quiet = |end: &End| end.flow.in_flight == 0 && !end.flow.has_losses();
         closed(&self.client) && closed(&self.server) && quiet(&self.client) && quiet(&self.server)
+    }
+
+    /// A segment of this side has come to the other host, whose program will never read it.
+    pub(super) fn reached_host(&self, side: Role, segment: &TcpSegment) {
+        self.conversation.reached_host(side, self.end(side).flow.bytes_up_to(segment));
+        if segment.flags.fin {
+            self.conversation.end_arrived(side, &Item::Fin);
+        }
     }
 
     /// A bare segment from this side to the other.

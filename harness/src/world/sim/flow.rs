@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use turmoil_net::Packet;
+use turmoil_net::{Packet, TcpSegment};
 
 use super::address::{length, segment};
 use crate::plan::Position;
@@ -34,6 +34,8 @@ pub(super) struct Flow {
     timeout: Option<Duration>,
     /// When to send again.
     retry_at: Option<Duration>,
+    /// The first sequence number, that of the SYN.
+    first: Option<u32>,
     /// The sequence number after the last byte sent.
     sent: Option<u32>,
     /// The sequence number up to which the other end is known to have everything.
@@ -58,8 +60,17 @@ impl Flow {
             self.waiting_since = now;
             self.give_up = give_up;
         }
+        self.first.get_or_insert(segment.seq);
         self.acknowledged.get_or_insert(segment.seq);
         self.sent = Some(segment.seq.wrapping_add(length));
+    }
+
+    /// How many bytes of the stream are there once this segment is.
+    pub(super) fn bytes_up_to(&self, segment: &TcpSegment) -> u64 {
+        let payload = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
+        let first = self.first.unwrap_or_default();
+        // The SYN takes the first number itself.
+        u64::from(segment.seq.wrapping_sub(first).wrapping_sub(1)) + u64::from(payload)
     }
 
     /// An acknowledgement has come.

@@ -336,18 +336,21 @@ impl Wires {
         }
         if connection.end(receiver).is_gone && length(segment) > 0 && !flags.syn && !flags.rst {
             // The kernel knows of no such connection, whatever the program still holds of it.
+            connection.reached_host(side, segment);
             let rst = connection.rst(receiver);
             self.depart(rst);
             return None;
         }
-        let end = connection.end_mut(receiver);
+        let end = connection.end(receiver);
         if end.program == ProgramEnd::Closed && !segment.payload.is_empty() && !end.is_gone {
             // Nobody will ever read it: a kernel answers with an abort.
+            connection.reached_host(side, segment);
             connection.clear_kernel(receiver, kernels);
             let rst = connection.rst(receiver);
             self.depart(rst);
             return None;
         }
+        let end = connection.end_mut(receiver);
         if flags.ack {
             end.flow.acknowledged(segment.ack, now);
         }

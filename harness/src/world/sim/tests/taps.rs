@@ -157,3 +157,20 @@ fn a_power_loss_leaves_the_unfinished_packet_and_no_end_in_the_trace() {
     let bytes = Item::Bytes(Bytes::from_static(b"\x30\x09abc"));
     assert_eq!(sent_by_client(&outcome), [(1_000, bytes, None)]);
 }
+
+#[test]
+fn what_comes_for_a_program_that_has_closed_is_not_lost_but_answered_with_a_reset() {
+    let outcome = World::new()
+        .node(|host| async move { serve(host, |_, stream| async move { drop(stream) }).await })
+        .node(|host| async move {
+            let mut stream = host.connect().await;
+            host.until(1_000).await;
+            host.write(&mut stream, PINGREQ).await;
+            host.read_all(&mut stream).await;
+        })
+        .run();
+    assert_eq!(sent_by_client(&outcome)[0], (1_000, Item::Packet(Packet::PingReq), Some(1_010)));
+    let received =
+        outcome.trace.events.iter().filter(|event| matches!(event.kind, EventKind::Received { to: SERVER, .. }));
+    assert_eq!(received.count(), 1, "only that the connection opens");
+}
