@@ -118,23 +118,23 @@ fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
                     }),
                     Action::ResumePinging => end(bands, &Place::Node(node), "silent", at),
                     Action::Pause(time) => bands.push(Band {
-                        class: "paused",
+                        class: "silent",
                         word: "stands still",
                         place: Place::Node(node),
                         from: at,
                         to: time.map(|time| at + time),
                         position,
                     }),
-                    Action::Resume => end(bands, &Place::Node(node), "paused", at),
+                    Action::Resume => end(bands, &Place::Node(node), "silent", at),
                     Action::StopReading => bands.push(Band {
-                        class: "deaf",
+                        class: "silent",
                         word: "does not read",
                         place: Place::Node(node),
                         from: at,
                         to: None,
                         position,
                     }),
-                    Action::ResumeReading => end(bands, &Place::Node(node), "deaf", at),
+                    Action::ResumeReading => end(bands, &Place::Node(node), "silent", at),
                     _ => {}
                 }
             }

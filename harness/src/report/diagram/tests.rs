@@ -45,7 +45,11 @@ fn what_is_expected_stands_where_it_was_decided(#[case] at: i64, #[case] class: 
 fn what_is_lost_ends_in_a_cross_inside_the_band_of_the_fault() {
     let links = vec![(SENSOR, BROKER), (BROKER, SENSOR)];
     let mut plan = plan();
-    plan.steps.push(step(5, "network: partition", StepKind::Network(NetworkChange::Partition(links.clone()))));
+    plan.steps.push(step(
+        5,
+        "network: partition",
+        StepKind::Network(NetworkChange::Partition { links: links.clone(), starting_with: None }),
+    ));
     plan.steps.push(step(6, "network: heal", StepKind::Network(NetworkChange::Heal(links))));
     let mut story = Story::new();
     story.connect(0, SENSOR, connect("sensor", 5)).step(5, "network: partition");
