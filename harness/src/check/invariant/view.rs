@@ -224,6 +224,13 @@ impl<'a> Watcher<'a> {
                 }
             }
             NodeChange::Restarted => self.generation += 1,
+            // Its process lives, and so do its connections.
+            NodeChange::Paused
+            | NodeChange::Resumed
+            | NodeChange::StoppedReading
+            | NodeChange::ResumedReading
+            | NodeChange::ClockDrifts
+            | NodeChange::ClockJumps => {}
         }
     }
 
