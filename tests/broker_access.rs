@@ -52,7 +52,7 @@ async fn passwd(folder: &Path, arguments: &[&str], password: &str) {
 }
 
 struct Program {
-    _child: Child,
+    child: Child,
     log: Lines<BufReader<ChildStderr>>,
     addresses: Vec<SocketAddr>,
 }
@@ -63,7 +63,7 @@ impl Program {
         let listen = ["--listen", "127.0.0.1:0"].repeat(ports);
         let mut child = command(folder, &[&listen, arguments].concat()).spawn().expect("the broker starts");
         let log = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let mut program = Self { _child: child, log, addresses: Vec::new() };
+        let mut program = Self { child, log, addresses: Vec::new() };
         while program.addresses.len() < ports {
             let line = program.next_line().await;
             if let Some((_, port)) = line.split_once("Opening ipv4 listen socket on port ") {
@@ -81,6 +81,13 @@ impl Program {
 
     async fn wait_for(&mut self, end: &str) {
         while !self.next_line().await.ends_with(end) {}
+    }
+
+    #[cfg(unix)]
+    async fn hang_up(&self) {
+        let kill = format!("kill -HUP {}", self.child.id().expect("it runs"));
+        let sent = Command::new("sh").args(["-c", &kill]).status().await.expect("there is a shell");
+        assert!(sent.success());
     }
 
     async fn open(&self, version: Version) -> Client {
@@ -296,4 +303,48 @@ async fn what_is_wrong_in_a_file_is_one_clear_line() {
     let (code, said) = run(&folder, &["passwd", "others", "bob"], "\n").await;
     assert_eq!((code, said.trim_end()), (Some(1), "halfopen-broker: a password is not empty"));
     assert!(!folder.join("others").exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn at_a_hangup_the_files_are_read_again_and_a_wrong_one_changes_nothing() {
+    let folder = folder("hangup");
+    passwd(&folder, &["ann"], "secret").await;
+    fs::write(folder.join("acl"), "user ann\ntopic write inbox\n").expect("written");
+    let text = "[access]\npassword_file = 'users'\nacl_file = 'acl'\n[mqtt]\nserver_keep_alive = '7s'\n";
+    fs::write(folder.join("broker.toml"), text).expect("written");
+    let mut broker = Program::start(&folder, &["--config", "broker.toml"], 1).await;
+    let login = |username: &'static str, password: &'static str| Connect {
+        username: Some(username.into()),
+        password: Some(password.into()),
+        ..Connect::new(V5, username)
+    };
+    let (mut ann, _) = broker.connect(login("ann", "secret")).await;
+    assert_eq!(broker.reason(V5, Some("bob"), "geheim").await, 0x86);
+    assert_eq!(publish(&mut ann, "outbox").await, 0x87);
+
+    passwd(&folder, &["bob"], "geheim").await;
+    fs::write(folder.join("acl"), "user ann\ntopic write outbox\n").expect("written");
+    fs::write(folder.join("broker.toml"), text.replace("'7s'", "'seven'")).expect("written");
+    broker.hang_up().await;
+    broker.wait_for("broker.toml:5:21: expected a whole number with a unit: ms, s, m or h").await;
+    assert_eq!(broker.reason(V5, Some("bob"), "geheim").await, 0x86);
+    assert_eq!(publish(&mut ann, "outbox").await, 0x87);
+
+    fs::write(folder.join("broker.toml"), text.replace("'7s'", "'8s'")).expect("written");
+    broker.hang_up().await;
+    broker.wait_for("Read all files again.").await;
+    let (_, connack) = broker.connect(login("bob", "geheim")).await;
+    assert_eq!((connack.reason.value(), connack.server_keep_alive), (0, Some(8)));
+    // Who is connected stays so, with what it may do now.
+    assert_eq!(publish(&mut ann, "outbox").await, 0x10);
+    assert_eq!(publish(&mut ann, "inbox").await, 0x87);
+}
+
+/// How the broker acknowledges a message.
+async fn publish(client: &mut Client, topic: &'static str) -> u8 {
+    let (qos, packet_id) = (QoS::AtLeastOnce, Some(PacketId::MIN));
+    client.send(Packet::Publish(Publish { qos, packet_id, topic: topic.into(), ..Publish::default() })).await;
+    let Packet::PubAck(puback) = client.receive().await else { panic!("no PUBACK") };
+    puback.reason.value()
 }

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::num::NonZero;
 use std::path::Path;
 use std::rc::Rc;
@@ -16,6 +17,9 @@ pub(crate) struct Gate {
     pub(crate) access: Access,
     passwords: Arc<Passwords>,
 }
+
+/// The passwords that count at the moment.
+pub(crate) type Current = Rc<RefCell<Arc<Passwords>>>;
 
 impl Gate {
     /// Reads the files that are named.
@@ -37,13 +41,23 @@ impl Gate {
         Ok(Self { access, passwords })
     }
 
-    /// Judges passwords on threads of their own, as many at a time as there are processors: each takes some 50 ms and
-    /// 19 MiB, and the others wait in turn.
-    pub(crate) fn judge(&self) -> impl Fn(Login) -> Verdict + 'static {
-        let passwords = Arc::clone(&self.passwords);
-        let permits = Rc::new(Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get)));
-        move |login| Box::pin(judge(Arc::clone(&passwords), Rc::clone(&permits), login))
+    /// What this says about clients, and its passwords in the place of those that count.
+    pub(crate) fn replace(self, current: &Current) -> Access {
+        *current.borrow_mut() = self.passwords;
+        self.access
     }
+
+    /// What this says about clients, and its passwords.
+    pub(crate) fn split(self) -> (Access, Current) {
+        (self.access, Rc::new(RefCell::new(self.passwords)))
+    }
+}
+
+/// Judges passwords on threads of their own, as many at a time as there are processors: each takes some 50 ms and
+/// 19 MiB, and the others wait in turn.
+pub(crate) fn judge_by(current: Current) -> impl Fn(Login) -> Verdict + 'static {
+    let permits = Rc::new(Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get)));
+    move |login| Box::pin(judge(Arc::clone(&current.borrow()), Rc::clone(&permits), login))
 }
 
 type Verdict = std::pin::Pin<Box<dyn Future<Output = bool>>>;

@@ -10,7 +10,7 @@ use crate::settings::{AccessSettings, File, FileTrouble, Limits, LogDetail, Sett
 /// Holds everything in memory. Logs to stderr, each line with the seconds since 1970. SIGINT and SIGTERM stop it in
 /// order. Every flag, except --config, --port and --verbose, is also a key of the configuration file, with `_`
 /// for `-`.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = "halfopen-broker", version, args_conflicts_with_subcommands = true, after_long_help = FILES)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -45,12 +45,12 @@ pub(crate) struct Args {
 }
 
 /// What the program can do besides being a broker.
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Adds a user to a password file, or changes the password.
     ///
     /// The password is asked for, or read as the first line of stdin if that is no terminal. A broker that runs already
-    /// keeps what it read at its start.
+    /// reads the file again at SIGHUP.
     Passwd {
         /// The password file; made if there is none
         file: PathBuf,
@@ -67,6 +67,10 @@ pub(crate) enum Command {
 
 const FILES: &str = "\
 Files:
+  At SIGHUP all files are read again. What cannot change is what CONNACK has told clients (the largest packet, the
+  receive maximum, the topic aliases, the highest QoS, and what is not available), the connect timeout, the log and the
+  ports.
+
   The configuration file has `listen` and `log` at its top, the settings of access in a table [access], and those of
   the protocol in a table [mqtt]:
 

@@ -9,4 +9,4 @@ pub mod driver;
 pub mod log;
 
 pub use crate::core::{Access, Broker, Config, QueuePolicy, Referral};
-pub use crate::driver::{Listener, Observer, TokioClock, serve, serve_verifying};
+pub use crate::driver::{Change, Listener, Observer, TokioClock, serve, serve_verifying};

@@ -3,21 +3,24 @@
 mod access;
 mod args;
 mod passwd;
+mod reload;
 mod settings;
 mod tcp;
 mod terminal;
 
+use std::future::pending;
 use std::io;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use halfopen_broker::log::Log;
 use halfopen_broker::{Broker, TokioClock, serve_verifying};
+use tokio::sync::mpsc;
 
-use self::access::Gate;
+use self::access::{Gate, judge_by};
 use self::args::{Args, Command};
-use self::settings::Settings;
 use self::tcp::Tcp;
 use self::terminal::Terminal;
 
@@ -38,17 +41,20 @@ fn main() -> ExitCode {
 fn run(mut args: Args) -> io::Result<()> {
     match args.command.take() {
         Some(Command::Passwd { file, user, scram, delete }) => passwd::change(&file, &user, scram, delete),
-        None => listen(args.settings().map_err(io::Error::other)?),
+        None => listen(args),
     }
 }
 
-fn listen(settings: Settings) -> io::Result<()> {
-    let gate = Gate::open(&settings.access)?;
-    let judge = gate.judge();
+fn listen(args: Args) -> io::Result<()> {
+    let settings = args.clone().settings().map_err(io::Error::other)?;
+    let (access, passwords) = Gate::open(&settings.access)?.split();
+    let judge = judge_by(Rc::clone(&passwords));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before the port is open: whoever sees it may already send a signal.
         let stop = stop_signal()?;
+        let (sender, changes) = mpsc::channel(1);
+        let reload = reload::watch(args, passwords, sender)?;
         terminal::log(concat!("halfopen-broker ", env!("CARGO_PKG_VERSION"), " starting"));
         let listener = Tcp::bind(&settings.listen).await?;
         for address in listener.addresses() {
@@ -56,9 +62,14 @@ fn listen(settings: Settings) -> io::Result<()> {
             terminal::log(&format!("Opening {family} listen socket on port {}.", address.port()));
         }
 
-        let broker = Broker::with_access(settings.config, gate.access);
+        let broker = Broker::with_access(settings.config, access);
         let terminal = Terminal::new(Log::new(settings.detail));
-        serve_verifying(broker, listener, TokioClock::new(), terminal, judge, stop).await?;
+        let served = serve_verifying(broker, listener, TokioClock::new(), terminal, judge, changes, stop);
+        tokio::select! {
+            biased;
+            served = served => served?,
+            () = async { reload.await; pending().await } => {}
+        }
         terminal::log(concat!("halfopen-broker ", env!("CARGO_PKG_VERSION"), " terminating"));
         Ok(())
     })

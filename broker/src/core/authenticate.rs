@@ -174,7 +174,11 @@ impl Broker {
             (ReasonCode::CONTINUE_AUTHENTICATION, Some(exchange)) => exchange,
             (ReasonCode::RE_AUTHENTICATE, None) => match self.mechanism(&method).map(Mechanism::begin) {
                 Some(exchange) => exchange,
-                None => return,
+                // It was there when the client connected.
+                None => {
+                    let reason = CloseReason::Refused { reason: ReasonCode::NOT_AUTHORIZED };
+                    return self.close(now, connection, reason);
+                }
             },
             (ReasonCode::RE_AUTHENTICATE, Some(_)) => {
                 return self.violation(now, connection, "§4.12.1", "re-authentication within a re-authentication");

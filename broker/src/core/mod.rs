@@ -20,6 +20,7 @@ mod packets;
 mod publish;
 mod queue;
 mod reasons;
+mod reconfigure;
 mod retained;
 mod session;
 mod shared;

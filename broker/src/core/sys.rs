@@ -20,6 +20,13 @@ pub(super) struct Sys {
     due: Option<Instant>,
 }
 
+impl Sys {
+    /// Whether the broker serves.
+    pub(super) fn is_started(&self) -> bool {
+        self.started.is_some()
+    }
+}
+
 impl Broker {
     /// The broker begins to serve at `now`: uptime counts from here, and if [`Config::sys_interval`] is not zero, its
     /// statistics are published from now on, as retained messages under `$SYS/broker/`.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use halfopen_protocol::{Clock, Instant};
 use tokio::sync::Notify;
 
-use super::Observer;
+use super::{Change, Observer};
 use super::outgoing::Outgoing;
 use crate::core::{Broker, ConnectionId, Event, Login, Output};
 
@@ -159,6 +159,13 @@ impl<P, C: Clock, O: Observer<P>> Hub<P, C, O> {
     pub(super) fn timeout(&self) {
         let now = self.0.clock.now();
         self.0.state.borrow_mut().broker.handle_timeout(now);
+        self.carry_out(now);
+    }
+
+    /// Changes the broker.
+    pub(super) fn change(&self, change: Change) {
+        let now = self.0.clock.now();
+        change(&mut self.0.state.borrow_mut().broker, now);
         self.carry_out(now);
     }
 

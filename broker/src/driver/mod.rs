@@ -7,6 +7,7 @@
 //! broker and carries out what it asks for. What is ready to be read is read before a deadline is judged.
 
 mod accept;
+mod change;
 mod clock;
 mod connection;
 mod hub;
@@ -18,6 +19,7 @@ use std::io;
 
 use halfopen_protocol::{Clock, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 pub use self::clock::TokioClock;
@@ -76,12 +78,15 @@ where
     C: Clock,
     O: Observer<L::Peer> + 'static,
 {
-    serve_verifying(broker, listener, clock, observer, |_| std::future::ready(false), shutdown).await
+    serve_verifying(broker, listener, clock, observer, |_| std::future::ready(false), mpsc::channel(1).1, shutdown).await
 }
+
+/// A change of a broker that runs, such as another configuration ([`Broker::handle_config`]).
+pub type Change = Box<dyn FnOnce(&mut Broker, Instant)>;
 
 /// The same for a broker that asks about passwords
 /// ([`Access::passwords`](crate::core::Access::passwords)): `verify` says whether one is right. It may take its time;
-/// only the connection that asks waits for it.
+/// only the connection that asks waits for it. The `changes` are made as they come.
 ///
 /// # Errors
 /// As [`serve`].
@@ -91,6 +96,7 @@ pub async fn serve_verifying<L, C, O, V>(
     clock: C,
     observer: O,
     verify: impl Fn(Login) -> V + 'static,
+    changes: mpsc::Receiver<Change>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()>
 where
@@ -106,6 +112,7 @@ where
         .run_until(async {
             hub.start();
             tasks.spawn_local(timer::run(hub.clone()));
+            tasks.spawn_local(change::run(changes, hub.clone()));
             let served = tokio::select! {
                 biased;
                 () = shutdown => Ok(()),
