@@ -56,7 +56,8 @@ async fn beside_a_slow_judge<T>(test: impl AsyncFnOnce(Door) -> T) -> T {
         tokio::time::sleep(Duration::from_secs(5)).await;
         login.password == "right"
     };
-    let server = serve_verifying(broker, Pipes(pipes), TokioClock::new(), Seen::default(), judge, mpsc::channel(1).1, pending());
+    let server =
+        serve_verifying(broker, Pipes(pipes), TokioClock::new(), Seen::default(), judge, mpsc::channel(1).1, pending());
     tokio::select! {
         biased;
         result = test(door) => result,

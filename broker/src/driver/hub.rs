@@ -7,8 +7,8 @@ use std::rc::Rc;
 use halfopen_protocol::{Clock, Instant};
 use tokio::sync::Notify;
 
-use super::{Change, Observer};
 use super::outgoing::Outgoing;
+use super::{Change, Observer};
 use crate::core::{Broker, ConnectionId, Event, Login, Output};
 
 /// As much as one read takes. A simulated socket gives its peer room only when a read drains half of its buffer, which

@@ -78,7 +78,8 @@ where
     C: Clock,
     O: Observer<L::Peer> + 'static,
 {
-    serve_verifying(broker, listener, clock, observer, |_| std::future::ready(false), mpsc::channel(1).1, shutdown).await
+    serve_verifying(broker, listener, clock, observer, |_| std::future::ready(false), mpsc::channel(1).1, shutdown)
+        .await
 }
 
 /// A change of a broker that runs, such as another configuration ([`Broker::handle_config`]).
