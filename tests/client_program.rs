@@ -110,6 +110,7 @@ async fn read_packet(stream: &mut TcpStream) -> Vec<u8> {
     packet
 }
 
+// Shows 3.1.1 MQTT-7.1.2-1, 5.0 MQTT-4.2-1.
 #[rstest]
 #[tokio::test]
 async fn messages_of_every_qos_arrive(#[values("311", "5")] version: &str) {

@@ -108,6 +108,8 @@ fn an_acknowledgement_of_another_flow_is_a_protocol_error(
     assert_eq!(handle(&mut outbox).unwrap_err().reason, ReasonCode::PROTOCOL_ERROR);
 }
 
+// Shows 3.1.1 MQTT-2.3.1-3, 3.1.1 MQTT-4.6.0-1, 3.1.1 MQTT-4.6.0-4, 5.0 MQTT-4.6.0-1, 5.0 MQTT-4.6.0-4,
+// 5.0 MQTT-4.3.3-6.
 #[test]
 fn a_resumed_session_sends_everything_again_oldest_first_with_dup() {
     let mut outbox = Outbox::new(10);
@@ -184,6 +186,7 @@ fn a_lost_session_gives_back_what_the_receiver_may_not_have() {
     assert!(outbox.release_id(reserved));
 }
 
+// Shows 3.1.1 MQTT-2.3.1-2, 5.0 MQTT-2.2.1-3.
 #[test]
 fn identifiers_are_shared_with_subscribe_and_rest_before_they_are_used_again() {
     let mut outbox = Outbox::new(u16::MAX);

@@ -55,6 +55,8 @@ fn names(#[case] name: &str, #[case] broken_in_3_1_1: Option<&str>, #[case] brok
     assert_eq!(check_name(name, V5_0).err().map(|error| error.clause), broken_in_5_0);
 }
 
+// Shows 3.1.1 MQTT-4.7.1-2, 3.1.1 MQTT-4.7.1-3, 5.0 MQTT-4.7.1-1, 5.0 MQTT-4.7.1-2, 5.0 MQTT-4.8.2-1,
+// 5.0 MQTT-4.8.2-2.
 #[rstest]
 #[case("#", None, None)]
 #[case("+", None, None)]

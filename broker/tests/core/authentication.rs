@@ -131,20 +131,21 @@ fn a_wrong_password_does_not_take_over_a_connection() {
     assert!(world.is_open(first));
 }
 
-#[test]
-fn what_comes_behind_the_connect_waits_for_the_verdict() {
+// Shows 3.1.1 MQTT-3.1.4-5, 5.0 MQTT-3.1.4-6.
+#[rstest]
+fn what_comes_behind_the_connect_waits_for_the_verdict(#[values(V3, V5)] version: Version) {
     let mut world = with_passwords();
     let watcher = connect(&mut world, Connect { client_id: "watcher".into(), ..as_user(V3, "bob", "b") });
     world.verified(watcher, true);
     world.received(watcher);
     world.subscribe(watcher, halfopen_protocol::packet::Subscription::new("t", QoS::AtMostOnce));
     for accepted in [false, true] {
-        let peer = connect(&mut world, as_user(V3, "ann", "secret"));
+        let peer = connect(&mut world, as_user(version, "ann", "secret"));
         // §3.1.4: clients need not wait for CONNACK.
         world.send(peer, Packet::Publish(message("t", "early")));
         assert_eq!(world.messages(watcher), Vec::<String>::new());
         world.verified(peer, accepted);
-        // [MQTT-3.1.4-5] (3.1.1): nothing behind a CONNECT that is refused.
+        // [MQTT-3.1.4-5] (3.1.1), [MQTT-3.1.4-6] (5.0): nothing behind a CONNECT that is refused.
         assert_eq!(world.messages(watcher), if accepted { vec!["t early"] } else { vec![] });
     }
 }
@@ -201,6 +202,7 @@ fn a_session_is_not_resumed_by_another_user() {
     assert_eq!(kept, [false, true, false]);
 }
 
+// Shows 5.0 MQTT-4.12.0-2, 5.0 MQTT-4.12.0-5.
 #[test]
 fn a_method_is_a_question_and_an_answer_until_connack() {
     let mut world = with_dialogue();
@@ -215,6 +217,7 @@ fn a_method_is_a_question_and_an_answer_until_connack() {
     assert!(world.broker.client("c").is_some());
 }
 
+// Shows 5.0 MQTT-4.12.0-4.
 #[test]
 fn a_wrong_answer_is_refused() {
     let mut world = with_dialogue();
@@ -289,6 +292,7 @@ fn a_client_authenticates_anew_while_it_works_on() {
     assert!(world.is_open(peer));
 }
 
+// Shows 5.0 MQTT-4.12.1-2.
 #[test]
 fn a_re_authentication_that_fails_is_the_end() {
     let mut world = with_dialogue();

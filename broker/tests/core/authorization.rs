@@ -35,6 +35,7 @@ fn granted(reasons: &[u8]) -> Packet {
     })
 }
 
+// Shows 5.0 MQTT-4.3.3-9.
 #[test]
 fn a_message_that_may_not_be_published_is_refused_in_5_0() {
     let mut world = world();
@@ -54,6 +55,7 @@ fn a_message_that_may_not_be_published_is_refused_in_5_0() {
     assert_eq!(world.messages(watcher), ["desk y"]);
 }
 
+// Shows 3.1.1 MQTT-3.3.5-2.
 #[test]
 fn it_is_acknowledged_and_dropped_in_3_1_1() {
     let mut world = world();

@@ -31,6 +31,7 @@ fn answer(world: &mut World, connect: Connect) -> ReasonCode {
     connack.reason
 }
 
+// Shows 5.0 MQTT-3.2.2-9.
 #[test]
 fn connack_says_what_there_is_not() {
     let (_, connack) = World::with(restricted()).connect_and_ack(Connect::new(V5, "c"));
@@ -58,6 +59,7 @@ fn a_message_that_asks_for_more_ends_the_connection(#[case] publish: Publish, #[
     assert_eq!(world.received(client), [disconnect(ReasonCode::new(reason))]);
 }
 
+// Shows 5.0 MQTT-3.2.2-12, 5.0 MQTT-3.2.2-13.
 #[rstest]
 #[case::qos(Will { qos: QoS::ExactlyOnce, ..will() }, 0x9B)]
 #[case::retain(Will { retain: true, ..will() }, 0x9A)]
@@ -87,6 +89,7 @@ fn a_subscription_that_asks_for_more_ends_the_connection(
     assert_eq!(world.broker.client("c"), None);
 }
 
+// Shows 5.0 MQTT-3.2.2-10.
 #[rstest]
 fn a_subscription_is_granted_at_the_maximum_qos(#[values(V3, V5)] version: Version) {
     let mut world = World::with(restricted());
@@ -97,6 +100,7 @@ fn a_subscription_is_granted_at_the_maximum_qos(#[values(V3, V5)] version: Versi
     assert_eq!(world.received(client), [Packet::SubAck(suback)]);
 }
 
+// Shows 3.1.1 MQTT-3.8.3-2.
 #[test]
 fn a_3_1_1_client_which_cannot_be_told_gets_as_much_as_there_is() {
     let mut world = World::with(restricted());
@@ -123,6 +127,7 @@ fn response_information_is_for_those_that_ask_for_it() {
     }
 }
 
+// Shows 5.0 MQTT-3.14.2-3.
 #[rstest]
 #[case::wanted(None, 100, true)]
 #[case::not_wanted(Some(false), 100, false)]
@@ -142,6 +147,21 @@ fn a_reason_string_says_what_was_wrong(#[case] wanted: Option<bool>, #[case] siz
     let what = expected.then(|| "topic alias above the topic alias maximum".into());
     let disconnect = Disconnect { reason_string: what, ..Disconnect::new(ReasonCode::TOPIC_ALIAS_INVALID) };
     assert_eq!(world.received_with_reasons(client), [Packet::Disconnect(disconnect)]);
+}
+
+// Shows 5.0 MQTT-3.9.2-1.
+#[rstest]
+#[case::it_fits(100, true)]
+#[case::too_long(20, false)]
+fn a_suback_has_a_reason_string_where_it_fits(#[case] size: u32, #[case] expected: bool) {
+    let mut world = World::with(Config { topic_levels: 1, ..Config::default() });
+    let client = world.connect(Connect { maximum_packet_size: Some(size), ..Connect::new(V5, "c") });
+    world.received(client);
+    world.send(client, subscribe(Subscription::new("a/b", QoS::AtMostOnce)));
+    let packets = world.received_with_reasons(client);
+    let [Packet::SubAck(suback)] = &packets[..] else { panic!("{packets:?}") };
+    assert!(suback.reasons[0].value() >= 0x80);
+    assert_eq!(suback.reason_string.is_some(), expected);
 }
 
 #[test]

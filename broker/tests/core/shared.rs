@@ -109,6 +109,7 @@ fn members_with_a_connection_come_first_and_without_any_messages_wait() {
     assert_eq!(world.messages(b), ["t 1", "t 2", "t 4"]);
 }
 
+// Shows 5.0 MQTT-4.8.2-5.
 #[rstest]
 #[case::qos_1_is_given_to_another(QoS::AtLeastOnce, &["t 1"])]
 #[case::qos_2_is_given_to_nobody(QoS::ExactlyOnce, &[])]

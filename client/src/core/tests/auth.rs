@@ -70,6 +70,7 @@ fn connected() -> Bench {
     bench
 }
 
+// Shows 5.0 MQTT-3.1.2-30, 5.0 MQTT-4.12.0-3, 5.0 MQTT-4.12.0-5.
 #[test]
 fn connect_names_the_method_and_auth_answers_what_is_asked() {
     let mut bench = connecting();
@@ -77,6 +78,8 @@ fn connect_names_the_method_and_auth_answers_what_is_asked() {
     let [Packet::Connect(connect)] = &*sent else { panic!("{sent:?}") };
     assert_eq!(connect.authentication_method.as_deref(), Some("TEST"));
     assert_eq!(connect.authentication_data.as_deref(), Some(&b"hello"[..]));
+    // What the application wants waits for CONNACK.
+    bench.publish(halfopen_protocol::packet::QoS::AtMostOnce, "early");
     bench.receive(challenge());
     assert_eq!(bench.sent(), [auth(ReasonCode::CONTINUE_AUTHENTICATION, "TEST", "me")]);
     bench.receive(Packet::ConnAck(Box::new(connack(Some("TEST"), Some("fine")))));
@@ -153,6 +156,7 @@ fn challenges_without_end_do_not_put_off_the_end_of_the_attempt() {
     assert!(matches!(bench.ended(), Some(DisconnectReason::NoConnack { .. })));
 }
 
+// Shows 5.0 MQTT-4.12.1-1.
 #[test]
 fn a_connection_authenticates_again_and_goes_on() {
     let mut bench = connected();
@@ -167,6 +171,7 @@ fn a_connection_authenticates_again_and_goes_on() {
     assert!(matches!(bench.ended(), Some(DisconnectReason::Protocol { clause: "MQTT-4.12.0-6", .. })));
 }
 
+// Shows 5.0 MQTT-4.12.1-2.
 #[test]
 fn a_broker_that_fails_to_prove_itself_again_is_left() {
     let mut bench = connected();
@@ -175,6 +180,7 @@ fn a_broker_that_fails_to_prove_itself_again_is_left() {
     assert_eq!(bench.ended(), Some(DisconnectReason::Authentication(AuthError::new("not fine"))));
 }
 
+// Shows 5.0 MQTT-4.12.0-7.
 #[test]
 fn who_is_not_connected_or_has_no_mechanism_cannot_authenticate_again() {
     let mut bench = Bench::new(options(Version::V5_0, 10));

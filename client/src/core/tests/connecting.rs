@@ -10,9 +10,10 @@ use crate::core::{DisconnectReason, Event, Output, Timer, Transport};
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
 
-#[test]
-fn the_transport_comes_first_then_connect_then_connack() {
-    let mut bench = Bench::new(options(V5, 60));
+// Shows 3.1.1 MQTT-3.1.0-1, 5.0 MQTT-3.1.0-1.
+#[rstest]
+fn the_transport_comes_first_then_connect_then_connack(#[values(V3, V5)] version: Version) {
+    let mut bench = Bench::new(options(version, 60));
     assert_eq!(bench.take(), []);
     bench.client.connect(bench.now);
     assert_eq!(bench.take(), [Output::Connect]);
@@ -78,6 +79,7 @@ fn a_refusal_closes_and_tells_the_code(#[case] version: Version, #[case] code: u
     assert_eq!(outputs.last(), Some(&Output::Event(Event::Disconnected { reason, retry_at: None })));
 }
 
+// Shows 5.0 MQTT-3.2.2-4.
 #[rstest]
 #[case(V3, "MQTT-3.2.2-1")]
 #[case(V5, "MQTT-3.2.2-2")]
@@ -121,6 +123,7 @@ fn an_assigned_name_is_used_from_then_on() {
     assert!(matches!(&sent[..], [Packet::Connect(connect)] if connect.client_id == "x1"), "{sent:?}");
 }
 
+// Shows 3.1.1 MQTT-3.14.4-1, 3.1.1 MQTT-3.14.4-2, 5.0 MQTT-3.14.4-1, 5.0 MQTT-3.14.4-2.
 #[rstest]
 fn disconnect_sends_the_packet_then_closes_and_stays_away(#[values(V3, V5)] version: Version) {
     let mut bench = Bench::connected(options(version, 60));

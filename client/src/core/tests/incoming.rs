@@ -18,6 +18,7 @@ fn payloads(events: &[Event]) -> Vec<String> {
         .collect()
 }
 
+// Shows 3.1.1 MQTT-4.5.0-2, 3.1.1 MQTT-3.3.4-1, 5.0 MQTT-4.5.0-2, 5.0 MQTT-3.3.4-1.
 #[rstest]
 #[case(QoS::AtMostOnce, 0, &[])]
 #[case(QoS::AtLeastOnce, 9, &[PacketType::PubAck])]
@@ -37,6 +38,7 @@ fn a_message_is_handed_on_and_acknowledged(
     assert_eq!(sent, answers);
 }
 
+// Shows 5.0 MQTT-4.3.3-10, 5.0 MQTT-4.3.3-12.
 #[test]
 fn qos_2_is_handed_on_once_until_it_is_released() {
     let mut bench = Bench::connected(options(V5, 60));
@@ -66,6 +68,7 @@ fn qos_2_is_handed_on_once_across_a_resumed_connection() {
     assert_eq!(payloads(&bench.events()), ["1"], "with the session gone it is another message");
 }
 
+// Shows 5.0 MQTT-3.3.2-10, 5.0 MQTT-3.3.2-7.
 #[test]
 fn a_topic_alias_stands_for_the_topic_until_the_connection_ends() {
     let mut options = options(V5, 60);

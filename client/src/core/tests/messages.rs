@@ -28,6 +28,7 @@ fn qos_1_is_done_with_puback(#[values(V3, V5)] version: Version) {
     assert_eq!(bench.events(), [done(token)]);
 }
 
+// Shows 3.1.1 MQTT-4.3.3-1, 5.0 MQTT-4.3.3-4.
 #[rstest]
 fn qos_2_is_done_with_pubcomp(#[values(V3, V5)] version: Version) {
     let mut bench = Bench::connected(options(version, 60));
@@ -147,6 +148,7 @@ fn the_queue_is_bounded(#[case] qos: QoS) {
     bench.publish(qos, "3");
 }
 
+// Shows 5.0 MQTT-3.3.4-7, 5.0 MQTT-4.9.0-2.
 #[test]
 fn no_more_is_in_flight_than_the_broker_allows() {
     let connack = ConnAck { receive_maximum: Some(2), ..ConnAck::default() };
@@ -162,6 +164,7 @@ fn no_more_is_in_flight_than_the_broker_allows() {
     assert_eq!(brief(&bench.sent()), ["PUBLISH 4 4"]);
 }
 
+// Shows 5.0 MQTT-3.2.2-11, 5.0 MQTT-3.2.2-14, 5.0 MQTT-3.2.2-15.
 #[rstest]
 #[case::qos(ConnAck { maximum_qos: Some(QoS::AtMostOnce), ..ConnAck::default() }, ReasonCode::QOS_NOT_SUPPORTED)]
 #[case::retain(ConnAck { retain_available: Some(false), ..ConnAck::default() }, ReasonCode::RETAIN_NOT_SUPPORTED)]

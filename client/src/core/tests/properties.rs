@@ -23,6 +23,7 @@ fn to(topic: &str, qos: QoS) -> Publish {
     Publish { topic: topic.into(), ..message(qos, "m") }
 }
 
+// Shows 5.0 MQTT-3.2.2-17, 5.0 MQTT-3.3.2-9, 5.0 MQTT-3.3.2-7.
 #[test]
 fn topics_get_aliases_as_far_as_the_broker_allows_and_never_across_connections() {
     let options = Options { topic_aliases: 10, ..options(V5, 10) };
@@ -36,6 +37,7 @@ fn topics_get_aliases_as_far_as_the_broker_allows_and_never_across_connections()
     assert_eq!(aliases(&bench.sent()), ["a", "a", "b", "a"].map(|topic| (topic.to_owned(), None)));
 }
 
+// Shows 5.0 MQTT-3.2.2-18.
 #[rstest]
 #[case::not_offered(10, None)]
 #[case::not_wanted(0, Some(10))]
@@ -195,16 +197,19 @@ fn disconnect_changes_the_session_expiry_where_connect_had_one(
     assert_eq!(sent.last(), expected.is_ok().then_some(&Packet::Disconnect(disconnect)));
 }
 
+// Shows 5.0 MQTT-3.14.2-3, 5.0 MQTT-3.14.2-4.
 #[test]
 fn what_is_for_people_is_left_out_of_a_disconnect_that_would_be_too_large() {
     let connack = ConnAck { maximum_packet_size: Some(20), ..ConnAck::default() };
     let mut bench = Bench::connected_with(options(V5, 10), connack);
     let reason_string = Some("a".repeat(30).into());
-    let disconnect = Disconnect { reason_string, ..Disconnect::new(ReasonCode::DISCONNECT_WITH_WILL) };
+    let user_properties = vec![("k".into(), "v".repeat(30).into())];
+    let disconnect = Disconnect { reason_string, user_properties, ..Disconnect::new(ReasonCode::DISCONNECT_WITH_WILL) };
     bench.client.disconnect_with(bench.now, disconnect).expect("it is valid");
     assert_eq!(bench.sent(), [Packet::Disconnect(Disconnect::new(ReasonCode::DISCONNECT_WITH_WILL))]);
 }
 
+// Shows 5.0 MQTT-3.3.4-6.
 #[test]
 fn only_brokers_send_subscription_identifiers() {
     let mut bench = Bench::connected(options(V5, 10));

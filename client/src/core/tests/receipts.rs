@@ -24,6 +24,7 @@ fn tickets(events: Vec<Event>) -> Vec<(String, Ticket)> {
     events.into_iter().filter_map(ticket).collect()
 }
 
+// Shows 3.1.1 MQTT-4.6.0-2, 3.1.1 MQTT-4.6.0-3, 5.0 MQTT-4.6.0-2, 5.0 MQTT-4.6.0-3.
 #[rstest]
 fn acknowledgements_go_out_in_the_order_of_the_messages(#[values(V3, V5)] version: Version) {
     let mut bench = Bench::connected(manual(version));
@@ -68,6 +69,7 @@ fn what_was_not_acknowledged_before_the_connection_was_lost_comes_again(#[case] 
     assert_eq!(bench.sent().len(), 1);
 }
 
+// Shows 5.0 MQTT-4.3.3-9.
 #[test]
 fn a_message_can_be_refused_in_5_0_and_its_identifier_is_free_again() {
     let mut bench = Bench::connected(manual(V5));

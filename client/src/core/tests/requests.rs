@@ -113,6 +113,7 @@ fn requests_wait_for_a_connection() {
     assert_eq!(brief(&bench.sent()), ["CONNECT", "SUBSCRIBE 1 a"]);
 }
 
+// Shows 5.0 MQTT-3.3.4-8, 5.0 MQTT-4.9.0-3.
 #[test]
 fn requests_are_not_held_back_by_the_receive_maximum() {
     let connack = ConnAck { receive_maximum: Some(1), ..ConnAck::default() };
@@ -146,6 +147,7 @@ fn a_request_too_large_for_the_broker_is_refused_here() {
     );
 }
 
+// Shows 3.1.1 MQTT-3.8.3-3, 3.1.1 MQTT-3.10.3-2, 5.0 MQTT-3.8.3-2, 5.0 MQTT-3.10.3-2.
 #[rstest]
 fn bad_requests_are_refused(#[values(V3, V5)] version: Version) {
     let mut bench = Bench::connected(options(version, 60));
