@@ -172,7 +172,7 @@ expect: [ { sensor: { is: connected, TIMING } } ]
     let folder = Folder::new(&format!("vacuous_{}", timing.len()));
     folder.write("vacuous.yaml", format!("{until}{}", text.trim_start().replace("TIMING", timing)));
     let output = folder.halfopen(&["run", "vacuous.yaml"]);
-    assert_eq!(code(&output), 1, "{}{}", out(&output), err(&output));
+    assert_eq!(code(&output), 3, "{}{}", out(&output), err(&output));
     assert!(out(&output).starts_with("VACUOUS  vacuous[3.1.1]"), "{}", out(&output));
     assert!(out(&output).contains("0 ok, 2 VACUOUS"), "{}", out(&output));
 }
@@ -187,7 +187,7 @@ expect: [ { sensor: { sends: PINGREQ } } ]
 ";
     folder.write("vacuous.yaml", text);
     let output = folder.halfopen(&["run", "vacuous.yaml"]);
-    assert_eq!(code(&output), 1, "{}{}", out(&output), err(&output));
+    assert_eq!(code(&output), 3, "{}{}", out(&output), err(&output));
     assert!(out(&output).contains("vacuous: the fault hit nothing"), "{}", out(&output));
 }
 
@@ -280,4 +280,162 @@ fn reader_that_goes_away_is_no_panic() {
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!((code(&output), err(&output).as_str()), (0, ""));
+}
+
+#[rstest]
+#[case::all_pass(&[("good", PASSING.to_owned())], 0)]
+#[case::one_fails(&[("good", PASSING.to_owned()), ("late", PASSING.replace("1.5 *", "1.4 *"))], 1)]
+#[case::one_is_vacuous(&[("good", PASSING.to_owned()), ("void", VACUOUS.to_owned())], 3)]
+#[case::failed_is_worse_than_vacuous(&[("late", PASSING.replace("1.5 *", "1.4 *")), ("void", VACUOUS.to_owned())], 1)]
+fn exit_code_tells_the_worst(#[case] files: &[(&str, String)], #[case] expected: i32) {
+    let folder = Folder::new(&format!("worst_{}_{expected}", files.len()));
+    for (name, text) in files {
+        folder.write(&format!("{name}.yaml"), text);
+    }
+    let output = folder.halfopen(&["run", "."]);
+    assert_eq!(code(&output), expected, "{}{}", out(&output), err(&output));
+}
+
+const VACUOUS: &str = "
+until: 1h
+clients: { sensor: { keep_alive: 5s } }
+steps: [ { wait: 1s } ]
+expect: [ { sensor: { is: connected, at: 2h } } ]
+";
+
+#[test]
+fn reports_are_written_in_every_form() {
+    let folder = Folder::new("forms");
+    folder.write("good.yaml", PASSING).write("late.yaml", PASSING.replace("1.5 *", "1.4 *"));
+    let forms = ["--html", "x/r.html", "--json", "r.json", "--junit", "r.xml", "--tap", "r.tap"];
+    let output = folder.halfopen(&[&["run", "."], &forms[..]].concat());
+    assert_eq!(code(&output), 1, "{}", err(&output));
+    let read = |name: &str| fs::read_to_string(folder.0.join(name)).unwrap();
+    assert!(read("x/r.html").contains("halfopen: 2 of 4 runs need attention"));
+    assert!(read("r.json").contains("\"format\":\"halfopen-report\",\"version\":1"));
+    assert!(read("r.xml").contains("tests=\"4\"") && read("r.xml").contains("failures=\"2\""), "{}", read("r.xml"));
+    assert!(read("r.tap").contains("1..4\n") && read("r.tap").contains("not ok"), "{}", read("r.tap"));
+}
+
+#[test]
+fn a_run_that_fails_says_how_to_run_it_again_and_leaves_a_folder() {
+    let folder = Folder::new("again");
+    folder.write("late.yaml", format!("mqtt: 5.0{}", PASSING.replace("1.5 *", "1.4 *")));
+    let output = folder.halfopen(&["run", "late.yaml"]);
+    assert!(
+        out(&output).contains("reproduce: halfopen run late.yaml --only 'late[5.0]' --seed 1\n"),
+        "{}",
+        out(&output)
+    );
+    let left = folder.0.join("target/halfopen/late_5.0");
+    for name in ["run.json", "scenario.yaml.txt", "trace.txt", "report.html", "command.sh", "plan.txt"] {
+        assert!(left.join(name).exists(), "{name} is missing");
+    }
+    let again = folder.halfopen(&["run", "late.yaml", "--only", "late[5.0]", "--seed", "1"]);
+    assert_eq!(without_speed(&out(&again)), without_speed(&out(&output)));
+}
+
+#[test]
+fn a_run_that_passes_leaves_nothing() {
+    let folder = Folder::new("nothing_left");
+    folder.write("good.yaml", PASSING);
+    assert_eq!(code(&folder.halfopen(&["run", "good.yaml"])), 0);
+    assert!(!folder.0.join("target").exists());
+}
+
+#[test]
+fn those_that_failed_are_run_again_until_they_pass() {
+    let folder = Folder::new("failed_last");
+    folder.write("good.yaml", PASSING).write("late.yaml", PASSING.replace("1.5 *", "1.4 *"));
+    folder.halfopen(&["run", "."]);
+    let again = folder.halfopen(&["run", ".", "--failed-last"]);
+    assert!(out(&again).contains("\n2 runs: 0 ok, 2 FAILED"), "{}", out(&again));
+    folder.write("late.yaml", PASSING);
+    assert_eq!(code(&folder.halfopen(&["run", ".", "--failed-last"])), 0);
+    let none = folder.halfopen(&["run", ".", "--failed-last"]);
+    assert!(code(&none) == 0 && out(&none).starts_with("0 runs"), "{}", out(&none));
+}
+
+#[test]
+fn parts_are_all_of_the_runs_and_none_twice() {
+    let folder = Folder::new("parts");
+    let matrix = "matrix: { k: [1s, 2s, 3s, 4s, 5s, 6s] }";
+    folder.write("many.yaml", format!("{matrix}{}", PASSING.replace("keep_alive: 5s", "keep_alive: <k>")));
+    let lines = |arguments: &[&str]| {
+        let output = folder.halfopen(&[&["run", "many.yaml"], arguments].concat());
+        let lines: Vec<String> =
+            out(&output).lines().filter(|line| line.starts_with("ok ")).map(str::to_owned).collect();
+        lines
+    };
+    let all = lines(&[]);
+    let mut parts: Vec<String> = ["1/3", "2/3", "3/3"].iter().flat_map(|part| lines(&["--shard", part])).collect();
+    parts.sort();
+    let mut sorted = all.clone();
+    sorted.sort();
+    assert_eq!((parts, all.len()), (sorted, 12));
+}
+
+#[test]
+fn several_at_once_print_the_same() {
+    let folder = Folder::new("jobs");
+    folder.write("good.yaml", PASSING).write("late.yaml", PASSING.replace("1.5 *", "1.4 *"));
+    let one = folder.halfopen(&["run", "."]);
+    let many = folder.halfopen(&["run", ".", "--jobs", "4"]);
+    assert_eq!((without_speed(&out(&many)), code(&many)), (without_speed(&out(&one)), 1));
+}
+
+#[rstest]
+#[case::quiet("--quiet", 1)]
+#[case::normal("--jobs=1", 3)]
+#[case::verbose("--verbose", 12)]
+fn as_much_is_printed_as_is_asked_for(#[case] flag: &str, #[case] at_least: usize) {
+    let folder = Folder::new(&format!("as_much_{}", &flag[2..]));
+    folder.write("good.yaml", PASSING);
+    let output = folder.halfopen(&["run", "good.yaml", flag]);
+    let lines = out(&output).lines().count();
+    assert!((at_least..at_least * 3).contains(&lines), "{}", out(&output));
+}
+
+#[test]
+fn first_failure_ends_the_run_if_that_is_wanted() {
+    let folder = Folder::new("fail_fast");
+    folder.write("a.yaml", PASSING.replace("1.5 *", "1.4 *")).write("b.yaml", PASSING);
+    let output = folder.halfopen(&["run", ".", "--fail-fast"]);
+    assert_eq!((code(&output), out(&output).contains("1 run: 0 ok, 1 FAILED")), (1, true), "{}", out(&output));
+}
+
+#[rstest]
+#[case::tag(&["--tag", "slow"], 2)]
+#[case::area(&["--area", "deep"], 2)]
+#[case::version(&["--mqtt", "3.1.1"], 2)]
+#[case::all_of_them(&["--tag", "slow", "--mqtt", "5.0"], 1)]
+#[case::seeds(&["--tag", "slow", "--seeds", "3"], 6)]
+fn runs_are_chosen_by_what_they_are(#[case] arguments: &[&str], #[case] expected: usize) {
+    let folder = Folder::new(&format!("chosen_{}", arguments.concat().replace(['-', '.'], "")));
+    fs::create_dir(folder.0.join("deep")).unwrap();
+    folder.write("deep/one.yaml", PASSING).write("two.yaml", format!("tags: [slow]{PASSING}"));
+    let output = folder.halfopen(&[&["run", "."], arguments].concat());
+    assert_eq!((code(&output), out(&output).lines().count() - 1), (0, expected), "{}", out(&output));
+    let none = folder.halfopen(&["run", ".", "--tag", "nobody"]);
+    assert_eq!((code(&none), err(&none).contains("nobody")), (2, true), "{}", err(&none));
+}
+
+#[rstest]
+#[case::always("always", true)]
+#[case::never("never", false)]
+fn colour_is_as_it_is_asked_for(#[case] when: &str, #[case] expected: bool) {
+    let folder = Folder::new(&format!("color_{when}"));
+    folder.write("silent.yaml", PASSING);
+    let output = folder.halfopen(&["run", "silent.yaml", "--color", when]);
+    assert_eq!(out(&output).contains('\u{1b}'), expected, "{}", out(&output));
+}
+
+#[test]
+fn drawing_is_a_picture_that_stands_alone() {
+    let folder = Folder::new("draw");
+    folder.write("silent.yaml", PASSING);
+    let output = folder.halfopen(&["draw", "silent.yaml", "-o", "x.svg", "--only", "5.0"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let picture = fs::read_to_string(folder.0.join("x.svg")).unwrap();
+    assert!(picture.starts_with("<svg xmlns=") && picture.contains("silent[5.0]"), "{picture}");
 }

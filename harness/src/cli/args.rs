@@ -2,11 +2,17 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use super::options::RunCommand;
 use crate::world::Engine;
 
 /// Runs MQTT scenarios in a simulated network and clock, and checks who noticed what and when.
 #[derive(Debug, Parser)]
-#[command(name = "halfopen", version, after_help = "Exit codes: 0 all pass, 1 some fail or are vacuous, 2 bad input.")]
+#[command(
+    name = "halfopen",
+    version,
+    after_help = "Exit codes: 0 all pass, 1 some fail, 2 bad input, 3 nothing is worse than vacuous, \
+                           4 trouble of the engine itself."
+)]
 pub(super) struct Args {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -15,7 +21,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run scenarios and check what they expect.
-    Run(RunArgs),
+    Run(Box<RunCommand>),
     /// Run scenarios and print what happens, without a verdict.
     Trace(RunArgs),
     /// Read scenarios and report what is wrong with them, without running them.
@@ -41,8 +47,8 @@ pub(super) struct RunArgs {
     /// A run in which something is not as it `should` be fails; otherwise that is a warning.
     #[arg(long)]
     pub(super) strict: bool,
-    /// Also print the programs' own logs to standard error, with virtual time: the broker's is what `mosquitto -v` writes.
-    #[arg(long)]
+    /// Also print the programs' own logs (`tracing`) to standard error, with virtual time: the broker's is what `mosquitto -v` writes.
+    #[arg(long, visible_alias = "no-capture")]
     pub(super) log: bool,
 }
 

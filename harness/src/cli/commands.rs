@@ -3,34 +3,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::args::{CheckArgs, RunArgs};
-use super::output::{FAILURE, Failure, Progress, SUCCESS};
+use super::output::{ENGINE_TROUBLE, Failure, SUCCESS};
 use crate::plan::Plan;
-use crate::report::{Ending, Finished, Mark, Terminal, Waivers};
+use crate::report::{Ending, Finished, Mark};
 use crate::scenario::{PlanOptions, load_all};
 use crate::trace::text;
-
-/// Runs and judges.
-pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
-    begin_log(args);
-    let plans = plans(args)?;
-    let mut terminal = Terminal::new(anstream::stdout().lock());
-    let mut waivers = Waivers::default();
-    let progress = Progress::new(plans.len());
-    for (done, plan) in plans.iter().enumerate() {
-        progress.show(done);
-        let (finished, took) = timed(|| Finished::run(plan, args.engine.into()));
-        let finished = if args.strict { finished.strict() } else { finished };
-        waivers.add(&finished);
-        terminal.run(&finished, took)?;
-    }
-    drop(progress);
-    // Some of a file's runs do not show that none needs it.
-    if args.only.is_none() {
-        terminal.waivers(&waivers)?;
-    }
-    let summary = terminal.finish()?;
-    Ok(if summary.is_success() { SUCCESS } else { FAILURE })
-}
 
 /// Runs and prints what happened.
 pub(super) fn trace(args: &RunArgs) -> Result<u8, Failure> {
@@ -47,7 +24,7 @@ pub(super) fn trace(args: &RunArgs) -> Result<u8, Failure> {
             Ending::Judged(trace, _) => write!(out, "{}", text(plan, trace))?,
             Ending::Skipped(error) | Ending::Broken(error) => {
                 writeln!(out, "{} seed={}\n{error}", plan.run, plan.seed.0)?;
-                code = if finished.mark() == Mark::Failed { FAILURE } else { code };
+                code = if finished.mark() == Mark::Broken { ENGINE_TROUBLE } else { code };
             }
         }
     }
@@ -65,7 +42,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
 }
 
 /// Lets what the programs log come out, if that is wanted. The lines carry virtual time, so no other is added.
-fn begin_log(args: &RunArgs) {
+pub(super) fn begin_log(args: &RunArgs) {
     if args.log {
         tracing_subscriber::fmt()
             .without_time()
@@ -93,7 +70,7 @@ fn plans(args: &RunArgs) -> Result<Vec<Rc<Plan>>, Failure> {
 
 /// What `work` gives, and how long the machine took for it.
 #[expect(clippy::disallowed_types, reason = "the speed of the simulation is measured outside of it")]
-fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let begun = std::time::Instant::now();
     let done = work();
     (done, begun.elapsed())

@@ -4,9 +4,13 @@
 //! there, a flag that does not exist.
 
 mod args;
+mod artifacts;
 mod commands;
 mod draw;
+mod options;
 mod output;
+mod run;
+mod select;
 
 use std::process::ExitCode;
 
@@ -27,7 +31,7 @@ pub fn main() -> ExitCode {
         }
     };
     let done = match args.command {
-        Command::Run(run) => commands::run(&run),
+        Command::Run(run) => run::run(&run),
         Command::Trace(trace) => commands::trace(&trace),
         Command::Check(check) => commands::check(&check),
         Command::Draw(args) => draw::draw(&args),

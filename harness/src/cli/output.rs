@@ -1,4 +1,4 @@
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::scenario;
@@ -6,7 +6,7 @@ use crate::world::EngineError;
 
 /// All is well.
 pub(super) const SUCCESS: u8 = 0;
-/// Some run fails or is vacuous.
+/// Some run fails.
 pub(super) const FAILURE: u8 = 1;
 /// There is something wrong with what was asked for.
 pub(super) const BAD_INPUT: u8 = 2;
@@ -71,34 +71,6 @@ impl Failure {
                 let _ = writeln!(anstream::stderr(), "{self}");
                 BAD_INPUT
             }
-        }
-    }
-}
-
-/// Says on a terminal how far a command has come, unless the runs themselves are listed there.
-pub(super) struct Progress {
-    is_shown: bool,
-    total: usize,
-}
-
-impl Progress {
-    pub(super) fn new(total: usize) -> Self {
-        Self { is_shown: io::stderr().is_terminal() && !io::stdout().is_terminal(), total }
-    }
-
-    /// So many runs are over.
-    pub(super) fn show(&self, done: usize) {
-        if self.is_shown {
-            let _ = write!(io::stderr(), "\r{done} of {} runs", self.total);
-            let _ = io::stderr().flush();
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.is_shown {
-            let _ = write!(io::stderr(), "\r{:40}\r", "");
         }
     }
 }

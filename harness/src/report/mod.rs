@@ -1,16 +1,23 @@
-//! Verdicts for people: the terminal.
+//! What runs came to: for people the terminal, the page and pictures, for machines JSON, JUnit and TAP.
 
 mod cause;
 pub mod diagram;
+mod html;
+mod junit;
+pub mod model;
 mod summary;
+mod tap;
 mod terminal;
 mod waivers;
 
 use std::rc::Rc;
 
 pub use self::cause::{causes, chain, step_of};
+pub use self::html::html;
+pub use self::junit::junit;
 pub use self::summary::Summary;
-pub use self::terminal::Terminal;
+pub use self::tap::tap;
+pub use self::terminal::{Terminal, Verbosity};
 pub use self::waivers::Waivers;
 use crate::check::{Outcome, Verdict, check};
 use crate::plan::{Feature, Node, Plan, Program};
@@ -46,6 +53,8 @@ pub enum Mark {
     Failed,
     /// Nothing is wrong, but not everything could be judged: fails as well.
     Vacuous,
+    /// The engine itself failed.
+    Broken,
     /// Not run.
     Skipped,
 }
@@ -85,7 +94,7 @@ impl Finished {
                 Verdict::Vacuous => Mark::Vacuous,
             },
             Ending::Skipped(_) => Mark::Skipped,
-            Ending::Broken(_) => Mark::Failed,
+            Ending::Broken(_) => Mark::Broken,
         }
     }
 }
@@ -97,6 +106,7 @@ impl Mark {
             Self::Ok => "ok",
             Self::Failed => "FAILED",
             Self::Vacuous => "VACUOUS",
+            Self::Broken => "BROKEN",
             Self::Skipped => "skipped",
         }
     }

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Ending, Finished, Mark};
+use super::Mark;
+use super::model::{RunRecord, Word};
 
 /// What many runs come to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub struct Summary {
     pub failed: u64,
     /// Runs that prove less than they say.
     pub vacuous: u64,
+    /// Runs in which the engine itself failed.
+    pub broken: u64,
     /// Runs that the engine has no means for.
     pub skipped: u64,
     /// The virtual time of all runs together.
@@ -21,24 +24,23 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Adds a run that took the machine so long.
-    pub fn add(&mut self, run: &Finished, wall_time: Duration) {
-        let count = match run.mark() {
-            Mark::Ok => &mut self.passed,
-            Mark::Failed => &mut self.failed,
-            Mark::Vacuous => &mut self.vacuous,
-            Mark::Skipped => &mut self.skipped,
+    /// Adds a run.
+    pub fn add(&mut self, run: &RunRecord) {
+        let count = match run.verdict {
+            Word::Pass => &mut self.passed,
+            Word::Fail => &mut self.failed,
+            Word::Vacuous => &mut self.vacuous,
+            Word::Broken => &mut self.broken,
+            Word::Skipped => &mut self.skipped,
         };
         *count += 1;
-        if let Ending::Judged(trace, _) = &run.ending {
-            self.virtual_time += trace.end;
-        }
-        self.wall_time += wall_time;
+        self.virtual_time += Duration::from_millis(run.virtual_ms);
+        self.wall_time += Duration::from_micros(run.wall_us);
     }
 
     /// Whether nothing failed and nothing is vacuous, and there was anything at all.
     pub fn is_success(&self) -> bool {
-        self.failed == 0 && self.vacuous == 0 && self.passed > 0
+        self.failed == 0 && self.broken == 0 && self.vacuous == 0 && self.passed > 0
     }
 }
 
@@ -46,7 +48,7 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = [(Mark::Ok, self.passed), (Mark::Failed, self.failed)];
-        let more = [(Mark::Vacuous, self.vacuous), (Mark::Skipped, self.skipped)];
+        let more = [(Mark::Broken, self.broken), (Mark::Vacuous, self.vacuous), (Mark::Skipped, self.skipped)];
         let all: u64 = counts.iter().chain(&more).map(|(_, count)| count).sum();
         write!(f, "{all} {}: {} ok", if all == 1 { "run" } else { "runs" }, self.passed)?;
         for (mark, count) in counts.into_iter().skip(1).chain(more).filter(|(_, count)| *count > 0) {

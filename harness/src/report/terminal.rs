@@ -3,27 +3,45 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Ending, Finished, Mark, Summary, Waivers};
-use crate::check::{Outcome, Vacuity, Violation};
-use crate::plan::{Plan, Position};
-use crate::trace::{Trace, text};
+use super::model::{Detail, Finding, RunRecord, Word};
+use super::{Finished, Mark, Summary, Waivers};
+use crate::scenario::About;
 
 /// How many lines of a trace are shown under a failed run: the first half and the last half of these.
 const TRACE_LINES: usize = 120;
 
-/// Prints runs as they end: a line each, and of those that do not pass the trace and all that is wrong.
+/// How much is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// What is wrong, and the summary.
+    Quiet,
+    /// Also a line for each run.
+    #[default]
+    Normal,
+    /// Also the traces of runs that pass.
+    Verbose,
+}
+
+/// Prints runs as they end, a line each; at the end those that do not pass, with the trace and all that is wrong.
 ///
 /// Writes colours; a writer that is no terminal must take them out, as `anstream` does.
 #[derive(Debug)]
 pub struct Terminal<W> {
     out: W,
     summary: Summary,
+    verbosity: Verbosity,
+    bad: Vec<RunRecord>,
 }
 
 impl<W: Write> Terminal<W> {
     /// A report that goes to this writer.
     pub fn new(out: W) -> Self {
-        Self { out, summary: Summary::default() }
+        Self::with_verbosity(out, Verbosity::Normal)
+    }
+
+    /// A report that goes to this writer and says so much.
+    pub fn with_verbosity(out: W, verbosity: Verbosity) -> Self {
+        Self { out, summary: Summary::default(), verbosity, bad: Vec::new() }
     }
 
     /// Prints a run that took the machine so long.
@@ -31,17 +49,36 @@ impl<W: Write> Terminal<W> {
     /// # Errors
     /// If the writer fails.
     pub fn run(&mut self, run: &Finished, wall_time: Duration) -> io::Result<()> {
-        self.summary.add(run, wall_time);
-        let style = style(run.mark());
-        write!(self.out, "{style}{:<8}{style:#} {}", run.mark().word(), run.plan.run)?;
-        match &run.ending {
-            Ending::Judged(trace, outcome) => {
-                writeln!(self.out, "  {:.3}", trace.end.as_secs_f64())?;
-                self.outcome(&run.plan, trace, outcome)
+        self.record(RunRecord::new(run, &About::default(), 0, wall_time, Detail::default()))
+    }
+
+    /// Prints a run that has been put down.
+    ///
+    /// # Errors
+    /// If the writer fails.
+    pub fn record(&mut self, run: RunRecord) -> io::Result<()> {
+        self.summary.add(&run);
+        if self.verbosity > Verbosity::Quiet {
+            let mark = mark(run.verdict);
+            let style = style(mark);
+            let time = Duration::from_millis(run.virtual_ms).as_secs_f64();
+            write!(self.out, "{style}{:<8}{style:#} {}", mark.word(), run.name)?;
+            match &run.error {
+                Some(error) if run.verdict == Word::Skipped => writeln!(self.out, "  {error}")?,
+                _ => writeln!(self.out, "  {time:.3}")?,
             }
-            Ending::Skipped(error) => writeln!(self.out, "  {error}"),
-            Ending::Broken(error) => writeln!(self.out, "\n{:9}{error}", ""),
+            if self.verbosity == Verbosity::Verbose && !run.is_bad() {
+                self.trace(&run)?;
+            }
         }
+        if run.is_bad() {
+            self.bad.push(run);
+        } else {
+            for warning in &run.warnings {
+                self.finding(&run.file, Mark::Vacuous, "warning: ", warning)?;
+            }
+        }
+        Ok(())
     }
 
     /// Prints the waivers of these runs that waive nothing; each counts as vacuous.
@@ -49,21 +86,28 @@ impl<W: Write> Terminal<W> {
     /// # Errors
     /// If the writer fails.
     pub fn waivers(&mut self, waivers: &Waivers) -> io::Result<()> {
-        for (plan, vacuity) in waivers.idle() {
+        for found in waivers.idle() {
             self.summary.vacuous += 1;
-            self.vacuity(plan, &vacuity)?;
+            self.finding(&found.file, Mark::Vacuous, "", found)?;
         }
         Ok(())
     }
 
-    /// Prints what all runs come to.
+    /// Prints what is wrong, and what all runs come to.
     ///
     /// # Errors
     /// If the writer fails.
     pub fn finish(mut self) -> io::Result<Summary> {
-        let mark = match (self.summary.failed, self.summary.vacuous) {
-            (0, 0) => Mark::Ok,
-            (0, _) => Mark::Vacuous,
+        let bad = std::mem::take(&mut self.bad);
+        for run in &bad {
+            self.bad_run(run)?;
+        }
+        if !bad.is_empty() {
+            writeln!(self.out)?;
+        }
+        let mark = match &self.summary {
+            Summary { failed: 0, broken: 0, vacuous: 0, .. } => Mark::Ok,
+            Summary { failed: 0, broken: 0, .. } => Mark::Vacuous,
             _ => Mark::Failed,
         };
         let style = style(mark);
@@ -72,67 +116,78 @@ impl<W: Write> Terminal<W> {
         Ok(self.summary)
     }
 
-    fn outcome(&mut self, plan: &Plan, trace: &Trace, outcome: &Outcome) -> io::Result<()> {
-        let is_good = outcome.violations.is_empty() && outcome.vacuous.is_empty();
-        if is_good && outcome.warnings.is_empty() {
-            return Ok(());
+    fn bad_run(&mut self, run: &RunRecord) -> io::Result<()> {
+        let mark = mark(run.verdict);
+        let bold = style(mark);
+        writeln!(self.out, "\n{bold}{} {}{bold:#}", mark.word(), run.name)?;
+        self.trace(run)?;
+        if let Some(error) = &run.error {
+            writeln!(self.out, "  {error}")?;
         }
-        if !is_good {
-            self.trace(plan, trace)?;
+        for violation in &run.violations {
+            self.finding(&run.file, Mark::Failed, "", violation)?;
         }
-        for violation in &outcome.violations {
-            self.violation(plan, Mark::Failed, violation)?;
+        for warning in &run.warnings {
+            self.finding(&run.file, Mark::Vacuous, "warning: ", warning)?;
         }
-        for warning in &outcome.warnings {
-            self.violation(plan, Mark::Vacuous, warning)?;
+        for vacuity in &run.vacuous {
+            self.finding(&run.file, Mark::Vacuous, "", vacuity)?;
         }
-        for vacuity in &outcome.vacuous {
-            self.vacuity(plan, vacuity)?;
-        }
-        writeln!(self.out)
+        writeln!(self.out, "reproduce: {}", run.command)
     }
 
-    fn trace(&mut self, plan: &Plan, trace: &Trace) -> io::Result<()> {
-        let text = text(plan, trace);
-        let lines: Vec<&str> = text.lines().collect();
+    fn trace(&mut self, run: &RunRecord) -> io::Result<()> {
+        let lines: Vec<&str> = run.text.as_deref().unwrap_or_default().lines().collect();
         let left_out = lines.len().saturating_sub(TRACE_LINES);
         for (place, line) in lines.iter().enumerate() {
             if left_out == 0 || place < TRACE_LINES / 2 || place >= TRACE_LINES / 2 + left_out {
                 writeln!(self.out, "  {line}")?;
             } else if place == TRACE_LINES / 2 {
-                writeln!(self.out, "  ... {left_out} lines more, see `halfopen trace {}`", plan.source.path)?;
+                writeln!(self.out, "  ... {left_out} lines more, see `halfopen trace {}`", run.file)?;
             }
         }
         Ok(())
     }
 
-    fn violation(&mut self, plan: &Plan, mark: Mark, violation: &Violation) -> io::Result<()> {
+    fn finding(&mut self, file: &str, mark: Mark, kind: &str, found: &Finding) -> io::Result<()> {
         let style = style(mark);
-        let warning = if mark == Mark::Failed { "" } else { "warning: " };
-        writeln!(self.out, "{style}{}{style:#}: {warning}{}", place(plan, violation.position), violation.text)?;
-        writeln!(self.out, "  expected: {}", violation.expected)?;
-        writeln!(self.out, "  actual:   {}", violation.actual)
-    }
-
-    fn vacuity(&mut self, plan: &Plan, vacuity: &Vacuity) -> io::Result<()> {
-        let style = style(Mark::Vacuous);
-        writeln!(self.out, "{style}{}{style:#}: {}", place(plan, vacuity.position), vacuity.text)?;
-        writeln!(self.out, "  vacuous: {}", vacuity.why)
+        writeln!(self.out, "{style}{}{style:#}: {kind}{}", place(file, found), found.text)?;
+        // With parameters filled in, the line of the file is another one.
+        if !found.source.is_empty() && found.source.trim_start_matches("- ") != found.text {
+            writeln!(self.out, "  {:>5} | {}", found.line, found.source)?;
+        }
+        for (name, value) in [("expected:", &found.expected), ("actual:", &found.actual), ("vacuous:", &found.why)] {
+            if let Some(value) = value {
+                let width = if found.why.is_some() { 8 } else { 9 };
+                writeln!(self.out, "  {name:<width$} {value}")?;
+            }
+        }
+        Ok(())
     }
 }
 
 /// `file:line:column`, or the file alone for what is about all of it.
-fn place(plan: &Plan, position: Position) -> String {
-    match position.line {
-        0 => plan.source.path.clone(),
-        line => format!("{}:{line}:{}", plan.source_of(position).path, position.column),
+fn place(file: &str, found: &Finding) -> String {
+    match found.line {
+        0 => file.to_owned(),
+        line => format!("{}:{line}:{}", found.file, found.column),
+    }
+}
+
+fn mark(word: Word) -> Mark {
+    match word {
+        Word::Pass => Mark::Ok,
+        Word::Fail => Mark::Failed,
+        Word::Vacuous => Mark::Vacuous,
+        Word::Skipped => Mark::Skipped,
+        Word::Broken => Mark::Broken,
     }
 }
 
 fn style(mark: Mark) -> Style {
     let colour = match mark {
         Mark::Ok => AnsiColor::Green,
-        Mark::Failed => AnsiColor::Red,
+        Mark::Failed | Mark::Broken => AnsiColor::Red,
         Mark::Vacuous | Mark::Skipped => AnsiColor::Yellow,
     };
     let style = Style::new().fg_color(Some(colour.into()));

@@ -1,8 +1,4 @@
-use std::rc::Rc;
-
-use super::{Ending, Finished};
-use crate::check::Vacuity;
-use crate::plan::{Plan, Waiver};
+use super::model::{Finding, RunRecord};
 
 /// Finds waivers that waive nothing: the invariant holds in every run of the file.
 ///
@@ -12,37 +8,31 @@ pub struct Waivers(Vec<Noted>);
 
 #[derive(Debug)]
 struct Noted {
-    plan: Rc<Plan>,
-    waiver: Waiver,
+    file: String,
+    invariant: String,
+    finding: Finding,
     is_needed: bool,
 }
 
 impl Waivers {
     /// Notes a run.
-    pub fn add(&mut self, run: &Finished) {
-        let Ending::Judged(_, outcome) = &run.ending else { return };
-        for waiver in &run.plan.waived {
-            let is_needed = outcome.waived.contains(&waiver.invariant);
-            let is_it = |noted: &&mut Noted| {
-                noted.plan.source.path == run.plan.source.path && noted.waiver.invariant == waiver.invariant
-            };
+    pub fn add(&mut self, run: &RunRecord) {
+        for waiver in &run.waived {
+            let is_it = |noted: &&mut Noted| noted.file == run.file && noted.invariant == waiver.invariant;
             match self.0.iter_mut().find(is_it) {
-                Some(noted) => noted.is_needed |= is_needed,
-                None => self.0.push(Noted { plan: Rc::clone(&run.plan), waiver: waiver.clone(), is_needed }),
+                Some(noted) => noted.is_needed |= waiver.is_needed,
+                None => {
+                    let invariant = waiver.invariant.clone();
+                    let why = format!("`{invariant}` holds in all runs of the file; there is nothing to waive");
+                    let finding = Finding { why: Some(why), ..waiver.place.clone() };
+                    self.0.push(Noted { file: run.file.clone(), invariant, finding, is_needed: waiver.is_needed });
+                }
             }
         }
     }
 
-    /// Those that were needed in no run, each with a plan of its file.
-    pub fn idle(&self) -> impl Iterator<Item = (&Plan, Vacuity)> {
-        self.0.iter().filter(|noted| !noted.is_needed).map(|noted| {
-            let name = noted.waiver.invariant.name();
-            let vacuity = Vacuity {
-                position: noted.waiver.position,
-                text: format!("waive: {{ {name}: {} }}", noted.waiver.reason),
-                why: format!("`{name}` holds in all runs of the file; there is nothing to waive"),
-            };
-            (&*noted.plan, vacuity)
-        })
+    /// Those that were needed in no run.
+    pub fn idle(&self) -> impl Iterator<Item = &Finding> {
+        self.0.iter().filter(|noted| !noted.is_needed).map(|noted| &noted.finding)
     }
 }

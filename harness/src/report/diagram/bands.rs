@@ -42,15 +42,7 @@ impl Drawing<'_> {
                         band.from = event.at;
                     }
                 }
-                EventKind::Node { node, change } => {
-                    end(&mut bands, &Place::Node(*node), "down", event.at);
-                    if *change != NodeChange::Restarted {
-                        let word = if *change == NodeChange::Crashed { "crashed" } else { "no power" };
-                        let place = Place::Node(*node);
-                        let position = Position::default();
-                        bands.push(Band { class: "down", word, place, from: event.at, to: None, position });
-                    }
-                }
+                EventKind::Node { node, change } => changed(&mut bands, *node, *change, event.at),
                 _ => {}
             }
         }
@@ -80,11 +72,11 @@ impl Drawing<'_> {
         for (x, x2) in spans {
             let form = Form::Rect { x, y, w: x2 - x, y2: y2.max(y + 6) };
             let shape = Shape::new(format!("fault {}", band.class), form).titled(&title);
-            self.shapes.push(shape.at_line(band.position.line));
+            self.shapes.push(shape.at_line(band.position));
             let anchor = if matches!(band.place, Place::Node(_)) { Anchor::Middle } else { Anchor::End };
             let x = if anchor == Anchor::Middle { i32::midpoint(x, x2) } else { x2 - 6 };
             let form = Form::Text { x, y: y2.max(y + 6), dy: -5, anchor, text: band.word.to_owned() };
-            self.shapes.push(Shape::new("fault-name", form).at_line(band.position.line));
+            self.shapes.push(Shape::new("fault-name", form).at_line(band.position));
         }
     }
 }
@@ -117,30 +109,33 @@ fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
                         position,
                     }),
                     Action::ResumePinging => end(bands, &Place::Node(node), "silent", at),
-                    Action::Pause(time) => bands.push(Band {
-                        class: "silent",
-                        word: "stands still",
-                        place: Place::Node(node),
-                        from: at,
-                        to: time.map(|time| at + time),
-                        position,
-                    }),
-                    Action::Resume => end(bands, &Place::Node(node), "silent", at),
-                    Action::StopReading => bands.push(Band {
-                        class: "silent",
-                        word: "does not read",
-                        place: Place::Node(node),
-                        from: at,
-                        to: None,
-                        position,
-                    }),
-                    Action::ResumeReading => end(bands, &Place::Node(node), "silent", at),
                     _ => {}
                 }
             }
         }
         _ => {}
     }
+}
+
+/// What befalls a node goes on until its opposite, or until the node dies or starts again.
+fn changed(bands: &mut Vec<Band>, node: NodeId, change: NodeChange, at: Duration) {
+    let place = Place::Node(node);
+    let (class, word) = match change {
+        NodeChange::Crashed => ("down", "crashed"),
+        NodeChange::PowerLost => ("down", "no power"),
+        NodeChange::Paused => ("still", "stands still"),
+        NodeChange::StoppedReading => ("deaf", "does not read"),
+        NodeChange::Resumed => return end(bands, &place, "still", at),
+        NodeChange::ResumedReading => return end(bands, &place, "deaf", at),
+        NodeChange::Restarted => {
+            return ["down", "still", "deaf"].iter().for_each(|class| end(bands, &place, class, at));
+        }
+        _ => return,
+    };
+    if class == "down" {
+        ["still", "deaf", "silent"].iter().for_each(|class| end(bands, &place, class, at));
+    }
+    bands.push(Band { class, word, place, from: at, to: None, position: Position::default() });
 }
 
 /// Ends what goes on at this place: for links, where they share one with it.

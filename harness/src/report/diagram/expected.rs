@@ -34,7 +34,7 @@ impl Drawing<'_> {
                 Verdict::Fail => ("bad", Sign::Cross),
                 Verdict::Vacuous => ("vacuous", Sign::Unknown),
             };
-            let line = expectation.position.line;
+            let line = expectation.position;
             let mut title = expectation.text.clone();
             for finding in &judged.findings {
                 title.push('\n');

@@ -30,6 +30,7 @@ use self::rows::Rows;
 pub use self::scene::{Anchor, Form, Head, Scene, Shape, Sign};
 use self::shown::{Hidden, hidden, short};
 pub use self::svg::svg;
+pub(super) use self::svg::{STYLE, escaped};
 use crate::check::{Judged, judged};
 use crate::plan::{NodeId, Plan};
 use crate::trace::{Event, EventKind, Item, NodeChange, Trace, change_text, since_text};
@@ -196,8 +197,8 @@ impl Drawing<'_> {
         let trace = self.trace;
         for (index, event) in trace.events.iter().enumerate() {
             let (class, text, line) = match &event.kind {
-                EventKind::Step { position, text } => ("step", text.clone(), position.line),
-                EventKind::StepFailed { position, why } => ("step bad", format!("failed: {why}"), position.line),
+                EventKind::Step { position, text } => ("step", text.clone(), *position),
+                EventKind::StepFailed { position, why } => ("step bad", format!("failed: {why}"), *position),
                 _ => continue,
             };
             if !self.is_shown(index, event) {
@@ -234,7 +235,8 @@ impl Drawing<'_> {
                 EventKind::Node { node, change } => {
                     let (x, y) = (self.lanes.x(*node), self.y(index));
                     let text = change_text(*change).to_owned();
-                    let class = if *change == NodeChange::Restarted { "change" } else { "change bad" };
+                    let is_dead = matches!(change, NodeChange::Crashed | NodeChange::PowerLost);
+                    let class = if is_dead { "change bad" } else { "change" };
                     let form = Form::Text { x, y, dy: 4, anchor: Anchor::Middle, text };
                     self.shapes.push(Shape::new(class, form).of(index));
                 }

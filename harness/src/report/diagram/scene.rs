@@ -1,3 +1,4 @@
+use crate::plan::Position;
 use serde::{Deserialize, Serialize};
 
 /// A diagram as shapes with their places: what an SVG file and the page are drawn from.
@@ -120,8 +121,8 @@ impl Shape {
         self
     }
 
-    pub(super) fn at_line(mut self, line: u32) -> Self {
-        self.line = (line > 0).then_some(line);
+    pub(super) fn at_line(mut self, position: Position) -> Self {
+        self.line = (position.file == 0 && position.line > 0).then_some(position.line);
         self
     }
 

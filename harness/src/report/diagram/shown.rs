@@ -7,7 +7,7 @@ use crate::plan::Plan;
 use crate::trace::{EventKind, Trace, repetitions};
 
 /// How many events are drawn at most: the first half and the last half of these.
-const DRAWN: usize = 1600;
+const DRAWN: usize = 600;
 
 /// A part of a trace that is not drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]

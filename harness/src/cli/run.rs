@@ -1,0 +1,214 @@
+//! `halfopen run`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::artifacts::{leave, remember_failed, write_capture};
+use super::commands::{begin_log, timed};
+use super::options::RunCommand;
+use super::output::{ENGINE_TROUBLE, FAILURE, Failure, SUCCESS, VACUOUS, write_file};
+use super::select::{Chosen, choose};
+use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
+use crate::report::{Ending, Finished, Summary, Terminal, Verbosity, Waivers, html, junit, tap};
+use crate::world::EngineError;
+
+/// A run that is over, with its file.
+type Done = Result<(RunRecord, SourceRecord), Failure>;
+
+/// Runs and judges.
+pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
+    command.output.set_colour();
+    begin_log(&command.run);
+    let chosen = choose(command)?;
+    let mut session = Session {
+        command,
+        terminal: Terminal::with_verbosity(anstream::stdout().lock(), verbosity(command)),
+        progress: progress(chosen.len()),
+        report: Report::default(),
+        keeps: wants_report(command),
+        bad: Vec::new(),
+        waivers: Waivers::default(),
+    };
+    if command.jobs > 1 && chosen.len() > 1 {
+        side_by_side(command, chosen.len(), &mut session)?;
+    } else {
+        for chosen in &chosen {
+            if !session.done(one(command, chosen)?)? {
+                break;
+            }
+        }
+    }
+    session.finish()
+}
+
+/// What has been run so far.
+struct Session<'a, W: std::io::Write> {
+    command: &'a RunCommand,
+    terminal: Terminal<W>,
+    progress: ProgressBar,
+    report: Report,
+    keeps: bool,
+    bad: Vec<String>,
+    waivers: Waivers,
+}
+
+impl<W: std::io::Write> Session<'_, W> {
+    /// Takes a run; whether to go on.
+    fn done(&mut self, (run, source): (RunRecord, SourceRecord)) -> Result<bool, Failure> {
+        self.progress.inc(1);
+        self.waivers.add(&run);
+        let is_bad = run.is_bad();
+        if is_bad {
+            self.bad.push(run.name.clone());
+        }
+        if self.keeps {
+            self.report.add(run.clone(), source);
+        }
+        let terminal = &mut self.terminal;
+        self.progress.suspend(|| terminal.record(run))?;
+        Ok(!(is_bad && self.command.fail_fast))
+    }
+
+    fn finish(mut self) -> Result<u8, Failure> {
+        self.progress.finish_and_clear();
+        // Some of a file's runs do not show that none needs it.
+        if !is_part(self.command) {
+            self.terminal.waivers(&self.waivers)?;
+        }
+        let outputs = &self.command.output;
+        let forms: [(_, fn(&Report) -> String); 4] =
+            [(&outputs.json, Report::json), (&outputs.junit, junit), (&outputs.tap, tap), (&outputs.html, html)];
+        for (path, form) in forms {
+            if let Some(path) = path {
+                write_file(path, form(&self.report))?;
+            }
+        }
+        if !outputs.no_artifacts {
+            remember_failed(&outputs.artifacts, &self.bad)?;
+        }
+        Ok(code(&self.terminal.finish()?, self.command))
+    }
+}
+
+/// Whether only some of the runs of a file may have been run.
+fn is_part(command: &RunCommand) -> bool {
+    let select = &command.select;
+    let is_chosen = command.run.only.is_some() || select.mqtt.is_some() || !select.clause.is_empty();
+    is_chosen || select.failed_last || select.shard.is_some() || command.fail_fast
+}
+
+fn code(summary: &Summary, command: &RunCommand) -> u8 {
+    match summary {
+        Summary { broken: 1.., .. } => ENGINE_TROUBLE,
+        Summary { failed: 1.., .. } => FAILURE,
+        Summary { vacuous: 1.., .. } => VACUOUS,
+        // Nothing at all proves nothing, unless a part of the runs was asked for and happens to be empty.
+        Summary { passed: 0, .. } if command.select.shard.is_none() && !command.select.failed_last => VACUOUS,
+        _ => SUCCESS,
+    }
+}
+
+/// Runs one, and leaves its folder if it does not pass.
+fn one(command: &RunCommand, chosen: &Chosen) -> Done {
+    let plan = &chosen.plan;
+    let (finished, took) = timed(|| guarded(command, chosen));
+    let record = RunRecord::new(&finished, &chosen.about, chosen.place, took, detail(command));
+    let outputs = &command.output;
+    if let (Some(folder), Ending::Judged(trace, _)) = (&outputs.pcap, &finished.ending) {
+        write_capture(folder, plan, trace)?;
+    }
+    if record.is_bad() && !outputs.no_artifacts {
+        leave(&outputs.artifacts, &finished, &chosen.about, took, command.run.engine.into())?;
+    }
+    Ok((record, SourceRecord::of(plan)))
+}
+
+/// Runs one; a panic of the engine is trouble of this run alone.
+fn guarded(command: &RunCommand, chosen: &Chosen) -> Finished {
+    let work = || Finished::run(&chosen.plan, command.run.engine.into());
+    let finished = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let error = EngineError::Failed(format!("panic: {}", text.unwrap_or_default()));
+        Finished { plan: Rc::clone(&chosen.plan), ending: Ending::Broken(error) }
+    });
+    if command.run.strict { finished.strict() } else { finished }
+}
+
+/// Several runs at once, each world in one thread. They are reported in their order, whoever ends first.
+///
+/// Plans cannot go from thread to thread: each reads the files itself and comes to the same list.
+fn side_by_side<W: std::io::Write>(
+    command: &RunCommand,
+    count: usize,
+    session: &mut Session<'_, W>,
+) -> Result<(), Failure> {
+    let next = AtomicUsize::new(0);
+    let is_over = AtomicBool::new(false);
+    let (sender, receiver) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..usize::from(command.jobs).min(count) {
+            let (sender, next, is_over) = (sender.clone(), &next, &is_over);
+            scope.spawn(move || {
+                let chosen = choose(command).unwrap_or_default();
+                while !is_over.load(Ordering::Relaxed) {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(chosen) = chosen.get(index) else { break };
+                    if sender.send((index, one(command, chosen).map_err(|failure| failure.to_string()))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut waiting = std::collections::BTreeMap::new();
+        let mut wanted = 0;
+        for (index, done) in receiver {
+            waiting.insert(index, done);
+            while let Some(done) = waiting.remove(&wanted) {
+                wanted += 1;
+                let goes_on = done.map_err(Failure::Input).and_then(|done| session.done(done));
+                if !matches!(goes_on, Ok(true)) {
+                    is_over.store(true, Ordering::Relaxed);
+                    return goes_on.map(drop);
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+fn verbosity(command: &RunCommand) -> Verbosity {
+    match (command.output.quiet, command.output.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    }
+}
+
+fn wants_report(command: &RunCommand) -> bool {
+    let outputs = &command.output;
+    outputs.html.is_some() || outputs.json.is_some() || outputs.junit.is_some() || outputs.tap.is_some()
+}
+
+/// What the outputs that are asked for need.
+fn detail(command: &RunCommand) -> Detail {
+    let outputs = &command.output;
+    let is_data = outputs.json.is_some() || outputs.html.is_some();
+    Detail { events: is_data, diagram: is_data, text: outputs.json.is_some() || outputs.verbose }
+}
+
+/// A bar on a terminal; nothing elsewhere.
+fn progress(total: usize) -> ProgressBar {
+    let bar = ProgressBar::new(total as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} runs, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

@@ -1,0 +1,160 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::plan::{NodeId, Plan, Value};
+use crate::trace::{Event, EventKind, Item, change_text, details, fields, item_word, since_text};
+
+/// How much of a text is kept.
+const LONGEST: usize = 1024;
+
+/// One event of a trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EventRecord {
+    /// Its index in the trace.
+    pub index: usize,
+    /// Virtual time since the start of the run, in milliseconds.
+    pub at_ms: u64,
+    /// `step`, `mark`, `node`, `sent`, `received`, `established`, `closing`, `delivered`, `connected`, `step_failed`,
+    /// `fault_hit`, or `other`.
+    pub kind: String,
+    /// What happened, in a line.
+    pub text: String,
+    /// The node it happens at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// The other end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// Which connection, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<u32>,
+    /// The control packet, or `open`, `bytes`, `FIN`, `RST`, `timed out`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
+    /// The fields of a packet that are present or not at their default; long texts are cut.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, Json>,
+    /// For what was sent: when it arrived, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrival_ms: Option<u64>,
+    /// The index of the event that let this one happen, as far as that shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<usize>,
+    /// The line of the scenario that it goes back to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+}
+
+impl EventRecord {
+    /// An event as data; cause and line are yet to be filled in.
+    pub(super) fn new(plan: &Plan, index: usize, event: &Event) -> Self {
+        let name = |node: &NodeId| Some(plan.node(*node).name.clone());
+        let mut record = Self { index, at_ms: ms(event.at), ..Self::default() };
+        match &event.kind {
+            EventKind::Step { position, text } => {
+                record.say("step", text.clone());
+                record.line = (position.file == 0).then_some(position.line);
+            }
+            EventKind::Mark(mark) => record.say("mark", mark.clone()),
+            EventKind::Node { node, change } => {
+                record.node = name(node);
+                record.say("node", change_text(*change).to_owned());
+            }
+            EventKind::Sent { connection, from, to, item, arrival } => {
+                (record.node, record.peer, record.connection) = (name(from), name(to), Some(connection.0));
+                record.arrival_ms = arrival.map(ms);
+                record.item("sent", item);
+            }
+            EventKind::Received { connection, from, to, item, .. } => {
+                (record.node, record.peer, record.connection) = (name(to), name(from), Some(connection.0));
+                record.item("received", item);
+            }
+            EventKind::Established { connection, node } => {
+                (record.node, record.connection) = (name(node), Some(connection.0));
+                record.say("established", "the connection is up".to_owned());
+            }
+            EventKind::Closing { node, peer, connection, because, since } => {
+                (record.node, record.peer, record.connection) = (name(node), name(peer), Some(connection.0));
+                let since = since.map(|since| format!(": {}", since_text(event.at, since))).unwrap_or_default();
+                record.say("closing", format!("closes, {}{since}", because.word()));
+            }
+            EventKind::Delivered { node, message } => {
+                record.node = name(node);
+                record.item("delivered", &Item::Packet(halfopen_protocol::Packet::Publish(message.clone())));
+            }
+            EventKind::Connected { node, session_present } => {
+                record.node = name(node);
+                record.say("connected", format!("is connected, session_present={session_present}"));
+            }
+            EventKind::StepFailed { position, why } => {
+                record.say("step_failed", why.clone());
+                record.line = (position.file == 0).then_some(position.line);
+            }
+            EventKind::FaultHit { position } => {
+                record.say("fault_hit", "the fault meets something".to_owned());
+                record.line = (position.file == 0).then_some(position.line);
+            }
+            #[allow(unreachable_patterns, reason = "kinds of events that are added have a form here from the start")]
+            other => record.say("other", format!("{other:?}")),
+        }
+        record
+    }
+
+    fn say(&mut self, kind: &str, text: String) {
+        kind.clone_into(&mut self.kind);
+        self.text = text;
+    }
+
+    fn item(&mut self, kind: &str, item: &Item) {
+        match item {
+            Item::Packet(packet) => {
+                self.item = Some(packet.packet_type().to_string());
+                let shown = fields(packet).into_iter().filter(|field| field.is_present || !field.is_default);
+                self.fields = shown.map(|field| (field.name.to_owned(), json(&field.value))).collect();
+                self.say(kind, format!("{} {}", packet.packet_type(), details(packet)).trim_end().to_owned());
+            }
+            Item::Bytes(bytes) => {
+                self.item = Some("bytes".to_owned());
+                self.fields.insert("bytes".to_owned(), json(&Value::Bytes(bytes.clone())));
+                self.say(kind, format!("{} bytes that make no packet", bytes.len()));
+            }
+            _ => {
+                self.item = Some(item_word(item).to_owned());
+                self.say(kind, item_word(item).to_owned());
+            }
+        }
+    }
+}
+
+/// Durations are seconds, bytes are hex.
+fn json(value: &Value) -> Json {
+    match value {
+        Value::Bool(value) => Json::Bool(*value),
+        Value::Number(value) => Json::from(*value),
+        Value::Text(value) => Json::String(cut(value)),
+        Value::Bytes(value) => {
+            let shown: String = value.iter().take(LONGEST / 2).map(|byte| format!("{byte:02x}")).collect();
+            let more = if value.len() > LONGEST / 2 { format!("... {} bytes", value.len()) } else { String::new() };
+            Json::String(format!("{shown}{more}"))
+        }
+        Value::Duration(value) if value.subsec_millis() == 0 => Json::from(value.as_secs()),
+        Value::Duration(value) => Json::from(value.as_secs_f64()),
+        Value::List(values) => Json::Array(values.iter().map(json).collect()),
+    }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}... {} bytes", &text[..end], text.len()),
+        None => text.to_owned(),
+    }
+}
+
+/// Whole milliseconds.
+pub(super) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

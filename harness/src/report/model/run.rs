@@ -1,0 +1,303 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::SourceRecord;
+use super::event::{EventRecord, ms};
+use crate::check::{Outcome, Vacuity, Violation};
+use crate::plan::{Plan, Position, Program, Waiver};
+use crate::report::cause::{causes, step_of};
+use crate::report::diagram::{Scene, scene};
+use crate::report::{Ending, Finished, Mark};
+use crate::scenario::About;
+use crate::trace::{EventKind, Trace, text};
+
+/// How much is told of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// Its trace, event by event.
+    pub events: bool,
+    /// Its picture.
+    pub diagram: bool,
+    /// Its trace as text, also if it passes.
+    pub text: bool,
+}
+
+/// What a run came to, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Word {
+    /// All is as expected.
+    Pass,
+    /// Something is not.
+    Fail,
+    /// Nothing is wrong, but not everything could be judged.
+    Vacuous,
+    /// Not run: the engine has no means for it.
+    Skipped,
+    /// The engine failed.
+    Broken,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its name: `keep_alive/silent_client[5.0 keep_alive=5s]`.
+    pub name: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The folder that the scenario stands in; empty if in none.
+    pub area: String,
+    /// The version that its nodes speak unless they say otherwise: `3.1.1` or `5.0`.
+    pub mqtt: String,
+    /// What the file says it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// Words to select by.
+    pub tags: Vec<String>,
+    /// The normative statements that it checks, those of its version.
+    pub clauses: Vec<String>,
+    /// The seed of all that is random in it.
+    pub seed: u64,
+    /// What it came to.
+    pub verdict: Word,
+    /// Why the engine has no trace of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// How long it took in virtual time, in milliseconds.
+    pub virtual_ms: u64,
+    /// How long the machine took for it, in microseconds.
+    pub wall_us: u64,
+    /// The scenario file.
+    pub file: String,
+    /// Its place among the runs of that file, from 0.
+    pub place: usize,
+    /// The command that runs it again.
+    pub command: String,
+    /// All that is wrong.
+    pub violations: Vec<Finding>,
+    /// All that could not be judged.
+    pub vacuous: Vec<Finding>,
+    /// What is advised and not so.
+    pub warnings: Vec<Finding>,
+    /// The invariants that its file waives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<WaiverRecord>,
+    /// Its nodes.
+    pub nodes: Vec<NodeRecord>,
+    /// Its trace as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Its trace, event by event; on the page only the events that are drawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventRecord>,
+    /// Its picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagram: Option<Diagram>,
+}
+
+/// The picture of a run, as shapes; see [`Scene`].
+pub type Diagram = Scene;
+
+/// Something that is wrong, or could not be judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The file: the scenario's, or that of a fragment.
+    pub file: String,
+    /// The line in it, from 1; 0 if it is about all of it.
+    pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
+    /// The text of that line.
+    pub source: String,
+    /// The expectation or step, parameters filled in.
+    pub text: String,
+    /// What should have been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// What was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual: Option<String>,
+    /// Why it could not be judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// An invariant that need not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaiverRecord {
+    /// Its name.
+    pub invariant: String,
+    /// Whether it did not hold in this run.
+    pub is_needed: bool,
+    /// Where it is waived.
+    pub place: Finding,
+}
+
+/// A node of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRecord {
+    /// Its name.
+    pub name: String,
+    /// `broker`, `client` or `raw`.
+    pub role: String,
+}
+
+impl RunRecord {
+    /// Puts down a finished run; `place` is its place among the runs of its file.
+    pub fn new(run: &Finished, about: &About, place: usize, wall: Duration, detail: Detail) -> Self {
+        let plan = &run.plan;
+        let scenario = plan.run.scenario.clone();
+        let mut record = Self {
+            name: plan.run.to_string(),
+            area: scenario.rsplit_once('/').map(|(area, _)| area.to_owned()).unwrap_or_default(),
+            scenario,
+            mqtt: plan.version.to_string(),
+            about: about.about.clone(),
+            tags: about.tags.clone(),
+            clauses: about.clauses.get(&plan.version).cloned().unwrap_or_default(),
+            seed: plan.seed.0,
+            verdict: word(run.mark()),
+            error: None,
+            virtual_ms: 0,
+            wall_us: u64::try_from(wall.as_micros()).unwrap_or(u64::MAX),
+            file: plan.source.path.clone(),
+            place,
+            command: command(plan),
+            violations: Vec::new(),
+            vacuous: Vec::new(),
+            warnings: Vec::new(),
+            waived: Vec::new(),
+            nodes: nodes(plan),
+            text: None,
+            events: Vec::new(),
+            diagram: None,
+        };
+        match &run.ending {
+            Ending::Judged(trace, outcome) => {
+                record.virtual_ms = ms(trace.end);
+                record.violations = outcome.violations.iter().map(|found| violation(plan, found)).collect();
+                record.vacuous = outcome.vacuous.iter().map(|found| vacuity(plan, found)).collect();
+                record.warnings = outcome.warnings.iter().map(|found| violation(plan, found)).collect();
+                record.waived = plan.waived.iter().map(|waiver| waived(plan, waiver, outcome)).collect();
+                record.tell(plan, trace, detail);
+            }
+            Ending::Skipped(error) | Ending::Broken(error) => record.error = Some(error.to_string()),
+        }
+        record
+    }
+
+    /// Whether something must be done about it.
+    pub fn is_bad(&self) -> bool {
+        matches!(self.verdict, Word::Fail | Word::Vacuous | Word::Broken)
+    }
+
+    /// Keeps of the events those that the picture shows and what they go back to: for a page.
+    pub fn keep_drawn_events(&mut self) {
+        let Some(diagram) = &self.diagram else { return self.events.clear() };
+        let mut kept: BTreeSet<usize> = diagram.shapes.iter().filter_map(|shape| shape.event).collect();
+        let causes: Vec<usize> =
+            kept.iter().filter_map(|&index| self.events.get(index).and_then(|event| event.cause)).collect();
+        kept.extend(causes);
+        self.events.retain(|event| kept.contains(&event.index));
+    }
+
+    fn tell(&mut self, plan: &Plan, trace: &Trace, detail: Detail) {
+        if detail.text || self.is_bad() {
+            self.text = Some(text(plan, trace));
+        }
+        if detail.diagram {
+            self.diagram = Some(scene(plan, trace));
+        }
+        if detail.events {
+            let causes = causes(trace);
+            let record = |(index, event)| {
+                let mut record = EventRecord::new(plan, index, event);
+                record.cause = causes[index];
+                let line = |step: usize| match &trace.events[step].kind {
+                    EventKind::Step { position, .. } => (position.file == 0).then_some(position.line),
+                    _ => None,
+                };
+                record.line = record.line.or_else(|| step_of(trace, &causes, index).and_then(line));
+                record
+            };
+            self.events = trace.events.iter().enumerate().map(record).collect();
+        }
+    }
+}
+
+impl SourceRecord {
+    /// The file that a plan comes from.
+    pub fn of(plan: &Plan) -> Self {
+        Self { path: plan.source.path.clone(), text: plan.source.text.clone() }
+    }
+}
+
+/// The command that runs a plan again, to be pasted into a shell.
+fn command(plan: &Plan) -> String {
+    let name = plan.run.to_string();
+    // A seed that is an axis stands in the name already.
+    let seed = match name.contains(" seed=") {
+        true => String::new(),
+        false => format!(" --seed {}", plan.seed.0),
+    };
+    format!("halfopen run {} --only {}{seed}", quoted(&plan.source.path), quoted(&name))
+}
+
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+fn word(mark: Mark) -> Word {
+    match mark {
+        Mark::Ok => Word::Pass,
+        Mark::Failed => Word::Fail,
+        Mark::Vacuous => Word::Vacuous,
+        Mark::Skipped => Word::Skipped,
+        Mark::Broken => Word::Broken,
+    }
+}
+
+fn nodes(plan: &Plan) -> Vec<NodeRecord> {
+    let role = |program: &Program| match program {
+        Program::Broker(_) => "broker",
+        Program::Client(_) => "client",
+        _ => "raw",
+    };
+    let record =
+        |node: &crate::plan::Node| NodeRecord { name: node.name.clone(), role: role(&node.program).to_owned() };
+    plan.nodes.iter().map(record).collect()
+}
+
+fn violation(plan: &Plan, found: &Violation) -> Finding {
+    Finding {
+        expected: Some(found.expected.clone()),
+        actual: Some(found.actual.clone()),
+        ..finding(plan, found.position, &found.text)
+    }
+}
+
+fn vacuity(plan: &Plan, found: &Vacuity) -> Finding {
+    Finding { why: Some(found.why.clone()), ..finding(plan, found.position, &found.text) }
+}
+
+fn waived(plan: &Plan, waiver: &Waiver, outcome: &Outcome) -> WaiverRecord {
+    let invariant = waiver.invariant.name().to_owned();
+    WaiverRecord {
+        place: finding(plan, waiver.position, &format!("waive: {{ {invariant}: {} }}", waiver.reason)),
+        is_needed: outcome.waived.contains(&waiver.invariant),
+        invariant,
+    }
+}
+
+fn finding(plan: &Plan, position: Position, text: &str) -> Finding {
+    let file = plan.source_of(position);
+    let Position { line, column, .. } = position;
+    let (source, file) = (file.line(line).trim().to_owned(), file.path.clone());
+    Finding { file, line, column, source, text: text.to_owned(), expected: None, actual: None, why: None }
+}

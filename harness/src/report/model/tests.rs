@@ -1,0 +1,127 @@
+use std::rc::Rc;
+use std::time::Duration;
+
+use rstest::rstest;
+
+use super::*;
+use crate::check::check;
+use crate::plan::{Because, EventRef, Source, Timing};
+use crate::report::{Ending, Finished, html, junit, tap};
+use crate::scenario::About;
+use crate::trace::fixture::{BROKER, SENSOR, after, closes, expect, plan, silent_client};
+use crate::world::EngineError;
+
+const ALL: Detail = Detail { events: true, diagram: true, text: true };
+
+/// A run in which the broker closes at 7.530, expected at `due`.
+fn finished(due: i64) -> Finished {
+    let mut plan = plan();
+    let mut expectation = expect(BROKER, closes(SENSOR, Some(Because::KeepAlive)));
+    expectation.text = "broker: { closes: sensor }".to_owned();
+    expectation.timing = Some(Timing::At(after(due, EventRef::Start, "then")));
+    plan.expectations.push(expectation);
+    plan.source = Rc::new(Source { path: "scenarios/area/story.yaml".to_owned(), text: "a: </script> & <b>\n".into() });
+    let trace = silent_client().end(8530);
+    let outcome = check(&plan, &trace);
+    Finished { plan: Rc::new(plan), ending: Ending::Judged(trace, outcome) }
+}
+
+fn record(run: &Finished) -> RunRecord {
+    let about = About { tags: vec!["quick".to_owned()], ..About::default() };
+    RunRecord::new(run, &about, 0, Duration::from_micros(1500), ALL)
+}
+
+pub(in crate::report) fn report() -> Report {
+    let broken = Finished { ending: Ending::Broken(EngineError::Failed("no time".to_owned())), ..finished(7530) };
+    let mut report = Report::default();
+    for (number, run) in [finished(7530), finished(7000), broken].iter().enumerate() {
+        let mut record = record(run);
+        record.seed = number as u64;
+        report.add(record, SourceRecord::of(&run.plan));
+    }
+    report
+}
+
+#[test]
+fn what_is_read_is_what_was_written() {
+    let report = report();
+    assert_eq!(Report::read(&report.json()).unwrap(), report);
+    assert_eq!(report.sources.len(), 1, "a file is kept once");
+}
+
+#[rstest]
+#[case::no_json("x", "no report")]
+#[case::another_thing("{}", "missing field")]
+#[case::a_later_version(&Report { version: 2, ..Report::default() }.json(), "version 2")]
+fn what_is_no_report_is_refused(#[case] text: &str, #[case] message: &str) {
+    let error = Report::read(text).unwrap_err().to_string();
+    assert!(error.contains(message), "{error}");
+}
+
+#[test]
+fn an_event_tells_its_fields_its_cause_and_its_line() {
+    let run = record(&finished(7530));
+    let closing = run.events.iter().find(|event| event.kind == "closing").unwrap();
+    let cause = &run.events[closing.cause.unwrap()];
+    assert_eq!((cause.kind.as_str(), cause.item.as_deref(), cause.at_ms), ("received", Some("CONNECT"), 30));
+    assert_eq!(cause.fields["keep_alive"], 5);
+    let sent = &run.events[cause.cause.unwrap()];
+    assert_eq!((sent.kind.as_str(), sent.arrival_ms), ("sent", Some(30)));
+    let disconnect = run.events.iter().find(|event| event.item.as_deref() == Some("DISCONNECT")).unwrap();
+    assert_eq!(disconnect.cause, Some(closing.index));
+    assert_eq!(run.events.iter().find(|event| event.kind == "step").unwrap().line, Some(5));
+}
+
+#[test]
+fn merged_parts_are_in_the_order_of_files_and_runs_and_each_run_is_there_once() {
+    let part = |names: &[(&str, usize)]| {
+        let mut report = report();
+        report.runs.truncate(1);
+        let one = report.runs.remove(0);
+        for (file, place) in names {
+            report.runs.push(RunRecord {
+                name: format!("{file}{place}"),
+                file: (*file).into(),
+                place: *place,
+                ..one.clone()
+            });
+        }
+        report
+    };
+    let merged = Report::merge([part(&[("a", 10), ("b", 0)]), part(&[("a", 2)])]).unwrap();
+    let names: Vec<&str> = merged.runs.iter().map(|run| run.name.as_str()).collect();
+    assert_eq!(names, ["a2", "a10", "b0"]);
+    let twice = Report::merge([part(&[("a", 1)]), part(&[("a", 1)])]).unwrap_err();
+    assert_eq!(twice.to_string(), "`a1` is in more than one of the reports");
+}
+
+#[test]
+fn junit_says_in_its_message_what_was_expected_and_what_was() {
+    insta::assert_snapshot!(junit(&report()));
+}
+
+#[test]
+fn tap_has_a_line_for_each_run_and_says_what_is_wrong() {
+    insta::assert_snapshot!(tap(&report()));
+}
+
+#[test]
+fn nothing_in_the_data_ends_the_script_it_stands_in() {
+    let page = html(&report());
+    assert_eq!(page.matches("</script>").count(), 2, "the two of the page itself");
+    assert!(!page.contains("@@"), "all parts are filled in");
+    for outside in ["http://", "https://", "//cdn"] {
+        let found = page.replace("http://www.w3.org/2000/svg", "").contains(outside);
+        assert!(!found, "the page needs `{outside}`");
+    }
+}
+
+#[test]
+fn the_page_keeps_of_the_events_those_that_it_draws() {
+    let mut run = record(&finished(7530));
+    let all = run.events.len();
+    run.keep_drawn_events();
+    assert!(!run.events.is_empty() && run.events.len() <= all);
+    let drawn: Vec<usize> = run.diagram.as_ref().unwrap().shapes.iter().filter_map(|shape| shape.event).collect();
+    assert!(drawn.iter().all(|index| run.events.iter().any(|event| event.index == *index)), "{drawn:?}");
+}

@@ -1,0 +1,34 @@
+//! The Test Anything Protocol, version 14.
+
+use std::fmt::Write as _;
+
+use super::junit::description;
+use super::model::{Report, Word};
+
+/// A report in TAP: a line for each run, and below each bad one a YAML block with what is wrong.
+pub fn tap(report: &Report) -> String {
+    let mut text = format!("TAP version 14\n1..{}\n", report.runs.len());
+    for (number, run) in (1..).zip(&report.runs) {
+        let ok = if run.is_bad() { "not ok" } else { "ok" };
+        // A number sign begins a directive.
+        let name = run.name.replace('\\', "\\\\").replace('#', "\\#");
+        let directive = match (run.verdict, &run.error) {
+            (Word::Skipped, why) => format!(" # SKIP {}", why.as_deref().unwrap_or_default()),
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "{ok} {number} - {name}{directive}");
+        if run.is_bad() {
+            let verdict = match run.verdict {
+                Word::Vacuous => "vacuous",
+                Word::Broken => "broken",
+                _ => "fail",
+            };
+            let _ = writeln!(text, "  ---\n  verdict: {verdict}\n  message: |");
+            for line in description(run).lines() {
+                let _ = writeln!(text, "{}", format!("    {line}").trim_end());
+            }
+            text.push_str("  ...\n");
+        }
+    }
+    text
+}
