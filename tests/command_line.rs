@@ -210,7 +210,7 @@ fn waiver_that_waives_nothing_is_vacuous_and_one_that_is_needed_passes() {
     let waive = "waive: { client_keeps_its_interval: To see what comes of it. }\n";
     folder.write("idle.yaml", &format!("{waive}{PASSING}"));
     let idle = folder.halfopen(&["run", "idle.yaml"]);
-    assert_eq!(code(&idle), 1, "{}", out(&idle));
+    assert_eq!(code(&idle), 3, "{}", out(&idle));
     let why = "vacuous: `client_keeps_its_interval` holds in all runs of the file; there is nothing to waive";
     assert!(out(&idle).contains("idle.yaml:1:10: waive:") && out(&idle).contains(why), "{}", out(&idle));
     assert_eq!(code(&folder.halfopen(&["run", "--only", "5.0", "idle.yaml"])), 0, "some runs show nothing");
