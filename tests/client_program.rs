@@ -3,8 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 
-use halfopen_broker::{Broker, Config, Listener, Observer, TokioClock, serve};
+use halfopen_broker::auth::{Passwords, Scram, scram_verifier, with_user};
+use halfopen_broker::{Access, Broker, Config, Listener, Observer, TokioClock, serve};
 use halfopen_protocol::Instant;
 use rstest::rstest;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
@@ -89,11 +91,15 @@ async fn listen() -> (TcpListener, SocketAddr) {
 
 /// Runs the project's broker as long as `test` takes.
 async fn with_broker<T>(test: impl AsyncFnOnce(SocketAddr) -> T) -> T {
+    with(Broker::new(Config::default()), test).await
+}
+
+async fn with<T>(broker: Broker, test: impl AsyncFnOnce(SocketAddr) -> T) -> T {
     let (listener, address) = listen().await;
     let never = std::future::pending::<()>();
     tokio::select! {
         biased;
-        result = serve(Broker::new(Config::default()), Tcp(listener), TokioClock::new(), Nobody, never) => {
+        result = serve(broker, Tcp(listener), TokioClock::new(), Nobody, never) => {
             panic!("the broker ended: {result:?}")
         }
         result = test(address) => result,
@@ -237,4 +243,154 @@ async fn help_is_long_only_since_h_is_the_host() {
     let (status, lines, _) = Program::start(([127, 0, 0, 1], 1).into(), "pub --help").end().await;
     assert!(status.success());
     assert!(lines.iter().any(|line| line.contains("-h, --host")), "{lines:?}");
+}
+
+/// Messages that are retained: topic, payload, and what else.
+const KEPT: [&str; 2] = ["-t kept/a -m one -q 1", "-t kept/b -m two -q 2"];
+
+/// Runs it to its end: its status, and what it prints.
+async fn printed(address: SocketAddr, line: &str) -> (Option<i32>, String) {
+    let Program { child, output } = Program::start(address, line);
+    let (mut printed, mut child) = (String::new(), child);
+    drop(child.stdin.take());
+    output.into_inner().read_to_string(&mut printed).await.expect("it prints UTF-8");
+    (child.wait().await.expect("it can be waited for").code(), printed)
+}
+
+#[rstest]
+#[case::count("-t kept/# -q 2 -C 2 -v", 0, "kept/a one\nkept/b two\n")]
+#[case::filters("-t kept/a -t kept/b -C 2", 0, "one\ntwo\n")]
+#[case::filter_out("-t kept/# -T kept/a -C 1", 0, "two\n")]
+#[case::no_line_break("-t kept/# -N -C 2", 0, "onetwo")]
+#[case::no_stale("-t kept/# -R -W 0.2", 27, "")]
+#[case::retained_only("-t kept/a --retained-only -C 1", 0, "one\n")]
+#[case::exit_after_subscribing("-t kept/a -E", 0, "")]
+#[case::timeout("-t nothing -W 0.1", 27, "")]
+#[case::format(
+    "-t kept/# -q 1 -C 2 -F %t|%q|%r|%l|%x|%X|%p|%%",
+    0,
+    "kept/a|1|1|3|6f6e65|6F6E65|one|%\nkept/b|1|1|3|74776f|74776F|two|%\n"
+)]
+#[case::escapes("-t kept/a -C 1 -N -F %p\\t%p\\n", 0, "one\tone\n")]
+#[case::retain_as_published("-t kept/a --retain-as-published -V 5 -F %r -C 1", 0, "1\n")]
+#[case::retain_as_published_of_3_1_1("-t kept/a --retain-as-published -C 1", 1, "")]
+#[case::unsubscribe("-U kept/a -W 0.1", 27, "")]
+#[case::session("-t kept/a -c -i me -x 60 -V 5 -C 1", 0, "one\n")]
+#[case::id_prefix("-t kept/a -I my- -C 1", 0, "one\n")]
+#[case::from_an_address("-t kept/a -A 127.0.0.1 -C 1", 0, "one\n")]
+#[case::without_keep_alive("-t kept/a -k 0 -C 1", 0, "one\n")]
+#[case::properties_of_connect(
+    "-t kept/a -V 5 -D connect receive-maximum 1 -D subscribe subscription-identifier 7 -F %S -C 1",
+    0,
+    "7\n"
+)]
+#[tokio::test]
+async fn the_flags_of_sub_do_what_they_say(#[case] flags: &str, #[case] status: i32, #[case] expected: &str) {
+    with_broker(async |address| {
+        for message in KEPT {
+            Program::start(address, &format!("pub -r {message}")).end_well().await;
+        }
+        assert_eq!(printed(address, &format!("sub {flags}")).await, (Some(status), expected.to_owned()));
+    })
+    .await;
+}
+
+#[rstest]
+#[case::message("-m hello", "", "%p|%q|%r", "hello|0|1")]
+#[case::qos("-m hello -q 2", "", "%p|%q", "hello|2")]
+#[case::null_message("-n", "", "%p|%l", "")]
+#[case::stdin_file("-s", "line 1\nline 2\n", "%l", "14")]
+#[case::lines("-l", "line 1\nline 2", "%p", "line 2")]
+#[case::file("-f Cargo.toml", "", "%p", include_str!("../client/Cargo.toml"))]
+#[case::repeat("-m hello --repeat 3 --repeat-delay 0.01 -q 1", "", "%p", "hello")]
+#[case::content_type("-m {} -V 5 -D publish content-type text/plain", "", "%C", "text/plain")]
+#[case::response("-m x -V 5 -D publish response-topic re -D publish correlation-data 7", "", "%R|%D", "re|7")]
+#[case::user_property("-m x -V 5 -D publish user-property k v", "", "%P", "k:v")]
+#[case::payload_format("-m x -V 5 -D publish payload-format-indicator 1", "", "%F", "1")]
+#[case::expiry("-m x -V 5 -D publish message-expiry-interval 1000", "", "%E", "1000")]
+#[tokio::test]
+async fn the_flags_of_pub_do_what_they_say(
+    #[case] flags: &str,
+    #[case] input: &str,
+    #[case] format: &str,
+    #[case] expected: &str,
+) {
+    with_broker(async |address| {
+        let mut publisher = Program::start(address, &format!("pub -t a -r {flags}"));
+        let mut stdin = publisher.child.stdin.take().expect("it is piped");
+        // Most do not read it.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        publisher.end_well().await;
+        let (status, line) = if expected.is_empty() {
+            printed(address, "sub -t a -V 5 -q 2 -W 0.1").await
+        } else {
+            printed(address, &format!("sub -t a -V 5 -q 2 -C 1 -N -F {format}")).await
+        };
+        assert_eq!((status, line.as_str()), (Some(if expected.is_empty() { 27 } else { 0 }), expected));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn retained_messages_that_came_are_removed_if_that_is_wanted() {
+    with_broker(async |address| {
+        Program::start(address, "pub -r -t kept -m one").end_well().await;
+        assert_eq!(Program::start(address, "sub -t kept --remove-retained -C 1").end_well().await, ["one"]);
+        assert_eq!(printed(address, "sub -t kept -W 0.1").await, (Some(27), String::new()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_will_is_published_as_it_was_given() {
+    with_broker(async |address| {
+        let mut watcher = Program::start(address, "sub -t will -q 1 -C 1 -d -F %p|%q|%r");
+        watcher.wait_for("Subscribed").await;
+        let will = "--will-topic will --will-payload gone --will-qos 1 --will-retain";
+        let mut doomed = Program::start(address, &format!("sub -t a -d {will}"));
+        doomed.wait_for("Subscribed").await;
+        doomed.child.kill().await.expect("it runs");
+        assert!(watcher.end_well().await.contains(&"gone|1|0".to_owned()));
+        assert_eq!(printed(address, "sub -t will -C 1").await, (Some(0), "gone\n".to_owned()), "it is retained");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_wants_no_errors_gets_none() {
+    let (listener, address) = listen().await;
+    drop(listener);
+    let (status, _, errors) = Program::start(address, "pub -t a -m x --quiet").end().await;
+    assert_eq!((status.code(), errors.as_str()), (Some(1), ""));
+}
+
+/// A broker that lets nobody in but bob, who proves that he knows his password.
+fn broker_of_bob() -> Broker {
+    let verifier = scram_verifier("secret", &[7; 16]).expect("the password is plain");
+    let users = with_user("", "bob", &[verifier]).expect("the name is plain");
+    let passwords = Arc::new(Passwords::parse(&users).expect("it was just made"));
+    let mut count = 0;
+    let nonce = move || {
+        count += 1;
+        format!("nonce{count}")
+    };
+    let mechanisms: Vec<Box<dyn halfopen_broker::core::Mechanism>> =
+        vec![Box::new(Scram::new(passwords, [3; 32], nonce))];
+    Broker::with_access(Config::default(), Access { anonymous: false, passwords: false, mechanisms, authorizer: None })
+}
+
+#[rstest]
+#[case::right("-u bob -P secret", 0, "")]
+#[case::wrong("-u bob -P guess", 1, "Error: Connection Refused: Not authorized (135)")]
+#[case::none("-u bob", 1, "Error: --auth-method needs -u and -P\n")]
+#[tokio::test]
+async fn a_password_is_proved_and_not_sent(#[case] login: &str, #[case] status: i32, #[case] expected: &str) {
+    with(broker_of_bob(), async |address| {
+        let line = format!("pub -t a -m x -q 1 -V 5 --auth-method SCRAM-SHA-256 {login}");
+        let (ended, _, errors) = Program::start(address, &line).end().await;
+        assert_eq!(ended.code(), Some(status), "{errors}");
+        assert!(errors.starts_with(expected), "{errors}");
+    })
+    .await;
 }

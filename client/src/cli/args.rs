@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use bytestring::ByteString;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
-use halfopen_client::Options;
 use halfopen_client::core::{Reconnect, SubscribeRequest};
+use halfopen_client::{Options, Scram};
 use halfopen_protocol::packet::{Disconnect, Publish, QoS, Subscription, Will};
 use halfopen_protocol::{Version, topic};
 
@@ -77,6 +77,15 @@ pub(crate) struct Connection {
     /// The password.
     #[arg(short = 'P', long = "pw", value_name = "PASSWORD", requires = "username")]
     password: Option<String>,
+    /// Prove the password of -u and -P by this method, SCRAM-SHA-256, in place of sending it (5.0 only).
+    #[arg(long, value_name = "METHOD", value_parser = ["SCRAM-SHA-256"])]
+    auth_method: Option<String>,
+    /// The client id begins with this, and a random number follows.
+    #[arg(short = 'I', long, value_name = "PREFIX", conflicts_with = "id")]
+    id_prefix: Option<String>,
+    /// Print no errors; the status tells.
+    #[arg(long)]
+    pub(crate) quiet: bool,
     /// For how many seconds the broker keeps the session after the connection (5.0 only).
     #[arg(short = 'x', long, value_name = "SECONDS")]
     session_expiry_interval: Option<u32>,
@@ -173,6 +182,12 @@ pub(crate) struct Sub {
     /// Print retained messages only.
     #[arg(long)]
     retained_only: bool,
+    /// Remove from the broker each retained message that comes.
+    #[arg(long)]
+    pub(crate) remove_retained: bool,
+    /// Show of each message whether it was published as retained, also of those that come later (5.0 only).
+    #[arg(long)]
+    retain_as_published: bool,
     /// Leave as soon as the broker has answered the subscriptions.
     #[arg(short = 'E')]
     pub(crate) exit_after_subscribing: bool,
@@ -203,6 +218,25 @@ impl Connection {
         Properties(self.properties.clone())
     }
 
+    fn login(&self) -> (Option<String>, Option<String>) {
+        let url = self.url.as_ref();
+        let username = self.username.clone().or_else(|| url?.user.clone());
+        (username, self.password.clone().or_else(|| url?.password.clone()))
+    }
+
+    /// What proves the password, if it is not to be sent.
+    pub(crate) fn mechanism(&self) -> Result<Option<Scram>, String> {
+        if self.auth_method.is_none() {
+            return Ok(None);
+        }
+        let (Some(username), Some(password)) = self.login() else {
+            return Err("--auth-method needs -u and -P".to_owned());
+        };
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| error.to_string())?;
+        Scram::new(username, password, seed).map(Some).map_err(|error| error.to_string())
+    }
+
     /// The DISCONNECT to leave with.
     pub(crate) fn farewell(&self) -> Result<Disconnect, String> {
         self.properties().disconnect()
@@ -212,14 +246,19 @@ impl Connection {
         if !self.properties.is_empty() && !self.protocol_version.is_v5() {
             return Err("-D needs -V 5".to_owned());
         }
-        let id = self.id.clone().unwrap_or_else(|| format!("halfopen-{:08x}", (seed ^ (seed >> 32)) as u32));
+        let prefix = self.id_prefix.as_deref().unwrap_or("halfopen-");
+        let id = self.id.clone().unwrap_or_else(|| format!("{prefix}{:08x}", (seed ^ (seed >> 32)) as u32));
         let mut options = Options::new(self.protocol_version, id);
         options.reconnect = Some(Reconnect::default());
         let connect = &mut options.connect;
         connect.keep_alive = self.keepalive;
-        let url = self.url.as_ref();
-        connect.username = self.username.clone().or_else(|| url?.user.clone()).map(Into::into);
-        connect.password = self.password.clone().or_else(|| url?.password.clone()).map(Bytes::from);
+        if self.auth_method.is_none() {
+            let (username, password) = self.login();
+            connect.username = username.map(Into::into);
+            connect.password = password.map(Bytes::from);
+        } else if !connect.version.is_v5() {
+            return Err("--auth-method needs -V 5".to_owned());
+        }
         connect.session_expiry = self.session_expiry_interval;
         connect.clean_start = !self.disable_clean_session;
         // In 5.0 a session ends with the connection unless one says otherwise (§3.1.2.11.2).
@@ -290,7 +329,14 @@ impl Sub {
     /// What to subscribe to. Asked for by the program, since a session that the broker kept may lack it.
     pub(crate) fn request(&self) -> Result<SubscribeRequest, String> {
         let topics = self.topics.iter().cloned().chain(self.connection.topic());
-        let subscriptions: Vec<_> = topics.map(|topic| Subscription::new(topic, self.qos)).collect();
+        if self.retain_as_published && !self.connection.protocol_version.is_v5() {
+            return Err("--retain-as-published needs -V 5".to_owned());
+        }
+        let subscription = |topic| Subscription {
+            retain_as_published: self.retain_as_published,
+            ..Subscription::new(topic, self.qos)
+        };
+        let subscriptions: Vec<_> = topics.map(subscription).collect();
         if subscriptions.is_empty() && self.unsubscribe.is_empty() {
             return Err("a topic is missing: -t, or in the URL".to_owned());
         }
@@ -352,6 +398,8 @@ mod tests {
     #[case::url_of_another_kind("sub -L http://broker/a")]
     #[case::format("sub -t a -F %y")]
     #[case::unknown("sub -t a --frobnicate")]
+    #[case::two_ids("sub -t a -i me -I my")]
+    #[case::method("sub -t a -V 5 -u you -P secret --auth-method PLAIN")]
     fn bad_lines_are_refused(#[case] line: &str) {
         assert!(parse(line).is_err());
     }

@@ -28,10 +28,16 @@ pub(crate) fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return wrong_usage(&error),
     };
+    let is_quiet = match &args.what {
+        What::Pub(args) => args.connection.quiet,
+        What::Sub(args) => args.connection.quiet,
+    };
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(what) => {
-            eprintln!("Error: {what}");
+            if !is_quiet {
+                eprintln!("Error: {what}");
+            }
             // As mosquitto_sub says it.
             if what == subscribe::TIMED_OUT { ExitCode::from(27) } else { ExitCode::FAILURE }
         }
@@ -101,10 +107,14 @@ impl Remote {
 }
 
 /// A client, its log and its way to the broker.
-fn client(connection: &args::Connection, options: Options, seed: u64) -> (Client, Log, Tcp) {
+fn client(connection: &args::Connection, options: Options, seed: u64) -> Result<(Client, Log, Tcp), String> {
     let log = Log::new(connection.debug, &options);
     let tcp = Tcp::new(connection.host().to_owned(), connection.port()).from_address(connection.bind_address);
-    (Client::new(options, seed), log, tcp)
+    let client = Client::new(options, seed);
+    Ok(match connection.mechanism()? {
+        Some(mechanism) => (client.with_mechanism(Box::new(mechanism)), log, tcp),
+        None => (client, log, tcp),
+    })
 }
 
 /// A number that differs from process to process: for the default client id and for the pauses between attempts, so

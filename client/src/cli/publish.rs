@@ -24,7 +24,7 @@ pub(crate) async fn run(args: Pub) -> Result<(), String> {
     let message = args.message()?;
     let farewell = args.connection.farewell()?;
     let trouble = Trouble::new(options.connect.version);
-    let (client, log, tcp) = super::client(&args.connection, options, seed);
+    let (client, log, tcp) = super::client(&args.connection, options, seed)?;
     let (remote, receiver) = Remote::new();
     let room = Semaphore::new(LINES);
     let publisher =

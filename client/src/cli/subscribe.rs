@@ -25,7 +25,7 @@ pub(crate) async fn run(args: Sub) -> Result<(), String> {
             .map_err(|error| format!("'{}': {error}", subscription.filter))?;
     }
     let trouble = Trouble::new(options.connect.version);
-    let (client, log, tcp) = super::client(&args.connection, options, seed);
+    let (client, log, tcp) = super::client(&args.connection, options, seed)?;
     let (remote, receiver) = Remote::new();
     remote.send(Command::Connect { clean_start: None });
     let subscriber =
@@ -104,6 +104,11 @@ impl Subscriber<'_> {
             }
             if !self.args.no_line_break {
                 writeln!(out)?;
+            }
+            // An empty one is what removes, and comes back where retained messages are shown as published.
+            if self.args.remove_retained && message.retain && !message.payload.is_empty() {
+                let topic = message.topic.clone();
+                self.remote.send(Command::Publish(Publish { topic, retain: true, ..Publish::default() }));
             }
         }
         Ok(())
