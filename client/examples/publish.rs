@@ -4,7 +4,11 @@ use halfopen_client::{ConnectOptions, Error, QoS};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let (client, _messages) = ConnectOptions::new("localhost", 1883).client_id("example-publish").connect().await?;
+    run("localhost", 1883).await
+}
+
+pub(crate) async fn run(host: &str, port: u16) -> Result<(), Error> {
+    let (client, _messages) = ConnectOptions::new(host, port).client_id("example-publish").connect().await?;
     for (level, qos) in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce].into_iter().enumerate() {
         client.publish("example/greeting", qos, format!("hello at QoS {level}")).await?;
     }

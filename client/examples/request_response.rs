@@ -5,10 +5,13 @@ use halfopen_client::{ConnectOptions, Error, Publish, QoS};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let (asking, mut answers) = ConnectOptions::new("localhost", 1883).client_id("example-asking").connect().await?;
+    run("localhost", 1883).await.map(|answer| println!("{answer}"))
+}
+
+pub(crate) async fn run(host: &str, port: u16) -> Result<String, Error> {
+    let (asking, mut answers) = ConnectOptions::new(host, port).client_id("example-asking").connect().await?;
     asking.subscribe("example/answers/asking", QoS::AtLeastOnce).await?;
-    let (answering, mut questions) =
-        ConnectOptions::new("localhost", 1883).client_id("example-answering").connect().await?;
+    let (answering, mut questions) = ConnectOptions::new(host, port).client_id("example-answering").connect().await?;
     answering.subscribe("example/questions", QoS::AtLeastOnce).await?;
 
     let question = Publish {
@@ -29,9 +32,8 @@ async fn main() -> Result<(), Error> {
             Publish { qos: QoS::AtLeastOnce, correlation_data, payload: "42".into(), topic, ..Publish::default() };
         answering.publish_with(answer).await?;
     }
-    if let Some(answer) = answers.recv().await {
-        println!("{}", String::from_utf8_lossy(&answer.payload));
-    }
+    let answer = answers.recv().await.map(|answer| String::from_utf8_lossy(&answer.payload).into_owned());
     asking.disconnect().await?;
-    answering.disconnect().await
+    answering.disconnect().await?;
+    Ok(answer.unwrap_or_default())
 }

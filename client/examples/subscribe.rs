@@ -5,7 +5,11 @@ use halfopen_client::{ConnectOptions, Error, QoS, State};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let options = ConnectOptions::new("localhost", 1883).client_id("example-subscribe").keep_session(3600);
+    run("localhost", 1883).await
+}
+
+pub(crate) async fn run(host: &str, port: u16) -> Result<(), Error> {
+    let options = ConnectOptions::new(host, port).client_id("example-subscribe").keep_session(3600);
     let (client, mut messages) = options.connect().await?;
     client.subscribe("example/#", QoS::ExactlyOnce).await?;
     let mut state = client.state();

@@ -43,11 +43,21 @@ impl Server {
 
     /// Waits for a line of the log with these words, and gives it.
     pub(crate) async fn wait_for(&mut self, words: &str) -> String {
+        self.read_until(words).await.pop().unwrap_or_default()
+    }
+
+    /// The lines of the log up to one with these words.
+    pub(crate) async fn read_until(&mut self, words: &str) -> Vec<String> {
         let mut seen = Vec::new();
         loop {
             match tokio::time::timeout(PATIENCE, self.read_line()).await {
-                Ok(Some(line)) if line.contains(words) => return line,
-                Ok(Some(line)) => seen.push(line),
+                Ok(Some(line)) => {
+                    let is_last = line.contains(words);
+                    seen.push(line);
+                    if is_last {
+                        return seen;
+                    }
+                }
                 Ok(None) => panic!("the broker has ended before it said {words:?}; it said:\n{}", seen.join("\n")),
                 Err(_) => panic!("the broker never said {words:?}; it said:\n{}", seen.join("\n")),
             }
