@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
 use halfopen_client::Options;
-use halfopen_client::core::{Client, Event, Output, Reconnect, Token, Transport};
+use halfopen_client::core::{AuthError, Client, Event, Mechanism, Output, Reconnect, Ticket, Token, Transport};
+use halfopen_protocol::packet::Disconnect;
 use halfopen_protocol::{DecodeOptions, Instant, Packet, ReasonCode, Role, Version, decode};
 
 use super::packets::{FromServer, Message, Opening, Wish, filter};
@@ -31,6 +33,46 @@ enum Step {
     Pass(u8),
     /// The next deadline comes.
     Due,
+    /// The application acknowledges one of the messages that wait for it, or refuses it.
+    Acknowledge(u8, bool),
+    /// It takes so many more.
+    Allow(u8),
+    /// The socket has enough, or no longer has.
+    Congestion(bool),
+    Reauthenticate,
+    DisconnectWith(Option<u32>),
+}
+
+/// What a client may or may not make use of.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+struct Settings {
+    reconnects: bool,
+    is_manual: bool,
+    has_mechanism: bool,
+    aliases: u8,
+    incoming_limit: Option<u8>,
+}
+
+/// Believes everything but `bad`.
+#[derive(Debug)]
+struct Gullible(ByteString);
+
+impl Mechanism for Gullible {
+    fn name(&self) -> ByteString {
+        self.0.clone()
+    }
+
+    fn start(&mut self) -> Option<Bytes> {
+        None
+    }
+
+    fn challenge(&mut self, data: Option<&[u8]>) -> Result<Option<Bytes>, AuthError> {
+        if data == Some(b"bad") { Err(AuthError::new("bad")) } else { Ok(data.map(Bytes::copy_from_slice)) }
+    }
+
+    fn finish(&mut self, _: Option<&[u8]>) -> Result<(), AuthError> {
+        Ok(())
+    }
 }
 
 /// Reads the steps from the bytes and does them.
@@ -39,8 +81,8 @@ enum Step {
 /// A rule of the client does not hold.
 pub fn run(data: &[u8]) {
     let mut input = Unstructured::new(data);
-    let Ok((opening, reconnects)) = <(Opening, bool)>::arbitrary(&mut input) else { return };
-    let mut world = World::new(&opening, reconnects);
+    let Ok((opening, settings)) = <(Opening, Settings)>::arbitrary(&mut input) else { return };
+    let mut world = World::new(&opening, settings);
     while !input.is_empty() {
         let Ok(step) = Step::arbitrary(&mut input) else { break };
         world.step(step);
@@ -54,6 +96,9 @@ struct World {
     now: Instant,
     link: Link,
     pending: BTreeSet<Token>,
+    tickets: Vec<Ticket>,
+    /// How many messages the application still takes; `None`: any number.
+    credit: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,14 +111,23 @@ enum Link {
 }
 
 impl World {
-    fn new(opening: &Opening, reconnects: bool) -> Self {
+    fn new(opening: &Opening, settings: Settings) -> Self {
         let version = opening.version();
         let mut options = Options::new(version, "");
         options.connect = opening.connect();
-        options.reconnect = reconnects.then(Reconnect::default);
+        options.reconnect = settings.reconnects.then(Reconnect::default);
         options.queue_limit = 4;
-        let client = Client::new(options, 1);
-        Self { client, version, now: Instant::ZERO, link: Link::None, pending: BTreeSet::new() }
+        options.manual_acknowledgement = settings.is_manual;
+        options.topic_aliases = settings.aliases.into();
+        options.incoming_limit = settings.incoming_limit.map(usize::from);
+        let credit = options.incoming_limit;
+        let method = options.connect.authentication_method.clone();
+        let mut client = Client::new(options, 1);
+        if let Some(method) = method.filter(|_| settings.has_mechanism) {
+            client = client.with_mechanism(Box::new(Gullible(method)));
+        }
+        let (pending, tickets) = (BTreeSet::new(), Vec::new());
+        Self { client, version, now: Instant::ZERO, link: Link::None, pending, tickets, credit }
     }
 
     fn step(&mut self, step: Step) {
@@ -122,6 +176,24 @@ impl World {
             Step::Pinging(true) => self.client.resume_pinging(now),
             Step::Pinging(false) => self.client.stop_pinging(),
             Step::Pass(power) => self.pass(now + Duration::from_millis(1 << (power % 36))),
+            Step::Acknowledge(which, well) => {
+                if !self.tickets.is_empty() {
+                    let ticket = self.tickets.remove(usize::from(which) % self.tickets.len());
+                    let reason = if well { ReasonCode::SUCCESS } else { ReasonCode::QUOTA_EXCEEDED };
+                    // One of an earlier connection is no longer known, and 3.1.1 has no refusal.
+                    let _ = self.client.acknowledge(now, ticket, reason);
+                }
+            }
+            Step::Allow(messages) => {
+                self.credit = self.credit.map(|credit| credit + usize::from(messages));
+                self.client.allow(now, messages.into());
+            }
+            Step::Congestion(is_congested) => self.client.handle_congestion(now, is_congested),
+            Step::Reauthenticate => drop(self.client.reauthenticate(now)),
+            Step::DisconnectWith(session_expiry) => {
+                let disconnect = Disconnect { session_expiry, ..Disconnect::default() };
+                drop(self.client.disconnect_with(now, disconnect));
+            }
             Step::Due => {
                 if let Some((due, _)) = self.client.poll_timeout() {
                     self.pass(due.max(now));
@@ -164,9 +236,22 @@ impl World {
                 Output::Event(Event::Subscribed { token, .. } | Event::Unsubscribed { token, .. }) => {
                     assert!(self.pending.remove(&token) || token == Token::OWN, "a request is answered once");
                 }
+                Output::Event(Event::Expired { token }) => {
+                    assert!(self.pending.remove(&token), "a message expires once");
+                }
+                Output::Event(Event::Message(_)) => self.handed_on(),
+                Output::Event(Event::Unacknowledged { ticket, .. }) => {
+                    self.handed_on();
+                    self.tickets.push(ticket);
+                }
                 Output::Event(_) => {}
             }
         }
+    }
+
+    fn handed_on(&mut self) {
+        assert_ne!(self.credit, Some(0), "no more messages than the application takes");
+        self.credit = self.credit.map(|credit| credit - 1);
     }
 
     /// Whole packets that a client may send, CONNECT first and only first.
