@@ -38,14 +38,14 @@ const UTF_8: &str = "the client's strings are UTF-8 by their type";
 
 /// Who is seen to heed a statement.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Shown {
-    ByClient,
-    ByServer,
-    ByBoth,
+enum By {
+    Client,
+    Server,
+    Both,
 }
 
 /// Version and id → the tests, and who they look at.
-type Marks = BTreeMap<(Version, String), BTreeSet<(Shown, String)>>;
+type Marks = BTreeMap<(Version, String), BTreeSet<(By, String)>>;
 
 #[test]
 fn each_statement_is_shown_by_a_test_of_the_side_that_it_binds_or_excused() {
@@ -55,8 +55,8 @@ fn each_statement_is_shown_by_a_test_of_the_side_that_it_binds_or_excused() {
         for statement in statements(version) {
             let shown = shown(&marks, version, statement.id);
             let is_shown = match statement.applies_to {
-                Side::Client => shown.iter().any(|(by, _)| *by != Shown::ByServer),
-                Side::Server => shown.iter().any(|(by, _)| *by != Shown::ByClient),
+                Side::Client => shown.iter().any(|(by, _)| *by != By::Server),
+                Side::Server => shown.iter().any(|(by, _)| *by != By::Client),
                 Side::Both => !shown.is_empty(),
             };
             match (is_shown, excuse(version, statement.id)) {
@@ -105,7 +105,7 @@ fn excuse(version: Version, id: &str) -> Option<&'static str> {
     excused.map(|(_, _, reason)| *reason)
 }
 
-fn shown<'a>(marks: &'a Marks, version: Version, id: &str) -> Vec<&'a (Shown, String)> {
+fn shown<'a>(marks: &'a Marks, version: Version, id: &str) -> Vec<&'a (By, String)> {
     marks.get(&(version, id.to_owned())).into_iter().flatten().collect()
 }
 
@@ -119,14 +119,14 @@ fn table() -> String {
         );
         for statement in statements(version) {
             let shown = shown(&marks, version, statement.id);
-            let by = |not: Shown| {
+            let by = |not: By| {
                 let tests: Vec<_> = shown.iter().filter(|(by, _)| *by != not).map(|(_, test)| test.as_str()).collect();
                 let rest = if tests.len() > 3 { "<br>and more" } else { "" };
                 format!("{}{rest}", tests[..tests.len().min(3)].join("<br>"))
             };
             let (client, server) = match excuse(version, statement.id) {
                 Some(reason) => (format!("— {reason}"), String::new()),
-                None => (by(Shown::ByServer), by(Shown::ByClient)),
+                None => (by(By::Server), by(By::Client)),
             };
             let binds = match statement.applies_to {
                 Side::Client => "client",
@@ -183,7 +183,7 @@ fn of_scenario(name: &str, text: &str, marks: &mut Marks) {
         let clauses = file.get("clauses").and_then(serde_yaml::Value::as_mapping).into_iter().flatten();
         for id in clauses.filter(|(version, _)| key(version)).flat_map(|(_, ids)| ids.as_sequence()).flatten() {
             if let Some(id) = id.as_str() {
-                marks.entry((version, id.to_owned())).or_default().insert((Shown::ByBoth, name.to_owned()));
+                marks.entry((version, id.to_owned())).or_default().insert((By::Both, name.to_owned()));
             }
         }
     }
@@ -195,10 +195,10 @@ fn of_source(name: &str, text: &str, marks: &mut Marks) {
             || name.starts_with("tests/conformance")
             || name.starts_with("tests/broker") =>
         {
-            Shown::ByServer
+            By::Server
         }
-        _ if name.starts_with("client/") || name.starts_with("tests/client") => Shown::ByClient,
-        _ => Shown::ByBoth,
+        _ if name.starts_with("client/") || name.starts_with("tests/client") => By::Client,
+        _ => By::Both,
     };
     let mut add = |version, id: &str, by, test: &str| {
         marks.entry((version, id.to_owned())).or_default().insert((by, format!("{name}: {test}")));
@@ -238,9 +238,9 @@ fn of_source(name: &str, text: &str, marks: &mut Marks) {
         let by = if name != "protocol/tests/malformed.rs" {
             by
         } else if case.contains("Client") {
-            Shown::ByClient
+            By::Client
         } else {
-            Shown::ByServer
+            By::Server
         };
         let case_name = case.strip_prefix("#[case::").and_then(|name| name.split('(').next()).unwrap_or_default();
         for (quote, _) in case.match_indices("\"MQTT-") {
