@@ -1,15 +1,16 @@
 //! A broker under whatever clients and networks do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::BytesMut;
+use halfopen_broker::auth::Scripted;
 use halfopen_broker::core::{ConnectionId, Event, Output};
-use halfopen_broker::{Broker, Config};
-use halfopen_protocol::{DecodeOptions, Instant, Packet, Role, Version, decode};
+use halfopen_broker::{Access, Broker, Config};
+use halfopen_protocol::{DecodeOptions, Instant, Packet, Role, Version, decode, encode};
 
-use super::packets::{FromClient, client_id};
+use super::packets::{FromClient, Opening, client_id, method};
 
 /// What happens next.
 #[derive(Arbitrary, Debug)]
@@ -26,10 +27,18 @@ enum Step {
     Pass(u8),
     /// The next deadline comes.
     Due,
+    /// A client connects with a user name, and a password if it has one.
+    Login(u8, Opening, Option<u8>),
+    /// Whoever asked first is told whether the password is right.
+    Verdict(bool),
+    /// Another configuration holds: how many bytes and messages may wait.
+    Configure(u8, u8),
 }
 
 /// Small limits, so that they are reached.
 const QUEUE: usize = 4;
+const ALL_QUEUES: usize = 4096;
+const SESSIONS: usize = 6;
 const WINDOW: u16 = 4;
 const WRITE_BUFFER: usize = 4096;
 const LARGEST: u32 = 2048;
@@ -59,6 +68,8 @@ struct World {
     broker: Broker,
     now: Instant,
     open: BTreeMap<ConnectionId, Wire>,
+    /// Whose password is to be judged.
+    asked: VecDeque<ConnectionId>,
 }
 
 /// What one client sees.
@@ -71,15 +82,17 @@ struct Wire {
 
 impl World {
     fn new() -> Self {
-        let config = Config {
-            queue_messages: QUEUE,
-            in_flight_messages: WINDOW,
-            receive_maximum: WINDOW,
-            write_buffer: WRITE_BUFFER,
-            maximum_packet_size: LARGEST,
-            ..Config::default()
+        let access = Access {
+            passwords: true,
+            mechanisms: vec![Box::new(Scripted::new(method(0), ["", "go on", ""]))],
+            ..Access::default()
         };
-        Self { broker: Broker::new(config), now: Instant::ZERO, open: BTreeMap::new() }
+        Self {
+            broker: Broker::with_access(config(), access),
+            now: Instant::ZERO,
+            open: BTreeMap::new(),
+            asked: VecDeque::new(),
+        }
     }
 
     fn step(&mut self, step: Step) {
@@ -95,6 +108,25 @@ impl World {
                 let mut bytes = packet.bytes(version);
                 bytes.truncate(cut.map_or(usize::MAX, usize::from));
                 self.broker.handle_bytes(self.now, id, &bytes);
+            }
+            Step::Login(number, opening, password) => {
+                let Some(id) = self.pick(number) else { return };
+                let mut connect = opening.connect();
+                connect.username = Some("user".into());
+                connect.password = password.map(|byte| vec![byte].into());
+                let mut bytes = BytesMut::new();
+                if encode(&Packet::Connect(Box::new(connect)), opening.version(), &mut bytes).is_ok() {
+                    self.broker.handle_bytes(self.now, id, &bytes);
+                }
+            }
+            Step::Verdict(accepted) => {
+                let Some(id) = self.asked.pop_front() else { return };
+                self.broker.handle_verified(self.now, id, accepted);
+            }
+            Step::Configure(bytes, messages) => {
+                let queue_messages = QUEUE.min(messages.into());
+                let config = Config { queue_bytes: bytes.into(), queue_messages, ..config() };
+                self.broker.handle_config(self.now, config);
             }
             Step::Closed(number) => {
                 let Some(id) = self.pick(number) else { return };
@@ -116,6 +148,7 @@ impl World {
             }
         }
         self.drain();
+        assert!(self.broker.session_count() <= SESSIONS, "the sessions are bounded");
         for number in 0..4 {
             if let Some(client) = self.broker.client(&client_id(number)) {
                 assert!(client.queued <= QUEUE, "the queue is bounded");
@@ -144,6 +177,9 @@ impl World {
                 is_readable(bytes, wire.version);
             } else if let Output::Close { connection } = &output {
                 assert!(self.open.remove(connection).is_some(), "a connection is closed once");
+            } else if let Output::Verify { connection, .. } = &output {
+                assert!(self.open.contains_key(connection), "nobody else is asked about");
+                self.asked.push_back(*connection);
             } else if let Output::Event(Event::Received { connection, packet: Packet::Connect(connect), .. }) = &output
             {
                 let wire = self.open.get_mut(connection).expect("nothing is received on a closed connection");
@@ -151,6 +187,19 @@ impl World {
                 wire.version.get_or_insert(connect.version);
             }
         }
+    }
+}
+
+fn config() -> Config {
+    Config {
+        queue_messages: QUEUE,
+        total_queue_bytes: ALL_QUEUES,
+        sessions: SESSIONS,
+        in_flight_messages: WINDOW,
+        receive_maximum: WINDOW,
+        write_buffer: WRITE_BUFFER,
+        maximum_packet_size: LARGEST,
+        ..Config::default()
     }
 }
 

@@ -355,6 +355,7 @@ fn packet_id(number: u8) -> PacketId {
     PacketId::new(u16::from(number % 8) + 1).expect("not 0")
 }
 
-fn method(number: u8) -> ByteString {
+/// An authentication method.
+pub fn method(number: u8) -> ByteString {
     ["SCRAM-SHA-256", "TEST", ""][usize::from(number % 3)].into()
 }

@@ -106,7 +106,9 @@ impl Broker {
                 }
                 return;
             }
-            let level = if open.client.is_none() { open.connect_level() } else { None };
+            // Only the first packet can say of which version the connection is.
+            let is_first = open.client.is_none() && open.pending.is_none();
+            let level = if is_first { open.connect_level() } else { None };
             match open.poll_packet(&self.config) {
                 Ok(Some(packet)) => self.handle_packet(now, connection, packet),
                 Ok(None) => return,

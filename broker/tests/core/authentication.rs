@@ -256,6 +256,16 @@ fn before_connack_only_the_answer_may_come(#[case] packet: Packet, #[case] expec
 }
 
 #[test]
+fn a_connect_of_another_version_in_the_midst_of_a_dialogue_is_not_answered_in_that_version() {
+    let mut world = with_dialogue();
+    let peer = connect(&mut world, by_test("c"));
+    world.received(peer);
+    world.send_bytes(peer, b"\x10\x0d\0\x04MQTT\x03\x02\0\0\0\x01c");
+    assert_eq!(world.received(peer), []);
+    assert!(!world.is_open(peer));
+}
+
+#[test]
 fn a_client_may_take_its_leave_before_connack() {
     let mut world = with_dialogue();
     let peer = connect(&mut world, by_test("c"));
