@@ -50,7 +50,7 @@ pub(crate) fn describe(reason: &DisconnectReason, version: Version) -> String {
             let reason = disconnect.reason;
             let text =
                 format!("the broker disconnected: {} ({})", reason.name().unwrap_or("unknown reason"), reason.value());
-            with_details(text, disconnect.reason_string.as_deref(), disconnect.server_reference.as_deref())
+            with_details(&text, disconnect.reason_string.as_deref(), disconnect.server_reference.as_deref())
         }
         DisconnectReason::NoAuth { at, due } => {
             format!("no answer to AUTH within {:?}", due.saturating_since(*at))
@@ -77,11 +77,11 @@ fn refusal(connack: &ConnAck, version: Version) -> String {
         (Version::V3_1_1, 5) => "not authorised",
         _ => connack.reason.name().unwrap_or("unknown reason"),
     };
-    with_details(format!("{name} ({code})"), connack.reason_string.as_deref(), connack.server_reference.as_deref())
+    with_details(&format!("{name} ({code})"), connack.reason_string.as_deref(), connack.server_reference.as_deref())
 }
 
 /// What the broker says beside its reason, and where else it sends its clients (5.0).
-fn with_details(text: String, reason_string: Option<&str>, server_reference: Option<&str>) -> String {
+fn with_details(text: &str, reason_string: Option<&str>, server_reference: Option<&str>) -> String {
     let reason_string = reason_string.map(|said| format!(": {}", printable(said))).unwrap_or_default();
     let server_reference = server_reference.map(|other| format!("; use {}", printable(other))).unwrap_or_default();
     format!("{text}{reason_string}{server_reference}")

@@ -15,7 +15,7 @@ use crate::core::{Client, Event, Output, Token, Transport};
 
 /// Messages are of two topics in turn.
 fn topic(number: usize) -> &'static str {
-    if number % 2 == 0 { "t/even" } else { "t/odd" }
+    if number.is_multiple_of(2) { "t/even" } else { "t/odd" }
 }
 
 const NOW: Instant = Instant::from_secs(100);

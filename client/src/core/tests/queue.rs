@@ -120,7 +120,7 @@ fn what_expires_while_a_driver_has_enough_is_not_sent() {
     bench.take();
     let publish = Publish { message_expiry: Some(5), ..message(QoS::AtLeastOnce, "1") };
     bench.client.publish(bench.now, publish).expect("there is room");
-    bench.now = bench.now + Duration::from_secs(5);
+    bench.now += Duration::from_secs(5);
     bench.client.handle_congestion(bench.now, false);
     assert_eq!(brief(&bench.sent()), [""; 0]);
 }
