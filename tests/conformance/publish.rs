@@ -143,7 +143,7 @@ pub(crate) fn rows() -> Vec<Row> {
         }),
         row(
             "payloads of all sizes arrive whole, also those of a megabyte",
-            "3.1.1 MQTT-6.0.0-2, 5.0 MQTT-4.2-1",
+            "3.1.1 MQTT-7.1.1-1, 5.0 MQTT-4.2-1",
             |d| {
                 let mut client = d.connect("a")?;
                 client.subscribe(&d.own("t"), 1)?;
@@ -156,6 +156,32 @@ pub(crate) fn rows() -> Vec<Row> {
                     }
                 }
                 Ok(())
+            },
+        ),
+        row(
+            "packets may come byte by byte, and many at once without waiting for CONNACK",
+            "3.1.1 MQTT-7.1.1-1, 3.1.1 MQTT-3.2.0-1, 5.0 MQTT-4.2-1, 5.0 MQTT-3.2.0-1",
+            |d| {
+                let topic = d.own("t");
+                let (mut client, mut at_once) = (d.open()?, d.open()?);
+                let publish = client.publish_bytes(2, &topic, [0, 2], &[], b"x");
+                let options = [field(&topic), vec![0]].concat();
+                let subscribe = super::wire::packet(0x82, &[&[0, 1], &super::wire::properties(d.v5(), &[]), &options]);
+                let story = [Connect::new(d.own("a")).bytes(d.v5()), subscribe, publish].concat();
+                for byte in &story {
+                    client.send(&[*byte])?;
+                }
+                let done = |client: &mut super::dialogue::Client| {
+                    for kind in [super::wire::CONNACK, super::wire::SUBACK] {
+                        same("the order", &client.next()?.kind(), &kind)?;
+                    }
+                    client.get(PUBACK)?;
+                    is(&client.message()?, 0, false, &topic, "x")
+                };
+                done(&mut client)?;
+                client.leave()?;
+                at_once.send(&story)?;
+                done(&mut at_once)
             },
         ),
         row(
