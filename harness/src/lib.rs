@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod cli;
+pub mod defects;
 pub mod field_cases;
 pub mod plan;
 pub mod report;

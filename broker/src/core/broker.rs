@@ -7,6 +7,7 @@ use halfopen_protocol::{EncodeError, Instant, Packet, PacketType, ReasonCode, Ve
 
 use super::connection::Connection;
 use super::counters::Counters;
+use super::defects::{Defect, Defects};
 use super::retained::Retained;
 use super::session::Sessions;
 use super::subscriptions::Subscriptions;
@@ -33,6 +34,7 @@ pub struct Broker {
     pub(super) sys: Sys,
     /// How many connections have not been accepted by CONNACK.
     pub(super) pending_connections: usize,
+    pub(super) defects: Defects,
     outputs: VecDeque<Output>,
     /// Where packets are written before they go out: one allocation serves many.
     scratch: BytesMut,
@@ -59,6 +61,7 @@ impl Broker {
             counters: Counters::default(),
             sys: Sys::default(),
             pending_connections: 0,
+            defects: Defects::default(),
             outputs: VecDeque::new(),
             scratch: BytesMut::new(),
             last_connection: 0,
@@ -75,7 +78,7 @@ impl Broker {
     pub fn handle_open(&mut self, now: Instant) -> ConnectionId {
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
-        self.connections.insert(id, Box::new(Connection::new(now)));
+        self.connections.insert(id, Box::new(Connection::new(now, self.defects)));
         self.pending_connections += 1;
         self.counters.sockets += 1;
         self.set_deadline(id, None);
@@ -92,6 +95,9 @@ impl Broker {
         if let Some(connection) = self.connections.get_mut(&connection) {
             connection.handle_bytes(bytes);
             self.counters.bytes_received += bytes.len() as u64;
+        }
+        if self.defects.has(Defect::RefreshedByBytes) {
+            self.handle_activity(now, connection, PacketType::Publish);
         }
         self.read_packets(now, connection);
     }
@@ -143,9 +149,21 @@ impl Broker {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        let mut closed = 0;
         while let Some((due, timer, subject)) = self.timers.pop_due(now) {
             match subject {
-                Subject::Connection(id) => self.handle_silence(now, id, due),
+                Subject::Connection(_) if self.defects.has(Defect::TimeoutsBatched) && closed > 0 => {
+                    let later = now + std::time::Duration::from_millis(100 * closed);
+                    self.timers.set(timer, subject, None, Some(later));
+                    closed += 1;
+                }
+                Subject::Session(key) if timer == Timer::KeepAlive => self.close_session(now, key, due),
+                Subject::Connection(id) => {
+                    closed += 1;
+                    self.handle_silence(now, id, due);
+                }
+                Subject::Session(key)
+                    if self.defects.has(Defect::WillDelayOutlivesSession) && self.delays_will(now, key) => {}
                 Subject::Session(key) if timer == Timer::WillDelay => {
                     if let Some(session) = self.sessions.get_mut(key) {
                         session.will_due = None;
@@ -191,6 +209,9 @@ impl Broker {
     ///
     /// One that is larger than the client takes is dropped, as if it had been sent [MQTT-3.1.2-24], [MQTT-3.1.2-25] (5.0).
     pub(super) fn send(&mut self, now: Instant, connection: ConnectionId, packet: Packet) {
+        if self.defects.has(Defect::RefreshedByOutput) {
+            self.handle_activity(now, connection, packet.packet_type());
+        }
         let Some(open) = self.connections.get(&connection) else { return };
         let packet = in_version(packet, open.version);
         let is_connack = packet.packet_type() == PacketType::ConnAck;
@@ -253,6 +274,8 @@ impl Broker {
         let Some(open) = self.connections.get(&connection) else { return };
         // Never before CONNACK [MQTT-3.14.0-1], and never in 3.1.1.
         let may_say_why = open.version.is_v5() && open.client.is_some() && open.has_connack;
+        let may_say_why =
+            may_say_why && !(self.defects.has(Defect::TakeoverSaysNothing) && reason == CloseReason::Takeover);
         let disconnect = reason.disconnect().filter(|_| may_say_why).map(|disconnect| Disconnect {
             reason_string: reason.in_words().and_then(|words| self.explain(connection, words)),
             ..self.refer(disconnect)

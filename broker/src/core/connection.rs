@@ -4,6 +4,7 @@ use halfopen_protocol::{DecodeError, DecodeOptions, Instant, Packet, Role, Versi
 
 use super::aliases::{AliasError, IncomingAliases, OutgoingAliases};
 use super::authenticate::{Authentication, Pending};
+use super::defects::{Defect, Defects};
 use super::keep_alive::KeepAlive;
 use super::session::SessionKey;
 use super::{Config, Timer};
@@ -12,6 +13,7 @@ use super::{Config, Timer};
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) opened: Instant,
+    defects: Defects,
     /// As CONNECT named it; before that it decides nothing.
     pub(super) version: Version,
     /// The CONNECT, while it is being judged.
@@ -45,8 +47,9 @@ pub(super) struct Client {
 }
 
 impl Connection {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant, defects: Defects) -> Self {
         Self {
+            defects,
             opened: now,
             version: Version::V3_1_1,
             pending: None,
@@ -64,8 +67,9 @@ impl Connection {
     /// When to close it and why, unless something comes.
     pub(super) fn deadline(&self, config: &Config) -> Option<(Instant, Timer)> {
         match &self.client {
+            None if self.defects.has(Defect::NoConnectTimeout) => None,
             None => Some((self.opened + config.connect_timeout, Timer::Connect)),
-            Some(client) => client.keep_alive.due().map(|due| (due, Timer::KeepAlive)),
+            Some(client) => client.keep_alive.due(self.opened, self.defects).map(|due| (due, Timer::KeepAlive)),
         }
     }
 

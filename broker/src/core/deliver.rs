@@ -5,6 +5,7 @@ use halfopen_protocol::packet::{PacketId, Publish, QoS};
 use halfopen_protocol::{Instant, Packet, Version, encode};
 
 use super::access::Deed;
+use super::defects::Defect;
 use super::message::{Delivery, Message, remaining};
 use super::publish::is_reserved;
 use super::session::{Flight, SessionKey};
@@ -38,6 +39,14 @@ impl Broker {
         if !self.allows(key, Deed::Receive, &message.publish().topic) {
             return false;
         }
+        let connection = self.sessions.get(key).and_then(|session| session.connection);
+        if let Some(connection) = connection
+            && self.defects.has(Defect::CongestedIsClosed)
+            && !self.takes_messages(connection)
+        {
+            self.close(now, connection, super::CloseReason::Quota);
+            return false;
+        }
         let Some(session) = self.sessions.get_mut(key) else { return false };
         let session_is_connected = session.connection.is_some();
         if delivery.qos == QoS::AtMostOnce {
@@ -57,6 +66,9 @@ impl Broker {
 
     /// Sends again what an earlier connection left unacknowledged, oldest first [MQTT-4.4.0-1], and then what waits.
     pub(super) fn resend(&mut self, now: Instant, key: SessionKey) {
+        if self.defects.has(Defect::ResendMissing) {
+            return self.send_waiting(now, key);
+        }
         let Some(session) = self.sessions.get_mut(key) else { return };
         let (Some(connection), Some(flow)) = (session.connection, &mut session.flow) else { return };
         let arrived: BTreeMap<PacketId, Instant> = flow
@@ -67,6 +79,12 @@ impl Broker {
             .collect();
         for mut packet in flow.outbox.resend() {
             age(&mut packet, &arrived, now);
+            if let Packet::Publish(publish) = &mut packet {
+                publish.dup &= !self.defects.has(Defect::ResendWithoutDup);
+            }
+            if self.defects.has(Defect::ReleaseNotResent) && matches!(packet, Packet::PubRel(_)) {
+                continue;
+            }
             self.send(now, connection, packet);
         }
         self.send_waiting(now, key);
@@ -113,6 +131,12 @@ impl Broker {
 
     /// Whether not too much waits for the client already.
     pub(super) fn takes_messages(&self, connection: ConnectionId) -> bool {
+        let mut all = self.connections.values();
+        if self.defects.has(Defect::SlowSubscriberStallsAll)
+            && all.any(|open| open.unwritten > self.config.write_buffer)
+        {
+            return false;
+        }
         self.connections.get(&connection).is_some_and(|open| open.unwritten <= self.config.write_buffer)
     }
 }

@@ -10,6 +10,7 @@ mod config;
 mod connect;
 mod connection;
 mod counters;
+mod defects;
 mod deliver;
 mod inspect;
 mod keep_alive;
@@ -40,6 +41,8 @@ use halfopen_protocol::{Instant, Packet, PacketType, ReasonCode};
 pub use self::access::{Access, Authorize, Deed, Exchange, Login, Mechanism, Step, Who};
 pub use self::broker::Broker;
 pub use self::config::{Config, QueuePolicy, Referral};
+#[cfg(feature = "defects")]
+pub use self::defects::Defect;
 pub use self::inspect::ClientState;
 pub use self::keep_alive::FACTOR as KEEP_ALIVE_FACTOR;
 

@@ -1,6 +1,7 @@
 use halfopen_protocol::packet::ConnAck;
 use halfopen_protocol::{DecodeError, Instant, Packet, PacketType, ReasonCode, Version};
 
+use super::defects::Defect;
 use super::{Broker, CloseReason, ConnectionId, Event};
 
 /// What becomes of each packet.
@@ -100,7 +101,12 @@ impl Broker {
     }
 
     /// The keep-alive counts from here again.
-    fn handle_activity(&mut self, now: Instant, connection: ConnectionId, packet: PacketType) {
+    pub(super) fn handle_activity(&mut self, now: Instant, connection: ConnectionId, packet: PacketType) {
+        if self.defects.has(Defect::OnlyPingreqRenews) && packet != PacketType::PingReq
+            || self.defects.has(Defect::PublishDoesNotRenew) && packet == PacketType::Publish
+        {
+            return;
+        }
         let Some(open) = self.connections.get_mut(&connection) else { return };
         let before = open.deadline(&self.config);
         if let Some(client) = &mut open.client {

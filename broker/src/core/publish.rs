@@ -4,6 +4,7 @@ use halfopen_protocol::{Instant, Packet, ReasonCode};
 
 use super::access::Deed;
 use super::aliases::AliasError;
+use super::defects::Defect;
 use super::message::Message;
 use super::session::{Flow, Session, SessionKey};
 use super::{Broker, CloseReason, ConnectionId};
@@ -32,8 +33,9 @@ impl Broker {
             QoS::AtMostOnce => Ok(Receipt { deliver: true, answer: None }),
             _ => session.flow().inbox.handle_publish(&publish),
         };
+        let twice = self.defects.has(Defect::Qos2Twice);
         let receipt = match receipt {
-            Ok(receipt) => receipt,
+            Ok(receipt) => Receipt { deliver: receipt.deliver || twice, ..receipt },
             Err(error) => return self.flow_violation(now, connection, error),
         };
         // What was handed on before is not asked about again.

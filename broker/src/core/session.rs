@@ -7,6 +7,7 @@ use halfopen_protocol::Instant;
 use halfopen_protocol::flow::{Inbox, Outbox};
 use halfopen_protocol::packet::Will;
 
+use super::defects::Defects;
 use super::message::Message;
 use super::queue::Queue;
 use super::tally::{Held, Tally};
@@ -133,6 +134,11 @@ impl Expiry {
 
     pub(super) fn from_secs(secs: u32) -> Self {
         Self(secs)
+    }
+
+    /// As a defect has it.
+    pub(super) fn broken(self, defects: Defects) -> Self {
+        Self(defects.expiry(self.0))
     }
 
     /// When a session ends whose connection is closed at `now`; `None` is never.

@@ -41,6 +41,11 @@ impl Timers {
         }
     }
 
+    /// When the last will that waits is due.
+    pub(super) fn last_will(&self) -> Option<Instant> {
+        self.all.iter().rev().find(|(_, timer, _)| *timer == Timer::WillDelay).map(|&(at, ..)| at)
+    }
+
     /// The earliest.
     pub(super) fn next(&self) -> Option<(Instant, Timer)> {
         self.all.first().map(|&(at, timer, _)| (at, timer))

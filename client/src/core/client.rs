@@ -6,6 +6,7 @@ use halfopen_protocol::packet::{Connect, Disconnect, PacketId, Publish, QoS};
 use halfopen_protocol::{Instant, Packet, Version, encode};
 
 use super::backoff::Backoff;
+use super::defects::{Defect, Defects};
 use super::link::{Attempt, Handshake, Link};
 use super::request::{Request, RequestKind, SubscribeRequest, UnsubscribeRequest};
 use super::session::{Session, Waiting};
@@ -35,6 +36,9 @@ pub struct Client {
     /// How many messages the application still takes; `None`: any number.
     pub(super) credit: Option<usize>,
     pinging: bool,
+    pub(super) defects: Defects,
+    /// Only for defects: the PINGREQ that the last connection waited for an answer to.
+    pub(super) stale_ping: Option<Instant>,
     last_token: u64,
     outputs: VecDeque<Output>,
     /// How many bytes wait in them to be sent.
@@ -56,6 +60,8 @@ impl Client {
             mechanism: None,
             credit: options.incoming_limit,
             pinging: true,
+            defects: Defects::default(),
+            stale_ping: None,
             last_token: Token::OWN.0,
             outputs: VecDeque::new(),
             unpolled: 0,
@@ -186,7 +192,10 @@ impl Client {
 impl Client {
     /// The transport that [`Output::Connect`] asked for is open.
     pub fn handle_connected(&mut self, now: Instant) {
-        let Link::Opening(attempt) = self.link else { return };
+        let Link::Opening(mut attempt) = self.link else { return };
+        if self.defects.has(Defect::ConnackDeadlineStartsLate) {
+            attempt.due = now + self.options.connect_timeout;
+        }
         let connect = self.connect_packet();
         if let Err(error) = packet_size(&Packet::Connect(Box::new(connect.clone())), connect.version) {
             // It would fail the same way each time: no use in trying again.
@@ -261,6 +270,9 @@ impl Client {
             }
             (Timer::PingResponse, Link::Up(up)) => {
                 // A bare close in 5.0 as well: there is no code for it, and DISCONNECT 0x00 would delete the will.
+                if self.defects.has(Defect::PingTimeoutSwallowed) {
+                    return self.stop_pinging();
+                }
                 if let Some(awaited) = up.keep_alive.awaited() {
                     self.end(now, DisconnectReason::NoPingresp { at: awaited.at, due: awaited.due });
                 }
@@ -295,7 +307,8 @@ impl Client {
             Link::Waiting { retry_at } => Some((*retry_at, Timer::Reconnect)),
             Link::Opening(attempt) | Link::Handshake(Handshake { attempt, .. }) => Some((attempt.due, Timer::Connect)),
             Link::Up(up) => {
-                let ping = if self.pinging { up.keep_alive.next(self.is_listening()) } else { None };
+                let is_held = up.is_congested && self.defects.has(Defect::PingsNotWhileCongested);
+                let ping = if self.pinging && !is_held { up.keep_alive.next(self.is_listening()) } else { None };
                 // Whoever does not listen cannot blame the peer for its silence.
                 let authenticating = up.authenticating.filter(|_| self.is_listening());
                 ping.into_iter().chain(authenticating.map(|asked| (asked.due, Timer::Authenticate))).min()
@@ -359,9 +372,17 @@ impl Client {
     pub(super) fn lose(&mut self, now: Instant, reason: DisconnectReason) {
         self.session.connection_lost();
         if let (Link::Up(up), Some(backoff)) = (&self.link, &mut self.backoff) {
-            backoff.lasted(now.saturating_since(up.since));
+            let resets = self.defects.has(Defect::BackoffResetByAcceptance);
+            backoff.lasted(if resets { std::time::Duration::MAX } else { now.saturating_since(up.since) });
+        }
+        if let Link::Up(up) = &self.link {
+            self.stale_ping = up.keep_alive.awaited().map(|awaited| awaited.at);
         }
         let retry_at = match &mut self.backoff {
+            Some(_) if self.defects.gives_up(&reason) => None,
+            Some(_) if reason != DisconnectReason::Asked && self.defects.has(Defect::NoBackoff) => {
+                Some(now + std::time::Duration::from_millis(1))
+            }
             Some(backoff) if reason != DisconnectReason::Asked => Some(backoff.next(now)),
             _ => None,
         };
@@ -371,7 +392,8 @@ impl Client {
 
     fn begin(&mut self, now: Instant) {
         if matches!(self.link, Link::Idle | Link::Waiting { .. }) {
-            self.link = Link::Opening(Attempt { at: now, due: now + self.options.connect_timeout });
+            let timeout = self.defects.connect_timeout(self.options.connect_timeout, self.stale_ping.is_some());
+            self.link = Link::Opening(Attempt { at: now, due: now + timeout });
             self.outputs.push_back(Output::Connect);
         }
     }

@@ -5,6 +5,7 @@ use halfopen_protocol::packet::{Ack, ConnAck, Publish, QoS, SubAck, UnsubAck};
 use halfopen_protocol::{DecodeOptions, Instant, Packet, ReasonCode, Role, decode};
 
 use super::aliases::Aliases;
+use super::defects::Defect;
 use super::keep_alive::KeepAlive;
 use super::limits::Limits;
 use super::link::{Link, Up};
@@ -106,10 +107,20 @@ impl Client {
             return Ok(());
         }
         let Link::Handshake(handshake) = &mut self.link else { return Ok(()) };
-        let seconds = connack.server_keep_alive.unwrap_or(self.options.connect.keep_alive);
+        let own = self.options.connect.keep_alive;
+        let seconds = self.defects.keep_alive(own, connack.server_keep_alive.unwrap_or(own));
+        if self.defects.has(Defect::ServerKeepAliveRemembered) {
+            self.options.connect.keep_alive = seconds;
+        }
+        let mut keep_alive =
+            KeepAlive::new(seconds, self.options.ping_timeout, handshake.connect_sent, now, self.defects);
+        if self.defects.has(Defect::PingStateSurvivesReconnect) {
+            keep_alive.inherit(self.stale_ping);
+        }
+        self.stale_ping = None;
         let limits = Limits::new(&connack);
         self.link = Link::Up(Box::new(Up {
-            keep_alive: KeepAlive::new(seconds, self.options.ping_timeout, handshake.connect_sent, now),
+            keep_alive,
             limits,
             buffer: std::mem::take(&mut handshake.buffer),
             aliases: BTreeMap::new(),
@@ -127,12 +138,16 @@ impl Client {
     }
 
     fn begin_session(&mut self, now: Instant, session_present: bool, window: u16) {
-        self.session.outbox.set_window(window);
+        let leaks = self.defects.has(Defect::WindowLeaks);
+        let leaked = if leaks { u16::try_from(self.session.outbox.in_flight()).unwrap_or(u16::MAX) } else { 0 };
+        let ignored = self.defects.has(Defect::ReceiveMaximumIgnored);
+        self.session.outbox.set_window(if ignored { u16::MAX } else { window.saturating_sub(leaked) });
         self.session.inbox.set_maximum(self.options.connect.receive_maximum.unwrap_or(u16::MAX));
-        if session_present {
+        if session_present && self.defects.has(Defect::ResendMissing) {
+        } else if session_present || self.defects.has(Defect::ResumesWithoutSession) {
             self.session.outbox.restart();
         } else {
-            for token in self.session.start_over(now) {
+            for token in self.session.start_over(now, self.defects) {
                 self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, remarks: Remarks::default() });
             }
         }
@@ -148,7 +163,7 @@ impl Client {
         }
         self.check_receive_maximum(&message)?;
         let receipt = self.session.inbox.handle_publish(&message)?;
-        if receipt.deliver && self.deliver(message) {
+        if (receipt.deliver || self.defects.has(Defect::Qos2Twice)) && self.deliver(message) {
             return Ok(());
         }
         if let Some(answer) = receipt.answer {

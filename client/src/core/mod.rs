@@ -4,6 +4,7 @@ mod aliases;
 mod auth;
 mod backoff;
 mod client;
+mod defects;
 mod error;
 mod flow;
 mod incoming;
@@ -30,6 +31,8 @@ use halfopen_protocol::{Instant, Packet, ReasonCode};
 
 pub use self::auth::{AuthError, Mechanism};
 pub use self::client::Client;
+#[cfg(feature = "defects")]
+pub use self::defects::Defect;
 pub use self::error::CommandError;
 pub use self::options::{Options, Reconnect};
 pub use self::receipts::Ticket;

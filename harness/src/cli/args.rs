@@ -26,6 +26,8 @@ pub(super) enum Command {
     Trace(RunArgs),
     /// Read scenarios and report what is wrong with them, without running them.
     Check(CheckArgs),
+    /// Show which scenarios catch which defects of the broker and the client.
+    Defects(DefectsArgs),
     /// Run one scenario and draw what happens as an SVG picture.
     Draw(DrawArgs),
 }
@@ -50,6 +52,19 @@ pub(super) struct RunArgs {
     /// Also print the programs' own logs (`tracing`) to standard error, with virtual time: the broker's is what `mosquitto -v` writes.
     #[arg(long, visible_alias = "no-capture")]
     pub(super) log: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct DefectsArgs {
+    /// Scenario files, or folders with scenarios.
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Only defects whose name contains this text, as `broker: will`.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) only: Option<String>,
+    /// Stop at the first scenario that catches a defect, instead of naming all.
+    #[arg(long)]
+    pub(super) first: bool,
 }
 
 #[derive(Debug, ClapArgs)]

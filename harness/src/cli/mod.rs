@@ -6,6 +6,7 @@
 mod args;
 mod artifacts;
 mod commands;
+mod defects;
 mod draw;
 mod options;
 mod output;
@@ -34,6 +35,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::run(&run),
         Command::Trace(trace) => commands::trace(&trace),
         Command::Check(check) => commands::check(&check),
+        Command::Defects(args) => defects::defects(&args),
         Command::Draw(args) => draw::draw(&args),
     };
     ExitCode::from(done.unwrap_or_else(Failure::report))

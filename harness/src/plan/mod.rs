@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use halfopen_protocol::Version;
 
+use crate::defects::Defect;
+
 pub use self::conditions::{Conditions, Feature, OnlyOn, Sweep};
 pub use self::expectation::{
     Because, ClientState, CountRange, DurationRange, Expectation, Holding, Mode, Timing, Verb, Weight,
@@ -53,6 +55,8 @@ pub struct Plan {
     pub expectations: Vec<Expectation>,
     /// Invariants that the scenario breaks on purpose.
     pub waived: Vec<Waiver>,
+    /// What is wrong with the project's programs, to see whether it is caught. A scenario cannot say it.
+    pub defect: Option<Defect>,
     /// When the run ends, if the file says so. Otherwise when everything is decided, and one second more.
     pub until: Option<Moment>,
     /// How much earlier or later than expected something may come.

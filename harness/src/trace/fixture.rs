@@ -44,6 +44,7 @@ pub(crate) fn plan() -> Plan {
         steps: Vec::new(),
         expectations: Vec::new(),
         waived: Vec::new(),
+        defect: None,
         until: None,
         tolerance: Duration::ZERO,
         fragments: Vec::new(),

@@ -35,6 +35,7 @@ fn plan(version: Version, steps: Vec<Step>) -> Rc<Plan> {
         steps,
         expectations: Vec::new(),
         waived: Vec::new(),
+        defect: None,
         until: Some(crate::plan::Moment { event: crate::plan::EventRef::Start, offset_ms: 20_000, text: "20s".into() }),
         tolerance: Duration::ZERO,
         fragments: Vec::new(),

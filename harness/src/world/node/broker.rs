@@ -8,6 +8,7 @@ use halfopen_broker::log::{Detail, Log};
 use halfopen_protocol::{Instant, ReasonCode};
 
 use super::{Env, WorldClock, log};
+use crate::defects::Defect;
 use crate::plan::{Because, Expectation, NodeId, Plan, Verb};
 use crate::trace::{Held, SessionState, Since};
 use crate::world::network::{Network, Peer};
@@ -22,9 +23,13 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, config: Confi
     let log = Log::new(Detail::Packets);
     let watch = Watch::new(&env.plan.expectations, env.node);
     let clock = env.clock.clone();
+    let mut broker = Broker::new(config);
+    if let Some(Defect::Broker(defect)) = env.plan.defect {
+        broker = broker.with_defect(defect);
+    }
     let observer = Witness { plan: env.plan, node: env.node, recorder: env.recorder, clock, log, watch };
     // Served until the node is dropped; a listener of the world does not fail.
-    let _ = serve(Broker::new(config), listener, env.clock, observer, std::future::pending()).await;
+    let _ = serve(broker, listener, env.clock, observer, std::future::pending()).await;
 }
 
 struct NodeListener<N: Network> {

@@ -8,6 +8,7 @@ use halfopen_protocol::{Instant, PacketType, ReasonCode};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{Command, Env, WorldClock, log};
+use crate::defects::Defect;
 use crate::plan::{Because, ClientProgram, NodeId, Plan};
 use crate::trace::Since;
 use crate::world::network::{Network, Peer};
@@ -15,7 +16,10 @@ use crate::world::record::Recorder;
 
 pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientProgram) {
     let seed = env.plan.seed.derive(&format!("client {}", env.plan.node(env.node).name));
-    let client = Client::new(program.options.clone(), seed.0);
+    let mut client = Client::new(program.options.clone(), seed.0);
+    if let Some(Defect::Client(defect)) = env.plan.defect {
+        client = client.with_defect(defect);
+    }
     let peer = Rc::new(Cell::new(None));
     let connector = NodeConnector { network: env.network, to: program.to, peer: Rc::clone(&peer) };
     let plan = Rc::clone(&env.plan);

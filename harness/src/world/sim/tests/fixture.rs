@@ -108,6 +108,7 @@ impl World {
             steps: Vec::new(),
             expectations: Vec::new(),
             waived: Vec::new(),
+            defect: None,
             until: None,
             tolerance: Duration::ZERO,
             fragments: Vec::new(),
