@@ -87,6 +87,16 @@ impl Client {
         self.begin(now);
     }
 
+    /// Like [`connect`](Self::connect), with this CONNECT for the connection and all that follow; does nothing if an attempt
+    /// is under way or a connection up. Its version must be that of the options.
+    pub fn connect_as(&mut self, now: Instant, connect: Connect) {
+        if matches!(self.link, Link::Idle | Link::Waiting { .. }) {
+            self.clean_start = None;
+            self.options.connect = Connect { version: self.version(), ..connect };
+            self.begin(now);
+        }
+    }
+
     /// Sends a message, or queues it: while there is no connection or the driver has too much to write, of QoS 0 as
     /// well, or while the broker's Receive Maximum is used up. A message of QoS 0 may overtake those of
     /// other QoS that wait for the latter. Its identifier and DUP are chosen here, whatever the message says. One whose expiry interval passes while

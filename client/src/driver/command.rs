@@ -1,5 +1,5 @@
 use bytestring::ByteString;
-use halfopen_protocol::packet::{Disconnect, Publish, Subscription};
+use halfopen_protocol::packet::{Connect, Disconnect, Publish, Subscription};
 use halfopen_protocol::{Instant, ReasonCode};
 
 use crate::core::{Client, CommandError, SubscribeRequest, Ticket, UnsubscribeRequest};
@@ -25,6 +25,8 @@ pub enum Command {
         /// Overrides clean start for this connection and those that follow on their own.
         clean_start: Option<bool>,
     },
+    /// [`Client::connect_as`](crate::core::Client::connect_as).
+    ConnectAs(Box<Connect>),
     /// [`Client::subscribe`](crate::core::Client::subscribe) with everything that SUBSCRIBE can say.
     SubscribeWith(SubscribeRequest),
     /// [`Client::unsubscribe`](crate::core::Client::unsubscribe) with everything that UNSUBSCRIBE can say.
@@ -58,6 +60,7 @@ impl Order for Command {
         match self {
             Self::Connect { clean_start: None } => client.connect(now),
             Self::Connect { clean_start: Some(clean_start) } => client.connect_with(now, clean_start),
+            Self::ConnectAs(connect) => client.connect_as(now, *connect),
             Self::Publish(publish) => drop(client.publish(now, publish)?),
             Self::Subscribe(subscriptions) => drop(client.subscribe(now, subscriptions)?),
             Self::SubscribeWith(request) => drop(client.subscribe(now, request)?),

@@ -1,6 +1,7 @@
 //! What is to happen and what must be true of it: a scenario with every name resolved, every parameter filled in and
 //! every duration computed. One plan is one run. It knows no engine.
 
+mod answer;
 mod conditions;
 mod expectation;
 mod invariant;
@@ -19,6 +20,7 @@ use halfopen_protocol::Version;
 
 use crate::defects::Defect;
 
+pub use self::answer::{Answer, AnswerKind, Answers};
 pub use self::conditions::{Conditions, Feature, OnlyOn, Sweep};
 pub use self::expectation::{
     Because, ClientState, CountRange, DurationRange, Expectation, Holding, Mode, Timing, Verb, Weight,
@@ -26,7 +28,7 @@ pub use self::expectation::{
 pub use self::invariant::{Invariant, Waiver};
 pub use self::link::{LinkChange, LinkSettings, NetworkChange};
 pub use self::moment::{EventRef, Moment, Ordinal, PacketKind, Point};
-pub use self::node::{ClientProgram, Node, Program, RawClientProgram};
+pub use self::node::{ClientProgram, Node, Program, RawBrokerProgram, RawClientProgram};
 pub use self::pattern::{FieldPattern, Matcher, PacketPattern, Value};
 pub use self::seed::Seed;
 pub use self::step::{Action, CloseHow, ConnectAction, Outgoing, Step, StepKind};
@@ -42,7 +44,7 @@ pub struct Plan {
     pub version: Version,
     /// Where all that is random in the run comes from.
     pub seed: Seed,
-    /// All nodes; a [`NodeId`] is an index into this list. Brokers first, then clients, then raw clients, each in the
+    /// All nodes; a [`NodeId`] is an index into this list. Brokers first, then raw brokers, then clients, then raw clients, each in the
     /// order of the file, members of a group one after the other.
     pub nodes: Vec<Node>,
     /// Directed links that differ from [`LinkSettings::default`]: every ordered pair of nodes that the file sets.

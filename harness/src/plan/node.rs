@@ -1,6 +1,6 @@
 use halfopen_protocol::packet::Subscription;
 
-use super::NodeId;
+use super::{Answers, NodeId};
 
 /// A host with one program on it.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct Node {
 impl Node {
     /// Whether other nodes connect to this one.
     pub fn is_broker(&self) -> bool {
-        matches!(self.program, Program::Broker(_))
+        matches!(self.program, Program::Broker(_) | Program::RawBroker(_))
     }
 }
 
@@ -27,6 +27,8 @@ pub enum Program {
     Client(ClientProgram),
     /// A peer that does what the story says: it sends what it is told to send, well-formed or not.
     RawClient(RawClientProgram),
+    /// A broker that answers as the story says.
+    RawBroker(RawBrokerProgram),
 }
 
 /// The project's client on a node.
@@ -49,6 +51,13 @@ pub struct RawClientProgram {
     pub to: NodeId,
     /// What `connect` subscribes to after the CONNACK.
     pub subscribe: Vec<Subscription>,
-    /// Whether it gives the usual answers: PUBACK, PUBREC, PUBREL, PUBCOMP as the QoS flows ask.
-    pub answers: bool,
+    /// What it answers; usually PUBACK, PUBREC, PUBREL, PUBCOMP as the QoS flows ask.
+    pub answers: Answers,
+}
+
+/// A scripted broker on a node.
+#[derive(Clone, Debug, Default)]
+pub struct RawBrokerProgram {
+    /// What it answers; usually what a broker does that knows nobody and passes nothing on.
+    pub answers: Answers,
 }

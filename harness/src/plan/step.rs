@@ -1,10 +1,11 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use halfopen_protocol::packet::{Publish, Subscription};
-use halfopen_protocol::{Packet, ReasonCode};
+use halfopen_protocol::Packet;
+use halfopen_protocol::packet::{Connect, Disconnect, Publish, Subscription};
 
-use super::{Moment, NetworkChange, NodeId, PacketPattern, Position};
+use super::{Answers, Moment, NetworkChange, NodeId, PacketPattern, Position};
 
 /// One line of the story.
 #[derive(Clone, Debug)]
@@ -63,16 +64,23 @@ pub enum Action {
     /// Opens a TCP connection and waits until it is there; raw clients only.
     Open,
     /// Subscribes and waits for SUBACK.
-    Subscribe(Vec<Subscription>),
+    Subscribe {
+        /// The filters with their options.
+        subscriptions: Vec<Subscription>,
+        /// 5.0: the number that comes back with each message.
+        subscription_id: Option<u32>,
+    },
     /// Unsubscribes and waits for UNSUBACK.
     Unsubscribe(Vec<String>),
     /// Publishes; over at once. The packet id is the client's to choose.
     Publish(Publish),
-    /// Sends DISCONNECT with this reason (0x00 in 3.1.1) and closes.
-    Disconnect(ReasonCode),
+    /// Sends this DISCONNECT (with reason 0x00 in 3.1.1) and closes.
+    Disconnect(Disconnect),
     /// Closes the connection without a word; a client does not reconnect on its own after this.
     Close(CloseHow),
-    /// Writes packets or bytes in one piece; raw clients only.
+    /// From now on the answers are these; what is owed is answered. Raw peers only.
+    Answer(Answers),
+    /// Writes packets or bytes in one piece, a raw broker on its latest connection; raw peers only.
     Send(Vec<Outgoing>),
     /// Waits for the next packet that the usual answers did not take; any other fails. Raw clients only.
     Receive(PacketPattern),
@@ -102,12 +110,20 @@ pub enum Action {
 }
 
 /// `connect` with what may differ from the node's own settings.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ConnectAction {
     /// What the CONNACK must be; empty: a success.
     pub connack: Option<PacketPattern>,
-    /// Clean Start for this connection, if other than the node's.
-    pub clean_start: Option<bool>,
+    /// The CONNECT of this connection, where it is another one than the node's own.
+    pub with: BTreeMap<NodeId, Connect>,
+    /// Whether the step waits for the CONNACK.
+    pub waits: bool,
+}
+
+impl Default for ConnectAction {
+    fn default() -> Self {
+        Self { connack: None, with: BTreeMap::new(), waits: true }
+    }
 }
 
 /// How a TCP connection is ended.
@@ -121,13 +137,15 @@ pub enum CloseHow {
     Timeout,
 }
 
-/// What a raw client writes.
+/// What a raw peer writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outgoing {
     /// The CONNECT of the node's settings.
     Connect,
     /// A packet.
     Packet(Packet),
+    /// A packet with the id of the one that it answers.
+    Reply(Packet),
     /// Any bytes.
     Bytes(Bytes),
 }

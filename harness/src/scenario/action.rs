@@ -1,12 +1,13 @@
 //! What a node can be told to do.
 
 use crate::plan::{Action, CloseHow, ConnectAction, NodeId, PacketKind};
+use halfopen_protocol::packet::{Connect, Disconnect};
 use halfopen_protocol::{PacketType, ReasonCode};
 
-use super::keys::{Key, Table, Takes, key, not_yet};
+use super::keys::{Key, Table, Takes, key};
 use super::names::Role;
-use super::node::{SUBSCRIPTIONS, filter, subscriptions};
-use super::packet::{field_patterns, outgoing, pattern, publish};
+use super::node::{ANSWERS, CLOSE, SUBSCRIPTIONS, WITH, answers, connect_fields, filter, subscribe};
+use super::packet::{disconnect, field_patterns, outgoing, pattern, publish};
 use super::reader::{Reader, found};
 use super::suggest::did_you_mean;
 use super::time::{self, Exact};
@@ -23,14 +24,14 @@ pub(super) const ACTIONS: &[Key] = &[
     key("connect", "opens a connection, sends CONNECT, waits for CONNACK, and for SUBACK where the node subscribes")
         .takes(Takes::Optional(&Takes::Map(&CONNECT))),
     key("disconnect", "sends DISCONNECT and closes; `{ reason: 0x04 }`")
-        .takes(Takes::Optional(&Takes::Map(&DISCONNECT))),
+        .takes(Takes::Optional(&Takes::Fields("DISCONNECT"))),
     key("subscribe", "filters; waits for SUBACK").takes(SUBSCRIPTIONS),
     key("unsubscribe", "filters; waits for UNSUBACK").takes(Takes::Several(&Takes::Text)),
     key("publish", "topic, payload, qos, retain …; over at once").takes(Takes::Message),
     key("close", "`fin` or `rst`, without a DISCONNECT").takes(Takes::Words(CLOSE)),
-    key("send", "raw clients: a packet, `{ bytes: c0 00 }`, or a list, which is one write").takes(Takes::Outgoing),
-    key("receive", "raw clients: waits for the next packet, which must match").takes(Takes::Pattern),
-    not_yet("answer", "changes the usual answers"),
+    key("send", "raw peers: a packet, `{ bytes: c0 00 }`, or a list, which is one write").takes(Takes::Outgoing),
+    key("receive", "raw peers: waits for the next packet, which must match").takes(Takes::Pattern),
+    key("answer", "raw peers: answers so from now on, and what is owed").takes(ANSWERS),
     key("stop_reading", "the program reads nothing any more; the windows of who sends to it fill")
         .takes(Takes::Nothing),
     key("resume_reading", "ends stop_reading").takes(Takes::Nothing),
@@ -48,36 +49,20 @@ const CONNECT: Table = Table {
     keys: &[&[
         key("with", "what differs in this CONNECT: `{ clean: true }`").takes(Takes::Map(&WITH)),
         key("connack", "what the CONNACK must be").takes(Takes::Fields("CONNACK")).or("a success"),
-        not_yet("wait", "whether to wait for the CONNACK; true"),
+        key("wait", "whether to wait for the CONNACK").takes(Takes::Bool).or("true"),
     ]],
 };
-
-const WITH: Table = Table {
-    what: "`with`",
-    keys: &[&[
-        key("clean", "begin without an earlier session").takes(Takes::Bool),
-        not_yet("client_id", ""),
-        not_yet("keep_alive", ""),
-        not_yet("session_expiry", ""),
-        not_yet("will", ""),
-        not_yet("username", ""),
-        not_yet("password", ""),
-    ]],
-};
-
-const DISCONNECT: Table =
-    Table { what: "disconnect", keys: &[&[key("reason", "5.0: why").takes(Takes::Number(0, 255)).or("0x00")]] };
-
-const CLOSE: &[Key] = &[key("fin", "in order"), key("rst", "by abort")];
 
 /// Who can do it.
 fn is_for(word: &str, role: Role) -> bool {
     match word {
         "crash" | "power_loss" | "restart" | "pause" | "resume" | "stop_reading" | "resume_reading" | "clock_drift"
         | "clock_jump" => true,
-        "open" | "send" | "receive" => role == Role::RawClient,
+        "open" => role == Role::RawClient,
+        "send" | "receive" | "answer" => matches!(role, Role::RawClient | Role::RawBroker),
+        "close" => role != Role::Broker,
         "stop_pinging" | "resume_pinging" => role == Role::Client,
-        _ => role != Role::Broker,
+        _ => !role.is_broker(),
     }
 }
 
@@ -136,7 +121,7 @@ impl Reader<'_> {
             "stop_reading" => Action::StopReading,
             "resume_reading" => Action::ResumeReading,
             "connect" => Action::Connect(ConnectAction::default()),
-            "disconnect" => Action::Disconnect(ReasonCode::SUCCESS),
+            "disconnect" => Action::Disconnect(Disconnect::new(ReasonCode::SUCCESS)),
             _ => {
                 let argument = ACTIONS.iter().find(|action| action.name == word).map_or("…", |_| match word {
                     "close" => "fin",
@@ -161,9 +146,12 @@ impl Reader<'_> {
         own: &Owners<'_>,
     ) -> Option<Action> {
         Some(match name {
-            "connect" => Action::Connect(self.connect(argument)?),
-            "disconnect" => Action::Disconnect(self.disconnect(argument)?),
-            "subscribe" => Action::Subscribe(subscriptions(self, argument)?),
+            "connect" => Action::Connect(self.connect(argument, nodes, own)?),
+            "disconnect" => Action::Disconnect(disconnect(self, argument)?),
+            "subscribe" => {
+                let (subscriptions, subscription_id) = subscribe(self, argument)?;
+                Action::Subscribe { subscriptions, subscription_id }
+            }
             "unsubscribe" => {
                 let items = self.one_or_more(argument);
                 let filters: Vec<_> = items.iter().filter_map(|item| filter(self, item)).collect();
@@ -174,7 +162,11 @@ impl Reader<'_> {
                 "fin" => Action::Close(CloseHow::Fin),
                 _ => Action::Close(CloseHow::Rst),
             },
-            "send" => Action::Send(outgoing(self, argument, own.connect_of(*nodes.first()?)?)?),
+            "send" => {
+                let anyone = Connect::new(self.version, "");
+                Action::Send(outgoing(self, argument, own.connect_of(*nodes.first()?).unwrap_or(&anyone))?)
+            }
+            "answer" => Action::Answer(answers(self, argument, self.names.role(*nodes.first()?))?),
             "receive" => Action::Receive(pattern(self, argument)?),
             "pause" => Action::Pause(Some(self.duration(argument)?)),
             "clock_drift" => Action::ClockDrift(self.drift(argument)?),
@@ -187,7 +179,7 @@ impl Reader<'_> {
         })
     }
 
-    fn connect(&self, node: &Node) -> Option<ConnectAction> {
+    fn connect(&self, node: &Node, nodes: &[NodeId], own: &Owners<'_>) -> Option<ConnectAction> {
         let fields = self.fields(node, &CONNECT)?;
         let mut action = ConnectAction::default();
         let mut broken = fields.broken;
@@ -198,11 +190,21 @@ impl Reader<'_> {
             action.connack = pattern.map(|fields| crate::plan::PacketPattern { packet, fields });
         }
         if let Some(with) = fields.get("with") {
-            let with = self.fields(with, &WITH)?;
-            broken |= with.broken;
-            if let Some(clean) = with.get("clean") {
-                action.clean_start = self.boolean(clean);
-                broken |= action.clean_start.is_none();
+            for node in nodes {
+                // What is wrong with one of a group is wrong with all of them.
+                let connect = own.connect_of(*node).and_then(|own| connect_fields(self, with, own.clone()));
+                let Some(connect) = connect else {
+                    broken = true;
+                    break;
+                };
+                action.with.insert(*node, connect);
+            }
+        }
+        if let Some(waits) = fields.get("wait") {
+            action.waits = self.boolean(waits).unwrap_or(true);
+            if !action.waits && action.connack.is_some() {
+                self.error(waits, "who does not wait for the CONNACK cannot say what it must be");
+                broken = true;
             }
         }
         (!broken).then_some(action)
@@ -240,21 +242,6 @@ impl Reader<'_> {
         }
         length.map(|length| sign * length)
     }
-
-    fn disconnect(&self, node: &Node) -> Option<ReasonCode> {
-        let fields = self.fields(node, &DISCONNECT)?;
-        let reason = fields.get("reason");
-        if let Some(reason) = reason
-            && !self.version.is_v5()
-        {
-            self.error(reason, self.belongs_to_5("reason"));
-            return None;
-        }
-        if fields.broken {
-            return None;
-        }
-        reason.map_or(Some(ReasonCode::SUCCESS), |reason| self.number_u8(reason).map(ReasonCode::new))
-    }
 }
 
 /// The sign of a text, and what follows it.
@@ -269,9 +256,10 @@ fn signed(text: &str) -> (i64, &str) {
 pub(super) struct Owners<'a>(pub(super) &'a [crate::plan::Node]);
 
 impl Owners<'_> {
-    fn connect_of(&self, id: NodeId) -> Option<&halfopen_protocol::packet::Connect> {
+    fn connect_of(&self, id: NodeId) -> Option<&Connect> {
         match &self.0.get(id.0)?.program {
             crate::plan::Program::RawClient(raw) => Some(&raw.connect),
+            crate::plan::Program::Client(client) => Some(&client.options.connect),
             _ => None,
         }
     }

@@ -9,9 +9,9 @@ use crate::plan::{Invariant, Waiver};
 
 use super::conditions::{FEATURES, ONLY_ON};
 use super::error::Sink;
-use super::keys::{Key, Status, Table, Takes, key, not_yet};
+use super::keys::{Key, Status, Table, Takes, key};
 use super::link::LINK;
-use super::node::{BROKER, CLIENT, RAW_CLIENT};
+use super::node::{BROKER, CLIENT, RAW_BROKER, RAW_CLIENT};
 use super::suggest::{did_you_mean, one_of};
 use super::tree::{Kind, Node};
 
@@ -45,7 +45,7 @@ const KEYS: &[Key] = &[
     key("include", "paths of fragments, from the folder of this file: their nodes, links, values and waivers are added, their steps go first")
         .takes(Takes::Several(&Takes::Text)),
     key("exclude", "combinations of values that are left out: name → value or values; a list for several").takes(EXCLUDE),
-    not_yet("raw_brokers", "name → raw broker"),
+    key("raw_brokers", "name → raw broker").takes(Takes::Named(&Takes::Map(&RAW_BROKER))),
     key("only_on", "the engines that can run it").takes(Takes::Map(&ONLY_ON)).or("all"),
 ];
 
@@ -60,7 +60,7 @@ pub(super) const FRAGMENT: Table = Table {
         key("brokers", "name → broker").takes(Takes::Named(&Takes::Map(&BROKER))),
         key("clients", "name → client").takes(Takes::Named(&Takes::Map(&CLIENT))),
         key("raw_clients", "name → raw client").takes(Takes::Named(&Takes::Map(&RAW_CLIENT))),
-        not_yet("raw_brokers", "name → raw broker"),
+        key("raw_brokers", "name → raw broker").takes(Takes::Named(&Takes::Map(&RAW_BROKER))),
         key("links", "`a -> b` or `a <-> b` → what one link is like").takes(Takes::Named(&Takes::Map(&LINK))),
         key("steps", "what comes before the scenario's own steps").takes(Takes::Steps),
         key("waive", "invariant → the reason why it does not hold").takes(Takes::Map(&WAIVE)),

@@ -34,7 +34,7 @@
 //! | `exclude` | a map of axes (`case`, `mqtt`, `race` among them) and values, or a list of such maps: runs that have one of the values of each axis of a map are left out; a map that leaves nothing out is an error |
 //! | `let` | name → value that is no axis |
 //! | `seeds` | how many, or a list · 1 |
-//! | `brokers` `clients` `raw_clients` | name → node; each is also a group of that name · one broker called `broker` |
+//! | `brokers` `raw_brokers` `clients` `raw_clients` | name → node; each is also a group of that name · one broker called `broker` |
 //! | `network`; `links` | `{ latency, jitter, loss, bandwidth, give_up }` · 10ms, 0ms, 0%, unlimited, 924s; `a -> b` or `a <-> b` → the same |
 //! | `steps` `expect` | the story; what must be true of it |
 //! | `until`; `tolerance` | moment · all decided and 1s more; duration · 0ms |
@@ -68,8 +68,8 @@
 //! | client and raw client | `client_id` the node's name · `keep_alive` 60s, raw 0s · `clean` true (false alone keeps the session for ever) · `will { topic, payload, qos, retain }` · `username` `password` · `subscribe` filter, `{ filter, qos }` or a list · `to` the only broker · `count` a group `fleet.1` …, `<i>` inside · `mqtt` |
 //! | the same, 5.0 only | `session_expiry` (or `never`) `receive_maximum` `maximum_packet_size` `topic_alias_maximum` `request_response_information` `request_problem_information` `user_properties` `authentication_method` `authentication_data`; of a will `delay` `payload_format` `message_expiry` `content_type` `response_topic` `correlation_data` `user_properties`; of a subscription `no_local` `retain_as_published` `retain_handling` |
 //! | client only | `autostart` true · `ping_timeout` half of keep_alive · `connect_timeout` 10s · `reconnect` never, or `{ min: 1s, max: 30s, factor: 2, jitter: 0% }` |
-//! | raw client only | `answers: usual` or `nothing` |
-//! | broker | `server_keep_alive` (5.0) none · `keep_alive_factor` 1.5 · `connect_timeout` 10s · `queue_messages` 1000 · `receive_maximum` 1000 · `maximum_packet_size` 16777216 |
+//! | raw client and raw broker | `answers`: `usual`, `nothing`, or packet, of a raw broker also `open`, → `usual` `nothing` `refuse` `{ after }` `{ after, send }` `{ after, close }`, or a list in turn (the last stays) |
+//! | broker | `server_keep_alive` (5.0) none · `keep_alive_factor` 1.5 · `connect_timeout` 10s · `queue_messages` 1000 · `receive_maximum` 1000 · `maximum_packet_size` 16777216 · `max_session_expiry` never · `maximum_qos` 2 · `retain_available` `wildcard_subscription_available` `shared_subscription_available` true; 5.0 only: `min_keep_alive` `max_keep_alive` none · `topic_alias_maximum` 10 · `subscription_identifiers_available` true |
 //!
 //! A payload is a text, `{ size: 64kB }` or `{ hex: 00 ff }`.
 //!
@@ -85,8 +85,9 @@
 //!
 //! Actions of all: `crash` `power_loss` `restart` `pause` (`pause: 30s`, or until `resume`) `stop_reading` `resume_reading`
 //! `clock_drift: +40%` `clock_jump: -1h`. Of clients and raw clients: `connect`, `connect: { connack: { … }, with: {
-//! clean } }`, `disconnect`, `disconnect: { reason: 0x04 }`, `subscribe`, `unsubscribe`, `publish: { topic, payload, qos,
-//! retain, … }`, `close: fin` or `rst`. Of clients: `stop_pinging` `resume_pinging`. Of raw clients: `open`, `send: PINGREQ`,
+//! fields of CONNECT }, wait }`, `disconnect`, `disconnect: { reason: 0x04 }`, `subscribe`, `unsubscribe`, `publish: { topic, payload, qos,
+//! retain, … }`, `close: fin` or `rst`. Of clients: `stop_pinging` `resume_pinging`. Of raw clients: `open`. Of raw clients and raw
+//! brokers, which speak on their latest connection: `answer` (as `answers`; what is owed is answered now), `send: PINGREQ`,
 //! `send: { PUBLISH: { … } }`, `send: { bytes: 30 r5 s3 'a/b' }`, a list is one write; `receive: PINGRESP` or with a pattern.
 //! Bytes: hex pairs, `'text'`, `r12` a remaining length, `s3` `m7` `k10` two bytes.
 //!

@@ -19,10 +19,16 @@ pub(super) enum Role {
     Broker,
     Client,
     RawClient,
+    RawBroker,
 }
 
 impl Role {
-    pub(super) const ALL: [Self; 3] = [Self::Broker, Self::Client, Self::RawClient];
+    pub(super) const ALL: [Self; 4] = [Self::Broker, Self::RawBroker, Self::Client, Self::RawClient];
+
+    /// Whether clients connect to it.
+    pub(super) fn is_broker(self) -> bool {
+        matches!(self, Self::Broker | Self::RawBroker)
+    }
 
     /// The key of the file under which its nodes stand, which is also the name of the group of all of them.
     pub(super) fn section(self) -> &'static str {
@@ -30,6 +36,7 @@ impl Role {
             Self::Broker => "brokers",
             Self::Client => "clients",
             Self::RawClient => "raw_clients",
+            Self::RawBroker => "raw_brokers",
         }
     }
 
@@ -38,6 +45,7 @@ impl Role {
             Self::Broker => "a broker",
             Self::Client => "a client",
             Self::RawClient => "a raw client",
+            Self::RawBroker => "a raw broker",
         }
     }
 }
@@ -95,7 +103,8 @@ impl Names {
             for (key, node) in root.get(role.section()).map_or(&[][..], Node::entries) {
                 self.declare_one(key, node, role, params, sink, &mut declared);
             }
-            if role == Role::Broker && declared.is_empty() && self.broken.is_empty() {
+            if role == Role::RawBroker && declared.is_empty() && self.broken.is_empty() {
+                let role = Role::Broker;
                 let name = "broker".to_owned();
                 self.add(&name, role);
                 declared.push(Declared { name, role, node: None, member: None });
@@ -163,7 +172,7 @@ fn group_size(count: &Node, role: Role, existing: usize, sink: &Sink) -> Option<
         sink.push(count.span, message, None);
         None
     };
-    if role == Role::Broker {
+    if role.is_broker() {
         return fail("a broker cannot be a group; name each of them".to_owned());
     }
     if count.kind == Kind::Broken {

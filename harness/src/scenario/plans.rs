@@ -90,10 +90,6 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
     let before = sink.len();
     let root = &scenario.root;
     let mut names = Names { open: run.params.open, ..Names::default() };
-    if let Some(raw_brokers) = root.get("raw_brokers") {
-        // Not supported yet, which has been said; their names are known nevertheless.
-        names.broken.extend(raw_brokers.entries().iter().filter_map(|(key, _)| key.text().map(str::to_owned)));
-    }
     let declared = names.declare(root, &run.params, sink);
     run.params.set_nodes(names.nodes.keys().cloned());
     names.broken.iter().for_each(|name| run.params.set_broken(name));
@@ -110,7 +106,7 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
         let to = match node.as_ref().map(|node| &node.program) {
             Some(Program::Client(client)) => client.to,
             Some(Program::RawClient(raw)) => raw.to,
-            Some(Program::Broker(_)) => continue,
+            Some(Program::Broker(_) | Program::RawBroker(_)) => continue,
             None => {
                 // What its link is cannot be known, and the error has been reported.
                 names.broken.insert(declared[index].name.clone());
@@ -210,7 +206,7 @@ fn placeholders(declared: &[Declared<'_>]) -> Vec<PlanNode> {
         connect: halfopen_protocol::packet::Connect::new(halfopen_protocol::Version::V5_0, name),
         to: NodeId(0),
         subscribe: Vec::new(),
-        answers: true,
+        answers: crate::plan::Answers::default(),
     };
     let place = |declared: &Declared<'_>| PlanNode {
         name: declared.name.clone(),
@@ -222,7 +218,7 @@ fn placeholders(declared: &[Declared<'_>]) -> Vec<PlanNode> {
 /// Takes nodes that are wrong to be connected to the first broker, so that their links are not reported as well.
 fn guess_brokers(names: &mut Names) {
     for id in names.ids() {
-        if names.role(id) != super::names::Role::Broker {
+        if !names.role(id).is_broker() {
             names.broker_of.entry(id).or_insert(NodeId(0));
         }
     }

@@ -101,7 +101,7 @@ fn takes_time(step: &StepKind) -> Option<&'static str> {
         StepKind::Node { actions, .. } => actions.iter().find_map(|action| match action {
             Action::Connect(_) => Some("connect"),
             Action::Open => Some("open"),
-            Action::Subscribe(_) => Some("subscribe"),
+            Action::Subscribe { .. } => Some("subscribe"),
             Action::Unsubscribe(_) => Some("unsubscribe"),
             Action::Receive(_) => Some("receive"),
             _ => None,

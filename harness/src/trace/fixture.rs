@@ -29,7 +29,7 @@ pub(crate) fn plan() -> Plan {
             connect: Connect::new(Version::V5_0, name),
             to: BROKER,
             subscribe: Vec::new(),
-            answers: true,
+            answers: crate::plan::Answers::default(),
         }),
     };
     let broker = Node { name: "broker".to_owned(), program: Program::Broker(halfopen_broker::Config::default()) };

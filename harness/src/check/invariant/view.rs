@@ -131,7 +131,7 @@ pub(super) fn views<'a>(plan: &Plan, trace: &'a Trace) -> Vec<View<'a>> {
         .filter_map(|node| match plan.node(node).program {
             Program::Broker(_) => Some((node, Watcher::new(node, true))),
             Program::Client(_) => Some((node, Watcher::new(node, false))),
-            Program::RawClient(_) => None,
+            Program::RawClient(_) | Program::RawBroker(_) => None,
         })
         .collect();
     for event in &trace.events {

@@ -28,17 +28,21 @@ const KEYS: &[Key] = &[
     key("maximum_packet_size", "the largest packet a client may send, in bytes")
         .takes(Takes::Number(14, 268_435_460))
         .or("16777216"),
-    not_yet("min_keep_alive", "a smaller keep-alive is raised to it; none"),
-    not_yet("max_keep_alive", "a larger keep-alive is lowered to it; none"),
+    since_5("min_keep_alive", "a smaller keep-alive is raised to it").takes(Takes::Duration).or("none"),
+    since_5("max_keep_alive", "a larger keep-alive, or none, is lowered to it").takes(Takes::Duration).or("none"),
+    key("max_session_expiry", "a longer session expiry is lowered to it; `never` for no limit")
+        .takes(Takes::Duration)
+        .or("never"),
+    since_5("topic_alias_maximum", "the largest topic alias a client may use").takes(Takes::Number(0, 65_535)).or("10"),
+    key("maximum_qos", "the highest QoS of the broker").takes(Takes::Number(0, 2)).or("2"),
+    key("retain_available", "whether messages are retained").takes(Takes::Bool).or("true"),
+    key("wildcard_subscription_available", "whether filters may have wildcards").takes(Takes::Bool).or("true"),
+    since_5("subscription_identifiers_available", "whether subscriptions may have identifiers")
+        .takes(Takes::Bool)
+        .or("true"),
+    key("shared_subscription_available", "whether there are shared subscriptions").takes(Takes::Bool).or("true"),
     not_yet("durable", "whether sessions and retained messages survive a crash; false"),
     not_yet("auth", "who may connect, and the dialogue of enhanced authentication; anyone"),
-    not_yet("max_session_expiry", "a longer session expiry is lowered to it; none"),
-    not_yet("topic_alias_maximum", "the largest topic alias a client may use; 0"),
-    not_yet("maximum_qos", "the highest QoS of the broker; 2"),
-    not_yet("retain_available", "whether retained messages are kept; true"),
-    not_yet("wildcard_subscription_available", "true"),
-    not_yet("subscription_identifiers_available", "true"),
-    not_yet("shared_subscription_available", "true"),
     not_yet("mqtt", "the version or versions that it speaks; both"),
     not_yet("transport", "tcp"),
     not_yet("profile", "the manners of a known broker; none"),
@@ -59,6 +63,9 @@ pub(super) fn build(reader: &Reader<'_>, node: Option<&Node>) -> Option<Built> {
         fields.insert("server_keep_alive".to_owned(), format!("{server_keep_alive}s"));
     }
     fields.insert("keep_alive_factor".to_owned(), config.keep_alive_factor.to_string());
+    let seconds = |value: Option<u16>| value.map(|seconds| format!("{seconds}s"));
+    fields.extend(seconds(config.min_keep_alive).map(|value| ("min_keep_alive".to_owned(), value)));
+    fields.extend(seconds(config.max_keep_alive).map(|value| ("max_keep_alive".to_owned(), value)));
     fields.insert("connect_timeout".to_owned(), time::format(config.connect_timeout));
     fields.insert("queue_messages".to_owned(), config.queue_messages.to_string());
     fields.insert("receive_maximum".to_owned(), config.receive_maximum.to_string());
@@ -84,6 +91,16 @@ fn set(reader: &Reader<'_>, config: &mut Config, name: &str, value: &Node) -> Op
         "receive_maximum" => config.receive_maximum = reader.number_u16(value, 1)?,
         // The smallest CONNECT has 14 bytes.
         "maximum_packet_size" => config.maximum_packet_size = reader.number_u32(value, 14..=268_435_460)?,
+        "min_keep_alive" => config.min_keep_alive = Some(reader.keep_alive(value)?),
+        "max_keep_alive" => config.max_keep_alive = Some(reader.keep_alive(value)?),
+        "max_session_expiry" if value.text() == Some("never") => config.maximum_session_expiry = u32::MAX,
+        "max_session_expiry" => config.maximum_session_expiry = reader.seconds(value, u32::MAX)?,
+        "topic_alias_maximum" => config.topic_alias_maximum = reader.number_u16(value, 0)?,
+        "maximum_qos" => config.maximum_qos = reader.qos(value)?,
+        "retain_available" => config.retain_available = reader.boolean(value)?,
+        "wildcard_subscription_available" => config.wildcard_subscriptions = reader.boolean(value)?,
+        "subscription_identifiers_available" => config.subscription_identifiers = reader.boolean(value)?,
+        "shared_subscription_available" => config.shared_subscriptions = reader.boolean(value)?,
         _ => {}
     }
     Some(())

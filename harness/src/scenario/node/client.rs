@@ -5,10 +5,12 @@ use halfopen_client::core::{Options, Reconnect};
 use halfopen_protocol::Version;
 use halfopen_protocol::packet::{Connect, Subscription};
 
+use super::answers::{ANSWERS, answers};
 use super::subscription::{SUBSCRIPTIONS, subscriptions};
 use super::{Built, broker, will};
-use crate::plan::{ClientProgram, Program, RawClientProgram};
+use crate::plan::{Answers, ClientProgram, Program, RawClientProgram};
 use crate::scenario::keys::{Key, Table, Takes, key, never, not_yet, since_5};
+use crate::scenario::names::Role;
 use crate::scenario::packet::{payload, user_properties};
 use crate::scenario::reader::{Fields, Reader};
 use crate::scenario::time;
@@ -16,7 +18,7 @@ use crate::scenario::tree::Node;
 
 pub(in crate::scenario) const CLIENT: Table = Table { what: "a client", keys: &[CONNECT, COMMON, CLIENT_ONLY] };
 pub(in crate::scenario) const RAW_CLIENT: Table = Table { what: "a raw client", keys: &[CONNECT, COMMON, RAW_ONLY] };
-const WITH: Table = Table { what: "a CONNECT", keys: &[CONNECT] };
+pub(in crate::scenario) const WITH: Table = Table { what: "a CONNECT", keys: &[CONNECT] };
 
 /// The fields of CONNECT.
 const CONNECT: &[Key] = &[
@@ -72,7 +74,7 @@ const CLIENT_ONLY: &[Key] = &[
 ];
 
 const RAW_ONLY: &[Key] = &[
-    key("answers", "`usual` or `nothing`: the answers of the QoS flows").takes(Takes::Words(ANSWERS)).or("usual"),
+    key("answers", "`usual`, `nothing`, or packet → what it answers").takes(ANSWERS).or("usual"),
     never("autostart", "a raw client does what is written and nothing on its own; begin the story with `connect`"),
     never("reconnect", "a raw client does what is written and does not reconnect on its own; write `connect`"),
     never("ping_timeout", "a raw client sends no PINGREQ on its own, so it waits for no PINGRESP"),
@@ -80,9 +82,6 @@ const RAW_ONLY: &[Key] = &[
 ];
 
 const NEVER: &[Key] = &[key("never", "not on its own")];
-
-const ANSWERS: &[Key] =
-    &[key("usual", "as the QoS flows ask"), key("nothing", "none at all"), not_yet("refuse", "an error instead")];
 
 const RECONNECT: Table = Table { what: "reconnect", keys: &[RECONNECT_KEYS] };
 
@@ -127,7 +126,10 @@ pub(super) fn build_raw(reader: &Reader<'_>, name: &str, node: &Node) -> Option<
     let reader = &of_version(reader, &fields)?;
     let connect = connect(reader, &fields, Connect::new(reader.version, name));
     let common = common(reader, &fields, name, node);
-    let answers = fields.get("answers").map_or(Some(true), |value| answers(reader, value));
+    let answers = match fields.get("answers") {
+        Some(value) => answers(reader, value, Role::RawClient),
+        None => Some(Answers::default()),
+    };
     let (to, subscribe) = common?;
     let connect = connect.filter(|_| !fields.broken)?;
     let known = known_fields(&connect);
@@ -203,14 +205,6 @@ fn set(reader: &Reader<'_>, connect: &mut Connect, name: &str, value: &Node) -> 
 
 fn session_expiry(reader: &Reader<'_>, value: &Node) -> Option<u32> {
     if value.text() == Some("never") { Some(u32::MAX) } else { reader.seconds(value, u32::MAX) }
-}
-
-fn answers(reader: &Reader<'_>, value: &Node) -> Option<bool> {
-    if !value.entries().is_empty() {
-        reader.error(value, "answers per packet are not supported yet; write `usual` or `nothing` for all of them");
-        return None;
-    }
-    reader.word(value, "answer", ANSWERS).map(|word| word == "usual")
 }
 
 fn reconnect(reader: &Reader<'_>, value: &Node) -> Option<Option<Reconnect>> {

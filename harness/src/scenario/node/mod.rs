@@ -1,15 +1,19 @@
 //! Brokers, clients and raw clients.
 
+mod answers;
 mod broker;
 mod client;
+mod raw_broker;
 mod subscription;
 mod will;
 
 use std::collections::BTreeMap;
 
+pub(super) use self::answers::{ANSWERS, CLOSE, answers};
 pub(super) use self::broker::BROKER;
-pub(super) use self::client::{CLIENT, RAW_CLIENT, connect_fields};
-pub(super) use self::subscription::{SUBSCRIPTIONS, filter, subscriptions};
+pub(super) use self::client::{CLIENT, RAW_CLIENT, WITH, connect_fields};
+pub(super) use self::raw_broker::RAW_BROKER;
+pub(super) use self::subscription::{SUBSCRIPTIONS, filter, subscribe};
 use super::names::{Declared, Role};
 use super::reader::Reader;
 use super::tree::Node;
@@ -27,6 +31,7 @@ pub(super) fn build(reader: &Reader<'_>, declared: &Declared<'_>, node: Option<&
         Role::Broker => broker::build(reader, node),
         Role::Client => client::build(reader, &declared.name, node?),
         Role::RawClient => client::build_raw(reader, &declared.name, node?),
+        Role::RawBroker => raw_broker::build(reader, node?),
     }
 }
 
@@ -34,14 +39,14 @@ pub(super) fn build(reader: &Reader<'_>, declared: &Declared<'_>, node: Option<&
 fn broker(reader: &Reader<'_>, to: Option<&Node>, name: &str, owner: &Node) -> Option<NodeId> {
     if let Some(to) = to {
         let id = reader.node(to)?;
-        if reader.names.role(id) == Role::Broker {
+        if reader.names.role(id).is_broker() {
             return Some(id);
         }
         reader.error(to, "this is no broker");
         return None;
     }
-    let brokers = reader.names.nodes.get(Role::Broker.section()).map_or(&[][..], Vec::as_slice);
-    match brokers {
+    let brokers: Vec<_> = reader.names.ids().filter(|id| reader.names.role(*id).is_broker()).collect();
+    match brokers.as_slice() {
         [only] => Some(*only),
         [] => None,
         _ => {

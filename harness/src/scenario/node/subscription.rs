@@ -1,6 +1,6 @@
 use halfopen_protocol::packet::{QoS, RetainHandling, Subscription};
 
-use crate::scenario::keys::{Key, Table, Takes, key, not_yet, since_5};
+use crate::scenario::keys::{Key, Table, Takes, key, since_5};
 use crate::scenario::reader::Reader;
 use crate::scenario::tree::{Kind, Node};
 
@@ -18,7 +18,8 @@ const KEYS: &[Key] = &[
     since_5("retain_handling", "retained messages: 0 send, 1 send if new, 2 do not send")
         .takes(Takes::Number(0, 2))
         .or("0"),
-    not_yet("subscription_id", "a number that comes back with each message; none"),
+    since_5("subscription_id", "of the action: a number that comes back with each message")
+        .takes(Takes::Number(1, 268_435_455)),
 ];
 
 /// A filter, a map with its options, or a list of both.
@@ -26,6 +27,21 @@ pub(in crate::scenario) fn subscriptions(reader: &Reader<'_>, node: &Node) -> Op
     let items = reader.one_or_more(node);
     let read: Vec<_> = items.iter().filter_map(|item| subscription(reader, item)).collect();
     (read.len() == items.len() && !read.is_empty()).then_some(read)
+}
+
+/// The same with the identifier that its SUBSCRIBE carries: one for all of them.
+pub(in crate::scenario) fn subscribe(reader: &Reader<'_>, node: &Node) -> Option<(Vec<Subscription>, Option<u32>)> {
+    let subscriptions = subscriptions(reader, node)?;
+    let mut id = None;
+    for value in reader.one_or_more(node).iter().filter_map(|item| item.get("subscription_id")) {
+        let read = reader.number_u32(value, 1..=268_435_455)?;
+        if id.is_some_and(|id| id != read) {
+            reader.error(value, "one SUBSCRIBE has one identifier; subscribe with several of them");
+            return None;
+        }
+        id = Some(read);
+    }
+    Some((subscriptions, id))
 }
 
 fn subscription(reader: &Reader<'_>, node: &Node) -> Option<Subscription> {

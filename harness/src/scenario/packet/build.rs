@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use ::bytes::Bytes;
 use halfopen_protocol::packet::{
-    Ack, Auth, Connect, Disconnect, PacketId, Publish, QoS, Subscribe, Subscription, Unsubscribe, UserProperties,
+    Ack, Auth, ConnAck, Connect, Disconnect, PacketId, Publish, QoS, SubAck, Subscribe, Subscription, UnsubAck,
+    Unsubscribe, UserProperties,
 };
 use halfopen_protocol::{Packet, PacketType, ReasonCode};
 
@@ -17,15 +18,24 @@ use crate::trace::FieldType;
 
 /// `PINGREQ`, `{ PUBLISH: { … } }`, `{ bytes: c0 00 }` or a list of them, which is one write.
 pub(in crate::scenario) fn outgoing(reader: &Reader<'_>, node: &Node, own: &Connect) -> Option<Vec<Outgoing>> {
+    each(reader, node, own, false)
+}
+
+/// The same as an answer: an id that is left out is that of the packet that is answered.
+pub(in crate::scenario) fn replies(reader: &Reader<'_>, node: &Node, own: &Connect) -> Option<Vec<Outgoing>> {
+    each(reader, node, own, true)
+}
+
+fn each(reader: &Reader<'_>, node: &Node, own: &Connect, is_reply: bool) -> Option<Vec<Outgoing>> {
     let items = reader.one_or_more(node);
-    let read: Vec<_> = items.iter().filter_map(|item| one(reader, item, own)).collect();
+    let read: Vec<_> = items.iter().filter_map(|item| one(reader, item, own, is_reply)).collect();
     (read.len() == items.len() && !read.is_empty()).then_some(read)
 }
 
-fn one(reader: &Reader<'_>, node: &Node, own: &Connect) -> Option<Outgoing> {
+fn one(reader: &Reader<'_>, node: &Node, own: &Connect, is_reply: bool) -> Option<Outgoing> {
     let Kind::Map(_) = node.kind else {
         let packet = packet(reader, node)?;
-        return plain(reader, node, packet);
+        return plain(reader, node, packet, is_reply);
     };
     let (word, value) = reader.line(node, "a packet or `bytes`")?;
     if word.text() == Some("bytes") {
@@ -43,14 +53,45 @@ fn one(reader: &Reader<'_>, node: &Node, own: &Connect) -> Option<Outgoing> {
         return Some(Outgoing::Packet(Packet::Connect(Box::new(connect))));
     }
     let values = values(reader, packet, value)?;
-    with_fields(reader, word, packet, values).map(Outgoing::Packet)
+    let is_open = is_reply && value.get("id").is_none();
+    reply(reader, word, packet, values, is_open)
 }
 
 /// A packet by its name alone.
-fn plain(reader: &Reader<'_>, node: &Node, packet: PacketKind) -> Option<Outgoing> {
+fn plain(reader: &Reader<'_>, node: &Node, packet: PacketKind, is_reply: bool) -> Option<Outgoing> {
     match packet {
         PacketKind::Type(PacketType::Connect) => Some(Outgoing::Connect),
-        _ => with_fields(reader, node, packet, Values::default()).map(Outgoing::Packet),
+        _ => reply(reader, node, packet, Values::default(), is_reply),
+    }
+}
+
+/// A packet, with an id that is yet open if it is an answer without one.
+fn reply(reader: &Reader<'_>, node: &Node, packet: PacketKind, mut values: Values, is_open: bool) -> Option<Outgoing> {
+    let repeats = matches!(
+        packet,
+        PacketKind::Type(
+            PacketType::PubAck
+                | PacketType::PubRec
+                | PacketType::PubRel
+                | PacketType::PubComp
+                | PacketType::SubAck
+                | PacketType::UnsubAck
+        )
+    );
+    if is_open && repeats {
+        values.0.insert("id".to_owned(), Value::Number(1));
+        return with_fields(reader, node, packet, values).map(Outgoing::Reply);
+    }
+    with_fields(reader, node, packet, values).map(Outgoing::Packet)
+}
+
+/// The DISCONNECT of a `disconnect` action.
+pub(in crate::scenario) fn disconnect(reader: &Reader<'_>, node: &Node) -> Option<Disconnect> {
+    let kind = PacketKind::Type(PacketType::Disconnect);
+    let values = values(reader, kind, node)?;
+    match with_fields(reader, node, kind, values)? {
+        Packet::Disconnect(disconnect) => Some(disconnect),
+        _ => None,
     }
 }
 
@@ -214,9 +255,16 @@ fn with_fields(reader: &Reader<'_>, node: &Node, packet: PacketKind, mut values:
             server_reference: v.text("server_reference"),
         }),
         PacketType::Auth => Packet::Auth(auth(v)),
-        PacketType::Connect | PacketType::ConnAck | PacketType::SubAck | PacketType::UnsubAck => {
-            return fail(format!("sending {packet_type} from a raw client is not supported yet; write its `bytes`"));
+        PacketType::ConnAck => Packet::ConnAck(Box::new(connack(v))),
+        PacketType::SubAck | PacketType::UnsubAck => {
+            let Some(packet_id) = id else { return fail(format!("{packet_type} needs an `id`, 1 to 65535")) };
+            match suback(packet_type, packet_id, reader.version.is_v5(), v) {
+                Some(packet) => packet,
+                None => return fail(format!("{packet_type} needs `reasons`, one per filter")),
+            }
         }
+        // Read where it is named: it takes the fields of its node.
+        PacketType::Connect => return fail("a CONNECT is no answer".to_owned()),
     };
     if let Some(name) = values.0.keys().next() {
         return fail(format!("the value of `{name}` does not fit into a {packet_type}, or cannot be sent yet"));
@@ -281,6 +329,47 @@ fn subscribe(packet_type: PacketType, packet_id: PacketId, v: &mut Values) -> Op
     let subscriptions = subscriptions.collect();
     let subscription_id = v.number("subscription_id");
     Some(Packet::Subscribe(Subscribe { packet_id, subscription_id, user_properties, subscriptions }))
+}
+
+fn connack(v: &mut Values) -> ConnAck {
+    ConnAck {
+        session_present: v.flag("session_present").unwrap_or_default(),
+        reason: v.reason(),
+        session_expiry: v.seconds("session_expiry"),
+        receive_maximum: v.number("receive_maximum"),
+        maximum_qos: v.number::<u8>("maximum_qos").and_then(QoS::new),
+        retain_available: v.flag("retain_available"),
+        maximum_packet_size: v.number("maximum_packet_size"),
+        assigned_client_id: v.text("assigned_client_id"),
+        topic_alias_maximum: v.number("topic_alias_maximum"),
+        reason_string: v.text("reason_string"),
+        user_properties: v.user_properties(),
+        wildcard_subscription_available: v.flag("wildcard_subscription_available"),
+        subscription_identifiers_available: v.flag("subscription_identifiers_available"),
+        shared_subscription_available: v.flag("shared_subscription_available"),
+        server_keep_alive: v.seconds("server_keep_alive").and_then(|seconds| u16::try_from(seconds).ok()),
+        response_information: v.text("response_information"),
+        server_reference: v.text("server_reference"),
+        authentication_method: v.text("authentication_method"),
+        authentication_data: v.bytes("authentication_data"),
+    }
+}
+
+fn suback(packet_type: PacketType, packet_id: PacketId, is_v5: bool, v: &mut Values) -> Option<Packet> {
+    let reasons = v.each("reasons", |value| match value {
+        Value::Number(code) => u8::try_from(*code).ok().map(ReasonCode::new),
+        _ => None,
+    });
+    let reason_string = v.text("reason_string");
+    let user_properties = v.user_properties();
+    // UNSUBACK of 3.1.1 has none [3.1.1 §3.11.3].
+    if reasons.is_empty() && (is_v5 || packet_type == PacketType::SubAck) {
+        return None;
+    }
+    Some(match packet_type {
+        PacketType::SubAck => Packet::SubAck(SubAck { packet_id, reason_string, user_properties, reasons }),
+        _ => Packet::UnsubAck(UnsubAck { packet_id, reason_string, user_properties, reasons }),
+    })
 }
 
 fn auth(v: &mut Values) -> Auth {

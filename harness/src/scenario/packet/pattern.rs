@@ -62,7 +62,7 @@ pub(in crate::scenario) fn pattern(reader: &Reader<'_>, node: &Node) -> Option<P
 }
 
 /// The packet that a word names, if the version has it.
-pub(super) fn packet(reader: &Reader<'_>, node: &Node) -> Option<PacketKind> {
+pub(in crate::scenario) fn packet(reader: &Reader<'_>, node: &Node) -> Option<PacketKind> {
     let word = reader.scalar(node, "a packet, such as `PINGREQ`")?;
     let Some(packet) = packet_kind(word) else {
         reader.error(node, format!("unknown packet `{word}`{}", did_you_mean(word, PACKET_WORDS)));

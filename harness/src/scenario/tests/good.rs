@@ -36,7 +36,7 @@ fn connect(plan: &Plan, id: usize) -> &halfopen_protocol::packet::Connect {
     match &plan.node(NodeId(id)).program {
         Program::Client(client) => &client.options.connect,
         Program::RawClient(raw) => &raw.connect,
-        Program::Broker(_) => panic!("a broker"),
+        Program::Broker(_) | Program::RawBroker(_) => panic!("a broker"),
     }
 }
 

@@ -5,7 +5,7 @@ use super::Stage;
 use super::pending::Pending;
 use super::wait::Wait;
 use crate::plan::{Action, NodeId, Position, Step, StepKind};
-use crate::world::node::Command;
+use crate::world::node::{Command, Told};
 use crate::world::story::Order;
 
 /// Goes through a list of steps, one after the other: the story, or what it set going in the background.
@@ -67,6 +67,7 @@ struct Acting {
     current: usize,
     /// What its nodes wait for.
     waits: Vec<Wait>,
+    in_background: bool,
 }
 
 /// What came of letting an actor go on.
@@ -81,7 +82,8 @@ impl Actor {
     /// The actor that goes through the story, once all of `waits` have come.
     pub(super) fn story(steps: Vec<Step>, waits: Vec<Wait>) -> Self {
         let position = steps.first().map(|step| step.position).unwrap_or_default();
-        let acting = Acting { position, nodes: Vec::new(), actions: Vec::new(), current: 0, waits };
+        let acting =
+            Acting { position, nodes: Vec::new(), actions: Vec::new(), current: 0, waits, in_background: false };
         let frame = Frame { steps: steps.into(), next: 0, repeats: 0 };
         Self { frames: vec![frame], state: State::Acting(acting), period: None }
     }
@@ -182,7 +184,15 @@ impl Actor {
                 }
             }
             StepKind::Node { nodes, actions } => {
-                return Acting { position, nodes, actions, current: 0, waits: Vec::new() }.act(stage);
+                return Acting {
+                    position,
+                    nodes,
+                    actions,
+                    current: 0,
+                    waits: Vec::new(),
+                    in_background: self.period.is_some(),
+                }
+                .act(stage);
             }
             StepKind::Every { .. } => unreachable!("an actor of its own"),
         }
@@ -242,7 +252,7 @@ impl Acting {
         }
         for &node in &self.nodes {
             self.waits.extend(Wait::new(action, node, stage));
-            perform(action, node, self.position, stage);
+            perform(action, node, self.position, self.in_background, stage);
         }
         State::Acting(self)
     }
@@ -263,15 +273,18 @@ impl Acting {
 }
 
 /// Does what an action means: a fault is the engine's business, the rest the program's.
-fn perform(action: &Action, node: NodeId, position: Position, stage: &mut Stage<'_>) {
+fn perform(action: &Action, node: NodeId, position: Position, in_background: bool, stage: &mut Stage<'_>) {
     match action {
         action => {
             if let Some(order) = order(action, node) {
                 return stage.orders.push(order);
             }
-            let Some(command) = command(action) else { return };
+            let Some(command) = command(action, node) else { return };
+            if let Action::Answer(change) = action {
+                stage.answers[node.0].change(change.clone());
+            }
             stage.told = true;
-            if !stage.switchboard.send(node, command) {
+            if !stage.switchboard.send(node, Told { position, in_background, command }) {
                 stage.recorder.step_failed(position, format!("{} is not running", stage.plan.node(node).name));
             }
         }
@@ -298,7 +311,7 @@ fn order(action: &Action, node: NodeId) -> Option<Order> {
     })
 }
 
-fn command(action: &Action) -> Option<Command> {
+fn command(action: &Action, node: NodeId) -> Option<Command> {
     Some(match action {
         Action::Crash
         | Action::PowerLoss
@@ -310,14 +323,17 @@ fn command(action: &Action) -> Option<Command> {
         | Action::ClockDrift(_)
         | Action::ClockJump(_)
         | Action::Receive(_) => return None,
-        Action::Connect(connect) => Command::Connect { clean_start: connect.clean_start },
+        Action::Connect(connect) => Command::Connect { connect: connect.with.get(&node).cloned().map(Box::new) },
         Action::Open => Command::Open,
-        Action::Subscribe(subscriptions) => Command::Subscribe(subscriptions.clone()),
+        Action::Subscribe { subscriptions, subscription_id } => {
+            Command::Subscribe { subscriptions: subscriptions.clone(), subscription_id: *subscription_id }
+        }
         Action::Unsubscribe(filters) => Command::Unsubscribe(filters.iter().map(|f| f.as_str().into()).collect()),
         Action::Publish(publish) => Command::Publish(publish.clone()),
-        Action::Disconnect(reason) => Command::Disconnect(*reason),
+        Action::Disconnect(reason) => Command::Disconnect(Box::new(reason.clone())),
         Action::Close(how) => Command::Close(*how),
         Action::Send(items) => Command::Send(items.clone()),
+        Action::Answer(answers) => Command::Answer(answers.clone()),
         Action::StopPinging => Command::StopPinging,
         Action::ResumePinging => Command::ResumePinging,
     })

@@ -16,7 +16,7 @@ use super::node::Switchboard;
 use super::record::Recorder;
 use super::story::{Order, Story};
 use crate::check::Decided;
-use crate::plan::{NodeId, Plan, Program};
+use crate::plan::{Answers, Node, NodeId, Plan, Program};
 
 /// How long after everything is decided a run goes on, to see what should not come.
 const AFTERMATH: Duration = Duration::from_secs(1);
@@ -40,6 +40,8 @@ pub(crate) struct Director {
     over: bool,
     /// For each node, the index of the first event that no step has taken note of.
     unread: Vec<usize>,
+    /// What each node answers on its own.
+    answers: Vec<Answers>,
 }
 
 /// What an actor sees and where it gives its orders.
@@ -52,6 +54,7 @@ struct Stage<'a> {
     /// Whether a program has been told something that it has not yet had the time to do.
     told: bool,
     unread: &'a mut [usize],
+    answers: &'a mut [Answers],
 }
 
 /// When the file says that the run ends.
@@ -77,6 +80,7 @@ impl Director {
             next_wake: None,
             over: false,
             unread: vec![0; plan.nodes.len()],
+            answers: plan.nodes.iter().map(answers).collect(),
             plan: Rc::clone(plan),
             switchboard,
         }
@@ -86,6 +90,7 @@ impl Director {
     fn advance(&mut self, now: Duration, recorder: &Recorder) -> Vec<Order> {
         let plan = Rc::clone(&self.plan);
         let mut unread = std::mem::take(&mut self.unread);
+        let mut answers = std::mem::take(&mut self.answers);
         let switchboard = self.switchboard.clone();
         let mut stage = Stage {
             now,
@@ -95,12 +100,14 @@ impl Director {
             orders: Vec::new(),
             told: false,
             unread: &mut unread,
+            answers: &mut answers,
         };
         for place in 0..self.actors.len() {
             self.advance_actor(place, &mut stage);
         }
         let orders = stage.orders;
         self.unread = unread;
+        self.answers = answers;
         self.actors.retain(|actor| !actor.has_ended());
         orders
     }
@@ -175,6 +182,15 @@ impl Story for Director {
     }
 }
 
+/// What a node answers before the story changes it.
+fn answers(node: &Node) -> Answers {
+    match &node.program {
+        Program::RawClient(program) => program.answers.clone(),
+        Program::RawBroker(program) => program.answers.clone(),
+        Program::Client(_) | Program::Broker(_) => Answers::default(),
+    }
+}
+
 /// Clients are programs: they are up and connected when the story begins.
 fn prologue(plan: &Plan) -> Vec<Wait> {
     let starts = |node: &NodeId| matches!(&plan.node(*node).program, Program::Client(client) if client.autostart);
@@ -186,6 +202,7 @@ fn longest_keep_alive(plan: &Plan) -> Duration {
         Program::Broker(config) => config.server_keep_alive.unwrap_or(0),
         Program::Client(client) => client.options.connect.keep_alive,
         Program::RawClient(client) => client.connect.keep_alive,
+        Program::RawBroker(_) => 0,
     };
     let seconds = plan.nodes.iter().map(|node| keep_alive(&node.program)).max().unwrap_or(0);
     Duration::from_secs(seconds.into())

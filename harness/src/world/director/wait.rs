@@ -4,7 +4,7 @@ use halfopen_protocol::packet::Publish;
 use halfopen_protocol::{Packet, PacketType};
 
 use super::Stage;
-use crate::plan::{Action, NodeId, PacketPattern, Plan, Program};
+use crate::plan::{Action, Answers, Node, NodeId, PacketPattern, Plan, Program};
 use crate::trace::{Event, EventKind, Item, NodeChange, field_text, fields, pattern_matches};
 
 /// What an action waits for at one node. A step that waits for an answer checks it.
@@ -36,6 +36,7 @@ impl Wait {
         let plan = stage.plan;
         let now = stage.recorder.len();
         match action {
+            Action::Connect(connect) if !connect.waits => None,
             Action::Connect(connect) if connect.connack.is_none() => {
                 Some(Self { cursor: now, ..Self::connected(node, plan) })
             }
@@ -43,7 +44,7 @@ impl Wait {
                 Some(Self::of(node, plan, now, Answer::Reply(PacketType::ConnAck, connect.connack.clone())))
             }
             Action::Open => Some(Self::of(node, plan, now, Answer::Established)),
-            Action::Subscribe(_) => Some(Self::of(node, plan, now, Answer::Reply(PacketType::SubAck, None))),
+            Action::Subscribe { .. } => Some(Self::of(node, plan, now, Answer::Reply(PacketType::SubAck, None))),
             Action::Unsubscribe(_) => Some(Self::of(node, plan, now, Answer::Reply(PacketType::UnsubAck, None))),
             Action::Receive(pattern) => {
                 Some(Self::of(node, plan, stage.unread[node.0], Answer::Packet(pattern.clone())))
@@ -64,7 +65,9 @@ impl Wait {
     fn of(node: NodeId, plan: &Plan, cursor: usize, answer: Answer) -> Self {
         let (reconnects, answers_itself) = match &plan.node(node).program {
             Program::Client(client) => (client.options.reconnect.is_some(), true),
-            Program::RawClient(client) => (false, client.answers),
+            Program::RawClient(_) => (false, true),
+            // One of its connections may end while another says what is waited for.
+            Program::RawBroker(_) => (true, true),
             Program::Broker(_) => (false, false),
         };
         Self { node, answers: vec![answer], cursor, reconnects, answers_itself }
@@ -75,7 +78,7 @@ impl Wait {
         let outcome = stage.recorder.with_events(|events| {
             while let Some(event) = events.get(self.cursor) {
                 self.cursor += 1;
-                if let Err(why) = self.look_at(event, stage.plan) {
+                if let Err(why) = self.look_at(event, stage.plan, &stage.answers[self.node.0]) {
                     return Some(Err(why));
                 }
                 if self.answers.is_empty() {
@@ -88,7 +91,7 @@ impl Wait {
         Some(outcome)
     }
 
-    fn look_at(&mut self, event: &Event, plan: &Plan) -> Result<(), String> {
+    fn look_at(&mut self, event: &Event, plan: &Plan, answers: &Answers) -> Result<(), String> {
         match &event.kind {
             EventKind::Established { node, .. } if *node == self.node => {
                 if matches!(self.answers[0], Answer::Established) {
@@ -101,7 +104,7 @@ impl Wait {
                 self.answers.retain(|answer| !matches!(answer, Answer::Reply(PacketType::SubAck, _)));
                 Ok(())
             }
-            EventKind::Received { to, item, .. } if *to == self.node => self.receive(item),
+            EventKind::Received { to, item, .. } if *to == self.node => self.receive(item, plan, answers),
             EventKind::Node { node, change: NodeChange::Crashed | NodeChange::PowerLost | NodeChange::Restarted }
                 if *node == self.node =>
             {
@@ -111,9 +114,9 @@ impl Wait {
         }
     }
 
-    fn receive(&mut self, item: &Item) -> Result<(), String> {
+    fn receive(&mut self, item: &Item, plan: &Plan, answers: &Answers) -> Result<(), String> {
         match item {
-            Item::Packet(packet) => self.receive_packet(packet),
+            Item::Packet(packet) => self.receive_packet(packet, plan, answers),
             Item::Fin | Item::Rst | Item::TimedOut if !self.reconnects => {
                 Err(format!("the connection ended before {self} came"))
             }
@@ -121,11 +124,13 @@ impl Wait {
         }
     }
 
-    fn receive_packet(&mut self, packet: &Packet) -> Result<(), String> {
+    fn receive_packet(&mut self, packet: &Packet, plan: &Plan, answers: &Answers) -> Result<(), String> {
         let name = packet.packet_type();
         match &self.answers[0] {
             Answer::Packet(pattern) if pattern_matches(pattern, packet) => {}
-            Answer::Packet(_) if self.answers_itself && is_taken(packet) => return Ok(()),
+            Answer::Packet(_) if self.answers_itself && is_taken(packet, plan.node(self.node), answers) => {
+                return Ok(());
+            }
             Answer::Packet(_) => return Err(format!("{name}{} came instead of {self}", described(packet))),
             Answer::Reply(packet_type, _) if *packet_type != name => return Ok(()),
             Answer::Reply(_, Some(pattern)) if pattern_matches(pattern, packet) => {}
@@ -154,15 +159,24 @@ fn subscribes(plan: &Plan, node: NodeId) -> bool {
     match &plan.node(node).program {
         Program::Client(client) => !client.options.subscriptions.is_empty(),
         Program::RawClient(client) => !client.subscribe.is_empty(),
-        Program::Broker(_) => false,
+        Program::Broker(_) | Program::RawBroker(_) => false,
     }
 }
 
 /// Whether the usual answers take this packet, so that no step waits for it.
-fn is_taken(packet: &Packet) -> bool {
+fn is_taken(packet: &Packet, node: &Node, answers: &Answers) -> bool {
+    if answers.is_silent_on(packet.packet_type()) {
+        return false;
+    }
     match packet {
+        _ if answers.packets.contains_key(&packet.packet_type()) => true,
         Packet::Publish(Publish { qos, .. }) => qos.level() > 0,
         Packet::PubRec(_) | Packet::PubRel(_) => true,
+        Packet::Connect(_)
+        | Packet::Subscribe(_)
+        | Packet::Unsubscribe(_)
+        | Packet::PingReq
+        | Packet::Disconnect(_) => node.is_broker(),
         _ => false,
     }
 }

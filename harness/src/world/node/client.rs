@@ -2,12 +2,13 @@ use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 
-use halfopen_client::core::{Client, DisconnectReason, Event};
+use halfopen_client::core::{Client, DisconnectReason, Event, SubscribeRequest};
 use halfopen_client::driver::{self, Connector};
+use halfopen_protocol::packet::Connect;
 use halfopen_protocol::{Instant, PacketType, ReasonCode};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Command, Env, WorldClock, log};
+use super::{Command, Env, Told, WorldClock, log};
 use crate::defects::Defect;
 use crate::plan::{Because, ClientProgram, NodeId, Plan};
 use crate::trace::Since;
@@ -32,7 +33,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
     }
     tokio::select! {
         biased;
-        () = forward(env.commands, sender) => {}
+        () = forward(env.commands, sender, &program.options.connect) => {}
         () = driver::run(client, connector, env.clock, commands, |now, event| witness.event(now, event)) => {}
     }
     // A program that has nothing left to do still holds its node.
@@ -40,9 +41,9 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
 }
 
 /// Hands the story's orders to the client, as its application would. Never completes, so that the client lives on.
-async fn forward(mut orders: UnboundedReceiver<Command>, client: UnboundedSender<driver::Command>) {
+async fn forward(mut orders: UnboundedReceiver<Told>, client: UnboundedSender<driver::Command>, own: &Connect) {
     while let Some(order) = orders.recv().await {
-        if let Some(command) = translate(order) {
+        if let Some(command) = translate(order.command, own) {
             // The client runs as long as this does.
             let _ = client.send(command);
         }
@@ -51,17 +52,21 @@ async fn forward(mut orders: UnboundedReceiver<Command>, client: UnboundedSender
 }
 
 /// What only scripted clients do has no counterpart; the loader refuses it.
-fn translate(order: Command) -> Option<driver::Command> {
+fn translate(order: Command, own: &Connect) -> Option<driver::Command> {
     Some(match order {
-        Command::Connect { clean_start } => driver::Command::Connect { clean_start },
-        Command::Subscribe(subscriptions) => driver::Command::Subscribe(subscriptions),
+        Command::Connect { connect } => driver::Command::ConnectAs(connect.unwrap_or_else(|| Box::new(own.clone()))),
+        Command::Subscribe { subscriptions, subscription_id } => driver::Command::SubscribeWith(SubscribeRequest {
+            subscriptions,
+            subscription_id,
+            ..SubscribeRequest::default()
+        }),
         Command::Unsubscribe(filters) => driver::Command::Unsubscribe(filters),
         Command::Publish(publish) => driver::Command::Publish(publish),
-        Command::Disconnect(reason) => driver::Command::Disconnect(reason),
+        Command::Disconnect(reason) => driver::Command::DisconnectWith(*reason),
         Command::Close(_) => driver::Command::Close,
         Command::StopPinging => driver::Command::StopPinging,
         Command::ResumePinging => driver::Command::ResumePinging,
-        Command::Open | Command::Send(_) => return None,
+        Command::Open | Command::Send(_) | Command::Answer(_) => return None,
     })
 }
 

@@ -9,37 +9,44 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::packet::{Publish, Subscription};
-use halfopen_protocol::{Clock, Instant, ReasonCode};
+use halfopen_protocol::packet::{Connect, Disconnect, Publish, Subscription};
+use halfopen_protocol::{Clock, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 pub(crate) use self::switchboard::Switchboard;
 use super::network::Network;
 use super::record::Recorder;
-use crate::plan::{CloseHow, NodeId, Outgoing, Plan, Program};
+use crate::plan::{Answers, CloseHow, NodeId, Outgoing, Plan, Position, Program};
 
 /// What the story tells a program to do.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     /// Open a connection, send CONNECT, and do what the program does after CONNACK.
     Connect {
-        /// Clean Start, if other than the node's.
-        clean_start: Option<bool>,
+        /// The CONNECT, if another one than the node's own.
+        connect: Option<Box<Connect>>,
     },
     /// Open a connection and nothing more.
     Open,
     /// Send SUBSCRIBE.
-    Subscribe(Vec<Subscription>),
+    Subscribe {
+        /// The filters with their options.
+        subscriptions: Vec<Subscription>,
+        /// 5.0: the number that comes back with each message.
+        subscription_id: Option<u32>,
+    },
     /// Send UNSUBSCRIBE.
     Unsubscribe(Vec<ByteString>),
     /// Publish.
     Publish(Publish),
     /// Send DISCONNECT and close.
-    Disconnect(ReasonCode),
+    Disconnect(Box<Disconnect>),
     /// Close without a word.
     Close(CloseHow),
     /// Write these in one piece.
     Send(Vec<Outgoing>),
+    /// Answer so from now on.
+    Answer(Answers),
     /// No PINGREQ any more.
     StopPinging,
     /// PINGREQ again.
@@ -54,6 +61,16 @@ pub(crate) trait WorldClock: Clock {
     }
 }
 
+/// A command, and the step that gave it.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    /// Where the step stands.
+    pub(crate) position: Position,
+    /// Whether it is done over and over, in the background.
+    pub(crate) in_background: bool,
+    pub(crate) command: Command,
+}
+
 /// What a program on a node is handed.
 pub(crate) struct Env<N, C> {
     pub(crate) plan: Rc<Plan>,
@@ -61,7 +78,7 @@ pub(crate) struct Env<N, C> {
     pub(crate) network: N,
     pub(crate) clock: C,
     pub(crate) recorder: Recorder,
-    pub(crate) commands: UnboundedReceiver<Command>,
+    pub(crate) commands: UnboundedReceiver<Told>,
 }
 
 /// Runs the program of a node until it is dropped. Dropping it closes its sockets, as the death of a process does.
@@ -70,7 +87,8 @@ pub(crate) async fn run<N: Network, C: WorldClock>(env: Env<N, C>) {
     match &plan.node(env.node).program {
         Program::Broker(config) => broker::run(env, config.clone()).await,
         Program::Client(program) => client::run(env, program).await,
-        Program::RawClient(program) => raw::run(env, program).await,
+        Program::RawClient(program) => raw::run_client(env, program).await,
+        Program::RawBroker(program) => raw::run_broker(env, program).await,
     }
 }
 

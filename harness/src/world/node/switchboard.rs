@@ -3,12 +3,12 @@ use std::rc::Rc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::Command;
+use super::Told;
 use crate::plan::NodeId;
 
 /// The lines over which the story speaks to the programs that run.
 #[derive(Clone)]
-pub(crate) struct Switchboard(Rc<RefCell<Vec<Option<UnboundedSender<Command>>>>>);
+pub(crate) struct Switchboard(Rc<RefCell<Vec<Option<UnboundedSender<Told>>>>>);
 
 impl Switchboard {
     /// For this many nodes, none of which runs yet.
@@ -17,14 +17,14 @@ impl Switchboard {
     }
 
     /// A program begins to run on `node`: its end of a new line.
-    pub(crate) fn plug_in(&self, node: NodeId) -> UnboundedReceiver<Command> {
+    pub(crate) fn plug_in(&self, node: NodeId) -> UnboundedReceiver<Told> {
         let (sender, receiver) = unbounded_channel();
         self.0.borrow_mut()[node.0] = Some(sender);
         receiver
     }
 
     /// Tells the program on `node` to do something; false if none runs there.
-    pub(crate) fn send(&self, node: NodeId, command: Command) -> bool {
-        self.0.borrow()[node.0].as_ref().is_some_and(|line| line.send(command).is_ok())
+    pub(crate) fn send(&self, node: NodeId, told: Told) -> bool {
+        self.0.borrow()[node.0].as_ref().is_some_and(|line| line.send(told).is_ok())
     }
 }

@@ -1,0 +1,94 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use halfopen_protocol::PacketType;
+
+use super::{CloseHow, Outgoing};
+
+/// What a raw peer answers, packet type by packet type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answers {
+    /// What holds for all that is not listed: the usual answers, or nothing.
+    pub gives_usual: bool,
+    /// To a connection that is opened, each in turn; the last stays.
+    pub open: Vec<Answer>,
+    /// To packets, each in turn; the last stays.
+    pub packets: BTreeMap<PacketType, Vec<Answer>>,
+}
+
+/// One answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// How long after what it answers.
+    pub after: Duration,
+    /// What it is.
+    pub kind: AnswerKind,
+}
+
+/// The kinds of answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnswerKind {
+    /// What the standard's flows ask for.
+    Usual,
+    /// None; what stays unanswered is answered once the answer is another one.
+    Nothing,
+    /// The answer that says no; for a connection an abort.
+    Refuse,
+    /// These, in one piece.
+    Send(Vec<Outgoing>),
+    /// The end of the connection.
+    Close(CloseHow),
+}
+
+impl Answers {
+    /// The same for everything.
+    pub fn all(gives_usual: bool) -> Self {
+        Self { gives_usual, open: Vec::new(), packets: BTreeMap::new() }
+    }
+
+    /// From now on what `change` lists is answered as it says, and all else as before. One that lists nothing changes all.
+    pub fn change(&mut self, change: Self) {
+        if change.open.is_empty() && change.packets.is_empty() {
+            *self = change;
+            return;
+        }
+        if !change.open.is_empty() {
+            self.open = change.open;
+        }
+        self.packets.extend(change.packets);
+    }
+
+    /// The answers to a packet of this type, in turn.
+    pub fn to(&self, packet: PacketType) -> Vec<Answer> {
+        self.packets.get(&packet).cloned().unwrap_or_else(|| vec![self.default_answer()])
+    }
+
+    /// The answers to a connection, in turn.
+    pub fn to_open(&self) -> Vec<Answer> {
+        if self.open.is_empty() { vec![Answer::now(AnswerKind::Usual)] } else { self.open.clone() }
+    }
+
+    /// Whether no packet of this type is answered.
+    pub fn is_silent_on(&self, packet: PacketType) -> bool {
+        let nothing = |answer: &Answer| answer.kind == AnswerKind::Nothing;
+        self.packets.get(&packet).map_or(!self.gives_usual, |answers| answers.iter().all(nothing))
+    }
+
+    fn default_answer(&self) -> Answer {
+        Answer::now(if self.gives_usual { AnswerKind::Usual } else { AnswerKind::Nothing })
+    }
+}
+
+impl Default for Answers {
+    /// The usual answers to everything.
+    fn default() -> Self {
+        Self::all(true)
+    }
+}
+
+impl Answer {
+    /// At once.
+    pub fn now(kind: AnswerKind) -> Self {
+        Self { after: Duration::ZERO, kind }
+    }
+}

@@ -1,0 +1,117 @@
+use std::collections::BTreeMap;
+
+use halfopen_protocol::packet::{Ack, ConnAck, PacketId, QoS, SubAck, UnsubAck, UserProperties};
+use halfopen_protocol::{Packet, PacketType, ReasonCode, Role, Version};
+
+use crate::plan::{Answer, Answers};
+
+/// Gives the answers of a raw peer in their turn.
+pub(super) struct Script {
+    answers: Answers,
+    turns: BTreeMap<Option<PacketType>, usize>,
+}
+
+impl Script {
+    pub(super) fn new(answers: Answers) -> Self {
+        Self { answers, turns: BTreeMap::new() }
+    }
+
+    /// The answer to the next packet of this type; to a connection, if none is named.
+    pub(super) fn next(&mut self, packet: Option<PacketType>) -> Answer {
+        let answers = packet.map_or_else(|| self.answers.to_open(), |packet| self.answers.to(packet));
+        let turn = self.turns.entry(packet).or_default();
+        let answer = answers[(*turn).min(answers.len() - 1)].clone();
+        *turn += 1;
+        answer
+    }
+
+    /// From now on the answers are others; what they list begins anew.
+    pub(super) fn change(&mut self, change: Answers) {
+        if change.open.is_empty() && change.packets.is_empty() {
+            self.turns.clear();
+        }
+        self.turns.retain(|packet, _| packet.is_none_or(|packet| !change.packets.contains_key(&packet)));
+        self.answers.change(change);
+    }
+
+    /// Whether packets of this type stay unanswered.
+    pub(super) fn is_silent_on(&self, packet: PacketType) -> bool {
+        self.answers.is_silent_on(packet)
+    }
+}
+
+/// What the standard's flows ask of who is on this side; none where nothing is due.
+pub(super) fn usual(side: Role, packet: &Packet, version: Version) -> Option<Packet> {
+    Some(match packet {
+        Packet::Publish(publish) => match (publish.qos, publish.packet_id) {
+            (QoS::AtLeastOnce, Some(id)) => Packet::PubAck(Ack::new(id)),
+            (QoS::ExactlyOnce, Some(id)) => Packet::PubRec(Ack::new(id)),
+            _ => return None,
+        },
+        Packet::PubRec(ack) => Packet::PubRel(Ack::new(ack.packet_id)),
+        Packet::PubRel(ack) => Packet::PubComp(Ack::new(ack.packet_id)),
+        _ if side == Role::Client => return None,
+        Packet::Connect(connect) => {
+            // Who has no name gets one, which only 5.0 can say.
+            let assigned = version.is_v5() && connect.client_id.is_empty();
+            let assigned_client_id = assigned.then(|| "assigned".into());
+            Packet::ConnAck(Box::new(ConnAck { assigned_client_id, ..ConnAck::default() }))
+        }
+        Packet::Subscribe(subscribe) => {
+            let granted = |qos: QoS| ReasonCode::new(qos.level());
+            let reasons = subscribe.subscriptions.iter().map(|subscription| granted(subscription.qos)).collect();
+            suback(subscribe.packet_id, reasons)
+        }
+        Packet::Unsubscribe(unsubscribe) => {
+            let count = if version.is_v5() { unsubscribe.filters.len() } else { 0 };
+            unsuback(unsubscribe.packet_id, vec![ReasonCode::SUCCESS; count])
+        }
+        Packet::PingReq => Packet::PingResp,
+        _ => return None,
+    })
+}
+
+/// The answer that says no, where there is one.
+pub(super) fn refusal(packet: &Packet, version: Version) -> Option<Packet> {
+    let no = ReasonCode::new(0x87);
+    let ack = |id: PacketId, reason| Ack { reason, ..Ack::new(id) };
+    Some(match packet {
+        Packet::Connect(_) => {
+            let reason = if version.is_v5() { no } else { ReasonCode::new(5) };
+            Packet::ConnAck(Box::new(ConnAck { reason, ..ConnAck::default() }))
+        }
+        Packet::Subscribe(subscribe) => {
+            let reason = if version.is_v5() { no } else { ReasonCode::new(0x80) };
+            suback(subscribe.packet_id, vec![reason; subscribe.subscriptions.len()])
+        }
+        _ if !version.is_v5() => return None,
+        Packet::Unsubscribe(unsubscribe) => unsuback(unsubscribe.packet_id, vec![no; unsubscribe.filters.len()]),
+        Packet::Publish(publish) => match (publish.qos, publish.packet_id) {
+            (QoS::AtLeastOnce, Some(id)) => Packet::PubAck(ack(id, no)),
+            (QoS::ExactlyOnce, Some(id)) => Packet::PubRec(ack(id, no)),
+            _ => return None,
+        },
+        Packet::PubRec(received) => Packet::PubRel(ack(received.packet_id, ReasonCode::new(0x92))),
+        Packet::PubRel(released) => Packet::PubComp(ack(released.packet_id, ReasonCode::new(0x92))),
+        _ => return None,
+    })
+}
+
+/// The packet id that an answer to this packet repeats.
+pub(super) fn id_of(packet: &Packet) -> Option<PacketId> {
+    match packet {
+        Packet::Publish(publish) => publish.packet_id,
+        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => Some(ack.packet_id),
+        Packet::Subscribe(subscribe) => Some(subscribe.packet_id),
+        Packet::Unsubscribe(unsubscribe) => Some(unsubscribe.packet_id),
+        _ => None,
+    }
+}
+
+fn suback(packet_id: PacketId, reasons: Vec<ReasonCode>) -> Packet {
+    Packet::SubAck(SubAck { packet_id, reason_string: None, user_properties: UserProperties::new(), reasons })
+}
+
+fn unsuback(packet_id: PacketId, reasons: Vec<ReasonCode>) -> Packet {
+    Packet::UnsubAck(UnsubAck { packet_id, reason_string: None, user_properties: UserProperties::new(), reasons })
+}
