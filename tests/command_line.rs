@@ -439,3 +439,78 @@ fn drawing_is_a_picture_that_stands_alone() {
     let picture = fs::read_to_string(folder.0.join("x.svg")).unwrap();
     assert!(picture.starts_with("<svg xmlns=") && picture.contains("silent[5.0]"), "{picture}");
 }
+
+#[test]
+fn replay_says_whether_the_trace_is_the_same() {
+    let folder = Folder::new("replay");
+    folder.write("late.yaml", format!("mqtt: 5.0{}", PASSING.replace("1.5 *", "1.4 *")));
+    folder.halfopen(&["run", "late.yaml"]);
+    let same = folder.halfopen(&["replay", "target/halfopen/late_5.0"]);
+    assert_eq!(
+        (code(&same), out(&same).contains("the same, byte for byte")),
+        (0, true),
+        "{}{}",
+        out(&same),
+        err(&same)
+    );
+    // The scenario that was kept counts, whatever became of the file.
+    folder.write("late.yaml", "nonsense");
+    assert_eq!(code(&folder.halfopen(&["replay", "target/halfopen/late_5.0"])), 0);
+    let trace = folder.0.join("target/halfopen/late_5.0/trace.txt");
+    let text = fs::read_to_string(&trace).unwrap();
+    fs::write(&trace, text.replace("reason=0x8D", "reason=0x8E")).unwrap();
+    let other = folder.halfopen(&["replay", "target/halfopen/late_5.0"]);
+    assert_eq!((code(&other), out(&other).contains("content: late[5.0] seed=1")), (1, true), "{}", out(&other));
+    assert_eq!(code(&folder.halfopen(&["replay", "nowhere"])), 2);
+}
+
+#[test]
+fn meta_runs_twice_and_compares() {
+    let folder = Folder::new("meta");
+    folder.write("good.yaml", PASSING);
+    let output = folder.halfopen(&["meta", "."]);
+    assert_eq!((code(&output), out(&output).starts_with("2 runs, the same twice")), (0, true), "{}", out(&output));
+    folder.write("bad.yaml", "nonsense");
+    assert_eq!(code(&folder.halfopen(&["meta", "."])), 2);
+}
+
+#[test]
+fn diff_tells_what_kind_of_change_it_is_and_lets_pass_what_is_allowed() {
+    let folder = Folder::new("diff");
+    folder.write("slow.yaml", PASSING);
+    let trace = |seconds: &str| {
+        folder.write(
+            "slow.yaml",
+            PASSING.replace("- sensor: stop_pinging", &format!("- wait: {seconds}\n  - sensor: stop_pinging")),
+        );
+        out(&folder.halfopen(&["trace", "slow.yaml"]))
+    };
+    let (old, new) = (trace("1s"), trace("2s"));
+    folder.write("old.txt", old).write("new.txt", new);
+    let differs = folder.halfopen(&["diff", "old.txt", "new.txt"]);
+    assert_eq!(code(&differs), 1, "{}", out(&differs));
+    assert!(out(&differs).contains("2 runs differ"), "{}", out(&differs));
+    let class = out(&differs).split(':').next().unwrap_or_default().to_owned();
+    assert_eq!(code(&folder.halfopen(&["diff", "old.txt", "new.txt", "--allow", &class])), 0, "{class}");
+    assert_eq!(code(&folder.halfopen(&["diff", "old.txt", "old.txt"])), 0);
+    assert_eq!(code(&folder.halfopen(&["diff", "old.txt", "slow.yaml"])), 2, "no trace");
+}
+
+#[test]
+fn parts_merge_into_the_whole() {
+    let folder = Folder::new("merge");
+    folder.write("good.yaml", PASSING).write("late.yaml", PASSING.replace("1.5 *", "1.4 *"));
+    let matrix = "matrix: { k: [1s, 2s, 3s, 4s] }";
+    folder.write("many.yaml", format!("{matrix}{}", PASSING.replace("keep_alive: 5s", "keep_alive: <k>")));
+    let whole = folder.halfopen(&["run", "."]);
+    for part in ["1", "2", "3"] {
+        folder.halfopen(&["run", ".", "--shard", &format!("{part}/3"), "--json", &format!("{part}.json")]);
+    }
+    let merge = ["report", "merge", "3.json", "1.json", "2.json", "--junit", "all.xml", "--html", "all.html"];
+    let merged = folder.halfopen(&merge);
+    assert_eq!((code(&merged), without_speed(&out(&merged))), (1, without_speed(&out(&whole))), "{}", err(&merged));
+    assert!(fs::read_to_string(folder.0.join("all.xml")).unwrap().contains("tests=\"12\""));
+    let twice = folder.halfopen(&["report", "merge", "1.json", "1.json"]);
+    assert_eq!((code(&twice), err(&twice).contains("more than one")), (2, true), "{}", err(&twice));
+    assert_eq!(code(&folder.halfopen(&["report", "merge", "good.yaml"])), 2);
+}

@@ -4,10 +4,11 @@
 //! by how much a deadline was missed. It is for reading and for noticing change; the checks are for truth.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
+use halfopen::diff::diff;
 use halfopen::plan::Plan;
 use halfopen::report::model::{Detail, RunRecord};
 use halfopen::report::{Ending, Finished, Mark, Terminal, Waivers};
@@ -31,7 +32,9 @@ fn scenario_passes(
     settings.set_snapshot_path("snapshots");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, shown(&runs)));
+    let shown = shown(&runs);
+    say_what_changed(&name, &shown);
+    settings.bind(|| insta::assert_snapshot!(name, shown));
 
     let mut waivers = Waivers::default();
     for run in &runs {
@@ -46,6 +49,15 @@ fn scenario_passes(
     };
     let bad: Vec<&Finished> = runs.iter().filter(|run| !is_good(run)).collect();
     assert!(bad.is_empty(), "\n{}", report(&bad));
+}
+
+/// In the output of a test whose snapshot changed: whether timing, order, content or a verdict did, and where it begins.
+fn say_what_changed(name: &str, shown: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/snapshots").join(format!("{name}.snap"));
+    let Ok(old) = std::fs::read_to_string(path) else { return };
+    for difference in diff(&old, shown) {
+        print!("{difference}");
+    }
 }
 
 /// What the snapshot holds.

@@ -3,10 +3,12 @@
 //! Data flows one way: [`scenario`] (the YAML file as typed values) → [`plan`] (names resolved, matrix expanded, times
 //! computed) → [`world`] (nodes, links and a clock apply the plan) → [`trace`] (one ordered list of typed events) →
 //! [`check`] (pure functions of plan and trace) → [`report`] (for people and machines).
+//! [`diff`] says what changed between two traces.
 
 pub mod check;
 pub mod cli;
 pub mod defects;
+pub mod diff;
 pub mod field_cases;
 pub mod plan;
 pub mod report;

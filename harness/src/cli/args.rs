@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use super::compare::{DiffArgs, MetaArgs, ReplayArgs};
+use super::merge::ReportCommand;
 use super::options::RunCommand;
 use crate::world::Engine;
 
@@ -30,6 +32,15 @@ pub(super) enum Command {
     Defects(DefectsArgs),
     /// Run one scenario and draw what happens as an SVG picture.
     Draw(DrawArgs),
+    /// Name the first event that differs between two traces, why, and what kind of change it is.
+    Diff(DiffArgs),
+    /// Run again what a failing run left in a folder, and say whether the trace is the same.
+    Replay(ReplayArgs),
+    /// Run scenarios twice in separate processes and name the first event that differs.
+    Meta(MetaArgs),
+    /// Work on reports.
+    #[command(subcommand)]
+    Report(ReportCommand),
 }
 
 #[derive(Debug, ClapArgs)]

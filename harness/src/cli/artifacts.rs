@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::output::{Failure, write_file};
 use crate::plan::Plan;
 use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
-use crate::report::{Ending, Finished, html};
+use crate::report::{Ending, Finished, html, pcapng};
 use crate::scenario::About;
 use crate::trace::{Trace, text};
 use crate::world::Engine;
@@ -80,8 +80,8 @@ pub(super) fn write_capture(folder: &Path, plan: &Plan, trace: &Trace) -> Result
 }
 
 fn write_capture_to(path: &Path, plan: &Plan, trace: &Trace) -> Result<(), Failure> {
-    let _ = (path, plan, trace);
-    Ok(())
+    let capture = pcapng(plan, trace).map_err(|error| Failure::Input(error.to_string()))?;
+    write_file(path, capture)
 }
 
 /// The name of a run as the name of a file.

@@ -1,13 +1,15 @@
 //! The command line.
 //!
-//! Exit codes: 0 all is well, 1 some run fails or is vacuous, 2 bad input: an error in a scenario, a path that is not
-//! there, a flag that does not exist.
+//! Exit codes: 0 all is well, 1 some run fails, 2 bad input: an error in a scenario, a path that is not there, a flag that
+//! does not exist; 3 nothing is worse than vacuous, 4 trouble of the engine itself.
 
 mod args;
 mod artifacts;
 mod commands;
+mod compare;
 mod defects;
 mod draw;
+mod merge;
 mod options;
 mod output;
 mod run;
@@ -18,6 +20,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use self::args::{Args, Command};
+use self::merge::ReportCommand;
 use self::output::Failure;
 
 /// Runs the command that the arguments of the process name.
@@ -37,6 +40,10 @@ pub fn main() -> ExitCode {
         Command::Check(check) => commands::check(&check),
         Command::Defects(args) => defects::defects(&args),
         Command::Draw(args) => draw::draw(&args),
+        Command::Diff(args) => compare::diff_files(&args),
+        Command::Replay(args) => compare::replay(&args),
+        Command::Meta(args) => compare::meta(&args),
+        Command::Report(ReportCommand::Merge(args)) => merge::merge(&args),
     };
     ExitCode::from(done.unwrap_or_else(Failure::report))
 }

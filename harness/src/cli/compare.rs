@@ -1,0 +1,198 @@
+//! `halfopen diff`, `halfopen meta`, `halfopen replay`: whether two traces are one.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::rc::Rc;
+
+use clap::{Args, ValueEnum};
+
+use super::args::EngineName;
+use super::artifacts::{MANIFEST, Manifest, SCENARIO, TRACE};
+use super::output::{FAILURE, Failure, SUCCESS};
+use crate::diff::{Class, Difference, diff};
+use crate::report::{Ending, Finished};
+use crate::scenario::{File, PlanOptions, load_file};
+use crate::trace::text;
+use crate::world::Engine;
+
+/// Compare two files with traces: snapshots, printed traces, or reports as JSON.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 nothing differs but what is allowed, 1 something else differs, 2 bad input.")]
+pub(super) struct DiffArgs {
+    /// The trace as it was.
+    old: PathBuf,
+    /// The trace as it is.
+    new: PathBuf,
+    /// Changes of this kind are fine; may be repeated.
+    #[arg(long, value_enum, value_name = "CLASS")]
+    allow: Vec<ClassName>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum ClassName {
+    /// The same events in the same order at other times.
+    Timing,
+    /// The same events in another order.
+    Order,
+    /// Other events.
+    Content,
+    /// Another verdict, or a run that is in one file only.
+    Verdict,
+}
+
+impl From<ClassName> for Class {
+    fn from(name: ClassName) -> Self {
+        match name {
+            ClassName::Timing => Self::Timing,
+            ClassName::Order => Self::Order,
+            ClassName::Content => Self::Content,
+            ClassName::Verdict => Self::Verdict,
+        }
+    }
+}
+
+/// Run scenarios twice, in processes that share nothing, and compare the traces.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 both are the same, 1 they differ, 2 bad input.")]
+pub(super) struct MetaArgs {
+    /// Scenario files, or folders with scenarios.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// What makes time pass and packets travel.
+    #[arg(long, value_enum, default_value_t = EngineName::Sim)]
+    engine: EngineName,
+}
+
+/// Run again what a failing run left behind, and compare.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 the trace is the same, byte for byte; 1 it differs, 2 bad input.")]
+pub(super) struct ReplayArgs {
+    /// The folder that the run left.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+/// Compares two files.
+pub(super) fn diff_files(args: &DiffArgs) -> Result<u8, Failure> {
+    let [old, new] = [read(&args.old)?, read(&args.new)?];
+    for (path, text) in [(&args.old, &old), (&args.new, &new)] {
+        if crate::diff::parse(text).is_empty() {
+            return Err(Failure::Input(format!("{}: no trace of a run in it", path.display())));
+        }
+    }
+    let allowed: BTreeSet<Class> = args.allow.iter().map(|class| (*class).into()).collect();
+    let found = diff(&old, &new);
+    say(&found, &allowed)?;
+    let is_fine = found.iter().all(|difference| allowed.contains(&difference.class));
+    Ok(if is_fine { SUCCESS } else { FAILURE })
+}
+
+/// Runs everything twice.
+pub(super) fn meta(args: &MetaArgs) -> Result<u8, Failure> {
+    let one = traces(args, &[])?;
+    // What a run must not depend on. The second process has another environment, other addresses and other hash keys.
+    let other = [("TZ", "Pacific/Kiritimati"), ("LANG", "tr_TR.UTF-8"), ("RUST_LOG", "trace"), ("COLUMNS", "40")];
+    let two = traces(args, &other)?;
+    let mut out = anstream::stdout().lock();
+    let runs = crate::diff::parse(&one).len();
+    if one == two {
+        writeln!(out, "{runs} runs, the same twice, byte for byte ({} bytes of trace)", one.len())?;
+        return Ok(SUCCESS);
+    }
+    let found = diff(&one, &two);
+    drop(out);
+    say(&found, &BTreeSet::new())?;
+    if found.is_empty() {
+        return Err(Failure::Input("the traces differ in something that is no event".to_owned()));
+    }
+    Ok(FAILURE)
+}
+
+/// What `halfopen trace` prints in a process with these variables and no others.
+fn traces(args: &MetaArgs, environment: &[(&str, &str)]) -> Result<String, Failure> {
+    let program = std::env::current_exe().map_err(|error| Failure::File { path: PathBuf::from("halfopen"), error })?;
+    let engine = match args.engine {
+        EngineName::Sim => "sim",
+        EngineName::Turmoil => "turmoil",
+    };
+    let output = Command::new(&program)
+        .args(["trace", "--engine", engine, "--"])
+        .args(&args.paths)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()
+        .map_err(|error| Failure::File { path: program, error })?;
+    if !output.status.success() {
+        return Err(Failure::Input(String::from_utf8_lossy(&output.stderr).trim_end().to_owned()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs again what is in a folder.
+pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
+    let place = args.folder.join(MANIFEST);
+    let bad = |error: serde_json::Error| Failure::Input(format!("{}: {error}", place.display()));
+    let manifest: Manifest = serde_json::from_str(&read(&place)?).map_err(bad)?;
+    let file = scenario_file(&args.folder, &manifest)?;
+    let scenario = load_file(&File { path: file, name: manifest.scenario.clone() })?;
+    // A seed that is an axis stands in the name, and is found there.
+    let fixed = Some(manifest.seed).filter(|_| !manifest.run.contains(" seed="));
+    let plans = scenario.plans(PlanOptions { seed: fixed, ..PlanOptions::default() })?;
+    let plan = plans.into_iter().find(|plan| plan.run.to_string() == manifest.run && plan.seed.0 == manifest.seed);
+    let plan = Rc::new(plan.ok_or_else(|| Failure::NothingToRun(manifest.run.clone()))?);
+    let engine = if manifest.engine == Engine::Turmoil.to_string() { Engine::Turmoil } else { Engine::Sim };
+    let finished = Finished::run(&plan, engine);
+    let trace = match &finished.ending {
+        Ending::Judged(trace, _) => text(&plan, trace),
+        Ending::Skipped(error) | Ending::Broken(error) => return Err(Failure::Engine(error.clone())),
+    };
+    let then = read(&args.folder.join(TRACE))?;
+    let mut out = anstream::stdout().lock();
+    writeln!(out, "{} {}", finished.mark().word(), manifest.run)?;
+    if trace == then {
+        writeln!(out, "the trace is the same, byte for byte ({} bytes)", trace.len())?;
+        return Ok(SUCCESS);
+    }
+    writeln!(out, "the trace is not the one that was left")?;
+    drop(out);
+    say(&diff(&then, &trace), &BTreeSet::new())?;
+    Ok(FAILURE)
+}
+
+/// The file as it is now, if it is what it was; otherwise the one that was kept. Fragments are found beside the first.
+fn scenario_file(folder: &Path, manifest: &Manifest) -> Result<PathBuf, Failure> {
+    let kept = folder.join(SCENARIO);
+    let is_same = fs::read(&manifest.file).is_ok_and(|now| fs::read(&kept).is_ok_and(|then| now == then));
+    Ok(if is_same { manifest.file.clone() } else { kept })
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| Failure::File { path: path.to_owned(), error })
+}
+
+/// Prints what differs, and how often what.
+fn say(found: &[Difference], allowed: &BTreeSet<Class>) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    for difference in found {
+        write!(out, "{difference}")?;
+    }
+    let counts: Vec<String> = Class::ALL
+        .iter()
+        .map(|class| (class, found.iter().filter(|difference| difference.class == *class).count()))
+        .filter(|(_, count)| *count > 0)
+        .map(|(class, count)| {
+            let note = if allowed.contains(class) { ", allowed" } else { "" };
+            format!("{count} in {}{note}", class.word())
+        })
+        .collect();
+    match counts.is_empty() {
+        true => writeln!(out, "nothing differs")?,
+        false => writeln!(out, "{} runs differ: {}", found.len(), counts.join("; "))?,
+    }
+    Ok(out.flush()?)
+}

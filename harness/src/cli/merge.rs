@@ -1,0 +1,68 @@
+//! `halfopen report merge`: parts of a run as one.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::output::{ENGINE_TROUBLE, FAILURE, Failure, SUCCESS, VACUOUS, write_file};
+use crate::report::model::{Report, Word};
+use crate::report::{Terminal, html, junit, tap};
+
+/// What can be done with reports.
+#[derive(Debug, Subcommand)]
+pub(super) enum ReportCommand {
+    /// Make one report of those that parts of the runs (`--shard`) wrote with `--json`.
+    Merge(MergeArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: those of `halfopen run`, for all runs together.")]
+pub(super) struct MergeArgs {
+    /// Reports as JSON.
+    #[arg(required = true, value_name = "FILE")]
+    reports: Vec<PathBuf>,
+    /// Write a page for people.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write JUnit.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write TAP.
+    #[arg(long, value_name = "FILE")]
+    tap: Option<PathBuf>,
+}
+
+/// Merges.
+pub(super) fn merge(args: &MergeArgs) -> Result<u8, Failure> {
+    let mut parts = Vec::new();
+    for path in &args.reports {
+        let text = fs::read_to_string(path).map_err(|error| Failure::File { path: path.clone(), error })?;
+        let wrong = |error| Failure::Input(format!("{}: {error}", path.display()));
+        parts.push(Report::read(&text).map_err(wrong)?);
+    }
+    let report = Report::merge(parts).map_err(|error| Failure::Input(error.to_string()))?;
+    let forms: [(_, fn(&Report) -> String); 4] =
+        [(&args.json, Report::json), (&args.junit, junit), (&args.tap, tap), (&args.html, html)];
+    for (path, form) in forms {
+        if let Some(path) = path {
+            write_file(path, form(&report))?;
+        }
+    }
+    let mut terminal = Terminal::new(anstream::stdout().lock());
+    let has = |word: Word| report.runs.iter().any(|run| run.verdict == word);
+    let code = match () {
+        () if has(Word::Broken) => ENGINE_TROUBLE,
+        () if has(Word::Fail) => FAILURE,
+        () if has(Word::Vacuous) || !has(Word::Pass) => VACUOUS,
+        () => SUCCESS,
+    };
+    for run in report.runs {
+        terminal.record(run)?;
+    }
+    terminal.finish()?;
+    Ok(code)
+}

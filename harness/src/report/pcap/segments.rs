@@ -1,0 +1,196 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use halfopen_protocol::{Packet, Version, encode};
+
+use super::{PORT, half};
+use crate::plan::{NodeId, Plan};
+use crate::trace::{ConnectionId, EventKind, Item, Trace};
+
+/// The most that one segment carries: what an IPv4 packet has room for, with some to spare.
+const LARGEST: usize = 32 * 1024;
+
+/// One TCP segment where it left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Segment {
+    pub(super) at: Duration,
+    pub(super) from: NodeId,
+    pub(super) to: NodeId,
+    pub(super) ports: (u16, u16),
+    pub(super) sequence: u32,
+    pub(super) acknowledged: Option<u32>,
+    pub(super) syn: bool,
+    pub(super) fin: bool,
+    pub(super) rst: bool,
+    pub(super) payload: Bytes,
+    pub(super) comment: Option<String>,
+}
+
+/// One direction of a connection.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stream {
+    /// The next byte to be sent.
+    next: u32,
+    /// How far the other side has it.
+    received: u32,
+}
+
+struct Connection {
+    opener: NodeId,
+    server: NodeId,
+    port: u16,
+    version: Version,
+    /// What the opener sends, and what the server does.
+    streams: [Stream; 2],
+    is_up: bool,
+}
+
+/// All segments of a run, in the order in which they left.
+pub(super) fn segments(plan: &Plan, trace: &Trace) -> Vec<Segment> {
+    let mut wire = Wire { plan, connections: BTreeMap::new(), ends: BTreeMap::new(), segments: Vec::new() };
+    for (index, event) in trace.events.iter().enumerate() {
+        match &event.kind {
+            EventKind::Sent { connection, from, to, item, arrival } => {
+                wire.sent(index, event.at, *connection, (*from, *to), item, *arrival);
+            }
+            EventKind::Received { connection, to, item, sent: Some(sent), .. } => {
+                wire.received(event.at, *connection, *to, item, *sent);
+            }
+            EventKind::Established { connection, .. } => wire.established(event.at, *connection),
+            _ => {}
+        }
+    }
+    // What was put down later than it left, as the second step of a handshake.
+    wire.segments.sort_by_key(|segment| segment.at);
+    wire.segments
+}
+
+struct Wire<'a> {
+    plan: &'a Plan,
+    connections: BTreeMap<ConnectionId, Connection>,
+    /// Where in its stream each item that was sent ends.
+    ends: BTreeMap<usize, u32>,
+    segments: Vec<Segment>,
+}
+
+impl Wire<'_> {
+    fn sent(
+        &mut self,
+        index: usize,
+        at: Duration,
+        id: ConnectionId,
+        (from, to): (NodeId, NodeId),
+        item: &Item,
+        arrival: Option<Duration>,
+    ) {
+        if *item == Item::Open {
+            return self.open(index, at, id, from, to);
+        }
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if let Item::Packet(Packet::Connect(connect)) = item {
+            connection.version = connect.version;
+        }
+        let lost = arrival.is_none().then(|| "lost, or still under way at the end of the run".to_owned());
+        let bytes = match item {
+            Item::Packet(packet) => written(packet, connection.version),
+            Item::Bytes(bytes) => bytes.clone(),
+            _ => Bytes::new(),
+        };
+        let mut rest = bytes;
+        loop {
+            let part = rest.split_to(rest.len().min(LARGEST));
+            let is_last = rest.is_empty();
+            let mut segment = Segment { comment: lost.clone(), ..connection.segment(at, from) };
+            segment.fin = is_last && *item == Item::Fin;
+            segment.rst = is_last && *item == Item::Rst;
+            connection.advance(from, part.len() + usize::from(segment.fin));
+            segment.payload = part;
+            self.segments.push(segment);
+            if is_last {
+                break;
+            }
+        }
+        let end = connection.stream(from).next;
+        self.ends.insert(index, end);
+    }
+
+    fn open(&mut self, index: usize, at: Duration, id: ConnectionId, opener: NodeId, server: NodeId) {
+        // Beginnings differ, so that a mistake in a sum shows.
+        let begin = id.0.wrapping_mul(1_000_003).wrapping_add(1000);
+        let streams = [begin, begin.wrapping_add(500_000)].map(|next| Stream { next, received: next });
+        let port = 49_152 + u16::try_from(id.0 % 16_384).unwrap_or(0);
+        let mut connection = Connection { opener, server, port, version: self.plan.version, streams, is_up: false };
+        let syn = Segment { syn: true, acknowledged: None, ..connection.segment(at, opener) };
+        connection.advance(opener, 1);
+        self.ends.insert(index, connection.stream(opener).next);
+        self.segments.push(syn);
+        self.connections.insert(id, connection);
+    }
+
+    /// The opener has the answer of the server, which left half of the time before.
+    fn established(&mut self, at: Duration, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.is_up) else { return };
+        let (opener, server) = (connection.opener, connection.server);
+        let begun = self.segments.iter().rev().find(|segment| segment.syn && segment.ports.0 == connection.port);
+        let begun = begun.map_or(at, |segment| segment.at);
+        connection.is_up = true;
+        connection.streams[0].received = connection.streams[0].next;
+        let syn = Segment { syn: true, ..connection.segment(half(begun, at), server) };
+        connection.advance(server, 1);
+        connection.streams[1].received = connection.streams[1].next;
+        self.segments.push(syn);
+        self.segments.push(connection.segment(at, opener));
+    }
+
+    fn received(&mut self, at: Duration, id: ConnectionId, node: NodeId, item: &Item, sent: usize) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if matches!(item, Item::Open | Item::Rst | Item::TimedOut) || !connection.is_up {
+            return;
+        }
+        let Some(&end) = self.ends.get(&sent) else { return };
+        let place = usize::from(node == connection.opener);
+        connection.streams[place].received = end;
+        self.segments.push(connection.segment(at, node));
+    }
+}
+
+impl Connection {
+    fn stream(&self, from: NodeId) -> Stream {
+        self.streams[usize::from(from != self.opener)]
+    }
+
+    fn advance(&mut self, from: NodeId, bytes: usize) {
+        let stream = &mut self.streams[usize::from(from != self.opener)];
+        stream.next = stream.next.wrapping_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+    }
+
+    /// An empty segment that acknowledges what has come.
+    fn segment(&self, at: Duration, from: NodeId) -> Segment {
+        let is_opener = from == self.opener;
+        let (to, ports) = if is_opener { (self.server, (self.port, PORT)) } else { (self.opener, (PORT, self.port)) };
+        let acknowledged = Some(self.streams[usize::from(is_opener)].received);
+        Segment {
+            at,
+            from,
+            to,
+            ports,
+            sequence: self.stream(from).next,
+            acknowledged,
+            syn: false,
+            fin: false,
+            rst: false,
+            payload: Bytes::new(),
+            comment: None,
+        }
+    }
+}
+
+/// The bytes of a packet; what our encoder refuses was recorded as bytes.
+fn written(packet: &Packet, version: Version) -> Bytes {
+    let mut bytes = BytesMut::new();
+    match encode(packet, version, &mut bytes) {
+        Ok(()) => bytes.freeze(),
+        Err(_) => Bytes::new(),
+    }
+}

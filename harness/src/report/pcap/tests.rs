@@ -1,0 +1,70 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use halfopen_protocol::Packet;
+
+use super::segments::{Segment, segments};
+use super::*;
+use crate::trace::fixture::{BROKER, SENSOR, Story, connect, plan, silent_client};
+use crate::trace::{ConnectionId, EventKind, Item};
+
+fn shown(segment: &Segment) -> String {
+    let flags = [(segment.syn, "S"), (segment.fin, "F"), (segment.rst, "R")];
+    let flags: String = flags.iter().filter(|(is, _)| *is).map(|(_, flag)| *flag).collect();
+    let at = segment.at.as_secs_f64();
+    let lost = if segment.comment.is_some() { " lost" } else { "" };
+    let acknowledged = segment.acknowledged.unwrap_or_default();
+    format!("{at:.3} {} {flags} {} {acknowledged} {}{lost}", segment.from.0, segment.sequence, segment.payload.len())
+}
+
+#[test]
+fn sequence_numbers_count_what_was_sent_and_acknowledgements_what_came() {
+    let mut story = Story::new();
+    story.at(0).item(0, SENSOR, BROKER, Item::Open);
+    story.at(20).event(EventKind::Established { connection: ConnectionId(0), node: SENSOR });
+    story.packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 5))));
+    story.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::default()));
+    story.at(1000).lost(0, SENSOR, BROKER, Item::Packet(Packet::PingReq));
+    story.at(2000).item(0, BROKER, SENSOR, Item::Fin);
+    story.at(3000).lost(0, SENSOR, BROKER, Item::Rst);
+    let shown: Vec<String> = segments(&plan(), &story.end(4000)).iter().map(shown).collect();
+    let expected = [
+        "0.000 1 S 1000 0 0",
+        "0.010 0 S 501000 1001 0",
+        "0.020 1  1001 501001 0",
+        "0.020 1  1001 501001 21",
+        "0.030 0  501001 1022 0",
+        "0.030 0  501001 1022 5",
+        "0.040 1  1022 501006 0",
+        "1.000 1  1022 501006 2 lost",
+        "2.000 0 F 501006 1022 0",
+        "2.010 1  1024 501007 0",
+        "3.000 1 R 1024 501007 0 lost",
+    ];
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn large_payload_is_many_segments() {
+    let mut story = Story::new();
+    story.at(0).item(0, SENSOR, BROKER, Item::Open);
+    story.at(20).event(EventKind::Established { connection: ConnectionId(0), node: SENSOR });
+    story.item(0, SENSOR, BROKER, Item::Bytes(Bytes::from(vec![0; 100_000])));
+    let sizes: Vec<usize> = segments(&plan(), &story.end(100)).iter().map(|segment| segment.payload.len()).collect();
+    assert_eq!(sizes.iter().sum::<usize>(), 100_000);
+    assert!(sizes.iter().all(|size| *size <= 32 * 1024), "{sizes:?}");
+}
+
+#[test]
+fn the_file_is_read_back_with_the_times_of_the_run() {
+    let bytes = pcapng(&plan(), &silent_client().end(8530)).unwrap();
+    let mut reader = pcap_file::pcapng::PcapNgReader::new(&bytes[..]).unwrap();
+    let mut times = Vec::new();
+    while let Some(block) = reader.next_block() {
+        if let pcap_file::pcapng::Block::EnhancedPacket(packet) = block.unwrap() {
+            times.push(packet.timestamp);
+        }
+    }
+    assert!(times.contains(&Duration::from_millis(7530)), "{times:?}");
+    assert!(times.is_sorted(), "{times:?}");
+}

@@ -1,0 +1,198 @@
+//! What others make of our reports: Chromium of the page, tshark of the captures.
+
+#[path = "interop/trials.rs"]
+mod trials;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use libtest_mimic::Arguments;
+use serde_json::Value;
+
+use self::trials::{Presence, presence, trial};
+
+/// Each page as a name, the scenarios on it, and what of them.
+const PAGES: [(&str, &[&str], &[&str]); 3] = [
+    ("a_few_runs", &["scenarios/will/power_loss.yaml"], &["--mqtt", "5.0"]),
+    ("all_runs", &["scenarios"], &[]),
+    ("twenty_seven_hours", &["scenarios/will/power_loss.yaml"], &["--only", "keep_alive=65535s"]),
+];
+
+/// Areas whose captures are read: among them each kind of end, loss, all packets, and what is malformed on purpose.
+const CAPTURED: [&str; 4] = ["connect", "delay", "partition", "qos"];
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let chromium = browser().map(drop);
+    let tshark = presence("tshark", Command::new("tshark").arg("--version"), &[0]);
+    let mut trials = Vec::new();
+    for (name, paths, more) in PAGES {
+        trials.push(trial(format!("page_with_{name}_can_be_used"), &chromium, move || async move {
+            use_page(name, paths, more);
+        }));
+    }
+    for area in CAPTURED {
+        trials.push(trial(format!("capture_of_{area}_is_read_as_it_was_sent"), &tshark, move || async move {
+            read_captures(area);
+        }));
+    }
+    trials.push(trial("captures_name_what_is_malformed".to_owned(), &tshark, || async { find_malformed() }));
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn browser() -> Result<&'static str, String> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let is_there = |name: &&&str| -> bool { check(name).is_ok() };
+    names.iter().find(is_there).copied().ok_or_else(|| "chromium not found".to_owned())
+}
+
+fn check(name: &str) -> Presence {
+    presence(name, Command::new(name).arg("--version"), &[0])
+}
+
+/// An empty folder for one test.
+fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reports").join(name);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).expect("the target folder can be written");
+    path
+}
+
+fn halfopen(arguments: &[&str]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_halfopen"))
+        .args(["run", "--no-artifacts", "--quiet"])
+        .args(arguments)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .output()
+        .expect("the binary was built with this test");
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn use_page(name: &str, paths: &[&str], more: &[&str]) {
+    let folder = folder(name);
+    let page = folder.join("page.html");
+    let written = page.to_string_lossy().into_owned();
+    halfopen(&[paths, more, &["--html", &written]].concat());
+    let text = fs::read_to_string(&page).expect("the page was written");
+    let errors =
+        "<script>window.errors = []; window.addEventListener('error', (e) => window.errors.push(e.message));</script>";
+    let driver = format!("<script>{}</script></body>", include_str!("reports/drive.js"));
+    let text = text.replacen("<script type", &format!("{errors}<script type"), 1).replacen("</body>", &driver, 1);
+    fs::write(&page, text).expect("the target folder can be written");
+
+    let output = Command::new(browser().expect("the trial runs only where it is"))
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1600,1000"])
+        .args(["--virtual-time-budget=20000", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", folder.join("profile").display()))
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .expect("Chromium starts");
+    let document = String::from_utf8_lossy(&output.stdout);
+    let seen = document.split_once("<pre id=\"seen\">").and_then(|(_, rest)| rest.split_once("</pre>"));
+    let (seen, _) = seen.unwrap_or_else(|| panic!("the page never came to its end; {} bytes", document.len()));
+    let seen: Value =
+        serde_json::from_str(&seen.replace("&gt;", ">").replace("&lt;", "<").replace("&amp;", "&")).unwrap();
+    let is = |key: &str| &seen[key];
+    let says = |key: &str, word: &str| {
+        assert!(is(key).as_str().is_some_and(|text| text.contains(word)), "{key} should have `{word}`: {seen}");
+    };
+
+    assert!(seen["error"].is_null() && seen["errors"] == Value::Array(Vec::new()), "{seen}");
+    let runs = is("runs").as_u64().unwrap();
+    let least = if name == "all_runs" { 500 } else { 2 };
+    assert!(runs >= least, "{runs} runs");
+    assert_eq!(is("none"), 0, "a filter that nothing fits");
+    assert!(is("newer").as_u64().is_some_and(|newer| newer > 0 && (newer < runs || name == "a_few_runs")), "{seen}");
+    assert!(is("arrows").as_u64().is_some_and(|arrows| arrows > 5), "{seen}");
+    assert!(is("yaml").as_u64().is_some_and(|lines| lines > 3), "{seen}");
+    assert_eq!((is("stretched"), is("asItWas"), is("wide")), (&true.into(), &true.into(), &false.into()), "{seen}");
+    says("fields", "CONNACK");
+    says("cause", "CONNECT");
+    says("causeOfCause", "CONNECT");
+    assert!(!is("line").as_str().unwrap_or_default().is_empty(), "a step leads to its line: {seen}");
+    says("back", "runs");
+}
+
+/// What tshark says of the fields of each frame that fits the filter, a line each.
+fn tshark(file: &Path, filter: &str, fields: &[&str]) -> Vec<String> {
+    let output = Command::new("tshark")
+        .args(["-r", &file.to_string_lossy(), "-Y", filter, "-T", "fields", "-E", "occurrence=a"])
+        .args(fields.iter().flat_map(|field| ["-e", field]))
+        .output()
+        .expect("the trial runs only where it is");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+/// The runs of some scenarios as a report and as captures.
+fn captured(name: &str, arguments: &[&str]) -> (PathBuf, Value) {
+    let folder = folder(name);
+    let [captures, json] = ["captures", "r.json"].map(|name| folder.join(name).to_string_lossy().into_owned());
+    halfopen(&[arguments, &["--pcap", &captures, "--json", &json]].concat());
+    let report = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    (PathBuf::from(captures), report)
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// The items that were sent in the runs of a report, other than those of TCP.
+fn sent(report: &Value) -> Vec<String> {
+    let runs = report["runs"].as_array().unwrap().iter();
+    let events = runs.flat_map(|run| run["events"].as_array().into_iter().flatten());
+    let items = events.filter(|event| event["kind"] == "sent").filter_map(|event| event["item"].as_str());
+    items.filter(|item| !["open", "FIN", "RST"].contains(item)).map(str::to_owned).collect()
+}
+
+fn read_captures(area: &str) {
+    let place = format!("scenarios/{area}");
+    let (folder, report) = captured(&format!("read_{area}"), &[&place, "--shard", "1/4"]);
+    let is_plain = |run: &&Value| !run["events"].to_string().contains("\"item\":\"bytes\"");
+    let runs = report["runs"].as_array().unwrap();
+    assert!(!runs.is_empty());
+    for run in runs.iter().filter(is_plain) {
+        let file = files(&folder).into_iter().find(|file| is_file_of(file, run)).expect("each run has a capture");
+        let one = serde_json::json!({ "runs": [run] });
+        let read: Vec<String> = tshark(&file, "mqtt", &["mqtt.msgtype"]);
+        let count: usize = read.iter().map(|line| line.split(',').count()).sum();
+        assert_eq!(count, sent(&one).len(), "{}: {read:?}", file.display());
+        let wrong = tshark(
+            &file,
+            "_ws.malformed || tcp.analysis.retransmission || tcp.analysis.ack_lost_segment || tcp.analysis.lost_segment",
+            &["frame.number"],
+        );
+        assert!(wrong.is_empty(), "{}: frames {wrong:?}", file.display());
+    }
+}
+
+fn is_file_of(file: &Path, run: &Value) -> bool {
+    let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let wanted: String = run["name"].as_str().unwrap().chars().filter(char::is_ascii_alphanumeric).collect();
+    let has: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    has.starts_with(&wanted)
+}
+
+fn find_malformed() {
+    let folder = folder("malformed");
+    let text = "
+mqtt: 5.0
+raw_clients: { good: {}, bad: {} }
+steps:
+  - good: connect
+  - bad: connect
+  - bad: { send: { bytes: 32 r5 s1 'a' ff 7f } }
+  - wait: 1s
+expect: [ { broker: { closes: bad } } ]
+";
+    fs::write(folder.join("bad.yaml"), text).unwrap();
+    let path = folder.join("bad.yaml").to_string_lossy().into_owned();
+    let captures = folder.join("captures");
+    halfopen(&[&path, "--pcap", &captures.to_string_lossy()]);
+    let file = files(&captures).remove(0);
+    let flagged = tshark(&file, "_ws.malformed || _ws.expert.severity == \"Error\"", &["ip.src"]);
+    assert_eq!(flagged, ["10.0.0.3"], "the one packet of the bad peer, and no other");
+}
