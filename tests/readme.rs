@@ -51,3 +51,14 @@ fn every_dependency_has_its_line_in_the_readme() {
         assert!(is_ours || readme.contains(&format!("`{name}`")), "`{name}` has no line in the README's table");
     }
 }
+
+#[test]
+fn picture_in_the_readme_is_what_the_command_draws() {
+    let output = Command::new(env!("CARGO_BIN_EXE_halfopen"))
+        .current_dir(root())
+        .args(["draw", "scenarios/will/power_loss.yaml", "--only", "3.1.1 keep_alive=5s"])
+        .output()
+        .expect("the program starts");
+    let drawn = String::from_utf8(output.stdout).expect("a picture is text");
+    assert!(drawn == read("docs/pictures/power_loss.svg"), "draw docs/pictures/power_loss.svg anew, and look at it");
+}
