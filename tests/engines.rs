@@ -14,7 +14,7 @@ use halfopen::trace::{ConnectionId, EventKind, Item, Trace};
 use halfopen::world::{Engine, EngineError, TICK, run};
 
 /// `turmoil::Sim` takes a good part of a second of wall time for so much virtual time.
-const LONGEST: Duration = Duration::from_secs(75);
+const LONGEST: Duration = Duration::from_secs(25);
 
 /// What one side sent on one connection, with the times at which it left and arrived.
 type Stream = Vec<(String, Duration, Option<Duration>)>;

@@ -10,7 +10,7 @@ use crate::trace::ConnectionId;
 ///
 /// The streams are tapped: what passes through them stands in the trace, and so do the opening and the end of each
 /// connection, without the program's doing.
-pub(crate) trait Network: Clone + 'static {
+pub(crate) trait Network: Clone + Unpin + 'static {
     /// One end of a connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + 'static;
     /// A bound port.

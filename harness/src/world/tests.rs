@@ -64,3 +64,71 @@ fn a_silent_client_is_closed_after_one_and_a_half_keep_alives(
     let closing = trace.events.iter().find(|event| matches!(event.kind, EventKind::Closing { .. })).map(|e| e.at);
     assert_eq!(closing, connect.map(|at| at + Duration::from_millis(7500)));
 }
+
+/// What a scenario's steps that could not be done say.
+fn failures(text: &str) -> Vec<String> {
+    let source = Source { path: "test.yaml".into(), text: text.into() };
+    let scenario = crate::scenario::parse("test".into(), source).unwrap_or_else(|errors| panic!("{errors}"));
+    let plans = scenario.plans(crate::scenario::PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
+    let plan = Rc::new(plans.into_iter().next().expect("a run"));
+    let trace = run(&plan, Engine::Sim).expect("the event-driven engine can express this");
+    let why = |event: &crate::trace::Event| match &event.kind {
+        EventKind::StepFailed { why, .. } => Some(why.clone()),
+        _ => None,
+    };
+    trace.events.iter().filter_map(why).collect()
+}
+
+#[rstest]
+#[case::never_opened("raw_clients: { r: {} }\nsteps: [ { r: { send: PINGREQ } } ]\n", 1)]
+#[case::closed_by_itself("raw_clients: { r: {} }\nsteps: [ { r: [connect, { close: fin }, { send: PINGREQ }] } ]\n", 1)]
+#[case::closed_by_the_other(
+    "raw_clients: { r: {} }\nsteps: [ { r: connect }, { r: { send: CONNECT } }, { wait: 1s }, { r: { send: PINGREQ } } ]\n",
+    1
+)]
+#[case::over_and_over_after_the_other_has_closed(
+    "raw_clients: { r: {} }\nsteps: [ { r: connect }, { r: { send: CONNECT } }, { wait: 1s }, { every: { period: 1s, times: 3, steps: [ { r: { send: PINGREQ } } ] } } ]\n",
+    0
+)]
+#[case::over_and_over_without_ever_connecting(
+    "raw_clients: { r: {} }\nsteps: [ { every: { period: 1s, times: 3, steps: [ { r: { send: PINGREQ } } ] } } ]\n",
+    3
+)]
+#[case::a_broker_that_nobody_connects_to("raw_brokers: { fake: {} }\nsteps: [ { fake: { send: PINGRESP } } ]\n", 1)]
+fn who_sends_without_a_connection_fails_the_story(#[case] text: &str, #[case] count: usize) {
+    let failures = failures(text);
+    assert_eq!(failures.len(), count, "{failures:?}");
+    assert!(failures.iter().all(|why| why.ends_with("has no connection")), "{failures:?}");
+}
+
+#[rstest]
+#[case::connack("CONNACK: { reason: 0x00, receive_maximum: 5, server_keep_alive: 7s, assigned_client_id: x }")]
+#[case::publish("PUBLISH: { topic: a, payload: x, qos: 2, id: 9, message_expiry: 5s }")]
+#[case::puback("PUBACK: { id: 3, reason: 0x10 }")]
+#[case::pubrec("PUBREC: { id: 3, reason: 0x10 }")]
+#[case::pubrel("PUBREL: { id: 3, reason: 0x92 }")]
+#[case::pubcomp("PUBCOMP: { id: 3, reason: 0x92 }")]
+#[case::suback("SUBACK: { id: 3, reasons: [0x00, 0x87] }")]
+#[case::unsuback("UNSUBACK: { id: 3, reasons: [0x00, 0x11] }")]
+#[case::disconnect("DISCONNECT: { reason: 0x8B, reason_string: bye }")]
+#[case::auth("AUTH: { reason: 0x18, authentication_method: M, authentication_data: d }")]
+fn a_raw_broker_sends_every_packet_field_by_field(#[case] packet: &str) {
+    let text = format!(
+        "mqtt: 5.0\nraw_brokers: {{ fake: {{ answers: {{ CONNECT: nothing }} }} }}\nraw_clients: {{ r: {{ answers: nothing }} }}\n\
+         steps:\n  - r: open\n  - r: {{ send: CONNECT }}\n  - wait: 1s\n  - fake: {{ send: {{ {packet} }} }}\n  - r: {{ receive: {{ {packet} }} }}\n"
+    );
+    assert!(failures(&text).is_empty(), "{:?}", failures(&text));
+}
+
+#[rstest]
+#[case::connect("CONNECT: { client_id: me, keep_alive: 9s }")]
+#[case::subscribe("SUBSCRIBE: { id: 3, filters: [a, b], qos: [0, 1], subscription_id: 5 }")]
+#[case::unsubscribe("UNSUBSCRIBE: { id: 3, filters: [a] }")]
+#[case::pingreq("PINGREQ: {}")]
+fn a_raw_client_sends_every_packet_field_by_field(#[case] packet: &str) {
+    let text = format!(
+        "mqtt: 5.0\nraw_brokers: {{ fake: {{ answers: nothing }} }}\nraw_clients: {{ r: {{}} }}\n\
+         steps:\n  - r: open\n  - r: {{ send: {{ {packet} }} }}\n  - fake: {{ receive: {{ {packet} }} }}\n"
+    );
+    assert!(failures(&text).is_empty(), "{:?}", failures(&text));
+}

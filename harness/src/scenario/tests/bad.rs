@@ -147,6 +147,10 @@ const BAD: &[(&str, &str)] = &[
         "steps that never let time go on",
         "clients: { a: {} }\nsteps: [ { every: { period: 0s, steps: [ { a: crash } ] } }, { repeat: { times: 2 } } ]\n",
     ),
+    (
+        "answers",
+        "raw_brokers: { f: { answers: { PINGRESP: usual, PINGREQ: [refuse, later], open: { after: 1 }, UNSUBSCRIBE: {}, packet: usual } } }\nraw_clients: { r: { answers: { open: usual }, to: f } }\nsteps: [ { f: connect }, { f: { answer: never } }, { r: { connect: { wait: false, connack: { reason: 1 } } } } ]\n",
+    ),
     // The network.
     ("unknown end of a link", "clients: { sensor: {} }\nsteps: [ { network: { half_open: sensr -> broker } } ]\n"),
     (

@@ -8,9 +8,10 @@ use halfopen_protocol::packet::Connect;
 use halfopen_protocol::{Instant, PacketType, ReasonCode};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::abortable::Abortable;
 use super::{Command, Env, Told, WorldClock, log};
 use crate::defects::Defect;
-use crate::plan::{Because, ClientProgram, NodeId, Plan};
+use crate::plan::{Because, ClientProgram, CloseHow, NodeId, Plan};
 use crate::trace::Since;
 use crate::world::network::{Network, Peer};
 use crate::world::record::Recorder;
@@ -22,7 +23,9 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
         client = client.with_defect(defect);
     }
     let peer = Rc::new(Cell::new(None));
-    let connector = NodeConnector { network: env.network, to: program.to, peer: Rc::clone(&peer) };
+    let aborts = Rc::new(Cell::new(false));
+    let connector =
+        NodeConnector { network: env.network, to: program.to, peer: Rc::clone(&peer), aborts: Rc::clone(&aborts) };
     let plan = Rc::clone(&env.plan);
     let mut witness =
         Witness { plan, node: env.node, to: program.to, peer, recorder: env.recorder, clock: env.clock.clone() };
@@ -33,7 +36,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
     }
     tokio::select! {
         biased;
-        () = forward(env.commands, sender, &program.options.connect) => {}
+        () = forward(env.commands, sender, &program.options.connect, &aborts) => {}
         () = driver::run(client, connector, env.clock, commands, |now, event| witness.event(now, event)) => {}
     }
     // A program that has nothing left to do still holds its node.
@@ -41,8 +44,16 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
 }
 
 /// Hands the story's orders to the client, as its application would. Never completes, so that the client lives on.
-async fn forward(mut orders: UnboundedReceiver<Told>, client: UnboundedSender<driver::Command>, own: &Connect) {
+async fn forward(
+    mut orders: UnboundedReceiver<Told>,
+    client: UnboundedSender<driver::Command>,
+    own: &Connect,
+    aborts: &Cell<bool>,
+) {
     while let Some(order) = orders.recv().await {
+        if let Command::Close(how) = order.command {
+            aborts.set(how == CloseHow::Rst);
+        }
         if let Some(command) = translate(order.command, own) {
             // The client runs as long as this does.
             let _ = client.send(command);
@@ -74,16 +85,17 @@ struct NodeConnector<N> {
     network: N,
     to: NodeId,
     peer: Rc<Cell<Option<Peer>>>,
+    aborts: Rc<Cell<bool>>,
 }
 
 impl<N: Network> Connector for NodeConnector<N> {
-    type Stream = N::Stream;
+    type Stream = Abortable<N>;
 
-    async fn connect(&mut self) -> io::Result<N::Stream> {
+    async fn connect(&mut self) -> io::Result<Abortable<N>> {
         self.peer.set(None);
         let (stream, peer) = self.network.connect(self.to).await?;
         self.peer.set(Some(peer));
-        Ok(stream)
+        Ok(Abortable::new(stream, &self.network, &self.aborts))
     }
 }
 

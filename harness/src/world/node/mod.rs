@@ -1,5 +1,6 @@
 //! What runs on a node: the project's broker, the project's client, or a scripted client. The same on every engine.
 
+mod abortable;
 mod broker;
 mod client;
 mod raw;
