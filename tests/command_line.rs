@@ -161,7 +161,7 @@ fn failing_scenario_shows_its_trace_and_what_is_wrong() {
 }
 
 #[rstest]
-#[case::expectation_after_the_end("at: 2h", "until: 1h\n")]
+#[case::expectation_after_the_end("at: 2h", "until: 1h after CONNECT from sensor\n")]
 #[case::event_that_never_comes("not_before: second crash of sensor", "until: 1h\n")]
 fn scenario_that_proves_nothing_is_vacuous_and_fails(#[case] timing: &str, #[case] until: &str) {
     let text = "
@@ -297,7 +297,7 @@ fn exit_code_tells_the_worst(#[case] files: &[(&str, String)], #[case] expected:
 }
 
 const VACUOUS: &str = "
-until: 1h
+until: 1h after CONNECT from sensor
 clients: { sensor: { keep_alive: 5s } }
 steps: [ { wait: 1s } ]
 expect: [ { sensor: { is: connected, at: 2h } } ]

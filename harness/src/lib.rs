@@ -9,6 +9,7 @@ pub mod check;
 pub mod cli;
 pub mod defects;
 pub mod diff;
+pub mod explain;
 pub mod field_cases;
 pub mod plan;
 pub mod report;

@@ -5,7 +5,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use super::compare::{DiffArgs, MetaArgs, ReplayArgs};
 use super::merge::ReportCommand;
 use super::options::RunCommand;
+use crate::scenario::Scenario;
 use crate::world::Engine;
+use halfopen_protocol::Version;
 
 /// Runs MQTT scenarios in a simulated network and clock, and checks who noticed what and when.
 #[derive(Debug, Parser)]
@@ -30,6 +32,14 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Show which scenarios catch which defects of the broker and the client.
     Defects(DefectsArgs),
+    /// Write a scenario to begin with, full of comments.
+    New(NewArgs),
+    /// List scenarios by area, with their runs, tags and clauses.
+    List(ListArgs),
+    /// Tell a scenario in plain words, with computed times, without running it.
+    Explain(ExplainArgs),
+    /// Print the JSON Schema by which editors complete and check scenarios.
+    Schema,
     /// Run one scenario and draw what happens as an SVG picture.
     Draw(DrawArgs),
     /// Name the first event that differs between two traces, why, and what kind of change it is.
@@ -63,6 +73,58 @@ pub(super) struct RunArgs {
     /// Also print the programs' own logs (`tracing`) to standard error, with virtual time: the broker's is what `mosquitto -v` writes.
     #[arg(long, visible_alias = "no-capture")]
     pub(super) log: bool,
+}
+
+/// Which of the scenarios.
+#[derive(Debug, Default, ClapArgs)]
+pub(super) struct Select {
+    /// Only scenarios with this tag; may be repeated.
+    #[arg(long, value_name = "TAG")]
+    pub(super) tag: Vec<String>,
+    /// Only scenarios that name this clause, as `MQTT-3.1.2-24`, or `3.1.1:MQTT-3.1.2-24` of one version; may be repeated.
+    #[arg(long, value_name = "CLAUSE")]
+    pub(super) clause: Vec<String>,
+}
+
+impl Select {
+    /// Whether a scenario is one of those.
+    pub(super) fn has(&self, scenario: &Scenario) -> bool {
+        let about = &scenario.about;
+        let names_clause = |wanted: &String| {
+            let (version, id) =
+                wanted.split_once(':').map_or((None, wanted.as_str()), |(version, id)| (Some(version), id));
+            let of_version =
+                |(known, _): &(&Version, &Vec<String>)| version.is_none_or(|wanted| known.to_string() == wanted);
+            about.clauses.iter().filter(of_version).any(|(_, ids)| ids.iter().any(|known| known == id))
+        };
+        let is_any = |wanted: &[String], is: &dyn Fn(&String) -> bool| wanted.is_empty() || wanted.iter().any(is);
+        is_any(&self.tag, &|tag| about.tags.contains(tag)) && is_any(&self.clause, &names_clause)
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct NewArgs {
+    /// The file to write; `.yaml` is added if it is missing.
+    pub(super) name: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ListArgs {
+    /// Scenario files, or folders with scenarios.
+    #[arg(value_name = "PATH", default_value = "scenarios")]
+    pub(super) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) select: Select,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ExplainArgs {
+    /// The scenario file.
+    #[arg(value_name = "FILE")]
+    pub(super) path: PathBuf,
+    /// The first run whose name contains this text, instead of the first.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(super) only: String,
 }
 
 #[derive(Debug, ClapArgs)]

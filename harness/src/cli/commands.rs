@@ -36,8 +36,17 @@ pub(super) fn trace(args: &RunArgs) -> Result<u8, Failure> {
 pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let scenarios = load_all(&args.paths, PlanOptions::default())?;
     let runs: usize = scenarios.iter().map(|(_, plans)| plans.len()).sum();
+    let warnings: Vec<_> = scenarios.iter().flat_map(|(scenario, plans)| scenario.warnings(plans)).collect();
+    let mut err = anstream::stderr().lock();
+    for warning in &warnings {
+        writeln!(err, "{warning}")?;
+    }
     let mut out = anstream::stdout().lock();
-    writeln!(out, "{} in {}, no errors", counted(runs, "run"), counted(scenarios.len(), "scenario"))?;
+    write!(out, "{} in {}, no errors", counted(runs, "run"), counted(scenarios.len(), "scenario"))?;
+    if !warnings.is_empty() {
+        write!(out, ", {}", counted(warnings.len(), "warning"))?;
+    }
+    writeln!(out)?;
     Ok(SUCCESS)
 }
 
@@ -76,6 +85,6 @@ pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (done, begun.elapsed())
 }
 
-fn counted(count: usize, noun: &str) -> String {
+pub(super) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

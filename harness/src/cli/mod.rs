@@ -9,7 +9,10 @@ mod commands;
 mod compare;
 mod defects;
 mod draw;
+mod explain;
+mod list;
 mod merge;
+mod new;
 mod options;
 mod output;
 mod run;
@@ -39,6 +42,10 @@ pub fn main() -> ExitCode {
         Command::Trace(trace) => commands::trace(&trace),
         Command::Check(check) => commands::check(&check),
         Command::Defects(args) => defects::defects(&args),
+        Command::New(new) => new::new(&new),
+        Command::List(list) => list::list(&list),
+        Command::Explain(explain) => explain::explain(&explain),
+        Command::Schema => list::schema(),
         Command::Draw(args) => draw::draw(&args),
         Command::Diff(args) => compare::diff_files(&args),
         Command::Replay(args) => compare::replay(&args),

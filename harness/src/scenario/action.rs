@@ -89,7 +89,7 @@ impl Reader<'_> {
         let text = self.scalar(word, "an action, such as `power_loss`")?;
         let Some(known) = ACTIONS.iter().find(|known| known.name == text) else {
             let hint = did_you_mean(text, ACTIONS.iter().map(|action| action.name));
-            self.error(word, format!("unknown action `{text}`{hint}"));
+            self.error_with_note(word, format!("unknown action `{text}`{hint}"), super::reference::see("action"));
             return None;
         };
         if !self.usable(word, known) {

@@ -16,6 +16,9 @@ use super::tree::{Kind, Node};
 /// How many runs a file may have.
 const MAX_RUNS: u64 = 10_000;
 
+/// How many names `let`, and how many `matrix` may have.
+const MAX_NAMES: usize = 500;
+
 /// How many rows of a table are read: each is held against those before it.
 const MAX_ROWS_READ: usize = 2_000;
 
@@ -114,7 +117,11 @@ impl Axes {
         if !matches!(node.kind, Kind::Map(_)) {
             sink.push(node.span, "expected a map of names and values", None);
         }
-        for (key, value) in node.entries() {
+        let entries = node.entries();
+        if entries.len() > MAX_NAMES {
+            sink.push(node.span, format!("{} names; a file has at most {MAX_NAMES}", entries.len()), None);
+        }
+        for (key, value) in &entries[..entries.len().min(MAX_NAMES)] {
             let Some(name) = self.new_name(key, seen, sink) else { continue };
             if !is_axis {
                 self.parts.push(Part::Let(name, value.clone()));

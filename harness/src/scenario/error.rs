@@ -12,6 +12,9 @@ const SHOWN: usize = 50;
 /// How much of a long line is shown, in characters.
 const LINE_WIDTH: usize = 140;
 
+/// How long a message may be, in characters.
+const MESSAGE_LENGTH: usize = 600;
+
 /// A range of a scenario's text; the end is exclusive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
@@ -36,13 +39,15 @@ pub struct Error {
     pub message: String,
     /// What stands beside the mark: what is accepted, or where more is to be found.
     pub note: Option<String>,
+    /// Whether it is only a warning.
+    pub is_warning: bool,
 }
 
 impl Error {
     /// An error of a file as a whole: it cannot be read.
     pub(super) fn of_file(path: &str, message: impl Into<String>) -> Self {
         let source = Source { path: path.to_owned(), text: String::new() };
-        Self { source_file: Rc::new(source), span: None, message: message.into(), note: None }
+        Self { source_file: Rc::new(source), span: None, message: message.into(), note: None, is_warning: false }
     }
 }
 
@@ -57,7 +62,18 @@ pub struct Errors {
 impl Errors {
     /// Collects the errors of several results; `None` if there are none.
     pub fn collect(errors: impl IntoIterator<Item = Self>) -> Option<Self> {
-        let list: Vec<_> = errors.into_iter().flat_map(|errors| errors.list).collect();
+        let mut list: Vec<Error> = Vec::new();
+        for error in errors.into_iter().flat_map(|errors| errors.list) {
+            // What is wrong in a fragment is wrong in each file that includes it.
+            let is_same = |other: &Error| {
+                (other.span, &other.message) == (error.span, &error.message)
+                    && other.source_file.path == error.source_file.path
+            };
+            let of_fragment = error.span.is_some_and(|span| span.start.file > 0);
+            if !of_fragment || !list.iter().any(is_same) {
+                list.push(error);
+            }
+        }
         (!list.is_empty()).then_some(Self { list })
     }
 
@@ -140,7 +156,13 @@ impl Sink {
         let found = self.found.take();
         let list: Vec<_> = found
             .into_iter()
-            .map(|(span, message, note)| Error { source_file: self.source_of(span), span: Some(span), message, note })
+            .map(|(span, message, note)| Error {
+                source_file: self.source_of(span),
+                span: Some(span),
+                message,
+                note,
+                is_warning: false,
+            })
             .collect();
         if list.is_empty() { Ok(value) } else { Err(Errors { list }) }
     }
@@ -166,12 +188,24 @@ fn render(error: &Error) -> String {
     let path = &error.source_file.path;
     let Some(span) = error.span else { return format!("{path}: {}", error.message) };
     let Position { line, column, .. } = span.start;
-    let mut text = format!("{path}:{line}:{column}: {}", error.message);
+    let kind = if error.is_warning { "warning: " } else { "" };
+    let mut text = format!("{path}:{line}:{column}: {kind}{}", shortened(&error.message));
     let content = error.source_file.line(line);
     if !content.trim().is_empty() {
         text.push_str(&excerpt(content, span, error.note.as_deref()));
     }
     text
+}
+
+/// A message without the middle of a very long word in it.
+fn shortened(message: &str) -> String {
+    let length = message.chars().count();
+    if length <= MESSAGE_LENGTH {
+        return message.to_owned();
+    }
+    let begin: String = message.chars().take(MESSAGE_LENGTH / 2).collect();
+    let end: String = message.chars().skip(length - MESSAGE_LENGTH / 2).collect();
+    format!("{begin} … {end}")
 }
 
 /// The line with its number, and the mark under it.
@@ -215,6 +249,7 @@ mod tests {
             span: Some(span),
             message: "oh".into(),
             note: note.map(str::to_owned),
+            is_warning: false,
         };
         error.to_string()
     }

@@ -51,11 +51,11 @@ const QUALIFIERS: &[Key] = &[
     key("per", "`count` is about any window this long").takes(Takes::Duration).or("the whole run"),
 ];
 
-const EXPECTATION: Table = Table { what: "an expectation", keys: &[VERBS, QUALIFIERS] };
+pub(super) const EXPECTATION: Table = Table { what: "an expectation", keys: &[VERBS, QUALIFIERS] };
 
 const NOTHING: &[Key] = &[key("nothing", "there is none")];
 
-const AROUND: &[Key] = &[
+pub(super) const AROUND: &[Key] = &[
     key("never", "it must not be so").takes(Takes::Expectation),
     key("should", "it should be so: a warning, a failure with --strict").takes(Takes::Expectation),
     key("any_of", "one of these must be so: lines, or lists of lines")

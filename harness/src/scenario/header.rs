@@ -12,6 +12,7 @@ use super::error::Sink;
 use super::keys::{Key, Status, Table, Takes, key};
 use super::link::LINK;
 use super::node::{BROKER, CLIENT, RAW_BROKER, RAW_CLIENT};
+use super::reference::see;
 use super::suggest::{did_you_mean, one_of};
 use super::tree::{Kind, Node};
 
@@ -103,6 +104,8 @@ const WAIVE: Table = Table {
 pub struct About {
     /// A sentence.
     pub about: Option<String>,
+    /// What the comment at the top of the file says: its first lines up to the first that is none.
+    pub comment: String,
     /// Words to select by.
     pub tags: Vec<String>,
     /// Ids of cases from the field.
@@ -114,10 +117,11 @@ pub struct About {
 }
 
 impl About {
-    pub(super) fn read(root: &Node, sink: &Sink) -> Self {
+    pub(super) fn read(root: &Node, source: &str, sink: &Sink) -> Self {
         let texts = |name: &str| root.get(name).map(|node| texts(node, sink)).unwrap_or_default();
         let mut about = Self {
             about: text(root.get("about"), sink),
+            comment: comment(source),
             tags: texts("tags"),
             cases: root.get("cases").map(|node| cases(node, sink)).unwrap_or_default(),
             ..Self::default()
@@ -179,8 +183,11 @@ pub(super) fn check_keys(root: &Node, table: &'static Table, sink: &Sink) {
             None => {
                 let names = || table.all().map(|key| key.name);
                 let hint = did_you_mean(text, names());
-                let note = hint.is_empty().then(|| format!("known: {}", names().collect::<Vec<_>>().join(", ")));
-                sink.push(name.span, format!("unknown key `{text}` in {what}{hint}"), note);
+                let note = match hint.is_empty() {
+                    true => format!("known: {}; {}", names().collect::<Vec<_>>().join(", "), see(what)),
+                    false => see(what),
+                };
+                sink.push(name.span, format!("unknown key `{text}` in {what}{hint}"), Some(note));
             }
             Some(key) if key.status == Status::NotYet => {
                 sink.push(name.span, format!("`{text}` is not supported yet"), None);
@@ -199,6 +206,12 @@ pub(super) fn check_keys(root: &Node, table: &'static Table, sink: &Sink) {
     if !has_story && is_whole && what == FILE.what {
         sink.push(root.span, "nothing happens here: neither `steps` nor `expect`", None);
     }
+}
+
+/// What stands in the comment with which a file begins, without the line for editors.
+fn comment(source: &str) -> String {
+    let lines = source.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+    lines.filter(|line| !line.starts_with("yaml-language-server")).collect::<Vec<_>>().join(" ")
 }
 
 fn entries<'n>(node: &'n Node, sink: &Sink) -> &'n [(Node, Node)] {
@@ -266,7 +279,8 @@ fn waived(key: &Node, reason: &Node, sink: &Sink) -> Option<Waiver> {
     let Some(invariant) = Invariant::named(name) else {
         let names = || WAIVE.all().map(|key| key.name);
         let hint = did_you_mean(name, names());
-        sink.push(key.span, format!("unknown invariant `{name}`{hint}"), Some(format!("one of {}", one_of(names()))));
+        let note = format!("one of {}; {}", one_of(names()), see(WAIVE.what));
+        sink.push(key.span, format!("unknown invariant `{name}`{hint}"), Some(note));
         return None;
     };
     match reason.text().filter(|_| !reason.is_null()) {

@@ -17,6 +17,20 @@ impl Table {
         self.all().find(|key| key.name == name)
     }
 
+    /// This table and all that its keys lead to.
+    #[cfg(test)]
+    pub(super) fn reachable(&'static self) -> Vec<&'static Table> {
+        let mut found: Vec<&'static Self> = Vec::new();
+        let mut ahead = vec![self];
+        while let Some(table) = ahead.pop() {
+            if !found.iter().any(|known| known.what == table.what) {
+                found.push(table);
+                table.all().for_each(|key| key.takes.tables(&mut ahead));
+            }
+        }
+        found
+    }
+
     pub(super) fn all(&self) -> impl Iterator<Item = &'static Key> + use<> {
         self.keys.iter().copied().flatten()
     }
@@ -28,7 +42,6 @@ pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) status: Status,
     /// What it means, in one sentence without its default.
-    #[expect(dead_code, reason = "for the schema that editors will read")]
     pub(super) about: &'static str,
     /// What may stand there.
     pub(super) takes: Takes,
@@ -40,7 +53,6 @@ pub(super) struct Key {
 ///
 /// Everywhere a parameter, `<name>`, may stand as well.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(dead_code, reason = "for the schema that editors will read")]
 pub(super) enum Takes {
     /// Nobody has said it: a word of a list of words.
     #[default]
@@ -109,6 +121,27 @@ pub(super) enum Takes {
     Optional(&'static Self),
     /// One of these.
     Either(&'static [Self]),
+}
+
+impl Takes {
+    /// The tables that this leads to.
+    #[cfg(test)]
+    fn tables(&self, found: &mut Vec<&'static Table>) {
+        match self {
+            Self::Map(table) => found.push(table),
+            Self::Line(keys) => keys.iter().for_each(|key| key.takes.tables(found)),
+            Self::Named(inner) | Self::List(inner) | Self::Several(inner) | Self::Optional(inner) => {
+                inner.tables(found)
+            }
+            Self::Either(choices) => choices.iter().for_each(|choice| choice.tables(found)),
+            Self::Steps => super::step::WORDS.iter().for_each(|key| match key.name {
+                "repeat" | "every" | "sweep" | "network" => key.takes.tables(found),
+                _ => {}
+            }),
+            Self::Expectations | Self::Expectation => found.push(&super::expect::EXPECTATION),
+            _ => {}
+        }
+    }
 }
 
 /// Whether a key can be used.

@@ -133,10 +133,13 @@ mod plans;
 mod race;
 mod range;
 mod reader;
+mod reference;
+mod schema;
 mod step;
 mod suggest;
 mod time;
 mod tree;
+mod warn;
 
 use std::path::Path;
 use std::rc::Rc;
@@ -147,6 +150,7 @@ pub use self::error::{Error, Errors, Span};
 pub use self::files::{File, find};
 pub use self::header::About;
 pub use self::plans::PlanOptions;
+pub use self::schema::schema;
 use self::tree::{Kind, Node};
 use crate::plan::{Plan, Source};
 
@@ -196,7 +200,7 @@ pub fn parse(name: String, source: Source) -> Result<Scenario, Errors> {
     let scenario = tree::parse(&source.text, 0, &sink).map(|mut root| {
         header::check_keys(&root, &header::FILE, &sink);
         include::include(&mut root, &source, &sink);
-        let about = About::read(&root, &sink);
+        let about = About::read(&root, &source.text, &sink);
         let axes = Axes::read(&root, &sink);
         Scenario { name, source, about, fragments: sink.fragments(), root, axes }
     });
@@ -238,6 +242,11 @@ impl Scenario {
         let sink = Sink::with_fragments(self.source.clone(), &self.fragments);
         let plans = plans::collect(self, options, &sink);
         sink.finish(plans)
+    }
+
+    /// What is right but may not mean what was meant, in its plans.
+    pub fn warnings(&self, plans: &[Plan]) -> Vec<Error> {
+        warn::warnings(plans)
     }
 
     /// Whether a part of it could not be read at all, so that names may exist which nobody knows.

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::plan::{Conditions, LinkSettings, Node as PlanNode, NodeId, Plan, Program, RunName, Seed};
+use crate::plan::{
+    Conditions, EventRef, Expectation, LinkSettings, Moment, Node as PlanNode, NodeId, Plan, Program, RunName, Seed,
+    Step, Timing,
+};
 
 use super::Scenario;
 use super::action::Owners;
@@ -15,6 +18,7 @@ use super::link::{LINK, changed};
 use super::names::{Declared, Names, collect_marks};
 use super::node;
 use super::reader::{Payloads, Reader};
+use super::time;
 use super::tree::{Kind, Node};
 
 /// After so many errors the remaining runs are not read any more: they would say the same again.
@@ -136,6 +140,9 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
     let judged = Judged { values: &run.values, used: &params.used, held: &shared.held };
     let expectations = get("expect").map_or_else(Vec::new, |node| reader.expectations(&node, &judged));
     let until = get("until").and_then(|node| reader.moment(&node));
+    if let Some(until) = &until {
+        check_end(until, &steps, &expectations, sink);
+    }
     let tolerance = get("tolerance").map_or(Some(Duration::ZERO), |node| reader.duration(&node));
 
     let only_on = get("only_on").and_then(|node| reader.only_on(&node));
@@ -162,6 +169,42 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
         fragments: scenario.fragments.clone(),
         conditions: Conditions { only_on, requires, sweep: None },
     })
+}
+
+/// Reports what comes after the end of the run, as far as times alone tell.
+fn check_end(until: &Moment, steps: &[Step], expectations: &[Expectation], sink: &Sink) {
+    let end = match (&until.event, u64::try_from(until.offset_ms)) {
+        (EventRef::Start, Ok(end)) => Duration::from_millis(end),
+        _ => return,
+    };
+    let after = |at: Duration| format!("the run is over before: it ends at {}", time::format(end)) + &late(at);
+    let begins = |position: crate::plan::Position| {
+        let next = crate::plan::Position { column: position.column + 1, ..position };
+        super::Span { start: position, end: next }
+    };
+    let mut elapsed = Duration::ZERO;
+    for step in steps {
+        if elapsed > end {
+            sink.push(begins(step.position), after(elapsed), None);
+            break;
+        }
+        elapsed = super::step::elapsed_after(elapsed, step);
+    }
+    for expectation in expectations {
+        let begin = match &expectation.timing {
+            Some(Timing::At(moment) | Timing::NotBefore(moment) | Timing::Between(moment, _)) => moment,
+            Some(Timing::Within { after, .. }) => after,
+            None => continue,
+        };
+        let at = u64::try_from(begin.offset_ms).map(Duration::from_millis).unwrap_or_default();
+        if begin.event == EventRef::Start && at > end {
+            sink.push(begins(expectation.position), after(at), None);
+        }
+    }
+}
+
+fn late(at: Duration) -> String {
+    format!(" (`until`), and this comes at {} or later", time::format(at))
 }
 
 /// Reads the nodes in their order; each may refer to fields of those before it.

@@ -14,6 +14,7 @@ use super::error::{Sink, Span};
 use super::keys::{Key, Status, Table};
 use super::names::Names;
 use super::race::Orders;
+use super::reference::see;
 use super::suggest::{did_you_mean, one_of};
 use super::time::{self, Exact, TimeError};
 use super::tree::{Kind, Node};
@@ -52,7 +53,7 @@ impl<'a> Reader<'a> {
     /// Reports what the language of times has to say about a text. An empty message has been reported elsewhere.
     pub(super) fn time_error(&self, node: &Node, error: &TimeError) {
         if !error.message.is_empty() {
-            self.error_at(node, node.span_of(error.from, error.to), error.message.clone(), None);
+            self.error_at(node, node.span_of(error.from, error.to), error.message.clone(), Some(see("time")));
         }
     }
 
@@ -149,10 +150,12 @@ impl<'a> Reader<'a> {
             let names = || table.all().filter(|key| !matches!(key.status, Status::Never(_))).map(|key| key.name);
             let hint = did_you_mean(text, names());
             let message = format!("unknown key `{text}` in {}{hint}", table.what);
+            let see = see(table.what);
             if hint.is_empty() {
-                self.error_with_note(name, message, format!("known: {}", names().collect::<Vec<_>>().join(", ")));
+                let known = names().collect::<Vec<_>>().join(", ");
+                self.error_with_note(name, message, format!("known: {known}; {see}"));
             } else {
-                self.error(name, message);
+                self.error_with_note(name, message, see);
             }
             return None;
         };
@@ -290,7 +293,11 @@ impl<'a> Reader<'a> {
         let Some(key) = keys.iter().find(|key| key.name == text) else {
             let hint = did_you_mean(text, keys.iter().map(|key| key.name));
             let accepted = one_of(keys.iter().map(|key| key.name));
-            self.error_with_note(node, format!("unknown {what} `{text}`{hint}"), format!("one of {accepted}"));
+            self.error_with_note(
+                node,
+                format!("unknown {what} `{text}`{hint}"),
+                format!("one of {accepted}; {}", see(what)),
+            );
             return None;
         };
         self.usable(node, key).then_some(key.name)

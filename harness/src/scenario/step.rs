@@ -12,12 +12,13 @@ use super::link::{Direction, SET};
 use super::names::check_name;
 use super::packet::pattern;
 use super::reader::{Fields, Reader};
+use super::reference::see;
 use super::suggest::nearest;
 use super::time;
 use super::tree::{Kind, Node};
 
 /// The words that a step may begin with, besides nodes.
-const WORDS: &[Key] = &[
+pub(super) const WORDS: &[Key] = &[
     key("wait", "goes on so much later").takes(Takes::Duration),
     key("at", "goes on at that moment").takes(Takes::Moment),
     key("mark", "names this instant").takes(Takes::Text),
@@ -110,7 +111,7 @@ impl Reader<'_> {
             Some(near) => format!("; did you mean `{near}`?"),
             None => String::new(),
         };
-        self.error(key, format!("unknown node or step word `{word}`{hint}"));
+        self.error_with_note(key, format!("unknown node or step word `{word}`{hint}"), see("a step"));
         None
     }
 
@@ -274,7 +275,7 @@ impl Reader<'_> {
 }
 
 /// The earliest time at which a step is over.
-fn elapsed_after(elapsed: Duration, step: &Step) -> Duration {
+pub(super) fn elapsed_after(elapsed: Duration, step: &Step) -> Duration {
     match &step.kind {
         StepKind::Wait(duration) => elapsed.saturating_add(*duration),
         StepKind::At(moment) if moment.event == EventRef::Start => {

@@ -1,7 +1,13 @@
 //! "Did you mean …?"
 
+/// No word of the language is as long; a distance to it would cost much and say nothing.
+const LONGEST: usize = 64;
+
 /// The candidate nearest to what was written, if one is near enough to be a slip of the fingers.
 pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if written.len() > LONGEST {
+        return None;
+    }
     let plain = |word: &str| word.to_lowercase().replace('-', "_");
     let written = plain(written);
     let allowed = (written.chars().count() / 3).max(1);

@@ -10,7 +10,7 @@ use crate::scenario::time::{PACKET_WORDS, packet_kind};
 use crate::scenario::tree::{Kind, Node};
 use crate::trace::{FieldType, field_names, field_type};
 
-const MATCHER: Table = Table { what: "what a field must be", keys: &[MATCHERS] };
+pub(in crate::scenario) const MATCHER: Table = Table { what: "what a field must be", keys: &[MATCHERS] };
 
 const MATCHERS: &[Key] = &[
     key("not", "anything but this").takes(Takes::Anything),
@@ -65,7 +65,8 @@ pub(in crate::scenario) fn pattern(reader: &Reader<'_>, node: &Node) -> Option<P
 pub(in crate::scenario) fn packet(reader: &Reader<'_>, node: &Node) -> Option<PacketKind> {
     let word = reader.scalar(node, "a packet, such as `PINGREQ`")?;
     let Some(packet) = packet_kind(word) else {
-        reader.error(node, format!("unknown packet `{word}`{}", did_you_mean(word, PACKET_WORDS)));
+        let message = format!("unknown packet `{word}`{}", did_you_mean(word, PACKET_WORDS));
+        reader.error_with_note(node, message, crate::scenario::reference::see("packet"));
         return None;
     };
     if packet == PacketKind::Type(PacketType::Auth) && !reader.version.is_v5() {
@@ -102,8 +103,11 @@ pub(super) fn field<'n, T>(
         let message = format!("{packet} has no field `{text}`{hint}");
         match names {
             [] => reader.error(name, message),
-            _ if hint.is_empty() => reader.error_with_note(name, message, format!("it has {}", names.join(", "))),
-            _ => reader.error(name, message),
+            _ if hint.is_empty() => {
+                let note = format!("it has {}; {}", names.join(", "), crate::scenario::reference::see("packet"));
+                reader.error_with_note(name, message, note);
+            }
+            _ => reader.error_with_note(name, message, crate::scenario::reference::see("packet")),
         }
         return None;
     };

@@ -141,6 +141,15 @@ const BAD: &[(&str, &str)] = &[
         "races",
         "clients: { a: {} }\nraw_clients: { r: {} }\nsteps: [ { race: [ { a: crash } ] }, { race: [ { a: crash }, { r: [open, connect] } ] }, { race: { a: crash } }, { race: [ { wait: 1s }, { race: [ { a: crash }, { r: crash } ] } ] } ]\n",
     ),
+    (
+        "after the end",
+        "until: 1h\nclients: { a: {} }\nsteps: [ { wait: 2h }, { a: crash } ]\nexpect:\n  - broker: { closes: a, at: 90min }\n  - broker: { closes: a, between: 1h .. 3h }\n  - broker: { closes: a, within: 1s after start }\n",
+    ),
+    (
+        "syntax in one part and mistakes in others",
+        "clients: { sensor: { keep_alive: 5s }\nsteps:\n  - wait: 5\n  - sensor: crsh\nexpect: [ { broker: { closes: sensor, form: a } } ]\n",
+    ),
+    ("tabs in one part and mistakes in others", "clients:\n\tsensor: {}\nsteps:\n  - wait: 5\n"),
     ("a moment that is past", "steps:\n  - wait: 10s\n  - at: 5s\n"),
     ("a mark with the name of a node", "clients: { a: {} }\nsteps: [ { mark: a }, { mark: 1 } ]\n"),
     (

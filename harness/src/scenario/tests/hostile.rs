@@ -1,6 +1,8 @@
 //! Whatever a file holds, reading it ends with plans or errors.
 
 use proptest::prelude::*;
+#[expect(clippy::disallowed_types, reason = "the time that a machine takes, not that of a world")]
+use std::time::Instant as Clock;
 
 use crate::plan::Source;
 use crate::scenario::{PlanOptions, parse};
@@ -169,4 +171,39 @@ fn a_large_file_of_errors_ends_soon() {
     let text = format!("steps:\n{}", "  - wait: 5\n".repeat(50_000));
     let errors = read(&text).unwrap_err();
     assert!(errors.lines().count() < 500);
+}
+
+/// Each of them would take minutes or gigabytes if it were followed, or if each key were held against all others.
+#[test]
+fn what_is_made_to_take_long_ends_soon() {
+    let bombs =
+        (1..20).map(|n| format!("  a{n}: &a{n} [{}]\n", format!("*a{}, ", n - 1).repeat(9))).collect::<String>();
+    let many = |line: fn(usize) -> String| (0..10_000).map(line).collect::<String>();
+    let files = [
+        format!("let:\n  a0: &a0 [x]\n{bombs}steps: [ {{ wait: 1s }} ]\n"),
+        many(|n| format!("key_{n}: 1\n")),
+        format!("let:\n{}", many(|n| format!("  name_{n}: 1s\n"))),
+        format!("clients:\n{}", (0..2_000).map(|n| format!("  c{n}: {{}}\n")).collect::<String>()),
+        format!("table:\n{}steps: [ {{ wait: <t> }} ]\n", many(|n| format!("  - {{ case: c{n}, t: 1s }}\n"))),
+        format!("steps:\n{}", many(|_| "  - nobody: crash\n".to_owned())),
+        format!("{}: 1\n", "x".repeat(900_000)),
+        format!("steps: [ {{ wait: {}s }} ]\n", "9".repeat(500_000)),
+        format!("steps: [ {{ wait: 1s{} }} ]\n", " + 1s".repeat(100_000)),
+        format!("matrix: {{ {} }}\nsteps: [ {{ wait: <a> }} ]\n", "a: [1s, 2s], ".repeat(30_000)),
+        format!(
+            "matrix: {{ {} }}\nsteps: [ {{ wait: 1s }} ]\n",
+            (0..64).map(|n| format!("a{n}: [1s, 2s]")).collect::<Vec<_>>().join(", ")
+        ),
+        format!("clients: {{ a: {{ client_id: {} }} }}\nsteps: [ {{ a: crash }} ]\n", "<a".repeat(200_000)),
+        format!("steps: {}\n", "{ a: ".repeat(100_000)),
+        format!("steps:\n{}", (0..2_000).map(|n| format!("{}-\n", " ".repeat(n % 500))).collect::<String>()),
+    ];
+    for (place, text) in files.iter().enumerate() {
+        let begun = Clock::now();
+        // Some are only strange.
+        let errors = read(text).err().unwrap_or_default();
+        assert!(errors.len() < 100_000, "{place}: {} bytes of errors", errors.len());
+        let took = begun.elapsed();
+        assert!(took.as_secs() < 60, "{place}: {took:?}");
+    }
 }

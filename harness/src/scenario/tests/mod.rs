@@ -4,6 +4,8 @@ mod folder;
 mod good;
 mod grammar;
 mod hostile;
+mod mutated;
+mod schema;
 mod serde_yaml_agrees;
 
 use std::path::PathBuf;
