@@ -140,7 +140,7 @@ impl KeepAlive {
         let is_listening = is_listening || self.defects.has(Defect::PingrespMindedWhileDeaf);
         let mut ping = (self.last_sent + interval, Timer::KeepAlive);
         if self.defects.has(Defect::PingsTooSlowly) {
-            ping.0 = ping.0 + interval / 2;
+            ping.0 += interval / 2;
         }
         if self.defects.has(Defect::PingsOnHalfIntervals) {
             let half = interval.as_millis() / 2;

@@ -16,7 +16,7 @@ pub struct Decided {
     /// Moments that must have passed.
     horizon: Vec<Horizon>,
     /// Of each of these lists one must be decided.
-    any_of: Vec<Vec<Decided>>,
+    any_of: Vec<Vec<Self>>,
     /// How many events have been looked at.
     seen: usize,
     /// When the latest of what was wanted came.

@@ -83,8 +83,9 @@ fn not_passed_on(scene: &Scene<'_>, view: &View<'_>) -> Vec<Breach> {
         let (granted, sent) = (granted(&connections), outgoing(&connections));
         let is_wanted = |message: &&super::routes::Incoming| {
             let covers = |granted: &&super::routes::Granted| {
+                let is_own = granted.subscription.no_local && message.from == client_id;
                 !granted.is_shared()
-                    && !(granted.subscription.no_local && message.from == client_id)
+                    && !is_own
                     && granted.since < message.at
                     && granted.until.is_none()
                     && granted.qos != QoS::AtMostOnce
