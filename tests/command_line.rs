@@ -514,3 +514,17 @@ fn parts_merge_into_the_whole() {
     assert_eq!((code(&twice), err(&twice).contains("more than one")), (2, true), "{}", err(&twice));
     assert_eq!(code(&folder.halfopen(&["report", "merge", "good.yaml"])), 2);
 }
+
+#[test]
+fn defect_that_is_switched_on_is_caught_and_said_in_the_command_that_reproduces_it() {
+    let folder = Folder::new("defect");
+    folder.write("silent.yaml", PASSING);
+    let output = folder.halfopen(&["run", "silent.yaml", "--defect", "broker:keep_alive_twice"]);
+    assert_eq!(code(&output), 1, "{}", err(&output));
+    let reproduces = "halfopen run silent.yaml --only 'silent[3.1.1]' --seed 1 --defect broker:keep_alive_twice";
+    assert!(out(&output).contains(reproduces), "{}", out(&output));
+
+    let output = folder.halfopen(&["run", "silent.yaml", "--defect", "broker:keep_alive_twise"]);
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("did you mean `broker:keep_alive_twice`?"), "{}", err(&output));
+}

@@ -1,10 +1,12 @@
 //! Named defects of the broker and the client, and which scenarios catch them: a scenario that no defect fails on proves
 //! nothing.
 //!
-//! A defect is switched on in all brokers, or all clients, of a plan. No scenario, flag or setting can do that.
+//! A defect is switched on in all brokers, or all clients, of a plan. No scenario can do that, and
+//! nothing in the programs that are used for real; `halfopen run --defect` can.
 
 use std::fmt;
 use std::rc::Rc;
+use std::str::FromStr;
 
 use crate::plan::Plan;
 use crate::report::{Finished, Mark};
@@ -43,6 +45,27 @@ impl Defect {
             Self::Client(defect) => defect.describe(),
         }
     }
+}
+
+/// `broker:keep_alive_twice`, with or without a space.
+impl FromStr for Defect {
+    type Err = UnknownDefect;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let plain = |text: &str| text.replace(' ', "");
+        let wanted = plain(text);
+        let nearest =
+            || Self::all().map(|it| plain(&it.to_string())).min_by_key(|it| strsim::damerau_levenshtein(it, &wanted));
+        let found = Self::all().find(|it| plain(&it.to_string()) == wanted);
+        found.ok_or_else(|| UnknownDefect { nearest: nearest().unwrap_or_default() })
+    }
+}
+
+/// No defect has such a name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no such defect; did you mean `{nearest}`? `halfopen defects PATH…` lists all")]
+pub struct UnknownDefect {
+    nearest: String,
 }
 
 /// `broker: keep_alive_twice`.

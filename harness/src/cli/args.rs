@@ -5,6 +5,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use super::compare::{DiffArgs, MetaArgs, ReplayArgs};
 use super::merge::ReportCommand;
 use super::options::RunCommand;
+use crate::defects::Defect;
 use crate::scenario::Scenario;
 use crate::world::Engine;
 use halfopen_protocol::Version;
@@ -67,6 +68,9 @@ pub(super) struct RunArgs {
     /// Only runs whose name contains this text.
     #[arg(long, value_name = "TEXT")]
     pub(super) only: Option<String>,
+    /// Switch this defect on in the project's brokers or clients, as `broker:will_lost`, to see whether a scenario catches it.
+    #[arg(long, value_name = "SIDE:NAME")]
+    pub(super) defect: Option<Defect>,
     /// A run in which something is not as it `should` be fails; otherwise that is a warning.
     #[arg(long)]
     pub(super) strict: bool,

@@ -36,6 +36,9 @@ pub(super) struct Manifest {
     pub(super) seed: u64,
     /// The engine, as the command line names it.
     pub(super) engine: String,
+    /// The defect that was switched on.
+    #[serde(default)]
+    pub(super) defect: Option<String>,
     /// The command that runs it again.
     pub(super) command: String,
 }
@@ -57,6 +60,7 @@ pub(super) fn leave(
         file: PathBuf::from(&plan.source.path),
         seed: plan.seed.0,
         engine: engine.to_string(),
+        defect: plan.defect.map(|it| it.to_string()),
         command: record.command.clone(),
     };
     let folder = folder.join(file_name(plan));

@@ -71,6 +71,7 @@ fn plans(args: &RunArgs) -> Result<Vec<Rc<Plan>>, Failure> {
     let plans: Vec<Rc<Plan>> = scenarios
         .into_iter()
         .flat_map(|(_, plans)| plans)
+        .map(|plan| Plan { defect: args.defect, ..plan })
         .filter(|plan| plan.run.to_string().contains(only))
         .map(Rc::new)
         .collect();

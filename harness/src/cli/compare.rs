@@ -13,6 +13,7 @@ use super::args::EngineName;
 use super::artifacts::{MANIFEST, Manifest, SCENARIO, TRACE};
 use super::output::{FAILURE, Failure, SUCCESS};
 use crate::diff::{Class, Difference, diff};
+use crate::plan::Plan;
 use crate::report::{Ending, Finished};
 use crate::scenario::{File, PlanOptions, load_file};
 use crate::trace::text;
@@ -144,7 +145,12 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let fixed = Some(manifest.seed).filter(|_| !manifest.run.contains(" seed="));
     let plans = scenario.plans(PlanOptions { seed: fixed, ..PlanOptions::default() })?;
     let plan = plans.into_iter().find(|plan| plan.run.to_string() == manifest.run && plan.seed.0 == manifest.seed);
-    let plan = Rc::new(plan.ok_or_else(|| Failure::NothingToRun(manifest.run.clone()))?);
+    let plan = plan.ok_or_else(|| Failure::NothingToRun(manifest.run.clone()))?;
+    let defect = manifest.defect.as_deref().map(str::parse).transpose();
+    let plan = Rc::new(Plan {
+        defect: defect.map_err(|error| Failure::Input(format!("{}: {error}", place.display())))?,
+        ..plan
+    });
     let engine = if manifest.engine == Engine::Turmoil.to_string() { Engine::Turmoil } else { Engine::Sim };
     let finished = Finished::run(&plan, engine);
     let trace = match &finished.ending {

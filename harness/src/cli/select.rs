@@ -29,6 +29,7 @@ pub(super) fn choose(command: &RunCommand) -> Result<Vec<Chosen>, Failure> {
             let about = Rc::new(scenario.about.clone());
             for (place, plan) in plans.into_iter().enumerate() {
                 if is_wanted(command, &plan, &about, failed.as_ref()) {
+                    let plan = Plan { defect: command.run.defect, ..plan };
                     chosen.push(Chosen { plan: Rc::new(plan), about: Rc::clone(&about), place });
                 }
             }

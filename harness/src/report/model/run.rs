@@ -242,11 +242,13 @@ fn command(plan: &Plan) -> String {
         true => String::new(),
         false => format!(" --seed {}", plan.seed.0),
     };
-    format!("halfopen run {} --only {}{seed}", quoted(&plan.source.path), quoted(&name))
+    let defect =
+        plan.defect.map(|it| format!(" --defect {}", quoted(&it.to_string().replace(' ', "")))).unwrap_or_default();
+    format!("halfopen run {} --only {}{seed}{defect}", quoted(&plan.source.path), quoted(&name))
 }
 
 fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ':');
     if !text.is_empty() && text.chars().all(is_plain) {
         return text.to_owned();
     }
