@@ -10,6 +10,12 @@ use crate::scenario::About;
 /// How many lines of a trace are shown under a failed run: the first half and the last half of these.
 const TRACE_LINES: usize = 120;
 
+/// How many bad runs are told with their traces: the first of as many scenarios.
+const TRACES: usize = 10;
+
+/// How many bad runs are told at all.
+const TOLD: usize = 50;
+
 /// How much is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
@@ -99,8 +105,18 @@ impl<W: Write> Terminal<W> {
     /// If the writer fails.
     pub fn finish(mut self) -> io::Result<Summary> {
         let bad = std::mem::take(&mut self.bad);
-        for run in &bad {
-            self.bad_run(run)?;
+        let mut shown = std::collections::BTreeSet::new();
+        for run in bad.iter().take(TOLD) {
+            // What breaks one run of a scenario mostly breaks the others in the same way.
+            let has_trace = shown.len() < TRACES && shown.insert(&run.scenario);
+            self.bad_run(run, has_trace)?;
+        }
+        if bad.len() > TOLD {
+            writeln!(
+                self.out,
+                "\nand {} more that do not pass, by name above; `--html FILE` shows all",
+                bad.len() - TOLD
+            )?;
         }
         if !bad.is_empty() {
             writeln!(self.out)?;
@@ -116,11 +132,13 @@ impl<W: Write> Terminal<W> {
         Ok(self.summary)
     }
 
-    fn bad_run(&mut self, run: &RunRecord) -> io::Result<()> {
+    fn bad_run(&mut self, run: &RunRecord, has_trace: bool) -> io::Result<()> {
         let mark = mark(run.verdict);
         let bold = style(mark);
         writeln!(self.out, "\n{bold}{} {}{bold:#}", mark.word(), run.name)?;
-        self.trace(run)?;
+        if has_trace {
+            self.trace(run)?;
+        }
         if let Some(error) = &run.error {
             writeln!(self.out, "  {error}")?;
         }

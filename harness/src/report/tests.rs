@@ -102,3 +102,13 @@ fn speed_is_virtual_over_wall_time() {
     };
     assert_eq!(summary.to_string(), "2 runs: 2 ok; 10d 1h of virtual time in 0.500 s, 1735200 x real time");
 }
+
+#[test]
+fn many_that_fail_are_told_with_few_traces() {
+    let runs: Vec<Finished> = (0..120).map(|_| failing()).collect();
+    let (text, summary) = report(&runs);
+    assert_eq!(summary.failed, 120);
+    assert_eq!(text.matches("sensor: stop_pinging").count(), 1, "one scenario, one trace: {text}");
+    assert_eq!(text.matches("reproduce: ").count(), 50);
+    assert!(text.contains("and 70 more that do not pass, by name above"), "{text}");
+}

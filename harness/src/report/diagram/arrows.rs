@@ -28,7 +28,7 @@ impl Drawing<'_> {
         let x = self.connections.x(&self.lanes, *connection, *from);
         let target = self.connections.x(&self.lanes, *connection, *to);
         let y = self.y(index);
-        let room = self.lanes.gap() - 96;
+        let room = self.lanes.gap() - 80;
         let text = text(item);
         let names = format!("{} → {}", self.plan.node(*from).name, self.plan.node(*to).name);
         let (x2, y2, class, travel) = match arrival {
@@ -45,7 +45,9 @@ impl Drawing<'_> {
             Some(_) if matches!(item, Item::Fin | Item::Rst | Item::Open) => text.clone(),
             _ => cut(&text, room),
         };
-        let form = Form::Arrow { x, y, x2, y2: y2.max(y), label, lost: class == " lost", travel: travel.clone() };
+        // A long one is labelled near its sender, where it crosses nothing yet.
+        let at = (self.lanes.gap() / 2).min((x2 - x).abs() / 2);
+        let form = Form::Arrow { x, y, x2, y2: y2.max(y), label, lost: class == " lost", travel: travel.clone(), at };
         let class = format!("{}{class}", kind(item));
         Some(Shape::new(class, form).of(index).titled(format!("{names} {text}, {travel}")))
     }

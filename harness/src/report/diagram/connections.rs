@@ -135,6 +135,11 @@ impl Drawing<'_> {
     pub(super) fn connection_bars(&mut self) {
         let connections = std::mem::take(&mut self.connections);
         for end in &connections.0 {
+            // What begins and ends in a folded time is not drawn, as what it carries is not.
+            let is_hidden = |index: usize| self.hidden.iter().any(|hidden| hidden.events.contains(&index));
+            if is_hidden(end.opened.0) && end.closed.is_some_and(|(closed, _)| is_hidden(closed)) {
+                continue;
+            }
             self.fuse(end);
             self.bar(end);
         }

@@ -4,15 +4,15 @@ use crate::plan::{NodeId, Plan, Program};
 /// Where the story stands.
 pub(super) const STORY: i32 = 8;
 /// How wide it is.
-pub(super) const STORY_WIDTH: i32 = 196;
+pub(super) const STORY_WIDTH: i32 = 170;
 /// Where times end.
-pub(super) const RULER: i32 = 262;
+pub(super) const RULER: i32 = 234;
 /// Where the first lane is.
-const FIRST: i32 = 330;
+const FIRST: i32 = 292;
 /// From the last lane to what is expected.
-const AFTER: i32 = 64;
+const AFTER: i32 = 50;
 /// How wide that is.
-pub(super) const EXPECTED_WIDTH: i32 = 400;
+pub(super) const EXPECTED_WIDTH: i32 = 340;
 /// With more nodes than that, a group shares a lane.
 const MANY: usize = 16;
 
@@ -43,9 +43,9 @@ impl Lanes {
         let (left, right) = others.split_at(others.len().div_ceil(2));
         let order: Vec<usize> = left.iter().chain(&brokers).chain(right).copied().collect();
         let gap = match order.len() {
-            0..=2 => 340,
-            3 => 270,
-            4..=5 => 215,
+            0..=2 => 330,
+            3 => 245,
+            4..=5 => 205,
             _ => 160,
         };
         let heads = (0..).zip(&order).map(|(place, &lane)| {

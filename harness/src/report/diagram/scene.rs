@@ -60,8 +60,8 @@ pub enum Form {
     /// A filled outline.
     Poly { points: Vec<(i32, i32)> },
     /// Something on its way from one lane to another, with what is written on it; `lost` ends in a cross; `travel` is how
-    /// long it takes.
-    Arrow { x: i32, y: i32, x2: i32, y2: i32, label: String, lost: bool, travel: String },
+    /// long it takes, `at` how far from its sender the label stands.
+    Arrow { x: i32, y: i32, x2: i32, y2: i32, label: String, lost: bool, travel: String, at: i32 },
     /// A text; `anchor` is that of SVG.
     Text { x: i32, y: i32, dy: i32, anchor: Anchor, text: String },
     /// A symbol.

@@ -10,9 +10,6 @@ const HEAD: i32 = 46;
 /// The height of the legend.
 const FOOT: i32 = 30;
 
-/// How far from its sender the label of an arrow stands at most.
-const LABELLED: f64 = 130.0;
-
 /// What the picture means, in a line.
 const LEGEND: &str = "bar: a connection as the node of that lane sees it · amber: keep-alive used up, pushed back by each \
                       packet, over at the dashed line · × lost · ○ counts for an expectation · shaded: a fault";
@@ -78,7 +75,9 @@ fn write_shape(out: &mut String, shape: &Shape) {
             let points: Vec<String> = points.iter().map(|(x, y)| format!("{x} {y}")).collect();
             let _ = write!(out, "<path d=\"M{}Z\"/>", points.join("L"));
         }
-        Form::Arrow { x, y, x2, y2, label, lost, travel } => arrow(out, [*x, *y, *x2, *y2], label, *lost, travel),
+        Form::Arrow { x, y, x2, y2, label, lost, travel, at } => {
+            arrow(out, [*x, *y, *x2, *y2], (label, travel, *at), *lost)
+        }
         Form::Text { x, y, dy, anchor, text } => {
             let y = y + dy;
             let _ = write!(out, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{}\">{}</text>", anchor.word(), escaped(text));
@@ -91,7 +90,7 @@ fn write_shape(out: &mut String, shape: &Shape) {
     out.push_str("</g>\n");
 }
 
-fn arrow(out: &mut String, [x, y, x2, y2]: [i32; 4], label: &str, lost: bool, travel: &str) {
+fn arrow(out: &mut String, [x, y, x2, y2]: [i32; 4], (label, travel, at): (&str, &str, i32), lost: bool) {
     let (dx, dy) = (f64::from(x2 - x), f64::from(y2 - y));
     let degrees = dy.atan2(dx).to_degrees();
     let _ = write!(out, "<path class=\"shaft\" d=\"M{x} {y}L{x2} {y2}\"/>");
@@ -99,8 +98,7 @@ fn arrow(out: &mut String, [x, y, x2, y2]: [i32; 4], label: &str, lost: bool, tr
     let _ = write!(out, "<path class=\"tip\" transform=\"translate({x2} {y2}) rotate({degrees:.1})\" d=\"{tip}\"/>");
     // The text runs along the arrow, and never upside down.
     let upright = if dx < 0.0 { degrees + 180.0 } else { degrees };
-    // A long one is labelled near its sender, where it crosses nothing yet.
-    let share = (LABELLED / f64::from((x2 - x).abs()).max(1.0)).min(0.5);
+    let share = f64::from(at) / f64::from((x2 - x).abs()).max(1.0);
     let (mx, my) = (f64::from(x) + dx * share, f64::from(y) + dy * share);
     let _ = write!(
         out,

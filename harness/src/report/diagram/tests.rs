@@ -115,3 +115,15 @@ fn heights_grow_with_time() {
     let between = drawing.rows.y(Duration::from_secs(3), 0);
     assert!(heights.first().unwrap() < &between && &between < heights.last().unwrap(), "{between}");
 }
+
+#[test]
+fn connections_of_a_folded_time_are_not_drawn() {
+    let mut story = Story::new();
+    for n in 0..20 {
+        story.at(1000 * u64::from(n)).connect(n, SENSOR, connect("sensor", 0));
+        story.item(n, SENSOR, BROKER, Item::Fin);
+    }
+    let picture = picture(&plan(), &mut story, 30_000);
+    assert!(picture.contains("18 more like this"), "{picture}");
+    assert!(count(&picture, "bar ") <= 8, "{}", count(&picture, "bar "));
+}

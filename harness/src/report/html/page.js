@@ -225,7 +225,7 @@
     const dx = shape.x2 - shape.x;
     const dy = y2 - y;
     const turn = Math.atan2(dy, dx) * 180 / Math.PI;
-    const share = Math.min(0.5, 130 / Math.max(1, Math.abs(dx)));
+    const share = shape.at / Math.max(1, Math.abs(dx));
     const line = `M${shape.x} ${y}L${shape.x2} ${y2}`;
     group.append(svg("path", { class: "hit", d: line }), svg("path", { class: "shaft", d: line }),
       svg("path", { class: "tip", transform: `translate(${shape.x2} ${y2}) rotate(${turn})`, d: shape.lost ? PATHS.cross : "M0 0L-8 -3.5L-8 3.5Z" }),
