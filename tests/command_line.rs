@@ -208,7 +208,7 @@ fn what_should_be_and_is_not_is_a_warning_and_fails_a_strict_run() {
 fn waiver_that_waives_nothing_is_vacuous_and_one_that_is_needed_passes() {
     let folder = Folder::new("waive");
     let waive = "waive: { client_keeps_its_interval: To see what comes of it. }\n";
-    folder.write("idle.yaml", &format!("{waive}{PASSING}"));
+    folder.write("idle.yaml", format!("{waive}{PASSING}"));
     let idle = folder.halfopen(&["run", "idle.yaml"]);
     assert_eq!(code(&idle), 3, "{}", out(&idle));
     let why = "vacuous: `client_keeps_its_interval` holds in all runs of the file; there is nothing to waive";

@@ -1,5 +1,7 @@
 //! What others make of our reports: Chromium of the page, tshark of the captures.
 
+#![expect(clippy::unwrap_used, reason = "all of this is a test")]
+
 #[path = "interop/trials.rs"]
 mod trials;
 

@@ -143,7 +143,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let scenario = load_file(&File { path: file, name: manifest.scenario.clone() })?;
     // A seed that is an axis stands in the name, and is found there.
     let fixed = Some(manifest.seed).filter(|_| !manifest.run.contains(" seed="));
-    let plans = scenario.plans(PlanOptions { seed: fixed, ..PlanOptions::default() })?;
+    let plans = scenario.plans(PlanOptions { seed: fixed })?;
     let plan = plans.into_iter().find(|plan| plan.run.to_string() == manifest.run && plan.seed.0 == manifest.seed);
     let plan = plan.ok_or_else(|| Failure::NothingToRun(manifest.run.clone()))?;
     let defect = manifest.defect.as_deref().map(str::parse).transpose();

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::output::{ENGINE_TROUBLE, FAILURE, Failure, SUCCESS, VACUOUS, write_file};
+use super::forms::Forms;
+use super::output::{ENGINE_TROUBLE, FAILURE, Failure, SUCCESS, VACUOUS};
+use crate::report::Terminal;
 use crate::report::model::{Report, Word};
-use crate::report::{Terminal, html, junit, tap};
 
 /// What can be done with reports.
 #[derive(Debug, Subcommand)]
@@ -22,18 +23,8 @@ pub(super) struct MergeArgs {
     /// Reports as JSON.
     #[arg(required = true, value_name = "FILE")]
     reports: Vec<PathBuf>,
-    /// Write a page for people.
-    #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
-    /// Write JUnit.
-    #[arg(long, value_name = "FILE")]
-    junit: Option<PathBuf>,
-    /// Write JSON.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Write TAP.
-    #[arg(long, value_name = "FILE")]
-    tap: Option<PathBuf>,
+    #[command(flatten)]
+    forms: Forms,
 }
 
 /// Merges.
@@ -45,13 +36,7 @@ pub(super) fn merge(args: &MergeArgs) -> Result<u8, Failure> {
         parts.push(Report::read(&text).map_err(wrong)?);
     }
     let report = Report::merge(parts).map_err(|error| Failure::Input(error.to_string()))?;
-    let forms: [(_, fn(&Report) -> String); 4] =
-        [(&args.json, Report::json), (&args.junit, junit), (&args.tap, tap), (&args.html, html)];
-    for (path, form) in forms {
-        if let Some(path) = path {
-            write_file(path, form(&report))?;
-        }
-    }
+    args.forms.write(&report)?;
     let mut terminal = Terminal::new(anstream::stdout().lock());
     let has = |word: Word| report.runs.iter().any(|run| run.verdict == word);
     let code = match () {

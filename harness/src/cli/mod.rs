@@ -10,6 +10,7 @@ mod compare;
 mod defects;
 mod draw;
 mod explain;
+mod forms;
 mod list;
 mod merge;
 mod new;

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 
 use super::args::RunArgs;
+use super::forms::Forms;
 
 /// What `halfopen run` can be told.
 #[derive(Debug, Args)]
@@ -55,18 +56,8 @@ pub(super) struct Selection {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct Outputs {
-    /// Write a page for people: one file that needs no network.
-    #[arg(long, value_name = "FILE")]
-    pub(super) html: Option<PathBuf>,
-    /// Write JUnit, for CI.
-    #[arg(long, value_name = "FILE")]
-    pub(super) junit: Option<PathBuf>,
-    /// Write everything as JSON, traces included; `docs/report-format.md` says how.
-    #[arg(long, value_name = "FILE")]
-    pub(super) json: Option<PathBuf>,
-    /// Write TAP, version 14.
-    #[arg(long, value_name = "FILE")]
-    pub(super) tap: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) forms: Forms,
     /// Write what each run carried into this folder, as pcapng with virtual time.
     #[arg(long, value_name = "DIR")]
     pub(super) pcap: Option<PathBuf>,

@@ -11,10 +11,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::artifacts::{leave, remember_failed, write_capture};
 use super::commands::{begin_log, timed};
 use super::options::RunCommand;
-use super::output::{ENGINE_TROUBLE, FAILURE, Failure, SUCCESS, VACUOUS, write_file};
+use super::output::{ENGINE_TROUBLE, FAILURE, Failure, SUCCESS, VACUOUS};
 use super::select::{Chosen, choose};
 use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
-use crate::report::{Ending, Finished, Summary, Terminal, Verbosity, Waivers, html, junit, tap};
+use crate::report::{Ending, Finished, Summary, Terminal, Verbosity, Waivers};
 use crate::world::EngineError;
 
 /// How many runs leave a folder at most: whoever breaks everything needs no thousand of them.
@@ -35,7 +35,7 @@ pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
         terminal: Terminal::with_verbosity(anstream::stdout().lock(), verbosity(command)),
         progress: progress(chosen.len()),
         report: Report::default(),
-        keeps: wants_report(command),
+        keeps: command.output.forms.is_any(),
         bad: Vec::new(),
         waivers: Waivers::default(),
     };
@@ -86,13 +86,7 @@ impl<W: std::io::Write> Session<'_, W> {
             self.terminal.waivers(&self.waivers)?;
         }
         let outputs = &self.command.output;
-        let forms: [(_, fn(&Report) -> String); 4] =
-            [(&outputs.json, Report::json), (&outputs.junit, junit), (&outputs.tap, tap), (&outputs.html, html)];
-        for (path, form) in forms {
-            if let Some(path) = path {
-                write_file(path, form(&self.report))?;
-            }
-        }
+        outputs.forms.write(&self.report)?;
         if !outputs.no_artifacts {
             remember_failed(&outputs.artifacts, &self.bad)?;
         }
@@ -196,16 +190,11 @@ fn verbosity(command: &RunCommand) -> Verbosity {
     }
 }
 
-fn wants_report(command: &RunCommand) -> bool {
-    let outputs = &command.output;
-    outputs.html.is_some() || outputs.json.is_some() || outputs.junit.is_some() || outputs.tap.is_some()
-}
-
 /// What the outputs that are asked for need.
 fn detail(command: &RunCommand) -> Detail {
-    let outputs = &command.output;
-    let is_data = outputs.json.is_some() || outputs.html.is_some();
-    Detail { events: is_data, diagram: is_data, text: outputs.json.is_some() || outputs.verbose }
+    let forms = &command.output.forms;
+    let text = forms.needs_text() || command.output.verbose;
+    Detail { events: forms.needs_events(), diagram: forms.needs_events(), text }
 }
 
 /// A bar on a terminal; nothing elsewhere.

@@ -25,7 +25,7 @@ pub(super) fn choose(command: &RunCommand) -> Result<Vec<Chosen>, Failure> {
     let failed = if command.select.failed_last { Some(last_failed(&command.output.artifacts)?) } else { None };
     let mut chosen = Vec::new();
     for seed in seeds {
-        for (scenario, plans) in load_all(&command.run.paths, PlanOptions { seed, ..PlanOptions::default() })? {
+        for (scenario, plans) in load_all(&command.run.paths, PlanOptions { seed })? {
             let about = Rc::new(scenario.about.clone());
             for (place, plan) in plans.into_iter().enumerate() {
                 if is_wanted(command, &plan, &about, failed.as_ref()) {

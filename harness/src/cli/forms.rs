@@ -1,0 +1,59 @@
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::output::{Failure, write_file};
+use crate::report::model::Report;
+use crate::report::{html, junit, tap};
+
+/// Forms in which a report is written to files.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct Forms {
+    /// Write a page for people: one file that needs no network.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write JUnit, for CI.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write everything as JSON, traces included; `docs/report-format.md` says how.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write TAP, version 14.
+    #[arg(long, value_name = "FILE")]
+    tap: Option<PathBuf>,
+}
+
+impl Forms {
+    /// Whether any is asked for.
+    pub(super) fn is_any(&self) -> bool {
+        self.needs_events() || self.junit.is_some() || self.tap.is_some()
+    }
+
+    /// Whether one is asked for that shows events and pictures.
+    pub(super) fn needs_events(&self) -> bool {
+        self.json.is_some() || self.html.is_some()
+    }
+
+    /// Whether one is asked for that has the text of all traces.
+    pub(super) fn needs_text(&self) -> bool {
+        self.json.is_some()
+    }
+
+    /// Writes those that are asked for.
+    pub(super) fn write(&self, report: &Report) -> Result<(), Failure> {
+        if let Some(path) = &self.json {
+            write_file(path, report.json())?;
+        }
+        if let Some(path) = &self.junit {
+            write_file(path, junit(report))?;
+        }
+        if let Some(path) = &self.tap {
+            write_file(path, tap(report))?;
+        }
+        if let Some(path) = &self.html {
+            write_file(path, html(report))?;
+        }
+        Ok(())
+    }
+}
