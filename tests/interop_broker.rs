@@ -42,7 +42,9 @@ fn main() {
 
     let mut trials = command_line::trials("mosquitto_sub", &mosquitto, MOSQUITTO, start_broker);
     trials.extend(stories::trials("MQTT.js", &mqtt_js, || script(node(), "mqttjs_peer.js"), start_broker));
+    trials.extend(stories::trials("MQTT.js over WebSocket", &mqtt_js, js_over_websocket, start_websocket_broker));
     trials.extend(stories::trials("paho-mqtt", &paho, || script(python(), "paho_peer.py"), start_broker));
+    trials.extend(stories::trials("paho-mqtt over WebSocket", &paho, paho_over_websocket, start_websocket_broker));
     trials.extend(stories::trials("rumqttc", &Ok(()), rumqttc, start_broker));
     trials.extend(lessons(&mqtt_js));
     libtest_mimic::run(&arguments, trials).exit();
@@ -77,15 +79,37 @@ async fn lesson(version: Version) {
 }
 
 async fn start_broker() -> Server {
+    start(&["--listen", "127.0.0.1:0"], "ipv4").await
+}
+
+/// Its port is that for WebSocket.
+async fn start_websocket_broker() -> Server {
+    start(&["--listen", "127.0.0.1:0", "--websocket", "127.0.0.1:0"], "websockets").await
+}
+
+async fn start(addresses: &[&str], kind: &str) -> Server {
     let mut command = Command::new(env!("CARGO_BIN_EXE_halfopen-broker"));
-    command.args(["--verbose", "--listen", "127.0.0.1:0"]);
-    Server::start(command, "Opening ipv4 listen socket").await.expect("the broker starts")
+    command.arg("--verbose").args(addresses);
+    Server::start(command, &format!("Opening {kind} listen socket")).await.expect("the broker starts")
 }
 
 fn rumqttc() -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
     command.arg(AS_PEER);
     command
+}
+
+fn js_over_websocket() -> Command {
+    over_websocket(script(node(), "mqttjs_peer.js"))
+}
+
+fn paho_over_websocket() -> Command {
+    over_websocket(script(python(), "paho_peer.py"))
+}
+
+fn over_websocket(mut peer: Command) -> Command {
+    peer.env("TRANSPORT", "ws");
+    peer
 }
 
 fn script(mut interpreter: Command, name: &str) -> Command {

@@ -29,6 +29,11 @@ pub(crate) struct Args {
     #[arg(short, long, conflicts_with = "listen")]
     port: Option<u16>,
 
+    /// The address and port to listen on for MQTT over WebSocket, besides --listen; several times for several
+    /// [default: none]
+    #[arg(long, value_name = "ADDRESS")]
+    websocket: Option<Vec<SocketAddr>>,
+
     /// What is logged [default: connections]
     #[arg(long, value_name = "DETAIL")]
     log: Option<LogDetail>,
@@ -71,8 +76,8 @@ Files:
   receive maximum, the topic aliases, the highest QoS, and what is not available), the connect timeout, the log and the
   ports.
 
-  The configuration file has `listen` and `log` at its top, the settings of access in a table [access], and those of
-  the protocol in a table [mqtt]:
+  The configuration file has `listen`, `websocket` and `log` at its top, the settings of access in a table [access],
+  and those of the protocol in a table [mqtt]:
 
       listen = [\"0.0.0.0:1883\", \"[::]:1883\"]
       [access]
@@ -93,7 +98,7 @@ impl Args {
         let file = self.config.as_deref().map_or(Ok(Source::default()), File::read)?;
         let log = if self.verbose { Some(LogDetail::Packets) } else { self.log };
         let listen = self.listen.or(self.port.map(Settings::this_machine));
-        let flags = Source { listen, log, access: self.access, limits: self.limits };
+        let flags = Source { listen, websocket: self.websocket, log, access: self.access, limits: self.limits };
         Ok(flags.or(file).settings())
     }
 }

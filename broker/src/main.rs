@@ -7,6 +7,7 @@ mod reload;
 mod settings;
 mod tcp;
 mod terminal;
+mod websocket;
 
 use std::future::pending;
 use std::io;
@@ -21,7 +22,7 @@ use tokio::sync::mpsc;
 
 use self::access::{Gate, judge_by};
 use self::args::{Args, Command};
-use self::tcp::Tcp;
+use self::tcp::{Tcp, Transport};
 use self::terminal::Terminal;
 
 fn main() -> ExitCode {
@@ -56,10 +57,14 @@ fn listen(args: Args) -> io::Result<()> {
         let (sender, changes) = mpsc::channel(1);
         let reload = reload::watch(args, passwords, sender)?;
         terminal::log(concat!("halfopen-broker ", env!("CARGO_PKG_VERSION"), " starting"));
-        let listener = Tcp::bind(&settings.listen).await?;
-        for address in listener.addresses() {
-            let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
-            terminal::log(&format!("Opening {family} listen socket on port {}.", address.port()));
+        let listener = Tcp::bind(&settings.listen, &settings.websocket).await?;
+        for (address, transport) in listener.addresses() {
+            let kind = match transport {
+                Transport::WebSocket => "websockets",
+                Transport::Tcp if address.is_ipv4() => "ipv4",
+                Transport::Tcp => "ipv6",
+            };
+            terminal::log(&format!("Opening {kind} listen socket on port {}.", address.port()));
         }
 
         let broker = Broker::with_access(settings.config, access);

@@ -1,11 +1,15 @@
 use std::fmt;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use halfopen_broker::Listener;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::websocket::WebSocket;
 
 /// Connections of real ports.
 pub(crate) struct Tcp {
@@ -17,6 +21,21 @@ pub(crate) struct Tcp {
 struct Door {
     listener: TcpListener,
     address: SocketAddr,
+    transport: Transport,
+}
+
+/// What carries the bytes of MQTT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp,
+    WebSocket,
+}
+
+/// A connection.
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+    /// Apart, so that the others are not larger for it.
+    WebSocket(Box<WebSocket<TcpStream>>),
 }
 
 /// As Linux numbers it.
@@ -31,36 +50,38 @@ pub(crate) struct Origin {
 }
 
 impl Tcp {
-    /// Listens on all of these, but not on `::1` after others if the machine has no IPv6.
-    pub(crate) async fn bind(addresses: &[SocketAddr]) -> io::Result<Self> {
-        let mut doors = Vec::with_capacity(addresses.len());
-        for &address in addresses {
-            let listener = match TcpListener::bind(address).await {
-                Ok(listener) => listener,
-                // Programs of this machine reach the broker over IPv4, too.
-                Err(error) if address.ip() == Ipv6Addr::LOCALHOST && !doors.is_empty() && no_ipv6(&error) => continue,
-                Err(error) => {
-                    return Err(io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")));
-                }
-            };
-            doors.push(Door { address: listener.local_addr()?, listener });
+    /// Listens on all of these, but not on `::1` after others of its kind if the machine has no IPv6.
+    pub(crate) async fn bind(plain: &[SocketAddr], websocket: &[SocketAddr]) -> io::Result<Self> {
+        let mut doors = Vec::with_capacity(plain.len() + websocket.len());
+        for (addresses, transport) in [(plain, Transport::Tcp), (websocket, Transport::WebSocket)] {
+            for (index, &address) in addresses.iter().enumerate() {
+                let listener = match TcpListener::bind(address).await {
+                    Ok(listener) => listener,
+                    // Programs of this machine reach the broker over IPv4, too.
+                    Err(error) if address.ip() == Ipv6Addr::LOCALHOST && index > 0 && no_ipv6(&error) => continue,
+                    Err(error) => {
+                        return Err(io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")));
+                    }
+                };
+                doors.push(Door { address: listener.local_addr()?, listener, transport });
+            }
         }
         Ok(Self { doors, first: 0 })
     }
 
     /// Where it listens, with the ports that were chosen if 0 was asked for.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.doors.iter().map(|door| door.address)
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = (SocketAddr, Transport)> {
+        self.doors.iter().map(|door| (door.address, door.transport))
     }
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, Origin)>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, Origin, Transport)>> {
         for offset in 0..self.doors.len() {
             let index = (self.first + offset) % self.doors.len();
             let door = &self.doors[index];
             if let Poll::Ready(accepted) = door.listener.poll_accept(cx) {
                 self.first = index + 1;
-                let port = door.address.port();
-                return Poll::Ready(accepted.map(|(stream, peer)| (stream, Origin { peer, port })));
+                let (port, transport) = (door.address.port(), door.transport);
+                return Poll::Ready(accepted.map(|(stream, peer)| (stream, Origin { peer, port }, transport)));
             }
         }
         Poll::Pending
@@ -73,14 +94,68 @@ fn no_ipv6(error: &io::Error) -> bool {
 }
 
 impl Listener for Tcp {
-    type Stream = TcpStream;
+    type Stream = Stream;
     type Peer = Origin;
 
-    async fn accept(&mut self) -> io::Result<(TcpStream, Origin)> {
-        let (stream, origin) = poll_fn(|cx| self.poll_accept(cx)).await?;
+    async fn accept(&mut self) -> io::Result<(Stream, Origin)> {
+        let (stream, origin, transport) = poll_fn(|cx| self.poll_accept(cx)).await?;
         // Packets are small and each is wanted soon. A socket that refuses the option works all the same.
         let _ = stream.set_nodelay(true);
+        let stream = match transport {
+            Transport::Tcp => Stream::Tcp(stream),
+            Transport::WebSocket => Stream::WebSocket(Box::new(WebSocket::new(stream))),
+        };
         Ok((stream, origin))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::WebSocket(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::WebSocket(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            Self::WebSocket(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::WebSocket(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::WebSocket(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::WebSocket(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ const done = (words) => (error, granted) => (error ? fail(error) : say(...words(
 const commands = {
   connect(id, clean, keepalive, topic, payload, qos, retain) {
     client = mqtt.connect({
+      protocol: process.env.TRANSPORT ?? "mqtt",
       host: "127.0.0.1",
       port,
       protocolVersion: version,

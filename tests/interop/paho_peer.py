@@ -28,6 +28,7 @@ def connect(client_id, clean, keepalive, topic=None, payload=None, qos=0, retain
         client_id=client_id,
         protocol=mqtt.MQTTv5 if is_v5 else mqtt.MQTTv311,
         clean_session=None if is_v5 else clean == "1",
+        transport="websockets" if os.environ.get("TRANSPORT") == "ws" else "tcp",
     )
     client.on_connect = lambda _c, _u, flags, reason, _p: (
         say("error", reason) if reason.is_failure else say("connected", int(flags.session_present))

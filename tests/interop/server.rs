@@ -17,7 +17,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a broker that logs to stderr, and waits for the line that says `ready`.
+    /// Starts a broker that logs to stderr, and waits for the line that says `ready`. The port is the last that it opened
+    /// until then.
     pub(crate) async fn start(mut command: Command, ready: &str) -> Result<Self, String> {
         let mut child = command
             .stdin(Stdio::null())
@@ -33,7 +34,7 @@ impl Server {
             let Some(line) = server.read_line().await else {
                 return Err(format!("the broker has ended:\n{}", seen.join("\n")));
             };
-            if let Some((_, port)) = line.split_once("Opening ipv4 listen socket on port ") {
+            if let Some((_, port)) = line.split_once(" listen socket on port ") {
                 server.port = port.trim_end_matches('.').parse().map_err(|error| format!("{line}: {error}"))?;
             }
             seen.push(line);

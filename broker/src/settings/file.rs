@@ -11,6 +11,7 @@ use super::{AccessSettings, Limits, LogDetail, Source};
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct File {
     listen: Option<Vec<SocketAddr>>,
+    websocket: Option<Vec<SocketAddr>>,
     log: Option<LogDetail>,
     access: AccessSettings,
     mqtt: Limits,
@@ -54,7 +55,7 @@ impl File {
     }
 
     pub(super) fn source(self) -> Source {
-        Source { listen: self.listen, log: self.log, access: self.access, limits: self.mqtt }
+        Source { listen: self.listen, websocket: self.websocket, log: self.log, access: self.access, limits: self.mqtt }
     }
 }
 

@@ -158,6 +158,7 @@ pub(crate) enum LogDetail {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Source {
     pub(crate) listen: Option<Vec<SocketAddr>>,
+    pub(crate) websocket: Option<Vec<SocketAddr>>,
     pub(crate) log: Option<LogDetail>,
     pub(crate) access: AccessSettings,
     pub(crate) limits: Limits,
@@ -167,6 +168,7 @@ pub(crate) struct Source {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) websocket: Vec<SocketAddr>,
     pub(crate) detail: Detail,
     pub(crate) access: AccessSettings,
     pub(crate) config: Config,
@@ -184,6 +186,7 @@ impl Source {
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
             listen: self.listen.or(other.listen),
+            websocket: self.websocket.or(other.websocket),
             log: self.log.or(other.log),
             access: AccessSettings {
                 allow_anonymous: self.access.allow_anonymous.or(other.access.allow_anonymous),
@@ -198,6 +201,7 @@ impl Source {
     pub(crate) fn settings(self) -> Settings {
         Settings {
             listen: self.listen.unwrap_or_else(|| Settings::this_machine(1883)),
+            websocket: self.websocket.unwrap_or_default(),
             detail: match self.log {
                 Some(LogDetail::Packets) => Detail::Packets,
                 Some(LogDetail::Connections) | None => Detail::Connections,
@@ -245,7 +249,7 @@ mod tests {
     #[test]
     fn the_example_shows_every_key_with_its_default() {
         assert_eq!(parse(EXAMPLE).settings(), Source::default().settings());
-        let others = ["listen", "log", "allow_anonymous", "password_file", "acl_file"];
+        let others = ["listen", "websocket", "log", "allow_anonymous", "password_file", "acl_file"];
         for key in Limits::KEYS.iter().chain(&others) {
             let written = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{key} = "));
             assert_eq!(EXAMPLE.lines().filter(|line| written(line)).count(), 1, "{key}");

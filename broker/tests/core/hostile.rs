@@ -38,7 +38,8 @@ fn filter() -> impl Strategy<Value = &'static str> {
     prop_oneof![Just("a"), Just("#"), Just("+/b"), Just("a/#"), Just("$share/g/a")]
 }
 
-fn connect() -> impl Strategy<Value = Packet> {
+/// Boxed, as those below: by value, one within the other, they would fill the stack of a test.
+fn connect() -> BoxedStrategy<Packet> {
     let client_id = prop_oneof![Just("a"), Just("b"), Just("")];
     let expiry = prop::option::of(prop_oneof![Just(0), Just(5), Just(u32::MAX)]);
     (version(), any::<bool>(), 0..4_u16, client_id, expiry, prop::option::of((qos(), any::<bool>(), 0..9_u32)))
@@ -55,9 +56,10 @@ fn connect() -> impl Strategy<Value = Packet> {
             let connect = Connect::new(version, client_id);
             Packet::Connect(Box::new(Connect { clean_start, keep_alive, session_expiry, will, ..connect }))
         })
+        .boxed()
 }
 
-fn packet() -> impl Strategy<Value = Packet> {
+fn packet() -> BoxedStrategy<Packet> {
     let number = 1..4_u16;
     prop_oneof![
         6 => connect(),
@@ -82,19 +84,22 @@ fn packet() -> impl Strategy<Value = Packet> {
             Packet::Disconnect(Disconnect::new(ReasonCode::new(reason)))
         }),
     ]
+    .boxed()
 }
 
-fn valid() -> impl Strategy<Value = Vec<u8>> {
-    (packet(), version()).prop_map(|(packet, version)| {
-        let version = if let Packet::Connect(connect) = &packet { connect.version } else { version };
-        let mut bytes = BytesMut::new();
-        // What this version has no form for becomes nothing.
-        let _ = encode(&packet, version, &mut bytes);
-        bytes.to_vec()
-    })
+fn valid() -> BoxedStrategy<Vec<u8>> {
+    (packet(), version())
+        .prop_map(|(packet, version)| {
+            let version = if let Packet::Connect(connect) = &packet { connect.version } else { version };
+            let mut bytes = BytesMut::new();
+            // What this version has no form for becomes nothing.
+            let _ = encode(&packet, version, &mut bytes);
+            bytes.to_vec()
+        })
+        .boxed()
 }
 
-fn bytes() -> impl Strategy<Value = Vec<u8>> {
+fn bytes() -> BoxedStrategy<Vec<u8>> {
     prop_oneof![
         20 => valid(),
         1 => (valid(), any::<prop::sample::Index>()).prop_map(|(mut bytes, at)| {
@@ -103,6 +108,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
         }),
         1 => prop::collection::vec(any::<u8>(), 0..40),
     ]
+    .boxed()
 }
 
 fn act() -> impl Strategy<Value = Act> {

@@ -1,0 +1,159 @@
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::AsyncWrite;
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+/// Makes frames of what is written: one of each write, whatever the packets in it are.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    /// What goes before the next data frame: the answer to the request, and control frames.
+    between: Vec<u8>,
+    /// An answer to a ping that waits for `between` to leave.
+    pong: Option<Vec<u8>>,
+    /// The head of the data frame that has begun, and how much of it is left.
+    head: Head,
+    /// How much of a data frame has been announced in its head and not been written.
+    rest: usize,
+}
+
+#[derive(Debug, Default)]
+struct Head {
+    bytes: [u8; LONGEST_HEAD],
+    start: usize,
+    end: usize,
+}
+
+/// Two bytes and eight for a length: a server masks nothing.
+const LONGEST_HEAD: usize = 10;
+/// How many pieces go into one system call, and the head.
+const SLICES: usize = 33;
+
+impl Outgoing {
+    /// Adds bytes as they are, to be written between frames.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.between.extend_from_slice(bytes);
+    }
+
+    /// Adds a control frame. Its payload has at most 125 bytes.
+    pub(super) fn control(&mut self, kind: Control, payload: &[u8]) {
+        let head = Head::new(OpCode::Control(kind), payload.len());
+        self.push(head.left());
+        self.push(payload);
+    }
+
+    /// Answers a ping, in place of one before that has not been answered yet: a peer that only pings and never reads
+    /// makes this hold no more.
+    pub(super) fn pong(&mut self, payload: &[u8]) {
+        if self.between.is_empty() {
+            self.control(Control::Pong, payload);
+        } else {
+            self.pong = Some(payload.to_vec());
+        }
+    }
+
+    /// Writes what goes between frames, unless a data frame has begun that is not complete: that one comes first.
+    pub(super) fn poll_flush<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_inside_frame() {
+            return Poll::Pending;
+        }
+        while !self.between.is_empty() {
+            let written = ready!(Pin::new(&mut *stream).poll_write(cx, &self.between))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.between.drain(..written);
+            if self.between.is_empty() {
+                // An idle connection holds no buffer.
+                self.between = Vec::new();
+                if let Some(pong) = self.pong.take() {
+                    self.control(Control::Pong, &pong);
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes these bytes or a part of them, and gives how much that was.
+    pub(super) fn poll_write<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if !self.is_inside_frame() {
+            ready!(self.poll_flush(stream, cx))?;
+            self.rest = pieces.iter().map(|piece| piece.len()).sum();
+            if self.rest == 0 {
+                return Poll::Ready(Ok(0));
+            }
+            self.head = Head::new(OpCode::Data(Data::Binary), self.rest);
+        }
+        loop {
+            let written = ready!(self.poll_write_once(stream, cx, pieces))?;
+            let of_head = written.min(self.head.left().len());
+            self.head.start += of_head;
+            let of_payload = written - of_head;
+            self.rest -= of_payload;
+            if of_payload > 0 {
+                if self.rest == 0 {
+                    // What had to wait for the end of this frame.
+                    let _ = self.poll_flush(stream, cx);
+                }
+                return Poll::Ready(Ok(of_payload));
+            }
+        }
+    }
+
+    /// Writes a part of the head and of what the frame still needs.
+    fn poll_write_once<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        slices[0] = IoSlice::new(self.head.left());
+        let mut room = self.rest;
+        for (slice, piece) in slices[1..].iter_mut().zip(pieces) {
+            let length = piece.len().min(room);
+            *slice = IoSlice::new(&piece[..length]);
+            room -= length;
+        }
+        let written = if stream.is_write_vectored() {
+            ready!(Pin::new(stream).poll_write_vectored(cx, &slices))?
+        } else {
+            let first = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
+            ready!(Pin::new(stream).poll_write(cx, first))?
+        };
+        match written {
+            0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            written => Poll::Ready(Ok(written)),
+        }
+    }
+
+    fn is_inside_frame(&self) -> bool {
+        self.rest > 0
+    }
+}
+
+impl Head {
+    fn new(opcode: OpCode, length: usize) -> Self {
+        let header = FrameHeader { opcode, ..FrameHeader::default() };
+        let mut bytes = [0; LONGEST_HEAD];
+        let mut free = &mut bytes[..];
+        header.format(length as u64, &mut free).expect("there is room for the longest");
+        let end = LONGEST_HEAD - free.len();
+        Self { bytes, start: 0, end }
+    }
+
+    fn left(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+}
