@@ -179,24 +179,35 @@ where
 
     /// Brings what the kernels have to say onto the wires.
     fn flush(&mut self) {
+        // What a program wrote before it aborts has left by then, as far as the window is open.
+        self.drain_kernels();
         let mut wires = self.wires.borrow_mut();
         let nodes = &self.nodes;
         let kernels = &self.kernels;
         let enter = |id: NodeId| kernels.set_current(nodes[id.0].host);
         if !wires.aborting.is_empty() {
+            self.is_stirred = true;
             wires.abort_sockets(kernels, enter);
         }
         if !wires.stopped_listening.is_empty() {
+            self.is_stirred = true;
             wires.abort_unaccepted(kernels, enter);
         }
-        if self.is_stirred {
-            self.is_stirred = false;
-            kernels.egress_all(&mut self.outgoing);
-            for packet in self.outgoing.drain(..) {
-                wires.depart(packet);
-            }
+        drop(wires);
+        self.drain_kernels();
+        self.wires.borrow_mut().sweep(&self.kernels);
+    }
+
+    fn drain_kernels(&mut self) {
+        if !self.is_stirred {
+            return;
         }
-        wires.sweep(kernels);
+        self.is_stirred = false;
+        let mut wires = self.wires.borrow_mut();
+        self.kernels.egress_all(&mut self.outgoing);
+        for packet in self.outgoing.drain(..) {
+            wires.depart(packet);
+        }
     }
 
     /// Hands over what arrives now; whether there was anything. Stops before an abort for which a node has to read first.
