@@ -99,11 +99,6 @@ impl Wait {
                 }
                 Ok(())
             }
-            // The session was there, and with it its subscriptions.
-            EventKind::Connected { node, session_present: true } if *node == self.node => {
-                self.answers.retain(|answer| !matches!(answer, Answer::Reply(PacketType::SubAck, _)));
-                Ok(())
-            }
             EventKind::Received { to, item, .. } if *to == self.node => self.receive(item, plan, answers),
             EventKind::Node { node, change: NodeChange::Crashed | NodeChange::PowerLost | NodeChange::Restarted }
                 if *node == self.node =>
@@ -139,6 +134,10 @@ impl Wait {
             Answer::Established => return Ok(()),
         }
         self.answers.remove(0);
+        if matches!(packet, Packet::ConnAck(connack) if connack.session_present) {
+            // The session was there, and with it its subscriptions: nobody subscribes again.
+            self.answers.retain(|answer| !matches!(answer, Answer::Reply(PacketType::SubAck, _)));
+        }
         Ok(())
     }
 }

@@ -187,6 +187,7 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
         if let Packet::ConnAck(connack) = &packet
             && std::mem::take(&mut self.subscribe_on_connack)
             && connack.reason == ReasonCode::SUCCESS
+            && !connack.session_present
             && let Some(program) = self.program.filter(|program| !program.subscribe.is_empty())
         {
             // The loader has made sure that it can be encoded.
