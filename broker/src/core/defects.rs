@@ -128,12 +128,15 @@ pub enum Defect {
     CongestedIsClosed,
     /// Who never sends CONNECT is never closed.
     NoConnectTimeout,
+    /// Timers follow the date. A core reads no clock, so it is the world that lets its clock leap with the date.
+    #[cfg_attr(not(feature = "defects"), expect(dead_code, reason = "no core asks for it"))]
+    TimersOnWallClock,
 }
 
 #[cfg(feature = "defects")]
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 56] = [
+    pub const ALL: [Self; 57] = [
         Self::KeepAliveThreeQuarters,
         Self::KeepAliveOnce,
         Self::KeepAliveTwice,
@@ -190,6 +193,7 @@ impl Defect {
         Self::SlowSubscriberStallsAll,
         Self::CongestedIsClosed,
         Self::NoConnectTimeout,
+        Self::TimersOnWallClock,
     ];
 
     /// Its name, what it does, and the field cases that it models.
@@ -429,6 +433,11 @@ impl Defect {
                 &["congested-subscriber-dropped-as-busy"],
             ),
             Self::NoConnectTimeout => ("no_connect_timeout", "who never sends CONNECT is never closed", &[]),
+            Self::TimersOnWallClock => (
+                "timers_on_wall_clock",
+                "timers follow the date",
+                &["wall-clock-jump-kills-connections", "will-delay-and-expiry-on-wall-clock"],
+            ),
         }
     }
 }

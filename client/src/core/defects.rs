@@ -89,12 +89,15 @@ pub enum Defect {
     ReleaseNotResent,
     /// A message of QoS 2 that comes again is handed on again.
     Qos2Twice,
+    /// Timers follow the date. A core reads no clock, so it is the world that lets its clock leap with the date.
+    #[cfg_attr(not(feature = "defects"), expect(dead_code, reason = "no core asks for it"))]
+    TimersOnWallClock,
 }
 
 #[cfg(feature = "defects")]
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::PingOnlyWhenNothingReceived,
         Self::SendingHidesDeadPeer,
         Self::NoPingrespDeadline,
@@ -133,6 +136,7 @@ impl Defect {
         Self::ResendWithoutDup,
         Self::ReleaseNotResent,
         Self::Qos2Twice,
+        Self::TimersOnWallClock,
     ];
 
     /// Its name, what it does, and the field cases that it models.
@@ -310,6 +314,9 @@ impl Defect {
             }
             Self::ReleaseNotResent => {
                 ("release_not_resent", "a PUBREL that is owed is not sent again", &["owed-pubrel-not-resent"])
+            }
+            Self::TimersOnWallClock => {
+                ("timers_on_wall_clock", "timers follow the date", &["client-clock-backwards-stops-pings"])
             }
             Self::Qos2Twice => (
                 "qos2_twice",

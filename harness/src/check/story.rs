@@ -101,6 +101,7 @@ fn node_change(action: &Action) -> Option<NodeChange> {
         Action::ResumeReading => Some(NodeChange::ResumedReading),
         Action::ClockDrift(_) => Some(NodeChange::ClockDrifts),
         Action::ClockJump(_) => Some(NodeChange::ClockJumps),
+        Action::SetDate(_) => Some(NodeChange::DateSet),
         _ => None,
     }
 }
@@ -116,5 +117,6 @@ fn word(change: NodeChange) -> &'static str {
         NodeChange::ResumedReading => "resume_reading",
         NodeChange::ClockDrifts => "clock_drift",
         NodeChange::ClockJumps => "clock_jump",
+        NodeChange::DateSet => "set_date",
     }
 }

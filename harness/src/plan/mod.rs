@@ -78,6 +78,21 @@ impl Plan {
         &self.nodes[id.0]
     }
 
+    /// Whether the timers of a node follow its date, which is a defect.
+    pub(crate) fn has_timers_on_wall_clock(&self, id: NodeId) -> bool {
+        match self.defect {
+            Some(Defect::Broker(defect)) => {
+                defect == halfopen_broker::core::Defect::TimersOnWallClock
+                    && matches!(self.node(id).program, Program::Broker(_))
+            }
+            Some(Defect::Client(defect)) => {
+                defect == halfopen_client::core::Defect::TimersOnWallClock
+                    && matches!(self.node(id).program, Program::Client(_))
+            }
+            None => false,
+        }
+    }
+
     /// Ids of all nodes, in order.
     pub fn node_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
         (0..self.nodes.len()).map(NodeId)

@@ -107,6 +107,9 @@ pub enum Action {
     /// The node's clock leaps by so many milliseconds. Set back it stands still until it has caught up, because what
     /// programs measure time with never goes back.
     ClockJump(i64),
+    /// The node's wall clock is set by so many milliseconds, as a person or NTP sets the date. What programs measure time
+    /// with does not follow it, so nothing may come of it.
+    SetDate(i64),
 }
 
 /// `connect` with what may differ from the node's own settings.

@@ -42,6 +42,11 @@ pub(super) const ACTIONS: &[Key] = &[
     key("clock_drift", "the node's clock runs fast or slow by so much, as `+40%`; `0%` ends it").takes(Takes::Text),
     key("clock_jump", "the node's clock leaps, as `+1h`; set back, as `-1h`, it stands still until it has caught up")
         .takes(Takes::Text),
+    key(
+        "set_date",
+        "the node's date is set, as `+1h`: timers measure time with another clock, so nothing may come of it",
+    )
+    .takes(Takes::Text),
 ];
 
 const CONNECT: Table = Table {
@@ -57,7 +62,7 @@ const CONNECT: Table = Table {
 fn is_for(word: &str, role: Role) -> bool {
     match word {
         "crash" | "power_loss" | "restart" | "pause" | "resume" | "stop_reading" | "resume_reading" | "clock_drift"
-        | "clock_jump" => true,
+        | "clock_jump" | "set_date" => true,
         "open" => role == Role::RawClient,
         "send" | "receive" | "answer" => matches!(role, Role::RawClient | Role::RawBroker),
         "close" => role != Role::Broker,
@@ -128,7 +133,7 @@ impl Reader<'_> {
                     "send" | "receive" => "PINGREQ",
                     "publish" => "{ topic: a, payload: b }",
                     "clock_drift" => "+40%",
-                    "clock_jump" => "-1h",
+                    "clock_jump" | "set_date" => "-1h",
                     _ => "a/b",
                 });
                 self.error(node, format!("`{word}` of what? As in `{{ {word}: {argument} }}`"));
@@ -171,6 +176,7 @@ impl Reader<'_> {
             "pause" => Action::Pause(Some(self.duration(argument)?)),
             "clock_drift" => Action::ClockDrift(self.drift(argument)?),
             "clock_jump" => Action::ClockJump(self.leap(argument)?),
+            "set_date" => Action::SetDate(self.leap(argument)?),
             _ => {
                 let found = found(argument);
                 self.error(word, format!("`{name}` takes nothing, found {found}; write `{name}` alone"));

@@ -84,7 +84,7 @@
 //! | `every` | `{ period, times, until, steps }` |
 //!
 //! Actions of all: `crash` `power_loss` `restart` `pause` (`pause: 30s`, or until `resume`) `stop_reading` `resume_reading`
-//! `clock_drift: +40%` `clock_jump: -1h`. Of clients and raw clients: `connect`, `connect: { connack: { … }, with: {
+//! `clock_drift: +40%` `clock_jump: -1h` `set_date: -1h`. Of clients and raw clients: `connect`, `connect: { connack: { … }, with: {
 //! fields of CONNECT }, wait }`, `disconnect`, `disconnect: { reason: 0x04 }`, `subscribe`, `unsubscribe`, `publish: { topic, payload, qos,
 //! retain, … }`, `close: fin` or `rst`. Of clients: `stop_pinging` `resume_pinging`. Of raw clients: `open`. Of raw clients and raw
 //! brokers, which speak on their latest connection: `answer` (as `answers`; what is owed is answered now), `send: PINGREQ`,

@@ -203,6 +203,8 @@ pub enum NodeChange {
     ClockDrifts,
     /// Its clock leaps.
     ClockJumps,
+    /// Its date is set.
+    DateSet,
 }
 
 /// What travels on a connection.

@@ -45,6 +45,8 @@ pub(crate) enum Order {
     ClockDrift(NodeId, i32),
     /// The clock of the node leaps by so many milliseconds.
     ClockJump(NodeId, i64),
+    /// The wall clock of the node is set by so many milliseconds; what it measures time with is another clock.
+    SetDate(NodeId, i64),
     /// The network changes; the step that says so stands at the position.
     Network(Position, NetworkChange),
 }

@@ -230,7 +230,8 @@ impl<'a> Watcher<'a> {
             | NodeChange::StoppedReading
             | NodeChange::ResumedReading
             | NodeChange::ClockDrifts
-            | NodeChange::ClockJumps => {}
+            | NodeChange::ClockJumps
+            | NodeChange::DateSet => {}
         }
     }
 

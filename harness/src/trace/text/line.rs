@@ -147,6 +147,7 @@ impl Writer<'_> {
             NodeChange::ResumedReading => "resume_reading",
             NodeChange::ClockDrifts => "clock_drift",
             NodeChange::ClockJumps => "clock_jump",
+            NodeChange::DateSet => "set_date",
         };
         let name = self.name(node);
         let group = name.split('.').next().unwrap_or(name);
@@ -214,5 +215,6 @@ pub(crate) fn change_text(change: NodeChange) -> &'static str {
         NodeChange::ResumedReading => "reads again",
         NodeChange::ClockDrifts => "clock drifts",
         NodeChange::ClockJumps => "clock leaps",
+        NodeChange::DateSet => "date is set",
     }
 }

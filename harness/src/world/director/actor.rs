@@ -307,6 +307,7 @@ fn order(action: &Action, node: NodeId) -> Option<Order> {
         Action::ResumeReading => Order::ResumeReading(node),
         Action::ClockDrift(ppm) => Order::ClockDrift(node, *ppm),
         Action::ClockJump(by_ms) => Order::ClockJump(node, *by_ms),
+        Action::SetDate(by_ms) => Order::SetDate(node, *by_ms),
         _ => return None,
     })
 }
@@ -322,6 +323,7 @@ fn command(action: &Action, node: NodeId) -> Option<Command> {
         | Action::ResumeReading
         | Action::ClockDrift(_)
         | Action::ClockJump(_)
+        | Action::SetDate(_)
         | Action::Receive(_) => return None,
         Action::Connect(connect) => Command::Connect { connect: connect.with.get(&node).cloned().map(Box::new) },
         Action::Open => Command::Open,

@@ -282,6 +282,13 @@ where
                 self.recorder.node(node, NodeChange::ClockJumps);
                 self.timers.jump(node, by_ms);
             }
+            Order::SetDate(node, by_ms) => {
+                self.recorder.node(node, NodeChange::DateSet);
+                // Timers do not follow the date, unless that is the defect.
+                if self.wires.borrow().plan.has_timers_on_wall_clock(node) {
+                    self.timers.jump(node, by_ms);
+                }
+            }
             Order::Network(position, change) => self.wires.borrow_mut().change(position, change),
         }
     }

@@ -58,7 +58,9 @@ fn check_action(
         }
         Action::Pause(_) | Action::Resume => refuse(position, "a process that stands still while its kernel lives"),
         Action::StopReading | Action::ResumeReading => refuse(position, "a window that fills"),
-        Action::ClockDrift(_) | Action::ClockJump(_) => refuse(position, "a clock of a node's own"),
+        Action::ClockDrift(_) | Action::ClockJump(_) | Action::SetDate(_) => {
+            refuse(position, "a clock of a node's own")
+        }
         Action::Close(CloseHow::Rst) => refuse(position, "an abort"),
         _ => Ok(()),
     }

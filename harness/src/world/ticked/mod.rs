@@ -124,7 +124,8 @@ fn carry_out(order: Order, recorder: &Recorder, sim: &mut turmoil::Sim<'_>, plan
         | Order::StopReading(_)
         | Order::ResumeReading(_)
         | Order::ClockDrift(..)
-        | Order::ClockJump(..) => unreachable!("refused before the run began"),
+        | Order::ClockJump(..)
+        | Order::SetDate(..) => unreachable!("refused before the run began"),
         Order::Network(position, change) => {
             match change {
                 NetworkChange::HalfOpen { links, .. } => {
