@@ -9,7 +9,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use halfopen::plan::{NodeId, Plan};
-use halfopen::scenario::{PlanOptions, load_all};
+use halfopen::scenario::PlanOptions;
+use halfopen::sweep::load_to_run;
 use halfopen::trace::{ConnectionId, EventKind, Item, Trace};
 use halfopen::world::{Engine, EngineError, TICK, run};
 
@@ -22,7 +23,7 @@ type Stream = Vec<(String, Duration, Option<Duration>)>;
 #[test]
 fn both_engines_carry_the_same_packets_at_the_same_times() {
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
-    let loaded = load_all(&[scenarios], PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
+    let loaded = load_to_run(&[scenarios], PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
     let mut table = String::new();
     let mut failures = Vec::new();
     for plan in loaded.into_iter().flat_map(|(_, plans)| plans) {

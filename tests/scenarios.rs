@@ -12,7 +12,8 @@ use halfopen::diff::diff;
 use halfopen::plan::Plan;
 use halfopen::report::model::{Detail, RunRecord};
 use halfopen::report::{Ending, Finished, Mark, Terminal, Waivers};
-use halfopen::scenario::{About, PlanOptions, load_all};
+use halfopen::scenario::{About, PlanOptions};
+use halfopen::sweep::load_to_run;
 use halfopen::trace::text;
 use halfopen::world::{Engine, EngineError};
 use rstest::rstest;
@@ -23,7 +24,7 @@ fn scenario_passes(
     #[exclude("/lib/")]
     path: PathBuf,
 ) {
-    let scenarios = load_all(&[&path], PlanOptions::default()).unwrap_or_else(|errors| panic!("\n{errors}"));
+    let scenarios = load_to_run(&[&path], PlanOptions::default()).unwrap_or_else(|errors| panic!("\n{errors}"));
     let plans: Vec<Rc<Plan>> = scenarios.into_iter().flat_map(|(_, plans)| plans).map(Rc::new).collect();
     let runs: Vec<Finished> = plans.iter().map(|plan| Finished::run(plan, Engine::Sim)).collect();
 

@@ -60,9 +60,11 @@ impl Explained<'_> {
         self.network(out)?;
         writeln!(out, "\nWhat happens")?;
         self.prologue(out)?;
-        for step in &self.plan.steps {
+        for (place, step) in self.plan.steps.iter().enumerate() {
+            self.sweep(out, place)?;
             self.step(out, step, 0)?;
         }
+        self.sweep(out, self.plan.steps.len())?;
         self.end(out)?;
         writeln!(out, "\nWhat must be true")?;
         if self.plan.expectations.is_empty() {
@@ -222,6 +224,19 @@ impl Explained<'_> {
 
     fn is_jittery(&self) -> bool {
         !self.plan.network.jitter.is_zero() || self.plan.links.iter().any(|(_, _, link)| !link.jitter.is_zero())
+    }
+
+    /// The fault that comes at each boundary, if it stands before this step.
+    fn sweep(&self, out: &mut String, place: usize) -> fmt::Result {
+        let Some(sweep) = self.plan.conditions.sweep.as_ref().filter(|sweep| sweep.before == place) else {
+            return Ok(());
+        };
+        let now = self.now.to_string();
+        writeln!(out, "  {now:>10}  sweep: a run for each packet that leaves or arrives, and right after it")?;
+        for step in &sweep.fault {
+            writeln!(out, "  {:>10}    {}", "", step.text)?;
+        }
+        writeln!(out, "  {:>10}    from `{}` to `{}` in a run without it", "", sweep.from.text, sweep.to.text)
     }
 
     fn step(&mut self, out: &mut String, step: &Step, depth: usize) -> fmt::Result {
@@ -430,6 +445,7 @@ impl Explained<'_> {
             Ordinal::Second => "the second",
             Ordinal::Third => "the third",
             Ordinal::Last => "the latest",
+            Ordinal::Nth(_) => "a certain",
         };
         let before = match viewer {
             Some(_) if nearest == "the latest" => " before what is judged",

@@ -3,6 +3,7 @@
 //! Data flows one way: [`scenario`] (the YAML file as typed values) → [`plan`] (names resolved, matrix expanded, times
 //! computed) → [`world`] (nodes, links and a clock apply the plan) → [`trace`] (one ordered list of typed events) →
 //! [`check`] (pure functions of plan and trace) → [`report`] (for people and machines).
+//! [`sweep`] runs a plan to know where its runs with a fault begin.
 //! [`diff`] says what changed between two traces.
 
 pub mod check;
@@ -14,5 +15,6 @@ pub mod field_cases;
 pub mod plan;
 pub mod report;
 pub mod scenario;
+pub mod sweep;
 pub mod trace;
 pub mod world;

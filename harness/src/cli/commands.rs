@@ -7,6 +7,7 @@ use super::output::{ENGINE_TROUBLE, Failure, SUCCESS};
 use crate::plan::Plan;
 use crate::report::{Ending, Finished, Mark};
 use crate::scenario::{PlanOptions, load_all};
+use crate::sweep::load_to_run;
 use crate::trace::text;
 
 /// Runs and prints what happened.
@@ -66,7 +67,7 @@ pub(super) fn begin_log(args: &RunArgs) {
 
 /// The runs that are asked for; at least one.
 fn plans(args: &RunArgs) -> Result<Vec<Rc<Plan>>, Failure> {
-    let scenarios = load_all(&args.paths, PlanOptions { seed: args.seed })?;
+    let scenarios = load_to_run(&args.paths, PlanOptions { seed: args.seed })?;
     let only = args.only.as_deref().unwrap_or_default();
     let plans: Vec<Rc<Plan>> = scenarios
         .into_iter()

@@ -15,7 +15,8 @@ use super::output::{FAILURE, Failure, SUCCESS};
 use crate::diff::{Class, Difference, diff};
 use crate::plan::Plan;
 use crate::report::{Ending, Finished};
-use crate::scenario::{File, PlanOptions, load_file};
+use crate::scenario::{Errors, File, PlanOptions, load_file};
+use crate::sweep::expand;
 use crate::trace::text;
 use crate::world::Engine;
 
@@ -143,7 +144,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let scenario = load_file(&File { path: file, name: manifest.scenario.clone() })?;
     // A seed that is an axis stands in the name, and is found there.
     let fixed = Some(manifest.seed).filter(|_| !manifest.run.contains(" seed="));
-    let plans = scenario.plans(PlanOptions { seed: fixed })?;
+    let plans = expand(scenario.plans(PlanOptions { seed: fixed })?).map_err(Errors::from)?;
     let plan = plans.into_iter().find(|plan| plan.run.to_string() == manifest.run && plan.seed.0 == manifest.seed);
     let plan = plan.ok_or_else(|| Failure::NothingToRun(manifest.run.clone()))?;
     let defect = manifest.defect.as_deref().map(str::parse).transpose();

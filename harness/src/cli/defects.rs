@@ -3,11 +3,12 @@ use std::io::Write as _;
 use super::args::DefectsArgs;
 use super::output::{FAILURE, Failure, SUCCESS};
 use crate::defects::{Defect, Scenarios};
-use crate::scenario::{PlanOptions, load_all};
+use crate::scenario::PlanOptions;
+use crate::sweep::load_to_run;
 
 /// Prints for each defect which scenarios catch it, and last those that none catches.
 pub(super) fn defects(args: &DefectsArgs) -> Result<u8, Failure> {
-    let scenarios = Scenarios::new(load_all(&args.paths, PlanOptions::default())?);
+    let scenarios = Scenarios::new(load_to_run(&args.paths, PlanOptions::default())?);
     let only = args.only.as_deref().unwrap_or_default();
     let defects: Vec<Defect> = Defect::all().filter(|defect| defect.to_string().contains(only)).collect();
     if defects.is_empty() {

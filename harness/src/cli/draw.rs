@@ -4,12 +4,13 @@ use std::rc::Rc;
 use super::args::DrawArgs;
 use super::output::{Failure, SUCCESS, write_file};
 use crate::report::diagram::{scene, svg};
-use crate::scenario::{PlanOptions, load_all};
+use crate::scenario::PlanOptions;
+use crate::sweep::load_to_run;
 use crate::world::{Engine, run};
 
 /// Runs one scenario and draws it.
 pub(super) fn draw(args: &DrawArgs) -> Result<u8, Failure> {
-    let scenarios = load_all(&[&args.path], PlanOptions { seed: args.seed })?;
+    let scenarios = load_to_run(&[&args.path], PlanOptions { seed: args.seed })?;
     let only = args.only.as_deref().unwrap_or_default();
     let mut plans = scenarios.into_iter().flat_map(|(_, plans)| plans);
     let plan = plans.find(|plan| plan.run.to_string().contains(only));

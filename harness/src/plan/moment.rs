@@ -62,6 +62,8 @@ pub enum Ordinal {
     Third,
     /// In an expectation the last before what is judged.
     Last,
+    /// The n-th of the run, from 1. A sweep says it, no scenario can.
+    Nth(usize),
 }
 
 /// Which packet.

@@ -14,7 +14,7 @@ use super::suggest::did_you_mean;
 use super::tree::{Kind, Node};
 
 /// How many runs a file may have.
-const MAX_RUNS: u64 = 10_000;
+pub(crate) const MAX_RUNS: u64 = 10_000;
 
 /// How many names `let`, and how many `matrix` may have.
 const MAX_NAMES: usize = 500;

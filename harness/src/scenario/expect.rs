@@ -411,7 +411,7 @@ impl Reader<'_> {
         Some(Timing::Within { after, duration: Duration::from_millis(milliseconds) })
     }
 
-    fn moments(&self, node: &Node) -> Option<(Moment, Moment)> {
+    pub(super) fn moments(&self, node: &Node) -> Option<(Moment, Moment)> {
         let text = self.scalar(node, "a range of moments, as in `50s .. 51s`")?;
         let (from, to) = time::moments(text, self.names.scope()).map_err(|error| self.time_error(node, &error)).ok()?;
         if from.event == EventRef::Start && to.event == EventRef::Start && from.offset_ms > to.offset_ms {

@@ -101,6 +101,8 @@ pub(super) enum Takes {
     Row,
     /// The story.
     Steps,
+    /// A line of the story.
+    Step,
     /// A list of expectations.
     Expectations,
     /// One expectation.

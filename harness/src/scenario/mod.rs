@@ -82,6 +82,7 @@
 //! | `repeat` | `{ times, steps }` |
 //! | `race` | a list of 2 to 5 steps that take no time: all happen at one instant, and each of their orders is a run, `race=2-1` |
 //! | `every` | `{ period, times, until, steps }` |
+//! | `sweep` | `{ fault: a step or a list, during: A .. B }`, once in a file: an axis, `sweep=after PUBREC at pub`; the fault comes right after each instant of the range at which a packet leaves or arrives in a run without it, at most 10,000 runs in all; [`crate::sweep`] makes the runs |
 //!
 //! Actions of all: `crash` `power_loss` `restart` `pause` (`pause: 30s`, or until `resume`) `stop_reading` `resume_reading`
 //! `clock_drift: +40%` `clock_jump: -1h` `set_date: -1h`. Of clients and raw clients: `connect`, `connect: { connack: { … }, with: {
@@ -145,10 +146,12 @@ use std::path::Path;
 use std::rc::Rc;
 
 use self::axes::Axes;
+pub(crate) use self::axes::MAX_RUNS;
 use self::error::Sink;
 pub use self::error::{Error, Errors, Span};
 pub use self::files::{File, find};
 pub use self::header::About;
+pub(crate) use self::plans::MAX_NODES;
 pub use self::plans::PlanOptions;
 pub use self::schema::schema;
 use self::tree::{Kind, Node};

@@ -25,7 +25,7 @@ use super::tree::{Kind, Node};
 const ENOUGH_ERRORS: usize = 200;
 
 /// How many nodes all runs of a file may have together: plans are kept in memory.
-const MAX_NODES: usize = 100_000;
+pub(crate) const MAX_NODES: usize = 100_000;
 
 /// How a scenario is to be run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,10 +132,10 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
     let get = |name: &str| root.get(name).filter(|node| !node.is_null()).map(|node| params.substitute(node, sink));
     let (network, links) = read_links(&reader, get("network"), get("links"));
     let own = Owners(&nodes);
-    let steps = get("steps").map_or_else(Vec::new, |node| {
-        let steps = reader.steps(&node, &own);
+    let (steps, sweep) = get("steps").map_or_else(Default::default, |node| {
+        let (steps, sweep) = reader.story(&node, &own);
         reader.check_times(&steps, &node);
-        steps
+        (steps, sweep)
     });
     let judged = Judged { values: &run.values, used: &params.used, held: &shared.held };
     let expectations = get("expect").map_or_else(Vec::new, |node| reader.expectations(&node, &judged));
@@ -167,7 +167,7 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
         until,
         tolerance: tolerance?,
         fragments: scenario.fragments.clone(),
-        conditions: Conditions { only_on, requires, sweep: None },
+        conditions: Conditions { only_on, requires, sweep },
     })
 }
 

@@ -130,6 +130,7 @@ impl Definitions {
             Takes::Message => message(),
             Takes::Row => json!({ "type": "object", "required": ["case"] }),
             Takes::Steps => reference("steps"),
+            Takes::Step => or_parameter(vec![reference("step")]),
             Takes::Expectations => json!({ "type": "array", "items": or_parameter(vec![reference("line of expect")]) }),
             Takes::Expectation => reference("line of expect"),
             Takes::Words(keys) => words(keys),

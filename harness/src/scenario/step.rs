@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use halfopen_protocol::PacketType;
 
-use crate::plan::{EventRef, NetworkChange, PacketKind, Step, StepKind};
+use crate::plan::{EventRef, NetworkChange, PacketKind, Step, StepKind, Sweep};
 
 use super::action::Owners;
-use super::keys::{Key, Table, Takes, key, not_yet};
+use super::keys::{Key, Table, Takes, key};
 use super::link::{Direction, SET};
 use super::names::check_name;
 use super::packet::pattern;
@@ -26,7 +26,7 @@ pub(super) const WORDS: &[Key] = &[
     key("repeat", "times, steps: one after the other").takes(Takes::Map(&REPEAT)),
     key("every", "period, times, until, steps: in the background, first at once").takes(Takes::Map(&EVERY)),
     key("race", "happens at one instant, in all orders: an axis").takes(Takes::Steps),
-    not_yet("sweep", "a fault at each event boundary"),
+    key("sweep", "a fault right after each packet of a range leaves or arrives: an axis").takes(Takes::Map(&SWEEP)),
 ];
 
 const EVERY: Table = Table {
@@ -44,6 +44,14 @@ const REPEAT: Table = Table {
     keys: &[&[
         key("times", "how often").takes(Takes::Number(0, u32::MAX as u64)),
         key("steps", "what is done each time").takes(Takes::Steps),
+    ]],
+};
+
+const SWEEP: Table = Table {
+    what: "`sweep`",
+    keys: &[&[
+        key("fault", "what is done: a step, or a list of them").takes(Takes::Either(&[Takes::Step, Takes::Steps])),
+        key("during", "where, in a run without it: `PUBLISH from pub .. PUBCOMP at pub`").takes(Takes::Moments),
     ]],
 };
 
@@ -66,6 +74,35 @@ const LINK_FAULT: Table = Table {
 };
 
 impl Reader<'_> {
+    /// The story: its steps, those that are right, and its sweep.
+    pub(super) fn story(&self, node: &Node, own: &Owners<'_>) -> (Vec<Step>, Option<Sweep>) {
+        let (mut steps, mut sweep) = (Vec::new(), None);
+        for item in self.list(node, "steps") {
+            match item.entries() {
+                [(key, value)] if key.text() == Some("sweep") => {
+                    if sweep.is_some() {
+                        self.error(key, "a second sweep; a story has one at most");
+                        continue;
+                    }
+                    sweep = Some(self.sweep(key, value, steps.len(), own));
+                }
+                _ => steps.extend(self.line_of_story(item, own).into_iter().flatten()),
+            }
+        }
+        (steps, sweep.flatten())
+    }
+
+    fn sweep(&self, key: &Node, value: &Node, before: usize, own: &Owners<'_>) -> Option<Sweep> {
+        let fields = self.fields(value, &SWEEP)?;
+        let fault = self.required(value, &fields, "fault").and_then(|fault| match fault.kind {
+            Kind::List(_) => self.filled(fault, own),
+            _ => self.line_of_story(fault, own),
+        });
+        let during = self.required(value, &fields, "during").and_then(|during| self.moments(during));
+        let (from, to) = during?;
+        Some(Sweep { position: key.span.start, before, fault: fault?, from, to })
+    }
+
     /// The steps of a list, those that are right.
     pub(super) fn steps(&self, node: &Node, own: &Owners<'_>) -> Vec<Step> {
         self.list(node, "steps").iter().filter_map(|item| self.line_of_story(item, own)).flatten().collect()
@@ -132,6 +169,10 @@ impl Reader<'_> {
                 StepKind::Mark(name.to_owned())
             }
             "network" => StepKind::Network(self.network_change(value)?),
+            "sweep" => {
+                self.error(value, "a sweep is a line of the story itself, and cannot be inside of another step");
+                return None;
+            }
             "race" => {
                 self.error(value, "a race inside of a race; put its steps into the other");
                 return None;
@@ -169,10 +210,13 @@ impl Reader<'_> {
     }
 
     fn inner_steps(&self, node: &Node, fields: &Fields<'_>, own: &Owners<'_>) -> Option<Vec<Step>> {
-        let inner = self.required(node, fields, "steps")?;
-        let before = self.sink.len();
+        self.filled(self.required(node, fields, "steps")?, own)
+    }
+
+    /// The steps of a list, of which there must be one.
+    fn filled(&self, inner: &Node, own: &Owners<'_>) -> Option<Vec<Step>> {
         let steps = self.steps(inner, own);
-        if steps.is_empty() && self.sink.len() == before && inner.kind != Kind::Broken {
+        if matches!(&inner.kind, Kind::List(items) if items.is_empty()) {
             self.error(inner, "no step in here");
         }
         (!steps.is_empty()).then_some(steps)

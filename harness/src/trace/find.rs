@@ -265,6 +265,7 @@ pub fn nth(ordinal: Ordinal) -> Option<usize> {
         Ordinal::First => Some(1),
         Ordinal::Second => Some(2),
         Ordinal::Third => Some(3),
+        Ordinal::Nth(nth) => Some(nth),
         Ordinal::Nearest | Ordinal::Last => None,
     }
 }

@@ -26,8 +26,8 @@ const BAD: &[(&str, &str)] = &[
     ),
     ("unknown key", "clients: { sensor: { colour: red } }\nsteps: [ { wait: 1s } ]\n"),
     (
-        "not supported yet",
-        "raw_brokers: { fake: {} }\nsteps: [ { fake: crash }, { sweep: { fault: { wait: 1s } } } ]\n",
+        "half a sweep, a second one, and one inside of another step",
+        "raw_brokers: { fake: {} }\nsteps:\n  - sweep: { fault: [] }\n  - sweep: { during: start .. }\n  - repeat: { times: 2, steps: [ { sweep: { fault: { fake: crash }, during: .. end } } ] }\n",
     ),
     ("key without a value", "clients:\nsteps: [ { wait: 1s } ]\n"),
     ("node without a value", "clients:\n  sensor:\nsteps: [ { wait: 1s } ]\n"),

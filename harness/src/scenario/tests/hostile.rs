@@ -64,6 +64,8 @@ const WORDS: &[&str] = &[
     "m",
     "repeat",
     "every",
+    "sweep",
+    "fault",
     "times",
     "period",
     "half_open",
