@@ -62,7 +62,7 @@ pub(super) const AROUND: &[Key] = &[
         .takes(Takes::List(&Takes::Several(&Takes::Expectation))),
 ];
 
-const STATES: &[Key] = &[
+pub(super) const STATES: &[Key] = &[
     key("connected", "between CONNACK and the end of the connection"),
     key("connecting", "between the opening of a connection and CONNACK"),
     key("disconnected", "neither connected nor connecting nor down"),
@@ -83,7 +83,7 @@ const HOLDINGS: &[Key] = &[
 
 const HOW: &[Key] = &[key("fin", "in order"), key("rst", "by abort"), key("timeout", "no answer for too long")];
 
-static CAUSES: [Key; Because::ALL.len()] = {
+pub(super) static CAUSES: [Key; Because::ALL.len()] = {
     let mut keys = [key("", ""); Because::ALL.len()];
     let mut index = 0;
     while index < keys.len() {

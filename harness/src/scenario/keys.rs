@@ -18,7 +18,6 @@ impl Table {
     }
 
     /// This table and all that its keys lead to.
-    #[cfg(test)]
     pub(super) fn reachable(&'static self) -> Vec<&'static Table> {
         let mut found: Vec<&'static Self> = Vec::new();
         let mut ahead = vec![self];
@@ -127,8 +126,7 @@ pub(super) enum Takes {
 
 impl Takes {
     /// The tables that this leads to.
-    #[cfg(test)]
-    fn tables(&self, found: &mut Vec<&'static Table>) {
+    pub(super) fn tables(&self, found: &mut Vec<&'static Table>) {
         match self {
             Self::Map(table) => found.push(table),
             Self::Line(keys) => keys.iter().for_each(|key| key.takes.tables(found)),

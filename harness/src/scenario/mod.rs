@@ -138,6 +138,7 @@ mod reference;
 mod schema;
 mod step;
 mod suggest;
+mod tables;
 mod time;
 mod tree;
 mod warn;
@@ -154,6 +155,7 @@ pub use self::header::About;
 pub(crate) use self::plans::MAX_NODES;
 pub use self::plans::PlanOptions;
 pub use self::schema::schema;
+pub use self::tables::with_tables;
 use self::tree::{Kind, Node};
 use crate::plan::{Plan, Source};
 

@@ -55,7 +55,7 @@ const SWEEP: Table = Table {
     ]],
 };
 
-const NETWORK: &[Key] = &[
+pub(super) const NETWORK: &[Key] = &[
     key("half_open", "the established connections of a link are forgotten by the path")
         .takes(Takes::Either(&[Takes::Link, Takes::Map(&LINK_FAULT)])),
     key("partition", "all packets of a link vanish").takes(Takes::Either(&[Takes::Link, Takes::Map(&LINK_FAULT)])),

@@ -7,6 +7,7 @@ mod hostile;
 mod mutated;
 mod schema;
 mod serde_yaml_agrees;
+mod tables;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,124 @@
+//! The tables of the reference, made from the tables of keys that reading uses.
+//!
+//! A page marks the place: what stands between `<!-- keys of a client -->` and `<!-- end -->` is the program's. Each
+//! table brings the anchor to which errors lead.
+
+use std::fmt::Write as _;
+
+use super::action::ACTIONS;
+use super::expect::{AROUND, CAUSES, EXPECTATION, STATES};
+use super::header::{FILE, FRAGMENT};
+use super::keys::{Key, Status, Takes};
+use super::node::WITH;
+use super::packet::{MATCHER, PAYLOAD};
+use super::reference::page;
+use super::step::{NETWORK, WORDS};
+
+/// A page of the reference with its tables as they are now.
+///
+/// # Errors
+/// With the line of a marker that names no table, or that has no end.
+pub fn with_tables(page: &str) -> Result<String, String> {
+    let mut out = String::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        out.push_str(line);
+        out.push('\n');
+        let Some(name) = line.strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->")) else { continue };
+        out.push_str(&table(name).ok_or_else(|| format!("no table is called `{name}`"))?);
+        if !lines.any(|line| line == "<!-- end -->") {
+            return Err(format!("the table `{name}` has no end"));
+        }
+        out.push_str("<!-- end -->\n");
+    }
+    Ok(out)
+}
+
+fn table(name: &str) -> Option<String> {
+    let lists: [(&str, &str, &[Key]); 5] = [
+        ("actions", "action", ACTIONS),
+        ("steps", "a step", WORDS),
+        ("faults of the network", "change of the network", NETWORK),
+        ("states", "state", STATES),
+        ("causes", "cause", &CAUSES),
+    ];
+    if let Some((_, what, keys)) = lists.into_iter().find(|(known, ..)| *known == name) {
+        return Some(rendered(what, keys.iter()));
+    }
+    let what = name.strip_prefix("keys of ")?;
+    let mut tables = FILE.reachable();
+    tables.extend([&FRAGMENT, &MATCHER, &PAYLOAD, &WITH]);
+    ACTIONS.iter().for_each(|key| key.takes.tables(&mut tables));
+    let table = tables.into_iter().find(|table| table.what.replace('`', "") == what)?;
+    let around = if table.what == EXPECTATION.what { AROUND } else { &[] };
+    Some(rendered(table.what, around.iter().chain(table.all())))
+}
+
+/// Only the columns that say something.
+fn rendered<'a>(what: &str, keys: impl Iterator<Item = &'a Key>) -> String {
+    let keys: Vec<&Key> = keys.filter(|key| matches!(key.status, Status::Ready | Status::Since5)).collect();
+    let mut out = String::new();
+    if let Some((_, anchor)) = page(what).split_once('#') {
+        writeln!(out, "<a id=\"{anchor}\"></a>\n").expect("a string can be written");
+    }
+    let takes: Vec<String> = keys.iter().map(|key| said(key.takes)).collect();
+    let has_takes = takes.iter().any(|takes| !takes.is_empty());
+    let has_default = keys.iter().any(|key| key.default.is_some());
+    let mut row = |cells: [&str; 4]| {
+        let shown = [true, has_takes, has_default, true];
+        let cells = cells.into_iter().zip(shown).filter(|(_, shown)| *shown).map(|(cell, _)| cell.replace('|', "\\|"));
+        writeln!(out, "| {} |", cells.collect::<Vec<_>>().join(" | ")).expect("a string can be written");
+    };
+    row(["", "takes", "default", "meaning"]);
+    row(["---"; 4]);
+    for (key, takes) in keys.iter().zip(&takes) {
+        let since = if key.status == Status::Since5 { " *5.0 only.*" } else { "" };
+        let about = if key.about.is_empty() { String::new() } else { format!("{}.", key.about) };
+        row([&format!("`{}`", key.name), takes, key.default.unwrap_or_default(), &format!("{about}{since}")]);
+    }
+    out
+}
+
+/// What may stand there, in the words of the reference.
+fn said(takes: Takes) -> String {
+    match takes {
+        Takes::Unsaid => String::new(),
+        Takes::Anything => "any value".to_owned(),
+        Takes::Nothing => "nothing".to_owned(),
+        Takes::Text => "text".to_owned(),
+        Takes::Bool => "`true`, `false`".to_owned(),
+        Takes::Number(least, most) if most >= u64::from(u32::MAX) => format!("number from {least} on"),
+        Takes::Number(least, most) => format!("{least} to {most}"),
+        Takes::Factor => "`1.5` or `50%`".to_owned(),
+        Takes::Duration => "[duration](time.md)".to_owned(),
+        Takes::Moment => "[moment](time.md#moments)".to_owned(),
+        Takes::Moments => "[moment](time.md#moments) `..` moment".to_owned(),
+        Takes::Count => "`2`, `2..`, `..4`, `2..4`".to_owned(),
+        Takes::Gap => "`5s`, `..4s`, `1s .. 2s`".to_owned(),
+        Takes::Node => "node".to_owned(),
+        Takes::Link => "`a -> b`, `a <-> b` or node".to_owned(),
+        Takes::Version => "`3.1.1`, `5.0`".to_owned(),
+        Takes::Payload => "[payload](packets.md#payloads)".to_owned(),
+        Takes::Packet => "name of a packet".to_owned(),
+        Takes::Pattern => "[pattern](packets.md#patterns)".to_owned(),
+        Takes::Outgoing => "[packet](packets.md#packets-to-send) or list".to_owned(),
+        Takes::Fields(packet) => format!("map of fields of {packet}"),
+        Takes::Message => "map of `topic`, `payload`, `qos`, `retain` and further fields of PUBLISH".to_owned(),
+        Takes::Row => "row: map of `case` and columns".to_owned(),
+        Takes::Steps => "list of [steps](steps.md)".to_owned(),
+        Takes::Step => "[step](steps.md)".to_owned(),
+        Takes::Expectations => "list of [expectations](expectations.md)".to_owned(),
+        Takes::Expectation => "an [expectation](expectations.md)".to_owned(),
+        Takes::Words(keys) => keys.iter().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", "),
+        Takes::Map(table) => match page(table.what).split_once('#') {
+            Some((file, anchor)) => format!("[map]({file}.md#{anchor})"),
+            None => format!("[map]({}.md)", page(table.what)),
+        },
+        Takes::Line(keys) => format!("map of one: {}", said(Takes::Words(keys))),
+        Takes::Named(inner) => format!("map: name → {}", said(*inner)),
+        Takes::List(inner) => format!("list of {}", said(*inner)),
+        Takes::Several(inner) => format!("{}, or a list", said(*inner)),
+        Takes::Optional(inner) => format!("nothing, or {}", said(*inner)),
+        Takes::Either(choices) => choices.iter().map(|choice| said(*choice)).collect::<Vec<_>>().join(" or "),
+    }
+}
