@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::output::{Failure, write_file};
 use crate::plan::Plan;
 use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
-use crate::report::{Ending, Finished, html, pcapng};
+use crate::report::{Ending, Finished, Pictures, html, pcapng};
 use crate::scenario::About;
 use crate::trace::{Trace, text};
 use crate::world::Engine;
@@ -75,7 +75,7 @@ pub(super) fn leave(
     }
     let mut report = Report::default();
     report.add(record, SourceRecord::of(plan));
-    write_file(&folder.join("report.html"), html(&report))
+    write_file(&folder.join("report.html"), html(&report, Pictures::All))
 }
 
 /// Writes what a run carried into a file of its own in the folder.

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::output::{Failure, write_file};
 use crate::report::model::Report;
-use crate::report::{html, junit, tap};
+use crate::report::{Pictures, html, junit, tap};
 
 /// Forms in which a report is written to files.
 #[derive(Debug, Default, Args)]
@@ -13,6 +13,9 @@ pub(super) struct Forms {
     /// Write a page for people: one file that needs no network.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Draw every run on that page; otherwise a page of 100 runs and more draws a few of each scenario.
+    #[arg(long, requires = "html")]
+    html_all: bool,
     /// Write JUnit, for CI.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -52,7 +55,7 @@ impl Forms {
             write_file(path, tap(report))?;
         }
         if let Some(path) = &self.html {
-            write_file(path, html(report))?;
+            write_file(path, html(report, if self.html_all { Pictures::All } else { Pictures::Some }))?;
         }
         Ok(())
     }

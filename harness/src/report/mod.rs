@@ -10,11 +10,12 @@ mod summary;
 mod tap;
 mod terminal;
 mod waivers;
+mod wrong;
 
 use std::rc::Rc;
 
 pub use self::cause::{causes, chain, step_of};
-pub use self::html::html;
+pub use self::html::{Pictures, html};
 pub use self::junit::junit;
 pub use self::pcap::pcapng;
 pub use self::summary::Summary;

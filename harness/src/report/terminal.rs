@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
 use super::model::{Detail, Finding, RunRecord, Word};
+use super::wrong::wrongs;
 use super::{Finished, Mark, Summary, Waivers};
 use crate::scenario::About;
 
@@ -13,8 +15,14 @@ const TRACE_LINES: usize = 120;
 /// How many bad runs are told with their traces: the first of as many scenarios.
 const TRACES: usize = 10;
 
+/// How many bad runs of one scenario are told.
+const TOLD_OF_ONE: usize = 3;
+
 /// How many bad runs are told at all.
 const TOLD: usize = 50;
+
+/// How many causes are told in the end.
+const CAUSES: usize = 8;
 
 /// How much is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,18 +113,27 @@ impl<W: Write> Terminal<W> {
     /// If the writer fails.
     pub fn finish(mut self) -> io::Result<Summary> {
         let bad = std::mem::take(&mut self.bad);
-        let mut shown = std::collections::BTreeSet::new();
-        for run in bad.iter().take(TOLD) {
+        let mut of_scenario: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut told = 0;
+        for run in &bad {
             // What breaks one run of a scenario mostly breaks the others in the same way.
-            let has_trace = shown.len() < TRACES && shown.insert(&run.scenario);
-            self.bad_run(run, has_trace)?;
+            let has_trace = of_scenario.len() < TRACES && !of_scenario.contains_key(run.scenario.as_str());
+            let count = of_scenario.entry(&run.scenario).or_default();
+            *count += 1;
+            if *count <= TOLD_OF_ONE && told < TOLD {
+                told += 1;
+                self.bad_run(run, has_trace)?;
+            }
         }
-        if bad.len() > TOLD {
+        if bad.len() > told {
             writeln!(
                 self.out,
-                "\nand {} more that do not pass, by name above; `--html FILE` shows all",
-                bad.len() - TOLD
+                "\nand {} more that do not pass, by name above; `--html FILE` tells of all",
+                bad.len() - told
             )?;
+        }
+        if bad.len() > TOLD_OF_ONE {
+            self.causes(&bad, of_scenario.len())?;
         }
         if !bad.is_empty() {
             writeln!(self.out)?;
@@ -130,6 +147,27 @@ impl<W: Write> Terminal<W> {
         writeln!(self.out, "{style}{}{style:#}", self.summary)?;
         self.out.flush()?;
         Ok(self.summary)
+    }
+
+    /// What the runs have in common, so that the end of a long report says what broke.
+    fn causes(&mut self, bad: &[RunRecord], scenarios: usize) -> io::Result<()> {
+        let style = style(Mark::Failed);
+        let wrongs = wrongs(bad);
+        let of = counted(scenarios, "scenario");
+        writeln!(self.out, "\n{style}what is wrong{style:#}, in {} of {of}:", counted(bad.len(), "run"))?;
+        for wrong in wrongs.iter().take(CAUSES) {
+            let of = counted(wrong.scenarios, "scenario");
+            writeln!(self.out, "  {} of {of}: {}", counted(wrong.runs.len(), "run"), wrong.what)?;
+            if let Some(found) = wrong.example {
+                self.values(found, "    ")?;
+            }
+            writeln!(self.out, "    such as {}", bad[wrong.runs[0]].name)?;
+        }
+        let left: usize = wrongs.iter().skip(CAUSES).map(|wrong| wrong.runs.len()).sum();
+        if left > 0 {
+            writeln!(self.out, "  {}: other things", counted(left, "run"))?;
+        }
+        Ok(())
     }
 
     fn bad_run(&mut self, run: &RunRecord, has_trace: bool) -> io::Result<()> {
@@ -174,14 +212,23 @@ impl<W: Write> Terminal<W> {
         if !found.source.is_empty() && found.source.trim_start_matches("- ") != found.text {
             writeln!(self.out, "  {:>5} | {}", found.line, found.source)?;
         }
+        self.values(found, "  ")
+    }
+
+    fn values(&mut self, found: &Finding, indent: &str) -> io::Result<()> {
         for (name, value) in [("expected:", &found.expected), ("actual:", &found.actual), ("vacuous:", &found.why)] {
             if let Some(value) = value {
                 let width = if found.why.is_some() { 8 } else { 9 };
-                writeln!(self.out, "  {name:<width$} {value}")?;
+                writeln!(self.out, "{indent}{name:<width$} {value}")?;
             }
         }
         Ok(())
     }
+}
+
+/// `1 run`, `2 runs`.
+fn counted(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 /// `file:line:column`, or the file alone for what is about all of it.

@@ -109,6 +109,14 @@ fn many_that_fail_are_told_with_few_traces() {
     let (text, summary) = report(&runs);
     assert_eq!(summary.failed, 120);
     assert_eq!(text.matches("sensor: stop_pinging").count(), 1, "one scenario, one trace: {text}");
-    assert_eq!(text.matches("reproduce: ").count(), 50);
-    assert!(text.contains("and 70 more that do not pass, by name above"), "{text}");
+    assert_eq!(text.matches("reproduce: ").count(), 3);
+    assert!(text.contains("and 117 more that do not pass, by name above"), "{text}");
+}
+
+#[test]
+fn many_that_fail_end_with_what_they_have_in_common() {
+    let runs: Vec<Finished> = (0..5).map(|_| failing()).chain([vacuous()]).collect();
+    let (text, _) = report(&runs);
+    let (_, end) = text.split_once("\nwhat is wrong").unwrap();
+    assert_snapshot!(end);
 }

@@ -109,6 +109,14 @@ fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
                         position,
                     }),
                     Action::ResumePinging => end(bands, &Place::Node(node), "silent", at),
+                    Action::ClockDrift(ppm) => {
+                        let place = Place::Node(node);
+                        end(bands, &place, "clock", at);
+                        let word = if *ppm > 0 { "clock too fast" } else { "clock too slow" };
+                        if *ppm != 0 {
+                            bands.push(Band { class: "clock", word, place, from: at, to: None, position });
+                        }
+                    }
                     _ => {}
                 }
             }

@@ -3,7 +3,7 @@ use std::rc::Rc;
 use rstest::rstest;
 
 use super::*;
-use crate::plan::{Because, NetworkChange, StepKind, Timing};
+use crate::plan::{Action, Because, NetworkChange, StepKind, Timing};
 use crate::trace::fixture::{BROKER, SENSOR, Story, after, closes, connect, expect, plan, silent_client, step};
 use halfopen_protocol::Packet;
 
@@ -126,4 +126,17 @@ fn connections_of_a_folded_time_are_not_drawn() {
     let picture = picture(&plan(), &mut story, 30_000);
     assert!(picture.contains("18 more like this"), "{picture}");
     assert!(count(&picture, "bar ") <= 8, "{}", count(&picture, "bar "));
+}
+
+#[test]
+fn a_clock_that_drifts_has_a_band_until_it_is_right_again() {
+    let mut plan = plan();
+    for (line, ppm) in [(5, -10_000), (6, 0)] {
+        let kind = StepKind::Node { nodes: vec![SENSOR], actions: vec![Action::ClockDrift(ppm)] };
+        plan.steps.push(step(line, "sensor: clock", kind));
+    }
+    let mut story = Story::new();
+    story.connect(0, SENSOR, connect("sensor", 5)).step(5, "sensor: clock").at(2000).step(6, "sensor: clock");
+    let picture = picture(&plan, &mut story, 3000);
+    assert!(picture.contains("clock too slow, from 0.040 to 2.000"), "{picture}");
 }

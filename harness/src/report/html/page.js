@@ -99,15 +99,51 @@
     row("expected", found.expected, "exp");
     row("actual", found.actual, "act");
     row("vacuous", found.why, "act");
-    const place = found.line ? `${run.file}:${found.line}:${found.column}` : run.file;
-    row("line", element("a", { href: "#" + encodeURIComponent(run.name), onclick: () => setTimeout(() => toLine(found.line), 0) }, place));
+    // What is about all of a file, such as an invariant, has no line, but a name.
+    if (!found.line) row("violated", found.text);
+    const place = found.line ? `${found.file}:${found.line}:${found.column}` : run.file;
+    row(found.line ? "line" : "file", element("a", { href: "#" + encodeURIComponent(run.name), onclick: () => setTimeout(() => toLine(found.line), 0) }, place));
     if (found.source) row("", element("code", {}, found.source));
     return element("dl", { class: "finding" }, ...rows);
   }
 
+  /* What many runs have in common: that which explains the most runs first, each run counted once. */
+  function common(bad) {
+    const places = new Map();
+    for (const index of bad) {
+      const run = runs[index];
+      const found = [...run.violations, ...run.vacuous].map((found) => [found.line ? `${found.file}:${found.line}:${found.column}: ${(found.source || found.text).replace(/^- /, "")}` : found.text, found]);
+      if (run.error) found.push([run.error, null]);
+      for (const [key, example] of found) {
+        if (!places.has(key)) places.set(key, { key, example, runs: new Set() });
+        places.get(key).runs.add(index);
+      }
+    }
+    const rows = [];
+    let left = [...places.values()];
+    let rest = 0;
+    while (left.length) {
+      const most = left.reduce((a, b) => (b.runs.size > a.runs.size || (b.runs.size === a.runs.size && b.key < a.key) ? b : a));
+      const [first] = most.runs;
+      if (rows.length < 8) {
+        rows.push(element("dt", {}, count(most.runs.size, "run")), element("dd", {}, element("strong", {}, most.key), ` in ${count(new Set([...most.runs].map((index) => runs[index].scenario)).size, "scenario")}, such as `,
+          element("a", { href: "#" + encodeURIComponent(runs[first].name) }, runs[first].name)));
+        if (most.example && most.example.expected) rows.push(element("dt", {}, ""), element("dd", {}, "expected ", element("span", { class: "exp" }, most.example.expected), "; actual ", element("span", { class: "act" }, most.example.actual)));
+      } else rest += most.runs.size;
+      for (const other of left) if (other !== most) for (const index of most.runs) other.runs.delete(index);
+      left = left.filter((other) => other !== most && other.runs.size > 0);
+    }
+    if (rest) rows.push(element("dt", {}, count(rest, "run")), element("dd", {}, "other things"));
+    return element("section", { class: "card fail", id: "common" }, element("h2", {}, "What is wrong"), element("dl", { class: "finding" }, ...rows));
+  }
+  const count = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
+
   function overview(shown) {
     const bad = shown.filter((index) => isBad(runs[index]));
-    const cards = bad.slice(0, 100).map((index) => {
+    // What breaks one run of a scenario mostly breaks the others in the same way.
+    const told = new Map();
+    const some = bad.filter((index) => { const { scenario } = runs[index]; told.set(scenario, (told.get(scenario) || 0) + 1); return told.get(scenario) <= 3; }).slice(0, 100);
+    const cards = some.map((index) => {
       const run = runs[index];
       const found = [...run.violations, ...run.vacuous];
       return element("article", { class: "card " + run.verdict },
@@ -119,9 +155,9 @@
         element("code", { class: "command" }, run.command));
     });
     const head = bad.length ? `${bad.length} of ${shown.length} runs need attention` : `${shown.length} runs, none needs attention`;
-    const more = bad.length > 100 ? element("p", {}, `and ${bad.length - 100} more, in the list`) : null;
+    const more = bad.length > some.length ? element("p", {}, `and ${bad.length - some.length} more, in the list`) : null;
     const hint = bad.length ? null : element("p", { class: "meta" }, "Choose a run on the left to see what happened in it.");
-    main.replaceChildren(element("h2", {}, head), ...cards, ...[more, hint].filter(Boolean));
+    main.replaceChildren(element("h2", {}, head), ...(bad.length > 3 ? [common(bad)] : []), ...cards, ...[more, hint].filter(Boolean));
   }
 
   /* One run. */
@@ -142,7 +178,7 @@
     ];
     const side = element("div", { id: "side" }, element("div", { id: "details", "aria-live": "polite" }, "Point at an event, or go to it with Tab, to see its fields, its cause and its line."), element("h3", {}, run.file), yaml(run));
     if (run.diagram) parts.push(element("div", { id: "split" }, picture(run), side));
-    else parts.push(side);
+    else parts.push(run.nodes.length && !run.error ? element("p", { class: "meta", id: "no-picture" }, "This page of many runs has no picture of this one: ", like(run), "`--html-all` draws all, and the command above with `--html FILE` draws this one.") : null, side);
     if (run.text) parts.push(element("details", {}, element("summary", {}, "trace as text"), element("pre", {}, run.text)));
     main.replaceChildren(...parts.filter(Boolean));
     main.scrollTop = 0;
@@ -150,6 +186,12 @@
       if (Number(link.dataset.run) === index) { link.setAttribute("aria-current", "page"); link.scrollIntoView({ block: "nearest" }); }
       else link.removeAttribute("aria-current");
     }
+  }
+
+  /* A link to a run of the same scenario that is drawn. */
+  function like(run) {
+    const other = runs.find((other) => other.scenario === run.scenario && other.verdict === run.verdict && other.diagram);
+    return other ? element("span", {}, "see ", element("a", { href: "#" + encodeURIComponent(other.name) }, other.name), ". ") : "";
   }
 
   function yaml(run) {

@@ -109,7 +109,7 @@ pub struct Finding {
     pub line: u32,
     /// The column, from 1.
     pub column: u32,
-    /// The text of that line.
+    /// The text of that line; empty if it is about all of the file.
     pub source: String,
     /// The expectation or step, parameters filled in.
     pub text: String,
@@ -300,6 +300,8 @@ fn waived(plan: &Plan, waiver: &Waiver, outcome: &Outcome) -> WaiverRecord {
 fn finding(plan: &Plan, position: Position, text: &str) -> Finding {
     let file = plan.source_of(position);
     let Position { line, column, .. } = position;
-    let (source, file) = (file.line(line).trim().to_owned(), file.path.clone());
+    // What is about all of a file has no line that could be shown.
+    let source = if line == 0 { String::new() } else { file.line(line).trim().to_owned() };
+    let file = file.path.clone();
     Finding { file, line, column, source, text: text.to_owned(), expected: None, actual: None, why: None }
 }

@@ -6,7 +6,7 @@ use rstest::rstest;
 use super::*;
 use crate::check::check;
 use crate::plan::{Because, EventRef, Source, Timing};
-use crate::report::{Ending, Finished, html, junit, tap};
+use crate::report::{Ending, Finished, Pictures, html, junit, tap};
 use crate::scenario::About;
 use crate::trace::fixture::{BROKER, SENSOR, after, closes, expect, plan, silent_client};
 use crate::world::EngineError;
@@ -107,7 +107,7 @@ fn tap_has_a_line_for_each_run_and_says_what_is_wrong() {
 
 #[test]
 fn nothing_in_the_data_ends_the_script_it_stands_in() {
-    let page = html(&report());
+    let page = html(&report(), Pictures::Some);
     assert_eq!(page.matches("</script>").count(), 2, "the two of the page itself");
     assert!(!page.contains("@@"), "all parts are filled in");
     for outside in ["http://", "https://", "//cdn"] {
@@ -124,4 +124,35 @@ fn the_page_keeps_of_the_events_those_that_it_draws() {
     assert!(!run.events.is_empty() && run.events.len() <= all);
     let drawn: Vec<usize> = run.diagram.as_ref().unwrap().shapes.iter().filter_map(|shape| shape.event).collect();
     assert!(drawn.iter().all(|index| run.events.iter().any(|event| event.index == *index)), "{drawn:?}");
+}
+
+#[rstest]
+#[case::few_are_all_drawn(99, Pictures::Some, 99)]
+#[case::of_many_the_first_of_a_scenario(100, Pictures::Some, 1)]
+#[case::all_if_asked_for(100, Pictures::All, 100)]
+fn page_of_many_runs_draws_one_that_passes(#[case] count: usize, #[case] pictures: Pictures, #[case] drawn: usize) {
+    assert_eq!(pictures_on(7530, count, pictures), drawn);
+}
+
+#[test]
+fn page_of_many_runs_draws_three_that_fail() {
+    assert_eq!(pictures_on(7531, 100, Pictures::Some), 3);
+}
+
+/// How many of so many runs with this deadline are drawn on a page.
+fn pictures_on(due: i64, count: usize, pictures: Pictures) -> usize {
+    let mut report = Report::default();
+    for _ in 0..count {
+        report.runs.push(record(&finished(due)));
+    }
+    html(&report, pictures).matches("\"diagram\":{").count()
+}
+
+#[test]
+fn what_is_about_all_of_a_file_shows_no_line_of_it() {
+    let mut run = finished(7531);
+    let Ending::Judged(_, outcome) = &mut run.ending else { panic!("it was run") };
+    outcome.violations[0].position = crate::plan::Position::default();
+    let found = record(&run).violations.remove(0);
+    assert_eq!((found.line, found.source.as_str()), (0, ""));
 }
