@@ -96,11 +96,11 @@
   function finding(run, found) {
     const rows = [];
     const row = (name, value, style) => { if (value) rows.push(element("dt", {}, name), element("dd", { class: style }, value)); };
+    // What is about all of a file, such as an invariant, has no line, but a name.
+    if (!found.line) row("violated", found.text);
     row("expected", found.expected, "exp");
     row("actual", found.actual, "act");
     row("vacuous", found.why, "act");
-    // What is about all of a file, such as an invariant, has no line, but a name.
-    if (!found.line) row("violated", found.text);
     const place = found.line ? `${found.file}:${found.line}:${found.column}` : run.file;
     row(found.line ? "line" : "file", element("a", { href: "#" + encodeURIComponent(run.name), onclick: () => setTimeout(() => toLine(found.line), 0) }, place));
     if (found.source) row("", element("code", {}, found.source));
@@ -176,7 +176,7 @@
       found.length ? element("section", { class: "card " + (isBad(run) ? run.verdict : "vacuous") }, ...found) : null,
       element("code", { class: "command", title: "runs it again" }, run.command),
     ];
-    const side = element("div", { id: "side" }, element("div", { id: "details", "aria-live": "polite" }, "Point at an event, or go to it with Tab, to see its fields, its cause and its line."), element("h3", {}, run.file), yaml(run));
+    const side = element("div", { id: "side" }, !run.diagram ? null : element("div", { id: "details", "aria-live": "polite" }, "Point at an event, or go to it with Tab, to see its fields, its cause and its line."), element("h3", {}, run.file), yaml(run));
     if (run.diagram) parts.push(element("div", { id: "split" }, picture(run), side));
     else parts.push(run.nodes.length && !run.error ? element("p", { class: "meta", id: "no-picture" }, "This page of many runs has no picture of this one: ", like(run), "`--html-all` draws all, and the command above with `--html FILE` draws this one.") : null, side);
     if (run.text) parts.push(element("details", {}, element("summary", {}, "trace as text"), element("pre", {}, run.text)));
