@@ -87,11 +87,29 @@ pub(super) static CAUSES: [Key; Because::ALL.len()] = {
     let mut keys = [key("", ""); Because::ALL.len()];
     let mut index = 0;
     while index < keys.len() {
-        keys[index] = key(Because::ALL[index].word(), "");
+        keys[index] = key(Because::ALL[index].word(), meaning(Because::ALL[index]));
         index += 1;
     }
     keys
 };
+
+/// What a cause says, for the reference.
+const fn meaning(because: Because) -> &'static str {
+    match because {
+        Because::KeepAlive => "a broker: nothing came from the client for 1.5 keep-alives",
+        Because::NoPingresp => "a client: no PINGRESP came in time",
+        Because::NoConnect => "a broker: no CONNECT came in time",
+        Because::NoConnack => "a client: no CONNACK came in time",
+        Because::Takeover => "a broker: the same client identifier has connected anew",
+        Because::Malformed => "what came is no packet",
+        Because::ProtocolError => "what came is a packet that may not come here, or not so",
+        Because::SessionEnd => "the other side has sent DISCONNECT",
+        Because::Quota => "what came is more than was allowed",
+        Because::NotAuthorized => "the other side may not do this",
+        Because::Shutdown => "the program ends",
+        Because::Asked => "the story asked for it, as with `disconnect` or `close`",
+    }
+}
 
 impl Reader<'_> {
     /// The expectations of a list, those that are right and hold for this run.
