@@ -203,7 +203,9 @@ pub(super) fn check_keys(root: &Node, table: &'static Table, sink: &Sink) {
     }
     let has_story = ["steps", "expect", "include"].into_iter().any(|name| root.get(name).is_some());
     let is_whole = entries.iter().all(|(_, value)| value.kind != Kind::Broken);
-    if !has_story && is_whole && what == FILE.what {
+    // A key that is misspelt may have been meant for one of them, and is reported.
+    let is_known = entries.iter().all(|(key, _)| key.text().is_some_and(|name| FILE.find(name).is_some()));
+    if !has_story && is_whole && is_known && what == FILE.what {
         sink.push(root.span, "nothing happens here: neither `steps` nor `expect`", None);
     }
 }
