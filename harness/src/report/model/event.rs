@@ -41,6 +41,9 @@ pub struct EventRecord {
     /// For what was sent: when it arrived, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrival_ms: Option<u64>,
+    /// For a close by a deadline: how much later than due it comes, in milliseconds; less than 0 if it comes early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin_ms: Option<i64>,
     /// The index of the event that let this one happen, as far as that shows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<usize>,
@@ -79,6 +82,7 @@ impl EventRecord {
             }
             EventKind::Closing { node, peer, connection, because, since } => {
                 (record.node, record.peer, record.connection) = (name(node), name(peer), Some(connection.0));
+                record.margin_ms = since.map(|since| margin_ms(event.at, since.due));
                 let since = since.map(|since| format!(": {}", since_text(event.at, since))).unwrap_or_default();
                 record.say("closing", format!("closes, {}{since}", because.word()));
             }
@@ -152,6 +156,12 @@ fn cut(text: &str) -> String {
         Some((end, _)) => format!("{}... {} bytes", &text[..end], text.len()),
         None => text.to_owned(),
     }
+}
+
+/// How much later than due, less than 0 if earlier.
+fn margin_ms(at: Duration, due: Duration) -> i64 {
+    let difference = |later: Duration, earlier| i64::try_from(later.saturating_sub(earlier).as_millis());
+    difference(at, due).unwrap_or(i64::MAX) - difference(due, at).unwrap_or(i64::MAX)
 }
 
 /// Whole milliseconds.

@@ -8,6 +8,7 @@ use crate::check::check;
 use crate::plan::{Because, EventRef, Source, Timing};
 use crate::report::{Ending, Finished, Pictures, html, junit, tap};
 use crate::scenario::About;
+use crate::trace::EventKind;
 use crate::trace::fixture::{BROKER, SENSOR, after, closes, expect, plan, silent_client};
 use crate::world::EngineError;
 
@@ -70,6 +71,22 @@ fn an_event_tells_its_fields_its_cause_and_its_line() {
     let disconnect = run.events.iter().find(|event| event.item.as_deref() == Some("DISCONNECT")).unwrap();
     assert_eq!(disconnect.cause, Some(closing.index));
     assert_eq!(run.events.iter().find(|event| event.kind == "step").unwrap().line, Some(5));
+}
+
+#[rstest]
+#[case::on_time(7530, 0)]
+#[case::late(7000, 530)]
+#[case::early(7531, -1)]
+fn a_close_by_a_deadline_has_its_margin_as_a_number(#[case] due: u64, #[case] margin: i64) {
+    let mut run = finished(7530);
+    let Ending::Judged(trace, _) = &mut run.ending else { unreachable!("it was judged") };
+    for event in &mut trace.events {
+        if let EventKind::Closing { since: Some(since), .. } = &mut event.kind {
+            since.due = Duration::from_millis(due);
+        }
+    }
+    let margins: Vec<i64> = record(&run).events.iter().filter_map(|event| event.margin_ms).collect();
+    assert_eq!(margins, [margin]);
 }
 
 #[test]
