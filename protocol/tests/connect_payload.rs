@@ -1,7 +1,5 @@
 //! The flags of CONNECT and its payload say the same: what is announced is there, in its order, and nothing else.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
-
 use bytes::{Bytes, BytesMut};
 use halfopen_protocol::packet::{Connect, QoS, Will};
 use halfopen_protocol::{Packet, Version, encode};

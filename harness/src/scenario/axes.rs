@@ -288,7 +288,7 @@ impl Axes {
             return;
         }
         let Some((part, rest)) = parts.split_first() else {
-            self.expand_races(&self.races, run, seeds, runs);
+            self.expand_races(&self.races, &run, seeds, runs);
             return;
         };
         match part {
@@ -339,7 +339,7 @@ impl Run {
 
 impl Axes {
     /// The orders of the races, and then the seeds.
-    fn expand_races(&self, rest: &[Race], run: Run, seeds: &[u64], runs: &mut Vec<Run>) {
+    fn expand_races(&self, rest: &[Race], run: &Run, seeds: &[u64], runs: &mut Vec<Run>) {
         let Some((first, rest)) = rest.split_first() else {
             for seed in seeds {
                 let mut run = Run { seed: *seed, ..run.clone() };
@@ -357,7 +357,7 @@ impl Axes {
             run.printed.push(format!("race={shown}"));
             run.values.insert("race".to_owned(), word(shown));
             run.orders.insert(first.span, order);
-            self.expand_races(rest, run, seeds, runs);
+            self.expand_races(rest, &run, seeds, runs);
         }
     }
 }

@@ -18,7 +18,7 @@ impl Table {
     }
 
     /// This table and all that its keys lead to.
-    pub(super) fn reachable(&'static self) -> Vec<&'static Table> {
+    pub(super) fn reachable(&'static self) -> Vec<&'static Self> {
         let mut found: Vec<&'static Self> = Vec::new();
         let mut ahead = vec![self];
         while let Some(table) = ahead.pop() {

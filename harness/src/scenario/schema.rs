@@ -243,9 +243,9 @@ fn or_parameter(mut choices: Vec<Value>) -> Value {
 }
 
 fn any_of(choices: Vec<Value>) -> Value {
-    match choices.iter().any(|choice| *choice == Value::Bool(true)) {
+    match choices.contains(&Value::Bool(true)) {
         true => Value::Bool(true),
-        false => json!({ "anyOf": choices }),
+        false => json!({ "anyOf": Value::Array(choices) }),
     }
 }
 

@@ -202,7 +202,7 @@ fn margin_key(line: &str) -> Option<&str> {
     let (name, rest) = line.split_once(':')?;
     let is_word = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    (is_word && rest.starts_with([' ', '\n', '\r']) || is_word && rest.is_empty()).then_some(name)
+    (is_word && (rest.is_empty() || rest.starts_with([' ', '\n', '\r']))).then_some(name)
 }
 
 fn broken_entry(key: &str, file: u16, line: u32) -> (Node, Node) {

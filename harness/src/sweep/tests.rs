@@ -19,7 +19,7 @@ until: 1min
 
 fn runs(fault: &str, during: &str) -> Result<Vec<Plan>, String> {
     let text = STORY.replace("FAULT", fault).replace("DURING", during);
-    let scenario = scenario::parse("qos/cut".into(), Source { path: "cut.yaml".into(), text: text.clone() });
+    let scenario = scenario::parse("qos/cut".into(), Source { path: "cut.yaml".into(), text });
     let plans = scenario.and_then(|scenario| scenario.plans(PlanOptions::default()));
     expand(plans.map_err(|errors| errors.to_string())?).map_err(|error| error.message)
 }
