@@ -274,20 +274,16 @@ impl Acting {
 
 /// Does what an action means: a fault is the engine's business, the rest the program's.
 fn perform(action: &Action, node: NodeId, position: Position, in_background: bool, stage: &mut Stage<'_>) {
-    match action {
-        action => {
-            if let Some(order) = order(action, node) {
-                return stage.orders.push(order);
-            }
-            let Some(command) = command(action, node) else { return };
-            if let Action::Answer(change) = action {
-                stage.answers[node.0].change(change.clone());
-            }
-            stage.told = true;
-            if !stage.switchboard.send(node, Told { position, in_background, command }) {
-                stage.recorder.step_failed(position, format!("{} is not running", stage.plan.node(node).name));
-            }
-        }
+    if let Some(order) = order(action, node) {
+        return stage.orders.push(order);
+    }
+    let Some(command) = command(action, node) else { return };
+    if let Action::Answer(change) = action {
+        stage.answers[node.0].change(change.clone());
+    }
+    stage.told = true;
+    if !stage.switchboard.send(node, Told { position, in_background, command }) {
+        stage.recorder.step_failed(position, format!("{} is not running", stage.plan.node(node).name));
     }
 }
 

@@ -72,10 +72,13 @@ struct RawPeer<'a, N: Network, C> {
     owed: VecDeque<(ConnectionId, Packet)>,
     /// Answers that are given later.
     later: Vec<Later>,
-    alarm: Option<(Instant, Pin<Box<dyn Future<Output = ()>>>)>,
+    alarm: Option<(Instant, Alarm)>,
     buffer: Box<[u8]>,
     last_id: PacketId,
 }
+
+/// Completes when the next of the later answers is due.
+type Alarm = Pin<Box<dyn Future<Output = ()>>>;
 
 struct Later {
     at: Instant,

@@ -122,7 +122,6 @@ fn who_sends_to_a_program_that_does_not_read_fills_its_window_and_then_waits() {
                 () = &mut full => {}
                 () = host.until(5_000) => {}
             }
-            let _ = full;
             host.note(format!("wrote {written}"));
             for_ever().await.expect("never");
         })
