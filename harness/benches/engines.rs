@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use halfopen::plan::{
-    Action, ClientProgram, Conditions, EventRef, LinkSettings, Moment, Node, NodeId, Plan, Position, Program, RunName,
+    Action, BrokerProgram, ClientProgram, Conditions, EventRef, LinkSettings, Moment, Node, NodeId, Plan, Position, Program, RunName,
     Seed, Source, Step, StepKind,
 };
 use halfopen::world::{Engine, run};
@@ -137,7 +137,7 @@ fn speed(row: &Row, engine: Engine, duration: Duration, runs: usize) -> Speed {
 
 fn plan(row: &Row, duration: Duration) -> Rc<Plan> {
     let version = Version::V5_0;
-    let broker = Node { name: "broker".into(), program: Program::Broker(halfopen_broker::Config::default()) };
+    let broker = Node { name: "broker".into(), program: Program::Broker(BrokerProgram::default()) };
     let client = |number: usize| {
         let name = format!("fleet.{number}");
         let mut options = Options::new(version, name.as_str());

@@ -83,16 +83,16 @@ impl Explained<'_> {
     fn node(&self, out: &mut String, node: &Node) -> fmt::Result {
         match &node.program {
             Program::Broker(broker) => {
-                let factor = broker.keep_alive_factor;
+                let factor = broker.config.keep_alive_factor;
                 write!(
                     out,
                     "  {:<10} a broker: closes a client that is silent for {factor} x its keep-alive",
                     node.name
                 )?;
-                if let Some(server) = broker.server_keep_alive {
+                if let Some(server) = broker.config.server_keep_alive {
                     write!(out, ", and tells all of 5.0 to keep {server}s")?;
                 }
-                writeln!(out, "; waits {} for a CONNECT", seconds(broker.connect_timeout))
+                writeln!(out, "; waits {} for a CONNECT", seconds(broker.config.connect_timeout))
             }
             Program::Client(client) => {
                 let connect = &client.options.connect;
@@ -163,7 +163,7 @@ impl Explained<'_> {
 
     fn factor(&self, broker: NodeId) -> f64 {
         match &self.plan.node(broker).program {
-            Program::Broker(broker) => broker.keep_alive_factor,
+            Program::Broker(broker) => broker.config.keep_alive_factor,
             _ => 1.5,
         }
     }
@@ -171,7 +171,7 @@ impl Explained<'_> {
     /// For how long the broker bears silence.
     fn deadline(&self, broker: NodeId, connect: &Connect) -> Option<Duration> {
         let granted = match &self.plan.node(broker).program {
-            Program::Broker(broker) if connect.version.is_v5() => broker.server_keep_alive,
+            Program::Broker(broker) if connect.version.is_v5() => broker.config.server_keep_alive,
             _ => None,
         };
         let keep_alive = Duration::from_secs(granted.unwrap_or(connect.keep_alive).into());

@@ -106,6 +106,8 @@ pub enum Defect {
     SessionEndsLate,
     /// A session never ends.
     SessionNeverEnds,
+    /// After a restart, sessions that had no connection before it never end.
+    RestartForgetsExpiry,
     /// A session expiry in milliseconds has 32 bits.
     SessionExpiryOverflows,
     /// CONNACK never says that there is a session.
@@ -182,6 +184,7 @@ impl Defect {
         Self::SessionEndsEarly,
         Self::SessionEndsLate,
         Self::SessionNeverEnds,
+        Self::RestartForgetsExpiry,
         Self::SessionExpiryOverflows,
         Self::SessionPresentNever,
         Self::SessionPresentAlways,
@@ -388,6 +391,11 @@ impl Defect {
                 ("session_ends_late", "a session ends a second late", &["session-expiry-moved-or-overflowing"])
             }
             Self::SessionNeverEnds => ("session_never_ends", "a session never ends", &["session-never-expires"]),
+            Self::RestartForgetsExpiry => (
+                "restart_forgets_expiry",
+                "after a restart, sessions that had no connection before it never end",
+                &["session-expiry-forgotten-over-restart"],
+            ),
             Self::SessionExpiryOverflows => (
                 "session_expiry_overflows",
                 "a session expiry in milliseconds has 32 bits",

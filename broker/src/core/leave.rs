@@ -58,7 +58,7 @@ impl Broker {
         self.close(now, connection, reason);
     }
 
-    /// A connection is gone: begins what its session and its will have to wait for (§3.1.2.5, §4.1).
+    /// A connection is gone.
     pub(super) fn leave(&mut self, now: Instant, connection: ConnectionId) {
         let Some(gone) = self.connections.remove(&connection) else { return };
         self.set_deadline(connection, gone.deadline(&self.config));
@@ -66,8 +66,15 @@ impl Broker {
             self.pending_connections -= 1;
             return;
         };
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.connection = None;
+        }
+        self.lose_client(now, key);
+    }
+
+    /// Begins what the session of a connection that is gone, and its will, have to wait for (§3.1.2.5, §4.1).
+    pub(super) fn lose_client(&mut self, now: Instant, key: SessionKey) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        session.connection = None;
         if session.expiry == Expiry::AT_CLOSE {
             return self.end_session(now, key);
         }

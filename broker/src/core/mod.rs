@@ -16,6 +16,7 @@ mod inspect;
 mod keep_alive;
 mod leave;
 mod load;
+mod memory;
 mod message;
 mod packets;
 mod publish;
@@ -45,6 +46,7 @@ pub use self::config::{Config, QueuePolicy, Referral};
 pub use self::defects::Defect;
 pub use self::inspect::ClientState;
 pub use self::keep_alive::FACTOR as KEEP_ALIVE_FACTOR;
+pub use self::memory::Memory;
 
 /// Names one transport connection for as long as the broker runs; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

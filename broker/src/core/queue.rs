@@ -1,9 +1,10 @@
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use halfopen_protocol::Instant;
 
 use super::message::{Delivery, Message};
-use super::tally::Tally;
+use super::tally::{Held, Tally};
 use super::{Config, QueuePolicy};
 
 /// The messages of QoS 1 and 2 that wait until a client is there and has room for them [MQTT-3.1.2-5] (3.1.1).
@@ -19,6 +20,11 @@ impl Queue {
     /// An empty one, counted by `tally`.
     pub(super) fn new(tally: Tally) -> Self {
         Self { messages: VecDeque::new(), tally }
+    }
+
+    /// The same messages, counted in `all`.
+    pub(super) fn copy(&self, all: &Rc<Held>) -> Self {
+        Self { messages: self.messages.clone(), tally: self.tally.copy(all) }
     }
 
     /// How many messages wait.

@@ -8,7 +8,7 @@ use super::message::{Message, size};
 use super::topic_tree::TopicTree;
 
 /// The retained messages, one for each topic (§3.3.1.3).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Retained {
     tree: TopicTree<Message>,
     bytes: usize,

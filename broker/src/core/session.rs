@@ -79,6 +79,19 @@ impl Session {
         }
     }
 
+    /// The same, whose messages are counted in `held`.
+    fn copy(&self, held: &Rc<Held>) -> Self {
+        Self {
+            client_id: self.client_id.clone(),
+            user: self.user.clone(),
+            will: self.will.clone(),
+            filters: self.filters.clone(),
+            held: Rc::clone(held),
+            flow: self.flow.as_ref().map(|flow| Box::new(flow.copy(held))),
+            ..*self
+        }
+    }
+
     /// The messages above QoS 0.
     pub(super) fn flow(&mut self) -> &mut Flow {
         let (limits, held) = (self.limits, &self.held);
@@ -105,6 +118,15 @@ impl Flow {
         }
     }
 
+    fn copy(&self, held: &Rc<Held>) -> Self {
+        Self {
+            outbox: self.outbox.clone(),
+            in_flight: self.in_flight.copy(held),
+            inbox: self.inbox.clone(),
+            queue: self.queue.copy(held),
+        }
+    }
+
     /// A message has left the outbox.
     pub(super) fn settle(&mut self, flight: Option<Flight>) {
         if let Some(flight) = flight {
@@ -114,7 +136,7 @@ impl Flow {
 }
 
 /// What is kept with each message in an outbox.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Flight {
     /// As it came in.
     pub(super) message: Message,
@@ -163,6 +185,11 @@ impl Sessions {
         self.by_key.len()
     }
 
+    /// The keys of all.
+    pub(super) fn keys(&self) -> Vec<SessionKey> {
+        self.by_key.keys().copied().collect()
+    }
+
     /// The messages above QoS 0 that are held for all together.
     pub(super) fn held(&self) -> &Held {
         &self.held
@@ -203,6 +230,21 @@ impl Sessions {
             if self.find(&client_id).is_none() {
                 return client_id.into();
             }
+        }
+    }
+}
+
+/// The same sessions, whose messages are counted on their own.
+impl Clone for Sessions {
+    fn clone(&self) -> Self {
+        let held = Rc::default();
+        let copy = |(key, session): (&SessionKey, &Box<Session>)| (*key, Box::new(session.copy(&held)));
+        Self {
+            by_key: self.by_key.iter().map(copy).collect(),
+            by_client_id: self.by_client_id.clone(),
+            last_key: self.last_key,
+            last_assigned: self.last_assigned,
+            held,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::session::SessionKey;
 use super::topic_tree::TopicTree;
 
 /// Who wants which topics.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Subscriptions {
     tree: TopicTree<Subscribers>,
     count: usize,
@@ -19,7 +19,7 @@ pub(super) struct Subscriptions {
 }
 
 /// Who has subscribed to one filter.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Subscribers {
     each: BTreeMap<SessionKey, Options>,
     /// Shared subscriptions by their group, each with the group and filter as it is subscribed to (§4.8.2 of 5.0).
@@ -27,7 +27,7 @@ struct Subscribers {
 }
 
 /// The sessions that share a subscription.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Group {
     /// `$share/{group}/{filter}`.
     name: ByteString,

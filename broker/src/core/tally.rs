@@ -34,6 +34,16 @@ impl Tally {
         Self { messages: 0, bytes: 0, all: Rc::clone(all) }
     }
 
+    /// The same as a part of something else.
+    pub(super) fn copy(&self, all: &Rc<Held>) -> Self {
+        let mut copy = Self::new(all);
+        copy.messages = self.messages;
+        copy.bytes = self.bytes;
+        all.messages.set(all.messages.get() + self.messages);
+        all.bytes.set(all.bytes.get() + self.bytes);
+        copy
+    }
+
     /// The bytes of this part.
     pub(super) fn bytes(&self) -> usize {
         self.bytes

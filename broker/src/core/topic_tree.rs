@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 ///
 /// The nodes stand in one list and name each other by index, so that neither a walk nor a drop recurses: a topic may
 /// have 32,768 levels, and a peer chooses how deep this gets.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct TopicTree<V> {
     nodes: Vec<Node<V>>,
     free: Vec<usize>,
     values: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Node<V> {
     parent: usize,
     level: Box<str>,

@@ -10,6 +10,7 @@ mod flows;
 mod hostile;
 mod keep_alive;
 mod limits;
+mod memory;
 mod reconfigure;
 mod refusals;
 mod retained;

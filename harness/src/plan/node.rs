@@ -1,3 +1,6 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
 use halfopen_protocol::packet::Subscription;
 
 use super::{Answers, NodeId};
@@ -22,13 +25,44 @@ impl Node {
 #[derive(Clone, Debug)]
 pub enum Program {
     /// The project's broker.
-    Broker(halfopen_broker::Config),
+    Broker(BrokerProgram),
     /// The project's client, up and connected when the story begins.
     Client(ClientProgram),
     /// A peer that does what the story says: it sends what it is told to send, well-formed or not.
     RawClient(RawClientProgram),
     /// A broker that answers as the story says.
     RawBroker(RawBrokerProgram),
+}
+
+/// The project's broker on a node.
+#[derive(Clone, Debug, Default)]
+pub struct BrokerProgram {
+    /// What the broker core is made with.
+    pub config: halfopen_broker::Config,
+    /// Whether what it remembers is there after the end of its process.
+    pub durable: bool,
+    /// Who may connect; everybody if there is none.
+    pub auth: Option<BrokerAuth>,
+}
+
+/// Who may connect to a broker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BrokerAuth {
+    /// Whether a client may that names neither a user nor an authentication method.
+    pub anonymous: bool,
+    /// User names and their passwords; if there are none, a user name means nothing.
+    pub users: BTreeMap<String, Bytes>,
+    /// The enhanced authentication.
+    pub dialogue: Option<Dialogue>,
+}
+
+/// An enhanced authentication that is learnt by heart (§4.12 of 5.0).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialogue {
+    /// The Authentication Method.
+    pub method: String,
+    /// What is said in turn, by the client first.
+    pub words: Vec<Bytes>,
 }
 
 /// The project's client on a node.

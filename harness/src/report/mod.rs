@@ -122,7 +122,7 @@ fn not_for(plan: &Plan, engine: Engine) -> Option<String> {
         return Some(format!("not on the engine {name}: {}", only_on.because));
     }
     let missing = |node: &Node, feature: &Feature| match &node.program {
-        Program::Broker(broker) if !feature.is_of(broker) => {
+        Program::Broker(broker) if !feature.is_of(&broker.config) => {
             Some(format!("{} has no {}", node.name, feature.word().replace('_', " ")))
         }
         _ => None,

@@ -69,7 +69,9 @@
 //! | the same, 5.0 only | `session_expiry` (or `never`) `receive_maximum` `maximum_packet_size` `topic_alias_maximum` `request_response_information` `request_problem_information` `user_properties` `authentication_method` `authentication_data`; of a will `delay` `payload_format` `message_expiry` `content_type` `response_topic` `correlation_data` `user_properties`; of a subscription `no_local` `retain_as_published` `retain_handling` |
 //! | client only | `autostart` true · `ping_timeout` half of keep_alive · `connect_timeout` 10s · `reconnect` never, or `{ min: 1s, max: 30s, factor: 2, jitter: 0% }` |
 //! | raw client and raw broker | `answers`: `usual`, `nothing`, or packet, of a raw broker also `open`, → `usual` `nothing` `refuse` `{ after }` `{ after, send }` `{ after, close }`, or a list in turn (the last stays) |
-//! | broker | `server_keep_alive` (5.0) none · `keep_alive_factor` 1.5 · `connect_timeout` 10s · `queue_messages` 1000 · `receive_maximum` 1000 · `maximum_packet_size` 16777216 · `max_session_expiry` never · `maximum_qos` 2 · `retain_available` `wildcard_subscription_available` `shared_subscription_available` true; 5.0 only: `min_keep_alive` `max_keep_alive` none · `topic_alias_maximum` 10 · `subscription_identifiers_available` true |
+//! | broker | `server_keep_alive` (5.0) none · `keep_alive_factor` 1.5 · `connect_timeout` 10s · `queue_messages` 1000 · `receive_maximum` 1000 · `maximum_packet_size` 16777216 · `max_session_expiry` never · `maximum_qos` 2 · `retain_available` `wildcard_subscription_available` `shared_subscription_available` true · `durable` false · `auth` everybody, or `{ anonymous, users: { NAME: PASSWORD } }`, 5.0 also `method` and `dialogue: [client, broker, …]`; 5.0 only: `min_keep_alive` `max_keep_alive` none · `topic_alias_maximum` 10 · `subscription_identifiers_available` true |
+//!
+//! A restart loses what was only in memory: of a broker that is not `durable` everything, of a client what was under way.
 //!
 //! A payload is a text, `{ size: 64kB }` or `{ hex: 00 ff }`.
 //!

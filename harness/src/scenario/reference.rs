@@ -12,6 +12,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("a client", "nodes#client"),
     ("a raw client", "nodes#raw-client"),
     ("a broker", "nodes#broker"),
+    ("`auth`", "nodes#auth"),
     ("a raw broker", "nodes#raw-broker"),
     ("a will", "nodes#will"),
     ("a subscription", "nodes#subscription"),

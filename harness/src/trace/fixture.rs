@@ -9,7 +9,7 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
 use super::{ConnectionId, Event, EventKind, Item, NodeChange, Since, Trace};
 use crate::plan::{
-    Because, Conditions, CountRange, EventRef, Expectation, LinkSettings, Mode, Moment, Node, NodeId, Ordinal,
+    Because, BrokerProgram, Conditions, CountRange, EventRef, Expectation, LinkSettings, Mode, Moment, Node, NodeId, Ordinal,
     PacketKind, PacketPattern, Plan, Point, Position, Program, RawClientProgram, RunName, Seed, Source, Step, StepKind,
     Verb, Weight,
 };
@@ -32,7 +32,7 @@ pub(crate) fn plan() -> Plan {
             answers: crate::plan::Answers::default(),
         }),
     };
-    let broker = Node { name: "broker".to_owned(), program: Program::Broker(halfopen_broker::Config::default()) };
+    let broker = Node { name: "broker".to_owned(), program: Program::Broker(BrokerProgram::default()) };
     Plan {
         run: RunName { scenario: "area/story".to_owned(), version: Version::V5_0, parameters: Vec::new() },
         source: Rc::new(Source { path: "scenarios/area/story.yaml".to_owned(), text: String::new() }),

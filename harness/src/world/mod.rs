@@ -21,7 +21,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use self::director::Director;
-use self::node::{Env, Switchboard};
+use self::node::{Disks, Env, Switchboard};
 use crate::plan::{Plan, Position};
 use crate::trace::Trace;
 
@@ -79,6 +79,7 @@ pub fn run(plan: &Rc<Plan>, engine: Engine) -> Result<Trace, EngineError> {
 
 fn run_sim(plan: &Rc<Plan>) -> Result<Trace, sim::SimError> {
     let switchboard = Switchboard::new(plan.nodes.len());
+    let disks = Disks::new(plan.nodes.len());
     let director = Director::new(plan, switchboard.clone());
     sim::run(
         plan,
@@ -91,6 +92,7 @@ fn run_sim(plan: &Rc<Plan>) -> Result<Trace, sim::SimError> {
                 clock,
                 recorder: recorder.clone(),
                 commands: switchboard.plug_in(node),
+                disk: disks.of(node),
             }))
         },
     )

@@ -7,7 +7,7 @@ use rstest::rstest;
 
 use super::{Engine, run};
 use crate::plan::{
-    Action, ClientProgram, Conditions, LinkSettings, Node, NodeId, Plan, Position, Program, RunName, Seed, Source,
+    Action, BrokerProgram, ClientProgram, Conditions, LinkSettings, Node, NodeId, Plan, Position, Program, RunName, Seed, Source,
     Step, StepKind,
 };
 use crate::trace::{EventKind, Item};
@@ -24,7 +24,7 @@ fn plan(version: Version, steps: Vec<Step>) -> Rc<Plan> {
         version,
         seed: Seed(1),
         nodes: vec![
-            Node { name: "broker".into(), program: Program::Broker(halfopen_broker::Config::default()) },
+            Node { name: "broker".into(), program: Program::Broker(BrokerProgram::default()) },
             Node {
                 name: "sensor".into(),
                 program: Program::Client(ClientProgram { options, to: BROKER, autostart: true }),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::view::Connection;
 use super::{Breach, Scene, shown};
-use crate::plan::{Because, NodeId, Program};
+use crate::plan::{Because, BrokerProgram, NodeId, Program};
 
 pub(super) fn breaches(scene: &Scene<'_>) -> Vec<Breach> {
     let mut breaches = Vec::new();
@@ -19,7 +19,7 @@ pub(super) fn breaches(scene: &Scene<'_>) -> Vec<Breach> {
 }
 
 fn breach(scene: &Scene<'_>, node: NodeId, connection: &Connection<'_>) -> Option<Breach> {
-    let Program::Broker(config) = &scene.plan.node(node).program else { return None };
+    let Program::Broker(BrokerProgram { config, .. }) = &scene.plan.node(node).program else { return None };
     connection.connack()?;
     let names = || format!("{} closes {}", scene.name(node), connection.client_id());
     let end = connection.ended.unwrap_or(scene.trace.end);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::routes::granted;
 use super::view::{Connection, View, sessions};
 use super::{Breach, Scene, shown};
-use crate::plan::Program;
+use crate::plan::{BrokerProgram, Program};
 use halfopen_protocol::{Packet, Version};
 
 type Connections<'v, 'a> = [(&'v Connection<'a>, bool)];
@@ -52,10 +52,12 @@ fn wrong_session_present(
     old: &Connection<'_>,
     new: &Connection<'_>,
 ) -> Option<Breach> {
-    let Program::Broker(config) = &scene.plan.node(view.node).program else { return None };
+    let Program::Broker(BrokerProgram { config, durable, .. }) = &scene.plan.node(view.node).program else { return None };
     let ((accepted, connack), (_, connect)) = (new.connack()?, new.connect()?);
-    // What lasts over a restart depends on the broker, and what was kept for one user is not handed to another.
-    if old.generation != new.generation || old.connect()?.1.username != connect.username {
+    // A durable broker that was not there when the connection ended counts from its restart. What was kept for one user is
+    // not handed to another.
+    let knows = old.generation == new.generation || *durable && !old.died;
+    if !knows || old.connect()?.1.username != connect.username {
         return None;
     }
     let ended = old.ended?.min(accepted);

@@ -11,7 +11,7 @@ use super::flows::flows;
 use super::routes::{granted, incoming, outgoing};
 use super::view::{View, sessions};
 use super::{Breach, Scene, shown};
-use crate::plan::{NodeId, Program};
+use crate::plan::{BrokerProgram, NodeId, Program};
 use crate::trace::{EventKind, Item};
 
 /// How long a message may be under way inside the broker before it is missed.
@@ -70,7 +70,7 @@ fn acknowledged_but_not_delivered(scene: &Scene<'_>, node: NodeId) -> Vec<Breach
 
 /// Messages that a broker took and did not pass on to a subscriber that is there at the end.
 fn not_passed_on(scene: &Scene<'_>, view: &View<'_>) -> Vec<Breach> {
-    let Program::Broker(config) = &scene.plan.node(view.node).program else { return Vec::new() };
+    let Program::Broker(BrokerProgram { config, .. }) = &scene.plan.node(view.node).program else { return Vec::new() };
     let incoming = incoming(view);
     let mut breaches = Vec::new();
     for (client_id, connections) in sessions(view) {

@@ -8,7 +8,7 @@ use halfopen_protocol::Packet;
 use super::lanes::Lanes;
 use super::scene::{Form, Shape, Sign};
 use super::{Drawing, short};
-use crate::plan::{NodeId, Plan, Program};
+use crate::plan::{BrokerProgram, NodeId, Plan, Program};
 use crate::trace::{ConnectionId, EventKind, Item, NodeChange, Trace};
 
 /// How wide a bar is.
@@ -91,7 +91,7 @@ impl End {
             Item::Fin => self.closed = Some((index, Sign::Bar)),
             Item::Rst | Item::TimedOut => self.closed = Some((index, Sign::Cross)),
             Item::Packet(packet) => {
-                let Program::Broker(config) = &plan.node(self.node).program else { return };
+                let Program::Broker(BrokerProgram { config, .. }) = &plan.node(self.node).program else { return };
                 match packet {
                     Packet::Connect(connect) if is_received => {
                         let asked = config.server_keep_alive.filter(|_| connect.version.is_v5());

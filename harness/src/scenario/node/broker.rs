@@ -3,8 +3,9 @@ use std::collections::BTreeMap;
 use halfopen_broker::Config;
 
 use super::Built;
-use crate::plan::Program;
-use crate::scenario::keys::{Key, Table, Takes, key, not_yet, since_5};
+use crate::plan::{BrokerAuth, BrokerProgram, Dialogue, Program};
+use crate::scenario::keys::{Key, Table, Takes, key, since_5};
+use crate::scenario::packet::payload;
 use crate::scenario::reader::Reader;
 use crate::scenario::time;
 use crate::scenario::tree::Node;
@@ -41,23 +42,38 @@ const KEYS: &[Key] = &[
         .takes(Takes::Bool)
         .or("true"),
     key("shared_subscription_available", "whether there are shared subscriptions").takes(Takes::Bool).or("true"),
-    not_yet("durable", "whether sessions and retained messages survive a crash; false"),
-    not_yet("auth", "who may connect, and the dialogue of enhanced authentication; anyone"),
-    not_yet("mqtt", "the version or versions that it speaks; both"),
-    not_yet("transport", "tcp"),
-    not_yet("profile", "the manners of a known broker; none"),
+    key("durable", "whether sessions and retained messages are there after a crash and a restart")
+        .takes(Takes::Bool)
+        .or("false"),
+    key("auth", "who may connect").takes(Takes::Map(&AUTH)).or("everybody"),
 ];
 
+const AUTH: Table = Table {
+    what: "`auth`",
+    keys: &[&[
+        key("anonymous", "whether a client may that names neither a user nor a method").takes(Takes::Bool).or("false"),
+        key("users", "user name → password").takes(Takes::Named(&Takes::Payload)).or("user names mean nothing"),
+        since_5("method", "the name of an enhanced authentication; needs `dialogue`").takes(Takes::Text).or("none"),
+        since_5("dialogue", "what is said in it in turn, by the client first; the last word of the client is its user")
+            .takes(Takes::List(&Takes::Payload)),
+    ]],
+};
+
 pub(super) fn build(reader: &Reader<'_>, node: Option<&Node>) -> Option<Built> {
-    let mut config = Config::default();
+    let mut program = BrokerProgram::default();
     let mut broken = false;
     if let Some(node) = node {
         let fields = reader.fields(node, &BROKER)?;
         broken = fields.broken;
         for (name, _, value) in fields.iter() {
-            broken |= set(reader, &mut config, name, value).is_none();
+            broken |= match name {
+                "durable" => reader.boolean(value).map(|durable| program.durable = durable).is_none(),
+                "auth" => auth(reader, value).map(|auth| program.auth = Some(auth)).is_none(),
+                _ => set(reader, &mut program.config, name, value).is_none(),
+            };
         }
     }
+    let config = &program.config;
     let mut fields = BTreeMap::new();
     if let Some(server_keep_alive) = config.server_keep_alive {
         fields.insert("server_keep_alive".to_owned(), format!("{server_keep_alive}s"));
@@ -70,7 +86,37 @@ pub(super) fn build(reader: &Reader<'_>, node: Option<&Node>) -> Option<Built> {
     fields.insert("queue_messages".to_owned(), config.queue_messages.to_string());
     fields.insert("receive_maximum".to_owned(), config.receive_maximum.to_string());
     fields.insert("maximum_packet_size".to_owned(), config.maximum_packet_size.to_string());
-    (!broken).then(|| Built { program: Program::Broker(config), fields })
+    (!broken).then(|| Built { program: Program::Broker(program), fields })
+}
+
+fn auth(reader: &Reader<'_>, node: &Node) -> Option<BrokerAuth> {
+    let fields = reader.fields(node, &AUTH)?;
+    let mut auth = BrokerAuth::default();
+    if let Some(anonymous) = fields.get("anonymous") {
+        auth.anonymous = reader.boolean(anonymous)?;
+    }
+    for (name, password) in fields.get("users").map_or(&[][..], |users| reader.map(users, "user name → password")) {
+        auth.users.insert(name.text()?.to_owned(), payload(reader, password)?);
+    }
+    auth.dialogue = match (fields.get("method"), fields.get("dialogue")) {
+        (None, None) => None,
+        (Some(method), Some(words)) => {
+            let method = reader.scalar(method, "the name of a method")?.to_owned();
+            let items = reader.list(words, "what is said");
+            let words: Vec<_> = items.iter().filter_map(|word| payload(reader, word)).collect();
+            if words.len() < items.len() || words.is_empty() {
+                return None;
+            }
+            Some(Dialogue { method, words })
+        }
+        (Some(alone), None) | (None, Some(alone)) => {
+            if !fields.broken {
+                reader.error(alone, "`method` and `dialogue` go together");
+            }
+            return None;
+        }
+    };
+    (!fields.broken).then_some(auth)
 }
 
 fn set(reader: &Reader<'_>, config: &mut Config, name: &str, value: &Node) -> Option<()> {

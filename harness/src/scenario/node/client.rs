@@ -9,7 +9,7 @@ use super::answers::{ANSWERS, answers};
 use super::subscription::{SUBSCRIPTIONS, subscriptions};
 use super::{Built, broker, will};
 use crate::plan::{Answers, ClientProgram, Program, RawClientProgram};
-use crate::scenario::keys::{Key, Table, Takes, key, never, not_yet, since_5};
+use crate::scenario::keys::{Key, Table, Takes, key, never, since_5};
 use crate::scenario::names::Role;
 use crate::scenario::packet::{payload, user_properties};
 use crate::scenario::reader::{Fields, Reader};
@@ -60,7 +60,6 @@ const COMMON: &[Key] = &[
         .takes(Takes::Number(1, 10_000))
         .or("one node"),
     key("mqtt", "the version it speaks").takes(Takes::Version).or("that of the run"),
-    not_yet("transport", "tcp"),
 ];
 
 const CLIENT_ONLY: &[Key] = &[

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::Built;
 use super::answers::{ANSWERS, answers};
 use crate::plan::{Answers, Program, RawBrokerProgram};
-use crate::scenario::keys::{Key, Table, key, not_yet};
+use crate::scenario::keys::{Key, Table, key};
 use crate::scenario::names::Role;
 use crate::scenario::reader::Reader;
 use crate::scenario::tree::Node;
@@ -12,7 +12,6 @@ pub(in crate::scenario) const RAW_BROKER: Table = Table { what: "a raw broker", 
 
 const KEYS: &[Key] = &[
     key("answers", "`usual`, `nothing`, or packet or `open` → what it answers").takes(ANSWERS).or("usual"),
-    not_yet("transport", "tcp"),
 ];
 
 pub(super) fn build(reader: &Reader<'_>, node: &Node) -> Option<Built> {

@@ -3,7 +3,7 @@ use halfopen_protocol::{PacketType, ReasonCode};
 
 use super::payload::payload;
 use crate::plan::{FieldPattern, Matcher, PacketKind, PacketPattern, Value};
-use crate::scenario::keys::{Key, Table, Takes, key, not_yet};
+use crate::scenario::keys::{Key, Table, Takes, key};
 use crate::scenario::reader::Reader;
 use crate::scenario::suggest::did_you_mean;
 use crate::scenario::time::{PACKET_WORDS, packet_kind};
@@ -18,7 +18,6 @@ const MATCHERS: &[Key] = &[
     key("at_least", "a number or an interval, and not less").takes(Takes::Anything),
     key("at_most", "a number or an interval, and not more").takes(Takes::Anything),
     key("present", "whether it is there at all").takes(Takes::Bool),
-    not_yet("save", "keeps the value as a parameter from then on"),
 ];
 
 /// Fields that 3.1.1 has; all others belong to 5.0.

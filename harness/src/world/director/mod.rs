@@ -199,7 +199,7 @@ fn prologue(plan: &Plan) -> Vec<Wait> {
 
 fn longest_keep_alive(plan: &Plan) -> Duration {
     let keep_alive = |program: &Program| match program {
-        Program::Broker(config) => config.server_keep_alive.unwrap_or(0),
+        Program::Broker(broker) => broker.config.server_keep_alive.unwrap_or(0),
         Program::Client(client) => client.options.connect.keep_alive,
         Program::RawClient(client) => client.connect.keep_alive,
         Program::RawBroker(_) => 0,

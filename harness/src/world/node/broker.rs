@@ -2,19 +2,21 @@ use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 
-use halfopen_broker::core::{Broker, CloseReason, Config, Event};
-use halfopen_broker::driver::{Listener, Observer, serve};
+use halfopen_broker::auth::Scripted;
+use halfopen_broker::core::{Access, Broker, CloseReason, Event, Login, Mechanism};
+use halfopen_broker::driver::{Listener, Observer, serve_verifying};
 use halfopen_broker::log::{Detail, Log};
 use halfopen_protocol::{Instant, ReasonCode};
+use tokio::sync::mpsc;
 
-use super::{Env, WorldClock, log};
+use super::{Disk, Env, WorldClock, log};
 use crate::defects::Defect;
-use crate::plan::{Because, Expectation, NodeId, Plan, Verb};
+use crate::plan::{Because, BrokerAuth, BrokerProgram, Dialogue, Expectation, NodeId, Plan, Verb};
 use crate::trace::{Held, SessionState, Since};
 use crate::world::network::{Network, Peer};
 use crate::world::record::Recorder;
 
-pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, config: Config) {
+pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &BrokerProgram) {
     let Ok(listener) = env.network.listen().await else {
         // The node has one program and the port is its own; a world in which it is taken is broken.
         unreachable!("the MQTT port of a node is taken");
@@ -23,13 +25,33 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, config: Confi
     let log = Log::new(Detail::Packets);
     let watch = Watch::new(&env.plan.expectations, env.node);
     let clock = env.clock.clone();
-    let mut broker = Broker::new(config);
+    let mut broker = Broker::with_access(program.config.clone(), access(program.auth.as_ref()));
     if let Some(Defect::Broker(defect)) = env.plan.defect {
         broker = broker.with_defect(defect);
     }
-    let observer = Witness { plan: env.plan, node: env.node, recorder: env.recorder, clock, log, watch };
+    let disk = program.durable.then_some(env.disk);
+    if let Some(memory) = disk.as_ref().and_then(Disk::read) {
+        broker.handle_memory(clock.now(), memory);
+    }
+    let users = program.auth.as_ref().map(|auth| auth.users.clone()).unwrap_or_default();
+    let verify = move |login: Login| std::future::ready(users.get(&*login.username) == Some(&login.password));
+    let observer = Witness { plan: env.plan, node: env.node, recorder: env.recorder, clock, log, watch, disk };
+    let (no_changes, forever) = (mpsc::channel(1).1, std::future::pending());
     // Served until the node is dropped; a listener of the world does not fail.
-    let _ = serve(broker, listener, env.clock, observer, std::future::pending()).await;
+    let _ = serve_verifying(broker, listener, env.clock, observer, verify, no_changes, forever).await;
+}
+
+fn access(auth: Option<&BrokerAuth>) -> Access {
+    let Some(auth) = auth else { return Access::default() };
+    let mechanism = |dialogue: &Dialogue| -> Box<dyn Mechanism> {
+        Box::new(Scripted::new(dialogue.method.clone(), dialogue.words.clone()))
+    };
+    Access {
+        anonymous: auth.anonymous,
+        passwords: !auth.users.is_empty(),
+        mechanisms: auth.dialogue.iter().map(mechanism).collect(),
+        authorizer: None,
+    }
 }
 
 struct NodeListener<N: Network> {
@@ -55,6 +77,8 @@ struct Witness<C> {
     /// The log that the real server writes, for people.
     log: Log,
     watch: Watch,
+    /// Where a durable broker keeps what it knows.
+    disk: Option<Disk>,
 }
 
 impl<C: WorldClock> Observer<Peer> for Witness<C> {
@@ -71,6 +95,9 @@ impl<C: WorldClock> Observer<Peer> for Witness<C> {
     fn settled(&mut self, _now: Instant, broker: &Broker) {
         for held in self.watch.changes(broker) {
             self.recorder.holds(self.node, held);
+        }
+        if let Some(disk) = &self.disk {
+            disk.write(broker.memory());
         }
     }
 }

@@ -3,6 +3,7 @@
 mod abortable;
 mod broker;
 mod client;
+mod disk;
 mod raw;
 mod switchboard;
 
@@ -14,6 +15,7 @@ use halfopen_protocol::packet::{Connect, Disconnect, Publish, Subscription};
 use halfopen_protocol::{Clock, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+pub(crate) use self::disk::{Disk, Disks};
 pub(crate) use self::switchboard::Switchboard;
 use super::network::Network;
 use super::record::Recorder;
@@ -80,13 +82,14 @@ pub(crate) struct Env<N, C> {
     pub(crate) clock: C,
     pub(crate) recorder: Recorder,
     pub(crate) commands: UnboundedReceiver<Told>,
+    pub(crate) disk: Disk,
 }
 
 /// Runs the program of a node until it is dropped. Dropping it closes its sockets, as the death of a process does.
 pub(crate) async fn run<N: Network, C: WorldClock>(env: Env<N, C>) {
     let plan = Rc::clone(&env.plan);
     match &plan.node(env.node).program {
-        Program::Broker(config) => broker::run(env, config.clone()).await,
+        Program::Broker(program) => broker::run(env, program).await,
         Program::Client(program) => client::run(env, program).await,
         Program::RawClient(program) => raw::run_client(env, program).await,
         Program::RawBroker(program) => raw::run_broker(env, program).await,

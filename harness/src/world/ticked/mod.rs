@@ -15,7 +15,7 @@ use halfopen_protocol::{Clock, Instant};
 
 use self::network::TickedNetwork;
 use super::director::Director;
-use super::node::{self, Env, Switchboard};
+use super::node::{self, Disks, Env, Switchboard};
 use super::record::Recorder;
 use super::story::{Order, Story};
 use super::{EngineError, TICK};
@@ -36,9 +36,10 @@ pub(super) fn run(plan: &Rc<Plan>) -> Result<Trace, EngineError> {
     let switchboard = Switchboard::new(plan.nodes.len());
     let mut director = Director::new(plan, switchboard.clone());
     let network = TickedNetwork::new(plan, &recorder);
+    let disks = Disks::new(plan.nodes.len());
     for id in plan.node_ids() {
         let (plan, recorder, switchboard) = (Rc::clone(plan), recorder.clone(), switchboard.clone());
-        let network = network.on(id);
+        let (network, disk) = (network.on(id), disks.of(id));
         sim.host(plan.node(id).name.clone(), move || {
             let env = Env {
                 plan: Rc::clone(&plan),
@@ -47,6 +48,7 @@ pub(super) fn run(plan: &Rc<Plan>) -> Result<Trace, EngineError> {
                 clock: TickedClock,
                 recorder: recorder.clone(),
                 commands: switchboard.plug_in(id),
+                disk: disk.clone(),
             };
             async move {
                 node::run(env).await;

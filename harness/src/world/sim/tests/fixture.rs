@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::plan::{
-    Conditions, LinkChange, LinkSettings, NetworkChange, Node, NodeId, Plan, Position, Program, RunName, Seed, Source,
+    BrokerProgram, Conditions, LinkChange, LinkSettings, NetworkChange, Node, NodeId, Plan, Position, Program, RunName, Seed, Source,
 };
 use crate::trace::{EventKind, Trace};
 use crate::world::network::Network;
@@ -120,7 +120,7 @@ impl World {
     /// Adds a node with this program: the server first, then the client.
     pub(super) fn node<P: Future<Output = ()> + 'static>(mut self, program: impl Fn(Host) -> P + 'static) -> Self {
         let name = format!("node-{}", self.plan.nodes.len());
-        self.plan.nodes.push(Node { name, program: Program::Broker(halfopen_broker::Config::default()) });
+        self.plan.nodes.push(Node { name, program: Program::Broker(BrokerProgram::default()) });
         self.programs.push(Rc::new(move |host| {
             let tasks = LocalSet::new();
             let program = program(host);
