@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use halfopen::plan::{
-    Action, BrokerProgram, ClientProgram, Conditions, EventRef, LinkSettings, Moment, Node, NodeId, Plan, Position, Program, RunName,
-    Seed, Source, Step, StepKind,
+    Action, BrokerProgram, ClientProgram, Conditions, EventRef, LinkSettings, Moment, Node, NodeId, Plan, Position,
+    Program, RunName, Seed, Source, Step, StepKind,
 };
 use halfopen::world::{Engine, run};
 use halfopen_client::Options;

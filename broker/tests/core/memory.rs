@@ -1,7 +1,7 @@
 //! What a broker takes over from one whose process has ended (§4.1).
 
-use halfopen_broker::core::Timer;
 use halfopen_broker::Config;
+use halfopen_broker::core::Timer;
 use halfopen_protocol::packet::{Connect, Publish, QoS, Subscription, Will};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;

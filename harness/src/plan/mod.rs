@@ -28,7 +28,9 @@ pub use self::expectation::{
 pub use self::invariant::{Invariant, Waiver};
 pub use self::link::{LinkChange, LinkSettings, NetworkChange};
 pub use self::moment::{EventRef, Moment, Ordinal, PacketKind, Point};
-pub use self::node::{BrokerAuth, BrokerProgram, ClientProgram, Dialogue, Node, Program, RawBrokerProgram, RawClientProgram};
+pub use self::node::{
+    BrokerAuth, BrokerProgram, ClientProgram, Dialogue, Node, Program, RawBrokerProgram, RawClientProgram,
+};
 pub use self::pattern::{FieldPattern, Matcher, PacketPattern, Value};
 pub use self::seed::Seed;
 pub use self::step::{Action, CloseHow, ConnectAction, Outgoing, Step, StepKind};

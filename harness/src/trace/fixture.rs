@@ -9,9 +9,9 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
 use super::{ConnectionId, Event, EventKind, Item, NodeChange, Since, Trace};
 use crate::plan::{
-    Because, BrokerProgram, Conditions, CountRange, EventRef, Expectation, LinkSettings, Mode, Moment, Node, NodeId, Ordinal,
-    PacketKind, PacketPattern, Plan, Point, Position, Program, RawClientProgram, RunName, Seed, Source, Step, StepKind,
-    Verb, Weight,
+    Because, BrokerProgram, Conditions, CountRange, EventRef, Expectation, LinkSettings, Mode, Moment, Node, NodeId,
+    Ordinal, PacketKind, PacketPattern, Plan, Point, Position, Program, RawClientProgram, RunName, Seed, Source, Step,
+    StepKind, Verb, Weight,
 };
 
 /// The only broker of the plan.

@@ -7,8 +7,8 @@ use rstest::rstest;
 
 use super::{Engine, run};
 use crate::plan::{
-    Action, BrokerProgram, ClientProgram, Conditions, LinkSettings, Node, NodeId, Plan, Position, Program, RunName, Seed, Source,
-    Step, StepKind,
+    Action, BrokerProgram, ClientProgram, Conditions, LinkSettings, Node, NodeId, Plan, Position, Program, RunName,
+    Seed, Source, Step, StepKind,
 };
 use crate::trace::{EventKind, Item};
 

@@ -52,7 +52,9 @@ fn wrong_session_present(
     old: &Connection<'_>,
     new: &Connection<'_>,
 ) -> Option<Breach> {
-    let Program::Broker(BrokerProgram { config, durable, .. }) = &scene.plan.node(view.node).program else { return None };
+    let Program::Broker(BrokerProgram { config, durable, .. }) = &scene.plan.node(view.node).program else {
+        return None;
+    };
     let ((accepted, connack), (_, connect)) = (new.connack()?, new.connect()?);
     // A durable broker that was not there when the connection ended counts from its restart. What was kept for one user is
     // not handed to another.

@@ -10,9 +10,8 @@ use crate::scenario::tree::Node;
 
 pub(in crate::scenario) const RAW_BROKER: Table = Table { what: "a raw broker", keys: &[KEYS] };
 
-const KEYS: &[Key] = &[
-    key("answers", "`usual`, `nothing`, or packet or `open` → what it answers").takes(ANSWERS).or("usual"),
-];
+const KEYS: &[Key] =
+    &[key("answers", "`usual`, `nothing`, or packet or `open` → what it answers").takes(ANSWERS).or("usual")];
 
 pub(super) fn build(reader: &Reader<'_>, node: &Node) -> Option<Built> {
     let fields = reader.fields(node, &RAW_BROKER)?;

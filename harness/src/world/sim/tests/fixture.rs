@@ -12,7 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::plan::{
-    BrokerProgram, Conditions, LinkChange, LinkSettings, NetworkChange, Node, NodeId, Plan, Position, Program, RunName, Seed, Source,
+    BrokerProgram, Conditions, LinkChange, LinkSettings, NetworkChange, Node, NodeId, Plan, Position, Program, RunName,
+    Seed, Source,
 };
 use crate::trace::{EventKind, Trace};
 use crate::world::network::Network;
