@@ -138,7 +138,7 @@ pub enum Defect {
 #[cfg(feature = "defects")]
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 57] = [
+    pub const ALL: [Self; 58] = [
         Self::KeepAliveThreeQuarters,
         Self::KeepAliveOnce,
         Self::KeepAliveTwice,

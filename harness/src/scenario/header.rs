@@ -9,7 +9,7 @@ use crate::plan::{Invariant, Waiver};
 
 use super::conditions::{FEATURES, ONLY_ON};
 use super::error::Sink;
-use super::keys::{Key, Status, Table, Takes, key};
+use super::keys::{Key, Table, Takes, key};
 use super::link::LINK;
 use super::node::{BROKER, CLIENT, RAW_BROKER, RAW_CLIENT};
 use super::reference::see;
@@ -188,9 +188,6 @@ pub(super) fn check_keys(root: &Node, table: &'static Table, sink: &Sink) {
                     false => see(what),
                 };
                 sink.push(name.span, format!("unknown key `{text}` in {what}{hint}"), Some(note));
-            }
-            Some(key) if key.status == Status::NotYet => {
-                sink.push(name.span, format!("`{text}` is not supported yet"), None);
             }
             Some(_) if text == "grammar" && value.text() != Some("1") => {
                 sink.push(value.span, "this version knows grammar 1", None);

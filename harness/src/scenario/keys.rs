@@ -1,4 +1,4 @@
-//! The tables of keys: which keys a map may have, what they mean, and which of them work so far.
+//! The tables of keys: which keys a map may have, and what they mean.
 //!
 //! One table per kind of map. Reading, error messages and the schema for editors come from the same table:
 //! `key("latency", "how long a packet travels one way").takes(Takes::Duration).or("10ms")`.
@@ -151,8 +151,6 @@ pub(super) enum Status {
     Ready,
     /// In runs of 5.0 only.
     Since5,
-    /// Part of the language, but not built yet.
-    NotYet,
     /// Never here, for this reason.
     Never(&'static str),
 }
@@ -181,10 +179,6 @@ pub(super) const fn key(name: &'static str, about: &'static str) -> Key {
 
 pub(super) const fn since_5(name: &'static str, about: &'static str) -> Key {
     Key::new(name, Status::Since5, about)
-}
-
-pub(super) const fn not_yet(name: &'static str, about: &'static str) -> Key {
-    Key::new(name, Status::NotYet, about)
 }
 
 pub(super) const fn never(name: &'static str, reason: &'static str) -> Key {

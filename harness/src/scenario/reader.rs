@@ -169,7 +169,6 @@ impl<'a> Reader<'a> {
             Status::Ready => return true,
             Status::Since5 if self.version.is_v5() => return true,
             Status::Since5 => self.error(node, self.belongs_to_5(name)),
-            Status::NotYet => self.error(node, format!("`{name}` is not supported yet")),
             Status::Never(reason) => self.error(node, reason),
         }
         false
