@@ -1,5 +1,7 @@
 //! The commands for those who write scenarios: `check`, `new`, `list`, `explain`, `schema`.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

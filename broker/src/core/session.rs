@@ -238,9 +238,9 @@ impl Sessions {
 impl Clone for Sessions {
     fn clone(&self) -> Self {
         let held = Rc::default();
-        let copy = |(key, session): (&SessionKey, &Box<Session>)| (*key, Box::new(session.copy(&held)));
+        let copies = self.by_key.iter().map(|(key, session)| (*key, Box::new(session.copy(&held))));
         Self {
-            by_key: self.by_key.iter().map(copy).collect(),
+            by_key: copies.collect(),
             by_client_id: self.by_client_id.clone(),
             last_key: self.last_key,
             last_assigned: self.last_assigned,
