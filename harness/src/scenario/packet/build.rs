@@ -267,7 +267,10 @@ fn with_fields(reader: &Reader<'_>, node: &Node, packet: PacketKind, mut values:
         PacketType::Connect => return fail("a CONNECT is no answer".to_owned()),
     };
     if let Some(name) = values.0.keys().next() {
-        return fail(format!("the value of `{name}` does not fit into a {packet_type}, or cannot be sent yet"));
+        let range = if name == "qos" { ": 0, 1 or 2" } else { "" };
+        let message = format!("the value of `{name}` does not fit into a {packet_type}{range}");
+        reader.error(node.get(name).unwrap_or(node), message);
+        return None;
     }
     if let Packet::Publish(publish) = &built
         && publish.topic.is_empty()
