@@ -70,7 +70,7 @@ pub(super) fn description(run: &RunRecord) -> String {
         text.push('\n');
     };
     for found in run.violations.iter().chain(&run.vacuous) {
-        line(format!("{}:{}:{}: {}", found.file, found.line, found.column, found.text));
+        line(format!("{}: {}", found.place(), found.text));
         if !found.source.is_empty() && found.source.trim_start_matches("- ") != found.text {
             line(format!("  | {}", found.source));
         }

@@ -89,7 +89,7 @@ impl<W: Write> Terminal<W> {
             self.bad.push(run);
         } else {
             for warning in &run.warnings {
-                self.finding(&run.file, Mark::Vacuous, "warning: ", warning)?;
+                self.finding(Mark::Vacuous, "warning: ", warning)?;
             }
         }
         Ok(())
@@ -102,7 +102,7 @@ impl<W: Write> Terminal<W> {
     pub fn waivers(&mut self, waivers: &Waivers) -> io::Result<()> {
         for found in waivers.idle() {
             self.summary.vacuous += 1;
-            self.finding(&found.file, Mark::Vacuous, "", found)?;
+            self.finding(Mark::Vacuous, "", found)?;
         }
         Ok(())
     }
@@ -181,13 +181,13 @@ impl<W: Write> Terminal<W> {
             writeln!(self.out, "  {error}")?;
         }
         for violation in &run.violations {
-            self.finding(&run.file, Mark::Failed, "", violation)?;
+            self.finding(Mark::Failed, "", violation)?;
         }
         for warning in &run.warnings {
-            self.finding(&run.file, Mark::Vacuous, "warning: ", warning)?;
+            self.finding(Mark::Vacuous, "warning: ", warning)?;
         }
         for vacuity in &run.vacuous {
-            self.finding(&run.file, Mark::Vacuous, "", vacuity)?;
+            self.finding(Mark::Vacuous, "", vacuity)?;
         }
         writeln!(self.out, "reproduce: {}", run.command)
     }
@@ -205,9 +205,9 @@ impl<W: Write> Terminal<W> {
         Ok(())
     }
 
-    fn finding(&mut self, file: &str, mark: Mark, kind: &str, found: &Finding) -> io::Result<()> {
+    fn finding(&mut self, mark: Mark, kind: &str, found: &Finding) -> io::Result<()> {
         let style = style(mark);
-        writeln!(self.out, "{style}{}{style:#}: {kind}{}", place(file, found), found.text)?;
+        writeln!(self.out, "{style}{}{style:#}: {kind}{}", found.place(), found.text)?;
         // With parameters filled in, the line of the file is another one.
         if !found.source.is_empty() && found.source.trim_start_matches("- ") != found.text {
             writeln!(self.out, "  {:>5} | {}", found.line, found.source)?;
@@ -229,14 +229,6 @@ impl<W: Write> Terminal<W> {
 /// `1 run`, `2 runs`.
 fn counted(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
-}
-
-/// `file:line:column`, or the file alone for what is about all of it.
-fn place(file: &str, found: &Finding) -> String {
-    match found.line {
-        0 => file.to_owned(),
-        line => format!("{}:{line}:{}", found.file, found.column),
-    }
 }
 
 fn mark(word: Word) -> Mark {

@@ -124,6 +124,16 @@ pub struct Finding {
     pub why: Option<String>,
 }
 
+impl Finding {
+    /// `file:line:column`, or the file alone for what is about all of it.
+    pub(crate) fn place(&self) -> String {
+        match self.line {
+            0 => self.file.clone(),
+            line => format!("{}:{line}:{}", self.file, self.column),
+        }
+    }
+}
+
 /// An invariant that need not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaiverRecord {
