@@ -1,3 +1,4 @@
+use super::run::Finding;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -172,4 +173,15 @@ fn what_is_about_all_of_a_file_shows_no_line_of_it() {
     outcome.violations[0].position = crate::plan::Position::default();
     let found = record(&run).violations.remove(0);
     assert_eq!((found.line, found.source.as_str()), (0, ""));
+}
+
+#[rstest]
+#[case::about_a_line(7, "a.yaml:7:5")]
+#[case::about_the_whole_file(0, "a.yaml")]
+fn finding_has_a_line_only_if_it_is_about_one(#[case] line: u32, #[case] place: &str) {
+    let text = String::new;
+    let (expected, actual, why) = (None, None, None);
+    let found =
+        Finding { file: "a.yaml".to_owned(), line, column: 5, source: text(), text: text(), expected, actual, why };
+    assert_eq!(found.place(), place);
 }
