@@ -1,4 +1,3 @@
-use super::run::Finding;
 use std::rc::Rc;
 use std::time::Duration;
 
