@@ -48,7 +48,7 @@ impl Told<'_> {
                     for change in actions.iter().filter_map(node_change) {
                         let untouched = nodes.iter().any(|&node| !self.was_changed(step.position, node, change));
                         if untouched {
-                            vacuous(format!("`{}` changed nothing: the node was in that state", word(change)));
+                            vacuous(format!("`{}` changed nothing: the node was in that state", change.action()));
                         }
                     }
                 }
@@ -103,20 +103,5 @@ fn node_change(action: &Action) -> Option<NodeChange> {
         Action::ClockJump(_) => Some(NodeChange::ClockJumps),
         Action::SetDate(_) => Some(NodeChange::DateSet),
         _ => None,
-    }
-}
-
-fn word(change: NodeChange) -> &'static str {
-    match change {
-        NodeChange::Crashed => "crash",
-        NodeChange::PowerLost => "power_loss",
-        NodeChange::Restarted => "restart",
-        NodeChange::Paused => "pause",
-        NodeChange::Resumed => "resume",
-        NodeChange::StoppedReading => "stop_reading",
-        NodeChange::ResumedReading => "resume_reading",
-        NodeChange::ClockDrifts => "clock_drift",
-        NodeChange::ClockJumps => "clock_jump",
-        NodeChange::DateSet => "set_date",
     }
 }

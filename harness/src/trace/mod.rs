@@ -207,6 +207,24 @@ pub enum NodeChange {
     DateSet,
 }
 
+impl NodeChange {
+    /// The action of a scenario that does it.
+    pub(crate) const fn action(self) -> &'static str {
+        match self {
+            Self::Crashed => "crash",
+            Self::PowerLost => "power_loss",
+            Self::Restarted => "restart",
+            Self::Paused => "pause",
+            Self::Resumed => "resume",
+            Self::StoppedReading => "stop_reading",
+            Self::ResumedReading => "resume_reading",
+            Self::ClockDrifts => "clock_drift",
+            Self::ClockJumps => "clock_jump",
+            Self::DateSet => "set_date",
+        }
+    }
+}
+
 /// What travels on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {

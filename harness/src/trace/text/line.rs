@@ -137,18 +137,7 @@ impl Writer<'_> {
 
     /// Whether the heading has told just now what happens to the node.
     fn heading_says(&self, node: NodeId, change: NodeChange, at: Duration) -> bool {
-        let word = match change {
-            NodeChange::Crashed => "crash",
-            NodeChange::PowerLost => "power_loss",
-            NodeChange::Restarted => "restart",
-            NodeChange::Paused => "pause",
-            NodeChange::Resumed => "resume",
-            NodeChange::StoppedReading => "stop_reading",
-            NodeChange::ResumedReading => "resume_reading",
-            NodeChange::ClockDrifts => "clock_drift",
-            NodeChange::ClockJumps => "clock_jump",
-            NodeChange::DateSet => "set_date",
-        };
+        let word = change.action();
         let name = self.name(node);
         let group = name.split('.').next().unwrap_or(name);
         self.heading
