@@ -142,7 +142,15 @@ fn plan(row: &Row, duration: Duration) -> Rc<Plan> {
         let name = format!("fleet.{number}");
         let mut options = Options::new(version, name.as_str());
         options.connect.keep_alive = row.keep_alive;
-        Node { name, program: Program::Client(ClientProgram { options, to: NodeId(0), autostart: true }) }
+        Node {
+            name,
+            program: Program::Client(ClientProgram {
+                options,
+                to: NodeId(0),
+                autostart: true,
+                handling: Duration::ZERO,
+            }),
+        }
     };
     let silence = Step {
         position: Position::new(1, 1),

@@ -104,6 +104,10 @@ impl Explained<'_> {
                         "pings when it has sent nothing for its keep-alive, and closes when no answer comes for";
                     writeln!(out, "             {pings} {}", seconds(patience))?;
                 }
+                if !client.handling.is_zero() {
+                    let busy = "its application is busy with each message for";
+                    writeln!(out, "             {busy} {}, and nothing is read until then", seconds(client.handling))?;
+                }
                 self.rules(out, client.to, connect)
             }
             Program::RawClient(raw) => {

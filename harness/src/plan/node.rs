@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use halfopen_protocol::packet::Subscription;
@@ -74,6 +75,8 @@ pub struct ClientProgram {
     pub to: NodeId,
     /// Whether it connects before the first step.
     pub autostart: bool,
+    /// How long its application is busy with each message, before it takes another; zero for not at all.
+    pub handling: Duration,
 }
 
 /// A scripted client on a node.

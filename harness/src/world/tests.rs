@@ -27,7 +27,12 @@ fn plan(version: Version, steps: Vec<Step>) -> Rc<Plan> {
             Node { name: "broker".into(), program: Program::Broker(BrokerProgram::default()) },
             Node {
                 name: "sensor".into(),
-                program: Program::Client(ClientProgram { options, to: BROKER, autostart: true }),
+                program: Program::Client(ClientProgram {
+                    options,
+                    to: BROKER,
+                    autostart: true,
+                    handling: Duration::ZERO,
+                }),
             },
         ],
         links: Vec::new(),

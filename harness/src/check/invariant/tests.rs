@@ -1,5 +1,7 @@
 //! Each invariant is seen to break, on a trace in which little else is wrong, and to hold 1 ms or one packet beside.
 
+use std::time::Duration;
+
 use halfopen_client::Options;
 use halfopen_protocol::packet::{
     Ack, ConnAck, Connect, Disconnect, PacketId, Publish, QoS, SubAck, Subscribe, Subscription,
@@ -16,7 +18,8 @@ use crate::trace::{EventKind, Item, NodeChange};
 fn ours() -> Plan {
     let mut plan = plan();
     let options = Options::new(Version::V5_0, "sensor");
-    plan.nodes[SENSOR.0].program = Program::Client(ClientProgram { options, to: BROKER, autostart: true });
+    plan.nodes[SENSOR.0].program =
+        Program::Client(ClientProgram { options, to: BROKER, autostart: true, handling: Duration::ZERO });
     plan
 }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_client::core::{Options, Reconnect};
@@ -66,6 +67,9 @@ const CLIENT_ONLY: &[Key] = &[
     key("autostart", "connected before the story begins").takes(Takes::Bool).or("true"),
     key("ping_timeout", "how long it waits for PINGRESP").takes(Takes::Duration).or("half of keep_alive"),
     key("connect_timeout", "how long it waits for a connection and CONNACK together").takes(Takes::Duration).or("10s"),
+    key("handling", "how long its application is busy with each message; until then nothing more is read")
+        .takes(Takes::Duration)
+        .or("0s"),
     key("reconnect", "how it connects again on its own: min, max, factor, jitter")
         .takes(Takes::Either(&[Takes::Words(NEVER), Takes::Map(&RECONNECT)]))
         .or("never"),
@@ -78,6 +82,7 @@ const RAW_ONLY: &[Key] = &[
     never("reconnect", "a raw client does what is written and does not reconnect on its own; write `connect`"),
     never("ping_timeout", "a raw client sends no PINGREQ on its own, so it waits for no PINGRESP"),
     never("connect_timeout", "a raw client has no time-outs; a step that never ends fails the run"),
+    never("handling", "a raw client hands nothing on to an application; write `stop_reading` and `resume_reading`"),
 ];
 
 const NEVER: &[Key] = &[key("never", "not on its own")];
@@ -100,11 +105,13 @@ pub(super) fn build(reader: &Reader<'_>, name: &str, node: &Node) -> Option<Buil
     let mut broken = fields.broken;
     options.connect = connect.clone().unwrap_or_else(|| Connect::new(reader.version, name));
     let mut autostart = true;
+    let mut handling = Duration::ZERO;
     for (name, _, value) in fields.iter() {
         broken |= match name {
             "autostart" => reader.boolean(value).map(|value| autostart = value),
             "ping_timeout" => reader.duration(value).map(|value| options.ping_timeout = Some(value)),
             "connect_timeout" => reader.duration(value).map(|value| options.connect_timeout = value),
+            "handling" => reader.duration(value).map(|value| handling = value),
             "reconnect" => reconnect(reader, value).map(|value| options.reconnect = value),
             _ => Some(()),
         }
@@ -113,11 +120,13 @@ pub(super) fn build(reader: &Reader<'_>, name: &str, node: &Node) -> Option<Buil
     let (to, subscribe) = common?;
     let connect = connect.filter(|_| !broken)?;
     let mut known = known_fields(&connect);
-    let half = std::time::Duration::from_secs(u64::from(connect.keep_alive)) / 2;
+    let half = Duration::from_secs(u64::from(connect.keep_alive)) / 2;
     known.insert("ping_timeout".to_owned(), time::format(options.ping_timeout.unwrap_or(half)));
     known.insert("connect_timeout".to_owned(), time::format(options.connect_timeout));
     options.subscriptions = subscribe;
-    Some(Built { program: Program::Client(ClientProgram { options, to, autostart }), fields: known })
+    // Who is busy with a message takes no other.
+    options.incoming_limit = (!handling.is_zero()).then_some(1);
+    Some(Built { program: Program::Client(ClientProgram { options, to, autostart, handling }), fields: known })
 }
 
 pub(super) fn build_raw(reader: &Reader<'_>, name: &str, node: &Node) -> Option<Built> {

@@ -1,6 +1,7 @@
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use halfopen_client::core::{Client, DisconnectReason, Event, SubscribeRequest};
 use halfopen_client::driver::{self, Connector};
@@ -30,14 +31,22 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
     let mut witness =
         Witness { plan, node: env.node, to: program.to, peer, recorder: env.recorder, clock: env.clock.clone() };
     let (sender, commands) = unbounded_channel();
+    let (handed_on, messages) = unbounded_channel();
     if program.autostart {
         // The other end is held just below.
         let _ = sender.send(driver::Command::Connect { clean_start: None });
     }
     tokio::select! {
         biased;
-        () = forward(env.commands, sender, &program.options.connect, &aborts) => {}
-        () = driver::run(client, connector, env.clock, commands, |now, event| witness.event(now, event)) => {}
+        () = forward(env.commands, sender.clone(), &program.options.connect, &aborts) => {}
+        () = handle(messages, sender, env.clock.clone(), program.handling) => {}
+        () = driver::run(client, connector, env.clock, commands, |now, event| {
+            if !program.handling.is_zero() && matches!(event, Event::Message(_)) {
+                // Its other end lives as long.
+                let _ = handed_on.send(now);
+            }
+            witness.event(now, event);
+        }) => {}
     }
     // A program that has nothing left to do still holds its node.
     std::future::pending().await
@@ -58,6 +67,20 @@ async fn forward(
             // The client runs as long as this does.
             let _ = client.send(command);
         }
+    }
+    std::future::pending().await
+}
+
+/// The application, which is busy with each message for a while and then takes the next. Never completes.
+async fn handle<C: WorldClock>(
+    mut messages: UnboundedReceiver<Instant>,
+    client: UnboundedSender<driver::Command>,
+    clock: C,
+    busy: Duration,
+) {
+    while let Some(begun) = messages.recv().await {
+        clock.sleep_until(begun + busy).await;
+        let _ = client.send(driver::Command::Allow(1));
     }
     std::future::pending().await
 }
