@@ -1,6 +1,7 @@
 //! What any MQTT server has to do, shown by raw bytes over real TCP: one row a rule, each for the versions whose
 //! statements it names. The rows know nothing of this project's broker or codec; where Mosquitto is installed they are
-//! held against it, too, and both scores are printed.
+//! held against it, too, and both scores are printed. `HALFOPEN_BROKER=HOST:PORT` names another broker, which runs
+//! already and is then the only one.
 
 #[path = "conformance/connect.rs"]
 mod connect;
@@ -83,14 +84,21 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // They mostly wait.
     arguments.test_threads = arguments.test_threads.or(Some(16));
-    let ours = Server::halfopen().unwrap_or_else(|error| panic!("{error}"));
-    let judged: Vec<_> = [Some(ours), Server::mosquitto()].into_iter().flatten().map(Judged::new).collect();
+    let judged: Vec<_> = servers().unwrap_or_else(|error| panic!("{error}")).into_iter().map(Judged::new).collect();
     let mut trials = vec![Trial::test("every row names statements that exist", || Ok(clauses_exist()?))];
     trials.extend(judged.iter().flat_map(Judged::trials));
     let conclusion = libtest_mimic::run(&arguments, trials);
     judged.iter().for_each(|judged| judged.say());
     drop(judged);
     conclusion.exit();
+}
+
+#[expect(clippy::disallowed_methods, reason = "names the broker to judge, on a real port")]
+fn servers() -> Result<Vec<Server>, String> {
+    match std::env::var("HALFOPEN_BROKER") {
+        Ok(address) => Ok(vec![Server::at(&address)?]),
+        Err(_) => Ok([Some(Server::halfopen()?), Server::mosquitto()].into_iter().flatten().collect()),
+    }
 }
 
 /// A broker and how it did.
@@ -105,7 +113,7 @@ impl Judged {
         Self { server: Arc::new(server), failures: Arc::default(), passed: Arc::default() }
     }
 
-    /// What another broker does otherwise is news, and no failure.
+    /// What Mosquitto does otherwise is news, and no failure.
     fn trials(&self) -> impl Iterator<Item = Trial> {
         Case::all().into_iter().map(|case| {
             let (server, failures, passed) = (self.server.clone(), self.failures.clone(), self.passed.clone());
@@ -117,7 +125,7 @@ impl Judged {
                 }
                 Err(error) => {
                     failures.lock().unwrap_or_else(PoisonError::into_inner).insert(case.name(), error.clone());
-                    if server.ours { Err(error.into()) } else { Ok(()) }
+                    if server.is_judged { Err(error.into()) } else { Ok(()) }
                 }
             })
         })

@@ -5,17 +5,11 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
-use std::time::Duration;
 
 use halfopen::diff::diff;
-use halfopen::plan::Plan;
-use halfopen::report::model::{Detail, RunRecord};
-use halfopen::report::{Ending, Finished, Mark, Terminal, Waivers};
-use halfopen::scenario::{About, PlanOptions};
-use halfopen::sweep::load_to_run;
+use halfopen::report::{Ending, Finished};
+use halfopen::suite::Suite;
 use halfopen::trace::text;
-use halfopen::world::{Engine, EngineError};
 use rstest::rstest;
 
 #[rstest]
@@ -24,11 +18,10 @@ fn scenario_passes(
     #[exclude("/lib/")]
     path: PathBuf,
 ) {
-    let scenarios = load_to_run(&[&path], PlanOptions::default()).unwrap_or_else(|errors| panic!("\n{errors}"));
-    let plans: Vec<Rc<Plan>> = scenarios.into_iter().flat_map(|(_, plans)| plans).map(Rc::new).collect();
-    let runs: Vec<Finished> = plans.iter().map(|plan| Finished::run(plan, Engine::Sim)).collect();
+    let suite = Suite::new();
+    let runs = suite.run(&path).unwrap_or_else(|errors| panic!("\n{errors}"));
 
-    let name = plans.first().expect("a scenario has runs").run.scenario.replace('/', "__");
+    let name = runs.first().expect("a scenario has runs").plan.run.scenario.replace('/', "__");
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("snapshots");
     settings.set_prepend_module_to_snapshot(false);
@@ -37,19 +30,7 @@ fn scenario_passes(
     say_what_changed(&name, &shown);
     settings.bind(|| insta::assert_snapshot!(name, shown));
 
-    let mut waivers = Waivers::default();
-    for run in &runs {
-        waivers.add(&RunRecord::new(run, &About::default(), 0, Duration::ZERO, Detail::default()));
-    }
-    let idle: Vec<_> = waivers.idle().collect();
-    assert!(idle.is_empty(), "{idle:?}");
-    // What a file excludes from this engine has a reason there.
-    let is_good = |run: &Finished| match &run.ending {
-        Ending::Skipped(error) => matches!(error, EngineError::NotFor(_)),
-        _ => run.mark() == Mark::Ok,
-    };
-    let bad: Vec<&Finished> = runs.iter().filter(|run| !is_good(run)).collect();
-    assert!(bad.is_empty(), "\n{}", report(&bad));
+    suite.verdict(&runs).unwrap_or_else(|why| panic!("\n{why}"));
 }
 
 /// In the output of a test whose snapshot changed: whether timing, order, content or a verdict did, and where it begins.
@@ -86,13 +67,4 @@ fn shown(runs: &[Finished]) -> String {
 /// Whether a line tells of a close or of a loss: with its cause and its margin.
 fn is_telling(line: &str) -> bool {
     [" closes ", " loses ", "step failed"].iter().any(|word| line.contains(word))
-}
-
-fn report(runs: &[&Finished]) -> String {
-    let mut out = Vec::new();
-    let mut terminal = Terminal::new(&mut out);
-    for run in runs {
-        terminal.run(run, Duration::ZERO).expect("a Vec takes everything");
-    }
-    anstream::adapter::strip_str(&String::from_utf8_lossy(&out)).to_string()
 }

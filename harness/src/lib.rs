@@ -3,6 +3,7 @@
 //! Data flows one way: [`scenario`] (the YAML file as typed values) → [`plan`] (names resolved, matrix expanded, times
 //! computed) → [`world`] (nodes, links and a clock apply the plan) → [`trace`] (one ordered list of typed events) →
 //! [`check`] (pure functions of plan and trace) → [`report`] (for people and machines).
+//! [`suite`] is all of this in one call, for `cargo test`, with the project's broker or one of yours.
 //! [`sweep`] runs a plan to know where its runs with a fault begin.
 //! [`diff`] says what changed between two traces.
 
@@ -15,6 +16,7 @@ pub mod field_cases;
 pub mod plan;
 pub mod report;
 pub mod scenario;
+pub mod suite;
 pub mod sweep;
 pub mod trace;
 pub mod world;

@@ -1,21 +1,28 @@
-//! The brokers as programs, each with its defaults.
+//! The brokers as programs, each with its defaults, or one that runs already.
 
 use std::io::{self, BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::process::{Child, Command, Stdio};
 
 const OURS: &str = "halfopen-broker";
 
-/// A running broker. It is killed when this is dropped.
+/// A running broker. It is killed when this is dropped, if it was started here.
 pub(crate) struct Server {
-    child: Child,
+    child: Option<Child>,
     pub(crate) name: &'static str,
     /// Whether its failures are failures.
-    pub(crate) ours: bool,
+    pub(crate) is_judged: bool,
     pub(crate) address: SocketAddr,
 }
 
 impl Server {
+    /// The broker at an address such as `127.0.0.1:1883`.
+    pub(crate) fn at(address: &str) -> Result<Self, String> {
+        let found = address.to_socket_addrs().map_err(|error| format!("HALFOPEN_BROKER={address}: {error}"))?.next();
+        let address = found.ok_or_else(|| format!("HALFOPEN_BROKER={address}: there is no such host"))?;
+        Ok(Self { child: None, name: "broker", is_judged: true, address })
+    }
+
     /// This project's broker as it comes.
     pub(crate) fn halfopen() -> Result<Self, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_halfopen-broker"));
@@ -53,7 +60,7 @@ impl Server {
         let port = line.trim_end().trim_end_matches('.').rsplit(' ').next().and_then(|port| port.parse().ok());
         let address = (Ipv4Addr::LOCALHOST, port.unwrap_or(0)).into();
         drain(log);
-        Ok(Self { child, name, ours: name == OURS, address })
+        Ok(Self { child: Some(child), name, is_judged: name == OURS, address })
     }
 }
 
@@ -65,7 +72,9 @@ fn drain(mut log: impl io::Read + Send + 'static) {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }

@@ -36,7 +36,7 @@ pub enum Program {
 }
 
 /// The project's broker on a node.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct BrokerProgram {
     /// What the broker core is made with.
     pub config: halfopen_broker::Config,

@@ -25,7 +25,7 @@ pub use self::waivers::Waivers;
 use crate::check::{Outcome, Verdict, check};
 use crate::plan::{Feature, Node, Plan, Program};
 use crate::trace::Trace;
-use crate::world::{Engine, EngineError, run};
+use crate::world::{Engine, EngineError, Guest, run_with};
 
 /// A run that is over and judged.
 #[derive(Clone, Debug)]
@@ -65,10 +65,15 @@ pub enum Mark {
 impl Finished {
     /// Runs a plan on an engine and judges the trace.
     pub fn run(plan: &Rc<Plan>, engine: Engine) -> Self {
+        Self::run_with(plan, engine, None)
+    }
+
+    /// The same with a guest in the place of the project's broker, if there is one.
+    pub fn run_with(plan: &Rc<Plan>, engine: Engine, guest: Option<&Guest>) -> Self {
         if let Some(why) = not_for(plan, engine) {
             return Self { plan: Rc::clone(plan), ending: Ending::Skipped(EngineError::NotFor(why)) };
         }
-        let ending = match run(plan, engine) {
+        let ending = match run_with(plan, engine, guest) {
             Ok(trace) => {
                 let outcome = check(plan, &trace);
                 Ending::Judged(trace, outcome)

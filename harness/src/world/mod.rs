@@ -21,6 +21,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use self::director::Director;
+pub use self::node::{Connection, Guest, Host};
 use self::node::{Disks, Env, Switchboard};
 use crate::plan::{Plan, Position};
 use crate::trace::Trace;
@@ -71,13 +72,21 @@ pub enum EngineError {
 /// # Errors
 /// The engine cannot express the plan. The event-driven engine can express every plan.
 pub fn run(plan: &Rc<Plan>, engine: Engine) -> Result<Trace, EngineError> {
+    run_with(plan, engine, None)
+}
+
+/// The same with a guest in the place of the project's broker, if there is one, on each node that has it.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(plan: &Rc<Plan>, engine: Engine, guest: Option<&Guest>) -> Result<Trace, EngineError> {
     match engine {
-        Engine::Sim => run_sim(plan).map_err(|error| EngineError::Failed(error.to_string())),
-        Engine::Turmoil => ticked::run(plan),
+        Engine::Sim => run_sim(plan, guest).map_err(|error| EngineError::Failed(error.to_string())),
+        Engine::Turmoil => ticked::run(plan, guest),
     }
 }
 
-fn run_sim(plan: &Rc<Plan>) -> Result<Trace, sim::SimError> {
+fn run_sim(plan: &Rc<Plan>, guest: Option<&Guest>) -> Result<Trace, sim::SimError> {
     let switchboard = Switchboard::new(plan.nodes.len());
     let disks = Disks::new(plan.nodes.len());
     let director = Director::new(plan, switchboard.clone());
@@ -93,6 +102,7 @@ fn run_sim(plan: &Rc<Plan>) -> Result<Trace, sim::SimError> {
                 recorder: recorder.clone(),
                 commands: switchboard.plug_in(node),
                 disk: disks.of(node),
+                guest: guest.cloned(),
             }))
         },
     )

@@ -1,9 +1,11 @@
-//! What runs on a node: the project's broker, the project's client, or a scripted client. The same on every engine.
+//! What runs on a node: the project's broker or another in its place, the project's client, or a raw peer. The same on
+//! every engine.
 
 mod abortable;
 mod broker;
 mod client;
 mod disk;
+mod guest;
 mod raw;
 mod switchboard;
 
@@ -16,6 +18,7 @@ use halfopen_protocol::{Clock, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 pub(crate) use self::disk::{Disk, Disks};
+pub use self::guest::{Connection, Guest, Host};
 pub(crate) use self::switchboard::Switchboard;
 use super::network::Network;
 use super::record::Recorder;
@@ -83,16 +86,19 @@ pub(crate) struct Env<N, C> {
     pub(crate) recorder: Recorder,
     pub(crate) commands: UnboundedReceiver<Told>,
     pub(crate) disk: Disk,
+    /// What runs in the place of the project's broker.
+    pub(crate) guest: Option<Guest>,
 }
 
 /// Runs the program of a node until it is dropped. Dropping it closes its sockets, as the death of a process does.
 pub(crate) async fn run<N: Network, C: WorldClock>(env: Env<N, C>) {
     let plan = Rc::clone(&env.plan);
-    match &plan.node(env.node).program {
-        Program::Broker(program) => broker::run(env, program).await,
-        Program::Client(program) => client::run(env, program).await,
-        Program::RawClient(program) => raw::run_client(env, program).await,
-        Program::RawBroker(program) => raw::run_broker(env, program).await,
+    match (&plan.node(env.node).program, env.guest.clone()) {
+        (Program::Broker(program), Some(guest)) => guest::run(env, program, guest).await,
+        (Program::Broker(program), None) => broker::run(env, program).await,
+        (Program::Client(program), _) => client::run(env, program).await,
+        (Program::RawClient(program), _) => raw::run_client(env, program).await,
+        (Program::RawBroker(program), _) => raw::run_broker(env, program).await,
     }
 }
 

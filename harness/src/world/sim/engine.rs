@@ -120,6 +120,8 @@ where
             })
             .await;
             self.timers.set_now(origin.elapsed());
+            // A guest has been woken by tokio's timers already, and must find what arrives at this instant.
+            self.deliver();
         }
     }
 

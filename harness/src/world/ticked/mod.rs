@@ -15,7 +15,7 @@ use halfopen_protocol::{Clock, Instant};
 
 use self::network::TickedNetwork;
 use super::director::Director;
-use super::node::{self, Disks, Env, Switchboard};
+use super::node::{self, Disks, Env, Guest, Switchboard};
 use super::record::Recorder;
 use super::story::{Order, Story};
 use super::{EngineError, TICK};
@@ -26,7 +26,7 @@ use crate::trace::{NodeChange, Trace};
 ///
 /// # Errors
 /// The plan has something that `turmoil::Sim` cannot express, or the simulation failed.
-pub(super) fn run(plan: &Rc<Plan>) -> Result<Trace, EngineError> {
+pub(super) fn run(plan: &Rc<Plan>, guest: Option<&Guest>) -> Result<Trace, EngineError> {
     expressible::check(plan)?;
     let mut sim = simulation(plan);
     // Within a host its own clock counts; between two ticks there is none but this.
@@ -39,7 +39,7 @@ pub(super) fn run(plan: &Rc<Plan>) -> Result<Trace, EngineError> {
     let disks = Disks::new(plan.nodes.len());
     for id in plan.node_ids() {
         let (plan, recorder, switchboard) = (Rc::clone(plan), recorder.clone(), switchboard.clone());
-        let (network, disk) = (network.on(id), disks.of(id));
+        let (network, disk, guest) = (network.on(id), disks.of(id), guest.cloned());
         sim.host(plan.node(id).name.clone(), move || {
             let env = Env {
                 plan: Rc::clone(&plan),
@@ -49,6 +49,7 @@ pub(super) fn run(plan: &Rc<Plan>) -> Result<Trace, EngineError> {
                 recorder: recorder.clone(),
                 commands: switchboard.plug_in(id),
                 disk: disk.clone(),
+                guest: guest.clone(),
             };
             async move {
                 node::run(env).await;
