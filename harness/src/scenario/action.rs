@@ -6,10 +6,10 @@ use halfopen_protocol::{PacketType, ReasonCode};
 
 use super::keys::{Key, Table, Takes, key};
 use super::names::Role;
-use super::node::{ANSWERS, CLOSE, SUBSCRIPTIONS, WITH, answers, connect_fields, filter, subscribe};
+use super::node::{ANSWERS, CLOSE, SUBSCRIPTIONS, WITH, answers, check_filters, connect_fields, filter, subscribe};
 use super::packet::{disconnect, field_patterns, outgoing, pattern, publish};
 use super::reader::{Reader, found};
-use super::suggest::did_you_mean;
+use super::suggest::{did_you_mean, one_of};
 use super::time::{self, Exact};
 use super::tree::{Kind, Node};
 
@@ -94,7 +94,13 @@ impl Reader<'_> {
         let text = self.scalar(word, "an action, such as `power_loss`")?;
         let Some(known) = ACTIONS.iter().find(|known| known.name == text) else {
             let hint = did_you_mean(text, ACTIONS.iter().map(|action| action.name));
-            self.error_with_note(word, format!("unknown action `{text}`{hint}"), super::reference::see("action"));
+            let see = super::reference::see("action");
+            let able = |action: &&Key| nodes.iter().all(|id| is_for(action.name, self.names.role(*id)));
+            let note = match hint.is_empty() {
+                true => format!("one of {}; {see}", one_of(ACTIONS.iter().filter(able).map(|action| action.name))),
+                false => see,
+            };
+            self.error_with_note(word, format!("unknown action `{text}`{hint}"), note);
             return None;
         };
         if !self.usable(word, known) {
@@ -152,7 +158,17 @@ impl Reader<'_> {
     ) -> Option<Action> {
         Some(match name {
             "connect" => Action::Connect(self.connect(argument, nodes, own)?),
-            "disconnect" => Action::Disconnect(disconnect(self, argument)?),
+            "disconnect" => {
+                let disconnect = disconnect(self, argument)?;
+                let is_raw = |id: &NodeId| self.names.role(*id) == Role::RawClient;
+                if disconnect.reason.name().is_none() && !nodes.iter().all(is_raw) {
+                    let at = argument.get("reason").unwrap_or(argument);
+                    self.error(at, format!("MQTT 5.0 has no reason {}; a raw client may send it", disconnect.reason));
+                    return None;
+                }
+                Action::Disconnect(disconnect)
+            }
+            "subscribe" | "unsubscribe" | "publish" if self.would_refuse(name, argument, nodes) => return None,
             "subscribe" => {
                 let (subscriptions, subscription_id) = subscribe(self, argument)?;
                 Action::Subscribe { subscriptions, subscription_id }
@@ -185,7 +201,37 @@ impl Reader<'_> {
         })
     }
 
+    /// Whether a client of the project would not do this, since it is no topic or no filter; reported.
+    fn would_refuse(&self, name: &str, argument: &Node, nodes: &[NodeId]) -> bool {
+        if nodes.iter().any(|id| self.names.role(*id) != Role::Client) {
+            return false;
+        }
+        if name != "publish" {
+            return check_filters(self, argument).is_none();
+        }
+        let Some(topic) = argument.get("topic") else { return false };
+        // An empty one is right beside an alias.
+        let wrong = topic.text().filter(|text| !text.is_empty());
+        let wrong = wrong.and_then(|text| halfopen_protocol::topic::check_name(text, self.version).err());
+        if let (Some(wrong), Some(text)) = (&wrong, topic.text()) {
+            let message = format!("`{text}` is no topic: {}; a client does not send it", wrong.what);
+            self.error_with_note(
+                topic,
+                message,
+                format!("{}; a raw client may `send` a PUBLISH with it", wrong.clause),
+            );
+        }
+        wrong.is_some()
+    }
+
     fn connect(&self, node: &Node, nodes: &[NodeId], own: &Owners<'_>) -> Option<ConnectAction> {
+        if let Some((key, _)) = node.entries().iter().find(|(key, _)| key.text().is_some_and(is_of_connect)) {
+            let word = key.text().unwrap_or_default();
+            let message =
+                format!("`{word}` is a field of CONNECT; fields stand behind `with`: `{{ with: {{ {word}: … }} }}`");
+            self.error_with_note(key, message, super::reference::see("connect"));
+            return None;
+        }
         let fields = self.fields(node, &CONNECT)?;
         let mut action = ConnectAction::default();
         let mut broken = fields.broken;
@@ -248,6 +294,15 @@ impl Reader<'_> {
         }
         length.map(|length| sign * length)
     }
+}
+
+/// Whether a word is something that a node can be told to do.
+pub(super) fn is_action(word: &str) -> bool {
+    ACTIONS.iter().any(|action| action.name == word)
+}
+
+fn is_of_connect(word: &str) -> bool {
+    WITH.find(word).is_some()
 }
 
 /// The sign of a text, and what follows it.

@@ -11,6 +11,7 @@ use super::params::{Params, computed};
 use super::race::{self, Orders, Race, races};
 use super::range;
 use super::suggest::did_you_mean;
+use super::time;
 use super::tree::{Kind, Node};
 
 /// How many runs a file may have.
@@ -115,7 +116,8 @@ impl Axes {
 
     fn read_names(&mut self, node: &Node, seen: &mut BTreeSet<String>, sink: &Sink, is_axis: bool) {
         if !matches!(node.kind, Kind::Map(_)) {
-            sink.push(node.span, "expected a map of names and values", None);
+            let example = if is_axis { "`{ keep_alive: [1s, 5s] }`" } else { "`{ patience: 5s }`" };
+            sink.push(node.span, format!("expected a map of names and values, as in {example}"), None);
         }
         let entries = node.entries();
         if entries.len() > MAX_NAMES {
@@ -133,6 +135,10 @@ impl Axes {
                     self.parts.push(Part::Range(name, value.clone()));
                 }
                 Kind::Broken => self.broken.push(name),
+                Kind::List(_) => {
+                    sink.push(value.span, format!("the list of values of `{name}` is empty, so there is no run"), None);
+                    self.broken.push(name);
+                }
                 _ => {
                     let message = format!(
                         "expected a list of values for `{name}`, or a range as in `1s .. 9s step 2s`; a value that is no axis stands in `let`"
@@ -298,9 +304,16 @@ impl Axes {
                 self.expand_parts(rest, run, seeds, runs, sink);
             }
             Part::Axis(name, values) => {
-                for value in values {
-                    let value = computed(run.params.substitute(value, sink));
-                    self.expand_parts(rest, run.with(name, value), seeds, runs, sink);
+                let mut seen = BTreeSet::new();
+                for written in values {
+                    let value = computed(run.params.substitute(written, sink));
+                    // Values that are computed may be the same here and there; what is written twice is a slip.
+                    if seen.insert(plain(&value)) {
+                        self.expand_parts(rest, run.with(name, value), seeds, runs, sink);
+                    } else if value.flow() == written.flow() {
+                        let message = format!("`{}` stands here twice; each value is a run of its own", value.flow());
+                        sink.push(written.span, message, None);
+                    }
                 }
             }
             Part::Range(name, node) => {
@@ -322,6 +335,12 @@ impl Axes {
             }
         }
     }
+}
+
+/// A value such that those that mean the same are the same.
+fn plain(value: &Node) -> String {
+    let duration = value.text().and_then(|text| time::duration(text).ok());
+    duration.map_or_else(|| value.flow(), time::format)
 }
 
 /// With ranges whose length depends on other values, expansion ends here.

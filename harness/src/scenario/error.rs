@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use crate::plan::{Position, Source};
 
 /// How many errors of one file are shown; the rest is counted.
@@ -140,7 +142,13 @@ impl Sink {
     }
 
     pub(super) fn push(&self, span: Span, message: impl Into<String>, note: Option<String>) {
-        self.found.borrow_mut().insert((span, message.into(), note));
+        let message = message.into();
+        let mut found = self.found.borrow_mut();
+        // The same in a run of the other version may have another note, as what is known differs.
+        let first = (span, message.clone(), None);
+        if found.range(first..).next().is_none_or(|(at, said, _)| (*at, said) != (span, &message)) {
+            found.insert((span, message, note));
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -210,7 +218,7 @@ fn shortened(message: &str) -> String {
 
 /// The line with its number, and the mark under it.
 fn excerpt(content: &str, span: Span, note: Option<&str>) -> String {
-    let characters: Vec<char> = content.chars().collect();
+    let characters: Vec<char> = content.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let start = (span.start.column.saturating_sub(1) as usize).min(characters.len());
     let line_end = content.trim_end().chars().count();
     let end = if span.end.line == span.start.line { span.end.column.saturating_sub(1) as usize } else { line_end };
@@ -220,14 +228,16 @@ fn excerpt(content: &str, span: Span, note: Option<&str>) -> String {
     let last = characters.len().min(first + LINE_WIDTH);
     let prefix = if first > 0 { "… " } else { "" };
     let suffix = if last < characters.len() { " …" } else { "" };
-    let shown: String = characters[first..last].iter().map(|c| if c.is_control() { ' ' } else { *c }).collect();
+    let shown: String = characters[first..last].iter().collect();
 
     let number = format!("  {}", span.start.line);
-    let width = end.min(last).saturating_sub(start).max(1);
+    // What stands before and above the mark, as wide as a terminal shows it.
+    let columns = |from: usize, to: usize| characters[from..to.max(from)].iter().collect::<String>().width();
+    let width = columns(start, end.min(last)).max(1);
     let mut text = format!("\n{number} | {prefix}{}{suffix}\n", shown.trim_end());
     text.push_str(&" ".repeat(number.chars().count()));
     text.push_str(" | ");
-    text.push_str(&" ".repeat(prefix.chars().count() + (start - first)));
+    text.push_str(&" ".repeat(prefix.width() + columns(first, start)));
     text.push_str(&"^".repeat(width));
     if let Some(note) = note {
         text.push(' ');
@@ -272,6 +282,16 @@ mod tests {
         let column = mark.find('^').unwrap();
         assert_eq!(line.chars().skip(column).take(4).collect::<String>(), "here");
         assert!(line.chars().count() < 160 && mark.ends_with(" ^^^^"));
+    }
+
+    #[rstest::rstest]
+    #[case("a: 温度計 x", 10)]
+    #[case("a: '🌡️' x", 8)]
+    #[case("a:\tü\tx", 5)]
+    fn the_mark_is_under_its_word_behind_characters_of_any_width(#[case] text: &str, #[case] columns: usize) {
+        let column = u32::try_from(text.chars().position(|c| c == 'x').unwrap()).unwrap() + 1;
+        let shown = error(text, 1, column..column + 1, None);
+        assert_eq!(shown.lines().nth(2).unwrap().find('^'), Some("    | ".len() + columns), "{shown}");
     }
 
     #[test]

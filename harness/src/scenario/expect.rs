@@ -11,8 +11,9 @@ use halfopen_protocol::PacketType;
 use super::judged::Judged;
 use super::keys::{Key, Table, Takes, key};
 use super::names::Role;
-use super::packet::{field_patterns, patterns, reasons};
+use super::packet::{field_patterns, patterns, reason, reasons};
 use super::reader::{Fields, Reader};
+use super::reference::see;
 use super::suggest::nearest;
 use super::time;
 use super::tree::{Kind, Node};
@@ -164,6 +165,9 @@ impl Reader<'_> {
                 alternatives.push(lines);
             }
         }
+        if matches!(&value.kind, Kind::List(items) if items.is_empty()) {
+            self.error(value, "`any_of` nothing: no alternative in here");
+        }
         if alternatives.is_empty() || self.sink.len() != before {
             return None;
         }
@@ -194,6 +198,16 @@ impl Reader<'_> {
     }
 
     fn about_node(&self, key: &Node, value: &Node, mode: Mode, judged: &Judged<'_>) -> Option<Expectation> {
+        if VERBS.iter().any(|verb| key.text() == Some(verb.name)) {
+            self.subject(key);
+            return None;
+        }
+        if let Some((inner, _)) = value.entries().iter().find(|(inner, _)| is_around(inner)) {
+            let (word, node) = (inner.text().unwrap_or_default(), key.text().unwrap_or_default());
+            let message = format!("`{word}` stands around a line: `- {word}: {{ {node}: {{ … }} }}`");
+            self.error_with_note(inner, message, see("an expectation"));
+            return None;
+        }
         let fields = self.fields(value, &EXPECTATION);
         let when = fields.as_ref().and_then(|fields| fields.get("when"));
         if when.is_some_and(|when| judged.holds(self, when) != Some(true)) {
@@ -231,13 +245,22 @@ impl Reader<'_> {
         if self.names.nodes.contains_key(word) || self.names.is_silent(word) {
             return self.nodes(key);
         }
+        if let Some(verb) = VERBS.iter().find(|verb| verb.name == word) {
+            let word = verb.name;
+            let message = format!("`{word}` is a verb; a line begins with who, as in `- NODE: {{ {word}: … }}`");
+            self.error_with_note(key, message, see("an expectation"));
+            return None;
+        }
         let words = AROUND.iter().map(|around| around.name);
         let hint = match nearest(word, words.chain(self.names.of_nodes())) {
             Some(near) if self.names.nodes.contains_key(near) => format!("; did you mean the node `{near}`?"),
             Some(near) => format!("; did you mean `{near}`?"),
             None => String::new(),
         };
-        self.error(key, format!("unknown node `{word}`{hint}"));
+        match hint.is_empty() {
+            true => drop(self.nodes(key)),
+            false => self.error(key, format!("unknown node `{word}`{hint}")),
+        }
         None
     }
 
@@ -286,6 +309,9 @@ impl Reader<'_> {
                     Some(node) => reasons(self, node).map(Some),
                 };
                 let may_say = may_say?.filter(|_| self.version.is_v5());
+                for name in ["says", "may_say"] {
+                    self.known_reasons(fields.get(name), nodes)?;
+                }
                 Verb::Closes { peer: peer?, because: because?, how: how?, says: says?, may_say }
             }
             "loses" => {
@@ -357,7 +383,7 @@ impl Reader<'_> {
 
     fn how(&self, fields: &Fields<'_>) -> Option<Option<CloseHow>> {
         let Some(node) = fields.get("how") else { return Some(None) };
-        Some(Some(match self.word(node, "way to close", HOW)? {
+        Some(Some(match self.word(node, "way to end", HOW)? {
             "fin" => CloseHow::Fin,
             "rst" => CloseHow::Rst,
             _ => CloseHow::Timeout,
@@ -377,6 +403,22 @@ impl Reader<'_> {
             return None;
         }
         Some(Some(codes))
+    }
+
+    /// Only a raw peer says what the standard does not know.
+    fn known_reasons(&self, codes: Option<&Node>, nodes: &[crate::plan::NodeId]) -> Option<()> {
+        let is_raw = |id: &crate::plan::NodeId| matches!(self.names.role(*id), Role::RawClient | Role::RawBroker);
+        let Some(node) = codes.filter(|_| !nodes.iter().all(is_raw)) else { return Some(()) };
+        for code in self.one_or_more(node) {
+            let Some(reason) = code.text().filter(|text| *text != "nothing").and_then(|_| reason(self, code)) else {
+                continue;
+            };
+            if reason.name().is_none() {
+                self.error(code, format!("MQTT 5.0 has no reason {reason}, so nobody says it"));
+                return None;
+            }
+        }
+        Some(())
     }
 
     /// Qualifiers that mean something only beside certain verbs.
@@ -432,7 +474,8 @@ impl Reader<'_> {
     pub(super) fn moments(&self, node: &Node) -> Option<(Moment, Moment)> {
         let text = self.scalar(node, "a range of moments, as in `50s .. 51s`")?;
         let (from, to) = time::moments(text, self.names.scope()).map_err(|error| self.time_error(node, &error)).ok()?;
-        if from.event == EventRef::Start && to.event == EventRef::Start && from.offset_ms > to.offset_ms {
+        let same = from.event == to.event && from.offset_ms > to.offset_ms;
+        if same || (from.event == EventRef::End && to.event == EventRef::Start) {
             self.error(node, "the range ends before it begins");
             return None;
         }
@@ -468,7 +511,7 @@ impl Reader<'_> {
     }
 
     fn count(&self, node: &Node) -> Option<CountRange> {
-        let text = self.scalar(node, "a count: `2`, `2..` or `..4`")?;
+        let text = self.scalar(node, "a count: `2`, `2..`, `..4` or `2..4`")?;
         let bound = |text: &str| match text.trim() {
             "" => Some(None),
             digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse::<u64>().ok().map(Some),
@@ -479,7 +522,7 @@ impl Reader<'_> {
             None => bound(text).filter(Option::is_some).map(|exact| (exact, exact)),
         };
         let Some((min, max)) = range else {
-            self.error(node, format!("expected a count, `2`, `2..` or `..4`; found `{text}`"));
+            self.error(node, format!("expected a count: `2`, `2..`, `..4` or `2..4`; found `{text}`"));
             return None;
         };
         let min = min.unwrap_or(0);
@@ -515,6 +558,15 @@ impl Reader<'_> {
         }
         Some(range)
     }
+}
+
+fn is_around(key: &Node) -> bool {
+    AROUND.iter().any(|around| key.text() == Some(around.name))
+}
+
+/// Whether a word stands beside a verb.
+pub(super) fn is_qualifier(word: &str) -> bool {
+    QUALIFIERS.iter().any(|key| key.name == word)
 }
 
 /// The line as it is written, but on one line and without `when`, for messages.

@@ -11,7 +11,9 @@ use super::conditions::{FEATURES, ONLY_ON};
 use super::error::Sink;
 use super::keys::{Key, Table, Takes, key};
 use super::link::LINK;
+use super::names::Role;
 use super::node::{BROKER, CLIENT, RAW_BROKER, RAW_CLIENT};
+use super::reader::found;
 use super::reference::see;
 use super::suggest::{did_you_mean, one_of};
 use super::tree::{Kind, Node};
@@ -126,7 +128,8 @@ impl About {
             cases: root.get("cases").map(|node| cases(node, sink)).unwrap_or_default(),
             ..Self::default()
         };
-        for (version, ids) in root.get("clauses").map_or(&[][..], |node| entries(node, sink)) {
+        let versions = "versions and ids, as in `{ 5.0: [MQTT-3.1.2-22] }`";
+        for (version, ids) in root.get("clauses").map_or(&[][..], |node| entries(node, versions, sink)) {
             let number = match version.text() {
                 Some("3.1.1") => Version::V3_1_1,
                 Some("5.0") => Version::V5_0,
@@ -139,7 +142,8 @@ impl About {
             about.clauses.entry(number).or_default().extend(clauses(ids, Some(number), sink));
         }
         about.clauses_of_table(root, sink);
-        for (invariant, reason) in root.get("waive").map_or(&[][..], |node| entries(node, sink)) {
+        let reasons = "invariants and reasons, as in `{ client_keeps_its_interval: The device is silent on purpose. }`";
+        for (invariant, reason) in root.get("waive").map_or(&[][..], |node| entries(node, reasons, sink)) {
             about.waived.extend(waived(invariant, reason, sink));
         }
         about
@@ -192,6 +196,20 @@ pub(super) fn check_keys(root: &Node, table: &'static Table, sink: &Sink) {
             Some(_) if text == "grammar" && value.text() != Some("1") => {
                 sink.push(value.span, "this version knows grammar 1", None);
             }
+            Some(_) if is_section(text) && !value.is_null() && !matches!(value.kind, Kind::Map(_) | Kind::Broken) => {
+                let kind = text.trim_end_matches('s').replace('_', " ");
+                let message = format!(
+                    "expected a map of names, each with a {kind}, as in `{{ a: {{}} }}`, found {}",
+                    found(value)
+                );
+                sink.push(value.span, message, Some(see(&format!("a {kind}"))));
+            }
+            Some(_)
+                if matches!(text, "steps" | "expect")
+                    && matches!(&value.kind, Kind::List(items) if items.is_empty()) =>
+            {
+                sink.push(value.span, format!("`{text}` has no line; leave it out"), None);
+            }
             Some(_) if value.is_null() => {
                 sink.push(name.span, format!("`{text}` without a value; leave it out"), None);
             }
@@ -207,23 +225,28 @@ pub(super) fn check_keys(root: &Node, table: &'static Table, sink: &Sink) {
     }
 }
 
+/// Whether nodes are declared under this key.
+pub(super) fn is_section(name: &str) -> bool {
+    Role::ALL.iter().any(|role| role.section() == name)
+}
+
 /// What stands in the comment with which a file begins, without the line for editors.
 fn comment(source: &str) -> String {
     let lines = source.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
     lines.filter(|line| !line.starts_with("yaml-language-server")).collect::<Vec<_>>().join(" ")
 }
 
-fn entries<'n>(node: &'n Node, sink: &Sink) -> &'n [(Node, Node)] {
+fn entries<'n>(node: &'n Node, of: &str, sink: &Sink) -> &'n [(Node, Node)] {
     if !matches!(node.kind, Kind::Map(_) | Kind::Broken) && !node.is_null() {
-        sink.push(node.span, "expected a map", None);
+        sink.push(node.span, format!("expected a map of {of}"), None);
     }
     node.entries()
 }
 
 fn text(node: Option<&Node>, sink: &Sink) -> Option<String> {
     let node = node?;
-    if node.text().is_none() {
-        sink.push(node.span, "expected a text", None);
+    if node.text().is_none() && node.kind != Kind::Broken {
+        sink.push(node.span, format!("expected a text, found {}", found(node)), None);
     }
     node.text().map(str::to_owned)
 }

@@ -86,7 +86,7 @@ impl Reader<'_> {
         let text = self.scalar(node, "a link, such as `a -> b`")?;
         let end = text.chars().count();
         let read = time::tokens(text).and_then(|tokens| self.directions(&tokens, end));
-        read.map_err(|error| self.time_error(node, &error)).ok()
+        read.map_err(|error| self.part_error(node, &error, "a link")).ok()
     }
 
     fn directions(&self, tokens: &[Token], end: usize) -> Result<Vec<Direction>, TimeError> {

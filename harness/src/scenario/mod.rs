@@ -124,6 +124,7 @@ mod error;
 mod expect;
 mod files;
 mod header;
+mod idle;
 mod include;
 mod judged;
 mod keys;
@@ -258,7 +259,10 @@ impl Scenario {
 
     /// Whether a part of it could not be read at all, so that names may exist which nobody knows.
     fn is_incomplete(&self) -> bool {
-        self.root.entries().iter().any(|(_, value)| value.kind == Kind::Broken)
+        let is_map = |value: &Node| matches!(value.kind, Kind::Map(_)) || value.is_null();
+        self.root.entries().iter().any(|(key, value)| {
+            value.kind == Kind::Broken || key.text().is_some_and(header::is_section) && !is_map(value)
+        })
     }
 }
 

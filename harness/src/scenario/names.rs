@@ -13,6 +13,9 @@ use crate::plan::NodeId;
 /// How many nodes a run may have.
 const MAX_NODES: usize = 10_000;
 
+/// So many nodes are named where one is unknown.
+const FEW_NODES: usize = 10;
+
 /// What runs on a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Role {
@@ -142,10 +145,12 @@ impl Names {
             declared.push(Declared { name: name.to_owned(), role, node: Some(node), member: None });
             return;
         };
-        let Some(count) = group_size(&params.substitute(count, sink), role, self.list.len(), sink) else {
+        // Of a group of no good size one member is read, for what else is wrong.
+        let count = group_size(&params.substitute(count, sink), role, self.list.len(), sink);
+        if count.is_none() {
             self.broken.insert(name.to_owned());
-            return;
-        };
+        }
+        let count = count.unwrap_or(1);
         let mut members = Vec::new();
         for member in 1..=count {
             let name = format!("{name}.{member}");
@@ -190,7 +195,8 @@ pub(super) fn check_name(key: &Node, what: &str, sink: &Sink) -> bool {
     let name = key.text().unwrap_or_default();
     let sections = Role::ALL.map(Role::section);
     if RESERVED.contains(&name) || super::time::packet_kind(name).is_some() || sections.contains(&name) {
-        sink.push(key.span, format!("`{name}` is a word of the language and cannot name {what}"), None);
+        let message = format!("`{name}` is a word of the language and cannot name {what}; choose another");
+        sink.push(key.span, message, Some(super::reference::see("name")));
         return false;
     }
     check_letters(key, what, sink)
@@ -205,7 +211,10 @@ pub(super) fn check_letters(key: &Node, what: &str, sink: &Sink) -> bool {
     }
     let begins = name.starts_with(|c: char| c.is_alphabetic());
     if !begins || !name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') || name.ends_with('-') {
-        let rule = "a name begins with a letter and has letters, digits, `_` and `-`";
+        let rule = match name.split_once(':') {
+            Some(_) => "is there a space behind each colon?",
+            None => "a name begins with a letter and has letters, digits, `_` and `-`",
+        };
         sink.push(key.span, format!("`{}` cannot name {what}; {rule}", name.escape_debug()), None);
         return false;
     }
@@ -236,9 +245,19 @@ impl Reader<'_> {
             return Some(ids.clone());
         }
         if !self.names.is_silent(name) {
-            self.error(node, format!("unknown node `{name}`{}", did_you_mean(name, self.names.of_nodes())));
+            self.unknown_node(node, name);
         }
         None
+    }
+
+    fn unknown_node(&self, node: &Node, name: &str) {
+        let hint = did_you_mean(name, self.names.of_nodes());
+        let message = format!("unknown node `{name}`{hint}");
+        let known: Vec<_> = self.names.list.iter().map(|(name, _)| name.as_str()).collect();
+        match hint.is_empty() && known.len() <= FEW_NODES {
+            true => self.error_with_note(node, message, format!("nodes: {}", known.join(", "))),
+            false => self.error(node, message),
+        }
     }
 
     /// The one node that a name stands for.

@@ -134,8 +134,10 @@ impl Params {
                 None => {
                     let hint = did_you_mean(field, fields.keys().map(String::as_str));
                     let known = fields.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-                    let hint = if hint.is_empty() { format!("; known: {known}") } else { hint };
-                    fail(format!("`{owner}` has no field `{field}` to refer to{hint}"))
+                    let note = hint.is_empty().then(|| format!("known: {known}"));
+                    let message = format!("`{owner}` has no field `{field}` to refer to{hint}");
+                    sink.push(node.span_of(reference.from, reference.to), message, note);
+                    Found::Nothing
                 }
             },
             None if self.open || self.broken.contains(owner) => Found::Nothing,

@@ -132,16 +132,20 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
     let get = |name: &str| root.get(name).filter(|node| !node.is_null()).map(|node| params.substitute(node, sink));
     let (network, links) = read_links(&reader, get("network"), get("links"));
     let own = Owners(&nodes);
+    let open_names = names.open;
     let (steps, sweep) = get("steps").map_or_else(Default::default, |node| {
         let (steps, sweep) = reader.story(&node, &own);
         reader.check_times(&steps, &node);
+        if sink.len() == before && !open_names {
+            super::idle::check(&steps, sweep.as_ref(), sink);
+        }
         (steps, sweep)
     });
     let judged = Judged { values: &run.values, used: &params.used, held: &shared.held };
     let expectations = get("expect").map_or_else(Vec::new, |node| reader.expectations(&node, &judged));
     let until = get("until").and_then(|node| reader.moment(&node));
     if let Some(until) = &until {
-        check_end(until, &steps, &expectations, sink);
+        check_end(until, &steps, &expectations, get("expect").as_ref(), sink);
     }
     let tolerance = get("tolerance").map_or(Some(Duration::ZERO), |node| reader.duration(&node));
 
@@ -172,7 +176,7 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
 }
 
 /// Reports what comes after the end of the run, as far as times alone tell.
-fn check_end(until: &Moment, steps: &[Step], expectations: &[Expectation], sink: &Sink) {
+fn check_end(until: &Moment, steps: &[Step], expectations: &[Expectation], lines: Option<&Node>, sink: &Sink) {
     let end = match (&until.event, u64::try_from(until.offset_ms)) {
         (EventRef::Start, Ok(end)) => Duration::from_millis(end),
         _ => return,
@@ -198,7 +202,14 @@ fn check_end(until: &Moment, steps: &[Step], expectations: &[Expectation], sink:
         };
         let at = u64::try_from(begin.offset_ms).map(Duration::from_millis).unwrap_or_default();
         if begin.event == EventRef::Start && at > end {
-            sink.push(begins(expectation.position), after(at), None);
+            let items = lines.map_or(&[][..], |lines| match &lines.kind {
+                Kind::List(items) => items,
+                _ => &[],
+            });
+            let line = super::step::line_at(items, expectation.position);
+            let when =
+                line.and_then(|line| ["at", "not_before", "between", "within"].iter().find_map(|key| line.get(key)));
+            sink.push(when.map_or(begins(expectation.position), |when| when.span), after(at), None);
         }
     }
 }

@@ -19,6 +19,9 @@ use super::suggest::{did_you_mean, one_of};
 use super::time::{self, Exact, TimeError};
 use super::tree::{Kind, Node};
 
+/// So many words are named where one of them is expected.
+const FEW_WORDS: usize = 4;
+
 /// Large payloads by their size: all runs of a file share them.
 pub(super) type Payloads = RefCell<BTreeMap<usize, Bytes>>;
 
@@ -52,8 +55,13 @@ impl<'a> Reader<'a> {
 
     /// Reports what the language of times has to say about a text. An empty message has been reported elsewhere.
     pub(super) fn time_error(&self, node: &Node, error: &TimeError) {
+        self.part_error(node, error, "time");
+    }
+
+    /// Reports what is wrong with some characters of a text, which is explained where `what` is.
+    pub(super) fn part_error(&self, node: &Node, error: &TimeError, what: &str) {
         if !error.message.is_empty() {
-            self.error_at(node, node.span_of(error.from, error.to), error.message.clone(), Some(see("time")));
+            self.error_at(node, node.span_of(error.from, error.to), error.message.clone(), Some(see(what)));
         }
     }
 
@@ -76,7 +84,14 @@ impl<'a> Reader<'a> {
             Kind::List(items) => items,
             Kind::Broken => &[],
             _ => {
-                self.error(node, format!("expected a list of {what}, found {}", found(node)));
+                let dash = match node.entries().first() {
+                    Some((key, _)) if key.text().is_some_and(|key| key.starts_with('-')) => {
+                        "; a space is missing behind the `-`"
+                    }
+                    Some(_) => "; each begins with `- `",
+                    None => "",
+                };
+                self.error(node, format!("expected a list of {what}, found {}{dash}", found(node)));
                 &[]
             }
         }
@@ -106,15 +121,27 @@ impl<'a> Reader<'a> {
                 }
                 [_, (second, _), ..] => {
                     let word = second.text().unwrap_or_default();
-                    let message = format!(
-                        "a second key, `{word}`; {what} has one: make it a line of its own, or mind the indentation"
-                    );
-                    self.error(second, message);
+                    let how = match (what, entries[0].0.text()) {
+                        ("an expectation", _) if super::expect::is_qualifier(word) => {
+                            "write it inside of the braces of the line, beside the verb".to_owned()
+                        }
+                        ("an action", Some(first)) if !super::action::is_action(word) => {
+                            format!("arguments with names stand in a map: `{{ {first}: {{ …, {word}: … }} }}`")
+                        }
+                        _ => "make it a line of its own, or mind the indentation".to_owned(),
+                    };
+                    self.error(second, format!("a second key, `{word}`; {what} has one: {how}"));
                     None
                 }
             },
             _ => {
-                self.error(node, format!("expected {what}: a map of one key; found {}", found(node)));
+                let colon = match node.text().and_then(|text| text.split_once(':')) {
+                    Some((key, value)) if !value.starts_with(' ') => {
+                        format!("; a space is missing: `{key}: {value}`")
+                    }
+                    _ => String::new(),
+                };
+                self.error(node, format!("expected {what}: a map of one key; found {}{colon}", found(node)));
                 None
             }
         }
@@ -148,7 +175,10 @@ impl<'a> Reader<'a> {
         let text = name.text()?;
         let Some(key) = table.find(text) else {
             let names = || table.all().filter(|key| !matches!(key.status, Status::Never(_))).map(|key| key.name);
-            let hint = did_you_mean(text, names());
+            let hint = match glued(text, names()) {
+                Some(hint) => hint,
+                None => did_you_mean(text, names()),
+            };
             let message = format!("unknown key `{text}` in {}{hint}", table.what);
             let see = see(table.what);
             if hint.is_empty() {
@@ -288,7 +318,9 @@ impl<'a> Reader<'a> {
 
     /// One word of several; `keys` also has those that do not work yet.
     pub(super) fn word(&self, node: &Node, what: &str, keys: &'static [Key]) -> Option<&'static str> {
-        let text = self.scalar(node, what)?;
+        let expected =
+            if keys.len() <= FEW_WORDS { one_of(keys.iter().map(|key| key.name)) } else { with_article(what) };
+        let text = self.scalar(node, &expected)?;
         let Some(key) = keys.iter().find(|key| key.name == text) else {
             let hint = did_you_mean(text, keys.iter().map(|key| key.name));
             let accepted = one_of(keys.iter().map(|key| key.name));
@@ -300,6 +332,24 @@ impl<'a> Reader<'a> {
             return None;
         };
         self.usable(node, key).then_some(key.name)
+    }
+}
+
+/// A known key with a value behind it, where the colon or the space between them is missing.
+fn glued<'a>(written: &str, mut names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let end = written.find([':', ' '])?;
+    let (key, value) = (&written[..end], written[end..].trim_start_matches([':', ' ']));
+    let missing =
+        if written[end..].starts_with(':') { "space is missing behind the colon" } else { "colon is missing" };
+    names.any(|name| name == key).then(|| format!("; a {missing}: `{key}: {value}`"))
+}
+
+/// A word for a kind of word with its article: `an answer`.
+fn with_article(what: &str) -> String {
+    match what.starts_with("a ") || what.starts_with("an ") || what.starts_with('`') || what == "connect" {
+        true => what.to_owned(),
+        false if what.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {what}"),
+        false => format!("a {what}"),
     }
 }
 

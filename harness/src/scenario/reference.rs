@@ -21,6 +21,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("an answer", "nodes#answers"),
     ("connect", "actions#connect"),
     ("way to close", "actions"),
+    ("way to end", "expectations#how"),
     ("action", "actions"),
     ("a step", "steps"),
     ("node", "steps"),
@@ -40,6 +41,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("a CONNECT", "actions#with"),
     ("packet", "packets"),
     ("time", "time"),
+    ("bytes", "packets#bytes"),
+    ("name", "file#names"),
 ];
 
 /// The page and heading of the reference for a kind of map, or a kind of word, as errors call it.

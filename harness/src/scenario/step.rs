@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use halfopen_protocol::PacketType;
 
-use crate::plan::{EventRef, NetworkChange, PacketKind, Step, StepKind, Sweep};
+use crate::plan::{EventRef, NetworkChange, PacketKind, Position, Step, StepKind, Sweep};
 
-use super::action::Owners;
+use super::action::{ACTIONS, Owners, is_action};
 use super::keys::{Key, Table, Takes, key};
 use super::link::{Direction, SET};
 use super::names::check_name;
 use super::packet::pattern;
 use super::reader::{Fields, Reader};
 use super::reference::see;
-use super::suggest::nearest;
+use super::suggest::{nearest, one_of};
 use super::time;
 use super::tree::{Kind, Node};
 
@@ -143,12 +143,29 @@ impl Reader<'_> {
         if self.names.is_silent(word) {
             return None;
         }
-        let hint = match nearest(word, WORDS.iter().map(|word| word.name).chain(self.names.of_nodes())) {
-            Some(near) if self.names.nodes.contains_key(near) => format!("; did you mean the node `{near}`?"),
-            Some(near) => format!("; did you mean `{near}`?"),
-            None => String::new(),
+        if let Some(action) = ACTIONS.iter().find(|action| action.name == word) {
+            let example = match action.takes {
+                Takes::Nothing => format!("- NODE: {word}"),
+                _ => format!("- NODE: {{ {word}: … }}"),
+            };
+            let message = format!("`{word}` is an action; a line begins with who does it, as in `{example}`");
+            self.error_with_note(key, message, see("action"));
+            return None;
+        }
+        if NETWORK.iter().any(|change| change.name == word) {
+            let message = format!("`{word}` is a change of the network, and written `- network: {{ {word}: … }}`");
+            self.error_with_note(key, message, see("change of the network"));
+            return None;
+        }
+        let words = || WORDS.iter().map(|word| word.name);
+        let (hint, note) = match nearest(word, words().chain(self.names.of_nodes())) {
+            Some(near) if self.names.nodes.contains_key(near) => {
+                (format!("; did you mean the node `{near}`?"), see("a step"))
+            }
+            Some(near) => (format!("; did you mean `{near}`?"), see("a step")),
+            None => (String::new(), format!("a node, or one of {}; {}", one_of(words()), see("a step"))),
         };
-        self.error_with_note(key, format!("unknown node or step word `{word}`{hint}"), see("a step"));
+        self.error_with_note(key, format!("unknown node or step word `{word}`{hint}"), note);
         None
     }
 
@@ -233,6 +250,11 @@ impl Reader<'_> {
 
     fn network_change(&self, node: &Node) -> Option<NetworkChange> {
         let (key, value) = self.line(node, "a change of the network")?;
+        if let Some(action) = key.text().filter(|word| is_action(word)) {
+            let message = format!("`{action}` is an action of a node, and written `- NODE: {action}`");
+            self.error_with_note(key, message, see("action"));
+            return None;
+        }
         let word = self.word(key, "change of the network", NETWORK)?;
         Some(match word {
             "half_open" => {
@@ -307,8 +329,7 @@ impl Reader<'_> {
     }
 
     fn past(&self, items: &[Node], step: &Step, at: Duration, elapsed: Duration) {
-        let value = items.iter().filter_map(|item| item.entries().first());
-        if let Some((_, value)) = value.into_iter().find(|(key, _)| key.span.start == step.position) {
+        if let Some(value) = line_at(items, step.position) {
             let (at, elapsed) = (time::format(at), time::format(elapsed));
             self.error(
                 value,
@@ -316,6 +337,12 @@ impl Reader<'_> {
             );
         }
     }
+}
+
+/// What stands behind the key at a position, of the lines of a list.
+pub(super) fn line_at(items: &[Node], position: Position) -> Option<&Node> {
+    let mut lines = items.iter().filter_map(|item| item.entries().first());
+    lines.find(|(key, _)| key.span.start == position).map(|(_, value)| value)
 }
 
 /// The earliest time at which a step is over.

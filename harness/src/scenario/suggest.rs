@@ -9,7 +9,70 @@ std::thread_local! {
     pub(super) static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// The candidate nearest to what was written, if one is near enough to be a slip of the fingers.
+/// What other tools, the standards and habit call it, and our words for it, of which one is right in each place.
+const OTHER_WORDS: &[(&str, &[&str])] = &[
+    ("after", &["at"]),
+    ("alias", &["topic_alias"]),
+    ("assertions", &["expect"]),
+    ("assigned_client_identifier", &["assigned_client_id"]),
+    ("auth_data", &["authentication_data"]),
+    ("auth_method", &["authentication_method"]),
+    ("by", &["because"]),
+    ("clean_session", &["clean"]),
+    ("clean_start", &["clean"]),
+    ("client_identifier", &["client_id"]),
+    ("data", &["payload"]),
+    ("delay", &["wait", "after", "latency"]),
+    ("die", &["crash"]),
+    ("drop", &["partition", "half_open"]),
+    ("each", &["every"]),
+    ("host", &["to"]),
+    ("id", &["client_id"]),
+    ("identifier", &["client_id"]),
+    ("is_connected", &["is"]),
+    ("kill", &["crash"]),
+    ("label", &["mark"]),
+    ("loop", &["repeat"]),
+    ("max", &["at_most"]),
+    ("message", &["payload"]),
+    ("message_expiry_interval", &["message_expiry"]),
+    ("min", &["at_least"]),
+    ("offline", &["disconnected"]),
+    ("online", &["connected"]),
+    ("packet_id", &["id"]),
+    ("packet_identifier", &["id"]),
+    ("parameters", &["matrix", "let"]),
+    ("payload_format_indicator", &["payload_format"]),
+    ("ping", &["PINGREQ"]),
+    ("pong", &["PINGRESP"]),
+    ("reason_code", &["reason"]),
+    ("reason_codes", &["reasons"]),
+    ("receive_max", &["receive_maximum"]),
+    ("reconnecting", &["connecting"]),
+    ("reset", &["rst"]),
+    ("return_code", &["reason"]),
+    ("return_codes", &["reasons"]),
+    ("session_expiry_interval", &["session_expiry"]),
+    ("sleep", &["wait"]),
+    ("sp", &["session_present"]),
+    ("subscription_identifier", &["subscription_id", "subscription_ids"]),
+    ("subscriptions", &["subscribe"]),
+    ("taken_over", &["takeover"]),
+    ("test", &["steps"]),
+    ("timeout", &["keep_alive"]),
+    ("topic", &["filter"]),
+    ("topic_filter", &["filter", "filters"]),
+    ("topics", &["topic", "filters"]),
+    ("user", &["username"]),
+    ("vars", &["let"]),
+    ("version", &["mqtt"]),
+    ("why", &["because"]),
+    ("will_delay", &["delay"]),
+    ("will_delay_interval", &["delay", "will_delay"]),
+];
+
+/// The candidate nearest to what was written, if one is near enough to be a slip of the fingers, or meant by another
+/// word.
 pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if written.len() > LONGEST {
         return None;
@@ -19,9 +82,14 @@ pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'
     let plain = |word: &str| word.to_lowercase().replace('-', "_");
     let written = plain(written);
     let allowed = (written.chars().count() / 3).max(1);
+    let place = OTHER_WORDS.binary_search_by_key(&written.as_str(), |(word, _)| word);
+    let meant: &[&str] = place.map_or(&[], |place| OTHER_WORDS[place].1);
     candidates
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&written, &plain(candidate)), candidate))
+        .map(|candidate| match meant.contains(&candidate) {
+            true => (0, candidate),
+            false => (strsim::damerau_levenshtein(&written, &plain(candidate)), candidate),
+        })
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -56,5 +124,19 @@ mod tests {
     #[case("x", None)]
     fn only_a_slip_of_the_fingers_gets_a_suggestion(#[case] written: &str, #[case] expected: Option<&str>) {
         assert_eq!(nearest(written, ["keep_alive", "PINGREQ", "sensor", "client_id"]), expected);
+    }
+
+    #[rstest]
+    #[case("clean_start", Some("clean"))]
+    #[case("sleep", Some("wait"))]
+    #[case("topics", Some("topic"))]
+    #[case("ping", None)]
+    fn the_words_of_others_are_understood_where_ours_would_do(#[case] written: &str, #[case] expected: Option<&str>) {
+        assert_eq!(nearest(written, ["clean", "sweep", "wait", "topic"]), expected);
+    }
+
+    #[test]
+    fn the_words_of_others_are_sorted() {
+        assert!(OTHER_WORDS.is_sorted_by(|a, b| a.0 < b.0));
     }
 }

@@ -13,6 +13,9 @@ use crate::plan::Position;
 /// How deep lists and maps may be nested.
 const MAX_DEPTH: usize = 64;
 
+/// From how many bytes on a line is not read by people.
+const LONG_LINE: usize = 4_096;
+
 /// How many keys at the margin a file that is no YAML may have for its parts to be read one by one.
 const MAX_PARTS: usize = 200;
 
@@ -215,7 +218,7 @@ fn broken_entry(key: &str, file: u16, line: u32) -> (Node, Node) {
 }
 
 fn document(text: &str, place: Place, sink: &Sink) -> Result<Option<Node>, Stop> {
-    Builder { parser: Parser::new_from_str(text), place, sink }.document()
+    Builder { parser: Parser::new_from_str(text), lines: text.lines().collect(), place, sink }.document()
 }
 
 fn report_twice(earlier: &Node, key: &Node, sink: &Sink) {
@@ -265,12 +268,32 @@ fn report_syntax(text: &str, error: &ScanError, place: Place, sink: &Sink) {
         hint
     } else if text.lines().any(|line| line.contains("${")) {
         Some("a parameter is written `<k>`; `${k}` is a map to YAML".to_owned())
-    } else if line.trim_start().starts_with(['%', '@', '`']) {
-        Some("quote a text that begins with this character".to_owned())
     } else {
-        None
+        what_may_help(error, line).map(str::to_owned)
     };
     sink.push(Span { start, end }, format!("this is no YAML: {}", error.info()), hint);
+}
+
+/// What its author may have meant, as far as the parser's complaint tells.
+fn what_may_help(error: &ScanError, line: &str) -> Option<&'static str> {
+    let (info, column) = (error.info(), error.marker().col());
+    let rest: String = line.chars().skip(column).collect();
+    let before: String = line.chars().take(column).collect();
+    Some(match info {
+        _ if rest.starts_with(['%', '@', '`']) => "quote a text that begins with this character",
+        _ if info.contains("unknown anchor") => "quote a text that begins with `*`",
+        _ if info.contains("valid YAML whitespace") && before.ends_with('\t') => "a tab; YAML wants a space here",
+        _ if info.contains("mapping values are not allowed") && before.contains(": ") => {
+            "quote a text that has a `: ` in it"
+        }
+        _ if info.contains("mapping values are not allowed") => "is a `:` missing in the line before?",
+        _ if info.contains("expected '-' indicator") => "is a `- ` missing here? Each item of a list begins with it",
+        _ if info.contains("expected key") => "is it indented as far as the lines that it belongs to?",
+        _ if info.contains("unexpected end of stream") => "this quote is not closed",
+        _ if info.contains("misplaced bracket") => "nothing is open here; is it one bracket too many?",
+        _ if info.contains("expected node content") => "quote a text that begins with `#` or `-`, or has a ` #` in it",
+        _ => return None,
+    })
 }
 
 /// The innermost bracket that is open at the end of a text, with its line and column.
@@ -317,6 +340,7 @@ impl Place {
 
 struct Builder<'a> {
     parser: Parser<'a, StrInput<'a>>,
+    lines: Vec<&'a str>,
     place: Place,
     sink: &'a Sink,
 }
@@ -365,7 +389,8 @@ impl<'a> Builder<'a> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse(span, anchor, tag.is_some());
-                Kind::Scalar(scalar(&text, style, span))
+                let span = if style == ScalarStyle::Plain { span } else { self.without_space(span) };
+                return Ok(Node { span, kind: Kind::Scalar(scalar(&text, style, span)), used_as: None });
             }
             Event::SequenceStart(anchor, tag) => {
                 self.refuse(span, anchor, tag.is_some());
@@ -378,6 +403,23 @@ impl<'a> Builder<'a> {
             _ => Kind::Broken,
         };
         Ok(Node { span, kind, used_as: None })
+    }
+
+    /// The parser takes the space behind a quoted text for a part of it. Lines that nobody reads are not searched.
+    fn without_space(&self, span: Span) -> Span {
+        let line = span.end.line.checked_sub(self.place.line + 1);
+        let line = line.and_then(|line| self.lines.get(line as usize)).copied().unwrap_or_default();
+        if line.len() > LONG_LINE {
+            return span;
+        }
+        let columns = span.end.column.saturating_sub(1) as usize;
+        let text: String = line.chars().take(columns).collect();
+        let space = text.chars().count() - text.trim_end().chars().count();
+        let column = span.end.column.saturating_sub(u32::try_from(space).unwrap_or(0));
+        if span.start.line == span.end.line && column <= span.start.column {
+            return span;
+        }
+        Span { end: Position { column, ..span.end }, ..span }
     }
 
     fn refuse(&self, span: Span, anchor: usize, tagged: bool) {

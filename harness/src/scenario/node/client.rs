@@ -7,7 +7,7 @@ use halfopen_protocol::Version;
 use halfopen_protocol::packet::{Connect, Subscription};
 
 use super::answers::{ANSWERS, answers};
-use super::subscription::{SUBSCRIPTIONS, subscriptions};
+use super::subscription::{SUBSCRIPTIONS, check_filters, subscriptions};
 use super::{Built, broker, will};
 use crate::plan::{Answers, ClientProgram, Program, RawClientProgram};
 use crate::scenario::keys::{Key, Table, Takes, key, never, since_5};
@@ -113,6 +113,7 @@ pub(super) fn build(reader: &Reader<'_>, name: &str, node: &Node) -> Option<Buil
             "connect_timeout" => reader.duration(value).map(|value| options.connect_timeout = value),
             "handling" => reader.duration(value).map(|value| handling = value),
             "reconnect" => reconnect(reader, value).map(|value| options.reconnect = value),
+            "subscribe" => check_filters(reader, value),
             _ => Some(()),
         }
         .is_none();

@@ -13,7 +13,7 @@ pub(super) use self::answers::{ANSWERS, CLOSE, answers};
 pub(super) use self::broker::BROKER;
 pub(super) use self::client::{CLIENT, RAW_CLIENT, WITH, connect_fields};
 pub(super) use self::raw_broker::RAW_BROKER;
-pub(super) use self::subscription::{SUBSCRIPTIONS, filter, subscribe};
+pub(super) use self::subscription::{SUBSCRIPTIONS, check_filters, filter, subscribe};
 use super::names::{Declared, Role};
 use super::reader::Reader;
 use super::tree::Node;

@@ -1,4 +1,5 @@
 use halfopen_protocol::packet::{QoS, RetainHandling, Subscription};
+use halfopen_protocol::topic;
 
 use crate::scenario::keys::{Key, Table, Takes, key, since_5};
 use crate::scenario::reader::Reader;
@@ -80,7 +81,29 @@ fn set(reader: &Reader<'_>, subscription: &mut Subscription, name: &str, value: 
     Some(())
 }
 
-/// A topic filter as it is: a client sends what it is told to, and what the broker makes of it is the story.
+/// Reports filters that the project's client would not send. `node` is a filter, a map with it, or a list of both.
+pub(in crate::scenario) fn check_filters(reader: &Reader<'_>, node: &Node) -> Option<()> {
+    let items = match &node.kind {
+        Kind::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let mut right = Some(());
+    for filter in
+        items.iter().filter_map(|item| if item.entries().is_empty() { Some(item) } else { item.get("filter") })
+    {
+        let checked = filter.text().map(|text| topic::check_filter(text, reader.version));
+        if let Some(Err(wrong)) = checked {
+            let text = filter.text().unwrap_or_default();
+            let message = format!("`{text}` is no topic filter: {}; a client does not send it", wrong.what);
+            let note = format!("{}; a raw client may `send` a SUBSCRIBE with it", wrong.clause);
+            reader.error_with_note(filter, message, note);
+            right = None;
+        }
+    }
+    right
+}
+
+/// A topic filter as it is: a raw client sends what it is told to, and what the broker makes of it is the story.
 pub(in crate::scenario) fn filter(reader: &Reader<'_>, node: &Node) -> Option<String> {
     reader.scalar(node, "a topic filter").map(str::to_owned)
 }

@@ -8,7 +8,7 @@ use halfopen_protocol::packet::{
 use halfopen_protocol::{Packet, PacketType, ReasonCode};
 
 use super::bytes::bytes;
-use super::pattern::{field, packet, value_or_list};
+use super::pattern::{example_of_fields, field, packet, value_or_list};
 use super::payload::payload;
 use crate::plan::{Outgoing, PacketKind, Value};
 use crate::scenario::node::connect_fields;
@@ -34,10 +34,18 @@ fn each(reader: &Reader<'_>, node: &Node, own: &Connect, is_reply: bool) -> Opti
 
 fn one(reader: &Reader<'_>, node: &Node, own: &Connect, is_reply: bool) -> Option<Outgoing> {
     let Kind::Map(_) = node.kind else {
+        if let Some(text) = node.text().filter(|text| is_hex(text)) {
+            reader.error(node, format!("bytes are written `{{ bytes: {} }}`", in_pairs(text)));
+            return None;
+        }
         let packet = packet(reader, node)?;
         return plain(reader, node, packet, is_reply);
     };
     let (word, value) = reader.line(node, "a packet or `bytes`")?;
+    if word.text() == Some("hex") {
+        reader.error(word, "bytes are sent as `{ bytes: c0 00 }`; `hex` is for a payload");
+        return None;
+    }
     if word.text() == Some("bytes") {
         return bytes(reader, value).map(|bytes| Outgoing::Bytes(Bytes::from(bytes)));
     }
@@ -54,19 +62,33 @@ fn one(reader: &Reader<'_>, node: &Node, own: &Connect, is_reply: bool) -> Optio
     }
     let values = values(reader, packet, value)?;
     let is_open = is_reply && value.get("id").is_none();
-    reply(reader, word, packet, values, is_open)
+    reply(reader, word, packet, (values, value), is_open)
+}
+
+fn is_hex(text: &str) -> bool {
+    text.len().is_multiple_of(2) && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn in_pairs(digits: &str) -> String {
+    digits.as_bytes().chunks(2).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
 }
 
 /// A packet by its name alone.
 fn plain(reader: &Reader<'_>, node: &Node, packet: PacketKind, is_reply: bool) -> Option<Outgoing> {
     match packet {
         PacketKind::Type(PacketType::Connect) => Some(Outgoing::Connect),
-        _ => reply(reader, node, packet, Values::default(), is_reply),
+        _ => reply(reader, node, packet, (Values::default(), node), is_reply),
     }
 }
 
 /// A packet, with an id that is yet open if it is an answer without one.
-fn reply(reader: &Reader<'_>, node: &Node, packet: PacketKind, mut values: Values, is_open: bool) -> Option<Outgoing> {
+fn reply(
+    reader: &Reader<'_>,
+    node: &Node,
+    packet: PacketKind,
+    (mut values, map): (Values, &Node),
+    is_open: bool,
+) -> Option<Outgoing> {
     let repeats = matches!(
         packet,
         PacketKind::Type(
@@ -80,16 +102,16 @@ fn reply(reader: &Reader<'_>, node: &Node, packet: PacketKind, mut values: Value
     );
     if is_open && repeats {
         values.0.insert("id".to_owned(), Value::Number(1));
-        return with_fields(reader, node, packet, values).map(Outgoing::Reply);
+        return with_fields(reader, node, packet, (values, map)).map(Outgoing::Reply);
     }
-    with_fields(reader, node, packet, values).map(Outgoing::Packet)
+    with_fields(reader, node, packet, (values, map)).map(Outgoing::Packet)
 }
 
 /// The DISCONNECT of a `disconnect` action.
 pub(in crate::scenario) fn disconnect(reader: &Reader<'_>, node: &Node) -> Option<Disconnect> {
     let kind = PacketKind::Type(PacketType::Disconnect);
     let values = values(reader, kind, node)?;
-    match with_fields(reader, node, kind, values)? {
+    match with_fields(reader, node, kind, (values, node))? {
         Packet::Disconnect(disconnect) => Some(disconnect),
         _ => None,
     }
@@ -105,7 +127,7 @@ pub(in crate::scenario) fn publish(reader: &Reader<'_>, node: &Node) -> Option<P
         }
     }
     let values = values(reader, kind, node)?;
-    match with_fields(reader, node, kind, values)? {
+    match with_fields(reader, node, kind, (values, node))? {
         Packet::Publish(publish) => Some(publish),
         _ => None,
     }
@@ -118,7 +140,7 @@ struct Values(BTreeMap<String, Value>);
 fn values(reader: &Reader<'_>, packet: PacketKind, node: &Node) -> Option<Values> {
     let mut values = Values::default();
     let mut broken = false;
-    let entries = reader.map(node, "a map of fields, as in `{ topic: a/b }`");
+    let entries = reader.map(node, example_of_fields(packet));
     for (name, value) in entries {
         let read = field(reader, packet, name, |name, field_type| match field_type {
             // Not as text: all runs share the bytes of a large payload.
@@ -222,7 +244,13 @@ impl Values {
     }
 }
 
-fn with_fields(reader: &Reader<'_>, node: &Node, packet: PacketKind, mut values: Values) -> Option<Packet> {
+/// Builds a packet from its values, which stand in `map`; what is missing is reported at `node`.
+fn with_fields(
+    reader: &Reader<'_>,
+    node: &Node,
+    packet: PacketKind,
+    (mut values, map): (Values, &Node),
+) -> Option<Packet> {
     let fail = |message: String| {
         reader.error(node, message);
         None
@@ -269,14 +297,20 @@ fn with_fields(reader: &Reader<'_>, node: &Node, packet: PacketKind, mut values:
     if let Some(name) = values.0.keys().next() {
         let range = if name == "qos" { ": 0, 1 or 2" } else { "" };
         let message = format!("the value of `{name}` does not fit into a {packet_type}{range}");
-        reader.error(node.get(name).unwrap_or(node), message);
+        reader.error(map.get(name).unwrap_or(node), message);
         return None;
     }
     if let Packet::Publish(publish) = &built
         && publish.topic.is_empty()
         && publish.topic_alias.is_none()
     {
-        return fail("a PUBLISH needs a `topic`".to_owned());
+        return match map.get("topic") {
+            None => fail("a PUBLISH needs a `topic`".to_owned()),
+            Some(topic) => {
+                reader.error(topic, "the topic is empty; a raw client may send that as `bytes`");
+                None
+            }
+        };
     }
     Some(built)
 }

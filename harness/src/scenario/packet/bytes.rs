@@ -16,7 +16,7 @@ pub(super) fn bytes(reader: &Reader<'_>, node: &Node) -> Option<Vec<u8>> {
             if quoted && !text.contains('\'') {
                 error.message.push_str("; YAML has taken the quotes: text alone is written `\"'text'\"`");
             }
-            reader.time_error(node, &error);
+            reader.part_error(node, &error, "bytes");
         })
         .ok()
 }
@@ -61,8 +61,16 @@ fn parse(text: &str) -> Result<Vec<u8>, TimeError> {
 }
 
 fn item(word: &str, bytes: &mut Vec<u8>) -> Result<(), String> {
-    let unknown =
-        || format!("`{word}` is neither a hex pair, a text in quotes nor a number such as `r12`, `s3`, `m7`, `k10`");
+    let unknown = || {
+        let pair = word.strip_prefix("0x").filter(|pair| pair.len() == 2);
+        let hint = match (pair, word) {
+            (Some(pair), _) => format!("; write `{pair}`"),
+            (None, "r") => "; write how many bytes follow, as in `r12`".to_owned(),
+            (None, "s" | "m" | "k") => format!("; write the number with it, as in `{word}3`"),
+            _ => String::new(),
+        };
+        format!("`{word}` is neither a hex pair, a text in quotes nor a number such as `r12`, `s3`, `m7`, `k10`{hint}")
+    };
     if let Some(digits) = word.strip_prefix('r') {
         let value: u32 = digits.parse().map_err(|_| unknown())?;
         if value > MAX_REMAINING {

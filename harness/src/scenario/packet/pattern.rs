@@ -5,7 +5,7 @@ use super::payload::payload;
 use crate::plan::{FieldPattern, Matcher, PacketKind, PacketPattern, Value};
 use crate::scenario::keys::{Key, Table, Takes, key};
 use crate::scenario::reader::Reader;
-use crate::scenario::suggest::did_you_mean;
+use crate::scenario::suggest::{did_you_mean, nearest, one_of};
 use crate::scenario::time::{PACKET_WORDS, packet_kind};
 use crate::scenario::tree::{Kind, Node};
 use crate::trace::{FieldType, field_names, field_type};
@@ -64,8 +64,13 @@ pub(in crate::scenario) fn pattern(reader: &Reader<'_>, node: &Node) -> Option<P
 pub(in crate::scenario) fn packet(reader: &Reader<'_>, node: &Node) -> Option<PacketKind> {
     let word = reader.scalar(node, "a packet, such as `PINGREQ`")?;
     let Some(packet) = packet_kind(word) else {
-        let message = format!("unknown packet `{word}`{}", did_you_mean(word, PACKET_WORDS));
-        reader.error_with_note(node, message, crate::scenario::reference::see("packet"));
+        let hint = did_you_mean(word, PACKET_WORDS);
+        let see = crate::scenario::reference::see("packet");
+        let note = match hint.is_empty() {
+            true => format!("one of {}; {see}", one_of(PACKET_WORDS)),
+            false => see,
+        };
+        reader.error_with_note(node, format!("unknown packet `{word}`{hint}"), note);
         return None;
     };
     if packet == PacketKind::Type(PacketType::Auth) && !reader.version.is_v5() {
@@ -75,11 +80,28 @@ pub(in crate::scenario) fn packet(reader: &Reader<'_>, node: &Node) -> Option<Pa
     Some(packet)
 }
 
+/// What is expected where the fields of a packet stand.
+pub(super) fn example_of_fields(packet: PacketKind) -> &'static str {
+    match packet {
+        PacketKind::Type(PacketType::Connect) => "a map of fields, as in `{ keep_alive: 5s }`",
+        PacketKind::Type(PacketType::ConnAck) => "a map of fields, as in `{ reason: 0x00, session_present: false }`",
+        PacketKind::Type(PacketType::Publish) | PacketKind::Any => "a map of fields, as in `{ topic: a/b }`",
+        PacketKind::Type(PacketType::Subscribe | PacketType::Unsubscribe) => {
+            "a map of fields, as in `{ id: 1, filters: [a/b] }`"
+        }
+        PacketKind::Type(PacketType::SubAck | PacketType::UnsubAck) => {
+            "a map of fields, as in `{ id: 1, reasons: [0x00] }`"
+        }
+        PacketKind::Type(PacketType::Disconnect | PacketType::Auth) => "a map of fields, as in `{ reason: 0x04 }`",
+        PacketKind::Type(_) => "a map of fields, as in `{ id: 1 }`",
+    }
+}
+
 /// Any subset of a packet's fields.
 pub(in crate::scenario) fn fields(reader: &Reader<'_>, packet: PacketKind, node: &Node) -> Option<Vec<FieldPattern>> {
     let mut patterns = Vec::new();
     let mut broken = node.kind == Kind::Broken;
-    for (name, value) in reader.map(node, "a map of fields, as in `{ topic: a/b }`") {
+    for (name, value) in reader.map(node, example_of_fields(packet)) {
         match field(reader, packet, name, |name, field_type| matcher(reader, name, field_type, value)) {
             Some((name, matcher)) => patterns.push(FieldPattern { name: name.to_owned(), matcher }),
             None => broken = true,
@@ -179,6 +201,7 @@ pub(super) fn value_or_list(reader: &Reader<'_>, name: &str, field_type: FieldTy
             let values: Vec<_> = items.iter().filter_map(|item| value(reader, field_type, item)).collect();
             (values.len() == items.len()).then_some(Value::List(values))
         }
+        _ if name == "qos" => reader.number(node, 0..=2).map(Value::Number),
         _ => value(reader, field_type, node),
     }
 }
@@ -187,7 +210,7 @@ fn value(reader: &Reader<'_>, field_type: FieldType, node: &Node) -> Option<Valu
     Some(match field_type {
         FieldType::Bool => Value::Bool(reader.boolean(node)?),
         FieldType::Number => Value::Number(reader.number(node, 0..=u64::from(u32::MAX))?),
-        FieldType::Reason => Value::Number(u64::from(reader.number_u8(node)?)),
+        FieldType::Reason => Value::Number(u64::from(reason(reader, node)?.value())),
         FieldType::Text if node.text() == Some("") => Value::Text(String::new()),
         FieldType::Text => Value::Text(reader.scalar(node, "a text")?.to_owned()),
         FieldType::Bytes => text_or_bytes(payload(reader, node)?),
@@ -215,5 +238,16 @@ pub(in crate::scenario) fn reasons(reader: &Reader<'_>, node: &Node) -> Option<V
 
 /// A reason code of a DISCONNECT or the like.
 pub(in crate::scenario) fn reason(reader: &Reader<'_>, node: &Node) -> Option<ReasonCode> {
+    let text = reader.scalar(node, "a reason code, as `0x8E`")?;
+    if !text.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+        // Who knows its name hears its number.
+        let known = |code: &u8| Some((*code, ReasonCode::new(*code).name()?.to_lowercase().replace([' ', '-'], "_")));
+        let names: Vec<_> = (0..=u8::MAX).filter_map(|code| known(&code)).collect();
+        let near = nearest(text, names.iter().map(|(_, name)| name.as_str()));
+        let number = names.iter().find(|(_, name)| Some(name.as_str()) == near);
+        let hint = number.map_or_else(String::new, |(code, name)| format!("; `{name}` is 0x{code:02X}"));
+        reader.error(node, format!("expected a reason code, as `0x8E`, found `{text}`{hint}"));
+        return None;
+    }
     reader.number_u8(node).map(ReasonCode::new)
 }

@@ -229,7 +229,7 @@ const BAD: &[(&str, &str)] = &[
     ),
 ];
 
-fn errors(text: &str) -> String {
+pub(super) fn errors(text: &str) -> String {
     let source = Source { path: "silent_client.yaml".into(), text: text.into() };
     match parse("silent_client".into(), source).and_then(|scenario| scenario.plans(PlanOptions::default())) {
         Ok(plans) => panic!("no error, but {} plans, in\n{text}", plans.len()),

@@ -50,7 +50,7 @@ fn errors_of_all_files_come_together() {
     let folder = Folder::new("together");
     folder
         .write("a.yaml", "steps: [ { wait: 5 } ]")
-        .write("b.yaml", "step: 1\nexpect: []\n")
+        .write("b.yaml", "step: 1\nuntil: 5s\n")
         .write("c.yaml", "steps: [ { wait: 1s } ]");
     let errors = load_all(&[folder.path()], PlanOptions::default()).unwrap_err();
     assert_eq!(

@@ -111,14 +111,14 @@ fn a_range_of_the_matrix_may_use_the_names_above_it() {
 #[test]
 fn a_race_runs_in_all_orders() {
     let plans = plans(
-        "mqtt: 5.0\nraw_clients: { a: {}, b: {} }\nsteps:\n  - clients: crash\n  - a: open\n  - race: [ { a: { close: fin } }, { b: crash }, { network: { heal: b } } ]\n  - repeat: { times: 2, steps: [ { race: [ { a: crash }, { b: restart } ] } ] }\n"
+        "mqtt: 5.0\nraw_clients: { a: {}, b: {} }\nsteps:\n  - clients: crash\n  - a: open\n  - race: [ { a: { close: fin } }, { b: crash }, { network: { half_open: b } } ]\n  - repeat: { times: 2, steps: [ { race: [ { a: crash }, { b: restart } ] } ] }\n"
             .replace("  - clients: crash\n", "")
             .as_str(),
     );
     assert_eq!(plans.len(), 12);
     assert_eq!(plans[0].run.to_string(), "a[5.0 race=1-2-3 race=1-2]");
     assert_eq!(plans[7].run.to_string(), "a[5.0 race=2-3-1 race=2-1]");
-    assert_eq!(story(&plans[7])[1..4], ["b: crash", "network: { heal: b }", "a: { close: fin }"]);
+    assert_eq!(story(&plans[7])[1..4], ["b: crash", "network: { half_open: b }", "a: { close: fin }"]);
     let StepKind::Repeat { steps, .. } = &plans[7].steps[4].kind else { panic!("no repeat") };
     assert_eq!(steps.iter().map(|step| step.text.as_str()).collect::<Vec<_>>(), ["b: restart", "a: crash"]);
 }

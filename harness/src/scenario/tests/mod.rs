@@ -5,6 +5,7 @@ mod good;
 mod grammar;
 mod hostile;
 mod mutated;
+mod newcomer;
 mod schema;
 mod serde_yaml_agrees;
 mod tables;

@@ -77,10 +77,22 @@ impl PartialOrd for Exact {
 
 impl std::fmt::Display for Exact {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.denominator {
-            1 => write!(f, "{}", self.numerator),
-            denominator => write!(f, "{}/{denominator}", self.numerator),
+        if self.denominator == 1 {
+            return write!(f, "{}", self.numerator);
         }
+        // `2.5` as one would write it, if that is exact with a few digits.
+        for digits in 1..=6_u32 {
+            let power = 10_i128.pow(digits);
+            if power % self.denominator == 0
+                && let Some(scaled) = self.numerator.checked_mul(power / self.denominator)
+            {
+                let sign = if scaled < 0 { "-" } else { "" };
+                let (whole, rest) =
+                    (scaled.unsigned_abs() / power.unsigned_abs(), scaled.unsigned_abs() % power.unsigned_abs());
+                return write!(f, "{sign}{whole}.{rest:0width$}", width = digits as usize);
+            }
+        }
+        write!(f, "{}/{}", self.numerator, self.denominator)
     }
 }
 

@@ -159,8 +159,14 @@ fn of_tokens(text: &str, tokens: &[Token], end: usize, scope: Scope<'_>) -> Resu
             event(&mut cursor, scope)?
         }
     };
-    if cursor.peek().is_some() {
-        return Err(cursor.error("the moment should end here"));
+    if let Some(token) = cursor.peek() {
+        let hint = match token.kind {
+            Kind::Sign('+' | '-') => {
+                "; time after an event is written `5s after EVENT`, time before it `5s before EVENT`"
+            }
+            _ => "",
+        };
+        return Err(cursor.error(format!("the moment should end here{hint}")));
     }
     Ok(Moment { event, offset_ms, text: text.trim().to_owned() })
 }
@@ -186,6 +192,11 @@ fn event(cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Result<EventRef, TimeErro
             cursor.error("expected an event, such as `start`, a mark, `last packet from NODE` or `close of NODE`")
         );
     };
+    if let "after" | "before" = word.as_str() {
+        let message =
+            format!("how long {word} it? As in `5s {word} EVENT`; the event itself is written without `{word}`");
+        return Err(cursor.error(message));
+    }
     if let Some((_, ordinal)) = ORDINALS.iter().find(|(name, _)| name == word) {
         cursor.next();
         return occurrence(*ordinal, cursor, scope);

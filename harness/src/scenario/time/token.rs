@@ -90,6 +90,13 @@ fn wrong_character(rest: &[char]) -> String {
         ['÷', ..] => "`÷` has no meaning in a time; division is written `/`".to_owned(),
         ['−' | '–', ..] => "this is a dash; minus is written `-`".to_owned(),
         ['→', ..] => "`→` has no meaning here; a link is written `a -> b`".to_owned(),
+        ['=', '>', ..] => "`=>` has no meaning here; a link is written `a -> b`".to_owned(),
+        ['>', ..] => "`>` has no meaning here; what is longer than 5s is written `5s ..`".to_owned(),
+        ['<', digit, ..] if digit.is_ascii_digit() => {
+            "`<` has no meaning here; what is shorter than 5s is written `..5s`".to_owned()
+        }
+        ['%', ..] => "`%` has no meaning in a time; write how long, as in `100ms`".to_owned(),
+        ['{' | '}', ..] => "a parameter is written `<name>`".to_owned(),
         ['$', ..] => "a parameter is written `<name>`".to_owned(),
         ['<', ..] => "`<` begins a parameter, as in `<name>`, or a link, as in `a <-> b`".to_owned(),
         ['.', ..] => "a number begins with a digit, as in `0.5s`".to_owned(),
