@@ -438,6 +438,8 @@ fn drawing_is_a_picture_that_stands_alone() {
     assert_eq!(code(&output), 0, "{}", err(&output));
     let picture = fs::read_to_string(folder.0.join("x.svg")).unwrap();
     assert!(picture.starts_with("<svg xmlns=") && picture.contains("silent[5.0]"), "{picture}");
+    let broken = folder.halfopen(&["draw", "silent.yaml", "--defect", "broker:keep_alive_twice"]);
+    assert!(out(&broken).contains("2.500 s late"), "{}", out(&broken));
 }
 
 #[test]
@@ -462,6 +464,92 @@ fn replay_says_whether_the_trace_is_the_same() {
     let other = folder.halfopen(&["replay", "target/halfopen/late_5.0"]);
     assert_eq!((code(&other), out(&other).contains("content: late[5.0] seed=1")), (1, true), "{}", out(&other));
     assert_eq!(code(&folder.halfopen(&["replay", "nowhere"])), 2);
+}
+
+#[test]
+fn replay_needs_no_fragment_to_be_where_it_was() {
+    let folder = Folder::new("replay_fragment");
+    let fragment = "raw_clients: { guest: { keep_alive: 5s } }";
+    let story = "mqtt: 5.0\ninclude: ../lib/guest.yaml\nsteps: [ { guest: connect } ]
+expect: [ { broker: { closes: guest, at: 1s after last packet from guest } } ]";
+    for name in ["lib", "area"] {
+        fs::create_dir_all(folder.0.join(name)).unwrap();
+    }
+    folder.write("lib/guest.yaml", fragment).write("area/story.yaml", story);
+    assert_eq!(code(&folder.halfopen(&["run", "area"])), 1);
+    let left = "target/halfopen/story_5.0";
+    let again = |what: &str| {
+        let output = folder.halfopen(&["replay", left]);
+        assert_eq!(code(&output), 0, "{what}: {}{}", out(&output), err(&output));
+    };
+    again("as it is");
+    folder.write("lib/guest.yaml", fragment.replace("5s", "10s"));
+    again("the fragment is another one now");
+    fs::remove_dir_all(folder.0.join("lib")).unwrap();
+    again("the fragment is gone");
+    // What is kept is no scenario to be found.
+    assert_eq!(code(&folder.halfopen(&["check", "target"])), 2);
+}
+
+/// A place that not even root can write to: below a file.
+#[rstest]
+#[case::a_page("--html")]
+#[case::junit("--junit")]
+#[case::json("--json")]
+#[case::captures("--pcap")]
+#[case::what_failing_runs_leave("--artifacts")]
+fn what_cannot_be_written_is_trouble_after_all_has_been_told(#[case] option: &str) {
+    let folder = Folder::new(&format!("unwritable{option}"));
+    folder.write("late.yaml", format!("mqtt: 5.0{}", PASSING.replace("1.5 *", "1.4 *"))).write("file", "");
+    let output = folder.halfopen(&["run", "late.yaml", option, "file/below"]);
+    assert_eq!(code(&output), 4, "{}", out(&output));
+    assert!(err(&output).starts_with("cannot write file/below"), "{}", err(&output));
+    assert!(out(&output).contains("0.500 late"), "{}", out(&output));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_trouble() {
+    let folder = Folder::new("full");
+    folder.write("good.yaml", PASSING);
+    let output = folder.halfopen(&["run", "good.yaml", "--json", "/dev/full"]);
+    assert_eq!(code(&output), 4, "{}", err(&output));
+    assert!(err(&output).contains("/dev/full") && err(&output).contains("space"), "{}", err(&output));
+    let file = fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = Command::new(env!("CARGO_BIN_EXE_halfopen"))
+        .args(["run", "good.yaml"])
+        .current_dir(&folder.0)
+        .stdout(file)
+        .stderr(Stdio::null())
+        .status();
+    assert_eq!(status.unwrap().code(), Some(4));
+}
+
+#[test]
+#[cfg(unix)]
+fn interrupted_it_tells_what_it_has_found_and_writes_it() {
+    let folder = Folder::new("interrupted");
+    let late = PASSING.replace("1.5 *", "1.4 *");
+    folder.write("many.yaml", format!("mqtt: 5.0{late}"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_halfopen"))
+        .args(["run", "many.yaml", "--seeds", "4000", "--junit", "r.xml"])
+        .current_dir(&folder.0)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    // It has begun, and cannot end: so many lines have no room in the pipe.
+    let mut text = vec![0; 1];
+    stdout.read_exact(&mut text).unwrap();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 130, "{}", err(&output));
+    assert!(err(&output).contains("of 4000 runs were run"), "{}", err(&output));
+    assert!(rest.contains("0.500 late"), "what is wrong is told");
+    assert!(fs::read_to_string(folder.0.join("r.xml")).unwrap().contains("<failure"), "and written");
 }
 
 #[test]

@@ -22,7 +22,7 @@ mod story;
 mod verb;
 
 pub use self::decided::Decided;
-pub use self::expectation::{Judged, judged};
+pub use self::expectation::{Due, Judged, judged};
 use crate::plan::{Invariant, Plan, Position};
 use crate::trace::{EventKind, Trace};
 

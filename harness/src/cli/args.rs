@@ -16,7 +16,7 @@ use halfopen_protocol::Version;
     name = "halfopen",
     version,
     after_help = "Exit codes: 0 all pass, 1 some fail, 2 bad input, 3 nothing is worse than vacuous, \
-                           4 trouble of the engine itself."
+                           4 trouble of the engine itself, or a file that cannot be written, 130 interrupted."
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -165,6 +165,9 @@ pub(super) struct DrawArgs {
     /// Take this seed for all that is random, instead of those that the file names.
     #[arg(long)]
     pub(super) seed: Option<u64>,
+    /// Switch this defect on, to see what it does.
+    #[arg(long, value_name = "SIDE:NAME")]
+    pub(super) defect: Option<Defect>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

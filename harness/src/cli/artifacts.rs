@@ -10,7 +10,7 @@ use super::output::{Failure, write_file};
 use crate::plan::Plan;
 use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
 use crate::report::{Ending, Finished, Pictures, html, pcapng};
-use crate::scenario::About;
+use crate::scenario::{About, tidy};
 use crate::trace::{Trace, text};
 use crate::world::Engine;
 
@@ -20,6 +20,9 @@ pub(super) const MANIFEST: &str = "run.json";
 pub(super) const TRACE: &str = "trace.txt";
 /// The scenario as it was, under a name that `halfopen run .` does not take for another scenario.
 pub(super) const SCENARIO: &str = "scenario.yaml.txt";
+/// Where a scenario that includes fragments is kept with them, each where it was as seen from the others. Scenarios are not
+/// looked for in a folder of this name.
+const SOURCES: &str = "lib";
 /// The list of runs that did not pass the last time, a name a line.
 const FAILED: &str = "failed.txt";
 
@@ -32,6 +35,9 @@ pub(super) struct Manifest {
     pub(super) scenario: String,
     /// The scenario file.
     pub(super) file: PathBuf,
+    /// That file and the fragments that it includes, and where in the folder each is kept.
+    #[serde(default)]
+    pub(super) sources: Vec<Kept>,
     /// Its seed.
     pub(super) seed: u64,
     /// The engine, as the command line names it.
@@ -41,6 +47,15 @@ pub(super) struct Manifest {
     pub(super) defect: Option<String>,
     /// The command that runs it again.
     pub(super) command: String,
+}
+
+/// A file that is kept.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Kept {
+    /// Where it is.
+    pub(super) file: PathBuf,
+    /// Where in the folder of the run it is as it was.
+    pub(super) kept: PathBuf,
 }
 
 /// Leaves the folder of a run.
@@ -58,6 +73,7 @@ pub(super) fn leave(
         run: record.name.clone(),
         scenario: record.scenario.clone(),
         file: PathBuf::from(&plan.source.path),
+        sources: sources(plan),
         seed: plan.seed.0,
         engine: engine.to_string(),
         defect: plan.defect.map(|it| it.to_string()),
@@ -68,6 +84,9 @@ pub(super) fn leave(
     write_file(&folder.join(MANIFEST), format!("{json}\n"))?;
     write_file(&folder.join("command.sh"), format!("{}\n", record.command))?;
     write_file(&folder.join(SCENARIO), &plan.source.text)?;
+    for (kept, source) in manifest.sources.iter().zip(std::iter::once(&plan.source).chain(&plan.fragments)) {
+        write_file(&folder.join(&kept.kept), &source.text)?;
+    }
     write_file(&folder.join("plan.txt"), format!("{plan:#?}\n"))?;
     if let Ending::Judged(trace, _) = &run.ending {
         write_file(&folder.join(TRACE), text(plan, trace))?;
@@ -76,6 +95,24 @@ pub(super) fn leave(
     let mut report = Report::default();
     report.add(record, SourceRecord::of(plan));
     write_file(&folder.join("report.html"), html(&report, Pictures::All))
+}
+
+/// Where the scenario and its fragments are to be kept, the scenario first.
+fn sources(plan: &Plan) -> Vec<Kept> {
+    let files = std::iter::once(&plan.source).chain(&plan.fragments).map(|source| PathBuf::from(&source.path));
+    let places = files.map(|file| (std::path::absolute(&file).map(|place| tidy(&place)).unwrap_or(file.clone()), file));
+    let mut places: Vec<(PathBuf, PathBuf)> = places.collect();
+    if let [(_, file)] = &mut places[..] {
+        return vec![Kept { file: std::mem::take(file), kept: PathBuf::from(SCENARIO) }];
+    }
+    let is_above_all = |folder: &&Path| places.iter().all(|(place, _)| place.starts_with(folder));
+    let first = places.first().and_then(|(place, _)| place.parent()).unwrap_or(Path::new(""));
+    let common = first.ancestors().find(is_above_all).unwrap_or(Path::new("")).to_owned();
+    let kept = |(place, file): (PathBuf, PathBuf)| {
+        let kept = Path::new(SOURCES).join(place.strip_prefix(&common).unwrap_or(&place));
+        Kept { file, kept }
+    };
+    places.into_iter().map(kept).collect()
 }
 
 /// Writes what a run carried into a file of its own in the folder.

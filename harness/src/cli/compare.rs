@@ -140,7 +140,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let place = args.folder.join(MANIFEST);
     let bad = |error: serde_json::Error| Failure::Input(format!("{}: {error}", place.display()));
     let manifest: Manifest = serde_json::from_str(&read(&place)?).map_err(bad)?;
-    let file = scenario_file(&args.folder, &manifest)?;
+    let file = scenario_file(&args.folder, &manifest);
     let scenario = load_file(&File { path: file, name: manifest.scenario.clone() })?;
     // A seed that is an axis stands in the name, and is found there.
     let fixed = Some(manifest.seed).filter(|_| !manifest.run.contains(" seed="));
@@ -171,11 +171,14 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     Ok(FAILURE)
 }
 
-/// The file as it is now, if it is what it was; otherwise the one that was kept. Fragments are found beside the first.
-fn scenario_file(folder: &Path, manifest: &Manifest) -> Result<PathBuf, Failure> {
-    let kept = folder.join(SCENARIO);
-    let is_same = fs::read(&manifest.file).is_ok_and(|now| fs::read(&kept).is_ok_and(|then| now == then));
-    Ok(if is_same { manifest.file.clone() } else { kept })
+/// The file as it is now, if it and what it includes are what they were; otherwise those that were kept.
+fn scenario_file(folder: &Path, manifest: &Manifest) -> PathBuf {
+    let is_same = |now: &Path, then: &Path| {
+        fs::read(now).is_ok_and(|now| fs::read(folder.join(then)).is_ok_and(|then| now == then))
+    };
+    let kept = manifest.sources.first().map_or(Path::new(SCENARIO), |source| &source.kept);
+    let are_same = manifest.sources.iter().all(|source| is_same(&source.file, &source.kept));
+    if are_same && is_same(&manifest.file, kept) { manifest.file.clone() } else { folder.join(kept) }
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

@@ -3,6 +3,7 @@ use std::rc::Rc;
 
 use super::args::DrawArgs;
 use super::output::{Failure, SUCCESS, write_file};
+use crate::plan::Plan;
 use crate::report::diagram::{scene, svg};
 use crate::scenario::PlanOptions;
 use crate::sweep::load_to_run;
@@ -14,7 +15,8 @@ pub(super) fn draw(args: &DrawArgs) -> Result<u8, Failure> {
     let only = args.only.as_deref().unwrap_or_default();
     let mut plans = scenarios.into_iter().flat_map(|(_, plans)| plans);
     let plan = plans.find(|plan| plan.run.to_string().contains(only));
-    let plan = Rc::new(plan.ok_or_else(|| Failure::NothingToRun(only.to_owned()))?);
+    let plan = plan.ok_or_else(|| Failure::NothingToRun(only.to_owned()))?;
+    let plan = Rc::new(Plan { defect: args.defect, ..plan });
     let trace = run(&plan, Engine::Sim)?;
     let picture = svg(&scene(&plan, &trace), &plan.run.to_string());
     match &args.output {

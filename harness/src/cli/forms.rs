@@ -2,9 +2,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::output::{Failure, write_file};
+use super::output::{Failure, write_file, write_to};
 use crate::report::model::Report;
-use crate::report::{Pictures, html, junit, tap};
+use crate::report::{Pictures, Thin, html, junit, tap};
 
 /// Forms in which a report is written to files.
 #[derive(Debug, Default, Args)]
@@ -43,10 +43,20 @@ impl Forms {
         self.json.is_some()
     }
 
+    fn pictures(&self) -> Pictures {
+        if self.html_all { Pictures::All } else { Pictures::Some }
+    }
+
+    /// What may be taken from runs as they come, if there are so many; nothing if one is asked for that has everything.
+    pub(super) fn thin(&self, runs: usize) -> Option<Thin> {
+        // JUnit and TAP show traces that a page leaves out.
+        (self.html.is_some() && self.json.is_none()).then(|| Thin::new(self.pictures(), runs).keeping_text())
+    }
+
     /// Writes those that are asked for.
     pub(super) fn write(&self, report: &Report) -> Result<(), Failure> {
         if let Some(path) = &self.json {
-            write_file(path, report.json())?;
+            write_to(path, |file| report.write(file))?;
         }
         if let Some(path) = &self.junit {
             write_file(path, junit(report))?;
@@ -55,7 +65,7 @@ impl Forms {
             write_file(path, tap(report))?;
         }
         if let Some(path) = &self.html {
-            write_file(path, html(report, if self.html_all { Pictures::All } else { Pictures::Some }))?;
+            write_file(path, html(report, self.pictures()))?;
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! The command line.
 //!
 //! Exit codes: 0 all is well, 1 some run fails, 2 bad input: an error in a scenario, a path that is not there, a flag that
-//! does not exist; 3 nothing is worse than vacuous, 4 trouble of the engine itself.
+//! does not exist; 3 nothing is worse than vacuous, 4 trouble of the engine itself, or something could not be written;
+//! 130 interrupted.
 
 mod args;
 mod artifacts;
@@ -11,6 +12,7 @@ mod defects;
 mod draw;
 mod explain;
 mod forms;
+mod interrupt;
 mod list;
 mod merge;
 mod new;

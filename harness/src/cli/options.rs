@@ -9,7 +9,7 @@ use super::forms::Forms;
 /// What `halfopen run` can be told.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 all pass, 1 some fail, 2 bad input, 3 nothing is worse than vacuous, \
-                        4 trouble of the engine itself.")]
+                        4 trouble of the engine itself, or a file that cannot be written, 130 interrupted.")]
 pub(super) struct RunCommand {
     #[command(flatten)]
     pub(super) run: RunArgs,

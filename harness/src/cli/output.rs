@@ -13,16 +13,28 @@ pub(super) const BAD_INPUT: u8 = 2;
 
 /// Nothing is worse than vacuous.
 pub(super) const VACUOUS: u8 = 3;
-/// The engine itself is in trouble.
+/// The engine itself is in trouble, or something could not be written.
 pub(super) const ENGINE_TROUBLE: u8 = 4;
+
+/// It was interrupted by a signal, as shells have it.
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// Writes a file, with the folders it stands in.
 pub(super) fn write_file(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
-    let failed = |error| Failure::File { path: path.to_owned(), error };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    std::fs::write(path, content).map_err(failed)
+    write_to(path, |file| file.write_all(content.as_ref()))
+}
+
+/// The same a piece at a time.
+pub(super) fn write_to(path: &Path, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Result<(), Failure> {
+    let written = || {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut file = io::BufWriter::new(std::fs::File::create(path)?);
+        write(&mut file)?;
+        file.flush()
+    };
+    written().map_err(|error| Failure::Unwritable { path: path.to_owned(), error })
 }
 
 /// Why a command could not do what was asked.
@@ -37,7 +49,7 @@ pub(super) enum Failure {
     /// The engine has no trace of a run.
     #[error("{0}")]
     Engine(#[from] EngineError),
-    /// A file could not be written or read.
+    /// A file could not be read.
     #[error("{}: {error}", path.display())]
     File {
         /// Which.
@@ -45,6 +57,17 @@ pub(super) enum Failure {
         /// Why not.
         error: io::Error,
     },
+    /// A file could not be written.
+    #[error("cannot write {}: {error}", path.display())]
+    Unwritable {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// Some of what was asked for could not be done; the rest was.
+    #[error("{0}")]
+    Trouble(String),
     /// What a file holds is not what it should be, or an option makes no sense.
     #[error("{0}")]
     Input(String),
@@ -59,11 +82,7 @@ impl Failure {
         match self {
             // Who reads has seen enough: `halfopen trace … | head`.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => SUCCESS,
-            Self::Output(_) => {
-                let _ = writeln!(anstream::stderr(), "{self}");
-                FAILURE
-            }
-            Self::Engine(_) => {
+            Self::Engine(_) | Self::Output(_) | Self::Unwritable { .. } | Self::Trouble(_) => {
                 let _ = writeln!(anstream::stderr(), "{self}");
                 ENGINE_TROUBLE
             }

@@ -1,5 +1,6 @@
 //! `halfopen run`.
 
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,11 +11,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::artifacts::{leave, remember_failed, write_capture};
 use super::commands::{begin_log, timed};
+use super::interrupt;
 use super::options::RunCommand;
-use super::output::{ENGINE_TROUBLE, FAILURE, Failure, SUCCESS, VACUOUS};
+use super::output::{ENGINE_TROUBLE, FAILURE, Failure, INTERRUPTED, SUCCESS, VACUOUS};
 use super::select::{Chosen, choose};
 use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
-use crate::report::{Ending, Finished, Summary, Terminal, Verbosity, Waivers};
+use crate::report::{Ending, Finished, Summary, Terminal, Thin, Verbosity, Waivers};
 use crate::world::EngineError;
 
 /// How many runs leave a folder at most: whoever breaks everything needs no thousand of them.
@@ -22,28 +24,38 @@ const FOLDERS: usize = 50;
 /// How many have.
 static LEFT: AtomicUsize = AtomicUsize::new(0);
 
-/// A run that is over, with its file.
-type Done = Result<(RunRecord, SourceRecord), Failure>;
+/// A run that is over.
+struct Done {
+    run: RunRecord,
+    source: SourceRecord,
+    /// Why something of it could not be written.
+    trouble: Option<String>,
+}
 
 /// Runs and judges.
 pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
     command.output.set_colour();
     begin_log(&command.run);
     let chosen = choose(command)?;
+    interrupt::watch();
     let mut session = Session {
         command,
         terminal: Terminal::with_verbosity(anstream::stdout().lock(), verbosity(command)),
         progress: progress(chosen.len()),
         report: Report::default(),
         keeps: command.output.forms.is_any(),
+        thin: command.output.forms.thin(chosen.len()),
         bad: Vec::new(),
         waivers: Waivers::default(),
+        trouble: None,
+        done: 0,
+        total: chosen.len(),
     };
     if command.jobs > 1 && chosen.len() > 1 {
         side_by_side(command, chosen.len(), &mut session)?;
     } else {
         for chosen in &chosen {
-            if !session.done(one(command, chosen)?)? {
+            if interrupt::came() || !session.done(one(command, chosen))? {
                 break;
             }
         }
@@ -58,21 +70,35 @@ struct Session<'a, W: std::io::Write> {
     progress: ProgressBar,
     report: Report,
     keeps: bool,
+    /// Takes out what no form that is asked for shows.
+    thin: Option<Thin>,
     bad: Vec<String>,
     waivers: Waivers,
+    /// The first thing that could not be written. What was found out is told all the same.
+    trouble: Option<String>,
+    done: usize,
+    total: usize,
 }
 
 impl<W: std::io::Write> Session<'_, W> {
     /// Takes a run; whether to go on.
-    fn done(&mut self, (run, source): (RunRecord, SourceRecord)) -> Result<bool, Failure> {
+    fn done(&mut self, Done { mut run, source, trouble }: Done) -> Result<bool, Failure> {
         self.progress.inc(1);
+        self.done += 1;
+        self.trouble = self.trouble.take().or(trouble);
         self.waivers.add(&run);
         let is_bad = run.is_bad();
         if is_bad {
             self.bad.push(run.name.clone());
         }
         if self.keeps {
-            self.report.add(run.clone(), source);
+            // The terminal has no use for what is large.
+            let (events, diagram) = (std::mem::take(&mut run.events), run.diagram.take());
+            let mut kept = RunRecord { events, diagram, ..run.clone() };
+            if let Some(thin) = &mut self.thin {
+                thin.run(&mut kept);
+            }
+            self.report.add(kept, source);
         }
         let terminal = &mut self.terminal;
         self.progress.suspend(|| terminal.record(run))?;
@@ -82,15 +108,24 @@ impl<W: std::io::Write> Session<'_, W> {
     fn finish(mut self) -> Result<u8, Failure> {
         self.progress.finish_and_clear();
         // Some of a file's runs do not show that none needs it.
-        if !is_part(self.command) {
+        if !is_part(self.command) && self.done == self.total {
             self.terminal.waivers(&self.waivers)?;
         }
         let outputs = &self.command.output;
-        outputs.forms.write(&self.report)?;
+        let mut written = outputs.forms.write(&self.report);
         if !outputs.no_artifacts {
-            remember_failed(&outputs.artifacts, &self.bad)?;
+            written = written.and(remember_failed(&outputs.artifacts, &self.bad));
         }
-        Ok(code(&self.terminal.finish()?, self.command))
+        let summary = self.terminal.finish()?;
+        if interrupt::came() && self.done < self.total {
+            writeln!(anstream::stderr(), "interrupted: {} of {} runs were run", self.done, self.total)?;
+            return written.map(|()| INTERRUPTED);
+        }
+        written?;
+        match self.trouble {
+            Some(trouble) => Err(Failure::Trouble(trouble)),
+            None => Ok(code(&summary, self.command)),
+        }
     }
 }
 
@@ -116,15 +151,16 @@ fn code(summary: &Summary, command: &RunCommand) -> u8 {
 fn one(command: &RunCommand, chosen: &Chosen) -> Done {
     let plan = &chosen.plan;
     let (finished, took) = timed(|| guarded(command, chosen));
-    let record = RunRecord::new(&finished, &chosen.about, chosen.place, took, detail(command));
+    let run = RunRecord::new(&finished, &chosen.about, chosen.place, took, detail(command));
     let outputs = &command.output;
+    let mut written = Ok(());
     if let (Some(folder), Ending::Judged(trace, _)) = (&outputs.pcap, &finished.ending) {
-        write_capture(folder, plan, trace)?;
+        written = write_capture(folder, plan, trace);
     }
-    if record.is_bad() && !outputs.no_artifacts && LEFT.fetch_add(1, Ordering::Relaxed) < FOLDERS {
-        leave(&outputs.artifacts, &finished, &chosen.about, took, command.run.engine.into())?;
+    if run.is_bad() && !outputs.no_artifacts && LEFT.fetch_add(1, Ordering::Relaxed) < FOLDERS {
+        written = written.and(leave(&outputs.artifacts, &finished, &chosen.about, took, command.run.engine.into()));
     }
-    Ok((record, SourceRecord::of(plan)))
+    Done { run, source: SourceRecord::of(plan), trouble: written.err().map(|failure| failure.to_string()) }
 }
 
 /// Runs one; a panic of the engine is trouble of this run alone.
@@ -155,10 +191,10 @@ fn side_by_side<W: std::io::Write>(
             let (sender, next, is_over) = (sender.clone(), &next, &is_over);
             scope.spawn(move || {
                 let chosen = choose(command).unwrap_or_default();
-                while !is_over.load(Ordering::Relaxed) {
+                while !is_over.load(Ordering::Relaxed) && !interrupt::came() {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(chosen) = chosen.get(index) else { break };
-                    if sender.send((index, one(command, chosen).map_err(|failure| failure.to_string()))).is_err() {
+                    if sender.send((index, one(command, chosen))).is_err() {
                         break;
                     }
                 }
@@ -171,7 +207,7 @@ fn side_by_side<W: std::io::Write>(
             waiting.insert(index, done);
             while let Some(done) = waiting.remove(&wanted) {
                 wanted += 1;
-                let goes_on = done.map_err(Failure::Input).and_then(|done| session.done(done));
+                let goes_on = session.done(done);
                 if !matches!(goes_on, Ok(true)) {
                     is_over.store(true, Ordering::Relaxed);
                     return goes_on.map(drop);

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use miniz_oxide::deflate::compress_to_vec;
+
 use super::diagram::{STYLE, escaped};
 use super::model::{Report, RunRecord, Word};
 
@@ -11,6 +15,9 @@ const PROGRAM: &str = include_str!("html/page.js");
 
 /// From so many runs on a page leaves out pictures.
 const MANY: usize = 100;
+
+/// How hard packing tries: from here on it only takes longer.
+const LEVEL: u8 = 6;
 
 /// How many runs of a scenario that come to the same have their picture on a page of many runs, if they do not pass.
 const BAD_PICTURES: usize = 3;
@@ -25,48 +32,93 @@ pub enum Pictures {
     All,
 }
 
+/// From so many bytes on the data of a page is packed: pictures of many runs say much the same.
+const LARGE: usize = 1 << 20;
+
 /// The page of a report whose runs have their diagrams. Pictures are drawn when they are looked at, so that many runs
 /// cost no more than their data.
 pub fn html(report: &Report, pictures: Pictures) -> String {
-    let mut report = report.clone();
-    if pictures == Pictures::Some && report.runs.len() >= MANY {
-        leave_out_pictures(&mut report.runs);
-    }
-    for run in &mut report.runs {
-        run.keep_drawn_events();
-    }
-    // Nothing in the data may end the script it stands in.
-    let data = report.json().replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
+    let data = data(report, pictures);
+    let (kind, data) = if data.len() < LARGE {
+        // Nothing in the data may end the script it stands in.
+        let data = data.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
+        ("application/json", data)
+    } else {
+        ("text/deflate", STANDARD.encode(compress_to_vec(data.as_bytes(), LEVEL)))
+    };
     let bad = report.runs.iter().filter(|run| run.is_bad()).count();
     let title = format!("halfopen: {} of {} runs need attention", bad, report.runs.len());
     let title = if bad == 0 { format!("halfopen: {} runs, all well", report.runs.len()) } else { title };
-    let mut page = String::with_capacity(data.len() + PAGE.len() + PROGRAM.len() + LOOKS.len());
-    let parts: [(&str, String); 4] = [
-        ("TITLE", escaped(&title)),
-        ("STYLE", format!("{LOOKS}{STYLE}")),
-        ("DATA", data),
-        ("PROGRAM", PROGRAM.to_owned()),
+    let mut page = String::with_capacity(data.len() + PAGE.len() + PROGRAM.len() + LOOKS.len() + STYLE.len());
+    let title = escaped(&title);
+    let parts = [
+        ("TITLE", title.as_str()),
+        ("STYLE", LOOKS),
+        ("DIAGRAM", STYLE),
+        ("KIND", kind),
+        ("DATA", &data),
+        ("PROGRAM", PROGRAM),
     ];
     let mut rest = PAGE;
     for (name, part) in parts {
         let Some((before, after)) = rest.split_once(&format!("@@{name}@@")) else { continue };
         page.push_str(before);
-        page.push_str(&part);
+        page.push_str(part);
         rest = after;
     }
     page.push_str(rest);
     page
 }
 
-/// Of runs that differ in their parameters alone, a few tell what the others would.
-fn leave_out_pictures(runs: &mut [RunRecord]) {
-    let mut shown: BTreeMap<(String, Word), usize> = BTreeMap::new();
-    for run in runs {
-        let count = shown.entry((run.scenario.clone(), run.verdict)).or_default();
-        *count += 1;
-        if *count > if run.is_bad() { BAD_PICTURES } else { 1 } {
-            run.diagram = None;
-            run.text = None;
+/// The report as JSON with what the page shows of it. A run at a time: memory has no room for all of many twice.
+pub(super) fn data(report: &Report, pictures: Pictures) -> String {
+    let mut thin = Thin::new(pictures, report.runs.len());
+    let mut data = String::from("{\"runs\":[");
+    for (place, run) in report.runs.iter().enumerate() {
+        let mut run = run.clone();
+        thin.run(&mut run);
+        data.push_str(if place == 0 { "" } else { "," });
+        data.push_str(&serde_json::to_string(&run).unwrap_or_default());
+    }
+    data.push_str("],\"sources\":");
+    data.push_str(&serde_json::to_string(&report.sources).unwrap_or_default());
+    data.push('}');
+    data
+}
+
+/// Takes from runs, in their order, what a page does not show.
+#[derive(Clone, Debug)]
+pub struct Thin {
+    leaves_out: bool,
+    keeps_text: bool,
+    shown: BTreeMap<(String, Word), usize>,
+}
+
+impl Thin {
+    /// For a page of so many runs.
+    pub fn new(pictures: Pictures, runs: usize) -> Self {
+        Self { leaves_out: pictures == Pictures::Some && runs >= MANY, keeps_text: false, shown: BTreeMap::new() }
+    }
+
+    /// Leaves the traces as text, which other forms show.
+    #[must_use]
+    pub fn keeping_text(mut self) -> Self {
+        self.keeps_text = true;
+        self
+    }
+
+    /// Of runs that differ in their parameters alone, a few tell what the others would.
+    pub fn run(&mut self, run: &mut RunRecord) {
+        if self.leaves_out {
+            let count = self.shown.entry((run.scenario.clone(), run.verdict)).or_default();
+            *count += 1;
+            if *count > if run.is_bad() { BAD_PICTURES } else { 1 } {
+                run.diagram = None;
+                if !self.keeps_text {
+                    run.text = None;
+                }
+            }
         }
+        run.keep_drawn_events();
     }
 }

@@ -15,7 +15,7 @@ mod wrong;
 use std::rc::Rc;
 
 pub use self::cause::{causes, chain, step_of};
-pub use self::html::{Pictures, html};
+pub use self::html::{Pictures, Thin, html};
 pub use self::junit::junit;
 pub use self::pcap::pcapng;
 pub use self::summary::Summary;

@@ -120,6 +120,14 @@ impl Report {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// Writes it as JSON, a piece at a time: all runs with all their events are much.
+    ///
+    /// # Errors
+    /// If the writer fails.
+    pub fn write(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        Ok(serde_json::to_writer(out, self)?)
+    }
+
     /// The text of a scenario file.
     pub fn source(&self, path: &str) -> &str {
         self.sources.iter().find(|source| source.path == path).map_or("", |source| &source.text)

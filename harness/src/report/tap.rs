@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::junit::description;
+use super::junit::{description, traced};
 use super::model::{Report, Word};
 
 /// A report in TAP: a line for each run, and below each bad one a YAML block with what is wrong.
 pub fn tap(report: &Report) -> String {
     let mut text = format!("TAP version 14\n1..{}\n", report.runs.len());
+    let traced = traced(report);
     for (number, run) in (1..).zip(&report.runs) {
         let ok = if run.is_bad() { "not ok" } else { "ok" };
         // A number sign begins a directive.
@@ -24,7 +25,7 @@ pub fn tap(report: &Report) -> String {
                 _ => "fail",
             };
             let _ = writeln!(text, "  ---\n  verdict: {verdict}\n  message: |");
-            for line in description(run).lines() {
+            for line in description(run, &traced).lines() {
                 let _ = writeln!(text, "{}", format!("    {line}").trim_end());
             }
             text.push_str("  ...\n");

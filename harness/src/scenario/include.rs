@@ -103,7 +103,7 @@ fn folder_of(file: &Path) -> PathBuf {
 }
 
 /// `a/../b` as `b`, without looking at any folder.
-fn tidy(path: &Path) -> PathBuf {
+pub(crate) fn tidy(path: &Path) -> PathBuf {
     let mut tidy = PathBuf::new();
     for part in path.components() {
         match part {

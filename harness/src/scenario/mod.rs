@@ -155,6 +155,7 @@ use self::error::Sink;
 pub use self::error::{Error, Errors, Span};
 pub use self::files::{File, find};
 pub use self::header::About;
+pub(crate) use self::include::tidy;
 pub(crate) use self::plans::MAX_NODES;
 pub use self::plans::PlanOptions;
 pub use self::schema::schema;

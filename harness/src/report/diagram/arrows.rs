@@ -28,7 +28,7 @@ impl Drawing<'_> {
         let x = self.connections.x(&self.lanes, *connection, *from);
         let target = self.connections.x(&self.lanes, *connection, *to);
         let y = self.y(index);
-        let room = self.lanes.gap() - 80;
+        let room = self.lanes.gap() - 66;
         let text = text(item);
         let names = format!("{} → {}", self.plan.node(*from).name, self.plan.node(*to).name);
         let (x2, y2, class, travel) = match arrival {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Drawing;
 use super::scene::{Anchor, Form, Shape};
+use super::{Drawing, short};
 use crate::plan::{Action, NetworkChange, NodeId, Position, Step, StepKind};
 use crate::trace::{EventKind, NodeChange};
 
@@ -78,6 +78,28 @@ impl Drawing<'_> {
             let form = Form::Text { x, y: y2.max(y + 6), dy: -5, anchor, text: band.word.to_owned() };
             self.shapes.push(Shape::new("fault-name", form).at_line(band.position));
         }
+    }
+}
+
+impl Drawing<'_> {
+    /// How far a clock leaps, as its step says: ` by +3600 s`. Nothing for other changes.
+    pub(super) fn by_how_much(&self, index: usize, node: NodeId, change: NodeChange) -> String {
+        let step = self.trace.events[..index].iter().rev().find_map(|event| match event.kind {
+            EventKind::Step { position, .. } => find(&self.plan.steps, position),
+            _ => None,
+        });
+        let Some(StepKind::Node { nodes, actions }) = step.map(|step| &step.kind) else { return String::new() };
+        let by_ms = actions.iter().find_map(|action| match (change, action) {
+            (NodeChange::ClockJumps, Action::ClockJump(by_ms)) | (NodeChange::DateSet, Action::SetDate(by_ms)) => {
+                Some(*by_ms)
+            }
+            _ => None,
+        });
+        let by_ms = by_ms.filter(|_| nodes.contains(&node));
+        let sign = |by_ms: i64| if by_ms < 0 { '-' } else { '+' };
+        by_ms.map_or_else(String::new, |by| {
+            format!(" by {}{} s", sign(by), short(Duration::from_millis(by.unsigned_abs())))
+        })
     }
 }
 

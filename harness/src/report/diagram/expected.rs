@@ -1,67 +1,232 @@
-//! What was expected, where it was decided.
+//! What was expected, where it was decided; and for what was not met, where it should have been.
+//!
+//! ```text
+//! -- lane --      expected
+//!    ( )- - - - - - v  due at 7.530
+//!                   |
+//!                   |  3.750 late
+//!                   |
+//!     o ----------- x  broker: { closes: sensor, ...
+//! ```
+
+use std::time::Duration;
 
 use super::lanes::EXPECTED_WIDTH;
+use super::rows::ROW;
 use super::scene::{Anchor, Form, Shape, Sign};
-use super::{Drawing, cut};
-use crate::check::Verdict;
-use crate::plan::NodeId;
+use super::{CHARACTER, Drawing};
+use crate::check::{Due, Judged, Verdict};
+use crate::plan::{NodeId, Position};
 
 /// With more of them than that, only those that are not met are shown.
 const MANY: usize = 60;
+/// From a symbol to its text.
+const INDENT: i32 = 12;
+/// How much wider bold text is, in percent.
+const BOLD: i32 = 116;
+
+/// One expectation in the picture.
+pub(super) struct Mark {
+    judged: Judged,
+    /// The line at its instant that the text begins in.
+    row: i32,
+    /// The text of the expectation, as many lines as it needs.
+    text: Vec<String>,
+    /// What was, if it was not as expected.
+    actual: Vec<String>,
+    ghost: Option<Ghost>,
+}
+
+/// Where something should have been.
+struct Ghost {
+    due: Due,
+    /// The line at its instant; none in a time that is folded.
+    row: Option<i32>,
+}
 
 impl Drawing<'_> {
     pub(super) fn make_room_for_expected(&mut self) {
-        let is_much = self.judged.len() > MANY;
-        self.judged.retain(|judged| !is_much || judged.verdict != Verdict::Pass);
-        self.judged.truncate(MANY);
+        let mut judged = std::mem::take(&mut self.judged);
+        let is_much = judged.len() > MANY;
+        judged.retain(|judged| !is_much || judged.verdict != Verdict::Pass);
+        judged.truncate(MANY);
+        self.marks = judged.into_iter().filter_map(|judged| self.mark(judged)).collect();
+    }
+
+    fn mark(&mut self, judged: Judged) -> Option<Mark> {
+        let expectation = self.plan.expectations.get(judged.expectation)?;
+        let is_bold = judged.verdict == Verdict::Fail;
+        let text = wrapped(&expectation.text, is_bold);
+        let is_said = |line: &&String| !line.starts_with("expected: ");
+        let actual: Vec<String> =
+            judged.findings.iter().filter(is_said).flat_map(|line| wrapped(line, false)).collect();
+        let ghost = judged.due.map(|due| self.ghost(due, judged.at));
         let x = self.lanes.expected();
-        for judged in &self.judged {
-            self.rows.take(judged.at, x, x + EXPECTED_WIDTH);
+        let mut take = || self.rows.take(judged.at, x, x + EXPECTED_WIDTH);
+        let row = take();
+        for _ in 1..text.len() + actual.len() {
+            take();
         }
+        Some(Mark { judged, row, text, actual, ghost })
+    }
+
+    fn ghost(&mut self, due: Due, at: Duration) -> Ghost {
+        let x = self.lanes.expected();
+        for edge in [Some(due.from), due.to].into_iter().flatten() {
+            if !self.is_hidden_time(edge) {
+                self.rows.touch(edge);
+            }
+        }
+        let is_apart = due.edge() != at && !self.is_hidden_time(due.edge());
+        Ghost { due, row: is_apart.then(|| self.rows.take(due.edge(), x, x + EXPECTED_WIDTH)) }
     }
 
     pub(super) fn expected(&mut self) {
-        let judged = std::mem::take(&mut self.judged);
-        let mut rows: std::collections::BTreeMap<std::time::Duration, i32> = std::collections::BTreeMap::new();
-        let x = self.lanes.expected();
-        for judged in &judged {
-            let Some(expectation) = self.plan.expectations.get(judged.expectation) else { continue };
-            let row = rows.entry(judged.at).or_default();
-            let y = self.rows.y(judged.at, *row);
-            *row += 1;
-            let (class, sign) = match judged.verdict {
-                Verdict::Pass => ("good", Sign::Tick),
-                Verdict::Fail => ("bad", Sign::Cross),
-                Verdict::Vacuous => ("vacuous", Sign::Unknown),
-            };
-            let line = expectation.position;
-            let mut title = expectation.text.clone();
-            for finding in &judged.findings {
-                title.push('\n');
-                title.push_str(finding);
+        let marks = std::mem::take(&mut self.marks);
+        let taken: Vec<(i32, i32)> = marks.iter().flat_map(|mark| self.heights(mark)).collect();
+        for mark in &marks {
+            let y = self.rows.y(mark.judged.at, mark.row);
+            self.matches(mark, y);
+            if let Some(ghost) = &mark.ghost {
+                self.missed(ghost, y, &taken);
             }
-            for &(node, index) in &judged.matches {
-                if self.is_far(index) {
-                    continue;
-                }
-                let form = Form::Sign { x: self.lanes.x(node), y: self.y(index), dy: 0, sign: Sign::Ring };
-                self.shapes.push(Shape::new(format!("match {class}"), form).of(index).at_line(line));
-            }
-            let telling = |(_, index): &&(NodeId, usize)| self.trace.events[*index].at == judged.at;
-            if let Some(&(node, index)) = judged.matches.iter().find(telling) {
-                let form = Form::Line { x: self.lanes.x(node), y: self.y(index), x2: x - 8, y2: y };
-                self.shapes.push(Shape::new(format!("leader {class}"), form));
-            }
-            let form = Form::Sign { x, y, dy: 0, sign };
-            self.shapes.push(Shape::new(class, form).at_line(line).titled(&title));
-            let text = cut(&expectation.text, EXPECTED_WIDTH - 24);
-            let form = Form::Text { x: x + 12, y, dy: 4, anchor: Anchor::Start, text };
-            self.shapes.push(Shape::new(format!("expectation {class}"), form).at_line(line).titled(title));
+            self.verdict(mark, y);
         }
-        self.judged = judged;
+    }
+
+    fn position(&self, mark: &Mark) -> Position {
+        self.plan.expectations.get(mark.judged.expectation).map_or(Position::default(), |found| found.position)
+    }
+
+    /// From where to where the texts of a mark stand.
+    fn heights(&self, mark: &Mark) -> Vec<(i32, i32)> {
+        let y = self.rows.y(mark.judged.at, mark.row);
+        let lines = i32::try_from(mark.text.len() + mark.actual.len()).unwrap_or(i32::MAX / ROW);
+        let ghost = mark.ghost.as_ref().map(|ghost| self.edge(ghost));
+        std::iter::once((y - ROW / 2, y + lines * ROW)).chain(ghost.map(|y| (y - ROW / 2, y + ROW))).collect()
+    }
+
+    fn edge(&self, ghost: &Ghost) -> i32 {
+        self.rows.y(ghost.due.edge(), ghost.row.unwrap_or(0))
+    }
+
+    /// The events that count, and a line from the one that tells.
+    fn matches(&mut self, mark: &Mark, y: i32) {
+        let (class, line, judged) = (class(mark.judged.verdict), self.position(mark), &mark.judged);
+        let x = self.lanes.expected();
+        for &(node, index) in &judged.matches {
+            if self.is_far(index) {
+                continue;
+            }
+            let form = Form::Sign { x: self.lanes.x(node), y: self.y(index), dy: 0, sign: Sign::Ring };
+            self.shapes.push(Shape::new(format!("match {class}"), form).of(index).at_line(line));
+        }
+        let telling = |(_, index): &&(NodeId, usize)| self.trace.events[*index].at == judged.at;
+        if let Some(&(node, index)) = judged.matches.iter().find(telling) {
+            let form = Form::Line { x: self.lanes.x(node), y: self.y(index), x2: x - 8, y2: y };
+            self.shapes.push(Shape::new(format!("leader {class}"), form));
+        }
+    }
+
+    /// The symbol and the words.
+    fn verdict(&mut self, mark: &Mark, y: i32) {
+        let (class, line) = (class(mark.judged.verdict), self.position(mark));
+        let sign = match mark.judged.verdict {
+            Verdict::Pass => Sign::Tick,
+            Verdict::Fail => Sign::Cross,
+            Verdict::Vacuous => Sign::Unknown,
+        };
+        let x = self.lanes.expected();
+        let mut title = self.plan.expectations[mark.judged.expectation].text.clone();
+        for finding in &mark.judged.findings {
+            title.push('\n');
+            title.push_str(finding);
+        }
+        let form = Form::Sign { x, y, dy: 0, sign };
+        self.shapes.push(Shape::new(class, form).at_line(line).titled(&title));
+        let words = mark.text.iter().map(|text| ("expectation", text));
+        let words = words.chain(mark.actual.iter().map(|text| ("actual", text)));
+        for (row, (kind, text)) in (0..).zip(words) {
+            let form = Form::Text { x: x + INDENT, y, dy: 4 + row * ROW, anchor: Anchor::Start, text: text.clone() };
+            let shape = Shape::new(format!("{kind} {class}"), form);
+            // What is read as one thing is reached as one.
+            self.shapes.push(if row == 0 { shape.at_line(line).titled(&title) } else { shape });
+        }
+    }
+
+    /// Where it should have been, and how far that is from where it was.
+    fn missed(&mut self, ghost: &Ghost, y: i32, taken: &[(i32, i32)]) {
+        let Due { node, from, to, by_ms } = ghost.due;
+        let (x, lane, edge) = (self.lanes.expected(), self.lanes.x(node), self.edge(ghost));
+        let mut say = |class: &str, form: Form| self.shapes.push(Shape::new(format!("missed {class}"), form));
+        say("ring", Form::Sign { x: lane, y: edge, dy: 0, sign: Sign::Ring });
+        say("line", Form::Line { x: lane + 8, y: edge, x2: x - 8, y2: edge });
+        let at = |time: Duration| format!("{:.3}", time.as_secs_f64());
+        let mut when = match to {
+            Some(to) if to == from => format!("due at {}", at(from)),
+            Some(to) => format!("due from {} to {}", at(from), at(to)),
+            None => format!("due at {} or later", at(from)),
+        };
+        if to != Some(from) {
+            let last = to.unwrap_or(self.trace.end).max(from);
+            let (y, y2) = (self.rows.y(from, 0), self.rows.y(last, 0).max(self.rows.y(from, 0) + 4));
+            say("window", Form::Rect { x: x - 3, y, w: 6, y2 });
+        }
+        let Some(by_ms) = by_ms else { return };
+        let side = if by_ms < 0 { "early" } else { "late" };
+        let by = format!("{:.3} s {side}", Duration::from_millis(by_ms.unsigned_abs()).as_secs_f64());
+        if edge == y {
+            return;
+        }
+        say("distance", Form::Line { x, y: edge, x2: x, y2: y });
+        say("stop", Form::Sign { x, y: edge, dy: 0, sign: Sign::Bar });
+        let middle = i32::midpoint(edge, y);
+        let is_free = !taken.iter().any(|(top, bottom)| *top < middle + ROW / 2 && middle - ROW / 2 < *bottom);
+        let words = |y: i32, text: String| Form::Text { x: x + INDENT, y, dy: 4, anchor: Anchor::Start, text };
+        if is_free {
+            say("distance", words(middle, by));
+        } else {
+            when = format!("{when}, it is {by}");
+        }
+        if ghost.row.is_some() {
+            say("when", words(edge, when));
+        }
     }
 
     fn is_far(&self, index: usize) -> bool {
         self.hidden.iter().any(|hidden| hidden.events.contains(&index))
     }
+}
+
+fn class(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "good",
+        Verdict::Fail => "bad",
+        Verdict::Vacuous => "vacuous",
+    }
+}
+
+/// A text in lines that fit; words that are too long by themselves are broken.
+fn wrapped(text: &str, is_bold: bool) -> Vec<String> {
+    let width = CHARACTER * if is_bold { BOLD } else { 100 };
+    let room = usize::try_from((EXPECTED_WIDTH - INDENT) * 100 / width).unwrap_or(0).max(8);
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let mut word: Vec<char> = word.chars().collect();
+        if !line.is_empty() && line.chars().count() + 1 + word.len() > room {
+            lines.push(std::mem::take(&mut line));
+        }
+        while word.len() > room {
+            let rest = word.split_off(room);
+            lines.push(word.into_iter().collect());
+            word = rest;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.extend(word);
+    }
+    lines.push(line);
+    lines
 }

@@ -4,15 +4,15 @@ use crate::plan::{NodeId, Plan, Program};
 /// Where the story stands.
 pub(super) const STORY: i32 = 8;
 /// How wide it is.
-pub(super) const STORY_WIDTH: i32 = 170;
+pub(super) const STORY_WIDTH: i32 = 150;
 /// Where times end.
-pub(super) const RULER: i32 = 234;
+pub(super) const RULER: i32 = 212;
 /// Where the first lane is.
-const FIRST: i32 = 292;
+const FIRST: i32 = 264;
 /// From the last lane to what is expected.
-const AFTER: i32 = 50;
+const AFTER: i32 = 44;
 /// How wide that is.
-pub(super) const EXPECTED_WIDTH: i32 = 340;
+pub(super) const EXPECTED_WIDTH: i32 = 260;
 /// With more nodes than that, a group shares a lane.
 const MANY: usize = 16;
 
@@ -44,7 +44,7 @@ impl Lanes {
         let order: Vec<usize> = left.iter().chain(&brokers).chain(right).copied().collect();
         let gap = match order.len() {
             0..=2 => 330,
-            3 => 245,
+            3 => 225,
             4..=5 => 205,
             _ => 160,
         };

@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use self::connections::Connections;
+use self::expected::Mark;
 use self::lanes::{Lanes, RULER, STORY, STORY_WIDTH};
 use self::rows::Rows;
 pub use self::scene::{Anchor, Form, Head, Scene, Shape, Sign};
@@ -49,6 +50,7 @@ pub fn scene(plan: &Plan, trace: &Trace) -> Scene {
         row_of: BTreeMap::new(),
         connections: Connections::default(),
         judged: judged(plan, trace),
+        marks: Vec::new(),
         shapes: Vec::new(),
     };
     drawing.make_room();
@@ -72,6 +74,7 @@ struct Drawing<'a> {
     row_of: BTreeMap<usize, i32>,
     connections: Connections,
     judged: Vec<Judged>,
+    marks: Vec<Mark>,
     shapes: Vec<Shape>,
 }
 
@@ -88,6 +91,10 @@ impl Drawing<'_> {
             if let Some((from, to)) = self.span(event) {
                 let row = self.rows.take(event.at, from, to);
                 self.row_of.insert(index, row);
+                // Why a deadline is over stands below.
+                if matches!(event.kind, EventKind::Closing { since: Some(_), .. }) {
+                    self.rows.take(event.at, from, to);
+                }
             }
             // The end of a connection that no program reads any more reaches the other host all the same.
             if let EventKind::Sent { arrival: Some(arrival), .. } = event.kind
@@ -222,19 +229,22 @@ impl Drawing<'_> {
             }
             match &event.kind {
                 EventKind::Closing { node, peer, because, since, .. } => {
-                    let cause = since.map_or_else(
-                        || because.word().to_owned(),
-                        |since| format!("{}: {}", because.word(), since_text(event.at, since)),
-                    );
-                    self.note(index, *node, *peer, "closing", &format!("closes: {cause}"));
+                    self.note(index, *node, *peer, 0, &format!("closes: {}", because.word()));
+                    if let Some(since) = since {
+                        self.note(index, *node, *peer, 1, &since_text(event.at, *since));
+                    }
                 }
                 EventKind::Received { from, to, item, sent: None, .. } => {
                     let why = if *item == Item::TimedOut { "no answer for too long" } else { "aborted" };
-                    self.note(index, *to, *from, "closing", &format!("loses the connection: {why}"));
+                    self.note(index, *to, *from, 0, &format!("loses the connection: {why}"));
                 }
                 EventKind::Node { node, change } => {
                     let (x, y) = (self.lanes.x(*node), self.y(index));
-                    let text = change_text(*change).to_owned();
+                    let text = format!("{}{}", change_text(*change), self.by_how_much(index, *node, *change));
+                    if matches!(change, NodeChange::ClockJumps | NodeChange::DateSet) {
+                        let form = Form::Line { x: x - 22, y: y - 9, x2: x + 22, y2: y - 9 };
+                        self.shapes.push(Shape::new("leap", form).of(index));
+                    }
                     let is_dead = matches!(change, NodeChange::Crashed | NodeChange::PowerLost);
                     let class = if is_dead { "change bad" } else { "change" };
                     let form = Form::Text { x, y, dy: 4, anchor: Anchor::Middle, text };
@@ -250,10 +260,12 @@ impl Drawing<'_> {
         }
     }
 
-    fn note(&mut self, index: usize, node: NodeId, peer: NodeId, class: &str, text: &str) {
+    /// A note of a node beside its lane; `row` counts from the line that the event has.
+    fn note(&mut self, index: usize, node: NodeId, peer: NodeId, row: i32, text: &str) {
         let (x, y, side) = (self.lanes.x(node), self.y(index), self.lanes.side(node, peer));
         let anchor = if side < 0 { Anchor::End } else { Anchor::Start };
-        let form = Form::Text { x: x + side * 18, y, dy: 4, anchor, text: cut(text, self.lanes.gap() - 30) };
+        let (class, dy) = if row == 0 { ("closing", 4) } else { ("closing since", 4 + row * rows::ROW) };
+        let form = Form::Text { x: x + side * 18, y, dy, anchor, text: cut(text, self.lanes.gap() - 30) };
         self.shapes.push(Shape::new(class, form).of(index).titled(text));
     }
 }

@@ -8,11 +8,14 @@ pub(crate) const STYLE: &str = include_str!("diagram.css");
 /// The height of the heads of the columns.
 const HEAD: i32 = 46;
 /// The height of the legend.
-const FOOT: i32 = 30;
+const FOOT: i32 = 44;
 
-/// What the picture means, in a line.
-const LEGEND: &str = "bar: a connection as the node of that lane sees it · amber: keep-alive used up, pushed back by each \
-                      packet, over at the dashed line · × lost · ○ counts for an expectation · shaded: a fault";
+/// What the picture means, in two lines.
+const LEGEND: [&str; 2] = [
+    "bar: a connection as the node of that lane sees it · amber: keep-alive used up, pushed back by each packet, over at the \
+     dashed line",
+    "× lost · ○ counts for an expectation, dashed: where it should have been · shaded: a fault",
+];
 
 /// A scene as an SVG file that needs nothing else: light or dark as its reader prefers.
 pub fn svg(scene: &Scene, title: &str) -> String {
@@ -46,7 +49,9 @@ pub fn svg(scene: &Scene, title: &str) -> String {
         write_shape(&mut out, shape);
     }
     out.push_str("</g>\n");
-    let _ = writeln!(out, "<text class=\"role\" x=\"8\" y=\"{}\">{LEGEND}</text>", height - 8);
+    for (line, text) in (0..).zip(LEGEND) {
+        let _ = writeln!(out, "<text class=\"role\" x=\"8\" y=\"{}\">{text}</text>", height - 22 + line * 14);
+    }
     out.push_str("</svg>\n");
     out
 }

@@ -3,7 +3,7 @@ use std::rc::Rc;
 use rstest::rstest;
 
 use super::*;
-use crate::plan::{Action, Because, NetworkChange, StepKind, Timing};
+use crate::plan::{Action, Because, NetworkChange, NodeId, Plan, StepKind, Timing};
 use crate::trace::fixture::{BROKER, SENSOR, Story, after, closes, connect, expect, plan, silent_client, step};
 use halfopen_protocol::Packet;
 
@@ -21,7 +21,7 @@ fn silent_client_shows_its_connection_its_deadline_and_its_end() {
     assert_eq!(count(&picture, "bar "), 2, "one at each end: {picture}");
     assert_eq!(count(&picture, "fuse up"), 1, "the time is up: {picture}");
     assert!(picture.contains("deadline: 7.500 s after the last packet"), "{picture}");
-    assert!(picture.contains("closes: keep_alive: 7.500 since CONNECT, margin 0"), "{picture}");
+    assert!(picture.contains("7.500 since CONNECT, margin 0"), "{picture}");
     assert!(picture.contains(">7.490 s<"), "the quiet time is folded and written down: {picture}");
 }
 
@@ -107,6 +107,7 @@ fn heights_grow_with_time() {
         row_of: BTreeMap::new(),
         connections: Connections::default(),
         judged: Vec::new(),
+        marks: Vec::new(),
         shapes: Vec::new(),
     };
     drawing.make_room();
@@ -139,4 +140,116 @@ fn a_clock_that_drifts_has_a_band_until_it_is_right_again() {
     story.connect(0, SENSOR, connect("sensor", 5)).step(5, "sensor: clock").at(2000).step(6, "sensor: clock");
     let picture = picture(&plan, &mut story, 3000);
     assert!(picture.contains("clock too slow, from 0.040 to 2.000"), "{picture}");
+}
+
+#[rstest]
+#[case::jump(Action::ClockJump(3_600_000), NodeChange::ClockJumps, "clock leaps by +3600 s")]
+#[case::date(Action::SetDate(-1500), NodeChange::DateSet, "date is set by -1.500 s")]
+fn a_clock_that_leaps_is_marked_with_how_far(#[case] action: Action, #[case] change: NodeChange, #[case] says: &str) {
+    let mut plan = plan();
+    let kind = StepKind::Node { nodes: vec![SENSOR], actions: vec![action] };
+    plan.steps.push(step(5, "sensor: clock", kind));
+    let mut story = Story::new();
+    story.connect(0, SENSOR, connect("sensor", 5)).step(5, "sensor: clock").change(SENSOR, change);
+    let picture = picture(&plan, &mut story, 3000);
+    assert_eq!(count(&picture, "leap"), 1, "{picture}");
+    assert!(picture.contains(says), "{picture}");
+}
+
+/// The fixture's client is closed at 7.530 and this is expected so much after the start.
+fn expected_at(ms: i64, to_ms: i64) -> Plan {
+    let mut plan = plan();
+    let mut expectation = expect(BROKER, closes(SENSOR, Some(Because::KeepAlive)));
+    let moment = |ms| after(ms, crate::plan::EventRef::Start, "then");
+    expectation.timing = Some(Timing::Between(moment(ms), moment(to_ms)));
+    expectation.text =
+        "broker: { closes: sensor, because: keep_alive, between: a moment .. and another one }".to_owned();
+    plan.expectations.push(expectation);
+    plan
+}
+
+#[rstest]
+#[case::late(3_780, 3_780, "due at 3.780", "3.750 s late")]
+#[case::early(9_000, 9_000, "due at 9.000", "1.470 s early")]
+#[case::late_for_a_window(1_000, 2_000, "due from 1.000 to 2.000", "5.530 s late")]
+#[case::early_for_a_window(8_000, 9_000, "due from 8.000 to 9.000", "0.470 s early")]
+#[case::hardly_late(7_525, 7_525, "due at 7.525, it is 0.005 s late", "actual: closed")]
+fn where_it_should_have_been_stands_beside_where_it_was(
+    #[case] from: i64,
+    #[case] to: i64,
+    #[case] due: &str,
+    #[case] by: &str,
+) {
+    let picture = picture(&expected_at(from, to), &mut silent_client(), 8530);
+    assert!(picture.contains(due) && picture.contains(by), "{picture}");
+    assert_eq!(count(&picture, "missed ring"), 1, "{picture}");
+    assert_eq!(count(&picture, "missed window"), usize::from(from != to), "{picture}");
+}
+
+#[test]
+fn what_never_came_has_its_window_and_no_distance() {
+    let mut plan = expected_at(1_000, 2_000);
+    plan.expectations[0].verb = closes(SENSOR, Some(Because::KeepAlive));
+    let mut story = Story::new();
+    story.connect(0, SENSOR, connect("sensor", 5));
+    let picture = picture(&plan, &mut story, 8530);
+    assert_eq!((count(&picture, "missed window"), count(&picture, "missed distance")), (1, 0), "{picture}");
+    assert!(picture.contains("actual: never"), "{picture}");
+}
+
+#[test]
+fn what_is_met_leaves_no_ghost() {
+    let picture = picture(&expected_at(7_000, 8_000), &mut silent_client(), 8530);
+    assert_eq!(count(&picture, "missed"), 0, "{picture}");
+}
+
+#[test]
+fn the_text_of_an_expectation_is_all_there_inside_the_picture() {
+    let plan = expected_at(9_000, 9_000);
+    let scene = scene(&plan, &silent_client().end(8530));
+    let lines: Vec<&str> = scene
+        .shapes
+        .iter()
+        .filter(|shape| shape.class == "expectation bad")
+        .filter_map(|shape| match &shape.form {
+            Form::Text { text, .. } => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(lines.join(" "), plan.expectations[0].text);
+    assert!(lines.len() > 1 && lines.iter().all(|line| line.len() < 40), "{lines:?}");
+}
+
+#[test]
+fn brokers_stand_side_by_side_and_speak_across_their_gap() {
+    let mut plan = plan();
+    let other = NodeId(plan.nodes.len());
+    plan.nodes.push(crate::plan::Node { name: "backup".to_owned(), ..plan.nodes[BROKER.0].clone() });
+    let mut story = Story::new();
+    story.connect(0, SENSOR, connect("sensor", 5));
+    story.at(100).item(1, other, BROKER, Item::Open).at(120).packet(1, other, BROKER, Packet::PingReq);
+    let scene = scene(&plan, &story.end(1000));
+    let lane = |name: &str| scene.heads.iter().find(|head| head.name == name).unwrap().x;
+    let names: Vec<&str> = scene.heads.iter().map(|head| head.name.as_str()).collect();
+    assert_eq!(names, ["story", "time, s", "sensor", "broker", "backup", "watcher", "expected"]);
+    let between = |x: i32| lane("broker") <= x && x <= lane("backup");
+    let arrows: Vec<(i32, i32)> = scene
+        .shapes
+        .iter()
+        .filter_map(|shape| match &shape.form {
+            Form::Arrow { x, x2, label, .. } if label == "PINGREQ" => Some((*x, *x2)),
+            _ => None,
+        })
+        .collect();
+    assert!(matches!(arrows[..], [(x, x2)] if x > x2 && between(x) && between(x2)), "{arrows:?}");
+    // Each end has its bar on the side of the other.
+    let bars: Vec<i32> = scene
+        .shapes
+        .iter()
+        .filter_map(|shape| match shape.form {
+            Form::Rect { x, .. } if shape.class == "bar c1" => Some(x),
+            _ => None,
+        })
+        .collect();
+    assert!(bars.len() == 2 && bars.iter().all(|x| between(*x)), "{bars:?}");
 }

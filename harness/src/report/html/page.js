@@ -1,6 +1,13 @@
 "use strict";
-(() => {
-  const report = JSON.parse(document.getElementById("data").textContent);
+(async () => {
+  /* The data: as it is, or packed if it is much. */
+  async function read() {
+    const data = document.getElementById("data");
+    if (data.type === "application/json") return JSON.parse(data.textContent);
+    const bytes = Uint8Array.from(atob(data.textContent), (letter) => letter.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"))).json();
+  }
+  const report = await read();
   const runs = report.runs;
   const sources = new Map(report.sources.map((source) => [source.path, source.text]));
   const SIGN = { pass: "✓", fail: "✗", vacuous: "?", skipped: "–", broken: "!" };
@@ -364,4 +371,5 @@
   route();
   // A single run needs no list to be chosen from.
   if (runs.length === 1 && !location.hash) location.hash = encodeURIComponent(runs[0].name);
+  document.body.dataset.ready = "yes";
 })();

@@ -6,6 +6,7 @@ use rstest::rstest;
 use super::*;
 use crate::check::check;
 use crate::plan::{Because, EventRef, Source, Timing};
+use crate::report::html::data;
 use crate::report::{Ending, Finished, Pictures, html, junit, tap};
 use crate::scenario::About;
 use crate::trace::EventKind;
@@ -162,7 +163,7 @@ fn pictures_on(due: i64, count: usize, pictures: Pictures) -> usize {
     for _ in 0..count {
         report.runs.push(record(&finished(due)));
     }
-    html(&report, pictures).matches("\"diagram\":{").count()
+    data(&report, pictures).matches("\"diagram\":{").count()
 }
 
 #[test]
