@@ -34,7 +34,8 @@ fn a_message_of_qos_2_ends_with_pubcomp() {
 #[test]
 fn a_message_of_qos_0_is_not_kept() {
     let mut outbox = Outbox::new(0);
-    assert_eq!(outbox.send(message(AtMostOnce, "m"), ()), Ok(Packet::Publish(message(AtMostOnce, "m"))));
+    let sent_before = Publish { dup: true, packet_id: Some(id(9)), ..message(AtMostOnce, "m") };
+    assert_eq!(outbox.send(sent_before, ()), Ok(Packet::Publish(message(AtMostOnce, "m"))));
     assert!(outbox.is_empty());
 }
 
@@ -171,6 +172,48 @@ fn a_message_that_waits_to_be_sent_again_may_be_acknowledged_all_the_same() {
 }
 
 #[test]
+fn what_waits_to_be_sent_again_and_is_acknowledged_holds_nothing_back() {
+    let mut outbox = Outbox::new(10);
+    for text in ["a", "b", "c"] {
+        outbox.send(message(AtLeastOnce, text), ()).unwrap();
+    }
+    outbox.set_window(1);
+    assert_eq!(outbox.resend().len(), 1);
+    outbox.handle_puback(&ack(2)).unwrap();
+    outbox.handle_puback(&ack(1)).unwrap();
+    let third = Publish { dup: true, ..numbered(AtLeastOnce, "c", 3) };
+    assert_eq!(outbox.poll_resend(), Some(Packet::Publish(third)));
+    outbox.handle_puback(&ack(3)).unwrap();
+    assert!(outbox.has_room());
+}
+
+#[test]
+fn what_an_earlier_connection_had_still_to_send_again_is_not_sent_before_the_next_one_asks() {
+    let mut outbox = Outbox::new(10);
+    for text in ["a", "b"] {
+        outbox.send(message(AtLeastOnce, text), ()).unwrap();
+    }
+    outbox.set_window(1);
+    assert_eq!(outbox.resend().len(), 1);
+    outbox.set_window(10);
+    assert_eq!(outbox.poll_resend(), None);
+    assert_eq!(outbox.resend().len(), 2);
+}
+
+#[test]
+fn a_lost_session_has_nothing_to_send_again_and_its_identifiers_are_free() {
+    let mut outbox = Outbox::new(10);
+    for text in ["a", "b"] {
+        outbox.send(message(AtLeastOnce, text), ()).unwrap();
+    }
+    outbox.set_window(1);
+    assert_eq!(outbox.resend().len(), 1);
+    let _ = outbox.drain();
+    assert!(outbox.has_room());
+    assert_eq!(outbox.handle_puback(&ack(1)), Ok(None));
+}
+
+#[test]
 fn a_lost_session_gives_back_what_the_receiver_may_not_have() {
     let mut outbox = Outbox::new(3);
     for (qos, text) in [(ExactlyOnce, "a"), (AtLeastOnce, "b"), (ExactlyOnce, "c")] {
@@ -205,8 +248,20 @@ fn identifiers_are_shared_with_subscribe_and_rest_before_they_are_used_again() {
 }
 
 #[test]
+fn the_identifier_of_a_message_that_waits_is_passed_over_when_the_others_have_been_used() {
+    let mut outbox = Outbox::new(u16::MAX);
+    outbox.send(message(AtLeastOnce, "m"), ()).unwrap();
+    for _ in 2..=u16::MAX {
+        let id = outbox.reserve_id().unwrap();
+        assert!(outbox.release_id(id));
+    }
+    assert_eq!(outbox.reserve_id(), Some(id(2)));
+}
+
+#[test]
 fn a_message_of_qos_2_is_handed_on_once_until_its_pubrel() {
     let mut inbox = Inbox::new(1);
+    assert!(inbox.is_empty());
     let answer = Some(Packet::PubRec(ack(7)));
     let publish = numbered(ExactlyOnce, "m", 7);
     assert_eq!(inbox.handle_publish(&publish), Ok(Receipt { deliver: true, answer: answer.clone() }));
@@ -214,10 +269,12 @@ fn a_message_of_qos_2_is_handed_on_once_until_its_pubrel() {
     assert_eq!(inbox.handle_publish(&again), Ok(Receipt { deliver: false, answer: answer.clone() }));
     // DUP says nothing: without it the identifier is the same, too.
     assert_eq!(inbox.handle_publish(&publish), Ok(Receipt { deliver: false, answer: answer.clone() }));
-    assert_eq!(inbox.len(), 1);
+    assert_eq!((inbox.len(), inbox.open()), (1, 1));
+    assert!(!inbox.is_empty() && inbox.is_open(id(7)) && !inbox.is_open(id(8)));
 
     assert_eq!(inbox.handle_pubrel(&ack(7), V5_0), Packet::PubComp(ack(7)));
     assert!(inbox.is_empty());
+    assert_eq!((inbox.len(), inbox.open()), (0, 0));
     assert_eq!(inbox.handle_publish(&again), Ok(Receipt { deliver: true, answer }));
 }
 
@@ -255,6 +312,18 @@ fn more_than_the_receive_maximum_on_one_connection_is_an_error() {
     assert!(!inbox.handle_publish(&numbered(ExactlyOnce, "b", 2)).unwrap().deliver);
     inbox.clear();
     assert!(inbox.is_empty());
+    // With the session goes what it used up of the maximum.
+    assert!(inbox.handle_publish(&numbered(ExactlyOnce, "c", 3)).unwrap().deliver);
+}
+
+#[test]
+fn the_receive_maximum_is_that_of_the_connection() {
+    let mut inbox = Inbox::new(1);
+    inbox.set_maximum(2);
+    for id in [1, 2] {
+        assert!(inbox.handle_publish(&numbered(ExactlyOnce, "m", id)).unwrap().deliver);
+    }
+    assert!(inbox.handle_publish(&numbered(ExactlyOnce, "m", 3)).is_err());
 }
 
 fn id(id: u16) -> PacketId {

@@ -66,9 +66,7 @@ impl Broker {
         if old.is_some() && self.defects.has(Defect::TakeoverPublishesNewWill) {
             self.publish_will(now, session);
         }
-        if session_present {
-            self.resend(now, session);
-        }
+        self.resend(now, session);
     }
 
     fn permits_will(&mut self, connection: ConnectionId, connect: &Connect, identity: &Identity) -> bool {

@@ -19,11 +19,11 @@ pub(super) fn wanted(config: &Config, connect: &Connect) -> Option<u16> {
     if config.server_keep_alive.is_some() {
         return config.server_keep_alive;
     }
-    // 0 never times out: it is longer than all others.
-    let length = |keep_alive: u16| if keep_alive == 0 { u32::MAX } else { keep_alive.into() };
-    let raised = |own: u16| config.min_keep_alive.filter(|&min| length(min) > length(own)).unwrap_or(own);
-    let lowered = |own: u16| config.max_keep_alive.filter(|&max| length(max) < length(own)).unwrap_or(own);
-    Some(lowered(raised(connect.keep_alive))).filter(|&keep_alive| keep_alive != connect.keep_alive)
+    // 0 never times out: counted from 1 on, it is the longest of all.
+    let length = |keep_alive: u16| keep_alive.wrapping_sub(1);
+    let (min, max) = (config.min_keep_alive.map_or(u16::MIN, length), config.max_keep_alive.map_or(u16::MAX, length));
+    let keep_alive = length(connect.keep_alive).max(min).min(max).wrapping_add(1);
+    Some(keep_alive).filter(|&keep_alive| keep_alive != connect.keep_alive)
 }
 
 /// How long one client may still be silent.

@@ -12,7 +12,6 @@ use super::{Broker, CloseReason, ConnectionId, Event, Timer, will};
 impl Broker {
     /// The client takes its leave (§3.14.4).
     pub(super) fn handle_disconnect(&mut self, now: Instant, connection: ConnectionId, disconnect: &Disconnect) {
-        let version = self.connections.get(&connection).map(|open| open.version);
         let Some(session) = self.session_of(connection).and_then(|key| self.sessions.get_mut(key)) else { return };
         if let Some(secs) = disconnect.session_expiry {
             if session.expiry == Expiry::AT_CLOSE && secs != 0 {
@@ -26,7 +25,7 @@ impl Broker {
         if self.defects.has(Defect::WillSuppressedByAnyDisconnect) {
             session.will = None;
         }
-        if disconnect.reason == ReasonCode::SUCCESS && !keeps || version.is_some_and(|version| !version.is_v5()) {
+        if disconnect.reason == ReasonCode::SUCCESS && !keeps {
             session.will = None;
         }
         self.close(now, connection, CloseReason::Disconnected);
@@ -150,8 +149,8 @@ impl CloseReason {
             Self::Protocol { reason, .. } if DISCONNECT_REASONS.contains(&reason.value()) => *reason,
             Self::Protocol { .. } => ReasonCode::PROTOCOL_ERROR,
             // After a re-authentication; before CONNACK there is no DISCONNECT.
-            Self::Refused { reason } if DISCONNECT_REASONS.contains(&reason.value()) => *reason,
-            Self::NoConnect { .. } | Self::Refused { .. } | Self::Disconnected => return None,
+            Self::Refused { reason } => *reason,
+            Self::NoConnect { .. } | Self::Disconnected => return None,
         };
         Some(Disconnect::new(reason))
     }

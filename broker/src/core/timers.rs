@@ -24,9 +24,6 @@ pub(super) enum Subject {
 impl Timers {
     /// Moves a timer from one moment to another; `None` is never.
     pub(super) fn set(&mut self, timer: Timer, subject: Subject, from: Option<Instant>, to: Option<Instant>) {
-        if from == to {
-            return;
-        }
         if let Some(from) = from {
             self.all.remove(&(from, timer, subject));
             if let (Timer::SessionExpiry, Subject::Session(key)) = (timer, subject) {
