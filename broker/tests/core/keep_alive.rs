@@ -167,6 +167,8 @@ fn a_5_0_client_is_told_a_keep_alive_within_the_limits(#[case] own: u16, #[case]
 }
 
 #[rstest]
+#[case::the_longest_is_not_none(Config { max_keep_alive: Some(65_535), ..Config::default() }, 0, Some(65_535))]
+#[case::the_longest_is_long_enough(Config { min_keep_alive: Some(65_535), ..Config::default() }, 65_534, Some(65_535))]
 #[case::none_is_not_short(Config { min_keep_alive: Some(10), ..Config::default() }, 0, None)]
 #[case::none_is_the_longest(Config { max_keep_alive: Some(0), ..Config::default() }, 60, None)]
 #[case::all_are_to_have_none(Config { min_keep_alive: Some(0), ..Config::default() }, 60, Some(0))]
@@ -241,4 +243,49 @@ fn the_next_deadline_is_the_earliest_of_thousands() {
     world.advance(Duration::from_millis(10_000 * 1_500));
     assert_eq!(world.broker.connection_count(), 0);
     assert_eq!(world.broker.poll_timeout(), None);
+}
+
+#[rstest]
+fn the_deadline_goes_with_the_connection(#[values(Version::V3_1_1, Version::V5_0)] version: Version) {
+    let mut world = World::new();
+    let sensor = world.connect(with_keep_alive(version, 5));
+    world.advance(secs(1));
+    world.cut(sensor);
+    assert_eq!(world.broker.poll_timeout(), None);
+
+    let silent = world.open();
+    world.cut(silent);
+    assert_eq!(world.broker.poll_timeout(), None);
+}
+
+#[rstest]
+fn each_packet_moves_the_one_deadline(#[values(Version::V3_1_1, Version::V5_0)] version: Version) {
+    let mut world = World::new();
+    let sensor = world.connect(with_keep_alive(version, 5));
+    for _ in 0..3 {
+        world.advance(secs(4));
+        world.send(sensor, Packet::PingReq);
+        let due = world.now + Duration::from_millis(7_500);
+        assert_eq!(world.broker.poll_timeout(), Some((due, Timer::KeepAlive)));
+    }
+    world.cut(sensor);
+    assert_eq!(world.broker.poll_timeout(), None);
+}
+
+#[test]
+fn all_that_fall_silent_at_one_instant_are_closed_at_it() {
+    let mut world = World::new();
+    let silent: Vec<_> = (0..5_u8)
+        .map(|number| world.connect(Connect { keep_alive: 5, ..Connect::new(Version::V5_0, format!("c{number}")) }))
+        .collect();
+    let began = world.now;
+    let due = began + Duration::from_millis(7_500);
+    // Called back late, as by a busy driver: the deadline that is told is the one that passed.
+    world.now = due + secs(1);
+    world.broker.handle_timeout(world.now);
+    world.drain();
+    for connection in silent {
+        let reason = CloseReason::KeepAlive { since: PacketType::Connect, at: began, due };
+        assert_eq!(world.closed(connection), Some((world.now, reason)));
+    }
 }

@@ -2,11 +2,11 @@
 
 use halfopen_broker::Config;
 use halfopen_broker::core::Timer;
-use halfopen_protocol::packet::{Connect, Disconnect, Publish, QoS, Subscription};
+use halfopen_protocol::packet::{Connect, Disconnect, Publish, QoS, Subscription, Will};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
-use crate::fixture::{World, ack, disconnect, lasting, message, secs, with_qos};
+use crate::fixture::{World, ack, disconnect, lasting, message, secs, will, with_qos};
 
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
@@ -189,6 +189,56 @@ fn a_message_that_was_sent_before_is_sent_again_even_if_it_has_expired_meanwhile
         assert_eq!(world.received(client), [Packet::Publish(again)]);
         world.cut(client);
     }
+}
+
+#[rstest]
+#[case::that_it_ends_with_the_connection(0, true)]
+#[case::that_it_lasts_for_a_second(1, false)]
+fn who_has_no_expiry_may_say_in_disconnect(#[case] session_expiry: u32, #[case] allowed: bool) {
+    let mut world = World::new();
+    let client = world.client(V5, "c");
+    world
+        .send(client, Packet::Disconnect(Disconnect { session_expiry: Some(session_expiry), ..Disconnect::default() }));
+    assert_eq!(world.received(client), if allowed { vec![] } else { vec![disconnect(ReasonCode::PROTOCOL_ERROR)] });
+    assert_eq!(world.broker.session_count(), 0);
+}
+
+#[rstest]
+#[case::as_long_as_allowed(Some(60), 60, None)]
+#[case::longer(Some(61), 60, Some(60))]
+#[case::none(None, 60, None)]
+#[case::none_where_none_is_allowed(None, 0, None)]
+fn an_expiry_that_is_too_long_is_cut_and_the_client_told(
+    #[case] asked: Option<u32>,
+    #[case] maximum_session_expiry: u32,
+    #[case] told: Option<u32>,
+) {
+    let mut world = World::with(Config { maximum_session_expiry, ..Config::default() });
+    let (client, connack) = world.connect_and_ack(Connect { session_expiry: asked, ..Connect::new(V5, "c") });
+    assert_eq!(connack.session_expiry, told);
+    world.cut(client);
+    let ends =
+        told.or(asked).map(|secs| (world.now + std::time::Duration::from_secs(secs.into()), Timer::SessionExpiry));
+    assert_eq!(world.broker.poll_timeout(), ends);
+}
+
+#[test]
+fn a_session_that_ends_takes_its_subscriptions_and_its_will_s_clock_along() {
+    let mut world = World::with(Config { sys_interval: secs(10), ..Config::default() });
+    let will = Will { delay: Some(1000), ..will() };
+    let client = world.connect(Connect { will: Some(will), ..lasting(V5, "c", 5) });
+    world.subscribe(client, Subscription::new("t", QoS::AtLeastOnce));
+    world.cut(client);
+    world.advance(secs(5));
+    assert_eq!(world.broker.session_count(), 0);
+    assert_eq!(world.broker.poll_timeout(), None);
+
+    // Statistics count what is subscribed to.
+    world.broker.handle_start(world.now);
+    let watcher = world.client(V5, "watcher");
+    let packets = world.subscribe(watcher, Subscription::new("$SYS/broker/subscriptions/count", QoS::AtMostOnce));
+    assert_eq!(packets.len(), 1);
+    assert!(matches!(&packets[0], Packet::Publish(publish) if publish.payload == "0"), "{packets:?}");
 }
 
 #[test]
