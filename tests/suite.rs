@@ -9,9 +9,7 @@ use std::rc::Rc;
 use halfopen::plan::BrokerProgram;
 use halfopen::report::{Ending, Mark};
 use halfopen::suite::{Connection, Engine, Host, Suite, shipped};
-use halfopen_broker::core::Event;
-use halfopen_broker::{Broker, Config, Listener, Observer, TokioClock, serve};
-use halfopen_protocol::Instant;
+use halfopen_broker::{Broker, Config, Listener, TokioClock, serve};
 use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -90,7 +88,7 @@ async fn accepts_whoever_comes(mut connection: Connection) {
 async fn serve_on(host: Host, change: impl Fn(Config) -> Config) {
     let broker = Broker::new(change(host.program().config.clone()));
     let forever = std::future::pending();
-    serve(broker, Port(host), TokioClock::new(), Silent, forever).await.expect("a host goes on accepting");
+    serve(broker, Port(host), TokioClock::new(), (), forever).await.expect("a host goes on accepting");
 }
 
 fn needs_only_its_configuration(program: &BrokerProgram) -> bool {
@@ -106,10 +104,4 @@ impl Listener for Port {
     async fn accept(&mut self) -> io::Result<(Connection, ())> {
         Ok((self.0.accept().await, ()))
     }
-}
-
-struct Silent;
-
-impl Observer<()> for Silent {
-    fn event(&mut self, _now: Instant, (): &(), _event: &Event) {}
 }

@@ -17,8 +17,30 @@
 //! # }
 //! ```
 //!
-//! Below it, [`core::Client`] is the protocol: a synchronous state machine without sockets or a clock. [`driver::run`]
-//! connects it to any byte stream.
+//! Below it, [`core::Client`] is the protocol: a synchronous state machine without sockets or a clock. Bytes and the time
+//! go in; what is to be done comes out, and when to come back and why. [`driver::run`] connects it to any byte stream.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use halfopen_client::Version;
+//! use halfopen_client::core::{Client, Options, Output, Timer};
+//! use halfopen_protocol::Instant;
+//!
+//! let mut client = Client::new(Options::new(Version::V3_1_1, "kitchen"), 1);
+//! let now = Instant::ZERO;
+//! client.connect(now);
+//! assert_eq!(client.poll_output(), Some(Output::Connect));
+//! client.handle_connected(now);
+//! let sent = std::iter::from_fn(|| client.poll_output()).any(|output| matches!(output, Output::Send(_)));
+//! assert!(sent, "CONNECT");
+//! client.handle_written(now);
+//! client.handle_bytes(now, b"\x20\x02\0\0");
+//! while client.poll_output().is_some() {}
+//! let (due, timer) = client.poll_timeout().expect("a keep-alive of 60 s");
+//! assert_eq!(timer, Timer::KeepAlive);
+//! assert!(due <= now + Duration::from_secs(60));
+//! ```
 
 mod api;
 pub mod core;

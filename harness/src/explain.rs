@@ -18,7 +18,7 @@ const RUNS: usize = 12;
 const WIDTH: usize = 60;
 
 /// Tells one run, and names the others of its file.
-pub fn explain(plan: &Plan, all: &[Plan], about: &str) -> String {
+pub(crate) fn explain(plan: &Plan, all: &[Plan], about: &str) -> String {
     let mut out = String::new();
     // Writing to a string does not fail.
     let _ = Explained { plan, now: Now::default() }.write(&mut out, all, about);

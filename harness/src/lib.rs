@@ -11,7 +11,7 @@ pub mod check;
 pub mod cli;
 pub mod defects;
 pub mod diff;
-pub mod explain;
+mod explain;
 pub mod field_cases;
 pub mod plan;
 pub mod report;

@@ -4,6 +4,29 @@
 //! argument ([`Instant`]); whatever waits is waited for by somebody else ([`Clock`]).
 //!
 //! One tree of packet types serves both versions: the [`Version`] is an argument of [`decode`] and [`encode`].
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use halfopen_protocol::packet::Connect;
+//! use halfopen_protocol::{DecodeOptions, Packet, Role, Version, decode, encode};
+//!
+//! let mut bytes = BytesMut::new();
+//! let connect = Packet::Connect(Box::new(Connect { keep_alive: 60, ..Connect::new(Version::V3_1_1, "kitchen") }));
+//! encode(&connect, Version::V3_1_1, &mut bytes)?;
+//! assert_eq!(&bytes[..], b"\x10\x13\0\x04MQTT\x04\x02\0\x3c\0\x07kitchen");
+//!
+//! let options = DecodeOptions { version: Version::V3_1_1, reader: Role::Server, maximum_packet_size: 1024 };
+//! assert_eq!(decode(&mut bytes, &options)?, Some(connect));
+//! assert_eq!(decode(&mut bytes, &options)?, None);
+//!
+//! // What breaks a rule is an error that names it: here a PUBLISH with QoS 3.
+//! let error = decode(&mut BytesMut::from(&b"\x36\x05\0\x01a\0\x01"[..]), &options).unwrap_err();
+//! assert_eq!(error.clause, "MQTT-3.3.1-4");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`flow`] is what QoS 1 and 2 promise on either side of a session, [`topic`] names and filters, [`normative`] the
+//! statements of both standards by their ids.
 
 mod codec;
 pub mod flow;

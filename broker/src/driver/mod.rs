@@ -16,9 +16,11 @@ mod timer;
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 
 use halfopen_protocol::{Clock, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
@@ -37,7 +39,16 @@ pub trait Listener {
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>>;
 }
 
-/// Is told what happens on a broker's connections, for logs and traces.
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+    type Peer = SocketAddr;
+
+    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        Self::accept(self).await
+    }
+}
+
+/// Is told what happens on a broker's connections, for logs and traces. `()` does not listen.
 pub trait Observer<P> {
     /// A connection was accepted.
     fn opened(&mut self, now: Instant, peer: &P) {
@@ -56,6 +67,10 @@ pub trait Observer<P> {
     fn accept_failed(&mut self, now: Instant, error: &io::Error) {
         let _ = (now, error);
     }
+}
+
+impl<P> Observer<P> for () {
+    fn event(&mut self, _now: Instant, _peer: &P, _event: &Event) {}
 }
 
 /// Serves until `shutdown` completes, then tells all clients and closes.

@@ -10,7 +10,7 @@ use crate::trace::find::{Finder, Viewer, nth, ordinal};
 /// Tells during a run when it may end: when each expectation that wants something has seen it often enough, well
 /// timed or not, and when the times have passed that the others speak of.
 #[derive(Clone, Debug)]
-pub struct Decided {
+pub(crate) struct Decided {
     /// Expectations that want to see something and have not yet, by the node at which it happens.
     open: BTreeMap<NodeId, Vec<Wanted>>,
     /// Moments that must have passed.
@@ -41,7 +41,7 @@ struct Horizon {
 
 impl Decided {
     /// Nothing has been seen of the plan's run.
-    pub fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &Plan) -> Self {
         Self::of(plan, &plan.expectations)
     }
 
@@ -63,7 +63,7 @@ impl Decided {
     ///
     /// The time at which everything is decided, which may lie ahead if only time must pass; `None` while something has
     /// yet to happen.
-    pub fn poll(&mut self, events: &[Event]) -> Option<Duration> {
+    pub(crate) fn poll(&mut self, events: &[Event]) -> Option<Duration> {
         while let Some(event) = events.get(self.seen) {
             self.feed(self.seen, event);
             self.seen += 1;

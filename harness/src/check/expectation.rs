@@ -11,7 +11,7 @@ mod judged;
 mod states;
 mod windows;
 
-pub use self::judged::{Due, Judged, judged};
+pub(crate) use self::judged::{Due, Judged, judged};
 
 /// How many times are listed before the rest is only counted.
 const LISTED: usize = 5;

@@ -21,8 +21,8 @@ mod moment;
 mod story;
 mod verb;
 
-pub use self::decided::Decided;
-pub use self::expectation::{Due, Judged, judged};
+pub(crate) use self::decided::Decided;
+pub(crate) use self::expectation::{Due, Judged, judged};
 use crate::plan::{Invariant, Plan, Position};
 use crate::trace::{EventKind, Trace};
 

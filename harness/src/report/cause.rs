@@ -11,7 +11,7 @@ use crate::trace::{ConnectionId, Event, EventKind, Item, Since, Trace};
 /// What arrives was sent. What a node does it does because of what has just reached it, or because the story says so.
 /// A time-out goes back to the packet that it was counted from, and a PINGREQ to the last packet its sender sent. An
 /// event whose cause does not show, such as the first one, has none.
-pub fn causes(trace: &Trace) -> Vec<Option<usize>> {
+pub(super) fn causes(trace: &Trace) -> Vec<Option<usize>> {
     let mut known = Known::default();
     trace
         .events
@@ -26,13 +26,13 @@ pub fn causes(trace: &Trace) -> Vec<Option<usize>> {
 }
 
 /// The chain of causes of an event, from the event itself to the first.
-pub fn chain(causes: &[Option<usize>], event: usize) -> impl Iterator<Item = usize> + '_ {
+fn chain(causes: &[Option<usize>], event: usize) -> impl Iterator<Item = usize> + '_ {
     // A cause stands before its effect, so this ends.
     std::iter::successors(Some(event), |&event| causes.get(event).copied().flatten().filter(|cause| *cause < event))
 }
 
 /// The step that an event goes back to, as an index into the trace.
-pub fn step_of(trace: &Trace, causes: &[Option<usize>], event: usize) -> Option<usize> {
+pub(super) fn step_of(trace: &Trace, causes: &[Option<usize>], event: usize) -> Option<usize> {
     chain(causes, event).find(|&index| matches!(trace.events[index].kind, EventKind::Step { .. }))
 }
 

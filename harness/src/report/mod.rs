@@ -14,7 +14,6 @@ mod wrong;
 
 use std::rc::Rc;
 
-pub use self::cause::{causes, chain, step_of};
 pub use self::html::{Pictures, Thin, html};
 pub use self::junit::junit;
 pub use self::pcap::pcapng;

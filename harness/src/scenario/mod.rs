@@ -114,7 +114,7 @@
 //! | `how` | of `closes` and `loses`: `fin` `rst` `timeout` |
 //! | `says` `may_say` | of `closes`: reason or reasons of the DISCONNECT before it, which must be there (5.0; add `when: { mqtt: 5.0 }`) or may; `may_say: nothing`; `may_say` is void in 3.1.1 |
 //!
-//! A pattern is `PINGREQ` or `{ PUBLISH: { field: value } }`; the fields are those of [`crate::trace::field_names`], a value or
+//! A pattern is `PINGREQ` or `{ PUBLISH: { field: value } }`; the fields are those of [`crate::trace::fields`], a value or
 //! one of `{ not }` `{ one_of }` `{ at_least }` `{ at_most }` `{ present }`.
 
 mod action;

@@ -25,7 +25,7 @@ pub struct Field {
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FieldType {
+pub(crate) enum FieldType {
     /// True or false.
     Bool,
     /// A number.
@@ -61,7 +61,7 @@ pub fn fields(packet: &Packet) -> Vec<Field> {
 
 /// The names of all fields that packets of this kind can have, in the order in which they are printed. None for
 /// [`PacketKind::Any`]: `packet` is a pattern without fields.
-pub fn field_names(packet: PacketKind) -> &'static [&'static str] {
+pub(crate) fn field_names(packet: PacketKind) -> &'static [&'static str] {
     let PacketKind::Type(packet) = packet else { return &[] };
     match packet {
         PacketType::Connect => CONNECT,
@@ -80,7 +80,7 @@ pub fn field_names(packet: PacketKind) -> &'static [&'static str] {
 /// What the field of this name holds; a name means the same in every packet. `None` for a name that no packet has.
 ///
 /// The fields that SUBSCRIBE, SUBACK, UNSUBSCRIBE and UNSUBACK have once per filter are lists of this.
-pub fn field_type(name: &str) -> Option<FieldType> {
+pub(crate) fn field_type(name: &str) -> Option<FieldType> {
     Some(match name {
         "clean"
         | "will_retain"

@@ -14,7 +14,7 @@ use crate::plan::{EventRef, NodeId, Ordinal, Plan, Point};
 
 /// Through whose eyes events are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Viewer {
+pub(crate) enum Viewer {
     /// A node's: what it sends at the departure, everything else at the arrival; the end of a connection that is not
     /// its own as the broker of that connection sees it. For expectations, which are about a node.
     Node(NodeId),
@@ -24,7 +24,7 @@ pub enum Viewer {
 
 /// An event that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Occurrence {
+pub(crate) struct Occurrence {
     /// Its index in the trace; `None` for the start and the end of the run.
     pub index: Option<usize>,
     /// When it was, since the start of the run.
@@ -35,7 +35,7 @@ pub struct Occurrence {
 ///
 /// It must see all events from the first of the run on, for it learns from them which connections there are.
 #[derive(Clone, Debug)]
-pub struct Finder {
+pub(crate) struct Finder {
     event: EventRef,
     viewer: Viewer,
     brokers: BTreeSet<NodeId>,
@@ -51,7 +51,7 @@ struct Ends {
 
 impl Finder {
     /// A finder for `event` as `viewer` sees it.
-    pub fn new(plan: &Plan, event: &EventRef, viewer: Viewer) -> Self {
+    pub(crate) fn new(plan: &Plan, event: &EventRef, viewer: Viewer) -> Self {
         let viewer = match event {
             EventRef::Point { at: Some(at), .. } => Viewer::Node(*at),
             _ => viewer,
@@ -63,7 +63,7 @@ impl Finder {
     /// Looks at the next event of the trace; whether it is an occurrence.
     ///
     /// [`EventRef::Start`] and [`EventRef::End`] never occur in this sense.
-    pub fn feed(&mut self, event: &Event) -> bool {
+    pub(crate) fn feed(&mut self, event: &Event) -> bool {
         match &self.event {
             EventRef::Start | EventRef::End => false,
             EventRef::Mark(name) => matches!(&event.kind, EventKind::Mark(mark) if mark == name),
@@ -174,7 +174,7 @@ fn is_change(event: &Event, of: NodeId, wanted: NodeChange) -> bool {
 /// All occurrences of an event in the events of a run from its first on, whatever the ordinal.
 ///
 /// [`EventRef::Start`] occurs once, [`EventRef::End`] not at all: only a finished [`Trace`](super::Trace) knows it.
-pub fn occurrences<'a>(
+pub(crate) fn occurrences<'a>(
     plan: &Plan,
     event: &EventRef,
     viewer: Viewer,
@@ -193,7 +193,7 @@ pub fn occurrences<'a>(
 /// What is past is named by marks and by `last`: these are the latest there was when the wait began, and the next one
 /// if there was none.
 #[derive(Clone, Debug)]
-pub struct Awaited {
+pub(crate) struct Awaited {
     finder: Finder,
     ordinal: Ordinal,
     /// How many events the run had when the wait began.
@@ -208,7 +208,7 @@ pub struct Awaited {
 
 impl Awaited {
     /// Begins to wait for `event`, when the run has had `now` events so far.
-    pub fn new(plan: &Plan, event: &EventRef, now: usize) -> Self {
+    pub(crate) fn new(plan: &Plan, event: &EventRef, now: usize) -> Self {
         let found = (*event == EventRef::Start).then_some(Occurrence { index: None, at: Duration::ZERO });
         Self {
             finder: Finder::new(plan, event, Viewer::Story),
@@ -222,7 +222,7 @@ impl Awaited {
     }
 
     /// The event, if it is among `events`: all of the run so far. Looks only at those that are new since the last call.
-    pub fn poll(&mut self, events: &[Event]) -> Option<Occurrence> {
+    pub(crate) fn poll(&mut self, events: &[Event]) -> Option<Occurrence> {
         while self.found.is_none() && self.seen < events.len() {
             let index = self.seen;
             if index == self.begun_at && self.ordinal == Ordinal::Last && self.latest.is_some() {
@@ -252,7 +252,7 @@ impl Awaited {
 }
 
 /// Which of several an event is; start, end and marks without a word are the nearest.
-pub fn ordinal(event: &EventRef) -> Ordinal {
+pub(crate) fn ordinal(event: &EventRef) -> Ordinal {
     match event {
         EventRef::Packet { ordinal, .. } | EventRef::Point { ordinal, .. } => *ordinal,
         EventRef::Start | EventRef::End | EventRef::Mark(_) => Ordinal::Nearest,
@@ -260,7 +260,7 @@ pub fn ordinal(event: &EventRef) -> Ordinal {
 }
 
 /// The place of `first`, `second` and `third` among the occurrences of a run, from 1.
-pub fn nth(ordinal: Ordinal) -> Option<usize> {
+pub(crate) fn nth(ordinal: Ordinal) -> Option<usize> {
     match ordinal {
         Ordinal::First => Some(1),
         Ordinal::Second => Some(2),

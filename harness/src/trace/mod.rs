@@ -5,7 +5,7 @@
 //! ([`EventKind::Closing`], [`EventKind::Delivered`]).
 
 mod fields;
-pub mod find;
+pub(crate) mod find;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod pattern;
@@ -17,10 +17,12 @@ use bytes::Bytes;
 use halfopen_protocol::packet::Publish;
 use halfopen_protocol::{Packet, PacketType};
 
-pub use self::fields::{Field, FieldType, field_names, field_type, fields};
-pub use self::pattern::{kind_matches, message_matches, pattern_matches};
+pub use self::fields::{Field, fields};
+pub(crate) use self::fields::{FieldType, field_names, field_type};
+pub(crate) use self::pattern::{kind_matches, message_matches, pattern_matches};
+pub(crate) use self::text::field_text;
+pub use self::text::text;
 pub(crate) use self::text::{change_text, details, item_word, repetitions, since_text};
-pub use self::text::{field_text, text};
 use crate::plan::{Because, CloseHow, NodeId, Position};
 
 /// The record of one run.

@@ -8,18 +8,18 @@ use crate::plan::{FieldPattern, Matcher, PacketKind, PacketPattern, Value};
 ///
 /// A field that SUBSCRIBE, SUBACK, UNSUBSCRIBE or UNSUBACK has once per filter matches a single value if each of them
 /// does, and a list if they are the same one by one.
-pub fn pattern_matches(pattern: &PacketPattern, packet: &Packet) -> bool {
+pub(crate) fn pattern_matches(pattern: &PacketPattern, packet: &Packet) -> bool {
     kind_matches(pattern.packet, packet)
         && (pattern.fields.is_empty() || fields_match(&pattern.fields, &fields(packet)))
 }
 
 /// Whether all of these fields of a message match, by the names that they have in PUBLISH.
-pub fn message_matches(patterns: &[FieldPattern], message: &Publish) -> bool {
+pub(crate) fn message_matches(patterns: &[FieldPattern], message: &Publish) -> bool {
     patterns.is_empty() || fields_match(patterns, &fields(&Packet::Publish(message.clone())))
 }
 
 /// Whether a packet is of this kind.
-pub fn kind_matches(kind: PacketKind, packet: &Packet) -> bool {
+pub(crate) fn kind_matches(kind: PacketKind, packet: &Packet) -> bool {
     match kind {
         PacketKind::Any => true,
         PacketKind::Type(packet_type) => packet.packet_type() == packet_type,

@@ -9,7 +9,7 @@ use crate::trace::Trace;
 
 /// What became of one expectation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged {
+pub(crate) struct Judged {
     /// Its index in [`Plan::expectations`].
     pub expectation: usize,
     /// What it comes to; what is only advised and not so is vacuous here.
@@ -26,7 +26,7 @@ pub struct Judged {
 
 /// When something should have been that was not, or not then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Due {
+pub(crate) struct Due {
     /// The node at which it should have been.
     pub node: NodeId,
     /// From then on.
@@ -39,14 +39,14 @@ pub struct Due {
 
 impl Due {
     /// The end of that time which what came is nearest to, or at which it was clear that nothing would come.
-    pub fn edge(&self) -> Duration {
+    pub(crate) fn edge(&self) -> Duration {
         let is_early = self.by_ms.is_some_and(|by| by < 0);
         self.to.filter(|_| !is_early).unwrap_or(self.from)
     }
 }
 
 /// Judges each expectation on its own.
-pub fn judged(plan: &Plan, trace: &Trace) -> Vec<Judged> {
+pub(crate) fn judged(plan: &Plan, trace: &Trace) -> Vec<Judged> {
     let by_node = ByNode::new(plan, trace);
     let one = |(index, expectation)| judge_one(plan, trace, &by_node, index, expectation);
     plan.expectations.iter().enumerate().map(one).collect()

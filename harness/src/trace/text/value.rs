@@ -15,7 +15,7 @@ const SHOWN: usize = 40;
 const NEVER: Duration = Duration::from_secs(0xFFFF_FFFF);
 
 /// A field as a trace shows it: `keep_alive=5`, `reason=0x8D`, and a payload by itself: `"offline"`.
-pub fn field_text(field: &Field) -> String {
+pub(crate) fn field_text(field: &Field) -> String {
     let mut text = String::new();
     if field.name != "payload" {
         text.push_str(field.name);
