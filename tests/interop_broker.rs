@@ -5,6 +5,8 @@
 mod command_line;
 #[path = "interop/peer.rs"]
 mod peer;
+#[path = "interop/plays.rs"]
+mod plays;
 #[path = "interop/rumqttc_peer.rs"]
 mod rumqttc_peer;
 #[path = "interop/server.rs"]

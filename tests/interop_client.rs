@@ -2,6 +2,8 @@
 
 #[path = "interop/command_line.rs"]
 mod command_line;
+#[path = "interop/plays.rs"]
+mod plays;
 #[path = "interop/server.rs"]
 mod server;
 #[path = "interop/trials.rs"]
