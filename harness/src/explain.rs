@@ -314,7 +314,7 @@ impl Explained<'_> {
             _ => return Ok(()),
         };
         let trip = self.round_trip(node, to);
-        match action {
+        match action.itself() {
             Action::Connect(_) => self.now.at += trip * 2,
             Action::Open => self.now.at += trip,
             Action::Subscribe { .. } | Action::Unsubscribe(_) => self.now.at += trip,
@@ -364,22 +364,26 @@ impl Explained<'_> {
     }
 
     fn change(&self, out: &mut String, change: &NetworkChange) -> fmt::Result {
-        let (links, starting_with) = match change {
-            NetworkChange::HalfOpen { links, starting_with } => (links, starting_with),
-            NetworkChange::Partition { links, starting_with } => (links, starting_with),
-            _ => return Ok(()),
-        };
-        if let Some(packet) = starting_with {
+        let (number, kind) = change.parts();
+        if !matches!(kind, NetworkChange::HalfOpen { .. } | NetworkChange::Partition { .. }) {
+            return Ok(());
+        }
+        if let Some(packet) = kind.starting_with() {
             writeln!(out, "  {:>10}    not yet, but from the next {} on", "", packet.name())?;
         }
-        let what = match change {
-            NetworkChange::HalfOpen { .. } => {
+        let what = match (kind, number) {
+            (NetworkChange::HalfOpen { .. }, _) => {
                 "both ends go on believing in the connection, and nothing arrives that goes this way"
             }
-            _ => "nothing that goes this way arrives until `heal`, new connections neither",
+            (_, Some(_)) => "nothing of this connection that goes this way arrives until `heal`; others work",
+            (_, None) => "nothing that goes this way arrives until `heal`, new connections neither",
         };
         writeln!(out, "  {:>10}    {what}", "")?;
-        for (from, _) in links {
+        if let Some(number) = number {
+            // What the client does on its others is not known here.
+            return writeln!(out, "  {:>10}    only the connection #{number} is meant, counted from the start", "");
+        }
+        for (from, _) in kind.links() {
             match &self.plan.node(*from).program {
                 Program::Client(client) => self.silence(out, *from, client.to, &client.options.connect)?,
                 Program::RawClient(raw) => self.silence(out, *from, raw.to, &raw.connect)?,
@@ -457,6 +461,10 @@ impl Explained<'_> {
         };
         Some(match event {
             EventRef::Start | EventRef::End => return None,
+            EventRef::On(connection, event) => {
+                let event = self.event(event, nearest, viewer)?;
+                format!("{event}, on the connection #{} of {}", connection.number, self.name(connection.client))
+            }
             EventRef::Mark(name) => {
                 let line =
                     self.plan.steps.iter().find(|step| matches!(&step.kind, StepKind::Mark(mark) if mark == name));

@@ -131,6 +131,7 @@ fn named(plan: &Plan, sweep: &Sweep) -> Vec<NodeId> {
     for moment in [&sweep.from, &sweep.to] {
         match &moment.event {
             EventRef::Packet { from, to, at, .. } => nodes.extend([*from, *to, *at].into_iter().flatten()),
+            EventRef::On(connection, _) => nodes.push(connection.client),
             EventRef::Point { of, at, .. } => nodes.extend([Some(*of), *at].into_iter().flatten()),
             EventRef::Start | EventRef::End | EventRef::Mark(_) => {}
         }

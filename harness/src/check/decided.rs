@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use super::moment::millis;
 use super::verb::{Recognizer, place};
-use crate::plan::{EventRef, Expectation, Mode, Moment, NodeId, Plan, Timing, Verb};
-use crate::trace::Event;
+use crate::plan::{EventRef, Expectation, Mode, Moment, NodeId, NthConnection, Plan, Timing, Verb};
 use crate::trace::find::{Finder, Viewer, nth, ordinal};
+use crate::trace::{Event, Opened};
 
 /// Tells during a run when it may end: when each expectation that wants something has seen it often enough, well
 /// timed or not, and when the times have passed that the others speak of.
@@ -17,6 +17,7 @@ pub(crate) struct Decided {
     horizon: Vec<Horizon>,
     /// Of each of these lists one must be decided.
     any_of: Vec<Vec<Self>>,
+    opened: Opened,
     /// How many events have been looked at.
     seen: usize,
     /// When the latest of what was wanted came.
@@ -26,6 +27,7 @@ pub(crate) struct Decided {
 #[derive(Clone, Debug)]
 struct Wanted {
     recognizer: Recognizer,
+    on: Vec<NthConnection>,
     missing: u64,
 }
 
@@ -46,8 +48,14 @@ impl Decided {
     }
 
     fn of(plan: &Plan, expectations: &[Expectation]) -> Self {
-        let mut decided =
-            Self { open: BTreeMap::new(), horizon: Vec::new(), any_of: Vec::new(), seen: 0, latest: Duration::ZERO };
+        let mut decided = Self {
+            open: BTreeMap::new(),
+            horizon: Vec::new(),
+            any_of: Vec::new(),
+            opened: Opened::default(),
+            seen: 0,
+            latest: Duration::ZERO,
+        };
         for expectation in expectations {
             if let Verb::AnyOf(alternatives) = &expectation.verb {
                 decided.any_of.push(alternatives.iter().map(|lines| Self::of(plan, lines)).collect());
@@ -103,7 +111,7 @@ impl Decided {
         if wanted > 0
             && let Some(recognizer) = Recognizer::new(expectation, node)
         {
-            self.open.entry(node).or_default().push(Wanted { recognizer, missing: wanted });
+            self.open.entry(node).or_default().push(Wanted { recognizer, on: expectation.on.clone(), missing: wanted });
         }
     }
 
@@ -125,10 +133,11 @@ impl Decided {
         for horizon in &mut self.horizon {
             horizon.feed(event);
         }
+        self.opened.feed(event);
         let Some(node) = place(event) else { return };
         let Some(open) = self.open.get_mut(&node) else { return };
         open.retain_mut(|wanted| {
-            if wanted.recognizer.feed(index, event, true).is_some() {
+            if self.opened.is_on(event, &wanted.on) && wanted.recognizer.feed(index, event, true).is_some() {
                 wanted.missing -= 1;
                 self.latest = event.at;
             }

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use super::moment::{Clocked, Millis, Times, Window, millis, seconds};
-use super::verb::{Match, Recognizer, Timeline, past, phrase, place};
+use super::verb::{Match, Recognizer, Timeline, names, past, phrase, place};
 use super::{Findings, Vacuity, Violation};
 use crate::plan::{CountRange, Expectation, Mode, NodeId, Plan, Verb, Weight};
-use crate::trace::{Event, EventKind, Item, Trace};
+use crate::trace::{Event, EventKind, Item, Opened, Trace};
 
 mod alternatives;
 mod judged;
@@ -45,7 +45,10 @@ fn judge(plan: &Plan, trace: &Trace, by_node: &ByNode, expectation: &Expectation
 }
 
 /// The events of each node, so that a thousand nodes are not judged by a thousand looks at everything.
-struct ByNode(Vec<Vec<usize>>);
+struct ByNode {
+    events: Vec<Vec<usize>>,
+    opened: Opened,
+}
 
 impl ByNode {
     fn new(plan: &Plan, trace: &Trace) -> Self {
@@ -55,11 +58,11 @@ impl ByNode {
                 events.push(index);
             }
         }
-        Self(nodes)
+        Self { events: nodes, opened: Opened::of(&trace.events) }
     }
 
     fn events<'a>(&'a self, trace: &'a Trace, node: NodeId) -> impl Iterator<Item = (usize, &'a Event)> {
-        self.0[node.0].iter().map(|&index| (index, &trace.events[index]))
+        self.events[node.0].iter().map(|&index| (index, &trace.events[index]))
     }
 }
 
@@ -77,6 +80,10 @@ type Why = String;
 
 impl Judge<'_> {
     fn events(&self, findings: &mut Findings) {
+        let on = &self.expectation.on;
+        if !on.is_empty() && !on.iter().any(|connection| self.by_node.opened.has(*connection)) {
+            return self.vacuous(format!("{} was never opened", names(self.plan, on)), findings);
+        }
         match self.during() {
             Err(why) => self.vacuous(why, findings),
             Ok(during) => {
@@ -107,7 +114,10 @@ impl Judge<'_> {
     fn matches(&self, (from, to): (Millis, Millis)) -> (Vec<Match>, Option<String>) {
         let Some(mut recognizer) = Recognizer::new(self.expectation, self.node) else { return (Vec::new(), None) };
         let counts = |at: Duration| (from..=to).contains(&millis(at));
-        let found = self.by_node.events(self.trace, self.node).filter_map(|(index, event)| {
+        let on = &self.expectation.on;
+        let events = self.by_node.events(self.trace, self.node);
+        let events = events.filter(|(_, event)| self.by_node.opened.is_on(event, on));
+        let found = events.filter_map(|(index, event)| {
             recognizer.feed(index, event, counts(event.at)).filter(|found| counts(found.at))
         });
         let found = found.collect();

@@ -87,6 +87,7 @@ fn is_fault(change: &NetworkChange) -> bool {
         | NetworkChange::Reset { .. }
         | NetworkChange::Set(..) => true,
         NetworkChange::Heal(_) => false,
+        NetworkChange::OfConnection(_, change) => is_fault(change),
     }
 }
 

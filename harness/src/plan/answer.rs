@@ -32,8 +32,10 @@ pub enum AnswerKind {
     Usual,
     /// None; what stays unanswered is answered once the answer is another one.
     Nothing,
-    /// The answer that says no; for a connection an abort.
+    /// The answer that says no; for a connection RST to its SYN.
     Refuse,
+    /// Of a connection only: its SYN is lost, however often it is sent again.
+    Ignore,
     /// These, in one piece.
     Send(Vec<Outgoing>),
     /// The end of the connection.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use halfopen_protocol::ReasonCode;
 
-use super::{CloseHow, FieldPattern, Moment, NodeId, PacketPattern, Position};
+use super::{CloseHow, FieldPattern, Moment, NodeId, NthConnection, PacketPattern, Position};
 
 /// One line of what must be true.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct Expectation {
     pub to: Option<NodeId>,
     /// Only what comes from this node.
     pub from: Option<NodeId>,
+    /// Only what happens on one of these connections; on any if there is none.
+    pub on: Vec<NthConnection>,
     /// When each that counts comes.
     pub timing: Option<Timing>,
     /// Where to look; outside of it nothing counts.

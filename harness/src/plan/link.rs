@@ -32,6 +32,28 @@ impl Default for LinkSettings {
     }
 }
 
+impl LinkSettings {
+    /// What they are after a change.
+    pub fn changed(self, change: LinkChange) -> Self {
+        Self {
+            latency: change.latency.unwrap_or(self.latency),
+            jitter: change.jitter.unwrap_or(self.jitter),
+            give_up: change.give_up.unwrap_or(self.give_up),
+            loss: change.loss.unwrap_or(self.loss),
+            bandwidth: change.bandwidth.unwrap_or(self.bandwidth),
+        }
+    }
+}
+
+/// One connection: the n-th that a client opens in the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NthConnection {
+    /// Who opens it.
+    pub client: NodeId,
+    /// Which of those that it opens, refused ones included, from 1.
+    pub number: u32,
+}
+
 /// A change of the network. A pair of nodes is one direction; both directions are two changes in one list.
 #[derive(Clone, Debug)]
 pub enum NetworkChange {
@@ -61,6 +83,42 @@ pub enum NetworkChange {
     },
     /// From now on, for packets that leave from now on.
     Set(Vec<(NodeId, NodeId)>, LinkChange),
+    /// A change that concerns one connection alone: on each of the links in it, the one with this number, as
+    /// [`NthConnection`] counts.
+    OfConnection(u32, Box<Self>),
+}
+
+impl NetworkChange {
+    /// The change itself, and the number of the connection if it concerns one alone.
+    pub fn parts(&self) -> (Option<u32>, &Self) {
+        match self {
+            Self::OfConnection(number, change) => (Some(*number), change),
+            change => (None, change),
+        }
+    }
+
+    /// Which directions it is about.
+    pub fn links(&self) -> &[(NodeId, NodeId)] {
+        match self {
+            Self::HalfOpen { links, .. }
+            | Self::Partition { links, .. }
+            | Self::Reset { links, .. }
+            | Self::Heal(links)
+            | Self::Set(links, _) => links,
+            Self::OfConnection(_, change) => change.links(),
+        }
+    }
+
+    /// The packet that it waits for, if it does.
+    pub fn starting_with(&self) -> Option<PacketType> {
+        match self {
+            Self::HalfOpen { starting_with, .. }
+            | Self::Partition { starting_with, .. }
+            | Self::Reset { starting_with, .. } => *starting_with,
+            Self::Heal(_) | Self::Set(..) => None,
+            Self::OfConnection(_, change) => change.starting_with(),
+        }
+    }
 }
 
 /// What of a link changes.
@@ -76,4 +134,17 @@ pub struct LinkChange {
     pub loss: Option<u32>,
     /// How many bytes pass in a second; without limit if `Some(None)`.
     pub bandwidth: Option<Option<u64>>,
+}
+
+impl LinkChange {
+    /// This change, and a later one.
+    pub fn and(self, later: Self) -> Self {
+        Self {
+            latency: later.latency.or(self.latency),
+            jitter: later.jitter.or(self.jitter),
+            give_up: later.give_up.or(self.give_up),
+            loss: later.loss.or(self.loss),
+            bandwidth: later.bandwidth.or(self.bandwidth),
+        }
+    }
 }

@@ -26,7 +26,7 @@ pub use self::expectation::{
     Because, ClientState, CountRange, DurationRange, Expectation, Holding, Mode, Timing, Verb, Weight,
 };
 pub use self::invariant::{Invariant, Waiver};
-pub use self::link::{LinkChange, LinkSettings, NetworkChange};
+pub use self::link::{LinkChange, LinkSettings, NetworkChange, NthConnection};
 pub use self::moment::{EventRef, Moment, Ordinal, PacketKind, Point};
 pub use self::node::{
     BrokerAuth, BrokerProgram, ClientProgram, Dialogue, Node, Program, RawBrokerProgram, RawClientProgram,

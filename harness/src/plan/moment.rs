@@ -1,6 +1,6 @@
 use halfopen_protocol::PacketType;
 
-use super::NodeId;
+use super::{NodeId, NthConnection};
 
 /// A point in time, relative to something that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub enum EventRef {
         /// Through whose eyes, where that is said.
         at: Option<NodeId>,
     },
+    /// A packet, an open or a close, but on this connection alone.
+    On(NthConnection, Box<Self>),
     /// Something that happens to a node.
     Point {
         /// Which of several.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use halfopen_protocol::Packet;
 use halfopen_protocol::packet::{Connect, Disconnect, Publish, Subscription};
 
-use super::{Answers, Moment, NetworkChange, NodeId, PacketPattern, Position};
+use super::{Answers, Moment, NetworkChange, NodeId, NthConnection, PacketPattern, Position};
 
 /// One line of the story.
 #[derive(Clone, Debug)]
@@ -80,9 +80,11 @@ pub enum Action {
     Close(CloseHow),
     /// From now on the answers are these; what is owed is answered. Raw peers only.
     Answer(Answers),
-    /// Writes packets or bytes in one piece, a raw broker on its latest connection; raw peers only.
+    /// What a raw peer does on its latest connection, done on another one: the latest of these that is its own.
+    On(Vec<NthConnection>, Box<Self>),
+    /// Writes packets or bytes in one piece; raw peers only.
     Send(Vec<Outgoing>),
-    /// Waits for the next packet that the usual answers did not take; any other fails. Raw clients only.
+    /// Waits for the next packet that the usual answers did not take; any other fails. Raw peers only.
     Receive(PacketPattern),
     /// The client sends no PINGREQ any more; its own check for PINGRESP stops with it.
     StopPinging,
@@ -110,6 +112,16 @@ pub enum Action {
     /// The node's wall clock is set by so many milliseconds, as a person or NTP sets the date. What programs measure time
     /// with does not follow it, so nothing may come of it.
     SetDate(i64),
+}
+
+impl Action {
+    /// The action without the connection that it is done on.
+    pub fn itself(&self) -> &Self {
+        match self {
+            Self::On(_, action) => action.itself(),
+            action => action,
+        }
+    }
 }
 
 /// `connect` with what may differ from the node's own settings.

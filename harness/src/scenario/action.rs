@@ -4,6 +4,7 @@ use crate::plan::{Action, CloseHow, ConnectAction, NodeId, PacketKind};
 use halfopen_protocol::packet::{Connect, Disconnect};
 use halfopen_protocol::{PacketType, ReasonCode};
 
+use super::connection::CONNECTION;
 use super::keys::{Key, Table, Takes, key};
 use super::names::Role;
 use super::node::{ANSWERS, CLOSE, SUBSCRIPTIONS, WITH, answers, check_filters, connect_fields, filter, subscribe};
@@ -84,9 +85,22 @@ impl Reader<'_> {
     }
 
     fn action(&self, nodes: &[NodeId], node: &Node, own: &Owners<'_>) -> Option<Action> {
+        let (line, connection) = match &node.kind {
+            Kind::Map(entries) if entries.len() > 1 => without_connection(entries),
+            _ => (None, None),
+        };
+        if let Kind::Map(entries) = &node.kind
+            && let [(first, _), (second, _)] = entries.as_slice()
+            && line.is_none()
+            && let Some(key) = [first, second].into_iter().find(|key| is_nearly(key, CONNECTION.name))
+        {
+            let word = key.text().unwrap_or_default();
+            self.error(key, format!("unknown key `{word}` beside an action; did you mean `{}`?", CONNECTION.name));
+            return None;
+        }
         let (word, argument) = match &node.kind {
             Kind::Map(_) => {
-                let (word, argument) = self.line(node, "an action")?;
+                let (word, argument) = line.map_or_else(|| self.line(node, "an action"), Some)?;
                 (word, Some(argument))
             }
             _ => (node, None),
@@ -113,9 +127,15 @@ impl Reader<'_> {
             self.error(word, format!("`{text}` is for {who}; this is {}", role.with_article()));
             return None;
         }
-        match argument {
+        let action = match argument {
             None => self.plain_action(word, known.name),
+            // A word that takes nothing, with `connection` beside it.
+            Some(argument) if argument.is_null() && connection.is_some() => self.plain_action(word, known.name),
             Some(argument) => self.action_with(word, known.name, argument, nodes, own),
+        }?;
+        match connection {
+            Some(connection) => self.on_connection(word, connection, nodes, action),
+            None => Some(action),
         }
     }
 
@@ -303,6 +323,20 @@ pub(super) fn is_action(word: &str) -> bool {
 
 fn is_of_connect(word: &str) -> bool {
     WITH.find(word).is_some()
+}
+
+fn is_nearly(key: &Node, name: &'static str) -> bool {
+    key.text().is_some_and(|text| !did_you_mean(text, [name]).is_empty())
+}
+
+/// The line of an action, and the connection that stands beside it.
+fn without_connection(entries: &[(Node, Node)]) -> (Option<(&Node, &Node)>, Option<&Node>) {
+    match entries {
+        [(key, value), (word, argument)] | [(word, argument), (key, value)] if key.text() == Some(CONNECTION.name) => {
+            (Some((word, argument)), Some(value))
+        }
+        _ => (None, None),
+    }
 }
 
 /// The sign of a text, and what follows it.

@@ -35,6 +35,7 @@ const QUALIFIERS: &[Key] = &[
     key("gap", "the time between neighbours: 5s, `..4s`, `1s .. 2s`").takes(Takes::Gap),
     key("to", "only what goes to this node").takes(Takes::Node),
     key("from", "only what comes from this node").takes(Takes::Node),
+    key("connection", "only what happens on this connection: `sensor#2`").takes(Takes::Connection).or("any"),
     key("at", "each at this moment").takes(Takes::Moment),
     key("within", "each in this time after an event: `50ms after close of sensor`").takes(Takes::Moment),
     key("between", "each between two moments: `50s .. 51s`").takes(Takes::Moments),
@@ -183,6 +184,7 @@ impl Reader<'_> {
             gap: None,
             to: None,
             from: None,
+            on: Vec::new(),
             timing: None,
             during: None,
         })
@@ -231,6 +233,7 @@ impl Reader<'_> {
             gap: None,
             to: None,
             from: None,
+            on: Vec::new(),
             timing: self.timing(&fields),
             during: None,
         };
@@ -250,6 +253,9 @@ impl Reader<'_> {
             let message = format!("`{word}` is a verb; a line begins with who, as in `- NODE: {{ {word}: … }}`");
             self.error_with_note(key, message, see("an expectation"));
             return None;
+        }
+        if word.split_once('#').is_some_and(|(of, _)| self.names.nodes.contains_key(of)) {
+            return self.nodes(key);
         }
         let words = AROUND.iter().map(|around| around.name);
         let hint = match nearest(word, words.chain(self.names.of_nodes())) {
@@ -429,6 +435,7 @@ impl Reader<'_> {
                 "how" => &["closes", "loses"],
                 "to" => &["sends"],
                 "from" => &["receives"],
+                "connection" => &["receives", "sends", "closes", "loses"],
                 "count" | "gap" | "per" => &["receives", "sends", "delivers", "closes", "loses"],
                 _ => continue,
             };
@@ -474,6 +481,7 @@ impl Reader<'_> {
     pub(super) fn moments(&self, node: &Node) -> Option<(Moment, Moment)> {
         let text = self.scalar(node, "a range of moments, as in `50s .. 51s`")?;
         let (from, to) = time::moments(text, self.names.scope()).map_err(|error| self.time_error(node, &error)).ok()?;
+        let (from, to) = (self.of_moment(node, from)?, self.of_moment(node, to)?);
         let same = from.event == to.event && from.offset_ms > to.offset_ms;
         if same || (from.event == EventRef::End && to.event == EventRef::Start) {
             self.error(node, "the range ends before it begins");
@@ -499,6 +507,7 @@ impl Reader<'_> {
                 "gap" => self.gap(value).map(|gap| expectation.gap = Some(gap)),
                 "to" => self.node(value).map(|node| expectation.to = Some(node)),
                 "from" => self.node(value).map(|node| expectation.from = Some(node)),
+                "connection" => self.connection(value).map(|on| expectation.on = on),
                 "during" => self.moments(value).map(|during| expectation.during = Some(during)),
                 "at" | "within" | "between" | "not_before" => expectation.timing.as_ref().map(|_| ()),
                 _ => Some(()),

@@ -15,7 +15,8 @@ pub(super) fn check(steps: &[Step], sweep: Option<&Sweep>, sink: &Sink) {
 
 #[derive(Default)]
 struct Begun {
-    parted: Vec<Direction>,
+    /// Each with the number of the connection, if it is one alone.
+    parted: Vec<(Direction, Option<u32>)>,
     silenced: Vec<NodeId>,
 }
 
@@ -23,7 +24,11 @@ impl Begun {
     fn collect(&mut self, steps: &[Step]) {
         for step in steps {
             match &step.kind {
-                StepKind::Network(NetworkChange::Partition { links, .. }) => self.parted.extend(links),
+                StepKind::Network(change) => {
+                    if let (number, NetworkChange::Partition { links, .. }) = change.parts() {
+                        self.parted.extend(links.iter().map(|link| (*link, number)));
+                    }
+                }
                 StepKind::Node { nodes, actions } if has(actions, |action| matches!(action, Action::StopPinging)) => {
                     self.silenced.extend(nodes);
                 }
@@ -31,6 +36,14 @@ impl Begun {
                 _ => {}
             }
         }
+    }
+
+    /// A link heals with all of its connections, and a connection if it was parted alone.
+    fn heals_nothing(&self, change: &NetworkChange) -> bool {
+        let (number, NetworkChange::Heal(links)) = change.parts() else { return false };
+        let is_meant =
+            |(link, of): &(Direction, Option<u32>)| links.contains(link) && (number.is_none() || *of == number);
+        !self.parted.iter().any(is_meant)
     }
 
     fn report(&self, steps: &[Step], sink: &Sink) {
@@ -43,10 +56,9 @@ impl Begun {
         };
         for step in steps {
             match &step.kind {
-                StepKind::Network(NetworkChange::Heal(links))
-                    if !links.iter().any(|link| self.parted.contains(link)) =>
-                {
-                    say(step, "`heal` ends a `partition`, and the story has none of this link");
+                StepKind::Network(change) if self.heals_nothing(change) => {
+                    let what = if change.parts().0.is_some() { "this connection" } else { "this link" };
+                    say(step, &format!("`heal` ends a `partition`, and the story has none of {what}"));
                 }
                 StepKind::Node { nodes, actions }
                     if has(actions, |action| matches!(action, Action::ResumePinging))

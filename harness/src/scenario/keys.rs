@@ -82,6 +82,8 @@ pub(super) enum Takes {
     Node,
     /// `a -> b`, `a <-> b` or a node.
     Link,
+    /// `a#2`.
+    Connection,
     /// `3.1.1` or `5.0`.
     Version,
     /// A text, `{ size }` or `{ hex }`.

@@ -1,7 +1,8 @@
 //! Links: what they are like, and which ones a text names.
 
-use crate::plan::{LinkChange, LinkSettings, NodeId};
+use crate::plan::{LinkChange, NetworkChange, NodeId, NthConnection};
 
+use super::connection::{no_opener, split};
 use super::keys::{Key, Table, Takes, key};
 use super::names::Role;
 use super::packet::parse_size;
@@ -24,6 +25,24 @@ const SETTINGS: &[Key] = &[
 
 /// One direction of a link.
 pub(super) type Direction = (NodeId, NodeId);
+
+/// Links, or one connection on each of them.
+pub(super) struct Path {
+    links: Vec<Direction>,
+    /// Which of the connections; all if none.
+    connection: Option<u32>,
+}
+
+impl Path {
+    /// A change of it.
+    pub(super) fn of(self, change: impl FnOnce(Vec<Direction>) -> NetworkChange) -> NetworkChange {
+        let change = change(self.links);
+        match self.connection {
+            Some(number) => NetworkChange::OfConnection(number, Box::new(change)),
+            None => change,
+        }
+    }
+}
 
 impl Reader<'_> {
     /// The settings in a map; `link` may stand in it, too, and is its caller's.
@@ -83,17 +102,39 @@ impl Reader<'_> {
 
     /// `a -> b`, `a <-> b`, or a lone node: its links both ways.
     pub(super) fn link(&self, node: &Node) -> Option<Vec<Direction>> {
+        let path = self.path(node)?;
+        if path.connection.is_some() {
+            self.error(
+                node,
+                "this is what a link is like from the start; one connection is changed by `network: { set: … }`",
+            );
+            return None;
+        }
+        Some(path.links)
+    }
+
+    /// As [`link`](Self::link), or one connection on it: `a#2 -> b`.
+    pub(super) fn path(&self, node: &Node) -> Option<Path> {
         let text = self.scalar(node, "a link, such as `a -> b`")?;
         let end = text.chars().count();
         let read = time::tokens(text).and_then(|tokens| self.directions(&tokens, end));
-        read.map_err(|error| self.part_error(node, &error, "a link")).ok()
+        let path = read.map_err(|error| self.part_error(node, &error, "a link")).ok()?;
+        if let Some(number) = path.connection {
+            let clients = path.links.iter().flat_map(|(from, to)| [*from, *to]);
+            let mut clients: Vec<_> = clients.filter(|id| !self.names.role(*id).is_broker()).collect();
+            clients.sort_unstable();
+            clients.dedup();
+            let named: Vec<_> = clients.into_iter().map(|client| NthConnection { client, number }).collect();
+            self.names_connections(node, &named);
+        }
+        Some(path)
     }
 
-    fn directions(&self, tokens: &[Token], end: usize) -> Result<Vec<Direction>, TimeError> {
+    fn directions(&self, tokens: &[Token], end: usize) -> Result<Path, TimeError> {
         match tokens {
             [name] => self.of_node(name),
             [from, arrow, to] if arrow.kind == Kind::Arrow || arrow.kind == Kind::BothWays => {
-                let (from_ids, to_ids) = (self.ends(from)?, self.ends(to)?);
+                let ((from_ids, of_from), (to_ids, of_to)) = (self.ends(from)?, self.ends(to)?);
                 let mut directions = Vec::new();
                 for a in &from_ids {
                     for b in &to_ids {
@@ -106,7 +147,7 @@ impl Reader<'_> {
                         }
                     }
                 }
-                Ok(directions)
+                Ok(Path { links: directions, connection: of_from.or(of_to) })
             }
             _ => Err(TimeError::new(
                 0,
@@ -117,9 +158,10 @@ impl Reader<'_> {
     }
 
     /// All links of a node, both ways.
-    fn of_node(&self, name: &Token) -> Result<Vec<Direction>, TimeError> {
+    fn of_node(&self, name: &Token) -> Result<Path, TimeError> {
         let mut directions = Vec::new();
-        for id in self.ends(name)? {
+        let (ids, connection) = self.ends(name)?;
+        for id in ids {
             match self.names.broker_of.get(&id) {
                 Some(broker) => directions.extend([(id, *broker), (*broker, id)]),
                 None => {
@@ -131,14 +173,20 @@ impl Reader<'_> {
         if directions.is_empty() {
             return Err(TimeError::new(name.from, name.to, "nobody connects to this node, so it has no link"));
         }
-        Ok(directions)
+        Ok(Path { links: directions, connection })
     }
 
-    fn ends(&self, token: &Token) -> Result<Vec<NodeId>, TimeError> {
+    /// The nodes at one end, and the number of the connection if one is named.
+    fn ends(&self, token: &Token) -> Result<(Vec<NodeId>, Option<u32>), TimeError> {
         let fail = |message: String| Err(TimeError::new(token.from, token.to, message));
-        let Kind::Word(name) = &token.kind else { return fail("expected a node".to_owned()) };
+        let Kind::Word(word) = &token.kind else { return fail("expected a node".to_owned()) };
+        let (name, connection) = split(word).map_err(|message| TimeError::new(token.from, token.to, message))?;
         match self.names.nodes.get(name) {
-            Some(ids) => Ok(ids.clone()),
+            Some(ids) if connection.is_some() => match ids.iter().find_map(|id| no_opener(self.names, *id)) {
+                Some(message) => fail(message),
+                None => Ok((ids.clone(), connection)),
+            },
+            Some(ids) => Ok((ids.clone(), None)),
             None if self.names.is_silent(name) => fail(String::new()),
             None => fail(format!("unknown node `{name}`{}", did_you_mean(name, self.names.of_nodes()))),
         }
@@ -160,16 +208,5 @@ impl Reader<'_> {
             );
         }
         format!("no connection runs between `{}` and `{}`: a link has a broker at one end", name(a), name(b))
-    }
-}
-
-/// What a link is like after a change.
-pub(super) fn changed(settings: LinkSettings, change: LinkChange) -> LinkSettings {
-    LinkSettings {
-        latency: change.latency.unwrap_or(settings.latency),
-        jitter: change.jitter.unwrap_or(settings.jitter),
-        give_up: change.give_up.unwrap_or(settings.give_up),
-        loss: change.loss.unwrap_or(settings.loss),
-        bandwidth: change.bandwidth.unwrap_or(settings.bandwidth),
     }
 }

@@ -120,6 +120,7 @@
 mod action;
 mod axes;
 mod conditions;
+mod connection;
 mod error;
 mod expect;
 mod files;

@@ -244,7 +244,11 @@ impl Reader<'_> {
         if let Some(ids) = self.names.nodes.get(name) {
             return Some(ids.clone());
         }
-        if !self.names.is_silent(name) {
+        if let Some((of, _)) = name.split_once('#').filter(|(of, _)| self.names.nodes.contains_key(*of)) {
+            let message =
+                format!("`{name}` is a connection; write the node, `{of}`, and `connection: {name}` beside it");
+            self.error_with_note(node, message, super::reference::see("a connection"));
+        } else if !self.names.is_silent(name) {
             self.unknown_node(node, name);
         }
         None

@@ -1,5 +1,6 @@
 //! From the tree to plans: one per run.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use super::action::Owners;
 use super::axes::Run;
 use super::error::Sink;
 use super::judged::{Held, Judged};
-use super::link::{LINK, changed};
+use super::link::LINK;
 use super::names::{Declared, Names, collect_marks};
 use super::node;
 use super::reader::{Payloads, Reader};
@@ -127,8 +128,15 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
     }
 
     let params = &run.params;
-    let reader =
-        Reader { sink, version: run.version, both, names: &names, payloads: &shared.payloads, races: &run.orders };
+    let reader = Reader {
+        sink,
+        version: run.version,
+        both,
+        names: &names,
+        payloads: &shared.payloads,
+        races: &run.orders,
+        connections: &RefCell::default(),
+    };
     let get = |name: &str| root.get(name).filter(|node| !node.is_null()).map(|node| params.substitute(node, sink));
     let (network, links) = read_links(&reader, get("network"), get("links"));
     let own = Owners(&nodes);
@@ -146,6 +154,10 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
     let until = get("until").and_then(|node| reader.moment(&node));
     if let Some(until) = &until {
         check_end(until, &steps, &expectations, get("expect").as_ref(), sink);
+    }
+    if complete.is_some() && !names.open {
+        let fault = sweep.as_ref().map_or(&[][..], |sweep| &sweep.fault);
+        reader.check_connections(&nodes, &[&steps, fault]);
     }
     let tolerance = get("tolerance").map_or(Some(Duration::ZERO), |node| reader.duration(&node));
 
@@ -230,7 +242,15 @@ fn build_nodes(
     let mut built = Vec::new();
     for declared in declared {
         let node = declared.node.map(|node| substituted(node, declared.member, run, sink));
-        let reader = Reader { sink, version: run.version, both, names, payloads: &shared.payloads, races: &run.orders };
+        let reader = Reader {
+            sink,
+            version: run.version,
+            both,
+            names,
+            payloads: &shared.payloads,
+            races: &run.orders,
+            connections: &RefCell::default(),
+        };
         let read = node::build(&reader, declared, node.as_ref());
         let (program, fields) = match read {
             Some(read) => (Some(read.program), Some(read.fields)),
@@ -282,14 +302,14 @@ type Links = Vec<(NodeId, NodeId, LinkSettings)>;
 
 fn read_links(reader: &Reader<'_>, network: Option<Node>, links: Option<Node>) -> (LinkSettings, Links) {
     let change = network.and_then(|node| reader.link_change(&node, &LINK));
-    let network = changed(LinkSettings::default(), change.unwrap_or_default());
+    let network = LinkSettings::default().changed(change.unwrap_or_default());
     let mut set: BTreeMap<(NodeId, NodeId), LinkSettings> = BTreeMap::new();
     if let Some(links) = links {
         for (link, settings) in reader.map(&links, "a map of links, as in `{ a -> b: { latency: 1s } }`") {
             let (directions, change) = (reader.link(link), reader.link_change(settings, &LINK));
             for direction in directions.unwrap_or_default() {
                 let settings = set.get(&direction).copied().unwrap_or(network);
-                set.insert(direction, changed(settings, change.unwrap_or_default()));
+                set.insert(direction, settings.changed(change.unwrap_or_default()));
             }
         }
     }

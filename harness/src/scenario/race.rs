@@ -98,7 +98,7 @@ fn takes_time(step: &StepKind) -> Option<&'static str> {
         StepKind::At(_) => Some("at"),
         StepKind::Repeat { .. } => Some("repeat"),
         StepKind::Every { .. } => Some("every"),
-        StepKind::Node { actions, .. } => actions.iter().find_map(|action| match action {
+        StepKind::Node { actions, .. } => actions.iter().map(Action::itself).find_map(|action| match action {
             Action::Connect(_) => Some("connect"),
             Action::Open => Some("open"),
             Action::Subscribe { .. } => Some("subscribe"),

@@ -18,6 +18,7 @@ use super::reference::see;
 use super::suggest::{did_you_mean, one_of};
 use super::time::{self, Exact, TimeError};
 use super::tree::{Kind, Node};
+use crate::plan::NthConnection;
 
 /// So many words are named where one of them is expected.
 const FEW_WORDS: usize = 4;
@@ -36,6 +37,8 @@ pub(super) struct Reader<'a> {
     pub(super) payloads: &'a Payloads,
     /// In which order the steps of each race come in this run.
     pub(super) races: &'a Orders,
+    /// The connections that were spoken of, and where.
+    pub(super) connections: &'a RefCell<Vec<(NthConnection, Span)>>,
 }
 
 impl<'a> Reader<'a> {

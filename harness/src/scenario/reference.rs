@@ -29,6 +29,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("`repeat`", "steps#repeat"),
     ("`sweep`", "steps#sweep"),
     ("a link", "nodes#link"),
+    ("a connection", "faults#connection"),
     ("a change of a link", "faults#set"),
     ("a fault of a link", "faults#starting_with"),
     ("change of the network", "faults"),

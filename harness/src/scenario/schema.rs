@@ -6,6 +6,7 @@ use halfopen_protocol::PacketType;
 use serde_json::{Map, Value, json};
 
 use super::action::ACTIONS;
+use super::connection::{CONNECTION, DONE_ON_ONE};
 use super::expect::{AROUND, EXPECTATION};
 use super::header::{FILE, FRAGMENT};
 use super::keys::{Key, Status, Table, Takes};
@@ -120,7 +121,7 @@ impl Definitions {
             Takes::Factor => reference("factor"),
             Takes::Duration | Takes::Moment | Takes::Moments | Takes::Gap => reference("time"),
             Takes::Count => reference("count"),
-            Takes::Node | Takes::Link => json!({ "type": "string" }),
+            Takes::Node | Takes::Link | Takes::Connection => json!({ "type": "string" }),
             Takes::Version => reference("version"),
             Takes::Payload => reference("payload"),
             Takes::Packet => or_parameter(vec![packet_words()]),
@@ -182,7 +183,13 @@ impl Definitions {
             |key: &&Key| is_usable(key) && matches!(key.takes, Takes::Nothing | Takes::Optional(_) | Takes::Unsaid);
         let plain: Vec<_> = ACTIONS.iter().filter(is_word).map(constant).collect();
         let line = self.line(ACTIONS, None);
-        any_of(vec![or_parameter(plain), line])
+        let on_one: Vec<Key> = ACTIONS.iter().filter(|key| DONE_ON_ONE.contains(&key.name)).copied().collect();
+        let mut on_one = self.line(&on_one, None);
+        on_one["properties"][CONNECTION.name] = self.described(&CONNECTION);
+        on_one["required"] = json!([CONNECTION.name]);
+        on_one["minProperties"] = json!(2);
+        on_one["maxProperties"] = json!(2);
+        any_of(vec![or_parameter(plain), line, on_one])
     }
 
     fn step(&mut self) -> Value {

@@ -8,7 +8,7 @@ use crate::plan::{EventRef, NetworkChange, PacketKind, Position, Step, StepKind,
 
 use super::action::{ACTIONS, Owners, is_action};
 use super::keys::{Key, Table, Takes, key};
-use super::link::{Direction, SET};
+use super::link::{Path, SET};
 use super::names::check_name;
 use super::packet::pattern;
 use super::reader::{Fields, Reader};
@@ -143,6 +143,10 @@ impl Reader<'_> {
         if self.names.is_silent(word) {
             return None;
         }
+        if word.split_once('#').is_some_and(|(of, _)| self.names.nodes.contains_key(of)) {
+            self.nodes(key);
+            return None;
+        }
         if let Some(action) = ACTIONS.iter().find(|action| action.name == word) {
             let example = match action.takes {
                 Takes::Nothing => format!("- NODE: {word}"),
@@ -258,38 +262,38 @@ impl Reader<'_> {
         let word = self.word(key, "change of the network", NETWORK)?;
         Some(match word {
             "half_open" => {
-                let (links, starting_with) = self.link_fault(value)?;
-                NetworkChange::HalfOpen { links, starting_with }
+                let (path, starting_with) = self.link_fault(value)?;
+                path.of(|links| NetworkChange::HalfOpen { links, starting_with })
             }
             "partition" => {
-                let (links, starting_with) = self.link_fault(value)?;
-                NetworkChange::Partition { links, starting_with }
+                let (path, starting_with) = self.link_fault(value)?;
+                path.of(|links| NetworkChange::Partition { links, starting_with })
             }
             "reset" => {
-                let (links, starting_with) = self.link_fault(value)?;
-                NetworkChange::Reset { links, starting_with }
+                let (path, starting_with) = self.link_fault(value)?;
+                path.of(|links| NetworkChange::Reset { links, starting_with })
             }
-            "heal" => NetworkChange::Heal(self.link(value)?),
+            "heal" => self.path(value)?.of(NetworkChange::Heal),
             _ => {
                 let fields = self.fields(value, &SET)?;
-                let link = self.required(value, &fields, "link").and_then(|link| self.link(link));
+                let path = self.required(value, &fields, "link").and_then(|link| self.path(link));
                 let change = self.link_change(value, &SET)?;
                 if change == crate::plan::LinkChange::default() {
                     self.error(value, "nothing is set; as in `{ link: a -> b, latency: 1s }`");
                     return None;
                 }
-                NetworkChange::Set(link?, change)
+                path?.of(|links| NetworkChange::Set(links, change))
             }
         })
     }
 
     /// A link alone, or with the type of the packet that the fault begins with.
-    fn link_fault(&self, node: &Node) -> Option<(Vec<Direction>, Option<PacketType>)> {
+    fn link_fault(&self, node: &Node) -> Option<(Path, Option<PacketType>)> {
         let Kind::Map(_) = node.kind else {
-            return Some((self.link(node)?, None));
+            return Some((self.path(node)?, None));
         };
         let fields = self.fields(node, &LINK_FAULT)?;
-        let links = self.required(node, &fields, "link").and_then(|link| self.link(link));
+        let path = self.required(node, &fields, "link").and_then(|link| self.path(link));
         let starting_with = match fields.get("starting_with") {
             None => None,
             Some(word) => match pattern(self, word)? {
@@ -302,13 +306,14 @@ impl Reader<'_> {
                 }
             },
         };
-        Some((links?, starting_with))
+        Some((path?, starting_with))
     }
 
     /// A moment in the names of the run.
     pub(super) fn moment(&self, node: &Node) -> Option<crate::plan::Moment> {
         let text = self.scalar(node, "a moment, such as `20s` or `1s after MARK`")?;
-        time::moment(text, self.names.scope()).map_err(|error| self.time_error(node, &error)).ok()
+        let moment = time::moment(text, self.names.scope()).map_err(|error| self.time_error(node, &error)).ok()?;
+        self.of_moment(node, moment)
     }
 
     /// Reports each `at` that is over by the time the story reaches it, as far as waiting alone tells.

@@ -97,6 +97,7 @@ fn said(takes: Takes) -> String {
         Takes::Gap => "`5s`, `..4s`, `1s .. 2s`".to_owned(),
         Takes::Node => "node".to_owned(),
         Takes::Link => "`a -> b`, `a <-> b` or node".to_owned(),
+        Takes::Connection => "[connection](faults.md#connection)".to_owned(),
         Takes::Version => "`3.1.1`, `5.0`".to_owned(),
         Takes::Payload => "[payload](packets.md#payloads)".to_owned(),
         Takes::Packet => "name of a packet".to_owned(),

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::pattern::kind_matches;
-use super::{ConnectionId, Event, EventKind, Item, NodeChange};
-use crate::plan::{EventRef, NodeId, Ordinal, Plan, Point};
+use super::{ConnectionId, Event, EventKind, Item, NodeChange, Opened};
+use crate::plan::{EventRef, NodeId, NthConnection, Ordinal, Plan, Point};
 
 /// Through whose eyes events are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub(crate) struct Finder {
     viewer: Viewer,
     brokers: BTreeSet<NodeId>,
     connections: BTreeMap<ConnectionId, Ends>,
+    /// Only what happens on this connection counts, as far as it happens on one.
+    on: Option<(NthConnection, Opened)>,
 }
 
 /// The two ends of an established connection that nobody in question has seen end.
@@ -52,20 +54,30 @@ struct Ends {
 impl Finder {
     /// A finder for `event` as `viewer` sees it.
     pub(crate) fn new(plan: &Plan, event: &EventRef, viewer: Viewer) -> Self {
+        let (on, event) = match event {
+            EventRef::On(connection, event) => (Some((*connection, Opened::default())), &**event),
+            event => (None, event),
+        };
         let viewer = match event {
             EventRef::Point { at: Some(at), .. } => Viewer::Node(*at),
             _ => viewer,
         };
         let brokers = plan.node_ids().filter(|&id| plan.node(id).is_broker()).collect();
-        Self { event: event.clone(), viewer, brokers, connections: BTreeMap::new() }
+        Self { event: event.clone(), viewer, brokers, connections: BTreeMap::new(), on }
     }
 
     /// Looks at the next event of the trace; whether it is an occurrence.
     ///
     /// [`EventRef::Start`] and [`EventRef::End`] never occur in this sense.
     pub(crate) fn feed(&mut self, event: &Event) -> bool {
+        if let Some((connection, opened)) = &mut self.on {
+            opened.feed(event);
+            if !opened.is_on(event, &[*connection]) {
+                return false;
+            }
+        }
         match &self.event {
-            EventRef::Start | EventRef::End => false,
+            EventRef::Start | EventRef::End | EventRef::On(..) => false,
             EventRef::Mark(name) => matches!(&event.kind, EventKind::Mark(mark) if mark == name),
             EventRef::Packet { packet, from, to, at, .. } => match &event.kind {
                 EventKind::Sent { from: sender, to: receiver, item: Item::Packet(sent), .. } => {
@@ -256,6 +268,7 @@ pub(crate) fn ordinal(event: &EventRef) -> Ordinal {
     match event {
         EventRef::Packet { ordinal, .. } | EventRef::Point { ordinal, .. } => *ordinal,
         EventRef::Start | EventRef::End | EventRef::Mark(_) => Ordinal::Nearest,
+        EventRef::On(_, event) => ordinal(event),
     }
 }
 

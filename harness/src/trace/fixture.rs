@@ -252,6 +252,7 @@ pub(crate) fn expect(node: NodeId, verb: Verb) -> Expectation {
         gap: None,
         to: None,
         from: None,
+        on: Vec::new(),
         timing: None,
         during: None,
     }

@@ -8,6 +8,7 @@ mod fields;
 pub(crate) mod find;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod opened;
 mod pattern;
 mod text;
 
@@ -19,6 +20,7 @@ use halfopen_protocol::{Packet, PacketType};
 
 pub use self::fields::{Field, fields};
 pub(crate) use self::fields::{FieldType, field_names, field_type};
+pub(crate) use self::opened::Opened;
 pub(crate) use self::pattern::{kind_matches, message_matches, pattern_matches};
 pub(crate) use self::text::field_text;
 pub use self::text::text;

@@ -16,6 +16,8 @@ use crate::trace::{ConnectionId, Item};
 pub(crate) struct Conversation {
     recorder: Recorder,
     connection: ConnectionId,
+    /// Which of the client's connections it is, from 1.
+    number: u32,
     client: NodeId,
     server: NodeId,
     state: RefCell<State>,
@@ -47,11 +49,12 @@ struct Direction {
 impl Conversation {
     /// A connection that `client` is about to open; `version` is assumed until a CONNECT names one. Records the SYN.
     pub(crate) fn open(recorder: &Recorder, client: NodeId, server: NodeId, version: Version) -> Rc<Self> {
-        let connection = recorder.new_connection();
+        let (connection, number) = recorder.new_connection(client);
         recorder.sent(connection, client, server, Item::Open);
         Rc::new(Self {
             recorder: recorder.clone(),
             connection,
+            number,
             client,
             server,
             state: RefCell::new(State {
@@ -65,6 +68,11 @@ impl Conversation {
     /// The connection's name in the trace.
     pub(crate) fn connection(&self) -> ConnectionId {
         self.connection
+    }
+
+    /// Which of those that the client has opened, from 1.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
     }
 
     /// The node on this side.

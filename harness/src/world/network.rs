@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::io;
+use std::rc::Rc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -25,8 +26,28 @@ pub(crate) trait Network: Clone + Unpin + 'static {
     /// Opens a connection to the MQTT port of `to`. Dropping the future gives up.
     fn connect(&self, to: NodeId) -> impl Future<Output = io::Result<(Self::Stream, Peer)>>;
 
+    /// From now on, while this node listens, `door` says what becomes of each connection that is about to be opened.
+    fn guard(&self, door: Rc<dyn Door>);
+
     /// Ends a connection by RST instead of FIN.
     fn abort(&self, stream: Self::Stream);
+}
+
+/// Says what becomes of a connection when its SYN arrives, before any program sees it.
+pub(crate) trait Door {
+    /// Of this connection; asked anew each time its SYN arrives.
+    fn knock(&self, connection: ConnectionId) -> Knock;
+}
+
+/// What becomes of a SYN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Knock {
+    /// It is answered, and the connection goes to the program.
+    Open,
+    /// RST.
+    Refused,
+    /// As if it had been lost.
+    Ignored,
 }
 
 /// Who is at the other end of a connection.
@@ -36,4 +57,6 @@ pub(crate) struct Peer {
     pub(crate) node: NodeId,
     /// The connection's name in the trace.
     pub(crate) connection: ConnectionId,
+    /// Which of the client's connections it is, from 1.
+    pub(crate) number: u32,
 }

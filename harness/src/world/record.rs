@@ -19,6 +19,8 @@ struct Inner {
     now: Box<dyn Fn() -> Duration>,
     events: Vec<Event>,
     connections: u32,
+    /// How many connections each node has opened.
+    opened: BTreeMap<NodeId, u32>,
     /// For each direction of a connection, its sender named: the events of what is under way.
     under_way: BTreeMap<(ConnectionId, NodeId), VecDeque<usize>>,
 }
@@ -30,6 +32,7 @@ impl Recorder {
             now: Box::new(now),
             events: Vec::new(),
             connections: 0,
+            opened: BTreeMap::new(),
             under_way: BTreeMap::new(),
         })))
     }
@@ -39,11 +42,15 @@ impl Recorder {
         (self.0.borrow().now)()
     }
 
-    /// A new connection is about to be opened; its first item, [`Item::Open`], is yet to be [`sent`](Self::sent).
-    pub(crate) fn new_connection(&self) -> ConnectionId {
+    /// `client` is about to open a connection, the so many-th of its own, from 1; its first item, [`Item::Open`], is yet
+    /// to be [`sent`](Self::sent).
+    pub(crate) fn new_connection(&self, client: NodeId) -> (ConnectionId, u32) {
         let mut inner = self.0.borrow_mut();
         inner.connections += 1;
-        ConnectionId(inner.connections - 1)
+        let id = ConnectionId(inner.connections - 1);
+        let number = inner.opened.entry(client).or_default();
+        *number += 1;
+        (id, *number)
     }
 
     /// `item` leaves `from`.

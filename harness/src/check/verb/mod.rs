@@ -18,7 +18,7 @@ pub(super) use self::is::state_text;
 use self::loses::Loses;
 use self::packets::Packets;
 pub(super) use self::timeline::Timeline;
-use crate::plan::{Expectation, NodeId, Plan, Verb};
+use crate::plan::{Expectation, NodeId, NthConnection, Plan, Verb};
 use crate::trace::{Event, EventKind};
 
 /// Something that matches the verb of an expectation.
@@ -94,6 +94,20 @@ pub(super) fn place(event: &Event) -> Option<NodeId> {
 
 /// What the expectation says of the node: "closes sensor", "sends PINGREQ".
 pub(super) fn phrase(plan: &Plan, expectation: &Expectation) -> String {
+    let on = match expectation.on.as_slice() {
+        [] => String::new(),
+        on => format!(" on {}", names(plan, on)),
+    };
+    said(plan, expectation) + &on
+}
+
+/// "sensor#2"; of a group "fleet.1#2, fleet.2#2".
+pub(super) fn names(plan: &Plan, on: &[NthConnection]) -> String {
+    let names = on.iter().map(|one| format!("{}#{}", plan.node(one.client).name, one.number));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn said(plan: &Plan, expectation: &Expectation) -> String {
     let name = |id: NodeId| plan.node(id).name.as_str();
     match &expectation.verb {
         Verb::Receives(patterns) => {

@@ -10,7 +10,7 @@ use crate::trace::{EventKind, NodeChange};
 /// A fault, from when it begins.
 struct Band {
     class: &'static str,
-    word: &'static str,
+    word: String,
     place: Place,
     from: Duration,
     to: Option<Duration>,
@@ -19,7 +19,8 @@ struct Band {
 
 #[derive(PartialEq, Eq)]
 enum Place {
-    Links(Vec<(NodeId, NodeId)>),
+    /// Links, or one connection on each of them.
+    Links(Vec<(NodeId, NodeId)>, Option<u32>),
     Node(NodeId),
 }
 
@@ -35,9 +36,9 @@ impl Drawing<'_> {
                 }
                 // What waits for a packet begins with it.
                 EventKind::FaultHit { position } => {
-                    let waits = find(&self.plan.steps, *position).is_some_and(|step| {
-                        matches!(step.kind, StepKind::Network(NetworkChange::HalfOpen { starting_with: Some(_), .. }))
-                    });
+                    let waits = find(&self.plan.steps, *position).is_some_and(
+                        |step| matches!(&step.kind, StepKind::Network(change) if change.starting_with().is_some()),
+                    );
                     for band in bands.iter_mut().filter(|band| waits && band.position == *position) {
                         band.from = event.at;
                     }
@@ -56,7 +57,7 @@ impl Drawing<'_> {
         let y2 = self.rows.y(band.to.unwrap_or(self.trace.end), 0);
         let spans: Vec<(i32, i32)> = match &band.place {
             Place::Node(node) => vec![(self.lanes.x(*node) - 22, self.lanes.x(*node) + 22)],
-            Place::Links(links) => {
+            Place::Links(links, _) => {
                 let span = |(a, b): &(NodeId, NodeId)| {
                     let (a, b) = (self.lanes.x(*a), self.lanes.x(*b));
                     (a.min(b) + 16, a.max(b) - 16)
@@ -75,7 +76,7 @@ impl Drawing<'_> {
             self.shapes.push(shape.at_line(band.position));
             let anchor = if matches!(band.place, Place::Node(_)) { Anchor::Middle } else { Anchor::End };
             let x = if anchor == Anchor::Middle { i32::midpoint(x, x2) } else { x2 - 6 };
-            let form = Form::Text { x, y: y2.max(y + 6), dy: -5, anchor, text: band.word.to_owned() };
+            let form = Form::Text { x, y: y2.max(y + 6), dy: -5, anchor, text: band.word.clone() };
             self.shapes.push(Shape::new("fault-name", form).at_line(band.position));
         }
     }
@@ -105,26 +106,29 @@ impl Drawing<'_> {
 
 fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
     let position = step.position;
-    let mut push = |class, word, place| bands.push(Band { class, word, place, from: at, to: None, position });
     match &step.kind {
-        StepKind::Network(NetworkChange::HalfOpen { links, .. }) => {
-            push("cut", "half-open", Place::Links(links.clone()));
-        }
-        StepKind::Network(NetworkChange::Partition { links, .. }) => {
-            push("cut", "partition", Place::Links(links.clone()));
-        }
-        StepKind::Network(NetworkChange::Heal(links)) => end(bands, &Place::Links(links.clone()), "cut", at),
-        StepKind::Network(NetworkChange::Set(links, _)) => {
-            let place = Place::Links(links.clone());
-            end(bands, &place, "changed", at);
-            bands.push(Band { class: "changed", word: "link changed", place, from: at, to: None, position });
+        StepKind::Network(change) => {
+            let (number, kind) = change.parts();
+            let place = Place::Links(kind.links().to_vec(), number);
+            let of = number.map(|number| format!(" #{number}")).unwrap_or_default();
+            let (class, word) = match kind {
+                NetworkChange::HalfOpen { .. } => ("cut", "half-open"),
+                NetworkChange::Partition { .. } => ("cut", "partition"),
+                NetworkChange::Heal(_) => return end(bands, &place, "cut", at),
+                NetworkChange::Set(..) => {
+                    end(bands, &place, "changed", at);
+                    ("changed", if number.is_some() { "connection changed" } else { "link changed" })
+                }
+                NetworkChange::Reset { .. } | NetworkChange::OfConnection(..) => return,
+            };
+            bands.push(Band { class, word: format!("{word}{of}"), place, from: at, to: None, position });
         }
         StepKind::Node { nodes, actions } => {
             for (node, action) in nodes.iter().flat_map(|node| actions.iter().map(move |action| (*node, action))) {
                 match action {
                     Action::StopPinging => bands.push(Band {
                         class: "silent",
-                        word: "does not ping",
+                        word: "does not ping".to_owned(),
                         place: Place::Node(node),
                         from: at,
                         to: None,
@@ -136,7 +140,14 @@ fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
                         end(bands, &place, "clock", at);
                         let word = if *ppm > 0 { "clock too fast" } else { "clock too slow" };
                         if *ppm != 0 {
-                            bands.push(Band { class: "clock", word, place, from: at, to: None, position });
+                            bands.push(Band {
+                                class: "clock",
+                                word: word.to_owned(),
+                                place,
+                                from: at,
+                                to: None,
+                                position,
+                            });
                         }
                     }
                     _ => {}
@@ -165,13 +176,15 @@ fn changed(bands: &mut Vec<Band>, node: NodeId, change: NodeChange, at: Duration
     if class == "down" {
         ["still", "deaf", "silent"].iter().for_each(|class| end(bands, &place, class, at));
     }
-    bands.push(Band { class, word, place, from: at, to: None, position: Position::default() });
+    bands.push(Band { class, word: word.to_owned(), place, from: at, to: None, position: Position::default() });
 }
 
 /// Ends what goes on at this place: for links, where they share one with it.
 fn end(bands: &mut [Band], place: &Place, class: &str, at: Duration) {
     let meets = |band: &&mut Band| match (&band.place, place) {
-        (Place::Links(a), Place::Links(b)) => a.iter().any(|link| b.contains(link)),
+        (Place::Links(a, one), Place::Links(b, other)) => {
+            a.iter().any(|link| b.contains(link)) && (other.is_none() || one == other)
+        }
         (a, b) => a == b,
     };
     for band in bands.iter_mut().filter(|band| band.to.is_none() && band.class == class).filter(meets) {

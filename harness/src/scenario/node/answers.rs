@@ -21,7 +21,8 @@ const ALL: &[Key] = &[key("usual", "what the flows of the standard ask for"), ke
 const ONE: &[Key] = &[
     key("usual", "what the flows of the standard ask for"),
     key("nothing", "none; it is owed until another answer is set"),
-    key("refuse", "the answer that says no"),
+    key("refuse", "the answer that says no; of `open` RST to the SYN"),
+    key("ignore", "of `open` alone: the SYN is lost, however often it is sent again"),
 ];
 
 pub(in crate::scenario) const ANSWER: Table = Table {
@@ -85,6 +86,11 @@ fn one(reader: &Reader<'_>, node: &Node, packet: Option<PacketType>) -> Option<A
         let kind = match reader.word(node, "answer", ONE)? {
             "usual" => AnswerKind::Usual,
             "nothing" => AnswerKind::Nothing,
+            "ignore" if packet.is_none() => AnswerKind::Ignore,
+            "ignore" => {
+                reader.error(node, "`ignore` is for `open`, whose SYN is lost; a packet is answered with `nothing`");
+                return None;
+            }
             _ if packet.is_none_or(|packet| can_refuse(packet, reader.version.is_v5())) => AnswerKind::Refuse,
             _ => {
                 let packet = packet.map(|packet| packet.to_string()).unwrap_or_default();

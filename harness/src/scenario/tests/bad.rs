@@ -222,6 +222,22 @@ const BAD: &[(&str, &str)] = &[
         "when that never holds",
         "matrix: { qos: [0, 1] }\nclients: { a: { subscribe: { filter: t, qos: <qos> } } }\nsteps: [ { a: crash } ]\nexpect: [ { broker: { closes: a, when: { qos: 2 } } } ]\n",
     ),
+    (
+        "connections that nobody opens",
+        "clients: { a: {}, b: { autostart: false }, c: { reconnect: { min: 1s } } }\nraw_clients: { r: {} }\nsteps: [ { network: { half_open: a#2 } }, { network: { reset: { link: broker -> b#1, starting_with: CONNACK } } }, { network: { partition: c#9 } }, { network: { heal: broker#1 } }, { repeat: { times: 3, steps: [ { r: [connect, { close: fin }] } ] } } ]\nexpect: [ { broker: { closes: r, connection: r#4 } }, { broker: { closes: r, connection: r#3 } }, { broker: { closes: a, at: 1s after close of a#3 } }, { broker: { closes: a, at: 1s after PINGREQ from broker#1 } } ]\n",
+    ),
+    (
+        "what is no connection",
+        "clients: { sensor: { to: broker } }\nraw_brokers: { fake: {} }\nraw_clients: { other: { to: fake } }\nlinks: { sensor#1 <-> broker: { latency: 1s } }\nsteps: [ { network: { half_open: sensor#0 } }, { network: { reset: senosr#1 -> broker } }, { network: { set: { link: sensor#x, latency: 1s } } }, { sensor#1: crash } ]\nexpect: [ { broker: { closes: sensor, connection: sensor } }, { broker: { closes: sensor, connection: senosr#1 } }, { broker: { closes: sensor, connection: fake#1 } }, { sensor: { delivers: { topic: a }, connection: sensor#1 } }, { broker: { closes: sensor#1 } }, { broker: { closes: sensor, at: crash of sensor#1 } }, { sensor#1: { loses: broker } } ]\nbrokers: { broker: {} }\n",
+    ),
+    (
+        "a heal of one connection where all were parted",
+        "clients: { sensor: {} }\nsteps: [ { network: { partition: sensor } }, { network: { heal: sensor#1 } } ]\n",
+    ),
+    (
+        "connections beside actions",
+        "clients: { sensor: { to: broker } }\nbrokers: { broker: {} }\nraw_brokers: { fake: { answers: { PINGREQ: ignore } } }\nraw_clients: { a: { to: fake }, b: { to: broker } }\nsteps: [ { a: open }, { b: open }, { a: { crash: , connection: a#1 } }, { a: { send: PINGREQ, connection: b#1 } }, { fake: { send: PINGRESP, connection: b#1 } }, { sensor: { publish: { topic: t }, connection: sensor#1 } }, { a: { send: PINGREQ, conection: a#1 } }, { fake: { receive: PINGREQ, connection: a } } ]\n",
+    ),
     // All at once.
     (
         "several mistakes in one file",

@@ -6,7 +6,8 @@ use rstest::rstest;
 
 use super::{here, plans, scenarios};
 use crate::plan::{
-    Action, EventRef, LinkSettings, NetworkChange, NodeId, Outgoing, Plan, Program, StepKind, Timing, Verb,
+    Action, EventRef, LinkSettings, NetworkChange, NodeId, NthConnection, Outgoing, Plan, Program, StepKind, Timing,
+    Verb,
 };
 use crate::scenario::{PlanOptions, load_all};
 
@@ -162,6 +163,28 @@ fn what_a_raw_client_sends_is_one_write() {
     };
     assert_eq!((other.keep_alive, other.client_id.as_ref()), (9, "r"));
     assert_eq!((ping, bytes.as_ref()), (&halfopen_protocol::Packet::PingReq, [0xc0, 0x00].as_slice()));
+}
+
+#[test]
+fn a_connection_is_named_after_the_client_that_opens_it() {
+    let plans = plans(
+        "mqtt: 5.0\nraw_clients: { r: {} }\nclients: { fleet: { count: 2, reconnect: { min: 1s } } }\nsteps: [ { r: [open, connect] }, { network: { half_open: r#2 } }, { network: { partition: broker -> fleet#3 } }, { network: { heal: broker -> fleet } }, { r: { close: rst, connection: r#1 } } ]\nexpect: [ { fleet: { loses: broker, connection: fleet#3, at: 1s after PINGREQ from fleet.2#1 to broker } } ]\n",
+    );
+    let StepKind::Network(NetworkChange::OfConnection(2, change)) = &plans[0].steps[1].kind else { panic!("no #2") };
+    assert_eq!(change.links(), [(NodeId(3), NodeId(0)), (NodeId(0), NodeId(3))]);
+    let StepKind::Network(NetworkChange::OfConnection(3, change)) = &plans[0].steps[2].kind else { panic!("no #3") };
+    assert_eq!(change.links(), [(NodeId(0), NodeId(1)), (NodeId(0), NodeId(2))]);
+    let StepKind::Node { actions, .. } = &plans[0].steps[4].kind else { panic!("no action") };
+    let [Action::On(on, close)] = actions.as_slice() else { panic!("no connection") };
+    assert_eq!((on.as_slice(), matches!(**close, Action::Close(_))), ([nth(3, 1)].as_slice(), true));
+    let expectation = &plans[0].expectations[0];
+    assert_eq!(expectation.on, [nth(1, 3), nth(2, 3)]);
+    let Some(Timing::At(moment)) = &expectation.timing else { panic!("no time") };
+    assert!(matches!(&moment.event, EventRef::On(of, _) if *of == nth(2, 1)), "{moment:?}");
+}
+
+fn nth(client: usize, number: u32) -> NthConnection {
+    NthConnection { client: NodeId(client), number }
 }
 
 #[test]

@@ -6,7 +6,8 @@ use super::duration::{expression, whole_milliseconds};
 use super::exact::Exact;
 use super::token::{Kind, Token, tokens};
 use super::{Cursor, TimeError};
-use crate::plan::{EventRef, Moment, NodeId, Ordinal, PacketKind, Point};
+use crate::plan::{EventRef, Moment, NodeId, NthConnection, Ordinal, PacketKind, Point};
+use crate::scenario::connection::split;
 use crate::scenario::suggest::did_you_mean;
 
 const ORDINALS: [(&str, Ordinal); 4] =
@@ -232,9 +233,13 @@ fn occurrence(ordinal: Ordinal, cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Re
         if !cursor.take_word("of") {
             return Err(cursor.error(format!("expected `of` and a node, as in `{word} of NODE`")));
         }
-        let of = node(cursor, scope)?;
+        let mut connection = None;
+        let of = node_or_connection(cursor, scope, &mut connection)?;
+        if connection.is_some() && !matches!(point, Point::Open | Point::Close) {
+            return Err(cursor.error(format!("`{word}` happens to a node, not to a connection")));
+        }
         let at = if cursor.take_word("at") { Some(node(cursor, scope)?) } else { None };
-        return Ok(EventRef::Point { ordinal, point: *point, of, at });
+        return Ok(on(connection, EventRef::Point { ordinal, point: *point, of, at }));
     }
     if scope.nodes.contains_key(word) {
         return Err(cursor.error(format!(
@@ -257,19 +262,51 @@ fn packet_event(
     cursor: &mut Cursor<'_>,
     scope: Scope<'_>,
 ) -> Result<EventRef, TimeError> {
-    let from = if cursor.take_word("from") { Some(node(cursor, scope)?) } else { None };
-    let to = if from.is_some() && cursor.take_word("to") { Some(node(cursor, scope)?) } else { None };
-    let at = if cursor.take_word("at") { Some(node(cursor, scope)?) } else { None };
+    let mut connection = None;
+    let mut end = |cursor: &mut Cursor<'_>, word: &str| match cursor.take_word(word) {
+        true => node_or_connection(cursor, scope, &mut connection).map(Some),
+        false => Ok(None),
+    };
+    let from = end(cursor, "from")?;
+    let to = if from.is_some() { end(cursor, "to")? } else { None };
+    let at = end(cursor, "at")?;
     if from.is_none() && at.is_none() {
         return Err(cursor.error(format!("expected `from` or `at` and a node, as in `{word} from NODE`")));
     }
-    Ok(EventRef::Packet { ordinal, packet, from, to, at })
+    Ok(on(connection, EventRef::Packet { ordinal, packet, from, to, at }))
+}
+
+/// The event on one connection alone, if one was named.
+fn on(connection: Option<NthConnection>, event: EventRef) -> EventRef {
+    match connection {
+        Some(connection) => EventRef::On(connection, Box::new(event)),
+        None => event,
+    }
+}
+
+/// A node, or one of its connections: `sensor#2`.
+fn node_or_connection(
+    cursor: &mut Cursor<'_>,
+    scope: Scope<'_>,
+    connection: &mut Option<NthConnection>,
+) -> Result<NodeId, TimeError> {
+    let Some(Token { kind: Kind::Word(word), .. }) = cursor.peek() else {
+        return Err(cursor.error("expected a node"));
+    };
+    let (name, number) = split(word).map_err(|message| cursor.error(message))?;
+    let client = named(name, cursor, scope)?;
+    *connection = number.map(|number| NthConnection { client, number }).or(*connection);
+    Ok(client)
 }
 
 fn node(cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Result<NodeId, TimeError> {
     let Some(Token { kind: Kind::Word(word), .. }) = cursor.peek() else {
         return Err(cursor.error("expected a node"));
     };
+    named(word, cursor, scope)
+}
+
+fn named(word: &str, cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Result<NodeId, TimeError> {
     match scope.nodes.get(word).map(Vec::as_slice) {
         Some([only]) => {
             cursor.next();

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
-use crate::plan::{EventRef, NodeId, Ordinal, PacketKind, Point};
+use crate::plan::{EventRef, NodeId, NthConnection, Ordinal, PacketKind, Point};
 
 #[rstest]
 #[case("5s", 5_000)]
@@ -100,6 +100,10 @@ fn packet(ordinal: Ordinal, word: &str, from: Option<usize>, to: Option<usize>, 
     EventRef::Packet { ordinal, packet, from: from.map(NodeId), to: to.map(NodeId), at: at.map(NodeId) }
 }
 
+fn on(number: u32, event: EventRef) -> EventRef {
+    EventRef::On(NthConnection { client: NodeId(1), number }, Box::new(event))
+}
+
 #[rstest]
 #[case("20s", EventRef::Start, 20_000)]
 #[case("start", EventRef::Start, 0)]
@@ -113,6 +117,9 @@ fn packet(ordinal: Ordinal, word: &str, from: Option<usize>, to: Option<usize>, 
 #[case("second open of sensor", EventRef::Point { ordinal: Ordinal::Second, point: Point::Open, of: NodeId(1), at: None }, 0)]
 #[case("resume of sensor", EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Resume, of: NodeId(1), at: None }, 0)]
 #[case("close of sensor at broker", EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: NodeId(1), at: Some(NodeId(0)) }, 0)]
+#[case("close of sensor#2", on(2, EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: NodeId(1), at: None }), 0)]
+#[case("last PUBLISH from broker to sensor#3", on(3, packet(Ordinal::Last, "PUBLISH", Some(0), Some(1), None)), 0)]
+#[case("PUBREL at sensor#1", on(1, packet(Ordinal::Nearest, "PUBREL", None, None, Some(1))), 0)]
 fn moments_hang_on_events(#[case] text: &str, #[case] event: EventRef, #[case] offset: i64) {
     assert_eq!(read(text), Ok((event, offset)));
 }
@@ -125,6 +132,8 @@ fn moments_hang_on_events(#[case] text: &str, #[case] event: EventRef, #[case] o
 #[case("5s after PINGREQ", "expected `from` or `at` and a node, as in `PINGREQ from NODE`")]
 #[case("5s after close from sensor", "expected `of` and a node, as in `close of NODE`")]
 #[case("5s after close of fleet", "`fleet` is a group; an event is of one node, as in `fleet.1`")]
+#[case("close of sensor#0", "`sensor#0` names no connection; they are counted from 1, as in `sensor#1`")]
+#[case("crash of sensor#1", "`crash` happens to a node, not to a connection")]
 #[case("5s since fire", "expected `after` or `before` and an event")]
 #[case("fire 5s", "the moment should end here")]
 #[case("5s before start", "this is before the run begins")]

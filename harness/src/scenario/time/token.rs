@@ -105,14 +105,14 @@ fn wrong_character(rest: &[char]) -> String {
     }
 }
 
-/// Letters, digits, `_`, `-` and single points, up to an arrow or a `..`.
+/// Letters, digits, `_`, `-`, and single points and `#` before one of them, up to an arrow or a `..`.
 fn word_end(text: &[char], from: usize) -> usize {
     let mut to = from;
     while let Some(&c) = text.get(to) {
         let next = text.get(to + 1);
         let goes_on = match c {
             '-' => next != Some(&'>'),
-            '.' => next.is_some_and(|next| next.is_alphanumeric()),
+            '.' | '#' => next.is_some_and(|next| next.is_alphanumeric()),
             c => c.is_alphanumeric() || c == '_',
         };
         if !goes_on {

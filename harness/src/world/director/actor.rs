@@ -277,12 +277,16 @@ fn perform(action: &Action, node: NodeId, position: Position, in_background: boo
     if let Some(order) = order(action, node) {
         return stage.orders.push(order);
     }
+    let (on, action) = match action {
+        Action::On(on, action) => (on.clone(), &**action),
+        action => (Vec::new(), action),
+    };
     let Some(command) = command(action, node) else { return };
     if let Action::Answer(change) = action {
         stage.answers[node.0].change(change.clone());
     }
     stage.told = true;
-    if !stage.switchboard.send(node, Told { position, in_background, command }) {
+    if !stage.switchboard.send(node, Told { position, in_background, on, command }) {
         stage.recorder.step_failed(position, format!("{} is not running", stage.plan.node(node).name));
     }
 }
@@ -320,6 +324,7 @@ fn command(action: &Action, node: NodeId) -> Option<Command> {
         | Action::ClockDrift(_)
         | Action::ClockJump(_)
         | Action::SetDate(_)
+        | Action::On(..)
         | Action::Receive(_) => return None,
         Action::Connect(connect) => Command::Connect { connect: connect.with.get(&node).cloned().map(Box::new) },
         Action::Open => Command::Open,

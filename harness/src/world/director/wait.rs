@@ -4,8 +4,8 @@ use halfopen_protocol::packet::Publish;
 use halfopen_protocol::{Packet, PacketType};
 
 use super::Stage;
-use crate::plan::{Action, Answers, Node, NodeId, PacketPattern, Plan, Program};
-use crate::trace::{Event, EventKind, Item, NodeChange, field_text, fields, pattern_matches};
+use crate::plan::{Action, Answers, Node, NodeId, NthConnection, PacketPattern, Plan, Program};
+use crate::trace::{ConnectionId, Event, EventKind, Item, NodeChange, Opened, field_text, fields, pattern_matches};
 
 /// What an action waits for at one node. A step that waits for an answer checks it.
 pub(super) struct Wait {
@@ -16,6 +16,12 @@ pub(super) struct Wait {
     cursor: usize,
     /// Whether the end of a connection leaves the answer to a later one.
     reconnects: bool,
+    /// The latest connection that the node has opened: the end of an earlier one says nothing.
+    latest: Option<ConnectionId>,
+    /// Only what comes on one of these connections, if there are any.
+    on: Vec<NthConnection>,
+    /// Which connections there are, learnt from the events.
+    opened: Opened,
     /// Whether the node takes some packets on its own, by the usual answers.
     answers_itself: bool,
 }
@@ -35,7 +41,8 @@ impl Wait {
     pub(super) fn new(action: &Action, node: NodeId, stage: &Stage<'_>) -> Option<Self> {
         let plan = stage.plan;
         let now = stage.recorder.len();
-        match action {
+        let wait = match action {
+            Action::On(on, action) => Self::new(action, node, stage).map(|wait| Self { on: on.clone(), ..wait }),
             Action::Connect(connect) if !connect.waits => None,
             Action::Connect(connect) if connect.connack.is_none() => {
                 Some(Self { cursor: now, ..Self::connected(node, plan) })
@@ -50,7 +57,11 @@ impl Wait {
                 Some(Self::of(node, plan, stage.unread[node.0], Answer::Packet(pattern.clone())))
             }
             _ => None,
-        }
+        };
+        wait.map(|wait| {
+            let opened = stage.recorder.with_events(|events| Opened::of(&events[..wait.cursor]));
+            Self { latest: stage.recorder.latest_connection(node), opened, ..wait }
+        })
     }
 
     /// Waits until `node` is connected, from the start of the run on.
@@ -70,7 +81,8 @@ impl Wait {
             Program::RawBroker(_) => (true, true),
             Program::Broker(_) => (false, false),
         };
-        Self { node, answers: vec![answer], cursor, reconnects, answers_itself }
+        let (on, opened) = (Vec::new(), Opened::default());
+        Self { node, answers: vec![answer], cursor, reconnects, latest: None, on, opened, answers_itself }
     }
 
     /// `None`: still waiting. Otherwise how it came out.
@@ -92,14 +104,25 @@ impl Wait {
     }
 
     fn look_at(&mut self, event: &Event, plan: &Plan, answers: &Answers) -> Result<(), String> {
+        self.opened.feed(event);
+        if !self.opened.is_on(event, &self.on) {
+            return Ok(());
+        }
         match &event.kind {
+            EventKind::Sent { connection, from, item: Item::Open, .. } if *from == self.node => {
+                self.latest = Some(*connection);
+                Ok(())
+            }
             EventKind::Established { node, .. } if *node == self.node => {
                 if matches!(self.answers[0], Answer::Established) {
                     self.answers.remove(0);
                 }
                 Ok(())
             }
-            EventKind::Received { to, item, .. } if *to == self.node => self.receive(item, plan, answers),
+            EventKind::Received { connection, to, item, .. } if *to == self.node => {
+                let is_old = self.latest.is_some_and(|latest| latest != *connection) && self.on.is_empty();
+                self.receive(item, is_old, plan, answers)
+            }
             EventKind::Node { node, change: NodeChange::Crashed | NodeChange::PowerLost | NodeChange::Restarted }
                 if *node == self.node =>
             {
@@ -109,10 +132,12 @@ impl Wait {
         }
     }
 
-    fn receive(&mut self, item: &Item, plan: &Plan, answers: &Answers) -> Result<(), String> {
+    /// `is_old`: on a connection that is not what the step is about, because a later one has been opened.
+    fn receive(&mut self, item: &Item, is_old: bool, plan: &Plan, answers: &Answers) -> Result<(), String> {
         match item {
+            Item::Packet(Packet::ConnAck(_)) if is_old && matches!(self.answers[0], Answer::Reply(..)) => Ok(()),
             Item::Packet(packet) => self.receive_packet(packet, plan, answers),
-            Item::Fin | Item::Rst | Item::TimedOut if !self.reconnects => {
+            Item::Fin | Item::Rst | Item::TimedOut if !(is_old || self.reconnects && self.on.is_empty()) => {
                 Err(format!("the connection ended before {self} came"))
             }
             _ => Ok(()),

@@ -22,7 +22,7 @@ pub use self::guest::{Connection, Guest, Host};
 pub(crate) use self::switchboard::Switchboard;
 use super::network::Network;
 use super::record::Recorder;
-use crate::plan::{Answers, CloseHow, NodeId, Outgoing, Plan, Position, Program};
+use crate::plan::{Answers, CloseHow, NodeId, NthConnection, Outgoing, Plan, Position, Program};
 
 /// What the story tells a program to do.
 #[derive(Clone, Debug)]
@@ -74,6 +74,8 @@ pub(crate) struct Told {
     pub(crate) position: Position,
     /// Whether it is done over and over, in the background.
     pub(crate) in_background: bool,
+    /// For a raw peer: on which connections, the latest of these; the latest of all if there are none.
+    pub(crate) on: Vec<NthConnection>,
     pub(crate) command: Command,
 }
 

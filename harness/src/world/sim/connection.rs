@@ -5,6 +5,7 @@ use turmoil_net::{EnterGuard, Packet, TcpFlags, TcpSegment, Transport};
 
 use super::address::{Key, PORT, address};
 use super::flow::Flow;
+use super::own::Way;
 use crate::plan::NodeId;
 use crate::trace::Item;
 use crate::world::conversation::Conversation;
@@ -108,6 +109,17 @@ impl Connection {
         let payload = bytes::Bytes::new();
         let segment = TcpSegment { src_port, dst_port, seq: 0, ack, flags, window: u16::MAX, payload };
         Packet { src, dst, ttl: 64, payload: Transport::Tcp(segment) }
+    }
+
+    /// Whether it is the so many-th of its client's connections; any is, where no number is asked for.
+    pub(super) fn is_nth(&self, number: Option<u32>) -> bool {
+        number.is_none_or(|number| number == self.conversation.number())
+    }
+
+    /// Its direction away from this side.
+    pub(super) fn way(&self, side: Role) -> Way {
+        let (from, to) = self.link(side);
+        (from, to, self.conversation.number())
     }
 
     /// An abort by this side.

@@ -13,38 +13,58 @@ use crate::world::conversation::{Conversation, other};
 impl Wires {
     /// The network changes, because of the step at this position.
     pub(super) fn change(&mut self, position: Position, change: NetworkChange) {
-        match change {
-            NetworkChange::HalfOpen { links, starting_with: None } => self.half_open(position, &links),
-            NetworkChange::HalfOpen { links, starting_with: Some(packet) } => {
-                self.armed.push(Armed { position, links, packet, fault: ArmedFault::HalfOpen });
-            }
-            NetworkChange::Partition { links, starting_with: None } => self.partition(position, &links),
-            NetworkChange::Partition { links, starting_with: Some(packet) } => {
-                self.armed.push(Armed { position, links, packet, fault: ArmedFault::Partition });
-            }
-            NetworkChange::Reset { links, starting_with: None } => self.reset(position, &links),
-            NetworkChange::Reset { links, starting_with: Some(packet) } => {
-                self.armed.push(Armed { position, links, packet, fault: ArmedFault::Reset });
-            }
-            NetworkChange::Heal(links) => {
-                for (from, to) in links {
-                    if self.link(from, to).partition.take().is_some() {
-                        self.fault_hit(position);
-                    }
-                }
-            }
+        let (number, change) = match change {
+            NetworkChange::OfConnection(number, change) => (Some(number), *change),
+            change => (None, change),
+        };
+        let (links, starting_with, fault) = match change {
+            NetworkChange::HalfOpen { links, starting_with } => (links, starting_with, ArmedFault::HalfOpen),
+            NetworkChange::Partition { links, starting_with } => (links, starting_with, ArmedFault::Partition),
+            NetworkChange::Reset { links, starting_with } => (links, starting_with, ArmedFault::Reset),
+            NetworkChange::Heal(links) => return self.heal(position, &links, number),
             NetworkChange::Set(links, change) => {
                 for (from, to) in links {
-                    self.link(from, to).change(position, change);
+                    match number {
+                        Some(number) => self.own((from, to, number)).change(position, change),
+                        None => self.link(from, to).change(position, change),
+                    }
                 }
+                return;
+            }
+            NetworkChange::OfConnection(..) => return,
+        };
+        match starting_with {
+            Some(packet) => self.armed.push(Armed { position, links, number, packet, fault }),
+            None => self.begin(position, &links, number, fault),
+        }
+    }
+
+    fn begin(&mut self, position: Position, links: &[(NodeId, NodeId)], number: Option<u32>, fault: ArmedFault) {
+        match fault {
+            ArmedFault::HalfOpen => self.half_open(position, links, number),
+            ArmedFault::Partition => self.partition(position, links, number),
+            ArmedFault::Reset => self.reset(position, links, number),
+        }
+    }
+
+    /// What was cut is whole again: for one connection if it was cut alone, or for a link and all of its connections.
+    fn heal(&mut self, position: Position, links: &[(NodeId, NodeId)], number: Option<u32>) {
+        for &(from, to) in links {
+            let (first, last) = number.map_or((0, u32::MAX), |number| (number, number));
+            let own = self.own.range_mut((from, to, first)..=(from, to, last));
+            let mut healed = own.filter_map(|(_, own)| own.partition.take()).count() > 0;
+            healed |= number.is_none() && self.link(from, to).partition.take().is_some();
+            if healed {
+                self.fault_hit(position);
             }
         }
     }
 
     /// The path forgets, in these directions, the connections that are open now: what is sent on them from now on
     /// vanishes. What is under way still arrives.
-    fn half_open(&mut self, position: Position, links: &[(NodeId, NodeId)]) {
-        for connection in self.connections.values_mut().filter(|connection| connection.established) {
+    fn half_open(&mut self, position: Position, links: &[(NodeId, NodeId)], number: Option<u32>) {
+        let is_meant = |connection: &&mut Connection| connection.established && connection.is_nth(number);
+        for connection in self.connections.values_mut().filter(is_meant) {
             for side in [Role::Client, Role::Server] {
                 if links.contains(&connection.link(side)) {
                     connection.end_mut(side).flow.forgotten.get_or_insert(position);
@@ -53,16 +73,20 @@ impl Wires {
         }
     }
 
-    fn partition(&mut self, position: Position, links: &[(NodeId, NodeId)]) {
+    fn partition(&mut self, position: Position, links: &[(NodeId, NodeId)], number: Option<u32>) {
         for &(from, to) in links {
-            self.link(from, to).partition = Some(position);
+            match number {
+                Some(number) => self.own((from, to, number)).partition = Some(position),
+                None => self.link(from, to).partition = Some(position),
+            }
         }
     }
 
     /// A middlebox aborts the connections that are open now: to the end at which a direction leads.
-    fn reset(&mut self, position: Position, links: &[(NodeId, NodeId)]) {
+    fn reset(&mut self, position: Position, links: &[(NodeId, NodeId)], number: Option<u32>) {
         let mut directions = Vec::new();
-        for connection in self.connections.values().filter(|connection| connection.established) {
+        let is_meant = |connection: &&Connection| connection.established && connection.is_nth(number);
+        for connection in self.connections.values().filter(is_meant) {
             for side in [Role::Client, Role::Server] {
                 if links.contains(&connection.link(side)) && !connection.end(other(side)).is_gone {
                     directions.push((connection.key, side));
@@ -77,18 +101,14 @@ impl Wires {
 
     /// A packet has been written and is about to leave: what waited for it begins.
     pub(super) fn about_to_leave(&mut self, key: Key, side: Role, packet: PacketType) {
-        let Some(link) = self.connections.get(&key).map(|connection| connection.link(side)) else { return };
-        let (begins, waits) = std::mem::take(&mut self.armed)
-            .into_iter()
-            .partition(|armed: &Armed| armed.packet == packet && armed.links.contains(&link));
+        let Some(connection) = self.connections.get(&key) else { return };
+        let is_meant = |armed: &Armed| {
+            armed.packet == packet && armed.links.contains(&connection.link(side)) && connection.is_nth(armed.number)
+        };
+        let (begins, waits): (Vec<Armed>, Vec<Armed>) = std::mem::take(&mut self.armed).into_iter().partition(is_meant);
         self.armed = waits;
-        let begins: Vec<Armed> = begins;
-        for armed in begins {
-            match armed.fault {
-                ArmedFault::HalfOpen => self.half_open(armed.position, &armed.links),
-                ArmedFault::Partition => self.partition(armed.position, &armed.links),
-                ArmedFault::Reset => self.reset(armed.position, &armed.links),
-            }
+        for Armed { position, links, number, fault, .. } in begins {
+            self.begin(position, &links, number, fault);
         }
     }
 

@@ -28,6 +28,9 @@ pub(super) struct Flow {
     pub(super) forgotten: Option<Position>,
     /// Lost segments, in order.
     lost: VecDeque<Packet>,
+    /// What is to be sent again did reach the other host, and only the abort that answered it was lost: nothing waits
+    /// behind it.
+    unanswered: bool,
     /// The last lost acknowledgement: its sender repeats it when the other end sends again.
     lost_ack: Option<(Packet, Duration)>,
     /// The time-out after which to send again; doubles with each attempt.
@@ -101,7 +104,12 @@ impl Flow {
 
     /// Whether something that was lost has to arrive before what is sent now.
     pub(super) fn is_held_up(&self) -> bool {
-        !self.lost.is_empty()
+        !self.lost.is_empty() && !self.unanswered
+    }
+
+    /// The answer to what was just lost is what was lost.
+    pub(super) fn lost_the_answer(&mut self) {
+        self.unanswered = !self.lost.is_empty();
     }
 
     /// A segment that must arrive was lost, or waits behind one that was. Gives the time of the next attempt if it is
@@ -157,6 +165,7 @@ impl Flow {
 
     /// What is sent again: all that was lost, and the acknowledgement if that has a way as well.
     pub(super) fn take_lost(&mut self, with_ack: bool) -> Vec<Packet> {
+        self.unanswered = false;
         let mut packets: Vec<Packet> = self.lost.drain(..).collect();
         if with_ack {
             packets.extend(self.lost_ack.take().map(|(packet, _)| packet));

@@ -24,7 +24,15 @@ pub(super) struct Link {
 impl Link {
     /// The link as the plan has it.
     pub(super) fn new(plan: &Plan, from: NodeId, to: NodeId) -> Self {
-        let name = format!("link {}-{}", plan.node(from).name, plan.node(to).name);
+        Self::named(plan, from, to, &format!("link {}-{}", plan.node(from).name, plan.node(to).name))
+    }
+
+    /// What it is for one of its connections, with chances of its own.
+    pub(super) fn of_connection(plan: &Plan, from: NodeId, to: NodeId, number: u32) -> Self {
+        Self::named(plan, from, to, &format!("link {}-{}#{number}", plan.node(from).name, plan.node(to).name))
+    }
+
+    fn named(plan: &Plan, from: NodeId, to: NodeId, name: &str) -> Self {
         let losses = plan.seed.derive(&format!("losses on {name}")).rng();
         Self {
             settings: plan.link(from, to),
@@ -33,18 +41,13 @@ impl Link {
             lossy: None,
             busy_until: Duration::ZERO,
             losses,
-            random: plan.seed.derive(&name).rng(),
+            random: plan.seed.derive(name).rng(),
         }
     }
 
     /// Changes it for the packets that leave from now on.
     pub(super) fn change(&mut self, position: Position, change: LinkChange) {
-        let settings = &mut self.settings;
-        settings.latency = change.latency.unwrap_or(settings.latency);
-        settings.jitter = change.jitter.unwrap_or(settings.jitter);
-        settings.give_up = change.give_up.unwrap_or(settings.give_up);
-        settings.loss = change.loss.unwrap_or(settings.loss);
-        settings.bandwidth = change.bandwidth.unwrap_or(settings.bandwidth);
+        self.settings = self.settings.changed(change);
         let loses = change.loss.is_some_and(|loss| loss > 0);
         if loses {
             self.lossy = Some(position);

@@ -14,6 +14,7 @@ mod flow;
 mod link;
 mod local_time;
 mod network;
+mod own;
 mod ready;
 mod wires;
 

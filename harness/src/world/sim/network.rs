@@ -15,7 +15,7 @@ use super::wires::Wires;
 use crate::plan::NodeId;
 use crate::trace::Item;
 use crate::world::conversation::Conversation;
-use crate::world::network::{Network, Peer};
+use crate::world::network::{Door, Network, Peer};
 use crate::world::tap::{Socket, Tap, failure};
 
 /// The network as a node of the simulation sees it.
@@ -93,7 +93,7 @@ impl Network for SimNetwork {
             let conversation = Rc::clone(&connection.conversation);
             drop(wires);
             conversation.accepted();
-            let peer = Peer { node: client, connection: conversation.connection() };
+            let peer = Peer { node: client, connection: conversation.connection(), number: conversation.number() };
             return Ok((Tap::new(self.socket(key, Role::Server, stream), conversation, Role::Server), peer));
         }
     }
@@ -105,12 +105,16 @@ impl Network for SimNetwork {
             Ok(stream) => {
                 let key = (self.node, stream.local_addr()?.port());
                 let conversation = dialing.succeeded(key);
-                let peer = Peer { node: to, connection: conversation.connection() };
+                let peer = Peer { node: to, connection: conversation.connection(), number: conversation.number() };
                 self.wires.borrow().recorder.established(peer.connection, self.node);
                 Ok((Tap::new(self.socket(key, Role::Client, stream), conversation, Role::Client), peer))
             }
             Err(error) => Err(dialing.failed(error)),
         }
+    }
+
+    fn guard(&self, door: Rc<dyn Door>) {
+        self.wires.borrow_mut().hosts[self.node.0].door = Some(door);
     }
 
     fn abort(&self, stream: Self::Stream) {
@@ -175,6 +179,7 @@ impl Drop for SimListener {
     fn drop(&mut self) {
         if let Ok(mut wires) = self.wires.try_borrow_mut() {
             wires.hosts[self.node.0].is_listening = false;
+            wires.hosts[self.node.0].door = None;
             wires.stopped_listening.push(self.node);
         }
     }

@@ -11,9 +11,11 @@ use super::address::{Key, length, locate, node, segment};
 use super::clock::Timers;
 use super::connection::{Connection, ProgramEnd};
 use super::link::Link;
+use super::own::{Own, Way};
 use crate::plan::{NodeId, Plan, Position};
 use crate::trace::Item;
 use crate::world::conversation::{Conversation, other};
+use crate::world::network::{Door, Knock};
 use crate::world::record::Recorder;
 
 /// All that is between the kernels: links, what is on its way, and what the faults in force do to it.
@@ -26,6 +28,8 @@ pub(super) struct Wires {
     /// Faults that wait for a packet.
     pub(super) armed: Vec<Armed>,
     links: BTreeMap<(NodeId, NodeId), Link>,
+    /// What is different for single connections.
+    pub(super) own: BTreeMap<Way, Own>,
     arrivals: BTreeMap<(Duration, u64), Arrival>,
     time_outs: BTreeMap<(Duration, TimeOut, u64), (Key, Role)>,
     sequence: u64,
@@ -48,6 +52,8 @@ pub(super) struct Host {
     pub(super) listener: Option<Rc<TcpListener>>,
     /// Whether the program accepts connections.
     pub(super) is_listening: bool,
+    /// Says what becomes of a connection, if there is anybody to say.
+    pub(super) door: Option<Rc<dyn Door>>,
     /// Connections whose SYN has not reached the wire yet, and whether the program has given them up already.
     pub(super) dialing: VecDeque<(Rc<Conversation>, bool)>,
     /// Those who would read, while the program reads nothing.
@@ -84,6 +90,8 @@ impl Host {
 pub(super) struct Armed {
     pub(super) position: Position,
     pub(super) links: Vec<(NodeId, NodeId)>,
+    /// Only of this one of the client's connections.
+    pub(super) number: Option<u32>,
     pub(super) packet: PacketType,
     pub(super) fault: ArmedFault,
 }
@@ -123,6 +131,7 @@ impl Wires {
             connections: BTreeMap::new(),
             armed: Vec::new(),
             links: BTreeMap::new(),
+            own: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             time_outs: BTreeMap::new(),
             sequence: 0,
@@ -185,12 +194,12 @@ impl Wires {
         let Some(connection) = self.connections.get(&key) else {
             return self.depart_stray(packet);
         };
-        let (from, to) = connection.link(side);
-        if self.hosts[from.0].is_down {
+        let way = connection.way(side);
+        if self.hosts[way.0.0].is_down {
             return;
         }
         let must_arrive = length(segment) > 0 || (side == Role::Client && !connection.confirmed);
-        let give_up = self.link(from, to).settings.give_up;
+        let give_up = self.settings(way).give_up;
         let now = self.timers.now();
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let conversation = Rc::clone(&connection.conversation);
@@ -224,14 +233,10 @@ impl Wires {
 
     /// A packet that nothing holds up goes on its way.
     fn put_on_wire(&mut self, key: Key, side: Role, packet: Packet) {
-        let Some((from, to)) = self.connections.get(&key).map(|connection| connection.link(side)) else { return };
+        let Some(way) = self.connections.get(&key).map(|connection| connection.way(side)) else { return };
         let now = self.timers.now();
-        let link = self.link(from, to);
         let payload = segment(&packet).map_or(0, |segment| segment.payload.len());
-        let travel_time = link.transmission_time(now, payload) + link.travel_time();
-        if let Some(position) = link.take_change() {
-            self.fault_hit(position);
-        }
+        let travel_time = self.travel_time(way, payload);
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let flow = &mut connection.end_mut(side).flow;
         flow.drop_lost_ack();
@@ -243,20 +248,15 @@ impl Wires {
 
     /// Whether the link loses what this side sends now, by its share of losses.
     fn is_lost_by_chance(&mut self, key: Key, side: Role) -> bool {
-        let Some((from, to)) = self.connections.get(&key).map(|connection| connection.link(side)) else { return false };
-        let link = self.link(from, to);
-        let is_lost = link.loses();
-        if is_lost && let Some(position) = link.take_lossy() {
-            self.fault_hit(position);
-        }
-        is_lost
+        let way = self.connections.get(&key).map(|connection| connection.way(side));
+        way.is_some_and(|way| self.loses(way))
     }
 
     /// An abort that a middlebox makes up travels towards the end that `side` sends to.
     pub(super) fn forge_abort(&mut self, key: Key, side: Role) {
         let Some(rst) = self.connections.get(&key).map(|connection| connection.rst(side)) else { return };
-        let Some((from, to)) = self.connections.get(&key).map(|connection| connection.link(side)) else { return };
-        if let Some(position) = self.link(from, to).partition {
+        let Some(way) = self.connections.get(&key).map(|connection| connection.way(side)) else { return };
+        if let Some(position) = self.partition_of(way) {
             return self.fault_hit(position);
         }
         self.put_on_wire(key, side, rst);
@@ -265,9 +265,9 @@ impl Wires {
     /// The step that keeps what this side sends from arriving.
     fn obstacle(&mut self, key: Key, side: Role) -> Option<Position> {
         let connection = self.connections.get(&key)?;
-        let (from, to) = connection.link(side);
+        let way = connection.way(side);
         let forgotten = connection.end(side).flow.forgotten;
-        forgotten.or_else(|| self.link(from, to).partition)
+        forgotten.or_else(|| self.partition_of(way))
     }
 
     /// A packet is lost: it will be sent again if it has to arrive.
@@ -275,13 +275,13 @@ impl Wires {
         let Some(segment) = segment(&packet) else { return };
         let (flags, length) = (segment.flags, length(segment));
         let Some(connection) = self.connections.get(&key) else { return };
-        let (from, to) = connection.link(side);
+        let (there, back) = (connection.way(side), connection.way(other(side)));
         let other_is_dead = connection.end(other(side)).is_gone;
         let must_arrive = length > 0 || (side == Role::Client && !connection.confirmed);
         if flags.rst || connection.end(side).is_gone || (!must_arrive && other_is_dead) {
             return;
         }
-        let round_trip = self.link(from, to).settings.latency + self.link(to, from).settings.latency;
+        let round_trip = self.settings(there).latency + self.settings(back).latency;
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let flow = &mut connection.end_mut(side).flow;
         let retry =
@@ -320,7 +320,14 @@ impl Wires {
         connection.end_mut(side).flow.in_flight -= 1;
         let (_, to) = connection.link(side);
         let host = &self.hosts[to.0];
-        let (is_down, is_listening) = (host.is_down, host.is_listening);
+        let is_down = host.is_down;
+        let knock = match &host.door {
+            _ if !host.is_listening => Knock::Refused,
+            Some(door) if segment(&packet).is_some_and(|segment| segment.flags.syn) => {
+                door.knock(connection.conversation.connection())
+            }
+            _ => Knock::Open,
+        };
         let receiver = other(side);
         self.over.push(key);
         if is_down {
@@ -329,7 +336,14 @@ impl Wires {
         }
         let segment = segment(&packet)?;
         let flags = segment.flags;
-        if flags.syn && !flags.ack && !is_listening {
+        let is_opening = flags.syn && !flags.ack;
+        if is_opening && knock == Knock::Ignored {
+            self.lose(key, side, packet, left);
+            return None;
+        }
+        if is_opening && knock == Knock::Refused {
+            // It has arrived, though nobody takes it.
+            connection.conversation.end_arrived(side, &Item::Open);
             let refusal = connection.rst(receiver);
             self.depart(refusal);
             return None;
@@ -337,8 +351,7 @@ impl Wires {
         if connection.end(receiver).is_gone && length(segment) > 0 && !flags.syn && !flags.rst {
             // The kernel knows of no such connection, whatever the program still holds of it.
             connection.reached_host(side, segment);
-            let rst = connection.rst(receiver);
-            self.depart(rst);
+            self.answer_with_abort(key, side, packet, left);
             return None;
         }
         let end = connection.end(receiver);
@@ -346,8 +359,7 @@ impl Wires {
             // Nobody will ever read it: a kernel answers with an abort.
             connection.reached_host(side, segment);
             connection.clear_kernel(receiver, kernels);
-            let rst = connection.rst(receiver);
-            self.depart(rst);
+            self.answer_with_abort(key, side, packet, left);
             return None;
         }
         let end = connection.end_mut(receiver);
@@ -373,6 +385,21 @@ impl Wires {
             _ => {}
         }
         Some(packet)
+    }
+
+    /// What `side` has sent is answered by an abort. Who never gets that answer sends again.
+    fn answer_with_abort(&mut self, key: Key, side: Role, packet: Packet, left: Duration) {
+        let answers =
+            |wires: &Self| wires.connections.get(&key).map(|connection| connection.end(other(side)).flow.in_flight);
+        let Some(rst) = self.connections.get(&key).map(|connection| connection.rst(other(side))) else { return };
+        let before = answers(self);
+        self.depart(rst);
+        if answers(self) == before {
+            self.lose(key, side, packet, left);
+            if let Some(connection) = self.connections.get_mut(&key) {
+                connection.end_mut(side).flow.lost_the_answer();
+            }
+        }
     }
 
     /// A sender sends again what was lost.
@@ -407,10 +434,8 @@ impl Wires {
     }
 
     fn link_give_up(&mut self, key: Key, side: Role) -> Duration {
-        let Some((from, to)) = self.connections.get(&key).map(|connection| connection.link(side)) else {
-            return Duration::MAX;
-        };
-        self.link(from, to).settings.give_up
+        let way = self.connections.get(&key).map(|connection| connection.way(side));
+        way.map_or(Duration::MAX, |way| self.settings(way).give_up)
     }
 
     /// A sender has perhaps waited long enough: then its socket fails.

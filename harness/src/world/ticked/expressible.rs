@@ -1,6 +1,7 @@
 use super::{EngineError, TICK};
 use crate::plan::{
-    Action, CloseHow, LinkChange, LinkSettings, NetworkChange, NodeId, Plan, Position, Program, Step, StepKind,
+    Action, AnswerKind, Answers, CloseHow, LinkChange, LinkSettings, NetworkChange, NodeId, Plan, Position, Program,
+    Step, StepKind,
 };
 
 /// Whether `turmoil::Sim` can tell this story with the meaning that the faults have here.
@@ -19,7 +20,15 @@ pub(super) fn check(plan: &Plan) -> Result<(), EngineError> {
     if is_lossy(&plan.network) || plan.links.iter().any(|(_, _, link)| is_lossy(link)) {
         return refuse(Position::default(), "losses that only delay, or a bandwidth");
     }
+    if plan.nodes.iter().any(|node| matches!(&node.program, Program::RawBroker(broker) if shuts(&broker.answers))) {
+        return refuse(Position::default(), "a SYN that is refused or ignored by a host that listens");
+    }
     check_steps(&plan.steps, plan)
+}
+
+/// Whether connections are refused or ignored.
+fn shuts(answers: &Answers) -> bool {
+    answers.open.iter().any(|answer| matches!(answer.kind, AnswerKind::Refuse | AnswerKind::Ignore))
 }
 
 fn check_steps(steps: &[Step], plan: &Plan) -> Result<(), EngineError> {
@@ -61,7 +70,11 @@ fn check_action(
         Action::ClockDrift(_) | Action::ClockJump(_) | Action::SetDate(_) => {
             refuse(position, "a clock of a node's own")
         }
+        Action::Answer(answers) if shuts(answers) => {
+            refuse(position, "a SYN that is refused or ignored by a host that listens")
+        }
         Action::Close(CloseHow::Rst) => refuse(position, "an abort"),
+        Action::On(_, action) => check_action(action, nodes, position, comes_back, plan),
         _ => Ok(()),
     }
 }
@@ -80,6 +93,7 @@ fn check_change(change: &NetworkChange, position: Position, rest: &[Step], plan:
         NetworkChange::Set(..) => {
             refuse(position, "a link that differs by direction, jitter, losses, a bandwidth, or a give-up time")
         }
+        NetworkChange::OfConnection(..) => refuse(position, "a fault of one connection of a link"),
         NetworkChange::Reset { .. } => refuse(position, "an abort made by the path"),
         NetworkChange::Partition { .. } | NetworkChange::Heal(_) => {
             refuse(position, "a partition that only delays: bytes are lost for ever")

@@ -143,7 +143,10 @@ fn carry_out(order: Order, recorder: &Recorder, sim: &mut turmoil::Sim<'_>, plan
                         }
                     }
                 }
-                NetworkChange::Partition { .. } | NetworkChange::Reset { .. } | NetworkChange::Heal(_) => {
+                NetworkChange::Partition { .. }
+                | NetworkChange::Reset { .. }
+                | NetworkChange::Heal(_)
+                | NetworkChange::OfConnection(..) => {
                     unreachable!("refused before the run began")
                 }
             }

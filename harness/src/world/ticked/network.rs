@@ -12,7 +12,7 @@ use turmoil::net::{TcpListener, TcpStream};
 
 use crate::plan::{NodeId, Plan};
 use crate::world::conversation::Conversation;
-use crate::world::network::{Network, Peer};
+use crate::world::network::{Door, Network, Peer};
 use crate::world::record::Recorder;
 use crate::world::tap::{Socket, Tap};
 
@@ -62,7 +62,11 @@ impl Network for TickedNetwork {
         let (stream, address) = listener.accept().await?;
         let conversation = self.take_opened(address.ip()).expect("who connects has opened a connection");
         conversation.accepted();
-        let peer = Peer { node: conversation.node(Role::Client), connection: conversation.connection() };
+        let peer = Peer {
+            node: conversation.node(Role::Client),
+            connection: conversation.connection(),
+            number: conversation.number(),
+        };
         Ok((Tap::new(TickedSocket { stream }, conversation, Role::Server), peer))
     }
 
@@ -73,8 +77,12 @@ impl Network for TickedNetwork {
         // turmoil's SYN-ACK arrives at the instant at which it is sent.
         tokio::time::sleep(self.plan.link(to, self.node).latency).await;
         self.recorder.established(conversation.connection(), self.node);
-        let peer = Peer { node: to, connection: conversation.connection() };
+        let peer = Peer { node: to, connection: conversation.connection(), number: conversation.number() };
         Ok((Tap::new(TickedSocket { stream }, conversation, Role::Client), peer))
+    }
+
+    fn guard(&self, _: Rc<dyn Door>) {
+        // Plans in which a door is ever shut are refused before they run.
     }
 
     fn abort(&self, stream: Self::Stream) {

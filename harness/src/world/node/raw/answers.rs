@@ -1,14 +1,79 @@
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use halfopen_protocol::packet::{Ack, ConnAck, PacketId, QoS, SubAck, UnsubAck, UserProperties};
 use halfopen_protocol::{Packet, PacketType, ReasonCode, Role, Version};
 
-use crate::plan::{Answer, Answers};
+use crate::plan::{Answer, AnswerKind, Answers};
+use crate::trace::ConnectionId;
+use crate::world::network::{Door, Knock};
 
-/// Gives the answers of a raw peer in their turn.
+/// Gives the answers of a raw peer to packets in their turn.
 pub(super) struct Script {
     answers: Answers,
-    turns: BTreeMap<Option<PacketType>, usize>,
+    turns: BTreeMap<PacketType, usize>,
+}
+
+/// Gives the answers of a raw broker to connections in their turn, and refuses or ignores them before they are there.
+#[derive(Default)]
+pub(super) struct Doorkeeper(RefCell<Doors>);
+
+#[derive(Default)]
+struct Doors {
+    answers: Vec<Answer>,
+    turn: usize,
+    /// The answers to connections that are not accepted yet, or never will be.
+    given: BTreeMap<ConnectionId, Answer>,
+}
+
+impl Doorkeeper {
+    pub(super) fn new(answers: &Answers) -> Rc<Self> {
+        Rc::new(Self(RefCell::new(Doors { answers: answers.to_open(), ..Doors::default() })))
+    }
+
+    /// From now on the answers are others, to those as well who were ignored and knock again.
+    pub(super) fn change(&self, change: &Answers) {
+        let mut doors = self.0.borrow_mut();
+        if change.open.is_empty() && !change.packets.is_empty() {
+            return;
+        }
+        doors.answers = change.to_open();
+        doors.turn = 0;
+        doors.given.retain(|_, answer| answer.kind != AnswerKind::Ignore);
+    }
+
+    /// The answer to a connection that was accepted.
+    pub(super) fn admit(&self, connection: ConnectionId) -> Answer {
+        let mut doors = self.0.borrow_mut();
+        let given = doors.given.remove(&connection);
+        given.unwrap_or_else(|| doors.next())
+    }
+}
+
+impl Doors {
+    fn next(&mut self) -> Answer {
+        let answer = self.answers[self.turn.min(self.answers.len() - 1)].clone();
+        self.turn += 1;
+        answer
+    }
+}
+
+impl Door for Doorkeeper {
+    fn knock(&self, connection: ConnectionId) -> Knock {
+        let mut doors = self.0.borrow_mut();
+        let answer = match doors.given.get(&connection) {
+            Some(answer) => answer.clone(),
+            None => doors.next(),
+        };
+        let knock = match answer.kind {
+            AnswerKind::Refuse => return Knock::Refused,
+            AnswerKind::Ignore => Knock::Ignored,
+            _ => Knock::Open,
+        };
+        doors.given.insert(connection, answer);
+        knock
+    }
 }
 
 impl Script {
@@ -16,9 +81,9 @@ impl Script {
         Self { answers, turns: BTreeMap::new() }
     }
 
-    /// The answer to the next packet of this type; to a connection, if none is named.
-    pub(super) fn next(&mut self, packet: Option<PacketType>) -> Answer {
-        let answers = packet.map_or_else(|| self.answers.to_open(), |packet| self.answers.to(packet));
+    /// The answer to the next packet of this type.
+    pub(super) fn next(&mut self, packet: PacketType) -> Answer {
+        let answers = self.answers.to(packet);
         let turn = self.turns.entry(packet).or_default();
         let answer = answers[(*turn).min(answers.len() - 1)].clone();
         *turn += 1;
@@ -30,7 +95,7 @@ impl Script {
         if change.open.is_empty() && change.packets.is_empty() {
             self.turns.clear();
         }
-        self.turns.retain(|packet, _| packet.is_none_or(|packet| !change.packets.contains_key(&packet)));
+        self.turns.retain(|packet, _| !change.packets.contains_key(packet));
         self.answers.change(change);
     }
 

@@ -6,23 +6,25 @@ mod line;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use halfopen_protocol::packet::{PacketId, QoS, Subscribe, Subscription, Unsubscribe, UserProperties};
+use halfopen_protocol::packet::{Connect, PacketId, QoS, Subscribe, Subscription, Unsubscribe, UserProperties};
 use halfopen_protocol::{Clock, Instant, Packet, PacketType, ReasonCode, Role, Version};
 
-use self::answers::{Script, id_of, refusal, usual};
+use self::answers::{Doorkeeper, Script, id_of, refusal, usual};
 use self::line::{Line, READ_BUFFER};
 use super::{Command, Env, Told};
-use crate::plan::{Answer, AnswerKind, CloseHow, RawBrokerProgram, RawClientProgram};
+use crate::plan::{Answer, AnswerKind, CloseHow, NthConnection, RawBrokerProgram, RawClientProgram};
 use crate::trace::ConnectionId;
-use crate::world::network::{Network, Peer};
+use crate::world::network::{Door, Network, Peer};
 
 /// How many packets may wait for a story that answers them late.
 const MOST_OWED: usize = 100_000;
 
-/// A scripted client: at most one connection, which it opens itself.
+/// A scripted client: it opens its connections itself.
 pub(super) async fn run_client<N: Network, C: Clock>(env: Env<N, C>, program: &RawClientProgram) {
     let mut peer = RawPeer::new(env, Role::Client, program.connect.version, Script::new(program.answers.clone()));
     peer.program = Some(program);
@@ -41,6 +43,9 @@ pub(super) async fn run_broker<N: Network, C: Clock>(env: Env<N, C>, program: &R
     let network = env.network.clone();
     let version = env.plan.version;
     let mut peer = RawPeer::new(env, Role::Server, version, Script::new(program.answers.clone()));
+    let door = Doorkeeper::new(&program.answers);
+    network.guard(Rc::clone(&door) as Rc<dyn Door>);
+    peer.door = Some(Rc::clone(&door));
     loop {
         tokio::select! {
             biased;
@@ -60,12 +65,15 @@ struct RawPeer<'a, N: Network, C> {
     side: Role,
     version: Version,
     script: Script,
+    /// Of a raw broker.
+    door: Option<Rc<Doorkeeper>>,
     /// Of a raw client.
     program: Option<&'a RawClientProgram>,
     /// The CONNECT of the latest connection, whose answer may lead to a SUBSCRIBE.
     subscribe_on_connack: bool,
     /// Connections, the latest last.
     lines: Vec<Line<N::Stream>>,
+    dialing: Option<Dialing<N::Stream>>,
     /// Whether the latest connection was ended by the other side.
     ended_by_peer: bool,
     /// What nobody has answered, in order.
@@ -88,7 +96,19 @@ struct Later {
     kind: AnswerKind,
 }
 
-enum Event {
+/// What comes of opening a connection.
+type Opened<S> = io::Result<(S, Peer)>;
+
+/// A connection that is being opened.
+struct Dialing<S> {
+    stream: Pin<Box<dyn Future<Output = Opened<S>>>>,
+    version: Version,
+    /// What is sent as soon as it is open.
+    connect: Option<Box<Connect>>,
+}
+
+enum Event<S> {
+    Dialed(Opened<S>),
     Arrived(usize),
     Ended(usize),
     Due(Later),
@@ -104,9 +124,11 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
             side,
             version,
             script,
+            door: None,
             program: None,
             subscribe_on_connack: false,
             lines: Vec::new(),
+            dialing: None,
             ended_by_peer: false,
             owed: VecDeque::new(),
             later: Vec::new(),
@@ -117,7 +139,7 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
     }
 
     /// What arrives comes before what is to be done, so that an order sees the state of its instant.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event<N::Stream>> {
         for (place, line) in self.lines.iter_mut().enumerate() {
             match line.poll(cx, &mut self.buffer) {
                 Poll::Ready(Ok(1..)) => return Poll::Ready(Event::Arrived(place)),
@@ -125,13 +147,20 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
                 Poll::Pending => {}
             }
         }
+        if let Some(dialing) = &mut self.dialing {
+            // What it is told meanwhile is about the connection that it opens.
+            return match dialing.stream.as_mut().poll(cx) {
+                Poll::Ready(outcome) => Poll::Ready(Event::Dialed(outcome)),
+                Poll::Pending => self.poll_later(cx),
+            };
+        }
         if let Poll::Ready(told) = self.env.commands.poll_recv(cx) {
             return Poll::Ready(told.map_or(Event::NoMoreCommands, Event::Told));
         }
         self.poll_later(cx)
     }
 
-    fn poll_later(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+    fn poll_later(&mut self, cx: &mut Context<'_>) -> Poll<Event<N::Stream>> {
         let Some(place) = (0..self.later.len()).min_by_key(|place| self.later[*place].at) else {
             self.alarm = None;
             return Poll::Pending;
@@ -146,7 +175,7 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
         Poll::Ready(Event::Due(self.later.remove(place)))
     }
 
-    async fn handle(&mut self, event: Event) {
+    async fn handle(&mut self, event: Event<N::Stream>) {
         match event {
             Event::Arrived(place) => {
                 let line = &mut self.lines[place];
@@ -162,6 +191,11 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
                 self.ended_by_peer = true;
                 self.lines.remove(place);
             }
+            Event::Dialed(outcome) => {
+                if let Err(why) = self.dialed(outcome) {
+                    self.complain(&why);
+                }
+            }
             Event::Due(later) => {
                 if let Err(why) = self.react(later.line, later.packet, later.kind).await {
                     self.complain(&why);
@@ -169,7 +203,7 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
             }
             Event::Told(told) => {
                 let (position, in_background) = (told.position, told.in_background);
-                if let Err(why) = self.act(told.command).await
+                if let Err(why) = self.act(told.command, &told.on).await
                     // What is done over and over in the background cannot know when the other side has had enough.
                     && !(in_background && self.ended_by_peer && self.lines.is_empty())
                 {
@@ -182,7 +216,8 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
 
     async fn accepted(&mut self, stream: N::Stream, peer: Peer) {
         self.lines.push(Line::new(stream, peer, self.side, self.version));
-        let Answer { after, kind } = self.script.next(None);
+        let Some(door) = &self.door else { return };
+        let Answer { after, kind } = door.admit(peer.connection);
         self.answer(peer.connection, None, after, kind).await;
     }
 
@@ -194,9 +229,10 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
             && let Some(program) = self.program.filter(|program| !program.subscribe.is_empty())
         {
             // The loader has made sure that it can be encoded.
-            let _ = self.subscribe(program.subscribe.clone(), None);
+            let of_line = self.lines.iter().find(|one| one.peer.connection == line).map(|one| self.name_of(one.peer));
+            let _ = self.subscribe(program.subscribe.clone(), None, of_line.as_slice());
         }
-        let Answer { after, kind } = self.script.next(Some(packet.packet_type()));
+        let Answer { after, kind } = self.script.next(packet.packet_type());
         self.answer(line, Some(packet), after, kind).await;
     }
 
@@ -226,10 +262,8 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
                 line.is_mute = true;
                 Ok(())
             }
-            (AnswerKind::Refuse, None) => {
-                self.close(place, CloseHow::Rst).await;
-                Ok(())
-            }
+            // They never became connections.
+            (AnswerKind::Refuse, None) | (AnswerKind::Ignore, _) => Ok(()),
             (AnswerKind::Usual, Some(Packet::Disconnect(_))) if self.side == Role::Server => {
                 self.close(place, CloseHow::Fin).await;
                 Ok(())
@@ -263,42 +297,45 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
         self.env.recorder.step_failed(position, format!("an answer of {name}: {why}"));
     }
 
-    async fn act(&mut self, command: Command) -> Result<(), String> {
+    /// Does what it is told, on the latest of these connections; on the latest of all if there are none.
+    async fn act(&mut self, command: Command, on: &[NthConnection]) -> Result<(), String> {
         match command {
             Command::Connect { connect } => {
                 let own = self.program.map(|program| &program.connect);
                 let Some(connect) = connect.map(|connect| *connect).or_else(|| own.cloned()) else { return Ok(()) };
                 self.subscribe_on_connack = true;
-                self.open(connect.version).await;
-                // That it was refused stands in the trace, and the step waits for its answer in vain.
-                if self.lines.is_empty() { Ok(()) } else { self.write(&Packet::Connect(Box::new(connect))) }
-            }
-            Command::Open => {
-                self.open(self.version).await;
+                self.dial(connect.version, Some(Box::new(connect)));
                 Ok(())
             }
-            Command::Subscribe { subscriptions, subscription_id } => self.subscribe(subscriptions, subscription_id),
+            Command::Open => {
+                self.dial(self.version, None);
+                Ok(())
+            }
+            Command::Subscribe { subscriptions, subscription_id } => self.subscribe(subscriptions, subscription_id, on),
             Command::Unsubscribe(filters) => {
                 let packet_id = self.next_id();
                 let user_properties = UserProperties::new();
-                self.write(&Packet::Unsubscribe(Unsubscribe { packet_id, user_properties, filters }))
+                self.write(&Packet::Unsubscribe(Unsubscribe { packet_id, user_properties, filters }), on)
             }
             Command::Publish(mut publish) => {
                 if publish.qos != QoS::AtMostOnce && publish.packet_id.is_none() {
                     publish.packet_id = Some(self.next_id());
                 }
-                self.write(&Packet::Publish(publish))
+                self.write(&Packet::Publish(publish), on)
             }
             Command::Disconnect(disconnect) => {
-                self.write(&Packet::Disconnect(*disconnect))?;
-                self.close_latest(CloseHow::Fin).await
+                self.write(&Packet::Disconnect(*disconnect), on)?;
+                self.close_one(CloseHow::Fin, on).await
             }
-            Command::Close(how) => self.close_latest(how).await,
+            Command::Close(how) => self.close_one(how, on).await,
             Command::Send(items) => {
                 let own = self.program.map(|program| Packet::Connect(Box::new(program.connect.clone())));
-                self.latest()?.send(&items, own.as_ref(), None)
+                self.line(on)?.send(&items, own.as_ref(), None)
             }
             Command::Answer(change) => {
+                if let Some(door) = &self.door {
+                    door.change(&change);
+                }
                 self.script.change(change);
                 self.pay().await
             }
@@ -314,27 +351,34 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
             if self.script.is_silent_on(packet_type) {
                 self.owed.push_back((line, packet));
             } else {
-                let Answer { after, kind } = self.script.next(Some(packet_type));
+                let Answer { after, kind } = self.script.next(packet_type);
                 self.answer(line, Some(packet), after, kind).await;
             }
         }
         Ok(())
     }
 
-    /// Opens a connection in place of the one there was. That it was refused stands in the trace.
-    async fn open(&mut self, version: Version) {
-        self.lines.clear();
-        self.owed.clear();
+    /// Begins to open a connection beside those that there are.
+    fn dial(&mut self, version: Version, connect: Option<Box<Connect>>) {
         self.ended_by_peer = false;
         let Some(program) = self.program else { return };
-        if let Ok((stream, peer)) = self.env.network.connect(program.to).await {
-            self.lines.push(Line::new(stream, peer, self.side, version));
-        }
+        let (network, to) = (self.env.network.clone(), program.to);
+        let stream = Box::pin(async move { network.connect(to).await });
+        self.dialing = Some(Dialing { stream, version, connect });
     }
 
-    async fn close_latest(&mut self, how: CloseHow) -> Result<(), String> {
-        self.latest()?;
-        self.close(self.lines.len() - 1, how).await;
+    /// A connection is open. That it was refused stands in the trace, and the step waits for its answer in vain.
+    fn dialed(&mut self, outcome: Opened<N::Stream>) -> Result<(), String> {
+        let (Some(dialing), Ok((stream, peer))) = (self.dialing.take(), outcome) else { return Ok(()) };
+        let mut line = Line::new(stream, peer, self.side, dialing.version);
+        let written = dialing.connect.map_or(Ok(()), |connect| line.write(&Packet::Connect(connect)));
+        self.lines.push(line);
+        written
+    }
+
+    async fn close_one(&mut self, how: CloseHow, on: &[NthConnection]) -> Result<(), String> {
+        let place = self.place(on)?;
+        self.close(place, how).await;
         Ok(())
     }
 
@@ -347,20 +391,43 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
         self.ended_by_peer = false;
     }
 
-    fn subscribe(&mut self, subscriptions: Vec<Subscription>, subscription_id: Option<u32>) -> Result<(), String> {
+    fn subscribe(
+        &mut self,
+        subscriptions: Vec<Subscription>,
+        subscription_id: Option<u32>,
+        on: &[NthConnection],
+    ) -> Result<(), String> {
         let packet_id = self.next_id();
         let user_properties = UserProperties::new();
-        self.write(&Packet::Subscribe(Subscribe { packet_id, subscription_id, user_properties, subscriptions }))
+        self.write(&Packet::Subscribe(Subscribe { packet_id, subscription_id, user_properties, subscriptions }), on)
     }
 
-    /// Queues a packet on the latest connection.
-    fn write(&mut self, packet: &Packet) -> Result<(), String> {
-        self.latest()?.write(packet)
+    /// Queues a packet.
+    fn write(&mut self, packet: &Packet, on: &[NthConnection]) -> Result<(), String> {
+        self.line(on)?.write(packet)
     }
 
-    fn latest(&mut self) -> Result<&mut Line<N::Stream>, String> {
-        let name = &self.env.plan.node(self.env.node).name;
-        self.lines.last_mut().ok_or_else(|| format!("{name} has no connection"))
+    fn line(&mut self, on: &[NthConnection]) -> Result<&mut Line<N::Stream>, String> {
+        let place = self.place(on)?;
+        Ok(&mut self.lines[place])
+    }
+
+    /// Where the latest of these connections stands; the latest of all if there are none.
+    fn place(&self, on: &[NthConnection]) -> Result<usize, String> {
+        let is_meant = |line: &Line<N::Stream>| on.is_empty() || on.contains(&self.name_of(line.peer));
+        self.lines.iter().rposition(is_meant).ok_or_else(|| {
+            let name = |id| &self.env.plan.node(id).name;
+            let own = name(self.env.node);
+            match on.iter().find(|one| one.client == self.env.node).or(on.first()) {
+                Some(one) => format!("{own} has no connection {}#{}", name(one.client), one.number),
+                None => format!("{own} has no connection"),
+            }
+        })
+    }
+
+    fn name_of(&self, peer: Peer) -> NthConnection {
+        let client = if self.side == Role::Client { self.env.node } else { peer.node };
+        NthConnection { client, number: peer.number }
     }
 
     fn next_id(&mut self) -> PacketId {

@@ -42,13 +42,18 @@ impl Host {
     /// Notes something: `1500 client: read 3`.
     pub(super) fn note(&self, what: impl Display) {
         let name = ["server", "client"].get(self.id.0).map_or_else(|| self.id.0.to_string(), ToString::to_string);
-        let at = self.clock.now().since_origin().as_millis();
+        let at = self.clock_ms();
         self.notes.borrow_mut().push(format!("{at} {name}: {what}"));
     }
 
     /// Sleeps until so many milliseconds after the start.
     pub(super) async fn until(&self, ms: u64) {
         self.clock.sleep_until(Instant::from_millis(ms)).await;
+    }
+
+    /// Milliseconds since the start.
+    pub(super) fn clock_ms(&self) -> u128 {
+        self.clock.now().since_origin().as_millis()
     }
 
     pub(super) async fn connect(&self) -> Stream {

@@ -1,4 +1,5 @@
 mod basics;
+mod connections;
 mod faults;
 mod fixture;
 mod links;
