@@ -83,24 +83,22 @@ impl Drawing<'_> {
 }
 
 impl Drawing<'_> {
-    /// How far a clock leaps, as its step says: ` by +3600 s`. Nothing for other changes.
-    pub(super) fn by_how_much(&self, index: usize, node: NodeId, change: NodeChange) -> String {
+    /// How far a clock leaps, as its step says: `by +3600 s`. Nothing for other changes.
+    pub(super) fn by_how_much(&self, index: usize, node: NodeId, change: NodeChange) -> Option<String> {
         let step = self.trace.events[..index].iter().rev().find_map(|event| match event.kind {
             EventKind::Step { position, .. } => find(&self.plan.steps, position),
             _ => None,
         });
-        let Some(StepKind::Node { nodes, actions }) = step.map(|step| &step.kind) else { return String::new() };
+        let Some(StepKind::Node { nodes, actions }) = step.map(|step| &step.kind) else { return None };
         let by_ms = actions.iter().find_map(|action| match (change, action) {
             (NodeChange::ClockJumps, Action::ClockJump(by_ms)) | (NodeChange::DateSet, Action::SetDate(by_ms)) => {
                 Some(*by_ms)
             }
             _ => None,
         });
-        let by_ms = by_ms.filter(|_| nodes.contains(&node));
-        let sign = |by_ms: i64| if by_ms < 0 { '-' } else { '+' };
-        by_ms.map_or_else(String::new, |by| {
-            format!(" by {}{} s", sign(by), short(Duration::from_millis(by.unsigned_abs())))
-        })
+        let by_ms = by_ms.filter(|_| nodes.contains(&node))?;
+        let sign = if by_ms < 0 { '-' } else { '+' };
+        Some(format!("by {sign}{} s", short(Duration::from_millis(by_ms.unsigned_abs()))))
     }
 }
 

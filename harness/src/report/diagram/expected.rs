@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::lanes::EXPECTED_WIDTH;
 use super::rows::ROW;
 use super::scene::{Anchor, Form, Shape, Sign};
-use super::{CHARACTER, Drawing};
+use super::{Drawing, wrapped};
 use crate::check::{Due, Judged, Verdict};
 use crate::plan::{NodeId, Position};
 
@@ -22,9 +22,6 @@ use crate::plan::{NodeId, Position};
 const MANY: usize = 60;
 /// From a symbol to its text.
 const INDENT: i32 = 12;
-/// How much wider bold text is, in percent.
-const BOLD: i32 = 116;
-
 /// One expectation in the picture.
 pub(super) struct Mark {
     judged: Judged,
@@ -56,10 +53,10 @@ impl Drawing<'_> {
     fn mark(&mut self, judged: Judged) -> Option<Mark> {
         let expectation = self.plan.expectations.get(judged.expectation)?;
         let is_bold = judged.verdict == Verdict::Fail;
-        let text = wrapped(&expectation.text, is_bold);
+        let text = wrapped(&expectation.text, EXPECTED_WIDTH - INDENT, is_bold);
         let is_said = |line: &&String| !line.starts_with("expected: ");
         let actual: Vec<String> =
-            judged.findings.iter().filter(is_said).flat_map(|line| wrapped(line, false)).collect();
+            judged.findings.iter().filter(is_said).flat_map(|line| wrapped(line, EXPECTED_WIDTH - INDENT, false)).collect();
         let ghost = judged.due.map(|due| self.ghost(due, judged.at));
         let x = self.lanes.expected();
         let mut take = || self.rows.take(judged.at, x, x + EXPECTED_WIDTH);
@@ -204,29 +201,4 @@ fn class(verdict: Verdict) -> &'static str {
         Verdict::Fail => "bad",
         Verdict::Vacuous => "vacuous",
     }
-}
-
-/// A text in lines that fit; words that are too long by themselves are broken.
-fn wrapped(text: &str, is_bold: bool) -> Vec<String> {
-    let width = CHARACTER * if is_bold { BOLD } else { 100 };
-    let room = usize::try_from((EXPECTED_WIDTH - INDENT) * 100 / width).unwrap_or(0).max(8);
-    let mut lines: Vec<String> = Vec::new();
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        let mut word: Vec<char> = word.chars().collect();
-        if !line.is_empty() && line.chars().count() + 1 + word.len() > room {
-            lines.push(std::mem::take(&mut line));
-        }
-        while word.len() > room {
-            let rest = word.split_off(room);
-            lines.push(word.into_iter().collect());
-            word = rest;
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.extend(word);
-    }
-    lines.push(line);
-    lines
 }

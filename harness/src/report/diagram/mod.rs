@@ -27,9 +27,9 @@ use std::time::Duration;
 use self::connections::Connections;
 use self::expected::Mark;
 use self::lanes::{Lanes, RULER, STORY, STORY_WIDTH};
-use self::rows::Rows;
+use self::rows::{ROW, Rows};
 pub use self::scene::{Anchor, Form, Head, Scene, Shape, Sign};
-use self::shown::{Hidden, hidden, short};
+use self::shown::{Hidden, hidden, long, short};
 pub use self::svg::svg;
 pub(super) use self::svg::{STYLE, escaped};
 use crate::check::{Judged, judged};
@@ -38,6 +38,8 @@ use crate::trace::{Event, EventKind, Item, NodeChange, Trace, change_text, since
 
 /// About how wide a character is.
 const CHARACTER: i32 = 6;
+/// How much wider bold text is, in percent.
+const BOLD: i32 = 116;
 
 /// Draws a run.
 pub fn scene(plan: &Plan, trace: &Trace) -> Scene {
@@ -91,8 +93,7 @@ impl Drawing<'_> {
             if let Some((from, to)) = self.span(event) {
                 let row = self.rows.take(event.at, from, to);
                 self.row_of.insert(index, row);
-                // Why a deadline is over stands below.
-                if matches!(event.kind, EventKind::Closing { since: Some(_), .. }) {
+                for _ in 1..lines(&event.kind) {
                     self.rows.take(event.at, from, to);
                 }
             }
@@ -165,14 +166,17 @@ impl Drawing<'_> {
             let folded = self.hidden.iter().find(|hidden| hidden.from < quiet.to && quiet.from < hidden.to);
             let middle = i32::midpoint(quiet.y, quiet.y2);
             let form = Form::Rect { x: left - 40, y: quiet.y + 8, w: right - left + 80, y2: quiet.y2 - 8 };
-            let title = format!("nothing happens for {} s", short(quiet.to - quiet.from));
+            let title = match quiet.from >= self.trace.end {
+                true => "the run is over".to_owned(),
+                false => format!("nothing happens for {} s", short(quiet.to - quiet.from)),
+            };
             self.shapes.push(match folded {
                 Some(hidden) => Shape::new("quiet repeated", form).titled(&hidden.note),
                 None => Shape::new("quiet", form).titled(title),
             });
             let sign = Form::Sign { x: RULER - 4, y: middle, dy: 0, sign: Sign::Fold };
             self.shapes.push(Shape::new("fold", sign));
-            let length = format!("{} s", short(quiet.to - quiet.from));
+            let length = long(quiet.to - quiet.from);
             let form = Form::Text { x: RULER - 14, y: middle, dy: 4, anchor: Anchor::End, text: length };
             self.shapes.push(Shape::new("gap", form));
             if let Some(hidden) = folded {
@@ -214,9 +218,12 @@ impl Drawing<'_> {
             let y = self.y(index);
             let right = self.lanes.range().1 + 40;
             self.shapes.push(Shape::new("step-line", Form::Line { x: RULER + 4, y, x2: right, y2: y }));
-            let fit = cut(&text, STORY_WIDTH);
-            let form = Form::Text { x: STORY, y, dy: 4, anchor: Anchor::Start, text: fit };
-            self.shapes.push(Shape::new(class, form).of(index).at_line(line).titled(text));
+            for (row, part) in (0..).zip(story(&text)) {
+                let form = Form::Text { x: STORY, y, dy: 4 + row * ROW, anchor: Anchor::Start, text: part };
+                let shape = Shape::new(class, form);
+                // What is read as one thing is reached as one.
+                self.shapes.push(if row == 0 { shape.of(index).at_line(line).titled(&text) } else { shape });
+            }
         }
     }
 
@@ -240,15 +247,17 @@ impl Drawing<'_> {
                 }
                 EventKind::Node { node, change } => {
                     let (x, y) = (self.lanes.x(*node), self.y(index));
-                    let text = format!("{}{}", change_text(*change), self.by_how_much(index, *node, *change));
+                    let is_dead = matches!(change, NodeChange::Crashed | NodeChange::PowerLost);
+                    let class = if is_dead { "change bad" } else { "change" };
+                    let texts = std::iter::once(change_text(*change).to_owned());
+                    for (row, text) in (0..).zip(texts.chain(self.by_how_much(index, *node, *change))) {
+                        let form = Form::Text { x, y, dy: 4 + row * ROW, anchor: Anchor::Middle, text };
+                        self.shapes.push(Shape::new(class, form).of(index));
+                    }
                     if matches!(change, NodeChange::ClockJumps | NodeChange::DateSet) {
                         let form = Form::Line { x: x - 22, y: y - 9, x2: x + 22, y2: y - 9 };
                         self.shapes.push(Shape::new("leap", form).of(index));
                     }
-                    let is_dead = matches!(change, NodeChange::Crashed | NodeChange::PowerLost);
-                    let class = if is_dead { "change bad" } else { "change" };
-                    let form = Form::Text { x, y, dy: 4, anchor: Anchor::Middle, text };
-                    self.shapes.push(Shape::new(class, form).of(index));
                 }
                 EventKind::Delivered { node, .. } => {
                     let (x, y) = (self.lanes.x(*node), self.y(index));
@@ -264,10 +273,52 @@ impl Drawing<'_> {
     fn note(&mut self, index: usize, node: NodeId, peer: NodeId, row: i32, text: &str) {
         let (x, y, side) = (self.lanes.x(node), self.y(index), self.lanes.side(node, peer));
         let anchor = if side < 0 { Anchor::End } else { Anchor::Start };
-        let (class, dy) = if row == 0 { ("closing", 4) } else { ("closing since", 4 + row * rows::ROW) };
-        let form = Form::Text { x: x + side * 18, y, dy, anchor, text: cut(text, self.lanes.gap() - 30) };
+        let class = if row == 0 { "closing" } else { "closing since" };
+        let text_shown = cut(text, self.lanes.gap() - 20);
+        let form = Form::Text { x: x + side * 18, y, dy: 4 + row * ROW, anchor, text: text_shown };
         self.shapes.push(Shape::new(class, form).of(index).titled(text));
     }
+}
+
+/// How many lines an event needs below each other.
+fn lines(kind: &EventKind) -> usize {
+    match kind {
+        EventKind::Step { text, .. } => story(text).len(),
+        // Why a deadline is over stands below, and how far a clock leaps.
+        EventKind::Closing { since: Some(_), .. } => 2,
+        EventKind::Node { change: NodeChange::ClockJumps | NodeChange::DateSet, .. } => 2,
+        _ => 1,
+    }
+}
+
+/// What the story does, in lines that fit.
+fn story(text: &str) -> Vec<String> {
+    wrapped(text, STORY_WIDTH, true)
+}
+
+/// A text in lines that fit; words that are too long by themselves are broken.
+fn wrapped(text: &str, width: i32, is_bold: bool) -> Vec<String> {
+    let character = CHARACTER * if is_bold { BOLD } else { 100 };
+    let room = usize::try_from(width * 100 / character).unwrap_or(0).max(8);
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let mut word: Vec<char> = word.chars().collect();
+        if !line.is_empty() && line.chars().count() + 1 + word.len() > room {
+            lines.push(std::mem::take(&mut line));
+        }
+        while word.len() > room {
+            let rest = word.split_off(room);
+            lines.push(word.into_iter().collect());
+            word = rest;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.extend(word);
+    }
+    lines.push(line);
+    lines
 }
 
 /// As much of a text as has room.

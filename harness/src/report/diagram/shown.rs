@@ -68,3 +68,13 @@ pub(super) fn short(duration: Duration) -> String {
         _ => format!("{:.3}", duration.as_secs_f64()),
     }
 }
+
+/// A time in the largest units that it has: `18 h 12 min`, `7.490 s`.
+pub(super) fn long(duration: Duration) -> String {
+    let minutes = duration.as_secs() / 60;
+    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
+        (0, 0, _) => format!("{} s", short(duration)),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}

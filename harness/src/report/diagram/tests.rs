@@ -143,8 +143,8 @@ fn a_clock_that_drifts_has_a_band_until_it_is_right_again() {
 }
 
 #[rstest]
-#[case::jump(Action::ClockJump(3_600_000), NodeChange::ClockJumps, "clock leaps by +3600 s")]
-#[case::date(Action::SetDate(-1500), NodeChange::DateSet, "date is set by -1.500 s")]
+#[case::jump(Action::ClockJump(3_600_000), NodeChange::ClockJumps, "by +3600 s")]
+#[case::date(Action::SetDate(-1500), NodeChange::DateSet, "by -1.500 s")]
 fn a_clock_that_leaps_is_marked_with_how_far(#[case] action: Action, #[case] change: NodeChange, #[case] says: &str) {
     let mut plan = plan();
     let kind = StepKind::Node { nodes: vec![SENSOR], actions: vec![action] };
@@ -201,6 +201,28 @@ fn what_never_came_has_its_window_and_no_distance() {
 fn what_is_met_leaves_no_ghost() {
     let picture = picture(&expected_at(7_000, 8_000), &mut silent_client(), 8530);
     assert_eq!(count(&picture, "missed"), 0, "{picture}");
+}
+
+#[rstest]
+#[case::short(7_490, "7.490 s")]
+#[case::just_under_an_hour(3_599_999, "3599.999 s")]
+#[case::hours(65_535_000, "18 h 12 min")]
+#[case::days(864_000_000, "10 d 0 h")]
+fn a_folded_time_is_written_in_units_that_one_grasps(#[case] ms: u64, #[case] text: &str) {
+    assert_eq!(long(Duration::from_millis(ms)), text);
+}
+
+#[test]
+fn a_long_step_stands_below_itself_and_is_one_stop() {
+    let mut plan = plan();
+    let text = "sensor: { publish: { topic: a/rather/long/topic/of/many/levels, payload: hello, qos: 2 } }";
+    plan.steps.push(step(5, text, StepKind::Wait(Duration::ZERO)));
+    let mut story = Story::new();
+    story.connect(0, SENSOR, connect("sensor", 5)).step(5, text);
+    let scene = scene(&plan, &story.end(1000));
+    let steps: Vec<_> = scene.shapes.iter().filter(|shape| shape.class == "step").collect();
+    assert!(steps.len() > 1 && steps[0].event.is_some(), "{steps:?}");
+    assert!(steps[1..].iter().all(|shape| shape.event.is_none()), "{steps:?}");
 }
 
 #[test]

@@ -267,7 +267,11 @@
       case "arrow": arrow(group, shape, y, y2); break;
     }
     if (shape.e !== undefined && known.has(shape.e)) reach(run, group, known, shape);
-    else if (shape.l) { group.setAttribute("tabindex", "0"); group.setAttribute("role", "link"); group.addEventListener("click", () => toLine(shape.l)); group.addEventListener("focus", () => toLine(shape.l)); group.setAttribute("aria-label", shape.t || "line " + shape.l); }
+    else if (shape.l) {
+      group.addEventListener("click", () => toLine(shape.l));
+      // A symbol stands beside its words: one stop for both.
+      if (shape.k !== "sign") { group.setAttribute("tabindex", "0"); group.setAttribute("role", "link"); group.addEventListener("focus", () => toLine(shape.l)); group.setAttribute("aria-label", shape.t || "line " + shape.l); }
+    }
     return group;
   }
   function arrow(group, shape, y, y2) {
@@ -341,7 +345,8 @@
   }
   document.addEventListener("keydown", (key) => {
     if (key.ctrlKey || key.metaKey || key.altKey) return;
-    if (/^(INPUT|SELECT|TEXTAREA)$/.test(key.target.tagName)) { if (key.key === "Escape") key.target.blur(); return; }
+    if (/^(INPUT|SELECT|TEXTAREA)$/.test(key.target.tagName)) { typed(key); return; }
+    if (key.key === "ArrowDown" || key.key === "ArrowUp") { if (move(key.target, key.key === "ArrowDown" ? 1 : -1)) key.preventDefault(); return; }
     const scroll = byId("scroll");
     const press = (id) => { const at = byId(id); if (at) at.click(); };
     const actions = {
@@ -351,6 +356,27 @@
     };
     if (actions[key.key]) { key.preventDefault(); actions[key.key](); }
   });
+  /* In a filter: on to the list, or out. */
+  function typed(key) {
+    if (key.key === "Escape") {
+      if (key.target.value) { key.target.value = ""; list(); } else key.target.blur();
+    } else if (key.target.id === "text" && key.key === "ArrowDown") {
+      const first = byId("runs").querySelector("a");
+      if (first) { key.preventDefault(); first.focus(); }
+    } else if (key.target.id === "text" && key.key === "Enter") {
+      const first = byId("runs").querySelector("a");
+      if (first) location.hash = first.getAttribute("href");
+    }
+  }
+  /* The arrows: from run to run in the list, from event to event in a picture. */
+  function move(from, by) {
+    const box = from.closest("#runs, #scroll");
+    if (!box) return false;
+    const stops = [...box.querySelectorAll(box.id === "runs" ? "a" : "[tabindex]")];
+    const next = stops[stops.indexOf(from) + by];
+    if (next) next.focus(); else if (box.id === "runs" && by < 0) byId("text").focus();
+    return true;
+  }
   function keys() {
     const panel = byId("keys");
     panel.hidden = !panel.hidden;
