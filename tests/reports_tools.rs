@@ -15,9 +15,10 @@ use serde_json::Value;
 use self::trials::{Presence, presence, trial};
 
 /// Each page as a name, the scenarios on it, and what of them.
-const PAGES: [(&str, &[&str], &[&str]); 3] = [
+const PAGES: [(&str, &[&str], &[&str]); 4] = [
     ("a_few_runs", &["scenarios/will/power_loss.yaml"], &["--mqtt", "5.0"]),
-    ("all_runs", &["scenarios"], &[]),
+    ("many_runs", &["scenarios"], &["--shard", "1/2"]),
+    ("a_broken_broker", &["scenarios/will/power_loss.yaml"], &["--defect", "broker:keep_alive_twice"]),
     ("twenty_seven_hours", &["scenarios/will/power_loss.yaml"], &["--only", "keep_alive=65535s"]),
 ];
 
@@ -102,13 +103,20 @@ fn use_page(name: &str, paths: &[&str], more: &[&str]) {
 
     assert!(seen["error"].is_null() && seen["errors"] == Value::Array(Vec::new()), "{seen}");
     let runs = is("runs").as_u64().unwrap();
-    let least = if name == "all_runs" { 500 } else { 2 };
+    let least = if name == "many_runs" { 500 } else { 2 };
     assert!(runs >= least, "{runs} runs");
     assert_eq!(is("none"), 0, "a filter that nothing fits");
     assert!(is("newer").as_u64().is_some_and(|newer| newer > 0 && (newer < runs || name == "a_few_runs")), "{seen}");
     assert!(is("arrows").as_u64().is_some_and(|arrows| arrows > 5), "{seen}");
     assert!(is("yaml").as_u64().is_some_and(|lines| lines > 3), "{seen}");
     assert_eq!((is("stretched"), is("asItWas"), is("wide")), (&true.into(), &true.into(), &false.into()), "{seen}");
+    assert_eq!((is("filter").as_str(), is("list")), (Some("text"), &serde_json::json!([true, true])), "{seen}");
+    assert_eq!((is("away"), is("moved"), is("cameBack")), (&true.into(), &true.into(), &true.into()), "{seen}");
+    // Where it should have been, and how far that is, is there only if something is wrong.
+    let is_broken = name == "a_broken_broker";
+    assert_eq!(is("ghosts").as_u64().is_some_and(|ghosts| ghosts > 0), is_broken, "{seen}");
+    assert_eq!(is("distance").as_str().is_some_and(|text| text.contains("0.500 s late")), is_broken, "{seen}");
+    assert_eq!(is("cut"), &Value::Array(Vec::new()), "no text sticks out");
     says("fields", "CONNACK");
     says("cause", "CONNECT");
     says("causeOfCause", "CONNECT");

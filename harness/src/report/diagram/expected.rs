@@ -55,8 +55,12 @@ impl Drawing<'_> {
         let is_bold = judged.verdict == Verdict::Fail;
         let text = wrapped(&expectation.text, EXPECTED_WIDTH - INDENT, is_bold);
         let is_said = |line: &&String| !line.starts_with("expected: ");
-        let actual: Vec<String> =
-            judged.findings.iter().filter(is_said).flat_map(|line| wrapped(line, EXPECTED_WIDTH - INDENT, false)).collect();
+        let actual: Vec<String> = judged
+            .findings
+            .iter()
+            .filter(is_said)
+            .flat_map(|line| wrapped(line, EXPECTED_WIDTH - INDENT, false))
+            .collect();
         let ghost = judged.due.map(|due| self.ghost(due, judged.at));
         let x = self.lanes.expected();
         let mut take = || self.rows.take(judged.at, x, x + EXPECTED_WIDTH);
