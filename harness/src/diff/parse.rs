@@ -104,6 +104,22 @@ impl Line {
         format!("{seconds}.{rest:03} {}{travels}", words.get(travel..).unwrap_or_default().join(" "))
     }
 
+    /// When what it tells of arrived, if it did.
+    fn arrival_ms(&self) -> Option<i64> {
+        self.travel_ms.map(|travel| self.at_ms + travel)
+    }
+
+    /// What a time-out is counted from, and when that was: `7.500 since CONNECT`.
+    fn since(&self) -> Option<(&str, i64)> {
+        let (before, after) = self.text.split_once(" since ")?;
+        let length = milliseconds(before.rsplit(' ').next()?)?;
+        Some((after.split([',', ' ']).next()?, self.at_ms - length))
+    }
+
+    fn says(&self, word: &str) -> bool {
+        self.text.split_whitespace().any(|other| other == word)
+    }
+
     /// The node that a line is about, and the one that it reaches.
     fn nodes(&self) -> (Option<&str>, Option<&str>) {
         let skipped =
@@ -118,31 +134,46 @@ impl Line {
 }
 
 impl Run {
-    /// The line that let this one happen: what reached its node at that instant, what its time-out was counted from, or
-    /// the step that began then.
+    /// The line that let this one happen, as far as it shows: what its time-out was counted from, what reached its node or
+    /// what the node did at that instant, the step that began then; for a PINGREQ what its node sent last.
     pub(super) fn cause(&self, at: usize) -> Option<usize> {
         let line = &self.lines[at];
         if line.is_heading {
             return None;
         }
         let (node, _) = line.nodes();
-        let reaches = |other: &&usize| {
-            let earlier = &self.lines[**other];
+        if let Some((packet, since_ms)) = line.since() {
+            return self.earlier(at, |earlier| {
+                let (from, to) = earlier.nodes();
+                let left = from == node && earlier.at_ms == since_ms;
+                let came = to == node && earlier.arrival_ms() == Some(since_ms);
+                (left || came) && earlier.says(packet)
+            });
+        }
+        // A step comes when all is quiet: what a node does then is not because of what came before.
+        let step = self.earlier(at, |earlier| earlier.is_heading).filter(|step| self.lines[*step].at_ms == line.at_ms);
+        let reaches = |earlier: &Line| {
             let (of, to) = earlier.nodes();
-            let arrives = to == node && earlier.travel_ms.is_some_and(|travel| earlier.at_ms + travel == line.at_ms);
+            let arrives = to.is_some() && to == node && earlier.arrival_ms() == Some(line.at_ms);
             arrives || (to.is_none() && !earlier.is_heading && of == node && earlier.at_ms == line.at_ms)
         };
-        let earlier: Vec<usize> = (0..at).rev().collect();
-        let since = line.text.split_once(" since ").and_then(|(_, rest)| rest.split([',', ' ']).next());
-        let counted = |other: &&usize| {
-            let earlier = &self.lines[**other];
-            let (from, to) = earlier.nodes();
-            since.is_some_and(|packet| earlier.text.split_whitespace().any(|word| word == packet))
-                && (from == node || to == node)
+        let reached = self.earlier(at, reaches).filter(|reached| step.is_none_or(|step| *reached > step));
+        let sent_last = || {
+            let is_packet = |earlier: &Line| {
+                let (of, to) = earlier.nodes();
+                of == node
+                    && to.is_some()
+                    && !earlier.is_heading
+                    && !["open", "FIN", "RST"].iter().any(|it| earlier.says(it))
+            };
+            line.says("PINGREQ").then(|| self.earlier(at, is_packet)).flatten()
         };
-        let heading = |other: &&usize| self.lines[**other].is_heading;
-        let found = if since.is_some() { earlier.iter().find(counted) } else { None };
-        found.or_else(|| earlier.iter().find(reaches)).or_else(|| earlier.iter().find(heading)).copied()
+        reached.or(step).or_else(sent_last)
+    }
+
+    /// The latest line before this one that fits.
+    fn earlier(&self, at: usize, fits: impl Fn(&Line) -> bool) -> Option<usize> {
+        (0..at).rev().find(|&other| fits(&self.lines[other]))
     }
 }
 

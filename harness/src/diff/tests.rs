@@ -71,3 +71,31 @@ fn a_difference_reads_as_two_lines_and_a_cause() {
 "
     );
 }
+
+const LONGER: &str = "ok area/story[5.0] seed=1
+    0.000  start
+           +0.020    10  sensor   -> broker    CONNECT     client_id=sensor keep_alive=5
+           +0.030    10  broker   -> sensor    CONNACK
+           +5.020    10  sensor   -> broker    PINGREQ
+           +5.990    10  broker   -> sensor    PUBLISH     topic=b
+    6.000  sensor: { publish: a }
+           +0.000    10  sensor   -> broker    PUBLISH     topic=a
+           +1.020    10  sensor   -> broker    PINGREQ
+           +2.000        broker   closes sensor            asked
+           +2.020        sensor   closes broker            ping_timeout: 3.000 since PINGREQ, margin 0
+";
+
+#[rstest]
+#[case::a_ping_is_because_of_the_last_packet("+5.020", "+5.021", "0.020 sensor -> broker CONNECT")]
+#[case::a_step_comes_when_all_is_quiet("PUBLISH     topic=a", "PUBLISH     topic=c", "6.000 sensor: { publish: a }")]
+#[case::of_several_the_one_that_was_counted_from("margin 0", "margin +0.001", "5.020 sensor -> broker PINGREQ")]
+fn a_cause_is_not_just_what_came_before(#[case] from: &str, #[case] to: &str, #[case] cause: &str) {
+    let found = diff(LONGER, &LONGER.replace(from, to));
+    assert!(found[0].text.contains(&format!("because of {cause}")), "{}", found[0]);
+}
+
+#[test]
+fn what_has_no_cause_that_shows_is_given_none() {
+    let found = diff(LONGER, &LONGER.replace("asked", "protocol_error"));
+    assert!(!found[0].text.contains("because"), "{}", found[0]);
+}
