@@ -110,12 +110,12 @@ impl Judge<'_> {
                 Instants { telling: forbidden.map(|found| found.at), ..all }
             }
             Mode::Must if matches.is_empty() => {
-                Instants { telling: None, due: latest.and_then(|window| self.due(window, None)), ..all }
+                Instants { telling: None, due: latest.map(|window| self.due(window, None)), ..all }
             }
             Mode::Must => match self.wrong(&matches, clocked.as_ref()) {
                 Some((found, missed)) => Instants {
                     telling: Some(found.at),
-                    due: missed.and_then(|(window, by)| self.due(window, Some(by))),
+                    due: missed.map(|(window, by)| self.due(window, Some(by))),
                     ..all
                 },
                 // Each that came is right, but there are too few, or too many for a time.
@@ -152,13 +152,14 @@ impl Judge<'_> {
         Some(Window { from: at(gap.min), to: gap.max.map(at) })
     }
 
-    /// None for what was due when the run was over and nothing had come by then: that is not wrong.
-    fn due(&self, window: Window, by_ms: Option<i64>) -> Option<Due> {
-        let due = Due { node: self.node, from: time(window.from), to: window.to.map(time), by_ms };
-        (by_ms.is_some() || due.edge() <= self.trace.end).then_some(due)
+    fn due(&self, window: Window, by_ms: Option<i64>) -> Due {
+        Due { node: self.node, from: time(window.from), to: window.to.map(time), by_ms }
     }
 }
 
 fn time(ms: i64) -> Duration {
     Duration::from_millis(ms.max(0).unsigned_abs())
 }
+
+#[cfg(test)]
+mod tests;
