@@ -34,6 +34,7 @@ impl Default for LinkSettings {
 
 impl LinkSettings {
     /// What they are after a change.
+    #[must_use]
     pub fn changed(self, change: LinkChange) -> Self {
         Self {
             latency: change.latency.unwrap_or(self.latency),

@@ -23,6 +23,7 @@ use std::time::Duration;
 use self::director::Director;
 pub use self::node::{Connection, Guest, Host};
 use self::node::{Disks, Env, Switchboard};
+pub(crate) use self::sim::LocalTime;
 use crate::plan::{Plan, Position};
 use crate::trace::Trace;
 

@@ -4,7 +4,7 @@ const MILLION: i128 = 1_000_000;
 
 /// What the clock of a node shows, as a function of the world's time.
 #[derive(Debug)]
-pub(super) struct LocalTime {
+pub(crate) struct LocalTime {
     /// From one change to the next; the last goes on.
     stretches: Vec<Stretch>,
 }
@@ -30,7 +30,7 @@ impl Default for LocalTime {
 
 impl LocalTime {
     /// What the clock shows at this time of the world.
-    pub(super) fn at(&self, world: Duration) -> Duration {
+    pub(crate) fn at(&self, world: Duration) -> Duration {
         let last = self.last();
         if last.ppm == 0 && last.local == last.world && last.floor <= last.local {
             return world;
@@ -39,12 +39,12 @@ impl LocalTime {
     }
 
     /// The first time of the world at which the clock shows `deadline` or later.
-    pub(super) fn due(&self, deadline: Duration) -> Duration {
+    pub(crate) fn due(&self, deadline: Duration) -> Duration {
         duration(self.last().reaches(nanos(deadline)))
     }
 
     /// When in the world's time the clock showed this, or will; for what it has leapt over, the time of the leap.
-    pub(super) fn world_time(&self, local: Duration) -> Duration {
+    pub(crate) fn world_time(&self, local: Duration) -> Duration {
         let local = nanos(local);
         let after = self.stretches.partition_point(|stretch| stretch.shown(stretch.world) <= local);
         let Some(stretch) = self.stretches[..after].last() else { return Duration::ZERO };
@@ -53,13 +53,13 @@ impl LocalTime {
     }
 
     /// From `now` on the clock runs faster than the world's time by so many millionths.
-    pub(super) fn drift(&mut self, now: Duration, ppm: i32) {
+    pub(crate) fn drift(&mut self, now: Duration, ppm: i32) {
         let next = self.last().cut(nanos(now));
         self.stretches.push(Stretch { ppm, ..next });
     }
 
     /// At `now` the clock leaps by so many milliseconds.
-    pub(super) fn jump(&mut self, now: Duration, by_ms: i64) {
+    pub(crate) fn jump(&mut self, now: Duration, by_ms: i64) {
         let next = self.last().cut(nanos(now));
         self.stretches.push(Stretch { local: next.local + i128::from(by_ms) * MILLION, ..next });
     }

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 pub(crate) use self::clock::NodeClock;
 use self::engine::Engine;
+pub(crate) use self::local_time::LocalTime;
 pub(crate) use self::network::SimNetwork;
 use super::record::Recorder;
 use super::story::{NodeFuture, Story};

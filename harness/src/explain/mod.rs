@@ -1,15 +1,17 @@
 //! A scenario in plain words: who is there, what happens when, what must be true, with the times that follow from the
 //! rules beside it. Nothing is run.
 
+mod left_out;
+mod moments;
+mod state;
+
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use halfopen_protocol::packet::Connect;
 
-use crate::plan::{
-    Action, EventRef, Expectation, LinkSettings, Mode, Moment, NetworkChange, Node, NodeId, Ordinal, PacketKind, Plan,
-    Point, Program, Step, StepKind, Timing, Verb,
-};
+use self::state::{Due, State};
+use crate::plan::{Action, EventRef, LinkSettings, NetworkChange, Node, NodeId, Plan, Program, Step, StepKind};
 
 /// How many runs are listed by name.
 const RUNS: usize = 12;
@@ -21,13 +23,14 @@ const WIDTH: usize = 60;
 pub(crate) fn explain(plan: &Plan, all: &[Plan], about: &str) -> String {
     let mut out = String::new();
     // Writing to a string does not fail.
-    let _ = Explained { plan, now: Now::default() }.write(&mut out, all, about);
+    let _ = Explained { plan, now: Now::default(), state: State::default() }.write(&mut out, all, about);
     out
 }
 
 struct Explained<'a> {
     plan: &'a Plan,
     now: Now,
+    state: State,
 }
 
 /// How late it is in the story.
@@ -73,7 +76,11 @@ impl Explained<'_> {
         for expectation in &self.plan.expectations {
             self.expectation(out, expectation)?;
         }
-        Ok(())
+        let left_out = left_out::left_out(self.plan);
+        if !left_out.is_empty() {
+            writeln!(out, "\nWhat the times do not count")?;
+        }
+        left_out.iter().try_for_each(|line| writeln!(out, "  {line}"))
     }
 
     fn name(&self, id: NodeId) -> &str {
@@ -96,13 +103,13 @@ impl Explained<'_> {
             }
             Program::Client(client) => {
                 let connect = &client.options.connect;
-                let half = Duration::from_secs(connect.keep_alive.into()) / 2;
-                let patience = client.options.ping_timeout.unwrap_or(half);
+                let granted = self.granted(client.to, connect);
+                let patience = client.options.ping_timeout.unwrap_or(granted / 2);
                 writeln!(out, "  {:<10} a client of {}: {}", node.name, self.name(client.to), of_connect(connect))?;
-                if connect.keep_alive > 0 {
-                    let pings =
-                        "pings when it has sent nothing for its keep-alive, and closes when no answer comes for";
-                    writeln!(out, "             {pings} {}", seconds(patience))?;
+                if !granted.is_zero() {
+                    let pings = "pings when it has sent nothing for";
+                    let closes = "and closes when no answer comes for";
+                    writeln!(out, "             {pings} {}, {closes} {}", seconds(granted), seconds(patience))?;
                 }
                 if !client.handling.is_zero() {
                     let busy = "its application is busy with each message for";
@@ -172,24 +179,30 @@ impl Explained<'_> {
         }
     }
 
+    /// The keep-alive that holds: the client's own, or what the broker tells it (5.0); 0 is none.
+    fn granted(&self, broker: NodeId, connect: &Connect) -> Duration {
+        let own = connect.keep_alive;
+        let seconds = match &self.plan.node(broker).program {
+            Program::Broker(broker) if connect.version.is_v5() => {
+                let config = &broker.config;
+                // None at all is longer than all others.
+                let length = |keep_alive: u16| if keep_alive == 0 { u32::MAX } else { keep_alive.into() };
+                let raised = config.min_keep_alive.filter(|&min| length(min) > length(own)).unwrap_or(own);
+                let lowered = config.max_keep_alive.filter(|&max| length(max) < length(raised)).unwrap_or(raised);
+                config.server_keep_alive.unwrap_or(lowered)
+            }
+            _ => own,
+        };
+        Duration::from_secs(seconds.into())
+    }
+
     /// For how long the broker bears silence.
     fn deadline(&self, broker: NodeId, connect: &Connect) -> Option<Duration> {
-        let granted = match &self.plan.node(broker).program {
-            Program::Broker(broker) if connect.version.is_v5() => broker.config.server_keep_alive,
-            _ => None,
-        };
-        let keep_alive = Duration::from_secs(granted.unwrap_or(connect.keep_alive).into());
+        let keep_alive = self.granted(broker, connect);
         (!keep_alive.is_zero()).then(|| keep_alive.mul_f64(self.factor(broker)))
     }
 
     fn network(&self, out: &mut String) -> fmt::Result {
-        let settings = |link: &LinkSettings| {
-            let jitter = match link.jitter.is_zero() {
-                true => String::new(),
-                false => format!(", up to {} more", seconds(link.jitter)),
-            };
-            format!("{} one way{jitter}", seconds(link.latency))
-        };
         writeln!(out, "  network    {}", settings(&self.plan.network))?;
         for (from, to, link) in &self.plan.links {
             writeln!(out, "             {} -> {}: {}", self.name(*from), self.name(*to), settings(link))?;
@@ -214,7 +227,7 @@ impl Explained<'_> {
             return Ok(());
         }
         let who = if names.len() > 5 { format!("{} clients", names.len()) } else { names.join(", ") };
-        self.now = Now { at: longest, or_later: self.is_jittery() };
+        self.now = Now { at: longest, or_later: self.is_uneven() };
         writeln!(
             out,
             "  {:>10}  {who}: TCP, CONNECT and CONNACK, and SUBACK where there are subscriptions, until {}",
@@ -223,11 +236,13 @@ impl Explained<'_> {
     }
 
     fn round_trip(&self, from: NodeId, to: NodeId) -> Duration {
-        self.plan.link(from, to).latency + self.plan.link(to, from).latency
+        self.state.link(self.plan, from, to).latency + self.state.link(self.plan, to, from).latency
     }
 
-    fn is_jittery(&self) -> bool {
-        !self.plan.network.jitter.is_zero() || self.plan.links.iter().any(|(_, _, link)| !link.jitter.is_zero())
+    /// Whether packets may take longer than their link's latency.
+    fn is_uneven(&self) -> bool {
+        let links = std::iter::once(self.plan.network).chain(self.plan.links.iter().map(|(_, _, link)| *link));
+        links.into_iter().any(is_uneven)
     }
 
     /// The fault that comes at each boundary, if it stands before this step.
@@ -249,6 +264,7 @@ impl Explained<'_> {
         if text.len() < step.text.len() {
             text.push_str(" …");
         }
+        self.state.pass(self.now.at);
         let begun = self.now;
         writeln!(out, "  {:>10}  {indent}{text}", begun.to_string())?;
         match &step.kind {
@@ -308,89 +324,235 @@ impl Explained<'_> {
     }
 
     fn action(&mut self, out: &mut String, node: NodeId, action: &Action, say: bool) -> fmt::Result {
+        if let Some(told) = self.condition(out, node, action, say) {
+            return told;
+        }
         let (to, connect) = match &self.plan.node(node).program {
             Program::Client(client) => (client.to, &client.options.connect),
             Program::RawClient(raw) => (raw.to, &raw.connect),
-            _ => return Ok(()),
+            _ => {
+                if matches!(action, Action::Crash | Action::PowerLoss) {
+                    self.state.break_something();
+                }
+                return Ok(());
+            }
         };
         let trip = self.round_trip(node, to);
         match action.itself() {
-            Action::Connect(_) => self.now.at += trip * 2,
-            Action::Open => self.now.at += trip,
-            Action::Subscribe { .. } | Action::Unsubscribe(_) => self.now.at += trip,
+            Action::Connect(_) => self.answered(node, to, trip * 2),
+            Action::Open | Action::Subscribe { .. } | Action::Unsubscribe(_) => self.answered(node, to, trip),
             Action::Receive(_) => self.now.or_later = true,
-            Action::PowerLoss | Action::StopPinging if say => return self.silence(out, node, to, connect),
-            Action::Crash | Action::Close(_) if say => return self.ended(out, connect),
+            Action::StopPinging if say => return self.silence(out, node, "sends nothing more"),
+            Action::PowerLoss => {
+                self.state.break_something();
+                return if say { self.silence(out, node, "sends nothing more") } else { Ok(()) };
+            }
+            Action::Crash => {
+                self.state.break_something();
+                return if say { self.ended(out, to, connect) } else { Ok(()) };
+            }
+            Action::Close(_) if say => return self.ended(out, to, connect),
             _ => {}
         }
         Ok(())
     }
 
-    /// What follows when nothing more comes from a node.
-    fn silence(&self, out: &mut String, node: NodeId, to: NodeId, connect: &Connect) -> fmt::Result {
-        let Some(deadline) = self.deadline(to, connect) else {
+    /// An answer has come, after so long at least.
+    fn answered(&mut self, node: NodeId, to: NodeId, after: Duration) {
+        self.now.at += after;
+        let uneven = |from, to| is_uneven(self.state.link(self.plan, from, to));
+        self.now.or_later |= self.state.is_broken() || uneven(node, to) || uneven(to, node);
+    }
+
+    /// What an action does to a node, whatever runs on it. `None` if it is another kind of action.
+    fn condition(&mut self, out: &mut String, node: NodeId, action: &Action, say: bool) -> Option<fmt::Result> {
+        let now = self.now.at;
+        let line = match action {
+            Action::Pause(length) => {
+                let until = length.map(|length| now.saturating_add(length));
+                self.state.pause(node, until);
+                let until = until.map_or_else(|| "`resume`".to_owned(), |until| format!("{:.3}", until.as_secs_f64()));
+                format!(
+                    "it does nothing until {until}; what comes meanwhile waits, and what is due then is due at once"
+                )
+            }
+            Action::Resume => {
+                self.state.resume(node);
+                "it reads what has come, and then does what was due meanwhile".to_owned()
+            }
+            Action::ClockDrift(ppm) => {
+                self.state.drift(node, now, *ppm);
+                format!("60s by its clock are over in {}", seconds(self.state.takes(node, Duration::from_secs(60))))
+            }
+            Action::ClockJump(by) => {
+                self.state.jump(node, now, *by);
+                let length = seconds(self.state.takes(node, Duration::from_millis(by.unsigned_abs())));
+                match by {
+                    1.. => format!("what it waits for is due {length} sooner"),
+                    _ => format!("its clock stands still for {length}, and what it waits for is due so much later"),
+                }
+            }
+            Action::SetDate(_) => "its timers measure time with another clock, and go on as before".to_owned(),
+            _ => return None,
+        };
+        let told = if say { writeln!(out, "  {:>10}    {line}", "") } else { Ok(()) };
+        Some(told.and_then(|()| self.consequence(out, node, action, say)))
+    }
+
+    /// What follows for keep-alives from what was done to a clock or a process.
+    fn consequence(&self, out: &mut String, node: NodeId, action: &Action, say: bool) -> fmt::Result {
+        if !say {
+            return Ok(());
+        }
+        match (&self.plan.node(node).program, action) {
+            (Program::Client(_) | Program::RawClient(_), Action::Pause(length)) => {
+                let until = length.map(|length| self.now.at.saturating_add(length));
+                match (self.missed(node), until) {
+                    (Some(Due::At(missed)), Some(until)) if until < missed => {
+                        let at = missed.as_secs_f64();
+                        writeln!(
+                            out,
+                            "  {:>10}    it goes on before it is missed, which would be at {at:.3} at the latest",
+                            ""
+                        )
+                    }
+                    _ => self.silence(out, node, "sends nothing until then"),
+                }
+            }
+            (Program::Broker(_), Action::Pause(_)) => {
+                writeln!(out, "  {:>10}    it closes nobody meanwhile, and answers no PINGREQ", "")
+            }
+            (Program::Broker(_), Action::ClockJump(by)) => {
+                let by = Duration::from_millis(u64::try_from(*by).unwrap_or(0));
+                let is_over = |id: &NodeId| {
+                    let of = self.client(*id).filter(|(to, _)| *to == node);
+                    of.and_then(|(to, connect)| self.deadline(to, connect)).is_some_and(|deadline| deadline <= by)
+                };
+                let over: Vec<_> = self.plan.node_ids().filter(is_over).map(|id| self.name(id)).collect();
+                match over.as_slice() {
+                    [] => Ok(()),
+                    _ => writeln!(out, "  {:>10}    it closes at once: {}", "", over.join(", ")),
+                }
+            }
+            (Program::Client(client), Action::ClockDrift(_)) => {
+                let granted = self.granted(client.to, &client.options.connect);
+                let Some(deadline) = self.deadline(client.to, &client.options.connect) else { return Ok(()) };
+                let (pings, deadline) = (self.state.takes(node, granted), self.state.takes(client.to, deadline));
+                let late = if pings >= deadline { ": too late" } else { "" };
+                let (name, to) = (self.name(node), self.name(client.to));
+                let (pings, deadline) = (seconds(pings), seconds(deadline));
+                writeln!(out, "  {:>10}    {name} pings after {pings} of silence, {to} waits {deadline}{late}", "")
+            }
+            (Program::Broker(broker), Action::ClockDrift(_)) => {
+                let factor = broker.config.keep_alive_factor;
+                let minute = seconds(self.state.takes(node, Duration::from_secs(60).mul_f64(factor)));
+                writeln!(out, "  {:>10}    it closes who promised a packet each 60s after {minute} of silence", "")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The broker of a client, and what it connects with.
+    fn client(&self, node: NodeId) -> Option<(NodeId, &Connect)> {
+        match &self.plan.node(node).program {
+            Program::Client(client) => Some((client.to, &client.options.connect)),
+            Program::RawClient(raw) => Some((raw.to, &raw.connect)),
+            _ => None,
+        }
+    }
+
+    /// When the broker closes a client that has sent its last packet now, if it ever does.
+    fn missed(&self, node: NodeId) -> Option<Due> {
+        let (to, connect) = self.client(node)?;
+        let arrival = self.now.at + self.state.link(self.plan, node, to).latency;
+        self.deadline(to, connect).map(|deadline| self.state.due(to, arrival, deadline))
+    }
+
+    /// What follows when nothing more comes from a client; `why` is what it does or what happens to what it sends.
+    fn silence(&self, out: &mut String, node: NodeId, why: &str) -> fmt::Result {
+        let Some((to, connect)) = self.client(node) else { return Ok(()) };
+        let (Some(deadline), Some(latest)) = (self.deadline(to, connect), self.missed(node)) else {
             return writeln!(out, "  {:>10}    keep-alive 0: nobody may ever notice", "");
         };
-        let latency = self.plan.link(node, to).latency;
-        let latest = self.now.at + latency + deadline;
-        let name = self.name(node);
-        writeln!(
-            out,
-            "  {:>10}    if {name} sends nothing more, {} closes it {} after its last packet: at {:.3} at the latest",
-            "",
-            self.name(to),
-            seconds(deadline),
-            latest.as_secs_f64(),
-        )?;
-        self.after_the_end(out, connect, latest, "at the latest")
+        let (name, broker) = (self.name(node), self.name(to));
+        let (when, end) = match latest {
+            Due::At(latest) => (format!("at {:.3} at the latest", latest.as_secs_f64()), Some(latest)),
+            Due::WhenItGoesOn => (format!("not before {broker} goes on"), None),
+        };
+        let deadline = seconds(self.state.takes(to, deadline));
+        writeln!(out, "  {:>10}    if {name} {why}, {broker} closes it {deadline} after its last packet: {when}", "")?;
+        end.map_or(Ok(()), |end| self.after_the_end(out, (to, connect), end, "at the latest"))
     }
 
-    fn ended(&self, out: &mut String, connect: &Connect) -> fmt::Result {
-        self.after_the_end(out, connect, self.now.at, "and the time the end takes to arrive")
+    fn ended(&self, out: &mut String, to: NodeId, connect: &Connect) -> fmt::Result {
+        self.after_the_end(out, (to, connect), self.now.at, "and the time the end takes to arrive")
     }
 
-    fn after_the_end(&self, out: &mut String, connect: &Connect, end: Duration, how: &str) -> fmt::Result {
+    fn after_the_end(
+        &self,
+        out: &mut String,
+        (to, connect): (NodeId, &Connect),
+        end: Duration,
+        how: &str,
+    ) -> fmt::Result {
         let expiry = connect.session_expiry.filter(|_| connect.version.is_v5()).unwrap_or(0);
+        let after = |wait: u32| match self.state.due(to, end, Duration::from_secs(wait.into())) {
+            Due::At(at) => format!("at {:.3} {how}", at.as_secs_f64()),
+            Due::WhenItGoesOn => format!("when {} goes on, or later", self.name(to)),
+        };
         if let Some(will) = &connect.will {
             let delay = will.delay.filter(|_| connect.version.is_v5()).unwrap_or(0).min(expiry);
-            let at = (end + Duration::from_secs(delay.into())).as_secs_f64();
-            writeln!(out, "  {:>10}    its will is published at {at:.3} {how}", "")?;
+            writeln!(out, "  {:>10}    its will is published {}", "", after(delay))?;
         }
         if expiry > 0 && expiry < u32::MAX {
-            let at = (end + Duration::from_secs(expiry.into())).as_secs_f64();
-            writeln!(out, "  {:>10}    its session expires at {at:.3} {how}", "")?;
+            writeln!(out, "  {:>10}    its session expires {}", "", after(expiry))?;
         }
         Ok(())
     }
 
-    fn change(&self, out: &mut String, change: &NetworkChange) -> fmt::Result {
+    fn change(&mut self, out: &mut String, change: &NetworkChange) -> fmt::Result {
         let (number, kind) = change.parts();
-        if !matches!(kind, NetworkChange::HalfOpen { .. } | NetworkChange::Partition { .. }) {
-            return Ok(());
-        }
-        if let Some(packet) = kind.starting_with() {
-            writeln!(out, "  {:>10}    not yet, but from the next {} on", "", packet.name())?;
-        }
         let what = match (kind, number) {
             (NetworkChange::HalfOpen { .. }, _) => {
                 "both ends go on believing in the connection, and nothing arrives that goes this way"
             }
-            (_, Some(_)) => "nothing of this connection that goes this way arrives until `heal`; others work",
-            (_, None) => "nothing that goes this way arrives until `heal`, new connections neither",
+            (NetworkChange::Partition { .. }, Some(_)) => {
+                "nothing of this connection that goes this way arrives until `heal`; others work"
+            }
+            (NetworkChange::Partition { .. }, None) => {
+                "nothing that goes this way arrives until `heal`, new connections neither"
+            }
+            (NetworkChange::Reset { .. }, _) => {
+                "the end at which this leads loses its connection, and the other does not hear of it"
+            }
+            (NetworkChange::Heal(_), _) => {
+                return writeln!(out, "  {:>10}    what was not acknowledged arrives when TCP sends it again", "");
+            }
+            (NetworkChange::Set(links, change), None) => {
+                self.state.change(self.plan, links, *change);
+                for &(from, to) in links {
+                    let now = settings(&self.state.link(self.plan, from, to));
+                    writeln!(out, "  {:>10}    {} -> {}: {now}", "", self.name(from), self.name(to))?;
+                }
+                return Ok(());
+            }
+            (_, _) => "",
         };
-        writeln!(out, "  {:>10}    {what}", "")?;
+        self.state.break_something();
+        if let Some(packet) = kind.starting_with() {
+            writeln!(out, "  {:>10}    not yet, but from the next {} on", "", packet.name())?;
+        }
+        if !what.is_empty() {
+            writeln!(out, "  {:>10}    {what}", "")?;
+        }
         if let Some(number) = number {
             // What the client does on its others is not known here.
             return writeln!(out, "  {:>10}    only the connection #{number} is meant, counted from the start", "");
         }
-        for (from, _) in kind.links() {
-            match &self.plan.node(*from).program {
-                Program::Client(client) => self.silence(out, *from, client.to, &client.options.connect)?,
-                Program::RawClient(raw) => self.silence(out, *from, raw.to, &raw.connect)?,
-                _ => {}
-            }
+        if kind.starting_with().is_some() || matches!(kind, NetworkChange::Reset { .. }) {
+            return Ok(());
         }
-        Ok(())
+        kind.links().iter().try_for_each(|(from, _)| self.silence(out, *from, "is not heard any more"))
     }
 
     fn end(&self, out: &mut String) -> fmt::Result {
@@ -398,108 +560,6 @@ impl Explained<'_> {
             Some(until) => writeln!(out, "  {:>10}  the run ends at {}", "", until.text),
             None => writeln!(out, "  {:>10}  the run ends when everything below is decided, and 1s more", ""),
         }
-    }
-
-    fn expectation(&self, out: &mut String, expectation: &Expectation) -> fmt::Result {
-        let source = self.plan.source_of(expectation.position);
-        let line = expectation.position.line;
-        let place =
-            if expectation.position.file == 0 { format!("line {line}") } else { format!("{}:{line}", source.path) };
-        writeln!(out, "  {place}: {}", expectation.text)?;
-        if expectation.mode == Mode::Must
-            && let Some(count) = expectation.count.filter(|count| count.max == Some(0))
-        {
-            let _ = count;
-            writeln!(out, "      so it must not happen at all")?;
-        }
-        let viewer = expectation.nodes.first().copied();
-        match &expectation.timing {
-            Some(Timing::At(moment) | Timing::NotBefore(moment)) => self.moment(out, moment, "the latest", viewer)?,
-            Some(Timing::Within { after, .. }) => self.moment(out, after, "the latest", viewer)?,
-            Some(Timing::Between(from, to)) => {
-                self.moment(out, from, "the latest", viewer)?;
-                self.moment(out, to, "the latest", viewer)?;
-            }
-            None => {}
-        }
-        if let Some((from, to)) = &expectation.during {
-            self.moment(out, from, "the latest", viewer)?;
-            self.moment(out, to, "the latest", viewer)?;
-        }
-        if let Verb::AnyOf(lists) = &expectation.verb {
-            for inner in lists.iter().flatten() {
-                self.expectation(out, inner)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Which event a phrase means. `nearest` is what it is without an ordinal.
-    fn moment(&self, out: &mut String, moment: &Moment, nearest: &str, viewer: Option<NodeId>) -> fmt::Result {
-        let Some(event) = self.event(&moment.event, nearest, viewer) else { return Ok(()) };
-        let offset = Duration::from_millis(moment.offset_ms.unsigned_abs());
-        let relation = match moment.offset_ms {
-            0 => String::new(),
-            1.. => format!("{} after ", seconds(offset)),
-            _ => format!("{} before ", seconds(offset)),
-        };
-        writeln!(out, "      `{}`: {relation}{event}", moment.text)
-    }
-
-    fn event(&self, event: &EventRef, nearest: &str, viewer: Option<NodeId>) -> Option<String> {
-        let which = |ordinal: &Ordinal| match ordinal {
-            Ordinal::Nearest => nearest,
-            Ordinal::First => "the first",
-            Ordinal::Second => "the second",
-            Ordinal::Third => "the third",
-            Ordinal::Last => "the latest",
-            Ordinal::Nth(_) => "a certain",
-        };
-        let before = match viewer {
-            Some(_) if nearest == "the latest" => " before what is judged",
-            _ => "",
-        };
-        Some(match event {
-            EventRef::Start | EventRef::End => return None,
-            EventRef::On(connection, event) => {
-                let event = self.event(event, nearest, viewer)?;
-                format!("{event}, on the connection #{} of {}", connection.number, self.name(connection.client))
-            }
-            EventRef::Mark(name) => {
-                let line =
-                    self.plan.steps.iter().find(|step| matches!(&step.kind, StepKind::Mark(mark) if mark == name));
-                format!("the instant that line {} names", line.map_or(0, |step| step.position.line))
-            }
-            EventRef::Packet { ordinal, packet, from, to, at } => {
-                let what = match packet {
-                    PacketKind::Any => "whole packet".to_owned(),
-                    PacketKind::Type(packet) => packet.name().to_owned(),
-                };
-                let from = from.map(|node| format!(" of {}", self.name(node))).unwrap_or_default();
-                let to = to.map(|node| format!(" for {}", self.name(node))).unwrap_or_default();
-                let sees = at.or(viewer);
-                let seen = match (sees, event) {
-                    (Some(node), EventRef::Packet { from: Some(from), .. }) if node == *from => {
-                        " as it leaves".to_owned()
-                    }
-                    (Some(node), _) => format!(" as it arrives, seen from {}", self.name(node)),
-                    (None, _) => " as it leaves".to_owned(),
-                };
-                format!("{} {what}{from}{to}{before}{seen}", which(ordinal))
-            }
-            EventRef::Point { ordinal, point, of, .. } => {
-                let what = match point {
-                    Point::Open => "opening of a connection",
-                    Point::Close => "end of a connection",
-                    Point::Crash => "crash",
-                    Point::PowerLoss => "power loss",
-                    Point::Restart => "restart",
-                    Point::Pause => "pause",
-                    Point::Resume => "resumption",
-                };
-                format!("{} {what} of {}{before}", which(ordinal), self.name(*of))
-            }
-        })
     }
 }
 
@@ -529,4 +589,23 @@ fn seconds(duration: Duration) -> String {
         0 => format!("{}s", duration.as_secs()),
         rest => format!("{}.{}s", duration.as_secs(), format!("{rest:03}").trim_end_matches('0')),
     }
+}
+
+/// `10ms one way, up to 5ms more, 1% lost at first, 100000 bytes a second`.
+fn settings(link: &LinkSettings) -> String {
+    let mut text = format!("{} one way", seconds(link.latency));
+    if !link.jitter.is_zero() {
+        let _ = write!(text, ", up to {} more", seconds(link.jitter));
+    }
+    if link.loss > 0 {
+        let _ = write!(text, ", {}% lost at first", f64::from(link.loss) / 10_000.0);
+    }
+    if let Some(bytes) = link.bandwidth {
+        let _ = write!(text, ", {bytes} bytes a second");
+    }
+    text
+}
+
+fn is_uneven(link: LinkSettings) -> bool {
+    !link.jitter.is_zero() || link.loss > 0 || link.bandwidth.is_some()
 }

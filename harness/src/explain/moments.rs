@@ -1,0 +1,117 @@
+//! What must be true, and which events its phrases mean.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use super::{Explained, seconds};
+use crate::plan::{EventRef, Expectation, Mode, Moment, NodeId, Ordinal, PacketKind, Point, StepKind, Timing, Verb};
+
+impl Explained<'_> {
+    pub(super) fn expectation(&self, out: &mut String, expectation: &Expectation) -> fmt::Result {
+        let source = self.plan.source_of(expectation.position);
+        let line = expectation.position.line;
+        let place =
+            if expectation.position.file == 0 { format!("line {line}") } else { format!("{}:{line}", source.path) };
+        writeln!(out, "  {place}: {}", expectation.text)?;
+        if expectation.mode == Mode::Must
+            && let Some(count) = expectation.count.filter(|count| count.max == Some(0))
+        {
+            let _ = count;
+            writeln!(out, "      so it must not happen at all")?;
+        }
+        let viewer = expectation.nodes.first().copied();
+        match &expectation.timing {
+            Some(Timing::At(moment) | Timing::NotBefore(moment)) => self.moment(out, moment, "the latest", viewer)?,
+            Some(Timing::Within { after, .. }) => self.moment(out, after, "the latest", viewer)?,
+            Some(Timing::Between(from, to)) => {
+                self.moment(out, from, "the latest", viewer)?;
+                self.moment(out, to, "the latest", viewer)?;
+            }
+            None => {}
+        }
+        if let Some((from, to)) = &expectation.during {
+            self.moment(out, from, "the latest", viewer)?;
+            self.moment(out, to, "the latest", viewer)?;
+        }
+        if let Verb::AnyOf(lists) = &expectation.verb {
+            for inner in lists.iter().flatten() {
+                self.expectation(out, inner)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which event a phrase means. `nearest` is what it is without an ordinal.
+    pub(super) fn moment(
+        &self,
+        out: &mut String,
+        moment: &Moment,
+        nearest: &str,
+        viewer: Option<NodeId>,
+    ) -> fmt::Result {
+        let Some(event) = self.event(&moment.event, nearest, viewer) else { return Ok(()) };
+        let offset = Duration::from_millis(moment.offset_ms.unsigned_abs());
+        let relation = match moment.offset_ms {
+            0 => String::new(),
+            1.. => format!("{} after ", seconds(offset)),
+            _ => format!("{} before ", seconds(offset)),
+        };
+        writeln!(out, "      `{}`: {relation}{event}", moment.text)
+    }
+
+    fn event(&self, event: &EventRef, nearest: &str, viewer: Option<NodeId>) -> Option<String> {
+        let which = |ordinal: &Ordinal| match ordinal {
+            Ordinal::Nearest => nearest,
+            Ordinal::First => "the first",
+            Ordinal::Second => "the second",
+            Ordinal::Third => "the third",
+            Ordinal::Last => "the latest",
+            Ordinal::Nth(_) => "a certain",
+        };
+        let before = match viewer {
+            Some(_) if nearest == "the latest" => " before what is judged",
+            _ => "",
+        };
+        Some(match event {
+            EventRef::Start | EventRef::End => return None,
+            EventRef::On(connection, event) => {
+                let event = self.event(event, nearest, viewer)?;
+                format!("{event}, on the connection #{} of {}", connection.number, self.name(connection.client))
+            }
+            EventRef::Mark(name) => {
+                let line =
+                    self.plan.steps.iter().find(|step| matches!(&step.kind, StepKind::Mark(mark) if mark == name));
+                format!("the instant that line {} names", line.map_or(0, |step| step.position.line))
+            }
+            EventRef::Packet { ordinal, packet, from, to, at } => {
+                let what = match packet {
+                    PacketKind::Any => "whole packet".to_owned(),
+                    PacketKind::Type(packet) => packet.name().to_owned(),
+                };
+                let from = from.map(|node| format!(" of {}", self.name(node))).unwrap_or_default();
+                let to = to.map(|node| format!(" for {}", self.name(node))).unwrap_or_default();
+                let sees = at.or(viewer);
+                let seen = match (sees, event) {
+                    (Some(node), EventRef::Packet { from: Some(from), .. }) if node == *from => {
+                        " as it leaves".to_owned()
+                    }
+                    (Some(node), _) => format!(" as it arrives, seen from {}", self.name(node)),
+                    (None, _) => " as it leaves".to_owned(),
+                };
+                format!("{} {what}{from}{to}{before}{seen}", which(ordinal))
+            }
+            EventRef::Point { ordinal, point, of, .. } => {
+                let what = match point {
+                    Point::Open => "opening of a connection",
+                    Point::Close => "end of a connection",
+                    Point::Crash => "crash",
+                    Point::PowerLoss => "power loss",
+                    Point::Restart => "restart",
+                    Point::Pause => "pause",
+                    Point::Resume => "resumption",
+                };
+                format!("{} {what} of {}{before}", which(ordinal), self.name(*of))
+            }
+        })
+    }
+}
