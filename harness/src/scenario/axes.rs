@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use halfopen_protocol::Version;
 
 use super::error::Sink;
-use super::judged::same;
+use super::judged::{SWEEP, same};
 use super::names::check_letters;
 use super::params::{Params, computed};
 use super::race::{self, Orders, Race, races};
 use super::range;
+use super::reference::see;
 use super::suggest::did_you_mean;
 use super::time;
 use super::tree::{Kind, Node};
@@ -400,7 +401,10 @@ impl Combination {
             let text = name.text().unwrap_or_default();
             if !runs.iter().any(|run| run.values.contains_key(text)) {
                 let hint = did_you_mean(text, run.values.keys().map(String::as_str));
-                sink.push(name.span, format!("unknown axis `{text}`{hint}"), None);
+                match text {
+                    "sweep" => sink.push(name.span, SWEEP, Some(see("`sweep`"))),
+                    _ => sink.push(name.span, format!("unknown axis `{text}`{hint}"), None),
+                }
                 known = false;
             }
         }

@@ -116,7 +116,8 @@ const fn meaning(because: Because) -> &'static str {
 impl Reader<'_> {
     /// The expectations of a list, those that are right and hold for this run.
     pub(super) fn expectations(&self, node: &Node, judged: &Judged<'_>) -> Vec<Expectation> {
-        self.list(node, "expectations").iter().filter_map(|item| self.expectation(item, judged)).collect()
+        let lines = self.list(node, "expectations").iter().flat_map(|item| self.each(item));
+        lines.filter_map(|line| self.expectation(&line, judged)).collect()
     }
 
     fn expectation(&self, node: &Node, judged: &Judged<'_>) -> Option<Expectation> {
@@ -160,8 +161,12 @@ impl Reader<'_> {
         let before = self.sink.len();
         let mut alternatives = Vec::new();
         for item in self.list(value, "alternatives, each a line or a list of lines") {
-            let lines: Vec<Expectation> =
-                self.one_or_more(item).iter().filter_map(|line| self.alternative(line, judged)).collect();
+            let lines: Vec<Expectation> = self
+                .one_or_more(item)
+                .iter()
+                .flat_map(|line| self.each(line))
+                .filter_map(|line| self.alternative(&line, judged))
+                .collect();
             if !lines.is_empty() {
                 alternatives.push(lines);
             }

@@ -5,9 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Span;
 use super::reader::Reader;
+use super::reference::see;
 use super::suggest::did_you_mean;
 use super::time;
 use super::tree::Node;
+
+/// Why `sweep` is no axis to ask for.
+pub(super) const SWEEP: &str =
+    "the runs of a sweep are known only once the story has run without the fault, so nothing can ask for one of them";
 
 /// For each `when` of a file, whether it held in any run so far.
 pub(super) type Held = RefCell<BTreeMap<Span, bool>>;
@@ -32,7 +37,9 @@ impl Judged<'_> {
             let axis = name.text()?;
             let Some(actual) = self.values.get(axis) else {
                 let hint = did_you_mean(axis, self.values.keys().map(String::as_str));
-                if !reader.names.open {
+                if axis == "sweep" {
+                    reader.error_with_note(name, SWEEP, see("`sweep`"));
+                } else if !reader.names.open {
                     reader.error(name, format!("unknown axis `{axis}`{hint}"));
                 }
                 return None;

@@ -95,7 +95,7 @@
 //! Bytes: hex pairs, `'text'`, `r12` a remaining length, `s3` `m7` `k10` two bytes.
 //!
 //! ## Expectations
-//! `node: { one verb, qualifiers }`, of a group: each member; or around such a line `never:` or `should:` (a warning;
+//! `node: { one verb, qualifiers }`, of a group: each member, also where it is the other end and in times; or around such a line `never:` or `should:` (a warning;
 //! `halfopen run --strict` fails), or `any_of:` with a list of lines or of lists of lines, of which one must be true.
 //!
 //! | verb or qualifier | value |
@@ -121,6 +121,7 @@ mod action;
 mod axes;
 mod conditions;
 mod connection;
+mod each;
 mod error;
 mod expect;
 mod files;

@@ -3,16 +3,21 @@
 //! A page marks the place: what stands between `<!-- keys of a client -->` and `<!-- end -->` is the program's. Each
 //! table brings the anchor to which errors lead.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+
+use halfopen_protocol::{PacketType, ReasonCode};
 
 use super::action::ACTIONS;
 use super::expect::{AROUND, CAUSES, EXPECTATION, STATES};
 use super::header::{FILE, FRAGMENT};
 use super::keys::{Key, Status, Takes};
 use super::node::WITH;
-use super::packet::{MATCHER, PAYLOAD};
+use super::packet::{MATCHER, PAYLOAD, is_in_both};
 use super::reference::page;
 use super::step::{NETWORK, WORDS};
+use crate::plan::PacketKind;
+use crate::trace::{FieldType, field_names, field_type};
 
 /// A page of the reference with its tables as they are now.
 ///
@@ -35,6 +40,12 @@ pub fn with_tables(page: &str) -> Result<String, String> {
 }
 
 fn table(name: &str) -> Option<String> {
+    match name {
+        "fields of packets" => return Some(fields_of_packets()),
+        "what fields take" => return Some(what_fields_take()),
+        "reason codes" => return Some(reason_codes()),
+        _ => {}
+    }
     let lists: [(&str, &str, &[Key]); 5] = [
         ("actions", "action", ACTIONS),
         ("steps", "a step", WORDS),
@@ -52,6 +63,59 @@ fn table(name: &str) -> Option<String> {
     let table = tables.into_iter().find(|table| table.what.replace('`', "") == what)?;
     let around = if table.what == EXPECTATION.what { AROUND } else { &[] };
     Some(rendered(table.what, around.iter().chain(table.all())))
+}
+
+/// A row for packets that have the same fields.
+fn fields_of_packets() -> String {
+    let mut rows: Vec<(Vec<&str>, &[&str], PacketKind)> = Vec::new();
+    for packet in PacketType::ALL {
+        let kind = PacketKind::Type(packet);
+        let fields = field_names(kind);
+        match rows.iter_mut().find(|(_, known, _)| *known == fields) {
+            Some((names, ..)) => names.push(packet.name()),
+            None => rows.push((vec![packet.name()], fields, kind)),
+        }
+    }
+    let mut out = "| packets | fields | since 5.0 |\n| --- | --- | --- |\n".to_owned();
+    for (names, fields, kind) in rows {
+        let (old, new): (Vec<&str>, Vec<&str>) = fields.iter().partition(|field| is_in_both(kind, field));
+        let line = format!("| {} | {} | {} |", names.join(", "), quoted(&old), quoted(&new));
+        writeln!(out, "{line}").expect("a string can be written");
+    }
+    out
+}
+
+fn what_fields_take() -> String {
+    let types = [
+        (FieldType::Bool, "`true`, `false`"),
+        (FieldType::Number, "a number"),
+        (FieldType::Reason, "a [reason code](#reason-codes), as `0x8E`; of SUBACK and UNSUBACK a list"),
+        (FieldType::Text, "a text; `filters` a list, user properties a map"),
+        (FieldType::Bytes, "a [payload](#payloads)"),
+        (FieldType::Duration, "a [duration](time.md), whole seconds"),
+    ];
+    let all = PacketType::ALL.into_iter().flat_map(|packet| field_names(PacketKind::Type(packet)).iter().copied());
+    let all: BTreeSet<&str> = all.collect();
+    let mut out = "| takes | fields |\n| --- | --- |\n".to_owned();
+    for (kind, takes) in types {
+        let fields: Vec<&str> = all.iter().copied().filter(|name| field_type(name) == Some(kind)).collect();
+        writeln!(out, "| {takes} | {} |", quoted(&fields)).expect("a string can be written");
+    }
+    out
+}
+
+fn reason_codes() -> String {
+    let mut out = "| code | name |\n| --- | --- |\n".to_owned();
+    for code in (0..=u8::MAX).map(ReasonCode::new) {
+        if let Some(name) = code.name() {
+            writeln!(out, "| `{code}` | {name} |").expect("a string can be written");
+        }
+    }
+    out
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Only the columns that say something.

@@ -6,7 +6,9 @@ mod pattern;
 mod payload;
 
 pub(super) use self::build::{disconnect, outgoing, publish, replies};
-pub(super) use self::pattern::{MATCHER, fields as field_patterns, packet, pattern, patterns, reason, reasons};
+pub(super) use self::pattern::{
+    MATCHER, fields as field_patterns, is_in_both, packet, pattern, patterns, reason, reasons,
+};
 pub(super) use self::payload::{parse_size, payload, user_properties};
 
 use super::keys::{Table, Takes, key};

@@ -43,6 +43,12 @@ const IN_BOTH: [&str; 19] = [
     "reasons",
 ];
 
+/// Whether 3.1.1 has this field of a packet, too.
+pub(in crate::scenario) fn is_in_both(packet: PacketKind, name: &str) -> bool {
+    // CONNACK of 3.1.1 has a return code in the place of the reason.
+    IN_BOTH.contains(&name) || (name == "reason" && packet == PacketKind::Type(PacketType::ConnAck))
+}
+
 /// One pattern or a list of them.
 pub(in crate::scenario) fn patterns(reader: &Reader<'_>, node: &Node) -> Option<Vec<PacketPattern>> {
     let items = reader.one_or_more(node);
@@ -132,9 +138,7 @@ pub(super) fn field<'n, T>(
         }
         return None;
     };
-    // CONNACK of 3.1.1 has a return code in the place of the reason.
-    let in_both = IN_BOTH.contains(&text) || (text == "reason" && packet == PacketKind::Type(PacketType::ConnAck));
-    if !in_both && !reader.version.is_v5() {
+    if !is_in_both(packet, text) && !reader.version.is_v5() {
         reader.error(name, reader.belongs_to_5(text));
         return None;
     }

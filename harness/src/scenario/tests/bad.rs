@@ -207,8 +207,8 @@ const BAD: &[(&str, &str)] = &[
         "clients: { a: {} }\nsteps: [ { a: crash } ]\nexpect: [ { a: { sends: PINGREQ, count: 4..2, gap: 1s .. 5, between: 2s .. 1s } }, { a: { sends: PINGREQ, count: many } } ]\n",
     ),
     (
-        "a group as a peer",
-        "clients: { fleet: { count: 2 } }\nsteps: [ { fleet: crash } ]\nexpect: [ { broker: { closes: fleet } } ]\n",
+        "a group where one node must be",
+        "clients: { fleet: { count: 2 } }\nsteps: [ { fleet: crash }, { at: crash of fleet } ]\nexpect: [ { broker: { receives: PINGREQ, at: 5s after crash of fleet } }, { clients: { closes: clients } } ]\n",
     ),
     (
         "what a client has, what of no session, per without count, should inside any_of",

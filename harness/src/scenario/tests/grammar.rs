@@ -4,7 +4,7 @@ use halfopen_protocol::Version;
 
 use super::folder::Folder;
 use super::plans;
-use crate::plan::{Feature, Plan, StepKind};
+use crate::plan::{Feature, Plan, StepKind, Verb};
 use crate::scenario::{PlanOptions, load, load_all};
 
 fn names(plans: &[Plan]) -> Vec<String> {
@@ -121,6 +121,33 @@ fn a_race_runs_in_all_orders() {
     assert_eq!(story(&plans[7])[1..4], ["b: crash", "network: { half_open: b }", "a: { close: fin }"]);
     let StepKind::Repeat { steps, .. } = &plans[7].steps[4].kind else { panic!("no repeat") };
     assert_eq!(steps.iter().map(|step| step.text.as_str()).collect::<Vec<_>>(), ["b: restart", "a: crash"]);
+}
+
+#[test]
+fn a_group_as_the_other_end_is_each_member_also_in_times() {
+    let plans = plans(
+        "mqtt: 5.0\nclients: { fleet: { count: 2 }, fleet-x: {} }\nsteps: [ { wait: 1s } ]\nexpect:\n\
+         - broker: { closes: fleet, between: 1s after close of fleet .. 2s after close of fleet-x }\n\
+         - never: { broker: { loses: fleet } }\n\
+         - should: { fleet: { closes: broker, at: 1s after last packet from fleet } }\n\
+         - fleet: { closes: broker, at: 1s after last packet from fleet-x }\n\
+         - any_of: [ { broker: { loses: fleet } }, { broker: { receives: PINGREQ, from: clients } } ]\n",
+    );
+    let texts: Vec<_> = plans[0].expectations.iter().map(|expectation| expectation.text.as_str()).collect();
+    assert_eq!(
+        texts[..7],
+        [
+            "broker: { closes: fleet.1, between: 1s after close of fleet.1 .. 2s after close of fleet-x }",
+            "broker: { closes: fleet.2, between: 1s after close of fleet.2 .. 2s after close of fleet-x }",
+            "never: { broker: { loses: fleet.1 } }",
+            "never: { broker: { loses: fleet.2 } }",
+            "should: { fleet.1: { closes: broker, at: 1s after last packet from fleet.1 } }",
+            "should: { fleet.2: { closes: broker, at: 1s after last packet from fleet.2 } }",
+            "fleet: { closes: broker, at: 1s after last packet from fleet-x }",
+        ]
+    );
+    let Verb::AnyOf(alternatives) = &plans[0].expectations[7].verb else { panic!("no alternatives") };
+    assert_eq!(alternatives.iter().map(Vec::len).collect::<Vec<_>>(), [2, 3]);
 }
 
 #[test]

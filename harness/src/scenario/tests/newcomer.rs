@@ -92,6 +92,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "fields beside `with`",
         "clients: { a: { autostart: false } }\nsteps:\n  - a: { connect: { clean: false } }\n  - a: { connect: { connack: success } }\n  - a: { close: { how: rst } }\n",
     ),
+    (
+        "a run of a sweep",
+        "clients: { a: {} }\nexclude: { sweep: after PINGREQ at broker }\nsteps:\n  - sweep: { fault: { a: crash }, during: start .. end }\n  - wait: 1min\nexpect:\n  - a: { is: down, at: end, when: { sweep: after PINGREQ at broker } }\n",
+    ),
     ("no line", "clients: { a: {} }\nsteps: []\nexpect: []\n"),
     ("an alternative of nothing", "clients: { a: {} }\nsteps:\n  - wait: 1s\nexpect:\n  - any_of: []\n"),
     (
