@@ -136,12 +136,8 @@ impl Broker {
     /// This many bytes of what was to be sent have left. Bounds what waits for a slow reader.
     pub fn handle_written(&mut self, now: Instant, connection: ConnectionId, bytes: usize) {
         let Some(open) = self.connections.get_mut(&connection) else { return };
-        let was_full = open.unwritten > self.config.write_buffer;
         open.unwritten = open.unwritten.saturating_sub(bytes);
-        if was_full
-            && open.unwritten <= self.config.write_buffer
-            && let Some(client) = &open.client
-        {
+        if let Some(client) = &open.client {
             let session = client.session;
             self.send_waiting(now, session);
         }
@@ -164,12 +160,7 @@ impl Broker {
                 }
                 Subject::Session(key)
                     if self.defects.has(Defect::WillDelayOutlivesSession) && self.delays_will(now, key) => {}
-                Subject::Session(key) if timer == Timer::WillDelay => {
-                    if let Some(session) = self.sessions.get_mut(key) {
-                        session.will_due = None;
-                    }
-                    self.publish_will(now, key);
-                }
+                Subject::Session(key) if timer == Timer::WillDelay => self.publish_will(now, key),
                 Subject::Session(key) => {
                     self.counters.clients_expired += 1;
                     self.end_session(now, key);
@@ -244,9 +235,6 @@ impl Broker {
     /// Moves the timer of a connection from where it was.
     pub(super) fn set_deadline(&mut self, connection: ConnectionId, before: Option<(Instant, Timer)>) {
         let after = self.connections.get(&connection).and_then(|open| open.deadline(&self.config));
-        if before == after {
-            return;
-        }
         let subject = Subject::Connection(connection);
         if let Some((at, timer)) = before {
             self.timers.set(timer, subject, Some(at), None);

@@ -31,7 +31,7 @@ pub(super) struct Session {
     pub(super) ends: Option<Instant>,
     /// The will, until it is published or deleted [MQTT-3.1.2-7] (5.0).
     pub(super) will: Option<Box<Will>>,
-    /// When the will is to be published, while there is no connection.
+    /// When the will is to be published, or was, while there is no connection.
     pub(super) will_due: Option<Instant>,
     /// The filters of its subscriptions.
     pub(super) filters: BTreeSet<ByteString>,

@@ -6,7 +6,7 @@ use halfopen_protocol::packet::{Ack, Connect, Publish, QoS, Subscription};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
-use crate::fixture::{World, ack, disconnect, lasting, message, unheard, with_qos};
+use crate::fixture::{World, ack, disconnect, lasting, message, secs, unheard, with_qos};
 
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
@@ -243,4 +243,72 @@ fn a_message_too_large_for_the_client_counts_as_delivered() {
         [with_qos(message("t", "fits"), QoS::AtMostOnce, 0), with_qos(message("t", "fits"), QoS::AtLeastOnce, 1)];
     assert_eq!(world.received(client), fits.map(Packet::Publish));
     assert_eq!(world.broker.client("c").map(|client| (client.queued, client.in_flight)), Some((0, 1)));
+}
+
+#[test]
+fn a_connection_has_the_window_that_its_connect_asked_for() {
+    let mut world = World::new();
+    let client = world.connect(lasting(V5, "c", 1000));
+    world.subscribe(client, Subscription::new("t", QoS::AtLeastOnce));
+    let publisher = world.client(V5, "publisher");
+    for payload in ["1", "2", "3"] {
+        world.send(publisher, Packet::Publish(with_qos(message("t", payload), QoS::AtLeastOnce, 1)));
+    }
+    assert_eq!(world.messages(client), ["t 1", "t 2", "t 3"]);
+    world.cut(client);
+
+    let narrow = world.connect(Connect { receive_maximum: Some(1), ..lasting(V5, "c", 1000) });
+    assert_eq!(world.messages(narrow), ["t 1"]);
+    world.send(narrow, Packet::PubAck(ack(1)));
+    assert_eq!(world.messages(narrow), ["t 2"]);
+    world.cut(narrow);
+
+    let wide = world.connect(lasting(V5, "c", 1000));
+    assert_eq!(world.messages(wide), ["t 2", "t 3"]);
+}
+
+#[test]
+fn what_waits_for_the_window_before_it_is_sent_again_grows_older() {
+    let mut world = World::new();
+    let client = world.connect(lasting(V5, "c", 1000));
+    world.subscribe(client, Subscription::new("t", QoS::AtLeastOnce));
+    let publisher = world.client(V5, "publisher");
+    for (payload, expiry) in [("1", 100), ("2", 200), ("3", 300)] {
+        let expiring = Publish { message_expiry: Some(expiry), ..message("t", payload) };
+        world.send(publisher, Packet::Publish(with_qos(expiring, QoS::AtLeastOnce, 1)));
+        world.advance(secs(1));
+    }
+    world.cut(client);
+    let client = world.connect(Connect { receive_maximum: Some(1), ..lasting(V5, "c", 1000) });
+    let mut left = Vec::new();
+    for number in 1..=3 {
+        for packet in world.received(client) {
+            let Packet::Publish(publish) = packet else { panic!("{packet:?}") };
+            left.push((publish.dup, publish.message_expiry));
+        }
+        world.advance(secs(10));
+        world.send(client, Packet::PubAck(ack(number)));
+    }
+    // Three, two and one seconds passed before the end of the connection; then ten for each message before.
+    assert_eq!(left, [(true, Some(97)), (true, Some(188)), (true, Some(279))]);
+}
+
+#[test]
+fn a_new_connection_begins_with_the_whole_receive_maximum_of_the_broker() {
+    let mut world = World::with(Config { receive_maximum: 1, ..Config::default() });
+    let publish = |id| Packet::Publish(with_qos(message("t", "x"), QoS::ExactlyOnce, id));
+    let client = world.connect(lasting(V5, "c", 1000));
+    world.send(client, publish(1));
+    world.cut(client);
+    let client = world.connect(lasting(V5, "c", 1000));
+    world.send(client, publish(2));
+    assert!(world.is_open(client));
+    world.send(client, publish(3));
+    let receive_maximum_exceeded = disconnect(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED);
+    assert_eq!(world.received(client).last(), Some(&receive_maximum_exceeded));
+
+    // 3.1.1 knows of no such limit.
+    let old = world.client(V3, "old");
+    (1..=3).for_each(|id| world.send(old, publish(id)));
+    assert!(world.is_open(old));
 }

@@ -104,12 +104,17 @@ fn messages_wait_for_a_client_that_is_away(#[values(V3, V5)] version: Version) {
     world.send(publisher, Packet::Publish(message("t", "not kept")));
     world.send(publisher, Packet::Publish(with_qos(message("t", "one"), QoS::AtLeastOnce, 1)));
     world.send(publisher, Packet::Publish(with_qos(message("t", "two"), QoS::ExactlyOnce, 2)));
-    assert_eq!(world.broker.client("c").map(|client| client.queued), Some(2));
+    let state = world.broker.client("c").expect("a session");
+    assert_eq!((state.connected, state.queued, state.in_flight), (false, 2, 0));
 
     let client = world.connect(lasting(version, "c", 1000));
     let one = Packet::Publish(with_qos(message("t", "one"), QoS::AtLeastOnce, 1));
     let two = Packet::Publish(with_qos(message("t", "two"), QoS::ExactlyOnce, 2));
     assert_eq!(world.received(client), [one, two]);
+    let state = world.broker.client("c").expect("a session");
+    assert_eq!((state.connected, state.queued, state.in_flight), (true, 0, 2));
+    let other = world.broker.client("publisher").expect("a session");
+    assert_eq!((other.queued, other.in_flight), (0, 0));
 }
 
 #[test]
@@ -256,6 +261,32 @@ fn subscriptions_outlive_the_connection_and_end_with_the_session() {
     let client = world.connect(lasting(V5, "c", 10));
     world.send(publisher, Packet::Publish(message("t", "gone")));
     assert_eq!(world.received(client), []);
+}
+
+#[test]
+fn what_has_expired_makes_room_in_a_full_queue() {
+    let mut world = World::with(Config { queue_messages: 2, ..Config::default() });
+    let client = world.connect(lasting(V5, "c", 1000));
+    world.subscribe(client, Subscription::new("t", QoS::AtLeastOnce));
+    world.cut(client);
+    let publisher = world.client(V5, "publisher");
+    for (payload, message_expiry) in [("1", None), ("2", Some(5)), ("3", None), ("4", None)] {
+        let publish = Publish { message_expiry, ..message("t", payload) };
+        world.send(publisher, Packet::Publish(with_qos(publish, QoS::AtLeastOnce, 1)));
+        world.advance(secs(5));
+    }
+    let client = world.connect(lasting(V5, "c", 1000));
+    assert_eq!(world.messages(client), ["t 1", "t 3"]);
+}
+
+#[test]
+fn a_message_that_expires_at_once_reaches_who_is_there() {
+    let mut world = World::new();
+    let client = world.watcher(V5, "t", QoS::AtLeastOnce);
+    let publisher = world.client(V5, "publisher");
+    let publish = Publish { message_expiry: Some(0), ..message("t", "x") };
+    world.send(publisher, Packet::Publish(with_qos(publish, QoS::AtLeastOnce, 1)));
+    assert_eq!(world.messages(client), ["t x"]);
 }
 
 #[test]

@@ -56,3 +56,34 @@ fn others_get_their_messages_meanwhile() {
     }
     assert_eq!(world.messages(quick).len(), 100);
 }
+
+#[test]
+fn messages_stop_when_more_than_the_write_buffer_waits() {
+    let mut world = World::with(small());
+    let slow = world.watcher(V5, "t", QoS::AtLeastOnce);
+    world.stop_reading(slow);
+    let publisher = world.client(V5, "publisher");
+    for _ in 0..100 {
+        // PUBLISH in ten bytes: 2, the topic 3, the identifier 2, no properties 1 and the payload 2.
+        world.send(publisher, Packet::Publish(with_qos(message("t", "xx"), QoS::AtLeastOnce, 1)));
+    }
+    let in_flight = |world: &World| world.broker.client("watcher").expect("a session").in_flight;
+    assert_eq!(in_flight(&world), 11);
+    for (written, expected) in [(9, 11), (1, 12), (10, 13), (25, 15)] {
+        world.broker.handle_written(world.now, slow, written);
+        world.drain();
+        assert_eq!(in_flight(&world), expected, "after {written} more bytes");
+    }
+}
+
+#[test]
+fn answers_may_wait_up_to_the_limit_and_not_one_more() {
+    let mut world = World::with(small());
+    let slow = world.client(V5, "slow");
+    world.stop_reading(slow);
+    // Twice the write buffer and one packet of the largest size, in answers of two bytes.
+    world.send_bytes(slow, &[0xC0, 0x00].repeat((2 * 100 + 1000) / 2));
+    assert!(world.is_open(slow));
+    world.send_bytes(slow, &[0xC0, 0x00]);
+    assert_eq!(world.why_closed(slow), CloseReason::Quota);
+}

@@ -1,9 +1,10 @@
 //! A client that connects while the broker still believes in its old connection: [MQTT-3.1.4-2] (3.1.1),
 //! [MQTT-3.1.4-3] (5.0).
 
-use halfopen_broker::core::CloseReason;
+use bytes::BytesMut;
+use halfopen_broker::core::{CloseReason, Event, Output};
 use halfopen_protocol::packet::{Connect, QoS, Subscription};
-use halfopen_protocol::{Packet, ReasonCode, Version};
+use halfopen_protocol::{Packet, ReasonCode, Version, encode};
 use rstest::rstest;
 
 use crate::fixture::{World, disconnect, lasting, message, secs, with_qos};
@@ -63,4 +64,41 @@ fn the_session_of_a_clean_connection_is_not_taken_over() {
     let mut world = World::new();
     world.connect(lasting(V3, "c", 0));
     assert!(!world.connect_and_ack(lasting(V3, "c", u32::MAX)).1.session_present);
+}
+
+/// Names what the broker wants done, in its order.
+fn steps(world: &mut World) -> Vec<String> {
+    std::iter::from_fn(|| world.broker.poll_output())
+        .filter_map(|output| match output {
+            Output::Send { .. } => Some("send".to_owned()),
+            Output::Close { .. } => Some("close".to_owned()),
+            Output::Event(Event::Received { packet, .. }) => Some(format!("received {}", packet.packet_type())),
+            Output::Event(Event::Sending { packet, .. }) => Some(format!("sending {}", packet.packet_type())),
+            Output::Event(Event::Closing { .. }) => Some("closing".to_owned()),
+            Output::Event(Event::Closed { client_id, .. }) => Some(format!("{client_id} closed")),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn the_old_connection_is_told_and_closed_before_the_new_one_is_accepted() {
+    let mut world = World::new();
+    world.client(V5, "c");
+    let second = world.broker.handle_open(world.now);
+    let mut bytes = BytesMut::new();
+    encode(&Packet::Connect(Box::new(Connect::new(V5, "c"))), V5, &mut bytes).expect("a valid packet");
+    world.broker.handle_bytes(world.now, second, &bytes);
+    let expected = ["received CONNECT", "closing", "sending DISCONNECT", "send", "close", "sending CONNACK", "send"];
+    assert_eq!(steps(&mut world), expected);
+}
+
+#[test]
+fn the_end_of_a_transport_is_told_once_and_asks_for_nothing() {
+    let mut world = World::new();
+    let client = world.client(V5, "c");
+    world.broker.handle_closed(world.now, client);
+    assert_eq!(steps(&mut world), ["c closed"]);
+    world.broker.handle_closed(world.now, client);
+    assert_eq!(steps(&mut world), [""; 0]);
 }

@@ -235,7 +235,7 @@ fn a_shutdown_tells_everybody_and_sends_no_wills_after_it() {
     let mut world = World::new();
     let watcher = world.watcher(V5, "will", QoS::AtMostOnce);
     let old = world.client(V3, "old");
-    let sensor = world.connect(Connect { will: Some(will()), ..Connect::new(V5, "sensor") });
+    let sensor = world.connect(Connect { will: Some(Will { retain: true, ..will() }), ..Connect::new(V5, "sensor") });
     // One that leaves before the sensor, and one that leaves after it.
     let other = world.client(V5, "other");
     world.subscribe(other, Subscription::new("#", QoS::AtLeastOnce));
@@ -244,6 +244,8 @@ fn a_shutdown_tells_everybody_and_sends_no_wills_after_it() {
     assert_eq!(world.received(other), [disconnect(ReasonCode::SERVER_SHUTTING_DOWN)]);
     assert_eq!(world.received(old), []);
     assert!(!world.is_open(old) && !world.is_open(watcher) && !world.is_open(sensor));
+    assert_eq!(world.broker.connection_count(), 0);
+    assert_eq!(world.broker.retained_count(), 1, "the will is there for who comes after a restart");
     let late = world.open();
     assert!(!world.is_open(late));
 }

@@ -206,3 +206,26 @@ fn a_broker_that_does_not_answer_is_left_when_the_time_to_connect_is_over() {
     bench.receive(auth(ReasonCode::SUCCESS, "TEST", "fine"));
     assert_eq!(bench.due(), None);
 }
+
+#[test]
+fn the_answer_to_auth_and_that_to_pingreq_are_minded_in_their_order() {
+    let mut bench = connected();
+    let began = bench.now;
+    bench.client.options.connect_timeout = Duration::from_secs(5);
+    bench.client.reauthenticate(began).expect("it is connected");
+    assert_eq!(bench.due(), Some((began + Duration::from_secs(5), Timer::Authenticate)));
+    bench.receive(auth(ReasonCode::SUCCESS, "TEST", "fine"));
+    bench.client.options.connect_timeout = Duration::from_secs(15);
+    bench.client.reauthenticate(began).expect("it is connected");
+    assert_eq!(bench.due(), Some((began + Duration::from_secs(10), Timer::KeepAlive)));
+}
+
+#[test]
+fn whoever_does_not_listen_does_not_mind_that_auth_is_not_answered() {
+    let mut bench = connected();
+    bench.client.credit = Some(0);
+    bench.client.reauthenticate(bench.now).expect("it is connected");
+    assert_eq!(bench.due(), Some((bench.now + Duration::from_secs(10), Timer::KeepAlive)));
+    bench.run(bench.now + Duration::from_secs(100));
+    assert_eq!(bench.ended(), None);
+}

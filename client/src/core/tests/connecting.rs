@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use halfopen_protocol::packet::{ConnAck, Disconnect, QoS};
+use halfopen_protocol::packet::{ConnAck, Connect, Disconnect, QoS};
 use halfopen_protocol::{Instant, Packet, PacketType, ReasonCode, Version};
 use rstest::rstest;
 
@@ -191,7 +191,11 @@ fn a_connect_packet_that_has_no_form_is_a_failure_that_is_not_repeated() {
     bench.client.connect(bench.now);
     bench.client.handle_connected(bench.now);
     let outputs = bench.take();
-    assert!(outputs.contains(&Output::Close), "{outputs:?}");
+    let [Output::Connect, Output::Close, Output::Event(Event::Disconnected { reason, retry_at: None })] = &*outputs
+    else {
+        panic!("{outputs:?}");
+    };
+    assert!(matches!(reason, DisconnectReason::ConnectFailed(_)), "{reason:?}");
     assert!(bench.client.is_idle());
 }
 
@@ -202,4 +206,52 @@ fn publishing_needs_no_connection_but_a_form() {
     let bad = halfopen_protocol::packet::Publish { topic: "a/+".into(), ..bad };
     assert!(bench.client.publish(bench.now, bad).is_err());
     bench.publish(QoS::AtMostOnce, "1");
+}
+
+#[test]
+fn connect_as_changes_the_connect_packet_for_good_and_not_its_version() {
+    let mut bench = Bench::new(options(V5, 60));
+    bench.client.connect_with(bench.now, false);
+    bench.client.close(bench.now);
+    bench.take();
+    let connect = Connect { keep_alive: 7, clean_start: true, ..Connect::new(V3, "other") };
+    bench.client.connect_as(bench.now, connect);
+    assert_eq!(bench.take(), [Output::Connect]);
+    let expected = Connect { keep_alive: 7, clean_start: true, ..Connect::new(V5, "other") };
+    for _ in 0..2 {
+        bench.client.handle_connected(bench.now);
+        assert_eq!(bench.sent(), [Packet::Connect(Box::new(expected.clone()))]);
+        bench.client.handle_closed(bench.now, Transport::Reset);
+        bench.client.connect(bench.now);
+        bench.take();
+    }
+    bench.client.connect_as(bench.now, Connect::new(V5, "too late"));
+    bench.client.handle_connected(bench.now);
+    assert_eq!(bench.sent(), [Packet::Connect(Box::new(expected))]);
+}
+
+#[rstest]
+fn who_gives_up_before_there_is_a_transport_sends_nothing(#[values(V3, V5)] version: Version) {
+    let mut bench = Bench::new(options(version, 60));
+    bench.client.connect(bench.now);
+    bench.take();
+    bench.client.disconnect(bench.now, ReasonCode::SUCCESS);
+    let expected = [
+        Output::Event(Event::Closing(DisconnectReason::Asked)),
+        Output::Close,
+        Output::Event(Event::Disconnected { reason: DisconnectReason::Asked, retry_at: None }),
+    ];
+    assert_eq!(bench.take(), expected);
+}
+
+#[test]
+fn the_old_connection_is_closed_before_the_next_is_asked_for() {
+    let mut bench = Bench::connected(options(V3, 60));
+    assert!(!bench.client.is_idle());
+    bench.client.close(bench.now);
+    assert!(bench.client.is_idle());
+    bench.client.connect(bench.now);
+    let outputs = bench.take();
+    let place = |wanted: &Output| outputs.iter().position(|output| output == wanted);
+    assert!(place(&Output::Close) < place(&Output::Connect), "{outputs:?}");
 }

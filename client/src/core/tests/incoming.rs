@@ -186,3 +186,21 @@ fn bytes_behind_a_violation_are_not_looked_at() {
     bench.client.handle_bytes(bench.now, &[0xD1, 0x00, 0x30, 0x05, 0, 1, b'a', b'1', b'2']);
     assert_eq!(payloads(&bench.events()), [""; 0]);
 }
+
+#[test]
+fn a_new_connection_begins_with_our_whole_receive_maximum() {
+    let mut options = options(V5, 60);
+    options.connect.receive_maximum = Some(1);
+    let mut bench = Bench::connected(options);
+    bench.receive(incoming(QoS::ExactlyOnce, 1, "1"));
+    // The same once more uses up no more.
+    bench.receive(incoming(QoS::ExactlyOnce, 1, "1"));
+    assert_eq!(bench.sent_types(), [PacketType::PubRec; 2]);
+    bench.reconnect(true);
+    bench.take();
+    bench.receive(incoming(QoS::ExactlyOnce, 2, "2"));
+    assert_eq!(bench.sent_types(), [PacketType::PubRec]);
+    bench.receive(incoming(QoS::AtLeastOnce, 2, "3"));
+    let Some(DisconnectReason::Protocol { reason, .. }) = bench.ended() else { panic!("it went on") };
+    assert_eq!(reason, ReasonCode::RECEIVE_MAXIMUM_EXCEEDED);
+}

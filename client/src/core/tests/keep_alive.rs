@@ -5,7 +5,8 @@ use halfopen_protocol::{Instant, Packet, PacketType, Version};
 use rstest::rstest;
 
 use super::bench::{Bench, incoming, options};
-use crate::core::{DisconnectReason, Event, Output, Timer};
+use crate::core::link::Link;
+use crate::core::{DisconnectReason, Event, Options, Output, Timer};
 
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
@@ -227,4 +228,36 @@ fn a_client_told_not_to_ping_falls_silent_and_waits_for_nothing() {
     bench.client.handle_timeout(bench.now);
     assert_eq!(bench.sent_types(), [PacketType::PingReq]);
     assert_eq!(bench.due(), Some((at(305.0), Timer::PingResponse)));
+}
+
+#[test]
+fn no_more_questions_are_remembered_than_fit() {
+    let mut options = options(V3, 1);
+    options.ping_timeout = Some(seconds(1000.0));
+    let mut bench = Bench::connected(options);
+    bench.run(at(70.0));
+    assert_eq!(bench.sent_types(), [PacketType::PingReq; 70]);
+    for _ in 0..63 {
+        bench.receive(Packet::PingResp);
+    }
+    let Link::Up(up) = &bench.client.link else { panic!("it is connected") };
+    assert_eq!(up.keep_alive.awaited().map(|awaited| awaited.at), Some(at(64.0)));
+    bench.receive(Packet::PingResp);
+    let Link::Up(up) = &bench.client.link else { panic!("it is connected") };
+    assert_eq!(up.keep_alive.awaited(), None);
+}
+
+#[test]
+fn room_for_more_messages_is_no_sign_of_life() {
+    let mut bench = Bench::connected(Options { incoming_limit: Some(1), ..options(V3, 10) });
+    bench.wake();
+    bench.jump(at(12.0));
+    bench.client.allow(bench.now, 1);
+    assert_eq!(bench.due(), Some((at(15.0), Timer::PingResponse)));
+}
+
+#[test]
+fn without_other_options_a_client_pings_once_a_minute() {
+    let mut bench = Bench::connected(Options::new(V3, "c"));
+    assert_eq!(bench.due(), Some((at(60.0), Timer::KeepAlive)));
 }

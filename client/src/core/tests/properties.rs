@@ -182,6 +182,7 @@ fn what_is_subscribed_again_is_split_where_one_packet_would_be_too_large() {
 #[case::ended(Some(10), Some(0), Ok(()))]
 #[case::not_kept_by_connect(None, Some(60), Err(CommandError::SessionExpiry))]
 #[case::not_kept_by_connect_either(Some(0), Some(60), Err(CommandError::SessionExpiry))]
+#[case::not_kept_for_a_second(None, Some(1), Err(CommandError::SessionExpiry))]
 #[case::nothing_to_keep(None, Some(0), Ok(()))]
 fn disconnect_changes_the_session_expiry_where_connect_had_one(
     #[case] connect: Option<u32>,
@@ -223,4 +224,53 @@ fn without_an_announced_maximum_packets_have_a_limit_of_the_options() {
     bench.client.handle_bytes(bench.now, &[0x30, 19]);
     let Some(crate::core::DisconnectReason::Protocol { reason, .. }) = bench.ended() else { panic!("it went on") };
     assert_eq!(reason, ReasonCode::PACKET_TOO_LARGE);
+}
+
+#[rstest]
+#[case::fresh(0, true)]
+#[case::within_the_first_second(999, true)]
+#[case::a_second_old(1000, false)]
+fn a_message_that_expires_at_once_is_sent_within_the_second(#[case] waits: u64, #[case] is_sent: bool) {
+    let mut bench = Bench::new(Options { queue_limit: 1, ..options(V5, 60) });
+    let expiring = Publish { message_expiry: Some(0), ..message(QoS::AtMostOnce, "m") };
+    let token = bench.client.publish(bench.now, expiring).expect("there is room");
+    bench.jump(bench.now + Duration::from_millis(waits));
+    // Whether it makes room shows whether it has expired.
+    let next = bench.client.publish(bench.now, message(QoS::AtMostOnce, "n"));
+    assert_eq!(next.is_err(), is_sent);
+    assert_eq!(bench.events(), if is_sent { vec![] } else { vec![Event::Expired { token }] });
+    bench.client.connect(bench.now);
+    bench.accept(ConnAck::default());
+    let expected = if is_sent { Some(0) } else { None };
+    let packets = bench.sent();
+    let [_, Packet::Publish(publish)] = &*packets else { panic!("{packets:?}") };
+    assert_eq!(publish.message_expiry, expected);
+}
+
+#[test]
+fn only_what_has_expired_makes_room() {
+    let mut bench = Bench::new(Options { queue_limit: 2, ..options(V5, 60) });
+    let expiring = |expiry| Publish { message_expiry: Some(expiry), ..message(QoS::AtMostOnce, "m") };
+    bench.client.publish(bench.now, expiring(9)).expect("there is room");
+    let token = bench.client.publish(bench.now, expiring(5)).expect("there is room");
+    bench.jump(bench.now + Duration::from_secs(5));
+    assert!(bench.client.publish(bench.now, expiring(9)).is_ok());
+    assert_eq!(bench.client.publish(bench.now, expiring(9)), Err(CommandError::QueueFull));
+    assert_eq!(bench.events(), [Event::Expired { token }]);
+}
+
+#[test]
+fn without_room_for_any_nothing_waits_for_a_connection() {
+    let mut bench = Bench::new(Options { queue_limit: 0, ..options(V5, 60) });
+    assert_eq!(bench.client.publish(bench.now, message(QoS::AtLeastOnce, "m")), Err(CommandError::QueueFull));
+}
+
+#[test]
+fn a_disconnect_that_just_fits_says_everything() {
+    // DISCONNECT: 2 + reason 1 + length of the properties 1 + reason string 3 + 13.
+    let connack = ConnAck { maximum_packet_size: Some(20), ..ConnAck::default() };
+    let mut bench = Bench::connected_with(options(V5, 10), connack);
+    let disconnect = Disconnect { reason_string: Some("a".repeat(13).into()), ..Disconnect::default() };
+    bench.client.disconnect_with(bench.now, disconnect.clone()).expect("it is valid");
+    assert_eq!(bench.sent(), [Packet::Disconnect(disconnect)]);
 }

@@ -178,3 +178,51 @@ fn options_that_cannot_be_subscribed_to_are_told() {
         Some(&Event::Subscribed { token: Token::OWN, reasons, remarks: Remarks::default() })
     );
 }
+
+#[test]
+fn requests_wait_in_the_order_in_which_they_were_made() {
+    let mut bench = Bench::new(options(V5, 60));
+    bench.subscribe("a");
+    bench.unsubscribe("b");
+    bench.subscribe("c");
+    bench.client.connect(bench.now);
+    bench.accept(ConnAck::default());
+    assert_eq!(brief(&bench.sent()), ["CONNECT", "SUBSCRIBE 1 a", "UNSUBSCRIBE 2 b", "SUBSCRIBE 3 c"]);
+}
+
+#[test]
+fn an_answer_and_the_loss_of_the_connection_free_the_identifier() {
+    let mut bench = Bench::connected(options(V5, 60));
+    bench.subscribe("a");
+    bench.receive(suback(1, &[0]));
+    assert!(!bench.client.session.outbox.release_id(id(1)), "it was answered");
+    bench.subscribe("b");
+    bench.client.handle_closed(bench.now, Transport::Reset);
+    assert!(!bench.client.session.outbox.release_id(id(2)), "it is asked again with another");
+}
+
+#[test]
+fn what_is_granted_after_it_was_given_up_is_not_asked_for_again() {
+    let mut bench = Bench::connected(options(V5, 60));
+    bench.subscribe("a");
+    bench.unsubscribe("a");
+    bench.receive(suback(1, &[1]));
+    bench.receive(unsuback(2, V5, 1));
+    bench.take();
+    bench.reconnect(false);
+    assert_eq!(brief(&bench.sent()), ["CONNECT"]);
+}
+
+#[test]
+fn of_two_subscriptions_to_one_filter_the_later_is_asked_for_again() {
+    let mut bench = Bench::connected(options(V5, 60));
+    for (id, qos) in [(1, QoS::AtMostOnce), (2, QoS::ExactlyOnce)] {
+        bench.client.subscribe(bench.now, vec![Subscription::new("a", qos)]).expect("the filter is valid");
+        bench.receive(suback(id, &[0]));
+    }
+    bench.take();
+    bench.reconnect(false);
+    let packets = bench.sent();
+    let [_, Packet::Subscribe(subscribe)] = &*packets else { panic!("{packets:?}") };
+    assert_eq!(subscribe.subscriptions, [Subscription::new("a", QoS::ExactlyOnce)]);
+}
