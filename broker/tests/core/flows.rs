@@ -6,7 +6,7 @@ use halfopen_protocol::packet::{Ack, Connect, Publish, QoS, Subscription};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
-use crate::fixture::{World, ack, disconnect, lasting, message, secs, unheard, with_qos};
+use crate::fixture::{World, ack, disconnect, id, lasting, message, secs, unheard, with_qos};
 
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
@@ -311,4 +311,27 @@ fn a_new_connection_begins_with_the_whole_receive_maximum_of_the_broker() {
     let old = world.client(V3, "old");
     (1..=3).for_each(|id| world.send(old, publish(id)));
     assert!(world.is_open(old));
+}
+
+#[test]
+fn a_message_that_the_client_refuses_makes_room_for_the_next() {
+    // No more may be under way than one byte, and then one message more.
+    let mut world = World::with(Config { queue_bytes: 1, ..Config::default() });
+    let client = world.connect(Connect { receive_maximum: Some(1), ..Connect::new(V5, "c") });
+    world.subscribe(client, Subscription::new("t", QoS::ExactlyOnce));
+    let publisher = world.client(V5, "publisher");
+    for number in 1..=3 {
+        world.send(publisher, Packet::Publish(with_qos(message("t", "x"), QoS::ExactlyOnce, number)));
+    }
+    for number in 1..=2 {
+        assert_eq!(world.messages(client), ["t x"]);
+        world.send(client, Packet::PubRec(Ack::with_reason(id(number), ReasonCode::QUOTA_EXCEEDED)));
+    }
+    let state = world.broker.client("c").expect("a session");
+    assert_eq!((state.in_flight, state.queued), (0, 0), "the third had no room in the queue");
+
+    world.send(publisher, Packet::Publish(with_qos(message("t", "y"), QoS::AtLeastOnce, 4)));
+    assert_eq!(world.messages(client), ["t y"]);
+    world.send(client, Packet::PubRec(ack(3)));
+    assert!(matches!(world.why_closed(client), CloseReason::Protocol { .. }));
 }

@@ -294,3 +294,13 @@ fn expired_retained_messages_make_room() {
     assert_eq!(world.subscribe(client, Subscription::new("c", QoS::AtMostOnce)).len(), 1);
     assert_eq!(world.broker.retained_count(), 1);
 }
+
+#[test]
+fn what_is_as_the_standard_has_it_anyway_is_not_announced() {
+    let config = Config { receive_maximum: u16::MAX, topic_alias_maximum: 0, ..Config::default() };
+    let (_, connack) = World::with(config).connect_and_ack(Connect::new(V5, "c"));
+    assert_eq!((connack.receive_maximum, connack.topic_alias_maximum), (None, None));
+    let config = Config { receive_maximum: u16::MAX - 1, topic_alias_maximum: 1, ..Config::default() };
+    let (_, connack) = World::with(config).connect_and_ack(Connect::new(V5, "c"));
+    assert_eq!((connack.receive_maximum, connack.topic_alias_maximum), (Some(u16::MAX - 1), Some(1)));
+}

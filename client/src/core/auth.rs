@@ -109,14 +109,13 @@ impl Client {
     }
 
     /// A successful CONNACK names the method of CONNECT [MQTT-4.12.0-5], or none if there was none [MQTT-4.12.0-6].
-    /// False if the broker was not believed, and the connection is closed.
-    pub(super) fn accept_authentication(&mut self, now: Instant, connack: &ConnAck) -> Result<bool, Violation> {
+    /// If the broker is not believed, the connection is closed.
+    pub(super) fn accept_authentication(&mut self, now: Instant, connack: &ConnAck) -> Result<(), Violation> {
         self.check_method(connack.authentication_method.as_ref())?;
         if let Err(error) = self.finish_exchange(connack.authentication_data.as_ref()) {
             self.distrust(now, error);
-            return Ok(false);
         }
-        Ok(true)
+        Ok(())
     }
 
     fn answer_challenge(&mut self, now: Instant, auth: &Auth) -> Result<(), Violation> {

@@ -79,15 +79,14 @@ impl Client {
                     up.keep_alive.answered();
                 }
             }
-            Packet::Disconnect(disconnect) if self.version().is_v5() => {
+            // In 3.1.1 it is for clients alone, and was not decoded.
+            Packet::Disconnect(disconnect) => {
                 self.end(now, DisconnectReason::Server(Box::new(disconnect)));
             }
             Packet::Auth(auth) => self.handle_auth_when_up(now, &auth)?,
-            Packet::Connect(_)
-            | Packet::Subscribe(_)
-            | Packet::Unsubscribe(_)
-            | Packet::PingReq
-            | Packet::Disconnect(_) => return Err(Violation::protocol("§2.1.2", "a packet that only clients send")),
+            Packet::Connect(_) | Packet::Subscribe(_) | Packet::Unsubscribe(_) | Packet::PingReq => {
+                return Err(Violation::protocol("§2.1.2", "a packet that only clients send"));
+            }
         }
         self.pump(now);
         Ok(())
@@ -103,9 +102,7 @@ impl Client {
             let clause = if self.version().is_v5() { "MQTT-3.2.2-2" } else { "MQTT-3.2.2-1" };
             return Err(Violation::protocol(clause, "session present after a clean start"));
         }
-        if !self.accept_authentication(now, &connack)? {
-            return Ok(());
-        }
+        self.accept_authentication(now, &connack)?;
         let Link::Handshake(handshake) = &mut self.link else { return Ok(()) };
         let own = self.options.connect.keep_alive;
         let seconds = self.defects.keep_alive(own, connack.server_keep_alive.unwrap_or(own));

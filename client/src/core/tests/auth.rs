@@ -229,3 +229,11 @@ fn whoever_does_not_listen_does_not_mind_that_auth_is_not_answered() {
     bench.run(bench.now + Duration::from_secs(100));
     assert_eq!(bench.ended(), None);
 }
+
+#[test]
+fn a_connection_authenticates_again_by_the_method_of_connect_alone() {
+    let mut bench = connected();
+    bench.client.reauthenticate(bench.now).expect("it is connected");
+    bench.receive(auth(ReasonCode::SUCCESS, "OTHER", "fine"));
+    assert!(matches!(bench.ended(), Some(DisconnectReason::Protocol { clause: "MQTT-4.12.0-5", .. })));
+}

@@ -192,3 +192,11 @@ fn a_topic_alias_of_the_application_is_refused() {
     let publish = Publish { topic_alias: Some(1), ..message(QoS::AtMostOnce, "1") };
     assert_eq!(bench.client.publish(bench.now, publish), Err(CommandError::TopicAlias));
 }
+
+#[test]
+fn a_message_to_be_retained_is_sent_unless_the_broker_retains_none() {
+    let mut bench = Bench::connected(options(V5, 60));
+    let publish = Publish { retain: true, ..message(QoS::AtMostOnce, "1") };
+    bench.client.publish(bench.now, publish.clone()).expect("there is room");
+    assert_eq!(bench.sent(), [Packet::Publish(publish)]);
+}

@@ -4,8 +4,8 @@ use halfopen_protocol::packet::{ConnAck, QoS};
 use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 use rstest::rstest;
 
-use super::bench::{Bench, ack, brief, incoming, options};
-use crate::core::{CommandError, DisconnectReason, Event, Options, Ticket, Timer};
+use super::bench::{Bench, ack, brief, incoming, options, sent};
+use crate::core::{CommandError, DisconnectReason, Event, Options, Output, Ticket, Timer};
 
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
@@ -148,4 +148,19 @@ fn reason_strings_that_were_not_asked_for_are_an_error() {
     bench.publish(QoS::AtLeastOnce, "1");
     bench.receive(Packet::PubAck(halfopen_protocol::packet::Ack { reason_string: Some("why".into()), ..ack(1) }));
     assert!(matches!(bench.ended(), Some(DisconnectReason::Protocol { clause: "MQTT-3.1.2-29", .. })));
+}
+
+#[test]
+fn what_the_application_took_is_not_handed_on_again_until_it_is_released() {
+    let mut bench = Bench::connected(manual(V5));
+    bench.receive(incoming(QoS::ExactlyOnce, 1, "1"));
+    let tickets = tickets(bench.events());
+    bench.client.acknowledge(bench.now, tickets[0].1, ReasonCode::SUCCESS).expect("it waits");
+    assert_eq!(brief(&bench.sent()), ["PUBREC 1"]);
+    bench.receive(incoming(QoS::ExactlyOnce, 1, "1"));
+    let outputs = bench.take();
+    assert_eq!(brief(&sent(outputs.clone())), ["PUBREC 1"]);
+    let is_handed_on =
+        |output: &Output| matches!(output, Output::Event(Event::Unacknowledged { .. } | Event::Message(_)));
+    assert!(!outputs.iter().any(is_handed_on), "{outputs:?}");
 }

@@ -226,3 +226,17 @@ fn of_two_subscriptions_to_one_filter_the_later_is_asked_for_again() {
     let [_, Packet::Subscribe(subscribe)] = &*packets else { panic!("{packets:?}") };
     assert_eq!(subscribe.subscriptions, [Subscription::new("a", QoS::ExactlyOnce)]);
 }
+
+#[test]
+fn each_request_that_waits_is_judged_by_itself() {
+    let mut bench = Bench::new(options(V5, 60));
+    bench.subscribe("$share/g/a");
+    bench.subscribe("b");
+    bench.client.connect(bench.now);
+    bench.accept(ConnAck { shared_subscription_available: Some(false), ..ConnAck::default() });
+    let packets = brief(&bench.sent());
+    let [connect, subscribe] = &*packets else { panic!("{packets:?}") };
+    assert_eq!(connect, "CONNECT");
+    assert!(subscribe.ends_with(" b"), "{subscribe}");
+    assert!(!bench.client.session.outbox.release_id(id(1)), "what was not sent needs no identifier");
+}
