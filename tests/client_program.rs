@@ -1,34 +1,21 @@
 //! `halfopen-client` as a user starts it, against the project's broker or a scripted one on a free port.
 
-use std::io;
+#[path = "../client/tests/bob/mod.rs"]
+mod bob;
+#[path = "../client/tests/serving/mod.rs"]
+mod serving;
+
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
 
-use halfopen_broker::auth::{Passwords, Scram, scram_verifier, with_user};
-use halfopen_broker::{Access, Broker, Config, Listener, Observer, TokioClock, serve};
-use halfopen_protocol::Instant;
+use halfopen_broker::{Broker, Config};
 use rstest::rstest;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdout, Command};
 
-struct Tcp(TcpListener);
-
-impl Listener for Tcp {
-    type Stream = TcpStream;
-    type Peer = SocketAddr;
-
-    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        self.0.accept().await
-    }
-}
-
-struct Nobody;
-
-impl Observer<SocketAddr> for Nobody {
-    fn event(&mut self, _: Instant, _: &SocketAddr, _: &halfopen_broker::core::Event) {}
-}
+use self::bob::broker_of_bob;
+use self::serving::serving;
 
 /// A started program.
 struct Program {
@@ -91,19 +78,7 @@ async fn listen() -> (TcpListener, SocketAddr) {
 
 /// Runs the project's broker as long as `test` takes.
 async fn with_broker<T>(test: impl AsyncFnOnce(SocketAddr) -> T) -> T {
-    with(Broker::new(Config::default()), test).await
-}
-
-async fn with<T>(broker: Broker, test: impl AsyncFnOnce(SocketAddr) -> T) -> T {
-    let (listener, address) = listen().await;
-    let never = std::future::pending::<()>();
-    tokio::select! {
-        biased;
-        result = serve(broker, Tcp(listener), TokioClock::new(), Nobody, never) => {
-            panic!("the broker ended: {result:?}")
-        }
-        result = test(address) => result,
-    }
+    serving(Broker::new(Config::default()), (), test).await
 }
 
 /// Reads one whole packet, which is small.
@@ -365,28 +340,13 @@ async fn whoever_wants_no_errors_gets_none() {
     assert_eq!((status.code(), errors.as_str()), (Some(1), ""));
 }
 
-/// A broker that lets nobody in but bob, who proves that he knows his password.
-fn broker_of_bob() -> Broker {
-    let verifier = scram_verifier("secret", &[7; 16]).expect("the password is plain");
-    let users = with_user("", "bob", &[verifier]).expect("the name is plain");
-    let passwords = Arc::new(Passwords::parse(&users).expect("it was just made"));
-    let mut count = 0;
-    let nonce = move || {
-        count += 1;
-        format!("nonce{count}")
-    };
-    let mechanisms: Vec<Box<dyn halfopen_broker::core::Mechanism>> =
-        vec![Box::new(Scram::new(passwords, [3; 32], nonce))];
-    Broker::with_access(Config::default(), Access { anonymous: false, passwords: false, mechanisms, authorizer: None })
-}
-
 #[rstest]
 #[case::right("-u bob -P secret", 0, "")]
 #[case::wrong("-u bob -P guess", 1, "Error: Connection Refused: Not authorized (135)")]
 #[case::none("-u bob", 1, "Error: --auth-method needs -u and -P\n")]
 #[tokio::test]
 async fn a_password_is_proved_and_not_sent(#[case] login: &str, #[case] status: i32, #[case] expected: &str) {
-    with(broker_of_bob(), async |address| {
+    serving(broker_of_bob(), (), async |address| {
         let line = format!("pub -t a -m x -q 1 -V 5 --auth-method SCRAM-SHA-256 {login}");
         let (ended, _, errors) = Program::start(address, &line).end().await;
         assert_eq!(ended.code(), Some(status), "{errors}");

@@ -1,50 +1,25 @@
 //! The handle that applications use, against the project's broker on a free port.
 
-use std::io;
-use std::net::SocketAddr;
+mod serving;
 
-use halfopen_broker::{Broker, Config, Listener, Observer, TokioClock, serve};
+use halfopen_broker::{Broker, Config};
 use halfopen_client::core::{CommandError, DisconnectReason};
 use halfopen_client::{
     Client, ConnectOptions, Error, Messages, Publish, Published, QoS, ReasonCode, Refusal, Remarks, State, Subscribed,
     Subscription, Version,
 };
-use halfopen_protocol::Instant;
 use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use self::serving::serving;
+
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
 
-struct Tcp(TcpListener);
-
-impl Listener for Tcp {
-    type Stream = TcpStream;
-    type Peer = SocketAddr;
-
-    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        self.0.accept().await
-    }
-}
-
-struct Nobody;
-
-impl Observer<SocketAddr> for Nobody {
-    fn event(&mut self, _: Instant, _: &SocketAddr, _: &halfopen_broker::core::Event) {}
-}
-
 async fn with_broker<T>(test: impl AsyncFnOnce(ConnectOptions) -> T) -> T {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
-    let port = listener.local_addr().expect("it is bound").port();
-    let never = std::future::pending::<()>();
-    tokio::select! {
-        biased;
-        result = serve(Broker::new(Config::default()), Tcp(listener), TokioClock::new(), Nobody, never) => {
-            panic!("the broker ended: {result:?}")
-        }
-        result = test(ConnectOptions::new("127.0.0.1", port)) => result,
-    }
+    let broker = Broker::new(Config::default());
+    serving(broker, (), async |address| test(ConnectOptions::new("127.0.0.1", address.port())).await).await
 }
 
 async fn connect(options: ConnectOptions) -> (Client, Messages) {

@@ -10,26 +10,17 @@ mod request_response;
 #[path = "../examples/subscribe.rs"]
 mod subscribe;
 
-use std::io;
+mod serving;
+
 use std::net::SocketAddr;
 
 use halfopen_broker::core::Event;
-use halfopen_broker::{Broker, Config, Listener, Observer, TokioClock, serve};
+use halfopen_broker::{Broker, Config, Observer};
 use halfopen_client::{ConnectOptions, QoS};
 use halfopen_protocol::{Instant, PacketType};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-struct Tcp(TcpListener);
-
-impl Listener for Tcp {
-    type Stream = TcpStream;
-    type Peer = SocketAddr;
-
-    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        self.0.accept().await
-    }
-}
+use self::serving::serving;
 
 /// Tells of every packet that comes, and from whom.
 struct Watching(mpsc::UnboundedSender<(String, PacketType)>);
@@ -45,16 +36,9 @@ impl Observer<SocketAddr> for Watching {
 type Seen = mpsc::UnboundedReceiver<(String, PacketType)>;
 
 async fn with_broker<T>(test: impl AsyncFnOnce(u16, Seen) -> T) -> T {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
-    let port = listener.local_addr().expect("it is bound").port();
     let (tell, seen) = mpsc::unbounded_channel();
-    let never = std::future::pending::<()>();
     let broker = Broker::new(Config::default());
-    tokio::select! {
-        biased;
-        result = serve(broker, Tcp(listener), TokioClock::new(), Watching(tell), never) => panic!("it ended: {result:?}"),
-        result = test(port, seen) => result,
-    }
+    serving(broker, Watching(tell), async |address| test(address.port(), seen).await).await
 }
 
 async fn wait_for(seen: &mut Seen, client: &str, packet: PacketType) {

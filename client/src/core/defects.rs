@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use halfopen_protocol::DefectSwitch;
+
 #[cfg(feature = "defects")]
 use super::Client;
 use super::DisconnectReason;
@@ -332,32 +334,20 @@ impl Client {
     /// Switches a defect on.
     #[must_use]
     pub fn with_defect(mut self, defect: Defect) -> Self {
-        self.defects = Defects { on: Some(defect) };
+        self.defects = Defects(DefectSwitch::on(defect));
         self
     }
 }
 
 /// The defect that is switched on, if any.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Defects {
-    #[cfg(feature = "defects")]
-    on: Option<Defect>,
-}
+pub(super) struct Defects(DefectSwitch<Defect>);
 
 impl Defects {
     /// Whether this defect is switched on: never without the feature.
     #[inline]
-    pub(super) const fn has(self, defect: Defect) -> bool {
-        #[cfg(feature = "defects")]
-        return match self.on {
-            Some(on) => on as u8 == defect as u8,
-            None => false,
-        };
-        #[cfg(not(feature = "defects"))]
-        {
-            let _ = defect;
-            false
-        }
+    pub(super) fn has(self, defect: Defect) -> bool {
+        self.0.has(&defect)
     }
 
     /// How long PINGRESP is waited for where it should be `agreed`.
