@@ -30,6 +30,8 @@ fn main() {
     let chromium = browser().map(drop);
     let tshark = presence("tshark", Command::new("tshark").arg("--version"), &[0]);
     let mut trials = Vec::new();
+    let prove = presence("prove", Command::new("prove").arg("--version"), &[0]);
+    trials.push(trial("tap_is_read_by_a_reader_of_others".to_owned(), &prove, || async { read_tap() }));
     for (name, paths, more) in PAGES {
         trials.push(trial(format!("page_with_{name}_can_be_used"), &chromium, move || async move {
             use_page(name, paths, more);
@@ -122,6 +124,19 @@ fn use_page(name: &str, paths: &[&str], more: &[&str]) {
     says("causeOfCause", "CONNECT");
     assert!(!is("line").as_str().unwrap_or_default().is_empty(), "a step leads to its line: {seen}");
     says("back", "runs");
+}
+
+fn read_tap() {
+    let file = folder("tap").join("r.tap");
+    let written = file.to_string_lossy().into_owned();
+    let arguments = ["scenarios/will/power_loss.yaml", "scenarios/will/clean_disconnect.yaml"];
+    halfopen(&[&arguments[..], &["--defect", "broker:will_lost", "--tap", &written]].concat());
+    let output =
+        Command::new("prove").args(["--exec", "cat", &written]).output().expect("the trial runs only where it is");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let wrong = fs::read_to_string(&file).unwrap().lines().filter(|line| line.starts_with("not ok")).count();
+    assert!(said.contains(&format!("Failed: {wrong})")) && wrong > 0, "{said}");
+    assert!(!said.contains("Parse errors") && said.contains(" 1-12\n"), "{said}");
 }
 
 /// What tshark says of the fields of each frame that fits the filter, a line each.

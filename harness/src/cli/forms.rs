@@ -22,7 +22,7 @@ pub(super) struct Forms {
     /// Write everything as JSON, traces included; `docs/report-format.md` says how.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write TAP, version 14.
+    /// Write TAP, version 13, as `prove` reads it.
     #[arg(long, value_name = "FILE")]
     tap: Option<PathBuf>,
 }
