@@ -20,7 +20,6 @@ pub(super) fn breaches(scene: &Scene<'_>) -> Vec<Breach> {
 
 fn breach(scene: &Scene<'_>, node: NodeId, connection: &Connection<'_>) -> Option<Breach> {
     let Program::Broker(BrokerProgram { config, .. }) = &scene.plan.node(node).program else { return None };
-    connection.connack()?;
     let names = || format!("{} closes {}", scene.name(node), connection.client_id());
     let end = connection.ended.unwrap_or(scene.trace.end);
     let says_silence = connection.closing == Some(Because::KeepAlive);
@@ -34,13 +33,11 @@ fn breach(scene: &Scene<'_>, node: NodeId, connection: &Connection<'_>) -> Optio
     let heard = connection.packets.iter().filter(|seen| !seen.is_sent).map(|seen| seen.at);
     let times: Vec<Duration> = heard.chain([end]).collect();
     let tolerance = scene.plan.tolerance;
-    let late = times.windows(2).find(|pair| pair[1] > pair[0] + limit + tolerance).map(|pair| pair[0]);
-    let early = times.iter().rev().nth(1).filter(|last| says_silence && end + tolerance < **last + limit).copied();
-    let last = late.or(early)?;
-    let at = if early.is_some() || (connection.ended.is_some() && times.iter().rev().nth(1) == Some(&last)) {
-        format!("closed at {}", shown(end))
-    } else {
-        format!("it was still open at {}", shown(times.iter().find(|time| **time > last).copied().unwrap_or(end)))
-    };
+    let mut waits = times.windows(2).map(|pair| (pair[0], pair[1]));
+    let late = waits.clone().find(|&(last, next)| next > last + limit + tolerance);
+    let early = waits.next_back().filter(|&(last, _)| says_silence && end + tolerance < last + limit);
+    let (last, next) = late.or(early)?;
+    let is_closed = next == end && connection.ended.is_some();
+    let at = format!("{} at {}", if is_closed { "closed" } else { "it was still open" }, shown(next));
     Some(Breach::new(format!("{} at {} ({} after its last packet)", names(), shown(last + limit), shown(limit)), at))
 }

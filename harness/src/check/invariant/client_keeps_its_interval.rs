@@ -35,7 +35,7 @@ fn breach(
         let (last, next) = (pair[0], pair[1]);
         // Nothing may be sent before CONNACK has come.
         let due = (last + keep_alive).max(accepted);
-        let is_bound = stops.iter().all(|&(from, to)| next.min(from) > due || last >= to);
+        let is_bound = stops.iter().all(|&(from, to)| from > due || last >= to);
         (is_bound && next > due + scene.plan.tolerance).then(|| {
             let name = scene.name(node);
             let actual = if next == end { "none until then" } else { "the next one came then" };

@@ -14,6 +14,8 @@ use crate::plan::{Action, Because, ClientProgram, Invariant, NodeId, Plan, Posit
 use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, plan, step};
 use crate::trace::{EventKind, Item, NodeChange};
 
+mod edges;
+
 /// The sensor is a client of the project, the watcher a raw one.
 fn ours() -> Plan {
     let mut plan = plan();
