@@ -191,3 +191,6 @@ impl<'a> Clocked<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

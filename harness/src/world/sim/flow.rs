@@ -200,3 +200,6 @@ impl Flow {
 fn first_timeout(round_trip: Duration) -> Duration {
     (round_trip * 3).clamp(LEAST_TIMEOUT, LONGEST_TIMEOUT)
 }
+
+#[cfg(test)]
+mod tests;
