@@ -93,7 +93,7 @@ impl Known {
     }
 }
 
-/// The packet that a time-out of `node` is counted from, as it saw it.
+/// The packet, or the opening, that a time-out of `node` is counted from, as it saw it.
 fn counted_from(trace: &Trace, node: NodeId, of: ConnectionId, since: Since) -> Option<usize> {
     let begin = trace.events.partition_point(|event| event.at < since.at);
     let end = trace.events.partition_point(|event| event.at <= since.at);
@@ -105,5 +105,8 @@ fn counted_from(trace: &Trace, node: NodeId, of: ConnectionId, since: Since) -> 
 }
 
 fn is(item: &Item, since: Since) -> bool {
-    item.packet().is_some_and(|packet| packet.packet_type() == since.packet)
+    match since.packet {
+        Some(since) => item.packet().is_some_and(|packet| packet.packet_type() == since),
+        None => *item == Item::Open,
+    }
 }

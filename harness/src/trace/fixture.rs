@@ -122,7 +122,7 @@ impl Story {
         since: Option<(PacketType, u64, u64)>,
     ) -> &mut Self {
         let since = since.map(|(packet, at, due)| Since {
-            packet,
+            packet: Some(packet),
             at: Duration::from_millis(at),
             due: Duration::from_millis(due),
         });

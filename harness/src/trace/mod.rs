@@ -178,9 +178,9 @@ pub struct SessionState {
 /// What a time-out was counted from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Since {
-    /// The packet.
-    pub packet: PacketType,
-    /// When it was sent or received by the node that counts.
+    /// The packet; none for the opening of the connection.
+    pub packet: Option<PacketType>,
+    /// When it was sent or received by the node that counts, or when the node began to open the connection.
     pub at: Duration,
     /// When the time-out was due.
     pub due: Duration,

@@ -179,7 +179,8 @@ pub(crate) fn since_text(at: Duration, since: Since) -> String {
         (None, Some(early)) => format!("-{:.3}", early.as_secs_f64()),
         (None, None) => "0".to_owned(),
     };
-    format!("{elapsed:.3} since {}, margin {margin}", since.packet)
+    let from = since.packet.map_or_else(|| item_word(&Item::Open).to_owned(), |packet| packet.to_string());
+    format!("{elapsed:.3} since {from}, margin {margin}")
 }
 
 pub(crate) fn item_word(item: &Item) -> &'static str {

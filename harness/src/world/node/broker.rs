@@ -157,7 +157,7 @@ impl Watch {
 fn because(reason: &CloseReason, clock: &impl WorldClock) -> (Because, Option<Since>) {
     let because = match reason {
         CloseReason::KeepAlive { since, at, due } => {
-            let since = Since { packet: *since, at: clock.world_time(*at), due: clock.world_time(*due) };
+            let since = Since { packet: Some(*since), at: clock.world_time(*at), due: clock.world_time(*due) };
             return (Because::KeepAlive, Some(since));
         }
         CloseReason::NoConnect { .. } => Because::NoConnect,

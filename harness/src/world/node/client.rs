@@ -165,8 +165,9 @@ fn line(event: &Event) -> String {
 fn because(reason: &DisconnectReason, clock: &impl WorldClock) -> (Because, Option<Since>) {
     let since = |packet, at, due| Some(Since { packet, at: clock.world_time(at), due: clock.world_time(due) });
     match reason {
-        DisconnectReason::NoPingresp { at, due } => (Because::NoPingresp, since(PacketType::PingReq, *at, *due)),
-        DisconnectReason::NoConnack { at, due } => (Because::NoConnack, since(PacketType::Connect, *at, *due)),
+        DisconnectReason::NoPingresp { at, due } => (Because::NoPingresp, since(Some(PacketType::PingReq), *at, *due)),
+        // The whole attempt is timed, of which perhaps no more than a SYN has left.
+        DisconnectReason::NoConnack { at, due } => (Because::NoConnack, since(None, *at, *due)),
         DisconnectReason::Protocol { reason: ReasonCode::MALFORMED_PACKET, .. } => (Because::Malformed, None),
         DisconnectReason::Protocol { .. } => (Because::ProtocolError, None),
         DisconnectReason::Refused(_) | DisconnectReason::Authentication(_) | DisconnectReason::NoAuth { .. } => {
