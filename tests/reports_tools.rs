@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "all of this is a test")]
 
+#[path = "reports/captures.rs"]
+mod captures;
 #[path = "interop/trials.rs"]
 mod trials;
 
@@ -22,9 +24,6 @@ const PAGES: [(&str, &[&str], &[&str]); 4] = [
     ("twenty_seven_hours", &["scenarios/will/power_loss.yaml"], &["--only", "keep_alive=65535s"]),
 ];
 
-/// Areas whose captures are read: among them each kind of end, loss, all packets, and what is malformed on purpose.
-const CAPTURED: [&str; 4] = ["connect", "delay", "partition", "qos"];
-
 fn main() {
     let arguments = Arguments::from_args();
     let chromium = browser().map(drop);
@@ -37,12 +36,10 @@ fn main() {
             use_page(name, paths, more);
         }));
     }
-    for area in CAPTURED {
-        trials.push(trial(format!("capture_of_{area}_is_read_as_it_was_sent"), &tshark, move || async move {
-            read_captures(area);
-        }));
-    }
-    trials.push(trial("captures_name_what_is_malformed".to_owned(), &tshark, || async { find_malformed() }));
+    trials.push(trial("captures_of_all_scenarios_are_read_as_they_were_sent".to_owned(), &tshark, || async {
+        captures::read_all(&["scenarios"]);
+    }));
+    trials.push(trial("captures_name_what_is_malformed".to_owned(), &tshark, || async { captures::find_malformed() }));
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -125,6 +122,7 @@ fn use_page(name: &str, paths: &[&str], more: &[&str]) {
     assert!(!is("line").as_str().unwrap_or_default().is_empty(), "a step leads to its line: {seen}");
     says("back", "runs");
 }
+<<<<<<< HEAD
 
 fn read_tap() {
     let file = folder("tap").join("r.tap");
@@ -221,3 +219,5 @@ expect: [ { broker: { closes: bad } } ]
     let flagged = tshark(&file, "_ws.malformed || _ws.expert.severity == \"Error\"", &["ip.src"]);
     assert_eq!(flagged, ["10.0.0.3"], "the one packet of the bad peer, and no other");
 }
+=======
+>>>>>>> 8f6bfa1 (Read the captures of all runs, and say in them what is malformed)

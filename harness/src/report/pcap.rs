@@ -3,7 +3,9 @@
 //! The file is what a capture at every node at once would have: each segment where and when it left, those that were
 //! lost among them, with a comment. The world records items, not segments, so segments are made from items: a
 //! handshake for each opening, one acknowledgement for each item that arrived, FIN and RST as they were sent. Sequence
-//! numbers count the bytes. Retransmissions are not shown.
+//! numbers count the bytes. A trace does not tell when TCP sent something again, only when it arrived: what was lost and
+//! sent again stands where it left first, and its acknowledgement where it came in the end. Bytes that make no packet have a
+//! comment that says why.
 
 mod segments;
 

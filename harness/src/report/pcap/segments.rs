@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use halfopen_protocol::{Packet, Version, encode};
+use halfopen_protocol::{DecodeOptions, Packet, Role, Version, decode, encode};
 
 use super::{PORT, half};
 use crate::plan::{NodeId, Plan};
@@ -92,6 +92,13 @@ impl Wire<'_> {
             connection.version = connect.version;
         }
         let lost = arrival.is_none().then(|| "lost, or still under way at the end of the run".to_owned());
+        let reader = if from == connection.opener { Role::Server } else { Role::Client };
+        let wrong = match item {
+            Item::Bytes(bytes) => Some(diagnosis(bytes, connection.version, reader)),
+            _ => None,
+        };
+        let comments: Vec<String> = wrong.into_iter().chain(lost).collect();
+        let comment = (!comments.is_empty()).then(|| comments.join("; "));
         let bytes = match item {
             Item::Packet(packet) => written(packet, connection.version),
             Item::Bytes(bytes) => bytes.clone(),
@@ -101,7 +108,7 @@ impl Wire<'_> {
         loop {
             let part = rest.split_to(rest.len().min(LARGEST));
             let is_last = rest.is_empty();
-            let mut segment = Segment { comment: lost.clone(), ..connection.segment(at, from) };
+            let mut segment = Segment { comment: comment.clone(), ..connection.segment(at, from) };
             segment.fin = is_last && *item == Item::Fin;
             segment.rst = is_last && *item == Item::Rst;
             connection.advance(from, part.len() + usize::from(segment.fin));
@@ -183,6 +190,17 @@ impl Connection {
             payload: Bytes::new(),
             comment: None,
         }
+    }
+}
+
+/// What is wrong with bytes that make no packet, the clause with it.
+fn diagnosis(bytes: &Bytes, version: Version, reader: Role) -> String {
+    let options = DecodeOptions { version, reader, maximum_packet_size: u32::MAX };
+    match decode(&mut BytesMut::from(&bytes[..]), &options) {
+        Err(error) => format!("malformed: {error}"),
+        // A whole packet is recorded as one, unless it comes after what was malformed.
+        Ok(Some(_)) => "after what was malformed".to_owned(),
+        Ok(None) => "the beginning of a packet that never went on".to_owned(),
     }
 }
 

@@ -45,6 +45,20 @@ fn sequence_numbers_count_what_was_sent_and_acknowledgements_what_came() {
 }
 
 #[test]
+fn bytes_that_make_no_packet_say_why() {
+    let mut story = Story::new();
+    story.at(0).item(0, SENSOR, BROKER, Item::Open);
+    story.at(20).event(EventKind::Established { connection: ConnectionId(0), node: SENSOR });
+    story.item(0, SENSOR, BROKER, Item::Bytes(Bytes::from_static(&[0xC1, 0])));
+    story.at(100).lost(0, BROKER, SENSOR, Item::Bytes(Bytes::from_static(&[0x20])));
+    let segments = segments(&plan(), &story.end(200));
+    let comments: Vec<_> = segments.iter().filter_map(|segment| segment.comment.as_deref()).collect();
+    let [malformed, half] = comments.as_slice() else { panic!("{comments:?}") };
+    assert!(malformed.starts_with("malformed: ") && malformed.contains("MQTT-"), "{malformed}");
+    assert_eq!(*half, "the beginning of a packet that never went on; lost, or still under way at the end of the run");
+}
+
+#[test]
 fn large_payload_is_many_segments() {
     let mut story = Story::new();
     story.at(0).item(0, SENSOR, BROKER, Item::Open);
