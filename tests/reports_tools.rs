@@ -122,7 +122,6 @@ fn use_page(name: &str, paths: &[&str], more: &[&str]) {
     assert!(!is("line").as_str().unwrap_or_default().is_empty(), "a step leads to its line: {seen}");
     says("back", "runs");
 }
-<<<<<<< HEAD
 
 fn read_tap() {
     let file = folder("tap").join("r.tap");
@@ -136,88 +135,3 @@ fn read_tap() {
     assert!(said.contains(&format!("Failed: {wrong})")) && wrong > 0, "{said}");
     assert!(!said.contains("Parse errors") && said.contains(" 1-12\n"), "{said}");
 }
-
-/// What tshark says of the fields of each frame that fits the filter, a line each.
-fn tshark(file: &Path, filter: &str, fields: &[&str]) -> Vec<String> {
-    let output = Command::new("tshark")
-        .args(["-r", &file.to_string_lossy(), "-Y", filter, "-T", "fields", "-E", "occurrence=a"])
-        .args(fields.iter().flat_map(|field| ["-e", field]))
-        .output()
-        .expect("the trial runs only where it is");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
-}
-
-/// The runs of some scenarios as a report and as captures.
-fn captured(name: &str, arguments: &[&str]) -> (PathBuf, Value) {
-    let folder = folder(name);
-    let [captures, json] = ["captures", "r.json"].map(|name| folder.join(name).to_string_lossy().into_owned());
-    halfopen(&[arguments, &["--pcap", &captures, "--json", &json]].concat());
-    let report = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
-    (PathBuf::from(captures), report)
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files
-}
-
-/// The items that were sent in the runs of a report, other than those of TCP.
-fn sent(report: &Value) -> Vec<String> {
-    let runs = report["runs"].as_array().unwrap().iter();
-    let events = runs.flat_map(|run| run["events"].as_array().into_iter().flatten());
-    let items = events.filter(|event| event["kind"] == "sent").filter_map(|event| event["item"].as_str());
-    items.filter(|item| !["open", "FIN", "RST"].contains(item)).map(str::to_owned).collect()
-}
-
-fn read_captures(area: &str) {
-    let place = format!("scenarios/{area}");
-    let (folder, report) = captured(&format!("read_{area}"), &[&place, "--shard", "1/4"]);
-    let is_plain = |run: &&Value| !run["events"].to_string().contains("\"item\":\"bytes\"");
-    let runs = report["runs"].as_array().unwrap();
-    assert!(!runs.is_empty());
-    for run in runs.iter().filter(is_plain) {
-        let file = files(&folder).into_iter().find(|file| is_file_of(file, run)).expect("each run has a capture");
-        let one = serde_json::json!({ "runs": [run] });
-        let read: Vec<String> = tshark(&file, "mqtt", &["mqtt.msgtype"]);
-        let count: usize = read.iter().map(|line| line.split(',').count()).sum();
-        assert_eq!(count, sent(&one).len(), "{}: {read:?}", file.display());
-        let wrong = tshark(
-            &file,
-            "_ws.malformed || tcp.analysis.retransmission || tcp.analysis.ack_lost_segment || tcp.analysis.lost_segment",
-            &["frame.number"],
-        );
-        assert!(wrong.is_empty(), "{}: frames {wrong:?}", file.display());
-    }
-}
-
-fn is_file_of(file: &Path, run: &Value) -> bool {
-    let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let wanted: String = run["name"].as_str().unwrap().chars().filter(char::is_ascii_alphanumeric).collect();
-    let has: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    has.starts_with(&wanted)
-}
-
-fn find_malformed() {
-    let folder = folder("malformed");
-    let text = "
-mqtt: 5.0
-raw_clients: { good: {}, bad: {} }
-steps:
-  - good: connect
-  - bad: connect
-  - bad: { send: { bytes: 32 r5 s1 'a' ff 7f } }
-  - wait: 1s
-expect: [ { broker: { closes: bad } } ]
-";
-    fs::write(folder.join("bad.yaml"), text).unwrap();
-    let path = folder.join("bad.yaml").to_string_lossy().into_owned();
-    let captures = folder.join("captures");
-    halfopen(&[&path, "--pcap", &captures.to_string_lossy()]);
-    let file = files(&captures).remove(0);
-    let flagged = tshark(&file, "_ws.malformed || _ws.expert.severity == \"Error\"", &["ip.src"]);
-    assert_eq!(flagged, ["10.0.0.3"], "the one packet of the bad peer, and no other");
-}
-=======
->>>>>>> 8f6bfa1 (Read the captures of all runs, and say in them what is malformed)
