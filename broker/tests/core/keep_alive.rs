@@ -276,7 +276,8 @@ fn each_packet_moves_the_one_deadline(#[values(Version::V3_1_1, Version::V5_0)] 
 fn all_that_fall_silent_at_one_instant_are_closed_at_it() {
     let mut world = World::new();
     let silent: Vec<_> = (0..5_u8)
-        .map(|number| world.connect(Connect { keep_alive: 5, ..Connect::new(Version::V5_0, format!("c{number}")) }))
+        .map(|number| Connect { session_expiry: Some(100), ..Connect::new(Version::V5_0, format!("c{number}")) })
+        .map(|connect| world.connect(Connect { keep_alive: 5, ..connect }))
         .collect();
     let began = world.now;
     let due = began + Duration::from_millis(7_500);
@@ -288,4 +289,6 @@ fn all_that_fall_silent_at_one_instant_are_closed_at_it() {
         let reason = CloseReason::KeepAlive { since: PacketType::Connect, at: began, due };
         assert_eq!(world.closed(connection), Some((world.now, reason)));
     }
+    // What begins with the close begins when it was done.
+    assert_eq!(world.broker.poll_timeout(), Some((world.now + secs(100), Timer::SessionExpiry)));
 }

@@ -58,13 +58,41 @@ fn server_keep_alive_replaces_what_was_asked_for(#[case] server: Option<u16>, #[
 }
 
 #[test]
-fn interval_counts_from_connect_and_not_from_connack() {
+fn interval_counts_from_connect_and_neither_from_the_attempt_nor_from_connack() {
     let mut bench = Bench::new(options(V3, 5));
     bench.client.connect(bench.now);
+    bench.jump(at(1.0));
     bench.client.handle_connected(bench.now);
-    bench.jump(at(2.0));
+    bench.jump(at(3.0));
     bench.receive(Packet::ConnAck(Box::default()));
-    assert_eq!(bench.due(), Some((at(5.0), Timer::KeepAlive)));
+    assert_eq!(bench.due(), Some((at(6.0), Timer::KeepAlive)));
+}
+
+#[test]
+fn connack_is_the_first_sign_of_life() {
+    let mut bench = Bench::new(options(V3, 10));
+    bench.client.connect(bench.now);
+    bench.client.handle_connected(bench.now);
+    bench.jump(at(4.0));
+    bench.receive(Packet::ConnAck(Box::default()));
+    bench.jump(at(13.0));
+    bench.publish(QoS::AtMostOnce, "1");
+    assert_eq!(bench.due(), Some((at(19.0), Timer::KeepAlive)));
+}
+
+#[test]
+fn a_client_that_is_called_back_late_tells_when_the_time_was_over() {
+    let mut bench = Bench::connected(options(V3, 10));
+    bench.wake();
+    bench.jump(at(18.0));
+    bench.client.handle_timeout(bench.now);
+    assert_eq!(bench.ended(), Some(DisconnectReason::NoPingresp { at: at(10.0), due: at(15.0) }));
+
+    let mut bench = Bench::new(options(V3, 10));
+    bench.client.connect(bench.now);
+    bench.jump(at(18.0));
+    bench.client.handle_timeout(bench.now);
+    assert_eq!(bench.ended(), Some(DisconnectReason::NoConnack { at: at(0.0), due: at(10.0) }));
 }
 
 #[test]

@@ -274,3 +274,16 @@ fn a_disconnect_that_just_fits_says_everything() {
     bench.client.disconnect_with(bench.now, disconnect.clone()).expect("it is valid");
     assert_eq!(bench.sent(), [Packet::Disconnect(disconnect)]);
 }
+
+#[test]
+fn what_is_sent_anew_since_the_session_was_lost_expires_anew() {
+    let mut bench = Bench::connected(options(V5, 60));
+    let expiring = Publish { message_expiry: Some(5), ..message(QoS::AtLeastOnce, "m") };
+    bench.client.publish(bench.now, expiring).expect("there is room");
+    bench.jump(bench.now + Duration::from_secs(7));
+    bench.take();
+    bench.reconnect(false);
+    let packets = bench.sent();
+    let [_, Packet::Publish(publish)] = &*packets else { panic!("{packets:?}") };
+    assert_eq!((publish.dup, publish.message_expiry), (false, Some(5)));
+}
