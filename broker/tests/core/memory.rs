@@ -106,3 +106,17 @@ fn what_is_held_for_all_is_counted_anew() {
     let device = next.connect(lasting(V5, "device", 100));
     assert_eq!(next.messages(device), ["jobs waits"]);
 }
+
+#[test]
+fn a_will_that_waited_for_its_delay_waits_on_and_comes_when_it_would_have() {
+    let mut world = World::new();
+    let delayed = Will { delay: Some(30), retain: true, ..will() };
+    let device = world.connect(Connect { will: Some(delayed), ..lasting(V5, "device", 100) });
+    world.cut(device);
+    let mut world = restart(world, 10);
+    assert_eq!(world.broker.poll_timeout(), Some((world.now + secs(20), Timer::WillDelay)));
+    world.advance_to_just_before(secs(20));
+    assert_eq!(world.broker.retained_count(), 0);
+    world.advance(secs(1));
+    assert_eq!(world.broker.retained_count(), 1);
+}
