@@ -230,6 +230,16 @@ fn the_connect_time_ends_with_connect() {
     assert!(world.is_open(peer));
 }
 
+#[rstest]
+fn silence_counts_from_connect_and_not_from_the_opening(#[values(Version::V3_1_1, Version::V5_0)] version: Version) {
+    let mut world = World::new();
+    let sensor = world.open();
+    world.advance(secs(4));
+    world.send(sensor, Packet::Connect(Box::new(with_keep_alive(version, 5))));
+    let due = world.now + Duration::from_millis(7_500);
+    assert_eq!(world.broker.poll_timeout(), Some((due, Timer::KeepAlive)));
+}
+
 #[test]
 fn the_next_deadline_is_the_earliest_of_thousands() {
     let mut world = World::new();
