@@ -9,7 +9,7 @@ use halfopen_broker::log::{Detail, Log};
 use halfopen_protocol::{Instant, ReasonCode};
 use tokio::sync::mpsc;
 
-use super::{Disk, Env, WorldClock, log};
+use super::{Disk, Env, WorldClock, log, port};
 use crate::defects::Defect;
 use crate::plan::{Because, BrokerAuth, BrokerProgram, Dialogue, Expectation, NodeId, Plan, Verb};
 use crate::trace::{Held, SessionState, Since};
@@ -17,10 +17,7 @@ use crate::world::network::{Network, Peer};
 use crate::world::record::Recorder;
 
 pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &BrokerProgram) {
-    let Ok(listener) = env.network.listen().await else {
-        // The node has one program and the port is its own; a world in which it is taken is broken.
-        unreachable!("the MQTT port of a node is taken");
-    };
+    let listener = port(&env.network).await;
     let listener = NodeListener { network: env.network, listener };
     let log = Log::new(Detail::Packets);
     let watch = Watch::new(&env.plan.expectations, env.node);

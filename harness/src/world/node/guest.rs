@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, copy_bidirectional
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, unconstrained};
 
-use super::{Env, WorldClock};
+use super::{Env, WorldClock, port};
 use crate::plan::BrokerProgram;
 use crate::world::network::Network;
 use crate::world::story::NodeFuture;
@@ -114,9 +114,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
 
 /// Never ends: even a guest that takes no more connections goes on with those that it has.
 async fn accept<N: Network>(network: N, accepted: mpsc::UnboundedSender<Connection>) {
-    let Ok(mut listener) = network.listen().await else {
-        unreachable!("the MQTT port of a node is taken");
-    };
+    let mut listener = port(&network).await;
     while let Ok((socket, _)) = network.accept(&mut listener).await {
         let (ours, theirs) = duplex(PIPE);
         let (open, closed) = oneshot::channel();

@@ -104,6 +104,15 @@ pub(crate) async fn run<N: Network, C: WorldClock>(env: Env<N, C>) {
     }
 }
 
+/// The MQTT port of the node.
+async fn port<N: Network>(network: &N) -> N::Listener {
+    match network.listen().await {
+        Ok(listener) => listener,
+        // The node has one program and the port is its own; a world in which it is taken is broken.
+        Err(error) => unreachable!("the MQTT port of a node is taken: {error}"),
+    }
+}
+
 /// Brings a line of a program's own log to whoever listens, with virtual time and the node's name: for people, nothing
 /// is judged by it. `line` is only made if somebody does.
 fn log(plan: &Plan, node: NodeId, now: Duration, line: impl FnOnce() -> Vec<String>) {

@@ -16,7 +16,7 @@ use halfopen_protocol::{Clock, Instant, Packet, PacketType, ReasonCode, Role, Ve
 
 use self::answers::{Doorkeeper, Script, id_of, refusal, usual};
 use self::line::{Line, READ_BUFFER};
-use super::{Command, Env, Told};
+use super::{Command, Env, Told, port};
 use crate::plan::{Answer, AnswerKind, CloseHow, NthConnection, RawBrokerProgram, RawClientProgram};
 use crate::trace::ConnectionId;
 use crate::world::network::{Door, Network, Peer};
@@ -36,10 +36,7 @@ pub(super) async fn run_client<N: Network, C: Clock>(env: Env<N, C>, program: &R
 
 /// A scripted broker: it takes every connection.
 pub(super) async fn run_broker<N: Network, C: Clock>(env: Env<N, C>, program: &RawBrokerProgram) {
-    let Ok(mut listener) = env.network.listen().await else {
-        // The node has one program and the port is its own; a world in which it is taken is broken.
-        unreachable!("the MQTT port of a node is taken");
-    };
+    let mut listener = port(&env.network).await;
     let network = env.network.clone();
     let version = env.plan.version;
     let mut peer = RawPeer::new(env, Role::Server, version, Script::new(program.answers.clone()));
