@@ -4,14 +4,13 @@
 //! A defect is switched on in all brokers, or all clients, of a plan. No scenario can do that, and
 //! nothing in the programs that are used for real; `halfopen run --defect` can.
 
+mod scenarios;
+mod sign;
+
 use std::fmt;
-use std::rc::Rc;
 use std::str::FromStr;
 
-use crate::plan::Plan;
-use crate::report::{Finished, Mark};
-use crate::scenario::Scenario;
-use crate::world::Engine;
+pub use self::scenarios::{Catch, Proof, Scenarios};
 
 /// A defect of one of the project's programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +38,11 @@ impl Defect {
         self.describe().2
     }
 
+    /// Whether its name contains this text, as `broker: will` or `broker:will`.
+    pub fn is_named(self, text: &str) -> bool {
+        plain(&self.to_string()).contains(&plain(text))
+    }
+
     fn describe(self) -> (&'static str, &'static str, &'static [&'static str]) {
         match self {
             Self::Broker(defect) => defect.describe(),
@@ -52,13 +56,17 @@ impl FromStr for Defect {
     type Err = UnknownDefect;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let plain = |text: &str| text.replace(' ', "");
         let wanted = plain(text);
         let nearest =
             || Self::all().map(|it| plain(&it.to_string())).min_by_key(|it| strsim::damerau_levenshtein(it, &wanted));
         let found = Self::all().find(|it| plain(&it.to_string()) == wanted);
         found.ok_or_else(|| UnknownDefect { nearest: nearest().unwrap_or_default() })
     }
+}
+
+/// With and without a space is the same.
+fn plain(text: &str) -> String {
+    text.replace(' ', "")
 }
 
 /// No defect has such a name.
@@ -76,43 +84,5 @@ impl fmt::Display for Defect {
             Self::Client(_) => "client",
         };
         write!(f, "{side}: {}", self.describe().0)
-    }
-}
-
-/// Scenarios whose runs all pass without a defect.
-#[derive(Clone, Debug)]
-pub struct Scenarios(Vec<Runs>);
-
-/// A scenario.
-#[derive(Clone, Debug)]
-struct Runs {
-    name: String,
-    /// The cases from the field that it names.
-    cases: Vec<String>,
-    plans: Vec<Rc<Plan>>,
-}
-
-impl Scenarios {
-    /// As they were read.
-    pub fn new(scenarios: impl IntoIterator<Item = (Scenario, Vec<Plan>)>) -> Self {
-        let runs = scenarios.into_iter().map(|(scenario, plans)| Runs {
-            name: scenario.name,
-            cases: scenario.about.cases,
-            plans: plans.into_iter().map(Rc::new).collect(),
-        });
-        Self(runs.collect())
-    }
-
-    /// The scenarios that catch a defect, in which some run no longer passes: first those that name one of its cases,
-    /// and small ones before large ones. Looked for one by one, so that who wants only one does not wait for all.
-    pub fn catching(&self, defect: Defect) -> impl Iterator<Item = &str> {
-        let is_about_it = |runs: &Runs| runs.cases.iter().any(|case| defect.cases().contains(&case.as_str()));
-        let mut all: Vec<&Runs> = self.0.iter().collect();
-        all.sort_by_key(|runs| (!is_about_it(runs), runs.plans.len()));
-        let catches = move |plan: &&Rc<Plan>| {
-            let broken = Rc::new(Plan { defect: Some(defect), ..Plan::clone(plan) });
-            matches!(Finished::run(&broken, Engine::Sim).mark(), Mark::Failed | Mark::Vacuous)
-        };
-        all.into_iter().filter(move |runs| runs.plans.iter().any(|plan| catches(&plan))).map(|runs| runs.name.as_str())
     }
 }

@@ -154,6 +154,10 @@ impl Broker {
                     closed += 1;
                 }
                 Subject::Session(key) if timer == Timer::KeepAlive => self.close_session(now, key, due),
+                Subject::Connection(id) if timer == Timer::Connect && self.session_of(id).is_some() => {
+                    // Only a defect puts a leave off.
+                    self.take_leave(now, id, &Disconnect::new(ReasonCode::SUCCESS));
+                }
                 Subject::Connection(id) => {
                     closed += 1;
                     self.handle_silence(now, id, due);

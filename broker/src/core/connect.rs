@@ -56,6 +56,9 @@ impl Broker {
         let mut connack = self.connack(&connect, session_present, assigned);
         connack.authentication_method = identity.method.clone();
         connack.authentication_data = identity.data.clone();
+        if self.defects.has(Defect::KeepAliveGrowsOnResume) && session_present && connect.keep_alive > 0 {
+            connect.keep_alive = connect.keep_alive.saturating_add(1);
+        }
         self.attach(now, connection, session, &connect, identity);
         connack.session_present |= self.defects.has(Defect::SessionPresentAlways);
         connack.session_present &= !self.defects.has(Defect::SessionPresentNever);
@@ -177,7 +180,8 @@ impl Broker {
             response_information: self.response_information(connect),
             // [MQTT-3.1.3-7] (5.0)
             assigned_client_id: assigned.then(|| connect.client_id.clone()),
-            server_keep_alive: keep_alive::wanted(&self.config, connect),
+            server_keep_alive: keep_alive::wanted(&self.config, connect)
+                .filter(|_| !self.defects.has(Defect::ServerKeepAliveNotAnnounced)),
             ..success
         }
     }
@@ -211,8 +215,6 @@ impl Broker {
         // Server Keep Alive takes the place of the client's own [MQTT-3.2.2-22].
         let keep_alive = keep_alive::wanted(&self.config, connect).unwrap_or(connect.keep_alive);
         let keep_alive = self.defects.keep_alive(&self.config, connect, keep_alive);
-        let grows = self.defects.has(Defect::KeepAliveGrowsOnResume) && session.ends.is_some();
-        let keep_alive = keep_alive.saturating_add(grows.into());
         self.pending_connections -= 1;
         let connected = (connections - self.pending_connections) as u64;
         self.counters.clients_maximum = self.counters.clients_maximum.max(connected);

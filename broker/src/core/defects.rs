@@ -130,6 +130,18 @@ pub enum Defect {
     CongestedIsClosed,
     /// Who never sends CONNECT is never closed.
     NoConnectTimeout,
+    /// DISCONNECT is lost if the end of the connection comes with it.
+    GoodbyeLostWithHangUp,
+    /// What is unacknowledged is sent again with each PINGRESP.
+    ResendsWhileConnected,
+    /// A message gets the identifier of the oldest that is unacknowledged.
+    PacketIdInUse,
+    /// A message of QoS 2 that comes again is acknowledged and not passed on.
+    Qos2LostOnResume,
+    /// What is sent again has an alias of the connection before in the place of its topic.
+    AliasesSurviveReconnect,
+    /// The broker's own keep-alive is enforced and not announced.
+    ServerKeepAliveNotAnnounced,
     /// Timers follow the date. A core reads no clock, so it is the world that lets its clock leap with the date.
     #[cfg_attr(not(feature = "defects"), expect(dead_code, reason = "no core asks for it"))]
     TimersOnWallClock,
@@ -138,7 +150,7 @@ pub enum Defect {
 #[cfg(feature = "defects")]
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 58] = [
+    pub const ALL: [Self; 64] = [
         Self::KeepAliveThreeQuarters,
         Self::KeepAliveOnce,
         Self::KeepAliveTwice,
@@ -196,6 +208,12 @@ impl Defect {
         Self::SlowSubscriberStallsAll,
         Self::CongestedIsClosed,
         Self::NoConnectTimeout,
+        Self::GoodbyeLostWithHangUp,
+        Self::ResendsWhileConnected,
+        Self::PacketIdInUse,
+        Self::Qos2LostOnResume,
+        Self::AliasesSurviveReconnect,
+        Self::ServerKeepAliveNotAnnounced,
         Self::TimersOnWallClock,
     ];
 
@@ -235,9 +253,11 @@ impl Defect {
                 "an idle broker looks for silence every 5 s",
                 &["mosquitto-idle-loop-sleeps-past-expiry"],
             ),
-            Self::KeepAliveTruncated => {
-                ("keep_alive_truncated", "1.5 keep-alives are cut to whole seconds", &["odd-keepalive-rounded-down"])
-            }
+            Self::KeepAliveTruncated => (
+                "keep_alive_truncated",
+                "1.5 keep-alives are cut to whole seconds",
+                &["odd-keepalive-rounded-down", "weak-wifi-flips-availability"],
+            ),
             Self::KeepAliveCapped => {
                 ("keep_alive_capped", "1.5 keep-alives are at most 65535 s", &["rmqtt-large-keepalive-saturates"])
             }
@@ -254,7 +274,7 @@ impl Defect {
             Self::KeepAliveNotEnforced => (
                 "keep_alive_not_enforced",
                 "nobody is closed for silence",
-                &["mosquitto-websocket-clients-never-expired"],
+                &["mosquitto-websocket-clients-never-expired", "middlebox-forgets-silently"],
             ),
             Self::KeepAliveMaximumExpiresAtOnce => (
                 "keep_alive_maximum_expires_at_once",
@@ -351,9 +371,11 @@ impl Defect {
                 "a will waits for those whose delay began before",
                 &["will-delay-queue-sorted-by-interval"],
             ),
-            Self::TakeoverKeepsOld => {
-                ("takeover_keeps_old", "the old connection stays at takeover", &["takeover-leaves-both-connected"])
-            }
+            Self::TakeoverKeepsOld => (
+                "takeover_keeps_old",
+                "the old connection stays at takeover",
+                &["takeover-leaves-both-connected", "offline-after-online"],
+            ),
             Self::TakeoverSaysNothing => (
                 "takeover_says_nothing",
                 "the old connection is not told why it is closed",
@@ -441,6 +463,36 @@ impl Defect {
                 &["congested-subscriber-dropped-as-busy"],
             ),
             Self::NoConnectTimeout => ("no_connect_timeout", "who never sends CONNECT is never closed", &[]),
+            Self::GoodbyeLostWithHangUp => (
+                "goodbye_lost_with_hang_up",
+                "DISCONNECT is lost if the end of the connection comes with it",
+                &["disconnect-then-reset-loses-the-goodbye"],
+            ),
+            Self::ResendsWhileConnected => (
+                "resends_while_connected",
+                "what is unacknowledged is sent again with each PINGRESP",
+                &["retransmission-inside-a-live-connection"],
+            ),
+            Self::PacketIdInUse => (
+                "packet_id_in_use",
+                "a message gets the identifier of the oldest that is unacknowledged",
+                &["packet-id-collision-after-resume"],
+            ),
+            Self::Qos2LostOnResume => (
+                "qos2_lost_on_resume",
+                "a message of QoS 2 that comes again is acknowledged and not passed on",
+                &["qos2-messages-lost-after-cable-pull"],
+            ),
+            Self::AliasesSurviveReconnect => (
+                "aliases_survive_reconnect",
+                "what is sent again has an alias of the connection before in the place of its topic",
+                &["topic-alias-replayed-after-reconnect"],
+            ),
+            Self::ServerKeepAliveNotAnnounced => (
+                "server_keep_alive_not_announced",
+                "the broker's own keep-alive is enforced and not announced",
+                &["server-idle-limit-below-keepalive"],
+            ),
             Self::TimersOnWallClock => (
                 "timers_on_wall_clock",
                 "timers follow the date",

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use bytes::BytesMut;
+use bytestring::ByteString;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
 use halfopen_protocol::{Instant, Packet, Version, encode};
 
@@ -81,6 +82,11 @@ impl Broker {
             age(&mut packet, &arrived, now);
             if let Packet::Publish(publish) = &mut packet {
                 publish.dup &= !self.defects.has(Defect::ResendWithoutDup);
+                if self.defects.has(Defect::AliasesSurviveReconnect)
+                    && self.connections.get(&connection).is_some_and(|open| open.outgoing_aliases.is_some())
+                {
+                    publish.topic = ByteString::new();
+                }
             }
             if self.defects.has(Defect::ReleaseNotResent) && matches!(packet, Packet::PubRel(_)) {
                 continue;
@@ -122,8 +128,11 @@ impl Broker {
             let left = std::mem::replace(&mut publish.message_expiry, message.publish().message_expiry);
             let size = message.size();
             let flight = Flight { message, shared: delivery.shared };
-            let Ok(Packet::Publish(sent)) = flow.outbox.send(publish, flight) else { return None };
+            let Ok(Packet::Publish(mut sent)) = flow.outbox.send(publish, flight) else { return None };
             flow.in_flight.add(size);
+            if self.defects.has(Defect::PacketIdInUse) {
+                sent.packet_id = flow.outbox.unacknowledged().next().and_then(|(oldest, _)| oldest.packet_id);
+            }
             return Some((connection, Packet::Publish(Publish { message_expiry: left, ..sent })));
         }
         None

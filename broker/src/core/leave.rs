@@ -10,8 +10,17 @@ use super::{Broker, CloseReason, ConnectionId, Event, Timer, will};
 
 /// How connections and sessions end.
 impl Broker {
-    /// The client takes its leave (§3.14.4).
+    /// A DISCONNECT came.
     pub(super) fn handle_disconnect(&mut self, now: Instant, connection: ConnectionId, disconnect: &Disconnect) {
+        if self.defects.has(Defect::GoodbyeLostWithHangUp) && disconnect.reason == ReasonCode::SUCCESS {
+            let later = now + Duration::from_millis(1);
+            return self.timers.set(Timer::Connect, Subject::Connection(connection), None, Some(later));
+        }
+        self.take_leave(now, connection, disconnect);
+    }
+
+    /// The client takes its leave (§3.14.4).
+    pub(super) fn take_leave(&mut self, now: Instant, connection: ConnectionId, disconnect: &Disconnect) {
         let Some(session) = self.session_of(connection).and_then(|key| self.sessions.get_mut(key)) else { return };
         if let Some(secs) = disconnect.session_expiry {
             if session.expiry == Expiry::AT_CLOSE && secs != 0 {

@@ -31,7 +31,14 @@ impl Broker {
             Packet::PubComp(pubcomp) => self.handle_pubcomp(now, connection, &pubcomp),
             Packet::Subscribe(subscribe) => self.handle_subscribe(now, connection, subscribe),
             Packet::Unsubscribe(unsubscribe) => self.handle_unsubscribe(now, connection, &unsubscribe),
-            Packet::PingReq => self.send(now, connection, Packet::PingResp), // [MQTT-3.12.4-1]
+            Packet::PingReq => {
+                self.send(now, connection, Packet::PingResp); // [MQTT-3.12.4-1]
+                if self.defects.has(Defect::ResendsWhileConnected)
+                    && let Some(key) = self.session_of(connection)
+                {
+                    self.resend(now, key);
+                }
+            }
             Packet::Disconnect(disconnect) => self.handle_disconnect(now, connection, &disconnect),
             Packet::Auth(auth) => self.handle_auth(now, connection, &auth),
             Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {

@@ -34,8 +34,9 @@ impl Broker {
             _ => session.flow().inbox.handle_publish(&publish),
         };
         let twice = self.defects.has(Defect::Qos2Twice);
+        let is_lost = self.defects.has(Defect::Qos2LostOnResume) && publish.qos == QoS::ExactlyOnce && publish.dup;
         let receipt = match receipt {
-            Ok(receipt) => Receipt { deliver: receipt.deliver || twice, ..receipt },
+            Ok(receipt) => Receipt { deliver: (receipt.deliver || twice) && !is_lost, ..receipt },
             Err(error) => return self.flow_violation(now, connection, error),
         };
         // What was handed on before is not asked about again.

@@ -39,6 +39,8 @@ pub struct Client {
     pub(super) defects: Defects,
     /// Only for defects: the PINGREQ that the last connection waited for an answer to.
     pub(super) stale_ping: Option<Instant>,
+    /// Only for a defect: the acknowledgements of the latest connection.
+    pub(super) stale_acks: Vec<Packet>,
     last_token: u64,
     outputs: VecDeque<Output>,
     /// How many bytes wait in them to be sent.
@@ -62,6 +64,7 @@ impl Client {
             pinging: true,
             defects: Defects::default(),
             stale_ping: None,
+            stale_acks: Vec::new(),
             last_token: Token::OWN.0,
             outputs: VecDeque::new(),
             unpolled: 0,
@@ -357,6 +360,9 @@ impl Client {
         }
         if let Link::Up(up) = &mut self.link {
             up.keep_alive.sent(now);
+        }
+        if self.defects.has(Defect::OldAcknowledgementsSent) && matches!(packet, Packet::PubAck(_)) {
+            self.stale_acks.push(packet.clone());
         }
         self.tell(Event::Sending(packet));
         self.unpolled += bytes.len();

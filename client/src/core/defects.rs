@@ -91,6 +91,19 @@ pub enum Defect {
     ReleaseNotResent,
     /// A message of QoS 2 that comes again is handed on again.
     Qos2Twice,
+    /// On each connection the first PINGREQ is due a keep-alive after the start of the program.
+    PingStampFromStart,
+    /// The time for which a process stands still does not count. It is the world that lets its clock stand still, too.
+    #[cfg_attr(not(feature = "defects"), expect(dead_code, reason = "no core asks for it"))]
+    SuspendNotCounted,
+    /// PUBLISH is sent again in the place of a PUBREL that is owed.
+    ReleaseNotRemembered,
+    /// A PUBREL for an unknown message is not answered.
+    UnknownReleaseIgnored,
+    /// The acknowledgements of one connection are sent on the next.
+    OldAcknowledgementsSent,
+    /// New messages go before those that are sent again.
+    NewBeforeResent,
     /// Timers follow the date. A core reads no clock, so it is the world that lets its clock leap with the date.
     #[cfg_attr(not(feature = "defects"), expect(dead_code, reason = "no core asks for it"))]
     TimersOnWallClock,
@@ -99,7 +112,7 @@ pub enum Defect {
 #[cfg(feature = "defects")]
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 45] = [
         Self::PingOnlyWhenNothingReceived,
         Self::SendingHidesDeadPeer,
         Self::NoPingrespDeadline,
@@ -138,6 +151,12 @@ impl Defect {
         Self::ResendWithoutDup,
         Self::ReleaseNotResent,
         Self::Qos2Twice,
+        Self::PingStampFromStart,
+        Self::SuspendNotCounted,
+        Self::ReleaseNotRemembered,
+        Self::UnknownReleaseIgnored,
+        Self::OldAcknowledgementsSent,
+        Self::NewBeforeResent,
         Self::TimersOnWallClock,
     ];
 
@@ -147,16 +166,18 @@ impl Defect {
             Self::PingOnlyWhenNothingReceived => (
                 "ping_only_when_nothing_received",
                 "what comes in puts the PINGREQ off",
-                &["client-receive-traffic-suppresses-pingreq", "large-inbound-message-delays-pingresp"],
+                &["client-receive-traffic-suppresses-pingreq"],
             ),
             Self::SendingHidesDeadPeer => (
                 "sending_hides_dead_peer",
                 "who only sends never asks whether anybody is there",
                 &["client-publish-traffic-suppresses-dead-peer-check"],
             ),
-            Self::NoPingrespDeadline => {
-                ("no_pingresp_deadline", "PINGRESP is waited for without limit", &["client-no-pingresp-deadline"])
-            }
+            Self::NoPingrespDeadline => (
+                "no_pingresp_deadline",
+                "PINGRESP is waited for without limit",
+                &["client-no-pingresp-deadline", "middlebox-forgets-silently"],
+            ),
             Self::PingTimeoutSwallowed => (
                 "ping_timeout_swallowed",
                 "a PINGRESP that is late ends the keep-alive, not the connection",
@@ -212,7 +233,7 @@ impl Defect {
             Self::PingsTooSlowly => (
                 "pings_too_slowly",
                 "PINGREQ goes out after 1.5 keep-alives",
-                &["client-pings-slower-than-its-keepalive", "browser-timer-throttling"],
+                &["client-pings-slower-than-its-keepalive", "middlebox-idle-timeout-equals-keepalive"],
             ),
             Self::PingsOnHalfIntervals => {
                 ("pings_on_half_intervals", "a ping is looked at every half keep-alive", &["paho-go-boundary-slip"])
@@ -250,7 +271,7 @@ impl Defect {
             Self::NoReconnectAfterPingTimeout => (
                 "no_reconnect_after_ping_timeout",
                 "after a missing PINGRESP nothing is tried again",
-                &["paho-c-lost-callback-never-fires"],
+                &["paho-c-lost-callback-never-fires", "paho-python-ping-write-error-kills-loop"],
             ),
             Self::NoReconnectAfterRefusal => (
                 "no_reconnect_after_refusal",
@@ -260,7 +281,7 @@ impl Defect {
             Self::NoReconnectAfterFailure => (
                 "no_reconnect_after_failure",
                 "after a connection that failed nothing is tried again",
-                &["paho-python-ping-write-error-kills-loop", "no-reconnect-after-refusal-or-crash"],
+                &["no-reconnect-after-refusal-or-crash", "browser-timer-throttling"],
             ),
             Self::NoBackoff => {
                 ("no_backoff", "each attempt follows at once", &["backoff-reset-by-accepted-connection"])
@@ -305,9 +326,11 @@ impl Defect {
                 "the broker's Receive Maximum does not bind",
                 &["client-exceeds-receive-maximum"],
             ),
-            Self::WindowLeaks => {
-                ("window_leaks", "what was under way uses up the window for ever", &["publisher-window-leaks"])
-            }
+            Self::WindowLeaks => (
+                "window_leaks",
+                "what was under way uses up the window for ever",
+                &["publisher-window-leaks", "collision-slot-livelock"],
+            ),
             Self::ResendMissing => {
                 ("resend_missing", "what is unacknowledged is not sent again", &["unacked-outbound-lost-on-teardown"])
             }
@@ -317,6 +340,36 @@ impl Defect {
             Self::ReleaseNotResent => {
                 ("release_not_resent", "a PUBREL that is owed is not sent again", &["owed-pubrel-not-resent"])
             }
+            Self::PingStampFromStart => (
+                "ping_stamp_from_start",
+                "on each connection the first PINGREQ is due a keep-alive after the start of the program",
+                &["sntp-sync-after-boot-loops-keepalive"],
+            ),
+            Self::SuspendNotCounted => (
+                "suspend_not_counted",
+                "the time for which a process stands still does not count",
+                &["suspend-not-counted"],
+            ),
+            Self::ReleaseNotRemembered => (
+                "release_not_remembered",
+                "PUBLISH is sent again in the place of a PUBREL that is owed",
+                &["qos2-publish-replayed-after-pubrel"],
+            ),
+            Self::UnknownReleaseIgnored => (
+                "unknown_release_ignored",
+                "a PUBREL for an unknown message is not answered",
+                &["resume-starting-with-pubrel"],
+            ),
+            Self::OldAcknowledgementsSent => (
+                "old_acknowledgements_sent",
+                "the acknowledgements of one connection are sent on the next",
+                &["stale-ack-sent-on-new-connection"],
+            ),
+            Self::NewBeforeResent => (
+                "new_before_resent",
+                "new messages go before those that are sent again",
+                &["resend-order-and-new-messages"],
+            ),
             Self::TimersOnWallClock => {
                 ("timers_on_wall_clock", "timers follow the date", &["client-clock-backwards-stops-pings"])
             }

@@ -62,12 +62,19 @@ impl Client {
             }
             Packet::PubRec(ack) => self.handle_pubrec(now, ack)?,
             Packet::PubRel(ack) => {
+                let before = self.session.inbox.len();
                 let answer = self.session.inbox.handle_pubrel(&ack, self.version());
-                self.write(now, answer);
+                let is_unknown = self.session.inbox.len() == before;
+                if !(is_unknown && self.defects.has(Defect::UnknownReleaseIgnored)) {
+                    self.write(now, answer);
+                }
             }
             Packet::PubComp(ack) => {
                 // Not the reason of PUBCOMP: PUBREC has taken the message over, and 0x92 only says that an earlier PUBCOMP
                 // was lost, which is no error after a resume (§3.7.2.1).
+                if self.defects.has(Defect::ReleaseNotRemembered) {
+                    drop(self.session.outbox.handle_pubrec(&Ack::new(ack.packet_id), self.version())?);
+                }
                 if let Some(token) = self.session.outbox.handle_pubcomp(&ack)? {
                     self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, remarks: ack.into() });
                 }
@@ -109,8 +116,9 @@ impl Client {
         if self.defects.has(Defect::ServerKeepAliveRemembered) {
             self.options.connect.keep_alive = seconds;
         }
-        let mut keep_alive =
-            KeepAlive::new(seconds, self.options.ping_timeout, handshake.connect_sent, now, self.defects);
+        let from_start = self.defects.has(Defect::PingStampFromStart);
+        let last_sent = if from_start { Instant::default() } else { handshake.connect_sent };
+        let mut keep_alive = KeepAlive::new(seconds, self.options.ping_timeout, last_sent, now, self.defects);
         if self.defects.has(Defect::PingStateSurvivesReconnect) {
             keep_alive.inherit(self.stale_ping);
         }
@@ -140,6 +148,12 @@ impl Client {
         let ignored = self.defects.has(Defect::ReceiveMaximumIgnored);
         self.session.outbox.set_window(if ignored { u16::MAX } else { window.saturating_sub(leaked) });
         self.session.inbox.set_maximum(self.options.connect.receive_maximum.unwrap_or(u16::MAX));
+        for ack in std::mem::take(&mut self.stale_acks) {
+            self.write(now, ack);
+        }
+        if session_present && self.defects.has(Defect::NewBeforeResent) {
+            self.pump(now);
+        }
         if session_present && self.defects.has(Defect::ResendMissing) {
         } else if session_present || self.defects.has(Defect::ResumesWithoutSession) {
             self.session.outbox.restart();
@@ -234,6 +248,10 @@ impl Client {
     }
 
     fn handle_pubrec(&mut self, now: Instant, ack: Ack) -> Result<(), Violation> {
+        if self.defects.has(Defect::ReleaseNotRemembered) && !ack.reason.is_error() {
+            self.write(now, Packet::PubRel(Ack::new(ack.packet_id)));
+            return Ok(());
+        }
         match self.session.outbox.handle_pubrec(&ack, self.version())? {
             PubRecOutcome::Release(pubrel) => self.write(now, pubrel),
             PubRecOutcome::Refused(_, token) => {

@@ -139,7 +139,7 @@ pub(super) struct DefectsArgs {
     /// Only defects whose name contains this text, as `broker: will`.
     #[arg(long, value_name = "TEXT")]
     pub(super) only: Option<String>,
-    /// Stop at the first scenario that catches a defect, instead of naming all.
+    /// Stop at the first scenario that shows that a defect is caught for what it does, instead of naming all.
     #[arg(long)]
     pub(super) first: bool,
 }

@@ -95,6 +95,12 @@ impl Plan {
         }
     }
 
+    /// Whether the clock of a node stands still while its process does, which is a defect.
+    pub(crate) fn has_clock_that_sleeps(&self, id: NodeId) -> bool {
+        self.defect == Some(Defect::Client(halfopen_client::core::Defect::SuspendNotCounted))
+            && matches!(self.node(id).program, Program::Client(_))
+    }
+
     /// Ids of all nodes, in order.
     pub fn node_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
         (0..self.nodes.len()).map(NodeId)

@@ -23,6 +23,9 @@ use crate::world::story::{NodeFuture, Order, Story};
 /// How much may happen at one instant. More means that programs keep waking each other.
 const POLLS_AT_ONE_INSTANT: u32 = 10_000_000;
 
+/// By how many millionths a clock runs faster that all but stands still.
+const STANDSTILL: i32 = -999_999;
+
 /// The world: kernels, wires, programs, and the time they share.
 pub(super) struct Engine<S, F> {
     story: S,
@@ -339,6 +342,9 @@ where
         }
         node.is_paused = true;
         self.timers.pause(id);
+        if self.wires.borrow().plan.has_clock_that_sleeps(id) {
+            self.timers.drift(id, STANDSTILL);
+        }
         self.resumes.extend(time.map(|time| (self.timers.now() + time, id)));
         self.recorder.node(id, NodeChange::Paused);
     }
@@ -367,6 +373,9 @@ where
         self.nodes[id.0].is_paused = false;
         self.resumes.retain(|(_, node)| *node != id);
         self.timers.resume(id);
+        if self.wires.borrow().plan.has_clock_that_sleeps(id) {
+            self.timers.drift(id, 0);
+        }
     }
 
     fn set_reading(&mut self, id: NodeId, reads: bool) {

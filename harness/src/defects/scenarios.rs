@@ -1,0 +1,118 @@
+//! Which scenarios catch a defect, and by what.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use super::{Defect, sign};
+use crate::check::{Outcome, Verdict, Violation};
+use crate::plan::{Plan, Position};
+use crate::report::{Ending, Finished};
+use crate::scenario::Scenario;
+use crate::world::Engine;
+
+/// Scenarios whose runs all pass without a defect.
+#[derive(Clone, Debug)]
+pub struct Scenarios(Vec<Runs>);
+
+/// A scenario.
+#[derive(Clone, Debug)]
+struct Runs {
+    name: String,
+    /// The cases from the field that it names.
+    cases: Vec<String>,
+    plans: Vec<Rc<Plan>>,
+}
+
+/// A scenario that catches a defect: some run no longer passes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catch<'a> {
+    /// The scenario, as `will/power_loss`.
+    pub scenario: &'a str,
+    /// By what; none if that is not what the defect is about: another expectation, an invariant, something that could
+    /// not be judged any more, or a scenario that is about something else.
+    pub proof: Option<Proof>,
+}
+
+/// What shows that a scenario catches a defect for the right reason: it names a case that the defect models, and one of
+/// its expectations, which speaks of what the defect does, is not met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The run, as `will/power_loss[5.0 keep_alive=10s]`.
+    pub run: String,
+    /// The expectation.
+    pub text: String,
+    /// What should have been.
+    pub expected: String,
+    /// What was.
+    pub actual: String,
+}
+
+impl Scenarios {
+    /// As they were read.
+    pub fn new(scenarios: impl IntoIterator<Item = (Scenario, Vec<Plan>)>) -> Self {
+        let runs = scenarios.into_iter().map(|(scenario, plans)| Runs {
+            name: scenario.name,
+            cases: scenario.about.cases,
+            plans: plans.into_iter().map(Rc::new).collect(),
+        });
+        Self(runs.collect())
+    }
+
+    /// The names of all, in the order in which they were read.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|runs| runs.name.as_str())
+    }
+
+    /// The scenarios that catch a defect: first those that name one of its cases, and small ones before large ones.
+    /// Looked for one by one, so that who wants only one does not wait for all.
+    pub fn catching(&self, defect: Defect) -> impl Iterator<Item = Catch<'_>> {
+        let is_about_it = |runs: &Runs| defect.cases().is_empty() || defect.cases().iter().any(|case| runs.names(case));
+        let mut all: Vec<(bool, &Runs)> = self.0.iter().map(|runs| (is_about_it(runs), runs)).collect();
+        all.sort_by_key(|(is_about_it, runs)| (!is_about_it, runs.plans.len()));
+        all.into_iter().filter_map(move |(is_about_it, runs)| {
+            let proof = runs.caught(defect, is_about_it)?;
+            Some(Catch { scenario: &runs.name, proof })
+        })
+    }
+
+    /// What shows that the scenarios that name this case catch this defect, small ones first.
+    pub fn proof(&self, defect: Defect, case: &str) -> Option<Proof> {
+        let mut all: Vec<&Runs> = self.0.iter().filter(|runs| runs.names(case)).collect();
+        all.sort_by_key(|runs| runs.plans.len());
+        all.into_iter().find_map(|runs| runs.caught(defect, true)?)
+    }
+}
+
+impl Runs {
+    fn names(&self, case: &str) -> bool {
+        self.cases.iter().any(|it| it == case)
+    }
+
+    /// None if all runs pass with the defect; what proves it is only looked for where it may be.
+    fn caught(&self, defect: Defect, is_about_it: bool) -> Option<Option<Proof>> {
+        let mut is_caught = false;
+        for plan in &self.plans {
+            let broken = Rc::new(Plan { defect: Some(defect), ..Plan::clone(plan) });
+            let Ending::Judged(_, outcome) = Finished::run(&broken, Engine::Sim).ending else { continue };
+            if outcome.verdict == Verdict::Pass {
+                continue;
+            }
+            if !is_about_it {
+                return Some(None);
+            }
+            if let Some(proof) = proof(&broken, &outcome, sign::of(defect)) {
+                return Some(Some(proof));
+            }
+            is_caught = true;
+        }
+        is_caught.then_some(None)
+    }
+}
+
+fn proof(plan: &Plan, outcome: &Outcome, signs: &[&str]) -> Option<Proof> {
+    let expectations: BTreeSet<Position> = plan.expectations.iter().map(|it| it.position).collect();
+    let is_it =
+        |it: &&Violation| expectations.contains(&it.position) && signs.iter().any(|sign| it.text.contains(sign));
+    let Violation { text, expected, actual, .. } = outcome.violations.iter().find(is_it)?.clone();
+    Some(Proof { run: plan.run.to_string(), text, expected, actual })
+}
