@@ -223,6 +223,8 @@
       const at = scroll.scrollTop / zoomOf(scroll);
       scroll.dataset.zoom = zoom;
       scroll.replaceChildren(heads(run.diagram), body(run));
+      // On paper it is as wide as lets all of it stand on one page.
+      scroll.style.setProperty("--shape", run.diagram.width / (run.diagram.height * zoom + 60));
       scroll.scrollTop = at * zoom;
     };
     const zoomOf = (box) => Number(box.dataset.zoom || 1);
