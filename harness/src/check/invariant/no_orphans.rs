@@ -107,7 +107,9 @@ fn not_subscribed_to(scene: &Scene<'_>, view: &View<'_>, connections: &Connectio
             begun = connection.connack()?.0;
         }
         let stray = connection.packets.iter().find(|seen| {
-            let covers = |granted: &super::routes::Granted| granted.since >= begun && granted.covers(&seen.topic);
+            let covers = |granted: &super::routes::Granted| {
+                (begun..=seen.at).contains(&granted.since) && granted.covers(&seen.topic)
+            };
             // Retained messages may come before the SUBACK.
             let asked = |topic: &str| {
                 connection.packets.iter().any(|other| match other.packet {

@@ -15,6 +15,7 @@ use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, plan, step}
 use crate::trace::{EventKind, Item, NodeChange};
 
 mod edges;
+mod promises;
 
 /// The sensor is a client of the project, the watcher a raw one.
 fn ours() -> Plan {
