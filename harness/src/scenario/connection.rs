@@ -1,6 +1,8 @@
 //! Single connections: `sensor#2` is the second that sensor opens in the run.
 
-use crate::plan::{Action, EventRef, Moment, Node as PlanNode, NodeId, NthConnection, Program, Step, StepKind};
+use crate::plan::{
+    Action, EventRef, Expectation, Moment, Node as PlanNode, NodeId, NthConnection, Program, Step, StepKind, Verb,
+};
 
 use super::action::ACTIONS;
 use super::keys::{Key, Takes, key};
@@ -59,6 +61,24 @@ impl Reader<'_> {
         let named: Vec<_> = clients.iter().map(|&client| NthConnection { client, number }).collect();
         self.names_connections(node, &named);
         Some(named)
+    }
+
+    /// Reports a connection that neither end of what is expected has opened.
+    pub(super) fn is_between(&self, node: &Node, expectation: &Expectation) -> Option<()> {
+        let peer = match expectation.verb {
+            Verb::Closes { peer, .. } | Verb::Loses { peer, .. } => Some(peer),
+            _ => expectation.to.or(expectation.from),
+        };
+        let is_end = |id: NodeId| expectation.nodes.contains(&id) || peer == Some(id);
+        let who = expectation.nodes.iter().copied().chain(peer).filter(|id| !self.names.role(*id).is_broker());
+        let Some(stray) = expectation.on.iter().find(|on| !is_end(on.client)) else { return Some(()) };
+        if peer.is_none() && expectation.nodes.iter().all(|id| self.names.role(*id).is_broker()) {
+            return Some(());
+        }
+        let stray = format!("{}#{}", self.names.list[stray.client.0].0, stray.number);
+        let who: Vec<_> = who.map(|id| self.names.list[id.0].0.as_str()).collect();
+        self.error(node, format!("`{stray}` is no connection of `{}`", who.join("`, `")));
+        None
     }
 
     fn is_broker(&self, name: &str) -> bool {

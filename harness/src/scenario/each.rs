@@ -9,8 +9,8 @@ use super::tree::{Kind, Node, Scalar};
 /// Keys whose value is the other end.
 const ENDS: [&str; 4] = ["closes", "loses", "to", "from"];
 
-/// Keys whose value may name nodes in events.
-const TIMES: [&str; 5] = ["at", "within", "between", "not_before", "during"];
+/// Keys whose value may name nodes in events, or a connection of one.
+const TIMES: [&str; 6] = ["at", "within", "between", "not_before", "during", "connection"];
 
 /// So many members a line is said of.
 const MOST: usize = 1_000;
@@ -20,19 +20,30 @@ impl Reader<'_> {
     /// about.
     pub(super) fn each(&self, line: &Node) -> Vec<Node> {
         let Some((subject, fields)) = inside(line) else { return vec![line.clone()] };
-        let ends = fields.entries().iter().filter(|(key, _)| is_one_of(key, &ENDS)).map(|(_, end)| end);
-        // The subject may be a group anyway, if nothing depends on which member it is.
-        let times = || fields.entries().iter().filter(|(key, _)| is_one_of(key, &TIMES));
-        let is_timed = |name: &str| times().any(|(_, time)| time.text().is_some_and(|text| has_word(text, name)));
-        let subject = std::iter::once(subject).filter(|subject| subject.text().is_some_and(is_timed));
-        for end in ends.chain(subject) {
-            let Some((name, members)) = end.text().and_then(|name| Some((name, self.members(name)?))) else { continue };
+        let of_keys = |keys: &'static [&'static str]| {
+            fields.entries().iter().filter(|(key, _)| is_one_of(key, keys)).map(|(_, value)| value)
+        };
+        let is_group = |node: &Node| node.text().is_some_and(|name| self.members(name).is_some());
+        // The subject may stay a group if nothing depends on which member it is.
+        let is_timed = |name: &str| of_keys(&TIMES).any(|time| time.text().is_some_and(|text| has_word(text, name)));
+        let matters = of_keys(&ENDS).any(is_group) || subject.text().is_some_and(is_timed);
+        let subjects = std::iter::once(subject).filter(|_| matters);
+        for node in subjects.chain(of_keys(&ENDS)) {
+            let Some((name, members)) = node.text().and_then(|name| Some((name, self.members(name)?))) else {
+                continue;
+            };
             if members.len() > MOST {
-                self.error(end, format!("`{name}` has more than {MOST} members; say it of one, as in `{name}.1`"));
+                self.error(node, format!("`{name}` has more than {MOST} members; say it of one, as in `{name}.1`"));
                 return Vec::new();
             }
+            let others = subject.text().and_then(|name| self.names.nodes.get(name));
+            let is_linked =
+                |id: &&NodeId| others.is_some_and(|others| others.iter().any(|other| self.is_connected(*other, **id)));
+            // Of an end only those count that have a link with the subject, if any has.
+            let linked: Vec<&NodeId> = members.iter().filter(is_linked).collect();
+            let members = if linked.is_empty() { members.iter().collect() } else { linked };
             let of = |id: &NodeId| self.each(&replaced(line, name, &self.names.list[id.0].0));
-            return members.iter().flat_map(of).collect();
+            return members.into_iter().flat_map(of).collect();
         }
         vec![line.clone()]
     }

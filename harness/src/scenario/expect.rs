@@ -244,6 +244,9 @@ impl Reader<'_> {
         };
         let complete = self.qualifiers(&fields, mode, &mut expectation);
         expectation.verb = verb?;
+        if let Some(connection) = fields.get("connection").filter(|_| complete.is_some()) {
+            self.is_between(connection, &expectation)?;
+        }
         (complete.is_some() && !fields.broken).then_some(expectation)
     }
 

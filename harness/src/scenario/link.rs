@@ -193,7 +193,7 @@ impl Reader<'_> {
     }
 
     /// Whether connections run between the two: one of them connects to the other.
-    fn is_connected(&self, a: NodeId, b: NodeId) -> bool {
+    pub(super) fn is_connected(&self, a: NodeId, b: NodeId) -> bool {
         let names = self.names;
         names.broker_of.get(&a) == Some(&b) || names.broker_of.get(&b) == Some(&a)
     }

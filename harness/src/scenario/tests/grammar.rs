@@ -151,6 +151,16 @@ fn a_group_as_the_other_end_is_each_member_also_in_times() {
 }
 
 #[test]
+fn of_a_group_at_the_other_end_those_count_that_have_a_link() {
+    let plans = plans(
+        "mqtt: 5.0\nbrokers: { east: {}, west: {} }\nclients: { a: { to: east }, b: { to: west }, c: { to: east } }\n\
+         steps: [ { wait: 1s } ]\nexpect: [ { brokers: { closes: clients } }, { west: { loses: clients } } ]\n",
+    );
+    let texts: Vec<_> = plans[0].expectations.iter().map(|expectation| expectation.text.as_str()).collect();
+    assert_eq!(texts, ["east: { closes: a }", "east: { closes: c }", "west: { closes: b }", "west: { loses: b }"]);
+}
+
+#[test]
 fn conditions_are_for_those_who_run_it() {
     let plans = plans(
         "only_on: { engines: [live, turmoil], because: No TLS. }\nrequires: [shared_subscriptions, qos_2]\nsteps: [ { wait: 1s } ]\n",

@@ -32,6 +32,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("a line is indented too little", "clients:\n  a:\n    keep_alive: 5s\n   clean: true\nsteps:\n  - wait: 1s\n"),
     ("a colon in a text", "about: a client: silent\nclients: { a: {} }\nsteps:\n  - wait: 1s\n"),
     ("a comment in the middle of a value", "clients: { a: { subscribe: # } }\nsteps:\n  - wait: 1s\n"),
+    ("a comment in the middle of a line", "steps:\n  - network: { half_open: a # 1 }\n  - wait: 1s\n"),
     ("an asterisk", "clients: { a: { subscribe: */a } }\nsteps:\n  - wait: 1s\n"),
     (
         "behind tabs, quoted texts and wide characters",
@@ -95,6 +96,10 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "a run of a sweep",
         "clients: { a: {} }\nexclude: { sweep: after PINGREQ at broker }\nsteps:\n  - sweep: { fault: { a: crash }, during: start .. end }\n  - wait: 1min\nexpect:\n  - a: { is: down, at: end, when: { sweep: after PINGREQ at broker } }\n",
+    ),
+    (
+        "connections of others",
+        "clients: { a: {}, b: {} }\nsteps:\n  - a: { close: rst }\nexpect:\n  - broker: { loses: a, connection: b#1 }\n  - a: { sends: CONNECT, connection: b#1 }\n  - broker: { receives: CONNECT, from: a, connection: b#1 }\n  - broker: { receives: CONNECT, connection: b#1 }\n",
     ),
     ("no line", "clients: { a: {} }\nsteps: []\nexpect: []\n"),
     ("an alternative of nothing", "clients: { a: {} }\nsteps:\n  - wait: 1s\nexpect:\n  - any_of: []\n"),

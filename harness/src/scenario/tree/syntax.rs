@@ -9,10 +9,14 @@ use crate::scenario::error::{Sink, Span};
 pub(super) fn report_syntax(text: &str, error: &ScanError, place: Place, sink: &Sink) {
     let mut start = place.position(error.marker());
     let mut hint = None;
-    if let Some((sign, line, column)) = unclosed(text).filter(|_| error.info().contains("flow")) {
+    if let Some((sign, line, column)) = unclosed(text).filter(|_| {
+        ["flow", "invalid indentation", "expected node content"].iter().any(|word| error.info().contains(word))
+    }) {
         let at = Position { file: place.file, line: line + place.line, column };
         // Where a bracket is missing the text ends, or goes on with something else: what matters is which one it is.
-        hint = Some(format!("this `{sign}` is not closed"));
+        let cut = text.lines().nth(line.saturating_sub(1) as usize).is_some_and(|line| line.contains(" #"));
+        let comment = if cut { "; ` #` begins a comment, quote the text that has it" } else { "" };
+        hint = Some(format!("this `{sign}` is not closed{comment}"));
         start = at;
     }
     let end = Position { column: start.column + 1, ..start };

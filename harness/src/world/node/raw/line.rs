@@ -75,7 +75,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     /// Queues a packet.
     pub(super) fn write(&mut self, packet: &Packet) -> Result<(), String> {
         let result = encode(packet, self.version, &mut self.outgoing);
-        result.map_err(|error| format!("MQTT {} has no such {}: {error}", self.version, packet.packet_type()))
+        let instead = "what the standard does not have is sent as `bytes`";
+        result
+            .map_err(|error| format!("MQTT {} has no such {}: {error}; {instead}", self.version, packet.packet_type()))
     }
 
     /// Queues these in one piece; `own` is the CONNECT of the node, `answered` the packet id that answers repeat.
