@@ -9,8 +9,8 @@ use super::tree::{Kind, Node, Scalar};
 /// Keys whose value is the other end.
 const ENDS: [&str; 4] = ["closes", "loses", "to", "from"];
 
-/// Keys whose value may name nodes in events, or a connection of one.
-const TIMES: [&str; 6] = ["at", "within", "between", "not_before", "during", "connection"];
+/// Keys whose value may name nodes in events.
+const TIMES: [&str; 5] = ["at", "within", "between", "not_before", "during"];
 
 /// So many members a line is said of.
 const MOST: usize = 1_000;
@@ -72,7 +72,8 @@ fn replaced(line: &Node, group: &str, member: &str) -> Node {
         false => {
             let field = |(key, value): &(Node, Node)| {
                 let is_end = is_one_of(key, &ENDS) && value.text() == Some(group);
-                let is_time = is_one_of(key, &TIMES) && value.text().is_some_and(|text| has_word(text, group));
+                let is_named = is_one_of(key, &TIMES) || key.text() == Some("connection");
+                let is_time = is_named && value.text().is_some_and(|text| has_word(text, group));
                 match is_end || is_time {
                     true => (key.clone(), with_word(value, group, member)),
                     false => (key.clone(), value.clone()),
