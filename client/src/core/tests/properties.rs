@@ -287,3 +287,16 @@ fn what_is_sent_anew_since_the_session_was_lost_expires_anew() {
     let [_, Packet::Publish(publish)] = &*packets else { panic!("{packets:?}") };
     assert_eq!((publish.dup, publish.message_expiry), (false, Some(5)));
 }
+
+#[rstest]
+#[case::in_time(999, true)]
+#[case::too_late(1000, false)]
+fn a_message_that_may_wait_for_a_second_is_not_sent_after_it(#[case] waits: u64, #[case] is_sent: bool) {
+    let mut bench = Bench::new(options(V5, 60));
+    let expiring = Publish { message_expiry: Some(1), ..message(QoS::AtMostOnce, "m") };
+    bench.client.publish(bench.now, expiring.clone()).expect("there is room");
+    bench.jump(bench.now + Duration::from_millis(waits));
+    bench.client.connect(bench.now);
+    bench.accept(ConnAck::default());
+    assert_eq!(bench.sent()[1..], *Vec::from_iter(is_sent.then_some(Packet::Publish(expiring))));
+}
