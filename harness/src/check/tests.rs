@@ -1,4 +1,5 @@
 mod closes;
+mod connections;
 mod counts;
 mod lines;
 mod never;

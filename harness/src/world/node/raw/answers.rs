@@ -180,3 +180,42 @@ fn suback(packet_id: PacketId, reasons: Vec<ReasonCode>) -> Packet {
 fn unsuback(packet_id: PacketId, reasons: Vec<ReasonCode>) -> Packet {
     Packet::UnsubAck(UnsubAck { packet_id, reason_string: None, user_properties: UserProperties::new(), reasons })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(kinds: &[AnswerKind]) -> Answers {
+        Answers { open: kinds.iter().cloned().map(Answer::now).collect(), ..Answers::all(true) }
+    }
+
+    #[test]
+    fn each_connection_takes_a_turn_however_often_it_knocks() {
+        let door = Doorkeeper::new(&open(&[AnswerKind::Ignore, AnswerKind::Refuse, AnswerKind::Nothing]));
+        let [first, second, third, fourth] = [0, 1, 2, 3].map(ConnectionId);
+        assert_eq!([first, first].map(|id| door.knock(id)), [Knock::Ignored; 2]);
+        assert_eq!([second, third, first].map(|id| door.knock(id)), [Knock::Refused, Knock::Open, Knock::Ignored]);
+        assert_eq!(door.admit(third).kind, AnswerKind::Nothing);
+        // The last one stays, also for who is accepted without having knocked.
+        assert_eq!((door.knock(fourth), door.admit(fourth).kind), (Knock::Open, AnswerKind::Nothing));
+        assert_eq!(door.admit(ConnectionId(4)).kind, AnswerKind::Nothing);
+    }
+
+    #[test]
+    fn who_was_ignored_is_taken_by_another_answer() {
+        let door = Doorkeeper::new(&open(&[AnswerKind::Ignore]));
+        assert_eq!(door.knock(ConnectionId(0)), Knock::Ignored);
+        let packets = BTreeMap::from([(PacketType::PingReq, vec![Answer::now(AnswerKind::Nothing)])]);
+        door.change(&Answers { packets, ..Answers::all(true) });
+        assert_eq!(door.knock(ConnectionId(0)), Knock::Ignored, "packets are another matter");
+        door.change(&open(&[AnswerKind::Usual]));
+        assert_eq!(door.knock(ConnectionId(0)), Knock::Open);
+    }
+
+    #[test]
+    fn answers_to_everything_are_answers_to_connections() {
+        let door = Doorkeeper::new(&open(&[AnswerKind::Refuse]));
+        door.change(&Answers::all(true));
+        assert_eq!(door.knock(ConnectionId(0)), Knock::Open);
+    }
+}
