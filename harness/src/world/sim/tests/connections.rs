@@ -178,6 +178,15 @@ fn what_is_set_for_a_connection_holds_whatever_is_set_for_its_link() {
 }
 
 #[test]
+fn what_is_not_set_for_a_connection_follows_its_link() {
+    let lossless = LinkChange { loss: Some(0), ..LinkChange::default() };
+    let outcome = two_connections(vec![(1_000, of(1, set(lossless))), (1_100, set(latency(300)))]);
+    for number in [1, 2] {
+        assert_eq!(notes_of(&outcome, number)[1], format!("3310 client: {number} reads 2"));
+    }
+}
+
+#[test]
 fn a_connection_can_be_cut_before_it_is_opened() {
     let outcome =
         two_connections(vec![(50, of(2, partition(to_server()))), (500, of(2, NetworkChange::Heal(to_server())))]);
