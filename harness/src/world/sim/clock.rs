@@ -226,3 +226,6 @@ impl Drop for Sleep {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

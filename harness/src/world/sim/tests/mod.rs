@@ -2,6 +2,8 @@ mod basics;
 mod connections;
 mod faults;
 mod fixture;
+mod instants;
 mod links;
+mod retries;
 mod standstill;
 mod taps;
