@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::moment::millis;
 use super::verb::{Recognizer, place};
-use crate::plan::{EventRef, Expectation, Mode, Moment, NodeId, NthConnection, Plan, Timing, Verb};
+use crate::plan::{EventRef, Expectation, Mode, Moment, NodeId, NthConnection, Ordinal, Plan, Timing, Verb};
 use crate::trace::find::{Finder, Viewer, nth, ordinal};
 use crate::trace::{Event, Opened};
 
@@ -28,6 +28,8 @@ pub(crate) struct Decided {
 struct Wanted {
     recognizer: Recognizer,
     on: Vec<NthConnection>,
+    /// What comes before this is not what is wanted.
+    from: Option<Horizon>,
     missing: u64,
 }
 
@@ -95,8 +97,16 @@ impl Decided {
             (Mode::Must, Some(count)) if expectation.per.is_some() => count.min.min(1),
             (Mode::Must, count) => count.map_or(1, |count| count.min).max(u64::from(expectation.gap.is_some()) * 2),
         };
-        if let Some((_, to)) = &expectation.during {
+        let mut from = None;
+        if let Some((begin, to)) = &expectation.during {
             self.pass(plan, to, 0, node);
+            // Before an event that is still to come nobody knows what is shortly before it.
+            from = Horizon::new(plan, begin, 0, node).filter(|_| begin.offset_ms >= 0);
+            if let Some(from) = &mut from
+                && ordinal(&begin.event) == Ordinal::Nearest
+            {
+                from.nth = Some(1);
+            }
         }
         // With a count of 0 the time is that of rows with another count, and says nothing about this one.
         if expectation.mode == Mode::Never || matches!(expectation.verb, Verb::Is(_) | Verb::Has(_)) {
@@ -111,33 +121,33 @@ impl Decided {
         if wanted > 0
             && let Some(recognizer) = Recognizer::new(expectation, node)
         {
-            self.open.entry(node).or_default().push(Wanted { recognizer, on: expectation.on.clone(), missing: wanted });
+            self.open.entry(node).or_default().push(Wanted {
+                recognizer,
+                on: expectation.on.clone(),
+                from,
+                missing: wanted,
+            });
         }
     }
 
     /// The moment, and so much more, must have passed.
     fn pass(&mut self, plan: &Plan, moment: &Moment, more_ms: i64, node: NodeId) {
-        if moment.event == EventRef::End {
-            return;
-        }
-        self.horizon.push(Horizon {
-            finder: Finder::new(plan, &moment.event, Viewer::Node(node)),
-            offset_ms: moment.offset_ms.saturating_add(more_ms),
-            nth: nth(ordinal(&moment.event)),
-            count: 0,
-            at: (moment.event == EventRef::Start).then_some(Duration::ZERO),
-        });
+        self.horizon.extend(Horizon::new(plan, moment, more_ms, node));
     }
 
     fn feed(&mut self, index: usize, event: &Event) {
         for horizon in &mut self.horizon {
             horizon.feed(event);
         }
+        // Also of nodes at which this does not happen: a time may hang on what another one does.
+        for from in self.open.values_mut().flatten().filter_map(|wanted| wanted.from.as_mut()) {
+            from.feed(event);
+        }
         self.opened.feed(event);
         let Some(node) = place(event) else { return };
         let Some(open) = self.open.get_mut(&node) else { return };
         open.retain_mut(|wanted| {
-            if self.opened.is_on(event, &wanted.on) && wanted.recognizer.feed(index, event, true).is_some() {
+            if self.opened.is_on(event, &wanted.on) && wanted.is_met_by(index, event) {
                 wanted.missing -= 1;
                 self.latest = event.at;
             }
@@ -149,7 +159,26 @@ impl Decided {
     }
 }
 
+impl Wanted {
+    fn is_met_by(&mut self, index: usize, event: &Event) -> bool {
+        let from = self.from.as_ref().map_or(Some(Duration::ZERO), Horizon::time);
+        let counts = |at: Duration| from.is_some_and(|from| at >= from);
+        self.recognizer.feed(index, event, counts(event.at)).is_some_and(|found| counts(found.at))
+    }
+}
+
 impl Horizon {
+    /// None for the end of the run, which cannot be waited for.
+    fn new(plan: &Plan, moment: &Moment, more_ms: i64, node: NodeId) -> Option<Self> {
+        (moment.event != EventRef::End).then(|| Self {
+            finder: Finder::new(plan, &moment.event, Viewer::Node(node)),
+            offset_ms: moment.offset_ms.saturating_add(more_ms),
+            nth: nth(ordinal(&moment.event)),
+            count: 0,
+            at: (moment.event == EventRef::Start).then_some(Duration::ZERO),
+        })
+    }
+
     fn feed(&mut self, event: &Event) {
         if self.nth.is_some_and(|nth| self.count >= nth) || !self.finder.feed(event) {
             return;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::plan::{EventRef, Moment, NodeId, Plan, Timing};
+use crate::plan::{EventRef, Moment, NodeId, Ordinal, Plan, Timing};
 use crate::trace::Trace;
 use crate::trace::find::{Occurrence, Viewer, nth, occurrences, ordinal};
 
@@ -68,14 +68,18 @@ impl<'a> Times<'a> {
 
     /// The moment with the first occurrence of the run; with the last one for `last`.
     pub(super) fn first(&self) -> Option<Millis> {
-        if ordinal(&self.moment.event) == crate::plan::Ordinal::Last {
+        if ordinal(&self.moment.event) == Ordinal::Last {
             return self.latest();
         }
         self.occurrences.first().map(|found| self.shifted(*found))
     }
 
-    /// The first such moment that is not before this time; failing that, the latest.
+    /// The first such moment that is not before this time, unless it is the one of the last occurrence; failing that,
+    /// the latest.
     pub(super) fn first_from(&self, from: Millis) -> Option<Millis> {
+        if ordinal(&self.moment.event) == Ordinal::Last {
+            return self.latest();
+        }
         let all = || self.occurrences.iter().map(|found| self.shifted(*found));
         all().find(|&at| at >= from).or_else(|| self.latest())
     }

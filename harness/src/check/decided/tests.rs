@@ -90,3 +90,21 @@ fn state_is_decided_at_its_moment() {
     let expectation = Expectation { timing, ..expect(SENSOR, Verb::Is(ClientState::Connected)) };
     assert_eq!(decided(expectation, &mut pings(&[])), Some(60_000));
 }
+
+#[rstest]
+#[case::from_the_first_on(after(1000, EventRef::Start, "1s"), Some(1000))]
+#[case::after_the_first(after(1001, EventRef::Start, "1001ms"), Some(2000))]
+#[case::after_both(after(2001, EventRef::Start, "2001ms"), None)]
+fn what_comes_before_it_counts_is_not_waited_for(#[case] from: Moment, #[case] expected: Option<u64>) {
+    let during = Some((from, after(0, EventRef::End, "0ms")));
+    assert_eq!(decided(Expectation { during, ..sends_pings() }, &mut pings(&[1000, 2000])), expected);
+}
+
+/// An event that happens at no node, and again.
+#[test]
+fn what_comes_before_the_first_of_the_marks_is_not_waited_for() {
+    let mut story = pings(&[1000, 2000]);
+    story.at(1500).mark("late").at(2500).mark("late");
+    let during = Some((after(0, EventRef::Mark("late".to_owned()), "0ms"), after(0, EventRef::End, "0ms")));
+    assert_eq!(decided(Expectation { during, ..sends_pings() }, &mut story), Some(2000));
+}

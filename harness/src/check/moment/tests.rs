@@ -86,6 +86,11 @@ fn first_moment_from_a_time_on(#[case] from: Millis, #[case] expected: Millis) {
     assert_eq!(times(&packet(Ordinal::Nearest, 0), |times| times.first_from(from)), Some(expected));
 }
 
+#[test]
+fn last_is_of_the_run_and_not_of_a_time_on() {
+    assert_eq!(times(&packet(Ordinal::Last, 0), |times| times.first_from(0)), Some(3000));
+}
+
 #[rstest]
 #[case::in_time(1000, None)]
 #[case::as_early_as_may_be(990, None)]
