@@ -423,3 +423,6 @@ impl<S, F> Drop for Engine<S, F> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,8 +18,10 @@ use crate::plan::{
 use crate::trace::{EventKind, Trace};
 use crate::world::network::Network;
 use crate::world::record::Recorder;
+use crate::world::sim::address::address;
+use crate::world::sim::engine::Engine;
 use crate::world::sim::network::SimSocket;
-use crate::world::sim::{NodeClock, SimNetwork, run};
+use crate::world::sim::{NodeClock, SimNetwork};
 use crate::world::story::{NodeFuture, Order, Story};
 use crate::world::tap::Tap;
 
@@ -98,6 +100,16 @@ pub(super) struct World {
 pub(super) struct Outcome {
     pub(super) notes: Vec<String>,
     pub(super) trace: Trace,
+    pub(super) left: Left,
+}
+
+/// What there was of connections when the story was over.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Left {
+    /// Those that the wires know of.
+    pub(super) connections: usize,
+    /// The ends that kernels know of.
+    pub(super) sockets: usize,
 }
 
 impl World {
@@ -168,9 +180,22 @@ impl World {
                 (programs[id.0])(Host { id, network, clock, recorder, notes: Rc::clone(&notes) })
             }
         };
-        let trace = run(&plan, |_| script, start).expect("the world comes to rest");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime without input and output");
+        let mut engine = Engine::new(&plan, |_| script, start);
+        runtime.block_on(tokio::task::unconstrained(engine.run())).expect("the world comes to rest");
+        let sockets = plan.node_ids().flat_map(|id| turmoil_net::netstat(address(id)).entries);
+        let left = Left {
+            connections: engine.wires().connections.len(),
+            sockets: sockets.filter(|socket| socket.peer.is_some()).count(),
+        };
+        let trace = engine.recorder().finish();
+        drop(engine);
         let notes = notes.take();
-        Outcome { notes, trace }
+        Outcome { notes, trace, left }
     }
 }
 

@@ -3,6 +3,7 @@ mod connections;
 mod faults;
 mod fixture;
 mod instants;
+mod leftovers;
 mod links;
 mod retries;
 mod standstill;

@@ -350,6 +350,7 @@ fn nothing_of_who_has_crashed_is_sent_again_after_its_abort() {
 }
 
 #[rstest]
+#[case::before_it_leaves(0)]
 #[case::before_it_arrives(5)]
 #[case::before_its_answer_arrives(15)]
 fn a_connection_attempt_may_be_given_up_on_its_way(#[case] gives_up: u64) {
