@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt;
 
 use super::faults::writes_at;
 use super::fixture::*;
-use crate::plan::NodeId;
+use crate::plan::{NetworkChange, NodeId};
 use crate::trace::{EventKind, NodeChange};
 use crate::world::network::Network as _;
 use crate::world::story::Order;
@@ -274,4 +274,72 @@ fn what_is_done_to_a_clock_is_done_to_that_of_its_node(
         outcome.trace.events.iter().find(is_it).map(|event| event.at.as_millis())
     };
     assert_eq!((at(SERVER), at(CLIENT)), (Some(u128::from(server)), Some(u128::from(client))));
+}
+
+#[test]
+fn what_is_answered_without_delay_is_read_before_the_story_goes_on() {
+    let outcome = World::new()
+        .node(echo)
+        .node(writes_at(&[990]))
+        .at(500, network(1, NetworkChange::Set(to_client(), latency(0))))
+        // The letter arrives and is answered at this instant, and so is the answer there.
+        .at(1_000, Order::PowerLoss(CLIENT))
+        .run();
+    assert_eq!(outcome.of("client"), ["1000 client: read a"]);
+}
+
+#[test]
+fn a_socket_fails_before_a_timer_of_that_instant_is_due() {
+    let outcome = World::new()
+        .network(|link| link.give_up = Duration::from_secs(10))
+        .node(echo)
+        .node(|host| async move {
+            let mut stream = host.connect().await;
+            host.until(2_000).await;
+            host.write(&mut stream, b"a").await;
+            tokio::select! {
+                biased;
+                () = host.until(12_000) => host.note("waits no longer"),
+                () = host.read_all(&mut stream) => {}
+            }
+        })
+        .at(1_000, network(1, partition(both_ways())))
+        .run();
+    assert_eq!(outcome.of("client"), ["12000 client: timed out"]);
+}
+
+#[test]
+fn who_waits_in_the_time_of_tokio_finds_what_has_come_by_then() {
+    let outcome = World::new()
+        .node(|host| async move {
+            serve(host, |host, mut stream| async move {
+                let mut letter = [0];
+                tokio::select! {
+                    biased;
+                    read = stream.read(&mut letter) => host.note(format!("reads {}", read.is_ok())),
+                    () = tokio::time::sleep(Duration::from_secs(5)) => host.note("waits no longer"),
+                }
+            })
+            .await;
+        })
+        .node(writes_at(&[5_020]))
+        .run();
+    assert_eq!(outcome.of("server"), ["30 server: accepted", "5030 server: reads true"]);
+}
+
+#[test]
+fn who_goes_on_at_an_instant_can_be_made_to_stand_still_at_it() {
+    let pause = |seconds| Order::Pause(SERVER, Some(Duration::from_secs(seconds)));
+    let outcome =
+        World::new().node(|_| async { for_ever().await.expect("never") }).at(1_000, pause(3)).at(4_000, pause(2)).run();
+    let times: Vec<_> = changes(&outcome).into_iter().map(|(at, _, change)| (at, change)).collect();
+    assert_eq!(
+        times,
+        [
+            (1_000, NodeChange::Paused),
+            (4_000, NodeChange::Resumed),
+            (4_000, NodeChange::Paused),
+            (6_000, NodeChange::Resumed)
+        ]
+    );
 }
