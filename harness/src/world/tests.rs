@@ -72,16 +72,45 @@ fn a_silent_client_is_closed_after_one_and_a_half_keep_alives(
 
 /// What a scenario's steps that could not be done say.
 fn failures(text: &str) -> Vec<String> {
+    failures_at(text).into_iter().map(|(_, why)| why).collect()
+}
+
+/// And when, in milliseconds.
+fn failures_at(text: &str) -> Vec<(u128, String)> {
     let source = Source { path: "test.yaml".into(), text: text.into() };
     let scenario = crate::scenario::parse("test".into(), source).unwrap_or_else(|errors| panic!("{errors}"));
     let plans = scenario.plans(crate::scenario::PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
     let plan = Rc::new(plans.into_iter().next().expect("a run"));
     let trace = run(&plan, Engine::Sim).expect("the event-driven engine can express this");
     let why = |event: &crate::trace::Event| match &event.kind {
-        EventKind::StepFailed { why, .. } => Some(why.clone()),
+        EventKind::StepFailed { why, .. } => Some((event.at.as_millis(), why.clone())),
         _ => None,
     };
     trace.events.iter().filter_map(why).collect()
+}
+
+// From 10 s after its clients are connected, which is at 40 ms, the story waits for what never comes.
+#[rstest]
+#[case::nobody_has_any("brokers: { b: {} }", "keep_alive: 0s", 10_000)]
+#[case::raw_client("brokers: { b: {} }", "keep_alive: 20s", 70_000)]
+#[case::client("brokers: { b: {} }\nclients: { c: { keep_alive: 30s } }", "keep_alive: 20s", 100_040)]
+#[case::server(
+    "brokers: { b: { server_keep_alive: 40s } }\nclients: { c: { keep_alive: 30s } }",
+    "keep_alive: 20s",
+    130_040
+)]
+fn a_run_waits_an_hour_and_three_of_the_longest_keep_alives(
+    #[case] nodes: &str,
+    #[case] raw_client: &str,
+    #[case] and: u128,
+) {
+    let text = format!(
+        "mqtt: 5.0\n{nodes}\nraw_clients: {{ r: {{ {raw_client} }} }}\n\
+         steps:\n  - wait: 10s\n  - at: PINGREQ from r\n"
+    );
+    let failures = failures_at(&text);
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    assert_eq!(failures[0].0, 3_600_000 + and, "{failures:?}");
 }
 
 #[rstest]
