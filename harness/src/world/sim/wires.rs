@@ -412,11 +412,13 @@ impl Wires {
         if !flow.begin_retry(now) {
             return;
         }
-        let give_up = self.link_give_up(key, side);
+        // It is repeated as an answer, so for as long as the other end asks.
+        let give_up = self.link_give_up(key, other(side));
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let flow = &mut connection.end_mut(side).flow;
         if flow.ack_lost_since().is_some_and(|since| since.saturating_add(give_up) <= now) {
             flow.drop_lost_ack();
+            self.over.push(key);
         }
         // An acknowledgement is repeated only as an answer, so the other end's repetition must get through as well.
         let is_lost = obstacle.is_none() && self.is_lost_by_chance(key, side);

@@ -126,7 +126,7 @@ fn nothing_is_left_of_a_connection_whose_hosts_lose_power(
 fn nothing_is_left_of_a_connection_on_which_both_gave_up(
     #[case] change: NetworkChange,
     #[values(End::Closes, End::ShutsDown, End::Aborts, End::Writes)] end: End,
-    #[values(500, 1_005, 1_700, 1_995)] at: u64,
+    #[values(500, 1_005, 1_700, 1_995, 2_005, 2_015, 2_025)] at: u64,
 ) {
     // The server learns of it at the latest when its program dies; what it says then nobody hears.
     let outcome =
