@@ -287,6 +287,24 @@ fn a_connection_attempt_without_an_answer_is_given_up(#[case] links: Vec<(NodeId
     assert_eq!(outcome.notes, ["30005 client: timed out"]);
 }
 
+/// The patience of the end that only answers has nothing to say about it.
+#[rstest]
+#[case::of_the_client(Client, &[(Client, 2_000)])]
+#[case::of_the_server(Server, &[(Server, 2_000)])]
+fn a_lost_answer_is_repeated_while_the_other_end_asks(
+    #[case] writer: Writer,
+    #[case] writes: &'static [(Writer, u64)],
+) {
+    let outcome = world(writes)
+        .at(1_000, patience(1, writer.back(), 1))
+        .at(1_000, patience(2, writer.there(), 30))
+        .at(1_000, cut(3, writer.back()))
+        .at(8_000, heal(4, writer.back()))
+        .run();
+    assert_eq!(notes(&outcome, writer.reader()), [format!("2010 {}: read a", writer.reader())]);
+    assert_eq!(notes(&outcome, writer.name()), [""; 0], "it is answered after 8 s and does not give up at 32 s");
+}
+
 #[rstest]
 #[case::of_the_client(Client)]
 #[case::of_the_server(Server)]
