@@ -17,7 +17,7 @@ use rstest::rstest;
 fn page_of_the_book_shows_what_one_gets(
     #[files("../docs/**/*.md")]
     #[dirs]
-    #[base_dir = "../docs"]
+    #[base_dir = "../../docs"]
     page: PathBuf,
 ) {
     if page.is_dir() {
@@ -151,7 +151,7 @@ fn shown(output: &Output) -> String {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 fn read(path: impl AsRef<Path>) -> String {

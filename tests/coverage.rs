@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use halfopen_protocol::normative::{Side, statements};
 use halfopen_protocol::{Version, normative};
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/coverage.md");
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/coverage.md");
 const FOLDERS: [&str; 6] = ["tests", "broker/src", "broker/tests", "client/src", "client/tests", "protocol/tests"];
 
 /// Statements that no test shows: version, ids, why.

@@ -16,7 +16,7 @@ const WITHOUT_CASE: [(&str, &str); 1] =
     [("broker: no_connect_timeout", "§3.1.4: a server should close a connection without a CONNECT after a while")];
 
 fn scenarios(path: &str) -> Scenarios {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
     let scenarios = load_to_run(&[path], PlanOptions::default()).unwrap_or_else(|errors| panic!("\n{errors}"));
     Scenarios::new(scenarios)
 }
@@ -76,7 +76,7 @@ fn every_defect_has_a_name_of_its_own_and_models_cases_that_are_known() {
 fn the_matrix_tells_what_shows_that_a_defect_is_caught() {
     let output = Command::new(env!("CARGO_BIN_EXE_halfopen"))
         .args(["defects", "scenarios/will/power_loss.yaml", "scenarios/will/crash.yaml", "--only", "broker:will_lost"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
         .output()
         .expect("the program runs");
     insta::assert_snapshot!(String::from_utf8_lossy(&output.stdout));

@@ -7,7 +7,7 @@ use rstest::rstest;
 
 #[rstest]
 fn trace_is_the_same_in_another_process(
-    #[files("../scenarios/**/*.yaml")]
+    #[files("../../scenarios/**/*.yaml")]
     #[exclude("/lib/")]
     path: PathBuf,
 ) {

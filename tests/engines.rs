@@ -24,7 +24,7 @@ type Stream = Vec<(String, Duration, Option<Duration>)>;
 
 #[test]
 fn both_engines_carry_the_same_packets_at_the_same_times() {
-    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
     let loaded = load_to_run(&[scenarios], PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
     let mut table = String::new();
     let mut failures = Vec::new();

@@ -13,7 +13,7 @@ use rstest::rstest;
 #[case("broker", targets::broker::run)]
 #[case("client", targets::client::run)]
 fn every_input_of_the_corpus_holds_the_rules(#[case] name: &str, #[case] run: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(name);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(name);
     let mut inputs: Vec<_> =
         fs::read_dir(folder).expect("the corpus").map(|entry| entry.expect("an entry").path()).collect();
     inputs.sort();

@@ -65,7 +65,7 @@ fn halfopen(arguments: &[&str]) {
     let output = Command::new(env!("CARGO_BIN_EXE_halfopen"))
         .args(["run", "--no-artifacts", "--quiet"])
         .args(arguments)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
         .output()
         .expect("the binary was built with this test");
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -14,7 +14,7 @@ use rstest::rstest;
 
 #[rstest]
 fn scenario_passes(
-    #[files("../scenarios/**/*.yaml")]
+    #[files("../../scenarios/**/*.yaml")]
     #[exclude("/lib/")]
     path: PathBuf,
 ) {
@@ -35,7 +35,7 @@ fn scenario_passes(
 
 /// In the output of a test whose snapshot changed: whether timing, order, content or a verdict did, and where it begins.
 fn say_what_changed(name: &str, shown: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/snapshots").join(format!("{name}.snap"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/snapshots").join(format!("{name}.snap"));
     let Ok(old) = std::fs::read_to_string(path) else { return };
     for difference in diff(&old, shown) {
         print!("{difference}");

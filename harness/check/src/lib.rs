@@ -1,0 +1,141 @@
+//! Judges a trace against what its plan expects: pure functions, three-valued verdicts.
+//!
+//! Invariants hold without being asked for; a scenario waives those that it breaks on purpose.
+//!
+//! How an expectation is judged:
+//! - What matches its verb at its node is counted, inside `during` if there is one. Without `count` at least one is
+//!   wanted; each that counts must fit the timing, and each pair of neighbours the `gap`. The plan's tolerance is added
+//!   on both sides of every time.
+//! - A moment hangs on the latest occurrence of its event before what is judged, or at the same instant: the order
+//!   within one instant decides nothing. A moment before an event hangs on the next one.
+//! - What never came although its time has passed is a failure. What could not be judged is vacuous: the moment's
+//!   event never came, the run was over before the time had come, a fault hit nothing, a step was never reached, or
+//!   nothing could have happened because there was no connection.
+//!
+//! All that is wrong is reported, not the first. What is only advised (`should`) and not so is a warning.
+
+mod decided;
+mod expectation;
+mod invariant;
+mod moment;
+mod story;
+mod verb;
+
+pub use self::decided::Decided;
+pub use self::expectation::{Due, Judged, judged};
+use crate::plan::{Invariant, Plan, Position};
+use crate::trace::{EventKind, Trace};
+use halfopen_plan::{self as plan, trace};
+
+/// What a run is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// All that was expected is true of the trace.
+    Pass,
+    /// Something is not.
+    Fail,
+    /// Nothing is wrong, but not everything could be judged, so the run proves less than it says. Counts as a failure.
+    Vacuous,
+}
+
+/// The judgement of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// All that is wrong, in the order of the scenario.
+    pub violations: Vec<Violation>,
+    /// All that could not be judged, in the order of the scenario.
+    pub vacuous: Vec<Vacuity>,
+    /// What is advised and not so, in the order of the scenario. Does not fail, unless the run is
+    /// [`strict`](Self::strict).
+    pub warnings: Vec<Violation>,
+    /// Invariants that do not hold and are waived.
+    pub waived: Vec<Invariant>,
+}
+
+impl Outcome {
+    /// With what is advised taken for required.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        if !self.warnings.is_empty() {
+            self.violations.append(&mut self.warnings);
+            self.violations.sort_by_key(|violation| violation.position);
+            self.verdict = Verdict::Fail;
+        }
+        self
+    }
+}
+
+/// Something that is not as it was expected to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The expectation, or the step, in the scenario.
+    pub position: Position,
+    /// Its text.
+    pub text: String,
+    /// What should have been, on one line.
+    pub expected: String,
+    /// What was, on one line.
+    pub actual: String,
+}
+
+/// Something that could not be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vacuity {
+    /// The expectation, or the step, in the scenario.
+    pub position: Position,
+    /// Its text.
+    pub text: String,
+    /// Why not, on one line.
+    pub why: String,
+}
+
+/// Judges a finished run.
+pub fn check(plan: &Plan, trace: &Trace) -> Outcome {
+    let mut findings = Findings::default();
+    story::check(plan, trace, &mut findings);
+    expectation::check(plan, trace, &mut findings);
+    invariant::check(plan, trace, &mut findings);
+    if is_empty(trace) {
+        let why = "nothing was ever sent".to_owned();
+        findings.vacuous.push(Vacuity { position: Position::default(), text: plan.run.to_string(), why });
+    }
+    findings.outcome()
+}
+
+fn is_empty(trace: &Trace) -> bool {
+    !trace.events.iter().any(|event| matches!(event.kind, EventKind::Sent { .. }))
+}
+
+/// What is found on the way.
+#[derive(Default)]
+struct Findings {
+    violations: Vec<Violation>,
+    warnings: Vec<Violation>,
+    waived: Vec<Invariant>,
+    vacuous: Vec<Vacuity>,
+}
+
+impl Findings {
+    fn outcome(mut self) -> Outcome {
+        self.violations.sort_by_key(|violation| violation.position);
+        self.vacuous.sort_by_key(|vacuity| vacuity.position);
+        self.warnings.sort_by_key(|warning| warning.position);
+        let verdict = match (self.violations.is_empty(), self.vacuous.is_empty()) {
+            (false, _) => Verdict::Fail,
+            (true, false) => Verdict::Vacuous,
+            (true, true) => Verdict::Pass,
+        };
+        Outcome {
+            verdict,
+            violations: self.violations,
+            vacuous: self.vacuous,
+            warnings: self.warnings,
+            waived: self.waived,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

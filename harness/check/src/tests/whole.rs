@@ -1,0 +1,76 @@
+//! What is said of a run as a whole.
+
+use super::*;
+use crate::plan::Step;
+
+fn told(step: Step, story: &mut Story) -> String {
+    let mut plan = plan();
+    plan.steps.push(step);
+    lines(&check(&plan, &story.end(2000)))
+}
+
+#[test]
+fn fault_that_hit_nothing_is_vacuous() {
+    let partition = || {
+        step(
+            5,
+            "network: partition",
+            StepKind::Network(NetworkChange::Partition { links: Vec::new(), starting_with: None }),
+        )
+    };
+    let mut story = pings(&[1000]);
+    story.at(50).step(5, "network: partition");
+    assert_eq!(told(partition(), &mut story), "Vacuous\n5: vacuous: the fault hit nothing");
+    let mut story = pings(&[1000]);
+    story.at(50).step(5, "network: partition");
+    story.at(1000).event(EventKind::FaultHit { position: position(5) });
+    assert_eq!(told(partition(), &mut story), "Pass");
+}
+
+#[test]
+fn step_that_was_never_reached_is_vacuous() {
+    let wait = step(5, "wait 1h", StepKind::Wait(ms(3_600_000)));
+    assert_eq!(
+        told(wait, &mut pings(&[1000])),
+        "Vacuous\n5: vacuous: the step was never reached, the run ended at 2.000"
+    );
+}
+
+#[test]
+fn step_that_failed_fails() {
+    let mut story = pings(&[1000]);
+    story.at(1000).step(5, "sensor: connect");
+    story.event(EventKind::StepFailed { position: position(5), why: "CONNACK was refused".to_owned() });
+    let connect = step(5, "sensor: connect", StepKind::Mark(String::new()));
+    assert_eq!(
+        told(connect, &mut story),
+        "Fail\n5: expected: the step is done at 1.000\n5:   actual: CONNACK was refused"
+    );
+}
+
+#[test]
+fn crash_of_who_is_dead_is_vacuous() {
+    let crash = || step(5, "sensor: crash", StepKind::Node { nodes: vec![SENSOR], actions: vec![Action::Crash] });
+    let mut dead = pings(&[1000]);
+    dead.at(100).change(SENSOR, NodeChange::Crashed).at(1000).step(5, "sensor: crash");
+    assert_eq!(told(crash(), &mut dead), "Vacuous\n5: vacuous: `crash` changed nothing: the node was in that state");
+    let mut alive = pings(&[1000]);
+    alive.at(1000).step(5, "sensor: crash").change(SENSOR, NodeChange::Crashed);
+    assert_eq!(told(crash(), &mut alive), "Pass");
+}
+
+#[test]
+fn trace_in_which_nothing_travels_is_vacuous() {
+    let outcome = check(&plan(), &Story::new().end(1000));
+    assert_eq!(lines(&outcome), "Vacuous\n0: vacuous: nothing was ever sent");
+}
+
+#[test]
+fn all_that_is_wrong_is_reported_in_the_order_of_the_file() {
+    let mut plan = plan();
+    let last = Expectation { position: position(9), count: exactly(0), ..sends_pings() };
+    let first = Expectation { position: position(7), count: exactly(2), ..sends_pings() };
+    plan.expectations.extend([last, first]);
+    let outcome = check(&plan, &pings(&[1000]).end(2000));
+    assert_eq!(outcome.violations.iter().map(|violation| violation.position.line).collect::<Vec<_>>(), [7, 9]);
+}

@@ -1,0 +1,11 @@
+//! Named defects of the broker and the client, and which scenarios catch them: a scenario that no defect fails on proves
+//! nothing.
+//!
+//! A defect is switched on in all brokers, or all clients, of a plan. No scenario can do that, and
+//! nothing in the programs that are used for real; `halfopen run --defect` can.
+
+mod scenarios;
+mod sign;
+
+pub use self::scenarios::{Catch, Proof, Scenarios};
+pub use crate::plan::{Defect, UnknownDefect};

@@ -1,0 +1,77 @@
+use std::fmt;
+use std::str::FromStr;
+
+/// A defect of one of the project's programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Defect {
+    /// Of the broker.
+    Broker(halfopen_broker::core::Defect),
+    /// Of the client.
+    Client(halfopen_client::core::Defect),
+}
+
+impl Defect {
+    /// All of them, those of the broker first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let brokers = halfopen_broker::core::Defect::ALL.into_iter().map(Self::Broker);
+        brokers.chain(halfopen_client::core::Defect::ALL.into_iter().map(Self::Client))
+    }
+
+    /// What it does, in a few words.
+    pub fn about(self) -> &'static str {
+        self.describe().1
+    }
+
+    /// The cases from the field that it models.
+    pub fn cases(self) -> &'static [&'static str] {
+        self.describe().2
+    }
+
+    /// Whether its name contains this text, as `broker: will` or `broker:will`.
+    pub fn is_named(self, text: &str) -> bool {
+        plain(&self.to_string()).contains(&plain(text))
+    }
+
+    fn describe(self) -> (&'static str, &'static str, &'static [&'static str]) {
+        match self {
+            Self::Broker(defect) => defect.describe(),
+            Self::Client(defect) => defect.describe(),
+        }
+    }
+}
+
+/// `broker:keep_alive_twice`, with or without a space.
+impl FromStr for Defect {
+    type Err = UnknownDefect;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wanted = plain(text);
+        let nearest =
+            || Self::all().map(|it| plain(&it.to_string())).min_by_key(|it| strsim::damerau_levenshtein(it, &wanted));
+        let found = Self::all().find(|it| plain(&it.to_string()) == wanted);
+        found.ok_or_else(|| UnknownDefect { nearest: nearest().unwrap_or_default() })
+    }
+}
+
+/// With and without a space is the same.
+fn plain(text: &str) -> String {
+    text.replace(' ', "")
+}
+
+/// No defect has such a name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no such defect; did you mean `{nearest}`? `halfopen defects PATH…` lists all")]
+pub struct UnknownDefect {
+    nearest: String,
+}
+
+/// `broker: keep_alive_twice`.
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = match self {
+            Self::Broker(_) => "broker",
+            Self::Client(_) => "client",
+        };
+        write!(f, "{side}: {}", self.describe().0)
+    }
+}

@@ -1,0 +1,182 @@
+//! What is to happen and what must be true of it: a scenario with every name resolved, every parameter filled in and
+//! every duration computed. One plan is one run. It knows no engine.
+
+mod answer;
+mod conditions;
+mod defect;
+mod expectation;
+mod invariant;
+mod link;
+mod moment;
+mod node;
+mod pattern;
+mod seed;
+mod step;
+pub mod trace;
+
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use halfopen_protocol::Version;
+
+pub use self::answer::{Answer, AnswerKind, Answers};
+pub use self::conditions::{Conditions, Feature, OnlyOn, Sweep};
+pub use self::defect::{Defect, UnknownDefect};
+pub use self::expectation::{
+    Because, ClientState, CountRange, DurationRange, Expectation, Holding, Mode, Timing, Verb, Weight,
+};
+pub use self::invariant::{Invariant, Waiver};
+pub use self::link::{LinkChange, LinkSettings, NetworkChange, NthConnection};
+pub use self::moment::{EventRef, Moment, Ordinal, PacketKind, Point};
+pub use self::node::{
+    BrokerAuth, BrokerProgram, ClientProgram, Dialogue, Node, Program, RawBrokerProgram, RawClientProgram,
+};
+pub use self::pattern::{FieldPattern, Matcher, PacketPattern, Value};
+pub use self::seed::Seed;
+pub use self::step::{Action, CloseHow, ConnectAction, Outgoing, Step, StepKind};
+
+/// One run of one scenario.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Which run of which scenario this is.
+    pub run: RunName,
+    /// The scenario file.
+    pub source: Rc<Source>,
+    /// The version that every node speaks unless it says otherwise.
+    pub version: Version,
+    /// Where all that is random in the run comes from.
+    pub seed: Seed,
+    /// All nodes; a [`NodeId`] is an index into this list. Brokers first, then raw brokers, then clients, then raw clients, each in the
+    /// order of the file, members of a group one after the other.
+    pub nodes: Vec<Node>,
+    /// Directed links that differ from [`LinkSettings::default`]: every ordered pair of nodes that the file sets.
+    pub links: Vec<(NodeId, NodeId, LinkSettings)>,
+    /// What links not in `links` are like.
+    pub network: LinkSettings,
+    /// The story.
+    pub steps: Vec<Step>,
+    /// What must be true of it.
+    pub expectations: Vec<Expectation>,
+    /// Invariants that the scenario breaks on purpose.
+    pub waived: Vec<Waiver>,
+    /// What is wrong with the project's programs, to see whether it is caught. A scenario cannot say it.
+    pub defect: Option<Defect>,
+    /// When the run ends, if the file says so. Otherwise when everything is decided, and one second more.
+    pub until: Option<Moment>,
+    /// How much earlier or later than expected something may come.
+    pub tolerance: Duration,
+    /// Further files that the scenario includes; a [`Position`] tells which.
+    pub fragments: Vec<Rc<Source>>,
+    /// What whoever runs the plan must know besides.
+    pub conditions: Conditions,
+}
+
+impl Plan {
+    /// The node with this id.
+    ///
+    /// # Panics
+    /// If the id belongs to another plan.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+
+    /// Whether the timers of a node follow its date, which is a defect.
+    pub fn has_timers_on_wall_clock(&self, id: NodeId) -> bool {
+        match self.defect {
+            Some(Defect::Broker(defect)) => {
+                defect == halfopen_broker::core::Defect::TimersOnWallClock
+                    && matches!(self.node(id).program, Program::Broker(_))
+            }
+            Some(Defect::Client(defect)) => {
+                defect == halfopen_client::core::Defect::TimersOnWallClock
+                    && matches!(self.node(id).program, Program::Client(_))
+            }
+            None => false,
+        }
+    }
+
+    /// Whether the clock of a node stands still while its process does, which is a defect.
+    pub fn has_clock_that_sleeps(&self, id: NodeId) -> bool {
+        self.defect == Some(Defect::Client(halfopen_client::core::Defect::SuspendNotCounted))
+            && matches!(self.node(id).program, Program::Client(_))
+    }
+
+    /// Ids of all nodes, in order.
+    pub fn node_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes.len()).map(NodeId)
+    }
+
+    /// The file in which a position is.
+    pub fn source_of(&self, position: Position) -> &Source {
+        let fragment = usize::from(position.file).checked_sub(1);
+        fragment.and_then(|index| self.fragments.get(index)).unwrap_or(&self.source)
+    }
+
+    /// The settings of the link from one node to another.
+    pub fn link(&self, from: NodeId, to: NodeId) -> LinkSettings {
+        self.links.iter().rev().find(|(a, b, _)| (*a, *b) == (from, to)).map_or(self.network, |(_, _, link)| *link)
+    }
+}
+
+/// The scenario file a plan was made from: for messages and headings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// The path as the user gave it.
+    pub path: String,
+    /// The file's text.
+    pub text: String,
+}
+
+impl Source {
+    /// The text of a line, counted from 1, without its line break.
+    pub fn line(&self, number: u32) -> &str {
+        self.text.lines().nth(number.saturating_sub(1) as usize).unwrap_or_default()
+    }
+}
+
+/// A place in a [`Source`]. Line and column count from 1, the column in characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// 0 for the scenario's own file, otherwise the number of the fragment, from 1.
+    pub file: u16,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1, in characters.
+    pub column: u32,
+}
+
+impl Position {
+    /// A place in the scenario's own file.
+    pub const fn new(line: u32, column: u32) -> Self {
+        Self { file: 0, line, column }
+    }
+}
+
+/// The name of a run: `keep_alive/silent_client[5.0 keep_alive=5s]`.
+///
+/// The path is below the folder the scenario was found in, without its ending. In brackets stand the version, the
+/// table's `case`, and the matrix's values in the order of the file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunName {
+    /// `keep_alive/silent_client`.
+    pub scenario: String,
+    /// The version of the run.
+    pub version: Version,
+    /// `case`, then `name=value` for each axis, as printed.
+    pub parameters: Vec<String>,
+}
+
+impl fmt::Display for RunName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}", self.scenario, self.version)?;
+        for parameter in &self.parameters {
+            write!(f, " {parameter}")?;
+        }
+        f.write_str("]")
+    }
+}
+
+/// An index into [`Plan::nodes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub usize);

@@ -1,0 +1,287 @@
+//! Finds in a list of events what an [`EventRef`] means.
+//!
+//! An event of the network happens twice, where it leaves and where it arrives, and the two times differ by the
+//! latency. Which one is meant depends on who looks: see [`Viewer`]. An end of a connection is seen in different ways:
+//! as a statement of intent, as FIN or RST that leaves or arrives, or as the death of the host; the first of them at
+//! the viewer counts, once for each connection.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::pattern::kind_matches;
+use super::{ConnectionId, Event, EventKind, Item, NodeChange, Opened};
+use crate::{EventRef, NodeId, NthConnection, Ordinal, Plan, Point};
+
+/// Through whose eyes events are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    /// A node's: what it sends at the departure, everything else at the arrival; the end of a connection that is not
+    /// its own as the broker of that connection sees it. For expectations, which are about a node.
+    Node(NodeId),
+    /// The story's: everything where it begins. For steps.
+    Story,
+}
+
+/// An event that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Occurrence {
+    /// Its index in the trace; `None` for the start and the end of the run.
+    pub index: Option<usize>,
+    /// When it was, since the start of the run.
+    pub at: Duration,
+}
+
+/// Recognizes the occurrences of one [`EventRef`], whatever its ordinal, in events that are shown to it one by one.
+///
+/// It must see all events from the first of the run on, for it learns from them which connections there are.
+#[derive(Clone, Debug)]
+pub struct Finder {
+    event: EventRef,
+    viewer: Viewer,
+    brokers: BTreeSet<NodeId>,
+    connections: BTreeMap<ConnectionId, Ends>,
+    /// Only what happens on this connection counts, as far as it happens on one.
+    on: Option<(NthConnection, Opened)>,
+}
+
+/// The two ends of an established connection that nobody in question has seen end.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    client: NodeId,
+    broker: NodeId,
+}
+
+impl Finder {
+    /// A finder for `event` as `viewer` sees it.
+    pub fn new(plan: &Plan, event: &EventRef, viewer: Viewer) -> Self {
+        let (on, event) = match event {
+            EventRef::On(connection, event) => (Some((*connection, Opened::default())), &**event),
+            event => (None, event),
+        };
+        let viewer = match event {
+            EventRef::Point { at: Some(at), .. } => Viewer::Node(*at),
+            _ => viewer,
+        };
+        let brokers = plan.node_ids().filter(|&id| plan.node(id).is_broker()).collect();
+        Self { event: event.clone(), viewer, brokers, connections: BTreeMap::new(), on }
+    }
+
+    /// Looks at the next event of the trace; whether it is an occurrence.
+    ///
+    /// [`EventRef::Start`] and [`EventRef::End`] never occur in this sense.
+    pub fn feed(&mut self, event: &Event) -> bool {
+        if let Some((connection, opened)) = &mut self.on {
+            opened.feed(event);
+            if !opened.is_on(event, &[*connection]) {
+                return false;
+            }
+        }
+        match &self.event {
+            EventRef::Start | EventRef::End | EventRef::On(..) => false,
+            EventRef::Mark(name) => matches!(&event.kind, EventKind::Mark(mark) if mark == name),
+            EventRef::Packet { packet, from, to, at, .. } => match &event.kind {
+                EventKind::Sent { from: sender, to: receiver, item: Item::Packet(sent), .. } => {
+                    self.is_departure(*at, *sender)
+                        && is_between(*from, *to, *sender, *receiver)
+                        && kind_matches(*packet, sent)
+                }
+                EventKind::Received { from: sender, to: receiver, item: Item::Packet(received), .. } => {
+                    self.is_arrival(*at, *sender, *receiver)
+                        && is_between(*from, *to, *sender, *receiver)
+                        && kind_matches(*packet, received)
+                }
+                _ => false,
+            },
+            EventRef::Point { point: Point::Open, of, .. } => match &event.kind {
+                EventKind::Sent { from, to, item: Item::Open, .. } => {
+                    (from == of || to == of) && self.is_departure(None, *from)
+                }
+                EventKind::Received { from, to, item: Item::Open, .. } => {
+                    (from == of || to == of) && self.is_arrival(None, *from, *to)
+                }
+                _ => false,
+            },
+            EventRef::Point { point: Point::Close, of, .. } => {
+                let of = *of;
+                self.feed_close(of, event)
+            }
+            EventRef::Point { point: Point::Crash, of, .. } => is_change(event, *of, NodeChange::Crashed),
+            EventRef::Point { point: Point::PowerLoss, of, .. } => is_change(event, *of, NodeChange::PowerLost),
+            EventRef::Point { point: Point::Restart, of, .. } => is_change(event, *of, NodeChange::Restarted),
+            EventRef::Point { point: Point::Pause, of, .. } => is_change(event, *of, NodeChange::Paused),
+            EventRef::Point { point: Point::Resume, of, .. } => is_change(event, *of, NodeChange::Resumed),
+        }
+    }
+
+    /// Whether what leaves `sender` is seen there.
+    fn is_departure(&self, at: Option<NodeId>, sender: NodeId) -> bool {
+        match (at, self.viewer) {
+            (Some(at), _) => at == sender,
+            (None, Viewer::Story) => true,
+            (None, Viewer::Node(viewer)) => viewer == sender,
+        }
+    }
+
+    /// Whether what `sender` sent is seen where it arrives.
+    fn is_arrival(&self, at: Option<NodeId>, sender: NodeId, receiver: NodeId) -> bool {
+        match (at, self.viewer) {
+            (Some(at), _) => at == receiver,
+            (None, Viewer::Story) => false,
+            (None, Viewer::Node(viewer)) => viewer != sender,
+        }
+    }
+
+    fn feed_close(&mut self, of: NodeId, event: &Event) -> bool {
+        match &event.kind {
+            // Only what the broker has taken is a connection that can end: a refused one never began.
+            EventKind::Received { connection, from, to, item: Item::Open, .. } => {
+                if *from == of || *to == of {
+                    let (client, broker) = if self.brokers.contains(from) { (*to, *from) } else { (*from, *to) };
+                    self.connections.insert(*connection, Ends { client, broker });
+                }
+                false
+            }
+            EventKind::Closing { node, connection, .. } => self.end(*connection, *node),
+            EventKind::Sent { connection, from, item, .. } if item.close().is_some() => self.end(*connection, *from),
+            EventKind::Received { connection, to, item, .. } if item.close().is_some() => self.end(*connection, *to),
+            EventKind::Node { node, change: NodeChange::Crashed | NodeChange::PowerLost } => {
+                let before = self.connections.len();
+                let viewer = self.viewer;
+                let has_died =
+                    |ends: &Ends| (ends.client == *node || ends.broker == *node) && sees(viewer, *ends, *node);
+                self.connections.retain(|_, ends| !has_died(ends));
+                self.connections.len() < before
+            }
+            _ => false,
+        }
+    }
+
+    /// `node` sees the end of a connection; whether that is the end in question.
+    fn end(&mut self, connection: ConnectionId, node: NodeId) -> bool {
+        let counts = self.connections.get(&connection).is_some_and(|&ends| sees(self.viewer, ends, node));
+        if counts {
+            self.connections.remove(&connection);
+        }
+        counts
+    }
+}
+
+/// Whether what `node` sees of a connection between these ends is what `viewer` sees.
+fn sees(viewer: Viewer, ends: Ends, node: NodeId) -> bool {
+    match viewer {
+        Viewer::Story => true,
+        Viewer::Node(viewer) if viewer == ends.client => node == ends.client,
+        Viewer::Node(_) => node == ends.broker,
+    }
+}
+
+fn is_between(from: Option<NodeId>, to: Option<NodeId>, sender: NodeId, receiver: NodeId) -> bool {
+    from.is_none_or(|from| from == sender) && to.is_none_or(|to| to == receiver)
+}
+
+fn is_change(event: &Event, of: NodeId, wanted: NodeChange) -> bool {
+    matches!(event.kind, EventKind::Node { node, change } if node == of && change == wanted)
+}
+
+/// All occurrences of an event in the events of a run from its first on, whatever the ordinal.
+///
+/// [`EventRef::Start`] occurs once, [`EventRef::End`] not at all: only a finished [`Trace`](super::Trace) knows it.
+pub fn occurrences<'a>(
+    plan: &Plan,
+    event: &EventRef,
+    viewer: Viewer,
+    events: &'a [Event],
+) -> impl Iterator<Item = Occurrence> + use<'a> {
+    let mut finder = Finder::new(plan, event, viewer);
+    let start = (*event == EventRef::Start).then_some(Occurrence { index: None, at: Duration::ZERO });
+    let found = events.iter().enumerate().filter_map(move |(index, event)| {
+        finder.feed(event).then_some(Occurrence { index: Some(index), at: event.at })
+    });
+    start.into_iter().chain(found)
+}
+
+/// Waits, on behalf of a step, for an event: the next one from now on, or the n-th of the run.
+///
+/// What is past is named by marks and by `last`: these are the latest there was when the wait began, and the next one
+/// if there was none.
+#[derive(Clone, Debug)]
+pub struct Awaited {
+    finder: Finder,
+    ordinal: Ordinal,
+    /// How many events the run had when the wait began.
+    begun_at: usize,
+    /// How many events have been looked at.
+    seen: usize,
+    /// How many of them were occurrences.
+    count: usize,
+    latest: Option<Occurrence>,
+    found: Option<Occurrence>,
+}
+
+impl Awaited {
+    /// Begins to wait for `event`, when the run has had `now` events so far.
+    pub fn new(plan: &Plan, event: &EventRef, now: usize) -> Self {
+        let found = (*event == EventRef::Start).then_some(Occurrence { index: None, at: Duration::ZERO });
+        Self {
+            finder: Finder::new(plan, event, Viewer::Story),
+            ordinal: if matches!(event, EventRef::Mark(_)) { Ordinal::Last } else { ordinal(event) },
+            begun_at: now,
+            seen: 0,
+            count: 0,
+            latest: None,
+            found,
+        }
+    }
+
+    /// The event, if it is among `events`: all of the run so far. Looks only at those that are new since the last call.
+    pub fn poll(&mut self, events: &[Event]) -> Option<Occurrence> {
+        while self.found.is_none() && self.seen < events.len() {
+            let index = self.seen;
+            if index == self.begun_at && self.ordinal == Ordinal::Last && self.latest.is_some() {
+                break;
+            }
+            self.seen += 1;
+            if self.finder.feed(&events[index]) {
+                self.count += 1;
+                self.latest = Some(Occurrence { index: Some(index), at: events[index].at });
+                if self.is_it(index) {
+                    self.found = self.latest;
+                }
+            }
+        }
+        if self.found.is_none() && self.ordinal == Ordinal::Last && self.seen >= self.begun_at {
+            self.found = self.latest;
+        }
+        self.found
+    }
+
+    fn is_it(&self, index: usize) -> bool {
+        match nth(self.ordinal) {
+            Some(nth) => self.count == nth,
+            None => index >= self.begun_at,
+        }
+    }
+}
+
+/// Which of several an event is; start, end and marks without a word are the nearest.
+pub fn ordinal(event: &EventRef) -> Ordinal {
+    match event {
+        EventRef::Packet { ordinal, .. } | EventRef::Point { ordinal, .. } => *ordinal,
+        EventRef::Start | EventRef::End | EventRef::Mark(_) => Ordinal::Nearest,
+        EventRef::On(_, event) => ordinal(event),
+    }
+}
+
+/// The place of `first`, `second` and `third` among the occurrences of a run, from 1.
+pub fn nth(ordinal: Ordinal) -> Option<usize> {
+    match ordinal {
+        Ordinal::First => Some(1),
+        Ordinal::Second => Some(2),
+        Ordinal::Third => Some(3),
+        Ordinal::Nth(nth) => Some(nth),
+        Ordinal::Nearest | Ordinal::Last => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+use halfopen_protocol::{Packet, PacketType};
+use rstest::rstest;
+
+use super::*;
+use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, packet_from, plan, point, silent_client};
+use crate::{Because, PacketKind};
+
+const ANY: PacketKind = PacketKind::Any;
+
+fn times(event: &EventRef, viewer: Viewer, events: &[Event]) -> Vec<u64> {
+    occurrences(&plan(), event, viewer, events).map(|found| found.at.as_millis() as u64).collect()
+}
+
+fn close_of(node: NodeId) -> EventRef {
+    point(Point::Close, node)
+}
+
+/// A sensor that connects at 0 and sends PINGREQ at 1 s and at 2 s.
+fn pings() -> Story {
+    let mut story = Story::new();
+    story.connect(0, SENSOR, connect("sensor", 5));
+    story.at(1000).packet(0, SENSOR, BROKER, Packet::PingReq);
+    story.at(2000).packet(0, SENSOR, BROKER, Packet::PingReq);
+    story
+}
+
+#[rstest]
+#[case::departure_at_the_sender(Viewer::Node(SENSOR), &[1000, 2000])]
+#[case::arrival_at_the_receiver(Viewer::Node(BROKER), &[1010, 2010])]
+#[case::a_third_sees_with_the_receivers_eyes(Viewer::Node(WATCHER), &[1010, 2010])]
+#[case::the_story_sees_where_it_begins(Viewer::Story, &[1000, 2000])]
+fn packet_is_timed_by_who_looks(#[case] viewer: Viewer, #[case] expected: &[u64]) {
+    let event = packet_from(Ordinal::Nearest, PacketKind::Type(PacketType::PingReq), SENSOR);
+    assert_eq!(times(&event, viewer, &pings().end(3000).events), expected);
+}
+
+#[rstest]
+#[case::at_its_sender(Some(SENSOR), &[1000, 2000])]
+#[case::at_its_receiver(Some(BROKER), &[1010, 2010])]
+#[case::at_a_stranger(Some(WATCHER), &[])]
+fn named_place_overrides_who_looks(#[case] at: Option<NodeId>, #[case] expected: &[u64]) {
+    let packet = PacketKind::Type(PacketType::PingReq);
+    for viewer in [Viewer::Story, Viewer::Node(BROKER), Viewer::Node(SENSOR)] {
+        let event = EventRef::Packet { ordinal: Ordinal::Nearest, packet, from: None, to: None, at };
+        assert_eq!(times(&event, viewer, &pings().end(3000).events), expected);
+    }
+}
+
+#[test]
+fn packets_of_others_do_not_count() {
+    let mut story = pings();
+    story.at(2500).packet(0, BROKER, SENSOR, Packet::PingResp);
+    let events = story.end(3000).events;
+    let from_broker = packet_from(Ordinal::Nearest, ANY, BROKER);
+    assert_eq!(times(&from_broker, Viewer::Node(SENSOR), &events), [40, 2510]);
+    let to_watcher =
+        EventRef::Packet { ordinal: Ordinal::Nearest, packet: ANY, from: None, to: Some(WATCHER), at: None };
+    assert_eq!(times(&to_watcher, Viewer::Story, &events), [0; 0]);
+}
+
+#[rstest]
+#[case::broker_says_so_first(Viewer::Node(BROKER), 7530)]
+#[case::sensor_sees_the_fin(Viewer::Node(SENSOR), 7540)]
+#[case::watcher_sees_with_the_brokers_eyes(Viewer::Node(WATCHER), 7530)]
+#[case::story_sees_where_it_begins(Viewer::Story, 7530)]
+fn close_is_seen_once_by_who_looks(#[case] viewer: Viewer, #[case] expected: u64) {
+    assert_eq!(times(&close_of(SENSOR), viewer, &silent_client().end(9000).events), [expected]);
+}
+
+#[test]
+fn close_is_seen_where_it_is_said_to_be_seen() {
+    let event = EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: SENSOR, at: Some(BROKER) };
+    assert_eq!(times(&event, Viewer::Node(SENSOR), &silent_client().end(9000).events), [7530]);
+}
+
+#[test]
+fn refused_connection_is_no_close() {
+    let mut story = Story::new();
+    story.at(0).item_refused();
+    assert_eq!(times(&close_of(SENSOR), Viewer::Node(SENSOR), &story.end(100).events), [0; 0]);
+}
+
+impl Story {
+    fn item_refused(&mut self) {
+        self.lost(0, SENSOR, BROKER, Item::Open);
+        self.at(10).item(0, BROKER, SENSOR, Item::Rst);
+    }
+}
+
+#[test]
+fn power_loss_ends_connections_in_the_eyes_of_who_lost_it() {
+    let mut story = pings();
+    story.at(2500).change(SENSOR, NodeChange::PowerLost);
+    story.at(9510).closing(0, BROKER, SENSOR, Because::KeepAlive, None);
+    let events = story.end(10_000).events;
+    assert_eq!(times(&close_of(SENSOR), Viewer::Node(SENSOR), &events), [2500]);
+    assert_eq!(times(&close_of(SENSOR), Viewer::Node(BROKER), &events), [9510]);
+    assert_eq!(times(&point(Point::PowerLoss, SENSOR), Viewer::Node(BROKER), &events), [2500]);
+}
+
+#[rstest]
+#[case::syn_at_the_client(Viewer::Node(SENSOR), 0)]
+#[case::accept_at_the_broker(Viewer::Node(BROKER), 10)]
+#[case::accept_for_others(Viewer::Node(WATCHER), 10)]
+fn open_is_timed_by_who_looks(#[case] viewer: Viewer, #[case] expected: u64) {
+    assert_eq!(times(&point(Point::Open, SENSOR), viewer, &pings().end(3000).events), [expected]);
+}
+
+#[rstest]
+#[case::next_from_now_on(Ordinal::Nearest, Some(2000))]
+#[case::first_of_the_run(Ordinal::First, Some(20))]
+#[case::second_of_the_run(Ordinal::Second, Some(1000))]
+#[case::third_of_the_run(Ordinal::Third, Some(2000))]
+#[case::latest_so_far(Ordinal::Last, Some(1000))]
+fn step_at_1500_waits_for(#[case] ordinal: Ordinal, #[case] expected: Option<u64>) {
+    let events = pings().end(3000).events;
+    let now = events.iter().position(|event| event.at > Duration::from_millis(1500)).unwrap();
+    let event = packet_from(ordinal, ANY, SENSOR);
+
+    let mut at_once = Awaited::new(&plan(), &event, now);
+    assert_eq!(at_once.poll(&events).map(|found| found.at.as_millis() as u64), expected);
+
+    let mut one_by_one = Awaited::new(&plan(), &event, now);
+    let found = (now..=events.len()).find_map(|len| one_by_one.poll(&events[..len]));
+    assert_eq!(found.map(|found| found.at.as_millis() as u64), expected);
+}
+
+#[test]
+fn step_finds_a_mark_that_is_past_and_one_that_is_to_come() {
+    let mut story = pings();
+    story.at(500).mark("back");
+    let events = story.end(3000).events;
+    let mark = EventRef::Mark("back".to_owned());
+    let half_a_second = Some(Duration::from_millis(500));
+    for now in [0, events.len()] {
+        assert_eq!(Awaited::new(&plan(), &mark, now).poll(&events).map(|found| found.at), half_a_second);
+    }
+}
+
+#[test]
+fn step_does_not_find_what_never_comes() {
+    let events = pings().end(3000).events;
+    let mut awaited = Awaited::new(&plan(), &close_of(SENSOR), 0);
+    assert_eq!(awaited.poll(&events), None);
+}

@@ -1,0 +1,264 @@
+//! What happened: one ordered list of typed events with virtual time.
+//!
+//! The only thing that checks and reports read. Packets are seen by a tap in the socket of each node, not told by the
+//! programs, so a trace is the same whoever wrote them; what only a program can know it states itself
+//! ([`EventKind::Closing`], [`EventKind::Delivered`]).
+
+mod fields;
+pub mod find;
+#[cfg(any(test, feature = "fixture"))]
+pub mod fixture;
+mod opened;
+mod pattern;
+mod text;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use halfopen_protocol::packet::Publish;
+use halfopen_protocol::{Packet, PacketType};
+
+pub use self::fields::{Field, FieldType, field_names, field_type, fields};
+pub use self::opened::Opened;
+pub use self::pattern::{kind_matches, message_matches, pattern_matches};
+pub use self::text::{Repetition, change_text, details, field_text, item_word, repetitions, since_text, text};
+use crate::{Because, CloseHow, NodeId, Position};
+
+/// The record of one run.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    /// All events; those of one instant in the order in which they happened.
+    pub events: Vec<Event>,
+    /// When the run ended, since its start.
+    pub end: Duration,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Virtual time since the start of the run.
+    pub at: Duration,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// Names one TCP connection within a run, in the order in which they were opened, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u32);
+
+/// The kinds of events.
+#[derive(Clone, Debug)]
+pub enum EventKind {
+    /// A step of the story begins.
+    Step {
+        /// Where it stands in the scenario.
+        position: Position,
+        /// Its heading.
+        text: String,
+    },
+    /// An instant is named.
+    Mark(String),
+    /// Something happens to a node.
+    Node {
+        /// The node.
+        node: NodeId,
+        /// What.
+        change: NodeChange,
+    },
+    /// Something leaves a node on a connection.
+    Sent {
+        /// The connection.
+        connection: ConnectionId,
+        /// The sender.
+        from: NodeId,
+        /// The receiver.
+        to: NodeId,
+        /// What.
+        item: Item,
+        /// When it arrived, once it has: the `at` of its [`EventKind::Received`]; for what no program
+        /// reads any more, the time at which it reached the other host.
+        arrival: Option<Duration>,
+    },
+    /// Something arrives at a node on a connection.
+    Received {
+        /// The connection.
+        connection: ConnectionId,
+        /// The sender.
+        from: NodeId,
+        /// The receiver.
+        to: NodeId,
+        /// What.
+        item: Item,
+        /// The index of its [`EventKind::Sent`] in [`Trace::events`]; none for what the world itself made, as the
+        /// failure of a socket after its give-up time.
+        sent: Option<usize>,
+    },
+    /// A connection is up as its opener sees it: the handshake of TCP is over. Not printed.
+    Established {
+        /// The connection.
+        connection: ConnectionId,
+        /// Who opened it.
+        node: NodeId,
+    },
+    /// A program says that it is about to end a connection, and why.
+    Closing {
+        /// Who.
+        node: NodeId,
+        /// The other end.
+        peer: NodeId,
+        /// The connection.
+        connection: ConnectionId,
+        /// Why.
+        because: Because,
+        /// For a time-out: the packet from which it was counted, the time at which that was, and when it was due.
+        since: Option<Since>,
+    },
+    /// A client hands a message to its application.
+    Delivered {
+        /// The client.
+        node: NodeId,
+        /// The message as it arrived.
+        message: Publish,
+    },
+    /// A client's connection is up: a successful CONNACK has come.
+    Connected {
+        /// The client.
+        node: NodeId,
+        /// Whether the broker had a session of it.
+        session_present: bool,
+    },
+    /// What a broker holds has changed, as it says itself. Only recorded of what the plan asks for
+    /// ([`Verb::Has`](crate::Verb::Has)); before the first such statement, and after its process has ended, a
+    /// broker holds nothing.
+    Holds {
+        /// The broker.
+        node: NodeId,
+        /// What it holds from now on.
+        held: Held,
+    },
+    /// A step of the story could not be done as it was written: an answer was another one, or never came.
+    StepFailed {
+        /// Where the step stands.
+        position: Position,
+        /// Why.
+        why: String,
+    },
+    /// A fault of the story met something: the first packet it delayed, dropped, or the first connection it hit.
+    FaultHit {
+        /// Where the step stands that began the fault.
+        position: Position,
+    },
+}
+
+/// What a broker holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// The session of this client; `None`: there is none.
+    Session(String, Option<SessionState>),
+    /// So many retained messages.
+    Retained(u64),
+}
+
+/// What a broker knows about one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionState {
+    /// How many topic filters it is subscribed to.
+    pub subscriptions: u64,
+    /// How many messages wait to be sent.
+    pub queued: u64,
+    /// How many messages of QoS 1 and 2 to it are not acknowledged.
+    pub in_flight: u64,
+    /// Whether it has a will.
+    pub has_will: bool,
+}
+
+/// What a time-out was counted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// The packet; none for the opening of the connection.
+    pub packet: Option<PacketType>,
+    /// When it was sent or received by the node that counts, or when the node began to open the connection.
+    pub at: Duration,
+    /// When the time-out was due.
+    pub due: Duration,
+}
+
+/// What happens to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NodeChange {
+    /// The process died.
+    Crashed,
+    /// The host died.
+    PowerLost,
+    /// The program started again.
+    Restarted,
+    /// The process stands still.
+    Paused,
+    /// The process goes on.
+    Resumed,
+    /// The program reads nothing any more.
+    StoppedReading,
+    /// The program reads again.
+    ResumedReading,
+    /// Its clock runs at another speed from now on.
+    ClockDrifts,
+    /// Its clock leaps.
+    ClockJumps,
+    /// Its date is set.
+    DateSet,
+}
+
+impl NodeChange {
+    /// The action of a scenario that does it.
+    pub const fn action(self) -> &'static str {
+        match self {
+            Self::Crashed => "crash",
+            Self::PowerLost => "power_loss",
+            Self::Restarted => "restart",
+            Self::Paused => "pause",
+            Self::Resumed => "resume",
+            Self::StoppedReading => "stop_reading",
+            Self::ResumedReading => "resume_reading",
+            Self::ClockDrifts => "clock_drift",
+            Self::ClockJumps => "clock_jump",
+            Self::DateSet => "set_date",
+        }
+    }
+}
+
+/// What travels on a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// The connection opens: SYN at the client, accept at the broker.
+    Open,
+    /// A whole control packet.
+    Packet(Packet),
+    /// Bytes that make no packet: a beginning that never went on, or something malformed.
+    Bytes(Bytes),
+    /// The end of the stream, in order.
+    Fin,
+    /// The connection is aborted. As an answer to [`Item::Open`]: refused.
+    Rst,
+    /// No answer for so long that the socket fails; only ever received.
+    TimedOut,
+}
+
+impl Item {
+    /// How this ends a connection, if it does.
+    pub fn close(&self) -> Option<CloseHow> {
+        match self {
+            Self::Fin => Some(CloseHow::Fin),
+            Self::Rst => Some(CloseHow::Rst),
+            Self::TimedOut => Some(CloseHow::Timeout),
+            Self::Open | Self::Packet(_) | Self::Bytes(_) => None,
+        }
+    }
+
+    /// The packet, if it is one.
+    pub fn packet(&self) -> Option<&Packet> {
+        match self {
+            Self::Packet(packet) => Some(packet),
+            _ => None,
+        }
+    }
+}

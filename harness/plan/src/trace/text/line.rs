@@ -1,0 +1,213 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::value::{field_text, hex};
+use crate::trace::{Event, EventKind, Item, NodeChange, Since, Trace, fields};
+use crate::{NodeId, Plan, Position, Step, StepKind};
+
+/// One line to be, without its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// Its index in the trace.
+    pub(super) event: usize,
+    pub(super) at: Duration,
+    pub(super) is_heading: bool,
+    pub(super) text: String,
+}
+
+/// All lines of a trace that say something which no other line says.
+pub(super) fn lines(plan: &Plan, trace: &Trace) -> Vec<Line> {
+    let mut writer = Writer { plan, trace, heading: None, begun: BTreeMap::new() };
+    trace
+        .events
+        .iter()
+        .enumerate()
+        .filter_map(|(index, event)| {
+            let line =
+                |text: String| Line { event: index, at: event.at, is_heading: false, text: text.trim_end().to_owned() };
+            match &event.kind {
+                EventKind::Step { position, text } => {
+                    writer.heading = Some(Heading { at: event.at, text });
+                    writer.begun.insert(*position, event.at);
+                    Some(Line { event: index, at: event.at, is_heading: true, text: text.clone() })
+                }
+                _ => writer.text(index, event).map(line),
+            }
+        })
+        .collect()
+}
+
+struct Writer<'a> {
+    plan: &'a Plan,
+    trace: &'a Trace,
+    /// The latest heading.
+    heading: Option<Heading<'a>>,
+    /// When each step began the last time.
+    begun: BTreeMap<Position, Duration>,
+}
+
+struct Heading<'a> {
+    at: Duration,
+    text: &'a str,
+}
+
+impl Writer<'_> {
+    fn text(&self, index: usize, event: &Event) -> Option<String> {
+        match &event.kind {
+            EventKind::Sent { from, to, item, arrival, .. } => Some(self.sent(event.at, *from, *to, item, *arrival)),
+            EventKind::Received { from, to, item, sent: None, .. } => Some(self.made_by_the_world(*from, *to, item)),
+            EventKind::Closing { node, peer, because, since, .. } => {
+                let cause = since.map_or_else(
+                    || because.word().to_owned(),
+                    |since| format!("{}: {}", because.word(), since_text(event.at, since)),
+                );
+                Some(self.statement(*node, &format!("closes {}", self.name(*peer)), &cause))
+            }
+            EventKind::Delivered { node, message } => {
+                // Mostly a message is delivered when it arrives, and its PUBLISH has a line.
+                let arrived = |event: &Event| {
+                    matches!(&event.kind,
+                    EventKind::Received { to, item: Item::Packet(halfopen_protocol::Packet::Publish(publish)), .. }
+                        if to == node && publish.topic == message.topic && publish.payload == message.payload)
+                };
+                let packet = halfopen_protocol::Packet::Publish(message.clone());
+                (!self.just_before(index, event.at, arrived))
+                    .then(|| self.statement(*node, "delivers", &details(&packet)))
+            }
+            EventKind::Connected { node, session_present } => {
+                let is_connack = |event: &Event| {
+                    matches!(&event.kind,
+                    EventKind::Received { to, item: Item::Packet(halfopen_protocol::Packet::ConnAck(_)), .. } if to == node)
+                };
+                let session = if *session_present { "session_present=true" } else { "" };
+                (!self.just_before(index, event.at, is_connack)).then(|| self.statement(*node, "is connected", session))
+            }
+            EventKind::Node { node, change } => {
+                (!self.heading_says(*node, *change, event.at)).then(|| self.statement(*node, change_text(*change), ""))
+            }
+            EventKind::StepFailed { position, why } => {
+                let step = find(&self.plan.steps, *position).map_or("", |step| step.text.as_str());
+                Some(format!("        step failed: {step}: {why}"))
+            }
+            EventKind::FaultHit { position } => self.fault(*position, event.at),
+            EventKind::Step { .. }
+            | EventKind::Mark(_)
+            | EventKind::Established { .. }
+            | EventKind::Holds { .. }
+            | EventKind::Received { sent: Some(_), .. } => None,
+        }
+    }
+
+    fn sent(&self, at: Duration, from: NodeId, to: NodeId, item: &Item, arrival: Option<Duration>) -> String {
+        let travel = match arrival {
+            Some(arrival) => arrival.saturating_sub(at).as_millis().to_string(),
+            None => {
+                let link = self.plan.link(from, to);
+                let is_under_way = at + link.latency + link.jitter > self.trace.end;
+                if is_under_way { "held" } else { "lost" }.to_owned()
+            }
+        };
+        let ends = format!("{travel:>6}  {:<8} -> {:<8}  ", self.name(from), self.name(to));
+        match item {
+            Item::Packet(packet) => format!("{ends}{:<10}  {}", packet.packet_type(), details(packet)),
+            Item::Bytes(bytes) => {
+                let mut text = format!("{ends}{:<10}  ", "bytes");
+                hex(&mut text, bytes, " ");
+                text
+            }
+            Item::Open | Item::Fin | Item::Rst | Item::TimedOut => format!("{ends}{}", item_word(item)),
+        }
+    }
+
+    /// What arrived without having been sent: the end of a socket in the eyes of its node.
+    fn made_by_the_world(&self, from: NodeId, to: NodeId, item: &Item) -> String {
+        let cause = if *item == Item::TimedOut { "no answer for too long" } else { item_word(item) };
+        self.statement(to, &format!("loses {}", self.name(from)), cause)
+    }
+
+    /// What a node does or says that is no packet.
+    fn statement(&self, node: NodeId, what: &str, details: &str) -> String {
+        format!("{:6}  {:<8} {what:<24} {details}", "", self.name(node))
+    }
+
+    /// Whether something of this kind happened at the same instant, before the event at `index`.
+    fn just_before(&self, index: usize, at: Duration, is_it: impl Fn(&Event) -> bool) -> bool {
+        self.trace.events[..index].iter().rev().take_while(|event| event.at == at).any(is_it)
+    }
+
+    /// Whether the heading has told just now what happens to the node.
+    fn heading_says(&self, node: NodeId, change: NodeChange, at: Duration) -> bool {
+        let word = change.action();
+        let name = self.name(node);
+        let group = name.split('.').next().unwrap_or(name);
+        self.heading
+            .as_ref()
+            .is_some_and(|heading| heading.at == at && heading.text.starts_with(group) && heading.text.contains(word))
+    }
+
+    /// The fault of a step meets something: worth a line unless it does so at once.
+    fn fault(&self, position: Position, at: Duration) -> Option<String> {
+        let is_now = self.begun.get(&position) == Some(&at);
+        let step = find(&self.plan.steps, position).map_or("a fault", |step| step.text.as_str());
+        (!is_now).then(|| format!("        first hit by {step}"))
+    }
+
+    fn name(&self, node: NodeId) -> &str {
+        &self.plan.node(node).name
+    }
+}
+
+fn find(steps: &[Step], position: Position) -> Option<&Step> {
+    steps.iter().find_map(|step| match &step.kind {
+        _ if step.position == position => Some(step),
+        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => find(steps, position),
+        _ => None,
+    })
+}
+
+/// Returns the fields of a packet that differ from their defaults, as a trace prints them.
+pub fn details(packet: &halfopen_protocol::Packet) -> String {
+    let fields = fields(packet);
+    fields.iter().filter(|field| !field.is_default).map(field_text).collect::<Vec<_>>().join(" ")
+}
+
+/// "7.500 since CONNECT, margin 0": margin is how much later than due it comes.
+pub fn since_text(at: Duration, since: Since) -> String {
+    let elapsed = at.saturating_sub(since.at).as_secs_f64();
+    let margin = match (at.checked_sub(since.due), since.due.checked_sub(at)) {
+        (Some(Duration::ZERO), _) => "0".to_owned(),
+        (Some(late), _) => format!("+{:.3}", late.as_secs_f64()),
+        (None, Some(early)) => format!("-{:.3}", early.as_secs_f64()),
+        (None, None) => "0".to_owned(),
+    };
+    let from = since.packet.map_or_else(|| item_word(&Item::Open).to_owned(), |packet| packet.to_string());
+    format!("{elapsed:.3} since {from}, margin {margin}")
+}
+
+/// Returns the word for what is transmitted where it is no packet.
+pub fn item_word(item: &Item) -> &'static str {
+    match item {
+        Item::Open => "open",
+        Item::Fin => "FIN",
+        Item::Rst => "RST",
+        Item::TimedOut => "timed out",
+        Item::Packet(_) => "packet",
+        Item::Bytes(_) => "bytes",
+    }
+}
+
+/// Returns what a trace prints for a change of a node.
+pub fn change_text(change: NodeChange) -> &'static str {
+    match change {
+        NodeChange::Crashed => "crashes",
+        NodeChange::PowerLost => "loses power",
+        NodeChange::Restarted => "restarts",
+        NodeChange::Paused => "stands still",
+        NodeChange::Resumed => "goes on",
+        NodeChange::StoppedReading => "stops reading",
+        NodeChange::ResumedReading => "reads again",
+        NodeChange::ClockDrifts => "clock drifts",
+        NodeChange::ClockJumps => "clock leaps",
+        NodeChange::DateSet => "date is set",
+    }
+}

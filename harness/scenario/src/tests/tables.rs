@@ -1,0 +1,56 @@
+//! The tables of the reference are those of the program, and where errors lead there is something to read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rstest::rstest;
+
+use crate::reference::PAGES;
+use crate::with_tables;
+
+fn reference() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference")
+}
+
+/// With `INSTA_UPDATE=always` the page takes over what the program has.
+#[rstest]
+fn tables_of_a_page_are_those_of_the_program(
+    #[files("../docs/reference/*.md")]
+    #[base_dir = "../../docs"]
+    page: PathBuf,
+) {
+    let text = fs::read_to_string(&page).unwrap().replace("\r\n", "\n");
+    let now = with_tables(&text).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+    #[expect(clippy::disallowed_methods, reason = "decides whether the page is rewritten, not what it should be")]
+    let is_taken_over = std::env::var("INSTA_UPDATE").is_ok_and(|value| value == "always");
+    if now != text && is_taken_over {
+        fs::write(&page, &now).unwrap();
+    } else if let Some((line, (is, shown))) = (1..).zip(now.lines().zip(text.lines())).find(|(_, (a, b))| a != b) {
+        panic!("{}:{line} has\n  {shown}\nthe program has\n  {is}", page.display());
+    } else {
+        assert_eq!(now.len(), text.len(), "{}", page.display());
+    }
+}
+
+#[test]
+fn errors_lead_to_anchors_that_are_there() {
+    let mut missing = Vec::new();
+    for (what, place) in PAGES {
+        let (page, anchor) = place.split_once('#').unwrap_or((place, ""));
+        let text = fs::read_to_string(reference().join(format!("{page}.md"))).unwrap_or_default();
+        let places = text.matches(&format!("<a id=\"{anchor}\"></a>")).count();
+        if text.is_empty() || !anchor.is_empty() && places != 1 {
+            missing.push(format!("{what} → {place}"));
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn a_marker_that_names_nothing_or_has_no_end_is_an_error() {
+    assert_eq!(with_tables("<!-- keys of a client -->\n").unwrap_err(), "the table `keys of a client` has no end");
+    assert_eq!(
+        with_tables("<!-- keys of a cleint -->\n<!-- end -->\n").unwrap_err(),
+        "no table is called `keys of a cleint`"
+    );
+}

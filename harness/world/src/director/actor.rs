@@ -1,0 +1,343 @@
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::Stage;
+use super::pending::Pending;
+use super::wait::Wait;
+use crate::node::{Command, Told};
+use crate::plan::{Action, NodeId, Position, Step, StepKind};
+use crate::story::Order;
+
+/// Goes through a list of steps, one after the other: the story, or what it set going in the background.
+pub(super) struct Actor {
+    /// Lists of steps within lists of steps, the innermost last.
+    frames: Vec<Frame>,
+    /// What it waits for before it goes on.
+    state: State,
+    period: Option<Period>,
+}
+
+struct Frame {
+    steps: Rc<[Step]>,
+    next: usize,
+    /// How often the list is gone through again.
+    repeats: u64,
+}
+
+/// How an actor in the background begins anew.
+struct Period {
+    steps: Rc<[Step]>,
+    length: Duration,
+    next: Duration,
+    left: Option<u64>,
+    until: Option<Pending>,
+    /// When that is, once it is known.
+    ends: Option<Duration>,
+}
+
+enum State {
+    Ready,
+    Until(Duration),
+    Event {
+        pending: Pending,
+        position: Position,
+    },
+    Acting(Acting),
+    /// What comes next is an order to the engine, which would overtake what a program was told before it at this
+    /// instant: `[{ send: PINGREQ }, power_loss]` sends and then dies.
+    Held {
+        at: Duration,
+        next: Held,
+    },
+    Ended,
+}
+
+/// What is held until the programs have done what they were told.
+enum Held {
+    Step(Step),
+    Acting(Acting),
+}
+
+/// A node step in the middle of its actions.
+struct Acting {
+    position: Position,
+    nodes: Vec<NodeId>,
+    actions: Vec<Action>,
+    /// The index of the action under way.
+    current: usize,
+    /// What its nodes wait for.
+    waits: Vec<Wait>,
+    in_background: bool,
+}
+
+/// What came of letting an actor go on.
+pub(super) enum Progress {
+    /// It waits for time or an event, or has ended.
+    Waits,
+    /// It set another one going, and can go on itself.
+    Begins(Box<Actor>),
+}
+
+impl Actor {
+    /// The actor that goes through the story, once all of `waits` have come.
+    pub(super) fn story(steps: Vec<Step>, waits: Vec<Wait>) -> Self {
+        let position = steps.first().map(|step| step.position).unwrap_or_default();
+        let acting =
+            Acting { position, nodes: Vec::new(), actions: Vec::new(), current: 0, waits, in_background: false };
+        let frame = Frame { steps: steps.into(), next: 0, repeats: 0 };
+        Self { frames: vec![frame], state: State::Acting(acting), period: None }
+    }
+
+    /// Whether nothing is left to do.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    /// Whether it goes on for as long as the run does.
+    pub(super) fn is_endless(&self) -> bool {
+        self.period.as_ref().is_some_and(|period| period.left.is_none() && period.until.is_none())
+    }
+
+    /// When it wants to go on, if that is known.
+    pub(super) fn wakes_at(&self) -> Option<Duration> {
+        match &self.state {
+            State::Until(at) | State::Held { at, .. } => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// The step it is held up at, and what it waits for.
+    pub(super) fn unanswered(&self) -> Option<(Position, String)> {
+        match &self.state {
+            State::Event { pending, position } => Some((*position, format!("`{}`", pending.text()))),
+            State::Acting(acting) => Some((acting.position, acting.waits.first()?.to_string())),
+            State::Ready | State::Until(_) | State::Held { .. } | State::Ended => None,
+        }
+    }
+
+    /// Goes on as far as possible at this instant.
+    pub(super) fn advance(&mut self, stage: &mut Stage<'_>) -> Progress {
+        loop {
+            self.state = match std::mem::replace(&mut self.state, State::Ready) {
+                State::Ended => return self.rest(State::Ended),
+                State::Until(at) if at > stage.now => return self.rest(State::Until(at)),
+                State::Event { mut pending, position } => match pending.resolve(stage.recorder) {
+                    Some(at) => until(at, &pending, position, stage),
+                    None => return self.rest(State::Event { pending, position }),
+                },
+                held @ State::Held { .. } if stage.told || !stage.orders.is_empty() => return self.rest(held),
+                State::Held { next: Held::Step(step), .. } => self.begin(step, stage),
+                State::Held { next: Held::Acting(acting), .. } => acting.act(stage),
+                State::Acting(mut acting) => {
+                    if acting.is_waiting(stage) {
+                        return self.rest(State::Acting(acting));
+                    }
+                    acting.current += 1;
+                    acting.act(stage)
+                }
+                State::Ready | State::Until(_) => match self.take_step() {
+                    Some(Step { kind: StepKind::Every { period, times, until, steps }, position, text }) => {
+                        stage.recorder.step(position, text);
+                        let until = until.map(|moment| Pending::new(moment, stage.plan, stage.recorder.len()));
+                        let period = Period {
+                            steps: steps.into(),
+                            length: period,
+                            next: stage.now,
+                            left: times,
+                            until,
+                            ends: None,
+                        };
+                        return Progress::Begins(Box::new(Self {
+                            frames: Vec::new(),
+                            state: State::Ready,
+                            period: Some(period),
+                        }));
+                    }
+                    Some(step @ Step { kind: StepKind::Network(_), .. }) if stage.told => {
+                        State::Held { at: stage.now, next: Held::Step(step) }
+                    }
+                    Some(step) => self.begin(step, stage),
+                    None => self.begin_period(stage),
+                },
+            }
+        }
+    }
+
+    fn rest(&mut self, state: State) -> Progress {
+        self.state = state;
+        Progress::Waits
+    }
+
+    fn begin(&mut self, step: Step, stage: &mut Stage<'_>) -> State {
+        stage.recorder.step(step.position, step.text);
+        let position = step.position;
+        match step.kind {
+            StepKind::Wait(duration) => return State::Until(stage.now + duration),
+            StepKind::At(moment) => {
+                return State::Event { pending: Pending::new(moment, stage.plan, stage.recorder.len()), position };
+            }
+            StepKind::Mark(name) => stage.recorder.mark(name),
+            StepKind::Network(change) => stage.orders.push(Order::Network(position, change)),
+            StepKind::Repeat { times, steps } => {
+                if let Some(repeats) = times.checked_sub(1) {
+                    self.frames.push(Frame { steps: steps.into(), next: 0, repeats });
+                }
+            }
+            StepKind::Node { nodes, actions } => {
+                return Acting {
+                    position,
+                    nodes,
+                    actions,
+                    current: 0,
+                    waits: Vec::new(),
+                    in_background: self.period.is_some(),
+                }
+                .act(stage);
+            }
+            StepKind::Every { .. } => unreachable!("an actor of its own"),
+        }
+        State::Ready
+    }
+
+    fn take_step(&mut self) -> Option<Step> {
+        loop {
+            let frame = self.frames.last_mut()?;
+            if let Some(step) = frame.steps.get(frame.next) {
+                frame.next += 1;
+                return Some(step.clone());
+            }
+            if frame.repeats == 0 {
+                self.frames.pop();
+            } else {
+                frame.repeats -= 1;
+                frame.next = 0;
+            }
+        }
+    }
+
+    /// Begins anew, or waits for the time to do so, or ends.
+    fn begin_period(&mut self, stage: &Stage<'_>) -> State {
+        let Some(period) = &mut self.period else { return State::Ended };
+        if let Some(until) = &mut period.until {
+            period.ends = period.ends.or_else(|| until.resolve(stage.recorder));
+        }
+        if period.left == Some(0) || period.ends.is_some_and(|ends| period.next > ends) {
+            return State::Ended;
+        }
+        if period.next > stage.now {
+            return State::Until(period.next);
+        }
+        period.next += period.length;
+        period.left = period.left.map(|left| left - 1);
+        self.frames.push(Frame { steps: Rc::clone(&period.steps), next: 0, repeats: 0 });
+        State::Ready
+    }
+}
+
+fn until(at: Duration, pending: &Pending, position: Position, stage: &Stage<'_>) -> State {
+    if at < stage.now {
+        stage.recorder.step_failed(position, format!("`{}` is over by then", pending.text()));
+    }
+    State::Until(at)
+}
+
+impl Acting {
+    /// Gives the orders of the current action; all of its nodes act at this instant.
+    fn act(mut self, stage: &mut Stage<'_>) -> State {
+        let Some(action) = self.actions.get(self.current) else { return State::Ready };
+        // Nor can a program be told anything before the engine has started it.
+        let is_held = if is_order(action) { stage.told } else { !stage.orders.is_empty() };
+        if is_held {
+            return State::Held { at: stage.now, next: Held::Acting(self) };
+        }
+        for &node in &self.nodes {
+            self.waits.extend(Wait::new(action, node, stage));
+            perform(action, node, self.position, self.in_background, stage);
+        }
+        State::Acting(self)
+    }
+
+    /// Whether an answer is still to come. Failures are recorded.
+    fn is_waiting(&mut self, stage: &mut Stage<'_>) -> bool {
+        let position = self.position;
+        self.waits.retain_mut(|wait| match wait.poll(stage) {
+            None => true,
+            Some(Ok(())) => false,
+            Some(Err(why)) => {
+                stage.recorder.step_failed(position, why);
+                false
+            }
+        });
+        !self.waits.is_empty()
+    }
+}
+
+/// Does what an action means: a fault is the engine's business, the rest the program's.
+fn perform(action: &Action, node: NodeId, position: Position, in_background: bool, stage: &mut Stage<'_>) {
+    if let Some(order) = order(action, node) {
+        return stage.orders.push(order);
+    }
+    let (on, action) = match action {
+        Action::On(on, action) => (on.clone(), &**action),
+        action => (Vec::new(), action),
+    };
+    let Some(command) = command(action, node) else { return };
+    if let Action::Answer(change) = action {
+        stage.answers[node.0].change(change.clone());
+    }
+    stage.told = true;
+    if !stage.switchboard.send(node, Told { position, in_background, on, command }) {
+        stage.recorder.step_failed(position, format!("{} is not running", stage.plan.node(node).name));
+    }
+}
+
+/// Whether it is the engine that does it, not the program.
+fn is_order(action: &Action) -> bool {
+    order(action, NodeId(0)).is_some()
+}
+
+fn order(action: &Action, node: NodeId) -> Option<Order> {
+    Some(match action {
+        Action::Crash => Order::Crash(node),
+        Action::PowerLoss => Order::PowerLoss(node),
+        Action::Restart => Order::Restart(node),
+        Action::Pause(time) => Order::Pause(node, *time),
+        Action::Resume => Order::Resume(node),
+        Action::StopReading => Order::StopReading(node),
+        Action::ResumeReading => Order::ResumeReading(node),
+        Action::ClockDrift(ppm) => Order::ClockDrift(node, *ppm),
+        Action::ClockJump(by_ms) => Order::ClockJump(node, *by_ms),
+        Action::SetDate(by_ms) => Order::SetDate(node, *by_ms),
+        _ => return None,
+    })
+}
+
+fn command(action: &Action, node: NodeId) -> Option<Command> {
+    Some(match action {
+        Action::Crash
+        | Action::PowerLoss
+        | Action::Restart
+        | Action::Pause(_)
+        | Action::Resume
+        | Action::StopReading
+        | Action::ResumeReading
+        | Action::ClockDrift(_)
+        | Action::ClockJump(_)
+        | Action::SetDate(_)
+        | Action::On(..)
+        | Action::Receive(_) => return None,
+        Action::Connect(connect) => Command::Connect { connect: connect.with.get(&node).cloned().map(Box::new) },
+        Action::Open => Command::Open,
+        Action::Subscribe { subscriptions, subscription_id } => {
+            Command::Subscribe { subscriptions: subscriptions.clone(), subscription_id: *subscription_id }
+        }
+        Action::Unsubscribe(filters) => Command::Unsubscribe(filters.iter().map(|f| f.as_str().into()).collect()),
+        Action::Publish(publish) => Command::Publish(publish.clone()),
+        Action::Disconnect(reason) => Command::Disconnect(Box::new(reason.clone())),
+        Action::Close(how) => Command::Close(*how),
+        Action::Send(items) => Command::Send(items.clone()),
+        Action::Answer(answers) => Command::Answer(answers.clone()),
+        Action::StopPinging => Command::StopPinging,
+        Action::ResumePinging => Command::ResumePinging,
+    })
+}

@@ -1,0 +1,209 @@
+//! The story as a state machine: given what has happened, what is to be done now, and when to come back.
+//!
+//! It knows no engine: it reads the trace as it grows and gives [`Order`]s. Time in it is the time of the world.
+
+mod actor;
+mod pending;
+mod wait;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use self::actor::{Actor, Progress};
+use self::pending::Pending;
+use self::wait::Wait;
+use super::node::Switchboard;
+use super::record::Recorder;
+use super::story::{Order, Story};
+use crate::plan::{Answers, Node, NodeId, Plan, Program};
+use halfopen_check::Decided;
+
+/// How long after everything is decided a run goes on, to see what should not come.
+const AFTERMATH: Duration = Duration::from_secs(1);
+
+/// A run ends at latest this long after the story, and three times the longest keep-alive.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Tells the story of a plan.
+pub(crate) struct Director {
+    plan: Rc<Plan>,
+    switchboard: Switchboard,
+    /// The story itself first, then what it set going in the background.
+    actors: Vec<Actor>,
+    decided: Decided,
+    /// Since when the story does not move on by itself: it is told, or waits for what may never come.
+    quiet_since: Option<Duration>,
+    /// When the story was told and nothing more had to happen; some of it may still have to be waited for.
+    told_at: Option<Duration>,
+    until: Until,
+    next_wake: Option<Duration>,
+    over: bool,
+    /// For each node, the index of the first event that no step has taken note of.
+    unread: Vec<usize>,
+    /// What each node answers on its own.
+    answers: Vec<Answers>,
+}
+
+/// What an actor sees and where it gives its orders.
+struct Stage<'a> {
+    now: Duration,
+    plan: &'a Plan,
+    recorder: &'a Recorder,
+    switchboard: &'a Switchboard,
+    orders: Vec<Order>,
+    /// Whether a program has been told something that it has not yet had the time to do.
+    told: bool,
+    unread: &'a mut [usize],
+    answers: &'a mut [Answers],
+}
+
+/// When the file says that the run ends.
+enum Until {
+    /// When everything is decided.
+    Decided,
+    /// At an instant that is known.
+    At(Duration),
+    /// At a moment whose event has yet to come.
+    Event(Pending),
+}
+
+impl Director {
+    /// A director that has told nothing yet.
+    pub(crate) fn new(plan: &Rc<Plan>, switchboard: Switchboard) -> Self {
+        let until = plan.until.clone().map_or(Until::Decided, |moment| Until::Event(Pending::new(moment, plan, 0)));
+        Self {
+            actors: vec![Actor::story(plan.steps.clone(), prologue(plan))],
+            decided: Decided::new(plan),
+            quiet_since: None,
+            told_at: None,
+            until,
+            next_wake: None,
+            over: false,
+            unread: vec![0; plan.nodes.len()],
+            answers: plan.nodes.iter().map(answers).collect(),
+            plan: Rc::clone(plan),
+            switchboard,
+        }
+    }
+
+    /// Lets all actors go on as far as they can at this instant.
+    fn advance(&mut self, now: Duration, recorder: &Recorder) -> Vec<Order> {
+        let plan = Rc::clone(&self.plan);
+        let mut unread = std::mem::take(&mut self.unread);
+        let mut answers = std::mem::take(&mut self.answers);
+        let switchboard = self.switchboard.clone();
+        let mut stage = Stage {
+            now,
+            plan: &plan,
+            recorder,
+            switchboard: &switchboard,
+            orders: Vec::new(),
+            told: false,
+            unread: &mut unread,
+            answers: &mut answers,
+        };
+        for place in 0..self.actors.len() {
+            self.advance_actor(place, &mut stage);
+        }
+        let orders = stage.orders;
+        self.unread = unread;
+        self.answers = answers;
+        self.actors.retain(|actor| !actor.has_ended());
+        orders
+    }
+
+    /// What an actor sets going comes before what it does next.
+    fn advance_actor(&mut self, place: usize, stage: &mut Stage<'_>) {
+        while let Progress::Begins(actor) = self.actors[place].advance(stage) {
+            self.actors.push(*actor);
+            self.advance_actor(self.actors.len() - 1, stage);
+        }
+    }
+
+    fn is_told(&self) -> bool {
+        self.actors.iter().all(Actor::is_endless)
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.actors.iter().all(|actor| actor.is_endless() || actor.wakes_at().is_none())
+    }
+
+    /// The instant at which the run ends, as far as that is known.
+    fn end(&mut self, now: Duration, recorder: &Recorder) -> Option<Duration> {
+        if let Until::Event(pending) = &mut self.until
+            && let Some(at) = pending.resolve(recorder)
+        {
+            self.until = Until::At(at);
+        }
+        self.quiet_since = self.is_quiet().then(|| self.quiet_since.unwrap_or(now));
+        let decided = self.is_told().then(|| recorder.with_events(|events| self.decided.poll(events))).flatten();
+        let decided = decided.map(|at| at.max(*self.told_at.get_or_insert(now)) + AFTERMATH);
+        let latest = self.quiet_since.map(|at| at + 3 * longest_keep_alive(&self.plan) + PATIENCE);
+        match self.until {
+            Until::At(at) => Some(at),
+            Until::Event(_) => latest,
+            // A time that is always put off again must not keep the run from ending.
+            Until::Decided => decided.into_iter().chain(latest).min(),
+        }
+    }
+
+    fn finish(&mut self, recorder: &Recorder) {
+        self.over = true;
+        for actor in &self.actors {
+            if let Some((position, what)) = actor.unanswered() {
+                recorder.step_failed(position, format!("{what} had not come when the run ended"));
+            }
+        }
+    }
+}
+
+impl Story for Director {
+    fn poll(&mut self, recorder: &Recorder) -> Vec<Order> {
+        if self.over {
+            return Vec::new();
+        }
+        let now = recorder.now();
+        let orders = self.advance(now, recorder);
+        let end = self.end(now, recorder);
+        if orders.is_empty() && end.is_some_and(|end| now >= end) {
+            self.finish(recorder);
+            return orders;
+        }
+        self.next_wake = self.actors.iter().filter_map(Actor::wakes_at).chain(end).min();
+        orders
+    }
+
+    fn next_wake(&self) -> Option<Duration> {
+        self.next_wake
+    }
+
+    fn is_over(&self) -> bool {
+        self.over
+    }
+}
+
+/// What a node answers before the story changes it.
+fn answers(node: &Node) -> Answers {
+    match &node.program {
+        Program::RawClient(program) => program.answers.clone(),
+        Program::RawBroker(program) => program.answers.clone(),
+        Program::Client(_) | Program::Broker(_) => Answers::default(),
+    }
+}
+
+/// Clients are programs: they are up and connected when the story begins.
+fn prologue(plan: &Plan) -> Vec<Wait> {
+    let starts = |node: &NodeId| matches!(&plan.node(*node).program, Program::Client(client) if client.autostart);
+    plan.node_ids().filter(starts).map(|node| Wait::connected(node, plan)).collect()
+}
+
+fn longest_keep_alive(plan: &Plan) -> Duration {
+    let keep_alive = |program: &Program| match program {
+        Program::Broker(broker) => broker.config.server_keep_alive.unwrap_or(0),
+        Program::Client(client) => client.options.connect.keep_alive,
+        Program::RawClient(client) => client.connect.keep_alive,
+        Program::RawBroker(_) => 0,
+    };
+    let seconds = plan.nodes.iter().map(|node| keep_alive(&node.program)).max().unwrap_or(0);
+    Duration::from_secs(seconds.into())
+}

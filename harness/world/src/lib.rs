@@ -1,0 +1,111 @@
+//! Engines: they bring a plan to life and record its trace.
+//!
+//! `node` is what runs on a node, `director` tells the story, and both are the same on every engine; an engine
+//! brings the network and the time. `sim` is event-driven and the one to use; `ticked` runs the same plan on
+//! `turmoil::Sim`, to check the other against.
+
+mod conversation;
+mod director;
+mod network;
+mod node;
+mod record;
+mod sim;
+mod story;
+mod tap;
+#[cfg(test)]
+mod tests;
+mod ticked;
+
+use halfopen_plan::{self as plan, trace};
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use self::director::Director;
+pub use self::node::{Connection, Guest, Host};
+use self::node::{Disks, Env, Switchboard};
+pub use self::sim::LocalTime;
+use crate::plan::{Plan, Position};
+use crate::trace::Trace;
+
+/// By how much `turmoil::Sim` advances time at once.
+pub const TICK: Duration = Duration::from_millis(1);
+
+/// What makes time pass and packets travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Engine {
+    /// The event-driven engine: time jumps to the next thing that happens.
+    #[default]
+    Sim,
+    /// `turmoil::Sim`: time advances by [`TICK`]. Slow, and without some faults.
+    Turmoil,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Sim => "sim",
+            Self::Turmoil => "turmoil",
+        })
+    }
+}
+
+/// Why an engine has no trace of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The plan has something that the engine has no means for.
+    #[error("the engine cannot express {what}")]
+    NotExpressible {
+        /// Where it stands in the scenario; line 0 for the network as a whole.
+        position: Position,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The file says that the plan is not for this engine or this broker.
+    #[error("{0}")]
+    NotFor(String),
+    /// The engine itself failed.
+    #[error("the engine failed: {0}")]
+    Failed(String),
+}
+
+/// Brings `plan` to life on `engine`, and gives what happened.
+///
+/// # Errors
+/// The engine cannot express the plan. The event-driven engine can express every plan.
+pub fn run(plan: &Rc<Plan>, engine: Engine) -> Result<Trace, EngineError> {
+    run_with(plan, engine, None)
+}
+
+/// The same with a guest in the place of the project's broker, if there is one, on each node that has it.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(plan: &Rc<Plan>, engine: Engine, guest: Option<&Guest>) -> Result<Trace, EngineError> {
+    match engine {
+        Engine::Sim => run_sim(plan, guest).map_err(|error| EngineError::Failed(error.to_string())),
+        Engine::Turmoil => ticked::run(plan, guest),
+    }
+}
+
+fn run_sim(plan: &Rc<Plan>, guest: Option<&Guest>) -> Result<Trace, sim::SimError> {
+    let switchboard = Switchboard::new(plan.nodes.len());
+    let disks = Disks::new(plan.nodes.len());
+    let director = Director::new(plan, switchboard.clone());
+    sim::run(
+        plan,
+        |_| director,
+        |recorder, node, network, clock| {
+            Box::pin(node::run(Env {
+                plan: Rc::clone(plan),
+                node,
+                network,
+                clock,
+                recorder: recorder.clone(),
+                commands: switchboard.plug_in(node),
+                disk: disks.of(node),
+                guest: guest.cloned(),
+            }))
+        },
+    )
+}

@@ -1,0 +1,69 @@
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::network::Network;
+
+/// A connection of a program that knows only how to close in order: the story may make it an abort.
+pub(super) struct Abortable<N: Network> {
+    stream: Option<N::Stream>,
+    network: N,
+    /// Whether the next end of a connection is an abort.
+    aborts: Rc<Cell<bool>>,
+}
+
+impl<N: Network> Abortable<N> {
+    pub(super) fn new(stream: N::Stream, network: &N, aborts: &Rc<Cell<bool>>) -> Self {
+        // What was to be aborted has ended otherwise.
+        aborts.set(false);
+        Self { stream: Some(stream), network: network.clone(), aborts: Rc::clone(aborts) }
+    }
+
+    fn stream(&mut self) -> io::Result<Pin<&mut N::Stream>> {
+        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Aborts the connection if that is what the story wants; whether it does.
+    fn abort(&mut self) -> bool {
+        if !self.aborts.get() {
+            return false;
+        }
+        if let Some(stream) = self.stream.take() {
+            self.network.abort(stream);
+        }
+        true
+    }
+}
+
+impl<N: Network> AsyncRead for Abortable<N> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_read(cx, buf)
+    }
+}
+
+impl<N: Network> AsyncWrite for Abortable<N> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.stream()?.poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.abort() {
+            return Poll::Ready(Ok(()));
+        }
+        self.stream()?.poll_shutdown(cx)
+    }
+}
+
+impl<N: Network> Drop for Abortable<N> {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}

@@ -1,0 +1,170 @@
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+
+use halfopen_broker::auth::Scripted;
+use halfopen_broker::core::{Access, Broker, CloseReason, Event, Login, Mechanism};
+use halfopen_broker::driver::{Listener, Observer, serve_verifying};
+use halfopen_broker::log::{Detail, Log};
+use halfopen_protocol::{Instant, ReasonCode};
+use tokio::sync::mpsc;
+
+use super::{Disk, Env, WorldClock, log, port};
+use crate::network::{Network, Peer};
+use crate::plan::Defect;
+use crate::plan::{Because, BrokerAuth, BrokerProgram, Dialogue, Expectation, NodeId, Plan, Verb};
+use crate::record::Recorder;
+use crate::trace::{Held, SessionState, Since};
+
+pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &BrokerProgram) {
+    let listener = port(&env.network).await;
+    let listener = NodeListener { network: env.network, listener };
+    let log = Log::new(Detail::Packets);
+    let watch = Watch::new(&env.plan.expectations, env.node);
+    let clock = env.clock.clone();
+    let mut broker = Broker::with_access(program.config.clone(), access(program.auth.as_ref()));
+    if let Some(Defect::Broker(defect)) = env.plan.defect {
+        broker = broker.with_defect(defect);
+    }
+    let disk = program.durable.then_some(env.disk);
+    if let Some(memory) = disk.as_ref().and_then(Disk::read) {
+        broker.handle_memory(clock.now(), memory);
+    }
+    let users = program.auth.as_ref().map(|auth| auth.users.clone()).unwrap_or_default();
+    let verify = move |login: Login| std::future::ready(users.get(&*login.username) == Some(&login.password));
+    let observer = Witness { plan: env.plan, node: env.node, recorder: env.recorder, clock, log, watch, disk };
+    let (no_changes, forever) = (mpsc::channel(1).1, std::future::pending());
+    // Served until the node is dropped; a listener of the world does not fail.
+    let _ = serve_verifying(broker, listener, env.clock, observer, verify, no_changes, forever).await;
+}
+
+fn access(auth: Option<&BrokerAuth>) -> Access {
+    let Some(auth) = auth else { return Access::default() };
+    let mechanism = |dialogue: &Dialogue| -> Box<dyn Mechanism> {
+        Box::new(Scripted::new(dialogue.method.clone(), dialogue.words.clone()))
+    };
+    Access {
+        anonymous: auth.anonymous,
+        passwords: !auth.users.is_empty(),
+        mechanisms: auth.dialogue.iter().map(mechanism).collect(),
+        authorizer: None,
+    }
+}
+
+struct NodeListener<N: Network> {
+    network: N,
+    listener: N::Listener,
+}
+
+impl<N: Network> Listener for NodeListener<N> {
+    type Stream = N::Stream;
+    type Peer = Peer;
+
+    async fn accept(&mut self) -> io::Result<(N::Stream, Peer)> {
+        self.network.accept(&mut self.listener).await
+    }
+}
+
+/// Brings what only the broker can know into the trace: why it closes.
+struct Witness<C> {
+    plan: Rc<Plan>,
+    node: NodeId,
+    recorder: Recorder,
+    clock: C,
+    /// The log that the real server writes, for people.
+    log: Log,
+    watch: Watch,
+    /// Where a durable broker keeps what it knows.
+    disk: Option<Disk>,
+}
+
+impl<C: WorldClock> Observer<Peer> for Witness<C> {
+    fn event(&mut self, now: Instant, peer: &Peer, event: &Event) {
+        log(&self.plan, self.node, self.clock.world_time(now), || {
+            self.log.lines(&self.plan.node(peer.node).name, event)
+        });
+        if let Event::Closing { reason, .. } = event {
+            let (because, since) = because(reason, &self.clock);
+            self.recorder.closing(self.node, peer.node, peer.connection, because, since);
+        }
+    }
+
+    fn settled(&mut self, _now: Instant, broker: &Broker) {
+        for held in self.watch.changes(broker) {
+            self.recorder.holds(self.node, held);
+        }
+        if let Some(disk) = &self.disk {
+            disk.write(broker.memory());
+        }
+    }
+}
+
+/// What the plan asks about the broker's memory, and what is known of it: nothing is held at first.
+#[derive(Default)]
+struct Watch {
+    sessions: BTreeMap<String, Option<SessionState>>,
+    retained: Option<u64>,
+}
+
+impl Watch {
+    fn new(expectations: &[Expectation], node: NodeId) -> Self {
+        let mut watch = Self::default();
+        for expectation in expectations {
+            watch.add(expectation, node);
+        }
+        watch
+    }
+
+    fn add(&mut self, expectation: &Expectation, node: NodeId) {
+        match &expectation.verb {
+            Verb::Has(holding) if expectation.nodes.contains(&node) => {
+                self.sessions.extend(holding.session.clone().map(|session| (session, None)));
+                self.retained = self.retained.or(holding.retained.map(|_| 0));
+            }
+            Verb::AnyOf(alternatives) => alternatives.iter().flatten().for_each(|line| self.add(line, node)),
+            _ => {}
+        }
+    }
+
+    fn changes(&mut self, broker: &Broker) -> Vec<Held> {
+        let mut changes = Vec::new();
+        for (client_id, known) in &mut self.sessions {
+            let state = broker.client(client_id).map(|state| SessionState {
+                subscriptions: state.subscriptions as u64,
+                queued: state.queued as u64,
+                in_flight: state.in_flight as u64,
+                has_will: state.has_will,
+            });
+            if *known != state {
+                *known = state;
+                changes.push(Held::Session(client_id.clone(), state));
+            }
+        }
+        if let Some(known) = &mut self.retained {
+            let count = broker.retained_count() as u64;
+            if *known != count {
+                *known = count;
+                changes.push(Held::Retained(count));
+            }
+        }
+        changes
+    }
+}
+
+fn because(reason: &CloseReason, clock: &impl WorldClock) -> (Because, Option<Since>) {
+    let because = match reason {
+        CloseReason::KeepAlive { since, at, due } => {
+            let since = Since { packet: Some(*since), at: clock.world_time(*at), due: clock.world_time(*due) };
+            return (Because::KeepAlive, Some(since));
+        }
+        CloseReason::NoConnect { .. } => Because::NoConnect,
+        CloseReason::Takeover => Because::Takeover,
+        CloseReason::Protocol { reason: ReasonCode::MALFORMED_PACKET, .. } => Because::Malformed,
+        CloseReason::Protocol { .. } => Because::ProtocolError,
+        CloseReason::Refused { .. } => Because::NotAuthorized,
+        CloseReason::Disconnected => Because::Asked,
+        CloseReason::Quota | CloseReason::TooManyConnections => Because::Quota,
+        CloseReason::Shutdown => Because::Shutdown,
+    };
+    (because, None)
+}

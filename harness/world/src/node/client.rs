@@ -1,0 +1,181 @@
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use halfopen_client::core::{Client, DisconnectReason, Event, SubscribeRequest};
+use halfopen_client::driver::{self, Connector};
+use halfopen_protocol::packet::Connect;
+use halfopen_protocol::{Instant, PacketType, ReasonCode};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::abortable::Abortable;
+use super::{Command, Env, Told, WorldClock, log};
+use crate::network::{Network, Peer};
+use crate::plan::Defect;
+use crate::plan::{Because, ClientProgram, CloseHow, NodeId, Plan};
+use crate::record::Recorder;
+use crate::trace::Since;
+
+pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientProgram) {
+    let seed = env.plan.seed.derive(&format!("client {}", env.plan.node(env.node).name));
+    let mut client = Client::new(program.options.clone(), seed.0);
+    if let Some(Defect::Client(defect)) = env.plan.defect {
+        client = client.with_defect(defect);
+    }
+    let peer = Rc::new(Cell::new(None));
+    let aborts = Rc::new(Cell::new(false));
+    let connector =
+        NodeConnector { network: env.network, to: program.to, peer: Rc::clone(&peer), aborts: Rc::clone(&aborts) };
+    let plan = Rc::clone(&env.plan);
+    let mut witness =
+        Witness { plan, node: env.node, to: program.to, peer, recorder: env.recorder, clock: env.clock.clone() };
+    let (sender, commands) = unbounded_channel();
+    let (handed_on, messages) = unbounded_channel();
+    if program.autostart {
+        // The other end is held just below.
+        let _ = sender.send(driver::Command::Connect { clean_start: None });
+    }
+    tokio::select! {
+        biased;
+        () = forward(env.commands, sender.clone(), &program.options.connect, &aborts) => {}
+        () = handle(messages, sender, env.clock.clone(), program.handling) => {}
+        () = driver::run(client, connector, env.clock, commands, |now, event| {
+            if !program.handling.is_zero() && matches!(event, Event::Message(_)) {
+                // Its other end lives as long.
+                let _ = handed_on.send(now);
+            }
+            witness.event(now, event);
+        }) => {}
+    }
+    // A program that has nothing left to do still holds its node.
+    std::future::pending().await
+}
+
+/// Hands the story's orders to the client, as its application would. Never completes, so that the client lives on.
+async fn forward(
+    mut orders: UnboundedReceiver<Told>,
+    client: UnboundedSender<driver::Command>,
+    own: &Connect,
+    aborts: &Cell<bool>,
+) {
+    while let Some(order) = orders.recv().await {
+        if let Command::Close(how) = order.command {
+            aborts.set(how == CloseHow::Rst);
+        }
+        if let Some(command) = translate(order.command, own) {
+            // The client runs as long as this does.
+            let _ = client.send(command);
+        }
+    }
+    std::future::pending().await
+}
+
+/// The application, which is busy with each message for a while and then takes the next. Never completes.
+async fn handle<C: WorldClock>(
+    mut messages: UnboundedReceiver<Instant>,
+    client: UnboundedSender<driver::Command>,
+    clock: C,
+    busy: Duration,
+) {
+    while let Some(begun) = messages.recv().await {
+        clock.sleep_until(begun + busy).await;
+        let _ = client.send(driver::Command::Allow(1));
+    }
+    std::future::pending().await
+}
+
+/// What only scripted clients do has no counterpart; the loader refuses it.
+fn translate(order: Command, own: &Connect) -> Option<driver::Command> {
+    Some(match order {
+        Command::Connect { connect } => driver::Command::ConnectAs(connect.unwrap_or_else(|| Box::new(own.clone()))),
+        Command::Subscribe { subscriptions, subscription_id } => driver::Command::SubscribeWith(SubscribeRequest {
+            subscriptions,
+            subscription_id,
+            ..SubscribeRequest::default()
+        }),
+        Command::Unsubscribe(filters) => driver::Command::Unsubscribe(filters),
+        Command::Publish(publish) => driver::Command::Publish(publish),
+        Command::Disconnect(reason) => driver::Command::DisconnectWith(*reason),
+        Command::Close(_) => driver::Command::Close,
+        Command::StopPinging => driver::Command::StopPinging,
+        Command::ResumePinging => driver::Command::ResumePinging,
+        Command::Open | Command::Send(_) | Command::Answer(_) => return None,
+    })
+}
+
+struct NodeConnector<N> {
+    network: N,
+    to: NodeId,
+    peer: Rc<Cell<Option<Peer>>>,
+    aborts: Rc<Cell<bool>>,
+}
+
+impl<N: Network> Connector for NodeConnector<N> {
+    type Stream = Abortable<N>;
+
+    async fn connect(&mut self) -> io::Result<Abortable<N>> {
+        self.peer.set(None);
+        let (stream, peer) = self.network.connect(self.to).await?;
+        self.peer.set(Some(peer));
+        Ok(Abortable::new(stream, &self.network, &self.aborts))
+    }
+}
+
+/// Brings what only the client can know into the trace: what it hands on, and why it closes.
+struct Witness<C> {
+    plan: Rc<Plan>,
+    node: NodeId,
+    to: NodeId,
+    peer: Rc<Cell<Option<Peer>>>,
+    recorder: Recorder,
+    clock: C,
+}
+
+impl<C: WorldClock> Witness<C> {
+    fn event(&mut self, now: Instant, event: Event) {
+        log(&self.plan, self.node, self.clock.world_time(now), || vec![line(&event)]);
+        match event {
+            Event::Connected(connack) => self.recorder.connected(self.node, connack.session_present),
+            Event::Message(message) => self.recorder.delivered(self.node, message),
+            Event::Closing(reason) => self.closing(&reason),
+            _ => {}
+        }
+    }
+
+    fn closing(&self, reason: &DisconnectReason) {
+        let connection = self.peer.get().map(|peer| peer.connection);
+        // A connection that is still being opened has no stream yet, but a name in the trace.
+        let Some(connection) = connection.or_else(|| self.recorder.latest_connection(self.node)) else { return };
+        let (because, since) = because(reason, &self.clock);
+        self.recorder.closing(self.node, self.to, connection, because, since);
+    }
+}
+
+fn line(event: &Event) -> String {
+    match event {
+        Event::Received(packet) => format!("received {}", packet.packet_type()),
+        Event::Sending(packet) => format!("sending {}", packet.packet_type()),
+        Event::Connected(connack) => format!("connected, session present: {}", connack.session_present),
+        Event::Message(message) => format!("message on {}", message.topic),
+        other => format!("{other:?}"),
+    }
+}
+
+fn because(reason: &DisconnectReason, clock: &impl WorldClock) -> (Because, Option<Since>) {
+    let since = |packet, at, due| Some(Since { packet, at: clock.world_time(at), due: clock.world_time(due) });
+    match reason {
+        DisconnectReason::NoPingresp { at, due } => (Because::NoPingresp, since(Some(PacketType::PingReq), *at, *due)),
+        // The whole attempt is timed, of which perhaps no more than a SYN has left.
+        DisconnectReason::NoConnack { at, due } => (Because::NoConnack, since(None, *at, *due)),
+        DisconnectReason::Protocol { reason: ReasonCode::MALFORMED_PACKET, .. } => (Because::Malformed, None),
+        DisconnectReason::Protocol { .. } => (Because::ProtocolError, None),
+        DisconnectReason::Refused(_) | DisconnectReason::Authentication(_) | DisconnectReason::NoAuth { .. } => {
+            (Because::NotAuthorized, None)
+        }
+        DisconnectReason::Asked
+        | DisconnectReason::ConnectFailed(_)
+        | DisconnectReason::Server(_)
+        | DisconnectReason::Closed(_) => (Because::Asked, None),
+    }
+}

@@ -1,0 +1,127 @@
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use halfopen_protocol::packet::PacketId;
+use halfopen_protocol::{DecodeOptions, Packet, Role, Version, decode, encode};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+use crate::network::Peer;
+use crate::plan::Outgoing;
+
+/// As large as the receive window of the simulated sockets, which they announce anew only when a read empties half.
+pub(super) const READ_BUFFER: usize = 64 * 1024;
+
+/// One connection of a raw peer.
+pub(super) struct Line<S> {
+    stream: S,
+    pub(super) peer: Peer,
+    side: Role,
+    pub(super) version: Version,
+    /// It reads, and has nothing to say.
+    pub(super) is_mute: bool,
+    incoming: BytesMut,
+    outgoing: BytesMut,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
+    pub(super) fn new(stream: S, peer: Peer, side: Role, version: Version) -> Self {
+        let (incoming, outgoing) = (BytesMut::new(), BytesMut::new());
+        Self { stream, peer, side, version, is_mute: false, incoming, outgoing }
+    }
+
+    /// Writes what there is, and reads what has come: how many bytes, or the end.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_write(cx)?;
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        self.incoming.extend_from_slice(buffer.filled());
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// Writes as much as the socket takes. An error is the end of the connection.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        while !self.outgoing.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, &self.outgoing) {
+                Poll::Ready(written) => self.outgoing.advance(written?),
+                Poll::Pending => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The packets that are whole. What cannot be decoded has no answer.
+    pub(super) fn take_packets(&mut self) -> Vec<Packet> {
+        let mut packets = Vec::new();
+        loop {
+            let options = DecodeOptions { version: self.version, reader: self.side, maximum_packet_size: 268_435_460 };
+            match decode(&mut self.incoming, &options) {
+                Ok(Some(packet)) => {
+                    if let Packet::Connect(connect) = &packet {
+                        self.version = connect.version;
+                    }
+                    packets.push(packet);
+                }
+                Ok(None) => return packets,
+                Err(_) => {
+                    self.incoming.clear();
+                    return packets;
+                }
+            }
+        }
+    }
+
+    /// Queues a packet.
+    pub(super) fn write(&mut self, packet: &Packet) -> Result<(), String> {
+        let result = encode(packet, self.version, &mut self.outgoing);
+        let instead = "what the standard does not have is sent as `bytes`";
+        result
+            .map_err(|error| format!("MQTT {} has no such {}: {error}; {instead}", self.version, packet.packet_type()))
+    }
+
+    /// Queues these in one piece; `own` is the CONNECT of the node, `answered` the packet id that answers repeat.
+    pub(super) fn send(
+        &mut self,
+        items: &[Outgoing],
+        own: Option<&Packet>,
+        answered: Option<PacketId>,
+    ) -> Result<(), String> {
+        for item in items {
+            match item {
+                Outgoing::Connect => own.map_or(Ok(()), |connect| self.write(connect))?,
+                Outgoing::Packet(packet) => self.write(packet)?,
+                Outgoing::Reply(packet) => self.write(&with_id(packet.clone(), answered))?,
+                Outgoing::Bytes(bytes) => self.outgoing.extend_from_slice(bytes),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what the socket takes at once, and closes in order.
+    pub(super) async fn close(mut self) {
+        std::future::poll_fn(|cx| {
+            let _ = self.poll_write(cx);
+            Poll::Ready(())
+        })
+        .await;
+        // An error says that the connection is gone already, which is what was wanted.
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// The socket, for who ends it otherwise.
+    pub(super) fn into_stream(self) -> S {
+        self.stream
+    }
+}
+
+fn with_id(mut packet: Packet, id: Option<PacketId>) -> Packet {
+    let Some(id) = id else { return packet };
+    match &mut packet {
+        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => ack.packet_id = id,
+        Packet::SubAck(suback) => suback.packet_id = id,
+        Packet::UnsubAck(unsuback) => unsuback.packet_id = id,
+        _ => {}
+    }
+    packet
+}

@@ -1,0 +1,231 @@
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use halfopen_protocol::{Clock, Instant};
+
+use super::local_time::LocalTime;
+use crate::node::WorldClock;
+use crate::plan::NodeId;
+
+/// What is never due: the timers of a node that stands still.
+const NEVER: Duration = Duration::MAX;
+
+/// The world's time, who waits for it, and what the nodes' own clocks make of it.
+#[derive(Clone)]
+pub(super) struct Timers(Rc<Inner>);
+
+struct Inner {
+    now: Cell<Duration>,
+    waiting: RefCell<Waiting>,
+    nodes: RefCell<Vec<NodeTime>>,
+}
+
+#[derive(Default)]
+struct NodeTime {
+    local: LocalTime,
+    is_paused: bool,
+}
+
+#[derive(Default)]
+struct Waiting {
+    sequence: u64,
+    /// Ordered by when they are due in the world's time, those of one instant by when they began to wait.
+    entries: BTreeMap<(Duration, u64), Entry>,
+    /// Where those stand now that a change of their node's clock has moved.
+    moved: BTreeMap<u64, Duration>,
+}
+
+struct Entry {
+    node: NodeId,
+    /// In the time of the node.
+    deadline: Duration,
+    waker: Waker,
+}
+
+impl Timers {
+    /// The time of so many nodes, at its start.
+    pub(super) fn new(nodes: usize) -> Self {
+        let nodes = (0..nodes).map(|_| NodeTime::default()).collect();
+        let inner = Inner { now: Cell::default(), waiting: RefCell::default(), nodes: RefCell::new(nodes) };
+        Self(Rc::new(inner))
+    }
+
+    /// Virtual time since the start of the run.
+    pub(super) fn now(&self) -> Duration {
+        self.0.now.get()
+    }
+
+    /// Time has gone on.
+    pub(super) fn set_now(&self, now: Duration) {
+        self.0.now.set(now);
+    }
+
+    /// The next deadline.
+    pub(super) fn next(&self) -> Option<Duration> {
+        let waiting = self.0.waiting.borrow();
+        waiting.entries.first_key_value().map(|((due, _), _)| *due).filter(|due| *due != NEVER)
+    }
+
+    /// Wakes all whose deadline has come; whether there were any.
+    pub(super) fn fire(&self) -> bool {
+        let now = self.now();
+        let mut fired = false;
+        loop {
+            let waker = {
+                let mut waiting = self.0.waiting.borrow_mut();
+                match waiting.entries.first_entry() {
+                    Some(entry) if entry.key().0 <= now => {
+                        let ((_, sequence), entry) = entry.remove_entry();
+                        waiting.moved.remove(&sequence);
+                        entry.waker
+                    }
+                    _ => return fired,
+                }
+            };
+            waker.wake();
+            fired = true;
+        }
+    }
+
+    /// No timer of this node is due any more, until [`resume`](Self::resume): then all that have passed are due at once.
+    pub(super) fn pause(&self, node: NodeId) {
+        self.0.nodes.borrow_mut()[node.0].is_paused = true;
+        self.move_entries(node);
+    }
+
+    /// Ends [`pause`](Self::pause).
+    pub(super) fn resume(&self, node: NodeId) {
+        self.0.nodes.borrow_mut()[node.0].is_paused = false;
+        self.move_entries(node);
+    }
+
+    /// From now on the clock of a node runs faster than the world's by so many millionths.
+    pub(super) fn drift(&self, node: NodeId, ppm: i32) {
+        let now = self.now();
+        self.0.nodes.borrow_mut()[node.0].local.drift(now, ppm);
+        self.move_entries(node);
+    }
+
+    /// The clock of a node leaps by so many milliseconds.
+    pub(super) fn jump(&self, node: NodeId, by_ms: i64) {
+        let now = self.now();
+        self.0.nodes.borrow_mut()[node.0].local.jump(now, by_ms);
+        self.move_entries(node);
+    }
+
+    fn local(&self, node: NodeId) -> Duration {
+        self.0.nodes.borrow()[node.0].local.at(self.now())
+    }
+
+    fn due(&self, node: NodeId, deadline: Duration) -> Duration {
+        let nodes = self.0.nodes.borrow();
+        let node = &nodes[node.0];
+        if node.is_paused { NEVER } else { node.local.due(deadline) }
+    }
+
+    /// Those who wait on a clock that has changed are due at another time.
+    fn move_entries(&self, node: NodeId) {
+        let mut waiting = self.0.waiting.borrow_mut();
+        let is_of_node = |(key, entry): (&(Duration, u64), &Entry)| (entry.node == node).then_some(*key);
+        let keys: Vec<_> = waiting.entries.iter().filter_map(is_of_node).collect();
+        for key in keys {
+            let Some(entry) = waiting.entries.remove(&key) else { continue };
+            let due = self.due(node, entry.deadline);
+            waiting.moved.insert(key.1, due);
+            waiting.entries.insert((due, key.1), entry);
+        }
+    }
+}
+
+/// The clock of a node. As long as nothing was done to it, it shows the world's time since the start of the run.
+///
+/// Time has a resolution of one millisecond: a deadline between two of them is met at the later one. The clock never
+/// goes back, because what programs measure time with does not: one that is set back stands still until it has caught
+/// up.
+#[derive(Clone)]
+pub(crate) struct NodeClock {
+    timers: Timers,
+    node: NodeId,
+}
+
+impl NodeClock {
+    /// The clock of this node.
+    pub(super) fn new(timers: &Timers, node: NodeId) -> Self {
+        Self { timers: timers.clone(), node }
+    }
+}
+
+impl Clock for NodeClock {
+    fn now(&self) -> Instant {
+        Instant::new(self.timers.local(self.node))
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> impl Future<Output = ()> + 'static {
+        let deadline = deadline.since_origin();
+        Sleep { timers: self.timers.clone(), node: self.node, deadline, entry: None }
+    }
+}
+
+impl WorldClock for NodeClock {
+    fn world_time(&self, instant: Instant) -> Duration {
+        self.timers.0.nodes.borrow()[self.node.0].local.world_time(instant.since_origin())
+    }
+}
+
+/// Waits for a deadline; no longer once it is dropped.
+struct Sleep {
+    timers: Timers,
+    node: NodeId,
+    deadline: Duration,
+    /// Its place among those who wait.
+    entry: Option<(Duration, u64)>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let timers = self.timers.clone();
+        let Some((due, sequence)) = self.entry else {
+            if self.deadline <= timers.local(self.node) {
+                return Poll::Ready(());
+            }
+            let due = timers.due(self.node, self.deadline);
+            let mut waiting = timers.0.waiting.borrow_mut();
+            waiting.sequence += 1;
+            let key = (due, waiting.sequence);
+            self.entry = Some(key);
+            let entry = Entry { node: self.node, deadline: self.deadline, waker: cx.waker().clone() };
+            waiting.entries.insert(key, entry);
+            return Poll::Pending;
+        };
+        let mut waiting = timers.0.waiting.borrow_mut();
+        let due = waiting.moved.get(&sequence).copied().unwrap_or(due);
+        // Over is what the world has called out, so that a node that is polled for something that has arrived at the
+        // very instant of a deadline does not see the deadline first.
+        match waiting.entries.get_mut(&(due, sequence)) {
+            None => return Poll::Ready(()),
+            Some(entry) if !entry.waker.will_wake(cx.waker()) => entry.waker.clone_from(cx.waker()),
+            Some(_) => {}
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some((due, sequence)) = self.entry {
+            let mut waiting = self.timers.0.waiting.borrow_mut();
+            let due = waiting.moved.remove(&sequence).unwrap_or(due);
+            waiting.entries.remove(&(due, sequence));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

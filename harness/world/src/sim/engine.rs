@@ -1,0 +1,428 @@
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use turmoil_net::{EnterGuard, HostId, KernelConfig, Net, Packet};
+
+use super::SimError;
+use super::address::address;
+use super::clock::{NodeClock, Timers};
+use super::network::SimNetwork;
+use super::ready::{NodeWaker, Ready};
+use super::wires::{Arrival, TimeOut, Wires};
+use crate::plan::{NodeId, Plan};
+use crate::record::Recorder;
+use crate::story::{NodeFuture, Order, Story};
+use crate::trace::NodeChange;
+
+/// How much may happen at one instant. More means that programs keep waking each other.
+const POLLS_AT_ONE_INSTANT: u32 = 10_000_000;
+
+/// By how many millionths a clock runs faster that all but stands still.
+const STANDSTILL: i32 = -999_999;
+
+/// The world: kernels, wires, programs, and the time they share.
+pub(super) struct Engine<S, F> {
+    story: S,
+    start: F,
+    recorder: Recorder,
+    timers: Timers,
+    ready: Arc<Ready>,
+    /// When nodes that stand still go on by themselves.
+    resumes: BTreeSet<(Duration, NodeId)>,
+    nodes: Vec<Node>,
+    wires: Rc<RefCell<Wires>>,
+    /// Something ran that may have left packets in a kernel.
+    is_stirred: bool,
+    outgoing: Vec<Packet>,
+    /// How many events were recorded when the story was last asked.
+    told: Option<usize>,
+    /// When the story was last asked without anything having happened.
+    asked_at: Option<Duration>,
+    /// Last, so that all sockets are closed before the kernels go.
+    kernels: EnterGuard,
+}
+
+struct Node {
+    host: HostId,
+    program: Option<NodeFuture>,
+    waker: Arc<NodeWaker>,
+    as_waker: Waker,
+    /// Its process stands still.
+    is_paused: bool,
+}
+
+impl<S, F> Engine<S, F>
+where
+    S: Story,
+    F: FnMut(&Recorder, NodeId, SimNetwork, NodeClock) -> NodeFuture,
+{
+    /// A world with its programs about to run.
+    pub(super) fn new(plan: &Rc<Plan>, story: impl FnOnce(&Recorder) -> S, start: F) -> Self {
+        let timers = Timers::new(plan.nodes.len());
+        let recorder = {
+            let timers = timers.clone();
+            Recorder::new(move || timers.now())
+        };
+        // The kernels' own retransmission counts calls, not time: the wires do it instead.
+        let config = KernelConfig::default().retx_threshold(u32::MAX).default_backlog(usize::MAX / 2);
+        let mut net = Net::with_config(config);
+        let ready = Arc::<Ready>::default();
+        let mut node = |id| {
+            let waker = NodeWaker::new(id, &ready);
+            let as_waker = Waker::from(Arc::clone(&waker));
+            Node { host: net.add_host(address(id)), program: None, waker, as_waker, is_paused: false }
+        };
+        let nodes = plan.node_ids().map(&mut node).collect();
+        let wires = Rc::new(RefCell::new(Wires::new(plan, &recorder, &timers)));
+        let mut engine = Self {
+            story: story(&recorder),
+            start,
+            recorder,
+            timers,
+            ready,
+            resumes: BTreeSet::new(),
+            nodes,
+            wires,
+            is_stirred: false,
+            outgoing: Vec::new(),
+            told: None,
+            asked_at: None,
+            kernels: net.enter(),
+        };
+        for id in plan.node_ids() {
+            engine.start(id);
+        }
+        engine
+    }
+
+    /// What was recorded.
+    pub(super) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// Runs until the story is over, or nothing can happen any more.
+    pub(super) async fn run(&mut self) -> Result<(), SimError> {
+        let origin = tokio::time::Instant::now();
+        loop {
+            self.settle()?;
+            if self.story.is_over() {
+                return Ok(());
+            }
+            let Some(next) = self.next_instant() else { return Ok(()) };
+            let mut sleep = pin!(tokio::time::sleep_until(origin + next));
+            let ready = Arc::clone(&self.ready);
+            poll_fn(|cx| {
+                ready.when_not_empty(cx.waker());
+                if ready.is_empty() { sleep.as_mut().poll(cx) } else { Poll::Ready(()) }
+            })
+            .await;
+            self.timers.set_now(origin.elapsed());
+            // A guest has been woken by tokio's timers already, and must find what arrives at this instant.
+            self.deliver();
+        }
+    }
+
+    /// Lets everything happen that happens at this instant. What arrives is read before the story goes on, and the
+    /// story goes on before time-outs are judged.
+    fn settle(&mut self) -> Result<(), SimError> {
+        let mut polls_left = POLLS_AT_ONE_INSTANT;
+        loop {
+            // A round without a poll counts too.
+            polls_left = polls_left.saturating_sub(1);
+            self.poll_ready(&mut polls_left);
+            if polls_left == 0 {
+                return Err(SimError::NeverQuiet { at: self.timers.now() });
+            }
+            self.flush();
+            let goes_on = self.deliver() || self.resume_due() || self.ask_story();
+            if self.story.is_over() || !(goes_on || self.fire_kernels() || self.timers.fire()) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The next time at which something happens.
+    fn next_instant(&self) -> Option<Duration> {
+        let asked_at = self.asked_at;
+        // A story that asks for the instant it has just had would stop the world's time.
+        let next_wake = self.story.next_wake().map(|wake| match asked_at {
+            Some(asked_at) if wake <= asked_at => asked_at + Duration::from_millis(1),
+            _ => wake,
+        });
+        let resume = self.resumes.first().map(|(at, _)| *at);
+        [self.wires.borrow().next_event(), self.timers.next(), next_wake, resume].into_iter().flatten().min()
+    }
+
+    /// Polls the nodes that were woken until none is, or so many polls have been made.
+    fn poll_ready(&mut self, polls_left: &mut u32) {
+        while *polls_left > 0
+            && let Some(id) = self.ready.next()
+        {
+            *polls_left -= 1;
+            let node = &mut self.nodes[id.0];
+            node.waker.begin_poll();
+            if node.is_paused {
+                // Woken anyway when it goes on.
+                continue;
+            }
+            self.kernels.set_current(node.host);
+            if let Some(program) = &mut node.program {
+                let done = program.as_mut().poll(&mut Context::from_waker(&node.as_waker)).is_ready();
+                self.is_stirred = true;
+                if done {
+                    node.program = None;
+                }
+            }
+        }
+    }
+
+    /// Brings what the kernels have to say onto the wires.
+    fn flush(&mut self) {
+        // What a program wrote before it aborts has left by then, as far as the window is open.
+        self.drain_kernels();
+        let mut wires = self.wires.borrow_mut();
+        let nodes = &self.nodes;
+        let kernels = &self.kernels;
+        let enter = |id: NodeId| kernels.set_current(nodes[id.0].host);
+        if !wires.aborting.is_empty() {
+            self.is_stirred = true;
+            wires.abort_sockets(kernels, enter);
+        }
+        if !wires.stopped_listening.is_empty() {
+            self.is_stirred = true;
+            wires.abort_unaccepted(kernels, enter);
+        }
+        drop(wires);
+        self.drain_kernels();
+        self.wires.borrow_mut().sweep(&self.kernels);
+    }
+
+    fn drain_kernels(&mut self) {
+        if !self.is_stirred {
+            return;
+        }
+        self.is_stirred = false;
+        let mut wires = self.wires.borrow_mut();
+        self.kernels.egress_all(&mut self.outgoing);
+        for packet in self.outgoing.drain(..) {
+            wires.depart(packet);
+        }
+    }
+
+    /// Hands over what arrives now; whether there was anything. Stops before an abort for which a node has to read first.
+    fn deliver(&mut self) -> bool {
+        let mut wires = self.wires.borrow_mut();
+        let mut any = false;
+        loop {
+            if wires.abort_is_due() && !self.ready.is_empty() {
+                return true;
+            }
+            let Some(Arrival { packet, of }) = wires.take_arrival() else { return any };
+            any = true;
+            self.is_stirred = true;
+            let packet = match of {
+                Some((key, side, left)) => wires.arrive(key, side, packet, left, &self.kernels),
+                None => Some(packet).filter(|packet| wires.is_up(packet)),
+            };
+            if let Some(packet) = packet {
+                self.kernels.deliver(packet);
+            }
+        }
+    }
+
+    /// Lets the kernels do what they waited to do; whether there was anything.
+    fn fire_kernels(&mut self) -> bool {
+        let mut wires = self.wires.borrow_mut();
+        let mut any = false;
+        while let Some((time_out, key, side)) = wires.take_time_out() {
+            any = true;
+            self.is_stirred = true;
+            match time_out {
+                TimeOut::Retry => wires.retry(key, side),
+                TimeOut::GiveUp => wires.give_up(key, side, &self.kernels),
+            }
+        }
+        any
+    }
+
+    /// Lets the story act; whether it did.
+    fn ask_story(&mut self) -> bool {
+        let now = self.timers.now();
+        let recorded = self.recorder.len();
+        let is_due = self.asked_at != Some(now) && self.story.next_wake().is_some_and(|wake| wake <= now);
+        if self.told == Some(recorded) && !is_due {
+            return false;
+        }
+        self.asked_at = Some(now);
+        let orders = self.story.poll(&self.recorder);
+        let acted = !orders.is_empty() || self.recorder.len() != recorded || !self.ready.is_empty();
+        // A story that acted is asked again once what it did has been done.
+        self.told = (!acted).then_some(recorded);
+        for order in orders {
+            self.obey(order);
+        }
+        acted
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Crash(node) => self.crash(node),
+            Order::PowerLoss(node) => self.power_loss(node),
+            Order::Restart(node) => self.restart(node),
+            Order::Pause(node, time) => self.pause(node, time),
+            Order::Resume(node) => self.resume(node),
+            Order::StopReading(node) => self.set_reading(node, false),
+            Order::ResumeReading(node) => self.set_reading(node, true),
+            Order::ClockDrift(node, ppm) => {
+                self.recorder.node(node, NodeChange::ClockDrifts);
+                self.timers.drift(node, ppm);
+            }
+            Order::ClockJump(node, by_ms) => {
+                self.recorder.node(node, NodeChange::ClockJumps);
+                self.timers.jump(node, by_ms);
+            }
+            Order::SetDate(node, by_ms) => {
+                self.recorder.node(node, NodeChange::DateSet);
+                // Timers do not follow the date, unless that is the defect.
+                if self.wires.borrow().plan.has_timers_on_wall_clock(node) {
+                    self.timers.jump(node, by_ms);
+                }
+            }
+            Order::Network(position, change) => self.wires.borrow_mut().change(position, change),
+        }
+    }
+
+    /// The process dies. Its kernel closes the sockets.
+    fn crash(&mut self, id: NodeId) {
+        if self.nodes[id.0].program.is_none() {
+            return;
+        }
+        self.recorder.node(id, NodeChange::Crashed);
+        self.stop(id);
+    }
+
+    /// The host dies: its sockets are closed without a word.
+    fn power_loss(&mut self, id: NodeId) {
+        if self.wires.borrow().hosts[id.0].is_down {
+            return;
+        }
+        // What other nodes have just written is not to be lost with it.
+        self.flush();
+        self.recorder.node(id, NodeChange::PowerLost);
+        self.wires.borrow_mut().hosts[id.0].is_down = true;
+        self.stop(id);
+        let mut wires = self.wires.borrow_mut();
+        let (kernels, nodes) = (&self.kernels, &self.nodes);
+        wires.forget_host(id, kernels, |id| kernels.set_current(nodes[id.0].host));
+        drop(wires);
+        self.is_stirred = true;
+        self.flush();
+    }
+
+    /// The program starts again.
+    fn restart(&mut self, id: NodeId) {
+        self.crash(id);
+        self.flush();
+        self.wires.borrow_mut().hosts[id.0].is_down = false;
+        self.recorder.node(id, NodeChange::Restarted);
+        self.start(id);
+    }
+
+    /// The process stands still. Its kernel lives.
+    fn pause(&mut self, id: NodeId, time: Option<Duration>) {
+        let node = &mut self.nodes[id.0];
+        if node.is_paused || node.program.is_none() {
+            return;
+        }
+        node.is_paused = true;
+        self.timers.pause(id);
+        if self.wires.borrow().plan.has_clock_that_sleeps(id) {
+            self.timers.drift(id, STANDSTILL);
+        }
+        self.resumes.extend(time.map(|time| (self.timers.now() + time, id)));
+        self.recorder.node(id, NodeChange::Paused);
+    }
+
+    /// The process goes on: it reads what has come, and then its timers are due.
+    fn resume(&mut self, id: NodeId) {
+        if self.nodes[id.0].is_paused {
+            self.recorder.node(id, NodeChange::Resumed);
+            self.end_pause(id);
+            self.nodes[id.0].as_waker.wake_by_ref();
+        }
+    }
+
+    /// Lets the processes go on whose time it is; whether there were any.
+    fn resume_due(&mut self) -> bool {
+        let now = self.timers.now();
+        let mut any = false;
+        while let Some((_, id)) = self.resumes.first().copied().filter(|(at, _)| *at <= now) {
+            any = true;
+            self.resume(id);
+        }
+        any
+    }
+
+    fn end_pause(&mut self, id: NodeId) {
+        self.nodes[id.0].is_paused = false;
+        self.resumes.retain(|(_, node)| *node != id);
+        self.timers.resume(id);
+        if self.wires.borrow().plan.has_clock_that_sleeps(id) {
+            self.timers.drift(id, 0);
+        }
+    }
+
+    fn set_reading(&mut self, id: NodeId, reads: bool) {
+        if self.nodes[id.0].program.is_some() && self.wires.borrow_mut().hosts[id.0].set_reading(reads) {
+            self.recorder.node(id, if reads { NodeChange::ResumedReading } else { NodeChange::StoppedReading });
+        }
+    }
+
+    fn start(&mut self, id: NodeId) {
+        let network = SimNetwork::new(id, &self.wires);
+        let program = (self.start)(&self.recorder, id, network, NodeClock::new(&self.timers, id));
+        let node = &mut self.nodes[id.0];
+        // Nodes are polled many times within one poll of the world, which would use up the world's budget.
+        node.program = Some(Box::pin(tokio::task::unconstrained(program)));
+        node.as_waker.wake_by_ref();
+    }
+
+    fn stop(&mut self, id: NodeId) {
+        let node = &mut self.nodes[id.0];
+        self.kernels.set_current(node.host);
+        node.program = None;
+        self.is_stirred = true;
+        self.end_pause(id);
+        self.wires.borrow_mut().hosts[id.0].set_reading(true);
+    }
+}
+
+impl<S, F> Drop for Engine<S, F> {
+    fn drop(&mut self) {
+        for node in &mut self.nodes {
+            self.kernels.set_current(node.host);
+            node.program = None;
+        }
+        let Ok(mut wires) = self.wires.try_borrow_mut() else { return };
+        let wires = &mut *wires;
+        for (key, side, stream) in wires.aborting.drain(..) {
+            if let Some(connection) = wires.connections.get(&key) {
+                self.kernels.set_current(self.nodes[connection.end(side).node.0].host);
+            }
+            drop(stream);
+        }
+        for (node, host) in self.nodes.iter().zip(&mut wires.hosts) {
+            self.kernels.set_current(node.host);
+            host.listener = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
