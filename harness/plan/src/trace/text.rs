@@ -33,6 +33,9 @@ use crate::Plan;
 /// The column at which details begin, and the note of how often something repeats.
 const DETAILS: usize = 59;
 
+/// The longest line behind which the braces of all lines of a repetition are set; behind a longer one its own is.
+const WIDEST: usize = 120;
+
 /// The name of the run and its trace, one line each.
 pub fn text(plan: &Plan, trace: &Trace) -> String {
     let lines = lines(plan, trace);
@@ -86,7 +89,8 @@ struct Base<'a> {
 impl<'a> Base<'a> {
     fn write(&mut self, text: &mut String, lines: &'a [Line], block: Block) {
         let first = &lines[block.start..block.start + block.len];
-        let width = first.iter().map(|line| line.text.chars().count()).max().unwrap_or(0);
+        let widths = first.iter().map(|line| line.text.chars().count());
+        let width = widths.filter(|width| 17 + width + 2 <= WIDEST).max().unwrap_or(0);
         for (place, line) in first.iter().enumerate() {
             if line.is_heading {
                 *self = Base { at: line.at, heading: &line.text };
@@ -99,7 +103,7 @@ impl<'a> Base<'a> {
             if block.times > 1 {
                 // Headings stand left of the other lines: the brace goes where those have it.
                 let column = (17 + width + 2).max(DETAILS);
-                let missing = column.saturating_sub(shown.chars().count());
+                let missing = column.saturating_sub(shown.chars().count()).max(2);
                 let _ = write!(shown, "{:missing$}}}", "");
                 if place == 0 {
                     let _ = write!(shown, " {}", self.repeated(lines, &block));

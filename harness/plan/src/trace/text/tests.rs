@@ -49,6 +49,20 @@ fn what_repeats_is_folded() {
     assert_snapshot!(shown(&mut story, 4_000_000));
 }
 
+/// One long line pads none of the others.
+#[test]
+fn braces_stand_behind_the_lines_of_usual_length() {
+    let mut story = Story::new();
+    story.connect(0, SENSOR, connect("sensor", 10));
+    for n in 1..=5 {
+        story.at(n * 1000).packet(0, SENSOR, BROKER, publish(&"long/".repeat(40), "tick"));
+        story.at(n * 1000 + 30).packet(0, SENSOR, BROKER, Packet::PingReq);
+    }
+    let text = shown(&mut story, 9000);
+    let braces: Vec<_> = text.lines().filter_map(|line| line.find('}')).collect();
+    assert!(matches!(braces[..], [long, DETAILS] if long > 120), "{text}");
+}
+
 #[test]
 fn folded_headings_are_followed_by_the_last_of_them() {
     let mut story = Story::new();
