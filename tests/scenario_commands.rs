@@ -174,6 +174,19 @@ fn explain_says_what_its_times_do_not_count() {
 }
 
 #[test]
+fn explain_says_what_clients_subscribe_to_and_what_raw_peers_answer() {
+    let folder = folder("answers");
+    let story = "mqtt: 5.0\nraw_brokers: { fake: { answers: { open: [refuse, usual], CONNECT: { after: 3s, send: { CONNACK: { reason: 0x88 } } } } } }\n\
+                 clients: { reader: { subscribe: [a, { filter: b/#, qos: 2 }] } }\n\
+                 raw_clients: { probe: { subscribe: c, answers: { PUBLISH: [nothing, { close: rst }] } }, mute: { answers: nothing } }\n\
+                 steps: [ { wait: 1min } ]\n";
+    fs::write(folder.join("all.yaml"), story).unwrap();
+    let told = out(&halfopen(&folder, &["explain", "all.yaml"]));
+    let (_, who) = told.split_once("Who takes part\n").unwrap();
+    snapshot("explain__answers", who.split_once("\n\n").unwrap().0);
+}
+
+#[test]
 fn explain_tells_every_scenario() {
     let folder = root();
     let paths =

@@ -3,6 +3,7 @@
 
 mod left_out;
 mod moments;
+mod peers;
 mod state;
 
 use std::fmt::{self, Write as _};
@@ -115,6 +116,7 @@ impl Explained<'_> {
                     let busy = "its application is busy with each message for";
                     writeln!(out, "             {busy} {}, and nothing is read until then", seconds(client.handling))?;
                 }
+                peers::subscriptions(out, &client.options.subscriptions)?;
                 self.rules(out, client.to, connect)
             }
             Program::RawClient(raw) => {
@@ -126,10 +128,13 @@ impl Explained<'_> {
                     self.name(raw.to),
                     of_connect(&raw.connect)
                 )?;
+                peers::subscriptions(out, &raw.subscribe)?;
+                peers::answers(out, &raw.answers)?;
                 self.rules(out, raw.to, &raw.connect)
             }
-            Program::RawBroker(_) => {
-                writeln!(out, "  {:<10} a raw broker: does what is written, and answers as it says", node.name)
+            Program::RawBroker(raw) => {
+                writeln!(out, "  {:<10} a raw broker: does what is written, and answers as a broker does", node.name)?;
+                peers::answers(out, &raw.answers)
             }
         }
     }
