@@ -190,7 +190,7 @@ impl<'a> Clocked<'a> {
     pub(super) fn text(&self) -> String {
         match self {
             Self::At(times) | Self::NotBefore(times) => times.text().to_owned(),
-            Self::Within(times, duration) => format!("within {} after {}", seconds(*duration), times.text()),
+            Self::Within(times, _) => format!("within {}", times.text()),
             Self::Between(from, to) => format!("between {} .. {}", from.text(), to.text()),
         }
     }

@@ -1,24 +1,28 @@
 //! Whether the story was told as it is written: each step reached and done, each fault felt by somebody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::{Findings, Vacuity, Violation};
-use crate::plan::{Action, NetworkChange, NodeId, Plan, Position, Step, StepKind};
+use crate::plan::{Action, EventRef, NetworkChange, NodeId, Plan, Position, Step, StepKind};
 use crate::trace::{Event, EventKind, NodeChange, Trace};
 
 pub(super) fn check(plan: &Plan, trace: &Trace, findings: &mut Findings) {
     let mut told = Told { trace, reached: BTreeSet::new(), hit: BTreeSet::new() };
+    // A step that is repeated fails for the same reason many a time.
+    let mut failed: BTreeMap<(Position, &str), Vec<Duration>> = BTreeMap::new();
     for event in &trace.events {
         match &event.kind {
             EventKind::Step { position, .. } => drop(told.reached.insert(*position)),
             EventKind::FaultHit { position } => drop(told.hit.insert(*position)),
             EventKind::StepFailed { position, why } => {
-                let text = find(&plan.steps, *position).map(|step| step.text.clone()).unwrap_or_default();
-                let expected = format!("the step is done at {:.3}", event.at.as_secs_f64());
-                findings.violations.push(Violation { position: *position, text, expected, actual: why.clone() });
+                failed.entry((*position, why.as_str())).or_default().push(event.at)
             }
             _ => {}
         }
+    }
+    for ((position, why), times) in failed {
+        told.failed(&plan.steps, position, why, &times, findings);
     }
     told.check(&plan.steps, findings);
 }
@@ -31,6 +35,25 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
+    /// Reports a step that failed for this reason at these times.
+    fn failed(&self, steps: &[Step], position: Position, why: &str, times: &[Duration], findings: &mut Findings) {
+        let step = find(steps, position);
+        let text = step.map(|step| step.text.clone()).unwrap_or_default();
+        let ([first, ..], [.., last]) = (times, times) else { return };
+        // A step that waited in vain until the end asked for something that the run did not reach.
+        let is_in_vain = |step: &Step| matches!(&step.kind, StepKind::At(moment) if moment.event != EventRef::Start);
+        if step.is_some_and(is_in_vain) && *last == self.trace.end {
+            findings.vacuous.push(Vacuity { position, text, why: why.to_owned() });
+            return;
+        }
+        let expected = format!("the step is done at {:.3}", first.as_secs_f64());
+        let actual = match times.len() {
+            1 => why.to_owned(),
+            count => format!("{why} ({count} times, the last at {:.3})", last.as_secs_f64()),
+        };
+        findings.violations.push(Violation { position, text, expected, actual });
+    }
+
     fn check(&self, steps: &[Step], findings: &mut Findings) {
         for step in steps {
             let mut vacuous = |why: String| {

@@ -50,3 +50,25 @@ fn messages_are_delivered_in_an_order(#[case] payloads: &[&str], #[case] expecte
     let verb = Verb::Delivers(payloads.iter().map(pattern).collect());
     assert_eq!(format!("{:?}", judge(expect(SENSOR, verb), &mut story, 9000).verdict), expected);
 }
+
+#[test]
+fn what_came_closest_is_named_with_what_differs() {
+    let mut story = pings(&[]);
+    story.at(1000).packet(0, SENSOR, BROKER, publish("b", "two"));
+    story.at(1500).packet(0, SENSOR, BROKER, publish("a", "1"));
+    let field = |name: &str, value: Value| FieldPattern { name: name.to_owned(), matcher: Matcher::Is(value) };
+    let long = Value::Text("x".repeat(64_000));
+    let fields =
+        vec![field("topic", Value::Text("a".to_owned())), field("retain", Value::Bool(true)), field("payload", long)];
+    let pattern = PacketPattern { packet: PacketKind::Type(PacketType::Publish), fields };
+    let outcome = judge(expect(SENSOR, Verb::Sends(vec![pattern])), &mut story, 2000);
+    let shown = "x".repeat(40);
+    assert_eq!(
+        lines(&outcome),
+        format!(
+            "Fail\n8: expected: sensor sends PUBLISH {{ topic: a, retain: true, payload: \"{shown}\"... 64000 bytes }} at least \
+             once\n8:   actual: never, the run ended at 2.000; there was another PUBLISH at 1.500, with retain=false, \
+             payload=\"1\""
+        )
+    );
+}

@@ -103,3 +103,17 @@ fn ping_at_1000_between_marks_at_500_and_1500(#[case] timing: Timing, #[case] ex
     let outcome = judge(Expectation { timing: Some(timing), ..sends_pings() }, &mut story, 2000);
     assert_eq!(format!("{:?}", outcome.verdict), expected, "{}", lines(&outcome));
 }
+
+#[test]
+fn a_time_in_a_message_stands_as_it_is_written() {
+    let after = after(0, EventRef::Mark("m".into()), "499ms after m");
+    let mut story = pings(&[1000]);
+    story.at(500).mark("m");
+    let timing = Some(Timing::Within { after, duration: ms(499) });
+    let outcome = judge(Expectation { timing, ..sends_pings() }, &mut story, 2000);
+    assert_eq!(
+        lines(&outcome),
+        "Fail\n8: expected: sensor sends PINGREQ from 0.500 to 0.999 (within 499ms after m)\n\
+         8:   actual: sent at 1.000, 0.001 late"
+    );
+}

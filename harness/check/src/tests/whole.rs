@@ -49,6 +49,44 @@ fn step_that_failed_fails() {
 }
 
 #[test]
+fn step_that_fails_many_times_for_one_reason_is_reported_once() {
+    let mut story = pings(&[1000]);
+    for time in [1000, 1100, 1200] {
+        story.at(time).step(5, "sensor: { send: PINGREQ }");
+        story.event(EventKind::StepFailed { position: position(5), why: "sensor has no connection".to_owned() });
+    }
+    let send = step(5, "sensor: { send: PINGREQ }", StepKind::Mark(String::new()));
+    assert_eq!(
+        told(send, &mut story),
+        "Fail\n5: expected: the step is done at 1.000\n\
+         5:   actual: sensor has no connection (3 times, the last at 1.200)"
+    );
+}
+
+/// What was asked for and never reached is vacuous; a time that is over is a mistake of the story.
+#[rstest]
+#[case::an_event_that_never_came(point(Point::Close, SENSOR), 2000, "Vacuous\n5: vacuous: it did not come")]
+#[case::a_time_that_is_over(
+    EventRef::Start,
+    2000,
+    "Fail\n5: expected: the step is done at 2.000\n5:   actual: it did not come"
+)]
+#[case::before_the_end(
+    point(Point::Close, SENSOR),
+    1500,
+    "Fail\n5: expected: the step is done at 1.500\n5:   actual: it did not come"
+)]
+fn waiting_in_vain_for_an_event_is_vacuous(#[case] event: EventRef, #[case] at: u64, #[case] expected: &str) {
+    let mut story = pings(&[1000]);
+    story.at(1000).step(5, "at close of sensor");
+    story.at(at).event(EventKind::StepFailed { position: position(5), why: "it did not come".to_owned() });
+    assert_eq!(
+        told(step(5, "at close of sensor", StepKind::At(after(0, event, "close of sensor"))), &mut story),
+        expected
+    );
+}
+
+#[test]
 fn crash_of_who_is_dead_is_vacuous() {
     let crash = || step(5, "sensor: crash", StepKind::Node { nodes: vec![SENSOR], actions: vec![Action::Crash] });
     let mut dead = pings(&[1000]);

@@ -1,6 +1,9 @@
+use halfopen_protocol::Packet;
+
 use super::Match;
+use super::near::Near;
 use crate::plan::{FieldPattern, NodeId};
-use crate::trace::{Event, EventKind, message_matches};
+use crate::trace::{Event, EventKind, differences, message_matches};
 
 /// `delivers`: a client hands a message to its application. Several patterns are an order with others between, and count
 /// as one when the last of them has come; the order begins again after that.
@@ -10,12 +13,12 @@ pub(crate) struct Delivers {
     patterns: Vec<Vec<FieldPattern>>,
     /// Which pattern is to be matched next.
     next: usize,
-    near: Option<String>,
+    near: Near,
 }
 
 impl Delivers {
     pub(super) fn new(node: NodeId, patterns: Vec<Vec<FieldPattern>>) -> Self {
-        Self { node, patterns, next: 0, near: None }
+        Self { node, patterns, next: 0, near: Near::default() }
     }
 
     pub(super) fn feed(&mut self, index: usize, event: &Event) -> Option<Match> {
@@ -23,8 +26,9 @@ impl Delivers {
         if *node != self.node {
             return None;
         }
-        if !message_matches(self.patterns.get(self.next)?, message) {
-            self.near.get_or_insert_with(|| format!("another message at {:.3}", event.at.as_secs_f64()));
+        let pattern = self.patterns.get(self.next)?;
+        if !message_matches(pattern, message) {
+            self.near.meets("message", event.at, differences(pattern, &Packet::Publish(message.clone())));
             return None;
         }
         self.next += 1;
@@ -36,7 +40,7 @@ impl Delivers {
     }
 
     pub(super) fn near(&self) -> Option<&str> {
-        self.near.as_deref()
+        self.near.text()
     }
 }
 

@@ -5,6 +5,7 @@ mod delivers;
 mod has;
 mod is;
 mod loses;
+mod near;
 mod packets;
 mod timeline;
 

@@ -1,6 +1,7 @@
 use super::Match;
+use super::near::Near;
 use crate::plan::{NodeId, PacketPattern};
-use crate::trace::{Event, EventKind, Item, kind_matches, pattern_matches};
+use crate::trace::{Event, EventKind, Item, differences, kind_matches, pattern_matches};
 
 /// `receives` and `sends`: packets of one node. Several patterns are an order with others between, and count as one
 /// when the last of them has come; the order begins again after that.
@@ -13,16 +14,16 @@ pub(crate) struct Packets {
     peer: Option<NodeId>,
     /// Which pattern is to be matched next.
     next: usize,
-    near: Option<String>,
+    near: Near,
 }
 
 impl Packets {
     pub(super) fn received(node: NodeId, patterns: Vec<PacketPattern>, from: Option<NodeId>) -> Self {
-        Self { node, is_sent: false, patterns, peer: from, next: 0, near: None }
+        Self { node, is_sent: false, patterns, peer: from, next: 0, near: Near::default() }
     }
 
     pub(super) fn sent(node: NodeId, patterns: Vec<PacketPattern>, to: Option<NodeId>) -> Self {
-        Self { node, is_sent: true, patterns, peer: to, next: 0, near: None }
+        Self { node, is_sent: true, patterns, peer: to, next: 0, near: Near::default() }
     }
 
     pub(super) fn feed(&mut self, index: usize, event: &Event) -> Option<Match> {
@@ -37,8 +38,8 @@ impl Packets {
         }
         let pattern = self.patterns.get(self.next)?;
         if !pattern_matches(pattern, packet) {
-            if self.near.is_none() && kind_matches(pattern.packet, packet) {
-                self.near = Some(format!("another {} at {:.3}", packet.packet_type(), event.at.as_secs_f64()));
+            if kind_matches(pattern.packet, packet) {
+                self.near.meets(&packet.packet_type().to_string(), event.at, differences(&pattern.fields, packet));
             }
             return None;
         }
@@ -51,7 +52,7 @@ impl Packets {
     }
 
     pub(super) fn near(&self) -> Option<&str> {
-        self.near.as_deref()
+        self.near.text()
     }
 }
 

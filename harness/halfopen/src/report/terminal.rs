@@ -126,11 +126,9 @@ impl<W: Write> Terminal<W> {
             }
         }
         if bad.len() > told {
-            writeln!(
-                self.out,
-                "\nand {} more that do not pass, by name above; `--html FILE` tells of all",
-                bad.len() - told
-            )?;
+            let named = if self.verbosity > Verbosity::Quiet { ", by name above" } else { "" };
+            let left = bad.len() - told;
+            writeln!(self.out, "\nand {left} more that do not pass{named}; `--html FILE` shows all of them")?;
         }
         if bad.len() > TOLD_OF_ONE {
             self.causes(&bad, of_scenario.len())?;

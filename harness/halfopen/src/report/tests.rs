@@ -114,6 +114,16 @@ fn many_that_fail_are_told_with_few_traces() {
 }
 
 #[test]
+fn without_names_nobody_is_sent_to_them() {
+    let mut text = Vec::new();
+    let mut terminal = Terminal::with_verbosity(&mut text, Verbosity::Quiet);
+    (0..120).for_each(|_| terminal.run(&failing(), Duration::ZERO).unwrap());
+    terminal.finish().unwrap();
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("and 117 more that do not pass; `--html FILE` shows all of them"), "{text}");
+}
+
+#[test]
 fn many_that_fail_end_with_what_they_have_in_common() {
     let runs: Vec<Finished> = (0..5).map(|_| failing()).chain([vacuous()]).collect();
     let (text, _) = report(&runs);

@@ -20,7 +20,7 @@ use halfopen_protocol::{Packet, PacketType};
 
 pub use self::fields::{Field, FieldType, field_names, field_type, fields};
 pub use self::opened::Opened;
-pub use self::pattern::{kind_matches, message_matches, pattern_matches};
+pub use self::pattern::{differences, kind_matches, message_matches, pattern_matches};
 pub use self::text::{Repetition, change_text, details, field_text, item_word, repetitions, since_text, text};
 use crate::{Because, CloseHow, NodeId, Position};
 

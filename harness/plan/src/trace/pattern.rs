@@ -1,6 +1,7 @@
 use halfopen_protocol::Packet;
 use halfopen_protocol::packet::Publish;
 
+use super::field_text;
 use super::fields::{Field, fields};
 use crate::{FieldPattern, Matcher, PacketKind, PacketPattern, Value};
 
@@ -16,6 +17,18 @@ pub fn pattern_matches(pattern: &PacketPattern, packet: &Packet) -> bool {
 /// Whether all of these fields of a message match, by the names that they have in PUBLISH.
 pub fn message_matches(patterns: &[FieldPattern], message: &Publish) -> bool {
     patterns.is_empty() || fields_match(patterns, &fields(&Packet::Publish(message.clone())))
+}
+
+/// The fields of a packet of the pattern's type that do not match, as they are: `retain=false`, `no will_topic`.
+pub fn differences(pattern: &[FieldPattern], packet: &Packet) -> Vec<String> {
+    let fields = fields(packet);
+    let of = |pattern: &FieldPattern| fields.iter().find(|field| field.name == pattern.name);
+    let shown = |pattern: &FieldPattern| match of(pattern) {
+        Some(field) if field.name == "payload" => format!("payload={}", field_text(field)),
+        Some(field) if field.is_present || !matches!(pattern.matcher, Matcher::Present(_)) => field_text(field),
+        _ => format!("no {}", pattern.name),
+    };
+    pattern.iter().filter(|pattern| !matcher_matches(&pattern.matcher, of(pattern))).map(shown).collect()
 }
 
 /// Whether a packet is of this kind.
