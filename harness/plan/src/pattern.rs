@@ -98,14 +98,26 @@ impl fmt::Display for FieldPattern {
     }
 }
 
-/// Intervals in the largest unit that holds them whole: `90s`, `1500ms`.
+/// How many characters of a text are shown.
+const SHOWN: usize = 40;
+
+/// Intervals in the largest unit that holds them whole: `90s`, `1500ms`. A text that is empty has quotes, and of one that
+/// is long the beginning is shown: `"xxxx"... 64000 bytes`.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bool(value) => write!(f, "{value}"),
             Self::Number(value) => write!(f, "{value}"),
-            Self::Text(value) => f.write_str(value),
-            Self::Bytes(value) => value.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+            Self::Text(value) if value.is_empty() => f.write_str("''"),
+            Self::Text(value) => match value.char_indices().nth(SHOWN) {
+                None => f.write_str(value),
+                Some((end, _)) => write!(f, "{:?}... {} bytes", &value[..end], value.len()),
+            },
+            Self::Bytes(value) => {
+                let shown = &value[..value.len().min(SHOWN / 2)];
+                shown.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                if shown.len() < value.len() { write!(f, "... {} bytes", value.len()) } else { Ok(()) }
+            }
             Self::Duration(value) if value.subsec_millis() == 0 => write!(f, "{}s", value.as_secs()),
             Self::Duration(value) => write!(f, "{}ms", value.as_millis()),
             Self::List(values) => {

@@ -1,6 +1,6 @@
 //! What of a file concerns those who run it: `only_on`, `requires`.
 
-use super::keys::{Key, Table, Takes, key};
+use super::keys::{Key, Table, Takes, key, never};
 use super::reader::Reader;
 use super::tree::Node;
 use crate::plan::{Feature, OnlyOn};
@@ -16,7 +16,7 @@ pub(super) const ONLY_ON: Table = Table {
 const ENGINES: &[Key] = &[
     key("sim", "the event-driven engine"),
     key("turmoil", "turmoil::Sim, with its tick of 1 ms"),
-    key("live", "real sockets and real time"),
+    never("live", "there is no engine `live`: scenarios run in a simulated network and clock only"),
 ];
 
 /// The optional features of a broker.

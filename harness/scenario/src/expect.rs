@@ -9,7 +9,7 @@ use crate::plan::{
 use halfopen_protocol::PacketType;
 
 use super::judged::Judged;
-use super::keys::{Key, Table, Takes, key};
+use super::keys::{Key, Table, Takes, key, never};
 use super::names::Role;
 use super::packet::{field_patterns, patterns, reason, reasons};
 use super::reader::{Fields, Reader};
@@ -89,11 +89,21 @@ pub(super) static CAUSES: [Key; Because::ALL.len()] = {
     let mut keys = [key("", ""); Because::ALL.len()];
     let mut index = 0;
     while index < keys.len() {
-        keys[index] = key(Because::ALL[index].word(), meaning(Because::ALL[index]));
+        keys[index] = cause(Because::ALL[index]);
         index += 1;
     }
     keys
 };
+
+const fn cause(because: Because) -> Key {
+    match because {
+        Because::Shutdown => never(
+            because.word(),
+            "`shutdown` cannot happen yet: no step ends a program in order; `crash` and `power_loss` end it without a word",
+        ),
+        _ => key(because.word(), meaning(because)),
+    }
+}
 
 /// What a cause says, for the reference.
 const fn meaning(because: Because) -> &'static str {
@@ -584,6 +594,19 @@ fn is_around(key: &Node) -> bool {
 /// Whether a word stands beside a verb.
 pub(super) fn is_qualifier(word: &str) -> bool {
     QUALIFIERS.iter().any(|key| key.name == word)
+}
+
+/// How a line is written with a qualifier beside its verb: `never: { broker: { …, when: … } }`. None for `any_of`, which
+/// has several lines.
+pub(super) fn with_beside_the_verb(first: &str, value: &Node, word: &str) -> Option<String> {
+    match first {
+        "any_of" => None,
+        "never" | "should" => {
+            let (inner, value) = value.entries().first()?;
+            Some(format!("{first}: {{ {} }}", with_beside_the_verb(inner.text()?, value, word)?))
+        }
+        node => Some(format!("{node}: {{ …, {word}: … }}")),
+    }
 }
 
 /// The line as it is written, but on one line and without `when`, for messages.

@@ -26,7 +26,7 @@ const KEYS: &[Key] = &[
     key("mqtt", "`3.1.1`, `5.0` or a list").takes(VERSIONS).or("both"),
     key("about", "a sentence for reports").takes(Takes::Text),
     key("tags", "words to select by").takes(Takes::Several(&Takes::Text)),
-    key("cases", "cases from the field that this is about").takes(Takes::Several(&Takes::Text)),
+    key("cases", "reports that this is about: ids of the cases from the field, URLs, or references of your own").takes(Takes::Several(&Takes::Text)),
     key("clauses", "version → ids of the statements that this checks").takes(Takes::Map(&CLAUSES)),
     key("matrix", "name → list: axes; the runs are their product")
         .takes(Takes::Named(&Takes::Several(&Takes::Anything))),
@@ -110,7 +110,7 @@ pub struct About {
     pub comment: String,
     /// Words to select by.
     pub tags: Vec<String>,
-    /// Ids of cases from the field.
+    /// Reports that it is about: ids of cases from the field, and references of one's own.
     pub cases: Vec<String>,
     /// Ids of normative statements by version, those of the table's rows among them.
     pub clauses: BTreeMap<Version, Vec<String>>,
@@ -266,19 +266,30 @@ fn clauses(node: &Node, version: Option<Version>, sink: &Sink) -> Vec<String> {
         |version| normative::ids(version).collect(),
     );
     let of = version.map(|version| format!(" of {version}")).unwrap_or_default();
-    known_ids(node, &known, sink, |id| match id.starts_with("MQTT-") {
-        true => format!("no statement{of} is called `{id}`"),
-        false => format!("`{id}` is no clause; one is written `MQTT-3.1.2-22`"),
+    known_ids(node, &known, sink, |id| {
+        Some(match id.starts_with("MQTT-") {
+            true => format!("no statement{of} is called `{id}`"),
+            false => format!("`{id}` is no clause; one is written `MQTT-3.1.2-22`"),
+        })
     })
 }
 
-/// Ids of cases from the field.
+/// Ids of cases from the field, and references of one's own.
 fn cases(node: &Node, sink: &Sink) -> Vec<String> {
     let known: Vec<_> = field_cases::ids().collect();
-    known_ids(node, &known, sink, |id| format!("no case from the field is called `{id}`"))
+    let message = |id: &str| format!("no case from the field is called `{id}`");
+    known_ids(node, &known, sink, |id| (!is_own_reference(id)).then(|| message(id)))
 }
 
-fn known_ids(node: &Node, known: &[&str], sink: &Sink, message: impl Fn(&str) -> String) -> Vec<String> {
+/// Whether a case is no misspelt id of the list, which has words of small letters and hyphens only: a URL, `#123`, `ABC-7`
+/// or a sentence.
+fn is_own_reference(id: &str) -> bool {
+    let is_of_id = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !id.trim().is_empty() && !id.chars().all(is_of_id)
+}
+
+/// Reports each id that is not known, unless `message` has nothing to say of it.
+fn known_ids(node: &Node, known: &[&str], sink: &Sink, message: impl Fn(&str) -> Option<String>) -> Vec<String> {
     let items = match &node.kind {
         Kind::List(items) => items.as_slice(),
         _ => std::slice::from_ref(node),
@@ -286,8 +297,8 @@ fn known_ids(node: &Node, known: &[&str], sink: &Sink, message: impl Fn(&str) ->
     let mut ids: Vec<String> = Vec::new();
     for item in items {
         let Some(id) = text(Some(item), sink) else { continue };
-        if !known.contains(&id.as_str()) {
-            sink.push(item.span, format!("{}{}", message(&id), did_you_mean(&id, known.iter().copied())), None);
+        if let Some(message) = message(&id).filter(|_| !known.contains(&id.as_str())) {
+            sink.push(item.span, format!("{message}{}", did_you_mean(&id, known.iter().copied())), None);
         } else if ids.contains(&id) {
             sink.push(item.span, format!("`{id}` stands here twice"), None);
         }

@@ -26,7 +26,7 @@
 //! |---|---|
 //! | `mqtt` | `3.1.1`, `5.0` or a list · both: each version is a run |
 //! | `grammar` | 1: the version of this language |
-//! | `about` `tags` `cases` | a sentence; words to select by; ids of cases from the field, those of `harness/field-cases.yaml` |
+//! | `about` `tags` `cases` | a sentence; words to select by; ids of cases from the field, those of `harness/field-cases.yaml`, or references of your own |
 //! | `clauses` | version → ids, as `{ 3.1.1: [MQTT-3.1.2-24] }`, those of `protocol/normative` |
 //! | `include` | paths of fragments, from the folder of the file that names them |
 //! | `matrix` | name → list, or `A .. B step C` of durations or whole numbers: axes; the runs are their product, at most 10,000; a value may use the names above it |
@@ -39,7 +39,7 @@
 //! | `steps` `expect` | the story; what must be true of it |
 //! | `until`; `tolerance` | moment · all decided and 1s more; duration · 0ms |
 //! | `requires` | `shared_subscriptions` `wildcard_subscriptions` `subscription_identifiers` `retained_messages` `qos_1` `qos_2` `topic_aliases`: features without which the run is skipped |
-//! | `only_on` | `{ engines: [sim, turmoil, live], because: a reason }`; on others the runs are skipped |
+//! | `only_on` | `{ engines: [sim, turmoil], because: a reason }`; on others the runs are skipped |
 //! | `waive` | invariant ([`crate::plan::Invariant`]) → the reason why it does not hold here; one that holds in all runs of the file is an error of the run |
 //!
 //! A fragment has the keys `grammar` `about` `include` `let` `brokers` `clients` `raw_clients` `links` `steps` `waive`. What it names is
@@ -110,7 +110,7 @@
 //! | `at` `within` `between` `not_before` | when each that counts comes: moment; `1s after X`; `A .. B`; moment |
 //! | `during` | where to look: `A .. B` |
 //! | `when` | name of an axis, `case`, `mqtt` or `seed` → value or values: else not judged; one that never holds is an error |
-//! | `because` | of `closes`: `keep_alive` `no_pingresp` `no_connect` `no_connack` `takeover` `malformed` `protocol_error` `session_end` `quota` `not_authorized` `shutdown` `asked` |
+//! | `because` | of `closes`: `keep_alive` `no_pingresp` `no_connect` `no_connack` `takeover` `malformed` `protocol_error` `session_end` `quota` `not_authorized` `asked` |
 //! | `how` | of `closes` and `loses`: `fin` `rst` `timeout` |
 //! | `says` `may_say` | of `closes`: reason or reasons of the DISCONNECT before it, which must be there (5.0; add `when: { mqtt: 5.0 }`) or may; `may_say: nothing`; `may_say` is void in 3.1.1 |
 //!

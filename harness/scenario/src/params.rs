@@ -119,9 +119,11 @@ impl Params {
             return match self.values.get(name) {
                 Some(value) => Found::Value(value.clone()),
                 None if self.open || self.broken.contains(name) => Found::Nothing,
-                None if name == "i" => {
-                    fail("`<i>` is the number of a member; only a node with `count` has members".into())
-                }
+                None if name == "i" => fail(
+                    "`<i>` is the number of a member, and known only inside the declaration of a node with `count`; \
+                         steps and expectations name a member: `fleet.1`"
+                        .into(),
+                ),
                 None => {
                     let hint = did_you_mean(name, self.values.keys().map(String::as_str));
                     fail(format!("unknown parameter `<{name}>`{hint}"))

@@ -122,17 +122,9 @@ impl<'a> Reader<'a> {
                     self.error(node, format!("{what} has one key, this one has none"));
                     None
                 }
-                [_, (second, _), ..] => {
+                [first, (second, _), ..] => {
                     let word = second.text().unwrap_or_default();
-                    let how = match (what, entries[0].0.text()) {
-                        ("an expectation", _) if super::expect::is_qualifier(word) => {
-                            "write it inside of the braces of the line, beside the verb".to_owned()
-                        }
-                        ("an action", Some(first)) if !super::action::is_action(word) => {
-                            format!("arguments with names stand in a map: `{{ {first}: {{ …, {word}: … }} }}`")
-                        }
-                        _ => "make it a line of its own, or mind the indentation".to_owned(),
-                    };
+                    let how = place_of_second(what, first, word);
                     self.error(second, format!("a second key, `{word}`; {what} has one: {how}"));
                     None
                 }
@@ -321,12 +313,12 @@ impl<'a> Reader<'a> {
 
     /// One word of several; `keys` also has those that do not work yet.
     pub(super) fn word(&self, node: &Node, what: &str, keys: &'static [Key]) -> Option<&'static str> {
-        let expected =
-            if keys.len() <= FEW_WORDS { one_of(keys.iter().map(|key| key.name)) } else { with_article(what) };
+        let accepted = || keys.iter().filter(|key| !matches!(key.status, Status::Never(_))).map(|key| key.name);
+        let expected = if keys.len() <= FEW_WORDS { one_of(accepted()) } else { with_article(what) };
         let text = self.scalar(node, &expected)?;
         let Some(key) = keys.iter().find(|key| key.name == text) else {
-            let hint = did_you_mean(text, keys.iter().map(|key| key.name));
-            let accepted = one_of(keys.iter().map(|key| key.name));
+            let hint = did_you_mean(text, accepted());
+            let accepted = one_of(accepted());
             self.error_with_note(
                 node,
                 format!("unknown {what} `{text}`{hint}"),
@@ -335,6 +327,34 @@ impl<'a> Reader<'a> {
             return None;
         };
         self.usable(node, key).then_some(key.name)
+    }
+}
+
+/// Says where a second key belongs that stands beside the only key of a line.
+fn place_of_second(what: &str, (first, value): &(Node, Node), word: &str) -> String {
+    let first = first.text().unwrap_or_default();
+    match what {
+        "an expectation" | "an alternative" | "the line in `never`" | "the line in `should`"
+            if super::expect::is_qualifier(word) =>
+        {
+            match super::expect::with_beside_the_verb(first, value, word) {
+                Some(line) => format!("write it inside the braces, beside the verb: `{line}`"),
+                None => format!("write it in each of the lines of `{first}`, beside the verb"),
+            }
+        }
+        "a packet" | "a packet or `bytes`" => {
+            format!("fields stand in a map behind the packet: `{{ {first}: {{ …, {word}: … }} }}`")
+        }
+        "a change of the network" if super::step::is_of_link_fault(word) => {
+            format!("the link then stands in a map, too: `{{ {first}: {{ link: …, {word}: … }} }}`")
+        }
+        "a step" if super::step::has_argument(first, word) => {
+            format!("write it inside the braces: `{first}: {{ …, {word}: … }}`")
+        }
+        "an action" if !super::action::is_action(word) => {
+            format!("arguments with names stand in a map: `{{ {first}: {{ …, {word}: … }} }}`")
+        }
+        _ => "make it a line of its own, or mind the indentation".to_owned(),
     }
 }
 

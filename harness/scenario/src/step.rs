@@ -344,6 +344,16 @@ impl Reader<'_> {
     }
 }
 
+/// Whether a word is an argument of a fault of a link, beside the link.
+pub(super) fn is_of_link_fault(word: &str) -> bool {
+    LINK_FAULT.find(word).is_some()
+}
+
+/// Whether a step word takes a map that has this key.
+pub(super) fn has_argument(step: &str, word: &str) -> bool {
+    WORDS.iter().any(|key| key.name == step && matches!(key.takes, Takes::Map(table) if table.find(word).is_some()))
+}
+
 /// What stands behind the key at a position, of the lines of a list.
 pub(super) fn line_at(items: &[Node], position: Position) -> Option<&Node> {
     let mut lines = items.iter().filter_map(|item| item.entries().first());

@@ -174,7 +174,10 @@ fn said(takes: Takes) -> String {
         Takes::Step => "[step](steps.md)".to_owned(),
         Takes::Expectations => "list of [expectations](expectations.md)".to_owned(),
         Takes::Expectation => "an [expectation](expectations.md)".to_owned(),
-        Takes::Words(keys) => keys.iter().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", "),
+        Takes::Words(keys) => {
+            let words = keys.iter().filter(|key| !matches!(key.status, Status::Never(_)));
+            words.map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ")
+        }
         Takes::Map(table) => match page(table.what).split_once('#') {
             Some((file, anchor)) => format!("[map]({file}.md#{anchor})"),
             None => format!("[map]({}.md)", page(table.what)),

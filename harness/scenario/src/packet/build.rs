@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-use ::bytes::Bytes;
+use ::bytes::{Bytes, BytesMut};
 use halfopen_protocol::packet::{
     Ack, Auth, ConnAck, Connect, Disconnect, PacketId, Publish, QoS, SubAck, Subscribe, Subscription, UnsubAck,
     Unsubscribe, UserProperties,
 };
-use halfopen_protocol::{Packet, PacketType, ReasonCode};
+use halfopen_protocol::{Packet, PacketType, ReasonCode, Version, encode};
 
 use super::bytes::bytes;
 use super::pattern::{example_of_fields, field, packet, value_or_list};
@@ -15,6 +15,9 @@ use crate::plan::{Outgoing, PacketKind, Value};
 use crate::reader::Reader;
 use crate::trace::FieldType;
 use crate::tree::{Kind, Node};
+
+/// The packet id of what begins an exchange, unless it is said.
+const USUAL_ID: PacketId = PacketId::MIN;
 
 /// `PINGREQ`, `{ PUBLISH: { … } }`, `{ bytes: c0 00 }` or a list of them, which is one write.
 pub(crate) fn outgoing(reader: &Reader<'_>, node: &Node, own: &Connect) -> Option<Vec<Outgoing>> {
@@ -28,8 +31,25 @@ pub(crate) fn replies(reader: &Reader<'_>, node: &Node, own: &Connect) -> Option
 
 fn each(reader: &Reader<'_>, node: &Node, own: &Connect, is_reply: bool) -> Option<Vec<Outgoing>> {
     let items = reader.one_or_more(node);
-    let read: Vec<_> = items.iter().filter_map(|item| one(reader, item, own, is_reply)).collect();
+    let read: Vec<_> = items
+        .iter()
+        .filter_map(|item| Some((item, one(reader, item, own, is_reply)?)))
+        .filter_map(|(item, outgoing)| encodable(reader, item, own.version, outgoing))
+        .collect();
     (read.len() == items.len() && !read.is_empty()).then_some(read)
+}
+
+/// What the version can say at all, so that it is not found out only when it is to be sent.
+fn encodable(reader: &Reader<'_>, node: &Node, version: Version, outgoing: Outgoing) -> Option<Outgoing> {
+    let (Outgoing::Packet(packet) | Outgoing::Reply(packet)) = &outgoing else { return Some(outgoing) };
+    let result = encode(packet, version, &mut BytesMut::new());
+    if let Err(error) = &result {
+        let packet = packet.packet_type();
+        let message =
+            format!("MQTT {version} has no such {packet}: {error}; what the standard does not have is sent as `bytes`");
+        reader.error(node, message);
+    }
+    result.is_ok().then_some(outgoing)
 }
 
 fn one(reader: &Reader<'_>, node: &Node, own: &Connect, is_reply: bool) -> Option<Outgoing> {
@@ -50,12 +70,6 @@ fn one(reader: &Reader<'_>, node: &Node, own: &Connect, is_reply: bool) -> Optio
         return bytes(reader, value).map(|bytes| Outgoing::Bytes(Bytes::from(bytes)));
     }
     let packet = packet(reader, word)?;
-    let is_publish = packet == PacketKind::Type(PacketType::Publish);
-    if is_publish && value.get("id").is_none() && value.get("qos").is_some_and(|qos| qos.text() != Some("0")) {
-        // The packet id is present exactly with QoS 1 and 2 [MQTT-2.3.1-1] (3.1.1), [MQTT-2.2.1-3] (5.0).
-        reader.error(word, "a PUBLISH with QoS 1 or 2 needs an `id`");
-        return None;
-    }
     if packet == PacketKind::Type(PacketType::Connect) {
         let connect = connect_fields(reader, value, own.clone())?;
         return Some(Outgoing::Packet(Packet::Connect(Box::new(connect))));
@@ -259,9 +273,23 @@ fn with_fields(
         return fail("`packet` is no packet that can be sent".to_owned());
     };
     let v = &mut values;
-    let id = v.number::<u16>("id").and_then(PacketId::new);
+    let own_id = v.number::<u16>("id").and_then(PacketId::new);
+    // What begins an exchange has an id of its own; an acknowledgement belongs to another packet.
+    let begins = matches!(packet_type, PacketType::Publish | PacketType::Subscribe | PacketType::Unsubscribe);
+    let id = own_id.or(begins.then_some(USUAL_ID).filter(|_| map.get("id").is_none()));
     let built = match packet_type {
-        PacketType::Publish => Packet::Publish(publish_packet(v, id)),
+        PacketType::Publish => {
+            let publish = publish_packet(v, own_id);
+            // The packet id is present exactly with QoS 1 and 2 [MQTT-2.3.1-1], [MQTT-2.3.1-5] (3.1.1), [MQTT-2.2.1-2],
+            // [MQTT-2.2.1-3] (5.0).
+            let is_at_most_once = publish.qos == QoS::AtMostOnce;
+            if let Some(id) = map.get("id").filter(|_| is_at_most_once) {
+                reader.error(id, "a PUBLISH with QoS 0 has no `id`; leave it out: with QoS 1 and 2 it is then 1");
+                return None;
+            }
+            let packet_id = if is_at_most_once { None } else { id };
+            Packet::Publish(Publish { packet_id, ..publish })
+        }
         PacketType::PubAck | PacketType::PubRec | PacketType::PubRel | PacketType::PubComp => {
             let Some(packet_id) = id else { return fail(format!("{packet_type} needs an `id`, 1 to 65535")) };
             ack(packet_type, packet_id, v)

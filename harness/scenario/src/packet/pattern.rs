@@ -184,8 +184,12 @@ fn is_matcher(key: &Node) -> bool {
 /// A trace has user properties as texts, `name=value`.
 fn as_in_trace(name: &str, value: Value) -> Value {
     let Value::List(pairs) = value else { return value };
+    let part = |part: &Value| match part {
+        Value::Text(text) => text.clone(),
+        other => other.to_string(),
+    };
     let text = |pair: &Value| match pair {
-        Value::List(parts) => Value::Text(parts.iter().map(Value::to_string).collect::<Vec<_>>().join("=")),
+        Value::List(parts) => Value::Text(parts.iter().map(part).collect::<Vec<_>>().join("=")),
         other => other.clone(),
     };
     if name.ends_with("user_properties") { Value::List(pairs.iter().map(text).collect()) } else { Value::List(pairs) }

@@ -1,10 +1,11 @@
 //! Fragments, axes, and what else a file may say about its runs.
 
-use halfopen_protocol::Version;
+use halfopen_protocol::packet::PacketId;
+use halfopen_protocol::{Packet, Version};
 
 use super::folder::Folder;
 use super::plans;
-use crate::plan::{Feature, Plan, StepKind, Verb};
+use crate::plan::{Action, Feature, Outgoing, Plan, Source, StepKind, Verb};
 use crate::{PlanOptions, load, load_all};
 
 fn names(plans: &[Plan]) -> Vec<String> {
@@ -163,10 +164,43 @@ fn of_a_group_at_the_other_end_those_count_that_have_a_link() {
 #[test]
 fn conditions_are_for_those_who_run_it() {
     let plans = plans(
-        "only_on: { engines: [live, turmoil], because: No TLS. }\nrequires: [shared_subscriptions, qos_2]\nsteps: [ { wait: 1s } ]\n",
+        "only_on: { engines: [turmoil], because: No jumps. }\nrequires: [shared_subscriptions, qos_2]\nsteps: [ { wait: 1s } ]\n",
     );
     let conditions = &plans[0].conditions;
-    assert_eq!(conditions.only_on.as_ref().unwrap().engines, ["live", "turmoil"]);
+    assert_eq!(conditions.only_on.as_ref().unwrap().engines, ["turmoil"]);
     assert_eq!(conditions.requires, [Feature::SharedSubscriptions, Feature::Qos2]);
     assert_eq!(plans[1].version, Version::V5_0);
+}
+
+#[test]
+fn a_packet_that_begins_an_exchange_has_an_id_of_its_own() {
+    let plans = plans(
+        "matrix: { qos: [0, 1, 2] }\nmqtt: 5.0\nraw_clients: { r: {} }\nsteps:\n\
+         - r: { send: { PUBLISH: { topic: t, qos: <qos> } } }\n- r: { send: { SUBSCRIBE: { filters: [a] } } }\n",
+    );
+    let ids = |plan: &Plan| {
+        let sent = plan.steps.iter().map(|step| match &step.kind {
+            StepKind::Node { actions, .. } => match actions.as_slice() {
+                [Action::Send(items)] => match items.as_slice() {
+                    [Outgoing::Packet(Packet::Publish(publish))] => publish.packet_id.map(PacketId::get),
+                    [Outgoing::Packet(Packet::Subscribe(subscribe))] => Some(subscribe.packet_id.get()),
+                    _ => panic!("no packet: {items:?}"),
+                },
+                _ => panic!("no send: {actions:?}"),
+            },
+            _ => panic!("no action"),
+        });
+        sent.collect::<Vec<_>>()
+    };
+    let all: Vec<_> = plans.iter().map(ids).collect();
+    assert_eq!(all, [[None, Some(1)], [Some(1), Some(1)], [Some(1), Some(1)]]);
+}
+
+#[test]
+fn cases_are_ids_of_the_list_or_references_of_ones_own() {
+    let text = "cases: [rumqttd-outbound-traffic-renews-keepalive, 'https://example.org/issues/7', 'ABC-7', 'a call of Monday']\n\
+                clients: { a: {} }\nsteps: [ { wait: 1s } ]\n";
+    let source = Source { path: "a.yaml".to_owned(), text: text.to_owned() };
+    let scenario = crate::parse("a".to_owned(), source).unwrap();
+    assert_eq!(scenario.about.cases.len(), 4);
 }

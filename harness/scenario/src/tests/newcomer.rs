@@ -107,6 +107,34 @@ const MISTAKES: &[(&str, &str)] = &[
         "words that nothing resembles",
         "clients: { a: {} }\nsteps:\n  - a: fly\n  - banana: split\n  - a: { subscribe: x, qos: 1 }\nexpect:\n  - banana: { closes: a }\n  - broker: { closes: banana }\n  - a: { sends: BANANA }\n",
     ),
+    (
+        "a qualifier outside of the braces",
+        "matrix: { k: [1s, 2s] }\nclients: { a: { keep_alive: <k> } }\nsteps:\n  - wait: 10s\nexpect:\n  - never: { broker: { closes: a } }\n    when: { k: 1s }\n  - never: { broker: { closes: a }, when: { k: 1s } }\n  - should: { never: { broker: { closes: a }, when: { k: 1s } } }\n  - any_of: [ { broker: { closes: a }, count: 1 } ]\n  - any_of: [ { broker: { closes: a } } ]\n    count: 1\n",
+    ),
+    (
+        "arguments outside of the braces",
+        "clients: { a: {} }\nraw_clients: { r: {} }\nsteps:\n  - repeat: { steps: [ { wait: 1s } ] }\n    times: 3\n  - network: { half_open: a, starting_with: PUBLISH }\n  - r: { send: { PUBLISH: { topic: t }, qos: 1 } }\n  - r: { receive: { PUBLISH: { topic: t }, qos: 1 } }\n",
+    ),
+    (
+        "the number of a member in a step",
+        "clients: { fleet: { count: 3, client_id: dev-<i> } }\nsteps:\n  - fleet: { publish: { topic: t/<i>, payload: x } }\n",
+    ),
+    (
+        "packet ids where there are none, and none where there must be",
+        "raw_clients: { r: {} }\nsteps:\n  - r: { send: { PUBLISH: { topic: t, qos: 0, id: 1 } } }\n  - r: { send: { PUBLISH: { topic: t, id: 1 } } }\n  - r: { send: PUBACK }\n",
+    ),
+    (
+        "what no packet of the version has",
+        "mqtt: 5.0\nraw_clients: { r: {} }\nsteps:\n  - r: { send: { PUBLISH: { topic: t/#, payload: x } } }\n  - r: { send: { PUBLISH: { topic: t, topic_alias: 0 } } }\n  - r: { send: { SUBSCRIBE: { filters: [a/#/b] } } }\n",
+    ),
+    (
+        "what cannot happen",
+        "only_on: { engines: live, because: It needs a real network. }\nclients: { a: {} }\nsteps:\n  - broker: crash\nexpect:\n  - broker: { closes: a, because: shutdown }\n",
+    ),
+    (
+        "cases that are misspelt",
+        "cases: [rumqttd-outbound-traffic-renews-keepaliv, '', https://example.org/issues/7, https://example.org/issues/7]\nclients: { a: {} }\nsteps:\n  - wait: 1s\n",
+    ),
     ("a field of nothing", "clients: { a: {} }\nsteps:\n  - wait: <a.>\n"),
 ];
 
