@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use bytes::BytesMut;
 use bytestring::ByteString;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
@@ -9,6 +7,7 @@ use super::access::Deed;
 use super::defects::Defect;
 use super::message::{Delivery, Message, remaining};
 use super::publish::is_reserved;
+use super::queue::Waiting;
 use super::session::{Flight, SessionKey};
 use super::subscriptions::Rank;
 use super::{Broker, ConnectionId};
@@ -49,49 +48,29 @@ impl Broker {
             return false;
         }
         let Some(session) = self.sessions.get_mut(key) else { return false };
-        let session_is_connected = session.connection.is_some();
         if delivery.qos == QoS::AtMostOnce {
-            if let Some(connection) = session.connection
-                && self.takes_messages(connection)
-            {
-                self.send(now, connection, Packet::Publish(message.to_publish(now, &delivery)));
-            } else if session_is_connected {
-                self.counters.publish_dropped += 1;
+            let Some(connection) = session.connection else { return true };
+            if session.flow.as_ref().is_none_or(|flow| !flow.queue.holds_back_qos_0()) {
+                if self.takes_messages(connection) {
+                    self.send(now, connection, Packet::Publish(message.to_publish(now, &delivery)));
+                } else {
+                    self.counters.publish_dropped += 1;
+                }
+                return true;
             }
-            return true;
         }
         self.counters.publish_dropped += session.flow().queue.push(now, &self.config, message, delivery);
         self.send_waiting(now, key);
         true
     }
 
-    /// Sends again what an earlier connection left unacknowledged, oldest first [MQTT-4.4.0-1], and then what waits.
+    /// Sends again what an earlier connection left unacknowledged, oldest first [MQTT-4.4.0-1], and then what waits, as
+    /// far as the client has room.
     pub(super) fn resend(&mut self, now: Instant, key: SessionKey) {
-        if self.defects.has(Defect::ResendMissing) {
-            return self.send_waiting(now, key);
-        }
-        let Some(session) = self.sessions.get_mut(key) else { return };
-        let (Some(connection), Some(flow)) = (session.connection, &mut session.flow) else { return };
-        let arrived: BTreeMap<PacketId, Instant> = flow
-            .outbox
-            .unacknowledged()
-            .filter(|(publish, _)| publish.message_expiry.is_some())
-            .filter_map(|(publish, flight)| Some((publish.packet_id?, flight.message.arrived())))
-            .collect();
-        for mut packet in flow.outbox.resend() {
-            age(&mut packet, &arrived, now);
-            if let Packet::Publish(publish) = &mut packet {
-                publish.dup &= !self.defects.has(Defect::ResendWithoutDup);
-                if self.defects.has(Defect::AliasesSurviveReconnect)
-                    && self.connections.get(&connection).is_some_and(|open| open.outgoing_aliases.is_some())
-                {
-                    publish.topic = ByteString::new();
-                }
-            }
-            if self.defects.has(Defect::ReleaseNotResent) && matches!(packet, Packet::PubRel(_)) {
-                continue;
-            }
-            self.send(now, connection, packet);
+        if let Some(flow) = self.sessions.get_mut(key).and_then(|session| session.flow.as_mut())
+            && !self.defects.has(Defect::ResendMissing)
+        {
+            flow.outbox.restart();
         }
         self.send_waiting(now, key);
     }
@@ -108,34 +87,80 @@ impl Broker {
         if !self.takes_messages(connection) {
             return None;
         }
-        let open = self.connections.get(&connection)?;
-        let (version, maximum) = (open.version, open.maximum_packet_size);
-        let flow = self.sessions.get_mut(key)?.flow.as_mut()?;
-        if let Some(mut packet) = flow.outbox.poll_resend() {
-            let id = if let Packet::Publish(publish) = &packet { publish.packet_id } else { None };
-            let flight = flow.outbox.unacknowledged().find(|(publish, _)| publish.packet_id == id);
-            let arrived = flight.and_then(|(_, flight)| Some((id?, flight.message.arrived()))).into_iter().collect();
-            age(&mut packet, &arrived, now);
+        if let Some(packet) = self.poll_resend(now, key, connection) {
             return Some((connection, packet));
         }
-        while flow.outbox.has_room() && flow.in_flight.bytes() <= self.config.queue_bytes {
-            let (message, delivery) = flow.queue.pop(now)?;
+        let open = self.connections.get(&connection)?;
+        let (version, maximum) = (open.version, open.maximum_packet_size);
+        loop {
+            let (message, delivery) = self.next_waiting(now, key)?;
             let mut publish = message.to_publish(now, &delivery);
             if !fits(&publish, version, maximum) {
                 continue;
             }
             // The expiry is kept as it came in, to be counted down anew if this is sent again.
             let left = std::mem::replace(&mut publish.message_expiry, message.publish().message_expiry);
-            let size = message.size();
+            let flow = self.sessions.get_mut(key)?.flow();
+            if delivery.qos > QoS::AtMostOnce {
+                flow.in_flight.add(message.size());
+            }
             let flight = Flight { message, shared: delivery.shared };
             let Ok(Packet::Publish(mut sent)) = flow.outbox.send(publish, flight) else { return None };
-            flow.in_flight.add(size);
-            if self.defects.has(Defect::PacketIdInUse) {
+            if self.defects.has(Defect::PacketIdInUse) && sent.packet_id.is_some() {
                 sent.packet_id = flow.outbox.unacknowledged().next().and_then(|(oldest, _)| oldest.packet_id);
             }
             return Some((connection, Packet::Publish(Publish { message_expiry: left, ..sent })));
         }
-        None
+    }
+
+    /// The next packet that is to be sent again. Its expiry is counted down [MQTT-3.3.2-6]. It is not dropped when it has
+    /// expired, since its delivery has begun [MQTT-4.3.3-7].
+    fn poll_resend(&mut self, now: Instant, key: SessionKey, connection: ConnectionId) -> Option<Packet> {
+        let flow = self.sessions.get_mut(key)?.flow.as_mut()?;
+        let mut packet = flow.outbox.poll_resend()?;
+        while self.defects.has(Defect::ReleaseNotResent) && matches!(packet, Packet::PubRel(_)) {
+            packet = flow.outbox.poll_resend()?;
+        }
+        if let Packet::Publish(publish) = &mut packet {
+            if let Some(secs) = publish.message_expiry
+                && let Some(flight) = publish.packet_id.and_then(|id| flow.outbox.tag(id))
+            {
+                publish.message_expiry = Some(remaining(secs, flight.message.arrived(), now));
+            }
+            publish.dup &= !self.defects.has(Defect::ResendWithoutDup);
+            if self.defects.has(Defect::AliasesSurviveReconnect)
+                && self.connections.get(&connection).is_some_and(|open| open.outgoing_aliases.is_some())
+            {
+                publish.topic = ByteString::new();
+            }
+        }
+        Some(packet)
+    }
+
+    /// Takes the next message that waits for a client, or is retained for one of its subscriptions, if it has room.
+    fn next_waiting(&mut self, now: Instant, key: SessionKey) -> Option<(Message, Delivery)> {
+        loop {
+            let flow = self.sessions.get_mut(key)?.flow.as_mut()?;
+            let has_room = flow.outbox.has_room() && flow.in_flight.bytes() <= self.config.queue_bytes;
+            let mut cursor = match flow.queue.pop(now, has_room)? {
+                Waiting::Message(message, delivery) => return Some((message, delivery)),
+                Waiting::Retained(cursor) => cursor,
+            };
+            let Some(message) = self.retained.next(now, &mut cursor) else { continue };
+            let qos = message.publish().qos;
+            let Some(delivery) = self.subscriptions.retained_delivery(key, &cursor.filter, qos) else { continue };
+            let must_wait = delivery.qos > QoS::AtMostOnce && !has_room;
+            if must_wait {
+                cursor.step_back(&message);
+            }
+            self.sessions.get_mut(key)?.flow().queue.put_back(cursor);
+            if must_wait {
+                return None;
+            }
+            if self.allows(key, Deed::Receive, &message.publish().topic) {
+                return Some((message, delivery));
+            }
+        }
     }
 
     /// Whether not too much waits for the client already.
@@ -147,17 +172,6 @@ impl Broker {
             return false;
         }
         self.connections.get(&connection).is_some_and(|open| open.unwritten <= self.config.write_buffer)
-    }
-}
-
-/// Counts down the expiry of a PUBLISH that is sent again [MQTT-3.3.2-6]. It is not dropped, since its delivery has
-/// begun [MQTT-4.3.3-7].
-fn age(packet: &mut Packet, arrived: &BTreeMap<PacketId, Instant>, now: Instant) {
-    if let Packet::Publish(publish) = packet
-        && let Some(secs) = publish.message_expiry
-        && let Some(&arrived) = publish.packet_id.and_then(|id| arrived.get(&id))
-    {
-        publish.message_expiry = Some(remaining(secs, arrived, now));
     }
 }
 

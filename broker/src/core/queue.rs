@@ -2,97 +2,174 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use halfopen_protocol::Instant;
+use halfopen_protocol::packet::QoS;
 
 use super::message::{Delivery, Message};
+use super::retained::RetainedCursor;
 use super::tally::{Held, Tally};
 use super::{Config, QueuePolicy};
 
-/// The messages of QoS 1 and 2 that wait until a client is there and has room for them [MQTT-3.1.2-5] (3.1.1).
+/// What waits until a client is there and has room for it [MQTT-3.1.2-5] (3.1.1), in the order in which it is sent.
 ///
-/// Bounded in number and size: a full queue drops what comes new, or the oldest ([`QueuePolicy`]).
+/// The messages are bounded in number and size: a full queue drops what comes new, or the oldest ([`QueuePolicy`]).
+/// Retained messages for new subscriptions take no room: see [`RetainedCursor`].
 #[derive(Debug)]
 pub(super) struct Queue {
-    messages: VecDeque<(Message, Delivery)>,
+    waiting: VecDeque<Waiting>,
     tally: Tally,
+    cursors: usize,
+    /// How many of the messages are of QoS 0.
+    at_most_once: usize,
+}
+
+/// One place in a queue.
+#[derive(Clone, Debug)]
+pub(super) enum Waiting {
+    Message(Message, Delivery),
+    Retained(RetainedCursor),
 }
 
 impl Queue {
     /// An empty one, counted by `tally`.
     pub(super) fn new(tally: Tally) -> Self {
-        Self { messages: VecDeque::new(), tally }
+        Self { waiting: VecDeque::new(), tally, cursors: 0, at_most_once: 0 }
     }
 
     /// The same messages, counted in `all`.
     pub(super) fn copy(&self, all: &Rc<Held>) -> Self {
-        Self { messages: self.messages.clone(), tally: self.tally.copy(all) }
+        Self { waiting: self.waiting.clone(), tally: self.tally.copy(all), ..*self }
     }
 
-    /// How many messages wait.
+    /// How many messages wait, without the retained ones for new subscriptions.
     pub(super) fn len(&self) -> usize {
-        self.messages.len()
+        self.waiting.len() - self.cursors
+    }
+
+    /// Whether nothing waits at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Whether a message of QoS 0 has to wait, too, so that it does not overtake one of its topic [MQTT-4.6.0-6].
+    pub(super) fn holds_back_qos_0(&self) -> bool {
+        self.cursors + self.at_most_once > 0
     }
 
     /// Adds a message at the end. Gives how many were dropped for want of room, this one perhaps among them.
     pub(super) fn push(&mut self, now: Instant, config: &Config, message: Message, delivery: Delivery) -> u64 {
         let mut dropped = 0;
         if self.is_full(config, &message) {
-            self.drop_expired(now);
+            self.retain(|message, _| !message.is_expired(now));
             while self.is_full(config, &message) {
                 dropped += 1;
-                if config.queue_policy == QueuePolicy::DropNewest || self.drop_oldest().is_none() {
+                if config.queue_policy == QueuePolicy::DropNewest || !self.drop_oldest() {
                     return dropped;
                 }
             }
         }
-        self.tally.add(message.size());
-        self.messages.push_back((message, delivery));
+        self.add(Waiting::Message(message, delivery));
         dropped
     }
 
-    /// Takes out the oldest message that has not expired [MQTT-3.3.2-5].
-    pub(super) fn pop(&mut self, now: Instant) -> Option<(Message, Delivery)> {
+    /// Adds the retained messages for a new subscription at the end, in place of those for an earlier one with the
+    /// same filter [MQTT-3.8.4-3].
+    pub(super) fn push_retained(&mut self, cursor: RetainedCursor) {
+        self.remove_retained(&cursor.filter);
+        self.add(Waiting::Retained(cursor));
+    }
+
+    /// Puts retained messages that were taken out back at the front.
+    pub(super) fn put_back(&mut self, cursor: RetainedCursor) {
+        self.cursors += 1;
+        self.waiting.push_front(Waiting::Retained(cursor));
+    }
+
+    /// Forgets the retained messages for a subscription that have not been sent [MQTT-3.10.4-2].
+    pub(super) fn remove_retained(&mut self, filter: &str) {
+        if self.cursors > 0 {
+            self.waiting.retain(|waiting| !matches!(waiting, Waiting::Retained(cursor) if cursor.filter == filter));
+            self.cursors = self.waiting.iter().filter(|waiting| matches!(waiting, Waiting::Retained(_))).count();
+        }
+    }
+
+    /// Takes out what waits for the longest time and has not expired [MQTT-3.3.2-5]. A message above QoS 0 stays unless
+    /// the outbox `has_room` for it.
+    pub(super) fn pop(&mut self, now: Instant, has_room: bool) -> Option<Waiting> {
         loop {
-            let (message, delivery) = self.drop_oldest()?;
-            if !message.is_expired(now) {
-                return Some((message, delivery));
+            let is_expired = match self.waiting.front()? {
+                Waiting::Retained(_) => false,
+                Waiting::Message(message, _) if message.is_expired(now) => true,
+                Waiting::Message(_, delivery) if delivery.qos > QoS::AtMostOnce && !has_room => return None,
+                Waiting::Message(..) => false,
+            };
+            let front = self.remove(0)?;
+            if !is_expired {
+                return Some(front);
             }
         }
     }
 
     /// Takes out all that came by shared subscriptions.
     pub(super) fn take_shared(&mut self) -> Vec<(Message, Delivery)> {
-        if self.messages.iter().all(|(_, delivery)| delivery.shared.is_none()) {
-            return Vec::new();
-        }
-        let all = std::mem::take(&mut self.messages);
-        let (shared, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, delivery)| delivery.shared.is_some());
-        self.messages = others.into();
-        shared.iter().for_each(|(message, _)| self.tally.remove(message.size()));
+        let mut shared = Vec::new();
+        self.retain(|message, delivery| {
+            let stays = delivery.shared.is_none();
+            if !stays {
+                shared.push((message.clone(), delivery.clone()));
+            }
+            stays
+        });
         shared
-    }
-
-    fn drop_oldest(&mut self) -> Option<(Message, Delivery)> {
-        let (message, delivery) = self.messages.pop_front()?;
-        self.tally.remove(message.size());
-        Some((message, delivery))
     }
 
     /// In an otherwise empty queue one message has room, however large: the packet size bounds it. But not if all
     /// queues together hold too much.
     fn is_full(&self, config: &Config, message: &Message) -> bool {
-        self.messages.len() >= config.queue_messages
-            || (!self.messages.is_empty() && self.tally.bytes() + message.size() > config.queue_bytes)
+        self.len() >= config.queue_messages
+            || (self.len() > 0 && self.tally.bytes() + message.size() > config.queue_bytes)
             || self.tally.all().bytes() + message.size() > config.total_queue_bytes
     }
 
-    fn drop_expired(&mut self, now: Instant) {
-        let tally = &mut self.tally;
-        self.messages.retain(|(message, _)| {
-            let expired = message.is_expired(now);
-            if expired {
-                tally.remove(message.size());
+    fn add(&mut self, waiting: Waiting) {
+        match &waiting {
+            Waiting::Message(message, delivery) => {
+                self.tally.add(message.size());
+                self.at_most_once += usize::from(delivery.qos == QoS::AtMostOnce);
             }
-            !expired
+            Waiting::Retained(_) => self.cursors += 1,
+        }
+        self.waiting.push_back(waiting);
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Waiting> {
+        let waiting = self.waiting.remove(at)?;
+        match &waiting {
+            Waiting::Message(message, delivery) => {
+                self.tally.remove(message.size());
+                self.at_most_once -= usize::from(delivery.qos == QoS::AtMostOnce);
+            }
+            Waiting::Retained(_) => self.cursors -= 1,
+        }
+        Some(waiting)
+    }
+
+    /// Drops the message that waits for the longest time. False if there is none.
+    fn drop_oldest(&mut self) -> bool {
+        let oldest = self.waiting.iter().position(|waiting| matches!(waiting, Waiting::Message(..)));
+        oldest.and_then(|oldest| self.remove(oldest)).is_some()
+    }
+
+    /// Keeps of the messages only those that `stays` wants.
+    fn retain(&mut self, mut stays: impl FnMut(&Message, &Delivery) -> bool) {
+        let (tally, at_most_once) = (&mut self.tally, &mut self.at_most_once);
+        self.waiting.retain(|waiting| {
+            let Waiting::Message(message, delivery) = waiting else { return true };
+            let stays = stays(message, delivery);
+            if !stays {
+                tally.remove(message.size());
+                *at_most_once -= usize::from(delivery.qos == QoS::AtMostOnce);
+            }
+            stays
         });
     }
 }

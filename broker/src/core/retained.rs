@@ -1,5 +1,7 @@
+use std::ops::Bound;
 use std::time::Duration;
 
+use bytestring::ByteString;
 use halfopen_protocol::Instant;
 use halfopen_protocol::packet::Publish;
 
@@ -10,9 +12,32 @@ use super::topic_tree::TopicTree;
 /// The retained messages, one for each topic (§3.3.1.3).
 #[derive(Clone, Debug)]
 pub(super) struct Retained {
-    tree: TopicTree<Message>,
+    tree: TopicTree<Stored>,
     bytes: usize,
+    /// How many messages have been stored so far, those included that are gone.
+    stored: u64,
     swept: Option<Instant>,
+}
+
+#[derive(Clone, Debug)]
+struct Stored {
+    message: Message,
+    /// Its number in the order of storing, from 1.
+    number: u64,
+}
+
+/// Which retained messages a new subscription has still to be sent. They are read from the store one at a time, as the
+/// client takes them, so that any number of them needs no room in its queue.
+///
+/// What is stored after the subscription was made is left out: the client gets that as a live message.
+#[derive(Clone, Debug)]
+pub(super) struct RetainedCursor {
+    /// The filter of the subscription.
+    pub(super) filter: ByteString,
+    /// The topics that are left, in the order of their levels.
+    from: Bound<ByteString>,
+    /// The number of the last message that was stored before the subscription was made.
+    last: u64,
 }
 
 /// What a level of a topic costs beside its text, roughly.
@@ -23,7 +48,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 impl Retained {
     pub(super) fn new() -> Self {
-        Self { tree: TopicTree::new(), bytes: 0, swept: None }
+        Self { tree: TopicTree::new(), bytes: 0, stored: 0, swept: None }
     }
 
     /// How many there are.
@@ -45,8 +70,7 @@ impl Retained {
             return false;
         }
         self.swept = Some(now);
-        self.matching(now, "#");
-        self.matching(now, "$SYS/#");
+        self.remove_expired(now);
         self.fits(config, publish)
     }
 
@@ -57,28 +81,47 @@ impl Retained {
         self.remove(topic);
         if !message.publish().payload.is_empty() {
             self.bytes += cost(message.publish());
-            self.tree.get_or_insert_with(topic, || message.clone());
+            self.stored += 1;
+            let number = self.stored;
+            self.tree.get_or_insert_with(topic, || Stored { message: message.clone(), number });
         }
     }
 
-    /// Those that a filter matches and that are not too old, which are removed here.
-    pub(super) fn matching(&mut self, now: Instant, filter: &str) -> Vec<Message> {
-        let mut messages = Vec::new();
-        self.tree.matching_topics(filter, |message| messages.push(message.clone()));
-        messages.retain(|message| {
-            let expired = message.is_expired(now);
-            if expired {
-                self.remove(&message.publish().topic);
+    /// Returns a cursor over what is stored now and matches a filter; `None` if that is nothing.
+    pub(super) fn cursor(&mut self, now: Instant, filter: &ByteString) -> Option<RetainedCursor> {
+        let mut cursor = RetainedCursor { filter: filter.clone(), from: Bound::Unbounded, last: self.stored };
+        let first = self.next(now, &mut cursor)?;
+        cursor.step_back(&first);
+        Some(cursor)
+    }
+
+    /// Moves the cursor on and returns the next message that has not expired [MQTT-3.3.2-5].
+    pub(super) fn next(&mut self, now: Instant, cursor: &mut RetainedCursor) -> Option<Message> {
+        loop {
+            let from = cursor.from.as_ref().map(|topic| &**topic);
+            let mut stored = self.tree.matching_topics(&cursor.filter, from);
+            let next = stored.find(|stored| stored.number <= cursor.last)?.message.clone();
+            cursor.from = Bound::Excluded(next.publish().topic.clone());
+            if !next.is_expired(now) {
+                return Some(next);
             }
-            !expired
-        });
-        messages
+            self.remove(&next.publish().topic);
+        }
     }
 
     /// Forgets what is stored for a topic.
     pub(super) fn remove(&mut self, topic: &str) {
-        if let Some(message) = self.tree.remove(topic) {
-            self.bytes -= cost(message.publish());
+        if let Some(stored) = self.tree.remove(topic) {
+            self.bytes -= cost(stored.message.publish());
+        }
+    }
+
+    fn remove_expired(&mut self, now: Instant) {
+        let all = ["#", "$SYS/#"].into_iter().flat_map(|filter| self.tree.matching_topics(filter, Bound::Unbounded));
+        let expired: Vec<_> =
+            all.filter(|stored| stored.message.is_expired(now)).map(|stored| stored.message.clone()).collect();
+        for message in expired {
+            self.remove(&message.publish().topic);
         }
     }
 
@@ -86,9 +129,16 @@ impl Retained {
         if publish.payload.is_empty() {
             return true;
         }
-        let before = self.tree.get(&publish.topic).map(|message| cost(message.publish()));
+        let before = self.tree.get(&publish.topic).map(|stored| cost(stored.message.publish()));
         let count = self.tree.len() + usize::from(before.is_none());
         count <= config.retained_messages && self.bytes - before.unwrap_or(0) + cost(publish) <= config.retained_bytes
+    }
+}
+
+impl RetainedCursor {
+    /// Gives the same message again that was just taken.
+    pub(super) fn step_back(&mut self, message: &Message) {
+        self.from = Bound::Included(message.publish().topic.clone());
     }
 }
 

@@ -12,7 +12,7 @@ impl Broker {
     pub(super) fn rank(&self, key: SessionKey) -> Rank {
         let Some(session) = self.sessions.get(key) else { return Rank::Never };
         let Some(connection) = session.connection else { return Rank::Away };
-        let has_room = session.flow.as_ref().is_none_or(|flow| flow.queue.len() == 0 && flow.outbox.has_room());
+        let has_room = session.flow.as_ref().is_none_or(|flow| flow.queue.is_empty() && flow.outbox.has_room());
         let is_ready = has_room && self.takes_messages(connection);
         if is_ready { Rank::Ready } else { Rank::Busy }
     }

@@ -1,7 +1,7 @@
 use halfopen_protocol::packet::{RetainHandling, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe};
 use halfopen_protocol::{Instant, Packet, ReasonCode, topic};
 
-use super::message::{Delivery, own};
+use super::message::own;
 use super::session::SessionKey;
 use super::{Broker, ConnectionId};
 
@@ -25,7 +25,7 @@ impl Broker {
                 Ok(wants_retained) => {
                     reasons.push(ReasonCode::new(subscription.qos.level()));
                     if wants_retained {
-                        retained.push(subscription);
+                        retained.push(own(&subscription.filter));
                     }
                 }
                 Err((reason, what)) => {
@@ -38,9 +38,14 @@ impl Broker {
         let reason_string = refused_for.and_then(|what| self.explain(connection, what));
         let suback = SubAck { packet_id: subscribe.packet_id, reason_string, user_properties: Vec::new(), reasons };
         self.send(now, connection, Packet::SubAck(suback));
-        for subscription in retained {
-            self.send_retained(now, key, &subscription, id);
+        for filter in retained {
+            if let Some(cursor) = self.retained.cursor(now, &filter)
+                && let Some(session) = self.sessions.get_mut(key)
+            {
+                session.flow().queue.push_retained(cursor);
+            }
         }
+        self.send_waiting(now, key);
     }
 
     /// Removes subscriptions and answers, even if there were none [MQTT-3.10.4-4], [MQTT-3.10.4-5].
@@ -52,6 +57,9 @@ impl Broker {
             let existed = self.subscriptions.unsubscribe(key, filter);
             if let Some(session) = self.sessions.get_mut(key) {
                 session.filters.remove(filter);
+                if let Some(flow) = &mut session.flow {
+                    flow.queue.remove_retained(filter);
+                }
             }
             if is_v5 {
                 reasons.push(if existed { ReasonCode::SUCCESS } else { ReasonCode::NO_SUBSCRIPTION_EXISTED });
@@ -98,14 +106,5 @@ impl Broker {
             RetainHandling::SendIfNew => is_new,
             RetainHandling::DoNotSend => false,
         })
-    }
-
-    /// Sends what is retained for a subscription, with RETAIN 1 [MQTT-3.3.1-8] (3.1.1), (§3.3.1.3 of 5.0).
-    fn send_retained(&mut self, now: Instant, key: SessionKey, subscription: &Subscription, id: Option<u32>) {
-        for message in self.retained.matching(now, &subscription.filter) {
-            let qos = message.publish().qos.min(subscription.qos);
-            let delivery = Delivery { qos, retain: true, subscription_ids: id.into_iter().collect(), shared: None };
-            self.deliver(now, key, message, delivery);
-        }
     }
 }

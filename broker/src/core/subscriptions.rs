@@ -103,6 +103,13 @@ impl Subscriptions {
         existed
     }
 
+    /// How a session gets the retained messages of this QoS for its subscription with exactly this filter, with RETAIN 1
+    /// [MQTT-3.3.1-8] (3.1.1), (§3.3.1.3 of 5.0). `None` if it has no such subscription.
+    pub(super) fn retained_delivery(&self, session: SessionKey, filter: &str, qos: QoS) -> Option<Delivery> {
+        let options = self.tree.get(filter)?.each.get(&session)?;
+        Some(Delivery { retain: true, ..options.delivery(qos, true) })
+    }
+
     /// Who gets a message, each once whatever subscriptions of theirs overlap, at the highest QoS among these
     /// [MQTT-3.3.5-1] (3.1.1), [MQTT-3.3.4-2] (5.0), with the identifiers of all [MQTT-3.3.4-3], [MQTT-3.3.4-4].
     /// And beside that one member of each group that shares a matching subscription, as `rank` prefers them.

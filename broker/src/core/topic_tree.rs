@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// Values by topic name or topic filter, level by level.
 ///
@@ -90,39 +91,29 @@ impl<V> TopicTree<V> {
         }
     }
 
-    /// Calls `found` with the value of each topic name that the filter matches, in the order of the names' levels.
-    pub(super) fn matching_topics<'a>(&'a self, filter: &str, mut found: impl FnMut(&'a V)) {
-        let mut frontier = vec![ROOT];
-        let mut next = Vec::new();
-        for (depth, level) in filter.split('/').enumerate() {
-            let hidden = |name: &str| depth == 0 && name.starts_with('$');
-            for &node in &frontier {
-                match level {
-                    "#" => {
-                        self.nodes[node].value.as_ref().map(&mut found);
-                        let children = self.nodes[node].children.iter().filter(|(name, _)| !hidden(name));
-                        children.for_each(|(_, &child)| self.visit(child, &mut found));
-                    }
-                    "+" => next.extend(
-                        self.nodes[node].children.iter().filter(|(name, _)| !hidden(name)).map(|(_, &child)| child),
-                    ),
-                    name => next.extend(self.child(node, name)),
-                }
+    /// Returns the values of the topic names that the filter matches from this topic name on, in the order of the
+    /// names' levels (§4.7.1, [MQTT-4.7.2-1]). The topic name need not be there any more, but matches the filter.
+    pub(super) fn matching_topics<'a>(&'a self, filter: &'a str, from: Bound<&'a str>) -> MatchingTopics<'a, V> {
+        let mut walk = MatchingTopics { tree: self, levels: filter.split('/').collect(), path: Vec::new() };
+        let (topic, last) = match from {
+            Bound::Unbounded => {
+                walk.path.push((ROOT, Bound::Unbounded));
+                return walk;
             }
-            frontier.clear();
-            std::mem::swap(&mut frontier, &mut next);
+            Bound::Included(topic) => (topic, Bound::Included as fn(_) -> _),
+            Bound::Excluded(topic) => (topic, Bound::Excluded as fn(_) -> _),
+        };
+        let mut node = Some(ROOT);
+        let mut levels = topic.split('/').peekable();
+        while let (Some(parent), Some(level)) = (node, levels.next()) {
+            let is_last = levels.peek().is_none();
+            walk.path.push((parent, if is_last { last(level) } else { Bound::Excluded(level) }));
+            node = self.child(parent, level);
         }
-        frontier.into_iter().filter_map(|node| self.nodes[node].value.as_ref()).for_each(found);
-    }
-
-    /// Calls `found` with all values at and below a node.
-    fn visit<'a>(&'a self, node: usize, found: &mut impl FnMut(&'a V)) {
-        let mut stack = vec![node];
-        while let Some(node) = stack.pop() {
-            let node = &self.nodes[node];
-            node.value.as_ref().map(&mut *found);
-            stack.extend(node.children.values().rev());
+        if let (Some(node), Bound::Excluded(_)) = (node, from) {
+            walk.path.push((node, Bound::Unbounded));
         }
+        walk
     }
 
     fn child(&self, node: usize, level: &str) -> Option<usize> {
@@ -164,6 +155,57 @@ impl<V> TopicTree<V> {
     }
 }
 
+/// The topic names that a filter matches; see [`TopicTree::matching_topics`].
+pub(super) struct MatchingTopics<'a, V> {
+    tree: &'a TopicTree<V>,
+    /// The levels of the filter.
+    levels: Vec<&'a str>,
+    /// The nodes from the root to where the walk stands, each with its children that are still to be visited.
+    path: Vec<(usize, Bound<&'a str>)>,
+}
+
+impl<'a, V> Iterator for MatchingTopics<'a, V> {
+    type Item = &'a V;
+
+    fn next(&mut self) -> Option<&'a V> {
+        while let Some(depth) = self.path.len().checked_sub(1) {
+            let last = self.levels.len() - 1;
+            let pattern =
+                if depth >= last && self.levels[last] == "#" { Some("#") } else { self.levels.get(depth).copied() };
+            let Some((child, name)) = pattern.and_then(|pattern| self.next_child(depth, pattern)) else {
+                self.path.pop();
+                continue;
+            };
+            self.path[depth].1 = Bound::Excluded(name);
+            self.path.push((child, Bound::Unbounded));
+            // "a/#" matches "a" too (§4.7.1.2).
+            let is_whole = pattern == Some("#") || depth == last || depth + 1 == last && self.levels[last] == "#";
+            if let Some(value) = self.tree.nodes[child].value.as_ref().filter(|_| is_whole) {
+                return Some(value);
+            }
+        }
+        None
+    }
+}
+
+impl<'a, V> MatchingTopics<'a, V> {
+    /// Returns the next child of the last node of the path that matches this level of a filter.
+    fn next_child(&self, depth: usize, pattern: &str) -> Option<(usize, &'a str)> {
+        let (node, from) = self.path[depth];
+        let children = &self.tree.nodes[node].children;
+        let hidden = |name: &str| depth == 0 && name.starts_with('$');
+        let found = match pattern {
+            "#" | "+" => children.range::<str, _>((from, Bound::Unbounded)).find(|(name, _)| !hidden(name)),
+            name => children.get_key_value(name).filter(|_| match from {
+                Bound::Unbounded => true,
+                Bound::Included(from) => name >= from,
+                Bound::Excluded(from) => name > from,
+            }),
+        };
+        found.map(|(name, &child)| (child, &**name))
+    }
+}
+
 impl<V> Node<V> {
     fn new(parent: usize, level: &str) -> Self {
         Self { parent, level: level.into(), children: BTreeMap::new(), value: None }
@@ -194,9 +236,7 @@ mod tests {
     }
 
     fn topics_for(tree: &TopicTree<String>, filter: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        tree.matching_topics(filter, |topic| found.push(topic.clone()));
-        found
+        tree.matching_topics(filter, Bound::Unbounded).cloned().collect()
     }
 
     #[rstest]
@@ -279,6 +319,30 @@ mod tests {
                 let expected: Vec<_> =
                     topics.iter().filter(|topic| topic::matches(filter, topic)).map(|t| (*t).to_owned()).collect();
                 prop_assert_eq!(found, expected);
+            }
+        }
+
+        #[test]
+        fn a_walk_goes_on_from_any_topic_whether_it_is_still_there_or_not(
+            filter in "([ab+]|)(/([ab+]|)){0,2}(/#)?|#|[$]/#",
+            topics in proptest::collection::btree_set("([$ab]|)(/([ab]|)){0,4}", 1..12),
+            removed in proptest::collection::vec(proptest::bool::ANY, 12),
+        ) {
+            prop_assume!(!filter.is_empty());
+            let topics: Vec<_> = topics.iter().filter(|topic| !topic.is_empty()).map(String::as_str).collect();
+            let mut tree = tree(&topics);
+            let all = topics_for(&tree, &filter);
+            for (topic, _) in all.iter().zip(&removed).filter(|(_, removed)| **removed) {
+                tree.remove(topic);
+            }
+            let left = |from: usize| -> Vec<_> {
+                all.iter().zip(&removed).skip(from).filter(|(_, removed)| !**removed).map(|(topic, _)| topic).collect()
+            };
+            for (at, topic) in all.iter().enumerate() {
+                let after: Vec<_> = tree.matching_topics(&filter, Bound::Excluded(topic)).collect();
+                prop_assert_eq!(after, left(at + 1));
+                let from: Vec<_> = tree.matching_topics(&filter, Bound::Included(topic)).collect();
+                prop_assert_eq!(from, left(at));
             }
         }
     }

@@ -28,6 +28,8 @@ struct Peer {
     bytes: BytesMut,
     packets: Vec<Packet>,
     reads_nothing: bool,
+    /// What was sent while it read nothing.
+    waiting: Vec<u8>,
     reason: Option<CloseReason>,
     closed: Option<Instant>,
 }
@@ -150,6 +152,17 @@ impl World {
         self.peer(id).reads_nothing = true;
     }
 
+    /// The peer takes what has been sent meanwhile, and what comes then. Gives how many bytes waited for it.
+    pub(crate) fn resume_reading(&mut self, id: ConnectionId) -> usize {
+        let peer = self.peer(id);
+        peer.reads_nothing = false;
+        let waiting = std::mem::take(&mut peer.waiting);
+        peer.read(&waiting);
+        self.broker.handle_written(self.now, id, waiting.len());
+        self.drain();
+        waiting.len()
+    }
+
     /// What the peer got since it was last asked.
     pub(crate) fn received(&mut self, id: ConnectionId) -> Vec<Packet> {
         self.received_with_reasons(id).into_iter().map(without_reason_string).collect()
@@ -196,7 +209,9 @@ impl World {
                 Output::Send { connection, bytes } => {
                     let peer = self.peer(connection);
                     assert!(peer.closed.is_none(), "bytes after the close");
-                    if !peer.reads_nothing {
+                    if peer.reads_nothing {
+                        peer.waiting.extend_from_slice(&bytes);
+                    } else {
                         peer.read(&bytes);
                         self.broker.handle_written(self.now, connection, bytes.len());
                     }

@@ -14,6 +14,7 @@ mod memory;
 mod reconfigure;
 mod refusals;
 mod retained;
+mod retained_many;
 mod sessions;
 mod shared;
 mod slow_reader;

@@ -118,6 +118,14 @@ impl<T> Outbox<T> {
         })
     }
 
+    /// What the owner attached to the unfinished message with this identifier.
+    pub fn tag(&self, id: PacketId) -> Option<&T> {
+        let Some(Use::Flight(place)) = self.ids.get(&id) else { return None };
+        self.flights.get(place).map(|flight| match flight {
+            Flight::Publish(_, tag) | Flight::Release(_, tag) => tag,
+        })
+    }
+
     /// Gives the message an unused identifier, keeps it, and returns the packet to write, with DUP 0
     /// [MQTT-4.3.2-2], [MQTT-4.3.3-2]. A message of QoS 0 is returned as it goes out and not kept, nor is its tag.
     ///
