@@ -99,6 +99,15 @@ impl Log {
     }
 }
 
+/// Returns the line about messages to a client that were dropped for want of room.
+pub fn dropped(client_id: &str, messages: u64) -> String {
+    let client = printable(client_id);
+    format!(
+        "Outgoing messages are being dropped for client {client}: {messages} had no room (queue_messages, queue_bytes, \
+         total_queue_bytes and write_buffer limit what waits)."
+    )
+}
+
 fn received(client: &str, packet: &Packet) -> Vec<String> {
     let name = packet.packet_type();
     let details = match packet {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use halfopen_broker::Observer;
 use halfopen_broker::core::Event;
-use halfopen_broker::log::Log;
+use halfopen_broker::log::{Log, dropped};
 use halfopen_protocol::Instant;
 
 use crate::tcp::Origin;
@@ -28,6 +28,10 @@ impl Observer<Origin> for Terminal {
         for line in self.log.lines(peer, event) {
             log(&line);
         }
+    }
+
+    fn dropped(&mut self, _: Instant, client_id: &str, messages: u64) {
+        log(&dropped(client_id, messages));
     }
 
     fn accept_failed(&mut self, _: Instant, error: &io::Error) {

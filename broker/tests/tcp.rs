@@ -1,6 +1,7 @@
 //! The broker on a real port: what only a socket with its own buffers shows.
 
-use std::future::{Future, pending};
+use std::future::pending;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use halfopen_broker::{Broker, Config, TokioClock, serve};
@@ -8,6 +9,9 @@ use halfopen_protocol::packet::{Connect, PacketId, Publish, QoS, Subscribe, Subs
 use halfopen_protocol::{DecodeOptions, Packet, Role, Version, decode, encode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+/// When a test that waits for what never comes fails.
+const HANGS: Duration = Duration::from_secs(60);
 
 /// A client of 5.0 that has been accepted.
 struct Client {
@@ -46,12 +50,10 @@ impl Client {
 async fn beside_a_broker(config: Config, test: impl AsyncFnOnce(u16)) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     let port = listener.local_addr().expect("a port").port();
-    let server: &mut (dyn Future<Output = _> + Unpin) =
-        &mut Box::pin(serve(Broker::new(config), listener, TokioClock::new(), (), pending()));
     tokio::select! {
         biased;
-        () = test(port) => {}
-        ended = server => panic!("the server ended: {ended:?}"),
+        ended = tokio::time::timeout(HANGS, test(port)) => ended.expect("what is waited for comes"),
+        ended = serve(Broker::new(config), listener, TokioClock::new(), (), pending()) => panic!("the server ended: {ended:?}"),
     }
 }
 

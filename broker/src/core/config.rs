@@ -67,15 +67,21 @@ pub struct Config {
     /// How many QoS 1 and 2 messages the broker may have unacknowledged at one client, at least 1; a 5.0 client may
     /// ask for less.
     pub in_flight_messages: u16,
-    /// How many messages wait for one client that is away or slow.
+    /// Maximum number of messages that wait for one client that is away. What waits for a client that is connected is
+    /// limited by `queue_bytes` alone, and stays when its connection ends. Retained messages for a new subscription do
+    /// not wait in the queue, and have no limit.
+    ///
+    /// If none of those who want a message has room for it, a 5.0 publisher is told so with 0x97 in PUBACK or PUBREC.
     pub queue_messages: usize,
-    /// How many bytes of messages wait for one client, and how many may be unacknowledged at it; a single message may
-    /// be larger.
+    /// Maximum size in bytes of the messages that wait for one client, and of those that are unacknowledged at it. A
+    /// message counts with its topic, payload, properties and 256 bytes. A single message may be larger.
     pub queue_bytes: usize,
     /// How many bytes of messages above QoS 0 may be held for all clients together, waiting and unacknowledged, each
     /// counted once for each client. Beyond it no queue has room.
     pub total_queue_bytes: usize,
-    /// What becomes of a message for which a queue has no room.
+    /// What becomes of a message for which a queue has no room. It is counted in
+    /// [`ClientState::dropped`](super::ClientState::dropped) and under `$SYS/broker/publish/messages/dropped`, and told
+    /// with [`Output::Dropped`](super::Output::Dropped).
     pub queue_policy: QueuePolicy,
     /// How many bytes may wait to be written to one client; beyond it QoS 0 messages are dropped and others wait in
     /// the queue. Who lets answers wait far beyond it is closed.

@@ -12,32 +12,45 @@ use super::session::{Flight, SessionKey};
 use super::subscriptions::Rank;
 use super::{Broker, ConnectionId};
 
+/// What became of a message: for several clients, the last of these that holds for one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Routed {
+    /// No client wants it that may have it.
+    Unwanted,
+    /// There was no room for it.
+    Dropped,
+    /// It was sent, or waits to be sent.
+    Kept,
+}
+
 /// Messages to clients.
 impl Broker {
     /// Hands a message to all who want it, and keeps it if it is to be retained. `from` is the session it comes from.
-    /// False: nobody wants it who may have it.
-    pub(super) fn route(&mut self, now: Instant, message: &Message, from: Option<SessionKey>) -> bool {
+    pub(super) fn route(&mut self, now: Instant, message: &Message, from: Option<SessionKey>) -> Routed {
         let publish = message.publish();
+        let mut is_stored = false;
         if publish.retain
             && (from.is_none() && is_reserved(&publish.topic) || self.retained.has_room(now, &self.config, publish))
         {
             self.retained.store(message);
+            is_stored = true;
         } else if publish.retain {
             // Whoever is too late for this one must not get the one before.
             self.retained.remove(&publish.topic);
         }
         let rank = |key| if self.allows(key, Deed::Receive, &publish.topic) { self.rank(key) } else { Rank::Never };
-        let mut is_wanted = false;
+        let mut routed = Routed::Unwanted;
         for (key, delivery) in self.subscriptions.receivers(&publish.topic, publish.qos, publish.retain, from, rank) {
-            is_wanted |= self.deliver(now, key, message.clone(), delivery);
+            routed = routed.max(self.deliver(now, key, message.clone(), delivery));
         }
-        is_wanted
+        // What is retained is not refused.
+        if is_stored && routed == Routed::Dropped { Routed::Kept } else { routed }
     }
 
-    /// Sends a message to one client, or keeps it until it can be sent. QoS 0 is not kept. False: it may not have it.
-    pub(super) fn deliver(&mut self, now: Instant, key: SessionKey, message: Message, delivery: Delivery) -> bool {
+    /// Sends a message to one client, or keeps it until it can be sent. QoS 0 is not kept.
+    pub(super) fn deliver(&mut self, now: Instant, key: SessionKey, message: Message, delivery: Delivery) -> Routed {
         if !self.allows(key, Deed::Receive, &message.publish().topic) {
-            return false;
+            return Routed::Unwanted;
         }
         let connection = self.sessions.get(key).and_then(|session| session.connection);
         if let Some(connection) = connection
@@ -45,23 +58,28 @@ impl Broker {
             && !self.takes_messages(connection)
         {
             self.close(now, connection, super::CloseReason::Quota);
-            return false;
+            return Routed::Unwanted;
         }
-        let Some(session) = self.sessions.get_mut(key) else { return false };
+        let Some(session) = self.sessions.get_mut(key) else { return Routed::Unwanted };
         if delivery.qos == QoS::AtMostOnce {
-            let Some(connection) = session.connection else { return true };
+            let Some(connection) = session.connection else { return Routed::Kept };
             if session.flow.as_ref().is_none_or(|flow| !flow.queue.holds_back_qos_0()) {
                 if self.takes_messages(connection) {
                     self.send(now, connection, Packet::Publish(message.to_publish(now, &delivery)));
                 } else {
-                    self.counters.publish_dropped += 1;
+                    self.count_dropped(now, key, 1);
                 }
-                return true;
+                return Routed::Kept;
             }
         }
-        self.counters.publish_dropped += session.flow().queue.push(now, &self.config, message, delivery);
+        let is_connected = session.connection.is_some();
+        let (dropped, routed) = match session.flow().queue.push(now, &self.config, is_connected, message, delivery) {
+            Ok(dropped) => (dropped, Routed::Kept),
+            Err(dropped) => (dropped, Routed::Dropped),
+        };
+        self.count_dropped(now, key, dropped);
         self.send_waiting(now, key);
-        true
+        routed
     }
 
     /// Sends again what an earlier connection left unacknowledged, oldest first [MQTT-4.4.0-1], and then what waits, as
@@ -80,6 +98,7 @@ impl Broker {
         while let Some((connection, packet)) = self.poll_waiting(now, key) {
             self.send(now, connection, packet);
         }
+        self.count_dropped(now, key, 0);
     }
 
     fn poll_waiting(&mut self, now: Instant, key: SessionKey) -> Option<(ConnectionId, Packet)> {
@@ -102,7 +121,7 @@ impl Broker {
             let left = std::mem::replace(&mut publish.message_expiry, message.publish().message_expiry);
             let flow = self.sessions.get_mut(key)?.flow();
             if delivery.qos > QoS::AtMostOnce {
-                flow.in_flight.add(message.size());
+                flow.in_flight.add(message.cost());
             }
             let flight = Flight { message, shared: delivery.shared };
             let Ok(Packet::Publish(mut sent)) = flow.outbox.send(publish, flight) else { return None };

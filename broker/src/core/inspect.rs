@@ -7,6 +7,9 @@ pub struct ClientState {
     pub connected: bool,
     /// How many messages wait to be sent.
     pub queued: usize,
+    /// How many messages to the client were dropped since its session began, because its queue or write buffer had no
+    /// room.
+    pub dropped: u64,
     /// How many QoS 1 and 2 messages to the client are unacknowledged.
     pub in_flight: usize,
     /// How many topic filters it is subscribed to.
@@ -24,6 +27,7 @@ impl Broker {
         Some(ClientState {
             connected: session.connection.is_some(),
             queued: flow.map_or(0, |flow| flow.queue.len()),
+            dropped: session.drops.total(),
             in_flight: flow.map_or(0, |flow| flow.outbox.in_flight()),
             subscriptions: session.filters.len(),
             has_will: session.will.is_some(),

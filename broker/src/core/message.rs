@@ -6,6 +6,9 @@ use bytestring::ByteString;
 use halfopen_protocol::Instant;
 use halfopen_protocol::packet::{Publish, QoS, UserProperties};
 
+/// What a message costs in a queue or in flight beside its text, in bytes, roughly.
+const OVERHEAD: usize = 256;
+
 /// An application message inside the broker, shared by all who get it.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
@@ -48,9 +51,9 @@ impl Message {
         &self.publish
     }
 
-    /// Roughly how many bytes it takes.
-    pub(super) fn size(&self) -> usize {
-        size(&self.publish)
+    /// Returns roughly how many bytes it takes in a queue or in flight.
+    pub(super) fn cost(&self) -> usize {
+        size(&self.publish) + OVERHEAD
     }
 
     /// Whether it is too old to be delivered (§3.3.2.3.3, [MQTT-3.3.2-5]). It is not at the instant at which it came.
@@ -78,7 +81,7 @@ impl Message {
     }
 }
 
-/// Roughly how many bytes a message takes.
+/// Returns how many bytes the text of a message has.
 pub(super) fn size(publish: &Publish) -> usize {
     let properties: usize = publish.user_properties.iter().map(|(name, value)| name.len() + value.len()).sum();
     let correlation = publish.correlation_data.as_ref().map_or(0, Bytes::len);

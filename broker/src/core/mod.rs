@@ -12,6 +12,7 @@ mod connection;
 mod counters;
 mod defects;
 mod deliver;
+mod drops;
 mod inspect;
 mod keep_alive;
 mod leave;
@@ -79,6 +80,14 @@ pub enum Output {
     },
     /// Nothing to do: a statement for logs and traces, in its place between the others.
     Event(Event),
+    /// Nothing to do: tells the operator that messages to a client were dropped, because its queue or write buffer had
+    /// no room. Comes at the first message, and for later ones at most every ten seconds.
+    Dropped {
+        /// The client, which need not be connected.
+        client_id: bytestring::ByteString,
+        /// How many messages were dropped since this was last said of the client.
+        messages: u64,
+    },
 }
 
 /// What the broker states about itself.

@@ -5,6 +5,7 @@ use halfopen_protocol::{Instant, Packet, ReasonCode};
 use super::access::Deed;
 use super::aliases::AliasError;
 use super::defects::Defect;
+use super::deliver::Routed;
 use super::message::Message;
 use super::session::{Flow, Session, SessionKey};
 use super::{Broker, CloseReason, ConnectionId};
@@ -40,16 +41,21 @@ impl Broker {
             Err(error) => return self.flow_violation(now, connection, error),
         };
         // What was handed on before is not asked about again.
-        let mut is_wanted = true;
+        let mut routed = Routed::Kept;
         if receipt.deliver {
             if let Err(refusal) = self.check_publish(now, connection, key, &publish) {
+                self.counters.publish_dropped += 1;
                 return self.refuse_publish(now, connection, &publish, receipt.answer, refusal);
             }
-            is_wanted = self.route(now, &Message::new(now, &publish), Some(key));
+            routed = self.route(now, &Message::new(now, &publish), Some(key));
+        }
+        if routed == Routed::Dropped {
+            let refusal = Refusal { reason: ReasonCode::QUOTA_EXCEEDED, what: "no subscriber has room for it" };
+            return self.refuse_publish(now, connection, &publish, receipt.answer, refusal);
         }
         if let Some(mut answer) = receipt.answer {
             if let Packet::PubAck(ack) | Packet::PubRec(ack) = &mut answer
-                && !is_wanted
+                && routed == Routed::Unwanted
                 && self.connections.get(&connection).is_some_and(|open| open.version.is_v5())
             {
                 // §3.4.2.1, §3.5.2.1
@@ -121,7 +127,6 @@ impl Broker {
         answer: Option<Packet>,
         refusal: Refusal,
     ) {
-        self.counters.publish_dropped += 1;
         let explanation = self.explain(connection, refusal.what);
         let is_v5 = self.connections.get(&connection).is_some_and(|open| open.version.is_v5());
         let Some(flow) = self.flow_on(connection) else { return };

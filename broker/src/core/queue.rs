@@ -55,20 +55,33 @@ impl Queue {
         self.cursors + self.at_most_once > 0
     }
 
-    /// Adds a message at the end. Gives how many were dropped for want of room, this one perhaps among them.
-    pub(super) fn push(&mut self, now: Instant, config: &Config, message: Message, delivery: Delivery) -> u64 {
+    /// Adds a message at the end, for a client that is connected or not. Returns how many older ones were dropped to
+    /// make room for it.
+    ///
+    /// # Errors
+    /// There is no room: this message is dropped. Gives how many messages were, this one included.
+    pub(super) fn push(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        is_connected: bool,
+        message: Message,
+        delivery: Delivery,
+    ) -> Result<u64, u64> {
+        // A client that reads takes what waits for it: the number limits what is kept for those who are away.
+        let messages = if is_connected { usize::MAX } else { config.queue_messages };
         let mut dropped = 0;
-        if self.is_full(config, &message) {
+        if self.is_full(config, messages, &message) {
             self.retain(|message, _| !message.is_expired(now));
-            while self.is_full(config, &message) {
-                dropped += 1;
+            while self.is_full(config, messages, &message) {
                 if config.queue_policy == QueuePolicy::DropNewest || !self.drop_oldest() {
-                    return dropped;
+                    return Err(dropped + 1);
                 }
+                dropped += 1;
             }
         }
         self.add(Waiting::Message(message, delivery));
-        dropped
+        Ok(dropped)
     }
 
     /// Adds the retained messages for a new subscription at the end, in place of those for an earlier one with the
@@ -124,16 +137,16 @@ impl Queue {
 
     /// In an otherwise empty queue one message has room, however large: the packet size bounds it. But not if all
     /// queues together hold too much.
-    fn is_full(&self, config: &Config, message: &Message) -> bool {
-        self.len() >= config.queue_messages
-            || (self.len() > 0 && self.tally.bytes() + message.size() > config.queue_bytes)
-            || self.tally.all().bytes() + message.size() > config.total_queue_bytes
+    fn is_full(&self, config: &Config, messages: usize, message: &Message) -> bool {
+        self.len() >= messages
+            || (self.len() > 0 && self.tally.bytes() + message.cost() > config.queue_bytes)
+            || self.tally.all().bytes() + message.cost() > config.total_queue_bytes
     }
 
     fn add(&mut self, waiting: Waiting) {
         match &waiting {
             Waiting::Message(message, delivery) => {
-                self.tally.add(message.size());
+                self.tally.add(message.cost());
                 self.at_most_once += usize::from(delivery.qos == QoS::AtMostOnce);
             }
             Waiting::Retained(_) => self.cursors += 1,
@@ -145,7 +158,7 @@ impl Queue {
         let waiting = self.waiting.remove(at)?;
         match &waiting {
             Waiting::Message(message, delivery) => {
-                self.tally.remove(message.size());
+                self.tally.remove(message.cost());
                 self.at_most_once -= usize::from(delivery.qos == QoS::AtMostOnce);
             }
             Waiting::Retained(_) => self.cursors -= 1,
@@ -166,7 +179,7 @@ impl Queue {
             let Waiting::Message(message, delivery) = waiting else { return true };
             let stays = stays(message, delivery);
             if !stays {
-                tally.remove(message.size());
+                tally.remove(message.cost());
                 *at_most_once -= usize::from(delivery.qos == QoS::AtMostOnce);
             }
             stays

@@ -8,6 +8,7 @@ use halfopen_protocol::flow::{Inbox, Outbox};
 use halfopen_protocol::packet::Will;
 
 use super::defects::Defects;
+use super::drops::Drops;
 use super::message::Message;
 use super::queue::Queue;
 use super::tally::{Held, Tally};
@@ -35,6 +36,8 @@ pub(super) struct Session {
     pub(super) will_due: Option<Instant>,
     /// The filters of its subscriptions.
     pub(super) filters: BTreeSet<ByteString>,
+    /// The messages that were dropped for want of room.
+    pub(super) drops: Drops,
     limits: FlowLimits,
     /// Counts the messages above QoS 0 of all sessions.
     held: Rc<Held>,
@@ -73,6 +76,7 @@ impl Session {
             will: None,
             will_due: None,
             filters: BTreeSet::new(),
+            drops: Drops::default(),
             limits: FlowLimits { to_client: config.in_flight_messages, from_client: u16::MAX },
             held,
             flow: None,
@@ -130,7 +134,7 @@ impl Flow {
     /// A message has left the outbox.
     pub(super) fn settle(&mut self, flight: Option<Flight>) {
         if let Some(flight) = flight {
-            self.in_flight.remove(flight.message.size());
+            self.in_flight.remove(flight.message.cost());
         }
     }
 }

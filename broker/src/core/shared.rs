@@ -25,8 +25,10 @@ impl Broker {
             let connected = |rank| if rank < Rank::Away { rank } else { Rank::Never };
             if let Err(delivery) = self.redeliver(now, &message, delivery, connected)
                 && let Some(session) = self.sessions.get_mut(key)
+                // It was in there a moment ago, however many wait.
+                && let Err(dropped) = session.flow().queue.push(now, &self.config, true, message, delivery)
             {
-                session.flow().queue.push(now, &self.config, message, delivery);
+                self.count_dropped(now, key, dropped);
             }
         }
     }

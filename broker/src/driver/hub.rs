@@ -200,6 +200,7 @@ impl<P, C: Clock, O: Observer<P>> Hub<P, C, O> {
                         open.outgoing.borrow_mut().verify(login);
                     }
                 }
+                Output::Dropped { client_id, messages } => observer.dropped(now, &client_id, messages),
                 Output::Event(event) => {
                     if let Some(open) = connections.get(&connection_of(&event)) {
                         observer.event(now, &open.peer, &event);

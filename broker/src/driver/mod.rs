@@ -58,6 +58,13 @@ pub trait Observer<P> {
     /// The broker states something about the connection with `peer`.
     fn event(&mut self, now: Instant, peer: &P, event: &Event);
 
+    /// Messages to a client, which need not be connected, were dropped for want of room; see [`Output::Dropped`].
+    ///
+    /// [`Output::Dropped`]: crate::core::Output::Dropped
+    fn dropped(&mut self, now: Instant, client_id: &str, messages: u64) {
+        let _ = (now, client_id, messages);
+    }
+
     /// All that the broker had to say and to do after something happened is said and done: a look at what it holds.
     fn settled(&mut self, now: Instant, broker: &Broker) {
         let _ = (now, broker);

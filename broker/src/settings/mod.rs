@@ -101,9 +101,9 @@ limits! {
     maximum_session_expiry: Expiry ["DURATION"];
     /// How many QoS 1 and 2 messages the broker may have unacknowledged at one client [default: 1000]
     in_flight_messages: NonZeroU16 ["COUNT"];
-    /// How many messages wait for one client that is away or slow [default: 1000]
+    /// How many messages wait for one client that is away; while it is connected only bytes count [default: 1000]
     queue_messages: usize ["COUNT"];
-    /// How many bytes of messages wait for one client that is away or slow [default: 67108864]
+    /// How many bytes of messages wait for one client; each counts 256 bytes more than its text [default: 67108864]
     queue_bytes: usize ["BYTES"];
     /// How many bytes of messages are held for all clients together, each counted once for each [default: 1073741824]
     total_queue_bytes: usize ["BYTES"];

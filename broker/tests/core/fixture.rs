@@ -20,6 +20,8 @@ pub(crate) struct World {
     pub(crate) asked: Vec<(ConnectionId, Login)>,
     /// What clients may not do and wanted to.
     pub(crate) denied: Vec<(Deed, String)>,
+    /// When the operator was told how many messages to a client were dropped.
+    pub(crate) dropped: Vec<(Instant, String, u64)>,
 }
 
 #[derive(Default)]
@@ -50,7 +52,7 @@ impl World {
     pub(crate) fn of(broker: Broker) -> Self {
         // Not zero, so that a moment taken for a duration is found out.
         let now = Instant::from_secs(1000);
-        Self { broker, now, peers: BTreeMap::new(), asked: Vec::new(), denied: Vec::new() }
+        Self { broker, now, peers: BTreeMap::new(), asked: Vec::new(), denied: Vec::new(), dropped: Vec::new() }
     }
 
     /// Opens a transport connection and sends nothing.
@@ -228,6 +230,9 @@ impl World {
                 }
                 Output::Event(Event::Denied { deed, topic, .. }) => self.denied.push((deed, topic.to_string())),
                 Output::Event(_) => {}
+                Output::Dropped { client_id, messages } => {
+                    self.dropped.push((self.now, client_id.to_string(), messages));
+                }
                 Output::Verify { connection, login } => self.asked.push((connection, login)),
             }
         }

@@ -126,7 +126,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
     #[test]
     fn whatever_peers_do_the_broker_lives_and_forgets_what_is_gone(acts in prop::collection::vec(act(), 1..80)) {
-        let mut world = World::with(Config { queue_messages: 3, write_buffer: 200, ..Config::default() });
+        let mut world = World::with(Config { queue_bytes: 1000, write_buffer: 200, ..Config::default() });
         let mut peers: Vec<ConnectionId> = vec![world.open()];
         for act in acts {
             let peer = |index: usize| peers[index % peers.len()];

@@ -11,6 +11,9 @@ use crate::fixture::{World, ack, disconnect, id, lasting, message, subscribe, un
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
 
+/// What a message counts for in a queue beside its text.
+const MESSAGE: usize = 256;
+
 fn suback_reason(world: &mut World, client: ConnectionId, filter: &'static str) -> u8 {
     world.send(client, subscribe(Subscription::new(filter, QoS::AtMostOnce)));
     let packets = world.received(client);
@@ -195,7 +198,7 @@ fn a_packet_above_the_announced_size_ends_the_connection() {
 #[case::newest(QueuePolicy::DropNewest, &["t 1", "t 2"])]
 #[case::oldest(QueuePolicy::DropOldest, &["t 2", "t 3"])]
 fn a_full_queue_drops_as_it_is_told(#[case] queue_policy: QueuePolicy, #[case] expected: &[&str]) {
-    for (queue_messages, queue_bytes) in [(2, 1000), (1000, 4)] {
+    for (queue_messages, queue_bytes) in [(2, 1000), (1000, 2 * (MESSAGE + 2))] {
         let mut world = World::with(Config { queue_policy, queue_messages, queue_bytes, ..Config::default() });
         let client = world.connect(lasting(V5, "c", 100));
         world.subscribe(client, Subscription::new("t", QoS::AtLeastOnce));
@@ -213,8 +216,8 @@ fn a_full_queue_drops_as_it_is_told(#[case] queue_policy: QueuePolicy, #[case] e
 #[case::newest(QueuePolicy::DropNewest, &["t 1", "t 22"])]
 #[case::oldest(QueuePolicy::DropOldest, &["t 333"])]
 fn all_queues_together_have_a_limit(#[case] queue_policy: QueuePolicy, #[case] expected: &[&str]) {
-    // A message counts with its topic and its payload.
-    let mut world = World::with(Config { queue_policy, total_queue_bytes: 11, ..Config::default() });
+    // A message counts with its topic and its payload, too.
+    let mut world = World::with(Config { queue_policy, total_queue_bytes: 3 * MESSAGE + 11, ..Config::default() });
     let other = world.client(V5, "other");
     world.subscribe(other, Subscription::new("other", QoS::AtLeastOnce));
     let client = world.connect(lasting(V5, "c", 100));
@@ -247,13 +250,14 @@ fn all_queues_together_have_a_limit(#[case] queue_policy: QueuePolicy, #[case] e
 
 #[test]
 fn what_is_unacknowledged_is_limited_in_bytes_too() {
-    let mut world = World::with(Config { queue_bytes: 10, ..Config::default() });
+    let mut world = World::with(Config { queue_bytes: 2 * MESSAGE + 4, ..Config::default() });
     let client = world.watcher(V5, "t", QoS::ExactlyOnce);
     let publisher = world.client(V5, "publisher");
-    for payload in ["1234567890", "2", "3"] {
-        world.send(publisher, Packet::Publish(with_qos(message("t", payload), QoS::AtLeastOnce, 1)));
+    for payload in [&"x".repeat(2 * MESSAGE), "2", "3"] {
+        let publish = Publish { payload: payload.to_owned().into(), ..message("t", "") };
+        world.send(publisher, Packet::Publish(with_qos(publish, QoS::AtLeastOnce, 1)));
     }
-    assert_eq!(world.messages(client), ["t 1234567890"]);
+    assert_eq!(world.messages(client).len(), 1);
     world.send(client, Packet::PubAck(ack(1)));
     assert_eq!(world.messages(client), ["t 2", "t 3"]);
 }

@@ -5,6 +5,7 @@ mod aliases;
 mod authentication;
 mod authorization;
 mod available;
+mod dropped;
 mod fixture;
 mod flows;
 mod hostile;

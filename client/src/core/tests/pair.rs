@@ -176,7 +176,7 @@ impl World {
                     }
                 }
                 BrokerOutput::Verify { .. } => panic!("nobody asked for it"),
-                BrokerOutput::Event(_) => {}
+                BrokerOutput::Event(_) | BrokerOutput::Dropped { .. } => {}
             }
         }
     }

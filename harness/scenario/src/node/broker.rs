@@ -20,7 +20,7 @@ const KEYS: &[Key] = &[
         .takes(Takes::Factor)
         .or("1.5"),
     key("connect_timeout", "how long a connection may be open without a CONNECT").takes(Takes::Duration).or("10s"),
-    key("queue_messages", "how many messages wait for one client that is away or slow")
+    key("queue_messages", "how many messages wait for one client that is away")
         .takes(Takes::Number(0, 1_000_000))
         .or("1000"),
     key("receive_maximum", "how many QoS 1 and 2 messages a client may have unacknowledged")
