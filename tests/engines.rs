@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen::plan::{NodeId, Plan};
@@ -47,17 +47,17 @@ fn both_engines_carry_the_same_packets_at_the_same_times() {
     insta::assert_snapshot!("engines", table);
 }
 
-fn first_of_each_version(plans: Vec<Plan>) -> Vec<Rc<Plan>> {
-    let mut firsts: Vec<Rc<Plan>> = Vec::new();
+fn first_of_each_version(plans: Vec<Plan>) -> Vec<Arc<Plan>> {
+    let mut firsts: Vec<Arc<Plan>> = Vec::new();
     for plan in plans {
         if firsts.iter().all(|first| first.version != plan.version) {
-            firsts.push(Rc::new(plan));
+            firsts.push(Arc::new(plan));
         }
     }
     firsts
 }
 
-fn compare(plan: &Rc<Plan>) -> Result<String, String> {
+fn compare(plan: &Arc<Plan>) -> Result<String, String> {
     let sim = run(plan, Engine::Sim).map_err(|error| error.to_string())?;
     let cost = sim.end * u32::try_from(plan.nodes.len()).expect("nodes are few");
     if cost > MOST {

@@ -4,7 +4,7 @@
 //! 60 s, everything recorded. `cargo bench -p halfopen --bench engines` prints the table, says for each budget whether it
 //! is kept, and fails if one is not; with `-- --quick` the runs are short and nothing is judged.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen::plan::{
@@ -137,7 +137,7 @@ fn speed(row: &Row, engine: Engine, duration: Duration, runs: usize) -> Speed {
     (0..runs).map(once).min_by_key(|speed| speed.wall).expect("at least one run")
 }
 
-fn plan(row: &Row, duration: Duration) -> Rc<Plan> {
+fn plan(row: &Row, duration: Duration) -> Arc<Plan> {
     let version = Version::V5_0;
     let broker = Node { name: "broker".into(), program: Program::Broker(BrokerProgram::default()) };
     let client = |number: usize| {
@@ -159,9 +159,9 @@ fn plan(row: &Row, duration: Duration) -> Rc<Plan> {
         text: "stop_pinging".into(),
         kind: StepKind::Node { nodes: vec![NodeId(1)], actions: vec![Action::StopPinging] },
     };
-    Rc::new(Plan {
+    Arc::new(Plan {
         run: RunName { scenario: "bench".into(), version, parameters: Vec::new() },
-        source: Rc::new(Source::default()),
+        source: Arc::new(Source::default()),
         version,
         seed: Seed(1),
         nodes: std::iter::once(broker).chain((1..=row.clients).map(client)).collect(),

@@ -20,6 +20,7 @@ use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::world::{Connection, Engine, Guest, Host};
@@ -108,10 +109,10 @@ impl Suite {
     }
 
     fn run_plan(&self, plan: Plan) -> Finished {
-        let Some(guest) = &self.guest else { return Finished::run(&Rc::new(plan), self.engine) };
+        let Some(guest) = &self.guest else { return Finished::run(&Arc::new(plan), self.engine) };
         match for_guests::adapted(&plan, &*self.takes.0) {
-            Ok(plan) => Finished::run_with(&Rc::new(plan), self.engine, Some(guest)),
-            Err(why) => Finished { plan: Rc::new(plan), ending: Ending::Skipped(EngineError::NotFor(why.to_owned())) },
+            Ok(plan) => Finished::run_with(&Arc::new(plan), self.engine, Some(guest)),
+            Err(why) => Finished { plan: Arc::new(plan), ending: Ending::Skipped(EngineError::NotFor(why.to_owned())) },
         }
     }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen_protocol::PacketType;
@@ -70,7 +70,7 @@ struct Boundary {
 }
 
 fn boundaries(plan: &Plan, sweep: &Sweep) -> Result<Vec<Boundary>, Error> {
-    let bare = Rc::new(with_step(plan, sweep, StepKind::Mark(HERE.to_owned()), "sweep"));
+    let bare = Arc::new(with_step(plan, sweep, StepKind::Mark(HERE.to_owned()), "sweep"));
     let trace = world::run(&bare, Engine::Sim)
         .map_err(|why| error(plan, sweep, format!("`{}` without the fault: {why}", plan.run)))?;
     let range = range(&bare, sweep, &trace)?;
@@ -229,7 +229,7 @@ fn with_step(plan: &Plan, sweep: &Sweep, kind: StepKind, text: &str) -> Plan {
 fn error(plan: &Plan, sweep: &Sweep, message: String) -> Error {
     let end = Position { column: sweep.position.column + 5, ..sweep.position };
     Error {
-        source_file: Rc::new(plan.source_of(sweep.position).clone()),
+        source_file: Arc::new(plan.source_of(sweep.position).clone()),
         span: Some(Span { start: sweep.position, end }),
         message,
         note: Some("see reference/steps#sweep".to_owned()),

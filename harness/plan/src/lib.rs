@@ -15,7 +15,7 @@ mod step;
 pub mod trace;
 
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen_protocol::Version;
@@ -42,7 +42,7 @@ pub struct Plan {
     /// Which run of which scenario this is.
     pub run: RunName,
     /// The scenario file.
-    pub source: Rc<Source>,
+    pub source: Arc<Source>,
     /// The version that every node speaks unless it says otherwise.
     pub version: Version,
     /// Where all that is random in the run comes from.
@@ -67,10 +67,14 @@ pub struct Plan {
     /// How much earlier or later than expected something may come.
     pub tolerance: Duration,
     /// Further files that the scenario includes; a [`Position`] tells which.
-    pub fragments: Vec<Rc<Source>>,
+    pub fragments: Vec<Arc<Source>>,
     /// What whoever runs the plan must know besides.
     pub conditions: Conditions,
 }
+
+/// Runs go to threads, and a plan with them.
+const fn is_send<T: Send + Sync>() {}
+const _: () = is_send::<Plan>();
 
 impl Plan {
     /// The node with this id.

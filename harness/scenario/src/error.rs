@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use unicode_width::UnicodeWidthStr as _;
 
@@ -34,7 +34,7 @@ pub struct Span {
 #[error("{}", render(self))]
 pub struct Error {
     /// The file. Its text is empty if it could not be read.
-    pub source_file: Rc<Source>,
+    pub source_file: Arc<Source>,
     /// Where in the file; nowhere if it could not be read.
     pub span: Option<Span>,
     /// What is wrong, in one sentence without a full stop.
@@ -49,7 +49,7 @@ impl Error {
     /// An error of a file as a whole: it cannot be read.
     pub(super) fn of_file(path: &str, message: impl Into<String>) -> Self {
         let source = Source { path: path.to_owned(), text: String::new() };
-        Self { source_file: Rc::new(source), span: None, message: message.into(), note: None, is_warning: false }
+        Self { source_file: Arc::new(source), span: None, message: message.into(), note: None, is_warning: false }
     }
 }
 
@@ -100,35 +100,35 @@ impl From<Error> for Errors {
 /// Collects the errors of one file while it is read: sorted by place, equal ones once.
 #[derive(Debug)]
 pub(super) struct Sink {
-    source: Rc<Source>,
+    source: Arc<Source>,
     /// Fragments that it includes; the first has the number 1.
-    fragments: RefCell<Vec<Rc<Source>>>,
+    fragments: RefCell<Vec<Arc<Source>>>,
     found: RefCell<BTreeSet<(Span, String, Option<String>)>>,
 }
 
 impl Sink {
-    pub(super) fn new(source: Rc<Source>) -> Self {
+    pub(super) fn new(source: Arc<Source>) -> Self {
         Self { source, fragments: RefCell::default(), found: RefCell::default() }
     }
 
     /// A sink for a file and the fragments that it includes.
-    pub(super) fn with_fragments(source: Rc<Source>, fragments: &[Rc<Source>]) -> Self {
+    pub(super) fn with_fragments(source: Arc<Source>, fragments: &[Arc<Source>]) -> Self {
         Self { source, fragments: RefCell::new(fragments.to_vec()), found: RefCell::default() }
     }
 
     /// Takes note of a fragment; its number in positions.
-    pub(super) fn add_fragment(&self, fragment: Rc<Source>) -> u16 {
+    pub(super) fn add_fragment(&self, fragment: Arc<Source>) -> u16 {
         let mut fragments = self.fragments.borrow_mut();
         fragments.push(fragment);
         u16::try_from(fragments.len()).unwrap_or(u16::MAX)
     }
 
     /// All fragments so far.
-    pub(super) fn fragments(&self) -> Vec<Rc<Source>> {
+    pub(super) fn fragments(&self) -> Vec<Arc<Source>> {
         self.fragments.borrow().clone()
     }
 
-    fn source_of(&self, span: Span) -> Rc<Source> {
+    fn source_of(&self, span: Span) -> Arc<Source> {
         let index = usize::from(span.start.file).checked_sub(1);
         index.and_then(|index| self.fragments.borrow().get(index).cloned()).unwrap_or_else(|| self.source.clone())
     }
@@ -255,7 +255,7 @@ mod tests {
         let at = |column| Position::new(line, column);
         let span = Span { start: at(columns.start), end: at(columns.end) };
         let error = Error {
-            source_file: Rc::new(source),
+            source_file: Arc::new(source),
             span: Some(span),
             message: "oh".into(),
             note: note.map(str::to_owned),

@@ -1,7 +1,7 @@
 //! Fragments: files that bring nodes, links, values, waivers and steps for several scenarios.
 
 use std::path::{Component, Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::error::{Sink, Span};
 use super::files;
@@ -87,8 +87,8 @@ impl Reading<'_> {
             Err(error) => return fail(format!("`{}`: {}", files::shown(&file), error.message)),
         };
         self.done.push(file.clone());
-        let source = Rc::new(Source { path: files::shown(&file), text });
-        let number = self.sink.add_fragment(Rc::clone(&source));
+        let source = Arc::new(Source { path: files::shown(&file), text });
+        let number = self.sink.add_fragment(Arc::clone(&source));
         let Some(mut root) = tree::parse(&source.text, number, self.sink) else { return Err(()) };
         header::check_keys(&root, &FRAGMENT, self.sink);
         self.stack.push(file.clone());

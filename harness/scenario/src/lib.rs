@@ -151,7 +151,7 @@ mod warn;
 
 use halfopen_plan::{self as plan, trace};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use self::axes::Axes;
 pub use self::axes::MAX_RUNS;
@@ -175,11 +175,11 @@ pub struct Scenario {
     /// The path below the scenarios' folder, without ending: `keep_alive/silent_client`.
     pub name: String,
     /// The file.
-    pub source: Rc<Source>,
+    pub source: Arc<Source>,
     /// What the file says about itself.
     pub about: About,
     /// Fragments that it includes, in the order of their numbers in positions.
-    pub fragments: Vec<Rc<Source>>,
+    pub fragments: Vec<Arc<Source>>,
     root: Node,
     axes: Axes,
 }
@@ -208,7 +208,7 @@ pub fn load_file(file: &File) -> Result<Scenario, Errors> {
 /// # Errors
 /// As [`load`].
 pub fn parse(name: String, source: Source) -> Result<Scenario, Errors> {
-    let source = Rc::new(source);
+    let source = Arc::new(source);
     let sink = Sink::new(source.clone());
     let scenario = tree::parse(&source.text, 0, &sink).map(|mut root| {
         header::check_keys(&root, &header::FILE, &sink);

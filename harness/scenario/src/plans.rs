@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::plan::{
@@ -170,7 +170,7 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
     let parameters = run.case.into_iter().chain(run.printed).collect();
     Some(Plan {
         run: RunName { scenario: scenario.name.clone(), version: run.version, parameters },
-        source: Rc::clone(&scenario.source),
+        source: Arc::clone(&scenario.source),
         version: run.version,
         seed: Seed(run.seed),
         nodes: complete?,

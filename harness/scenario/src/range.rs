@@ -71,10 +71,10 @@ mod tests {
     use super::*;
     use crate::plan::Source;
     use rstest::rstest;
-    use std::rc::Rc;
+    use std::sync::Arc;
 
     fn read(text: &str) -> Result<String, String> {
-        let sink = Sink::new(Rc::new(Source::default()));
+        let sink = Sink::new(Arc::new(Source::default()));
         let scalar = Scalar { text: text.into(), quoted: false, offset: None };
         let node = Node { span: super::super::Span::default(), kind: Kind::Scalar(scalar), used_as: None };
         let read = values(&node, &sink);

@@ -140,7 +140,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(text: &str) -> (Option<Node>, String) {
-        let sink = Sink::new(Rc::new(Source { path: "a.yaml".into(), text: text.into() }));
+        let sink = Sink::new(std::sync::Arc::new(Source { path: "a.yaml".into(), text: text.into() }));
         let node = parse(text, 0, &sink);
         let errors = sink.finish(()).err().map_or_else(String::new, |errors| errors.to_string());
         (node, errors)

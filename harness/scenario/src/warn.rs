@@ -1,7 +1,7 @@
 //! What is right, but may not mean what its author meant.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::error::{Error, Span};
 use super::reference::see;
@@ -42,7 +42,7 @@ fn narrow(plan: &Plan, position: Position) -> Error {
     let message = "the count can be 0 and the pattern says more than which message: one that differs in the rest passes, too; \
                    count the messages in one line, and say what they are like in another";
     Error {
-        source_file: Rc::new(source.clone()),
+        source_file: Arc::new(source.clone()),
         span: Some(Span { start: position, end }),
         message: message.to_owned(),
         note: Some(see("an expectation")),

@@ -18,7 +18,7 @@ mod ticked;
 
 use halfopen_plan::{self as plan, trace};
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use self::director::Director;
@@ -73,7 +73,7 @@ pub enum EngineError {
 ///
 /// # Errors
 /// The engine cannot express the plan. The event-driven engine can express every plan.
-pub fn run(plan: &Rc<Plan>, engine: Engine) -> Result<Trace, EngineError> {
+pub fn run(plan: &Arc<Plan>, engine: Engine) -> Result<Trace, EngineError> {
     run_with(plan, engine, None)
 }
 
@@ -81,14 +81,14 @@ pub fn run(plan: &Rc<Plan>, engine: Engine) -> Result<Trace, EngineError> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_with(plan: &Rc<Plan>, engine: Engine, guest: Option<&Guest>) -> Result<Trace, EngineError> {
+pub fn run_with(plan: &Arc<Plan>, engine: Engine, guest: Option<&Guest>) -> Result<Trace, EngineError> {
     match engine {
         Engine::Sim => run_sim(plan, guest).map_err(|error| EngineError::Failed(error.to_string())),
         Engine::Turmoil => ticked::run(plan, guest),
     }
 }
 
-fn run_sim(plan: &Rc<Plan>, guest: Option<&Guest>) -> Result<Trace, sim::SimError> {
+fn run_sim(plan: &Arc<Plan>, guest: Option<&Guest>) -> Result<Trace, sim::SimError> {
     let switchboard = Switchboard::new(plan.nodes.len());
     let disks = Disks::new(plan.nodes.len());
     let director = Director::new(plan, switchboard.clone());
@@ -97,7 +97,7 @@ fn run_sim(plan: &Rc<Plan>, guest: Option<&Guest>) -> Result<Trace, sim::SimErro
         |_| director,
         |recorder, node, network, clock| {
             Box::pin(node::run(Env {
-                plan: Rc::clone(plan),
+                plan: Arc::clone(plan),
                 node,
                 network,
                 clock,

@@ -1,4 +1,4 @@
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen_client::Options;
@@ -15,12 +15,12 @@ use crate::trace::{EventKind, Item};
 const BROKER: NodeId = NodeId(0);
 const SENSOR: NodeId = NodeId(1);
 
-fn plan(version: Version, steps: Vec<Step>) -> Rc<Plan> {
+fn plan(version: Version, steps: Vec<Step>) -> Arc<Plan> {
     let mut options = Options::new(version, "sensor");
     options.connect.keep_alive = 5;
-    Rc::new(Plan {
+    Arc::new(Plan {
         run: RunName { scenario: "test".into(), version, parameters: Vec::new() },
-        source: Rc::new(Source::default()),
+        source: Arc::new(Source::default()),
         version,
         seed: Seed(1),
         nodes: vec![
@@ -80,7 +80,7 @@ fn failures_at(text: &str) -> Vec<(u128, String)> {
     let source = Source { path: "test.yaml".into(), text: text.into() };
     let scenario = halfopen_scenario::parse("test".into(), source).unwrap_or_else(|errors| panic!("{errors}"));
     let plans = scenario.plans(halfopen_scenario::PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
-    let plan = Rc::new(plans.into_iter().next().expect("a run"));
+    let plan = Arc::new(plans.into_iter().next().expect("a run"));
     let trace = run(&plan, Engine::Sim).expect("the event-driven engine can express this");
     let why = |event: &crate::trace::Event| match &event.kind {
         EventKind::StepFailed { why, .. } => Some((event.at.as_millis(), why.clone())),

@@ -1,5 +1,5 @@
 use std::io::Write as _;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::{CheckArgs, RunArgs};
@@ -66,15 +66,15 @@ pub(super) fn begin_log(args: &RunArgs) {
 }
 
 /// The runs that are asked for; at least one.
-fn plans(args: &RunArgs) -> Result<Vec<Rc<Plan>>, Failure> {
+fn plans(args: &RunArgs) -> Result<Vec<Arc<Plan>>, Failure> {
     let scenarios = load_to_run(&args.paths, PlanOptions { seed: args.seed })?;
     let only = args.only.as_deref().unwrap_or_default();
-    let plans: Vec<Rc<Plan>> = scenarios
+    let plans: Vec<Arc<Plan>> = scenarios
         .into_iter()
         .flat_map(|(_, plans)| plans)
         .map(|plan| Plan { defect: args.defect, ..plan })
         .filter(|plan| plan.run.to_string().contains(only))
-        .map(Rc::new)
+        .map(Arc::new)
         .collect();
     if plans.is_empty() { Err(Failure::NothingToRun(only.to_owned())) } else { Ok(plans) }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
@@ -148,7 +148,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let plan = plans.into_iter().find(|plan| plan.run.to_string() == manifest.run && plan.seed.0 == manifest.seed);
     let plan = plan.ok_or_else(|| Failure::NothingToRun(manifest.run.clone()))?;
     let defect = manifest.defect.as_deref().map(str::parse).transpose();
-    let plan = Rc::new(Plan {
+    let plan = Arc::new(Plan {
         defect: defect.map_err(|error| Failure::Input(format!("{}: {error}", place.display())))?,
         ..plan
     });

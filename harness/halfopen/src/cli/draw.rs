@@ -1,5 +1,5 @@
 use std::io::Write as _;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::args::DrawArgs;
 use super::output::{Failure, SUCCESS, write_file};
@@ -16,7 +16,7 @@ pub(super) fn draw(args: &DrawArgs) -> Result<u8, Failure> {
     let mut plans = scenarios.into_iter().flat_map(|(_, plans)| plans);
     let plan = plans.find(|plan| plan.run.to_string().contains(only));
     let plan = plan.ok_or_else(|| Failure::NothingToRun(only.to_owned()))?;
-    let plan = Rc::new(Plan { defect: args.defect, ..plan });
+    let plan = Arc::new(Plan { defect: args.defect, ..plan });
     let trace = run(&plan, Engine::Sim)?;
     let picture = svg(&scene(&plan, &trace), &plan.run.to_string());
     match &args.output {

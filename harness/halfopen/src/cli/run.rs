@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -170,7 +170,7 @@ fn guarded(command: &RunCommand, chosen: &Chosen) -> Finished {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         let error = EngineError::Failed(format!("panic: {}", text.unwrap_or_default()));
-        Finished { plan: Rc::clone(&chosen.plan), ending: Ending::Broken(error) }
+        Finished { plan: Arc::clone(&chosen.plan), ending: Ending::Broken(error) }
     });
     if command.run.strict { finished.strict() } else { finished }
 }

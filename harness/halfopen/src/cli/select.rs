@@ -1,5 +1,5 @@
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::artifacts::last_failed;
 use super::options::{RunCommand, Shard};
@@ -11,8 +11,8 @@ use crate::sweep::load_to_run;
 /// A run that is asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Chosen {
-    pub(super) plan: Rc<Plan>,
-    pub(super) about: Rc<About>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) about: Arc<About>,
     /// Its place among the runs of its file.
     pub(super) place: usize,
 }
@@ -27,11 +27,11 @@ pub(super) fn choose(command: &RunCommand) -> Result<Vec<Chosen>, Failure> {
     let mut chosen = Vec::new();
     for seed in seeds {
         for (scenario, plans) in load_to_run(&command.run.paths, PlanOptions { seed })? {
-            let about = Rc::new(scenario.about.clone());
+            let about = Arc::new(scenario.about.clone());
             for (place, plan) in plans.into_iter().enumerate() {
                 if is_wanted(command, &plan, &about, failed.as_ref()) {
                     let plan = Plan { defect: command.run.defect, ..plan };
-                    chosen.push(Chosen { plan: Rc::new(plan), about: Rc::clone(&about), place });
+                    chosen.push(Chosen { plan: Arc::new(plan), about: Arc::clone(&about), place });
                 }
             }
         }

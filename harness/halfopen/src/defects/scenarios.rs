@@ -1,7 +1,7 @@
 //! Which scenarios catch a defect, and by what.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{Defect, sign};
 use crate::check::{Outcome, Verdict, Violation};
@@ -20,7 +20,7 @@ struct Runs {
     name: String,
     /// The cases from the field that it names.
     cases: Vec<String>,
-    plans: Vec<Rc<Plan>>,
+    plans: Vec<Arc<Plan>>,
 }
 
 /// A scenario that catches a defect: some run no longer passes.
@@ -53,7 +53,7 @@ impl Scenarios {
         let runs = scenarios.into_iter().map(|(scenario, plans)| Runs {
             name: scenario.name,
             cases: scenario.about.cases,
-            plans: plans.into_iter().map(Rc::new).collect(),
+            plans: plans.into_iter().map(Arc::new).collect(),
         });
         Self(runs.collect())
     }
@@ -92,7 +92,7 @@ impl Runs {
     fn caught(&self, defect: Defect, is_about_it: bool) -> Option<Option<Proof>> {
         let mut is_caught = false;
         for plan in &self.plans {
-            let broken = Rc::new(Plan { defect: Some(defect), ..Plan::clone(plan) });
+            let broken = Arc::new(Plan { defect: Some(defect), ..Plan::clone(plan) });
             let Ending::Judged(_, outcome) = Finished::run(&broken, Engine::Sim).ending else { continue };
             if outcome.verdict == Verdict::Pass {
                 continue;

@@ -12,7 +12,7 @@ mod terminal;
 mod waivers;
 mod wrong;
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 pub use self::html::{Pictures, Thin, html};
 pub use self::junit::junit;
@@ -30,7 +30,7 @@ use crate::world::{Engine, EngineError, Guest, run_with};
 #[derive(Clone, Debug)]
 pub struct Finished {
     /// What was to happen.
-    pub plan: Rc<Plan>,
+    pub plan: Arc<Plan>,
     /// What happened.
     pub ending: Ending,
 }
@@ -63,14 +63,14 @@ pub enum Mark {
 
 impl Finished {
     /// Runs a plan on an engine and judges the trace.
-    pub fn run(plan: &Rc<Plan>, engine: Engine) -> Self {
+    pub fn run(plan: &Arc<Plan>, engine: Engine) -> Self {
         Self::run_with(plan, engine, None)
     }
 
     /// The same with a guest in the place of the project's broker, if there is one.
-    pub fn run_with(plan: &Rc<Plan>, engine: Engine, guest: Option<&Guest>) -> Self {
+    pub fn run_with(plan: &Arc<Plan>, engine: Engine, guest: Option<&Guest>) -> Self {
         if let Some(why) = not_for(plan, engine) {
-            return Self { plan: Rc::clone(plan), ending: Ending::Skipped(EngineError::NotFor(why)) };
+            return Self { plan: Arc::clone(plan), ending: Ending::Skipped(EngineError::NotFor(why)) };
         }
         let ending = match run_with(plan, engine, guest) {
             Ok(trace) => {
@@ -80,7 +80,7 @@ impl Finished {
             Err(error @ (EngineError::NotExpressible { .. } | EngineError::NotFor(_))) => Ending::Skipped(error),
             Err(error @ EngineError::Failed(_)) => Ending::Broken(error),
         };
-        Self { plan: Rc::clone(plan), ending }
+        Self { plan: Arc::clone(plan), ending }
     }
 
     /// The same with what is only advised (`should`) taken for required.

@@ -16,7 +16,7 @@ fn judged(mut plan: Plan, story: &mut Story, end: u64) -> Finished {
     }
     let trace = story.end(end);
     let outcome = check(&plan, &trace);
-    Finished { plan: Rc::new(plan), ending: Ending::Judged(trace, outcome) }
+    Finished { plan: Arc::new(plan), ending: Ending::Judged(trace, outcome) }
 }
 
 fn passing() -> Finished {
@@ -73,7 +73,7 @@ fn success_is_that_all_pass(#[case] runs: Vec<Finished>, #[case] expected: bool)
 #[test]
 fn skipped_run_says_why_and_proves_nothing() {
     let error = EngineError::NotExpressible { position: Position::default(), what: "a slow link" };
-    let skipped = Finished { plan: Rc::new(plan()), ending: Ending::Skipped(error) };
+    let skipped = Finished { plan: Arc::new(plan()), ending: Ending::Skipped(error) };
     let (text, summary) = report(&[skipped]);
     assert!(text.starts_with("skipped  area/story[5.0]  the engine cannot express a slow link\n"), "{text}");
     assert_eq!((summary.skipped, summary.is_success()), (1, false));

@@ -54,7 +54,7 @@ fn a_fault_comes_right_after_its_packet_and_in_each_run_at_another() {
     let plans = runs("{ network: { half_open: pub <-> broker } }", "PUBLISH from pub .. PUBCOMP at pub").unwrap();
     let mut times = Vec::new();
     for plan in plans {
-        let plan = Rc::new(plan);
+        let plan = Arc::new(plan);
         let finished = Finished::run(&plan, Engine::Sim);
         assert_eq!(finished.mark(), Mark::Ok, "{}", plan.run);
         let trace = world::run(&plan, Engine::Sim).unwrap();

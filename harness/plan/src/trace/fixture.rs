@@ -1,6 +1,6 @@
 //! Plans and traces made by hand, for the tests of what reads them.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,7 +35,7 @@ pub fn plan() -> Plan {
     let broker = Node { name: "broker".to_owned(), program: Program::Broker(BrokerProgram::default()) };
     Plan {
         run: RunName { scenario: "area/story".to_owned(), version: Version::V5_0, parameters: Vec::new() },
-        source: Rc::new(Source { path: "scenarios/area/story.yaml".to_owned(), text: String::new() }),
+        source: Arc::new(Source { path: "scenarios/area/story.yaml".to_owned(), text: String::new() }),
         version: Version::V5_0,
         seed: Seed(1),
         nodes: vec![broker, raw("sensor"), raw("watcher")],

@@ -6,7 +6,7 @@ mod actor;
 mod pending;
 mod wait;
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use self::actor::{Actor, Progress};
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// Tells the story of a plan.
 pub(crate) struct Director {
-    plan: Rc<Plan>,
+    plan: Arc<Plan>,
     switchboard: Switchboard,
     /// The story itself first, then what it set going in the background.
     actors: Vec<Actor>,
@@ -69,7 +69,7 @@ enum Until {
 
 impl Director {
     /// A director that has told nothing yet.
-    pub(crate) fn new(plan: &Rc<Plan>, switchboard: Switchboard) -> Self {
+    pub(crate) fn new(plan: &Arc<Plan>, switchboard: Switchboard) -> Self {
         let until = plan.until.clone().map_or(Until::Decided, |moment| Until::Event(Pending::new(moment, plan, 0)));
         Self {
             actors: vec![Actor::story(plan.steps.clone(), prologue(plan))],
@@ -81,14 +81,14 @@ impl Director {
             over: false,
             unread: vec![0; plan.nodes.len()],
             answers: plan.nodes.iter().map(answers).collect(),
-            plan: Rc::clone(plan),
+            plan: Arc::clone(plan),
             switchboard,
         }
     }
 
     /// Lets all actors go on as far as they can at this instant.
     fn advance(&mut self, now: Duration, recorder: &Recorder) -> Vec<Order> {
-        let plan = Rc::clone(&self.plan);
+        let plan = Arc::clone(&self.plan);
         let mut unread = std::mem::take(&mut self.unread);
         let mut answers = std::mem::take(&mut self.answers);
         let switchboard = self.switchboard.clone();

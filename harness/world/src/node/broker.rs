@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::io;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use halfopen_broker::auth::Scripted;
 use halfopen_broker::core::{Access, Broker, CloseReason, Event, Login, Mechanism};
@@ -67,7 +67,7 @@ impl<N: Network> Listener for NodeListener<N> {
 
 /// Brings what only the broker can know into the trace: why it closes.
 struct Witness<C> {
-    plan: Rc<Plan>,
+    plan: Arc<Plan>,
     node: NodeId,
     recorder: Recorder,
     clock: C,

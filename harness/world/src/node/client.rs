@@ -1,6 +1,7 @@
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen_client::core::{Client, DisconnectReason, Event, SubscribeRequest};
@@ -27,7 +28,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
     let aborts = Rc::new(Cell::new(false));
     let connector =
         NodeConnector { network: env.network, to: program.to, peer: Rc::clone(&peer), aborts: Rc::clone(&aborts) };
-    let plan = Rc::clone(&env.plan);
+    let plan = Arc::clone(&env.plan);
     let mut witness =
         Witness { plan, node: env.node, to: program.to, peer, recorder: env.recorder, clock: env.clock.clone() };
     let (sender, commands) = unbounded_channel();
@@ -124,7 +125,7 @@ impl<N: Network> Connector for NodeConnector<N> {
 
 /// Brings what only the client can know into the trace: what it hands on, and why it closes.
 struct Witness<C> {
-    plan: Rc<Plan>,
+    plan: Arc<Plan>,
     node: NodeId,
     to: NodeId,
     peer: Rc<Cell<Option<Peer>>>,

@@ -9,7 +9,7 @@ mod guest;
 mod raw;
 mod switchboard;
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -81,7 +81,7 @@ pub(crate) struct Told {
 
 /// What a program on a node is handed.
 pub(crate) struct Env<N, C> {
-    pub(crate) plan: Rc<Plan>,
+    pub(crate) plan: Arc<Plan>,
     pub(crate) node: NodeId,
     pub(crate) network: N,
     pub(crate) clock: C,
@@ -94,7 +94,7 @@ pub(crate) struct Env<N, C> {
 
 /// Runs the program of a node until it is dropped. Dropping it closes its sockets, as the death of a process does.
 pub(crate) async fn run<N: Network, C: WorldClock>(env: Env<N, C>) {
-    let plan = Rc::clone(&env.plan);
+    let plan = Arc::clone(&env.plan);
     match (&plan.node(env.node).program, env.guest.clone()) {
         (Program::Broker(program), Some(guest)) => guest::run(env, program, guest).await,
         (Program::Broker(program), None) => broker::run(env, program).await,

@@ -63,7 +63,7 @@ where
     F: FnMut(&Recorder, NodeId, SimNetwork, NodeClock) -> NodeFuture,
 {
     /// A world with its programs about to run.
-    pub(super) fn new(plan: &Rc<Plan>, story: impl FnOnce(&Recorder) -> S, start: F) -> Self {
+    pub(super) fn new(plan: &Arc<Plan>, story: impl FnOnce(&Recorder) -> S, start: F) -> Self {
         let timers = Timers::new(plan.nodes.len());
         let recorder = {
             let timers = timers.clone();

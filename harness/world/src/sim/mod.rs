@@ -21,7 +21,7 @@ mod wires;
 #[cfg(test)]
 mod tests;
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use self::clock::NodeClock;
@@ -53,7 +53,7 @@ pub(crate) enum SimError {
 /// # Panics
 /// Where a program panics; and inside of a tokio runtime, because it makes its own.
 pub(crate) fn run<S: Story>(
-    plan: &Rc<Plan>,
+    plan: &Arc<Plan>,
     story: impl FnOnce(&Recorder) -> S,
     start: impl FnMut(&Recorder, NodeId, SimNetwork, NodeClock) -> NodeFuture,
 ) -> Result<Trace, SimError> {

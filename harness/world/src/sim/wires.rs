@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::trace::Item;
 
 /// All that is between the kernels: links, what is on its way, and what the faults in force do to it.
 pub(super) struct Wires {
-    pub(super) plan: Rc<Plan>,
+    pub(super) plan: Arc<Plan>,
     pub(super) recorder: Recorder,
     pub(super) timers: Timers,
     pub(super) hosts: Vec<Host>,
@@ -122,9 +123,9 @@ pub(super) enum TimeOut {
 
 impl Wires {
     /// The wires of a world in which nothing has happened.
-    pub(super) fn new(plan: &Rc<Plan>, recorder: &Recorder, timers: &Timers) -> Self {
+    pub(super) fn new(plan: &Arc<Plan>, recorder: &Recorder, timers: &Timers) -> Self {
         Self {
-            plan: Rc::clone(plan),
+            plan: Arc::clone(plan),
             recorder: recorder.clone(),
             timers: timers.clone(),
             hosts: plan.nodes.iter().map(|_| Host::default()).collect(),

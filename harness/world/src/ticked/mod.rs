@@ -9,6 +9,7 @@ mod network;
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen_protocol::{Clock, Instant};
@@ -26,7 +27,7 @@ use crate::trace::{NodeChange, Trace};
 ///
 /// # Errors
 /// The plan has something that `turmoil::Sim` cannot express, or the simulation failed.
-pub(super) fn run(plan: &Rc<Plan>, guest: Option<&Guest>) -> Result<Trace, EngineError> {
+pub(super) fn run(plan: &Arc<Plan>, guest: Option<&Guest>) -> Result<Trace, EngineError> {
     expressible::check(plan)?;
     let mut sim = simulation(plan);
     // Within a host its own clock counts; between two ticks there is none but this.
@@ -38,11 +39,11 @@ pub(super) fn run(plan: &Rc<Plan>, guest: Option<&Guest>) -> Result<Trace, Engin
     let network = TickedNetwork::new(plan, &recorder);
     let disks = Disks::new(plan.nodes.len());
     for id in plan.node_ids() {
-        let (plan, recorder, switchboard) = (Rc::clone(plan), recorder.clone(), switchboard.clone());
+        let (plan, recorder, switchboard) = (Arc::clone(plan), recorder.clone(), switchboard.clone());
         let (network, disk, guest) = (network.on(id), disks.of(id), guest.cloned());
         sim.host(plan.node(id).name.clone(), move || {
             let env = Env {
-                plan: Rc::clone(&plan),
+                plan: Arc::clone(&plan),
                 node: id,
                 network: network.clone(),
                 clock: TickedClock,

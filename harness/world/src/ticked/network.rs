@@ -4,6 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use halfopen_protocol::Role;
@@ -21,7 +22,7 @@ const PORT: u16 = 1883;
 /// The network of a node on `turmoil::Sim`.
 #[derive(Clone)]
 pub(super) struct TickedNetwork {
-    plan: Rc<Plan>,
+    plan: Arc<Plan>,
     node: NodeId,
     recorder: Recorder,
     /// Connections that were opened and are yet to be accepted, oldest first.
@@ -29,8 +30,8 @@ pub(super) struct TickedNetwork {
 }
 
 impl TickedNetwork {
-    pub(super) fn new(plan: &Rc<Plan>, recorder: &Recorder) -> Self {
-        Self { plan: Rc::clone(plan), node: NodeId(0), recorder: recorder.clone(), opened: Rc::default() }
+    pub(super) fn new(plan: &Arc<Plan>, recorder: &Recorder) -> Self {
+        Self { plan: Arc::clone(plan), node: NodeId(0), recorder: recorder.clone(), opened: Rc::default() }
     }
 
     /// The same network, seen from `node`.

@@ -1,4 +1,4 @@
-use std::rc::Rc;
+use std::sync::Arc;
 
 use rstest::rstest;
 
@@ -96,7 +96,7 @@ fn text_from_a_peer_is_no_markup() {
 
 #[test]
 fn heights_grow_with_time() {
-    let plan = Rc::new(plan());
+    let plan = Arc::new(plan());
     let trace = silent_client().end(8530);
     let mut drawing = Drawing {
         plan: &plan,

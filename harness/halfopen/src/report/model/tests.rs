@@ -1,4 +1,4 @@
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rstest::rstest;
@@ -22,10 +22,11 @@ fn finished(due: i64) -> Finished {
     expectation.text = "broker: { closes: sensor }".to_owned();
     expectation.timing = Some(Timing::At(after(due, EventRef::Start, "then")));
     plan.expectations.push(expectation);
-    plan.source = Rc::new(Source { path: "scenarios/area/story.yaml".to_owned(), text: "a: </script> & <b>\n".into() });
+    plan.source =
+        Arc::new(Source { path: "scenarios/area/story.yaml".to_owned(), text: "a: </script> & <b>\n".into() });
     let trace = silent_client().end(8530);
     let outcome = check(&plan, &trace);
-    Finished { plan: Rc::new(plan), ending: Ending::Judged(trace, outcome) }
+    Finished { plan: Arc::new(plan), ending: Ending::Judged(trace, outcome) }
 }
 
 fn record(run: &Finished) -> RunRecord {

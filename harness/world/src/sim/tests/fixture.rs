@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen_protocol::{Clock, Instant, Version};
@@ -117,7 +118,7 @@ impl World {
         let run = RunName { scenario: "test".into(), version: Version::V5_0, parameters: Vec::new() };
         let plan = Plan {
             run,
-            source: Rc::new(Source::default()),
+            source: Arc::new(Source::default()),
             version: Version::V5_0,
             seed: Seed(1),
             nodes: Vec::new(),
@@ -170,7 +171,7 @@ impl World {
 
     pub(super) fn run(self) -> Outcome {
         let notes = Rc::new(RefCell::new(Vec::new()));
-        let plan = Rc::new(self.plan);
+        let plan = Arc::new(self.plan);
         let script = Script { orders: self.orders.into(), end: self.end, is_over: false };
         let programs = self.programs;
         let start = {
