@@ -8,8 +8,8 @@ use std::thread;
 
 use halfopen::defects::{Defect, Proof, Scenarios};
 use halfopen::field_cases;
+use halfopen::run::load;
 use halfopen::scenario::PlanOptions;
-use halfopen::sweep::load_to_run;
 
 /// Defects that nobody has reported: what they break is a wish of the standard.
 const WITHOUT_CASE: [(&str, &str); 1] =
@@ -17,7 +17,7 @@ const WITHOUT_CASE: [(&str, &str); 1] =
 
 fn scenarios(path: &str) -> Scenarios {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
-    let scenarios = load_to_run(&[path], PlanOptions::default()).unwrap_or_else(|errors| panic!("\n{errors}"));
+    let scenarios = load(&[path], PlanOptions::default()).unwrap_or_else(|errors| panic!("\n{errors}"));
     Scenarios::new(scenarios)
 }
 

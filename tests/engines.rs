@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen::plan::{NodeId, Plan};
+use halfopen::run::{Runner, load};
 use halfopen::scenario::PlanOptions;
-use halfopen::sweep::load_to_run;
 use halfopen::trace::{ConnectionId, EventKind, Item, Trace};
-use halfopen::world::{Engine, EngineError, TICK, run};
+use halfopen::world::{Engine, EngineError, TICK};
 
 /// `turmoil::Sim` does something for each node at each tick: so much virtual time of a node, summed over the nodes of a
 /// run, takes it a good part of a second of wall time.
@@ -25,7 +25,7 @@ type Stream = Vec<(String, Duration, Option<Duration>)>;
 #[test]
 fn both_engines_carry_the_same_packets_at_the_same_times() {
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
-    let loaded = load_to_run(&[scenarios], PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
+    let loaded = load(&[scenarios], PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
     let mut table = String::new();
     let mut failures = Vec::new();
     for (_, plans) in loaded {
@@ -58,13 +58,13 @@ fn first_of_each_version(plans: Vec<Plan>) -> Vec<Arc<Plan>> {
 }
 
 fn compare(plan: &Arc<Plan>) -> Result<String, String> {
-    let sim = run(plan, Engine::Sim).map_err(|error| error.to_string())?;
+    let sim = Runner::new(Engine::Sim).trace(plan).map_err(|error| error.to_string())?;
     let cost = sim.end * u32::try_from(plan.nodes.len()).expect("nodes are few");
     if cost > MOST {
         let nodes = plan.nodes.len();
         return Ok(format!("not compared: {} s of {nodes} nodes are too long for a tick", sim.end.as_secs()));
     }
-    let turmoil = match run(plan, Engine::Turmoil) {
+    let turmoil = match Runner::new(Engine::Turmoil).trace(plan) {
         Ok(trace) => trace,
         Err(EngineError::NotExpressible { what, .. }) => return Ok(format!("not compared: {what}")),
         Err(error) => return Err(error.to_string()),

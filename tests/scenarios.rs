@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use halfopen::diff::diff;
-use halfopen::report::{Ending, Finished};
+use halfopen::run::{Ending, Finished};
 use halfopen::suite::Suite;
 use halfopen::trace::text;
 use rstest::rstest;

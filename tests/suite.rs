@@ -7,7 +7,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use halfopen::plan::BrokerProgram;
-use halfopen::report::{Ending, Mark};
+use halfopen::run::{Ending, Mark};
 use halfopen::suite::{Connection, Engine, Host, Suite, shipped};
 use halfopen_broker::{Broker, Config, Listener, TokioClock, serve};
 use rstest::rstest;

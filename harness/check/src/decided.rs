@@ -5,7 +5,7 @@ use super::moment::millis;
 use super::verb::{Recognizer, place};
 use crate::plan::{EventRef, Expectation, Mode, Moment, NodeId, NthConnection, Ordinal, Plan, Timing, Verb};
 use crate::trace::find::{Finder, Viewer, nth, ordinal};
-use crate::trace::{Event, Opened};
+use crate::trace::{Completion, Event, Opened};
 
 /// Tells during a run when it may end: when each expectation that wants something has seen it often enough, well
 /// timed or not, and when the times have passed that the others speak of.
@@ -67,28 +67,6 @@ impl Decided {
             }
         }
         decided
-    }
-
-    /// Looks at the events that are new since the last call; `events` are all of the run so far.
-    ///
-    /// The time at which everything is decided, which may lie ahead if only time must pass; `None` while something has
-    /// yet to happen.
-    pub fn poll(&mut self, events: &[Event]) -> Option<Duration> {
-        while let Some(event) = events.get(self.seen) {
-            self.feed(self.seen, event);
-            self.seen += 1;
-        }
-        if !self.open.is_empty() {
-            return None;
-        }
-        let mut at = self.latest;
-        for horizon in &self.horizon {
-            at = at.max(horizon.time()?);
-        }
-        for alternatives in &mut self.any_of {
-            at = at.max(alternatives.iter_mut().filter_map(|lines| lines.poll(events)).min()?);
-        }
-        Some(at)
     }
 
     fn expect(&mut self, plan: &Plan, expectation: &Expectation, node: NodeId) {
@@ -156,6 +134,26 @@ impl Decided {
         if open.is_empty() {
             self.open.remove(&node);
         }
+    }
+}
+
+impl Completion for Decided {
+    fn poll(&mut self, events: &[Event]) -> Option<Duration> {
+        while let Some(event) = events.get(self.seen) {
+            self.feed(self.seen, event);
+            self.seen += 1;
+        }
+        if !self.open.is_empty() {
+            return None;
+        }
+        let mut at = self.latest;
+        for horizon in &self.horizon {
+            at = at.max(horizon.time()?);
+        }
+        for alternatives in &mut self.any_of {
+            at = at.max(alternatives.iter_mut().filter_map(|lines| lines.poll(events)).min()?);
+        }
+        Some(at)
     }
 }
 

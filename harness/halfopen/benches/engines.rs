@@ -11,7 +11,8 @@ use halfopen::plan::{
     Action, BrokerProgram, ClientProgram, Conditions, EventRef, LinkSettings, Moment, Node, NodeId, Plan, Position,
     Program, RunName, Seed, Source, Step, StepKind,
 };
-use halfopen::world::{Engine, run};
+use halfopen::run::Runner;
+use halfopen::world::Engine;
 use halfopen_client::Options;
 use halfopen_protocol::Version;
 
@@ -129,7 +130,7 @@ fn speed(row: &Row, engine: Engine, duration: Duration, runs: usize) -> Speed {
     let plan = plan(row, duration);
     let once = |_| {
         let begun = std::time::Instant::now();
-        let trace = run(&plan, engine).expect("both engines can express this");
+        let trace = Runner::new(engine).trace(&plan).expect("both engines can express this");
         let wall = begun.elapsed();
         assert!(!trace.events.is_empty(), "nothing happened");
         Speed { times: trace.end.as_secs_f64() / wall.as_secs_f64(), wall }
@@ -170,7 +171,6 @@ fn plan(row: &Row, duration: Duration) -> Arc<Plan> {
         steps: if row.silent { vec![silence] } else { Vec::new() },
         expectations: Vec::new(),
         waived: Vec::new(),
-        defect: None,
         until: Some(Moment {
             event: EventRef::Start,
             offset_ms: i64::try_from(duration.as_millis()).expect("a benchmark is no longer than that"),

@@ -8,4 +8,4 @@ mod scenarios;
 mod sign;
 
 pub use self::scenarios::{Catch, Proof, Scenarios};
-pub use crate::plan::{Defect, UnknownDefect};
+pub use crate::world::{Defect, UnknownDefect};

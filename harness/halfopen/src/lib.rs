@@ -12,6 +12,7 @@ pub mod defects;
 pub mod diff;
 mod explain;
 pub mod report;
+pub mod run;
 pub mod suite;
 pub mod sweep;
 

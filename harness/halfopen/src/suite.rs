@@ -27,9 +27,9 @@ pub use crate::world::{Connection, Engine, Guest, Host};
 
 use crate::plan::{BrokerProgram, Plan};
 use crate::report::model::{Detail, RunRecord};
-use crate::report::{Ending, Finished, Summary, Terminal, Verbosity, Waivers};
+use crate::report::{Summary, Terminal, Verbosity, Waivers};
+use crate::run::{self, Ending, Finished, Runner};
 use crate::scenario::{About, Errors, PlanOptions};
-use crate::sweep::load_to_run;
 use crate::world::EngineError;
 
 /// The examples of the page about this.
@@ -104,15 +104,18 @@ impl Suite {
     /// # Errors
     /// With all that is wrong with the files.
     pub fn run(&self, path: impl AsRef<Path>) -> Result<Vec<Finished>, Errors> {
-        let scenarios = load_to_run(&[path], PlanOptions::default())?;
+        let scenarios = run::load(&[path], PlanOptions::default())?;
         Ok(scenarios.into_iter().flat_map(|(_, plans)| plans).map(|plan| self.run_plan(plan)).collect())
     }
 
     fn run_plan(&self, plan: Plan) -> Finished {
-        let Some(guest) = &self.guest else { return Finished::run(&Arc::new(plan), self.engine) };
+        let runner = Runner { guest: self.guest.clone(), ..Runner::new(self.engine) };
+        if self.guest.is_none() {
+            return runner.run(&Arc::new(plan));
+        }
         match for_guests::adapted(&plan, &*self.takes.0) {
-            Ok(plan) => Finished::run_with(&Arc::new(plan), self.engine, Some(guest)),
-            Err(why) => Finished { plan: Arc::new(plan), ending: Ending::Skipped(EngineError::NotFor(why.to_owned())) },
+            Ok(plan) => runner.run(&Arc::new(plan)),
+            Err(why) => runner.finished(&Arc::new(plan), Ending::Skipped(EngineError::NotFor(why.to_owned()))),
         }
     }
 

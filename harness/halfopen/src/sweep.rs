@@ -1,46 +1,32 @@
 //! `sweep`: a run without the fault tells where the boundaries are; each of them is a run with it.
 //!
-//! Whoever runs scenarios takes their plans from [`load_to_run`], so that all come to the same list. Reading alone
-//! (`halfopen check`) knows a plan with a sweep, and not yet its runs.
+//! Whoever runs scenarios takes their plans from [`run::load`](crate::run::load), so that all come to the same list.
+//! Reading alone (`halfopen check`) knows a plan with a sweep, and not yet its runs.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen_protocol::PacketType;
 
 use crate::plan::{Conditions, EventRef, Moment, NodeId, Ordinal, PacketKind, Plan, Position, Step, StepKind, Sweep};
-use crate::scenario::{self, Error, Errors, MAX_NODES, MAX_RUNS, PlanOptions, Scenario, Span};
+use crate::scenario::{Error, MAX_NODES, MAX_RUNS, Span};
 use crate::trace::find::{Occurrence, Viewer, occurrences};
 use crate::trace::{EventKind, Trace};
-use crate::world::{self, Engine};
+use crate::world::EngineError;
 
 /// The instant of the sweep in the run without its fault: no scenario can name it, for the word has a meaning.
 const HERE: &str = "sweep";
 
-/// Reads all scenarios that the paths stand for, with all of their runs.
-///
-/// # Errors
-/// With all errors of all files, those of sweeps among them.
-pub fn load_to_run<P: AsRef<Path>>(paths: &[P], options: PlanOptions) -> Result<Vec<(Scenario, Vec<Plan>)>, Errors> {
-    let mut loaded = Vec::new();
-    let mut errors = Vec::new();
-    for (scenario, plans) in scenario::load_all(paths, options)? {
-        match expand(plans) {
-            Ok(plans) => loaded.push((scenario, plans)),
-            Err(error) => errors.push(Errors::from(error)),
-        }
-    }
-    Errors::collect(errors).map_or(Ok(loaded), Err)
-}
+/// Runs a plan without judging it.
+pub type Run<'a> = dyn Fn(&Arc<Plan>) -> Result<Trace, EngineError> + 'a;
 
 /// The runs of one file, each that has a sweep in the place of its plan.
 ///
 /// # Errors
 /// Where a range is never reached or nothing happens in it, and where there are more runs than a file may have.
-pub fn expand(plans: Vec<Plan>) -> Result<Vec<Plan>, Error> {
+pub fn expand(plans: Vec<Plan>, run: &Run<'_>) -> Result<Vec<Plan>, Error> {
     let count = plans.len();
     let mut runs = Vec::new();
     for plan in plans {
@@ -48,7 +34,7 @@ pub fn expand(plans: Vec<Plan>) -> Result<Vec<Plan>, Error> {
             runs.push(plan);
             continue;
         };
-        let boundaries = boundaries(&plan, &sweep)?;
+        let boundaries = boundaries(&plan, &sweep, run)?;
         let together = runs.len() + boundaries.len();
         if together as u64 > MAX_RUNS || together * plan.nodes.len() > MAX_NODES {
             let message = format!(
@@ -69,10 +55,9 @@ struct Boundary {
     event: EventRef,
 }
 
-fn boundaries(plan: &Plan, sweep: &Sweep) -> Result<Vec<Boundary>, Error> {
+fn boundaries(plan: &Plan, sweep: &Sweep, run: &Run<'_>) -> Result<Vec<Boundary>, Error> {
     let bare = Arc::new(with_step(plan, sweep, StepKind::Mark(HERE.to_owned()), "sweep"));
-    let trace = world::run(&bare, Engine::Sim)
-        .map_err(|why| error(plan, sweep, format!("`{}` without the fault: {why}", plan.run)))?;
+    let trace = run(&bare).map_err(|why| error(plan, sweep, format!("`{}` without the fault: {why}", plan.run)))?;
     let range = range(&bare, sweep, &trace)?;
     let named = named(plan, sweep);
     let mut instants: BTreeMap<Duration, (usize, Passing)> = BTreeMap::new();

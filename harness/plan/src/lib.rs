@@ -3,7 +3,6 @@
 
 mod answer;
 mod conditions;
-mod defect;
 mod expectation;
 mod invariant;
 mod link;
@@ -22,7 +21,6 @@ use halfopen_protocol::Version;
 
 pub use self::answer::{Answer, AnswerKind, Answers};
 pub use self::conditions::{Conditions, Feature, OnlyOn, Sweep};
-pub use self::defect::{Defect, UnknownDefect};
 pub use self::expectation::{
     Because, ClientState, CountRange, DurationRange, Expectation, Holding, Mode, Timing, Verb, Weight,
 };
@@ -60,8 +58,6 @@ pub struct Plan {
     pub expectations: Vec<Expectation>,
     /// Invariants that the scenario breaks on purpose.
     pub waived: Vec<Waiver>,
-    /// What is wrong with the project's programs, to see whether it is caught. A scenario cannot say it.
-    pub defect: Option<Defect>,
     /// When the run ends, if the file says so. Otherwise when everything is decided, and one second more.
     pub until: Option<Moment>,
     /// How much earlier or later than expected something may come.
@@ -83,27 +79,6 @@ impl Plan {
     /// If the id belongs to another plan.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0]
-    }
-
-    /// Whether the timers of a node follow its date, which is a defect.
-    pub fn has_timers_on_wall_clock(&self, id: NodeId) -> bool {
-        match self.defect {
-            Some(Defect::Broker(defect)) => {
-                defect == halfopen_broker::core::Defect::TimersOnWallClock
-                    && matches!(self.node(id).program, Program::Broker(_))
-            }
-            Some(Defect::Client(defect)) => {
-                defect == halfopen_client::core::Defect::TimersOnWallClock
-                    && matches!(self.node(id).program, Program::Client(_))
-            }
-            None => false,
-        }
-    }
-
-    /// Whether the clock of a node stands still while its process does, which is a defect.
-    pub fn has_clock_that_sleeps(&self, id: NodeId) -> bool {
-        self.defect == Some(Defect::Client(halfopen_client::core::Defect::SuspendNotCounted))
-            && matches!(self.node(id).program, Program::Client(_))
     }
 
     /// Ids of all nodes, in order.

@@ -179,7 +179,6 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
         steps,
         expectations,
         waived: scenario.about.waived.clone(),
-        defect: None,
         until,
         tolerance: tolerance?,
         fragments: scenario.fragments.clone(),

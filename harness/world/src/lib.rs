@@ -5,6 +5,7 @@
 //! `turmoil::Sim`, to check the other against.
 
 mod conversation;
+mod defect;
 mod director;
 mod network;
 mod node;
@@ -21,12 +22,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::defect::{Defect, UnknownDefect};
 use self::director::Director;
 pub use self::node::{Connection, Guest, Host};
 use self::node::{Disks, Env, Switchboard};
 pub use self::sim::LocalTime;
 use crate::plan::{Plan, Position};
-use crate::trace::Trace;
+use crate::trace::{Completion, Trace};
 
 /// By how much `turmoil::Sim` advances time at once.
 pub const TICK: Duration = Duration::from_millis(1);
@@ -69,31 +71,35 @@ pub enum EngineError {
     Failed(String),
 }
 
-/// Brings `plan` to life on `engine`, and gives what happened.
-///
-/// # Errors
-/// The engine cannot express the plan. The event-driven engine can express every plan.
-pub fn run(plan: &Arc<Plan>, engine: Engine) -> Result<Trace, EngineError> {
-    run_with(plan, engine, None)
+/// What a run is given besides its plan.
+pub struct RunOptions {
+    /// Tells when the run may end, where the plan does not.
+    pub completion: Box<dyn Completion>,
+    /// A defect that is switched on in all of the project's brokers, or in all of its clients.
+    pub defect: Option<Defect>,
+    /// A program that takes the place of the project's broker on each node that has it.
+    pub guest: Option<Guest>,
 }
 
-/// The same with a guest in the place of the project's broker, if there is one, on each node that has it.
+/// Brings `plan` to life on `engine`, and returns what happened.
 ///
 /// # Errors
-/// As [`run`].
-pub fn run_with(plan: &Arc<Plan>, engine: Engine, guest: Option<&Guest>) -> Result<Trace, EngineError> {
+/// The engine cannot express the plan, or failed. The event-driven engine can express every plan.
+pub fn run(plan: &Arc<Plan>, engine: Engine, options: RunOptions) -> Result<Trace, EngineError> {
     match engine {
-        Engine::Sim => run_sim(plan, guest).map_err(|error| EngineError::Failed(error.to_string())),
-        Engine::Turmoil => ticked::run(plan, guest),
+        Engine::Sim => run_sim(plan, options).map_err(|error| EngineError::Failed(error.to_string())),
+        Engine::Turmoil => ticked::run(plan, options),
     }
 }
 
-fn run_sim(plan: &Arc<Plan>, guest: Option<&Guest>) -> Result<Trace, sim::SimError> {
+fn run_sim(plan: &Arc<Plan>, options: RunOptions) -> Result<Trace, sim::SimError> {
+    let RunOptions { completion, defect, guest } = options;
     let switchboard = Switchboard::new(plan.nodes.len());
     let disks = Disks::new(plan.nodes.len());
-    let director = Director::new(plan, switchboard.clone());
+    let director = Director::new(plan, completion, switchboard.clone());
     sim::run(
         plan,
+        defect,
         |_| director,
         |recorder, node, network, clock| {
             Box::pin(node::run(Env {
@@ -104,7 +110,8 @@ fn run_sim(plan: &Arc<Plan>, guest: Option<&Guest>) -> Result<Trace, sim::SimErr
                 recorder: recorder.clone(),
                 commands: switchboard.plug_in(node),
                 disk: disks.of(node),
-                guest: guest.cloned(),
+                defect,
+                guest: guest.clone(),
             }))
         },
     )

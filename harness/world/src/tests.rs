@@ -5,7 +5,7 @@ use halfopen_client::Options;
 use halfopen_protocol::{PacketType, Version};
 use rstest::rstest;
 
-use super::{Engine, run};
+use super::{Engine, RunOptions, run};
 use crate::plan::{
     Action, BrokerProgram, ClientProgram, Conditions, LinkSettings, Node, NodeId, Plan, Position, Program, RunName,
     Seed, Source, Step, StepKind,
@@ -40,12 +40,15 @@ fn plan(version: Version, steps: Vec<Step>) -> Arc<Plan> {
         steps,
         expectations: Vec::new(),
         waived: Vec::new(),
-        defect: None,
         until: Some(crate::plan::Moment { event: crate::plan::EventRef::Start, offset_ms: 20_000, text: "20s".into() }),
         tolerance: Duration::ZERO,
         fragments: Vec::new(),
         conditions: Conditions::default(),
     })
+}
+
+fn options(plan: &Plan) -> RunOptions {
+    RunOptions { completion: Box::new(halfopen_check::Decided::new(plan)), defect: None, guest: None }
 }
 
 fn step(kind: StepKind) -> Step {
@@ -59,7 +62,7 @@ fn a_silent_client_is_closed_after_one_and_a_half_keep_alives(
 ) {
     let silence = StepKind::Node { nodes: vec![SENSOR], actions: vec![Action::StopPinging] };
     let plan = plan(version, vec![step(silence)]);
-    let trace = run(&plan, engine).expect("both engines can express this");
+    let trace = run(&plan, engine, options(&plan)).expect("both engines can express this");
     let connect = trace.events.iter().find_map(|event| match &event.kind {
         EventKind::Received { item: Item::Packet(packet), .. } if packet.packet_type() == PacketType::Connect => {
             Some(event.at)
@@ -81,7 +84,7 @@ fn failures_at(text: &str) -> Vec<(u128, String)> {
     let scenario = halfopen_scenario::parse("test".into(), source).unwrap_or_else(|errors| panic!("{errors}"));
     let plans = scenario.plans(halfopen_scenario::PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
     let plan = Arc::new(plans.into_iter().next().expect("a run"));
-    let trace = run(&plan, Engine::Sim).expect("the event-driven engine can express this");
+    let trace = run(&plan, Engine::Sim, options(&plan)).expect("the event-driven engine can express this");
     let why = |event: &crate::trace::Event| match &event.kind {
         EventKind::StepFailed { why, .. } => Some((event.at.as_millis(), why.clone())),
         _ => None,

@@ -4,6 +4,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::plan::NthConnection;
+use crate::trace::Completion;
 use crate::trace::find::{Finder, Viewer};
 
 fn nth(number: u32) -> NthConnection {

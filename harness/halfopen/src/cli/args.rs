@@ -6,6 +6,7 @@ use super::compare::{DiffArgs, MetaArgs, ReplayArgs};
 use super::merge::ReportCommand;
 use super::options::RunCommand;
 use crate::defects::Defect;
+use crate::run::Runner;
 use crate::scenario::Scenario;
 use crate::world::Engine;
 use halfopen_protocol::Version;
@@ -77,6 +78,13 @@ pub(super) struct RunArgs {
     /// Also print the programs' own logs (`tracing`) to standard error, with virtual time: the broker's is what `mosquitto -v` writes.
     #[arg(long, visible_alias = "no-capture")]
     pub(super) log: bool,
+}
+
+impl RunArgs {
+    /// Returns what runs the plans.
+    pub(super) fn runner(&self) -> Runner {
+        Runner { defect: self.defect, ..Runner::new(self.engine.into()) }
+    }
 }
 
 /// Which of the scenarios.

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::output::{Failure, write_file};
 use crate::plan::Plan;
 use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
-use crate::report::{Ending, Finished, Pictures, html, pcapng};
+use crate::report::{Pictures, html, pcapng};
+use crate::run::{Ending, Finished};
 use crate::scenario::{About, tidy};
 use crate::trace::{Trace, text};
 use crate::world::Engine;
@@ -76,7 +77,7 @@ pub(super) fn leave(
         sources: sources(plan),
         seed: plan.seed.0,
         engine: engine.to_string(),
-        defect: plan.defect.map(|it| it.to_string()),
+        defect: run.defect.map(|it| it.to_string()),
         command: record.command.clone(),
     };
     let folder = folder.join(file_name(plan));

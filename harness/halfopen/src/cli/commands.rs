@@ -5,22 +5,22 @@ use std::time::Duration;
 use super::args::{CheckArgs, RunArgs};
 use super::output::{ENGINE_TROUBLE, Failure, SUCCESS};
 use crate::plan::Plan;
-use crate::report::{Ending, Finished, Mark};
+use crate::run::{Ending, Mark, load};
 use crate::scenario::{PlanOptions, load_all};
-use crate::sweep::load_to_run;
 use crate::trace::text;
 
 /// Runs and prints what happened.
 pub(super) fn trace(args: &RunArgs) -> Result<u8, Failure> {
     begin_log(args);
     let plans = plans(args)?;
+    let runner = args.runner();
     let mut out = anstream::stdout().lock();
     let mut code = SUCCESS;
     for (place, plan) in plans.iter().enumerate() {
         if place > 0 {
             writeln!(out)?;
         }
-        let finished = Finished::run(plan, args.engine.into());
+        let finished = runner.run(plan);
         match &finished.ending {
             Ending::Judged(trace, _) => write!(out, "{}", text(plan, trace))?,
             Ending::Skipped(error) | Ending::Broken(error) => {
@@ -67,12 +67,11 @@ pub(super) fn begin_log(args: &RunArgs) {
 
 /// The runs that are asked for; at least one.
 fn plans(args: &RunArgs) -> Result<Vec<Arc<Plan>>, Failure> {
-    let scenarios = load_to_run(&args.paths, PlanOptions { seed: args.seed })?;
+    let scenarios = load(&args.paths, PlanOptions { seed: args.seed })?;
     let only = args.only.as_deref().unwrap_or_default();
     let plans: Vec<Arc<Plan>> = scenarios
         .into_iter()
         .flat_map(|(_, plans)| plans)
-        .map(|plan| Plan { defect: args.defect, ..plan })
         .filter(|plan| plan.run.to_string().contains(only))
         .map(Arc::new)
         .collect();

@@ -13,10 +13,8 @@ use super::args::EngineName;
 use super::artifacts::{MANIFEST, Manifest, SCENARIO, TRACE};
 use super::output::{FAILURE, Failure, SUCCESS};
 use crate::diff::{Class, Difference, diff};
-use crate::plan::Plan;
-use crate::report::{Ending, Finished};
-use crate::scenario::{Errors, File, PlanOptions, load_file};
-use crate::sweep::expand;
+use crate::run::{Ending, Runner, expand};
+use crate::scenario::{File, PlanOptions, load_file};
 use crate::trace::text;
 use crate::world::Engine;
 
@@ -144,16 +142,14 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let scenario = load_file(&File { path: file, name: manifest.scenario.clone() })?;
     // A seed that is an axis stands in the name, and is found there.
     let fixed = Some(manifest.seed).filter(|_| !manifest.run.contains(" seed="));
-    let plans = expand(scenario.plans(PlanOptions { seed: fixed })?).map_err(Errors::from)?;
+    let plans = expand(scenario.plans(PlanOptions { seed: fixed })?)?;
     let plan = plans.into_iter().find(|plan| plan.run.to_string() == manifest.run && plan.seed.0 == manifest.seed);
     let plan = plan.ok_or_else(|| Failure::NothingToRun(manifest.run.clone()))?;
     let defect = manifest.defect.as_deref().map(str::parse).transpose();
-    let plan = Arc::new(Plan {
-        defect: defect.map_err(|error| Failure::Input(format!("{}: {error}", place.display())))?,
-        ..plan
-    });
+    let defect = defect.map_err(|error| Failure::Input(format!("{}: {error}", place.display())))?;
+    let plan = Arc::new(plan);
     let engine = if manifest.engine == Engine::Turmoil.to_string() { Engine::Turmoil } else { Engine::Sim };
-    let finished = Finished::run(&plan, engine);
+    let finished = Runner { defect, ..Runner::new(engine) }.run(&plan);
     let trace = match &finished.ending {
         Ending::Judged(trace, _) => text(&plan, trace),
         Ending::Skipped(error) | Ending::Broken(error) => return Err(Failure::Engine(error.clone())),

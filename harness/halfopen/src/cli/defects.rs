@@ -5,15 +5,15 @@ use super::args::DefectsArgs;
 use super::commands::counted;
 use super::output::{FAILURE, Failure, SUCCESS};
 use crate::defects::{Catch, Defect, Scenarios};
+use crate::run::load;
 use crate::scenario::PlanOptions;
-use crate::sweep::load_to_run;
 
 /// How wide the lists of scenarios are printed, in characters.
 const WIDTH: usize = 118;
 
 /// Prints for each defect which scenarios catch it and by what, and last those that none catches.
 pub(super) fn defects(args: &DefectsArgs) -> Result<u8, Failure> {
-    let scenarios = Scenarios::new(load_to_run(&args.paths, PlanOptions::default())?);
+    let scenarios = Scenarios::new(load(&args.paths, PlanOptions::default())?);
     let only = args.only.as_deref().unwrap_or_default();
     let defects: Vec<Defect> = Defect::all().filter(|defect| defect.is_named(only)).collect();
     if defects.is_empty() {

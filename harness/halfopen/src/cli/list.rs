@@ -3,15 +3,15 @@ use std::io::Write as _;
 use super::args::ListArgs;
 use super::commands::counted;
 use super::output::{BAD_INPUT, Failure, SUCCESS};
+use crate::run::load;
 use crate::scenario::{About, PlanOptions, Scenario, schema as scenario_schema};
-use crate::sweep::load_to_run;
 
 /// How much of what a scenario shows is printed, in characters.
 const WIDTH: usize = 100;
 
 /// Lists scenarios by area.
 pub(super) fn list(args: &ListArgs) -> Result<u8, Failure> {
-    let scenarios = load_to_run(&args.paths, PlanOptions::default())?;
+    let scenarios = load(&args.paths, PlanOptions::default())?;
     let listed: Vec<_> = scenarios.iter().filter(|(scenario, _)| args.select.has(scenario)).collect();
     let mut out = anstream::stdout().lock();
     let mut area = None;

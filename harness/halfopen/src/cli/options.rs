@@ -1,3 +1,4 @@
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -17,9 +18,9 @@ pub(super) struct RunCommand {
     pub(super) select: Selection,
     #[command(flatten)]
     pub(super) output: Outputs,
-    /// Run so many runs at the same time. What is printed is the same.
-    #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
-    pub(super) jobs: u16,
+    /// Number of runs at the same time; as many as the machine has cores if it is left out. What is printed is the same.
+    #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
+    jobs: Option<u16>,
     /// Stop at the first run that does not pass.
     #[arg(long)]
     pub(super) fail_fast: bool,
@@ -105,6 +106,18 @@ impl FromStr for Shard {
         match parts {
             Some((number, of)) if (1..=of).contains(&number) => Ok(Self { number, of }),
             _ => Err("a part is written `3/16`: the third of sixteen, counted from 1".to_owned()),
+        }
+    }
+}
+
+impl RunCommand {
+    /// Returns how many runs go on at the same time.
+    pub(super) fn jobs(&self) -> usize {
+        match self.jobs {
+            Some(jobs) => jobs.into(),
+            // The lines of the programs' logs do not say which run they are from.
+            None if self.run.log => 1,
+            None => std::thread::available_parallelism().map_or(1, NonZero::get),
         }
     }
 }

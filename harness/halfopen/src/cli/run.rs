@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -16,7 +15,8 @@ use super::options::RunCommand;
 use super::output::{ENGINE_TROUBLE, FAILURE, Failure, INTERRUPTED, SUCCESS, VACUOUS};
 use super::select::{Chosen, choose};
 use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
-use crate::report::{Ending, Finished, Summary, Terminal, Thin, Verbosity, Waivers};
+use crate::report::{Summary, Terminal, Thin, Verbosity, Waivers};
+use crate::run::{Ending, Finished};
 use crate::world::EngineError;
 
 /// How many runs leave a folder at most: whoever breaks everything needs no thousand of them.
@@ -51,15 +51,7 @@ pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
         done: 0,
         total: chosen.len(),
     };
-    if command.jobs > 1 && chosen.len() > 1 {
-        side_by_side(command, chosen.len(), &mut session)?;
-    } else {
-        for chosen in &chosen {
-            if interrupt::came() || !session.done(one(command, chosen))? {
-                break;
-            }
-        }
-    }
+    run_all(command, &chosen, &mut session)?;
     session.finish()
 }
 
@@ -165,32 +157,33 @@ fn one(command: &RunCommand, chosen: &Chosen) -> Done {
 
 /// Runs one; a panic of the engine is trouble of this run alone.
 fn guarded(command: &RunCommand, chosen: &Chosen) -> Finished {
-    let work = || Finished::run(&chosen.plan, command.run.engine.into());
+    let runner = command.run.runner();
+    let work = || runner.run(&chosen.plan);
     let finished = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         let error = EngineError::Failed(format!("panic: {}", text.unwrap_or_default()));
-        Finished { plan: Arc::clone(&chosen.plan), ending: Ending::Broken(error) }
+        runner.finished(&chosen.plan, Ending::Broken(error))
     });
     if command.run.strict { finished.strict() } else { finished }
 }
 
-/// Several runs at once, each world in one thread. They are reported in their order, whoever ends first.
-///
-/// Plans cannot go from thread to thread: each reads the files itself and comes to the same list.
-fn side_by_side<W: std::io::Write>(
+/// Size of the stack of a thread that runs, in bytes: as large as that of the main thread on most systems.
+const STACK: usize = 8 * 1024 * 1024;
+
+/// Runs several at the same time, each world in one thread. They are reported in their order, whichever ends first.
+fn run_all<W: std::io::Write>(
     command: &RunCommand,
-    count: usize,
+    chosen: &[Chosen],
     session: &mut Session<'_, W>,
 ) -> Result<(), Failure> {
     let next = AtomicUsize::new(0);
     let is_over = AtomicBool::new(false);
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
-        for _ in 0..usize::from(command.jobs).min(count) {
+        for _ in 0..command.jobs().min(chosen.len()) {
             let (sender, next, is_over) = (sender.clone(), &next, &is_over);
-            scope.spawn(move || {
-                let chosen = choose(command).unwrap_or_default();
+            let work = move || {
                 while !is_over.load(Ordering::Relaxed) && !interrupt::came() {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(chosen) = chosen.get(index) else { break };
@@ -198,7 +191,8 @@ fn side_by_side<W: std::io::Write>(
                         break;
                     }
                 }
-            });
+            };
+            std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work)?;
         }
         drop(sender);
         let mut waiting = std::collections::BTreeMap::new();

@@ -5,8 +5,8 @@ use super::artifacts::last_failed;
 use super::options::{RunCommand, Shard};
 use super::output::Failure;
 use crate::plan::{Plan, Seed};
+use crate::run::load;
 use crate::scenario::{About, PlanOptions};
-use crate::sweep::load_to_run;
 
 /// A run that is asked for.
 #[derive(Clone, Debug)]
@@ -26,11 +26,10 @@ pub(super) fn choose(command: &RunCommand) -> Result<Vec<Chosen>, Failure> {
     let failed = if command.select.failed_last { Some(last_failed(&command.output.artifacts)?) } else { None };
     let mut chosen = Vec::new();
     for seed in seeds {
-        for (scenario, plans) in load_to_run(&command.run.paths, PlanOptions { seed })? {
+        for (scenario, plans) in load(&command.run.paths, PlanOptions { seed })? {
             let about = Arc::new(scenario.about.clone());
             for (place, plan) in plans.into_iter().enumerate() {
                 if is_wanted(command, &plan, &about, failed.as_ref()) {
-                    let plan = Plan { defect: command.run.defect, ..plan };
                     chosen.push(Chosen { plan: Arc::new(plan), about: Arc::clone(&about), place });
                 }
             }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use super::{Defect, sign};
 use crate::check::{Outcome, Verdict, Violation};
 use crate::plan::{Plan, Position};
-use crate::report::{Ending, Finished};
+use crate::run::{Ending, Runner};
 use crate::scenario::Scenario;
-use crate::world::Engine;
 
 /// Scenarios whose runs all pass without a defect.
 #[derive(Clone, Debug)]
@@ -90,17 +89,17 @@ impl Runs {
 
     /// None if all runs pass with the defect; what proves it is only looked for where it may be.
     fn caught(&self, defect: Defect, is_about_it: bool) -> Option<Option<Proof>> {
+        let runner = Runner { defect: Some(defect), ..Runner::default() };
         let mut is_caught = false;
         for plan in &self.plans {
-            let broken = Arc::new(Plan { defect: Some(defect), ..Plan::clone(plan) });
-            let Ending::Judged(_, outcome) = Finished::run(&broken, Engine::Sim).ending else { continue };
+            let Ending::Judged(_, outcome) = runner.run(plan).ending else { continue };
             if outcome.verdict == Verdict::Pass {
                 continue;
             }
             if !is_about_it {
                 return Some(None);
             }
-            if let Some(proof) = proof(&broken, &outcome, sign::of(defect)) {
+            if let Some(proof) = proof(plan, &outcome, sign::of(defect)) {
                 return Some(Some(proof));
             }
             is_caught = true;

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen_protocol::{Packet, PacketType};
@@ -5,10 +6,13 @@ use insta::assert_snapshot;
 use rstest::rstest;
 
 use super::*;
-use crate::plan::{Because, EventRef, Position, Timing, Verb};
+use crate::check::check;
+use crate::plan::{Because, EventRef, Plan, Position, Timing, Verb};
+use crate::run::Ending;
 use crate::trace::fixture::{
     BROKER, SENSOR, Story, after, any, closes, connect, exactly, expect, plan, position, silent_client,
 };
+use crate::world::EngineError;
 
 fn judged(mut plan: Plan, story: &mut Story, end: u64) -> Finished {
     for (line, expectation) in (8..).zip(&mut plan.expectations) {
@@ -16,7 +20,7 @@ fn judged(mut plan: Plan, story: &mut Story, end: u64) -> Finished {
     }
     let trace = story.end(end);
     let outcome = check(&plan, &trace);
-    Finished { plan: Arc::new(plan), ending: Ending::Judged(trace, outcome) }
+    Finished { plan: Arc::new(plan), defect: None, ending: Ending::Judged(trace, outcome) }
 }
 
 fn passing() -> Finished {
@@ -73,7 +77,7 @@ fn success_is_that_all_pass(#[case] runs: Vec<Finished>, #[case] expected: bool)
 #[test]
 fn skipped_run_says_why_and_proves_nothing() {
     let error = EngineError::NotExpressible { position: Position::default(), what: "a slow link" };
-    let skipped = Finished { plan: Arc::new(plan()), ending: Ending::Skipped(error) };
+    let skipped = Finished { plan: Arc::new(plan()), defect: None, ending: Ending::Skipped(error) };
     let (text, summary) = report(&[skipped]);
     assert!(text.starts_with("skipped  area/story[5.0]  the engine cannot express a slow link\n"), "{text}");
     assert_eq!((summary.skipped, summary.is_success()), (1, false));

@@ -2,7 +2,8 @@ use rstest::rstest;
 
 use super::*;
 use crate::plan::Source;
-use crate::report::{Finished, Mark};
+use crate::run::{Mark, Runner};
+use crate::scenario::{self, PlanOptions};
 use crate::trace::Item;
 
 const STORY: &str = "\
@@ -21,7 +22,11 @@ fn runs(fault: &str, during: &str) -> Result<Vec<Plan>, String> {
     let text = STORY.replace("FAULT", fault).replace("DURING", during);
     let scenario = scenario::parse("qos/cut".into(), Source { path: "cut.yaml".into(), text });
     let plans = scenario.and_then(|scenario| scenario.plans(PlanOptions::default()));
-    expand(plans.map_err(|errors| errors.to_string())?).map_err(|error| error.message)
+    runs_of(plans.map_err(|errors| errors.to_string())?)
+}
+
+fn runs_of(plans: Vec<Plan>) -> Result<Vec<Plan>, String> {
+    expand(plans, &|plan| Runner::default().trace(plan)).map_err(|error| error.message)
 }
 
 fn names(during: &str) -> Result<String, String> {
@@ -55,9 +60,9 @@ fn a_fault_comes_right_after_its_packet_and_in_each_run_at_another() {
     let mut times = Vec::new();
     for plan in plans {
         let plan = Arc::new(plan);
-        let finished = Finished::run(&plan, Engine::Sim);
+        let finished = Runner::default().run(&plan);
         assert_eq!(finished.mark(), Mark::Ok, "{}", plan.run);
-        let trace = world::run(&plan, Engine::Sim).unwrap();
+        let trace = Runner::default().trace(&plan).unwrap();
         let is_fault = |kind: &EventKind| matches!(kind, EventKind::Step { text, .. } if text.starts_with("network"));
         let fault = trace.events.iter().find(|event| is_fault(&event.kind)).unwrap();
         let publish = trace.events.iter().find(|event| is_publish(&event.kind)).unwrap();
@@ -81,6 +86,6 @@ fn more_runs_than_a_file_may_have_are_an_error_that_says_the_product() {
     let last = plans.pop().unwrap();
     plans.iter_mut().for_each(|plan| plan.conditions.sweep = None);
     plans.push(last);
-    let message = expand(plans).err().map(|error| error.message).unwrap_or_default();
+    let message = runs_of(plans).err().unwrap_or_default();
     assert!(message.starts_with("10000 runs * about "), "{message}");
 }

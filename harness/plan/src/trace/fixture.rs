@@ -44,7 +44,6 @@ pub fn plan() -> Plan {
         steps: Vec::new(),
         expectations: Vec::new(),
         waived: Vec::new(),
-        defect: None,
         until: None,
         tolerance: Duration::ZERO,
         fragments: Vec::new(),

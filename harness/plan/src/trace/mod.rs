@@ -33,6 +33,17 @@ pub struct Trace {
     pub end: Duration,
 }
 
+/// Tells during a run when the run may end.
+///
+/// A world knows nothing of what a run is judged by; whoever judges it implements this.
+pub trait Completion {
+    /// Looks at the events that are new since the last call; `events` are all of the run so far.
+    ///
+    /// Returns the time since the start of the run at which everything is decided. It lies ahead if only time must pass
+    /// until then. Returns `None` while something has yet to happen.
+    fn poll(&mut self, events: &[Event]) -> Option<Duration>;
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub struct Event {

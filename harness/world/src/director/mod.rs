@@ -16,7 +16,7 @@ use super::node::Switchboard;
 use super::record::Recorder;
 use super::story::{Order, Story};
 use crate::plan::{Answers, Node, NodeId, Plan, Program};
-use halfopen_check::Decided;
+use crate::trace::Completion;
 
 /// How long after everything is decided a run goes on, to see what should not come.
 const AFTERMATH: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ pub(crate) struct Director {
     switchboard: Switchboard,
     /// The story itself first, then what it set going in the background.
     actors: Vec<Actor>,
-    decided: Decided,
+    completion: Box<dyn Completion>,
     /// Since when the story does not move on by itself: it is told, or waits for what may never come.
     quiet_since: Option<Duration>,
     /// When the story was told and nothing more had to happen; some of it may still have to be waited for.
@@ -69,11 +69,11 @@ enum Until {
 
 impl Director {
     /// A director that has told nothing yet.
-    pub(crate) fn new(plan: &Arc<Plan>, switchboard: Switchboard) -> Self {
+    pub(crate) fn new(plan: &Arc<Plan>, completion: Box<dyn Completion>, switchboard: Switchboard) -> Self {
         let until = plan.until.clone().map_or(Until::Decided, |moment| Until::Event(Pending::new(moment, plan, 0)));
         Self {
             actors: vec![Actor::story(plan.steps.clone(), prologue(plan))],
-            decided: Decided::new(plan),
+            completion,
             quiet_since: None,
             told_at: None,
             until,
@@ -136,7 +136,7 @@ impl Director {
             self.until = Until::At(at);
         }
         self.quiet_since = self.is_quiet().then(|| self.quiet_since.unwrap_or(now));
-        let decided = self.is_told().then(|| recorder.with_events(|events| self.decided.poll(events))).flatten();
+        let decided = self.is_told().then(|| recorder.with_events(|events| self.completion.poll(events))).flatten();
         let decided = decided.map(|at| at.max(*self.told_at.get_or_insert(now)) + AFTERMATH);
         let latest = self.quiet_since.map(|at| at + 3 * longest_keep_alive(&self.plan) + PATIENCE);
         match self.until {

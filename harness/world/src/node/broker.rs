@@ -10,8 +10,8 @@ use halfopen_protocol::{Instant, ReasonCode};
 use tokio::sync::mpsc;
 
 use super::{Disk, Env, WorldClock, log, port};
+use crate::defect::Defect;
 use crate::network::{Network, Peer};
-use crate::plan::Defect;
 use crate::plan::{Because, BrokerAuth, BrokerProgram, Dialogue, Expectation, NodeId, Plan, Verb};
 use crate::record::Recorder;
 use crate::trace::{Held, SessionState, Since};
@@ -23,7 +23,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
     let watch = Watch::new(&env.plan.expectations, env.node);
     let clock = env.clock.clone();
     let mut broker = Broker::with_access(program.config.clone(), access(program.auth.as_ref()));
-    if let Some(Defect::Broker(defect)) = env.plan.defect {
+    if let Some(Defect::Broker(defect)) = env.defect {
         broker = broker.with_defect(defect);
     }
     let disk = program.durable.then_some(env.disk);

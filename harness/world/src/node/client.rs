@@ -12,8 +12,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::abortable::Abortable;
 use super::{Command, Env, Told, WorldClock, log};
+use crate::defect::Defect;
 use crate::network::{Network, Peer};
-use crate::plan::Defect;
 use crate::plan::{Because, ClientProgram, CloseHow, NodeId, Plan};
 use crate::record::Recorder;
 use crate::trace::Since;
@@ -21,7 +21,7 @@ use crate::trace::Since;
 pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientProgram) {
     let seed = env.plan.seed.derive(&format!("client {}", env.plan.node(env.node).name));
     let mut client = Client::new(program.options.clone(), seed.0);
-    if let Some(Defect::Client(defect)) = env.plan.defect {
+    if let Some(Defect::Client(defect)) = env.defect {
         client = client.with_defect(defect);
     }
     let peer = Rc::new(Cell::new(None));

@@ -20,6 +20,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 pub(crate) use self::disk::{Disk, Disks};
 pub use self::guest::{Connection, Guest, Host};
 pub(crate) use self::switchboard::Switchboard;
+use super::defect::Defect;
 use super::network::Network;
 use super::record::Recorder;
 use crate::plan::{Answers, CloseHow, NodeId, NthConnection, Outgoing, Plan, Position, Program};
@@ -88,6 +89,8 @@ pub(crate) struct Env<N, C> {
     pub(crate) recorder: Recorder,
     pub(crate) commands: UnboundedReceiver<Told>,
     pub(crate) disk: Disk,
+    /// What is wrong with the program.
+    pub(crate) defect: Option<Defect>,
     /// What runs in the place of the project's broker.
     pub(crate) guest: Option<Guest>,
 }

@@ -15,7 +15,8 @@ use super::clock::{NodeClock, Timers};
 use super::network::SimNetwork;
 use super::ready::{NodeWaker, Ready};
 use super::wires::{Arrival, TimeOut, Wires};
-use crate::plan::{NodeId, Plan};
+use crate::defect::Defect;
+use crate::plan::{NodeId, Plan, Program};
 use crate::record::Recorder;
 use crate::story::{NodeFuture, Order, Story};
 use crate::trace::NodeChange;
@@ -32,6 +33,7 @@ pub(super) struct Engine<S, F> {
     start: F,
     recorder: Recorder,
     timers: Timers,
+    defect: Option<Defect>,
     ready: Arc<Ready>,
     /// When nodes that stand still go on by themselves.
     resumes: BTreeSet<(Duration, NodeId)>,
@@ -63,7 +65,7 @@ where
     F: FnMut(&Recorder, NodeId, SimNetwork, NodeClock) -> NodeFuture,
 {
     /// A world with its programs about to run.
-    pub(super) fn new(plan: &Arc<Plan>, story: impl FnOnce(&Recorder) -> S, start: F) -> Self {
+    pub(super) fn new(plan: &Arc<Plan>, defect: Option<Defect>, story: impl FnOnce(&Recorder) -> S, start: F) -> Self {
         let timers = Timers::new(plan.nodes.len());
         let recorder = {
             let timers = timers.clone();
@@ -85,6 +87,7 @@ where
             start,
             recorder,
             timers,
+            defect,
             ready,
             resumes: BTreeSet::new(),
             nodes,
@@ -290,12 +293,17 @@ where
             Order::SetDate(node, by_ms) => {
                 self.recorder.node(node, NodeChange::DateSet);
                 // Timers do not follow the date, unless that is the defect.
-                if self.wires.borrow().plan.has_timers_on_wall_clock(node) {
+                if self.is_defective(node, Defect::has_timers_on_wall_clock) {
                     self.timers.jump(node, by_ms);
                 }
             }
             Order::Network(position, change) => self.wires.borrow_mut().change(position, change),
         }
+    }
+
+    /// Returns whether the defect of this run is a certain one of the node's program.
+    fn is_defective(&self, id: NodeId, is_it: fn(Defect, &Program) -> bool) -> bool {
+        self.defect.is_some_and(|defect| is_it(defect, &self.wires.borrow().plan.node(id).program))
     }
 
     /// The process dies. Its kernel closes the sockets.
@@ -342,7 +350,7 @@ where
         }
         node.is_paused = true;
         self.timers.pause(id);
-        if self.wires.borrow().plan.has_clock_that_sleeps(id) {
+        if self.is_defective(id, Defect::has_clock_that_sleeps) {
             self.timers.drift(id, STANDSTILL);
         }
         self.resumes.extend(time.map(|time| (self.timers.now() + time, id)));
@@ -373,7 +381,7 @@ where
         self.nodes[id.0].is_paused = false;
         self.resumes.retain(|(_, node)| *node != id);
         self.timers.resume(id);
-        if self.wires.borrow().plan.has_clock_that_sleeps(id) {
+        if self.is_defective(id, Defect::has_clock_that_sleeps) {
             self.timers.drift(id, 0);
         }
     }

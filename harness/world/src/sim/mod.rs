@@ -28,6 +28,7 @@ pub(crate) use self::clock::NodeClock;
 use self::engine::Engine;
 pub use self::local_time::LocalTime;
 pub(crate) use self::network::SimNetwork;
+use super::defect::Defect;
 use super::record::Recorder;
 use super::story::{NodeFuture, Story};
 use crate::plan::{NodeId, Plan};
@@ -54,6 +55,7 @@ pub(crate) enum SimError {
 /// Where a program panics; and inside of a tokio runtime, because it makes its own.
 pub(crate) fn run<S: Story>(
     plan: &Arc<Plan>,
+    defect: Option<Defect>,
     story: impl FnOnce(&Recorder) -> S,
     start: impl FnMut(&Recorder, NodeId, SimNetwork, NodeClock) -> NodeFuture,
 ) -> Result<Trace, SimError> {
@@ -62,7 +64,7 @@ pub(crate) fn run<S: Story>(
         .start_paused(true)
         .build()
         .expect("a runtime without input and output takes nothing that could be missing");
-    let mut engine = Engine::new(plan, story, start);
+    let mut engine = Engine::new(plan, defect, story, start);
     let result = runtime.block_on(tokio::task::unconstrained(engine.run()));
     let trace = engine.recorder().finish();
     drop(engine);

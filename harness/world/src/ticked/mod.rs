@@ -16,10 +16,10 @@ use halfopen_protocol::{Clock, Instant};
 
 use self::network::TickedNetwork;
 use super::director::Director;
-use super::node::{self, Disks, Env, Guest, Switchboard};
+use super::node::{self, Disks, Env, Switchboard};
 use super::record::Recorder;
 use super::story::{Order, Story};
-use super::{EngineError, TICK};
+use super::{EngineError, RunOptions, TICK};
 use crate::plan::{NetworkChange, NodeId, Plan};
 use crate::trace::{NodeChange, Trace};
 
@@ -27,7 +27,8 @@ use crate::trace::{NodeChange, Trace};
 ///
 /// # Errors
 /// The plan has something that `turmoil::Sim` cannot express, or the simulation failed.
-pub(super) fn run(plan: &Arc<Plan>, guest: Option<&Guest>) -> Result<Trace, EngineError> {
+pub(super) fn run(plan: &Arc<Plan>, options: RunOptions) -> Result<Trace, EngineError> {
+    let RunOptions { completion, defect, guest } = options;
     expressible::check(plan)?;
     let mut sim = simulation(plan);
     // Within a host its own clock counts; between two ticks there is none but this.
@@ -35,12 +36,12 @@ pub(super) fn run(plan: &Arc<Plan>, guest: Option<&Guest>) -> Result<Trace, Engi
     let now = Rc::clone(&elapsed);
     let recorder = Recorder::new(move || whole_millis(turmoil::sim_elapsed().unwrap_or(now.get())));
     let switchboard = Switchboard::new(plan.nodes.len());
-    let mut director = Director::new(plan, switchboard.clone());
+    let mut director = Director::new(plan, completion, switchboard.clone());
     let network = TickedNetwork::new(plan, &recorder);
     let disks = Disks::new(plan.nodes.len());
     for id in plan.node_ids() {
         let (plan, recorder, switchboard) = (Arc::clone(plan), recorder.clone(), switchboard.clone());
-        let (network, disk, guest) = (network.on(id), disks.of(id), guest.cloned());
+        let (network, disk, guest) = (network.on(id), disks.of(id), guest.clone());
         sim.host(plan.node(id).name.clone(), move || {
             let env = Env {
                 plan: Arc::clone(&plan),
@@ -50,6 +51,7 @@ pub(super) fn run(plan: &Arc<Plan>, guest: Option<&Guest>) -> Result<Trace, Engi
                 recorder: recorder.clone(),
                 commands: switchboard.plug_in(id),
                 disk: disk.clone(),
+                defect,
                 guest: guest.clone(),
             };
             async move {

@@ -9,9 +9,10 @@ use crate::check::{Outcome, Vacuity, Violation};
 use crate::plan::{Plan, Position, Program, Waiver};
 use crate::report::cause::{causes, step_of};
 use crate::report::diagram::{Scene, scene};
-use crate::report::{Ending, Finished, Mark};
+use crate::run::{Ending, Finished, Mark};
 use crate::scenario::About;
 use crate::trace::{EventKind, Trace, text};
+use crate::world::Defect;
 
 /// How much is told of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -174,7 +175,7 @@ impl RunRecord {
             wall_us: u64::try_from(wall.as_micros()).unwrap_or(u64::MAX),
             file: plan.source.path.clone(),
             place,
-            command: command(plan),
+            command: command(plan, run.defect),
             violations: Vec::new(),
             vacuous: Vec::new(),
             warnings: Vec::new(),
@@ -245,15 +246,14 @@ impl SourceRecord {
 }
 
 /// The command that runs a plan again, to be pasted into a shell.
-fn command(plan: &Plan) -> String {
+fn command(plan: &Plan, defect: Option<Defect>) -> String {
     let name = plan.run.to_string();
     // A seed that is an axis stands in the name already.
     let seed = match name.contains(" seed=") {
         true => String::new(),
         false => format!(" --seed {}", plan.seed.0),
     };
-    let defect =
-        plan.defect.map(|it| format!(" --defect {}", quoted(&it.to_string().replace(' ', "")))).unwrap_or_default();
+    let defect = defect.map(|it| format!(" --defect {}", quoted(&it.to_string().replace(' ', "")))).unwrap_or_default();
     format!("halfopen run {} --only {}{seed}{defect}", quoted(&plan.source.path), quoted(&name))
 }
 

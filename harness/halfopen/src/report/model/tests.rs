@@ -7,7 +7,8 @@ use super::*;
 use crate::check::check;
 use crate::plan::{Because, EventRef, Source, Timing};
 use crate::report::html::data;
-use crate::report::{Ending, Finished, Pictures, html, junit, tap};
+use crate::report::{Pictures, html, junit, tap};
+use crate::run::{Ending, Finished};
 use crate::scenario::About;
 use crate::trace::EventKind;
 use crate::trace::fixture::{BROKER, SENSOR, after, closes, expect, plan, silent_client};
@@ -26,7 +27,7 @@ fn finished(due: i64) -> Finished {
         Arc::new(Source { path: "scenarios/area/story.yaml".to_owned(), text: "a: </script> & <b>\n".into() });
     let trace = silent_client().end(8530);
     let outcome = check(&plan, &trace);
-    Finished { plan: Arc::new(plan), ending: Ending::Judged(trace, outcome) }
+    Finished { plan: Arc::new(plan), defect: None, ending: Ending::Judged(trace, outcome) }
 }
 
 fn record(run: &Finished) -> RunRecord {

@@ -127,7 +127,6 @@ impl World {
             steps: Vec::new(),
             expectations: Vec::new(),
             waived: Vec::new(),
-            defect: None,
             until: None,
             tolerance: Duration::ZERO,
             fragments: Vec::new(),
@@ -186,7 +185,7 @@ impl World {
             .start_paused(true)
             .build()
             .expect("a runtime without input and output");
-        let mut engine = Engine::new(&plan, |_| script, start);
+        let mut engine = Engine::new(&plan, None, |_| script, start);
         runtime.block_on(tokio::task::unconstrained(engine.run())).expect("the world comes to rest");
         let sockets = plan.node_ids().flat_map(|id| turmoil_net::netstat(address(id)).entries);
         let left = Left {

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::plan::Program;
+
 /// A defect of one of the project's programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Defect {
@@ -30,6 +32,20 @@ impl Defect {
     /// Whether its name contains this text, as `broker: will` or `broker:will`.
     pub fn is_named(self, text: &str) -> bool {
         plain(&self.to_string()).contains(&plain(text))
+    }
+
+    /// Returns whether the timers of a program follow the date of its node.
+    pub(crate) fn has_timers_on_wall_clock(self, program: &Program) -> bool {
+        match program {
+            Program::Broker(_) => self == Self::Broker(halfopen_broker::core::Defect::TimersOnWallClock),
+            Program::Client(_) => self == Self::Client(halfopen_client::core::Defect::TimersOnWallClock),
+            Program::RawClient(_) | Program::RawBroker(_) => false,
+        }
+    }
+
+    /// Returns whether the clock of a program stands still while its process does.
+    pub(crate) fn has_clock_that_sleeps(self, program: &Program) -> bool {
+        self == Self::Client(halfopen_client::core::Defect::SuspendNotCounted) && matches!(program, Program::Client(_))
     }
 
     fn describe(self) -> (&'static str, &'static str, &'static [&'static str]) {

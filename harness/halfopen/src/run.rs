@@ -1,0 +1,170 @@
+//! Loads scenarios, runs their plans and judges what happened: the one place that ties the crates together.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::check::{Decided, Outcome, Verdict, check};
+use crate::plan::{Feature, Node, Plan, Program};
+use crate::scenario::{self, Errors, PlanOptions, Scenario};
+use crate::sweep;
+use crate::trace::Trace;
+use crate::world::{self, Defect, Engine, EngineError, Guest, RunOptions};
+
+/// Reads all scenarios that the paths stand for, with all of their runs, those of a `sweep` included.
+///
+/// # Errors
+/// Returns all errors of all files.
+pub fn load<P: AsRef<Path>>(paths: &[P], options: PlanOptions) -> Result<Vec<(Scenario, Vec<Plan>)>, Errors> {
+    let mut loaded = Vec::new();
+    let mut errors = Vec::new();
+    for (scenario, plans) in scenario::load_all(paths, options)? {
+        match expand(plans) {
+            Ok(plans) => loaded.push((scenario, plans)),
+            Err(error) => errors.push(error),
+        }
+    }
+    Errors::collect(errors).map_or(Ok(loaded), Err)
+}
+
+/// Returns the runs of one file, with those of a `sweep` in the place of the plan that has it.
+///
+/// # Errors
+/// See [`sweep::expand`].
+pub fn expand(plans: Vec<Plan>) -> Result<Vec<Plan>, Errors> {
+    sweep::expand(plans, &|plan| Runner::default().trace(plan)).map_err(Errors::from)
+}
+
+/// Runs plans on an engine.
+#[derive(Clone, Debug, Default)]
+pub struct Runner {
+    /// The engine.
+    pub engine: Engine,
+    /// A defect that is switched on in the project's programs, to see whether it is caught.
+    pub defect: Option<Defect>,
+    /// A program that takes the place of the project's broker.
+    pub guest: Option<Guest>,
+}
+
+impl Runner {
+    /// Creates a runner of the project's own programs, without a defect.
+    pub fn new(engine: Engine) -> Self {
+        Self { engine, ..Self::default() }
+    }
+
+    /// Runs a plan and judges its trace.
+    pub fn run(&self, plan: &Arc<Plan>) -> Finished {
+        let ending = match self.not_for(plan).map_or_else(|| self.trace(plan), |why| Err(EngineError::NotFor(why))) {
+            Ok(trace) => {
+                let outcome = check(plan, &trace);
+                Ending::Judged(trace, outcome)
+            }
+            Err(error @ (EngineError::NotExpressible { .. } | EngineError::NotFor(_))) => Ending::Skipped(error),
+            Err(error @ EngineError::Failed(_)) => Ending::Broken(error),
+        };
+        self.finished(plan, ending)
+    }
+
+    /// Returns the end of a run of this runner that was not run by [`run`](Self::run).
+    pub fn finished(&self, plan: &Arc<Plan>, ending: Ending) -> Finished {
+        Finished { plan: Arc::clone(plan), defect: self.defect, ending }
+    }
+
+    /// Runs a plan without judging it.
+    ///
+    /// # Errors
+    /// The engine cannot express the plan, or failed.
+    pub fn trace(&self, plan: &Arc<Plan>) -> Result<Trace, EngineError> {
+        let completion = Box::new(Decided::new(plan));
+        world::run(plan, self.engine, RunOptions { completion, defect: self.defect, guest: self.guest.clone() })
+    }
+
+    /// Returns why a plan is not to be run here, if the file says so.
+    fn not_for(&self, plan: &Plan) -> Option<String> {
+        let name = self.engine.to_string();
+        if let Some(only_on) = plan.conditions.only_on.as_ref().filter(|only_on| !only_on.engines.contains(&name)) {
+            return Some(format!("not on the engine {name}: {}", only_on.because));
+        }
+        let missing = |node: &Node, feature: &Feature| match &node.program {
+            Program::Broker(broker) if !feature.is_of(&broker.config) => {
+                Some(format!("{} has no {}", node.name, feature.word().replace('_', " ")))
+            }
+            _ => None,
+        };
+        let requires = &plan.conditions.requires;
+        plan.nodes.iter().find_map(|node| requires.iter().find_map(|feature| missing(node, feature)))
+    }
+}
+
+/// A run that is over and judged.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// What was to happen.
+    pub plan: Arc<Plan>,
+    /// The defect that was switched on.
+    pub defect: Option<Defect>,
+    /// What happened.
+    pub ending: Ending,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub enum Ending {
+    /// It has a trace, and a judgement of it.
+    Judged(Trace, Outcome),
+    /// It was not run: the engine has no means for it.
+    Skipped(EngineError),
+    /// The engine failed.
+    Broken(EngineError),
+}
+
+/// What the line of a run begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mark {
+    /// All is as expected.
+    Ok,
+    /// Something is not.
+    Failed,
+    /// Nothing is wrong, but not everything could be judged: fails as well.
+    Vacuous,
+    /// The engine itself failed.
+    Broken,
+    /// Not run.
+    Skipped,
+}
+
+impl Finished {
+    /// The same with what is only advised (`should`) taken for required.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        if let Ending::Judged(trace, outcome) = self.ending {
+            self.ending = Ending::Judged(trace, outcome.strict());
+        }
+        self
+    }
+
+    /// The verdict in a word.
+    pub fn mark(&self) -> Mark {
+        match &self.ending {
+            Ending::Judged(_, outcome) => match outcome.verdict {
+                Verdict::Pass => Mark::Ok,
+                Verdict::Fail => Mark::Failed,
+                Verdict::Vacuous => Mark::Vacuous,
+            },
+            Ending::Skipped(_) => Mark::Skipped,
+            Ending::Broken(_) => Mark::Broken,
+        }
+    }
+}
+
+impl Mark {
+    /// As it is printed: what needs attention is in capitals.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "FAILED",
+            Self::Vacuous => "VACUOUS",
+            Self::Broken => "BROKEN",
+            Self::Skipped => "skipped",
+        }
+    }
+}
