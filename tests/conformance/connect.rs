@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::dialogue::{Played, is, same};
+use super::dialogue::{Client, Ended, FAULTY, Played, Unmet, is, same};
 use super::wire::{Connect, DISCONNECT, PINGRESP, Will, field, packet};
-use super::{Row, row};
+use super::{Dialogue, Row, row};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
@@ -22,18 +22,18 @@ pub(crate) fn rows() -> Vec<Row> {
             |d| {
                 let mut client = d.connect("a")?;
                 client.send(&Connect::new(d.own("a")).bytes(d.v5()))?;
-                client.closed(&[0x82])
+                client.closed(FAULTY)
             },
         ),
         row(
-            "whoever does not say CONNECT first is closed without an answer",
+            "a connection that does not begin with CONNECT is closed",
             "3.1.1 MQTT-3.1.0-1, 5.0 MQTT-3.1.0-1, 5.0 MQTT-3.14.0-1",
             |d| {
                 let subscribe = if d.v5() { "820700010000016100" } else { "82060001000161 00" };
                 for first in ["C000", "E000", "3003000161", "40020001", "A2050001000161", subscribe] {
                     let mut client = d.open()?;
                     client.send(&super::hex(first))?;
-                    client.closed(&[]).map_err(|error| format!("{first}: {error}"))?;
+                    client.closed(FAULTY).map_err(|unmet| unmet.about(first))?;
                 }
                 Ok(())
             },
@@ -43,15 +43,18 @@ pub(crate) fn rows() -> Vec<Row> {
             client.send(&super::hex(if d.v5() {
                 "100C 00026D71 05 02 003C 00 0002 7878"
             } else {
-                "100B 0002686A 04 02 003C 00017 8"
+                "100B 0002686A 04 02 003C 0001 78"
             }))?;
-            client.closed(&[0x84])
+            client.closed(&[0x81, 0x82, 0x84])
         }),
         row("an unknown protocol level is answered with 0x01", "3.1.1 MQTT-3.1.2-2", |d| {
             let mut client = d.open()?;
             client.send(&super::hex("100D 00044D515454 09 02 003C 0001 78"))?;
             let answer = client.next()?;
-            same("the answer", &(answer.first, answer.body), &(0x20, vec![0, 1]))?;
+            // A broker of both standards may answer in the form of the other one.
+            if answer.body.get(..2) != Some(&[0, 0x84]) {
+                same("the answer", &(answer.first, answer.body), &(0x20, vec![0, 1]))?;
+            }
             client.closed(&[])
         }),
         row("an unknown protocol version ends the connection", "5.0 MQTT-3.1.2-2, 5.0 MQTT-4.13.2-1", |d| {
@@ -60,23 +63,25 @@ pub(crate) fn rows() -> Vec<Row> {
             // What is said before is in the form of either version.
             let _ = client.next();
             match client.next() {
-                Err(error) if error.contains("closed") => Ok(()),
-                other => Err(format!("it was to be closed, but {other:?}")),
+                Err(Ended::Closed) => Ok(()),
+                other => Err(format!("it was to be closed, but {other:?}").into()),
             }
         }),
         row(
-            "all letters and digits are accepted in an identifier of 23 bytes, and far longer ones",
+            "all letters and digits are accepted in an identifier of up to 23 bytes",
             "3.1.1 MQTT-3.1.3-5, 5.0 MQTT-3.1.3-5",
             |d| {
-                for id in ["00123456789abcdefghijkl", "lmnopqrstuvwxyzABCDEFGH", "GHIJKLMNOPQRSTUVWXYZ0"] {
-                    // Not at the same time as the row's other version.
-                    d.accept(&Connect::new(format!("{}{}", &id[1..], d.version.level())))?.leave()?;
+                let all: Vec<char> = ('0'..='9').chain('a'..='z').chain('A'..='Z').collect();
+                let own = d.own("");
+                for part in all.chunks(23 - own.len()) {
+                    d.accept(&Connect::new(part.iter().chain(&own.chars().collect::<Vec<_>>()).collect::<String>()))?
+                        .leave()?;
                 }
-                d.accept(&Connect::new(vec![b'0' + d.version.level(); 65_535]))?.leave()
+                Ok(())
             },
         ),
         row("an empty identifier with a fresh session gets one", "3.1.1 MQTT-3.1.3-6, 3.1.1 MQTT-3.1.3-7", |d| {
-            let (mut one, mut other) = (d.accept(&Connect::new(""))?, d.accept(&Connect::new(""))?);
+            let (mut one, mut other) = (unnamed(d, Connect::new(""))?, unnamed(d, Connect::new(""))?);
             one.nothing()?;
             other.nothing()
         }),
@@ -103,17 +108,17 @@ pub(crate) fn rows() -> Vec<Row> {
             "an empty identifier is replaced by one that CONNACK tells, another for each",
             "5.0 MQTT-3.1.3-6, 5.0 MQTT-3.1.3-7, 5.0 MQTT-3.2.2-16",
             |d| {
-                let one = d.accept(&Connect::new(""))?;
-                let other = d.accept(&Connect { clean: false, ..Connect::new("") })?;
+                let one = unnamed(d, Connect::new(""))?;
+                let other = unnamed(d, Connect { clean: false, ..Connect::new("") })?;
                 let ids = (one.connack().one(0x12), other.connack().one(0x12));
                 match &ids {
                     (Some(one), Some(other)) if one != other && !one.is_empty() && !other.is_empty() => Ok(()),
-                    _ => Err(format!("the identifiers are {ids:?}")),
+                    _ => Err(format!("the identifiers are {ids:?}").into()),
                 }
             },
         ),
         row("an assigned identifier leads back to its session", "5.0 MQTT-3.1.3-2, 5.0 MQTT-3.1.3-7", |d| {
-            let first = d.accept(&Connect::lasting("", true))?;
+            let first = unnamed(d, Connect::lasting("", true))?;
             let id = first.connack().one(0x12).ok_or("no identifier")?;
             first.cut();
             same("Session Present", &d.accept(&Connect::lasting(id, true))?.session_present(), &true)
@@ -131,9 +136,15 @@ pub(crate) fn rows() -> Vec<Row> {
             "silence for one and a half keep-alives is the end",
             "3.1.1 MQTT-3.1.2-24, 5.0 MQTT-3.1.2-22, 5.0 MQTT-3.2.2-22",
             |d| {
-                let mut client = d.accept(&Connect::new(d.own("a")).keep_alive(1))?;
-                client.quiet(Duration::from_millis(1_350))?;
-                client.closed(&[0x8D])
+                // Two, a second apart: a broker that looks at its clients now and then is in time for one at most. There
+                // is a second of grace for a busy machine; nothing forbids to give up on a silent client earlier.
+                for name in ["a", "b"] {
+                    d.connect("other")?.quiet(Duration::from_secs(1))?;
+                    let mut client = d.accept(&Connect::new(d.own(name)).keep_alive(1))?;
+                    client.patience(Duration::from_millis(2_500))?;
+                    client.closed(&[0x8D])?;
+                }
+                Ok(())
             },
         ),
         row("any packet resets the silence", "3.1.1 MQTT-3.1.2-24, 5.0 MQTT-3.1.2-22", |d| {
@@ -171,6 +182,8 @@ pub(crate) fn rows() -> Vec<Row> {
             let mut watcher = watch(d)?;
             let mut client =
                 d.accept(&Connect::new(d.own("a")).keep_alive(1).will(Will { qos: 1, ..Will::new(d.own("w")) }))?;
+            // Another row judges when it is closed.
+            client.patience(Duration::from_secs(10))?;
             client.closed(&[0x8D])?;
             is(&watcher.message()?, 1, false, &d.own("w"), "gone")
         }),
@@ -178,7 +191,7 @@ pub(crate) fn rows() -> Vec<Row> {
             let mut watcher = watch(d)?;
             let mut client = d.accept(&Connect::new(d.own("a")).will(Will::new(d.own("w"))))?;
             client.send(&[0xF1, 0])?;
-            client.closed(&[0x81, 0x82])?;
+            client.closed(FAULTY)?;
             is(&watcher.message()?, 0, false, &d.own("w"), "gone")
         }),
         row("a will is published after a takeover", "3.1.1 MQTT-3.1.2-8, 5.0 MQTT-3.1.2-8", |d| {
@@ -242,7 +255,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row("a delayed will does not outlive its session", "5.0 MQTT-3.1.2-8", |d| {
             let mut watcher = watch(d)?;
             let will = Will { properties: vec![0x18, 0, 0, 0, 60], ..Will::new(d.own("w")) };
-            d.accept(&Connect::new(d.own("a")).properties(&[0x11, 0, 0, 0, 1]).will(will))?.cut();
+            d.accept(&Connect::new(d.own("a")).expiry(1).will(will))?.cut();
             is(&watcher.message()?, 0, false, &d.own("w"), "gone")
         }),
         row(
@@ -265,21 +278,13 @@ pub(crate) fn rows() -> Vec<Row> {
                 )
             },
         ),
-        row("after DISCONNECT the broker reads no more", "3.1.1 MQTT-3.14.4-2, 5.0 MQTT-3.14.4-1", |d| {
-            let mut watcher = watch(d)?;
-            let mut client = d.connect("a")?;
-            let publish = client.publish_bytes(0, &d.own("w"), [0, 0], &[], b"late");
-            client.send(&[vec![0xE0, 0], publish].concat())?;
-            client.closed(&[])?;
-            watcher.nothing()
-        }),
         row(
             "a DISCONNECT from the broker has no Session Expiry Interval and is its last packet",
             "5.0 MQTT-3.14.2-1, 5.0 MQTT-3.14.2-2, 5.0 MQTT-3.14.4-1, 5.0 MQTT-3.14.4-2",
             |d| {
                 let mut old = d.connect("a")?;
                 let _new = d.connect("a")?;
-                let goodbye = old.get(DISCONNECT)?;
+                let Ok(goodbye) = old.get(DISCONNECT) else { return Unmet::not_offered("DISCONNECT at a takeover") };
                 same("Session Expiry Interval", &goodbye.one(0x11), &None)?;
                 old.closed(&[])
             },
@@ -301,7 +306,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 let mut client = d.connect("a")?;
                 same("the method", &client.connack().one(0x15), &None)?;
                 client.send(&packet(0xF0, &[&[0x19], &[0]]))?;
-                client.closed(&[0x81, 0x82])
+                client.closed(&[0x81, 0x82, 0x87, 0x8C])
             },
         ),
         row("Response Information comes only to whom asked", "5.0 MQTT-3.1.2-28", |d| {
@@ -311,8 +316,16 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
+/// A client without an identifier that is accepted. A broker may refuse to name its clients [MQTT-3.1.3-6].
+fn unnamed(d: &Dialogue, connect: Connect) -> Played<Client> {
+    match d.answer(&connect)?.connack().reason() {
+        2 | 0x85 => Unmet::not_offered("identifiers that the broker assigns"),
+        _ => d.accept(&connect),
+    }
+}
+
 /// A subscriber of the topic `w` of this row.
-fn watch(d: &super::Dialogue) -> Played<super::dialogue::Client> {
+fn watch(d: &Dialogue) -> Played<Client> {
     let mut watcher = d.connect("watcher")?;
     watcher.subscribe(&d.own("w"), 2)?;
     Ok(watcher)

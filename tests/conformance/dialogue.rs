@@ -1,8 +1,10 @@
 //! Connections to a broker, and what a row may say and expect on them.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use halfopen_protocol::Version;
@@ -12,13 +14,91 @@ use super::wire::{
     packet, properties,
 };
 
-/// What a row ends with: an error says what was not as it should be.
-pub(crate) type Played<T = ()> = Result<T, String>;
+/// What a row ends with.
+pub(crate) type Played<T = ()> = Result<T, Unmet>;
+
+/// Why a row does not pass.
+#[derive(Debug)]
+pub(crate) enum Unmet {
+    /// The broker broke a rule of the standard.
+    Violation(String),
+    /// The row is about something that the standard lets a broker leave out, and this one leaves it out.
+    NotOffered(String),
+}
+
+/// Why no packet could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Nothing was received in time.
+    Silent,
+    /// The broker closed the connection.
+    Closed,
+}
 
 /// How long a broker may take for an answer. Only rows that fail wait so long.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// One row under way: a broker, a version, and names that no other row uses.
+/// How long a connection must be silent before everything that was sent to it counts as received.
+const SETTLED: Duration = Duration::from_millis(500);
+
+/// The keep-alive of connections whose row is not about it, in seconds.
+pub(crate) const KEEP_ALIVE: u16 = 60;
+
+/// The reason codes for what is malformed or breaks the protocol (§4.13 of 5.0 leaves the choice to the sender).
+pub(crate) const FAULTY: &[u8] = &[0x81, 0x82];
+
+impl Unmet {
+    pub(crate) fn not_offered<T>(what: impl Into<String>) -> Played<T> {
+        Err(Self::NotOffered(what.into()))
+    }
+
+    /// Names the case of the row in which this happened.
+    pub(crate) fn about(self, case: impl fmt::Display) -> Self {
+        match self {
+            Self::Violation(what) => Self::Violation(format!("{case}: {what}")),
+            Self::NotOffered(what) => Self::NotOffered(what),
+        }
+    }
+}
+
+impl From<String> for Unmet {
+    fn from(what: String) -> Self {
+        Self::Violation(what)
+    }
+}
+
+impl From<&str> for Unmet {
+    fn from(what: &str) -> Self {
+        Self::Violation(what.to_owned())
+    }
+}
+
+impl From<Ended> for Unmet {
+    fn from(ended: Ended) -> Self {
+        Self::Violation(ended.to_string())
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Silent => "nothing came",
+            Self::Closed => "the connection is closed",
+        })
+    }
+}
+
+/// Six letters and digits that differ from run to run, so that what an earlier run left at the broker is not met again.
+fn run_tag() -> &'static str {
+    static TAG: OnceLock<String> = OnceLock::new();
+    TAG.get_or_init(|| {
+        let mut bytes = [0; 6];
+        getrandom::fill(&mut bytes).expect("the system has randomness");
+        bytes.iter().map(|byte| char::from(b"abcdefghijklmnopqrstuvwxyz012345"[usize::from(byte % 32)])).collect()
+    })
+}
+
+/// One row under way: a broker, a version, and names that no other row and no other run uses.
 pub(crate) struct Dialogue {
     pub(crate) broker: SocketAddr,
     pub(crate) version: Version,
@@ -30,9 +110,10 @@ impl Dialogue {
         self.version.is_v5()
     }
 
-    /// A client identifier or topic that is this row's alone. Letters and digits only.
+    /// A client identifier or topic that is this row's and this run's alone: letters and digits, and with a short name
+    /// not more than the 23 bytes that every broker takes as an identifier [MQTT-3.1.3-5].
     pub(crate) fn own(&self, name: &str) -> String {
-        format!("r{}v{}{name}", self.number, self.version.level())
+        format!("{}{}v{}{name}", run_tag(), self.number, self.version.level())
     }
 
     /// A connection on which nothing was sent yet.
@@ -49,13 +130,28 @@ impl Dialogue {
         self.accept(&Connect::new(self.own(name)))
     }
 
-    /// Sends this CONNECT and expects to be accepted.
+    /// Sends this CONNECT and expects to be accepted, with the session expiry and the keep-alive that it asks for:
+    /// 5.0 lets a broker impose its own (§3.2.2.3.2, §3.2.2.3.14).
     pub(crate) fn accept(&self, connect: &Connect) -> Played<Client> {
         let client = self.answer(connect)?;
-        match client.connack().reason() {
-            0 => Ok(client),
-            reason => Err(format!("refused with {reason:#04X}")),
+        let connack = client.connack();
+        match connack.reason() {
+            0 => {}
+            0x9A => return Unmet::not_offered("retained wills"),
+            0x9B => return Unmet::not_offered("wills of this QoS"),
+            reason => return Err(format!("refused with {reason:#04X}").into()),
         }
+        if let (Some(asked), Some(granted)) = (connect.expiry, connack.one(0x11))
+            && granted != asked.to_be_bytes()
+        {
+            return Unmet::not_offered(format!("sessions that last {asked} s"));
+        }
+        if connect.keep_alive != KEEP_ALIVE
+            && connack.one(0x13).is_some_and(|it| it != connect.keep_alive.to_be_bytes())
+        {
+            return Unmet::not_offered(format!("a keep-alive of {} s", connect.keep_alive));
+        }
+        Ok(client)
     }
 
     /// Sends this CONNECT and expects a CONNACK of any kind.
@@ -64,7 +160,7 @@ impl Dialogue {
         client.send(&connect.bytes(self.v5()))?;
         let connack = client.next()?;
         if connack.kind() != CONNACK {
-            return Err(format!("the first packet is no CONNACK: {connack:?}"));
+            return Err(format!("the first packet is no CONNACK: {connack:?}").into());
         }
         client.connack = Some(connack);
         Ok(client)
@@ -90,12 +186,13 @@ impl Client {
         self.connack().body.first() == Some(&1)
     }
 
-    fn patience(&mut self, patience: Duration) -> Played {
-        self.socket.set_read_timeout(Some(patience)).map_err(|error| error.to_string())
+    /// Changes how long the broker may take for what comes next.
+    pub(crate) fn patience(&mut self, patience: Duration) -> Played {
+        Ok(self.socket.set_read_timeout(Some(patience)).map_err(|error| error.to_string())?)
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Played {
-        self.socket.write_all(bytes).map_err(|error| format!("cannot send: {error}"))
+        Ok(self.socket.write_all(bytes).map_err(|error| format!("cannot send: {error}"))?)
     }
 
     /// Dies without a word.
@@ -103,14 +200,21 @@ impl Client {
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
-    /// DISCONNECT, and waits for the broker's close, so that what follows comes after it.
-    pub(crate) fn leave(mut self) -> Played {
-        self.send(&[0xE0, 0])?;
-        self.closed(&[])
+    /// Disconnects in order, and waits for the end of the connection, so that what follows comes after it.
+    pub(crate) fn leave(self) -> Played {
+        self.leave_with(&[0xE0, 0])
+    }
+
+    /// The same with this DISCONNECT. It is the client that must close after it; the broker only should.
+    pub(crate) fn leave_with(mut self, disconnect: &[u8]) -> Played {
+        self.send(disconnect)?;
+        let _ = self.socket.shutdown(Shutdown::Write);
+        while self.next().is_ok() {}
+        Ok(())
     }
 
     /// The next packet from the socket.
-    fn read(&mut self) -> Played<Got> {
+    fn read(&mut self) -> Result<Got, Ended> {
         let mut first = [0];
         self.fill(&mut first)?;
         let mut length = 0;
@@ -127,14 +231,14 @@ impl Client {
         Ok(Got::new(first[0], body, self.v5))
     }
 
-    fn fill(&mut self, bytes: &mut [u8]) -> Played {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Ended> {
         self.socket.read_exact(bytes).map_err(|error| match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => "nothing came".to_owned(),
-            _ => "the connection is closed".to_owned(),
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Ended::Silent,
+            _ => Ended::Closed,
         })
     }
 
-    pub(crate) fn next(&mut self) -> Played<Got> {
+    pub(crate) fn next(&mut self) -> Result<Got, Ended> {
         match self.waiting.pop_front() {
             Some(packet) => Ok(packet),
             None => self.read(),
@@ -147,12 +251,27 @@ impl Client {
             return Ok(self.waiting.remove(at).expect("it was found there"));
         }
         loop {
-            let packet = self.read().map_err(|error| format!("waiting for packet type {kind}: {error}"))?;
+            let packet = self.read().map_err(|ended| format!("waiting for packet type {kind}: {ended}"))?;
             if packet.kind() == kind {
                 return Ok(packet);
             }
             self.waiting.push_back(packet);
         }
+    }
+
+    /// All messages that are sent to this connection until it falls silent, unacknowledged.
+    pub(crate) fn messages(&mut self) -> Played<Vec<Got>> {
+        self.patience(SETTLED)?;
+        let mut messages = Vec::new();
+        let ended = loop {
+            match self.next() {
+                Ok(packet) if packet.kind() == PUBLISH => messages.push(packet),
+                Ok(packet) => return Err(format!("only messages were to come, but {packet:?}").into()),
+                Err(ended) => break ended,
+            }
+        };
+        self.patience(PATIENCE)?;
+        if ended == Ended::Silent { Ok(messages) } else { Err(ended.into()) }
     }
 
     /// The next message, acknowledged as its QoS demands.
@@ -176,7 +295,7 @@ impl Client {
     pub(crate) fn nothing(&mut self) -> Played {
         self.send(&[0xC0, 0])?;
         let packet = self.next()?;
-        if packet.kind() == PINGRESP { Ok(()) } else { Err(format!("nothing was to come, but {packet:?}")) }
+        if packet.kind() == PINGRESP { Ok(()) } else { Err(format!("nothing was to come, but {packet:?}").into()) }
     }
 
     /// That nothing comes for so long.
@@ -185,26 +304,51 @@ impl Client {
         let read = self.next();
         self.patience(PATIENCE)?;
         match read {
-            Err(error) if error == "nothing came" => Ok(()),
-            Err(error) => Err(error),
-            Ok(packet) => Err(format!("nothing was to come, but {packet:?}")),
+            Err(Ended::Silent) => Ok(()),
+            Err(Ended::Closed) => Err(Ended::Closed.into()),
+            Ok(packet) => Err(format!("nothing was to come, but {packet:?}").into()),
         }
     }
 
     /// That the broker closes. Before it 5.0 may have a DISCONNECT (or the CONNACK that is due) with one of these
-    /// reasons; 3.1.1 has nothing.
+    /// reasons, or with 0x80, by which a broker keeps its reason to itself; 3.1.1 has nothing.
     pub(crate) fn closed(&mut self, reasons: &[u8]) -> Played {
+        self.closed_after(0, reasons)
+    }
+
+    /// The same, after any number of packets of this kind without an error in them.
+    pub(crate) fn closed_after(&mut self, kind: u8, reasons: &[u8]) -> Played {
         loop {
             match self.next() {
+                Ok(packet) if packet.kind() == kind && packet.reason() < 0x80 => {}
                 Ok(packet) if self.v5 && packet.kind() == if self.connack.is_some() { DISCONNECT } else { CONNACK } => {
-                    if !reasons.contains(&packet.reason()) {
-                        return Err(format!("closed with reason {:#04X}, not {reasons:02X?}", packet.reason()));
+                    let reason = packet.reason();
+                    if reason != 0x80 && !reasons.contains(&reason) {
+                        return Err(format!("closed with reason {reason:#04X}, not {reasons:02X?}").into());
                     }
                 }
-                Ok(packet) => return Err(format!("it was to be closed, but {packet:?}")),
-                Err(error) if error == "nothing came" => return Err("it was not closed".to_owned()),
-                Err(_) => return Ok(()),
+                Ok(packet) => return Err(format!("it was to be closed, but {packet:?}").into()),
+                Err(Ended::Silent) => return Err("it was not closed".into()),
+                Err(Ended::Closed) => return Ok(()),
             }
+        }
+    }
+
+    /// That the broker offers what a property of CONNACK can deny (§3.2.2.3 of 5.0).
+    pub(crate) fn offers(&self, property: u8, what: &str) -> Played {
+        if self.connack().one(property) == Some(vec![0]) { Unmet::not_offered(what) } else { Ok(()) }
+    }
+
+    /// That the broker offers shared subscriptions.
+    pub(crate) fn offers_shared_subscriptions(&self) -> Played {
+        self.offers(0x2A, "shared subscriptions")
+    }
+
+    /// How many topic aliases a client may set, at least one.
+    pub(crate) fn topic_aliases(&self) -> Played<u16> {
+        match self.connack().one(0x22).map_or(0, |most| u16::from_be_bytes([most[0], most[1]])) {
+            0 => Unmet::not_offered("topic aliases of clients"),
+            most => Ok(most),
         }
     }
 
@@ -213,17 +357,36 @@ impl Client {
         self.next_id.to_be_bytes()
     }
 
-    /// Subscribes and gives the code.
-    pub(crate) fn subscribe(&mut self, filter: &str, options: u8) -> Played<u8> {
-        self.subscribe_with(&[], &[(filter, options)]).map(|codes| codes[0])
+    /// Subscribes, and expects to be granted the QoS of the options.
+    pub(crate) fn subscribe(&mut self, filter: &str, options: u8) -> Played {
+        self.subscribe_with(&[], &[(filter, options)])
     }
 
-    /// Subscribes with these properties and gives the codes.
-    pub(crate) fn subscribe_with(&mut self, with: &[u8], filters: &[(&str, u8)]) -> Played<Vec<u8>> {
+    /// The same with these properties, to several filters.
+    pub(crate) fn subscribe_with(&mut self, with: &[u8], filters: &[(&str, u8)]) -> Played {
+        let codes = self.suback(with, filters)?;
+        codes.iter().zip(filters).try_for_each(|(&code, (filter, options))| match options & 3 {
+            qos if code == qos => Ok(()),
+            qos if code < qos => Unmet::not_offered(format!("subscriptions with QoS {qos}")),
+            _ if code >= 0x80 => Unmet::not_offered(format!("the subscription to {filter} (refused with {code:#04X})")),
+            qos => Err(format!("{filter}: QoS {code} is granted where {qos} was asked for").into()),
+        })
+    }
+
+    /// Subscribes and gives the codes.
+    pub(crate) fn suback(&mut self, with: &[u8], filters: &[(&str, u8)]) -> Played<Vec<u8>> {
+        if filters.iter().any(|(filter, _)| filter.contains(['+', '#'])) {
+            self.offers(0x28, "subscriptions with wildcards")?;
+        }
+        if filters.iter().any(|(filter, _)| filter.starts_with("$share/")) {
+            self.offers_shared_subscriptions()?;
+        }
+        if with.first() == Some(&0x0B) {
+            self.offers(0x29, "subscription identifiers")?;
+        }
         let id = self.fresh_id();
-        let filters: Vec<_> =
-            filters.iter().map(|(filter, options)| [field(filter), vec![*options]].concat()).collect();
-        self.send(&packet(0x82, &[&id, &properties(self.v5, with), &filters.concat()]))?;
+        let fields: Vec<_> = filters.iter().map(|(filter, options)| [field(filter), vec![*options]].concat()).collect();
+        self.send(&packet(0x82, &[&id, &properties(self.v5, with), &fields.concat()]))?;
         let answer = self.get(SUBACK)?;
         same("the identifier of SUBACK", &answer.id().to_be_bytes(), &id)?;
         same("how many codes SUBACK has", &answer.codes().len(), &filters.len())?;
@@ -248,6 +411,12 @@ impl Client {
 
     /// Publishes, and finishes what the QoS asks for. Gives the reason of the first answer.
     pub(crate) fn publish_with(&mut self, flags: u8, topic: &str, with: &[u8], payload: &[u8]) -> Played<u8> {
+        if flags & 1 == 1 {
+            self.offers(0x25, "retained messages")?;
+        }
+        if self.connack().one(0x24).is_some_and(|maximum| maximum[0] < flags >> 1 & 3) {
+            return Unmet::not_offered(format!("QoS {}", flags >> 1 & 3));
+        }
         let id = self.fresh_id();
         self.send(&self.publish_bytes(flags, topic, id, with, payload))?;
         let kind = match flags >> 1 & 3 {
@@ -266,7 +435,7 @@ impl Client {
 
     pub(crate) fn publish(&mut self, qos: u8, topic: &str, payload: &str) -> Played {
         let reason = self.publish_with(qos << 1, topic, &[], payload.as_bytes())?;
-        if reason < 0x80 { Ok(()) } else { Err(format!("PUBLISH is refused with {reason:#04X}")) }
+        if reason < 0x80 { Ok(()) } else { Unmet::not_offered(format!("this PUBLISH (refused with {reason:#04X})")) }
     }
 
     pub(crate) fn retain(&mut self, qos: u8, topic: &str, payload: &str) -> Played {
@@ -278,7 +447,7 @@ impl Client {
 
 /// That something is as it is to be.
 pub(crate) fn same<T: PartialEq + std::fmt::Debug>(what: &str, got: &T, expected: &T) -> Played {
-    if got == expected { Ok(()) } else { Err(format!("{what}: {got:?} instead of {expected:?}")) }
+    if got == expected { Ok(()) } else { Err(format!("{what}: {got:?} instead of {expected:?}").into()) }
 }
 
 /// That a message is this one: QoS, RETAIN, topic and payload.

@@ -1,26 +1,46 @@
 //! The brokers as programs, each with its defaults, or one that runs already.
 
 use std::io::{self, BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 const OURS: &str = "halfopen-broker";
+
+/// Whose broker it is, and with it what fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// This project's: violations, and whatever a row is about and it does not offer.
+    Ours,
+    /// The one that the caller names: violations.
+    Named,
+    /// Played beside ours, for comparison: nothing.
+    Compared,
+}
 
 /// A running broker. It is killed when this is dropped, if it was started here.
 pub(crate) struct Server {
     child: Option<Child>,
     pub(crate) name: &'static str,
-    /// Whether its failures are failures.
-    pub(crate) is_judged: bool,
+    pub(crate) kind: Kind,
     pub(crate) address: SocketAddr,
 }
 
 impl Server {
-    /// The broker at an address such as `127.0.0.1:1883`.
-    pub(crate) fn at(address: &str) -> Result<Self, String> {
-        let found = address.to_socket_addrs().map_err(|error| format!("HALFOPEN_BROKER={address}: {error}"))?.next();
-        let address = found.ok_or_else(|| format!("HALFOPEN_BROKER={address}: there is no such host"))?;
-        Ok(Self { child: None, name: "broker", is_judged: true, address })
+    /// The broker that `HALFOPEN_BROKER` names, such as `localhost:1883`, if something listens there.
+    pub(crate) fn at(named: &str) -> Result<Self, String> {
+        let wrong = |what: &str| Err(format!("HALFOPEN_BROKER={named}: {what}"));
+        let is_host_and_port =
+            named.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        if !is_host_and_port {
+            return wrong("expected HOST:PORT, for example HALFOPEN_BROKER=localhost:1883");
+        }
+        let Ok(addresses) = named.to_socket_addrs() else { return wrong("there is no such host") };
+        let listens = |address: &SocketAddr| TcpStream::connect_timeout(address, Duration::from_secs(3)).is_ok();
+        match addresses.into_iter().find(listens) {
+            Some(address) => Ok(Self { child: None, name: "broker", kind: Kind::Named, address }),
+            None => wrong("nothing listens there; start the broker first"),
+        }
     }
 
     /// This project's broker as it comes.
@@ -60,7 +80,7 @@ impl Server {
         let port = line.trim_end().trim_end_matches('.').rsplit(' ').next().and_then(|port| port.parse().ok());
         let address = (Ipv4Addr::LOCALHOST, port.unwrap_or(0)).into();
         drain(log);
-        Ok(Self { child: Some(child), name, is_judged: name == OURS, address })
+        Ok(Self { child: Some(child), name, kind: if name == OURS { Kind::Ours } else { Kind::Compared }, address })
     }
 }
 

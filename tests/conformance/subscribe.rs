@@ -1,7 +1,9 @@
 //! Subscriptions and what they match.
 
-use super::dialogue::{is, same};
-use super::wire::{Connect, PUBLISH, packet};
+use std::collections::BTreeSet;
+
+use super::dialogue::{FAULTY, is, same};
+use super::wire::{Connect, Got, PUBLISH, packet};
 use super::{Row, row};
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -12,8 +14,7 @@ pub(crate) fn rows() -> Vec<Row> {
             |d| {
                 let mut client = d.connect("a")?;
                 let (one, two, three) = (d.own("1"), d.own("2"), d.own("3"));
-                let codes = client.subscribe_with(&[], &[(&one, 2), (&two, 0), (&three, 1), (&one, 0)])?;
-                same("the codes", &codes, &vec![2, 0, 1, 0])
+                client.subscribe_with(&[], &[(&one, 2), (&two, 0), (&three, 1), (&one, 0)])
             },
         ),
         row(
@@ -23,7 +24,9 @@ pub(crate) fn rows() -> Vec<Row> {
                 let mut client = d.connect("a")?;
                 client.subscribe(&d.own("t"), 0)?;
                 let codes = client.unsubscribe(&[&d.own("none"), &d.own("t"), &d.own("t")])?;
-                same("the codes", &codes, &if d.v5() { vec![0x11, 0, 0x11] } else { vec![] })?;
+                // Whether it says that there was none is the broker's choice.
+                let codes: Vec<_> = codes.into_iter().map(|code| if code == 0x11 { 0 } else { code }).collect();
+                same("the codes", &codes, &if d.v5() { vec![0; 3] } else { vec![] })?;
                 client.publish(0, &d.own("t"), "x")?;
                 client.nothing()
             },
@@ -76,12 +79,9 @@ pub(crate) fn rows() -> Vec<Row> {
             client.subscribe_with(&[], &[(&all, 2), (&one, 1)])?;
             let topic = format!("{}/x", d.own("t"));
             client.publish(2, &topic, "x")?;
-            let first = client.message()?.qos();
             // Once, or once for each filter.
-            client.send(&[0xC0, 0])?;
-            let second = client.next()?;
-            let qos = first.max(if second.kind() == PUBLISH { second.qos() } else { 0 });
-            same("the highest QoS", &qos, &2)
+            let highest = client.messages()?.iter().map(Got::qos).max();
+            same("the highest QoS", &highest, &Some(2))
         }),
         row(
             "wildcards match what they should",
@@ -117,7 +117,7 @@ pub(crate) fn rows() -> Vec<Row> {
                     client.subscribe(&filter, 0)?;
                     client.publish(0, &topic, "x")?;
                     let outcome = if matches { client.message().map(|_| ()) } else { client.nothing() };
-                    outcome.map_err(|error| format!("{filter} and {topic}: {error}"))?;
+                    outcome.map_err(|unmet| unmet.about(format_args!("{filter} and {topic}")))?;
                 }
                 Ok(())
             },
@@ -129,12 +129,13 @@ pub(crate) fn rows() -> Vec<Row> {
                 let mut client = d.connect("a")?;
                 let own = d.own("t");
                 client.subscribe_with(&[], &[(&format!("+/{own}"), 0), (&format!("+/{own}/#"), 0)])?;
-                client.publish(0, &format!("$other/{own}"), "x")?;
-                client.nothing()?;
-                client.subscribe(&format!("$other/{own}"), 0)?;
-                client.publish(0, &format!("$other/{own}"), "x")?;
-                is(&client.message()?, 0, false, &format!("$other/{own}"), "x")?;
-                client.nothing()
+                // A broker should keep clients from such topics; how it does so is not laid down.
+                let mut publisher = d.connect("p")?;
+                publisher.publish(0, &format!("$other/{own}"), "hidden")?;
+                let _ = publisher.nothing();
+                client.publish(0, &format!("other/{own}"), "seen")?;
+                let topics: BTreeSet<String> = client.messages()?.iter().map(Got::topic).collect();
+                same("the topics", &topics, &BTreeSet::from([format!("other/{own}")]))
             },
         ),
         row("No Local keeps a client's own messages from it", "5.0 MQTT-3.8.3-3", |d| {
@@ -169,7 +170,7 @@ pub(crate) fn rows() -> Vec<Row> {
                         let outcome = if comes { client.message().map(|_| ()) } else { Ok(()) };
                         outcome
                             .and_then(|()| client.nothing())
-                            .map_err(|error| format!("handling {handling}: {error}"))?;
+                            .map_err(|unmet| unmet.about(format_args!("handling {handling}")))?;
                     }
                 }
                 Ok(())
@@ -185,15 +186,13 @@ pub(crate) fn rows() -> Vec<Row> {
                 same("the identifier", &client.message()?.all(0x0B), &vec![vec![0xD5, 0xF0, 0x1B]])?;
                 client.subscribe_with(&[0x0B, 2], &[(&format!("{}/#", d.own("t")), 0)])?;
                 client.publish(0, &d.own("t"), "x")?;
-                let mut ids = client.message()?.all(0x0B);
-                if ids.len() == 1 {
-                    ids.extend(client.message()?.all(0x0B));
-                }
-                ids.sort();
-                same("the identifiers", &ids, &vec![vec![2], vec![0xD5, 0xF0, 0x1B]])?;
+                // In one message, or in one for each subscription.
+                let ids = |messages: &[Got]| messages.iter().flat_map(|it| it.all(0x0B)).collect::<BTreeSet<_>>();
+                let both = BTreeSet::from([vec![2], vec![0xD5, 0xF0, 0x1B]]);
+                same("the identifiers", &ids(&client.messages()?), &both)?;
                 client.subscribe(&d.own("t"), 0)?;
                 client.publish(0, &d.own("t"), "x")?;
-                same("replaced by none", &client.get(PUBLISH)?.all(0x0B), &vec![vec![2]])
+                same("replaced by none", &ids(&client.messages()?), &BTreeSet::from([vec![2]]))
             },
         ),
         row(
@@ -217,18 +216,12 @@ pub(crate) fn rows() -> Vec<Row> {
             (0..10).try_for_each(|_| publisher.publish(2, &d.own("t"), "x"))?;
             let mut counts = [0, 0, 0];
             for (count, (client, qos)) in counts.iter_mut().zip([(&mut one, 0), (&mut other, 1), (&mut plain, 0)]) {
-                client.send(&[0xC0, 0])?;
-                loop {
-                    let packet = client.next()?;
-                    if packet.kind() != PUBLISH {
-                        break;
-                    }
-                    is(&packet, qos, false, &d.own("t"), "x")?;
-                    *count += 1;
-                }
+                let messages = client.messages()?;
+                messages.iter().try_for_each(|message| is(message, qos, false, &d.own("t"), "x"))?;
+                *count = messages.len();
             }
-            same("all messages of the group, and all of the other", &(counts[0] + counts[1], counts[2]), &(10, 10))?;
-            if counts[..2].contains(&0) { Err(format!("one member got nothing: {counts:?}")) } else { Ok(()) }
+            // Which member gets how many is the broker's choice.
+            same("all messages of the group, and all of the other", &(counts[0] + counts[1], counts[2]), &(10, 10))
         }),
         row("shared subscriptions are sent nothing that is retained", "5.0 MQTT-3.3.1-9", |d| {
             let mut client = d.connect("a")?;
@@ -238,8 +231,9 @@ pub(crate) fn rows() -> Vec<Row> {
         }),
         row("No Local on a shared subscription ends the connection", "5.0 MQTT-3.8.3-4", |d| {
             let mut client = d.connect("a")?;
+            client.offers_shared_subscriptions()?;
             client.send(&packet(0x82, &[&[0, 1, 0], &super::wire::field(format!("$share/g/{}", d.own("t"))), &[4]]))?;
-            client.closed(&[0x82])
+            client.closed(FAULTY)
         }),
         row("a shared QoS 2 message that was begun is finished with the same member", "5.0 MQTT-4.8.2-4", |d| {
             let filter = format!("$share/g/{}", d.own("t"));

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::dialogue::KEEP_ALIVE;
+
 /// A string or binary data with its length in front.
 pub(crate) fn field(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     let bytes = bytes.as_ref();
@@ -39,6 +41,8 @@ pub(crate) struct Connect {
     pub(crate) id: Vec<u8>,
     pub(crate) clean: bool,
     pub(crate) keep_alive: u16,
+    /// Session Expiry Interval in seconds (5.0).
+    pub(crate) expiry: Option<u32>,
     pub(crate) properties: Vec<u8>,
     pub(crate) will: Option<Will>,
 }
@@ -55,13 +59,18 @@ pub(crate) struct Will {
 
 impl Connect {
     pub(crate) fn new(id: impl AsRef<[u8]>) -> Self {
-        Self { id: id.as_ref().to_vec(), clean: true, keep_alive: 60, properties: Vec::new(), will: None }
+        let id = id.as_ref().to_vec();
+        Self { id, clean: true, keep_alive: KEEP_ALIVE, expiry: None, properties: Vec::new(), will: None }
     }
 
     /// For a session that outlives its connection.
     pub(crate) fn lasting(id: impl AsRef<[u8]>, v5: bool) -> Self {
-        let expiry: &[u8] = if v5 { &[0x11, 0, 0, 0, 60] } else { &[] };
-        Self { clean: false, properties: expiry.to_vec(), ..Self::new(id) }
+        Self { clean: false, expiry: v5.then_some(60), ..Self::new(id) }
+    }
+
+    /// With a Session Expiry Interval in seconds (5.0).
+    pub(crate) fn expiry(self, seconds: u32) -> Self {
+        Self { expiry: Some(seconds), ..self }
     }
 
     pub(crate) fn keep_alive(self, seconds: u16) -> Self {
@@ -86,7 +95,9 @@ impl Connect {
             payload.extend(field(&will.payload));
         }
         let head = [0, 4, b'M', b'Q', b'T', b'T', if v5 { 5 } else { 4 }, flags];
-        packet(0x10, &[&head, &self.keep_alive.to_be_bytes(), &properties(v5, &self.properties), &payload])
+        let expiry = self.expiry.map(|seconds| [&[0x11][..], &seconds.to_be_bytes()].concat()).unwrap_or_default();
+        let with = properties(v5, &[expiry, self.properties.clone()].concat());
+        packet(0x10, &[&head, &self.keep_alive.to_be_bytes(), &with, &payload])
     }
 }
 
