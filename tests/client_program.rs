@@ -198,7 +198,43 @@ async fn a_lost_connection_is_made_again_and_the_message_sent_again() {
             assert_eq!(read_packet(&mut stream).await, [0xE0, 0]);
         }
     }
-    program.end_well().await;
+    let (status, _, errors) = program.end().await;
+    assert!(status.success(), "{errors}");
+    assert!(errors.starts_with("Warning: the broker closed the connection; trying again in "), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+}
+
+#[tokio::test]
+async fn sub_tries_again_where_the_port_is_open_and_no_connack_comes() {
+    let (listener, address) = listen().await;
+    let mut program = Program::start(address, "sub -t a -C 1 -d");
+    let (mut stream, _) = listener.accept().await.expect("the client connects");
+    assert_eq!(read_packet(&mut stream).await[0], 0x10);
+    drop(stream);
+    let (mut stream, _) = listener.accept().await.expect("the client connects again");
+    assert_eq!(read_packet(&mut stream).await[0], 0x10);
+    stream.write_all(&[0x20, 2, 0, 0]).await.expect("the client reads");
+    assert_eq!(read_packet(&mut stream).await[0], 0x82);
+    program.wait_for("sending SUBSCRIBE").await;
+    stream.write_all(b"\x30\x04\0\x01ax").await.expect("the client reads");
+    let (status, _, errors) = program.end().await;
+    assert!(status.success(), "{errors}");
+    assert!(errors.starts_with("Warning: the broker closed the connection; trying again in "), "{errors}");
+}
+
+#[tokio::test]
+async fn a_bound_on_attempts_ends_it_with_the_last_reason() {
+    let (listener, address) = listen().await;
+    let program = Program::start(address, "sub -t a --connect-attempts 2");
+    for _ in 0..2 {
+        let (mut stream, _) = listener.accept().await.expect("the client connects");
+        assert_eq!(read_packet(&mut stream).await[0], 0x10);
+    }
+    let (status, _, errors) = program.end().await;
+    assert_eq!(status.code(), Some(1));
+    let lines: Vec<_> = errors.lines().collect();
+    assert!(lines[0].starts_with("Warning: the broker closed the connection; trying again in "), "{errors}");
+    assert_eq!(lines[1..], ["Error: the broker closed the connection"]);
 }
 
 #[rstest]

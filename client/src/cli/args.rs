@@ -15,7 +15,8 @@ use super::values::{Url, qos, seconds, url, version};
 
 /// An MQTT 3.1.1 and 5.0 client, with the flags of mosquitto_pub and mosquitto_sub.
 ///
-/// It connects again on its own when the connection is lost. A first connection that fails ends it.
+/// It connects again on its own when the connection is lost, and says so. Where nothing listens at the first attempt, it
+/// ends; sub waits for a broker whose port is open and that sends no CONNACK yet, and pub does not.
 #[derive(Debug, Parser)]
 #[command(
     name = "halfopen-client",
@@ -83,7 +84,11 @@ pub(crate) struct Connection {
     /// The client id begins with this, and a random number follows.
     #[arg(short = 'I', long, value_name = "PREFIX", conflicts_with = "id")]
     id_prefix: Option<String>,
-    /// Print no errors; the status tells.
+    /// End after this many attempts to connect in a row that bring no CONNACK, for whatever reason. Without it, sub ends
+    /// where nothing listens at the first attempt and else tries for ever, and pub ends if the first attempt fails.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) connect_attempts: Option<u32>,
+    /// Print no errors and warnings; the status tells.
     #[arg(long)]
     pub(crate) quiet: bool,
     /// For how many seconds the broker keeps the session after the connection (5.0 only).

@@ -126,6 +126,13 @@ fn seed() -> u64 {
     (now.as_nanos() as u64) ^ (u64::from(std::process::id()) << 40)
 }
 
+/// Writes a warning to stderr, unless none are wanted.
+fn warn(connection: &args::Connection, warning: &str) {
+    if !connection.quiet {
+        eprintln!("{warning}");
+    }
+}
+
 /// An error of the standard library without the number that it ends with.
 fn words(error: &str) -> &str {
     error.split(" (os error").next().unwrap_or(error)

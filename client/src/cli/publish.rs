@@ -4,14 +4,14 @@ use std::io::{Write, stdout};
 use bytes::Bytes;
 use halfopen_client::core::Event;
 use halfopen_client::driver::{Command, TokioClock, run as drive};
-use halfopen_protocol::ReasonCode;
 use halfopen_protocol::packet::{Disconnect, Publish};
+use halfopen_protocol::{Instant, ReasonCode};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::Semaphore;
 
 use super::args::Pub;
 use super::log::{Log, printable};
-use super::trouble::Trouble;
+use super::trouble::{Advice, Patience, Trouble, warning};
 use super::{Remote, signal};
 
 /// How many lines of stdin may be on their way at once.
@@ -23,15 +23,26 @@ pub(crate) async fn run(args: Pub) -> Result<(), String> {
     let options = args.options(seed)?;
     let message = args.message()?;
     let farewell = args.connection.farewell()?;
-    let trouble = Trouble::new(options.connect.version);
+    let patience = args.connection.connect_attempts.map_or(Patience::FirstConnack, Patience::Attempts);
+    let trouble = Trouble::new(options.connect.version, patience);
     let (client, log, tcp) = super::client(&args.connection, options, seed)?;
     let (remote, receiver) = Remote::new();
     let room = Semaphore::new(LINES);
-    let publisher =
-        RefCell::new(Publisher { farewell, remote, log, trouble, open: 0, is_all: false, result: Ok(()), room: &room });
+    let publisher = RefCell::new(Publisher {
+        args: &args,
+        farewell,
+        remote,
+        log,
+        trouble,
+        open: 0,
+        is_all: false,
+        result: Ok(()),
+        room: &room,
+    });
 
     publisher.borrow().remote.send(Command::Connect { clean_start: None });
-    let driving = drive(client, tcp, TokioClock::new(), receiver, |_, event| publisher.borrow_mut().event(&event));
+    let driving =
+        drive(client, tcp, TokioClock::new(), receiver, |now, event| publisher.borrow_mut().event(now, &event));
     let stop = signal::stop().map_err(|error| error.to_string())?;
     tokio::pin!(driving, stop);
     let reading = feed(&args, message, &publisher, &room);
@@ -92,6 +103,7 @@ async fn read_lines(message: &Publish, publisher: &RefCell<Publisher<'_>>, room:
 }
 
 struct Publisher<'a> {
+    args: &'a Pub,
     farewell: Disconnect,
     remote: Remote,
     log: Log,
@@ -115,14 +127,16 @@ impl Publisher<'_> {
         self.leave_when_done();
     }
 
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, now: Instant, event: &Event) {
         let mut out = stdout().lock();
         for line in self.log.lines(event) {
             // Whoever reads the log may leave; the message still counts.
             let _ = writeln!(out, "{line}");
         }
-        if let Some(what) = self.trouble.judge(event) {
-            self.fail(what);
+        match self.trouble.judge(event) {
+            Advice::GoOn => {}
+            Advice::Wait(why, at) => super::warn(&self.args.connection, &warning(&why, now, at)),
+            Advice::GiveUp(why) => self.fail(why),
         }
         if let Event::Published { reason, remarks, .. } = event {
             self.open -= 1;

@@ -3,12 +3,13 @@ use std::io::{self, Write, stdout};
 
 use halfopen_client::core::Event;
 use halfopen_client::driver::{Command, TokioClock, run as drive};
+use halfopen_protocol::Instant;
 use halfopen_protocol::packet::{Disconnect, Publish};
 
 use super::args::Sub;
 use super::format::format;
 use super::log::Log;
-use super::trouble::Trouble;
+use super::trouble::{Advice, Patience, Trouble, warning};
 use super::{Remote, flush, signal};
 
 /// What `-W` ends with.
@@ -24,7 +25,8 @@ pub(crate) async fn run(args: Sub) -> Result<(), String> {
         halfopen_protocol::topic::check_filter(&subscription.filter, options.connect.version)
             .map_err(|error| format!("'{}': {error}", subscription.filter))?;
     }
-    let trouble = Trouble::new(options.connect.version);
+    let patience = args.connection.connect_attempts.map_or(Patience::FirstPort, Patience::Attempts);
+    let trouble = Trouble::new(options.connect.version, patience);
     let (client, log, tcp) = super::client(&args.connection, options, seed)?;
     let (remote, receiver) = Remote::new();
     remote.send(Command::Connect { clean_start: None });
@@ -37,7 +39,8 @@ pub(crate) async fn run(args: Sub) -> Result<(), String> {
         subscriber.borrow().remote.send(Command::Unsubscribe(args.unsubscribe()));
     }
 
-    let driving = drive(client, tcp, TokioClock::new(), receiver, |_, event| subscriber.borrow_mut().event(&event));
+    let driving =
+        drive(client, tcp, TokioClock::new(), receiver, |now, event| subscriber.borrow_mut().event(now, &event));
     let stop = signal::stop().map_err(|error| error.to_string())?;
     let timeout = tokio::time::sleep(args.timeout.unwrap_or_default());
     tokio::pin!(driving, stop, timeout);
@@ -72,12 +75,14 @@ struct Subscriber<'a> {
 }
 
 impl Subscriber<'_> {
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, now: Instant, event: &Event) {
         if let Err(error) = self.print(event) {
             self.fail(super::words(&error.to_string()).to_owned());
         }
-        if let Some(what) = self.trouble.judge(event) {
-            self.fail(what);
+        match self.trouble.judge(event) {
+            Advice::GoOn => {}
+            Advice::Wait(why, at) => super::warn(&self.args.connection, &warning(&why, now, at)),
+            Advice::GiveUp(why) => self.fail(why),
         }
         match event {
             Event::Subscribed { reasons, .. } if reasons.iter().all(|reason| reason.is_error()) => {

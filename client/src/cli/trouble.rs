@@ -1,38 +1,88 @@
 use halfopen_client::core::{DisconnectReason, Event, Transport};
-use halfopen_protocol::Version;
 use halfopen_protocol::packet::ConnAck;
+use halfopen_protocol::{Instant, Packet, Version};
 
 use super::log::printable;
 use super::words;
 
-/// Tells what is to be waited out from what ends the program: a first connection that fails, a refusal, and whatever
-/// the client itself does not try again.
+/// Tells what is to be waited out from what ends the program: a refusal, whatever the client itself does not try again,
+/// and attempts to connect that fail, once there were enough of them.
 #[derive(Debug)]
 pub(crate) struct Trouble {
     version: Version,
+    patience: Patience,
     was_connected: bool,
+    /// Whether the broker has accepted the connection that is under way in CONNACK.
+    is_up: bool,
+    /// Whether the broker's port has accepted it.
+    is_open: bool,
+    /// How many attempts in a row have ended without a CONNACK.
+    failed: u32,
+}
+
+/// How many attempts to connect may fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// So many in a row end the program.
+    Attempts(u32),
+    /// A first attempt that fails ends it; after a connection nothing does.
+    FirstConnack,
+    /// A first attempt that finds no open port ends it; after that nothing does. So does mosquitto_sub.
+    FirstPort,
+}
+
+/// The warning before another attempt.
+pub(crate) fn warning(why: &str, now: Instant, retry_at: Instant) -> String {
+    format!("Warning: {why}; trying again in {:.1}s", retry_at.saturating_since(now).as_secs_f64())
+}
+
+/// What to do about an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Advice {
+    /// Nothing.
+    GoOn,
+    /// Wait for the next attempt, at this time; the connection ended for this reason.
+    Wait(String, Instant),
+    /// End the program, for this reason.
+    GiveUp(String),
 }
 
 impl Trouble {
-    pub(crate) fn new(version: Version) -> Self {
-        Self { version, was_connected: false }
+    pub(crate) fn new(version: Version, patience: Patience) -> Self {
+        Self { version, patience, was_connected: false, is_up: false, is_open: false, failed: 0 }
     }
 
-    /// Why to give up, if this is a reason to.
-    pub(crate) fn judge(&mut self, event: &Event) -> Option<String> {
+    /// Judges the next event.
+    pub(crate) fn judge(&mut self, event: &Event) -> Advice {
         match event {
-            Event::Connected(_) => self.was_connected = true,
-            Event::Rejected(error) => return Some(error.to_string()),
+            Event::Sending(Packet::Connect(_)) => self.is_open = true,
+            Event::Connected(_) => (self.was_connected, self.is_up) = (true, true),
+            Event::Rejected(error) => return Advice::GiveUp(error.to_string()),
             Event::Disconnected { reason: DisconnectReason::Asked, .. } => {}
-            Event::Disconnected { reason, retry_at } => {
-                let is_refusal = matches!(reason, DisconnectReason::Refused(_));
-                if is_refusal || !self.was_connected || retry_at.is_none() {
-                    return Some(describe(reason, self.version));
-                }
-            }
+            Event::Disconnected { reason, retry_at } => return self.lost(reason, *retry_at),
             _ => {}
         }
-        None
+        Advice::GoOn
+    }
+
+    fn lost(&mut self, reason: &DisconnectReason, retry_at: Option<Instant>) -> Advice {
+        let was_open = std::mem::take(&mut self.is_open);
+        self.failed = if std::mem::take(&mut self.is_up) { 0 } else { self.failed.saturating_add(1) };
+        let is_enough = match self.patience {
+            Patience::Attempts(most) => self.failed >= most,
+            Patience::FirstConnack => !self.was_connected,
+            Patience::FirstPort => !self.was_connected && self.failed == 1 && !was_open,
+        };
+        let why = match reason {
+            DisconnectReason::NoConnack { at, due } if was_open => {
+                format!("the broker's port is open, but no CONNACK came within {:?}", due.saturating_since(*at))
+            }
+            _ => describe(reason, self.version),
+        };
+        match retry_at {
+            Some(at) if !is_enough && !matches!(reason, DisconnectReason::Refused(_)) => Advice::Wait(why, at),
+            _ => Advice::GiveUp(why),
+        }
     }
 }
 
@@ -89,7 +139,8 @@ fn with_details(text: &str, reason_string: Option<&str>, server_reference: Optio
 
 #[cfg(test)]
 mod tests {
-    use halfopen_protocol::{Instant, ReasonCode};
+    use halfopen_protocol::ReasonCode;
+    use halfopen_protocol::packet::Connect;
     use rstest::rstest;
 
     use super::*;
@@ -102,27 +153,73 @@ mod tests {
         DisconnectReason::Refused(Box::new(ConnAck { reason: ReasonCode::new(code), ..ConnAck::default() }))
     }
 
+    fn failed() -> Event {
+        lost(DisconnectReason::ConnectFailed("Connection refused (os error 111)".into()), true)
+    }
+
+    fn silent() -> Event {
+        lost(DisconnectReason::NoConnack { at: Instant::ZERO, due: Instant::from_secs(10) }, true)
+    }
+
+    fn reset() -> Event {
+        lost(DisconnectReason::Closed(Transport::Reset), true)
+    }
+
+    fn open() -> Event {
+        Event::Sending(Packet::Connect(Box::new(Connect::new(Version::V3_1_1, "1"))))
+    }
+
+    fn connected() -> Event {
+        Event::Connected(Box::default())
+    }
+
+    /// The last event is the one that matters; `None` is to wait.
     #[rstest]
-    #[case::first(false, lost(DisconnectReason::ConnectFailed("Connection refused (os error 111)".into()), true), Some("Connection refused"))]
-    #[case::later(true, lost(DisconnectReason::ConnectFailed("x".into()), true), None)]
-    #[case::lost(true, lost(DisconnectReason::Closed(Transport::Reset), true), None)]
+    #[case::pub_closed_port(Patience::FirstConnack, &[failed()], Some("Connection refused"))]
+    #[case::pub_silent(
+        Patience::FirstConnack,
+        &[open(), silent()],
+        Some("the broker's port is open, but no CONNACK came within 10s")
+    )]
+    #[case::pub_later(Patience::FirstConnack, &[open(), connected(), reset(), failed(), failed()], None)]
+    #[case::sub_closed_port(Patience::FirstPort, &[failed()], Some("Connection refused"))]
+    #[case::sub_no_answer_to_syn(Patience::FirstPort, &[silent()], Some("no connection and CONNACK within 10s"))]
+    #[case::sub_silent(Patience::FirstPort, &[open(), silent()], None)]
+    #[case::sub_silent_again(Patience::FirstPort, &[open(), silent(), open(), silent()], None)]
+    #[case::sub_reset(Patience::FirstPort, &[open(), reset()], None)]
+    #[case::sub_restarting(Patience::FirstPort, &[open(), reset(), failed(), failed()], None)]
+    #[case::sub_later(Patience::FirstPort, &[open(), connected(), reset()], None)]
+    #[case::bounded(Patience::Attempts(2), &[failed(), failed()], Some("Connection refused"))]
+    #[case::bounded_once(Patience::Attempts(2), &[failed()], None)]
+    #[case::bounded_lost(Patience::Attempts(1), &[open(), connected(), reset()], None)]
+    #[case::bounded_after_loss(Patience::Attempts(1), &[open(), connected(), reset(), failed()], Some("Connection refused"))]
+    #[case::bounded_in_a_row(Patience::Attempts(2), &[failed(), open(), connected(), reset(), failed()], None)]
     #[case::not_retried(
-        true,
-        lost(DisconnectReason::Closed(Transport::Reset), false),
+        Patience::FirstPort,
+        &[open(), connected(), lost(DisconnectReason::Closed(Transport::Reset), false)],
         Some("the connection was reset")
     )]
-    #[case::refused(true, lost(refused(5), true), Some("Connection Refused: not authorised (5)"))]
-    #[case::asked(true, lost(DisconnectReason::Asked, false), None)]
+    #[case::refused(Patience::Attempts(9), &[open(), lost(refused(5), true)], Some("Connection Refused: not authorised (5)"))]
     fn only_what_time_does_not_mend_ends_the_program(
-        #[case] was_connected: bool,
-        #[case] event: Event,
+        #[case] patience: Patience,
+        #[case] events: &[Event],
         #[case] expected: Option<&str>,
     ) {
-        let mut trouble = Trouble::new(Version::V3_1_1);
-        if was_connected {
-            trouble.judge(&Event::Connected(Box::default()));
+        let mut trouble = Trouble::new(Version::V3_1_1, patience);
+        let mut advice: Vec<_> = events.iter().map(|event| trouble.judge(event)).collect();
+        let last = advice.pop();
+        assert!(advice.iter().all(|advice| !matches!(advice, Advice::GiveUp(_))), "{advice:?}");
+        match (last, expected) {
+            (Some(Advice::GiveUp(why)), Some(expected)) => assert_eq!(why, expected),
+            (Some(Advice::Wait(..)), None) => {}
+            other => panic!("{other:?}"),
         }
-        assert_eq!(trouble.judge(&event).as_deref(), expected);
+    }
+
+    #[test]
+    fn leaving_is_no_trouble() {
+        let mut trouble = Trouble::new(Version::V3_1_1, Patience::FirstConnack);
+        assert_eq!(trouble.judge(&lost(DisconnectReason::Asked, false)), Advice::GoOn);
     }
 
     #[test]
