@@ -276,9 +276,11 @@ async fn it_listens_on_several_ports() {
 #[tokio::test]
 async fn what_is_wrong_in_a_file_is_one_clear_line() {
     let folder = folder("mistakes");
-    for (name, text) in
-        [("broker.toml", "[mqtt]\nqueue_message = 1\n"), ("users", "# ours\nann:secret\n"), ("acl", "topic red a#\n")]
-    {
+    for (name, text) in [
+        ("broker.toml", "[mqtt]\nqueue_message = 1\n"),
+        ("users", "# ours\nann:secret\n"),
+        ("acl", "topic dney secret/#\n"),
+    ] {
         fs::write(folder.join(name), text).expect("written");
     }
     let table = [
@@ -287,22 +289,38 @@ async fn what_is_wrong_in_a_file_is_one_clear_line() {
             "broker.toml:2:1: there is no key `queue_message`; did you mean `queue_messages`?",
         ),
         (&["--config", "nothing.toml"], "cannot read nothing.toml: No such file or directory"),
-        (&["--password-file", "users"], "users, line 2: a hash begins with `$argon2id$` or `SCRAM-SHA-256$`"),
-        (&["--acl-file", "acl"], "acl, line 1: `red a#`: # that does not stand alone in the last level"),
+        (&["--password-file", "users"], "users:2: a hash begins with `$argon2id$` or `SCRAM-SHA-256$`"),
+        (&["--acl-file", "acl"], "acl:1: `dney` is no right: did you mean `deny`?"),
         (&["--acl-file", "nothing"], "cannot read nothing: No such file or directory"),
-        (&["passwd", "users", "bob"], "users, line 2: a hash begins with"),
+        (&["passwd", "users", "bob"], "users:2: a hash begins with"),
         (&["passwd", "others", "a:b"], "a name has neither `:` nor control characters"),
-        (&["passwd", "others", "bob", "--delete"], "others: No such file or directory"),
+        (&["passwd", "others", "bob", "--delete"], "cannot read others: No such file or directory"),
     ];
     for (arguments, expected) in table {
         let (code, said) = run(&folder, arguments, "password\n").await;
-        assert_eq!(code, Some(1), "{arguments:?}: {said}");
+        assert_eq!(code, Some(2), "{arguments:?}: {said}");
         assert!(said.starts_with(&format!("halfopen-broker: {expected}")), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
     }
     let (code, said) = run(&folder, &["passwd", "others", "bob"], "\n").await;
-    assert_eq!((code, said.trim_end()), (Some(1), "halfopen-broker: a password is not empty"));
+    assert_eq!((code, said.trim_end()), (Some(2), "halfopen-broker: a password is not empty"));
     assert!(!folder.join("others").exists());
+}
+
+#[tokio::test]
+async fn all_mistakes_are_said_at_once() {
+    let folder = folder("all_mistakes");
+    fs::write(folder.join("users"), "ann:secret\nbob\n").expect("written");
+    fs::write(folder.join("acl"), "user ann\ntopic dney a\ntopics b\n").expect("written");
+    let (code, said) = run(&folder, &["--password-file", "users", "--acl-file", "acl"], "").await;
+    let expected = [
+        "users:1: a hash begins with `$argon2id$` or `SCRAM-SHA-256$`",
+        "users:2: expected `user:hash`",
+        "acl:2: `dney` is no right: did you mean `deny`?",
+        "acl:3: `topics`: did you mean `topic`?",
+    ];
+    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(said.lines().collect::<Vec<_>>(), expected.map(|line| format!("halfopen-broker: {line}")));
 }
 
 #[cfg(unix)]
@@ -331,9 +349,21 @@ async fn at_a_hangup_the_files_are_read_again_and_a_wrong_one_changes_nothing() 
     assert_eq!(broker.reason(V5, Some("bob"), "geheim").await, 0x86);
     assert_eq!(publish(&mut ann, "outbox").await, 0x87);
 
-    fs::write(folder.join("broker.toml"), text.replace("'7s'", "'8s'")).expect("written");
+    // A misspelt right would grant what it is to deny.
+    fs::write(folder.join("broker.toml"), text).expect("written");
+    fs::write(folder.join("acl"), "user ann\ntopic write outbox\ntopic dney inbox\n").expect("written");
     broker.hang_up().await;
-    broker.wait_for("Read all files again.").await;
+    broker.wait_for("Read all files again and changed nothing; what held before still holds:").await;
+    broker.wait_for("acl:3: `dney` is no right: did you mean `deny`?").await;
+    assert_eq!(publish(&mut ann, "outbox").await, 0x87);
+
+    fs::write(folder.join("acl"), "user ann\ntopic write outbox\n").expect("written");
+    let changed = text.replace("'7s'", "'8s'\nmaximum_qos = 1\nqueue_messages = 5");
+    fs::write(folder.join("broker.toml"), format!("log = 'packets'\n{changed}")).expect("written");
+    broker.hang_up().await;
+    broker.wait_for("Read all files again. Passwords and access rules are those of the files.").await;
+    broker.wait_for("Changed: server_keep_alive, queue_messages.").await;
+    broker.wait_for("Needs a restart to change: log, maximum_qos.").await;
     let (_, connack) = broker.connect(login("bob", "geheim")).await;
     assert_eq!((connack.reason.value(), connack.server_keep_alive), (0, Some(8)));
     // Who is connected stays so, with what it may do now.

@@ -27,6 +27,9 @@ impl Program {
         let log = BufReader::new(child.stderr.take().expect("piped")).lines();
         let mut program = Self { child, log, address: ([127, 0, 0, 1], 0).into() };
         assert_eq!(program.next_line().await, "halfopen-broker 0.1.0 starting");
+        let in_memory =
+            "Sessions, queued and retained messages are held in memory: they are lost when this process ends.";
+        assert_eq!(program.next_line().await, in_memory);
         let line = program.next_line().await;
         let port = line.strip_prefix("Opening ipv4 listen socket on port ").and_then(|rest| rest.strip_suffix('.'));
         program.address.set_port(port.and_then(|port| port.parse().ok()).expect("a port"));
@@ -193,17 +196,32 @@ async fn a_busy_port_is_one_clear_line() {
     let last = said.lines().last().expect("a line");
     let expected = format!("halfopen-broker: cannot listen on {}: ", broker.address);
     assert!(last.starts_with(&expected), "{said}");
-    assert_eq!(said.lines().count(), 2, "{said}");
+    assert_eq!(said.lines().count(), 3, "{said}");
 }
 
 #[tokio::test]
 async fn bad_flags_are_one_clear_line() {
     let table = [
-        (&["--lisen", "x"][..], "unexpected argument '--lisen' found"),
-        (&["--listen", "nowhere"], "invalid value 'nowhere' for '--listen <ADDRESS>'"),
+        (
+            &["--lisen", "x"][..],
+            "unexpected argument '--lisen' found; a similar argument exists: '--listen' (--help shows what there is)",
+        ),
+        (
+            &["--listen", "nowhere"],
+            "invalid value 'nowhere' for '--listen <ADDRESS>': expected an address or a host name, and a port",
+        ),
         (&["--connect-timeout", "10"], "expected a whole number with a unit: ms, s, m or h"),
-        (&["--server-keep-alive", "70000s"], "expected at most 65535s"),
-        (&["--receive-maximum", "0"], "invalid value '0' for '--receive-maximum <COUNT>'"),
+        (&["--connect-timeout", "0s"], "expected a duration from 1ms to 24h"),
+        (&["--server-keep-alive", "70000s"], "expected whole seconds from 0s to 65535s"),
+        (&["--receive-maximum", "0"], "'--receive-maximum <COUNT>': expected a whole number from 1 to 65535"),
+        (&["--keep-alive-factor", "1e300"], "expected a number from 1 to 100"),
+        (&["--log", "all"], "invalid value 'all' for '--log <DETAIL>' [possible values: connections, packets]"),
+        (&["--allow-anonymous", "false"], "`allow_anonymous = false` needs a `password_file`: nobody could connect"),
+        (
+            &["--min-keep-alive", "2m", "--max-keep-alive", "60s"],
+            "`min_keep_alive` (120s) is above `max_keep_alive` (60s)",
+        ),
+        (&["passwd", "users"], "the following required arguments were not provided: <USER>"),
     ];
     for (arguments, expected) in table {
         let (code, said) = run(arguments).await;
@@ -211,6 +229,21 @@ async fn bad_flags_are_one_clear_line() {
         assert!(said.contains(expected), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
     }
+}
+
+#[tokio::test]
+async fn a_host_name_is_listened_on_and_one_that_does_not_exist_is_one_clear_line() {
+    let mut child = command(&["--listen", "localhost:0"]).spawn().expect("the broker starts");
+    let mut log = BufReader::new(child.stderr.take().expect("piped")).lines();
+    loop {
+        let line = tokio::time::timeout(PATIENCE, log.next_line()).await.expect("in time").expect("text");
+        if line.expect("the broker runs").contains(" listen socket on port ") {
+            break;
+        }
+    }
+    let (code, said) = run(&["--listen", "no-such-host.invalid:0"]).await;
+    assert_eq!(code, Some(1));
+    assert!(said.contains("halfopen-broker: cannot listen on no-such-host.invalid:0: there is no such host"), "{said}");
 }
 
 #[tokio::test]

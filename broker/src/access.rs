@@ -3,13 +3,14 @@ use std::num::NonZero;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::{fs, io, thread};
+use std::{fs, thread};
 
 use halfopen_broker::Access;
 use halfopen_broker::auth::{Acl, FileError, Passwords, Scram};
 use halfopen_broker::core::{Authorize, Login, Mechanism};
 use tokio::sync::Semaphore;
 
+use crate::Failure;
 use crate::settings::AccessSettings;
 
 /// Who may connect to this broker and what they may do, and what judges passwords.
@@ -23,9 +24,18 @@ pub(crate) type Current = Rc<RefCell<Arc<Passwords>>>;
 
 impl Gate {
     /// Reads the files that are named.
-    pub(crate) fn open(settings: &AccessSettings) -> io::Result<Self> {
-        let passwords = read(settings.password_file.as_deref(), Passwords::parse)?;
-        let acl = read(settings.acl_file.as_deref(), Acl::parse)?;
+    ///
+    /// # Errors
+    /// Everything that is wrong in them.
+    pub(crate) fn open(settings: &AccessSettings) -> Result<Self, Failure> {
+        let passwords = read(settings.password_file.as_deref(), Passwords::parse);
+        let acl = read(settings.acl_file.as_deref(), Acl::parse);
+        let (passwords, acl) = match (passwords, acl) {
+            (Ok(passwords), Ok(acl)) => (passwords, acl),
+            (passwords, acl) => {
+                return Err(Failure::Input([passwords.err(), acl.err()].into_iter().flatten().flatten().collect()));
+            }
+        };
         let has_passwords = passwords.is_some();
         let passwords = Arc::new(passwords.unwrap_or_default());
         let mut mechanisms: Vec<Box<dyn Mechanism>> = Vec::new();
@@ -77,9 +87,13 @@ fn nonce() -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn read<T>(path: Option<&Path>, parse: impl Fn(&str) -> Result<T, FileError>) -> io::Result<Option<T>> {
+fn read<T>(path: Option<&Path>, parse: impl Fn(&str) -> Result<T, Vec<FileError>>) -> Result<Option<T>, Vec<String>> {
     let Some(path) = path else { return Ok(None) };
-    let text = fs::read_to_string(path)
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot read {}: {error}", path.display())))?;
-    parse(&text).map(Some).map_err(|error| io::Error::other(format!("{}, {error}", path.display())))
+    let text = fs::read_to_string(path).map_err(|error| vec![format!("cannot read {}: {error}", path.display())])?;
+    parse(&text).map(Some).map_err(|errors| in_file(path, &errors))
+}
+
+/// Mistakes with the name of their file.
+pub(crate) fn in_file(path: &Path, errors: &[FileError]) -> Vec<String> {
+    errors.iter().map(|error| format!("{}:{error}", path.display())).collect()
 }

@@ -1,9 +1,8 @@
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::settings::{AccessSettings, File, FileTrouble, Limits, LogDetail, Settings, Source};
+use crate::settings::{AccessSettings, Address, Limits, LogDetail, Settings, Source, read};
 
 /// An MQTT 3.1.1 and 5.0 broker.
 ///
@@ -20,19 +19,19 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// The address and port to listen on, several times for several; port 0 takes a free one and logs it
+    /// The address or host name and the port to listen on, several times for several; port 0 takes a free one and logs it
     /// [default: 127.0.0.1:1883 and, where there is IPv6, [::1]:1883]
     #[arg(long, value_name = "ADDRESS")]
-    listen: Option<Vec<SocketAddr>>,
+    listen: Option<Vec<Address>>,
 
     /// The same as `--listen 127.0.0.1:PORT --listen [::1]:PORT`
     #[arg(short, long, conflicts_with = "listen")]
     port: Option<u16>,
 
-    /// The address and port to listen on for MQTT over WebSocket, besides --listen; several times for several
+    /// The address or host name and the port to listen on for MQTT over WebSocket, besides --listen; several times for several
     /// [default: none]
     #[arg(long, value_name = "ADDRESS")]
-    websocket: Option<Vec<SocketAddr>>,
+    websocket: Option<Vec<Address>>,
 
     /// What is logged [default: connections]
     #[arg(long, value_name = "DETAIL")]
@@ -72,9 +71,9 @@ pub(crate) enum Command {
 
 const FILES: &str = "\
 Files:
-  At SIGHUP all files are read again. What cannot change is what CONNACK has told clients (the largest packet, the
-  receive maximum, the topic aliases, the highest QoS, and what is not available), the connect timeout, the log and the
-  ports.
+  At SIGHUP all files are read again, and the log says which settings were taken. What needs a restart is what CONNACK
+  has told clients (the largest packet, the receive maximum, the topic aliases, the highest QoS, and what is not
+  available), the connect timeout, the log and the ports. A file with a mistake in it changes nothing.
 
   The configuration file has `listen`, `websocket` and `log` at its top, the settings of access in a table [access],
   and those of the protocol in a table [mqtt]:
@@ -85,7 +84,8 @@ Files:
       [mqtt]
       queue_messages = 1000
 
-  The access file is read as Mosquitto reads its acl_file. What no line allows is forbidden, and `deny` wins:
+  The access file is read as Mosquitto reads its acl_file. What no line allows is forbidden, and `deny` wins. A filter
+  with spaces needs a right in front of it:
 
       topic read public/#          before the first user: for clients without a user
       user ann
@@ -94,12 +94,15 @@ Files:
 
 impl Args {
     /// What holds: the flags, and what they leave open from the file.
-    pub(crate) fn settings(self) -> Result<Settings, FileTrouble> {
-        let file = self.config.as_deref().map_or(Ok(Source::default()), File::read)?;
+    ///
+    /// # Errors
+    /// Everything that is wrong in the file, or settings that contradict each other, a line each.
+    pub(crate) fn settings(self) -> Result<Settings, Vec<String>> {
+        let file = self.config.as_deref().map_or(Ok(Source::default()), read)?;
         let log = if self.verbose { Some(LogDetail::Packets) } else { self.log };
         let listen = self.listen.or(self.port.map(Settings::this_machine));
         let flags = Source { listen, websocket: self.websocket, log, access: self.access, limits: self.limits };
-        Ok(flags.or(file).settings())
+        flags.or(file).settings()
     }
 }
 
@@ -119,8 +122,8 @@ mod tests {
 
     #[test]
     fn a_port_is_that_of_the_machine_itself_in_both_families() {
-        let expected = ["127.0.0.1:7".parse().expect("an address"), "[::1]:7".parse().expect("an address")];
-        assert_eq!(settings(&["-p", "7"]).listen, expected);
+        let listen: Vec<String> = settings(&["-p", "7"]).listen.iter().map(ToString::to_string).collect();
+        assert_eq!(listen, ["127.0.0.1:7", "[::1]:7"]);
         assert!(Args::try_parse_from(["halfopen-broker", "-p", "7", "--listen", "0.0.0.0:7"]).is_err());
     }
 
@@ -130,7 +133,7 @@ mod tests {
         let settings = settings(&[]);
         assert_eq!(settings.config, Config { sys_interval: SYS_INTERVAL, ..Config::default() });
         assert_eq!(settings.detail, Detail::Connections);
-        assert_eq!(settings, Source::default().settings());
+        assert_eq!(Ok(settings), Source::default().settings());
     }
 
     #[test]

@@ -55,8 +55,11 @@ impl Log {
             }
             Event::Received { client_id, packet, .. } => self.packet_lines(|| received(&who(peer, client_id), packet)),
             Event::Closing { connection, client_id, reason } => {
-                self.connects.remove(connection);
-                vec![closing(&who(peer, client_id), reason)]
+                let connect = self.connects.remove(connection);
+                match (reason, connect) {
+                    (CloseReason::NoConnect { .. }, Some(connect)) => vec![undecided(peer, &connect)],
+                    _ => vec![closing(&who(peer, client_id), reason)],
+                }
             }
             Event::Denied { client_id, deed, topic, .. } => {
                 vec![format!("Client {} may not {deed} '{}'.", who(peer, client_id), printable(topic))]
@@ -157,6 +160,16 @@ fn message(publish: &Publish) -> String {
         printable(&publish.topic),
         publish.payload.len()
     )
+}
+
+/// The time for a login is over, and the CONNECT did come.
+fn undecided(peer: &dyn Display, connect: &Connect) -> String {
+    let client = who(peer, &connect.client_id);
+    let why = match connect.authentication_method {
+        Some(_) => "did not complete its authentication in time",
+        None => "waited too long for its password to be checked",
+    };
+    format!("Client {client} {why}, disconnecting.")
 }
 
 fn closing(client: &str, reason: &CloseReason) -> String {
@@ -335,6 +348,21 @@ mod tests {
     #[test]
     fn without_packets_it_shows_who_comes_and_goes() {
         insta::assert_snapshot!(text(Detail::Connections));
+    }
+
+    #[test]
+    fn a_login_that_is_not_decided_in_time_is_not_said_to_have_sent_no_connect() {
+        let lines = |connect: Connect| {
+            let mut log = Log::new(Detail::Connections);
+            let reason = CloseReason::NoConnect { opened: Instant::ZERO, due: Instant::from_secs(10) };
+            let closing = Event::Closing { connection: ON, client_id: "".into(), reason };
+            let received = came("", Packet::Connect(Box::new(connect)));
+            [received, closing].iter().flat_map(|event| log.lines(&PEER, event)).collect::<Vec<_>>()
+        };
+        let connect = || Connect { username: Some("ann".into()), ..Connect::new(Version::V5_0, "1") };
+        assert_eq!(lines(connect()), ["Client 1 waited too long for its password to be checked, disconnecting."]);
+        let connect = Connect { authentication_method: Some("X".into()), ..connect() };
+        assert_eq!(lines(connect), ["Client 1 did not complete its authentication in time, disconnecting."]);
     }
 
     #[test]

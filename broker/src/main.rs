@@ -32,22 +32,52 @@ fn main() -> ExitCode {
     };
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Err(Failure::Input(mistakes)) => {
+            mistakes.iter().for_each(|mistake| eprintln!("halfopen-broker: {mistake}"));
+            ExitCode::from(2)
+        }
+        Err(Failure::System(error)) => {
             eprintln!("halfopen-broker: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(mut args: Args) -> io::Result<()> {
+/// Why the program ends early.
+enum Failure {
+    /// What the user gave it is wrong: each mistake in a line.
+    Input(Vec<String>),
+    /// The system refuses something.
+    System(io::Error),
+}
+
+impl Failure {
+    fn input(mistake: impl Into<String>) -> Self {
+        Self::Input(vec![mistake.into()])
+    }
+}
+
+impl From<Vec<String>> for Failure {
+    fn from(mistakes: Vec<String>) -> Self {
+        Self::Input(mistakes)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+fn run(mut args: Args) -> Result<(), Failure> {
     match args.command.take() {
         Some(Command::Passwd { file, user, scram, delete }) => passwd::change(&file, &user, scram, delete),
         None => listen(args),
     }
 }
 
-fn listen(args: Args) -> io::Result<()> {
-    let settings = args.clone().settings().map_err(io::Error::other)?;
+fn listen(args: Args) -> Result<(), Failure> {
+    let settings = args.clone().settings()?;
     let (access, passwords) = Gate::open(&settings.access)?.split();
     let judge = judge_by(Rc::clone(&passwords));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -55,8 +85,11 @@ fn listen(args: Args) -> io::Result<()> {
         // Before the port is open: whoever sees it may already send a signal.
         let stop = stop_signal()?;
         let (sender, changes) = mpsc::channel(1);
-        let reload = reload::watch(args, passwords, sender)?;
+        let reload = reload::watch(args, settings.clone(), passwords, sender)?;
         terminal::log(concat!("halfopen-broker ", env!("CARGO_PKG_VERSION"), " starting"));
+        terminal::log(
+            "Sessions, queued and retained messages are held in memory: they are lost when this process ends.",
+        );
         let listener = Tcp::bind(&settings.listen, &settings.websocket).await?;
         for (address, transport) in listener.addresses() {
             let kind = match transport {
@@ -87,7 +120,7 @@ fn random<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// One line, unless help was asked for.
+/// One line, with what is nearest where there is something, unless help was asked for.
 fn wrong_usage(error: &clap::Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         // Nobody is left to be told that this could not be written.
@@ -95,8 +128,12 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    eprintln!("halfopen-broker: {line} (--help shows what there is)");
+    // What is missing, or the values that there are, stands in the lines below the first.
+    let lines = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+    let tip = text.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).next();
+    let line =
+        [lines.collect::<Vec<_>>().join(" ")].into_iter().chain(tip.map(str::to_owned)).collect::<Vec<_>>().join("; ");
+    eprintln!("halfopen-broker: {} (--help shows what there is)", line.trim_start_matches("error: "));
     ExitCode::from(2)
 }
 

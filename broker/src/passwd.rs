@@ -4,40 +4,47 @@ use std::{fs, process};
 
 use halfopen_broker::auth::{Passwords, hash_password, scram_verifier, with_user, without_user};
 
+use crate::Failure;
+use crate::access::in_file;
+
 /// Changes a password file for one user. The file is replaced as a whole, so that a broker that starts meanwhile reads
 /// either the old one or the new one.
-pub(crate) fn change(file: &Path, user: &str, scram: bool, delete: bool) -> io::Result<()> {
+pub(crate) fn change(file: &Path, user: &str, scram: bool, delete: bool) -> Result<(), Failure> {
     let before = match fs::read_to_string(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !delete => String::new(),
-        text => text.map_err(|error| about(file, &error))?,
+        text => text.map_err(|error| Failure::input(format!("cannot read {}: {error}", file.display())))?,
     };
     // What is there already must not be made worse.
-    Passwords::parse(&before).map_err(|error| io::Error::other(format!("{}, {error}", file.display())))?;
+    Passwords::parse(&before).map_err(|errors| in_file(file, &errors))?;
     let after = if delete {
         let after = without_user(&before, user);
         if after == before {
-            return Err(io::Error::other(format!("{} has no user {user}", file.display())));
+            return Err(Failure::input(format!("{} has no user {user}", file.display())));
         }
         after
     } else {
-        with_user(&before, user, &hashes(&read_password()?, scram)?).map_err(io::Error::other)?
+        with_user(&before, user, &hashes(&read_password()?, scram)?).map_err(Failure::input)?
     };
-    replace(file, &after).map_err(|error| about(file, &error))
+    Ok(replace(file, &after).map_err(|error| io::Error::other(format!("cannot write {}: {error}", file.display())))?)
 }
 
-fn hashes(password: &str, scram: bool) -> io::Result<Vec<String>> {
-    let mut hashes = vec![hash_password(password.as_bytes(), &crate::random()?).map_err(io::Error::other)?];
+fn hashes(password: &str, scram: bool) -> Result<Vec<String>, Failure> {
+    let mut hashes = vec![hash_password(password.as_bytes(), &crate::random()?).map_err(invalid)?];
     if scram {
-        hashes.push(scram_verifier(password, &crate::random()?).map_err(io::Error::other)?);
+        hashes.push(scram_verifier(password, &crate::random()?).map_err(invalid)?);
     }
     Ok(hashes)
 }
 
-fn read_password() -> io::Result<String> {
+fn invalid(error: impl std::fmt::Display) -> Failure {
+    Failure::input(format!("this password cannot be used: {error}"))
+}
+
+fn read_password() -> Result<String, Failure> {
     let password = if io::stdin().is_terminal() {
         let password = rpassword::prompt_password("Password: ")?;
         if rpassword::prompt_password("Once more: ")? != password {
-            return Err(io::Error::other("the two are different"));
+            return Err(Failure::input("the two are different"));
         }
         password
     } else {
@@ -45,7 +52,7 @@ fn read_password() -> io::Result<String> {
         io::stdin().read_line(&mut line)?;
         line.trim_end_matches(['\n', '\r']).to_owned()
     };
-    if password.is_empty() { Err(io::Error::other("a password is not empty")) } else { Ok(password) }
+    if password.is_empty() { Err(Failure::input("a password is not empty")) } else { Ok(password) }
 }
 
 fn replace(file: &Path, text: &str) -> io::Result<()> {
@@ -82,8 +89,4 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
 #[expect(clippy::disallowed_methods, reason = "names a file that no other program is to write at the same time")]
 fn process_id() -> u32 {
     process::id()
-}
-
-fn about(file: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", file.display()))
 }

@@ -9,6 +9,7 @@ use halfopen_broker::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::settings::Address;
 use crate::websocket::WebSocket;
 
 /// Connections of real ports.
@@ -51,10 +52,10 @@ pub(crate) struct Origin {
 
 impl Tcp {
     /// Listens on all of these, but not on `::1` after others of its kind if the machine has no IPv6.
-    pub(crate) async fn bind(plain: &[SocketAddr], websocket: &[SocketAddr]) -> io::Result<Self> {
+    pub(crate) async fn bind(plain: &[Address], websocket: &[Address]) -> io::Result<Self> {
         let mut doors = Vec::with_capacity(plain.len() + websocket.len());
         for (addresses, transport) in [(plain, Transport::Tcp), (websocket, Transport::WebSocket)] {
-            for (index, &address) in addresses.iter().enumerate() {
+            for (index, address) in resolve(addresses).await?.into_iter().enumerate() {
                 let listener = match TcpListener::bind(address).await {
                     Ok(listener) => listener,
                     // Programs of this machine reach the broker over IPv4, too.
@@ -86,6 +87,18 @@ impl Tcp {
         }
         Poll::Pending
     }
+}
+
+/// The addresses that these names stand for.
+async fn resolve(addresses: &[Address]) -> io::Result<Vec<SocketAddr>> {
+    let mut all = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let found = address.resolve().await;
+        all.extend(found.map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot listen on {address}: there is no such host ({error})"))
+        })?);
+    }
+    Ok(all)
 }
 
 /// Whether the machine has no address of this family, or does not know the family (EAFNOSUPPORT).

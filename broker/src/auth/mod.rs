@@ -14,10 +14,21 @@ pub use self::scripted::Scripted;
 
 /// A line of a file that means nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {what}")]
+#[error("{line}: {what}")]
 pub struct FileError {
     /// Which, from 1.
     pub line: usize,
     /// What is wrong, in words.
     pub what: String,
+}
+
+impl FileError {
+    /// Reads a file line by line, without the white space around each, and collects what is wrong. Empty lines and
+    /// those that begin with `#` are left out.
+    fn collect(text: &str, mut read: impl FnMut(&str) -> Result<(), String>) -> Result<(), Vec<Self>> {
+        let lines = (1..).zip(text.lines().map(str::trim));
+        let lines = lines.filter(|(_, text)| !text.is_empty() && !text.starts_with('#'));
+        let wrong: Vec<_> = lines.filter_map(|(line, text)| Some(Self { line, what: read(text).err()? })).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
 }

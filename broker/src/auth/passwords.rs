@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Argon2, Params, PasswordHasher as _, PasswordVerifier as _};
 use halfopen_protocol::scram::{METHOD, ScramError, Verifier};
 
 use super::FileError;
@@ -28,12 +28,10 @@ impl Passwords {
     /// Reads a password file.
     ///
     /// # Errors
-    /// The first line that means nothing.
-    pub fn parse(text: &str) -> Result<Self, FileError> {
+    /// All lines that mean nothing, or could never let anybody in.
+    pub fn parse(text: &str) -> Result<Self, Vec<FileError>> {
         let mut users = Self::default();
-        for (number, line) in (1..).zip(text.lines()) {
-            users.add(line.trim()).map_err(|what| FileError { line: number, what: what.to_owned() })?;
-        }
+        FileError::collect(text, |line| users.add(line).map_err(str::to_owned))?;
         Ok(users)
     }
 
@@ -66,14 +64,15 @@ impl Passwords {
     }
 
     fn add(&mut self, line: &str) -> Result<(), &'static str> {
-        if line.is_empty() || line.starts_with('#') {
-            return Ok(());
-        }
         let (user, hash) = line.split_once(':').ok_or("expected `user:hash`")?;
         check_user(user)?;
         let secrets = self.0.entry(user.to_owned()).or_default();
         let replaced = if hash.starts_with("$argon2") {
             let hash = PasswordHash::new(hash).map_err(|_| "not a hash of argon2 in PHC form")?;
+            // Verifying would fail for every password.
+            if hash.salt.is_none() || hash.hash.is_none() || Params::try_from(&hash).is_err() {
+                return Err("a hash of argon2 without a salt, a hash or valid parameters fits no password");
+            }
             secrets.hash.replace(Box::new(hash)).is_some()
         } else if hash.starts_with(METHOD) {
             let verifier = hash.parse().map_err(|_| "not a verifier of SCRAM-SHA-256")?;
@@ -151,7 +150,7 @@ fn is_of(line: &str, user: &str) -> bool {
     line.trim_start().split_once(':').is_some_and(|(name, _)| name == user)
 }
 
-fn check_user(user: &str) -> Result<(), &'static str> {
+pub(super) fn check_user(user: &str) -> Result<(), &'static str> {
     match user {
         "" => Err("a user has a name"),
         _ if user.starts_with('#') => Err("a name that begins with `#` would be a comment"),
@@ -213,16 +212,21 @@ mod tests {
     #[case::argon2("ann:$argon2id$!", "not a hash of argon2 in PHC form")]
     #[case::scram("ann:SCRAM-SHA-256$1:x$y", "not a verifier of SCRAM-SHA-256")]
     #[case::nobody(":$argon2id$", "a user has a name")]
-    fn a_line_that_means_nothing_is_named(#[case] line: &str, #[case] what: &str) {
-        let error = Passwords::parse(&format!("# first\n\n{line}\n")).unwrap_err();
-        assert_eq!(error.to_string(), format!("line 3: {what}"));
+    #[case::cut_off(
+        "ann:$argon2id$v=19$m=19456,t=2,p=1$AQEBAQEBAQEBAQEBAQEBAQ",
+        "a hash of argon2 without a salt, a hash or valid parameters fits no password"
+    )]
+    fn lines_that_mean_nothing_are_named_all_at_once(#[case] line: &str, #[case] what: &str) {
+        let errors = Passwords::parse(&format!("# first\n\n{line}\n\n{line}")).unwrap_err();
+        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(errors, [format!("3: {what}"), format!("5: {what}")]);
     }
 
     #[test]
     fn two_hashes_of_one_kind_are_a_mistake() {
         let hash = hash_password(b"secret", &SALT).unwrap();
-        let error = Passwords::parse(&format!("ann:{hash}\nann:{hash}")).unwrap_err();
-        assert_eq!(error.line, 2);
+        let errors = Passwords::parse(&format!("ann:{hash}\nann:{hash}")).unwrap_err();
+        assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), [2]);
     }
 
     #[rstest]

@@ -4,19 +4,35 @@ mod file;
 mod values;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::num::{NonZeroU16, NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use halfopen_broker::Config;
+use halfopen_broker::core::Referral;
 use halfopen_broker::log::Detail;
-use serde::Deserialize;
+use toml::de::DeValue;
 
-pub(crate) use self::file::{File, FileTrouble};
-use self::values::{Expiry, Factor, KeepAlive, MaximumQos, Moment, Policy, Span, Text};
+pub(crate) use self::file::read;
+pub(crate) use self::values::Address;
+use self::values::{Expiry, Factor, KeepAlive, MaximumQos, Moment, Policy, Span, Text, Value, Whole};
 
 /// As often as Mosquitto publishes what it counts. A broker in a simulation does not unless it is asked.
 pub(crate) const SYS_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A day in milliseconds.
+const DAY: u64 = 24 * 60 * 60 * 1000;
+/// A tebibyte: more is a mistake, and must not overflow where sizes are added up.
+const TEBIBYTE: u64 = 1 << 40;
+/// The smallest CONNECT in bytes, without which nobody gets in, and the largest packet that MQTT has.
+const SMALLEST_CONNECT: u64 = 14;
+const LARGEST_PACKET: u64 = 268_435_460;
+
+type Count = Whole<0, 0xFFFF_FFFF>;
+type CountFrom1 = Whole<1, 0xFFFF_FFFF>;
+type Short = Whole<0, 0xFFFF>;
+type ShortFrom1 = Whole<1, 0xFFFF>;
+type Bytes = Whole<1, TEBIBYTE>;
+type PacketSize = Whole<SMALLEST_CONNECT, LARGEST_PACKET>;
 
 /// Makes one structure that flags and the table `[mqtt]` of a file are read into, and what is made of it.
 ///
@@ -24,16 +40,22 @@ pub(crate) const SYS_INTERVAL: Duration = Duration::from_secs(10);
 /// that of the field by `From`.
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $field:ident: $type:ty [$placeholder:literal];)*) => {
-        #[derive(Clone, Debug, Default, PartialEq, clap::Args, Deserialize)]
-        #[serde(default, deny_unknown_fields)]
+        #[derive(Clone, Debug, Default, PartialEq, clap::Args)]
         pub(crate) struct Limits {
             $($(#[doc = $doc])+ #[arg(long, value_name = $placeholder)] $field: Option<$type>,)*
         }
 
         impl Limits {
             /// The names of all.
-            #[cfg(test)]
             const KEYS: &[&str] = &[$(stringify!($field)),*];
+
+            /// Reads the value of the key of this name; `None` if there is none.
+            fn set(&mut self, name: &str, value: &DeValue<'_>) -> Option<Result<(), String>> {
+                match name {
+                    $(stringify!($field) => Some(Value::from_toml(value).map(|value| self.$field = Some(value))),)*
+                    _ => None,
+                }
+            }
 
             /// These, and from `other` what these leave open.
             fn or(self, other: Self) -> Self {
@@ -49,35 +71,45 @@ macro_rules! limits {
                 config
             }
         }
+
+        /// The names of the settings that differ.
+        pub(crate) fn differences(one: &Config, other: &Config) -> Vec<&'static str> {
+            let mut names = Vec::new();
+            $(if one.$field != other.$field {
+                names.push(stringify!($field));
+            })*
+            names
+        }
     };
 }
 
 limits! {
     /// The keep-alive that 5.0 clients must use instead of their own, in whole seconds (90s, 2m); 0s switches it off
     /// [default: the client's]
-    server_keep_alive: KeepAlive ["DURATION"];
+    server_keep_alive: KeepAlive<0> ["DURATION"];
     /// The shortest keep-alive of 5.0 clients, in whole seconds; they must use it instead of a shorter one
     /// [default: none]
-    min_keep_alive: KeepAlive ["DURATION"];
+    min_keep_alive: KeepAlive<1> ["DURATION"];
     /// The longest keep-alive of 5.0 clients, in whole seconds; they must use it instead of a longer one or none
     /// [default: none]
-    max_keep_alive: KeepAlive ["DURATION"];
-    /// A silent client is closed after its keep-alive times this; the standards demand 1.5 [default: 1.5]
+    max_keep_alive: KeepAlive<1> ["DURATION"];
+    /// A silent client is closed after its keep-alive times this, from 1 to 100; the standards demand 1.5
+    /// [default: 1.5]
     keep_alive_factor: Factor ["NUMBER"];
     /// How long a connection may be open without having been accepted [default: 10s]
-    connect_timeout: Span ["DURATION"];
+    connect_timeout: Span<1, DAY> ["DURATION"];
     /// How many connections may be open without having been accepted; more are closed at once [default: 10000]
-    pending_connections: usize ["COUNT"];
+    pending_connections: CountFrom1 ["COUNT"];
     /// The largest first packet of a connection, in bytes, if smaller than --maximum-packet-size [default: 262144]
-    maximum_connect_size: NonZeroU32 ["BYTES"];
+    maximum_connect_size: PacketSize ["BYTES"];
     /// The largest packet that a client may send, in bytes [default: 16777216]
-    maximum_packet_size: NonZeroU32 ["BYTES"];
+    maximum_packet_size: PacketSize ["BYTES"];
     /// How many QoS 1 and 2 messages a 5.0 client may have unacknowledged [default: 1000]
-    receive_maximum: NonZeroU16 ["COUNT"];
+    receive_maximum: ShortFrom1 ["COUNT"];
     /// How many topic aliases a client may set; 0 forbids them [default: 10]
-    topic_alias_maximum: u16 ["COUNT"];
+    topic_alias_maximum: Short ["COUNT"];
     /// How many topic aliases the broker sets, at most as many as the client takes; 0 uses none [default: 10]
-    outgoing_topic_aliases: u16 ["COUNT"];
+    outgoing_topic_aliases: Short ["COUNT"];
     /// The highest QoS: 0, 1 or 2 [default: 2]
     maximum_qos: MaximumQos ["QOS"];
     /// Whether messages are retained [default: true]
@@ -89,32 +121,32 @@ limits! {
     /// Whether there are shared subscriptions [default: true]
     shared_subscriptions: bool ["BOOL"];
     /// How many levels a topic name or filter may have [default: 200]
-    topic_levels: NonZeroUsize ["COUNT"];
+    topic_levels: ShortFrom1 ["COUNT"];
     /// How many bytes a topic name or filter may have [default: 65535]
-    topic_length: NonZeroUsize ["BYTES"];
+    topic_length: ShortFrom1 ["BYTES"];
     /// How many subscriptions a session may have [default: 1000]
-    subscriptions: usize ["COUNT"];
+    subscriptions: Count ["COUNT"];
     /// How many sessions there may be, with and without a connection; for one more, that without a connection which
     /// would be the next to end ends at once [default: 100000]
-    sessions: usize ["COUNT"];
+    sessions: CountFrom1 ["COUNT"];
     /// The longest time that a session outlives its connection; longer ones are shortened [default: forever]
     maximum_session_expiry: Expiry ["DURATION"];
     /// How many QoS 1 and 2 messages the broker may have unacknowledged at one client [default: 1000]
-    in_flight_messages: NonZeroU16 ["COUNT"];
+    in_flight_messages: ShortFrom1 ["COUNT"];
     /// How many messages wait for one client that is away; while it is connected only bytes count [default: 1000]
-    queue_messages: usize ["COUNT"];
+    queue_messages: Count ["COUNT"];
     /// How many bytes of messages wait for one client; each counts 256 bytes more than its text [default: 67108864]
-    queue_bytes: usize ["BYTES"];
+    queue_bytes: Bytes ["BYTES"];
     /// How many bytes of messages are held for all clients together, each counted once for each [default: 1073741824]
-    total_queue_bytes: usize ["BYTES"];
+    total_queue_bytes: Bytes ["BYTES"];
     /// What becomes of a message for which there is no room [default: drop-newest]
     queue_policy: Policy ["POLICY"];
     /// How many bytes may wait to be written to one client before messages to it are held back [default: 4194304]
-    write_buffer: usize ["BYTES"];
+    write_buffer: Bytes ["BYTES"];
     /// How many messages may be retained [default: 100000]
-    retained_messages: usize ["COUNT"];
+    retained_messages: Count ["COUNT"];
     /// How many bytes the retained messages may have [default: 268435456]
-    retained_bytes: usize ["BYTES"];
+    retained_bytes: Bytes ["BYTES"];
     /// What 5.0 clients that ask for it are told as a basis for response topics; %c is the client identifier
     /// [default: nothing]
     response_information: Text ["TEXT"];
@@ -125,12 +157,11 @@ limits! {
     /// When clients are sent to the other server [default: when-stopping]
     referral: Moment ["WHEN"];
     /// How often the broker publishes what it counts under $SYS/broker/; 0s is never [default: 10s]
-    sys_interval: Span ["DURATION"];
+    sys_interval: Span<0, DAY> ["DURATION"];
 }
 
 /// Who may connect, and what they may do: the table `[access]` of a file.
-#[derive(Clone, Debug, Default, PartialEq, clap::Args, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, clap::Args)]
 pub(crate) struct AccessSettings {
     /// Whether clients may connect that name no user [default: true without a password file, false with one]
     #[arg(long, value_name = "BOOL")]
@@ -145,8 +176,7 @@ pub(crate) struct AccessSettings {
 }
 
 /// How much is logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum LogDetail {
     /// Connections as they begin and end
     Connections,
@@ -157,8 +187,8 @@ pub(crate) enum LogDetail {
 /// All of it, from one source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Source {
-    pub(crate) listen: Option<Vec<SocketAddr>>,
-    pub(crate) websocket: Option<Vec<SocketAddr>>,
+    pub(crate) listen: Option<Vec<Address>>,
+    pub(crate) websocket: Option<Vec<Address>>,
     pub(crate) log: Option<LogDetail>,
     pub(crate) access: AccessSettings,
     pub(crate) limits: Limits,
@@ -167,8 +197,8 @@ pub(crate) struct Source {
 /// What holds in the end.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
-    pub(crate) listen: Vec<SocketAddr>,
-    pub(crate) websocket: Vec<SocketAddr>,
+    pub(crate) listen: Vec<Address>,
+    pub(crate) websocket: Vec<Address>,
     pub(crate) detail: Detail,
     pub(crate) access: AccessSettings,
     pub(crate) config: Config,
@@ -176,12 +206,62 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// This port for the programs of the same machine.
-    pub(crate) fn this_machine(port: u16) -> Vec<SocketAddr> {
-        vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
+    pub(crate) fn this_machine(port: u16) -> Vec<Address> {
+        let addresses: [SocketAddr; 2] = [(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
+        addresses.map(Address::from).to_vec()
+    }
+
+    /// The names of the settings that differ among those that only a restart changes, besides those of the protocol.
+    pub(crate) fn fixed_differences(&self, other: &Self) -> Vec<&'static str> {
+        let all = [
+            ("listen", self.listen != other.listen),
+            ("websocket", self.websocket != other.websocket),
+            ("log", self.detail != other.detail),
+        ];
+        all.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
+    /// Says which settings contradict each other.
+    fn contradictions(&self) -> Vec<String> {
+        let config = &self.config;
+        let mut wrong = Vec::new();
+        if self.listen.is_empty() && self.websocket.is_empty() {
+            wrong.push("`listen` is empty: expected at least one address here or in `websocket`".to_owned());
+        }
+        if self.access.allow_anonymous == Some(false) && self.access.password_file.is_none() {
+            wrong.push("`allow_anonymous = false` needs a `password_file`: nobody could connect".to_owned());
+        }
+        if let (Some(min), Some(max)) = (config.min_keep_alive, config.max_keep_alive)
+            && min > max
+        {
+            wrong.push(format!("`min_keep_alive` ({min}s) is above `max_keep_alive` ({max}s)"));
+        }
+        if config.referral != Referral::WhenStopping && config.server_reference.is_none() {
+            wrong.push("`referral` needs a `server_reference`: clients could be sent nowhere".to_owned());
+        }
+        wrong
+    }
+}
+
+impl AccessSettings {
+    /// The names of all.
+    const KEYS: &[&str] = &["allow_anonymous", "password_file", "acl_file"];
+
+    /// Reads the value of the key of this name; `None` if there is none.
+    fn set(&mut self, name: &str, value: &DeValue<'_>) -> Option<Result<(), String>> {
+        match name {
+            "allow_anonymous" => Some(Value::from_toml(value).map(|value| self.allow_anonymous = Some(value))),
+            "password_file" => Some(Value::from_toml(value).map(|value| self.password_file = Some(value))),
+            "acl_file" => Some(Value::from_toml(value).map(|value| self.acl_file = Some(value))),
+            _ => None,
+        }
     }
 }
 
 impl Source {
+    /// The names at the top of a file.
+    const KEYS: &[&str] = &["listen", "websocket", "log", "access", "mqtt"];
+
     /// This, and from `other` what this leaves open.
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
@@ -198,8 +278,11 @@ impl Source {
     }
 
     /// This, and the defaults for what it leaves open.
-    pub(crate) fn settings(self) -> Settings {
-        Settings {
+    ///
+    /// # Errors
+    /// Settings that contradict each other.
+    pub(crate) fn settings(self) -> Result<Settings, Vec<String>> {
+        let settings = Settings {
             listen: self.listen.unwrap_or_else(|| Settings::this_machine(1883)),
             websocket: self.websocket.unwrap_or_default(),
             detail: match self.log {
@@ -208,7 +291,9 @@ impl Source {
             },
             access: self.access,
             config: self.limits.config(),
-        }
+        };
+        let wrong = settings.contradictions();
+        if wrong.is_empty() { Ok(settings) } else { Err(wrong) }
     }
 
     /// The files that are named here are looked for from `folder` on.
@@ -222,13 +307,15 @@ impl Source {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     /// The file that shows everything.
     const EXAMPLE: &str = include_str!("../../halfopen-broker.toml");
 
     fn parse(text: &str) -> Source {
-        File::parse(text).unwrap_or_else(|error| panic!("{error}")).source()
+        file::parse(text).unwrap_or_else(|wrong| panic!("{wrong:?}"))
     }
 
     /// What a derived `Debug` says are the fields of the configuration.
@@ -249,8 +336,7 @@ mod tests {
     #[test]
     fn the_example_shows_every_key_with_its_default() {
         assert_eq!(parse(EXAMPLE).settings(), Source::default().settings());
-        let others = ["listen", "websocket", "log", "allow_anonymous", "password_file", "acl_file"];
-        for key in Limits::KEYS.iter().chain(&others) {
+        for key in Limits::KEYS.iter().chain(&Source::KEYS[..3]).chain(AccessSettings::KEYS) {
             let written = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{key} = "));
             assert_eq!(EXAMPLE.lines().filter(|line| written(line)).count(), 1, "{key}");
         }
@@ -272,13 +358,37 @@ mod tests {
     fn what_comes_first_wins() {
         let flags = parse("listen = ['[::1]:1']\n[mqtt]\nqueue_messages = 1");
         let file = parse("log = 'packets'\nlisten = ['[::1]:2']\n[mqtt]\nqueue_messages = 2\nqueue_bytes = 3");
-        let settings = flags.or(file).settings();
+        let settings = flags.or(file).settings().expect("nothing contradicts");
         assert_eq!(settings.listen, ["[::1]:1".parse().expect("an address")]);
         assert_eq!(settings.detail, Detail::Packets);
         assert_eq!(
             settings.config,
             Config { queue_messages: 1, queue_bytes: 3, sys_interval: SYS_INTERVAL, ..Config::default() }
         );
+    }
+
+    #[rstest]
+    #[case("listen = []", "`listen` is empty: expected at least one address here or in `websocket`")]
+    #[case(
+        "[access]\nallow_anonymous = false",
+        "`allow_anonymous = false` needs a `password_file`: nobody could connect"
+    )]
+    #[case(
+        "[mqtt]\nmin_keep_alive = '2m'\nmax_keep_alive = '60s'",
+        "`min_keep_alive` (120s) is above `max_keep_alive` (60s)"
+    )]
+    #[case("[mqtt]\nreferral = 'permanent'", "`referral` needs a `server_reference`: clients could be sent nowhere")]
+    fn what_contradicts_is_refused(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(parse(text).settings().expect_err("a contradiction"), [expected]);
+    }
+
+    #[rstest]
+    #[case("listen = []\nwebsocket = ['localhost:1']")]
+    #[case("[access]\nallow_anonymous = false\npassword_file = 'users'")]
+    #[case("[mqtt]\nmin_keep_alive = '1m'\nmax_keep_alive = '60s'")]
+    #[case("[mqtt]\nreferral = 'permanent'\nserver_reference = 'other:1883'")]
+    fn what_makes_sense_together_is_not_refused(#[case] text: &str) {
+        assert!(parse(text).settings().is_ok());
     }
 
     #[test]

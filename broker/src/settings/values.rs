@@ -1,39 +1,59 @@
 //! Values as they are written in flags and in the configuration file.
 
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use halfopen_broker::core::{QueuePolicy, Referral};
 use halfopen_protocol::packet::QoS;
-use serde::Deserialize;
+use toml::de::DeValue;
 
-/// A whole number with a unit: `500ms`, `10s`, `2m`, `1h`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Span(Duration);
+/// A value as TOML has it. Flags are read by `FromStr`, so that both accept the same.
+pub(crate) trait Value: Sized {
+    /// Reads the value.
+    ///
+    /// # Errors
+    /// What would be right, in words.
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String>;
+}
 
-/// A span of whole seconds that fits the field of a keep-alive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct KeepAlive(u16);
+/// A duration in milliseconds, from `MIN` to `MAX`: a whole number with a unit, `500ms`, `10s`, `2m`, `1h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span<const MIN: u64, const MAX: u64>(Duration);
 
-/// A span of whole seconds, or `forever`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+/// A keep-alive: a duration of whole seconds, from `MIN` to what fits its field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeepAlive<const MIN: u16>(u16);
+
+/// A duration of whole seconds, or `forever`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Expiry(u32);
 
 /// 0, 1 or 2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u8")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MaximumQos(QoS);
 
-/// Any text.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// A text that fits a string of MQTT.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Text(String);
 
+/// A whole number from `MIN` to `MAX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Whole<const MIN: u64, const MAX: u64>(u64);
+
+/// A multiple of the keep-alive. Below 1, clients that ping in time would be closed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Factor(f64);
+
+/// An address or a host name, and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address(String);
+
 /// As [`QueuePolicy`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Policy {
     /// It is dropped
     DropNewest,
@@ -42,8 +62,7 @@ pub(crate) enum Policy {
 }
 
 /// As [`Referral`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Moment {
     /// When this one stops
     WhenStopping,
@@ -53,56 +72,75 @@ pub(crate) enum Moment {
     Permanent,
 }
 
-/// A number above 0.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(try_from = "f64")]
-pub(crate) struct Factor(f64);
+const DURATION: &str = "expected a whole number with a unit: ms, s, m or h";
 
-impl FromStr for Span {
-    type Err = &'static str;
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(DURATION.to_owned()),
+    };
+    if number.is_empty() {
+        return Err(DURATION.to_owned());
+    }
+    // A number that is too large for a u64 is too large for every setting.
+    let number: u64 = number.parse().unwrap_or(u64::MAX);
+    Ok(Duration::from_millis(number.saturating_mul(millis)))
+}
 
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let (number, unit) = text.split_at(digits);
-        let millis = match unit {
-            "ms" => 1,
-            "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            _ => return Err("expected a whole number with a unit: ms, s, m or h"),
-        };
-        let number: u64 = number.parse().map_err(|_| "expected a whole number before the unit")?;
-        number.checked_mul(millis).map(|millis| Self(Duration::from_millis(millis))).ok_or("too long")
+fn whole_seconds(text: &str) -> Result<u64, String> {
+    let duration = duration(text)?;
+    if duration.subsec_millis() == 0 { Ok(duration.as_secs()) } else { Err("expected whole seconds".to_owned()) }
+}
+
+/// The shortest way to write a duration.
+fn written(millis: u64) -> String {
+    match millis {
+        _ if millis % 3_600_000 == 0 && millis > 0 => format!("{}h", millis / 3_600_000),
+        _ if millis % 1000 == 0 => format!("{}s", millis / 1000),
+        _ => format!("{millis}ms"),
     }
 }
 
-impl FromStr for KeepAlive {
-    type Err = &'static str;
+impl<const MIN: u64, const MAX: u64> FromStr for Span<MIN, MAX> {
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let Span(duration) = text.parse()?;
-        if duration.subsec_millis() != 0 {
-            return Err("expected whole seconds");
+    fn from_str(text: &str) -> Result<Self, String> {
+        let duration = duration(text)?;
+        if (MIN.into()..=MAX.into()).contains(&duration.as_millis()) {
+            Ok(Self(duration))
+        } else {
+            Err(format!("expected a duration from {} to {}", written(MIN), written(MAX)))
         }
-        u16::try_from(duration.as_secs()).map(Self).map_err(|_| "expected at most 65535s")
+    }
+}
+
+impl<const MIN: u16> FromStr for KeepAlive<MIN> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match u16::try_from(whole_seconds(text)?) {
+            Ok(seconds) if seconds >= MIN => Ok(Self(seconds)),
+            _ => Err(format!("expected whole seconds from {MIN}s to 65535s")),
+        }
     }
 }
 
 impl FromStr for Expiry {
-    type Err = &'static str;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, &'static str> {
+    fn from_str(text: &str) -> Result<Self, String> {
         if text == "forever" {
             return Ok(Self(u32::MAX));
         }
-        let Span(duration) = text.parse()?;
-        if duration.subsec_millis() != 0 {
-            return Err("expected whole seconds");
-        }
         // The largest number means for ever.
-        match u32::try_from(duration.as_secs()) {
-            Ok(secs) if secs < u32::MAX => Ok(Self(secs)),
-            _ => Err("expected at most 4294967294s, or forever"),
+        match u32::try_from(whole_seconds(text)?) {
+            Ok(seconds) if seconds < u32::MAX => Ok(Self(seconds)),
+            _ => Err("expected at most 4294967294s, or forever".to_owned()),
         }
     }
 }
@@ -111,30 +149,36 @@ impl FromStr for MaximumQos {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
-        text.parse::<u8>().map_err(|_| NO_QOS)?.try_into()
-    }
-}
-
-const NO_QOS: &str = "expected 0, 1 or 2";
-
-impl TryFrom<u8> for MaximumQos {
-    type Error = &'static str;
-
-    fn try_from(level: u8) -> Result<Self, &'static str> {
-        match level {
-            0 => Ok(Self(QoS::AtMostOnce)),
-            1 => Ok(Self(QoS::AtLeastOnce)),
-            2 => Ok(Self(QoS::ExactlyOnce)),
-            _ => Err(NO_QOS),
+        match text {
+            "0" => Ok(Self(QoS::AtMostOnce)),
+            "1" => Ok(Self(QoS::AtLeastOnce)),
+            "2" => Ok(Self(QoS::ExactlyOnce)),
+            _ => Err("expected 0, 1 or 2"),
         }
     }
 }
 
 impl FromStr for Text {
-    type Err = std::convert::Infallible;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "" => Err("expected some text"),
+            _ if text.len() > usize::from(u16::MAX) => Err("expected at most 65535 bytes"),
+            _ if text.contains(char::is_control) => Err("expected text without control characters"),
+            _ => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> FromStr for Whole<MIN, MAX> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(number) if (MIN..=MAX).contains(&number) => Ok(Self(number)),
+            _ => Err(format!("expected a whole number from {MIN} to {MAX}")),
+        }
     }
 }
 
@@ -142,31 +186,198 @@ impl FromStr for Factor {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
-        text.parse::<f64>().map_err(|_| "expected a number")?.try_into()
-    }
-}
-
-impl TryFrom<f64> for Factor {
-    type Error = &'static str;
-
-    fn try_from(factor: f64) -> Result<Self, &'static str> {
-        if factor.is_finite() && factor > 0.0 { Ok(Self(factor)) } else { Err("expected a number above 0") }
-    }
-}
-
-macro_rules! from_text {
-    ($($type:ty),*) => {$(
-        impl TryFrom<String> for $type {
-            type Error = &'static str;
-
-            fn try_from(text: String) -> Result<Self, &'static str> {
-                text.parse()
-            }
+        match text.parse() {
+            Ok(factor) if (1.0..=100.0).contains(&factor) => Ok(Self(factor)),
+            _ => Err("expected a number from 1 to 100"),
         }
-    )*};
+    }
 }
 
-from_text!(Span, KeepAlive, Expiry);
+impl FromStr for Address {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        if text.parse::<SocketAddr>().is_ok() {
+            return Ok(Self(text.to_owned()));
+        }
+        let is_port = |port: &str| port.parse::<u16>().is_ok();
+        match text.rsplit_once(':') {
+            Some((host, port)) if host.contains(':') && is_port(port) => {
+                Err("expected an IPv6 address in brackets, such as [::1]:1883")
+            }
+            Some((host, port)) if is_host_name(host) && is_port(port) => Ok(Self(text.to_owned())),
+            _ => Err("expected an address or a host name, and a port, such as 0.0.0.0:1883 or localhost:1883"),
+        }
+    }
+}
+
+/// Whether this can be the name of a host (RFC 1123), and is no broken address.
+fn is_host_name(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    text.contains(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_plain)
+}
+
+impl Address {
+    /// The addresses to listen on: those of IPv4 first, since a machine may be without IPv6.
+    pub(crate) async fn resolve(&self) -> std::io::Result<Vec<SocketAddr>> {
+        let mut all: Vec<SocketAddr> = tokio::net::lookup_host(&self.0).await?.collect();
+        all.sort_unstable();
+        all.dedup();
+        Ok(all)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self(address.to_string())
+    }
+}
+
+/// Describes a value of the wrong kind.
+fn found(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// The message for a value of the wrong kind. `expected` says what it is to be.
+pub(super) fn wrong_kind(expected: &str, value: &DeValue<'_>) -> String {
+    format!("expected {expected}, found {}", found(value))
+}
+
+fn from_text<T: FromStr<Err: ToString>>(expected: &str, value: &DeValue<'_>) -> Result<T, String> {
+    match value {
+        DeValue::String(text) => text.parse().map_err(|error: T::Err| error.to_string()),
+        _ => Err(wrong_kind(expected, value)),
+    }
+}
+
+fn from_number<T: FromStr<Err: ToString>>(expected: &str, value: &DeValue<'_>) -> Result<T, String> {
+    let text = match value {
+        // One that is too large even for this is too large for every setting.
+        DeValue::Integer(it) => i128::from_str_radix(it.as_str(), it.radix()).unwrap_or(i128::MAX).to_string(),
+        DeValue::Float(it) if expected != WHOLE => it.as_str().to_owned(),
+        _ => return Err(wrong_kind(expected, value)),
+    };
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+const WHOLE: &str = "a whole number";
+
+pub(super) fn choice<T: ValueEnum>(value: &DeValue<'_>) -> Result<T, String> {
+    let names: Vec<String> = T::value_variants()
+        .iter()
+        .filter_map(|it| Some(format!("\"{}\"", it.to_possible_value()?.get_name())))
+        .collect();
+    let expected = names.join(" or ");
+    let DeValue::String(text) = value else { return Err(wrong_kind(&expected, value)) };
+    T::from_str(text, false).map_err(|_| format!("expected {expected}"))
+}
+
+impl<const MIN: u64, const MAX: u64> Value for Span<MIN, MAX> {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        from_text("a duration in quotes, such as \"10s\"", value)
+    }
+}
+
+impl<const MIN: u16> Value for KeepAlive<MIN> {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        from_text("a duration in quotes, such as \"60s\"", value)
+    }
+}
+
+impl Value for Expiry {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        from_text("a duration in quotes, such as \"24h\", or \"forever\"", value)
+    }
+}
+
+impl Value for Text {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        from_text("text in quotes", value)
+    }
+}
+
+impl Value for Address {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        from_text("text in quotes, such as \"localhost:1883\"", value)
+    }
+}
+
+impl Value for PathBuf {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        match from_text::<Self>("the name of a file in quotes", value) {
+            Ok(path) if path.as_os_str().is_empty() => Err("expected the name of a file".to_owned()),
+            path => path,
+        }
+    }
+}
+
+impl Value for MaximumQos {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        from_number(WHOLE, value)
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> Value for Whole<MIN, MAX> {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        from_number(WHOLE, value)
+    }
+}
+
+impl Value for Factor {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        from_number("a number", value)
+    }
+}
+
+impl Value for bool {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        value.as_bool().ok_or_else(|| wrong_kind("true or false (without quotes)", value))
+    }
+}
+
+impl Value for Policy {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        choice(value)
+    }
+}
+
+impl Value for Moment {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        choice(value)
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> From<Whole<MIN, MAX>> for usize {
+    fn from(number: Whole<MIN, MAX>) -> Self {
+        Self::try_from(number.0).unwrap_or(Self::MAX)
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> From<Whole<MIN, MAX>> for u32 {
+    fn from(number: Whole<MIN, MAX>) -> Self {
+        Self::try_from(number.0).unwrap_or(Self::MAX)
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> From<Whole<MIN, MAX>> for u16 {
+    fn from(number: Whole<MIN, MAX>) -> Self {
+        Self::try_from(number.0).unwrap_or(Self::MAX)
+    }
+}
 
 impl From<Expiry> for u32 {
     fn from(expiry: Expiry) -> Self {
@@ -205,14 +416,14 @@ impl From<Moment> for Referral {
     }
 }
 
-impl From<Span> for Duration {
-    fn from(span: Span) -> Self {
+impl<const MIN: u64, const MAX: u64> From<Span<MIN, MAX>> for Duration {
+    fn from(span: Span<MIN, MAX>) -> Self {
         span.0
     }
 }
 
-impl From<KeepAlive> for Option<u16> {
-    fn from(keep_alive: KeepAlive) -> Self {
+impl<const MIN: u16> From<KeepAlive<MIN>> for Option<u16> {
+    fn from(keep_alive: KeepAlive<MIN>) -> Self {
         Some(keep_alive.0)
     }
 }
@@ -241,8 +452,11 @@ mod tests {
     #[case("10 s", None)]
     #[case("99999999999999999999s", None)]
     #[case("9999999999999999h", None)]
+    #[case("0s", None)]
+    #[case("3600001ms", None)]
     fn a_duration_is_a_whole_number_with_a_unit(#[case] text: &str, #[case] millis: Option<u64>) {
-        assert_eq!(text.parse().ok(), millis.map(|millis| Span(Duration::from_millis(millis))));
+        let expected = millis.map(|millis| Span::<1, 3_600_000>(Duration::from_millis(millis)));
+        assert_eq!(text.parse().ok(), expected);
     }
 
     #[rstest]
@@ -251,7 +465,8 @@ mod tests {
     #[case("65536s", None)]
     #[case("1500ms", None)]
     fn a_keep_alive_fits_its_field(#[case] text: &str, #[case] secs: Option<u16>) {
-        assert_eq!(text.parse().ok(), secs.map(KeepAlive));
+        assert_eq!(text.parse().ok(), secs.map(KeepAlive::<0>));
+        assert_eq!(text.parse().ok(), secs.filter(|&secs| secs > 0).map(KeepAlive::<1>));
     }
 
     #[rstest]
@@ -277,11 +492,44 @@ mod tests {
     #[rstest]
     #[case("1.5", Some(1.5))]
     #[case("2", Some(2.0))]
+    #[case("0.9", None)]
     #[case("0", None)]
     #[case("-1", None)]
+    #[case("1e300", None)]
     #[case("inf", None)]
     #[case("NaN", None)]
-    fn a_factor_is_above_zero(#[case] text: &str, #[case] factor: Option<f64>) {
+    fn a_factor_closes_no_client_that_is_in_time(#[case] text: &str, #[case] factor: Option<f64>) {
         assert_eq!(text.parse().ok(), factor.map(Factor));
+    }
+
+    #[rstest]
+    #[case("1", Some(1))]
+    #[case("9", Some(9))]
+    #[case("0", None)]
+    #[case("10", None)]
+    #[case("-1", None)]
+    #[case("1.0", None)]
+    #[case("99999999999999999999999", None)]
+    #[case("", None)]
+    fn a_whole_number_is_within_its_bounds(#[case] text: &str, #[case] number: Option<u64>) {
+        assert_eq!(text.parse().ok(), number.map(Whole::<1, 9>));
+    }
+
+    #[rstest]
+    #[case("127.0.0.1:1883", "")]
+    #[case("[::1]:0", "")]
+    #[case("localhost:1883", "")]
+    #[case("my-host.example:1", "")]
+    #[case("::1:1883", "expected an IPv6 address in brackets")]
+    #[case("localhost", "expected an address or a host name, and a port")]
+    #[case("1883", "expected an address or a host name, and a port")]
+    #[case(":1883", "expected an address or a host name, and a port")]
+    #[case("*:1883", "expected an address or a host name, and a port")]
+    #[case("127.0.0.999:1883", "expected an address or a host name, and a port")]
+    #[case("localhost:65536", "expected an address or a host name, and a port")]
+    #[case("mqtt://localhost:1883", "expected an")]
+    fn an_address_has_a_host_and_a_port(#[case] text: &str, #[case] wrong: &str) {
+        let what = text.parse::<Address>().err().unwrap_or_default();
+        assert!(what.starts_with(wrong) && what.is_empty() == wrong.is_empty(), "{what}");
     }
 }

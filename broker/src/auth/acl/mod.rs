@@ -7,6 +7,7 @@ use halfopen_protocol::topic::{check_filter, matches};
 
 use self::filter::{covers, overlap};
 use super::FileError;
+use super::passwords::check_user;
 use crate::core::{Authorize, Deed, Who};
 
 /// Who may do what, from a file in the form of Mosquitto's `acl_file`.
@@ -20,7 +21,7 @@ use crate::core::{Authorize, Deed, Who};
 /// pattern readwrite device/%c/#           # for everybody, %c the client identifier and %u the user
 /// ```
 ///
-/// What no line allows is forbidden, and `deny` wins. A client may subscribe to a filter if there is anything that it
+/// What no line allows is forbidden, and `deny` wins. A filter with spaces needs a right in front of it. A client may subscribe to a filter if there is anything that it
 /// could receive by it, and receives only that.
 #[derive(Clone, Debug, Default)]
 pub struct Acl {
@@ -45,27 +46,27 @@ impl Acl {
     /// Reads a file.
     ///
     /// # Errors
-    /// The first line that means nothing.
-    pub fn parse(text: &str) -> Result<Self, FileError> {
+    /// All lines that mean nothing.
+    pub fn parse(text: &str) -> Result<Self, Vec<FileError>> {
         let mut acl = Self::default();
         let mut user = None;
-        for (number, line) in (1..).zip(text.lines()) {
-            acl.add(line.trim(), &mut user).map_err(|what| FileError { line: number, what })?;
-        }
+        FileError::collect(text, |line| acl.add(line, &mut user))?;
         Ok(acl)
     }
 
     fn add(&mut self, line: &str, user: &mut Option<String>) -> Result<(), String> {
-        if line.is_empty() || line.starts_with('#') {
-            return Ok(());
-        }
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let rest = rest.trim();
         match word {
-            _ if rest.is_empty() => {
-                return Err("expected `user NAME`, `topic [RIGHT] FILTER` or `pattern …`".to_owned());
+            "user" | "topic" | "pattern" if rest.is_empty() => {
+                return Err("expected `user NAME`, `topic [RIGHT] FILTER` or `pattern [RIGHT] FILTER`".to_owned());
             }
             "user" => {
+                // Whoever cannot be in the password file cannot log in.
+                check_user(rest)?;
+                if rest.contains(" #") {
+                    return Err(format!("`{rest}`: a comment has a line of its own"));
+                }
                 self.users.entry(rest.to_owned()).or_default();
                 *user = Some(rest.to_owned());
             }
@@ -74,7 +75,7 @@ impl Acl {
                 Some(user) => self.users.entry(user.clone()).or_default().push(rule(rest)?),
             },
             "pattern" => self.patterns.push(rule(rest)?),
-            _ => return Err(format!("`{word}`: expected `user`, `topic` or `pattern`")),
+            _ => return Err(format!("`{word}`: {}", unknown(word, &["user", "topic", "pattern"]))),
         }
         Ok(())
     }
@@ -132,7 +133,10 @@ fn widen(filter: &str, place: &str) -> String {
     widened.join("/")
 }
 
-/// `[read|write|readwrite|deny] FILTER`; a filter may have spaces.
+const RIGHTS: &[&str] = &["read", "write", "readwrite", "deny"];
+
+/// `[read|write|readwrite|deny] FILTER`. A filter may have spaces, but only behind a right: a misspelt one would be
+/// taken for a part of it, and grant where it was to deny.
 fn rule(text: &str) -> Result<Rule, String> {
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let (right, filter) = match word {
@@ -140,10 +144,23 @@ fn rule(text: &str) -> Result<Rule, String> {
         "write" => (Right::Allow { read: false, write: true }, rest.trim()),
         "readwrite" => (Right::Allow { read: true, write: true }, rest.trim()),
         "deny" => (Right::Deny, rest.trim()),
-        _ => (Right::Allow { read: true, write: true }, text),
+        _ if rest.is_empty() => (Right::Allow { read: true, write: true }, text),
+        _ => return Err(format!("`{word}` is no right: {}", unknown(word, RIGHTS))),
     };
+    if filter.is_empty() {
+        return Err(format!("expected a filter behind `{word}`"));
+    }
     check_filter(filter, Version::V3_1_1).map_err(|error| format!("`{filter}`: {}", error.what))?;
     Ok(Rule { right, filter: filter.to_owned() })
+}
+
+/// What to write in the place of an unknown word: what is nearest to it, or all that there are.
+fn unknown(word: &str, known: &[&str]) -> String {
+    let near = known.iter().map(|it| (strsim::damerau_levenshtein(&word.to_lowercase(), it), it)).min();
+    match near.filter(|(distance, _)| *distance <= 2) {
+        Some((_, nearest)) => format!("did you mean `{nearest}`?"),
+        None => format!("expected `{}`", known.join("`, `")),
+    }
 }
 
 #[cfg(test)]
@@ -220,12 +237,20 @@ mod tests {
     }
 
     #[rstest]
-    #[case("users ann", "line 2: `users`: expected `user`, `topic` or `pattern`")]
-    #[case("topic", "line 2: expected `user NAME`, `topic [RIGHT] FILTER` or `pattern …`")]
-    #[case("topic read", "line 2: ``: empty topic name or filter")]
-    #[case("topic read a#", "line 2: `a#`: # that does not stand alone in the last level")]
-    fn a_line_that_means_nothing_is_named(#[case] line: &str, #[case] expected: &str) {
-        assert_eq!(Acl::parse(&format!("user ann\n{line}")).expect_err("nonsense").to_string(), expected);
+    #[case("users ann", "`users`: did you mean `user`?")]
+    #[case("acl x", "`acl`: expected `user`, `topic`, `pattern`")]
+    #[case("topic", "expected `user NAME`, `topic [RIGHT] FILTER` or `pattern [RIGHT] FILTER`")]
+    #[case("topic read", "expected a filter behind `read`")]
+    #[case("topic read a#", "`a#`: # that does not stand alone in the last level")]
+    #[case("topic dney secret/#", "`dney` is no right: did you mean `deny`?")]
+    #[case("pattern READ a/%c", "`READ` is no right: did you mean `read`?")]
+    #[case("topic my home/#", "`my` is no right: expected `read`, `write`, `readwrite`, `deny`")]
+    #[case("user bob:", "a name has neither `:` nor control characters")]
+    #[case("user bob # the builder", "`bob # the builder`: a comment has a line of its own")]
+    fn lines_that_mean_nothing_are_named_all_at_once(#[case] line: &str, #[case] expected: &str) {
+        let errors = Acl::parse(&format!("user ann\n{line}\ntopic a\n{line}")).expect_err("nonsense");
+        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(errors, [format!("2: {expected}"), format!("4: {expected}")]);
     }
 
     #[test]
