@@ -287,6 +287,7 @@ async fn printed(address: SocketAddr, line: &str) -> (Option<i32>, String) {
 #[case::retain_as_published_of_3_1_1("-t kept/a --retain-as-published -C 1", 1, "")]
 #[case::unsubscribe("-U kept/a -W 0.1", 27, "")]
 #[case::session("-t kept/a -c -i me -x 60 -V 5 -C 1", 0, "one\n")]
+#[case::session_of_3_1_1("-t kept/a -c -i me -x 60 -C 1", 1, "")]
 #[case::id_prefix("-t kept/a -I my- -C 1", 0, "one\n")]
 #[case::from_an_address("-t kept/a -A 127.0.0.1 -C 1", 0, "one\n")]
 #[case::without_keep_alive("-t kept/a -k 0 -C 1", 0, "one\n")]

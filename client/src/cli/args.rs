@@ -48,7 +48,7 @@ pub(crate) struct Connection {
     #[arg(short = 'h', long, default_value = "localhost")]
     host: String,
     /// The broker's port.
-    #[arg(short = 'p', long, default_value_t = 1883)]
+    #[arg(short = 'p', long, default_value_t = 1883, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
     /// Host, port, user and topic at once: mqtt://[user[:password]@]host[:port][/topic].
     #[arg(short = 'L', long, value_name = "URL", value_parser = url, conflicts_with_all = ["host", "port"])]
@@ -104,7 +104,7 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "PAYLOAD", requires = "will_topic")]
     will_payload: Option<String>,
     /// The QoS of the will: 0, 1 or 2.
-    #[arg(long, value_name = "QOS", default_value = "0", value_parser = qos)]
+    #[arg(long, value_name = "QOS", default_value = "0", value_parser = qos, requires = "will_topic")]
     will_qos: QoS,
     /// The will is retained.
     #[arg(long, requires = "will_topic")]
@@ -185,7 +185,7 @@ pub(crate) struct Sub {
     #[arg(short = 'R')]
     no_stale: bool,
     /// Print retained messages only.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_stale")]
     retained_only: bool,
     /// Remove from the broker each retained message that comes.
     #[arg(long)]
@@ -250,6 +250,9 @@ impl Connection {
     fn options(&self, seed: u64) -> Result<Options, String> {
         if !self.properties.is_empty() && !self.protocol_version.is_v5() {
             return Err("-D needs -V 5".to_owned());
+        }
+        if self.session_expiry_interval.is_some() && !self.protocol_version.is_v5() {
+            return Err("-x needs -V 5".to_owned());
         }
         let prefix = self.id_prefix.as_deref().unwrap_or("halfopen-");
         let id = self.id.clone().unwrap_or_else(|| format!("{prefix}{:08x}", (seed ^ (seed >> 32)) as u32));
@@ -396,6 +399,10 @@ mod tests {
     #[case::version("pub -t a -m hi -V 4")]
     #[case::keep_alive("pub -t a -m hi -k 65536")]
     #[case::will_without_topic("pub -t a -m hi --will-payload gone")]
+    #[case::will_qos_without_topic("pub -t a -m hi --will-qos 1")]
+    #[case::port("sub -t a -p 0")]
+    #[case::old_and_new_only("sub -t a -R --retained-only")]
+    #[case::no_attempts("sub -t a --connect-attempts 0")]
     #[case::session_without_id("sub -t a -c")]
     #[case::count("sub -t a -C 0")]
     #[case::password_without_user("sub -t a -P secret")]

@@ -50,8 +50,8 @@ pub(crate) fn url(text: &str) -> Result<Url, String> {
 
 /// Parses a number of seconds, which may be a fraction.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "expected seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    let seconds = text.parse().ok().and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| "expected a number of seconds, such as 0.5".to_owned())
 }
 
 /// Parses `-q`.
