@@ -2,6 +2,7 @@
 //! that it models; and every case from the field has a defect. `halfopen defects` shows who catches what.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -70,6 +71,53 @@ fn every_defect_has_a_name_of_its_own_and_models_cases_that_are_known() {
     }
     let without = Defect::all().filter(|defect| defect.cases().is_empty()).map(|defect| defect.to_string());
     assert_eq!(without.collect::<Vec<_>>(), WITHOUT_CASE.map(|(name, _)| name));
+}
+
+/// Runs `halfopen defects` with these arguments on these scenarios, and gives status and output.
+fn halfopen_defects(files: &[(&str, &str)], arguments: &[&str]) -> (Option<i32>, String) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("defects");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder can be made");
+    for (name, text) in files {
+        fs::write(folder.join(name), text).expect("the file can be written");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_halfopen"))
+        .arg("defects")
+        .args(arguments)
+        .arg(".")
+        .current_dir(&folder)
+        .output()
+        .expect("the program runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+const SILENT: &str = "mqtt: 5.0
+clients: { sensor: { keep_alive: 5s } }
+steps: [ { sensor: stop_pinging } ]
+expect: [ { broker: { closes: sensor, because: keep_alive, at: FACTOR * 5s after last packet from sensor } } ]
+";
+
+#[test]
+fn a_scenario_that_fails_without_a_defect_is_named_and_catches_none() {
+    let (right, wrong) = (SILENT.replace("FACTOR", "1.5"), SILENT.replace("FACTOR", "2"));
+    let only = ["--only", "broker: keep_alive_once"];
+    let (status, said) = halfopen_defects(&[("wrong.yaml", &wrong)], &only);
+    assert_eq!(status, Some(1), "{said}");
+    let lines = [
+        "NOT COUNTED wrong: it does not pass without any defect",
+        "  FAILED   wrong[5.0]",
+        "no scenario is left that could catch a defect",
+    ];
+    assert_eq!(said.lines().collect::<Vec<_>>(), lines);
+
+    let (status, said) = halfopen_defects(&[("wrong.yaml", &wrong), ("right.yaml", &right)], &only);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("NOT COUNTED wrong") && said.contains("caught by 1 scenario:\n            right"), "{said}");
+    assert!(said.ends_with("1 defect: 1 caught\n1 scenario not counted, named above\n"), "{said}");
+
+    let (status, said) = halfopen_defects(&[("right.yaml", &right)], &only);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(!said.contains("NOT COUNTED"), "{said}");
 }
 
 #[test]

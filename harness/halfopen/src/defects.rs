@@ -7,5 +7,5 @@
 mod scenarios;
 mod sign;
 
-pub use self::scenarios::{Catch, Proof, Scenarios};
+pub use self::scenarios::{Catch, Proof, Scenarios, Unfit};
 pub use crate::world::{Defect, UnknownDefect};

@@ -4,14 +4,15 @@ use std::io::{self, Write};
 use super::args::DefectsArgs;
 use super::commands::counted;
 use super::output::{FAILURE, Failure, SUCCESS};
-use crate::defects::{Catch, Defect, Scenarios};
+use crate::defects::{Catch, Defect, Scenarios, Unfit};
 use crate::run::load;
 use crate::scenario::PlanOptions;
 
 /// How wide the lists of scenarios are printed, in characters.
 const WIDTH: usize = 118;
 
-/// Prints for each defect which scenarios catch it and by what, and last those that none catches.
+/// Prints for each defect which scenarios catch it and by what, and last those that none catches. Scenarios that do not
+/// pass without any defect are named first, and count for nothing.
 pub(super) fn defects(args: &DefectsArgs) -> Result<u8, Failure> {
     let scenarios = Scenarios::new(load(&args.paths, PlanOptions::default())?);
     let only = args.only.as_deref().unwrap_or_default();
@@ -20,8 +21,20 @@ pub(super) fn defects(args: &DefectsArgs) -> Result<u8, Failure> {
         return Err(Failure::NothingToRun(only.to_owned()));
     }
     let mut out = anstream::stdout().lock();
+    let unfit: Vec<Unfit<'_>> = scenarios.unfit().collect();
+    for Unfit { scenario, runs } in &unfit {
+        writeln!(out, "NOT COUNTED {scenario}: it does not pass without any defect")?;
+        for (run, mark) in *runs {
+            writeln!(out, "  {:<8} {run}", mark.word())?;
+        }
+    }
     let mut survivors = Vec::new();
     let mut idle: BTreeSet<&str> = scenarios.names().collect();
+    unfit.iter().for_each(|unfit| _ = idle.remove(unfit.scenario));
+    if idle.is_empty() {
+        writeln!(out, "no scenario is left that could catch a defect")?;
+        return Ok(FAILURE);
+    }
     for &defect in &defects {
         let mut caught = Vec::new();
         for catch in scenarios.catching(defect) {
@@ -47,7 +60,10 @@ pub(super) fn defects(args: &DefectsArgs) -> Result<u8, Failure> {
         writeln!(out, "SURVIVES {defect}: {}", defect.about())?;
     }
     writeln!(out, "{}: {} caught", counted(defects.len(), "defect"), defects.len() - survivors.len())?;
-    Ok(if survivors.is_empty() { SUCCESS } else { FAILURE })
+    if !unfit.is_empty() {
+        writeln!(out, "{} not counted, named above", counted(unfit.len(), "scenario"))?;
+    }
+    Ok(if survivors.is_empty() && unfit.is_empty() { SUCCESS } else { FAILURE })
 }
 
 /// What it does and models, what shows that it is caught, and what else catches it.

@@ -1,17 +1,26 @@
 //! Which scenarios catch a defect, and by what.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{Defect, sign};
 use crate::check::{Outcome, Verdict, Violation};
 use crate::plan::{Plan, Position};
-use crate::run::{Ending, Runner};
+use crate::run::{Ending, Mark, Runner};
 use crate::scenario::Scenario;
 
-/// Scenarios whose runs all pass without a defect.
+/// Scenarios that may catch defects. Those that do not pass without any defect count for nothing.
 #[derive(Clone, Debug)]
 pub struct Scenarios(Vec<Runs>);
+
+/// A scenario that does not pass without any defect, so that a failure with one says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit<'a> {
+    /// The scenario, as `will/power_loss`.
+    pub scenario: &'a str,
+    /// Its runs that do not pass, each with its mark.
+    pub runs: &'a [(String, Mark)],
+}
 
 /// A scenario.
 #[derive(Clone, Debug)]
@@ -20,6 +29,8 @@ struct Runs {
     /// The cases from the field that it names.
     cases: Vec<String>,
     plans: Vec<Arc<Plan>>,
+    /// The runs that do not pass without any defect, once they are known.
+    failing: OnceLock<Vec<(String, Mark)>>,
 }
 
 /// A scenario that catches a defect: some run no longer passes.
@@ -53,6 +64,7 @@ impl Scenarios {
             name: scenario.name,
             cases: scenario.about.cases,
             plans: plans.into_iter().map(Arc::new).collect(),
+            failing: OnceLock::new(),
         });
         Self(runs.collect())
     }
@@ -60,6 +72,12 @@ impl Scenarios {
     /// The names of all, in the order in which they were read.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|runs| runs.name.as_str())
+    }
+
+    /// Runs each scenario without any defect, and returns those that do not pass. They are left out of all that follows.
+    pub fn unfit(&self) -> impl Iterator<Item = Unfit<'_>> {
+        let all = self.0.iter().map(|runs| Unfit { scenario: &runs.name, runs: runs.failing() });
+        all.filter(|unfit| !unfit.runs.is_empty())
     }
 
     /// The scenarios that catch a defect: first those that name one of its cases, and small ones before large ones.
@@ -87,8 +105,22 @@ impl Runs {
         self.cases.iter().any(|it| it == case)
     }
 
-    /// None if all runs pass with the defect; what proves it is only looked for where it may be.
+    /// The runs that do not pass without any defect. They are run when they are asked for first.
+    fn failing(&self) -> &[(String, Mark)] {
+        self.failing.get_or_init(|| {
+            let runner = Runner::default();
+            let marks = self.plans.iter().map(|plan| (plan.run.to_string(), runner.run(plan).mark()));
+            marks.filter(|(_, mark)| !matches!(mark, Mark::Ok | Mark::Skipped)).collect()
+        })
+    }
+
+    /// What [`caught_by_any`](Self::caught_by_any) finds, unless the scenario does not pass without any defect.
     fn caught(&self, defect: Defect, is_about_it: bool) -> Option<Option<Proof>> {
+        self.caught_by_any(defect, is_about_it).filter(|_| self.failing().is_empty())
+    }
+
+    /// None if all runs pass with the defect; what proves it is only looked for where it may be.
+    fn caught_by_any(&self, defect: Defect, is_about_it: bool) -> Option<Option<Proof>> {
         let runner = Runner { defect: Some(defect), ..Runner::default() };
         let mut is_caught = false;
         for plan in &self.plans {
