@@ -1,6 +1,3 @@
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
-
 /// Where all randomness of a run comes from.
 ///
 /// One number, from which every user derives its own by name, so that a new user of randomness changes nothing for the
@@ -20,10 +17,5 @@ impl Seed {
         hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         Self(hash ^ (hash >> 31))
-    }
-
-    /// A generator that starts from this seed.
-    pub fn rng(self) -> ChaCha8Rng {
-        ChaCha8Rng::seed_from_u64(self.0)
     }
 }

@@ -7,14 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use turmoil_net::{EnterGuard, HostId, KernelConfig, Net, Packet};
-
 use super::SimError;
-use super::address::address;
 use super::clock::{NodeClock, Timers};
+use super::fabric::{Fabric, host};
 use super::network::SimNetwork;
 use super::ready::{NodeWaker, Ready};
-use super::wires::{Arrival, TimeOut, Wires};
 use crate::defect::Defect;
 use crate::plan::{NodeId, Plan, Program};
 use crate::record::Recorder;
@@ -27,7 +24,7 @@ const POLLS_AT_ONE_INSTANT: u32 = 10_000_000;
 /// By how many millionths a clock runs faster that all but stands still.
 const STANDSTILL: i32 = -999_999;
 
-/// The world: kernels, wires, programs, and the time they share.
+/// The world: its network, its programs, and the time they share.
 pub(super) struct Engine<S, F> {
     story: S,
     start: F,
@@ -38,20 +35,14 @@ pub(super) struct Engine<S, F> {
     /// When nodes that stand still go on by themselves.
     resumes: BTreeSet<(Duration, NodeId)>,
     nodes: Vec<Node>,
-    wires: Rc<RefCell<Wires>>,
-    /// Something ran that may have left packets in a kernel.
-    is_stirred: bool,
-    outgoing: Vec<Packet>,
+    fabric: Rc<RefCell<Fabric>>,
     /// How many events were recorded when the story was last asked.
     told: Option<usize>,
     /// When the story was last asked without anything having happened.
     asked_at: Option<Duration>,
-    /// Last, so that all sockets are closed before the kernels go.
-    kernels: EnterGuard,
 }
 
 struct Node {
-    host: HostId,
     program: Option<NodeFuture>,
     waker: Arc<NodeWaker>,
     as_waker: Waker,
@@ -71,17 +62,14 @@ where
             let timers = timers.clone();
             Recorder::new(move || timers.now())
         };
-        // The kernels' own retransmission counts calls, not time: the wires do it instead.
-        let config = KernelConfig::default().retx_threshold(u32::MAX).default_backlog(usize::MAX / 2);
-        let mut net = Net::with_config(config);
         let ready = Arc::<Ready>::default();
-        let mut node = |id| {
+        let node = |id| {
             let waker = NodeWaker::new(id, &ready);
             let as_waker = Waker::from(Arc::clone(&waker));
-            Node { host: net.add_host(address(id)), program: None, waker, as_waker, is_paused: false }
+            Node { program: None, waker, as_waker, is_paused: false }
         };
-        let nodes = plan.node_ids().map(&mut node).collect();
-        let wires = Rc::new(RefCell::new(Wires::new(plan, &recorder, &timers)));
+        let nodes = plan.node_ids().map(node).collect();
+        let fabric = Rc::new(RefCell::new(Fabric::new(plan, &recorder, &timers)));
         let mut engine = Self {
             story: story(&recorder),
             start,
@@ -91,12 +79,9 @@ where
             ready,
             resumes: BTreeSet::new(),
             nodes,
-            wires,
-            is_stirred: false,
-            outgoing: Vec::new(),
+            fabric,
             told: None,
             asked_at: None,
-            kernels: net.enter(),
         };
         for id in plan.node_ids() {
             engine.start(id);
@@ -144,7 +129,8 @@ where
             }
             self.flush();
             let goes_on = self.deliver() || self.resume_due() || self.ask_story();
-            if self.story.is_over() || !(goes_on || self.fire_kernels() || self.timers.fire()) {
+            let fires = |engine: &Self| engine.fabric.borrow_mut().handle_timeouts() || engine.timers.fire();
+            if self.story.is_over() || !(goes_on || fires(self)) {
                 return Ok(());
             }
         }
@@ -159,7 +145,7 @@ where
             _ => wake,
         });
         let resume = self.resumes.first().map(|(at, _)| *at);
-        [self.wires.borrow().next_event(), self.timers.next(), next_wake, resume].into_iter().flatten().min()
+        [self.fabric.borrow().tcp.poll_timeout(), self.timers.next(), next_wake, resume].into_iter().flatten().min()
     }
 
     /// Polls the nodes that were woken until none is, or so many polls have been made.
@@ -174,84 +160,34 @@ where
                 // Woken anyway when it goes on.
                 continue;
             }
-            self.kernels.set_current(node.host);
-            if let Some(program) = &mut node.program {
-                let done = program.as_mut().poll(&mut Context::from_waker(&node.as_waker)).is_ready();
-                self.is_stirred = true;
-                if done {
-                    node.program = None;
-                }
+            if let Some(program) = &mut node.program
+                && program.as_mut().poll(&mut Context::from_waker(&node.as_waker)).is_ready()
+            {
+                node.program = None;
             }
         }
     }
 
-    /// Brings what the kernels have to say onto the wires.
-    fn flush(&mut self) {
-        // What a program wrote before it aborts has left by then, as far as the window is open.
-        self.drain_kernels();
-        let mut wires = self.wires.borrow_mut();
-        let nodes = &self.nodes;
-        let kernels = &self.kernels;
-        let enter = |id: NodeId| kernels.set_current(nodes[id.0].host);
-        if !wires.aborting.is_empty() {
-            self.is_stirred = true;
-            wires.abort_sockets(kernels, enter);
-        }
-        if !wires.stopped_listening.is_empty() {
-            self.is_stirred = true;
-            wires.abort_unaccepted(kernels, enter);
-        }
-        drop(wires);
-        self.drain_kernels();
-        self.wires.borrow_mut().sweep(&self.kernels);
+    /// Sends what programs have written.
+    fn flush(&self) {
+        self.fabric.borrow_mut().flush();
     }
 
-    fn drain_kernels(&mut self) {
-        if !self.is_stirred {
-            return;
-        }
-        self.is_stirred = false;
-        let mut wires = self.wires.borrow_mut();
-        self.kernels.egress_all(&mut self.outgoing);
-        for packet in self.outgoing.drain(..) {
-            wires.depart(packet);
-        }
-    }
-
-    /// Hands over what arrives now; whether there was anything. Stops before an abort for which a node has to read first.
-    fn deliver(&mut self) -> bool {
-        let mut wires = self.wires.borrow_mut();
+    /// Lets everything arrive that arrives now, and returns whether there was anything. Stops before an abort for which a
+    /// node has to read first.
+    fn deliver(&self) -> bool {
+        let mut fabric = self.fabric.borrow_mut();
+        let now = self.timers.now();
         let mut any = false;
         loop {
-            if wires.abort_is_due() && !self.ready.is_empty() {
+            if !self.ready.is_empty() && fabric.tcp.abort_is_due(now) {
                 return true;
             }
-            let Some(Arrival { packet, of }) = wires.take_arrival() else { return any };
-            any = true;
-            self.is_stirred = true;
-            let packet = match of {
-                Some((key, side, left)) => wires.arrive(key, side, packet, left, &self.kernels),
-                None => Some(packet).filter(|packet| wires.is_up(packet)),
-            };
-            if let Some(packet) = packet {
-                self.kernels.deliver(packet);
+            if !fabric.handle_arrival() {
+                return any;
             }
-        }
-    }
-
-    /// Lets the kernels do what they waited to do; whether there was anything.
-    fn fire_kernels(&mut self) -> bool {
-        let mut wires = self.wires.borrow_mut();
-        let mut any = false;
-        while let Some((time_out, key, side)) = wires.take_time_out() {
             any = true;
-            self.is_stirred = true;
-            match time_out {
-                TimeOut::Retry => wires.retry(key, side),
-                TimeOut::GiveUp => wires.give_up(key, side, &self.kernels),
-            }
         }
-        any
     }
 
     /// Lets the story act; whether it did.
@@ -297,13 +233,13 @@ where
                     self.timers.jump(node, by_ms);
                 }
             }
-            Order::Network(position, change) => self.wires.borrow_mut().change(position, change),
+            Order::Network(position, change) => self.fabric.borrow_mut().change(position, change),
         }
     }
 
     /// Returns whether the defect of this run is a certain one of the node's program.
     fn is_defective(&self, id: NodeId, is_it: fn(Defect, &Program) -> bool) -> bool {
-        self.defect.is_some_and(|defect| is_it(defect, &self.wires.borrow().plan.node(id).program))
+        self.defect.is_some_and(|defect| is_it(defect, &self.fabric.borrow().plan.node(id).program))
     }
 
     /// The process dies. Its kernel closes the sockets.
@@ -317,19 +253,14 @@ where
 
     /// The host dies: its sockets are closed without a word.
     fn power_loss(&mut self, id: NodeId) {
-        if self.wires.borrow().hosts[id.0].is_down {
+        if self.fabric.borrow().tcp.is_down(host(id)) {
             return;
         }
         // What other nodes have just written is not to be lost with it.
         self.flush();
         self.recorder.node(id, NodeChange::PowerLost);
-        self.wires.borrow_mut().hosts[id.0].is_down = true;
+        self.fabric.borrow_mut().tcp.power_off(host(id));
         self.stop(id);
-        let mut wires = self.wires.borrow_mut();
-        let (kernels, nodes) = (&self.kernels, &self.nodes);
-        wires.forget_host(id, kernels, |id| kernels.set_current(nodes[id.0].host));
-        drop(wires);
-        self.is_stirred = true;
         self.flush();
     }
 
@@ -337,7 +268,7 @@ where
     fn restart(&mut self, id: NodeId) {
         self.crash(id);
         self.flush();
-        self.wires.borrow_mut().hosts[id.0].is_down = false;
+        self.fabric.borrow_mut().tcp.power_on(host(id));
         self.recorder.node(id, NodeChange::Restarted);
         self.start(id);
     }
@@ -387,13 +318,13 @@ where
     }
 
     fn set_reading(&mut self, id: NodeId, reads: bool) {
-        if self.nodes[id.0].program.is_some() && self.wires.borrow_mut().hosts[id.0].set_reading(reads) {
+        if self.nodes[id.0].program.is_some() && self.fabric.borrow_mut().hosts[id.0].set_reading(reads) {
             self.recorder.node(id, if reads { NodeChange::ResumedReading } else { NodeChange::StoppedReading });
         }
     }
 
     fn start(&mut self, id: NodeId) {
-        let network = SimNetwork::new(id, &self.wires);
+        let network = SimNetwork::new(id, &self.fabric);
         let program = (self.start)(&self.recorder, id, network, NodeClock::new(&self.timers, id));
         let node = &mut self.nodes[id.0];
         // Nodes are polled many times within one poll of the world, which would use up the world's budget.
@@ -403,32 +334,9 @@ where
 
     fn stop(&mut self, id: NodeId) {
         let node = &mut self.nodes[id.0];
-        self.kernels.set_current(node.host);
         node.program = None;
-        self.is_stirred = true;
         self.end_pause(id);
-        self.wires.borrow_mut().hosts[id.0].set_reading(true);
-    }
-}
-
-impl<S, F> Drop for Engine<S, F> {
-    fn drop(&mut self) {
-        for node in &mut self.nodes {
-            self.kernels.set_current(node.host);
-            node.program = None;
-        }
-        let Ok(mut wires) = self.wires.try_borrow_mut() else { return };
-        let wires = &mut *wires;
-        for (key, side, stream) in wires.aborting.drain(..) {
-            if let Some(connection) = wires.connections.get(&key) {
-                self.kernels.set_current(self.nodes[connection.end(side).node.0].host);
-            }
-            drop(stream);
-        }
-        for (node, host) in self.nodes.iter().zip(&mut wires.hosts) {
-            self.kernels.set_current(node.host);
-            host.listener = None;
-        }
+        self.fabric.borrow_mut().hosts[id.0].set_reading(true);
     }
 }
 

@@ -1,22 +1,15 @@
-//! The event-driven engine: sockets of turmoil-net, wires and time of our own.
+//! The event-driven engine.
 //!
 //! The world is one future on one thread. It polls the nodes that have been woken, in the order in which they were,
-//! until none is; brings what their kernels have to say onto the wires; hands over what arrives; lets the story act;
-//! fires the time-outs that are due; and when nothing more happens at this instant, it lets time jump to the next one
+//! until none is; sends what they have written; hands over what arrives; lets the story act; fires the time-outs that are due; and when nothing more happens at this instant, it lets time jump to the next one
 //! at which something does.
 
-mod address;
 mod clock;
-mod connection;
 mod engine;
-mod faults;
-mod flow;
-mod link;
+mod fabric;
 mod local_time;
 mod network;
-mod own;
 mod ready;
-mod wires;
 
 #[cfg(test)]
 mod tests;

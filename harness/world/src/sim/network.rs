@@ -1,17 +1,15 @@
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, BytesMut};
 use halfopen_protocol::{PacketType, Role};
+use halfopen_tcp::{ConnectionId, Read, Side, SocketError, Write};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use turmoil_net::shim::tokio::net::{TcpListener, TcpStream};
 
-use super::address::{Key, PORT, address, node, server_address};
-use super::connection::ProgramEnd;
-use super::wires::Wires;
+use super::fabric::{Fabric, Wait, host};
 use crate::conversation::Conversation;
 use crate::network::{Door, Network, Peer};
 use crate::plan::NodeId;
@@ -22,40 +20,39 @@ use crate::trace::Item;
 #[derive(Clone)]
 pub(crate) struct SimNetwork {
     node: NodeId,
-    wires: Rc<RefCell<Wires>>,
+    fabric: Rc<RefCell<Fabric>>,
 }
 
 /// A node's bound port; nobody listens any more once it is dropped.
 pub(crate) struct SimListener {
     node: NodeId,
-    port: Rc<TcpListener>,
-    wires: Rc<RefCell<Wires>>,
+    fabric: Rc<RefCell<Fabric>>,
 }
 
 /// A node's end of a connection, without its tap.
 pub(crate) struct SimSocket {
-    key: Key,
-    side: Role,
-    stream: Option<TcpStream>,
-    /// What was read from the kernel and not yet by the program. The kernel opens its window again only when a read
-    /// takes half of its buffer, so each read takes all.
-    unread: BytesMut,
+    node: NodeId,
+    socket: halfopen_tcp::Socket,
     aborts: bool,
-    wires: Rc<RefCell<Wires>>,
+    fabric: Rc<RefCell<Fabric>>,
 }
 
-/// As much as the kernel buffers.
-const READ_SIZE: usize = 64 * 1024;
-
 impl SimNetwork {
-    /// The network as `node` sees it.
-    pub(super) fn new(node: NodeId, wires: &Rc<RefCell<Wires>>) -> Self {
-        Self { node, wires: Rc::clone(wires) }
+    /// Returns the network as `node` sees it.
+    pub(super) fn new(node: NodeId, fabric: &Rc<RefCell<Fabric>>) -> Self {
+        Self { node, fabric: Rc::clone(fabric) }
     }
 
-    fn socket(&self, key: Key, side: Role, stream: TcpStream) -> SimSocket {
-        let wires = Rc::clone(&self.wires);
-        SimSocket { key, side, stream: Some(stream), unread: BytesMut::new(), aborts: false, wires }
+    fn tapped(&self, id: ConnectionId, conversation: Rc<Conversation>, role: Role) -> (Tap<SimSocket>, Peer) {
+        let (side, other) = match role {
+            Role::Client => (Side::Client, Role::Server),
+            Role::Server => (Side::Server, Role::Client),
+        };
+        let (connection, number) = (conversation.connection(), conversation.number());
+        let peer = Peer { node: conversation.node(other), connection, number };
+        let socket = halfopen_tcp::Socket::new(id, side);
+        let socket = SimSocket { node: self.node, socket, aborts: false, fabric: Rc::clone(&self.fabric) };
+        (Tap::new(socket, conversation, role), peer)
     }
 }
 
@@ -64,57 +61,47 @@ impl Network for SimNetwork {
     type Listener = SimListener;
 
     async fn listen(&self) -> io::Result<SimListener> {
-        if self.wires.borrow().hosts[self.node.0].is_listening {
-            return Err(io::ErrorKind::AddrInUse.into());
-        }
-        let bound = self.wires.borrow().hosts[self.node.0].listener.clone();
-        let port = match bound {
-            Some(port) => port,
-            None => Rc::new(TcpListener::bind(server_address(self.node)).await?),
-        };
-        let host = &mut self.wires.borrow_mut().hosts[self.node.0];
-        host.listener = Some(Rc::clone(&port));
-        host.is_listening = true;
-        Ok(SimListener { node: self.node, port, wires: Rc::clone(&self.wires) })
+        self.fabric.borrow_mut().tcp.listen(host(self.node)).map_err(into_io)?;
+        Ok(SimListener { node: self.node, fabric: Rc::clone(&self.fabric) })
     }
 
     async fn accept(&self, listener: &mut SimListener) -> io::Result<(Self::Stream, Peer)> {
-        loop {
-            let (stream, from) = listener.port.accept().await?;
-            let Some(client) = node(from.ip()) else { continue };
-            let key = (client, from.port());
-            let mut wires = self.wires.borrow_mut();
+        let (id, conversation) = poll_fn(|cx| {
+            let mut fabric = self.fabric.borrow_mut();
             // A connection that ended before anybody took it is not seen by the program.
-            let Some(connection) = wires.connections.get_mut(&key).filter(|connection| !connection.server.is_gone)
-            else {
-                continue;
-            };
-            connection.server.program = ProgramEnd::Open;
-            let conversation = Rc::clone(&connection.conversation);
-            drop(wires);
-            conversation.accepted();
-            let peer = Peer { node: client, connection: conversation.connection(), number: conversation.number() };
-            return Ok((Tap::new(self.socket(key, Role::Server, stream), conversation, Role::Server), peer));
-        }
+            while let Some(id) = fabric.tcp.accept(host(listener.node)) {
+                if let Some(conversation) = fabric.conversation(id) {
+                    return Poll::Ready((id, conversation));
+                }
+            }
+            fabric.hosts[listener.node.0].accepting = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+        conversation.accepted();
+        Ok(self.tapped(id, conversation, Role::Server))
     }
 
     async fn connect(&self, to: NodeId) -> io::Result<(Self::Stream, Peer)> {
-        let dialing = Dialing::new(self, to);
-        let result = TcpStream::connect((address(to), PORT)).await;
+        let mut dialing = Dialing::new(self, to);
+        let result = poll_fn(|cx| dialing.poll(cx)).await;
+        let conversation = Rc::clone(&dialing.conversation);
         match result {
-            Ok(stream) => {
-                let key = (self.node, stream.local_addr()?.port());
-                let conversation = dialing.succeeded(key);
-                let peer = Peer { node: to, connection: conversation.connection(), number: conversation.number() };
-                self.wires.borrow().recorder.established(peer.connection, self.node);
-                Ok((Tap::new(self.socket(key, Role::Client, stream), conversation, Role::Client), peer))
+            Ok(()) => {
+                let (stream, peer) = self.tapped(dialing.id, conversation, Role::Client);
+                self.fabric.borrow().recorder.established(peer.connection, self.node);
+                Ok((stream, peer))
             }
-            Err(error) => Err(dialing.failed(error)),
+            Err(error) => {
+                let end = if error == SocketError::TimedOut { Item::TimedOut } else { Item::Rst };
+                conversation.saw_end(Role::Client, end);
+                Err(into_io(error))
+            }
         }
     }
 
     fn guard(&self, door: Rc<dyn Door>) {
-        self.wires.borrow_mut().hosts[self.node.0].door = Some(door);
+        self.fabric.borrow_mut().hosts[self.node.0].door = Some(door);
     }
 
     fn abort(&self, stream: Self::Stream) {
@@ -122,44 +109,36 @@ impl Network for SimNetwork {
     }
 }
 
-/// A connection attempt; given up when it is dropped.
+/// A connection attempt; given up when it is dropped before it has a result.
 struct Dialing {
+    id: ConnectionId,
     conversation: Rc<Conversation>,
-    wires: Rc<RefCell<Wires>>,
+    fabric: Rc<RefCell<Fabric>>,
     is_over: bool,
 }
 
 impl Dialing {
     fn new(network: &SimNetwork, to: NodeId) -> Self {
-        let mut wires = network.wires.borrow_mut();
-        let conversation = Conversation::open(&wires.recorder, network.node, to, wires.plan.version);
-        wires.hosts[network.node.0].dialing.push_back((Rc::clone(&conversation), false));
-        drop(wires);
-        Self { conversation, wires: Rc::clone(&network.wires), is_over: false }
+        let mut fabric = network.fabric.borrow_mut();
+        let conversation = Conversation::open(&fabric.recorder, network.node, to, fabric.plan.version);
+        let id = fabric.connect(network.node, to, Rc::clone(&conversation));
+        drop(fabric);
+        Self { id, conversation, fabric: Rc::clone(&network.fabric), is_over: false }
     }
 
-    fn succeeded(mut self, key: Key) -> Rc<Conversation> {
-        self.is_over = true;
-        if let Some(connection) = self.wires.borrow_mut().connections.get_mut(&key) {
-            connection.client.program = ProgramEnd::Open;
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        let mut fabric = self.fabric.borrow_mut();
+        match fabric.tcp.connect_result(self.id) {
+            Some(result) => {
+                self.is_over = true;
+                Poll::Ready(result)
+            }
+            None => {
+                let socket = halfopen_tcp::Socket::new(self.id, Side::Client);
+                fabric.wake_when(socket, Wait::Connect, cx.waker());
+                Poll::Pending
+            }
         }
-        Rc::clone(&self.conversation)
-    }
-
-    fn failed(self, error: io::Error) -> io::Error {
-        let name = self.conversation.connection();
-        let wires = self.wires.borrow();
-        let mut connections = wires.connections.values();
-        let has_timed_out = connections
-            .any(|connection| connection.conversation.connection() == name && connection.client.has_timed_out);
-        if has_timed_out {
-            self.conversation.saw_end(Role::Client, Item::TimedOut);
-            return io::ErrorKind::TimedOut.into();
-        }
-        if error.kind() == io::ErrorKind::ConnectionRefused {
-            self.conversation.saw_end(Role::Client, Item::Rst);
-        }
-        error
     }
 }
 
@@ -168,76 +147,31 @@ impl Drop for Dialing {
         if self.is_over {
             return;
         }
-        // The wires are in use only when a panic unwinds through them.
-        if let Ok(mut wires) = self.wires.try_borrow_mut() {
-            wires.stop_dialing(&self.conversation);
+        // The fabric is in use only when a panic unwinds through it.
+        if let Ok(mut fabric) = self.fabric.try_borrow_mut() {
+            fabric.tcp.cancel_connect(self.id);
         }
     }
 }
 
 impl Drop for SimListener {
     fn drop(&mut self) {
-        if let Ok(mut wires) = self.wires.try_borrow_mut() {
-            wires.hosts[self.node.0].is_listening = false;
-            wires.hosts[self.node.0].door = None;
-            wires.stopped_listening.push(self.node);
-        }
-    }
-}
-
-impl SimSocket {
-    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
-        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
-    }
-
-    /// How much the kernel has for the program, looking at one byte at most.
-    fn peek(&mut self) -> Poll<io::Result<usize>> {
-        let mut byte = [0];
-        let nobody = &mut Context::from_waker(std::task::Waker::noop());
-        match self.stream.as_mut() {
-            Some(stream) => stream.poll_peek(nobody, &mut ReadBuf::new(&mut byte)),
-            None => Poll::Pending,
-        }
-    }
-
-    /// The node at this end.
-    fn node(&self, wires: &Wires) -> Option<NodeId> {
-        match self.side {
-            Role::Client => Some(self.key.0),
-            Role::Server => wires.connections.get(&self.key).map(|connection| connection.server.node),
-        }
-    }
-
-    /// Whether the program reads at all.
-    fn may_read(&self, cx: &mut Context<'_>) -> bool {
-        let mut wires = self.wires.borrow_mut();
-        self.node(&wires).is_none_or(|node| wires.hosts[node.0].may_read(cx.waker()))
-    }
-
-    /// The error as the program is to see it.
-    fn explain(&self, error: io::Error) -> io::Error {
-        let has_timed_out = || {
-            let wires = self.wires.borrow();
-            wires.connections.get(&self.key).is_some_and(|connection| connection.end(self.side).has_timed_out)
-        };
-        match error.kind() {
-            io::ErrorKind::ConnectionReset if has_timed_out() => io::ErrorKind::TimedOut.into(),
-            io::ErrorKind::NotConnected => io::ErrorKind::BrokenPipe.into(),
-            _ => error,
+        if let Ok(mut fabric) = self.fabric.try_borrow_mut() {
+            fabric.hosts[self.node.0].door = None;
+            fabric.tcp.stop_listening(host(self.node));
         }
     }
 }
 
 impl Socket for SimSocket {
     fn has_unread(&mut self) -> bool {
-        !self.unread.is_empty() || matches!(self.peek(), Poll::Ready(Ok(1..)))
+        self.fabric.try_borrow().is_ok_and(|fabric| fabric.tcp.unread(self.socket) > 0)
     }
 
     fn waiting_end(&mut self) -> Option<Item> {
-        match self.peek() {
-            Poll::Ready(Ok(0)) if self.unread.is_empty() => Some(Item::Fin),
-            Poll::Ready(Err(error)) => failure(&self.explain(error)),
-            _ => None,
+        match self.fabric.try_borrow().ok()?.tcp.pending_end(self.socket)? {
+            Ok(()) => Some(Item::Fin),
+            Err(error) => failure(&into_io(error)),
         }
     }
 
@@ -246,67 +180,76 @@ impl Socket for SimSocket {
     }
 
     fn is_powerless(&self) -> bool {
-        self.wires.try_borrow().is_ok_and(|wires| self.node(&wires).is_some_and(|node| wires.hosts[node.0].is_down))
+        self.fabric.try_borrow().is_ok_and(|fabric| fabric.tcp.is_down(host(self.node)))
     }
 
     fn about_to_leave(&mut self, packet: PacketType) {
-        let mut wires = self.wires.borrow_mut();
-        if !wires.armed.is_empty() {
-            wires.about_to_leave(self.key, self.side, packet);
-        }
+        self.fabric.borrow_mut().about_to_leave(self.socket, packet);
     }
 }
 
 impl AsyncRead for SimSocket {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if !self.may_read(cx) {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut fabric = self.fabric.borrow_mut();
+        if !fabric.hosts[self.node.0].may_read(cx.waker()) {
             return Poll::Pending;
         }
-        if self.unread.is_empty() {
-            let mut scratch = [0; READ_SIZE];
-            let mut all = ReadBuf::new(&mut scratch);
-            match self.stream()?.poll_read(cx, &mut all) {
-                Poll::Ready(Ok(())) => {
-                    let count = all.filled().len().min(buf.remaining());
-                    buf.put_slice(&all.filled()[..count]);
-                    self.unread.extend_from_slice(&all.filled()[count..]);
-                    return Poll::Ready(Ok(()));
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.explain(error))),
-                Poll::Pending => return Poll::Pending,
+        let count = fabric.tcp.unread(self.socket).min(buf.remaining());
+        match fabric.tcp.read(self.socket, buf.initialize_unfilled_to(count)) {
+            Read::Bytes(count) => {
+                buf.advance(count);
+                Poll::Ready(Ok(()))
             }
+            Read::End => Poll::Ready(Ok(())),
+            Read::Blocked => {
+                fabric.wake_when(self.socket, Wait::Read, cx.waker());
+                Poll::Pending
+            }
+            Read::Failed(error) => Poll::Ready(Err(into_io(error))),
         }
-        let count = self.unread.len().min(buf.remaining());
-        buf.put_slice(&self.unread[..count]);
-        self.unread.advance(count);
-        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for SimSocket {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let result = self.stream()?.poll_write(cx, buf);
-        result.map_err(|error| self.explain(error))
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let mut fabric = self.fabric.borrow_mut();
+        match fabric.tcp.write(self.socket, buf) {
+            Write::Bytes(count) => Poll::Ready(Ok(count)),
+            Write::Blocked => {
+                fabric.wake_when(self.socket, Wait::Write, cx.waker());
+                Poll::Pending
+            }
+            Write::Failed(error) => Poll::Ready(Err(into_io(error))),
+        }
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = self.stream()?.poll_shutdown(cx);
-        result.map_err(|error| self.explain(error))
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.fabric.borrow_mut().tcp.shutdown(self.socket).map_err(into_io))
     }
 }
 
 impl Drop for SimSocket {
     fn drop(&mut self) {
-        let Ok(mut wires) = self.wires.try_borrow_mut() else { return };
-        wires.close(self.key, self.side);
-        if (self.aborts || !self.unread.is_empty())
-            && let Some(stream) = self.stream.take()
-        {
-            wires.aborting.push((self.key, self.side, stream));
+        let Ok(mut fabric) = self.fabric.try_borrow_mut() else { return };
+        match self.aborts {
+            true => fabric.tcp.abort(self.socket),
+            false => fabric.tcp.close(self.socket),
         }
     }
+}
+
+/// Returns the error as a program sees it.
+fn into_io(error: SocketError) -> io::Error {
+    match error {
+        SocketError::Refused => io::ErrorKind::ConnectionRefused,
+        SocketError::Reset => io::ErrorKind::ConnectionReset,
+        SocketError::TimedOut => io::ErrorKind::TimedOut,
+        SocketError::ShutDown => io::ErrorKind::BrokenPipe,
+        SocketError::AddressInUse => io::ErrorKind::AddrInUse,
+    }
+    .into()
 }

@@ -3,8 +3,8 @@ use std::cell::Ref;
 use super::*;
 
 impl<S, F> Engine<S, F> {
-    /// What is between the kernels.
-    pub(in crate::sim) fn wires(&self) -> Ref<'_, Wires> {
-        self.wires.borrow()
+    /// Returns the network of the world.
+    pub(in crate::sim) fn fabric(&self) -> Ref<'_, Fabric> {
+        self.fabric.borrow()
     }
 }

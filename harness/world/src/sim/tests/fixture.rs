@@ -18,7 +18,6 @@ use crate::plan::{
     Seed, Source,
 };
 use crate::record::Recorder;
-use crate::sim::address::address;
 use crate::sim::engine::Engine;
 use crate::sim::network::SimSocket;
 use crate::sim::{NodeClock, SimNetwork};
@@ -107,9 +106,9 @@ pub(super) struct Outcome {
 /// What there was of connections when the story was over.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Left {
-    /// Those that the wires know of.
+    /// Those that the network knows of.
     pub(super) connections: usize,
-    /// The ends that kernels know of.
+    /// The ends that the TCP of their hosts knows of.
     pub(super) sockets: usize,
 }
 
@@ -187,10 +186,9 @@ impl World {
             .expect("a runtime without input and output");
         let mut engine = Engine::new(&plan, None, |_| script, start);
         runtime.block_on(tokio::task::unconstrained(engine.run())).expect("the world comes to rest");
-        let sockets = plan.node_ids().flat_map(|id| turmoil_net::netstat(address(id)).entries);
-        let left = Left {
-            connections: engine.wires().connections.len(),
-            sockets: sockets.filter(|socket| socket.peer.is_some()).count(),
+        let left = {
+            let tcp = &engine.fabric().tcp;
+            Left { connections: tcp.connection_count(), sockets: tcp.socket_count() }
         };
         let trace = engine.recorder().finish();
         drop(engine);

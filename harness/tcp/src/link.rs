@@ -1,81 +1,109 @@
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::Rng as _;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use crate::plan::{LinkChange, LinkSettings, NodeId, Plan, Position};
+use crate::{FaultId, HostId, LinkChange, LinkSettings};
 
-/// One direction between two nodes.
-pub(super) struct Link {
-    /// What it is like now.
-    pub(super) settings: LinkSettings,
-    /// The step that cut it, while it is cut.
-    pub(super) partition: Option<Position>,
-    /// The step that changed it, until a packet has met the change.
-    changed: Option<Position>,
-    /// The step that made it lose packets, until it has lost one.
-    lossy: Option<Position>,
-    /// When the last byte that is on it has left.
-    busy_until: Duration,
-    losses: ChaCha8Rng,
-    random: ChaCha8Rng,
+/// Names a stream of random numbers. Each is derived by itself, so that a draw on one link changes nothing on another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RandomStream {
+    /// What is drawn.
+    pub purpose: Purpose,
+    /// Where the packets come from.
+    pub from: HostId,
+    /// Where they go.
+    pub to: HostId,
+    /// The ordinal of the connection, if it has settings of its own.
+    pub connection: Option<u32>,
 }
 
+/// What random numbers decide on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Which packets are lost.
+    Loss,
+    /// How long a packet travels.
+    Jitter,
+}
+
+/// Returns the seed of a stream of random numbers.
+pub(crate) type Seeds = Box<dyn Fn(RandomStream) -> u64>;
+
+/// One direction between two hosts.
+pub(crate) struct Link {
+    pub(crate) settings: LinkSettings,
+    /// The fault that cuts the link, while it is cut.
+    pub(crate) partition: Option<FaultId>,
+    /// The fault that changed the link, until a packet has met the change.
+    changed: Option<FaultId>,
+    /// The fault that made the link lose packets, until it has lost one.
+    lossy: Option<FaultId>,
+    /// When the last byte that was handed to the link has left.
+    busy_until: Duration,
+    from: HostId,
+    to: HostId,
+    connection: Option<u32>,
+    losses: Generator,
+    jitter: Generator,
+}
+
+/// A generator that exists from the first draw on.
+type Generator = Option<Box<ChaCha8Rng>>;
+
 impl Link {
-    /// The link as the plan has it.
-    pub(super) fn new(plan: &Plan, from: NodeId, to: NodeId) -> Self {
-        Self::named(plan, from, to, &format!("link {}-{}", plan.node(from).name, plan.node(to).name))
-    }
-
-    /// What it is for one of its connections, with chances of its own.
-    pub(super) fn of_connection(plan: &Plan, from: NodeId, to: NodeId, number: u32) -> Self {
-        Self::named(plan, from, to, &format!("link {}-{}#{number}", plan.node(from).name, plan.node(to).name))
-    }
-
-    fn named(plan: &Plan, from: NodeId, to: NodeId, name: &str) -> Self {
-        let losses = plan.seed.derive(&format!("losses on {name}")).rng();
+    /// Creates a link; `connection` names the only connection that it is for, if it is for one alone.
+    pub(crate) fn new(settings: LinkSettings, from: HostId, to: HostId, connection: Option<u32>) -> Self {
         Self {
-            settings: plan.link(from, to),
+            settings,
             partition: None,
             changed: None,
             lossy: None,
             busy_until: Duration::ZERO,
-            losses,
-            random: plan.seed.derive(name).rng(),
+            from,
+            to,
+            connection,
+            losses: None,
+            jitter: None,
         }
     }
 
-    /// Changes it for the packets that leave from now on.
-    pub(super) fn change(&mut self, position: Position, change: LinkChange) {
+    /// Changes the settings for the packets that leave after this call.
+    pub(crate) fn change(&mut self, fault: FaultId, change: LinkChange) {
         self.settings = self.settings.changed(change);
         let loses = change.loss.is_some_and(|loss| loss > 0);
         if loses {
-            self.lossy = Some(position);
+            self.lossy = Some(fault);
         }
         // Packets that are lost are what a share of losses is meant to meet.
         if !loses || change != (LinkChange { loss: change.loss, ..LinkChange::default() }) {
-            self.changed = Some(position);
+            self.changed = Some(fault);
         }
     }
 
-    /// The step that changed it, the first time a packet leaves after that.
-    pub(super) fn take_change(&mut self) -> Option<Position> {
+    /// Returns the fault that changed the link, for the first packet that leaves after that.
+    pub(crate) fn take_change(&mut self) -> Option<FaultId> {
         self.changed.take()
     }
 
-    /// The step that made it lose packets, the first time it loses one.
-    pub(super) fn take_lossy(&mut self) -> Option<Position> {
+    /// Returns the fault that made the link lose packets, for the first packet that it loses.
+    pub(crate) fn take_lossy(&mut self) -> Option<FaultId> {
         self.lossy.take()
     }
 
-    /// Whether the next packet is lost.
-    pub(super) fn loses(&mut self) -> bool {
+    /// Decides whether the next packet is lost.
+    pub(crate) fn loses(&mut self, seeds: &Seeds) -> bool {
         let share = u64::from(self.settings.loss);
-        share > 0 && draw(&mut self.losses, 1_000_000) < share
+        if share == 0 {
+            return false;
+        }
+        let stream = self.stream(Purpose::Loss);
+        draw(&mut self.losses, stream, seeds, 1_000_000) < share
     }
 
-    /// How long it takes until a segment with so many bytes of the stream, and all that waits before it, has left.
-    pub(super) fn transmission_time(&mut self, now: Duration, bytes: usize) -> Duration {
+    /// Returns how long it takes until a segment with this many bytes of the stream, and all that waits before it, has
+    /// left.
+    pub(crate) fn transmission_time(&mut self, now: Duration, bytes: usize) -> Duration {
         let Some(bandwidth) = self.settings.bandwidth else { return self.busy_until.saturating_sub(now) };
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let time = Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / bandwidth.max(1));
@@ -83,21 +111,27 @@ impl Link {
         self.busy_until - now
     }
 
-    /// How long the next packet takes on its way.
-    pub(super) fn travel_time(&mut self) -> Duration {
+    /// Returns how long the next packet travels.
+    pub(crate) fn travel_time(&mut self, seeds: &Seeds) -> Duration {
         let LinkSettings { latency, jitter, .. } = self.settings;
         let steps = u64::try_from(jitter.as_millis()).unwrap_or(u64::MAX);
         if steps == 0 {
             return latency;
         }
-        latency + Duration::from_millis(draw(&mut self.random, steps.saturating_add(1)))
+        let stream = self.stream(Purpose::Jitter);
+        latency + Duration::from_millis(draw(&mut self.jitter, stream, seeds, steps.saturating_add(1)))
+    }
+
+    fn stream(&self, purpose: Purpose) -> RandomStream {
+        RandomStream { purpose, from: self.from, to: self.to, connection: self.connection }
     }
 }
 
-/// A number below `bound`, each as likely as the others.
-fn draw(random: &mut ChaCha8Rng, bound: u64) -> u64 {
+/// Draws a number below `bound`, each as likely as the others.
+fn draw(generator: &mut Generator, stream: RandomStream, seeds: &Seeds, bound: u64) -> u64 {
+    let generator = generator.get_or_insert_with(|| Box::new(ChaCha8Rng::seed_from_u64(seeds(stream))));
     // The upper half of a product of 64 bits is uniform enough, and the same on every platform.
-    let product = (u128::from(random.next_u64()) * u128::from(bound)) >> 64;
+    let product = (u128::from(generator.next_u64()) * u128::from(bound)) >> 64;
     u64::try_from(product).unwrap_or(0)
 }
 
@@ -106,20 +140,20 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::trace::fixture::{BROKER, SENSOR, plan};
 
     const ALL: u32 = 1_000_000;
+    const FAULT: FaultId = FaultId(7);
 
     fn link() -> Link {
-        Link::new(&plan(), SENSOR, BROKER)
+        Link::new(LinkSettings::default(), HostId(1), HostId(0), None)
+    }
+
+    fn seeds() -> Seeds {
+        Box::new(|stream| u64::from(stream.purpose == Purpose::Loss))
     }
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
-    }
-
-    fn position() -> Position {
-        Position::new(7, 3)
     }
 
     #[test]
@@ -127,7 +161,7 @@ mod tests {
         let before = link().settings;
         let changed = |change| {
             let mut link = link();
-            link.change(position(), change);
+            link.change(FAULT, change);
             link.settings
         };
         let none = LinkChange::default();
@@ -155,9 +189,9 @@ mod tests {
         #[case] by_a_loss: bool,
     ) {
         let mut link = link();
-        link.change(position(), change);
-        assert_eq!(link.take_change(), by_a_packet.then(position));
-        assert_eq!(link.take_lossy(), by_a_loss.then(position));
+        link.change(FAULT, change);
+        assert_eq!(link.take_change(), by_a_packet.then_some(FAULT));
+        assert_eq!(link.take_lossy(), by_a_loss.then_some(FAULT));
         assert_eq!((link.take_change(), link.take_lossy()), (None, None));
     }
 
@@ -167,16 +201,16 @@ mod tests {
             let mut link = link();
             link.settings.loss = 0;
             for _ in 0..3 {
-                assert!(!link.loses());
-                assert_eq!(link.travel_time(), ms(10));
+                assert!(!link.loses(&seeds()));
+                assert_eq!(link.travel_time(&seeds()), ms(10));
             }
             link.settings = settings;
-            (0..64).map(|_| (link.loses(), link.travel_time())).collect::<Vec<_>>()
+            (0..64).map(|_| (link.loses(&seeds()), link.travel_time(&seeds()))).collect::<Vec<_>>()
         };
         let settings = LinkSettings { loss: ALL / 2, jitter: ms(50), ..link().settings };
         let mut fresh = link();
         fresh.settings = settings;
-        let expected: Vec<_> = (0..64).map(|_| (fresh.loses(), fresh.travel_time())).collect();
+        let expected: Vec<_> = (0..64).map(|_| (fresh.loses(&seeds()), fresh.travel_time(&seeds()))).collect();
         assert_eq!(draws(settings), expected);
     }
 
@@ -186,7 +220,7 @@ mod tests {
     fn jitter_adds_each_whole_millisecond_up_to_its_own(#[case] jitter: u64) {
         let mut link = link();
         link.settings.jitter = ms(jitter);
-        let seen: std::collections::BTreeSet<Duration> = (0..200).map(|_| link.travel_time()).collect();
+        let seen: std::collections::BTreeSet<Duration> = (0..200).map(|_| link.travel_time(&seeds())).collect();
         assert_eq!(seen.into_iter().collect::<Vec<_>>(), (0..=jitter).map(|extra| ms(10 + extra)).collect::<Vec<_>>());
     }
 
@@ -197,7 +231,7 @@ mod tests {
     fn share_of_losses(#[case] loss: u32, #[case] expected: std::ops::Range<usize>) {
         let mut link = link();
         link.settings.loss = loss;
-        let lost = (0..1000).filter(|_| link.loses()).count();
+        let lost = (0..1000).filter(|_| link.loses(&seeds())).count();
         assert!(expected.contains(&lost), "{lost}");
     }
 

@@ -1,0 +1,134 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::connection::{Program, State};
+use crate::{FaultId, HostId, LinkChange, Network, Side, Socket};
+
+/// What a fault of the network is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// Directions, each from one host to another.
+    pub links: &'a [(HostId, HostId)],
+    /// The only connection it is about: its ordinal among those that its client opens, from 1. It may be opened later.
+    pub connection: Option<u32>,
+}
+
+impl Network {
+    /// Cuts links: their packets vanish, those of new connections included, until [`heal`](Self::heal).
+    pub fn partition(&mut self, fault: FaultId, scope: Scope<'_>) {
+        for &(from, to) in scope.links {
+            match scope.connection {
+                Some(ordinal) => self.override_mut(from, to, ordinal).partition = Some(fault),
+                None => self.link_mut(from, to).partition = Some(fault),
+            }
+        }
+    }
+
+    /// Ends partitions: that of one connection if it was cut alone, or that of a link and all of its connections.
+    pub fn heal(&mut self, fault: FaultId, scope: Scope<'_>) {
+        for &(from, to) in scope.links {
+            let (first, last) = scope.connection.map_or((0, u32::MAX), |ordinal| (ordinal, ordinal));
+            let overrides = self.overrides.range_mut((from, to, first)..=(from, to, last));
+            let mut has_healed = overrides.filter_map(|(_, own)| own.partition.take()).count() > 0;
+            has_healed |= scope.connection.is_none() && self.link_mut(from, to).partition.take().is_some();
+            if has_healed {
+                self.fault_hit(fault);
+            }
+        }
+    }
+
+    /// Makes the path forget, in these directions, the connections that are open now: what is sent on them after this
+    /// call vanishes, and what is under way still arrives.
+    pub fn half_open(&mut self, fault: FaultId, scope: Scope<'_>) {
+        for socket in self.established(scope) {
+            if let Some(end) = self.end_mut(socket) {
+                end.sender.forgotten.get_or_insert(fault);
+            }
+        }
+    }
+
+    /// Makes a middlebox abort the connections that are open now: RST travels to the end at which a direction leads.
+    pub fn reset(&mut self, now: Duration, fault: FaultId, scope: Scope<'_>) {
+        for socket in self.established(scope) {
+            if self.end(socket.peer()).is_none_or(|end| end.is_gone()) {
+                continue;
+            }
+            let Some(path) = self.path(socket) else { continue };
+            self.fault_hit(fault);
+            match self.partition_of(path) {
+                Some(partition) => self.fault_hit(partition),
+                None => self.put_on_path(now, socket, path, crate::segment::Segment::rst()),
+            }
+        }
+    }
+
+    /// Changes the settings of links, for the packets that leave after this call. What is set for one connection holds
+    /// whatever is set for its link.
+    pub fn change_link(&mut self, fault: FaultId, scope: Scope<'_>, change: LinkChange) {
+        for &(from, to) in scope.links {
+            match scope.connection {
+                Some(ordinal) => {
+                    let own = self.override_mut(from, to, ordinal);
+                    own.change = own.change.and(change);
+                    own.link.change(fault, change);
+                }
+                None => self.link_mut(from, to).change(fault, change),
+            }
+        }
+    }
+
+    /// Takes the power from a host: it forgets everything, sends nothing, and receives nothing until
+    /// [`power_on`](Self::power_on). Its programs are gone; their sockets may still be closed, without effect.
+    pub fn power_off(&mut self, host: HostId) {
+        let it = self.host_mut(host);
+        it.is_down = true;
+        it.is_listening = false;
+        it.backlog.clear();
+        it.control.clear();
+        it.writers.clear();
+        let clients = it.opened.values().map(|id| Socket::new(*id, Side::Client));
+        let sockets: Vec<Socket> = clients.chain(it.served.values().map(|id| Socket::new(*id, Side::Server))).collect();
+        self.stopped_listening.retain(|stopped| *stopped != host);
+        for socket in sockets {
+            // A SYN that is under way still finds the host when it has power again.
+            if let Some(connection) = self.connection_mut(socket.connection)
+                && connection.end(socket.side).state != State::Absent
+            {
+                connection.end_handshake(socket.side);
+                let end = connection.end_mut(socket.side);
+                end.state = State::Reset;
+                end.program = Program::Closed;
+                end.is_queued = false;
+                end.sender.forget();
+                end.receiver.abort();
+                // Nobody repeats an acknowledgement to a host that sends nothing again.
+                connection.end_mut(socket.side.other()).sender.drop_lost_ack();
+            }
+            self.ending.push(socket.connection);
+        }
+    }
+
+    /// Gives a host its power back. It knows nothing of the connections it had.
+    pub fn power_on(&mut self, host: HostId) {
+        self.host_mut(host).is_down = false;
+    }
+
+    /// Whether a host is without power.
+    pub fn is_down(&self, host: HostId) -> bool {
+        self.host(host).is_down
+    }
+
+    /// Returns the sockets that send in the given directions on connections that their clients know to be open, by
+    /// client, ordinal and side.
+    fn established(&self, scope: Scope<'_>) -> Vec<Socket> {
+        let mut sockets = BTreeSet::new();
+        for &(from, to) in scope.links {
+            for (id, side) in self.connections_on(from, to, scope.connection) {
+                if let Some(connection) = self.connection(id).filter(|connection| connection.is_established) {
+                    sockets.insert((connection.client.host, connection.ordinal, Socket::new(id, side)));
+                }
+            }
+        }
+        sockets.into_iter().map(|(_, _, socket)| socket).collect()
+    }
+}

@@ -1,0 +1,243 @@
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use crate::connection::{Connection, End};
+use crate::host::Host;
+use crate::link::{Link, Seeds};
+use crate::path::{PathOverride, PathOverrides};
+use crate::schedule::Schedule;
+use crate::segment::Segment;
+use crate::{ConnectionId, Event, HostId, LinkSettings, RandomStream, Side, Socket};
+
+/// Identifies a fault, in the numbering of the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FaultId(pub u32);
+
+/// What becomes of a SYN that arrives at a host whose program listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SynDecision {
+    /// It is answered, and the connection goes to the program.
+    Accept,
+    /// It is answered with RST.
+    Reset,
+    /// It is dropped, as if it had been lost.
+    Drop,
+}
+
+/// Hosts, the links between them, and their connections.
+///
+/// The calls fall into three kinds. Programs call [`listen`](Self::listen), [`connect`](Self::connect),
+/// [`read`](Self::read) and so on; they never block. The driver calls [`flush`](Self::flush) after programs have run,
+/// [`handle_arrival`](Self::handle_arrival) and [`handle_timeout`](Self::handle_timeout) when
+/// [`poll_timeout`](Self::poll_timeout) says so, and drains [`poll_event`](Self::poll_event) after every call. Faults are
+/// begun and ended with [`partition`](Self::partition), [`half_open`](Self::half_open) and their siblings.
+pub struct Network {
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) seeds: Seeds,
+    /// The settings of each link that has no others.
+    pub(crate) settings: LinkSettings,
+    pub(crate) links: Vec<Link>,
+    pub(crate) link_places: BTreeMap<(HostId, HostId), u32>,
+    pub(crate) overrides: PathOverrides,
+    slots: Vec<Slot>,
+    free_slots: Vec<u32>,
+    pub(crate) next_rank: u64,
+    pub(crate) arrivals: Schedule<Duration, Arrival>,
+    pub(crate) timeouts: Schedule<(Duration, Timeout), Socket>,
+    /// Hosts whose sockets may have something to send.
+    pub(crate) stirred: BTreeSet<HostId>,
+    /// Sockets that end by RST with the next flush.
+    pub(crate) aborting: Vec<Socket>,
+    /// Hosts whose program has stopped listening.
+    pub(crate) stopped_listening: Vec<HostId>,
+    /// Connections that may be over.
+    pub(crate) ending: Vec<ConnectionId>,
+    pub(crate) hit: BTreeSet<FaultId>,
+    pub(crate) events: VecDeque<Event>,
+}
+
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    connection: Option<Box<Connection>>,
+}
+
+/// A segment on its way.
+pub(crate) struct Arrival {
+    pub(crate) segment: Segment,
+    pub(crate) from: Socket,
+    /// When it left.
+    pub(crate) left: Duration,
+}
+
+/// What the TCP of a host waits for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timeout {
+    /// To send again.
+    Retry,
+    /// To give up.
+    GiveUp,
+}
+
+impl Network {
+    /// Creates a network of this many hosts, in which every link has these settings. `seeds` returns the seed of each
+    /// stream of random numbers.
+    pub fn new(hosts: usize, settings: LinkSettings, seeds: impl Fn(RandomStream) -> u64 + 'static) -> Self {
+        Self {
+            hosts: (0..hosts).map(|_| Host::default()).collect(),
+            seeds: Box::new(seeds),
+            settings,
+            links: Vec::new(),
+            link_places: BTreeMap::new(),
+            overrides: PathOverrides::default(),
+            slots: Vec::new(),
+            free_slots: Vec::new(),
+            next_rank: 0,
+            arrivals: Schedule::new(),
+            timeouts: Schedule::new(),
+            stirred: BTreeSet::new(),
+            aborting: Vec::new(),
+            stopped_listening: Vec::new(),
+            ending: Vec::new(),
+            hit: BTreeSet::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Gives one direction between two hosts other settings than the network's. For a change during a run use
+    /// [`change_link`](Self::change_link).
+    pub fn set_link(&mut self, from: HostId, to: HostId, settings: LinkSettings) {
+        self.link_mut(from, to).settings = settings;
+    }
+
+    /// Returns what happened, in order. Drain it after every other call.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Returns when [`handle_arrival`](Self::handle_arrival) or [`handle_timeout`](Self::handle_timeout) is due next.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let timeout = self.timeouts.first_key().map(|(at, _)| at);
+        self.arrivals.first_key().into_iter().chain(timeout).min()
+    }
+
+    /// Returns the host of a socket, while the network knows the connection.
+    pub fn host_of(&self, socket: Socket) -> Option<HostId> {
+        Some(self.end(socket)?.host)
+    }
+
+    /// Returns which of its client's connections this is, from 1.
+    pub fn ordinal(&self, connection: ConnectionId) -> Option<u32> {
+        Some(self.connection(connection)?.ordinal)
+    }
+
+    /// Returns the number of connections that the network knows.
+    pub fn connection_count(&self) -> usize {
+        self.slots.len() - self.free_slots.len()
+    }
+
+    /// Returns the number of ends of connections that the TCP of a host knows, those that are being closed included.
+    pub fn socket_count(&self) -> usize {
+        let connections = self.slots.iter().filter_map(|slot| slot.connection.as_ref());
+        let ends = connections.flat_map(|connection| [&connection.client, &connection.server]);
+        ends.filter(|end| end.state != crate::connection::State::Absent && !end.is_gone()).count()
+    }
+
+    pub(crate) fn connection(&self, id: ConnectionId) -> Option<&Connection> {
+        let slot = self.slots.get(id.index())?;
+        slot.connection.as_deref().filter(|_| slot.generation == id.generation)
+    }
+
+    pub(crate) fn connection_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        let slot = self.slots.get_mut(id.index())?;
+        slot.connection.as_deref_mut().filter(|_| slot.generation == id.generation)
+    }
+
+    pub(crate) fn end(&self, socket: Socket) -> Option<&End> {
+        Some(self.connection(socket.connection)?.end(socket.side))
+    }
+
+    pub(crate) fn end_mut(&mut self, socket: Socket) -> Option<&mut End> {
+        Some(self.connection_mut(socket.connection)?.end_mut(socket.side))
+    }
+
+    pub(crate) fn host(&self, host: HostId) -> &Host {
+        &self.hosts[host.0 as usize]
+    }
+
+    pub(crate) fn host_mut(&mut self, host: HostId) -> &mut Host {
+        &mut self.hosts[host.0 as usize]
+    }
+
+    /// Returns the place of a link, which it creates if nobody has needed it before.
+    pub(crate) fn link_place(&mut self, from: HostId, to: HostId) -> u32 {
+        *self.link_places.entry((from, to)).or_insert_with(|| {
+            self.links.push(Link::new(self.settings, from, to, None));
+            self.links.len() as u32 - 1
+        })
+    }
+
+    pub(crate) fn link_mut(&mut self, from: HostId, to: HostId) -> &mut Link {
+        let place = self.link_place(from, to);
+        &mut self.links[place as usize]
+    }
+
+    /// Returns what is different for one connection on a link, from this call on.
+    pub(crate) fn override_mut(&mut self, from: HostId, to: HostId, ordinal: u32) -> &mut PathOverride {
+        let settings = self.settings;
+        self.overrides.entry((from, to, ordinal)).or_insert_with(|| PathOverride {
+            partition: None,
+            change: Default::default(),
+            link: Link::new(settings, from, to, Some(ordinal)),
+        })
+    }
+
+    /// Stores a new connection.
+    pub(crate) fn insert(&mut self, ordinal: u32, client: End, server: End) -> ConnectionId {
+        let index = self.free_slots.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            self.slots.len() as u32 - 1
+        });
+        let slot = &mut self.slots[index as usize];
+        let id = ConnectionId { index, generation: slot.generation };
+        let (client_host, server_host) = (client.host, server.host);
+        let connection = Connection { ordinal, client, server, is_established: false, is_confirmed: false };
+        slot.connection = Some(Box::new(connection));
+        self.host_mut(client_host).opened.insert(ordinal, id);
+        self.host_mut(server_host).served.insert((client_host, ordinal), id);
+        id
+    }
+
+    /// Forgets the connections that are over.
+    pub(crate) fn sweep(&mut self) {
+        while let Some(id) = self.ending.pop() {
+            let Some(connection) = self.connection(id).filter(|connection| connection.is_over()) else { continue };
+            let (ordinal, client, server) = (connection.ordinal, connection.client.host, connection.server.host);
+            self.host_mut(client).opened.remove(&ordinal);
+            self.host_mut(server).served.remove(&(client, ordinal));
+            let slot = &mut self.slots[id.index()];
+            slot.connection = None;
+            slot.generation += 1;
+            self.free_slots.push(id.index);
+            self.events.push_back(Event::Forgotten(id));
+        }
+    }
+
+    /// Records that a fault has had an effect, the first time it has.
+    pub(crate) fn fault_hit(&mut self, fault: FaultId) {
+        if self.hit.insert(fault) {
+            self.events.push_back(Event::FaultHit(fault));
+        }
+    }
+
+    /// Returns every connection on a link that is meant, with the side that sends in the link's direction.
+    pub(crate) fn connections_on(&self, from: HostId, to: HostId, ordinal: Option<u32>) -> Vec<(ConnectionId, Side)> {
+        let opened_by = |client: HostId, server: HostId, side: Side| {
+            let (first, last) = ordinal.map_or((0, u32::MAX), |ordinal| (ordinal, ordinal));
+            let opened = self.host(client).opened.range(first..=last).map(|(_, id)| *id);
+            let is_meant = move |id: &ConnectionId| self.connection(*id).is_some_and(|it| it.server.host == server);
+            opened.filter(is_meant).map(move |id| (id, side))
+        };
+        opened_by(from, to, Side::Client).chain(opened_by(to, from, Side::Server)).collect()
+    }
+}

@@ -1,0 +1,188 @@
+use std::collections::VecDeque;
+
+use bytes::{Buf as _, Bytes};
+
+use crate::BUFFER_CAPACITY;
+
+/// What one end of a connection has received and its program has not read.
+///
+/// A read takes all that the window counts out of the receive buffer at once, so that the window opens by as much as has
+/// arrived, and serves the reads after it from what it took.
+#[derive(Default)]
+pub(crate) struct Receiver {
+    /// The oldest bytes. Most of the time there are no others.
+    first: Bytes,
+    rest: VecDeque<Bytes>,
+    /// How many bytes the window counts: those after `taken`.
+    buffered: usize,
+    /// How many bytes a read has taken out of the receive buffer and the program has not read.
+    taken: usize,
+    /// The sequence number that is expected next.
+    pub(crate) next: u64,
+    has_fin: bool,
+}
+
+impl Receiver {
+    /// Stores the bytes if they are the next of the stream, as far as there is room, and returns whether it stored any.
+    pub(crate) fn store(&mut self, sequence: u64, mut payload: Bytes) -> bool {
+        if payload.is_empty() || sequence != self.next || self.has_fin {
+            return false;
+        }
+        payload.truncate(BUFFER_CAPACITY - self.buffered);
+        if payload.is_empty() {
+            return false;
+        }
+        self.next += payload.len() as u64;
+        self.buffered += payload.len();
+        if self.first.is_empty() {
+            self.first = payload;
+        } else {
+            self.rest.push_back(payload);
+        }
+        true
+    }
+
+    /// Registers FIN if it is what comes next in the stream, and returns whether it is.
+    pub(crate) fn store_fin(&mut self, sequence: u64) -> bool {
+        if self.has_fin || sequence != self.next {
+            return false;
+        }
+        self.has_fin = true;
+        self.next += 1;
+        true
+    }
+
+    /// Returns the window to advertise, in bytes.
+    pub(crate) fn window(&self) -> u32 {
+        u32::from(u16::try_from(BUFFER_CAPACITY - self.buffered).unwrap_or(u16::MAX))
+    }
+
+    /// Reads into `buffer`. Returns how many bytes were read, and whether the window opened so far that the other end
+    /// is to be told.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> (usize, bool) {
+        let mut opened = 0;
+        if self.taken == 0 {
+            opened = std::mem::take(&mut self.buffered);
+            self.taken = opened;
+        }
+        let mut count = 0;
+        while count < buffer.len() && self.taken > 0 {
+            let part = self.first.len().min(buffer.len() - count).min(self.taken);
+            buffer[count..count + part].copy_from_slice(&self.first[..part]);
+            self.first.advance(part);
+            self.taken -= part;
+            count += part;
+            self.next_chunk();
+        }
+        (count, opened >= BUFFER_CAPACITY / 2)
+    }
+
+    /// Returns how many bytes the program has not read.
+    pub(crate) fn unread(&self) -> usize {
+        self.taken + self.buffered
+    }
+
+    /// Whether a read would return the end of the stream.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.has_fin && self.unread() == 0
+    }
+
+    /// Whether FIN has come.
+    pub(crate) fn has_fin(&self) -> bool {
+        self.has_fin
+    }
+
+    /// Drops what no read has taken, because the connection was aborted.
+    pub(crate) fn abort(&mut self) {
+        self.buffered = 0;
+        let (mut left, mut chunks) = (self.taken, std::mem::take(&mut self.rest));
+        chunks.push_front(std::mem::take(&mut self.first));
+        for mut chunk in chunks {
+            chunk.truncate(left);
+            left -= chunk.len();
+            self.rest.push_back(chunk);
+        }
+        self.rest.retain(|chunk| !chunk.is_empty());
+        self.next_chunk();
+    }
+
+    fn next_chunk(&mut self) {
+        if self.first.is_empty() {
+            self.first = self.rest.pop_front().unwrap_or_default();
+            if self.rest.is_empty() {
+                self.rest = VecDeque::new();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(parts: &[&'static str]) -> Receiver {
+        let mut receiver = Receiver { next: 1, ..Receiver::default() };
+        for part in parts {
+            assert!(receiver.store(receiver.next, Bytes::from_static(part.as_bytes())));
+        }
+        receiver
+    }
+
+    fn read(receiver: &mut Receiver, size: usize) -> String {
+        let mut buffer = vec![0; size];
+        let (count, _) = receiver.read(&mut buffer);
+        String::from_utf8(buffer[..count].to_vec()).expect("letters")
+    }
+
+    #[test]
+    fn bytes_are_read_in_order_however_they_came() {
+        let mut receiver = received(&["ab", "c", "def"]);
+        assert_eq!(read(&mut receiver, 1), "a");
+        assert_eq!(receiver.unread(), 5);
+        assert!(receiver.store(7, Bytes::from_static(b"g")));
+        assert_eq!(read(&mut receiver, 9), "bcdef", "what has come since waits for the next read");
+        assert_eq!(read(&mut receiver, 9), "g");
+        assert_eq!(read(&mut receiver, 9), "");
+    }
+
+    #[test]
+    fn only_what_comes_next_is_stored() {
+        let mut receiver = received(&["ab"]);
+        assert!(!receiver.store(1, Bytes::from_static(b"ab")));
+        assert!(!receiver.store(4, Bytes::from_static(b"d")));
+        assert!(!receiver.store_fin(2));
+        assert!(receiver.store_fin(3) && !receiver.store_fin(3) && !receiver.store_fin(4));
+        assert!(!receiver.store(4, Bytes::from_static(b"d")), "nothing follows FIN");
+        assert!(!receiver.is_at_end());
+        assert_eq!(read(&mut receiver, 9), "ab");
+        assert!(receiver.is_at_end());
+    }
+
+    #[test]
+    fn window_shrinks_with_what_comes_and_opens_with_the_read_that_takes_it() {
+        let mut receiver = received(&[]);
+        assert_eq!(receiver.window(), 65_535);
+        for _ in 0..2 {
+            assert!(receiver.store(receiver.next, vec![0; 40_000].into()));
+        }
+        assert_eq!((receiver.window(), receiver.unread()), (0, BUFFER_CAPACITY), "what is too much is not taken");
+        assert_eq!(receiver.read(&mut [0; 10]), (10, true));
+        assert_eq!(receiver.window(), 65_535);
+        assert_eq!(receiver.read(&mut [0; 10]), (10, false));
+        let mut receiver = received(&["ab"]);
+        assert_eq!(receiver.read(&mut [0; 10]), (2, false), "it is not worth telling");
+    }
+
+    #[test]
+    fn abort_drops_what_no_read_has_taken() {
+        let mut receiver = received(&["ab", "cd"]);
+        assert_eq!(read(&mut receiver, 1), "a");
+        assert!(receiver.store(5, Bytes::from_static(b"ef")));
+        receiver.abort();
+        assert_eq!(receiver.unread(), 3);
+        assert_eq!(read(&mut receiver, 9), "bcd");
+        let mut receiver = received(&["ab", "cd"]);
+        receiver.abort();
+        assert_eq!(read(&mut receiver, 9), "");
+    }
+}

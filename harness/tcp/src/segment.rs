@@ -1,0 +1,45 @@
+use bytes::Bytes;
+
+/// A TCP segment. Sequence numbers count from the SYN, which has number 0, so that the first byte of the stream has
+/// number 1; they do not wrap.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Segment {
+    pub(crate) sequence: u64,
+    /// The sequence number that is expected next, unless this is the first SYN or an RST.
+    pub(crate) acknowledgement: Option<u64>,
+    pub(crate) window: u32,
+    pub(crate) payload: Bytes,
+    pub(crate) flag: Flag,
+}
+
+/// What a segment does beside carrying bytes and an acknowledgement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Flag {
+    #[default]
+    None,
+    Syn,
+    Fin,
+    Rst,
+}
+
+impl Segment {
+    /// Returns an RST.
+    pub(crate) fn rst() -> Self {
+        Self { flag: Flag::Rst, ..Self::default() }
+    }
+
+    /// Returns how many sequence numbers the segment takes.
+    pub(crate) fn length(&self) -> u64 {
+        self.payload.len() as u64 + u64::from(matches!(self.flag, Flag::Syn | Flag::Fin))
+    }
+
+    /// Returns how many bytes of the stream have been sent up to the end of this segment.
+    pub(crate) fn stream_offset(&self) -> u64 {
+        (self.sequence + self.payload.len() as u64).saturating_sub(1)
+    }
+
+    /// Whether this is the segment that opens a connection.
+    pub(crate) fn is_opening(&self) -> bool {
+        self.flag == Flag::Syn && self.acknowledgement.is_none()
+    }
+}

@@ -1,0 +1,272 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::segment::{Flag, Segment};
+use crate::{BUFFER_CAPACITY, FaultId, MAXIMUM_SEGMENT_SIZE};
+
+/// First time-out of a SYN or its answer (RFC 6298, 2.1).
+const INITIAL_TIMEOUT: Duration = Duration::from_secs(1);
+/// Minimum time-out of anything else, as Linux has it.
+const MINIMUM_TIMEOUT: Duration = Duration::from_millis(200);
+/// Maximum time-out, as Linux has it.
+const MAXIMUM_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// What one end of a connection sends, and what of it is known to have arrived.
+///
+/// A segment that the network loses is kept and sent again, so that a program never misses a byte: it receives it late,
+/// or the sender's socket fails. After a loss everything waits for the retransmission, which then brings it all at once,
+/// as selective acknowledgement and a window large enough do.
+#[derive(Default)]
+pub(crate) struct Sender {
+    /// Bytes that the program has written and that have not been sent.
+    unsent: BytesMut,
+    fin: Fin,
+    /// The sequence number after the last one that was sent.
+    next: u64,
+    /// The sequence number up to which the other end is known to have everything.
+    acknowledged: u64,
+    /// How many bytes after `acknowledged` the other end has room for.
+    pub(crate) window: u32,
+    /// Number of segments on their way.
+    pub(crate) in_flight: u32,
+    /// Whether something looks at [`failure_due`](Self::failure_due) when it comes.
+    pub(crate) is_watched: bool,
+    /// When the last segment that is on its way arrives: none may overtake another.
+    pub(crate) last_arrival: Duration,
+    /// The fault that made the path forget this direction.
+    pub(crate) forgotten: Option<FaultId>,
+    /// When the oldest outstanding byte was sent, or when there last was an answer.
+    waiting_since: Duration,
+    /// How long the socket waits for an answer before it fails.
+    give_up: Duration,
+    losses: Option<Box<Losses>>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Fin {
+    #[default]
+    Open,
+    Queued,
+    Sent,
+}
+
+/// What is to be sent again.
+#[derive(Default)]
+struct Losses {
+    /// Lost segments, in order.
+    segments: VecDeque<Segment>,
+    /// The lost segments did reach the other host, and only the RST that answered them was lost: nothing waits behind
+    /// them.
+    unanswered: bool,
+    /// The last lost acknowledgement with the time when the first one was lost. Its sender repeats it when the other end
+    /// sends again.
+    ack: Option<(Segment, Duration)>,
+    /// The time-out after which to send again; it doubles with each attempt.
+    timeout: Option<Duration>,
+    /// When to send again.
+    retry_at: Option<Duration>,
+}
+
+impl Sender {
+    /// Takes bytes from the program, as many as there is room for, and returns how many.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> usize {
+        let occupied = (self.next - self.acknowledged) as usize + self.unsent.len();
+        let count = bytes.len().min(BUFFER_CAPACITY.saturating_sub(occupied));
+        self.unsent.extend_from_slice(&bytes[..count]);
+        count
+    }
+
+    /// Sends FIN after what has been written.
+    pub(crate) fn finish(&mut self) {
+        if self.fin == Fin::Open {
+            self.fin = Fin::Queued;
+        }
+    }
+
+    /// Whether the program can write no more.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.fin != Fin::Open
+    }
+
+    /// Returns the next bytes or FIN that the window has room for.
+    pub(crate) fn next_segment(&mut self) -> Option<(Bytes, Flag)> {
+        let room = u64::from(self.window).saturating_sub(self.next - self.acknowledged);
+        if room == 0 {
+            return None;
+        }
+        if !self.unsent.is_empty() {
+            let count = self.unsent.len().min(MAXIMUM_SEGMENT_SIZE).min(room as usize);
+            let payload = self.unsent.split_to(count).freeze();
+            if self.unsent.is_empty() {
+                // What is left of the allocation goes with the segment.
+                self.unsent = BytesMut::new();
+            }
+            return Some((payload, Flag::None));
+        }
+        if self.fin != Fin::Queued {
+            return None;
+        }
+        self.fin = Fin::Sent;
+        Some((Bytes::new(), Flag::Fin))
+    }
+
+    /// Whether there is something to be sent as soon as the window has room.
+    pub(crate) fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty() || self.fin == Fin::Queued
+    }
+
+    /// Registers that a segment leaves.
+    pub(crate) fn sent(&mut self, segment: &Segment, now: Duration, give_up: Duration) {
+        let length = segment.length();
+        if length == 0 {
+            return;
+        }
+        if !self.is_outstanding() {
+            self.waiting_since = now;
+            self.give_up = give_up;
+        }
+        self.next = segment.sequence + length;
+    }
+
+    /// Registers an acknowledgement.
+    pub(crate) fn acknowledged(&mut self, up_to: u64, now: Duration) {
+        if up_to > self.acknowledged && up_to <= self.next {
+            self.acknowledged = up_to;
+            self.waiting_since = now;
+            if let Some(losses) = &mut self.losses {
+                losses.timeout = None;
+                if losses.retry_at.is_none() && !losses.has_any() {
+                    self.losses = None;
+                }
+            }
+        }
+    }
+
+    /// Whether something was sent that is not acknowledged.
+    pub(crate) fn is_outstanding(&self) -> bool {
+        self.next != self.acknowledged
+    }
+
+    /// Returns the sequence number after the last one that was sent.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.next
+    }
+
+    /// Returns when the socket fails, unless there is an answer before.
+    pub(crate) fn failure_due(&self) -> Option<Duration> {
+        self.is_outstanding().then(|| self.waiting_since.saturating_add(self.give_up))
+    }
+
+    /// Whether something that was lost has to arrive before what is sent now.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.losses.as_ref().is_some_and(|losses| !losses.segments.is_empty() && !losses.unanswered)
+    }
+
+    /// Registers that the segments that were lost did arrive, and that their answer was lost.
+    pub(crate) fn lost_the_answer(&mut self) {
+        if let Some(losses) = &mut self.losses {
+            losses.unanswered = !losses.segments.is_empty();
+        }
+    }
+
+    /// Keeps a segment that must arrive and was lost, or waits behind one that was. Returns the time of the next attempt
+    /// if it is a new one.
+    pub(crate) fn lose(&mut self, segment: Segment, left: Duration, round_trip: Duration) -> Option<Duration> {
+        let first = if segment.flag == Flag::Syn { INITIAL_TIMEOUT } else { first_timeout(round_trip) };
+        if self.losses.as_ref().is_some_and(|losses| losses.segments.is_empty()) {
+            // It carries the acknowledgement itself, and does not wait for that one's time-out.
+            self.drop_lost_ack();
+        }
+        let losses = self.losses.get_or_insert_default();
+        losses.segments.push_back(segment);
+        losses.plan_retry(left, first)
+    }
+
+    /// Keeps an acknowledgement that was lost. Returns the time of the next attempt if it is a new one.
+    pub(crate) fn lose_ack(&mut self, segment: Segment, left: Duration, round_trip: Duration) -> Option<Duration> {
+        let losses = self.losses.get_or_insert_default();
+        let since = losses.ack.take().map_or(left, |(_, since)| since);
+        losses.ack = Some((segment, since));
+        losses.plan_retry(left, first_timeout(round_trip))
+    }
+
+    /// Drops a lost acknowledgement, because a newer one makes it useless.
+    pub(crate) fn drop_lost_ack(&mut self) {
+        let Some(losses) = &mut self.losses else { return };
+        if losses.ack.take().is_some() && losses.segments.is_empty() {
+            self.losses = None;
+        }
+    }
+
+    /// Returns since when the acknowledgement to repeat is lost.
+    pub(crate) fn ack_lost_since(&self) -> Option<Duration> {
+        self.losses.as_ref()?.ack.as_ref().map(|(_, since)| *since)
+    }
+
+    /// Decides whether the attempt planned for `now` is made, and doubles the time-out if so.
+    pub(crate) fn begin_retry(&mut self, now: Duration) -> bool {
+        let Some(losses) = &mut self.losses else { return false };
+        if losses.retry_at != Some(now) {
+            return false;
+        }
+        losses.retry_at = None;
+        if !losses.has_any() {
+            return false;
+        }
+        losses.timeout = losses.timeout.map(|timeout| (timeout * 2).min(MAXIMUM_TIMEOUT));
+        true
+    }
+
+    /// Plans the next attempt, because the one at `now` failed, and returns its time.
+    pub(crate) fn retry_failed(&mut self, now: Duration) -> Option<Duration> {
+        self.losses.as_mut()?.plan_retry(now, MINIMUM_TIMEOUT)
+    }
+
+    /// Takes what is sent again: all that was lost, and the acknowledgement if that has a way as well.
+    pub(crate) fn take_lost(&mut self, with_ack: bool) -> Vec<Segment> {
+        let Some(losses) = &mut self.losses else { return Vec::new() };
+        losses.unanswered = false;
+        let mut segments: Vec<Segment> = losses.segments.drain(..).collect();
+        if with_ack {
+            segments.extend(losses.ack.take().map(|(segment, _)| segment));
+        }
+        segments
+    }
+
+    /// Whether there is something to be sent again.
+    pub(crate) fn has_losses(&self) -> bool {
+        self.losses.as_ref().is_some_and(|losses| losses.has_any())
+    }
+
+    /// Drops everything, because the socket is gone: nothing is sent again.
+    pub(crate) fn forget(&mut self) {
+        self.unsent = BytesMut::new();
+        self.losses = None;
+        self.acknowledged = self.next;
+    }
+}
+
+impl Losses {
+    fn has_any(&self) -> bool {
+        !self.segments.is_empty() || self.ack.is_some()
+    }
+
+    fn plan_retry(&mut self, left: Duration, first: Duration) -> Option<Duration> {
+        if self.retry_at.is_some() {
+            return None;
+        }
+        let timeout = *self.timeout.get_or_insert(first);
+        self.retry_at = Some(left + timeout);
+        self.retry_at
+    }
+}
+
+/// Returns the time-out after the first measurement of the round trip: three times as much (RFC 6298, 2.2).
+fn first_timeout(round_trip: Duration) -> Duration {
+    (round_trip * 3).clamp(MINIMUM_TIMEOUT, MAXIMUM_TIMEOUT)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+use std::time::Duration;
+
+/// What a link does to the packets of one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkSettings {
+    /// One-way travel time, whole milliseconds.
+    pub latency: Duration,
+    /// Maximum additional travel time, whole milliseconds, uniformly distributed. The order of the segments of one
+    /// connection is kept.
+    pub jitter: Duration,
+    /// How long a sender retransmits an unacknowledged segment before its socket fails.
+    pub give_up: Duration,
+    /// Share of the packets that are lost at first, in millionths. TCP sends them again, and what follows them waits.
+    pub loss: u32,
+    /// Bytes of the streams that pass in a second, in each direction of the link by itself. There is no limit if it is
+    /// `None`.
+    pub bandwidth: Option<u64>,
+}
+
+impl Default for LinkSettings {
+    /// Returns 10 ms one way, no jitter, no losses, no limit of bandwidth, and Linux's `tcp_retries2` of 15, with which
+    /// a socket fails after about 924 s.
+    fn default() -> Self {
+        Self {
+            latency: Duration::from_millis(10),
+            jitter: Duration::ZERO,
+            give_up: Duration::from_secs(924),
+            loss: 0,
+            bandwidth: None,
+        }
+    }
+}
+
+impl LinkSettings {
+    /// Returns the settings after the given change.
+    #[must_use]
+    pub fn changed(self, change: LinkChange) -> Self {
+        Self {
+            latency: change.latency.unwrap_or(self.latency),
+            jitter: change.jitter.unwrap_or(self.jitter),
+            give_up: change.give_up.unwrap_or(self.give_up),
+            loss: change.loss.unwrap_or(self.loss),
+            bandwidth: change.bandwidth.unwrap_or(self.bandwidth),
+        }
+    }
+}
+
+/// A change of the settings of a link. What is `None` stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkChange {
+    /// One-way travel time.
+    pub latency: Option<Duration>,
+    /// Maximum additional travel time.
+    pub jitter: Option<Duration>,
+    /// Time after which a sender's socket fails.
+    pub give_up: Option<Duration>,
+    /// Share of the packets that are lost at first, in millionths.
+    pub loss: Option<u32>,
+    /// Bytes that pass in a second; `Some(None)` removes the limit.
+    pub bandwidth: Option<Option<u64>>,
+}
+
+impl LinkChange {
+    /// Returns one change with the effect of this one followed by `later`.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        Self {
+            latency: later.latency.or(self.latency),
+            jitter: later.jitter.or(self.jitter),
+            give_up: later.give_up.or(self.give_up),
+            loss: later.loss.or(self.loss),
+            bandwidth: later.bandwidth.or(self.bandwidth),
+        }
+    }
+}

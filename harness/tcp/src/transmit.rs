@@ -1,0 +1,244 @@
+use std::time::Duration;
+
+use crate::connection::{Program, State};
+use crate::network::{Arrival, Timeout};
+use crate::path::Path;
+use crate::segment::{Flag, Segment};
+use crate::{ConnectionId, Event, FaultId, HostId, Network, Side, Socket};
+
+/// What is sent, what is lost, and what is sent again.
+impl Network {
+    /// Sends what programs have written and what hosts have to answer: host by host; of each host first the handshakes,
+    /// acknowledgements and RSTs, then the bytes of its sockets by the order in which they were created.
+    pub fn flush(&mut self, now: Duration) {
+        self.send_all(now);
+        for socket in std::mem::take(&mut self.aborting) {
+            self.abort_now(now, socket);
+        }
+        for host in std::mem::take(&mut self.stopped_listening) {
+            self.abort_unaccepted(now, host);
+        }
+        self.sweep();
+    }
+
+    /// Lets one time-out happen that is due, and returns whether there was one.
+    pub fn handle_timeout(&mut self, now: Duration) -> bool {
+        let Some((_, timeout)) = self.timeouts.first_key().filter(|(at, _)| *at <= now) else { return false };
+        if let Some(socket) = self.timeouts.pop() {
+            match timeout {
+                Timeout::Retry => self.retry(now, socket),
+                Timeout::GiveUp => self.give_up(now, socket),
+            }
+        }
+        true
+    }
+
+    fn send_all(&mut self, now: Duration) {
+        while let Some(host) = self.stirred.pop_first() {
+            let mut control = std::mem::take(&mut self.host_mut(host).control);
+            for (socket, segment) in control.drain(..) {
+                self.depart(now, socket, segment);
+            }
+            self.host_mut(host).control = control;
+            while let Some((_, socket)) = self.host_mut(host).writers.pop_first() {
+                self.send_stream(now, socket);
+            }
+        }
+    }
+
+    /// Sends as much of the stream of a socket as the window allows.
+    fn send_stream(&mut self, now: Duration, socket: Socket) {
+        let Some(end) = self.end_mut(socket) else { return };
+        end.is_queued = false;
+        while let Some(end) = self.end_mut(socket).filter(|end| end.state == State::Synchronized)
+            && let Some((payload, flag)) = end.sender.next_segment()
+        {
+            let segment = Segment { payload, flag, ..end.acknowledgement() };
+            self.depart(now, socket, segment);
+        }
+    }
+
+    /// Lets a segment leave its host.
+    pub(crate) fn depart(&mut self, now: Duration, socket: Socket, segment: Segment) {
+        let Some(path) = self.path(socket) else { return };
+        let give_up = self.path_settings(path).give_up;
+        let must_arrive = self.must_arrive(socket, &segment);
+        let Some(end) = self.end_mut(socket) else { return };
+        let host = end.host;
+        if self.host(host).is_down {
+            return;
+        }
+        let Some(end) = self.end_mut(socket) else { return };
+        if segment.flag == Flag::Rst {
+            end.sender.forget();
+            if !end.is_gone() {
+                end.state = State::Reset;
+            }
+            self.events.push_back(Event::Aborted(socket));
+            return self.send(now, socket, path, segment);
+        }
+        end.sender.sent(&segment, now, give_up);
+        if must_arrive && end.sender.is_held_up() {
+            self.lose(now, socket, segment, now);
+        } else {
+            self.send(now, socket, path, segment);
+        }
+    }
+
+    /// Puts a segment on its way, unless the path is cut or loses it.
+    fn send(&mut self, now: Duration, socket: Socket, path: Path, segment: Segment) {
+        if let Some(fault) = self.obstacle(socket) {
+            self.fault_hit(fault);
+            return self.lose(now, socket, segment, now);
+        }
+        if self.path_loses(path) {
+            return self.lose(now, socket, segment, now);
+        }
+        self.put_on_path(now, socket, path, segment);
+    }
+
+    /// Puts a segment on its way that nothing holds up.
+    pub(crate) fn put_on_path(&mut self, now: Duration, socket: Socket, path: Path, segment: Segment) {
+        let travel_time = self.travel_time(path, now, segment.payload.len());
+        let Some(end) = self.end_mut(socket) else { return };
+        let sender = &mut end.sender;
+        sender.drop_lost_ack();
+        sender.in_flight += 1;
+        sender.last_arrival = sender.last_arrival.max(now + travel_time);
+        let at = sender.last_arrival;
+        self.arrivals.push(at, Arrival { segment, from: socket, left: now });
+    }
+
+    /// Returns the fault that keeps what this socket sends from arriving.
+    fn obstacle(&self, socket: Socket) -> Option<FaultId> {
+        let forgotten = self.end(socket)?.sender.forgotten;
+        forgotten.or_else(|| self.partition_of(self.path(socket)?))
+    }
+
+    /// Whether a segment is sent again until it arrives. An acknowledgement is only what ends the handshake.
+    fn must_arrive(&self, socket: Socket, segment: &Segment) -> bool {
+        let is_confirmed = || self.connection(socket.connection).is_none_or(|connection| connection.is_confirmed);
+        segment.length() > 0 || (socket.side == Side::Client && !is_confirmed())
+    }
+
+    /// Loses a segment that left at `left`. It is sent again if it has to arrive.
+    pub(crate) fn lose(&mut self, now: Duration, socket: Socket, segment: Segment, left: Duration) {
+        let must_arrive = self.must_arrive(socket, &segment);
+        let Some(connection) = self.connection(socket.connection) else { return };
+        let is_peer_gone = connection.end(socket.side.other()).is_gone();
+        let is_gone = connection.end(socket.side).is_gone();
+        if segment.flag == Flag::Rst || is_gone || (!must_arrive && is_peer_gone) {
+            return;
+        }
+        let latency = |path: Option<Path>| path.map_or(Duration::ZERO, |path| self.path_settings(path).latency);
+        let round_trip = latency(self.path(socket)) + latency(self.path(socket.peer()));
+        let Some(end) = self.end_mut(socket) else { return };
+        let retry = if must_arrive {
+            end.sender.lose(segment, left, round_trip)
+        } else {
+            end.sender.lose_ack(segment, left, round_trip)
+        };
+        if let Some(at) = retry {
+            self.timeouts.push((at.max(now), Timeout::Retry), socket);
+        }
+        self.watch(now, socket);
+        self.watch(now, socket.peer());
+    }
+
+    /// Looks again when this socket has waited long enough for an answer.
+    fn watch(&mut self, now: Duration, socket: Socket) {
+        let Some(end) = self.end_mut(socket) else { return };
+        if end.sender.is_watched || end.is_gone() {
+            return;
+        }
+        if let Some(at) = end.sender.failure_due() {
+            end.sender.is_watched = true;
+            self.timeouts.push((at.max(now), Timeout::GiveUp), socket);
+        }
+    }
+
+    /// Sends again what was lost.
+    fn retry(&mut self, now: Duration, socket: Socket) {
+        let Some(path) = self.path(socket) else { return };
+        let obstacle = self.obstacle(socket);
+        let has_way_back = self.obstacle(socket.peer()).is_none();
+        // An acknowledgement is repeated as an answer, so for as long as the other end asks.
+        let give_up = self.path(socket.peer()).map_or(Duration::MAX, |back| self.path_settings(back).give_up);
+        let Some(end) = self.end_mut(socket) else { return };
+        if !end.sender.begin_retry(now) {
+            return;
+        }
+        if end.sender.ack_lost_since().is_some_and(|since| since.saturating_add(give_up) <= now) {
+            end.sender.drop_lost_ack();
+            self.ending.push(socket.connection);
+        }
+        let is_lost = obstacle.is_some() || self.path_loses(path);
+        let Some(end) = self.end_mut(socket) else { return };
+        // An acknowledgement is repeated only as an answer, so the other end's repetition must get through as well.
+        let segments = if is_lost { Vec::new() } else { end.sender.take_lost(has_way_back) };
+        if end.sender.has_losses()
+            && let Some(at) = end.sender.retry_failed(now)
+        {
+            self.timeouts.push((at.max(now), Timeout::Retry), socket);
+        }
+        for segment in segments {
+            self.put_on_path(now, socket, path, segment);
+        }
+    }
+
+    /// Makes a socket fail that has waited long enough for an answer.
+    fn give_up(&mut self, now: Duration, socket: Socket) {
+        let Some(end) = self.end_mut(socket) else { return };
+        end.sender.is_watched = false;
+        if end.is_gone() {
+            return;
+        }
+        match end.sender.failure_due() {
+            Some(due) if due <= now => {
+                self.fail(socket, State::TimedOut);
+                self.ending.push(socket.connection);
+            }
+            _ => self.watch(now, socket),
+        }
+    }
+
+    /// Makes the TCP of a host give up a connection, and its program's calls fail.
+    pub(crate) fn fail(&mut self, socket: Socket, state: State) {
+        let Some(connection) = self.connection_mut(socket.connection) else { return };
+        connection.end_handshake(socket.side);
+        let end = connection.end_mut(socket.side);
+        if !end.is_gone() {
+            end.state = state;
+        }
+        end.sender.forget();
+        end.receiver.abort();
+        if end.program == Program::Waiting && socket.side == Side::Client {
+            self.events.push_back(Event::Connected(socket.connection));
+        }
+        self.wake(socket, true, true);
+    }
+
+    /// Aborts a connection whose program asked for it.
+    fn abort_now(&mut self, now: Duration, socket: Socket) {
+        self.fail(socket, State::Reset);
+        self.depart(now, socket, Segment::rst());
+    }
+
+    /// Aborts the connections that nobody will accept any more.
+    fn abort_unaccepted(&mut self, now: Duration, host: HostId) {
+        let is_waiting = |id: &ConnectionId| {
+            let server = self.connection(*id).map(|connection| &connection.server);
+            server.is_some_and(|end| {
+                let has_answered = matches!(end.state, State::Opening | State::Synchronized);
+                end.program == Program::Waiting && has_answered && end.sender.next_sequence() > 0
+            })
+        };
+        let waiting: Vec<ConnectionId> = self.host(host).served.values().copied().filter(is_waiting).collect();
+        for id in waiting {
+            let socket = Socket::new(id, Side::Server);
+            self.abort_now(now, socket);
+            self.close(socket);
+        }
+        self.host_mut(host).backlog.clear();
+    }
+}
