@@ -78,7 +78,7 @@ async fn listen() -> (TcpListener, SocketAddr) {
 
 /// Runs the project's broker as long as `test` takes.
 async fn with_broker<T>(test: impl AsyncFnOnce(SocketAddr) -> T) -> T {
-    serving(Broker::new(Config::default()), (), test).await
+    serving(Broker::new(Config::default(), [0; 32]), (), test).await
 }
 
 /// Reads one whole packet, which is small.

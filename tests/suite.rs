@@ -86,7 +86,7 @@ async fn accepts_whoever_comes(mut connection: Connection) {
 }
 
 async fn serve_on(host: Host, change: impl Fn(Config) -> Config) {
-    let broker = Broker::new(change(host.program().config.clone()));
+    let broker = Broker::new(change(host.program().config.clone()), [0; 32]);
     let forever = std::future::pending();
     serve(broker, Port(host), TokioClock::new(), (), forever).await.expect("a host goes on accepting");
 }

@@ -8,7 +8,7 @@
 //!
 //! # async fn example() -> std::io::Result<()> {
 //! let listener = TcpListener::bind("127.0.0.1:1883").await?;
-//! let broker = Broker::new(Config { max_keep_alive: Some(600), ..Config::default() });
+//! let broker = Broker::new(Config { max_keep_alive: Some(600), ..Config::default() }, [0; 32]);
 //! serve(broker, listener, TokioClock::new(), (), std::future::pending()).await
 //! # }
 //! ```
@@ -23,7 +23,7 @@
 //! use halfopen_broker::{Broker, Config};
 //! use halfopen_protocol::Instant;
 //!
-//! let mut broker = Broker::new(Config::default());
+//! let mut broker = Broker::new(Config::default(), [0; 32]);
 //! let now = Instant::ZERO;
 //! let connection = broker.handle_open(now);
 //! // CONNECT of 3.1.1 with a keep-alive of 2 s.

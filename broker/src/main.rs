@@ -100,7 +100,7 @@ fn listen(args: Args) -> Result<(), Failure> {
             terminal::log(&format!("Opening {kind} listen socket on port {}.", address.port()));
         }
 
-        let broker = Broker::with_access(settings.config, access);
+        let broker = Broker::with_access(settings.config, access, random()?);
         let terminal = Terminal::new(Log::new(settings.detail));
         let served = serve_verifying(broker, listener, TokioClock::new(), terminal, judge, changes, stop);
         tokio::select! {

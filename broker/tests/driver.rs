@@ -44,14 +44,14 @@ impl Observer<()> for Seen {
 
 fn server(config: Config, seen: Seen, stop: impl Future<Output = ()>) -> (Door, impl Future<Output = io::Result<()>>) {
     let (door, pipes) = mpsc::unbounded_channel();
-    (door, serve(Broker::new(config), Pipes(pipes), TokioClock::new(), seen, stop))
+    (door, serve(Broker::new(config, [0; 32]), Pipes(pipes), TokioClock::new(), seen, stop))
 }
 
 /// Runs `test` beside a server that takes 5 s to judge a password, and lets those in whose is `right`.
 async fn beside_a_slow_judge<T>(test: impl AsyncFnOnce(Door) -> T) -> T {
     let (door, pipes) = mpsc::unbounded_channel();
     let access = Access { passwords: true, ..Access::default() };
-    let broker = Broker::with_access(Config::default(), access);
+    let broker = Broker::with_access(Config::default(), access, [0; 32]);
     let judge = |login: Login| async move {
         tokio::time::sleep(Duration::from_secs(5)).await;
         login.password == "right"
@@ -398,7 +398,7 @@ async fn only_the_connection_that_asks_waits_for_its_password_to_be_judged() {
 #[tokio::test(start_paused = true)]
 async fn whoever_names_a_user_is_refused_where_nobody_judges() {
     let (door, pipes) = mpsc::unbounded_channel();
-    let broker = Broker::with_access(Config::default(), Access { passwords: true, ..Access::default() });
+    let broker = Broker::with_access(Config::default(), Access { passwords: true, ..Access::default() }, [0; 32]);
     let test = async {
         let mut client = Client::open(&door, 1024);
         client.send(&login("c", "right")).await;

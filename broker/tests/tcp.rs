@@ -53,7 +53,7 @@ async fn beside_a_broker(config: Config, test: impl AsyncFnOnce(u16)) {
     tokio::select! {
         biased;
         ended = tokio::time::timeout(HANGS, test(port)) => ended.expect("what is waited for comes"),
-        ended = serve(Broker::new(config), listener, TokioClock::new(), (), pending()) => panic!("the server ended: {ended:?}"),
+        ended = serve(Broker::new(config, [0; 32]), listener, TokioClock::new(), (), pending()) => panic!("the server ended: {ended:?}"),
     }
 }
 

@@ -18,7 +18,7 @@ const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
 
 async fn with_broker<T>(test: impl AsyncFnOnce(ConnectOptions) -> T) -> T {
-    let broker = Broker::new(Config::default());
+    let broker = Broker::new(Config::default(), [0; 32]);
     serving(broker, (), async |address| test(ConnectOptions::new("127.0.0.1", address.port())).await).await
 }
 

@@ -37,7 +37,7 @@ type Seen = mpsc::UnboundedReceiver<(String, PacketType)>;
 
 async fn with_broker<T>(test: impl AsyncFnOnce(u16, Seen) -> T) -> T {
     let (tell, seen) = mpsc::unbounded_channel();
-    let broker = Broker::new(Config::default());
+    let broker = Broker::new(Config::default(), [0; 32]);
     serving(broker, Watching(tell), async |address| test(address.port(), seen).await).await
 }
 

@@ -90,7 +90,7 @@ impl World {
             ..Access::default()
         };
         Self {
-            broker: Broker::with_access(config(), access),
+            broker: Broker::with_access(config(), access, [0; 32]),
             now: Instant::ZERO,
             open: BTreeMap::new(),
             asked: VecDeque::new(),

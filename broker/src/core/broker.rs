@@ -4,6 +4,8 @@ use bytes::BytesMut;
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Disconnect, Publish};
 use halfopen_protocol::{EncodeError, Instant, Packet, PacketType, ReasonCode, Version, encode};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 
 use super::connection::Connection;
 use super::counters::Counters;
@@ -35,6 +37,7 @@ pub struct Broker {
     /// How many connections have not been accepted by CONNACK.
     pub(super) pending_connections: usize,
     pub(super) defects: Defects,
+    pub(super) random: ChaCha20Rng,
     outputs: VecDeque<Output>,
     /// Where packets are written before they go out: one allocation serves many.
     scratch: BytesMut,
@@ -44,12 +47,15 @@ pub struct Broker {
 
 impl Broker {
     /// A broker without sessions and retained messages, which lets everybody do everything.
-    pub fn new(config: Config) -> Self {
-        Self::with_access(config, Access::default())
+    ///
+    /// All its randomness comes from `seed`, 32 bytes that nobody can foresee and no other broker was given: who knows
+    /// them knows the client identifiers that it assigns.
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        Self::with_access(config, Access::default(), seed)
     }
 
     /// The same, but not for everybody.
-    pub fn with_access(config: Config, access: Access) -> Self {
+    pub fn with_access(config: Config, access: Access, seed: [u8; 32]) -> Self {
         Self {
             config,
             access,
@@ -62,6 +68,7 @@ impl Broker {
             sys: Sys::default(),
             pending_connections: 0,
             defects: Defects::default(),
+            random: ChaCha20Rng::from_seed(seed),
             outputs: VecDeque::new(),
             scratch: BytesMut::new(),
             last_connection: 0,

@@ -37,7 +37,8 @@ impl Broker {
     /// It is known who sent the CONNECT.
     pub(super) fn accept(&mut self, now: Instant, connection: ConnectionId, mut connect: Connect, identity: Identity) {
         let assigned = connect.client_id.is_empty();
-        connect.client_id = if assigned { self.sessions.assign_client_id() } else { own(&connect.client_id) };
+        connect.client_id =
+            if assigned { self.sessions.assign_client_id(&mut self.random) } else { own(&connect.client_id) };
 
         if !self.permits_will(connection, &connect, &identity) {
             return self.refuse_stranger(now, connection, connect.version);

@@ -6,6 +6,7 @@ use bytestring::ByteString;
 use halfopen_protocol::Instant;
 use halfopen_protocol::flow::{Inbox, Outbox};
 use halfopen_protocol::packet::Will;
+use rand_chacha::rand_core::Rng;
 
 use super::defects::Defects;
 use super::drops::Drops;
@@ -179,7 +180,6 @@ pub(super) struct Sessions {
     by_key: BTreeMap<SessionKey, Box<Session>>,
     by_client_id: BTreeMap<ByteString, SessionKey>,
     last_key: u64,
-    last_assigned: u64,
     held: Rc<Held>,
 }
 
@@ -226,11 +226,13 @@ impl Sessions {
         Some(session)
     }
 
-    /// A client identifier that no session uses [MQTT-3.1.3-6], [MQTT-3.2.2-16] (5.0).
-    pub(super) fn assign_client_id(&mut self) -> ByteString {
+    /// Returns a client identifier that no session uses and nobody can guess [MQTT-3.1.3-6], [MQTT-3.2.2-16] (5.0): 128
+    /// random bits.
+    pub(super) fn assign_client_id(&self, random: &mut impl Rng) -> ByteString {
         loop {
-            self.last_assigned += 1;
-            let client_id = format!("auto-{}", self.last_assigned);
+            let mut bits = [0; 16];
+            random.fill_bytes(&mut bits);
+            let client_id = format!("auto-{:032x}", u128::from_be_bytes(bits));
             if self.find(&client_id).is_none() {
                 return client_id.into();
             }
@@ -243,12 +245,6 @@ impl Clone for Sessions {
     fn clone(&self) -> Self {
         let held = Rc::default();
         let copies = self.by_key.iter().map(|(key, session)| (*key, Box::new(session.copy(&held))));
-        Self {
-            by_key: copies.collect(),
-            by_client_id: self.by_client_id.clone(),
-            last_key: self.last_key,
-            last_assigned: self.last_assigned,
-            held,
-        }
+        Self { by_key: copies.collect(), by_client_id: self.by_client_id.clone(), last_key: self.last_key, held }
     }
 }

@@ -8,7 +8,7 @@ use halfopen_protocol::packet::{Auth, ConnAck, Connect, Disconnect, QoS};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
-use crate::fixture::{World, disconnect, lasting, message, secs, will};
+use crate::fixture::{SEED, World, disconnect, lasting, message, secs, will};
 
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
@@ -154,7 +154,7 @@ fn what_comes_behind_the_connect_waits_for_the_verdict(#[values(V3, V5)] version
 fn what_waits_for_the_verdict_is_bounded() {
     let config = Config { maximum_packet_size: 100, ..Config::default() };
     let access = Access { passwords: true, ..Access::default() };
-    let mut world = World::of(Broker::with_access(config, access));
+    let mut world = World::of(Broker::with_access(config, access, SEED));
     let peer = connect(&mut world, as_user(V5, "ann", "secret"));
     world.send_bytes(peer, &[0xC0; 100]);
     assert!(world.is_open(peer));

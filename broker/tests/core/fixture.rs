@@ -11,6 +11,9 @@ use halfopen_protocol::packet::{
 };
 use halfopen_protocol::{DecodeOptions, Instant, Packet, ReasonCode, Role, Version, decode, encode};
 
+/// Where the randomness of a broker comes from that is not about it.
+pub(crate) const SEED: [u8; 32] = [7; 32];
+
 /// A broker, the time, and what each peer has seen.
 pub(crate) struct World {
     pub(crate) broker: Broker,
@@ -42,11 +45,11 @@ impl World {
     }
 
     pub(crate) fn with(config: Config) -> Self {
-        Self::of(Broker::new(config))
+        Self::of(Broker::new(config, SEED))
     }
 
     pub(crate) fn with_access(access: Access) -> Self {
-        Self::of(Broker::with_access(Config::default(), access))
+        Self::of(Broker::with_access(Config::default(), access, SEED))
     }
 
     pub(crate) fn of(broker: Broker) -> Self {

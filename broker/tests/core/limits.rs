@@ -6,7 +6,7 @@ use halfopen_protocol::packet::{Ack, Connect, Publish, QoS, Subscription};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
-use crate::fixture::{World, ack, disconnect, id, lasting, message, subscribe, unheard, will, with_qos};
+use crate::fixture::{SEED, World, ack, disconnect, id, lasting, message, subscribe, unheard, will, with_qos};
 
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
@@ -98,7 +98,7 @@ fn the_session_that_ends_next_makes_room_for_another() {
 #[test]
 fn a_stranger_ends_no_session() {
     let access = Access { anonymous: false, ..Access::default() };
-    let mut world = World::of(Broker::with_access(Config { sessions: 1, ..Config::default() }, access));
+    let mut world = World::of(Broker::with_access(Config { sessions: 1, ..Config::default() }, access, SEED));
     let login = || Connect { username: Some("ann".into()), ..lasting(V5, "c", 10) };
     assert_eq!(connack_reason(&mut world, login()), 0x87);
     assert_eq!(world.broker.session_count(), 0);

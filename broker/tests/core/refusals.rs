@@ -1,12 +1,12 @@
 //! What the broker does not accept, and what it says about it.
 
-use halfopen_broker::Config;
 use halfopen_broker::core::CloseReason;
+use halfopen_broker::{Broker, Config};
 use halfopen_protocol::packet::{Auth, ConnAck, Connect, QoS};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
-use crate::fixture::{World, disconnect};
+use crate::fixture::{SEED, World, disconnect};
 
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
@@ -61,19 +61,36 @@ fn an_empty_identifier_is_refused_in_3_1_1_if_the_session_is_to_be_kept() {
     assert!(!world.is_open(peer));
 }
 
+/// The client identifiers that a broker with this seed assigns to the first two clients, after a client named `known`.
+fn assigned(seed: [u8; 32], known: &str) -> [String; 2] {
+    let mut world = World::of(Broker::new(Config::default(), seed));
+    world.connect(Connect::new(V5, known.to_owned()));
+    std::array::from_fn(|_| {
+        let (_, connack) = world.connect_and_ack(Connect::new(V5, ""));
+        connack.assigned_client_id.expect("an identifier").to_string()
+    })
+}
+
 #[test]
 fn an_empty_identifier_gets_one_that_nobody_has_and_5_0_is_told_which() {
+    let [first, second] = assigned(SEED, "known");
+    assert_eq!(first.len(), "auto-".len() + 32, "{first}");
+    assert_ne!(first, second);
+    let [other, _] = assigned(SEED, &first);
+    assert_eq!(other, second, "the first one is taken");
+
     let mut world = World::new();
-    world.client(V5, "auto-1");
-    let (_, first) = world.connect_and_ack(Connect::new(V5, ""));
-    let (_, second) = world.connect_and_ack(Connect { clean_start: false, ..Connect::new(V5, "") });
-    let (_, third) = world.connect_and_ack(Connect::new(V3, ""));
-    assert_eq!(first.assigned_client_id.as_deref(), Some("auto-2"));
-    assert_eq!(second.assigned_client_id.as_deref(), Some("auto-3"));
-    assert_eq!(third.assigned_client_id, None);
-    assert_eq!(world.broker.connection_count(), 4);
+    let (_, old) = world.connect_and_ack(Connect::new(V3, ""));
     let (_, named) = world.connect_and_ack(Connect::new(V5, "named"));
-    assert_eq!(named.assigned_client_id, None);
+    assert_eq!((old.assigned_client_id, named.assigned_client_id), (None, None));
+    assert_eq!(world.broker.session_count(), 2);
+}
+
+#[test]
+fn assigned_identifiers_follow_from_the_seed_alone() {
+    assert_eq!(assigned([1; 32], "known"), assigned([1; 32], "known"));
+    let (one, other) = (assigned([1; 32], "known"), assigned([2; 32], "known"));
+    assert!(one.iter().all(|client_id| !other.contains(client_id)));
 }
 
 #[test]

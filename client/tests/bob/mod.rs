@@ -17,5 +17,9 @@ pub(crate) fn broker_of_bob() -> Broker {
         format!("nonce{count}")
     };
     let mechanisms: Vec<Box<dyn Mechanism>> = vec![Box::new(Scram::new(passwords, [3; 32], nonce))];
-    Broker::with_access(Config::default(), Access { anonymous: false, passwords: false, mechanisms, authorizer: None })
+    Broker::with_access(
+        Config::default(),
+        Access { anonymous: false, passwords: false, mechanisms, authorizer: None },
+        [0; 32],
+    )
 }

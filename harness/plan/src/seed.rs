@@ -18,4 +18,14 @@ impl Seed {
         hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         Self(hash ^ (hash >> 31))
     }
+
+    /// Returns 32 bytes that follow from this seed.
+    #[must_use]
+    pub fn bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for (number, word) in bytes.chunks_exact_mut(8).enumerate() {
+            word.copy_from_slice(&self.derive(&number.to_string()).0.to_be_bytes());
+        }
+        bytes
+    }
 }

@@ -85,7 +85,7 @@ impl World {
             }
         };
         let subscriptions = vec![Subscription::new("t/+", QoS::ExactlyOnce)];
-        Self { broker: Broker::new(Config::default()), ends: [end("pub", vec![]), end("sub", subscriptions)] }
+        Self { broker: Broker::new(Config::default(), [0; 32]), ends: [end("pub", vec![]), end("sub", subscriptions)] }
     }
 
     fn publish(&mut self, number: usize, qos: u8) -> Token {

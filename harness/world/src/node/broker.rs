@@ -22,7 +22,9 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
     let log = Log::new(Detail::Packets);
     let watch = Watch::new(&env.plan.expectations, env.node);
     let clock = env.clock.clone();
-    let mut broker = Broker::with_access(program.config.clone(), access(program.auth.as_ref()));
+    let started = clock.world_time(clock.now());
+    let seed = env.plan.seed.derive(&format!("broker {} started at {started:?}", env.plan.node(env.node).name));
+    let mut broker = Broker::with_access(program.config.clone(), access(program.auth.as_ref()), seed.bytes());
     if let Some(Defect::Broker(defect)) = env.defect {
         broker = broker.with_defect(defect);
     }
