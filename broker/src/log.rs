@@ -107,7 +107,7 @@ pub fn dropped(client_id: &str, messages: u64) -> String {
     let client = printable(client_id);
     format!(
         "Outgoing messages are being dropped for client {client}: {messages} had no room (queue_messages, queue_bytes, \
-         total_queue_bytes and write_buffer limit what waits)."
+         total_bytes and write_buffer limit what waits)."
     )
 }
 

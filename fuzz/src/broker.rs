@@ -37,7 +37,7 @@ enum Step {
 
 /// Small limits, so that they are reached.
 const QUEUE: usize = 4;
-const ALL_QUEUES: usize = 4096;
+const ALL_BYTES: usize = 16 * 1024;
 /// What a message counts for in a queue at least.
 const MESSAGE: usize = 256;
 const SESSIONS: usize = 6;
@@ -151,9 +151,11 @@ impl World {
         }
         self.drain();
         assert!(self.broker.session_count() <= SESSIONS, "the sessions are bounded");
+        let little = CONNECTIONS * (2 * 64 * 1024 + LARGEST as usize);
+        assert!(self.broker.held_bytes() <= ALL_BYTES + little, "what is held in all is bounded");
         for number in 0..4 {
             if let Some(client) = self.broker.client(&client_id(number)) {
-                assert!(client.queued * MESSAGE <= ALL_QUEUES, "the queue is bounded");
+                assert!(client.queued * MESSAGE <= ALL_BYTES, "the queue is bounded");
                 assert!(client.in_flight <= WINDOW.into(), "the window is bounded");
             }
         }
@@ -195,7 +197,7 @@ impl World {
 fn config() -> Config {
     Config {
         queue_messages: QUEUE,
-        total_queue_bytes: ALL_QUEUES,
+        total_bytes: ALL_BYTES,
         sessions: SESSIONS,
         in_flight_messages: WINDOW,
         receive_maximum: WINDOW,

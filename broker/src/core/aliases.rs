@@ -7,7 +7,11 @@ use super::message::own;
 
 /// The topic aliases that a client has set on its connection (§3.3.2.3.4); none outlives it [MQTT-3.3.2-7].
 #[derive(Debug, Default)]
-pub(super) struct IncomingAliases(BTreeMap<u16, ByteString>);
+pub(super) struct IncomingAliases {
+    topics: BTreeMap<u16, ByteString>,
+    /// How many bytes the topics have.
+    bytes: usize,
+}
 
 /// What is wrong with the alias of a PUBLISH.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +23,11 @@ pub(super) enum AliasError {
 }
 
 impl IncomingAliases {
+    /// Returns how many bytes the topics have.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Puts the topic of a PUBLISH in the place of its alias, and remembers it if it is new.
     pub(super) fn resolve(&mut self, publish: &mut Publish, maximum: u16) -> Result<(), AliasError> {
         let Some(alias) = publish.topic_alias.take() else { return Ok(()) };
@@ -26,9 +35,10 @@ impl IncomingAliases {
             return Err(AliasError::TooLarge);
         }
         if publish.topic.is_empty() {
-            publish.topic = self.0.get(&alias).ok_or(AliasError::Unknown)?.clone();
+            publish.topic = self.topics.get(&alias).ok_or(AliasError::Unknown)?.clone();
         } else {
-            self.0.insert(alias, own(&publish.topic));
+            let before = self.topics.insert(alias, own(&publish.topic));
+            self.bytes = self.bytes + publish.topic.len() - before.map_or(0, |before| before.len());
         }
         Ok(())
     }
@@ -38,13 +48,20 @@ impl IncomingAliases {
 #[derive(Debug, Default)]
 pub(super) struct OutgoingAliases {
     aliases: BTreeMap<ByteString, u16>,
+    /// How many bytes the topics have.
+    bytes: usize,
     maximum: u16,
 }
 
 impl OutgoingAliases {
     /// At most this many, which is not more than the client takes [MQTT-3.1.2-26].
     pub(super) fn new(maximum: u16) -> Self {
-        Self { aliases: BTreeMap::new(), maximum }
+        Self { aliases: BTreeMap::new(), bytes: 0, maximum }
+    }
+
+    /// Returns how many bytes the topics have.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The alias of a topic, and whether the client knows it already; `None` if there is none left.
@@ -61,6 +78,7 @@ impl OutgoingAliases {
 
     /// The client has been sent this alias with its topic.
     pub(super) fn insert(&mut self, topic: ByteString, alias: u16) {
+        self.bytes += topic.len();
         self.aliases.insert(topic, alias);
     }
 }

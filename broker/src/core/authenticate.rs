@@ -4,7 +4,7 @@ use halfopen_protocol::packet::{Auth, Connect};
 use halfopen_protocol::{Instant, Packet, ReasonCode, Version};
 
 use super::access::{Exchange, Login, Mechanism, Step};
-use super::{Broker, CloseReason, ConnectionId, Output};
+use super::{Broker, CloseReason, ConnectionId, Output, will};
 
 /// Return code 0x05 of 3.1.1: Not authorized (§3.2.2.3). 0x04 is for a user name that cannot be read.
 const NOT_AUTHORIZED_3_1_1: ReasonCode = ReasonCode::new(5);
@@ -25,6 +25,15 @@ enum Awaits {
 }
 
 impl Pending {
+    /// Returns how many bytes the text of the CONNECT has.
+    pub(super) fn size(&self) -> usize {
+        let Connect { client_id, username, password, will, user_properties, .. } = &self.connect;
+        let username = username.as_ref().map_or(0, |username| username.len());
+        let password = password.as_ref().map_or(0, Bytes::len);
+        let properties: usize = user_properties.iter().map(|(name, value)| name.len() + value.len()).sum();
+        client_id.len() + username + password + will.as_ref().map_or(0, will::size) + properties
+    }
+
     /// Whether nothing more may be read before the CONNECT is judged.
     pub(super) fn awaits_verdict(&self) -> bool {
         matches!(self.awaits, Awaits::Verdict)
@@ -88,6 +97,7 @@ impl Broker {
         let identity = Identity { user: connect.username.clone(), ..Identity::default() };
         self.accept(now, connection, connect, identity);
         self.read_packets(now, connection);
+        self.count_connection(now, connection);
     }
 
     /// An AUTH of the client: a step of its CONNECT or of a re-authentication.

@@ -56,13 +56,14 @@ impl Broker {
 
     /// The same, but not for everybody.
     pub fn with_access(config: Config, access: Access, seed: [u8; 32]) -> Self {
+        let sessions = Sessions::default();
         Self {
             config,
             access,
             connections: BTreeMap::new(),
-            sessions: Sessions::default(),
             subscriptions: Subscriptions::new(),
-            retained: Retained::new(),
+            retained: Retained::new(sessions.held()),
+            sessions,
             timers: Timers::default(),
             counters: Counters::default(),
             sys: Sys::default(),
@@ -85,7 +86,7 @@ impl Broker {
     pub fn handle_open(&mut self, now: Instant) -> ConnectionId {
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
-        self.connections.insert(id, Box::new(Connection::new(now, self.defects)));
+        self.connections.insert(id, Box::new(Connection::new(now, self.sessions.held(), self.defects)));
         self.pending_connections += 1;
         self.counters.sockets += 1;
         self.set_deadline(id, None);
@@ -107,6 +108,17 @@ impl Broker {
             self.handle_activity(now, connection, PacketType::Publish);
         }
         self.read_packets(now, connection);
+        self.count_connection(now, connection);
+    }
+
+    /// Counts what a connection holds after the client has sent something, and closes it if that is too much: more than
+    /// [`Config::total_bytes`] allows in all, unless this one holds little.
+    pub(super) fn count_connection(&mut self, now: Instant, connection: ConnectionId) {
+        let Some(open) = self.connections.get_mut(&connection) else { return };
+        open.count_held();
+        if self.sessions.held().is_too_much(&self.config) && open.read_bytes() > LITTLE {
+            self.close(now, connection, CloseReason::Quota);
+        }
     }
 
     /// Handles the packets that have arrived.
@@ -144,6 +156,7 @@ impl Broker {
     pub fn handle_written(&mut self, now: Instant, connection: ConnectionId, bytes: usize) {
         let Some(open) = self.connections.get_mut(&connection) else { return };
         open.unwritten = open.unwritten.saturating_sub(bytes);
+        open.count_held();
         if let Some(client) = &open.client {
             let session = client.session;
             self.send_waiting(now, session);
@@ -298,6 +311,7 @@ impl Broker {
         if let Packet::Publish(publish) = &packet
             && let Some(aliases) = &mut open.outgoing_aliases
             && let Some((alias, is_known)) = aliases.get(&publish.topic)
+            && (is_known || self.sessions.held().has_room(&self.config, publish.topic.len()))
         {
             let topic = if is_known { ByteString::new() } else { publish.topic.clone() };
             let aliased = Packet::Publish(Publish { topic, topic_alias: Some(alias), ..publish.clone() });
@@ -330,6 +344,7 @@ impl Broker {
         let client_id = self.client_id(connection);
         let Some(open) = self.connections.get_mut(&connection) else { return };
         open.unwritten += bytes.len();
+        open.count_held();
         self.counters.sent(&packet, bytes.len());
         open.has_connack |= packet.packet_type() == PacketType::ConnAck;
         self.tell(Event::Sending { connection, client_id, packet });
@@ -337,11 +352,15 @@ impl Broker {
     }
 
     /// How much may wait for a client that never reads. Messages stop at the write buffer, one of them may be as large
-    /// as packets get, and answers to what the client sends come on top.
+    /// as packets get, and answers to what the client sends come on top. If too much is held in all, only few of these.
     fn write_limit(&self) -> usize {
-        2 * self.config.write_buffer + self.config.maximum_packet_size as usize
+        let limit = 2 * self.config.write_buffer + self.config.maximum_packet_size as usize;
+        if self.sessions.held().is_too_much(&self.config) { limit.min(LITTLE) } else { limit }
     }
 }
+
+/// What a connection may hold in bytes of what its client sent, and of answers, even if too much is held in all.
+const LITTLE: usize = 64 * 1024;
 
 /// The packet without its Reason String; `None` if it has none.
 fn without_reason_string(mut packet: Packet) -> Option<Packet> {

@@ -55,6 +55,9 @@ pub struct Config {
     pub topic_length: usize,
     /// How many subscriptions a session may have; more are refused with 0x97 (0x80 in 3.1.1).
     pub subscriptions: usize,
+    /// Maximum size in bytes of the subscriptions of a session, likewise. One counts with twice its filter, and with 128
+    /// bytes for each of its levels.
+    pub subscription_bytes: usize,
 
     /// How many sessions there may be, with and without a connection. For one more, the session without a connection
     /// that would be the next to end ends at once, which discards what waits for it and publishes its will (§4.1 of
@@ -76,9 +79,15 @@ pub struct Config {
     /// Maximum size in bytes of the messages that wait for one client, and of those that are unacknowledged at it. A
     /// message counts with its topic, payload, properties and 256 bytes. A single message may be larger.
     pub queue_bytes: usize,
-    /// How many bytes of messages above QoS 0 may be held for all clients together, waiting and unacknowledged, each
-    /// counted once for each client. Beyond it no queue has room.
-    pub total_queue_bytes: usize,
+    /// Maximum size in bytes of all that is held for all clients together: client identifiers, wills, subscriptions,
+    /// messages that wait or are unacknowledged (once for each client) or retained, packets of which only a part has come,
+    /// CONNECT packets that are being judged, topic aliases, and what is to be written. Tables and sockets come on top.
+    ///
+    /// Beyond it the broker refuses with 0x97 (Quota exceeded) what would be held: a SUBSCRIBE in SUBACK (0x80 in 3.1.1),
+    /// a CONNECT in CONNACK (0x03 in 3.1.1), a PUBLISH of QoS 2, one to be retained and one that no subscriber has room for
+    /// in PUBACK or PUBREC; it closes the connection whose half-read packet, or whose answers that it does not read, have
+    /// more than 64 KiB, in 5.0 with DISCONNECT. Messages go out one at a time to each client.
+    pub total_bytes: usize,
     /// What becomes of a message for which a queue has no room. It is counted in
     /// [`ClientState::dropped`](super::ClientState::dropped) and under `$SYS/broker/publish/messages/dropped`, and told
     /// with [`Output::Dropped`](super::Output::Dropped).
@@ -151,12 +160,13 @@ impl Default for Config {
             topic_levels: 200,
             topic_length: 65_535,
             subscriptions: 1000,
+            subscription_bytes: 4 * 1024 * 1024,
             sessions: 100_000,
             maximum_session_expiry: u32::MAX,
             in_flight_messages: 1000,
             queue_messages: 1000,
             queue_bytes: 64 * 1024 * 1024,
-            total_queue_bytes: 1024 * 1024 * 1024,
+            total_bytes: 1024 * 1024 * 1024,
             queue_policy: QueuePolicy::DropNewest,
             write_buffer: 4 * 1024 * 1024,
             retained_messages: 100_000,

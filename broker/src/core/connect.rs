@@ -44,7 +44,9 @@ impl Broker {
             return self.refuse_stranger(now, connection, connect.version);
         }
 
-        if self.sessions.find(&connect.client_id).is_none() && !self.make_room_for_session(now) {
+        if !self.has_room_for(&connect, &identity)
+            || self.sessions.find(&connect.client_id).is_none() && !self.make_room_for_session(now)
+        {
             let reason = if connect.version.is_v5() { ReasonCode::QUOTA_EXCEEDED } else { SERVER_UNAVAILABLE };
             return self.refuse(now, connection, connect.version, reason);
         }
@@ -82,6 +84,16 @@ impl Broker {
             self.tell(Event::Denied { connection, client_id, deed: Deed::Publish, topic: will.topic.clone() });
         }
         allowed
+    }
+
+    /// Whether what the session would hold more than now may be held, too.
+    fn has_room_for(&self, connect: &Connect, identity: &Identity) -> bool {
+        let session = match self.sessions.find(&connect.client_id) {
+            Some(_) => 0,
+            None => connect.client_id.len() + identity.user.as_ref().map_or(0, |user| user.len()),
+        };
+        let will = connect.will.as_ref().map_or(0, will::size);
+        self.sessions.held().has_room(&self.config, session + will)
     }
 
     /// Whether there may be one more session. If there are too many, the one without a connection that would be the
@@ -237,6 +249,7 @@ impl Broker {
         let window = window.saturating_sub(u16::try_from(kept).unwrap_or(u16::MAX));
         session.set_limits(window, if connect.version.is_v5() { self.config.receive_maximum } else { u16::MAX });
         session.will = connect.will.as_ref().map(will::owned).map(Box::new);
+        session.count_held();
         self.set_deadline(connection, before);
     }
 }

@@ -1,3 +1,5 @@
+use std::rc::Rc;
+
 use bytes::BytesMut;
 use halfopen_protocol::packet::Publish;
 use halfopen_protocol::{DecodeError, DecodeOptions, Instant, Packet, Role, Version, decode};
@@ -5,6 +7,7 @@ use halfopen_protocol::{DecodeError, DecodeOptions, Instant, Packet, Role, Versi
 use super::aliases::{AliasError, IncomingAliases, OutgoingAliases};
 use super::authenticate::{Authentication, Pending};
 use super::defects::{Defect, Defects};
+use super::held::{Held, Share};
 use super::keep_alive::KeepAlive;
 use super::session::SessionKey;
 use super::{Config, Timer};
@@ -34,6 +37,8 @@ pub(super) struct Connection {
     pub(super) incoming_aliases: Option<Box<IncomingAliases>>,
     /// If both sides take some.
     pub(super) outgoing_aliases: Option<Box<OutgoingAliases>>,
+    /// What the connection holds.
+    share: Share,
 }
 
 /// Who is at the other end of a connection.
@@ -47,7 +52,7 @@ pub(super) struct Client {
 }
 
 impl Connection {
-    pub(super) fn new(now: Instant, defects: Defects) -> Self {
+    pub(super) fn new(now: Instant, held: &Rc<Held>, defects: Defects) -> Self {
         Self {
             defects,
             opened: now,
@@ -61,7 +66,23 @@ impl Connection {
             wants_reasons: true,
             incoming_aliases: None,
             outgoing_aliases: None,
+            share: Share::new(held),
         }
+    }
+
+    /// Counts what the connection holds, after that has changed: what has been read of a packet, a CONNECT that is being
+    /// judged, topic aliases, and what is to be written.
+    pub(super) fn count_held(&mut self) {
+        self.share.set(self.read_bytes() + self.unwritten);
+    }
+
+    /// Returns how much of what the client sent is held.
+    pub(super) fn read_bytes(&self) -> usize {
+        let incoming = self.incoming.as_ref().map_or(0, |incoming| incoming.capacity());
+        let pending = self.pending.as_ref().map_or(0, |pending| pending.size());
+        let incoming_aliases = self.incoming_aliases.as_ref().map_or(0, |aliases| aliases.bytes());
+        let outgoing_aliases = self.outgoing_aliases.as_ref().map_or(0, |aliases| aliases.bytes());
+        incoming + pending + incoming_aliases + outgoing_aliases
     }
 
     /// When to close it and why, unless something comes.

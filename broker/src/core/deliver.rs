@@ -190,7 +190,9 @@ impl Broker {
         {
             return false;
         }
-        self.connections.get(&connection).is_some_and(|open| open.unwritten <= self.config.write_buffer)
+        let is_too_much = self.sessions.held().is_too_much(&self.config);
+        let limit = if is_too_much { 0 } else { self.config.write_buffer };
+        self.connections.get(&connection).is_some_and(|open| open.unwritten <= limit)
     }
 }
 

@@ -44,6 +44,13 @@ impl Broker {
         self.sessions.len()
     }
 
+    /// Returns roughly how many bytes are held for all clients together: what [`Config::total_bytes`] limits.
+    ///
+    /// [`Config::total_bytes`]: super::Config::total_bytes
+    pub fn held_bytes(&self) -> usize {
+        self.sessions.held().bytes()
+    }
+
     /// How many messages are retained. One that has expired counts until somebody asks for it.
     pub fn retained_count(&self) -> usize {
         self.retained.len()

@@ -11,22 +11,32 @@ use super::{Broker, Timer};
 /// messages and wills, and the retained messages (§4.1). It has no form outside of the process.
 ///
 /// Its moments are those of the broker's clock, which has to go on where it was.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Memory {
     sessions: Sessions,
     subscriptions: Subscriptions,
     retained: Retained,
 }
 
+impl Memory {
+    fn copy(sessions: &Sessions, subscriptions: &Subscriptions, retained: &Retained) -> Self {
+        let sessions = sessions.clone();
+        let retained = retained.copy(sessions.held());
+        Self { sessions, subscriptions: subscriptions.clone(), retained }
+    }
+}
+
+impl Clone for Memory {
+    fn clone(&self) -> Self {
+        Self::copy(&self.sessions, &self.subscriptions, &self.retained)
+    }
+}
+
 impl Broker {
     /// A copy of what is to outlast the process. Taken after each `handle_*`, before anything of
     /// [`poll_output`](Self::poll_output) leaves, it lacks nothing that a client was told.
     pub fn memory(&self) -> Memory {
-        Memory {
-            sessions: self.sessions.clone(),
-            subscriptions: self.subscriptions.clone(),
-            retained: self.retained.clone(),
-        }
+        Memory::copy(&self.sessions, &self.subscriptions, &self.retained)
     }
 
     /// Remembers what another broker knew, in place of what this one knows; call it before the first connection.

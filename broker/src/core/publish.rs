@@ -34,6 +34,14 @@ impl Broker {
             QoS::AtMostOnce => Ok(Receipt { deliver: true, answer: None }),
             _ => session.flow().inbox.handle_publish(&publish),
         };
+        if publish.qos == QoS::ExactlyOnce {
+            session.count_held();
+            let is_v5 = self.connections.get(&connection).is_some_and(|open| open.version.is_v5());
+            if !is_v5 && self.sessions.held().is_too_much(&self.config) {
+                // There is no way to refuse the message alone.
+                return self.close(now, connection, CloseReason::Quota);
+            }
+        }
         let twice = self.defects.has(Defect::Qos2Twice);
         let is_lost = self.defects.has(Defect::Qos2LostOnResume) && publish.qos == QoS::ExactlyOnce && publish.dup;
         let receipt = match receipt {
@@ -110,6 +118,9 @@ impl Broker {
             return Err(Refusal { reason: ReasonCode::TOPIC_NAME_INVALID, what: "topic name too long or too deep" });
         }
         let is_v5 = self.connections.get(&connection).is_some_and(|open| open.version.is_v5());
+        if is_v5 && publish.qos == QoS::ExactlyOnce && self.sessions.held().is_too_much(&self.config) {
+            return Err(Refusal { reason: ReasonCode::QUOTA_EXCEEDED, what: "the server holds too much" });
+        }
         // Whoever cannot be told has the message delivered at least.
         let can_tell = is_v5 && publish.qos != QoS::AtMostOnce;
         if publish.retain && can_tell && !self.retained.has_room(now, &self.config, publish) {
@@ -131,6 +142,7 @@ impl Broker {
         let is_v5 = self.connections.get(&connection).is_some_and(|open| open.version.is_v5());
         let Some(flow) = self.flow_on(connection) else { return };
         let mut answer = if is_v5 { flow.inbox.refuse(publish, refusal.reason) } else { answer };
+        self.count_session(connection);
         if let Some(Packet::PubAck(ack) | Packet::PubRec(ack)) = &mut answer {
             ack.reason_string = explanation;
         }
@@ -143,6 +155,7 @@ impl Broker {
         let Some(version) = self.connections.get(&connection).map(|open| open.version) else { return };
         let Some(flow) = self.flow_on(connection) else { return };
         let pubcomp = flow.inbox.handle_pubrel(pubrel, version);
+        self.count_session(connection);
         self.send(now, connection, pubcomp);
     }
 
@@ -194,6 +207,13 @@ impl Broker {
     fn flow_violation(&mut self, now: Instant, connection: ConnectionId, error: FlowError) {
         let reason = CloseReason::Protocol { reason: error.reason, clause: error.clause, what: error.what };
         self.close(now, connection, reason);
+    }
+
+    /// Counts what the session of a connection holds, after a message of QoS 2 was received, refused or released.
+    fn count_session(&mut self, connection: ConnectionId) {
+        if let Some(session) = self.session_of(connection).and_then(|key| self.sessions.get_mut(key)) {
+            session.count_held();
+        }
     }
 
     fn flow_on(&mut self, connection: ConnectionId) -> Option<&mut Flow> {

@@ -4,9 +4,9 @@ use std::rc::Rc;
 use halfopen_protocol::Instant;
 use halfopen_protocol::packet::QoS;
 
+use super::held::{Held, MessageShare};
 use super::message::{Delivery, Message};
 use super::retained::RetainedCursor;
-use super::tally::{Held, Tally};
 use super::{Config, QueuePolicy};
 
 /// What waits until a client is there and has room for it [MQTT-3.1.2-5] (3.1.1), in the order in which it is sent.
@@ -16,7 +16,7 @@ use super::{Config, QueuePolicy};
 #[derive(Debug)]
 pub(super) struct Queue {
     waiting: VecDeque<Waiting>,
-    tally: Tally,
+    held: MessageShare,
     cursors: usize,
     /// How many of the messages are of QoS 0.
     at_most_once: usize,
@@ -30,14 +30,14 @@ pub(super) enum Waiting {
 }
 
 impl Queue {
-    /// An empty one, counted by `tally`.
-    pub(super) fn new(tally: Tally) -> Self {
-        Self { waiting: VecDeque::new(), tally, cursors: 0, at_most_once: 0 }
+    /// An empty one, counted by `held`.
+    pub(super) fn new(held: MessageShare) -> Self {
+        Self { waiting: VecDeque::new(), held, cursors: 0, at_most_once: 0 }
     }
 
     /// The same messages, counted in `all`.
     pub(super) fn copy(&self, all: &Rc<Held>) -> Self {
-        Self { waiting: self.waiting.clone(), tally: self.tally.copy(all), ..*self }
+        Self { waiting: self.waiting.clone(), held: self.held.copy(all), ..*self }
     }
 
     /// How many messages wait, without the retained ones for new subscriptions.
@@ -136,17 +136,17 @@ impl Queue {
     }
 
     /// In an otherwise empty queue one message has room, however large: the packet size bounds it. But not if all
-    /// queues together hold too much.
+    /// that is held is too much.
     fn is_full(&self, config: &Config, messages: usize, message: &Message) -> bool {
         self.len() >= messages
-            || (self.len() > 0 && self.tally.bytes() + message.cost() > config.queue_bytes)
-            || self.tally.all().bytes() + message.cost() > config.total_queue_bytes
+            || (self.len() > 0 && self.held.bytes() + message.cost() > config.queue_bytes)
+            || !self.held.all().has_room(config, message.cost())
     }
 
     fn add(&mut self, waiting: Waiting) {
         match &waiting {
             Waiting::Message(message, delivery) => {
-                self.tally.add(message.cost());
+                self.held.add(message.cost());
                 self.at_most_once += usize::from(delivery.qos == QoS::AtMostOnce);
             }
             Waiting::Retained(_) => self.cursors += 1,
@@ -158,7 +158,7 @@ impl Queue {
         let waiting = self.waiting.remove(at)?;
         match &waiting {
             Waiting::Message(message, delivery) => {
-                self.tally.remove(message.cost());
+                self.held.remove(message.cost());
                 self.at_most_once -= usize::from(delivery.qos == QoS::AtMostOnce);
             }
             Waiting::Retained(_) => self.cursors -= 1,
@@ -174,12 +174,12 @@ impl Queue {
 
     /// Keeps of the messages only those that `stays` wants.
     fn retain(&mut self, mut stays: impl FnMut(&Message, &Delivery) -> bool) {
-        let (tally, at_most_once) = (&mut self.tally, &mut self.at_most_once);
+        let (held, at_most_once) = (&mut self.held, &mut self.at_most_once);
         self.waiting.retain(|waiting| {
             let Waiting::Message(message, delivery) = waiting else { return true };
             let stays = stays(message, delivery);
             if !stays {
-                tally.remove(message.cost());
+                held.remove(message.cost());
                 *at_most_once -= usize::from(delivery.qos == QoS::AtMostOnce);
             }
             stays

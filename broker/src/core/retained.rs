@@ -1,4 +1,5 @@
 use std::ops::Bound;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -6,14 +7,15 @@ use halfopen_protocol::Instant;
 use halfopen_protocol::packet::Publish;
 
 use super::Config;
+use super::held::{Held, Share};
 use super::message::{Message, size};
-use super::topic_tree::TopicTree;
+use super::topic_tree::{LEVEL, TopicTree};
 
 /// The retained messages, one for each topic (§3.3.1.3).
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Retained {
     tree: TopicTree<Stored>,
-    bytes: usize,
+    share: Share,
     /// How many messages have been stored so far, those included that are gone.
     stored: u64,
     swept: Option<Instant>,
@@ -40,15 +42,18 @@ pub(super) struct RetainedCursor {
     last: u64,
 }
 
-/// What a level of a topic costs beside its text, roughly.
-const LEVEL: usize = 128;
-
 /// How often all messages are looked through for expired ones, at most, while there is no room.
 const SWEEP: Duration = Duration::from_secs(1);
 
 impl Retained {
-    pub(super) fn new() -> Self {
-        Self { tree: TopicTree::new(), bytes: 0, stored: 0, swept: None }
+    /// An empty store, counted in `held`.
+    pub(super) fn new(held: &Rc<Held>) -> Self {
+        Self { tree: TopicTree::new(), share: Share::new(held), stored: 0, swept: None }
+    }
+
+    /// The same messages, counted in `held`.
+    pub(super) fn copy(&self, held: &Rc<Held>) -> Self {
+        Self { tree: self.tree.clone(), share: self.share.copy(held), ..*self }
     }
 
     /// How many there are.
@@ -58,7 +63,7 @@ impl Retained {
 
     /// How many bytes they have.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.share.bytes()
     }
 
     /// Whether the limits allow to store this message in place of the one before.
@@ -80,7 +85,7 @@ impl Retained {
         let topic = &message.publish().topic;
         self.remove(topic);
         if !message.publish().payload.is_empty() {
-            self.bytes += cost(message.publish());
+            self.share.set(self.share.bytes() + cost(message.publish()));
             self.stored += 1;
             let number = self.stored;
             self.tree.get_or_insert_with(topic, || Stored { message: message.clone(), number });
@@ -112,7 +117,7 @@ impl Retained {
     /// Forgets what is stored for a topic.
     pub(super) fn remove(&mut self, topic: &str) {
         if let Some(stored) = self.tree.remove(topic) {
-            self.bytes -= cost(stored.message.publish());
+            self.share.set(self.share.bytes() - cost(stored.message.publish()));
         }
     }
 
@@ -131,7 +136,10 @@ impl Retained {
         }
         let before = self.tree.get(&publish.topic).map(|stored| cost(stored.message.publish()));
         let count = self.tree.len() + usize::from(before.is_none());
-        count <= config.retained_messages && self.bytes - before.unwrap_or(0) + cost(publish) <= config.retained_bytes
+        let (before, after) = (before.unwrap_or(0), cost(publish));
+        count <= config.retained_messages
+            && self.bytes() - before + after <= config.retained_bytes
+            && self.share.all().has_room(config, after.saturating_sub(before))
     }
 }
 

@@ -10,10 +10,13 @@ use rand_chacha::rand_core::Rng;
 
 use super::defects::Defects;
 use super::drops::Drops;
+use super::held::{Held, MessageShare, Share};
 use super::message::Message;
 use super::queue::Queue;
-use super::tally::{Held, Tally};
-use super::{Config, ConnectionId};
+use super::{Config, ConnectionId, will};
+
+/// What the identifier of a received message of QoS 2 costs, in bytes, roughly.
+const RECEIVED: usize = 32;
 
 /// Names one session for as long as the broker runs; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,8 +43,12 @@ pub(super) struct Session {
     /// The messages that were dropped for want of room.
     pub(super) drops: Drops,
     limits: FlowLimits,
-    /// Counts the messages above QoS 0 of all sessions.
+    /// What all sessions hold.
     held: Rc<Held>,
+    /// What this one holds without its messages above QoS 0.
+    share: Share,
+    /// What the filters of its subscriptions cost.
+    pub(super) filter_bytes: usize,
     /// The messages above QoS 0. Most sessions of a broker with many have none: then this is not there.
     pub(super) flow: Option<Box<Flow>>,
 }
@@ -59,7 +66,7 @@ pub(super) struct Flow {
     /// Messages to the client.
     pub(super) outbox: Outbox<Flight>,
     /// How much the outbox holds.
-    pub(super) in_flight: Tally,
+    pub(super) in_flight: MessageShare,
     /// Messages of QoS 2 from the client.
     pub(super) inbox: Inbox,
     /// Messages that wait for the outbox.
@@ -79,9 +86,19 @@ impl Session {
             filters: BTreeSet::new(),
             drops: Drops::default(),
             limits: FlowLimits { to_client: config.in_flight_messages, from_client: u16::MAX },
+            share: Share::new(&held),
+            filter_bytes: 0,
             held,
             flow: None,
         }
+    }
+
+    /// Counts what the session holds without its messages, after that has changed.
+    pub(super) fn count_held(&mut self) {
+        let will = self.will.as_ref().map_or(0, |will| will::size(will));
+        let received = self.flow.as_ref().map_or(0, |flow| flow.inbox.len() * RECEIVED);
+        let user = self.user.as_ref().map_or(0, |user| user.len());
+        self.share.set(self.client_id.len() + user + will + self.filter_bytes + received);
     }
 
     /// The same, whose messages are counted in `held`.
@@ -91,6 +108,7 @@ impl Session {
             user: self.user.clone(),
             will: self.will.clone(),
             filters: self.filters.clone(),
+            share: self.share.copy(held),
             held: Rc::clone(held),
             flow: self.flow.as_ref().map(|flow| Box::new(flow.copy(held))),
             ..*self
@@ -117,9 +135,9 @@ impl Flow {
     fn new(limits: FlowLimits, held: &Rc<Held>) -> Self {
         Self {
             outbox: Outbox::new(limits.to_client),
-            in_flight: Tally::new(held),
+            in_flight: MessageShare::new(held),
             inbox: Inbox::new(limits.from_client),
-            queue: Queue::new(Tally::new(held)),
+            queue: Queue::new(MessageShare::new(held)),
         }
     }
 
@@ -194,8 +212,8 @@ impl Sessions {
         self.by_key.keys().copied().collect()
     }
 
-    /// The messages above QoS 0 that are held for all together.
-    pub(super) fn held(&self) -> &Held {
+    /// What is held for all clients together.
+    pub(super) fn held(&self) -> &Rc<Held> {
         &self.held
     }
 

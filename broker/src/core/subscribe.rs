@@ -3,6 +3,7 @@ use halfopen_protocol::{Instant, Packet, ReasonCode, topic};
 
 use super::message::own;
 use super::session::SessionKey;
+use super::topic_tree::LEVEL;
 use super::{Broker, ConnectionId};
 
 impl Broker {
@@ -56,7 +57,10 @@ impl Broker {
         for filter in &unsubscribe.filters {
             let existed = self.subscriptions.unsubscribe(key, filter);
             if let Some(session) = self.sessions.get_mut(key) {
-                session.filters.remove(filter);
+                if session.filters.remove(filter) {
+                    session.filter_bytes -= cost(filter);
+                    session.count_held();
+                }
                 if let Some(flow) = &mut session.flow {
                     flow.queue.remove_retained(filter);
                 }
@@ -90,14 +94,25 @@ impl Broker {
         if !self.permits_filter(connection, key, &subscription.filter) {
             return Err((ReasonCode::NOT_AUTHORIZED, "not allowed to subscribe to this filter"));
         }
+        let cost = cost(&subscription.filter);
+        let has_room = self.sessions.held().has_room(&self.config, cost);
         let Some(session) = self.sessions.get_mut(key) else { return Ok(false) };
-        let is_full = session.filters.len() >= self.config.subscriptions;
-        if is_full && !session.filters.contains(&subscription.filter) {
-            return Err((ReasonCode::QUOTA_EXCEEDED, "too many subscriptions"));
+        if !session.filters.contains(&subscription.filter) {
+            let what = match () {
+                () if session.filters.len() >= self.config.subscriptions => "too many subscriptions",
+                () if session.filter_bytes + cost > self.config.subscription_bytes => "too long subscriptions",
+                () if !has_room => "the server holds too much",
+                () => "",
+            };
+            if !what.is_empty() {
+                return Err((ReasonCode::QUOTA_EXCEEDED, what));
+            }
         }
         let is_new = self.subscriptions.subscribe(key, subscription, id);
         if is_new {
             session.filters.insert(own(&subscription.filter));
+            session.filter_bytes += cost;
+            session.count_held();
         }
         // Nothing that is retained is sent for a shared one (§4.8.2).
         Ok(match subscription.retain_handling {
@@ -107,4 +122,9 @@ impl Broker {
             RetainHandling::DoNotSend => false,
         })
     }
+}
+
+/// Returns what a subscription costs in bytes, roughly: its filter stands in two places, and in one by its levels.
+fn cost(filter: &str) -> usize {
+    2 * filter.len() + LEVEL * filter.split('/').count()
 }

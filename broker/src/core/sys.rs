@@ -88,7 +88,7 @@ impl Broker {
             ("messages/sent", counters.messages_sent),
             ("messages/stored", stored),
             ("store/messages/count", stored),
-            ("store/messages/bytes", count(self.retained.bytes() + held.bytes())),
+            ("store/messages/bytes", count(self.retained.bytes() + held.message_bytes())),
             ("publish/messages/dropped", counters.publish_dropped),
             ("publish/messages/received", counters.publish_received),
             ("publish/messages/sent", counters.publish_sent),

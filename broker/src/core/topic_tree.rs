@@ -22,6 +22,9 @@ struct Node<V> {
 
 const ROOT: usize = 0;
 
+/// What a level of a path costs beside its text, in bytes, roughly.
+pub(super) const LEVEL: usize = 128;
+
 impl<V> TopicTree<V> {
     pub(super) fn new() -> Self {
         Self { nodes: vec![Node::new(ROOT, "")], free: Vec::new(), values: 0 }

@@ -28,6 +28,14 @@ pub(super) fn owned(will: &Will) -> Will {
     }
 }
 
+/// Returns how many bytes the text of a will has.
+pub(super) fn size(will: &Will) -> usize {
+    let texts = [&will.content_type, &will.response_topic].into_iter().flatten().map(|text| text.len()).sum::<usize>();
+    let correlation = will.correlation_data.as_ref().map_or(0, Bytes::len);
+    let properties: usize = will.user_properties.iter().map(|(name, value)| name.len() + value.len()).sum();
+    will.topic.len() + will.payload.len() + texts + correlation + properties
+}
+
 /// The message that a will is [MQTT-3.1.2-16], [MQTT-3.1.2-17] (3.1.1), [MQTT-3.1.2-14], [MQTT-3.1.2-15] (5.0).
 fn publish(will: Will) -> Publish {
     Publish {
@@ -48,7 +56,9 @@ fn publish(will: Will) -> Publish {
 impl Broker {
     /// Publishes the will that a session still has, and forgets it [MQTT-3.1.2-10].
     pub(super) fn publish_will(&mut self, now: Instant, key: SessionKey) {
-        let Some(will) = self.sessions.get_mut(key).and_then(|session| session.will.take()) else { return };
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(will) = session.will.take() else { return };
+        session.count_held();
         self.publish_last_will(now, key, *will);
     }
 

@@ -126,6 +126,8 @@ limits! {
     topic_length: ShortFrom1 ["BYTES"];
     /// How many subscriptions a session may have [default: 1000]
     subscriptions: Count ["COUNT"];
+    /// How many bytes the subscriptions of a session may have: twice the filter and 128 a level [default: 4194304]
+    subscription_bytes: Bytes ["BYTES"];
     /// How many sessions there may be, with and without a connection; for one more, that without a connection which
     /// would be the next to end ends at once [default: 100000]
     sessions: CountFrom1 ["COUNT"];
@@ -137,8 +139,8 @@ limits! {
     queue_messages: Count ["COUNT"];
     /// How many bytes of messages wait for one client; each counts 256 bytes more than its text [default: 67108864]
     queue_bytes: Bytes ["BYTES"];
-    /// How many bytes of messages are held for all clients together, each counted once for each [default: 1073741824]
-    total_queue_bytes: Bytes ["BYTES"];
+    /// How many bytes are held for all clients together; beyond it what would be held is refused [default: 1073741824]
+    total_bytes: Bytes ["BYTES"];
     /// What becomes of a message for which there is no room [default: drop-newest]
     queue_policy: Policy ["POLICY"];
     /// How many bytes may wait to be written to one client before messages to it are held back [default: 4194304]

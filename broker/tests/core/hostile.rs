@@ -157,5 +157,8 @@ proptest! {
             }
         }
         prop_assert!(world.broker.session_count() <= peers.len());
+        if world.broker.session_count() + world.broker.retained_count() == 0 {
+            prop_assert_eq!(world.broker.held_bytes(), 0);
+        }
     }
 }

@@ -212,42 +212,6 @@ fn a_full_queue_drops_as_it_is_told(#[case] queue_policy: QueuePolicy, #[case] e
     }
 }
 
-#[rstest]
-#[case::newest(QueuePolicy::DropNewest, &["t 1", "t 22"])]
-#[case::oldest(QueuePolicy::DropOldest, &["t 333"])]
-fn all_queues_together_have_a_limit(#[case] queue_policy: QueuePolicy, #[case] expected: &[&str]) {
-    // A message counts with its topic and its payload, too.
-    let mut world = World::with(Config { queue_policy, total_queue_bytes: 3 * MESSAGE + 11, ..Config::default() });
-    let other = world.client(V5, "other");
-    world.subscribe(other, Subscription::new("other", QoS::AtLeastOnce));
-    let client = world.connect(lasting(V5, "c", 100));
-    world.subscribe(client, Subscription::new("t", QoS::AtLeastOnce));
-    world.cut(client);
-    let publisher = world.client(V5, "publisher");
-    let publish = |world: &mut World, topic, payload| {
-        world.send(publisher, Packet::Publish(with_qos(message(topic, payload), QoS::AtLeastOnce, 1)));
-    };
-    // Unacknowledged, it counts as well.
-    publish(&mut world, "other", "");
-    for payload in ["1", "22", "333"] {
-        publish(&mut world, "t", payload);
-    }
-    let client = world.connect(lasting(V5, "c", 100));
-    assert_eq!(world.messages(client), expected);
-    // What is acknowledged, or whose session ends, makes room.
-    for packet_id in 1..=2 {
-        world.send(client, Packet::PubAck(ack(packet_id)));
-    }
-    world.send(other, Packet::PubAck(ack(1)));
-    publish(&mut world, "t", "123456789");
-    assert_eq!(world.messages(client), ["t 123456789"]);
-    world.client(V5, "c");
-    let last = world.client(V5, "last");
-    world.subscribe(last, Subscription::new("t", QoS::AtLeastOnce));
-    publish(&mut world, "t", "123456789");
-    assert_eq!(world.messages(last), ["t 123456789"]);
-}
-
 #[test]
 fn what_is_unacknowledged_is_limited_in_bytes_too() {
     let mut world = World::with(Config { queue_bytes: 2 * MESSAGE + 4, ..Config::default() });

@@ -22,4 +22,5 @@ mod slow_reader;
 mod subscriptions;
 mod sys;
 mod takeover;
+mod total;
 mod wills;
