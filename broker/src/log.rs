@@ -239,6 +239,11 @@ mod tests {
         Publish { qos: QoS::AtLeastOnce, packet_id: PacketId::new(1), topic, payload, ..Publish::default() }
     }
 
+    #[test]
+    fn dropped_messages_are_told_with_the_settings_that_decide() {
+        insta::assert_snapshot!(dropped("slow\nreader", 3), @r"Outgoing messages are being dropped for client slow\nreader: 3 had no room (queue_messages, queue_bytes, total_bytes and write_buffer limit what waits).");
+    }
+
     fn one_of_everything() -> Vec<Event> {
         let id = PacketId::MIN;
         let ack = || Ack::new(id);

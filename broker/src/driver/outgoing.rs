@@ -3,7 +3,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 
 use crate::core::Login;
@@ -12,19 +12,35 @@ use crate::core::Login;
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     waiting: VecDeque<Bytes>,
+    /// What comes behind `waiting`: small pieces in one buffer, since each on its own would cost more than its bytes.
+    small: BytesMut,
     closing: bool,
     /// A password that is to be judged before anything more is read.
     login: Option<Box<Login>>,
     waker: Option<Waker>,
 }
 
-/// How many pieces go into one system call.
+/// How many pieces go into one system call. Behind so many, small ones are put together.
 const SLICES: usize = 32;
+
+/// The largest small piece, in bytes.
+const SMALL: usize = 1024;
+
+/// How many bytes of small pieces are put together, roughly.
+const TOGETHER: usize = 64 * 1024;
 
 impl Outgoing {
     /// Adds bytes, to be written after those before.
     pub(super) fn push(&mut self, bytes: Bytes) {
-        self.waiting.push_back(bytes);
+        if bytes.len() <= SMALL && (self.waiting.len() >= SLICES || !self.small.is_empty()) {
+            self.small.extend_from_slice(&bytes);
+            if self.small.len() >= TOGETHER {
+                self.queue_small();
+            }
+        } else {
+            self.queue_small();
+            self.waiting.push_back(bytes);
+        }
         self.wake();
     }
 
@@ -62,7 +78,7 @@ impl Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let mut written = 0;
-        while !self.waiting.is_empty() {
+        while self.has_some() {
             match self.poll_write_once(stream, cx) {
                 Poll::Ready(Ok(bytes)) => written += bytes,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -77,6 +93,20 @@ impl Outgoing {
             self.waiting = VecDeque::new();
         }
         Poll::Ready(Ok(written))
+    }
+
+    /// Whether something waits to be written; if so, `waiting` is not empty.
+    fn has_some(&mut self) -> bool {
+        if self.waiting.is_empty() {
+            self.queue_small();
+        }
+        !self.waiting.is_empty()
+    }
+
+    fn queue_small(&mut self) {
+        if !self.small.is_empty() {
+            self.waiting.push_back(std::mem::take(&mut self.small).freeze());
+        }
     }
 
     fn poll_write_once<S: AsyncWrite + Unpin>(
@@ -115,5 +145,29 @@ impl Outgoing {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_pieces_that_wait_cost_little_more_than_their_bytes_and_keep_their_order() {
+        let mut outgoing = Outgoing::default();
+        let mut expected = Vec::new();
+        for number in 0..1_000_000_u32 {
+            let piece = if number % 200_000 == 100_000 { vec![7; SMALL + 1] } else { vec![0xD0, number as u8] };
+            expected.extend_from_slice(&piece);
+            outgoing.push(piece.into());
+        }
+        assert!(outgoing.waiting.len() < 100, "{} pieces", outgoing.waiting.len());
+        let mut written = Vec::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(
+            matches!(outgoing.poll_write(&mut written, &mut cx), Poll::Ready(Ok(bytes)) if bytes == expected.len())
+        );
+        assert!(written == expected);
+        assert!(!outgoing.has_some());
     }
 }
