@@ -7,14 +7,27 @@
 //! out, is counted apart. Names have something of the run in them: a broker that keeps what it was sent can be played
 //! against as often as one likes.
 
+/// A row of the table: the function that plays it, whose name is the rule, and the statements that it shows.
+macro_rules! row {
+    ($play:ident, $clauses:literal) => {
+        crate::Row { name: stringify!($play), clauses: $clauses, play: $play }
+    };
+}
+
+#[path = "conformance/client.rs"]
+mod client;
 #[path = "conformance/connect.rs"]
 mod connect;
 #[path = "conformance/dialogue.rs"]
 mod dialogue;
-#[path = "conformance/malformed.rs"]
+#[path = "conformance/malformed/mod.rs"]
 mod malformed;
+#[path = "conformance/properties.rs"]
+mod properties;
 #[path = "conformance/publish.rs"]
 mod publish;
+#[path = "conformance/retained.rs"]
+mod retained;
 #[path = "conformance/server.rs"]
 mod server;
 #[path = "conformance/session.rs"]
@@ -38,14 +51,11 @@ use self::server::{Kind, Server};
 /// One rule.
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
+    /// The rule, in words with underscores between.
     name: &'static str,
     /// The statements that it shows, with their version: `3.1.1 MQTT-…, 5.0 MQTT-…`. It is played for these versions.
     clauses: &'static str,
     play: fn(&Dialogue) -> Played,
-}
-
-pub(crate) fn row(name: &'static str, clauses: &'static str, play: fn(&Dialogue) -> Played) -> Row {
-    Row { name, clauses, play }
 }
 
 /// Bytes from their hexadecimal digits; spaces are for the reader.
@@ -55,7 +65,8 @@ pub(crate) fn hex(digits: &str) -> Vec<u8> {
 }
 
 fn rows() -> Vec<Row> {
-    [connect::rows(), session::rows(), publish::rows(), subscribe::rows(), malformed::rows()].concat()
+    let of_messages = [publish::rows(), retained::rows(), properties::rows()].concat();
+    [connect::rows(), session::rows(), of_messages, subscribe::rows(), malformed::rows()].concat()
 }
 
 /// A row for one version.
@@ -95,7 +106,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let mut trials = vec![Trial::test("every row names statements that exist", || Ok(clauses_exist()?))];
+    let mut trials = vec![
+        Trial::test("every row names statements that exist", || Ok(clauses_exist()?)),
+        Trial::test("a broker that cannot be played against is one line", || Ok(server::wrong_brokers()?)),
+    ];
     trials.extend(judged.iter().flat_map(Judged::trials));
     let conclusion = libtest_mimic::run(&arguments, trials);
     judged.iter().for_each(|judged| judged.say());

@@ -215,8 +215,8 @@ fn of_source(name: &str, text: &str, marks: &mut Marks) {
             if text[line..].trim_start().starts_with("//") {
                 add(version, id, by, function_after(&text[at..]));
             } else if name.starts_with("tests/conformance/") {
-                let row = text[..at].rfind("row(").map_or("", |row| &text[row..]);
-                add(version, id, by, row.split('"').nth(1).unwrap_or_default());
+                let row = text[..at].rfind("row!(").map_or("", |row| &text[row..]);
+                add(version, id, by, row.split(['(', ',']).nth(1).unwrap_or_default().trim());
             }
         }
     }

@@ -84,6 +84,28 @@ impl Server {
     }
 }
 
+/// What is said of a broker that cannot be played against.
+pub(crate) fn wrong_brokers() -> Result<(), String> {
+    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr());
+    let closed = closed.map_err(|error| error.to_string())?.to_string();
+    for (named, expected) in [
+        ("foo", "expected HOST:PORT"),
+        (":1883", "expected HOST:PORT"),
+        ("localhost:mqtt", "expected HOST:PORT"),
+        ("no-such-host.invalid:1883", "there is no such host"),
+        (&closed, "nothing listens there"),
+    ] {
+        let said = Server::at(named).err().unwrap_or_default();
+        if !said.starts_with(&format!("HALFOPEN_BROKER={named}: {expected}")) || said.contains('\n') {
+            return Err(format!("{named}: {said:?}"));
+        }
+    }
+    // A name that stands for several addresses is that of the one where something listens.
+    let open = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
+    let port = open.local_addr().map_err(|error| error.to_string())?.port();
+    Server::at(&format!("localhost:{port}")).map(|_| ())
+}
+
 /// Reads on, so that the program can go on logging.
 #[expect(clippy::disallowed_methods, reason = "the real program logs at its own pace; no world is near")]
 fn drain(mut log: impl io::Read + Send + 'static) {
