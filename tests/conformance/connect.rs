@@ -143,7 +143,7 @@ fn all_letters_and_digits_are_accepted_in_an_identifier_of_up_to_23_bytes(d: &Di
 }
 
 fn an_empty_identifier_with_a_fresh_session_gets_one(d: &Dialogue) -> Played {
-    let (mut one, mut other) = (unnamed(d, Connect::new(""))?, unnamed(d, Connect::new(""))?);
+    let (mut one, mut other) = (unnamed(d, &Connect::new(""))?, unnamed(d, &Connect::new(""))?);
     one.nothing()?;
     other.nothing()
 }
@@ -166,8 +166,8 @@ fn what_comes_behind_a_refused_connect_is_ignored(d: &Dialogue) -> Played {
 }
 
 fn an_empty_identifier_is_replaced_by_one_that_connack_tells_another_for_each(d: &Dialogue) -> Played {
-    let one = unnamed(d, Connect::new(""))?;
-    let other = unnamed(d, Connect { clean: false, ..Connect::new("") })?;
+    let one = unnamed(d, &Connect::new(""))?;
+    let other = unnamed(d, &Connect { clean: false, ..Connect::new("") })?;
     let ids = (one.connack().one(0x12), other.connack().one(0x12));
     match &ids {
         (Some(one), Some(other)) if one != other && !one.is_empty() && !other.is_empty() => Ok(()),
@@ -176,7 +176,7 @@ fn an_empty_identifier_is_replaced_by_one_that_connack_tells_another_for_each(d:
 }
 
 fn an_assigned_identifier_leads_back_to_its_session(d: &Dialogue) -> Played {
-    let first = unnamed(d, Connect::lasting("", true))?;
+    let first = unnamed(d, &Connect::lasting("", true))?;
     let id = first.connack().one(0x12).ok_or("no identifier")?;
     first.cut();
     same("Session Present", &d.accept(&Connect::lasting(id, true))?.session_present(), &true)
@@ -361,10 +361,10 @@ fn response_information_comes_only_to_whom_asked(d: &Dialogue) -> Played {
 }
 
 /// A client without an identifier that is accepted. A broker may refuse to name its clients [MQTT-3.1.3-6].
-fn unnamed(d: &Dialogue, connect: Connect) -> Played<Client> {
-    match d.answer(&connect)?.connack().reason() {
+fn unnamed(d: &Dialogue, connect: &Connect) -> Played<Client> {
+    match d.answer(connect)?.connack().reason() {
         2 | 0x85 => Unmet::not_offered("identifiers that the broker assigns"),
-        _ => d.accept(&connect),
+        _ => d.accept(connect),
     }
 }
 

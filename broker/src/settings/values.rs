@@ -100,8 +100,8 @@ fn whole_seconds(text: &str) -> Result<u64, String> {
 /// The shortest way to write a duration.
 fn written(millis: u64) -> String {
     match millis {
-        _ if millis % 3_600_000 == 0 && millis > 0 => format!("{}h", millis / 3_600_000),
-        _ if millis % 1000 == 0 => format!("{}s", millis / 1000),
+        _ if millis.is_multiple_of(3_600_000) && millis > 0 => format!("{}h", millis / 3_600_000),
+        _ if millis.is_multiple_of(1000) => format!("{}s", millis / 1000),
         _ => format!("{millis}ms"),
     }
 }
