@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use halfopen::plan::{Action, Because, EventRef, Moment, NetworkChange, NodeId, Plan, Source, Step, StepKind};
+use halfopen::plan::{
+    Action, Because, EventRef, Moment, NetworkFault, NodeFault, NodeId, Plan, Source, Step, StepKind,
+};
 use halfopen::run::{Runner, expand, load};
 use halfopen::scenario::{PlanOptions, parse};
 use halfopen::trace::{EventKind, Item, Trace};
@@ -72,7 +74,7 @@ fn useless_faults(plan: Plan) -> Vec<String> {
 fn faults(steps: &[Step]) -> Vec<Step> {
     let of = |step: &Step| match &step.kind {
         StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => faults(steps),
-        StepKind::Network(change) if !matches!(change.parts().1, NetworkChange::Heal(_)) => vec![step.clone()],
+        StepKind::Network(change) if change.fault != NetworkFault::Heal => vec![step.clone()],
         StepKind::Node { actions, .. } if actions.iter().any(is_fault) => vec![step.clone()],
         _ => Vec::new(),
     };
@@ -80,21 +82,12 @@ fn faults(steps: &[Step]) -> Vec<Step> {
 }
 
 fn is_fault(action: &Action) -> bool {
-    matches!(
-        action.itself(),
-        Action::Crash
-            | Action::PowerLoss
-            | Action::Pause(_)
-            | Action::StopReading
-            | Action::ClockDrift(_)
-            | Action::ClockJump(_)
-            | Action::SetDate(_)
-    )
+    action.fault().is_some() && !is_cure(action)
 }
 
 /// Whether an action undoes a fault. Done to a node that is well, `restart` is itself a fault.
 fn is_cure(action: &Action) -> bool {
-    matches!(action.itself(), Action::Restart | Action::Resume | Action::ResumeReading)
+    matches!(action.fault(), Some(NodeFault::Restart | NodeFault::Resume | NodeFault::ResumeReading))
 }
 
 /// The plan without one fault and what undoes it, ending when the other run did.

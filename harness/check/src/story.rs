@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Findings, Vacuity, Violation};
-use crate::plan::{Action, EventRef, NetworkChange, NodeId, Plan, Position, Step, StepKind};
-use crate::trace::{Event, EventKind, NodeChange, Trace};
+use crate::plan::{Action, EventRef, NetworkFault, NodeFault, NodeId, Plan, Position, Step, StepKind};
+use crate::trace::{Event, EventKind, Trace};
 
 pub(super) fn check(plan: &Plan, trace: &Trace, findings: &mut Findings) {
     let mut told = Told { trace, reached: BTreeSet::new(), hit: BTreeSet::new() };
@@ -64,14 +64,17 @@ impl Told<'_> {
                 continue;
             }
             match &step.kind {
-                StepKind::Network(change) if is_fault(change) && !self.hit.contains(&step.position) => {
+                // Healing what nobody used is no fault.
+                StepKind::Network(change)
+                    if change.fault != NetworkFault::Heal && !self.hit.contains(&step.position) =>
+                {
                     vacuous("the fault hit nothing".to_owned());
                 }
                 StepKind::Node { nodes, actions } => {
-                    for change in actions.iter().filter_map(node_change) {
-                        let untouched = nodes.iter().any(|&node| !self.was_changed(step.position, node, change));
+                    for fault in actions.iter().filter_map(Action::fault) {
+                        let untouched = nodes.iter().any(|&node| !self.was_changed(step.position, node, fault));
                         if untouched {
-                            vacuous(format!("`{}` changed nothing: the node was in that state", change.action()));
+                            vacuous(format!("`{}` changed nothing: the node was in that state", fault.word()));
                         }
                     }
                 }
@@ -84,13 +87,13 @@ impl Told<'_> {
         }
     }
 
-    /// Whether the change happened to the node at some time after the step began.
-    fn was_changed(&self, step: Position, node: NodeId, change: NodeChange) -> bool {
+    /// Whether the fault happened to the node at some time after the step began.
+    fn was_changed(&self, step: Position, node: NodeId, fault: NodeFault) -> bool {
         let is_step = |event: &&Event| matches!(&event.kind, EventKind::Step { position, .. } if *position == step);
         let events = self.trace.events.iter();
         events
             .skip_while(|event| !is_step(event))
-            .any(|event| matches!(event.kind, EventKind::Node { node: n, change: c } if n == node && c == change))
+            .any(|event| matches!(event.kind, EventKind::Node { node: n, change: c } if n == node && c == fault))
     }
 }
 
@@ -100,32 +103,4 @@ pub(super) fn find(steps: &[Step], position: Position) -> Option<&Step> {
         StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => find(steps, position),
         _ => None,
     })
-}
-
-/// Whether a change is meant to meet packets; healing what nobody used is no fault.
-fn is_fault(change: &NetworkChange) -> bool {
-    match change {
-        NetworkChange::HalfOpen { .. }
-        | NetworkChange::Partition { .. }
-        | NetworkChange::Reset { .. }
-        | NetworkChange::Set(..) => true,
-        NetworkChange::Heal(_) => false,
-        NetworkChange::OfConnection(_, change) => is_fault(change),
-    }
-}
-
-fn node_change(action: &Action) -> Option<NodeChange> {
-    match action {
-        Action::Crash => Some(NodeChange::Crashed),
-        Action::PowerLoss => Some(NodeChange::PowerLost),
-        Action::Restart => Some(NodeChange::Restarted),
-        Action::Pause(_) => Some(NodeChange::Paused),
-        Action::Resume => Some(NodeChange::Resumed),
-        Action::StopReading => Some(NodeChange::StoppedReading),
-        Action::ResumeReading => Some(NodeChange::ResumedReading),
-        Action::ClockDrift(_) => Some(NodeChange::ClockDrifts),
-        Action::ClockJump(_) => Some(NodeChange::ClockJumps),
-        Action::SetDate(_) => Some(NodeChange::DateSet),
-        _ => None,
-    }
 }

@@ -16,14 +16,14 @@ use rstest::rstest;
 use super::*;
 use crate::plan::{
     Action, Because, ClientState, CloseHow, CountRange, DurationRange, EventRef, Expectation, FieldPattern, Holding,
-    Matcher, Mode, Moment, NetworkChange, NodeId, Ordinal, PacketKind, PacketPattern, Point, StepKind, Timing, Value,
-    Verb, Waiver, Weight,
+    Matcher, Mode, Moment, NodeFault, NodeId, Ordinal, PacketKind, PacketPattern, Point, StepKind, Timing, Value, Verb,
+    Waiver, Weight,
 };
 use crate::trace::fixture::{
     self, BROKER, SENSOR, Story, WATCHER, after, any, closes, connect, disconnect, exactly, expect, packet_from, point,
     position, publish, silent_client, step,
 };
-use crate::trace::{Held, Item, NodeChange, SessionState};
+use crate::trace::{Held, Item, SessionState};
 
 /// The plan of the fixture. What it does besides the one thing that a test is about breaks many an invariant.
 fn plan() -> Plan {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen::plan::{
-    Action, BrokerProgram, ClientProgram, Conditions, EventRef, LinkSettings, Moment, Node, NodeId, Plan, Position,
+    BrokerProgram, ClientProgram, Command, Conditions, EventRef, LinkSettings, Moment, Node, NodeId, Plan, Position,
     Program, RunName, Seed, Source, Step, StepKind,
 };
 use halfopen::run::Runner;
@@ -158,7 +158,7 @@ fn plan(row: &Row, duration: Duration) -> Arc<Plan> {
     let silence = Step {
         position: Position::new(1, 1),
         text: "stop_pinging".into(),
-        kind: StepKind::Node { nodes: vec![NodeId(1)], actions: vec![Action::StopPinging] },
+        kind: StepKind::Node { nodes: vec![NodeId(1)], actions: vec![Command::StopPinging.into()] },
     };
     Arc::new(Plan {
         run: RunName { scenario: "bench".into(), version, parameters: Vec::new() },

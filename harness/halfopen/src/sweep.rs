@@ -75,7 +75,8 @@ fn boundaries(plan: &Plan, sweep: &Sweep, run: &Run<'_>) -> Result<Vec<Boundary>
         *nth += 1;
         let name = format!("{}{} at {}", which(*nth), packet.name(), plan.node(at).name);
         let packet = PacketKind::Type(packet);
-        let one = |ordinal| EventRef::Packet { ordinal, packet, from: Some(from), to: Some(to), at: Some(at) };
+        let one =
+            |ordinal| EventRef::Packet { ordinal, packet, from: Some(from), to: Some(to), at: Some(at), on: None };
         let before = occurrences(&bare, &one(Ordinal::Nearest), Viewer::Story, &trace.events[..=index]).count();
         boundaries.push(Boundary { name, event: one(Ordinal::Nth(before)) });
     }
@@ -114,9 +115,9 @@ impl Passing {
 fn named(plan: &Plan, sweep: &Sweep) -> Vec<NodeId> {
     let mut nodes = Vec::new();
     for moment in [&sweep.from, &sweep.to] {
+        nodes.extend(moment.event.connection().map(|connection| connection.client));
         match &moment.event {
             EventRef::Packet { from, to, at, .. } => nodes.extend([*from, *to, *at].into_iter().flatten()),
-            EventRef::On(connection, _) => nodes.push(connection.client),
             EventRef::Point { of, at, .. } => nodes.extend([Some(*of), *at].into_iter().flatten()),
             EventRef::Start | EventRef::End | EventRef::Mark(_) => {}
         }

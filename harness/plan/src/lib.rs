@@ -4,6 +4,7 @@
 mod answer;
 mod conditions;
 mod expectation;
+mod fault;
 mod invariant;
 mod link;
 mod moment;
@@ -24,15 +25,16 @@ pub use self::conditions::{Conditions, Feature, OnlyOn, Sweep};
 pub use self::expectation::{
     Because, ClientState, CountRange, DurationRange, Expectation, Holding, Mode, Timing, Verb, Weight,
 };
+pub use self::fault::NodeFault;
 pub use self::invariant::{Invariant, Waiver};
-pub use self::link::{LinkChange, LinkSettings, NetworkChange, NthConnection};
+pub use self::link::{LinkChange, LinkSettings, NetworkChange, NetworkFault, NthConnection, Scope};
 pub use self::moment::{EventRef, Moment, Ordinal, PacketKind, Point};
 pub use self::node::{
     BrokerAuth, BrokerProgram, ClientProgram, Dialogue, Node, Program, RawBrokerProgram, RawClientProgram,
 };
 pub use self::pattern::{FieldPattern, Matcher, PacketPattern, Value};
 pub use self::seed::Seed;
-pub use self::step::{Action, CloseHow, ConnectAction, Outgoing, Step, StepKind};
+pub use self::step::{Action, CloseHow, Command, ConnectAction, Outgoing, Step, StepKind};
 
 /// One run of one scenario.
 #[derive(Clone, Debug)]

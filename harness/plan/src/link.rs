@@ -12,69 +12,64 @@ pub struct NthConnection {
     pub number: u32,
 }
 
-/// A change of the network. A pair of nodes is one direction; both directions are two changes in one list.
-#[derive(Clone, Debug)]
-pub enum NetworkChange {
-    /// The established connections of these directions are forgotten by the path: their packets vanish. New
-    /// connections work.
+/// A change of the network, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkChange {
+    /// Where.
+    pub scope: Scope,
+    /// What.
+    pub fault: NetworkFault,
+}
+
+/// Where the network changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Directions, from and to. A pair of nodes is one direction; both directions are two pairs.
+    pub links: Vec<(NodeId, NodeId)>,
+    /// On each of the links the one connection with this number, as [`NthConnection`] counts; all if none is given.
+    pub connection: Option<u32>,
+}
+
+/// What happens to the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkFault {
+    /// The established connections are forgotten by the path: their packets vanish. New connections work.
     HalfOpen {
-        /// Directions, from and to.
-        links: Vec<(NodeId, NodeId)>,
-        /// Not yet, but when the first packet of this type would leave in either direction; that packet vanishes.
+        /// If set, the fault takes effect when the first packet of this type is sent in any of the directions, and that
+        /// packet vanishes.
         starting_with: Option<PacketType>,
     },
-    /// All packets of these directions vanish, new connections included, until `Heal`.
+    /// All packets vanish, those of new connections included, until `Heal`.
     Partition {
-        /// Directions, from and to.
-        links: Vec<(NodeId, NodeId)>,
-        /// Not yet, but when the first packet of this type would leave in any of them; that packet vanishes.
+        /// If set, the fault takes effect when the first packet of this type is sent in any of the directions, and that
+        /// packet vanishes.
         starting_with: Option<PacketType>,
     },
     /// Ends `Partition`; retransmission brings the bytes.
-    Heal(Vec<(NodeId, NodeId)>),
-    /// A middlebox aborts the established connections: an RST comes to the end at which each of these directions leads.
+    Heal,
+    /// A middlebox aborts the established connections: an RST comes to the end at which each of the directions leads.
     Reset {
-        /// Directions, from and to.
-        links: Vec<(NodeId, NodeId)>,
-        /// Not yet, but when the first packet of this type leaves in any of them; the RST overtakes it.
+        /// If set, the fault takes effect when the first packet of this type is sent in any of the directions; the RST
+        /// overtakes it.
         starting_with: Option<PacketType>,
     },
-    /// From now on, for packets that leave from now on.
-    Set(Vec<(NodeId, NodeId)>, LinkChange),
-    /// A change that concerns one connection alone: on each of the links in it, the one with this number, as
-    /// [`NthConnection`] counts.
-    OfConnection(u32, Box<Self>),
+    /// The link changes, for packets that are sent from this instant on.
+    Set(LinkChange),
 }
 
-impl NetworkChange {
-    /// The change itself, and the number of the connection if it concerns one alone.
-    pub fn parts(&self) -> (Option<u32>, &Self) {
-        match self {
-            Self::OfConnection(number, change) => (Some(*number), change),
-            change => (None, change),
-        }
+impl NetworkFault {
+    /// Returns the change that it is on these directions, on all of their connections.
+    pub const fn on(self, links: Vec<(NodeId, NodeId)>) -> NetworkChange {
+        NetworkChange { scope: Scope { links, connection: None }, fault: self }
     }
 
-    /// Which directions it is about.
-    pub fn links(&self) -> &[(NodeId, NodeId)] {
+    /// Returns the type of the packet that it waits for, if it does.
+    pub const fn starting_with(&self) -> Option<PacketType> {
         match self {
-            Self::HalfOpen { links, .. }
-            | Self::Partition { links, .. }
-            | Self::Reset { links, .. }
-            | Self::Heal(links)
-            | Self::Set(links, _) => links,
-            Self::OfConnection(_, change) => change.links(),
-        }
-    }
-
-    /// The packet that it waits for, if it does.
-    pub fn starting_with(&self) -> Option<PacketType> {
-        match self {
-            Self::HalfOpen { starting_with, .. }
-            | Self::Partition { starting_with, .. }
-            | Self::Reset { starting_with, .. } => *starting_with,
-            Self::Heal(_) | Self::Set(..) => None,
-            Self::OfConnection(_, change) => change.starting_with(),
+            Self::HalfOpen { starting_with } | Self::Partition { starting_with } | Self::Reset { starting_with } => {
+                *starting_with
+            }
+            Self::Heal | Self::Set(_) => None,
         }
     }
 }

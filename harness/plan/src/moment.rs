@@ -34,9 +34,9 @@ pub enum EventRef {
         to: Option<NodeId>,
         /// Through whose eyes, where that is said.
         at: Option<NodeId>,
+        /// Only on this connection, if one is named.
+        on: Option<NthConnection>,
     },
-    /// A packet, an open or a close, but on this connection alone.
-    On(NthConnection, Box<Self>),
     /// Something that happens to a node.
     Point {
         /// Which of several.
@@ -47,7 +47,19 @@ pub enum EventRef {
         of: NodeId,
         /// Through whose eyes, where that is said.
         at: Option<NodeId>,
+        /// For the beginning and the end of a connection: only of this one, if one is named.
+        on: Option<NthConnection>,
     },
+}
+
+impl EventRef {
+    /// Returns the connection on which it happens, if one is named.
+    pub fn connection(&self) -> Option<NthConnection> {
+        match self {
+            Self::Packet { on, .. } | Self::Point { on, .. } => *on,
+            Self::Start | Self::End | Self::Mark(_) => None,
+        }
+    }
 }
 
 /// Which of several events.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use halfopen_protocol::Packet;
 use halfopen_protocol::packet::{Connect, Disconnect, Publish, Subscription};
 
-use super::{Answers, Moment, NetworkChange, NodeId, NthConnection, PacketPattern, Position};
+use super::{Answers, Moment, NetworkChange, NodeFault, NodeId, NthConnection, PacketPattern, Position};
 
 /// One line of the story.
 #[derive(Clone, Debug)]
@@ -56,9 +56,53 @@ pub enum StepKind {
     },
 }
 
-/// What a node can be told to do.
+/// What is done to a node, or by it.
 #[derive(Clone, Debug)]
 pub enum Action {
+    /// The program on the node is told to do something.
+    Command {
+        /// What.
+        command: Command,
+        /// Of a raw peer: on the latest of these connections that is its own; on its latest of all if there are none.
+        on: Vec<NthConnection>,
+    },
+    /// Something happens to the node.
+    Fault(NodeFault),
+}
+
+impl Action {
+    /// Returns the command, if it is one.
+    pub fn command(&self) -> Option<&Command> {
+        match self {
+            Self::Command { command, .. } => Some(command),
+            Self::Fault(_) => None,
+        }
+    }
+
+    /// Returns the fault, if it is one.
+    pub fn fault(&self) -> Option<NodeFault> {
+        match self {
+            Self::Command { .. } => None,
+            Self::Fault(fault) => Some(*fault),
+        }
+    }
+}
+
+impl From<Command> for Action {
+    fn from(command: Command) -> Self {
+        Self::Command { command, on: Vec::new() }
+    }
+}
+
+impl From<NodeFault> for Action {
+    fn from(fault: NodeFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// What the program on a node can be told to do.
+#[derive(Clone, Debug)]
+pub enum Command {
     /// Opens a connection, sends CONNECT, waits for CONNACK, and for SUBACK where the node subscribes.
     Connect(ConnectAction),
     /// Opens a TCP connection and waits until it is there; raw clients only.
@@ -76,52 +120,18 @@ pub enum Action {
     Publish(Publish),
     /// Sends this DISCONNECT (with reason 0x00 in 3.1.1) and closes.
     Disconnect(Disconnect),
-    /// Closes the connection without a word; a client does not reconnect on its own after this.
+    /// Closes the connection without a DISCONNECT; a client does not reconnect on its own after this.
     Close(CloseHow),
-    /// From now on the answers are these; what is owed is answered. Raw peers only.
+    /// Changes what is answered; what is owed is answered. Raw peers only.
     Answer(Answers),
-    /// What a raw peer does on its latest connection, done on another one: the latest of these that is its own.
-    On(Vec<NthConnection>, Box<Self>),
     /// Writes packets or bytes in one piece; raw peers only.
     Send(Vec<Outgoing>),
     /// Waits for the next packet that the usual answers did not take; any other fails. Raw peers only.
     Receive(PacketPattern),
-    /// The client sends no PINGREQ any more; its own check for PINGRESP stops with it.
+    /// Sends no PINGREQ any more; the client's own check for PINGRESP stops with it.
     StopPinging,
     /// Ends `StopPinging`.
     ResumePinging,
-    /// The process dies, its kernel lives: FIN, or RST where unread data was waiting.
-    Crash,
-    /// The host dies: nothing is sent.
-    PowerLoss,
-    /// The program starts again on the same address.
-    Restart,
-    /// The process stands still for so long, or until `Resume`; its kernel still acknowledges.
-    Pause(Option<Duration>),
-    /// Ends `Pause`: what has come is read, then all timers that have passed are due at once.
-    Resume,
-    /// The program reads nothing any more: the windows of those who send to it fill.
-    StopReading,
-    /// Ends `StopReading`.
-    ResumeReading,
-    /// The node's clock runs faster than the world's by so many millionths, slower if negative; more than -1,000,000.
-    ClockDrift(i32),
-    /// The node's clock leaps by so many milliseconds. Set back it stands still until it has caught up, because what
-    /// programs measure time with never goes back.
-    ClockJump(i64),
-    /// The node's wall clock is set by so many milliseconds, as a person or NTP sets the date. What programs measure time
-    /// with does not follow it, so nothing may come of it.
-    SetDate(i64),
-}
-
-impl Action {
-    /// The action without the connection that it is done on.
-    pub fn itself(&self) -> &Self {
-        match self {
-            Self::On(_, action) => action.itself(),
-            action => action,
-        }
-    }
 }
 
 /// `connect` with what may differ from the node's own settings.

@@ -1,6 +1,6 @@
 //! What a node can be told to do.
 
-use crate::plan::{Action, CloseHow, ConnectAction, NodeId, PacketKind};
+use crate::plan::{Action, CloseHow, Command, ConnectAction, NodeFault, NodeId, PacketKind};
 use halfopen_protocol::packet::{Connect, Disconnect};
 use halfopen_protocol::{PacketType, ReasonCode};
 
@@ -141,18 +141,18 @@ impl Reader<'_> {
 
     fn plain_action(&self, node: &Node, word: &str) -> Option<Action> {
         Some(match word {
-            "open" => Action::Open,
-            "stop_pinging" => Action::StopPinging,
-            "resume_pinging" => Action::ResumePinging,
-            "crash" => Action::Crash,
-            "power_loss" => Action::PowerLoss,
-            "restart" => Action::Restart,
-            "pause" => Action::Pause(None),
-            "resume" => Action::Resume,
-            "stop_reading" => Action::StopReading,
-            "resume_reading" => Action::ResumeReading,
-            "connect" => Action::Connect(ConnectAction::default()),
-            "disconnect" => Action::Disconnect(Disconnect::new(ReasonCode::SUCCESS)),
+            "open" => Command::Open.into(),
+            "stop_pinging" => Command::StopPinging.into(),
+            "resume_pinging" => Command::ResumePinging.into(),
+            "crash" => NodeFault::Crash.into(),
+            "power_loss" => NodeFault::PowerLoss.into(),
+            "restart" => NodeFault::Restart.into(),
+            "pause" => NodeFault::Pause(None).into(),
+            "resume" => NodeFault::Resume.into(),
+            "stop_reading" => NodeFault::StopReading.into(),
+            "resume_reading" => NodeFault::ResumeReading.into(),
+            "connect" => Command::Connect(ConnectAction::default()).into(),
+            "disconnect" => Command::Disconnect(Disconnect::new(ReasonCode::SUCCESS)).into(),
             _ => {
                 let argument = ACTIONS.iter().find(|action| action.name == word).map_or("…", |_| match word {
                     "close" => "fin",
@@ -177,7 +177,7 @@ impl Reader<'_> {
         own: &Owners<'_>,
     ) -> Option<Action> {
         Some(match name {
-            "connect" => Action::Connect(self.connect(argument, nodes, own)?),
+            "connect" => Command::Connect(self.connect(argument, nodes, own)?).into(),
             "disconnect" => {
                 let disconnect = disconnect(self, argument)?;
                 let is_raw = |id: &NodeId| self.names.role(*id) == Role::RawClient;
@@ -186,33 +186,33 @@ impl Reader<'_> {
                     self.error(at, format!("MQTT 5.0 has no reason {}; a raw client may send it", disconnect.reason));
                     return None;
                 }
-                Action::Disconnect(disconnect)
+                Command::Disconnect(disconnect).into()
             }
             "subscribe" | "unsubscribe" | "publish" if self.would_refuse(name, argument, nodes) => return None,
             "subscribe" => {
                 let (subscriptions, subscription_id) = subscribe(self, argument)?;
-                Action::Subscribe { subscriptions, subscription_id }
+                Command::Subscribe { subscriptions, subscription_id }.into()
             }
             "unsubscribe" => {
                 let items = self.one_or_more(argument);
                 let filters: Vec<_> = items.iter().filter_map(|item| filter(self, item)).collect();
-                (filters.len() == items.len() && !filters.is_empty()).then_some(Action::Unsubscribe(filters))?
+                (filters.len() == items.len() && !filters.is_empty()).then_some(Command::Unsubscribe(filters).into())?
             }
-            "publish" => Action::Publish(publish(self, argument)?),
+            "publish" => Command::Publish(publish(self, argument)?).into(),
             "close" => match self.word(argument, "way to close", CLOSE)? {
-                "fin" => Action::Close(CloseHow::Fin),
-                _ => Action::Close(CloseHow::Rst),
+                "fin" => Command::Close(CloseHow::Fin).into(),
+                _ => Command::Close(CloseHow::Rst).into(),
             },
             "send" => {
                 let anyone = Connect::new(self.version, "");
-                Action::Send(outgoing(self, argument, own.connect_of(*nodes.first()?).unwrap_or(&anyone))?)
+                Command::Send(outgoing(self, argument, own.connect_of(*nodes.first()?).unwrap_or(&anyone))?).into()
             }
-            "answer" => Action::Answer(answers(self, argument, self.names.role(*nodes.first()?))?),
-            "receive" => Action::Receive(pattern(self, argument)?),
-            "pause" => Action::Pause(Some(self.duration(argument)?)),
-            "clock_drift" => Action::ClockDrift(self.drift(argument)?),
-            "clock_jump" => Action::ClockJump(self.leap(argument)?),
-            "set_date" => Action::SetDate(self.leap(argument)?),
+            "answer" => Command::Answer(answers(self, argument, self.names.role(*nodes.first()?))?).into(),
+            "receive" => Command::Receive(pattern(self, argument)?).into(),
+            "pause" => NodeFault::Pause(Some(self.duration(argument)?)).into(),
+            "clock_drift" => NodeFault::ClockDrift(self.drift(argument)?).into(),
+            "clock_jump" => NodeFault::ClockJump(self.leap(argument)?).into(),
+            "set_date" => NodeFault::SetDate(self.leap(argument)?).into(),
             _ => {
                 let found = found(argument);
                 self.error(word, format!("`{name}` takes nothing, found {found}; write `{name}` alone"));

@@ -1,7 +1,8 @@
 //! Single connections: `sensor#2` is the second that sensor opens in the run.
 
 use crate::plan::{
-    Action, EventRef, Expectation, Moment, Node as PlanNode, NodeId, NthConnection, Program, Step, StepKind, Verb,
+    Action, Command, Expectation, Moment, Node as PlanNode, NodeFault, NodeId, NthConnection, Program, Step, StepKind,
+    Verb,
 };
 
 use super::action::ACTIONS;
@@ -92,12 +93,12 @@ impl Reader<'_> {
 
     /// The connection that a moment speaks of is remembered, too.
     pub(super) fn of_moment(&self, node: &Node, moment: Moment) -> Option<Moment> {
-        if let EventRef::On(connection, _) = &moment.event {
+        if let Some(connection) = moment.event.connection() {
             if let Some(message) = no_opener(self.names, connection.client) {
                 self.error(node, message);
                 return None;
             }
-            self.names_connections(node, &[*connection]);
+            self.names_connections(node, &[connection]);
         }
         Some(moment)
     }
@@ -117,6 +118,8 @@ impl Reader<'_> {
             self.error(connection, format!("`connection` belongs to {known}, not to `{name}`"));
             return None;
         }
+        // None of those that may stand on a connection is a fault.
+        let Action::Command { command, .. } = action else { return None };
         let on = self.connection(connection)?;
         for &node in nodes {
             let role = self.names.role(node);
@@ -133,7 +136,7 @@ impl Reader<'_> {
                 return None;
             }
         }
-        Some(Action::On(on, Box::new(action)))
+        Some(Action::Command { command, on })
     }
 
     /// Reports the connections that nobody opens in this story, as far as it can be known.
@@ -182,9 +185,8 @@ fn opened_in(client: NodeId, steps: &[Step], restarts: bool) -> Option<u64> {
         let more = match &step.kind {
             StepKind::Node { nodes, actions } if nodes.contains(&client) => {
                 let opens = |action: &&Action| match action {
-                    Action::Connect(_) | Action::Open => true,
-                    Action::Restart => restarts,
-                    _ => false,
+                    Action::Command { command, .. } => matches!(command, Command::Connect(_) | Command::Open),
+                    Action::Fault(fault) => restarts && *fault == NodeFault::Restart,
                 };
                 actions.iter().filter(opens).count() as u64
             }

@@ -1,6 +1,6 @@
 //! What ends a fault that never began: `heal` where no link was parted, `resume_pinging` where nobody stopped.
 
-use crate::plan::{Action, NetworkChange, NodeId, Step, StepKind, Sweep};
+use crate::plan::{Action, Command, NetworkChange, NetworkFault, NodeId, Scope, Step, StepKind, Sweep};
 
 use super::error::{Sink, Span};
 use super::link::Direction;
@@ -25,11 +25,13 @@ impl Begun {
         for step in steps {
             match &step.kind {
                 StepKind::Network(change) => {
-                    if let (number, NetworkChange::Partition { links, .. }) = change.parts() {
-                        self.parted.extend(links.iter().map(|link| (*link, number)));
+                    if let NetworkFault::Partition { .. } = change.fault {
+                        self.parted.extend(change.scope.links.iter().map(|link| (*link, change.scope.connection)));
                     }
                 }
-                StepKind::Node { nodes, actions } if has(actions, |action| matches!(action, Action::StopPinging)) => {
+                StepKind::Node { nodes, actions }
+                    if has(actions, |command| matches!(command, Command::StopPinging)) =>
+                {
                     self.silenced.extend(nodes);
                 }
                 StepKind::Repeat { steps, .. } | StepKind::Every { steps, .. } => self.collect(steps),
@@ -40,10 +42,10 @@ impl Begun {
 
     /// A link heals with all of its connections, and a connection if it was parted alone.
     fn heals_nothing(&self, change: &NetworkChange) -> bool {
-        let (number, NetworkChange::Heal(links)) = change.parts() else { return false };
+        let Scope { links, connection } = &change.scope;
         let is_meant =
-            |(link, of): &(Direction, Option<u32>)| links.contains(link) && (number.is_none() || *of == number);
-        !self.parted.iter().any(is_meant)
+            |(link, of): &(Direction, Option<u32>)| links.contains(link) && (connection.is_none() || of == connection);
+        change.fault == NetworkFault::Heal && !self.parted.iter().any(is_meant)
     }
 
     fn report(&self, steps: &[Step], sink: &Sink) {
@@ -57,11 +59,11 @@ impl Begun {
         for step in steps {
             match &step.kind {
                 StepKind::Network(change) if self.heals_nothing(change) => {
-                    let what = if change.parts().0.is_some() { "this connection" } else { "this link" };
+                    let what = if change.scope.connection.is_some() { "this connection" } else { "this link" };
                     say(step, &format!("`heal` ends a `partition`, and the story has none of {what}"));
                 }
                 StepKind::Node { nodes, actions }
-                    if has(actions, |action| matches!(action, Action::ResumePinging))
+                    if has(actions, |command| matches!(command, Command::ResumePinging))
                         && !nodes.iter().any(|node| self.silenced.contains(node)) =>
                 {
                     say(step, "`resume_pinging` ends `stop_pinging`, and the story has none of this node");
@@ -73,6 +75,6 @@ impl Begun {
     }
 }
 
-fn has(actions: &[Action], wanted: impl Fn(&Action) -> bool) -> bool {
-    actions.iter().any(wanted)
+fn has(actions: &[Action], wanted: impl Fn(&Command) -> bool) -> bool {
+    actions.iter().filter_map(Action::command).any(wanted)
 }

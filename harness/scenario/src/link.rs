@@ -1,6 +1,6 @@
 //! Links: what they are like, and which ones a text names.
 
-use crate::plan::{LinkChange, NetworkChange, NodeId, NthConnection};
+use crate::plan::{LinkChange, NodeId, NthConnection, Scope};
 
 use super::connection::{no_opener, split};
 use super::keys::{Key, Table, Takes, key};
@@ -25,24 +25,6 @@ const SETTINGS: &[Key] = &[
 
 /// One direction of a link.
 pub(super) type Direction = (NodeId, NodeId);
-
-/// Links, or one connection on each of them.
-pub(super) struct Path {
-    links: Vec<Direction>,
-    /// Which of the connections; all if none.
-    connection: Option<u32>,
-}
-
-impl Path {
-    /// A change of it.
-    pub(super) fn of(self, change: impl FnOnce(Vec<Direction>) -> NetworkChange) -> NetworkChange {
-        let change = change(self.links);
-        match self.connection {
-            Some(number) => NetworkChange::OfConnection(number, Box::new(change)),
-            None => change,
-        }
-    }
-}
 
 impl Reader<'_> {
     /// The settings in a map; `link` may stand in it, too, and is its caller's.
@@ -102,7 +84,7 @@ impl Reader<'_> {
 
     /// `a -> b`, `a <-> b`, or a lone node: its links both ways.
     pub(super) fn link(&self, node: &Node) -> Option<Vec<Direction>> {
-        let path = self.path(node)?;
+        let path = self.scope(node)?;
         if path.connection.is_some() {
             self.error(
                 node,
@@ -114,7 +96,7 @@ impl Reader<'_> {
     }
 
     /// As [`link`](Self::link), or one connection on it: `a#2 -> b`.
-    pub(super) fn path(&self, node: &Node) -> Option<Path> {
+    pub(super) fn scope(&self, node: &Node) -> Option<Scope> {
         let text = self.scalar(node, "a link, such as `a -> b`")?;
         let end = text.chars().count();
         let read = time::tokens(text).and_then(|tokens| self.directions(&tokens, end));
@@ -130,7 +112,7 @@ impl Reader<'_> {
         Some(path)
     }
 
-    fn directions(&self, tokens: &[Token], end: usize) -> Result<Path, TimeError> {
+    fn directions(&self, tokens: &[Token], end: usize) -> Result<Scope, TimeError> {
         match tokens {
             [name] => self.of_node(name),
             [from, arrow, to] if arrow.kind == Kind::Arrow || arrow.kind == Kind::BothWays => {
@@ -147,7 +129,7 @@ impl Reader<'_> {
                         }
                     }
                 }
-                Ok(Path { links: directions, connection: of_from.or(of_to) })
+                Ok(Scope { links: directions, connection: of_from.or(of_to) })
             }
             _ => Err(TimeError::new(
                 0,
@@ -158,7 +140,7 @@ impl Reader<'_> {
     }
 
     /// All links of a node, both ways.
-    fn of_node(&self, name: &Token) -> Result<Path, TimeError> {
+    fn of_node(&self, name: &Token) -> Result<Scope, TimeError> {
         let mut directions = Vec::new();
         let (ids, connection) = self.ends(name)?;
         for id in ids {
@@ -173,7 +155,7 @@ impl Reader<'_> {
         if directions.is_empty() {
             return Err(TimeError::new(name.from, name.to, "nobody connects to this node, so it has no link"));
         }
-        Ok(Path { links: directions, connection })
+        Ok(Scope { links: directions, connection })
     }
 
     /// The nodes at one end, and the number of the connection if one is named.

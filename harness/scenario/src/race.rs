@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::error::{Sink, Span};
 use super::reader::Reader;
 use super::tree::{Kind, Node};
-use crate::plan::{Action, Step, StepKind};
+use crate::plan::{Action, Command, Step, StepKind};
 
 /// How many steps a race may have: 5 have 120 orders.
 const MOST: usize = 5;
@@ -98,14 +98,16 @@ fn takes_time(step: &StepKind) -> Option<&'static str> {
         StepKind::At(_) => Some("at"),
         StepKind::Repeat { .. } => Some("repeat"),
         StepKind::Every { .. } => Some("every"),
-        StepKind::Node { actions, .. } => actions.iter().map(Action::itself).find_map(|action| match action {
-            Action::Connect(_) => Some("connect"),
-            Action::Open => Some("open"),
-            Action::Subscribe { .. } => Some("subscribe"),
-            Action::Unsubscribe(_) => Some("unsubscribe"),
-            Action::Receive(_) => Some("receive"),
-            _ => None,
-        }),
+        StepKind::Node { actions, .. } => {
+            actions.iter().filter_map(Action::command).find_map(|command| match command {
+                Command::Connect(_) => Some("connect"),
+                Command::Open => Some("open"),
+                Command::Subscribe { .. } => Some("subscribe"),
+                Command::Unsubscribe(_) => Some("unsubscribe"),
+                Command::Receive(_) => Some("receive"),
+                _ => None,
+            })
+        }
         _ => None,
     }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use halfopen_protocol::PacketType;
 
-use crate::plan::{EventRef, NetworkChange, PacketKind, Position, Step, StepKind, Sweep};
+use crate::plan::{EventRef, NetworkChange, NetworkFault, PacketKind, Position, Scope, Step, StepKind, Sweep};
 
 use super::action::{ACTIONS, Owners, is_action};
 use super::keys::{Key, Table, Takes, key};
-use super::link::{Path, SET};
+use super::link::SET;
 use super::names::check_name;
 use super::packet::pattern;
 use super::reader::{Fields, Reader};
@@ -262,38 +262,38 @@ impl Reader<'_> {
         let word = self.word(key, "change of the network", NETWORK)?;
         Some(match word {
             "half_open" => {
-                let (path, starting_with) = self.link_fault(value)?;
-                path.of(|links| NetworkChange::HalfOpen { links, starting_with })
+                let (scope, starting_with) = self.link_fault(value)?;
+                NetworkChange { scope, fault: NetworkFault::HalfOpen { starting_with } }
             }
             "partition" => {
-                let (path, starting_with) = self.link_fault(value)?;
-                path.of(|links| NetworkChange::Partition { links, starting_with })
+                let (scope, starting_with) = self.link_fault(value)?;
+                NetworkChange { scope, fault: NetworkFault::Partition { starting_with } }
             }
             "reset" => {
-                let (path, starting_with) = self.link_fault(value)?;
-                path.of(|links| NetworkChange::Reset { links, starting_with })
+                let (scope, starting_with) = self.link_fault(value)?;
+                NetworkChange { scope, fault: NetworkFault::Reset { starting_with } }
             }
-            "heal" => self.path(value)?.of(NetworkChange::Heal),
+            "heal" => NetworkChange { scope: self.scope(value)?, fault: NetworkFault::Heal },
             _ => {
                 let fields = self.fields(value, &SET)?;
-                let path = self.required(value, &fields, "link").and_then(|link| self.path(link));
+                let scope = self.required(value, &fields, "link").and_then(|link| self.scope(link));
                 let change = self.link_change(value, &SET)?;
                 if change == crate::plan::LinkChange::default() {
                     self.error(value, "nothing is set; as in `{ link: a -> b, latency: 1s }`");
                     return None;
                 }
-                path?.of(|links| NetworkChange::Set(links, change))
+                NetworkChange { scope: scope?, fault: NetworkFault::Set(change) }
             }
         })
     }
 
     /// A link alone, or with the type of the packet that the fault begins with.
-    fn link_fault(&self, node: &Node) -> Option<(Path, Option<PacketType>)> {
+    fn link_fault(&self, node: &Node) -> Option<(Scope, Option<PacketType>)> {
         let Kind::Map(_) = node.kind else {
-            return Some((self.path(node)?, None));
+            return Some((self.scope(node)?, None));
         };
         let fields = self.fields(node, &LINK_FAULT)?;
-        let path = self.required(node, &fields, "link").and_then(|link| self.path(link));
+        let scope = self.required(node, &fields, "link").and_then(|link| self.scope(link));
         let starting_with = match fields.get("starting_with") {
             None => None,
             Some(word) => match pattern(self, word)? {
@@ -306,7 +306,7 @@ impl Reader<'_> {
                 }
             },
         };
-        Some((path?, starting_with))
+        Some((scope?, starting_with))
     }
 
     /// A moment in the names of the run.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use halfopen_protocol::packet::Publish;
 
-use crate::plan::{Because, NodeId, Position};
-use crate::trace::{ConnectionId, Event, EventKind, Held, Item, NodeChange, Since, Trace};
+use crate::plan::{Because, NodeFault, NodeId, Position};
+use crate::trace::{ConnectionId, Event, EventKind, Held, Item, Since, Trace};
 
 /// Writes the trace. All who see something happen in a world hold a clone of it.
 ///
@@ -139,7 +139,7 @@ impl Recorder {
     }
 
     /// Something happens to a node.
-    pub(crate) fn node(&self, node: NodeId, change: NodeChange) {
+    pub(crate) fn node(&self, node: NodeId, change: NodeFault) {
         self.push(EventKind::Node { node, change });
     }
 

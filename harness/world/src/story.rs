@@ -3,7 +3,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use super::record::Recorder;
-use crate::plan::{NetworkChange, NodeId, Position};
+use crate::plan::{NetworkChange, NodeFault, NodeId, Position};
 
 /// What an engine asks for orders: the story of a run as a state machine without a clock of its own.
 ///
@@ -26,27 +26,8 @@ pub(crate) trait Story {
 /// What only an engine can do.
 #[derive(Clone, Debug)]
 pub(crate) enum Order {
-    /// The process dies, its kernel lives: FIN, or RST where unread data was waiting. Nothing if it is dead already.
-    Crash(NodeId),
-    /// The host dies: nothing is sent, and what comes for it vanishes. Nothing if it is down already.
-    PowerLoss(NodeId),
-    /// The program starts again on the same address; crashes first if it still runs.
-    Restart(NodeId),
-    /// The process stands still, its kernel lives; for so long, or until it is told to go on. Nothing if it does already,
-    /// or does not run.
-    Pause(NodeId, Option<Duration>),
-    /// Ends `Pause`: what has come is read, then all timers that have passed are due at once.
-    Resume(NodeId),
-    /// The program reads nothing any more: the windows of those who send to it fill.
-    StopReading(NodeId),
-    /// Ends `StopReading`.
-    ResumeReading(NodeId),
-    /// The clock of the node runs faster than the world's by so many millionths from now on.
-    ClockDrift(NodeId, i32),
-    /// The clock of the node leaps by so many milliseconds.
-    ClockJump(NodeId, i64),
-    /// The wall clock of the node is set by so many milliseconds; what it measures time with is another clock.
-    SetDate(NodeId, i64),
+    /// Something happens to a node.
+    Node(NodeId, NodeFault),
     /// The network changes; the step that says so stands at the position.
     Network(Position, NetworkChange),
 }

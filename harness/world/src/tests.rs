@@ -7,7 +7,7 @@ use rstest::rstest;
 
 use super::{Engine, RunOptions, run};
 use crate::plan::{
-    Action, BrokerProgram, ClientProgram, Conditions, LinkSettings, Node, NodeId, Plan, Position, Program, RunName,
+    BrokerProgram, ClientProgram, Command, Conditions, LinkSettings, Node, NodeId, Plan, Position, Program, RunName,
     Seed, Source, Step, StepKind,
 };
 use crate::trace::{EventKind, Item};
@@ -60,7 +60,7 @@ fn a_silent_client_is_closed_after_one_and_a_half_keep_alives(
     #[values(Version::V3_1_1, Version::V5_0)] version: Version,
     #[values(Engine::Sim, Engine::Turmoil)] engine: Engine,
 ) {
-    let silence = StepKind::Node { nodes: vec![SENSOR], actions: vec![Action::StopPinging] };
+    let silence = StepKind::Node { nodes: vec![SENSOR], actions: vec![Command::StopPinging.into()] };
     let plan = plan(version, vec![step(silence)]);
     let trace = run(&plan, engine, options(&plan)).expect("both engines can express this");
     let connect = trace.events.iter().find_map(|event| match &event.kind {

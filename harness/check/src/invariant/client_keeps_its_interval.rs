@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::view::Connection;
 use super::{Breach, Scene, shown};
-use crate::plan::{Action, NodeId, StepKind};
+use crate::plan::{Action, Command, NodeId, StepKind};
 use crate::story::find;
 use crate::trace::EventKind;
 
@@ -59,10 +59,10 @@ fn stops(scene: &Scene<'_>, node: NodeId) -> Vec<(Duration, Duration)> {
         if !nodes.contains(&node) {
             continue;
         }
-        for action in actions {
-            match action {
-                Action::StopPinging => drop(since.get_or_insert(event.at)),
-                Action::ResumePinging => stops.extend(since.take().map(|since| (since, event.at))),
+        for command in actions.iter().filter_map(Action::command) {
+            match command {
+                Command::StopPinging => drop(since.get_or_insert(event.at)),
+                Command::ResumePinging => stops.extend(since.take().map(|since| (since, event.at))),
                 _ => {}
             }
         }

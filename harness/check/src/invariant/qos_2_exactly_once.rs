@@ -11,7 +11,7 @@ use super::routes::{granted, incoming, outgoing};
 use super::view::{View, sessions};
 use super::{Breach, Scene, shown};
 use crate::plan::NodeId;
-use crate::trace::{EventKind, Item, NodeChange};
+use crate::trace::{EventKind, Item};
 
 pub(super) fn breaches(scene: &Scene<'_>) -> Vec<Breach> {
     let mut breaches: Vec<Breach> = scene.clients().flat_map(|view| not_once(scene, view.node)).collect();
@@ -57,7 +57,7 @@ fn not_once(scene: &Scene<'_>, node: NodeId) -> Vec<Breach> {
                 }
                 _ => {}
             },
-            EventKind::Node { node: at, change: NodeChange::Crashed | NodeChange::PowerLost } if *at == node => {
+            EventKind::Node { node: at, change } if change.ends_process() && *at == node => {
                 delivered.clear();
             }
             _ => {}

@@ -10,9 +10,11 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 use rstest::rstest;
 
 use crate::check;
-use crate::plan::{Action, Because, ClientProgram, Invariant, NodeId, Plan, Position, Program, StepKind, Waiver};
+use crate::plan::{
+    Because, ClientProgram, Command, Invariant, NodeFault, NodeId, Plan, Position, Program, StepKind, Waiver,
+};
 use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, plan, step};
-use crate::trace::{EventKind, Item, NodeChange};
+use crate::trace::{EventKind, Item};
 
 mod edges;
 mod promises;
@@ -115,7 +117,7 @@ fn client_keeps_its_interval(#[case] ping: u64, #[case] expected: &[&str]) {
 fn client_that_is_told_to_be_silent_keeps_its_interval_and_one_that_falls_silent_does_not() {
     let silent = |told: bool| {
         let mut plan = ours();
-        let actions = vec![Action::StopPinging];
+        let actions = vec![Command::StopPinging.into()];
         plan.steps.push(step(5, "sensor: stop_pinging", StepKind::Node { nodes: vec![SENSOR], actions }));
         let mut story = Story::new();
         joins(&mut story, 0, 0, SENSOR, connect("sensor", 5), false);
@@ -435,7 +437,7 @@ fn what_a_crash_forgets_is_no_breach() {
     let mut story = Story::new();
     joins(&mut story, 0, 0, SENSOR, persistent("sensor"), false);
     story.at(100).packet(0, SENSOR, BROKER, message(1, 7, "x", false));
-    story.at(200).change(SENSOR, NodeChange::PowerLost).at(300).change(SENSOR, NodeChange::Restarted);
+    story.at(200).change(SENSOR, NodeFault::PowerLoss).at(300).change(SENSOR, NodeFault::Restart);
     joins(&mut story, 1, 1000, SENSOR, persistent("sensor"), true);
     story.at(1030).closing(0, BROKER, SENSOR, Because::Takeover, None).item(0, BROKER, SENSOR, Item::Fin);
     assert_eq!(broken(&ours(), &mut story, 9000), Vec::<String>::new());

@@ -5,8 +5,8 @@ use bytestring::ByteString;
 use halfopen_protocol::packet::{ConnAck, Connect, Publish};
 use halfopen_protocol::{Packet, ReasonCode};
 
-use crate::plan::{Because, NodeId, Plan, Program};
-use crate::trace::{ConnectionId, EventKind, Item, NodeChange, Trace};
+use crate::plan::{Because, NodeFault, NodeId, Plan, Program};
+use crate::trace::{ConnectionId, EventKind, Item, Trace};
 
 /// What one program of the project saw and did. Raw peers do what is written, and have none.
 pub(super) struct View<'a> {
@@ -213,9 +213,9 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    fn changed(&mut self, at: Duration, change: NodeChange) {
+    fn changed(&mut self, at: Duration, change: NodeFault) {
         match change {
-            NodeChange::Crashed | NodeChange::PowerLost => {
+            NodeFault::Crash | NodeFault::PowerLoss => {
                 for connection in &mut self.view.connections {
                     if connection.end_sent.is_none() {
                         connection.died = true;
@@ -223,15 +223,15 @@ impl<'a> Watcher<'a> {
                     connection.ended.get_or_insert(at);
                 }
             }
-            NodeChange::Restarted => self.generation += 1,
+            NodeFault::Restart => self.generation += 1,
             // Its process lives, and so do its connections.
-            NodeChange::Paused
-            | NodeChange::Resumed
-            | NodeChange::StoppedReading
-            | NodeChange::ResumedReading
-            | NodeChange::ClockDrifts
-            | NodeChange::ClockJumps
-            | NodeChange::DateSet => {}
+            NodeFault::Pause(_)
+            | NodeFault::Resume
+            | NodeFault::StopReading
+            | NodeFault::ResumeReading
+            | NodeFault::ClockDrift(_)
+            | NodeFault::ClockJump(_)
+            | NodeFault::SetDate(_) => {}
         }
     }
 

@@ -76,8 +76,15 @@ fn a_run_is_decided_by_the_connection_that_is_meant() {
 #[case::third(3, &[])]
 fn a_moment_hangs_on_the_connection_that_it_names(#[case] number: u32, #[case] expected: &[u64]) {
     let packet = PacketKind::Type(PacketType::PingReq);
-    let event = EventRef::Packet { ordinal: Ordinal::Nearest, packet, from: Some(SENSOR), to: None, at: None };
-    let mut finder = Finder::new(&plan(), &EventRef::On(nth(number), Box::new(event)), Viewer::Node(SENSOR));
+    let event = EventRef::Packet {
+        ordinal: Ordinal::Nearest,
+        packet,
+        from: Some(SENSOR),
+        to: None,
+        at: None,
+        on: Some(nth(number)),
+    };
+    let mut finder = Finder::new(&plan(), &event, Viewer::Node(SENSOR));
     let events = two().end(5000).events;
     let times: Vec<_> = events.iter().filter(|event| finder.feed(event)).map(|event| event.at).collect();
     assert_eq!(times, expected.iter().copied().map(ms).collect::<Vec<_>>());

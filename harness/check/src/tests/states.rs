@@ -15,7 +15,7 @@ use super::*;
 #[case::after_the_run(ClientState::Down, 9001, "Vacuous")]
 fn state_of_a_client(#[case] state: ClientState, #[case] at: i64, #[case] expected: &str) {
     let mut story = silent_client();
-    story.at(8000).change(SENSOR, NodeChange::PowerLost);
+    story.at(8000).change(SENSOR, NodeFault::PowerLoss);
     let timing = Some(Timing::At(start(at)));
     let outcome = judge(Expectation { timing, ..expect(SENSOR, Verb::Is(state)) }, &mut story, 9000);
     assert_eq!(format!("{:?}", outcome.verdict), expected, "{}", lines(&outcome));
@@ -67,7 +67,7 @@ fn what_a_broker_held_is_gone_with_its_process_and_said_in_words() {
     );
     let mut story = pings(&[]);
     story.at(1000).event(EventKind::Holds { node: BROKER, held: Held::Session("sub".to_owned(), Some(state)) });
-    story.at(2000).change(BROKER, NodeChange::Crashed);
+    story.at(2000).change(BROKER, NodeFault::Crash);
     let gone = Holding { session: Some("sub".to_owned()), ..Holding::default() };
     assert_eq!(judge(expect(BROKER, Verb::Has(gone)), &mut story, 9000).verdict, Verdict::Fail);
 }

@@ -1,7 +1,7 @@
 //! What is said of a run as a whole.
 
 use super::*;
-use crate::plan::Step;
+use crate::plan::{NetworkFault, NodeFault, Step};
 
 fn told(step: Step, story: &mut Story) -> String {
     let mut plan = plan();
@@ -12,11 +12,7 @@ fn told(step: Step, story: &mut Story) -> String {
 #[test]
 fn fault_that_hit_nothing_is_vacuous() {
     let partition = || {
-        step(
-            5,
-            "network: partition",
-            StepKind::Network(NetworkChange::Partition { links: Vec::new(), starting_with: None }),
-        )
+        step(5, "network: partition", StepKind::Network(NetworkFault::Partition { starting_with: None }.on(Vec::new())))
     };
     let mut story = pings(&[1000]);
     story.at(50).step(5, "network: partition");
@@ -88,12 +84,14 @@ fn waiting_in_vain_for_an_event_is_vacuous(#[case] event: EventRef, #[case] at: 
 
 #[test]
 fn crash_of_who_is_dead_is_vacuous() {
-    let crash = || step(5, "sensor: crash", StepKind::Node { nodes: vec![SENSOR], actions: vec![Action::Crash] });
+    let crash = || {
+        step(5, "sensor: crash", StepKind::Node { nodes: vec![SENSOR], actions: vec![Action::Fault(NodeFault::Crash)] })
+    };
     let mut dead = pings(&[1000]);
-    dead.at(100).change(SENSOR, NodeChange::Crashed).at(1000).step(5, "sensor: crash");
+    dead.at(100).change(SENSOR, NodeFault::Crash).at(1000).step(5, "sensor: crash");
     assert_eq!(told(crash(), &mut dead), "Vacuous\n5: vacuous: `crash` changed nothing: the node was in that state");
     let mut alive = pings(&[1000]);
-    alive.at(1000).step(5, "sensor: crash").change(SENSOR, NodeChange::Crashed);
+    alive.at(1000).step(5, "sensor: crash").change(SENSOR, NodeFault::Crash);
     assert_eq!(told(crash(), &mut alive), "Pass");
 }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::Timeline;
 use crate::plan::{CountRange, Holding, NodeId};
-use crate::trace::{Event, EventKind, Held, NodeChange, SessionState};
+use crate::trace::{Event, EventKind, Held, SessionState};
 
 /// `has`: what a broker holds over time, as it says itself. With its process goes all of it.
 pub(super) fn timeline<'a>(holding: &Holding, node: NodeId, events: impl IntoIterator<Item = &'a Event>) -> Timeline {
@@ -11,7 +11,7 @@ pub(super) fn timeline<'a>(holding: &Holding, node: NodeId, events: impl IntoIte
     for event in events {
         match &event.kind {
             EventKind::Holds { node: at, held } if *at == node => known.note(held),
-            EventKind::Node { node: at, change: NodeChange::Crashed | NodeChange::PowerLost } if *at == node => {
+            EventKind::Node { node: at, change } if change.ends_process() && *at == node => {
                 known = Known::default();
             }
             _ => continue,

@@ -1,8 +1,8 @@
 use halfopen_protocol::{Packet, ReasonCode};
 
 use super::Timeline;
-use crate::plan::{ClientState, NodeId};
-use crate::trace::{ConnectionId, Event, EventKind, Item, NodeChange};
+use crate::plan::{ClientState, NodeFault, NodeId};
+use crate::trace::{ConnectionId, Event, EventKind, Item};
 
 /// `is`: the state of a client over time, as it can know it itself. A half-open connection is one for its client.
 pub(super) fn timeline<'a>(wanted: ClientState, node: NodeId, events: impl IntoIterator<Item = &'a Event>) -> Timeline {
@@ -41,11 +41,11 @@ fn state_after(node: NodeId, current: &mut Option<ConnectionId>, event: &EventKi
             Some(ClientState::Disconnected)
         }
         // A dying process still sends FIN: that makes it no less dead.
-        EventKind::Node { node: at, change: NodeChange::Crashed | NodeChange::PowerLost } if *at == node => {
+        EventKind::Node { node: at, change } if change.ends_process() && *at == node => {
             *current = None;
             Some(ClientState::Down)
         }
-        EventKind::Node { node: at, change: NodeChange::Restarted } if *at == node => {
+        EventKind::Node { node: at, change: NodeFault::Restart } if *at == node => {
             *current = None;
             Some(ClientState::Disconnected)
         }

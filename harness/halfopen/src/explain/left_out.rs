@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::seconds;
-use crate::plan::{Action, LinkSettings, NetworkChange, Plan, Program, Step, StepKind};
+use crate::plan::{Action, LinkSettings, NetworkFault, NodeFault, Plan, Program, Step, StepKind};
 
 #[derive(Debug, Default)]
 struct Found {
@@ -56,8 +56,8 @@ impl Found {
         for step in steps {
             match &step.kind {
                 StepKind::Network(change) => {
-                    if let (_, NetworkChange::Set(_, change)) = change.parts() {
-                        self.link(LinkSettings::default().changed(*change));
+                    if let NetworkFault::Set(change) = change.fault {
+                        self.link(LinkSettings::default().changed(change));
                     }
                 }
                 StepKind::Node { actions, .. } => actions.iter().for_each(|action| self.action(action)),
@@ -68,9 +68,11 @@ impl Found {
     }
 
     fn action(&mut self, action: &Action) {
-        match action {
-            Action::Pause(_) | Action::Resume | Action::ClockDrift(_) | Action::ClockJump(_) => self.clocks = true,
-            Action::StopReading => self.deaf = true,
+        match action.fault() {
+            Some(NodeFault::Pause(_) | NodeFault::Resume | NodeFault::ClockDrift(_) | NodeFault::ClockJump(_)) => {
+                self.clocks = true
+            }
+            Some(NodeFault::StopReading) => self.deaf = true,
             _ => {}
         }
     }

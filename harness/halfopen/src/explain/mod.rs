@@ -12,7 +12,10 @@ use std::time::Duration;
 use halfopen_protocol::packet::Connect;
 
 use self::state::{Due, State};
-use crate::plan::{Action, EventRef, LinkSettings, NetworkChange, Node, NodeId, Plan, Program, Step, StepKind};
+use crate::plan::{
+    Action, Command, EventRef, LinkSettings, NetworkChange, NetworkFault, Node, NodeFault, NodeId, Plan, Program,
+    Scope, Step, StepKind,
+};
 
 /// How many runs are listed by name.
 const RUNS: usize = 12;
@@ -336,27 +339,31 @@ impl Explained<'_> {
             Program::Client(client) => (client.to, &client.options.connect),
             Program::RawClient(raw) => (raw.to, &raw.connect),
             _ => {
-                if matches!(action, Action::Crash | Action::PowerLoss) {
+                if action.fault().is_some_and(NodeFault::ends_process) {
                     self.state.break_something();
                 }
                 return Ok(());
             }
         };
         let trip = self.round_trip(node, to);
-        match action.itself() {
-            Action::Connect(_) => self.answered(node, to, trip * 2),
-            Action::Open | Action::Subscribe { .. } | Action::Unsubscribe(_) => self.answered(node, to, trip),
-            Action::Receive(_) => self.now.or_later = true,
-            Action::StopPinging if say => return self.silence(out, node, "sends nothing more"),
-            Action::PowerLoss => {
+        match action {
+            Action::Command { command: Command::Connect(_), .. } => self.answered(node, to, trip * 2),
+            Action::Command {
+                command: Command::Open | Command::Subscribe { .. } | Command::Unsubscribe(_), ..
+            } => self.answered(node, to, trip),
+            Action::Command { command: Command::Receive(_), .. } => self.now.or_later = true,
+            Action::Command { command: Command::StopPinging, .. } if say => {
+                return self.silence(out, node, "sends nothing more");
+            }
+            Action::Fault(NodeFault::PowerLoss) => {
                 self.state.break_something();
                 return if say { self.silence(out, node, "sends nothing more") } else { Ok(()) };
             }
-            Action::Crash => {
+            Action::Fault(NodeFault::Crash) => {
                 self.state.break_something();
                 return if say { self.ended(out, to, connect) } else { Ok(()) };
             }
-            Action::Close(_) if say => return self.ended(out, to, connect),
+            Action::Command { command: Command::Close(_), .. } if say => return self.ended(out, to, connect),
             _ => {}
         }
         Ok(())
@@ -373,7 +380,7 @@ impl Explained<'_> {
     fn condition(&mut self, out: &mut String, node: NodeId, action: &Action, say: bool) -> Option<fmt::Result> {
         let now = self.now.at;
         let line = match action {
-            Action::Pause(length) => {
+            Action::Fault(NodeFault::Pause(length)) => {
                 let until = length.map(|length| now.saturating_add(length));
                 self.state.pause(node, until);
                 let until = until.map_or_else(|| "`resume`".to_owned(), |until| format!("{:.3}", until.as_secs_f64()));
@@ -381,15 +388,15 @@ impl Explained<'_> {
                     "it does nothing until {until}; what comes meanwhile waits, and what is due then is due at once"
                 )
             }
-            Action::Resume => {
+            Action::Fault(NodeFault::Resume) => {
                 self.state.resume(node);
                 "it reads what has come, and then does what was due meanwhile".to_owned()
             }
-            Action::ClockDrift(ppm) => {
+            Action::Fault(NodeFault::ClockDrift(ppm)) => {
                 self.state.drift(node, now, *ppm);
                 format!("60s by its clock are over in {}", seconds(self.state.takes(node, Duration::from_secs(60))))
             }
-            Action::ClockJump(by) => {
+            Action::Fault(NodeFault::ClockJump(by)) => {
                 self.state.jump(node, now, *by);
                 let length = seconds(self.state.takes(node, Duration::from_millis(by.unsigned_abs())));
                 match by {
@@ -397,7 +404,9 @@ impl Explained<'_> {
                     _ => format!("its clock stands still for {length}, and what it waits for is due so much later"),
                 }
             }
-            Action::SetDate(_) => "its timers measure time with another clock, and go on as before".to_owned(),
+            Action::Fault(NodeFault::SetDate(_)) => {
+                "its timers measure time with another clock, and go on as before".to_owned()
+            }
             _ => return None,
         };
         let told = if say { writeln!(out, "  {:>10}    {line}", "") } else { Ok(()) };
@@ -410,7 +419,7 @@ impl Explained<'_> {
             return Ok(());
         }
         match (&self.plan.node(node).program, action) {
-            (Program::Client(_) | Program::RawClient(_), Action::Pause(length)) => {
+            (Program::Client(_) | Program::RawClient(_), Action::Fault(NodeFault::Pause(length))) => {
                 let until = length.map(|length| self.now.at.saturating_add(length));
                 match (self.missed(node), until) {
                     (Some(Due::At(missed)), Some(until)) if until < missed => {
@@ -424,10 +433,10 @@ impl Explained<'_> {
                     _ => self.silence(out, node, "sends nothing until then"),
                 }
             }
-            (Program::Broker(_), Action::Pause(_)) => {
+            (Program::Broker(_), Action::Fault(NodeFault::Pause(_))) => {
                 writeln!(out, "  {:>10}    it closes nobody meanwhile, and answers no PINGREQ", "")
             }
-            (Program::Broker(_), Action::ClockJump(by)) => {
+            (Program::Broker(_), Action::Fault(NodeFault::ClockJump(by))) => {
                 let by = Duration::from_millis(u64::try_from(*by).unwrap_or(0));
                 let is_over = |id: &NodeId| {
                     let of = self.client(*id).filter(|(to, _)| *to == node);
@@ -439,7 +448,7 @@ impl Explained<'_> {
                     _ => writeln!(out, "  {:>10}    it closes at once: {}", "", over.join(", ")),
                 }
             }
-            (Program::Client(client), Action::ClockDrift(_)) => {
+            (Program::Client(client), Action::Fault(NodeFault::ClockDrift(_))) => {
                 let granted = self.granted(client.to, &client.options.connect);
                 let Some(deadline) = self.deadline(client.to, &client.options.connect) else { return Ok(()) };
                 let (pings, deadline) = (self.state.takes(node, granted), self.state.takes(client.to, deadline));
@@ -448,7 +457,7 @@ impl Explained<'_> {
                 let (pings, deadline) = (seconds(pings), seconds(deadline));
                 writeln!(out, "  {:>10}    {name} pings after {pings} of silence, {to} waits {deadline}{late}", "")
             }
-            (Program::Broker(broker), Action::ClockDrift(_)) => {
+            (Program::Broker(broker), Action::Fault(NodeFault::ClockDrift(_))) => {
                 let factor = broker.config.keep_alive_factor;
                 let minute = seconds(self.state.takes(node, Duration::from_secs(60).mul_f64(factor)));
                 writeln!(out, "  {:>10}    it closes who promised a packet each 60s after {minute} of silence", "")
@@ -516,24 +525,24 @@ impl Explained<'_> {
     }
 
     fn change(&mut self, out: &mut String, change: &NetworkChange) -> fmt::Result {
-        let (number, kind) = change.parts();
-        let what = match (kind, number) {
-            (NetworkChange::HalfOpen { .. }, _) => {
+        let NetworkChange { scope: Scope { links, connection: number }, fault } = change;
+        let what = match (fault, number) {
+            (NetworkFault::HalfOpen { .. }, _) => {
                 "both ends go on believing in the connection, and nothing arrives that goes this way"
             }
-            (NetworkChange::Partition { .. }, Some(_)) => {
+            (NetworkFault::Partition { .. }, Some(_)) => {
                 "nothing of this connection that goes this way arrives until `heal`; others work"
             }
-            (NetworkChange::Partition { .. }, None) => {
+            (NetworkFault::Partition { .. }, None) => {
                 "nothing that goes this way arrives until `heal`, new connections neither"
             }
-            (NetworkChange::Reset { .. }, _) => {
+            (NetworkFault::Reset { .. }, _) => {
                 "the end at which this leads loses its connection, and the other does not hear of it"
             }
-            (NetworkChange::Heal(_), _) => {
+            (NetworkFault::Heal, _) => {
                 return writeln!(out, "  {:>10}    what was not acknowledged arrives when TCP sends it again", "");
             }
-            (NetworkChange::Set(links, change), None) => {
+            (NetworkFault::Set(change), None) => {
                 self.state.change(self.plan, links, *change);
                 for &(from, to) in links {
                     let now = settings(&self.state.link(self.plan, from, to));
@@ -544,7 +553,7 @@ impl Explained<'_> {
             (_, _) => "",
         };
         self.state.break_something();
-        if let Some(packet) = kind.starting_with() {
+        if let Some(packet) = fault.starting_with() {
             writeln!(out, "  {:>10}    not yet, but from the next {} on", "", packet.name())?;
         }
         if !what.is_empty() {
@@ -554,10 +563,10 @@ impl Explained<'_> {
             // What the client does on its others is not known here.
             return writeln!(out, "  {:>10}    only the connection #{number} is meant, counted from the start", "");
         }
-        if kind.starting_with().is_some() || matches!(kind, NetworkChange::Reset { .. }) {
+        if fault.starting_with().is_some() || matches!(fault, NetworkFault::Reset { .. }) {
             return Ok(());
         }
-        kind.links().iter().try_for_each(|(from, _)| self.silence(out, *from, "is not heard any more"))
+        links.iter().try_for_each(|(from, _)| self.silence(out, *from, "is not heard any more"))
     }
 
     fn end(&self, out: &mut String) -> fmt::Result {

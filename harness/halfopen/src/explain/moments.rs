@@ -72,18 +72,17 @@ impl Explained<'_> {
             Some(_) if nearest == "the latest" => " before what is judged",
             _ => "",
         };
-        Some(match event {
+        let on = event.connection().map_or_else(String::new, |one| {
+            format!(", on the connection #{} of {}", one.number, self.name(one.client))
+        });
+        let what = match event {
             EventRef::Start | EventRef::End => return None,
-            EventRef::On(connection, event) => {
-                let event = self.event(event, nearest, viewer)?;
-                format!("{event}, on the connection #{} of {}", connection.number, self.name(connection.client))
-            }
             EventRef::Mark(name) => {
                 let line =
                     self.plan.steps.iter().find(|step| matches!(&step.kind, StepKind::Mark(mark) if mark == name));
                 format!("the instant that line {} names", line.map_or(0, |step| step.position.line))
             }
-            EventRef::Packet { ordinal, packet, from, to, at } => {
+            EventRef::Packet { ordinal, packet, from, to, at, .. } => {
                 let what = match packet {
                     PacketKind::Any => "whole packet".to_owned(),
                     PacketKind::Type(packet) => packet.name().to_owned(),
@@ -112,6 +111,7 @@ impl Explained<'_> {
                 };
                 format!("{} {what} of {}{before}", which(ordinal), self.name(*of))
             }
-        })
+        };
+        Some(what + &on)
     }
 }

@@ -1,4 +1,4 @@
-use crate::plan::{Action, BrokerProgram, Expectation, Mode, NodeId, Plan, Program, Step, StepKind, Verb};
+use crate::plan::{Action, BrokerProgram, Expectation, Mode, NodeFault, NodeId, Plan, Program, Step, StepKind, Verb};
 
 /// The plan without what only the project's broker could say of itself.
 ///
@@ -21,8 +21,7 @@ pub(super) fn adapted(plan: &Plan, takes: &dyn Fn(&BrokerProgram) -> bool) -> Re
 }
 
 fn changes_a_brokers_clock(steps: &[Step], plan: &Plan) -> bool {
-    let is_clock =
-        |action: &Action| matches!(action, Action::ClockDrift(_) | Action::ClockJump(_) | Action::SetDate(_));
+    let is_clock = |action: &Action| action.fault().is_some_and(NodeFault::is_of_clock);
     steps.iter().any(|step| match &step.kind {
         StepKind::Node { nodes, actions } => is_of_a_broker(nodes, plan) && actions.iter().any(is_clock),
         StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => changes_a_brokers_clock(steps, plan),

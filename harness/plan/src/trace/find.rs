@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::pattern::kind_matches;
-use super::{ConnectionId, Event, EventKind, Item, NodeChange, Opened};
+use super::{ConnectionId, Event, EventKind, Item, Opened};
 use crate::{EventRef, NodeId, NthConnection, Ordinal, Plan, Point};
 
 /// Through whose eyes events are seen.
@@ -54,10 +54,7 @@ struct Ends {
 impl Finder {
     /// A finder for `event` as `viewer` sees it.
     pub fn new(plan: &Plan, event: &EventRef, viewer: Viewer) -> Self {
-        let (on, event) = match event {
-            EventRef::On(connection, event) => (Some((*connection, Opened::default())), &**event),
-            event => (None, event),
-        };
+        let on = event.connection().map(|connection| (connection, Opened::default()));
         let viewer = match event {
             EventRef::Point { at: Some(at), .. } => Viewer::Node(*at),
             _ => viewer,
@@ -77,7 +74,7 @@ impl Finder {
             }
         }
         match &self.event {
-            EventRef::Start | EventRef::End | EventRef::On(..) => false,
+            EventRef::Start | EventRef::End => false,
             EventRef::Mark(name) => matches!(&event.kind, EventKind::Mark(mark) if mark == name),
             EventRef::Packet { packet, from, to, at, .. } => match &event.kind {
                 EventKind::Sent { from: sender, to: receiver, item: Item::Packet(sent), .. } => {
@@ -105,11 +102,10 @@ impl Finder {
                 let of = *of;
                 self.feed_close(of, event)
             }
-            EventRef::Point { point: Point::Crash, of, .. } => is_change(event, *of, NodeChange::Crashed),
-            EventRef::Point { point: Point::PowerLoss, of, .. } => is_change(event, *of, NodeChange::PowerLost),
-            EventRef::Point { point: Point::Restart, of, .. } => is_change(event, *of, NodeChange::Restarted),
-            EventRef::Point { point: Point::Pause, of, .. } => is_change(event, *of, NodeChange::Paused),
-            EventRef::Point { point: Point::Resume, of, .. } => is_change(event, *of, NodeChange::Resumed),
+            EventRef::Point { point, of, .. } => matches!(
+                event.kind,
+                EventKind::Node { node, change } if node == *of && change.point() == Some(*point)
+            ),
         }
     }
 
@@ -144,7 +140,7 @@ impl Finder {
             EventKind::Closing { node, connection, .. } => self.end(*connection, *node),
             EventKind::Sent { connection, from, item, .. } if item.close().is_some() => self.end(*connection, *from),
             EventKind::Received { connection, to, item, .. } if item.close().is_some() => self.end(*connection, *to),
-            EventKind::Node { node, change: NodeChange::Crashed | NodeChange::PowerLost } => {
+            EventKind::Node { node, change } if change.ends_process() => {
                 let before = self.connections.len();
                 let viewer = self.viewer;
                 let has_died =
@@ -177,10 +173,6 @@ fn sees(viewer: Viewer, ends: Ends, node: NodeId) -> bool {
 
 fn is_between(from: Option<NodeId>, to: Option<NodeId>, sender: NodeId, receiver: NodeId) -> bool {
     from.is_none_or(|from| from == sender) && to.is_none_or(|to| to == receiver)
-}
-
-fn is_change(event: &Event, of: NodeId, wanted: NodeChange) -> bool {
-    matches!(event.kind, EventKind::Node { node, change } if node == of && change == wanted)
 }
 
 /// All occurrences of an event in the events of a run from its first on, whatever the ordinal.
@@ -268,7 +260,6 @@ pub fn ordinal(event: &EventRef) -> Ordinal {
     match event {
         EventRef::Packet { ordinal, .. } | EventRef::Point { ordinal, .. } => *ordinal,
         EventRef::Start | EventRef::End | EventRef::Mark(_) => Ordinal::Nearest,
-        EventRef::On(_, event) => ordinal(event),
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use halfopen_protocol::packet::{Connect, Publish};
 use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
-use super::{ConnectionId, Event, EventKind, Item, NodeChange, Since, Trace};
+use super::{ConnectionId, Event, EventKind, Item, NodeFault, Since, Trace};
 use crate::{
     Because, BrokerProgram, Conditions, CountRange, EventRef, Expectation, LinkSettings, Mode, Moment, Node, NodeId,
     Ordinal, PacketKind, PacketPattern, Plan, Point, Position, Program, RawClientProgram, RunName, Seed, Source, Step,
@@ -99,7 +99,7 @@ impl Story {
     }
 
     /// Adds a change of a node.
-    pub fn change(&mut self, node: NodeId, change: NodeChange) -> &mut Self {
+    pub fn change(&mut self, node: NodeId, change: NodeFault) -> &mut Self {
         self.event(EventKind::Node { node, change })
     }
 
@@ -222,12 +222,12 @@ pub fn any(packet: PacketType) -> PacketPattern {
 
 /// `last packet from NODE`, or of a type.
 pub fn packet_from(ordinal: Ordinal, packet: PacketKind, from: NodeId) -> EventRef {
-    EventRef::Packet { ordinal, packet, from: Some(from), to: None, at: None }
+    EventRef::Packet { ordinal, packet, from: Some(from), to: None, at: None, on: None }
 }
 
 /// `POINT of NODE`.
 pub fn point(point: Point, of: NodeId) -> EventRef {
-    EventRef::Point { ordinal: Ordinal::Nearest, point, of, at: None }
+    EventRef::Point { ordinal: Ordinal::Nearest, point, of, at: None, on: None }
 }
 
 /// So many milliseconds after an event.

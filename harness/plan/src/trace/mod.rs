@@ -21,8 +21,8 @@ use halfopen_protocol::{Packet, PacketType};
 pub use self::fields::{Field, FieldType, field_names, field_type, fields};
 pub use self::opened::Opened;
 pub use self::pattern::{differences, kind_matches, message_matches, pattern_matches};
-pub use self::text::{Repetition, change_text, details, field_text, item_word, repetitions, since_text, text};
-use crate::{Because, CloseHow, NodeId, Position};
+pub use self::text::{Repetition, details, field_text, item_word, repetitions, since_text, text};
+use crate::{Because, CloseHow, NodeFault, NodeId, Position};
 
 /// The record of one run.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +74,7 @@ pub enum EventKind {
         /// The node.
         node: NodeId,
         /// What.
-        change: NodeChange,
+        change: NodeFault,
     },
     /// Something leaves a node on a connection.
     Sent {
@@ -192,49 +192,6 @@ pub struct Since {
     pub at: Duration,
     /// When the time-out was due.
     pub due: Duration,
-}
-
-/// What happens to a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum NodeChange {
-    /// The process died.
-    Crashed,
-    /// The host died.
-    PowerLost,
-    /// The program started again.
-    Restarted,
-    /// The process stands still.
-    Paused,
-    /// The process goes on.
-    Resumed,
-    /// The program reads nothing any more.
-    StoppedReading,
-    /// The program reads again.
-    ResumedReading,
-    /// Its clock runs at another speed from now on.
-    ClockDrifts,
-    /// Its clock leaps.
-    ClockJumps,
-    /// Its date is set.
-    DateSet,
-}
-
-impl NodeChange {
-    /// The action of a scenario that does it.
-    pub const fn action(self) -> &'static str {
-        match self {
-            Self::Crashed => "crash",
-            Self::PowerLost => "power_loss",
-            Self::Restarted => "restart",
-            Self::Paused => "pause",
-            Self::Resumed => "resume",
-            Self::StoppedReading => "stop_reading",
-            Self::ResumedReading => "resume_reading",
-            Self::ClockDrifts => "clock_drift",
-            Self::ClockJumps => "clock_jump",
-            Self::DateSet => "set_date",
-        }
-    }
 }
 
 /// What travels on a connection.

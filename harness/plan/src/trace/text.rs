@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use self::fold::{Block, fold};
 use self::line::{Line, lines};
-pub use self::line::{change_text, details, item_word, since_text};
+pub use self::line::{details, item_word, since_text};
 pub use self::value::field_text;
 use super::Trace;
 use crate::Plan;

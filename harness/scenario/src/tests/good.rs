@@ -6,8 +6,8 @@ use rstest::rstest;
 
 use super::{here, plans, scenarios};
 use crate::plan::{
-    Action, EventRef, LinkSettings, NetworkChange, NodeId, NthConnection, Outgoing, Plan, Program, StepKind, Timing,
-    Verb,
+    Action, Command, EventRef, LinkSettings, NetworkChange, NetworkFault, NodeId, NthConnection, Outgoing, Plan,
+    Program, Scope, StepKind, Timing, Verb,
 };
 use crate::{PlanOptions, load_all};
 
@@ -96,7 +96,7 @@ fn nodes_have_the_defaults_of_the_reference() {
     assert_eq!(connect(plan, 1).client_id, "a");
     assert_eq!(plan.network, LinkSettings::default());
     let StepKind::Node { actions, .. } = &plan.steps[0].kind else { panic!("no action") };
-    let [Action::Publish(publish)] = actions.as_slice() else { panic!("no publish") };
+    let Some(Command::Publish(publish)) = actions.first().and_then(Action::command) else { panic!("no publish") };
     assert_eq!((publish.payload.as_ref(), publish.qos), (b"30s".as_slice(), QoS::AtLeastOnce));
     assert_eq!(plan.steps[0].text, "a: { publish: { topic: t, payload: 30s, qos: 1 } }");
 }
@@ -127,7 +127,9 @@ fn members_of_a_group_are_numbered_and_act_together() {
 #[case("broker", &[(0, 1), (1, 0), (0, 2), (2, 0)])]
 fn a_link_is_one_way_both_ways_or_a_node_alone(#[case] link: &str, #[case] expected: &[(usize, usize)]) {
     let plans = plans(&format!("clients: {{ a: {{}}, b: {{}} }}\nsteps: [ {{ network: {{ partition: {link} }} }} ]\n"));
-    let StepKind::Network(NetworkChange::Partition { links, .. }) = &plans[0].steps[0].kind else {
+    let StepKind::Network(NetworkChange { scope: Scope { links, .. }, fault: NetworkFault::Partition { .. } }) =
+        &plans[0].steps[0].kind
+    else {
         panic!("no partition")
     };
     let links: Vec<_> = links.iter().map(|(from, to)| (from.0, to.0)).collect();
@@ -151,7 +153,7 @@ fn what_a_raw_client_sends_is_one_write() {
         "mqtt: 5.0\nraw_clients: { r: { keep_alive: 5s } }\nsteps: [ { r: { send: [CONNECT, { CONNECT: { keep_alive: 9s } }, PINGREQ, { bytes: c0 00 }] } } ]\n",
     );
     let StepKind::Node { actions, .. } = &plans[0].steps[0].kind else { panic!("no action") };
-    let [Action::Send(sent)] = actions.as_slice() else { panic!("no send") };
+    let Some(Command::Send(sent)) = actions.first().and_then(Action::command) else { panic!("no send") };
     let [
         Outgoing::Connect,
         Outgoing::Packet(halfopen_protocol::Packet::Connect(other)),
@@ -170,17 +172,19 @@ fn a_connection_is_named_after_the_client_that_opens_it() {
     let plans = plans(
         "mqtt: 5.0\nraw_clients: { r: {} }\nclients: { fleet: { count: 2, reconnect: { min: 1s } } }\nsteps: [ { r: [open, connect] }, { network: { half_open: r#2 } }, { network: { partition: broker -> fleet#3 } }, { network: { heal: broker -> fleet } }, { r: { close: rst, connection: r#1 } } ]\nexpect: [ { fleet: { loses: broker, connection: fleet#3, at: 1s after PINGREQ from fleet.2#1 to broker } } ]\n",
     );
-    let StepKind::Network(NetworkChange::OfConnection(2, change)) = &plans[0].steps[1].kind else { panic!("no #2") };
-    assert_eq!(change.links(), [(NodeId(3), NodeId(0)), (NodeId(0), NodeId(3))]);
-    let StepKind::Network(NetworkChange::OfConnection(3, change)) = &plans[0].steps[2].kind else { panic!("no #3") };
-    assert_eq!(change.links(), [(NodeId(0), NodeId(1)), (NodeId(0), NodeId(2))]);
+    let scope = |step: usize| match &plans[0].steps[step].kind {
+        StepKind::Network(change) => (change.scope.connection, change.scope.links.clone()),
+        kind => panic!("no change of the network: {kind:?}"),
+    };
+    assert_eq!(scope(1), (Some(2), vec![(NodeId(3), NodeId(0)), (NodeId(0), NodeId(3))]));
+    assert_eq!(scope(2), (Some(3), vec![(NodeId(0), NodeId(1)), (NodeId(0), NodeId(2))]));
     let StepKind::Node { actions, .. } = &plans[0].steps[4].kind else { panic!("no action") };
-    let [Action::On(on, close)] = actions.as_slice() else { panic!("no connection") };
-    assert_eq!((on.as_slice(), matches!(**close, Action::Close(_))), ([nth(3, 1)].as_slice(), true));
+    let [Action::Command { command: Command::Close(_), on }] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!(on.as_slice(), [nth(3, 1)]);
     let expectation = &plans[0].expectations[0];
     assert_eq!(expectation.on, [nth(1, 3), nth(2, 3)]);
     let Some(Timing::At(moment)) = &expectation.timing else { panic!("no time") };
-    assert!(matches!(&moment.event, EventRef::On(of, _) if *of == nth(2, 1)), "{moment:?}");
+    assert!(moment.event.connection() == Some(nth(2, 1)), "{moment:?}");
 }
 
 fn nth(client: usize, number: u32) -> NthConnection {
@@ -225,7 +229,7 @@ fn runs_share_the_bytes_of_a_large_payload() {
     let plans = plans("clients: { a: {} }\nsteps: [ { a: { publish: { topic: t, payload: { size: 1MB } } } } ]\n");
     let payload = |plan: &Plan| match &plan.steps[0].kind {
         StepKind::Node { actions, .. } => match &actions[0] {
-            Action::Publish(publish) => publish.payload.clone(),
+            Action::Command { command: Command::Publish(publish), .. } => publish.payload.clone(),
             _ => panic!("no publish"),
         },
         _ => panic!("no action"),

@@ -5,7 +5,7 @@ use halfopen_protocol::{Packet, Version};
 
 use super::folder::Folder;
 use super::plans;
-use crate::plan::{Action, Feature, Outgoing, Plan, Source, StepKind, Verb};
+use crate::plan::{Action, Command, Feature, Outgoing, Plan, Source, StepKind, Verb};
 use crate::{PlanOptions, load, load_all};
 
 fn names(plans: &[Plan]) -> Vec<String> {
@@ -181,7 +181,7 @@ fn a_packet_that_begins_an_exchange_has_an_id_of_its_own() {
     let ids = |plan: &Plan| {
         let sent = plan.steps.iter().map(|step| match &step.kind {
             StepKind::Node { actions, .. } => match actions.as_slice() {
-                [Action::Send(items)] => match items.as_slice() {
+                [Action::Command { command: Command::Send(items), .. }] => match items.as_slice() {
                     [Outgoing::Packet(Packet::Publish(publish))] => publish.packet_id.map(PacketId::get),
                     [Outgoing::Packet(Packet::Subscribe(subscribe))] => Some(subscribe.packet_id.get()),
                     _ => panic!("no packet: {items:?}"),

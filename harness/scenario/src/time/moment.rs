@@ -239,7 +239,7 @@ fn occurrence(ordinal: Ordinal, cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Re
             return Err(cursor.error(format!("`{word}` happens to a node, not to a connection")));
         }
         let at = if cursor.take_word("at") { Some(node(cursor, scope)?) } else { None };
-        return Ok(on(connection, EventRef::Point { ordinal, point: *point, of, at }));
+        return Ok(EventRef::Point { ordinal, point: *point, of, at, on: connection });
     }
     if scope.nodes.contains_key(word) {
         return Err(cursor.error(format!(
@@ -273,15 +273,7 @@ fn packet_event(
     if from.is_none() && at.is_none() {
         return Err(cursor.error(format!("expected `from` or `at` and a node, as in `{word} from NODE`")));
     }
-    Ok(on(connection, EventRef::Packet { ordinal, packet, from, to, at }))
-}
-
-/// The event on one connection alone, if one was named.
-fn on(connection: Option<NthConnection>, event: EventRef) -> EventRef {
-    match connection {
-        Some(connection) => EventRef::On(connection, Box::new(event)),
-        None => event,
-    }
+    Ok(EventRef::Packet { ordinal, packet, from, to, at, on: connection })
 }
 
 /// A node, or one of its connections: `sensor#2`.

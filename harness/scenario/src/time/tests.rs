@@ -97,11 +97,18 @@ fn read(text: &str) -> Result<(EventRef, i64), String> {
 
 fn packet(ordinal: Ordinal, word: &str, from: Option<usize>, to: Option<usize>, at: Option<usize>) -> EventRef {
     let packet = packet_kind(word).unwrap();
-    EventRef::Packet { ordinal, packet, from: from.map(NodeId), to: to.map(NodeId), at: at.map(NodeId) }
+    EventRef::Packet { ordinal, packet, from: from.map(NodeId), to: to.map(NodeId), at: at.map(NodeId), on: None }
 }
 
 fn on(number: u32, event: EventRef) -> EventRef {
-    EventRef::On(NthConnection { client: NodeId(1), number }, Box::new(event))
+    let nth = NthConnection { client: NodeId(1), number };
+    match event {
+        EventRef::Packet { ordinal, packet, from, to, at, .. } => {
+            EventRef::Packet { ordinal, packet, from, to, at, on: Some(nth) }
+        }
+        EventRef::Point { ordinal, point, of, at, .. } => EventRef::Point { ordinal, point, of, at, on: Some(nth) },
+        event => event,
+    }
 }
 
 #[rstest]
@@ -113,11 +120,11 @@ fn on(number: u32, event: EventRef) -> EventRef {
 #[case("first PUBREL from dev-1", packet(Ordinal::First, "PUBREL", Some(2), None, None), 0)]
 #[case("PINGREQ from sensor to broker at broker", packet(Ordinal::Nearest, "PINGREQ", Some(1), Some(0), Some(0)), 0)]
 #[case("PUBCOMP at fleet.1", packet(Ordinal::Nearest, "PUBCOMP", None, None, Some(3)), 0)]
-#[case("close of sensor", EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: NodeId(1), at: None }, 0)]
-#[case("second open of sensor", EventRef::Point { ordinal: Ordinal::Second, point: Point::Open, of: NodeId(1), at: None }, 0)]
-#[case("resume of sensor", EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Resume, of: NodeId(1), at: None }, 0)]
-#[case("close of sensor at broker", EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: NodeId(1), at: Some(NodeId(0)) }, 0)]
-#[case("close of sensor#2", on(2, EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: NodeId(1), at: None }), 0)]
+#[case("close of sensor", EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: NodeId(1), at: None , on: None}, 0)]
+#[case("second open of sensor", EventRef::Point { ordinal: Ordinal::Second, point: Point::Open, of: NodeId(1), at: None , on: None}, 0)]
+#[case("resume of sensor", EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Resume, of: NodeId(1), at: None , on: None}, 0)]
+#[case("close of sensor at broker", EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: NodeId(1), at: Some(NodeId(0)) , on: None}, 0)]
+#[case("close of sensor#2", on(2, EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: NodeId(1), at: None , on: None}), 0)]
 #[case("last PUBLISH from broker to sensor#3", on(3, packet(Ordinal::Last, "PUBLISH", Some(0), Some(1), None)), 0)]
 #[case("PUBREL at sensor#1", on(1, packet(Ordinal::Nearest, "PUBREL", None, None, Some(1))), 0)]
 fn moments_hang_on_events(#[case] text: &str, #[case] event: EventRef, #[case] offset: i64) {

@@ -4,8 +4,8 @@ use std::time::Duration;
 use super::Stage;
 use super::pending::Pending;
 use super::wait::Wait;
-use crate::node::{Command, Told};
-use crate::plan::{Action, NodeId, Position, Step, StepKind};
+use crate::node::{self, Told};
+use crate::plan::{Action, Command, NodeId, Position, Step, StepKind};
 use crate::story::Order;
 
 /// Goes through a list of steps, one after the other: the story, or what it set going in the background.
@@ -246,7 +246,7 @@ impl Acting {
     fn act(mut self, stage: &mut Stage<'_>) -> State {
         let Some(action) = self.actions.get(self.current) else { return State::Ready };
         // Nor can a program be told anything before the engine has started it.
-        let is_held = if is_order(action) { stage.told } else { !stage.orders.is_empty() };
+        let is_held = if action.fault().is_some() { stage.told } else { !stage.orders.is_empty() };
         if is_held {
             return State::Held { at: stage.now, next: Held::Acting(self) };
         }
@@ -274,70 +274,38 @@ impl Acting {
 
 /// Does what an action means: a fault is the engine's business, the rest the program's.
 fn perform(action: &Action, node: NodeId, position: Position, in_background: bool, stage: &mut Stage<'_>) {
-    if let Some(order) = order(action, node) {
-        return stage.orders.push(order);
-    }
-    let (on, action) = match action {
-        Action::On(on, action) => (on.clone(), &**action),
-        action => (Vec::new(), action),
+    let (command, on) = match action {
+        Action::Fault(fault) => return stage.orders.push(Order::Node(node, *fault)),
+        Action::Command { command, on } => (command, on.clone()),
     };
-    let Some(command) = command(action, node) else { return };
-    if let Action::Answer(change) = action {
+    let Some(told) = told(command, node) else { return };
+    if let Command::Answer(change) = command {
         stage.answers[node.0].change(change.clone());
     }
     stage.told = true;
-    if !stage.switchboard.send(node, Told { position, in_background, on, command }) {
+    if !stage.switchboard.send(node, Told { position, in_background, on, command: told }) {
         stage.recorder.step_failed(position, format!("{} is not running", stage.plan.node(node).name));
     }
 }
 
-/// Whether it is the engine that does it, not the program.
-fn is_order(action: &Action) -> bool {
-    order(action, NodeId(0)).is_some()
-}
-
-fn order(action: &Action, node: NodeId) -> Option<Order> {
-    Some(match action {
-        Action::Crash => Order::Crash(node),
-        Action::PowerLoss => Order::PowerLoss(node),
-        Action::Restart => Order::Restart(node),
-        Action::Pause(time) => Order::Pause(node, *time),
-        Action::Resume => Order::Resume(node),
-        Action::StopReading => Order::StopReading(node),
-        Action::ResumeReading => Order::ResumeReading(node),
-        Action::ClockDrift(ppm) => Order::ClockDrift(node, *ppm),
-        Action::ClockJump(by_ms) => Order::ClockJump(node, *by_ms),
-        Action::SetDate(by_ms) => Order::SetDate(node, *by_ms),
-        _ => return None,
-    })
-}
-
-fn command(action: &Action, node: NodeId) -> Option<Command> {
-    Some(match action {
-        Action::Crash
-        | Action::PowerLoss
-        | Action::Restart
-        | Action::Pause(_)
-        | Action::Resume
-        | Action::StopReading
-        | Action::ResumeReading
-        | Action::ClockDrift(_)
-        | Action::ClockJump(_)
-        | Action::SetDate(_)
-        | Action::On(..)
-        | Action::Receive(_) => return None,
-        Action::Connect(connect) => Command::Connect { connect: connect.with.get(&node).cloned().map(Box::new) },
-        Action::Open => Command::Open,
-        Action::Subscribe { subscriptions, subscription_id } => {
-            Command::Subscribe { subscriptions: subscriptions.clone(), subscription_id: *subscription_id }
+/// What the program on the node is told; nothing where it only waits.
+fn told(command: &Command, node: NodeId) -> Option<node::Command> {
+    Some(match command {
+        Command::Receive(_) => return None,
+        Command::Connect(connect) => node::Command::Connect { connect: connect.with.get(&node).cloned().map(Box::new) },
+        Command::Open => node::Command::Open,
+        Command::Subscribe { subscriptions, subscription_id } => {
+            node::Command::Subscribe { subscriptions: subscriptions.clone(), subscription_id: *subscription_id }
         }
-        Action::Unsubscribe(filters) => Command::Unsubscribe(filters.iter().map(|f| f.as_str().into()).collect()),
-        Action::Publish(publish) => Command::Publish(publish.clone()),
-        Action::Disconnect(reason) => Command::Disconnect(Box::new(reason.clone())),
-        Action::Close(how) => Command::Close(*how),
-        Action::Send(items) => Command::Send(items.clone()),
-        Action::Answer(answers) => Command::Answer(answers.clone()),
-        Action::StopPinging => Command::StopPinging,
-        Action::ResumePinging => Command::ResumePinging,
+        Command::Unsubscribe(filters) => {
+            node::Command::Unsubscribe(filters.iter().map(|f| f.as_str().into()).collect())
+        }
+        Command::Publish(publish) => node::Command::Publish(publish.clone()),
+        Command::Disconnect(reason) => node::Command::Disconnect(Box::new(reason.clone())),
+        Command::Close(how) => node::Command::Close(*how),
+        Command::Send(items) => node::Command::Send(items.clone()),
+        Command::Answer(answers) => node::Command::Answer(answers.clone()),
+        Command::StopPinging => node::Command::StopPinging,
+        Command::ResumePinging => node::Command::ResumePinging,
     })
 }

@@ -4,8 +4,8 @@ use halfopen_protocol::packet::Publish;
 use halfopen_protocol::{Packet, PacketType};
 
 use super::Stage;
-use crate::plan::{Action, Answers, Node, NodeId, NthConnection, PacketPattern, Plan, Program};
-use crate::trace::{ConnectionId, Event, EventKind, Item, NodeChange, Opened, field_text, fields, pattern_matches};
+use crate::plan::{Action, Answers, Command, Node, NodeFault, NodeId, NthConnection, PacketPattern, Plan, Program};
+use crate::trace::{ConnectionId, Event, EventKind, Item, Opened, field_text, fields, pattern_matches};
 
 /// What an action waits for at one node. A step that waits for an answer checks it.
 pub(super) struct Wait {
@@ -41,26 +41,26 @@ impl Wait {
     pub(super) fn new(action: &Action, node: NodeId, stage: &Stage<'_>) -> Option<Self> {
         let plan = stage.plan;
         let now = stage.recorder.len();
-        let wait = match action {
-            Action::On(on, action) => Self::new(action, node, stage).map(|wait| Self { on: on.clone(), ..wait }),
-            Action::Connect(connect) if !connect.waits => None,
-            Action::Connect(connect) if connect.connack.is_none() => {
+        let Action::Command { command, on } = action else { return None };
+        let wait = match command {
+            Command::Connect(connect) if !connect.waits => None,
+            Command::Connect(connect) if connect.connack.is_none() => {
                 Some(Self { cursor: now, ..Self::connected(node, plan) })
             }
-            Action::Connect(connect) => {
+            Command::Connect(connect) => {
                 Some(Self::of(node, plan, now, Answer::Reply(PacketType::ConnAck, connect.connack.clone())))
             }
-            Action::Open => Some(Self::of(node, plan, now, Answer::Established)),
-            Action::Subscribe { .. } => Some(Self::of(node, plan, now, Answer::Reply(PacketType::SubAck, None))),
-            Action::Unsubscribe(_) => Some(Self::of(node, plan, now, Answer::Reply(PacketType::UnsubAck, None))),
-            Action::Receive(pattern) => {
+            Command::Open => Some(Self::of(node, plan, now, Answer::Established)),
+            Command::Subscribe { .. } => Some(Self::of(node, plan, now, Answer::Reply(PacketType::SubAck, None))),
+            Command::Unsubscribe(_) => Some(Self::of(node, plan, now, Answer::Reply(PacketType::UnsubAck, None))),
+            Command::Receive(pattern) => {
                 Some(Self::of(node, plan, stage.unread[node.0], Answer::Packet(pattern.clone())))
             }
             _ => None,
         };
         wait.map(|wait| {
             let opened = stage.recorder.with_events(|events| Opened::of(&events[..wait.cursor]));
-            Self { latest: stage.recorder.latest_connection(node), opened, ..wait }
+            Self { latest: stage.recorder.latest_connection(node), on: on.clone(), opened, ..wait }
         })
     }
 
@@ -123,8 +123,8 @@ impl Wait {
                 let is_old = self.latest.is_some_and(|latest| latest != *connection) && self.on.is_empty();
                 self.receive(item, is_old, plan, answers)
             }
-            EventKind::Node { node, change: NodeChange::Crashed | NodeChange::PowerLost | NodeChange::Restarted }
-                if *node == self.node =>
+            EventKind::Node { node, change }
+                if *node == self.node && (change.ends_process() || *change == NodeFault::Restart) =>
             {
                 Err(format!("{} went down before {self} came", plan.node(self.node).name))
             }

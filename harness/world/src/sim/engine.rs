@@ -13,10 +13,9 @@ use super::fabric::{Fabric, host};
 use super::network::SimNetwork;
 use super::ready::{NodeWaker, Ready};
 use crate::defect::Defect;
-use crate::plan::{NodeId, Plan, Program};
+use crate::plan::{NodeFault, NodeId, Plan, Program};
 use crate::record::Recorder;
 use crate::story::{NodeFuture, Order, Story};
-use crate::trace::NodeChange;
 
 /// How much may happen at one instant. More means that programs keep waking each other.
 const POLLS_AT_ONE_INSTANT: u32 = 10_000_000;
@@ -211,29 +210,33 @@ where
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Crash(node) => self.crash(node),
-            Order::PowerLoss(node) => self.power_loss(node),
-            Order::Restart(node) => self.restart(node),
-            Order::Pause(node, time) => self.pause(node, time),
-            Order::Resume(node) => self.resume(node),
-            Order::StopReading(node) => self.set_reading(node, false),
-            Order::ResumeReading(node) => self.set_reading(node, true),
-            Order::ClockDrift(node, ppm) => {
-                self.recorder.node(node, NodeChange::ClockDrifts);
-                self.timers.drift(node, ppm);
-            }
-            Order::ClockJump(node, by_ms) => {
-                self.recorder.node(node, NodeChange::ClockJumps);
-                self.timers.jump(node, by_ms);
-            }
-            Order::SetDate(node, by_ms) => {
-                self.recorder.node(node, NodeChange::DateSet);
-                // Timers do not follow the date, unless that is the defect.
-                if self.is_defective(node, Defect::has_timers_on_wall_clock) {
-                    self.timers.jump(node, by_ms);
+            Order::Node(node, fault) => self.befall(node, fault),
+            Order::Network(position, change) => self.fabric.borrow_mut().change(position, change),
+        }
+    }
+
+    /// Something happens to a node.
+    fn befall(&mut self, node: NodeId, fault: NodeFault) {
+        match fault {
+            NodeFault::Crash => self.crash(node),
+            NodeFault::PowerLoss => self.power_loss(node),
+            NodeFault::Restart => self.restart(node),
+            NodeFault::Pause(time) => self.pause(node, time),
+            NodeFault::Resume => self.resume(node),
+            NodeFault::StopReading => self.set_reading(node, false),
+            NodeFault::ResumeReading => self.set_reading(node, true),
+            NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) | NodeFault::SetDate(_) => {
+                self.recorder.node(node, fault);
+                match fault {
+                    NodeFault::ClockDrift(ppm) => self.timers.drift(node, ppm),
+                    NodeFault::ClockJump(by_ms) => self.timers.jump(node, by_ms),
+                    // Timers do not follow the date, unless that is the defect.
+                    NodeFault::SetDate(by_ms) if self.is_defective(node, Defect::has_timers_on_wall_clock) => {
+                        self.timers.jump(node, by_ms);
+                    }
+                    _ => {}
                 }
             }
-            Order::Network(position, change) => self.fabric.borrow_mut().change(position, change),
         }
     }
 
@@ -247,7 +250,7 @@ where
         if self.nodes[id.0].program.is_none() {
             return;
         }
-        self.recorder.node(id, NodeChange::Crashed);
+        self.recorder.node(id, NodeFault::Crash);
         self.stop(id);
     }
 
@@ -258,7 +261,7 @@ where
         }
         // What other nodes have just written is not to be lost with it.
         self.flush();
-        self.recorder.node(id, NodeChange::PowerLost);
+        self.recorder.node(id, NodeFault::PowerLoss);
         self.fabric.borrow_mut().tcp.power_off(host(id));
         self.stop(id);
         self.flush();
@@ -269,7 +272,7 @@ where
         self.crash(id);
         self.flush();
         self.fabric.borrow_mut().tcp.power_on(host(id));
-        self.recorder.node(id, NodeChange::Restarted);
+        self.recorder.node(id, NodeFault::Restart);
         self.start(id);
     }
 
@@ -285,13 +288,13 @@ where
             self.timers.drift(id, STANDSTILL);
         }
         self.resumes.extend(time.map(|time| (self.timers.now() + time, id)));
-        self.recorder.node(id, NodeChange::Paused);
+        self.recorder.node(id, NodeFault::Pause(time));
     }
 
     /// The process goes on: it reads what has come, and then its timers are due.
     fn resume(&mut self, id: NodeId) {
         if self.nodes[id.0].is_paused {
-            self.recorder.node(id, NodeChange::Resumed);
+            self.recorder.node(id, NodeFault::Resume);
             self.end_pause(id);
             self.nodes[id.0].as_waker.wake_by_ref();
         }
@@ -319,7 +322,7 @@ where
 
     fn set_reading(&mut self, id: NodeId, reads: bool) {
         if self.nodes[id.0].program.is_some() && self.fabric.borrow_mut().hosts[id.0].set_reading(reads) {
-            self.recorder.node(id, if reads { NodeChange::ResumedReading } else { NodeChange::StoppedReading });
+            self.recorder.node(id, if reads { NodeFault::ResumeReading } else { NodeFault::StopReading });
         }
     }
 

@@ -10,7 +10,7 @@ use halfopen_tcp::{
 use super::clock::Timers;
 use crate::conversation::Conversation;
 use crate::network::{Door, Knock};
-use crate::plan::{NetworkChange, NodeId, Plan, Position};
+use crate::plan::{NetworkChange, NetworkFault, NodeId, Plan, Position};
 use crate::record::Recorder;
 use crate::trace::Item;
 
@@ -226,25 +226,22 @@ impl Fabric {
     pub(super) fn change(&mut self, position: Position, change: NetworkChange) {
         let fault = FaultId(u32::try_from(self.faults.len()).expect("fewer than four billion faults in a run"));
         self.faults.push(position);
-        let (number, change) = match change {
-            NetworkChange::OfConnection(number, change) => (Some(number), *change),
-            change => (None, change),
-        };
-        let hosts = |links: &[(NodeId, NodeId)]| links.iter().map(|(from, to)| (host(*from), host(*to))).collect();
-        let (links, starting_with, kind): (Vec<_>, _, _) = match change {
-            NetworkChange::HalfOpen { links, starting_with } => (hosts(&links), starting_with, ArmedKind::HalfOpen),
-            NetworkChange::Partition { links, starting_with } => (hosts(&links), starting_with, ArmedKind::Partition),
-            NetworkChange::Reset { links, starting_with } => (hosts(&links), starting_with, ArmedKind::Reset),
-            NetworkChange::Heal(links) => {
-                self.tcp.heal(fault, Scope { links: &hosts(&links), connection: number });
+        let NetworkChange { scope, fault: change } = change;
+        let number = scope.connection;
+        let links: Vec<_> = scope.links.iter().map(|(from, to)| (host(*from), host(*to))).collect();
+        let kind = match change {
+            NetworkFault::HalfOpen { .. } => ArmedKind::HalfOpen,
+            NetworkFault::Partition { .. } => ArmedKind::Partition,
+            NetworkFault::Reset { .. } => ArmedKind::Reset,
+            NetworkFault::Heal => {
+                self.tcp.heal(fault, Scope { links: &links, connection: number });
                 return self.handle_events();
             }
-            NetworkChange::Set(links, change) => {
-                return self.tcp.change_link(fault, Scope { links: &hosts(&links), connection: number }, change);
+            NetworkFault::Set(change) => {
+                return self.tcp.change_link(fault, Scope { links: &links, connection: number }, change);
             }
-            NetworkChange::OfConnection(..) => return,
         };
-        match starting_with {
+        match change.starting_with() {
             Some(packet) => self.armed.push(Armed { fault, links, number, packet, kind }),
             None => self.begin(fault, &links, number, kind),
         }

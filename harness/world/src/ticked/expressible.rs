@@ -1,7 +1,7 @@
 use super::{EngineError, TICK};
 use crate::plan::{
-    Action, AnswerKind, Answers, CloseHow, LinkChange, LinkSettings, NetworkChange, NodeId, Plan, Position, Program,
-    Step, StepKind,
+    Action, AnswerKind, Answers, CloseHow, Command, LinkChange, LinkSettings, NetworkChange, NetworkFault, NodeFault,
+    NodeId, Plan, Position, Program, Step, StepKind,
 };
 
 /// Whether `turmoil::Sim` can tell this story with the meaning that the faults have here.
@@ -59,43 +59,55 @@ fn check_action(
 ) -> Result<(), EngineError> {
     let is_broker = nodes.iter().any(|node| plan.node(*node).is_broker());
     match action {
-        Action::Crash if is_broker => {
-            refuse(position, "the crash of a broker: a host without a program does not even refuse connections")
-        }
-        Action::PowerLoss if is_broker || comes_back => {
-            refuse(position, "a power loss after which somebody connects: bytes and SYNs are lost for ever")
-        }
-        Action::Pause(_) | Action::Resume => refuse(position, "a process that stands still while its kernel lives"),
-        Action::StopReading | Action::ResumeReading => refuse(position, "a window that fills"),
-        Action::ClockDrift(_) | Action::ClockJump(_) | Action::SetDate(_) => {
-            refuse(position, "a clock of a node's own")
-        }
-        Action::Answer(answers) if shuts(answers) => {
+        Action::Fault(fault) => check_fault(*fault, is_broker, position, comes_back),
+        Action::Command { command: Command::Answer(answers), .. } if shuts(answers) => {
             refuse(position, "a SYN that is refused or ignored by a host that listens")
         }
-        Action::Close(CloseHow::Rst) => refuse(position, "an abort"),
-        Action::On(_, action) => check_action(action, nodes, position, comes_back, plan),
-        _ => Ok(()),
+        Action::Command { command: Command::Close(CloseHow::Rst), .. } => refuse(position, "an abort"),
+        Action::Command { .. } => Ok(()),
+    }
+}
+
+fn check_fault(fault: NodeFault, is_broker: bool, position: Position, comes_back: bool) -> Result<(), EngineError> {
+    match fault {
+        NodeFault::Crash if is_broker => {
+            refuse(position, "the crash of a broker: a host without a program does not even refuse connections")
+        }
+        NodeFault::PowerLoss if is_broker || comes_back => {
+            refuse(position, "a power loss after which somebody connects: bytes and SYNs are lost for ever")
+        }
+        NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Restart => Ok(()),
+        NodeFault::Pause(_) | NodeFault::Resume => {
+            refuse(position, "a process that stands still while its kernel lives")
+        }
+        NodeFault::StopReading | NodeFault::ResumeReading => refuse(position, "a window that fills"),
+        NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) | NodeFault::SetDate(_) => {
+            refuse(position, "a clock of a node's own")
+        }
     }
 }
 
 fn check_change(change: &NetworkChange, position: Position, rest: &[Step], plan: &Plan) -> Result<(), EngineError> {
-    match change {
-        NetworkChange::HalfOpen { starting_with: Some(_), .. } => refuse(position, "`starting_with`"),
-        NetworkChange::HalfOpen { links, .. } if links.iter().any(|(a, b)| connects(*a, *b, rest, plan)) => {
+    let links = &change.scope.links;
+    match change.fault {
+        _ if change.scope.connection.is_some() => refuse(position, "a fault of one connection of a link"),
+        NetworkFault::HalfOpen { starting_with: Some(_) } => refuse(position, "`starting_with`"),
+        NetworkFault::HalfOpen { .. } if links.iter().any(|(a, b)| connects(*a, *b, rest, plan)) => {
             refuse(position, "one connection forgotten while a new one works")
         }
-        NetworkChange::HalfOpen { .. } => Ok(()),
-        NetworkChange::Set(
-            links,
-            LinkChange { latency: Some(_), jitter: None, give_up: None, loss: None, bandwidth: None },
-        ) if links.iter().all(|(from, to)| links.contains(&(*to, *from))) => Ok(()),
-        NetworkChange::Set(..) => {
+        NetworkFault::HalfOpen { .. } => Ok(()),
+        NetworkFault::Set(LinkChange {
+            latency: Some(_),
+            jitter: None,
+            give_up: None,
+            loss: None,
+            bandwidth: None,
+        }) if links.iter().all(|(from, to)| links.contains(&(*to, *from))) => Ok(()),
+        NetworkFault::Set(_) => {
             refuse(position, "a link that differs by direction, jitter, losses, a bandwidth, or a give-up time")
         }
-        NetworkChange::OfConnection(..) => refuse(position, "a fault of one connection of a link"),
-        NetworkChange::Reset { .. } => refuse(position, "an abort made by the path"),
-        NetworkChange::Partition { .. } | NetworkChange::Heal(_) => {
+        NetworkFault::Reset { .. } => refuse(position, "an abort made by the path"),
+        NetworkFault::Partition { .. } | NetworkFault::Heal => {
             refuse(position, "a partition that only delays: bytes are lost for ever")
         }
     }
@@ -117,7 +129,7 @@ fn comes_back(node: NodeId, rest: &[Step], plan: &Plan) -> bool {
 }
 
 fn opens(action: &Action) -> bool {
-    matches!(action, Action::Connect(_) | Action::Open | Action::Restart)
+    action.fault() == Some(NodeFault::Restart) || matches!(action.command(), Some(Command::Connect(_) | Command::Open))
 }
 
 fn refuse(position: Position, what: &'static str) -> Result<(), EngineError> {

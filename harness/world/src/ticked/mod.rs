@@ -20,8 +20,8 @@ use super::node::{self, Disks, Env, Switchboard};
 use super::record::Recorder;
 use super::story::{Order, Story};
 use super::{EngineError, RunOptions, TICK};
-use crate::plan::{NetworkChange, NodeId, Plan};
-use crate::trace::{NodeChange, Trace};
+use crate::plan::{NetworkChange, NetworkFault, NodeFault, NodeId, Plan};
+use crate::trace::Trace;
 
 /// Runs `plan` on `turmoil::Sim` with a tick of [`TICK`].
 ///
@@ -110,46 +110,35 @@ fn direct(director: &mut Director, recorder: &Recorder, sim: &mut turmoil::Sim<'
 fn carry_out(order: Order, recorder: &Recorder, sim: &mut turmoil::Sim<'_>, plan: &Plan) {
     let name = |node: NodeId| plan.node(node).name.as_str();
     match order {
-        Order::Crash(node) => {
-            recorder.node(node, NodeChange::Crashed);
-            sim.crash(name(node));
-        }
-        Order::PowerLoss(node) => {
-            recorder.node(node, NodeChange::PowerLost);
-            for other in plan.node_ids().filter(|other| *other != node) {
-                sim.partition(name(node), name(other));
+        Order::Node(node, fault) => {
+            recorder.node(node, fault);
+            match fault {
+                NodeFault::Crash => sim.crash(name(node)),
+                NodeFault::PowerLoss => {
+                    for other in plan.node_ids().filter(|other| *other != node) {
+                        sim.partition(name(node), name(other));
+                    }
+                    sim.crash(name(node));
+                }
+                NodeFault::Restart => sim.bounce(name(node)),
+                _ => unreachable!("refused before the run began"),
             }
-            sim.crash(name(node));
         }
-        Order::Restart(node) => {
-            recorder.node(node, NodeChange::Restarted);
-            sim.bounce(name(node));
-        }
-        Order::Pause(..)
-        | Order::Resume(_)
-        | Order::StopReading(_)
-        | Order::ResumeReading(_)
-        | Order::ClockDrift(..)
-        | Order::ClockJump(..)
-        | Order::SetDate(..) => unreachable!("refused before the run began"),
-        Order::Network(position, change) => {
-            match change {
-                NetworkChange::HalfOpen { links, .. } => {
-                    for (from, to) in links {
+        Order::Network(position, NetworkChange { scope, fault }) => {
+            match fault {
+                NetworkFault::HalfOpen { .. } => {
+                    for (from, to) in scope.links {
                         sim.partition_oneway(name(from), name(to));
                     }
                 }
-                NetworkChange::Set(links, change) => {
-                    for (from, to) in links {
+                NetworkFault::Set(change) => {
+                    for (from, to) in scope.links {
                         if let Some(latency) = change.latency {
                             sim.set_link_latency(name(from), name(to), latency);
                         }
                     }
                 }
-                NetworkChange::Partition { .. }
-                | NetworkChange::Reset { .. }
-                | NetworkChange::Heal(_)
-                | NetworkChange::OfConnection(..) => {
+                NetworkFault::Partition { .. } | NetworkFault::Reset { .. } | NetworkFault::Heal => {
                     unreachable!("refused before the run began")
                 }
             }

@@ -76,8 +76,8 @@ fn silence_that_is_told_excuses_who_is_told_while_it_lasts(
 ) {
     let mut plan = ours();
     let does = |action| StepKind::Node { nodes: vec![who], actions: vec![action] };
-    plan.steps.push(step(5, "stop_pinging", does(Action::StopPinging)));
-    plan.steps.push(step(6, "resume_pinging", does(Action::ResumePinging)));
+    plan.steps.push(step(5, "stop_pinging", does(Command::StopPinging.into())));
+    plan.steps.push(step(6, "resume_pinging", does(Command::ResumePinging.into())));
     let mut story = sensor();
     story.at(stop).step(5, "stop_pinging");
     if let Some(resume) = resume {
@@ -124,7 +124,7 @@ fn deadline_hangs_on_what_the_broker_reads_and_not_on_what_it_sends() {
 #[test]
 fn broker_that_dies_at_the_deadline_has_kept_it() {
     let mut story = watcher();
-    story.at(7530).closing(0, BROKER, WATCHER, Because::KeepAlive, None).change(BROKER, NodeChange::Crashed);
+    story.at(7530).closing(0, BROKER, WATCHER, Because::KeepAlive, None).change(BROKER, NodeFault::Crash);
     assert_eq!(told("broker_keeps", &ours(), &mut story, 9000), Vec::<String>::new());
 }
 
@@ -185,7 +185,7 @@ fn connack_that_refuses_is_the_last_word() {
     story.closing(0, SENSOR, BROKER, Because::Asked, None).item(0, SENSOR, BROKER, Item::Fin);
 }, 0)]
 #[case::it_only_says_so(9000, |story: &mut Story| { story.closing(0, SENSOR, BROKER, Because::Asked, None); }, 1)]
-#[case::it_dies(9000, |story: &mut Story| { story.change(SENSOR, NodeChange::PowerLost); }, 0)]
+#[case::it_dies(9000, |story: &mut Story| { story.change(SENSOR, NodeFault::PowerLoss); }, 0)]
 fn connection_is_ended_after_a_disconnect(
     #[case] end: u64,
     #[case] then: impl Fn(&mut Story),

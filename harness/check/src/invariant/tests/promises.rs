@@ -112,7 +112,7 @@ fn session_is_of_its_user(#[case] user: Option<&str>, #[case] session_present: b
 #[case::nothing_is_known(false, false, 0)]
 fn durable_broker_knows_after_a_crash(#[case] durable: bool, #[case] session_present: bool, #[case] expected: usize) {
     let mut story = back_at(9000, lasting(100), nothing, lasting(100), session_present);
-    story.at(5000).change(BROKER, NodeChange::Crashed).at(6000).change(BROKER, NodeChange::Restarted);
+    story.at(5000).change(BROKER, NodeFault::Crash).at(6000).change(BROKER, NodeFault::Restart);
     assert_eq!(breaches("no_orphans", &broker(|broker| broker.durable = durable), &mut story, 9100), expected);
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::scene::{Anchor, Form, Shape};
 use super::{Drawing, short};
-use crate::plan::{Action, NetworkChange, NodeId, Position, Step, StepKind};
-use crate::trace::{EventKind, NodeChange};
+use crate::plan::{Action, Command, NetworkFault, NodeFault, NodeId, Position, Step, StepKind};
+use crate::trace::EventKind;
 
 /// A fault, from when it begins.
 struct Band {
@@ -37,7 +37,7 @@ impl Drawing<'_> {
                 // What waits for a packet begins with it.
                 EventKind::FaultHit { position } => {
                     let waits = find(&self.plan.steps, *position).is_some_and(
-                        |step| matches!(&step.kind, StepKind::Network(change) if change.starting_with().is_some()),
+                        |step| matches!(&step.kind, StepKind::Network(change) if change.fault.starting_with().is_some()),
                     );
                     for band in bands.iter_mut().filter(|band| waits && band.position == *position) {
                         band.from = event.at;
@@ -82,49 +82,36 @@ impl Drawing<'_> {
     }
 }
 
-impl Drawing<'_> {
-    /// How far a clock leaps, as its step says: `by +3600 s`. Nothing for other changes.
-    pub(super) fn by_how_much(&self, index: usize, node: NodeId, change: NodeChange) -> Option<String> {
-        let step = self.trace.events[..index].iter().rev().find_map(|event| match event.kind {
-            EventKind::Step { position, .. } => find(&self.plan.steps, position),
-            _ => None,
-        });
-        let Some(StepKind::Node { nodes, actions }) = step.map(|step| &step.kind) else { return None };
-        let by_ms = actions.iter().find_map(|action| match (change, action) {
-            (NodeChange::ClockJumps, Action::ClockJump(by_ms)) | (NodeChange::DateSet, Action::SetDate(by_ms)) => {
-                Some(*by_ms)
-            }
-            _ => None,
-        });
-        let by_ms = by_ms.filter(|_| nodes.contains(&node))?;
-        let sign = if by_ms < 0 { '-' } else { '+' };
-        Some(format!("by {sign}{} s", short(Duration::from_millis(by_ms.unsigned_abs()))))
-    }
+/// How far a clock leaps: `by +3600 s`. Nothing for other changes.
+pub(super) fn by_how_much(change: NodeFault) -> Option<String> {
+    let by_ms = change.leap()?;
+    let sign = if by_ms < 0 { '-' } else { '+' };
+    Some(format!("by {sign}{} s", short(Duration::from_millis(by_ms.unsigned_abs()))))
 }
 
 fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
     let position = step.position;
     match &step.kind {
         StepKind::Network(change) => {
-            let (number, kind) = change.parts();
-            let place = Place::Links(kind.links().to_vec(), number);
+            let number = change.scope.connection;
+            let place = Place::Links(change.scope.links.clone(), number);
             let of = number.map(|number| format!(" #{number}")).unwrap_or_default();
-            let (class, word) = match kind {
-                NetworkChange::HalfOpen { .. } => ("cut", "half-open"),
-                NetworkChange::Partition { .. } => ("cut", "partition"),
-                NetworkChange::Heal(_) => return end(bands, &place, "cut", at),
-                NetworkChange::Set(..) => {
+            let (class, word) = match change.fault {
+                NetworkFault::HalfOpen { .. } => ("cut", "half-open"),
+                NetworkFault::Partition { .. } => ("cut", "partition"),
+                NetworkFault::Heal => return end(bands, &place, "cut", at),
+                NetworkFault::Set(_) => {
                     end(bands, &place, "changed", at);
                     ("changed", if number.is_some() { "connection changed" } else { "link changed" })
                 }
-                NetworkChange::Reset { .. } | NetworkChange::OfConnection(..) => return,
+                NetworkFault::Reset { .. } => return,
             };
             bands.push(Band { class, word: format!("{word}{of}"), place, from: at, to: None, position });
         }
         StepKind::Node { nodes, actions } => {
             for (node, action) in nodes.iter().flat_map(|node| actions.iter().map(move |action| (*node, action))) {
                 match action {
-                    Action::StopPinging => bands.push(Band {
+                    Action::Command { command: Command::StopPinging, .. } => bands.push(Band {
                         class: "silent",
                         word: "does not ping".to_owned(),
                         place: Place::Node(node),
@@ -132,8 +119,10 @@ fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
                         to: None,
                         position,
                     }),
-                    Action::ResumePinging => end(bands, &Place::Node(node), "silent", at),
-                    Action::ClockDrift(ppm) => {
+                    Action::Command { command: Command::ResumePinging, .. } => {
+                        end(bands, &Place::Node(node), "silent", at)
+                    }
+                    Action::Fault(NodeFault::ClockDrift(ppm)) => {
                         let place = Place::Node(node);
                         end(bands, &place, "clock", at);
                         let word = if *ppm > 0 { "clock too fast" } else { "clock too slow" };
@@ -157,16 +146,16 @@ fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
 }
 
 /// What befalls a node goes on until its opposite, or until the node dies or starts again.
-fn changed(bands: &mut Vec<Band>, node: NodeId, change: NodeChange, at: Duration) {
+fn changed(bands: &mut Vec<Band>, node: NodeId, change: NodeFault, at: Duration) {
     let place = Place::Node(node);
     let (class, word) = match change {
-        NodeChange::Crashed => ("down", "crashed"),
-        NodeChange::PowerLost => ("down", "no power"),
-        NodeChange::Paused => ("still", "stands still"),
-        NodeChange::StoppedReading => ("deaf", "does not read"),
-        NodeChange::Resumed => return end(bands, &place, "still", at),
-        NodeChange::ResumedReading => return end(bands, &place, "deaf", at),
-        NodeChange::Restarted => {
+        NodeFault::Crash => ("down", "crashed"),
+        NodeFault::PowerLoss => ("down", "no power"),
+        NodeFault::Pause(_) => ("still", "stands still"),
+        NodeFault::StopReading => ("deaf", "does not read"),
+        NodeFault::Resume => return end(bands, &place, "still", at),
+        NodeFault::ResumeReading => return end(bands, &place, "deaf", at),
+        NodeFault::Restart => {
             return ["down", "still", "deaf"].iter().for_each(|class| end(bands, &place, class, at));
         }
         _ => return,

@@ -9,7 +9,7 @@ use super::lanes::Lanes;
 use super::scene::{Form, Shape, Sign};
 use super::{Drawing, short};
 use crate::plan::{BrokerProgram, NodeId, Plan, Program};
-use crate::trace::{ConnectionId, EventKind, Item, NodeChange, Trace};
+use crate::trace::{ConnectionId, EventKind, Item, Trace};
 
 /// How wide a bar is.
 const BAR: i32 = 6;
@@ -61,7 +61,7 @@ impl Connections {
                         end.see(plan, index, item, is_received);
                     }
                 }
-                EventKind::Node { node, change: NodeChange::Crashed | NodeChange::PowerLost } => {
+                EventKind::Node { node, change } if change.ends_process() => {
                     for end in ends.values_mut().filter(|end| end.node == *node) {
                         end.closed.get_or_insert((index, Sign::Cross));
                     }

@@ -34,7 +34,7 @@ pub use self::svg::svg;
 pub(super) use self::svg::{STYLE, escaped};
 use crate::check::{Judged, judged};
 use crate::plan::{NodeId, Plan};
-use crate::trace::{Event, EventKind, Item, NodeChange, Trace, change_text, since_text};
+use crate::trace::{Event, EventKind, Item, Trace, since_text};
 
 /// About how wide a character is.
 const CHARACTER: i32 = 6;
@@ -247,14 +247,14 @@ impl Drawing<'_> {
                 }
                 EventKind::Node { node, change } => {
                     let (x, y) = (self.lanes.x(*node), self.y(index));
-                    let is_dead = matches!(change, NodeChange::Crashed | NodeChange::PowerLost);
+                    let is_dead = change.ends_process();
                     let class = if is_dead { "change bad" } else { "change" };
-                    let texts = std::iter::once(change_text(*change).to_owned());
-                    for (row, text) in (0..).zip(texts.chain(self.by_how_much(index, *node, *change))) {
+                    let texts = std::iter::once(change.statement().to_owned());
+                    for (row, text) in (0..).zip(texts.chain(bands::by_how_much(*change))) {
                         let form = Form::Text { x, y, dy: 4 + row * ROW, anchor: Anchor::Middle, text };
                         self.shapes.push(Shape::new(class, form).of(index));
                     }
-                    if matches!(change, NodeChange::ClockJumps | NodeChange::DateSet) {
+                    if change.leap().is_some() {
                         let form = Form::Line { x: x - 22, y: y - 9, x2: x + 22, y2: y - 9 };
                         self.shapes.push(Shape::new("leap", form).of(index));
                     }
@@ -286,7 +286,7 @@ fn lines(kind: &EventKind) -> usize {
         EventKind::Step { text, .. } => story(text).len(),
         // Why a deadline is over stands below, and how far a clock leaps.
         EventKind::Closing { since: Some(_), .. } => 2,
-        EventKind::Node { change: NodeChange::ClockJumps | NodeChange::DateSet, .. } => 2,
+        EventKind::Node { change, .. } if change.leap().is_some() => 2,
         _ => 1,
     }
 }

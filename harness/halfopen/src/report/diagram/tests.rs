@@ -3,7 +3,7 @@ use std::sync::Arc;
 use rstest::rstest;
 
 use super::*;
-use crate::plan::{Action, Because, NetworkChange, NodeId, Plan, StepKind, Timing};
+use crate::plan::{Action, Because, NetworkFault, NodeFault, NodeId, Plan, StepKind, Timing};
 use crate::trace::fixture::{BROKER, SENSOR, Story, after, closes, connect, expect, plan, silent_client, step};
 use halfopen_protocol::Packet;
 
@@ -48,9 +48,9 @@ fn what_is_lost_ends_in_a_cross_inside_the_band_of_the_fault() {
     plan.steps.push(step(
         5,
         "network: partition",
-        StepKind::Network(NetworkChange::Partition { links: links.clone(), starting_with: None }),
+        StepKind::Network(NetworkFault::Partition { starting_with: None }.on(links.clone())),
     ));
-    plan.steps.push(step(6, "network: heal", StepKind::Network(NetworkChange::Heal(links))));
+    plan.steps.push(step(6, "network: heal", StepKind::Network(NetworkFault::Heal.on(links))));
     let mut story = Story::new();
     story.connect(0, SENSOR, connect("sensor", 5)).step(5, "network: partition");
     story.at(1000).lost(0, SENSOR, BROKER, Item::Packet(Packet::PingReq)).at(2000).step(6, "network: heal");
@@ -133,7 +133,7 @@ fn connections_of_a_folded_time_are_not_drawn() {
 fn a_clock_that_drifts_has_a_band_until_it_is_right_again() {
     let mut plan = plan();
     for (line, ppm) in [(5, -10_000), (6, 0)] {
-        let kind = StepKind::Node { nodes: vec![SENSOR], actions: vec![Action::ClockDrift(ppm)] };
+        let kind = StepKind::Node { nodes: vec![SENSOR], actions: vec![Action::Fault(NodeFault::ClockDrift(ppm))] };
         plan.steps.push(step(line, "sensor: clock", kind));
     }
     let mut story = Story::new();
@@ -143,14 +143,14 @@ fn a_clock_that_drifts_has_a_band_until_it_is_right_again() {
 }
 
 #[rstest]
-#[case::jump(Action::ClockJump(3_600_000), NodeChange::ClockJumps, "by +3600 s")]
-#[case::date(Action::SetDate(-1500), NodeChange::DateSet, "by -1.500 s")]
-fn a_clock_that_leaps_is_marked_with_how_far(#[case] action: Action, #[case] change: NodeChange, #[case] says: &str) {
+#[case::jump(NodeFault::ClockJump(3_600_000), "by +3600 s")]
+#[case::date(NodeFault::SetDate(-1500), "by -1.500 s")]
+fn a_clock_that_leaps_is_marked_with_how_far(#[case] fault: NodeFault, #[case] says: &str) {
     let mut plan = plan();
-    let kind = StepKind::Node { nodes: vec![SENSOR], actions: vec![action] };
+    let kind = StepKind::Node { nodes: vec![SENSOR], actions: vec![fault.into()] };
     plan.steps.push(step(5, "sensor: clock", kind));
     let mut story = Story::new();
-    story.connect(0, SENSOR, connect("sensor", 5)).step(5, "sensor: clock").change(SENSOR, change);
+    story.connect(0, SENSOR, connect("sensor", 5)).step(5, "sensor: clock").change(SENSOR, fault);
     let picture = picture(&plan, &mut story, 3000);
     assert_eq!(count(&picture, "leap"), 1, "{picture}");
     assert!(picture.contains(says), "{picture}");

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::plan::{NodeId, Plan, Value};
-use crate::trace::{Event, EventKind, Item, change_text, details, fields, item_word, since_text};
+use crate::trace::{Event, EventKind, Item, details, fields, item_word, since_text};
 
 /// How much of a text is kept.
 const LONGEST: usize = 1024;
@@ -65,7 +65,7 @@ impl EventRecord {
             EventKind::Mark(mark) => record.say("mark", mark.clone()),
             EventKind::Node { node, change } => {
                 record.node = name(node);
-                record.say("node", change_text(*change).to_owned());
+                record.say("node", change.statement().to_owned());
             }
             EventKind::Sent { connection, from, to, item, arrival } => {
                 (record.node, record.peer, record.connection) = (name(from), name(to), Some(connection.0));

@@ -3,7 +3,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, packet_from, plan, point, silent_client};
-use crate::{Because, PacketKind};
+use crate::{Because, NodeFault, PacketKind};
 
 const ANY: PacketKind = PacketKind::Any;
 
@@ -41,7 +41,7 @@ fn packet_is_timed_by_who_looks(#[case] viewer: Viewer, #[case] expected: &[u64]
 fn named_place_overrides_who_looks(#[case] at: Option<NodeId>, #[case] expected: &[u64]) {
     let packet = PacketKind::Type(PacketType::PingReq);
     for viewer in [Viewer::Story, Viewer::Node(BROKER), Viewer::Node(SENSOR)] {
-        let event = EventRef::Packet { ordinal: Ordinal::Nearest, packet, from: None, to: None, at };
+        let event = EventRef::Packet { ordinal: Ordinal::Nearest, packet, from: None, to: None, at, on: None };
         assert_eq!(times(&event, viewer, &pings().end(3000).events), expected);
     }
 }
@@ -54,7 +54,7 @@ fn packets_of_others_do_not_count() {
     let from_broker = packet_from(Ordinal::Nearest, ANY, BROKER);
     assert_eq!(times(&from_broker, Viewer::Node(SENSOR), &events), [40, 2510]);
     let to_watcher =
-        EventRef::Packet { ordinal: Ordinal::Nearest, packet: ANY, from: None, to: Some(WATCHER), at: None };
+        EventRef::Packet { ordinal: Ordinal::Nearest, packet: ANY, from: None, to: Some(WATCHER), at: None, on: None };
     assert_eq!(times(&to_watcher, Viewer::Story, &events), [0; 0]);
 }
 
@@ -69,7 +69,8 @@ fn close_is_seen_once_by_who_looks(#[case] viewer: Viewer, #[case] expected: u64
 
 #[test]
 fn close_is_seen_where_it_is_said_to_be_seen() {
-    let event = EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: SENSOR, at: Some(BROKER) };
+    let event =
+        EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: SENSOR, at: Some(BROKER), on: None };
     assert_eq!(times(&event, Viewer::Node(SENSOR), &silent_client().end(9000).events), [7530]);
 }
 
@@ -90,7 +91,7 @@ impl Story {
 #[test]
 fn power_loss_ends_connections_in_the_eyes_of_who_lost_it() {
     let mut story = pings();
-    story.at(2500).change(SENSOR, NodeChange::PowerLost);
+    story.at(2500).change(SENSOR, NodeFault::PowerLoss);
     story.at(9510).closing(0, BROKER, SENSOR, Because::KeepAlive, None);
     let events = story.end(10_000).events;
     assert_eq!(times(&close_of(SENSOR), Viewer::Node(SENSOR), &events), [2500]);

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::value::{field_text, hex};
-use crate::trace::{Event, EventKind, Item, NodeChange, Since, Trace, fields};
-use crate::{NodeId, Plan, Position, Step, StepKind};
+use crate::trace::{Event, EventKind, Item, Since, Trace, fields};
+use crate::{NodeFault, NodeId, Plan, Position, Step, StepKind};
 
 /// One line to be, without its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Writer<'_> {
                 (!self.just_before(index, event.at, is_connack)).then(|| self.statement(*node, "is connected", session))
             }
             EventKind::Node { node, change } => {
-                (!self.heading_says(*node, *change, event.at)).then(|| self.statement(*node, change_text(*change), ""))
+                (!self.heading_says(*node, *change, event.at)).then(|| self.statement(*node, change.statement(), ""))
             }
             EventKind::StepFailed { position, why } => {
                 let step = find(&self.plan.steps, *position).map_or("", |step| step.text.as_str());
@@ -136,8 +136,8 @@ impl Writer<'_> {
     }
 
     /// Whether the heading has told just now what happens to the node.
-    fn heading_says(&self, node: NodeId, change: NodeChange, at: Duration) -> bool {
-        let word = change.action();
+    fn heading_says(&self, node: NodeId, change: NodeFault, at: Duration) -> bool {
+        let word = change.word();
         let name = self.name(node);
         let group = name.split('.').next().unwrap_or(name);
         self.heading
@@ -193,21 +193,5 @@ pub fn item_word(item: &Item) -> &'static str {
         Item::TimedOut => "timed out",
         Item::Packet(_) => "packet",
         Item::Bytes(_) => "bytes",
-    }
-}
-
-/// Returns what a trace prints for a change of a node.
-pub fn change_text(change: NodeChange) -> &'static str {
-    match change {
-        NodeChange::Crashed => "crashes",
-        NodeChange::PowerLost => "loses power",
-        NodeChange::Restarted => "restarts",
-        NodeChange::Paused => "stands still",
-        NodeChange::Resumed => "goes on",
-        NodeChange::StoppedReading => "stops reading",
-        NodeChange::ResumedReading => "reads again",
-        NodeChange::ClockDrifts => "clock drifts",
-        NodeChange::ClockJumps => "clock leaps",
-        NodeChange::DateSet => "date is set",
     }
 }

@@ -4,11 +4,12 @@ use halfopen_protocol::{Packet, ReasonCode};
 use insta::assert_snapshot;
 
 use super::*;
+use crate::NodeFault;
 use crate::trace::fixture::{
     BROKER, SENSOR, Story, WATCHER, connect, disconnect, plan, position, publish, silent_client, step,
 };
-use crate::trace::{EventKind, Item, NodeChange};
-use crate::{Because, NetworkChange, StepKind};
+use crate::trace::{EventKind, Item};
+use crate::{Because, NetworkFault, StepKind};
 
 fn shown(story: &mut Story, end: u64) -> String {
     text(&plan(), &story.end(end))
@@ -23,7 +24,7 @@ fn silent_client_reads_as_a_story() {
 fn lost_and_held_packets_and_a_margin() {
     let mut story = Story::new();
     story.connect(0, SENSOR, connect("sensor", 5)).step(6, "sensor: power_loss");
-    story.change(SENSOR, NodeChange::PowerLost);
+    story.change(SENSOR, NodeFault::PowerLoss);
     story.at(7532).closing(
         0,
         BROKER,
@@ -139,7 +140,7 @@ fn what_is_no_packet_has_a_line_where_no_other_tells_it() {
     plan.steps.push(step(
         5,
         "network: partition: sensor",
-        StepKind::Network(NetworkChange::Partition { links: Vec::new(), starting_with: None }),
+        StepKind::Network(NetworkFault::Partition { starting_with: None }.on(Vec::new())),
     ));
     let Packet::Publish(message) = publish("a", "1") else { panic!("a PUBLISH") };
     let mut story = Story::new();
@@ -158,7 +159,7 @@ fn what_is_no_packet_has_a_line_where_no_other_tells_it() {
         item: Item::TimedOut,
         sent: None,
     });
-    story.at(3000).change(SENSOR, NodeChange::Crashed);
+    story.at(3000).change(SENSOR, NodeFault::Crash);
     story.at(4000).event(EventKind::StepFailed { position: position(5), why: "no CONNACK came".to_owned() });
     assert_snapshot!(text(&plan, &story.end(5000)));
 }

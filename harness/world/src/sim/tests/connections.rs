@@ -11,23 +11,23 @@ use tokio::task::spawn_local;
 
 use super::fixture::*;
 use crate::network::{Door, Knock, Network as _};
-use crate::plan::{LinkChange, NetworkChange, NodeId};
+use crate::plan::{LinkChange, NetworkChange, NetworkFault, NodeId, Scope};
 use crate::trace::{ConnectionId, EventKind, Item};
 
 fn of(number: u32, change: NetworkChange) -> NetworkChange {
-    NetworkChange::OfConnection(number, Box::new(change))
+    NetworkChange { scope: Scope { connection: Some(number), ..change.scope }, ..change }
 }
 
 fn half_open(links: Vec<(NodeId, NodeId)>) -> NetworkChange {
-    NetworkChange::HalfOpen { links, starting_with: None }
+    NetworkFault::HalfOpen { starting_with: None }.on(links)
 }
 
 fn reset(links: Vec<(NodeId, NodeId)>) -> NetworkChange {
-    NetworkChange::Reset { links, starting_with: None }
+    NetworkFault::Reset { starting_with: None }.on(links)
 }
 
 fn set(change: LinkChange) -> NetworkChange {
-    NetworkChange::Set(to_server(), change)
+    NetworkFault::Set(change).on(to_server())
 }
 
 /// Two connections of one client, opened at 0 and at 100, each of which writes a PINGREQ at 2000 and at 3000, and notes
@@ -142,10 +142,10 @@ fn the_give_up_time_of_one_connection_is_its_own() {
 }
 
 #[rstest]
-#[case::itself(of(1, NetworkChange::Heal(both_ways())), true)]
-#[case::its_link(NetworkChange::Heal(both_ways()), true)]
-#[case::the_other(of(2, NetworkChange::Heal(both_ways())), false)]
-#[case::one_way(of(1, NetworkChange::Heal(to_server())), false)]
+#[case::itself(of(1, NetworkFault::Heal.on(both_ways())), true)]
+#[case::its_link(NetworkFault::Heal.on(both_ways()), true)]
+#[case::the_other(of(2, NetworkFault::Heal.on(both_ways())), false)]
+#[case::one_way(of(1, NetworkFault::Heal.on(to_server())), false)]
 fn a_partition_of_one_connection_ends_with(#[case] heal: NetworkChange, #[case] ends: bool) {
     let outcome = two_connections(vec![(1_000, of(1, partition(both_ways()))), (2_700, heal)]);
     let notes = notes_of(&outcome, 1);
@@ -159,7 +159,7 @@ fn a_partition_of_one_connection_ends_with(#[case] heal: NetworkChange, #[case] 
 
 #[test]
 fn a_partition_of_the_link_is_not_healed_for_one_connection() {
-    let heal = of(1, NetworkChange::Heal(both_ways()));
+    let heal = of(1, NetworkFault::Heal.on(both_ways()));
     let outcome = two_connections(vec![(1_000, partition(both_ways())), (2_500, heal)]);
     assert_eq!(notes_of(&outcome, 1), ["22000 client: 1 timed out"]);
     assert_eq!(outcome.hits(), [1]);
@@ -189,7 +189,7 @@ fn what_is_not_set_for_a_connection_follows_its_link() {
 #[test]
 fn a_connection_can_be_cut_before_it_is_opened() {
     let outcome =
-        two_connections(vec![(50, of(2, partition(to_server()))), (500, of(2, NetworkChange::Heal(to_server())))]);
+        two_connections(vec![(50, of(2, partition(to_server()))), (500, of(2, NetworkFault::Heal.on(to_server())))]);
     // The SYN of 0.1 is sent again after a second.
     assert_eq!(outcome.of("client")[0], "1120 client: 2 is late");
     assert_eq!(notes_of(&outcome, 1), untouched(1));
@@ -206,9 +206,9 @@ fn what_befalls_an_established_connection_meets_nothing_before_it_is_opened(#[ca
 }
 
 #[rstest]
-#[case::half_open(NetworkChange::HalfOpen { links: both_ways(), starting_with: Some(PacketType::PingReq) }, "22000 client: 2 timed out")]
-#[case::partition(NetworkChange::Partition { links: both_ways(), starting_with: Some(PacketType::PingReq) }, "22000 client: 2 timed out")]
-#[case::reset(NetworkChange::Reset { links: both_ways(), starting_with: Some(PacketType::PingReq) }, "3000 client: 2 connection reset")]
+#[case::half_open(NetworkFault::HalfOpen { starting_with: Some(PacketType::PingReq) }.on(both_ways()), "22000 client: 2 timed out")]
+#[case::partition(NetworkFault::Partition { starting_with: Some(PacketType::PingReq) }.on(both_ways()), "22000 client: 2 timed out")]
+#[case::reset(NetworkFault::Reset { starting_with: Some(PacketType::PingReq) }.on(both_ways()), "3000 client: 2 connection reset")]
 fn a_fault_of_one_connection_waits_for_a_packet_of_that_one(#[case] change: NetworkChange, #[case] ends: &str) {
     // Armed before there is the connection; the other one sends its PINGREQ first.
     let outcome = two_connections(vec![(50, of(2, change))]);
@@ -239,7 +239,7 @@ fn who_never_gets_the_abort_that_answers_sends_again(#[case] heal: Option<u64>, 
         })
         .at(1_000, network(1, partition(to_client())));
     if let Some(heal) = heal {
-        world = world.at(heal, network(2, NetworkChange::Heal(to_client())));
+        world = world.at(heal, network(2, NetworkFault::Heal.on(to_client())));
     }
     let outcome = world.until(60_000).run();
     assert_eq!(outcome.of("client"), [ends]);

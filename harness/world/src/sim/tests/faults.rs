@@ -4,9 +4,9 @@ use rstest::rstest;
 use tokio::io::AsyncReadExt;
 
 use super::fixture::*;
-use crate::plan::{LinkChange, NetworkChange, NodeId};
+use crate::plan::{LinkChange, NetworkFault, NodeFault, NodeId};
 use crate::story::Order;
-use crate::trace::{EventKind, Item, NodeChange};
+use crate::trace::{EventKind, Item};
 
 /// A client that writes one letter at each of these times and notes all that comes back.
 pub(super) fn writes_at(times: &'static [u64]) -> impl Fn(Host) -> crate::story::NodeFuture {
@@ -26,7 +26,8 @@ pub(super) fn writes_at(times: &'static [u64]) -> impl Fn(Host) -> crate::story:
 
 #[test]
 fn a_crash_closes_the_connections_in_order() {
-    let outcome = World::new().node(echo).node(writes_at(&[500])).at(1_000, Order::Crash(SERVER)).run();
+    let outcome =
+        World::new().node(echo).node(writes_at(&[500])).at(1_000, Order::Node(SERVER, NodeFault::Crash)).run();
     assert_eq!(outcome.of("client"), ["520 client: read a", "1010 client: end"]);
     let changes: Vec<_> =
         outcome.trace.events.iter().filter(|event| matches!(event.kind, EventKind::Node { .. })).collect();
@@ -45,7 +46,7 @@ fn a_crash_aborts_a_connection_with_unread_data() {
             .await;
         })
         .node(writes_at(&[500]))
-        .at(1_000, Order::Crash(SERVER))
+        .at(1_000, Order::Node(SERVER, NodeFault::Crash))
         .run();
     assert_eq!(outcome.of("client"), ["1010 client: connection reset"]);
     let rst = outcome.trace.events.iter().find(|event| {
@@ -69,7 +70,7 @@ fn a_crash_aborts_a_connection_whose_data_the_program_had_read_only_in_part() {
             host.write(&mut stream, b"ab").await;
             host.read_all(&mut stream).await;
         })
-        .at(1_000, Order::Crash(SERVER))
+        .at(1_000, Order::Node(SERVER, NodeFault::Crash))
         .run();
     assert_eq!(outcome.of("client"), ["1010 client: connection reset"]);
 }
@@ -82,8 +83,8 @@ fn a_crash_aborts_what_nobody_has_accepted() {
             for_ever().await.expect("never");
         })
         .node(listen_only)
-        .at(1_000, Order::Crash(SERVER))
-        .at(2_000, Order::Restart(SERVER))
+        .at(1_000, Order::Node(SERVER, NodeFault::Crash))
+        .at(2_000, Order::Node(SERVER, NodeFault::Restart))
         .run();
     assert_eq!(outcome.notes, ["1010 client: connection reset"]);
 }
@@ -102,8 +103,8 @@ fn a_crashed_node_refuses_until_it_is_restarted_on_the_same_address() {
             host.write(&mut stream, b"a").await;
             host.read_all(&mut stream).await;
         })
-        .at(1_000, Order::Crash(SERVER))
-        .at(2_000, Order::Restart(SERVER))
+        .at(1_000, Order::Node(SERVER, NodeFault::Crash))
+        .at(2_000, Order::Node(SERVER, NodeFault::Restart))
         .run();
     assert_eq!(
         outcome.of("client"),
@@ -118,18 +119,23 @@ fn a_crashed_node_refuses_until_it_is_restarted_on_the_same_address() {
             _ => None,
         })
         .collect();
-    assert_eq!(changes, [(1_000, NodeChange::Crashed), (2_000, NodeChange::Restarted)]);
+    assert_eq!(changes, [(1_000, NodeFault::Crash), (2_000, NodeFault::Restart)]);
 }
 
 #[test]
 fn a_restart_of_a_running_program_crashes_it_first() {
-    let outcome = World::new().node(echo).node(listen_only).at(1_000, Order::Restart(SERVER)).run();
+    let outcome = World::new().node(echo).node(listen_only).at(1_000, Order::Node(SERVER, NodeFault::Restart)).run();
     assert_eq!(outcome.of("client"), ["1010 client: end"]);
 }
 
 #[test]
 fn nobody_hears_of_a_power_loss() {
-    let outcome = World::new().node(echo).node(listen_only).at(1_000, Order::PowerLoss(SERVER)).until(10_000_000).run();
+    let outcome = World::new()
+        .node(echo)
+        .node(listen_only)
+        .at(1_000, Order::Node(SERVER, NodeFault::PowerLoss))
+        .until(10_000_000)
+        .run();
     assert_eq!(outcome.notes, ["30 server: accepted"]);
     let ends = outcome
         .trace
@@ -142,8 +148,12 @@ fn nobody_hears_of_a_power_loss() {
 
 #[test]
 fn a_socket_fails_when_there_was_no_answer_for_the_give_up_time() {
-    let outcome =
-        World::new().node(echo).node(writes_at(&[2_000])).at(1_000, Order::PowerLoss(SERVER)).until(10_000_000).run();
+    let outcome = World::new()
+        .node(echo)
+        .node(writes_at(&[2_000]))
+        .at(1_000, Order::Node(SERVER, NodeFault::PowerLoss))
+        .until(10_000_000)
+        .run();
     assert_eq!(outcome.of("client"), ["926000 client: timed out"]);
     let received = outcome.trace.events.iter().any(|event| {
         matches!(event.kind, EventKind::Received { item: Item::TimedOut, to: CLIENT, sent: None, .. })
@@ -157,8 +167,8 @@ fn what_is_sent_again_after_a_restart_is_answered_with_a_reset() {
     let outcome = World::new()
         .node(echo)
         .node(writes_at(&[2_000]))
-        .at(1_000, Order::PowerLoss(SERVER))
-        .at(10_000, Order::Restart(SERVER))
+        .at(1_000, Order::Node(SERVER, NodeFault::PowerLoss))
+        .at(10_000, Order::Node(SERVER, NodeFault::Restart))
         .until(1_000_000)
         .run();
     // 2.0, then 0.2, 0.4, 0.8, 1.6, 3.2 and 6.4 s later.
@@ -170,8 +180,8 @@ fn who_sends_nothing_does_not_notice_a_power_loss_and_a_restart() {
     let outcome = World::new()
         .node(echo)
         .node(writes_at(&[500, 5_000_000]))
-        .at(1_000, Order::PowerLoss(SERVER))
-        .at(2_000, Order::Restart(SERVER))
+        .at(1_000, Order::Node(SERVER, NodeFault::PowerLoss))
+        .at(2_000, Order::Node(SERVER, NodeFault::Restart))
         .until(5_000_100)
         .run();
     assert_eq!(outcome.of("client"), ["5000000 client: read a", "5000020 client: connection reset"]);
@@ -186,8 +196,8 @@ fn a_server_answers_new_connections_after_a_power_loss() {
             host.until(1_500).await;
             try_connect(&host).await;
         })
-        .at(1_000, Order::PowerLoss(SERVER))
-        .at(2_000, Order::Restart(SERVER))
+        .at(1_000, Order::Node(SERVER, NodeFault::PowerLoss))
+        .at(2_000, Order::Node(SERVER, NodeFault::Restart))
         .run();
     // The SYN of 1.5 s vanishes and is sent again a second later.
     assert_eq!(outcome.of("client"), ["2520 client: connected"]);
@@ -203,8 +213,8 @@ fn a_power_loss_while_a_connection_is_being_opened_leaves_nothing_behind() {
             try_connect(&host).await;
         })
         // The SYN has arrived, the end of the handshake has not.
-        .at(25, Order::PowerLoss(SERVER))
-        .at(5_000, Order::Restart(SERVER))
+        .at(25, Order::Node(SERVER, NodeFault::PowerLoss))
+        .at(5_000, Order::Node(SERVER, NodeFault::Restart))
         .run();
     assert_eq!(
         outcome.notes,
@@ -230,7 +240,7 @@ fn a_half_open_connection_loses_what_is_sent_in_these_directions(
         .network(|link| link.give_up = Duration::from_secs(500))
         .node(echo)
         .node(writes_at(&[2_000]))
-        .at(1_000, network(7, NetworkChange::HalfOpen { links, starting_with: None }))
+        .at(1_000, network(7, NetworkFault::HalfOpen { starting_with: None }.on(links)))
         .until(1_000_000)
         .run();
     assert_eq!(outcome.of("server"), server);
@@ -250,7 +260,7 @@ fn a_new_connection_is_not_half_open() {
             host.write(&mut new, b"found").await;
             host.read_all(&mut new).await;
         })
-        .at(1_000, network(3, NetworkChange::HalfOpen { links: both_ways(), starting_with: None }))
+        .at(1_000, network(3, NetworkFault::HalfOpen { starting_with: None }.on(both_ways())))
         .run();
     assert_eq!(outcome.of("client"), ["2040 client: read found"]);
 }
@@ -260,7 +270,7 @@ fn a_fault_that_meets_nothing_is_not_hit() {
     let outcome = World::new()
         .node(echo)
         .node(listen_only)
-        .at(1_000, network(3, NetworkChange::HalfOpen { links: both_ways(), starting_with: None }))
+        .at(1_000, network(3, NetworkFault::HalfOpen { starting_with: None }.on(both_ways())))
         .at(1_000, network(4, partition(both_ways())))
         .run();
     assert_eq!(outcome.hits(), [0_u32; 0]);
@@ -279,7 +289,7 @@ fn a_healed_partition_brings_the_bytes_with_the_next_retransmission(#[case] heal
         .node(echo)
         .node(writes_at(&[2_000, 2_050]))
         .at(1_000, network(5, partition(both_ways())))
-        .at(heal, network(6, NetworkChange::Heal(both_ways())))
+        .at(heal, network(6, NetworkFault::Heal.on(both_ways())))
         .until(1_000_000)
         .run();
     // Both letters, one after the other: one read takes them.
@@ -308,7 +318,7 @@ fn a_connection_attempt_is_repeated_after_1_3_7_15_seconds(#[case] heal: u64, #[
             try_connect(&host).await;
         })
         .at(50, network(5, partition(both_ways())))
-        .at(heal, network(6, NetworkChange::Heal(both_ways())))
+        .at(heal, network(6, NetworkFault::Heal.on(both_ways())))
         .run();
     assert_eq!(outcome.of("client"), [format!("{connected} client: connected")]);
 }
@@ -326,7 +336,7 @@ fn a_connection_attempt_that_is_given_up_is_not_repeated() {
             }
         })
         .at(500, network(5, partition(both_ways())))
-        .at(7_000, network(6, NetworkChange::Heal(both_ways())))
+        .at(7_000, network(6, NetworkFault::Heal.on(both_ways())))
         .run();
     assert_eq!(outcome.notes, ["6000 client: gave up"]);
 }
@@ -354,7 +364,7 @@ fn acknowledgements_are_repeated_once_they_can_come_back() {
         })
         .node(writes_at(&[2_000]))
         .at(1_000, network(5, partition(to_client())))
-        .at(11_000, network(6, NetworkChange::Heal(to_client())))
+        .at(11_000, network(6, NetworkFault::Heal.on(to_client())))
         .run();
     assert_eq!(outcome.of("client"), ["12000 client: timed out"], "the next repetition would be at 14.61 s");
     let outcome = World::new()
@@ -364,7 +374,7 @@ fn acknowledgements_are_repeated_once_they_can_come_back() {
         })
         .node(writes_at(&[2_000]))
         .at(1_000, network(5, partition(to_client())))
-        .at(8_000, network(6, NetworkChange::Heal(to_client())))
+        .at(8_000, network(6, NetworkFault::Heal.on(to_client())))
         .run();
     assert_eq!(outcome.of("client"), [""; 0]);
 }
@@ -376,8 +386,8 @@ fn a_changed_latency_holds_for_what_leaves_from_then_on_and_nothing_overtakes() 
             serve(host, |host, mut stream| async move { host.read_all(&mut stream).await }).await;
         })
         .node(writes_at(&[1_000, 2_000, 2_100, 4_000]))
-        .at(1_500, network(5, NetworkChange::Set(to_server(), latency(1_000))))
-        .at(2_050, network(6, NetworkChange::Set(to_server(), latency(5))))
+        .at(1_500, network(5, NetworkFault::Set(latency(1_000)).on(to_server())))
+        .at(2_050, network(6, NetworkFault::Set(latency(5)).on(to_server())))
         .run();
     assert_eq!(
         outcome.of("server"),
@@ -392,7 +402,7 @@ fn a_changed_give_up_time_holds_for_what_leaves_from_then_on() {
     let outcome = World::new()
         .node(echo)
         .node(writes_at(&[2_000]))
-        .at(500, network(5, NetworkChange::Set(both_ways(), change)))
+        .at(500, network(5, NetworkFault::Set(change).on(both_ways())))
         .at(1_000, network(6, partition(both_ways())))
         .run();
     assert_eq!(outcome.of("client"), ["7000 client: timed out"]);
@@ -408,7 +418,7 @@ fn a_close_in_a_partition_is_late_as_everything_else() {
             host.write(&mut stream, b"bye").await;
         })
         .at(1_000, network(5, partition(both_ways())))
-        .at(2_500, network(6, NetworkChange::Heal(both_ways())))
+        .at(2_500, network(6, NetworkFault::Heal.on(both_ways())))
         .run();
     assert_eq!(outcome.of("server"), ["30 server: accepted", "2610 server: read bye", "2610 server: end"]);
 }
@@ -430,7 +440,7 @@ fn a_reset_in_a_partition_is_lost_and_the_next_data_meets_another() {
             crate::network::Network::abort(&host.network, stream);
         })
         .at(1_000, network(5, partition(both_ways())))
-        .at(3_000, network(6, NetworkChange::Heal(both_ways())))
+        .at(3_000, network(6, NetworkFault::Heal.on(both_ways())))
         .run();
     assert_eq!(outcome.of("server"), ["30 server: accepted", "5020 server: connection reset"]);
 }

@@ -14,8 +14,8 @@ use tokio::task::{LocalSet, spawn_local};
 
 use crate::network::Network;
 use crate::plan::{
-    BrokerProgram, Conditions, LinkChange, LinkSettings, NetworkChange, Node, NodeId, Plan, Position, Program, RunName,
-    Seed, Source,
+    BrokerProgram, Conditions, LinkChange, LinkSettings, NetworkChange, NetworkFault, Node, NodeId, Plan, Position,
+    Program, RunName, Seed, Source,
 };
 use crate::record::Recorder;
 use crate::sim::engine::Engine;
@@ -247,7 +247,7 @@ pub(super) fn network(line: u32, change: NetworkChange) -> Order {
 
 /// A partition of these directions.
 pub(super) fn partition(links: Vec<(NodeId, NodeId)>) -> NetworkChange {
-    NetworkChange::Partition { links, starting_with: None }
+    NetworkFault::Partition { starting_with: None }.on(links)
 }
 
 /// Both directions between server and client.

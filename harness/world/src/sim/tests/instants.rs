@@ -9,9 +9,9 @@ use tokio::io::AsyncReadExt;
 use super::faults::writes_at;
 use super::fixture::*;
 use crate::network::Network as _;
-use crate::plan::{NetworkChange, NodeId};
+use crate::plan::{NetworkFault, NodeFault, NodeId};
 use crate::story::Order;
-use crate::trace::{EventKind, NodeChange};
+use crate::trace::EventKind;
 
 /// Serves: notes what comes, and each time at which nothing has come for five seconds of its own clock.
 async fn impatient(host: Host) {
@@ -49,7 +49,7 @@ fn marks(outcome: &Outcome) -> Vec<(u128, &str)> {
     outcome.trace.events.iter().filter_map(|event| Some((mark(event)?, name(text(event))))).collect()
 }
 
-fn changes(outcome: &Outcome) -> Vec<(u128, NodeId, NodeChange)> {
+fn changes(outcome: &Outcome) -> Vec<(u128, NodeId, NodeFault)> {
     let change = |event: &crate::trace::Event| match event.kind {
         EventKind::Node { node, change } => Some((event.at.as_millis(), node, change)),
         _ => None,
@@ -59,15 +59,15 @@ fn changes(outcome: &Outcome) -> Vec<(u128, NodeId, NodeChange)> {
 
 // The timer is begun at 30 and due at 5030; at 2010 its program wakes for what has come.
 #[rstest]
-#[case::not_at_all(Order::ClockDrift(SERVER, 0), 5_030)]
-#[case::of_another_node(Order::ClockDrift(CLIENT, 0), 5_030)]
-#[case::leaps_ahead(Order::ClockJump(SERVER, 500), 4_530)]
-#[case::leaps_back(Order::ClockJump(SERVER, -500), 5_530)]
+#[case::not_at_all(Order::Node(SERVER, NodeFault::ClockDrift(0)), 5_030)]
+#[case::of_another_node(Order::Node(CLIENT, NodeFault::ClockDrift(0)), 5_030)]
+#[case::leaps_ahead(Order::Node(SERVER, NodeFault::ClockJump(500)), 4_530)]
+#[case::leaps_back(Order::Node(SERVER, NodeFault::ClockJump(-500)), 5_530)]
 // 4030 ms of its own at 1.25 and at half the speed.
-#[case::gains(Order::ClockDrift(SERVER, 250_000), 4_224)]
-#[case::loses(Order::ClockDrift(SERVER, -500_000), 9_060)]
+#[case::gains(Order::Node(SERVER, NodeFault::ClockDrift(250_000)), 4_224)]
+#[case::loses(Order::Node(SERVER, NodeFault::ClockDrift(-500_000)), 9_060)]
 // While it stands still nothing is read either.
-#[case::stands_still(Order::Pause(SERVER, Some(Duration::from_millis(500))), 5_030)]
+#[case::stands_still(Order::Node(SERVER, NodeFault::Pause(Some(Duration::from_millis(500)))), 5_030)]
 fn a_timer_that_a_clock_has_moved_stays_there_when_its_program_wakes_for_something_else(
     #[case] change: Order,
     #[case] due: u128,
@@ -81,9 +81,9 @@ fn a_timer_moves_with_each_change_of_its_clock() {
     let outcome = World::new()
         .node(impatient)
         .node(writes_at(&[1_500, 2_500, 3_500]))
-        .at(1_000, Order::ClockJump(SERVER, 1_000))
-        .at(2_000, Order::ClockDrift(SERVER, -500_000))
-        .at(3_000, Order::ClockJump(SERVER, -1_000))
+        .at(1_000, Order::Node(SERVER, NodeFault::ClockJump(1_000)))
+        .at(2_000, Order::Node(SERVER, NodeFault::ClockDrift(-500_000)))
+        .at(3_000, Order::Node(SERVER, NodeFault::ClockJump(-1_000)))
         .until(9_000)
         .run();
     // It shows 3000 at 2000, and 2500 (3500 less 1000) at 3000; as it never goes back, only what is due moves: 2530 of
@@ -110,10 +110,10 @@ fn what_arrives_at_the_instant_of_a_timer_is_read_first(#[case] writes: u64, #[c
 }
 
 #[rstest]
-#[case::crash(Order::Crash(SERVER), NodeChange::Crashed)]
-#[case::power_loss(Order::PowerLoss(SERVER), NodeChange::PowerLost)]
-#[case::pause(Order::Pause(SERVER, None), NodeChange::Paused)]
-fn what_the_story_does_at_the_instant_of_a_timer_comes_before_it(#[case] order: Order, #[case] change: NodeChange) {
+#[case::crash(Order::Node(SERVER, NodeFault::Crash), NodeFault::Crash)]
+#[case::power_loss(Order::Node(SERVER, NodeFault::PowerLoss), NodeFault::PowerLoss)]
+#[case::pause(Order::Node(SERVER, NodeFault::Pause(None)), NodeFault::Pause(None))]
+fn what_the_story_does_at_the_instant_of_a_timer_comes_before_it(#[case] order: Order, #[case] change: NodeFault) {
     // What arrives at that instant has been read by then.
     let outcome = World::new().node(impatient).node(writes_at(&[5_020])).at(5_030, order).until(6_000).run();
     assert_eq!(marks(&outcome), [(5_030, "read")]);
@@ -162,7 +162,7 @@ fn an_abort_that_arrives_later_takes_nothing_that_was_read() {
 
 #[test]
 fn each_node_goes_on_at_its_own_time() {
-    let pause = |node, ms| Order::Pause(node, Some(Duration::from_millis(ms)));
+    let pause = |node, ms| Order::Node(node, NodeFault::Pause(Some(Duration::from_millis(ms))));
     let nodes = || {
         World::new().node(|_| async { for_ever().await.expect("never") }).node(|_| async {
             for_ever().await.expect("never");
@@ -171,10 +171,10 @@ fn each_node_goes_on_at_its_own_time() {
     for (first, second) in [(SERVER, CLIENT), (CLIENT, SERVER)] {
         let outcome = nodes().at(1_000, pause(first, 4_000)).at(1_500, pause(second, 1_000)).run();
         let expected = [
-            (1_000, first, NodeChange::Paused),
-            (1_500, second, NodeChange::Paused),
-            (2_500, second, NodeChange::Resumed),
-            (5_000, first, NodeChange::Resumed),
+            (1_000, first, NodeFault::Pause(Some(Duration::from_secs(4)))),
+            (1_500, second, NodeFault::Pause(Some(Duration::from_secs(1)))),
+            (2_500, second, NodeFault::Resume),
+            (5_000, first, NodeFault::Resume),
         ];
         assert_eq!(changes(&outcome), expected);
     }
@@ -184,30 +184,30 @@ fn each_node_goes_on_at_its_own_time() {
 fn a_pause_that_is_ended_early_does_not_end_the_next_one() {
     let outcome = World::new()
         .node(|_| async { for_ever().await.expect("never") })
-        .at(1_000, Order::Pause(SERVER, Some(Duration::from_secs(5))))
-        .at(2_000, Order::Resume(SERVER))
-        .at(3_000, Order::Pause(SERVER, Some(Duration::from_secs(10))))
+        .at(1_000, Order::Node(SERVER, NodeFault::Pause(Some(Duration::from_secs(5)))))
+        .at(2_000, Order::Node(SERVER, NodeFault::Resume))
+        .at(3_000, Order::Node(SERVER, NodeFault::Pause(Some(Duration::from_secs(10)))))
         .run();
     let times: Vec<_> = changes(&outcome).into_iter().map(|(at, _, change)| (at, change)).collect();
     assert_eq!(
         times,
         [
-            (1_000, NodeChange::Paused),
-            (2_000, NodeChange::Resumed),
-            (3_000, NodeChange::Paused),
-            (13_000, NodeChange::Resumed)
+            (1_000, NodeFault::Pause(Some(Duration::from_secs(5)))),
+            (2_000, NodeFault::Resume),
+            (3_000, NodeFault::Pause(Some(Duration::from_secs(10)))),
+            (13_000, NodeFault::Resume)
         ]
     );
 }
 
 #[rstest]
-#[case::a_crash(Order::Crash(SERVER), &[NodeChange::StoppedReading, NodeChange::Crashed, NodeChange::Restarted])]
-#[case::a_power_loss(Order::PowerLoss(SERVER), &[NodeChange::StoppedReading, NodeChange::PowerLost, NodeChange::Restarted])]
+#[case::a_crash(Order::Node(SERVER, NodeFault::Crash), &[NodeFault::StopReading, NodeFault::Crash, NodeFault::Restart])]
+#[case::a_power_loss(Order::Node(SERVER, NodeFault::PowerLoss), &[NodeFault::StopReading, NodeFault::PowerLoss, NodeFault::Restart])]
 #[case::nothing_else(
-    Order::Restart(SERVER),
-    &[NodeChange::StoppedReading, NodeChange::Crashed, NodeChange::Restarted, NodeChange::Crashed, NodeChange::Restarted],
+    Order::Node(SERVER, NodeFault::Restart),
+    &[NodeFault::StopReading, NodeFault::Crash, NodeFault::Restart, NodeFault::Crash, NodeFault::Restart],
 )]
-fn a_program_that_did_not_read_reads_again_after(#[case] order: Order, #[case] expected: &[NodeChange]) {
+fn a_program_that_did_not_read_reads_again_after(#[case] order: Order, #[case] expected: &[NodeFault]) {
     let outcome = World::new()
         .node(impatient)
         .node(|host| async move {
@@ -216,9 +216,9 @@ fn a_program_that_did_not_read_reads_again_after(#[case] order: Order, #[case] e
             host.write(&mut stream, b"x").await;
             for_ever().await.expect("never");
         })
-        .at(1_000, Order::StopReading(SERVER))
+        .at(1_000, Order::Node(SERVER, NodeFault::StopReading))
         .at(1_500, order)
-        .at(2_000, Order::Restart(SERVER))
+        .at(2_000, Order::Node(SERVER, NodeFault::Restart))
         .until(4_000)
         .run();
     assert_eq!(marks(&outcome), [(3_030, "read")]);
@@ -230,11 +230,11 @@ fn a_host_without_power_loses_it_no_second_time() {
     let outcome = World::new()
         .node(echo)
         .node(writes_at(&[2_000]))
-        .at(1_000, Order::PowerLoss(SERVER))
-        .at(1_500, Order::PowerLoss(SERVER))
-        .at(1_600, Order::Crash(SERVER))
+        .at(1_000, Order::Node(SERVER, NodeFault::PowerLoss))
+        .at(1_500, Order::Node(SERVER, NodeFault::PowerLoss))
+        .at(1_600, Order::Node(SERVER, NodeFault::Crash))
         .run();
-    assert_eq!(changes(&outcome), [(1_000, SERVER, NodeChange::PowerLost)]);
+    assert_eq!(changes(&outcome), [(1_000, SERVER, NodeFault::PowerLoss)]);
 }
 
 #[test]
@@ -242,8 +242,8 @@ fn a_power_loss_at_the_instant_of_a_crash_lets_the_ends_leave() {
     let outcome = World::new()
         .node(echo)
         .node(listen_only)
-        .at(1_000, Order::Crash(SERVER))
-        .at(1_000, Order::PowerLoss(SERVER))
+        .at(1_000, Order::Node(SERVER, NodeFault::Crash))
+        .at(1_000, Order::Node(SERVER, NodeFault::PowerLoss))
         .run();
     assert_eq!(outcome.of("client"), ["1010 client: end"]);
 }
@@ -265,7 +265,9 @@ fn what_is_done_to_a_clock_is_done_to_that_of_its_node(
     };
     let mut world = World::new().node(sleeper).node(sleeper);
     for node in nodes {
-        world = world.at(0, Order::ClockDrift(*node, -500_000)).at(0, Order::ClockJump(*node, -1_000));
+        world = world
+            .at(0, Order::Node(*node, NodeFault::ClockDrift(-500_000)))
+            .at(0, Order::Node(*node, NodeFault::ClockJump(-1_000)));
     }
     let outcome = world.run();
     let at = |id: NodeId| {
@@ -281,9 +283,9 @@ fn what_is_answered_without_delay_is_read_before_the_story_goes_on() {
     let outcome = World::new()
         .node(echo)
         .node(writes_at(&[990]))
-        .at(500, network(1, NetworkChange::Set(to_client(), latency(0))))
+        .at(500, network(1, NetworkFault::Set(latency(0)).on(to_client())))
         // The letter arrives and is answered at this instant, and so is the answer there.
-        .at(1_000, Order::PowerLoss(CLIENT))
+        .at(1_000, Order::Node(CLIENT, NodeFault::PowerLoss))
         .run();
     assert_eq!(outcome.of("client"), ["1000 client: read a"]);
 }
@@ -329,17 +331,17 @@ fn who_waits_in_the_time_of_tokio_finds_what_has_come_by_then() {
 
 #[test]
 fn who_goes_on_at_an_instant_can_be_made_to_stand_still_at_it() {
-    let pause = |seconds| Order::Pause(SERVER, Some(Duration::from_secs(seconds)));
+    let pause = |seconds| Order::Node(SERVER, NodeFault::Pause(Some(Duration::from_secs(seconds))));
     let outcome =
         World::new().node(|_| async { for_ever().await.expect("never") }).at(1_000, pause(3)).at(4_000, pause(2)).run();
     let times: Vec<_> = changes(&outcome).into_iter().map(|(at, _, change)| (at, change)).collect();
     assert_eq!(
         times,
         [
-            (1_000, NodeChange::Paused),
-            (4_000, NodeChange::Resumed),
-            (4_000, NodeChange::Paused),
-            (6_000, NodeChange::Resumed)
+            (1_000, NodeFault::Pause(Some(Duration::from_secs(3)))),
+            (4_000, NodeFault::Resume),
+            (4_000, NodeFault::Pause(Some(Duration::from_secs(2)))),
+            (6_000, NodeFault::Resume)
         ]
     );
 }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::fixture::*;
 use crate::network::Network as _;
-use crate::plan::{NetworkChange, NodeId};
+use crate::plan::{NetworkChange, NetworkFault, NodeFault, NodeId};
 use crate::story::{NodeFuture, Order};
 
 /// How the client ends its connection at 2000 ms, after it has written a letter at 1000 ms.
@@ -64,11 +64,11 @@ async fn talk(host: &Host, mut stream: Stream, end: End) {
 }
 
 fn half_open(links: Vec<(NodeId, NodeId)>) -> NetworkChange {
-    NetworkChange::HalfOpen { links, starting_with: None }
+    NetworkFault::HalfOpen { starting_with: None }.on(links)
 }
 
 fn reset(links: Vec<(NodeId, NodeId)>) -> NetworkChange {
-    NetworkChange::Reset { links, starting_with: None }
+    NetworkFault::Reset { starting_with: None }.on(links)
 }
 
 const NOTHING: Left = Left { connections: 0, sockets: 0 };
@@ -87,8 +87,8 @@ fn nothing_is_left_of_a_connection_that_its_client_ends(#[case] end: End) {
 }
 
 #[rstest]
-#[case::server_crashes(Order::Crash(SERVER))]
-#[case::client_crashes(Order::Crash(CLIENT))]
+#[case::server_crashes(Order::Node(SERVER, NodeFault::Crash))]
+#[case::client_crashes(Order::Node(CLIENT, NodeFault::Crash))]
 #[case::both_are_reset(network(1, reset(both_ways())))]
 fn nothing_is_left_of_a_connection_that_ends_with(
     #[case] order: Order,
@@ -99,11 +99,11 @@ fn nothing_is_left_of_a_connection_that_ends_with(
 }
 
 #[rstest]
-#[case::server(&[Order::PowerLoss(SERVER), Order::PowerLoss(CLIENT)])]
-#[case::client(&[Order::PowerLoss(CLIENT), Order::PowerLoss(SERVER)])]
-#[case::restarts(&[Order::PowerLoss(SERVER), Order::Restart(SERVER), Order::Crash(CLIENT)])]
-#[case::closes_for_nobody(&[Order::PowerLoss(SERVER), Order::Crash(CLIENT)])]
-#[case::closes_for_nobody_either(&[Order::PowerLoss(CLIENT), Order::Crash(SERVER)])]
+#[case::server(&[Order::Node(SERVER, NodeFault::PowerLoss), Order::Node(CLIENT, NodeFault::PowerLoss)])]
+#[case::client(&[Order::Node(CLIENT, NodeFault::PowerLoss), Order::Node(SERVER, NodeFault::PowerLoss)])]
+#[case::restarts(&[Order::Node(SERVER, NodeFault::PowerLoss), Order::Node(SERVER, NodeFault::Restart), Order::Node(CLIENT, NodeFault::Crash)])]
+#[case::closes_for_nobody(&[Order::Node(SERVER, NodeFault::PowerLoss), Order::Node(CLIENT, NodeFault::Crash)])]
+#[case::closes_for_nobody_either(&[Order::Node(CLIENT, NodeFault::PowerLoss), Order::Node(SERVER, NodeFault::Crash)])]
 fn nothing_is_left_of_a_connection_whose_hosts_lose_power(
     #[case] orders: &[Order],
     #[values(0, 5, 15, 25, 1_000, 1_005, 1_015, 1_700)] from: u64,
@@ -129,20 +129,23 @@ fn nothing_is_left_of_a_connection_on_which_both_gave_up(
     #[values(500, 1_005, 1_700, 1_995, 2_005, 2_015, 2_025)] at: u64,
 ) {
     // The server learns of it at the latest when its program dies; what it says then nobody hears.
-    let outcome =
-        world(end).at(at, network(1, change)).at(60_000, Order::Crash(SERVER)).at(60_000, Order::Crash(CLIENT)).run();
+    let outcome = world(end)
+        .at(at, network(1, change))
+        .at(60_000, Order::Node(SERVER, NodeFault::Crash))
+        .at(60_000, Order::Node(CLIENT, NodeFault::Crash))
+        .run();
     assert_eq!(outcome.left, NOTHING);
 }
 
 #[rstest]
-#[case::is_refused(&[(0, Order::Crash(SERVER))])]
-#[case::is_never_answered(&[(0, network(1, partition(both_ways()))), (50_000, Order::Crash(CLIENT))])]
-#[case::is_answered_for_nobody(&[(5, network(1, partition(to_client()))), (50_000, Order::Crash(CLIENT))])]
-#[case::is_given_up(&[(5, Order::Crash(CLIENT))])]
-#[case::is_given_up_later(&[(15, Order::Crash(CLIENT))])]
-#[case::is_opened_for_nobody(&[(15, Order::Crash(SERVER))])]
-#[case::is_aborted_when_it_is_open(&[(25, Order::Crash(SERVER))])]
-#[case::is_unaccepted(&[(0, Order::Pause(SERVER, None)), (100, Order::Crash(SERVER))])]
+#[case::is_refused(&[(0, Order::Node(SERVER, NodeFault::Crash))])]
+#[case::is_never_answered(&[(0, network(1, partition(both_ways()))), (50_000, Order::Node(CLIENT, NodeFault::Crash))])]
+#[case::is_answered_for_nobody(&[(5, network(1, partition(to_client()))), (50_000, Order::Node(CLIENT, NodeFault::Crash))])]
+#[case::is_given_up(&[(5, Order::Node(CLIENT, NodeFault::Crash))])]
+#[case::is_given_up_later(&[(15, Order::Node(CLIENT, NodeFault::Crash))])]
+#[case::is_opened_for_nobody(&[(15, Order::Node(SERVER, NodeFault::Crash))])]
+#[case::is_aborted_when_it_is_open(&[(25, Order::Node(SERVER, NodeFault::Crash))])]
+#[case::is_unaccepted(&[(0, Order::Node(SERVER, NodeFault::Pause(None))), (100, Order::Node(SERVER, NodeFault::Crash))])]
 fn nothing_is_left_of_an_attempt_that(#[case] orders: &[(u64, Order)]) {
     let mut world = world(End::Closes);
     for (at, order) in orders {
@@ -174,7 +177,12 @@ fn a_crash_aborts_only_what_its_own_program_has_not_accepted() {
         let _listener = host.network.listen().await.expect("free");
         for_ever().await.expect("never");
     };
-    let outcome = World::new().node(listens).node(listen_only).node(listens).at(1_000, Order::Crash(NodeId(2))).run();
+    let outcome = World::new()
+        .node(listens)
+        .node(listen_only)
+        .node(listens)
+        .at(1_000, Order::Node(NodeId(2), NodeFault::Crash))
+        .run();
     assert_eq!(outcome.notes, [""; 0]);
     assert_eq!(outcome.left.connections, 1);
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::faults::writes_at;
 use super::fixture::*;
-use crate::plan::{LinkChange, NetworkChange, NodeId};
+use crate::plan::{LinkChange, NetworkChange, NetworkFault, NodeId};
 use crate::trace::{EventKind, Item};
 
 fn loss(millionths: u32) -> LinkChange {
@@ -16,7 +16,7 @@ fn loss(millionths: u32) -> LinkChange {
 }
 
 fn reset(links: Vec<(NodeId, NodeId)>) -> NetworkChange {
-    NetworkChange::Reset { links, starting_with: None }
+    NetworkFault::Reset { starting_with: None }.on(links)
 }
 
 /// Sends so many numbers, one every 10 ms, and the server checks that they come in order and notes when each comes.
@@ -73,7 +73,7 @@ fn a_share_of_losses_hits_when_it_loses(#[case] share: u32, #[case] times_out: b
     let outcome = World::new()
         .node(echo)
         .node(writes_at(&[1_500]))
-        .at(1_000, network(7, NetworkChange::Set(to_server(), change)))
+        .at(1_000, network(7, NetworkFault::Set(change).on(to_server())))
         .run();
     let ends = if times_out { "61500 client: timed out" } else { "1520 client: read a" };
     assert_eq!(outcome.of("client"), [ends]);
@@ -85,7 +85,7 @@ fn losses_on_a_link_that_carries_nothing_hit_nothing() {
     let outcome = World::new()
         .node(echo)
         .node(writes_at(&[500]))
-        .at(1_000, network(7, NetworkChange::Set(both_ways(), loss(500_000))))
+        .at(1_000, network(7, NetworkFault::Set(loss(500_000)).on(both_ways())))
         .run();
     assert!(outcome.hits().is_empty());
 }
@@ -95,8 +95,8 @@ fn the_time_out_after_which_a_lost_segment_is_sent_again_doubles() {
     let outcome = World::new()
         .node(echo)
         .node(writes_at(&[1_000]))
-        .at(500, network(7, NetworkChange::Set(to_server(), loss(1_000_000))))
-        .at(5_000, network(8, NetworkChange::Set(to_server(), loss(0))))
+        .at(500, network(7, NetworkFault::Set(loss(1_000_000)).on(to_server())))
+        .at(5_000, network(8, NetworkFault::Set(loss(0)).on(to_server())))
         .run();
     // At 200, 600, 1400, 3000 and 6200 ms after it was written.
     assert_eq!(outcome.of("server"), ["30 server: accepted", "7210 server: read a"]);
@@ -140,7 +140,7 @@ fn a_narrow_link_is_shared_by_its_connections_and_narrow_one_way_only_where_it_i
             500,
             network(
                 7,
-                NetworkChange::Set(to_server(), LinkChange { bandwidth: Some(Some(1_000)), ..LinkChange::default() }),
+                NetworkFault::Set(LinkChange { bandwidth: Some(Some(1_000)), ..LinkChange::default() }).on(to_server()),
             ),
         )
         .run();
@@ -205,8 +205,8 @@ fn a_reset_of_nothing_hits_nothing_and_new_connections_work() {
 const PINGREQ: &[u8] = &[0xC0, 0];
 
 #[rstest]
-#[case::reset(NetworkChange::Reset { links: to_server(), starting_with: Some(PacketType::PingReq) }, "1020 client: connection reset")]
-#[case::partition(NetworkChange::Partition { links: to_server(), starting_with: Some(PacketType::PingReq) }, "80000 client: timed out")]
+#[case::reset(NetworkFault::Reset { starting_with: Some(PacketType::PingReq) }.on(to_server()), "1020 client: connection reset")]
+#[case::partition(NetworkFault::Partition { starting_with: Some(PacketType::PingReq) }.on(to_server()), "80000 client: timed out")]
 fn a_fault_may_begin_with_a_packet(#[case] change: NetworkChange, #[case] ends: &str) {
     let outcome = World::new()
         .network(|link| link.give_up = Duration::from_secs(79))

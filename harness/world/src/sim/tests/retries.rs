@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::fixture::*;
 use crate::network::Network as _;
-use crate::plan::{LinkChange, NetworkChange, NodeId};
+use crate::plan::{LinkChange, NetworkFault, NodeFault, NodeId};
 use crate::story::{NodeFuture, Order};
 use crate::trace::{EventKind, Item};
 
@@ -80,16 +80,16 @@ fn cut(line: u32, links: Vec<(NodeId, NodeId)>) -> Order {
 }
 
 fn heal(line: u32, links: Vec<(NodeId, NodeId)>) -> Order {
-    network(line, NetworkChange::Heal(links))
+    network(line, NetworkFault::Heal.on(links))
 }
 
 fn latencies(line: u32, links: Vec<(NodeId, NodeId)>, ms: u64) -> Order {
-    network(line, NetworkChange::Set(links, latency(ms)))
+    network(line, NetworkFault::Set(latency(ms)).on(links))
 }
 
 fn patience(line: u32, links: Vec<(NodeId, NodeId)>, seconds: u64) -> Order {
     let change = LinkChange { give_up: Some(Duration::from_secs(seconds)), ..LinkChange::default() };
-    network(line, NetworkChange::Set(links, change))
+    network(line, NetworkFault::Set(change).on(links))
 }
 
 /// What a node notes after the connection was accepted.
@@ -360,7 +360,7 @@ fn nothing_of_who_has_crashed_is_sent_again_after_its_abort() {
         // What the server has not read makes its end an abort.
         .node(super::faults::writes_at(&[500]))
         .at(1_000, cut(1, to_client()))
-        .at(1_600, Order::Crash(SERVER))
+        .at(1_600, Order::Node(SERVER, NodeFault::Crash))
         .at(3_000, heal(2, to_client()))
         .run();
     assert_eq!(outcome.of("client"), [""; 0]);

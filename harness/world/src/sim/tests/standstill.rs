@@ -8,9 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::faults::writes_at;
 use super::fixture::*;
+use crate::plan::NodeFault;
 use crate::plan::NodeId;
 use crate::story::Order;
-use crate::trace::{EventKind, NodeChange};
+use crate::trace::EventKind;
 
 fn seconds(seconds: u64) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
@@ -25,8 +26,8 @@ async fn ticks(host: Host, count: u64) {
 }
 
 #[rstest]
-#[case::for_a_time(Order::Pause(SERVER, seconds(3)), None)]
-#[case::until_it_is_told(Order::Pause(SERVER, None), Some(Order::Resume(SERVER)))]
+#[case::for_a_time(Order::Node(SERVER, NodeFault::Pause(seconds(3))), None)]
+#[case::until_it_is_told(Order::Node(SERVER, NodeFault::Pause(None)), Some(Order::Node(SERVER, NodeFault::Resume)))]
 fn a_paused_process_reads_what_has_come_when_it_goes_on(#[case] pause: Order, #[case] resume: Option<Order>) {
     let mut world = World::new().node(echo).node(writes_at(&[500, 1_500, 2_500])).at(1_000, pause);
     if let Some(resume) = resume {
@@ -40,8 +41,10 @@ fn a_paused_process_reads_what_has_come_when_it_goes_on(#[case] pause: Order, #[
 
 #[test]
 fn timers_of_a_paused_process_are_all_due_when_it_goes_on() {
-    let outcome =
-        World::new().node(|host| async move { ticks(host, 5).await }).at(1_500, Order::Pause(SERVER, seconds(2))).run();
+    let outcome = World::new()
+        .node(|host| async move { ticks(host, 5).await })
+        .at(1_500, Order::Node(SERVER, NodeFault::Pause(seconds(2))))
+        .run();
     assert_eq!(outcome.world_times(), [1_000, 3_500, 3_500, 4_000, 5_000]);
 }
 
@@ -60,15 +63,19 @@ fn what_has_come_is_read_before_timers_that_have_passed_are_due() {
             .await;
         })
         .node(writes_at(&[1_900]))
-        .at(1_000, Order::Pause(SERVER, seconds(10)))
+        .at(1_000, Order::Node(SERVER, NodeFault::Pause(seconds(10))))
         .run();
     assert_eq!(outcome.of("server"), ["30 server: accepted", "11000 server: read true"]);
 }
 
 #[test]
 fn a_paused_process_takes_connections_when_it_goes_on() {
-    let outcome =
-        World::new().node(echo).node(writes_at(&[100])).at(0, Order::Pause(SERVER, seconds(1))).until(3_000).run();
+    let outcome = World::new()
+        .node(echo)
+        .node(writes_at(&[100]))
+        .at(0, Order::Node(SERVER, NodeFault::Pause(seconds(1))))
+        .until(3_000)
+        .run();
     // The kernel of a process that listens opens them for it.
     assert_eq!(outcome.of("server"), ["1000 server: accepted", "1000 server: read a"]);
 }
@@ -78,9 +85,9 @@ fn a_crash_ends_a_pause() {
     let outcome = World::new()
         .node(echo)
         .node(writes_at(&[500]))
-        .at(400, Order::Pause(SERVER, None))
-        .at(1_000, Order::Crash(SERVER))
-        .at(2_000, Order::Restart(SERVER))
+        .at(400, Order::Node(SERVER, NodeFault::Pause(None)))
+        .at(1_000, Order::Node(SERVER, NodeFault::Crash))
+        .at(2_000, Order::Node(SERVER, NodeFault::Restart))
         .node(|host| async move {
             host.until(3_000).await;
             let mut stream = host.connect().await;
@@ -96,11 +103,11 @@ fn a_crash_ends_a_pause() {
 fn a_pause_of_what_stands_still_already_changes_nothing() {
     let outcome = World::new()
         .node(echo)
-        .at(1_000, Order::Pause(SERVER, seconds(5)))
-        .at(2_000, Order::Pause(SERVER, seconds(1)))
-        .at(7_000, Order::Resume(SERVER))
+        .at(1_000, Order::Node(SERVER, NodeFault::Pause(seconds(5))))
+        .at(2_000, Order::Node(SERVER, NodeFault::Pause(seconds(1))))
+        .at(7_000, Order::Node(SERVER, NodeFault::Resume))
         .run();
-    assert_eq!(outcome.changes(), [(1_000, SERVER, NodeChange::Paused), (6_000, SERVER, NodeChange::Resumed)]);
+    assert_eq!(outcome.changes(), [(1_000, SERVER, NodeFault::Pause(seconds(5))), (6_000, SERVER, NodeFault::Resume)]);
 }
 
 #[test]
@@ -125,8 +132,8 @@ fn who_sends_to_a_program_that_does_not_read_fills_its_window_and_then_waits() {
             host.note(format!("wrote {written}"));
             for_ever().await.expect("never");
         })
-        .at(1_000, Order::StopReading(SERVER))
-        .at(6_000, Order::ResumeReading(SERVER))
+        .at(1_000, Order::Node(SERVER, NodeFault::StopReading))
+        .at(6_000, Order::Node(SERVER, NodeFault::ResumeReading))
         .until(8_000)
         .run();
     // A send buffer and a receive buffer of 64 KiB each.
@@ -152,8 +159,8 @@ fn a_program_that_does_not_read_does_not_see_the_end_of_a_connection() {
             host.until(2_000).await;
             drop(stream);
         })
-        .at(1_000, Order::StopReading(SERVER))
-        .at(9_000, Order::ResumeReading(SERVER))
+        .at(1_000, Order::Node(SERVER, NodeFault::StopReading))
+        .at(9_000, Order::Node(SERVER, NodeFault::ResumeReading))
         .run();
     assert_eq!(outcome.of("server"), ["30 server: accepted", "9000 server: end"]);
 }
@@ -162,15 +169,19 @@ fn a_program_that_does_not_read_does_not_see_the_end_of_a_connection() {
 #[case::fast(250_000, &[1_000, 1_900, 2_700, 3_500])]
 #[case::slow(-500_000, &[1_000, 2_500, 4_500, 6_500])]
 fn timers_of_a_drifting_clock(#[case] ppm: i32, #[case] times: &[u64]) {
-    let outcome =
-        World::new().node(|host| async move { ticks(host, 4).await }).at(1_500, Order::ClockDrift(SERVER, ppm)).run();
+    let outcome = World::new()
+        .node(|host| async move { ticks(host, 4).await })
+        .at(1_500, Order::Node(SERVER, NodeFault::ClockDrift(ppm)))
+        .run();
     assert_eq!(outcome.world_times(), times);
 }
 
 #[test]
 fn a_leap_forward_makes_due_what_it_leaps_over() {
-    let outcome =
-        World::new().node(|host| async move { ticks(host, 5).await }).at(1_500, Order::ClockJump(SERVER, 2_000)).run();
+    let outcome = World::new()
+        .node(|host| async move { ticks(host, 5).await })
+        .at(1_500, Order::Node(SERVER, NodeFault::ClockJump(2_000)))
+        .run();
     assert_eq!(outcome.world_times(), [1_000, 1_500, 1_500, 2_000, 3_000]);
 }
 
@@ -186,7 +197,7 @@ fn a_clock_that_is_set_back_never_shows_an_earlier_time() {
                 host.note("looks");
             }
         })
-        .at(1_200, Order::ClockJump(SERVER, -3_600))
+        .at(1_200, Order::Node(SERVER, NodeFault::ClockJump(-3_600)))
         .run();
     let shown: Vec<_> = outcome.of("server").iter().map(|note| note.split(' ').next().unwrap_or_default()).collect();
     assert_eq!(shown, ["500", "1200", "1200", "1400", "7400"]);
@@ -194,8 +205,10 @@ fn a_clock_that_is_set_back_never_shows_an_earlier_time() {
 
 #[test]
 fn a_clock_that_is_set_back_makes_its_timers_late() {
-    let outcome =
-        World::new().node(|host| async move { ticks(host, 2).await }).at(500, Order::ClockJump(SERVER, -60_000)).run();
+    let outcome = World::new()
+        .node(|host| async move { ticks(host, 2).await })
+        .at(500, Order::Node(SERVER, NodeFault::ClockJump(-60_000)))
+        .run();
     assert_eq!(outcome.world_times(), [61_000, 62_000]);
 }
 
@@ -204,7 +217,7 @@ fn the_clock_of_a_node_is_its_own() {
     let outcome = World::new()
         .node(|host| async move { ticks(host, 2).await })
         .node(|host| async move { ticks(host, 2).await })
-        .at(0, Order::ClockDrift(CLIENT, -500_000))
+        .at(0, Order::Node(CLIENT, NodeFault::ClockDrift(-500_000)))
         .run();
     assert_eq!(outcome.world_times(), [1_000, 2_000, 2_000, 4_000]);
 }
@@ -213,11 +226,11 @@ fn the_clock_of_a_node_is_its_own() {
 fn a_program_that_is_down_neither_stands_still_nor_stops_reading() {
     let outcome = World::new()
         .node(echo)
-        .at(1_000, Order::Crash(SERVER))
-        .at(2_000, Order::Pause(SERVER, None))
-        .at(3_000, Order::StopReading(SERVER))
+        .at(1_000, Order::Node(SERVER, NodeFault::Crash))
+        .at(2_000, Order::Node(SERVER, NodeFault::Pause(None)))
+        .at(3_000, Order::Node(SERVER, NodeFault::StopReading))
         .run();
-    assert_eq!(outcome.changes(), [(1_000, SERVER, NodeChange::Crashed)]);
+    assert_eq!(outcome.changes(), [(1_000, SERVER, NodeFault::Crash)]);
 }
 
 impl Host {
@@ -239,7 +252,7 @@ impl Outcome {
             .collect()
     }
 
-    fn changes(&self) -> Vec<(u64, NodeId, NodeChange)> {
+    fn changes(&self) -> Vec<(u64, NodeId, NodeFault)> {
         let change = |event: &crate::trace::Event| match event.kind {
             EventKind::Node { node, change } => {
                 Some((u64::try_from(event.at.as_millis()).expect("short"), node, change))

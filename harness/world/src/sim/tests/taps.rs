@@ -6,7 +6,7 @@ use halfopen_protocol::{Packet, PacketType, Version, encode};
 use rstest::rstest;
 
 use super::fixture::*;
-use crate::plan::{NetworkChange, NodeId};
+use crate::plan::{NetworkFault, NodeFault, NodeId};
 use crate::trace::{EventKind, Item};
 
 const PINGREQ: &[u8] = b"\xc0\x00";
@@ -131,7 +131,7 @@ fn a_half_open_connection_may_begin_with_a_packet(#[case] links: Vec<(NodeId, No
                 host.until(4_000).await;
             }
         })
-        .at(500, network(9, NetworkChange::HalfOpen { links, starting_with }))
+        .at(500, network(9, NetworkFault::HalfOpen { starting_with }.on(links)))
         .run();
     let arrivals: Vec<_> = sent_by_client(&outcome).into_iter().map(|(_, _, arrival)| arrival).collect();
     if is_lost {
@@ -152,7 +152,7 @@ fn a_power_loss_leaves_the_unfinished_packet_and_no_end_in_the_trace() {
             host.write(&mut stream, b"\x30\x09abc").await;
             for_ever().await.expect("never");
         })
-        .at(1_000, crate::story::Order::PowerLoss(CLIENT))
+        .at(1_000, crate::story::Order::Node(CLIENT, NodeFault::PowerLoss))
         .run();
     let bytes = Item::Bytes(Bytes::from_static(b"\x30\x09abc"));
     assert_eq!(sent_by_client(&outcome), [(1_000, bytes, None)]);
