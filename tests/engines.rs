@@ -1,14 +1,15 @@
-//! The event-driven engine against `turmoil::Sim`: the same plans, and the packets must agree.
+//! The event-driven engine against `turmoil::Sim`: the same plans, and the packets and the verdicts must agree.
 //!
 //! The first run of each version of each file is compared; the other runs differ from it in values. The snapshot says of
 //! each how far the engines are apart, or why there is nothing to compare, so that none drops out of the comparison
 //! unnoticed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use halfopen::check::check;
 use halfopen::plan::{NodeId, Plan};
 use halfopen::run::{Runner, load};
 use halfopen::scenario::PlanOptions;
@@ -23,7 +24,7 @@ const MOST: Duration = Duration::from_secs(40);
 type Stream = Vec<(String, Duration, Option<Duration>)>;
 
 #[test]
-fn both_engines_carry_the_same_packets_at_the_same_times() {
+fn both_engines_carry_the_same_packets_at_the_same_times_and_are_judged_alike() {
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
     let loaded = load(&[scenarios], PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
     let mut table = String::new();
@@ -73,6 +74,19 @@ fn compare(plan: &Arc<Plan>) -> Result<String, String> {
     if fails(&turmoil) && !fails(&sim) {
         return Ok("not compared: a step that acts at the very instant of an event comes a tick too late".into());
     }
+    let steps = turmoil.events.iter().filter(|event| matches!(event.kind, EventKind::Step { .. })).count();
+    let late = TICK * u32::try_from(1 + steps).expect("steps are few");
+    let verdicts = [judged(plan, &sim, Duration::ZERO), judged(plan, &turmoil, late)];
+    if verdicts[0].invariants != verdicts[1].invariants {
+        return Err(format!("other verdicts: {:?} and {:?}", verdicts[0], verdicts[1]));
+    }
+    // Where `during` begins or ends at an event, a tick may decide what lies in it.
+    let judged_otherwise: Vec<&String> =
+        verdicts[0].expectations.symmetric_difference(&verdicts[1].expectations).collect();
+    let verdicts = match &judged_otherwise[..] {
+        [] => String::new(),
+        lines => format!(", JUDGED OTHERWISE: {lines:?}"),
+    };
     let (mut sim, mut turmoil) = (Story::of(&sim), Story::of(&turmoil));
     if sim.streams.keys().ne(turmoil.streams.keys()) {
         return Err("other connections".into());
@@ -87,7 +101,24 @@ fn compare(plan: &Arc<Plan>) -> Result<String, String> {
         packets += ours.len();
         apart = apart.max(compare_streams(plan, *key, ours, &turmoil.streams[key], &steps)?);
     }
-    Ok(format!("{packets} packets agree, at most {} ms apart", apart.as_millis()))
+    Ok(format!("{packets} packets agree, at most {} ms apart{verdicts}", apart.as_millis()))
+}
+
+/// What is wrong with a run, or could not be judged.
+#[derive(Debug)]
+struct Judgement {
+    invariants: BTreeSet<String>,
+    expectations: BTreeSet<String>,
+}
+
+/// Judges with this much more tolerance.
+fn judged(plan: &Plan, trace: &Trace, more: Duration) -> Judgement {
+    let plan = Plan { tolerance: plan.tolerance + more, ..plan.clone() };
+    let outcome = check(&plan, trace);
+    let wrong = outcome.violations.into_iter().map(|violation| violation.text);
+    let named = wrong.chain(outcome.vacuous.into_iter().map(|vacuity| vacuity.text));
+    let (invariants, expectations) = named.partition(|text| text.starts_with("invariant "));
+    Judgement { invariants, expectations }
 }
 
 fn compare_streams(

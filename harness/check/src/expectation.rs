@@ -104,8 +104,7 @@ impl Judge<'_> {
         let begin = came(from.first(), &from)?;
         let end = came(to.first_from(begin), &to)?;
         if end > millis(self.trace.end) {
-            let [end, over] = [end, millis(self.trace.end)].map(seconds);
-            return Err(format!("`{}` is {end}, but the run ended at {over}", to.text()));
+            return Err(format!("`{}` is {}, but {}", to.text(), seconds(end), self.ended()));
         }
         Ok((begin, end))
     }
@@ -172,7 +171,7 @@ impl Judge<'_> {
     fn missing(&self, clocked: Option<&Clocked<'_>>, near: Option<&str>, findings: &mut Findings) {
         let end = millis(self.trace.end);
         let near = near.map(|near| format!("; there was {near}")).unwrap_or_default();
-        let actual = format!("never, the run ended at {}{near}", seconds(end));
+        let actual = format!("never, {}{near}", self.ended());
         let Some(clocked) = clocked else {
             let count = self.expectation.count.unwrap_or(CountRange { min: 1, max: None });
             return self.violation(format!("{} {}", self.subject(), count_text(count)), actual, findings);
@@ -183,11 +182,11 @@ impl Judge<'_> {
         match clocked.latest() {
             Some(window) if window.due() > end => {
                 let why = format!(
-                    "never reached: {}: due {} ({}), but the run ended at {}{near}",
+                    "never reached: {}: due {} ({}), but {}{near}",
                     self.subject(),
                     window.text(),
                     clocked.text(),
-                    seconds(end)
+                    self.ended()
                 );
                 self.vacuous(why, findings);
             }
@@ -307,6 +306,12 @@ impl Judge<'_> {
         }
         let with = peer.map(|peer| format!(" with {}", name(peer))).unwrap_or_default();
         Some(format!("{} never had a connection{with}", name(self.node)))
+    }
+
+    /// "the run ended at 3600.000", and what makes it longer where the file does not say it.
+    fn ended(&self) -> String {
+        let hint = if self.plan.until.is_none() { " (`until` makes it longer)" } else { "" };
+        format!("the run ended at {}{hint}", seconds(millis(self.trace.end)))
     }
 
     fn clocked(&self) -> Option<Clocked<'_>> {

@@ -23,6 +23,7 @@ mod verb;
 
 pub use self::decided::Decided;
 pub use self::expectation::{Due, Judged, judged};
+pub use self::invariant::Invariants;
 use crate::plan::{Invariant, Plan, Position};
 use crate::trace::{EventKind, Trace};
 use halfopen_plan::{self as plan, trace};
@@ -52,6 +53,9 @@ pub struct Outcome {
     pub warnings: Vec<Violation>,
     /// Invariants that do not hold and are waived.
     pub waived: Vec<Invariant>,
+    /// What invariants are about and could not judge in this run, in the order of the invariants. Does not fail: it says
+    /// how far the verdict reaches.
+    pub not_judged: Vec<NotJudged>,
 }
 
 impl Outcome {
@@ -91,12 +95,23 @@ pub struct Vacuity {
     pub why: String,
 }
 
+/// A part of a run that an invariant did not judge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotJudged {
+    /// The invariant.
+    pub invariant: Invariant,
+    /// What was not judged, why, how often, and when first, on one line.
+    pub why: String,
+}
+
 /// Judges a finished run.
 pub fn check(plan: &Plan, trace: &Trace) -> Outcome {
     let mut findings = Findings::default();
     story::check(plan, trace, &mut findings);
     expectation::check(plan, trace, &mut findings);
-    invariant::check(plan, trace, &mut findings);
+    let mut invariants = Invariants::new(plan);
+    trace.events.iter().for_each(|event| invariants.event(event));
+    invariants.end(trace.end, &mut findings);
     if is_empty(trace) {
         let why = "nothing was ever sent".to_owned();
         findings.vacuous.push(Vacuity { position: Position::default(), text: plan.run.to_string(), why });
@@ -115,6 +130,7 @@ struct Findings {
     warnings: Vec<Violation>,
     waived: Vec<Invariant>,
     vacuous: Vec<Vacuity>,
+    not_judged: Vec<NotJudged>,
 }
 
 impl Findings {
@@ -133,6 +149,7 @@ impl Findings {
             vacuous: self.vacuous,
             warnings: self.warnings,
             waived: self.waived,
+            not_judged: self.not_judged,
         }
     }
 }

@@ -53,7 +53,7 @@ impl Runner {
 
     /// Runs a plan and judges its trace.
     pub fn run(&self, plan: &Arc<Plan>) -> Finished {
-        let ending = match self.not_for(plan).map_or_else(|| self.trace(plan), |why| Err(EngineError::NotFor(why))) {
+        let ending = match self.record(plan) {
             Ok(trace) => {
                 let outcome = check(plan, &trace);
                 Ending::Judged(trace, outcome)
@@ -67,6 +67,14 @@ impl Runner {
     /// Returns the end of a run of this runner that was not run by [`run`](Self::run).
     pub fn finished(&self, plan: &Arc<Plan>, ending: Ending) -> Finished {
         Finished { plan: Arc::clone(plan), defect: self.defect, ending }
+    }
+
+    /// Runs a plan without judging it, if its file means it to be run here.
+    ///
+    /// # Errors
+    /// The plan is not for this engine, or the engine cannot express it, or failed.
+    pub fn record(&self, plan: &Arc<Plan>) -> Result<Trace, EngineError> {
+        self.not_for(plan).map_or_else(|| self.trace(plan), |why| Err(EngineError::NotFor(why)))
     }
 
     /// Runs a plan without judging it.
@@ -168,3 +176,6 @@ impl Mark {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,8 +27,8 @@ impl Judge<'_> {
             match clocked.latest() {
                 None => self.vacuous(format!("`{}` never came", clocked.text()), findings),
                 Some(window) if window.due() > end => {
-                    let [due, end] = [window.due(), end].map(seconds);
-                    self.vacuous(format!("never reached: it was due at {due}, the run ended at {end}"), findings);
+                    let due = seconds(window.due());
+                    self.vacuous(format!("never reached: it was due at {due}, {}", self.ended()), findings);
                 }
                 Some(window) => self.in_window(states, window, &clocked.text(), findings),
             }

@@ -1,72 +1,110 @@
 //! [MQTT-3.1.2-23] (3.1.1), [MQTT-3.1.2-20] (5.0): the time from one packet of the client to its next is at most the
-//! keep-alive. Does not bind a client while the story has told it to stop pinging.
+//! keep-alive. A client is not bound while the story tells it to be silent (`stop_pinging`).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::view::Connection;
-use super::{Breach, Scene, shown};
-use crate::plan::{Action, Command, NodeId, StepKind};
-use crate::story::find;
-use crate::trace::EventKind;
+use super::index::{EndId, Fact};
+use super::report::{Breach, Report};
+use super::{Context, Rule, shown};
+use crate::plan::{Action, Command, Invariant, NodeId, Plan, Position, Step, StepKind};
 
-pub(super) fn breaches(scene: &Scene<'_>) -> Vec<Breach> {
-    let mut breaches = Vec::new();
-    for view in scene.clients() {
-        let stops = stops(scene, view.node);
-        for connection in &view.connections {
-            breaches.extend(breach(scene, view.node, connection, &stops));
-        }
-    }
-    breaches
+pub(super) struct ClientInterval {
+    /// The steps that tell clients to be silent (true) or no longer.
+    orders: BTreeMap<Position, Vec<(NodeId, bool)>>,
+    /// From when to when each client has been told to be silent.
+    silences: BTreeMap<NodeId, Vec<(Duration, Duration)>>,
+    clients: BTreeMap<EndId, Client>,
 }
 
-fn breach(
-    scene: &Scene<'_>,
-    node: NodeId,
-    connection: &Connection<'_>,
-    stops: &[(Duration, Duration)],
-) -> Option<Breach> {
-    let keep_alive = connection.keep_alive()?;
-    let (accepted, _) = connection.connack()?;
-    let end = connection.ended.unwrap_or(scene.trace.end);
-    let sent = connection.packets.iter().filter(|seen| seen.is_sent).map(|seen| seen.at);
-    let times: Vec<Duration> = sent.chain([end]).collect();
-    times.windows(2).find_map(|pair| {
-        let (last, next) = (pair[0], pair[1]);
+struct Client {
+    last_sent: Duration,
+    is_broken: bool,
+}
+
+impl ClientInterval {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut orders = BTreeMap::new();
+        find_orders(&plan.steps, &mut orders);
+        Self { orders, silences: BTreeMap::new(), clients: BTreeMap::new() }
+    }
+
+    /// Nothing was sent on the connection until now.
+    fn judge(&mut self, id: EndId, now: Duration, is_over: bool, context: &Context<'_>, report: &mut Report) {
+        let end = context.index.end(id);
+        let (Some(keep_alive), Some((accepted, _))) = (end.keep_alive(), end.connack.as_ref()) else { return };
+        let Some(client) = self.clients.get_mut(&id).filter(|client| !client.is_broken) else { return };
         // Nothing may be sent before CONNACK has come.
-        let due = (last + keep_alive).max(accepted);
-        let is_bound = stops.iter().all(|&(from, to)| from > due || last >= to);
-        (is_bound && next > due + scene.plan.tolerance).then(|| {
-            let name = scene.name(node);
-            let actual = if next == end { "none until then" } else { "the next one came then" };
-            Breach::new(
-                format!("{name} sends a packet by {} ({} after its last)", shown(due), shown(keep_alive)),
-                format!("{actual}: {}", shown(next)),
-            )
-        })
-    })
+        let due = (client.last_sent + keep_alive).max(*accepted);
+        if now <= due + context.plan.tolerance {
+            return;
+        }
+        let silences = self.silences.get(&end.node).map(Vec::as_slice).unwrap_or_default();
+        let mut recent = silences.iter().rev().take_while(|(_, to)| *to > client.last_sent);
+        if recent.any(|(from, _)| *from <= due) {
+            return;
+        }
+        client.is_broken = true;
+        let name = context.name(end.node);
+        let what = if is_over { "none until then" } else { "the next one came then" };
+        let expected = format!("{name} sends a packet by {} ({} after its last)", shown(due), shown(keep_alive));
+        report.breach(Invariant::ClientKeepsItsInterval, Breach::new(expected, format!("{what}: {}", shown(now))));
+    }
 }
 
-/// From when to when the story has told the client to be silent.
-fn stops(scene: &Scene<'_>, node: NodeId) -> Vec<(Duration, Duration)> {
-    let mut stops = Vec::new();
-    let mut since = None;
-    for event in &scene.trace.events {
-        let EventKind::Step { position, .. } = &event.kind else { continue };
-        let Some(StepKind::Node { nodes, actions }) = find(&scene.plan.steps, *position).map(|step| &step.kind) else {
-            continue;
-        };
-        if !nodes.contains(&node) {
-            continue;
-        }
-        for command in actions.iter().filter_map(Action::command) {
-            match command {
-                Command::StopPinging => drop(since.get_or_insert(event.at)),
-                Command::ResumePinging => stops.extend(since.take().map(|since| (since, event.at))),
-                _ => {}
+impl Rule for ClientInterval {
+    fn observe(&mut self, fact: &Fact<'_>, context: &Context<'_>, report: &mut Report) {
+        match fact {
+            Fact::Packet(seen) if seen.is_sent => {
+                let end = context.index.end(seen.end);
+                if end.is_broker || end.ended.is_some() {
+                    return;
+                }
+                self.judge(seen.end, seen.at, false, context, report);
+                let client = self.clients.entry(seen.end).or_insert(Client { last_sent: seen.at, is_broken: false });
+                client.last_sent = seen.at;
             }
+            Fact::Ended { at, end } => {
+                self.judge(*end, *at, true, context, report);
+                self.clients.remove(end);
+            }
+            Fact::Step { at, position } => {
+                for (node, is_silent) in self.orders.get(position).into_iter().flatten() {
+                    let silences = self.silences.entry(*node).or_default();
+                    match (silences.last_mut().filter(|(_, to)| *to == Duration::MAX), is_silent) {
+                        (None, true) => silences.push((*at, Duration::MAX)),
+                        (Some((_, to)), false) => *to = *at,
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
         }
     }
-    stops.extend(since.map(|since| (since, Duration::MAX)));
-    stops
+
+    fn finish(&mut self, end: Duration, context: &Context<'_>, report: &mut Report) {
+        let open: Vec<EndId> = self.clients.keys().copied().collect();
+        for id in open {
+            self.judge(id, end, true, context, report);
+        }
+    }
+}
+
+fn find_orders(steps: &[Step], orders: &mut BTreeMap<Position, Vec<(NodeId, bool)>>) {
+    for step in steps {
+        match &step.kind {
+            StepKind::Node { nodes, actions } => {
+                for command in actions.iter().filter_map(Action::command) {
+                    let is_silent = match command {
+                        Command::StopPinging => true,
+                        Command::ResumePinging => false,
+                        _ => continue,
+                    };
+                    orders.entry(step.position).or_default().extend(nodes.iter().map(|node| (*node, is_silent)));
+                }
+            }
+            StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => find_orders(steps, orders),
+            _ => {}
+        }
+    }
 }

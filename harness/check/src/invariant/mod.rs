@@ -1,103 +1,134 @@
-//! What is true of every run without being asked for: one file each, pure functions of plan and trace.
+//! What is true of every run without being asked for: one file for each invariant.
 //!
-//! They judge the project's own programs. Raw peers do what is written, and are what the programs are judged against.
+//! Invariants judge the project's own programs. Raw peers do what is written, and are what the programs are judged
+//! against. All invariants are fed event by event and share one [`Index`] of connections and sessions, so that judging a
+//! run costs a time that is linear in its events, and a run that is judged need not be kept.
+//!
+//! A message is identified by its exchange (the session, the direction, the packet identifier, and when the exchange
+//! began), not by its content: with equal payloads a lost and a doubled message would cancel out. Only what a broker
+//! passes on has to be recognised by its content; [`routing`] counts it, in the order in which it came.
 
 mod broker_keeps_its_deadline;
 mod client_keeps_its_interval;
-mod flows;
+mod exchanges;
+mod filters;
+mod index;
 mod no_orphans;
 mod nothing_after_disconnect;
 mod packet_ids;
 mod qos_1_at_least_once;
 mod qos_2_exactly_once;
 mod receive_maximum;
+mod report;
 mod resend_only_on_resume;
-mod routes;
+mod routing;
+mod sequence;
 #[cfg(test)]
 mod tests;
 mod topic_order;
-mod view;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use self::view::View;
+use self::exchanges::Exchanges;
+use self::index::{Fact, Index};
+use self::report::Report;
 use super::moment::{millis, seconds};
-use super::{Findings, Violation};
-use crate::plan::{Invariant, NodeId, Plan, Position};
-use crate::trace::Trace;
+use super::{Findings, Outcome};
+use crate::plan::{NodeId, Plan};
+use crate::trace::Event;
 
-/// How often one invariant is reported as broken in a run.
-const REPORTED: usize = 3;
+/// How long something that is due may take before it is missed.
+const SOON: Duration = Duration::from_secs(1);
 
-/// Judges all invariants. Those that the scenario waives are only noted as broken.
-pub(super) fn check(plan: &Plan, trace: &Trace, findings: &mut Findings) {
-    let scene = Scene { plan, trace, views: view::views(plan, trace) };
-    for invariant in Invariant::ALL {
-        let breaches = scene.breaches(invariant);
-        if breaches.is_empty() {
-            continue;
-        }
-        if plan.waived.iter().any(|waiver| waiver.invariant == invariant) {
-            findings.waived.push(invariant);
-            continue;
-        }
-        let text = format!("invariant `{}`", invariant.name());
-        findings.violations.extend(breaches.into_iter().take(REPORTED).map(|breach| Violation {
-            position: Position::default(),
-            text: text.clone(),
-            expected: breach.expected,
-            actual: breach.actual,
-        }));
-    }
+/// One invariant, or a part of it.
+trait Rule {
+    /// Takes note of something that one end of a connection did or saw.
+    fn observe(&mut self, fact: &Fact<'_>, context: &Context<'_>, report: &mut Report);
+
+    /// Judges what is still open when the run ends, at this time.
+    fn finish(&mut self, _end: Duration, _context: &Context<'_>, _report: &mut Report) {}
 }
 
-/// What the invariants look at.
-struct Scene<'a> {
+/// What all invariants may look at.
+struct Context<'a> {
     plan: &'a Plan,
-    trace: &'a Trace,
-    views: Vec<View<'a>>,
+    index: &'a Index,
 }
 
-/// An invariant does not hold.
-struct Breach {
-    expected: String,
-    actual: String,
-}
-
-impl Breach {
-    fn new(expected: impl Into<String>, actual: impl Into<String>) -> Self {
-        Self { expected: expected.into(), actual: actual.into() }
-    }
-}
-
-impl<'a> Scene<'a> {
-    fn breaches(&self, invariant: Invariant) -> Vec<Breach> {
-        match invariant {
-            Invariant::ClientKeepsItsInterval => client_keeps_its_interval::breaches(self),
-            Invariant::BrokerKeepsItsDeadline => broker_keeps_its_deadline::breaches(self),
-            Invariant::Qos1AtLeastOnce => qos_1_at_least_once::breaches(self),
-            Invariant::Qos2ExactlyOnce => qos_2_exactly_once::breaches(self),
-            Invariant::TopicOrder => topic_order::breaches(self),
-            Invariant::PacketIds => packet_ids::breaches(self),
-            Invariant::ReceiveMaximum => receive_maximum::breaches(self),
-            Invariant::NothingAfterDisconnect => nothing_after_disconnect::breaches(self),
-            Invariant::ResendOnlyOnResume => resend_only_on_resume::breaches(self),
-            Invariant::NoOrphans => no_orphans::breaches(self),
-        }
-    }
-
-    fn clients(&self) -> impl Iterator<Item = &View<'a>> {
-        self.views.iter().filter(|view| !view.is_broker)
-    }
-
-    fn brokers(&self) -> impl Iterator<Item = &View<'a>> {
-        self.views.iter().filter(|view| view.is_broker)
-    }
-
+impl Context<'_> {
     fn name(&self, node: NodeId) -> &str {
         &self.plan.node(node).name
     }
 }
+
+/// Judges all invariants of one run, event by event. Holds no more of the run than its connections, its subscriptions and
+/// what is under way.
+pub struct Invariants<'p> {
+    plan: &'p Plan,
+    index: Index,
+    exchanges: Exchanges,
+    rules: Vec<Box<dyn Rule>>,
+    report: Report,
+}
+
+impl<'p> Invariants<'p> {
+    /// Begins to judge a run of this plan.
+    pub fn new(plan: &'p Plan) -> Self {
+        Self {
+            plan,
+            index: Index::new(plan),
+            exchanges: Exchanges::default(),
+            rules: vec![
+                Box::new(client_keeps_its_interval::ClientInterval::new(plan)),
+                Box::<broker_keeps_its_deadline::BrokerDeadline>::default(),
+                Box::<qos_1_at_least_once::AtLeastOnce>::default(),
+                Box::<qos_2_exactly_once::ExactlyOnce>::default(),
+                Box::<topic_order::TopicOrder>::default(),
+                Box::<packet_ids::PacketIds>::default(),
+                Box::<receive_maximum::ReceiveMaximum>::default(),
+                Box::<nothing_after_disconnect::NothingAfterDisconnect>::default(),
+                Box::new(resend_only_on_resume::ResendOnlyOnResume),
+                Box::<no_orphans::NoOrphans>::default(),
+                Box::<routing::Routing>::default(),
+            ],
+            report: Report::default(),
+        }
+    }
+
+    /// Takes note of the next event of the run.
+    pub fn event(&mut self, event: &Event) {
+        let mut facts = self.index.event(event);
+        let context = Context { plan: self.plan, index: &self.index };
+        while let Some(fact) = facts.pop_front() {
+            let transmission = self.exchanges.observe(&fact, &context, &mut self.report);
+            for fact in [Some(fact), transmission.map(Fact::Transmission)].into_iter().flatten() {
+                for rule in &mut self.rules {
+                    rule.observe(&fact, &context, &mut self.report);
+                }
+            }
+        }
+    }
+
+    /// Ends the run at this time; what the invariants came to. Those that the scenario waives are only noted as broken.
+    pub fn finish(self, end: Duration) -> Outcome {
+        let mut findings = Findings::default();
+        self.end(end, &mut findings);
+        findings.outcome()
+    }
+
+    pub(super) fn end(mut self, end: Duration, findings: &mut Findings) {
+        let context = Context { plan: self.plan, index: &self.index };
+        self.exchanges.finish(end, &context, &mut self.report);
+        for rule in &mut self.rules {
+            rule.finish(end, &context, &mut self.report);
+        }
+        self.report.write(self.plan, findings);
+    }
+}
+
+/// Facts in the order in which they are to be judged.
+type Facts<'e> = VecDeque<Fact<'e>>;
 
 /// Seconds with three decimals.
 fn shown(at: Duration) -> String {

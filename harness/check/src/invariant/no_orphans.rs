@@ -1,133 +1,173 @@
 //! Nothing outlives its session, and no session its end: a client has one connection ([MQTT-3.1.4-2] (3.1.1),
-//! [MQTT-3.1.4-3] (5.0)), Session Present says the truth ([MQTT-3.2.2-1] to [MQTT-3.2.2-3]), and nobody gets what it has not
-//! subscribed to in this session.
+//! [MQTT-3.1.4-3] (5.0)), Session Present says the truth ([MQTT-3.2.2-1] to [MQTT-3.2.2-3]), and no client gets what it has
+//! not subscribed to in this session.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::routes::granted;
-use super::view::{Connection, View, sessions};
-use super::{Breach, Scene, shown};
-use crate::plan::{BrokerProgram, Program};
-use halfopen_protocol::{Packet, Version};
+use bytestring::ByteString;
+use halfopen_protocol::packet::{PacketId, QoS};
+use halfopen_protocol::{Packet, topic};
 
-type Connections<'v, 'a> = [(&'v Connection<'a>, bool)];
+use super::filters::unshared;
+use super::index::{ConnectionEnd, EndId, Fact, Seen, SessionId};
+use super::report::{Breach, Report};
+use super::{Context, Rule, shown};
+use crate::plan::{BrokerProgram, Invariant, Program};
 
-pub(super) fn breaches(scene: &Scene<'_>) -> Vec<Breach> {
-    let mut breaches = Vec::new();
-    for view in scene.brokers() {
-        for connections in sessions(view).into_values() {
-            for pair in connections.windows(2) {
-                breaches.extend(two_at_once(scene, view, pair[0].0, pair[1].0));
-                breaches.extend(wrong_session_present(scene, view, pair[0].0, pair[1].0));
+#[derive(Default)]
+pub(super) struct NoOrphans {
+    sessions: BTreeMap<SessionId, Subscriptions>,
+    /// What is judged when its instant is over, because the order within one instant decides nothing.
+    takeovers: Vec<Takeover>,
+}
+
+/// A connection was accepted whose session had one before.
+struct Takeover {
+    at: Duration,
+    old: EndId,
+    new: EndId,
+}
+
+/// What a session has subscribed to since it began; what was queued may come after UNSUBSCRIBE.
+#[derive(Default)]
+struct Subscriptions {
+    filters: BTreeSet<ByteString>,
+    /// SUBSCRIBEs without SUBACK: retained messages may come before it.
+    asked: BTreeMap<PacketId, Vec<ByteString>>,
+    /// Topics that are known to match.
+    covered: BTreeSet<ByteString>,
+    is_broken: bool,
+}
+
+impl Rule for NoOrphans {
+    fn observe(&mut self, fact: &Fact<'_>, context: &Context<'_>, report: &mut Report) {
+        if self.takeovers.first().is_some_and(|takeover| takeover.at < fact.at()) {
+            self.judge_takeovers(context, report);
+        }
+        match fact {
+            Fact::Accepted { at, end, session, previous } => {
+                self.accepted(*at, *end, *session, *previous, context, report);
             }
-            breaches.extend(connections.first().and_then(|(first, _)| present_from_the_start(scene, view, first)));
-            breaches.extend(not_subscribed_to(scene, view, &connections));
+            Fact::Exchanged(session, seen) if context.index.end(seen.end).is_broker => {
+                let subscriptions = self.sessions.entry(*session).or_default();
+                subscriptions.note(seen);
+                if seen.sent_publish().is_some() && !subscriptions.is_broken && !subscriptions.cover(&seen.topic) {
+                    subscriptions.is_broken = true;
+                    let end = context.index.end(seen.end);
+                    let (name, to) = (context.name(end.node), end.client_id());
+                    let expected = format!("{name} sends {to} what it has subscribed to");
+                    let actual = format!("a message on {} at {}", seen.topic, shown(seen.at));
+                    report.breach(Invariant::NoOrphans, Breach::new(expected, actual));
+                }
+            }
+            _ => {}
         }
     }
-    breaches
-}
 
-fn two_at_once(scene: &Scene<'_>, view: &View<'_>, old: &Connection<'_>, new: &Connection<'_>) -> Option<Breach> {
-    let (accepted, _) = new.connack()?;
-    old.is_up(accepted).then(|| {
-        Breach::new(
-            format!("{} has one connection with {}", scene.name(view.node), new.client_id()),
-            format!("two at {}", shown(accepted)),
-        )
-    })
-}
-
-fn present_from_the_start(scene: &Scene<'_>, view: &View<'_>, first: &Connection<'_>) -> Option<Breach> {
-    let (accepted, connack) = first.connack().filter(|(_, connack)| connack.session_present)?;
-    debug_assert!(connack.session_present);
-    Some(Breach::new(
-        format!("{} has no session of {}, which comes for the first time", scene.name(view.node), first.client_id()),
-        format!("session present at {}", shown(accepted)),
-    ))
-}
-
-fn wrong_session_present(
-    scene: &Scene<'_>,
-    view: &View<'_>,
-    old: &Connection<'_>,
-    new: &Connection<'_>,
-) -> Option<Breach> {
-    let Program::Broker(BrokerProgram { config, durable, .. }) = &scene.plan.node(view.node).program else {
-        return None;
-    };
-    let ((accepted, connack), (_, connect)) = (new.connack()?, new.connect()?);
-    // A durable broker that was not there when the connection ended counts from its restart. What was kept for one user is
-    // not handed to another.
-    let knows = old.generation == new.generation || *durable && !old.died;
-    if !knows || old.connect()?.1.username != connect.username {
-        return None;
+    fn finish(&mut self, _end: Duration, context: &Context<'_>, report: &mut Report) {
+        self.judge_takeovers(context, report);
     }
-    let ended = old.ended?.min(accepted);
-    let expiry = expiry(old)?.min(config.maximum_session_expiry);
+}
+
+impl NoOrphans {
+    fn judge_takeovers(&mut self, context: &Context<'_>, report: &mut Report) {
+        for Takeover { at, old, new } in std::mem::take(&mut self.takeovers) {
+            let [old, new] = [old, new].map(|end| context.index.end(end));
+            if old.is_up(at) {
+                let expected = format!("{} has one connection with {}", context.name(new.node), new.client_id());
+                report.breach(Invariant::NoOrphans, Breach::new(expected, format!("two at {}", shown(at))));
+            }
+            session_present(at, old, new, context, report);
+        }
+    }
+
+    fn accepted(
+        &mut self,
+        at: Duration,
+        id: EndId,
+        session: SessionId,
+        previous: Option<EndId>,
+        context: &Context<'_>,
+        report: &mut Report,
+    ) {
+        let end = context.index.end(id);
+        if !end.is_broker {
+            return;
+        }
+        let subscriptions = self.sessions.entry(session).or_default();
+        subscriptions.asked.clear();
+        if !context.index.session(session).is_resumed {
+            *subscriptions = Subscriptions { is_broken: subscriptions.is_broken, ..Subscriptions::default() };
+        }
+        if let Some(old) = previous {
+            self.takeovers.push(Takeover { at, old, new: id });
+        } else if is_present(end) {
+            let (name, client) = (context.name(end.node), end.client_id());
+            let expected = format!("{name} has no session of {client}, which comes for the first time");
+            report.breach(Invariant::NoOrphans, Breach::new(expected, format!("session present at {}", shown(at))));
+        }
+    }
+}
+
+impl Subscriptions {
+    fn note(&mut self, seen: &Seen<'_>) {
+        match &*seen.packet {
+            Packet::Subscribe(subscribe) if !seen.is_sent => {
+                let filters = subscribe.subscriptions.iter().map(|subscription| subscription.filter.clone());
+                self.asked.insert(subscribe.packet_id, filters.collect());
+            }
+            Packet::SubAck(suback) if seen.is_sent => {
+                let asked = self.asked.remove(&suback.packet_id).unwrap_or_default();
+                let granted = asked.into_iter().zip(&suback.reasons);
+                let granted = granted.filter(|(_, reason)| QoS::new(reason.value()).is_some());
+                self.filters.extend(granted.map(|(filter, _)| filter));
+            }
+            _ => {}
+        }
+    }
+
+    fn cover(&mut self, name: &ByteString) -> bool {
+        let matches = |filter: &ByteString| topic::matches(unshared(filter), name);
+        if self.covered.contains(name) || self.asked.values().flatten().any(matches) {
+            return true;
+        }
+        let is_covered = self.filters.iter().any(matches);
+        if is_covered {
+            self.covered.insert(name.clone());
+        }
+        is_covered
+    }
+}
+
+fn is_present(end: &ConnectionEnd) -> bool {
+    end.connack.as_ref().is_some_and(|(_, connack)| connack.session_present)
+}
+
+fn session_present(at: Duration, old: &ConnectionEnd, new: &ConnectionEnd, context: &Context<'_>, report: &mut Report) {
+    let Program::Broker(BrokerProgram { config, durable, .. }) = &context.plan.node(new.node).program else { return };
+    let (Some(before), Some(connect)) = (&old.connect, &new.connect) else { return };
+    let (name, client) = (context.name(new.node), new.client_id());
+    let mut not_judged = |why: String| report.not_judged(Invariant::NoOrphans, at, why);
+    // A durable broker that was not there when the connection ended counts from its restart.
+    if old.generation != new.generation && (!*durable || old.died) {
+        return not_judged(format!("{name} was started again: whether it must still have a session of {client}"));
+    }
+    if before.username != connect.username {
+        return not_judged(format!("whether {client} gets a session that another user left"));
+    }
+    let Some(expiry) = old.session_expiry().map(|expiry| expiry.min(config.maximum_session_expiry)) else { return };
+    let Some(ended) = old.ended.map(|ended| ended.min(at)) else { return };
     let ends = (expiry != u32::MAX).then(|| ended + Duration::from_secs(expiry.into()));
     // At that very instant either is right, but for one that ends with its connection.
-    if expiry > 0 && ends == Some(accepted) && !connect.clean_start {
-        return None;
+    if expiry > 0 && ends == Some(at) && !connect.clean_start {
+        return not_judged(format!("the session of {client} ends when it comes back: either is right"));
     }
-    let is_there = !connect.clean_start && ends.is_none_or(|ends| ends > accepted);
-    (is_there != connack.session_present).then(|| {
+    let is_there = !connect.clean_start && ends.is_none_or(|ends| ends > at);
+    if is_there != is_present(new) {
         let ended = ends.map_or("never ends".to_owned(), |ends| format!("ends at {}", shown(ends)));
-        Breach::new(
-            format!(
-                "{}: session present {is_there} for {}, whose session {ended}",
-                scene.name(view.node),
-                new.client_id()
-            ),
-            format!("{} at {}", connack.session_present, shown(accepted)),
-        )
-    })
-}
-
-/// For how long the session outlives its connection, in seconds.
-fn expiry(connection: &Connection<'_>) -> Option<u32> {
-    let (_, connect) = connection.connect()?;
-    if connect.version == Version::V3_1_1 {
-        return Some(if connect.clean_start { 0 } else { u32::MAX });
+        let expected = format!("{name}: session present {is_there} for {client}, whose session {ended}");
+        let actual = format!("{} at {}", is_present(new), shown(at));
+        report.breach(Invariant::NoOrphans, Breach::new(expected, actual));
     }
-    let said = connection.packets.iter().find_map(|seen| match seen.packet {
-        Packet::Disconnect(disconnect) if !seen.is_sent => disconnect.session_expiry,
-        _ => None,
-    });
-    let asked = connect.session_expiry.unwrap_or(0);
-    let granted = connection.connack().and_then(|(_, connack)| connack.session_expiry).unwrap_or(asked);
-    // It cannot be raised from 0.
-    Some(said.filter(|_| asked > 0).unwrap_or(granted))
-}
-
-fn not_subscribed_to(scene: &Scene<'_>, view: &View<'_>, connections: &Connections<'_, '_>) -> Option<Breach> {
-    let granted = granted(connections);
-    let mut begun = Duration::ZERO;
-    for (connection, is_resumed) in connections {
-        if !is_resumed {
-            begun = connection.connack()?.0;
-        }
-        let stray = connection.packets.iter().find(|seen| {
-            let covers = |granted: &super::routes::Granted| {
-                (begun..=seen.at).contains(&granted.since) && granted.covers(&seen.topic)
-            };
-            // Retained messages may come before the SUBACK.
-            let asked = |topic: &str| {
-                connection.packets.iter().any(|other| match other.packet {
-                    Packet::Subscribe(subscribe) if !other.is_sent && other.at <= seen.at => subscribe
-                        .subscriptions
-                        .iter()
-                        .any(|subscription| halfopen_protocol::topic::matches(&subscription.filter, topic)),
-                    _ => false,
-                })
-            };
-            seen.sent_publish().is_some() && !granted.iter().any(covers) && !asked(&seen.topic)
-        });
-        if let Some(stray) = stray {
-            return Some(Breach::new(
-                format!("{} sends {} what it has subscribed to", scene.name(view.node), connection.client_id()),
-                format!("a message on {} at {}", stray.topic, shown(stray.at)),
-            ));
-        }
-    }
-    None
 }

@@ -1,50 +1,80 @@
-//! [MQTT-3.14.4-1], [MQTT-3.14.4-2]: who has sent DISCONNECT, or a CONNACK that refuses, sends nothing more but the end
-//! of the connection. And who has read a DISCONNECT does not answer.
+//! [MQTT-3.14.4-1], [MQTT-3.14.4-2]: a program that has sent DISCONNECT, or a CONNACK that refuses, sends nothing more but
+//! the end of the connection. And a program that has read a DISCONNECT does not answer.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use halfopen_protocol::{Packet, ReasonCode};
+use halfopen_protocol::{Packet, PacketType, ReasonCode};
 
-use super::view::{Connection, Seen};
-use super::{Breach, Scene, shown};
-use crate::plan::NodeId;
+use super::index::{EndId, Fact, Seen};
+use super::report::{Breach, Report};
+use super::{Context, Rule, shown};
+use crate::plan::Invariant;
 
 /// How long a program may take to write what was to be written before it ends a connection.
 const LINGER: Duration = Duration::from_secs(5);
 
-pub(super) fn breaches(scene: &Scene<'_>) -> Vec<Breach> {
-    let mut breaches = Vec::new();
-    for view in &scene.views {
-        for connection in &view.connections {
-            breaches.extend(breach(scene, view.node, connection));
+#[derive(Default)]
+pub(super) struct NothingAfterDisconnect {
+    last_words: BTreeMap<EndId, LastWord>,
+}
+
+struct LastWord {
+    at: Duration,
+    is_sent: bool,
+    packet: PacketType,
+    is_broken: bool,
+}
+
+impl Rule for NothingAfterDisconnect {
+    fn observe(&mut self, fact: &Fact<'_>, context: &Context<'_>, report: &mut Report) {
+        let Fact::Packet(seen) = fact else { return };
+        let Some(word) = self.last_words.get_mut(&seen.end) else {
+            if is_last_word(&seen.packet) {
+                let packet = seen.packet.packet_type();
+                let word = LastWord { at: seen.at, is_sent: seen.is_sent, packet, is_broken: false };
+                self.last_words.insert(seen.end, word);
+            }
+            return;
+        };
+        if word.is_broken_by(seen) && !word.is_broken {
+            word.is_broken = true;
+            let name = context.name(context.index.end(seen.end).node);
+            let expected = format!("{name} sends nothing after the {} of {}", word.packet, shown(word.at));
+            let actual = format!("{} at {}", seen.packet.packet_type(), shown(seen.at));
+            report.breach(Invariant::NothingAfterDisconnect, Breach::new(expected, actual));
         }
     }
-    breaches
-}
 
-fn breach(scene: &Scene<'_>, node: NodeId, connection: &Connection<'_>) -> Option<Breach> {
-    let name = scene.name(node);
-    let place = connection.packets.iter().position(is_last_word)?;
-    let word = &connection.packets[place];
-    // What was read in one piece with the DISCONNECT is still answered.
-    let is_too_late = |seen: &&Seen<'_>| seen.is_sent && (word.is_sent || seen.at > word.at);
-    if let Some(more) = connection.packets[place + 1..].iter().find(is_too_late) {
-        return Some(Breach::new(
-            format!("{name} sends nothing after the {} of {}", word.packet.packet_type(), shown(word.at)),
-            format!("{} at {}", more.packet.packet_type(), shown(more.at)),
-        ));
+    fn finish(&mut self, run_end: Duration, context: &Context<'_>, report: &mut Report) {
+        for (id, word) in self.last_words.iter().filter(|(_, word)| !word.is_broken) {
+            let end = context.index.end(*id);
+            let is_open = end.end_sent.is_none() && end.ended.is_none_or(|_| end.closing.is_some()) && !end.died;
+            if !is_open {
+                continue;
+            }
+            let name = context.name(end.node);
+            if run_end > word.at + LINGER {
+                let expected = format!("{name} ends the connection after the {} of {}", word.packet, shown(word.at));
+                let actual = format!("it is still open at {}", shown(run_end));
+                report.breach(Invariant::NothingAfterDisconnect, Breach::new(expected, actual));
+            } else {
+                let why = format!("the run ended before {name} had closed the connection after a {}", word.packet);
+                report.not_judged(Invariant::NothingAfterDisconnect, word.at, why);
+            }
+        }
     }
-    let is_open = connection.end_sent.is_none() && connection.ended.is_none_or(|_| connection.closing.is_some());
-    (is_open && !connection.died && scene.trace.end > word.at + LINGER).then(|| {
-        Breach::new(
-            format!("{name} ends the connection after the {} of {}", word.packet.packet_type(), shown(word.at)),
-            format!("it is still open at {}", shown(scene.trace.end)),
-        )
-    })
 }
 
-fn is_last_word(seen: &Seen<'_>) -> bool {
-    match seen.packet {
+impl LastWord {
+    /// What was read in one piece with the DISCONNECT is still answered.
+    fn is_broken_by(&self, seen: &Seen<'_>) -> bool {
+        seen.is_sent && (self.is_sent || seen.at > self.at)
+    }
+}
+
+fn is_last_word(packet: &Packet) -> bool {
+    match packet {
         Packet::Disconnect(_) => true,
         Packet::ConnAck(connack) => connack.reason != ReasonCode::SUCCESS,
         _ => false,

@@ -1,72 +1,88 @@
 //! [MQTT-2.3.1-2], [MQTT-2.3.1-4], [MQTT-2.3.1-6] (3.1.1), [MQTT-2.2.1-3] to [MQTT-2.2.1-6] (5.0): an identifier in use is
 //! used for nothing else, and each answer has the identifier of a question that is not answered yet.
+//!
+//! Questions are counted: a message that comes twice before the first answer, as an impatient sender repeats it, is two
+//! questions with two answers ([MQTT-4.3.2-2], [MQTT-4.3.3-2] (3.1.1); [MQTT-4.3.2-4], [MQTT-4.3.3-8],
+//! [MQTT-4.3.3-10] (5.0)).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use halfopen_protocol::Packet;
 use halfopen_protocol::packet::{PacketId, QoS};
+use halfopen_protocol::{Packet, PacketType};
 
-use super::flows::{Before, flows};
-use super::view::{Connection, Seen};
-use super::{Breach, Scene, shown};
+use super::exchanges::Before;
+use super::index::{EndId, Fact, Seen};
+use super::report::{Breach, Report};
+use super::{Context, Rule, shown};
+use crate::plan::Invariant;
 
-pub(super) fn breaches(scene: &Scene<'_>) -> Vec<Breach> {
-    let reused = flows(scene).transmissions.into_iter().filter(|sent| sent.before == Before::Another).map(|sent| {
-        let (name, what) = (scene.name(sent.view.node), sent.seen.packet.packet_type());
-        Breach::new(
-            format!("{name} sends {what} with an identifier that is free"),
-            format!("{} is in use at {}", sent.id, shown(sent.seen.at)),
-        )
-    });
-    let mut breaches: Vec<Breach> = reused.collect();
-    for view in &scene.views {
-        for connection in &view.connections {
-            breaches.extend(idle_answer(connection).map(|(seen, id)| {
-                let (name, what) = (scene.name(view.node), seen.packet.packet_type());
-                Breach::new(
-                    format!("{name} answers what it was asked"),
-                    format!("{what} with identifier {id} at {}, which answers nothing", shown(seen.at)),
-                )
-            }));
-        }
-    }
-    breaches
+#[derive(Default)]
+pub(super) struct PacketIds {
+    /// How many questions of each connection wait for an answer of this type.
+    asked: BTreeMap<(EndId, PacketId, PacketType), u32>,
+    /// Ends that are reported.
+    broken: BTreeSet<EndId>,
 }
 
-/// The first answer of a connection without a question before it.
-fn idle_answer<'c, 'a>(connection: &'c Connection<'a>) -> Option<(&'c Seen<'a>, PacketId)> {
-    let mut asked: BTreeSet<(PacketId, u8)> = BTreeSet::new();
-    for seen in &connection.packets {
+impl Rule for PacketIds {
+    fn observe(&mut self, fact: &Fact<'_>, context: &Context<'_>, report: &mut Report) {
+        match fact {
+            Fact::Packet(seen) => self.packet(seen, context, report),
+            Fact::Transmission(sent) if sent.before == Before::Another => {
+                let node = context.index.end(sent.seen.end).node;
+                let (name, what) = (context.name(node), sent.seen.packet.packet_type());
+                let id = sent.id.unwrap_or(PacketId::MIN);
+                let expected = format!("{name} sends {what} with an identifier that is free");
+                let actual = format!("{id} is in use at {}", shown(sent.seen.at));
+                report.breach(Invariant::PacketIds, Breach::new(expected, actual));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl PacketIds {
+    fn packet(&mut self, seen: &Seen<'_>, context: &Context<'_>, report: &mut Report) {
         if !seen.is_sent {
-            asked.extend(question(seen.packet));
-        } else if let Some((id, kind)) = answer(seen.packet)
-            && !asked.remove(&(id, kind))
-        {
-            return Some((seen, id));
+            if let Some((id, answer)) = question(&seen.packet) {
+                *self.asked.entry((seen.end, id, answer)).or_default() += 1;
+            }
+            return;
+        }
+        let what = seen.packet.packet_type();
+        let Some(id) = answer(&seen.packet) else { return };
+        let key = (seen.end, id, what);
+        match self.asked.get_mut(&key) {
+            Some(1) => drop(self.asked.remove(&key)),
+            Some(asked) => *asked -= 1,
+            None if self.broken.insert(seen.end) => {
+                let expected = format!("{} answers what it was asked", context.name(context.index.end(seen.end).node));
+                let actual = format!("{what} with identifier {id} at {}, which answers nothing", shown(seen.at));
+                report.breach(Invariant::PacketIds, Breach::new(expected, actual));
+            }
+            None => {}
         }
     }
-    None
 }
 
-/// What a packet asks for, with the type of its answer.
-fn question(packet: &Packet) -> Option<(PacketId, u8)> {
+/// What a packet asks for: the identifier, and the type of the answer.
+fn question(packet: &Packet) -> Option<(PacketId, PacketType)> {
     match packet {
-        Packet::Publish(publish) if publish.qos == QoS::AtLeastOnce => Some((publish.packet_id?, 4)),
-        Packet::Publish(publish) if publish.qos == QoS::ExactlyOnce => Some((publish.packet_id?, 5)),
-        Packet::PubRel(ack) => Some((ack.packet_id, 7)),
-        Packet::Subscribe(subscribe) => Some((subscribe.packet_id, 9)),
-        Packet::Unsubscribe(unsubscribe) => Some((unsubscribe.packet_id, 11)),
+        Packet::Publish(publish) if publish.qos == QoS::AtLeastOnce => Some((publish.packet_id?, PacketType::PubAck)),
+        Packet::Publish(publish) if publish.qos == QoS::ExactlyOnce => Some((publish.packet_id?, PacketType::PubRec)),
+        Packet::PubRel(ack) => Some((ack.packet_id, PacketType::PubComp)),
+        Packet::Subscribe(subscribe) => Some((subscribe.packet_id, PacketType::SubAck)),
+        Packet::Unsubscribe(unsubscribe) => Some((unsubscribe.packet_id, PacketType::UnsubAck)),
         _ => None,
     }
 }
 
-fn answer(packet: &Packet) -> Option<(PacketId, u8)> {
+/// The identifier of an answer.
+fn answer(packet: &Packet) -> Option<PacketId> {
     match packet {
-        Packet::PubAck(ack) => Some((ack.packet_id, 4)),
-        Packet::PubRec(ack) => Some((ack.packet_id, 5)),
-        Packet::PubComp(ack) => Some((ack.packet_id, 7)),
-        Packet::SubAck(ack) => Some((ack.packet_id, 9)),
-        Packet::UnsubAck(ack) => Some((ack.packet_id, 11)),
+        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => Some(ack.packet_id),
+        Packet::SubAck(ack) => Some(ack.packet_id),
+        Packet::UnsubAck(ack) => Some(ack.packet_id),
         _ => None,
     }
 }

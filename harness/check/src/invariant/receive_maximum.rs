@@ -3,42 +3,26 @@
 
 use std::collections::BTreeSet;
 
-use halfopen_protocol::Packet;
+use super::index::{EndId, Fact};
+use super::report::{Breach, Report};
+use super::{Context, Rule, shown};
+use crate::plan::Invariant;
 
-use super::view::{Connection, Seen};
-use super::{Breach, Scene, shown};
-
-pub(super) fn breaches(scene: &Scene<'_>) -> Vec<Breach> {
-    let mut breaches = Vec::new();
-    for view in &scene.views {
-        for connection in &view.connections {
-            breaches.extend(first_too_many(connection).map(|(seen, number)| {
-                let (name, window) = (scene.name(view.node), connection.window());
-                Breach::new(
-                    format!("{name} has at most {window} messages unacknowledged"),
-                    format!("{number} with the PUBLISH of {}", shown(seen.at)),
-                )
-            }));
-        }
-    }
-    breaches
+#[derive(Default)]
+pub(super) struct ReceiveMaximum {
+    /// Ends that are reported.
+    broken: BTreeSet<EndId>,
 }
 
-fn first_too_many<'c, 'a>(connection: &'c Connection<'a>) -> Option<(&'c Seen<'a>, usize)> {
-    let window = connection.window();
-    let mut open = BTreeSet::new();
-    for seen in &connection.packets {
-        match seen.packet {
-            Packet::Publish(publish) if seen.is_sent => {
-                open.extend(publish.packet_id);
-                if open.len() > window {
-                    return Some((seen, open.len()));
-                }
-            }
-            Packet::PubAck(ack) | Packet::PubComp(ack) if !seen.is_sent => drop(open.remove(&ack.packet_id)),
-            Packet::PubRec(ack) if !seen.is_sent && ack.reason.is_error() => drop(open.remove(&ack.packet_id)),
-            _ => {}
+impl Rule for ReceiveMaximum {
+    fn observe(&mut self, fact: &Fact<'_>, context: &Context<'_>, report: &mut Report) {
+        let Fact::Packet(seen) = fact else { return };
+        let end = context.index.end(seen.end);
+        let (window, number) = (end.window(), end.unacknowledged.len());
+        if seen.sent_publish().is_some() && number > window && self.broken.insert(seen.end) {
+            let expected = format!("{} has at most {window} messages unacknowledged", context.name(end.node));
+            let actual = format!("{number} with the PUBLISH of {}", shown(seen.at));
+            report.breach(Invariant::ReceiveMaximum, Breach::new(expected, actual));
         }
     }
-    None
 }

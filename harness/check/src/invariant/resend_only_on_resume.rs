@@ -1,24 +1,32 @@
 //! [MQTT-3.3.1-1], [MQTT-4.4.0-1], [MQTT-4.3.2-2], [MQTT-4.3.3-2]: a message is sent again only on a later connection of
 //! its session, with DUP; what is new has no DUP.
 
-use super::flows::{Before, flows};
-use super::{Breach, Scene, shown};
+use super::exchanges::Before;
+use super::index::Fact;
+use super::report::{Breach, Report};
+use super::{Context, Rule, shown};
+use crate::plan::Invariant;
 
-pub(super) fn breaches(scene: &Scene<'_>) -> Vec<Breach> {
-    let sent = flows(scene).transmissions.into_iter();
-    sent.filter_map(|sent| {
-        let publish = sent.seen.sent_publish()?;
+pub(super) struct ResendOnlyOnResume;
+
+impl Rule for ResendOnlyOnResume {
+    fn observe(&mut self, fact: &Fact<'_>, context: &Context<'_>, report: &mut Report) {
+        let Fact::Transmission(sent) = fact else { return };
+        let (Some(publish), Some(id)) = (sent.seen.sent_publish(), sent.id) else { return };
+        let name = context.name(context.index.end(sent.seen.end).node);
         let what = match sent.before {
             Before::SameHere => "again on the same connection",
-            Before::SameEarlier(_) if !publish.dup => "again without DUP",
-            // What was about to be sent when the last connection ended has been tried before.
-            Before::Free if publish.dup && !sent.is_resumed => "for the first time with DUP",
-            _ => return None,
+            Before::SameEarlier if !publish.dup => "again without DUP",
+            Before::Free if publish.dup && context.index.session(sent.session).is_resumed => {
+                // What was about to be sent when the last connection ended has been tried before, but was not seen.
+                let why = format!("{name} sends with DUP what may have been under way when its last connection ended");
+                return report.not_judged(Invariant::ResendOnlyOnResume, sent.seen.at, why);
+            }
+            Before::Free if publish.dup => "for the first time with DUP",
+            _ => return,
         };
-        Some(Breach::new(
-            format!("{} sends PUBLISH {} as what it is", scene.name(sent.view.node), sent.id),
-            format!("it is sent {what} at {}", shown(sent.seen.at)),
-        ))
-    })
-    .collect()
+        let expected = format!("{name} sends PUBLISH {id} as what it is");
+        let actual = format!("it is sent {what} at {}", shown(sent.seen.at));
+        report.breach(Invariant::ResendOnlyOnResume, Breach::new(expected, actual));
+    }
 }

@@ -1,101 +1,145 @@
-//! [MQTT-4.6.0-1] to [MQTT-4.6.0-6]: messages of one sender, topic and QoS keep their order: handed on by a client,
-//! passed on by a broker, and sent again.
+//! [MQTT-4.6.0-1] to [MQTT-4.6.0-6]: messages of one sender, topic and QoS keep their order: handed on by a client, passed
+//! on by a broker ([`routing`](super::routing)), and sent again, with what is new behind it. PUBACK and PUBREC have the
+//! order of the messages that they answer, PUBREL the order of the PUBRECs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use halfopen_protocol::Packet;
-use halfopen_protocol::packet::QoS;
+use halfopen_protocol::packet::{PacketId, Publish, QoS};
+use halfopen_protocol::{Packet, PacketType};
 
-use super::flows::{Before, flows};
-use super::routes::{incoming, outgoing};
-use super::view::{View, sessions};
-use super::{Breach, Scene, shown};
-use crate::plan::NodeId;
-use crate::trace::{EventKind, Item};
+use super::exchanges::{Before, Transmission};
+use super::index::{EndId, Fact, Seen};
+use super::report::{Breach, Report};
+use super::sequence::Sequence;
+use super::{Context, Rule, shown};
+use crate::plan::{Invariant, NodeId};
 
-pub(super) fn breaches(scene: &Scene<'_>) -> Vec<Breach> {
-    let mut breaches: Vec<Breach> = scene.clients().filter_map(|view| not_as_it_came(scene, view.node)).collect();
-    breaches.extend(scene.brokers().flat_map(|view| passed_on_out_of_order(scene, view)));
-    breaches.extend(sent_again_out_of_order(scene));
-    breaches
+#[derive(Default)]
+pub(super) struct TopicOrder {
+    /// What each client has received and not yet delivered. QoS 1 and 2 are known by their identifiers.
+    received: BTreeMap<NodeId, Sequence<Received, (), (ByteString, QoS)>>,
+    /// The latest exchange that was sent again on each connection.
+    sent_again: BTreeMap<EndId, u64>,
+    answers: BTreeMap<(EndId, PacketType), Answers>,
 }
 
-/// The first message that a client handed on before an earlier one of its topic and QoS.
-fn not_as_it_came(scene: &Scene<'_>, node: NodeId) -> Option<Breach> {
-    // A topic may stand behind an alias: payload and QoS are enough to tell what was handed on.
-    let mut waiting: Vec<(usize, QoS, &Bytes)> = Vec::new();
-    let mut latest: BTreeMap<(ByteString, QoS), usize> = BTreeMap::new();
-    for (index, event) in scene.trace.events.iter().enumerate() {
-        match &event.kind {
-            EventKind::Received { to, item: Item::Packet(Packet::Publish(publish)), .. } if *to == node => {
-                waiting.push((index, publish.qos, &publish.payload));
-            }
-            EventKind::Delivered { node: at, message } if *at == node => {
-                let is_it =
-                    |(_, qos, payload): &(usize, QoS, &Bytes)| *qos == message.qos && **payload == message.payload;
-                let Some(place) = waiting.iter().position(is_it) else { continue };
-                let (came, ..) = waiting.remove(place);
-                let latest = latest.entry((message.topic.clone(), message.qos)).or_insert(came);
-                if came < *latest {
-                    return Some(Breach::new(
-                        format!("{} delivers messages on {} as they came", scene.name(node), message.topic),
-                        format!("an earlier one at {}", shown(event.at)),
-                    ));
+type Received = (ByteString, QoS, Option<PacketId>, Bytes);
+
+/// What is to be answered on one connection with packets of one type.
+#[derive(Default)]
+struct Answers {
+    questions: BTreeMap<PacketId, VecDeque<u64>>,
+    asked: u64,
+    /// The latest question that was answered.
+    answered: u64,
+}
+
+impl Rule for TopicOrder {
+    fn observe(&mut self, fact: &Fact<'_>, context: &Context<'_>, report: &mut Report) {
+        match fact {
+            Fact::Packet(seen) => {
+                if let Some(publish) = seen.received_publish() {
+                    let end = context.index.end(seen.end);
+                    if !end.is_broker {
+                        self.received.entry(end.node).or_default().enter(received(&seen.topic, publish), ());
+                    }
                 }
-                *latest = came;
+                self.answer(seen, context, report);
             }
+            Fact::Delivered { at, node, message } => self.delivered(*at, *node, message, context, report),
+            Fact::Died { node, .. } => {
+                if let Some(received) = self.received.get_mut(node) {
+                    received.clear();
+                }
+            }
+            Fact::Ended { end, .. } => {
+                for answer in [PacketType::PubAck, PacketType::PubRec, PacketType::PubRel] {
+                    self.answers.remove(&(*end, answer));
+                }
+                self.sent_again.remove(end);
+            }
+            Fact::Transmission(sent) => self.sent(sent, context, report),
             _ => {}
         }
     }
-    None
 }
 
-fn passed_on_out_of_order(scene: &Scene<'_>, view: &View<'_>) -> Vec<Breach> {
-    let incoming = incoming(view);
-    let mut breaches = Vec::new();
-    for (client_id, connections) in sessions(view) {
-        let mut used = vec![false; incoming.len()];
-        let mut latest: BTreeMap<(ByteString, ByteString, QoS, QoS), usize> = BTreeMap::new();
-        for sent in outgoing(&connections).iter().filter(|sent| !sent.is_retained) {
-            let is_it = |place: &usize| {
-                let came = &incoming[*place];
-                !used[*place] && came.at <= sent.at && came.topic == sent.topic && came.payload == sent.payload
-            };
-            let Some(place) = (0..incoming.len()).find(is_it) else { continue };
-            used[place] = true;
-            let came = &incoming[place];
-            let latest = latest.entry((came.from.clone(), came.topic.clone(), came.qos, sent.qos)).or_insert(place);
-            if place < *latest {
-                breaches.push(Breach::new(
-                    format!("{} sends messages on {} to {client_id} as they came", scene.name(view.node), sent.topic),
-                    format!("an earlier one at {}", shown(sent.at)),
-                ));
-                break;
-            }
-            *latest = place;
+impl TopicOrder {
+    fn delivered(&mut self, at: Duration, node: NodeId, message: &Publish, context: &Context<'_>, report: &mut Report) {
+        let key = received(&message.topic, message);
+        let lane = |(): &()| (message.topic.clone(), message.qos);
+        if !self.received.entry(node).or_default().leave(&key, lane) {
+            let expected = format!("{} delivers messages on {} as they came", context.name(node), message.topic);
+            report.breach(Invariant::TopicOrder, Breach::new(expected, format!("an earlier one at {}", shown(at))));
         }
     }
-    breaches
+
+    fn sent(&mut self, sent: &Transmission<'_>, context: &Context<'_>, report: &mut Report) {
+        let name = || context.name(context.index.end(sent.seen.end).node);
+        let at = shown(sent.seen.at);
+        if let Some(earlier) = sent.overtakes {
+            let expected =
+                format!("{} sends PUBLISH {earlier} again before new messages on {}", name(), sent.seen.topic);
+            report.breach(Invariant::TopicOrder, Breach::new(expected, format!("a new one first, at {at}")));
+        }
+        if sent.before == Before::SameEarlier {
+            let latest = self.sent_again.entry(sent.seen.end).or_default();
+            if sent.exchange < *latest {
+                let expected = format!("{} sends again in the order of the first time", name());
+                report.breach(Invariant::TopicOrder, Breach::new(expected, format!("not at {at}")));
+            }
+            *latest = sent.exchange.max(*latest);
+        }
+    }
+
+    fn answer(&mut self, seen: &Seen<'_>, context: &Context<'_>, report: &mut Report) {
+        let (id, answer) = match (&*seen.packet, seen.is_sent) {
+            (Packet::Publish(publish), false) => match (publish.qos, publish.packet_id) {
+                (QoS::AtLeastOnce, Some(id)) => (id, PacketType::PubAck),
+                (QoS::ExactlyOnce, Some(id)) => (id, PacketType::PubRec),
+                _ => return,
+            },
+            (Packet::PubRec(ack), false) if !ack.reason.is_error() => (ack.packet_id, PacketType::PubRel),
+            (Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack), true) => {
+                (ack.packet_id, seen.packet.packet_type())
+            }
+            _ => return,
+        };
+        let answers = self.answers.entry((seen.end, answer)).or_default();
+        if !seen.is_sent {
+            answers.asked += 1;
+            answers.questions.entry(id).or_default().push_back(answers.asked);
+        } else if !answers.is_in_order(id) {
+            let expected = format!(
+                "{} sends each {answer} in the order of what it answers",
+                context.name(context.index.end(seen.end).node)
+            );
+            let actual = format!("{answer} {id} too late, at {}", shown(seen.at));
+            report.breach(Invariant::TopicOrder, Breach::new(expected, actual));
+        }
+    }
 }
 
-fn sent_again_out_of_order(scene: &Scene<'_>) -> Option<Breach> {
-    let flows = flows(scene);
-    let again = flows.transmissions.iter().filter_map(|sent| match sent.before {
-        Before::SameEarlier(place) => Some((sent, place)),
-        _ => None,
-    });
-    let again: Vec<_> = again.collect();
-    again.windows(2).find_map(|pair| {
-        let ((first, before), (second, after)) = (&pair[0], &pair[1]);
-        let is_one_burst = std::ptr::eq(first.view, second.view) && first.seen.at == second.seen.at;
-        (is_one_burst && after < before && first.connection == second.connection).then(|| {
-            let name = scene.name(second.view.node);
-            Breach::new(
-                format!("{name} sends again in the order of the first time"),
-                format!("not at {}", shown(second.seen.at)),
-            )
-        })
-    })
+impl Answers {
+    /// Takes the answer with this identifier for the oldest question that it fits. What answers nothing on this
+    /// connection, as a PUBREL that is sent again, has no place in this order.
+    fn is_in_order(&mut self, id: PacketId) -> bool {
+        let Some(questions) = self.questions.get_mut(&id) else { return true };
+        let question = questions.pop_front();
+        if questions.is_empty() {
+            self.questions.remove(&id);
+        }
+        let Some(question) = question else { return true };
+        let is_in_order = question > self.answered;
+        self.answered = question.max(self.answered);
+        is_in_order
+    }
+}
+
+fn received(topic: &ByteString, publish: &Publish) -> Received {
+    let payload = if publish.packet_id.is_some() { Bytes::new() } else { publish.payload.clone() };
+    (topic.clone(), publish.qos, publish.packet_id, payload)
 }

@@ -10,7 +10,7 @@ fn close_for_another_cause_is_named() {
         lines(&judge(expect(BROKER, closes(SENSOR, Some(Because::KeepAlive))), &mut story, 1000)),
         "Fail
 8: expected: broker closes sensor because keep_alive at least once
-8:   actual: never, the run ended at 1.000; there was a close because takeover at 0.500"
+8:   actual: never, the run ended at 1.000 (`until` makes it longer); there was a close because takeover at 0.500"
     );
 }
 

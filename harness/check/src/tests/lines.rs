@@ -50,6 +50,6 @@ fn members_of_a_group_are_judged_each() {
     let expectation = Expectation { nodes: vec![SENSOR, WATCHER], ..sends_pings() };
     assert_eq!(
         lines(&judge(expectation, &mut pings(&[1000]), 2000)),
-        "Fail\n8: expected: watcher sends PINGREQ at least once\n8:   actual: never, the run ended at 2.000"
+        "Fail\n8: expected: watcher sends PINGREQ at least once\n8:   actual: never, the run ended at 2.000 (`until` makes it longer)"
     );
 }

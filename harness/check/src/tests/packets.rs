@@ -67,7 +67,7 @@ fn what_came_closest_is_named_with_what_differs() {
         lines(&outcome),
         format!(
             "Fail\n8: expected: sensor sends PUBLISH {{ topic: a, retain: true, payload: \"{shown}\"... 64000 bytes }} at least \
-             once\n8:   actual: never, the run ended at 2.000; there was another PUBLISH at 1.500, with retain=false, \
+             once\n8:   actual: never, the run ended at 2.000 (`until` makes it longer); there was another PUBLISH at 1.500, with retain=false, \
              payload=\"1\""
         )
     );

@@ -39,7 +39,7 @@ fn moment_that_passes_unmet_fails() {
         lines(&judge(closes_at(7500), &mut story, 8510)),
         "Fail
 8: expected: broker closes sensor because keep_alive at 8.510 (1.5 * 5s after last packet from sensor)
-8:   actual: never, the run ended at 8.510"
+8:   actual: never, the run ended at 8.510 (`until` makes it longer)"
     );
 }
 
@@ -50,7 +50,7 @@ fn moment_after_the_end_of_the_run_is_vacuous() {
         lines(&judge(closes_at(7500), &mut story, 8509)),
         "Vacuous
 8: vacuous: never reached: broker closes sensor because keep_alive: due at 8.510 \
-         (1.5 * 5s after last packet from sensor), but the run ended at 8.509"
+         (1.5 * 5s after last packet from sensor), but the run ended at 8.509 (`until` makes it longer)"
     );
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::args::{CheckArgs, RunArgs};
 use super::output::{ENGINE_TROUBLE, Failure, SUCCESS};
 use crate::plan::Plan;
-use crate::run::{Ending, Mark, load};
+use crate::run::load;
 use crate::scenario::{PlanOptions, load_all};
 use crate::trace::text;
+use crate::world::EngineError;
 
 /// Runs and prints what happened.
 pub(super) fn trace(args: &RunArgs) -> Result<u8, Failure> {
@@ -20,12 +21,11 @@ pub(super) fn trace(args: &RunArgs) -> Result<u8, Failure> {
         if place > 0 {
             writeln!(out)?;
         }
-        let finished = runner.run(plan);
-        match &finished.ending {
-            Ending::Judged(trace, _) => write!(out, "{}", text(plan, trace))?,
-            Ending::Skipped(error) | Ending::Broken(error) => {
+        match runner.record(plan) {
+            Ok(trace) => write!(out, "{}", text(plan, &trace))?,
+            Err(error) => {
                 writeln!(out, "{} seed={}\n{error}", plan.run, plan.seed.0)?;
-                code = if finished.mark() == Mark::Broken { ENGINE_TROUBLE } else { code };
+                code = if matches!(error, EngineError::Failed(_)) { ENGINE_TROUBLE } else { code };
             }
         }
     }

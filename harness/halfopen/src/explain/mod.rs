@@ -572,7 +572,11 @@ impl Explained<'_> {
     fn end(&self, out: &mut String) -> fmt::Result {
         match &self.plan.until {
             Some(until) => writeln!(out, "  {:>10}  the run ends at {}", "", until.text),
-            None => writeln!(out, "  {:>10}  the run ends when everything below is decided, and 1s more", ""),
+            None => {
+                writeln!(out, "  {:>10}  the run ends when everything below is decided, and 1s more", "")?;
+                let waits = "for what does not come it waits as long as all times of this file together, and an hour";
+                writeln!(out, "  {:>10}  {waits}; `until` sets another end", "")
+            }
         }
     }
 }

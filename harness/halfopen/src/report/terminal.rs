@@ -84,6 +84,7 @@ impl<W: Write> Terminal<W> {
             if self.verbosity == Verbosity::Verbose && !run.is_bad() {
                 self.trace(&run)?;
             }
+            self.not_judged(&run)?;
         }
         if run.is_bad() {
             self.bad.push(run);
@@ -188,6 +189,13 @@ impl<W: Write> Terminal<W> {
             self.finding(Mark::Vacuous, "", vacuity)?;
         }
         writeln!(self.out, "reproduce: {}", run.command)
+    }
+
+    fn not_judged(&mut self, run: &RunRecord) -> io::Result<()> {
+        for part in &run.not_judged {
+            writeln!(self.out, "  not judged: {}: {}", part.invariant, part.why)?;
+        }
+        Ok(())
     }
 
     fn trace(&mut self, run: &RunRecord) -> io::Result<()> {

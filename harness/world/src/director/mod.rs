@@ -3,6 +3,7 @@
 //! It knows no engine: it reads the trace as it grows and gives [`Order`]s. Time in it is the time of the world.
 
 mod actor;
+mod patience;
 mod pending;
 mod wait;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::actor::{Actor, Progress};
+use self::patience::Patience;
 use self::pending::Pending;
 use self::wait::Wait;
 use super::node::Switchboard;
@@ -21,9 +23,6 @@ use crate::trace::Completion;
 /// How long after everything is decided a run goes on, to see what should not come.
 const AFTERMATH: Duration = Duration::from_secs(1);
 
-/// A run ends at latest this long after the story, and three times the longest keep-alive.
-const PATIENCE: Duration = Duration::from_secs(3600);
-
 /// Tells the story of a plan.
 pub(crate) struct Director {
     plan: Arc<Plan>,
@@ -31,8 +30,8 @@ pub(crate) struct Director {
     /// The story itself first, then what it set going in the background.
     actors: Vec<Actor>,
     completion: Box<dyn Completion>,
-    /// Since when the story does not move on by itself: it is told, or waits for what may never come.
-    quiet_since: Option<Duration>,
+    /// How long the run waits when the story does not move on by itself: it is told, or waits for what may never come.
+    patience: Patience,
     /// When the story was told and nothing more had to happen; some of it may still have to be waited for.
     told_at: Option<Duration>,
     until: Until,
@@ -74,7 +73,7 @@ impl Director {
         Self {
             actors: vec![Actor::story(plan.steps.clone(), prologue(plan))],
             completion,
-            quiet_since: None,
+            patience: Patience::new(plan),
             told_at: None,
             until,
             next_wake: None,
@@ -135,10 +134,10 @@ impl Director {
         {
             self.until = Until::At(at);
         }
-        self.quiet_since = self.is_quiet().then(|| self.quiet_since.unwrap_or(now));
+        self.patience.note(self.is_quiet(), now, recorder.len());
         let decided = self.is_told().then(|| recorder.with_events(|events| self.completion.poll(events))).flatten();
         let decided = decided.map(|at| at.max(*self.told_at.get_or_insert(now)) + AFTERMATH);
-        let latest = self.quiet_since.map(|at| at + 3 * longest_keep_alive(&self.plan) + PATIENCE);
+        let latest = self.patience.end(recorder.len());
         match self.until {
             Until::At(at) => Some(at),
             Until::Event(_) => latest,
@@ -195,15 +194,4 @@ fn answers(node: &Node) -> Answers {
 fn prologue(plan: &Plan) -> Vec<Wait> {
     let starts = |node: &NodeId| matches!(&plan.node(*node).program, Program::Client(client) if client.autostart);
     plan.node_ids().filter(starts).map(|node| Wait::connected(node, plan)).collect()
-}
-
-fn longest_keep_alive(plan: &Plan) -> Duration {
-    let keep_alive = |program: &Program| match program {
-        Program::Broker(broker) => broker.config.server_keep_alive.unwrap_or(0),
-        Program::Client(client) => client.options.connect.keep_alive,
-        Program::RawClient(client) => client.connect.keep_alive,
-        Program::RawBroker(_) => 0,
-    };
-    let seconds = plan.nodes.iter().map(|node| keep_alive(&node.program)).max().unwrap_or(0);
-    Duration::from_secs(seconds.into())
 }

@@ -146,25 +146,33 @@ fn watcher_that_subscribes(at: u64, qos: u8) -> Story {
     story
 }
 
+#[derive(Clone, Copy)]
+enum Does {
+    /// It receives a message.
+    Gets(u16),
+    Delivers(NodeId, u8, u16),
+    Acknowledges(u16),
+}
+use Does::{Acknowledges, Delivers, Gets};
+
 #[rstest]
-#[case::each_once(&[(SENSOR, 1, 7), (SENSOR, 1, 8)], &[7, 8], 0)]
-#[case::twice(&[(SENSOR, 1, 7)], &[7, 7], 1)]
-#[case::twice_for_two(&[(SENSOR, 1, 7), (SENSOR, 1, 7)], &[7, 7], 0)]
-#[case::another_one(&[(SENSOR, 1, 7)], &[8], 1)]
-#[case::delivered_to_somebody_else(&[(WATCHER, 1, 7)], &[7], 1)]
-#[case::delivered_at_another_qos(&[(SENSOR, 2, 7)], &[7], 1)]
-fn client_acknowledges_each_delivery(
-    #[case] deliveries: &[(NodeId, u8, u16)],
-    #[case] acknowledged: &[u16],
-    #[case] expected: usize,
-) {
+#[case::each_once(&[Gets(7), Gets(8), Delivers(SENSOR, 1, 7), Delivers(SENSOR, 1, 8), Acknowledges(7), Acknowledges(8)], 0)]
+#[case::a_second_one_without_delivery(&[Gets(7), Delivers(SENSOR, 1, 7), Acknowledges(7), Gets(7), Acknowledges(7)], 1)]
+#[case::a_repetition_without_delivery(&[Gets(7), Gets(7), Delivers(SENSOR, 1, 7), Acknowledges(7), Acknowledges(7)], 0)]
+#[case::a_repetition_without_any(&[Gets(7), Gets(7), Acknowledges(7), Acknowledges(7)], 2)]
+#[case::twice_for_two(&[Gets(7), Delivers(SENSOR, 1, 7), Acknowledges(7), Gets(7), Delivers(SENSOR, 1, 7), Acknowledges(7)], 0)]
+#[case::another_one(&[Gets(7), Gets(8), Delivers(SENSOR, 1, 7), Acknowledges(8)], 1)]
+#[case::delivered_to_somebody_else(&[Gets(7), Delivers(WATCHER, 1, 7), Acknowledges(7)], 1)]
+#[case::delivered_at_another_qos(&[Gets(7), Delivers(SENSOR, 2, 7), Acknowledges(7)], 1)]
+fn client_acknowledges_each_delivery(#[case] does: &[Does], #[case] expected: usize) {
     let mut story = Story::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
-    for &(node, qos, packet_id) in deliveries {
-        story.at(110).event(delivered(node, message(qos, packet_id, "x", false)));
-    }
-    for &packet_id in acknowledged {
-        story.at(120).packet(0, SENSOR, BROKER, Packet::PubAck(Ack::new(id(packet_id))));
+    for (at, what) in (100..).step_by(20).zip(does) {
+        match *what {
+            Gets(packet_id) => story.at(at).packet(0, BROKER, SENSOR, message(1, packet_id, "x", false)),
+            Delivers(node, qos, packet_id) => story.at(at).event(delivered(node, message(qos, packet_id, "x", false))),
+            Acknowledges(packet_id) => story.at(at).packet(0, SENSOR, BROKER, Packet::PubAck(Ack::new(id(packet_id)))),
+        };
     }
     assert_eq!(breaches("qos_1", &ours(), &mut story, 500), expected);
 }
@@ -187,6 +195,12 @@ struct Owed {
     acknowledges: bool,
     leaves: bool,
     end: u64,
+}
+
+fn expires(owed: &mut Owed, secs: u32) {
+    if let Packet::Publish(publish) = &mut owed.message {
+        publish.message_expiry = Some(secs);
+    }
 }
 
 impl Default for Owed {
@@ -213,8 +227,10 @@ impl Default for Owed {
 #[case::shared(|owed: &mut Owed| owed.subscription = Subscription::new("$share/g/t", QoS::AtLeastOnce), 0)]
 #[case::subscribed_just_before(|owed: &mut Owed| owed.granted_at = 2109, 1)]
 #[case::subscribed_with_it(|owed: &mut Owed| owed.granted_at = 2110, 0)]
-#[case::takes_no_big_ones(|owed: &mut Owed| owed.connect.maximum_packet_size = Some(100), 0)]
-#[case::may_expire(|owed: &mut Owed| if let Packet::Publish(publish) = &mut owed.message { publish.message_expiry = Some(9) }, 0)]
+#[case::takes_no_big_ones(|owed: &mut Owed| owed.connect.maximum_packet_size = Some(7), 0)]
+#[case::takes_bigger_ones(|owed: &mut Owed| owed.connect.maximum_packet_size = Some(100), 1)]
+#[case::has_expired(|owed: &mut Owed| expires(owed, 1), 0)]
+#[case::has_not_expired(|owed: &mut Owed| expires(owed, 2), 1)]
 #[case::not_of_its_own(|owed: &mut Owed| owed.subscription.no_local = true, 1)]
 fn subscriber_is_owed_a_message_of_qos_1(#[case] change: impl Fn(&mut Owed), #[case] expected: usize) {
     let mut owed = Owed::default();

@@ -181,6 +181,7 @@
       run.about ? element("p", {}, run.about) : null,
       run.error ? element("p", { class: "fail" }, run.error) : null,
       found.length ? element("section", { class: "card " + (isBad(run) ? run.verdict : "vacuous") }, ...found) : null,
+      ...(run.not_judged || []).map((part) => element("p", { class: "meta" }, `not judged: ${part.invariant}: ${part.why}`)),
       element("code", { class: "command", title: "runs it again" }, run.command),
     ];
     const side = element("div", { id: "side" }, !run.diagram ? null : element("div", { id: "details", "aria-live": "polite" }, "Point at an event, or go to it with Tab, to see its fields, its cause and its line."), element("h3", {}, run.file), yaml(run));

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SourceRecord;
 use super::event::{EventRecord, ms};
-use crate::check::{Outcome, Vacuity, Violation};
+use crate::check::{NotJudged, Outcome, Vacuity, Violation};
 use crate::plan::{Plan, Position, Program, Waiver};
 use crate::report::cause::{causes, step_of};
 use crate::report::diagram::{Scene, scene};
@@ -85,6 +85,9 @@ pub struct RunRecord {
     /// The invariants that its file waives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waived: Vec<WaiverRecord>,
+    /// What its invariants could not judge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_judged: Vec<NotJudgedRecord>,
     /// Its nodes.
     pub nodes: Vec<NodeRecord>,
     /// Its trace as text.
@@ -146,6 +149,15 @@ pub struct WaiverRecord {
     pub place: Finding,
 }
 
+/// A part of a run that an invariant did not judge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotJudgedRecord {
+    /// The invariant's name.
+    pub invariant: String,
+    /// What was not judged, why, how often, and when first.
+    pub why: String,
+}
+
 /// A node of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRecord {
@@ -180,6 +192,7 @@ impl RunRecord {
             vacuous: Vec::new(),
             warnings: Vec::new(),
             waived: Vec::new(),
+            not_judged: Vec::new(),
             nodes: nodes(plan),
             text: None,
             events: Vec::new(),
@@ -192,6 +205,7 @@ impl RunRecord {
                 record.vacuous = outcome.vacuous.iter().map(|found| vacuity(plan, found)).collect();
                 record.warnings = outcome.warnings.iter().map(|found| violation(plan, found)).collect();
                 record.waived = plan.waived.iter().map(|waiver| waived(plan, waiver, outcome)).collect();
+                record.not_judged = outcome.not_judged.iter().map(not_judged).collect();
                 record.tell(plan, trace, detail);
             }
             Ending::Skipped(error) | Ending::Broken(error) => record.error = Some(error.to_string()),
@@ -296,6 +310,10 @@ fn violation(plan: &Plan, found: &Violation) -> Finding {
 
 fn vacuity(plan: &Plan, found: &Vacuity) -> Finding {
     Finding { why: Some(found.why.clone()), ..finding(plan, found.position, &found.text) }
+}
+
+fn not_judged(part: &NotJudged) -> NotJudgedRecord {
+    NotJudgedRecord { invariant: part.invariant.name().to_owned(), why: part.why.clone() }
 }
 
 fn waived(plan: &Plan, waiver: &Waiver, outcome: &Outcome) -> WaiverRecord {

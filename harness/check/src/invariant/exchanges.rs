@@ -1,0 +1,273 @@
+//! The exchanges that a node began: its messages of QoS 1 and 2 over all connections of a session, and its requests.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use halfopen_protocol::Packet;
+use halfopen_protocol::packet::{PacketId, Publish, QoS};
+
+use super::index::{EndId, Fact, Seen, SessionId};
+use super::report::{Breach, Report};
+use super::{Context, SOON, shown};
+use crate::plan::Invariant;
+
+/// A PUBLISH, SUBSCRIBE or UNSUBSCRIBE that was sent.
+pub(super) struct Transmission<'e> {
+    pub(super) session: SessionId,
+    pub(super) seen: Seen<'e>,
+    /// `None` for QoS 0.
+    pub(super) id: Option<PacketId>,
+    /// What the identifier stood for until then.
+    pub(super) before: Before,
+    /// Which exchange of the session it belongs to, in the order in which they began.
+    pub(super) exchange: u64,
+    /// A message of the same topic and QoS, sent on an earlier connection, that this one is sent before: a new message
+    /// goes behind all that are to be sent again.
+    pub(super) overtakes: Option<PacketId>,
+}
+
+impl Transmission<'_> {
+    /// Whether a new exchange begins.
+    pub(super) fn is_new(&self) -> bool {
+        matches!(self.before, Before::Free | Before::Another)
+    }
+}
+
+/// What an identifier stood for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Nothing.
+    Free,
+    /// The same message, sent on an earlier connection.
+    SameEarlier,
+    /// The same message, sent on this connection.
+    SameHere,
+    /// The same message, which the other side has taken over with PUBREC.
+    SameTakenOver,
+    /// Something else.
+    Another,
+}
+
+/// The exchanges of all sessions.
+#[derive(Default)]
+pub(super) struct Exchanges {
+    flows: BTreeMap<SessionId, Flow>,
+}
+
+/// The exchanges that one session has under way.
+#[derive(Default)]
+struct Flow {
+    in_use: BTreeMap<PacketId, Exchange>,
+    begun: u64,
+    /// How many messages that are to be sent again have not been, on the present connection.
+    elsewhere: usize,
+    /// Whether the session was resumed on the present connection.
+    is_resumed: bool,
+}
+
+struct Exchange {
+    what: What,
+    /// Whether something of it was sent on the present connection.
+    is_here: bool,
+    number: u64,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum What {
+    Message(Message),
+    /// A message that the other side has answered with PUBREC.
+    TakenOver(Message),
+    Request,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Message {
+    topic: ByteString,
+    payload: Bytes,
+    qos: QoS,
+}
+
+impl Exchanges {
+    pub(super) fn observe<'e>(
+        &mut self,
+        fact: &Fact<'e>,
+        context: &Context<'_>,
+        report: &mut Report,
+    ) -> Option<Transmission<'e>> {
+        match fact {
+            Fact::Accepted { at, session, previous, .. } => {
+                let flow = self.flows.entry(*session).or_default();
+                if let Some(previous) = previous {
+                    flow.judge(*at, *previous, context, report);
+                }
+                flow.begin(context.index.session(*session).is_resumed);
+                None
+            }
+            Fact::Exchanged(session, seen) => {
+                let flow = self.flows.entry(*session).or_default();
+                if seen.is_sent {
+                    return flow.sent(*session, seen);
+                }
+                flow.answer(&seen.packet);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn finish(&mut self, end: Duration, context: &Context<'_>, report: &mut Report) {
+        for (session, flow) in &self.flows {
+            flow.judge(end, context.index.session(*session).current, context, report);
+        }
+    }
+}
+
+impl Flow {
+    fn begin(&mut self, is_resumed: bool) {
+        self.is_resumed = is_resumed;
+        if !is_resumed {
+            self.in_use.clear();
+        }
+        // Requests do not outlive their connection.
+        self.in_use.retain(|_, exchange| exchange.what != What::Request);
+        for exchange in self.in_use.values_mut() {
+            exchange.is_here = false;
+        }
+        self.elsewhere = self.in_use.len();
+    }
+
+    fn sent<'e>(&mut self, session: SessionId, seen: &Seen<'e>) -> Option<Transmission<'e>> {
+        let (id, what) = match &*seen.packet {
+            Packet::Publish(publish) => (publish.packet_id, What::Message(message(&seen.topic, publish))),
+            Packet::Subscribe(subscribe) => (Some(subscribe.packet_id), What::Request),
+            Packet::Unsubscribe(unsubscribe) => (Some(unsubscribe.packet_id), What::Request),
+            Packet::PubRel(ack) => {
+                self.arrive_here(ack.packet_id);
+                return None;
+            }
+            _ => return None,
+        };
+        let transmission =
+            |before, exchange, overtakes| Transmission { session, seen: seen.clone(), id, before, exchange, overtakes };
+        let Some(id) = id else { return Some(transmission(Before::Free, 0, None)) };
+        let known = self.in_use.get(&id);
+        let before = known.map_or(Before::Free, |known| known.before(&what));
+        if matches!(before, Before::Free | Before::Another) {
+            let overtakes = self.overtaken_by(&what);
+            self.arrive_here(id);
+            self.begun += 1;
+            self.in_use.insert(id, Exchange { what, is_here: true, number: self.begun });
+            return Some(transmission(before, self.begun, overtakes));
+        }
+        let number = known.map_or(0, |known| known.number);
+        self.arrive_here(id);
+        Some(transmission(before, number, None))
+    }
+
+    fn arrive_here(&mut self, id: PacketId) {
+        if let Some(exchange) = self.in_use.get_mut(&id)
+            && !exchange.is_here
+        {
+            exchange.is_here = true;
+            self.elsewhere -= 1;
+        }
+    }
+
+    /// The first message that is to be sent again, and before this one.
+    fn overtaken_by(&self, next: &What) -> Option<PacketId> {
+        let What::Message(next) = next else { return None };
+        if self.elsewhere == 0 {
+            return None;
+        }
+        let is_overtaken = |exchange: &Exchange| match &exchange.what {
+            What::Message(earlier) => !exchange.is_here && earlier.topic == next.topic && earlier.qos == next.qos,
+            What::TakenOver(_) | What::Request => false,
+        };
+        self.in_use.iter().find(|(_, exchange)| is_overtaken(exchange)).map(|(id, _)| *id)
+    }
+
+    fn answer(&mut self, packet: &Packet) {
+        match packet {
+            Packet::PubAck(ack) => self.free(ack.packet_id, |what| matches!(what, What::Message(_))),
+            Packet::PubRec(ack) if ack.reason.is_error() => self.free(ack.packet_id, |_| true),
+            Packet::PubRec(ack) => {
+                if let Some(exchange) = self.in_use.get_mut(&ack.packet_id)
+                    && let What::Message(message) = &exchange.what
+                {
+                    exchange.what = What::TakenOver(message.clone());
+                }
+            }
+            Packet::PubComp(ack) => self.free(ack.packet_id, |what| matches!(what, What::TakenOver(_))),
+            Packet::SubAck(ack) => self.free(ack.packet_id, |what| *what == What::Request),
+            Packet::UnsubAck(ack) => self.free(ack.packet_id, |what| *what == What::Request),
+            _ => {}
+        }
+    }
+
+    fn free(&mut self, id: PacketId, is_its: impl Fn(&What) -> bool) {
+        if self.in_use.get(&id).is_some_and(|exchange| is_its(&exchange.what)) {
+            self.arrive_here(id);
+            self.in_use.remove(&id);
+        }
+    }
+
+    /// [MQTT-4.4.0-1]: what was not acknowledged is sent again on a resumed session, on this end that ended or was
+    /// still open at `now`.
+    fn judge(&self, now: Duration, end: EndId, context: &Context<'_>, report: &mut Report) {
+        if !self.is_resumed || self.elsewhere == 0 {
+            return;
+        }
+        let end = context.index.end(end);
+        let Some((accepted, _)) = end.connack else { return };
+        let until = end.ended.unwrap_or(now);
+        let excuse = if until.saturating_sub(accepted) < SOON {
+            Some("it lasted less than a second")
+        } else if end.unacknowledged.len() >= end.window() {
+            Some("its window was full")
+        } else {
+            None
+        };
+        let name = context.name(end.node);
+        for (id, exchange) in self.in_use.iter().filter(|(_, exchange)| !exchange.is_here) {
+            let (message, packet) = match &exchange.what {
+                What::Message(message) => (message, "PUBLISH"),
+                What::TakenOver(message) => (message, "PUBREL"),
+                What::Request => continue,
+            };
+            let invariant = of_qos(message.qos);
+            if let Some(excuse) = excuse {
+                let why = format!("{name} had a {packet} to send again on a connection, but {excuse}");
+                report.not_judged(invariant, until, why);
+            } else {
+                let resumed = shown(accepted);
+                let expected = format!("{name} sends {packet} {id} again on the session resumed at {resumed}");
+                report.breach(invariant, Breach::new(expected, "never"));
+            }
+        }
+    }
+}
+
+impl Exchange {
+    fn before(&self, next: &What) -> Before {
+        match (&self.what, next) {
+            (What::Message(message), What::Message(again)) if message == again && self.is_here => Before::SameHere,
+            (What::Message(message), What::Message(again)) if message == again => Before::SameEarlier,
+            (What::TakenOver(message), What::Message(again)) if message == again => Before::SameTakenOver,
+            _ => Before::Another,
+        }
+    }
+}
+
+fn message(topic: &ByteString, publish: &Publish) -> Message {
+    Message { topic: topic.clone(), payload: publish.payload.clone(), qos: publish.qos }
+}
+
+/// The invariant that speaks of messages of this QoS, 1 or 2.
+pub(super) fn of_qos(qos: QoS) -> Invariant {
+    match qos {
+        QoS::ExactlyOnce => Invariant::Qos2ExactlyOnce,
+        QoS::AtMostOnce | QoS::AtLeastOnce => Invariant::Qos1AtLeastOnce,
+    }
+}

@@ -1,0 +1,479 @@
+//! The connections and sessions of a run as each of the project's programs sees them, built event by event.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytestring::ByteString;
+use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish};
+use halfopen_protocol::{Packet, ReasonCode, Version};
+
+use super::Facts;
+use super::exchanges::Transmission;
+use crate::plan::{Because, NodeFault, NodeId, Plan, Position, Program};
+use crate::trace::{ConnectionId, Event, EventKind, Item};
+
+/// Names one end of one connection, in the order in which they were opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct EndId(usize);
+
+/// Names what one node knows of one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SessionId(usize);
+
+#[cfg(test)]
+impl SessionId {
+    pub(super) fn of(number: usize) -> Self {
+        Self(number)
+    }
+}
+
+/// Something that happened at one of the project's programs.
+pub(super) enum Fact<'e> {
+    /// A packet was sent or received at an end. What arrives after the end has closed is left out.
+    Packet(Seen<'e>),
+    /// CONNACK accepted the connection. `previous` is the end of the session's connection before it.
+    Accepted { at: Duration, end: EndId, session: SessionId, previous: Option<EndId> },
+    /// A packet of an accepted connection, except CONNECT and CONNACK. What was read before CONNACK was sent comes after
+    /// [`Accepted`](Self::Accepted), with its own time.
+    Exchanged(SessionId, Seen<'e>),
+    /// A packet for a client, a PUBLISH or PUBREL, went out, and this is what its identifier stood for until then.
+    Transmission(Transmission<'e>),
+    /// The other end has read a message that this end sent.
+    Read { at: Duration, end: EndId },
+    /// The connection has ended, as this end sees it.
+    Ended { at: Duration, end: EndId },
+    /// The process or the host of a node died.
+    Died { at: Duration, node: NodeId },
+    /// A client handed a message to its application.
+    Delivered { at: Duration, node: NodeId, message: &'e Publish },
+    /// A step of the story began.
+    Step { at: Duration, position: Position },
+}
+
+impl Fact<'_> {
+    /// When it was.
+    pub(super) fn at(&self) -> Duration {
+        match self {
+            Self::Packet(seen) | Self::Exchanged(_, seen) | Self::Transmission(Transmission { seen, .. }) => seen.at,
+            Self::Accepted { at, .. }
+            | Self::Read { at, .. }
+            | Self::Ended { at, .. }
+            | Self::Died { at, .. }
+            | Self::Delivered { at, .. }
+            | Self::Step { at, .. } => *at,
+        }
+    }
+}
+
+/// A packet that was sent or received.
+#[derive(Clone)]
+pub(super) struct Seen<'e> {
+    pub(super) at: Duration,
+    pub(super) end: EndId,
+    pub(super) is_sent: bool,
+    pub(super) packet: Cow<'e, Packet>,
+    /// The topic of a PUBLISH, also where an alias stands for it.
+    pub(super) topic: ByteString,
+}
+
+impl Seen<'_> {
+    /// The message, if this is a PUBLISH that was sent.
+    pub(super) fn sent_publish(&self) -> Option<&Publish> {
+        publish(&self.packet).filter(|_| self.is_sent)
+    }
+
+    /// The message, if this is a PUBLISH that was received.
+    pub(super) fn received_publish(&self) -> Option<&Publish> {
+        publish(&self.packet).filter(|_| !self.is_sent)
+    }
+
+    fn into_owned(self) -> Seen<'static> {
+        Seen {
+            at: self.at,
+            end: self.end,
+            is_sent: self.is_sent,
+            packet: Cow::Owned(self.packet.into_owned()),
+            topic: self.topic,
+        }
+    }
+}
+
+fn publish(packet: &Packet) -> Option<&Publish> {
+    match packet {
+        Packet::Publish(publish) => Some(publish),
+        _ => None,
+    }
+}
+
+/// One end of a connection, as its program sees it.
+pub(super) struct ConnectionEnd {
+    pub(super) node: NodeId,
+    pub(super) is_broker: bool,
+    /// How often the node had been started again.
+    pub(super) generation: u32,
+    pub(super) connect: Option<Box<Connect>>,
+    /// When the connection was accepted, and how.
+    pub(super) connack: Option<(Duration, Box<ConnAck>)>,
+    pub(super) session: Option<SessionId>,
+    /// The Session Expiry Interval of a DISCONNECT that was received, in seconds.
+    disconnect_expiry: Option<u32>,
+    /// When the connection ended for this end: by its own statement, by FIN or RST of either side, or by its death.
+    pub(super) ended: Option<Duration>,
+    /// Why this end closed the connection, as it says itself; `None` if it did not.
+    pub(super) closing: Option<Because>,
+    /// When FIN or RST was sent.
+    pub(super) end_sent: Option<Duration>,
+    /// Whether the node died before it had sent FIN or RST.
+    pub(super) died: bool,
+    /// Messages that were sent on this connection and are not acknowledged.
+    pub(super) unacknowledged: BTreeSet<PacketId>,
+    /// How many bytes of messages were sent and not yet read by the other end.
+    pub(super) unread_bytes: usize,
+    /// By direction (true for what this end sends): what the topic aliases stand for.
+    aliases: BTreeMap<(bool, u16), ByteString>,
+    /// What was seen before CONNACK.
+    early: Vec<Seen<'static>>,
+}
+
+impl ConnectionEnd {
+    /// The keep-alive that binds both sides; `None` without CONNACK, or if it is switched off.
+    pub(super) fn keep_alive(&self) -> Option<Duration> {
+        let (_, connack) = self.connack.as_ref()?;
+        let seconds = connack.server_keep_alive.unwrap_or(self.connect.as_ref()?.keep_alive);
+        (seconds > 0).then(|| Duration::from_secs(seconds.into()))
+    }
+
+    /// The name that the client goes by.
+    pub(super) fn client_id(&self) -> ByteString {
+        let assigned = self.connack.as_ref().and_then(|(_, connack)| connack.assigned_client_id.clone());
+        assigned.or_else(|| Some(self.connect.as_ref()?.client_id.clone())).unwrap_or_default()
+    }
+
+    /// How many messages this end may have unacknowledged.
+    pub(super) fn window(&self) -> usize {
+        let maximum = match self.is_broker {
+            true => self.connect.as_ref().and_then(|connect| connect.receive_maximum),
+            false => self.connack.as_ref().and_then(|(_, connack)| connack.receive_maximum),
+        };
+        maximum.unwrap_or(u16::MAX).into()
+    }
+
+    /// Whether the connection is up at this time, as far as this end knows.
+    pub(super) fn is_up(&self, at: Duration) -> bool {
+        self.connack.as_ref().is_some_and(|(begun, _)| *begun <= at) && self.ended.is_none_or(|ended| ended > at)
+    }
+
+    /// For how long the session outlives the connection, in seconds; `u32::MAX` is for ever.
+    pub(super) fn session_expiry(&self) -> Option<u32> {
+        let connect = self.connect.as_ref()?;
+        if connect.version == Version::V3_1_1 {
+            return Some(if connect.clean_start { 0 } else { u32::MAX });
+        }
+        let asked = connect.session_expiry.unwrap_or(0);
+        let granted = self.connack.as_ref().and_then(|(_, connack)| connack.session_expiry).unwrap_or(asked);
+        // It cannot be raised from 0.
+        Some(self.disconnect_expiry.filter(|_| asked > 0).unwrap_or(granted))
+    }
+
+    fn resolve(&mut self, is_sent: bool, publish: &Publish) -> ByteString {
+        let Some(alias) = publish.topic_alias else { return publish.topic.clone() };
+        if publish.topic.is_empty() {
+            return self.aliases.get(&(is_sent, alias)).cloned().unwrap_or_default();
+        }
+        self.aliases.insert((is_sent, alias), publish.topic.clone());
+        publish.topic.clone()
+    }
+
+    fn note(&mut self, at: Duration, is_sent: bool, packet: &Packet) {
+        match packet {
+            Packet::Connect(connect) => drop(self.connect.get_or_insert_with(|| connect.clone())),
+            Packet::ConnAck(connack) if connack.reason == ReasonCode::SUCCESS => {
+                self.connack.get_or_insert_with(|| (at, connack.clone()));
+            }
+            Packet::Disconnect(disconnect) if !is_sent => {
+                self.disconnect_expiry = self.disconnect_expiry.or(disconnect.session_expiry);
+            }
+            Packet::Publish(publish) if is_sent => {
+                self.unacknowledged.extend(publish.packet_id);
+                self.unread_bytes += size(publish);
+            }
+            Packet::PubAck(ack) | Packet::PubComp(ack) if !is_sent => drop(self.unacknowledged.remove(&ack.packet_id)),
+            Packet::PubRec(ack) if !is_sent && ack.reason.is_error() => {
+                self.unacknowledged.remove(&ack.packet_id);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn size(publish: &Publish) -> usize {
+    publish.payload.len()
+}
+
+/// What one node knows of one session.
+pub(super) struct Session {
+    pub(super) node: NodeId,
+    pub(super) client_id: ByteString,
+    /// The end of its latest connection.
+    pub(super) current: EndId,
+    /// Whether the node knew on this connection what it had known on the one before.
+    pub(super) is_resumed: bool,
+}
+
+struct Watched {
+    is_broker: bool,
+    generation: u32,
+    /// Ends that have not sent FIN or RST.
+    open: BTreeSet<EndId>,
+    latest: Option<EndId>,
+}
+
+/// All connections and sessions of a run so far. Raw peers have none.
+pub(super) struct Index {
+    watched: Vec<Option<Watched>>,
+    ends: Vec<ConnectionEnd>,
+    places: BTreeMap<(ConnectionId, NodeId), EndId>,
+    sessions: Vec<Session>,
+    names: BTreeMap<(NodeId, ByteString), SessionId>,
+}
+
+impl Index {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let watched = |program: &Program| match program {
+            Program::Broker(_) => Some(true),
+            Program::Client(_) => Some(false),
+            Program::RawClient(_) | Program::RawBroker(_) => None,
+        };
+        let watched = plan.nodes.iter().map(|node| {
+            let is_broker = watched(&node.program)?;
+            Some(Watched { is_broker, generation: 0, open: BTreeSet::new(), latest: None })
+        });
+        Self {
+            watched: watched.collect(),
+            ends: Vec::new(),
+            places: BTreeMap::new(),
+            sessions: Vec::new(),
+            names: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn end(&self, id: EndId) -> &ConnectionEnd {
+        &self.ends[id.0]
+    }
+
+    /// All ends of connections, in the order in which they were opened.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (EndId, &ConnectionEnd)> {
+        self.ends.iter().enumerate().map(|(place, end)| (EndId(place), end))
+    }
+
+    pub(super) fn session(&self, id: SessionId) -> &Session {
+        &self.sessions[id.0]
+    }
+
+    /// The end of the connection that the node opened last.
+    pub(super) fn latest_of(&self, node: NodeId) -> Option<EndId> {
+        self.watched[node.0].as_ref()?.latest
+    }
+
+    /// Takes note of an event; what it means to the project's programs.
+    pub(super) fn event<'e>(&mut self, event: &'e Event) -> Facts<'e> {
+        let mut facts = Facts::new();
+        let at = event.at;
+        match &event.kind {
+            EventKind::Sent { connection, from, item, .. } => self.sent(at, *connection, *from, item, &mut facts),
+            EventKind::Received { connection, from, to, item, .. } => {
+                self.received(at, *connection, *to, item, &mut facts);
+                self.read_by_peer(at, *connection, *from, item, &mut facts);
+            }
+            EventKind::Closing { node, connection, because, .. } => {
+                if let Some(id) = self.find(*connection, *node)
+                    && self.ends[id.0].ended.is_none()
+                {
+                    self.ends[id.0].closing = Some(*because);
+                    self.ended(at, id, &mut facts);
+                }
+            }
+            EventKind::Node { node, change } => self.changed(at, *node, *change, &mut facts),
+            EventKind::Delivered { node, message } => {
+                facts.push_back(Fact::Delivered { at, node: *node, message });
+            }
+            EventKind::Step { position, .. } => facts.push_back(Fact::Step { at, position: *position }),
+            EventKind::Mark(_)
+            | EventKind::Established { .. }
+            | EventKind::Connected { .. }
+            | EventKind::Holds { .. }
+            | EventKind::StepFailed { .. }
+            | EventKind::FaultHit { .. } => {}
+        }
+        facts
+    }
+
+    fn find(&self, connection: ConnectionId, node: NodeId) -> Option<EndId> {
+        self.places.get(&(connection, node)).copied()
+    }
+
+    fn sent<'e>(
+        &mut self,
+        at: Duration,
+        connection: ConnectionId,
+        from: NodeId,
+        item: &'e Item,
+        facts: &mut Facts<'e>,
+    ) {
+        if matches!(item, Item::Open) {
+            return self.open(connection, from);
+        }
+        let Some(id) = self.find(connection, from) else { return };
+        match item {
+            Item::Packet(packet) => self.packet(at, id, true, packet, facts),
+            Item::Fin | Item::Rst => {
+                self.ends[id.0].end_sent.get_or_insert(at);
+                if let Some(watched) = &mut self.watched[from.0] {
+                    watched.open.remove(&id);
+                }
+                self.ended(at, id, facts);
+            }
+            Item::Open | Item::Bytes(_) | Item::TimedOut => {}
+        }
+    }
+
+    fn received<'e>(
+        &mut self,
+        at: Duration,
+        connection: ConnectionId,
+        to: NodeId,
+        item: &'e Item,
+        facts: &mut Facts<'e>,
+    ) {
+        if matches!(item, Item::Open) {
+            return self.open(connection, to);
+        }
+        // A program that has closed still empties its socket, but nothing comes of it.
+        let Some(id) = self.find(connection, to).filter(|id| self.ends[id.0].ended.is_none()) else { return };
+        match item {
+            Item::Packet(packet) => self.packet(at, id, false, packet, facts),
+            Item::Fin | Item::Rst | Item::TimedOut => self.ended(at, id, facts),
+            Item::Open | Item::Bytes(_) => {}
+        }
+    }
+
+    fn read_by_peer(
+        &mut self,
+        at: Duration,
+        connection: ConnectionId,
+        from: NodeId,
+        item: &Item,
+        facts: &mut Facts<'_>,
+    ) {
+        if let Item::Packet(Packet::Publish(publish)) = item
+            && let Some(id) = self.find(connection, from)
+        {
+            let end = &mut self.ends[id.0];
+            end.unread_bytes = end.unread_bytes.saturating_sub(size(publish));
+            facts.push_back(Fact::Read { at, end: id });
+        }
+    }
+
+    fn changed(&mut self, at: Duration, node: NodeId, change: NodeFault, facts: &mut Facts<'_>) {
+        let Some(watched) = &mut self.watched[node.0] else { return };
+        match change {
+            NodeFault::Crash | NodeFault::PowerLoss => {
+                for id in std::mem::take(&mut watched.open) {
+                    self.ends[id.0].died = true;
+                    self.ended(at, id, facts);
+                }
+                facts.push_back(Fact::Died { at, node });
+            }
+            NodeFault::Restart => watched.generation += 1,
+            // Its process lives, and so do its connections.
+            NodeFault::Pause(_)
+            | NodeFault::Resume
+            | NodeFault::StopReading
+            | NodeFault::ResumeReading
+            | NodeFault::ClockDrift(_)
+            | NodeFault::ClockJump(_)
+            | NodeFault::SetDate(_) => {}
+        }
+    }
+
+    fn ended(&mut self, at: Duration, id: EndId, facts: &mut Facts<'_>) {
+        let end = &mut self.ends[id.0];
+        if end.ended.is_none() {
+            end.ended = Some(at);
+            end.early = Vec::new();
+            end.aliases = BTreeMap::new();
+            facts.push_back(Fact::Ended { at, end: id });
+        }
+    }
+
+    fn open(&mut self, connection: ConnectionId, node: NodeId) {
+        let id = EndId(self.ends.len());
+        let Some(watched) = &mut self.watched[node.0] else { return };
+        watched.open.insert(id);
+        watched.latest = Some(id);
+        self.places.insert((connection, node), id);
+        self.ends.push(ConnectionEnd {
+            node,
+            is_broker: watched.is_broker,
+            generation: watched.generation,
+            connect: None,
+            connack: None,
+            session: None,
+            disconnect_expiry: None,
+            ended: None,
+            closing: None,
+            end_sent: None,
+            died: false,
+            unacknowledged: BTreeSet::new(),
+            unread_bytes: 0,
+            aliases: BTreeMap::new(),
+            early: Vec::new(),
+        });
+    }
+
+    fn packet<'e>(&mut self, at: Duration, id: EndId, is_sent: bool, packet: &'e Packet, facts: &mut Facts<'e>) {
+        let end = &mut self.ends[id.0];
+        let topic = match packet {
+            Packet::Publish(publish) => end.resolve(is_sent, publish),
+            _ => ByteString::new(),
+        };
+        end.note(at, is_sent, packet);
+        let seen = Seen { at, end: id, is_sent, packet: Cow::Borrowed(packet), topic };
+        facts.push_back(Fact::Packet(seen.clone()));
+        if matches!(packet, Packet::Connect(_) | Packet::ConnAck(_)) {
+            if end.connack.is_some() && end.session.is_none() {
+                self.accepted(at, id, facts);
+            }
+        } else if let Some(session) = end.session {
+            facts.push_back(Fact::Exchanged(session, seen));
+        } else if end.ended.is_none() {
+            end.early.push(seen.into_owned());
+        }
+    }
+
+    fn accepted(&mut self, at: Duration, id: EndId, facts: &mut Facts<'_>) {
+        let end = &self.ends[id.0];
+        // A client has one session, whatever its name. With its process goes its memory; a broker's may last.
+        let name = if end.is_broker { end.client_id() } else { ByteString::new() };
+        let key = (end.node, name.clone());
+        let known = self.names.get(&key).copied();
+        let previous = known.map(|session| self.sessions[session.0].current);
+        let knows = |previous: EndId| end.is_broker || self.ends[previous.0].generation == end.generation;
+        let is_present = end.connack.as_ref().is_some_and(|(_, connack)| connack.session_present);
+        let is_resumed = is_present && previous.is_some_and(knows);
+        let session = known.unwrap_or(SessionId(self.sessions.len()));
+        let now = Session { node: end.node, client_id: name, current: id, is_resumed };
+        match self.sessions.get_mut(session.0) {
+            Some(known) => *known = now,
+            None => {
+                self.names.insert(key, session);
+                self.sessions.push(now);
+            }
+        }
+        let end = &mut self.ends[id.0];
+        end.session = Some(session);
+        facts.push_back(Fact::Accepted { at, end: id, session, previous });
+        facts.extend(std::mem::take(&mut end.early).into_iter().map(|seen| Fact::Exchanged(session, seen)));
+    }
+}

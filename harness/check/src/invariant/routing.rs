@@ -1,0 +1,330 @@
+//! What a broker was given to pass on, what it owes to each subscriber, and what it sends to it.
+//!
+//! [MQTT-4.3.2-4], [MQTT-4.3.3-10] (5.0): each message of QoS 1 and 2 that the broker has taken reaches each session that
+//! is subscribed at QoS 1 or 2; of QoS 2 only once. [MQTT-4.6.0-6]: in the order in which it came from its client.
+//!
+//! A message has no name that the broker would send on. So what is sent to a subscriber is counted against what is owed
+//! to it, first come first served, and what is owed does not wait for ever: a second after the broker could have sent it,
+//! it is missing, and an equal message that is sent later is not taken for it.
+
+mod intake;
+mod subscriber;
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use halfopen_protocol::packet::{PacketId, Publish, QoS, SubAck, Subscribe, Subscription};
+use halfopen_protocol::{Packet, topic};
+
+use self::intake::Intake;
+use self::subscriber::{Limits, Subscriber};
+use super::exchanges::Transmission;
+use super::filters::FilterTree;
+use super::index::{EndId, Fact, Seen, SessionId};
+use super::report::Report;
+use super::{Context, Rule};
+use crate::plan::{BrokerProgram, NodeId, Program};
+
+/// A message that a broker received.
+pub(super) struct Message {
+    at: Duration,
+    from: ByteString,
+    content: Content,
+    qos: QoS,
+    /// When it expires, if it does.
+    expires: Option<Duration>,
+    /// An upper bound of the size of the packet in which it is sent on, in bytes.
+    size: usize,
+    fate: Cell<Fate>,
+    /// Whether a member of a shared subscription got it.
+    is_shared_out: Cell<bool>,
+}
+
+/// Topic and payload.
+type Content = (ByteString, Bytes);
+
+/// What the broker answered to a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// Nothing yet.
+    Pending,
+    /// That it takes it; QoS 0 needs no answer.
+    Taken,
+    /// That it refuses it.
+    Refused,
+    /// Nothing before the connection ended, or it repeats a message that was not answered yet: the broker may pass it on.
+    Open,
+}
+
+/// A subscription of one session.
+struct Grant {
+    subscription: Subscription,
+    /// When it was granted, and at which QoS; `None` before SUBACK.
+    granted: Option<(Duration, QoS)>,
+    is_shared: bool,
+}
+
+/// What all brokers of a run pass on.
+#[derive(Default)]
+pub(super) struct Routing {
+    brokers: BTreeMap<NodeId, Broker>,
+}
+
+/// What one broker passes on.
+#[derive(Default)]
+struct Broker {
+    intake: Intake,
+    filters: FilterTree<Grant>,
+    subscribers: BTreeMap<SessionId, Subscriber>,
+    /// SUBSCRIBEs that are not answered yet.
+    asked: BTreeMap<(EndId, PacketId), Vec<Subscription>>,
+    /// Wills that were announced: how many with this content.
+    wills: BTreeMap<Content, usize>,
+    /// Contents that were to be retained, by messages or wills.
+    retained: BTreeSet<Content>,
+}
+
+impl Rule for Routing {
+    fn observe(&mut self, fact: &Fact<'_>, context: &Context<'_>, report: &mut Report) {
+        let node = match fact {
+            Fact::Packet(Seen { end, .. })
+            | Fact::Exchanged(_, Seen { end, .. })
+            | Fact::Transmission(Transmission { seen: Seen { end, .. }, .. })
+            | Fact::Accepted { end, .. }
+            | Fact::Read { end, .. }
+            | Fact::Ended { end, .. } => context.index.end(*end).node,
+            Fact::Died { node, .. } => *node,
+            Fact::Delivered { .. } | Fact::Step { .. } => return,
+        };
+        let Program::Broker(program) = &context.plan.node(node).program else { return };
+        self.brokers.entry(node).or_default().observe(fact, program, context, report);
+    }
+
+    fn finish(&mut self, end: Duration, context: &Context<'_>, report: &mut Report) {
+        for broker in self.brokers.values_mut() {
+            for (session, subscriber) in &mut broker.subscribers {
+                subscriber.finish(end, *session, context, report);
+            }
+        }
+    }
+}
+
+impl Broker {
+    fn observe(&mut self, fact: &Fact<'_>, program: &BrokerProgram, context: &Context<'_>, report: &mut Report) {
+        match fact {
+            Fact::Packet(seen) => self.note_will(seen),
+            Fact::Accepted { at, end, session, .. } => {
+                self.settle(*at, *session, context, report);
+                self.intake.begin(*session, context.index.session(*session).is_resumed);
+                if !context.index.session(*session).is_resumed {
+                    self.forget(*session);
+                }
+                let subscriber = self.subscribers.entry(*session).or_default();
+                subscriber.connect(*at, limits(*end, program, context));
+            }
+            Fact::Exchanged(session, seen) => {
+                self.settle(seen.at, *session, context, report);
+                if let Some(subscriber) = self.subscribers.get_mut(session) {
+                    subscriber.note_packet(seen.at, seen.is_sent);
+                }
+                match seen.is_sent {
+                    true => self.sent(*session, seen),
+                    false => self.received(*session, seen, program, context, report),
+                }
+                self.note_room(seen.at, *session, seen.end, context);
+            }
+            Fact::Transmission(sent) => self.pass_on(sent, context, report),
+            Fact::Read { at, end } => {
+                if let Some(session) = context.index.end(*end).session {
+                    self.settle(*at, session, context, report);
+                    self.note_room(*at, session, *end, context);
+                }
+            }
+            Fact::Ended { at, end } => self.end(*at, *end, context, report),
+            Fact::Died { .. } => {
+                let sessions: Vec<SessionId> = self.subscribers.keys().copied().collect();
+                for session in sessions.into_iter().filter(|_| !program.durable) {
+                    self.forget(session);
+                }
+            }
+            Fact::Delivered { .. } | Fact::Step { .. } => {}
+        }
+    }
+
+    fn settle(&mut self, now: Duration, session: SessionId, context: &Context<'_>, report: &mut Report) {
+        if let Some(subscriber) = self.subscribers.get_mut(&session) {
+            subscriber.settle(now, session, context, report);
+        }
+    }
+
+    fn note_room(&mut self, now: Duration, session: SessionId, end: EndId, context: &Context<'_>) {
+        if let Some(subscriber) = self.subscribers.get_mut(&session)
+            && context.index.session(session).current == end
+        {
+            let end = context.index.end(end);
+            subscriber.note_room(now, end.unacknowledged.len(), end.unread_bytes);
+        }
+    }
+
+    fn end(&mut self, at: Duration, end: EndId, context: &Context<'_>, report: &mut Report) {
+        let ended = context.index.end(end);
+        let Some(session) = ended.session.filter(|session| context.index.session(*session).current == end) else {
+            return;
+        };
+        self.settle(at, session, context, report);
+        self.intake.end(session);
+        let asked: Vec<(EndId, PacketId)> =
+            self.asked.range((end, PacketId::MIN)..).map(|(key, _)| *key).take_while(|key| key.0 == end).collect();
+        for key in asked {
+            for subscription in self.asked.remove(&key).unwrap_or_default() {
+                self.refuse(session, &subscription.filter);
+            }
+        }
+        if let Some(subscriber) = self.subscribers.get_mut(&session) {
+            subscriber.disconnect();
+        }
+        if ended.session_expiry() == Some(0) {
+            self.forget(session);
+        }
+    }
+
+    /// The session is over: what it had subscribed to, and what it was owed.
+    fn forget(&mut self, session: SessionId) {
+        if let Some(subscriber) = self.subscribers.get_mut(&session) {
+            for filter in subscriber.forget() {
+                self.filters.remove(session, &filter);
+            }
+        }
+    }
+
+    fn note_will(&mut self, seen: &Seen<'_>) {
+        if let Packet::Connect(connect) = &*seen.packet
+            && let Some(will) = &connect.will
+        {
+            let content = (will.topic.clone(), will.payload.clone());
+            if will.retain {
+                self.retained.insert(content.clone());
+            }
+            *self.wills.entry(content).or_default() += 1;
+        }
+    }
+
+    fn sent(&mut self, session: SessionId, seen: &Seen<'_>) {
+        match &*seen.packet {
+            Packet::PubAck(ack) | Packet::PubRec(ack) => self.intake.answer(session, ack),
+            Packet::SubAck(suback) => self.grant(session, seen, suback),
+            _ => {}
+        }
+    }
+
+    fn received(
+        &mut self,
+        session: SessionId,
+        seen: &Seen<'_>,
+        program: &BrokerProgram,
+        context: &Context<'_>,
+        report: &mut Report,
+    ) {
+        match &*seen.packet {
+            Packet::Publish(publish) => {
+                let from = &context.index.session(session).client_id;
+                if let Some(message) = self.intake.receive(session, from, seen, publish) {
+                    self.owe(&message, publish, program, context, report);
+                }
+            }
+            Packet::PubRel(ack) => self.intake.release(session, ack.packet_id),
+            Packet::Subscribe(subscribe) => self.ask(session, seen, subscribe),
+            Packet::Unsubscribe(unsubscribe) => {
+                for filter in &unsubscribe.filters {
+                    self.filters.remove(session, filter);
+                }
+                let Some(subscriber) = self.subscribers.get_mut(&session) else { return };
+                subscriber.unsubscribe(&unsubscribe.filters);
+            }
+            _ => {}
+        }
+    }
+
+    fn ask(&mut self, session: SessionId, seen: &Seen<'_>, subscribe: &Subscribe) {
+        for subscription in &subscribe.subscriptions {
+            let is_shared = topic::shared(&subscription.filter).is_some();
+            let make = || Grant { subscription: subscription.clone(), granted: None, is_shared };
+            self.filters.entry(session, &subscription.filter, make);
+        }
+        self.asked.insert((seen.end, subscribe.packet_id), subscribe.subscriptions.clone());
+    }
+
+    fn grant(&mut self, session: SessionId, seen: &Seen<'_>, suback: &SubAck) {
+        let asked = self.asked.remove(&(seen.end, suback.packet_id)).unwrap_or_default();
+        for (subscription, reason) in asked.iter().zip(&suback.reasons) {
+            let Some(qos) = QoS::new(reason.value()) else {
+                self.refuse(session, &subscription.filter);
+                continue;
+            };
+            let is_shared = topic::shared(&subscription.filter).is_some();
+            let make = || Grant { subscription: subscription.clone(), granted: None, is_shared };
+            let grant = self.filters.entry(session, &subscription.filter, make);
+            grant.subscription = subscription.clone();
+            grant.granted = Some((seen.at, qos));
+            if let Some(subscriber) = self.subscribers.get_mut(&session) {
+                subscriber.subscribe(subscription, qos);
+            }
+        }
+    }
+
+    /// A subscription was asked for and not granted; one that was granted before stays.
+    fn refuse(&mut self, session: SessionId, filter: &ByteString) {
+        if self.subscribers.get(&session).is_none_or(|subscriber| !subscriber.is_subscribed(filter)) {
+            self.filters.remove(session, filter);
+        }
+    }
+
+    /// The message is owed to all sessions that are subscribed to it.
+    fn owe(
+        &mut self,
+        message: &Rc<Message>,
+        publish: &Publish,
+        program: &BrokerProgram,
+        context: &Context<'_>,
+        report: &mut Report,
+    ) {
+        if publish.retain {
+            self.retained.insert(message.content.clone());
+        }
+        for (session, grants) in self.filters.matching(&message.content.0) {
+            let Some(subscriber) = self.subscribers.get_mut(&session) else { continue };
+            let is_own = |grant: &&&Grant| grant.subscription.no_local && subscriber.client_id == message.from;
+            let grants: Vec<&&Grant> = grants.iter().filter(|grant| !is_own(grant)).collect();
+            subscriber.settle(message.at, session, context, report);
+            subscriber.owe(message, &grants, program);
+        }
+    }
+
+    fn pass_on(&mut self, sent: &Transmission<'_>, context: &Context<'_>, report: &mut Report) {
+        let Some(publish) = sent.seen.sent_publish() else { return };
+        let Some(subscriber) = self.subscribers.get_mut(&sent.session) else { return };
+        if !sent.is_new() {
+            return;
+        }
+        let content = (sent.seen.topic.clone(), publish.payload.clone());
+        let spare = subscriber::Spare {
+            wills: self.wills.get(&content).copied().unwrap_or_default(),
+            is_retained: self.retained.contains(&content),
+        };
+        subscriber.pass_on(sent, publish, &content, spare, context, report);
+    }
+}
+
+fn limits(end: EndId, program: &BrokerProgram, context: &Context<'_>) -> Limits {
+    let end = context.index.end(end);
+    let maximum_packet_size = end.connect.as_ref().and_then(|connect| connect.maximum_packet_size);
+    Limits {
+        client_id: end.client_id(),
+        window: end.window().min(program.config.in_flight_messages.into()),
+        maximum_packet_size: maximum_packet_size.map_or(usize::MAX, |size| size as usize),
+    }
+}

@@ -1,0 +1,132 @@
+use std::cell::Cell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use bytestring::ByteString;
+use halfopen_protocol::packet::{Ack, PacketId, Publish, QoS};
+use halfopen_protocol::{Packet, Version, encode};
+
+use super::{Fate, Message};
+use crate::invariant::index::{Seen, SessionId};
+
+/// What a broker received, each message once, however often it was sent.
+#[derive(Default)]
+pub(super) struct Intake {
+    senders: BTreeMap<SessionId, Sender>,
+}
+
+#[derive(Default)]
+struct Sender {
+    /// Messages of QoS 2, from the first PUBLISH to PUBREL.
+    open: BTreeMap<PacketId, Rc<Message>>,
+    /// What the answers that are still to come on this connection are about, in their order; nothing for a repetition.
+    unanswered: BTreeMap<PacketId, VecDeque<Rc<Message>>>,
+}
+
+impl Intake {
+    /// A connection of a session begins.
+    pub(super) fn begin(&mut self, session: SessionId, is_resumed: bool) {
+        self.end(session);
+        if !is_resumed {
+            self.senders.remove(&session);
+        }
+    }
+
+    /// A connection has ended: what was not answered on it may or may not have been taken.
+    pub(super) fn end(&mut self, session: SessionId) {
+        let Some(sender) = self.senders.get_mut(&session) else { return };
+        for message in std::mem::take(&mut sender.unanswered).into_values().flatten() {
+            message.meet(Fate::Open);
+        }
+    }
+
+    /// A PUBLISH has come; the message, if it is a new one.
+    pub(super) fn receive(
+        &mut self,
+        session: SessionId,
+        from: &ByteString,
+        seen: &Seen<'_>,
+        publish: &Publish,
+    ) -> Option<Rc<Message>> {
+        let Some(id) = publish.packet_id else { return Some(Rc::new(Message::new(from, seen, publish, Fate::Taken))) };
+        let sender = self.senders.entry(session).or_default();
+        let unanswered = sender.unanswered.entry(id).or_default();
+        if let Some(message) = sender.open.get(&id).filter(|_| publish.qos == QoS::ExactlyOnce) {
+            unanswered.push_back(Rc::clone(message));
+            return None;
+        }
+        // What repeats a message that is not answered yet is a second question, but need not be a second message.
+        let fate = if unanswered.is_empty() { Fate::Pending } else { Fate::Open };
+        let message = Rc::new(Message::new(from, seen, publish, fate));
+        unanswered.push_back(Rc::clone(&message));
+        if publish.qos == QoS::ExactlyOnce {
+            sender.open.insert(id, Rc::clone(&message));
+        }
+        Some(message)
+    }
+
+    /// The broker answers with PUBACK or PUBREC.
+    pub(super) fn answer(&mut self, session: SessionId, ack: &Ack) {
+        let Some(sender) = self.senders.get_mut(&session) else { return };
+        let answered = sender.unanswered.get_mut(&ack.packet_id).and_then(VecDeque::pop_front);
+        if let Some(message) = answered {
+            message.meet(if ack.reason.is_error() { Fate::Refused } else { Fate::Taken });
+        }
+        if sender.unanswered.get(&ack.packet_id).is_some_and(VecDeque::is_empty) {
+            sender.unanswered.remove(&ack.packet_id);
+        }
+        if ack.reason.is_error() {
+            sender.open.remove(&ack.packet_id);
+        }
+    }
+
+    /// A PUBREL has come.
+    pub(super) fn release(&mut self, session: SessionId, id: PacketId) {
+        if let Some(sender) = self.senders.get_mut(&session) {
+            sender.open.remove(&id);
+        }
+    }
+}
+
+impl Message {
+    fn new(from: &ByteString, seen: &Seen<'_>, publish: &Publish, fate: Fate) -> Self {
+        Self {
+            at: seen.at,
+            from: from.clone(),
+            content: (seen.topic.clone(), publish.payload.clone()),
+            qos: publish.qos,
+            expires: publish.message_expiry.map(|secs| seen.at + Duration::from_secs(secs.into())),
+            size: size(&seen.topic, publish),
+            fate: Cell::new(fate),
+            is_shared_out: Cell::new(false),
+        }
+    }
+
+    /// Returns how many bytes a broker may hold for it.
+    pub(super) fn held_bytes(&self) -> usize {
+        2 * self.size + HELD
+    }
+
+    /// What is known first counts.
+    fn meet(&self, fate: Fate) {
+        if self.fate.get() == Fate::Pending {
+            self.fate.set(fate);
+        }
+    }
+}
+
+/// Room for what a broker may add to a PUBLISH: an identifier, an alias, identifiers of some subscriptions.
+pub(super) const ADDED: usize = 64;
+
+/// What a broker may hold for a message besides its bytes.
+const HELD: usize = 512;
+
+fn size(topic: &ByteString, publish: &Publish) -> usize {
+    let packet = Packet::Publish(Publish { topic: topic.clone(), topic_alias: None, ..publish.clone() });
+    let mut bytes = BytesMut::new();
+    // What cannot be encoded has only its payload.
+    let encoded = encode(&packet, Version::V5_0, &mut bytes).map_or(publish.payload.len(), |()| bytes.len());
+    encoded + ADDED
+}

@@ -1,0 +1,489 @@
+use std::cell::Cell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytestring::ByteString;
+use halfopen_protocol::packet::{Publish, QoS, Subscription};
+use halfopen_protocol::topic;
+
+use super::intake::ADDED;
+use super::{Content, Fate, Grant, Message};
+use crate::invariant::exchanges::{Transmission, of_qos};
+use crate::invariant::filters::unshared;
+use crate::invariant::index::SessionId;
+use crate::invariant::report::{Breach, Report};
+use crate::invariant::sequence::Sequence;
+use crate::invariant::{Context, SOON, shown};
+use crate::plan::{BrokerProgram, Invariant};
+
+/// With so many bytes of messages on their way to a subscriber, the network may be what holds up the next.
+const MANY_BYTES: usize = 32 * 1024;
+
+/// What one session is owed by its broker.
+#[derive(Default)]
+pub(super) struct Subscriber {
+    pub(super) client_id: ByteString,
+    /// The filters that were granted, with their QoS.
+    filters: BTreeMap<ByteString, QoS>,
+    has_retain_as_published: bool,
+    /// How often a subscription was granted: each may have brought retained messages.
+    grants: usize,
+    limits: Option<Limits>,
+    /// Since when the broker could have sent what waits; `None` while something holds it up.
+    able_since: Option<Duration>,
+    pressure: Pressure,
+    /// What is owed and not sent, in the order in which it came.
+    queue: VecDeque<Rc<Owed>>,
+    by_content: BTreeMap<(Content, QoS), Waiting>,
+    /// How many in `queue` wait, and how many bytes the broker holds for them at most.
+    waiting: usize,
+    waiting_bytes: usize,
+    /// How many copies may be sent beyond the first, for subscriptions that overlap.
+    copies: BTreeMap<(Content, QoS), usize>,
+    /// How many were sent that are wills or retained.
+    others: BTreeMap<Content, usize>,
+    sequence: Sequence<Content, (ByteString, QoS), (ByteString, ByteString, QoS, QoS)>,
+}
+
+/// What may keep the broker from sending, on the present connection.
+#[derive(Default)]
+struct Pressure {
+    /// Messages without acknowledgement.
+    unacknowledged: usize,
+    /// Bytes that were sent and not read.
+    unread_bytes: usize,
+    /// Bytes that were to be sent and were not seen, whatever their QoS: a socket that is full takes part of a message,
+    /// and what is behind it waits unseen. First those of earlier instants, then those of the latest.
+    unsent_bytes: [usize; 2],
+    added: Duration,
+    /// When the client was heard last.
+    heard: Option<Duration>,
+}
+
+impl Pressure {
+    fn bytes(&self) -> usize {
+        self.unread_bytes + self.unsent_bytes.iter().sum::<usize>()
+    }
+
+    fn add(&mut self, now: Duration, bytes: usize) {
+        if self.added < now {
+            self.added = now;
+            self.unsent_bytes = [self.unsent_bytes.iter().sum(), 0];
+        }
+        self.unsent_bytes[1] += bytes;
+    }
+
+    fn remove(&mut self, mut bytes: usize) {
+        for unsent in &mut self.unsent_bytes {
+            let removed = bytes.min(*unsent);
+            *unsent -= removed;
+            bytes -= removed;
+        }
+    }
+
+    /// The client was answered at once: what was to be sent before was sent or dropped.
+    fn relieve(&mut self, now: Duration) {
+        self.unsent_bytes = [0, if self.added < now { 0 } else { self.unsent_bytes[1] }];
+    }
+}
+
+/// What the present connection bounds.
+pub(super) struct Limits {
+    pub(super) client_id: ByteString,
+    /// How many messages may be unacknowledged.
+    pub(super) window: usize,
+    /// In bytes.
+    pub(super) maximum_packet_size: usize,
+}
+
+/// What may be sent besides what came in by PUBLISH.
+#[derive(Clone, Copy)]
+pub(super) struct Spare {
+    pub(super) wills: usize,
+    pub(super) is_retained: bool,
+}
+
+/// A message that is owed to one session.
+struct Owed {
+    number: u64,
+    message: Rc<Message>,
+    /// At most: the smaller of the QoS at which it came and the greatest at which it is subscribed to.
+    qos: QoS,
+    copies: usize,
+    state: Cell<State>,
+    excuse: Cell<Option<Excuse>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Sent,
+    /// It will not be sent any more.
+    Gone,
+}
+
+/// Why a message need not be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Excuse {
+    /// The subscription began at that very instant, or has ended since.
+    NotSubscribed,
+    /// The queue of the session was full.
+    QueueFull,
+    /// Which member of a shared subscription gets it is the broker's choice.
+    Shared,
+}
+
+/// What is owed of one content and QoS: what must be sent, and what only may.
+#[derive(Default)]
+struct Waiting {
+    firm: VecDeque<Rc<Owed>>,
+    loose: VecDeque<Rc<Owed>>,
+}
+
+impl Subscriber {
+    pub(super) fn connect(&mut self, now: Duration, limits: Limits) {
+        self.client_id = limits.client_id.clone();
+        self.limits = Some(limits);
+        self.able_since = Some(now);
+        self.pressure = Pressure::default();
+        let waiting = self.queue.iter().filter(|owed| owed.is_waiting());
+        let sizes: Vec<usize> = waiting.map(|owed| owed.message.content.1.len()).collect();
+        sizes.into_iter().for_each(|bytes| self.pressure.add(now, bytes));
+    }
+
+    pub(super) fn disconnect(&mut self) {
+        self.limits = None;
+        self.able_since = None;
+    }
+
+    /// The session is over; the filters that it had.
+    pub(super) fn forget(&mut self) -> Vec<ByteString> {
+        let old = std::mem::take(self);
+        self.client_id = old.client_id;
+        old.filters.into_keys().collect()
+    }
+
+    pub(super) fn is_subscribed(&self, filter: &ByteString) -> bool {
+        self.filters.contains_key(filter)
+    }
+
+    pub(super) fn subscribe(&mut self, subscription: &Subscription, qos: QoS) {
+        self.filters.insert(subscription.filter.clone(), qos);
+        self.has_retain_as_published |= subscription.retain_as_published;
+        self.grants += 1;
+    }
+
+    pub(super) fn unsubscribe(&mut self, filters: &[ByteString]) {
+        for filter in filters {
+            self.filters.remove(filter);
+        }
+        let is_wanted = |owed: &Owed| {
+            let covers = |(filter, qos): (&ByteString, &QoS)| {
+                *qos != QoS::AtMostOnce && matches(filter, &owed.message.content.0)
+            };
+            self.filters.iter().any(covers)
+        };
+        for owed in self.queue.iter().filter(|owed| !is_wanted(owed)) {
+            owed.excuse.set(Some(Excuse::NotSubscribed));
+        }
+    }
+
+    /// A packet was sent to the client or came from it, or the client has read one. What is on its way may hold up what
+    /// waits.
+    pub(super) fn note_room(&mut self, now: Duration, unacknowledged: usize, unread_bytes: usize) {
+        self.pressure.unacknowledged = unacknowledged;
+        self.pressure.unread_bytes = unread_bytes;
+        self.update(now);
+    }
+
+    pub(super) fn note_packet(&mut self, now: Duration, is_sent: bool) {
+        if !is_sent {
+            self.pressure.heard = Some(now);
+        } else if self.pressure.heard == Some(now) {
+            self.pressure.relieve(now);
+        }
+    }
+
+    fn update(&mut self, now: Duration) {
+        let Some(limits) = &self.limits else { return };
+        let has_room = self.pressure.unacknowledged < limits.window && self.pressure.bytes() < MANY_BYTES;
+        self.able_since = has_room.then(|| self.able_since.unwrap_or(now));
+    }
+
+    pub(super) fn owe(&mut self, message: &Rc<Message>, grants: &[&&Grant], program: &BrokerProgram) {
+        let qos = |grant: &&&Grant| grant.granted.map_or(grant.subscription.qos, |(_, qos)| qos);
+        let Some(qos) = grants.iter().map(qos).max().map(|granted| granted.min(message.qos)) else { return };
+        if self.limits.is_some() {
+            self.pressure.add(message.at, message.content.1.len());
+            self.update(message.at);
+        }
+        if qos != QoS::AtMostOnce || self.limits.is_some() {
+            self.sequence.enter(message.content.clone(), (message.from.clone(), message.qos));
+        }
+        if qos == QoS::AtMostOnce {
+            return;
+        }
+        let is_firm = |grant: &&&Grant| {
+            let is_old = grant.granted.is_some_and(|(since, qos)| since < message.at && qos != QoS::AtMostOnce);
+            is_old && !grant.is_shared
+        };
+        let excuse = if !grants.iter().any(is_firm) {
+            Some(if grants.iter().any(|grant| grant.is_shared) { Excuse::Shared } else { Excuse::NotSubscribed })
+        } else if self.is_full(message, program) {
+            self.displace(program)
+        } else {
+            None
+        };
+        let owed = Rc::new(Owed {
+            number: self.queue.back().map_or(0, |last| last.number + 1),
+            message: Rc::clone(message),
+            qos,
+            copies: grants.len(),
+            state: Cell::new(State::Waiting),
+            excuse: Cell::new(excuse),
+        });
+        self.waiting += 1;
+        self.waiting_bytes += message.held_bytes();
+        let waiting = self.by_content.entry((message.content.clone(), qos)).or_default();
+        waiting.firm.push_back(Rc::clone(&owed));
+        self.queue.push_back(owed);
+    }
+
+    /// Whether the broker may have no room for one more message: `queue_messages` limits what it keeps for a client that is
+    /// away, `queue_bytes` what it keeps for any.
+    fn is_full(&self, message: &Message, program: &BrokerProgram) -> bool {
+        let is_away = self.limits.is_none();
+        is_away && self.waiting >= program.config.queue_messages
+            || self.waiting_bytes + message.held_bytes() > program.config.queue_bytes
+    }
+
+    /// The queue is full: one message may be dropped, the new one or the oldest.
+    fn displace(&self, program: &BrokerProgram) -> Option<Excuse> {
+        match program.config.queue_policy {
+            halfopen_broker::core::QueuePolicy::DropNewest => Some(Excuse::QueueFull),
+            halfopen_broker::core::QueuePolicy::DropOldest => {
+                let oldest = self.queue.iter().find(|owed| owed.is_waiting() && owed.excuse.get().is_none());
+                oldest.map(|owed| owed.excuse.set(Some(Excuse::QueueFull)));
+                None
+            }
+        }
+    }
+
+    /// Judges what has been due for a second.
+    pub(super) fn settle(&mut self, now: Duration, session: SessionId, context: &Context<'_>, report: &mut Report) {
+        let Some(able_since) = self.able_since else { return };
+        self.judge(session, context, report, |owed| {
+            let due = owed.message.at.max(able_since) + SOON;
+            (due < now).then_some(due)
+        });
+    }
+
+    pub(super) fn finish(&mut self, end: Duration, session: SessionId, context: &Context<'_>, report: &mut Report) {
+        if let Some(able_since) = self.able_since {
+            self.judge(session, context, report, |owed| {
+                let due = owed.message.at.max(able_since) + SOON;
+                (due <= end).then_some(due)
+            });
+        }
+        let Some(limits) = &self.limits else { return };
+        let why = match self.able_since {
+            Some(_) => "less than a second before the run ended",
+            None => "when its window or the network was full until the run ended",
+        };
+        for owed in self.queue.iter().filter(|owed| owed.must_be_sent(end, limits)) {
+            let why = format!("a message for {} came {why}", self.client_id);
+            report.not_judged(of_qos(owed.qos), owed.message.at, why);
+        }
+    }
+
+    fn judge(
+        &mut self,
+        session: SessionId,
+        context: &Context<'_>,
+        report: &mut Report,
+        due: impl Fn(&Owed) -> Option<Duration>,
+    ) {
+        while let Some(owed) = self.queue.front() {
+            if owed.is_waiting() {
+                let Some(due) = due(owed) else { return };
+                if let Some(limits) = &self.limits
+                    && owed.must_be_sent(due, limits)
+                {
+                    let broker = context.name(context.index.session(session).node);
+                    let (at, to) = (shown(owed.message.at), &self.client_id);
+                    let expected = format!("{broker} passes the message of {at} on to {to}");
+                    let actual = format!("not by {}, on {}", shown(due), owed.message.content.0);
+                    report.breach(of_qos(owed.qos), Breach::new(expected, actual));
+                }
+                owed.excused(&self.client_id, self.limits.as_ref(), report);
+                owed.state.set(State::Gone);
+                self.waiting -= 1;
+                self.waiting_bytes -= owed.message.held_bytes();
+            }
+            let owed = self.queue.pop_front();
+            owed.into_iter().for_each(|owed| self.tidy(&owed));
+        }
+    }
+
+    /// The broker begins to send a message to the session.
+    pub(super) fn pass_on(
+        &mut self,
+        sent: &Transmission<'_>,
+        publish: &Publish,
+        content: &Content,
+        spare: Spare,
+        context: &Context<'_>,
+        report: &mut Report,
+    ) {
+        let broker = || context.name(context.index.session(sent.session).node);
+        let (topic, to, at) = (&content.0, self.client_id.clone(), shown(sent.seen.at));
+        self.pressure.remove(content.1.len());
+        // A live message keeps RETAIN only where a subscription asks for it (§3.3.1.3 of 5.0).
+        if !publish.retain {
+            let lane = |(from, came): &(ByteString, QoS)| (from.clone(), topic.clone(), *came, publish.qos);
+            if !self.sequence.leave(content, lane) {
+                let expected = format!("{} sends messages on {topic} to {to} as they came", broker());
+                report.breach(Invariant::TopicOrder, Breach::new(expected, format!("an earlier one at {at}")));
+            }
+        }
+        self.update(sent.seen.at);
+        let may_be_live = !publish.retain || self.has_retain_as_published;
+        if publish.qos == QoS::AtMostOnce || may_be_live && self.take(content, publish.qos, report) {
+            return;
+        }
+        let others = self.others.entry(content.clone()).or_default();
+        let again = if spare.is_retained { self.grants } else { 0 };
+        *others += 1;
+        if publish.qos == QoS::ExactlyOnce && *others > spare.wills * self.filters.len().max(1) + again {
+            let expected = format!("{} sends each message on {topic} to {to} once", broker());
+            report.breach(Invariant::Qos2ExactlyOnce, Breach::new(expected, format!("one more than came in, at {at}")));
+        }
+    }
+
+    /// Takes what is sent for one that is owed.
+    fn take(&mut self, content: &Content, qos: QoS, report: &mut Report) -> bool {
+        // An overlapping subscription may have lowered the QoS of a copy.
+        let greater = [QoS::AtLeastOnce, QoS::ExactlyOnce].into_iter().filter(|owed| *owed >= qos);
+        let keys: Vec<(Content, QoS)> = greater.map(|qos| (content.clone(), qos)).collect();
+        for key in &keys {
+            let Some(owed) = self.by_content.get_mut(key).and_then(Waiting::pop) else { continue };
+            owed.state.set(State::Sent);
+            self.waiting -= 1;
+            self.waiting_bytes -= owed.message.held_bytes();
+            if owed.excuse.get() == Some(Excuse::Shared) {
+                owed.message.is_shared_out.set(true);
+            }
+            if owed.copies > 1 {
+                *self.copies.entry(key.clone()).or_default() += owed.copies - 1;
+            }
+            self.tidy(&owed);
+            self.skip(owed.number, report);
+            return true;
+        }
+        keys.iter().any(|key| match self.copies.get_mut(key) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                true
+            }
+            _ => false,
+        })
+    }
+
+    /// The queue is sent in its order: what need not be sent and stood before this one was dropped.
+    fn skip(&mut self, number: u64, report: &mut Report) {
+        while let Some(front) = self.queue.front() {
+            if front.is_waiting() {
+                if front.number > number || front.is_firm() {
+                    return;
+                }
+                front.excused(&self.client_id, self.limits.as_ref(), report);
+                front.state.set(State::Gone);
+                self.waiting -= 1;
+                self.waiting_bytes -= front.message.held_bytes();
+            }
+            let owed = self.queue.pop_front();
+            owed.into_iter().for_each(|owed| self.tidy(&owed));
+        }
+    }
+
+    /// One that no longer waits is found no more.
+    fn tidy(&mut self, owed: &Rc<Owed>) {
+        let key = (owed.message.content.clone(), owed.qos);
+        let is_shared = owed.excuse.get() == Some(Excuse::Shared);
+        if owed.state.get() == State::Gone && is_shared {
+            // It may come later, when the member that was chosen has gone.
+            *self.copies.entry(key.clone()).or_default() += 1;
+        }
+        if let Some(waiting) = self.by_content.get_mut(&key)
+            && waiting.is_over()
+        {
+            self.by_content.remove(&key);
+        }
+    }
+}
+
+impl Owed {
+    fn is_waiting(&self) -> bool {
+        self.state.get() == State::Waiting
+    }
+
+    fn is_firm(&self) -> bool {
+        self.excuse.get().is_none() && matches!(self.message.fate.get(), Fate::Pending | Fate::Taken)
+    }
+
+    /// Whether it had to be sent by this time.
+    fn must_be_sent(&self, due: Duration, limits: &Limits) -> bool {
+        self.is_waiting()
+            && self.excuse.get().is_none()
+            && self.message.fate.get() == Fate::Taken
+            && self.message.expires.is_none_or(|expires| expires > due)
+            && self.message.size <= limits.maximum_packet_size
+    }
+
+    /// Says that it was not sent, and need not be, where that is not plain.
+    fn excused(&self, to: &ByteString, limits: Option<&Limits>, report: &mut Report) {
+        let maximum = limits.map_or(usize::MAX, |limits| limits.maximum_packet_size);
+        let is_near = self.message.size > maximum && self.message.size <= maximum.saturating_add(ADDED);
+        let why = match self.excuse.get() {
+            None if is_near && self.message.fate.get() == Fate::Taken => {
+                format!("a message for {to} may be larger than it takes")
+            }
+            Some(Excuse::QueueFull) => format!("a message for {to} came while its queue was full"),
+            Some(Excuse::Shared) if !self.message.is_shared_out.get() => {
+                format!("which member of a shared subscription gets a message: not {to}")
+            }
+            Some(Excuse::NotSubscribed | Excuse::Shared) | None => return,
+        };
+        report.not_judged(of_qos(self.qos), self.message.at, why);
+    }
+}
+
+impl Waiting {
+    /// The first that must be sent; failing that, the first that may be.
+    fn pop(&mut self) -> Option<Rc<Owed>> {
+        while let Some(owed) = self.firm.pop_front() {
+            if owed.is_waiting() && owed.is_firm() {
+                return Some(owed);
+            }
+            if owed.is_waiting() && owed.message.fate.get() != Fate::Refused {
+                self.loose.push_back(owed);
+            }
+        }
+        std::iter::from_fn(|| self.loose.pop_front()).find(|owed| owed.is_waiting())
+    }
+
+    fn is_over(&mut self) -> bool {
+        while self.firm.front().is_some_and(|owed| !owed.is_waiting()) {
+            self.firm.pop_front();
+        }
+        while self.loose.front().is_some_and(|owed| !owed.is_waiting()) {
+            self.loose.pop_front();
+        }
+        self.firm.is_empty() && self.loose.is_empty()
+    }
+}
+
+fn matches(filter: &str, name: &str) -> bool {
+    topic::matches(unshared(filter), name)
+}

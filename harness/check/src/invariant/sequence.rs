@@ -1,0 +1,62 @@
+//! Whether things come out in the order in which they went in, where equal ones cannot be told apart.
+
+use std::collections::{BTreeMap, VecDeque};
+
+/// The order of things that went in, by what they look like (`K`).
+///
+/// Each has a source `S`; what comes out is on a lane `L`, which must be in order by itself.
+pub(super) struct Sequence<K, S, L> {
+    waiting: BTreeMap<K, Waiting<S>>,
+    /// The latest on each lane, by the place at which it went in.
+    latest: BTreeMap<L, u64>,
+    next: u64,
+}
+
+struct Waiting<S> {
+    places: VecDeque<(u64, S)>,
+    /// Whether one was overtaken: what looks like it comes out too late from now on.
+    is_overtaken: bool,
+}
+
+impl<K: Ord, S, L: Ord> Sequence<K, S, L> {
+    /// Something goes in.
+    pub(super) fn enter(&mut self, key: K, source: S) {
+        let waiting =
+            self.waiting.entry(key).or_insert_with(|| Waiting { places: VecDeque::new(), is_overtaken: false });
+        waiting.places.push_back((self.next, source));
+        self.next += 1;
+    }
+
+    /// Something comes out; whether it is in order on its lane. What never went in is.
+    ///
+    /// Of several that look alike it is taken for the first that is in order; each is looked at once.
+    pub(super) fn leave(&mut self, key: &K, lane: impl Fn(&S) -> L) -> bool {
+        let Some(waiting) = self.waiting.get_mut(key) else { return true };
+        let mut is_in_order = false;
+        while let Some((place, source)) = waiting.places.pop_front() {
+            let latest = self.latest.entry(lane(&source)).or_insert(place);
+            if place >= *latest {
+                *latest = place;
+                is_in_order = true;
+                break;
+            }
+            waiting.is_overtaken = true;
+        }
+        let is_late = !is_in_order && std::mem::take(&mut waiting.is_overtaken);
+        if waiting.places.is_empty() && !waiting.is_overtaken {
+            self.waiting.remove(key);
+        }
+        !is_late
+    }
+
+    /// Forgets what went in and has not come out.
+    pub(super) fn clear(&mut self) {
+        self.waiting.clear();
+    }
+}
+
+impl<K, S, L> Default for Sequence<K, S, L> {
+    fn default() -> Self {
+        Self { waiting: BTreeMap::new(), latest: BTreeMap::new(), next: 0 }
+    }
+}
