@@ -40,15 +40,31 @@ fn trace_in_the_readme_is_what_the_command_prints() {
 }
 
 #[test]
-fn every_dependency_has_its_line_in_the_readme() {
-    let readme = read("README.md");
+fn finding_in_the_readme_is_what_the_command_prints() {
+    let shown = block(&read("README.md"), "scenarios/will/power_loss.yaml:");
+    let reproduce = shown.lines().last().expect("the last line is the command");
+    let command = reproduce.strip_prefix("reproduce: halfopen ").expect("the last line is the command");
+    let (before, quoted) = command.split_once(" '").expect("the name of the run has quotes");
+    let (name, after) = quoted.split_once("' ").expect("the name of the run has quotes");
+    let output = Command::new(env!("CARGO_BIN_EXE_halfopen"))
+        .current_dir(root())
+        .args(before.split(' ').chain([name]).chain(after.split(' ')).chain(["--no-artifacts"]))
+        .output()
+        .expect("the program starts");
+    let printed = String::from_utf8(output.stdout).expect("a report is text");
+    assert!(printed.contains(&shown), "the README shows\n{shown}\nbut one gets\n{printed}");
+}
+
+#[test]
+fn every_dependency_has_its_line_in_the_book() {
+    let table = read("docs/dependencies.md");
     let manifest = read("Cargo.toml");
     let dependencies = manifest.split("[workspace.dependencies]").nth(1).expect("the workspace has dependencies");
     let dependencies = dependencies.split("\n[").next().unwrap_or_default();
     for line in dependencies.lines().filter(|line| line.contains('=') && !line.starts_with('#')) {
         let name = line.split([' ', '=', '.']).next().unwrap_or_default();
         let is_ours = name.starts_with("halfopen");
-        assert!(is_ours || readme.contains(&format!("`{name}`")), "`{name}` has no line in the README's table");
+        assert!(is_ours || table.contains(&format!("`{name}`")), "`{name}` has no line in docs/dependencies.md");
     }
 }
 

@@ -11,13 +11,22 @@ use crate::scenario::Scenario;
 use crate::world::Engine;
 use halfopen_protocol::Version;
 
+/// The exit codes, for `--help`.
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+    0  all runs pass
+    1  at least one run failed
+    2  bad input: a scenario or an argument is wrong
+    3  no failures, but at least one run was vacuous (nothing was tested)
+    4  the engine failed, or a file could not be written
+  130  interrupted";
+
 /// Runs MQTT scenarios in a simulated network and clock, and checks who noticed what and when.
 #[derive(Debug, Parser)]
 #[command(
     name = "halfopen",
     version,
-    after_help = "Exit codes: 0 all pass, 1 some fail, 2 bad input, 3 nothing is worse than vacuous, \
-                           4 trouble of the engine itself, or a file that cannot be written, 130 interrupted."
+    after_help = EXIT_CODES
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -38,19 +47,19 @@ pub(super) enum Command {
     New(NewArgs),
     /// List scenarios by area, with their runs, tags and clauses.
     List(ListArgs),
-    /// Tell a scenario in plain words, with computed times, without running it.
+    /// Describe a scenario and its computed times without running it.
     Explain(ExplainArgs),
     /// Print the JSON Schema by which editors complete and check scenarios.
     Schema,
     /// Run one scenario and draw what happens as an SVG picture.
     Draw(DrawArgs),
-    /// Name the first event that differs between two traces, why, and what kind of change it is.
+    /// Compare two traces: name the first event that differs, why, and what kind of change it is.
     Diff(DiffArgs),
-    /// Run again what a failing run left in a folder, and say whether the trace is the same.
+    /// Repeat a failed run from the folder that it left, and say whether the trace is the same.
     Replay(ReplayArgs),
     /// Run scenarios twice in separate processes and name the first event that differs.
     Meta(MetaArgs),
-    /// Work on reports.
+    /// Merge reports.
     #[command(subcommand)]
     Report(ReportCommand),
 }
@@ -60,22 +69,22 @@ pub(super) struct RunArgs {
     /// Scenario files, or folders with scenarios.
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
-    /// What makes time pass and packets travel.
+    /// The engine that runs the scenarios.
     #[arg(long, value_enum, default_value_t = EngineName::Sim)]
     pub(super) engine: EngineName,
-    /// Take this seed for all that is random, instead of those that the files name.
+    /// The seed of everything random, instead of the seeds in the files.
     #[arg(long)]
     pub(super) seed: Option<u64>,
-    /// Only runs whose name contains this text.
+    /// Select the runs whose name contains this text.
     #[arg(long, value_name = "TEXT")]
     pub(super) only: Option<String>,
-    /// Switch this defect on in the project's brokers or clients, as `broker:will_lost`, to see whether a scenario catches it.
+    /// Switch on a defect in the project's brokers or clients, such as `broker:will_lost`, to see whether a scenario catches it.
     #[arg(long, value_name = "SIDE:NAME")]
     pub(super) defect: Option<Defect>,
-    /// A run in which something is not as it `should` be fails; otherwise that is a warning.
+    /// Treat a `should` that is not met as a failure instead of a warning.
     #[arg(long)]
     pub(super) strict: bool,
-    /// Also print the programs' own logs (`tracing`) to standard error, with virtual time: the broker's is what `mosquitto -v` writes.
+    /// Also print the logs of the programs to standard error, with virtual time. The broker's log has the words of `mosquitto -v`.
     #[arg(long, visible_alias = "no-capture")]
     pub(super) log: bool,
 }
@@ -90,10 +99,10 @@ impl RunArgs {
 /// Which of the scenarios.
 #[derive(Debug, Default, ClapArgs)]
 pub(super) struct Select {
-    /// Only scenarios with this tag; may be repeated.
+    /// Select the scenarios with this tag; may be repeated.
     #[arg(long, value_name = "TAG")]
     pub(super) tag: Vec<String>,
-    /// Only scenarios that name this clause, as `MQTT-3.1.2-24`, or `3.1.1:MQTT-3.1.2-24` of one version; may be repeated.
+    /// Select the scenarios that name this clause: `MQTT-3.1.2-24`, or `3.1.1:MQTT-3.1.2-24` for one version; may be repeated.
     #[arg(long, value_name = "CLAUSE")]
     pub(super) clause: Vec<String>,
 }
@@ -134,7 +143,7 @@ pub(super) struct ExplainArgs {
     /// The scenario file.
     #[arg(value_name = "FILE")]
     pub(super) path: PathBuf,
-    /// The first run whose name contains this text, instead of the first.
+    /// Use the first run whose name contains this text.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(super) only: String,
 }
@@ -144,10 +153,10 @@ pub(super) struct DefectsArgs {
     /// Scenario files, or folders with scenarios.
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
-    /// Only defects whose name contains this text, as `broker: will`.
+    /// Select the defects whose name contains this text, such as `broker: will`.
     #[arg(long, value_name = "TEXT")]
     pub(super) only: Option<String>,
-    /// Stop at the first scenario that shows that a defect is caught for what it does, instead of naming all.
+    /// Name only the first scenario that catches a defect for the right reason, instead of all.
     #[arg(long)]
     pub(super) first: bool,
 }
@@ -167,22 +176,22 @@ pub(super) struct DrawArgs {
     /// Where to write the picture; standard output if it is left out.
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
-    /// The first run whose name contains this text, instead of the first.
+    /// Use the first run whose name contains this text.
     #[arg(long, value_name = "TEXT")]
     pub(super) only: Option<String>,
-    /// Take this seed for all that is random, instead of those that the file names.
+    /// The seed of everything random, instead of the seeds in the file.
     #[arg(long)]
     pub(super) seed: Option<u64>,
-    /// Switch this defect on, to see what it does.
+    /// Switch on a defect, to see what it does.
     #[arg(long, value_name = "SIDE:NAME")]
     pub(super) defect: Option<Defect>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum EngineName {
-    /// Event-driven: time jumps to the next thing that happens.
+    /// Event-driven: time jumps to the next event.
     Sim,
-    /// turmoil: time advances by ticks of 1 ms. Slow, to check the other engine against.
+    /// turmoil: time advances in ticks of 1 ms. It is slow, and checks the other engine.
     Turmoil,
 }
 

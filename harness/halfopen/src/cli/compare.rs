@@ -22,11 +22,11 @@ use crate::world::Engine;
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 nothing differs but what is allowed, 1 something else differs, 2 bad input.")]
 pub(super) struct DiffArgs {
-    /// The trace as it was.
+    /// The old trace.
     old: PathBuf,
-    /// The trace as it is.
+    /// The new trace.
     new: PathBuf,
-    /// Changes of this kind are fine; may be repeated.
+    /// Allow changes of this kind; may be repeated.
     #[arg(long, value_enum, value_name = "CLASS")]
     allow: Vec<ClassName>,
 }
@@ -61,7 +61,7 @@ pub(super) struct MetaArgs {
     /// Scenario files, or folders with scenarios.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// What makes time pass and packets travel.
+    /// The engine that runs the scenarios.
     #[arg(long, value_enum, default_value_t = EngineName::Sim)]
     engine: EngineName,
 }
@@ -70,7 +70,7 @@ pub(super) struct MetaArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 the trace is the same, byte for byte; 1 it differs, 2 bad input.")]
 pub(super) struct ReplayArgs {
-    /// The folder that the run left.
+    /// The folder of the failed run.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }

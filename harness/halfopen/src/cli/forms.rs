@@ -10,19 +10,19 @@ use crate::report::{Pictures, Thin, html, junit, tap};
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct Forms {
-    /// Write a page for people: one file that needs no network.
+    /// Write an HTML page: one file that needs no network.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Draw every run on that page; otherwise a page of 100 runs and more draws a few of each scenario.
+    /// Draw every run on that page. Without this flag a page of 100 runs or more draws a few runs of each scenario.
     #[arg(long, requires = "html")]
     html_all: bool,
-    /// Write JUnit, for CI.
+    /// Write a JUnit report, for CI.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Write everything as JSON, traces included; `docs/report-format.md` says how.
+    /// Write a JSON report with all traces; `docs/report-format.md` describes it.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write TAP, version 13, as `prove` reads it.
+    /// Write TAP version 13, which `prove` reads.
     #[arg(long, value_name = "FILE")]
     tap: Option<PathBuf>,
 }

@@ -1,7 +1,7 @@
 //! The command line.
 //!
 //! Exit codes: 0 all is well, 1 some run fails, 2 bad input: an error in a scenario, a path that is not there, a flag that
-//! does not exist; 3 nothing is worse than vacuous, 4 trouble of the engine itself, or something could not be written;
+//! does not exist; 3 no failures, but some run was vacuous; 4 the engine failed, or something could not be written;
 //! 130 interrupted.
 
 mod args;

@@ -4,13 +4,12 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
-use super::args::RunArgs;
+use super::args::{EXIT_CODES, RunArgs};
 use super::forms::Forms;
 
 /// What `halfopen run` can be told.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 all pass, 1 some fail, 2 bad input, 3 nothing is worse than vacuous, \
-                        4 trouble of the engine itself, or a file that cannot be written, 130 interrupted.")]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct RunCommand {
     #[command(flatten)]
     pub(super) run: RunArgs,
@@ -18,7 +17,7 @@ pub(super) struct RunCommand {
     pub(super) select: Selection,
     #[command(flatten)]
     pub(super) output: Outputs,
-    /// Number of runs at the same time; as many as the machine has cores if it is left out. What is printed is the same.
+    /// Number of runs at the same time [default: the number of cores]. The output does not depend on it.
     #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
     jobs: Option<u16>,
     /// Stop at the first run that does not pass.
@@ -30,25 +29,25 @@ pub(super) struct RunCommand {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Selection")]
 pub(super) struct Selection {
-    /// Only scenarios of this area, the folder they stand in; may be repeated.
+    /// Select the scenarios of this area, which is their folder; may be repeated.
     #[arg(long, value_name = "NAME")]
     pub(super) area: Vec<String>,
-    /// Only scenarios with this tag; may be repeated.
+    /// Select the scenarios with this tag; may be repeated.
     #[arg(long, value_name = "TAG")]
     pub(super) tag: Vec<String>,
-    /// Only runs that check this normative statement, as `MQTT-3.1.2-22`; may be repeated.
+    /// Select the runs that check this statement of the standard, such as `MQTT-3.1.2-22`; may be repeated.
     #[arg(long, value_name = "ID")]
     pub(super) clause: Vec<String>,
-    /// Only runs of this version of MQTT.
+    /// Select the runs of this version of MQTT.
     #[arg(long, value_name = "VERSION", value_parser = ["3.1.1", "5.0"])]
     pub(super) mqtt: Option<String>,
-    /// Only those that did not pass the last time.
+    /// Select the runs that did not pass the last time.
     #[arg(long)]
     pub(super) failed_last: bool,
-    /// Only this part of the runs, as `3/16`. A run is always in the same part, whatever other runs there are.
+    /// Select one part of the runs, such as `3/16`. A run is always in the same part, whatever other runs there are.
     #[arg(long, value_name = "K/N")]
     pub(super) shard: Option<Shard>,
-    /// Run each with the seeds 1 to N, instead of those that the files name.
+    /// Run each with the seeds 1 to N, instead of the seeds in the files.
     #[arg(long, value_name = "N", conflicts_with = "seed", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(super) seeds: Option<u64>,
 }
@@ -59,19 +58,19 @@ pub(super) struct Selection {
 pub(super) struct Outputs {
     #[command(flatten)]
     pub(super) forms: Forms,
-    /// Write what each run carried into this folder, as pcapng with virtual time.
+    /// Write a capture of each run into this folder, as pcapng with virtual time.
     #[arg(long, value_name = "DIR")]
     pub(super) pcap: Option<PathBuf>,
-    /// The folder in which runs that do not pass leave a folder each, for `halfopen replay`.
+    /// The folder in which each run that does not pass leaves a folder for `halfopen replay`.
     #[arg(long, value_name = "DIR", default_value = "target/halfopen")]
     pub(super) artifacts: PathBuf,
-    /// Leave nothing behind.
+    /// Write no such folders.
     #[arg(long)]
     pub(super) no_artifacts: bool,
-    /// Print only what is wrong, and the summary.
+    /// Print only the runs that do not pass, and the summary.
     #[arg(short, long, conflicts_with = "verbose")]
     pub(super) quiet: bool,
-    /// Print the traces of runs that pass, too.
+    /// Also print the traces of runs that pass.
     #[arg(short, long)]
     pub(super) verbose: bool,
     /// Whether to print in colour; `auto`: on a terminal, unless `NO_COLOR` is set.

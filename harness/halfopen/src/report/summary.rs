@@ -44,7 +44,7 @@ impl Summary {
     }
 }
 
-/// `3 runs: 1 ok, 1 FAILED, 1 VACUOUS; 1h 2min 3s of virtual time in 0.250 s, 14892 x real time`.
+/// `3 runs: 1 ok, 1 FAILED, 1 VACUOUS (nothing was tested); 1h 2min 3s of virtual time in 0.250 s, 14892 x real time`.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = [(Mark::Ok, self.passed), (Mark::Failed, self.failed)];
@@ -52,7 +52,8 @@ impl fmt::Display for Summary {
         let all: u64 = counts.iter().chain(&more).map(|(_, count)| count).sum();
         write!(f, "{all} {}: {} ok", if all == 1 { "run" } else { "runs" }, self.passed)?;
         for (mark, count) in counts.into_iter().skip(1).chain(more).filter(|(_, count)| *count > 0) {
-            write!(f, ", {count} {}", mark.word())?;
+            let meaning = if mark == Mark::Vacuous { " (nothing was tested)" } else { "" };
+            write!(f, ", {count} {}{meaning}", mark.word())?;
         }
         write!(f, "; {} of virtual time in {:.3} s", Span(self.virtual_time), self.wall_time.as_secs_f64())?;
         let factor = self.virtual_time.as_secs_f64() / self.wall_time.as_secs_f64();
