@@ -19,7 +19,7 @@ impl Network {
         true
     }
 
-    /// Whether the next segment that is due is an RST, which takes from a program what it has not read.
+    /// Whether the next segment that is due is an RST, after which what a program answers does not leave any more.
     pub fn abort_is_due(&self, now: Duration) -> bool {
         self.arrivals.first().is_some_and(|(at, arrival)| at <= now && arrival.segment.flag == Flag::Rst)
     }
@@ -44,11 +44,16 @@ impl Network {
                 SynDecision::Drop => return self.lose(now, from, segment, left),
                 SynDecision::Reset => {
                     self.events.push_back(Event::EndArrived { sender: from, end: StreamEnd::Refused });
-                    return self.depart(now, to, Segment::rst());
+                    return self.answer_with_rst(now, from, segment, left);
                 }
             }
         }
         if self.is_for_nobody(to, &segment) {
+            self.events.push_back(Event::ArrivedUnread { sender: from, bytes: segment.stream_offset() });
+            if segment.flag == Flag::Fin {
+                self.events.push_back(Event::EndArrived { sender: from, end: StreamEnd::Fin });
+            }
+            self.fail(to, State::Reset);
             return self.answer_with_rst(now, from, segment, left);
         }
         self.receive(now, from, segment);
@@ -68,11 +73,6 @@ impl Network {
     /// Answers a segment with RST. Whoever never gets that answer sends again.
     fn answer_with_rst(&mut self, now: Duration, from: Socket, segment: Segment, left: Duration) {
         let to = from.peer();
-        self.events.push_back(Event::ArrivedUnread { sender: from, bytes: segment.stream_offset() });
-        if segment.flag == Flag::Fin {
-            self.events.push_back(Event::EndArrived { sender: from, end: StreamEnd::Fin });
-        }
-        self.fail(to, State::Reset);
         let in_flight = |network: &Self| network.end(to).map(|end| end.sender.in_flight);
         let before = in_flight(self);
         self.depart(now, to, Segment::rst());

@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::connection::{Program, State};
+use crate::connection::{End, Program, State};
+use crate::segment::{Flag, Segment};
 use crate::{FaultId, HostId, LinkChange, Network, Side, Socket};
 
 /// What a fault of the network is about.
@@ -57,7 +58,7 @@ impl Network {
             self.fault_hit(fault);
             match self.partition_of(path) {
                 Some(partition) => self.fault_hit(partition),
-                None => self.put_on_path(now, socket, path, crate::segment::Segment::rst()),
+                None => self.put_on_path(now, socket, path, Segment::rst()),
             }
         }
     }
@@ -79,7 +80,7 @@ impl Network {
 
     /// Takes the power from a host: it forgets everything, sends nothing, and receives nothing until
     /// [`power_on`](Self::power_on). Its programs are gone; their sockets may still be closed, without effect.
-    pub fn power_off(&mut self, host: HostId) {
+    pub fn power_off(&mut self, now: Duration, host: HostId) {
         let it = self.host_mut(host);
         it.is_down = true;
         it.is_listening = false;
@@ -90,6 +91,7 @@ impl Network {
         let sockets: Vec<Socket> = clients.chain(it.served.values().map(|id| Socket::new(*id, Side::Server))).collect();
         self.stopped_listening.retain(|stopped| *stopped != host);
         for socket in sockets {
+            let is_unanswered = self.is_unanswered(socket);
             // A SYN that is under way still finds the host when it has power again.
             if let Some(connection) = self.connection_mut(socket.connection)
                 && connection.end(socket.side).state != State::Absent
@@ -100,12 +102,25 @@ impl Network {
                 end.program = Program::Closed;
                 end.is_queued = false;
                 end.sender.forget();
-                end.receiver.abort();
+                end.receiver.clear();
                 // Nobody repeats an acknowledgement to a host that sends nothing again.
                 connection.end_mut(socket.side.other()).sender.drop_lost_ack();
             }
             self.ending.push(socket.connection);
+            if is_unanswered {
+                self.repeat_syn(now, socket);
+            }
         }
+    }
+
+    /// A host forgets that it has received a SYN whose answer has not arrived: the client sends it again.
+    fn repeat_syn(&mut self, now: Duration, server: Socket) {
+        if let Some(end) = self.end_mut(server) {
+            *end = End::new(end.host, end.link);
+        }
+        let syn = Segment { flag: Flag::Syn, window: u16::MAX.into(), ..Segment::default() };
+        let left = self.end(server.peer()).map_or(now, |client| client.sender.waiting_since());
+        self.lose(now, server.peer(), syn, left);
     }
 
     /// Gives a host its power back. It knows nothing of the connections it had.
@@ -116,6 +131,14 @@ impl Network {
     /// Whether a host is without power.
     pub fn is_down(&self, host: HostId) -> bool {
         self.host(host).is_down
+    }
+
+    /// Whether this is the end of a server that has received a SYN and whose client waits for the answer.
+    fn is_unanswered(&self, socket: Socket) -> bool {
+        let Some(connection) = self.connection(socket.connection) else { return false };
+        let has_syn = socket.side == Side::Server && connection.server.state == State::Opening;
+        let is_answer_under_way = connection.server.sender.in_flight > 0;
+        has_syn && !is_answer_under_way && connection.client.state == State::Opening
     }
 
     /// Returns the sockets that send in the given directions on connections that their clients know to be open, by

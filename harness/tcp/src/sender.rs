@@ -154,6 +154,11 @@ impl Sender {
         self.next
     }
 
+    /// Returns since when the socket waits for an answer, if it does.
+    pub(crate) fn waiting_since(&self) -> Duration {
+        self.waiting_since
+    }
+
     /// Returns when the socket fails, unless there is an answer before.
     pub(crate) fn failure_due(&self) -> Option<Duration> {
         self.is_outstanding().then(|| self.waiting_since.saturating_add(self.give_up))

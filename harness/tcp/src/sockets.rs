@@ -105,7 +105,7 @@ impl Network {
         self.close(socket);
     }
 
-    /// Reads what has arrived.
+    /// Reads what has arrived. What arrived before the connection failed can still be read.
     pub fn read(&mut self, socket: Socket, buffer: &mut [u8]) -> Read {
         let Some(end) = self.end_mut(socket) else { return Read::Failed(SocketError::Reset) };
         if end.receiver.unread() == 0 {
@@ -188,7 +188,8 @@ impl Network {
         self.end(socket).map_or(0, |end| end.receiver.unread())
     }
 
-    /// Returns how the connection has ended for this socket, if that is what the next read would return: `Ok` for FIN.
+    /// Returns how the connection has ended for this socket: with an error, though bytes may be left to read, or with `Ok`
+    /// for FIN, if nothing is left.
     pub fn pending_end(&self, socket: Socket) -> Option<Result<(), SocketError>> {
         let end = self.end(socket)?;
         match end.failure() {

@@ -211,7 +211,9 @@ impl Network {
             end.state = state;
         }
         end.sender.forget();
-        end.receiver.abort();
+        if end.program == Program::Closed {
+            end.receiver.clear();
+        }
         if end.program == Program::Waiting && socket.side == Side::Client {
             self.events.push_back(Event::Connected(socket.connection));
         }

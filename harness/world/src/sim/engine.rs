@@ -262,7 +262,7 @@ where
         // What other nodes have just written is not to be lost with it.
         self.flush();
         self.recorder.node(id, NodeFault::PowerLoss);
-        self.fabric.borrow_mut().tcp.power_off(host(id));
+        self.fabric.borrow_mut().tcp.power_off(self.timers.now(), host(id));
         self.stop(id);
         self.flush();
     }
