@@ -1,5 +1,5 @@
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,8 +19,10 @@ struct Inner {
     now: Box<dyn Fn() -> Duration>,
     events: Vec<Event>,
     connections: u32,
-    /// How many connections each node has opened.
-    opened: BTreeMap<NodeId, u32>,
+    /// How many connections each node has opened, and the last of them.
+    opened: BTreeMap<NodeId, (u32, ConnectionId)>,
+    /// The steps whose faults have met something.
+    hit: BTreeSet<Position>,
     /// For each direction of a connection, its sender named: the events of what is under way.
     under_way: BTreeMap<(ConnectionId, NodeId), VecDeque<usize>>,
 }
@@ -33,6 +35,7 @@ impl Recorder {
             events: Vec::new(),
             connections: 0,
             opened: BTreeMap::new(),
+            hit: BTreeSet::new(),
             under_way: BTreeMap::new(),
         })))
     }
@@ -48,8 +51,9 @@ impl Recorder {
         let mut inner = self.0.borrow_mut();
         inner.connections += 1;
         let id = ConnectionId(inner.connections - 1);
-        let number = inner.opened.entry(client).or_default();
+        let (number, latest) = inner.opened.entry(client).or_insert((0, id));
         *number += 1;
+        *latest = id;
         (id, *number)
     }
 
@@ -161,20 +165,14 @@ impl Recorder {
     /// The fault that the step at `position` began has met something. Recorded once for each position.
     pub(crate) fn fault_hit(&self, position: Position) {
         let mut inner = self.0.borrow_mut();
-        let known = |event: &Event| matches!(event.kind, EventKind::FaultHit { position: p } if p == position);
-        if !inner.events.iter().any(known) {
+        if inner.hit.insert(position) {
             inner.push(EventKind::FaultHit { position });
         }
     }
 
     /// The connection that `node` opened last.
     pub(crate) fn latest_connection(&self, node: NodeId) -> Option<ConnectionId> {
-        self.with_events(|events| {
-            events.iter().rev().find_map(|event| match &event.kind {
-                EventKind::Sent { connection, from, item: Item::Open, .. } if *from == node => Some(*connection),
-                _ => None,
-            })
-        })
+        self.0.borrow().opened.get(&node).map(|(_, latest)| *latest)
     }
 
     /// How many events there are.

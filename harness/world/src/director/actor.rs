@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::Stage;
 use super::pending::Pending;
-use super::wait::Wait;
+use super::wait::{Wait, Waits};
 use crate::node::{self, Told};
 use crate::plan::{Action, Command, NodeId, Position, Step, StepKind};
 use crate::story::Order;
@@ -66,7 +66,7 @@ struct Acting {
     /// The index of the action under way.
     current: usize,
     /// What its nodes wait for.
-    waits: Vec<Wait>,
+    waits: Waits,
     in_background: bool,
 }
 
@@ -82,8 +82,14 @@ impl Actor {
     /// The actor that goes through the story, once all of `waits` have come.
     pub(super) fn story(steps: Vec<Step>, waits: Vec<Wait>) -> Self {
         let position = steps.first().map(|step| step.position).unwrap_or_default();
-        let acting =
-            Acting { position, nodes: Vec::new(), actions: Vec::new(), current: 0, waits, in_background: false };
+        let acting = Acting {
+            position,
+            nodes: Vec::new(),
+            actions: Vec::new(),
+            current: 0,
+            waits: Waits::new(waits),
+            in_background: false,
+        };
         let frame = Frame { steps: steps.into(), next: 0, repeats: 0 };
         Self { frames: vec![frame], state: State::Acting(acting), period: None }
     }
@@ -189,7 +195,7 @@ impl Actor {
                     nodes,
                     actions,
                     current: 0,
-                    waits: Vec::new(),
+                    waits: Waits::default(),
                     in_background: self.period.is_some(),
                 }
                 .act(stage);
@@ -251,7 +257,7 @@ impl Acting {
             return State::Held { at: stage.now, next: Held::Acting(self) };
         }
         for &node in &self.nodes {
-            self.waits.extend(Wait::new(action, node, stage));
+            self.waits.add(Wait::new(action, node, stage));
             perform(action, node, self.position, self.in_background, stage);
         }
         State::Acting(self)
@@ -260,14 +266,7 @@ impl Acting {
     /// Whether an answer is still to come. Failures are recorded.
     fn is_waiting(&mut self, stage: &mut Stage<'_>) -> bool {
         let position = self.position;
-        self.waits.retain_mut(|wait| match wait.poll(stage) {
-            None => true,
-            Some(Ok(())) => false,
-            Some(Err(why)) => {
-                stage.recorder.step_failed(position, why);
-                false
-            }
-        });
+        self.waits.poll(stage, |why, stage| stage.recorder.step_failed(position, why));
         !self.waits.is_empty()
     }
 }

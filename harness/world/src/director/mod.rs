@@ -3,6 +3,7 @@
 //! It knows no engine: it reads the trace as it grows and gives [`Order`]s. Time in it is the time of the world.
 
 mod actor;
+mod inbox;
 mod patience;
 mod pending;
 mod wait;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::actor::{Actor, Progress};
+use self::inbox::Inboxes;
 use self::patience::Patience;
 use self::pending::Pending;
 use self::wait::Wait;
@@ -37,7 +39,8 @@ pub(crate) struct Director {
     until: Until,
     next_wake: Option<Duration>,
     over: bool,
-    /// For each node, the index of the first event that no step has taken note of.
+    inboxes: Inboxes,
+    /// For each node, the number of its events that steps have taken note of.
     unread: Vec<usize>,
     /// What each node answers on its own.
     answers: Vec<Answers>,
@@ -52,6 +55,7 @@ struct Stage<'a> {
     orders: Vec<Order>,
     /// Whether a program has been told something that it has not yet had the time to do.
     told: bool,
+    inboxes: &'a Inboxes,
     unread: &'a mut [usize],
     answers: &'a mut [Answers],
 }
@@ -78,6 +82,7 @@ impl Director {
             until,
             next_wake: None,
             over: false,
+            inboxes: Inboxes::new(plan.nodes.len()),
             unread: vec![0; plan.nodes.len()],
             answers: plan.nodes.iter().map(answers).collect(),
             plan: Arc::clone(plan),
@@ -88,6 +93,8 @@ impl Director {
     /// Lets all actors go on as far as they can at this instant.
     fn advance(&mut self, now: Duration, recorder: &Recorder) -> Vec<Order> {
         let plan = Arc::clone(&self.plan);
+        self.inboxes.update(recorder);
+        let inboxes = std::mem::replace(&mut self.inboxes, Inboxes::new(0));
         let mut unread = std::mem::take(&mut self.unread);
         let mut answers = std::mem::take(&mut self.answers);
         let switchboard = self.switchboard.clone();
@@ -98,6 +105,7 @@ impl Director {
             switchboard: &switchboard,
             orders: Vec::new(),
             told: false,
+            inboxes: &inboxes,
             unread: &mut unread,
             answers: &mut answers,
         };
@@ -105,6 +113,7 @@ impl Director {
             self.advance_actor(place, &mut stage);
         }
         let orders = stage.orders;
+        self.inboxes = inboxes;
         self.unread = unread;
         self.answers = answers;
         self.actors.retain(|actor| !actor.has_ended());

@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use halfopen_protocol::packet::Publish;
@@ -5,14 +6,14 @@ use halfopen_protocol::{Packet, PacketType};
 
 use super::Stage;
 use crate::plan::{Action, Answers, Command, Node, NodeFault, NodeId, NthConnection, PacketPattern, Plan, Program};
-use crate::trace::{ConnectionId, Event, EventKind, Item, Opened, field_text, fields, pattern_matches};
+use crate::trace::{ConnectionId, Event, EventKind, Item, field_text, fields, pattern_matches};
 
 /// What an action waits for at one node. A step that waits for an answer checks it.
 pub(super) struct Wait {
     node: NodeId,
     /// What is to come, in order.
     answers: Vec<Answer>,
-    /// The index of the first event that has not been looked at.
+    /// How many of the node's events have been looked at.
     cursor: usize,
     /// Whether the end of a connection leaves the answer to a later one.
     reconnects: bool,
@@ -20,8 +21,6 @@ pub(super) struct Wait {
     latest: Option<ConnectionId>,
     /// Only what comes on one of these connections, if there are any.
     on: Vec<NthConnection>,
-    /// Which connections there are, learnt from the events.
-    opened: Opened,
     /// Whether the node takes some packets on its own, by the usual answers.
     answers_itself: bool,
 }
@@ -40,7 +39,7 @@ impl Wait {
     /// What `action` waits for at `node`, if it waits.
     pub(super) fn new(action: &Action, node: NodeId, stage: &Stage<'_>) -> Option<Self> {
         let plan = stage.plan;
-        let now = stage.recorder.len();
+        let now = stage.inboxes.len(node);
         let Action::Command { command, on } = action else { return None };
         let wait = match command {
             Command::Connect(connect) if !connect.waits => None,
@@ -58,10 +57,7 @@ impl Wait {
             }
             _ => None,
         };
-        wait.map(|wait| {
-            let opened = stage.recorder.with_events(|events| Opened::of(&events[..wait.cursor]));
-            Self { latest: stage.recorder.latest_connection(node), on: on.clone(), opened, ..wait }
-        })
+        wait.map(|wait| Self { latest: stage.recorder.latest_connection(node), on: on.clone(), ..wait })
     }
 
     /// Waits until `node` is connected, from the start of the run on.
@@ -81,15 +77,17 @@ impl Wait {
             Program::RawBroker(_) => (true, true),
             Program::Broker(_) => (false, false),
         };
-        let (on, opened) = (Vec::new(), Opened::default());
-        Self { node, answers: vec![answer], cursor, reconnects, latest: None, on, opened, answers_itself }
+        Self { node, answers: vec![answer], cursor, reconnects, latest: None, on: Vec::new(), answers_itself }
     }
 
     /// `None`: still waiting. Otherwise how it came out.
     pub(super) fn poll(&mut self, stage: &mut Stage<'_>) -> Option<Result<(), String>> {
         let outcome = stage.recorder.with_events(|events| {
-            while let Some(event) = events.get(self.cursor) {
+            while let Some(event) = stage.inboxes.event(events, self.node, self.cursor) {
                 self.cursor += 1;
+                if !stage.inboxes.opened.is_on(event, &self.on) {
+                    continue;
+                }
                 if let Err(why) = self.look_at(event, stage.plan, &stage.answers[self.node.0]) {
                     return Some(Err(why));
                 }
@@ -104,10 +102,6 @@ impl Wait {
     }
 
     fn look_at(&mut self, event: &Event, plan: &Plan, answers: &Answers) -> Result<(), String> {
-        self.opened.feed(event);
-        if !self.opened.is_on(event, &self.on) {
-            return Ok(());
-        }
         match &event.kind {
             EventKind::Sent { connection, from, item: Item::Open, .. } if *from == self.node => {
                 self.latest = Some(*connection);
@@ -164,6 +158,68 @@ impl Wait {
             self.answers.retain(|answer| !matches!(answer, Answer::Reply(PacketType::SubAck, _)));
         }
         Ok(())
+    }
+}
+
+/// What the nodes of a step wait for. Only those are looked at whose node something has happened to.
+#[derive(Default)]
+pub(super) struct Waits {
+    /// Emptied one by one.
+    waits: Vec<Option<Wait>>,
+    /// The places in `waits` of each node.
+    places: BTreeMap<NodeId, Vec<usize>>,
+    /// Those that have not been looked at at all.
+    unseen: Vec<usize>,
+    /// How many events of all nodes have been taken into account.
+    seen: usize,
+    left: usize,
+}
+
+impl Waits {
+    /// Waits for all of these.
+    pub(super) fn new(waits: Vec<Wait>) -> Self {
+        let mut all = Self::default();
+        waits.into_iter().for_each(|wait| all.add(Some(wait)));
+        all
+    }
+
+    /// Waits for one more.
+    pub(super) fn add(&mut self, wait: Option<Wait>) {
+        let Some(wait) = wait else { return };
+        let place = self.waits.len();
+        self.places.entry(wait.node).or_default().push(place);
+        self.unseen.push(place);
+        self.waits.push(Some(wait));
+        self.left += 1;
+    }
+
+    /// Whether nothing is waited for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Returns the first that is still waited for.
+    pub(super) fn first(&self) -> Option<&Wait> {
+        self.waits.iter().flatten().next()
+    }
+
+    /// Looks at what has happened since the last time, and says of each that failed why.
+    pub(super) fn poll(&mut self, stage: &mut Stage<'_>, mut failed: impl FnMut(String, &Stage<'_>)) {
+        let (nodes, seen) = stage.inboxes.nodes_since(self.seen);
+        self.seen = seen;
+        let mut due: BTreeSet<usize> = self.unseen.drain(..).collect();
+        due.extend(nodes.iter().filter_map(|node| self.places.get(node)).flatten());
+        for place in due {
+            let Some(outcome) = self.waits[place].as_mut().and_then(|wait| wait.poll(stage)) else { continue };
+            self.waits[place] = None;
+            self.left -= 1;
+            if let Err(why) = outcome {
+                failed(why, stage);
+            }
+        }
+        if self.left == 0 {
+            *self = Self { seen: self.seen, ..Self::default() };
+        }
     }
 }
 

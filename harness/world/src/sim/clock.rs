@@ -29,6 +29,8 @@ struct Inner {
 struct NodeTime {
     local: LocalTime,
     is_paused: bool,
+    /// When each of its timers is due, in the world's time, by the order in which they began to wait.
+    waiting: BTreeMap<u64, Duration>,
 }
 
 #[derive(Default)]
@@ -36,8 +38,6 @@ struct Waiting {
     sequence: u64,
     /// Ordered by when they are due in the world's time, those of one instant by when they began to wait.
     entries: BTreeMap<(Duration, u64), Entry>,
-    /// Where those stand now that a change of their node's clock has moved.
-    moved: BTreeMap<u64, Duration>,
 }
 
 struct Entry {
@@ -81,7 +81,7 @@ impl Timers {
                 match waiting.entries.first_entry() {
                     Some(entry) if entry.key().0 <= now => {
                         let ((_, sequence), entry) = entry.remove_entry();
-                        waiting.moved.remove(&sequence);
+                        self.0.nodes.borrow_mut()[entry.node.0].waiting.remove(&sequence);
                         entry.waker
                     }
                     _ => return fired,
@@ -131,14 +131,15 @@ impl Timers {
     /// Those who wait on a clock that has changed are due at another time.
     fn move_entries(&self, node: NodeId) {
         let mut waiting = self.0.waiting.borrow_mut();
-        let is_of_node = |(key, entry): (&(Duration, u64), &Entry)| (entry.node == node).then_some(*key);
-        let keys: Vec<_> = waiting.entries.iter().filter_map(is_of_node).collect();
-        for key in keys {
-            let Some(entry) = waiting.entries.remove(&key) else { continue };
+        let timers = std::mem::take(&mut self.0.nodes.borrow_mut()[node.0].waiting);
+        let moved = timers.into_iter().map(|(sequence, due)| {
+            let entry = waiting.entries.remove(&(due, sequence)).expect("every timer of a node waits");
             let due = self.due(node, entry.deadline);
-            waiting.moved.insert(key.1, due);
-            waiting.entries.insert((due, key.1), entry);
-        }
+            waiting.entries.insert((due, sequence), entry);
+            (sequence, due)
+        });
+        let moved = moved.collect();
+        self.0.nodes.borrow_mut()[node.0].waiting = moved;
     }
 }
 
@@ -167,7 +168,7 @@ impl Clock for NodeClock {
 
     fn sleep_until(&self, deadline: Instant) -> impl Future<Output = ()> + 'static {
         let deadline = deadline.since_origin();
-        Sleep { timers: self.timers.clone(), node: self.node, deadline, entry: None }
+        Sleep { timers: self.timers.clone(), node: self.node, deadline, sequence: None }
     }
 }
 
@@ -182,8 +183,8 @@ struct Sleep {
     timers: Timers,
     node: NodeId,
     deadline: Duration,
-    /// Its place among those who wait.
-    entry: Option<(Duration, u64)>,
+    /// Its number among those that wait.
+    sequence: Option<u64>,
 }
 
 impl Future for Sleep {
@@ -191,24 +192,25 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let timers = self.timers.clone();
-        let Some((due, sequence)) = self.entry else {
+        let Some(sequence) = self.sequence else {
             if self.deadline <= timers.local(self.node) {
                 return Poll::Ready(());
             }
             let due = timers.due(self.node, self.deadline);
             let mut waiting = timers.0.waiting.borrow_mut();
             waiting.sequence += 1;
-            let key = (due, waiting.sequence);
-            self.entry = Some(key);
+            let sequence = waiting.sequence;
+            self.sequence = Some(sequence);
             let entry = Entry { node: self.node, deadline: self.deadline, waker: cx.waker().clone() };
-            waiting.entries.insert(key, entry);
+            waiting.entries.insert((due, sequence), entry);
+            timers.0.nodes.borrow_mut()[self.node.0].waiting.insert(sequence, due);
             return Poll::Pending;
         };
-        let mut waiting = timers.0.waiting.borrow_mut();
-        let due = waiting.moved.get(&sequence).copied().unwrap_or(due);
         // Over is what the world has called out, so that a node that is polled for something that has arrived at the
         // very instant of a deadline does not see the deadline first.
-        match waiting.entries.get_mut(&(due, sequence)) {
+        let due = timers.0.nodes.borrow()[self.node.0].waiting.get(&sequence).copied();
+        let mut waiting = timers.0.waiting.borrow_mut();
+        match due.and_then(|due| waiting.entries.get_mut(&(due, sequence))) {
             None => return Poll::Ready(()),
             Some(entry) if !entry.waker.will_wake(cx.waker()) => entry.waker.clone_from(cx.waker()),
             Some(_) => {}
@@ -219,10 +221,10 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some((due, sequence)) = self.entry {
-            let mut waiting = self.timers.0.waiting.borrow_mut();
-            let due = waiting.moved.remove(&sequence).unwrap_or(due);
-            waiting.entries.remove(&(due, sequence));
+        let Some(sequence) = self.sequence else { return };
+        let due = self.timers.0.nodes.borrow_mut()[self.node.0].waiting.remove(&sequence);
+        if let Some(due) = due {
+            self.timers.0.waiting.borrow_mut().entries.remove(&(due, sequence));
         }
     }
 }
