@@ -11,6 +11,7 @@ pub mod cli;
 pub mod defects;
 pub mod diff;
 mod explain;
+pub mod programs;
 pub mod report;
 pub mod run;
 pub mod suite;

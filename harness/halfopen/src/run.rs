@@ -59,7 +59,7 @@ impl Runner {
                 Ending::Judged(trace, outcome)
             }
             Err(error @ (EngineError::NotExpressible { .. } | EngineError::NotFor(_))) => Ending::Skipped(error),
-            Err(error @ EngineError::Failed(_)) => Ending::Broken(error),
+            Err(error @ (EngineError::Program(_) | EngineError::Failed(_))) => Ending::Broken(error),
         };
         self.finished(plan, ending)
     }

@@ -13,8 +13,9 @@
 //! A broker of yours runs in the simulated world if it takes connections as byte streams and its time from
 //! `tokio::time`: see [`Suite::broker`].
 
-mod for_guests;
+pub(crate) mod for_guests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 pub use crate::world::{Connection, Engine, Guest, Host};
 
+use self::for_guests::{Abilities, Adapted, adapted};
 use crate::plan::{BrokerProgram, Plan};
 use crate::report::model::{Detail, RunRecord};
 use crate::report::{Summary, Terminal, Verbosity, Waivers};
@@ -113,9 +115,14 @@ impl Suite {
         if self.guest.is_none() {
             return runner.run(&Arc::new(plan));
         }
-        match for_guests::adapted(&plan, &*self.takes.0) {
-            Ok(plan) => runner.run(&Arc::new(plan)),
-            Err(why) => runner.finished(&Arc::new(plan), Ending::Skipped(EngineError::NotFor(why.to_owned()))),
+        let does_not_take = |program: &BrokerProgram| {
+            let why = || "it sets something on a broker that the guest does not take".to_owned();
+            (!(self.takes.0)(program)).then(why)
+        };
+        let abilities = Abilities { does_not_take: &does_not_take, has_clock: false, reasons: BTreeSet::new() };
+        match adapted(&plan, &abilities) {
+            Ok(Adapted { plan, .. }) => runner.run(&Arc::new(plan)),
+            Err(why) => runner.finished(&Arc::new(plan), Ending::Skipped(EngineError::NotFor(why))),
         }
     }
 

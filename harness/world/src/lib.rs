@@ -26,6 +26,8 @@ pub use self::defect::{Defect, UnknownDefect};
 use self::director::Director;
 pub use self::node::{Connection, Guest, Host};
 use self::node::{Disks, Env, Switchboard};
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub use self::node::{ForeignOptions, ForeignProgram};
 pub use self::sim::LocalTime;
 use crate::plan::{Plan, Position};
 use crate::trace::{Completion, Trace};
@@ -66,6 +68,9 @@ pub enum EngineError {
     /// The file says that the plan is not for this engine or this broker.
     #[error("{0}")]
     NotFor(String),
+    /// A program of somebody else failed, so that the run says nothing about it.
+    #[error("{0}")]
+    Program(String),
     /// The engine itself failed.
     #[error("the engine failed: {0}")]
     Failed(String),
@@ -86,9 +91,14 @@ pub struct RunOptions {
 /// # Errors
 /// The engine cannot express the plan, or failed. The event-driven engine can express every plan.
 pub fn run(plan: &Arc<Plan>, engine: Engine, options: RunOptions) -> Result<Trace, EngineError> {
-    match engine {
+    let guest = options.guest.clone();
+    let result = match engine {
         Engine::Sim => run_sim(plan, options).map_err(|error| EngineError::Failed(error.to_string())),
         Engine::Turmoil => ticked::run(plan, options),
+    };
+    match guest.and_then(|guest| guest.take_trouble()) {
+        Some(trouble) => Err(EngineError::Program(trouble)),
+        None => result,
     }
 }
 

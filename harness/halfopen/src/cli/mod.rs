@@ -11,6 +11,7 @@ mod compare;
 mod defects;
 mod draw;
 mod explain;
+mod foreign;
 mod forms;
 mod interrupt;
 mod list;

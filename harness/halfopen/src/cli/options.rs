@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::args::{EXIT_CODES, RunArgs};
 use super::forms::Forms;
+use crate::programs::VirtualLimit;
 
 /// What `halfopen run` can be told.
 #[derive(Debug, Args)]
@@ -20,6 +21,13 @@ pub(super) struct RunCommand {
     /// Number of runs at the same time [default: the number of cores]. The output does not depend on it.
     #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
     jobs: Option<u16>,
+    /// Put this program in the place of the project's broker: the name of a profile, such as `mosquitto`, or the path of one.
+    /// Linux only.
+    #[arg(long, value_name = "PROFILE")]
+    pub(super) broker: Option<String>,
+    /// With `--broker`: skip runs that take more virtual time, `90s`, `30m`, `1h` or `2d`; `none` is no limit.
+    #[arg(long, value_name = "TIME", default_value_t = VirtualLimit::DEFAULT)]
+    pub(super) virtual_limit: VirtualLimit,
     /// Stop at the first run that does not pass.
     #[arg(long)]
     pub(super) fail_fast: bool,

@@ -10,13 +10,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::artifacts::{leave, remember_failed, write_capture};
 use super::commands::{begin_log, timed};
+use super::foreign::{Foreign, Judged};
 use super::interrupt;
 use super::options::RunCommand;
 use super::output::{ENGINE_TROUBLE, FAILURE, Failure, INTERRUPTED, SUCCESS, VACUOUS};
 use super::select::{Chosen, choose};
 use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
 use crate::report::{Summary, Terminal, Thin, Verbosity, Waivers};
-use crate::run::{Ending, Finished};
+use crate::run::Ending;
 use crate::world::EngineError;
 
 /// How many runs leave a folder at most: whoever breaks everything needs no thousand of them.
@@ -27,6 +28,9 @@ static LEFT: AtomicUsize = AtomicUsize::new(0);
 /// A run that is over.
 struct Done {
     run: RunRecord,
+    /// What a program of somebody else cannot be asked, and whether the run was too long for it.
+    left_out: usize,
+    is_too_long: bool,
     source: SourceRecord,
     /// Why something of it could not be written.
     trouble: Option<String>,
@@ -36,6 +40,7 @@ struct Done {
 pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
     command.output.set_colour();
     begin_log(&command.run);
+    let foreign = Foreign::of(command)?;
     let chosen = choose(command)?;
     interrupt::watch();
     let mut session = Session {
@@ -50,8 +55,10 @@ pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
         trouble: None,
         done: 0,
         total: chosen.len(),
+        left_out: 0,
+        too_long: 0,
     };
-    run_all(command, &chosen, &mut session)?;
+    run_all(command, foreign.as_ref(), &chosen, &mut session)?;
     session.finish()
 }
 
@@ -70,11 +77,18 @@ struct Session<'a, W: std::io::Write> {
     trouble: Option<String>,
     done: usize,
     total: usize,
+    /// Expectations that a program of somebody else cannot be asked.
+    left_out: usize,
+    /// Runs that take too long for it.
+    too_long: usize,
 }
 
 impl<W: std::io::Write> Session<'_, W> {
     /// Takes a run; whether to go on.
-    fn done(&mut self, Done { mut run, source, trouble }: Done) -> Result<bool, Failure> {
+    fn done(&mut self, done: Done) -> Result<bool, Failure> {
+        let Done { mut run, left_out, is_too_long, source, trouble } = done;
+        self.left_out += left_out;
+        self.too_long += usize::from(is_too_long);
         self.progress.inc(1);
         self.done += 1;
         self.trouble = self.trouble.take().or(trouble);
@@ -109,6 +123,16 @@ impl<W: std::io::Write> Session<'_, W> {
             written = written.and(remember_failed(&outputs.artifacts, &self.bad));
         }
         let summary = self.terminal.finish()?;
+        if let Some(broker) = self.command.broker.as_ref().filter(|_| self.left_out + self.too_long > 0) {
+            let limit = self.command.virtual_limit;
+            writeln!(
+                anstream::stdout(),
+                "{broker}: {} expectations of what only the project's broker can say were left out; {} runs were skipped because \
+                 they take more than {limit} of virtual time (--virtual-limit)",
+                self.left_out,
+                self.too_long,
+            )?;
+        }
         if interrupt::came() && self.done < self.total {
             writeln!(anstream::stderr(), "interrupted: {} of {} runs were run", self.done, self.total)?;
             return written.map(|()| INTERRUPTED);
@@ -140,10 +164,13 @@ fn code(summary: &Summary, command: &RunCommand) -> u8 {
 }
 
 /// Runs one, and leaves its folder if it does not pass.
-fn one(command: &RunCommand, chosen: &Chosen) -> Done {
+fn one(command: &RunCommand, foreign: Option<&Foreign>, chosen: &Chosen) -> Done {
     let plan = &chosen.plan;
-    let (finished, took) = timed(|| guarded(command, chosen));
-    let run = RunRecord::new(&finished, &chosen.about, chosen.place, took, detail(command));
+    let (Judged { finished, left_out, is_too_long }, took) = timed(|| guarded(command, foreign, chosen));
+    let mut run = RunRecord::new(&finished, &chosen.about, chosen.place, took, detail(command));
+    if let Some(broker) = &command.broker {
+        run.command.push_str(&format!(" --broker {broker}"));
+    }
     let outputs = &command.output;
     let mut written = Ok(());
     if let (Some(folder), Ending::Judged(trace, _)) = (&outputs.pcap, &finished.ending) {
@@ -152,20 +179,24 @@ fn one(command: &RunCommand, chosen: &Chosen) -> Done {
     if run.is_bad() && !outputs.no_artifacts && LEFT.fetch_add(1, Ordering::Relaxed) < FOLDERS {
         written = written.and(leave(&outputs.artifacts, &finished, &chosen.about, took, command.run.engine.into()));
     }
-    Done { run, source: SourceRecord::of(plan), trouble: written.err().map(|failure| failure.to_string()) }
+    let trouble = written.err().map(|failure| failure.to_string());
+    Done { run, left_out, is_too_long, source: SourceRecord::of(plan), trouble }
 }
 
 /// Runs one; a panic of the engine is trouble of this run alone.
-fn guarded(command: &RunCommand, chosen: &Chosen) -> Finished {
+fn guarded(command: &RunCommand, foreign: Option<&Foreign>, chosen: &Chosen) -> Judged {
     let runner = command.run.runner();
-    let work = || runner.run(&chosen.plan);
-    let finished = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+    let work = || match foreign {
+        Some(foreign) => foreign.run(command, &chosen.plan),
+        None => Judged::of(runner.run(&chosen.plan)),
+    };
+    let judged = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         let error = EngineError::Failed(format!("panic: {}", text.unwrap_or_default()));
-        runner.finished(&chosen.plan, Ending::Broken(error))
+        Judged::of(runner.finished(&chosen.plan, Ending::Broken(error)))
     });
-    if command.run.strict { finished.strict() } else { finished }
+    if command.run.strict { Judged { finished: judged.finished.strict(), ..judged } } else { judged }
 }
 
 /// Size of the stack of a thread that runs, in bytes: as large as that of the main thread on most systems.
@@ -174,6 +205,7 @@ const STACK: usize = 8 * 1024 * 1024;
 /// Runs several at the same time, each world in one thread. They are reported in their order, whichever ends first.
 fn run_all<W: std::io::Write>(
     command: &RunCommand,
+    foreign: Option<&Foreign>,
     chosen: &[Chosen],
     session: &mut Session<'_, W>,
 ) -> Result<(), Failure> {
@@ -187,7 +219,7 @@ fn run_all<W: std::io::Write>(
                 while !is_over.load(Ordering::Relaxed) && !interrupt::came() {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(chosen) = chosen.get(index) else { break };
-                    if sender.send((index, one(command, chosen))).is_err() {
+                    if sender.send((index, one(command, foreign, chosen))).is_err() {
                         break;
                     }
                 }

@@ -1,54 +1,99 @@
-use crate::plan::{Action, BrokerProgram, Expectation, Mode, NodeFault, NodeId, Plan, Program, Step, StepKind, Verb};
+use std::collections::BTreeSet;
 
-/// The plan without what only the project's broker could say of itself.
+use crate::plan::{
+    Action, Because, BrokerProgram, Expectation, Mode, NodeFault, NodeId, Plan, Program, Step, StepKind, Verb,
+};
+
+/// What a guest can be judged by.
+pub(crate) struct Abilities<'a> {
+    /// Returns why it is not the broker that these settings make, if it is not.
+    pub(crate) does_not_take: &'a dyn Fn(&BrokerProgram) -> Option<String>,
+    /// Whether its clock may go otherwise than the world's.
+    pub(crate) has_clock: bool,
+    /// The causes of closes that it states.
+    pub(crate) reasons: BTreeSet<Because>,
+}
+
+/// A plan for a guest.
+pub(crate) struct Adapted {
+    pub(crate) plan: Plan,
+    /// Number of expectations that were left out, or of which the cause was.
+    pub(crate) left_out: usize,
+}
+
+/// Returns the plan without what only the project's broker could say of itself.
 ///
 /// # Errors
 /// Why a guest cannot be judged by it.
-pub(super) fn adapted(plan: &Plan, takes: &dyn Fn(&BrokerProgram) -> bool) -> Result<Plan, &'static str> {
-    let is_too_much = |program: &Program| matches!(program, Program::Broker(program) if !takes(program));
-    if plan.nodes.iter().any(|node| is_too_much(&node.program)) {
-        return Err("it sets something on a broker that the guest does not take");
+pub(crate) fn adapted(plan: &Plan, abilities: &Abilities<'_>) -> Result<Adapted, String> {
+    let does_not_take = |program: &Program| match program {
+        Program::Broker(program) => (abilities.does_not_take)(program),
+        _ => None,
+    };
+    if let Some(why) = plan.nodes.iter().find_map(|node| does_not_take(&node.program)) {
+        return Err(why);
     }
-    if changes_a_brokers_clock(&plan.steps, plan) {
-        return Err("it changes the clock of a broker, and a guest has the world's");
+    if changes_a_brokers_clock(&plan.steps, plan, abilities.has_clock) {
+        return Err("it changes the clock of a broker, and a guest has the world's".to_owned());
     }
     let mut adapted = plan.clone();
-    adapted.expectations = lines(&plan.expectations, plan);
+    let mut left_out = 0;
+    adapted.expectations = lines(&plan.expectations, plan, &abilities.reasons, &mut left_out);
     if adapted.expectations.is_empty() && !plan.expectations.is_empty() {
-        return Err("it asks only what the project's broker says of itself");
+        return Err("it asks only what the project's broker says of itself".to_owned());
     }
-    Ok(adapted)
+    Ok(Adapted { plan: adapted, left_out })
 }
 
-fn changes_a_brokers_clock(steps: &[Step], plan: &Plan) -> bool {
-    let is_clock = |action: &Action| action.fault().is_some_and(NodeFault::is_of_clock);
+fn changes_a_brokers_clock(steps: &[Step], plan: &Plan, has_clock: bool) -> bool {
+    // No guest has a date that can be set.
+    let is_too_much = |fault: NodeFault| fault.is_of_clock() && !(has_clock && !matches!(fault, NodeFault::SetDate(_)));
+    let is_clock = |action: &Action| action.fault().is_some_and(is_too_much);
     steps.iter().any(|step| match &step.kind {
         StepKind::Node { nodes, actions } => is_of_a_broker(nodes, plan) && actions.iter().any(is_clock),
-        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => changes_a_brokers_clock(steps, plan),
+        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => {
+            changes_a_brokers_clock(steps, plan, has_clock)
+        }
         StepKind::Wait(_) | StepKind::At(_) | StepKind::Mark(_) | StepKind::Network(_) => false,
     })
 }
 
-fn lines(expectations: &[Expectation], plan: &Plan) -> Vec<Expectation> {
-    expectations.iter().filter_map(|line| adapted_line(line, plan)).collect()
+fn lines(
+    expectations: &[Expectation],
+    plan: &Plan,
+    reasons: &BTreeSet<Because>,
+    left_out: &mut usize,
+) -> Vec<Expectation> {
+    expectations.iter().filter_map(|line| adapted_line(line, plan, reasons, left_out)).collect()
 }
 
 /// What is left of a line, if anything is.
-fn adapted_line(line: &Expectation, plan: &Plan) -> Option<Expectation> {
+fn adapted_line(
+    line: &Expectation,
+    plan: &Plan,
+    reasons: &BTreeSet<Because>,
+    left_out: &mut usize,
+) -> Option<Expectation> {
     let mut line = line.clone();
     let is_none = line.mode == Mode::Never || line.count.is_some_and(|count| count.max == Some(0));
     match &mut line.verb {
-        Verb::Closes { because, .. } if because.is_some() && is_of_a_broker(&line.nodes, plan) => {
+        Verb::Closes { because, .. }
+            if because.is_some_and(|because| !reasons.contains(&because)) && is_of_a_broker(&line.nodes, plan) =>
+        {
+            *left_out += 1;
             // That it never closes for one cause says nothing about the others.
             if is_none {
                 return None;
             }
             *because = None;
         }
-        Verb::Has(_) if is_of_a_broker(&line.nodes, plan) => return None,
+        Verb::Has(_) if is_of_a_broker(&line.nodes, plan) => {
+            *left_out += 1;
+            return None;
+        }
         Verb::AnyOf(alternatives) => {
             for alternative in alternatives.iter_mut() {
-                *alternative = lines(alternative, plan);
+                *alternative = lines(alternative, plan, reasons, left_out);
             }
             // One of which nothing is left would be true of anything.
             if alternatives.iter().any(Vec::is_empty) {

@@ -63,8 +63,10 @@ impl Process {
             // WNOHANG
             Call::Wait4 if question.int(2) & 1 != 0 => Answer::GoOn,
             Call::Waitid if question.int(3) & 1 != 0 => Answer::GoOn,
-            _ if self.has_no_living_child_to_wait_for(pid) => Answer::GoOn,
-            _ => Answer::Wait(Wait::Child, None),
+            _ => {
+                self.forget_reaped();
+                if self.has_no_living_child_to_wait_for(pid) { Answer::GoOn } else { Answer::Wait(Wait::Child, None) }
+            }
         })
     }
 

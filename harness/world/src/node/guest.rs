@@ -9,6 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, copy_bidirectional
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, unconstrained};
 
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+use super::foreign::ForeignProgram;
 use super::{Env, WorldClock, port};
 use crate::network::Network;
 use crate::plan::BrokerProgram;
@@ -23,12 +25,34 @@ const PIPE: usize = 64 * 1024;
 /// the end of its process, and the end of its process (`crash`, `power_loss`) drops its future. Its time is tokio's,
 /// which is virtual: `tokio::time` works as ever, and the wall clock has no meaning.
 #[derive(Clone)]
-pub struct Guest(Rc<dyn Fn(Host) -> NodeFuture>);
+pub struct Guest(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Future(Rc<dyn Fn(Host) -> NodeFuture>),
+    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    Foreign(ForeignProgram),
+}
 
 impl Guest {
     /// A guest that is started by `start`.
     pub fn new<F: Future<Output = ()> + 'static>(start: impl Fn(Host) -> F + 'static) -> Self {
-        Self(Rc::new(move |host| Box::pin(start(host))))
+        Self(Kind::Future(Rc::new(move |host| Box::pin(start(host)))))
+    }
+
+    /// A guest that is a process of its own.
+    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    pub fn foreign(program: ForeignProgram) -> Self {
+        Self(Kind::Foreign(program))
+    }
+
+    /// Takes what went wrong with the guest itself, if anything did: then its run says nothing about it.
+    pub fn take_trouble(&self) -> Option<String> {
+        match &self.0 {
+            Kind::Future(_) => None,
+            #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            Kind::Foreign(program) => program.take_trouble(),
+        }
     }
 }
 
@@ -97,8 +121,20 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// The sockets stay with the node, and the guest holds pipes: what it spawns may be polled outside of the node.
 pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &BrokerProgram, guest: Guest) {
+    match guest.0 {
+        Kind::Future(start) => run_future(env, program, &*start).await,
+        #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+        Kind::Foreign(foreign) => super::foreign::run(env, program, foreign).await,
+    }
+}
+
+/// The sockets stay with the node, and the guest holds pipes: what it spawns may be polled outside of the node.
+async fn run_future<N: Network, C: WorldClock>(
+    env: Env<N, C>,
+    program: &BrokerProgram,
+    start: &dyn Fn(Host) -> NodeFuture,
+) {
     let (accepted, connections) = mpsc::unbounded_channel();
     let host = Host { name: env.plan.node(env.node).name.clone(), program: program.clone(), connections };
     let kernel = LocalSet::new();
@@ -108,7 +144,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
         biased;
         // What has arrived is there before the guest looks at its timers.
         () = kernel => {}
-        () = process.run_until((guest.0)(host)) => {}
+        () = process.run_until(start(host)) => {}
     }
 }
 

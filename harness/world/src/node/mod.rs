@@ -5,6 +5,8 @@ mod abortable;
 mod broker;
 mod client;
 mod disk;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod foreign;
 mod guest;
 mod raw;
 mod switchboard;
@@ -18,6 +20,8 @@ use halfopen_protocol::{Clock, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 pub(crate) use self::disk::{Disk, Disks};
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub use self::foreign::{ForeignOptions, ForeignProgram};
 pub use self::guest::{Connection, Guest, Host};
 pub(crate) use self::switchboard::Switchboard;
 use super::defect::Defect;
@@ -65,6 +69,11 @@ pub(crate) trait WorldClock: Clock {
     /// When in the world's time the clock showed `instant`, or will: since the start of the run.
     fn world_time(&self, instant: Instant) -> Duration {
         instant.since_origin()
+    }
+
+    /// Returns up to when, by this clock, nothing happens in the world but what the caller does, as far as that is known.
+    fn quiet_until(&self) -> Option<Duration> {
+        None
     }
 }
 

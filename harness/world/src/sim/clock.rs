@@ -23,6 +23,14 @@ struct Inner {
     now: Cell<Duration>,
     waiting: RefCell<Waiting>,
     nodes: RefCell<Vec<NodeTime>>,
+    quiet: Cell<Quiet>,
+}
+
+/// Whether anybody asks, and up to when nothing happens but what the node does that is polled.
+#[derive(Clone, Copy, Default)]
+struct Quiet {
+    is_asked_for: bool,
+    until: Option<Duration>,
 }
 
 #[derive(Default)]
@@ -51,7 +59,8 @@ impl Timers {
     /// The time of so many nodes, at its start.
     pub(super) fn new(nodes: usize) -> Self {
         let nodes = (0..nodes).map(|_| NodeTime::default()).collect();
-        let inner = Inner { now: Cell::default(), waiting: RefCell::default(), nodes: RefCell::new(nodes) };
+        let (now, waiting, quiet) = Default::default();
+        let inner = Inner { now, waiting, nodes: RefCell::new(nodes), quiet };
         Self(Rc::new(inner))
     }
 
@@ -63,6 +72,16 @@ impl Timers {
     /// Time has gone on.
     pub(super) fn set_now(&self, now: Duration) {
         self.0.now.set(now);
+    }
+
+    /// Returns whether a node wants to know up to when nothing happens but what it does.
+    pub(super) fn is_quiet_asked_for(&self) -> bool {
+        self.0.quiet.get().is_asked_for
+    }
+
+    /// Says up to when nothing happens but what the node does that is polled next.
+    pub(super) fn set_quiet_until(&self, until: Option<Duration>) {
+        self.0.quiet.set(Quiet { until, ..self.0.quiet.get() });
     }
 
     /// The next deadline.
@@ -175,6 +194,16 @@ impl Clock for NodeClock {
 impl WorldClock for NodeClock {
     fn world_time(&self, instant: Instant) -> Duration {
         self.timers.0.nodes.borrow()[self.node.0].local.world_time(instant.since_origin())
+    }
+
+    fn quiet_until(&self) -> Option<Duration> {
+        let quiet = self.timers.0.quiet.get();
+        self.timers.0.quiet.set(Quiet { is_asked_for: true, ..quiet });
+        let until = quiet.until?;
+        // Known only for a clock that goes as the world's.
+        let nodes = self.timers.0.nodes.borrow();
+        (nodes[self.node.0].local.at(until) == until && self.timers.local(self.node) == self.timers.now())
+            .then_some(until)
     }
 }
 

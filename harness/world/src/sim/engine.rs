@@ -159,6 +159,11 @@ where
                 // Woken anyway when it goes on.
                 continue;
             }
+            if self.timers.is_quiet_asked_for() {
+                let until = if self.ready.is_empty() { self.next_instant() } else { None };
+                self.timers.set_quiet_until(until);
+            }
+            let node = &mut self.nodes[id.0];
             if let Some(program) = &mut node.program
                 && program.as_mut().poll(&mut Context::from_waker(&node.as_waker)).is_ready()
             {

@@ -1,0 +1,83 @@
+//! `--broker`: runs against a program of somebody else.
+
+use std::sync::Arc;
+
+use super::options::RunCommand;
+use super::output::Failure;
+use crate::plan::{Plan, Program};
+use crate::programs::Profile;
+use crate::run::{Ending, Finished, Runner};
+use crate::suite::for_guests::{Abilities, Adapted, adapted};
+use crate::world::EngineError;
+
+/// What takes the place of the project's broker.
+#[derive(Clone, Debug)]
+pub(super) struct Foreign {
+    profile: Profile,
+}
+
+/// A run against a program, and what the verdict leaves out.
+pub(super) struct Judged {
+    pub(super) finished: Finished,
+    /// Number of expectations that the program cannot be asked.
+    pub(super) left_out: usize,
+    /// Whether it was skipped because it takes too long.
+    pub(super) is_too_long: bool,
+}
+
+impl Foreign {
+    /// Reads the profile that a command names, if it names one.
+    ///
+    /// # Errors
+    /// If there is none, it has errors, or its command is not there.
+    pub(super) fn of(command: &RunCommand) -> Result<Option<Self>, Failure> {
+        let Some(name) = command.broker.as_ref().filter(|name| *name != "builtin") else { return Ok(None) };
+        if command.run.defect.is_some() {
+            return Err(Failure::Input("--defect is for the project's own programs, and --broker is not".to_owned()));
+        }
+        let profile = Profile::find(name).map_err(|error| Failure::Input(error.to_string()))?;
+        profile.check_command().map_err(Failure::Input)?;
+        Ok(Some(Self { profile }))
+    }
+
+    /// Runs a plan with the program in the place of the project's broker.
+    pub(super) fn run(&self, command: &RunCommand, plan: &Arc<Plan>) -> Judged {
+        let own = command.run.runner();
+        let skipped = |why: String| Judged::of(own.finished(plan, Ending::Skipped(EngineError::NotFor(why))));
+        if !plan.nodes.iter().any(|node| matches!(node.program, Program::Broker(_))) {
+            return skipped("it has no broker that the program could be".to_owned());
+        }
+        if let Some(why) = self.profile.lacks(&plan.conditions.requires) {
+            return skipped(why);
+        }
+        let does_not_take = |program: &_| self.profile.does_not_take(program);
+        let abilities = Abilities { does_not_take: &does_not_take, has_clock: true, reasons: self.profile.reasons() };
+        let Adapted { plan: adapted, left_out } = match adapted(plan, &abilities) {
+            Ok(adapted) => adapted,
+            Err(why) => return skipped(why),
+        };
+        // The project's own broker tells in no time how long the run takes.
+        let limit = command.virtual_limit;
+        if let Ok(trace) = own.trace(plan)
+            && limit.is_exceeded_by(trace.end)
+        {
+            let why = format!("it takes {:.0?} of virtual time, more than --virtual-limit {limit}", trace.end);
+            return Judged { is_too_long: true, ..skipped(why) };
+        }
+        let adapted = Arc::new(adapted);
+        match self.profile.guest() {
+            Ok(guest) => Judged { left_out, ..Judged::of(Runner { guest: Some(guest), ..own }.run(&adapted)) },
+            Err(error) => {
+                let error = EngineError::Program(format!("no folder for a program: {error}"));
+                Judged::of(own.finished(&adapted, Ending::Broken(error)))
+            }
+        }
+    }
+}
+
+impl Judged {
+    /// A run of which nothing was left out.
+    pub(super) fn of(finished: Finished) -> Self {
+        Self { finished, left_out: 0, is_too_long: false }
+    }
+}

@@ -1,0 +1,256 @@
+//! The text of a profile as typed values, with all errors at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::pattern::Pattern;
+use super::settings::NAMES;
+use super::{Close, ConfigFile, Profile};
+use crate::plan::{Because, Feature, Position, Source};
+use crate::scenario::{Error, Errors, Span};
+
+const KEYS: &[&str] =
+    &["role", "command", "args", "environment", "port", "ready_within", "config", "settings", "lacks", "closes"];
+const CONFIG_KEYS: &[&str] = &["file", "text"];
+const CLOSE_KEYS: &[&str] = &["because", "prints"];
+const PLACEHOLDERS: &[&str] = &["{port}", "{config}", "{dir}", "{value}"];
+
+/// Reads a profile.
+///
+/// # Errors
+/// With all that is wrong with it.
+pub(super) fn parse(name: &str, source: &Arc<Source>) -> Result<Profile, Errors> {
+    let mut reader = Reader { source: Arc::clone(source), errors: Vec::new() };
+    let (table, syntax) = DeTable::parse_recoverable(&source.text);
+    for error in &syntax {
+        reader.error(error.span().unwrap_or(0..0), error.message().to_owned(), None);
+    }
+    let profile = reader.profile(name, table.get_ref());
+    reader.errors.sort_by_key(|error| error.span);
+    match (Errors::collect(reader.errors.into_iter().map(Errors::from)), profile) {
+        (None, Some(profile)) => Ok(profile),
+        (Some(errors), _) => Err(errors),
+        (None, None) => unreachable!("what cannot be read is an error"),
+    }
+}
+
+type Value<'a> = Spanned<DeValue<'a>>;
+
+struct Reader {
+    source: Arc<Source>,
+    errors: Vec<Error>,
+}
+
+impl Reader {
+    fn profile(&mut self, name: &str, table: &DeTable<'_>) -> Option<Profile> {
+        self.know(table, KEYS);
+        let get = |key: &str| table.get(key);
+        if let Some(role) = get("role")
+            && role.get_ref().as_str() != Some("broker")
+        {
+            self.error(role.span(), "the role of a program is `broker`".to_owned(), None);
+        }
+        let command = match get("command") {
+            Some(command) => self.text(command),
+            None => {
+                self.error(0..0, "`command` is missing: the program to start".to_owned(), None);
+                None
+            }
+        };
+        let config = get("config").and_then(|value| self.config(value));
+        let args: Vec<String> = get("args").map_or_else(Vec::new, |value| self.texts(value));
+        let uses_config = args.iter().any(|arg| arg.contains("{config}"));
+        if let (true, None, Some(args)) = (uses_config, get("config"), get("args")) {
+            self.error(args.span(), "`{config}` needs a table `[config]` with `file` and `text`".to_owned(), None);
+        }
+        if let (None, Some(settings)) = (get("config"), get("settings")) {
+            let message = "settings are added to the configuration: a table `[config]` is missing".to_owned();
+            self.error(settings.span(), message, None);
+        }
+        let environment = get("environment").map_or_else(BTreeMap::new, |value| self.map(value, None));
+        let port = get("port").map_or(Some(1883), |value| self.port(value));
+        let ready_within = get("ready_within").map_or(Some(Duration::from_secs(60)), |value| self.seconds(value));
+        let settings = get("settings").map_or_else(BTreeMap::new, |value| self.map(value, Some(NAMES)));
+        let lacks = get("lacks").map_or_else(BTreeSet::new, |value| self.features(value));
+        let closes = get("closes").map_or_else(Vec::new, |value| self.closes(value));
+        Some(Profile {
+            name: name.to_owned(),
+            command: command?,
+            args,
+            environment,
+            port: port?,
+            ready_within: ready_within?,
+            config,
+            settings,
+            lacks,
+            closes,
+        })
+    }
+
+    fn config(&mut self, value: &Value<'_>) -> Option<ConfigFile> {
+        let table = self.table(value)?;
+        self.know(table, CONFIG_KEYS);
+        for key in CONFIG_KEYS.iter().filter(|key| !table.contains_key(**key)) {
+            self.error(value.span(), format!("`{key}` of the configuration is missing"), None);
+        }
+        let file = table.get("file").and_then(|file| {
+            let name = self.text(file)?;
+            if name.contains('/') || name.is_empty() {
+                self.error(file.span(), "the file stands in the program's folder: a name without `/`".to_owned(), None);
+            }
+            Some(name)
+        });
+        let text = table.get("text").and_then(|text| self.text(text));
+        Some(ConfigFile { file: file?, text: text?.trim_start().to_owned() })
+    }
+
+    fn closes(&mut self, value: &Value<'_>) -> Vec<Close> {
+        let Some(tables) = value.get_ref().as_array() else {
+            self.error(value.span(), "causes are written as tables `[[closes]]`".to_owned(), None);
+            return Vec::new();
+        };
+        tables.iter().filter_map(|table| self.close(table)).collect()
+    }
+
+    fn close(&mut self, value: &Value<'_>) -> Option<Close> {
+        let table = self.table(value)?;
+        self.know(table, CLOSE_KEYS);
+        for key in CLOSE_KEYS.iter().filter(|key| !table.contains_key(**key)) {
+            self.error(value.span(), format!("`{key}` is missing"), None);
+        }
+        let because = table.get("because").and_then(|value| {
+            let word = self.text(value)?;
+            let words: Vec<&str> = Because::ALL.iter().map(|because| because.word()).collect();
+            let because = Because::ALL.into_iter().find(|because| because.word() == word);
+            if because.is_none() {
+                self.unknown(value.span(), "cause", &word, &words);
+            }
+            because
+        });
+        let prints = table.get("prints").and_then(|value| {
+            let pattern = Pattern::parse(value.get_ref().as_str()?);
+            if pattern.is_none() {
+                let message = "a line is a text with `{client}` once, and something before it".to_owned();
+                self.error(value.span(), message, None);
+            }
+            pattern
+        });
+        Some(Close { because: because?, prints: prints? })
+    }
+
+    fn features(&mut self, value: &Value<'_>) -> BTreeSet<Feature> {
+        let words: Vec<&str> = Feature::ALL.iter().map(|feature| feature.word()).collect();
+        let Some(values) = value.get_ref().as_array() else {
+            self.error(value.span(), "a list of features is expected".to_owned(), None);
+            return BTreeSet::new();
+        };
+        let mut features = BTreeSet::new();
+        for value in values {
+            let Some(word) = self.text(value) else { continue };
+            match Feature::ALL.into_iter().find(|feature| feature.word() == word) {
+                Some(feature) => drop(features.insert(feature)),
+                None => self.unknown(value.span(), "feature", &word, &words),
+            }
+        }
+        features
+    }
+
+    fn texts(&mut self, value: &Value<'_>) -> Vec<String> {
+        match value.get_ref().as_array() {
+            Some(values) => values.iter().filter_map(|value| self.text(value)).collect(),
+            None => {
+                self.error(value.span(), "a list of texts is expected".to_owned(), None);
+                Vec::new()
+            }
+        }
+    }
+
+    fn map(&mut self, value: &Value<'_>, names: Option<&[&str]>) -> BTreeMap<String, String> {
+        let Some(table) = self.table(value) else { return BTreeMap::new() };
+        if let Some(names) = names {
+            self.know(table, names);
+        }
+        table.iter().filter_map(|(key, value)| Some((key.get_ref().to_string(), self.text(value)?))).collect()
+    }
+
+    fn table<'v, 'a>(&mut self, value: &'v Value<'a>) -> Option<&'v DeTable<'a>> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            self.error(value.span(), "a table is expected".to_owned(), None);
+        }
+        table
+    }
+
+    /// Reads a text, in which only known placeholders stand in braces.
+    fn text(&mut self, value: &Value<'_>) -> Option<String> {
+        let Some(text) = value.get_ref().as_str() else {
+            self.error(value.span(), "a text is expected".to_owned(), None);
+            return None;
+        };
+        for (at, _) in text.match_indices('{') {
+            let Some(word) = text[at..].split_inclusive('}').next().filter(|word| word.ends_with('}')) else {
+                continue;
+            };
+            let is_name = word[1..word.len() - 1].chars().all(|c| c.is_ascii_lowercase() || c == '_') && word.len() > 2;
+            if is_name && !PLACEHOLDERS.contains(&word) {
+                self.unknown(value.span(), "placeholder", word, PLACEHOLDERS);
+            }
+        }
+        Some(text.to_owned())
+    }
+
+    fn port(&mut self, value: &Value<'_>) -> Option<u16> {
+        let port =
+            value.get_ref().as_integer().and_then(|number| number.as_str().parse().ok()).filter(|port| *port > 0);
+        if port.is_none() {
+            self.error(value.span(), "a port is a number from 1 to 65535".to_owned(), None);
+        }
+        port
+    }
+
+    fn seconds(&mut self, value: &Value<'_>) -> Option<Duration> {
+        let text = value.get_ref().as_str().and_then(|text| text.strip_suffix('s')?.parse().ok());
+        if text.is_none() {
+            self.error(value.span(), "a time is written in whole seconds, as `\"60s\"`".to_owned(), None);
+        }
+        text.map(Duration::from_secs)
+    }
+
+    /// Reports the keys of a table that are not known.
+    fn know(&mut self, table: &DeTable<'_>, known: &[&str]) {
+        for key in table.keys() {
+            if !known.contains(&&**key.get_ref()) {
+                self.unknown(key.span(), "key", key.get_ref(), known);
+            }
+        }
+    }
+
+    fn unknown(&mut self, span: Range<usize>, what: &str, word: &str, known: &[&str]) {
+        let nearest = known.iter().map(|known| (strsim::damerau_levenshtein(word, known), *known)).min();
+        let hint = match nearest {
+            Some((distance, near)) if distance <= (word.chars().count() / 3).max(1) => {
+                format!("; did you mean `{near}`?")
+            }
+            _ => String::new(),
+        };
+        self.error(span, format!("unknown {what} `{word}`{hint}"), Some(format!("known: {}", known.join(", "))));
+    }
+
+    fn error(&mut self, span: Range<usize>, message: String, note: Option<String>) {
+        let span = Span { start: self.position(span.start), end: self.position(span.end) };
+        let source_file = Arc::clone(&self.source);
+        self.errors.push(Error { source_file, span: Some(span), message, note, is_warning: false });
+    }
+
+    fn position(&self, at: usize) -> Position {
+        let before = self.source.text.get(..at).unwrap_or_default();
+        let line = before.matches('\n').count() as u32 + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u32 + 1;
+        Position { line, column, ..Position::default() }
+    }
+}

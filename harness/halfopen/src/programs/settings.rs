@@ -1,0 +1,104 @@
+use crate::plan::BrokerProgram;
+
+/// Returns what a scenario sets on a broker otherwise than by default, in the scenario's words, with values as programs take
+/// them: numbers, whole seconds, `true` and `false`.
+pub(super) fn settings(program: &BrokerProgram) -> Vec<(&'static str, String)> {
+    let BrokerProgram { config, durable, auth } = program;
+    let usual = halfopen_broker::Config::default();
+    let mut settings = Vec::new();
+    let mut add = |name, is_set: bool, value: &dyn Fn() -> String| {
+        if is_set {
+            settings.push((name, value()));
+        }
+    };
+    add("durable", *durable, &|| "true".to_owned());
+    add("auth", auth.is_some(), &String::new);
+    macro_rules! numbers {
+        ($($name:literal: $field:ident;)*) => {
+            $(add($name, config.$field != usual.$field, &|| config.$field.to_string());)*
+        };
+    }
+    macro_rules! seconds {
+        ($($name:literal: $field:ident;)*) => {
+            $(add($name, config.$field != usual.$field, &|| config.$field.unwrap_or(0).to_string());)*
+        };
+    }
+    seconds! {
+        "server_keep_alive": server_keep_alive;
+        "min_keep_alive": min_keep_alive;
+        "max_keep_alive": max_keep_alive;
+    }
+    numbers! {
+        "keep_alive_factor": keep_alive_factor;
+        "queue_messages": queue_messages;
+        "receive_maximum": receive_maximum;
+        "maximum_packet_size": maximum_packet_size;
+        "max_session_expiry": maximum_session_expiry;
+        "topic_alias_maximum": topic_alias_maximum;
+        "retain_available": retain_available;
+        "wildcard_subscription_available": wildcard_subscriptions;
+        "subscription_identifiers_available": subscription_identifiers;
+        "shared_subscription_available": shared_subscriptions;
+    }
+    add("connect_timeout", config.connect_timeout != usual.connect_timeout, &|| {
+        config.connect_timeout.as_secs_f64().to_string()
+    });
+    add("maximum_qos", config.maximum_qos != usual.maximum_qos, &|| (config.maximum_qos as u8).to_string());
+    settings
+}
+
+/// The names that a profile may say how to set.
+pub(super) const NAMES: &[&str] = &[
+    "durable",
+    "server_keep_alive",
+    "min_keep_alive",
+    "max_keep_alive",
+    "keep_alive_factor",
+    "queue_messages",
+    "receive_maximum",
+    "maximum_packet_size",
+    "max_session_expiry",
+    "topic_alias_maximum",
+    "retain_available",
+    "wildcard_subscription_available",
+    "subscription_identifiers_available",
+    "shared_subscription_available",
+    "connect_timeout",
+    "maximum_qos",
+];
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use halfopen_broker::Config;
+    use halfopen_protocol::packet::QoS;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_set_by_default() {
+        assert_eq!(settings(&BrokerProgram::default()), []);
+    }
+
+    #[test]
+    fn what_is_set_is_told_in_the_words_of_scenarios() {
+        let config = Config {
+            max_keep_alive: Some(60),
+            maximum_qos: QoS::AtLeastOnce,
+            retain_available: false,
+            connect_timeout: Duration::from_secs(5),
+            ..Config::default()
+        };
+        let program = BrokerProgram { config, durable: true, auth: None };
+        let expected = [
+            ("durable", "true"),
+            ("max_keep_alive", "60"),
+            ("retain_available", "false"),
+            ("connect_timeout", "5"),
+            ("maximum_qos", "1"),
+        ];
+        assert_eq!(settings(&program), expected.map(|(name, value)| (name, value.to_owned())));
+        assert!(expected.iter().all(|(name, _)| NAMES.contains(name)));
+    }
+}

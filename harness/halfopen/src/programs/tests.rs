@@ -1,0 +1,87 @@
+use halfopen_broker::Config;
+use rstest::rstest;
+
+use super::*;
+use crate::plan::BrokerProgram;
+
+#[test]
+fn shipped_profiles_have_no_errors() {
+    for (name, _) in SHIPPED {
+        Profile::find(name).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn all_errors_are_told_at_once_with_their_places() {
+    let text = "comand = \"a\"\nrole = \"server\"\nargs = [\"{confg}\"]\nport = 0\nlacks = [\"shared\"]\n\n\
+                [settings]\nmax_keepalive = \"x {value}\"\n\n[[closes]]\nbecause = \"keepalive\"\nprints = \"gone\"\n";
+    let errors = Profile::parse("a", "a.toml", text).expect_err("it is full of them");
+    let told: Vec<String> =
+        errors.to_string().lines().filter(|line| line.starts_with("a.toml")).map(str::to_owned).collect();
+    assert_eq!(
+        told,
+        [
+            "a.toml:1:1: `command` is missing: the program to start",
+            "a.toml:1:1: unknown key `comand`; did you mean `command`?",
+            "a.toml:2:8: the role of a program is `broker`",
+            "a.toml:3:9: unknown placeholder `{confg}`; did you mean `{config}`?",
+            "a.toml:4:8: a port is a number from 1 to 65535",
+            "a.toml:5:10: unknown feature `shared`",
+            "a.toml:7:1: settings are added to the configuration: a table `[config]` is missing",
+            "a.toml:8:1: unknown key `max_keepalive`; did you mean `max_keep_alive`?",
+            "a.toml:11:11: unknown cause `keepalive`; did you mean `keep_alive`?",
+            "a.toml:12:10: a line is a text with `{client}` once, and something before it",
+        ]
+    );
+}
+
+#[rstest]
+#[case::syntax("command = \n", "a.toml:1:11: ")]
+#[case::setting(
+    "command = \"a\"\n[config]\nfile = \"f\"\ntext = \"\"\n[settings]\nmax_keepalive = \"x\"\n",
+    "a.toml:6:1: unknown key `max_keepalive`; did you mean `max_keep_alive`?"
+)]
+#[case::feature(
+    "command = \"a\"\nlacks = [\"shared_subscription\"]\n",
+    "a.toml:2:10: unknown feature `shared_subscription`; did you mean `shared_subscriptions`?"
+)]
+#[case::cause(
+    "command = \"a\"\n[[closes]]\nbecause = \"keepalive\"\nprints = \"Client {client} x\"\n",
+    "a.toml:3:11: unknown cause `keepalive`; did you mean `keep_alive`?"
+)]
+#[case::line(
+    "command = \"a\"\n[[closes]]\nbecause = \"keep_alive\"\nprints = \"gone\"\n",
+    "a.toml:4:10: a line is a text with `{client}` once, and something before it"
+)]
+#[case::port("command = \"a\"\nport = 70000\n", "a.toml:2:8: a port is a number from 1 to 65535")]
+#[case::file(
+    "command = \"a\"\n[config]\nfile = \"../f\"\ntext = \"\"\n",
+    "a.toml:3:8: the file stands in the program's folder: a name without `/`"
+)]
+#[case::not_a_table(
+    "command = \"a\"\nsettings = 3\n[config]\nfile = \"f\"\ntext = \"\"\n",
+    "a.toml:2:12: a table is expected"
+)]
+#[case::empty("", "a.toml:1:1: `command` is missing: the program to start")]
+fn profile_is_refused(#[case] text: &str, #[case] error: &str) {
+    let errors = Profile::parse("a", "a.toml", text).expect_err("it is wrong").to_string();
+    assert!(errors.starts_with(error), "{errors}");
+}
+
+#[test]
+fn mosquitto_takes_what_it_can_be_told() {
+    let profile = Profile::find("mosquitto").expect("it is shipped");
+    let program = |config| BrokerProgram { config, ..BrokerProgram::default() };
+    assert_eq!(profile.does_not_take(&program(Config { max_keep_alive: Some(5), ..Config::default() })), None);
+    assert_eq!(
+        profile.does_not_take(&program(Config { server_keep_alive: Some(5), ..Config::default() })).as_deref(),
+        Some("it sets `server_keep_alive` on a broker, which mosquitto does not take")
+    );
+}
+
+#[test]
+fn a_profile_that_is_not_there_names_those_that_are() {
+    let error = Profile::find("mosquito").expect_err("there is none").to_string();
+    assert!(error.starts_with("there is no profile `mosquito`: known are mosquitto;"), "{error}");
+    assert!(Profile::find("no/such.toml").expect_err("there is none").to_string().starts_with("no/such.toml: "));
+}

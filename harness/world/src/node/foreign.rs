@@ -1,0 +1,556 @@
+//! A broker of somebody else, as a Linux process on a broker's node.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use halfopen_process::{Event, Launch, Process, SocketId};
+use halfopen_protocol::Instant;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::{Env, WorldClock, log, port};
+use crate::network::{Network, Peer};
+use crate::plan::{Because, BrokerProgram, NodeId, Plan, Seed};
+use crate::record::Recorder;
+
+/// Maximum number of bytes that a program has sent and the world's window has not taken yet, in one connection.
+const HELD: usize = 64 * 1024;
+/// Number of last lines that are shown of a program that failed.
+const LAST_LINES: usize = 10;
+/// Longest line of a program's log that is kept.
+const LINE: usize = 4096;
+
+/// A program that is not the project's, to run on a broker's node in its place, in a Linux process of its own.
+///
+/// It is started with the world, and again after each `restart`. `crash` and `power_loss` kill it with SIGKILL.
+#[derive(Clone)]
+pub struct ForeignProgram(Rc<Inner>);
+
+struct Inner {
+    options: ForeignOptions,
+    starts: RefCell<BTreeMap<NodeId, u64>>,
+    troubles: RefCell<Vec<String>>,
+    notes: RefCell<Vec<String>>,
+}
+
+/// How to treat a [`ForeignProgram`].
+pub struct ForeignOptions {
+    /// Returns how the program is started on the node of this name, with these settings, for which time since the start of
+    /// the run (from 0).
+    pub launch: Box<dyn Fn(&str, &BrokerProgram, u64) -> io::Result<Launch>>,
+    /// Port on which it accepts connections.
+    pub port: u16,
+    /// How long it may take until it listens, by its own clock. That time passes before the world's begins.
+    pub ready_within: Duration,
+    /// Returns what a line of its log says: which client it closes, and why.
+    pub read_log: Box<dyn Fn(&str) -> Option<(String, Because)>>,
+}
+
+impl fmt::Debug for ForeignProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ForeignProgram")
+    }
+}
+
+impl ForeignProgram {
+    /// Returns a program that is started and read as `options` say, for one run.
+    pub fn new(options: ForeignOptions) -> Self {
+        let (starts, troubles, notes) = Default::default();
+        Self(Rc::new(Inner { options, starts, troubles, notes }))
+    }
+
+    /// Takes what went wrong with the program itself, if anything did: then the run says nothing about it.
+    pub fn take_trouble(&self) -> Option<String> {
+        let troubles = self.0.troubles.take();
+        (!troubles.is_empty()).then(|| troubles.join("\n"))
+    }
+
+    /// Takes what whoever judges the run should know: what the program asked for in vain, why two runs may differ.
+    pub fn take_notes(&self) -> Vec<String> {
+        self.0.notes.take()
+    }
+
+    fn fail(&self, trouble: String) {
+        self.0.troubles.borrow_mut().push(trouble);
+    }
+
+    fn note(&self, note: String) {
+        let mut notes = self.0.notes.borrow_mut();
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+
+    fn launch(&self, node: NodeId, name: &str, seed: Seed, program: &BrokerProgram) -> io::Result<Launch> {
+        let mut starts = self.0.starts.borrow_mut();
+        let count = starts.entry(node).or_default();
+        let mut launch = (self.0.options.launch)(name, program, *count)?;
+        launch.seed = seed.derive(&format!("{name}#{count}")).0;
+        *count += 1;
+        Ok(launch)
+    }
+}
+
+/// Runs the program until it ends or the node is dropped.
+pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &BrokerProgram, foreign: ForeignProgram) {
+    let name = env.plan.node(env.node).name.clone();
+    let launched = foreign.launch(env.node, &name, env.plan.seed, program);
+    let process = launched.map_err(|error| error.to_string()).and_then(|launch| {
+        let process = Process::start(&launch).map_err(|error| error.to_string())?;
+        Ok((process, launch.program.display().to_string()))
+    });
+    let (process, command) = match process {
+        Ok(process) => process,
+        Err(error) => return foreign.fail(format!("{name}: {error}")),
+    };
+    let mut machine = Machine::new(env, foreign, process, name, command);
+    let result = match machine.boot() {
+        Ok(()) => machine.serve().await,
+        failed => failed,
+    };
+    if let Err(trouble) = result {
+        let lines: Vec<&str> = machine.last_lines.iter().map(String::as_str).collect();
+        let lines =
+            if lines.is_empty() { String::new() } else { format!("; its last lines:\n  {}", lines.join("\n  ")) };
+        let trouble = format!("`{}` on {}: {trouble}{lines}", machine.command, machine.name);
+        machine.foreign.fail(trouble);
+    }
+}
+
+/// A process, its connections, and the node that it runs on.
+struct Machine<N: Network, C> {
+    plan: Arc<Plan>,
+    node: NodeId,
+    network: N,
+    clock: C,
+    recorder: Recorder,
+    foreign: ForeignProgram,
+    name: String,
+    command: String,
+    process: Process,
+    /// How far its clock is ahead of the node's: what it took until it listened.
+    boot: Duration,
+    listener: Option<SocketId>,
+    accepting: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    arrivals: (UnboundedSender<(N::Stream, Peer)>, UnboundedReceiver<(N::Stream, Peer)>),
+    carried: BTreeMap<SocketId, Carried<N>>,
+    /// When the process is to be run again, by the node's clock.
+    sleep: Option<(Duration, Pin<Box<dyn Future<Output = ()>>>)>,
+    line: Vec<u8>,
+    last_lines: VecDeque<String>,
+    exit: Option<String>,
+}
+
+/// A connection between the world and a socket of the process.
+struct Carried<N: Network> {
+    stream: N::Stream,
+    peer: Peer,
+    /// What the process has sent and the world has not taken.
+    out: VecDeque<u8>,
+    /// What has arrived and the process's socket had no room for.
+    back: Vec<u8>,
+    /// What has arrived first, until it tells who the client is.
+    first: Vec<u8>,
+    client_id: Option<String>,
+    /// More may arrive.
+    reads: bool,
+    /// What follows when all is sent.
+    then: Then,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    /// FIN, but it still reads.
+    Finish,
+    Finished,
+    Close,
+}
+
+impl<N: Network, C: WorldClock> Machine<N, C> {
+    fn new(env: Env<N, C>, foreign: ForeignProgram, process: Process, name: String, command: String) -> Self {
+        let Env { plan, node, network, clock, recorder, .. } = env;
+        Self {
+            plan,
+            node,
+            network,
+            clock,
+            recorder,
+            foreign,
+            name,
+            command,
+            process,
+            boot: Duration::ZERO,
+            listener: None,
+            accepting: None,
+            arrivals: unbounded_channel(),
+            carried: BTreeMap::new(),
+            sleep: None,
+            line: Vec::new(),
+            last_lines: VecDeque::new(),
+            exit: None,
+        }
+    }
+
+    /// Lets the program run by itself until it listens: the world begins, or goes on, with a program that is ready.
+    fn boot(&mut self) -> Result<(), String> {
+        let began = self.clock.now().since_origin();
+        let end = began + self.foreign.0.options.ready_within;
+        let (mut now, mut fire) = (began, false);
+        while self.listener.is_none() {
+            let events = self.process.run(now, fire, None).map_err(|error| error.to_string())?;
+            for event in events {
+                match event {
+                    Event::Connects { socket, .. } => self.process.connected(socket, Err(CONNECTION_REFUSED)),
+                    event => self.take(event),
+                }
+            }
+            if let Some(status) = &self.exit {
+                let why = self.process.exec_error().map_or_else(|| status.clone(), |error| error.to_string());
+                return Err(format!("it ended before it listened on port {} ({why})", self.foreign.0.options.port));
+            }
+            if fire {
+                match self.process.deadline().filter(|deadline| *deadline <= end) {
+                    Some(deadline) => now = deadline,
+                    None => {
+                        let port = self.foreign.0.options.port;
+                        return Err(format!("it does not listen on port {port} within {:?}", end - began));
+                    }
+                }
+            }
+            fire = !fire;
+        }
+        self.boot = now - began;
+        Ok(())
+    }
+
+    /// Runs the program whenever something arrives for it or its time has come.
+    async fn serve(&mut self) -> Result<(), String> {
+        let mut fire = false;
+        loop {
+            let local = self.clock.now().since_origin();
+            let quiet = if fire { self.clock.quiet_until().map(|quiet| self.boot + quiet) } else { None };
+            let ran = self.process.run(self.boot + local, fire, quiet);
+            let events = RefCell::new(ran.map_err(|error| error.to_string())?);
+            // It went on by itself while nothing else could happen: the world's time follows.
+            let own = self.process.now().saturating_sub(self.boot);
+            if own > local {
+                self.clock.sleep_until(Instant::new(own)).await;
+            }
+            poll_fn(|cx| {
+                events.borrow_mut().drain(..).for_each(|event| self.apply(event, cx));
+                Poll::Ready(())
+            })
+            .await;
+            self.take_notes();
+            if let Some(status) = &self.exit {
+                return Err(format!("it ended by itself ({status})"));
+            }
+            self.set_sleep();
+            fire = poll_fn(|cx| self.poll_world(cx)).await;
+        }
+    }
+
+    /// Takes what concerns no connection.
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Listens { socket, at } => {
+                // A program that listens on several addresses at this port is reached on the first.
+                if at.port() == self.foreign.0.options.port && self.listener.is_none() {
+                    self.listener = Some(socket);
+                    self.accepting = Some(Box::pin(accept(self.network.clone(), self.arrivals.0.clone())));
+                }
+            }
+            Event::StoppedListening { socket } => {
+                if self.listener == Some(socket) {
+                    self.listener = None;
+                    self.accepting = None;
+                }
+            }
+            Event::Output(bytes) => self.read_output(&bytes),
+            Event::Unsupported(what) => {
+                let note = format!("{}: the program asked for what is not in a world: {what}", self.name);
+                self.foreign.note(note);
+            }
+            Event::Exited(status) => self.exit = Some(status.to_string()),
+            Event::Connects { .. } | Event::Sent { .. } | Event::Finished { .. } | Event::Aborted { .. } => {}
+        }
+    }
+
+    /// Brings what the program has done into the world.
+    fn apply(&mut self, event: Event, cx: &mut Context<'_>) {
+        match event {
+            // There is nobody else in this world whose address the program could know.
+            Event::Connects { socket, .. } => self.process.connected(socket, Err(CONNECTION_REFUSED)),
+            Event::Sent { socket, bytes } => {
+                let Some(carried) = self.carried.get_mut(&socket) else { return };
+                carried.out.extend(bytes);
+                self.flush(socket, cx);
+            }
+            Event::Finished { socket, closed } => {
+                let Some(carried) = self.carried.get_mut(&socket) else { return };
+                carried.then = if closed { Then::Close } else { Then::Finish };
+                self.flush(socket, cx);
+            }
+            Event::Aborted { socket } => {
+                self.flush(socket, cx);
+                if let Some(carried) = self.carried.remove(&socket) {
+                    self.network.abort(carried.stream);
+                }
+            }
+            event => self.take(event),
+        }
+    }
+
+    /// Sends what the program has sent, as far as the window is open, and what follows; returns whether the program can
+    /// notice.
+    fn flush(&mut self, socket: SocketId, cx: &mut Context<'_>) -> bool {
+        let Some(carried) = self.carried.get_mut(&socket) else { return false };
+        let was_held = carried.out.len() > HELD;
+        match carried.flush(cx) {
+            Poll::Ready(Err(error)) => {
+                let is_closed = carried.then == Then::Close;
+                self.carried.remove(&socket);
+                if !is_closed {
+                    self.process.reset(socket, error_number(&error));
+                }
+                return true;
+            }
+            Poll::Ready(Ok(())) if carried.then == Then::Close => {
+                self.carried.remove(&socket);
+                return false;
+            }
+            _ => {}
+        }
+        let is_held = carried.out.len() > HELD;
+        if is_held != was_held {
+            self.process.hold(socket, is_held);
+        }
+        was_held && !is_held
+    }
+
+    /// Brings what arrives to the program; ready when it is to run, with whether time-outs are to be judged.
+    fn poll_world(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut stirred = false;
+        if let Some(accepting) = &mut self.accepting {
+            let _ = accepting.as_mut().poll(cx);
+        }
+        while let Ok((stream, peer)) = self.arrivals.1.try_recv() {
+            let address = ([10, 0, 0, 1 + peer.node.0 as u8], 40_000 + peer.number as u16).into();
+            // A connection for which nobody listens any more is dropped here.
+            if let Some(socket) = self.listener.and_then(|listener| self.process.arrive(listener, address)) {
+                self.carried.insert(socket, Carried::new(stream, peer));
+                stirred = true;
+            }
+        }
+        let sockets: Vec<SocketId> = self.carried.keys().copied().collect();
+        for socket in sockets {
+            stirred |= self.flush(socket, cx);
+            stirred |= self.read(socket, cx);
+        }
+        if stirred {
+            return Poll::Ready(false);
+        }
+        match &mut self.sleep {
+            Some((_, sleep)) => sleep.as_mut().poll(cx).map(|()| true),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Brings the bytes, and the end, of a connection to the program; returns whether there were any.
+    fn read(&mut self, socket: SocketId, cx: &mut Context<'_>) -> bool {
+        let Some(carried) = self.carried.get_mut(&socket) else { return false };
+        let mut stirred = false;
+        while carried.reads && carried.then != Then::Close {
+            if !carried.back.is_empty() {
+                let count = self.process.receive_bytes(socket, &carried.back);
+                carried.back.drain(..count);
+                stirred |= count > 0;
+                if !carried.back.is_empty() {
+                    break;
+                }
+            }
+            let mut buffer = [0; 16 * 1024];
+            let mut buffer = ReadBuf::new(&mut buffer);
+            match Pin::new(&mut carried.stream).poll_read(cx, &mut buffer) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
+                    carried.reads = false;
+                    self.process.receive_fin(socket);
+                }
+                Poll::Ready(Ok(())) => {
+                    carried.back.extend_from_slice(buffer.filled());
+                    carried.learn_client_id(buffer.filled());
+                }
+                Poll::Ready(Err(error)) => {
+                    self.process.reset(socket, error_number(&error));
+                    self.carried.remove(&socket);
+                    return true;
+                }
+            }
+            stirred = true;
+        }
+        stirred
+    }
+
+    /// Sets the alarm for the process. One that goes on is kept, so that what arrives at its very instant comes first.
+    fn set_sleep(&mut self) {
+        let deadline = self.process.deadline().map(|deadline| deadline.saturating_sub(self.boot));
+        if self.sleep.as_ref().map(|(deadline, _)| *deadline) != deadline {
+            let sleep = |deadline| -> Pin<Box<dyn Future<Output = ()>>> {
+                Box::pin(self.clock.sleep_until(Instant::new(deadline)))
+            };
+            self.sleep = deadline.map(|deadline| (deadline, sleep(deadline)));
+        }
+    }
+
+    fn take_notes(&mut self) {
+        if let Some(why) = self.process.stats().nondeterminism() {
+            self.foreign.note(format!("{}: two runs may differ: {why}", self.name));
+        }
+    }
+
+    /// Reads what the program prints, line by line.
+    fn read_output(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if *byte == b'\n' {
+                let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
+                self.read_line(line);
+            } else if self.line.len() < LINE {
+                self.line.push(*byte);
+            }
+        }
+    }
+
+    fn read_line(&mut self, line: String) {
+        let now = self.clock.world_time(self.clock.now());
+        log(&self.plan, self.node, now, || vec![line.clone()]);
+        if let Some((client_id, because)) = (self.foreign.0.options.read_log)(&line) {
+            // Of several with the same identifier, the one that is closed is the one that was there first.
+            let of_client =
+                |carried: &&Carried<N>| carried.client_id.as_ref() == Some(&client_id) && carried.then != Then::Close;
+            if let Some(carried) = self.carried.values().find(of_client) {
+                self.recorder.closing(self.node, carried.peer.node, carried.peer.connection, because, None);
+            }
+        }
+        if self.last_lines.len() == LAST_LINES {
+            self.last_lines.pop_front();
+        }
+        self.last_lines.push_back(line);
+    }
+}
+
+impl<N: Network> Carried<N> {
+    fn new(stream: N::Stream, peer: Peer) -> Self {
+        let (out, back, first) = Default::default();
+        Self { stream, peer, out, back, first, client_id: None, reads: true, then: Then::GoOn }
+    }
+
+    /// Reads who the client is from its CONNECT, however many pieces that comes in.
+    fn learn_client_id(&mut self, bytes: &[u8]) {
+        if self.client_id.is_none() && self.first.len() < LINE {
+            self.first.extend_from_slice(bytes);
+            self.client_id = client_id(&self.first);
+        }
+    }
+
+    /// Writes what is to be sent; ready when all is, and its end, too.
+    fn flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.out.is_empty() {
+            let (first, _) = self.out.as_slices();
+            match Pin::new(&mut self.stream).poll_write(cx, first) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => drop(self.out.drain(..count)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        if self.then == Then::Finish {
+            match Pin::new(&mut self.stream).poll_shutdown(cx) {
+                Poll::Ready(Ok(())) => self.then = Then::Finished,
+                other => return other,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The death of the process: Linux resets the connections of which it has not read all.
+impl<N: Network, C> Drop for Machine<N, C> {
+    fn drop(&mut self) {
+        for (socket, carried) in std::mem::take(&mut self.carried) {
+            if self.process.unread(socket) > 0 || !carried.back.is_empty() {
+                self.network.abort(carried.stream);
+            }
+        }
+    }
+}
+
+/// Never ends; dropping it ends the listening.
+async fn accept<N: Network>(network: N, arrivals: UnboundedSender<(N::Stream, Peer)>) {
+    let mut listener = port(&network).await;
+    while let Ok(arrival) = network.accept(&mut listener).await {
+        let _ = arrivals.send(arrival);
+    }
+    std::future::pending().await
+}
+
+/// Returns the identifier of the client whose CONNECT these bytes begin with, as far as they are there (§3.1).
+fn client_id(bytes: &[u8]) -> Option<String> {
+    let variable = |from: usize| bytes.get(from..)?.iter().take(4).position(|byte| byte & 0x80 == 0).map(|at| at + 1);
+    let length = |at: usize| Some(usize::from(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?])));
+    if bytes.first()? >> 4 != 1 {
+        return None;
+    }
+    let name = 1 + variable(1)?;
+    let version = name + 2 + length(name)?;
+    // Version, flags and keep-alive.
+    let mut at = version + 4;
+    if *bytes.get(version)? == 5 {
+        let digits = variable(at)?;
+        let properties =
+            bytes.get(at..at + digits)?.iter().rev().fold(0, |sum, byte| sum << 7 | usize::from(byte & 0x7f));
+        at += digits + properties;
+    }
+    let id = bytes.get(at + 2..at + 2 + length(at)?)?;
+    String::from_utf8(id.to_vec()).ok()
+}
+
+// Linux's numbers, which are the same on all architectures that a process can run on.
+const CONNECTION_RESET: i32 = 104;
+const TIMED_OUT: i32 = 110;
+const CONNECTION_REFUSED: i32 = 111;
+
+/// Returns the number of an error of the world as Linux would say it.
+fn error_number(error: &io::Error) -> i32 {
+    match error.kind() {
+        io::ErrorKind::TimedOut => TIMED_OUT,
+        _ => CONNECTION_RESET,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::of_3_1_1(b"\x10\x0f\0\x04MQTT\x04\x02\0\x3c\0\x03abc", Some("abc"))]
+    #[case::of_5_0_with_properties(b"\x10\x15\0\x04MQTT\x05\x02\0\x3c\x05\x11\0\0\0\x0a\0\x03abc", Some("abc"))]
+    #[case::without_its_end(b"\x10\x0f\0\x04MQTT\x04\x02\0\x3c\0\x03ab", None)]
+    #[case::of_nothing(b"", None)]
+    #[case::of_another_packet(b"\xc0\0", None)]
+    #[case::with_a_length_beyond_all(b"\x10\xff\xff\xff\xff\x04MQTT", None)]
+    fn client_is_known_by_its_connect(#[case] bytes: &[u8], #[case] id: Option<&str>) {
+        assert_eq!(client_id(bytes).as_deref(), id);
+    }
+}

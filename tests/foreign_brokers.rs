@@ -1,0 +1,212 @@
+//! `halfopen run --broker`: programs of others in the world, by the command line. What is not on the machine is ignored by name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+type Result = std::result::Result<(), Failed>;
+
+fn main() {
+    let args = Arguments::from_args();
+    let mosquitto = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto", "/usr/local/sbin/mosquitto"];
+    let has_mosquitto = mosquitto.iter().any(|path| Path::new(path).exists());
+    let missing = match (cfg!(target_os = "linux"), has_mosquitto, has_seccomp()) {
+        (false, ..) => Some("Linux"),
+        (_, _, false) => Some("seccomp user notification"),
+        (_, false, _) => Some("mosquitto"),
+        _ => None,
+    };
+    let always = missing.filter(|missing| *missing != "mosquitto");
+    let trials = vec![
+        trial("mosquitto_closes_a_silent_client_when_it_looks", missing, silent_client),
+        trial("mosquitto_crashes_and_restarts_as_the_story_says", missing, restarts),
+        trial("runs_are_the_same_byte_for_byte", missing, repeated),
+        trial("what_a_program_cannot_be_asked_is_left_out_or_skipped_and_said", missing, left_out),
+        trial("bad_profiles_are_refused_before_anything_runs", None, bad_profiles),
+        trial("a_program_that_fails_says_so_with_its_last_lines", always, failing_programs),
+        trial("nothing_is_left_after_an_interrupt", always, interrupted),
+    ];
+    libtest_mimic::run(&args, trials).exit();
+}
+
+fn trial(name: &str, missing: Option<&str>, test: fn(&Path) -> Result) -> Trial {
+    #[expect(clippy::disallowed_methods, reason = "decides whether tests are ignored, not what they find")]
+    let is_required = std::env::var("HALFOPEN_INTEROP").is_ok_and(|value| value == "required");
+    let run = move || test(tempfile::tempdir()?.path());
+    match missing {
+        None => Trial::test(name, run),
+        Some(what) => Trial::test(format!("{name} (no {what})"), run).with_ignored_flag(!is_required),
+    }
+}
+
+/// Whether a program can be watched here: the program `true` ends before it listens, and is not refused.
+fn has_seccomp() -> bool {
+    let Ok(folder) = tempfile::tempdir() else { return false };
+    let run = profile(folder.path(), "command = \"true\"\n").and_then(|path| halfopen(&[SILENT, "--broker", &path]));
+    run.is_ok_and(|output| text(&output).contains("ended before it listened"))
+}
+
+const SILENT: &str = "scenarios/keep_alive/silent_client.yaml";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_halfopen"));
+    command.current_dir(root()).arg("run").args(args).arg("--no-artifacts").stdin(Stdio::null());
+    command
+}
+
+fn halfopen(args: &[&str]) -> std::result::Result<Output, Failed> {
+    Ok(command(args).output()?)
+}
+
+fn text(output: &Output) -> String {
+    [&output.stdout[..], &output.stderr].concat().escape_ascii().to_string().replace("\\n", "\n").replace("\\'", "'")
+}
+
+fn profile(folder: &Path, text: &str) -> std::result::Result<String, Failed> {
+    let path = folder.join("own.toml");
+    fs::write(&path, text)?;
+    Ok(path.display().to_string())
+}
+
+#[track_caller]
+fn contains(output: &Output, code: i32, parts: &[&str]) -> Result {
+    let text = text(output);
+    if output.status.code() != Some(code) {
+        return Err(format!("ended with {}, not {code}:\n{text}", output.status).into());
+    }
+    match parts.iter().find(|part| !text.contains(**part)) {
+        None => Ok(()),
+        Some(part) => Err(format!("`{part}` is not in:\n{text}").into()),
+    }
+}
+
+fn silent_client(_: &Path) -> Result {
+    let output = halfopen(&[SILENT, "--broker", "mosquitto", "--only", "3.1.1", "--virtual-limit", "none"])?;
+    // It looks every five seconds, and counts in whole seconds.
+    contains(&output, 1, &["actual:   closed at 6.030, 4.500 late", "because keep_alive", "--broker mosquitto"])
+}
+
+fn restarts(folder: &Path) -> Result {
+    let scenario = folder.join("restarts.yaml");
+    fs::write(
+        &scenario,
+        "broker: { durable: true }\n\
+         clients:\n  a: { client_id: a, clean_start: false, session_expiry: never, keep_alive: 60s, subscribe: t, qos: 1, reconnect: 1s }\n  b: { keep_alive: 60s, reconnect: 1s }\n\
+         steps:\n  - wait: 1s\n  - a: disconnect\n  - wait: 1s\n  - b: { publish: t, payload: kept, qos: 1 }\n  - wait: 5s\n  - broker: crash\n  - wait: 5s\n  - broker: restart\n  - wait: 5s\n  - a: connect\n  - wait: 1s\n\
+         expect:\n  - a: { delivers: kept }\n",
+    )?;
+    let output = halfopen(&[&scenario.display().to_string(), "--broker", "mosquitto", "-v"])?;
+    contains(&output, 0, &["2 ok"])
+}
+
+fn repeated(_: &Path) -> Result {
+    let run = || -> std::result::Result<String, Failed> {
+        let output = halfopen(&["scenarios/takeover", "--broker", "mosquitto", "-v", "-j", "2"])?;
+        let text = text(&output);
+        // The last lines have the time that it took.
+        Ok(text.lines().filter(|line| !line.contains("x real time")).collect::<Vec<_>>().join("\n"))
+    };
+    let first = run()?;
+    if !first.contains("PUBLISH") {
+        return Err(first.into());
+    }
+    for _ in 0..3 {
+        let again = run()?;
+        if let Some((one, two)) = first.lines().zip(again.lines()).find(|(one, two)| one != two) {
+            return Err(format!("once\n{one}\nand then\n{two}").into());
+        }
+    }
+    Ok(())
+}
+
+fn left_out(_: &Path) -> Result {
+    let output = halfopen(&["scenarios/connect", SILENT, "--broker", "mosquitto"])?;
+    contains(
+        &output,
+        1,
+        &[
+            "it sets `auth` on a broker, which mosquitto does not take",
+            "it has no broker that the program could be",
+            "more than --virtual-limit 1h",
+            "were left out; 2 runs were skipped because they take more than 1h of virtual time",
+        ],
+    )
+}
+
+fn bad_profiles(folder: &Path) -> Result {
+    let refused = |broker: &str, parts: &[&str]| contains(&halfopen(&[SILENT, "--broker", broker])?, 2, parts);
+    refused("mosquito", &["there is no profile `mosquito`: known are mosquitto"])?;
+    refused("./no/such.toml", &["./no/such.toml: No such file"])?;
+    let wrong = profile(folder, "comand = \"sh\"\nlacks = [\"shared\"]\n")?;
+    refused(
+        &wrong,
+        &["own.toml:1:1: unknown key `comand`; did you mean `command`?", "own.toml:2:10: unknown feature `shared`"],
+    )?;
+    let absent = profile(folder, "command = \"no-such-broker\"\n")?;
+    refused(
+        &absent,
+        if cfg!(target_os = "linux") {
+            &["profile own: there is no program `no-such-broker`"]
+        } else {
+            &["Linux alone"]
+        },
+    )
+}
+
+fn failing_programs(folder: &Path) -> Result {
+    let broken = |script: &str, parts: &[&str]| {
+        let own = profile(folder, &format!("command = \"sh\"\nargs = [\"-c\", '{script}']\nready_within = \"20s\"\n"))?;
+        contains(&halfopen(&[SILENT, "--only", "3.1.1 keep_alive=60s", "--broker", &own])?, 4, parts)
+    };
+    broken(
+        "echo no configuration >&2; exit 3",
+        &["BROKEN", "ended before it listened on port 1883 (exit status: 3); its last lines:", "no configuration"],
+    )?;
+    broken("sleep 1000", &["it does not listen on port 1883 within 20s"])?;
+    let text = folder.join("text");
+    fs::write(&text, "no program\n")?;
+    Command::new("chmod").arg("+x").arg(&text).status()?;
+    let own = profile(folder, &format!("command = \"{}\"\n", text.display()))?;
+    contains(&halfopen(&[SILENT, "--only", "3.1.1 keep_alive=60s", "--broker", &own])?, 4, &["Exec format error"])
+}
+
+fn interrupted(folder: &Path) -> Result {
+    // A program that never ends by itself, and is known by its argument.
+    let marker = folder.display().to_string();
+    let script = format!("while :; do sleep 1; done # {marker}");
+    let own =
+        profile(folder, &format!("command = \"sh\"\nargs = [\"-c\", '{script}']\nready_within = \"999999999s\"\n"))?;
+    let mut child = command(&[SILENT, "--broker", &own]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    wait_until("it runs", || is_there(&format!("done # {marker}")))?;
+    for signal in ["-INT", "-INT", "-KILL"] {
+        Command::new("kill").arg(signal).arg(child.id().to_string()).status()?;
+    }
+    child.wait()?;
+    wait_until("nothing is left", || !is_there(&format!("done # {marker}")))
+}
+
+fn is_there(marker: &str) -> bool {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter_map(|entry| fs::read(entry.path().join("cmdline")).ok())
+        .any(|line| line.starts_with(b"sh\0") && String::from_utf8_lossy(&line).contains(marker))
+}
+
+/// Real processes come and go in real time.
+fn wait_until(what: &str, is_so: impl Fn() -> bool) -> Result {
+    for _ in 0..1000 {
+        if is_so() {
+            return Ok(());
+        }
+        #[expect(clippy::disallowed_methods, reason = "the death of a process takes real time")]
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Err(format!("{what}: not within 10 s").into())
+}
