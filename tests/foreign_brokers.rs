@@ -97,10 +97,13 @@ fn restarts(folder: &Path) -> Result {
     let scenario = folder.join("restarts.yaml");
     fs::write(
         &scenario,
-        "broker: { durable: true }\n\
-         clients:\n  a: { client_id: a, clean_start: false, session_expiry: never, keep_alive: 60s, subscribe: t, qos: 1, reconnect: 1s }\n  b: { keep_alive: 60s, reconnect: 1s }\n\
-         steps:\n  - wait: 1s\n  - a: disconnect\n  - wait: 1s\n  - b: { publish: t, payload: kept, qos: 1 }\n  - wait: 5s\n  - broker: crash\n  - wait: 5s\n  - broker: restart\n  - wait: 5s\n  - a: connect\n  - wait: 1s\n\
-         expect:\n  - a: { delivers: kept }\n",
+        "brokers:\n  broker: { durable: true }\n\
+         clients:\n  a: { client_id: a, clean: false, keep_alive: 60s, subscribe: [{ filter: t, qos: 1 }] }\n  \
+         b: { keep_alive: 60s, reconnect: { min: 1s, max: 1s } }\n\
+         steps:\n  - wait: 1s\n  - a: disconnect\n  - wait: 1s\n  \
+         - b: { publish: { topic: t, payload: kept, qos: 1 } }\n  - wait: 5s\n  - broker: crash\n  - wait: 5s\n  \
+         - broker: restart\n  - wait: 5s\n  - a: connect\n  - wait: 1s\n\
+         expect:\n  - a: { delivers: { topic: t, payload: kept } }\n  - b: { receives: RST, count: 4 }\n",
     )?;
     let output = halfopen(&[&scenario.display().to_string(), "--broker", "mosquitto", "-v"])?;
     contains(&output, 0, &["2 ok"])
