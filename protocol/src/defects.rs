@@ -1,38 +1,55 @@
-/// The named defect that is switched on in a core, if any: for the harness, which shows that it catches them.
+/// Declares the named defects of a core as an enum, each with one row: its name, what it does, the cases from the field that
+/// it models, and by what it is to be known: one of these words stands in the text of an expectation that it breaks.
 ///
-/// Without the cargo feature `defects` none can be, and the compiler leaves out what asks for it.
-#[derive(Clone, Copy, Debug)]
-pub struct DefectSwitch<D> {
-    #[cfg(feature = "defects")]
-    on: Option<D>,
-    #[cfg(not(feature = "defects"))]
-    on: std::marker::PhantomData<D>,
-}
+/// Gives the enum `ALL`, and the columns as methods.
+#[macro_export]
+macro_rules! defects {
+    (
+        $(#[$attribute:meta])*
+        $visibility:vis enum $Defect:ident {
+            $(
+                $(#[$note:meta])*
+                $variant:ident $name:literal: $about:literal,
+                models [$($case:literal),*], known_by [$($word:literal),+];
+            )+
+        }
+    ) => {
+        $(#[$attribute])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        $visibility enum $Defect {
+            $(
+                #[doc = concat!("What it does: ", $about, ".")]
+                $(#[$note])*
+                $variant,
+            )+
+        }
 
-impl<D: PartialEq> DefectSwitch<D> {
-    /// With this defect.
-    #[cfg(feature = "defects")]
-    pub const fn on(defect: D) -> Self {
-        Self { on: Some(defect) }
-    }
+        impl $Defect {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-    /// Whether it is this one.
-    #[inline]
-    pub fn has(&self, defect: &D) -> bool {
-        #[cfg(feature = "defects")]
-        let has = self.on.as_ref() == Some(defect);
-        #[cfg(not(feature = "defects"))]
-        let has = {
-            let _ = defect;
-            false
-        };
-        has
-    }
-}
+            /// Returns its name, in snake case.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
 
-/// With none.
-impl<D> Default for DefectSwitch<D> {
-    fn default() -> Self {
-        Self { on: Default::default() }
-    }
+            /// Returns what it does, in a few words.
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$variant => $about,)+ }
+            }
+
+            /// Returns the ids of the cases from the field that it models.
+            pub const fn cases(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &[$($case),*],)+ }
+            }
+
+            /// Returns by what it is to be known: one of these words stands in the text of an expectation that it breaks.
+            ///
+            /// A test that fails says something about a bug only if it fails because of it: a broker that drops its clients
+            /// too early also loses messages, but that is not how one would find it.
+            pub const fn known_by(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &[$($word),+],)+ }
+            }
+        }
+    };
 }

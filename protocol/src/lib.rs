@@ -29,6 +29,7 @@
 //! statements of both standards by their ids.
 
 mod codec;
+#[cfg(feature = "defects")]
 mod defects;
 pub mod flow;
 pub mod normative;
@@ -43,7 +44,6 @@ pub mod topic;
 mod version;
 
 pub use crate::codec::{DecodeError, DecodeOptions, EncodeError, Role, decode, encode};
-pub use crate::defects::DefectSwitch;
 pub use crate::packet::{Packet, PacketType};
 pub use crate::reason::ReasonCode;
 pub use crate::time::{Clock, Instant};

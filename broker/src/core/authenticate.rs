@@ -81,7 +81,7 @@ impl Broker {
                 self.ask(Output::Verify { connection, login });
             }
             // A user name that nobody judges proves nothing.
-            _ if self.access.anonymous => self.accept(now, connection, connect, Identity::default()),
+            _ if self.access.anonymous => self.accept_or_defect(now, connection, connect, Identity::default()),
             _ => self.refuse_stranger(now, connection, connect.version),
         }
     }
@@ -95,7 +95,7 @@ impl Broker {
             return self.refuse_login(now, connection, connect.version);
         }
         let identity = Identity { user: connect.username.clone(), ..Identity::default() };
-        self.accept(now, connection, connect, identity);
+        self.accept_or_defect(now, connection, connect, identity);
         self.read_packets(now, connection);
         self.count_connection(now, connection);
     }
@@ -163,7 +163,7 @@ impl Broker {
             }
             Step::Accept { user, data } => {
                 let identity = Identity { user: Some(user), method: connect.authentication_method.clone(), data };
-                self.accept(now, connection, connect, identity);
+                self.accept_or_defect(now, connection, connect, identity);
             }
             // [MQTT-4.12.0-4]
             Step::Refuse => self.refuse(now, connection, connect.version, ReasonCode::NOT_AUTHORIZED),

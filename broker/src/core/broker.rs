@@ -9,7 +9,8 @@ use rand_chacha::rand_core::SeedableRng as _;
 
 use super::connection::Connection;
 use super::counters::Counters;
-use super::defects::{Defect, Defects};
+#[cfg(feature = "defects")]
+use super::defects::Defects;
 use super::retained::Retained;
 use super::session::Sessions;
 use super::subscriptions::Subscriptions;
@@ -36,6 +37,7 @@ pub struct Broker {
     pub(super) sys: Sys,
     /// How many connections have not been accepted by CONNACK.
     pub(super) pending_connections: usize,
+    #[cfg(feature = "defects")]
     pub(super) defects: Defects,
     pub(super) random: ChaCha20Rng,
     outputs: VecDeque<Output>,
@@ -68,6 +70,7 @@ impl Broker {
             counters: Counters::default(),
             sys: Sys::default(),
             pending_connections: 0,
+            #[cfg(feature = "defects")]
             defects: Defects::default(),
             random: ChaCha20Rng::from_seed(seed),
             outputs: VecDeque::new(),
@@ -86,10 +89,10 @@ impl Broker {
     pub fn handle_open(&mut self, now: Instant) -> ConnectionId {
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
-        self.connections.insert(id, Box::new(Connection::new(now, self.sessions.held(), self.defects)));
+        self.connections.insert(id, Box::new(Connection::new(now, self.sessions.held())));
         self.pending_connections += 1;
         self.counters.sockets += 1;
-        self.set_deadline(id, None);
+        self.await_connect_or_defect(id);
         if self.stopping {
             self.close(now, id, CloseReason::Shutdown);
         } else if self.pending_connections > self.config.pending_connections {
@@ -104,10 +107,7 @@ impl Broker {
             connection.handle_bytes(bytes);
             self.counters.bytes_received += bytes.len() as u64;
         }
-        if self.defects.has(Defect::RefreshedByBytes) {
-            self.handle_activity(now, connection, PacketType::Publish);
-        }
-        self.read_packets(now, connection);
+        self.read_packets_or_defect(now, connection);
         self.count_connection(now, connection);
     }
 
@@ -135,7 +135,7 @@ impl Broker {
             let is_first = open.client.is_none() && open.pending.is_none();
             let level = if is_first { open.connect_level() } else { None };
             match open.poll_packet(&self.config) {
-                Ok(Some(packet)) => self.handle_packet(now, connection, packet),
+                Ok(Some(packet)) => self.handle_packet_or_defect(now, connection, packet),
                 Ok(None) => return,
                 Err(error) => self.handle_malformed(now, connection, &error, level),
             }
@@ -165,25 +165,9 @@ impl Broker {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let mut closed = 0;
-        while let Some((due, timer, subject)) = self.timers.pop_due(now) {
+        while let Some((due, timer, subject)) = self.pop_due_or_defect(now) {
             match subject {
-                Subject::Connection(_) if self.defects.has(Defect::TimeoutsBatched) && closed > 0 => {
-                    let later = now + std::time::Duration::from_millis(100 * closed);
-                    self.timers.set(timer, subject, None, Some(later));
-                    closed += 1;
-                }
-                Subject::Session(key) if timer == Timer::KeepAlive => self.close_session(now, key, due),
-                Subject::Connection(id) if timer == Timer::Connect && self.session_of(id).is_some() => {
-                    // Only a defect puts a leave off.
-                    self.take_leave(now, id, &Disconnect::new(ReasonCode::SUCCESS));
-                }
-                Subject::Connection(id) => {
-                    closed += 1;
-                    self.handle_silence(now, id, due);
-                }
-                Subject::Session(key)
-                    if self.defects.has(Defect::WillDelayOutlivesSession) && self.delays_will(now, key) => {}
+                Subject::Connection(id) => self.handle_silence(now, id, due),
                 Subject::Session(key) if timer == Timer::WillDelay => self.publish_will(now, key),
                 Subject::Session(key) => {
                     self.counters.clients_expired += 1;
@@ -224,9 +208,7 @@ impl Broker {
     ///
     /// One that is larger than the client takes is dropped, as if it had been sent [MQTT-3.1.2-24], [MQTT-3.1.2-25] (5.0).
     pub(super) fn send(&mut self, now: Instant, connection: ConnectionId, packet: Packet) {
-        if self.defects.has(Defect::RefreshedByOutput) {
-            self.handle_activity(now, connection, packet.packet_type());
-        }
+        let Some(packet) = self.packet_or_defect(now, connection, packet) else { return };
         let Some(open) = self.connections.get(&connection) else { return };
         let packet = in_version(packet, open.version);
         let is_connack = packet.packet_type() == PacketType::ConnAck;
@@ -286,8 +268,6 @@ impl Broker {
         let Some(open) = self.connections.get(&connection) else { return };
         // Never before CONNACK [MQTT-3.14.0-1], and never in 3.1.1.
         let may_say_why = open.version.is_v5() && open.client.is_some() && open.has_connack;
-        let may_say_why =
-            may_say_why && !(self.defects.has(Defect::TakeoverSaysNothing) && reason == CloseReason::Takeover);
         let disconnect = reason.disconnect().filter(|_| may_say_why).map(|disconnect| Disconnect {
             reason_string: reason.in_words().and_then(|words| self.explain(connection, words)),
             ..self.refer(disconnect)

@@ -6,7 +6,6 @@ use super::access::Deed;
 use super::aliases::OutgoingAliases;
 use super::authenticate::{Authentication, Identity};
 use super::connection::Client;
-use super::defects::Defect;
 use super::keep_alive::KeepAlive;
 use super::message::own;
 use super::publish::is_reserved;
@@ -51,27 +50,13 @@ impl Broker {
             return self.refuse(now, connection, connect.version, reason);
         }
 
-        let old = self.take_over(now, &connect);
+        self.take_over(now, &connect);
         let (session, session_present) = self.open_session(now, &connect, &identity);
-        if self.defects.has(Defect::WillDelayNotCancelled) {
-            self.publish_will(now, session);
-        }
         let mut connack = self.connack(&connect, session_present, assigned);
         connack.authentication_method = identity.method.clone();
         connack.authentication_data = identity.data.clone();
-        if self.defects.has(Defect::KeepAliveGrowsOnResume) && session_present && connect.keep_alive > 0 {
-            connect.keep_alive = connect.keep_alive.saturating_add(1);
-        }
         self.attach(now, connection, session, &connect, identity);
-        connack.session_present |= self.defects.has(Defect::SessionPresentAlways);
-        connack.session_present &= !self.defects.has(Defect::SessionPresentNever);
         self.send(now, connection, Packet::ConnAck(Box::new(connack)));
-        if let Some((due, _)) = old.filter(|_| self.defects.has(Defect::TakeoverOldTimerKillsNew)) {
-            self.timers.set(Timer::KeepAlive, Subject::Session(session), None, Some(due));
-        }
-        if old.is_some() && self.defects.has(Defect::TakeoverPublishesNewWill) {
-            self.publish_will(now, session);
-        }
         self.resend(now, session);
     }
 
@@ -107,21 +92,12 @@ impl Broker {
         true
     }
 
-    /// Closes the connection that the client already has, and tells what its deadline was [MQTT-3.1.4-2] (3.1.1), [MQTT-3.1.4-3] (5.0).
-    fn take_over(&mut self, now: Instant, connect: &Connect) -> Option<(Instant, Timer)> {
-        let session = self.sessions.get_mut(self.sessions.find(&connect.client_id)?)?;
-        let older = session.connection?;
-        if self.defects.has(Defect::TakeoverSkipsWill) {
-            session.will = None;
-        }
-        if self.defects.has(Defect::TakeoverInheritsEndedSession) {
-            session.expiry = Expiry::NEVER;
-        }
-        let deadline = self.connections.get(&older).and_then(|open| open.deadline(&self.config));
-        if !self.defects.has(Defect::TakeoverKeepsOld) {
+    /// Closes the connection that the client already has [MQTT-3.1.4-2] (3.1.1), [MQTT-3.1.4-3] (5.0).
+    fn take_over(&mut self, now: Instant, connect: &Connect) {
+        let known = self.sessions.find(&connect.client_id).and_then(|key| self.sessions.get(key));
+        if let Some(older) = known.and_then(|session| session.connection) {
             self.close(now, older, CloseReason::Takeover);
         }
-        deadline
     }
 
     /// Resumes or begins a session: [MQTT-3.1.2-4], [MQTT-3.1.2-6] (3.1.1), [MQTT-3.1.2-4] to [MQTT-3.1.2-6] (5.0).
@@ -157,13 +133,6 @@ impl Broker {
         if let Some(reason) = self.refers_all() {
             return Err(in_version(reason));
         }
-        if self.defects.has(Defect::KeepAliveZeroRejected) && connect.keep_alive == 0 {
-            return Err(in_version(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID));
-        }
-        let known = self.sessions.find(&connect.client_id).and_then(|key| self.sessions.get(key));
-        if self.defects.has(Defect::TakeoverRefused) && known.is_some_and(|session| session.connection.is_some()) {
-            return Err(in_version(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID));
-        }
         let Some(will) = &mut connect.will else { return Ok(()) };
         // 3.1.1 has no way to tell the client before.
         will.retain &= is_v5 || self.config.retain_available;
@@ -193,8 +162,7 @@ impl Broker {
             response_information: self.response_information(connect),
             // [MQTT-3.1.3-7] (5.0)
             assigned_client_id: assigned.then(|| connect.client_id.clone()),
-            server_keep_alive: keep_alive::wanted(&self.config, connect)
-                .filter(|_| !self.defects.has(Defect::ServerKeepAliveNotAnnounced)),
+            server_keep_alive: keep_alive::wanted(&self.config, connect),
             ..success
         }
     }
@@ -227,15 +195,13 @@ impl Broker {
         let before = open.deadline(&self.config);
         // Server Keep Alive takes the place of the client's own [MQTT-3.2.2-22].
         let keep_alive = keep_alive::wanted(&self.config, connect).unwrap_or(connect.keep_alive);
-        let keep_alive = self.defects.keep_alive(&self.config, connect, keep_alive);
         self.pending_connections -= 1;
         let connected = (connections - self.pending_connections) as u64;
         self.counters.clients_maximum = self.counters.clients_maximum.max(connected);
         open.client = Some(Client {
             session: key,
             authentication: identity.method.map(|method| Box::new(Authentication::new(method))),
-            keep_alive: KeepAlive::new(now, keep_alive, self.config.keep_alive_factor)
-                .broken(|millis| self.defects.timeout(&self.config, keep_alive, millis)),
+            keep_alive: KeepAlive::new(now, keep_alive, self.config.keep_alive_factor),
         });
 
         // A new connection to the session stops both clocks; the will that waited is not sent [MQTT-3.1.3-9].
@@ -245,8 +211,6 @@ impl Broker {
         session.user = identity.user;
         session.expiry = expiry(connect, self.config.maximum_session_expiry);
         let window = connect.receive_maximum.unwrap_or(u16::MAX).min(self.config.in_flight_messages);
-        let kept = if self.defects.has(Defect::QuotaNotReset) { session.flow().outbox.in_flight() } else { 0 };
-        let window = window.saturating_sub(u16::try_from(kept).unwrap_or(u16::MAX));
         session.set_limits(window, if connect.version.is_v5() { self.config.receive_maximum } else { u16::MAX });
         session.will = connect.will.as_ref().map(will::owned).map(Box::new);
         session.count_held();

@@ -6,7 +6,6 @@ use halfopen_protocol::{DecodeError, DecodeOptions, Instant, Packet, Role, Versi
 
 use super::aliases::{AliasError, IncomingAliases, OutgoingAliases};
 use super::authenticate::{Authentication, Pending};
-use super::defects::{Defect, Defects};
 use super::held::{Held, Share};
 use super::keep_alive::KeepAlive;
 use super::session::SessionKey;
@@ -16,7 +15,6 @@ use super::{Config, Timer};
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) opened: Instant,
-    defects: Defects,
     /// As CONNECT named it; before that it decides nothing.
     pub(super) version: Version,
     /// The CONNECT, while it is being judged.
@@ -52,9 +50,8 @@ pub(super) struct Client {
 }
 
 impl Connection {
-    pub(super) fn new(now: Instant, held: &Rc<Held>, defects: Defects) -> Self {
+    pub(super) fn new(now: Instant, held: &Rc<Held>) -> Self {
         Self {
-            defects,
             opened: now,
             version: Version::V3_1_1,
             pending: None,
@@ -88,9 +85,8 @@ impl Connection {
     /// When to close it and why, unless something comes.
     pub(super) fn deadline(&self, config: &Config) -> Option<(Instant, Timer)> {
         match &self.client {
-            None if self.defects.has(Defect::NoConnectTimeout) => None,
             None => Some((self.opened + config.connect_timeout, Timer::Connect)),
-            Some(client) => client.keep_alive.due(self.opened, self.defects).map(|due| (due, Timer::KeepAlive)),
+            Some(client) => client.keep_alive.due().map(|due| (due, Timer::KeepAlive)),
         }
     }
 

@@ -1,10 +1,8 @@
 use bytes::BytesMut;
-use bytestring::ByteString;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
 use halfopen_protocol::{Instant, Packet, Version, encode};
 
 use super::access::Deed;
-use super::defects::Defect;
 use super::message::{Delivery, Message, remaining};
 use super::publish::is_reserved;
 use super::queue::Waiting;
@@ -52,14 +50,6 @@ impl Broker {
         if !self.allows(key, Deed::Receive, &message.publish().topic) {
             return Routed::Unwanted;
         }
-        let connection = self.sessions.get(key).and_then(|session| session.connection);
-        if let Some(connection) = connection
-            && self.defects.has(Defect::CongestedIsClosed)
-            && !self.takes_messages(connection)
-        {
-            self.close(now, connection, super::CloseReason::Quota);
-            return Routed::Unwanted;
-        }
         let Some(session) = self.sessions.get_mut(key) else { return Routed::Unwanted };
         if delivery.qos == QoS::AtMostOnce {
             let Some(connection) = session.connection else { return Routed::Kept };
@@ -85,9 +75,7 @@ impl Broker {
     /// Sends again what an earlier connection left unacknowledged, oldest first [MQTT-4.4.0-1], and then what waits, as
     /// far as the client has room.
     pub(super) fn resend(&mut self, now: Instant, key: SessionKey) {
-        if let Some(flow) = self.sessions.get_mut(key).and_then(|session| session.flow.as_mut())
-            && !self.defects.has(Defect::ResendMissing)
-        {
+        if let Some(flow) = self.sessions.get_mut(key).and_then(|session| session.flow.as_mut()) {
             flow.outbox.restart();
         }
         self.send_waiting(now, key);
@@ -106,7 +94,7 @@ impl Broker {
         if !self.takes_messages(connection) {
             return None;
         }
-        if let Some(packet) = self.poll_resend(now, key, connection) {
+        if let Some(packet) = self.poll_resend(now, key) {
             return Some((connection, packet));
         }
         let open = self.connections.get(&connection)?;
@@ -124,34 +112,21 @@ impl Broker {
                 flow.in_flight.add(message.cost());
             }
             let flight = Flight { message, shared: delivery.shared };
-            let Ok(Packet::Publish(mut sent)) = flow.outbox.send(publish, flight) else { return None };
-            if self.defects.has(Defect::PacketIdInUse) && sent.packet_id.is_some() {
-                sent.packet_id = flow.outbox.unacknowledged().next().and_then(|(oldest, _)| oldest.packet_id);
-            }
+            let Ok(Packet::Publish(sent)) = flow.outbox.send(publish, flight) else { return None };
             return Some((connection, Packet::Publish(Publish { message_expiry: left, ..sent })));
         }
     }
 
     /// The next packet that is to be sent again. Its expiry is counted down [MQTT-3.3.2-6]. It is not dropped when it has
     /// expired, since its delivery has begun [MQTT-4.3.3-7].
-    fn poll_resend(&mut self, now: Instant, key: SessionKey, connection: ConnectionId) -> Option<Packet> {
+    fn poll_resend(&mut self, now: Instant, key: SessionKey) -> Option<Packet> {
         let flow = self.sessions.get_mut(key)?.flow.as_mut()?;
         let mut packet = flow.outbox.poll_resend()?;
-        while self.defects.has(Defect::ReleaseNotResent) && matches!(packet, Packet::PubRel(_)) {
-            packet = flow.outbox.poll_resend()?;
-        }
-        if let Packet::Publish(publish) = &mut packet {
-            if let Some(secs) = publish.message_expiry
-                && let Some(flight) = publish.packet_id.and_then(|id| flow.outbox.tag(id))
-            {
-                publish.message_expiry = Some(remaining(secs, flight.message.arrived(), now));
-            }
-            publish.dup &= !self.defects.has(Defect::ResendWithoutDup);
-            if self.defects.has(Defect::AliasesSurviveReconnect)
-                && self.connections.get(&connection).is_some_and(|open| open.outgoing_aliases.is_some())
-            {
-                publish.topic = ByteString::new();
-            }
+        if let Packet::Publish(publish) = &mut packet
+            && let Some(secs) = publish.message_expiry
+            && let Some(flight) = publish.packet_id.and_then(|id| flow.outbox.tag(id))
+        {
+            publish.message_expiry = Some(remaining(secs, flight.message.arrived(), now));
         }
         Some(packet)
     }
@@ -184,12 +159,6 @@ impl Broker {
 
     /// Whether not too much waits for the client already.
     pub(super) fn takes_messages(&self, connection: ConnectionId) -> bool {
-        let mut all = self.connections.values();
-        if self.defects.has(Defect::SlowSubscriberStallsAll)
-            && all.any(|open| open.unwritten > self.config.write_buffer)
-        {
-            return false;
-        }
         let is_too_much = self.sessions.held().is_too_much(&self.config);
         let limit = if is_too_much { 0 } else { self.config.write_buffer };
         self.connections.get(&connection).is_some_and(|open| open.unwritten <= limit)

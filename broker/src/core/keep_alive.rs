@@ -5,7 +5,6 @@ use halfopen_protocol::packet::Connect;
 use halfopen_protocol::{Instant, PacketType};
 
 use super::Config;
-use super::defects::Defects;
 
 /// A client is closed when it was silent for its keep-alive times this: [MQTT-3.1.2-24] (3.1.1), [MQTT-3.1.2-22] (5.0).
 pub const FACTOR: f64 = 1.5;
@@ -30,7 +29,7 @@ pub(super) fn wanted(config: &Config, connect: &Connect) -> Option<u16> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeepAlive {
     /// In milliseconds.
-    timeout: Option<NonZeroU64>,
+    pub(super) timeout: Option<NonZeroU64>,
     since: PacketType,
     at: Instant,
 }
@@ -42,12 +41,6 @@ impl KeepAlive {
         Self { timeout: timeout(keep_alive, factor), since: PacketType::Connect, at: now }
     }
 
-    /// With another time-out, as a defect has it.
-    pub(super) fn broken(mut self, timeout: impl FnOnce(u64) -> Option<u64>) -> Self {
-        self.timeout = self.timeout.and_then(|millis| timeout(millis.get())).and_then(NonZeroU64::new);
-        self
-    }
-
     /// A complete packet came from the client, of whatever type. What the broker sends does not count, and neither does
     /// a part of a packet (§3.1.2.10).
     pub(super) fn handle_packet(&mut self, now: Instant, packet: PacketType) {
@@ -56,9 +49,9 @@ impl KeepAlive {
     }
 
     /// When the client is to be closed, unless another packet comes.
-    pub(super) fn due(&self, opened: Instant, defects: Defects) -> Option<Instant> {
+    pub(super) fn due(&self) -> Option<Instant> {
         let timeout = Duration::from_millis(self.timeout?.get());
-        Some(defects.noticed(opened, timeout, self.at + timeout))
+        Some(self.at + timeout)
     }
 
     /// The last packet of the client and when it came.

@@ -1,26 +1,14 @@
-use std::time::Duration;
-
 use halfopen_protocol::packet::Disconnect;
 use halfopen_protocol::{Instant, ReasonCode};
 
-use super::defects::Defect;
 use super::session::{Expiry, SessionKey};
 use super::timers::Subject;
-use super::{Broker, CloseReason, ConnectionId, Event, Timer, will};
+use super::{Broker, CloseReason, ConnectionId, Timer, will};
 
 /// How connections and sessions end.
 impl Broker {
-    /// A DISCONNECT came.
-    pub(super) fn handle_disconnect(&mut self, now: Instant, connection: ConnectionId, disconnect: &Disconnect) {
-        if self.defects.has(Defect::GoodbyeLostWithHangUp) && disconnect.reason == ReasonCode::SUCCESS {
-            let later = now + Duration::from_millis(1);
-            return self.timers.set(Timer::Connect, Subject::Connection(connection), None, Some(later));
-        }
-        self.take_leave(now, connection, disconnect);
-    }
-
     /// The client takes its leave (§3.14.4).
-    pub(super) fn take_leave(&mut self, now: Instant, connection: ConnectionId, disconnect: &Disconnect) {
+    pub(super) fn handle_disconnect(&mut self, now: Instant, connection: ConnectionId, disconnect: &Disconnect) {
         let Some(session) = self.session_of(connection).and_then(|key| self.sessions.get_mut(key)) else { return };
         if let Some(secs) = disconnect.session_expiry {
             if session.expiry == Expiry::AT_CLOSE && secs != 0 {
@@ -30,11 +18,7 @@ impl Broker {
             session.expiry = Expiry::from_secs(secs.min(self.config.maximum_session_expiry));
         }
         // 0x00 deletes the will, any other reason keeps it [MQTT-3.14.4-3]. 3.1.1 has no reasons: it is always 0 there.
-        let keeps = self.defects.has(Defect::WillOnCleanDisconnect);
-        if self.defects.has(Defect::WillSuppressedByAnyDisconnect) {
-            session.will = None;
-        }
-        if disconnect.reason == ReasonCode::SUCCESS && !keeps {
+        if disconnect.reason == ReasonCode::SUCCESS {
             session.will = None;
         }
         self.close(now, connection, CloseReason::Disconnected);
@@ -43,10 +27,6 @@ impl Broker {
     /// A deadline of a connection has passed.
     pub(super) fn handle_silence(&mut self, now: Instant, connection: ConnectionId, due: Instant) {
         let Some(open) = self.connections.get(&connection) else { return };
-        if self.defects.has(Defect::BlockedWriteHidesDeadline) && open.unwritten > 0 {
-            let later = due + Duration::from_secs(1);
-            return self.timers.set(Timer::KeepAlive, Subject::Connection(connection), None, Some(later));
-        }
         let reason = match &open.client {
             None => CloseReason::NoConnect { opened: open.opened, due },
             Some(client) => {
@@ -54,15 +34,6 @@ impl Broker {
                 CloseReason::KeepAlive { since, at, due }
             }
         };
-        if let Some(session) = self.session_of(connection).and_then(|key| self.sessions.get_mut(key))
-            && self.defects.has(Defect::WillLostOnTimeout)
-        {
-            session.will = None;
-        }
-        if self.defects.has(Defect::TimeoutWithoutClosing) {
-            self.tell(Event::Closing { connection, client_id: self.client_id(connection), reason });
-            return self.leave(now, connection);
-        }
         self.close(now, connection, reason);
     }
 
@@ -77,7 +48,7 @@ impl Broker {
         if let Some(session) = self.sessions.get_mut(key) {
             session.connection = None;
         }
-        self.lose_client(now, key);
+        self.lose_client_or_defect(now, key);
     }
 
     /// Begins what the session of a connection that is gone, and its will, have to wait for (§3.1.2.5, §4.1).
@@ -86,15 +57,9 @@ impl Broker {
         if session.expiry == Expiry::AT_CLOSE {
             return self.end_session(now, key);
         }
-        session.ends = session.expiry.broken(self.defects).after(now);
+        session.ends = session.expiry.after(now);
         self.timers.set(Timer::SessionExpiry, Subject::Session(key), None, session.ends);
-        let mut will_due = session.will.as_ref().map(|will| will::due(now, will));
-        if self.defects.has(Defect::WillDelayIgnored) {
-            will_due = will_due.map(|_| now);
-        }
-        if let Some(last) = self.timers.last_will().filter(|_| self.defects.has(Defect::WillDelayBehindLongerOne)) {
-            will_due = will_due.map(|due| due.max(last));
-        }
+        let will_due = session.will.as_ref().map(|will| will::due(now, will));
         self.share_waiting(now, key);
         match will_due {
             None => {}
@@ -117,27 +82,8 @@ impl Broker {
             self.subscriptions.unsubscribe(key, filter);
         }
         self.share_left(now, &mut session);
-        if self.defects.has(Defect::WillLostWithSession) && session.will_due.is_some() {
-            return;
-        }
         if let Some(will) = session.will {
             self.publish_last_will(now, key, *will);
-        }
-    }
-
-    /// Puts the end of a session off until its will is due, if that is later.
-    pub(super) fn delays_will(&mut self, now: Instant, key: SessionKey) -> bool {
-        let Some(session) = self.sessions.get_mut(key) else { return false };
-        let Some(due) = session.will_due.filter(|due| *due > now) else { return false };
-        session.ends = Some(due);
-        self.timers.set(Timer::SessionExpiry, Subject::Session(key), None, Some(due));
-        true
-    }
-
-    /// The deadline of a connection that is gone, wrongly taken for that of the session's connection.
-    pub(super) fn close_session(&mut self, now: Instant, key: SessionKey, due: Instant) {
-        if let Some(connection) = self.sessions.get(key).and_then(|session| session.connection) {
-            self.handle_silence(now, connection, due);
         }
     }
 

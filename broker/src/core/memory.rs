@@ -1,6 +1,5 @@
 use halfopen_protocol::Instant;
 
-use super::defects::Defect;
 use super::retained::Retained;
 use super::session::Sessions;
 use super::subscriptions::Subscriptions;
@@ -13,7 +12,7 @@ use super::{Broker, Timer};
 /// Its moments are those of the broker's clock, which has to go on where it was.
 #[derive(Debug)]
 pub struct Memory {
-    sessions: Sessions,
+    pub(super) sessions: Sessions,
     subscriptions: Subscriptions,
     retained: Retained,
 }
@@ -45,7 +44,7 @@ impl Broker {
     /// published, at once or after their delay. Sessions that had no connection end when they would have ended, those
     /// that are overdue at once [MQTT-4.1.0-2].
     pub fn handle_memory(&mut self, now: Instant, memory: Memory) {
-        let Memory { sessions, subscriptions, retained } = memory;
+        let Memory { sessions, subscriptions, retained } = self.memory_or_defect(memory);
         (self.sessions, self.subscriptions, self.retained) = (sessions, subscriptions, retained);
         let keys = self.sessions.keys();
         let (mut left, mut waiting) = (Vec::new(), Vec::new());
@@ -57,14 +56,12 @@ impl Broker {
             }
         }
         for (key, ends, will_due) in waiting {
-            if !self.defects.has(Defect::RestartForgetsExpiry) {
-                self.timers.set(Timer::SessionExpiry, Subject::Session(key), None, ends);
-            }
+            self.timers.set(Timer::SessionExpiry, Subject::Session(key), None, ends);
             self.timers.set(Timer::WillDelay, Subject::Session(key), None, will_due);
         }
         // Nobody is there any more, so no will goes to somebody who has left, too.
         for key in left {
-            self.lose_client(now, key);
+            self.lose_client_or_defect(now, key);
         }
         self.handle_timeout(now);
     }

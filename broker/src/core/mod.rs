@@ -10,6 +10,10 @@ mod config;
 mod connect;
 mod connection;
 mod counters;
+#[cfg(feature = "defects")]
+mod defects;
+#[cfg(not(feature = "defects"))]
+#[path = "defects/none.rs"]
 mod defects;
 mod deliver;
 mod drops;

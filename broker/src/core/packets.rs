@@ -1,7 +1,6 @@
 use halfopen_protocol::packet::ConnAck;
 use halfopen_protocol::{DecodeError, Instant, Packet, PacketType, ReasonCode, Version};
 
-use super::defects::Defect;
 use super::{Broker, CloseReason, ConnectionId, Event};
 
 /// What becomes of each packet.
@@ -31,14 +30,7 @@ impl Broker {
             Packet::PubComp(pubcomp) => self.handle_pubcomp(now, connection, &pubcomp),
             Packet::Subscribe(subscribe) => self.handle_subscribe(now, connection, subscribe),
             Packet::Unsubscribe(unsubscribe) => self.handle_unsubscribe(now, connection, &unsubscribe),
-            Packet::PingReq => {
-                self.send(now, connection, Packet::PingResp); // [MQTT-3.12.4-1]
-                if self.defects.has(Defect::ResendsWhileConnected)
-                    && let Some(key) = self.session_of(connection)
-                {
-                    self.resend(now, key);
-                }
-            }
+            Packet::PingReq => self.send(now, connection, Packet::PingResp), // [MQTT-3.12.4-1]
             Packet::Disconnect(disconnect) => self.handle_disconnect(now, connection, &disconnect),
             Packet::Auth(auth) => self.handle_auth(now, connection, &auth),
             Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
@@ -109,11 +101,6 @@ impl Broker {
 
     /// The keep-alive counts from here again.
     pub(super) fn handle_activity(&mut self, now: Instant, connection: ConnectionId, packet: PacketType) {
-        if self.defects.has(Defect::OnlyPingreqRenews) && packet != PacketType::PingReq
-            || self.defects.has(Defect::PublishDoesNotRenew) && packet == PacketType::Publish
-        {
-            return;
-        }
         let Some(open) = self.connections.get_mut(&connection) else { return };
         let before = open.deadline(&self.config);
         if let Some(client) = &mut open.client {

@@ -4,7 +4,6 @@ use halfopen_protocol::{Instant, Packet, ReasonCode};
 
 use super::access::Deed;
 use super::aliases::AliasError;
-use super::defects::Defect;
 use super::deliver::Routed;
 use super::message::Message;
 use super::session::{Flow, Session, SessionKey};
@@ -42,10 +41,8 @@ impl Broker {
                 return self.close(now, connection, CloseReason::Quota);
             }
         }
-        let twice = self.defects.has(Defect::Qos2Twice);
-        let is_lost = self.defects.has(Defect::Qos2LostOnResume) && publish.qos == QoS::ExactlyOnce && publish.dup;
         let receipt = match receipt {
-            Ok(receipt) => Receipt { deliver: (receipt.deliver || twice) && !is_lost, ..receipt },
+            Ok(receipt) => receipt,
             Err(error) => return self.flow_violation(now, connection, error),
         };
         // What was handed on before is not asked about again.

@@ -8,7 +8,6 @@ use halfopen_protocol::flow::{Inbox, Outbox};
 use halfopen_protocol::packet::Will;
 use rand_chacha::rand_core::Rng;
 
-use super::defects::Defects;
 use super::drops::Drops;
 use super::held::{Held, MessageShare, Share};
 use super::message::Message;
@@ -181,9 +180,9 @@ impl Expiry {
         Self(secs)
     }
 
-    /// As a defect has it.
-    pub(super) fn broken(self, defects: Defects) -> Self {
-        Self(defects.expiry(self.0))
+    #[cfg(feature = "defects")]
+    pub(super) fn as_secs(self) -> u32 {
+        self.0
     }
 
     /// When a session ends whose connection is closed at `now`; `None` is never.

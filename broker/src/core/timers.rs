@@ -39,6 +39,7 @@ impl Timers {
     }
 
     /// When the last will that waits is due.
+    #[cfg(feature = "defects")]
     pub(super) fn last_will(&self) -> Option<Instant> {
         self.all.iter().rev().find(|(_, timer, _)| *timer == Timer::WillDelay).map(|&(at, ..)| at)
     }

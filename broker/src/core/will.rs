@@ -5,7 +5,6 @@ use halfopen_protocol::Instant;
 use halfopen_protocol::packet::{Publish, Will};
 
 use super::Broker;
-use super::defects::Defect;
 use super::message::{Message, own, own_all};
 use super::session::SessionKey;
 
@@ -64,13 +63,6 @@ impl Broker {
 
     /// The same for a session that has ended.
     pub(super) fn publish_last_will(&mut self, now: Instant, from: SessionKey, will: Will) {
-        if self.defects.has(Defect::WillLost) {
-            return;
-        }
-        let message = Message::new(now, &publish(will));
-        if self.defects.has(Defect::WillTwice) {
-            self.route(now, &message, Some(from));
-        }
-        self.route(now, &message, Some(from));
+        self.route(now, &Message::new(now, &publish(will)), Some(from));
     }
 }

@@ -6,7 +6,8 @@ use halfopen_protocol::packet::{Connect, Disconnect, PacketId, Publish, QoS};
 use halfopen_protocol::{Instant, Packet, Version, encode};
 
 use super::backoff::Backoff;
-use super::defects::{Defect, Defects};
+#[cfg(feature = "defects")]
+use super::defects::Defects;
 use super::link::{Attempt, Handshake, Link};
 use super::request::{Request, RequestKind, SubscribeRequest, UnsubscribeRequest};
 use super::session::{Session, Waiting};
@@ -36,13 +37,10 @@ pub struct Client {
     /// How many messages the application still takes; `None`: any number.
     pub(super) credit: Option<usize>,
     pinging: bool,
+    #[cfg(feature = "defects")]
     pub(super) defects: Defects,
-    /// Only for defects: the PINGREQ that the last connection waited for an answer to.
-    pub(super) stale_ping: Option<Instant>,
-    /// Only for a defect: the acknowledgements of the latest connection.
-    pub(super) stale_acks: Vec<Packet>,
     last_token: u64,
-    outputs: VecDeque<Output>,
+    pub(super) outputs: VecDeque<Output>,
     /// How many bytes wait in them to be sent.
     pub(super) unpolled: usize,
     /// What waits was left waiting at this time, since so many bytes did.
@@ -62,9 +60,8 @@ impl Client {
             mechanism: None,
             credit: options.incoming_limit,
             pinging: true,
+            #[cfg(feature = "defects")]
             defects: Defects::default(),
-            stale_ping: None,
-            stale_acks: Vec::new(),
             last_token: Token::OWN.0,
             outputs: VecDeque::new(),
             unpolled: 0,
@@ -205,10 +202,7 @@ impl Client {
 impl Client {
     /// The transport that [`Output::Connect`] asked for is open.
     pub fn handle_connected(&mut self, now: Instant) {
-        let Link::Opening(mut attempt) = self.link else { return };
-        if self.defects.has(Defect::ConnackDeadlineStartsLate) {
-            attempt.due = now + self.options.connect_timeout;
-        }
+        let Link::Opening(attempt) = self.link else { return };
         let connect = self.connect_packet();
         if let Err(error) = packet_size(&Packet::Connect(Box::new(connect.clone())), connect.version) {
             // It would fail the same way each time: no use in trying again.
@@ -246,7 +240,7 @@ impl Client {
         while self.is_listening()
             && let Some(packet) = self.next_packet(now)
         {
-            self.handle_packet(now, packet);
+            self.handle_packet_or_defect(now, packet);
         }
     }
 
@@ -283,11 +277,8 @@ impl Client {
             }
             (Timer::PingResponse, Link::Up(up)) => {
                 // A bare close in 5.0 as well: there is no code for it, and DISCONNECT 0x00 would delete the will.
-                if self.defects.has(Defect::PingTimeoutSwallowed) {
-                    return self.stop_pinging();
-                }
                 if let Some(awaited) = up.keep_alive.awaited() {
-                    self.end(now, DisconnectReason::NoPingresp { at: awaited.at, due: awaited.due });
+                    self.end_or_defect(now, DisconnectReason::NoPingresp { at: awaited.at, due: awaited.due });
                 }
             }
             (Timer::Authenticate, Link::Up(up)) => {
@@ -320,8 +311,7 @@ impl Client {
             Link::Waiting { retry_at } => Some((*retry_at, Timer::Reconnect)),
             Link::Opening(attempt) | Link::Handshake(Handshake { attempt, .. }) => Some((attempt.due, Timer::Connect)),
             Link::Up(up) => {
-                let is_held = up.is_congested && self.defects.has(Defect::PingsNotWhileCongested);
-                let ping = if self.pinging && !is_held { up.keep_alive.next(self.is_listening()) } else { None };
+                let ping = if self.pinging { self.ping_or_defect(up) } else { None };
                 // Whoever does not listen cannot blame the peer for its silence.
                 let authenticating = up.authenticating.filter(|_| self.is_listening());
                 ping.into_iter().chain(authenticating.map(|asked| (asked.due, Timer::Authenticate))).min()
@@ -352,6 +342,7 @@ impl Client {
 
     /// Sends a packet that is known to have a form.
     pub(super) fn write(&mut self, now: Instant, packet: Packet) {
+        let Some(packet) = self.packet_or_defect(now, packet) else { return };
         let mut bytes = BytesMut::new();
         if let Err(error) = encode(&packet, self.version(), &mut bytes) {
             // What the application gives is checked when it is given, and what we make ourselves has a form.
@@ -360,9 +351,6 @@ impl Client {
         }
         if let Link::Up(up) = &mut self.link {
             up.keep_alive.sent(now);
-        }
-        if self.defects.has(Defect::OldAcknowledgementsSent) && matches!(packet, Packet::PubAck(_)) {
-            self.stale_acks.push(packet.clone());
         }
         self.tell(Event::Sending(packet));
         self.unpolled += bytes.len();
@@ -388,28 +376,20 @@ impl Client {
     pub(super) fn lose(&mut self, now: Instant, reason: DisconnectReason) {
         self.session.connection_lost();
         if let (Link::Up(up), Some(backoff)) = (&self.link, &mut self.backoff) {
-            let resets = self.defects.has(Defect::BackoffResetByAcceptance);
-            backoff.lasted(if resets { std::time::Duration::MAX } else { now.saturating_since(up.since) });
-        }
-        if let Link::Up(up) = &self.link {
-            self.stale_ping = up.keep_alive.awaited().map(|awaited| awaited.at);
+            backoff.lasted(now.saturating_since(up.since));
         }
         let retry_at = match &mut self.backoff {
-            Some(_) if self.defects.gives_up(&reason) => None,
-            Some(_) if reason != DisconnectReason::Asked && self.defects.has(Defect::NoBackoff) => {
-                Some(now + std::time::Duration::from_millis(1))
-            }
             Some(backoff) if reason != DisconnectReason::Asked => Some(backoff.next(now)),
             _ => None,
         };
+        let retry_at = self.retry_or_defect(now, &reason, retry_at);
         self.link = retry_at.map_or(Link::Idle, |retry_at| Link::Waiting { retry_at });
         self.tell(Event::Disconnected { reason, retry_at });
     }
 
     fn begin(&mut self, now: Instant) {
         if matches!(self.link, Link::Idle | Link::Waiting { .. }) {
-            let timeout = self.defects.connect_timeout(self.options.connect_timeout, self.stale_ping.is_some());
-            self.link = Link::Opening(Attempt { at: now, due: now + timeout });
+            self.link = Link::Opening(Attempt { at: now, due: now + self.connect_timeout_or_defect() });
             self.outputs.push_back(Output::Connect);
         }
     }

@@ -5,8 +5,6 @@ use halfopen_protocol::packet::{Ack, ConnAck, Publish, QoS, SubAck, UnsubAck};
 use halfopen_protocol::{DecodeOptions, Instant, Packet, ReasonCode, Role, decode};
 
 use super::aliases::Aliases;
-use super::defects::Defect;
-use super::keep_alive::KeepAlive;
 use super::limits::Limits;
 use super::link::{Link, Up};
 use super::request::RequestKind;
@@ -62,19 +60,12 @@ impl Client {
             }
             Packet::PubRec(ack) => self.handle_pubrec(now, ack)?,
             Packet::PubRel(ack) => {
-                let before = self.session.inbox.len();
                 let answer = self.session.inbox.handle_pubrel(&ack, self.version());
-                let is_unknown = self.session.inbox.len() == before;
-                if !(is_unknown && self.defects.has(Defect::UnknownReleaseIgnored)) {
-                    self.write(now, answer);
-                }
+                self.write(now, answer);
             }
             Packet::PubComp(ack) => {
                 // Not the reason of PUBCOMP: PUBREC has taken the message over, and 0x92 only says that an earlier PUBCOMP
                 // was lost, which is no error after a resume (§3.7.2.1).
-                if self.defects.has(Defect::ReleaseNotRemembered) {
-                    drop(self.session.outbox.handle_pubrec(&Ack::new(ack.packet_id), self.version())?);
-                }
                 if let Some(token) = self.session.outbox.handle_pubcomp(&ack)? {
                     self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, remarks: ack.into() });
                 }
@@ -111,18 +102,10 @@ impl Client {
         }
         self.accept_authentication(now, &connack)?;
         let Link::Handshake(handshake) = &mut self.link else { return Ok(()) };
-        let own = self.options.connect.keep_alive;
-        let seconds = self.defects.keep_alive(own, connack.server_keep_alive.unwrap_or(own));
-        if self.defects.has(Defect::ServerKeepAliveRemembered) {
-            self.options.connect.keep_alive = seconds;
-        }
-        let from_start = self.defects.has(Defect::PingStampFromStart);
-        let last_sent = if from_start { Instant::default() } else { handshake.connect_sent };
-        let mut keep_alive = KeepAlive::new(seconds, self.options.ping_timeout, last_sent, now, self.defects);
-        if self.defects.has(Defect::PingStateSurvivesReconnect) {
-            keep_alive.inherit(self.stale_ping);
-        }
-        self.stale_ping = None;
+        let seconds = connack.server_keep_alive.unwrap_or(self.options.connect.keep_alive);
+        let connect_sent = handshake.connect_sent;
+        let keep_alive = self.keep_alive_or_defect(seconds, connect_sent, now);
+        let Link::Handshake(handshake) = &mut self.link else { return Ok(()) };
         let limits = Limits::new(&connack);
         self.link = Link::Up(Box::new(Up {
             keep_alive,
@@ -143,22 +126,12 @@ impl Client {
     }
 
     fn begin_session(&mut self, now: Instant, session_present: bool, window: u16) {
-        let leaks = self.defects.has(Defect::WindowLeaks);
-        let leaked = if leaks { u16::try_from(self.session.outbox.in_flight()).unwrap_or(u16::MAX) } else { 0 };
-        let ignored = self.defects.has(Defect::ReceiveMaximumIgnored);
-        self.session.outbox.set_window(if ignored { u16::MAX } else { window.saturating_sub(leaked) });
+        self.session.outbox.set_window(window);
         self.session.inbox.set_maximum(self.options.connect.receive_maximum.unwrap_or(u16::MAX));
-        for ack in std::mem::take(&mut self.stale_acks) {
-            self.write(now, ack);
-        }
-        if session_present && self.defects.has(Defect::NewBeforeResent) {
-            self.pump(now);
-        }
-        if session_present && self.defects.has(Defect::ResendMissing) {
-        } else if session_present || self.defects.has(Defect::ResumesWithoutSession) {
+        if session_present {
             self.session.outbox.restart();
         } else {
-            for token in self.session.start_over(now, self.defects) {
+            for token in self.session.start_over(now) {
                 self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, remarks: Remarks::default() });
             }
         }
@@ -174,7 +147,7 @@ impl Client {
         }
         self.check_receive_maximum(&message)?;
         let receipt = self.session.inbox.handle_publish(&message)?;
-        if (receipt.deliver || self.defects.has(Defect::Qos2Twice)) && self.deliver(message) {
+        if receipt.deliver && self.deliver(message) {
             return Ok(());
         }
         if let Some(answer) = receipt.answer {
@@ -248,10 +221,6 @@ impl Client {
     }
 
     fn handle_pubrec(&mut self, now: Instant, ack: Ack) -> Result<(), Violation> {
-        if self.defects.has(Defect::ReleaseNotRemembered) && !ack.reason.is_error() {
-            self.write(now, Packet::PubRel(Ack::new(ack.packet_id)));
-            return Ok(());
-        }
         match self.session.outbox.handle_pubrec(&ack, self.version())? {
             PubRecOutcome::Release(pubrel) => self.write(now, pubrel),
             PubRecOutcome::Refused(_, token) => {

@@ -4,7 +4,6 @@ use std::time::Duration;
 use halfopen_protocol::Instant;
 
 use super::Timer;
-use super::defects::{Defect, Defects};
 
 /// How many unanswered PINGREQs are remembered. More can only be open where the ping timeout is many times the
 /// keep-alive and the broker goes on sending other things; then the later ones are taken as answered.
@@ -21,19 +20,15 @@ const REMEMBERED: usize = 64;
 /// later: bytes that came in, or bytes that had waited for the socket and that it took. So neither a large message that
 /// holds up the answer nor one that holds up the question costs the connection. Nothing but PINGRESP settles the
 /// question, and what is sent meanwhile does not put it off. A PINGRESP that nobody waits for settles no later question.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct KeepAlive {
     /// `None`: the mechanism is off.
-    interval: Option<Duration>,
+    pub(super) interval: Option<Duration>,
     ping_timeout: Duration,
-    last_sent: Instant,
-    last_alive: Instant,
+    pub(super) last_sent: Instant,
+    pub(super) last_alive: Instant,
     /// When each unanswered PINGREQ was sent, oldest first.
-    unanswered: VecDeque<Instant>,
-    defects: Defects,
-    /// Only for defects: when the connection began, and whether an answer came before its question.
-    begun: Instant,
-    settled_ahead: bool,
+    pub(super) unanswered: VecDeque<Instant>,
 }
 
 /// A PINGRESP that is waited for.
@@ -48,44 +43,24 @@ pub(super) struct Awaited {
 impl KeepAlive {
     /// `seconds` is the broker's Server Keep Alive if it sent one [MQTT-3.1.2-21], otherwise what was asked for; 0
     /// switches everything off. Without `ping_timeout` half of the interval is waited for PINGRESP.
-    pub(super) fn new(
-        seconds: u16,
-        ping_timeout: Option<Duration>,
-        last_sent: Instant,
-        now: Instant,
-        defects: Defects,
-    ) -> Self {
+    pub(super) fn new(seconds: u16, ping_timeout: Option<Duration>, last_sent: Instant, now: Instant) -> Self {
         let interval = Duration::from_secs(seconds.into());
         Self {
             interval: (seconds > 0).then_some(interval),
-            ping_timeout: defects.ping_timeout(interval, ping_timeout.unwrap_or(interval / 2)),
+            ping_timeout: ping_timeout.unwrap_or(interval / 2),
             last_sent,
             last_alive: now,
             unanswered: VecDeque::new(),
-            defects,
-            begun: now,
-            settled_ahead: false,
         }
     }
 
     /// A packet of any type goes out.
     pub(super) fn sent(&mut self, now: Instant) {
-        if self.defects.has(Defect::PingsRegardlessOfTraffic) {
-            return;
-        }
         self.last_sent = now;
     }
 
     /// That packet is a PINGREQ.
     pub(super) fn asked(&mut self, now: Instant) {
-        if self.defects.has(Defect::PingsRegardlessOfTraffic) {
-            self.last_sent = now;
-        }
-        if self.defects.has(Defect::PingrespTakenForLater) && self.settled_ahead {
-            self.settled_ahead = false;
-            return;
-        }
-        let now = if self.defects.has(Defect::PingrespDeadlineStartsEarly) { self.last_sent } else { now };
         if self.unanswered.len() < REMEMBERED {
             self.unanswered.push_back(now);
         }
@@ -93,9 +68,6 @@ impl KeepAlive {
 
     /// Bytes came in.
     pub(super) fn received(&mut self, now: Instant) {
-        if self.defects.has(Defect::PingOnlyWhenNothingReceived) {
-            self.last_sent = now;
-        }
         self.last_alive = now;
     }
 
@@ -108,10 +80,7 @@ impl KeepAlive {
 
     /// PINGRESP came in.
     pub(super) fn answered(&mut self) {
-        if self.defects.has(Defect::PingrespNotTaken) {
-            return;
-        }
-        self.settled_ahead = self.unanswered.pop_front().is_none();
+        self.unanswered.pop_front();
     }
 
     /// No open question is waited for any more.
@@ -122,34 +91,15 @@ impl KeepAlive {
     /// The PINGRESP that is waited for.
     pub(super) fn awaited(&self) -> Option<Awaited> {
         let at = *self.unanswered.front()?;
-        let is_early = self.defects.has(Defect::PingrespDeadlineStartsEarly);
-        let is_blind = is_early || self.defects.has(Defect::PingrespDeadlineIgnoresBytes);
-        let alive = if is_blind { at } else { at.max(self.last_alive) };
-        Some(Awaited { at, due: alive + self.ping_timeout })
-    }
-
-    /// Takes over what another connection waited for, as a defect has it.
-    pub(super) fn inherit(&mut self, unanswered: Option<Instant>) {
-        self.unanswered.extend(unanswered);
+        Some(Awaited { at, due: at.max(self.last_alive) + self.ping_timeout })
     }
 
     /// What is due next. Of two at one instant the lateness of PINGRESP: to ask again would be idle. Whoever does not
     /// listen cannot blame the peer for its silence.
     pub(super) fn next(&self, is_listening: bool) -> Option<(Instant, Timer)> {
         let interval = self.interval?;
-        let is_listening = is_listening || self.defects.has(Defect::PingrespMindedWhileDeaf);
         let mut ping = (self.last_sent + interval, Timer::KeepAlive);
-        if self.defects.has(Defect::PingsTooSlowly) {
-            ping.0 += interval / 2;
-        }
-        if self.defects.has(Defect::PingsOnHalfIntervals) {
-            let half = interval.as_millis() / 2;
-            let ticks = ping.0.saturating_since(self.begun).as_millis().div_ceil(half);
-            ping.0 = self.begun + Duration::from_millis(u64::try_from(ticks * half).unwrap_or(u64::MAX));
-        }
-        let asks =
-            !self.defects.has(Defect::SendingHidesDeadPeer) && !self.defects.has(Defect::PingOnlyWhenNothingReceived);
-        if is_listening && self.unanswered.is_empty() && asks {
+        if is_listening && self.unanswered.is_empty() {
             ping.0 = ping.0.min(self.last_alive + interval * 3 / 2);
         }
         match self.awaited() {

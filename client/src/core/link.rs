@@ -5,7 +5,7 @@ use bytestring::ByteString;
 use halfopen_protocol::Instant;
 
 use super::aliases::Aliases;
-use super::keep_alive::KeepAlive;
+use super::defects::KeepAliveOrDefect;
 use super::limits::Limits;
 
 /// Where the connection stands.
@@ -48,7 +48,7 @@ pub(super) struct Handshake {
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Up {
-    pub(super) keep_alive: KeepAlive,
+    pub(super) keep_alive: KeepAliveOrDefect,
     pub(super) limits: Limits,
     pub(super) buffer: BytesMut,
     /// Topic aliases that the broker set (§3.3.2.3.4 of 5.0).

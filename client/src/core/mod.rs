@@ -4,6 +4,10 @@ mod aliases;
 mod auth;
 mod backoff;
 mod client;
+#[cfg(feature = "defects")]
+mod defects;
+#[cfg(not(feature = "defects"))]
+#[path = "defects/none.rs"]
 mod defects;
 mod error;
 mod flow;

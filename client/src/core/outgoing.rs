@@ -1,7 +1,6 @@
 use halfopen_protocol::packet::{Publish, QoS};
 use halfopen_protocol::{Instant, Packet, ReasonCode};
 
-use super::defects::Defect;
 use super::link::Link;
 use super::request::{Asked, Request, RequestKind};
 use super::session::Waiting;
@@ -20,14 +19,8 @@ impl Client {
             return;
         }
         while self.may_write_more(now)
-            && let Some(mut packet) = self.session.outbox.poll_resend()
+            && let Some(packet) = self.session.outbox.poll_resend()
         {
-            if let Packet::Publish(publish) = &mut packet {
-                publish.dup &= !self.defects.has(Defect::ResendWithoutDup);
-            }
-            if self.defects.has(Defect::ReleaseNotResent) && matches!(packet, Packet::PubRel(_)) {
-                continue;
-            }
             self.write(now, packet);
         }
         self.send_requests(now);

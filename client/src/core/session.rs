@@ -5,7 +5,6 @@ use halfopen_protocol::packet::{PacketId, Publish, QoS, Subscription};
 use halfopen_protocol::{Instant, ReasonCode};
 
 use super::Token;
-use super::defects::{Defect, Defects};
 use super::receipts::Receipts;
 use super::request::{Asked, Request, RequestKind, SubscribeRequest};
 
@@ -20,12 +19,10 @@ pub(super) struct Session {
     pub(super) messages: VecDeque<Waiting>,
     /// Requests that were not sent yet, oldest first.
     pub(super) requests: VecDeque<Request>,
-    /// Only for defects: whether it is not the first time that the broker has no session.
-    has_begun: bool,
     /// Requests that were sent and not answered, in the order in which they were sent.
     asked: Vec<Asked>,
     /// What is to be subscribed to when the broker has no session, with its Subscription Identifier.
-    subscriptions: Vec<(Subscription, Option<u32>)>,
+    pub(super) subscriptions: Vec<(Subscription, Option<u32>)>,
 }
 
 /// A message that was not sent yet.
@@ -67,7 +64,6 @@ impl Session {
             receipts: Receipts::default(),
             messages: VecDeque::new(),
             requests: VecDeque::new(),
-            has_begun: false,
             asked: Vec::new(),
             subscriptions: subscriptions.into_iter().map(|subscription| (subscription, None)).collect(),
         }
@@ -101,23 +97,16 @@ impl Session {
     /// The broker has no session of us [MQTT-3.2.2-5]. Everything that it has not acknowledged becomes new, and what
     /// was subscribed is asked for again, before all other requests. Gives the tokens of messages that reached the
     /// broker and whose handshake can no longer be finished.
-    pub(super) fn start_over(&mut self, now: Instant, defects: Defects) -> Vec<Token> {
+    pub(super) fn start_over(&mut self, now: Instant) -> Vec<Token> {
         self.inbox.clear();
         let drained = self.outbox.drain();
         for (publish, token) in drained.unacknowledged.into_iter().rev() {
-            if defects.has(Defect::UnacknowledgedLost) {
-                continue;
-            }
             self.messages.push_front(Waiting { publish, token, since: now });
         }
         self.requests.retain(|request| request.token != Token::OWN);
         for request in self.resubscribe().into_iter().rev() {
-            if defects.has(Defect::NotSubscribedAgain) && self.has_begun {
-                continue;
-            }
             self.requests.push_front(Request { token: Token::OWN, kind: RequestKind::Subscribe(request) });
         }
-        self.has_begun = true;
         drained.released
     }
 

@@ -5,7 +5,6 @@
 //! nothing in the programs that are used for real; `halfopen run --defect` can.
 
 mod scenarios;
-mod sign;
 
 pub use self::scenarios::{Catch, Proof, Scenarios, Unfit};
 pub use crate::world::{Defect, UnknownDefect};

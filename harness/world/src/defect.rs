@@ -15,18 +15,24 @@ pub enum Defect {
 impl Defect {
     /// All of them, those of the broker first.
     pub fn all() -> impl Iterator<Item = Self> {
-        let brokers = halfopen_broker::core::Defect::ALL.into_iter().map(Self::Broker);
-        brokers.chain(halfopen_client::core::Defect::ALL.into_iter().map(Self::Client))
+        let brokers = halfopen_broker::core::Defect::ALL.iter().copied().map(Self::Broker);
+        brokers.chain(halfopen_client::core::Defect::ALL.iter().copied().map(Self::Client))
     }
 
     /// What it does, in a few words.
     pub fn about(self) -> &'static str {
-        self.describe().1
+        match self {
+            Self::Broker(defect) => defect.about(),
+            Self::Client(defect) => defect.about(),
+        }
     }
 
     /// The cases from the field that it models.
     pub fn cases(self) -> &'static [&'static str] {
-        self.describe().2
+        match self {
+            Self::Broker(defect) => defect.cases(),
+            Self::Client(defect) => defect.cases(),
+        }
     }
 
     /// Whether its name contains this text, as `broker: will` or `broker:will`.
@@ -48,10 +54,11 @@ impl Defect {
         self == Self::Client(halfopen_client::core::Defect::SuspendNotCounted) && matches!(program, Program::Client(_))
     }
 
-    fn describe(self) -> (&'static str, &'static str, &'static [&'static str]) {
+    /// Returns by what it is to be known: one of these words stands in the text of an expectation that it breaks.
+    pub fn known_by(self) -> &'static [&'static str] {
         match self {
-            Self::Broker(defect) => defect.describe(),
-            Self::Client(defect) => defect.describe(),
+            Self::Broker(defect) => defect.known_by(),
+            Self::Client(defect) => defect.known_by(),
         }
     }
 }
@@ -84,10 +91,9 @@ pub struct UnknownDefect {
 /// `broker: keep_alive_twice`.
 impl fmt::Display for Defect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let side = match self {
-            Self::Broker(_) => "broker",
-            Self::Client(_) => "client",
-        };
-        write!(f, "{side}: {}", self.describe().0)
+        match self {
+            Self::Broker(defect) => write!(f, "broker: {}", defect.name()),
+            Self::Client(defect) => write!(f, "client: {}", defect.name()),
+        }
     }
 }

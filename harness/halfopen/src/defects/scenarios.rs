@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use super::{Defect, sign};
+use super::Defect;
 use crate::check::{Outcome, Verdict, Violation};
 use crate::plan::{Plan, Position};
 use crate::run::{Ending, Mark, Runner};
@@ -131,7 +131,7 @@ impl Runs {
             if !is_about_it {
                 return Some(None);
             }
-            if let Some(proof) = proof(plan, &outcome, sign::of(defect)) {
+            if let Some(proof) = proof(plan, &outcome, defect.known_by()) {
                 return Some(Some(proof));
             }
             is_caught = true;
@@ -140,10 +140,10 @@ impl Runs {
     }
 }
 
-fn proof(plan: &Plan, outcome: &Outcome, signs: &[&str]) -> Option<Proof> {
+fn proof(plan: &Plan, outcome: &Outcome, words: &[&str]) -> Option<Proof> {
     let expectations: BTreeSet<Position> = plan.expectations.iter().map(|it| it.position).collect();
     let is_it =
-        |it: &&Violation| expectations.contains(&it.position) && signs.iter().any(|sign| it.text.contains(sign));
+        |it: &&Violation| expectations.contains(&it.position) && words.iter().any(|word| it.text.contains(word));
     let Violation { text, expected, actual, .. } = outcome.violations.iter().find(is_it)?.clone();
     Some(Proof { run: plan.run.to_string(), text, expected, actual })
 }
