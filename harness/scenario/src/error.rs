@@ -26,6 +26,15 @@ pub struct Span {
     pub end: Position,
 }
 
+impl Span {
+    /// The characters `from..to` of the line, counted from the start of the span.
+    pub(super) fn part(self, from: usize, to: usize) -> Self {
+        let (Ok(from), Ok(to)) = (u32::try_from(from), u32::try_from(to)) else { return self };
+        let at = |index: u32| Position { column: self.start.column.saturating_add(index), ..self.start };
+        Self { start: at(from), end: at(to) }
+    }
+}
+
 /// One thing that is wrong with a scenario.
 ///
 /// Its [`Display`](std::fmt::Display) is the whole message: `file:line:col: message`, the line, a mark under the range, and

@@ -3,22 +3,22 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use super::error::{Sink, Span};
+use super::ast::{Fragment, Map};
+use super::error::Sink;
 use super::files;
-use super::header::{self, FRAGMENT};
+use super::header;
 use super::tree::{self, Kind, Node};
 use crate::plan::Source;
 
 /// How many fragments a scenario may include, those of fragments among them.
 const MAX_FRAGMENTS: usize = 64;
 
-/// The keys whose entries are added one by one.
-const MAPS: [&str; 6] = ["brokers", "clients", "raw_brokers", "raw_clients", "links", "waive"];
-
-/// Adds to the tree of a file what it includes; what cannot be read is reported and marked as broken.
-pub(super) fn include(root: &mut Node, source: &Source, sink: &Sink) {
-    let mut reading = Reading { stack: vec![PathBuf::from(&source.path)], done: Vec::new(), sink };
+/// The trees of the fragments that a file includes, each behind those that it includes itself; what cannot be read is
+/// reported, and marked as broken in the tree that includes it.
+pub(super) fn fragments(root: &mut Node, source: &Source, sink: &Sink) -> Vec<Node> {
+    let mut reading = Reading { stack: vec![PathBuf::from(&source.path)], done: Vec::new(), read: Vec::new(), sink };
     reading.includes(root, &folder(&source.path));
+    reading.read
 }
 
 fn folder(path: &str) -> PathBuf {
@@ -29,6 +29,7 @@ struct Reading<'a> {
     /// The file that is read, and those that led to it.
     stack: Vec<PathBuf>,
     done: Vec<PathBuf>,
+    read: Vec<Node>,
     sink: &'a Sink,
 }
 
@@ -39,25 +40,15 @@ impl Reading<'_> {
             Kind::List(items) => items.as_slice(),
             _ => std::slice::from_ref(&list),
         };
-        let mut fragments = Vec::new();
-        let mut complete = true;
         for path in paths {
-            match self.one(path, folder) {
-                Ok(fragment) => fragments.extend(fragment),
-                Err(()) => complete = false,
+            if self.one(path, folder).is_err() {
+                broken(root);
             }
-        }
-        // The first of several comes first.
-        for fragment in fragments.into_iter().rev() {
-            merge(root, fragment, self.sink);
-        }
-        if !complete {
-            broken(root, "include");
         }
     }
 
-    /// The tree of one fragment with what it includes; nothing if it is in already.
-    fn one(&mut self, path: &Node, folder: &Path) -> Result<Option<Node>, ()> {
+    /// Reads one fragment with what it includes, unless it is in already.
+    fn one(&mut self, path: &Node, folder: &Path) -> Result<(), ()> {
         let fail = |message: String| {
             self.sink.push(path.span, message, None);
             Err(())
@@ -77,7 +68,7 @@ impl Reading<'_> {
             return fail(format!("`{name}` includes this file, so neither would ever end"));
         }
         if self.done.contains(&file) {
-            return Ok(None);
+            return Ok(());
         }
         if self.done.len() >= MAX_FRAGMENTS {
             return fail(format!("more than {MAX_FRAGMENTS} fragments"));
@@ -90,11 +81,12 @@ impl Reading<'_> {
         let source = Arc::new(Source { path: files::shown(&file), text });
         let number = self.sink.add_fragment(Arc::clone(&source));
         let Some(mut root) = tree::parse(&source.text, number, self.sink) else { return Err(()) };
-        header::check_keys(&root, &FRAGMENT, self.sink);
+        header::check_keys(&root, Fragment::TABLE, self.sink);
         self.stack.push(file.clone());
         self.includes(&mut root, &folder_of(&file));
         self.stack.pop();
-        Ok(Some(root))
+        self.read.push(root);
+        Ok(())
     }
 }
 
@@ -115,67 +107,10 @@ pub fn tidy(path: &Path) -> PathBuf {
     tidy
 }
 
-fn merge(root: &mut Node, fragment: Node, sink: &Sink) {
-    let Kind::Map(mut entries) = fragment.kind else { return };
-    let Kind::Map(own) = &mut root.kind else { return };
-    for section in MAPS {
-        if let Some((key, value)) = take(&mut entries, section) {
-            match own.iter_mut().find(|(key, _)| key.text() == Some(section)) {
-                Some((_, existing)) => add(existing, value, sink),
-                None => own.push((key, value)),
-            }
-        }
-    }
-    if let Some((key, value)) = take(&mut entries, "steps") {
-        match own.iter_mut().find(|(key, _)| key.text() == Some("steps")) {
-            Some((_, existing)) => first(existing, value),
-            None => own.push((key, value)),
-        }
-    }
-    // Before all other values, which may use it.
-    if let Some(entry) = take(&mut entries, "let") {
-        own.insert(0, entry);
-    }
-    if entries.iter().any(|(key, value)| key.text() == Some("include") && value.kind == Kind::Broken) {
-        broken(root, "include");
-    }
-}
-
-fn take(entries: &mut Vec<(Node, Node)>, name: &str) -> Option<(Node, Node)> {
-    let place = entries.iter().position(|(key, _)| key.text() == Some(name))?;
-    Some(entries.remove(place))
-}
-
-/// The fragment's entries before the file's own.
-fn add(existing: &mut Node, fragment: Node, sink: &Sink) {
-    let (Kind::Map(own), Kind::Map(mut entries)) = (&mut existing.kind, fragment.kind) else { return };
-    entries.retain(|(key, _)| {
-        let twice = own.iter().find(|(other, _)| other.text() == key.text());
-        if let Some((other, _)) = twice {
-            report_twice(other, key.span, sink);
-        }
-        twice.is_none()
-    });
-    entries.append(own);
-    *own = entries;
-}
-
-fn report_twice(own: &Node, fragment: Span, sink: &Sink) {
-    let place = sink.place(fragment, own.span);
-    let message = format!("`{}` comes from a fragment already, {place}", own.text().unwrap_or_default());
-    sink.push(own.span, message, None);
-}
-
-fn first(existing: &mut Node, fragment: Node) {
-    if let (Kind::List(own), Kind::List(mut steps)) = (&mut existing.kind, fragment.kind) {
-        steps.append(own);
-        *own = steps;
-    }
-}
-
-fn broken(root: &mut Node, name: &str) {
+/// Takes note that a file is without a fragment which may bring names.
+fn broken(root: &mut Node) {
     if let Kind::Map(entries) = &mut root.kind
-        && let Some((_, value)) = entries.iter_mut().find(|(key, _)| key.text() == Some(name))
+        && let Some((_, value)) = entries.iter_mut().find(|(key, _)| key.text() == Some("include"))
     {
         value.kind = Kind::Broken;
     }

@@ -136,11 +136,12 @@ impl Takes {
                 inner.tables(found)
             }
             Self::Either(choices) => choices.iter().for_each(|choice| choice.tables(found)),
-            Self::Steps => super::step::WORDS.iter().for_each(|key| match key.name {
-                "repeat" | "every" | "sweep" | "network" => key.takes.tables(found),
-                _ => {}
+            Self::Steps => super::ast::StepWord::KEYS.iter().for_each(|key| match key.takes {
+                // It has no keys of its own.
+                Self::Steps => {}
+                takes => takes.tables(found),
             }),
-            Self::Expectations | Self::Expectation => found.push(&super::expect::EXPECTATION),
+            Self::Expectations | Self::Expectation => found.push(&super::ast::EXPECTATION),
             _ => {}
         }
     }
@@ -177,10 +178,6 @@ impl Key {
 
 pub(super) const fn key(name: &'static str, about: &'static str) -> Key {
     Key::new(name, Status::Ready, about)
-}
-
-pub(super) const fn since_5(name: &'static str, about: &'static str) -> Key {
-    Key::new(name, Status::Since5, about)
 }
 
 pub(super) const fn never(name: &'static str, reason: &'static str) -> Key {

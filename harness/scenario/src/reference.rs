@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn each_table_of_keys_has_its_page() {
-        for table in crate::header::FILE.reachable() {
+        for table in <crate::ast::File as crate::ast::Map>::TABLE.reachable() {
             assert_ne!(page(table.what), "", "{} has no page; add it to `reference::page`", table.what);
         }
     }

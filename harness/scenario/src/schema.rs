@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 
 use halfopen_protocol::PacketType;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::action::ACTIONS;
-use super::connection::{CONNECTION, DONE_ON_ONE};
-use super::expect::{AROUND, EXPECTATION};
-use super::header::{FILE, FRAGMENT};
+use super::ast::{
+    AROUND, ActionKind, CONNECTION, DONE_ON_ONE, EXPECTATION, File, Fragment, Map, MatcherKeys, PayloadKeys, StepWord,
+};
 use super::keys::{Key, Status, Table, Takes};
-use super::packet::{MATCHER, PAYLOAD};
-use super::step::WORDS;
 use super::time::PACKET_WORDS;
 use crate::plan::PacketKind;
 use crate::trace::{FieldType, field_names, field_type};
@@ -20,8 +17,8 @@ use crate::trace::{FieldType, field_names, field_type};
 pub fn schema() -> String {
     let mut definitions = Definitions(BTreeMap::new());
     definitions.grammar();
-    let fragment = definitions.map(&FRAGMENT);
-    let mut root = definitions.object(&FILE);
+    let fragment = definitions.map(Fragment::TABLE);
+    let mut root = definitions.object(File::TABLE);
     let map = root.as_object_mut().expect("an object");
     map.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
     map.insert("title".to_owned(), json!("A scenario of halfopen"));
@@ -55,7 +52,7 @@ impl Definitions {
         });
         self.define("version", |_| or_parameter(vec![json!({ "enum": ["3.1.1", "5.0", 5.0] })]));
         self.define("payload", |this| {
-            let map = this.map(&PAYLOAD);
+            let map = this.map(PayloadKeys::TABLE);
             or_parameter(vec![reference("text"), map])
         });
         self.define("action", Self::action);
@@ -86,7 +83,7 @@ impl Definitions {
     }
 
     fn object(&mut self, table: &'static Table) -> Value {
-        let mut properties = Map::new();
+        let mut properties = serde_json::Map::new();
         for key in table.all().filter(|key| is_usable(key)) {
             properties.insert(key.name.to_owned(), self.described(key));
         }
@@ -97,12 +94,12 @@ impl Definitions {
     fn described(&mut self, key: &Key) -> Value {
         let mut value = match self.value(key.takes) {
             Value::Object(value) if value.contains_key("$ref") => {
-                let mut map = Map::new();
+                let mut map = serde_json::Map::new();
                 map.insert("anyOf".to_owned(), json!([value]));
                 map
             }
             Value::Object(value) => value,
-            _ => Map::new(),
+            _ => serde_json::Map::new(),
         };
         value.insert("description".to_owned(), json!(description(key)));
         Value::Object(value)
@@ -165,7 +162,7 @@ impl Definitions {
 
     /// A map of one key: one of these, or a name with `others` under it.
     fn line(&mut self, keys: &[Key], others: Option<Value>) -> Value {
-        let mut properties = Map::new();
+        let mut properties = serde_json::Map::new();
         for key in keys.iter().filter(|key| is_usable(key)) {
             properties.insert(key.name.to_owned(), self.described(key));
         }
@@ -181,9 +178,9 @@ impl Definitions {
     fn action(&mut self) -> Value {
         let is_word =
             |key: &&Key| is_usable(key) && matches!(key.takes, Takes::Nothing | Takes::Optional(_) | Takes::Unsaid);
-        let plain: Vec<_> = ACTIONS.iter().filter(is_word).map(constant).collect();
-        let line = self.line(ACTIONS, None);
-        let on_one: Vec<Key> = ACTIONS.iter().filter(|key| DONE_ON_ONE.contains(&key.name)).copied().collect();
+        let plain: Vec<_> = ActionKind::KEYS.iter().filter(is_word).map(constant).collect();
+        let line = self.line(ActionKind::KEYS, None);
+        let on_one: Vec<Key> = ActionKind::KEYS.iter().filter(|key| DONE_ON_ONE.contains(&key.name)).copied().collect();
         let mut on_one = self.line(&on_one, None);
         on_one["properties"][CONNECTION.name] = self.described(&CONNECTION);
         on_one["required"] = json!([CONNECTION.name]);
@@ -194,7 +191,7 @@ impl Definitions {
 
     fn step(&mut self) -> Value {
         let actions = any_of(vec![reference("action"), json!({ "type": "array", "items": reference("action") })]);
-        self.line(WORDS, Some(actions))
+        self.line(StepWord::KEYS, Some(actions))
     }
 
     fn expectation(&mut self) -> Value {
@@ -203,7 +200,7 @@ impl Definitions {
     }
 
     fn pattern(&mut self) -> Value {
-        let mut properties = Map::new();
+        let mut properties = serde_json::Map::new();
         for packet in PacketType::ALL {
             properties.insert(packet.name().to_owned(), reference(&format!("fields of {}", packet.name())));
         }
@@ -214,8 +211,8 @@ impl Definitions {
     }
 
     fn fields(&mut self, packet: PacketType) -> Value {
-        let matcher = self.map(&MATCHER);
-        let mut properties = Map::new();
+        let matcher = self.map(MatcherKeys::TABLE);
+        let mut properties = serde_json::Map::new();
         for name in field_names(PacketKind::Type(packet)) {
             let value = match field_type(name) {
                 _ if name.ends_with("user_properties") => Value::Bool(true),
@@ -279,7 +276,7 @@ fn constant(key: &Key) -> Value {
 
 /// What `publish` takes: the fields of PUBLISH but those that are the client's to choose.
 fn message() -> Value {
-    let mut properties = Map::new();
+    let mut properties = serde_json::Map::new();
     for name in field_names(PacketKind::Type(PacketType::Publish)).iter().filter(|name| !matches!(**name, "id" | "dup"))
     {
         let value = match field_type(name) {

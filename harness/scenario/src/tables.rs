@@ -8,14 +8,13 @@ use std::fmt::Write as _;
 
 use halfopen_protocol::{PacketType, ReasonCode};
 
-use super::action::ACTIONS;
-use super::expect::{AROUND, CAUSES, EXPECTATION, STATES};
-use super::header::{FILE, FRAGMENT};
+use super::ast::{
+    AROUND, ActionKind, CAUSES, EXPECTATION, File, Fragment, Map, MatcherKeys, NetworkChange, PayloadKeys, State,
+    StepWord, With,
+};
 use super::keys::{Key, Status, Takes};
-use super::node::WITH;
-use super::packet::{MATCHER, PAYLOAD, is_in_both};
 use super::reference::page;
-use super::step::{NETWORK, WORDS};
+use crate::lower::is_in_both;
 use crate::plan::PacketKind;
 use crate::trace::{FieldType, field_names, field_type};
 
@@ -47,19 +46,19 @@ fn table(name: &str) -> Option<String> {
         _ => {}
     }
     let lists: [(&str, &str, &[Key]); 5] = [
-        ("actions", "action", ACTIONS),
-        ("steps", "a step", WORDS),
-        ("faults of the network", "change of the network", NETWORK),
-        ("states", "state", STATES),
+        ("actions", "action", ActionKind::KEYS),
+        ("steps", "a step", StepWord::KEYS),
+        ("faults of the network", "change of the network", NetworkChange::KEYS),
+        ("states", "state", State::KEYS),
         ("causes", "cause", &CAUSES),
     ];
     if let Some((_, what, keys)) = lists.into_iter().find(|(known, ..)| *known == name) {
         return Some(rendered(what, keys.iter()));
     }
     let what = name.strip_prefix("keys of ")?;
-    let mut tables = FILE.reachable();
-    tables.extend([&FRAGMENT, &MATCHER, &PAYLOAD, &WITH]);
-    ACTIONS.iter().for_each(|key| key.takes.tables(&mut tables));
+    let mut tables = File::TABLE.reachable();
+    tables.extend([Fragment::TABLE, MatcherKeys::TABLE, PayloadKeys::TABLE, With::TABLE]);
+    ActionKind::KEYS.iter().for_each(|key| key.takes.tables(&mut tables));
     let table = tables.into_iter().find(|table| table.what.replace('`', "") == what)?;
     let around = if table.what == EXPECTATION.what { AROUND } else { &[] };
     Some(rendered(table.what, around.iter().chain(table.all())))

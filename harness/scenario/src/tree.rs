@@ -6,7 +6,7 @@ mod build;
 mod parts;
 mod syntax;
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use self::build::{Place, Stop, document};
 use self::parts::{by_parts, tabs};
@@ -14,23 +14,27 @@ use self::syntax::report_syntax;
 use super::error::{Sink, Span};
 use crate::plan::Position;
 
+/// The name of a parameter and the line in which it was used.
+pub(super) type Origin = (Arc<str>, u32);
+
 /// A value of the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Node {
     /// Where it stands.
     pub(super) span: Span,
     /// What it is.
     pub(super) kind: Kind,
     /// The parameter that brought it here and the line in which that was used, if one did.
-    pub(super) used_as: Option<(Rc<str>, u32)>,
+    pub(super) used_as: Option<Origin>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Kind {
     Scalar(Scalar),
     List(Vec<Node>),
     Map(Vec<(Node, Node)>),
     /// Something about which an error has been reported: nothing more is said about it.
+    #[default]
     Broken,
 }
 
@@ -44,6 +48,45 @@ pub(super) struct Scalar {
 }
 
 impl Node {
+    /// A text as it stands, without a place.
+    pub(super) fn word(text: impl Into<String>) -> Self {
+        Self::scalar(text, false)
+    }
+
+    /// A text that is never taken for nothing, without a place.
+    pub(super) fn quoted(text: impl Into<String>) -> Self {
+        Self::scalar(text, true)
+    }
+
+    fn scalar(text: impl Into<String>, quoted: bool) -> Self {
+        let kind = Kind::Scalar(Scalar { text: text.into(), quoted, offset: None });
+        Self { kind, ..Self::default() }
+    }
+
+    /// A list without a place.
+    pub(super) fn list(items: impl IntoIterator<Item = Self>) -> Self {
+        Self { kind: Kind::List(items.into_iter().collect()), ..Self::default() }
+    }
+
+    /// A map without a place.
+    pub(super) fn map(entries: impl IntoIterator<Item = (Self, Self)>) -> Self {
+        Self { kind: Kind::Map(entries.into_iter().collect()), ..Self::default() }
+    }
+
+    /// Whether both say the same, wherever they stand and however they are quoted.
+    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+        match (&self.kind, &other.kind) {
+            (Kind::Scalar(a), Kind::Scalar(b)) => a.text == b.text && self.is_null() == other.is_null(),
+            (Kind::List(a), Kind::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.says_the_same(b)),
+            (Kind::Map(a), Kind::Map(b)) => {
+                let same = |((a, b), (c, d)): (&(Self, Self), &(Self, Self))| a.says_the_same(c) && b.says_the_same(d);
+                a.len() == b.len() && a.iter().zip(b).all(same)
+            }
+            (Kind::Broken, Kind::Broken) => true,
+            _ => false,
+        }
+    }
+
     /// Whether nothing was written: `key:` alone, or `~`.
     pub(super) fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Scalar(scalar) if !scalar.quoted && matches!(scalar.text.as_str(), "" | "~" | "null"))
@@ -72,11 +115,12 @@ impl Node {
 
     /// The range of characters `from..to` of a scalar's text, or the whole where that is not known.
     pub(super) fn span_of(&self, from: usize, to: usize) -> Span {
-        let Kind::Scalar(Scalar { offset: Some(offset), .. }) = &self.kind else { return self.span };
-        let (Ok(from), Ok(to)) = (u32::try_from(from), u32::try_from(to)) else { return self.span };
-        let start = self.span.start;
-        let at = |index| Position { column: start.column + offset + index, ..start };
-        Span { start: at(from), end: at(to) }
+        match &self.kind {
+            Kind::Scalar(Scalar { offset: Some(offset), .. }) => {
+                self.span.part(*offset as usize + from, *offset as usize + to)
+            }
+            _ => self.span,
+        }
     }
 
     /// In one line, as it would be written in flow style.
@@ -140,7 +184,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(text: &str) -> (Option<Node>, String) {
-        let sink = Sink::new(std::sync::Arc::new(Source { path: "a.yaml".into(), text: text.into() }));
+        let sink = Sink::new(Arc::new(Source { path: "a.yaml".into(), text: text.into() }));
         let node = parse(text, 0, &sink);
         let errors = sink.finish(()).err().map_or_else(String::new, |errors| errors.to_string());
         (node, errors)

@@ -54,6 +54,17 @@ fn what_a_fragment_brings_is_there_and_its_steps_come_first() {
 }
 
 #[test]
+fn values_of_fragments_that_include_others_are_all_there() {
+    let folder = Folder::new("grammar_values");
+    folder
+        .write("lib/a.yaml", "include: b.yaml\nlet: { x: 2 * <y> }\n")
+        .write("lib/b.yaml", "let: { y: 3s }\n")
+        .write("a.yaml", "include: lib/a.yaml\nlet: { z: <x> + <y> }\nsteps: [ { wait: <z> } ]\n");
+    let plans = load(folder.path().join("a.yaml")).unwrap().plans(PlanOptions::default()).unwrap();
+    assert_eq!(story(&plans[0]), ["wait 9s"]);
+}
+
+#[test]
 fn mistakes_of_fragments_stand_in_their_own_file() {
     let folder = Folder::new("grammar_mistakes");
     folder

@@ -9,6 +9,7 @@ mod newcomer;
 mod schema;
 mod serde_yaml_agrees;
 mod tables;
+mod write;
 
 use std::path::PathBuf;
 

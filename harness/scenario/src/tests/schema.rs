@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::Value;
 
 use super::{here, scenarios};
-use crate::header::FILE;
+use crate::ast::{File, Map};
 use crate::keys::{Status, Takes};
 use crate::{find, schema};
 
@@ -84,7 +84,7 @@ fn slips_are_underlined(#[case] text: &str, #[case] is_valid: bool) {
 
 #[test]
 fn every_key_says_what_it_means_and_what_it_takes() {
-    for table in FILE.reachable() {
+    for table in File::TABLE.reachable() {
         for key in table.all().filter(|key| matches!(key.status, Status::Ready | Status::Since5)) {
             assert!(!key.about.is_empty(), "`{}` of {} says nothing", key.name, table.what);
             let is_said = !matches!(key.takes, Takes::Unsaid);

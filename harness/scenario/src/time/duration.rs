@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use super::exact::Exact;
-use super::token::{Kind, Token, tokens};
+use super::token::{Kind, Token, Unit, tokens};
 use super::{Cursor, TimeError};
+use crate::ast::CharRange;
 
 /// How deep brackets may be nested.
 const MAX_BRACKETS: usize = 32;
@@ -10,44 +11,89 @@ const MAX_BRACKETS: usize = 32;
 /// The longest duration: what a 4-byte field of seconds can hold, 136 years.
 const MAX_MILLISECONDS: i128 = 4_294_967_295 * 1_000;
 
+/// A computation with times and numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expr {
+    pub(crate) kind: ExprKind,
+    /// The characters of the text.
+    at: CharRange,
+}
+
+/// The kinds of computations.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ExprKind {
+    /// A number, with a unit a time.
+    Number(Exact, Option<Unit>),
+    /// `<name>`
+    Parameter(String),
+    Brackets(Box<Expr>),
+    Negative(Box<Expr>),
+    /// The first, and each further one behind its sign.
+    Sum(Box<Expr>, Vec<(Sign, Expr)>),
+    Product(Box<Expr>, Vec<(Sign, Expr)>),
+}
+
+/// `+`, `-`, `*` or `/`, and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sign {
+    sign: char,
+    at: CharRange,
+}
+
 /// A number, or a time in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Quantity {
+enum Quantity {
     Number(Exact),
     Time(Exact),
 }
 
-/// Reads a whole text as a duration in milliseconds, negative ones included.
-pub(crate) fn quantity(text: &str) -> Result<Exact, TimeError> {
-    let end = text.chars().count();
+/// Gives the text of the value of a parameter that stands at these characters; nothing if it is wrong, which it reports.
+pub(crate) type Values<'a> = &'a dyn Fn(&str, CharRange) -> Option<String>;
+
+/// Knows no parameter.
+pub(crate) fn without_parameters(_: &str, _: CharRange) -> Option<String> {
+    None
+}
+
+/// Reads a whole text as a computation.
+pub(crate) fn expression_of(text: &str) -> Result<Expr, TimeError> {
     let tokens = tokens(text)?;
-    let mut cursor = Cursor::new(&tokens, end);
-    let value = expression(&mut cursor)?;
+    let mut cursor = Cursor::new(&tokens, text.chars().count());
+    let expr = expression(&mut cursor)?;
     if cursor.peek().is_some() {
         return Err(cursor.error("expected `+`, `-`, `*`, `/` or the end of the duration"));
     }
-    Ok(value)
+    Ok(expr)
 }
 
-/// Reads a whole text as a duration that is not negative.
+/// Reads a whole text without parameters as a time in milliseconds, negative ones included.
+pub(crate) fn quantity(text: &str) -> Result<Exact, TimeError> {
+    time_of(&expression_of(text)?, &without_parameters)
+}
+
+/// Reads a whole text without parameters as a duration that is not negative.
 pub(crate) fn duration(text: &str) -> Result<Duration, TimeError> {
-    let value = quantity(text)?;
-    let end = text.chars().count();
-    let milliseconds = whole_milliseconds(value).map_err(|message| TimeError::new(0, end, message))?;
-    let milliseconds = u64::try_from(milliseconds)
-        .map_err(|_| TimeError::new(0, end, format!("`{text}` is less than nothing: {milliseconds} ms")))?;
-    Ok(Duration::from_millis(milliseconds))
+    whole_duration(&expression_of(text)?, &without_parameters)
 }
 
-/// The value as whole milliseconds.
-pub(crate) fn whole_milliseconds(value: Exact) -> Result<i64, String> {
+/// Computes a duration that is not negative, in whole milliseconds.
+pub(crate) fn whole_duration(expr: &Expr, values: Values<'_>) -> Result<Duration, TimeError> {
+    let milliseconds = whole_milliseconds(expr, values)?;
+    u64::try_from(milliseconds)
+        .map(Duration::from_millis)
+        .map_err(|_| expr.error(format!("`{}` is less than nothing: {milliseconds} ms", expr.shown(values))))
+}
+
+/// Computes a time in whole milliseconds, negative ones included.
+pub(crate) fn whole_milliseconds(expr: &Expr, values: Values<'_>) -> Result<i64, TimeError> {
+    let value = time_of(expr, values)?;
     let Some(whole) = value.to_whole() else {
-        return Err(format!("this is {value} ms; in the end a time is a whole number of milliseconds"));
+        return Err(expr.error(format!("this is {value} ms; in the end a time is a whole number of milliseconds")));
     };
-    if whole.abs() > MAX_MILLISECONDS {
-        return Err("more than 4294967295s, the longest time there is".to_owned());
+    match i64::try_from(whole) {
+        Ok(whole) if i128::from(whole).abs() <= MAX_MILLISECONDS => Ok(whole),
+        _ => Err(expr.error("more than 4294967295s, the longest time there is")),
     }
-    i64::try_from(whole).map_err(|_| "more than 4294967295s, the longest time there is".to_owned())
 }
 
 /// The shortest usual way to write it: `1.25s`, `65535s`, `250ms`, `0s`.
@@ -61,99 +107,210 @@ pub(crate) fn format(duration: Duration) -> String {
     }
 }
 
-/// `DURATION` up to where it ends; it must be a time.
-pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Exact, TimeError> {
-    let start = cursor.peek().map(|token| token.from);
-    let value = sum(cursor, 0)?;
-    match value {
+fn time_of(expr: &Expr, values: Values<'_>) -> Result<Exact, TimeError> {
+    match expr.value(values)? {
         Quantity::Time(value) => Ok(value),
-        Quantity::Number(value) => {
-            let from = start.unwrap_or(0);
-            let to = cursor.peek().map_or(cursor.end, |token| token.from);
-            Err(TimeError::new(from, to.max(from + 1), format!("`{value}` has no unit; write `{value}s`")))
-        }
+        Quantity::Number(value) => Err(expr.error(format!("`{value}` has no unit; write `{value}s`"))),
     }
 }
 
-fn sum(cursor: &mut Cursor<'_>, depth: usize) -> Result<Quantity, TimeError> {
-    let mut value = product(cursor, depth)?;
-    loop {
-        let from = cursor.error("");
-        let minus = cursor.take_sign('-');
-        if !minus && !cursor.take_sign('+') {
-            return Ok(value);
-        }
-        let right = product(cursor, depth)?;
-        let signed = |right: Exact| if minus { right.negate() } else { Some(right) };
-        let fail = |message: &str| TimeError { message: message.to_owned(), ..from.clone() };
-        value = match (value, right) {
-            (Quantity::Time(left), Quantity::Time(right)) => {
-                signed(right).and_then(|right| left.add(right)).map(Quantity::Time)
-            }
-            (Quantity::Number(left), Quantity::Number(right)) => {
-                signed(right).and_then(|right| left.add(right)).map(Quantity::Number)
-            }
-            _ => return Err(fail("a time and a number without a unit cannot be added")),
-        }
-        .ok_or_else(|| fail("this is too large to compute"))?;
-    }
-}
-
-fn product(cursor: &mut Cursor<'_>, depth: usize) -> Result<Quantity, TimeError> {
-    use Quantity::{Number, Time};
-    let mut value = atom(cursor, depth)?;
-    loop {
-        let sign = cursor.error("");
-        let fail = |message: &str| TimeError { message: message.to_owned(), ..sign.clone() };
-        let computed = if cursor.take_sign('*') {
-            match (value, atom(cursor, depth)?) {
-                (Time(_), Time(_)) => return Err(fail("two times cannot be multiplied")),
-                (Time(a), Number(b)) | (Number(a), Time(b)) => a.multiply(b).map(Time),
-                (Number(a), Number(b)) => a.multiply(b).map(Number),
-            }
-        } else if cursor.take_sign('/') {
-            match (value, atom(cursor, depth)?) {
-                (_, Time(b) | Number(b)) if b.is_zero() => return Err(fail("division by zero")),
-                (Number(_), Time(_)) => return Err(fail("a number cannot be divided by a time")),
-                (Time(a), Number(b)) => a.divide(b).map(Time),
-                (Number(a), Number(b)) | (Time(a), Time(b)) => a.divide(b).map(Number),
-            }
-        } else {
-            return Ok(value);
+impl Expr {
+    /// A duration in the shortest usual way.
+    pub fn of(duration: Duration) -> Self {
+        let milliseconds = i128::try_from(duration.as_millis()).unwrap_or(MAX_MILLISECONDS);
+        let (value, unit) = match milliseconds {
+            0 => (Some(Exact::whole(0)), Unit::S),
+            1..1_000 => (Some(Exact::whole(milliseconds)), Unit::Ms),
+            _ => (Exact::new(milliseconds, 1_000), Unit::S),
         };
-        value = computed.ok_or_else(|| fail("this is too large to compute"))?;
+        Self { kind: ExprKind::Number(value.unwrap_or(Exact::whole(0)), Some(unit)), at: CharRange::default() }
+    }
+
+    /// The parameter `<name>`.
+    pub fn parameter(name: impl Into<String>) -> Self {
+        Self { kind: ExprKind::Parameter(name.into()), at: CharRange::default() }
+    }
+
+    /// Whether it is a parameter and nothing else.
+    pub(crate) fn is_parameter(&self) -> bool {
+        matches!(self.kind, ExprKind::Parameter(_))
+    }
+
+    pub(crate) fn has_parameters(&self) -> bool {
+        match &self.kind {
+            ExprKind::Number(..) => false,
+            ExprKind::Parameter(_) => true,
+            ExprKind::Brackets(inner) | ExprKind::Negative(inner) => inner.has_parameters(),
+            ExprKind::Sum(first, rest) | ExprKind::Product(first, rest) => {
+                first.has_parameters() || rest.iter().any(|(_, expr)| expr.has_parameters())
+            }
+        }
+    }
+
+    /// The same in a longer text, in which so many characters stand before it.
+    pub(crate) fn moved(mut self, by: usize) -> Self {
+        self.at = self.at.moved(by);
+        match &mut self.kind {
+            ExprKind::Number(..) | ExprKind::Parameter(_) => {}
+            ExprKind::Brackets(inner) | ExprKind::Negative(inner) => **inner = inner.clone().moved(by),
+            ExprKind::Sum(first, rest) | ExprKind::Product(first, rest) => {
+                **first = first.clone().moved(by);
+                for (sign, expr) in rest {
+                    sign.at = sign.at.moved(by);
+                    *expr = expr.clone().moved(by);
+                }
+            }
+        }
+        self
+    }
+
+    pub(crate) fn error(&self, message: impl Into<String>) -> TimeError {
+        TimeError::new(self.at.from, self.at.to, message)
+    }
+
+    /// The computation as text, with the values that are known in the place of their parameters.
+    pub(crate) fn shown(&self, values: Values<'_>) -> String {
+        match &self.kind {
+            ExprKind::Number(value, unit) => format!("{value}{}", unit.map_or("", Unit::word)),
+            ExprKind::Parameter(name) => values(name, self.at).unwrap_or_else(|| format!("<{name}>")),
+            ExprKind::Brackets(inner) => format!("({})", inner.shown(values)),
+            ExprKind::Negative(inner) => format!("-{}", inner.shown(values)),
+            ExprKind::Sum(first, rest) | ExprKind::Product(first, rest) => {
+                let mut text = first.shown(values);
+                for (sign, expr) in rest {
+                    text.push_str(&format!(" {} {}", sign.sign, expr.shown(values)));
+                }
+                text
+            }
+        }
+    }
+
+    fn value(&self, values: Values<'_>) -> Result<Quantity, TimeError> {
+        match &self.kind {
+            ExprKind::Number(value, None) => Ok(Quantity::Number(*value)),
+            ExprKind::Number(value, Some(unit)) => {
+                let time = value.multiply(unit.milliseconds()).map(Quantity::Time);
+                time.ok_or_else(|| self.error("this is too large to compute"))
+            }
+            ExprKind::Parameter(name) => {
+                let text = values(name, self.at).ok_or_else(|| self.error(""))?;
+                let value = expression_of(&text).and_then(|expr| expr.value(&without_parameters));
+                value.map_err(|_| {
+                    self.error(format!("expected a duration, such as `5s` or `1.5 * 5s`; `<{name}>` is `{text}`"))
+                })
+            }
+            ExprKind::Brackets(inner) => inner.value(values),
+            ExprKind::Negative(inner) => match inner.value(values)? {
+                Quantity::Time(value) => value.negate().map(Quantity::Time),
+                Quantity::Number(value) => value.negate().map(Quantity::Number),
+            }
+            .ok_or_else(|| self.error("this is too large to compute")),
+            ExprKind::Sum(first, rest) => rest.iter().try_fold(first.value(values)?, |left, (sign, right)| {
+                let added = sum(left, sign.sign, right.value(values)?);
+                added.and_then(|sum| sum.ok_or("this is too large to compute")).map_err(|message| sign.error(message))
+            }),
+            ExprKind::Product(first, rest) => rest.iter().try_fold(first.value(values)?, |left, (sign, right)| {
+                let product = product(left, sign.sign, right.value(values)?);
+                product.and_then(|sum| sum.ok_or("this is too large to compute")).map_err(|message| sign.error(message))
+            }),
+        }
     }
 }
 
-fn atom(cursor: &mut Cursor<'_>, depth: usize) -> Result<Quantity, TimeError> {
+impl Sign {
+    fn error(&self, message: &str) -> TimeError {
+        TimeError::new(self.at.from, self.at.to, message)
+    }
+}
+
+impl CharRange {
+    fn moved(self, by: usize) -> Self {
+        Self { from: self.from + by, to: self.to + by }
+    }
+}
+
+fn sum(left: Quantity, sign: char, right: Quantity) -> Result<Option<Quantity>, &'static str> {
+    let add = |left: Exact, right: Exact| if sign == '-' { left.add(right.negate()?) } else { left.add(right) };
+    match (left, right) {
+        (Quantity::Time(left), Quantity::Time(right)) => Ok(add(left, right).map(Quantity::Time)),
+        (Quantity::Number(left), Quantity::Number(right)) => Ok(add(left, right).map(Quantity::Number)),
+        _ => Err("a time and a number without a unit cannot be added"),
+    }
+}
+
+fn product(left: Quantity, sign: char, right: Quantity) -> Result<Option<Quantity>, &'static str> {
+    use Quantity::{Number, Time};
+    Ok(match (left, sign, right) {
+        (Time(_), '*', Time(_)) => return Err("two times cannot be multiplied"),
+        (Time(a), '*', Number(b)) | (Number(a), '*', Time(b)) => a.multiply(b).map(Time),
+        (Number(a), '*', Number(b)) => a.multiply(b).map(Number),
+        (_, _, Time(b) | Number(b)) if b.is_zero() => return Err("division by zero"),
+        (Number(_), _, Time(_)) => return Err("a number cannot be divided by a time"),
+        (Time(a), _, Number(b)) => a.divide(b).map(Time),
+        (Number(a), _, Number(b)) | (Time(a), _, Time(b)) => a.divide(b).map(Number),
+    })
+}
+
+/// Reads a computation up to where it ends.
+pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Expr, TimeError> {
+    series(cursor, 0, &['+', '-'], ExprKind::Sum, |cursor, depth| {
+        series(cursor, depth, &['*', '/'], ExprKind::Product, atom)
+    })
+}
+
+/// Reads one part and further ones behind these signs.
+fn series(
+    cursor: &mut Cursor<'_>,
+    depth: usize,
+    signs: &[char],
+    kind: fn(Box<Expr>, Vec<(Sign, Expr)>) -> ExprKind,
+    part: impl Fn(&mut Cursor<'_>, usize) -> Result<Expr, TimeError>,
+) -> Result<Expr, TimeError> {
+    let first = part(cursor, depth)?;
+    let mut rest = Vec::new();
+    while let Some((sign, at)) = signs.iter().find_map(|sign| cursor.take_sign(*sign).map(|at| (*sign, at))) {
+        rest.push((Sign { sign, at }, part(cursor, depth)?));
+    }
+    match rest.last() {
+        None => Ok(first),
+        Some((_, last)) => {
+            let at = CharRange { from: first.at.from, to: last.at.to };
+            Ok(Expr { kind: kind(Box::new(first), rest), at })
+        }
+    }
+}
+
+fn atom(cursor: &mut Cursor<'_>, depth: usize) -> Result<Expr, TimeError> {
     if depth > MAX_BRACKETS {
         return Err(cursor.error("too many brackets"));
     }
-    if cursor.take_sign('(') {
-        let value = sum(cursor, depth + 1)?;
-        return if cursor.take_sign(')') { Ok(value) } else { Err(cursor.error("expected `)`")) };
+    if let Some(open) = cursor.take_sign('(') {
+        let inner = series(cursor, depth + 1, &['+', '-'], ExprKind::Sum, |cursor, depth| {
+            series(cursor, depth, &['*', '/'], ExprKind::Product, atom)
+        })?;
+        let Some(close) = cursor.take_sign(')') else { return Err(cursor.error("expected `)`")) };
+        let at = CharRange { from: open.from, to: close.to };
+        return Ok(Expr { kind: ExprKind::Brackets(Box::new(inner)), at });
     }
-    if cursor.take_sign('-') {
-        return match atom(cursor, depth + 1)? {
-            Quantity::Time(value) => value.negate().map(Quantity::Time),
-            Quantity::Number(value) => value.negate().map(Quantity::Number),
-        }
-        .ok_or_else(|| cursor.error("this is too large to compute"));
+    if let Some(minus) = cursor.take_sign('-') {
+        let inner = atom(cursor, depth + 1)?;
+        let at = CharRange { from: minus.from, to: inner.at.to };
+        return Ok(Expr { kind: ExprKind::Negative(Box::new(inner)), at });
     }
-    if let Some(Token { kind: Kind::Number(value, unit), .. }) = cursor.peek() {
-        let value = match unit {
-            None => Some(Quantity::Number(*value)),
-            Some(unit) => value.multiply(unit.milliseconds()).map(Quantity::Time),
-        };
-        let Some(value) = value else { return Err(cursor.error("this is too large to compute")) };
-        cursor.next();
-        // `5 s`: the unit stands apart.
-        if let (Quantity::Number(number), Some(Token { kind: Kind::Word(word), .. })) = (value, cursor.peek())
-            && matches!(word.as_str(), "ms" | "s" | "min" | "h" | "d")
-        {
-            return Err(cursor.error(format!("a unit stands at its number; write `{number}{word}`")));
-        }
-        return Ok(value);
+    let Some(token) = cursor.peek() else {
+        return Err(cursor.error("expected a duration, such as `5s` or `1.5 * 5s`"));
+    };
+    let kind = match &token.kind {
+        Kind::Number(value, unit) => ExprKind::Number(*value, *unit),
+        Kind::Parameter(name) => ExprKind::Parameter(name.clone()),
+        _ => return Err(cursor.error("expected a duration, such as `5s` or `1.5 * 5s`")),
+    };
+    cursor.next();
+    // `5 s`: the unit stands apart.
+    if let (ExprKind::Number(number, None), Some(Token { kind: Kind::Word(word), .. })) = (&kind, cursor.peek())
+        && matches!(word.as_str(), "ms" | "s" | "min" | "h" | "d")
+    {
+        return Err(cursor.error(format!("a unit stands at its number; write `{number}{word}`")));
     }
-    Err(cursor.error("expected a duration, such as `5s` or `1.5 * 5s`"))
+    Ok(Expr { kind, at: CharRange { from: token.from, to: token.to } })
 }

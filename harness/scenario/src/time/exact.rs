@@ -81,7 +81,7 @@ impl std::fmt::Display for Exact {
             return write!(f, "{}", self.numerator);
         }
         // `2.5` as one would write it, if that is exact with a few digits.
-        for digits in 1..=6_u32 {
+        for digits in 1..=24_u32 {
             let power = 10_i128.pow(digits);
             if power % self.denominator == 0
                 && let Some(scaled) = self.numerator.checked_mul(power / self.denominator)

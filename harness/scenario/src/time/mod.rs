@@ -10,10 +10,15 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::duration::{duration, format, quantity};
+pub use self::duration::Expr;
+pub(super) use self::duration::{
+    Values, duration, expression_of, format, quantity, whole_duration, whole_milliseconds, without_parameters,
+};
 pub(super) use self::exact::Exact;
-pub(super) use self::moment::{PACKET_WORDS, RESERVED, Scope, moment, moments, packet_kind};
+pub(super) use self::moment::{PACKET_WORDS, RESERVED, moment, moments, ordinal_word, packet_kind, point_word, split};
 pub(super) use self::token::{Kind, Token, tokens};
+
+use super::ast::CharRange;
 
 /// What is wrong with a text, and which of its characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +31,11 @@ pub(super) struct TimeError {
 impl TimeError {
     pub(super) fn new(from: usize, to: usize, message: impl Into<String>) -> Self {
         Self { from, to, message: message.into() }
+    }
+
+    /// The same in a longer text, in which so many characters stand before this one.
+    pub(super) fn moved(self, by: usize) -> Self {
+        Self { from: self.from + by, to: self.to + by, ..self }
     }
 }
 
@@ -67,10 +77,10 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    /// Takes the next token if it is this sign.
-    pub(super) fn take_sign(&mut self, sign: char) -> bool {
-        let found = matches!(self.peek(), Some(Token { kind: Kind::Sign(next), .. }) if *next == sign);
-        self.index += usize::from(found);
-        found
+    /// Takes the next token if it is this sign; its place.
+    pub(super) fn take_sign(&mut self, sign: char) -> Option<CharRange> {
+        let token = self.peek().filter(|token| token.kind == Kind::Sign(sign))?;
+        self.index += 1;
+        Some(CharRange { from: token.from, to: token.to })
     }
 }

@@ -1,13 +1,10 @@
-use std::collections::{BTreeMap, BTreeSet};
-
 use halfopen_protocol::PacketType;
 
-use super::duration::{expression, whole_milliseconds};
-use super::exact::Exact;
+use super::duration::{expression, whole_milliseconds, without_parameters};
 use super::token::{Kind, Token, tokens};
 use super::{Cursor, TimeError};
-use crate::connection::split;
-use crate::plan::{EventRef, Moment, NodeId, NthConnection, Ordinal, PacketKind, Point};
+use crate::ast::{CharRange, Event, EventNode, Moment, Moments, Outline, Place, When};
+use crate::plan::{Ordinal, PacketKind, Point};
 use crate::suggest::did_you_mean;
 
 const ORDINALS: [(&str, Ordinal); 4] =
@@ -88,77 +85,72 @@ pub(crate) fn packet_kind(word: &str) -> Option<PacketKind> {
     PacketType::ALL.into_iter().find(|packet| packet.name() == word).map(PacketKind::Type)
 }
 
-/// The names that a moment may use.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Scope<'a> {
-    /// Nodes and groups, and whom they stand for.
-    pub(crate) nodes: &'a BTreeMap<String, Vec<NodeId>>,
-    /// Instants that the story names.
-    pub(crate) marks: &'a BTreeSet<String>,
-    /// Names about which an error has been reported: what hangs on them fails with an empty message.
-    pub(crate) broken: &'a BTreeSet<String>,
-    /// Whether unknown names fail with an empty message, too.
-    pub(crate) open: bool,
+/// The word for which of several events is meant; none for the nearest.
+pub(crate) fn ordinal_word(ordinal: Ordinal) -> Option<&'static str> {
+    ORDINALS.iter().find(|(_, known)| *known == ordinal).map(|(word, _)| *word)
 }
 
-impl Scope<'_> {
-    fn is_silent(&self, name: &str) -> bool {
-        self.open || self.broken.contains(name)
+/// The word for what happens to a node.
+pub(crate) fn point_word(point: Point) -> &'static str {
+    POINTS.iter().find(|(_, known)| *known == point).map_or("", |(word, _)| word)
+}
+
+/// The name of a node, and the number of the connection if one is named.
+pub(crate) fn split(word: &str) -> Result<(&str, Option<u32>), String> {
+    let Some((name, digits)) = word.split_once('#') else { return Ok((word, None)) };
+    match digits.parse::<u32>() {
+        Ok(number) if number > 0 => Ok((name, Some(number))),
+        _ => Err(format!("`{word}` names no connection; they are counted from 1, as in `{name}#1`")),
     }
 }
 
 /// Reads a whole text as a moment.
-pub(crate) fn moment(text: &str, scope: Scope<'_>) -> Result<Moment, TimeError> {
+pub(crate) fn moment(text: &str, place: &Place, outline: &Outline) -> Result<Moment, TimeError> {
     let tokens = tokens(text)?;
     if let Some(token) = tokens.iter().find(|token| token.kind == Kind::To) {
         return Err(TimeError::new(token.from, token.to, "a range, where one moment is expected"));
     }
-    of_tokens(text, &tokens, text.chars().count(), scope)
+    of_tokens(&tokens, text.chars().count(), place, outline)
 }
 
-/// Reads a whole text as `A .. B`, `A ..` or `.. B`; an open end is the start or the end of the run.
-pub(crate) fn moments(text: &str, scope: Scope<'_>) -> Result<(Moment, Moment), TimeError> {
+/// Reads a whole text as `A .. B`, `A ..` or `.. B`.
+pub(crate) fn moments(text: &str, place: &Place, outline: &Outline) -> Result<Moments, TimeError> {
     let tokens = tokens(text)?;
     let end = text.chars().count();
     let mut parts = tokens.split(|token| token.kind == Kind::To);
     let (Some(first), Some(second), None) = (parts.next(), parts.next(), parts.next()) else {
         return Err(TimeError::new(0, end, "expected a range of moments, as in `50s .. 51s` or `start .. MARK`"));
     };
-    let bound = |tokens: &[Token], event: EventRef| match (tokens.first(), tokens.last()) {
-        (Some(head), Some(tail)) => {
-            let part: String = text.chars().skip(head.from).take(tail.to - head.from).collect();
-            of_tokens(&part, tokens, tail.to, scope)
-        }
-        _ => {
-            let text = if event == EventRef::Start { "start" } else { "end" };
-            Ok(Moment { event, offset_ms: 0, text: text.to_owned() })
-        }
+    let bound = |tokens: &[Token]| match tokens.last() {
+        Some(tail) => of_tokens(tokens, tail.to, place, outline).map(Some),
+        None => Ok(None),
     };
-    if first.is_empty() && second.is_empty() {
-        return Err(TimeError::new(0, end, "a range has at least one end"));
+    match (bound(first)?, bound(second)?) {
+        (None, None) => Err(TimeError::new(0, end, "a range has at least one end")),
+        (from, to) => Ok(Moments { place: place.clone(), from, to }),
     }
-    Ok((bound(first, EventRef::Start)?, bound(second, EventRef::End)?))
 }
 
-fn of_tokens(text: &str, tokens: &[Token], end: usize, scope: Scope<'_>) -> Result<Moment, TimeError> {
+fn of_tokens(tokens: &[Token], end: usize, place: &Place, outline: &Outline) -> Result<Moment, TimeError> {
     let mut cursor = Cursor::new(tokens, end);
-    let offset_ms;
-    let event = match tokens.first().map(|token| &token.kind) {
+    let when = match tokens.first().map(|token| &token.kind) {
         None => return Err(TimeError::new(0, end.max(1), "expected a moment, such as `20s` or `1s after MARK`")),
-        Some(Kind::Number(..) | Kind::Sign(_)) => {
-            let value = expression(&mut cursor)?;
-            let (value, event) = relation(value, &mut cursor, scope)?;
-            let whole = whole_milliseconds(value);
-            offset_ms = whole.map_err(|message| TimeError::new(tokens[0].from, end, message))?;
-            if event == EventRef::Start && offset_ms < 0 {
-                return Err(TimeError::new(tokens[0].from, end, "this is before the run begins"));
+        Some(Kind::Number(..) | Kind::Sign(_) | Kind::Parameter(_)) => {
+            let expr = expression(&mut cursor)?;
+            if !expr.has_parameters() {
+                whole_milliseconds(&expr, &without_parameters)?;
             }
-            event
+            if cursor.peek().is_none() {
+                When::Since(expr)
+            } else if cursor.take_word("after") {
+                When::After(expr, event(&mut cursor, outline)?)
+            } else if cursor.take_word("before") {
+                When::Before(expr, event(&mut cursor, outline)?)
+            } else {
+                return Err(cursor.error("expected `after` or `before` and an event"));
+            }
         }
-        Some(_) => {
-            offset_ms = 0;
-            event(&mut cursor, scope)?
-        }
+        Some(_) => When::At(event(&mut cursor, outline)?),
     };
     if let Some(token) = cursor.peek() {
         let hint = match token.kind {
@@ -169,26 +161,11 @@ fn of_tokens(text: &str, tokens: &[Token], end: usize, scope: Scope<'_>) -> Resu
         };
         return Err(cursor.error(format!("the moment should end here{hint}")));
     }
-    Ok(Moment { event, offset_ms, text: text.trim().to_owned() })
+    Ok(Moment { place: place.clone(), when })
 }
 
-/// What follows a duration: nothing, `after EVENT` or `before EVENT`.
-fn relation(value: Exact, cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Result<(Exact, EventRef), TimeError> {
-    if cursor.peek().is_none() {
-        return Ok((value, EventRef::Start));
-    }
-    if cursor.take_word("after") {
-        return Ok((value, event(cursor, scope)?));
-    }
-    let too_large = cursor.error("this is too large to compute");
-    if cursor.take_word("before") {
-        return Ok((value.negate().ok_or(too_large)?, event(cursor, scope)?));
-    }
-    Err(cursor.error("expected `after` or `before` and an event"))
-}
-
-fn event(cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Result<EventRef, TimeError> {
-    let Some(Token { kind: Kind::Word(word), .. }) = cursor.peek() else {
+fn event(cursor: &mut Cursor<'_>, outline: &Outline) -> Result<Event, TimeError> {
+    let Some(Token { kind: Kind::Word(word), from, to }) = cursor.peek() else {
         return Err(
             cursor.error("expected an event, such as `start`, a mark, `last packet from NODE` or `close of NODE`")
         );
@@ -200,58 +177,52 @@ fn event(cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Result<EventRef, TimeErro
     }
     if let Some((_, ordinal)) = ORDINALS.iter().find(|(name, _)| name == word) {
         cursor.next();
-        return occurrence(*ordinal, cursor, scope);
+        return occurrence(*ordinal, cursor, outline);
     }
-    if scope.marks.contains(word) {
-        cursor.next();
-        return Ok(EventRef::Mark(word.clone()));
-    }
-    match word.as_str() {
-        "start" => {
-            cursor.next();
-            Ok(EventRef::Start)
+    let event = match word.as_str() {
+        "start" => Event::Start,
+        "end" => Event::End,
+        word if outline.may_be_mark(word) && !RESERVED.contains(&word) && packet_kind(word).is_none() => {
+            Event::Mark { name: word.to_owned(), at: CharRange { from: *from, to: *to } }
         }
-        "end" => {
-            cursor.next();
-            Ok(EventRef::End)
-        }
-        _ => occurrence(Ordinal::Nearest, cursor, scope),
-    }
+        _ => return occurrence(Ordinal::Nearest, cursor, outline),
+    };
+    cursor.next();
+    Ok(event)
 }
 
-/// `PACKET from NODE …` or `POINT of NODE …`.
-fn occurrence(ordinal: Ordinal, cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Result<EventRef, TimeError> {
+/// Reads `PACKET from NODE …` or `POINT of NODE …`.
+fn occurrence(ordinal: Ordinal, cursor: &mut Cursor<'_>, outline: &Outline) -> Result<Event, TimeError> {
     let Some(Token { kind: Kind::Word(word), .. }) = cursor.peek() else {
         return Err(cursor.error("expected a packet, such as `PINGREQ`, or `open` or `close`"));
     };
     if let Some(packet) = packet_kind(word) {
         cursor.next();
-        return packet_event(ordinal, packet, word, cursor, scope);
+        return packet_event(ordinal, packet, word, cursor, outline);
     }
     if let Some((_, point)) = POINTS.iter().find(|(name, _)| name == word) {
         cursor.next();
         if !cursor.take_word("of") {
             return Err(cursor.error(format!("expected `of` and a node, as in `{word} of NODE`")));
         }
-        let mut connection = None;
-        let of = node_or_connection(cursor, scope, &mut connection)?;
-        if connection.is_some() && !matches!(point, Point::Open | Point::Close) {
+        let of = node(cursor, outline)?;
+        if of.connection.is_some() && !matches!(point, Point::Open | Point::Close) {
             return Err(cursor.error(format!("`{word}` happens to a node, not to a connection")));
         }
-        let at = if cursor.take_word("at") { Some(node(cursor, scope)?) } else { None };
-        return Ok(EventRef::Point { ordinal, point: *point, of, at, on: connection });
+        let at = if cursor.take_word("at") { Some(whole_node(cursor, outline)?) } else { None };
+        return Ok(Event::Point { ordinal, point: *point, of, at });
     }
-    if scope.nodes.contains_key(word) {
+    if outline.has_node(word) {
         return Err(cursor.error(format!(
             "`{word}` is a node, not an event; what of it? As in `last packet from {word}` or `close of {word}`"
         )));
     }
-    if scope.is_silent(word) {
+    if outline.is_silent(word) {
         return Err(cursor.error(""));
     }
     let words = ORDINALS.iter().map(|(word, _)| *word).chain(POINTS.iter().map(|(word, _)| *word));
     let words = words.chain(PACKET_WORDS).chain(["start", "end"]);
-    let hint = did_you_mean(word, words.chain(scope.marks.iter().map(String::as_str)));
+    let hint = did_you_mean(word, words.chain(outline.marks.iter().map(String::as_str)));
     Err(cursor.error(format!("unknown event `{word}`{hint}")))
 }
 
@@ -260,11 +231,10 @@ fn packet_event(
     packet: PacketKind,
     word: &str,
     cursor: &mut Cursor<'_>,
-    scope: Scope<'_>,
-) -> Result<EventRef, TimeError> {
-    let mut connection = None;
-    let mut end = |cursor: &mut Cursor<'_>, word: &str| match cursor.take_word(word) {
-        true => node_or_connection(cursor, scope, &mut connection).map(Some),
+    outline: &Outline,
+) -> Result<Event, TimeError> {
+    let end = |cursor: &mut Cursor<'_>, word: &str| match cursor.take_word(word) {
+        true => node(cursor, outline).map(Some),
         false => Ok(None),
     };
     let from = end(cursor, "from")?;
@@ -273,42 +243,37 @@ fn packet_event(
     if from.is_none() && at.is_none() {
         return Err(cursor.error(format!("expected `from` or `at` and a node, as in `{word} from NODE`")));
     }
-    Ok(EventRef::Packet { ordinal, packet, from, to, at, on: connection })
+    Ok(Event::Packet { ordinal, packet, from, to, at })
 }
 
-/// A node, or one of its connections: `sensor#2`.
-fn node_or_connection(
+/// Reads a node, or one of its connections: `sensor#2`.
+fn node(cursor: &mut Cursor<'_>, outline: &Outline) -> Result<EventNode, TimeError> {
+    let Some(Token { kind: Kind::Word(word), .. }) = cursor.peek() else {
+        return Err(cursor.error("expected a node"));
+    };
+    let (name, connection) = split(word).map_err(|message| cursor.error(message))?;
+    named(name, connection, cursor, outline)
+}
+
+fn whole_node(cursor: &mut Cursor<'_>, outline: &Outline) -> Result<EventNode, TimeError> {
+    let Some(Token { kind: Kind::Word(word), .. }) = cursor.peek() else {
+        return Err(cursor.error("expected a node"));
+    };
+    named(word, None, cursor, outline)
+}
+
+fn named(
+    name: &str,
+    connection: Option<u32>,
     cursor: &mut Cursor<'_>,
-    scope: Scope<'_>,
-    connection: &mut Option<NthConnection>,
-) -> Result<NodeId, TimeError> {
-    let Some(Token { kind: Kind::Word(word), .. }) = cursor.peek() else {
-        return Err(cursor.error("expected a node"));
-    };
-    let (name, number) = split(word).map_err(|message| cursor.error(message))?;
-    let client = named(name, cursor, scope)?;
-    *connection = number.map(|number| NthConnection { client, number }).or(*connection);
-    Ok(client)
-}
-
-fn node(cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Result<NodeId, TimeError> {
-    let Some(Token { kind: Kind::Word(word), .. }) = cursor.peek() else {
-        return Err(cursor.error("expected a node"));
-    };
-    named(word, cursor, scope)
-}
-
-fn named(word: &str, cursor: &mut Cursor<'_>, scope: Scope<'_>) -> Result<NodeId, TimeError> {
-    match scope.nodes.get(word).map(Vec::as_slice) {
-        Some([only]) => {
-            cursor.next();
-            Ok(*only)
-        }
-        Some(_) => Err(cursor.error(format!("`{word}` is a group; an event is of one node, as in `{word}.1`"))),
-        None if scope.is_silent(word) => Err(cursor.error("")),
-        None => {
-            let hint = did_you_mean(word, scope.nodes.keys().map(String::as_str));
-            Err(cursor.error(format!("unknown node `{word}`{hint}")))
-        }
+    outline: &Outline,
+) -> Result<EventNode, TimeError> {
+    if !outline.has_node(name) {
+        return Err(cursor.error(match outline.is_silent(name) {
+            true => String::new(),
+            false => format!("unknown node `{name}`{}", did_you_mean(name, outline.names())),
+        }));
     }
+    let at = cursor.next().map_or_else(CharRange::default, |token| CharRange { from: token.from, to: token.to });
+    Ok(EventNode { name: name.to_owned(), connection, at })
 }

@@ -1,10 +1,11 @@
-use std::collections::{BTreeMap, BTreeSet};
-
 use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
-use crate::plan::{EventRef, NodeId, NthConnection, Ordinal, PacketKind, Point};
+use crate::ast::{Outline, Place};
+use crate::lower::Role;
+use crate::plan::{EventRef, NodeId, NthConnection, Ordinal, PacketKind, Plan, Point, Source, StepKind};
+use crate::{Errors, PlanOptions, parse};
 
 #[rstest]
 #[case("5s", 5_000)]
@@ -63,36 +64,21 @@ fn durations_are_printed_short(#[case] milliseconds: u64, #[case] text: &str) {
     assert_eq!(duration(text).unwrap(), value);
 }
 
-struct Names {
-    nodes: BTreeMap<String, Vec<NodeId>>,
-    marks: BTreeSet<String>,
-}
-
-impl Names {
-    fn scope(&self) -> Scope<'_> {
-        static NONE: BTreeSet<String> = BTreeSet::new();
-        Scope { nodes: &self.nodes, marks: &self.marks, broken: &NONE, open: false }
-    }
-}
-
-fn names() -> Names {
-    let nodes = [
-        ("broker", vec![NodeId(0)]),
-        ("sensor", vec![NodeId(1)]),
-        ("dev-1", vec![NodeId(2)]),
-        ("fleet", vec![NodeId(3), NodeId(4)]),
-        ("fleet.1", vec![NodeId(3)]),
-    ];
-    Names {
-        nodes: nodes.into_iter().map(|(name, ids)| (name.to_owned(), ids)).collect(),
-        marks: BTreeSet::from(["fire".to_owned()]),
-    }
+/// The plan of a story about `sensor`, `dev-1` and `fleet` that names the instant `fire`.
+fn plan(line: &str) -> Result<Plan, String> {
+    let text = format!(
+        "mqtt: 5.0\nclients: {{ sensor: {{ reconnect: {{ min: 1s }} }}, dev-1: {{}}, fleet: {{ count: 2 }} }}\n{line}\n"
+    );
+    let source = Source { path: "a.yaml".into(), text };
+    let plans = parse("a".into(), source).and_then(|scenario| scenario.plans(PlanOptions::default()));
+    let messages = |errors: Errors| errors.iter().map(|error| error.message.clone()).collect::<Vec<_>>().join("\n");
+    plans.map(|mut plans| plans.remove(0)).map_err(messages)
 }
 
 fn read(text: &str) -> Result<(EventRef, i64), String> {
-    let names = names();
-    let scope = names.scope();
-    moment(text, scope).map(|moment| (moment.event, moment.offset_ms)).map_err(|error| error.message)
+    let plan = plan(&format!("steps: [ {{ mark: fire }}, {{ at: '{text}' }} ]"))?;
+    let StepKind::At(moment) = &plan.steps[1].kind else { panic!("{:?}", plan.steps[1]) };
+    Ok((moment.event.clone(), moment.offset_ms))
 }
 
 fn packet(ordinal: Ordinal, word: &str, from: Option<usize>, to: Option<usize>, at: Option<usize>) -> EventRef {
@@ -157,8 +143,8 @@ fn what_is_no_moment_says_why(#[case] text: &str, #[case] message: &str) {
 #[case("fire ..", (EventRef::Mark("fire".into()), 0), (EventRef::End, 0))]
 #[case("..1s", (EventRef::Start, 0), (EventRef::Start, 1_000))]
 fn ranges_of_moments_may_be_open(#[case] text: &str, #[case] from: (EventRef, i64), #[case] to: (EventRef, i64)) {
-    let names = names();
-    let (a, b) = moments(text, names.scope()).unwrap();
+    let line = format!("steps: [ {{ mark: fire }} ]\nexpect: [ {{ broker: {{ closes: sensor, during: '{text}' }} }} ]");
+    let (a, b) = plan(&line).unwrap().expectations[0].during.clone().unwrap();
     assert_eq!(((a.event, a.offset_ms), (b.event, b.offset_ms)), (from, to));
 }
 
@@ -198,24 +184,41 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_parsers_panic(text in any::<String>()) {
-        let names = names();
-        let scope = names.scope();
-        let _ = (duration(&text), moment(&text, scope), moments(&text, scope));
+        let (place, outline) = (Place::default(), Outline::default());
+        let _ = (duration(&text), moment(&text, &place, &outline), moments(&text, &place, &outline));
     }
 
     #[test]
     fn nothing_that_resembles_a_time_makes_them_panic(
         words in prop::collection::vec(prop::sample::select(vec![
             "5s", "1.5", "*", "/", "+", "-", "(", ")", "after", "before", "last", "packet", "from", "of", "close",
-            "sensor", "fire", "..", "->", "0", "99999999999999999999d", "at", "start",
+            "sensor", "fire", "..", "->", "0", "99999999999999999999d", "at", "start", "<k>",
         ]), 0..12),
         gap in prop::sample::select(vec!["", " "]),
     ) {
         let text = words.join(gap);
-        let names = names();
-        let scope = names.scope();
-        for error in [duration(&text).err(), moment(&text, scope).err(), moments(&text, scope).err()].into_iter().flatten() {
+        let place = Place::default();
+        let mut outline = Outline::default();
+        outline.nodes.insert("sensor".to_owned(), Role::Client);
+        outline.marks.insert("fire".to_owned());
+        let errors = [
+            expression_of(&text).err(),
+            moment(&text, &place, &outline).err(),
+            moments(&text, &place, &outline).err(),
+        ];
+        for error in errors.into_iter().flatten() {
             prop_assert!(error.from <= error.to && !error.message.is_empty());
         }
     }
+}
+
+/// What is written of an expression is the same expression.
+#[rstest]
+#[case("1.5 * <k>")]
+#[case("(2 * <keep_alive>) + 1min - 20ms / 3")]
+#[case("-<k> + 0.125s")]
+#[case("<sensor.keep_alive> / 4")]
+fn an_expression_is_written_as_it_was_read(#[case] text: &str) {
+    let expr = expression_of(text).unwrap();
+    assert_eq!(expr.shown(&without_parameters), text);
 }

@@ -1,19 +1,30 @@
 use super::TimeError;
 use super::exact::Exact;
+use crate::lower::params::is_parameter_name;
 
 /// A unit of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
+    /// Milliseconds.
     Ms,
+    /// Seconds.
     S,
+    /// Minutes.
     Min,
+    /// Hours.
     H,
+    /// Days.
     D,
 }
 
 impl Unit {
     const ALL: [(&'static str, Self); 5] =
         [("ms", Self::Ms), ("s", Self::S), ("min", Self::Min), ("h", Self::H), ("d", Self::D)];
+
+    /// As it stands behind a number.
+    pub(super) fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(_, unit)| *unit == self).map_or("", |(word, _)| word)
+    }
 
     /// How many milliseconds it has.
     pub(super) fn milliseconds(self) -> Exact {
@@ -31,6 +42,8 @@ impl Unit {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Kind {
     Number(Exact, Option<Unit>),
+    /// `<name>`
+    Parameter(String),
     /// `+ - * / ( )`
     Sign(char),
     Word(String),
@@ -71,6 +84,11 @@ fn token(text: &[char], from: usize) -> Result<(Kind, usize), TimeError> {
     let rest = &text[from..];
     match rest {
         ['<', '-', '>', ..] => Ok((Kind::BothWays, from + 3)),
+        ['<', ..] if parameter(rest).is_some() => {
+            let name = parameter(rest).unwrap_or_default();
+            let width = name.chars().count() + 2;
+            Ok((Kind::Parameter(name), from + width))
+        }
         ['-', '>', ..] => Ok((Kind::Arrow, from + 2)),
         ['.', '.', ..] => Ok((Kind::To, from + 2)),
         [c, ..] if c.is_ascii_digit() => number(text, from),
@@ -81,6 +99,13 @@ fn token(text: &[char], from: usize) -> Result<(Kind, usize), TimeError> {
         [c @ ('+' | '-' | '*' | '/' | '(' | ')'), ..] => Ok((Kind::Sign(*c), from + 1)),
         _ => Err(TimeError::new(from, from + 1, wrong_character(rest))),
     }
+}
+
+/// The name between angle brackets with which a text begins.
+fn parameter(text: &[char]) -> Option<String> {
+    let length = text.iter().position(|c| *c == '>')?;
+    let name: String = text[1..length].iter().collect();
+    is_parameter_name(&name).then_some(name)
 }
 
 fn wrong_character(rest: &[char]) -> String {

@@ -1,0 +1,672 @@
+//! A scenario file, and a fragment of one.
+
+use std::collections::BTreeMap;
+
+use halfopen_protocol::Version;
+
+use super::expect::Expectations;
+use super::link::{LinkPath, LinkSettings};
+use super::list::OneOrMore;
+use super::node::{Broker, Client, RawBroker, RawClient};
+use super::reading::Reading;
+use super::scalar::{Name, Number, Text};
+use super::step::Steps;
+use super::time::{DurationExpr, Moment};
+use super::value::{Field, Fill, Param, Place, Raw, Value, map, words};
+use crate::error::Span;
+use crate::keys::{Key, Table, Takes, key};
+use crate::plan::{Feature, Invariant};
+use crate::reference::see;
+use crate::suggest::{did_you_mean, one_of};
+use crate::tree::{Kind, Node};
+
+words! {
+    /// An engine.
+    Engine = "engine" {
+        Sim = "sim" => "the event-driven engine";
+        Turmoil = "turmoil" => "turmoil::Sim, with its tick of 1 ms";
+        ! "live" => "there is no engine `live`: scenarios run in a simulated network and clock only";
+    }
+}
+
+map! {
+    /// The engines that can run a file.
+    OnlyOn = "`only_on`" needs "engines", "because" {
+        engines: Param<OneOrMore<Param<Engine>>> => "the engines that can run it";
+        because: Param<Text> => "why it cannot be run on the others";
+    }
+}
+
+map! {
+    /// The statements of the standards that a file checks.
+    Clauses = "`clauses`" {
+        v3_1_1 as "3.1.1": Ids => "ids of statements of 3.1.1, as `MQTT-3.1.2-24`";
+        v5_0 as "5.0": Ids => "ids of statements of 5.0, as `MQTT-3.1.2-22`";
+    }
+}
+
+map! {
+    /// A scenario file.
+    File = "a scenario" {
+        grammar: Grammar = "1" => "the version of this language: 1";
+        mqtt: Versions = "both" => "`3.1.1`, `5.0` or a list";
+        about: Text => "a sentence for reports";
+        tags: OneOrMore<Text> => "words to select by";
+        cases: Ids => "reports that this is about: ids of the cases from the field, URLs, or references of your own";
+        clauses: Clauses => "version → ids of the statements that this checks";
+        matrix: Matrix => "name → list: axes; the runs are their product";
+        table: Rows => "a list of rows: one axis with several names; `case` names the run";
+        values as "let": Lets => "name → value: values that are no axis";
+        seeds: Seeds = "1" => "how many random seeds, or a list";
+        brokers: Nodes<Broker> = "one called `broker`" => "name → broker";
+        clients: Nodes<Client> => "name → client";
+        raw_clients: Nodes<RawClient> => "name → raw client";
+        network: Param<LinkSettings> => "what all links are like";
+        links: Param<Links> => "`a -> b` or `a <-> b` → what one link is like";
+        steps: Param<Steps> => "the story";
+        expect: Param<Expectations> => "what must be true of it";
+        until: Param<Moment> = "when all is decided, and 1s more" => "the end of the run";
+        tolerance: Param<DurationExpr> = "0ms" => "how much earlier or later than expected something may come";
+        waive: Waive => "invariant → the reason why it does not hold here";
+        requires: Param<OneOrMore<Param<Feature>>> => "optional features of the broker without which the run is skipped";
+        include: OneOrMore<Text> => "paths of fragments, from the folder of this file: their nodes, links, values and waivers are added, their steps go first";
+        exclude: Exclude => "combinations of values that are left out: name → value or values; a list for several";
+        raw_brokers: Nodes<RawBroker> => "name → raw broker";
+        only_on: Param<OnlyOn> = "all" => "the engines that can run it";
+    }
+}
+
+map! {
+    /// A fragment of a scenario.
+    Fragment = "a fragment" {
+        grammar: Grammar = "1" => "the version of this language: 1";
+        about: Text => "a sentence";
+        include: OneOrMore<Text> => "further fragments, from the folder of this one";
+        values as "let": Lets => "name → value";
+        brokers: Nodes<Broker> => "name → broker";
+        clients: Nodes<Client> => "name → client";
+        raw_clients: Nodes<RawClient> => "name → raw client";
+        raw_brokers: Nodes<RawBroker> => "name → raw broker";
+        links: Param<Links> => "`a -> b` or `a <-> b` → what one link is like";
+        steps: Param<Steps> => "what comes before the scenario's own steps";
+        waive: Waive => "invariant → the reason why it does not hold";
+    }
+}
+
+/// The version of this language, of which there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grammar;
+
+const GRAMMAR: &[Key] = &[key("1", "the first")];
+
+impl Value for Grammar {
+    const TAKES: Takes = Takes::Words(GRAMMAR);
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        if node.text() != Some("1") {
+            cx.error(node, "this version knows grammar 1");
+            return None;
+        }
+        Some(Self)
+    }
+
+    fn write(&self, _: Fill<'_>) -> Node {
+        Node::word("1")
+    }
+}
+
+/// Ids of statements or of cases, which are written as a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ids(pub Vec<Id>);
+
+impl Value for Ids {
+    const TAKES: Takes = Takes::Several(&Takes::Text);
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        OneOrMore::read(cx, node).map(|ids| Self(ids.0))
+    }
+
+    fn write(&self, fill: Fill<'_>) -> Node {
+        Node::list(self.0.iter().map(|id| id.write(fill)))
+    }
+}
+
+/// An id of a statement or of a case, which knows its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Id(pub(crate) Place, pub String);
+
+impl From<&str> for Id {
+    fn from(id: &str) -> Self {
+        Self(Place::default(), id.to_owned())
+    }
+}
+
+impl Value for Id {
+    const TAKES: Takes = Takes::Text;
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        Text::read(cx, node).map(|text| Self(Place::of(node), text.0))
+    }
+
+    fn write(&self, _: Fill<'_>) -> Node {
+        Node::quoted(&*self.1)
+    }
+}
+
+/// The nodes of a role, by their names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Nodes<T>(pub Vec<(Name, Param<T>)>);
+
+impl<T: Value> Value for Nodes<T> {
+    const TAKES: Takes = Takes::Named(&T::TAKES);
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        // That it is no map has been reported with the other keys of the file.
+        let Kind::Map(entries) = &node.kind else { return None };
+        // What belongs to a name that is none may be something else as well.
+        let named =
+            entries.iter().filter(|(name, _)| name.text().is_some_and(|name| !cx.outline.broken.contains(name)));
+        Some(Self(named.filter_map(|(name, node)| Name::of(name).zip(Param::read(cx, node))).collect()))
+    }
+
+    fn write(&self, fill: Fill<'_>) -> Node {
+        Node::map(self.0.iter().map(|(name, node)| (Node::word(&*name.text), node.write(fill))))
+    }
+}
+
+/// What links are like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Links(pub Vec<(Param<LinkPath>, Param<LinkSettings>)>);
+
+impl Value for Links {
+    const TAKES: Takes = Takes::Named(&<LinkSettings as Value>::TAKES);
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        let entries = cx.map(node, "a map of links, as in `{ a -> b: { latency: 1s } }`")?;
+        Some(Self(entries.iter().filter_map(|(a, b)| Some((Param::read(cx, a)?, Param::read(cx, b)?))).collect()))
+    }
+
+    fn write(&self, fill: Fill<'_>) -> Node {
+        Node::map(self.0.iter().map(|(link, settings)| (link.write(fill), settings.write(fill))))
+    }
+}
+
+/// Invariants that do not hold here, and why.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Waive(pub Vec<(Place, Invariant, String)>);
+
+pub(crate) const WAIVE: Table = Table { what: "`waive`", keys: &[INVARIANTS] };
+
+const INVARIANTS: &[Key] = &{
+    let mut keys = [key("", "").takes(Takes::Text); Invariant::ALL.len()];
+    let mut index = 0;
+    while index < keys.len() {
+        keys[index].name = Invariant::ALL[index].name();
+        keys[index].about = statement(Invariant::ALL[index]);
+        index += 1;
+    }
+    keys
+};
+
+/// What an invariant says, for the reference.
+const fn statement(invariant: Invariant) -> &'static str {
+    match invariant {
+        Invariant::ClientKeepsItsInterval => "a client leaves no silence longer than its keep-alive",
+        Invariant::BrokerKeepsItsDeadline => "a broker closes a silent client at 1.5 keep-alives",
+        Invariant::Qos1AtLeastOnce => "what was published at QoS 1 arrives",
+        Invariant::Qos2ExactlyOnce => "what was published at QoS 2 arrives once",
+        Invariant::TopicOrder => "messages of a topic arrive in their order",
+        Invariant::PacketIds => "a packet id is in use once at a time",
+        Invariant::ReceiveMaximum => "nobody sends more ahead than the other side allows",
+        Invariant::NothingAfterDisconnect => "nobody sends after DISCONNECT",
+        Invariant::ResendOnlyOnResume => "packets are sent again only when a session is resumed",
+        Invariant::NoOrphans => "no state of sessions is left that nothing belongs to",
+    }
+}
+
+impl Value for Waive {
+    const TAKES: Takes = Takes::Map(&WAIVE);
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        let what =
+            "a map of invariants and reasons, as in `{ client_keeps_its_interval: The device is silent on purpose. }`";
+        let Kind::Map(entries) = &node.kind else {
+            cx.error(node, format!("expected {what}"));
+            return None;
+        };
+        let waiver = |(name, reason): &(Node, Node)| {
+            let text = name.text()?;
+            let Some(invariant) = Invariant::named(text) else {
+                let names = || WAIVE.all().map(|key| key.name);
+                let hint = did_you_mean(text, names());
+                let note = format!("one of {}; {}", one_of(names()), see(WAIVE.what));
+                cx.error_with_note(name, format!("unknown invariant `{text}`{hint}"), note);
+                return None;
+            };
+            match reason.text().filter(|_| !reason.is_null()) {
+                Some(reason) => Some((Place::of(name), invariant, reason.to_owned())),
+                None => {
+                    let message = format!("`{text}` is waived without a reason; say why it does not hold here");
+                    cx.error(reason, message);
+                    None
+                }
+            }
+        };
+        Some(Self(entries.iter().filter_map(waiver).collect()))
+    }
+
+    fn write(&self, _: Fill<'_>) -> Node {
+        Node::map(self.0.iter().map(|(_, invariant, why)| (Node::word(invariant.name()), Node::quoted(&**why))))
+    }
+}
+
+/// The optional features of a broker.
+pub(crate) const FEATURES: &[Key] = &{
+    let mut keys = [key("", "a broker of 5.0 may be without it"); Feature::ALL.len()];
+    let mut index = 0;
+    while index < keys.len() {
+        keys[index].name = Feature::ALL[index].word();
+        index += 1;
+    }
+    keys
+};
+
+impl Value for Feature {
+    const TAKES: Takes = Takes::Words(FEATURES);
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        cx.word(node, "feature", FEATURES).map(|place| Self::ALL[place])
+    }
+
+    fn write(&self, _: Fill<'_>) -> Node {
+        Node::word(self.word())
+    }
+}
+
+/// The versions on which a file runs: one at least, each once, in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versions(pub Vec<Version>);
+
+impl Value for Versions {
+    const TAKES: Takes = Takes::Several(&Takes::Version);
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        let items = match &node.kind {
+            Kind::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(node),
+        };
+        let mut versions = Vec::new();
+        for item in items {
+            let version = match item.text() {
+                Some("3.1.1") => Version::V3_1_1,
+                Some("5.0" | "5") => Version::V5_0,
+                _ => {
+                    cx.error(item, format!("unknown version `{}`; there are `3.1.1` and `5.0`", item.flow()));
+                    return None;
+                }
+            };
+            if versions.contains(&version) {
+                cx.error(item, format!("the version {version} twice"));
+            } else {
+                versions.push(version);
+            }
+        }
+        versions.sort_unstable();
+        if versions.is_empty() {
+            cx.error(node, "no version; there are `3.1.1` and `5.0`");
+            return None;
+        }
+        Some(Self(versions))
+    }
+
+    fn write(&self, fill: Fill<'_>) -> Node {
+        OneOrMore(self.0.clone()).write(fill)
+    }
+}
+
+/// The random seeds of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seeds {
+    /// So many, from 1.
+    Count(u64),
+    /// These.
+    List(Vec<u64>),
+}
+
+/// How many seeds a file may have.
+const MOST_SEEDS: u64 = crate::MAX_RUNS;
+
+impl Seeds {
+    /// The seeds.
+    pub fn list(&self) -> Vec<u64> {
+        match self {
+            Self::Count(count) => (1..=*count).collect(),
+            Self::List(seeds) => seeds.clone(),
+        }
+    }
+}
+
+impl Value for Seeds {
+    const TAKES: Takes = Takes::Several(&<Number<0, { u64::MAX }> as Value>::TAKES);
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        let number = |node: &Node| {
+            let number = node.text().and_then(|text| text.parse::<u64>().ok());
+            if number.is_none() {
+                cx.error(node, format!("expected how many seeds, or a list of them; found `{}`", node.flow()));
+            }
+            number
+        };
+        if let Kind::List(items) = &node.kind {
+            let seeds: Vec<_> = items.iter().filter_map(number).collect();
+            return (seeds.len() == items.len() && !seeds.is_empty()).then_some(Self::List(seeds));
+        }
+        let count = number(node)?;
+        if !(1..=MOST_SEEDS).contains(&count) {
+            cx.error(node, format!("{count} is not between 1 and {MOST_SEEDS}"));
+            return None;
+        }
+        Some(Self::Count(count))
+    }
+
+    fn write(&self, _: Fill<'_>) -> Node {
+        match self {
+            Self::Count(count) => Node::word(count.to_string()),
+            Self::List(seeds) => Node::list(seeds.iter().map(|seed| Node::word(seed.to_string()))),
+        }
+    }
+}
+
+/// Names and values that are no axis.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lets(pub Vec<(Name, Raw)>);
+
+/// Axes: names, and the values of each.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Matrix(pub Vec<(Name, Axis)>);
+
+/// The values of an axis.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Axis {
+    /// These; one at least.
+    Values(Vec<Raw>),
+    /// `A .. B step C`.
+    Range(Raw),
+    /// Something about which an error has been reported.
+    Broken,
+}
+
+/// An axis with several names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows {
+    /// The values of the axis.
+    pub rows: Vec<Row>,
+    /// The names of the columns, those of rows that are wrong among them.
+    pub(crate) columns: Vec<Name>,
+}
+
+impl From<Vec<Row>> for Rows {
+    fn from(rows: Vec<Row>) -> Self {
+        let mut columns: Vec<Name> = Vec::new();
+        for (name, _) in rows.iter().flat_map(|row| &row.columns) {
+            if !columns.contains(name) {
+                columns.push(name.clone());
+            }
+        }
+        Self { rows, columns }
+    }
+}
+
+/// One value of the axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The name of its runs.
+    pub case: Raw,
+    /// The versions for which it is; all if none is given.
+    pub versions: Option<Versions>,
+    /// The ids of statements that its runs check.
+    pub clauses: Option<Ids>,
+    /// The values of the columns, by their names.
+    pub columns: Vec<(Name, Raw)>,
+}
+
+/// Combinations of values that are left out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Exclude(pub Vec<Combination>);
+
+/// Runs that are left out: all that have one of the values of each of these axes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Combination {
+    pub(crate) place: Place,
+    /// The axes, and the values of each.
+    pub axes: Vec<(Name, OneOrMore<Raw>)>,
+}
+
+fn written<'a>(entries: impl Iterator<Item = (&'a Name, Node)>) -> Node {
+    Node::map(entries.map(|(name, value)| (Node::word(&*name.text), value)))
+}
+
+/// The names and values of a map, whose form has been looked at with the axes.
+fn entries(node: &Node) -> impl Iterator<Item = (Name, &Node)> {
+    node.entries().iter().filter_map(|(name, value)| Name::of(name).map(|name| (name, value)))
+}
+
+impl Value for Lets {
+    const TAKES: Takes = Takes::Named(&Takes::Anything);
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        if !matches!(node.kind, Kind::Map(_)) {
+            cx.error(node, "expected a map of names and values, as in `{ patience: 5s }`");
+            return None;
+        }
+        Some(Self(entries(node).map(|(name, value)| (name, Raw(value.clone()))).collect()))
+    }
+
+    fn write(&self, fill: Fill<'_>) -> Node {
+        written(self.0.iter().map(|(name, value)| (name, value.write(fill))))
+    }
+}
+
+impl Value for Matrix {
+    const TAKES: Takes = Takes::Named(&Takes::Several(&Takes::Anything));
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        if !matches!(node.kind, Kind::Map(_)) {
+            cx.error(node, "expected a map of names and values, as in `{ keep_alive: [1s, 5s] }`");
+            return None;
+        }
+        Some(Self(entries(node).map(|(name, value)| (name.clone(), Axis::read(cx, &name.text, value))).collect()))
+    }
+
+    fn write(&self, fill: Fill<'_>) -> Node {
+        written(self.0.iter().map(|(name, axis)| {
+            let values = match axis {
+                Axis::Values(values) => Node::list(values.iter().map(|value| value.write(fill))),
+                Axis::Range(range) => range.write(fill),
+                Axis::Broken => Node::default(),
+            };
+            (name, values)
+        }))
+    }
+}
+
+impl Axis {
+    fn read(cx: &Reading<'_>, name: &str, value: &Node) -> Self {
+        match &value.kind {
+            Kind::List(items) if !items.is_empty() => {
+                return Self::Values(items.iter().map(|item| Raw(item.clone())).collect());
+            }
+            Kind::Scalar(scalar) if crate::lower::range::is_range(&scalar.text) => {
+                return Self::Range(Raw(value.clone()));
+            }
+            Kind::Broken => cx.fail(),
+            Kind::List(_) => {
+                cx.error(value, format!("the list of values of `{name}` is empty, so there is no run"));
+            }
+            _ => cx.error(
+                value,
+                format!(
+                    "expected a list of values for `{name}`, or a range as in `1s .. 9s step 2s`; a value that is no axis stands in `let`"
+                ),
+            ),
+        }
+        Self::Broken
+    }
+}
+
+/// Columns of the table that mean something to the harness.
+const MQTT: &str = "mqtt";
+const CASE: &str = "case";
+const CLAUSE: &str = "clause";
+
+/// How many rows of a table are read: each is held against those before it.
+const MAX_ROWS_READ: usize = 2_000;
+
+impl Value for Rows {
+    const TAKES: Takes = Takes::List(&Takes::Row);
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        let Kind::List(items) = &node.kind else {
+            cx.error(node, "expected a list of rows, as in `- { case: never, losses: 1 }`");
+            return None;
+        };
+        if items.is_empty() {
+            cx.error(node, "a table without rows");
+        }
+        if items.len() as u64 > MOST_SEEDS {
+            cx.error(node, format!("{} rows; a file has at most {MOST_SEEDS} runs", items.len()));
+        }
+        let items = &items[..items.len().min(MAX_ROWS_READ)];
+        let mut columns: Vec<Name> = Vec::new();
+        for (key, _) in items.iter().flat_map(Node::entries).filter(|(key, _)| !is_reserved(key)) {
+            columns.extend(Name::of(key).filter(|name| !columns.contains(name)));
+        }
+        let mut rows: Vec<Row> = Vec::new();
+        let mut cases: BTreeMap<String, Span> = BTreeMap::new();
+        for row in cx.each(items, |item| Row::read(cx, item, &columns)) {
+            let case = row.case.flow();
+            if let Some(first) = cases.get(&case) {
+                let message = format!("a second case called `{case}`, first in line {}", first.start.line);
+                cx.error(&row.case.0, message);
+                continue;
+            }
+            cases.insert(case, row.case.0.span);
+            rows.push(row);
+        }
+        Some(Self { rows, columns })
+    }
+
+    fn write(&self, fill: Fill<'_>) -> Node {
+        Node::list(self.rows.iter().map(|row| row.write(fill)))
+    }
+}
+
+impl Row {
+    fn read(cx: &Reading<'_>, item: &Node, columns: &[Name]) -> Option<Self> {
+        if !matches!(item.kind, Kind::Map(_)) {
+            cx.error(item, "expected a row: a map with `case` and the columns");
+            return None;
+        }
+        let Some(case) = item.get(CASE) else {
+            cx.error(item, "a row needs a `case`, which names its runs");
+            return None;
+        };
+        if case.text().is_none_or(str::is_empty) {
+            cx.error(case, "expected a text that names the case");
+            return None;
+        }
+        let mut is_complete = true;
+        for name in columns.iter().filter(|name| item.get(&name.text).is_none()) {
+            cx.error(item, format!("the case `{}` has no `{}`, as other rows do", case.flow(), name.text));
+            is_complete = false;
+        }
+        let versions = match item.get(MQTT) {
+            Some(node) => Some(Versions::read(cx, node)?),
+            None => None,
+        };
+        let clauses = item.get(CLAUSE).and_then(|node| Ids::read(cx, node));
+        let own = item.entries().iter().filter(|(key, _)| !is_reserved(key));
+        let columns = own.filter_map(|(key, value)| Some((Name::of(key)?, Raw(value.clone())))).collect();
+        is_complete.then(|| Self { case: Raw(case.clone()), versions, clauses, columns })
+    }
+
+    fn write(&self, fill: Fill<'_>) -> Node {
+        let mut entries: Vec<(Node, Node)> = Vec::new();
+        entries.extend(self.versions.as_ref().map(|versions| (Node::word(MQTT), versions.write(fill))));
+        entries.push((Node::word(CASE), self.case.write(fill)));
+        entries.extend(self.clauses.as_ref().map(|clauses| (Node::word(CLAUSE), clauses.write(fill))));
+        entries.extend(self.columns.iter().map(|(name, value)| (Node::word(&*name.text), value.write(fill))));
+        Node::map(entries)
+    }
+}
+
+fn is_reserved(key: &Node) -> bool {
+    matches!(key.text(), Some(MQTT | CASE | CLAUSE))
+}
+
+impl Value for Exclude {
+    const TAKES: Takes = Takes::Several(&Takes::Named(&Takes::Several(&Takes::Anything)));
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        let items = match &node.kind {
+            Kind::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(node),
+        };
+        let combination = |item: &Node| {
+            if item.entries().is_empty() {
+                if item.kind != Kind::Broken {
+                    let message = "expected a map of axes and values, as in `{ keep_alive: 1s, phase: [0s, 1s] }`";
+                    cx.error(item, message);
+                }
+                return None;
+            }
+            let values = |values: &Node| match &values.kind {
+                Kind::List(values) => OneOrMore(values.iter().map(|value| Raw(value.clone())).collect()),
+                _ => OneOrMore(vec![Raw(values.clone())]),
+            };
+            let axes = entries(item).map(|(name, of)| (name, values(of))).collect();
+            Some(Combination { place: Place::of(item), axes })
+        };
+        Some(Self(cx.each(items, combination)))
+    }
+
+    fn write(&self, fill: Fill<'_>) -> Node {
+        let combination = |combination: &Combination| {
+            written(combination.axes.iter().map(|(name, values)| (name, values.write(fill))))
+        };
+        match self.0.as_slice() {
+            [only] => combination(only),
+            all => Node::list(all.iter().map(combination)),
+        }
+    }
+}
+
+impl File {
+    /// Reads a file from its tree, whose keys are known already.
+    pub(crate) fn of(cx: &Reading<'_>, root: &Node) -> Self {
+        read_keys(cx, root)
+    }
+}
+
+impl Fragment {
+    /// Reads a fragment from its tree, whose keys are known already.
+    pub(crate) fn of(cx: &Reading<'_>, root: &Node) -> Self {
+        read_keys(cx, root)
+    }
+}
+
+/// Reads the keys that are known and have a value; the others have been reported.
+fn read_keys<T: super::value::Map>(cx: &Reading<'_>, root: &Node) -> T {
+    let mut read = T::default();
+    for (name, value) in root.entries().iter().filter(|(_, value)| !value.is_null()) {
+        if let Some(key) = name.text().and_then(|name| T::TABLE.find(name)) {
+            read.set(cx, key.name, name, value);
+        }
+    }
+    read
+}
+
+/// The value of a field, if it is there.
+pub(crate) fn value_of<T>(field: &Option<Field<T>>) -> Option<&T> {
+    field.as_ref().map(|field| &field.value)
+}

@@ -1,0 +1,61 @@
+//! A scenario as typed values that cannot hold nonsense.
+//!
+//! A file is read once. Parameters are values here: [`Param`] is a value or what stands for it, and the computations of
+//! [`DurationExpr`] have a place for them. What depends on their values is known in a run, and lowered to a plan there.
+//!
+//! Each type knows how it is read from the tree, how it is written to it, and what may stand there: reading, messages,
+//! the schema for editors and the tables of the reference come from the same definition, the macros `map!`, `group!`,
+//! `words!`, `line!` and `actions!` and the implementations of `Value`.
+
+mod action;
+mod expect;
+mod file;
+mod link;
+mod list;
+mod node;
+mod packet;
+mod reading;
+mod scalar;
+mod step;
+mod time;
+mod value;
+
+pub use self::action::{Action, ActionKind, Actions, ConnectArgs, ConnectKeys, Filter};
+pub(crate) use self::action::{CONNECTION, DONE_ON_ONE};
+pub(crate) use self::expect::{AROUND, CAUSES, EXPECTATION};
+pub use self::expect::{
+    About, Alternative, Alternatives, Clause, Condition, Expectation, Expectations, Holding, How, MaySay, NothingWord,
+    Qualifiers, Says, State, Statement, Verb,
+};
+pub(crate) use self::file::value_of;
+pub use self::file::{
+    Axis, Clauses, Combination, Engine, Exclude, File, Fragment, Grammar, Id, Ids, Lets, Links, Matrix, Nodes, OnlyOn,
+    Row, Rows, Seeds, Versions, Waive,
+};
+pub use self::link::{ConnectionName, Ends, LinkFault, LinkPath, LinkProperties, LinkSettings, SetLink, WhichLink};
+pub use self::list::{Named, OneOrMore};
+pub use self::node::{
+    AllAnswers, Answer, AnswerKeys, AnswerLine, AnswerWord, Answered, Answers, Auth, Broker, Client, ClientCommon,
+    ClientOnly, CloseWord, ConnectFields, Dialogue, GroupSize, GrowthFactor, NeverWord, PositiveFactor, Properties,
+    RawBroker, RawClient, RawClientOnly, Reconnect, ReconnectChoice, Subscription, SubscriptionKeys, Subscriptions,
+    Will, With,
+};
+pub use self::packet::{
+    ByteText, ConnackPattern, FieldPatterns, FieldValue, FieldValues, FieldsOf, Matcher, MatcherKeys, MessagePattern,
+    OfDisconnect, OfPublish, Outgoing, PacketFields, PacketOf, Pattern, PatternFields, Payload, PayloadKeys, Sent,
+    UserProperties,
+};
+pub(crate) use self::reading::{Outline, Reading, found};
+pub use self::scalar::{
+    Bandwidth, Count, Drift, Factor, Hex, Name, NodeName, Number, QosLevel, Reason, Share, Size, Text,
+};
+pub use self::step::{
+    Every, FaultyLink, FilledSteps, MarkName, NetworkChange, Period, RaceSteps, Repeat, SetProperties, Step, StepKind,
+    StepWord, Steps, Sweep, SweptFault,
+};
+pub use self::time::{
+    CharRange, DurationExpr, Event, EventNode, Expiry, Gap, GapRange, Interval, KeepAlive, Leap, Moment, Moments,
+    PacketWord, Seconds, When,
+};
+pub(crate) use self::value::{Env, Fill, Group, Map, Value};
+pub use self::value::{Field, Given, Param, Place, Raw};

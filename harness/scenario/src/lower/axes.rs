@@ -1,0 +1,387 @@
+//! The runs of a file: versions, rows of the table, the product of the matrix, seeds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use halfopen_protocol::Version;
+
+use super::names::check_letters;
+use super::params::{Params, computed};
+use super::race::{self, Orders, Race};
+use super::range;
+use super::when::{SWEEP, same};
+use crate::ast::{Axis, Combination, File, Fragment, Lets, Matrix, Name, Raw, Row, Rows, value_of};
+use crate::error::{Sink, Span};
+use crate::reference::see;
+use crate::suggest::did_you_mean;
+use crate::time;
+use crate::tree::Node;
+
+/// How many runs a file may have.
+pub const MAX_RUNS: u64 = 10_000;
+
+/// How many names `let`, and how many `matrix` may have.
+const MAX_NAMES: usize = 500;
+
+/// What stands for the version and the row in `when` and `exclude`.
+const MQTT: &str = "mqtt";
+const CASE: &str = "case";
+
+/// One run: its name and what its parameters stand for.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(super) version: Version,
+    pub(super) case: Option<String>,
+    /// `name=value` of each axis.
+    pub(super) printed: Vec<String>,
+    pub(super) params: Params,
+    /// What `when` can ask for.
+    pub(super) values: BTreeMap<String, Node>,
+    pub(super) seed: u64,
+    /// In which order the steps of each race come.
+    pub(super) orders: Orders,
+}
+
+/// All axes of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Axes {
+    pub(crate) versions: Vec<Version>,
+    parts: Vec<Part>,
+    races: Vec<Race>,
+    excluded: Vec<Combination>,
+    seeds: Vec<u64>,
+    /// Names whose definition is wrong.
+    broken: Vec<String>,
+}
+
+/// In the order of the file: a value may use the names above it.
+#[derive(Debug)]
+enum Part {
+    Let(Name, Raw),
+    Axis(Name, Vec<Raw>),
+    /// `A .. B step C`, whose values may depend on the names above it.
+    Range(Name, Raw),
+    Table(Vec<Row>, Vec<Name>),
+}
+
+impl Axes {
+    /// The axes of a file and the values that its fragments bring; `place` is said to be wrong if there are too many runs.
+    pub(crate) fn of(file: &File, fragments: &[Fragment], span: Span, sink: &Sink) -> Self {
+        let mut axes = Self {
+            versions: value_of(&file.mqtt).map_or_else(|| Version::ALL.to_vec(), |versions| versions.0.clone()),
+            races: race::races(file, fragments),
+            excluded: value_of(&file.exclude).map(|exclude| exclude.0.clone()).unwrap_or_default(),
+            seeds: value_of(&file.seeds).map_or_else(|| vec![1], |seeds| seeds.list()),
+            ..Self::default()
+        };
+        let mut seen = BTreeSet::new();
+        for lets in fragments.iter().filter_map(|fragment| value_of(&fragment.values)) {
+            axes.add_values(lets, span, &mut seen, sink);
+        }
+        let mut sections: Vec<(Span, Section<'_>)> = Vec::new();
+        sections.extend(file.values.as_ref().map(|field| (field.key.span, Section::Values(&field.value))));
+        sections.extend(file.matrix.as_ref().map(|field| (field.key.span, Section::Matrix(&field.value))));
+        sections.extend(file.table.as_ref().map(|field| (field.key.span, Section::Table(&field.value))));
+        sections.sort_by_key(|(span, _)| span.start);
+        for (span, section) in sections {
+            match section {
+                Section::Values(lets) => axes.add_values(lets, span, &mut seen, sink),
+                Section::Matrix(matrix) => axes.add_matrix(matrix, span, &mut seen, sink),
+                Section::Table(rows) => axes.add_table(rows, &mut seen, sink),
+            }
+        }
+        let place = [
+            file.matrix.as_ref().map(|field| field.key.span),
+            file.table.as_ref().map(|field| field.key.span),
+            file.seeds.as_ref().map(|field| field.key.span),
+            file.steps.as_ref().map(|field| field.key.span),
+        ];
+        axes.check_size(place.into_iter().flatten().next().unwrap_or(span), sink);
+        axes
+    }
+
+    /// The names of parameters that the file itself defines.
+    pub(super) fn own_names(&self) -> impl Iterator<Item = &Name> {
+        let names = self.parts.iter().flat_map(|part| match part {
+            // What a fragment offers need not be used.
+            Part::Let(name, _) | Part::Axis(name, _) | Part::Range(name, _) => std::slice::from_ref(name),
+            Part::Table(_, columns) => columns,
+        });
+        names.filter(|name| name.place.span.start.file == 0)
+    }
+
+    fn add_values(&mut self, lets: &Lets, span: Span, seen: &mut BTreeSet<String>, sink: &Sink) {
+        check_number(lets.0.len(), span, sink);
+        for (name, value) in lets.0.iter().take(MAX_NAMES) {
+            if self.is_new(name, seen, sink) {
+                self.parts.push(Part::Let(name.clone(), value.clone()));
+            }
+        }
+    }
+
+    fn add_matrix(&mut self, matrix: &Matrix, span: Span, seen: &mut BTreeSet<String>, sink: &Sink) {
+        check_number(matrix.0.len(), span, sink);
+        for (name, axis) in matrix.0.iter().take(MAX_NAMES) {
+            if self.is_new(name, seen, sink) {
+                match axis {
+                    Axis::Values(values) => self.parts.push(Part::Axis(name.clone(), values.clone())),
+                    Axis::Range(range) => self.parts.push(Part::Range(name.clone(), range.clone())),
+                    Axis::Broken => self.broken.push(name.text.clone()),
+                }
+            }
+        }
+    }
+
+    fn add_table(&mut self, rows: &Rows, seen: &mut BTreeSet<String>, sink: &Sink) {
+        let mut columns = rows.columns.clone();
+        columns.retain(|name| self.is_new(name, seen, sink));
+        match rows.rows.is_empty() {
+            true => self.broken.extend(columns.into_iter().map(|name| name.text)),
+            false => self.parts.push(Part::Table(rows.rows.clone(), columns)),
+        }
+    }
+
+    fn is_new(&mut self, name: &Name, seen: &mut BTreeSet<String>, sink: &Sink) -> bool {
+        let (text, span) = (name.text.as_str(), name.place.span);
+        if matches!(text, "i" | "seed" | "race" | "sweep" | MQTT | CASE | "clause") {
+            sink.push(span, format!("`{text}` means something of its own and cannot name a parameter"), None);
+            return false;
+        }
+        if !check_letters(text, span, "a parameter", sink) {
+            self.broken.push(text.to_owned());
+            return false;
+        }
+        if !seen.insert(text.to_owned()) {
+            sink.push(span, format!("a second parameter called `{text}`"), None);
+            return false;
+        }
+        true
+    }
+
+    fn check_size(&mut self, place: Span, sink: &Sink) {
+        let mut factors = vec![(self.versions.len(), "versions".to_owned())];
+        for part in &self.parts {
+            match part {
+                Part::Let(..) => {}
+                Part::Axis(name, values) => factors.push((values.len(), format!("`{}`", name.text))),
+                // With the values of names that are not known here, what it has is counted when it is expanded.
+                Part::Range(name, range) if !range.flow().contains('<') => {
+                    let values = range::values(&range.0, sink).map_or(1, |values| values.len());
+                    factors.push((values, format!("`{}`", name.text)));
+                }
+                Part::Range(..) => {}
+                Part::Table(rows, _) => factors.push((rows.len(), "rows".to_owned())),
+            }
+        }
+        for race in &self.races {
+            factors.push((race.orders().len(), "orders of a race".to_owned()));
+        }
+        if self.seeds.len() > 1 {
+            factors.push((self.seeds.len(), "seeds".to_owned()));
+        }
+        let runs = factors.iter().fold(1_u64, |runs, (factor, _)| runs.saturating_mul(*factor as u64));
+        if runs > MAX_RUNS {
+            let product: Vec<_> = factors.iter().map(|(factor, name)| format!("{factor} {name}")).collect();
+            let message = format!("{} are {runs} runs; a file has at most {MAX_RUNS}", product.join(" * "));
+            sink.push(place, message, None);
+            // One run is enough to find what else is wrong.
+            self.parts.iter_mut().for_each(|part| match part {
+                Part::Axis(_, values) => values.truncate(1),
+                Part::Table(rows, _) => rows.truncate(1),
+                Part::Let(..) | Part::Range(..) => {}
+            });
+            self.parts.retain(|part| !matches!(part, Part::Range(..)));
+            self.seeds.truncate(1);
+            self.races.clear();
+        }
+    }
+
+    /// All runs, in the order of the file; `seed` instead of the file's own.
+    pub(super) fn expand(&self, seed: Option<u64>, open: bool, sink: &Sink) -> Vec<Run> {
+        let mut first = Params::default();
+        first.open = open;
+        self.broken.iter().for_each(|name| first.set_broken(name));
+        let seeds = seed.map_or_else(|| self.seeds.clone(), |seed| vec![seed]);
+        let mut runs = Vec::new();
+        let mut left_out = BTreeSet::new();
+        for version in &self.versions {
+            let mut values = BTreeMap::new();
+            values.insert(MQTT.to_owned(), Node::word(version.to_string()));
+            let run = Run {
+                version: *version,
+                case: None,
+                printed: Vec::new(),
+                params: first.clone(),
+                values,
+                seed: 1,
+                orders: Orders::new(),
+            };
+            self.expand_parts(&self.parts, run, &seeds, &mut runs, sink);
+        }
+        if runs.len() as u64 >= MAX_RUNS_OF_RANGES {
+            let ranges = self.parts.iter().filter_map(|part| match part {
+                Part::Range(_, range) => Some(range.0.span),
+                _ => None,
+            });
+            for span in ranges {
+                let message = format!("with this range there are more runs than {MAX_RUNS}, the most of a file");
+                sink.push(span, message, None);
+            }
+            runs.truncate(1);
+        }
+        runs.retain(|run| {
+            let excluding = self.excluded.iter().enumerate().filter(|(_, combination)| has(combination, run));
+            let places: Vec<_> = excluding.map(|(place, _)| place).collect();
+            left_out.extend(places.iter().copied());
+            places.is_empty()
+        });
+        for (place, combination) in self.excluded.iter().enumerate() {
+            if !left_out.contains(&place) && !open {
+                report_unused(combination, &runs, seed.is_some(), sink);
+            }
+        }
+        runs
+    }
+
+    fn expand_parts(&self, parts: &[Part], mut run: Run, seeds: &[u64], runs: &mut Vec<Run>, sink: &Sink) {
+        if runs.len() as u64 >= MAX_RUNS_OF_RANGES {
+            return;
+        }
+        let Some((part, rest)) = parts.split_first() else {
+            self.expand_races(&self.races, &run, seeds, runs);
+            return;
+        };
+        match part {
+            Part::Let(name, value) => {
+                run.params.set(&name.text, computed(run.params.substitute(&value.0, sink)));
+                self.expand_parts(rest, run, seeds, runs, sink);
+            }
+            Part::Axis(name, values) => {
+                let mut seen = BTreeSet::new();
+                for written in values {
+                    let value = computed(run.params.substitute(&written.0, sink));
+                    // Values that are computed may be the same here and there; what is written twice is a slip.
+                    if seen.insert(plain(&value)) {
+                        self.expand_parts(rest, run.with(&name.text, value), seeds, runs, sink);
+                    } else if value.flow() == written.flow() {
+                        let message = format!("`{}` stands here twice; each value is a run of its own", value.flow());
+                        sink.push(written.0.span, message, None);
+                    }
+                }
+            }
+            Part::Range(name, range) => {
+                let Some(values) = range::values(&run.params.substitute(&range.0, sink), sink) else {
+                    run.params.set_broken(&name.text);
+                    return self.expand_parts(rest, run, seeds, runs, sink);
+                };
+                for value in values {
+                    self.expand_parts(rest, run.with(&name.text, value), seeds, runs, sink);
+                }
+            }
+            Part::Table(rows, _) => {
+                let of_version =
+                    |row: &&Row| row.versions.as_ref().is_none_or(|versions| versions.0.contains(&run.version));
+                for row in rows.iter().filter(of_version) {
+                    self.expand_parts(rest, run.with_row(row, sink), seeds, runs, sink);
+                }
+            }
+        }
+    }
+
+    /// The orders of the races, and then the seeds.
+    fn expand_races(&self, rest: &[Race], run: &Run, seeds: &[u64], runs: &mut Vec<Run>) {
+        let Some((first, rest)) = rest.split_first() else {
+            for seed in seeds {
+                let mut run = Run { seed: *seed, ..run.clone() };
+                run.values.insert("seed".to_owned(), Node::word(seed.to_string()));
+                if seeds.len() > 1 {
+                    run.printed.push(format!("seed={seed}"));
+                }
+                runs.push(run);
+            }
+            return;
+        };
+        for order in first.orders() {
+            let mut run = run.clone();
+            let shown = race::shown(&order);
+            run.printed.push(format!("race={shown}"));
+            run.values.insert("race".to_owned(), Node::word(shown));
+            run.orders.insert(first.span, order);
+            self.expand_races(rest, &run, seeds, runs);
+        }
+    }
+}
+
+/// What brings parameters.
+enum Section<'a> {
+    Values(&'a Lets),
+    Matrix(&'a Matrix),
+    Table(&'a Rows),
+}
+
+fn check_number(names: usize, span: Span, sink: &Sink) {
+    if names > MAX_NAMES {
+        sink.push(span, format!("{names} names; a file has at most {MAX_NAMES}"), None);
+    }
+}
+
+/// A value such that those that mean the same are the same.
+fn plain(value: &Node) -> String {
+    let duration = value.text().and_then(|text| time::duration(text).ok());
+    duration.map_or_else(|| value.flow(), time::format)
+}
+
+/// With ranges whose length depends on other values, expansion ends here.
+const MAX_RUNS_OF_RANGES: u64 = MAX_RUNS + 1;
+
+impl Run {
+    fn with(&self, name: &str, value: Node) -> Self {
+        let mut run = self.clone();
+        run.printed.push(format!("{name}={}", value.flow()));
+        run.values.insert(name.to_owned(), value.clone());
+        run.params.set(name, value);
+        run
+    }
+
+    fn with_row(&self, row: &Row, sink: &Sink) -> Self {
+        let mut run = self.clone();
+        let case = &row.case.0;
+        run.case = case.text().map(str::to_owned);
+        run.values.insert(CASE.to_owned(), case.clone());
+        run.params.set(CASE, case.clone());
+        let value = |(name, value): &(Name, Raw)| (name.clone(), computed(run.params.substitute(&value.0, sink)));
+        let columns: Vec<_> = row.columns.iter().map(value).collect();
+        for (name, value) in columns {
+            run.values.insert(name.text.clone(), value.clone());
+            run.params.set(&name.text, value);
+        }
+        run
+    }
+}
+
+/// Whether a run has one of the values of each axis of a combination.
+fn has(combination: &Combination, run: &Run) -> bool {
+    combination.axes.iter().all(|(name, values)| {
+        let actual = run.values.get(&name.text);
+        actual.is_some_and(|actual| values.0.iter().any(|value| same(&value.0, actual)))
+    })
+}
+
+/// Reports a combination that leaves nothing out.
+fn report_unused(combination: &Combination, runs: &[Run], other_seed: bool, sink: &Sink) {
+    let Some(run) = runs.first() else { return };
+    let mut known = true;
+    for (name, _) in &combination.axes {
+        let (text, span) = (name.text.as_str(), name.place.span);
+        if !runs.iter().any(|run| run.values.contains_key(text)) {
+            let hint = did_you_mean(text, run.values.keys().map(String::as_str));
+            match text {
+                "sweep" => sink.push(span, SWEEP, Some(see("`sweep`"))),
+                _ => sink.push(span, format!("unknown axis `{text}`{hint}"), None),
+            }
+            known = false;
+        }
+    }
+    if known && !other_seed {
+        sink.push(combination.place.span, "no run has these values, so nothing is left out", None);
+    }
+}

@@ -1,0 +1,157 @@
+//! Links: what they are like, and which ones a path names.
+
+use std::collections::BTreeMap;
+
+use super::Lower;
+use super::names::Role;
+use crate::Scenario;
+use crate::ast::{Ends, EventNode, LinkPath, LinkProperties, value_of};
+use crate::plan::{LinkChange, LinkSettings, NodeId, NthConnection, Scope};
+use crate::time::TimeError;
+
+/// One direction of a link.
+pub(super) type Direction = (NodeId, NodeId);
+
+type Links = Vec<(NodeId, NodeId, LinkSettings)>;
+
+impl Lower<'_> {
+    /// What links are like from the start: all of them, and each that differs.
+    pub(super) fn links(&self, scenario: &Scenario) -> (LinkSettings, Links) {
+        let network = self.get(&scenario.file.network).and_then(|network| self.link_change(&network.properties));
+        let network = LinkSettings::default().changed(network.unwrap_or_default());
+        let mut set: BTreeMap<Direction, LinkSettings> = BTreeMap::new();
+        let all = scenario.parts.iter().map(|fragment| &fragment.links).chain([&scenario.file.links]);
+        for links in all.filter_map(|links| value_of(links)?.get(self.env)) {
+            for (path, settings) in &links.0 {
+                let directions = path.get(self.env).and_then(|path| self.whole_links(&path));
+                let change = settings.get(self.env).and_then(|settings| self.link_change(&settings.properties));
+                for direction in directions.unwrap_or_default() {
+                    let settings = set.get(&direction).copied().unwrap_or(network);
+                    set.insert(direction, settings.changed(change.unwrap_or_default()));
+                }
+            }
+        }
+        (network, set.into_iter().map(|((from, to), settings)| (from, to, settings)).collect())
+    }
+
+    /// What of a link changes.
+    pub(super) fn link_change(&self, properties: &LinkProperties) -> Option<LinkChange> {
+        let mut change = LinkChange::default();
+        let complete = [
+            self.put(&properties.latency, |latency| {
+                change.latency = Some(latency.value(self.env)?);
+                Some(())
+            }),
+            self.put(&properties.jitter, |jitter| {
+                change.jitter = Some(jitter.value(self.env)?);
+                Some(())
+            }),
+            self.put(&properties.give_up, |give_up| {
+                change.give_up = Some(give_up.value(self.env)?);
+                Some(())
+            }),
+            self.put(&properties.loss, |loss| {
+                // Between 0 and a million: nothing is cut off.
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+                let millionths = (loss.0.value() * 1e6).round() as u32;
+                change.loss = Some(millionths);
+                Some(())
+            }),
+            self.put(&properties.bandwidth, |bandwidth| {
+                change.bandwidth = Some(bandwidth.limit());
+                Some(())
+            }),
+        ];
+        (!complete.contains(&false)).then_some(change)
+    }
+
+    fn whole_links(&self, path: &LinkPath) -> Option<Vec<Direction>> {
+        let read = self.scope(path)?;
+        if read.connection.is_some() {
+            let message =
+                "this is what a link is like from the start; one connection is changed by `network: { set: … }`";
+            self.error(&path.place, message);
+            return None;
+        }
+        Some(read.links)
+    }
+
+    /// The directions that a path names; what is wrong with it is reported.
+    pub(super) fn scope(&self, path: &LinkPath) -> Option<Scope> {
+        let read = self.directions(&path.ends);
+        let read = read.map_err(|error| self.env.reading.part_error(&path.place, &error, "a link")).ok()?;
+        if let Some(number) = read.connection {
+            let clients = read.links.iter().flat_map(|(from, to)| [*from, *to]);
+            let mut clients: Vec<_> = clients.filter(|id| !self.names.role(*id).is_broker()).collect();
+            clients.sort_unstable();
+            clients.dedup();
+            let named: Vec<_> = clients.into_iter().map(|client| NthConnection { client, number }).collect();
+            self.names_connections(path.place.span, &named);
+        }
+        Some(read)
+    }
+
+    fn directions(&self, ends: &Ends) -> Result<Scope, TimeError> {
+        let (from, to, is_both) = match ends {
+            Ends::Of(node) => return self.of_node(node),
+            Ends::From(from, to) => (from, to, false),
+            Ends::Between(a, b) => (a, b, true),
+        };
+        let (from_ids, to_ids) = (self.end(from)?, self.end(to)?);
+        let mut links = Vec::new();
+        for a in &from_ids {
+            for b in &to_ids {
+                if !self.is_connected(*a, *b) {
+                    return Err(TimeError::new(from.at.from, to.at.to, self.no_link(*a, *b)));
+                }
+                links.push((*a, *b));
+                if is_both {
+                    links.push((*b, *a));
+                }
+            }
+        }
+        Ok(Scope { links, connection: from.connection.or(to.connection) })
+    }
+
+    /// All links of a node, both ways.
+    fn of_node(&self, node: &EventNode) -> Result<Scope, TimeError> {
+        let mut links = Vec::new();
+        for id in self.end(node)? {
+            match self.names.broker_of.get(&id) {
+                Some(broker) => links.extend([(id, *broker), (*broker, id)]),
+                None => {
+                    let others = self.names.ids().filter(|other| self.is_connected(id, *other));
+                    links.extend(others.flat_map(|other| [(id, other), (other, id)]));
+                }
+            }
+        }
+        if links.is_empty() {
+            let message = "nobody connects to this node, so it has no link";
+            return Err(TimeError::new(node.at.from, node.at.to, message));
+        }
+        Ok(Scope { links, connection: node.connection })
+    }
+
+    /// The nodes at one end.
+    fn end(&self, node: &EventNode) -> Result<Vec<NodeId>, TimeError> {
+        let fail = |message: String| Err(TimeError::new(node.at.from, node.at.to, message));
+        match self.known(&node.name) {
+            Some(ids) if node.connection.is_some() => match ids.iter().find_map(|id| self.no_opener(*id)) {
+                Some(message) => fail(message),
+                None => Ok(ids.clone()),
+            },
+            Some(ids) => Ok(ids.clone()),
+            None if self.is_silent(&node.name) => fail(String::new()),
+            None => fail(self.unknown(&node.name)),
+        }
+    }
+
+    fn no_link(&self, a: NodeId, b: NodeId) -> String {
+        let (name_a, name_b) = (self.names.name(a), self.names.name(b));
+        let why = match self.names.role(a) == Role::Broker || self.names.role(b) == Role::Broker {
+            true => "it is another broker's client",
+            false => "a link has a broker at one end",
+        };
+        format!("no connection runs between `{name_a}` and `{name_b}`: {why}")
+    }
+}

@@ -1,0 +1,124 @@
+//! `race`: what happens at one instant, in all orders. An axis.
+
+use std::collections::BTreeMap;
+
+use super::Lower;
+use crate::ast::{File, FilledSteps, Fragment, Param, RaceSteps, StepKind as Kind, StepWord, Steps, value_of};
+use crate::error::Span;
+use crate::plan::{Action, Command, Position, Step, StepKind};
+
+/// For each race of a run, in which order its steps come.
+pub(super) type Orders = BTreeMap<Span, Vec<usize>>;
+
+/// A race as it stands in the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Race {
+    /// Where its list stands.
+    pub(super) span: Span,
+    /// How many steps it has.
+    steps: usize,
+}
+
+/// All races of the stories of a file and its fragments, in the order in which they are told.
+pub(super) fn races(file: &File, fragments: &[Fragment]) -> Vec<Race> {
+    let mut found = Vec::new();
+    let stories = fragments.iter().map(|fragment| &fragment.steps).chain([&file.steps]);
+    for steps in stories.filter_map(|steps| value_of(steps)?.literal()) {
+        collect(steps, &mut found);
+    }
+    found
+}
+
+fn collect(steps: &Steps, found: &mut Vec<Race>) {
+    for step in steps.0.iter().filter_map(Param::literal) {
+        let Kind::Word(word) = &step.kind else { continue };
+        match word {
+            StepWord::Race(race) => {
+                let race = race.literal();
+                found.extend(race.map(|race| Race { span: race.place.span, steps: race.steps.len() }));
+            }
+            StepWord::Repeat(repeat) => within(repeat.literal().and_then(|repeat| value_of(&repeat.steps)), found),
+            StepWord::Every(every) => within(every.literal().and_then(|every| value_of(&every.steps)), found),
+            _ => {}
+        }
+    }
+}
+
+fn within(steps: Option<&Param<FilledSteps>>, found: &mut Vec<Race>) {
+    if let Some(steps) = steps.and_then(Param::literal) {
+        collect(&steps.0, found);
+    }
+}
+
+impl Race {
+    /// All orders, that of the file first.
+    pub(super) fn orders(self) -> Vec<Vec<usize>> {
+        let mut orders = vec![Vec::new()];
+        for _ in 0..self.steps {
+            let longer = |order: &Vec<usize>| {
+                let rest = (0..self.steps).filter(|step| !order.contains(step)).collect::<Vec<_>>();
+                rest.into_iter().map(|step| order.iter().copied().chain([step]).collect()).collect::<Vec<Vec<_>>>()
+            };
+            orders = orders.iter().flat_map(longer).collect();
+        }
+        orders
+    }
+}
+
+/// `2-1`: the second step before the first.
+pub(super) fn shown(order: &[usize]) -> String {
+    order.iter().map(|step| (step + 1).to_string()).collect::<Vec<_>>().join("-")
+}
+
+impl Lower<'_> {
+    /// The steps of a race in the order of this run.
+    pub(super) fn race(&self, race: &RaceSteps, steps: Vec<Step>) -> Option<Vec<Step>> {
+        let Some(order) = self.run.orders.get(&race.place.span) else {
+            self.error(&race.place, "a race stands where it is run, and no parameter stands for it");
+            return None;
+        };
+        for step in &steps {
+            if let Some(word) = takes_time(&step.kind) {
+                let end = Position { column: step.position.column + 1, ..step.position };
+                let message = format!("`{word}` takes time, so it cannot be in a race; do it before or afterwards");
+                self.sink().push(Span { start: step.position, end }, message, None);
+                return None;
+            }
+        }
+        let mut steps: Vec<_> = steps.into_iter().map(Some).collect();
+        order.iter().map(|index| steps.get_mut(*index)?.take()).collect()
+    }
+}
+
+/// What of a step does not happen at one instant.
+fn takes_time(step: &StepKind) -> Option<&'static str> {
+    match step {
+        StepKind::Wait(_) => Some("wait"),
+        StepKind::At(_) => Some("at"),
+        StepKind::Repeat { .. } => Some("repeat"),
+        StepKind::Every { .. } => Some("every"),
+        StepKind::Node { actions, .. } => {
+            actions.iter().filter_map(Action::command).find_map(|command| match command {
+                Command::Connect(_) => Some("connect"),
+                Command::Open => Some("open"),
+                Command::Subscribe { .. } => Some("subscribe"),
+                Command::Unsubscribe(_) => Some("unsubscribe"),
+                Command::Receive(_) => Some("receive"),
+                _ => None,
+            })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_steps_have_six_orders_that_of_the_file_first() {
+        let orders: Vec<_> =
+            Race { span: Span::default(), steps: 3 }.orders().iter().map(|order| shown(order)).collect();
+        assert_eq!(orders, ["1-2-3", "1-3-2", "2-1-3", "2-3-1", "3-1-2", "3-2-1"]);
+    }
+}

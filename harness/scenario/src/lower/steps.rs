@@ -1,0 +1,303 @@
+//! The story.
+
+use halfopen_protocol::PacketType;
+
+use super::Lower;
+use crate::Scenario;
+use crate::ast::{
+    Env, EventNode, Every, FaultyLink, FilledSteps, Moment, Moments, NetworkChange, Param, Repeat, Step, StepKind,
+    StepWord, Steps, Sweep, SweptFault, Value, When, value_of,
+};
+use crate::plan::{self, EventRef, NetworkFault, NthConnection, PacketKind, Scope};
+use crate::time::{self, TimeError};
+
+/// The stories of a file and its fragments, in the order in which they are told.
+fn stories(scenario: &Scenario) -> impl Iterator<Item = &Param<Steps>> {
+    scenario.parts.iter().map(|fragment| &fragment.steps).chain([&scenario.file.steps]).filter_map(value_of)
+}
+
+/// The instants that the story names with the help of parameters.
+pub(super) fn marks(scenario: &Scenario, env: &Env<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    if env.reading.outline.has_unknown_marks {
+        for steps in stories(scenario).filter_map(|steps| steps.get(env)) {
+            collect_marks(&steps.0, env, &mut found);
+        }
+    }
+    found
+}
+
+fn collect_marks(steps: &[Param<Step>], env: &Env<'_>, found: &mut Vec<String>) {
+    let within = |steps: Option<&Param<FilledSteps>>, found: &mut Vec<String>| {
+        if let Some(steps) = steps.and_then(|steps| steps.get(env)) {
+            collect_marks(&steps.0.0, env, found);
+        }
+    };
+    for step in steps.iter().filter_map(|step| step.get(env)) {
+        let StepKind::Word(word) = &step.kind else { continue };
+        match word {
+            StepWord::Mark(name) => found.extend(name.get(env).map(|name| name.0.0.clone())),
+            StepWord::Repeat(repeat) => {
+                within(repeat.get(env).as_deref().and_then(|repeat| value_of(&repeat.steps)), found);
+            }
+            StepWord::Every(every) => within(every.get(env).as_deref().and_then(|every| value_of(&every.steps)), found),
+            StepWord::Race(race) => {
+                if let Some(race) = race.get(env) {
+                    collect_marks(&race.steps, env, found);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Lower<'_> {
+    /// The story: its steps, those that are right, and its sweep.
+    pub(super) fn story(&self, scenario: &Scenario, nodes: &[plan::Node]) -> (Vec<plan::Step>, Option<plan::Sweep>) {
+        let (mut steps, mut sweep) = (Vec::new(), None);
+        for story in stories(scenario).filter_map(|story| story.get(self.env)) {
+            for step in story.0.iter().filter_map(|step| step.get(self.env)) {
+                match &step.kind {
+                    StepKind::Word(StepWord::Sweep(_)) if sweep.is_some() => {
+                        self.error(&step.head, "a second sweep; a story has one at most");
+                    }
+                    StepKind::Word(StepWord::Sweep(written)) => {
+                        let read = written.get(self.env);
+                        sweep = Some(read.and_then(|read| self.sweep(&step, &read, steps.len(), nodes)));
+                    }
+                    _ => steps.extend(self.step(&step, nodes).into_iter().flatten()),
+                }
+            }
+        }
+        (steps, sweep.flatten())
+    }
+
+    fn sweep(&self, step: &Step, sweep: &Sweep, before: usize, nodes: &[plan::Node]) -> Option<plan::Sweep> {
+        let fault = self.get(&sweep.fault).and_then(|fault| match &*fault {
+            SweptFault::Step(step) => self.step(step, nodes),
+            SweptFault::Steps(steps) => Some(self.steps(&steps.0.0, nodes)).filter(|steps| !steps.is_empty()),
+        });
+        let during = self.get(&sweep.during).and_then(|during| self.moments(&during));
+        let (from, to) = during?;
+        Some(plan::Sweep { position: step.head.span.start, before, fault: fault?, from, to })
+    }
+
+    /// The steps of a list, those that are right.
+    fn steps(&self, steps: &[Param<Step>], nodes: &[plan::Node]) -> Vec<plan::Step> {
+        steps.iter().filter_map(|step| self.step(&*step.get(self.env)?, nodes)).flatten().collect()
+    }
+
+    fn inner(
+        &self,
+        steps: &Option<crate::ast::Field<Param<FilledSteps>>>,
+        nodes: &[plan::Node],
+    ) -> Option<Vec<plan::Step>> {
+        let steps = self.get(steps)?;
+        Some(self.steps(&steps.0.0, nodes)).filter(|steps| !steps.is_empty())
+    }
+
+    /// A step; a race is several.
+    fn step(&self, step: &Step, nodes: &[plan::Node]) -> Option<Vec<plan::Step>> {
+        let kind = match &step.kind {
+            StepKind::Word(StepWord::Race(race)) => {
+                let race = race.get(self.env)?;
+                let read: Vec<_> = race.steps.iter().map(|step| self.of_race(&*step.get(self.env)?, nodes)).collect();
+                return self.race(&race, read.into_iter().collect::<Option<_>>()?);
+            }
+            StepKind::Word(word) => self.word(step, word, nodes)?,
+            StepKind::Node(name, actions) => {
+                let acting = self.nodes(&name.text, &name.place)?;
+                self.env.reading.acting.set(acting.first().map(|id| self.names.role(*id)));
+                let actions = actions.get(self.env)?;
+                let actions = self.each(&actions.0, |action| self.action(action, &acting, nodes))?;
+                plan::StepKind::Node { nodes: acting, actions }
+            }
+        };
+        let text = self.heading(step, &kind);
+        Some(vec![plan::Step { position: step.head.span.start, text, kind }])
+    }
+
+    fn of_race(&self, step: &Step, nodes: &[plan::Node]) -> Option<plan::Step> {
+        if let StepKind::Word(StepWord::Race(race)) = &step.kind {
+            self.error(&race.place, "a race inside of a race; put its steps into the other");
+            return None;
+        }
+        self.step(step, nodes)?.pop()
+    }
+
+    fn word(&self, step: &Step, word: &StepWord, nodes: &[plan::Node]) -> Option<plan::StepKind> {
+        Some(match word {
+            StepWord::Wait(duration) => plan::StepKind::Wait(duration.get(self.env)?.value(self.env)?),
+            StepWord::At(moment) => plan::StepKind::At(self.moment(&*moment.get(self.env)?)?),
+            StepWord::Mark(name) => plan::StepKind::Mark(name.get(self.env)?.0.0.clone()),
+            StepWord::Network(change) => plan::StepKind::Network(self.network_change(&*change.get(self.env)?)?),
+            StepWord::Repeat(repeat) => self.repeat(&*repeat.get(self.env)?, nodes)?,
+            StepWord::Every(every) => self.every(&*every.get(self.env)?, nodes)?,
+            StepWord::Sweep(sweep) => {
+                let message = "a sweep is a line of the story itself, and cannot be inside of another step";
+                self.error(&sweep.place, message);
+                return None;
+            }
+            // A race is several steps, and is told where its line is.
+            StepWord::Race(_) => {
+                self.error(&step.head, "a race inside of a race; put its steps into the other");
+                return None;
+            }
+        })
+    }
+
+    fn repeat(&self, repeat: &Repeat, nodes: &[plan::Node]) -> Option<plan::StepKind> {
+        let steps = self.inner(&repeat.steps, nodes);
+        let times = self.get(&repeat.times)?.value;
+        Some(plan::StepKind::Repeat { times, steps: steps? })
+    }
+
+    fn every(&self, every: &Every, nodes: &[plan::Node]) -> Option<plan::StepKind> {
+        let steps = self.inner(&every.steps, nodes);
+        let period = self.get(&every.period).and_then(|period| period.value(self.env));
+        let times = match &every.times {
+            Some(_) => Some(self.get(&every.times)?.value),
+            None => None,
+        };
+        let until = match &every.until {
+            Some(_) => Some(self.moment(&*self.get(&every.until)?)?),
+            None => None,
+        };
+        Some(plan::StepKind::Every { period: period?, times, until, steps: steps? })
+    }
+
+    fn network_change(&self, change: &NetworkChange) -> Option<plan::NetworkChange> {
+        let (scope, fault) = match change {
+            NetworkChange::HalfOpen(fault) => {
+                let (scope, starting_with) = self.fault(fault)?;
+                (scope, NetworkFault::HalfOpen { starting_with })
+            }
+            NetworkChange::Partition(fault) => {
+                let (scope, starting_with) = self.fault(fault)?;
+                (scope, NetworkFault::Partition { starting_with })
+            }
+            NetworkChange::Reset(fault) => {
+                let (scope, starting_with) = self.fault(fault)?;
+                (scope, NetworkFault::Reset { starting_with })
+            }
+            NetworkChange::Heal(path) => (self.scope(&*path.get(self.env)?)?, NetworkFault::Heal),
+            NetworkChange::Set(set) => {
+                let set = set.get(self.env)?;
+                let scope = self.get(&set.0.which.link).and_then(|path| self.scope(&path));
+                let change = self.link_change(&set.0.properties)?;
+                (scope?, NetworkFault::Set(change))
+            }
+        };
+        Some(plan::NetworkChange { scope, fault })
+    }
+
+    /// Where a fault of a link is, and the type of the packet that it begins with.
+    fn fault(&self, fault: &Param<FaultyLink>) -> Option<(Scope, Option<PacketType>)> {
+        let fault = fault.get(self.env)?;
+        let fault = match &*fault {
+            FaultyLink::AtOnce(path) => return Some((self.scope(path)?, None)),
+            FaultyLink::With(fault) => fault,
+        };
+        let scope = self.get(&fault.link).and_then(|path| self.scope(&path));
+        let starting_with = match &fault.starting_with {
+            None => None,
+            Some(_) => {
+                let word = self.get(&fault.starting_with)?;
+                let PacketKind::Type(packet) = word.kind else {
+                    self.error(&word.place, "expected the type of a packet, such as `PUBACK`");
+                    return None;
+                };
+                self.has_packet(packet, &word.place)?;
+                Some(packet)
+            }
+        };
+        Some((scope?, starting_with))
+    }
+
+    /// What the trace calls a step: `wait 12.5s`, `sensor: power_loss`.
+    fn heading(&self, step: &Step, kind: &plan::StepKind) -> String {
+        let (word, value) = match &step.kind {
+            StepKind::Word(word) => (word.word(), word.write_value(self.fill())),
+            StepKind::Node(name, actions) => (name.text.as_str(), actions.write(self.fill())),
+        };
+        let text = value.flow();
+        match kind {
+            // As it was written where nothing was computed: `wait 1h`.
+            plan::StepKind::Wait(duration) if text.contains([' ', '*', '/', '+', '-']) => {
+                format!("wait {}", time::format(*duration))
+            }
+            plan::StepKind::Wait(_) | plan::StepKind::At(_) | plan::StepKind::Mark(_) => format!("{word} {text}"),
+            _ => format!("{word}: {text}"),
+        }
+    }
+
+    /// A moment in the names of the run.
+    pub(super) fn moment(&self, moment: &Moment) -> Option<plan::Moment> {
+        let read = self.event_and_offset(moment);
+        let (event, offset_ms) =
+            read.map_err(|error| self.env.reading.part_error(&moment.place, &error, "time")).ok()?;
+        self.of_moment(moment, &event)?;
+        Some(plan::Moment { event, offset_ms, text: moment.shown(self.fill()) })
+    }
+
+    fn event_and_offset(&self, moment: &Moment) -> Result<(EventRef, i64), TimeError> {
+        let values = self.env.values(&moment.place);
+        let offset = match moment.expr() {
+            Some(expr) => time::whole_milliseconds(expr, &values)?,
+            None => 0,
+        };
+        let event = self.event(moment.event())?;
+        let offset = if let When::Before(..) = moment.when { -offset } else { offset };
+        match moment.expr() {
+            Some(expr) if event == EventRef::Start && offset < 0 => Err(expr.error("this is before the run begins")),
+            _ => Ok((event, offset)),
+        }
+    }
+
+    fn event(&self, event: &crate::ast::Event) -> Result<EventRef, TimeError> {
+        use crate::ast::Event;
+        let id = |node: &EventNode| {
+            self.event_node(node).map_err(|message| TimeError::new(node.at.from, node.at.to, message))
+        };
+        let maybe = |node: &Option<EventNode>| node.as_ref().map(id).transpose();
+        // Of several that name a connection the last counts.
+        let on = |nodes: [&Option<EventNode>; 3]| {
+            let named = nodes.into_iter().flatten().filter_map(|node| Some((node, node.connection?))).next_back();
+            named.map(|(node, number)| id(node).map(|client| NthConnection { client, number })).transpose()
+        };
+        Ok(match event {
+            Event::Start => EventRef::Start,
+            Event::End => EventRef::End,
+            Event::Mark { name, at } => {
+                if !self.env.reading.outline.marks.contains(name) {
+                    return Err(TimeError::new(at.from, at.to, format!("unknown event `{name}`")));
+                }
+                EventRef::Mark(name.clone())
+            }
+            Event::Packet { ordinal, packet, from, to, at } => {
+                let (ordinal, packet, on) = (*ordinal, *packet, on([from, to, at])?);
+                EventRef::Packet { ordinal, packet, from: maybe(from)?, to: maybe(to)?, at: maybe(at)?, on }
+            }
+            Event::Point { ordinal, point, of, at } => {
+                let on = on([&Some(of.clone()), &None, &None])?;
+                EventRef::Point { ordinal: *ordinal, point: *point, of: id(of)?, at: maybe(at)?, on }
+            }
+        })
+    }
+
+    /// From one moment to another in the names of the run.
+    pub(super) fn moments(&self, moments: &Moments) -> Option<(plan::Moment, plan::Moment)> {
+        let bound = |moment: &Option<Moment>, event: EventRef, text: &str| match moment {
+            Some(moment) => self.moment(moment),
+            None => Some(plan::Moment { event, offset_ms: 0, text: text.to_owned() }),
+        };
+        let (from, to) = (bound(&moments.from, EventRef::Start, "start"), bound(&moments.to, EventRef::End, "end"));
+        let (from, to) = (from?, to?);
+        let same = from.event == to.event && from.offset_ms > to.offset_ms;
+        if same || (from.event == EventRef::End && to.event == EventRef::Start) {
+            self.error(&moments.place, "the range ends before it begins");
+            return None;
+        }
+        Some((from, to))
+    }
+}
