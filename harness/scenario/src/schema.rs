@@ -28,13 +28,16 @@ pub fn schema() -> String {
     format!("{text}\n")
 }
 
+/// A parameter, which may also stand for the one key of a line.
+const PARAMETER: &str = "^<[A-Za-z_][A-Za-z0-9_.-]*>$";
+
 /// What is referred to by name.
 struct Definitions(BTreeMap<String, Value>);
 
 impl Definitions {
     /// What every file needs, and what contains itself.
     fn grammar(&mut self) {
-        self.define("parameter", |_| json!({ "type": "string", "pattern": "^<[A-Za-z_][A-Za-z0-9_.-]*>$" }));
+        self.define("parameter", |_| json!({ "type": "string", "pattern": PARAMETER }));
         self.define("text", |_| json!({ "type": ["string", "number", "boolean"] }));
         self.define("number", |_| {
             or_parameter(vec![json!({ "type": "integer" }), json!({ "type": "string", "pattern": "^0x[0-9A-Fa-f]+$" })])
@@ -170,6 +173,7 @@ impl Definitions {
             "type": "object",
             "properties": properties,
             "additionalProperties": others.unwrap_or(Value::Bool(false)),
+            "patternProperties": { PARAMETER: true },
             "minProperties": 1,
             "maxProperties": 1,
         })
@@ -206,6 +210,7 @@ impl Definitions {
         }
         let line = json!({
             "type": "object", "properties": properties, "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
+            "patternProperties": { PARAMETER: true },
         });
         or_parameter(vec![packet_words(), line])
     }
