@@ -138,8 +138,9 @@ impl Queue {
     /// In an otherwise empty queue one message has room, however large: the packet size bounds it. But not if all
     /// that is held is too much.
     fn is_full(&self, config: &Config, messages: usize, message: &Message) -> bool {
-        self.len() >= messages
-            || (self.len() > 0 && self.held.bytes() + message.cost() > config.queue_bytes)
+        let waiting = self.len();
+        waiting >= messages
+            || (waiting != 0 && self.held.bytes() + message.cost() > config.queue_bytes)
             || !self.held.all().has_room(config, message.cost())
     }
 
