@@ -193,7 +193,7 @@ impl Story {
 }
 
 fn ms(duration: Duration) -> u64 {
-    duration.as_millis().try_into().unwrap()
+    duration.as_millis().try_into().expect("a time of a test fits")
 }
 
 /// A CONNECT with this keep-alive in seconds.
