@@ -127,3 +127,21 @@ impl fmt::Display for Value {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::empty(Matcher::Not(Value::Text(String::new())), "payload: { not: '' }")]
+    #[case::short(Matcher::Is(Value::Text("hello".to_owned())), "payload: hello")]
+    #[case::as_long_as_is_shown(Matcher::Is(Value::Text("ä".repeat(40))), &format!("payload: {}", "ä".repeat(40)))]
+    #[case::longer(Matcher::Is(Value::Text("ä".repeat(41))), &format!("payload: \"{}\"... 82 bytes", "ä".repeat(40)))]
+    #[case::bytes(Matcher::Is(Value::Bytes(Bytes::from_static(&[0xff; 20]))), &format!("payload: {}", "ff".repeat(20)))]
+    #[case::more_bytes(Matcher::Is(Value::Bytes(Bytes::from_static(&[0xff; 21]))), &format!("payload: {}... 21 bytes", "ff".repeat(20)))]
+    fn value_of_a_field_is_shown_in_a_few_words(#[case] matcher: Matcher, #[case] shown: &str) {
+        assert_eq!(FieldPattern { name: "payload".to_owned(), matcher }.to_string(), shown);
+    }
+}
