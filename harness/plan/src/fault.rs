@@ -13,6 +13,8 @@ pub enum NodeFault {
     PowerLoss,
     /// The program starts again on the same address; it crashes first if it still runs.
     Restart,
+    /// What the node has kept is gone. A process that runs may still write it again. Nothing if nothing was kept.
+    LoseDisk,
     /// The process stands still for this long, or until `Resume`; its kernel still acknowledges. Nothing if it stands
     /// still already, or does not run.
     Pause(Option<Duration>),
@@ -40,6 +42,7 @@ impl NodeFault {
             Self::Crash => ("crash", "crashes"),
             Self::PowerLoss => ("power_loss", "loses power"),
             Self::Restart => ("restart", "restarts"),
+            Self::LoseDisk => ("lose_disk", "loses its disk"),
             Self::Pause(_) => ("pause", "stands still"),
             Self::Resume => ("resume", "goes on"),
             Self::StopReading => ("stop_reading", "stops reading"),

@@ -110,6 +110,7 @@ fn run_sim(plan: &Arc<Plan>, options: RunOptions) -> Result<Trace, sim::SimError
     sim::run(
         plan,
         defect,
+        disks.clone(),
         |_| director,
         |recorder, node, network, clock| {
             Box::pin(node::run(Env {

@@ -45,6 +45,8 @@ pub(super) enum Fact<'e> {
     Ended { at: Duration, end: EndId },
     /// The process or the host of a node died.
     Died { at: Duration, node: NodeId },
+    /// What a node that was down had kept is gone.
+    DiskLost { at: Duration, node: NodeId },
     /// A client handed a message to its application.
     Delivered { at: Duration, node: NodeId, message: &'e Publish },
     /// A step of the story began.
@@ -60,6 +62,7 @@ impl Fact<'_> {
             | Self::Read { at, .. }
             | Self::Ended { at, .. }
             | Self::Died { at, .. }
+            | Self::DiskLost { at, .. }
             | Self::Delivered { at, .. }
             | Self::Step { at, .. } => *at,
         }
@@ -223,6 +226,7 @@ pub(super) struct Session {
 
 struct Watched {
     is_broker: bool,
+    is_down: bool,
     generation: u32,
     /// Ends that have not sent FIN or RST.
     open: BTreeSet<EndId>,
@@ -247,7 +251,7 @@ impl Index {
         };
         let watched = plan.nodes.iter().map(|node| {
             let is_broker = watched(&node.program)?;
-            Some(Watched { is_broker, generation: 0, open: BTreeSet::new(), latest: None })
+            Some(Watched { is_broker, is_down: false, generation: 0, open: BTreeSet::new(), latest: None })
         });
         Self {
             watched: watched.collect(),
@@ -379,15 +383,24 @@ impl Index {
         let Some(watched) = &mut self.watched[node.0] else { return };
         match change {
             NodeFault::Crash | NodeFault::PowerLoss => {
+                watched.is_down = true;
                 for id in std::mem::take(&mut watched.open) {
                     self.ends[id.0].died = true;
                     self.ended(at, id, facts);
                 }
                 facts.push_back(Fact::Died { at, node });
             }
-            NodeFault::Restart => watched.generation += 1,
+            NodeFault::Restart => {
+                watched.is_down = false;
+                watched.generation += 1;
+            }
+            NodeFault::LoseDisk if watched.is_down => {
+                self.ends.iter_mut().filter(|end| end.node == node).for_each(|end| end.died = true);
+                facts.push_back(Fact::DiskLost { at, node });
+            }
             // Its process lives, and so do its connections.
-            NodeFault::Pause(_)
+            NodeFault::LoseDisk
+            | NodeFault::Pause(_)
             | NodeFault::Resume
             | NodeFault::StopReading
             | NodeFault::ResumeReading

@@ -97,7 +97,7 @@ impl Rule for Routing {
             | Fact::Accepted { end, .. }
             | Fact::Read { end, .. }
             | Fact::Ended { end, .. } => context.index.end(*end).node,
-            Fact::Died { node, .. } => *node,
+            Fact::Died { node, .. } | Fact::DiskLost { node, .. } => *node,
             Fact::Delivered { .. } | Fact::Step { .. } => return,
         };
         let Program::Broker(program) = &context.plan.node(node).program else { return };
@@ -145,9 +145,10 @@ impl Broker {
                 }
             }
             Fact::Ended { at, end } => self.end(*at, *end, context, report),
-            Fact::Died { .. } => {
+            Fact::Died { .. } if program.durable => {}
+            Fact::Died { .. } | Fact::DiskLost { .. } => {
                 let sessions: Vec<SessionId> = self.subscribers.keys().copied().collect();
-                for session in sessions.into_iter().filter(|_| !program.durable) {
+                for session in sessions {
                     self.forget(session);
                 }
             }

@@ -52,6 +52,7 @@ impl Value for ConnectArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
     All,
+    Brokers,
     Clients,
     ClientsAndRawClients,
     RawClients,
@@ -63,6 +64,7 @@ impl Who {
     fn has(self, role: Role) -> bool {
         match self {
             Self::All => true,
+            Self::Brokers => role == Role::Broker,
             Self::Clients => role == Role::Client,
             Self::ClientsAndRawClients => !role.is_broker(),
             Self::RawClients => role == Role::RawClient,
@@ -192,6 +194,8 @@ actions! {
     Crash = "crash", All => "the process dies; its kernel sends FIN, or RST where unread data was waiting";
     PowerLoss = "power_loss", All => "the host dies; nothing is sent";
     Restart = "restart", All => "starts again on the same address";
+    LoseDisk = "lose_disk", Brokers
+        => "a broker: what it has kept (`durable`) is gone; meant for one that is down, as one that runs writes again";
     Connect(Option<Param<ConnectArgs>>) = "connect", ClientsAndRawClients
         => "opens a connection, sends CONNECT, waits for CONNACK, and for SUBACK where the node subscribes";
     Disconnect(Option<Param<FieldsOf<OfDisconnect>>>) = "disconnect", ClientsAndRawClients

@@ -29,6 +29,7 @@ impl Lower<'_> {
             ActionKind::Crash => NodeFault::Crash.into(),
             ActionKind::PowerLoss => NodeFault::PowerLoss.into(),
             ActionKind::Restart => NodeFault::Restart.into(),
+            ActionKind::LoseDisk => NodeFault::LoseDisk.into(),
             ActionKind::Pause(None) => NodeFault::Pause(None).into(),
             ActionKind::Pause(Some(duration)) => {
                 NodeFault::Pause(Some(duration.get(self.env)?.value(self.env)?)).into()
@@ -108,6 +109,7 @@ impl Lower<'_> {
             ActionKind::Crash
             | ActionKind::PowerLoss
             | ActionKind::Restart
+            | ActionKind::LoseDisk
             | ActionKind::Pause(_)
             | ActionKind::Resume
             | ActionKind::StopReading

@@ -31,6 +31,11 @@ impl Disk {
         *self.0.borrow_mut() = Some(memory);
     }
 
+    /// Forgets what was written; whether anything was.
+    pub(crate) fn clear(&self) -> bool {
+        self.0.borrow_mut().take().is_some()
+    }
+
     /// What was written last.
     pub(super) fn read(&self) -> Option<Memory> {
         self.0.borrow().clone()

@@ -13,6 +13,7 @@ use super::fabric::{Fabric, host};
 use super::network::SimNetwork;
 use super::ready::{NodeWaker, Ready};
 use crate::defect::Defect;
+use crate::node::Disks;
 use crate::plan::{NodeFault, NodeId, Plan, Program};
 use crate::record::Recorder;
 use crate::story::{NodeFuture, Order, Story};
@@ -30,6 +31,7 @@ pub(super) struct Engine<S, F> {
     recorder: Recorder,
     timers: Timers,
     defect: Option<Defect>,
+    disks: Disks,
     ready: Arc<Ready>,
     /// When nodes that stand still go on by themselves.
     resumes: BTreeSet<(Duration, NodeId)>,
@@ -55,7 +57,13 @@ where
     F: FnMut(&Recorder, NodeId, SimNetwork, NodeClock) -> NodeFuture,
 {
     /// A world with its programs about to run.
-    pub(super) fn new(plan: &Arc<Plan>, defect: Option<Defect>, story: impl FnOnce(&Recorder) -> S, start: F) -> Self {
+    pub(super) fn new(
+        plan: &Arc<Plan>,
+        defect: Option<Defect>,
+        disks: Disks,
+        story: impl FnOnce(&Recorder) -> S,
+        start: F,
+    ) -> Self {
         let timers = Timers::new(plan.nodes.len());
         let recorder = {
             let timers = timers.clone();
@@ -75,6 +83,7 @@ where
             recorder,
             timers,
             defect,
+            disks,
             ready,
             resumes: BTreeSet::new(),
             nodes,
@@ -226,6 +235,11 @@ where
             NodeFault::Crash => self.crash(node),
             NodeFault::PowerLoss => self.power_loss(node),
             NodeFault::Restart => self.restart(node),
+            NodeFault::LoseDisk => {
+                if self.disks.of(node).clear() {
+                    self.recorder.node(node, fault);
+                }
+            }
             NodeFault::Pause(time) => self.pause(node, time),
             NodeFault::Resume => self.resume(node),
             NodeFault::StopReading => self.set_reading(node, false),

@@ -22,6 +22,7 @@ use self::engine::Engine;
 pub use self::local_time::LocalTime;
 pub(crate) use self::network::SimNetwork;
 use super::defect::Defect;
+use super::node::Disks;
 use super::record::Recorder;
 use super::story::{NodeFuture, Story};
 use crate::plan::{NodeId, Plan};
@@ -49,6 +50,7 @@ pub(crate) enum SimError {
 pub(crate) fn run<S: Story>(
     plan: &Arc<Plan>,
     defect: Option<Defect>,
+    disks: Disks,
     story: impl FnOnce(&Recorder) -> S,
     start: impl FnMut(&Recorder, NodeId, SimNetwork, NodeClock) -> NodeFuture,
 ) -> Result<Trace, SimError> {
@@ -57,7 +59,7 @@ pub(crate) fn run<S: Story>(
         .start_paused(true)
         .build()
         .expect("a runtime without input and output takes nothing that could be missing");
-    let mut engine = Engine::new(plan, defect, story, start);
+    let mut engine = Engine::new(plan, defect, disks, story, start);
     let result = runtime.block_on(tokio::task::unconstrained(engine.run()));
     let trace = engine.recorder().finish();
     drop(engine);

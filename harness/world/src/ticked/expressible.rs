@@ -76,7 +76,7 @@ fn check_fault(fault: NodeFault, is_broker: bool, position: Position, comes_back
         NodeFault::PowerLoss if is_broker || comes_back => {
             refuse(position, "a power loss after which somebody connects: bytes and SYNs are lost for ever")
         }
-        NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Restart => Ok(()),
+        NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Restart | NodeFault::LoseDisk => Ok(()),
         NodeFault::Pause(_) | NodeFault::Resume => {
             refuse(position, "a process that stands still while its kernel lives")
         }

@@ -64,7 +64,7 @@ pub(super) fn run(plan: &Arc<Plan>, options: RunOptions) -> Result<Trace, Engine
     loop {
         let is_due = director.next_wake().is_some_and(|at| at <= elapsed.get());
         if is_due || seen != Some(recorder.len()) {
-            direct(&mut director, &recorder, &mut sim, plan);
+            direct(&mut director, &recorder, &mut sim, plan, &disks);
             seen = Some(recorder.len());
         }
         if director.is_over() {
@@ -88,7 +88,13 @@ fn simulation(plan: &Plan) -> turmoil::Sim<'static> {
 }
 
 /// Asks for orders and carries them out, until there are none at this instant.
-fn direct(director: &mut Director, recorder: &Recorder, sim: &mut turmoil::Sim<'_>, plan: &Plan) {
+fn direct(
+    director: &mut Director,
+    recorder: &Recorder,
+    sim: &mut turmoil::Sim<'_>,
+    plan: &Plan,
+    disks: &Disks,
+) {
     if recorder.len() == 0 {
         for (from, to, link) in &plan.links {
             sim.set_link_latency(plan.node(*from).name.as_str(), plan.node(*to).name.as_str(), link.latency);
@@ -99,7 +105,7 @@ fn direct(director: &mut Director, recorder: &Recorder, sim: &mut turmoil::Sim<'
         let orders = director.poll(recorder);
         let is_quiet = orders.is_empty() && recorder.len() == before;
         for order in orders {
-            carry_out(order, recorder, sim, plan);
+            carry_out(order, recorder, sim, plan, disks);
         }
         if is_quiet || director.is_over() {
             return;
@@ -107,9 +113,14 @@ fn direct(director: &mut Director, recorder: &Recorder, sim: &mut turmoil::Sim<'
     }
 }
 
-fn carry_out(order: Order, recorder: &Recorder, sim: &mut turmoil::Sim<'_>, plan: &Plan) {
+fn carry_out(order: Order, recorder: &Recorder, sim: &mut turmoil::Sim<'_>, plan: &Plan, disks: &Disks) {
     let name = |node: NodeId| plan.node(node).name.as_str();
     match order {
+        Order::Node(node, NodeFault::LoseDisk) => {
+            if disks.of(node).clear() {
+                recorder.node(node, NodeFault::LoseDisk);
+            }
+        }
         Order::Node(node, fault) => {
             recorder.node(node, fault);
             match fault {

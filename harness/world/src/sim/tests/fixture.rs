@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::network::Network;
+use crate::node::Disks;
 use crate::plan::{
     BrokerProgram, Conditions, LinkChange, LinkSettings, NetworkChange, NetworkFault, Node, NodeId, Plan, Position,
     Program, RunName, Seed, Source,
@@ -184,7 +185,7 @@ impl World {
             .start_paused(true)
             .build()
             .expect("a runtime without input and output");
-        let mut engine = Engine::new(&plan, None, |_| script, start);
+        let mut engine = Engine::new(&plan, None, Disks::new(plan.nodes.len()), |_| script, start);
         runtime.block_on(tokio::task::unconstrained(engine.run())).expect("the world comes to rest");
         let left = {
             let tcp = &engine.fabric().tcp;
