@@ -9,6 +9,7 @@ use std::rc::Rc;
 use halfopen::plan::BrokerProgram;
 use halfopen::run::{Ending, Mark};
 use halfopen::suite::{Connection, Engine, Host, Suite, shipped};
+use halfopen::world::broker_config;
 use halfopen_broker::{Broker, Config, Listener, TokioClock, serve};
 use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -86,7 +87,7 @@ async fn accepts_whoever_comes(mut connection: Connection) {
 }
 
 async fn serve_on(host: Host, change: impl Fn(Config) -> Config) {
-    let broker = Broker::new(change(host.program().config.clone()), [0; 32]);
+    let broker = Broker::new(change(broker_config(&host.program().config)), [0; 32]);
     let forever = std::future::pending();
     serve(broker, Port(host), TokioClock::new(), (), forever).await.expect("a host goes on accepting");
 }

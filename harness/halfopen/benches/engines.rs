@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen::plan::{
-    BrokerProgram, ClientProgram, Command, Conditions, EventRef, LinkSettings, Moment, Node, NodeId, Plan, Position,
-    Program, RunName, Seed, Source, Step, StepKind,
+    BrokerProgram, ClientProgram, ClientSettings, Command, Conditions, EventRef, LinkSettings, Moment, Node, NodeId,
+    Plan, Position, Program, RunName, Seed, Source, Step, StepKind,
 };
 use halfopen::run::Runner;
 use halfopen::world::Engine;
-use halfopen_client::Options;
 use halfopen_protocol::Version;
 
 /// One line of the table.
@@ -143,7 +142,7 @@ fn plan(row: &Row, duration: Duration) -> Arc<Plan> {
     let broker = Node { name: "broker".into(), program: Program::Broker(BrokerProgram::default()) };
     let client = |number: usize| {
         let name = format!("fleet.{number}");
-        let mut options = Options::new(version, name.as_str());
+        let mut options = ClientSettings::new(version, name.as_str());
         options.connect.keep_alive = row.keep_alive;
         Node {
             name,

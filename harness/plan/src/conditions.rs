@@ -1,6 +1,6 @@
 use halfopen_protocol::packet::QoS;
 
-use super::{Moment, Position, Step};
+use super::{BrokerSettings, Moment, Position, Step};
 
 /// What of a file is no part of the story, but matters to whoever runs it.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +82,7 @@ impl Feature {
     }
 
     /// Whether a broker has it.
-    pub fn is_of(self, broker: &halfopen_broker::Config) -> bool {
+    pub fn is_of(self, broker: &BrokerSettings) -> bool {
         match self {
             Self::SharedSubscriptions => broker.shared_subscriptions,
             Self::WildcardSubscriptions => broker.wildcard_subscriptions,

@@ -11,6 +11,7 @@ mod moment;
 mod node;
 mod pattern;
 mod seed;
+mod settings;
 mod step;
 pub mod trace;
 
@@ -34,6 +35,7 @@ pub use self::node::{
 };
 pub use self::pattern::{FieldPattern, Matcher, PacketPattern, Value};
 pub use self::seed::Seed;
+pub use self::settings::{BrokerSettings, ClientSettings, Reconnect};
 pub use self::step::{Action, CloseHow, Command, ConnectAction, Outgoing, Step, StepKind};
 
 /// One run of one scenario.

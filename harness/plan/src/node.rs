@@ -4,7 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use halfopen_protocol::packet::Subscription;
 
-use super::{Answers, NodeId};
+use super::{Answers, BrokerSettings, ClientSettings, NodeId};
 
 /// A host with one program on it.
 #[derive(Clone, Debug)]
@@ -38,8 +38,8 @@ pub enum Program {
 /// The project's broker on a node.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BrokerProgram {
-    /// What the broker core is made with.
-    pub config: halfopen_broker::Config,
+    /// What the scenario sets on it.
+    pub config: BrokerSettings,
     /// Whether what it remembers is there after the end of its process.
     pub durable: bool,
     /// Who may connect; everybody if there is none.
@@ -69,8 +69,8 @@ pub struct Dialogue {
 /// The project's client on a node.
 #[derive(Clone, Debug)]
 pub struct ClientProgram {
-    /// What the client core is made with.
-    pub options: halfopen_client::Options,
+    /// What the scenario sets on it.
+    pub options: ClientSettings,
     /// The broker it connects to.
     pub to: NodeId,
     /// Whether it connects before the first step.

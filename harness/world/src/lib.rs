@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub use self::defect::{Defect, UnknownDefect};
 use self::director::Director;
-pub use self::node::{Connection, Guest, Host};
+pub use self::node::{Connection, Guest, Host, broker_config};
 use self::node::{Disks, Env, Switchboard};
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub use self::node::{ForeignOptions, ForeignProgram};

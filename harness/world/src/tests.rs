@@ -1,14 +1,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use halfopen_client::Options;
 use halfopen_protocol::{PacketType, Version};
 use rstest::rstest;
 
 use super::{Engine, RunOptions, run};
 use crate::plan::{
-    BrokerProgram, ClientProgram, Command, Conditions, LinkSettings, Node, NodeId, Plan, Position, Program, RunName,
-    Seed, Source, Step, StepKind,
+    BrokerProgram, ClientProgram, ClientSettings, Command, Conditions, LinkSettings, Node, NodeId, Plan, Position,
+    Program, RunName, Seed, Source, Step, StepKind,
 };
 use crate::trace::{EventKind, Item};
 
@@ -16,7 +15,7 @@ const BROKER: NodeId = NodeId(0);
 const SENSOR: NodeId = NodeId(1);
 
 fn plan(version: Version, steps: Vec<Step>) -> Arc<Plan> {
-    let mut options = Options::new(version, "sensor");
+    let mut options = ClientSettings::new(version, "sensor");
     options.connect.keep_alive = 5;
     Arc::new(Plan {
         run: RunName { scenario: "test".into(), version, parameters: Vec::new() },

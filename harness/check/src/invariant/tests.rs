@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use halfopen_client::Options;
 use halfopen_protocol::packet::{
     Ack, ConnAck, Connect, Disconnect, PacketId, Publish, QoS, SubAck, Subscribe, Subscription,
 };
@@ -11,7 +10,7 @@ use rstest::rstest;
 
 use crate::check;
 use crate::plan::{
-    Answers, Because, ClientProgram, Command, Invariant, NodeFault, NodeId, Plan, Position, Program, RawBrokerProgram,
+    Answers, Because, ClientProgram, ClientSettings, Command, Invariant, NodeFault, NodeId, Plan, Position, Program, RawBrokerProgram,
     StepKind, Waiver,
 };
 use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, plan, step};
@@ -24,7 +23,7 @@ mod promises;
 /// The sensor is a client of the project, the watcher a raw one.
 fn ours() -> Plan {
     let mut plan = plan();
-    let options = Options::new(Version::V5_0, "sensor");
+    let options = ClientSettings::new(Version::V5_0, "sensor");
     plan.nodes[SENSOR.0].program =
         Program::Client(ClientProgram { options, to: BROKER, autostart: true, handling: Duration::ZERO });
     plan

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_broker::Config;
-use halfopen_client::core::{Options, Reconnect};
 use halfopen_protocol::packet::{Connect, QoS, RetainHandling, Subscription, UserProperties, Will};
 use halfopen_protocol::{PacketType, Version, topic};
 
@@ -15,8 +13,8 @@ use super::names::{Declared, Names, Role, Settings};
 use super::{Lower, Shared};
 use crate::ast::{self, Answered, Env, Field, Param, Place, QosLevel, Reading, value_of};
 use crate::plan::{
-    Answer, AnswerKind, Answers, BrokerAuth, BrokerProgram, ClientProgram, CloseHow, Dialogue, Node as PlanNode,
-    NodeId, Program, RawBrokerProgram, RawClientProgram,
+    Answer, AnswerKind, Answers, BrokerAuth, BrokerProgram, BrokerSettings, ClientProgram, ClientSettings, CloseHow, Dialogue, Node as PlanNode,
+    NodeId, Program, RawBrokerProgram, RawClientProgram, Reconnect,
 };
 use crate::time;
 use crate::tree::Node;
@@ -183,7 +181,7 @@ impl Lower<'_> {
     }
 
     fn client(&self, name: &str, client: &ast::Client, place: &Place) -> Option<(Program, Fields)> {
-        let mut options = Options::new(self.version, name);
+        let mut options = ClientSettings::new(self.version, name);
         let env = self.env;
         let connect = self.connect(&client.connect, options.connect);
         options.connect = connect.clone().unwrap_or_else(|| Connect::new(self.version, name));
@@ -206,8 +204,6 @@ impl Lower<'_> {
         fields.insert("ping_timeout".to_owned(), time::format(options.ping_timeout.unwrap_or(half)));
         fields.insert("connect_timeout".to_owned(), time::format(options.connect_timeout));
         options.subscriptions = subscribe;
-        // A client that is busy with a message takes no other.
-        options.incoming_limit = (!handling.is_zero()).then_some(1);
         Some((Program::Client(ClientProgram { options, to, autostart, handling }), fields))
     }
 
@@ -322,7 +318,7 @@ impl Lower<'_> {
 
     fn reconnect(&self, choice: &ast::ReconnectChoice) -> Option<Option<Reconnect>> {
         let ast::ReconnectChoice::With(place, written) = choice else { return Some(None) };
-        let mut reconnect = Reconnect { jitter: 0.0, ..Reconnect::default() };
+        let mut reconnect = Reconnect::default();
         let env = self.env;
         let complete = [
             self.put(&written.min, |v| Some(reconnect.min = v.value(env)?)),
@@ -513,7 +509,7 @@ pub(super) fn close_how(word: ast::CloseWord) -> CloseHow {
     }
 }
 
-fn fields_of_broker(config: &Config) -> Fields {
+fn fields_of_broker(config: &BrokerSettings) -> Fields {
     let mut fields = Fields::new();
     let mut field = |name: &str, value: Option<String>| fields.extend(value.map(|value| (name.to_owned(), value)));
     let seconds = |value: Option<u16>| value.map(|seconds| format!("{seconds}s"));

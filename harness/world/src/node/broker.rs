@@ -9,6 +9,7 @@ use halfopen_broker::log::{Detail, Log};
 use halfopen_protocol::{Instant, ReasonCode};
 use tokio::sync::mpsc;
 
+use super::settings::broker_config;
 use super::{Disk, Env, WorldClock, log, port};
 use crate::defect::Defect;
 use crate::network::{Network, Peer};
@@ -24,7 +25,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
     let clock = env.clock.clone();
     let started = clock.world_time(clock.now());
     let seed = env.plan.seed.derive(&format!("broker {} started at {started:?}", env.plan.node(env.node).name));
-    let mut broker = Broker::with_access(program.config.clone(), access(program.auth.as_ref()), seed.bytes());
+    let mut broker = Broker::with_access(broker_config(&program.config), access(program.auth.as_ref()), seed.bytes());
     if let Some(Defect::Broker(defect)) = env.defect {
         broker = broker.with_defect(defect);
     }

@@ -11,6 +11,7 @@ use halfopen_protocol::{Instant, PacketType, ReasonCode};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::abortable::Abortable;
+use super::settings::client_options;
 use super::{Command, Env, Told, WorldClock, log};
 use crate::defect::Defect;
 use crate::network::{Network, Peer};
@@ -20,7 +21,7 @@ use crate::trace::Since;
 
 pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientProgram) {
     let seed = env.plan.seed.derive(&format!("client {}", env.plan.node(env.node).name));
-    let mut client = Client::new(program.options.clone(), seed.0);
+    let mut client = Client::new(client_options(program), seed.0);
     if let Some(Defect::Client(defect)) = env.defect {
         client = client.with_defect(defect);
     }

@@ -9,6 +9,7 @@ mod disk;
 mod foreign;
 mod guest;
 mod raw;
+mod settings;
 mod switchboard;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub(crate) use self::disk::{Disk, Disks};
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub use self::foreign::{ForeignOptions, ForeignProgram};
 pub use self::guest::{Connection, Guest, Host};
+pub use self::settings::broker_config;
 pub(crate) use self::switchboard::Switchboard;
 use super::defect::Defect;
 use super::network::Network;

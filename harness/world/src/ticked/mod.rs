@@ -88,13 +88,7 @@ fn simulation(plan: &Plan) -> turmoil::Sim<'static> {
 }
 
 /// Asks for orders and carries them out, until there are none at this instant.
-fn direct(
-    director: &mut Director,
-    recorder: &Recorder,
-    sim: &mut turmoil::Sim<'_>,
-    plan: &Plan,
-    disks: &Disks,
-) {
+fn direct(director: &mut Director, recorder: &Recorder, sim: &mut turmoil::Sim<'_>, plan: &Plan, disks: &Disks) {
     if recorder.len() == 0 {
         for (from, to, link) in &plan.links {
             sim.set_link_latency(plan.node(*from).name.as_str(), plan.node(*to).name.as_str(), link.latency);

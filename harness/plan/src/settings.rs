@@ -1,0 +1,126 @@
+use std::time::Duration;
+
+use bytestring::ByteString;
+use halfopen_protocol::Version;
+use halfopen_protocol::packet::{Connect, QoS, Subscription};
+
+/// What a scenario sets on a broker, in the words of the standard: any broker that is configurable can be given it.
+///
+/// The default is a broker that does all that the standard leaves to it, with limits that scenarios do not reach.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BrokerSettings {
+    /// 5.0: the keep-alive in seconds that clients must use instead of their own (§3.2.2.3.14); 0 switches it off.
+    pub server_keep_alive: Option<u16>,
+    /// 5.0: the shortest keep-alive in seconds; a shorter one is raised to it. 0, which switches it off, is not short.
+    pub min_keep_alive: Option<u16>,
+    /// 5.0: the longest keep-alive in seconds; a longer one, or 0, is lowered to it. Goes before `min_keep_alive`.
+    pub max_keep_alive: Option<u16>,
+    /// A silent client is closed after its keep-alive times this. The standards demand 1.5.
+    pub keep_alive_factor: f64,
+    /// How long a connection may be open without a CONNECT (§3.1.4, no figure there).
+    pub connect_timeout: Duration,
+    /// Maximum size in bytes of a packet from a client; announced in 5.0.
+    pub maximum_packet_size: u32,
+    /// Maximum number of QoS 1 and 2 messages that a client may have unacknowledged, at least 1; announced in 5.0.
+    pub receive_maximum: u16,
+    /// 5.0: the largest topic alias that a client may use (§3.2.2.3.8); announced. 0 forbids them.
+    pub topic_alias_maximum: u16,
+    /// The highest QoS of the broker; announced in 5.0 if not 2 (§3.2.2.3.4).
+    pub maximum_qos: QoS,
+    /// Whether messages are retained; announced in 5.0 if not (§3.2.2.3.5).
+    pub retain_available: bool,
+    /// Whether filters may have wildcards; announced in 5.0 if not (§3.2.2.3.11).
+    pub wildcard_subscriptions: bool,
+    /// 5.0: whether subscriptions may have identifiers; announced if not (§3.2.2.3.12).
+    pub subscription_identifiers: bool,
+    /// Whether there are shared subscriptions; announced in 5.0 (§3.2.2.3.13).
+    pub shared_subscriptions: bool,
+    /// The longest time in seconds that a session outlives its connection; `u32::MAX` is for ever (§3.2.2.3.2).
+    pub maximum_session_expiry: u32,
+    /// Maximum number of QoS 1 and 2 messages that the broker may have unacknowledged at one client, at least 1.
+    pub in_flight_messages: u16,
+    /// Maximum number of messages that wait for one client that is away.
+    pub queue_messages: usize,
+}
+
+impl Default for BrokerSettings {
+    fn default() -> Self {
+        Self {
+            server_keep_alive: None,
+            min_keep_alive: None,
+            max_keep_alive: None,
+            keep_alive_factor: 1.5,
+            connect_timeout: Duration::from_secs(10),
+            maximum_packet_size: 16 * 1024 * 1024,
+            receive_maximum: 1000,
+            topic_alias_maximum: 10,
+            maximum_qos: QoS::ExactlyOnce,
+            retain_available: true,
+            wildcard_subscriptions: true,
+            subscription_identifiers: true,
+            shared_subscriptions: true,
+            maximum_session_expiry: u32::MAX,
+            in_flight_messages: 1000,
+            queue_messages: 1000,
+        }
+    }
+}
+
+/// What a scenario sets on a client, in the words of the standard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientSettings {
+    /// The CONNECT to send: version, client id, keep-alive, clean start, will, session expiry …
+    pub connect: Connect,
+    /// How long to wait for PINGRESP before the connection is closed; half of the keep-alive if not given.
+    pub ping_timeout: Option<Duration>,
+    /// How long opening a connection and CONNACK may take together.
+    pub connect_timeout: Duration,
+    /// Whether and how to connect again on its own.
+    pub reconnect: Option<Reconnect>,
+    /// What to subscribe to after each CONNACK that says there is no session.
+    pub subscriptions: Vec<Subscription>,
+}
+
+impl ClientSettings {
+    /// Creates settings with a keep-alive of 60 s, 10 s to connect, no reconnect and no subscriptions.
+    pub fn new(version: Version, client_id: impl Into<ByteString>) -> Self {
+        let mut connect = Connect::new(version, client_id);
+        connect.keep_alive = 60;
+        Self {
+            connect,
+            ping_timeout: None,
+            connect_timeout: Duration::from_secs(10),
+            reconnect: None,
+            subscriptions: Vec::new(),
+        }
+    }
+}
+
+/// Exponential back-off: the n-th pause in a row is `min × factor^(n-1)`, at most `max`, then changed by up to
+/// ± `jitter` of itself. A connection that has lasted for as long as `stable` starts it over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reconnect {
+    /// The first pause.
+    pub min: Duration,
+    /// The longest pause.
+    pub max: Duration,
+    /// By how much a pause is longer than the one before; 2 doubles it.
+    pub factor: f64,
+    /// How much of a pause is left to chance, from 0 to 1.
+    pub jitter: f64,
+    /// How long a connection must last for the next pause to be the first again.
+    pub stable: Duration,
+}
+
+impl Default for Reconnect {
+    /// 1 s, doubling to 30 s, nothing left to chance; stable after 10 s.
+    fn default() -> Self {
+        Self {
+            min: Duration::from_secs(1),
+            max: Duration::from_secs(30),
+            factor: 2.0,
+            jitter: 0.0,
+            stable: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The settings of a plan as the project's own programs take them.
+
+use halfopen_broker::Config;
+use halfopen_client::core::{Options, Reconnect};
+
+use crate::plan::{BrokerSettings, ClientProgram};
+
+/// Returns what the project's broker is made with, on the node of a plan.
+pub fn broker_config(settings: &BrokerSettings) -> Config {
+    Config {
+        server_keep_alive: settings.server_keep_alive,
+        min_keep_alive: settings.min_keep_alive,
+        max_keep_alive: settings.max_keep_alive,
+        keep_alive_factor: settings.keep_alive_factor,
+        connect_timeout: settings.connect_timeout,
+        maximum_packet_size: settings.maximum_packet_size,
+        receive_maximum: settings.receive_maximum,
+        topic_alias_maximum: settings.topic_alias_maximum,
+        maximum_qos: settings.maximum_qos,
+        retain_available: settings.retain_available,
+        wildcard_subscriptions: settings.wildcard_subscriptions,
+        subscription_identifiers: settings.subscription_identifiers,
+        shared_subscriptions: settings.shared_subscriptions,
+        maximum_session_expiry: settings.maximum_session_expiry,
+        in_flight_messages: settings.in_flight_messages,
+        queue_messages: settings.queue_messages,
+        ..Config::default()
+    }
+}
+
+/// Returns what the project's client is made with.
+pub(super) fn client_options(program: &ClientProgram) -> Options {
+    let settings = &program.options;
+    let reconnect = settings.reconnect.map(|reconnect| Reconnect {
+        min: reconnect.min,
+        max: reconnect.max,
+        factor: reconnect.factor,
+        jitter: reconnect.jitter,
+        stable: reconnect.stable,
+    });
+    Options {
+        connect: settings.connect.clone(),
+        ping_timeout: settings.ping_timeout,
+        connect_timeout: settings.connect_timeout,
+        reconnect,
+        subscriptions: settings.subscriptions.clone(),
+        // Whose application is busy with a message takes no other meanwhile.
+        incoming_limit: (!program.handling.is_zero()).then_some(1),
+        ..Options::new(settings.connect.version, settings.connect.client_id.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use halfopen_protocol::Version;
+
+    use super::*;
+    use crate::plan::{ClientSettings, NodeId};
+
+    #[test]
+    fn what_a_scenario_does_not_set_is_what_the_programs_have_by_themselves() {
+        assert_eq!(broker_config(&BrokerSettings::default()), Config::default());
+        let options = ClientSettings::new(Version::V5_0, "a");
+        let program = ClientProgram { options, to: NodeId(0), autostart: true, handling: Duration::ZERO };
+        assert_eq!(client_options(&program), Options::new(Version::V5_0, "a"));
+    }
+}
