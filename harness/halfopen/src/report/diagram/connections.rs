@@ -92,14 +92,15 @@ impl End {
             Item::Rst | Item::TimedOut => self.closed = Some((index, Sign::Cross)),
             Item::Packet(packet) => {
                 let Program::Broker(BrokerProgram { config, .. }) = &plan.node(self.node).program else { return };
-                match packet {
-                    Packet::Connect(connect) if is_received => {
-                        let asked = config.server_keep_alive.filter(|_| connect.version.is_v5());
-                        let seconds = asked.unwrap_or(connect.keep_alive);
-                        let limit = Duration::from_secs(seconds.into()).mul_f64(config.keep_alive_factor.max(0.0));
-                        self.limit = (!limit.is_zero()).then_some(limit);
-                    }
-                    _ => {}
+                // The broker says in CONNACK which keep-alive it grants, if another one than was asked for.
+                let granted = match packet {
+                    Packet::Connect(connect) if is_received => Some(connect.keep_alive),
+                    Packet::ConnAck(connack) if !is_received => connack.server_keep_alive,
+                    _ => None,
+                };
+                if let Some(seconds) = granted {
+                    let limit = Duration::from_secs(seconds.into()).mul_f64(config.keep_alive_factor.max(0.0));
+                    self.limit = (!limit.is_zero()).then_some(limit);
                 }
                 if is_received {
                     self.heard.push(index);

@@ -6,6 +6,7 @@ use super::*;
 use crate::plan::{Action, Because, NetworkFault, NodeFault, NodeId, Plan, StepKind, Timing};
 use crate::trace::fixture::{BROKER, SENSOR, Story, after, closes, connect, expect, plan, silent_client, step};
 use halfopen_protocol::Packet;
+use halfopen_protocol::packet::ConnAck;
 
 fn picture(plan: &Plan, story: &mut Story, end: u64) -> String {
     svg(&scene(plan, &story.end(end)), "area/story[5.0]")
@@ -23,6 +24,17 @@ fn silent_client_shows_its_connection_its_deadline_and_its_end() {
     assert!(picture.contains("deadline: 7.500 s after the last packet"), "{picture}");
     assert!(picture.contains("7.500 since CONNECT, margin 0"), "{picture}");
     assert!(picture.contains(">7.490 s<"), "the quiet time is folded and written down: {picture}");
+}
+
+#[test]
+fn the_deadline_is_that_of_the_keep_alive_that_the_broker_grants() {
+    let mut story = Story::new();
+    story.connect(0, SENSOR, connect("sensor", 60));
+    let granted = ConnAck { server_keep_alive: Some(2), ..ConnAck::default() };
+    story.packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(granted)));
+    story.at(2000).packet(0, SENSOR, BROKER, Packet::PingReq);
+    let picture = picture(&plan(), &mut story, 3000);
+    assert!(picture.contains("deadline: 3 s after the last packet"), "{picture}");
 }
 
 #[rstest]
