@@ -58,7 +58,9 @@ pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
         left_out: 0,
         too_long: 0,
     };
-    run_all(command, foreign.as_ref(), &chosen, &mut session)?;
+    let (ran, took) = timed(|| run_all(command, foreign.as_ref(), &chosen, &mut session));
+    ran?;
+    session.terminal.took(took);
     session.finish()
 }
 

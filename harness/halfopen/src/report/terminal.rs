@@ -148,6 +148,11 @@ impl<W: Write> Terminal<W> {
         Ok(self.summary)
     }
 
+    /// Sets how long all runs took together, where several go on at the same time; otherwise it is the sum of them.
+    pub fn took(&mut self, wall_time: Duration) {
+        self.summary.wall_time = wall_time;
+    }
+
     /// What the runs have in common, so that the end of a long report says what broke.
     fn causes(&mut self, bad: &[RunRecord], scenarios: usize) -> io::Result<()> {
         let style = style(Mark::Failed);
