@@ -103,7 +103,7 @@ fn steps_without(steps: &[Step], fault: &Step) -> Vec<Step> {
         _ => Vec::new(),
     };
     let kept = steps.iter().cloned().filter_map(|mut step| {
-        let is_it = step.position == fault.position;
+        let is_it = step.id == fault.id;
         let is_of_its_nodes = nodes(&step) == nodes(fault);
         let is_empty = match &mut step.kind {
             StepKind::Network(_) => is_it,

@@ -334,13 +334,15 @@ impl Judge<'_> {
     }
 
     fn violation(&self, expected: String, actual: String, findings: &mut Findings) {
-        let Expectation { position, text, .. } = self.expectation;
-        findings.violations.push(Violation { position: *position, text: text.clone(), expected, actual });
+        let Expectation { id, text, .. } = self.expectation;
+        let position = self.plan.origins.expectation(*id);
+        findings.violations.push(Violation { position, text: text.clone(), expected, actual });
     }
 
     fn vacuous(&self, why: Why, findings: &mut Findings) {
-        let Expectation { position, text, .. } = self.expectation;
-        findings.vacuous.push(Vacuity { position: *position, text: text.clone(), why });
+        let Expectation { id, text, .. } = self.expectation;
+        let position = self.plan.origins.expectation(*id);
+        findings.vacuous.push(Vacuity { position, text: text.clone(), why });
     }
 }
 

@@ -4,40 +4,40 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Findings, Vacuity, Violation};
-use crate::plan::{Action, EventRef, NetworkFault, NodeFault, NodeId, Plan, Position, Step, StepKind};
+use crate::plan::{Action, EventRef, NetworkFault, NodeFault, NodeId, Plan, Step, StepId, StepKind};
 use crate::trace::{Event, EventKind, Trace};
 
 pub(super) fn check(plan: &Plan, trace: &Trace, findings: &mut Findings) {
-    let mut told = Told { trace, reached: BTreeSet::new(), hit: BTreeSet::new() };
+    let mut told = Told { plan, trace, reached: BTreeSet::new(), hit: BTreeSet::new() };
     // A step that is repeated fails for the same reason many a time.
-    let mut failed: BTreeMap<(Position, &str), Vec<Duration>> = BTreeMap::new();
+    let mut failed: BTreeMap<(StepId, &str), Vec<Duration>> = BTreeMap::new();
     for event in &trace.events {
         match &event.kind {
-            EventKind::Step { position, .. } => drop(told.reached.insert(*position)),
-            EventKind::FaultHit { position } => drop(told.hit.insert(*position)),
-            EventKind::StepFailed { position, why } => {
-                failed.entry((*position, why.as_str())).or_default().push(event.at)
-            }
+            EventKind::Step { step, .. } => drop(told.reached.insert(*step)),
+            EventKind::FaultHit { step } => drop(told.hit.insert(*step)),
+            EventKind::StepFailed { step, why } => failed.entry((*step, why.as_str())).or_default().push(event.at),
             _ => {}
         }
     }
-    for ((position, why), times) in failed {
-        told.failed(&plan.steps, position, why, &times, findings);
+    for ((step, why), times) in failed {
+        told.failed(step, why, &times, findings);
     }
     told.check(&plan.steps, findings);
 }
 
 /// What the trace tells of the story.
 struct Told<'a> {
+    plan: &'a Plan,
     trace: &'a Trace,
-    reached: BTreeSet<Position>,
-    hit: BTreeSet<Position>,
+    reached: BTreeSet<StepId>,
+    hit: BTreeSet<StepId>,
 }
 
 impl Told<'_> {
     /// Reports a step that failed for this reason at these times.
-    fn failed(&self, steps: &[Step], position: Position, why: &str, times: &[Duration], findings: &mut Findings) {
-        let step = find(steps, position);
+    fn failed(&self, step: StepId, why: &str, times: &[Duration], findings: &mut Findings) {
+        let position = self.plan.origins.step(step);
+        let step = self.plan.step(step);
         let text = step.map(|step| step.text.clone()).unwrap_or_default();
         let ([first, ..], [.., last]) = (times, times) else { return };
         // A step that waited in vain until the end asked for something that the run did not reach.
@@ -57,22 +57,21 @@ impl Told<'_> {
     fn check(&self, steps: &[Step], findings: &mut Findings) {
         for step in steps {
             let mut vacuous = |why: String| {
-                findings.vacuous.push(Vacuity { position: step.position, text: step.text.clone(), why });
+                let position = self.plan.origins.step(step.id);
+                findings.vacuous.push(Vacuity { position, text: step.text.clone(), why });
             };
-            if !self.reached.contains(&step.position) {
+            if !self.reached.contains(&step.id) {
                 vacuous(format!("the step was never reached, the run ended at {:.3}", self.trace.end.as_secs_f64()));
                 continue;
             }
             match &step.kind {
                 // Healing what nobody used is no fault.
-                StepKind::Network(change)
-                    if change.fault != NetworkFault::Heal && !self.hit.contains(&step.position) =>
-                {
+                StepKind::Network(change) if change.fault != NetworkFault::Heal && !self.hit.contains(&step.id) => {
                     vacuous("the fault hit nothing".to_owned());
                 }
                 StepKind::Node { nodes, actions } => {
                     for fault in actions.iter().filter_map(Action::fault) {
-                        let untouched = nodes.iter().any(|&node| !self.was_changed(step.position, node, fault));
+                        let untouched = nodes.iter().any(|&node| !self.was_changed(step.id, node, fault));
                         if untouched {
                             vacuous(format!("`{}` changed nothing: the node was in that state", fault.word()));
                         }
@@ -88,19 +87,11 @@ impl Told<'_> {
     }
 
     /// Whether the fault happened to the node at some time after the step began.
-    fn was_changed(&self, step: Position, node: NodeId, fault: NodeFault) -> bool {
-        let is_step = |event: &&Event| matches!(&event.kind, EventKind::Step { position, .. } if *position == step);
+    fn was_changed(&self, step: StepId, node: NodeId, fault: NodeFault) -> bool {
+        let is_step = |event: &&Event| matches!(&event.kind, EventKind::Step { step: s, .. } if *s == step);
         let events = self.trace.events.iter();
         events
             .skip_while(|event| !is_step(event))
             .any(|event| matches!(event.kind, EventKind::Node { node: n, change: c } if n == node && c == fault))
     }
-}
-
-pub(super) fn find(steps: &[Step], position: Position) -> Option<&Step> {
-    steps.iter().find_map(|step| match &step.kind {
-        _ if step.position == position => Some(step),
-        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => find(steps, position),
-        _ => None,
-    })
 }

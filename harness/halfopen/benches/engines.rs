@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use halfopen::plan::{
     BrokerProgram, ClientProgram, ClientSettings, Command, Conditions, EventRef, LinkSettings, Moment, Node, NodeId,
-    Plan, Position, Program, RunName, Seed, Source, Step, StepKind,
+    Origins, Plan, Program, RunName, Seed, Source, Step, StepId, StepKind,
 };
 use halfopen::run::Runner;
 use halfopen::world::Engine;
@@ -155,7 +155,7 @@ fn plan(row: &Row, duration: Duration) -> Arc<Plan> {
         }
     };
     let silence = Step {
-        position: Position::new(1, 1),
+        id: StepId(0),
         text: "stop_pinging".into(),
         kind: StepKind::Node { nodes: vec![NodeId(1)], actions: vec![Command::StopPinging.into()] },
     };
@@ -176,6 +176,7 @@ fn plan(row: &Row, duration: Duration) -> Arc<Plan> {
             text: format!("{duration:?}"),
         }),
         tolerance: Duration::ZERO,
+        origins: Origins::default(),
         fragments: Vec::new(),
         conditions: Conditions::default(),
     })

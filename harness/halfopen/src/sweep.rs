@@ -195,10 +195,12 @@ fn bound(
 fn with_fault(plan: &Plan, sweep: &Sweep, boundary: Boundary) -> Plan {
     let at = Moment { event: boundary.event, offset_ms: 0, text: boundary.name.clone() };
     let text = format!("at {}", boundary.name);
-    let mut steps = vec![Step { position: sweep.position, text, kind: StepKind::At(at) }];
+    let mut plan = plan.clone();
+    let id = plan.origins.add_step(sweep.position);
+    let mut steps = vec![Step { id, text, kind: StepKind::At(at) }];
     steps.extend(sweep.fault.iter().cloned());
     let kind = StepKind::Every { period: Duration::from_millis(1), times: Some(1), until: None, steps };
-    let mut run = with_step(plan, sweep, kind, &format!("sweep: after {}", boundary.name));
+    let mut run = with_step(&plan, sweep, kind, &format!("sweep: after {}", boundary.name));
     let parameters = &mut run.run.parameters;
     let is_seed = parameters.last().is_some_and(|last| last.starts_with("seed="));
     parameters.insert(parameters.len() - usize::from(is_seed), format!("sweep=after {}", boundary.name));
@@ -208,7 +210,8 @@ fn with_fault(plan: &Plan, sweep: &Sweep, boundary: Boundary) -> Plan {
 /// The plan with a step in the place of its sweep.
 fn with_step(plan: &Plan, sweep: &Sweep, kind: StepKind, text: &str) -> Plan {
     let mut plan = Plan { conditions: Conditions { sweep: None, ..plan.conditions.clone() }, ..plan.clone() };
-    plan.steps.insert(sweep.before, Step { position: sweep.position, text: text.to_owned(), kind });
+    let id = plan.origins.add_step(sweep.position);
+    plan.steps.insert(sweep.before, Step { id, text: text.to_owned(), kind });
     plan
 }
 

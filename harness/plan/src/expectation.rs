@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use halfopen_protocol::ReasonCode;
 
-use super::{CloseHow, FieldPattern, Moment, NodeId, NthConnection, PacketPattern, Position};
+use super::{CloseHow, ExpectationId, FieldPattern, Moment, NodeId, NthConnection, PacketPattern};
 
 /// One line of what must be true.
 #[derive(Clone, Debug)]
 pub struct Expectation {
-    /// Where it stands.
-    pub position: Position,
+    /// Its name within the plan; [`Plan::origins`](super::Plan::origins) knows where it stands.
+    pub id: ExpectationId,
     /// As it stands in the file, on one line, parameters filled in: for messages.
     pub text: String,
     /// How it is meant.

@@ -9,6 +9,7 @@ mod invariant;
 mod link;
 mod moment;
 mod node;
+mod origins;
 mod pattern;
 mod seed;
 mod settings;
@@ -33,6 +34,7 @@ pub use self::moment::{EventRef, Moment, Ordinal, PacketKind, Point};
 pub use self::node::{
     BrokerAuth, BrokerProgram, ClientProgram, Dialogue, Node, Program, RawBrokerProgram, RawClientProgram,
 };
+pub use self::origins::{ExpectationId, Origins, StepId};
 pub use self::pattern::{FieldPattern, Matcher, PacketPattern, Value};
 pub use self::seed::Seed;
 pub use self::settings::{BrokerSettings, ClientSettings, Reconnect};
@@ -66,6 +68,8 @@ pub struct Plan {
     pub until: Option<Moment>,
     /// How much earlier or later than expected something may come.
     pub tolerance: Duration,
+    /// Where its steps and expectations stand.
+    pub origins: Origins,
     /// Further files that the scenario includes; a [`Position`] tells which.
     pub fragments: Vec<Arc<Source>>,
     /// What whoever runs the plan must know besides.
@@ -88,6 +92,18 @@ impl Plan {
     /// Ids of all nodes, in order.
     pub fn node_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
         (0..self.nodes.len()).map(NodeId)
+    }
+
+    /// Returns the step with this id, wherever in the story it stands.
+    pub fn step(&self, id: StepId) -> Option<&Step> {
+        fn find(steps: &[Step], id: StepId) -> Option<&Step> {
+            steps.iter().find_map(|step| match &step.kind {
+                _ if step.id == id => Some(step),
+                StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => find(steps, id),
+                _ => None,
+            })
+        }
+        find(&self.steps, id)
     }
 
     /// The file in which a position is.

@@ -5,13 +5,13 @@ use bytes::Bytes;
 use halfopen_protocol::Packet;
 use halfopen_protocol::packet::{Connect, Disconnect, Publish, Subscription};
 
-use super::{Answers, Moment, NetworkChange, NodeFault, NodeId, NthConnection, PacketPattern, Position};
+use super::{Answers, Moment, NetworkChange, NodeFault, NodeId, NthConnection, PacketPattern, StepId};
 
 /// One line of the story.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Where it stands.
-    pub position: Position,
+    /// Its name within the plan; [`Plan::origins`](super::Plan::origins) knows where it stands.
+    pub id: StepId,
     /// The heading it gets in the trace: `sensor: power_loss`, `wait 1h`.
     pub text: String,
     /// What it is.

@@ -15,7 +15,7 @@ pub(super) fn warnings(plans: &[Plan]) -> Vec<Error> {
     let mut found: BTreeMap<Position, Error> = BTreeMap::new();
     for plan in plans {
         for expectation in plan.expectations.iter().filter(|expectation| may_pass_by_itself(expectation)) {
-            let position = expectation.position;
+            let position = plan.origins.expectation(expectation.id);
             found.entry(position).or_insert_with(|| narrow(plan, position));
         }
     }

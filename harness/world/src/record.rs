@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use halfopen_protocol::packet::Publish;
 
-use crate::plan::{Because, NodeFault, NodeId, Position};
+use crate::plan::{Because, NodeFault, NodeId, StepId};
 use crate::trace::{ConnectionId, Event, EventKind, Held, Item, Since, Trace};
 
 /// Writes the trace. All who see something happen in a world hold a clone of it.
@@ -22,7 +22,7 @@ struct Inner {
     /// How many connections each node has opened, and the last of them.
     opened: BTreeMap<NodeId, (u32, ConnectionId)>,
     /// The steps whose faults have met something.
-    hit: BTreeSet<Position>,
+    hit: BTreeSet<StepId>,
     /// For each direction of a connection, its sender named: the events of what is under way.
     under_way: BTreeMap<(ConnectionId, NodeId), VecDeque<usize>>,
 }
@@ -148,8 +148,8 @@ impl Recorder {
     }
 
     /// A step begins.
-    pub(crate) fn step(&self, position: Position, text: String) {
-        self.push(EventKind::Step { position, text });
+    pub(crate) fn step(&self, step: StepId, text: String) {
+        self.push(EventKind::Step { step, text });
     }
 
     /// An instant is named.
@@ -158,15 +158,15 @@ impl Recorder {
     }
 
     /// A step could not be done.
-    pub(crate) fn step_failed(&self, position: Position, why: String) {
-        self.push(EventKind::StepFailed { position, why });
+    pub(crate) fn step_failed(&self, step: StepId, why: String) {
+        self.push(EventKind::StepFailed { step, why });
     }
 
-    /// The fault that the step at `position` began has met something. Recorded once for each position.
-    pub(crate) fn fault_hit(&self, position: Position) {
+    /// The fault that a step began has met something. Recorded once for each step.
+    pub(crate) fn fault_hit(&self, step: StepId) {
         let mut inner = self.0.borrow_mut();
-        if inner.hit.insert(position) {
-            inner.push(EventKind::FaultHit { position });
+        if inner.hit.insert(step) {
+            inner.push(EventKind::FaultHit { step });
         }
     }
 

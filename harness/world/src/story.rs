@@ -3,7 +3,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use super::record::Recorder;
-use crate::plan::{NetworkChange, NodeFault, NodeId, Position};
+use crate::plan::{NetworkChange, NodeFault, NodeId, StepId};
 
 /// What an engine asks for orders: the story of a run as a state machine without a clock of its own.
 ///
@@ -28,8 +28,8 @@ pub(crate) trait Story {
 pub(crate) enum Order {
     /// Something happens to a node.
     Node(NodeId, NodeFault),
-    /// The network changes; the step that says so stands at the position.
-    Network(Position, NetworkChange),
+    /// The network changes, because of this step.
+    Network(StepId, NetworkChange),
 }
 
 /// A program on a node, to be polled by an engine.

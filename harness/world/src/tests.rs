@@ -6,8 +6,8 @@ use rstest::rstest;
 
 use super::{Engine, RunOptions, run};
 use crate::plan::{
-    BrokerProgram, ClientProgram, ClientSettings, Command, Conditions, LinkSettings, Node, NodeId, Plan, Position,
-    Program, RunName, Seed, Source, Step, StepKind,
+    BrokerProgram, ClientProgram, ClientSettings, Command, Conditions, LinkSettings, Node, NodeId, Origins, Plan,
+    Program, RunName, Seed, Source, Step, StepId, StepKind,
 };
 use crate::trace::{EventKind, Item};
 
@@ -41,6 +41,7 @@ fn plan(version: Version, steps: Vec<Step>) -> Arc<Plan> {
         waived: Vec::new(),
         until: Some(crate::plan::Moment { event: crate::plan::EventRef::Start, offset_ms: 20_000, text: "20s".into() }),
         tolerance: Duration::ZERO,
+        origins: Origins::default(),
         fragments: Vec::new(),
         conditions: Conditions::default(),
     })
@@ -51,7 +52,7 @@ fn options(plan: &Plan) -> RunOptions {
 }
 
 fn step(kind: StepKind) -> Step {
-    Step { position: Position::new(1, 1), text: "step".into(), kind }
+    Step { id: StepId(0), text: "step".into(), kind }
 }
 
 #[rstest]

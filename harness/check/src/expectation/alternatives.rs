@@ -28,7 +28,7 @@ pub(super) fn check(
             (None, None) => return,
         }
     }
-    let (position, text) = (expectation.position, expectation.text.clone());
+    let (position, text) = (plan.origins.expectation(expectation.id), expectation.text.clone());
     if unknown.is_empty() {
         let joined = |of: fn(&Violation) -> &str| wrong.iter().map(of).collect::<Vec<_>>().join(", or ");
         let expected = joined(|violation| &violation.expected);

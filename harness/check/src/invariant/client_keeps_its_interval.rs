@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::index::{EndId, Fact};
 use super::report::{Breach, Report};
 use super::{Context, Rule, shown};
-use crate::plan::{Action, Command, Invariant, NodeId, Plan, Position, Step, StepKind};
+use crate::plan::{Action, Command, Invariant, NodeId, Plan, Step, StepId, StepKind};
 
 pub(super) struct ClientInterval {
     /// The steps that tell clients to be silent (true) or no longer.
-    orders: BTreeMap<Position, Vec<(NodeId, bool)>>,
+    orders: BTreeMap<StepId, Vec<(NodeId, bool)>>,
     /// From when to when each client has been told to be silent.
     silences: BTreeMap<NodeId, Vec<(Duration, Duration)>>,
     clients: BTreeMap<EndId, Client>,
@@ -68,8 +68,8 @@ impl Rule for ClientInterval {
                 self.judge(*end, *at, true, context, report);
                 self.clients.remove(end);
             }
-            Fact::Step { at, position } => {
-                for (node, is_silent) in self.orders.get(position).into_iter().flatten() {
+            Fact::Step { at, step } => {
+                for (node, is_silent) in self.orders.get(step).into_iter().flatten() {
                     let silences = self.silences.entry(*node).or_default();
                     match (silences.last_mut().filter(|(_, to)| *to == Duration::MAX), is_silent) {
                         (None, true) => silences.push((*at, Duration::MAX)),
@@ -90,7 +90,7 @@ impl Rule for ClientInterval {
     }
 }
 
-fn find_orders(steps: &[Step], orders: &mut BTreeMap<Position, Vec<(NodeId, bool)>>) {
+fn find_orders(steps: &[Step], orders: &mut BTreeMap<StepId, Vec<(NodeId, bool)>>) {
     for step in steps {
         match &step.kind {
             StepKind::Node { nodes, actions } => {
@@ -100,7 +100,7 @@ fn find_orders(steps: &[Step], orders: &mut BTreeMap<Position, Vec<(NodeId, bool
                         Command::ResumePinging => false,
                         _ => continue,
                     };
-                    orders.entry(step.position).or_default().extend(nodes.iter().map(|node| (*node, is_silent)));
+                    orders.entry(step.id).or_default().extend(nodes.iter().map(|node| (*node, is_silent)));
                 }
             }
             StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => find_orders(steps, orders),

@@ -10,7 +10,7 @@ use halfopen_protocol::{Packet, ReasonCode, Version};
 
 use super::Facts;
 use super::exchanges::Transmission;
-use crate::plan::{Because, NodeFault, NodeId, Plan, Position, Program};
+use crate::plan::{Because, NodeFault, NodeId, Plan, Program, StepId};
 use crate::trace::{ConnectionId, Event, EventKind, Item};
 
 /// Names one end of one connection, in the order in which they were opened.
@@ -50,7 +50,7 @@ pub(super) enum Fact<'e> {
     /// A client handed a message to its application.
     Delivered { at: Duration, node: NodeId, message: &'e Publish },
     /// A step of the story began.
-    Step { at: Duration, position: Position },
+    Step { at: Duration, step: StepId },
 }
 
 impl Fact<'_> {
@@ -302,7 +302,7 @@ impl Index {
             EventKind::Delivered { node, message } => {
                 facts.push_back(Fact::Delivered { at, node: *node, message });
             }
-            EventKind::Step { position, .. } => facts.push_back(Fact::Step { at, position: *position }),
+            EventKind::Step { step, .. } => facts.push_back(Fact::Step { at, step: *step }),
             EventKind::Mark(_)
             | EventKind::Established { .. }
             | EventKind::Connected { .. }

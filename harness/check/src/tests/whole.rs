@@ -1,7 +1,7 @@
 //! What is said of a run as a whole.
 
 use super::*;
-use crate::plan::{NetworkFault, NodeFault, Step};
+use crate::plan::{ExpectationId, NetworkFault, NodeFault, Step, StepId};
 
 fn told(step: Step, story: &mut Story) -> String {
     let mut plan = plan();
@@ -19,7 +19,7 @@ fn fault_that_hit_nothing_is_vacuous() {
     assert_eq!(told(partition(), &mut story), "Vacuous\n5: vacuous: the fault hit nothing");
     let mut story = pings(&[1000]);
     story.at(50).step(5, "network: partition");
-    story.at(1000).event(EventKind::FaultHit { position: position(5) });
+    story.at(1000).event(EventKind::FaultHit { step: StepId(5) });
     assert_eq!(told(partition(), &mut story), "Pass");
 }
 
@@ -36,7 +36,7 @@ fn step_that_was_never_reached_is_vacuous() {
 fn step_that_failed_fails() {
     let mut story = pings(&[1000]);
     story.at(1000).step(5, "sensor: connect");
-    story.event(EventKind::StepFailed { position: position(5), why: "CONNACK was refused".to_owned() });
+    story.event(EventKind::StepFailed { step: StepId(5), why: "CONNACK was refused".to_owned() });
     let connect = step(5, "sensor: connect", StepKind::Mark(String::new()));
     assert_eq!(
         told(connect, &mut story),
@@ -49,7 +49,7 @@ fn step_that_fails_many_times_for_one_reason_is_reported_once() {
     let mut story = pings(&[1000]);
     for time in [1000, 1100, 1200] {
         story.at(time).step(5, "sensor: { send: PINGREQ }");
-        story.event(EventKind::StepFailed { position: position(5), why: "sensor has no connection".to_owned() });
+        story.event(EventKind::StepFailed { step: StepId(5), why: "sensor has no connection".to_owned() });
     }
     let send = step(5, "sensor: { send: PINGREQ }", StepKind::Mark(String::new()));
     assert_eq!(
@@ -75,7 +75,7 @@ fn step_that_fails_many_times_for_one_reason_is_reported_once() {
 fn waiting_in_vain_for_an_event_is_vacuous(#[case] event: EventRef, #[case] at: u64, #[case] expected: &str) {
     let mut story = pings(&[1000]);
     story.at(1000).step(5, "at close of sensor");
-    story.at(at).event(EventKind::StepFailed { position: position(5), why: "it did not come".to_owned() });
+    story.at(at).event(EventKind::StepFailed { step: StepId(5), why: "it did not come".to_owned() });
     assert_eq!(
         told(step(5, "at close of sensor", StepKind::At(after(0, event, "close of sensor"))), &mut story),
         expected
@@ -104,8 +104,8 @@ fn trace_in_which_nothing_travels_is_vacuous() {
 #[test]
 fn all_that_is_wrong_is_reported_in_the_order_of_the_file() {
     let mut plan = plan();
-    let last = Expectation { position: position(9), count: exactly(0), ..sends_pings() };
-    let first = Expectation { position: position(7), count: exactly(2), ..sends_pings() };
+    let last = Expectation { id: ExpectationId(9), count: exactly(0), ..sends_pings() };
+    let first = Expectation { id: ExpectationId(7), count: exactly(2), ..sends_pings() };
     plan.expectations.extend([last, first]);
     let outcome = check(&plan, &pings(&[1000]).end(2000));
     assert_eq!(outcome.violations.iter().map(|violation| violation.position.line).collect::<Vec<_>>(), [7, 9]);

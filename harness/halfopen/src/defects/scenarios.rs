@@ -141,7 +141,7 @@ impl Runs {
 }
 
 fn proof(plan: &Plan, outcome: &Outcome, words: &[&str]) -> Option<Proof> {
-    let expectations: BTreeSet<Position> = plan.expectations.iter().map(|it| it.position).collect();
+    let expectations: BTreeSet<Position> = plan.expectations.iter().map(|it| plan.origins.expectation(it.id)).collect();
     let is_it =
         |it: &&Violation| expectations.contains(&it.position) && words.iter().any(|word| it.text.contains(word));
     let Violation { text, expected, actual, .. } = outcome.violations.iter().find(is_it)?.clone();

@@ -8,10 +8,10 @@ use crate::plan::{EventRef, Expectation, Mode, Moment, NodeId, Ordinal, PacketKi
 
 impl Explained<'_> {
     pub(super) fn expectation(&self, out: &mut String, expectation: &Expectation) -> fmt::Result {
-        let source = self.plan.source_of(expectation.position);
-        let line = expectation.position.line;
-        let place =
-            if expectation.position.file == 0 { format!("line {line}") } else { format!("{}:{line}", source.path) };
+        let position = self.plan.origins.expectation(expectation.id);
+        let source = self.plan.source_of(position);
+        let line = position.line;
+        let place = if position.file == 0 { format!("line {line}") } else { format!("{}:{line}", source.path) };
         writeln!(out, "  {place}: {}", expectation.text)?;
         if expectation.mode == Mode::Must
             && let Some(count) = expectation.count.filter(|count| count.max == Some(0))
@@ -80,7 +80,7 @@ impl Explained<'_> {
             EventRef::Mark(name) => {
                 let line =
                     self.plan.steps.iter().find(|step| matches!(&step.kind, StepKind::Mark(mark) if mark == name));
-                format!("the instant that line {} names", line.map_or(0, |step| step.position.line))
+                format!("the instant that line {} names", line.map_or(0, |step| self.plan.origins.step(step.id).line))
             }
             EventRef::Packet { ordinal, packet, from, to, at, .. } => {
                 let what = match packet {

@@ -62,10 +62,10 @@ impl Known {
             | EventKind::Connected { node, .. }
             | EventKind::Established { node, .. }
             | EventKind::Node { node, .. } => self.just_now(*node, event.at),
-            EventKind::StepFailed { position, .. } | EventKind::FaultHit { position } => trace
+            EventKind::StepFailed { step, .. } | EventKind::FaultHit { step } => trace
                 .events
                 .iter()
-                .position(|event| matches!(&event.kind, EventKind::Step { position: p, .. } if p == position)),
+                .position(|event| matches!(&event.kind, EventKind::Step { step: s, .. } if s == step)),
             _ => None,
         }
     }

@@ -7,16 +7,14 @@ use rstest::rstest;
 
 use super::*;
 use crate::check::check;
-use crate::plan::{Because, EventRef, Plan, Position, Timing, Verb};
+use crate::plan::{Because, EventRef, ExpectationId, Plan, Position, Timing, Verb};
 use crate::run::Ending;
-use crate::trace::fixture::{
-    BROKER, SENSOR, Story, after, any, closes, connect, exactly, expect, plan, position, silent_client,
-};
+use crate::trace::fixture::{BROKER, SENSOR, Story, after, any, closes, connect, exactly, expect, plan, silent_client};
 use crate::world::EngineError;
 
 fn judged(mut plan: Plan, story: &mut Story, end: u64) -> Finished {
     for (line, expectation) in (8..).zip(&mut plan.expectations) {
-        expectation.position = position(line);
+        expectation.id = ExpectationId(line);
     }
     let trace = story.end(end);
     let outcome = check(&plan, &trace);

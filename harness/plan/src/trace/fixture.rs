@@ -9,9 +9,9 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
 use super::{ConnectionId, Event, EventKind, Item, NodeFault, Since, Trace};
 use crate::{
-    Because, BrokerProgram, Conditions, CountRange, EventRef, Expectation, LinkSettings, Mode, Moment, Node, NodeId,
-    Ordinal, PacketKind, PacketPattern, Plan, Point, Position, Program, RawClientProgram, RunName, Seed, Source, Step,
-    StepKind, Verb, Weight,
+    Because, BrokerProgram, Conditions, CountRange, EventRef, Expectation, ExpectationId, LinkSettings, Mode, Moment,
+    Node, NodeId, Ordinal, Origins, PacketKind, PacketPattern, Plan, Point, Position, Program, RawClientProgram,
+    RunName, Seed, Source, Step, StepId, StepKind, Verb, Weight,
 };
 
 /// The only broker of the plan.
@@ -46,14 +46,25 @@ pub fn plan() -> Plan {
         waived: Vec::new(),
         until: None,
         tolerance: Duration::ZERO,
+        origins: origins(),
         fragments: Vec::new(),
         conditions: Conditions::default(),
     }
 }
 
+/// The step and the expectation with the id n stand in line n.
+fn origins() -> Origins {
+    let mut origins = Origins::default();
+    for line in 0..100 {
+        origins.add_step(position(line));
+        origins.add_expectation(position(line));
+    }
+    origins
+}
+
 /// A step that stands in this line.
 pub fn step(line: u32, text: &str, kind: StepKind) -> Step {
-    Step { position: position(line), text: text.to_owned(), kind }
+    Step { id: StepId(line), text: text.to_owned(), kind }
 }
 
 /// Returns a place in this line of the scenario.
@@ -90,7 +101,7 @@ impl Story {
 
     /// Adds the beginning of the step in this line.
     pub fn step(&mut self, line: u32, text: &str) -> &mut Self {
-        self.event(EventKind::Step { position: position(line), text: text.to_owned() })
+        self.event(EventKind::Step { step: StepId(line), text: text.to_owned() })
     }
 
     /// Adds a named instant.
@@ -249,7 +260,7 @@ pub fn silent_client() -> Story {
 /// The node must do so at least once; it stands in line 8.
 pub fn expect(node: NodeId, verb: Verb) -> Expectation {
     Expectation {
-        position: position(8),
+        id: ExpectationId(8),
         text: "the expectation".to_owned(),
         mode: Mode::Must,
         weight: Weight::Required,

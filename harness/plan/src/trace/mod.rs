@@ -22,7 +22,7 @@ pub use self::fields::{Field, FieldType, field_names, field_type, fields};
 pub use self::opened::Opened;
 pub use self::pattern::{differences, kind_matches, message_matches, pattern_matches};
 pub use self::text::{Repetition, details, field_text, item_word, repetitions, since_text, text};
-use crate::{Because, CloseHow, NodeFault, NodeId, Position};
+use crate::{Because, CloseHow, NodeFault, NodeId, StepId};
 
 /// The record of one run.
 #[derive(Clone, Debug, Default)]
@@ -62,8 +62,8 @@ pub struct ConnectionId(pub u32);
 pub enum EventKind {
     /// A step of the story begins.
     Step {
-        /// Where it stands in the scenario.
-        position: Position,
+        /// Which.
+        step: StepId,
         /// Its heading.
         text: String,
     },
@@ -149,15 +149,15 @@ pub enum EventKind {
     },
     /// A step of the story could not be done as it was written: an answer was another one, or never came.
     StepFailed {
-        /// Where the step stands.
-        position: Position,
+        /// Which.
+        step: StepId,
         /// Why.
         why: String,
     },
     /// A fault of the story met something: the first packet it delayed, dropped, or the first connection it hit.
     FaultHit {
-        /// Where the step stands that began the fault.
-        position: Position,
+        /// The step that began the fault.
+        step: StepId,
     },
 }
 

@@ -18,7 +18,7 @@ pub(super) fn times(lower: &Lower<'_>, scenario: &Scenario, steps: &[Step]) {
         {
             let at = milliseconds(moment.offset_ms);
             if at < elapsed
-                && let Some(place) = place_of(lower, scenario, step.position)
+                && let Some(place) = place_of(lower, scenario, lower.origins.borrow().step(step.id))
             {
                 let (at, elapsed) = (time::format(at), time::format(elapsed));
                 lower.error(
@@ -61,8 +61,9 @@ pub(super) fn end(lower: &Lower<'_>, until: &Moment, steps: &[Step], expectation
     let mut elapsed = Duration::ZERO;
     for step in steps {
         if elapsed > end {
-            let next = Position { column: step.position.column + 1, ..step.position };
-            lower.sink().push(Span { start: step.position, end: next }, after(elapsed), None);
+            let start = lower.origins.borrow().step(step.id);
+            let next = Position { column: start.column + 1, ..start };
+            lower.sink().push(Span { start, end: next }, after(elapsed), None);
             break;
         }
         elapsed = elapsed_after(elapsed, step);

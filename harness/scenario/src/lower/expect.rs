@@ -10,7 +10,7 @@ use crate::ast::{
     self, About, Alternative, Clause, Count, Group, Moment as WrittenMoment, Moments, Name, Param, Place, Qualifiers,
     Says, Statement, Value, Verb as WrittenVerb,
 };
-use crate::plan::{
+use crate::plan::{ExpectationId, 
     ClientState, CloseHow, CountRange, DurationRange, Expectation, Holding, Mode, Moment, NodeId, PacketKind, Timing,
     Verb, Weight,
 };
@@ -34,7 +34,7 @@ impl Lower<'_> {
                     let Some(statement) = statement.get(self.env) else { continue };
                     all.extend(self.statement(&statement).into_iter().map(|(mut expectation, when)| {
                         expectation.weight = Weight::Advised;
-                        expectation.position = place.span.start;
+                        expectation.id = self.origins.borrow_mut().add_expectation(place.span.start);
                         expectation.text = format!("should: {{ {} }}", expectation.text);
                         (expectation, when)
                     }));
@@ -79,7 +79,8 @@ impl Lower<'_> {
             return None;
         }
         let text = format!("any_of: {}", alternatives.write(self.fill()).flow());
-        Some(Expectation { position: place.span.start, text, ..blank(Verb::AnyOf(read)) })
+        let id = self.origins.borrow_mut().add_expectation(place.span.start);
+        Some(Expectation { id, text, ..blank(Verb::AnyOf(read)) })
     }
 
     /// A line about a node or a group, in all runs in which it is judged: one for each member of a group that is its
@@ -172,7 +173,7 @@ impl Lower<'_> {
         let verb = self.verb(clause, &nodes);
         let timing = self.timing(q);
         let mut expectation = Expectation {
-            position: about.node.place.span.start,
+            id: self.origins.borrow_mut().add_expectation(about.node.place.span.start),
             text: self.text(about, clause, mode),
             mode,
             nodes,
@@ -433,7 +434,7 @@ impl Lower<'_> {
 /// An expectation that says nothing besides its verb.
 fn blank(verb: Verb) -> Expectation {
     Expectation {
-        position: crate::plan::Position::default(),
+        id: ExpectationId::default(),
         text: String::new(),
         mode: Mode::Must,
         weight: Weight::Required,

@@ -1,16 +1,16 @@
 //! What ends a fault that never began: `heal` where no link was parted, `resume_pinging` where nobody stopped.
 
-use crate::plan::{Action, Command, NetworkChange, NetworkFault, NodeId, Scope, Step, StepKind, Sweep};
+use crate::plan::{Action, Command, NetworkChange, NetworkFault, NodeId, Origins, Scope, Step, StepKind, Sweep};
 
 use super::links::Direction;
 use crate::error::{Sink, Span};
 
 /// Reports each step that has nothing to end, wherever in the story it stands.
-pub(super) fn check(steps: &[Step], sweep: Option<&Sweep>, sink: &Sink) {
+pub(super) fn check(steps: &[Step], sweep: Option<&Sweep>, origins: &Origins, sink: &Sink) {
     let mut begun = Begun::default();
     begun.collect(steps);
     begun.collect(sweep.map_or(&[], |sweep| &sweep.fault));
-    begun.report(steps, sink);
+    begun.report(steps, origins, sink);
 }
 
 #[derive(Default)]
@@ -48,13 +48,14 @@ impl Begun {
         change.fault == NetworkFault::Heal && !self.parted.iter().any(is_meant)
     }
 
-    fn report(&self, steps: &[Step], sink: &Sink) {
+    fn report(&self, steps: &[Step], origins: &Origins, sink: &Sink) {
         let say = |step: &Step, message: &str| {
             // The words that a step begins with are letters without a space, up to the colon.
             let width = step.text.chars().take_while(|c| *c != ':').count();
-            let mut end = step.position;
+            let start = origins.step(step.id);
+            let mut end = start;
             end.column += u32::try_from(width).unwrap_or(1);
-            sink.push(Span { start: step.position, end }, message, None);
+            sink.push(Span { start, end }, message, None);
         };
         for step in steps {
             match &step.kind {
@@ -68,7 +69,7 @@ impl Begun {
                 {
                     say(step, "`resume_pinging` ends `stop_pinging`, and the story has none of this node");
                 }
-                StepKind::Repeat { steps, .. } | StepKind::Every { steps, .. } => self.report(steps, sink),
+                StepKind::Repeat { steps, .. } | StepKind::Every { steps, .. } => self.report(steps, origins, sink),
                 _ => {}
             }
         }

@@ -35,7 +35,7 @@ use crate::Scenario;
 use crate::ast::{Env, Field, Fill, Map, Outline, Param, Place, Reading, Value, value_of};
 use crate::error::{Sink, Span};
 use crate::keys::Status;
-use crate::plan::{Conditions, NodeId, NthConnection, OnlyOn, Plan, RunName, Seed};
+use crate::plan::{Conditions, NodeId, NthConnection, OnlyOn, Origins, Plan, RunName, Seed};
 
 /// After so many errors the remaining runs are not lowered any more: they would say the same again.
 const ENOUGH_ERRORS: usize = 200;
@@ -72,6 +72,8 @@ struct Lower<'a> {
     shared: &'a Shared,
     /// The connections that were spoken of, and where.
     connections: &'a RefCell<Vec<(NthConnection, Span)>>,
+    /// Where the steps and expectations stand that have been lowered.
+    origins: &'a RefCell<Origins>,
     /// Groups that stand for one of their members here: name of the group, name of the member.
     members: &'a [(String, String)],
 }
@@ -151,6 +153,7 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
     let nodes = complete.clone().unwrap_or_else(|| nodes::placeholders(&declared));
 
     let env = Env { reading: &reading, params: &run.params };
+    let origins = RefCell::default();
     let lower = Lower {
         env: &env,
         version: run.version,
@@ -159,6 +162,7 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
         run: &run,
         shared,
         connections: &RefCell::default(),
+        origins: &origins,
         members: &[],
     };
     let file = &scenario.file;
@@ -166,7 +170,7 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
     let (steps, sweep) = lower.story(scenario, &nodes);
     check::times(&lower, scenario, &steps);
     if sink.len() == before && !outline.is_open {
-        idle::check(&steps, sweep.as_ref(), sink);
+        idle::check(&steps, sweep.as_ref(), &origins.borrow(), sink);
     }
     let expectations = lower.get(&file.expect).map_or_else(Vec::new, |lines| lower.expectations(&lines));
     let until = lower.get(&file.until).and_then(|until| lower.moment(&until));
@@ -202,6 +206,7 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
         waived: scenario.about.waived.clone(),
         until,
         tolerance: tolerance?,
+        origins: origins.take(),
         fragments: scenario.fragments.clone(),
         conditions: Conditions { only_on, requires: in_order(requires), sweep },
     })

@@ -46,6 +46,7 @@ pub(super) fn build(
                 run,
                 shared,
                 connections: &RefCell::default(),
+                origins: &RefCell::default(),
                 members: &[],
             };
             lower.program(declared)

@@ -79,9 +79,10 @@ impl Lower<'_> {
         };
         for step in &steps {
             if let Some(word) = takes_time(&step.kind) {
-                let end = Position { column: step.position.column + 1, ..step.position };
+                let start = self.origins.borrow().step(step.id);
+                let end = Position { column: start.column + 1, ..start };
                 let message = format!("`{word}` takes time, so it cannot be in a race; do it before or afterwards");
-                self.sink().push(Span { start: step.position, end }, message, None);
+                self.sink().push(Span { start, end }, message, None);
                 return None;
             }
         }

@@ -114,7 +114,8 @@ impl Lower<'_> {
             }
         };
         let text = self.heading(step, &kind);
-        Some(vec![plan::Step { position: step.head.span.start, text, kind }])
+        let id = self.origins.borrow_mut().add_step(step.head.span.start);
+        Some(vec![plan::Step { id, text, kind }])
     }
 
     fn of_race(&self, step: &Step, nodes: &[plan::Node]) -> Option<plan::Step> {

@@ -221,7 +221,7 @@ fn within_counts_from_its_event() {
     let Some(Timing::Within { after, duration }) = &plans[0].expectations[0].timing else { panic!("no within") };
     assert_eq!((&after.event, after.offset_ms), (&EventRef::Mark("fire".into()), 0));
     assert_eq!(*duration, Duration::from_secs(90));
-    assert_eq!(plans[0].expectations[0].position.line, 3);
+    assert_eq!(plans[0].origins.expectation(plans[0].expectations[0].id).line, 3);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::Stage;
 use super::pending::Pending;
 use super::wait::{Wait, Waits};
 use crate::node::{self, Told};
-use crate::plan::{Action, Command, NodeId, Position, Step, StepKind};
+use crate::plan::{Action, Command, NodeId, Step, StepId, StepKind};
 use crate::story::Order;
 
 /// Goes through a list of steps, one after the other: the story, or what it set going in the background.
@@ -40,7 +40,7 @@ enum State {
     Until(Duration),
     Event {
         pending: Pending,
-        position: Position,
+        step: StepId,
     },
     Acting(Acting),
     /// What comes next is an order to the engine, which would overtake what a program was told before it at this
@@ -60,7 +60,7 @@ enum Held {
 
 /// A node step in the middle of its actions.
 struct Acting {
-    position: Position,
+    step: StepId,
     nodes: Vec<NodeId>,
     actions: Vec<Action>,
     /// The index of the action under way.
@@ -81,9 +81,9 @@ pub(super) enum Progress {
 impl Actor {
     /// The actor that goes through the story, once all of `waits` have come.
     pub(super) fn story(steps: Vec<Step>, waits: Vec<Wait>) -> Self {
-        let position = steps.first().map(|step| step.position).unwrap_or_default();
+        let step = steps.first().map(|step| step.id).unwrap_or_default();
         let acting = Acting {
-            position,
+            step,
             nodes: Vec::new(),
             actions: Vec::new(),
             current: 0,
@@ -113,10 +113,10 @@ impl Actor {
     }
 
     /// The step it is held up at, and what it waits for.
-    pub(super) fn unanswered(&self) -> Option<(Position, String)> {
+    pub(super) fn unanswered(&self) -> Option<(StepId, String)> {
         match &self.state {
-            State::Event { pending, position } => Some((*position, format!("`{}`", pending.text()))),
-            State::Acting(acting) => Some((acting.position, acting.waits.first()?.to_string())),
+            State::Event { pending, step } => Some((*step, format!("`{}`", pending.text()))),
+            State::Acting(acting) => Some((acting.step, acting.waits.first()?.to_string())),
             State::Ready | State::Until(_) | State::Held { .. } | State::Ended => None,
         }
     }
@@ -127,9 +127,9 @@ impl Actor {
             self.state = match std::mem::replace(&mut self.state, State::Ready) {
                 State::Ended => return self.rest(State::Ended),
                 State::Until(at) if at > stage.now => return self.rest(State::Until(at)),
-                State::Event { mut pending, position } => match pending.resolve(stage.recorder) {
-                    Some(at) => until(at, &pending, position, stage),
-                    None => return self.rest(State::Event { pending, position }),
+                State::Event { mut pending, step } => match pending.resolve(stage.recorder) {
+                    Some(at) => until(at, &pending, step, stage),
+                    None => return self.rest(State::Event { pending, step }),
                 },
                 held @ State::Held { .. } if stage.told || !stage.orders.is_empty() => return self.rest(held),
                 State::Held { next: Held::Step(step), .. } => self.begin(step, stage),
@@ -142,8 +142,8 @@ impl Actor {
                     acting.act(stage)
                 }
                 State::Ready | State::Until(_) => match self.take_step() {
-                    Some(Step { kind: StepKind::Every { period, times, until, steps }, position, text }) => {
-                        stage.recorder.step(position, text);
+                    Some(Step { kind: StepKind::Every { period, times, until, steps }, id, text }) => {
+                        stage.recorder.step(id, text);
                         let until = until.map(|moment| Pending::new(moment, stage.plan, stage.recorder.len()));
                         let period = Period {
                             steps: steps.into(),
@@ -175,15 +175,15 @@ impl Actor {
     }
 
     fn begin(&mut self, step: Step, stage: &mut Stage<'_>) -> State {
-        stage.recorder.step(step.position, step.text);
-        let position = step.position;
+        stage.recorder.step(step.id, step.text);
+        let id = step.id;
         match step.kind {
             StepKind::Wait(duration) => return State::Until(stage.now + duration),
             StepKind::At(moment) => {
-                return State::Event { pending: Pending::new(moment, stage.plan, stage.recorder.len()), position };
+                return State::Event { pending: Pending::new(moment, stage.plan, stage.recorder.len()), step: id };
             }
             StepKind::Mark(name) => stage.recorder.mark(name),
-            StepKind::Network(change) => stage.orders.push(Order::Network(position, change)),
+            StepKind::Network(change) => stage.orders.push(Order::Network(id, change)),
             StepKind::Repeat { times, steps } => {
                 if let Some(repeats) = times.checked_sub(1) {
                     self.frames.push(Frame { steps: steps.into(), next: 0, repeats });
@@ -191,7 +191,7 @@ impl Actor {
             }
             StepKind::Node { nodes, actions } => {
                 return Acting {
-                    position,
+                    step: id,
                     nodes,
                     actions,
                     current: 0,
@@ -240,9 +240,9 @@ impl Actor {
     }
 }
 
-fn until(at: Duration, pending: &Pending, position: Position, stage: &Stage<'_>) -> State {
+fn until(at: Duration, pending: &Pending, step: StepId, stage: &Stage<'_>) -> State {
     if at < stage.now {
-        stage.recorder.step_failed(position, format!("`{}` is over by then", pending.text()));
+        stage.recorder.step_failed(step, format!("`{}` is over by then", pending.text()));
     }
     State::Until(at)
 }
@@ -258,21 +258,21 @@ impl Acting {
         }
         for &node in &self.nodes {
             self.waits.add(Wait::new(action, node, stage));
-            perform(action, node, self.position, self.in_background, stage);
+            perform(action, node, self.step, self.in_background, stage);
         }
         State::Acting(self)
     }
 
     /// Whether an answer is still to come. Failures are recorded.
     fn is_waiting(&mut self, stage: &mut Stage<'_>) -> bool {
-        let position = self.position;
-        self.waits.poll(stage, |why, stage| stage.recorder.step_failed(position, why));
+        let step = self.step;
+        self.waits.poll(stage, |why, stage| stage.recorder.step_failed(step, why));
         !self.waits.is_empty()
     }
 }
 
 /// Does what an action means: a fault is the engine's business, the rest the program's.
-fn perform(action: &Action, node: NodeId, position: Position, in_background: bool, stage: &mut Stage<'_>) {
+fn perform(action: &Action, node: NodeId, step: StepId, in_background: bool, stage: &mut Stage<'_>) {
     let (command, on) = match action {
         Action::Fault(fault) => return stage.orders.push(Order::Node(node, *fault)),
         Action::Command { command, on } => (command, on.clone()),
@@ -282,8 +282,8 @@ fn perform(action: &Action, node: NodeId, position: Position, in_background: boo
         stage.answers[node.0].change(change.clone());
     }
     stage.told = true;
-    if !stage.switchboard.send(node, Told { position, in_background, on, command: told }) {
-        stage.recorder.step_failed(position, format!("{} is not running", stage.plan.node(node).name));
+    if !stage.switchboard.send(node, Told { step, in_background, on, command: told }) {
+        stage.recorder.step_failed(step, format!("{} is not running", stage.plan.node(node).name));
     }
 }
 

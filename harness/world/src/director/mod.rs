@@ -158,8 +158,8 @@ impl Director {
     fn finish(&mut self, recorder: &Recorder) {
         self.over = true;
         for actor in &self.actors {
-            if let Some((position, what)) = actor.unanswered() {
-                recorder.step_failed(position, format!("{what} had not come when the run ended"));
+            if let Some((step, what)) = actor.unanswered() {
+                recorder.step_failed(step, format!("{what} had not come when the run ended"));
             }
         }
     }

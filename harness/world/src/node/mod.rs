@@ -29,7 +29,7 @@ pub(crate) use self::switchboard::Switchboard;
 use super::defect::Defect;
 use super::network::Network;
 use super::record::Recorder;
-use crate::plan::{Answers, CloseHow, NodeId, NthConnection, Outgoing, Plan, Position, Program};
+use crate::plan::{Answers, CloseHow, NodeId, NthConnection, Outgoing, Plan, Program, StepId};
 
 /// What the story tells a program to do.
 #[derive(Clone, Debug)]
@@ -82,8 +82,8 @@ pub(crate) trait WorldClock: Clock {
 /// A command, and the step that gave it.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
-    /// Where the step stands.
-    pub(crate) position: Position,
+    /// Which.
+    pub(crate) step: StepId,
     /// Whether it is done over and over, in the background.
     pub(crate) in_background: bool,
     /// For a raw peer: on which connections, the latest of these; the latest of all if there are none.

@@ -225,7 +225,7 @@ where
     fn obey(&mut self, order: Order) {
         match order {
             Order::Node(node, fault) => self.befall(node, fault),
-            Order::Network(position, change) => self.fabric.borrow_mut().change(position, change),
+            Order::Network(step, change) => self.fabric.borrow_mut().change(step, change),
         }
     }
 

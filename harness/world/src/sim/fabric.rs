@@ -10,7 +10,7 @@ use halfopen_tcp::{
 use super::clock::Timers;
 use crate::conversation::Conversation;
 use crate::network::{Door, Knock};
-use crate::plan::{NetworkChange, NetworkFault, NodeId, Plan, Position};
+use crate::plan::{NetworkChange, NetworkFault, NodeId, Plan, StepId};
 use crate::record::Recorder;
 use crate::trace::Item;
 
@@ -26,7 +26,7 @@ pub(super) struct Fabric {
     /// Faults that wait for a packet.
     armed: Vec<Armed>,
     /// The step that began each fault.
-    faults: Vec<Position>,
+    faults: Vec<StepId>,
 }
 
 /// What the world keeps of a host, beside its TCP.
@@ -222,10 +222,10 @@ impl Fabric {
         }
     }
 
-    /// The network changes, because of the step at this position.
-    pub(super) fn change(&mut self, position: Position, change: NetworkChange) {
+    /// The network changes, because of this step.
+    pub(super) fn change(&mut self, step: StepId, change: NetworkChange) {
         let fault = FaultId(u32::try_from(self.faults.len()).expect("fewer than four billion faults in a run"));
-        self.faults.push(position);
+        self.faults.push(step);
         let NetworkChange { scope, fault: change } = change;
         let number = scope.connection;
         let links: Vec<_> = scope.links.iter().map(|(from, to)| (host(*from), host(*to))).collect();

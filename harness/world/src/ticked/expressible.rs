@@ -39,10 +39,10 @@ fn check_steps(steps: &[Step], plan: &Plan) -> Result<(), EngineError> {
                 for (place, action) in actions.iter().enumerate() {
                     let comes_back =
                         |node: &NodeId| actions[place + 1..].iter().any(opens) || comes_back(*node, rest, plan);
-                    check_action(action, nodes, step.position, nodes.iter().any(comes_back), plan)?;
+                    check_action(action, nodes, plan.origins.step(step.id), nodes.iter().any(comes_back), plan)?;
                 }
             }
-            StepKind::Network(change) => check_change(change, step.position, rest, plan)?,
+            StepKind::Network(change) => check_change(change, plan.origins.step(step.id), rest, plan)?,
             StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => check_steps(steps, plan)?,
             StepKind::Wait(_) | StepKind::At(_) | StepKind::Mark(_) => {}
         }

@@ -129,7 +129,7 @@ fn carry_out(order: Order, recorder: &Recorder, sim: &mut turmoil::Sim<'_>, plan
                 _ => unreachable!("refused before the run began"),
             }
         }
-        Order::Network(position, NetworkChange { scope, fault }) => {
+        Order::Network(step, NetworkChange { scope, fault }) => {
             match fault {
                 NetworkFault::HalfOpen { .. } => {
                     for (from, to) in scope.links {
@@ -148,7 +148,7 @@ fn carry_out(order: Order, recorder: &Recorder, sim: &mut turmoil::Sim<'_>, plan
                 }
             }
             // turmoil does not tell whether a link carried anything: taken on trust here, judged on the other engine.
-            recorder.fault_hit(position);
+            recorder.fault_hit(step);
         }
     }
 }

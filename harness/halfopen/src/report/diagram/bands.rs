@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::scene::{Anchor, Form, Shape};
 use super::{Drawing, short};
-use crate::plan::{Action, Command, NetworkFault, NodeFault, NodeId, Position, Step, StepKind};
+use crate::plan::{Action, Command, NetworkFault, NodeFault, NodeId, Position, Step, StepId, StepKind};
 use crate::trace::EventKind;
 
 /// A fault, from when it begins.
@@ -14,7 +14,8 @@ struct Band {
     place: Place,
     from: Duration,
     to: Option<Duration>,
-    position: Position,
+    /// The step that began it, if one did.
+    step: Option<StepId>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -29,17 +30,17 @@ impl Drawing<'_> {
         let mut bands: Vec<Band> = Vec::new();
         for event in &self.trace.events {
             match &event.kind {
-                EventKind::Step { position, .. } => {
-                    if let Some(step) = find(&self.plan.steps, *position) {
+                EventKind::Step { step, .. } => {
+                    if let Some(step) = self.plan.step(*step) {
                         begin(&mut bands, step, event.at);
                     }
                 }
                 // What waits for a packet begins with it.
-                EventKind::FaultHit { position } => {
-                    let waits = find(&self.plan.steps, *position).is_some_and(
+                EventKind::FaultHit { step } => {
+                    let waits = self.plan.step(*step).is_some_and(
                         |step| matches!(&step.kind, StepKind::Network(change) if change.fault.starting_with().is_some()),
                     );
-                    for band in bands.iter_mut().filter(|band| waits && band.position == *position) {
+                    for band in bands.iter_mut().filter(|band| waits && band.step == Some(*step)) {
                         band.from = event.at;
                     }
                 }
@@ -68,16 +69,17 @@ impl Drawing<'_> {
                 spans
             }
         };
+        let position = band.step.map_or(Position::default(), |step| self.plan.origins.step(step));
         let until = band.to.map_or("the end".to_owned(), |to| format!("{:.3}", to.as_secs_f64()));
         let title = format!("{}, from {:.3} to {until}", band.word, band.from.as_secs_f64());
         for (x, x2) in spans {
             let form = Form::Rect { x, y, w: x2 - x, y2: y2.max(y + 6) };
             let shape = Shape::new(format!("fault {}", band.class), form).titled(&title);
-            self.shapes.push(shape.at_line(band.position));
+            self.shapes.push(shape.at_line(position));
             let anchor = if matches!(band.place, Place::Node(_)) { Anchor::Middle } else { Anchor::End };
             let x = if anchor == Anchor::Middle { i32::midpoint(x, x2) } else { x2 - 6 };
             let form = Form::Text { x, y: y2.max(y + 6), dy: -5, anchor, text: band.word.clone() };
-            self.shapes.push(Shape::new("fault-name", form).at_line(band.position));
+            self.shapes.push(Shape::new("fault-name", form).at_line(position));
         }
     }
 }
@@ -90,7 +92,7 @@ pub(super) fn by_how_much(change: NodeFault) -> Option<String> {
 }
 
 fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
-    let position = step.position;
+    let id = Some(step.id);
     match &step.kind {
         StepKind::Network(change) => {
             let number = change.scope.connection;
@@ -106,7 +108,7 @@ fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
                 }
                 NetworkFault::Reset { .. } => return,
             };
-            bands.push(Band { class, word: format!("{word}{of}"), place, from: at, to: None, position });
+            bands.push(Band { class, word: format!("{word}{of}"), place, from: at, to: None, step: id });
         }
         StepKind::Node { nodes, actions } => {
             for (node, action) in nodes.iter().flat_map(|node| actions.iter().map(move |action| (*node, action))) {
@@ -117,7 +119,7 @@ fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
                         place: Place::Node(node),
                         from: at,
                         to: None,
-                        position,
+                        step: id,
                     }),
                     Action::Command { command: Command::ResumePinging, .. } => {
                         end(bands, &Place::Node(node), "silent", at)
@@ -133,7 +135,7 @@ fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
                                 place,
                                 from: at,
                                 to: None,
-                                position,
+                                step: id,
                             });
                         }
                     }
@@ -163,7 +165,7 @@ fn changed(bands: &mut Vec<Band>, node: NodeId, change: NodeFault, at: Duration)
     if class == "down" {
         ["still", "deaf", "silent"].iter().for_each(|class| end(bands, &place, class, at));
     }
-    bands.push(Band { class, word: word.to_owned(), place, from: at, to: None, position: Position::default() });
+    bands.push(Band { class, word: word.to_owned(), place, from: at, to: None, step: None });
 }
 
 /// Ends what goes on at this place: for links, where they share one with it.
@@ -177,12 +179,4 @@ fn end(bands: &mut [Band], place: &Place, class: &str, at: Duration) {
     for band in bands.iter_mut().filter(|band| band.to.is_none() && band.class == class).filter(meets) {
         band.to = Some(at);
     }
-}
-
-fn find(steps: &[Step], position: Position) -> Option<&Step> {
-    steps.iter().find_map(|step| match &step.kind {
-        _ if step.position == position => Some(step),
-        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => find(steps, position),
-        _ => None,
-    })
 }

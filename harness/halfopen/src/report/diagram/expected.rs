@@ -96,7 +96,8 @@ impl Drawing<'_> {
     }
 
     fn position(&self, mark: &Mark) -> Position {
-        self.plan.expectations.get(mark.judged.expectation).map_or(Position::default(), |found| found.position)
+        let expectation = self.plan.expectations.get(mark.judged.expectation);
+        expectation.map_or(Position::default(), |found| self.plan.origins.expectation(found.id))
     }
 
     /// From where to where the texts of a mark stand.

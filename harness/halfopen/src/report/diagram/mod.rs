@@ -207,9 +207,9 @@ impl Drawing<'_> {
     fn steps(&mut self) {
         let trace = self.trace;
         for (index, event) in trace.events.iter().enumerate() {
-            let (class, text, line) = match &event.kind {
-                EventKind::Step { position, text } => ("step", text.clone(), *position),
-                EventKind::StepFailed { position, why } => ("step bad", format!("failed: {why}"), *position),
+            let (class, text, step) = match &event.kind {
+                EventKind::Step { step, text } => ("step", text.clone(), *step),
+                EventKind::StepFailed { step, why } => ("step bad", format!("failed: {why}"), *step),
                 _ => continue,
             };
             if !self.is_shown(index, event) {
@@ -222,7 +222,11 @@ impl Drawing<'_> {
                 let form = Form::Text { x: STORY, y, dy: 4 + row * ROW, anchor: Anchor::Start, text: part };
                 let shape = Shape::new(class, form);
                 // What is read as one thing is reached as one.
-                self.shapes.push(if row == 0 { shape.of(index).at_line(line).titled(&text) } else { shape });
+                self.shapes.push(if row == 0 {
+                    shape.of(index).at_line(self.plan.origins.step(step)).titled(&text)
+                } else {
+                    shape
+                });
             }
         }
     }

@@ -58,7 +58,8 @@ impl EventRecord {
         let name = |node: &NodeId| Some(plan.node(*node).name.clone());
         let mut record = Self { index, at_ms: ms(event.at), ..Self::default() };
         match &event.kind {
-            EventKind::Step { position, text } => {
+            EventKind::Step { step, text } => {
+                let position = plan.origins.step(*step);
                 record.say("step", text.clone());
                 record.line = (position.file == 0).then_some(position.line);
             }
@@ -94,11 +95,13 @@ impl EventRecord {
                 record.node = name(node);
                 record.say("connected", format!("is connected, session_present={session_present}"));
             }
-            EventKind::StepFailed { position, why } => {
+            EventKind::StepFailed { step, why } => {
+                let position = plan.origins.step(*step);
                 record.say("step_failed", why.clone());
                 record.line = (position.file == 0).then_some(position.line);
             }
-            EventKind::FaultHit { position } => {
+            EventKind::FaultHit { step } => {
+                let position = plan.origins.step(*step);
                 record.say("fault_hit", "the fault meets something".to_owned());
                 record.line = (position.file == 0).then_some(position.line);
             }

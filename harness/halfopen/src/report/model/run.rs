@@ -241,7 +241,10 @@ impl RunRecord {
                 let mut record = EventRecord::new(plan, index, event);
                 record.cause = causes[index];
                 let line = |step: usize| match &trace.events[step].kind {
-                    EventKind::Step { position, .. } => (position.file == 0).then_some(position.line),
+                    EventKind::Step { step, .. } => {
+                        let position = plan.origins.step(*step);
+                        (position.file == 0).then_some(position.line)
+                    }
                     _ => None,
                 };
                 record.line = record.line.or_else(|| step_of(trace, &causes, index).and_then(line));

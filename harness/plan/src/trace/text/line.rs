@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::value::{field_text, hex};
 use crate::trace::{Event, EventKind, Item, Since, Trace, fields};
-use crate::{NodeFault, NodeId, Plan, Position, Step, StepKind};
+use crate::{NodeFault, NodeId, Plan, StepId};
 
 /// One line to be, without its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +26,9 @@ pub(super) fn lines(plan: &Plan, trace: &Trace) -> Vec<Line> {
             let line =
                 |text: String| Line { event: index, at: event.at, is_heading: false, text: text.trim_end().to_owned() };
             match &event.kind {
-                EventKind::Step { position, text } => {
+                EventKind::Step { step, text } => {
                     writer.heading = Some(Heading { at: event.at, text });
-                    writer.begun.insert(*position, event.at);
+                    writer.begun.insert(*step, event.at);
                     Some(Line { event: index, at: event.at, is_heading: true, text: text.clone() })
                 }
                 _ => writer.text(index, event).map(line),
@@ -43,7 +43,7 @@ struct Writer<'a> {
     /// The latest heading.
     heading: Option<Heading<'a>>,
     /// When each step began the last time.
-    begun: BTreeMap<Position, Duration>,
+    begun: BTreeMap<StepId, Duration>,
 }
 
 struct Heading<'a> {
@@ -85,11 +85,11 @@ impl Writer<'_> {
             EventKind::Node { node, change } => {
                 (!self.heading_says(*node, *change, event.at)).then(|| self.statement(*node, change.statement(), ""))
             }
-            EventKind::StepFailed { position, why } => {
-                let step = find(&self.plan.steps, *position).map_or("", |step| step.text.as_str());
+            EventKind::StepFailed { step, why } => {
+                let step = self.plan.step(*step).map_or("", |step| step.text.as_str());
                 Some(format!("        step failed: {step}: {why}"))
             }
-            EventKind::FaultHit { position } => self.fault(*position, event.at),
+            EventKind::FaultHit { step } => self.fault(*step, event.at),
             EventKind::Step { .. }
             | EventKind::Mark(_)
             | EventKind::Established { .. }
@@ -146,23 +146,15 @@ impl Writer<'_> {
     }
 
     /// The fault of a step meets something: worth a line unless it does so at once.
-    fn fault(&self, position: Position, at: Duration) -> Option<String> {
-        let is_now = self.begun.get(&position) == Some(&at);
-        let step = find(&self.plan.steps, position).map_or("a fault", |step| step.text.as_str());
+    fn fault(&self, step: StepId, at: Duration) -> Option<String> {
+        let is_now = self.begun.get(&step) == Some(&at);
+        let step = self.plan.step(step).map_or("a fault", |step| step.text.as_str());
         (!is_now).then(|| format!("        first hit by {step}"))
     }
 
     fn name(&self, node: NodeId) -> &str {
         &self.plan.node(node).name
     }
-}
-
-fn find(steps: &[Step], position: Position) -> Option<&Step> {
-    steps.iter().find_map(|step| match &step.kind {
-        _ if step.position == position => Some(step),
-        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => find(steps, position),
-        _ => None,
-    })
 }
 
 /// Returns the fields of a packet that differ from their defaults, as a trace prints them.

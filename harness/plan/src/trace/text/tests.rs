@@ -5,9 +5,8 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::NodeFault;
-use crate::trace::fixture::{
-    BROKER, SENSOR, Story, WATCHER, connect, disconnect, plan, position, publish, silent_client, step,
-};
+use crate::StepId;
+use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, disconnect, plan, publish, silent_client, step};
 use crate::trace::{EventKind, Item};
 use crate::{Because, NetworkFault, StepKind};
 
@@ -147,7 +146,7 @@ fn what_is_no_packet_has_a_line_where_no_other_tells_it() {
     story.connect(0, SENSOR, connect("sensor", 5));
     story.event(EventKind::Connected { node: SENSOR, session_present: false });
     story.at(50).step(5, "network: partition: sensor");
-    story.at(1000).event(EventKind::FaultHit { position: position(5) });
+    story.at(1000).event(EventKind::FaultHit { step: StepId(5) });
     story.lost(0, SENSOR, BROKER, Item::Packet(Packet::PingReq));
     story.at(1010).packet(0, BROKER, SENSOR, publish("a", "1"));
     story.at(1020).event(EventKind::Delivered { node: SENSOR, message: message.clone() });
@@ -160,7 +159,7 @@ fn what_is_no_packet_has_a_line_where_no_other_tells_it() {
         sent: None,
     });
     story.at(3000).change(SENSOR, NodeFault::Crash);
-    story.at(4000).event(EventKind::StepFailed { position: position(5), why: "no CONNACK came".to_owned() });
+    story.at(4000).event(EventKind::StepFailed { step: StepId(5), why: "no CONNACK came".to_owned() });
     assert_snapshot!(text(&plan, &story.end(5000)));
 }
 

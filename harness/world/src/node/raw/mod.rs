@@ -199,12 +199,12 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
                 }
             }
             Event::Told(told) => {
-                let (position, in_background) = (told.position, told.in_background);
+                let (step, in_background) = (told.step, told.in_background);
                 if let Err(why) = self.act(told.command, &told.on).await
                     // What is done over and over in the background cannot know when the other side has had enough.
                     && !(in_background && self.ended_by_peer && self.lines.is_empty())
                 {
-                    self.env.recorder.step_failed(position, why);
+                    self.env.recorder.step_failed(step, why);
                 }
             }
             Event::NoMoreCommands => std::future::pending().await,
@@ -289,9 +289,9 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
 
     /// An answer that could not be given is a failure of the story, though no step gave it.
     fn complain(&self, why: &str) {
-        let position = self.env.plan.steps.first().map(|step| step.position).unwrap_or_default();
+        let step = self.env.plan.steps.first().map(|step| step.id).unwrap_or_default();
         let name = &self.env.plan.node(self.env.node).name;
-        self.env.recorder.step_failed(position, format!("an answer of {name}: {why}"));
+        self.env.recorder.step_failed(step, format!("an answer of {name}: {why}"));
     }
 
     /// Does what it is told, on the latest of these connections; on the latest of all if there are none.

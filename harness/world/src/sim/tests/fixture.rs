@@ -15,8 +15,8 @@ use tokio::task::{LocalSet, spawn_local};
 use crate::network::Network;
 use crate::node::Disks;
 use crate::plan::{
-    BrokerProgram, Conditions, LinkChange, LinkSettings, NetworkChange, NetworkFault, Node, NodeId, Plan, Position,
-    Program, RunName, Seed, Source,
+    BrokerProgram, Conditions, LinkChange, LinkSettings, NetworkChange, NetworkFault, Node, NodeId, Origins, Plan,
+    Program, RunName, Seed, Source, StepId,
 };
 use crate::record::Recorder;
 use crate::sim::engine::Engine;
@@ -129,6 +129,7 @@ impl World {
             waived: Vec::new(),
             until: None,
             tolerance: Duration::ZERO,
+            origins: Origins::default(),
             fragments: Vec::new(),
             conditions: Conditions::default(),
         };
@@ -208,7 +209,7 @@ impl Outcome {
     /// The lines of the steps whose faults met something, in order.
     pub(super) fn hits(&self) -> Vec<u32> {
         let line = |event: &crate::trace::Event| match event.kind {
-            EventKind::FaultHit { position } => Some(position.line),
+            EventKind::FaultHit { step } => Some(step.0),
             _ => None,
         };
         self.trace.events.iter().filter_map(line).collect()
@@ -243,7 +244,7 @@ impl Story for Script {
 
 /// A change of the network whose step stands in this line.
 pub(super) fn network(line: u32, change: NetworkChange) -> Order {
-    Order::Network(Position::new(line, 1), change)
+    Order::Network(StepId(line), change)
 }
 
 /// A partition of these directions.
