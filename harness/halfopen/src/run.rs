@@ -1,29 +1,64 @@
 //! Loads scenarios, runs their plans and judges what happened: the one place that ties the crates together.
 
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::check::{Decided, Outcome, Verdict, check};
 use crate::plan::{Feature, Node, Plan, Program};
-use crate::scenario::{self, Errors, PlanOptions, Scenario};
+use crate::scenario::{self, Errors, File, PlanOptions, Scenario};
 use crate::sweep;
 use crate::trace::Trace;
 use crate::world::{self, Defect, Engine, EngineError, Guest, RunOptions};
 
-/// Reads all scenarios that the paths stand for, with all of their runs, those of a `sweep` included.
+/// Size of the stack of a thread in bytes: as large as that of the main thread on most systems.
+pub(crate) const STACK: usize = 8 * 1024 * 1024;
+
+/// Reads all scenarios that the paths stand for, with all of their runs, those of a `sweep` included. Files are read on
+/// all cores, and come in the order of the paths.
 ///
 /// # Errors
 /// Returns all errors of all files.
+///
+/// # Panics
+/// If the system has no thread for it.
 pub fn load<P: AsRef<Path>>(paths: &[P], options: PlanOptions) -> Result<Vec<(Scenario, Vec<Plan>)>, Errors> {
+    let read = |file: &File| {
+        let scenario = scenario::load_file(file)?;
+        let plans = expand(scenario.plans(options)?)?;
+        Ok((scenario, plans))
+    };
     let mut loaded = Vec::new();
     let mut errors = Vec::new();
-    for (scenario, plans) in scenario::load_all(paths, options)? {
-        match expand(plans) {
-            Ok(plans) => loaded.push((scenario, plans)),
+    for read in on_all_cores(&scenario::find(paths)?, read) {
+        match read {
+            Ok(scenario) => loaded.push(scenario),
             Err(error) => errors.push(error),
         }
     }
     Errors::collect(errors).map_or(Ok(loaded), Err)
+}
+
+/// Does the work for all items, and returns the results in the order of the items.
+fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let take = || {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            items.get(place).map(|item| (place, work(item)))
+        };
+        std::iter::from_fn(take).collect::<Vec<_>>()
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
+    let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let spawn = |_| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, worker);
+        let workers: Vec<_> = (0..threads).map(spawn).map(|worker| worker.expect("a thread to read files")).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Returns the runs of one file, with those of a `sweep` in the place of the plan that has it.

@@ -17,7 +17,7 @@ use super::output::{ENGINE_TROUBLE, FAILURE, Failure, INTERRUPTED, SUCCESS, VACU
 use super::select::{Chosen, choose};
 use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
 use crate::report::{Summary, Terminal, Thin, Verbosity, Waivers};
-use crate::run::Ending;
+use crate::run::{Ending, STACK};
 use crate::world::EngineError;
 
 /// How many runs leave a folder at most: whoever breaks everything needs no thousand of them.
@@ -200,9 +200,6 @@ fn guarded(command: &RunCommand, foreign: Option<&Foreign>, chosen: &Chosen) -> 
     });
     if command.run.strict { Judged { finished: judged.finished.strict(), ..judged } } else { judged }
 }
-
-/// Size of the stack of a thread that runs, in bytes: as large as that of the main thread on most systems.
-const STACK: usize = 8 * 1024 * 1024;
 
 /// Runs several at the same time, each world in one thread. They are reported in their order, whichever ends first.
 fn run_all<W: std::io::Write>(
