@@ -37,7 +37,7 @@ pub use self::node::{
 pub use self::origins::{ExpectationId, Origins, StepId};
 pub use self::pattern::{FieldPattern, Matcher, PacketPattern, Value};
 pub use self::seed::Seed;
-pub use self::settings::{BrokerSettings, ClientSettings, Reconnect};
+pub use self::settings::{BrokerSettings, ClientSettings, QueuePolicy, Reconnect};
 pub use self::step::{Action, CloseHow, Command, ConnectAction, Outgoing, Step, StepKind};
 
 /// One run of one scenario.

@@ -41,6 +41,20 @@ pub struct BrokerSettings {
     pub in_flight_messages: u16,
     /// Maximum number of messages that wait for one client that is away.
     pub queue_messages: usize,
+    /// Maximum size in bytes of the messages that wait for one client, and of those that are unacknowledged at it.
+    pub queue_bytes: usize,
+    /// What becomes of a message for which a queue has no room.
+    pub queue_policy: QueuePolicy,
+}
+
+/// What becomes of a message for which a client's queue has no room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueuePolicy {
+    /// It is dropped: the client gets the oldest messages, without gaps in between.
+    #[default]
+    DropNewest,
+    /// The oldest that wait are dropped to make room: the client gets the latest news.
+    DropOldest,
 }
 
 impl Default for BrokerSettings {
@@ -62,6 +76,8 @@ impl Default for BrokerSettings {
             maximum_session_expiry: u32::MAX,
             in_flight_messages: 1000,
             queue_messages: 1000,
+            queue_bytes: 64 * 1024 * 1024,
+            queue_policy: QueuePolicy::DropNewest,
         }
     }
 }

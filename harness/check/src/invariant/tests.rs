@@ -10,8 +10,8 @@ use rstest::rstest;
 
 use crate::check;
 use crate::plan::{
-    Answers, Because, ClientProgram, ClientSettings, Command, Invariant, NodeFault, NodeId, Plan, Position, Program, RawBrokerProgram,
-    StepKind, Waiver,
+    Answers, Because, ClientProgram, ClientSettings, Command, Invariant, NodeFault, NodeId, Plan, Position, Program,
+    RawBrokerProgram, StepKind, Waiver,
 };
 use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, plan, step};
 use crate::trace::{EventKind, Item};

@@ -1,10 +1,10 @@
-use crate::plan::BrokerProgram;
+use crate::plan::{BrokerProgram, BrokerSettings};
 
 /// Returns what a scenario sets on a broker otherwise than by default, in the scenario's words, with values as programs take
 /// them: numbers, whole seconds, `true` and `false`.
 pub(super) fn settings(program: &BrokerProgram) -> Vec<(&'static str, String)> {
     let BrokerProgram { config, durable, auth } = program;
-    let usual = halfopen_broker::Config::default();
+    let usual = BrokerSettings::default();
     let mut settings = Vec::new();
     let mut add = |name, is_set: bool, value: &dyn Fn() -> String| {
         if is_set {
@@ -71,7 +71,6 @@ pub(super) const NAMES: &[&str] = &[
 mod tests {
     use std::time::Duration;
 
-    use halfopen_broker::Config;
     use halfopen_protocol::packet::QoS;
 
     use super::*;
@@ -83,12 +82,12 @@ mod tests {
 
     #[test]
     fn what_is_set_is_told_in_the_words_of_scenarios() {
-        let config = Config {
+        let config = BrokerSettings {
             max_keep_alive: Some(60),
             maximum_qos: QoS::AtLeastOnce,
             retain_available: false,
             connect_timeout: Duration::from_secs(5),
-            ..Config::default()
+            ..BrokerSettings::default()
         };
         let program = BrokerProgram { config, durable: true, auth: None };
         let expected = [

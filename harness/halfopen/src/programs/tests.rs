@@ -1,4 +1,4 @@
-use halfopen_broker::Config;
+use crate::plan::BrokerSettings;
 use rstest::rstest;
 
 use super::*;
@@ -72,9 +72,14 @@ fn profile_is_refused(#[case] text: &str, #[case] error: &str) {
 fn mosquitto_takes_what_it_can_be_told() {
     let profile = Profile::find("mosquitto").expect("it is shipped");
     let program = |config| BrokerProgram { config, ..BrokerProgram::default() };
-    assert_eq!(profile.does_not_take(&program(Config { max_keep_alive: Some(5), ..Config::default() })), None);
     assert_eq!(
-        profile.does_not_take(&program(Config { server_keep_alive: Some(5), ..Config::default() })).as_deref(),
+        profile.does_not_take(&program(BrokerSettings { max_keep_alive: Some(5), ..BrokerSettings::default() })),
+        None
+    );
+    assert_eq!(
+        profile
+            .does_not_take(&program(BrokerSettings { server_keep_alive: Some(5), ..BrokerSettings::default() }))
+            .as_deref(),
         Some("it sets `server_keep_alive` on a broker, which mosquitto does not take")
     );
 }

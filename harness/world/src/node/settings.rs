@@ -3,7 +3,7 @@
 use halfopen_broker::Config;
 use halfopen_client::core::{Options, Reconnect};
 
-use crate::plan::{BrokerSettings, ClientProgram};
+use crate::plan::{BrokerSettings, ClientProgram, QueuePolicy};
 
 /// Returns what the project's broker is made with, on the node of a plan.
 pub fn broker_config(settings: &BrokerSettings) -> Config {
@@ -24,6 +24,11 @@ pub fn broker_config(settings: &BrokerSettings) -> Config {
         maximum_session_expiry: settings.maximum_session_expiry,
         in_flight_messages: settings.in_flight_messages,
         queue_messages: settings.queue_messages,
+        queue_bytes: settings.queue_bytes,
+        queue_policy: match settings.queue_policy {
+            QueuePolicy::DropNewest => halfopen_broker::core::QueuePolicy::DropNewest,
+            QueuePolicy::DropOldest => halfopen_broker::core::QueuePolicy::DropOldest,
+        },
         ..Config::default()
     }
 }

@@ -15,7 +15,7 @@ use crate::invariant::index::SessionId;
 use crate::invariant::report::{Breach, Report};
 use crate::invariant::sequence::Sequence;
 use crate::invariant::{Context, SOON, shown};
-use crate::plan::{BrokerProgram, Invariant};
+use crate::plan::{BrokerProgram, Invariant, QueuePolicy};
 
 /// With so many bytes of messages on their way to a subscriber, the network may be what holds up the next.
 const MANY_BYTES: usize = 32 * 1024;
@@ -261,8 +261,8 @@ impl Subscriber {
     /// The queue is full: one message may be dropped, the new one or the oldest.
     fn displace(&self, program: &BrokerProgram) -> Option<Excuse> {
         match program.config.queue_policy {
-            halfopen_broker::core::QueuePolicy::DropNewest => Some(Excuse::QueueFull),
-            halfopen_broker::core::QueuePolicy::DropOldest => {
+            QueuePolicy::DropNewest => Some(Excuse::QueueFull),
+            QueuePolicy::DropOldest => {
                 let oldest = self.queue.iter().find(|owed| owed.is_waiting() && owed.excuse.get().is_none());
                 oldest.map(|owed| owed.excuse.set(Some(Excuse::QueueFull)));
                 None
