@@ -10,9 +10,9 @@ use crate::ast::{
     self, About, Alternative, Clause, Count, Group, Moment as WrittenMoment, Moments, Name, Param, Place, Qualifiers,
     Says, Statement, Value, Verb as WrittenVerb,
 };
-use crate::plan::{ExpectationId, 
-    ClientState, CloseHow, CountRange, DurationRange, Expectation, Holding, Mode, Moment, NodeId, PacketKind, Timing,
-    Verb, Weight,
+use crate::plan::{
+    ClientState, CloseHow, CountRange, DurationRange, Expectation, ExpectationId, Holding, Mode, Moment, NodeId,
+    PacketKind, Timing, Verb, Weight,
 };
 use crate::suggest::one_of;
 use crate::tree::Kind;

@@ -13,8 +13,8 @@ use super::names::{Declared, Names, Role, Settings};
 use super::{Lower, Shared};
 use crate::ast::{self, Answered, Env, Field, Param, Place, QosLevel, Reading, value_of};
 use crate::plan::{
-    Answer, AnswerKind, Answers, BrokerAuth, BrokerProgram, BrokerSettings, ClientProgram, ClientSettings, CloseHow, Dialogue, Node as PlanNode,
-    NodeId, Program, RawBrokerProgram, RawClientProgram, Reconnect,
+    Answer, AnswerKind, Answers, BrokerAuth, BrokerProgram, BrokerSettings, ClientProgram, ClientSettings, CloseHow,
+    Dialogue, Node as PlanNode, NodeId, Program, RawBrokerProgram, RawClientProgram, Reconnect,
 };
 use crate::time;
 use crate::tree::Node;
