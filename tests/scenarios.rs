@@ -3,7 +3,6 @@
 //! The snapshot shows the first run of each version in full, of the others the name, the verdict, what was closed, and
 //! by how much a deadline was missed. It is for reading and for noticing change; the checks are for truth.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use halfopen::diff::diff;
@@ -42,26 +41,83 @@ fn say_what_changed(name: &str, shown: &str) {
     }
 }
 
-/// What the snapshot holds.
+/// Maximum number of lines of a snapshot, so that it is read. A test holds all snapshots to it.
+const LINES: usize = 150;
+
+/// Lines that insta writes in front.
+const HEAD: usize = 5;
+
+/// What the snapshot holds: of each version the first run in full and the others in short, each cut in the middle if all
+/// of it would be too long.
 fn shown(runs: &[Finished]) -> String {
-    let mut shown = String::new();
+    let mut parts: Vec<Vec<String>> = Vec::new();
     let mut versions = Vec::new();
     for run in runs {
         let trace = match &run.ending {
             Ending::Judged(trace, _) => text(&run.plan, trace),
             Ending::Skipped(error) | Ending::Broken(error) => error.to_string(),
         };
+        let word = run.mark().word();
         if versions.contains(&run.plan.version) {
-            let _ = writeln!(shown, "{} {}", run.mark().word(), run.plan.run);
-            for line in trace.lines().filter(|line| is_telling(line)) {
-                let _ = writeln!(shown, "{}", line.trim_end());
-            }
+            let others = parts.last_mut().expect("it stands behind the first of its version");
+            others.push(format!("{word} {}", run.plan.run));
+            others.extend(trace.lines().filter(|line| is_telling(line)).map(|line| line.trim_end().to_owned()));
         } else {
             versions.push(run.plan.version);
-            let _ = writeln!(shown, "{} {trace}", run.mark().word());
+            parts.push(format!("{word} {trace}\n").lines().map(str::to_owned).collect());
+            parts.push(Vec::new());
         }
     }
-    shown
+    let most = LINES - HEAD;
+    if parts.iter().map(Vec::len).sum::<usize>() > most {
+        // Half for the traces and half for the rest, unless one of them needs less.
+        let share = most / versions.len().max(1);
+        for pair in parts.chunks_mut(2) {
+            let [trace, others] = pair else { continue };
+            let of_others = others.len().min(share.saturating_sub(trace.len()).max(share / 4));
+            *trace = cut(trace, share - of_others);
+            *others = cut(others, of_others);
+        }
+    }
+    parts.concat().iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Cuts the middle out; a digest still shows that something in it has changed.
+fn cut(lines: &[String], most: usize) -> Vec<String> {
+    if lines.len() <= most {
+        return lines.to_vec();
+    }
+    let head = most * 2 / 3;
+    let tail = lines.len() - (most - head - 1);
+    let middle = &lines[head..tail];
+    // FNV-1a, which needs no more than this.
+    let digest = middle
+        .iter()
+        .flat_map(|line| line.bytes())
+        .fold(0xcbf2_9ce4_8422_2325, |digest: u64, byte| (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let left_out = format!("           ... {} lines more, digest {digest:016x}", middle.len());
+    [&lines[..head], &[left_out], &lines[tail..]].concat()
+}
+
+#[test]
+fn every_snapshot_is_short_enough_to_be_read() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut folders = vec![root];
+    let mut long = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder of the project").map(|entry| entry.expect("an entry"))
+        {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if path.is_dir() && !name.starts_with('.') && name != "target" {
+                folders.push(path);
+            } else if name.ends_with(".snap") {
+                let lines = std::fs::read_to_string(&path).expect("a snapshot").lines().count();
+                long.extend((lines > LINES).then(|| format!("{}: {lines}", path.display())));
+            }
+        }
+    }
+    assert!(long.is_empty(), "over {LINES} lines:\n{}", long.join("\n"));
 }
 
 /// Whether a line tells of a close or of a loss: with its cause and its margin.

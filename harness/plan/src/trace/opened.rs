@@ -48,6 +48,22 @@ impl Opened {
 }
 
 impl Event {
+    /// Returns the nodes that it is about: where it happens, or where something comes from and goes to.
+    pub fn nodes(&self) -> [Option<NodeId>; 2] {
+        match &self.kind {
+            EventKind::Sent { from, to, .. } | EventKind::Received { from, to, .. } => [Some(*from), Some(*to)],
+            EventKind::Closing { node, peer, .. } => [Some(*node), Some(*peer)],
+            EventKind::Node { node, .. }
+            | EventKind::Established { node, .. }
+            | EventKind::Delivered { node, .. }
+            | EventKind::Connected { node, .. }
+            | EventKind::Holds { node, .. } => [Some(*node), None],
+            EventKind::Step { .. } | EventKind::Mark(_) | EventKind::StepFailed { .. } | EventKind::FaultHit { .. } => {
+                [None, None]
+            }
+        }
+    }
+
     /// The connection on which it happens, if it happens on one.
     pub fn connection(&self) -> Option<ConnectionId> {
         match &self.kind {

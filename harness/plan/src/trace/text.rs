@@ -14,10 +14,16 @@
 //! longer changes headings and not every line. Next comes the travel time in ms, or `lost`, or `held` for what was
 //! still under way when the run ended: one line a packet, at its departure. Widths are fixed: a longer name spoils its
 //! own line only. The sender stands first: one pattern finds all that a node said. Not printed: fields at their
-//! default, ports, sequence numbers, ids of connections. What repeats three times or more is folded.
+//! default, ports, sequence numbers, ids of connections. What repeats three times or more is folded, and so is what
+//! three or more members of a group do under one heading:
+//!
+//! ```text
+//!            +0.020    10  fleet.*  -> broker    CONNECT     client_id=fleet.*  ×60, the last at +0.079
+//! ```
 
 mod fold;
 mod line;
+mod members;
 mod value;
 
 use std::fmt::Write as _;
@@ -38,7 +44,7 @@ const WIDEST: usize = 120;
 
 /// The name of the run and its trace, one line each.
 pub fn text(plan: &Plan, trace: &Trace) -> String {
-    let lines = lines(plan, trace);
+    let lines = members::fold(plan, lines(plan, trace));
     let mut text = format!("{} seed={}\n", plan.run, plan.seed.0);
     let mut base = Base { at: Duration::ZERO, heading: "start" };
     if lines.first().is_none_or(|line| !line.is_heading) {
@@ -100,6 +106,13 @@ impl<'a> Base<'a> {
             } else {
                 format!("{:>17}{}", self.since(line.at), line.text)
             };
+            if let Some(members) = &line.members {
+                let missing = DETAILS.saturating_sub(shown.chars().count()).max(2);
+                let _ = write!(shown, "{:missing$}{}", "", members.text());
+                if !members.span.is_zero() {
+                    let _ = write!(shown, ", the last at {}", self.since(line.at + members.span));
+                }
+            }
             if block.times > 1 {
                 // Headings stand left of the other lines: the brace goes where those have it.
                 let column = (17 + width + 2).max(DETAILS);

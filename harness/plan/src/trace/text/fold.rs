@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::line::Line;
+use super::members::Members;
 
 /// The longest group of lines whose repetition is looked for.
 const LONGEST: usize = 64;
@@ -38,12 +39,12 @@ pub(super) fn fold(lines: &[Line]) -> Vec<Block> {
 
 /// A number for each text, so that comparing lines is cheap.
 fn ids(lines: &[Line]) -> Vec<usize> {
-    let mut known: BTreeMap<(&str, bool), usize> = BTreeMap::new();
+    let mut known: BTreeMap<(&str, bool, Option<&Members>), usize> = BTreeMap::new();
     lines
         .iter()
         .map(|line| {
             let next = known.len();
-            *known.entry((&line.text, line.is_heading)).or_insert(next)
+            *known.entry((&line.text, line.is_heading, line.members.as_ref())).or_insert(next)
         })
         .collect()
 }

@@ -1,6 +1,8 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::members::{Member, Members, masked};
 use super::value::{field_text, hex};
 use crate::trace::{Event, EventKind, Item, Since, Trace, fields};
 use crate::{NodeFault, NodeId, Plan, StepId};
@@ -13,25 +15,42 @@ pub(super) struct Line {
     pub(super) at: Duration,
     pub(super) is_heading: bool,
     pub(super) text: String,
+    /// The member of a group that it is about.
+    pub(super) member: Option<Member>,
+    /// What it stands for, if it is folded over members.
+    pub(super) members: Option<Members>,
 }
+
+/// Width of the column of travel times.
+pub(super) const TRAVEL: usize = 6;
 
 /// All lines of a trace that say something which no other line says.
 pub(super) fn lines(plan: &Plan, trace: &Trace) -> Vec<Line> {
-    let mut writer = Writer { plan, trace, heading: None, begun: BTreeMap::new() };
+    let mut writer = Writer { plan, trace, heading: None, begun: BTreeMap::new(), masked: None };
     trace
         .events
         .iter()
         .enumerate()
         .filter_map(|(index, event)| {
-            let line =
-                |text: String| Line { event: index, at: event.at, is_heading: false, text: text.trim_end().to_owned() };
+            let line = |is_heading, text: &str| Line {
+                event: index,
+                at: event.at,
+                is_heading,
+                text: text.trim_end().to_owned(),
+                member: None,
+                members: None,
+            };
             match &event.kind {
                 EventKind::Step { step, text } => {
                     writer.heading = Some(Heading { at: event.at, text });
                     writer.begun.insert(*step, event.at);
-                    Some(Line { event: index, at: event.at, is_heading: true, text: text.clone() })
+                    Some(line(true, text))
                 }
-                _ => writer.text(index, event).map(line),
+                _ => {
+                    let shown = line(false, &writer.text(index, event)?);
+                    let member = writer.member(index, event);
+                    Some(Line { member, ..shown })
+                }
             }
         })
         .collect()
@@ -44,6 +63,8 @@ struct Writer<'a> {
     heading: Option<Heading<'a>>,
     /// When each step began the last time.
     begun: BTreeMap<StepId, Duration>,
+    /// The node whose number is not shown.
+    masked: Option<NodeId>,
 }
 
 struct Heading<'a> {
@@ -52,6 +73,15 @@ struct Heading<'a> {
 }
 
 impl Writer<'_> {
+    /// Returns the member of a group that an event is about, if it is about one.
+    fn member(&mut self, index: usize, event: &Event) -> Option<Member> {
+        let is_member = |node: &NodeId| masked(&self.plan.node(*node).name).is_some();
+        self.masked = Some(event.nodes().into_iter().flatten().find(is_member)?);
+        let text = self.text(index, event);
+        let name = &self.plan.node(self.masked.take()?).name;
+        Member::new(name, text?.trim_end())
+    }
+
     fn text(&self, index: usize, event: &Event) -> Option<String> {
         match &event.kind {
             EventKind::Sent { from, to, item, arrival, .. } => Some(self.sent(event.at, *from, *to, item, *arrival)),
@@ -139,7 +169,7 @@ impl Writer<'_> {
     fn heading_says(&self, node: NodeId, change: NodeFault, at: Duration) -> bool {
         let word = change.word();
         let name = self.name(node);
-        let group = name.split('.').next().unwrap_or(name);
+        let group = name.split('.').next().unwrap_or(&name);
         self.heading
             .as_ref()
             .is_some_and(|heading| heading.at == at && heading.text.starts_with(group) && heading.text.contains(word))
@@ -152,8 +182,10 @@ impl Writer<'_> {
         (!is_now).then(|| format!("        first hit by {step}"))
     }
 
-    fn name(&self, node: NodeId) -> &str {
-        &self.plan.node(node).name
+    fn name(&self, node: NodeId) -> Cow<'_, str> {
+        let name = &self.plan.node(node).name;
+        let is_masked = self.masked == Some(node);
+        is_masked.then(|| masked(name)).flatten().map_or(Cow::Borrowed(name), Cow::Owned)
     }
 }
 

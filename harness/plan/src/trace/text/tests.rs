@@ -173,3 +173,40 @@ fn long_names_spoil_their_own_line_only() {
     story.at(20).packet(1, WATCHER, BROKER, publish("b", "1"));
     assert_snapshot!(text(&plan, &story.end(5000)));
 }
+
+/// A plan with a group of this many clients, `fleet.1` and so on, behind the broker.
+fn fleet(count: u32) -> Plan {
+    let mut plan = plan();
+    let client = plan.nodes[SENSOR.0].clone();
+    plan.nodes.truncate(1);
+    plan.nodes.extend((1..=count).map(|number| crate::Node { name: format!("fleet.{number}"), ..client.clone() }));
+    plan
+}
+
+#[test]
+fn what_all_members_of_a_group_do_is_one_line() {
+    let mut story = Story::new();
+    for number in 1..=12u32 {
+        let node = crate::NodeId(number as usize);
+        story.at(u64::from(number)).connect(number, node, connect(&format!("fleet.{number}"), 10));
+    }
+    // One of them does something else, and two are silent.
+    for number in 1..=10u32 {
+        let packet = if number == 7 { publish("state/7", "odd") } else { publish(&format!("state/{number}"), "up") };
+        story.at(1000).packet(number, crate::NodeId(number as usize), BROKER, packet);
+    }
+    assert_snapshot!(text(&fleet(12), &story.end(2000)));
+}
+
+#[test]
+fn what_all_members_do_again_and_again_is_folded_twice() {
+    let mut story = Story::new();
+    for round in 1..=5 {
+        story.at(round * 10_000).step(5, "fleet: publish");
+        for number in 1..=3u32 {
+            story.at(round * 10_000 + u64::from(number));
+            story.packet(number, crate::NodeId(number as usize), BROKER, publish(&format!("state/{number}"), "up"));
+        }
+    }
+    assert_snapshot!(text(&fleet(3), &story.end(60_000)));
+}
