@@ -6,8 +6,9 @@ use std::io;
 use std::path::Path;
 use std::rc::Rc;
 
+use halfopen::check::Verdict;
 use halfopen::plan::BrokerProgram;
-use halfopen::run::{Ending, Mark};
+use halfopen::run::Ending;
 use halfopen::suite::{Connection, Engine, Host, Suite, shipped};
 use halfopen::world::broker_config;
 use halfopen_broker::{Broker, Config, Listener, TokioClock, serve};
@@ -19,7 +20,7 @@ fn every_scenario_passes_with_a_broker_that_says_nothing_about_itself() {
     let suite = Suite::new().broker(|host| serve_on(host, |config| config)).settings(needs_only_its_configuration);
     let runs = suite.run(shipped()).unwrap_or_else(|errors| panic!("\n{errors}"));
     suite.verdict(&runs).unwrap_or_else(|why| panic!("\n{why}"));
-    let passed = runs.iter().filter(|run| run.mark() == Mark::Ok).count();
+    let passed = runs.iter().filter(|run| run.verdict() == Verdict::Pass).count();
     assert!(passed > runs.len() * 9 / 10, "{passed} of {} runs were judged", runs.len());
 }
 

@@ -24,12 +24,15 @@ mod verb;
 pub use self::decided::Decided;
 pub use self::expectation::{Due, Judged, judged};
 pub use self::invariant::Invariants;
+use serde::{Deserialize, Serialize};
+
 use crate::plan::{Invariant, Plan, Position};
 use crate::trace::{EventKind, Trace};
 use halfopen_plan::{self as plan, trace};
 
-/// What a run is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What a run came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// All that was expected is true of the trace.
     Pass,
@@ -37,6 +40,23 @@ pub enum Verdict {
     Fail,
     /// Nothing is wrong, but not everything could be judged, so the run proves less than it says. Counts as a failure.
     Vacuous,
+    /// The run was not made, because its engine has no means for it. Never a judgement of a trace.
+    Skipped,
+    /// The engine failed. Never a judgement of a trace.
+    Broken,
+}
+
+impl Verdict {
+    /// Returns the word that the line of a run begins with: what needs attention is in capitals.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "ok",
+            Self::Fail => "FAILED",
+            Self::Vacuous => "VACUOUS",
+            Self::Skipped => "skipped",
+            Self::Broken => "BROKEN",
+        }
+    }
 }
 
 /// The judgement of one run.

@@ -160,21 +160,6 @@ pub enum Ending {
     Broken(EngineError),
 }
 
-/// What the line of a run begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Mark {
-    /// All is as expected.
-    Ok,
-    /// Something is not.
-    Failed,
-    /// Nothing is wrong, but not everything could be judged: fails as well.
-    Vacuous,
-    /// The engine itself failed.
-    Broken,
-    /// Not run.
-    Skipped,
-}
-
 impl Finished {
     /// The same with what is only advised (`should`) taken for required.
     #[must_use]
@@ -185,29 +170,12 @@ impl Finished {
         self
     }
 
-    /// The verdict in a word.
-    pub fn mark(&self) -> Mark {
+    /// Returns what the run came to.
+    pub fn verdict(&self) -> Verdict {
         match &self.ending {
-            Ending::Judged(_, outcome) => match outcome.verdict {
-                Verdict::Pass => Mark::Ok,
-                Verdict::Fail => Mark::Failed,
-                Verdict::Vacuous => Mark::Vacuous,
-            },
-            Ending::Skipped(_) => Mark::Skipped,
-            Ending::Broken(_) => Mark::Broken,
-        }
-    }
-}
-
-impl Mark {
-    /// As it is printed: what needs attention is in capitals.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Failed => "FAILED",
-            Self::Vacuous => "VACUOUS",
-            Self::Broken => "BROKEN",
-            Self::Skipped => "skipped",
+            Ending::Judged(_, outcome) => outcome.verdict,
+            Ending::Skipped(_) => Verdict::Skipped,
+            Ending::Broken(_) => Verdict::Broken,
         }
     }
 }

@@ -156,7 +156,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     };
     let then = read(&args.folder.join(TRACE))?;
     let mut out = anstream::stdout().lock();
-    writeln!(out, "{} {}", finished.mark().word(), manifest.run)?;
+    writeln!(out, "{} {}", finished.verdict().word(), manifest.run)?;
     if trace == then {
         writeln!(out, "the trace is the same, byte for byte ({} bytes)", trace.len())?;
         return Ok(SUCCESS);

@@ -7,8 +7,9 @@ use clap::{Args, Subcommand};
 
 use super::forms::Forms;
 use super::output::{ENGINE_TROUBLE, FAILURE, Failure, SUCCESS, VACUOUS};
+use crate::check::Verdict;
 use crate::report::Terminal;
-use crate::report::model::{Report, Word};
+use crate::report::model::Report;
 
 /// What can be done with reports.
 #[derive(Debug, Subcommand)]
@@ -38,11 +39,11 @@ pub(super) fn merge(args: &MergeArgs) -> Result<u8, Failure> {
     let report = Report::merge(parts).map_err(|error| Failure::Input(error.to_string()))?;
     args.forms.write(&report)?;
     let mut terminal = Terminal::new(anstream::stdout().lock());
-    let has = |word: Word| report.runs.iter().any(|run| run.verdict == word);
+    let has = |word: Verdict| report.runs.iter().any(|run| run.verdict == word);
     let code = match () {
-        () if has(Word::Broken) => ENGINE_TROUBLE,
-        () if has(Word::Fail) => FAILURE,
-        () if has(Word::Vacuous) || !has(Word::Pass) => VACUOUS,
+        () if has(Verdict::Broken) => ENGINE_TROUBLE,
+        () if has(Verdict::Fail) => FAILURE,
+        () if has(Verdict::Vacuous) || !has(Verdict::Pass) => VACUOUS,
         () => SUCCESS,
     };
     for run in report.runs {

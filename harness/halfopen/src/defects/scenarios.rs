@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::Defect;
 use crate::check::{Outcome, Verdict, Violation};
 use crate::plan::{Plan, Position};
-use crate::run::{Ending, Mark, Runner};
+use crate::run::{Ending, Runner};
 use crate::scenario::Scenario;
 
 /// Scenarios that may catch defects. Those that do not pass without any defect count for nothing.
@@ -19,7 +19,7 @@ pub struct Unfit<'a> {
     /// The scenario, as `will/power_loss`.
     pub scenario: &'a str,
     /// Its runs that do not pass, each with its mark.
-    pub runs: &'a [(String, Mark)],
+    pub runs: &'a [(String, Verdict)],
 }
 
 /// A scenario.
@@ -30,7 +30,7 @@ struct Runs {
     cases: Vec<String>,
     plans: Vec<Arc<Plan>>,
     /// The runs that do not pass without any defect, once they are known.
-    failing: OnceLock<Vec<(String, Mark)>>,
+    failing: OnceLock<Vec<(String, Verdict)>>,
 }
 
 /// A scenario that catches a defect: some run no longer passes.
@@ -106,11 +106,11 @@ impl Runs {
     }
 
     /// The runs that do not pass without any defect. They are run when they are asked for first.
-    fn failing(&self) -> &[(String, Mark)] {
+    fn failing(&self) -> &[(String, Verdict)] {
         self.failing.get_or_init(|| {
             let runner = Runner::default();
-            let marks = self.plans.iter().map(|plan| (plan.run.to_string(), runner.run(plan).mark()));
-            marks.filter(|(_, mark)| !matches!(mark, Mark::Ok | Mark::Skipped)).collect()
+            let marks = self.plans.iter().map(|plan| (plan.run.to_string(), runner.run(plan).verdict()));
+            marks.filter(|(_, mark)| !matches!(mark, Verdict::Pass | Verdict::Skipped)).collect()
         })
     }
 

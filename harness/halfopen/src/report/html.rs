@@ -7,7 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use miniz_oxide::deflate::compress_to_vec;
 
 use super::diagram::{STYLE, escaped};
-use super::model::{Report, RunRecord, Word};
+use super::model::{Report, RunRecord};
+use crate::check::Verdict;
 
 const PAGE: &str = include_str!("html/page.html");
 const LOOKS: &str = include_str!("html/page.css");
@@ -91,7 +92,7 @@ pub(super) fn data(report: &Report, pictures: Pictures) -> String {
 pub struct Thin {
     leaves_out: bool,
     keeps_text: bool,
-    shown: BTreeMap<(String, Word), usize>,
+    shown: BTreeMap<(String, Verdict), usize>,
 }
 
 impl Thin {

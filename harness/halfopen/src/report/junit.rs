@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
-use super::model::{Finding, Report, RunRecord, Word};
+use super::model::{Finding, Report, RunRecord};
+use crate::check::Verdict;
 
 /// How many lines of a trace are told: the first half and the last half of these.
 const TRACE_LINES: usize = 120;
@@ -27,15 +28,15 @@ pub fn junit(report: &Report) -> String {
 
 fn case(run: &RunRecord, traced: &Traced<'_>) -> TestCase {
     let status = match run.verdict {
-        Word::Pass => TestCaseStatus::success(),
-        Word::Skipped => TestCaseStatus::skipped(),
-        Word::Fail | Word::Vacuous => TestCaseStatus::non_success(NonSuccessKind::Failure),
-        Word::Broken => TestCaseStatus::non_success(NonSuccessKind::Error),
+        Verdict::Pass => TestCaseStatus::success(),
+        Verdict::Skipped => TestCaseStatus::skipped(),
+        Verdict::Fail | Verdict::Vacuous => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Verdict::Broken => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
     let mut case = TestCase::new(run.name.clone(), status);
     case.set_classname(run.scenario.replace('/', ".")).set_time(Duration::from_micros(run.wall_us));
     let found = telling(run);
-    if run.is_bad() || run.verdict == Word::Skipped {
+    if run.is_bad() || run.verdict == Verdict::Skipped {
         let message = found.map_or_else(|| run.error.clone().unwrap_or_default(), headline);
         case.status.set_message(message).set_type(kind(run.verdict));
     }
@@ -49,11 +50,11 @@ fn case(run: &RunRecord, traced: &Traced<'_>) -> TestCase {
     case
 }
 
-fn kind(verdict: Word) -> &'static str {
+fn kind(verdict: Verdict) -> &'static str {
     match verdict {
-        Word::Vacuous => "vacuous",
-        Word::Broken => "engine",
-        Word::Skipped => "skipped",
+        Verdict::Vacuous => "vacuous",
+        Verdict::Broken => "engine",
+        Verdict::Skipped => "skipped",
         _ => "violation",
     }
 }

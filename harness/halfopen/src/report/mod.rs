@@ -19,7 +19,7 @@ pub use self::summary::Summary;
 pub use self::tap::tap;
 pub use self::terminal::{Terminal, Verbosity};
 pub use self::waivers::Waivers;
-use crate::run::{Finished, Mark};
+use crate::run::Finished;
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ mod run;
 use serde::{Deserialize, Serialize};
 
 pub use self::event::EventRecord;
-pub use self::run::{Detail, Diagram, Finding, NodeRecord, NotJudgedRecord, RunRecord, WaiverRecord, Word};
+pub use self::run::{Detail, Diagram, Finding, NodeRecord, NotJudgedRecord, RunRecord, WaiverRecord};
 
 /// The name of the format.
 pub const FORMAT: &str = "halfopen-report";

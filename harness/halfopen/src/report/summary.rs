@@ -1,8 +1,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Mark;
-use super::model::{RunRecord, Word};
+use super::model::RunRecord;
+use crate::check::Verdict;
 
 /// What many runs come to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,11 +27,11 @@ impl Summary {
     /// Adds a run.
     pub fn add(&mut self, run: &RunRecord) {
         let count = match run.verdict {
-            Word::Pass => &mut self.passed,
-            Word::Fail => &mut self.failed,
-            Word::Vacuous => &mut self.vacuous,
-            Word::Broken => &mut self.broken,
-            Word::Skipped => &mut self.skipped,
+            Verdict::Pass => &mut self.passed,
+            Verdict::Fail => &mut self.failed,
+            Verdict::Vacuous => &mut self.vacuous,
+            Verdict::Broken => &mut self.broken,
+            Verdict::Skipped => &mut self.skipped,
         };
         *count += 1;
         self.virtual_time += Duration::from_millis(run.virtual_ms);
@@ -47,12 +47,12 @@ impl Summary {
 /// `3 runs: 1 ok, 1 FAILED, 1 VACUOUS (nothing was tested); 1h 2min 3s of virtual time in 0.250 s, 14892 x real time`.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts = [(Mark::Ok, self.passed), (Mark::Failed, self.failed)];
-        let more = [(Mark::Broken, self.broken), (Mark::Vacuous, self.vacuous), (Mark::Skipped, self.skipped)];
+        let counts = [(Verdict::Pass, self.passed), (Verdict::Fail, self.failed)];
+        let more = [(Verdict::Broken, self.broken), (Verdict::Vacuous, self.vacuous), (Verdict::Skipped, self.skipped)];
         let all: u64 = counts.iter().chain(&more).map(|(_, count)| count).sum();
         write!(f, "{all} {}: {} ok", if all == 1 { "run" } else { "runs" }, self.passed)?;
         for (mark, count) in counts.into_iter().skip(1).chain(more).filter(|(_, count)| *count > 0) {
-            let meaning = if mark == Mark::Vacuous { " (nothing was tested)" } else { "" };
+            let meaning = if mark == Verdict::Vacuous { " (nothing was tested)" } else { "" };
             write!(f, ", {count} {}{meaning}", mark.word())?;
         }
         write!(f, "; {} of virtual time in {:.3} s", Span(self.virtual_time), self.wall_time.as_secs_f64())?;

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::junit::{description, traced};
-use super::model::{Report, Word};
+use super::model::Report;
+use crate::check::Verdict;
 
 /// A report in TAP: a line for each run, and below each bad one a YAML block with what is wrong.
 pub fn tap(report: &Report) -> String {
@@ -14,14 +15,14 @@ pub fn tap(report: &Report) -> String {
         // A number sign begins a directive.
         let name = run.name.replace('\\', "\\\\").replace('#', "\\#");
         let directive = match (run.verdict, &run.error) {
-            (Word::Skipped, why) => format!(" # SKIP {}", why.as_deref().unwrap_or_default()),
+            (Verdict::Skipped, why) => format!(" # SKIP {}", why.as_deref().unwrap_or_default()),
             _ => String::new(),
         };
         let _ = writeln!(text, "{ok} {number} - {name}{directive}");
         if run.is_bad() {
             let verdict = match run.verdict {
-                Word::Vacuous => "vacuous",
-                Word::Broken => "broken",
+                Verdict::Vacuous => "vacuous",
+                Verdict::Broken => "broken",
                 _ => "fail",
             };
             let _ = writeln!(text, "  ---\n  verdict: {verdict}\n  message: |");

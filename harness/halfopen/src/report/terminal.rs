@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::model::{Detail, Finding, RunRecord, Word};
+use super::model::{Detail, Finding, RunRecord};
 use super::wrong::wrongs;
-use super::{Finished, Mark, Summary, Waivers};
+use super::{Finished, Summary, Waivers};
+use crate::check::Verdict;
 use crate::scenario::About;
 
 /// How many lines of a trace are shown under a failed run: the first half and the last half of these.
@@ -73,12 +74,12 @@ impl<W: Write> Terminal<W> {
     pub fn record(&mut self, run: RunRecord) -> io::Result<()> {
         self.summary.add(&run);
         if self.verbosity > Verbosity::Quiet {
-            let mark = mark(run.verdict);
+            let mark = run.verdict;
             let style = style(mark);
             let time = Duration::from_millis(run.virtual_ms).as_secs_f64();
             write!(self.out, "{style}{:<8}{style:#} {}", mark.word(), run.name)?;
             match &run.error {
-                Some(error) if run.verdict == Word::Skipped => writeln!(self.out, "  {error}")?,
+                Some(error) if run.verdict == Verdict::Skipped => writeln!(self.out, "  {error}")?,
                 _ => writeln!(self.out, "  {time:.3}")?,
             }
             if self.verbosity == Verbosity::Verbose && !run.is_bad() {
@@ -90,7 +91,7 @@ impl<W: Write> Terminal<W> {
             self.bad.push(run);
         } else {
             for warning in &run.warnings {
-                self.finding(Mark::Vacuous, "warning: ", warning)?;
+                self.finding(Verdict::Vacuous, "warning: ", warning)?;
             }
         }
         Ok(())
@@ -103,7 +104,7 @@ impl<W: Write> Terminal<W> {
     pub fn waivers(&mut self, waivers: &Waivers) -> io::Result<()> {
         for found in waivers.idle() {
             self.summary.vacuous += 1;
-            self.finding(Mark::Vacuous, "", found)?;
+            self.finding(Verdict::Vacuous, "", found)?;
         }
         Ok(())
     }
@@ -138,9 +139,9 @@ impl<W: Write> Terminal<W> {
             writeln!(self.out)?;
         }
         let mark = match &self.summary {
-            Summary { failed: 0, broken: 0, vacuous: 0, .. } => Mark::Ok,
-            Summary { failed: 0, broken: 0, .. } => Mark::Vacuous,
-            _ => Mark::Failed,
+            Summary { failed: 0, broken: 0, vacuous: 0, .. } => Verdict::Pass,
+            Summary { failed: 0, broken: 0, .. } => Verdict::Vacuous,
+            _ => Verdict::Fail,
         };
         let style = style(mark);
         writeln!(self.out, "{style}{}{style:#}", self.summary)?;
@@ -155,7 +156,7 @@ impl<W: Write> Terminal<W> {
 
     /// What the runs have in common, so that the end of a long report says what broke.
     fn causes(&mut self, bad: &[RunRecord], scenarios: usize) -> io::Result<()> {
-        let style = style(Mark::Failed);
+        let style = style(Verdict::Fail);
         let wrongs = wrongs(bad);
         let of = counted(scenarios, "scenario");
         writeln!(self.out, "\n{style}what is wrong{style:#}, in {} of {of}:", counted(bad.len(), "run"))?;
@@ -175,7 +176,7 @@ impl<W: Write> Terminal<W> {
     }
 
     fn bad_run(&mut self, run: &RunRecord, has_trace: bool) -> io::Result<()> {
-        let mark = mark(run.verdict);
+        let mark = run.verdict;
         let bold = style(mark);
         writeln!(self.out, "\n{bold}{} {}{bold:#}", mark.word(), run.name)?;
         if has_trace {
@@ -185,13 +186,13 @@ impl<W: Write> Terminal<W> {
             writeln!(self.out, "  {error}")?;
         }
         for violation in &run.violations {
-            self.finding(Mark::Failed, "", violation)?;
+            self.finding(Verdict::Fail, "", violation)?;
         }
         for warning in &run.warnings {
-            self.finding(Mark::Vacuous, "warning: ", warning)?;
+            self.finding(Verdict::Vacuous, "warning: ", warning)?;
         }
         for vacuity in &run.vacuous {
-            self.finding(Mark::Vacuous, "", vacuity)?;
+            self.finding(Verdict::Vacuous, "", vacuity)?;
         }
         writeln!(self.out, "reproduce: {}", run.command)
     }
@@ -216,7 +217,7 @@ impl<W: Write> Terminal<W> {
         Ok(())
     }
 
-    fn finding(&mut self, mark: Mark, kind: &str, found: &Finding) -> io::Result<()> {
+    fn finding(&mut self, mark: Verdict, kind: &str, found: &Finding) -> io::Result<()> {
         let style = style(mark);
         writeln!(self.out, "{style}{}{style:#}: {kind}{}", found.place(), found.text)?;
         // With parameters filled in, the line of the file is another one.
@@ -242,22 +243,12 @@ fn counted(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
-fn mark(word: Word) -> Mark {
-    match word {
-        Word::Pass => Mark::Ok,
-        Word::Fail => Mark::Failed,
-        Word::Vacuous => Mark::Vacuous,
-        Word::Skipped => Mark::Skipped,
-        Word::Broken => Mark::Broken,
-    }
-}
-
-fn style(mark: Mark) -> Style {
+fn style(mark: Verdict) -> Style {
     let colour = match mark {
-        Mark::Ok => AnsiColor::Green,
-        Mark::Failed | Mark::Broken => AnsiColor::Red,
-        Mark::Vacuous | Mark::Skipped => AnsiColor::Yellow,
+        Verdict::Pass => AnsiColor::Green,
+        Verdict::Fail | Verdict::Broken => AnsiColor::Red,
+        Verdict::Vacuous | Verdict::Skipped => AnsiColor::Yellow,
     };
     let style = Style::new().fg_color(Some(colour.into()));
-    if mark == Mark::Ok { style } else { style.bold() }
+    if mark == Verdict::Pass { style } else { style.bold() }
 }

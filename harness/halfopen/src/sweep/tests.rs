@@ -1,8 +1,9 @@
 use rstest::rstest;
 
 use super::*;
+use crate::check::Verdict;
 use crate::plan::Source;
-use crate::run::{Mark, Runner};
+use crate::run::Runner;
 use crate::scenario::{self, PlanOptions};
 use crate::trace::Item;
 
@@ -61,7 +62,7 @@ fn a_fault_comes_right_after_its_packet_and_in_each_run_at_another() {
     for plan in plans {
         let plan = Arc::new(plan);
         let finished = Runner::default().run(&plan);
-        assert_eq!(finished.mark(), Mark::Ok, "{}", plan.run);
+        assert_eq!(finished.verdict(), Verdict::Pass, "{}", plan.run);
         let trace = Runner::default().trace(&plan).unwrap();
         let is_fault = |kind: &EventKind| matches!(kind, EventKind::Step { text, .. } if text.starts_with("network"));
         let fault = trace.events.iter().find(|event| is_fault(&event.kind)).unwrap();

@@ -136,7 +136,7 @@ impl Drawing<'_> {
         let sign = match mark.judged.verdict {
             Verdict::Pass => Sign::Tick,
             Verdict::Fail => Sign::Cross,
-            Verdict::Vacuous => Sign::Unknown,
+            Verdict::Vacuous | Verdict::Skipped | Verdict::Broken => Sign::Unknown,
         };
         let x = self.lanes.expected();
         let mut title = self.plan.expectations[mark.judged.expectation].text.clone();
@@ -204,6 +204,6 @@ fn class(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "good",
         Verdict::Fail => "bad",
-        Verdict::Vacuous => "vacuous",
+        Verdict::Vacuous | Verdict::Skipped | Verdict::Broken => "vacuous",
     }
 }

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::SourceRecord;
 use super::event::{EventRecord, ms};
-use crate::check::{NotJudged, Outcome, Vacuity, Violation};
+use crate::check::{NotJudged, Outcome, Vacuity, Verdict, Violation};
 use crate::plan::{Plan, Position, Program, Waiver};
 use crate::report::cause::{causes, step_of};
 use crate::report::diagram::{Scene, scene};
-use crate::run::{Ending, Finished, Mark};
+use crate::run::{Ending, Finished};
 use crate::scenario::About;
 use crate::trace::{EventKind, Trace, text};
 use crate::world::Defect;
@@ -23,22 +23,6 @@ pub struct Detail {
     pub diagram: bool,
     /// Its trace as text, also if it passes.
     pub text: bool,
-}
-
-/// What a run came to, in a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Word {
-    /// All is as expected.
-    Pass,
-    /// Something is not.
-    Fail,
-    /// Nothing is wrong, but not everything could be judged.
-    Vacuous,
-    /// Not run: the engine has no means for it.
-    Skipped,
-    /// The engine failed.
-    Broken,
 }
 
 /// One run.
@@ -62,7 +46,7 @@ pub struct RunRecord {
     /// The seed of all that is random in it.
     pub seed: u64,
     /// What it came to.
-    pub verdict: Word,
+    pub verdict: Verdict,
     /// Why the engine has no trace of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -181,7 +165,7 @@ impl RunRecord {
             tags: about.tags.clone(),
             clauses: about.clauses.get(&plan.version).cloned().unwrap_or_default(),
             seed: plan.seed.0,
-            verdict: word(run.mark()),
+            verdict: run.verdict(),
             error: None,
             virtual_ms: 0,
             wall_us: u64::try_from(wall.as_micros()).unwrap_or(u64::MAX),
@@ -215,7 +199,7 @@ impl RunRecord {
 
     /// Whether something must be done about it.
     pub fn is_bad(&self) -> bool {
-        matches!(self.verdict, Word::Fail | Word::Vacuous | Word::Broken)
+        matches!(self.verdict, Verdict::Fail | Verdict::Vacuous | Verdict::Broken)
     }
 
     /// Keeps of the events those that the picture shows and what they go back to: for a page.
@@ -280,16 +264,6 @@ fn quoted(text: &str) -> String {
         return text.to_owned();
     }
     format!("'{}'", text.replace('\'', "'\\''"))
-}
-
-fn word(mark: Mark) -> Word {
-    match mark {
-        Mark::Ok => Word::Pass,
-        Mark::Failed => Word::Fail,
-        Mark::Vacuous => Word::Vacuous,
-        Mark::Skipped => Word::Skipped,
-        Mark::Broken => Word::Broken,
-    }
 }
 
 fn nodes(plan: &Plan) -> Vec<NodeRecord> {
