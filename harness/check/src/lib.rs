@@ -17,6 +17,7 @@
 mod decided;
 mod expectation;
 mod invariant;
+mod model;
 mod moment;
 mod story;
 mod verb;

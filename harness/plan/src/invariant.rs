@@ -23,11 +23,31 @@ pub enum Invariant {
     ResendOnlyOnResume,
     /// Nothing outlives its session, and no session its end: no connection, no subscription, no Session Present.
     NoOrphans,
+    /// A broker answers what has an answer, and nothing else.
+    BrokerAnswers,
+    /// A broker has the sessions that there should be, each with one connection.
+    BrokerKeepsSessions,
+    /// A broker passes each message on to each subscription that matches, as it was published, and nothing else.
+    BrokerDelivers,
+    /// A broker settles each exchange that it has begun, and sends again what a resumed session left unsettled.
+    BrokerSettles,
+    /// A client answers what has an answer, and nothing else.
+    ClientAnswers,
+    /// A client hands each message that it accepts to its application, one of QoS 2 once.
+    ClientDelivers,
+    /// A client settles each exchange that it has begun, and sends again what a resumed session left unsettled.
+    ClientSettles,
+    /// 5.0: a client obeys what CONNACK announces.
+    ClientObeysLimits,
+    /// A client does not wait longer for CONNACK and PINGRESP than it is set to.
+    ClientGivesUp,
+    /// A client connects again after the pause that it is set to.
+    ClientReconnects,
 }
 
 impl Invariant {
     /// All of them, in the order of the reference.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 20] = [
         Self::ClientKeepsItsInterval,
         Self::BrokerKeepsItsDeadline,
         Self::Qos1AtLeastOnce,
@@ -38,6 +58,30 @@ impl Invariant {
         Self::NothingAfterDisconnect,
         Self::ResendOnlyOnResume,
         Self::NoOrphans,
+        Self::BrokerAnswers,
+        Self::BrokerKeepsSessions,
+        Self::BrokerDelivers,
+        Self::BrokerSettles,
+        Self::ClientAnswers,
+        Self::ClientDelivers,
+        Self::ClientSettles,
+        Self::ClientObeysLimits,
+        Self::ClientGivesUp,
+        Self::ClientReconnects,
+    ];
+
+    /// Those that the reference model of the two standards judges.
+    pub const DUTIES: [Self; 10] = [
+        Self::BrokerAnswers,
+        Self::BrokerKeepsSessions,
+        Self::BrokerDelivers,
+        Self::BrokerSettles,
+        Self::ClientAnswers,
+        Self::ClientDelivers,
+        Self::ClientSettles,
+        Self::ClientObeysLimits,
+        Self::ClientGivesUp,
+        Self::ClientReconnects,
     ];
 
     /// Its name in scenarios and reports.
@@ -53,6 +97,16 @@ impl Invariant {
             Self::NothingAfterDisconnect => "nothing_after_disconnect",
             Self::ResendOnlyOnResume => "resend_only_on_resume",
             Self::NoOrphans => "no_orphans",
+            Self::BrokerAnswers => "broker_answers",
+            Self::BrokerKeepsSessions => "broker_keeps_sessions",
+            Self::BrokerDelivers => "broker_delivers",
+            Self::BrokerSettles => "broker_settles",
+            Self::ClientAnswers => "client_answers",
+            Self::ClientDelivers => "client_delivers",
+            Self::ClientSettles => "client_settles",
+            Self::ClientObeysLimits => "client_obeys_limits",
+            Self::ClientGivesUp => "client_gives_up",
+            Self::ClientReconnects => "client_reconnects",
         }
     }
 

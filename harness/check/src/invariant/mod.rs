@@ -32,7 +32,8 @@ use std::time::Duration;
 
 use self::exchanges::Exchanges;
 use self::index::{Fact, Index};
-use self::report::Report;
+use self::report::{Breach, Report};
+use super::model::{Finding, Model};
 use super::moment::{millis, seconds};
 use super::{Findings, Outcome};
 use crate::plan::{NodeId, Plan};
@@ -69,6 +70,7 @@ pub struct Invariants<'p> {
     index: Index,
     exchanges: Exchanges,
     rules: Vec<Box<dyn Rule>>,
+    model: Model,
     report: Report,
 }
 
@@ -92,12 +94,14 @@ impl<'p> Invariants<'p> {
                 Box::<no_orphans::NoOrphans>::default(),
                 Box::<routing::Routing>::default(),
             ],
+            model: Model::new(plan),
             report: Report::default(),
         }
     }
 
     /// Takes note of the next event of the run.
     pub fn event(&mut self, event: &Event) {
+        self.model.event(event);
         let mut facts = self.index.event(event);
         let context = Context { plan: self.plan, index: &self.index };
         while let Some(fact) = facts.pop_front() {
@@ -122,6 +126,13 @@ impl<'p> Invariants<'p> {
         self.exchanges.finish(end, &context, &mut self.report);
         for rule in &mut self.rules {
             rule.finish(end, &context, &mut self.report);
+        }
+        let (found, not_judged) = self.model.finish(end).into_parts();
+        for Finding { duty, expected, actual } in found {
+            self.report.breach(duty, Breach::new(expected, actual));
+        }
+        for (duty, since, why) in not_judged {
+            self.report.not_judged(duty, since, why);
         }
         self.report.write(self.plan, findings);
     }

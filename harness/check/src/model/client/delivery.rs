@@ -1,0 +1,102 @@
+//! What a client hands to its application (§4.3, §4.5): each message that it accepts, and one of QoS 2 once.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use halfopen_protocol::PacketType;
+use halfopen_protocol::packet::{PacketId, Publish, QoS};
+
+use super::Client;
+use crate::model::finding::{Findings, clause_of, shown};
+use crate::plan::Invariant;
+
+/// Messages that came and that the application has not been given.
+#[derive(Default)]
+pub(super) struct Incoming {
+    waiting: BTreeMap<(ByteString, Bytes), VecDeque<(Duration, QoS)>>,
+    /// Identifiers of QoS 2 messages that PUBREL has not released.
+    unreleased: BTreeSet<PacketId>,
+}
+
+impl Incoming {
+    /// The session is over, and with it what it had half received. What came before is still handed on.
+    pub(super) fn forget(&mut self) {
+        self.unreleased.clear();
+    }
+}
+
+impl Client {
+    /// A message comes. A repetition of QoS 2 is answered and not handed on again [MQTT-4.3.3-2] (3.1.1),
+    /// [MQTT-4.3.3-10] (5.0).
+    pub(super) fn receive_publish(&mut self, publish: &Publish) {
+        let now = self.now;
+        let Some(connection) = &mut self.connection else { return };
+        let topic = match publish.topic_alias {
+            Some(alias) if publish.topic.is_empty() => match connection.aliases.get(&alias) {
+                Some(topic) => topic.clone(),
+                None => return,
+            },
+            Some(alias) => connection.aliases.entry(alias).insert_entry(publish.topic.clone()).get().clone(),
+            None => publish.topic.clone(),
+        };
+        let is_repetition = match (publish.qos, publish.packet_id) {
+            (QoS::AtLeastOnce, Some(id)) => {
+                connection.requests.owe(PacketType::PubAck, id, now);
+                false
+            }
+            (QoS::ExactlyOnce, Some(id)) => {
+                connection.requests.owe(PacketType::PubRec, id, now);
+                !self.incoming.unreleased.insert(id)
+            }
+            _ => false,
+        };
+        if !is_repetition {
+            let waiting = self.incoming.waiting.entry((topic, publish.payload.clone())).or_default();
+            waiting.push_back((now, publish.qos));
+        }
+    }
+
+    /// PUBREL comes.
+    pub(super) fn receive_pubrel(&mut self, id: PacketId) {
+        self.incoming.unreleased.remove(&id);
+        if let Some(connection) = &mut self.connection {
+            connection.requests.owe(PacketType::PubComp, id, self.now);
+        }
+    }
+
+    /// The application is given a message.
+    pub(in crate::model) fn delivered(&mut self, now: Duration, message: &Publish, findings: &mut Findings) {
+        self.now = now;
+        let key = (message.topic.clone(), message.payload.clone());
+        let Some(queue) = self.incoming.waiting.get_mut(&key) else {
+            let version = self.version();
+            let clause = match message.qos {
+                QoS::ExactlyOnce => clause_of(version, "MQTT-4.3.3-2", "MQTT-4.3.3-10"),
+                _ => "§4.3",
+            };
+            let owed = format!("{} delivers each message on {} as often as it came", self.name, message.topic);
+            return findings.push(Invariant::ClientDelivers, clause, &owed, format!("one more at {}", shown(now)));
+        };
+        queue.pop_front();
+        if queue.is_empty() {
+            self.incoming.waiting.remove(&key);
+        }
+    }
+
+    /// Judges which messages the application was never given.
+    pub(super) fn judge_delivery(&self, findings: &mut Findings) {
+        let all = self.incoming.waiting.iter().flat_map(|(key, queue)| queue.iter().map(move |one| (key, one)));
+        let above_0 = all.filter(|(_, (_, qos))| *qos > QoS::AtMostOnce);
+        let Some(((topic, _), (since, qos))) = above_0.min_by_key(|(_, (since, _))| *since) else { return };
+        if self.is_overdue(*since) {
+            let clause = match qos {
+                QoS::ExactlyOnce => clause_of(self.version(), "MQTT-4.3.3-2", "MQTT-4.3.3-8"),
+                _ => clause_of(self.version(), "MQTT-4.3.2-2", "MQTT-4.3.2-4"),
+            };
+            let owed = format!("{} delivers the message on {topic} that came at {}", self.name, shown(*since));
+            findings.push(Invariant::ClientDelivers, clause, &owed, format!("not until {}", shown(self.now)));
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The duties of a client.
+
+mod answers;
+mod delivery;
+mod limits;
+mod waits;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytestring::ByteString;
+use halfopen_protocol::packet::{ConnAck, Connect, PacketId};
+use halfopen_protocol::{Packet, ReasonCode, Version};
+
+use self::answers::Requests;
+use self::delivery::Incoming;
+use self::limits::Limits;
+use self::waits::Waits;
+use super::GRACE;
+use super::finding::Findings;
+use super::sender::{Broken, Sender};
+use crate::plan::{Because, ClientProgram, Invariant, NodeFault, NodeId, Plan};
+use crate::trace::{ConnectionId, Item};
+
+/// One client, as the standards would have it.
+pub(super) struct Client {
+    name: String,
+    /// Its application takes its time with each message.
+    is_slow: bool,
+    tolerance: Duration,
+    now: Duration,
+    connection: Option<Connection>,
+    sender: Sender,
+    incoming: Incoming,
+    waits: Waits,
+    /// Since when the process has run without a pause; none while it stands still or is down.
+    running_since: Option<Duration>,
+    is_reading: bool,
+}
+
+/// The connection that a client has or is about to have.
+struct Connection {
+    id: ConnectionId,
+    connect: Option<Box<Connect>>,
+    limits: Option<Limits>,
+    said_goodbye: bool,
+    requests: Requests,
+    /// Topic aliases of the server.
+    aliases: BTreeMap<u16, ByteString>,
+}
+
+impl Client {
+    /// A client that has just started.
+    pub(super) fn new(plan: &Plan, node: NodeId, program: &ClientProgram) -> Self {
+        Self {
+            name: plan.node(node).name.clone(),
+            is_slow: !program.handling.is_zero(),
+            tolerance: plan.tolerance,
+            now: Duration::ZERO,
+            connection: None,
+            sender: Sender::new(usize::MAX),
+            incoming: Incoming::default(),
+            waits: Waits::of(program),
+            running_since: Some(Duration::ZERO),
+            is_reading: true,
+        }
+    }
+
+    /// Takes note of something that the client writes.
+    pub(super) fn sent(&mut self, now: Duration, id: ConnectionId, item: &Item, findings: &mut Findings) {
+        self.now = now;
+        match item {
+            Item::Open => {
+                self.judge_pause(true, findings);
+                self.connection = Some(Connection::new(id));
+                self.waits.opened(now);
+            }
+            Item::Packet(packet) if self.is_on(id) => self.send(packet, findings),
+            Item::Fin | Item::Rst if self.is_on(id) => self.end(findings),
+            _ => {}
+        }
+    }
+
+    /// Takes note of something that the client reads.
+    pub(super) fn received(&mut self, now: Duration, id: ConnectionId, item: &Item, findings: &mut Findings) {
+        self.now = now;
+        if !self.is_on(id) {
+            return;
+        }
+        self.waits.heard(now);
+        match item {
+            Item::Packet(packet) => self.receive(packet),
+            Item::Fin | Item::Rst | Item::TimedOut => self.end(findings),
+            Item::Open | Item::Bytes(_) => {}
+        }
+    }
+
+    /// Takes note that the client says it ends the connection.
+    pub(super) fn closing(&mut self, now: Duration, id: ConnectionId, because: Because, findings: &mut Findings) {
+        self.now = now;
+        if self.is_on(id) {
+            self.end(findings);
+            if because == Because::Asked {
+                self.waits.stop();
+            }
+        }
+    }
+
+    /// Takes note that something happens to the client itself.
+    pub(super) fn changed(&mut self, now: Duration, change: NodeFault, findings: &mut Findings) {
+        self.now = now;
+        match change {
+            NodeFault::Crash | NodeFault::PowerLoss => {
+                self.judge_pause(false, findings);
+                // With the process goes its memory.
+                self.connection = None;
+                self.sender.clear();
+                self.incoming = Incoming::default();
+                self.waits.stop();
+                self.running_since = None;
+            }
+            NodeFault::Pause(_) => self.running_since = None,
+            NodeFault::Resume | NodeFault::Restart => {
+                self.running_since = Some(now);
+                self.waits.disturbed();
+            }
+            NodeFault::StopReading => self.is_reading = false,
+            NodeFault::ResumeReading => self.is_reading = true,
+            NodeFault::SetDate(_) => {}
+            NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) => self.waits.has_odd_clock(),
+        }
+    }
+
+    /// Takes note that the scenario tells the client something; what it does at this instant is not its own doing.
+    pub(super) fn told(&mut self, now: Duration) {
+        self.waits.told(now);
+    }
+
+    /// Judges what is still open at the end of the run.
+    pub(super) fn finish(&mut self, end: Duration, findings: &mut Findings) {
+        self.now = end;
+        self.judge_connection(findings);
+        self.judge_delivery(findings);
+        self.judge_pause(false, findings);
+    }
+
+    fn is_on(&self, id: ConnectionId) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.id == id)
+    }
+
+    fn version(&self) -> Version {
+        let connect = self.connection.as_ref().and_then(|connection| connection.connect.as_ref());
+        connect.map_or(Version::V5_0, |connect| connect.version)
+    }
+
+    fn send(&mut self, packet: &Packet, findings: &mut Findings) {
+        let (now, version) = (self.now, self.version());
+        self.judge_limits(packet, findings);
+        let Some(connection) = &mut self.connection else { return };
+        match packet {
+            Packet::Connect(connect) => {
+                connection.connect = Some(connect.clone());
+                self.waits.asked_to_connect(connect.keep_alive);
+            }
+            Packet::PingReq => self.waits.pinged(now),
+            Packet::Disconnect(_) => {
+                connection.said_goodbye = true;
+                self.waits.stop();
+            }
+            Packet::Publish(publish) => {
+                let topic = match publish.topic_alias {
+                    // What the alias stands for is the client's own affair here; the identifier tells the exchange.
+                    Some(alias) if publish.topic.is_empty() => ByteString::from(format!("alias {alias}")),
+                    _ => publish.topic.clone(),
+                };
+                if publish.topic_alias.is_none() {
+                    let (_, broken) = self.sender.publish(now, version, &topic, publish);
+                    self.report(Invariant::ClientSettles, broken, findings);
+                }
+            }
+            Packet::PubRel(ack) => self.send_pubrel(ack.packet_id, findings),
+            packet => self.send_answer(packet, findings),
+        }
+    }
+
+    fn send_pubrel(&mut self, id: PacketId, findings: &mut Findings) {
+        let (now, version) = (self.now, self.version());
+        let Some(connection) = &mut self.connection else { return };
+        let was_asked = connection.requests.released(id);
+        let broken = self.sender.release(now, version, id, was_asked);
+        self.report(Invariant::ClientSettles, broken, findings);
+    }
+
+    fn receive(&mut self, packet: &Packet) {
+        let now = self.now;
+        match packet {
+            Packet::ConnAck(connack) => self.receive_connack(connack),
+            Packet::PingResp => self.waits.ponged(),
+            Packet::Publish(publish) => self.receive_publish(publish),
+            Packet::PubRel(ack) => self.receive_pubrel(ack.packet_id),
+            Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
+                if self.sender.acknowledged(now, packet.packet_type(), ack)
+                    && let Some(connection) = &mut self.connection
+                {
+                    connection.requests.receipt(ack.packet_id, now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn receive_connack(&mut self, connack: &ConnAck) {
+        if connack.reason != ReasonCode::SUCCESS {
+            // Whether a refused client tries again is its own choice (§3.2.2.2).
+            return self.waits.stop();
+        }
+        let Some(connection) = &mut self.connection else { return };
+        connection.limits = Some(Limits::of(connack));
+        self.waits.accepted(connack.server_keep_alive);
+        if !connack.session_present {
+            self.sender.clear();
+            self.incoming.forget();
+        }
+        self.sender.connected(self.now, connack.receive_maximum.unwrap_or(u16::MAX).into());
+    }
+
+    fn end(&mut self, findings: &mut Findings) {
+        self.judge_connection(findings);
+        self.connection = None;
+        self.sender.disconnected();
+        self.waits.lost(self.now);
+    }
+
+    fn judge_connection(&mut self, findings: &mut Findings) {
+        if self.connection.as_ref().is_none_or(|connection| connection.said_goodbye) {
+            return;
+        }
+        self.judge_waits(findings);
+        self.judge_answers(findings);
+        self.judge_left(findings);
+    }
+
+    /// Returns whether something that was owed since `since` is missing by now.
+    fn is_overdue(&self, since: Duration) -> bool {
+        let Some(running) = self.running_since else { return false };
+        self.is_reading && !self.is_slow && self.now > since.max(running) + GRACE + self.tolerance
+    }
+
+    fn report(&self, duty: Invariant, broken: Option<Broken>, findings: &mut Findings) {
+        if let Some(Broken { clause, owed, actual }) = broken {
+            findings.push(duty, clause, &format!("{} {owed}", self.name), actual);
+        }
+    }
+}
+
+impl Connection {
+    fn new(id: ConnectionId) -> Self {
+        Self {
+            id,
+            connect: None,
+            limits: None,
+            said_goodbye: false,
+            requests: Requests::default(),
+            aliases: BTreeMap::new(),
+        }
+    }
+}

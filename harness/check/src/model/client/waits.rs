@@ -1,0 +1,165 @@
+//! For how long a client waits (§3.1.2.10, §4.13): for CONNACK, for PINGRESP, and before it connects again.
+
+use std::time::Duration;
+
+use super::Client;
+use crate::model::finding::{Findings, shown};
+use crate::plan::ClientProgram;
+use crate::plan::Invariant;
+
+/// The waits of one client, and what it waits for now.
+pub(super) struct Waits {
+    ping_timeout: Option<Duration>,
+    connect_timeout: Duration,
+    /// The shortest and the longest pause before it connects again; none if it does not.
+    pauses: Option<(Duration, Duration)>,
+    keep_alive: Duration,
+    /// Since when it waits for CONNACK.
+    opening_since: Option<Duration>,
+    /// Since when it waits for PINGRESP: since PINGREQ, or since something came after it.
+    ping_since: Option<Duration>,
+    /// Since when it has had no connection and has to make one.
+    lost_at: Option<Duration>,
+    told_at: Option<Duration>,
+    /// The process has stood still, or its clock is not the world's: times are not known.
+    is_disturbed: bool,
+    odd_clock: bool,
+}
+
+impl Waits {
+    /// The waits of the project's client on a node.
+    pub(super) fn of(program: &ClientProgram) -> Self {
+        let options = &program.options;
+        let pauses = options.reconnect.as_ref().map(|reconnect| {
+            let jitter = reconnect.jitter.clamp(0.0, 1.0);
+            (reconnect.min.mul_f64(1.0 - jitter), reconnect.max.max(reconnect.min).mul_f64(1.0 + jitter))
+        });
+        Self {
+            ping_timeout: options.ping_timeout,
+            connect_timeout: options.connect_timeout,
+            pauses,
+            keep_alive: Duration::ZERO,
+            opening_since: None,
+            ping_since: None,
+            lost_at: None,
+            told_at: None,
+            is_disturbed: false,
+            odd_clock: false,
+        }
+    }
+
+    /// A connection is being opened.
+    pub(super) fn opened(&mut self, now: Duration) {
+        self.opening_since = Some(now);
+        self.ping_since = None;
+        self.lost_at = None;
+        self.is_disturbed = false;
+    }
+
+    /// CONNECT is sent with this keep-alive in seconds.
+    pub(super) fn asked_to_connect(&mut self, keep_alive: u16) {
+        self.keep_alive = Duration::from_secs(keep_alive.into());
+    }
+
+    /// CONNACK has accepted the client, perhaps with another keep-alive [MQTT-3.2.2-21].
+    pub(super) fn accepted(&mut self, server_keep_alive: Option<u16>) {
+        self.opening_since = None;
+        if let Some(seconds) = server_keep_alive {
+            self.keep_alive = Duration::from_secs(seconds.into());
+        }
+    }
+
+    /// PINGREQ is sent.
+    pub(super) fn pinged(&mut self, now: Duration) {
+        self.ping_since.get_or_insert(now);
+    }
+
+    /// PINGRESP comes.
+    pub(super) fn ponged(&mut self) {
+        self.ping_since = None;
+    }
+
+    /// Something comes: the server is alive.
+    pub(super) fn heard(&mut self, now: Duration) {
+        if let Some(since) = &mut self.ping_since {
+            *since = now;
+        }
+    }
+
+    /// The connection is lost.
+    pub(super) fn lost(&mut self, now: Duration) {
+        self.opening_since = None;
+        self.ping_since = None;
+        self.lost_at = Some(now);
+    }
+
+    /// The client need not connect again.
+    pub(super) fn stop(&mut self) {
+        self.lost_at = None;
+        self.told_at = None;
+        self.opening_since = None;
+        self.ping_since = None;
+        self.is_disturbed = true;
+    }
+
+    /// The scenario tells the client something.
+    pub(super) fn told(&mut self, now: Duration) {
+        self.told_at = Some(now);
+    }
+
+    /// The process has stood still.
+    pub(super) fn disturbed(&mut self) {
+        self.is_disturbed = true;
+    }
+
+    /// The client's clock is not the world's any more.
+    pub(super) fn has_odd_clock(&mut self) {
+        self.odd_clock = true;
+    }
+
+    fn is_known(&self) -> bool {
+        !self.is_disturbed && !self.odd_clock
+    }
+}
+
+impl Client {
+    /// Judges whether the client has waited too long on its connection.
+    pub(super) fn judge_waits(&self, findings: &mut Findings) {
+        let waits = &self.waits;
+        if !waits.is_known() || self.running_since.is_none() || !self.is_reading || self.is_slow {
+            return;
+        }
+        if let Some(since) =
+            waits.opening_since.filter(|since| self.now > *since + waits.connect_timeout + self.tolerance)
+        {
+            let due = since + waits.connect_timeout;
+            let owed = format!("{} closes a connection without CONNACK by {}", self.name, shown(due));
+            findings.push(Invariant::ClientGivesUp, "§4.13", &owed, format!("it waited until {}", shown(self.now)));
+        }
+        let Some(since) = waits.ping_since.filter(|_| !waits.keep_alive.is_zero()) else { return };
+        let timeout = waits.ping_timeout.unwrap_or(waits.keep_alive / 2);
+        // A packet that is still arriving puts the time-out off, and is not seen before it is whole.
+        if self.now > since + timeout + waits.keep_alive.max(timeout) + self.tolerance {
+            let owed = format!("{} closes a connection without PINGRESP by {}", self.name, shown(since + timeout));
+            findings.push(Invariant::ClientGivesUp, "§3.1.2.10", &owed, format!("it waited until {}", shown(self.now)));
+        }
+    }
+
+    /// Judges the pause before a new connection: where one is opened, or where none can be opened any more.
+    pub(super) fn judge_pause(&self, is_opening: bool, findings: &mut Findings) {
+        let waits = &self.waits;
+        let (Some(lost_at), Some((shortest, longest))) = (waits.lost_at, waits.pauses) else { return };
+        if !waits.is_known() || self.running_since.is_none() || waits.told_at.is_some_and(|told| told >= lost_at) {
+            return;
+        }
+        let pause = self.now.saturating_sub(lost_at);
+        let slack = self.tolerance + Duration::from_millis(1);
+        if pause > longest + slack {
+            let owed = format!("{} connects again within {} of {}", self.name, shown(longest), shown(lost_at));
+            findings.push(Invariant::ClientReconnects, "§4.1", &owed, format!("not until {}", shown(self.now)));
+        } else if is_opening && pause + slack < shortest {
+            let owed = format!("{} waits at least {} before it connects again", self.name, shown(shortest));
+            findings.push(Invariant::ClientReconnects, "§4.1", &owed, format!("after {}", shown(pause)));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+use std::time::Duration;
+
+use halfopen_protocol::Version;
+
+use crate::plan::Invariant;
+
+/// Something that a program owed and did not do, or did and must not do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// The duty that is broken.
+    pub(crate) duty: Invariant,
+    /// What the standard demands here, with its clause and since when it was owed, on one line.
+    pub(crate) expected: String,
+    /// What happened instead, on one line.
+    pub(crate) actual: String,
+}
+
+/// Collects findings, and what could not be judged.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    found: Vec<Finding>,
+    not_judged: Vec<(Invariant, Duration, String)>,
+}
+
+impl Findings {
+    /// Adds a finding. `clause` is the statement's number in the version of the connection.
+    pub(crate) fn push(&mut self, duty: Invariant, clause: &str, expected: &str, actual: String) {
+        self.found.push(Finding { duty, expected: format!("{expected} [{clause}]"), actual });
+    }
+
+    /// Takes note that something could not be judged since this time, for this reason.
+    pub(crate) fn not_judged(&mut self, duty: Invariant, since: Duration, why: String) {
+        self.not_judged.push((duty, since, why));
+    }
+
+    /// Returns all findings, and what was not judged, each in the order in which it was noted.
+    pub(crate) fn into_parts(self) -> (Vec<Finding>, Vec<(Invariant, Duration, String)>) {
+        (self.found, self.not_judged)
+    }
+}
+
+/// Prints a time since the start of the run, in seconds with three decimals.
+pub(super) fn shown(at: Duration) -> String {
+    format!("{}.{:03}", at.as_secs(), at.subsec_millis())
+}
+
+/// Returns the number of a statement in the standard of this version; the numbers of the two have nothing in common.
+pub(super) fn clause_of(version: Version, v311: &'static str, v5: &'static str) -> &'static str {
+    if version.is_v5() { v5 } else { v311 }
+}

@@ -1,0 +1,138 @@
+//! A reference model of what the standards demand of a server and of a client, fed by the trace alone, event by event.
+//!
+//! It is a second reading of the two standards, written without the code of broker and client, so that two blind spots
+//! rarely agree. For each program it follows what that program has seen and sent, and says what it *must* have sent by
+//! now, what it *may* send, and what it *must not*. Raw peers may break rules on purpose and are not judged; those that
+//! face them are.
+//!
+//! Where a standard leaves a choice, the model accepts each of the answers: one copy of a message or several for
+//! overlapping subscriptions (§3.3.4), either order for what happens at one instant, DISCONNECT before a close or not.
+//! What it cannot know it does not judge: what lies beyond a limit of the program (a full queue), what falls into the
+//! instant in which a connection ends, and what depends on a clock that the scenario has changed.
+//!
+//! Every step costs a time that does not depend on the length of the trace.
+
+mod client;
+mod finding;
+mod sender;
+mod server;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use halfopen_protocol::Packet;
+
+use self::client::Client;
+pub(crate) use self::finding::{Finding, Findings};
+use self::server::Server;
+use crate::plan::{NodeId, Plan, Program};
+use crate::trace::{Event, EventKind, Item};
+
+/// How long a program may take for what it owes before it counts as not done.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The reference model of one run.
+pub(crate) struct Model {
+    servers: BTreeMap<NodeId, Server>,
+    clients: BTreeMap<NodeId, Client>,
+    /// What was sent and has not arrived yet, by the index of its event: who sent it, and its size in bytes.
+    under_way: BTreeMap<usize, usize>,
+    index: usize,
+    findings: Findings,
+}
+
+impl Model {
+    /// Begins to judge a run of this plan.
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let (mut servers, mut clients) = (BTreeMap::new(), BTreeMap::new());
+        for node in plan.node_ids() {
+            match &plan.node(node).program {
+                Program::Broker(broker) => drop(servers.insert(node, Server::new(plan, node, broker))),
+                Program::Client(client) => drop(clients.insert(node, Client::new(plan, node, client))),
+                Program::RawClient(_) | Program::RawBroker(_) => {}
+            }
+        }
+        Self { servers, clients, under_way: BTreeMap::new(), index: 0, findings: Findings::default() }
+    }
+
+    /// Takes note of the next event of the run.
+    pub(crate) fn event(&mut self, event: &Event) {
+        let findings = &mut self.findings;
+        match &event.kind {
+            EventKind::Sent { connection, from, to, item, .. } => {
+                if let Some(client) = self.clients.get_mut(from) {
+                    client.sent(event.at, *connection, item, findings);
+                }
+                if let Some(server) = self.servers.get_mut(from) {
+                    let size = size(item);
+                    self.under_way.insert(self.index, size);
+                    server.sent(event.at, *connection, item, size, findings);
+                } else if *item == Item::Open
+                    && let Some(server) = self.servers.get_mut(to)
+                {
+                    server.opening(*connection, *from);
+                }
+            }
+            EventKind::Received { connection, from, to, item, sent } => {
+                if let Some(client) = self.clients.get_mut(to) {
+                    client.received(event.at, *connection, item, findings);
+                }
+                if let Some(server) = self.servers.get_mut(to) {
+                    server.received(event.at, *connection, item, findings);
+                }
+                if let Some(server) = self.servers.get_mut(from)
+                    && let Some(size) = sent.and_then(|index| self.under_way.remove(&index))
+                {
+                    server.arrived(event.at, *connection, size);
+                }
+            }
+            EventKind::Closing { node, connection, because, .. } => {
+                if let Some(client) = self.clients.get_mut(node) {
+                    client.closing(event.at, *connection, *because, findings);
+                }
+                if let Some(server) = self.servers.get_mut(node) {
+                    server.closing(event.at, *connection, *because, findings);
+                }
+            }
+            EventKind::Delivered { node, message } => {
+                if let Some(client) = self.clients.get_mut(node) {
+                    client.delivered(event.at, message, findings);
+                }
+            }
+            EventKind::Step { .. } => self.clients.values_mut().for_each(|client| client.told(event.at)),
+            EventKind::Node { node, change } => {
+                if let Some(client) = self.clients.get_mut(node) {
+                    client.changed(event.at, *change, findings);
+                }
+                if let Some(server) = self.servers.get_mut(node) {
+                    server.changed(event.at, *change, findings);
+                }
+            }
+            _ => {}
+        }
+        self.index += 1;
+    }
+
+    /// Ends the run at this time, and returns what was found.
+    pub(crate) fn finish(mut self, end: Duration) -> Findings {
+        for server in self.servers.values_mut() {
+            server.finish(end, &mut self.findings);
+        }
+        for client in self.clients.values_mut() {
+            client.finish(end, &mut self.findings);
+        }
+        self.findings
+    }
+}
+
+/// About how many bytes a thing takes on a connection; the fields of fixed size are not counted one by one.
+fn size(item: &Item) -> usize {
+    match item {
+        Item::Packet(Packet::Publish(publish)) => publish.payload.len() + publish.topic.len() + 16,
+        Item::Packet(_) => 16,
+        Item::Bytes(bytes) => bytes.len(),
+        Item::Open | Item::Fin | Item::Rst | Item::TimedOut => 0,
+    }
+}

@@ -1,0 +1,237 @@
+//! The sending side of QoS 1 and 2, which is the same for server and client (§2.2.1, §4.3, §4.4, §4.9): identifiers, DUP,
+//! PUBREL, the window, and what a resumed session sends again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use halfopen_protocol::packet::{Ack, PacketId, Publish, QoS};
+use halfopen_protocol::{PacketType, Version};
+
+use super::finding::{clause_of, shown};
+
+/// The exchanges that one side of a session has begun.
+pub(super) struct Sender {
+    exchanges: BTreeMap<PacketId, Exchange>,
+    begun: u64,
+    /// The receiver's Receive Maximum.
+    receive_maximum: usize,
+    /// Number of messages that the sender itself has under way at most.
+    limit: usize,
+    /// Number of messages sent on the present connection and not acknowledged.
+    in_flight: usize,
+    /// Since when there has been room for a further message on the present connection.
+    room_since: Option<Duration>,
+    /// What was under way when the process died is not known.
+    is_doubtful: bool,
+}
+
+/// A message that was sent and that is not settled.
+#[derive(Clone, Debug)]
+struct Exchange {
+    topic: ByteString,
+    payload: Bytes,
+    qos: QoS,
+    /// PUBREC has come.
+    is_received: bool,
+    /// Something of it was sent on the present connection.
+    is_here: bool,
+    /// The order in which the exchanges of the session began.
+    number: u64,
+}
+
+/// What a PUBLISH is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// A message that is sent for the first time.
+    New,
+    /// A repetition.
+    Again,
+}
+
+/// A rule that a sender has broken.
+pub(super) struct Broken {
+    pub(super) clause: &'static str,
+    /// What the sender has to do, after its name.
+    pub(super) owed: String,
+    pub(super) actual: String,
+}
+
+impl Sender {
+    /// A sender that has begun nothing, and has at most `limit` messages under way.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            exchanges: BTreeMap::new(),
+            begun: 0,
+            receive_maximum: usize::from(u16::MAX),
+            limit,
+            in_flight: 0,
+            room_since: None,
+            is_doubtful: false,
+        }
+    }
+
+    /// Forgets all that a session had under way.
+    pub(super) fn clear(&mut self) {
+        self.exchanges.clear();
+        self.in_flight = 0;
+        self.is_doubtful = false;
+    }
+
+    /// Does not know any more what was under way.
+    pub(super) fn doubt(&mut self) {
+        self.is_doubtful = true;
+    }
+
+    /// Returns whether what was under way is not known.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.is_doubtful
+    }
+
+    /// Goes on with a new connection, on which the receiver takes this many messages at once.
+    pub(super) fn connected(&mut self, now: Duration, receive_maximum: usize) {
+        self.exchanges.values_mut().for_each(|exchange| exchange.is_here = false);
+        self.in_flight = 0;
+        self.receive_maximum = receive_maximum;
+        self.room_since = None;
+        self.count(now);
+    }
+
+    /// Takes note that the connection has ended.
+    pub(super) fn disconnected(&mut self) {
+        self.room_since = None;
+        self.in_flight = 0;
+    }
+
+    /// Returns since when there has been room for a further message; `None` while the window is full, or without a
+    /// connection.
+    pub(super) fn room_since(&self) -> Option<Duration> {
+        self.room_since
+    }
+
+    /// Takes note of a PUBLISH that is sent: it begins an exchange, or repeats one with DUP [MQTT-3.3.1-1].
+    pub(super) fn publish(
+        &mut self,
+        now: Duration,
+        version: Version,
+        topic: &ByteString,
+        publish: &Publish,
+    ) -> (Begun, Option<Broken>) {
+        let Some(id) = publish.packet_id else { return (Begun::New, None) };
+        let known = self.exchanges.get(&id).cloned();
+        let (begun, mut broken) = self.judge(now, version, topic, publish, id, known.as_ref());
+        let known = known.filter(|_| begun == Begun::Again);
+        self.begun += u64::from(known.is_none());
+        let exchange = known.map_or_else(
+            || Exchange {
+                topic: topic.clone(),
+                payload: publish.payload.clone(),
+                qos: publish.qos,
+                is_received: false,
+                is_here: true,
+                number: self.begun,
+            },
+            |known| Exchange { is_here: true, ..known },
+        );
+        let before = self.exchanges.insert(id, exchange);
+        self.in_flight += usize::from(!before.is_some_and(|before| before.is_here));
+        self.count(now);
+        if self.in_flight > self.receive_maximum && broken.is_none() {
+            let maximum = self.receive_maximum;
+            broken = Some(Broken {
+                clause: clause_of(version, "§4.4", "MQTT-4.9.0-2"),
+                owed: format!("has at most {maximum} messages unacknowledged (Receive Maximum)"),
+                actual: format!("one more, with packet identifier {id} at {}", shown(now)),
+            });
+        }
+        (begun, broken)
+    }
+
+    fn judge(
+        &self,
+        now: Duration,
+        version: Version,
+        topic: &ByteString,
+        publish: &Publish,
+        id: PacketId,
+        known: Option<&Exchange>,
+    ) -> (Begun, Option<Broken>) {
+        let place = format!("with packet identifier {id} at {}", shown(now));
+        let broken = |clause, owed: &str, actual: &str| {
+            Some(Broken { clause, owed: owed.to_owned(), actual: format!("{actual} {place}") })
+        };
+        let is_same = |known: &Exchange| known.topic == *topic && known.payload == publish.payload;
+        match known {
+            Some(known) if !known.is_here && is_same(known) && known.is_received => {
+                let clause = clause_of(version, "MQTT-4.3.3-1", "MQTT-4.3.3-6");
+                (Begun::Again, broken(clause, "sends PUBREL again and not PUBLISH, once PUBREC has come", "PUBLISH"))
+            }
+            Some(known) if !known.is_here && is_same(known) && !publish.dup => {
+                (Begun::Again, broken("MQTT-3.3.1-1", "sets DUP on a PUBLISH that it sends again", "none"))
+            }
+            Some(known) if is_same(known) && (publish.dup || !known.is_here) => (Begun::Again, None),
+            Some(_) if self.is_doubtful => (Begun::New, None),
+            Some(_) => {
+                let clause = clause_of(version, "MQTT-2.3.1-4", "MQTT-2.2.1-4");
+                (
+                    Begun::New,
+                    broken(clause, "begins an exchange with an identifier that is not in use", "another message"),
+                )
+            }
+            None if publish.dup && !self.is_doubtful => {
+                (Begun::New, broken("MQTT-3.3.1-3", "sets DUP only on what it sends again", "DUP on a new message"))
+            }
+            None => (Begun::New, None),
+        }
+    }
+
+    /// Takes note of PUBACK, PUBREC or PUBCOMP. Returns whether it must be answered with PUBREL.
+    pub(super) fn acknowledged(&mut self, now: Duration, what: PacketType, ack: &Ack) -> bool {
+        let Some(exchange) = self.exchanges.get_mut(&ack.packet_id) else { return false };
+        let mut owes_release = false;
+        let is_settled = match (what, exchange.qos) {
+            (PacketType::PubAck, QoS::AtLeastOnce) => true,
+            (PacketType::PubRec, QoS::ExactlyOnce) if ack.reason.is_error() => true,
+            (PacketType::PubRec, QoS::ExactlyOnce) => {
+                exchange.is_received = true;
+                self.in_flight += usize::from(!std::mem::replace(&mut exchange.is_here, true));
+                owes_release = true;
+                false
+            }
+            (PacketType::PubComp, QoS::ExactlyOnce) => exchange.is_received,
+            _ => false,
+        };
+        if is_settled && self.exchanges.remove(&ack.packet_id).is_some_and(|settled| settled.is_here) {
+            self.in_flight -= 1;
+        }
+        self.count(now);
+        owes_release
+    }
+
+    /// Takes note of PUBREL that is sent: as the answer to PUBREC, or again on a resumed session.
+    pub(super) fn release(&mut self, now: Duration, version: Version, id: PacketId, was_asked: bool) -> Option<Broken> {
+        // PUBREL for a PUBREC that nothing was sent for says 0x92, or nothing (§4.3.3).
+        let exchange = self.exchanges.get_mut(&id)?;
+        self.in_flight += usize::from(!std::mem::replace(&mut exchange.is_here, true));
+        (!exchange.is_received && !was_asked && !self.is_doubtful).then(|| Broken {
+            clause: clause_of(version, "MQTT-4.3.3-1", "MQTT-4.3.3-4"),
+            owed: "sends PUBREL after PUBREC".to_owned(),
+            actual: format!("before it, with packet identifier {id} at {}", shown(now)),
+        })
+    }
+
+    /// Returns the oldest message that the present connection has not seen: what would be sent again for it
+    /// [MQTT-4.4.0-1], and its topic.
+    pub(super) fn left(&self) -> Option<(PacketType, PacketId, &ByteString)> {
+        let left = self.exchanges.iter().filter(|(_, exchange)| !exchange.is_here);
+        let (id, exchange) = left.min_by_key(|(_, exchange)| exchange.number)?;
+        let what = if exchange.is_received { PacketType::PubRel } else { PacketType::Publish };
+        Some((what, *id, &exchange.topic))
+    }
+
+    fn count(&mut self, now: Duration) {
+        let has_room = self.in_flight < self.receive_maximum.min(self.limit);
+        self.room_since = if has_room { self.room_since.or(Some(now)) } else { None };
+    }
+}

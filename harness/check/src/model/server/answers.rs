@@ -1,0 +1,192 @@
+//! Answers of a server: every request has one, with the identifier of the request, and nothing else is answered.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use halfopen_protocol::packet::{Ack, PacketId, QoS, SubAck, Subscription, UnsubAck};
+use halfopen_protocol::{Packet, PacketType, Version};
+
+use super::Server;
+use super::connection::Requests;
+use super::session::Subscribed;
+use super::topic::Filter;
+use crate::model::finding::{Findings, clause_of, shown};
+use crate::plan::Invariant;
+use crate::trace::ConnectionId;
+
+impl Server {
+    /// The server sends a packet that answers one of the client's.
+    pub(super) fn answer(&mut self, id: ConnectionId, packet: &Packet, findings: &mut Findings) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let version = connection.version();
+        let requests = &mut connection.requests;
+        let answered = match packet {
+            Packet::PingResp => requests.pings.pop_front().is_some(),
+            Packet::PubAck(ack) => self.send_puback(id, ack),
+            Packet::PubRec(ack) => self.send_pubrec(id, ack),
+            Packet::PubComp(ack) => take(&mut requests.releases, ack.packet_id).is_some(),
+            Packet::SubAck(suback) => self.send_suback(id, suback, findings),
+            Packet::UnsubAck(unsuback) => self.send_unsuback(id, unsuback),
+            _ => return,
+        };
+        if answered {
+            return;
+        }
+        let client = self.connections.get(&id).map_or("", |connection| self.node_name(connection.client));
+        let what = packet.packet_type();
+        let owed = format!("{} sends {} to {client} only as an answer", self.name, what.name());
+        let actual = format!("one that nothing asked for, at {}", shown(self.now));
+        findings.push(Invariant::BrokerAnswers, clause(what, version), &owed, actual);
+    }
+
+    fn send_puback(&mut self, id: ConnectionId, ack: &Ack) -> bool {
+        let Some(connection) = self.connections.get_mut(&id) else { return true };
+        let Some((_, publication)) = take(&mut connection.requests.publishes, ack.packet_id) else { return false };
+        if ack.reason.is_error() {
+            self.doubt(&[publication]);
+        }
+        true
+    }
+
+    fn send_pubrec(&mut self, id: ConnectionId, ack: &Ack) -> bool {
+        let Some(connection) = self.connections.get_mut(&id) else { return true };
+        let Some((_, publication)) = take(&mut connection.requests.publishes_qos_2, ack.packet_id) else {
+            return false;
+        };
+        if ack.reason.is_error() {
+            if let Some(session) = self.session_of(id) {
+                session.unreleased.remove(&ack.packet_id);
+            }
+            self.doubt(&[publication]);
+        }
+        true
+    }
+
+    /// SUBACK has a code for each filter [MQTT-3.8.4-6] (5.0), [MQTT-3.8.4-5] (3.1.1); the subscriptions exist from here.
+    fn send_suback(&mut self, id: ConnectionId, suback: &SubAck, findings: &mut Findings) -> bool {
+        let Some(connection) = self.connections.get_mut(&id) else { return true };
+        let version = connection.version();
+        let Some((_, number, asked)) = take(&mut connection.requests.subscribes, suback.packet_id) else {
+            return false;
+        };
+        if asked.len() != suback.reasons.len() {
+            let owed = format!("{} sends SUBACK with {} codes, one for each filter", self.name, asked.len());
+            let actual = format!("{} at {}", suback.reasons.len(), shown(self.now));
+            findings.push(Invariant::BrokerAnswers, clause_of(version, "MQTT-3.8.4-5", "MQTT-3.8.4-6"), &owed, actual);
+        }
+        for (subscription, reason) in asked.iter().zip(&suback.reasons) {
+            match QoS::new(reason.value()) {
+                Some(qos) if qos > subscription.qos => {
+                    let owed = format!(
+                        "{} grants at most QoS {} for {}",
+                        self.name, subscription.qos as u8, subscription.filter
+                    );
+                    let actual = format!("QoS {} at {}", qos as u8, shown(self.now));
+                    findings.push(
+                        Invariant::BrokerAnswers,
+                        clause_of(version, "MQTT-3.8.4-6", "MQTT-3.8.4-8"),
+                        &owed,
+                        actual,
+                    );
+                    self.subscribe(id, subscription, qos, number);
+                }
+                Some(qos) => self.subscribe(id, subscription, qos, number),
+                None => {}
+            }
+        }
+        true
+    }
+
+    fn subscribe(&mut self, id: ConnectionId, asked: &Subscription, qos: QoS, number: Option<u32>) {
+        let subscribed = Subscribed {
+            filter: Filter::new(&asked.filter),
+            qos,
+            no_local: asked.no_local,
+            retain_as_published: asked.retain_as_published,
+            id: number,
+            is_leaving: false,
+        };
+        let Some(client_id) = self.connections.get(&id).and_then(|connection| connection.session.clone()) else {
+            return;
+        };
+        self.subscribers.add(&asked.filter, &subscribed.filter, &client_id);
+        let Some(session) = self.session_of(id) else { return };
+        let is_new = session.subscriptions.insert(asked.filter.clone(), subscribed.clone()).is_none();
+        self.owe_retained(id, &subscribed, asked.retain_handling, is_new);
+    }
+
+    fn send_unsuback(&mut self, id: ConnectionId, unsuback: &UnsubAck) -> bool {
+        let Some(connection) = self.connections.get_mut(&id) else { return true };
+        let Some((_, filters)) = take(&mut connection.requests.unsubscribes, unsuback.packet_id) else { return false };
+        let Some(client_id) = connection.session.clone() else { return true };
+        let Some(session) = self.sessions.get_mut(&client_id) else { return true };
+        for (index, filter) in filters.iter().enumerate() {
+            if unsuback.reasons.get(index).is_some_and(|reason| reason.is_error()) {
+                continue;
+            }
+            if let Some(gone) = session.subscriptions.remove(filter) {
+                self.subscribers.remove(filter, &client_id);
+                // What waits may go out or not; nothing may be added [MQTT-3.10.4-2].
+                session.owed.doubt_if(|message| gone.filter.matches(&message.publication.topic));
+                self.groups.member_left(&client_id, &BTreeMap::from([(filter.clone(), gone)]));
+            }
+        }
+        true
+    }
+
+    /// Judges which answers are missing.
+    pub(super) fn judge_answers(&self, id: ConnectionId, findings: &mut Findings) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let version = connection.version();
+        for (asked, what, since) in oldest(&connection.requests) {
+            if !self.is_overdue(connection, since) {
+                continue;
+            }
+            let client = self.node_name(connection.client);
+            let owed =
+                format!("{} sends {} to {client} for its {} at {}", self.name, what.name(), asked.name(), shown(since));
+            let actual = format!("none until {}", shown(self.now));
+            findings.push(Invariant::BrokerAnswers, clause(what, version), &owed, actual);
+        }
+    }
+}
+
+/// Returns the oldest request of each kind that has no answer: what it is, what answers it, and since when that is owed.
+fn oldest(requests: &Requests) -> Vec<(PacketType, PacketType, Duration)> {
+    fn first<T>(queues: &BTreeMap<PacketId, VecDeque<T>>, since: impl Fn(&T) -> Duration) -> Option<Duration> {
+        queues.values().flatten().map(since).min()
+    }
+    let all = [
+        (PacketType::PingReq, PacketType::PingResp, requests.pings.front().copied()),
+        (PacketType::Subscribe, PacketType::SubAck, first(&requests.subscribes, |one| one.0)),
+        (PacketType::Unsubscribe, PacketType::UnsubAck, first(&requests.unsubscribes, |one| one.0)),
+        (PacketType::Publish, PacketType::PubAck, first(&requests.publishes, |one| one.0)),
+        (PacketType::Publish, PacketType::PubRec, first(&requests.publishes_qos_2, |one| one.0)),
+        (PacketType::PubRel, PacketType::PubComp, first(&requests.releases, |one| *one)),
+        (PacketType::PubRec, PacketType::PubRel, first(&requests.receipts, |one| *one)),
+    ];
+    all.into_iter().filter_map(|(asked, what, since)| Some((asked, what, since?))).collect()
+}
+
+/// Takes the oldest of the requests with this identifier.
+pub(super) fn take<T>(queues: &mut BTreeMap<PacketId, VecDeque<T>>, id: PacketId) -> Option<T> {
+    let queue = queues.get_mut(&id)?;
+    let first = queue.pop_front();
+    if queue.is_empty() {
+        queues.remove(&id);
+    }
+    first
+}
+
+/// Returns the statement that demands this answer.
+fn clause(answer: PacketType, version: Version) -> &'static str {
+    match answer {
+        PacketType::PingResp => "MQTT-3.12.4-1",
+        PacketType::SubAck => "MQTT-3.8.4-1",
+        PacketType::UnsubAck => "MQTT-3.10.4-4",
+        PacketType::PubAck => clause_of(version, "MQTT-4.3.2-2", "MQTT-4.3.2-4"),
+        PacketType::PubRec => clause_of(version, "MQTT-4.3.3-2", "MQTT-4.3.3-8"),
+        PacketType::PubComp => clause_of(version, "MQTT-4.3.3-2", "MQTT-4.3.3-11"),
+        _ => clause_of(version, "MQTT-4.3.3-1", "MQTT-4.3.3-4"),
+    }
+}

@@ -1,0 +1,250 @@
+//! Connections of a server (§3.1, §3.2, §3.14): CONNECT comes first and is answered, and a client has one connection.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytestring::ByteString;
+use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Subscription};
+use halfopen_protocol::{ReasonCode, Version};
+
+use super::Server;
+use super::publication::Publication;
+use super::session::Session;
+use super::topic::Filter;
+use crate::model::GRACE;
+use crate::model::finding::{Findings, clause_of, shown};
+use crate::plan::Invariant;
+use crate::plan::NodeId;
+use crate::trace::ConnectionId;
+
+/// With this many bytes on their way, a server may not be able to write at once.
+const BLOCKED: usize = 8 * 1024;
+
+/// How a connection ended for the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// By FIN or RST of the peer, or by silence of its host.
+    ByPeer,
+    /// By the server's own doing.
+    ByServer,
+    /// By the server, because of what the peer sent last: that may have had no effect.
+    Refused,
+    /// By the death of the server.
+    ByDeath,
+}
+
+/// A connection that the server has not seen end.
+pub(super) struct Connection {
+    pub(super) client: NodeId,
+    /// The client's CONNECT.
+    pub(super) connect: Option<Box<Connect>>,
+    /// The client identifier, once CONNACK has accepted it.
+    pub(super) session: Option<ByteString>,
+    /// When something came that CONNACK or the end of the connection must answer.
+    pub(super) asked_at: Option<Duration>,
+    /// Since when CONNACK has been sent.
+    pub(super) accepted_at: Option<Duration>,
+    pub(super) said_goodbye: bool,
+    /// The client has sent DISCONNECT: with this reason.
+    pub(super) disconnect: Option<ReasonCode>,
+    /// Topic aliases of the client, and of the server.
+    pub(super) aliases: (BTreeMap<u16, ByteString>, BTreeMap<u16, ByteString>),
+    pub(super) requests: Requests,
+    /// Publications that were taken over from this connection at the latest instant.
+    pub(super) fresh: Vec<Rc<Publication>>,
+    /// The instant of `fresh`.
+    pub(super) fresh_at: Duration,
+    /// Bytes on their way to the client, and since when they have been few.
+    under_way: usize,
+    writable_since: Option<Duration>,
+}
+
+/// What a client has asked for, oldest first, each with the time since which the answer is owed.
+#[derive(Default)]
+pub(super) struct Requests {
+    pub(super) pings: VecDeque<Duration>,
+    pub(super) subscribes: BTreeMap<PacketId, VecDeque<(Duration, Option<u32>, Vec<Subscription>)>>,
+    pub(super) unsubscribes: BTreeMap<PacketId, VecDeque<(Duration, Vec<ByteString>)>>,
+    pub(super) publishes: BTreeMap<PacketId, VecDeque<(Duration, Rc<Publication>)>>,
+    pub(super) publishes_qos_2: BTreeMap<PacketId, VecDeque<(Duration, Rc<Publication>)>>,
+    pub(super) releases: BTreeMap<PacketId, VecDeque<Duration>>,
+    /// PUBREC of the client, which PUBREL must answer.
+    pub(super) receipts: BTreeMap<PacketId, VecDeque<Duration>>,
+}
+
+impl Connection {
+    /// A connection that the server has just accepted from this node.
+    pub(super) fn new(client: NodeId, now: Duration) -> Self {
+        Self {
+            client,
+            connect: None,
+            session: None,
+            asked_at: None,
+            accepted_at: None,
+            said_goodbye: false,
+            disconnect: None,
+            aliases: (BTreeMap::new(), BTreeMap::new()),
+            requests: Requests::default(),
+            fresh: Vec::new(),
+            fresh_at: now,
+            under_way: 0,
+            writable_since: Some(now),
+        }
+    }
+
+    pub(super) fn version(&self) -> Version {
+        self.connect.as_ref().map_or(Version::V5_0, |connect| connect.version)
+    }
+
+    pub(super) fn is_v5(&self) -> bool {
+        self.version().is_v5()
+    }
+
+    /// Returns the highest topic alias that the client takes (§3.1.2.11.5).
+    pub(super) fn alias_maximum(&self) -> u16 {
+        self.connect.as_ref().and_then(|connect| connect.topic_alias_maximum).unwrap_or(0)
+    }
+
+    /// Returns whether a SUBSCRIBE that has no SUBACK yet asks for this topic.
+    pub(super) fn asks_for(&self, topic: &str) -> bool {
+        let asked = self.requests.subscribes.values().flatten().flat_map(|(_, _, asked)| asked);
+        asked.into_iter().any(|one| Filter::new(&one.filter).matches(topic))
+    }
+
+    /// Takes note of bytes that the server has written.
+    pub(super) fn wrote(&mut self, now: Duration, size: usize) {
+        self.under_way += size;
+        if self.under_way >= BLOCKED {
+            self.writable_since = None;
+        } else {
+            self.writable_since.get_or_insert(now);
+        }
+    }
+
+    /// Takes note of bytes that have reached the client.
+    pub(super) fn delivered(&mut self, now: Duration, size: usize) {
+        self.under_way = self.under_way.saturating_sub(size);
+        if self.under_way < BLOCKED {
+            self.writable_since.get_or_insert(now);
+        }
+    }
+
+    /// Returns since when the server could have written at any time; `None` if it may be blocked.
+    pub(super) fn writable_since(&self) -> Option<Duration> {
+        self.writable_since
+    }
+}
+
+impl Server {
+    /// Judges whether something that was owed since `since` on a connection is missing by now, and since when it could
+    /// have been done.
+    pub(super) fn is_overdue(&self, connection: &Connection, since: Duration) -> bool {
+        let Some(writable) = connection.writable_since() else { return false };
+        !self.is_paused && self.now > since.max(writable).max(self.running_since) + GRACE + self.settings.tolerance
+    }
+
+    /// CONNACK is sent [MQTT-3.2.0-1].
+    pub(super) fn send_connack(&mut self, id: ConnectionId, connack: &ConnAck, findings: &mut Findings) {
+        let now = self.now;
+        let name = self.name.clone();
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connect) = connection.connect.clone() else {
+            let client = self.names[connection.client.0].clone();
+            let owed = format!("{name} sends CONNACK to {client} only after its CONNECT");
+            return findings.push(Invariant::BrokerAnswers, "MQTT-3.1.0-1", &owed, format!("at {}", shown(now)));
+        };
+        connection.asked_at = None;
+        if connack.reason != ReasonCode::SUCCESS {
+            if connack.session_present {
+                let clause = clause_of(connect.version, "MQTT-3.2.2-4", "MQTT-3.2.2-6");
+                let owed = format!("{name} sends Session Present 0 with a reason other than 0");
+                findings.push(Invariant::BrokerKeepsSessions, clause, &owed, format!("1 at {}", shown(now)));
+            }
+            return;
+        }
+        let client_id = connack.assigned_client_id.clone().unwrap_or_else(|| connect.client_id.clone());
+        connection.accepted_at = Some(now);
+        connection.session = Some(client_id.clone());
+        self.take_over(id, &client_id, findings);
+        self.begin_session(id, &client_id, &connect, connack, findings);
+    }
+
+    /// The client has one connection: an earlier one ends [MQTT-3.1.4-3] (5.0), [MQTT-3.1.4-2] (3.1.1).
+    fn take_over(&mut self, id: ConnectionId, client_id: &ByteString, findings: &mut Findings) {
+        let earlier = self.sessions.get(client_id).and_then(|session| session.connection);
+        let Some(earlier) = earlier.filter(|earlier| *earlier != id) else { return };
+        let version = self.connections.get(&earlier).map_or(Version::V5_0, Connection::version);
+        self.end(earlier, Ended::ByServer, findings);
+        self.taken_over.insert(earlier, (self.now, client_id.clone(), version));
+    }
+
+    /// The connection ends for the server: judges what was owed on it, and begins what its end begins.
+    pub(super) fn end(&mut self, id: ConnectionId, how: Ended, findings: &mut Findings) {
+        self.taken_over.remove(&id);
+        if !self.connections.contains_key(&id) {
+            return;
+        }
+        if how != Ended::ByDeath {
+            self.judge_connection(id, findings);
+        }
+        let Some(connection) = self.connections.remove(&id) else { return };
+        if how != Ended::ByPeer && connection.fresh_at == self.now {
+            self.doubt(&connection.fresh);
+        }
+        let Some(client_id) = connection.session.clone() else { return };
+        if let Some(session) = self.sessions.get_mut(&client_id).filter(|session| session.connection == Some(id)) {
+            session.lose_connection(self.now);
+            if how != Ended::ByDeath {
+                self.session_lost_its_connection(&client_id, &connection);
+            }
+        }
+    }
+
+    /// Judges what is owed on a connection at its end, or at the end of the run.
+    pub(super) fn judge_connection(&mut self, id: ConnectionId, findings: &mut Findings) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        if connection.said_goodbye || connection.disconnect.is_some() {
+            return;
+        }
+        if let Some(asked) = connection.asked_at.filter(|asked| self.is_overdue(connection, *asked)) {
+            let owed = format!(
+                "{} answers the CONNECT of {} at {} with CONNACK, or closes",
+                self.name,
+                self.node_name(connection.client),
+                shown(asked)
+            );
+            let clause = clause_of(connection.version(), "MQTT-3.1.4-4", "MQTT-3.1.4-5");
+            findings.push(Invariant::BrokerAnswers, clause, &owed, format!("neither until {}", shown(self.now)));
+        }
+        self.judge_answers(id, findings);
+        self.judge_delivery(id, findings);
+        self.judge_outgoing(id, findings);
+    }
+
+    /// Judges connections that another one of the same client has replaced, and that are still open.
+    pub(super) fn judge_taken_over(&self, findings: &mut Findings) {
+        for (since, client_id, version) in self.taken_over.values() {
+            if !self.is_paused && self.now > (*since).max(self.running_since) + GRACE + self.settings.tolerance {
+                let owed = format!(
+                    "{} closes the earlier connection of {client_id}, which was taken over at {}",
+                    self.name,
+                    shown(*since)
+                );
+                let clause = clause_of(*version, "MQTT-3.1.4-2", "MQTT-3.1.4-3");
+                findings.push(
+                    Invariant::BrokerKeepsSessions,
+                    clause,
+                    &owed,
+                    format!("still open at {}", shown(self.now)),
+                );
+            }
+        }
+    }
+
+    /// Returns the session that a connection belongs to.
+    pub(super) fn session_of(&mut self, id: ConnectionId) -> Option<&mut Session> {
+        let client_id = self.connections.get(&id)?.session.clone()?;
+        self.sessions.get_mut(&client_id).filter(|session| session.connection == Some(id))
+    }
+}

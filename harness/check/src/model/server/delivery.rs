@@ -1,0 +1,259 @@
+//! What a server passes on (§3.3.4, §3.3.5, §4.5, §4.8.2): to each session what its subscriptions match, as it was
+//! published, and nothing else.
+
+use std::time::Duration;
+
+use bytestring::ByteString;
+use halfopen_protocol::Version;
+use halfopen_protocol::packet::{Publish, QoS};
+
+use super::Server;
+use super::connection::Connection;
+use super::owed::OwedMessage;
+use super::publication::Publication;
+use super::receive::resolve;
+use super::session::Session;
+use crate::model::finding::{Findings, clause_of, shown};
+use crate::model::sender::Begun;
+use crate::plan::Invariant;
+use crate::trace::ConnectionId;
+
+impl Server {
+    /// The server sends a message to a client.
+    pub(super) fn send_publish(&mut self, id: ConnectionId, publish: &Publish, findings: &mut Findings) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(topic) = resolve(&mut connection.aliases.1, publish) else { return };
+        let Some(client_id) = connection.session.clone() else { return };
+        let version = connection.version();
+        if self.begin_exchange(id, &topic, publish, findings) == Begun::Again || topic.starts_with('$') {
+            return;
+        }
+        let Some(session) = self.session_of(id) else { return };
+        match session.owed.take(&topic, publish) {
+            Some(owed) => self.judge_copy(id, &client_id, &owed, publish, findings),
+            None => self.judge_unexpected(&client_id, &topic, publish, version, findings),
+        }
+    }
+
+    /// Judges a copy of a message against what its subscriptions ask for.
+    fn judge_copy(
+        &self,
+        id: ConnectionId,
+        client_id: &ByteString,
+        owed: &OwedMessage,
+        publish: &Publish,
+        findings: &mut Findings,
+    ) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let version = connection.version();
+        let publication = &owed.publication;
+        let what = || format!("{} sends the message on {} to {client_id}", self.name, publication.topic);
+        let mut broken = |clause: &str, how: String, actual: String| {
+            let actual = format!("{actual}, at {}", shown(self.now));
+            findings.push(Invariant::BrokerDelivers, clause, &format!("{} {how}", what()), actual);
+        };
+        if !owed.matches.iter().any(|one| one.qos == publish.qos) {
+            let clause = clause_of(version, "MQTT-3.8.4-6", "MQTT-3.8.4-8");
+            broken(clause, format!("at QoS {}", owed.qos() as u8), format!("QoS {}", publish.qos as u8));
+        }
+        if !owed.matches.iter().any(|one| one.retain == publish.retain) {
+            let clause = match (owed.is_retained, publish.retain) {
+                (true, _) => clause_of(version, "MQTT-3.3.1-8", "§3.3.1.3"),
+                (false, true) => clause_of(version, "MQTT-3.3.1-9", "MQTT-3.3.1-12"),
+                (false, false) => "MQTT-3.3.1-13",
+            };
+            broken(clause, format!("with RETAIN {}", u8::from(!publish.retain)), u8::from(publish.retain).to_string());
+        }
+        if !version.is_v5() {
+            return;
+        }
+        self.judge_identifiers(owed, publish, &mut broken);
+        if let Some((clause, field)) = publication.altered_by(publish) {
+            broken(clause, format!("with the {field} that was published"), "another one".to_owned());
+        }
+        if let Some((clause, expected, actual)) = self.judge_expiry(publication, publish) {
+            broken(clause, expected, actual);
+        }
+        if connection.alias_maximum() < publish.topic_alias.unwrap_or(0) {
+            let maximum = connection.alias_maximum();
+            let alias = publish.topic_alias.unwrap_or(0);
+            broken("MQTT-3.1.2-26", format!("with a topic alias of at most {maximum}"), format!("alias {alias}"));
+        }
+    }
+
+    /// [MQTT-3.3.4-3], [MQTT-3.3.4-4], [MQTT-3.3.4-5].
+    fn judge_identifiers(&self, owed: &OwedMessage, publish: &Publish, broken: &mut impl FnMut(&str, String, String)) {
+        let mut expected: Vec<u32> = owed.matches.iter().filter_map(|one| one.id).collect();
+        let mut actual = publish.subscription_ids.clone();
+        expected.sort_unstable();
+        actual.sort_unstable();
+        let is_one_of_several = owed.matches.len() > 1
+            && match actual[..] {
+                [] => owed.matches.iter().any(|one| one.id.is_none()),
+                [id] => expected.contains(&id),
+                _ => false,
+            };
+        // A single copy carries all; several copies carry one each.
+        if actual != expected && !is_one_of_several {
+            broken("MQTT-3.3.4-3", format!("with the subscription identifiers {expected:?}"), format!("{actual:?}"));
+        }
+    }
+
+    /// The lifetime of a message is counted down while it waits, and one that is over is not sent [MQTT-3.3.2-5],
+    /// [MQTT-3.3.2-6].
+    fn judge_expiry(&self, publication: &Publication, publish: &Publish) -> Option<(&'static str, String, String)> {
+        let Some(expiry) = publication.expiry.filter(|_| !self.has_odd_clock) else {
+            let added = publish.message_expiry.filter(|_| publication.expiry.is_none())?;
+            return Some(("MQTT-3.3.2-6", "without a Message Expiry Interval".to_owned(), format!("{added} s")));
+        };
+        let waited = self.now.saturating_sub(publication.at);
+        let left = Duration::from_secs(expiry.into()).checked_sub(waited);
+        if left.is_none_or(|left| left.is_zero() && expiry > 0) && waited > self.settings.tolerance {
+            let over = publication.expires_at().unwrap_or_default();
+            if self.now > over {
+                return Some((
+                    "MQTT-3.3.2-5",
+                    format!("until it expires at {}", shown(over)),
+                    "it was sent".to_owned(),
+                ));
+            }
+        }
+        let expected = u64::from(expiry).saturating_sub(waited.as_secs());
+        let is_right = publish.message_expiry.is_some_and(|actual| u64::from(actual).abs_diff(expected) <= 1);
+        if is_right {
+            return None;
+        }
+        let actual = publish.message_expiry.map_or("none".to_owned(), |actual| format!("{actual} s"));
+        Some(("MQTT-3.3.2-6", format!("with a Message Expiry Interval of {expected} s"), actual))
+    }
+
+    /// The session is not owed this: it may be for a group, or one of two messages of which either may be retained.
+    fn judge_unexpected(
+        &mut self,
+        client_id: &ByteString,
+        topic: &ByteString,
+        publish: &Publish,
+        version: Version,
+        findings: &mut Findings,
+    ) {
+        let Some(session) = self.sessions.get(client_id) else { return };
+        if session.sender.is_doubtful() {
+            return;
+        }
+        let content = (topic.clone(), publish.payload.clone());
+        if let Some(message) = self.groups.take(client_id, &session.subscriptions, &content, publish.qos) {
+            if let Some(one) = message.members.get(client_id).filter(|one| one.qos != publish.qos) {
+                let owed = format!(
+                    "{} sends the message on {topic} to {client_id}, a member of a group, at QoS {}",
+                    self.name, one.qos as u8
+                );
+                let actual = format!("QoS {}, at {}", publish.qos as u8, shown(self.now));
+                findings.push(Invariant::BrokerDelivers, "MQTT-4.8.2-3", &owed, actual);
+            }
+            return;
+        }
+        if self.may_be_sent(session, topic, publish) {
+            return;
+        }
+        let is_subscribed = session.subscriptions.values().any(|subscribed| subscribed.filter.matches(topic));
+        let (clause, owed) = if !is_subscribed {
+            let clause = clause_of(version, "MQTT-3.8.4-3", "MQTT-3.10.4-2");
+            (clause, format!("{} sends {client_id} nothing on {topic}: it is not subscribed", self.name))
+        } else if publish.qos == QoS::ExactlyOnce {
+            let clause = clause_of(version, "MQTT-4.3.3-2", "MQTT-4.3.3-10");
+            (clause, format!("{} sends {client_id} each message on {topic} once", self.name))
+        } else {
+            let clause = clause_of(version, "MQTT-3.3.5-1", "MQTT-3.3.4-2");
+            (clause, format!("{} sends {client_id} on {topic} what was published, so often", self.name))
+        };
+        let retained = if publish.retain { " with RETAIN" } else { "" };
+        let actual = format!("one more{retained}, of {} bytes, at {}", publish.payload.len(), shown(self.now));
+        findings.push(Invariant::BrokerDelivers, clause, &owed, actual);
+    }
+
+    /// Returns whether the server had a choice that makes this message right.
+    fn may_be_sent(&self, session: &Session, topic: &ByteString, publish: &Publish) -> bool {
+        let is_it = |publication: &Publication| publication.payload == publish.payload;
+        let is_subscribed = session.subscriptions.values().any(|subscribed| subscribed.filter.matches(topic));
+        // A subscription is active before its SUBACK goes out (§3.8.4).
+        let connection = session.connection.and_then(|id| self.connections.get(&id));
+        let is_asked_for = connection.is_some_and(|connection| connection.asks_for(topic));
+        if publish.retain && (is_asked_for || session.waits_for_retained && is_subscribed) {
+            return self.retained.may_be(topic, is_it);
+        }
+        if !is_subscribed && !is_asked_for {
+            return false;
+        }
+        // What came at this instant may have come after the subscription; what is not released may be sent on either at
+        // its PUBLISH or at its PUBREL.
+        let now = self.at_this_instant.iter().any(|one| one.topic == *topic && is_it(one));
+        let held = || self.sessions.values().flat_map(|session| session.unreleased.values());
+        (is_asked_for && now) || held().any(|one| one.topic == *topic && is_it(one))
+    }
+
+    /// Judges what the session of a connection still waits for at the connection's end.
+    pub(super) fn judge_delivery(&self, id: ConnectionId, findings: &mut Findings) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let Some((client_id, session)) = self.session_with(connection, id) else { return };
+        let missing = session.owed.missing().filter(|message| self.is_missing(connection, session, message));
+        let Some(first) = missing.min_by_key(|message| (message.since, message.publication.number)) else { return };
+        let version = connection.version();
+        let publication = &first.publication;
+        let (kind, clause) = match first.is_retained {
+            true => ("retained message", clause_of(version, "MQTT-3.3.1-6", "MQTT-3.3.1-9")),
+            false => ("message", clause_of(version, "MQTT-3.3.5-1", "MQTT-4.5.0-1")),
+        };
+        let owed = format!(
+            "{} sends the {kind} on {} that {} published at {} to {client_id}",
+            self.name,
+            publication.topic,
+            publication.publisher,
+            shown(publication.at)
+        );
+        findings.push(Invariant::BrokerDelivers, clause, &owed, format!("not until {}", shown(self.now)));
+    }
+
+    fn is_missing(&self, connection: &Connection, session: &Session, message: &OwedMessage) -> bool {
+        let is_expired = message.publication.expires_at().is_some_and(|at| at <= self.now);
+        let since = match (message.qos(), session.sender.room_since()) {
+            (QoS::AtMostOnce, _) => message.since,
+            // The window is full, and waiting for the client.
+            (_, None) => return false,
+            (_, Some(room)) => message.since.max(room),
+        };
+        !is_expired && self.is_overdue(connection, since)
+    }
+
+    /// Judges which messages of groups no member was sent.
+    pub(super) fn judge_groups(&self, findings: &mut Findings) {
+        for (filter, message) in self.groups.missing() {
+            let is_able = |client_id: &ByteString| {
+                let session = self.sessions.get(client_id)?;
+                let connection = self.connections.get(&session.connection?)?;
+                let since = message.since.max(session.sender.room_since()?);
+                self.is_overdue(connection, since).then_some(())
+            };
+            let is_expired = message.publication.expires_at().is_some_and(|at| at <= self.now);
+            if !is_expired && message.members.keys().all(|member| is_able(member).is_some()) {
+                let owed = format!(
+                    "{} sends the message on {} of {} to one member of {filter}",
+                    self.name,
+                    message.publication.topic,
+                    shown(message.publication.at)
+                );
+                findings.push(
+                    Invariant::BrokerDelivers,
+                    "MQTT-4.5.0-1",
+                    &owed,
+                    format!("to none until {}", shown(self.now)),
+                );
+                return;
+            }
+        }
+    }
+
+    fn session_with(&self, connection: &Connection, id: ConnectionId) -> Option<(&ByteString, &Session)> {
+        let client_id = connection.session.as_ref()?;
+        self.sessions.get_key_value(client_id).filter(|(_, session)| session.connection == Some(id))
+    }
+}

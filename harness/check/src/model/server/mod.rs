@@ -1,0 +1,263 @@
+//! The duties of a server.
+
+mod answers;
+mod connection;
+mod delivery;
+mod outgoing;
+mod owed;
+mod publication;
+mod receive;
+mod retained;
+mod session;
+mod settings;
+mod subscribers;
+mod topic;
+mod will;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytestring::ByteString;
+use halfopen_protocol::{Packet, Version};
+
+use self::connection::{Connection, Ended};
+use self::owed::Groups;
+use self::publication::Publication;
+use self::retained::Retained;
+use self::session::Session;
+use self::settings::Settings;
+use self::subscribers::Subscribers;
+use super::finding::Findings;
+use crate::plan::{Because, BrokerProgram, Invariant, NodeFault, NodeId, Plan};
+use crate::trace::{ConnectionId, Item};
+
+/// One server, as the standards would have it.
+pub(super) struct Server {
+    name: String,
+    /// Names of all nodes, for messages.
+    names: Rc<Vec<String>>,
+    settings: Settings,
+    /// Who opened the connections whose SYN has not arrived yet.
+    opening: BTreeMap<ConnectionId, NodeId>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    sessions: BTreeMap<ByteString, Session>,
+    subscribers: Subscribers,
+    groups: Groups,
+    /// Connections that another one of the same client has replaced: since when, whose, and in which version.
+    taken_over: BTreeMap<ConnectionId, (Duration, ByteString, Version)>,
+    retained: Retained,
+    timers: BTreeSet<(Duration, Timer)>,
+    now: Duration,
+    publications: u64,
+    /// Messages that were taken over at this instant; what else happens at it may have come before them.
+    at_this_instant: Vec<Rc<Publication>>,
+    /// Sessions that have ended at this instant.
+    ended_now: Vec<ByteString>,
+    is_paused: bool,
+    /// Since when the process has run without a pause.
+    running_since: Duration,
+    /// The scenario has changed the server's clock, so that its delays are not known.
+    has_odd_clock: bool,
+    /// What could not be judged: since when, and why.
+    unknown: Vec<(Invariant, Duration, String)>,
+}
+
+/// What a server has to do at a time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// Publish the will of the session of this client.
+    Will(ByteString),
+    /// End the session of this client.
+    SessionEnd(ByteString),
+}
+
+impl Server {
+    /// A server that has just started and knows nobody.
+    pub(super) fn new(plan: &Plan, node: NodeId, program: &BrokerProgram) -> Self {
+        Self {
+            name: plan.node(node).name.clone(),
+            names: Rc::new(plan.nodes.iter().map(|node| node.name.clone()).collect()),
+            settings: Settings::of(program, plan.tolerance),
+            opening: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            subscribers: Subscribers::default(),
+            groups: Groups::default(),
+            taken_over: BTreeMap::new(),
+            retained: Retained::default(),
+            timers: BTreeSet::new(),
+            now: Duration::ZERO,
+            publications: 0,
+            at_this_instant: Vec::new(),
+            ended_now: Vec::new(),
+            is_paused: false,
+            running_since: Duration::ZERO,
+            has_odd_clock: false,
+            unknown: Vec::new(),
+        }
+    }
+
+    /// Takes note that `client` opens a connection to the server.
+    pub(super) fn opening(&mut self, connection: ConnectionId, client: NodeId) {
+        self.opening.insert(connection, client);
+    }
+
+    /// Takes note of something that the server reads.
+    pub(super) fn received(&mut self, now: Duration, id: ConnectionId, item: &Item, findings: &mut Findings) {
+        self.advance(now);
+        match item {
+            Item::Open => {
+                if let Some(client) = self.opening.remove(&id) {
+                    self.connections.insert(id, Connection::new(client, now));
+                }
+            }
+            Item::Packet(packet) => self.receive(id, packet),
+            Item::Bytes(_) => {}
+            Item::Fin | Item::Rst | Item::TimedOut => self.end(id, Ended::ByPeer, findings),
+        }
+    }
+
+    /// Takes note of something that the server writes.
+    pub(super) fn sent(&mut self, now: Duration, id: ConnectionId, item: &Item, size: usize, findings: &mut Findings) {
+        self.advance(now);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.wrote(now, size);
+        }
+        match item {
+            Item::Packet(packet) => self.send(id, packet, findings),
+            Item::Fin | Item::Rst => self.end(id, Ended::ByServer, findings),
+            Item::Open | Item::Bytes(_) | Item::TimedOut => {}
+        }
+    }
+
+    /// Takes note that what the server has written has reached the other side.
+    pub(super) fn arrived(&mut self, now: Duration, id: ConnectionId, size: usize) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.delivered(now, size);
+        }
+    }
+
+    /// Takes note that the server says it ends a connection.
+    pub(super) fn closing(&mut self, now: Duration, id: ConnectionId, because: Because, findings: &mut Findings) {
+        self.advance(now);
+        let how = match because {
+            Because::Malformed | Because::ProtocolError | Because::Quota | Because::NotAuthorized => Ended::Refused,
+            _ => Ended::ByServer,
+        };
+        self.end(id, how, findings);
+    }
+
+    /// Takes note that something happens to the server itself.
+    pub(super) fn changed(&mut self, now: Duration, change: NodeFault, findings: &mut Findings) {
+        self.advance(now);
+        match change {
+            NodeFault::Crash | NodeFault::PowerLoss => self.die(findings),
+            NodeFault::Pause(_) => self.is_paused = true,
+            NodeFault::Resume => {
+                self.is_paused = false;
+                self.running_since = now;
+                self.fire(now);
+            }
+            NodeFault::Restart => {
+                self.is_paused = false;
+                self.running_since = now;
+            }
+            NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) => {
+                self.has_odd_clock = true;
+                let why = "delays of wills, ends of sessions and lifetimes, after the clock was changed".to_owned();
+                self.unknown.push((Invariant::BrokerKeepsSessions, now, why));
+            }
+            NodeFault::StopReading | NodeFault::ResumeReading | NodeFault::SetDate(_) => {}
+        }
+    }
+
+    /// Judges what is still open at the end of the run.
+    pub(super) fn finish(&mut self, end: Duration, findings: &mut Findings) {
+        self.advance(end);
+        let open: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        for id in open {
+            self.judge_connection(id, findings);
+        }
+        self.judge_taken_over(findings);
+        if !self.is_paused {
+            self.judge_groups(findings);
+        }
+        for (duty, since, why) in self.unknown.drain(..) {
+            findings.not_judged(duty, since, why);
+        }
+    }
+
+    /// Lets the time pass that the server has its timers for.
+    fn advance(&mut self, now: Duration) {
+        if now > self.now {
+            self.at_this_instant.clear();
+            self.ended_now.clear();
+        }
+        if !self.is_paused {
+            self.fire(now);
+        }
+        self.now = self.now.max(now);
+    }
+
+    fn fire(&mut self, now: Duration) {
+        while let Some((due, timer)) = self.timers.first().filter(|(due, _)| *due <= now).cloned() {
+            self.timers.remove(&(due, timer.clone()));
+            if due.max(self.running_since) > self.now {
+                self.at_this_instant.clear();
+                self.ended_now.clear();
+                self.now = due.max(self.running_since);
+            }
+            match timer {
+                Timer::Will(client) => self.will_is_due(&client),
+                Timer::SessionEnd(client) => self.end_session_with_will(&client),
+            }
+        }
+    }
+
+    fn send(&mut self, id: ConnectionId, packet: &Packet, findings: &mut Findings) {
+        match packet {
+            Packet::ConnAck(connack) => self.send_connack(id, connack, findings),
+            Packet::Publish(publish) => self.send_publish(id, publish, findings),
+            Packet::PubRel(ack) => self.send_pubrel(id, ack.packet_id, findings),
+            Packet::Disconnect(_) => {
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.said_goodbye = true;
+                }
+            }
+            Packet::Auth(_) => {
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.asked_at = None;
+                }
+            }
+            packet => self.answer(id, packet, findings),
+        }
+    }
+
+    /// The process of the server dies: all connections end, and what is not durable is gone.
+    fn die(&mut self, findings: &mut Findings) {
+        let open: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        for id in open {
+            self.end(id, Ended::ByDeath, findings);
+        }
+        self.opening.clear();
+        if self.settings.is_durable {
+            // What was to be sent on may have been lost half-way into the store.
+            let why = "messages under way and wills, when a durable broker died".to_owned();
+            self.unknown.push((Invariant::BrokerDelivers, self.now, why));
+            let latest = self.publications;
+            self.sessions.values_mut().for_each(|session| session.doubt_all(latest));
+            self.retained.doubt_since(self.now);
+        } else {
+            self.sessions.clear();
+            self.subscribers = Subscribers::default();
+            self.retained = Retained::default();
+            self.timers.clear();
+        }
+        self.groups = Groups::default();
+    }
+
+    fn node_name(&self, node: NodeId) -> &str {
+        self.names.get(node.0).map_or("", String::as_str)
+    }
+}

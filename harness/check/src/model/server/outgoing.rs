@@ -1,0 +1,80 @@
+//! Exchanges of a server with each of its clients: see [`Sender`](crate::model::sender::Sender).
+
+use std::time::Duration;
+
+use bytestring::ByteString;
+use halfopen_protocol::PacketType;
+use halfopen_protocol::packet::{Ack, PacketId, Publish};
+
+use super::Server;
+use super::answers::take;
+use crate::model::finding::{Findings, shown};
+use crate::model::sender::{Begun, Broken};
+use crate::plan::Invariant;
+use crate::trace::ConnectionId;
+
+impl Server {
+    /// The server sends a PUBLISH.
+    pub(super) fn begin_exchange(
+        &mut self,
+        id: ConnectionId,
+        topic: &ByteString,
+        publish: &Publish,
+        findings: &mut Findings,
+    ) -> Begun {
+        let now = self.now;
+        let Some(session) = self.session_of(id) else { return Begun::New };
+        let (begun, broken) = session.sender.publish(now, session.version, topic, publish);
+        self.report_sender(broken, findings);
+        begun
+    }
+
+    /// The client acknowledges something.
+    pub(super) fn receive_acknowledgement(&mut self, id: ConnectionId, what: PacketType, ack: &Ack) {
+        let now = self.now;
+        let Some(session) = self.session_of(id) else { return };
+        if session.sender.acknowledged(now, what, ack)
+            && let Some(connection) = self.connections.get_mut(&id)
+        {
+            connection.requests.receipts.entry(ack.packet_id).or_default().push_back(now);
+        }
+    }
+
+    /// The server sends PUBREL.
+    pub(super) fn send_pubrel(&mut self, id: ConnectionId, packet_id: PacketId, findings: &mut Findings) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let was_asked = take(&mut connection.requests.receipts, packet_id).is_some();
+        let Some(session) = self.session_of(id) else { return };
+        let broken = session.sender.release(now, session.version, packet_id, was_asked);
+        self.report_sender(broken, findings);
+    }
+
+    fn report_sender(&self, broken: Option<Broken>, findings: &mut Findings) {
+        if let Some(Broken { clause, owed, actual }) = broken {
+            findings.push(Invariant::BrokerSettles, clause, &format!("{} {owed}", self.name), actual);
+        }
+    }
+
+    /// Judges what a resumed session has not sent again [MQTT-4.4.0-1].
+    pub(super) fn judge_outgoing(&self, id: ConnectionId, findings: &mut Findings) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let Some(client_id) = &connection.session else { return };
+        let Some(session) = self.sessions.get(client_id).filter(|session| session.connection == Some(id)) else {
+            return;
+        };
+        let (Some(accepted), Some(room)) = (connection.accepted_at, session.sender.room_since()) else { return };
+        if session.sender.is_doubtful() || !self.is_overdue(connection, Duration::max(accepted, room)) {
+            return;
+        }
+        if let Some((what, packet_id, topic)) = session.sender.left() {
+            let owed = format!(
+                "{} sends {} {packet_id} on {topic} to {client_id} again, whose session was resumed at {}",
+                self.name,
+                what.name(),
+                shown(accepted)
+            );
+            findings.push(Invariant::BrokerSettles, "MQTT-4.4.0-1", &owed, format!("not until {}", shown(self.now)));
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! What a session is owed: messages to be sent to it, each for the subscriptions that it matches.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use halfopen_protocol::packet::{Publish, QoS};
+
+use super::publication::Publication;
+use super::session::Subscribed;
+
+/// Messages are recognised by topic and payload, in the order in which they became owed.
+pub(super) type Content = (ByteString, Bytes);
+
+/// How many of the oldest messages with equal content are tried to find the one that a PUBLISH carries.
+const CANDIDATES: usize = 8;
+
+/// What one session is owed.
+#[derive(Default)]
+pub(super) struct Owed {
+    messages: BTreeMap<Content, VecDeque<OwedMessage>>,
+    /// Number and bytes of the messages above QoS 0 that have not been sent at all.
+    pub(super) waiting: (usize, usize),
+    /// Number of messages of QoS 0 that have not been sent, and since when there have been any.
+    unsent_at_most_once: (usize, Duration),
+    /// Messages with this number and below need not be sent: the queue has been full since.
+    doubtful_up_to: u64,
+}
+
+/// A message that a session is owed.
+#[derive(Clone, Debug)]
+pub(super) struct OwedMessage {
+    pub(super) publication: Rc<Publication>,
+    /// One for each subscription that it matches; each may be a copy of its own (§3.3.4).
+    pub(super) matches: Vec<Match>,
+    /// Whether at least one copy has to be sent.
+    pub(super) is_must: bool,
+    /// Whether the server may still hold it back, for want of PUBREL (§4.3.3).
+    pub(super) is_held: bool,
+    /// Number of copies that were sent.
+    pub(super) sent: usize,
+    /// Since when it could have been sent.
+    pub(super) since: Duration,
+    /// Sent because a subscription was made, not because the message was published.
+    pub(super) is_retained: bool,
+}
+
+/// What a subscription asks of a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Match {
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    pub(super) id: Option<u32>,
+}
+
+impl Match {
+    /// What a subscription asks of a message that is published [MQTT-3.8.4-8], [MQTT-3.3.1-12], [MQTT-3.3.1-13].
+    pub(super) fn live(subscribed: &Subscribed, publication: &Publication) -> Self {
+        Self {
+            qos: publication.qos.min(subscribed.qos),
+            retain: subscribed.retain_as_published && publication.retain,
+            id: subscribed.id,
+        }
+    }
+}
+
+impl OwedMessage {
+    /// The highest QoS at which the message is owed [MQTT-3.3.4-2] (5.0), [MQTT-3.3.5-1] (3.1.1).
+    pub(super) fn qos(&self) -> QoS {
+        self.matches.iter().map(|one| one.qos).max().unwrap_or_default()
+    }
+
+    fn size(&self) -> usize {
+        self.publication.payload.len() + self.publication.topic.len()
+    }
+
+    fn fits(&self, sent: &Publish) -> bool {
+        self.sent < self.matches.len()
+            && self.matches.iter().any(|one| one.qos == sent.qos && one.retain == sent.retain)
+    }
+}
+
+impl Owed {
+    /// Adds a message. Returns how many messages above QoS 0 wait now, and how many bytes they have.
+    pub(super) fn push(&mut self, message: OwedMessage) -> (usize, usize) {
+        if message.qos() > QoS::AtMostOnce {
+            self.waiting.0 += 1;
+            self.waiting.1 += message.size();
+        } else {
+            let (unsent, since) = self.unsent_at_most_once;
+            self.unsent_at_most_once = (unsent + 1, if unsent == 0 { message.since } else { since });
+        }
+        let content = (message.publication.topic.clone(), message.publication.payload.clone());
+        self.messages.entry(content).or_default().push_back(message);
+        self.waiting
+    }
+
+    /// Adds a retained message, for which no queue needs room.
+    pub(super) fn push_retained(&mut self, message: OwedMessage) {
+        let content = (message.publication.topic.clone(), message.publication.payload.clone());
+        self.messages.entry(content).or_default().push_back(message);
+    }
+
+    /// Takes the message that this PUBLISH on `topic` is a copy of: the oldest that has not been sent, then one of which
+    /// a further copy may be. The copy is counted.
+    pub(super) fn take(&mut self, topic: &ByteString, sent: &Publish) -> Option<OwedMessage> {
+        let content = (topic.clone(), sent.payload.clone());
+        let queue = self.messages.get_mut(&content)?;
+        let place = |wanted: &dyn Fn(&OwedMessage) -> bool| queue.iter().take(CANDIDATES).position(wanted);
+        let place = place(&|owed| owed.sent == 0 && owed.fits(sent))
+            .or_else(|| place(&|owed| owed.sent > 0 && owed.fits(sent)))
+            .or_else(|| place(&|owed| owed.sent == 0))
+            .or_else(|| place(&|owed| owed.sent < owed.matches.len()))?;
+        let message = &mut queue[place];
+        if message.sent == 0 && !message.is_retained && message.qos() > QoS::AtMostOnce {
+            self.waiting.0 = self.waiting.0.saturating_sub(1);
+            self.waiting.1 = self.waiting.1.saturating_sub(message.size());
+        } else if message.sent == 0 {
+            self.unsent_at_most_once.0 = self.unsent_at_most_once.0.saturating_sub(1);
+        }
+        message.sent += 1;
+        let taken = message.clone();
+        while queue.front().is_some_and(|first| first.sent >= first.matches.len())
+            || queue.len() > CANDIDATES && queue.front().is_some_and(|first| first.sent > 0)
+        {
+            queue.pop_front();
+        }
+        if queue.is_empty() {
+            self.messages.remove(&content);
+        }
+        Some(taken)
+    }
+
+    /// The server may have forgotten everything up to the publication with this number.
+    pub(super) fn doubt_up_to(&mut self, number: u64) {
+        self.doubtful_up_to = number;
+    }
+
+    /// This message need not be sent.
+    pub(super) fn doubt(&mut self, publication: &Publication) {
+        self.each(publication, |message| message.is_must = false);
+    }
+
+    /// This message cannot be held back any longer.
+    pub(super) fn release(&mut self, publication: &Publication, now: Duration) {
+        self.each(publication, |message| {
+            if message.is_held {
+                message.is_held = false;
+                message.since = now;
+            }
+        });
+    }
+
+    fn each(&mut self, publication: &Publication, change: impl Fn(&mut OwedMessage)) {
+        let content = (publication.topic.clone(), publication.payload.clone());
+        let queue = self.messages.get_mut(&content).into_iter().flatten();
+        queue.filter(|message| message.publication.number == publication.number).for_each(change);
+    }
+
+    /// Messages for a subscription that is gone need not be sent any more [MQTT-3.10.4-2], and those of a retained
+    /// message that another one has replaced.
+    pub(super) fn doubt_if(&mut self, is_doubtful: impl Fn(&OwedMessage) -> bool) {
+        self.all().filter(|message| is_doubtful(message)).for_each(|message| message.is_must = false);
+    }
+
+    /// Returns whether messages of QoS 0 wait since an earlier instant: the server cannot write as it would.
+    pub(super) fn is_stuck(&self, now: Duration) -> bool {
+        self.unsent_at_most_once.0 > 0 && self.unsent_at_most_once.1 < now
+    }
+
+    /// Messages of QoS 0 may be lost with the connection, and so may retained messages of which none was sent.
+    pub(super) fn connection_lost(&mut self) {
+        self.unsent_at_most_once.0 = 0;
+        for queue in self.messages.values_mut() {
+            queue.retain(|message| message.sent == 0);
+            for message in queue.iter_mut().filter(|message| message.qos() == QoS::AtMostOnce) {
+                message.is_must = false;
+            }
+        }
+        self.messages.retain(|_, queue| !queue.is_empty());
+    }
+
+    /// A new connection goes on with the session: what is owed can be sent again from this time on.
+    pub(super) fn resumed(&mut self, now: Duration) {
+        self.all().for_each(|message| message.since = now);
+    }
+
+    /// Returns all that must still be sent and of which no copy was.
+    pub(super) fn missing(&self) -> impl Iterator<Item = &OwedMessage> {
+        let doubtful = self.doubtful_up_to;
+        let is_sure = move |message: &&OwedMessage| message.is_must && message.publication.number > doubtful;
+        self.messages.values().flatten().filter(is_sure).filter(|message| !message.is_held && message.sent == 0)
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut OwedMessage> {
+        self.messages.values_mut().flatten()
+    }
+}
+
+/// What the groups of shared subscriptions are owed (§4.8.2): each message once, by any of their members.
+#[derive(Default)]
+pub(super) struct Groups(BTreeMap<ByteString, Group>);
+
+#[derive(Default)]
+struct Group {
+    /// Messages that no member has been sent.
+    messages: BTreeMap<Content, VecDeque<GroupMessage>>,
+}
+
+/// A message that a group is owed.
+#[derive(Clone, Debug)]
+pub(super) struct GroupMessage {
+    pub(super) publication: Rc<Publication>,
+    /// The members to whom it may go, each with what its subscription asks of it.
+    pub(super) members: BTreeMap<ByteString, Match>,
+    pub(super) is_must: bool,
+    pub(super) is_held: bool,
+    pub(super) since: Duration,
+}
+
+impl Groups {
+    /// Adds a message for the group with this filter.
+    pub(super) fn push(&mut self, filter: &ByteString, message: GroupMessage) {
+        let content = (message.publication.topic.clone(), message.publication.payload.clone());
+        self.0.entry(filter.clone()).or_default().messages.entry(content).or_default().push_back(message);
+    }
+
+    /// Takes the message that this PUBLISH to a member is, out of one of the member's groups.
+    pub(super) fn take(
+        &mut self,
+        member: &ByteString,
+        filters: &BTreeMap<ByteString, Subscribed>,
+        content: &Content,
+        qos: QoS,
+    ) -> Option<GroupMessage> {
+        let shared = filters.iter().filter(|(_, subscribed)| subscribed.filter.group.is_some());
+        for (filter, _) in shared {
+            let Some(queue) = self.0.get_mut(filter).and_then(|group| group.messages.get_mut(content)) else {
+                continue;
+            };
+            let fits = |message: &GroupMessage| message.members.get(member).is_some_and(|one| one.qos == qos);
+            let is_his = |message: &GroupMessage| message.members.contains_key(member);
+            let place = queue.iter().take(CANDIDATES).position(fits);
+            let place = place.or_else(|| queue.iter().take(CANDIDATES).position(is_his));
+            if let Some(message) = place.and_then(|place| queue.remove(place)) {
+                return Some(message);
+            }
+        }
+        None
+    }
+
+    /// A member has left: what it may have been given already need not go to another, but may.
+    pub(super) fn member_left(&mut self, member: &ByteString, filters: &BTreeMap<ByteString, Subscribed>) {
+        for filter in filters.keys() {
+            let Some(group) = self.0.get_mut(filter) else { continue };
+            for message in group.messages.values_mut().flatten() {
+                if message.members.remove(member).is_some() {
+                    message.is_must = false;
+                }
+            }
+        }
+    }
+
+    /// This message need not be sent to this group.
+    pub(super) fn doubt(&mut self, filter: &ByteString, publication: &Publication) {
+        self.each(filter, publication, |message| message.is_must = false);
+    }
+
+    /// This message cannot be held back any longer.
+    pub(super) fn release(&mut self, filter: &ByteString, publication: &Publication, now: Duration) {
+        self.each(filter, publication, |message| {
+            message.is_held = false;
+            message.since = now;
+        });
+    }
+
+    fn each(&mut self, filter: &ByteString, publication: &Publication, change: impl Fn(&mut GroupMessage)) {
+        let content = (publication.topic.clone(), publication.payload.clone());
+        let queue = self.0.get_mut(filter).and_then(|group| group.messages.get_mut(&content));
+        let queue = queue.into_iter().flatten();
+        queue.filter(|message| message.publication.number == publication.number).for_each(change);
+    }
+
+    /// Returns all that must still be sent, each with the filter of its group.
+    pub(super) fn missing(&self) -> impl Iterator<Item = (&ByteString, &GroupMessage)> {
+        let all =
+            self.0.iter().flat_map(|(filter, group)| group.messages.values().flatten().map(move |one| (filter, one)));
+        all.filter(|(_, message)| message.is_must && !message.is_held)
+    }
+}

@@ -1,0 +1,270 @@
+//! What a server takes in: requests that it owes an answer, and messages that it owes others (§3.3.4, §4.3, §4.5).
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use bytestring::ByteString;
+use halfopen_protocol::Packet;
+use halfopen_protocol::packet::{Disconnect, Publish, QoS, Subscribe};
+
+use super::Server;
+use super::owed::{GroupMessage, Match, OwedMessage};
+use super::publication::Publication;
+use crate::plan::Invariant;
+use crate::trace::ConnectionId;
+
+impl Server {
+    /// Takes in a packet of a client.
+    pub(super) fn receive(&mut self, id: ConnectionId, packet: &Packet) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if let Packet::Connect(connect) = packet {
+            if connection.connect.is_none() {
+                connection.connect = Some(connect.clone());
+                connection.asked_at = Some(now);
+            }
+            return;
+        }
+        if connection.session.is_none() || connection.disconnect.is_some() {
+            return;
+        }
+        let requests = &mut connection.requests;
+        match packet {
+            Packet::PingReq => requests.pings.push_back(now),
+            Packet::Subscribe(subscribe) => self.receive_subscribe(id, subscribe),
+            Packet::Unsubscribe(unsubscribe) => {
+                let filters = unsubscribe.filters.clone();
+                requests.unsubscribes.entry(unsubscribe.packet_id).or_default().push_back((now, filters.clone()));
+                if let Some(session) = self.session_of(id) {
+                    for filter in &filters {
+                        if let Some(subscribed) = session.subscriptions.get_mut(filter) {
+                            subscribed.is_leaving = true;
+                        }
+                    }
+                }
+                self.doubt_this_instant(id);
+            }
+            Packet::Publish(publish) => self.receive_publish(id, publish),
+            Packet::PubRel(ack) => {
+                requests.releases.entry(ack.packet_id).or_default().push_back(now);
+                if let Some(session) = self.session_of(id)
+                    && let Some(publication) = session.unreleased.remove(&ack.packet_id)
+                {
+                    self.release(&publication);
+                }
+            }
+            Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
+                self.receive_acknowledgement(id, packet.packet_type(), ack);
+            }
+            Packet::Disconnect(disconnect) => self.receive_disconnect(id, disconnect),
+            _ => {}
+        }
+    }
+
+    fn receive_subscribe(&mut self, id: ConnectionId, subscribe: &Subscribe) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let asked = (now, subscribe.subscription_id, subscribe.subscriptions.clone());
+        connection.requests.subscribes.entry(subscribe.packet_id).or_default().push_back(asked);
+        self.doubt_this_instant(id);
+    }
+
+    fn receive_publish(&mut self, id: ConnectionId, publish: &Publish) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(topic) = resolve(&mut connection.aliases.0, publish) else { return };
+        let client_id = connection.session.clone().unwrap_or_default();
+        let publication = match (publish.qos, publish.packet_id) {
+            (QoS::ExactlyOnce, Some(packet_id)) => {
+                let known = self.session_of(id).and_then(|session| session.unreleased.get(&packet_id).cloned());
+                // A repetition is answered again, and is no second message [MQTT-4.3.3-10].
+                let publication = known.unwrap_or_else(|| self.publish(&client_id, topic, publish));
+                if let Some(session) = self.session_of(id) {
+                    session.unreleased.insert(packet_id, Rc::clone(&publication));
+                }
+                publication
+            }
+            (QoS::AtLeastOnce, Some(packet_id)) => {
+                let asked = self.connections.get(&id).and_then(|one| one.requests.publishes.get(&packet_id));
+                let is_repetition = publish.dup && asked.is_some_and(|asked| !asked.is_empty());
+                let publication = self.publish(&client_id, topic, publish);
+                if is_repetition {
+                    self.doubt(&[Rc::clone(&publication)]);
+                }
+                publication
+            }
+            _ => self.publish(&client_id, topic, publish),
+        };
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.fresh_at != now {
+            connection.fresh_at = now;
+            connection.fresh.clear();
+        }
+        connection.fresh.push(Rc::clone(&publication));
+        if let Some(packet_id) = publish.packet_id {
+            let owed = match publish.qos {
+                QoS::ExactlyOnce => &mut connection.requests.publishes_qos_2,
+                _ => &mut connection.requests.publishes,
+            };
+            owed.entry(packet_id).or_default().push_back((now, publication));
+        }
+    }
+
+    fn receive_disconnect(&mut self, id: ConnectionId, disconnect: &Disconnect) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let (is_v5, expiry) = (connection.is_v5(), disconnect.session_expiry);
+        connection.disconnect = Some(disconnect.reason);
+        let Some(session) = self.session_of(id) else { return };
+        if let Some(expiry) = expiry.filter(|_| is_v5) {
+            if session.expiry == 0 && expiry != 0 {
+                // A Protocol Error, and so no DISCONNECT at all (§3.14.2.2.2).
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.disconnect = None;
+                }
+                return;
+            }
+            session.expiry = expiry;
+        }
+    }
+
+    /// Takes over a message: every session that is subscribed to its topic is owed it [MQTT-4.5.0-1].
+    pub(super) fn publish(&mut self, client_id: &ByteString, topic: ByteString, publish: &Publish) -> Rc<Publication> {
+        self.publications += 1;
+        let number = self.publications;
+        let publication = Rc::new(Publication::of(publish, topic, client_id.clone(), number, self.now));
+        if publication.retain {
+            self.retain(&publication);
+        }
+        self.at_this_instant.push(Rc::clone(&publication));
+        self.owe_sessions(&publication, publish.packet_id.is_some());
+        self.owe_groups(&publication, publish.packet_id.is_some());
+        publication
+    }
+
+    fn owe_sessions(&mut self, publication: &Rc<Publication>, has_exchange: bool) {
+        for client_id in self.subscribers.of(&publication.topic) {
+            let Some(session) = self.sessions.get_mut(&client_id) else { continue };
+            let matching = session.subscriptions.values().filter(|subscribed| {
+                subscribed.filter.group.is_none()
+                    && subscribed.filter.matches(&publication.topic)
+                    && !(subscribed.no_local && client_id == publication.publisher)
+            });
+            let (mut matches, mut is_must) = (Vec::new(), false);
+            for subscribed in matching {
+                matches.push(Match::live(subscribed, publication));
+                is_must |= !subscribed.is_leaving;
+            }
+            if matches.is_empty() {
+                continue;
+            }
+            let qos = matches.iter().map(|one| one.qos).max().unwrap_or_default();
+            is_must &= is_sure(publication) && publication.size() + 64 <= session.maximum_packet_size;
+            // A message of QoS 0 may be lost where it cannot be written at once (§4.3.1).
+            let connection = session.connection.and_then(|id| self.connections.get(&id));
+            let is_writable = connection.is_some_and(|connection| connection.writable_since().is_some());
+            is_must &= is_writable && !session.owed.is_stuck(self.now) || qos > QoS::AtMostOnce;
+            let is_full = session.owe(
+                OwedMessage {
+                    publication: Rc::clone(publication),
+                    matches,
+                    is_must,
+                    is_held: is_held(publication, has_exchange),
+                    sent: 0,
+                    since: self.now,
+                    is_retained: false,
+                },
+                &self.settings,
+            );
+            if is_full {
+                let why = format!("messages to {client_id}, whose queue was full");
+                self.unknown.push((Invariant::BrokerDelivers, self.now, why));
+            }
+            publication.owed_to.borrow_mut().push(client_id.clone());
+        }
+    }
+
+    fn owe_groups(&mut self, publication: &Rc<Publication>, has_exchange: bool) {
+        let mut groups: BTreeMap<ByteString, GroupMessage> = BTreeMap::new();
+        for client_id in self.subscribers.of(&publication.topic) {
+            let Some(session) = self.sessions.get(&client_id) else { continue };
+            for (text, subscribed) in &session.subscriptions {
+                if subscribed.filter.group.is_none() || !subscribed.filter.matches(&publication.topic) {
+                    continue;
+                }
+                let message = groups.entry(text.clone()).or_insert_with(|| GroupMessage {
+                    publication: Rc::clone(publication),
+                    members: BTreeMap::new(),
+                    is_must: is_sure(publication),
+                    is_held: is_held(publication, has_exchange),
+                    since: self.now,
+                });
+                message.members.insert(client_id.clone(), Match::live(subscribed, publication));
+                // A message may wait for a member that is away, or be lost with it.
+                message.is_must &= session.connection.is_some() && !subscribed.is_leaving;
+                message.is_must &= publication.size() + 64 <= session.maximum_packet_size;
+            }
+        }
+        for (filter, message) in groups {
+            publication.owed_to_groups.borrow_mut().push(filter.clone());
+            self.groups.push(&filter, message);
+        }
+    }
+
+    /// These publications may have had no effect.
+    pub(super) fn doubt(&mut self, publications: &[Rc<Publication>]) {
+        for publication in publications {
+            for client_id in publication.owed_to.borrow().iter() {
+                if let Some(session) = self.sessions.get_mut(client_id) {
+                    session.owed.doubt(publication);
+                }
+            }
+            for filter in publication.owed_to_groups.borrow().iter() {
+                self.groups.doubt(filter, publication);
+            }
+            self.retained.doubt(publication);
+        }
+    }
+
+    /// What was published at this instant may have come before or after something else at the same instant: it need not
+    /// reach this session.
+    pub(super) fn doubt_this_instant(&mut self, id: ConnectionId) {
+        let publications = std::mem::take(&mut self.at_this_instant);
+        if let Some(session) = self.session_of(id) {
+            publications.iter().for_each(|publication| session.owed.doubt(publication));
+        }
+        self.at_this_instant = publications;
+    }
+
+    /// PUBREL has released a message of QoS 2, which a server may have held back until then (§4.3.3).
+    fn release(&mut self, publication: &Publication) {
+        for client_id in publication.owed_to.borrow().iter() {
+            if let Some(session) = self.sessions.get_mut(client_id) {
+                session.owed.release(publication, self.now);
+            }
+        }
+        for filter in publication.owed_to_groups.borrow().iter() {
+            self.groups.release(filter, publication, self.now);
+        }
+    }
+}
+
+/// Returns whether the server must pass the message on. What it does with topics that begin with $ is its own affair
+/// (§4.7.2).
+fn is_sure(publication: &Publication) -> bool {
+    !publication.topic.starts_with('$')
+}
+
+/// Returns whether the server may wait for PUBREL before it passes the message on. A will has no exchange.
+fn is_held(publication: &Publication, has_exchange: bool) -> bool {
+    has_exchange && publication.qos == QoS::ExactlyOnce
+}
+
+/// Returns the topic of a PUBLISH, also where an alias stands for it, and remembers the alias (§3.3.2.3.4).
+pub(super) fn resolve(aliases: &mut BTreeMap<u16, ByteString>, publish: &Publish) -> Option<ByteString> {
+    let Some(alias) = publish.topic_alias else { return Some(publish.topic.clone()) };
+    if publish.topic.is_empty() {
+        return aliases.get(&alias).cloned();
+    }
+    aliases.insert(alias, publish.topic.clone());
+    Some(publish.topic.clone())
+}

@@ -1,0 +1,151 @@
+//! Retained messages (§3.3.1.3): the last one of each topic is kept, and sent for each subscription that asks for it.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytestring::ByteString;
+use halfopen_protocol::packet::RetainHandling;
+
+use super::Server;
+use super::owed::{Match, OwedMessage};
+use super::publication::Publication;
+use super::session::Subscribed;
+use crate::plan::Invariant;
+use crate::trace::ConnectionId;
+
+/// The retained messages of a server.
+#[derive(Default)]
+pub(super) struct Retained {
+    messages: BTreeMap<ByteString, Entry>,
+    bytes: usize,
+    /// More than the server can hold has been retained: what it holds is not known.
+    is_over: bool,
+}
+
+/// What a topic retains.
+struct Entry {
+    /// None if the latest message has removed it.
+    publication: Option<Rc<Publication>>,
+    /// What may be retained instead: the message before, where the latest one may have had no effect, or has come at the
+    /// same instant.
+    or: Vec<Option<Rc<Publication>>>,
+    /// When the latest message came.
+    at: Duration,
+}
+
+impl Retained {
+    /// This publication may have had no effect.
+    pub(super) fn doubt(&mut self, publication: &Publication) {
+        if let Some(entry) = self.messages.get_mut(&publication.topic).filter(|_| publication.retain) {
+            entry.or.push(None);
+        }
+    }
+
+    /// What was retained at this instant may be lost.
+    pub(super) fn doubt_since(&mut self, now: Duration) {
+        for entry in self.messages.values_mut().filter(|entry| entry.at == now) {
+            entry.or.push(None);
+        }
+    }
+
+    /// Returns whether this may be what the topic retains.
+    pub(super) fn may_be(&self, topic: &ByteString, is_it: impl Fn(&Publication) -> bool) -> bool {
+        let Some(entry) = self.messages.get(topic) else { return false };
+        let all = entry.or.iter().chain([&entry.publication]).flatten();
+        all.into_iter().any(|publication| is_it(publication))
+    }
+}
+
+impl Server {
+    /// A message with RETAIN replaces what its topic retains [MQTT-3.3.1-5]; an empty one removes it [MQTT-3.3.1-6] (5.0),
+    /// [MQTT-3.3.1-10] (3.1.1).
+    pub(super) fn retain(&mut self, publication: &Rc<Publication>) {
+        let kept = (!publication.payload.is_empty()).then(|| Rc::clone(publication));
+        let retained = &mut self.retained;
+        let before = retained.messages.remove(&publication.topic);
+        let size = |entry: &Option<Rc<Publication>>| entry.as_ref().map_or(0, |one| one.size());
+        retained.bytes += size(&kept);
+        let mut or = Vec::new();
+        if let Some(before) = before {
+            retained.bytes = retained.bytes.saturating_sub(size(&before.publication));
+            // A refused message leaves what was there; of two at one instant either may be the last.
+            or = before.or;
+            or.push(before.publication);
+            if or.len() > 4 {
+                or.remove(0);
+            }
+            if before.at < self.now {
+                or.drain(..or.len() - 1);
+            }
+        }
+        retained.messages.insert(publication.topic.clone(), Entry { publication: kept, or, at: self.now });
+        let (messages, bytes) = self.settings.retained;
+        if !retained.is_over && (retained.messages.len() > messages || retained.bytes > bytes) {
+            retained.is_over = true;
+            let why = "retained messages, of which there were more than the broker may hold".to_owned();
+            self.unknown.push((Invariant::BrokerDelivers, self.now, why));
+        }
+        // A subscriber that still waits for the message before need not get it.
+        let topic = &publication.topic;
+        for client_id in self.subscribers.of(topic) {
+            let Some(session) = self.sessions.get_mut(&client_id).filter(|session| session.waits_for_retained) else {
+                continue;
+            };
+            session.owed.doubt_if(|message| message.is_retained && message.publication.topic == *topic);
+        }
+    }
+
+    /// A subscription is owed the retained messages that it matches [MQTT-3.3.1-9] (5.0), [MQTT-3.3.1-6] (3.1.1), as its
+    /// Retain Handling asks for it [MQTT-3.3.1-10], [MQTT-3.3.1-11]; a shared one is owed none (§4.8.2).
+    pub(super) fn owe_retained(
+        &mut self,
+        id: ConnectionId,
+        subscribed: &Subscribed,
+        handling: RetainHandling,
+        is_new: bool,
+    ) {
+        let is_asked_for = match handling {
+            RetainHandling::Send => true,
+            RetainHandling::SendIfNew => is_new,
+            RetainHandling::DoNotSend => false,
+        };
+        if !is_asked_for || subscribed.filter.group.is_some() {
+            return;
+        }
+        let now = self.now;
+        let is_sure = !self.retained.is_over;
+        let mut owed = Vec::new();
+        for (topic, entry) in &self.retained.messages {
+            let Some(publication) = &entry.publication else { continue };
+            if !subscribed.filter.matches(topic) {
+                continue;
+            }
+            let expires_at = publication.expires_at();
+            if expires_at.is_some_and(|at| at < now) {
+                continue;
+            }
+            let is_must = is_sure
+                && !topic.starts_with('$')
+                && entry.or.iter().all(|or| or.is_some())
+                && entry.at < now
+                && expires_at.is_none_or(|at| at > now);
+            let one = Match { qos: publication.qos.min(subscribed.qos), retain: true, id: subscribed.id };
+            owed.push(OwedMessage {
+                publication: Rc::clone(publication),
+                matches: vec![one],
+                is_must,
+                is_held: false,
+                sent: 0,
+                since: now,
+                is_retained: true,
+            });
+        }
+        let Some(session) = self.session_of(id) else { return };
+        session.waits_for_retained = true;
+        for message in owed {
+            let fits = message.publication.size() + 64 <= session.maximum_packet_size;
+            session.owed.push_retained(OwedMessage { is_must: message.is_must && fits, ..message });
+        }
+    }
+}

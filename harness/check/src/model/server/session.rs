@@ -1,0 +1,209 @@
+//! Sessions of a server (§3.1.2.4, §3.1.2.11.2, §4.1): who owns them, when they begin, are resumed, and end.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytestring::ByteString;
+use halfopen_protocol::Version;
+use halfopen_protocol::packet::{ConnAck, Connect, PacketId, QoS};
+
+use super::connection::Connection;
+use super::owed::{Owed, OwedMessage};
+use super::publication::Publication;
+use super::settings::Settings;
+use super::topic::Filter;
+use super::will::PendingWill;
+use super::{Server, Timer};
+use crate::model::finding::{Findings, clause_of, shown};
+use crate::model::sender::Sender;
+use crate::plan::Invariant;
+use crate::trace::ConnectionId;
+
+/// The session of one client.
+pub(super) struct Session {
+    pub(super) connection: Option<ConnectionId>,
+    pub(super) version: Version,
+    /// Seconds that the session outlives its connection; `u32::MAX` for ever.
+    pub(super) expiry: u32,
+    /// When the session ends, if its connection has ended.
+    pub(super) ends_at: Option<Duration>,
+    /// By the filter's text.
+    pub(super) subscriptions: BTreeMap<ByteString, Subscribed>,
+    pub(super) will: Option<PendingWill>,
+    /// Identifiers of QoS 2 messages from the client that PUBREL has not released, and their publication.
+    pub(super) unreleased: BTreeMap<PacketId, Rc<Publication>>,
+    /// Exchanges that the server has begun.
+    pub(super) sender: Sender,
+    /// What the client is still owed.
+    pub(super) owed: Owed,
+    /// The client's Maximum Packet Size in bytes.
+    pub(super) maximum_packet_size: usize,
+    /// A subscription was owed retained messages.
+    pub(super) waits_for_retained: bool,
+}
+
+/// A subscription of a session.
+#[derive(Clone, Debug)]
+pub(super) struct Subscribed {
+    pub(super) filter: Filter,
+    /// The QoS that SUBACK has granted.
+    pub(super) qos: QoS,
+    pub(super) no_local: bool,
+    pub(super) retain_as_published: bool,
+    pub(super) id: Option<u32>,
+    /// UNSUBSCRIBE has come, and no UNSUBACK has gone out yet.
+    pub(super) is_leaving: bool,
+}
+
+impl Session {
+    fn new(version: Version, settings: &Settings) -> Self {
+        Self {
+            connection: None,
+            version,
+            expiry: 0,
+            ends_at: None,
+            subscriptions: BTreeMap::new(),
+            will: None,
+            unreleased: BTreeMap::new(),
+            sender: Sender::new(settings.in_flight),
+            owed: Owed::default(),
+            maximum_packet_size: usize::MAX,
+            waits_for_retained: false,
+        }
+    }
+
+    /// Does not know any more what of it is left to do.
+    pub(super) fn doubt_all(&mut self, number: u64) {
+        self.owed.doubt_up_to(number);
+        self.sender.doubt();
+        self.will = None;
+    }
+
+    /// Is owed a message. Returns whether the queue is full: which messages it loses is the server's choice.
+    pub(super) fn owe(&mut self, message: OwedMessage, settings: &Settings) -> bool {
+        let (before, number) = (self.owed.waiting, message.publication.number);
+        let (count, bytes) = self.owed.push(message);
+        let is_full = count > settings.queue_messages || bytes > settings.queue_bytes;
+        if is_full {
+            self.owed.doubt_up_to(number);
+            // One of them is lost, and waits no longer.
+            self.owed.waiting = before;
+        }
+        is_full
+    }
+
+    /// Takes note that the connection has ended. Messages of QoS 0 may be lost with it (§4.3.1).
+    pub(super) fn lose_connection(&mut self, now: Duration) {
+        self.connection = None;
+        self.sender.disconnected();
+        self.owed.connection_lost();
+        self.ends_at = (self.expiry != u32::MAX).then(|| now + Duration::from_secs(self.expiry.into()));
+    }
+}
+
+impl Server {
+    /// CONNACK with success begins a session or resumes one.
+    pub(super) fn begin_session(
+        &mut self,
+        id: ConnectionId,
+        client_id: &ByteString,
+        connect: &Connect,
+        connack: &ConnAck,
+        findings: &mut Findings,
+    ) {
+        let now = self.now;
+        self.judge_session_present(client_id, connect, connack.session_present, findings);
+        if !connack.session_present {
+            self.end_session_with_will(client_id);
+        }
+        self.stop_timers(client_id);
+        let maximum = self.settings.maximum_session_expiry;
+        let session =
+            self.sessions.entry(client_id.clone()).or_insert_with(|| Session::new(connect.version, &self.settings));
+        session.version = connect.version;
+        session.connection = Some(id);
+        session.ends_at = None;
+        session.expiry = match (connect.version.is_v5(), connect.clean_start) {
+            (true, _) => connack.session_expiry.unwrap_or(connect.session_expiry.unwrap_or(0)),
+            (false, true) => 0,
+            (false, false) => maximum,
+        };
+        session.maximum_packet_size = connect.maximum_packet_size.map_or(usize::MAX, |size| size as usize);
+        // A will that still waits is not published when the session goes on in time [MQTT-3.1.3-9].
+        session.will = connect.will.clone().map(PendingWill::new);
+        session.owed.resumed(now);
+        session.sender.connected(now, connect.receive_maximum.unwrap_or(u16::MAX).into());
+    }
+
+    /// [MQTT-3.2.2-2], [MQTT-3.2.2-3] (5.0); [MQTT-3.2.2-1], [MQTT-3.2.2-2], [MQTT-3.2.2-3] (3.1.1).
+    fn judge_session_present(
+        &self,
+        client_id: &ByteString,
+        connect: &Connect,
+        is_present: bool,
+        findings: &mut Findings,
+    ) {
+        let session = self.sessions.get(client_id);
+        let ends_at = session.and_then(|session| session.ends_at);
+        // At the very instant at which a session ends, both answers are right.
+        let is_edge = self.has_odd_clock || ends_at.is_some_and(|at| at == self.now);
+        let exists = session.is_some() && !connect.clean_start;
+        let version = connect.version;
+        if is_present && !exists && !self.ended_now.contains(client_id) {
+            let clause = match connect.clean_start {
+                true => clause_of(version, "MQTT-3.2.2-1", "MQTT-3.2.2-2"),
+                false => clause_of(version, "MQTT-3.2.2-3", "MQTT-3.2.2-2"),
+            };
+            let owed = format!("{} has no session of {client_id}, and sends Session Present 0", self.name);
+            findings.push(Invariant::BrokerKeepsSessions, clause, &owed, format!("1 at {}", shown(self.now)));
+        }
+        if !is_present && exists && !is_edge && self.sessions.len() < self.settings.sessions {
+            let clause = clause_of(version, "MQTT-3.2.2-2", "MQTT-3.2.2-3");
+            let owed = format!("{} still has the session of {client_id}, and sends Session Present 1", self.name);
+            findings.push(Invariant::BrokerKeepsSessions, clause, &owed, format!("0 at {}", shown(self.now)));
+        }
+    }
+
+    /// A connection has ended for good or ill: what its session and its will have to wait for begins.
+    pub(super) fn session_lost_its_connection(&mut self, client_id: &ByteString, connection: &Connection) {
+        self.start_will(client_id, connection);
+        match self.sessions.get(client_id).map(|session| session.expiry) {
+            Some(0) => self.end_session_with_will(client_id),
+            Some(_) => {
+                if let Some(ends_at) = self.sessions.get(client_id).and_then(|session| session.ends_at) {
+                    self.timers.insert((ends_at, Timer::SessionEnd(client_id.clone())));
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// A session ends; a will that waits does not wait any longer [MQTT-3.1.2-8] (5.0).
+    pub(super) fn end_session_with_will(&mut self, client_id: &ByteString) {
+        if self.sessions.get(client_id).is_some_and(|session| session.will.as_ref().is_some_and(PendingWill::waits)) {
+            self.will_is_due(client_id);
+        }
+        self.ended_now.push(client_id.clone());
+        self.end_session(client_id);
+    }
+
+    /// A session ends [MQTT-4.1.0-2], and with it all that it was owed.
+    pub(super) fn end_session(&mut self, client_id: &ByteString) {
+        self.stop_timers(client_id);
+        if let Some(session) = self.sessions.remove(client_id) {
+            session.subscriptions.keys().for_each(|text| self.subscribers.remove(text, client_id));
+            self.groups.member_left(client_id, &session.subscriptions);
+        }
+    }
+
+    fn stop_timers(&mut self, client_id: &ByteString) {
+        let Some(session) = self.sessions.get(client_id) else { return };
+        if let Some(ends_at) = session.ends_at {
+            self.timers.remove(&(ends_at, Timer::SessionEnd(client_id.clone())));
+        }
+        if let Some(due) = session.will.as_ref().and_then(|will| will.due) {
+            self.timers.remove(&(due, Timer::Will(client_id.clone())));
+        }
+    }
+}

@@ -1,0 +1,41 @@
+use std::time::Duration;
+
+use crate::plan::BrokerProgram;
+
+/// What is known of a server's limits: beyond them the model judges nothing.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    /// Number of messages that may wait for one client.
+    pub(super) queue_messages: usize,
+    /// Number of bytes of messages that may wait for one client.
+    pub(super) queue_bytes: usize,
+    /// Number of messages of QoS 1 and 2 that the server has under way to one client at most.
+    pub(super) in_flight: usize,
+    /// Number of messages and of bytes that may be retained.
+    pub(super) retained: (usize, usize),
+    /// Number of sessions that there may be.
+    pub(super) sessions: usize,
+    /// The longest session expiry in seconds; `u32::MAX` for ever.
+    pub(super) maximum_session_expiry: u32,
+    /// Whether sessions and retained messages outlive the process.
+    pub(super) is_durable: bool,
+    /// How much earlier or later than due the scenario allows.
+    pub(super) tolerance: Duration,
+}
+
+impl Settings {
+    /// The limits of the project's broker on a node.
+    pub(super) fn of(program: &BrokerProgram, tolerance: Duration) -> Self {
+        let config = &program.config;
+        Self {
+            queue_messages: config.queue_messages,
+            queue_bytes: config.queue_bytes,
+            in_flight: config.in_flight_messages.into(),
+            retained: (config.retained_messages, config.retained_bytes),
+            sessions: config.sessions,
+            maximum_session_expiry: config.maximum_session_expiry,
+            is_durable: program.durable,
+            tolerance,
+        }
+    }
+}

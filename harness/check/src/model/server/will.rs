@@ -1,0 +1,81 @@
+//! Wills (§3.1.2.5, §3.1.3.2): published when a connection ends without DISCONNECT 0x00, after their delay, once.
+
+use std::time::Duration;
+
+use bytestring::ByteString;
+use halfopen_protocol::ReasonCode;
+use halfopen_protocol::packet::{Publish, Will};
+
+use super::connection::Connection;
+use super::{Server, Timer};
+
+/// The will of a session.
+#[derive(Clone, Debug)]
+pub(super) struct PendingWill {
+    will: Will,
+    /// When it is published, once its connection has ended.
+    pub(super) due: Option<Duration>,
+}
+
+impl PendingWill {
+    /// The will of a connection that is up.
+    pub(super) fn new(will: Will) -> Self {
+        Self { will, due: None }
+    }
+
+    /// Returns whether it waits for its delay to pass.
+    pub(super) fn waits(&self) -> bool {
+        self.due.is_some()
+    }
+}
+
+impl Server {
+    /// The connection has ended: the will is deleted by DISCONNECT 0x00 [MQTT-3.1.2-10] (3.1.1), [MQTT-3.14.4-3] (5.0),
+    /// and otherwise published [MQTT-3.1.2-8].
+    pub(super) fn start_will(&mut self, client_id: &ByteString, connection: &Connection) {
+        let now = self.now;
+        let Some(session) = self.sessions.get_mut(client_id) else { return };
+        let Some(will) = &mut session.will else { return };
+        let is_deleted = match connection.disconnect {
+            Some(reason) => !connection.is_v5() || reason == ReasonCode::SUCCESS,
+            None => false,
+        };
+        if is_deleted {
+            session.will = None;
+            return;
+        }
+        let due = now + Duration::from_secs(will.will.delay.unwrap_or(0).into());
+        will.due = Some(due);
+        if due <= now {
+            self.will_is_due(client_id);
+        } else {
+            self.timers.insert((due, Timer::Will(client_id.clone())));
+        }
+    }
+
+    /// The will is published now.
+    pub(super) fn will_is_due(&mut self, client_id: &ByteString) {
+        let Some(session) = self.sessions.get_mut(client_id) else { return };
+        let Some(PendingWill { will, due }) = session.will.take() else { return };
+        if let Some(due) = due {
+            self.timers.remove(&(due, Timer::Will(client_id.clone())));
+        }
+        let publish = Publish {
+            qos: will.qos,
+            retain: will.retain,
+            topic: will.topic.clone(),
+            payload_format: will.payload_format,
+            message_expiry: will.message_expiry,
+            response_topic: will.response_topic,
+            correlation_data: will.correlation_data,
+            user_properties: will.user_properties,
+            content_type: will.content_type,
+            payload: will.payload,
+            ..Publish::default()
+        };
+        let publication = self.publish(client_id, will.topic, &publish);
+        if self.has_odd_clock {
+            self.doubt(&[publication]);
+        }
+    }
+}

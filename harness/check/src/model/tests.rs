@@ -1,0 +1,416 @@
+//! Each duty is seen to break on a short story, and to hold on the same story told right.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use halfopen_client::Options;
+use halfopen_client::core::Reconnect;
+use halfopen_protocol::packet::{
+    Ack, ConnAck, Connect, Publish, QoS, RetainHandling, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe, Will,
+};
+use halfopen_protocol::{Packet, ReasonCode, Version};
+use rstest::rstest;
+
+use super::Model;
+use crate::plan::{ClientProgram, NodeId, Plan, Program};
+use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, disconnect, plan};
+use crate::trace::{EventKind, Item};
+
+/// Tells a story of the broker with two raw clients, which are not judged.
+struct Tale(Story);
+
+impl Tale {
+    fn new() -> Self {
+        Self(Story::new())
+    }
+
+    /// A client connects at this time, in milliseconds, and has a CONNACK 30 ms later.
+    fn joins(mut self, connection: u32, at: u64, node: NodeId, packet: Connect, session_present: bool) -> Self {
+        let connack = ConnAck { session_present, ..ConnAck::default() };
+        self.0.at(at).item(connection, node, BROKER, Item::Open);
+        self.0.at(at + 20).packet(connection, node, BROKER, Packet::Connect(Box::new(packet)));
+        self.0.at(at + 30).packet(connection, BROKER, node, Packet::ConnAck(Box::new(connack)));
+        self
+    }
+
+    fn says(mut self, connection: u32, at: u64, node: NodeId, packet: Packet) -> Self {
+        self.0.at(at).packet(connection, node, BROKER, packet);
+        self
+    }
+
+    fn hears(mut self, connection: u32, at: u64, node: NodeId, packet: Packet) -> Self {
+        self.0.at(at).packet(connection, BROKER, node, packet);
+        self
+    }
+
+    fn hears_if(self, is_so: bool, connection: u32, at: u64, node: NodeId, packet: Packet) -> Self {
+        if is_so { self.hears(connection, at, node, packet) } else { self }
+    }
+
+    /// The watcher subscribes, and the broker grants it.
+    fn subscribes(self, connection: u32, at: u64, subscription: Subscription, number: Option<u32>) -> Self {
+        let granted = ReasonCode::new(subscription.qos as u8);
+        let subscribe = Subscribe {
+            packet_id: 99.try_into().unwrap(),
+            subscription_id: number,
+            user_properties: Vec::new(),
+            subscriptions: vec![subscription],
+        };
+        let suback = SubAck {
+            packet_id: 99.try_into().unwrap(),
+            reason_string: None,
+            user_properties: Vec::new(),
+            reasons: vec![granted],
+        };
+        self.says(connection, at, WATCHER, Packet::Subscribe(subscribe)).hears(
+            connection,
+            at + 10,
+            WATCHER,
+            Packet::SubAck(suback),
+        )
+    }
+
+    /// The connection breaks at this time: the broker receives RST 10 ms later.
+    fn breaks(mut self, connection: u32, at: u64, node: NodeId) -> Self {
+        self.0.at(at).item(connection, node, BROKER, Item::Rst);
+        self
+    }
+
+    /// Returns the names of the duties that are broken, when the run ends at this time.
+    fn broken(mut self, plan: &Plan, end: u64) -> Vec<String> {
+        let trace = self.0.end(end);
+        let mut model = Model::new(plan);
+        trace.events.iter().for_each(|event| model.event(event));
+        let (found, _) = model.finish(trace.end).into_parts();
+        let mut names: Vec<String> = found.iter().map(|finding| finding.duty.name().to_owned()).collect();
+        names.dedup();
+        names
+    }
+}
+
+/// The watcher is subscribed to `t` at QoS 2, and the sensor is connected.
+fn audience() -> Tale {
+    let watcher = Connect { clean_start: false, session_expiry: Some(100), ..connect("watcher", 0) };
+    let tale = Tale::new().joins(0, 0, WATCHER, watcher, false).joins(1, 0, SENSOR, connect("sensor", 0), false);
+    tale.subscribes(0, 100, Subscription::new("t", QoS::ExactlyOnce), None)
+}
+
+fn message(qos: u8, id: u16, payload: &str) -> Publish {
+    Publish {
+        topic: "t".into(),
+        payload: Bytes::copy_from_slice(payload.as_bytes()),
+        qos: QoS::new(qos).unwrap(),
+        packet_id: (qos > 0).then(|| id.try_into().unwrap()),
+        ..Publish::default()
+    }
+}
+
+fn publish(qos: u8, id: u16, payload: &str) -> Packet {
+    Packet::Publish(message(qos, id, payload))
+}
+
+fn ack(id: u16) -> Ack {
+    Ack::new(id.try_into().unwrap())
+}
+
+#[rstest]
+#[case::answered(true, &[])]
+#[case::unanswered(false, &["broker_answers"])]
+fn server_answers_pingreq(#[case] answers: bool, #[case] expected: &[&str]) {
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 0), false).says(0, 100, SENSOR, Packet::PingReq);
+    assert_eq!(tale.hears_if(answers, 0, 110, SENSOR, Packet::PingResp).broken(&plan(), 3000), expected);
+}
+
+#[rstest]
+#[case::to_its_message(7, &[])]
+#[case::to_another(8, &["broker_answers"])]
+fn server_acknowledges_what_came(#[case] id: u16, #[case] expected: &[&str]) {
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 0), false).says(0, 100, SENSOR, publish(1, 7, "x"));
+    let tale = tale.hears(0, 110, SENSOR, Packet::PubAck(ack(id)));
+    assert_eq!(tale.broken(&plan(), 1000), expected);
+}
+
+#[rstest]
+#[case::once(1, &[])]
+#[case::never(0, &["broker_delivers"])]
+#[case::twice(2, &["broker_delivers"])]
+fn server_passes_a_message_on_once(#[case] times: u64, #[case] expected: &[&str]) {
+    let mut tale = audience().says(1, 200, SENSOR, publish(0, 0, "x"));
+    for time in 0..times {
+        tale = tale.hears(0, 210 + time, WATCHER, publish(0, 0, "x"));
+    }
+    assert_eq!(tale.broken(&plan(), 3000), expected);
+}
+
+#[test]
+fn server_passes_two_equal_messages_on_and_not_one_twice_for_a_lost_one() {
+    let tale = audience().says(1, 200, SENSOR, publish(0, 0, "x")).says(1, 300, SENSOR, publish(0, 0, "x"));
+    let tale = tale.hears(0, 210, WATCHER, publish(0, 0, "x"));
+    assert_eq!(tale.broken(&plan(), 3000), ["broker_delivers"]);
+}
+
+#[rstest]
+#[case::as_published(1, false, &[])]
+#[case::at_a_lower_qos(0, false, &["broker_delivers"])]
+#[case::with_retain(1, true, &["broker_delivers"])]
+fn server_passes_a_message_on_as_it_was_published(#[case] qos: u8, #[case] retain: bool, #[case] expected: &[&str]) {
+    let sent = Publish { retain: true, ..message(1, 7, "x") };
+    let tale = audience().says(1, 200, SENSOR, Packet::Publish(sent)).hears(1, 210, SENSOR, Packet::PubAck(ack(7)));
+    let copy = Packet::Publish(Publish { retain, ..message(qos, 1, "x") });
+    let tale = tale.hears(0, 210, WATCHER, copy);
+    assert_eq!(tale.broken(&plan(), 1000), expected);
+}
+
+#[rstest]
+#[case::counted_down(Some(7), &[])]
+#[case::not_counted_down(Some(10), &["broker_delivers"])]
+#[case::left_out(None, &["broker_delivers"])]
+fn server_counts_the_lifetime_of_a_message_down(#[case] left: Option<u32>, #[case] expected: &[&str]) {
+    let again = Connect { clean_start: false, session_expiry: Some(100), ..connect("watcher", 0) };
+    let sent = Publish { message_expiry: Some(10), ..message(1, 7, "x") };
+    let tale = audience().breaks(0, 150, WATCHER).says(1, 200, SENSOR, Packet::Publish(sent));
+    let tale = tale.hears(1, 210, SENSOR, Packet::PubAck(ack(7))).joins(2, 3200, WATCHER, again, true);
+    let copy = Packet::Publish(Publish { message_expiry: left, ..message(1, 1, "x") });
+    assert_eq!(tale.hears(2, 3240, WATCHER, copy).broken(&plan(), 4000), expected);
+}
+
+#[rstest]
+#[case::with_retain(Some(true), RetainHandling::Send, &[])]
+#[case::without_retain(Some(false), RetainHandling::Send, &["broker_delivers"])]
+#[case::not_at_all(None, RetainHandling::Send, &["broker_delivers"])]
+#[case::not_asked_for(None, RetainHandling::DoNotSend, &[])]
+#[case::although_not_asked_for(Some(true), RetainHandling::DoNotSend, &["broker_delivers"])]
+fn server_sends_what_is_retained(
+    #[case] sent: Option<bool>,
+    #[case] retain_handling: RetainHandling,
+    #[case] expected: &[&str],
+) {
+    let retained = Publish { retain: true, ..message(0, 0, "x") };
+    let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
+    let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false).says(1, 50, SENSOR, Packet::Publish(retained));
+    let subscription = Subscription { retain_handling, ..Subscription::new("t", QoS::AtMostOnce) };
+    let mut tale = tale.subscribes(0, 100, subscription, None);
+    if let Some(retain) = sent {
+        tale = tale.hears(0, 111, WATCHER, Packet::Publish(Publish { retain, ..message(0, 0, "x") }));
+    }
+    assert_eq!(tale.broken(&plan(), 3000), expected);
+}
+
+#[rstest]
+#[case::nothing(false, &[])]
+#[case::a_message(true, &["broker_delivers"])]
+fn server_sends_nothing_after_unsuback(#[case] sends: bool, #[case] expected: &[&str]) {
+    let unsubscribe =
+        Unsubscribe { packet_id: 5.try_into().unwrap(), user_properties: Vec::new(), filters: vec!["t".into()] };
+    let unsuback = UnsubAck {
+        packet_id: 5.try_into().unwrap(),
+        reason_string: None,
+        user_properties: Vec::new(),
+        reasons: vec![ReasonCode::SUCCESS],
+    };
+    let tale = audience().says(0, 150, WATCHER, Packet::Unsubscribe(unsubscribe));
+    let tale = tale.hears(0, 160, WATCHER, Packet::UnsubAck(unsuback)).says(1, 200, SENSOR, publish(0, 0, "x"));
+    assert_eq!(tale.hears_if(sends, 0, 210, WATCHER, publish(0, 0, "x")).broken(&plan(), 3000), expected);
+}
+
+#[rstest]
+#[case::at_once(0, None, Some(310), &[])]
+#[case::never(0, None, None, &["broker_delivers"])]
+#[case::although_it_was_deleted(0, Some(0x00), Some(310), &["broker_delivers"])]
+#[case::although_it_said_goodbye(0, Some(0x04), Some(310), &[])]
+#[case::after_its_delay(2, None, Some(2310), &[])]
+#[case::before_its_delay(2, None, Some(310), &["broker_delivers"])]
+fn server_publishes_a_will(
+    #[case] delay: u32,
+    #[case] goodbye: Option<u8>,
+    #[case] published: Option<u64>,
+    #[case] expected: &[&str],
+) {
+    let will = Will {
+        topic: "t".into(),
+        payload: "x".into(),
+        qos: QoS::AtMostOnce,
+        retain: false,
+        delay: Some(delay),
+        payload_format: None,
+        message_expiry: None,
+        content_type: None,
+        response_topic: None,
+        correlation_data: None,
+        user_properties: Vec::new(),
+    };
+    let sensor = Connect { will: Some(will), session_expiry: Some(100), ..connect("sensor", 0) };
+    let mut tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false).joins(1, 0, SENSOR, sensor, false);
+    tale = tale.subscribes(0, 100, Subscription::new("t", QoS::AtMostOnce), None);
+    if let Some(reason) = goodbye {
+        tale = tale.says(1, 290, SENSOR, disconnect(reason));
+    }
+    tale = tale.breaks(1, 300, SENSOR);
+    if let Some(at) = published {
+        tale = tale.hears(0, at, WATCHER, publish(0, 0, "x"));
+    }
+    assert_eq!(tale.broken(&plan(), 5000), expected);
+}
+
+#[rstest]
+#[case::still_there(50_000, true, &[])]
+#[case::forgotten(50_000, false, &["broker_keeps_sessions"])]
+#[case::over(150_000, false, &[])]
+#[case::kept_too_long(150_000, true, &["broker_keeps_sessions"])]
+fn server_has_the_session_until_it_ends(#[case] at: u64, #[case] present: bool, #[case] expected: &[&str]) {
+    let again = Connect { clean_start: false, session_expiry: Some(100), ..connect("watcher", 0) };
+    let tale = audience().breaks(0, 300, WATCHER).joins(2, at, WATCHER, again, present);
+    assert_eq!(tale.broken(&plan(), at + 100), expected);
+}
+
+#[rstest]
+#[case::closed(true, &[])]
+#[case::left_open(false, &["broker_keeps_sessions"])]
+fn server_closes_the_connection_that_is_taken_over(#[case] closes: bool, #[case] expected: &[&str]) {
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 0), false);
+    let mut tale = tale.joins(1, 1000, SENSOR, connect("sensor", 0), false);
+    if closes {
+        tale.0.at(1030).item(0, BROKER, SENSOR, Item::Fin);
+    }
+    assert_eq!(tale.broken(&plan(), 4000), expected);
+}
+
+#[rstest]
+#[case::with_dup(Some(true), &[])]
+#[case::without_dup(Some(false), &["broker_settles"])]
+#[case::not_at_all(None, &["broker_settles"])]
+fn server_sends_again_what_a_resumed_session_left(#[case] dup: Option<bool>, #[case] expected: &[&str]) {
+    let again = Connect { clean_start: false, session_expiry: Some(100), ..connect("watcher", 0) };
+    let tale = audience().says(1, 200, SENSOR, publish(1, 7, "x")).hears(1, 210, SENSOR, Packet::PubAck(ack(7)));
+    let tale = tale.hears(0, 210, WATCHER, publish(1, 1, "x")).breaks(0, 250, WATCHER);
+    let mut tale = tale.joins(2, 500, WATCHER, again, true);
+    if let Some(dup) = dup {
+        tale = tale.hears(2, 540, WATCHER, Packet::Publish(Publish { dup, ..message(1, 1, "x") }));
+    }
+    assert_eq!(tale.broken(&plan(), 3000), expected);
+}
+
+#[rstest]
+#[case::own_message_kept_back(false, &[])]
+#[case::own_message_sent_back(true, &["broker_delivers"])]
+fn server_keeps_no_local(#[case] sends: bool, #[case] expected: &[&str]) {
+    let subscription = Subscription { no_local: true, ..Subscription::new("t", QoS::AtMostOnce) };
+    let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
+    let tale = tale.subscribes(0, 100, subscription, None).says(0, 200, WATCHER, publish(0, 0, "x"));
+    assert_eq!(tale.hears_if(sends, 0, 210, WATCHER, publish(0, 0, "x")).broken(&plan(), 3000), expected);
+}
+
+#[rstest]
+#[case::with_it(vec![5], &[])]
+#[case::without_it(vec![], &["broker_delivers"])]
+fn server_sends_the_identifier_of_the_subscription(#[case] subscription_ids: Vec<u32>, #[case] expected: &[&str]) {
+    let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
+    let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false);
+    let tale = tale.subscribes(0, 100, Subscription::new("t", QoS::AtMostOnce), Some(5));
+    let tale = tale.says(1, 200, SENSOR, publish(0, 0, "x"));
+    let copy = Packet::Publish(Publish { subscription_ids, ..message(0, 0, "x") });
+    assert_eq!(tale.hears(0, 210, WATCHER, copy).broken(&plan(), 3000), expected);
+}
+
+#[rstest]
+#[case::one_member(1, &[])]
+#[case::no_member(0, &["broker_delivers"])]
+#[case::twice(2, &["broker_delivers"])]
+fn server_sends_a_message_to_one_member_of_a_group(#[case] times: u64, #[case] expected: &[&str]) {
+    let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
+    let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false);
+    let tale = tale.subscribes(0, 100, Subscription::new("$share/g/t", QoS::AtMostOnce), None);
+    let mut tale = tale.says(1, 200, SENSOR, publish(0, 0, "x"));
+    for time in 0..times {
+        tale = tale.hears(0, 210 + time, WATCHER, publish(0, 0, "x"));
+    }
+    assert_eq!(tale.broken(&plan(), 3000), expected);
+}
+
+/// The sensor is a client of the project that connects again after 1 s.
+fn ours() -> Plan {
+    let mut plan = plan();
+    let options = Options {
+        reconnect: Some(Reconnect {
+            min: Duration::from_secs(1),
+            max: Duration::from_secs(1),
+            factor: 2.0,
+            jitter: 0.0,
+            stable: Duration::from_secs(60),
+        }),
+        ..Options::new(Version::V5_0, "sensor")
+    };
+    plan.nodes[SENSOR.0].program =
+        Program::Client(ClientProgram { options, to: BROKER, autostart: true, handling: Duration::ZERO });
+    plan
+}
+
+/// The names of the client's duties that are broken.
+fn broken_by_client(tale: Tale, end: u64) -> Vec<String> {
+    let names = tale.broken(&ours(), end);
+    names.into_iter().filter(|name| name.starts_with("client")).collect()
+}
+
+fn delivered(mut tale: Tale, at: u64, qos: u8) -> Tale {
+    tale.0.at(at).event(EventKind::Delivered { node: SENSOR, message: message(qos, 3, "x") });
+    tale
+}
+
+#[rstest]
+#[case::acknowledged(true, &[])]
+#[case::unacknowledged(false, &["client_answers"])]
+fn client_acknowledges_what_comes(#[case] answers: bool, #[case] expected: &[&str]) {
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 0), false).hears(0, 100, SENSOR, publish(1, 3, "x"));
+    let tale = delivered(tale, 110, 1);
+    let tale = if answers { tale.says(0, 110, SENSOR, Packet::PubAck(ack(3))) } else { tale };
+    assert_eq!(broken_by_client(tale, 3000), expected);
+}
+
+#[rstest]
+#[case::once(1, &[])]
+#[case::never(0, &["client_delivers"])]
+#[case::twice(2, &["client_delivers"])]
+fn client_delivers_a_message_of_qos_2_once(#[case] times: u64, #[case] expected: &[&str]) {
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 0), false).hears(0, 100, SENSOR, publish(2, 3, "x"));
+    let again = Packet::Publish(Publish { dup: true, ..message(2, 3, "x") });
+    let tale = tale.says(0, 110, SENSOR, Packet::PubRec(ack(3))).hears(0, 200, SENSOR, again);
+    let mut tale = tale.says(0, 210, SENSOR, Packet::PubRec(ack(3)));
+    for time in 0..times {
+        tale = delivered(tale, 220 + time, 2);
+    }
+    assert_eq!(broken_by_client(tale, 3000), expected);
+}
+
+#[rstest]
+#[case::at_the_maximum(0, &[])]
+#[case::above_it(1, &["client_obeys_limits"])]
+fn client_publishes_at_most_at_the_maximum_qos(#[case] qos: u8, #[case] expected: &[&str]) {
+    let connack = ConnAck { maximum_qos: Some(QoS::AtMostOnce), ..ConnAck::default() };
+    let mut tale = Tale::new();
+    tale.0.at(0).item(0, SENSOR, BROKER, Item::Open);
+    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
+    tale.0.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(connack)));
+    let tale = tale.says(0, 100, SENSOR, publish(qos, 3, "x"));
+    assert_eq!(broken_by_client(tale, 1000), expected);
+}
+
+#[rstest]
+#[case::gives_up(9000, &[])]
+#[case::waits_for_ever(60_000, &["client_gives_up"])]
+fn client_does_not_wait_for_pingresp_for_ever(#[case] closes: u64, #[case] expected: &[&str]) {
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 5), false);
+    let mut tale = tale.says(0, 5020, SENSOR, Packet::PingReq);
+    tale.0.at(closes).item(0, SENSOR, BROKER, Item::Fin);
+    assert_eq!(broken_by_client(tale, closes + 500), expected);
+}
+
+#[rstest]
+#[case::in_time(1110, &[])]
+#[case::too_early(600, &["client_reconnects"])]
+#[case::too_late(3000, &["client_reconnects"])]
+fn client_connects_again_after_its_pause(#[case] at: u64, #[case] expected: &[&str]) {
+    let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 0), false);
+    tale.0.at(100).item(0, BROKER, SENSOR, Item::Rst);
+    let tale = tale.joins(1, at, SENSOR, connect("sensor", 0), false);
+    assert_eq!(broken_by_client(tale, at + 100), expected);
+}
