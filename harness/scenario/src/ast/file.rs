@@ -221,6 +221,16 @@ const fn statement(invariant: Invariant) -> &'static str {
         Invariant::NothingAfterDisconnect => "nobody sends after DISCONNECT",
         Invariant::ResendOnlyOnResume => "packets are sent again only when a session is resumed",
         Invariant::NoOrphans => "no state of sessions is left that nothing belongs to",
+        Invariant::BrokerAnswers => "a broker answers what has an answer, and nothing else",
+        Invariant::BrokerKeepsSessions => "a broker has the sessions that there should be",
+        Invariant::BrokerDelivers => "a broker passes on what was published, as it was published, and nothing else",
+        Invariant::BrokerSettles => "a broker settles what it has sent, and sends again what a session left",
+        Invariant::ClientAnswers => "a client answers what has an answer, and nothing else",
+        Invariant::ClientDelivers => "a client hands each message to its application",
+        Invariant::ClientSettles => "a client settles what it has sent, and sends again what a session left",
+        Invariant::ClientObeysLimits => "a client obeys what CONNACK announces",
+        Invariant::ClientGivesUp => "a client does not wait for ever for CONNACK and PINGRESP",
+        Invariant::ClientReconnects => "a client connects again after its pause",
     }
 }
 
