@@ -23,6 +23,8 @@ pub(super) struct Judged {
     pub(super) left_out: usize,
     /// Whether it was skipped because it takes too long.
     pub(super) is_too_long: bool,
+    /// What the program asked for in vain, and why two runs may differ.
+    pub(super) notes: Vec<String>,
 }
 
 impl Foreign {
@@ -66,7 +68,10 @@ impl Foreign {
         }
         let adapted = Arc::new(adapted);
         match self.profile.guest() {
-            Ok(guest) => Judged { left_out, ..Judged::of(Runner { guest: Some(guest), ..own }.run(&adapted)) },
+            Ok(guest) => {
+                let finished = Runner { guest: Some(guest.clone()), ..own }.run(&adapted);
+                Judged { left_out, notes: guest.take_notes(), ..Judged::of(finished) }
+            }
             Err(error) => {
                 let error = EngineError::Program(format!("no folder for a program: {error}"));
                 Judged::of(own.finished(&adapted, Ending::Broken(error)))
@@ -78,6 +83,6 @@ impl Foreign {
 impl Judged {
     /// A run of which nothing was left out.
     pub(super) fn of(finished: Finished) -> Self {
-        Self { finished, left_out: 0, is_too_long: false }
+        Self { finished, left_out: 0, is_too_long: false, notes: Vec::new() }
     }
 }

@@ -1,5 +1,6 @@
 //! `halfopen run`.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -31,6 +32,7 @@ struct Done {
     /// What a program of somebody else cannot be asked, and whether the run was too long for it.
     left_out: usize,
     is_too_long: bool,
+    notes: Vec<String>,
     source: SourceRecord,
     /// Why something of it could not be written.
     trouble: Option<String>,
@@ -57,6 +59,7 @@ pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
         total: chosen.len(),
         left_out: 0,
         too_long: 0,
+        notes: BTreeMap::new(),
     };
     let (ran, took) = timed(|| run_all(command, foreign.as_ref(), &chosen, &mut session));
     ran?;
@@ -83,12 +86,17 @@ struct Session<'a, W: std::io::Write> {
     left_out: usize,
     /// Runs that take too long for it.
     too_long: usize,
+    /// What was noted about it, with the first run in which it was and how many there are.
+    notes: BTreeMap<String, (String, usize)>,
 }
 
 impl<W: std::io::Write> Session<'_, W> {
     /// Takes a run; whether to go on.
     fn done(&mut self, done: Done) -> Result<bool, Failure> {
-        let Done { mut run, left_out, is_too_long, source, trouble } = done;
+        let Done { mut run, left_out, is_too_long, notes, source, trouble } = done;
+        for note in notes {
+            self.notes.entry(note).or_insert_with(|| (run.name.clone(), 0)).1 += 1;
+        }
         self.left_out += left_out;
         self.too_long += usize::from(is_too_long);
         self.progress.inc(1);
@@ -125,6 +133,9 @@ impl<W: std::io::Write> Session<'_, W> {
             written = written.and(remember_failed(&outputs.artifacts, &self.bad));
         }
         let summary = self.terminal.finish()?;
+        for (note, (first, count)) in &self.notes {
+            writeln!(anstream::stdout(), "note: {note} (runs: {count}, the first is {first})")?;
+        }
         if let Some(broker) = self.command.broker.as_ref().filter(|_| self.left_out + self.too_long > 0) {
             let limit = self.command.virtual_limit;
             writeln!(
@@ -168,7 +179,7 @@ fn code(summary: &Summary, command: &RunCommand) -> u8 {
 /// Runs one, and leaves its folder if it does not pass.
 fn one(command: &RunCommand, foreign: Option<&Foreign>, chosen: &Chosen) -> Done {
     let plan = &chosen.plan;
-    let (Judged { finished, left_out, is_too_long }, took) = timed(|| guarded(command, foreign, chosen));
+    let (Judged { finished, left_out, is_too_long, notes }, took) = timed(|| guarded(command, foreign, chosen));
     let mut run = RunRecord::new(&finished, &chosen.about, chosen.place, took, detail(command));
     if let Some(broker) = &command.broker {
         run.command.push_str(&format!(" --broker {broker}"));
@@ -182,7 +193,7 @@ fn one(command: &RunCommand, foreign: Option<&Foreign>, chosen: &Chosen) -> Done
         written = written.and(leave(&outputs.artifacts, &finished, &chosen.about, took, command.run.engine.into()));
     }
     let trouble = written.err().map(|failure| failure.to_string());
-    Done { run, left_out, is_too_long, source: SourceRecord::of(plan), trouble }
+    Done { run, left_out, is_too_long, notes, source: SourceRecord::of(plan), trouble }
 }
 
 /// Runs one; a panic of the engine is trouble of this run alone.
@@ -226,7 +237,7 @@ fn run_all<W: std::io::Write>(
             std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work)?;
         }
         drop(sender);
-        let mut waiting = std::collections::BTreeMap::new();
+        let mut waiting = BTreeMap::new();
         let mut wanted = 0;
         for (index, done) in receiver {
             waiting.insert(index, done);

@@ -60,11 +60,6 @@ impl Region {
     pub(crate) fn range(&self) -> (u64, u64) {
         (self.base, self.base + self.image.len() as u64)
     }
-
-    /// Returns how many bytes at the end are not used by anything.
-    fn unused(&self) -> usize {
-        self.image.iter().rev().take_while(|byte| **byte == 0).count()
-    }
 }
 
 fn range(line: &str) -> Option<(u64, u64)> {

@@ -16,7 +16,9 @@ pub(super) fn layout(region: &Region, symbols: &[(String, u64)], scratch: Option
         ("__vdso_time", 201, stubs::time()),
     ];
     let end = region.base + region.image.len() as u64;
-    let mut at = (end - region.unused() as u64).next_multiple_of(16) + 16;
+    // Nothing uses the zeros at the end.
+    let unused = region.image.iter().rev().take_while(|byte| **byte == 0).count();
+    let mut at = (end - unused as u64).next_multiple_of(16) + 16;
     let needed: usize = functions.iter().map(|(.., code)| code.len() + 16).sum::<usize>() + SCRATCH_SIZE;
     if at + needed as u64 > end {
         // No room: each look at a clock is asked about.

@@ -46,6 +46,15 @@ impl Guest {
         Self(Kind::Foreign(program))
     }
 
+    /// Takes what whoever judges the run should know: what the guest asked for in vain, why two runs may differ.
+    pub fn take_notes(&self) -> Vec<String> {
+        match &self.0 {
+            Kind::Future(_) => Vec::new(),
+            #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            Kind::Foreign(program) => program.take_notes(),
+        }
+    }
+
     /// Takes what went wrong with the guest itself, if anything did: then its run says nothing about it.
     pub fn take_trouble(&self) -> Option<String> {
         match &self.0 {

@@ -1,24 +1,22 @@
-//! A broker of somebody else, as a Linux process on a broker's node.
-
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use halfopen_process::{Event, Launch, Process, SocketId};
+use halfopen_process::{Event, Process, SocketId};
 use halfopen_protocol::Instant;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Env, WorldClock, log, port};
+use super::ForeignProgram;
+use super::carried::{Carried, Then};
 use crate::network::{Network, Peer};
-use crate::plan::{Because, BrokerProgram, NodeId, Plan, Seed};
+use crate::node::{Env, WorldClock, log, port};
+use crate::plan::{NodeId, Plan};
 use crate::record::Recorder;
 
 /// Maximum number of bytes that a program has sent and the world's window has not taken yet, in one connection.
@@ -28,105 +26,8 @@ const LAST_LINES: usize = 10;
 /// Longest line of a program's log that is kept.
 const LINE: usize = 4096;
 
-/// A program that is not the project's, to run on a broker's node in its place, in a Linux process of its own.
-///
-/// It is started with the world, and again after each `restart`. `crash` and `power_loss` kill it with SIGKILL.
-#[derive(Clone)]
-pub struct ForeignProgram(Rc<Inner>);
-
-struct Inner {
-    options: ForeignOptions,
-    starts: RefCell<BTreeMap<NodeId, u64>>,
-    troubles: RefCell<Vec<String>>,
-    notes: RefCell<Vec<String>>,
-}
-
-/// How to treat a [`ForeignProgram`].
-pub struct ForeignOptions {
-    /// Returns how the program is started on the node of this name, with these settings, for which time since the start of
-    /// the run (from 0).
-    pub launch: Box<dyn Fn(&str, &BrokerProgram, u64) -> io::Result<Launch>>,
-    /// Port on which it accepts connections.
-    pub port: u16,
-    /// How long it may take until it listens, by its own clock. That time passes before the world's begins.
-    pub ready_within: Duration,
-    /// Returns what a line of its log says: which client it closes, and why.
-    pub read_log: Box<dyn Fn(&str) -> Option<(String, Because)>>,
-}
-
-impl fmt::Debug for ForeignProgram {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ForeignProgram")
-    }
-}
-
-impl ForeignProgram {
-    /// Returns a program that is started and read as `options` say, for one run.
-    pub fn new(options: ForeignOptions) -> Self {
-        let (starts, troubles, notes) = Default::default();
-        Self(Rc::new(Inner { options, starts, troubles, notes }))
-    }
-
-    /// Takes what went wrong with the program itself, if anything did: then the run says nothing about it.
-    pub fn take_trouble(&self) -> Option<String> {
-        let troubles = self.0.troubles.take();
-        (!troubles.is_empty()).then(|| troubles.join("\n"))
-    }
-
-    /// Takes what whoever judges the run should know: what the program asked for in vain, why two runs may differ.
-    pub fn take_notes(&self) -> Vec<String> {
-        self.0.notes.take()
-    }
-
-    fn fail(&self, trouble: String) {
-        self.0.troubles.borrow_mut().push(trouble);
-    }
-
-    fn note(&self, note: String) {
-        let mut notes = self.0.notes.borrow_mut();
-        if !notes.contains(&note) {
-            notes.push(note);
-        }
-    }
-
-    fn launch(&self, node: NodeId, name: &str, seed: Seed, program: &BrokerProgram) -> io::Result<Launch> {
-        let mut starts = self.0.starts.borrow_mut();
-        let count = starts.entry(node).or_default();
-        let mut launch = (self.0.options.launch)(name, program, *count)?;
-        launch.seed = seed.derive(&format!("{name}#{count}")).0;
-        *count += 1;
-        Ok(launch)
-    }
-}
-
-/// Runs the program until it ends or the node is dropped.
-pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &BrokerProgram, foreign: ForeignProgram) {
-    let name = env.plan.node(env.node).name.clone();
-    let launched = foreign.launch(env.node, &name, env.plan.seed, program);
-    let process = launched.map_err(|error| error.to_string()).and_then(|launch| {
-        let process = Process::start(&launch).map_err(|error| error.to_string())?;
-        Ok((process, launch.program.display().to_string()))
-    });
-    let (process, command) = match process {
-        Ok(process) => process,
-        Err(error) => return foreign.fail(format!("{name}: {error}")),
-    };
-    let mut machine = Machine::new(env, foreign, process, name, command);
-    let result = match machine.boot() {
-        Ok(()) => machine.serve().await,
-        failed => failed,
-    };
-    if let Err(trouble) = result {
-        let lines: Vec<&str> = machine.last_lines.iter().map(String::as_str).collect();
-        let lines =
-            if lines.is_empty() { String::new() } else { format!("; its last lines:\n  {}", lines.join("\n  ")) };
-        let trouble = format!("`{}` on {}: {trouble}{lines}", machine.command, machine.name);
-        machine.foreign.fail(trouble);
-    }
-}
-
 /// A process, its connections, and the node that it runs on.
-struct Machine<N: Network, C> {
+pub(super) struct Machine<N: Network, C> {
     plan: Arc<Plan>,
     node: NodeId,
     network: N,
@@ -149,34 +50,14 @@ struct Machine<N: Network, C> {
     exit: Option<String>,
 }
 
-/// A connection between the world and a socket of the process.
-struct Carried<N: Network> {
-    stream: N::Stream,
-    peer: Peer,
-    /// What the process has sent and the world has not taken.
-    out: VecDeque<u8>,
-    /// What has arrived and the process's socket had no room for.
-    back: Vec<u8>,
-    /// What has arrived first, until it tells who the client is.
-    first: Vec<u8>,
-    client_id: Option<String>,
-    /// More may arrive.
-    reads: bool,
-    /// What follows when all is sent.
-    then: Then,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
-    GoOn,
-    /// FIN, but it still reads.
-    Finish,
-    Finished,
-    Close,
-}
-
 impl<N: Network, C: WorldClock> Machine<N, C> {
-    fn new(env: Env<N, C>, foreign: ForeignProgram, process: Process, name: String, command: String) -> Self {
+    pub(super) fn new(
+        env: Env<N, C>,
+        foreign: ForeignProgram,
+        process: Process,
+        name: String,
+        command: String,
+    ) -> Self {
         let Env { plan, node, network, clock, recorder, .. } = env;
         Self {
             plan,
@@ -201,7 +82,7 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
     }
 
     /// Lets the program run by itself until it listens: the world begins, or goes on, with a program that is ready.
-    fn boot(&mut self) -> Result<(), String> {
+    pub(super) fn boot(&mut self) -> Result<(), String> {
         let began = self.clock.now().since_origin();
         let end = began + self.foreign.0.options.ready_within;
         let (mut now, mut fire) = (began, false);
@@ -233,7 +114,7 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
     }
 
     /// Runs the program whenever something arrives for it or its time has come.
-    async fn serve(&mut self) -> Result<(), String> {
+    pub(super) async fn serve(&mut self) -> Result<(), String> {
         let mut fire = false;
         loop {
             let local = self.clock.now().since_origin();
@@ -446,40 +327,13 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
         }
         self.last_lines.push_back(line);
     }
-}
 
-impl<N: Network> Carried<N> {
-    fn new(stream: N::Stream, peer: Peer) -> Self {
-        let (out, back, first) = Default::default();
-        Self { stream, peer, out, back, first, client_id: None, reads: true, then: Then::GoOn }
-    }
-
-    /// Reads who the client is from its CONNECT, however many pieces that comes in.
-    fn learn_client_id(&mut self, bytes: &[u8]) {
-        if self.client_id.is_none() && self.first.len() < LINE {
-            self.first.extend_from_slice(bytes);
-            self.client_id = client_id(&self.first);
-        }
-    }
-
-    /// Writes what is to be sent; ready when all is, and its end, too.
-    fn flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.out.is_empty() {
-            let (first, _) = self.out.as_slices();
-            match Pin::new(&mut self.stream).poll_write(cx, first) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(count)) => drop(self.out.drain(..count)),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        if self.then == Then::Finish {
-            match Pin::new(&mut self.stream).poll_shutdown(cx) {
-                Poll::Ready(Ok(())) => self.then = Then::Finished,
-                other => return other,
-            }
-        }
-        Poll::Ready(Ok(()))
+    /// Reports that the program failed, with its last lines.
+    pub(super) fn fail(&self, trouble: &str) {
+        let lines: Vec<&str> = self.last_lines.iter().map(String::as_str).collect();
+        let lines =
+            if lines.is_empty() { String::new() } else { format!("; its last lines:\n  {}", lines.join("\n  ")) };
+        self.foreign.fail(format!("`{}` on {}: {trouble}{lines}", self.command, self.name));
     }
 }
 
@@ -503,27 +357,6 @@ async fn accept<N: Network>(network: N, arrivals: UnboundedSender<(N::Stream, Pe
     std::future::pending().await
 }
 
-/// Returns the identifier of the client whose CONNECT these bytes begin with, as far as they are there (§3.1).
-fn client_id(bytes: &[u8]) -> Option<String> {
-    let variable = |from: usize| bytes.get(from..)?.iter().take(4).position(|byte| byte & 0x80 == 0).map(|at| at + 1);
-    let length = |at: usize| Some(usize::from(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?])));
-    if bytes.first()? >> 4 != 1 {
-        return None;
-    }
-    let name = 1 + variable(1)?;
-    let version = name + 2 + length(name)?;
-    // Version, flags and keep-alive.
-    let mut at = version + 4;
-    if *bytes.get(version)? == 5 {
-        let digits = variable(at)?;
-        let properties =
-            bytes.get(at..at + digits)?.iter().rev().fold(0, |sum, byte| sum << 7 | usize::from(byte & 0x7f));
-        at += digits + properties;
-    }
-    let id = bytes.get(at + 2..at + 2 + length(at)?)?;
-    String::from_utf8(id.to_vec()).ok()
-}
-
 // Linux's numbers, which are the same on all architectures that a process can run on.
 const CONNECTION_RESET: i32 = 104;
 const TIMED_OUT: i32 = 110;
@@ -534,23 +367,5 @@ fn error_number(error: &io::Error) -> i32 {
     match error.kind() {
         io::ErrorKind::TimedOut => TIMED_OUT,
         _ => CONNECTION_RESET,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case::of_3_1_1(b"\x10\x0f\0\x04MQTT\x04\x02\0\x3c\0\x03abc", Some("abc"))]
-    #[case::of_5_0_with_properties(b"\x10\x15\0\x04MQTT\x05\x02\0\x3c\x05\x11\0\0\0\x0a\0\x03abc", Some("abc"))]
-    #[case::without_its_end(b"\x10\x0f\0\x04MQTT\x04\x02\0\x3c\0\x03ab", None)]
-    #[case::of_nothing(b"", None)]
-    #[case::of_another_packet(b"\xc0\0", None)]
-    #[case::with_a_length_beyond_all(b"\x10\xff\xff\xff\xff\x04MQTT", None)]
-    fn client_is_known_by_its_connect(#[case] bytes: &[u8], #[case] id: Option<&str>) {
-        assert_eq!(client_id(bytes).as_deref(), id);
     }
 }
