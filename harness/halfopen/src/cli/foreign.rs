@@ -58,9 +58,10 @@ impl Foreign {
             Ok(adapted) => adapted,
             Err(why) => return skipped(why),
         };
-        // The project's own broker tells in no time how long the run takes.
+        // The project's own broker tells in no time how long the run takes, and its log is nobody's business.
         let limit = command.virtual_limit;
-        if let Ok(trace) = own.trace(plan)
+        let without_log = tracing::subscriber::NoSubscriber::default();
+        if let Ok(trace) = tracing::subscriber::with_default(without_log, || own.trace(plan))
             && limit.is_exceeded_by(trace.end)
         {
             let why = format!("it takes {:.0?} of virtual time, more than --virtual-limit {limit}", trace.end);

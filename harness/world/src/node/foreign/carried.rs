@@ -33,7 +33,6 @@ pub(super) enum Then {
     /// FIN, but it still reads.
     Finish,
     Finished,
-    Close,
 }
 
 impl<N: Network> Carried<N> {

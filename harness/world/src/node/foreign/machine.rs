@@ -177,9 +177,14 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
                 self.flush(socket, cx);
             }
             Event::Finished { socket, closed } => {
-                let Some(carried) = self.carried.get_mut(&socket) else { return };
-                carried.then = if closed { Then::Close } else { Then::Finish };
                 self.flush(socket, cx);
+                if closed {
+                    // What does not fit into a window that is full goes with it.
+                    self.carried.remove(&socket);
+                } else if let Some(carried) = self.carried.get_mut(&socket) {
+                    carried.then = Then::Finish;
+                    self.flush(socket, cx);
+                }
             }
             Event::Aborted { socket } => {
                 self.flush(socket, cx);
@@ -196,20 +201,10 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
     fn flush(&mut self, socket: SocketId, cx: &mut Context<'_>) -> bool {
         let Some(carried) = self.carried.get_mut(&socket) else { return false };
         let was_held = carried.out.len() > HELD;
-        match carried.flush(cx) {
-            Poll::Ready(Err(error)) => {
-                let is_closed = carried.then == Then::Close;
-                self.carried.remove(&socket);
-                if !is_closed {
-                    self.process.reset(socket, error_number(&error));
-                }
-                return true;
-            }
-            Poll::Ready(Ok(())) if carried.then == Then::Close => {
-                self.carried.remove(&socket);
-                return false;
-            }
-            _ => {}
+        if let Poll::Ready(Err(error)) = carried.flush(cx) {
+            self.carried.remove(&socket);
+            self.process.reset(socket, error_number(&error));
+            return true;
         }
         let is_held = carried.out.len() > HELD;
         if is_held != was_held {
@@ -250,7 +245,7 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
     fn read(&mut self, socket: SocketId, cx: &mut Context<'_>) -> bool {
         let Some(carried) = self.carried.get_mut(&socket) else { return false };
         let mut stirred = false;
-        while carried.reads && carried.then != Then::Close {
+        while carried.reads {
             if !carried.back.is_empty() {
                 let count = self.process.receive_bytes(socket, &carried.back);
                 carried.back.drain(..count);
@@ -316,8 +311,7 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
         log(&self.plan, self.node, now, || vec![line.clone()]);
         if let Some((client_id, because)) = (self.foreign.0.options.read_log)(&line) {
             // Of several with the same identifier, the one that is closed is the one that was there first.
-            let of_client =
-                |carried: &&Carried<N>| carried.client_id.as_ref() == Some(&client_id) && carried.then != Then::Close;
+            let of_client = |carried: &&Carried<N>| carried.client_id.as_ref() == Some(&client_id);
             if let Some(carried) = self.carried.values().find(of_client) {
                 self.recorder.closing(self.node, carried.peer.node, carried.peer.connection, because, None);
             }
