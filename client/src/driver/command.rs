@@ -16,6 +16,17 @@ pub trait Order {
     fn may_linger(&self) -> bool;
 }
 
+/// A channel reserves room for many orders; boxes keep that small where there are many clients.
+impl<O: Order> Order for Box<O> {
+    fn perform(self, client: &mut Client, now: Instant) -> Result<(), CommandError> {
+        (*self).perform(client, now)
+    }
+
+    fn may_linger(&self) -> bool {
+        (**self).may_linger()
+    }
+}
+
 /// What the application tells a running client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {

@@ -1,5 +1,6 @@
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -39,6 +40,7 @@ pub(super) struct Wire<S> {
     /// A write failed: from then on only what the peer had sent before can be read.
     write_error: Option<io::Error>,
     is_shut: bool,
+    /// What the last read brought.
     received: Vec<u8>,
 }
 
@@ -51,7 +53,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             needs_flush: false,
             write_error: None,
             is_shut: false,
-            received: vec![0; READ_SIZE],
+            received: Vec::new(),
         }
     }
 
@@ -131,12 +133,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Transport>> {
-        let mut buffer = ReadBuf::new(&mut self.received);
+        // A connection on which little comes does not hold a buffer for much.
+        let mut space = [MaybeUninit::uninit(); READ_SIZE];
+        let mut buffer = ReadBuf::uninit(&mut space);
         match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
             Ok(()) if buffer.filled().is_empty() => {
                 Poll::Ready(Err(self.write_error.as_ref().map_or(Transport::Eof, transport)))
             }
-            Ok(()) => Poll::Ready(Ok(buffer.filled().len())),
+            Ok(()) => {
+                self.received.clear();
+                self.received.extend_from_slice(buffer.filled());
+                Poll::Ready(Ok(self.received.len()))
+            }
             Err(error) => Poll::Ready(Err(transport(&error))),
         }
     }

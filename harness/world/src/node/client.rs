@@ -36,7 +36,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
     let (handed_on, messages) = unbounded_channel();
     if program.autostart {
         // The other end is held just below.
-        let _ = sender.send(driver::Command::Connect { clean_start: None });
+        let _ = sender.send(Box::new(driver::Command::Connect { clean_start: None }));
     }
     tokio::select! {
         biased;
@@ -56,8 +56,8 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
 
 /// Hands the story's orders to the client, as its application would. Never completes, so that the client lives on.
 async fn forward(
-    mut orders: UnboundedReceiver<Told>,
-    client: UnboundedSender<driver::Command>,
+    mut orders: UnboundedReceiver<Box<Told>>,
+    client: UnboundedSender<Box<driver::Command>>,
     own: &Connect,
     aborts: &Cell<bool>,
 ) {
@@ -67,7 +67,7 @@ async fn forward(
         }
         if let Some(command) = translate(order.command, own) {
             // The client runs as long as this does.
-            let _ = client.send(command);
+            let _ = client.send(Box::new(command));
         }
     }
     std::future::pending().await
@@ -76,13 +76,13 @@ async fn forward(
 /// The application, which is busy with each message for a while and then takes the next. Never completes.
 async fn handle<C: WorldClock>(
     mut messages: UnboundedReceiver<Instant>,
-    client: UnboundedSender<driver::Command>,
+    client: UnboundedSender<Box<driver::Command>>,
     clock: C,
     busy: Duration,
 ) {
     while let Some(begun) = messages.recv().await {
         clock.sleep_until(begun + busy).await;
-        let _ = client.send(driver::Command::Allow(1));
+        let _ = client.send(Box::new(driver::Command::Allow(1)));
     }
     std::future::pending().await
 }

@@ -98,7 +98,7 @@ pub(crate) struct Env<N, C> {
     pub(crate) network: N,
     pub(crate) clock: C,
     pub(crate) recorder: Recorder,
-    pub(crate) commands: UnboundedReceiver<Told>,
+    pub(crate) commands: UnboundedReceiver<Box<Told>>,
     pub(crate) disk: Disk,
     /// What is wrong with the program.
     pub(crate) defect: Option<Defect>,
