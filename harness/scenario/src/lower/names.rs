@@ -14,7 +14,7 @@ use crate::tree::{Kind, Node};
 use super::{Lower, params::has_parameters};
 
 /// How many nodes a run may have.
-const MAX_NODES: usize = 10_000;
+const MAX_NODES: usize = 100_000;
 
 /// What runs on a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
