@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use halfopen_client::Options;
-use halfopen_client::core::Reconnect;
 use halfopen_protocol::packet::{
     Ack, ConnAck, Connect, Publish, QoS, RetainHandling, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe, Will,
 };
@@ -12,7 +10,7 @@ use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
 use super::Model;
-use crate::plan::{ClientProgram, NodeId, Plan, Program};
+use crate::plan::{ClientProgram, ClientSettings, NodeId, Plan, Program, Reconnect};
 use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, disconnect, plan};
 use crate::trace::{EventKind, Item};
 
@@ -330,7 +328,7 @@ fn server_sends_a_message_to_one_member_of_a_group(#[case] times: u64, #[case] e
 /// The sensor is a client of the project that connects again after 1 s.
 fn ours() -> Plan {
     let mut plan = plan();
-    let options = Options {
+    let options = ClientSettings {
         reconnect: Some(Reconnect {
             min: Duration::from_secs(1),
             max: Duration::from_secs(1),
@@ -338,7 +336,7 @@ fn ours() -> Plan {
             jitter: 0.0,
             stable: Duration::from_secs(60),
         }),
-        ..Options::new(Version::V5_0, "sensor")
+        ..ClientSettings::new(Version::V5_0, "sensor")
     };
     plan.nodes[SENSOR.0].program =
         Program::Client(ClientProgram { options, to: BROKER, autostart: true, handling: Duration::ZERO });

@@ -53,7 +53,7 @@ impl Validator {
 fn the_committed_schema_is_what_the_program_prints() {
     #[expect(clippy::disallowed_methods, reason = "decides whether the file is rewritten, not what it should be")]
     if std::env::var("INSTA_UPDATE").is_ok_and(|value| value == "always") {
-        fs::write(self::committed(), schema()).unwrap();
+        fs::write(committed(), schema()).unwrap();
     }
     let committed = fs::read_to_string(committed()).unwrap_or_default().replace("\r\n", "\n");
     assert!(committed == schema(), "out of date: cargo run -p halfopen -- schema > harness/scenario.schema.json");

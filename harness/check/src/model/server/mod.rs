@@ -59,6 +59,10 @@ pub(super) struct Server {
     running_since: Duration,
     /// The scenario has changed the server's clock, so that its delays are not known.
     has_odd_clock: bool,
+    /// Whether its process has ended.
+    is_down: bool,
+    /// Whether what a durable server keeps was lost while it ran: it may know its sessions again or not.
+    has_lost_disk: bool,
     /// What could not be judged: since when, and why.
     unknown: Vec<(Invariant, Duration, String)>,
 }
@@ -94,6 +98,8 @@ impl Server {
             is_paused: false,
             running_since: Duration::ZERO,
             has_odd_clock: false,
+            is_down: false,
+            has_lost_disk: false,
             unknown: Vec::new(),
         }
     }
@@ -161,6 +167,7 @@ impl Server {
             }
             NodeFault::Restart => {
                 self.is_paused = false;
+                self.is_down = false;
                 self.running_since = now;
             }
             NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) => {
@@ -168,6 +175,7 @@ impl Server {
                 let why = "delays of wills, ends of sessions and lifetimes, after the clock was changed".to_owned();
                 self.unknown.push((Invariant::BrokerKeepsSessions, now, why));
             }
+            NodeFault::LoseDisk => self.lose_disk(),
             NodeFault::StopReading | NodeFault::ResumeReading | NodeFault::SetDate(_) => {}
         }
     }
@@ -249,12 +257,28 @@ impl Server {
             self.sessions.values_mut().for_each(|session| session.doubt_all(latest));
             self.retained.doubt_since(self.now);
         } else {
-            self.sessions.clear();
-            self.subscribers = Subscribers::default();
-            self.retained = Retained::default();
-            self.timers.clear();
+            self.forget();
         }
         self.groups = Groups::default();
+        self.is_down = true;
+    }
+
+    /// What a durable server has kept is gone; one that runs may write it anew before it ends.
+    fn lose_disk(&mut self) {
+        if self.is_down {
+            self.forget();
+        } else if self.settings.is_durable {
+            self.has_lost_disk = true;
+            let why = "sessions, after a server that ran lost its disk".to_owned();
+            self.unknown.push((Invariant::BrokerKeepsSessions, self.now, why));
+        }
+    }
+
+    fn forget(&mut self) {
+        self.sessions.clear();
+        self.subscribers = Subscribers::default();
+        self.retained = Retained::default();
+        self.timers.clear();
     }
 
     fn node_name(&self, node: NodeId) -> &str {

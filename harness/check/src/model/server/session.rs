@@ -144,6 +144,9 @@ impl Server {
         is_present: bool,
         findings: &mut Findings,
     ) {
+        if self.has_lost_disk {
+            return;
+        }
         let session = self.sessions.get(client_id);
         let ends_at = session.and_then(|session| session.ends_at);
         // At the very instant at which a session ends, both answers are right.

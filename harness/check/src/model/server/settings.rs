@@ -2,6 +2,12 @@ use std::time::Duration;
 
 use crate::plan::BrokerProgram;
 
+/// As many messages, and as many bytes, a server retains for sure; no scenario sets another limit.
+const RETAINED: (usize, usize) = (10_000, 16 * 1024 * 1024);
+
+/// As many sessions a server keeps for sure; no scenario sets another limit.
+const SESSIONS: usize = 100_000;
+
 /// What is known of a server's limits: beyond them the model judges nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
@@ -26,14 +32,14 @@ pub(super) struct Settings {
 impl Settings {
     /// The limits of the project's broker on a node.
     pub(super) fn of(program: &BrokerProgram, tolerance: Duration) -> Self {
-        let config = &program.config;
+        let settings = &program.config;
         Self {
-            queue_messages: config.queue_messages,
-            queue_bytes: config.queue_bytes,
-            in_flight: config.in_flight_messages.into(),
-            retained: (config.retained_messages, config.retained_bytes),
-            sessions: config.sessions,
-            maximum_session_expiry: config.maximum_session_expiry,
+            queue_messages: settings.queue_messages,
+            queue_bytes: settings.queue_bytes,
+            in_flight: settings.in_flight_messages.into(),
+            retained: RETAINED,
+            sessions: SESSIONS,
+            maximum_session_expiry: settings.maximum_session_expiry,
             is_durable: program.durable,
             tolerance,
         }
