@@ -328,7 +328,7 @@ fn a_run_that_fails_says_how_to_run_it_again_and_leaves_a_folder() {
         out(&output)
     );
     let left = folder.0.join("target/halfopen/late_5.0");
-    for name in ["run.json", "scenario.yaml.txt", "trace.txt", "report.html", "command.sh", "plan.txt"] {
+    for name in ["run.json", "scenario.yaml.txt", "trace.txt", "trace.jsonl", "report.html", "command.sh", "plan.txt"] {
         assert!(left.join(name).exists(), "{name} is missing");
     }
     let again = folder.halfopen(&["run", "late.yaml", "--only", "late[5.0]", "--seed", "1"]);
@@ -458,9 +458,9 @@ fn replay_says_whether_the_trace_is_the_same() {
     // The scenario that was kept counts, whatever became of the file.
     folder.write("late.yaml", "nonsense");
     assert_eq!(code(&folder.halfopen(&["replay", "target/halfopen/late_5.0"])), 0);
-    let trace = folder.0.join("target/halfopen/late_5.0/trace.txt");
+    let trace = folder.0.join("target/halfopen/late_5.0/trace.jsonl");
     let text = fs::read_to_string(&trace).unwrap();
-    fs::write(&trace, text.replace("reason=0x8D", "reason=0x8E")).unwrap();
+    fs::write(&trace, text.replace("\"wire\":\"e0018d\"", "\"wire\":\"e0018e\"")).unwrap();
     let other = folder.halfopen(&["replay", "target/halfopen/late_5.0"]);
     assert_eq!((code(&other), out(&other).contains("content: late[5.0] seed=1")), (1, true), "{}", out(&other));
     assert_eq!(code(&folder.halfopen(&["replay", "nowhere"])), 2);
@@ -571,17 +571,35 @@ fn diff_tells_what_kind_of_change_it_is_and_lets_pass_what_is_allowed() {
             "slow.yaml",
             PASSING.replace("- sensor: stop_pinging", &format!("- wait: {seconds}\n  - sensor: stop_pinging")),
         );
-        out(&folder.halfopen(&["trace", "slow.yaml"]))
+        out(&folder.halfopen(&["trace", "--json", "slow.yaml"]))
     };
     let (old, new) = (trace("1s"), trace("2s"));
-    folder.write("old.txt", old).write("new.txt", new);
-    let differs = folder.halfopen(&["diff", "old.txt", "new.txt"]);
+    folder.write("old.jsonl", old).write("new.jsonl", new);
+    let differs = folder.halfopen(&["diff", "old.jsonl", "new.jsonl"]);
     assert_eq!(code(&differs), 1, "{}", out(&differs));
     assert!(out(&differs).contains("2 runs differ"), "{}", out(&differs));
     let class = out(&differs).split(':').next().unwrap_or_default().to_owned();
-    assert_eq!(code(&folder.halfopen(&["diff", "old.txt", "new.txt", "--allow", &class])), 0, "{class}");
-    assert_eq!(code(&folder.halfopen(&["diff", "old.txt", "old.txt"])), 0);
-    assert_eq!(code(&folder.halfopen(&["diff", "old.txt", "slow.yaml"])), 2, "no trace");
+    assert_eq!(code(&folder.halfopen(&["diff", "old.jsonl", "new.jsonl", "--allow", &class])), 0, "{class}");
+    assert_eq!(code(&folder.halfopen(&["diff", "old.jsonl", "old.jsonl"])), 0);
+    let wrong = folder.halfopen(&["diff", "slow.yaml", "slow.yaml"]);
+    assert_eq!(code(&wrong), 2, "no trace");
+    assert_eq!(
+        err(&wrong).matches("slow.yaml: no trace as `halfopen trace --json` prints it").count(),
+        2,
+        "{}",
+        err(&wrong)
+    );
+    folder.write(
+        "broken.jsonl",
+        out(&folder.halfopen(&["trace", "--json", "slow.yaml"])).replacen("\"sent\"", "\"snt\"", 1),
+    );
+    let broken = folder.halfopen(&["diff", "old.jsonl", "broken.jsonl"]);
+    assert_eq!(
+        (code(&broken), err(&broken).contains("broken.jsonl: line 2: unknown variant `snt`")),
+        (2, true),
+        "{}",
+        err(&broken)
+    );
 }
 
 #[test]

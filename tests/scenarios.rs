@@ -5,10 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use halfopen::diff::diff;
 use halfopen::run::{Ending, Finished};
 use halfopen::suite::Suite;
-use halfopen::trace::text;
+use halfopen::trace::{TraceFile, text};
 use rstest::rstest;
 
 #[rstest]
@@ -30,14 +29,47 @@ fn scenario_passes(
     settings.bind(|| insta::assert_snapshot!(name, shown));
 
     suite.verdict(&runs).unwrap_or_else(|why| panic!("\n{why}"));
+    runs.iter().for_each(can_be_read_back);
+}
+
+/// The trace as a file gives the very same trace.
+fn can_be_read_back(run: &Finished) {
+    let Ending::Judged(trace, _) = &run.ending else { return };
+    let file = TraceFile::new(&run.plan, trace.clone());
+    let text = file.write().unwrap_or_else(|error| panic!("{}: {error}", run.plan.run));
+    let read = TraceFile::read(&text).unwrap_or_else(|error| panic!("{}: {error}", run.plan.run));
+    assert!(read == [file], "{} is another trace when it is read back", run.plan.run);
 }
 
 /// In the output of a test whose snapshot changed: whether timing, order, content or a verdict did, and where it begins.
 fn say_what_changed(name: &str, shown: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/snapshots").join(format!("{name}.snap"));
-    let Ok(old) = std::fs::read_to_string(path) else { return };
-    for difference in diff(&old, shown) {
-        print!("{difference}");
+    let Ok(snapshot) = std::fs::read_to_string(path) else { return };
+    let old = snapshot.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")).map_or("", |(_, body)| body);
+    let Some((old_line, line)) = old.lines().zip(shown.lines()).find(|(old, new)| old != new) else { return };
+    println!("{}: {name}\n  - {}\n  + {}", kind_of_change(old, shown), old_line.trim(), line.trim());
+}
+
+/// The kind of change, as `halfopen diff` names it.
+fn kind_of_change(old: &str, new: &str) -> &'static str {
+    let words = |text: &str, is_kept: fn(&str) -> bool| -> Vec<String> {
+        let words = |line: &str| line.split_whitespace().filter(|word| is_kept(word)).collect::<Vec<_>>().join(" ");
+        text.lines().map(words).collect()
+    };
+    let is_verdict = |word: &str| ["ok", "FAILED", "VACUOUS", "BROKEN", "skipped"].contains(&word);
+    let is_no_time = |word: &str| word.contains(|c: char| !c.is_ascii_digit() && !"+-.,)".contains(c));
+    let sorted = |mut words: Vec<String>| {
+        words.sort_unstable();
+        words
+    };
+    if words(old, is_verdict) != words(new, is_verdict) {
+        "verdict"
+    } else if words(old, is_no_time) == words(new, is_no_time) {
+        "timing"
+    } else if sorted(words(old, is_no_time)) == sorted(words(new, is_no_time)) {
+        "order"
+    } else {
+        "content"
     }
 }
 

@@ -1,19 +1,22 @@
-//! What differs between two traces, and why: for changed snapshots, for replays, and for two runs that should be one.
+//! What differs between two traces, and why: for replays, for two runs that should be one, and for two versions of a
+//! broker.
 //!
-//! Works on the text form of traces, so it takes snapshots, printed traces and reports alike. For each run that is in
-//! both it names the first event that differs, with the event that let it happen, and what kind of change it is:
+//! Works on events, as `halfopen trace --json` and `halfopen run --json` write them. For each run that is in both files it
+//! names the first event that differs, with the event that let it happen, and what kind of change it is:
 //!
 //! - *timing*: the same events in the same order at other times;
 //! - *order*: the same events in another order;
 //! - *content*: other events;
 //! - *verdict*: another verdict, or a run that is in one only.
 
-mod parse;
+mod event;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use self::parse::{Line, Run, parse};
+use self::event::Compared;
+use crate::report::model::{Report, ReportError, RunRecord};
+use crate::trace::{TraceFile, TraceFileError};
 
 /// What kind of change it is, the mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +37,33 @@ pub struct Difference {
     pub class: Class,
     /// What the first difference is, some lines.
     pub text: String,
+}
+
+/// A run as it is compared with another one.
+#[derive(Clone, Debug)]
+pub struct ComparedRun {
+    /// Its name and its seed.
+    name: String,
+    /// Its verdict, where that is known.
+    verdict: Option<&'static str>,
+    /// When it ended, in milliseconds.
+    end_ms: u64,
+    /// What happened in it, without what follows from the rest: an arrival is told by what was sent.
+    events: Vec<Compared>,
+}
+
+/// Why a file cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum DiffError {
+    /// It has neither of the two forms.
+    #[error("no trace as `halfopen trace --json` prints it, and no report as `halfopen run --json FILE` writes it")]
+    NotATrace,
+    /// It is a broken trace.
+    #[error("{0}")]
+    Trace(#[from] TraceFileError),
+    /// It is a broken report.
+    #[error("{0}")]
+    Report(#[from] ReportError),
 }
 
 impl Class {
@@ -58,69 +88,104 @@ impl fmt::Display for Difference {
     }
 }
 
-/// All runs that differ between two texts, in the order of the old one; those that are only in the new one last.
-pub fn diff(old: &str, new: &str) -> Vec<Difference> {
-    let (old, new) = (parse(old), parse(new));
-    let known: BTreeMap<&str, &Run> = new.iter().map(|run| (run.name.as_str(), run)).collect();
-    let one_sided = |run: &Run, side: &str| Difference {
+impl From<&TraceFile> for ComparedRun {
+    fn from(file: &TraceFile) -> Self {
+        let name = format!("{} seed={}", file.run, file.seed);
+        let end_ms = u64::try_from(file.trace.end.as_millis()).unwrap_or(u64::MAX);
+        Self { name, verdict: None, end_ms, events: event::of_trace(file) }
+    }
+}
+
+impl From<&RunRecord> for ComparedRun {
+    fn from(run: &RunRecord) -> Self {
+        let name = format!("{} seed={}", run.name, run.seed);
+        let events = event::of_records(&run.events);
+        Self { name, verdict: Some(run.verdict.word()), end_ms: run.virtual_ms, events }
+    }
+}
+
+/// Reads the runs of a trace file, or of a report.
+///
+/// # Errors
+/// If it is neither, or broken.
+pub fn read(text: &str) -> Result<Vec<ComparedRun>, DiffError> {
+    let is_json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    // A trace is a file of JSON objects, a report is one, which may have any number of lines.
+    if first.contains("\"halfopen-report\"") || !is_json(first) && text.trim_start().starts_with('{') {
+        return Ok(Report::read(text)?.runs.iter().map(ComparedRun::from).collect());
+    }
+    if !first.trim_start().starts_with('{') {
+        return Err(DiffError::NotATrace);
+    }
+    Ok(TraceFile::read(text)?.iter().map(ComparedRun::from).collect())
+}
+
+/// Returns all runs that differ, in the order of the old ones; those that are only among the new ones last.
+pub fn diff(old: &[ComparedRun], new: &[ComparedRun]) -> Vec<Difference> {
+    let by_name = |runs: &[ComparedRun]| -> BTreeMap<String, usize> {
+        runs.iter().enumerate().map(|(place, run)| (run.name.clone(), place)).collect()
+    };
+    let (in_old, in_new) = (by_name(old), by_name(new));
+    let one_sided = |run: &ComparedRun, side: &str| Difference {
         run: run.name.clone(),
         class: Class::Verdict,
         text: format!("  only in the {side}\n"),
     };
-    let mut found: Vec<Difference> = old
-        .iter()
-        .filter_map(|run| match known.get(run.name.as_str()) {
-            Some(other) => compare(run, other),
-            None => Some(one_sided(run, "old")),
-        })
-        .collect();
-    let gone = |run: &&Run| !old.iter().any(|other| other.name == run.name);
-    found.extend(new.iter().filter(gone).map(|run| one_sided(run, "new")));
-    found
+    let compared = old.iter().filter_map(|run| match in_new.get(&run.name) {
+        Some(&other) => run.compare(&new[other]),
+        None => Some(one_sided(run, "old")),
+    });
+    let added = new.iter().filter(|run| !in_old.contains_key(&run.name)).map(|run| one_sided(run, "new"));
+    compared.chain(added).collect()
 }
 
-fn compare(old: &Run, new: &Run) -> Option<Difference> {
-    let difference = |class, text| Some(Difference { run: old.name.clone(), class, text });
-    if old.verdict != new.verdict {
-        let [was, is] = [old, new].map(|run| run.verdict.as_deref().unwrap_or("no verdict").to_owned());
-        let first = first_difference(old, new).map(|at| told(old, new, at)).unwrap_or_default();
-        return difference(Class::Verdict, format!("  was {was}, is {is}\n{first}"));
+impl ComparedRun {
+    fn compare(&self, new: &Self) -> Option<Difference> {
+        let difference = |class, text| Some(Difference { run: self.name.clone(), class, text });
+        if let (Some(was), Some(is)) = (self.verdict, new.verdict)
+            && was != is
+        {
+            let first = self.first_difference(new).map(|at| self.told(new, at)).unwrap_or_default();
+            return difference(Class::Verdict, format!("  was {was}, is {is}\n{first}"));
+        }
+        match self.first_difference(new) {
+            Some(at) => difference(self.class(new), self.told(new, at)),
+            None if self.end_ms != new.end_ms => {
+                let [was, is] = [self, new].map(|run| event::seconds(run.end_ms));
+                difference(Class::Timing, format!("  - the run ends at {was}\n  + the run ends at {is}\n"))
+            }
+            None => None,
+        }
     }
-    let at = first_difference(old, new)?;
-    difference(class(old, new), told(old, new, at))
-}
 
-/// The index of the first line that is not the same.
-fn first_difference(old: &Run, new: &Run) -> Option<usize> {
-    let same = old.lines.iter().zip(&new.lines).take_while(|(old, new)| old.is_same(new)).count();
-    (same < old.lines.len().max(new.lines.len())).then_some(same)
-}
-
-fn class(old: &Run, new: &Run) -> Class {
-    let texts = |run: &Run| run.lines.iter().map(Line::words).collect::<Vec<_>>();
-    let (mut old, mut new) = (texts(old), texts(new));
-    if old == new {
-        return Class::Timing;
+    /// Returns the index of the first event that is not the same.
+    fn first_difference(&self, new: &Self) -> Option<usize> {
+        let same = self.events.iter().zip(&new.events).take_while(|(old, new)| old.is_same(new)).count();
+        (same < self.events.len().max(new.events.len())).then_some(same)
     }
-    old.sort_unstable();
-    new.sort_unstable();
-    if old == new { Class::Order } else { Class::Content }
-}
 
-fn told(old: &Run, new: &Run, at: usize) -> String {
-    let mut text = String::new();
-    let mut line = |sign: &str, run: &Run| match run.lines.get(at) {
-        Some(line) => text.push_str(&format!("  {sign} {}\n", line.shown())),
-        None => text.push_str(&format!("  {sign} (the trace is over)\n")),
-    };
-    line("-", old);
-    line("+", new);
-    // What came before is the same in both.
-    let run = if new.lines.len() > at { new } else { old };
-    if let Some(cause) = run.cause(at) {
-        text.push_str(&format!("    because of {}\n", run.lines[cause].shown()));
+    fn class(&self, new: &Self) -> Class {
+        let words = |run: &Self| run.events.iter().map(Compared::words).collect::<Vec<_>>();
+        let (mut old, mut new) = (words(self), words(new));
+        if old == new {
+            return Class::Timing;
+        }
+        old.sort_unstable();
+        new.sort_unstable();
+        if old == new { Class::Order } else { Class::Content }
     }
-    text
+
+    /// Tells the first difference and its cause.
+    fn told(&self, new: &Self, at: usize) -> String {
+        let line = |sign: &str, run: &Self| match run.events.get(at) {
+            Some(event) => format!("  {sign} {}\n", event.shown()),
+            None => format!("  {sign} (the trace is over)\n"),
+        };
+        let cause = new.events.get(at).or(self.events.get(at)).and_then(Compared::cause);
+        let cause = cause.map(|cause| format!("    because of {cause}\n")).unwrap_or_default();
+        line("-", self) + &line("+", new) + &cause
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use halfopen_protocol::ReasonCode;
+use serde::{Deserialize, Serialize};
 
 use super::{CloseHow, ExpectationId, FieldPattern, Moment, NodeId, NthConnection, PacketPattern};
 
@@ -124,7 +125,8 @@ pub enum ClientState {
 }
 
 /// Why a node ends a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the words of the scenario language, explained in its reference")]
 pub enum Because {
     KeepAlive,

@@ -1,11 +1,14 @@
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Point;
 
 /// Something that happens to a node without its program having a say in it.
 ///
 /// The one type of it: from the scenario to the engine, and from the engine to the trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NodeFault {
     /// The process dies, its kernel lives: FIN, or RST where unread data was waiting. Nothing if it is dead already.
     Crash,
@@ -17,7 +20,7 @@ pub enum NodeFault {
     LoseDisk,
     /// The process stands still for this long, or until `Resume`; its kernel still acknowledges. Nothing if it stands
     /// still already, or does not run.
-    Pause(Option<Duration>),
+    Pause(#[serde(with = "crate::trace::optional_duration")] Option<Duration>),
     /// Ends `Pause`: what has come is read, then all timers that have passed are due at once. In a trace also the end of
     /// a pause whose time is over.
     Resume,

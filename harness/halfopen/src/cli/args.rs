@@ -38,7 +38,7 @@ pub(super) enum Command {
     /// Run scenarios and check what they expect.
     Run(Box<RunCommand>),
     /// Run scenarios and print what happens, without a verdict.
-    Trace(RunArgs),
+    Trace(TraceArgs),
     /// Read scenarios and report what is wrong with them, without running them.
     Check(CheckArgs),
     /// Show which scenarios catch which defects of the broker and the client.
@@ -62,6 +62,15 @@ pub(super) enum Command {
     /// Merge reports.
     #[command(subcommand)]
     Report(ReportCommand),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct TraceArgs {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    /// Print one JSON object per event instead of text, for programs and for `halfopen diff`; `docs/report-format.md` describes it.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -12,13 +12,15 @@ use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
 use crate::report::{Pictures, html, pcapng};
 use crate::run::{Ending, Finished};
 use crate::scenario::{About, tidy};
-use crate::trace::{Trace, text};
+use crate::trace::{Trace, TraceFile, text};
 use crate::world::Engine;
 
 /// What tells how to run it again.
 pub(super) const MANIFEST: &str = "run.json";
-/// The trace as text.
-pub(super) const TRACE: &str = "trace.txt";
+/// The trace as text, for people.
+const TRACE: &str = "trace.txt";
+/// The trace event by event, for `halfopen replay` and `halfopen diff`.
+pub(super) const EVENTS: &str = "trace.jsonl";
 /// The scenario as it was, under a name that `halfopen run .` does not take for another scenario.
 pub(super) const SCENARIO: &str = "scenario.yaml.txt";
 /// Where a scenario that includes fragments is kept with them, each where it was as seen from the others. Scenarios are not
@@ -91,6 +93,8 @@ pub(super) fn leave(
     write_file(&folder.join("plan.txt"), format!("{plan:#?}\n"))?;
     if let Ending::Judged(trace, _) = &run.ending {
         write_file(&folder.join(TRACE), text(plan, trace))?;
+        let events = TraceFile::new(plan, trace.clone()).write().map_err(|error| Failure::Input(error.to_string()))?;
+        write_file(&folder.join(EVENTS), events)?;
         write_capture_to(&folder.join("run.pcapng"), plan, trace)?;
     }
     let mut report = Report::default();

@@ -2,29 +2,40 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::{CheckArgs, RunArgs};
+use super::args::{CheckArgs, RunArgs, TraceArgs};
 use super::output::{ENGINE_TROUBLE, Failure, SUCCESS};
 use crate::plan::Plan;
 use crate::run::load;
 use crate::scenario::{PlanOptions, load_all};
-use crate::trace::text;
+use crate::trace::{TraceFile, text};
 use crate::world::EngineError;
 
 /// Runs and prints what happened.
-pub(super) fn trace(args: &RunArgs) -> Result<u8, Failure> {
+pub(super) fn trace(args: &TraceArgs) -> Result<u8, Failure> {
+    let TraceArgs { run: args, json } = args;
     begin_log(args);
     let plans = plans(args)?;
     let runner = args.runner();
     let mut out = anstream::stdout().lock();
     let mut code = SUCCESS;
     for (place, plan) in plans.iter().enumerate() {
-        if place > 0 {
+        if place > 0 && !json {
             writeln!(out)?;
         }
         match runner.record(plan) {
+            Ok(trace) if *json => {
+                let lines = TraceFile::new(plan, trace).write().map_err(|error| Failure::Input(error.to_string()))?;
+                out.write_all(lines.as_bytes())?;
+            }
             Ok(trace) => write!(out, "{}", text(plan, &trace))?,
             Err(error) => {
-                writeln!(out, "{} seed={}\n{error}", plan.run, plan.seed.0)?;
+                let run = format!("{} seed={}\n{error}", plan.run, plan.seed.0);
+                // What is read by programs has events only.
+                if *json {
+                    writeln!(anstream::stderr(), "{run}")?
+                } else {
+                    writeln!(out, "{run}")?
+                }
                 code = if matches!(error, EngineError::Failed(_)) { ENGINE_TROUBLE } else { code };
             }
         }

@@ -10,15 +10,15 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::args::EngineName;
-use super::artifacts::{MANIFEST, Manifest, SCENARIO, TRACE};
+use super::artifacts::{EVENTS, MANIFEST, Manifest, SCENARIO};
 use super::output::{FAILURE, Failure, SUCCESS};
-use crate::diff::{Class, Difference, diff};
+use crate::diff::{Class, ComparedRun, Difference, diff};
 use crate::run::{Ending, Runner, expand};
 use crate::scenario::{File, PlanOptions, load_file};
-use crate::trace::text;
+use crate::trace::TraceFile;
 use crate::world::Engine;
 
-/// Compare two files with traces: snapshots, printed traces, or reports as JSON.
+/// Compare two files with traces: of `halfopen trace --json` or of `halfopen run --json FILE`.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 nothing differs but what is allowed, 1 something else differs, 2 bad input.")]
 pub(super) struct DiffArgs {
@@ -77,12 +77,11 @@ pub(super) struct ReplayArgs {
 
 /// Compares two files.
 pub(super) fn diff_files(args: &DiffArgs) -> Result<u8, Failure> {
-    let [old, new] = [read(&args.old)?, read(&args.new)?];
-    for (path, text) in [(&args.old, &old), (&args.new, &new)] {
-        if crate::diff::parse(text).is_empty() {
-            return Err(Failure::Input(format!("{}: no trace of a run in it", path.display())));
-        }
-    }
+    let (old, new) = match (runs(&args.old), runs(&args.new)) {
+        (Ok(old), Ok(new)) => (old, new),
+        (Err(Failure::Input(old)), Err(Failure::Input(new))) => return Err(Failure::Input(format!("{old}\n{new}"))),
+        (Err(failure), _) | (_, Err(failure)) => return Err(failure),
+    };
     let allowed: BTreeSet<Class> = args.allow.iter().map(|class| (*class).into()).collect();
     let found = diff(&old, &new);
     say(&found, &allowed)?;
@@ -92,18 +91,23 @@ pub(super) fn diff_files(args: &DiffArgs) -> Result<u8, Failure> {
 
 /// Runs everything twice.
 pub(super) fn meta(args: &MetaArgs) -> Result<u8, Failure> {
-    let one = traces(args, &[])?;
+    let one = traces(args, &[], &[])?;
     // What a run must not depend on. The second process has another environment, other addresses and other hash keys.
     let other = [("TZ", "Pacific/Kiritimati"), ("LANG", "tr_TR.UTF-8"), ("RUST_LOG", "trace"), ("COLUMNS", "40")];
-    let two = traces(args, &other)?;
+    let two = traces(args, &[], &other)?;
     let mut out = anstream::stdout().lock();
-    let runs = crate::diff::parse(&one).len();
+    // The name of a run is the only line that begins at the margin, and a line without anything stands between two runs.
+    let runs = one.lines().filter(|line| !line.starts_with(' ') && line.contains("] seed=")).count();
     if one == two {
         writeln!(out, "{runs} runs, the same twice, byte for byte ({} bytes of trace)", one.len())?;
         return Ok(SUCCESS);
     }
-    let found = diff(&one, &two);
     drop(out);
+    let events = |environment| {
+        let lines = traces(args, &["--json"], environment)?;
+        crate::diff::read(&lines).map_err(|error| Failure::Input(error.to_string()))
+    };
+    let found = diff(&events(&[])?, &events(&other)?);
     say(&found, &BTreeSet::new())?;
     if found.is_empty() {
         return Err(Failure::Input("the traces differ in something that is no event".to_owned()));
@@ -111,15 +115,17 @@ pub(super) fn meta(args: &MetaArgs) -> Result<u8, Failure> {
     Ok(FAILURE)
 }
 
-/// What `halfopen trace` prints in a process with these variables and no others.
-fn traces(args: &MetaArgs, environment: &[(&str, &str)]) -> Result<String, Failure> {
+/// What `halfopen trace` with these flags prints in a process with these variables and no others.
+fn traces(args: &MetaArgs, flags: &[&str], environment: &[(&str, &str)]) -> Result<String, Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::File { path: PathBuf::from("halfopen"), error })?;
     let engine = match args.engine {
         EngineName::Sim => "sim",
         EngineName::Turmoil => "turmoil",
     };
     let output = Command::new(&program)
-        .args(["trace", "--engine", engine, "--"])
+        .args(["trace", "--engine", engine])
+        .args(flags)
+        .arg("--")
         .args(&args.paths)
         .env_clear()
         .envs(environment.iter().copied())
@@ -151,19 +157,20 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let engine = if manifest.engine == Engine::Turmoil.to_string() { Engine::Turmoil } else { Engine::Sim };
     let finished = Runner { defect, ..Runner::new(engine) }.run(&plan);
     let trace = match &finished.ending {
-        Ending::Judged(trace, _) => text(&plan, trace),
+        Ending::Judged(trace, _) => TraceFile::new(&plan, trace.clone()),
         Ending::Skipped(error) | Ending::Broken(error) => return Err(Failure::Engine(error.clone())),
     };
-    let then = read(&args.folder.join(TRACE))?;
+    let now = trace.write().map_err(|error| Failure::Input(error.to_string()))?;
+    let then = read(&args.folder.join(EVENTS))?;
     let mut out = anstream::stdout().lock();
     writeln!(out, "{} {}", finished.verdict().word(), manifest.run)?;
-    if trace == then {
-        writeln!(out, "the trace is the same, byte for byte ({} bytes)", trace.len())?;
+    if now == then {
+        writeln!(out, "the trace is the same, byte for byte ({} bytes)", now.len())?;
         return Ok(SUCCESS);
     }
     writeln!(out, "the trace is not the one that was left")?;
     drop(out);
-    say(&diff(&then, &trace), &BTreeSet::new())?;
+    say(&diff(&runs(&args.folder.join(EVENTS))?, &[ComparedRun::from(&trace)]), &BTreeSet::new())?;
     Ok(FAILURE)
 }
 
@@ -175,6 +182,14 @@ fn scenario_file(folder: &Path, manifest: &Manifest) -> PathBuf {
     let kept = manifest.sources.first().map_or(Path::new(SCENARIO), |source| &source.kept);
     let are_same = manifest.sources.iter().all(|source| is_same(&source.file, &source.kept));
     if are_same && is_same(&manifest.file, kept) { manifest.file.clone() } else { folder.join(kept) }
+}
+
+/// Reads the runs of a file to compare.
+fn runs(path: &Path) -> Result<Vec<ComparedRun>, Failure> {
+    let bytes = fs::read(path).map_err(|error| Failure::File { path: path.to_owned(), error })?;
+    let bad = |error: &dyn std::fmt::Display| Failure::Input(format!("{}: {error}", path.display()));
+    let text = std::str::from_utf8(&bytes).map_err(|error| bad(&error))?;
+    crate::diff::read(text).map_err(|error| bad(&error))
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

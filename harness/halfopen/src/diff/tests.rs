@@ -1,101 +1,167 @@
+use std::sync::Arc;
+
 use rstest::rstest;
 
 use super::*;
+use crate::plan::NodeFault;
+use crate::report::model::{Detail, RunRecord};
+use crate::scenario::About;
+use crate::trace::fixture::{BROKER, SENSOR, Story, connect, disconnect, plan, publish, silent_client};
+use crate::trace::{Event, EventKind, Item, Trace};
+use std::time::Duration;
 
-const OLD: &str = "---
-source: tests/scenarios.rs
----
-ok area/story[5.0] seed=1
-    0.000  start
-           +0.000    30  sensor   -> broker    open
-           +0.020    10  sensor   -> broker    CONNECT     client_id=sensor keep_alive=5
-           +0.030    10  broker   -> sensor    CONNACK
-    0.040  sensor: stop_pinging
-           +7.490        broker   closes sensor            keep_alive: 7.500 since CONNECT, margin 0
-           +7.490    10  broker   -> sensor    DISCONNECT  reason=0x8D
-           +7.490    10  broker   -> sensor    FIN
-";
+fn old() -> Trace {
+    silent_client().end(8540)
+}
 
-fn changed(from: &str, to: &str) -> Vec<Difference> {
-    assert!(OLD.contains(from), "{from}");
-    diff(OLD, &OLD.replace(from, to))
+fn run(trace: Trace) -> Vec<ComparedRun> {
+    vec![ComparedRun::from(&TraceFile::new(&plan(), trace))]
+}
+
+/// What differs when a part of the trace is another one.
+fn changed(change: impl Fn(&mut Vec<Event>)) -> Vec<Difference> {
+    let mut new = old();
+    change(&mut new.events);
+    diff(&run(old()), &run(new))
+}
+
+fn place(events: &[Event], is_it: impl Fn(&EventKind) -> bool) -> usize {
+    events.iter().position(|event| is_it(&event.kind)).expect("it is in the trace")
+}
+
+fn is_sent(from: crate::plan::NodeId, word: &'static str) -> impl Fn(&EventKind) -> bool {
+    move |kind| match kind {
+        EventKind::Sent { from: sender, item, .. } => {
+            let name = item.packet().map_or(crate::trace::item_word(item), |packet| packet.packet_type().name());
+            *sender == from && name == word
+        }
+        _ => false,
+    }
+}
+
+fn later(events: &mut [Event]) {
+    let closing = place(events, |kind| matches!(kind, EventKind::Closing { .. }));
+    events[closing..].iter_mut().for_each(|event| {
+        event.at += Duration::from_millis(500);
+        if let EventKind::Sent { arrival: Some(arrival), .. } = &mut event.kind {
+            *arrival += Duration::from_millis(500);
+        }
+    });
+}
+
+fn slower(events: &mut [Event]) {
+    let connack = place(events, is_sent(BROKER, "CONNACK"));
+    if let EventKind::Sent { arrival: Some(arrival), .. } = &mut events[connack].kind {
+        *arrival += Duration::from_millis(10);
+    }
+}
+
+fn another_reason(events: &mut [Event]) {
+    let place = place(events, is_sent(BROKER, "DISCONNECT"));
+    if let EventKind::Sent { item, .. } = &mut events[place].kind {
+        *item = Item::Packet(disconnect(0x8e));
+    }
 }
 
 #[test]
-fn the_same_has_no_difference_whatever_stands_above_it() {
-    assert_eq!(changed("source: tests", "expression: other"), []);
+fn the_same_has_no_difference() {
+    assert_eq!(changed(|_| {}), []);
 }
 
 #[rstest]
-#[case::later(
-    "+7.490        broker   closes sensor            keep_alive: 7.500",
-    "+9.990        broker   closes sensor            keep_alive: 10.000",
-    Class::Timing
-)]
-#[case::slower("+0.030    10  broker", "+0.030    20  broker", Class::Timing)]
-#[case::a_step_takes_longer("    0.040  sensor", "    0.050  sensor", Class::Timing)]
-#[case::another_order(
-    "           +7.490    10  broker   -> sensor    DISCONNECT  reason=0x8D\n           +7.490    10  broker   -> sensor    FIN\n",
-    "           +7.490    10  broker   -> sensor    FIN\n           +7.490    10  broker   -> sensor    DISCONNECT  reason=0x8D\n",
-    Class::Order
-)]
-#[case::another_field("reason=0x8D", "reason=0x8E", Class::Content)]
-#[case::less("           +7.490    10  broker   -> sensor    FIN\n", "", Class::Content)]
-#[case::another_verdict("ok area", "FAILED area", Class::Verdict)]
-#[case::another_run("story[5.0]", "story[3.1.1]", Class::Verdict)]
-fn a_change_has_a_class(#[case] from: &str, #[case] to: &str, #[case] class: Class) {
-    let found = changed(from, to);
-    assert!(!found.is_empty());
-    assert!(found.iter().all(|found| found.class == class), "{found:?}");
-}
-
-#[rstest]
-#[case::what_reached_the_node("+0.030    10  broker", "+0.030    20  broker", "0.020 sensor -> broker CONNECT")]
-#[case::what_a_time_out_was_counted_from("margin 0", "margin +0.001", "0.020 sensor -> broker CONNECT")]
-#[case::what_the_node_said("DISCONNECT  reason=0x8D", "DISCONNECT  reason=0x8E", "7.530 broker closes sensor")]
-fn the_first_difference_is_named_with_its_cause(#[case] from: &str, #[case] to: &str, #[case] cause: &str) {
-    let found = changed(from, to);
-    assert!(found[0].text.contains(&format!("because of {cause}")), "{}", found[0]);
+#[case::later(later, Class::Timing)]
+#[case::slower(slower, Class::Timing)]
+#[case::another_order(|events: &mut [Event]| { let at = place(events, is_sent(BROKER, "DISCONNECT")); events.swap(at, at + 1); }, Class::Order)]
+#[case::another_field(another_reason, Class::Content)]
+#[case::another_fault(|events: &mut [Event]| events[2].kind = EventKind::Node { node: SENSOR, change: NodeFault::Crash }, Class::Content)]
+fn a_change_has_a_class(#[case] change: fn(&mut [Event]), #[case] class: Class) {
+    let found = changed(|events| change(events));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].class, class, "{}", found[0]);
 }
 
 #[test]
-fn a_difference_reads_as_two_lines_and_a_cause() {
-    let found =
-        changed("10  broker   -> sensor    CONNACK", "10  broker   -> sensor    CONNACK     session_present=true");
-    assert_eq!(
-        found[0].to_string(),
-        "content: area/story[5.0] seed=1
-  - 0.030 broker -> sensor CONNACK (10 ms)
-  + 0.030 broker -> sensor CONNACK session_present=true (10 ms)
-    because of 0.020 sensor -> broker CONNECT client_id=sensor keep_alive=5 (10 ms)
-"
-    );
-}
-
-const LONGER: &str = "ok area/story[5.0] seed=1
-    0.000  start
-           +0.020    10  sensor   -> broker    CONNECT     client_id=sensor keep_alive=5
-           +0.030    10  broker   -> sensor    CONNACK
-           +5.020    10  sensor   -> broker    PINGREQ
-           +5.990    10  broker   -> sensor    PUBLISH     topic=b
-    6.000  sensor: { publish: a }
-           +0.000    10  sensor   -> broker    PUBLISH     topic=a
-           +1.020    10  sensor   -> broker    PINGREQ
-           +2.000        broker   closes sensor            asked
-           +2.020        sensor   closes broker            ping_timeout: 3.000 since PINGREQ, margin 0
-";
-
-#[rstest]
-#[case::a_ping_is_because_of_the_last_packet("+5.020", "+5.021", "0.020 sensor -> broker CONNECT")]
-#[case::a_step_comes_when_all_is_quiet("PUBLISH     topic=a", "PUBLISH     topic=c", "6.000 sensor: { publish: a }")]
-#[case::of_several_the_one_that_was_counted_from("margin 0", "margin +0.001", "5.020 sensor -> broker PINGREQ")]
-fn a_cause_is_not_just_what_came_before(#[case] from: &str, #[case] to: &str, #[case] cause: &str) {
-    let found = diff(LONGER, &LONGER.replace(from, to));
-    assert!(found[0].text.contains(&format!("because of {cause}")), "{}", found[0]);
+fn fewer_events_are_another_content() {
+    let found = changed(|events| events.retain(|event| !is_sent(BROKER, "FIN")(&event.kind)));
+    assert_eq!(found[0].class, Class::Content);
 }
 
 #[test]
-fn what_has_no_cause_that_shows_is_given_none() {
-    let found = diff(LONGER, &LONGER.replace("asked", "protocol_error"));
-    assert!(!found[0].text.contains("because"), "{}", found[0]);
+fn a_run_that_ends_later_is_another_timing() {
+    let found = diff(&run(old()), &run(silent_client().end(9000)));
+    assert_eq!(found[0].class, Class::Timing);
+    assert_eq!(found[0].text, "  - the run ends at 8.540\n  + the run ends at 9.000\n");
+}
+
+#[test]
+fn a_run_that_is_in_one_only_is_another_verdict() {
+    let mut other = plan();
+    other.run.scenario = "area/other".to_owned();
+    let other = vec![ComparedRun::from(&TraceFile::new(&other, old()))];
+    let texts: Vec<_> = diff(&run(old()), &other).into_iter().map(|found| (found.class, found.text)).collect();
+    let one_sided = |side| (Class::Verdict, format!("  only in the {side}\n"));
+    assert_eq!(texts, [one_sided("old"), one_sided("new")]);
+}
+
+#[rstest]
+#[case::what_reached_the_node(slower, "0.020 sensor -> broker CONNECT client_id=sensor keep_alive=5 (10 ms)")]
+#[case::what_a_time_out_was_counted_from(later, "0.020 sensor -> broker CONNECT client_id=sensor keep_alive=5 (10 ms)")]
+#[case::what_the_node_said(another_reason, "7.530 broker closes sensor, keep_alive: 7.500 since CONNECT, margin 0")]
+fn the_first_difference_is_named_with_its_cause(#[case] change: fn(&mut [Event]), #[case] cause: &str) {
+    let found = changed(|events| change(events));
+    assert!(found[0].text.contains(&format!("because of {cause}\n")), "{}", found[0]);
+}
+
+#[test]
+fn payloads_that_differ_where_no_report_shows_it_differ() {
+    let story = |last: &str| {
+        let mut story = Story::new();
+        story.at(0).connect(0, SENSOR, connect("sensor", 5));
+        story.packet(0, SENSOR, BROKER, publish("t", &("x".repeat(5000) + last)));
+        story.end(1000)
+    };
+    assert_eq!(diff(&run(story("a")), &run(story("a"))), []);
+    assert_eq!(diff(&run(story("a")), &run(story("b")))[0].class, Class::Content);
+}
+
+#[test]
+fn reports_are_compared_with_their_verdicts() {
+    let report = |trace: &Trace, expectations| {
+        let plan = Arc::new(crate::plan::Plan { expectations, ..plan() });
+        let outcome = crate::check::check(&plan, trace);
+        let finished =
+            crate::run::Finished { plan, defect: None, ending: crate::run::Ending::Judged(trace.clone(), outcome) };
+        let detail = Detail { events: true, ..Detail::default() };
+        let mut report = Report::default();
+        let source = crate::report::model::SourceRecord::of(&finished.plan);
+        report.add(RunRecord::new(&finished, &About::default(), 0, Duration::ZERO, detail), source);
+        read(&report.json()).expect("a report")
+    };
+    let wrong =
+        crate::trace::fixture::expect(BROKER, crate::trace::fixture::closes(crate::trace::fixture::WATCHER, None));
+    let (passes, fails) = (report(&old(), Vec::new()), report(&old(), vec![wrong]));
+    assert_eq!(diff(&passes, &passes), []);
+    let found = diff(&passes, &fails);
+    assert_eq!((found[0].class, found[0].text.as_str()), (Class::Verdict, "  was ok, is FAILED\n"));
+    let mut slow = old();
+    slower(&mut slow.events);
+    assert_eq!(diff(&passes, &report(&slow, Vec::new()))[0].class, Class::Timing);
+}
+
+#[test]
+fn a_trace_file_is_compared_with_a_report_of_the_same_run() {
+    let file = TraceFile::new(&plan(), old()).write().expect("an encoding");
+    let read = read(&file).expect("a trace");
+    assert_eq!(diff(&read, &run(old())), []);
+}
+
+#[rstest]
+#[case::printed("area/story[5.0] seed=1\n    0.000  start\n", "no trace as `halfopen trace --json` prints it")]
+#[case::empty("", "no trace as")]
+#[case::another_json("[1, 2]", "no trace as")]
+#[case::another_object("{\"a\": 1}", "line 1: it belongs to no trace")]
+#[case::a_broken_report("{\n\"format\": \"halfopen-report\"\n}", "this is no report")]
+fn what_is_no_trace_is_refused(#[case] text: &str, #[case] why: &str) {
+    let error = read(text).expect_err("no trace").to_string();
+    assert!(error.contains(why), "{error}");
 }

@@ -1,6 +1,5 @@
 //! What runs came to: for people the terminal, the page and pictures, for machines JSON, JUnit and TAP.
 
-mod cause;
 pub mod diagram;
 mod html;
 mod junit;

@@ -4,7 +4,9 @@
 //! programs, so a trace is the same whoever wrote them; what only a program can know it states itself
 //! ([`EventKind::Closing`], [`EventKind::Delivered`]).
 
+mod cause;
 mod fields;
+mod file;
 pub mod find;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
@@ -17,15 +19,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use halfopen_protocol::packet::Publish;
 use halfopen_protocol::{Packet, PacketType};
+use serde::{Deserialize, Serialize};
 
+pub use self::cause::{causes, step_of};
 pub use self::fields::{Field, FieldType, field_names, field_type, fields};
+pub(crate) use self::file::optional_duration;
+pub use self::file::{NoEncoding, TraceFile, TraceFileError, TraceLineError, json};
 pub use self::opened::Opened;
 pub use self::pattern::{differences, kind_matches, message_matches, pattern_matches};
 pub use self::text::{Repetition, details, field_text, item_word, repetitions, since_text, text};
 use crate::{Because, CloseHow, NodeFault, NodeId, StepId};
 
 /// The record of one run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     /// All events; those of one instant in the order in which they happened.
     pub events: Vec<Event>,
@@ -45,7 +51,7 @@ pub trait Completion {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Virtual time since the start of the run.
     pub at: Duration,
@@ -58,7 +64,7 @@ pub struct Event {
 pub struct ConnectionId(pub u32);
 
 /// The kinds of events.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// A step of the story begins.
     Step {
@@ -171,7 +177,7 @@ pub enum Held {
 }
 
 /// What a broker knows about one client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionState {
     /// How many topic filters it is subscribed to.
     pub subscriptions: u64,

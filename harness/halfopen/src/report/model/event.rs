@@ -4,8 +4,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::plan::{NodeId, Plan, Value};
-use crate::trace::{Event, EventKind, Item, details, fields, item_word, since_text};
+use crate::plan::{NodeId, Value};
+use crate::trace::{Event, EventKind, Item, details, fields, item_word, json, since_text};
 
 /// How much of a text is kept.
 const LONGEST: usize = 1024;
@@ -53,16 +53,12 @@ pub struct EventRecord {
 }
 
 impl EventRecord {
-    /// An event as data; cause and line are yet to be filled in.
-    pub(super) fn new(plan: &Plan, index: usize, event: &Event) -> Self {
-        let name = |node: &NodeId| Some(plan.node(*node).name.clone());
+    /// Describes an event; cause and line are yet to be filled in.
+    pub(crate) fn new(name: impl Fn(NodeId) -> String, index: usize, event: &Event) -> Self {
+        let name = |node: &NodeId| Some(name(*node));
         let mut record = Self { index, at_ms: ms(event.at), ..Self::default() };
         match &event.kind {
-            EventKind::Step { step, text } => {
-                let position = plan.origins.step(*step);
-                record.say("step", text.clone());
-                record.line = (position.file == 0).then_some(position.line);
-            }
+            EventKind::Step { text, .. } => record.say("step", text.clone()),
             EventKind::Mark(mark) => record.say("mark", mark.clone()),
             EventKind::Node { node, change } => {
                 record.node = name(node);
@@ -95,18 +91,12 @@ impl EventRecord {
                 record.node = name(node);
                 record.say("connected", format!("is connected, session_present={session_present}"));
             }
-            EventKind::StepFailed { step, why } => {
-                let position = plan.origins.step(*step);
-                record.say("step_failed", why.clone());
-                record.line = (position.file == 0).then_some(position.line);
+            EventKind::StepFailed { why, .. } => record.say("step_failed", why.clone()),
+            EventKind::FaultHit { .. } => record.say("fault_hit", "the fault meets something".to_owned()),
+            EventKind::Holds { node, held } => {
+                record.node = name(node);
+                record.say("other", format!("{held:?}"));
             }
-            EventKind::FaultHit { step } => {
-                let position = plan.origins.step(*step);
-                record.say("fault_hit", "the fault meets something".to_owned());
-                record.line = (position.file == 0).then_some(position.line);
-            }
-            #[allow(unreachable_patterns, reason = "kinds of events that are added have a form here from the start")]
-            other => record.say("other", format!("{other:?}")),
         }
         record
     }
@@ -121,12 +111,12 @@ impl EventRecord {
             Item::Packet(packet) => {
                 self.item = Some(packet.packet_type().to_string());
                 let shown = fields(packet).into_iter().filter(|field| field.is_present || !field.is_default);
-                self.fields = shown.map(|field| (field.name.to_owned(), json(&field.value))).collect();
+                self.fields = shown.map(|field| (field.name.to_owned(), json(&field.value, LONGEST))).collect();
                 self.say(kind, format!("{} {}", packet.packet_type(), details(packet)).trim_end().to_owned());
             }
             Item::Bytes(bytes) => {
                 self.item = Some("bytes".to_owned());
-                self.fields.insert("bytes".to_owned(), json(&Value::Bytes(bytes.clone())));
+                self.fields.insert("bytes".to_owned(), json(&Value::Bytes(bytes.clone()), LONGEST));
                 self.say(kind, format!("{} bytes that make no packet", bytes.len()));
             }
             _ => {
@@ -134,30 +124,6 @@ impl EventRecord {
                 self.say(kind, item_word(item).to_owned());
             }
         }
-    }
-}
-
-/// Durations are seconds, bytes are hex.
-fn json(value: &Value) -> Json {
-    match value {
-        Value::Bool(value) => Json::Bool(*value),
-        Value::Number(value) => Json::from(*value),
-        Value::Text(value) => Json::String(cut(value)),
-        Value::Bytes(value) => {
-            let shown: String = value.iter().take(LONGEST / 2).map(|byte| format!("{byte:02x}")).collect();
-            let more = if value.len() > LONGEST / 2 { format!("... {} bytes", value.len()) } else { String::new() };
-            Json::String(format!("{shown}{more}"))
-        }
-        Value::Duration(value) if value.subsec_millis() == 0 => Json::from(value.as_secs()),
-        Value::Duration(value) => Json::from(value.as_secs_f64()),
-        Value::List(values) => Json::Array(values.iter().map(json).collect()),
-    }
-}
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}... {} bytes", &text[..end], text.len()),
-        None => text.to_owned(),
     }
 }
 

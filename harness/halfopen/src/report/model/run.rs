@@ -6,12 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::SourceRecord;
 use super::event::{EventRecord, ms};
 use crate::check::{NotJudged, Outcome, Vacuity, Verdict, Violation};
-use crate::plan::{Plan, Position, Program, Waiver};
-use crate::report::cause::{causes, step_of};
+use crate::plan::{NodeId, Plan, Position, Program, Waiver};
 use crate::report::diagram::{Scene, scene};
 use crate::run::{Ending, Finished};
 use crate::scenario::About;
-use crate::trace::{EventKind, Trace, text};
+use crate::trace::{Event, EventKind, Trace, causes, step_of, text};
 use crate::world::Defect;
 
 /// How much is told of a run.
@@ -222,16 +221,20 @@ impl RunRecord {
         if detail.events {
             let causes = causes(trace);
             let record = |(index, event)| {
-                let mut record = EventRecord::new(plan, index, event);
+                let name = |node: NodeId| plan.node(node).name.clone();
+                let mut record = EventRecord::new(name, index, event);
                 record.cause = causes[index];
-                let line = |step: usize| match &trace.events[step].kind {
-                    EventKind::Step { step, .. } => {
+                let line = |event: &Event| match &event.kind {
+                    EventKind::Step { step, .. }
+                    | EventKind::StepFailed { step, .. }
+                    | EventKind::FaultHit { step } => {
                         let position = plan.origins.step(*step);
                         (position.file == 0).then_some(position.line)
                     }
                     _ => None,
                 };
-                record.line = record.line.or_else(|| step_of(trace, &causes, index).and_then(line));
+                let line_of_step = || line(&trace.events[step_of(trace, &causes, index)?]);
+                record.line = line(event).or_else(line_of_step);
                 record
             };
             self.events = trace.events.iter().enumerate().map(record).collect();

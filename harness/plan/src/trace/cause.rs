@@ -1,17 +1,21 @@
 //! Why something happened, as far as a trace tells: the event before it that let it happen.
+//!
+//! This is the one place that says so: reports, pictures, the page and `halfopen diff` ask here.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::plan::NodeId;
-use crate::trace::{ConnectionId, Event, EventKind, Item, Since, Trace};
+use halfopen_protocol::Packet;
+
+use super::{ConnectionId, Event, EventKind, Item, Since, Trace};
+use crate::{NodeId, StepId};
 
 /// For each event of a trace its cause: the index of an earlier event.
 ///
 /// What arrives was sent. What a node does it does because of what has just reached it, or because the story says so.
 /// A time-out goes back to the packet that it was counted from, and a PINGREQ to the last packet its sender sent. An
 /// event whose cause does not show, such as the first one, has none.
-pub(super) fn causes(trace: &Trace) -> Vec<Option<usize>> {
+pub fn causes(trace: &Trace) -> Vec<Option<usize>> {
     let mut known = Known::default();
     trace
         .events
@@ -31,8 +35,8 @@ fn chain(causes: &[Option<usize>], event: usize) -> impl Iterator<Item = usize> 
     std::iter::successors(Some(event), |&event| causes.get(event).copied().flatten().filter(|cause| *cause < event))
 }
 
-/// The step that an event goes back to, as an index into the trace.
-pub(super) fn step_of(trace: &Trace, causes: &[Option<usize>], event: usize) -> Option<usize> {
+/// Returns the step that an event goes back to, as an index into the trace. `causes` are those of the trace.
+pub fn step_of(trace: &Trace, causes: &[Option<usize>], event: usize) -> Option<usize> {
     chain(causes, event).find(|&index| matches!(trace.events[index].kind, EventKind::Step { .. }))
 }
 
@@ -42,6 +46,8 @@ struct Known {
     moved: BTreeMap<NodeId, (usize, Duration)>,
     /// The latest step.
     step: Option<(usize, Duration)>,
+    /// The first time that each step began.
+    begun: BTreeMap<StepId, usize>,
     /// The packet each node sent last on a connection.
     sent: BTreeMap<(ConnectionId, NodeId), usize>,
 }
@@ -54,7 +60,7 @@ impl Known {
                 counted_from(trace, *node, *connection, *since)
             }
             EventKind::Sent { connection, from: node, item, .. } => self.just_now(*node, event.at).or_else(|| {
-                let is_ping = item.packet().is_some_and(|packet| *packet == halfopen_protocol::Packet::PingReq);
+                let is_ping = item.packet().is_some_and(|packet| *packet == Packet::PingReq);
                 is_ping.then(|| self.sent.get(&(*connection, *node)).copied()).flatten()
             }),
             EventKind::Closing { node, .. }
@@ -62,10 +68,7 @@ impl Known {
             | EventKind::Connected { node, .. }
             | EventKind::Established { node, .. }
             | EventKind::Node { node, .. } => self.just_now(*node, event.at),
-            EventKind::StepFailed { step, .. } | EventKind::FaultHit { step } => trace
-                .events
-                .iter()
-                .position(|event| matches!(&event.kind, EventKind::Step { step: s, .. } if s == step)),
+            EventKind::StepFailed { step, .. } | EventKind::FaultHit { step } => self.begun.get(step).copied(),
             _ => None,
         }
     }
@@ -84,7 +87,8 @@ impl Known {
                 self.sent.insert((*connection, *from), index);
             }
             // A step comes when all is quiet: what a node does then is not because of what came before.
-            EventKind::Step { .. } => {
+            EventKind::Step { step, .. } => {
+                self.begun.entry(*step).or_insert(index);
                 self.step = Some((index, event.at));
                 self.moved.clear();
             }
