@@ -65,13 +65,10 @@ impl Broker {
                     let reason = if is_v5 { ReasonCode::CLIENT_IDENTIFIER_NOT_VALID } else { ReasonCode::new(3) };
                     return self.refuse(now, connection, connect.version, reason);
                 }
-                Packet::Publish(publish) => {
-                    if self.is_lost(defect, connection, publish) {
-                        return;
-                    }
-                }
+                Packet::Publish(publish) if self.is_lost(defect, connection, publish) => return,
                 Packet::Disconnect(disconnect) => {
-                    if self.break_disconnect(defect, now, connection, disconnect) {
+                    let is_lost = self.break_disconnect(defect, now, connection, disconnect);
+                    if is_lost {
                         return;
                     }
                 }

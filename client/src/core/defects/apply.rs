@@ -93,6 +93,8 @@ impl Client {
                 let leaked = u16::try_from(self.session.outbox.in_flight()).unwrap_or(u16::MAX);
                 connack.receive_maximum = Some(connack.receive_maximum.unwrap_or(u16::MAX).saturating_sub(leaked));
             }
+            // So that what goes first need not wait for room.
+            Defect::NewBeforeResent if !self.session.messages.is_empty() => connack.receive_maximum = None,
             _ => {}
         }
         let stale_acks = std::mem::take(&mut self.defects.stale_acks);

@@ -15,6 +15,13 @@ pub(crate) struct Finding {
     pub(crate) actual: String,
 }
 
+impl Finding {
+    /// Creates a finding. `clause` is the statement's number in the version of the connection.
+    pub(crate) fn new(duty: Invariant, clause: &str, expected: &str, actual: String) -> Self {
+        Self { duty, expected: format!("{expected} [{clause}]"), actual }
+    }
+}
+
 /// Collects findings, and what could not be judged.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
@@ -23,9 +30,14 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Adds a finding. `clause` is the statement's number in the version of the connection.
+    /// Adds a finding, as [`Finding::new`] creates it.
     pub(crate) fn push(&mut self, duty: Invariant, clause: &str, expected: &str, actual: String) {
-        self.found.push(Finding { duty, expected: format!("{expected} [{clause}]"), actual });
+        self.add(Finding::new(duty, clause, expected, actual));
+    }
+
+    /// Adds a finding.
+    pub(crate) fn add(&mut self, finding: Finding) {
+        self.found.push(finding);
     }
 
     /// Takes note that something could not be judged since this time, for this reason.

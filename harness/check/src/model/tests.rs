@@ -189,7 +189,7 @@ fn server_sends_what_is_retained(
     let subscription = Subscription { retain_handling, ..Subscription::new("t", QoS::AtMostOnce) };
     let mut tale = tale.subscribes(0, 100, subscription, None);
     if let Some(retain) = sent {
-        tale = tale.hears(0, 111, WATCHER, Packet::Publish(Publish { retain, ..message(0, 0, "x") }));
+        tale = tale.hears(0, 110, WATCHER, Packet::Publish(Publish { retain, ..message(0, 0, "x") }));
     }
     assert_eq!(tale.broken(&plan(), 3000), expected);
 }
@@ -211,6 +211,47 @@ fn server_sends_nothing_after_unsuback(#[case] sends: bool, #[case] expected: &[
     assert_eq!(tale.hears_if(sends, 0, 210, WATCHER, publish(0, 0, "x")).broken(&plan(), 3000), expected);
 }
 
+fn will() -> Will {
+    Will {
+        topic: "t".into(),
+        payload: "x".into(),
+        qos: QoS::AtMostOnce,
+        retain: false,
+        delay: None,
+        payload_format: None,
+        message_expiry: None,
+        content_type: None,
+        response_topic: None,
+        correlation_data: None,
+        user_properties: Vec::new(),
+    }
+}
+
+/// At one instant a server may publish a will before it closes the connection.
+#[rstest]
+#[case::at_the_same_instant(310, &[])]
+#[case::before(309, &["broker_delivers"])]
+fn will_may_go_out_before_the_connection_is_closed(#[case] published: u64, #[case] expected: &[&str]) {
+    let sensor = Connect { will: Some(will()), ..connect("sensor", 0) };
+    let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false).joins(1, 0, SENSOR, sensor, false);
+    let tale = tale.subscribes(0, 100, Subscription::new("t", QoS::AtMostOnce), None);
+    let mut tale = tale.hears(0, published, WATCHER, publish(0, 0, "x"));
+    tale.0.at(310).item(1, BROKER, SENSOR, Item::Fin);
+    assert_eq!(tale.broken(&plan(), 5000), expected);
+}
+
+/// Of a message and a SUBSCRIBE that come at one instant, either may have been first.
+#[rstest]
+#[case::at_the_same_instant(100, &[])]
+#[case::before(99, &["broker_delivers"])]
+fn message_of_the_instant_of_the_subscription_may_be_sent(#[case] at: u64, #[case] expected: &[&str]) {
+    let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
+    let mut tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false);
+    tale.0.at(at).packet(1, SENSOR, BROKER, publish(0, 0, "x"));
+    let tale = tale.subscribes(0, 100, Subscription::new("t", QoS::AtMostOnce), None);
+    assert_eq!(tale.hears(0, 110, WATCHER, publish(0, 0, "x")).broken(&plan(), 3000), expected);
+}
+
 #[rstest]
 #[case::at_once(0, None, Some(310), &[])]
 #[case::never(0, None, None, &["broker_delivers"])]
@@ -224,19 +265,7 @@ fn server_publishes_a_will(
     #[case] published: Option<u64>,
     #[case] expected: &[&str],
 ) {
-    let will = Will {
-        topic: "t".into(),
-        payload: "x".into(),
-        qos: QoS::AtMostOnce,
-        retain: false,
-        delay: Some(delay),
-        payload_format: None,
-        message_expiry: None,
-        content_type: None,
-        response_topic: None,
-        correlation_data: None,
-        user_properties: Vec::new(),
-    };
+    let will = Will { delay: Some(delay), ..will() };
     let sensor = Connect { will: Some(will), session_expiry: Some(100), ..connect("sensor", 0) };
     let mut tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false).joins(1, 0, SENSOR, sensor, false);
     tale = tale.subscribes(0, 100, Subscription::new("t", QoS::AtMostOnce), None);

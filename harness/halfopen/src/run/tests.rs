@@ -92,7 +92,7 @@ expect: [ { pub: { receives: PUBCOMP, count: 6 } } ]
 /// Six messages are more than a queue of three holds, but it holds none when the last one comes.
 #[test]
 fn message_is_missed_however_many_came_before() {
-    let expected = ["invariant `qos_2_exactly_once`"];
+    let expected = ["invariant `qos_2_exactly_once`", "invariant `broker_delivers`"];
     assert_eq!(broken_by(LOST_ON_RESUME, Some("broker:qos2_lost_on_resume")), [expected, expected]);
     assert_eq!(broken_by(LOST_ON_RESUME, None), [[""; 0], [""; 0]]);
 }
@@ -113,8 +113,9 @@ expect: [ { reader: { delivers: { topic: t }, count: 3 } } ]
 
 #[test]
 fn new_message_before_those_that_are_sent_again_breaks_the_order() {
-    let expected = ["invariant `topic_order`"];
-    assert_eq!(broken_by(WINDOW_OF_TWO, Some("client:new_before_resent")), [expected, expected]);
+    for broken in broken_by(WINDOW_OF_TWO, Some("client:new_before_resent")) {
+        assert!(broken.iter().any(|name| name == "invariant `topic_order`"), "{broken:?}");
+    }
     assert_eq!(broken_by(WINDOW_OF_TWO, None), [[""; 0], [""; 0]]);
 }
 

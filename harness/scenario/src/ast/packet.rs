@@ -352,7 +352,7 @@ impl Matcher {
     pub(crate) fn read(cx: &Reading<'_>, name: &str, node: &Node) -> Option<Self> {
         let is_payload =
             field_type(name) == Some(FieldType::Bytes) && (node.get("hex").is_some() || node.get("size").is_some());
-        let is_matcher = |(key, _): &(Node, Node)| key.text().is_some_and(|key| MatcherKeys::has(key));
+        let is_matcher = |(key, _): &(Node, Node)| key.text().is_some_and(MatcherKeys::has);
         let is_properties = name.ends_with("user_properties") && !node.entries().iter().any(is_matcher);
         if !matches!(node.kind, Kind::Map(_)) || is_payload || is_properties {
             return FieldValue::read(cx, name, node).map(Self::Is);

@@ -104,6 +104,7 @@ impl Server {
             no_local: asked.no_local,
             retain_as_published: asked.retain_as_published,
             id: number,
+            since: self.now,
             is_leaving: false,
         };
         let Some(client_id) = self.connections.get(&id).and_then(|connection| connection.session.clone()) else {

@@ -9,11 +9,12 @@ use halfopen_protocol::packet::{Publish, QoS};
 
 use super::Server;
 use super::connection::Connection;
+use super::early::Early;
 use super::owed::OwedMessage;
 use super::publication::Publication;
 use super::receive::resolve;
 use super::session::Session;
-use crate::model::finding::{Findings, clause_of, shown};
+use crate::model::finding::{Finding, Findings, clause_of, shown};
 use crate::model::sender::Begun;
 use crate::plan::Invariant;
 use crate::trace::ConnectionId;
@@ -168,13 +169,17 @@ impl Server {
         };
         let retained = if publish.retain { " with RETAIN" } else { "" };
         let actual = format!("one more{retained}, of {} bytes, at {}", publish.payload.len(), shown(self.now));
-        findings.push(Invariant::BrokerDelivers, clause, &owed, actual);
+        let finding = Finding::new(Invariant::BrokerDelivers, clause, &owed, actual);
+        let (client_id, topic) = (client_id.clone(), topic.clone());
+        self.early.push(Early { client_id, topic, publish: publish.clone(), finding });
     }
 
     /// Returns whether the server had a choice that makes this message right.
     fn may_be_sent(&self, session: &Session, topic: &ByteString, publish: &Publish) -> bool {
         let is_it = |publication: &Publication| publication.payload == publish.payload;
-        let is_subscribed = session.subscriptions.values().any(|subscribed| subscribed.filter.matches(topic));
+        let matching = || session.subscriptions.values().filter(|subscribed| subscribed.filter.matches(topic));
+        let is_subscribed = matching().next().is_some();
+        let is_new = matching().any(|subscribed| subscribed.since == self.now);
         // A subscription is active before its SUBACK goes out (§3.8.4).
         let connection = session.connection.and_then(|id| self.connections.get(&id));
         let is_asked_for = connection.is_some_and(|connection| connection.asks_for(topic));
@@ -188,7 +193,7 @@ impl Server {
         // its PUBLISH or at its PUBREL.
         let now = self.at_this_instant.iter().any(|one| one.topic == *topic && is_it(one));
         let held = || self.sessions.values().flat_map(|session| session.unreleased.values());
-        (is_asked_for && now) || held().any(|one| one.topic == *topic && is_it(one))
+        ((is_asked_for || is_new) && now) || held().any(|one| one.topic == *topic && is_it(one))
     }
 
     /// Judges what the session of a connection still waits for at the connection's end.

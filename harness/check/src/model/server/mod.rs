@@ -3,6 +3,7 @@
 mod answers;
 mod connection;
 mod delivery;
+mod early;
 mod outgoing;
 mod owed;
 mod publication;
@@ -22,6 +23,7 @@ use bytestring::ByteString;
 use halfopen_protocol::{Packet, Version};
 
 use self::connection::{Connection, Ended};
+use self::early::Early;
 use self::owed::Groups;
 use self::publication::Publication;
 use self::retained::Retained;
@@ -54,6 +56,8 @@ pub(super) struct Server {
     at_this_instant: Vec<Rc<Publication>>,
     /// Sessions that have ended at this instant.
     ended_now: Vec<ByteString>,
+    /// Messages that were sent at this instant and for which there is no reason yet.
+    early: Vec<Early>,
     is_paused: bool,
     /// Since when the process has run without a pause.
     running_since: Duration,
@@ -95,6 +99,7 @@ impl Server {
             publications: 0,
             at_this_instant: Vec::new(),
             ended_now: Vec::new(),
+            early: Vec::new(),
             is_paused: false,
             running_since: Duration::ZERO,
             has_odd_clock: false,
@@ -111,7 +116,7 @@ impl Server {
 
     /// Takes note of something that the server reads.
     pub(super) fn received(&mut self, now: Duration, id: ConnectionId, item: &Item, findings: &mut Findings) {
-        self.advance(now);
+        self.advance(now, findings);
         match item {
             Item::Open => {
                 if let Some(client) = self.opening.remove(&id) {
@@ -126,7 +131,7 @@ impl Server {
 
     /// Takes note of something that the server writes.
     pub(super) fn sent(&mut self, now: Duration, id: ConnectionId, item: &Item, size: usize, findings: &mut Findings) {
-        self.advance(now);
+        self.advance(now, findings);
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.wrote(now, size);
         }
@@ -146,7 +151,7 @@ impl Server {
 
     /// Takes note that the server says it ends a connection.
     pub(super) fn closing(&mut self, now: Duration, id: ConnectionId, because: Because, findings: &mut Findings) {
-        self.advance(now);
+        self.advance(now, findings);
         let how = match because {
             Because::Malformed | Because::ProtocolError | Because::Quota | Because::NotAuthorized => Ended::Refused,
             _ => Ended::ByServer,
@@ -156,7 +161,7 @@ impl Server {
 
     /// Takes note that something happens to the server itself.
     pub(super) fn changed(&mut self, now: Duration, change: NodeFault, findings: &mut Findings) {
-        self.advance(now);
+        self.advance(now, findings);
         match change {
             NodeFault::Crash | NodeFault::PowerLoss => self.die(findings),
             NodeFault::Pause(_) => self.is_paused = true,
@@ -182,7 +187,8 @@ impl Server {
 
     /// Judges what is still open at the end of the run.
     pub(super) fn finish(&mut self, end: Duration, findings: &mut Findings) {
-        self.advance(end);
+        self.advance(end, findings);
+        self.judge_early(findings);
         let open: Vec<ConnectionId> = self.connections.keys().copied().collect();
         for id in open {
             self.judge_connection(id, findings);
@@ -197,8 +203,9 @@ impl Server {
     }
 
     /// Lets the time pass that the server has its timers for.
-    fn advance(&mut self, now: Duration) {
+    fn advance(&mut self, now: Duration, findings: &mut Findings) {
         if now > self.now {
+            self.judge_early(findings);
             self.at_this_instant.clear();
             self.ended_now.clear();
         }

@@ -138,6 +138,7 @@ impl Server {
         self.at_this_instant.push(Rc::clone(&publication));
         self.owe_sessions(&publication, publish.packet_id.is_some());
         self.owe_groups(&publication, publish.packet_id.is_some());
+        self.settle_early(&publication);
         publication
     }
 

@@ -52,6 +52,8 @@ pub(super) struct Subscribed {
     pub(super) no_local: bool,
     pub(super) retain_as_published: bool,
     pub(super) id: Option<u32>,
+    /// When SUBACK granted it.
+    pub(super) since: Duration,
     /// UNSUBSCRIBE has come, and no UNSUBACK has gone out yet.
     pub(super) is_leaving: bool,
 }
