@@ -215,7 +215,7 @@ fn is_plain(text: &str, is_inside: bool) -> bool {
     let first = text.chars().next().unwrap_or(' ');
     let second = text.chars().nth(1).unwrap_or(' ');
     let begins_well = match first {
-        '-' | '?' | ':' => !second.is_whitespace() && !(is_inside && ",[]{}".contains(second)),
+        '-' | '?' | ':' => !second.is_whitespace() && (!is_inside || !",[]{}".contains(second)),
         ',' | '[' | ']' | '{' | '}' | '#' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => false,
         first => !first.is_whitespace(),
     };

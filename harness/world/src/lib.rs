@@ -27,7 +27,7 @@ use self::director::Director;
 pub use self::node::{Connection, Guest, Host, broker_config};
 use self::node::{Disks, Env, Switchboard};
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-pub use self::node::{ForeignOptions, ForeignProgram};
+pub use self::node::{ForeignOptions, ForeignProgram, ReadsLog, StartsProgram};
 pub use self::sim::LocalTime;
 use crate::plan::{Plan, Position};
 use crate::trace::{Completion, Trace};

@@ -28,7 +28,7 @@ impl Delivers {
         }
         let pattern = self.patterns.get(self.next)?;
         if !message_matches(pattern, message) {
-            self.near.meets("message", event.at, differences(pattern, &Packet::Publish(message.clone())));
+            self.near.meets("message", event.at, &differences(pattern, &Packet::Publish(message.clone())));
             return None;
         }
         self.next += 1;

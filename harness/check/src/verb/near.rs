@@ -10,7 +10,7 @@ pub(super) struct Near {
 
 impl Near {
     /// Takes note of something of the wanted kind that differs in these fields, unless something closer came before.
-    pub(super) fn meets(&mut self, what: &str, at: Duration, differences: Vec<String>) {
+    pub(super) fn meets(&mut self, what: &str, at: Duration, differences: &[String]) {
         if self.text.is_some() && self.differences <= differences.len() {
             return;
         }

@@ -39,7 +39,7 @@ impl Packets {
         let pattern = self.patterns.get(self.next)?;
         if !pattern_matches(pattern, packet) {
             if kind_matches(pattern.packet, packet) {
-                self.near.meets(&packet.packet_type().to_string(), event.at, differences(&pattern.fields, packet));
+                self.near.meets(&packet.packet_type().to_string(), event.at, &differences(&pattern.fields, packet));
             }
             return None;
         }

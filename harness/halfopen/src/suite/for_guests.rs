@@ -47,7 +47,10 @@ pub(crate) fn adapted(plan: &Plan, abilities: &Abilities<'_>) -> Result<Adapted,
 
 fn changes_a_brokers_clock(steps: &[Step], plan: &Plan, has_clock: bool) -> bool {
     // No guest has a date that can be set.
-    let is_too_much = |fault: NodeFault| fault.is_of_clock() && !(has_clock && !matches!(fault, NodeFault::SetDate(_)));
+    let is_too_much = |fault: NodeFault| match fault {
+        NodeFault::SetDate(_) => true,
+        fault => fault.is_of_clock() && !has_clock,
+    };
     let is_clock = |action: &Action| action.fault().is_some_and(is_too_much);
     steps.iter().any(|step| match &step.kind {
         StepKind::Node { nodes, actions } => is_of_a_broker(nodes, plan) && actions.iter().any(is_clock),

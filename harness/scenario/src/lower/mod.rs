@@ -208,12 +208,12 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
         tolerance: tolerance?,
         origins: origins.take(),
         fragments: scenario.fragments.clone(),
-        conditions: Conditions { only_on, requires: in_order(requires), sweep },
+        conditions: Conditions { only_on, requires: in_order(&requires), sweep },
     })
 }
 
 /// Each feature once, in the order of the reference.
-fn in_order(features: Vec<crate::plan::Feature>) -> Vec<crate::plan::Feature> {
+fn in_order(features: &[crate::plan::Feature]) -> Vec<crate::plan::Feature> {
     crate::plan::Feature::ALL.into_iter().filter(|feature| features.contains(feature)).collect()
 }
 

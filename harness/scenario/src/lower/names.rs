@@ -148,7 +148,7 @@ fn declarations<'a>(
     file: &'a File,
     fragments: &'a [Fragment],
 ) -> Vec<(&'a Name, Settings<'a>, Option<&'a Param<GroupSize>>)> {
-    fn of<'a, T>(nodes: Option<&'a Nodes<T>>) -> impl Iterator<Item = (&'a Name, &'a Param<T>)> {
+    fn of<T>(nodes: Option<&Nodes<T>>) -> impl Iterator<Item = (&Name, &Param<T>)> {
         nodes.into_iter().flat_map(|nodes| nodes.0.iter().map(|(name, node)| (name, node)))
     }
     macro_rules! all {

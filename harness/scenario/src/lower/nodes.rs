@@ -1,4 +1,5 @@
 //! Brokers, clients, raw clients and raw brokers as programs of a plan.
+#![expect(clippy::unit_arg, reason = "an assignment whose value may be missing is one expression")]
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -22,7 +22,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 pub(crate) use self::disk::{Disk, Disks};
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-pub use self::foreign::{ForeignOptions, ForeignProgram};
+pub use self::foreign::{ForeignOptions, ForeignProgram, ReadsLog, StartsProgram};
 pub use self::guest::{Connection, Guest, Host};
 pub use self::settings::broker_config;
 pub(crate) use self::switchboard::Switchboard;

@@ -9,7 +9,9 @@ use crate::plan::NodeId;
 /// The lines over which the story speaks to the programs that run. What is said is boxed, because each line reserves room for
 /// many things, and most nodes are never told any.
 #[derive(Clone)]
-pub(crate) struct Switchboard(Rc<RefCell<Vec<Option<UnboundedSender<Box<Told>>>>>>);
+pub(crate) struct Switchboard(Rc<RefCell<Vec<Option<Line>>>>);
+
+type Line = UnboundedSender<Box<Told>>;
 
 impl Switchboard {
     /// For this many nodes, none of which runs yet.

@@ -263,8 +263,9 @@ impl Subscriber {
         match program.config.queue_policy {
             QueuePolicy::DropNewest => Some(Excuse::QueueFull),
             QueuePolicy::DropOldest => {
-                let oldest = self.queue.iter().find(|owed| owed.is_waiting() && owed.excuse.get().is_none());
-                oldest.map(|owed| owed.excuse.set(Some(Excuse::QueueFull)));
+                if let Some(oldest) = self.queue.iter().find(|owed| owed.is_waiting() && owed.excuse.get().is_none()) {
+                    oldest.excuse.set(Some(Excuse::QueueFull));
+                }
                 None
             }
         }

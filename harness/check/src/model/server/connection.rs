@@ -60,11 +60,14 @@ pub(super) struct Connection {
     writable_since: Option<Duration>,
 }
 
+/// A SUBSCRIBE: since when its answer is owed, its identifier, and its filters.
+pub(super) type Asked = (Duration, Option<u32>, Vec<Subscription>);
+
 /// What a client has asked for, oldest first, each with the time since which the answer is owed.
 #[derive(Default)]
 pub(super) struct Requests {
     pub(super) pings: VecDeque<Duration>,
-    pub(super) subscribes: BTreeMap<PacketId, VecDeque<(Duration, Option<u32>, Vec<Subscription>)>>,
+    pub(super) subscribes: BTreeMap<PacketId, VecDeque<Asked>>,
     pub(super) unsubscribes: BTreeMap<PacketId, VecDeque<(Duration, Vec<ByteString>)>>,
     pub(super) publishes: BTreeMap<PacketId, VecDeque<(Duration, Rc<Publication>)>>,
     pub(super) publishes_qos_2: BTreeMap<PacketId, VecDeque<(Duration, Rc<Publication>)>>,

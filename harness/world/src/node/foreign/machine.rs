@@ -40,15 +40,21 @@ pub(super) struct Machine<N: Network, C> {
     /// How far its clock is ahead of the node's: what it took until it listened.
     boot: Duration,
     listener: Option<SocketId>,
-    accepting: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    arrivals: (UnboundedSender<(N::Stream, Peer)>, UnboundedReceiver<(N::Stream, Peer)>),
+    accepting: Option<Pending>,
+    arrivals: (UnboundedSender<Arrival<N>>, UnboundedReceiver<Arrival<N>>),
     carried: BTreeMap<SocketId, Carried<N>>,
     /// When the process is to be run again, by the node's clock.
-    sleep: Option<(Duration, Pin<Box<dyn Future<Output = ()>>>)>,
+    sleep: Option<(Duration, Pending)>,
     line: Vec<u8>,
     last_lines: VecDeque<String>,
     exit: Option<String>,
 }
+
+/// A connection that the program can accept.
+type Arrival<N> = (<N as Network>::Stream, Peer);
+
+/// Something that goes on beside the process.
+type Pending = Pin<Box<dyn Future<Output = ()>>>;
 
 impl<N: Network, C: WorldClock> Machine<N, C> {
     pub(super) fn new(

@@ -32,16 +32,21 @@ struct Inner {
 
 /// How to treat a [`ForeignProgram`].
 pub struct ForeignOptions {
-    /// Returns how the program is started on the node of this name, with these settings, for which time since the start of
-    /// the run (from 0).
-    pub launch: Box<dyn Fn(&str, &BrokerProgram, u64) -> io::Result<Launch>>,
+    /// Starts the program.
+    pub launch: Box<StartsProgram>,
     /// Port on which it accepts connections.
     pub port: u16,
     /// How long it may take until it listens, by its own clock. That time passes before the world's begins.
     pub ready_within: Duration,
-    /// Returns what a line of its log says: which client it closes, and why.
-    pub read_log: Box<dyn Fn(&str) -> Option<(String, Because)>>,
+    /// Reads its log.
+    pub read_log: Box<ReadsLog>,
 }
+
+/// Says how the program is started on the node of this name, with these settings, after so many earlier starts.
+pub type StartsProgram = dyn Fn(&str, &BrokerProgram, u64) -> io::Result<Launch>;
+
+/// Reads from a line of a log which client is closed, and why.
+pub type ReadsLog = dyn Fn(&str) -> Option<(String, Because)>;
 
 impl fmt::Debug for ForeignProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
