@@ -1,7 +1,7 @@
 //! Machine code for a program: clocks that read the world's time from the program's memory, and a wait under a lease.
 //!
-//! `0x5c5c5c5c5c5c5c5c` stands for the address of [`crate::scratch::Scratch`] in the program. The code is position-independent and is
-//! copied behind the vDSO's own.
+//! `0x5c5c5c5c5c5c5c5c` stands for the address of [`Scratch`](crate::vdso::Scratch) in the program. The code is
+//! position-independent and is copied behind the vDSO's own.
 
 use std::arch::global_asm;
 use std::slice;
