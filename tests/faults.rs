@@ -17,7 +17,7 @@ use rstest::rstest;
 
 /// Runs whose fault is meant to have no effect: a part of the run's name, a part of the step, and the reason.
 const WITHOUT_EFFECT: &[(&str, &str, &str)] = &[
-    ("", "set_date", "timers must not follow the wall clock, so a date that is set changes nothing"),
+    ("", "set_wall_clock", "timers must not follow the wall clock, so a date that is set changes nothing"),
     ("session/ends_over_a_restart", "broker: crash", "nobody is connected while the durable broker is down"),
     ("takeover/fin_and_connect", "latency: 10ms", "the value of the axis that leaves the latency as it is"),
 ];

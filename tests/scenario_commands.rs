@@ -95,7 +95,7 @@ fn list_selects_by_tag_and_clause() {
     );
     file(
         "two.yaml",
-        "about: The second.\ntags: slow\nmqtt: 5.0\nclauses: { 5.0: [MQTT-3.1.2-24] }\ncases: [emqx-late-by-extra-interval]\nsteps: [ { wait: 1s } ]\n",
+        "about: The second.\ntags: slow\nmqtt: 5.0\nclauses: { 5.0: [MQTT-3.1.2-24] }\nreports: [emqx-late-by-extra-interval]\nsteps: [ { wait: 1s } ]\n",
     );
     snapshot("list", &out(&halfopen(&folder, &["list"])));
     let count = |arguments: &[&str]| {
@@ -176,7 +176,7 @@ fn explain_says_what_its_times_do_not_count() {
 #[test]
 fn explain_says_what_clients_subscribe_to_and_what_raw_peers_answer() {
     let folder = folder("answers");
-    let story = "mqtt: 5.0\nraw_brokers: { fake: { answers: { open: [refuse, usual], CONNECT: { after: 3s, send: { CONNACK: { reason: 0x88 } } } } } }\n\
+    let story = "mqtt: 5.0\nraw_brokers: { fake: { answers: { open: [refuse, standard], CONNECT: { after: 3s, send: { CONNACK: { reason: 0x88 } } } } } }\n\
                  clients: { reader: { subscribe: [a, { filter: b/#, qos: 2 }] } }\n\
                  raw_clients: { probe: { subscribe: c, answers: { PUBLISH: [nothing, { close: rst }] } }, mute: { answers: nothing } }\n\
                  steps: [ { wait: 1min } ]\n";

@@ -258,14 +258,14 @@ impl Judge<'_> {
         for found in matches {
             if let Some((expected, actual)) = self.said_otherwise(found) {
                 let actual = format!("{actual} before the close at {}", seconds(millis(found.at)));
-                return self.violation(format!("{}, saying {expected}", self.subject()), actual, findings);
+                return self.violation(format!("{}, with {expected} in DISCONNECT", self.subject()), actual, findings);
             }
         }
     }
 
     /// What should have been said before a close and what was, if they differ. Only 5.0 has words for it.
     fn said_otherwise(&self, found: &Match) -> Option<(String, String)> {
-        let Verb::Closes { says, may_say, .. } = &self.expectation.verb else { return None };
+        let Verb::Closes { reason, reason_if_any, .. } = &self.expectation.verb else { return None };
         if !self.plan.version.is_v5() {
             return None;
         }
@@ -273,14 +273,17 @@ impl Judge<'_> {
             let words: Vec<String> = reasons.iter().map(ToString::to_string).collect();
             if words.is_empty() { nothing.to_owned() } else { words.join(" or ") }
         };
-        let said = found.said.map_or("nothing was said".to_owned(), |said| format!("{said:?} was said"));
-        match (says, may_say) {
-            (Some(says), _) if found.said.is_none_or(|said| !says.contains(&said)) => {
-                Some((words(says, "nothing"), said))
+        let said = found.said.map_or("no DISCONNECT".to_owned(), |said| format!("{said:?}"));
+        match (reason, reason_if_any) {
+            (Some(reason), _) if found.said.is_none_or(|said| !reason.contains(&said)) => {
+                Some((words(reason, "no reason"), said))
             }
-            (_, Some(may_say)) if found.said.is_some_and(|said| !may_say.contains(&said)) => {
-                let expected =
-                    if may_say.is_empty() { "nothing".into() } else { format!("{} or nothing", words(may_say, "")) };
+            (_, Some(reason_if_any)) if found.said.is_some_and(|said| !reason_if_any.contains(&said)) => {
+                let expected = if reason_if_any.is_empty() {
+                    "no reason".into()
+                } else {
+                    format!("{} or no reason", words(reason_if_any, ""))
+                };
                 Some((expected, said))
             }
             _ => None,

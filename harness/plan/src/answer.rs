@@ -8,8 +8,8 @@ use super::{CloseHow, Outgoing};
 /// What a raw peer answers, packet type by packet type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answers {
-    /// What holds for all that is not listed: the usual answers, or nothing.
-    pub gives_usual: bool,
+    /// What holds for all that is not listed: the standard answers, or nothing.
+    pub gives_standard: bool,
     /// To a connection that is opened, each in turn; the last stays.
     pub open: Vec<Answer>,
     /// To packets, each in turn; the last stays.
@@ -29,7 +29,7 @@ pub struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnswerKind {
     /// What the standard's flows ask for.
-    Usual,
+    Standard,
     /// None; what stays unanswered is answered once the answer is another one.
     Nothing,
     /// The answer that says no; for a connection RST to its SYN.
@@ -44,8 +44,8 @@ pub enum AnswerKind {
 
 impl Answers {
     /// The same for everything.
-    pub fn all(gives_usual: bool) -> Self {
-        Self { gives_usual, open: Vec::new(), packets: BTreeMap::new() }
+    pub fn all(gives_standard: bool) -> Self {
+        Self { gives_standard, open: Vec::new(), packets: BTreeMap::new() }
     }
 
     /// From now on what `change` lists is answered as it says, and all else as before. One that lists nothing changes all.
@@ -67,22 +67,22 @@ impl Answers {
 
     /// The answers to a connection, in turn.
     pub fn to_open(&self) -> Vec<Answer> {
-        if self.open.is_empty() { vec![Answer::now(AnswerKind::Usual)] } else { self.open.clone() }
+        if self.open.is_empty() { vec![Answer::now(AnswerKind::Standard)] } else { self.open.clone() }
     }
 
     /// Whether no packet of this type is answered.
     pub fn is_silent_on(&self, packet: PacketType) -> bool {
         let nothing = |answer: &Answer| answer.kind == AnswerKind::Nothing;
-        self.packets.get(&packet).map_or(!self.gives_usual, |answers| answers.iter().all(nothing))
+        self.packets.get(&packet).map_or(!self.gives_standard, |answers| answers.iter().all(nothing))
     }
 
     fn default_answer(&self) -> Answer {
-        Answer::now(if self.gives_usual { AnswerKind::Usual } else { AnswerKind::Nothing })
+        Answer::now(if self.gives_standard { AnswerKind::Standard } else { AnswerKind::Nothing })
     }
 }
 
 impl Default for Answers {
-    /// The usual answers to everything.
+    /// The standard answers to everything.
     fn default() -> Self {
         Self::all(true)
     }

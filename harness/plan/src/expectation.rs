@@ -75,9 +75,9 @@ pub enum Verb {
         /// How.
         how: Option<CloseHow>,
         /// 5.0: the reason of the DISCONNECT before the close, which must be there.
-        says: Option<Vec<ReasonCode>>,
+        reason: Option<Vec<ReasonCode>>,
         /// 5.0: the reason of the DISCONNECT before the close, if there is one.
-        may_say: Option<Vec<ReasonCode>>,
+        reason_if_any: Option<Vec<ReasonCode>>,
     },
     /// The node sees its connection with the peer end.
     Loses {

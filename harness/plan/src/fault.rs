@@ -35,7 +35,7 @@ pub enum NodeFault {
     ClockJump(i64),
     /// The node's wall clock is set by this many milliseconds, as a person or NTP sets the date. What programs measure
     /// time with does not follow it, so nothing may come of it.
-    SetDate(i64),
+    SetWallClock(i64),
 }
 
 impl NodeFault {
@@ -52,7 +52,7 @@ impl NodeFault {
             Self::ResumeReading => ("resume_reading", "reads again"),
             Self::ClockDrift(_) => ("clock_drift", "clock drifts"),
             Self::ClockJump(_) => ("clock_jump", "clock leaps"),
-            Self::SetDate(_) => ("set_date", "date is set"),
+            Self::SetWallClock(_) => ("set_wall_clock", "date is set"),
         }
     }
 
@@ -73,13 +73,13 @@ impl NodeFault {
 
     /// Returns whether it is about the clocks of the node.
     pub const fn is_of_clock(self) -> bool {
-        matches!(self, Self::ClockDrift(_) | Self::ClockJump(_) | Self::SetDate(_))
+        matches!(self, Self::ClockDrift(_) | Self::ClockJump(_) | Self::SetWallClock(_))
     }
 
     /// Returns by how many milliseconds a clock leaps by it, if one does.
     pub const fn leap(self) -> Option<i64> {
         match self {
-            Self::ClockJump(by_ms) | Self::SetDate(by_ms) => Some(by_ms),
+            Self::ClockJump(by_ms) | Self::SetWallClock(by_ms) => Some(by_ms),
             _ => None,
         }
     }

@@ -126,7 +126,7 @@ pub enum Command {
     Answer(Answers),
     /// Writes packets or bytes in one piece; raw peers only.
     Send(Vec<Outgoing>),
-    /// Waits for the next packet that the usual answers did not take; any other fails. Raw peers only.
+    /// Waits for the next packet that the standard answers did not take; any other fails. Raw peers only.
     Receive(PacketPattern),
     /// Sends no PINGREQ any more; the client's own check for PINGRESP stops with it.
     StopPinging,

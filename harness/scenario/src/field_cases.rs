@@ -1,5 +1,5 @@
 //! Bugs and troubles that people reported about MQTT's liveness, sessions and recovery: `harness/field-cases.yaml`.
-//! A scenario names in `cases` those that it would have caught.
+//! A scenario names in `reports` those that it would have caught.
 
 const TEXT: &str = include_str!("../../field-cases.yaml");
 

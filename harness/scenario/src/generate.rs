@@ -9,15 +9,15 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use crate::ast::{
-    About, ActionKind, Alternative, Alternatives, Answer, AnswerLine, AnswerWord, Answered, Answers, Axis, Broker,
-    ByteText, Clause, Client, CloseWord, Condition, ConnectArgs, ConnectFields, ConnectKeys, Count, Drift,
-    DurationExpr, Ends, Event, EventNode, Every, Expectation, Expectations, Expiry, Factor, FaultyLink, Field,
-    FieldValue, FilledSteps, Filter, Gap, GapRange, GroupSize, GrowthFactor, Holding, How, KeepAlive, Leap, Lets,
-    LinkPath, LinkProperties, LinkSettings, Links, MarkName, Matcher, Matrix, MaySay, MessagePattern, Moments, Name,
-    Named, NetworkChange, NodeName, Nodes, Number, OneOrMore, Outgoing, PacketFields, Param, Pattern, PatternFields,
-    Payload, Period, RaceSteps, Raw, RawClient, Reason, Reconnect, ReconnectChoice, Repeat, Says, Seeds, Sent, SetLink,
-    SetProperties, Share, Size, State, Statement, Step, StepWord, Steps, Subscription, SubscriptionKeys, Text, Verb,
-    Versions, When, WhichLink, Will,
+    About, ActionKind, Alternative, Alternatives, Answer, AnswerLine, AnswerWord, Answered, Answers, AnyOrderSteps,
+    Axis, Broker, ByteText, Clause, Client, CloseWord, ClosingReasons, ClosingReasonsIfAny, Condition, ConnectArgs,
+    ConnectFields, ConnectKeys, Count, Drift, DurationExpr, Ends, Event, EventNode, Every, Expectation, Expectations,
+    Expiry, Factor, FaultyLink, Field, FieldValue, FilledSteps, Filter, Gap, GapRange, GroupSize, GrowthFactor,
+    Holding, How, KeepAlive, Leap, Lets, LinkPath, LinkProperties, LinkSettings, Links, MarkName, Matcher, Matrix,
+    MessagePattern, Moments, Name, Named, NetworkChange, NodeName, Nodes, Number, OneOrMore, Outgoing, PacketFields,
+    Param, Pattern, PatternFields, Payload, Period, Raw, RawClient, Reason, Reconnect, ReconnectChoice, Repeat, Seeds,
+    Sent, SetLink, SetProperties, Share, Size, State, Statement, Step, StepWord, Steps, Subscription, SubscriptionKeys,
+    Text, Verb, Versions, When, WhichLink, Will,
 };
 use crate::ast::{File, Place};
 use crate::plan::{Because, Ordinal, PacketKind, Point, Seed};
@@ -199,7 +199,7 @@ impl Draw {
 
     fn raw(&mut self, mut raw: RawClient) -> RawClient {
         raw.own.answers = self.maybe(30, |draw| {
-            let answer = Answer::Word(Place::default(), draw.pick(&[AnswerWord::Usual, AnswerWord::Nothing]));
+            let answer = Answer::Word(Place::default(), draw.pick(&[AnswerWord::Standard, AnswerWord::Nothing]));
             Answers::Some(vec![AnswerLine {
                 place: Place::default(),
                 to: Answered::Packet(PacketType::Publish),
@@ -263,7 +263,7 @@ impl Draw {
                 until: self.maybe(20, |_| When::After(Expr::of(Duration::from_secs(9)), Event::mark(MARK)).into()),
                 steps: self.inner(),
             })),
-            7 => StepWord::Race(Param::new(RaceSteps::from(vec![
+            7 => StepWord::AnyOrder(Param::new(AnyOrderSteps::from(vec![
                 Param::new(Step::node("sensor", ActionKind::Crash)),
                 Param::new(Step::node(RAW, ActionKind::Close(Param::new(CloseWord::Fin)))),
             ]))),
@@ -442,11 +442,12 @@ impl Draw {
             clause.qualifiers.because = self.maybe(40, |draw| {
                 draw.pick(&[Because::KeepAlive, Because::NoPingresp, Because::Takeover, Because::Asked])
             });
-            clause.qualifiers.may_say = self.maybe(20, |draw| match draw.chance(50) {
-                true => MaySay::Nothing,
-                false => {
-                    MaySay::Reasons(Says(OneOrMore(vec![Param::new(Reason::new(0x8d)), Param::new(Reason::new(0x8e))])))
-                }
+            clause.qualifiers.reason_if_any = self.maybe(20, |draw| match draw.chance(50) {
+                true => ClosingReasonsIfAny::Nothing,
+                false => ClosingReasonsIfAny::Reasons(ClosingReasons(OneOrMore(vec![
+                    Param::new(Reason::new(0x8d)),
+                    Param::new(Reason::new(0x8e)),
+                ]))),
             });
         }
         if matches!(clause.verb, Verb::Closes(_) | Verb::Loses(_)) {

@@ -23,8 +23,8 @@ pub struct About {
     pub comment: String,
     /// Words to select by.
     pub tags: Vec<String>,
-    /// Reports that it is about: ids of cases from the field, and references of one's own.
-    pub cases: Vec<String>,
+    /// Bug reports that it is about: ids of field reports, and references of one's own.
+    pub reports: Vec<String>,
     /// Ids of normative statements by version, those of the table's rows among them.
     pub clauses: BTreeMap<Version, Vec<String>>,
     /// Invariants that do not hold here, and why.
@@ -41,7 +41,7 @@ impl About {
             about: value_of(&file.about).map(|about| about.0.clone()),
             comment: comment(source),
             tags: texts(value_of(&file.tags)),
-            cases: value_of(&file.cases).map(|ids| cases(&ids.0, sink)).unwrap_or_default(),
+            reports: value_of(&file.reports).map(|ids| reports(&ids.0, sink)).unwrap_or_default(),
             ..Self::default()
         };
         if let Some(clauses) = value_of(&file.clauses) {
@@ -168,8 +168,8 @@ fn clauses(ids: &[Id], version: Option<Version>, sink: &Sink) -> Vec<String> {
     })
 }
 
-/// Ids of cases from the field, and references of one's own.
-fn cases(ids: &[Id], sink: &Sink) -> Vec<String> {
+/// Ids of field reports, and references of one's own.
+fn reports(ids: &[Id], sink: &Sink) -> Vec<String> {
     let known: Vec<_> = field_cases::ids().collect();
     let message = |id: &str| format!("no case from the field is called `{id}`");
     known_ids(ids, &known, sink, |id| (!is_own_reference(id)).then(|| message(id)))

@@ -14,6 +14,7 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn find(&self, name: &str) -> Option<&'static Key> {
+        let name = word_of(name);
         self.all().find(|key| key.name == name)
     }
 
@@ -33,6 +34,14 @@ impl Table {
     pub(super) fn all(&self) -> impl Iterator<Item = &'static Key> + use<> {
         self.keys.iter().copied().flatten()
     }
+}
+
+/// Keys that may be written in the standards' words, too: the word, and ours.
+pub(super) const SAME_WORDS: [(&str, &str); 2] = [("clean_session", "clean"), ("clean_start", "clean")];
+
+/// Returns the key that is meant by a key as it is written.
+pub(super) fn word_of(written: &str) -> &str {
+    SAME_WORDS.iter().find(|(word, _)| *word == written).map_or(written, |(_, ours)| ours)
 }
 
 /// A key of a map, or a word of a list of words.

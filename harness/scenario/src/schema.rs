@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::ast::{
     AROUND, ActionKind, CONNECTION, DONE_ON_ONE, EXPECTATION, File, Fragment, Map, MatcherKeys, PayloadKeys, StepWord,
 };
-use super::keys::{Key, Status, Table, Takes};
+use super::keys::{Key, SAME_WORDS, Status, Table, Takes};
 use super::time::PACKET_WORDS;
 use crate::plan::PacketKind;
 use crate::trace::{FieldType, field_names, field_type};
@@ -90,6 +90,7 @@ impl Definitions {
         for key in table.all().filter(|key| is_usable(key)) {
             properties.insert(key.name.to_owned(), self.described(key));
         }
+        add_same_words(&mut properties);
         json!({ "type": "object", "properties": properties, "additionalProperties": false })
     }
 
@@ -234,7 +235,17 @@ impl Definitions {
             };
             properties.insert((*name).to_owned(), value);
         }
+        add_same_words(&mut properties);
         or_parameter(vec![json!({ "type": "object", "properties": properties, "additionalProperties": false })])
+    }
+}
+
+/// Adds the standards' words for keys that have another name here.
+fn add_same_words(properties: &mut serde_json::Map<String, Value>) {
+    for (word, ours) in SAME_WORDS {
+        if let Some(value) = properties.get(ours) {
+            properties.insert(word.to_owned(), value.clone());
+        }
     }
 }
 

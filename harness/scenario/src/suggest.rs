@@ -18,8 +18,6 @@ const OTHER_WORDS: &[(&str, &[&str])] = &[
     ("auth_data", &["authentication_data"]),
     ("auth_method", &["authentication_method"]),
     ("by", &["because"]),
-    ("clean_session", &["clean"]),
-    ("clean_start", &["clean"]),
     ("client_identifier", &["client_id"]),
     ("data", &["payload"]),
     ("delay", &["wait", "after", "latency"]),
@@ -95,8 +93,28 @@ pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'
         .map(|(_, candidate)| candidate)
 }
 
-/// `; did you mean …?`, or nothing.
+/// Words that older versions of the language had, and what they are called now.
+const RENAMED: &[(&str, &str)] = &[
+    ("cases", "reports"),
+    ("may_say", "reason_if_any"),
+    ("race", "any_order"),
+    ("says", "reason"),
+    ("set_date", "set_wall_clock"),
+    ("usual", "standard"),
+];
+
+/// The word among the candidates that this word of an older version was replaced with.
+pub(super) fn renamed<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let (_, new) = RENAMED.iter().find(|(old, _)| *old == written)?;
+    candidates.into_iter().find(|candidate| candidate == new)
+}
+
+/// `; did you mean …?`, or what an old word is called now, or nothing.
 pub(super) fn did_you_mean<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    let candidates: Vec<_> = candidates.into_iter().collect();
+    if let Some(new) = renamed(written, candidates.iter().copied()) {
+        return format!("; it was renamed to `{new}`");
+    }
     nearest(written, candidates).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
 }
 
@@ -127,12 +145,19 @@ mod tests {
     }
 
     #[rstest]
-    #[case("clean_start", Some("clean"))]
     #[case("sleep", Some("wait"))]
     #[case("topics", Some("topic"))]
     #[case("ping", None)]
     fn the_words_of_others_are_understood_where_ours_would_do(#[case] written: &str, #[case] expected: Option<&str>) {
         assert_eq!(nearest(written, ["clean", "sweep", "wait", "topic"]), expected);
+    }
+
+    #[rstest]
+    #[case("race", "; it was renamed to `any_order`")]
+    #[case("says", "")]
+    #[case("any_ordr", "; did you mean `any_order`?")]
+    fn an_old_word_is_told_its_new_one_where_that_would_do(#[case] written: &str, #[case] expected: &str) {
+        assert_eq!(did_you_mean(written, ["any_order", "wait"]), expected);
     }
 
     #[test]

@@ -20,7 +20,7 @@ const ORDER: [&str; 25] = [
     "about",
     "tags",
     "clauses",
-    "cases",
+    "reports",
     "mqtt",
     "requires",
     "only_on",

@@ -406,7 +406,7 @@ impl Index {
             | NodeFault::ResumeReading
             | NodeFault::ClockDrift(_)
             | NodeFault::ClockJump(_)
-            | NodeFault::SetDate(_) => {}
+            | NodeFault::SetWallClock(_) => {}
         }
     }
 

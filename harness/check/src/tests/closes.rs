@@ -45,9 +45,15 @@ fn close_after_the_peers_disconnect_is_a_loss_without_waiting_for_fin() {
 #[case::must_and_says_another(Some(0x8e), None, "Fail")]
 #[case::may_and_does(None, Some(0x8d), "Pass")]
 #[case::may_and_says_another(None, Some(0x8e), "Fail")]
-fn reason_before_the_close(#[case] says: Option<u8>, #[case] may_say: Option<u8>, #[case] expected: &str) {
+fn reason_before_the_close(#[case] reason: Option<u8>, #[case] if_any: Option<u8>, #[case] expected: &str) {
     let reasons = |code: Option<u8>| code.map(|code| vec![ReasonCode::new(code)]);
-    let verb = Verb::Closes { peer: SENSOR, because: None, how: None, says: reasons(says), may_say: reasons(may_say) };
+    let verb = Verb::Closes {
+        peer: SENSOR,
+        because: None,
+        how: None,
+        reason: reasons(reason),
+        reason_if_any: reasons(if_any),
+    };
     let outcome = judge(expect(BROKER, verb.clone()), &mut silent_client(), 9000);
     assert_eq!(format!("{:?}", outcome.verdict), expected, "{}", lines(&outcome));
 
@@ -58,11 +64,11 @@ fn reason_before_the_close(#[case] says: Option<u8>, #[case] may_say: Option<u8>
 }
 
 #[test]
-fn nothing_said_is_enough_for_may_say_but_not_for_says() {
-    let verdict = |says, may_say| {
+fn no_disconnect_is_enough_for_reason_if_any_but_not_for_reason() {
+    let verdict = |reason, reason_if_any| {
         let mut story = pings(&[]);
         story.at(500).item(0, BROKER, SENSOR, Item::Rst);
-        let verb = Verb::Closes { peer: SENSOR, because: None, how: Some(CloseHow::Rst), says, may_say };
+        let verb = Verb::Closes { peer: SENSOR, because: None, how: Some(CloseHow::Rst), reason, reason_if_any };
         judge(expect(BROKER, verb), &mut story, 1000).verdict
     };
     assert_eq!(verdict(None, Some(vec![ReasonCode::new(0x8d)])), Verdict::Pass);

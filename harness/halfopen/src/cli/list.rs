@@ -63,8 +63,8 @@ fn details(about: &About) -> Vec<String> {
     for (version, ids) in &about.clauses {
         lines.push(format!("{version}: {}", ids.join(", ")));
     }
-    if !about.cases.is_empty() {
-        lines.push(format!("cases: {}", about.cases.join(", ")));
+    if !about.reports.is_empty() {
+        lines.push(format!("reports: {}", about.reports.join(", ")));
     }
     lines
 }

@@ -62,7 +62,7 @@ impl Scenarios {
     pub fn new(scenarios: impl IntoIterator<Item = (Scenario, Vec<Plan>)>) -> Self {
         let runs = scenarios.into_iter().map(|(scenario, plans)| Runs {
             name: scenario.name,
-            cases: scenario.about.cases,
+            cases: scenario.about.reports,
             plans: plans.into_iter().map(Arc::new).collect(),
             failing: OnceLock::new(),
         });

@@ -404,7 +404,7 @@ impl Explained<'_> {
                     _ => format!("its clock stands still for {length}, and what it waits for is due so much later"),
                 }
             }
-            Action::Fault(NodeFault::SetDate(_)) => {
+            Action::Fault(NodeFault::SetWallClock(_)) => {
                 "its timers measure time with another clock, and go on as before".to_owned()
             }
             _ => return None,

@@ -27,7 +27,7 @@ pub(super) fn subscriptions(out: &mut String, subscriptions: &[Subscription]) ->
 
 /// Writes a line for each kind of packet to which a raw peer gives another answer than the standard asks for.
 pub(super) fn answers(out: &mut String, answers: &Answers) -> fmt::Result {
-    if !answers.gives_usual {
+    if !answers.gives_standard {
         writeln!(out, "             answers nothing by itself{}", if has_any(answers) { ", but:" } else { "" })?;
     }
     if !answers.open.is_empty() {
@@ -54,7 +54,7 @@ fn in_turn(answers: &[Answer]) -> String {
 
 fn answer(answer: &Answer) -> String {
     let what = match &answer.kind {
-        AnswerKind::Usual => "the usual answer".to_owned(),
+        AnswerKind::Standard => "the standard answer".to_owned(),
         AnswerKind::Nothing => "nothing".to_owned(),
         AnswerKind::Refuse => "a refusal".to_owned(),
         AnswerKind::Ignore => "silence, as if the host were not there".to_owned(),

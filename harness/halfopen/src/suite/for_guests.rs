@@ -48,7 +48,7 @@ pub(crate) fn adapted(plan: &Plan, abilities: &Abilities<'_>) -> Result<Adapted,
 fn changes_a_brokers_clock(steps: &[Step], plan: &Plan, has_clock: bool) -> bool {
     // No guest has a date that can be set.
     let is_too_much = |fault: NodeFault| match fault {
-        NodeFault::SetDate(_) => true,
+        NodeFault::SetWallClock(_) => true,
         fault => fault.is_of_clock() && !has_clock,
     };
     let is_clock = |action: &Action| action.fault().is_some_and(is_too_much);

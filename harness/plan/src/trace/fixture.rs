@@ -279,7 +279,7 @@ pub fn expect(node: NodeId, verb: Verb) -> Expectation {
 
 /// `closes: peer, because: …`.
 pub fn closes(peer: NodeId, because: Option<Because>) -> Verb {
-    Verb::Closes { peer, because, how: None, says: None, may_say: None }
+    Verb::Closes { peer, because, how: None, reason: None, reason_if_any: None }
 }
 
 /// Exactly so many.

@@ -214,7 +214,7 @@ actions! {
     Resume = "resume", All => "ends pause: what has come is read, then all timers that have passed are due at once";
     ClockDrift(Param<Drift>) = "clock_drift", All, as "+40%" => "the node's clock runs fast or slow by so much, as `+40%`; `0%` ends it";
     ClockJump(Param<Leap>) = "clock_jump", All, as "-1h" => "the node's clock leaps, as `+1h`; set back, as `-1h`, it stands still until it has caught up";
-    SetDate(Param<Leap>) = "set_date", All, as "-1h" => "the node's date is set, as `+1h`: timers measure time with another clock, so nothing may come of it";
+    SetWallClock(Param<Leap>) = "set_wall_clock", All, as "-1h" => "the node's date is set, as `+1h`: timers measure time with another clock, so nothing may come of it";
 }
 
 /// The key behind which an action or an expectation says on which connection.

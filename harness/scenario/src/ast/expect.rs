@@ -81,8 +81,8 @@ group! {
         when: Param<Condition> = "always" => "only judged in these runs: axis name and value or values";
         because: Param<Because> => "of closes: why";
         how: Param<How> => "of closes and loses: fin, rst, timeout";
-        says: Param<Says> => "of closes, 5.0: the reason of the DISCONNECT before it, which must be there";
-        may_say: Param<MaySay> => "of closes: the reason of the DISCONNECT before it, if there is one; void in 3.1.1";
+        reason: Param<ClosingReasons> => "of closes, 5.0: the reason of the DISCONNECT before it, which must be there";
+        reason_if_any: Param<ClosingReasonsIfAny> => "of closes: the reason of the DISCONNECT before it, if there is one; void in 3.1.1";
         per: Param<DurationExpr> = "the whole run" => "`count` is about any window this long";
     }
 }
@@ -150,14 +150,17 @@ impl Value for Because {
 
 /// The reason of a DISCONNECT, or reasons of which it has one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Says(pub OneOrMore<Param<Reason>>);
+pub struct ClosingReasons(pub OneOrMore<Param<Reason>>);
 
-impl Value for Says {
+impl Value for ClosingReasons {
     const TAKES: Takes = Takes::Several(&Takes::Number(0, 255));
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         if node.text() == Some("nothing") {
-            cx.error(node, "`says` wants a reason; that there is no DISCONNECT is `may_say: nothing`");
+            cx.error(
+                node,
+                "`reason` needs a reason code; that there is no DISCONNECT is written `reason_if_any: nothing`",
+            );
             return None;
         }
         OneOrMore::read(cx, node).map(Self)
@@ -170,20 +173,20 @@ impl Value for Says {
 
 /// The reason of a DISCONNECT, if there is one.
 #[derive(Clone, Debug, PartialEq)]
-pub enum MaySay {
+pub enum ClosingReasonsIfAny {
     /// There is no DISCONNECT.
     Nothing,
     /// It has one of these reasons.
-    Reasons(Says),
+    Reasons(ClosingReasons),
 }
 
-impl Value for MaySay {
-    const TAKES: Takes = Takes::Either(&[<NothingWord as Value>::TAKES, <Says as Value>::TAKES]);
+impl Value for ClosingReasonsIfAny {
+    const TAKES: Takes = Takes::Either(&[<NothingWord as Value>::TAKES, <ClosingReasons as Value>::TAKES]);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         match node.text() {
             Some("nothing") => Some(Self::Nothing),
-            _ => Says::read(cx, node).map(Self::Reasons),
+            _ => ClosingReasons::read(cx, node).map(Self::Reasons),
         }
     }
 

@@ -52,7 +52,7 @@ map! {
         mqtt: Versions = "both" => "`3.1.1`, `5.0` or a list";
         about: Text => "a sentence for reports";
         tags: OneOrMore<Text> => "words to select by";
-        cases: Ids => "reports that this is about: ids of the cases from the field, URLs, or references of your own";
+        reports: Ids => "bug reports that this is about: ids of field reports, URLs, or references of your own";
         clauses: Clauses => "version → ids of the statements that this checks";
         matrix: Matrix => "name → list: axes; the runs are their product";
         table: Rows => "a list of rows: one axis with several names; `case` names the run";

@@ -24,8 +24,8 @@ pub use self::action::{Action, ActionKind, Actions, ConnectArgs, ConnectKeys, Fi
 pub(crate) use self::action::{CONNECTION, DONE_ON_ONE};
 pub(crate) use self::expect::{AROUND, CAUSES, EXPECTATION};
 pub use self::expect::{
-    About, Alternative, Alternatives, Clause, Condition, Expectation, Expectations, Holding, How, MaySay, NothingWord,
-    Qualifiers, Says, State, Statement, Verb,
+    About, Alternative, Alternatives, Clause, ClosingReasons, ClosingReasonsIfAny, Condition, Expectation,
+    Expectations, Holding, How, NothingWord, Qualifiers, State, Statement, Verb,
 };
 pub(crate) use self::file::value_of;
 pub use self::file::{
@@ -50,8 +50,8 @@ pub use self::scalar::{
     Bandwidth, Count, Drift, Factor, Hex, Name, NodeName, Number, QosLevel, Reason, Share, Size, Text,
 };
 pub use self::step::{
-    Every, FaultyLink, FilledSteps, MarkName, NetworkChange, Period, RaceSteps, Repeat, SetProperties, Step, StepKind,
-    StepWord, Steps, Sweep, SweptFault,
+    AnyOrderSteps, Every, FaultyLink, FilledSteps, MarkName, NetworkChange, Period, Repeat, SetProperties, Step,
+    StepKind, StepWord, Steps, Sweep, SweptFault,
 };
 pub use self::time::{
     CharRange, DurationExpr, Event, EventNode, Expiry, Gap, GapRange, Interval, KeepAlive, Leap, Moment, Moments,

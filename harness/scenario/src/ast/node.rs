@@ -17,7 +17,7 @@ group! {
     ConnectFields {
         client_id: Param<Text> = "the node's name" => "the client identifier";
         keep_alive: Param<KeepAlive> = "60s, of a raw client 0s" => "whole seconds, 0s is off";
-        clean: Param<bool> = "true" => "begin without an earlier session; false alone keeps the session for ever";
+        clean: Param<bool> = "true" => "begin without an earlier session; false alone keeps the session for ever. Also written `clean_start` (5.0) or `clean_session` (3.1.1)";
         session_expiry: Param<Expiry> = "0s", since_5 => "how long the session outlives the connection, whole seconds or `never`";
         will: Param<Will> = "none" => "what the broker publishes when the connection ends without DISCONNECT";
         username: Param<Text> = "none" => "the user name";
@@ -58,7 +58,7 @@ group! {
 group! {
     /// What only a raw client does.
     RawClientOnly {
-        answers: Param<Answers> = "usual" => "`usual`, `nothing`, or packet → what it answers";
+        answers: Param<Answers> = "standard" => "`standard`, `nothing`, or packet → what it answers";
         ! autostart => "a raw client does what is written and nothing on its own; begin the story with `connect`";
         ! reconnect => "a raw client does what is written and does not reconnect on its own; write `connect`";
         ! ping_timeout => "a raw client sends no PINGREQ on its own, so it waits for no PINGRESP";
@@ -102,7 +102,7 @@ composed! {
 map! {
     /// A raw broker.
     RawBroker = "a raw broker" {
-        answers: Param<Answers> = "usual" => "`usual`, `nothing`, or packet or `open` → what it answers";
+        answers: Param<Answers> = "standard" => "`standard`, `nothing`, or packet or `open` → what it answers";
     }
 }
 
@@ -198,7 +198,7 @@ words! {
 words! {
     /// The answers to everything.
     AllAnswers = "answer" {
-        Usual = "usual" => "what the flows of the standard ask for";
+        Standard = "standard" => "what the flows of the standard ask for";
         Nothing = "nothing" => "none at all";
     }
 }
@@ -206,7 +206,7 @@ words! {
 words! {
     /// An answer that is one word.
     AnswerWord = "answer" {
-        Usual = "usual" => "what the flows of the standard ask for";
+        Standard = "standard" => "what the flows of the standard ask for";
         Nothing = "nothing" => "none; it is owed until another answer is set";
         Refuse = "refuse" => "the answer that says no; of `open` RST to the SYN";
         Ignore = "ignore" => "of `open` alone: the SYN is lost, however often it is sent again";
@@ -425,7 +425,7 @@ impl Value for Answers {
                 _ => match PacketWord::read(cx, name)?.kind {
                     PacketKind::Type(packet) => Answered::Packet(packet),
                     PacketKind::Any => {
-                        let message = "expected a type of packet; for all of them write `usual` or `nothing` alone";
+                        let message = "expected a type of packet; for all of them write `standard` or `nothing` alone";
                         cx.error(name, message);
                         return None;
                     }

@@ -9,7 +9,7 @@ use super::scalar::{Hex, Name, Number, QosLevel, Reason, Size, Text};
 use super::time::{DurationExpr, PacketWord};
 use super::value::{Env, Fill, Param, Place, Value, map};
 use crate::bytes::parse_bytes;
-use crate::keys::Takes;
+use crate::keys::{Takes, word_of};
 use crate::lower::params::has_parameters;
 use crate::plan::PacketKind;
 use crate::reference::see;
@@ -189,10 +189,15 @@ pub(crate) fn fields<T>(
 ) -> Option<Vec<(Name, T)>> {
     let names = field_names(packet);
     let mut fields = Vec::new();
-    for (name, value) in cx.map(node, example_of_fields(packet))? {
+    let entries = cx.map(node, example_of_fields(packet))?;
+    for (index, (name, value)) in entries.iter().enumerate() {
         let Some(text) = name.text() else { continue };
-        if names.contains(&text) {
-            fields.extend(Name::of(name).zip(read(text, value)));
+        let field = word_of(text);
+        if names.contains(&field) {
+            if cx.is_first(name, field, &entries[..index]) {
+                let name = Name { text: field.to_owned(), place: Place::of(name) };
+                fields.extend(read(field, value).map(|value| (name, value)));
+            }
             continue;
         }
         let hint = did_you_mean(text, names.iter().copied());

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::value::Place;
 use crate::error::{Sink, Span};
-use crate::keys::{Key, Status, Table};
+use crate::keys::{Key, Status, Table, word_of};
 use crate::lower::Role;
 use crate::reference::see;
 use crate::suggest::{did_you_mean, one_of};
@@ -243,6 +243,17 @@ impl<'a> Reading<'a> {
             return None;
         }
         Some(key)
+    }
+
+    /// Whether no key before this one means the same in another word, which is reported.
+    pub(crate) fn is_first(&self, name: &Node, key: &str, before: &[(Node, Node)]) -> bool {
+        let Some((first, _)) = before.iter().find(|(other, _)| other.text().is_some_and(|text| word_of(text) == key))
+        else {
+            return true;
+        };
+        let (first, second) = (first.text().unwrap_or_default(), name.text().unwrap_or_default());
+        self.error(name, format!("`{second}` and `{first}` are the same key; write one of them"));
+        false
     }
 
     /// Returns the text of a scalar.

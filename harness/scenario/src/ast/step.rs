@@ -13,7 +13,7 @@ use crate::keys::{Key, Takes, key};
 use crate::lower::check_name;
 use crate::plan::PacketKind;
 use crate::reference::see;
-use crate::suggest::{nearest, one_of};
+use crate::suggest::{nearest, one_of, renamed};
 use crate::tree::{Kind, Node};
 
 map! {
@@ -103,7 +103,7 @@ line! {
         Network(Param<NetworkChange>) = "network" => "half_open, partition, heal, reset: a link; set";
         Repeat(Param<Repeat>) = "repeat" => "times, steps: one after the other";
         Every(Param<Every>) = "every" => "period, times, until, steps: in the background, first at once";
-        Race(Param<RaceSteps>) = "race" => "happens at one instant, in all orders: an axis";
+        AnyOrder(Param<AnyOrderSteps>) = "any_order" => "happens at one instant, in all orders: an axis";
         Sweep(Param<Sweep>) = "sweep" => "a fault right after each packet of a range leaves or arrives: an axis";
     }
 }
@@ -161,6 +161,9 @@ impl Step {
             return cx.error_with_note(key, message, see("change of the network"));
         }
         let words = || StepWord::KEYS.iter().map(|word| word.name);
+        if let Some(new) = renamed(word, words()) {
+            return cx.error_with_note(key, format!("the step `{word}` was renamed to `{new}`"), see("a step"));
+        }
         let (hint, note) = match nearest(word, words().chain(cx.outline.names())) {
             Some(near) if cx.outline.has_node(near) => (format!("; did you mean the node `{near}`?"), see("a step")),
             Some(near) => (format!("; did you mean `{near}`?"), see("a step")),
@@ -265,30 +268,30 @@ impl Value for SweptFault {
     }
 }
 
-/// The steps of a race, in the order of the file.
+/// The steps of `any_order`, in the order of the file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RaceSteps {
+pub struct AnyOrderSteps {
     /// The place of the list, by which a run knows the order.
     pub(crate) place: Place,
     /// The steps.
     pub steps: Vec<Param<Step>>,
 }
 
-impl From<Vec<Param<Step>>> for RaceSteps {
+impl From<Vec<Param<Step>>> for AnyOrderSteps {
     fn from(steps: Vec<Param<Step>>) -> Self {
         Self { place: Place::default(), steps }
     }
 }
 
-/// How many steps a race may have: 5 have 120 orders.
-pub(crate) const MOST_OF_A_RACE: usize = 5;
+/// The greatest number of steps in `any_order`: 5 have 120 orders.
+pub(crate) const MOST_IN_ANY_ORDER: usize = 5;
 
-impl Value for RaceSteps {
+impl Value for AnyOrderSteps {
     const TAKES: Takes = Takes::Steps;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         match &node.kind {
-            Kind::List(items) if (2..=MOST_OF_A_RACE).contains(&items.len()) => {
+            Kind::List(items) if (2..=MOST_IN_ANY_ORDER).contains(&items.len()) => {
                 Some(Self { place: Place::of(node), steps: cx.each(items, |item| Param::read(cx, item)) })
             }
             Kind::Broken => {
@@ -297,7 +300,7 @@ impl Value for RaceSteps {
             }
             _ => {
                 let message = format!(
-                    "a race is a list of 2 to {MOST_OF_A_RACE} steps, as in `[ {{ a: crash }}, {{ b: crash }} ]`"
+                    "`any_order` is a list of 2 to {MOST_IN_ANY_ORDER} steps, as in `[ {{ a: crash }}, {{ b: crash }} ]`"
                 );
                 cx.error(node, message);
                 None

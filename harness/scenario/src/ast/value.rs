@@ -316,10 +316,10 @@ impl<T: Map> Value for T {
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let entries = cx.entries_of(node, T::TABLE)?;
         let (mut map, mut known) = (Self::default(), true);
-        for (name, value) in entries {
+        for (index, (name, value)) in entries.iter().enumerate() {
             match cx.known_key(name, T::TABLE) {
-                Some(key) => map.set(cx, key.name, name, value),
-                None => known = false,
+                Some(key) if cx.is_first(name, key.name, &entries[..index]) => map.set(cx, key.name, name, value),
+                _ => known = false,
             }
         }
         for name in T::REQUIRED {

@@ -39,7 +39,7 @@ impl Lower<'_> {
             ActionKind::ResumeReading => NodeFault::ResumeReading.into(),
             ActionKind::ClockDrift(drift) => NodeFault::ClockDrift(drift.get(self.env)?.0).into(),
             ActionKind::ClockJump(leap) => NodeFault::ClockJump(leap.get(self.env)?.milliseconds()?).into(),
-            ActionKind::SetDate(leap) => NodeFault::SetDate(leap.get(self.env)?.milliseconds()?).into(),
+            ActionKind::SetWallClock(leap) => NodeFault::SetWallClock(leap.get(self.env)?.milliseconds()?).into(),
             command => self.command(command, nodes, programs)?.into(),
         };
         let Some(connection) = &action.connection else { return Some(lowered) };
@@ -116,7 +116,7 @@ impl Lower<'_> {
             | ActionKind::ResumeReading
             | ActionKind::ClockDrift(_)
             | ActionKind::ClockJump(_)
-            | ActionKind::SetDate(_) => return None,
+            | ActionKind::SetWallClock(_) => return None,
         })
     }
 

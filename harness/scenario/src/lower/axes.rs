@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use halfopen_protocol::Version;
 
+use super::any_order::{self, Orders, Permuted};
 use super::names::check_letters;
 use super::params::{Params, computed};
-use super::race::{self, Orders, Race};
 use super::range;
 use super::when::{SWEEP, same};
 use crate::ast::{Axis, Combination, File, Fragment, Lets, Matrix, Name, Raw, Row, Rows, value_of};
@@ -37,7 +37,7 @@ pub(crate) struct Run {
     /// What `when` can ask for.
     pub(super) values: BTreeMap<String, Node>,
     pub(super) seed: u64,
-    /// In which order the steps of each race come.
+    /// In which order the steps of each `any_order` come.
     pub(super) orders: Orders,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Run {
 pub(crate) struct Axes {
     pub(crate) versions: Vec<Version>,
     parts: Vec<Part>,
-    races: Vec<Race>,
+    permuted: Vec<Permuted>,
     excluded: Vec<Combination>,
     seeds: Vec<u64>,
     /// Names whose definition is wrong.
@@ -68,7 +68,7 @@ impl Axes {
     pub(crate) fn of(file: &File, fragments: &[Fragment], span: Span, sink: &Sink) -> Self {
         let mut axes = Self {
             versions: value_of(&file.mqtt).map_or_else(|| Version::ALL.to_vec(), |versions| versions.0.clone()),
-            races: race::races(file, fragments),
+            permuted: any_order::permuted(file, fragments),
             excluded: value_of(&file.exclude).map(|exclude| exclude.0.clone()).unwrap_or_default(),
             seeds: value_of(&file.seeds).map_or_else(|| vec![1], |seeds| seeds.list()),
             ..Self::default()
@@ -142,7 +142,7 @@ impl Axes {
 
     fn is_new(&mut self, name: &Name, seen: &mut BTreeSet<String>, sink: &Sink) -> bool {
         let (text, span) = (name.text.as_str(), name.place.span);
-        if matches!(text, "i" | "seed" | "race" | "sweep" | MQTT | CASE | "clause") {
+        if matches!(text, "i" | "seed" | "any_order" | "sweep" | MQTT | CASE | "clause") {
             sink.push(span, format!("`{text}` means something of its own and cannot name a parameter"), None);
             return false;
         }
@@ -172,8 +172,8 @@ impl Axes {
                 Part::Table(rows, _) => factors.push((rows.len(), "rows".to_owned())),
             }
         }
-        for race in &self.races {
-            factors.push((race.orders().len(), "orders of a race".to_owned()));
+        for list in &self.permuted {
+            factors.push((list.orders().len(), "orders of `any_order`".to_owned()));
         }
         if self.seeds.len() > 1 {
             factors.push((self.seeds.len(), "seeds".to_owned()));
@@ -191,7 +191,7 @@ impl Axes {
             });
             self.parts.retain(|part| !matches!(part, Part::Range(..)));
             self.seeds.truncate(1);
-            self.races.clear();
+            self.permuted.clear();
         }
     }
 
@@ -247,7 +247,7 @@ impl Axes {
             return;
         }
         let Some((part, rest)) = parts.split_first() else {
-            self.expand_races(&self.races, &run, seeds, runs);
+            self.expand_orders(&self.permuted, &run, seeds, runs);
             return;
         };
         match part {
@@ -288,7 +288,7 @@ impl Axes {
     }
 
     /// The orders of the races, and then the seeds.
-    fn expand_races(&self, rest: &[Race], run: &Run, seeds: &[u64], runs: &mut Vec<Run>) {
+    fn expand_orders(&self, rest: &[Permuted], run: &Run, seeds: &[u64], runs: &mut Vec<Run>) {
         let Some((first, rest)) = rest.split_first() else {
             for seed in seeds {
                 let mut run = Run { seed: *seed, ..run.clone() };
@@ -302,11 +302,11 @@ impl Axes {
         };
         for order in first.orders() {
             let mut run = run.clone();
-            let shown = race::shown(&order);
-            run.printed.push(format!("race={shown}"));
-            run.values.insert("race".to_owned(), Node::word(shown));
+            let shown = any_order::shown(&order);
+            run.printed.push(format!("any_order={shown}"));
+            run.values.insert("any_order".to_owned(), Node::word(shown));
             run.orders.insert(first.span, order);
-            self.expand_races(rest, &run, seeds, runs);
+            self.expand_orders(rest, &run, seeds, runs);
         }
     }
 }

@@ -8,8 +8,8 @@ use halfopen_protocol::{PacketType, ReasonCode};
 use super::Lower;
 use super::names::Role;
 use crate::ast::{
-    self, About, Alternative, Clause, Count, Group, Moment as WrittenMoment, Moments, Name, Param, Place, Qualifiers,
-    Says, Statement, Value, Verb as WrittenVerb,
+    self, About, Alternative, Clause, ClosingReasons, Count, Group, Moment as WrittenMoment, Moments, Name, Param,
+    Place, Qualifiers, Statement, Value, Verb as WrittenVerb,
 };
 use crate::plan::{
     ClientState, CloseHow, CountRange, DurationRange, Expectation, ExpectationId, Holding, Mode, Moment, NodeId,
@@ -226,9 +226,15 @@ impl Lower<'_> {
                 let peer = peer.get(env).and_then(|peer| self.node(&peer.0.text, &peer.0.place));
                 let because = self.maybe(&q.because, |because| Some(*because));
                 let how = self.how(q);
-                let says = self.says(q, nodes);
-                let may_say = self.may_say(q, nodes);
-                Verb::Closes { peer: peer?, because: because?, how: how?, says: says?, may_say: may_say? }
+                let reason = self.reason(q, nodes);
+                let reason_if_any = self.reason_if_any(q, nodes);
+                Verb::Closes {
+                    peer: peer?,
+                    because: because?,
+                    how: how?,
+                    reason: reason?,
+                    reason_if_any: reason_if_any?,
+                }
             }
             WrittenVerb::Loses(peer) => {
                 let peer = peer.get(env).and_then(|peer| self.node(&peer.0.text, &peer.0.place));
@@ -304,28 +310,28 @@ impl Lower<'_> {
         })
     }
 
-    fn says(&self, q: &Qualifiers, nodes: &[NodeId]) -> Option<Option<Vec<ReasonCode>>> {
-        if let Some(says) = q.says.as_ref().filter(|_| !self.version.is_v5()) {
-            let message = "`says` belongs to 5.0, where the broker may send DISCONNECT; add `when: { mqtt: 5.0 }`, or write `may_say`";
-            self.error(&says.value.place, message);
+    fn reason(&self, q: &Qualifiers, nodes: &[NodeId]) -> Option<Option<Vec<ReasonCode>>> {
+        if let Some(reason) = q.reason.as_ref().filter(|_| !self.version.is_v5()) {
+            let message = "`reason` belongs to 5.0, where the broker may send DISCONNECT; add `when: { mqtt: 5.0 }`, or write `reason_if_any`";
+            self.error(&reason.value.place, message);
             return None;
         }
-        self.maybe(&q.says, |says| self.reasons(says, nodes))
+        self.maybe(&q.reason, |reasons| self.reasons(reasons, nodes))
     }
 
-    fn may_say(&self, q: &Qualifiers, nodes: &[NodeId]) -> Option<Option<Vec<ReasonCode>>> {
-        let codes = self.maybe(&q.may_say, |may_say| match may_say {
-            ast::MaySay::Nothing => Some(Vec::new()),
-            ast::MaySay::Reasons(reasons) => self.reasons(reasons, nodes),
+    fn reason_if_any(&self, q: &Qualifiers, nodes: &[NodeId]) -> Option<Option<Vec<ReasonCode>>> {
+        let codes = self.maybe(&q.reason_if_any, |reasons| match reasons {
+            ast::ClosingReasonsIfAny::Nothing => Some(Vec::new()),
+            ast::ClosingReasonsIfAny::Reasons(reasons) => self.reasons(reasons, nodes),
         })?;
         Some(codes.filter(|_| self.version.is_v5()))
     }
 
     /// Reason codes, of which only a raw peer says those that the standard does not know.
-    fn reasons(&self, says: &Says, nodes: &[NodeId]) -> Option<Vec<ReasonCode>> {
+    fn reasons(&self, reasons: &ClosingReasons, nodes: &[NodeId]) -> Option<Vec<ReasonCode>> {
         let is_raw = nodes.iter().all(|id| self.names.role(*id).is_raw());
         let mut codes = Vec::new();
-        for reason in &says.0.0 {
+        for reason in &reasons.0.0 {
             let code = reason.get(self.env)?.code;
             if code.name().is_none() && !is_raw {
                 self.error(&reason.place, format!("MQTT 5.0 has no reason {code}, so nobody says it"));
@@ -341,7 +347,7 @@ impl Lower<'_> {
         let verb = clause.verb.word();
         for (key, place) in clause.qualifiers.present() {
             let verbs: &[&str] = match key.name {
-                "because" | "says" | "may_say" => &["closes"],
+                "because" | "reason" | "reason_if_any" => &["closes"],
                 "how" => &["closes", "loses"],
                 "to" => &["sends"],
                 "from" => &["receives"],

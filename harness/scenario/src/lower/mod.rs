@@ -1,6 +1,7 @@
 //! From the typed file to plans: one per run, with the values that its axes have there.
 
 mod actions;
+mod any_order;
 mod axes;
 mod check;
 mod connections;
@@ -11,7 +12,6 @@ mod names;
 mod nodes;
 mod packets;
 pub(crate) mod params;
-mod race;
 pub(crate) mod range;
 mod steps;
 mod when;

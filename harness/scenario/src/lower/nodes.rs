@@ -178,7 +178,7 @@ impl Lower<'_> {
     }
 
     fn raw_broker(&self, raw: &ast::RawBroker, is_right: bool) -> Option<(Program, Fields)> {
-        let answers = self.answers_or_usual(&raw.answers, Role::RawBroker)?;
+        let answers = self.answers_or_standard(&raw.answers, Role::RawBroker)?;
         is_right.then(|| (Program::RawBroker(RawBrokerProgram { answers }), Fields::new()))
     }
 
@@ -213,7 +213,7 @@ impl Lower<'_> {
         let complete = self.has_keys(raw);
         let connect = self.connect(&raw.connect, Connect::new(self.version, name));
         let common = self.common(&raw.common, name, place);
-        let answers = self.answers_or_usual(&raw.own.answers, Role::RawClient);
+        let answers = self.answers_or_standard(&raw.own.answers, Role::RawClient);
         let (to, subscribe) = common?;
         let connect = connect.filter(|_| complete)?;
         let fields = fields_of_connect(&connect);
@@ -415,7 +415,7 @@ impl Lower<'_> {
         None
     }
 
-    fn answers_or_usual(&self, answers: &Option<Field<Param<ast::Answers>>>, role: Role) -> Option<Answers> {
+    fn answers_or_standard(&self, answers: &Option<Field<Param<ast::Answers>>>, role: Role) -> Option<Answers> {
         match value_of(answers) {
             Some(written) => self.answers(&*written.get(self.env)?, role).filter(|_| written.is_right()),
             None => Some(Answers::default()),
@@ -425,7 +425,7 @@ impl Lower<'_> {
     /// What a raw peer answers.
     pub(super) fn answers(&self, answers: &ast::Answers, role: Role) -> Option<Answers> {
         let lines = match answers {
-            ast::Answers::All(all) => return Some(Answers::all(*all == ast::AllAnswers::Usual)),
+            ast::Answers::All(all) => return Some(Answers::all(*all == ast::AllAnswers::Standard)),
             ast::Answers::Some(lines) => lines,
         };
         let mut read = Answers::all(true);
@@ -475,14 +475,14 @@ impl Lower<'_> {
         } else if keys.close.is_some() {
             AnswerKind::Close(close_how(*self.get(&keys.close)?))
         } else {
-            AnswerKind::Usual
+            AnswerKind::Standard
         };
         Some(Answer { after, kind })
     }
 
     fn answer_word(&self, word: ast::AnswerWord, place: &Place, packet: Option<PacketType>) -> Option<AnswerKind> {
         match (word, packet) {
-            (ast::AnswerWord::Usual, _) => Some(AnswerKind::Usual),
+            (ast::AnswerWord::Standard, _) => Some(AnswerKind::Standard),
             (ast::AnswerWord::Nothing, _) => Some(AnswerKind::Nothing),
             (ast::AnswerWord::Ignore, None) => Some(AnswerKind::Ignore),
             (ast::AnswerWord::Ignore, Some(_)) => {

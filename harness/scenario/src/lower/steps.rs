@@ -41,9 +41,9 @@ fn collect_marks(steps: &[Param<Step>], env: &Env<'_>, found: &mut Vec<String>) 
                 within(repeat.get(env).as_deref().and_then(|repeat| value_of(&repeat.steps)), found);
             }
             StepWord::Every(every) => within(every.get(env).as_deref().and_then(|every| value_of(&every.steps)), found),
-            StepWord::Race(race) => {
-                if let Some(race) = race.get(env) {
-                    collect_marks(&race.steps, env, found);
+            StepWord::AnyOrder(list) => {
+                if let Some(list) = list.get(env) {
+                    collect_marks(&list.steps, env, found);
                 }
             }
             _ => {}
@@ -96,13 +96,14 @@ impl Lower<'_> {
         Some(self.steps(&steps.0.0, nodes)).filter(|steps| !steps.is_empty())
     }
 
-    /// A step; a race is several.
+    /// A step; `any_order` is several.
     fn step(&self, step: &Step, nodes: &[plan::Node]) -> Option<Vec<plan::Step>> {
         let kind = match &step.kind {
-            StepKind::Word(StepWord::Race(race)) => {
-                let race = race.get(self.env)?;
-                let read: Vec<_> = race.steps.iter().map(|step| self.of_race(&*step.get(self.env)?, nodes)).collect();
-                return self.race(&race, read.into_iter().collect::<Option<_>>()?);
+            StepKind::Word(StepWord::AnyOrder(list)) => {
+                let list = list.get(self.env)?;
+                let read: Vec<_> =
+                    list.steps.iter().map(|step| self.of_any_order(&*step.get(self.env)?, nodes)).collect();
+                return self.in_order_of_run(&list, read.into_iter().collect::<Option<_>>()?);
             }
             StepKind::Word(word) => self.word(step, word, nodes)?,
             StepKind::Node(name, actions) => {
@@ -118,9 +119,9 @@ impl Lower<'_> {
         Some(vec![plan::Step { id, text, kind }])
     }
 
-    fn of_race(&self, step: &Step, nodes: &[plan::Node]) -> Option<plan::Step> {
-        if let StepKind::Word(StepWord::Race(race)) = &step.kind {
-            self.error(&race.place, "a race inside of a race; put its steps into the other");
+    fn of_any_order(&self, step: &Step, nodes: &[plan::Node]) -> Option<plan::Step> {
+        if let StepKind::Word(StepWord::AnyOrder(list)) = &step.kind {
+            self.error(&list.place, "`any_order` inside `any_order`; put its steps into the other");
             return None;
         }
         self.step(step, nodes)?.pop()
@@ -139,9 +140,9 @@ impl Lower<'_> {
                 self.error(&sweep.place, message);
                 return None;
             }
-            // A race is several steps, and is told where its line is.
-            StepWord::Race(_) => {
-                self.error(&step.head, "a race inside of a race; put its steps into the other");
+            // `any_order` is several steps, and is told where its line is.
+            StepWord::AnyOrder(_) => {
+                self.error(&step.head, "`any_order` inside `any_order`; put its steps into the other");
                 return None;
             }
         })

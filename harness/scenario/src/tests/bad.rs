@@ -89,7 +89,7 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "unknown clauses and cases",
-        "cases: [emqx-late-by-extra-intervall, nonsense]\nclauses: { 3.1.1: [MQTT-3.1.2-24, MQTT-3.1.2-240], 5.0: MQTT-3.1.2-222, 4.0: [] }\nsteps: [ { wait: 1s } ]\n",
+        "reports: [emqx-late-by-extra-intervall, nonsense]\nclauses: { 3.1.1: [MQTT-3.1.2-24, MQTT-3.1.2-240], 5.0: MQTT-3.1.2-222, 4.0: [] }\nsteps: [ { wait: 1s } ]\n",
     ),
     (
         "unknown engines and features",
@@ -107,7 +107,7 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "says in 3.1.1",
-        "clients: { a: {} }\nsteps: [ { a: power_loss } ]\nexpect: [ { broker: { closes: a, says: 0x8D } } ]\n",
+        "clients: { a: {} }\nsteps: [ { a: power_loss } ]\nexpect: [ { broker: { closes: a, reason: 0x8D } } ]\n",
     ),
     // Steps.
     ("unknown node in a step", "clients: { sensor: {} }\nsteps: [ { senosr: crash }, { wiat: 5s } ]\n"),
@@ -139,7 +139,7 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "races",
-        "clients: { a: {} }\nraw_clients: { r: {} }\nsteps: [ { race: [ { a: crash } ] }, { race: [ { a: crash }, { r: [open, connect] } ] }, { race: { a: crash } }, { race: [ { wait: 1s }, { race: [ { a: crash }, { r: crash } ] } ] } ]\n",
+        "clients: { a: {} }\nraw_clients: { r: {} }\nsteps: [ { any_order: [ { a: crash } ] }, { any_order: [ { a: crash }, { r: [open, connect] } ] }, { any_order: { a: crash } }, { any_order: [ { wait: 1s }, { any_order: [ { a: crash }, { r: crash } ] } ] } ]\n",
     ),
     (
         "after the end",
@@ -158,7 +158,7 @@ const BAD: &[(&str, &str)] = &[
     ),
     (
         "answers",
-        "raw_brokers: { f: { answers: { PINGRESP: usual, PINGREQ: [refuse, later], open: { after: 1 }, UNSUBSCRIBE: {}, packet: usual } } }\nraw_clients: { r: { answers: { open: usual }, to: f } }\nsteps: [ { f: connect }, { f: { answer: never } }, { r: { connect: { wait: false, connack: { reason: 1 } } } } ]\n",
+        "raw_brokers: { f: { answers: { PINGRESP: standard, PINGREQ: [refuse, later], open: { after: 1 }, UNSUBSCRIBE: {}, packet: standard } } }\nraw_clients: { r: { answers: { open: standard }, to: f } }\nsteps: [ { f: connect }, { f: { answer: never } }, { r: { connect: { wait: false, connack: { reason: 1 } } } } ]\n",
     ),
     // The network.
     ("unknown end of a link", "clients: { sensor: {} }\nsteps: [ { network: { half_open: sensr -> broker } } ]\n"),
@@ -237,6 +237,14 @@ const BAD: &[(&str, &str)] = &[
     (
         "connections beside actions",
         "clients: { sensor: { to: broker } }\nbrokers: { broker: {} }\nraw_brokers: { fake: { answers: { PINGREQ: ignore } } }\nraw_clients: { a: { to: fake }, b: { to: broker } }\nsteps: [ { a: open }, { b: open }, { a: { crash: , connection: a#1 } }, { a: { send: PINGREQ, connection: b#1 } }, { fake: { send: PINGRESP, connection: b#1 } }, { sensor: { publish: { topic: t }, connection: sensor#1 } }, { a: { send: PINGREQ, conection: a#1 } }, { fake: { receive: PINGREQ, connection: a } } ]\n",
+    ),
+    (
+        "words of older versions",
+        "mqtt: 5.0\ncases: [false-ping-timeouts]\nraw_brokers: { fake: { answers: { PINGREQ: usual } } }\nclients: { a: { to: fake } }\nsteps: [ { race: [ { a: crash }, { fake: crash } ] }, { a: { set_date: -1h } }, { fake: { answer: usual } } ]\nexpect: [ { fake: { closes: a, says: 0x8E } }, { fake: { closes: a, may_say: 0x8E } } ]\n",
+    ),
+    (
+        "one key in two words",
+        "mqtt: 5.0\nclients: { a: { clean: false, clean_start: true } }\nsteps: [ { wait: 1s } ]\nexpect: [ { a: { sends: { CONNECT: { clean_start: true, clean: true, clean_session: true } } } } ]\n",
     ),
     // All at once.
     (

@@ -29,6 +29,18 @@ fn connect(plan: &Plan, id: usize) -> &halfopen_protocol::packet::Connect {
 }
 
 #[test]
+fn the_words_of_the_standards_for_clean_are_taken() {
+    let plans = plans(
+        "clients: { a: { clean_start: false } }\nraw_clients: { r: { clean_session: false } }\nsteps: [ { r: { send: { CONNECT: { clean_start: true } } } } ]\nexpect: [ { a: { sends: { CONNECT: { clean_session: false } } } } ]\n",
+    );
+    for plan in &plans {
+        assert!(!connect(plan, 1).clean_start && !connect(plan, 2).clean_start);
+        let Verb::Sends(patterns) = &plan.expectations[0].verb else { panic!("another verb") };
+        assert_eq!(patterns[0].fields[0].name, "clean");
+    }
+}
+
+#[test]
 fn a_file_runs_on_both_versions_with_the_product_of_its_axes() {
     let plans = plans(
         "matrix: { k: [4s, 60s], phase: [0s, <k> / 4] }\nclients: { a: { keep_alive: <k> } }\nsteps: [ { wait: <phase> } ]\n",
@@ -194,23 +206,23 @@ fn nth(client: usize, number: u32) -> NthConnection {
 #[test]
 fn expectations_are_left_out_where_when_does_not_hold() {
     let plans = plans(
-        "matrix: { k: [1s, 2s] }\nclients: { a: { keep_alive: <k> } }\nsteps: [ { a: power_loss } ]\nexpect:\n  - broker: { closes: a, says: 0x8D, when: { mqtt: 5.0, k: 2000ms } }\n",
+        "matrix: { k: [1s, 2s] }\nclients: { a: { keep_alive: <k> } }\nsteps: [ { a: power_loss } ]\nexpect:\n  - broker: { closes: a, reason: 0x8D, when: { mqtt: 5.0, k: 2000ms } }\n",
     );
     let judged: Vec<_> = plans.iter().map(|plan| plan.expectations.len()).collect();
     assert_eq!(judged, [0, 0, 0, 1]);
-    assert_eq!(plans[3].expectations[0].text, "broker: { closes: a, says: 0x8D }");
+    assert_eq!(plans[3].expectations[0].text, "broker: { closes: a, reason: 0x8D }");
 }
 
 #[test]
-fn may_say_is_void_in_3_1_1() {
+fn reason_if_any_is_void_in_3_1_1() {
     let plans = plans(
-        "clients: { a: {} }\nsteps: [ { a: power_loss } ]\nexpect: [ { broker: { closes: a, may_say: nothing } } ]\n",
+        "clients: { a: {} }\nsteps: [ { a: power_loss } ]\nexpect: [ { broker: { closes: a, reason_if_any: nothing } } ]\n",
     );
-    let may_say = |plan: &Plan| match &plan.expectations[0].verb {
-        Verb::Closes { may_say, .. } => may_say.as_ref().map(Vec::len),
+    let reason_if_any = |plan: &Plan| match &plan.expectations[0].verb {
+        Verb::Closes { reason_if_any, .. } => reason_if_any.as_ref().map(Vec::len),
         _ => panic!("no close"),
     };
-    assert_eq!((may_say(&plans[0]), may_say(&plans[1])), (None, Some(0)));
+    assert_eq!((reason_if_any(&plans[0]), reason_if_any(&plans[1])), (None, Some(0)));
 }
 
 #[test]

@@ -124,13 +124,13 @@ fn a_range_of_the_matrix_may_use_the_names_above_it() {
 #[test]
 fn a_race_runs_in_all_orders() {
     let plans = plans(
-        "mqtt: 5.0\nraw_clients: { a: {}, b: {} }\nsteps:\n  - clients: crash\n  - a: open\n  - race: [ { a: { close: fin } }, { b: crash }, { network: { half_open: b } } ]\n  - repeat: { times: 2, steps: [ { race: [ { a: crash }, { b: restart } ] } ] }\n"
+        "mqtt: 5.0\nraw_clients: { a: {}, b: {} }\nsteps:\n  - clients: crash\n  - a: open\n  - any_order: [ { a: { close: fin } }, { b: crash }, { network: { half_open: b } } ]\n  - repeat: { times: 2, steps: [ { any_order: [ { a: crash }, { b: restart } ] } ] }\n"
             .replace("  - clients: crash\n", "")
             .as_str(),
     );
     assert_eq!(plans.len(), 12);
-    assert_eq!(plans[0].run.to_string(), "a[5.0 race=1-2-3 race=1-2]");
-    assert_eq!(plans[7].run.to_string(), "a[5.0 race=2-3-1 race=2-1]");
+    assert_eq!(plans[0].run.to_string(), "a[5.0 any_order=1-2-3 any_order=1-2]");
+    assert_eq!(plans[7].run.to_string(), "a[5.0 any_order=2-3-1 any_order=2-1]");
     assert_eq!(story(&plans[7])[1..4], ["b: crash", "network: { half_open: b }", "a: { close: fin }"]);
     let StepKind::Repeat { steps, .. } = &plans[7].steps[4].kind else { panic!("no repeat") };
     assert_eq!(steps.iter().map(|step| step.text.as_str()).collect::<Vec<_>>(), ["b: restart", "a: crash"]);
@@ -209,10 +209,10 @@ fn a_packet_that_begins_an_exchange_has_an_id_of_its_own() {
 }
 
 #[test]
-fn cases_are_ids_of_the_list_or_references_of_ones_own() {
-    let text = "cases: [rumqttd-outbound-traffic-renews-keepalive, 'https://example.org/issues/7', 'ABC-7', 'a call of Monday']\n\
+fn reports_are_ids_of_the_list_or_references_of_ones_own() {
+    let text = "reports: [rumqttd-outbound-traffic-renews-keepalive, 'https://example.org/issues/7', 'ABC-7', 'a call of Monday']\n\
                 clients: { a: {} }\nsteps: [ { wait: 1s } ]\n";
     let source = Source { path: "a.yaml".to_owned(), text: text.to_owned() };
     let scenario = crate::parse("a".to_owned(), source).unwrap();
-    assert_eq!(scenario.about.cases.len(), 4);
+    assert_eq!(scenario.about.reports.len(), 4);
 }

@@ -55,7 +55,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "values that no packet has",
-        "mqtt: 5.0\nclients: { a: {} }\nraw_clients: { r: {} }\nsteps:\n  - a: { publish: { topic: t, qos: 3 } }\n  - r: { send: { PUBLISH: { topic: t, qos: 3, id: 70000 } } }\n  - r: { receive: { PUBLISH: { qos: 4 } } }\n  - a: { disconnect: { reason: 0x77 } }\n  - a: { disconnect: 4 }\n  - r: { disconnect: { reason: 0x77 } }\nexpect:\n  - broker: { closes: a, says: session_taken_over }\n  - broker: { closes: a, may_say: [0x8E, 0x77] }\n",
+        "mqtt: 5.0\nclients: { a: {} }\nraw_clients: { r: {} }\nsteps:\n  - a: { publish: { topic: t, qos: 3 } }\n  - r: { send: { PUBLISH: { topic: t, qos: 3, id: 70000 } } }\n  - r: { receive: { PUBLISH: { qos: 4 } } }\n  - a: { disconnect: { reason: 0x77 } }\n  - a: { disconnect: 4 }\n  - r: { disconnect: { reason: 0x77 } }\nexpect:\n  - broker: { closes: a, reason: session_taken_over }\n  - broker: { closes: a, reason_if_any: [0x8E, 0x77] }\n",
     ),
     (
         "an id that does not fit",
@@ -133,7 +133,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "cases that are misspelt",
-        "cases: [rumqttd-outbound-traffic-renews-keepaliv, '', https://example.org/issues/7, https://example.org/issues/7]\nclients: { a: {} }\nsteps:\n  - wait: 1s\n",
+        "reports: [rumqttd-outbound-traffic-renews-keepaliv, '', https://example.org/issues/7, https://example.org/issues/7]\nclients: { a: {} }\nsteps:\n  - wait: 1s\n",
     ),
     ("a field of nothing", "clients: { a: {} }\nsteps:\n  - wait: <a.>\n"),
 ];

@@ -47,7 +47,7 @@ pub(crate) const RESERVED: [&str; 33] = [
     "network",
     "repeat",
     "every",
-    "race",
+    "any_order",
     "sweep",
     "never",
     "should",

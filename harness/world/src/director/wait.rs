@@ -21,7 +21,7 @@ pub(super) struct Wait {
     latest: Option<ConnectionId>,
     /// Only what comes on one of these connections, if there are any.
     on: Vec<NthConnection>,
-    /// Whether the node takes some packets on its own, by the usual answers.
+    /// Whether the node takes some packets on its own, by the standard answers.
     answers_itself: bool,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Wait {
 enum Answer {
     /// The connection is open.
     Established,
-    /// The next packet that is not taken by the usual answers: it must match.
+    /// The next packet that is not taken by the standard answers: it must match.
     Packet(PacketPattern),
     /// The next packet of this type: it must match, or by default be a success.
     Reply(PacketType, Option<PacketPattern>),
@@ -243,7 +243,7 @@ fn subscribes(plan: &Plan, node: NodeId) -> bool {
     }
 }
 
-/// Whether the usual answers take this packet, so that no step waits for it.
+/// Whether the standard answers take this packet, so that no step waits for it.
 fn is_taken(packet: &Packet, node: &Node, answers: &Answers) -> bool {
     if answers.is_silent_on(packet.packet_type()) {
         return false;

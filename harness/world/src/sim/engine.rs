@@ -244,13 +244,13 @@ where
             NodeFault::Resume => self.resume(node),
             NodeFault::StopReading => self.set_reading(node, false),
             NodeFault::ResumeReading => self.set_reading(node, true),
-            NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) | NodeFault::SetDate(_) => {
+            NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) | NodeFault::SetWallClock(_) => {
                 self.recorder.node(node, fault);
                 match fault {
                     NodeFault::ClockDrift(ppm) => self.timers.drift(node, ppm),
                     NodeFault::ClockJump(by_ms) => self.timers.jump(node, by_ms),
                     // Timers do not follow the date, unless that is the defect.
-                    NodeFault::SetDate(by_ms) if self.is_defective(node, Defect::has_timers_on_wall_clock) => {
+                    NodeFault::SetWallClock(by_ms) if self.is_defective(node, Defect::has_timers_on_wall_clock) => {
                         self.timers.jump(node, by_ms);
                     }
                     _ => {}

@@ -81,7 +81,7 @@ fn check_fault(fault: NodeFault, is_broker: bool, position: Position, comes_back
             refuse(position, "a process that stands still while its kernel lives")
         }
         NodeFault::StopReading | NodeFault::ResumeReading => refuse(position, "a window that fills"),
-        NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) | NodeFault::SetDate(_) => {
+        NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) | NodeFault::SetWallClock(_) => {
             refuse(position, "a clock of a node's own")
         }
     }

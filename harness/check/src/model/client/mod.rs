@@ -126,7 +126,7 @@ impl Client {
             }
             NodeFault::StopReading => self.is_reading = false,
             NodeFault::ResumeReading => self.is_reading = true,
-            NodeFault::SetDate(_) | NodeFault::LoseDisk => {}
+            NodeFault::SetWallClock(_) | NodeFault::LoseDisk => {}
             NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) => self.waits.has_odd_clock(),
         }
     }

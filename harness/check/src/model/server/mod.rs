@@ -181,7 +181,7 @@ impl Server {
                 self.unknown.push((Invariant::BrokerKeepsSessions, now, why));
             }
             NodeFault::LoseDisk => self.lose_disk(),
-            NodeFault::StopReading | NodeFault::ResumeReading | NodeFault::SetDate(_) => {}
+            NodeFault::StopReading | NodeFault::ResumeReading | NodeFault::SetWallClock(_) => {}
         }
     }
 

@@ -156,7 +156,7 @@ fn a_clock_that_drifts_has_a_band_until_it_is_right_again() {
 
 #[rstest]
 #[case::jump(NodeFault::ClockJump(3_600_000), "by +3600 s")]
-#[case::date(NodeFault::SetDate(-1500), "by -1.500 s")]
+#[case::date(NodeFault::SetWallClock(-1500), "by -1.500 s")]
 fn a_clock_that_leaps_is_marked_with_how_far(#[case] fault: NodeFault, #[case] says: &str) {
     let mut plan = plan();
     let kind = StepKind::Node { nodes: vec![SENSOR], actions: vec![fault.into()] };

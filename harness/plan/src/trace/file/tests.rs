@@ -24,7 +24,7 @@ fn everything() -> TraceFile {
         NodeFault::ResumeReading,
         NodeFault::ClockDrift(-50_000),
         NodeFault::ClockJump(-1),
-        NodeFault::SetDate(i64::MIN),
+        NodeFault::SetWallClock(i64::MIN),
     ];
     let mut story = silent_client();
     for fault in faults {
@@ -73,7 +73,7 @@ fn every_kind_of_event_can_be_read_back() {
 #[test]
 fn words_are_those_of_scenarios() {
     let text = everything().write().expect("an encoding");
-    for fault in [NodeFault::SetDate(1), NodeFault::LoseDisk, NodeFault::StopReading] {
+    for fault in [NodeFault::SetWallClock(1), NodeFault::LoseDisk, NodeFault::StopReading] {
         assert!(text.contains(&format!("\"{}\"", fault.word())), "{}", fault.word());
     }
     for because in Because::ALL {

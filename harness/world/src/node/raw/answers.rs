@@ -106,7 +106,7 @@ impl Script {
 }
 
 /// What the standard's flows ask of who is on this side; none where nothing is due.
-pub(super) fn usual(side: Role, packet: &Packet, version: Version) -> Option<Packet> {
+pub(super) fn standard(side: Role, packet: &Packet, version: Version) -> Option<Packet> {
     Some(match packet {
         Packet::Publish(publish) => match (publish.qos, publish.packet_id) {
             (QoS::AtLeastOnce, Some(id)) => Packet::PubAck(Ack::new(id)),
@@ -208,7 +208,7 @@ mod tests {
         let packets = BTreeMap::from([(PacketType::PingReq, vec![Answer::now(AnswerKind::Nothing)])]);
         door.change(&Answers { packets, ..Answers::all(true) });
         assert_eq!(door.knock(ConnectionId(0)), Knock::Ignored, "packets are another matter");
-        door.change(&open(&[AnswerKind::Usual]));
+        door.change(&open(&[AnswerKind::Standard]));
         assert_eq!(door.knock(ConnectionId(0)), Knock::Open);
     }
 

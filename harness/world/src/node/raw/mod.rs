@@ -1,4 +1,4 @@
-//! Scripted peers: a client that writes what it is told, a broker that answers as it is told; both give the usual
+//! Scripted peers: a client that writes what it is told, a broker that answers as it is told; both give the standard
 //! answers unless told otherwise.
 
 mod answers;
@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 use halfopen_protocol::packet::{Connect, PacketId, QoS, Subscribe, Subscription, Unsubscribe, UserProperties};
 use halfopen_protocol::{Clock, Instant, Packet, PacketType, ReasonCode, Role, Version};
 
-use self::answers::{Doorkeeper, Script, id_of, refusal, usual};
+use self::answers::{Doorkeeper, Script, id_of, refusal, standard};
 use self::line::{Line, READ_BUFFER};
 use super::{Command, Env, Told, port};
 use crate::network::{Door, Network, Peer};
@@ -183,7 +183,7 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
                     }
                 }
             }
-            // The usual answer to the end of a connection is to close one's own side.
+            // The standard answer to the end of a connection is to close one's own side.
             Event::Ended(place) => {
                 self.ended_by_peer = true;
                 self.lines.remove(place);
@@ -254,22 +254,22 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
         let Some(place) = self.lines.iter().position(|line| line.peer.connection == id) else { return Ok(()) };
         let line = &mut self.lines[place];
         match (kind, packet) {
-            (AnswerKind::Usual, None) => Ok(()),
+            (AnswerKind::Standard, None) => Ok(()),
             (AnswerKind::Nothing, None) => {
                 line.is_mute = true;
                 Ok(())
             }
             // They never became connections.
             (AnswerKind::Refuse, None) | (AnswerKind::Ignore, _) => Ok(()),
-            (AnswerKind::Usual, Some(Packet::Disconnect(_))) if self.side == Role::Server => {
+            (AnswerKind::Standard, Some(Packet::Disconnect(_))) if self.side == Role::Server => {
                 self.close(place, CloseHow::Fin).await;
                 Ok(())
             }
-            (AnswerKind::Usual, Some(packet)) => {
-                usual(self.side, &packet, line.version).map_or(Ok(()), |answer| line.write(&answer))
+            (AnswerKind::Standard, Some(packet)) => {
+                standard(self.side, &packet, line.version).map_or(Ok(()), |answer| line.write(&answer))
             }
             (AnswerKind::Nothing, Some(packet)) => {
-                if self.owed.len() < MOST_OWED && usual(self.side, &packet, line.version).is_some() {
+                if self.owed.len() < MOST_OWED && standard(self.side, &packet, line.version).is_some() {
                     self.owed.push_back((id, packet));
                 }
                 Ok(())

@@ -1,26 +1,26 @@
-//! `race`: what happens at one instant, in all orders. An axis.
+//! `any_order`: what happens at one instant, in all orders. An axis.
 
 use std::collections::BTreeMap;
 
 use super::Lower;
-use crate::ast::{File, FilledSteps, Fragment, Param, RaceSteps, StepKind as Kind, StepWord, Steps, value_of};
+use crate::ast::{AnyOrderSteps, File, FilledSteps, Fragment, Param, StepKind as Kind, StepWord, Steps, value_of};
 use crate::error::Span;
 use crate::plan::{Action, Command, Position, Step, StepKind};
 
-/// For each race of a run, in which order its steps come.
+/// For each `any_order` of a run, the order of its steps.
 pub(super) type Orders = BTreeMap<Span, Vec<usize>>;
 
-/// A race as it stands in the file.
+/// An `any_order` as it stands in the file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Race {
+pub(super) struct Permuted {
     /// Where its list stands.
     pub(super) span: Span,
     /// How many steps it has.
     steps: usize,
 }
 
-/// All races of the stories of a file and its fragments, in the order in which they are told.
-pub(super) fn races(file: &File, fragments: &[Fragment]) -> Vec<Race> {
+/// Every `any_order` in the stories of a file and its fragments, in the order in which they are told.
+pub(super) fn permuted(file: &File, fragments: &[Fragment]) -> Vec<Permuted> {
     let mut found = Vec::new();
     let stories = fragments.iter().map(|fragment| &fragment.steps).chain([&file.steps]);
     for steps in stories.filter_map(|steps| value_of(steps)?.literal()) {
@@ -29,13 +29,13 @@ pub(super) fn races(file: &File, fragments: &[Fragment]) -> Vec<Race> {
     found
 }
 
-fn collect(steps: &Steps, found: &mut Vec<Race>) {
+fn collect(steps: &Steps, found: &mut Vec<Permuted>) {
     for step in steps.0.iter().filter_map(Param::literal) {
         let Kind::Word(word) = &step.kind else { continue };
         match word {
-            StepWord::Race(race) => {
-                let race = race.literal();
-                found.extend(race.map(|race| Race { span: race.place.span, steps: race.steps.len() }));
+            StepWord::AnyOrder(steps) => {
+                let steps = steps.literal();
+                found.extend(steps.map(|list| Permuted { span: list.place.span, steps: list.steps.len() }));
             }
             StepWord::Repeat(repeat) => within(repeat.literal().and_then(|repeat| value_of(&repeat.steps)), found),
             StepWord::Every(every) => within(every.literal().and_then(|every| value_of(&every.steps)), found),
@@ -44,13 +44,13 @@ fn collect(steps: &Steps, found: &mut Vec<Race>) {
     }
 }
 
-fn within(steps: Option<&Param<FilledSteps>>, found: &mut Vec<Race>) {
+fn within(steps: Option<&Param<FilledSteps>>, found: &mut Vec<Permuted>) {
     if let Some(steps) = steps.and_then(Param::literal) {
         collect(&steps.0, found);
     }
 }
 
-impl Race {
+impl Permuted {
     /// All orders, that of the file first.
     pub(super) fn orders(self) -> Vec<Vec<usize>> {
         let mut orders = vec![Vec::new()];
@@ -71,17 +71,18 @@ pub(super) fn shown(order: &[usize]) -> String {
 }
 
 impl Lower<'_> {
-    /// The steps of a race in the order of this run.
-    pub(super) fn race(&self, race: &RaceSteps, steps: Vec<Step>) -> Option<Vec<Step>> {
-        let Some(order) = self.run.orders.get(&race.place.span) else {
-            self.error(&race.place, "a race stands where it is run, and no parameter stands for it");
+    /// Returns the steps of an `any_order` in the order of this run.
+    pub(super) fn in_order_of_run(&self, list: &AnyOrderSteps, steps: Vec<Step>) -> Option<Vec<Step>> {
+        let Some(order) = self.run.orders.get(&list.place.span) else {
+            self.error(&list.place, "`any_order` stands in the steps themselves, and no parameter stands for it");
             return None;
         };
         for step in &steps {
             if let Some(word) = takes_time(&step.kind) {
                 let start = self.origins.borrow().step(step.id);
                 let end = Position { column: start.column + 1, ..start };
-                let message = format!("`{word}` takes time, so it cannot be in a race; do it before or afterwards");
+                let message =
+                    format!("`{word}` takes time, so it cannot be in `any_order`; do it before or afterwards");
                 self.sink().push(Span { start, end }, message, None);
                 return None;
             }
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn three_steps_have_six_orders_that_of_the_file_first() {
         let orders: Vec<_> =
-            Race { span: Span::default(), steps: 3 }.orders().iter().map(|order| shown(order)).collect();
+            Permuted { span: Span::default(), steps: 3 }.orders().iter().map(|order| shown(order)).collect();
         assert_eq!(orders, ["1-2-3", "1-3-2", "2-1-3", "2-3-1", "3-1-2", "3-2-1"]);
     }
 }
