@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use super::{Explained, seconds};
 use crate::plan::{EventRef, Expectation, Mode, Moment, NodeId, Ordinal, PacketKind, Point, StepKind, Timing, Verb};
+use crate::trace::find::{Viewer, occurrences};
+
+/// How many times of an event are told.
+const TIMES: usize = 3;
 
 impl Explained<'_> {
     pub(super) fn expectation(&self, out: &mut String, expectation: &Expectation) -> fmt::Result {
@@ -42,13 +46,7 @@ impl Explained<'_> {
     }
 
     /// Which event a phrase means. `nearest` is what it is without an ordinal.
-    pub(super) fn moment(
-        &self,
-        out: &mut String,
-        moment: &Moment,
-        nearest: &str,
-        viewer: Option<NodeId>,
-    ) -> fmt::Result {
+    fn moment(&self, out: &mut String, moment: &Moment, nearest: &str, viewer: Option<NodeId>) -> fmt::Result {
         let Some(event) = self.event(&moment.event, nearest, viewer) else { return Ok(()) };
         let offset = Duration::from_millis(moment.offset_ms.unsigned_abs());
         let relation = match moment.offset_ms {
@@ -56,7 +54,16 @@ impl Explained<'_> {
             1.. => format!("{} after ", seconds(offset)),
             _ => format!("{} before ", seconds(offset)),
         };
-        writeln!(out, "      `{}`: {relation}{event}", moment.text)
+        let viewer = viewer.map_or(Viewer::Story, Viewer::Node);
+        let mut found = occurrences(self.plan, &moment.event, viewer, &self.trace.events);
+        let times: Vec<String> = found.by_ref().take(TIMES).map(|one| format!("{:.3}", one.at.as_secs_f64())).collect();
+        let more = found.count();
+        let when = match (times.len(), more) {
+            (0, _) => "not in this run".to_owned(),
+            (_, 0) => format!("in this run at {}", times.join(", ")),
+            (_, more) => format!("in this run at {} and {more} times more", times.join(", ")),
+        };
+        writeln!(out, "      `{}`: {relation}{event}; {when}", moment.text)
     }
 
     fn event(&self, event: &EventRef, nearest: &str, viewer: Option<NodeId>) -> Option<String> {
