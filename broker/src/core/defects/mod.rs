@@ -92,7 +92,7 @@ pub enum Defect {
     TakeoverKeepsOld "takeover_keeps_old": "the old connection stays at takeover",
         models ["takeover-leaves-both-connected", "offline-after-online"], known_by ["because: takeover"];
     TakeoverSaysNothing "takeover_says_nothing": "the old connection is not told why it is closed",
-        models ["takeover-without-reason"], known_by ["says: 0x8E"];
+        models ["takeover-without-reason"], known_by ["reason: 0x8E"];
     TakeoverSkipsWill "takeover_skips_will": "the will of the old connection is lost at takeover",
         models ["takeover-skips-the-will"], known_by ["PUBLISH"];
     TakeoverPublishesNewWill "takeover_publishes_new_will": "the will of the new connection is published at takeover",

@@ -221,6 +221,12 @@ impl Sender {
         })
     }
 
+    /// Returns topic and payload of the messages of QoS 1 that are not acknowledged.
+    pub(super) fn unsettled_at_least_once(&self) -> impl Iterator<Item = (&ByteString, &Bytes)> {
+        let exchanges = self.exchanges.values().filter(|exchange| exchange.qos == QoS::AtLeastOnce);
+        exchanges.map(|exchange| (&exchange.topic, &exchange.payload))
+    }
+
     /// Returns the oldest message that the present connection has not seen: what would be sent again for it
     /// [MQTT-4.4.0-1], and its topic.
     pub(super) fn left(&self) -> Option<(PacketType, PacketId, &ByteString)> {

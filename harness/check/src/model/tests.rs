@@ -211,6 +211,31 @@ fn server_sends_nothing_after_unsuback(#[case] sends: bool, #[case] expected: &[
     assert_eq!(tale.hears_if(sends, 0, 210, WATCHER, publish(0, 0, "x")).broken(&plan(), 3000), expected);
 }
 
+/// [MQTT-4.8.2-5] for QoS 2; with QoS 1 it should go to another member.
+#[rstest]
+#[case::at_least_once(1, 1, &[])]
+#[case::twice(1, 2, &["broker_delivers"])]
+#[case::exactly_once(2, 1, &["broker_delivers"])]
+fn message_of_a_member_whose_session_ended_goes_to_another(
+    #[case] qos: u8,
+    #[case] times: usize,
+    #[case] expected: &[&str],
+) {
+    let shared = || Subscription::new("$share/g/t", QoS::ExactlyOnce);
+    let tale = Tale::new().joins(0, 0, WATCHER, connect("first", 0), false);
+    let tale = tale.joins(1, 0, WATCHER, connect("second", 0), false).joins(2, 0, SENSOR, connect("sensor", 0), false);
+    let tale = tale.subscribes(0, 100, shared(), None).subscribes(1, 100, shared(), None);
+    let answer = if qos == 1 { Packet::PubAck(ack(7)) } else { Packet::PubRec(ack(7)) };
+    let tale = tale.says(2, 200, SENSOR, publish(qos, 7, "x")).hears(2, 210, SENSOR, answer);
+    let tale = if qos == 2 { tale.says(2, 220, SENSOR, Packet::PubRel(ack(7))) } else { tale };
+    let mut tale = tale.hears(0, 240, WATCHER, publish(qos, 1, "x")).breaks(0, 300, WATCHER);
+    for id in 1..=times {
+        tale = tale.hears(1, 310, WATCHER, publish(qos, u16::try_from(id).unwrap(), "x"));
+    }
+    let broken = tale.broken(&plan(), 400);
+    assert!(broken.iter().any(|duty| duty == "broker_delivers") != expected.is_empty(), "{broken:?}");
+}
+
 fn will() -> Will {
     Will {
         topic: "t".into(),

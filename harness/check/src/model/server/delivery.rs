@@ -153,6 +153,9 @@ impl Server {
             }
             return;
         }
+        if publish.qos == QoS::AtLeastOnce && self.groups.take_back(&session.subscriptions, &content) {
+            return;
+        }
         if self.may_be_sent(session, topic, publish) {
             return;
         }

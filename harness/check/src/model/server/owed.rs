@@ -207,6 +207,9 @@ pub(super) struct Groups(BTreeMap<ByteString, Group>);
 struct Group {
     /// Messages that no member has been sent.
     messages: BTreeMap<Content, VecDeque<GroupMessage>>,
+    /// Messages of QoS 1 that a member had not acknowledged when its session ended, and how many of each: they should go to
+    /// another (§4.8.2).
+    given_back: BTreeMap<Content, usize>,
 }
 
 /// A message that a group is owed.
@@ -261,6 +264,25 @@ impl Groups {
                 }
             }
         }
+    }
+
+    /// A member's session has ended before it acknowledged this message of QoS 1, which it may have had for any of these
+    /// filters.
+    pub(super) fn give_back(&mut self, filters: &BTreeMap<ByteString, Subscribed>, content: &Content) {
+        for (filter, subscribed) in filters {
+            if subscribed.filter.group.is_some() && subscribed.filter.matches(&content.0) {
+                let group = self.0.entry(filter.clone()).or_default();
+                *group.given_back.entry(content.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    /// Takes a message that was given back to one of these filters; whether there was one.
+    pub(super) fn take_back(&mut self, filters: &BTreeMap<ByteString, Subscribed>, content: &Content) -> bool {
+        filters.keys().any(|filter| {
+            let left = self.0.get_mut(filter).and_then(|group| group.given_back.get_mut(content));
+            left.filter(|left| **left > 0).map(|left| *left -= 1).is_some()
+        })
     }
 
     /// This message need not be sent to this group.

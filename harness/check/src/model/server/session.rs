@@ -199,6 +199,9 @@ impl Server {
         if let Some(session) = self.sessions.remove(client_id) {
             session.subscriptions.keys().for_each(|text| self.subscribers.remove(text, client_id));
             self.groups.member_left(client_id, &session.subscriptions);
+            for (topic, payload) in session.sender.unsettled_at_least_once() {
+                self.groups.give_back(&session.subscriptions, &(topic.clone(), payload.clone()));
+            }
         }
     }
 
