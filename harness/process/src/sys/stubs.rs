@@ -8,6 +8,15 @@ use std::slice;
 
 global_asm!(
     ".pushsection .rodata.halfopen_stubs, \"a\", @progbits",
+    // What refers to them may be compiled into another object.
+    ".globl halfopen_stub_clock_gettime, halfopen_stub_clock_gettime_end",
+    ".hidden halfopen_stub_clock_gettime, halfopen_stub_clock_gettime_end",
+    ".globl halfopen_stub_gettimeofday, halfopen_stub_gettimeofday_end",
+    ".hidden halfopen_stub_gettimeofday, halfopen_stub_gettimeofday_end",
+    ".globl halfopen_stub_time, halfopen_stub_time_end",
+    ".hidden halfopen_stub_time, halfopen_stub_time_end",
+    ".globl halfopen_stub_epoll_wait, halfopen_stub_epoll_wait_end",
+    ".hidden halfopen_stub_epoll_wait, halfopen_stub_epoll_wait_end",
     // int clock_gettime(clockid_t clock, struct timespec *time)
     "halfopen_stub_clock_gettime:",
     "movabs r8, 0x5c5c5c5c5c5c5c5c",
