@@ -1,6 +1,9 @@
+use std::task::{Context, Poll};
+
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Connect, Disconnect, Publish, Subscription};
 use halfopen_protocol::{Instant, ReasonCode};
+use tokio::sync::mpsc;
 
 use crate::core::{Client, CommandError, SubscribeRequest, Ticket, UnsubscribeRequest};
 
@@ -14,6 +17,23 @@ pub trait Order {
 
     /// Whether what is still to be written may take a while after the client has closed.
     fn may_linger(&self) -> bool;
+}
+
+/// Where orders come from: a channel, mostly.
+pub trait Commands {
+    /// What comes.
+    type Order: Order;
+
+    /// Returns the next order; `None` if there will never be one.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Self::Order>>;
+}
+
+impl<O: Order> Commands for mpsc::UnboundedReceiver<O> {
+    type Order = O;
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<O>> {
+        self.poll_recv(cx)
+    }
 }
 
 /// A channel reserves room for many orders; boxes keep that small where there are many clients.

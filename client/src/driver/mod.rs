@@ -10,16 +10,15 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::time::Duration;
 
 use halfopen_protocol::{Clock, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
 
 pub use self::clock::TokioClock;
-pub use self::command::{Command, Order};
+pub use self::command::{Command, Commands, Order};
 pub use self::tcp::Tcp;
 use self::wire::{Io, Wire};
 use crate::core::{Client, Event, Output};
@@ -48,32 +47,35 @@ pub trait Connector {
 /// A connection that the client closes is dropped at once, with what the socket will not take, except after
 /// [`Command::Disconnect`]: then what is still to be written gets up to five seconds. Dropping the future drops the
 /// socket, as the end of a process does.
-pub async fn run<T: Connector, C: Clock, O: Order>(
+pub fn run<T: Connector, C: Clock, Q: Commands>(
     client: Client,
     mut connector: T,
     clock: C,
-    commands: mpsc::UnboundedReceiver<O>,
+    commands: Q,
     on_event: impl FnMut(Instant, Event),
-) {
+) -> impl Future<Output = ()> {
+    // Made here and not in the future, which would hold the client twice: as its argument, and where it was moved to.
     let mut driver = Driver { client, clock, commands: Some(commands), on_event };
-    let mut next = driver.drain(None::<&mut Wire<T::Stream>>);
-    loop {
-        next = match next {
-            Next::Connect => match driver.connecting(&mut connector).await {
-                Ok(wire) => driver.connected(wire).await,
-                Err(next) => next,
-            },
-            Next::Same | Next::Close if driver.is_over() => return,
-            Next::Same | Next::Close => driver.disconnected::<T::Stream>().await,
-        };
+    async move {
+        let mut next = driver.drain(None::<&mut Wire<T::Stream>>);
+        loop {
+            next = match next {
+                Next::Connect => match driver.connecting(&mut connector).await {
+                    Ok(wire) => driver.connected(wire).await,
+                    Err(next) => next,
+                },
+                Next::Same | Next::Close if driver.is_over() => return,
+                Next::Same | Next::Close => driver.disconnected::<T::Stream>().await,
+            };
+        }
     }
 }
 
-struct Driver<C, O, F> {
+struct Driver<C, Q, F> {
     client: Client,
     clock: C,
     /// `None` once the channel is closed.
-    commands: Option<mpsc::UnboundedReceiver<O>>,
+    commands: Option<Q>,
     on_event: F,
 }
 
@@ -88,7 +90,7 @@ enum Next {
     Close,
 }
 
-impl<C: Clock, O: Order, F: FnMut(Instant, Event)> Driver<C, O, F> {
+impl<C: Clock, Q: Commands, F: FnMut(Instant, Event)> Driver<C, Q, F> {
     /// Nothing is connected and nothing is to be: waits for a command or for the time of the next attempt.
     async fn disconnected<S: AsyncRead + AsyncWrite + Unpin>(&mut self) -> Next {
         tokio::select! {
@@ -191,7 +193,7 @@ impl<C: Clock, O: Order, F: FnMut(Instant, Event)> Driver<C, O, F> {
         }
     }
 
-    fn command(&mut self, command: Option<O>) {
+    fn command(&mut self, command: Option<Q::Order>) {
         let now = self.clock.now();
         let done = match command {
             None => {
@@ -232,9 +234,9 @@ impl<C: Clock, O: Order, F: FnMut(Instant, Event)> Driver<C, O, F> {
 }
 
 /// The next command; `None` once, when there will be no more.
-async fn next_command<O>(commands: &mut Option<mpsc::UnboundedReceiver<O>>) -> Option<O> {
+async fn next_command<Q: Commands>(commands: &mut Option<Q>) -> Option<Q::Order> {
     match commands {
-        Some(commands) => commands.recv().await,
+        Some(commands) => poll_fn(|cx| commands.poll_next(cx)).await,
         None => std::future::pending().await,
     }
 }

@@ -101,6 +101,9 @@ impl Conversation {
             let end = direction.written - direction.rest.len() as u64;
             self.sent(side, direction, end, item);
         }
+        if direction.rest.is_empty() {
+            direction.rest = BytesMut::new();
+        }
         state.version = version;
         types
     }
@@ -185,6 +188,10 @@ impl Conversation {
             if let Some((_, item)) = direction.under_way.pop_front() {
                 self.recorder.received(self.connection, self.node(other(side)), self.node(side), item);
             }
+        }
+        if direction.under_way.is_empty() {
+            // An idle connection holds no buffer: there may be a million of them.
+            direction.under_way = VecDeque::new();
         }
     }
 

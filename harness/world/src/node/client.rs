@@ -8,9 +8,9 @@ use halfopen_client::core::{Client, DisconnectReason, Event, SubscribeRequest};
 use halfopen_client::driver::{self, Connector};
 use halfopen_protocol::packet::Connect;
 use halfopen_protocol::{Instant, PacketType, ReasonCode};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::abortable::Abortable;
+use super::queue::{QueueReceiver, QueueSender, queue};
 use super::settings::client_options;
 use super::{Command, Env, Told, WorldClock, log};
 use crate::defect::Defect;
@@ -32,11 +32,11 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
     let plan = Arc::clone(&env.plan);
     let mut witness =
         Witness { plan, node: env.node, to: program.to, peer, recorder: env.recorder, clock: env.clock.clone() };
-    let (sender, commands) = unbounded_channel();
-    let (handed_on, messages) = unbounded_channel();
+    let (sender, commands) = queue();
+    let (handed_on, messages) = queue();
     if program.autostart {
         // The other end is held just below.
-        let _ = sender.send(Box::new(driver::Command::Connect { clean_start: None }));
+        sender.send(driver::Command::Connect { clean_start: None });
     }
     tokio::select! {
         biased;
@@ -45,7 +45,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
         () = driver::run(client, connector, env.clock, commands, |now, event| {
             if !program.handling.is_zero() && matches!(event, Event::Message(_)) {
                 // Its other end lives as long.
-                let _ = handed_on.send(now);
+                handed_on.send(now);
             }
             witness.event(now, event);
         }) => {}
@@ -56,8 +56,8 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
 
 /// Hands the story's orders to the client, as its application would. Never completes, so that the client lives on.
 async fn forward(
-    mut orders: UnboundedReceiver<Box<Told>>,
-    client: UnboundedSender<Box<driver::Command>>,
+    mut orders: QueueReceiver<Told>,
+    client: QueueSender<driver::Command>,
     own: &Connect,
     aborts: &Cell<bool>,
 ) {
@@ -67,7 +67,7 @@ async fn forward(
         }
         if let Some(command) = translate(order.command, own) {
             // The client runs as long as this does.
-            let _ = client.send(Box::new(command));
+            client.send(command);
         }
     }
     std::future::pending().await
@@ -75,14 +75,14 @@ async fn forward(
 
 /// The application, which is busy with each message for a while and then takes the next. Never completes.
 async fn handle<C: WorldClock>(
-    mut messages: UnboundedReceiver<Instant>,
-    client: UnboundedSender<Box<driver::Command>>,
+    mut messages: QueueReceiver<Instant>,
+    client: QueueSender<driver::Command>,
     clock: C,
     busy: Duration,
 ) {
     while let Some(begun) = messages.recv().await {
         clock.sleep_until(begun + busy).await;
-        let _ = client.send(Box::new(driver::Command::Allow(1)));
+        client.send(driver::Command::Allow(1));
     }
     std::future::pending().await
 }

@@ -8,6 +8,7 @@ mod disk;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod foreign;
 mod guest;
+mod queue;
 mod raw;
 mod settings;
 mod switchboard;
@@ -18,12 +19,12 @@ use std::time::Duration;
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Connect, Disconnect, Publish, Subscription};
 use halfopen_protocol::{Clock, Instant};
-use tokio::sync::mpsc::UnboundedReceiver;
 
 pub(crate) use self::disk::{Disk, Disks};
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub use self::foreign::{ForeignOptions, ForeignProgram, ReadsLog, StartsProgram};
 pub use self::guest::{Connection, Guest, Host};
+use self::queue::QueueReceiver;
 pub use self::settings::broker_config;
 pub(crate) use self::switchboard::Switchboard;
 use super::defect::Defect;
@@ -98,7 +99,7 @@ pub(crate) struct Env<N, C> {
     pub(crate) network: N,
     pub(crate) clock: C,
     pub(crate) recorder: Recorder,
-    pub(crate) commands: UnboundedReceiver<Box<Told>>,
+    pub(crate) commands: QueueReceiver<Told>,
     pub(crate) disk: Disk,
     /// What is wrong with the program.
     pub(crate) defect: Option<Defect>,
@@ -109,12 +110,13 @@ pub(crate) struct Env<N, C> {
 /// Runs the program of a node until it is dropped. Dropping it closes its sockets, as the death of a process does.
 pub(crate) async fn run<N: Network, C: WorldClock>(env: Env<N, C>) {
     let plan = Arc::clone(&env.plan);
+    // Boxed, so that a node has room for its own program and not for the largest: there may be a million of them.
     match (&plan.node(env.node).program, env.guest.clone()) {
-        (Program::Broker(program), Some(guest)) => guest::run(env, program, guest).await,
-        (Program::Broker(program), None) => broker::run(env, program).await,
-        (Program::Client(program), _) => client::run(env, program).await,
-        (Program::RawClient(program), _) => raw::run_client(env, program).await,
-        (Program::RawBroker(program), _) => raw::run_broker(env, program).await,
+        (Program::Broker(program), Some(guest)) => Box::pin(guest::run(env, program, guest)).await,
+        (Program::Broker(program), None) => Box::pin(broker::run(env, program)).await,
+        (Program::Client(program), _) => Box::pin(client::run(env, program)).await,
+        (Program::RawClient(program), _) => Box::pin(raw::run_client(env, program)).await,
+        (Program::RawBroker(program), _) => Box::pin(raw::run_broker(env, program)).await,
     }
 }
 

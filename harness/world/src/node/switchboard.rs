@@ -1,17 +1,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-
 use super::Told;
+use super::queue::{QueueReceiver, QueueSender, queue};
 use crate::plan::NodeId;
 
-/// The lines over which the story speaks to the programs that run. What is said is boxed, because each line reserves room for
-/// many things, and most nodes are never told any.
+/// The lines over which the story speaks to the programs that run.
 #[derive(Clone)]
-pub(crate) struct Switchboard(Rc<RefCell<Vec<Option<Line>>>>);
-
-type Line = UnboundedSender<Box<Told>>;
+pub(crate) struct Switchboard(Rc<RefCell<Vec<Option<QueueSender<Told>>>>>);
 
 impl Switchboard {
     /// For this many nodes, none of which runs yet.
@@ -20,14 +16,14 @@ impl Switchboard {
     }
 
     /// A program begins to run on `node`: its end of a new line.
-    pub(crate) fn plug_in(&self, node: NodeId) -> UnboundedReceiver<Box<Told>> {
-        let (sender, receiver) = unbounded_channel();
+    pub(crate) fn plug_in(&self, node: NodeId) -> QueueReceiver<Told> {
+        let (sender, receiver) = queue();
         self.0.borrow_mut()[node.0] = Some(sender);
         receiver
     }
 
     /// Tells the program on `node` to do something; false if none runs there.
     pub(crate) fn send(&self, node: NodeId, told: Told) -> bool {
-        self.0.borrow()[node.0].as_ref().is_some_and(|line| line.send(Box::new(told)).is_ok())
+        self.0.borrow()[node.0].as_ref().is_some_and(|line| line.send(told))
     }
 }

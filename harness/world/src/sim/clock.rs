@@ -1,14 +1,14 @@
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use halfopen_protocol::{Clock, Instant};
 
 use super::local_time::LocalTime;
+use super::timer_queue::{TimerId, TimerQueue};
 use crate::node::WorldClock;
 use crate::plan::NodeId;
 
@@ -21,7 +21,7 @@ pub(super) struct Timers(Rc<Inner>);
 
 struct Inner {
     now: Cell<Duration>,
-    waiting: RefCell<Waiting>,
+    waiting: RefCell<TimerQueue>,
     nodes: RefCell<Vec<NodeTime>>,
     quiet: Cell<Quiet>,
 }
@@ -37,31 +37,15 @@ struct Quiet {
 struct NodeTime {
     local: LocalTime,
     is_paused: bool,
-    /// When each of its timers is due, in the world's time, by the order in which they began to wait.
-    waiting: BTreeMap<u64, Duration>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    sequence: u64,
-    /// Ordered by when they are due in the world's time, those of one instant by when they began to wait.
-    entries: BTreeMap<(Duration, u64), Entry>,
-}
-
-struct Entry {
-    node: NodeId,
-    /// In the time of the node.
-    deadline: Duration,
-    waker: Waker,
 }
 
 impl Timers {
     /// The time of so many nodes, at its start.
     pub(super) fn new(nodes: usize) -> Self {
+        let waiting = RefCell::new(TimerQueue::new(nodes));
         let nodes = (0..nodes).map(|_| NodeTime::default()).collect();
-        let (now, waiting, quiet) = Default::default();
-        let inner = Inner { now, waiting, nodes: RefCell::new(nodes), quiet };
-        Self(Rc::new(inner))
+        let (now, quiet) = Default::default();
+        Self(Rc::new(Inner { now, waiting, nodes: RefCell::new(nodes), quiet }))
     }
 
     /// Virtual time since the start of the run.
@@ -86,29 +70,19 @@ impl Timers {
 
     /// The next deadline.
     pub(super) fn next(&self) -> Option<Duration> {
-        let waiting = self.0.waiting.borrow();
-        waiting.entries.first_key_value().map(|((due, _), _)| *due).filter(|due| *due != NEVER)
+        self.0.waiting.borrow().first_due().filter(|due| *due != NEVER)
     }
 
     /// Wakes all whose deadline has come; whether there were any.
     pub(super) fn fire(&self) -> bool {
         let now = self.now();
         let mut fired = false;
-        loop {
-            let waker = {
-                let mut waiting = self.0.waiting.borrow_mut();
-                match waiting.entries.first_entry() {
-                    Some(entry) if entry.key().0 <= now => {
-                        let ((_, sequence), entry) = entry.remove_entry();
-                        self.0.nodes.borrow_mut()[entry.node.0].waiting.remove(&sequence);
-                        entry.waker
-                    }
-                    _ => return fired,
-                }
-            };
+        let pop = || self.0.waiting.borrow_mut().pop_due(now);
+        while let Some(waker) = pop() {
             waker.wake();
             fired = true;
         }
+        fired
     }
 
     /// No timer of this node is due any more, until [`resume`](Self::resume): then all that have passed are due at once.
@@ -149,16 +123,7 @@ impl Timers {
 
     /// Those who wait on a clock that has changed are due at another time.
     fn move_entries(&self, node: NodeId) {
-        let mut waiting = self.0.waiting.borrow_mut();
-        let timers = std::mem::take(&mut self.0.nodes.borrow_mut()[node.0].waiting);
-        let moved = timers.into_iter().map(|(sequence, due)| {
-            let entry = waiting.entries.remove(&(due, sequence)).expect("every timer of a node waits");
-            let due = self.due(node, entry.deadline);
-            waiting.entries.insert((due, sequence), entry);
-            (sequence, due)
-        });
-        let moved = moved.collect();
-        self.0.nodes.borrow_mut()[node.0].waiting = moved;
+        self.0.waiting.borrow_mut().reschedule(node, |deadline| self.due(node, deadline));
     }
 }
 
@@ -187,7 +152,7 @@ impl Clock for NodeClock {
 
     fn sleep_until(&self, deadline: Instant) -> impl Future<Output = ()> + 'static {
         let deadline = deadline.since_origin();
-        Sleep { timers: self.timers.clone(), node: self.node, deadline, sequence: None }
+        Sleep { timers: self.timers.clone(), node: self.node, deadline, timer: None }
     }
 }
 
@@ -212,36 +177,29 @@ struct Sleep {
     timers: Timers,
     node: NodeId,
     deadline: Duration,
-    /// Its number among those that wait.
-    sequence: Option<u64>,
+    /// Its timer, once it waits.
+    timer: Option<TimerId>,
 }
 
 impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let timers = self.timers.clone();
-        let Some(sequence) = self.sequence else {
-            if self.deadline <= timers.local(self.node) {
+        let Some(timer) = self.timer else {
+            if self.deadline <= self.timers.local(self.node) {
                 return Poll::Ready(());
             }
-            let due = timers.due(self.node, self.deadline);
-            let mut waiting = timers.0.waiting.borrow_mut();
-            waiting.sequence += 1;
-            let sequence = waiting.sequence;
-            self.sequence = Some(sequence);
-            let entry = Entry { node: self.node, deadline: self.deadline, waker: cx.waker().clone() };
-            waiting.entries.insert((due, sequence), entry);
-            timers.0.nodes.borrow_mut()[self.node.0].waiting.insert(sequence, due);
+            let due = self.timers.due(self.node, self.deadline);
+            let waker = cx.waker().clone();
+            let timer = self.timers.0.waiting.borrow_mut().insert(self.node, self.deadline, due, waker);
+            self.timer = Some(timer);
             return Poll::Pending;
         };
         // Over is what the world has called out, so that a node that is polled for something that has arrived at the
         // very instant of a deadline does not see the deadline first.
-        let due = timers.0.nodes.borrow()[self.node.0].waiting.get(&sequence).copied();
-        let mut waiting = timers.0.waiting.borrow_mut();
-        match due.and_then(|due| waiting.entries.get_mut(&(due, sequence))) {
+        match self.timers.0.waiting.borrow_mut().waker(timer) {
             None => return Poll::Ready(()),
-            Some(entry) if !entry.waker.will_wake(cx.waker()) => entry.waker.clone_from(cx.waker()),
+            Some(waker) if !waker.will_wake(cx.waker()) => waker.clone_from(cx.waker()),
             Some(_) => {}
         }
         Poll::Pending
@@ -250,10 +208,8 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        let Some(sequence) = self.sequence else { return };
-        let due = self.timers.0.nodes.borrow_mut()[self.node.0].waiting.remove(&sequence);
-        if let Some(due) = due {
-            self.timers.0.waiting.borrow_mut().entries.remove(&(due, sequence));
+        if let Some(timer) = self.timer {
+            self.timers.0.waiting.borrow_mut().remove(timer);
         }
     }
 }

@@ -49,6 +49,8 @@ struct Node {
     as_waker: Waker,
     /// Its process stands still.
     is_paused: bool,
+    /// When it goes on by itself.
+    resumes_at: Option<Duration>,
 }
 
 impl<S, F> Engine<S, F>
@@ -73,7 +75,7 @@ where
         let node = |id| {
             let waker = NodeWaker::new(id, &ready);
             let as_waker = Waker::from(Arc::clone(&waker));
-            Node { program: None, waker, as_waker, is_paused: false }
+            Node { program: None, waker, as_waker, is_paused: false, resumes_at: None }
         };
         let nodes = plan.node_ids().map(node).collect();
         let fabric = Rc::new(RefCell::new(Fabric::new(plan, &recorder, &timers)));
@@ -306,7 +308,9 @@ where
         if self.is_defective(id, Defect::has_clock_that_sleeps) {
             self.timers.drift(id, STANDSTILL);
         }
-        self.resumes.extend(time.map(|time| (self.timers.now() + time, id)));
+        let resumes_at = time.map(|time| self.timers.now() + time);
+        self.nodes[id.0].resumes_at = resumes_at;
+        self.resumes.extend(resumes_at.map(|at| (at, id)));
         self.recorder.node(id, NodeFault::Pause(time));
     }
 
@@ -331,8 +335,11 @@ where
     }
 
     fn end_pause(&mut self, id: NodeId) {
-        self.nodes[id.0].is_paused = false;
-        self.resumes.retain(|(_, node)| *node != id);
+        let node = &mut self.nodes[id.0];
+        node.is_paused = false;
+        if let Some(at) = node.resumes_at.take() {
+            self.resumes.remove(&(at, id));
+        }
         self.timers.resume(id);
         if self.is_defective(id, Defect::has_clock_that_sleeps) {
             self.timers.drift(id, 0);

@@ -3,9 +3,10 @@ use std::time::Duration;
 const MILLION: i128 = 1_000_000;
 
 /// What the clock of a node shows, as a function of the world's time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct LocalTime {
-    /// From one change to the next; the last goes on.
+    /// From one change to the next; the last goes on. Empty as long as nothing was done to the clock: there may be a
+    /// million of them.
     stretches: Vec<Stretch>,
 }
 
@@ -22,16 +23,13 @@ struct Stretch {
     ppm: i32,
 }
 
-impl Default for LocalTime {
-    fn default() -> Self {
-        Self { stretches: vec![Stretch { world: 0, local: 0, floor: 0, ppm: 0 }] }
-    }
-}
+/// How a clock runs to which nothing was done.
+const UNTOUCHED: Stretch = Stretch { world: 0, local: 0, floor: 0, ppm: 0 };
 
 impl LocalTime {
     /// What the clock shows at this time of the world.
     pub fn at(&self, world: Duration) -> Duration {
-        let last = self.last();
+        let Some(last) = self.stretches.last() else { return world };
         if last.ppm == 0 && last.local == last.world && last.floor <= last.local {
             return world;
         }
@@ -40,11 +38,14 @@ impl LocalTime {
 
     /// The first time of the world at which the clock shows `deadline` or later.
     pub fn due(&self, deadline: Duration) -> Duration {
-        duration(self.last().reaches(nanos(deadline)))
+        self.stretches.last().map_or(deadline, |last| duration(last.reaches(nanos(deadline))))
     }
 
     /// When in the world's time the clock showed this, or will; for what it has leapt over, the time of the leap.
     pub fn world_time(&self, local: Duration) -> Duration {
+        if self.stretches.is_empty() {
+            return local;
+        }
         let local = nanos(local);
         let after = self.stretches.partition_point(|stretch| stretch.shown(stretch.world) <= local);
         let Some(stretch) = self.stretches[..after].last() else { return Duration::ZERO };
@@ -54,18 +55,22 @@ impl LocalTime {
 
     /// From `now` on the clock runs faster than the world's time by so many millionths.
     pub fn drift(&mut self, now: Duration, ppm: i32) {
-        let next = self.last().cut(nanos(now));
+        let next = self.change(now);
         self.stretches.push(Stretch { ppm, ..next });
     }
 
     /// At `now` the clock leaps by so many milliseconds.
     pub fn jump(&mut self, now: Duration, by_ms: i64) {
-        let next = self.last().cut(nanos(now));
+        let next = self.change(now);
         self.stretches.push(Stretch { local: next.local + i128::from(by_ms) * MILLION, ..next });
     }
 
-    fn last(&self) -> Stretch {
-        self.stretches.last().copied().expect("there is always one, and none is ever removed")
+    /// Returns how the clock goes on from `now`, to be changed.
+    fn change(&mut self, now: Duration) -> Stretch {
+        if self.stretches.is_empty() {
+            self.stretches.push(UNTOUCHED);
+        }
+        self.stretches.last().unwrap_or(&UNTOUCHED).cut(nanos(now))
     }
 }
 

@@ -10,6 +10,7 @@ mod fabric;
 mod local_time;
 mod network;
 mod ready;
+mod timer_queue;
 
 #[cfg(test)]
 mod tests;

@@ -152,7 +152,7 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
             };
         }
         if let Poll::Ready(told) = self.env.commands.poll_recv(cx) {
-            return Poll::Ready(told.map_or(Event::NoMoreCommands, |told| Event::Told(*told)));
+            return Poll::Ready(told.map_or(Event::NoMoreCommands, Event::Told));
         }
         self.poll_later(cx)
     }

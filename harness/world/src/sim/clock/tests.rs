@@ -1,6 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::Wake;
+use std::task::{Wake, Waker};
 
 use rstest::rstest;
 
@@ -34,13 +34,13 @@ fn poll(sleep: Pin<&mut impl Future<Output = ()>>, alarm: &Arc<Alarm>) -> bool {
 }
 
 fn sleep(timers: &Timers, node: NodeId, at: u64) -> Pin<Box<Sleep>> {
-    Box::pin(Sleep { timers: timers.clone(), node, deadline: ms(at), sequence: None })
+    Box::pin(Sleep { timers: timers.clone(), node, deadline: ms(at), timer: None })
 }
 
-/// How many wait in all, and by the nodes that they are of.
+/// How many wait in all, and of the node.
 fn waiting(timers: &Timers) -> (usize, usize) {
-    let nodes = timers.0.nodes.borrow();
-    (timers.0.waiting.borrow().entries.len(), nodes.iter().map(|node| node.waiting.len()).sum())
+    let waiting = timers.0.waiting.borrow();
+    (waiting.len(), waiting.len_of(NODE))
 }
 
 #[test]
