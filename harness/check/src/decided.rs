@@ -1,11 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::moment::millis;
 use super::verb::{Recognizer, place};
-use crate::plan::{EventRef, Expectation, Mode, Moment, NodeId, NthConnection, Ordinal, Plan, Timing, Verb};
+use crate::plan::{EventRef, Expectation, Mode, Moment, Node, NodeId, NthConnection, Ordinal, Plan, Timing, Verb};
 use crate::trace::find::{Finder, Viewer, nth, ordinal};
-use crate::trace::{Completion, Event, Opened};
+use crate::trace::{Completion, Event, EventKind, Opened};
 
 /// Tells during a run when it may end: when each expectation that wants something has seen it often enough, well
 /// timed or not, and when the times have passed that the others speak of.
@@ -13,10 +13,19 @@ use crate::trace::{Completion, Event, Opened};
 pub struct Decided {
     /// Expectations that want to see something and have not yet, by the node at which it happens.
     open: BTreeMap<NodeId, Vec<Wanted>>,
-    /// Moments that must have passed.
-    horizon: Vec<Horizon>,
+    /// All moments that expectations hang on.
+    horizons: Vec<Horizon>,
+    /// The places of those that learn from events of one node alone, by that node.
+    of_node: BTreeMap<NodeId, Vec<usize>>,
+    /// The places of those that learn from all events.
+    of_all: Vec<usize>,
+    /// The places of those that must have passed.
+    must_pass: BTreeSet<usize>,
+    /// The latest of them, unless that has to be found out anew.
+    passed: Option<Option<Duration>>,
     /// Of each of these lists one must be decided.
     any_of: Vec<Vec<Self>>,
+    brokers: usize,
     opened: Opened,
     /// How many events have been looked at.
     seen: usize,
@@ -28,13 +37,14 @@ pub struct Decided {
 struct Wanted {
     recognizer: Recognizer,
     on: Vec<NthConnection>,
-    /// What comes before this is not what is wanted.
-    from: Option<Horizon>,
+    /// What comes before this is not what is wanted: the place of the moment.
+    from: Option<usize>,
     missing: u64,
 }
 
 #[derive(Clone, Debug)]
 struct Horizon {
+    event: EventRef,
     finder: Finder,
     offset_ms: i64,
     /// Which occurrence it hangs on; the latest if none.
@@ -52,8 +62,13 @@ impl Decided {
     fn of(plan: &Plan, expectations: &[Expectation]) -> Self {
         let mut decided = Self {
             open: BTreeMap::new(),
-            horizon: Vec::new(),
+            horizons: Vec::new(),
+            of_node: BTreeMap::new(),
+            of_all: Vec::new(),
+            must_pass: BTreeSet::new(),
+            passed: None,
             any_of: Vec::new(),
+            brokers: plan.nodes.partition_point(Node::is_broker),
             opened: Opened::default(),
             seen: 0,
             latest: Duration::ZERO,
@@ -79,12 +94,12 @@ impl Decided {
         if let Some((begin, to)) = &expectation.during {
             self.pass(plan, to, 0, node);
             // Before an event that is still to come nobody knows what is shortly before it.
-            from = Horizon::new(plan, begin, 0, node).filter(|_| begin.offset_ms >= 0);
-            if let Some(from) = &mut from
-                && ordinal(&begin.event) == Ordinal::Nearest
-            {
-                from.nth = Some(1);
-            }
+            from = Horizon::new(plan, begin, 0, node).filter(|_| begin.offset_ms >= 0).map(|mut from| {
+                if ordinal(&begin.event) == Ordinal::Nearest {
+                    from.nth = Some(1);
+                }
+                self.add(from)
+            });
         }
         // With a count of 0 the time is that of rows with another count, and says nothing about this one.
         if expectation.mode == Mode::Never || matches!(expectation.verb, Verb::Is(_) | Verb::Has(_)) {
@@ -110,22 +125,37 @@ impl Decided {
 
     /// The moment, and so much more, must have passed.
     fn pass(&mut self, plan: &Plan, moment: &Moment, more_ms: i64, node: NodeId) {
-        self.horizon.extend(Horizon::new(plan, moment, more_ms, node));
+        if let Some(horizon) = Horizon::new(plan, moment, more_ms, node) {
+            let place = self.add(horizon);
+            self.must_pass.insert(place);
+        }
+    }
+
+    /// Returns the place of a moment. The members of a group share one that no member sees otherwise than the others.
+    fn add(&mut self, horizon: Horizon) -> usize {
+        let subject = horizon.finder.subject();
+        if subject.is_none()
+            && let Some(known) = self.of_all.iter().find(|known| self.horizons[**known].is_same(&horizon))
+        {
+            return *known;
+        }
+        let place = self.horizons.len();
+        match subject {
+            Some(node) => self.of_node.entry(node).or_default().push(place),
+            None => self.of_all.push(place),
+        }
+        self.horizons.push(horizon);
+        place
     }
 
     fn feed(&mut self, index: usize, event: &Event) {
-        for horizon in &mut self.horizon {
-            horizon.feed(event);
-        }
-        // Also of nodes at which this does not happen: a time may hang on what another one does.
-        for from in self.open.values_mut().flatten().filter_map(|wanted| wanted.from.as_mut()) {
-            from.feed(event);
-        }
+        self.feed_horizons(event);
         self.opened.feed(event);
         let Some(node) = place(event) else { return };
         let Some(open) = self.open.get_mut(&node) else { return };
         open.retain_mut(|wanted| {
-            if self.opened.is_on(event, &wanted.on) && wanted.is_met_by(index, event) {
+            let from = wanted.from.map_or(Some(Duration::ZERO), |from| self.horizons[from].time());
+            if self.opened.is_on(event, &wanted.on) && wanted.is_met_by(index, event, from) {
                 wanted.missing -= 1;
                 self.latest = event.at;
             }
@@ -134,6 +164,36 @@ impl Decided {
         if open.is_empty() {
             self.open.remove(&node);
         }
+    }
+
+    fn feed_horizons(&mut self, event: &Event) {
+        let Self { horizons, of_node, of_all, passed, .. } = self;
+        let mut feed = |place: &usize| {
+            if horizons[*place].feed(event) {
+                *passed = None;
+            }
+        };
+        let is_end_of_a_broker =
+            matches!(event.kind, EventKind::Node { node, change } if change.ends_process() && node.0 < self.brokers);
+        if is_end_of_a_broker {
+            of_node.values().flatten().for_each(&mut feed);
+        } else if !of_node.is_empty() {
+            let [first, second] = event.nodes();
+            let nodes = first.into_iter().chain(second.filter(|_| second != first));
+            nodes.filter_map(|node| of_node.get(&node)).flatten().for_each(&mut feed);
+        }
+        of_all.iter().for_each(&mut feed);
+    }
+
+    /// Returns the latest of the moments that must have passed, once all are known.
+    fn passed(&mut self) -> Option<Duration> {
+        *self.passed.get_or_insert_with(|| {
+            let mut latest = Duration::ZERO;
+            for place in &self.must_pass {
+                latest = latest.max(self.horizons[*place].time()?);
+            }
+            Some(latest)
+        })
     }
 }
 
@@ -146,10 +206,7 @@ impl Completion for Decided {
         if !self.open.is_empty() {
             return None;
         }
-        let mut at = self.latest;
-        for horizon in &self.horizon {
-            at = at.max(horizon.time()?);
-        }
+        let mut at = self.latest.max(self.passed()?);
         for alternatives in &mut self.any_of {
             at = at.max(alternatives.iter_mut().filter_map(|lines| lines.poll(events)).min()?);
         }
@@ -158,8 +215,7 @@ impl Completion for Decided {
 }
 
 impl Wanted {
-    fn is_met_by(&mut self, index: usize, event: &Event) -> bool {
-        let from = self.from.as_ref().map_or(Some(Duration::ZERO), Horizon::time);
+    fn is_met_by(&mut self, index: usize, event: &Event, from: Option<Duration>) -> bool {
         let counts = |at: Duration| from.is_some_and(|from| at >= from);
         self.recognizer.feed(index, event, counts(event.at)).is_some_and(|found| counts(found.at))
     }
@@ -169,6 +225,7 @@ impl Horizon {
     /// None for the end of the run, which cannot be waited for.
     fn new(plan: &Plan, moment: &Moment, more_ms: i64, node: NodeId) -> Option<Self> {
         (moment.event != EventRef::End).then(|| Self {
+            event: moment.event.clone(),
             finder: Finder::new(plan, &moment.event, Viewer::Node(node)),
             offset_ms: moment.offset_ms.saturating_add(more_ms),
             nth: nth(ordinal(&moment.event)),
@@ -177,14 +234,23 @@ impl Horizon {
         })
     }
 
-    fn feed(&mut self, event: &Event) {
+    /// Returns whether the moment is another one now.
+    fn feed(&mut self, event: &Event) -> bool {
         if self.nth.is_some_and(|nth| self.count >= nth) || !self.finder.feed(event) {
-            return;
+            return false;
         }
         self.count += 1;
-        if self.nth.is_none_or(|nth| self.count == nth) {
+        let counts = self.nth.is_none_or(|nth| self.count == nth);
+        if counts {
             self.at = Some(event.at);
         }
+        counts
+    }
+
+    /// Whether another one is about the same moment, through whosever eyes.
+    fn is_same(&self, other: &Self) -> bool {
+        matches!(self.event, EventRef::Start | EventRef::Mark(_))
+            && (&self.event, self.offset_ms, self.nth) == (&other.event, other.offset_ms, other.nth)
     }
 
     /// When the moment is, once its event has come.

@@ -4,6 +4,7 @@ use super::moment::{Clocked, Millis, Times, Window, millis, seconds};
 use super::verb::{Match, Recognizer, Timeline, names, past, phrase, place};
 use super::{Findings, Vacuity, Violation};
 use crate::plan::{CountRange, Expectation, Mode, NodeId, Plan, Verb, Weight};
+use crate::subjects::Subjects;
 use crate::trace::{Event, EventKind, Item, Opened, Trace};
 
 mod alternatives;
@@ -48,6 +49,7 @@ fn judge(plan: &Plan, trace: &Trace, by_node: &ByNode, expectation: &Expectation
 struct ByNode {
     events: Vec<Vec<usize>>,
     opened: Opened,
+    subjects: Subjects,
 }
 
 impl ByNode {
@@ -58,7 +60,7 @@ impl ByNode {
                 events.push(index);
             }
         }
-        Self { events: nodes, opened: Opened::of(&trace.events) }
+        Self { events: nodes, opened: Opened::of(&trace.events), subjects: Subjects::new(plan, &trace.events) }
     }
 
     fn events<'a>(&'a self, trace: &'a Trace, node: NodeId) -> impl Iterator<Item = (usize, &'a Event)> {
@@ -99,7 +101,8 @@ impl Judge<'_> {
     /// Where to look, both ends included.
     fn during(&self) -> Result<(Millis, Millis), Why> {
         let Some((from, to)) = &self.expectation.during else { return Ok((0, Millis::MAX)) };
-        let [from, to] = [from, to].map(|moment| Times::new(self.plan, self.trace, moment, self.node));
+        let [from, to] =
+            [from, to].map(|moment| Times::new(self.plan, self.trace, &self.by_node.subjects, moment, self.node));
         let came = |at: Option<Millis>, times: &Times<'_>| at.ok_or_else(|| format!("`{}` never came", times.text()));
         let begin = came(from.first(), &from)?;
         let end = came(to.first_from(begin), &to)?;
@@ -319,7 +322,7 @@ impl Judge<'_> {
 
     fn clocked(&self) -> Option<Clocked<'_>> {
         let timing = self.expectation.timing.as_ref()?;
-        Some(Clocked::new(self.plan, self.trace, timing, self.node))
+        Some(Clocked::new(self.plan, self.trace, &self.by_node.subjects, timing, self.node))
     }
 
     /// "broker closes sensor".

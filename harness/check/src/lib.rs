@@ -20,6 +20,7 @@ mod invariant;
 mod model;
 mod moment;
 mod story;
+mod subjects;
 mod verb;
 
 pub use self::decided::Decided;

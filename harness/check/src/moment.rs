@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::plan::{EventRef, Moment, NodeId, Ordinal, Plan, Timing};
+use crate::subjects::Subjects;
 use crate::trace::Trace;
-use crate::trace::find::{Occurrence, Viewer, nth, occurrences, ordinal};
+use crate::trace::find::{Occurrence, Viewer, nth, ordinal};
 
 /// Signed milliseconds since the start of the run; whole, for the world has no finer time.
 pub(super) type Millis = i64;
@@ -27,9 +28,8 @@ pub(super) struct Times<'a> {
 }
 
 impl<'a> Times<'a> {
-    pub(super) fn new(plan: &Plan, trace: &Trace, moment: &'a Moment, node: NodeId) -> Self {
-        let mut occurrences: Vec<Occurrence> =
-            occurrences(plan, &moment.event, Viewer::Node(node), &trace.events).collect();
+    pub(super) fn new(plan: &Plan, trace: &Trace, subjects: &Subjects, moment: &'a Moment, node: NodeId) -> Self {
+        let mut occurrences = subjects.occurrences(plan, &moment.event, Viewer::Node(node), &trace.events);
         if moment.event == EventRef::End {
             occurrences.push(Occurrence { index: Some(trace.events.len()), at: trace.end });
         }
@@ -129,8 +129,8 @@ pub(super) enum Clocked<'a> {
 }
 
 impl<'a> Clocked<'a> {
-    pub(super) fn new(plan: &Plan, trace: &Trace, timing: &'a Timing, node: NodeId) -> Self {
-        let times = |moment: &'a Moment| Times::new(plan, trace, moment, node);
+    pub(super) fn new(plan: &Plan, trace: &Trace, subjects: &Subjects, timing: &'a Timing, node: NodeId) -> Self {
+        let times = |moment: &'a Moment| Times::new(plan, trace, subjects, moment, node);
         match timing {
             Timing::At(moment) => Self::At(times(moment)),
             Timing::Within { after, duration } => Self::Within(times(after), millis(*duration)),

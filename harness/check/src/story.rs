@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use super::{Findings, Vacuity, Violation};
 use crate::plan::{Action, EventRef, NetworkFault, NodeFault, NodeId, Plan, Step, StepId, StepKind};
-use crate::trace::{Event, EventKind, Trace};
+use crate::trace::{EventKind, Trace};
 
 pub(super) fn check(plan: &Plan, trace: &Trace, findings: &mut Findings) {
-    let mut told = Told { plan, trace, reached: BTreeSet::new(), hit: BTreeSet::new() };
+    let mut told = Told { plan, trace, reached: BTreeMap::new(), hit: BTreeSet::new(), changed: BTreeMap::new() };
     // A step that is repeated fails for the same reason many a time.
     let mut failed: BTreeMap<(StepId, &str), Vec<Duration>> = BTreeMap::new();
-    for event in &trace.events {
+    for (index, event) in trace.events.iter().enumerate() {
         match &event.kind {
-            EventKind::Step { step, .. } => drop(told.reached.insert(*step)),
+            EventKind::Step { step, .. } => drop(told.reached.entry(*step).or_insert(index)),
+            EventKind::Node { node, change } => drop(told.changed.insert((*node, *change), index)),
             EventKind::FaultHit { step } => drop(told.hit.insert(*step)),
             EventKind::StepFailed { step, why } => failed.entry((*step, why.as_str())).or_default().push(event.at),
             _ => {}
@@ -29,8 +30,11 @@ pub(super) fn check(plan: &Plan, trace: &Trace, findings: &mut Findings) {
 struct Told<'a> {
     plan: &'a Plan,
     trace: &'a Trace,
-    reached: BTreeSet<StepId>,
+    /// Where in the trace each step began first.
+    reached: BTreeMap<StepId, usize>,
     hit: BTreeSet<StepId>,
+    /// Where in the trace each fault happened to each node last.
+    changed: BTreeMap<(NodeId, NodeFault), usize>,
 }
 
 impl Told<'_> {
@@ -60,7 +64,7 @@ impl Told<'_> {
                 let position = self.plan.origins.step(step.id);
                 findings.vacuous.push(Vacuity { position, text: step.text.clone(), why });
             };
-            if !self.reached.contains(&step.id) {
+            if !self.reached.contains_key(&step.id) {
                 vacuous(format!("the step was never reached, the run ended at {:.3}", self.trace.end.as_secs_f64()));
                 continue;
             }
@@ -88,10 +92,6 @@ impl Told<'_> {
 
     /// Whether the fault happened to the node at some time after the step began.
     fn was_changed(&self, step: StepId, node: NodeId, fault: NodeFault) -> bool {
-        let is_step = |event: &&Event| matches!(&event.kind, EventKind::Step { step: s, .. } if *s == step);
-        let events = self.trace.events.iter();
-        events
-            .skip_while(|event| !is_step(event))
-            .any(|event| matches!(event.kind, EventKind::Node { node: n, change: c } if n == node && c == fault))
+        self.reached.get(&step) < self.changed.get(&(node, fault))
     }
 }

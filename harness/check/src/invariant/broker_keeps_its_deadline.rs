@@ -2,17 +2,17 @@
 //! instant, and nobody is closed for silence before. What arrives at that very instant is in time. The factor is the
 //! node's, if it says that it has another.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::index::{ConnectionEnd, EndId, Fact};
 use super::report::{Breach, Report};
+use super::table::Table;
 use super::{Context, Rule, shown};
 use crate::plan::{Because, BrokerProgram, Invariant, Program};
 
 #[derive(Default)]
 pub(super) struct BrokerDeadline {
-    clients: BTreeMap<EndId, Heard>,
+    clients: Table<EndId, Heard>,
 }
 
 /// When a client was heard.
@@ -29,7 +29,7 @@ impl Rule for BrokerDeadline {
         if seen.is_sent || !end.is_broker {
             return;
         }
-        let heard = self.clients.entry(seen.end).or_insert(Heard { last: seen.at, late: None });
+        let heard = self.clients.get_or_insert_with(seen.end, || Heard { last: seen.at, late: None });
         if let Some(limit) = limit(end, context)
             && seen.at > heard.last + limit + context.plan.tolerance
         {
@@ -59,7 +59,7 @@ impl BrokerDeadline {
             return says_silence
                 .then(|| Breach::new(format!("never: {}", closes()), format!("closed at {}", shown(over))));
         };
-        let heard = self.clients.get(&id)?;
+        let heard = self.clients.get(id)?;
         let tolerance = context.plan.tolerance;
         let is_late = over > heard.last + limit + tolerance;
         let is_early = says_silence && over + tolerance < heard.last + limit;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::index::{EndId, Fact};
 use super::report::{Breach, Report};
+use super::table::Table;
 use super::{Context, Rule, shown};
 use crate::plan::{Action, Command, Invariant, NodeId, Plan, Step, StepId, StepKind};
 
@@ -14,7 +15,7 @@ pub(super) struct ClientInterval {
     orders: BTreeMap<StepId, Vec<(NodeId, bool)>>,
     /// From when to when each client has been told to be silent.
     silences: BTreeMap<NodeId, Vec<(Duration, Duration)>>,
-    clients: BTreeMap<EndId, Client>,
+    clients: Table<EndId, Client>,
 }
 
 struct Client {
@@ -26,14 +27,14 @@ impl ClientInterval {
     pub(super) fn new(plan: &Plan) -> Self {
         let mut orders = BTreeMap::new();
         find_orders(&plan.steps, &mut orders);
-        Self { orders, silences: BTreeMap::new(), clients: BTreeMap::new() }
+        Self { orders, silences: BTreeMap::new(), clients: Table::default() }
     }
 
     /// Nothing was sent on the connection until now.
     fn judge(&mut self, id: EndId, now: Duration, is_over: bool, context: &Context<'_>, report: &mut Report) {
         let end = context.index.end(id);
         let (Some(keep_alive), Some((accepted, _))) = (end.keep_alive(), end.connack.as_ref()) else { return };
-        let Some(client) = self.clients.get_mut(&id).filter(|client| !client.is_broken) else { return };
+        let Some(client) = self.clients.get_mut(id).filter(|client| !client.is_broken) else { return };
         // Nothing may be sent before CONNACK has come.
         let due = (client.last_sent + keep_alive).max(*accepted);
         if now <= due + context.plan.tolerance {
@@ -61,12 +62,13 @@ impl Rule for ClientInterval {
                     return;
                 }
                 self.judge(seen.end, seen.at, false, context, report);
-                let client = self.clients.entry(seen.end).or_insert(Client { last_sent: seen.at, is_broken: false });
+                let client =
+                    self.clients.get_or_insert_with(seen.end, || Client { last_sent: seen.at, is_broken: false });
                 client.last_sent = seen.at;
             }
             Fact::Ended { at, end } => {
                 self.judge(*end, *at, true, context, report);
-                self.clients.remove(end);
+                self.clients.remove(*end);
             }
             Fact::Step { at, step } => {
                 for (node, is_silent) in self.orders.get(step).into_iter().flatten() {
@@ -83,7 +85,7 @@ impl Rule for ClientInterval {
     }
 
     fn finish(&mut self, end: Duration, context: &Context<'_>, report: &mut Report) {
-        let open: Vec<EndId> = self.clients.keys().copied().collect();
+        let open: Vec<EndId> = self.clients.keys().collect();
         for id in open {
             self.judge(id, end, true, context, report);
         }

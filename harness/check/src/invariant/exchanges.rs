@@ -10,6 +10,7 @@ use halfopen_protocol::packet::{PacketId, Publish, QoS};
 
 use super::index::{EndId, Fact, Seen, SessionId};
 use super::report::{Breach, Report};
+use super::table::Table;
 use super::{Context, SOON, shown};
 use crate::plan::Invariant;
 
@@ -53,7 +54,7 @@ pub(super) enum Before {
 /// The exchanges of all sessions.
 #[derive(Default)]
 pub(super) struct Exchanges {
-    flows: BTreeMap<SessionId, Flow>,
+    flows: Table<SessionId, Flow>,
 }
 
 /// The exchanges that one session has under way.
@@ -98,7 +99,7 @@ impl Exchanges {
     ) -> Option<Transmission<'e>> {
         match fact {
             Fact::Accepted { at, session, previous, .. } => {
-                let flow = self.flows.entry(*session).or_default();
+                let flow = self.flows.get_or_default(*session);
                 if let Some(previous) = previous {
                     flow.judge(*at, *previous, context, report);
                 }
@@ -106,7 +107,7 @@ impl Exchanges {
                 None
             }
             Fact::Exchanged(session, seen) => {
-                let flow = self.flows.entry(*session).or_default();
+                let flow = self.flows.get_or_default(*session);
                 if seen.is_sent {
                     return flow.sent(*session, seen);
                 }
@@ -118,8 +119,8 @@ impl Exchanges {
     }
 
     pub(super) fn finish(&mut self, end: Duration, context: &Context<'_>, report: &mut Report) {
-        for (session, flow) in &self.flows {
-            flow.judge(end, context.index.session(*session).current, context, report);
+        for (session, flow) in self.flows.iter() {
+            flow.judge(end, context.index.session(session).current, context, report);
         }
     }
 }
@@ -239,7 +240,7 @@ impl Flow {
             let invariant = of_qos(message.qos);
             if let Some(excuse) = excuse {
                 let why = format!("{name} had a {packet} to send again on a connection, but {excuse}");
-                report.not_judged(invariant, until, why);
+                report.not_judged_of(invariant, until, if end.is_broker { "" } else { name }, &why);
             } else {
                 let resumed = shown(accepted);
                 let expected = format!("{name} sends {packet} {id} again on the session resumed at {resumed}");

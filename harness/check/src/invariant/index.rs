@@ -10,6 +10,7 @@ use halfopen_protocol::{Packet, ReasonCode, Version};
 
 use super::Facts;
 use super::exchanges::Transmission;
+use super::table::Place;
 use crate::plan::{Because, NodeFault, NodeId, Plan, Program, StepId};
 use crate::trace::{ConnectionId, Event, EventKind, Item};
 
@@ -25,6 +26,26 @@ pub(super) struct SessionId(usize);
 impl SessionId {
     pub(super) fn of(number: usize) -> Self {
         Self(number)
+    }
+}
+
+impl Place for EndId {
+    fn at(place: usize) -> Self {
+        Self(place)
+    }
+
+    fn place(self) -> usize {
+        self.0
+    }
+}
+
+impl Place for SessionId {
+    fn at(place: usize) -> Self {
+        Self(place)
+    }
+
+    fn place(self) -> usize {
+        self.0
     }
 }
 
@@ -237,7 +258,8 @@ struct Watched {
 pub(super) struct Index {
     watched: Vec<Option<Watched>>,
     ends: Vec<ConnectionEnd>,
-    places: BTreeMap<(ConnectionId, NodeId), EndId>,
+    /// Both ends of each connection, by its number.
+    places: Vec<[Option<(NodeId, EndId)>; 2]>,
     sessions: Vec<Session>,
     names: BTreeMap<(NodeId, ByteString), SessionId>,
 }
@@ -256,7 +278,7 @@ impl Index {
         Self {
             watched: watched.collect(),
             ends: Vec::new(),
-            places: BTreeMap::new(),
+            places: Vec::new(),
             sessions: Vec::new(),
             names: BTreeMap::new(),
         }
@@ -314,7 +336,8 @@ impl Index {
     }
 
     fn find(&self, connection: ConnectionId, node: NodeId) -> Option<EndId> {
-        self.places.get(&(connection, node)).copied()
+        let ends = self.places.get(connection.0 as usize)?;
+        ends.iter().flatten().find(|(of, _)| *of == node).map(|(_, end)| *end)
     }
 
     fn sent<'e>(
@@ -425,7 +448,13 @@ impl Index {
         let Some(watched) = &mut self.watched[node.0] else { return };
         watched.open.insert(id);
         watched.latest = Some(id);
-        self.places.insert((connection, node), id);
+        let place = connection.0 as usize;
+        if self.places.len() <= place {
+            self.places.resize(place + 1, [None, None]);
+        }
+        if let Some(free) = self.places[place].iter_mut().find(|end| end.is_none_or(|(of, _)| of == node)) {
+            *free = Some((node, id));
+        }
         self.ends.push(ConnectionEnd {
             node,
             is_broker: watched.is_broker,

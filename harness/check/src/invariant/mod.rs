@@ -23,6 +23,7 @@ mod report;
 mod resend_only_on_resume;
 mod routing;
 mod sequence;
+mod table;
 #[cfg(test)]
 mod tests;
 mod topic_order;

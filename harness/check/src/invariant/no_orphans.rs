@@ -12,12 +12,13 @@ use halfopen_protocol::{Packet, topic};
 use super::filters::unshared;
 use super::index::{ConnectionEnd, EndId, Fact, Seen, SessionId};
 use super::report::{Breach, Report};
+use super::table::Table;
 use super::{Context, Rule, shown};
 use crate::plan::{BrokerProgram, Invariant, Program};
 
 #[derive(Default)]
 pub(super) struct NoOrphans {
-    sessions: BTreeMap<SessionId, Subscriptions>,
+    sessions: Table<SessionId, Subscriptions>,
     /// What is judged when its instant is over, because the order within one instant decides nothing.
     takeovers: Vec<Takeover>,
 }
@@ -50,7 +51,7 @@ impl Rule for NoOrphans {
                 self.accepted(*at, *end, *session, *previous, context, report);
             }
             Fact::Exchanged(session, seen) if context.index.end(seen.end).is_broker => {
-                let subscriptions = self.sessions.entry(*session).or_default();
+                let subscriptions = self.sessions.get_or_default(*session);
                 subscriptions.note(seen);
                 if seen.sent_publish().is_some() && !subscriptions.is_broken && !subscriptions.cover(&seen.topic) {
                     subscriptions.is_broken = true;
@@ -95,7 +96,7 @@ impl NoOrphans {
         if !end.is_broker {
             return;
         }
-        let subscriptions = self.sessions.entry(session).or_default();
+        let subscriptions = self.sessions.get_or_default(session);
         subscriptions.asked.clear();
         if !context.index.session(session).is_resumed {
             *subscriptions = Subscriptions { is_broken: subscriptions.is_broken, ..Subscriptions::default() };
@@ -148,7 +149,7 @@ fn session_present(at: Duration, old: &ConnectionEnd, new: &ConnectionEnd, conte
     let Program::Broker(BrokerProgram { config, durable, .. }) = &context.plan.node(new.node).program else { return };
     let (Some(before), Some(connect)) = (&old.connect, &new.connect) else { return };
     let (name, client) = (context.name(new.node), new.client_id());
-    let mut not_judged = |why: String| report.not_judged(Invariant::NoOrphans, at, why);
+    let mut not_judged = |why: String| report.not_judged_of(Invariant::NoOrphans, at, &client, &why);
     // A durable broker that was not there when the connection ended counts from its restart.
     if old.generation != new.generation && (!*durable || old.died) {
         return not_judged(format!("{name} was started again: whether it must still have a session of {client}"));

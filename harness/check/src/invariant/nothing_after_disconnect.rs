@@ -60,7 +60,8 @@ impl Rule for NothingAfterDisconnect {
                 report.breach(Invariant::NothingAfterDisconnect, Breach::new(expected, actual));
             } else {
                 let why = format!("the run ended before {name} had closed the connection after a {}", word.packet);
-                report.not_judged(Invariant::NothingAfterDisconnect, word.at, why);
+                let client = if end.is_broker { "" } else { name };
+                report.not_judged_of(Invariant::NothingAfterDisconnect, word.at, client, &why);
             }
         }
     }

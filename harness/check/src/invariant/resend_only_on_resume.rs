@@ -13,14 +13,16 @@ impl Rule for ResendOnlyOnResume {
     fn observe(&mut self, fact: &Fact<'_>, context: &Context<'_>, report: &mut Report) {
         let Fact::Transmission(sent) = fact else { return };
         let (Some(publish), Some(id)) = (sent.seen.sent_publish(), sent.id) else { return };
-        let name = context.name(context.index.end(sent.seen.end).node);
+        let end = context.index.end(sent.seen.end);
+        let name = context.name(end.node);
         let what = match sent.before {
             Before::SameHere => "again on the same connection",
             Before::SameEarlier if !publish.dup => "again without DUP",
             Before::Free if publish.dup && context.index.session(sent.session).is_resumed => {
                 // What was about to be sent when the last connection ended has been tried before, but was not seen.
                 let why = format!("{name} sends with DUP what may have been under way when its last connection ended");
-                return report.not_judged(Invariant::ResendOnlyOnResume, sent.seen.at, why);
+                let client = if end.is_broker { "" } else { name };
+                return report.not_judged_of(Invariant::ResendOnlyOnResume, sent.seen.at, client, &why);
             }
             Before::Free if publish.dup => "for the first time with DUP",
             _ => return,

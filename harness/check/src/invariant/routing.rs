@@ -26,6 +26,7 @@ use super::exchanges::Transmission;
 use super::filters::FilterTree;
 use super::index::{EndId, Fact, Seen, SessionId};
 use super::report::Report;
+use super::table::Table;
 use super::{Context, Rule};
 use crate::plan::{BrokerProgram, NodeId, Program};
 
@@ -79,7 +80,7 @@ pub(super) struct Routing {
 struct Broker {
     intake: Intake,
     filters: FilterTree<Grant>,
-    subscribers: BTreeMap<SessionId, Subscriber>,
+    subscribers: Table<SessionId, Box<Subscriber>>,
     /// SUBSCRIBEs that are not answered yet.
     asked: BTreeMap<(EndId, PacketId), Vec<Subscription>>,
     /// Wills that were announced: how many with this content.
@@ -106,8 +107,8 @@ impl Rule for Routing {
 
     fn finish(&mut self, end: Duration, context: &Context<'_>, report: &mut Report) {
         for broker in self.brokers.values_mut() {
-            for (session, subscriber) in &mut broker.subscribers {
-                subscriber.finish(end, *session, context, report);
+            for (session, subscriber) in broker.subscribers.iter_mut() {
+                subscriber.finish(end, session, context, report);
             }
         }
     }
@@ -123,12 +124,12 @@ impl Broker {
                 if !context.index.session(*session).is_resumed {
                     self.forget(*session);
                 }
-                let subscriber = self.subscribers.entry(*session).or_default();
+                let subscriber = self.subscribers.get_or_default(*session);
                 subscriber.connect(*at, limits(*end, program, context));
             }
             Fact::Exchanged(session, seen) => {
                 self.settle(seen.at, *session, context, report);
-                if let Some(subscriber) = self.subscribers.get_mut(session) {
+                if let Some(subscriber) = self.subscribers.get_mut(*session) {
                     subscriber.note_packet(seen.at, seen.is_sent);
                 }
                 match seen.is_sent {
@@ -147,7 +148,7 @@ impl Broker {
             Fact::Ended { at, end } => self.end(*at, *end, context, report),
             Fact::Died { .. } if program.durable => {}
             Fact::Died { .. } | Fact::DiskLost { .. } => {
-                let sessions: Vec<SessionId> = self.subscribers.keys().copied().collect();
+                let sessions: Vec<SessionId> = self.subscribers.keys().collect();
                 for session in sessions {
                     self.forget(session);
                 }
@@ -157,13 +158,13 @@ impl Broker {
     }
 
     fn settle(&mut self, now: Duration, session: SessionId, context: &Context<'_>, report: &mut Report) {
-        if let Some(subscriber) = self.subscribers.get_mut(&session) {
+        if let Some(subscriber) = self.subscribers.get_mut(session) {
             subscriber.settle(now, session, context, report);
         }
     }
 
     fn note_room(&mut self, now: Duration, session: SessionId, end: EndId, context: &Context<'_>) {
-        if let Some(subscriber) = self.subscribers.get_mut(&session)
+        if let Some(subscriber) = self.subscribers.get_mut(session)
             && context.index.session(session).current == end
         {
             let end = context.index.end(end);
@@ -185,7 +186,7 @@ impl Broker {
                 self.refuse(session, &subscription.filter);
             }
         }
-        if let Some(subscriber) = self.subscribers.get_mut(&session) {
+        if let Some(subscriber) = self.subscribers.get_mut(session) {
             subscriber.disconnect();
         }
         if ended.session_expiry() == Some(0) {
@@ -195,7 +196,7 @@ impl Broker {
 
     /// The session is over: what it had subscribed to, and what it was owed.
     fn forget(&mut self, session: SessionId) {
-        if let Some(subscriber) = self.subscribers.get_mut(&session) {
+        if let Some(subscriber) = self.subscribers.get_mut(session) {
             for filter in subscriber.forget() {
                 self.filters.remove(session, &filter);
             }
@@ -243,7 +244,7 @@ impl Broker {
                 for filter in &unsubscribe.filters {
                     self.filters.remove(session, filter);
                 }
-                let Some(subscriber) = self.subscribers.get_mut(&session) else { return };
+                let Some(subscriber) = self.subscribers.get_mut(session) else { return };
                 subscriber.unsubscribe(&unsubscribe.filters);
             }
             _ => {}
@@ -271,7 +272,7 @@ impl Broker {
             let grant = self.filters.entry(session, &subscription.filter, make);
             grant.subscription = subscription.clone();
             grant.granted = Some((seen.at, qos));
-            if let Some(subscriber) = self.subscribers.get_mut(&session) {
+            if let Some(subscriber) = self.subscribers.get_mut(session) {
                 subscriber.subscribe(subscription, qos);
             }
         }
@@ -279,7 +280,7 @@ impl Broker {
 
     /// A subscription was asked for and not granted; one that was granted before stays.
     fn refuse(&mut self, session: SessionId, filter: &ByteString) {
-        if self.subscribers.get(&session).is_none_or(|subscriber| !subscriber.is_subscribed(filter)) {
+        if self.subscribers.get(session).is_none_or(|subscriber| !subscriber.is_subscribed(filter)) {
             self.filters.remove(session, filter);
         }
     }
@@ -297,7 +298,7 @@ impl Broker {
             self.retained.insert(message.content.clone());
         }
         for (session, grants) in self.filters.matching(&message.content.0) {
-            let Some(subscriber) = self.subscribers.get_mut(&session) else { continue };
+            let Some(subscriber) = self.subscribers.get_mut(session) else { continue };
             let is_own = |grant: &&&Grant| grant.subscription.no_local && subscriber.client_id == message.from;
             let grants: Vec<&&Grant> = grants.iter().filter(|grant| !is_own(grant)).collect();
             subscriber.settle(message.at, session, context, report);
@@ -307,7 +308,7 @@ impl Broker {
 
     fn pass_on(&mut self, sent: &Transmission<'_>, context: &Context<'_>, report: &mut Report) {
         let Some(publish) = sent.seen.sent_publish() else { return };
-        let Some(subscriber) = self.subscribers.get_mut(&sent.session) else { return };
+        let Some(subscriber) = self.subscribers.get_mut(sent.session) else { return };
         if !sent.is_new() {
             return;
         }

@@ -19,7 +19,9 @@ mod server;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use halfopen_protocol::Packet;
@@ -40,6 +42,8 @@ pub(crate) struct Model {
     /// What was sent and has not arrived yet, by the index of its event: who sent it, and its size in bytes.
     under_way: BTreeMap<usize, usize>,
     index: usize,
+    /// When the scenario told somebody something last; what a client does at that instant may not be its own doing.
+    told_at: Rc<Cell<Option<Duration>>>,
     findings: Findings,
 }
 
@@ -47,14 +51,15 @@ impl Model {
     /// Begins to judge a run of this plan.
     pub(crate) fn new(plan: &Plan) -> Self {
         let (mut servers, mut clients) = (BTreeMap::new(), BTreeMap::new());
+        let told_at = Rc::<Cell<_>>::default();
         for node in plan.node_ids() {
             match &plan.node(node).program {
                 Program::Broker(broker) => drop(servers.insert(node, Server::new(plan, node, broker))),
-                Program::Client(client) => drop(clients.insert(node, Client::new(plan, node, client))),
+                Program::Client(client) => drop(clients.insert(node, Client::new(plan, node, client, &told_at))),
                 Program::RawClient(_) | Program::RawBroker(_) => {}
             }
         }
-        Self { servers, clients, under_way: BTreeMap::new(), index: 0, findings: Findings::default() }
+        Self { servers, clients, under_way: BTreeMap::new(), index: 0, told_at, findings: Findings::default() }
     }
 
     /// Takes note of the next event of the run.
@@ -101,7 +106,7 @@ impl Model {
                     client.delivered(event.at, message, findings);
                 }
             }
-            EventKind::Step { .. } => self.clients.values_mut().for_each(|client| client.told(event.at)),
+            EventKind::Step { .. } => self.told_at.set(Some(event.at)),
             EventKind::Node { node, change } => {
                 if let Some(client) = self.clients.get_mut(node) {
                     client.changed(event.at, *change, findings);

@@ -5,12 +5,12 @@
 //! as a statement of intent, as FIN or RST that leaves or arrives, or as the death of the host; the first of them at
 //! the viewer counts, once for each connection.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::pattern::kind_matches;
 use super::{ConnectionId, Event, EventKind, Item, Opened};
-use crate::{EventRef, NodeId, NthConnection, Ordinal, Plan, Point};
+use crate::{EventRef, Node, NodeId, NthConnection, Ordinal, Plan, Point};
 
 /// Through whose eyes events are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,8 @@ pub struct Occurrence {
 pub struct Finder {
     event: EventRef,
     viewer: Viewer,
-    brokers: BTreeSet<NodeId>,
+    /// Number of brokers: they come first in a plan.
+    brokers: usize,
     connections: BTreeMap<ConnectionId, Ends>,
     /// Only what happens on this connection counts, as far as it happens on one.
     on: Option<(NthConnection, Opened)>,
@@ -59,7 +60,7 @@ impl Finder {
             EventRef::Point { at: Some(at), .. } => Viewer::Node(*at),
             _ => viewer,
         };
-        let brokers = plan.node_ids().filter(|&id| plan.node(id).is_broker()).collect();
+        let brokers = plan.nodes.partition_point(Node::is_broker);
         Self { event: event.clone(), viewer, brokers, connections: BTreeMap::new(), on }
     }
 
@@ -109,6 +110,27 @@ impl Finder {
         }
     }
 
+    /// Returns a node that all events are about that the finder has to see, except for those of which
+    /// [`is_seen_by_all`](Self::is_seen_by_all) is true. Returns `None` if it has to see all.
+    pub fn subject(&self) -> Option<NodeId> {
+        if let Some((connection, _)) = &self.on {
+            return Some(connection.client);
+        }
+        match &self.event {
+            EventRef::Start | EventRef::End | EventRef::Mark(_) => None,
+            // Of the two ends the client: far less happens at it.
+            EventRef::Packet { from, to, .. } => from.iter().chain(to).max().copied(),
+            // What ends its connections may be the death of any client.
+            EventRef::Point { point: Point::Close, of, .. } if of.0 < self.brokers => None,
+            EventRef::Point { of, .. } => Some(*of),
+        }
+    }
+
+    /// Returns whether finders of all subjects have to see an event: with a broker end the connections of others.
+    pub fn is_seen_by_all(plan: &Plan, event: &Event) -> bool {
+        matches!(event.kind, EventKind::Node { node, change } if change.ends_process() && plan.node(node).is_broker())
+    }
+
     /// Whether what leaves `sender` is seen there.
     fn is_departure(&self, at: Option<NodeId>, sender: NodeId) -> bool {
         match (at, self.viewer) {
@@ -132,7 +154,7 @@ impl Finder {
             // Only what the broker has taken is a connection that can end: a refused one never began.
             EventKind::Received { connection, from, to, item: Item::Open, .. } => {
                 if *from == of || *to == of {
-                    let (client, broker) = if self.brokers.contains(from) { (*to, *from) } else { (*from, *to) };
+                    let (client, broker) = if from.0 < self.brokers { (*to, *from) } else { (*from, *to) };
                     self.connections.insert(*connection, Ends { client, broker });
                 }
                 false

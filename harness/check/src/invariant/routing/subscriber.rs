@@ -294,7 +294,7 @@ impl Subscriber {
         };
         for owed in self.queue.iter().filter(|owed| owed.must_be_sent(end, limits)) {
             let why = format!("a message for {} came {why}", self.client_id);
-            report.not_judged(of_qos(owed.qos), owed.message.at, why);
+            report.not_judged_of(of_qos(owed.qos), owed.message.at, &self.client_id, &why);
         }
     }
 
@@ -456,7 +456,7 @@ impl Owed {
             }
             Some(Excuse::NotSubscribed | Excuse::Shared) | None => return,
         };
-        report.not_judged(of_qos(self.qos), self.message.at, why);
+        report.not_judged_of(of_qos(self.qos), self.message.at, to, &why);
     }
 }
 

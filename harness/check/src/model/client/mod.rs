@@ -5,7 +5,9 @@ mod delivery;
 mod limits;
 mod waits;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -51,7 +53,12 @@ struct Connection {
 
 impl Client {
     /// A client that has just started.
-    pub(super) fn new(plan: &Plan, node: NodeId, program: &ClientProgram) -> Self {
+    pub(super) fn new(
+        plan: &Plan,
+        node: NodeId,
+        program: &ClientProgram,
+        told_at: &Rc<Cell<Option<Duration>>>,
+    ) -> Self {
         Self {
             name: plan.node(node).name.clone(),
             is_slow: !program.handling.is_zero(),
@@ -60,7 +67,7 @@ impl Client {
             connection: None,
             sender: Sender::new(usize::MAX),
             incoming: Incoming::default(),
-            waits: Waits::of(program),
+            waits: Waits::of(program, told_at),
             running_since: Some(Duration::ZERO),
             is_reading: true,
         }
@@ -129,11 +136,6 @@ impl Client {
             NodeFault::SetWallClock(_) | NodeFault::LoseDisk => {}
             NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) => self.waits.has_odd_clock(),
         }
-    }
-
-    /// Takes note that the scenario tells the client something; what it does at this instant is not its own doing.
-    pub(super) fn told(&mut self, now: Duration) {
-        self.waits.told(now);
     }
 
     /// Judges what is still open at the end of the run.

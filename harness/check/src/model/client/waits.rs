@@ -1,5 +1,7 @@
 //! For how long a client waits (§3.1.2.10, §4.13): for CONNACK, for PINGRESP, and before it connects again.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::Client;
@@ -20,7 +22,8 @@ pub(super) struct Waits {
     ping_since: Option<Duration>,
     /// Since when it has had no connection and has to make one.
     lost_at: Option<Duration>,
-    told_at: Option<Duration>,
+    /// When the scenario told somebody something last.
+    told_at: Rc<Cell<Option<Duration>>>,
     /// The process has stood still, or its clock is not the world's: times are not known.
     is_disturbed: bool,
     odd_clock: bool,
@@ -28,7 +31,7 @@ pub(super) struct Waits {
 
 impl Waits {
     /// The waits of the project's client on a node.
-    pub(super) fn of(program: &ClientProgram) -> Self {
+    pub(super) fn of(program: &ClientProgram, told_at: &Rc<Cell<Option<Duration>>>) -> Self {
         let options = &program.options;
         let pauses = options.reconnect.as_ref().map(|reconnect| {
             let jitter = reconnect.jitter.clamp(0.0, 1.0);
@@ -42,7 +45,7 @@ impl Waits {
             opening_since: None,
             ping_since: None,
             lost_at: None,
-            told_at: None,
+            told_at: Rc::clone(told_at),
             is_disturbed: false,
             odd_clock: false,
         }
@@ -96,15 +99,9 @@ impl Waits {
     /// The client need not connect again.
     pub(super) fn stop(&mut self) {
         self.lost_at = None;
-        self.told_at = None;
         self.opening_since = None;
         self.ping_since = None;
         self.is_disturbed = true;
-    }
-
-    /// The scenario tells the client something.
-    pub(super) fn told(&mut self, now: Duration) {
-        self.told_at = Some(now);
     }
 
     /// The process has stood still.
@@ -149,7 +146,8 @@ impl Client {
     pub(super) fn judge_pause(&self, is_opening: bool, findings: &mut Findings) {
         let waits = &self.waits;
         let (Some(lost_at), Some((shortest, longest))) = (waits.lost_at, waits.pauses) else { return };
-        if !waits.is_known() || self.running_since.is_none() || waits.told_at.is_some_and(|told| told >= lost_at) {
+        if !waits.is_known() || self.running_since.is_none() || waits.told_at.get().is_some_and(|told| told >= lost_at)
+        {
             return;
         }
         let pause = self.now.saturating_sub(lost_at);
