@@ -259,7 +259,7 @@ impl Value for Dialogue {
 pub struct GroupSize(pub Raw);
 
 impl Value for GroupSize {
-    const TAKES: Takes = Takes::Number(1, 100_000);
+    const TAKES: Takes = Takes::Number(1, 1_000_000);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         Raw::read(cx, node).map(Self)

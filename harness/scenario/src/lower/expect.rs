@@ -1,6 +1,7 @@
 //! What must be true of the story.
 #![expect(clippy::unit_arg, reason = "an assignment whose value may be missing is one expression")]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use halfopen_protocol::{PacketType, ReasonCode};
@@ -17,9 +18,6 @@ use crate::plan::{
 };
 use crate::suggest::one_of;
 use crate::tree::Kind;
-
-/// So many members a line is said of.
-const MOST_MEMBERS: usize = 1_000;
 
 /// An expectation, and where it says when.
 pub(super) type Placed = (Expectation, Option<Place>);
@@ -101,14 +99,6 @@ impl Lower<'_> {
         let Some((group, members)) = self.group_of(about, clause) else {
             return self.expectation(about, clause, mode).into_iter().collect();
         };
-        if members.len() > MOST_MEMBERS {
-            let message = format!(
-                "`{}` has more than {MOST_MEMBERS} members; say it of one, as in `{}.1`",
-                group.text, group.text
-            );
-            self.error(&group.place, message);
-            return Vec::new();
-        }
         let of = |id: NodeId| {
             let mut bound = self.members.to_vec();
             bound.push((group.text.clone(), self.names.name(id).to_owned()));
@@ -127,9 +117,10 @@ impl Lower<'_> {
         let subject = Some(&about.node).filter(|_| matters);
         let (group, members) =
             subject.into_iter().chain(&ends).find_map(|name| Some((name, self.group(&name.text)?)))?;
-        let others = self.known(&about.node.text);
-        let is_linked =
-            |id: &NodeId| others.is_some_and(|others| others.iter().any(|other| self.is_connected(*other, *id)));
+        let others: BTreeSet<NodeId> = self.known(&about.node.text).into_iter().flatten().copied().collect();
+        let broker_of = |id: &NodeId| self.names.broker_of.get(id);
+        let brokers: BTreeSet<NodeId> = others.iter().filter_map(broker_of).copied().collect();
+        let is_linked = |id: &NodeId| brokers.contains(id) || broker_of(id).is_some_and(|to| others.contains(to));
         let linked: Vec<NodeId> = members.iter().copied().filter(is_linked).collect();
         Some((group.clone(), if linked.is_empty() { members.clone() } else { linked }))
     }

@@ -40,8 +40,11 @@ use crate::plan::{Conditions, NodeId, NthConnection, OnlyOn, Origins, Plan, RunN
 /// After so many errors the remaining runs are not lowered any more: they would say the same again.
 const ENOUGH_ERRORS: usize = 200;
 
-/// How many nodes all runs of a file may have together: plans are kept in memory.
-pub const MAX_NODES: usize = 100_000;
+/// Maximum number of nodes of all runs of a file together, if it has several: plans are kept in memory.
+pub const MAX_NODES: usize = 250_000;
+
+/// Maximum number of nodes of one run.
+const MAX_NODES_OF_A_RUN: usize = 1_010_000;
 
 /// How a scenario is to be run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

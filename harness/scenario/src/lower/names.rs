@@ -11,10 +11,7 @@ use crate::plan::NodeId;
 use crate::time::{RESERVED, packet_kind};
 use crate::tree::{Kind, Node};
 
-use super::{Lower, params::has_parameters};
-
-/// How many nodes a run may have.
-const MAX_NODES: usize = 100_000;
+use super::{Lower, MAX_NODES_OF_A_RUN, params::has_parameters};
 
 /// What runs on a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -253,7 +250,7 @@ impl Names {
 
 fn group_size(count: &Param<GroupSize>, existing: usize, env: &Env<'_>) -> Option<u64> {
     let size = count.get(env)?.into_owned().0;
-    let most = MAX_NODES.saturating_sub(existing);
+    let most = MAX_NODES_OF_A_RUN.saturating_sub(existing);
     match size.0.text().and_then(|text| text.parse::<usize>().ok()) {
         Some(value) if (1..=most).contains(&value) => u64::try_from(value).ok(),
         _ => {

@@ -54,7 +54,7 @@ const BAD: &[(&str, &str)] = &[
     ("a reserved name", "clients: { broker: {}, close: {}, 1st: {}, last: {} }\nsteps: [ { wait: 1s } ]\n"),
     ("a node of both kinds", "clients: { a: {} }\nraw_clients: { a: {} }\nsteps: [ { wait: 1s } ]\n"),
     ("which broker", "brokers: { east: {}, west: {} }\nclients: { a: {} }\nsteps: [ { a: crash } ]\n"),
-    ("a group that is too large", "clients: { fleet: { count: 100000 } }\nsteps: [ { wait: 1s } ]\n"),
+    ("a group that is too large", "clients: { fleet: { count: 1010000 } }\nsteps: [ { wait: 1s } ]\n"),
     ("too many nodes in all runs", "clients: { fleet: { count: 9000 } }\nseeds: 200\nsteps: [ { wait: 1s } ]\n"),
     ("member number outside of a group", "clients: { a: { client_id: dev-<i> } }\nsteps: [ { wait: 1s } ]\n"),
     (
