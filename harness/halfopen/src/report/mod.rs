@@ -3,6 +3,7 @@
 pub mod diagram;
 mod html;
 mod junit;
+mod load;
 pub mod model;
 mod pcap;
 mod summary;
@@ -13,6 +14,7 @@ mod wrong;
 
 pub use self::html::{Pictures, Thin, html};
 pub use self::junit::junit;
+pub use self::load::{Column, Load, Outage, Peak};
 pub use self::pcap::pcapng;
 pub use self::summary::Summary;
 pub use self::tap::tap;

@@ -85,6 +85,9 @@ impl<W: Write> Terminal<W> {
             if self.verbosity == Verbosity::Verbose && !run.is_bad() {
                 self.trace(&run)?;
             }
+            if let Some(load) = &run.load {
+                writeln!(self.out, "  {load}")?;
+            }
             self.not_judged(&run)?;
         }
         if run.is_bad() {

@@ -181,6 +181,7 @@
       run.about ? element("p", {}, run.about) : null,
       run.error ? element("p", { class: "fail" }, run.error) : null,
       found.length ? element("section", { class: "card " + (isBad(run) ? run.verdict : "vacuous") }, ...found) : null,
+      run.load ? loadOf(run.load) : null,
       ...(run.not_judged || []).map((part) => element("p", { class: "meta" }, `not judged: ${part.invariant}: ${part.why}`)),
       element("code", { class: "command", title: "runs it again" }, run.command),
     ];
@@ -194,6 +195,29 @@
       if (Number(link.dataset.run) === index) { link.setAttribute("aria-current", "page"); link.scrollIntoView({ block: "nearest" }); }
       else link.removeAttribute("aria-current");
     }
+  }
+
+  /* What a fleet asks for, over time: bars for packets and for new connections, a line for the clients that are connected. */
+  function loadOf(load) {
+    const width = 640, height = 56;
+    const step = width / load.columns.length;
+    const chart = (name, peak, value, style) => {
+      const made = svg("svg", { class: "load " + style, width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name });
+      load.columns.forEach((column, at) => {
+        const tall = peak ? Math.max(value(column) ? 1 : 0, value(column) / peak * (height - 2)) : 0;
+        const bar = svg("rect", { x: at * step, y: height - tall, width: Math.max(1, step - 0.5), height: tall });
+        bar.append(svg("title", {}, `${column.second} s: ${value(column)}`));
+        made.append(bar);
+      });
+      return element("figure", {}, element("figcaption", {}, name), made);
+    };
+    const { packets, connections, outage } = load;
+    const lasted = !outage ? "" : outage.to_ms === undefined ? `; not all connected from ${seconds(outage.from_ms)} until the end`
+      : `; all connected again ${seconds(outage.to_ms - outage.from_ms)} s after the first was lost at ${seconds(outage.from_ms)}`;
+    return element("section", { class: "loads" },
+      chart(`packets a second, at most ${packets.count} at ${packets.second} s`, packets.count, (column) => column.packets, "packets"),
+      chart(`new connections a second, at most ${connections.count} at ${connections.second} s`, connections.count, (column) => column.connections, "connections"),
+      chart(`${load.clients} clients, how many are connected${lasted}`, load.clients, (column) => column.connected, "connected"));
   }
 
   /* A link to a run of the same scenario that is drawn. */

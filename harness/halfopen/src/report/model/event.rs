@@ -134,6 +134,6 @@ fn margin_ms(at: Duration, due: Duration) -> i64 {
 }
 
 /// Whole milliseconds.
-pub(super) fn ms(duration: Duration) -> u64 {
+pub(in crate::report) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

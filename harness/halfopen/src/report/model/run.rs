@@ -8,6 +8,7 @@ use super::event::{EventRecord, ms};
 use crate::check::{NotJudged, Outcome, Vacuity, Verdict, Violation};
 use crate::plan::{NodeId, Plan, Position, Program, Waiver};
 use crate::report::diagram::{Scene, scene};
+use crate::report::load::Load;
 use crate::run::{Ending, Finished};
 use crate::scenario::About;
 use crate::trace::{Event, EventKind, Trace, causes, step_of, text};
@@ -71,6 +72,9 @@ pub struct RunRecord {
     /// What its invariants could not judge.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_judged: Vec<NotJudgedRecord>,
+    /// What it asked of its brokers and networks; none if it is not about a fleet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<Load>,
     /// Its nodes.
     pub nodes: Vec<NodeRecord>,
     /// Its trace as text.
@@ -176,6 +180,7 @@ impl RunRecord {
             warnings: Vec::new(),
             waived: Vec::new(),
             not_judged: Vec::new(),
+            load: None,
             nodes: nodes(plan),
             text: None,
             events: Vec::new(),
@@ -189,6 +194,7 @@ impl RunRecord {
                 record.warnings = outcome.warnings.iter().map(|found| violation(plan, found)).collect();
                 record.waived = plan.waived.iter().map(|waiver| waived(plan, waiver, outcome)).collect();
                 record.not_judged = outcome.not_judged.iter().map(not_judged).collect();
+                record.load = Load::of(plan, trace);
                 record.tell(plan, trace, detail);
             }
             Ending::Skipped(error) | Ending::Broken(error) => record.error = Some(error.to_string()),
