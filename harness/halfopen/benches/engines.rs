@@ -11,7 +11,8 @@ use halfopen::plan::{
     BrokerProgram, ClientProgram, ClientSettings, Command, Conditions, EventRef, LinkSettings, Moment, Node, NodeId,
     Origins, Plan, Program, RunName, Seed, Source, Step, StepId, StepKind,
 };
-use halfopen::run::Runner;
+use halfopen::run::{Ending, Runner};
+use halfopen::trace::{Event, EventKind, Item};
 use halfopen::world::Engine;
 use halfopen_protocol::Version;
 
@@ -92,10 +93,107 @@ fn main() {
         );
     }
     println!("\nx: times faster than real time, the best of several runs.");
+    kept &= fleets(quick);
+    kept &= short_scenarios(quick);
     if !kept && !quick {
         eprintln!("a budget is not kept");
         std::process::exit(1);
     }
+}
+
+/// Packets a second and core that every size of a fleet has to reach, its checks included.
+const PACKETS: f64 = 200_000.0;
+
+/// How many times the cost of a packet with 1,000 clients one with 100,000 may have.
+const GROWTH: f64 = 2.0;
+
+/// Runs and judges fleets of growing size, and prints what a packet costs; whether the budgets are kept.
+fn fleets(quick: bool) -> bool {
+    println!(
+        "\n{:>7}  {:>12}  {:>9}  {:>9}  {:>16}  budget",
+        "clients", "virtual time", "packets", "wall time", "packets a second"
+    );
+    let mut kept = true;
+    let mut cost_of_1000 = None;
+    for (clients, seconds) in [(1, 2_000_000), (100, 40_000), (1000, 6000), (10_000, 600), (100_000, 600)] {
+        if quick && clients > 1000 {
+            continue;
+        }
+        let row = Row {
+            clients,
+            keep_alive: 60,
+            silent: false,
+            sim: Duration::from_secs(if quick { seconds / 20 } else { seconds }),
+            turmoil: None,
+            budget: Budget::None,
+        };
+        let plan = plan(&row, row.sim);
+        let (packets, wall) = judged(&plan);
+        let rate = packets as f64 / wall.as_secs_f64();
+        let cost = rate.recip();
+        if clients == 1000 {
+            cost_of_1000 = Some(cost);
+        }
+        let growth = cost_of_1000.filter(|_| clients > 1000).map(|base| cost / base);
+        let is_kept = rate >= PACKETS && growth.is_none_or(|growth| growth <= GROWTH);
+        kept &= is_kept;
+        let word = if quick {
+            "not judged"
+        } else if is_kept {
+            "kept"
+        } else {
+            "NOT KEPT"
+        };
+        let growth =
+            growth.map_or(String::new(), |growth| format!(", {growth:.1} times the cost with 1000 (at most {GROWTH})"));
+        println!(
+            "{clients:>7}  {:>10} s  {packets:>9}  {:>7.3} s  {rate:>16.0}  {PACKETS:.0} a second{growth}: {word}",
+            row.sim.as_secs(),
+            wall.as_secs_f64(),
+        );
+    }
+    kept
+}
+
+/// Short scenarios a second and core.
+const SHORT: f64 = 5000.0;
+
+/// Runs and judges a short scenario many times; whether the budget is kept.
+fn short_scenarios(quick: bool) -> bool {
+    let row = Row {
+        clients: 2,
+        keep_alive: 60,
+        silent: false,
+        sim: Duration::from_secs(600),
+        turmoil: None,
+        budget: Budget::None,
+    };
+    let plan = plan(&row, row.sim);
+    let count = if quick { 100 } else { 5000 };
+    let walls = (0..count).map(|_| judged(&plan));
+    let (packets, wall) = walls.fold((0, Duration::ZERO), |(_, sum), (packets, wall)| (packets, sum + wall));
+    let rate = f64::from(count) / wall.as_secs_f64();
+    let word = if quick {
+        "not judged"
+    } else if rate >= SHORT {
+        "kept"
+    } else {
+        "NOT KEPT"
+    };
+    println!("\n{rate:.0} short scenarios a second (two clients, {packets} packets); {SHORT:.0}: {word}");
+    rate >= SHORT
+}
+
+/// Runs and judges a plan; how many packets were sent, and how long the machine took.
+#[expect(clippy::disallowed_types, reason = "a benchmark measures the machine's time")]
+fn judged(plan: &Arc<Plan>) -> (usize, Duration) {
+    let begun = std::time::Instant::now();
+    let finished = Runner::new(Engine::Sim).run(plan);
+    let wall = begun.elapsed();
+    let Ending::Judged(trace, outcome) = &finished.ending else { panic!("this engine can express everything") };
+    assert_eq!(outcome.violations, [], "all is well in this run");
+    let is_packet = |event: &&Event| matches!(&event.kind, EventKind::Sent { item: Item::Packet(_), .. });
+    (trace.events.iter().filter(is_packet).count(), wall)
 }
 
 fn judge(row: &Row, sim: &Speed, ratio: Option<f64>) -> (String, bool) {
