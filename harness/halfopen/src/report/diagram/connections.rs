@@ -35,7 +35,10 @@ struct End {
 
 /// All ends of all connections.
 #[derive(Debug, Default)]
-pub(super) struct Connections(Vec<End>);
+pub(super) struct Connections {
+    ends: Vec<End>,
+    places: BTreeMap<(ConnectionId, NodeId), usize>,
+}
 
 impl Connections {
     pub(super) fn new(plan: &Plan, trace: &Trace, lanes: &Lanes) -> Self {
@@ -72,12 +75,13 @@ impl Connections {
         let mut ends: Vec<End> = ends.into_values().collect();
         ends.sort_by_key(|end| end.opened.0);
         place(&mut ends, trace, lanes);
-        Self(ends)
+        let places = (0..).zip(&ends).map(|(place, end)| ((end.connection, end.node), place)).collect();
+        Self { ends, places }
     }
 
     /// Where what travels on a connection leaves or reaches a node.
     pub(super) fn x(&self, lanes: &Lanes, connection: ConnectionId, node: NodeId) -> i32 {
-        let end = self.0.iter().find(|end| end.connection == connection && end.node == node);
+        let end = self.places.get(&(connection, node)).map(|place| &self.ends[*place]);
         end.map_or_else(|| lanes.x(node), |end| end.x(lanes) + lanes.side(node, end.peer) * BAR / 2)
     }
 }
@@ -118,27 +122,28 @@ impl End {
 
 /// Gives each bar a place in which no other stands at the same time.
 fn place(ends: &mut [End], trace: &Trace, lanes: &Lanes) {
-    for index in 0..ends.len() {
-        let (earlier, rest) = ends.split_at_mut(index);
-        let Some(end) = rest.first_mut() else { return };
-        let side = lanes.side(end.node, end.peer);
-        let is_beside = |other: &&End| {
-            lanes.x(other.node) == lanes.x(end.node)
-                && lanes.side(other.node, other.peer) == side
-                && other.closed.is_none_or(|(closed, _)| trace.events[closed].at >= end.opened.1)
-        };
-        let taken: Vec<usize> = earlier.iter().filter(is_beside).map(|other| other.place).collect();
-        end.place = (0..SIDE_BY_SIDE).find(|place| !taken.contains(place)).unwrap_or(SIDE_BY_SIDE);
+    // Until when each place on each side of each lane is taken.
+    let mut taken: BTreeMap<(i32, i32), [Option<Duration>; SIDE_BY_SIDE]> = BTreeMap::new();
+    for end in ends {
+        let beside = (lanes.x(end.node), lanes.side(end.node, end.peer));
+        let taken = taken.entry(beside).or_default();
+        let is_free = |until: &Option<Duration>| until.is_none_or(|until| until < end.opened.1);
+        end.place = taken.iter().position(is_free).unwrap_or(SIDE_BY_SIDE);
+        if let Some(until) = taken.get_mut(end.place) {
+            *until = Some(end.closed.map_or(Duration::MAX, |(closed, _)| trace.events[closed].at));
+        }
     }
 }
 
 impl Drawing<'_> {
     pub(super) fn connection_bars(&mut self) {
         let connections = std::mem::take(&mut self.connections);
-        for end in &connections.0 {
+        for end in &connections.ends {
             // What begins and ends in a folded time is not drawn, as what it carries is not.
             let is_hidden = |index: usize| self.hidden.iter().any(|hidden| hidden.events.contains(&index));
-            if is_hidden(end.opened.0) && end.closed.is_some_and(|(closed, _)| is_hidden(closed)) {
+            let is_closed_there = end.closed.is_some_and(|(closed, _)| is_hidden(closed));
+            // Of many that share a place those are enough that are seen to open.
+            if is_hidden(end.opened.0) && (is_closed_there || end.place == SIDE_BY_SIDE) {
                 continue;
             }
             self.fuse(end);
