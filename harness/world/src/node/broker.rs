@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+use halfopen_broker::Config;
 use halfopen_broker::auth::Scripted;
 use halfopen_broker::core::{Access, Broker, CloseReason, Event, Login, Mechanism};
 use halfopen_broker::driver::{Listener, Observer, serve_verifying};
@@ -25,7 +26,8 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
     let clock = env.clock.clone();
     let started = clock.world_time(clock.now());
     let seed = env.plan.seed.derive(&format!("broker {} started at {started:?}", env.plan.node(env.node).name));
-    let mut broker = Broker::with_access(broker_config(&program.config), access(program.auth.as_ref()), seed.bytes());
+    let config = with_room_for_all(broker_config(&program.config), &env.plan);
+    let mut broker = Broker::with_access(config, access(program.auth.as_ref()), seed.bytes());
     if let Some(Defect::Broker(defect)) = env.defect {
         broker = broker.with_defect(defect);
     }
@@ -39,6 +41,17 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
     let (no_changes, forever) = (mpsc::channel(1).1, std::future::pending());
     // Served until the node is dropped; a listener of the world does not fail.
     let _ = serve_verifying(broker, listener, env.clock, observer, verify, no_changes, forever).await;
+}
+
+/// A broker takes all clients of its world, also at one instant: the bounds by which it protects itself are those of a
+/// machine that the world does not have.
+fn with_room_for_all(config: Config, plan: &Plan) -> Config {
+    let clients = plan.nodes.len();
+    Config {
+        pending_connections: config.pending_connections.max(clients),
+        sessions: config.sessions.max(clients),
+        ..config
+    }
 }
 
 fn access(auth: Option<&BrokerAuth>) -> Access {
