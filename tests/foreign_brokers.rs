@@ -1,5 +1,10 @@
-//! `halfopen run --broker`: programs of others in the world, by the command line. What is not on the machine is ignored by name.
+//! `halfopen run --broker` and `--live`: programs of others, by the command line. What is not on the machine is ignored by
+//! name.
 
+#[path = "foreign_brokers/live.rs"]
+mod live;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -20,15 +25,18 @@ fn main() {
         _ => None,
     };
     let always = missing.filter(|missing| *missing != "mosquitto");
-    let trials = vec![
+    let mut trials = vec![
         trial("mosquitto_closes_a_silent_client_when_it_looks", missing, silent_client),
         trial("mosquitto_crashes_and_restarts_as_the_story_says", missing, restarts),
         trial("runs_are_the_same_byte_for_byte", missing, repeated),
+        trial("two_processes_give_the_same_traces_of_mosquitto", missing, meta),
+        trial("verdicts_on_mosquitto_are_those_that_are_known", missing.or(other_mosquitto()), verdicts),
         trial("what_a_program_cannot_be_asked_is_left_out_or_skipped_and_said", missing, left_out),
         trial("bad_profiles_are_refused_before_anything_runs", None, bad_profiles),
         trial("a_program_that_fails_says_so_with_its_last_lines", always, failing_programs),
         trial("nothing_is_left_after_an_interrupt", always, interrupted),
     ];
+    trials.extend(live::trials(missing, always));
     libtest_mimic::run(&args, trials).exit();
 }
 
@@ -129,6 +137,86 @@ fn repeated(_: &Path) -> Result {
     Ok(())
 }
 
+fn meta(_: &Path) -> Result {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_halfopen"));
+    command.current_dir(root()).args(["meta", "scenarios/connect", "scenarios/reset", "--broker", "mosquitto"]);
+    contains(&command.stdin(Stdio::null()).output()?, 0, &["the same twice, byte for byte"])
+}
+
+/// The version of Mosquitto whose verdicts are known.
+const KNOWN: &str = "2.0.11";
+
+/// Where the verdicts stand. `HALFOPEN_UPDATE=1` writes them anew.
+const VERDICTS: &str = "tests/interop/mosquitto-2.0.11.txt";
+
+/// Runs that are longer by virtual time are left out: this is a part of a build.
+const LIMIT: &str = "120s";
+
+/// What is missing if Mosquitto is another one than the one whose verdicts are known.
+fn other_mosquitto() -> Option<&'static str> {
+    let said = Command::new("mosquitto").arg("-h").env("PATH", SYSTEM_PATH).stdin(Stdio::null()).output();
+    let is_known = said.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains(&format!("version {KNOWN}")));
+    (!is_known).then_some("mosquitto 2.0.11")
+}
+
+/// Where programs of others are looked for, whatever this process has.
+const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+fn verdicts(folder: &Path) -> Result {
+    let tap = folder.join("all.tap");
+    let written = tap.display().to_string();
+    let output = halfopen(&["scenarios", "--broker", "mosquitto", "--virtual-limit", LIMIT, "-q", "--tap", &written])?;
+    contains(&output, 1, &["skipped because they take more than 120s"])?;
+    let found = by_scenario(&fs::read_to_string(&tap)?);
+    let known = root().join(VERDICTS);
+    #[expect(clippy::disallowed_methods, reason = "writes what is known, as snapshots are written")]
+    if std::env::var("HALFOPEN_UPDATE").is_ok_and(|value| value == "1") {
+        fs::write(&known, &found)?;
+    }
+    let known = fs::read_to_string(&known)?;
+    let differing: Vec<String> = differing(&known, &found);
+    match differing.is_empty() {
+        true => Ok(()),
+        false => {
+            Err(format!("{VERDICTS} and this run differ (HALFOPEN_UPDATE=1 writes it):\n{}", differing.join("\n"))
+                .into())
+        }
+    }
+}
+
+/// The lines that are in only one of two texts.
+fn differing(known: &str, found: &str) -> Vec<String> {
+    let gone = known.lines().filter(|line| !found.lines().any(|other| other == *line)).map(|line| format!("- {line}"));
+    let new = found.lines().filter(|line| !known.lines().any(|other| other == *line)).map(|line| format!("+ {line}"));
+    gone.chain(new).collect()
+}
+
+/// How often each verdict was found, by scenario, from a report in TAP.
+fn by_scenario(tap: &str) -> String {
+    let mut scenarios: BTreeMap<&str, BTreeMap<&str, u32>> = BTreeMap::new();
+    let mut lines = tap.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some((status, rest)) = line.split_once(" - ").filter(|(status, _)| status.contains("ok ")) else {
+            continue;
+        };
+        let scenario = rest.split('[').next().unwrap_or_default();
+        let verdict = if rest.contains(" # SKIP ") {
+            "skipped"
+        } else if status.starts_with("not ok") {
+            lines.next();
+            lines.next().and_then(|line| line.trim().strip_prefix("verdict: ")).unwrap_or("unknown")
+        } else {
+            "ok"
+        };
+        *scenarios.entry(scenario).or_default().entry(verdict).or_default() += 1;
+    }
+    let line = |(scenario, counts): (&str, BTreeMap<&str, u32>)| {
+        let counts: Vec<String> = counts.into_iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
+        format!("{scenario}: {}\n", counts.join(", "))
+    };
+    scenarios.into_iter().map(line).collect()
+}
+
 fn left_out(_: &Path) -> Result {
     let output = halfopen(&["scenarios/connect", SILENT, "--broker", "mosquitto"])?;
     contains(
@@ -203,7 +291,7 @@ fn is_there(marker: &str) -> bool {
 }
 
 /// Real processes come and go in real time.
-fn wait_until(what: &str, is_so: impl Fn() -> bool) -> Result {
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) -> Result {
     for _ in 0..1000 {
         if is_so() {
             return Ok(());

@@ -94,7 +94,9 @@ impl Runner {
                 Ending::Judged(trace, outcome)
             }
             Err(error @ (EngineError::NotExpressible { .. } | EngineError::NotFor(_))) => Ending::Skipped(error),
-            Err(error @ (EngineError::Program(_) | EngineError::Failed(_))) => Ending::Broken(error),
+            Err(error @ (EngineError::Program(_) | EngineError::TooBusy(_) | EngineError::Failed(_))) => {
+                Ending::Broken(error)
+            }
         };
         self.finished(plan, ending)
     }

@@ -210,10 +210,11 @@ impl Sender {
         self.losses.as_ref()?.ack.as_ref().map(|(_, since)| *since)
     }
 
-    /// Decides whether the attempt planned for `now` is made, and doubles the time-out if so.
+    /// Decides whether the attempt planned for `now` or before is made, and doubles the time-out if so.
     pub(crate) fn begin_retry(&mut self, now: Duration) -> bool {
         let Some(losses) = &mut self.losses else { return false };
-        if losses.retry_at != Some(now) {
+        // One that was put off is made at its new time. Who drives the network may be late.
+        if losses.retry_at.is_none_or(|at| at > now) {
             return false;
         }
         losses.retry_at = None;

@@ -2,11 +2,12 @@
 //!
 //! `node` is what runs on a node, `director` tells the story, and both are the same on every engine; an engine
 //! brings the network and the time. `sim` is event-driven and the one to use; `ticked` runs the same plan on
-//! `turmoil::Sim`, to check the other against.
+//! `turmoil::Sim`, to check the other against; `live` runs `sim` on the machine's time, for brokers outside of the world.
 
 mod conversation;
 mod defect;
 mod director;
+mod live;
 mod network;
 mod node;
 mod record;
@@ -24,7 +25,10 @@ use std::time::Duration;
 
 pub use self::defect::{Defect, UnknownDefect};
 use self::director::Director;
-pub use self::node::{Connection, Guest, Host, broker_config};
+pub use self::live::{RealTime, interrupt, live_means};
+pub use self::node::{
+    Connection, Guest, Host, RemoteBroker, RemoteOptions, RemoteProcess, StartedRemote, broker_config,
+};
 use self::node::{Disks, Env, Switchboard};
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub use self::node::{ForeignOptions, ForeignProgram, ReadsLog, StartsProgram};
@@ -43,6 +47,8 @@ pub enum Engine {
     Sim,
     /// `turmoil::Sim`: time advances by [`TICK`]. Slow, and without some faults.
     Turmoil,
+    /// The machine's time, with a broker that runs outside of the world, reached by real TCP.
+    Live(RealTime),
 }
 
 impl fmt::Display for Engine {
@@ -50,6 +56,7 @@ impl fmt::Display for Engine {
         f.pad(match self {
             Self::Sim => "sim",
             Self::Turmoil => "turmoil",
+            Self::Live(_) => "live",
         })
     }
 }
@@ -71,6 +78,9 @@ pub enum EngineError {
     /// A program of somebody else failed, so that the run says nothing about it.
     #[error("{0}")]
     Program(String),
+    /// In real time: the machine was too busy for the tolerance, so that the run says nothing.
+    #[error("{0}")]
+    TooBusy(String),
     /// The engine itself failed.
     #[error("the engine failed: {0}")]
     Failed(String),
@@ -95,6 +105,7 @@ pub fn run(plan: &Arc<Plan>, engine: Engine, options: RunOptions) -> Result<Trac
     let result = match engine {
         Engine::Sim => run_sim(plan, options).map_err(|error| EngineError::Failed(error.to_string())),
         Engine::Turmoil => ticked::run(plan, options),
+        Engine::Live(real_time) => live::run(plan, real_time, options),
     };
     match guest.and_then(|guest| guest.take_trouble()) {
         Some(trouble) => Err(EngineError::Program(trouble)),

@@ -6,6 +6,7 @@ use super::compare::{DiffArgs, MetaArgs, ReplayArgs};
 use super::merge::ReportCommand;
 use super::options::RunCommand;
 use crate::defects::Defect;
+use crate::programs::VirtualLimit;
 use crate::run::Runner;
 use crate::scenario::Scenario;
 use crate::world::Engine;
@@ -96,6 +97,29 @@ pub(super) struct RunArgs {
     /// Also print the logs of the programs to standard error, with virtual time. The broker's log has the words of `mosquitto -v`.
     #[arg(long, visible_alias = "no-capture")]
     pub(super) log: bool,
+    #[command(flatten)]
+    pub(super) program: ProgramArgs,
+}
+
+/// Which program of somebody else takes part.
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Programs of others")]
+pub(super) struct ProgramArgs {
+    /// Put this program in the place of the project's broker: the name of a profile, such as `mosquitto`, or the path of one.
+    /// Linux only.
+    #[arg(long, value_name = "PROFILE")]
+    pub(super) broker: Option<String>,
+    /// With `--broker`: skip runs that take more virtual time, `90s`, `30m`, `1h` or `2d`; `none` is no limit.
+    #[arg(long, value_name = "TIME", default_value_t)]
+    pub(super) virtual_limit: VirtualLimit,
+}
+
+impl ProgramArgs {
+    /// Returns the arguments that give these again.
+    pub(super) fn again(&self) -> Vec<String> {
+        let Some(broker) = &self.broker else { return Vec::new() };
+        vec!["--broker".to_owned(), broker.clone(), "--virtual-limit".to_owned(), self.virtual_limit.to_string()]
+    }
 }
 
 impl RunArgs {

@@ -3,9 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::{CheckArgs, RunArgs, TraceArgs};
+use super::foreign::Foreign;
 use super::output::{ENGINE_TROUBLE, Failure, SUCCESS};
 use crate::plan::Plan;
-use crate::run::load;
+use crate::run::{Ending, load};
 use crate::scenario::{PlanOptions, load_all};
 use crate::trace::{TraceFile, text};
 use crate::world::EngineError;
@@ -14,15 +15,23 @@ use crate::world::EngineError;
 pub(super) fn trace(args: &TraceArgs) -> Result<u8, Failure> {
     let TraceArgs { run: args, json } = args;
     begin_log(args);
+    let foreign = Foreign::of(args)?;
     let plans = plans(args)?;
     let runner = args.runner();
+    let record = |plan| match &foreign {
+        None => runner.record(plan),
+        Some(foreign) => match foreign.run(args, plan).finished.ending {
+            Ending::Judged(trace, _) => Ok(trace),
+            Ending::Skipped(error) | Ending::Broken(error) => Err(error),
+        },
+    };
     let mut out = anstream::stdout().lock();
     let mut code = SUCCESS;
     for (place, plan) in plans.iter().enumerate() {
         if place > 0 && !json {
             writeln!(out)?;
         }
-        match runner.record(plan) {
+        match record(plan) {
             Ok(trace) if *json => {
                 let lines = TraceFile::new(plan, trace).write().map_err(|error| Failure::Input(error.to_string()))?;
                 out.write_all(lines.as_bytes())?;
@@ -36,7 +45,8 @@ pub(super) fn trace(args: &TraceArgs) -> Result<u8, Failure> {
                 } else {
                     writeln!(out, "{run}")?
                 }
-                code = if matches!(error, EngineError::Failed(_)) { ENGINE_TROUBLE } else { code };
+                let is_trouble = matches!(error, EngineError::Failed(_) | EngineError::Program(_));
+                code = if is_trouble { ENGINE_TROUBLE } else { code };
             }
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use super::args::EngineName;
+use super::args::{EngineName, ProgramArgs};
 use super::artifacts::{EVENTS, MANIFEST, Manifest, SCENARIO};
 use super::output::{FAILURE, Failure, SUCCESS};
 use crate::diff::{Class, ComparedRun, Difference, diff};
@@ -64,6 +64,8 @@ pub(super) struct MetaArgs {
     /// The engine that runs the scenarios.
     #[arg(long, value_enum, default_value_t = EngineName::Sim)]
     engine: EngineName,
+    #[command(flatten)]
+    program: ProgramArgs,
 }
 
 /// Run again what a failing run left behind, and compare.
@@ -122,19 +124,21 @@ fn traces(args: &MetaArgs, flags: &[&str], environment: &[(&str, &str)]) -> Resu
         EngineName::Sim => "sim",
         EngineName::Turmoil => "turmoil",
     };
-    let output = Command::new(&program)
+    let mut command = Command::new(&program);
+    command
         .args(["trace", "--engine", engine])
         .args(flags)
+        .args(args.program.again())
         .arg("--")
         .args(&args.paths)
         .env_clear()
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .output()
-        .map_err(|error| Failure::File { path: program, error })?;
+        .stderr(Stdio::piped());
+    let output = command.output().map_err(|error| Failure::File { path: program, error })?;
     if !output.status.success() {
-        return Err(Failure::Input(String::from_utf8_lossy(&output.stderr).trim_end().to_owned()));
+        let said = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
+        return Err(Failure::Input(String::from_utf8_lossy(said).trim_end().to_owned()));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

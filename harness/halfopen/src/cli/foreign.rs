@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::options::RunCommand;
+use super::args::RunArgs;
 use super::output::Failure;
 use crate::plan::{Plan, Program};
 use crate::programs::Profile;
@@ -28,13 +28,13 @@ pub(super) struct Judged {
 }
 
 impl Foreign {
-    /// Reads the profile that a command names, if it names one.
+    /// Reads the profile that the arguments name, if they name one.
     ///
     /// # Errors
     /// If there is none, it has errors, or its command is not there.
-    pub(super) fn of(command: &RunCommand) -> Result<Option<Self>, Failure> {
-        let Some(name) = command.broker.as_ref().filter(|name| *name != "builtin") else { return Ok(None) };
-        if command.run.defect.is_some() {
+    pub(super) fn of(args: &RunArgs) -> Result<Option<Self>, Failure> {
+        let Some(name) = args.program.broker.as_ref().filter(|name| *name != "builtin") else { return Ok(None) };
+        if args.defect.is_some() {
             return Err(Failure::Input("--defect is for the project's own programs, and --broker is not".to_owned()));
         }
         let profile = Profile::find(name).map_err(|error| Failure::Input(error.to_string()))?;
@@ -43,8 +43,8 @@ impl Foreign {
     }
 
     /// Runs a plan with the program in the place of the project's broker.
-    pub(super) fn run(&self, command: &RunCommand, plan: &Arc<Plan>) -> Judged {
-        let own = command.run.runner();
+    pub(super) fn run(&self, args: &RunArgs, plan: &Arc<Plan>) -> Judged {
+        let own = args.runner();
         let skipped = |why: String| Judged::of(own.finished(plan, Ending::Skipped(EngineError::NotFor(why))));
         if !plan.nodes.iter().any(|node| matches!(node.program, Program::Broker(_))) {
             return skipped("it has no broker that the program could be".to_owned());
@@ -59,7 +59,7 @@ impl Foreign {
             Err(why) => return skipped(why),
         };
         // The project's own broker tells in no time how long the run takes, and its log is nobody's business.
-        let limit = command.virtual_limit;
+        let limit = args.program.virtual_limit;
         let without_log = tracing::subscriber::NoSubscriber::default();
         if let Ok(trace) = tracing::subscriber::with_default(without_log, || own.trace(plan))
             && limit.is_exceeded_by(trace.end)

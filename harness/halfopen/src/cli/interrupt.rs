@@ -33,6 +33,7 @@ pub(super) fn watch() {
             };
             if came.is_ok() {
                 CAME.store(true, Ordering::Relaxed);
+                crate::world::interrupt();
                 if tokio::signal::ctrl_c().await.is_ok() {
                     std::process::exit(INTERRUPTED.into());
                 }

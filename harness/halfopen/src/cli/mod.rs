@@ -15,6 +15,7 @@ mod foreign;
 mod forms;
 mod interrupt;
 mod list;
+mod live;
 mod merge;
 mod new;
 mod options;

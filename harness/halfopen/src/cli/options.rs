@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::args::{EXIT_CODES, RunArgs};
 use super::forms::Forms;
+use super::live::Live;
 use crate::programs::VirtualLimit;
 
 /// What `halfopen run` can be told.
@@ -21,16 +22,30 @@ pub(super) struct RunCommand {
     /// Number of runs at the same time [default: the number of cores]. The output does not depend on it.
     #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
     jobs: Option<u16>,
-    /// Put this program in the place of the project's broker: the name of a profile, such as `mosquitto`, or the path of one.
-    /// Linux only.
-    #[arg(long, value_name = "PROFILE")]
-    pub(super) broker: Option<String>,
-    /// With `--broker`: skip runs that take more virtual time, `90s`, `30m`, `1h` or `2d`; `none` is no limit.
-    #[arg(long, value_name = "TIME", default_value_t = VirtualLimit::DEFAULT)]
-    pub(super) virtual_limit: VirtualLimit,
+    #[command(flatten)]
+    pub(super) live: LiveArgs,
     /// Stop at the first run that does not pass.
     #[arg(long)]
     pub(super) fail_fast: bool,
+}
+
+/// Runs in real time.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Real time")]
+pub(super) struct LiveArgs {
+    /// Run in real time, over real TCP, against a broker that runs already: `tcp://HOST:PORT`; or one that is started for each
+    /// run: the name or the path of a profile.
+    #[arg(long, value_name = "TARGET", conflicts_with_all = ["broker", "engine", "defect"])]
+    pub(super) live: Option<String>,
+    /// With `--live`: skip runs that take longer, `90s`, `30m` or `1h`; `none` is no limit.
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "live")]
+    pub(super) time_limit: VirtualLimit,
+    /// With `--live`: the user name of all clients that have none.
+    #[arg(long, value_name = "NAME", requires = "live")]
+    pub(super) user: Option<String>,
+    /// With `--user`: the file with the password.
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub(super) password_file: Option<PathBuf>,
 }
 
 /// Which runs.
@@ -124,6 +139,7 @@ impl RunCommand {
             Some(jobs) => jobs.into(),
             // The lines of the programs' logs do not say which run they are from.
             None if self.run.log => 1,
+            None if self.live.live.is_some() => Live::JOBS,
             None => std::thread::available_parallelism().map_or(1, NonZero::get),
         }
     }

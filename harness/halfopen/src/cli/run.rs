@@ -13,6 +13,7 @@ use super::artifacts::{leave, remember_failed, write_capture};
 use super::commands::{begin_log, timed};
 use super::foreign::{Foreign, Judged};
 use super::interrupt;
+use super::live::Live;
 use super::options::RunCommand;
 use super::output::{ENGINE_TROUBLE, FAILURE, Failure, INTERRUPTED, SUCCESS, VACUOUS};
 use super::select::{Chosen, choose};
@@ -25,6 +26,16 @@ use crate::world::EngineError;
 const FOLDERS: usize = 50;
 /// How many have.
 static LEFT: AtomicUsize = AtomicUsize::new(0);
+
+/// Where runs take place, and with which broker.
+enum Place {
+    /// In the world, with the project's own.
+    Own,
+    /// In the world, with a program of somebody else.
+    World(Foreign),
+    /// In real time.
+    Live(Live),
+}
 
 /// A run that is over.
 struct Done {
@@ -42,9 +53,17 @@ struct Done {
 pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
     command.output.set_colour();
     begin_log(&command.run);
-    let foreign = Foreign::of(command)?;
-    let chosen = choose(command)?;
+    let place = match (Live::of(command)?, Foreign::of(&command.run)?) {
+        (Some(live), _) => Place::Live(live),
+        (None, Some(foreign)) => Place::World(foreign),
+        (None, None) => Place::Own,
+    };
+    let mut chosen = choose(command)?;
     interrupt::watch();
+    if let Place::Live(live) = &place {
+        writeln!(anstream::stderr(), "live: {}", live.measured())?;
+        Live::sort(&mut chosen);
+    }
     let mut session = Session {
         command,
         terminal: Terminal::with_verbosity(anstream::stdout().lock(), verbosity(command)),
@@ -61,7 +80,7 @@ pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
         too_long: 0,
         notes: BTreeMap::new(),
     };
-    let (ran, took) = timed(|| run_all(command, foreign.as_ref(), &chosen, &mut session));
+    let (ran, took) = timed(|| run_all(command, &place, &chosen, &mut session));
     ran?;
     session.terminal.took(took);
     session.finish()
@@ -136,12 +155,19 @@ impl<W: std::io::Write> Session<'_, W> {
         for (note, (first, count)) in &self.notes {
             writeln!(anstream::stdout(), "note: {note} (runs: {count}, the first is {first})")?;
         }
-        if let Some(broker) = self.command.broker.as_ref().filter(|_| self.left_out + self.too_long > 0) {
-            let limit = self.command.virtual_limit;
+        if self.left_out + self.too_long > 0 {
+            let (who, limit, option) = match &self.command.live.live {
+                Some(live) => (live.as_str(), format!("{}", self.command.live.time_limit), "--time-limit"),
+                None => {
+                    let program = &self.command.run.program;
+                    let limit = format!("{} of virtual time", program.virtual_limit);
+                    (program.broker.as_deref().unwrap_or_default(), limit, "--virtual-limit")
+                }
+            };
             writeln!(
                 anstream::stdout(),
-                "{broker}: {} expectations of what only the project's broker can say were left out; {} runs were skipped because \
-                 they take more than {limit} of virtual time (--virtual-limit)",
+                "{who}: {} expectations of what only the project's broker can say were left out; {} runs were skipped because \
+                 they take more than {limit} ({option})",
                 self.left_out,
                 self.too_long,
             )?;
@@ -177,12 +203,15 @@ fn code(summary: &Summary, command: &RunCommand) -> u8 {
 }
 
 /// Runs one, and leaves its folder if it does not pass.
-fn one(command: &RunCommand, foreign: Option<&Foreign>, chosen: &Chosen) -> Done {
+fn one(command: &RunCommand, place: &Place, chosen: &Chosen) -> Done {
     let plan = &chosen.plan;
-    let (Judged { finished, left_out, is_too_long, notes }, took) = timed(|| guarded(command, foreign, chosen));
+    let (Judged { finished, left_out, is_too_long, notes }, took) = timed(|| guarded(command, place, chosen));
     let mut run = RunRecord::new(&finished, &chosen.about, chosen.place, took, detail(command));
-    if let Some(broker) = &command.broker {
+    if let Some(broker) = &command.run.program.broker {
         run.command.push_str(&format!(" --broker {broker}"));
+    }
+    if let Some(live) = &command.live.live {
+        run.command.push_str(&format!(" --live {live}"));
     }
     let outputs = &command.output;
     let mut written = Ok(());
@@ -197,11 +226,12 @@ fn one(command: &RunCommand, foreign: Option<&Foreign>, chosen: &Chosen) -> Done
 }
 
 /// Runs one; a panic of the engine is trouble of this run alone.
-fn guarded(command: &RunCommand, foreign: Option<&Foreign>, chosen: &Chosen) -> Judged {
+fn guarded(command: &RunCommand, place: &Place, chosen: &Chosen) -> Judged {
     let runner = command.run.runner();
-    let work = || match foreign {
-        Some(foreign) => foreign.run(command, &chosen.plan),
-        None => Judged::of(runner.run(&chosen.plan)),
+    let work = || match place {
+        Place::World(foreign) => foreign.run(&command.run, &chosen.plan),
+        Place::Live(live) => live.run(command, &chosen.plan),
+        Place::Own => Judged::of(runner.run(&chosen.plan)),
     };
     let judged = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -215,7 +245,7 @@ fn guarded(command: &RunCommand, foreign: Option<&Foreign>, chosen: &Chosen) -> 
 /// Runs several at the same time, each world in one thread. They are reported in their order, whichever ends first.
 fn run_all<W: std::io::Write>(
     command: &RunCommand,
-    foreign: Option<&Foreign>,
+    place: &Place,
     chosen: &[Chosen],
     session: &mut Session<'_, W>,
 ) -> Result<(), Failure> {
@@ -229,7 +259,7 @@ fn run_all<W: std::io::Write>(
                 while !is_over.load(Ordering::Relaxed) && !interrupt::came() {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(chosen) = chosen.get(index) else { break };
-                    if sender.send((index, one(command, foreign, chosen))).is_err() {
+                    if sender.send((index, one(command, place, chosen))).is_err() {
                         break;
                     }
                 }

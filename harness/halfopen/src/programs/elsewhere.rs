@@ -18,6 +18,14 @@ impl Profile {
     ///
     /// # Errors
     /// Always.
+    pub fn live_guest(&self) -> io::Result<Guest> {
+        self.guest()
+    }
+
+    /// Fails: there are no foreign programs on this system.
+    ///
+    /// # Errors
+    /// Always.
     pub fn check_command(&self) -> Result<(), String> {
         Err(WHY.to_owned())
     }

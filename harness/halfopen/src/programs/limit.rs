@@ -5,10 +5,14 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VirtualLimit(Option<Duration>);
 
-impl VirtualLimit {
+impl Default for VirtualLimit {
     /// One hour.
-    pub const DEFAULT: Self = Self(Some(Duration::from_secs(3600)));
+    fn default() -> Self {
+        Self(Some(Duration::from_secs(3600)))
+    }
+}
 
+impl VirtualLimit {
     /// Returns whether a run takes longer than that.
     pub fn is_exceeded_by(self, time: Duration) -> bool {
         self.0.is_some_and(|limit| time > limit)

@@ -12,6 +12,8 @@ pub(crate) mod stubs;
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::ptr;
 
 /// A process or thread id of the kernel.
@@ -44,6 +46,16 @@ pub(crate) fn pidfd_getfd(process: &OwnedFd, fd: RawFd) -> io::Result<OwnedFd> {
 pub(crate) fn kill(pid: Pid, signal: i32) {
     // SAFETY: the call takes no pointers.
     unsafe { libc::kill(pid, signal) };
+}
+
+/// Lets the kernel kill a program that is about to be started when the thread that starts it ends.
+pub(crate) fn die_with_parent(command: &mut Command) {
+    let before_exec = || {
+        // SAFETY: the call takes no pointers.
+        check(i64::from(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })).map(drop)
+    };
+    // SAFETY: the function makes a system call and reads `errno`, and nothing else.
+    unsafe { command.pre_exec(before_exec) };
 }
 
 /// Sends a signal of a POSIX timer, with the value that the timer carries: to a thread, or to a process if there is none.

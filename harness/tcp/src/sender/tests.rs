@@ -170,3 +170,12 @@ fn who_has_no_socket_sends_nothing_again_and_waits_for_nothing() {
     assert_eq!((sender.failure_due(), sender.ack_lost_since()), (None, None));
     assert_eq!(sender.lose(data(1, "a"), ms(100), ms(20)), Some(ms(300)), "no older attempt is planned");
 }
+
+#[test]
+fn attempt_whose_time_has_passed_is_made_and_one_that_is_ahead_is_not() {
+    let mut sender = begun(0, 0);
+    let at = sender.lose(data(1, "abc"), ms(0), ms(20)).unwrap();
+    assert!(!sender.begin_retry(at - ms(1)));
+    assert!(sender.begin_retry(at + ms(7)));
+    assert!(!sender.begin_retry(at + ms(8)), "it is made once");
+}

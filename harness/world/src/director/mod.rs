@@ -37,6 +37,8 @@ pub(crate) struct Director {
     /// When the story was told and nothing more had to happen; some of it may still have to be waited for.
     told_at: Option<Duration>,
     until: Until,
+    /// When the run ends at the latest, whatever the file says.
+    limit: Option<Duration>,
     next_wake: Option<Duration>,
     over: bool,
     inboxes: Inboxes,
@@ -80,6 +82,7 @@ impl Director {
             patience: Patience::new(plan),
             told_at: None,
             until,
+            limit: None,
             next_wake: None,
             over: false,
             inboxes: Inboxes::new(plan.nodes.len()),
@@ -88,6 +91,11 @@ impl Director {
             plan: Arc::clone(plan),
             switchboard,
         }
+    }
+
+    /// Ends the run at the latest at this time, whatever the file says.
+    pub(crate) fn ending_by(self, limit: Duration) -> Self {
+        Self { limit: Some(limit), ..self }
     }
 
     /// Lets all actors go on as far as they can at this instant.
@@ -147,12 +155,13 @@ impl Director {
         let decided = self.is_told().then(|| recorder.with_events(|events| self.completion.poll(events))).flatten();
         let decided = decided.map(|at| at.max(*self.told_at.get_or_insert(now)) + AFTERMATH);
         let latest = self.patience.end(recorder.len());
-        match self.until {
+        let end = match self.until {
             Until::At(at) => Some(at),
             Until::Event(_) => latest,
             // A time that is always put off again must not keep the run from ending.
             Until::Decided => decided.into_iter().chain(latest).min(),
-        }
+        };
+        end.into_iter().chain(self.limit).min()
     }
 
     fn finish(&mut self, recorder: &Recorder) {

@@ -11,6 +11,7 @@ use tokio::task::{LocalSet, unconstrained};
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 use super::foreign::ForeignProgram;
+use super::remote::RemoteBroker;
 use super::{Env, WorldClock, port};
 use crate::network::Network;
 use crate::plan::BrokerProgram;
@@ -30,6 +31,7 @@ pub struct Guest(Kind);
 #[derive(Clone)]
 enum Kind {
     Future(Rc<dyn Fn(Host) -> NodeFuture>),
+    Remote(RemoteBroker),
     #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
     Foreign(ForeignProgram),
 }
@@ -38,6 +40,19 @@ impl Guest {
     /// A guest that is started by `start`.
     pub fn new<F: Future<Output = ()> + 'static>(start: impl Fn(Host) -> F + 'static) -> Self {
         Self(Kind::Future(Rc::new(move |host| Box::pin(start(host)))))
+    }
+
+    /// A guest outside of the world: on [`Engine::Live`](crate::Engine::Live) alone.
+    pub fn remote(broker: RemoteBroker) -> Self {
+        Self(Kind::Remote(broker))
+    }
+
+    /// Returns the broker outside of the world that it is, if it is one.
+    pub(crate) fn as_remote(&self) -> Option<&RemoteBroker> {
+        match &self.0 {
+            Kind::Remote(broker) => Some(broker),
+            _ => None,
+        }
     }
 
     /// A guest that is a process of its own.
@@ -49,7 +64,7 @@ impl Guest {
     /// Takes what whoever judges the run should know: what the guest asked for in vain, why two runs may differ.
     pub fn take_notes(&self) -> Vec<String> {
         match &self.0 {
-            Kind::Future(_) => Vec::new(),
+            Kind::Future(_) | Kind::Remote(_) => Vec::new(),
             #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
             Kind::Foreign(program) => program.take_notes(),
         }
@@ -59,6 +74,7 @@ impl Guest {
     pub fn take_trouble(&self) -> Option<String> {
         match &self.0 {
             Kind::Future(_) => None,
+            Kind::Remote(broker) => broker.take_trouble(),
             #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
             Kind::Foreign(program) => program.take_trouble(),
         }
@@ -133,6 +149,7 @@ impl AsyncWrite for Connection {
 pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &BrokerProgram, guest: Guest) {
     match guest.0 {
         Kind::Future(start) => run_future(env, program, &*start).await,
+        Kind::Remote(remote) => super::remote::run(env, program, remote).await,
         #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
         Kind::Foreign(foreign) => super::foreign::run(env, program, foreign).await,
     }

@@ -4,12 +4,15 @@
 mod abortable;
 mod broker;
 mod client;
+mod client_id;
 mod disk;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod foreign;
 mod guest;
+mod output;
 mod queue;
 mod raw;
+mod remote;
 mod settings;
 mod switchboard;
 
@@ -19,16 +22,18 @@ use std::time::Duration;
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Connect, Disconnect, Publish, Subscription};
 use halfopen_protocol::{Clock, Instant};
+use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use self::disk::{Disk, Disks};
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub use self::foreign::{ForeignOptions, ForeignProgram, ReadsLog, StartsProgram};
 pub use self::guest::{Connection, Guest, Host};
 use self::queue::QueueReceiver;
+pub use self::remote::{RemoteBroker, RemoteOptions, RemoteProcess, StartedRemote};
 pub use self::settings::broker_config;
 pub(crate) use self::switchboard::Switchboard;
 use super::defect::Defect;
-use super::network::Network;
+use super::network::{Network, Peer};
 use super::record::Recorder;
 use crate::plan::{Answers, CloseHow, NodeId, NthConnection, Outgoing, Plan, Program, StepId};
 
@@ -127,6 +132,15 @@ async fn port<N: Network>(network: &N) -> N::Listener {
         // The node has one program and the port is its own; a world in which it is taken is broken.
         Err(error) => unreachable!("the MQTT port of a node is taken: {error}"),
     }
+}
+
+/// Takes connections at the MQTT port of the node. Never ends; dropping it ends the listening.
+async fn accept<N: Network>(network: N, arrivals: UnboundedSender<(N::Stream, Peer)>) {
+    let mut listener = port(&network).await;
+    while let Ok(arrival) = network.accept(&mut listener).await {
+        let _ = arrivals.send(arrival);
+    }
+    std::future::pending().await
 }
 
 /// Brings a line of a program's own log to whoever listens, with virtual time and the node's name: for people, nothing

@@ -7,19 +7,23 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::SimError;
 use super::clock::{NodeClock, Timers};
 use super::fabric::{Fabric, host};
 use super::network::SimNetwork;
 use super::ready::{NodeWaker, Ready};
+use super::{Pace, SimError};
 use crate::defect::Defect;
-use crate::node::Disks;
+use crate::live;
+use crate::node::{Disks, RemoteBroker};
 use crate::plan::{NodeFault, NodeId, Plan, Program};
 use crate::record::Recorder;
 use crate::story::{NodeFuture, Order, Story};
 
 /// How much may happen at one instant. More means that programs keep waking each other.
 const POLLS_AT_ONE_INSTANT: u32 = 10_000_000;
+
+/// In real time: how often at least whoever runs the world is asked whether it is to go on.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// By how many millionths a clock runs faster that all but stands still.
 const STANDSTILL: i32 = -999_999;
@@ -41,6 +45,10 @@ pub(super) struct Engine<S, F> {
     told: Option<usize>,
     /// When the story was last asked without anything having happened.
     asked_at: Option<Duration>,
+    /// In real time: a broker outside of the world.
+    outside: Option<RemoteBroker>,
+    /// By how much something came later than it was due, at most. In virtual time nothing does.
+    lateness: Duration,
 }
 
 struct Node {
@@ -92,11 +100,23 @@ where
             fabric,
             told: None,
             asked_at: None,
+            outside: None,
+            lateness: Duration::ZERO,
         };
         for id in plan.node_ids() {
             engine.start(id);
         }
         engine
+    }
+
+    /// Tells this broker when its process stands still and goes on.
+    pub(super) fn set_outside(&mut self, broker: RemoteBroker) {
+        self.outside = Some(broker);
+    }
+
+    /// Returns by how much something came later than it was due, at most.
+    pub(super) fn lateness(&self) -> Duration {
+        self.lateness
     }
 
     /// What was recorded.
@@ -105,7 +125,7 @@ where
     }
 
     /// Runs until the story is over, or nothing can happen any more.
-    pub(super) async fn run(&mut self) -> Result<(), SimError> {
+    pub(super) async fn run(&mut self, pace: Pace) -> Result<(), SimError> {
         let origin = tokio::time::Instant::now();
         loop {
             self.settle()?;
@@ -113,14 +133,20 @@ where
                 return Ok(());
             }
             let Some(next) = self.next_instant() else { return Ok(()) };
-            let mut sleep = pin!(tokio::time::sleep_until(origin + next));
+            let until = if pace == Pace::Real { next.min(self.timers.now() + LOOK) } else { next };
+            let mut sleep = pin!(tokio::time::sleep_until(origin + until));
             let ready = Arc::clone(&self.ready);
             poll_fn(|cx| {
                 ready.when_not_empty(cx.waker());
                 if ready.is_empty() { sleep.as_mut().poll(cx) } else { Poll::Ready(()) }
             })
             .await;
-            self.timers.set_now(origin.elapsed());
+            let now = whole_millis(origin.elapsed());
+            self.lateness = self.lateness.max(now.saturating_sub(next));
+            self.timers.set_now(now);
+            if pace == Pace::Real && live::is_interrupted() {
+                return Err(SimError::Interrupted);
+            }
             // A guest has been woken by tokio's timers already, and must find what arrives at this instant.
             self.deliver();
         }
@@ -304,6 +330,7 @@ where
             return;
         }
         node.is_paused = true;
+        self.outside.iter().for_each(|broker| broker.pause(id));
         self.timers.pause(id);
         if self.is_defective(id, Defect::has_clock_that_sleeps) {
             self.timers.drift(id, STANDSTILL);
@@ -319,6 +346,7 @@ where
         if self.nodes[id.0].is_paused {
             self.recorder.node(id, NodeFault::Resume);
             self.end_pause(id);
+            self.outside.iter().for_each(|broker| broker.resume(id));
             self.nodes[id.0].as_waker.wake_by_ref();
         }
     }
@@ -367,6 +395,11 @@ where
         self.end_pause(id);
         self.fabric.borrow_mut().hosts[id.0].set_reading(true);
     }
+}
+
+/// The resolution of the world's time.
+fn whole_millis(duration: Duration) -> Duration {
+    Duration::new(duration.as_secs(), duration.subsec_millis() * 1_000_000)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use self::engine::Engine;
 pub use self::local_time::LocalTime;
 pub(crate) use self::network::SimNetwork;
 use super::defect::Defect;
-use super::node::Disks;
+use super::node::{Disks, RemoteBroker};
 use super::record::Recorder;
 use super::story::{NodeFuture, Story};
 use crate::plan::{NodeId, Plan};
@@ -38,6 +38,18 @@ pub(crate) enum SimError {
         /// Virtual time since the start.
         at: Duration,
     },
+    /// In real time: whoever runs the world has ended it.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// How time passes in a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// It jumps to the next thing that happens.
+    Virtual,
+    /// It is the machine's.
+    Real,
 }
 
 /// Runs a plan: `story` makes what tells the engine what to do, `start` the program of a node, at the start of the run
@@ -61,8 +73,43 @@ pub(crate) fn run<S: Story>(
         .build()
         .expect("a runtime without input and output takes nothing that could be missing");
     let mut engine = Engine::new(plan, defect, disks, story, start);
-    let result = runtime.block_on(tokio::task::unconstrained(engine.run()));
+    let result = runtime.block_on(tokio::task::unconstrained(engine.run(Pace::Virtual)));
     let trace = engine.recorder().finish();
     drop(engine);
     result.map(|()| trace)
+}
+
+/// Runs a plan in real time, with a broker that is `outside` of the world, if there is one. Returns by how much something
+/// came later than it was due, at most, too.
+///
+/// # Errors
+/// See [`SimError`].
+///
+/// # Panics
+/// As [`run`].
+pub(crate) fn run_in_real_time<S: Story>(
+    plan: &Arc<Plan>,
+    disks: Disks,
+    outside: Option<&RemoteBroker>,
+    story: impl FnOnce(&Recorder) -> S,
+    start: impl FnMut(&Recorder, NodeId, SimNetwork, NodeClock) -> NodeFuture,
+) -> Result<(Trace, Duration), SimError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime takes a descriptor or two");
+    let mut engine = Engine::new(plan, None, disks, story, start);
+    let work = async {
+        if let Some(outside) = outside {
+            outside.boot(plan).await;
+            engine.set_outside(outside.clone());
+        }
+        engine.run(Pace::Real).await
+    };
+    let result = runtime.block_on(tokio::task::unconstrained(work));
+    let lateness = engine.lateness();
+    let trace = engine.recorder().finish();
+    let _inside = runtime.enter();
+    drop(engine);
+    result.map(|()| (trace, lateness))
 }

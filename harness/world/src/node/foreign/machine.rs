@@ -1,5 +1,5 @@
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -15,16 +15,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::ForeignProgram;
 use super::carried::{Carried, Then};
 use crate::network::{Network, Peer};
-use crate::node::{Env, WorldClock, log, port};
+use crate::node::output::ProgramOutput;
+use crate::node::{Env, WorldClock, accept, log};
 use crate::plan::{NodeId, Plan};
 use crate::record::Recorder;
 
 /// Maximum number of bytes that a program has sent and the world's window has not taken yet, in one connection.
 const HELD: usize = 64 * 1024;
-/// Number of last lines that are shown of a program that failed.
-const LAST_LINES: usize = 10;
-/// Longest line of a program's log that is kept.
-const LINE: usize = 4096;
 
 /// A process, its connections, and the node that it runs on.
 pub(super) struct Machine<N: Network, C> {
@@ -45,8 +42,7 @@ pub(super) struct Machine<N: Network, C> {
     carried: BTreeMap<SocketId, Carried<N>>,
     /// When the process is to be run again, by the node's clock.
     sleep: Option<(Duration, Pending)>,
-    line: Vec<u8>,
-    last_lines: VecDeque<String>,
+    output: ProgramOutput,
     exit: Option<String>,
 }
 
@@ -81,8 +77,7 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
             arrivals: unbounded_channel(),
             carried: BTreeMap::new(),
             sleep: None,
-            line: Vec::new(),
-            last_lines: VecDeque::new(),
+            output: ProgramOutput::default(),
             exit: None,
         }
     }
@@ -270,7 +265,7 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
                 }
                 Poll::Ready(Ok(())) => {
                     carried.back.extend_from_slice(buffer.filled());
-                    carried.learn_client_id(buffer.filled());
+                    carried.client_id.learn(buffer.filled());
                 }
                 Poll::Ready(Err(error)) => {
                     self.process.reset(socket, error_number(&error));
@@ -302,37 +297,22 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
 
     /// Reads what the program prints, line by line.
     fn read_output(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            if *byte == b'\n' {
-                let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
-                self.read_line(line);
-            } else if self.line.len() < LINE {
-                self.line.push(*byte);
+        for line in self.output.read(bytes) {
+            let now = self.clock.world_time(self.clock.now());
+            log(&self.plan, self.node, now, || vec![line.clone()]);
+            if let Some((client_id, because)) = (self.foreign.0.options.read_log)(&line) {
+                // Of several with the same identifier, the one that is closed is the one that was there first.
+                let of_client = |carried: &&Carried<N>| carried.client_id.is(&client_id);
+                if let Some(carried) = self.carried.values().find(of_client) {
+                    self.recorder.closing(self.node, carried.peer.node, carried.peer.connection, because, None);
+                }
             }
         }
-    }
-
-    fn read_line(&mut self, line: String) {
-        let now = self.clock.world_time(self.clock.now());
-        log(&self.plan, self.node, now, || vec![line.clone()]);
-        if let Some((client_id, because)) = (self.foreign.0.options.read_log)(&line) {
-            // Of several with the same identifier, the one that is closed is the one that was there first.
-            let of_client = |carried: &&Carried<N>| carried.client_id.as_ref() == Some(&client_id);
-            if let Some(carried) = self.carried.values().find(of_client) {
-                self.recorder.closing(self.node, carried.peer.node, carried.peer.connection, because, None);
-            }
-        }
-        if self.last_lines.len() == LAST_LINES {
-            self.last_lines.pop_front();
-        }
-        self.last_lines.push_back(line);
     }
 
     /// Reports that the program failed, with its last lines.
     pub(super) fn fail(&self, trouble: &str) {
-        let lines: Vec<&str> = self.last_lines.iter().map(String::as_str).collect();
-        let lines =
-            if lines.is_empty() { String::new() } else { format!("; its last lines:\n  {}", lines.join("\n  ")) };
+        let lines = self.output.last_lines();
         self.foreign.fail(format!("`{}` on {}: {trouble}{lines}", self.command, self.name));
     }
 }
@@ -346,15 +326,6 @@ impl<N: Network, C> Drop for Machine<N, C> {
             }
         }
     }
-}
-
-/// Never ends; dropping it ends the listening.
-async fn accept<N: Network>(network: N, arrivals: UnboundedSender<(N::Stream, Peer)>) {
-    let mut listener = port(&network).await;
-    while let Ok(arrival) = network.accept(&mut listener).await {
-        let _ = arrivals.send(arrival);
-    }
-    std::future::pending().await
 }
 
 // Linux's numbers, which are the same on all architectures that a process can run on.

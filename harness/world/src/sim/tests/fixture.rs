@@ -187,7 +187,9 @@ impl World {
             .build()
             .expect("a runtime without input and output");
         let mut engine = Engine::new(&plan, None, Disks::new(plan.nodes.len()), |_| script, start);
-        runtime.block_on(tokio::task::unconstrained(engine.run())).expect("the world comes to rest");
+        runtime
+            .block_on(tokio::task::unconstrained(engine.run(crate::sim::Pace::Virtual)))
+            .expect("the world comes to rest");
         let left = {
             let tcp = &engine.fabric().tcp;
             Left { connections: tcp.connection_count(), sockets: tcp.socket_count() }

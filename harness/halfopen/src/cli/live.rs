@@ -1,0 +1,267 @@
+//! `--live`: runs in real time, against a broker that runs already, or that is started for each run.
+
+mod measure;
+mod namespace;
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use self::measure::Measured;
+use super::foreign::Judged;
+use super::options::RunCommand;
+use super::output::Failure;
+use super::select::Chosen;
+use crate::plan::{BrokerProgram, NodeFault, Plan, Program, Step, StepKind};
+use crate::programs::Profile;
+use crate::run::{Ending, Runner};
+use crate::suite::for_guests::{Abilities, Adapted, adapted};
+use crate::world::{Engine, EngineError, Guest, RealTime, RemoteBroker, RemoteOptions, StartedRemote, live_means};
+
+/// How often a run is repeated for which the machine was too busy.
+const TRIES: u32 = 3;
+/// How much longer a run may take than with the project's broker.
+const LONGER: Duration = Duration::from_secs(10);
+
+/// What the scenarios run against, in real time.
+pub(super) struct Live {
+    target: Target,
+    measured: Measured,
+    /// The user name and password of all clients that have none.
+    login: Option<(String, Bytes)>,
+    /// What keeps the runs of this command apart from those of others.
+    name: String,
+}
+
+enum Target {
+    /// The project's own broker, to see what real time alone changes.
+    Builtin,
+    /// One that runs already.
+    Running(SocketAddr),
+    /// One that is started for each run.
+    Started(Profile),
+}
+
+impl Live {
+    /// Finds what the command names, and measures the machine.
+    ///
+    /// # Errors
+    /// If there is no such profile, or nothing listens at the address.
+    pub(super) fn of(command: &RunCommand) -> Result<Option<Self>, Failure> {
+        let Some(text) = &command.live.live else { return Ok(None) };
+        let target = match (text.as_str(), text.strip_prefix("tcp://")) {
+            ("builtin", _) => Target::Builtin,
+            (_, Some(address)) => Target::Running(resolve(text, address)?),
+            (name, None) if name.contains("://") => {
+                return Err(Failure::Input(format!("--live {name}: an address is written `tcp://HOST:PORT`")));
+            }
+            (name, None) => {
+                let profile = Profile::find(name).map_err(|error| Failure::Input(error.to_string()))?;
+                profile.check_command().map_err(Failure::Input)?;
+                Target::Started(profile)
+            }
+        };
+        let address = if let Target::Running(address) = target { Some(address) } else { None };
+        let measured = Measured::take(address).map_err(|error| Failure::Input(format!("--live {text}: {error}")))?;
+        let login = match (&command.live.user, &command.live.password_file) {
+            (None, _) => None,
+            (Some(user), None) => Some((user.clone(), Bytes::new())),
+            (Some(user), Some(path)) => {
+                let read = std::fs::read_to_string(path);
+                let text = read.map_err(|error| Failure::File { path: path.clone(), error })?;
+                Some((user.clone(), text.trim_end_matches(['\r', '\n']).to_owned().into()))
+            }
+        };
+        Ok(Some(Self { target, measured, login, name: measure::unique_name() }))
+    }
+
+    /// What was measured, for people.
+    pub(super) fn measured(&self) -> &Measured {
+        &self.measured
+    }
+
+    /// Number of runs at the same time that make sense: they wait most of the time.
+    pub(super) const JOBS: usize = 16;
+
+    /// Puts the shortest runs first, by how long they take with the project's broker.
+    pub(super) fn sort(chosen: &mut [Chosen]) {
+        chosen.sort_by_cached_key(|chosen| duration(&chosen.plan));
+    }
+
+    /// Runs a plan.
+    pub(super) fn run(&self, command: &RunCommand, plan: &Arc<Plan>) -> Judged {
+        let own = command.run.runner();
+        let skipped = |why: String| Judged::of(own.finished(plan, Ending::Skipped(EngineError::NotFor(why))));
+        let limit = command.live.time_limit;
+        let takes = duration(plan);
+        if limit.is_exceeded_by(takes) {
+            let why = format!("it takes {takes:.0?}, more than --time-limit {limit}");
+            return Judged { is_too_long: true, ..skipped(why) };
+        }
+        let (mut adapted, left_out) = match self.adapted(plan) {
+            Ok(adapted) => adapted,
+            Err(why) => return skipped(why),
+        };
+        adapted.tolerance += self.measured.tolerance();
+        if let Some((user, password)) = &self.login {
+            log_in(&mut adapted, user, password);
+        }
+        if let Target::Running(_) = self.target {
+            let name = format!("{}{:x}", self.name, crate::plan::Seed(0).derive(&plan.run.to_string()).0 & 0xff_ffff);
+            if let Err(why) = namespace::move_into(&mut adapted, &name) {
+                return skipped(format!("{why}: on a broker that others use, too, runs have names of their own"));
+            }
+        }
+        let adapted = Arc::new(adapted);
+        let real_time = RealTime { limit: takes + takes / 4 + LONGER, tolerance: self.measured.tolerance() };
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            let guest = match self.guest() {
+                Ok(guest) => guest,
+                Err(error) => {
+                    let error = EngineError::Program(error.to_string());
+                    return Judged::of(own.finished(&adapted, Ending::Broken(error)));
+                }
+            };
+            let finished = Runner { guest, engine: Engine::Live(real_time), ..own.clone() }.run(&adapted);
+            if tries > 0 && matches!(finished.ending, Ending::Broken(EngineError::TooBusy(_))) {
+                continue;
+            }
+            return Judged { left_out, ..Judged::of(finished) };
+        }
+    }
+
+    /// Returns the plan for this broker, and how much was left out.
+    fn adapted(&self, plan: &Plan) -> Result<(Plan, usize), String> {
+        let profile = match &self.target {
+            Target::Builtin => return Ok((plan.clone(), 0)),
+            Target::Running(_) => None,
+            Target::Started(profile) => Some(profile),
+        };
+        let brokers = plan.nodes.iter().filter(|node| matches!(node.program, Program::Broker(_))).count();
+        match (brokers, profile) {
+            (0, _) => return Err("it has no broker that the program could be".to_owned()),
+            (2.., None) => return Err("it has several brokers".to_owned()),
+            _ => {}
+        }
+        if let Some(why) = profile.and_then(|profile| profile.lacks(&plan.conditions.requires)) {
+            return Err(why);
+        }
+        if let Some(fault) = impossible(&plan.steps, plan, profile.is_some()) {
+            return Err(fault);
+        }
+        let does_not_take = |program: &BrokerProgram| match profile {
+            Some(profile) => profile.does_not_take(program),
+            None if *program == BrokerProgram::default() => None,
+            None => Some("it sets something on a broker, which runs already".to_owned()),
+        };
+        let reasons = profile.map(Profile::reasons).unwrap_or_default();
+        let abilities = Abilities { does_not_take: &does_not_take, has_clock: false, reasons };
+        let Adapted { plan, left_out } = adapted(plan, &abilities)?;
+        Ok((plan, left_out))
+    }
+
+    fn guest(&self) -> std::io::Result<Option<Guest>> {
+        match &self.target {
+            Target::Builtin => Ok(None),
+            Target::Started(profile) => profile.live_guest().map(Some),
+            Target::Running(address) => {
+                let address = *address;
+                Ok(Some(Guest::remote(RemoteBroker::new(RemoteOptions {
+                    start: Box::new(move |_, _, _| Ok(StartedRemote { address, process: None })),
+                    ready_within: Duration::ZERO,
+                    read_log: Box::new(|_| None),
+                }))))
+            }
+        }
+    }
+}
+
+/// How long a run takes with the project's broker, which tells it in no time; 0 if that fails.
+fn duration(plan: &Arc<Plan>) -> Duration {
+    // Its log is nobody's business.
+    let without_log = tracing::subscriber::NoSubscriber::default();
+    let trace = tracing::subscriber::with_default(without_log, || Runner::default().trace(plan));
+    trace.map_or(Duration::ZERO, |trace| trace.end)
+}
+
+/// Returns what of the steps cannot be done to this broker, if there is anything.
+fn impossible(steps: &[Step], plan: &Plan, is_started: bool) -> Option<String> {
+    let of_fault = |fault: NodeFault| {
+        let why = live_means(fault, is_started).err()?;
+        Some(format!("`{}` of a broker: {why}", fault.word()))
+    };
+    steps.iter().find_map(|step| match &step.kind {
+        StepKind::Node { nodes, actions } => {
+            let is_of_broker = nodes.iter().any(|node| matches!(plan.node(*node).program, Program::Broker(_)));
+            actions.iter().filter(|_| is_of_broker).find_map(|action| of_fault(action.fault()?))
+        }
+        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => impossible(steps, plan, is_started),
+        StepKind::Wait(_) | StepKind::At(_) | StepKind::Mark(_) | StepKind::Network(_) => None,
+    })
+}
+
+fn resolve(text: &str, address: &str) -> Result<SocketAddr, Failure> {
+    let wrong = |why: String| Failure::Input(format!("--live {text}: {why}"));
+    let found = address.to_socket_addrs().map_err(|error| wrong(error.to_string()))?.next();
+    found.ok_or_else(|| wrong("there is no such host".to_owned()))
+}
+
+/// Gives all clients that have no user name this one.
+fn log_in(plan: &mut Plan, user: &str, password: &Bytes) {
+    for node in &mut plan.nodes {
+        let connect = match &mut node.program {
+            Program::Client(client) => &mut client.options.connect,
+            Program::RawClient(client) => &mut client.connect,
+            Program::Broker(_) | Program::RawBroker(_) => continue,
+        };
+        if connect.username.is_none() {
+            connect.username = Some(user.into());
+            connect.password = Some(password.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of the table in the documentation.
+    fn rows() -> String {
+        let faults = [
+            NodeFault::Crash,
+            NodeFault::PowerLoss,
+            NodeFault::Restart,
+            NodeFault::LoseDisk,
+            NodeFault::Pause(None),
+            NodeFault::Resume,
+            NodeFault::StopReading,
+            NodeFault::ResumeReading,
+            NodeFault::ClockDrift(1),
+            NodeFault::ClockJump(1),
+            NodeFault::SetDate(1),
+        ];
+        let cell = |fault, is_started| {
+            live_means(fault, is_started).map_or_else(|why| format!("no: {why}"), |()| "yes".to_owned())
+        };
+        let row =
+            |fault: NodeFault| format!("| `{}` | {} | {} |\n", fault.word(), cell(fault, true), cell(fault, false));
+        faults.map(row).concat()
+    }
+
+    #[test]
+    fn documentation_says_which_faults_of_a_broker_are_skipped() {
+        let page = include_str!("../../../../docs/live.md");
+        assert!(page.contains(&rows()), "docs/live.md does not have these rows:\n{}", rows());
+    }
+
+    #[test]
+    fn tolerance_is_never_less_than_what_was_measured() {
+        let measured = Measured::take(None).unwrap();
+        assert!(measured.tolerance() >= Duration::from_millis(50), "{measured}");
+        assert!(measured.to_string().starts_with("tolerance +-"), "{measured}");
+    }
+}

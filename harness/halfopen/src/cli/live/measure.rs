@@ -1,0 +1,87 @@
+//! How exact the machine is.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// How often each is measured.
+const TIMES: u32 = 50;
+/// How far apart.
+const APART: Duration = Duration::from_millis(4);
+/// How long a connection may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// No machine is trusted to be more exact.
+const LEAST: Duration = Duration::from_millis(50);
+/// How much later than what was measured something may come.
+const FACTOR: u32 = 4;
+
+/// What was measured at the start.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::cli) struct Measured {
+    /// By how much a timer came late, at most.
+    timer: Duration,
+    /// How long it took to open a connection to the broker, at most.
+    connection: Duration,
+}
+
+impl Measured {
+    /// Measures timers, and connections to a broker if one runs.
+    ///
+    /// # Errors
+    /// If nothing answers there.
+    pub(super) fn take(broker: Option<SocketAddr>) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut measured = Self { timer: Duration::ZERO, connection: Duration::ZERO };
+            let begun = Instant::now();
+            for count in 1..=TIMES {
+                let due = begun + APART * count;
+                sleep_until(due).await;
+                measured.timer = measured.timer.max(Instant::now() - due);
+            }
+            for _ in 0..broker.map_or(0, |_| TIMES / 5) {
+                let begun = Instant::now();
+                let Some(broker) = broker else { break };
+                timeout(PATIENCE, TcpStream::connect(broker))
+                    .await
+                    .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer within 5 s"))??;
+                measured.connection = measured.connection.max(begun.elapsed());
+            }
+            Ok(measured)
+        })
+    }
+
+    /// By how much something may come early or late.
+    pub(in crate::cli) fn tolerance(&self) -> Duration {
+        let measured = FACTOR * (self.timer + self.connection);
+        // Whole milliseconds, as times in a trace are.
+        LEAST.max(Duration::from_millis(u64::try_from(measured.as_millis()).unwrap_or(u64::MAX) + 1))
+    }
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
+        write!(
+            f,
+            "tolerance +-{} ms: timers of this machine came up to {:.1} ms late",
+            self.tolerance().as_millis(),
+            ms(self.timer)
+        )?;
+        if self.connection.is_zero() {
+            return Ok(());
+        }
+        write!(f, ", connections to the broker took up to {:.1} ms", ms(self.connection))
+    }
+}
+
+/// A name that no other command has.
+#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a broker that others use is no world")]
+pub(super) fn unique_name() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("h{:x}", u64::from(std::process::id()) ^ (now.as_millis() as u64 & 0xffff_ffff) << 8)
+}

@@ -1,0 +1,229 @@
+//! Keeps runs apart that share one broker: each has client identifiers and topics of its own.
+
+use bytestring::ByteString;
+use halfopen_protocol::Packet;
+use halfopen_protocol::packet::{Connect, Publish, Subscription};
+
+use crate::plan::{
+    Answer, AnswerKind, Answers, Command, Expectation, FieldPattern, Matcher, Outgoing, PacketPattern, Plan, Program,
+    Step, StepKind, Value, Verb,
+};
+
+/// Fields of packets that hold a topic or a filter, or several.
+const TOPICS: &[&str] = &["topic", "will_topic", "filters"];
+/// Fields of packets that hold a client identifier.
+const CLIENT_IDS: &[&str] = &["client_id"];
+
+/// Puts `name` before all client identifiers and topics of a plan, and of what it expects.
+///
+/// # Errors
+/// If that is not possible, because the plan has bytes that are no packet, or topics that begin with `$`.
+pub(super) fn move_into(plan: &mut Plan, name: &str) -> Result<(), String> {
+    let mut namespace = Namespace { name, obstacle: None };
+    for node in &mut plan.nodes {
+        match &mut node.program {
+            Program::Client(client) => {
+                namespace.connect(&mut client.options.connect);
+                client.options.subscriptions.iter_mut().for_each(|one| namespace.subscription(one));
+            }
+            Program::RawClient(client) => {
+                namespace.connect(&mut client.connect);
+                client.subscribe.iter_mut().for_each(|one| namespace.subscription(one));
+                namespace.answers(&mut client.answers);
+            }
+            Program::Broker(_) | Program::RawBroker(_) => {}
+        }
+    }
+    namespace.steps(&mut plan.steps);
+    plan.expectations.iter_mut().for_each(|line| namespace.expectation(line));
+    namespace.obstacle.map_or(Ok(()), Err)
+}
+
+struct Namespace<'a> {
+    name: &'a str,
+    /// Why the plan cannot be moved.
+    obstacle: Option<String>,
+}
+
+impl Namespace<'_> {
+    fn steps(&mut self, steps: &mut [Step]) {
+        for step in steps {
+            match &mut step.kind {
+                StepKind::Node { actions, .. } => {
+                    for action in actions {
+                        if let crate::plan::Action::Command { command, .. } = action {
+                            self.command(command);
+                        }
+                    }
+                }
+                StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => self.steps(steps),
+                StepKind::Wait(_) | StepKind::At(_) | StepKind::Mark(_) | StepKind::Network(_) => {}
+            }
+        }
+    }
+
+    fn command(&mut self, command: &mut Command) {
+        match command {
+            Command::Connect(connect) => connect.with.values_mut().for_each(|connect| self.connect(connect)),
+            Command::Subscribe { subscriptions, .. } => {
+                subscriptions.iter_mut().for_each(|one| self.subscription(one));
+            }
+            Command::Unsubscribe(filters) => {
+                for filter in filters {
+                    *filter = self.filter(filter);
+                }
+            }
+            Command::Publish(publish) => self.publish(publish),
+            Command::Answer(answers) => self.answers(answers),
+            Command::Send(items) => items.iter_mut().for_each(|item| self.outgoing(item)),
+            Command::Receive(pattern) => self.pattern(pattern),
+            Command::Open
+            | Command::Disconnect(_)
+            | Command::Close(_)
+            | Command::StopPinging
+            | Command::ResumePinging => {}
+        }
+    }
+
+    fn answers(&mut self, answers: &mut Answers) {
+        let answer = |answer: &mut Answer, namespace: &mut Self| {
+            if let AnswerKind::Send(items) = &mut answer.kind {
+                items.iter_mut().for_each(|item| namespace.outgoing(item));
+            }
+        };
+        answers.open.iter_mut().for_each(|one| answer(one, self));
+        answers.packets.values_mut().flatten().for_each(|one| answer(one, self));
+    }
+
+    fn outgoing(&mut self, item: &mut Outgoing) {
+        match item {
+            Outgoing::Packet(packet) | Outgoing::Reply(packet) => match packet {
+                Packet::Connect(connect) => self.connect(connect),
+                Packet::Publish(publish) => self.publish(publish),
+                Packet::Subscribe(subscribe) => {
+                    subscribe.subscriptions.iter_mut().for_each(|one| self.subscription(one));
+                }
+                Packet::Unsubscribe(unsubscribe) => {
+                    for filter in &mut unsubscribe.filters {
+                        *filter = self.filter(filter).into();
+                    }
+                }
+                _ => {}
+            },
+            Outgoing::Bytes(_) => {
+                self.obstacle = Some("it sends bytes as they are, in which nothing can be renamed".to_owned());
+            }
+            Outgoing::Connect => {}
+        }
+    }
+
+    fn connect(&mut self, connect: &mut Connect) {
+        // Without one the broker assigns it.
+        if !connect.client_id.is_empty() {
+            connect.client_id = self.client_id(&connect.client_id).into();
+        }
+        if let Some(will) = &mut connect.will {
+            will.topic = ByteString::from(self.filter(&will.topic));
+        }
+    }
+
+    fn publish(&mut self, publish: &mut Publish) {
+        // One with a topic alias may be empty.
+        if !publish.topic.is_empty() {
+            publish.topic = ByteString::from(self.filter(&publish.topic));
+        }
+    }
+
+    fn subscription(&mut self, subscription: &mut Subscription) {
+        subscription.filter = ByteString::from(self.filter(&subscription.filter));
+    }
+
+    fn client_id(&self, client_id: &str) -> String {
+        format!("{}{client_id}", self.name)
+    }
+
+    /// Returns a topic or a filter with the name before it; that of a shared subscription stays in its place.
+    fn filter(&mut self, filter: &str) -> String {
+        if let Some((group, filter)) = filter.strip_prefix("$share/").and_then(|rest| rest.split_once('/')) {
+            return format!("$share/{}{group}/{}/{filter}", self.name, self.name);
+        }
+        if filter.starts_with('$') {
+            self.obstacle = Some(format!("it uses `{filter}`, which belongs to all"));
+        }
+        format!("{}/{filter}", self.name)
+    }
+
+    fn expectation(&mut self, line: &mut Expectation) {
+        match &mut line.verb {
+            Verb::Receives(patterns) | Verb::Sends(patterns) => {
+                patterns.iter_mut().for_each(|pattern| self.pattern(pattern));
+            }
+            Verb::Delivers(messages) => messages.iter_mut().flatten().for_each(|field| self.field(field)),
+            Verb::AnyOf(alternatives) => alternatives.iter_mut().flatten().for_each(|line| self.expectation(line)),
+            Verb::Closes { .. } | Verb::Loses { .. } | Verb::Is(_) | Verb::Has(_) => {}
+        }
+    }
+
+    fn pattern(&mut self, pattern: &mut PacketPattern) {
+        pattern.fields.iter_mut().for_each(|field| self.field(field));
+    }
+
+    fn field(&mut self, field: &mut FieldPattern) {
+        let (is_topic, is_client_id) = (TOPICS.contains(&&*field.name), CLIENT_IDS.contains(&&*field.name));
+        if !is_topic && !is_client_id {
+            return;
+        }
+        match &mut field.matcher {
+            Matcher::Is(value) | Matcher::Not(value) => self.value(value, is_topic),
+            Matcher::OneOf(values) => values.iter_mut().for_each(|value| self.value(value, is_topic)),
+            Matcher::AtLeast(_) | Matcher::AtMost(_) | Matcher::Present(_) => {}
+        }
+    }
+
+    fn value(&mut self, value: &mut Value, is_topic: bool) {
+        match value {
+            Value::Text(text) if text.is_empty() => {}
+            Value::Text(text) if is_topic => *text = self.filter(text),
+            Value::Text(text) => *text = self.client_id(text),
+            Value::List(values) => values.iter_mut().for_each(|value| self.value(value, is_topic)),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Source;
+    use crate::scenario::{self, PlanOptions};
+
+    fn plan(text: &str) -> Plan {
+        let source = Source { path: "test.yaml".to_owned(), text: text.to_owned() };
+        let scenario = scenario::parse("test".to_owned(), source).unwrap();
+        scenario.plans(PlanOptions::default()).unwrap().remove(0)
+    }
+
+    #[test]
+    fn run_has_identifiers_and_topics_of_its_own() {
+        let mut plan = plan(
+            "clients:\n  a: { will: { topic: gone, payload: x }, subscribe: ['$share/g/news/+'] }\n\
+             steps:\n  - a: { publish: { topic: news/1, payload: x } }\n\
+             expect:\n  - a: { delivers: { topic: news/1 } }\n",
+        );
+        move_into(&mut plan, "h7").unwrap();
+        let Program::Client(client) = &plan.nodes[1].program else { panic!("the first node is the broker") };
+        assert_eq!(client.options.connect.client_id, "h7a");
+        assert_eq!(client.options.connect.will.as_ref().unwrap().topic, "h7/gone");
+        assert_eq!(client.options.subscriptions[0].filter, "$share/h7g/h7/news/+");
+        let shown = format!("{:?} {:?}", plan.steps, plan.expectations[0].verb);
+        assert_eq!(shown.matches("h7/news/1").count(), 2, "{shown}");
+    }
+
+    #[test]
+    fn what_cannot_be_renamed_is_an_obstacle() {
+        let mut raw = plan("raw_clients: { a: {} }\nsteps: [ { a: connect }, { a: { send: { bytes: 'ff' } } } ]\n");
+        assert!(move_into(&mut raw, "h7").is_err());
+        let mut system = plan("clients: { a: { subscribe: '$SYS/#' } }\nsteps: [ { wait: 1s } ]\n");
+        assert!(move_into(&mut system, "h7").unwrap_err().contains("$SYS/#"));
+    }
+}
