@@ -31,6 +31,9 @@ fn main() {
         trial("runs_are_the_same_byte_for_byte", missing, repeated),
         trial("two_processes_give_the_same_traces_of_mosquitto", missing, meta),
         trial("verdicts_on_mosquitto_are_those_that_are_known", missing.or(other_mosquitto()), verdicts),
+        trial("what_arrives_reaches_a_program_that_goes_on_by_itself", missing, leased),
+        trial("brokers_stand_side_by_side_with_the_first_event_that_differs", missing, side_by_side),
+        trial("a_broker_is_like_itself_and_an_unknown_one_is_refused", None, like_itself),
         trial("what_a_program_cannot_be_asked_is_left_out_or_skipped_and_said", missing, left_out),
         trial("bad_profiles_are_refused_before_anything_runs", None, bad_profiles),
         trial("a_program_that_fails_says_so_with_its_last_lines", always, failing_programs),
@@ -141,6 +144,52 @@ fn meta(_: &Path) -> Result {
     let mut command = Command::new(env!("CARGO_BIN_EXE_halfopen"));
     command.current_dir(root()).args(["meta", "scenarios/connect", "scenarios/reset", "--broker", "mosquitto"]);
     contains(&command.stdin(Stdio::null()).output()?, 0, &["the same twice, byte for byte"])
+}
+
+fn leased(folder: &Path) -> Result {
+    // Two clients ping at one instant, while Mosquitto looks around ten times a second and nobody else does anything.
+    let scenario = folder.join("pings.yaml");
+    fs::write(
+        &scenario,
+        "network: { latency: 0ms }\nclients:\n  a: { keep_alive: 60s }\n  b: { keep_alive: 60s }\nuntil: 10min\n\
+         expect:\n  - a: { receives: PINGRESP, count: 9.. }\n  - b: { receives: PINGRESP, count: 9.. }\n  \
+         - a: { receives: PINGRESP, within: 20ms after last PINGREQ from a }\n",
+    )?;
+    contains(&halfopen(&[&scenario.display().to_string(), "--broker", "mosquitto"])?, 0, &["2 ok"])
+}
+
+fn compare(args: &[&str]) -> std::result::Result<Output, Failed> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_halfopen"));
+    Ok(command.current_dir(root()).arg("compare").args(args).stdin(Stdio::null()).output()?)
+}
+
+fn side_by_side(folder: &Path) -> Result {
+    let json = folder.join("differing.json");
+    let written = json.display().to_string();
+    let output = compare(&[SILENT, "--broker", "builtin,mosquitto", "--virtual-limit", "60s", "--json", &written])?;
+    contains(
+        &output,
+        1,
+        &[
+            "area        builtin  mosquitto",
+            "keep_alive/silent_client: ",
+            "(FAILED, not ok)",
+            "actual:   closed at 6.030",
+            "first event that differs (- builtin, + mosquitto):",
+        ],
+    )?;
+    let json = fs::read_to_string(json)?;
+    let parts = ["\"verdict\": \"fail\"", "\"first_difference\": ", "\"area\": \"keep_alive\""];
+    match parts.iter().find(|part| !json.contains(**part)) {
+        None => Ok(()),
+        Some(part) => Err(format!("`{part}` is not in:\n{json}").into()),
+    }
+}
+
+fn like_itself(_: &Path) -> Result {
+    let both = compare(&["scenarios/connect", "--broker", "builtin,builtin"])?;
+    contains(&both, 0, &["runs compared, 0 of them with different verdicts"])?;
+    contains(&compare(&[SILENT, "--broker", "builtin,mosquitoo"])?, 2, &["there is no profile `mosquitoo`"])
 }
 
 /// The version of Mosquitto whose verdicts are known.

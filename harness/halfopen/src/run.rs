@@ -42,7 +42,7 @@ pub fn load<P: AsRef<Path>>(paths: &[P], options: PlanOptions) -> Result<Vec<(Sc
 }
 
 /// Does the work for all items, and returns the results in the order of the items.
-fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(crate) fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let worker = || {
         let take = || {

@@ -32,7 +32,9 @@ pub struct RealTime {
 /// Why not.
 pub const fn live_means(fault: NodeFault, is_started: bool) -> Result<(), &'static str> {
     match fault {
-        NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) | NodeFault::SetDate(_) => Err("its clock is the machine's"),
+        NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) | NodeFault::SetWallClock(_) => {
+            Err("its clock is the machine's")
+        }
         NodeFault::LoseDisk => Err("its folder is its own"),
         NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Restart | NodeFault::Pause(_) | NodeFault::Resume => {
             if is_started {

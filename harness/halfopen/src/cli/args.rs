@@ -5,6 +5,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use super::compare::{DiffArgs, MetaArgs, ReplayArgs};
 use super::merge::ReportCommand;
 use super::options::RunCommand;
+use super::side_by_side::CompareArgs;
 use crate::defects::Defect;
 use crate::programs::VirtualLimit;
 use crate::run::Runner;
@@ -60,6 +61,8 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Run scenarios twice in separate processes and name the first event that differs.
     Meta(MetaArgs),
+    /// Run the same scenarios with several brokers, and show where their verdicts differ.
+    Compare(CompareArgs),
     /// Merge reports.
     #[command(subcommand)]
     Report(ReportCommand),

@@ -20,7 +20,7 @@ pub(super) fn trace(args: &TraceArgs) -> Result<u8, Failure> {
     let runner = args.runner();
     let record = |plan| match &foreign {
         None => runner.record(plan),
-        Some(foreign) => match foreign.run(args, plan).finished.ending {
+        Some(foreign) => match foreign.run(&runner, args.program.virtual_limit, Duration::ZERO, plan).finished.ending {
             Ending::Judged(trace, _) => Ok(trace),
             Ending::Skipped(error) | Ending::Broken(error) => Err(error),
         },

@@ -1,11 +1,12 @@
 //! `--broker`: runs against a program of somebody else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::args::RunArgs;
 use super::output::Failure;
 use crate::plan::{Plan, Program};
-use crate::programs::Profile;
+use crate::programs::{Profile, VirtualLimit};
 use crate::run::{Ending, Finished, Runner};
 use crate::suite::for_guests::{Abilities, Adapted, adapted};
 use crate::world::EngineError;
@@ -33,18 +34,30 @@ impl Foreign {
     /// # Errors
     /// If there is none, it has errors, or its command is not there.
     pub(super) fn of(args: &RunArgs) -> Result<Option<Self>, Failure> {
-        let Some(name) = args.program.broker.as_ref().filter(|name| *name != "builtin") else { return Ok(None) };
-        if args.defect.is_some() {
+        let Some(name) = &args.program.broker else { return Ok(None) };
+        let foreign = Self::named(name)?;
+        if foreign.is_some() && args.defect.is_some() {
             return Err(Failure::Input("--defect is for the project's own programs, and --broker is not".to_owned()));
+        }
+        Ok(foreign)
+    }
+
+    /// Reads the profile of this name or path; none for `builtin`, the project's own broker.
+    ///
+    /// # Errors
+    /// If there is none, it has errors, or its command is not there.
+    pub(super) fn named(name: &str) -> Result<Option<Self>, Failure> {
+        if name == "builtin" {
+            return Ok(None);
         }
         let profile = Profile::find(name).map_err(|error| Failure::Input(error.to_string()))?;
         profile.check_command().map_err(Failure::Input)?;
         Ok(Some(Self { profile }))
     }
 
-    /// Runs a plan with the program in the place of the project's broker.
-    pub(super) fn run(&self, args: &RunArgs, plan: &Arc<Plan>) -> Judged {
-        let own = args.runner();
+    /// Runs a plan with the program in the place of the project's broker, if it takes no longer than `limit`. The program may be
+    /// earlier or later by `tolerance` than the plan says.
+    pub(super) fn run(&self, own: &Runner, limit: VirtualLimit, tolerance: Duration, plan: &Arc<Plan>) -> Judged {
         let skipped = |why: String| Judged::of(own.finished(plan, Ending::Skipped(EngineError::NotFor(why))));
         if !plan.nodes.iter().any(|node| matches!(node.program, Program::Broker(_))) {
             return skipped("it has no broker that the program could be".to_owned());
@@ -54,12 +67,11 @@ impl Foreign {
         }
         let does_not_take = |program: &_| self.profile.does_not_take(program);
         let abilities = Abilities { does_not_take: &does_not_take, has_clock: true, reasons: self.profile.reasons() };
-        let Adapted { plan: adapted, left_out } = match adapted(plan, &abilities) {
+        let Adapted { plan: mut adapted, left_out } = match adapted(plan, &abilities) {
             Ok(adapted) => adapted,
             Err(why) => return skipped(why),
         };
         // The project's own broker tells in no time how long the run takes, and its log is nobody's business.
-        let limit = args.program.virtual_limit;
         let without_log = tracing::subscriber::NoSubscriber::default();
         if let Ok(trace) = tracing::subscriber::with_default(without_log, || own.trace(plan))
             && limit.is_exceeded_by(trace.end)
@@ -67,10 +79,11 @@ impl Foreign {
             let why = format!("it takes {:.0?} of virtual time, more than --virtual-limit {limit}", trace.end);
             return Judged { is_too_long: true, ..skipped(why) };
         }
+        adapted.tolerance += tolerance;
         let adapted = Arc::new(adapted);
         match self.profile.guest() {
             Ok(guest) => {
-                let finished = Runner { guest: Some(guest.clone()), ..own }.run(&adapted);
+                let finished = Runner { guest: Some(guest.clone()), ..own.clone() }.run(&adapted);
                 Judged { left_out, notes: guest.take_notes(), ..Judged::of(finished) }
             }
             Err(error) => {

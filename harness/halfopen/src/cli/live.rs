@@ -242,7 +242,7 @@ mod tests {
             NodeFault::ResumeReading,
             NodeFault::ClockDrift(1),
             NodeFault::ClockJump(1),
-            NodeFault::SetDate(1),
+            NodeFault::SetWallClock(1),
         ];
         let cell = |fault, is_started| {
             live_means(fault, is_started).map_or_else(|why| format!("no: {why}"), |()| "yes".to_owned())

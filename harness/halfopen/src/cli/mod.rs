@@ -22,6 +22,7 @@ mod options;
 mod output;
 mod run;
 mod select;
+mod side_by_side;
 
 use std::process::ExitCode;
 
@@ -55,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => compare::diff_files(&args),
         Command::Replay(args) => compare::replay(&args),
         Command::Meta(args) => compare::meta(&args),
+        Command::Compare(args) => side_by_side::compare(&args),
         Command::Report(ReportCommand::Merge(args)) => merge::merge(&args),
     };
     ExitCode::from(done.unwrap_or_else(Failure::report))

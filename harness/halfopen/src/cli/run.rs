@@ -229,7 +229,7 @@ fn one(command: &RunCommand, place: &Place, chosen: &Chosen) -> Done {
 fn guarded(command: &RunCommand, place: &Place, chosen: &Chosen) -> Judged {
     let runner = command.run.runner();
     let work = || match place {
-        Place::World(foreign) => foreign.run(&command.run, &chosen.plan),
+        Place::World(foreign) => foreign.run(&runner, command.run.program.virtual_limit, Duration::ZERO, &chosen.plan),
         Place::Live(live) => live.run(command, &chosen.plan),
         Place::Own => Judged::of(runner.run(&chosen.plan)),
     };

@@ -33,8 +33,15 @@ pub(crate) fn adapted(plan: &Plan, abilities: &Abilities<'_>) -> Result<Adapted,
     if let Some(why) = plan.nodes.iter().find_map(|node| does_not_take(&node.program)) {
         return Err(why);
     }
-    if changes_a_brokers_clock(&plan.steps, plan, abilities.has_clock) {
+    let is_clock = |fault: NodeFault| {
+        // No guest has a date that can be set.
+        fault.is_of_clock() && !(abilities.has_clock && !matches!(fault, NodeFault::SetWallClock(_)))
+    };
+    if befalls_a_broker(&plan.steps, plan, &is_clock) {
         return Err("it changes the clock of a broker, and a guest has the world's".to_owned());
+    }
+    if befalls_a_broker(&plan.steps, plan, &|fault| fault == NodeFault::LoseDisk) {
+        return Err("a broker loses its disk, and that of a guest is its own".to_owned());
     }
     let mut adapted = plan.clone();
     let mut left_out = 0;
@@ -45,18 +52,13 @@ pub(crate) fn adapted(plan: &Plan, abilities: &Abilities<'_>) -> Result<Adapted,
     Ok(Adapted { plan: adapted, left_out })
 }
 
-fn changes_a_brokers_clock(steps: &[Step], plan: &Plan, has_clock: bool) -> bool {
-    // No guest has a date that can be set.
-    let is_too_much = |fault: NodeFault| match fault {
-        NodeFault::SetWallClock(_) => true,
-        fault => fault.is_of_clock() && !has_clock,
-    };
-    let is_clock = |action: &Action| action.fault().is_some_and(is_too_much);
+/// Whether a fault of this kind happens to a broker.
+fn befalls_a_broker(steps: &[Step], plan: &Plan, is_it: &dyn Fn(NodeFault) -> bool) -> bool {
     steps.iter().any(|step| match &step.kind {
-        StepKind::Node { nodes, actions } => is_of_a_broker(nodes, plan) && actions.iter().any(is_clock),
-        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => {
-            changes_a_brokers_clock(steps, plan, has_clock)
+        StepKind::Node { nodes, actions } => {
+            is_of_a_broker(nodes, plan) && actions.iter().filter_map(Action::fault).any(is_it)
         }
+        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => befalls_a_broker(steps, plan, is_it),
         StepKind::Wait(_) | StepKind::At(_) | StepKind::Mark(_) | StepKind::Network(_) => false,
     })
 }

@@ -186,6 +186,8 @@ where
 
     /// Polls the nodes that were woken until none is, or so many polls have been made.
     fn poll_ready(&mut self, polls_left: &mut u32) {
+        // Whether a node may have written something that the network does not know of yet.
+        let mut is_unsent = false;
         while *polls_left > 0
             && let Some(id) = self.ready.next()
         {
@@ -197,9 +199,10 @@ where
                 continue;
             }
             if self.timers.is_quiet_asked_for() {
-                let until = if self.ready.is_empty() { self.next_instant() } else { None };
+                let until = if self.ready.is_empty() && !is_unsent { self.next_instant() } else { None };
                 self.timers.set_quiet_until(until);
             }
+            is_unsent = true;
             let node = &mut self.nodes[id.0];
             if let Some(program) = &mut node.program
                 && program.as_mut().poll(&mut Context::from_waker(&node.as_waker)).is_ready()
