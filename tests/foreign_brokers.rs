@@ -233,10 +233,17 @@ fn verdicts(folder: &Path) -> Result {
     }
 }
 
-/// The lines that are in only one of two texts.
+/// The lines that are in only one of two texts. A scenario that is not known at all is new, and not compared.
 fn differing(known: &str, found: &str) -> Vec<String> {
+    let is_new = |line: &str| {
+        let scenario = line.split(": ").next().unwrap_or_default();
+        !known.lines().any(|other| other.split(": ").next() == Some(scenario))
+    };
     let gone = known.lines().filter(|line| !found.lines().any(|other| other == *line)).map(|line| format!("- {line}"));
-    let new = found.lines().filter(|line| !known.lines().any(|other| other == *line)).map(|line| format!("+ {line}"));
+    let new = found
+        .lines()
+        .filter(|line| !is_new(line) && !known.lines().any(|other| other == *line))
+        .map(|line| format!("+ {line}"));
     gone.chain(new).collect()
 }
 
