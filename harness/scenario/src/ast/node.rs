@@ -389,6 +389,14 @@ pub struct AnswerLine {
     pub answers: Param<OneOrMore<Param<Answer>>>,
 }
 
+impl AnswerLine {
+    /// A line that was not read from a file.
+    pub fn new(to: Answered, answers: Vec<Answer>) -> Self {
+        let answers = answers.into_iter().map(Param::new).collect();
+        Self { place: Place::default(), to, answers: Param::new(OneOrMore(answers)) }
+    }
+}
+
 /// What can be answered.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answered {

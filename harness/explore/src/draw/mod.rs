@@ -1,0 +1,157 @@
+//! Draws whole stories: scenario files that are right, from a seed.
+//!
+//! A run first draws what it may use (a *swarm*): few kinds of nodes, features and faults, so that what is drawn meets
+//! often. Only what is legal is drawn: clients and brokers scripted here keep to the standard, so that whatever a program
+//! does wrong is its own fault. Times cluster where bugs are: at 1.5 keep-alives, at expiries, at limits, and 1 ms beside
+//! them. Faults are drawn where they meet something, by a rough idea of the state of each node.
+
+mod nodes;
+mod steps;
+mod swarm;
+
+use std::time::Duration;
+
+use halfopen_plan::{Invariant, Seed};
+use halfopen_protocol::Version;
+use halfopen_scenario::ast::{
+    File, LinkProperties, LinkSettings, Name, Nodes, Param, Place, Step, Steps, Versions, Waive,
+};
+
+use self::swarm::Swarm;
+use crate::make::{given, some, wait};
+use crate::random::Random;
+
+/// The broker of a story.
+const BROKER: &str = "broker";
+/// The scripted broker that takes its place.
+const FAKE: &str = "fake";
+/// The clients.
+const CLIENTS: [&str; 3] = ["sensor", "app", "panel"];
+/// The scripted clients.
+const RAW: [&str; 3] = ["device", "probe", "tablet"];
+/// The topics: few, so that they meet.
+const TOPICS: [&str; 4] = ["t", "t/a", "t/b", "s"];
+
+/// Draws the story of a seed. Without a swarm every story may use everything.
+pub fn story(seed: Seed, is_swarm_on: bool) -> File {
+    let mut random = Random::new(seed.derive("story"));
+    let swarm = Swarm::draw(&mut random, !is_swarm_on);
+    Draw {
+        random,
+        swarm,
+        peers: Vec::new(),
+        times: Vec::new(),
+        steps: Vec::new(),
+        waived: Vec::new(),
+        payloads: 0,
+        parted: Vec::new(),
+        broker_is_up: true,
+    }
+    .file()
+}
+
+/// A client of a story, and what is known of it while the story is drawn.
+#[derive(Clone, Debug)]
+struct Peer {
+    name: &'static str,
+    is_raw: bool,
+    is_v5: bool,
+    keep_alive: Duration,
+    reconnects: bool,
+    keeps_session: bool,
+    is_up: bool,
+    is_connected: bool,
+    is_deaf: bool,
+    is_silent: bool,
+    /// Messages that a scripted client has sent with an identifier of its own, and on which connection.
+    sent: Vec<(u64, u64, String, String)>,
+    connections: u32,
+}
+
+/// A story that is being drawn.
+struct Draw {
+    random: Random,
+    swarm: Swarm,
+    peers: Vec<Peer>,
+    /// Times at which something is due: keep-alives, expiries, time-outs.
+    times: Vec<Duration>,
+    steps: Vec<Step>,
+    waived: Vec<(Invariant, &'static str)>,
+    payloads: u64,
+    /// Links that are parted now.
+    parted: Vec<&'static str>,
+    broker_is_up: bool,
+}
+
+impl Draw {
+    fn file(mut self) -> File {
+        let mut file = File::default();
+        let version = if self.swarm.is_v5 { Version::V5_0 } else { Version::V3_1_1 };
+        file.mqtt = some(Versions(vec![version]));
+        self.declare(&mut file);
+        if let Some(latency) = self.swarm.latency {
+            let properties = LinkProperties { latency: given(latency.into()), ..LinkProperties::default() };
+            file.network = given(LinkSettings { properties });
+        }
+        self.begin();
+        for _ in 0..self.swarm.steps {
+            let deeds = self.swarm.deeds.clone();
+            if let Some(deed) = self.random.weighted(&deeds) {
+                self.tell(deed);
+            }
+            if self.random.chance(65) {
+                let time = self.time();
+                self.steps.push(wait(time));
+            }
+        }
+        self.end();
+        self.waive(&mut file);
+        file.steps = given(Steps(self.steps.into_iter().map(Param::new).collect()));
+        file
+    }
+
+    /// Draws how long is waited: a time at which something is due, or a little beside it, or any.
+    fn time(&mut self) -> Duration {
+        let any = [1, 10, 11, 20, 100, 500, 1_000, 2_500, 5_000, 30_000].map(Duration::from_millis);
+        if self.times.is_empty() || self.random.chance(30) {
+            return self.random.pick(&any);
+        }
+        let times = self.times.clone();
+        let time = self.random.pick(&times);
+        let beside = self.random.pick(&[0, 0, 1, 1, 10, 20, 21, 500, 1_000, 1_001, 2_000]);
+        let beside = Duration::from_millis(beside);
+        let time = if self.random.chance(50) { time.saturating_sub(beside) } else { time + beside };
+        time.max(Duration::from_millis(1))
+    }
+
+    /// Waits at the end for all that may still come of the story.
+    fn end(&mut self) {
+        let longest = self.times.iter().max().copied().unwrap_or_default();
+        let rest = longest + Duration::from_secs(12);
+        self.steps.push(wait(rest));
+    }
+
+    fn waive(&self, file: &mut File) {
+        let waivers: Vec<_> =
+            self.waived.iter().map(|(invariant, why)| (Place::default(), *invariant, (*why).to_owned())).collect();
+        file.waive = (!waivers.is_empty()).then(|| halfopen_scenario::ast::Field::new(Waive(waivers)));
+    }
+
+    /// Takes note that an invariant cannot hold here, once.
+    fn does_not_hold(&mut self, invariant: Invariant, why: &'static str) {
+        if self.waived.iter().all(|(known, _)| *known != invariant) {
+            self.waived.push((invariant, why));
+        }
+    }
+
+    /// The node to which all clients connect.
+    fn server(&self) -> &'static str {
+        if self.swarm.is_fake { FAKE } else { BROKER }
+    }
+}
+
+/// The nodes of a role, or nothing if there are none.
+fn nodes<T>(nodes: Vec<(&'static str, T)>) -> Option<halfopen_scenario::ast::Field<Nodes<T>>> {
+    let nodes: Vec<_> = nodes.into_iter().map(|(name, node)| (Name::new(name), Param::new(node))).collect();
+    if nodes.is_empty() { None } else { some(Nodes(nodes)) }
+}

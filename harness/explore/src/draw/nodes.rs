@@ -1,0 +1,382 @@
+//! Draws the nodes of a story.
+
+use std::time::Duration;
+
+use halfopen_protocol::{PacketType, Version};
+use halfopen_scenario::ast::{
+    Answer, AnswerKeys, AnswerLine, AnswerWord, Answered, Answers, Broker, Client, CloseWord, ConnectFields, Expiry,
+    Factor, Field, File, GrowthFactor, Number, OneOrMore, Param, Payload, Place, RawBroker, RawClient, Reconnect,
+    ReconnectChoice, Sent, Subscription, SubscriptionKeys, Text, Will,
+};
+
+use super::{BROKER, CLIENTS, Draw, FAKE, Peer, RAW, TOPICS, nodes};
+use crate::make::{field, given, number, packet};
+
+/// The shortest half of the keep-alives; where no keep-alive is.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Draw {
+    /// Declares all nodes.
+    pub(super) fn declare(&mut self, file: &mut File) {
+        self.times.push(Duration::from_secs(10));
+        let (clients, raw) = match self.swarm.is_fake {
+            true => (1 + self.random.place(2), 0),
+            false => match self.random.below(4) {
+                0 => (0, 1 + self.random.place(3)),
+                1 => (1 + self.random.place(3), 0),
+                _ => (1 + self.random.place(2), 1 + self.random.place(2)),
+            },
+        };
+        if self.swarm.is_fake {
+            let mut fake = RawBroker::default();
+            fake.answers = self.answers(true).map(|answers| Field::new(Param::new(answers)));
+            file.raw_brokers = nodes(vec![(FAKE, fake)]);
+        } else {
+            let broker = self.broker();
+            file.brokers = (broker != Broker::default()).then(|| nodes(vec![(BROKER, broker)])).flatten();
+        }
+        let mut declared = Vec::new();
+        for name in CLIENTS.into_iter().take(clients) {
+            declared.push((name, self.client(name)));
+        }
+        file.clients = nodes(declared);
+        let mut declared = Vec::new();
+        for name in RAW.into_iter().take(raw) {
+            declared.push((name, self.raw_client(name)));
+        }
+        file.raw_clients = nodes(declared);
+    }
+
+    fn broker(&mut self) -> Broker {
+        let mut broker = Broker::default();
+        let (is_v5, is_durable) = (self.swarm.is_v5, self.swarm.is_durable);
+        broker.durable = if is_durable { given(true) } else { None };
+        if self.swarm.has_windows && self.random.chance(60) {
+            broker.receive_maximum = given(Number::new(self.random.pick(&[1, 2, 3])));
+        }
+        if !self.swarm.has_limits {
+            return broker;
+        }
+        let keep_alive = |draw: &mut Self| {
+            let seconds = draw.random.pick(&[1, 2, 5, 10, 60]);
+            draw.times.push(Duration::from_millis(seconds * 1_500));
+            Duration::from_secs(seconds)
+        };
+        // Clients of both versions: what binds one of 5.0 may not bind one of 3.1.1.
+        if is_v5 && self.random.chance(50) {
+            match self.random.below(3) {
+                0 => broker.server_keep_alive = given(keep_alive(self).into()),
+                1 => broker.min_keep_alive = given(keep_alive(self).into()),
+                _ => broker.max_keep_alive = given(keep_alive(self).into()),
+            }
+        }
+        if self.random.chance(25) {
+            broker.connect_timeout = given(Duration::from_secs(3).into());
+            self.times.push(Duration::from_secs(3));
+        }
+        if self.random.chance(25) {
+            broker.keep_alive_factor = given(halfopen_scenario::ast::PositiveFactor(Factor::times(2)));
+        }
+        if self.random.chance(25) {
+            let most = Duration::from_secs(self.random.pick(&[5, 20]));
+            self.times.push(most);
+            broker.max_session_expiry = given(Expiry::After(most.into()));
+        }
+        if is_v5 && self.random.chance(15) {
+            broker.topic_alias_maximum = given(Number::new(self.random.below(3)));
+        }
+        broker
+    }
+
+    fn keep_alive(&mut self) -> Duration {
+        let choices = self.swarm.keep_alives.clone();
+        let keep_alive = self.random.pick(&choices);
+        if !keep_alive.is_zero() {
+            self.times.extend([keep_alive, keep_alive * 3 / 2, keep_alive * 3 / 2]);
+        }
+        keep_alive
+    }
+
+    fn connect_fields(&mut self, name: &str, is_raw: bool) -> (ConnectFields, Peer) {
+        let is_v5 = self.swarm.is_v5 && !(self.swarm.is_mixed && self.random.chance(50));
+        let keep_alive = if is_raw && self.random.chance(30) { Duration::ZERO } else { self.keep_alive() };
+        let mut fields = ConnectFields { keep_alive: given(keep_alive.into()), ..ConnectFields::default() };
+        // The same identifier on two nodes: the later connection takes the earlier one's over.
+        if self.random.chance(20) {
+            fields.client_id = given(Text("one".to_owned()));
+        }
+        let keeps_session = self.swarm.has_sessions && self.random.chance(75);
+        if keeps_session {
+            fields.clean = given(false);
+            if is_v5 && self.random.chance(75) {
+                let short = [1, 2, 5, 10, 20, 60];
+                let long = [100_000, 5_000_000];
+                let seconds = if self.swarm.is_long { self.random.pick(&long) } else { self.random.pick(&short) };
+                let expiry = Duration::from_secs(seconds);
+                self.times.extend([expiry, expiry]);
+                fields.session_expiry = given(Expiry::After(expiry.into()));
+            }
+        } else if is_v5 && self.swarm.has_sessions && self.random.chance(40) {
+            let expiry = Duration::from_secs(self.random.pick(&[2, 10]));
+            self.times.push(expiry);
+            fields.session_expiry = given(Expiry::After(expiry.into()));
+        }
+        if self.swarm.has_wills && self.random.chance(75) {
+            fields.will = given(self.will(name, is_v5));
+        }
+        if is_v5 && self.swarm.has_windows && self.random.chance(60) {
+            fields.receive_maximum = given(Number::new(self.random.pick(&[1, 2, 3])));
+        }
+        if is_v5 && self.swarm.has_aliases && self.random.chance(70) {
+            fields.topic_alias_maximum = given(Number::new(self.random.pick(&[1, 2, 10])));
+        }
+        if is_v5 && self.swarm.has_limits && self.random.chance(15) {
+            fields.maximum_packet_size = given(Number::new(self.random.pick(&[60, 200])));
+        }
+        let peer = Peer {
+            name: "",
+            is_raw,
+            is_v5,
+            keep_alive,
+            reconnects: false,
+            keeps_session,
+            is_up: true,
+            is_connected: false,
+            is_deaf: false,
+            is_silent: false,
+            sent: Vec::new(),
+            connections: 0,
+        };
+        (fields, peer)
+    }
+
+    fn will(&mut self, name: &str, is_v5: bool) -> Will {
+        let mut will = Will {
+            topic: given(Text(self.random.pick(&["s", "t/a"]).to_owned())),
+            payload: given(Payload::text(format!("will of {name}"))),
+            ..Will::default()
+        };
+        let qos = self.qos();
+        will.qos = (qos > 0).then(|| Field::new(Param::new(Number::new(qos))));
+        if self.swarm.has_retained && self.random.chance(40) {
+            will.retain = given(true);
+        }
+        if is_v5 && self.random.chance(55) {
+            let seconds = if self.swarm.is_long { 200_000 } else { self.random.pick(&[1, 2, 3, 5, 10, 30]) };
+            let delay = Duration::from_secs(seconds);
+            self.times.extend([delay, delay]);
+            will.delay = given(delay.into());
+        }
+        will
+    }
+
+    pub(super) fn qos(&mut self) -> u64 {
+        let levels = self.swarm.qos.clone();
+        self.random.pick(&levels)
+    }
+
+    fn client(&mut self, name: &'static str) -> Client {
+        let (fields, mut peer) = self.connect_fields(name, false);
+        let mut client = Client { connect: fields, ..Client::default() };
+        peer.name = name;
+        if self.swarm.is_v5 && !peer.is_v5 {
+            client.common.mqtt = given(Version::V3_1_1);
+        }
+        client.common.subscribe = self.subscriptions(peer.is_v5);
+        if self.random.chance(if self.swarm.is_fake { 30 } else { 10 }) {
+            let timeout = Duration::from_millis(self.random.pick(&[500, 1_000, 2_000, 5_000]));
+            // A client that waits longer than until its next PINGREQ is due is odd.
+            let timeout = if peer.keep_alive.is_zero() { PING_TIMEOUT } else { timeout.min(peer.keep_alive) };
+            self.times.push(timeout);
+            client.own.ping_timeout = given(timeout.into());
+        } else {
+            self.times.push(peer.keep_alive / 2);
+        }
+        if self.random.chance(15) {
+            let timeout = Duration::from_secs(self.random.pick(&[1, 3]));
+            self.times.push(timeout);
+            client.own.connect_timeout = given(timeout.into());
+        }
+        if self.random.chance(7) {
+            client.own.handling = given(Duration::from_millis(self.random.pick(&[100, 1_000, 3_000])).into());
+        }
+        if self.swarm.has_reconnects && self.random.chance(75) {
+            peer.reconnects = true;
+            client.own.reconnect = given(self.reconnect());
+        }
+        if self.swarm.is_fake {
+            client.own.autostart = given(false);
+        } else {
+            peer.is_connected = true;
+            peer.connections = 1;
+        }
+        self.peers.push(peer);
+        client
+    }
+
+    fn reconnect(&mut self) -> ReconnectChoice {
+        let min = Duration::from_millis(self.random.pick(&[100, 1_000, 2_000]));
+        self.times.push(min);
+        let mut reconnect = Reconnect { min: given(min.into()), ..Reconnect::default() };
+        if self.random.chance(40) {
+            reconnect.max = given(Duration::from_secs(self.random.pick(&[2, 5, 10])).into());
+        }
+        if self.random.chance(20) {
+            reconnect.factor = given(GrowthFactor(Factor::times(self.random.pick(&[1, 3]))));
+        }
+        ReconnectChoice::With(Place::default(), Box::new(reconnect))
+    }
+
+    fn raw_client(&mut self, name: &'static str) -> RawClient {
+        let (fields, mut peer) = self.connect_fields(name, true);
+        let mut client = RawClient { connect: fields, ..RawClient::default() };
+        peer.name = name;
+        if self.swarm.is_v5 && !peer.is_v5 {
+            client.common.mqtt = given(Version::V3_1_1);
+        }
+        client.common.subscribe = self.subscriptions(peer.is_v5);
+        if self.swarm.has_silent_peers && self.random.chance(60) {
+            client.own.answers = self.answers(false).map(|answers| Field::new(Param::new(answers)));
+        }
+        self.peers.push(peer);
+        client
+    }
+
+    fn subscriptions(&mut self, is_v5: bool) -> Option<Field<Param<OneOrMore<Param<Subscription>>>>> {
+        if self.random.chance(25) {
+            return None;
+        }
+        let count = if self.swarm.has_overlaps { 1 + self.random.below(3) } else { 1 };
+        let mut filters = Vec::new();
+        let mut subscriptions = Vec::new();
+        for _ in 0..count {
+            let filter = self.filter();
+            if !filters.contains(&filter) {
+                subscriptions.push(Param::new(self.subscription(filter.clone(), is_v5)));
+                filters.push(filter);
+            }
+        }
+        given(OneOrMore(subscriptions))
+    }
+
+    pub(super) fn filter(&mut self) -> String {
+        if self.swarm.has_shared && self.random.chance(40) {
+            return self.random.pick(&["$share/g/t/#", "$share/g/s", "$share/h/t/#"]).to_owned();
+        }
+        if self.swarm.has_overlaps {
+            return self.random.pick(&["#", "t/#", "t/+", "+/a", "t/a", "s", "t", "+"]).to_owned();
+        }
+        self.random.pick(&["#", "#", "t/#", "t/a", "s"]).to_owned()
+    }
+
+    pub(super) fn subscription(&mut self, filter: String, is_v5: bool) -> Subscription {
+        let is_shared = filter.starts_with("$share");
+        let qos = self.qos();
+        let mut keys = SubscriptionKeys { filter: given(Text(filter.clone())), ..SubscriptionKeys::default() };
+        keys.qos = (qos > 0).then(|| Field::new(Param::new(Number::new(qos))));
+        if is_v5 && self.swarm.has_options {
+            // No Local on a shared subscription is a protocol error [MQTT-3.8.3-4].
+            keys.no_local = (!is_shared && self.random.chance(30)).then(|| Field::new(Param::new(true)));
+            keys.retain_as_published = self.random.chance(30).then(|| Field::new(Param::new(true)));
+            if self.random.chance(30) {
+                keys.retain_handling = given(Number::new(1 + self.random.below(2)));
+            }
+        }
+        if keys == (SubscriptionKeys { filter: given(Text(filter.clone())), ..SubscriptionKeys::default() }) {
+            return Subscription::Filter(Place::default(), Text(filter));
+        }
+        Subscription::With(Box::new(keys))
+    }
+
+    /// Draws what a scripted peer answers; nothing for what the standard asks for.
+    pub(super) fn answers(&mut self, is_broker: bool) -> Option<Answers> {
+        use PacketType::{Connect, PingReq, PubRec, PubRel, Publish, Subscribe};
+        let to: &[Answered] = if is_broker {
+            &[
+                Answered::Open,
+                Answered::Packet(Connect),
+                Answered::Packet(Connect),
+                Answered::Packet(PingReq),
+                Answered::Packet(PingReq),
+                Answered::Packet(Publish),
+                Answered::Packet(PubRel),
+                Answered::Packet(Subscribe),
+            ]
+        } else {
+            &[Answered::Packet(Publish), Answered::Packet(Publish), Answered::Packet(PubRel), Answered::Packet(PubRec)]
+        };
+        let mut lines: Vec<AnswerLine> = Vec::new();
+        let count = self.random.below(3);
+        for _ in 0..count {
+            let to = self.random.pick(to);
+            if lines.iter().any(|line| line.to == to) {
+                continue;
+            }
+            let answers = self.answer_list(&to);
+            lines.push(AnswerLine::new(to, answers));
+        }
+        if lines.is_empty() { None } else { Some(Answers::Some(lines)) }
+    }
+
+    fn answer_list(&mut self, to: &Answered) -> Vec<Answer> {
+        let count = 1 + self.random.place(3);
+        let mut answers: Vec<Answer> = (0..count).map(|_| self.answer(to)).collect();
+        // Mostly all is well in the end, so that the story goes on.
+        if self.random.chance(60) {
+            answers.push(Answer::Word(Place::default(), AnswerWord::Usual));
+        }
+        answers
+    }
+
+    fn answer(&mut self, to: &Answered) -> Answer {
+        let word = |word| Answer::Word(Place::default(), word);
+        let with = |keys| Answer::With(Box::new(keys));
+        let can_refuse = match to {
+            Answered::Open => true,
+            Answered::Packet(PacketType::Connect | PacketType::Subscribe) => true,
+            Answered::Packet(PacketType::Publish | PacketType::PubRec | PacketType::PubRel) => self.swarm.is_v5,
+            Answered::Packet(_) => false,
+        };
+        match self.random.below(8) {
+            0 | 1 => word(AnswerWord::Usual),
+            2 | 3 => word(AnswerWord::Nothing),
+            4 if can_refuse && self.swarm.is_fake => word(AnswerWord::Refuse),
+            5 if *to == Answered::Open => word(AnswerWord::Ignore),
+            5 if self.swarm.is_fake && *to == Answered::Packet(PacketType::Connect) && self.swarm.is_v5 => {
+                with(AnswerKeys { send: given(self.connack()), ..AnswerKeys::default() })
+            }
+            6 if *to != Answered::Open => {
+                let close = self.random.pick(&[CloseWord::Fin, CloseWord::Rst]);
+                with(AnswerKeys { close: given(close), ..AnswerKeys::default() })
+            }
+            7 => {
+                let times = [10, 500, 1_000, 1_500, 3_000, 5_000].map(Duration::from_millis);
+                let after = if self.random.chance(50) { self.random.pick(&times) } else { self.time() };
+                with(AnswerKeys { after: given(after.into()), ..AnswerKeys::default() })
+            }
+            _ => word(AnswerWord::Nothing),
+        }
+    }
+
+    /// A CONNACK of 5.0 that announces limits.
+    fn connack(&mut self) -> Sent {
+        let mut fields = Vec::new();
+        if self.random.chance(60) {
+            let seconds = self.random.pick(&[1, 2, 5, 10]);
+            let time = Duration::from_secs(seconds);
+            self.times.extend([time, time * 3 / 2]);
+            fields.push(field("server_keep_alive", halfopen_scenario::ast::FieldValue::Duration(time.into())));
+        }
+        if self.random.chance(40) {
+            fields.push(field("receive_maximum", number(self.random.pick(&[1, 2]))));
+        }
+        if self.random.chance(20) {
+            fields.push(field("topic_alias_maximum", number(self.random.pick(&[0, 2]))));
+        }
+        Sent(OneOrMore(vec![Param::new(packet(PacketType::ConnAck, fields))]))
+    }
+
+    pub(super) fn topic(&mut self) -> &'static str {
+        self.random.pick(&TOPICS)
+    }
+}

@@ -1,0 +1,190 @@
+//! What one run may use: a few kinds of nodes, features and faults, each with a weight of its own.
+
+use std::time::Duration;
+
+use crate::random::Random;
+
+/// Something that a story can do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Deed {
+    Publish,
+    Burst,
+    Periodic,
+    Subscribe,
+    Unsubscribe,
+    Connect,
+    Disconnect,
+    Close,
+    Goodbye,
+    Ping,
+    Part,
+    OpenOnly,
+    Repeat,
+    StopPinging,
+    Crash,
+    PowerLoss,
+    BrokerFails,
+    LoseDisk,
+    Pause,
+    PauseBroker,
+    StopReading,
+    SetDate,
+    ClockLeaps,
+    Partition,
+    HalfOpen,
+    Reset,
+    SetLink,
+    Answer,
+    TakeOver,
+    FakeSends,
+    FakeCloses,
+}
+
+/// Deeds of a story with a broker, and how often each is drawn among all that are switched on.
+const OF_BROKER: [(u64, Deed); 29] = [
+    (10, Deed::Publish),
+    (3, Deed::Burst),
+    (3, Deed::Periodic),
+    (3, Deed::Subscribe),
+    (1, Deed::Unsubscribe),
+    (8, Deed::Connect),
+    (3, Deed::Disconnect),
+    (4, Deed::Close),
+    (1, Deed::Goodbye),
+    (3, Deed::Ping),
+    (1, Deed::Part),
+    (1, Deed::OpenOnly),
+    (2, Deed::Repeat),
+    (2, Deed::StopPinging),
+    (3, Deed::Crash),
+    (3, Deed::PowerLoss),
+    (3, Deed::BrokerFails),
+    (1, Deed::LoseDisk),
+    (1, Deed::Pause),
+    (1, Deed::PauseBroker),
+    (2, Deed::StopReading),
+    (1, Deed::SetDate),
+    (1, Deed::ClockLeaps),
+    (3, Deed::Partition),
+    (3, Deed::HalfOpen),
+    (2, Deed::Reset),
+    (2, Deed::SetLink),
+    (3, Deed::Answer),
+    (3, Deed::TakeOver),
+];
+
+/// The same of a story in which a scripted broker faces clients.
+const OF_FAKE: [(u64, Deed); 17] = [
+    (8, Deed::Publish),
+    (2, Deed::Burst),
+    (3, Deed::Periodic),
+    (1, Deed::Subscribe),
+    (3, Deed::Connect),
+    (1, Deed::Disconnect),
+    (1, Deed::Close),
+    (2, Deed::Crash),
+    (2, Deed::PowerLoss),
+    (1, Deed::Pause),
+    (2, Deed::StopReading),
+    (1, Deed::SetDate),
+    (2, Deed::Partition),
+    (2, Deed::HalfOpen),
+    (6, Deed::Answer),
+    (8, Deed::FakeSends),
+    (5, Deed::FakeCloses),
+];
+
+/// What one run may use.
+#[derive(Clone, Debug)]
+pub(super) struct Swarm {
+    /// Whether a scripted broker takes the place of the broker.
+    pub(super) is_fake: bool,
+    pub(super) is_v5: bool,
+    /// Whether clients of both versions meet.
+    pub(super) is_mixed: bool,
+    /// Whether times are of days, and nothing goes on in between.
+    pub(super) is_long: bool,
+    pub(super) deeds: Vec<(u64, Deed)>,
+    pub(super) has_sessions: bool,
+    pub(super) has_wills: bool,
+    pub(super) has_retained: bool,
+    pub(super) has_reconnects: bool,
+    pub(super) has_windows: bool,
+    pub(super) has_aliases: bool,
+    pub(super) has_options: bool,
+    pub(super) has_overlaps: bool,
+    pub(super) has_shared: bool,
+    pub(super) has_expiry: bool,
+    pub(super) has_limits: bool,
+    pub(super) has_large: bool,
+    pub(super) is_durable: bool,
+    pub(super) has_silent_peers: bool,
+    pub(super) qos: Vec<u64>,
+    pub(super) keep_alives: Vec<Duration>,
+    pub(super) latency: Option<Duration>,
+    pub(super) steps: u64,
+}
+
+impl Swarm {
+    /// Draws what a run may use; everything if `is_off`.
+    pub(super) fn draw(random: &mut Random, is_off: bool) -> Self {
+        let is_fake = random.chance(30);
+        let is_v5 = random.chance(65);
+        let is_long = !is_off && random.chance(6);
+        let all: &[(u64, Deed)] = if is_fake { &OF_FAKE } else { &OF_BROKER };
+        let share = random.pick(&[25, 50, 75]);
+        let mut deeds: Vec<(u64, Deed)> = all.iter().filter(|_| is_off || random.chance(share)).copied().collect();
+        if deeds.len() < 3 {
+            deeds.push((8, Deed::Publish));
+            deeds.push((8, Deed::Connect));
+        }
+        for (weight, _) in deeds.iter_mut().filter(|_| !is_off) {
+            *weight *= random.pick(&[1, 1, 2, 4]);
+        }
+        let mut feature = |percent| is_off || random.chance(percent);
+        let (has_sessions, has_wills, has_retained) = (feature(55), feature(45), feature(30));
+        let (has_reconnects, has_windows, has_aliases) = (feature(50), feature(30), feature(20));
+        let (has_options, has_overlaps, has_shared) = (feature(25), feature(30), feature(10));
+        let (has_expiry, has_limits, has_large) = (feature(20), feature(30), feature(20));
+        let (is_durable, has_silent_peers) = (feature(40), feature(40));
+        let short = [1, 1, 2, 3, 5, 7, 10, 10, 60];
+        let keep_alives = (0..2)
+            .map(|_| match (is_long, random.chance(12)) {
+                (true, _) => 65_535,
+                (_, true) => 0,
+                _ => random.pick(&short),
+            })
+            .map(Duration::from_secs)
+            .collect();
+        let qos = match random.below(4) {
+            0 => vec![1],
+            1 => vec![2],
+            _ => vec![0, 1, 2],
+        };
+        Self {
+            is_fake,
+            is_v5,
+            is_mixed: is_v5 && random.chance(10),
+            is_long,
+            deeds,
+            has_sessions,
+            has_wills,
+            has_retained,
+            has_reconnects: has_reconnects && !is_long,
+            has_windows,
+            has_aliases,
+            has_options,
+            has_overlaps,
+            has_shared,
+            has_expiry,
+            has_limits,
+            has_large,
+            is_durable,
+            has_silent_peers,
+            qos,
+            keep_alives,
+            latency: random.pick(&[None, None, Some(0), Some(0), Some(1), Some(100)]).map(Duration::from_millis),
+            steps: 2 + random.below(12),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! One story: from the drawn file to what the invariants found.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use halfopen_check::{Decided, Outcome, check};
+use halfopen_plan::trace::Trace;
+use halfopen_plan::{Plan, Source};
+use halfopen_scenario::ast::File;
+use halfopen_scenario::{Comments, Errors, PlanOptions, parse};
+use halfopen_world::{Defect, Engine, RunOptions};
+
+/// What is explored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// A defect that is switched on in the project's programs, to see whether it is found.
+    pub defect: Option<Defect>,
+}
+
+/// What kind of thing was found. Two findings of one kind are one: they differ in names, times and numbers alone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FindingKind {
+    /// The name of the invariant that does not hold, or `engine` if the run could not go on.
+    pub invariant: String,
+    /// What was expected, without names and numbers.
+    pub pattern: String,
+}
+
+impl fmt::Display for FindingKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.pattern)
+    }
+}
+
+/// Something that an invariant found in a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Its kind.
+    pub kind: FindingKind,
+    /// What should have been, on one line.
+    pub expected: String,
+    /// What was, on one line.
+    pub actual: String,
+}
+
+/// What came of a story.
+#[derive(Clone, Debug, Default)]
+pub struct Judged {
+    /// What the invariants found; the first of each kind.
+    pub findings: Vec<Finding>,
+    /// Whether some step of the story met nothing. That is no finding: it says that the story was poor.
+    pub is_vacuous: bool,
+    /// How many events the run had.
+    pub events: usize,
+}
+
+/// Returns the plan of a file that has one run.
+///
+/// # Errors
+/// With all that is wrong in the file. A story that was drawn has no errors.
+pub fn plan_of(name: &str, text: String) -> Result<Arc<Plan>, Errors> {
+    let scenario = parse(name.to_owned(), Source { path: format!("{name}.yaml"), text })?;
+    let plans = scenario.plans(PlanOptions::default())?;
+    Ok(Arc::new(plans.into_iter().next().expect("a scenario has a run")))
+}
+
+/// Returns the plan of a story, by way of its text: what is explored is what the file says.
+///
+/// # Errors
+/// As [`plan_of`].
+pub fn plan_of_story(file: &File) -> Result<Arc<Plan>, Errors> {
+    plan_of("story", file.to_yaml(&Comments::default()))
+}
+
+impl Target {
+    /// Runs a plan, and judges it by the invariants alone.
+    pub fn judge(&self, plan: &Arc<Plan>) -> Judged {
+        match self.record(plan) {
+            Ok(trace) => {
+                let outcome = check(plan, &trace);
+                judged(plan, &trace, &outcome)
+            }
+            Err(why) => {
+                let kind = FindingKind { invariant: "engine".to_owned(), pattern: pattern(plan, &why) };
+                let finding = Finding { kind, expected: "the run goes on".to_owned(), actual: why };
+                Judged { findings: vec![finding], ..Judged::default() }
+            }
+        }
+    }
+
+    /// Runs a plan.
+    ///
+    /// # Errors
+    /// Why the run could not go on.
+    pub fn record(&self, plan: &Arc<Plan>) -> Result<Trace, String> {
+        let work = || {
+            let options = RunOptions { completion: Box::new(Decided::new(plan)), defect: self.defect, guest: None };
+            halfopen_world::run(plan, Engine::Sim, options)
+        };
+        match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(Ok(trace)) => Ok(trace),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                Err(format!("panic: {}", text.unwrap_or_default()))
+            }
+        }
+    }
+}
+
+fn judged(plan: &Plan, trace: &Trace, outcome: &Outcome) -> Judged {
+    let mut findings: Vec<Finding> = Vec::new();
+    for violation in &outcome.violations {
+        // A step that could not be done is the story's own failure.
+        let Some(invariant) = violation.text.strip_prefix("invariant `").and_then(|text| text.strip_suffix('`')) else {
+            continue;
+        };
+        let kind = FindingKind { invariant: invariant.to_owned(), pattern: pattern(plan, &violation.expected) };
+        if findings.iter().all(|known| known.kind != kind) {
+            let (expected, actual) = (violation.expected.clone(), violation.actual.clone());
+            findings.push(Finding { kind, expected, actual });
+        }
+    }
+    Judged { findings, is_vacuous: !outcome.vacuous.is_empty(), events: trace.events.len() }
+}
+
+/// A line without what differs from run to run: names of nodes, numbers and quoted texts. What stands in brackets is the
+/// clause, and stays.
+fn pattern(plan: &Plan, line: &str) -> String {
+    let mut words = Vec::new();
+    for word in line.split_whitespace() {
+        let is_clause = word.starts_with('[') || word.starts_with("MQTT-");
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let is_name = plan.nodes.iter().any(|node| node.name == bare)
+            || bare == "one"
+            || bare.split_once('#').is_some_and(|(name, _)| plan.nodes.iter().any(|node| node.name == name));
+        let has_digits = bare.chars().any(|c| c.is_ascii_digit());
+        let is_text = word.contains(['"', '`', '/']);
+        words.push(if is_clause || !(is_name || has_digits || is_text) { word } else { "…" });
+    }
+    words.dedup_by(|a, b| a == b && *a == "…");
+    words.join(" ")
+}
