@@ -309,7 +309,10 @@ impl Broker {
     fn pass_on(&mut self, sent: &Transmission<'_>, context: &Context<'_>, report: &mut Report) {
         let Some(publish) = sent.seen.sent_publish() else { return };
         let Some(subscriber) = self.subscribers.get_mut(sent.session) else { return };
-        if !sent.is_new() {
+        // What is written after the end of a session went out of a queue that is gone.
+        let end = context.index.end(sent.seen.end);
+        let is_over = end.ended.is_some() && end.session_expiry() == Some(0);
+        if !sent.is_new() || is_over {
             return;
         }
         let content = (sent.seen.topic.clone(), publish.payload.clone());

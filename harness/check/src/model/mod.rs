@@ -114,6 +114,7 @@ impl Model {
                 if let Some(server) = self.servers.get_mut(node) {
                     server.changed(event.at, *change, findings);
                 }
+                self.servers.values_mut().for_each(|server| server.peer_changed(event.at, *node, *change));
             }
             _ => {}
         }

@@ -25,6 +25,8 @@ pub(super) struct Sender {
     room_since: Option<Duration>,
     /// What was under way when the process died is not known.
     is_doubtful: bool,
+    /// Messages may have been begun that no trace shows.
+    may_have_begun: bool,
 }
 
 /// A message that was sent and that is not settled.
@@ -69,6 +71,7 @@ impl Sender {
             in_flight: 0,
             room_since: None,
             is_doubtful: false,
+            may_have_begun: false,
         }
     }
 
@@ -77,11 +80,17 @@ impl Sender {
         self.exchanges.clear();
         self.in_flight = 0;
         self.is_doubtful = false;
+        self.may_have_begun = false;
     }
 
     /// Does not know any more what was under way.
     pub(super) fn doubt(&mut self) {
         self.is_doubtful = true;
+    }
+
+    /// Takes note that messages may have been begun that no trace shows: a connection has ended in the middle of one.
+    pub(super) fn may_have_begun(&mut self) {
+        self.may_have_begun = true;
     }
 
     /// Returns whether what was under way is not known.
@@ -179,7 +188,7 @@ impl Sender {
                     broken(clause, "begins an exchange with an identifier that is not in use", "another message"),
                 )
             }
-            None if publish.dup && !self.is_doubtful => {
+            None if publish.dup && !self.is_doubtful && !self.may_have_begun => {
                 (Begun::New, broken("MQTT-3.3.1-3", "sets DUP only on what it sends again", "DUP on a new message"))
             }
             None => (Begun::New, None),

@@ -44,6 +44,7 @@ pub fn story(seed: Seed, is_swarm_on: bool) -> File {
         steps: Vec::new(),
         waived: Vec::new(),
         payloads: 0,
+        ids: 0,
         parted: Vec::new(),
         broker_is_up: true,
     }
@@ -63,8 +64,6 @@ struct Peer {
     is_connected: bool,
     is_deaf: bool,
     is_silent: bool,
-    /// Messages that a scripted client has sent with an identifier of its own, and on which connection.
-    sent: Vec<(u64, u64, String, String)>,
     connections: u32,
 }
 
@@ -78,6 +77,7 @@ struct Draw {
     steps: Vec<Step>,
     waived: Vec<(Invariant, &'static str)>,
     payloads: u64,
+    ids: u64,
     /// Links that are parted now.
     parted: Vec<&'static str>,
     broker_is_up: bool,

@@ -125,57 +125,59 @@ impl Draw {
         fields
     }
 
+    /// A message of a scripted client has an identifier of the story's own: the client itself takes the same for all that
+    /// it sends at one instant.
     fn publish(&mut self) {
         let Some(place) = self.peer(|peer| peer.is_connected && peer.is_up) else { return };
+        let step = self.publication(place, true);
+        self.push(step);
+    }
+
+    /// Draws a PUBLISH of a client.
+    fn publication(&mut self, place: usize, may_be_acknowledged: bool) -> Step {
         let (name, is_raw, is_v5) = (self.name(place), self.peers[place].is_raw, self.peers[place].is_v5);
-        if is_raw && self.random.chance(40) {
-            return self.publish_by_hand(place);
+        let mut message = self.message(is_v5);
+        if !is_raw {
+            return act(name, ActionKind::Publish(Param::new(message.into())));
         }
-        let message = self.message(is_v5);
-        self.push(act(name, ActionKind::Publish(Param::new(message.into()))));
+        if may_be_acknowledged && message.iter().any(|(name, _)| name.text == "qos") {
+            message.push(field("id", number(self.next_id())));
+        } else {
+            message.retain(|(name, _)| name.text != "qos");
+        }
+        act(name, send(vec![packet(PacketType::Publish, message)]))
     }
 
-    /// A message with an identifier that the story knows, so that it can be sent again.
-    fn publish_by_hand(&mut self, place: usize) {
-        let qos = self.random.pick(&[1, 2, 2]);
-        let id = 1 + self.random.below(3);
-        // An identifier in use is used for nothing else [MQTT-2.2.1-3].
-        if self.peers[place].sent.iter().any(|(used, ..)| *used == id) {
-            return;
-        }
-        self.payloads += 1;
-        let (topic, payload) = (self.topic().to_owned(), format!("m{}", self.payloads));
-        let name = self.name(place);
-        self.push(act(name, send(vec![by_hand(id, qos, &topic, &payload, false)])));
-        self.peers[place].sent.push((id, qos, topic, payload));
+    /// An identifier that nothing else of the story uses; those below are for SUBSCRIBE.
+    fn next_id(&mut self) -> u64 {
+        self.ids += 1;
+        100 + self.ids
     }
 
-    /// Messages whose exchanges are not over are sent again on the next connection.
+    /// A message whose acknowledgement never comes, since the connection ends, is sent again on the next.
     fn repeat(&mut self) {
-        let may = |peer: &super::Peer| peer.is_raw && peer.is_up && peer.keeps_session && !peer.sent.is_empty();
+        let may = |peer: &super::Peer| peer.is_raw && peer.is_up && peer.keeps_session && peer.is_connected;
         let Some(place) = self.peer(may) else { return };
         let name = self.name(place);
-        let sent = self.peers[place].sent.clone();
-        let end = if self.random.chance(50) { CloseWord::Fin } else { CloseWord::Rst };
-        if self.peers[place].is_connected {
-            self.push(act(name, ActionKind::Close(Param::new(end))));
-            let time = if self.random.chance(60) { Duration::from_millis(100) } else { self.time() };
-            self.push(wait(time));
-        }
+        self.payloads += 1;
+        let (id, qos) = (self.next_id(), self.random.pick(&[1, 2, 2]));
+        let (topic, payload) = (self.topic(), format!("m{}", self.payloads));
+        let again = |dup| send(vec![by_hand(id, qos, topic, &payload, dup)]);
+        let end = ActionKind::Close(Param::new(self.random.pick(&[CloseWord::Fin, CloseWord::Fin, CloseWord::Rst])));
+        self.push(acts(name, vec![again(false), end]));
+        let time = if self.random.chance(60) { Duration::from_millis(100) } else { self.time() };
+        self.push(wait(time));
         self.connect(place, true);
-        let again = sent.iter().map(|(id, qos, topic, payload)| by_hand(*id, *qos, topic, payload, true)).collect();
-        self.push(act(name, send(again)));
-        if self.random.chance(50) {
-            self.peers[place].sent.clear();
-        }
+        self.push(act(name, again(true)));
     }
 
     fn burst(&mut self) {
         let Some(place) = self.peer(|peer| peer.is_connected && peer.is_up) else { return };
         let count = 2 + self.random.below(4);
         for _ in 0..count {
-            let message = self.message(self.peers[place].is_v5);
-            self.push(act(self.name(place), ActionKind::Publish(Param::new(message.into()))));
+            // A scripted client does not count what the broker lets it send ahead.
+            let step = self.publication(place, !self.swarm.has_windows);
+            self.push(step);
         }
     }
 
@@ -185,7 +187,7 @@ impl Draw {
             return;
         }
         let Some(place) = self.peer(|peer| peer.is_connected && peer.is_up) else { return };
-        let (name, is_raw, is_v5) = (self.name(place), self.peers[place].is_raw, self.peers[place].is_v5);
+        let (name, is_raw) = (self.name(place), self.peers[place].is_raw);
         let keep_alive = self.peers[place].keep_alive.max(Duration::from_secs(1));
         let (part, of) = self.random.pick(&[(1, 4), (1, 2), (9, 10), (1, 1), (3, 2), (14, 10)]);
         let period = keep_alive * part / of;
@@ -193,11 +195,10 @@ impl Draw {
         let step = if is_raw && self.random.chance(40) {
             act(name, send(vec![packet(PacketType::PingReq, Vec::new())]))
         } else if self.swarm.is_fake && self.random.chance(60) {
-            let outgoing = self.from_fake();
+            let outgoing = self.from_fake(false);
             act(FAKE, send(outgoing))
         } else {
-            let message = self.message(is_v5);
-            act(name, ActionKind::Publish(Param::new(message.into())))
+            self.publication(place, false)
         };
         self.push(every(period, times, vec![step]));
         if self.random.chance(70) {
@@ -328,7 +329,6 @@ impl Draw {
             self.peers[place].is_up = false;
         }
         self.peers[place].is_deaf = false;
-        self.peers[place].sent.clear();
     }
 
     fn broker_fails(&mut self) {
@@ -444,8 +444,8 @@ impl Draw {
     fn publish_from(&mut self, place: usize) {
         let peer = &self.peers[place];
         if peer.is_connected && peer.is_up {
-            let message = self.message(peer.is_v5);
-            self.push(act(self.name(place), ActionKind::Publish(Param::new(message.into()))));
+            let step = self.publication(place, true);
+            self.push(step);
         }
     }
 
@@ -483,6 +483,10 @@ impl Draw {
         let both = self.random.chance(50);
         let path = if self.random.chance(50) { link(name, server, both) } else { link(server, name, both) };
         let mut properties = LinkProperties::default();
+        // Large messages on a slow link take as long as a fault.
+        if self.swarm.has_large {
+            return;
+        }
         match self.random.below(4) {
             0 => properties.latency = given(Duration::from_millis(self.random.pick(&[0, 1, 200, 1_000])).into()),
             1 => properties.jitter = given(Duration::from_millis(self.random.pick(&[1, 20, 100])).into()),
@@ -519,31 +523,35 @@ impl Draw {
         self.push(wait(Duration::from_millis(time)));
     }
 
-    /// What a scripted broker may send to a client at any time.
-    fn from_fake(&mut self) -> Vec<Outgoing> {
-        let id = 1 + self.random.below(2);
+    /// What a scripted broker may send to a client at any time; nothing with an identifier if it is to be sent again and
+    /// again.
+    fn from_fake(&mut self, may_be_acknowledged: bool) -> Vec<Outgoing> {
+        let id = self.next_id();
         self.payloads += 1;
         let payload = format!("m{}", self.payloads);
         let topic = self.topic();
-        match self.random.below(9) {
+        let plain = |payload| {
+            packet(
+                PacketType::Publish,
+                vec![field("topic", text(topic)), field("payload", FieldValue::Payload(payload))],
+            )
+        };
+        match self.random.below(if may_be_acknowledged { 9 } else { 4 }) {
             0 => vec![packet(PacketType::PingResp, Vec::new())],
-            1 | 2 => vec![packet(
-                PacketType::Publish,
-                vec![field("topic", text(topic)), field("payload", FieldValue::Payload(Payload::text(payload)))],
-            )],
-            3 | 4 => vec![by_hand(id, 1, topic, &payload, false)],
-            5 => vec![by_hand(id, 2, topic, &payload, false)],
-            6 => vec![by_hand(id, 2, topic, &payload, false), by_hand(id, 2, topic, &payload, true)],
-            7 => vec![packet(PacketType::PubRel, vec![field("id", number(id))])],
-            _ => vec![packet(
-                PacketType::Publish,
-                vec![field("topic", text(topic)), field("payload", FieldValue::Payload(sized(20_000)))],
-            )],
+            1 | 2 => vec![plain(Payload::text(payload))],
+            3 => vec![plain(sized(20_000))],
+            4 | 5 => vec![by_hand(id, 1, topic, &payload, false)],
+            6 => vec![by_hand(id, 2, topic, &payload, false)],
+            // 5.0 has no repetition on a live connection [MQTT-4.4.0-1].
+            7 if !self.swarm.is_v5 => {
+                vec![by_hand(id, 2, topic, &payload, false), by_hand(id, 2, topic, &payload, true)]
+            }
+            _ => vec![packet(PacketType::PubRel, vec![field("id", number(id))])],
         }
     }
 
     fn fake_sends(&mut self) {
-        let outgoing = self.from_fake();
+        let outgoing = self.from_fake(true);
         self.push(act(FAKE, send(outgoing)));
     }
 

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use super::compare::{DiffArgs, MetaArgs, ReplayArgs};
+use super::explore::ExploreCommand;
 use super::merge::ReportCommand;
 use super::options::RunCommand;
 use super::side_by_side::CompareArgs;
@@ -51,6 +52,8 @@ pub(super) enum Command {
     List(ListArgs),
     /// Describe a scenario and its computed times without running it.
     Explain(ExplainArgs),
+    /// Draw stories with faults that nobody has written, run them, and file each kind of finding as a scenario.
+    Explore(ExploreCommand),
     /// Print the JSON Schema by which editors complete and check scenarios.
     Schema,
     /// Run one scenario and draw what happens as an SVG picture.

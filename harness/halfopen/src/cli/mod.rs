@@ -11,6 +11,7 @@ mod compare;
 mod defects;
 mod draw;
 mod explain;
+mod explore;
 mod foreign;
 mod forms;
 mod interrupt;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::New(new) => new::new(&new),
         Command::List(list) => list::list(&list),
         Command::Explain(explain) => explain::explain(&explain),
+        Command::Explore(command) => explore::run(&command),
         Command::Schema => list::schema(),
         Command::Draw(args) => draw::draw(&args),
         Command::Diff(args) => compare::diff_files(&args),

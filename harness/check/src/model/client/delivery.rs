@@ -33,6 +33,10 @@ impl Client {
     pub(super) fn receive_publish(&mut self, publish: &Publish) {
         let now = self.now;
         let Some(connection) = &mut self.connection else { return };
+        // Before CONNACK nothing may come [MQTT-3.2.0-1].
+        if connection.limits.is_none() {
+            return;
+        }
         let topic = match publish.topic_alias {
             Some(alias) if publish.topic.is_empty() => match connection.aliases.get(&alias) {
                 Some(topic) => topic.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Subscription};
-use halfopen_protocol::{ReasonCode, Version};
+use halfopen_protocol::{Packet, ReasonCode, Version};
 
 use super::Server;
 use super::publication::Publication;
@@ -43,6 +43,13 @@ pub(super) struct Connection {
     pub(super) session: Option<ByteString>,
     /// When something came that CONNACK or the end of the connection must answer.
     pub(super) asked_at: Option<Duration>,
+    /// What came after CONNECT and before CONNACK, which a server takes in once it has accepted (§3.1.4).
+    pub(super) early: Vec<Packet>,
+    /// When the client was last heard.
+    pub(super) heard_at: Duration,
+    /// Whether the client reads nothing, and since when that is so or is so no longer.
+    pub(super) is_deaf: bool,
+    pub(super) reads_since: Duration,
     /// Since when CONNACK has been sent.
     pub(super) accepted_at: Option<Duration>,
     pub(super) said_goodbye: bool,
@@ -84,6 +91,10 @@ impl Connection {
             connect: None,
             session: None,
             asked_at: None,
+            early: Vec::new(),
+            heard_at: now,
+            is_deaf: false,
+            reads_since: now,
             accepted_at: None,
             said_goodbye: false,
             disconnect: None,
@@ -144,7 +155,19 @@ impl Server {
     /// have been done.
     pub(super) fn is_overdue(&self, connection: &Connection, since: Duration) -> bool {
         let Some(writable) = connection.writable_since() else { return false };
-        !self.is_paused && self.now > since.max(writable).max(self.running_since) + GRACE + self.settings.tolerance
+        !self.is_paused
+            && !self.may_be_stuck(connection)
+            && self.now > since.max(writable).max(self.running_since) + GRACE + self.settings.tolerance
+    }
+
+    /// Returns whether the server may be in the middle of a large message that its client does not take: the client reads
+    /// nothing, or nothing has been heard of it since shortly after the message was owed. A part of a message is no packet, and stands in no
+    /// trace before the connection ends.
+    pub(super) fn may_be_stuck(&self, connection: &Connection) -> bool {
+        let session = connection.session.as_ref().and_then(|client_id| self.sessions.get(client_id));
+        let large = session.and_then(|session| session.owed.large_since(BLOCKED));
+        let is_silent = |since: Duration| connection.heard_at <= since.max(connection.reads_since) + GRACE;
+        large.is_some_and(|since| connection.is_deaf || is_silent(since))
     }
 
     /// CONNACK is sent [MQTT-3.2.0-1].
@@ -169,8 +192,10 @@ impl Server {
         let client_id = connack.assigned_client_id.clone().unwrap_or_else(|| connect.client_id.clone());
         connection.accepted_at = Some(now);
         connection.session = Some(client_id.clone());
+        let early = std::mem::take(&mut connection.early);
         self.take_over(id, &client_id, findings);
         self.begin_session(id, &client_id, &connect, connack, findings);
+        early.iter().for_each(|packet| self.receive(id, packet));
     }
 
     /// The client has one connection: an earlier one ends [MQTT-3.1.4-3] (5.0), [MQTT-3.1.4-2] (3.1.1).
@@ -196,8 +221,9 @@ impl Server {
             self.doubt(&connection.fresh);
         }
         let Some(client_id) = connection.session.clone() else { return };
+        let is_stuck = connection.writable_since().is_none() || self.may_be_stuck(&connection);
         if let Some(session) = self.sessions.get_mut(&client_id).filter(|session| session.connection == Some(id)) {
-            session.lose_connection(self.now);
+            session.lose_connection(self.now, is_stuck);
             if how != Ended::ByDeath {
                 self.session_lost_its_connection(&client_id, &connection);
             }

@@ -174,6 +174,7 @@ impl Server {
                 self.is_paused = false;
                 self.is_down = false;
                 self.running_since = now;
+                self.restart_sessions();
             }
             NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) => {
                 self.has_odd_clock = true;
@@ -182,6 +183,19 @@ impl Server {
             }
             NodeFault::LoseDisk => self.lose_disk(),
             NodeFault::StopReading | NodeFault::ResumeReading | NodeFault::SetWallClock(_) => {}
+        }
+    }
+
+    /// Takes note that something happens to a node, which may be one that reads nothing any more.
+    pub(super) fn peer_changed(&mut self, now: Duration, node: NodeId, change: NodeFault) {
+        let is_deaf = match change {
+            NodeFault::StopReading | NodeFault::Pause(_) => true,
+            NodeFault::ResumeReading | NodeFault::Resume => false,
+            _ => return,
+        };
+        for connection in self.connections.values_mut().filter(|connection| connection.client == node) {
+            connection.is_deaf = is_deaf;
+            connection.reads_since = now;
         }
     }
 
@@ -261,7 +275,14 @@ impl Server {
             let why = "messages under way and wills, when a durable broker died".to_owned();
             self.unknown.push((Invariant::BrokerDelivers, self.now, why));
             let latest = self.publications;
-            self.sessions.values_mut().for_each(|session| session.doubt_all(latest));
+            let now = self.now;
+            for session in self.sessions.values_mut() {
+                // Of those that had a connection nothing has begun to end yet.
+                if session.ends_at == Some(now + Duration::from_secs(session.expiry.into())) {
+                    session.may_end_at = session.ends_at;
+                }
+                session.doubt_all(latest);
+            }
             self.retained.doubt_since(self.now);
         } else {
             self.forget();

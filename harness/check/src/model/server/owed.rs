@@ -108,6 +108,10 @@ impl Owed {
     pub(super) fn take(&mut self, topic: &ByteString, sent: &Publish) -> Option<OwedMessage> {
         let content = (topic.clone(), sent.payload.clone());
         let queue = self.messages.get_mut(&content)?;
+        // Of the oldest, further copies may still come; they must not hide one of which none was sent.
+        while queue.len() > CANDIDATES && queue.front().is_some_and(|first| first.sent > 0) {
+            queue.pop_front();
+        }
         let place = |wanted: &dyn Fn(&OwedMessage) -> bool| queue.iter().take(CANDIDATES).position(wanted);
         let place = place(&|owed| owed.sent == 0 && owed.fits(sent))
             .or_else(|| place(&|owed| owed.sent > 0 && owed.fits(sent)))
@@ -122,9 +126,7 @@ impl Owed {
         }
         message.sent += 1;
         let taken = message.clone();
-        while queue.front().is_some_and(|first| first.sent >= first.matches.len())
-            || queue.len() > CANDIDATES && queue.front().is_some_and(|first| first.sent > 0)
-        {
+        while queue.front().is_some_and(|first| first.sent >= first.matches.len()) {
             queue.pop_front();
         }
         if queue.is_empty() {
@@ -163,6 +165,12 @@ impl Owed {
     /// message that another one has replaced.
     pub(super) fn doubt_if(&mut self, is_doubtful: impl Fn(&OwedMessage) -> bool) {
         self.all().filter(|message| is_doubtful(message)).for_each(|message| message.is_must = false);
+    }
+
+    /// Returns since when a message of at least this many bytes has waited of which no copy was sent.
+    pub(super) fn large_since(&self, bytes: usize) -> Option<Duration> {
+        let large = self.messages.values().flatten().filter(|message| message.sent == 0 && message.size() >= bytes);
+        large.map(|message| message.since).min()
     }
 
     /// Returns whether messages of QoS 0 wait since an earlier instant: the server cannot write as it would.

@@ -13,11 +13,15 @@ use super::publication::Publication;
 use crate::plan::Invariant;
 use crate::trace::ConnectionId;
 
+/// How many packets before CONNACK are remembered.
+const EARLY: usize = 1_000;
+
 impl Server {
     /// Takes in a packet of a client.
     pub(super) fn receive(&mut self, id: ConnectionId, packet: &Packet) {
         let now = self.now;
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.heard_at = now;
         if let Packet::Connect(connect) = packet {
             if connection.connect.is_none() {
                 connection.connect = Some(connect.clone());
@@ -25,7 +29,13 @@ impl Server {
             }
             return;
         }
-        if connection.session.is_none() || connection.disconnect.is_some() {
+        if connection.disconnect.is_some() {
+            return;
+        }
+        if connection.session.is_none() {
+            if connection.connect.is_some() && connection.early.len() < EARLY {
+                connection.early.push(packet.clone());
+            }
             return;
         }
         let requests = &mut connection.requests;

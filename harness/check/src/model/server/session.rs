@@ -28,6 +28,9 @@ pub(super) struct Session {
     pub(super) expiry: u32,
     /// When the session ends, if its connection has ended.
     pub(super) ends_at: Option<Duration>,
+    /// From when on the session may have ended before: its connection ended with the server's process, and the server may
+    /// count from that or from its restart.
+    pub(super) may_end_at: Option<Duration>,
     /// By the filter's text.
     pub(super) subscriptions: BTreeMap<ByteString, Subscribed>,
     pub(super) will: Option<PendingWill>,
@@ -65,6 +68,7 @@ impl Session {
             version,
             expiry: 0,
             ends_at: None,
+            may_end_at: None,
             subscriptions: BTreeMap::new(),
             will: None,
             unreleased: BTreeMap::new(),
@@ -95,9 +99,13 @@ impl Session {
         is_full
     }
 
-    /// Takes note that the connection has ended. Messages of QoS 0 may be lost with it (§4.3.1).
-    pub(super) fn lose_connection(&mut self, now: Duration) {
+    /// Takes note that the connection has ended. Messages of QoS 0 may be lost with it (§4.3.1). One that is stuck may hold
+    /// messages that the server has begun to send, and that no trace shows.
+    pub(super) fn lose_connection(&mut self, now: Duration, is_stuck: bool) {
         self.connection = None;
+        if is_stuck {
+            self.sender.may_have_begun();
+        }
         self.sender.disconnected();
         self.owed.connection_lost();
         self.ends_at = (self.expiry != u32::MAX).then(|| now + Duration::from_secs(self.expiry.into()));
@@ -126,6 +134,7 @@ impl Server {
         session.version = connect.version;
         session.connection = Some(id);
         session.ends_at = None;
+        session.may_end_at = None;
         session.expiry = match (connect.version.is_v5(), connect.clean_start) {
             (true, _) => connack.session_expiry.unwrap_or(connect.session_expiry.unwrap_or(0)),
             (false, true) => 0,
@@ -152,7 +161,8 @@ impl Server {
         let session = self.sessions.get(client_id);
         let ends_at = session.and_then(|session| session.ends_at);
         // At the very instant at which a session ends, both answers are right.
-        let is_edge = self.has_odd_clock || ends_at.is_some_and(|at| at == self.now);
+        let may_have_ended = session.and_then(|session| session.may_end_at).is_some_and(|at| at <= self.now);
+        let is_edge = self.has_odd_clock || may_have_ended || ends_at.is_some_and(|at| at == self.now);
         let exists = session.is_some() && !connect.clean_start;
         let version = connect.version;
         if is_present && !exists && !self.ended_now.contains(client_id) {
@@ -181,6 +191,20 @@ impl Server {
                 }
             }
             None => {}
+        }
+    }
+
+    /// A durable server starts again. The sessions whose connections ended with its process end no later than if those had
+    /// ended now.
+    pub(super) fn restart_sessions(&mut self) {
+        let now = self.now;
+        for (client_id, session) in &mut self.sessions {
+            if session.may_end_at.is_none() || session.may_end_at != session.ends_at {
+                continue;
+            }
+            let ends_at = now + Duration::from_secs(session.expiry.into());
+            session.ends_at = Some(ends_at);
+            self.timers.insert((ends_at, Timer::SessionEnd(client_id.clone())));
         }
     }
 
