@@ -170,7 +170,8 @@ fn fits(publish: &Publish, version: Version, maximum: u32) -> bool {
     if !version.is_v5() || maximum == u32::MAX {
         return true;
     }
-    let packet = Packet::Publish(Publish { packet_id: Some(PacketId::MIN), ..publish.clone() });
+    let packet_id = (publish.qos > QoS::AtMostOnce).then_some(PacketId::MIN);
+    let packet = Packet::Publish(Publish { packet_id, ..publish.clone() });
     let mut bytes = BytesMut::new();
     encode(&packet, version, &mut bytes).is_ok() && bytes.len() <= maximum as usize
 }

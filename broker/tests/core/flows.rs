@@ -245,6 +245,18 @@ fn a_message_too_large_for_the_client_counts_as_delivered() {
     assert_eq!(world.broker.client("c").map(|client| (client.queued, client.in_flight)), Some((0, 1)));
 }
 
+/// Found by `halfopen explore`: what is read from the store or waits went to no client with a Maximum Packet Size at QoS 0.
+#[test]
+fn a_retained_message_of_qos_0_goes_to_a_client_with_a_maximum_packet_size() {
+    let mut world = World::new();
+    let publisher = world.client(V5, "publisher");
+    world.send(publisher, Packet::Publish(Publish { retain: true, ..message("t", "fits") }));
+    let client = world.connect(Connect { maximum_packet_size: Some(20), ..Connect::new(V5, "c") });
+    let received = world.subscribe(client, Subscription::new("#", QoS::AtMostOnce));
+    let is_it = |packet: &Packet| matches!(packet, Packet::Publish(publish) if publish.topic == "t" && publish.retain);
+    assert!(received.iter().any(is_it), "{received:?}");
+}
+
 #[test]
 fn a_connection_has_the_window_that_its_connect_asked_for() {
     let mut world = World::new();

@@ -4,7 +4,7 @@
 //!
 //! `cargo bench -p halfopen-explore --bench explore -- [--stories N] [--seed S] [--seconds T] [--swarm-off]`
 
-#![expect(clippy::disallowed_types, clippy::print_stdout, reason = "the speed is measured outside of any world")]
+#![expect(clippy::disallowed_types, reason = "the speed is measured outside of any world")]
 
 use std::num::NonZero;
 use std::time::{Duration, Instant};

@@ -109,8 +109,8 @@ fn judge(options: &CampaignOptions, run: u64) -> Judged {
     match plan_of_story(&file) {
         Ok(plan) => options.target.judge(&plan),
         Err(errors) => {
-            let kind = FindingKind { invariant: "drawing".to_owned(), pattern: errors.to_string() };
-            let finding = Finding { kind, expected: "a story without errors".to_owned(), actual: errors.to_string() };
+            let kind = FindingKind { invariant: "drawing".to_owned(), pattern: errors.clone() };
+            let finding = Finding { kind, expected: "a story without errors".to_owned(), actual: errors };
             Judged { findings: vec![finding], ..Judged::default() }
         }
     }

@@ -58,18 +58,24 @@ pub struct Judged {
 /// Returns the plan of a file that has one run.
 ///
 /// # Errors
-/// With all that is wrong in the file. A story that was drawn has no errors.
-pub fn plan_of(name: &str, text: String) -> Result<Arc<Plan>, Errors> {
-    let scenario = parse(name.to_owned(), Source { path: format!("{name}.yaml"), text })?;
-    let plans = scenario.plans(PlanOptions::default())?;
-    Ok(Arc::new(plans.into_iter().next().expect("a scenario has a run")))
+/// With all that is wrong in the file, or if it has several runs. A story that was drawn has no errors.
+pub fn plan_of(name: &str, text: String) -> Result<Arc<Plan>, String> {
+    let read = || {
+        let scenario = parse(name.to_owned(), Source { path: format!("{name}.yaml"), text })?;
+        scenario.plans(PlanOptions::default())
+    };
+    let mut plans = read().map_err(|errors: Errors| errors.to_string())?;
+    match (plans.pop(), plans.len()) {
+        (Some(plan), 0) => Ok(Arc::new(plan)),
+        (_, more) => Err(format!("a story has one run, this file has {}", more + 1)),
+    }
 }
 
 /// Returns the plan of a story, by way of its text: what is explored is what the file says.
 ///
 /// # Errors
 /// As [`plan_of`].
-pub fn plan_of_story(file: &File) -> Result<Arc<Plan>, Errors> {
+pub fn plan_of_story(file: &File) -> Result<Arc<Plan>, String> {
     plan_of("story", file.to_yaml(&Comments::default()))
 }
 

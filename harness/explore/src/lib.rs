@@ -12,10 +12,12 @@ mod filed;
 mod judge;
 mod make;
 mod random;
+mod shrink;
 
 pub use self::campaign::{CampaignOptions, CampaignResult, DefectFound, Find, Yardstick, explore, measure, seed_of};
 pub use self::draw::story;
 pub use self::judge::{Finding, FindingKind, Judged, Target, plan_of, plan_of_story};
+pub use self::shrink::{SHRINK_RUNS, Shrunk, shrink};
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use halfopen_protocol::PacketType;
 use halfopen_scenario::ast::{
     Action, ActionKind, ConnectArgs, ConnectKeys, Ends, EventNode, Every, FaultyLink, Field, FieldValue, FieldValues,
     FilledSteps, LinkPath, Name, NetworkChange, Number, OneOrMore, Outgoing, PacketFields, Param, Payload, Period,
-    Sent, Size, Step, StepWord, Steps, Text,
+    Repeat, Sent, Size, Step, StepWord, Steps, Text,
 };
 
 /// A key with its value.
@@ -73,6 +73,15 @@ pub(crate) fn every(period: Duration, times: u64, steps: Vec<Step>) -> Step {
         period: given(Period(period.into())),
         times: given(Number::new(times)),
         until: None,
+        steps: given(FilledSteps(Steps(steps))),
+    })))
+}
+
+/// `repeat`.
+pub(crate) fn repeat(times: u64, steps: Vec<Step>) -> Step {
+    let steps = steps.into_iter().map(Param::new).collect();
+    Step::word(StepWord::Repeat(Param::new(Repeat {
+        times: given(Number::new(times)),
         steps: given(FilledSteps(Steps(steps))),
     })))
 }

@@ -8,6 +8,7 @@
 
 pub mod ast;
 mod bytes;
+mod draft;
 mod error;
 pub mod field_cases;
 mod files;
@@ -30,6 +31,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::ast::{File as Ast, Fragment, Map, Outline, Reading};
+pub use self::draft::{Draft, DraftPath};
 use self::error::Sink;
 pub use self::error::{Error, Errors, Span};
 pub use self::files::{File, find};

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ast::{File, Fill, Map};
+use crate::ast::{File, Fill, Map, Place};
 use crate::tree::{Kind, Node, Scalar};
 
 /// How wide a line may be, in characters; a single text that is longer cannot be broken.
@@ -67,23 +67,27 @@ pub struct Comments {
 impl File {
     /// Returns the file as YAML: text that, when it is read, gives these values again.
     pub fn to_yaml(&self, comments: &Comments) -> String {
-        let mut writer = Writer { out: String::new(), comments };
-        for line in comments.head.iter().flat_map(|text| text.lines()) {
-            writer.out.push_str(format!("# {line}").trim_end());
-            writer.out.push('\n');
-        }
-        let mut entries = self.entries(Fill::default());
-        let place = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
-        // Those that define parameters stay in the order in which they are there.
-        entries.sort_by_key(|(name, key, _)| {
-            let first = if PARAMETERS.contains(name) { place("let") } else { place(name) };
-            (first, if PARAMETERS.contains(name) { key.span.start } else { Default::default() }, place(name))
-        });
-        for (name, _, value) in &entries {
-            writer.key(name, value);
-        }
-        writer.out
+        to_yaml(self.entries(Fill::default()), comments)
     }
+}
+
+/// Writes the keys of a file with their values in the usual order.
+pub(crate) fn to_yaml(mut entries: Vec<(&'static str, Place, Node)>, comments: &Comments) -> String {
+    let mut writer = Writer { out: String::new(), comments };
+    for line in comments.head.iter().flat_map(|text| text.lines()) {
+        writer.out.push_str(format!("# {line}").trim_end());
+        writer.out.push('\n');
+    }
+    let place = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
+    // Those that define parameters stay in the order in which they are there.
+    entries.sort_by_key(|(name, key, _)| {
+        let first = if PARAMETERS.contains(name) { place("let") } else { place(name) };
+        (first, if PARAMETERS.contains(name) { key.span.start } else { Default::default() }, place(name))
+    });
+    for (name, _, value) in &entries {
+        writer.key(name, value);
+    }
+    writer.out
 }
 
 struct Writer<'a> {

@@ -19,8 +19,10 @@ pub(super) struct Sender {
     receive_maximum: usize,
     /// Number of messages that the sender itself has under way at most.
     limit: usize,
-    /// Number of messages sent on the present connection and not acknowledged.
+    /// Number of messages of which something was sent on the present connection, and that are not settled.
     in_flight: usize,
+    /// Number of those whose PUBLISH was sent on the present connection.
+    counted: usize,
     /// Since when there has been room for a further message on the present connection.
     room_since: Option<Duration>,
     /// What was under way when the process died is not known.
@@ -39,6 +41,8 @@ struct Exchange {
     is_received: bool,
     /// Something of it was sent on the present connection.
     is_here: bool,
+    /// Its PUBLISH was sent on the present connection: a PUBREL that is sent again counts for no window (§4.9).
+    is_counted: bool,
     /// The order in which the exchanges of the session began.
     number: u64,
 }
@@ -69,6 +73,7 @@ impl Sender {
             receive_maximum: usize::from(u16::MAX),
             limit,
             in_flight: 0,
+            counted: 0,
             room_since: None,
             is_doubtful: false,
             may_have_begun: false,
@@ -78,7 +83,7 @@ impl Sender {
     /// Forgets all that a session had under way.
     pub(super) fn clear(&mut self) {
         self.exchanges.clear();
-        self.in_flight = 0;
+        (self.in_flight, self.counted) = (0, 0);
         self.is_doubtful = false;
         self.may_have_begun = false;
     }
@@ -100,8 +105,10 @@ impl Sender {
 
     /// Goes on with a new connection, on which the receiver takes this many messages at once.
     pub(super) fn connected(&mut self, now: Duration, receive_maximum: usize) {
-        self.exchanges.values_mut().for_each(|exchange| exchange.is_here = false);
-        self.in_flight = 0;
+        for exchange in self.exchanges.values_mut() {
+            (exchange.is_here, exchange.is_counted) = (false, false);
+        }
+        (self.in_flight, self.counted) = (0, 0);
         self.receive_maximum = receive_maximum;
         self.room_since = None;
         self.count(now);
@@ -110,7 +117,11 @@ impl Sender {
     /// Takes note that the connection has ended.
     pub(super) fn disconnected(&mut self) {
         self.room_since = None;
-        self.in_flight = 0;
+        (self.in_flight, self.counted) = (0, 0);
+        // What settles them comes on another connection.
+        for exchange in self.exchanges.values_mut() {
+            (exchange.is_here, exchange.is_counted) = (false, false);
+        }
     }
 
     /// Returns since when there has been room for a further message; `None` while the window is full, or without a
@@ -139,14 +150,16 @@ impl Sender {
                 qos: publish.qos,
                 is_received: false,
                 is_here: true,
+                is_counted: true,
                 number: self.begun,
             },
-            |known| Exchange { is_here: true, ..known },
+            |known| Exchange { is_here: true, is_counted: true, ..known },
         );
         let before = self.exchanges.insert(id, exchange);
-        self.in_flight += usize::from(!before.is_some_and(|before| before.is_here));
+        self.in_flight += usize::from(!before.as_ref().is_some_and(|before| before.is_here));
+        self.counted += usize::from(!before.is_some_and(|before| before.is_counted));
         self.count(now);
-        if self.in_flight > self.receive_maximum && broken.is_none() {
+        if self.counted > self.receive_maximum && broken.is_none() {
             let maximum = self.receive_maximum;
             broken = Some(Broken {
                 clause: clause_of(version, "§4.4", "MQTT-4.9.0-2"),
@@ -211,8 +224,9 @@ impl Sender {
             (PacketType::PubComp, QoS::ExactlyOnce) => exchange.is_received,
             _ => false,
         };
-        if is_settled && self.exchanges.remove(&ack.packet_id).is_some_and(|settled| settled.is_here) {
-            self.in_flight -= 1;
+        if is_settled && let Some(settled) = self.exchanges.remove(&ack.packet_id) {
+            self.in_flight -= usize::from(settled.is_here);
+            self.counted -= usize::from(settled.is_counted);
         }
         self.count(now);
         owes_release

@@ -10,7 +10,7 @@ use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
 use super::Model;
-use crate::plan::{ClientProgram, ClientSettings, NodeId, Plan, Program, Reconnect};
+use crate::plan::{Because, ClientProgram, ClientSettings, NodeFault, NodeId, Plan, Program, Reconnect};
 use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, disconnect, plan};
 use crate::trace::{EventKind, Item};
 
@@ -399,7 +399,12 @@ fn ours() -> Plan {
 
 /// The names of the client's duties that are broken.
 fn broken_by_client(tale: Tale, end: u64) -> Vec<String> {
-    let names = tale.broken(&ours(), end);
+    broken_by_client_of(&ours(), tale, end)
+}
+
+/// The same of a plan.
+fn broken_by_client_of(plan: &Plan, tale: Tale, end: u64) -> Vec<String> {
+    let names = tale.broken(plan, end);
     names.into_iter().filter(|name| name.starts_with("client")).collect()
 }
 
@@ -412,7 +417,7 @@ fn delivered(mut tale: Tale, at: u64, qos: u8) -> Tale {
 #[case::acknowledged(true, &[])]
 #[case::unacknowledged(false, &["client_answers"])]
 fn client_acknowledges_what_comes(#[case] answers: bool, #[case] expected: &[&str]) {
-    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 0), false).hears(0, 100, SENSOR, publish(1, 3, "x"));
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false).hears(0, 100, SENSOR, publish(1, 3, "x"));
     let tale = delivered(tale, 110, 1);
     let tale = if answers { tale.says(0, 110, SENSOR, Packet::PubAck(ack(3))) } else { tale };
     assert_eq!(broken_by_client(tale, 3000), expected);
@@ -423,7 +428,7 @@ fn client_acknowledges_what_comes(#[case] answers: bool, #[case] expected: &[&st
 #[case::never(0, &["client_delivers"])]
 #[case::twice(2, &["client_delivers"])]
 fn client_delivers_a_message_of_qos_2_once(#[case] times: u64, #[case] expected: &[&str]) {
-    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 0), false).hears(0, 100, SENSOR, publish(2, 3, "x"));
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false).hears(0, 100, SENSOR, publish(2, 3, "x"));
     let again = Packet::Publish(Publish { dup: true, ..message(2, 3, "x") });
     let tale = tale.says(0, 110, SENSOR, Packet::PubRec(ack(3))).hears(0, 200, SENSOR, again);
     let mut tale = tale.says(0, 210, SENSOR, Packet::PubRec(ack(3)));
@@ -440,7 +445,7 @@ fn client_publishes_at_most_at_the_maximum_qos(#[case] qos: u8, #[case] expected
     let connack = ConnAck { maximum_qos: Some(QoS::AtMostOnce), ..ConnAck::default() };
     let mut tale = Tale::new();
     tale.0.at(0).item(0, SENSOR, BROKER, Item::Open);
-    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
+    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 60))));
     tale.0.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(connack)));
     let tale = tale.says(0, 100, SENSOR, publish(qos, 3, "x"));
     assert_eq!(broken_by_client(tale, 1000), expected);
@@ -453,7 +458,11 @@ fn client_does_not_wait_for_pingresp_for_ever(#[case] closes: u64, #[case] expec
     let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 5), false);
     let mut tale = tale.says(0, 5020, SENSOR, Packet::PingReq);
     tale.0.at(closes).item(0, SENSOR, BROKER, Item::Fin);
-    assert_eq!(broken_by_client(tale, closes + 500), expected);
+    let mut plan = ours();
+    if let Program::Client(client) = &mut plan.nodes[SENSOR.0].program {
+        client.options.connect.keep_alive = 5;
+    }
+    assert_eq!(broken_by_client_of(&plan, tale, closes + 500), expected);
 }
 
 #[rstest]
@@ -461,8 +470,164 @@ fn client_does_not_wait_for_pingresp_for_ever(#[case] closes: u64, #[case] expec
 #[case::too_early(600, &["client_reconnects"])]
 #[case::too_late(3000, &["client_reconnects"])]
 fn client_connects_again_after_its_pause(#[case] at: u64, #[case] expected: &[&str]) {
-    let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 0), false);
+    let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false);
     tale.0.at(100).item(0, BROKER, SENSOR, Item::Rst);
-    let tale = tale.joins(1, at, SENSOR, connect("sensor", 0), false);
+    let tale = tale.joins(1, at, SENSOR, connect("sensor", 60), false);
     assert_eq!(broken_by_client(tale, at + 100), expected);
+}
+
+/// A client need not wait for CONNACK before it asks for something (§3.1.4).
+#[rstest]
+#[case::answered(true, &[])]
+#[case::unanswered(false, &["broker_answers"])]
+fn what_comes_before_connack_is_answered_after_it(#[case] answers: bool, #[case] expected: &[&str]) {
+    let mut tale = Tale::new();
+    tale.0.at(0).item(0, SENSOR, BROKER, Item::Open);
+    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
+    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::PingReq);
+    tale.0.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::default()));
+    assert_eq!(tale.hears_if(answers, 0, 30, SENSOR, Packet::PingResp).broken(&plan(), 3000), expected);
+}
+
+/// Of a message that two subscriptions match, a second copy may follow: the first copies of many equal ones are told apart
+/// from it all the same.
+#[rstest]
+#[case::each_once(12, &[])]
+#[case::the_last_never(11, &["broker_delivers"])]
+fn equal_messages_that_match_two_subscriptions_are_counted(#[case] sent: u64, #[case] expected: &[&str]) {
+    let mut tale = audience().subscribes(0, 150, Subscription::new("#", QoS::AtMostOnce), None);
+    for number in 0..12 {
+        tale = tale.says(1, 1000 + number * 100, SENSOR, publish(0, 0, "x"));
+        if number < sent {
+            tale = tale.hears(0, 1010 + number * 100, WATCHER, publish(0, 0, "x"));
+        }
+    }
+    assert_eq!(tale.broken(&plan(), 5000), expected);
+}
+
+/// A session of one second whose broker dies at 1 s and is back at 2 s ends between 2 and 3 s.
+#[rstest]
+#[case::still_there(2_500, true, &[])]
+#[case::gone(2_500, false, &[])]
+#[case::there_for_too_long(3_500, true, &["broker_keeps_sessions"])]
+fn session_ends_over_the_death_of_a_durable_server(
+    #[case] back: u64,
+    #[case] session_present: bool,
+    #[case] expected: &[&str],
+) {
+    let mut plan = plan();
+    if let Program::Broker(broker) = &mut plan.nodes[BROKER.0].program {
+        broker.durable = true;
+    }
+    let watcher = Connect { clean_start: false, session_expiry: Some(1), ..connect("watcher", 0) };
+    let mut tale = Tale::new().joins(0, 0, WATCHER, watcher.clone(), false);
+    tale.0.at(1_000).change(BROKER, NodeFault::PowerLoss);
+    tale.0.at(2_000).change(BROKER, NodeFault::Restart);
+    assert_eq!(tale.joins(1, back, WATCHER, watcher, session_present).broken(&plan, 5_000), expected);
+}
+
+/// Behind a large message for a client that reads nothing, the answer to its question cannot be seen.
+#[rstest]
+#[case::that_reads_nothing(true, &[])]
+#[case::that_reads(false, &["broker_answers", "broker_delivers"])]
+fn answers_wait_behind_a_large_message_for_a_client(#[case] is_deaf: bool, #[case] expected: &[&str]) {
+    let large = Publish { payload: Bytes::from(vec![b'x'; 100_000]), ..message(0, 0, "") };
+    let mut tale = audience();
+    if is_deaf {
+        tale.0.at(200).change(WATCHER, NodeFault::StopReading);
+    }
+    tale = tale.says(1, 300, SENSOR, Packet::Publish(large)).says(0, 1_700, WATCHER, Packet::PingReq);
+    assert_eq!(tale.breaks(0, 5_000, WATCHER).broken(&plan(), 6_000), expected);
+}
+
+#[rstest]
+#[case::accepted(0x00, &[])]
+#[case::refused(0x88, &["broker_answers"])]
+fn server_accepts_a_client_that_nothing_speaks_against(#[case] reason: u8, #[case] expected: &[&str]) {
+    let mut tale = Tale::new();
+    tale.0.at(0).item(0, SENSOR, BROKER, Item::Open);
+    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
+    let connack = ConnAck { reason: ReasonCode::new(reason), ..ConnAck::default() };
+    tale.0.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(connack)));
+    assert_eq!(tale.broken(&plan(), 1000), expected);
+}
+
+#[rstest]
+#[case::closed(Some(10_000), &[])]
+#[case::open_for_ever(None, &["broker_answers"])]
+fn server_closes_a_connection_without_connect(#[case] closed: Option<u64>, #[case] expected: &[&str]) {
+    let mut tale = Tale::new();
+    tale.0.at(0).item(0, SENSOR, BROKER, Item::Open);
+    if let Some(closed) = closed {
+        tale.0.at(closed).item(0, BROKER, SENSOR, Item::Fin);
+    }
+    assert_eq!(tale.broken(&plan(), 20_000), expected);
+}
+
+#[rstest]
+#[case::told(true, &[])]
+#[case::untold(false, &["broker_keeps_sessions"])]
+fn server_tells_a_client_that_its_connection_is_taken_over(#[case] is_told: bool, #[case] expected: &[&str]) {
+    let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 0), false);
+    tale.0.at(530).closing(0, BROKER, SENSOR, Because::Takeover, None);
+    tale = tale.joins(1, 500, SENSOR, connect("sensor", 0), false);
+    tale = tale.hears_if(is_told, 0, 530, SENSOR, disconnect(0x8E));
+    tale.0.at(530).item(0, BROKER, SENSOR, Item::Fin);
+    assert_eq!(tale.broken(&plan(), 1000), expected);
+}
+
+#[rstest]
+#[case::in_time(30_000, &[])]
+#[case::too_early(20_000, &["client_gives_up"])]
+fn client_waits_as_long_as_it_is_set_to(#[case] closed: u64, #[case] expected: &[&str]) {
+    let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false).says(0, 100, SENSOR, Packet::PingReq);
+    tale.0.at(100 + closed).closing(0, SENSOR, BROKER, Because::NoPingresp, None);
+    assert_eq!(broken_by_client(tale, 100 + closed), expected);
+}
+
+#[test]
+fn client_misses_nothing_that_it_has_not_asked_for() {
+    let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false);
+    tale.0.at(500).closing(0, SENSOR, BROKER, Because::NoPingresp, None);
+    assert_eq!(broken_by_client(tale, 500), ["client_gives_up"]);
+}
+
+#[rstest]
+#[case::its_own(60, &[])]
+#[case::another(10, &["client_reconnects"])]
+fn client_asks_for_its_own_keep_alive(#[case] keep_alive: u16, #[case] expected: &[&str]) {
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", keep_alive), false);
+    assert_eq!(broken_by_client(tale, 1000), expected);
+}
+
+#[rstest]
+#[case::subscribes(true, false, &[])]
+#[case::does_not(false, false, &["client_reconnects"])]
+#[case::need_not(false, true, &[])]
+fn client_subscribes_where_it_has_no_session(
+    #[case] subscribes: bool,
+    #[case] session_present: bool,
+    #[case] expected: &[&str],
+) {
+    let mut plan = ours();
+    let Program::Client(client) = &mut plan.nodes[SENSOR.0].program else { unreachable!() };
+    client.options.subscriptions = vec![Subscription::new("t", QoS::AtMostOnce)];
+    let subscribe = Subscribe {
+        packet_id: 1.try_into().unwrap(),
+        subscription_id: None,
+        user_properties: Vec::new(),
+        subscriptions: client.options.subscriptions.clone(),
+    };
+    let suback = SubAck {
+        packet_id: 1.try_into().unwrap(),
+        reason_string: None,
+        user_properties: Vec::new(),
+        reasons: vec![ReasonCode::SUCCESS],
+    };
+    let connect = Connect { clean_start: false, session_expiry: Some(100), ..connect("sensor", 60) };
+    let mut tale = Tale::new().joins(0, 0, SENSOR, connect, session_present);
+    if subscribes {
+        tale = tale.says(0, 50, SENSOR, Packet::Subscribe(subscribe)).hears(0, 60, SENSOR, Packet::SubAck(suback));
+    }
+    assert_eq!(broken_by_client_of(&plan, tale, 3000), expected);
 }

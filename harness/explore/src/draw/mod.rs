@@ -60,6 +60,8 @@ struct Peer {
     keep_alive: Duration,
     reconnects: bool,
     keeps_session: bool,
+    /// How long its session outlives its connections, if it does.
+    expiry: Option<Duration>,
     is_up: bool,
     is_connected: bool,
     is_deaf: bool,
@@ -131,7 +133,10 @@ impl Draw {
         self.steps.push(wait(rest));
     }
 
-    fn waive(&self, file: &mut File) {
+    fn waive(&mut self, file: &mut File) {
+        if self.swarm.has_large {
+            self.does_not_hold(Invariant::ClientKeepsItsInterval, "A large message may not get out.");
+        }
         let waivers: Vec<_> =
             self.waived.iter().map(|(invariant, why)| (Place::default(), *invariant, (*why).to_owned())).collect();
         file.waive = (!waivers.is_empty()).then(|| halfopen_scenario::ast::Field::new(Waive(waivers)));

@@ -105,6 +105,7 @@ impl Draw {
         if self.random.chance(20) {
             fields.client_id = given(Text("one".to_owned()));
         }
+        let mut session_expiry = None;
         let keeps_session = self.swarm.has_sessions && self.random.chance(75);
         if keeps_session {
             fields.clean = given(false);
@@ -114,6 +115,7 @@ impl Draw {
                 let seconds = if self.swarm.is_long { self.random.pick(&long) } else { self.random.pick(&short) };
                 let expiry = Duration::from_secs(seconds);
                 self.times.extend([expiry, expiry]);
+                session_expiry = Some(expiry);
                 fields.session_expiry = given(Expiry::After(expiry.into()));
             }
         } else if is_v5 && self.swarm.has_sessions && self.random.chance(40) {
@@ -140,6 +142,7 @@ impl Draw {
             keep_alive,
             reconnects: false,
             keeps_session,
+            expiry: session_expiry,
             is_up: true,
             is_connected: false,
             is_deaf: false,

@@ -5,14 +5,15 @@ use std::time::Duration;
 use halfopen_plan::Invariant;
 use halfopen_protocol::PacketType;
 use halfopen_scenario::ast::{
-    ActionKind, Bandwidth, ByteText, CloseWord, Drift, Factor, FieldValue, Filter, Leap, LinkProperties, Name,
-    NetworkChange, Number, OneOrMore, Outgoing, Param, Payload, Reason, SetLink, SetProperties, Share, Step, WhichLink,
+    ActionKind, AllAnswers, Answer, AnswerLine, AnswerWord, Answered, Answers, Bandwidth, ByteText, CloseWord, Drift,
+    Factor, FieldValue, Filter, Leap, LinkProperties, Name, NetworkChange, Number, OneOrMore, Outgoing, Param, Payload,
+    Place, Reason, SetLink, SetProperties, Share, Step, WhichLink,
 };
 
 use super::swarm::Deed;
 use super::{BROKER, Draw, FAKE};
 use crate::make::{
-    act, acts, connect, every, faulty, field, given, link, network, number, packet, send, sized, text, wait,
+    act, acts, connect, every, faulty, field, given, link, network, number, packet, repeat, send, sized, text, wait,
 };
 
 /// A message as the fields of a PUBLISH.
@@ -64,6 +65,10 @@ impl Draw {
             Deed::SetLink => self.set_link(),
             Deed::Answer => self.change_answers(),
             Deed::TakeOver => self.take_over(),
+            Deed::Site => self.site(),
+            Deed::Expire => self.expire(),
+            Deed::Window => self.window(),
+            Deed::FakeSilent => self.fake_silent(),
             Deed::FakeSends => self.fake_sends(),
             Deed::FakeCloses => self.fake_closes(),
         }
@@ -372,10 +377,106 @@ impl Draw {
         self.push(wait(time));
     }
 
+    /// Several clients lose power at once.
+    fn site(&mut self) {
+        for place in 0..self.peers.len() {
+            if self.peers[place].is_up && self.peers[place].is_connected && self.random.chance(80) {
+                self.push(act(self.name(place), ActionKind::PowerLoss));
+                self.peers[place].is_connected = false;
+                self.peers[place].is_up = false;
+                if self.random.chance(50) {
+                    let time = self.time();
+                    self.push(wait(time));
+                }
+            }
+        }
+    }
+
+    /// A client leaves, and comes back when its session ends or shortly before or after; the broker may fail in between.
+    fn expire(&mut self) {
+        let Some(place) = self.peer(|peer| peer.is_up && peer.is_connected && peer.expiry.is_some()) else { return };
+        let name = self.name(place);
+        let expiry = self.peers[place].expiry.unwrap_or_default();
+        let leave = match self.random.below(4) {
+            0 => ActionKind::Disconnect(None),
+            1 => ActionKind::Close(Param::new(CloseWord::Rst)),
+            _ => ActionKind::Close(Param::new(CloseWord::Fin)),
+        };
+        self.push(act(name, leave));
+        self.peers[place].is_connected = false;
+        let mut rest = expiry;
+        if self.swarm.is_durable && self.random.chance(40) && expiry > Duration::from_secs(1) {
+            self.push(wait(Duration::from_millis(250)));
+            self.push(act(BROKER, ActionKind::Crash));
+            self.push(wait(Duration::from_millis(500)));
+            self.push(act(BROKER, ActionKind::Restart));
+            rest -= Duration::from_millis(750);
+            for peer in &mut self.peers {
+                peer.is_connected = peer.reconnects && peer.is_connected;
+            }
+        } else if self.random.chance(50) {
+            self.publish();
+        }
+        let beside = Duration::from_millis(self.random.pick(&[0, 1, 10, 31, 500, 1_000, 1_500]));
+        let time = if self.random.chance(50) { rest.saturating_sub(beside) } else { rest + beside };
+        self.push(wait(time.max(Duration::from_millis(1))));
+        self.connect(place, true);
+    }
+
+    /// Messages of which a client acknowledges none, and its next connection.
+    fn window(&mut self) {
+        let may = |peer: &super::Peer| peer.is_raw && peer.is_up && peer.is_connected && peer.keeps_session;
+        let Some(place) = self.peer(may) else { return };
+        let name = self.name(place);
+        self.push(act(name, ActionKind::Answer(Param::new(Answers::All(AllAnswers::Nothing)))));
+        let count = 1 + self.random.below(4);
+        for _ in 0..count {
+            self.publish();
+        }
+        self.push(wait(Duration::from_millis(500)));
+        let end = self.random.pick(&[CloseWord::Fin, CloseWord::Rst]);
+        self.push(act(name, ActionKind::Close(Param::new(end))));
+        let time = if self.random.chance(70) { Duration::from_millis(500) } else { self.time() };
+        self.push(wait(time));
+        if self.random.chance(70) {
+            self.push(act(name, ActionKind::Answer(Param::new(Answers::All(AllAnswers::Usual)))));
+        }
+        self.connect(place, true);
+        self.publish();
+    }
+
+    /// The scripted broker falls silent in one way or another.
+    fn fake_silent(&mut self) {
+        use PacketType::{Connect, PingReq, Publish};
+        let packet = self.random.pick(&[PingReq, PingReq, Connect, Publish]);
+        let nothing = Answer::Word(Place::default(), AnswerWord::Nothing);
+        let answers = Answers::Some(vec![AnswerLine::new(Answered::Packet(packet), vec![nothing])]);
+        self.push(act(FAKE, ActionKind::Answer(Param::new(answers))));
+        if packet == Connect {
+            let end = self.random.pick(&[CloseWord::Fin, CloseWord::Rst]);
+            self.push(act(FAKE, ActionKind::Close(Param::new(end))));
+        }
+        let time = self.time();
+        self.push(wait(time));
+        self.push(act(FAKE, ActionKind::Answer(Param::new(Answers::All(AllAnswers::Usual)))));
+    }
+
     fn stop_reading(&mut self) {
         let Some(place) = self.peer(|peer| peer.is_up && peer.is_connected && !peer.is_deaf) else { return };
         let name = self.name(place);
         self.push(act(name, ActionKind::StopReading));
+        let other = self.peer(|peer| peer.is_up && peer.is_connected && !peer.is_deaf && peer.name != name);
+        if let Some(other) = other.filter(|_| self.swarm.has_large && self.random.chance(60)) {
+            // More than a broker cares to write ahead.
+            let topic = self.topic();
+            let large = vec![field("topic", text(topic)), field("payload", FieldValue::Payload(sized(256_000)))];
+            let publish = match self.peers[other].is_raw {
+                true => send(vec![packet(PacketType::Publish, large)]),
+                false => ActionKind::Publish(Param::new(large.into())),
+            };
+            self.push(repeat(20, vec![act(self.name(other), publish)]));
+            self.push(wait(Duration::from_secs(1)));
+        }
         let count = self.random.below(4);
         for _ in 0..count {
             self.publish();
@@ -510,8 +611,7 @@ impl Draw {
             }
         };
         let answers = self.answers(self.swarm.is_fake);
-        let answers =
-            answers.unwrap_or(halfopen_scenario::ast::Answers::All(halfopen_scenario::ast::AllAnswers::Usual));
+        let answers = answers.unwrap_or(Answers::All(AllAnswers::Usual));
         self.push(act(node, ActionKind::Answer(Param::new(answers))));
     }
 

@@ -36,12 +36,16 @@ pub(super) enum Deed {
     SetLink,
     Answer,
     TakeOver,
+    Site,
+    Expire,
+    Window,
     FakeSends,
     FakeCloses,
+    FakeSilent,
 }
 
 /// Deeds of a story with a broker, and how often each is drawn among all that are switched on.
-const OF_BROKER: [(u64, Deed); 29] = [
+const OF_BROKER: [(u64, Deed); 32] = [
     (10, Deed::Publish),
     (3, Deed::Burst),
     (3, Deed::Periodic),
@@ -71,10 +75,13 @@ const OF_BROKER: [(u64, Deed); 29] = [
     (2, Deed::SetLink),
     (3, Deed::Answer),
     (3, Deed::TakeOver),
+    (2, Deed::Site),
+    (3, Deed::Expire),
+    (2, Deed::Window),
 ];
 
 /// The same of a story in which a scripted broker faces clients.
-const OF_FAKE: [(u64, Deed); 17] = [
+const OF_FAKE: [(u64, Deed); 18] = [
     (8, Deed::Publish),
     (2, Deed::Burst),
     (3, Deed::Periodic),
@@ -92,6 +99,7 @@ const OF_FAKE: [(u64, Deed); 17] = [
     (6, Deed::Answer),
     (8, Deed::FakeSends),
     (5, Deed::FakeCloses),
+    (3, Deed::FakeSilent),
 ];
 
 /// What one run may use.
@@ -130,7 +138,7 @@ impl Swarm {
     pub(super) fn draw(random: &mut Random, is_off: bool) -> Self {
         let is_fake = random.chance(30);
         let is_v5 = random.chance(65);
-        let is_long = !is_off && random.chance(6);
+        let is_long = !is_off && random.chance(8);
         let all: &[(u64, Deed)] = if is_fake { &OF_FAKE } else { &OF_BROKER };
         let share = random.pick(&[25, 50, 75]);
         let mut deeds: Vec<(u64, Deed)> = all.iter().filter(|_| is_off || random.chance(share)).copied().collect();

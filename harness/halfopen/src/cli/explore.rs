@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use halfopen_explore::{CampaignOptions, CampaignResult, Find, Target, explore};
+use halfopen_explore::{CampaignOptions, CampaignResult, Find, Target, explore, shrink};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::commands::{counted, timed};
@@ -47,6 +47,9 @@ pub(super) struct ExploreCommand {
     /// Let every story use every feature and fault, instead of a few that it draws first.
     #[arg(long)]
     no_swarm: bool,
+    /// File the stories as they were drawn, instead of making them small first.
+    #[arg(long)]
+    no_shrink: bool,
     /// Folder for what is found: one scenario for each kind of finding.
     #[arg(long, value_name = "DIR", default_value = "found")]
     found: PathBuf,
@@ -119,10 +122,16 @@ impl ExploreCommand {
         let path = self.found.join(format!("{}.yaml", find.finding.kind.file_name()));
         let defect = self.defect.map(|defect| format!(" --defect {}", defect.to_string().replace(' ', "")));
         let command = format!("halfopen run {}{}", path.display(), defect.unwrap_or_default());
-        write_file(&path, find.to_yaml(&command))?;
+        let (text, finding) = if self.no_shrink {
+            (find.to_yaml(&command), find.finding.clone())
+        } else {
+            let small = shrink(Target { defect: self.defect }, find);
+            (small.to_yaml(&command), small.finding)
+        };
+        write_file(&path, text)?;
         let mut out = anstream::stdout().lock();
-        writeln!(out, "FOUND {} (story {})", find.finding.kind.invariant, find.run)?;
-        writeln!(out, "    expected: {}\n    actual:   {}", find.finding.expected, find.finding.actual)?;
+        writeln!(out, "FOUND {} (story {})", finding.kind.invariant, find.run)?;
+        writeln!(out, "    expected: {}\n    actual:   {}", finding.expected, finding.actual)?;
         writeln!(out, "    {command}")?;
         Ok(())
     }

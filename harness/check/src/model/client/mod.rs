@@ -19,9 +19,9 @@ use self::delivery::Incoming;
 use self::limits::Limits;
 use self::waits::Waits;
 use super::GRACE;
-use super::finding::Findings;
+use super::finding::{Findings, shown};
 use super::sender::{Broken, Sender};
-use crate::plan::{Because, ClientProgram, Invariant, NodeFault, NodeId, Plan};
+use crate::plan::{Action, Because, ClientProgram, Command, Invariant, NodeFault, NodeId, Plan, Step, StepKind};
 use crate::trace::{ConnectionId, Item};
 
 /// One client, as the standards would have it.
@@ -38,6 +38,10 @@ pub(super) struct Client {
     /// Since when the process has run without a pause; none while it stands still or is down.
     running_since: Option<Duration>,
     is_reading: bool,
+    /// What each of its CONNECTs asks for, unless the scenario says otherwise for one of them.
+    keep_alive: Option<u16>,
+    /// Whether it has something to subscribe to.
+    subscribes: bool,
 }
 
 /// The connection that a client has or is about to have.
@@ -47,6 +51,8 @@ struct Connection {
     limits: Option<Limits>,
     said_goodbye: bool,
     requests: Requests,
+    /// Since when it has to subscribe anew: the server has no session of it.
+    subscribes_since: Option<Duration>,
     /// Topic aliases of the server.
     aliases: BTreeMap<u16, ByteString>,
 }
@@ -70,6 +76,8 @@ impl Client {
             waits: Waits::of(program, told_at),
             running_since: Some(Duration::ZERO),
             is_reading: true,
+            keep_alive: (!is_told_otherwise(&plan.steps, node)).then_some(program.options.connect.keep_alive),
+            subscribes: !program.options.subscriptions.is_empty(),
         }
     }
 
@@ -82,7 +90,10 @@ impl Client {
                 self.connection = Some(Connection::new(id));
                 self.waits.opened(now);
             }
-            Item::Packet(packet) if self.is_on(id) => self.send(packet, findings),
+            Item::Packet(packet) if self.is_on(id) => {
+                self.waits.wrote(now);
+                self.send(packet, findings);
+            }
             Item::Fin | Item::Rst if self.is_on(id) => self.end(findings),
             _ => {}
         }
@@ -106,6 +117,7 @@ impl Client {
     pub(super) fn closing(&mut self, now: Duration, id: ConnectionId, because: Because, findings: &mut Findings) {
         self.now = now;
         if self.is_on(id) {
+            self.judge_haste(because, findings);
             self.end(findings);
             if because == Because::Asked {
                 self.waits.stop();
@@ -163,8 +175,10 @@ impl Client {
             Packet::Connect(connect) => {
                 connection.connect = Some(connect.clone());
                 self.waits.asked_to_connect(connect.keep_alive);
+                self.judge_connect(connect, findings);
             }
             Packet::PingReq => self.waits.pinged(now),
+            Packet::Subscribe(_) => connection.subscribes_since = None,
             Packet::Disconnect(_) => {
                 connection.said_goodbye = true;
                 self.waits.stop();
@@ -220,6 +234,7 @@ impl Client {
         connection.limits = Some(Limits::of(connack));
         self.waits.accepted(connack.server_keep_alive);
         if !connack.session_present {
+            connection.subscribes_since = self.subscribes.then_some(self.now);
             self.sender.clear();
             self.incoming.forget();
         }
@@ -238,8 +253,28 @@ impl Client {
             return;
         }
         self.judge_waits(findings);
+        self.judge_subscribing(findings);
         self.judge_answers(findings);
         self.judge_left(findings);
+    }
+
+    /// A client asks for its own keep-alive each time, whatever the last server has told it [MQTT-3.2.2-21].
+    fn judge_connect(&self, connect: &Connect, findings: &mut Findings) {
+        if let Some(seconds) = self.keep_alive.filter(|seconds| *seconds != connect.keep_alive) {
+            let owed = format!("{} asks for its own keep-alive, {seconds} s", self.name);
+            let actual = format!("{} s at {}", connect.keep_alive, shown(self.now));
+            findings.push(Invariant::ClientReconnects, "§3.1.2.10", &owed, actual);
+        }
+    }
+
+    /// Where the server has no session, the client's subscriptions are gone, and it makes them again (§4.1).
+    fn judge_subscribing(&self, findings: &mut Findings) {
+        let since = self.connection.as_ref().and_then(|connection| connection.subscribes_since);
+        if let Some(since) = since.filter(|since| self.is_overdue(*since) && self.waits.is_known()) {
+            let owed = format!("{} subscribes, since the server has no session of it", self.name);
+            let actual = format!("not from {} to {}", shown(since), shown(self.now));
+            findings.push(Invariant::ClientReconnects, "§4.1", &owed, actual);
+        }
     }
 
     /// Returns whether something that was owed since `since` is missing by now.
@@ -255,6 +290,18 @@ impl Client {
     }
 }
 
+/// Whether a step connects the node with other fields than its own.
+fn is_told_otherwise(steps: &[Step], node: NodeId) -> bool {
+    steps.iter().any(|step| match &step.kind {
+        StepKind::Node { actions, .. } => actions
+            .iter()
+            .filter_map(Action::command)
+            .any(|command| matches!(command, Command::Connect(connect) if connect.with.contains_key(&node))),
+        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => is_told_otherwise(steps, node),
+        _ => false,
+    })
+}
+
 impl Connection {
     fn new(id: ConnectionId) -> Self {
         Self {
@@ -263,6 +310,7 @@ impl Connection {
             limits: None,
             said_goodbye: false,
             requests: Requests::default(),
+            subscribes_since: None,
             aliases: BTreeMap::new(),
         }
     }

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::Client;
 use crate::model::finding::{Findings, shown};
-use crate::plan::ClientProgram;
-use crate::plan::Invariant;
+use crate::plan::{Because, ClientProgram, Invariant};
 
 /// The waits of one client, and what it waits for now.
 pub(super) struct Waits {
@@ -24,6 +23,8 @@ pub(super) struct Waits {
     lost_at: Option<Duration>,
     /// When the scenario told somebody something last.
     told_at: Rc<Cell<Option<Duration>>>,
+    /// When it last wrote a packet.
+    wrote_at: Option<Duration>,
     /// The process has stood still, or its clock is not the world's: times are not known.
     is_disturbed: bool,
     odd_clock: bool,
@@ -46,6 +47,7 @@ impl Waits {
             ping_since: None,
             lost_at: None,
             told_at: Rc::clone(told_at),
+            wrote_at: None,
             is_disturbed: false,
             odd_clock: false,
         }
@@ -70,6 +72,11 @@ impl Waits {
         if let Some(seconds) = server_keep_alive {
             self.keep_alive = Duration::from_secs(seconds.into());
         }
+    }
+
+    /// A packet is sent.
+    pub(super) fn wrote(&mut self, now: Duration) {
+        self.wrote_at = Some(now);
     }
 
     /// PINGREQ is sent.
@@ -114,7 +121,8 @@ impl Waits {
         self.odd_clock = true;
     }
 
-    fn is_known(&self) -> bool {
+    /// Returns whether the times of the client are known.
+    pub(super) fn is_known(&self) -> bool {
         !self.is_disturbed && !self.odd_clock
     }
 }
@@ -139,6 +147,36 @@ impl Client {
         if self.now > since + timeout + waits.keep_alive.max(timeout) + self.tolerance {
             let owed = format!("{} closes a connection without PINGRESP by {}", self.name, shown(since + timeout));
             findings.push(Invariant::ClientGivesUp, "§3.1.2.10", &owed, format!("it waited until {}", shown(self.now)));
+        }
+    }
+
+    /// Judges whether the client gives up before it has waited as long as it is set to.
+    pub(super) fn judge_haste(&self, because: Because, findings: &mut Findings) {
+        let waits = &self.waits;
+        if !waits.is_known() || self.running_since.is_none() || !self.is_reading || self.is_slow {
+            return;
+        }
+        let (what, clause, since, timeout) = match because {
+            Because::NoPingresp => {
+                let timeout = waits.ping_timeout.unwrap_or(waits.keep_alive / 2);
+                ("PINGRESP", "§3.1.2.10", waits.ping_since, timeout)
+            }
+            Because::NoConnack => ("CONNACK", "§4.13", waits.opening_since, waits.connect_timeout),
+            _ => return,
+        };
+        let slack = self.tolerance + Duration::from_millis(1);
+        match since {
+            Some(since) if self.now + slack < since + timeout => {
+                let owed = format!("{} waits for {what} until {}", self.name, shown(since + timeout));
+                findings.push(Invariant::ClientGivesUp, clause, &owed, format!("until {}", shown(self.now)));
+            }
+            Some(_) => {}
+            // Who has not been able to write for a keep-alive may wait for the answer to what did not get out.
+            None if waits.wrote_at.is_none_or(|wrote| self.now >= wrote + waits.keep_alive) => {}
+            None => {
+                let owed = format!("{} misses {what} only where it waits for one", self.name);
+                findings.push(Invariant::ClientGivesUp, clause, &owed, format!("none was due at {}", shown(self.now)));
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use halfopen_protocol::{Packet, PacketType, Version};
 
 use super::Server;
 use super::connection::Requests;
+use super::owed::OwedMessage;
 use super::session::Subscribed;
 use super::topic::Filter;
 use crate::model::finding::{Findings, clause_of, shown};
@@ -111,9 +112,23 @@ impl Server {
             return;
         };
         self.subscribers.add(&asked.filter, &subscribed.filter, &client_id);
+        let settings = self.settings.clone();
+        let fresh = self.at_this_instant.clone();
         let Some(session) = self.session_of(id) else { return };
         let is_new = session.subscriptions.insert(asked.filter.clone(), subscribed.clone()).is_none();
+        // What came at this instant may have come between SUBSCRIBE and SUBACK, and be sent later.
+        for publication in fresh {
+            let is_for_it = subscribed.filter.group.is_none()
+                && subscribed.filter.matches(&publication.topic)
+                && !(subscribed.no_local && publication.publisher == client_id);
+            if is_for_it && !publication.owed_to.borrow().contains(&client_id) {
+                publication.owed_to.borrow_mut().push(client_id.clone());
+                session.owe(OwedMessage::possible(publication, &subscribed), &settings);
+            }
+        }
         self.owe_retained(id, &subscribed, asked.retain_handling, is_new);
+        // Nor is it known whether that was retained before.
+        self.doubt_this_instant(id);
     }
 
     fn send_unsuback(&mut self, id: ConnectionId, unsuback: &UnsubAck) -> bool {

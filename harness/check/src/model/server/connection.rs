@@ -37,6 +37,7 @@ pub(super) enum Ended {
 /// A connection that the server has not seen end.
 pub(super) struct Connection {
     pub(super) client: NodeId,
+    opened_at: Duration,
     /// The client's CONNECT.
     pub(super) connect: Option<Box<Connect>>,
     /// The client identifier, once CONNACK has accepted it.
@@ -88,6 +89,7 @@ impl Connection {
     pub(super) fn new(client: NodeId, now: Duration) -> Self {
         Self {
             client,
+            opened_at: now,
             connect: None,
             session: None,
             asked_at: None,
@@ -187,6 +189,7 @@ impl Server {
                 let owed = format!("{name} sends Session Present 0 with a reason other than 0");
                 findings.push(Invariant::BrokerKeepsSessions, clause, &owed, format!("1 at {}", shown(now)));
             }
+            self.judge_refusal(&connect, connack, findings);
             return;
         }
         let client_id = connack.assigned_client_id.clone().unwrap_or_else(|| connect.client_id.clone());
@@ -196,6 +199,20 @@ impl Server {
         self.take_over(id, &client_id, findings);
         self.begin_session(id, &client_id, &connect, connack, findings);
         early.iter().for_each(|packet| self.receive(id, packet));
+    }
+
+    /// A CONNECT that nothing speaks against is accepted (§3.1.4); who has a user or a method is the server's own affair.
+    fn judge_refusal(&self, connect: &Connect, connack: &ConnAck, findings: &mut Findings) {
+        let is_plain = connect.username.is_none() && connect.authentication_method.is_none();
+        if !self.settings.accepts_all || !is_plain || connect.client_id.is_empty() {
+            return;
+        }
+        if self.sessions.len() < self.settings.sessions {
+            let owed =
+                format!("{} accepts the CONNECT of {}, which nothing speaks against", self.name, connect.client_id);
+            let actual = format!("CONNACK {} at {}", connack.reason, shown(self.now));
+            findings.push(Invariant::BrokerAnswers, "§3.1.4", &owed, actual);
+        }
     }
 
     /// The client has one connection: an earlier one ends [MQTT-3.1.4-3] (5.0), [MQTT-3.1.4-2] (3.1.1).
@@ -246,6 +263,12 @@ impl Server {
             let clause = clause_of(connection.version(), "MQTT-3.1.4-4", "MQTT-3.1.4-5");
             findings.push(Invariant::BrokerAnswers, clause, &owed, format!("neither until {}", shown(self.now)));
         }
+        let due = connection.opened_at + self.settings.connect_timeout;
+        if connection.connect.is_none() && self.is_overdue(connection, due) {
+            let client = self.node_name(connection.client);
+            let owed = format!("{} closes the connection of {client} without CONNECT by {}", self.name, shown(due));
+            findings.push(Invariant::BrokerAnswers, "§3.1.4", &owed, format!("not until {}", shown(self.now)));
+        }
         self.judge_answers(id, findings);
         self.judge_delivery(id, findings);
         self.judge_outgoing(id, findings);
@@ -268,6 +291,15 @@ impl Server {
                     format!("still open at {}", shown(self.now)),
                 );
             }
+        }
+    }
+
+    /// A connection ends: one that another has taken over is told so before [MQTT-3.1.4-3] (5.0).
+    pub(super) fn judge_takeover(&mut self, id: ConnectionId, findings: &mut Findings) {
+        if let Some(client_id) = self.untold.remove(&id) {
+            let owed = format!("{} sends DISCONNECT 0x8E to {client_id}, whose connection was taken over", self.name);
+            let actual = format!("none before its end at {}", shown(self.now));
+            findings.push(Invariant::BrokerKeepsSessions, "MQTT-3.1.4-3", &owed, actual);
         }
     }
 

@@ -72,7 +72,10 @@ impl Server {
         if let Some((clause, field)) = publication.altered_by(publish) {
             broken(clause, format!("with the {field} that was published"), "another one".to_owned());
         }
-        if let Some((clause, expected, actual)) = self.judge_expiry(publication, publish) {
+        // To a client that read nothing in between, it may have been on its way for long.
+        let is_on_time = !connection.is_deaf && connection.reads_since <= publication.at;
+        let judged = if is_on_time { self.judge_expiry(publication, publish) } else { None };
+        if let Some((clause, expected, actual)) = judged {
             broken(clause, expected, actual);
         }
         if connection.alias_maximum() < publish.topic_alias.unwrap_or(0) {

@@ -20,7 +20,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::{Packet, Version};
+use halfopen_protocol::{Packet, ReasonCode, Version};
 
 use self::connection::{Connection, Ended};
 use self::early::Early;
@@ -46,6 +46,8 @@ pub(super) struct Server {
     sessions: BTreeMap<ByteString, Session>,
     subscribers: Subscribers,
     groups: Groups,
+    /// Connections of 5.0 that the server says it closes for another one of the same client, and that have not been told.
+    untold: BTreeMap<ConnectionId, ByteString>,
     /// Connections that another one of the same client has replaced: since when, whose, and in which version.
     taken_over: BTreeMap<ConnectionId, (Duration, ByteString, Version)>,
     retained: Retained,
@@ -92,6 +94,7 @@ impl Server {
             sessions: BTreeMap::new(),
             subscribers: Subscribers::default(),
             groups: Groups::default(),
+            untold: BTreeMap::new(),
             taken_over: BTreeMap::new(),
             retained: Retained::default(),
             timers: BTreeSet::new(),
@@ -137,7 +140,10 @@ impl Server {
         }
         match item {
             Item::Packet(packet) => self.send(id, packet, findings),
-            Item::Fin | Item::Rst => self.end(id, Ended::ByServer, findings),
+            Item::Fin | Item::Rst => {
+                self.judge_takeover(id, findings);
+                self.end(id, Ended::ByServer, findings);
+            }
             Item::Open | Item::Bytes(_) | Item::TimedOut => {}
         }
     }
@@ -156,6 +162,14 @@ impl Server {
             Because::Malformed | Because::ProtocolError | Because::Quota | Because::NotAuthorized => Ended::Refused,
             _ => Ended::ByServer,
         };
+        if because == Because::Takeover
+            && let Some(connection) = self.connections.get(&id)
+            && let Some(client_id) = connection.session.clone().filter(|_| connection.is_v5())
+            && connection.writable_since().is_some()
+            && !self.may_be_stuck(connection)
+        {
+            self.untold.insert(id, client_id);
+        }
         self.end(id, how, findings);
     }
 
@@ -171,6 +185,9 @@ impl Server {
                 self.fire(now);
             }
             NodeFault::Restart => {
+                if !self.is_down {
+                    self.die(findings);
+                }
                 self.is_paused = false;
                 self.is_down = false;
                 self.running_since = now;
@@ -249,7 +266,10 @@ impl Server {
             Packet::ConnAck(connack) => self.send_connack(id, connack, findings),
             Packet::Publish(publish) => self.send_publish(id, publish, findings),
             Packet::PubRel(ack) => self.send_pubrel(id, ack.packet_id, findings),
-            Packet::Disconnect(_) => {
+            Packet::Disconnect(disconnect) => {
+                if disconnect.reason == ReasonCode::SESSION_TAKEN_OVER {
+                    self.untold.remove(&id);
+                }
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.said_goodbye = true;
                 }
@@ -269,7 +289,6 @@ impl Server {
         for id in open {
             self.end(id, Ended::ByDeath, findings);
         }
-        self.opening.clear();
         if self.settings.is_durable {
             // What was to be sent on may have been lost half-way into the store.
             let why = "messages under way and wills, when a durable broker died".to_owned();

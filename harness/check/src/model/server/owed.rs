@@ -67,6 +67,19 @@ impl Match {
 }
 
 impl OwedMessage {
+    /// A message that may be sent for a subscription, and need not be.
+    pub(super) fn possible(publication: Rc<Publication>, subscribed: &Subscribed) -> Self {
+        Self {
+            matches: vec![Match::live(subscribed, &publication)],
+            since: publication.at,
+            publication,
+            is_must: false,
+            is_held: false,
+            sent: 0,
+            is_retained: false,
+        }
+    }
+
     /// The highest QoS at which the message is owed [MQTT-3.3.4-2] (5.0), [MQTT-3.3.5-1] (3.1.1).
     pub(super) fn qos(&self) -> QoS {
         self.matches.iter().map(|one| one.qos).max().unwrap_or_default()

@@ -128,9 +128,14 @@ impl Server {
             self.end_session_with_will(client_id);
         }
         self.stop_timers(client_id);
+        let is_unknown = connack.session_present && !self.sessions.contains_key(client_id);
         let maximum = self.settings.maximum_session_expiry;
         let session =
             self.sessions.entry(client_id.clone()).or_insert_with(|| Session::new(connect.version, &self.settings));
+        if is_unknown {
+            // It goes on at the very instant of its end.
+            session.sender.doubt();
+        }
         session.version = connect.version;
         session.connection = Some(id);
         session.ends_at = None;
@@ -145,6 +150,10 @@ impl Server {
         session.will = connect.will.clone().map(PendingWill::new);
         session.owed.resumed(now);
         session.sender.connected(now, connect.receive_maximum.unwrap_or(u16::MAX).into());
+        // What was published at this instant may have gone to the connection before.
+        for publication in &self.at_this_instant {
+            session.owed.doubt(publication);
+        }
     }
 
     /// [MQTT-3.2.2-2], [MQTT-3.2.2-3] (5.0); [MQTT-3.2.2-1], [MQTT-3.2.2-2], [MQTT-3.2.2-3] (3.1.1).

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use halfopen_protocol::packet::QoS;
+
 use crate::plan::BrokerProgram;
 
 /// As many messages, and as many bytes, a server retains for sure; no scenario sets another limit.
@@ -25,6 +27,10 @@ pub(super) struct Settings {
     pub(super) maximum_session_expiry: u32,
     /// Whether sessions and retained messages outlive the process.
     pub(super) is_durable: bool,
+    /// How long a connection may be open without CONNECT.
+    pub(super) connect_timeout: Duration,
+    /// Whether a client that says nothing wrong is accepted: all may connect, and may have any will.
+    pub(super) accepts_all: bool,
     /// How much earlier or later than due the scenario allows.
     pub(super) tolerance: Duration,
 }
@@ -41,6 +47,10 @@ impl Settings {
             sessions: SESSIONS,
             maximum_session_expiry: settings.maximum_session_expiry,
             is_durable: program.durable,
+            connect_timeout: settings.connect_timeout,
+            accepts_all: program.auth.is_none()
+                && settings.retain_available
+                && settings.maximum_qos == QoS::ExactlyOnce,
             tolerance,
         }
     }

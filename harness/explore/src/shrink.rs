@@ -1,0 +1,319 @@
+//! Makes a story small: what is left is needed, each line of it, for the same kind of finding.
+//!
+//! Values are taken away in the order in which a reader would miss them least: nodes with all that names them, steps, keys
+//! of nodes, what stands farther in. Then numbers become round and small. Each candidate is a scenario that is written, read
+//! and run; it is kept only if the run shows the *same kind* of finding.
+
+use std::time::Duration;
+
+use halfopen_scenario::{Comments, Draft, DraftPath};
+
+use crate::campaign::Find;
+use crate::judge::{Finding, FindingKind, Target, plan_of};
+
+/// How many runs shrinking one find may take.
+pub const SHRINK_RUNS: usize = 400;
+
+/// How many runs finding the range of one number may take.
+const RANGE_RUNS: usize = 12;
+
+/// A find made small.
+#[derive(Clone, Debug)]
+pub struct Shrunk {
+    /// What is left.
+    pub draft: Draft,
+    /// What it shows, in the run of what is left.
+    pub finding: Finding,
+    /// What is said about its steps.
+    pub comments: Comments,
+    /// The number of runs that it took.
+    pub runs: usize,
+    /// Whether it is known that nothing more can be taken away.
+    pub is_minimal: bool,
+}
+
+impl Shrunk {
+    /// Returns the number of lines of the scenario, without those at its head.
+    pub fn lines(&self) -> usize {
+        self.draft.to_yaml(&Comments::default()).lines().count()
+    }
+
+    /// Returns the scenario as YAML; `command` reproduces it.
+    pub fn to_yaml(&self, command: &str) -> String {
+        let minimal = if self.is_minimal {
+            "No line can be left out: without it the run does not show this."
+        } else {
+            "Some lines may be left out; there was no time to find out which."
+        };
+        let head = vec![
+            format!("Expected: {}", self.finding.expected),
+            format!("Actual:   {}", self.finding.actual),
+            format!("Found by the invariant `{}`. {command}", self.finding.kind.invariant),
+            minimal.to_owned(),
+        ];
+        self.draft.to_yaml(&Comments { head, ..self.comments.clone() })
+    }
+}
+
+/// Makes the story of a find small.
+pub fn shrink(target: Target, find: &Find) -> Shrunk {
+    let draft = Draft::from(&find.file);
+    let mut shrinker =
+        Shrinker { target, kind: find.finding.kind.clone(), draft, finding: find.finding.clone(), runs: 0 };
+    let mut is_minimal = false;
+    while !is_minimal && shrinker.has_runs() {
+        let before = shrinker.draft.clone();
+        shrinker.nodes();
+        shrinker.steps();
+        shrinker.waits();
+        shrinker.pieces();
+        shrinker.numbers();
+        is_minimal = shrinker.draft == before && shrinker.has_runs();
+    }
+    let comments = shrinker.ranges();
+    let Shrinker { draft, finding, runs, .. } = shrinker;
+    Shrunk { draft, finding, comments, runs, is_minimal }
+}
+
+struct Shrinker {
+    target: Target,
+    kind: FindingKind,
+    draft: Draft,
+    finding: Finding,
+    runs: usize,
+}
+
+impl Shrinker {
+    fn has_runs(&self) -> bool {
+        self.runs < SHRINK_RUNS
+    }
+
+    /// Runs a draft; what it shows, if it is a scenario of one run that shows the same kind of finding.
+    fn shows(&mut self, draft: &Draft) -> Option<Finding> {
+        let plan = plan_of("story", draft.to_yaml(&Comments::default())).ok()?;
+        self.runs += 1;
+        let judged = self.target.judge(&plan);
+        judged.findings.into_iter().find(|finding| finding.kind == self.kind)
+    }
+
+    /// Takes a draft in the place of the one before if it shows the same.
+    fn accept(&mut self, draft: Draft) -> bool {
+        if draft == self.draft || !self.has_runs() {
+            return false;
+        }
+        let Some(finding) = self.shows(&draft) else { return false };
+        self.draft = draft;
+        self.finding = finding;
+        true
+    }
+
+    fn nodes(&mut self) {
+        for name in self.draft.nodes() {
+            let without = self.draft.without_node(&name);
+            self.accept(without);
+        }
+    }
+
+    /// Takes away steps: the half of them, a quarter, and so on to each alone, from the back.
+    fn steps(&mut self) {
+        let mut size = self.draft.steps().div_ceil(2);
+        while size > 0 {
+            let mut end = self.draft.steps();
+            while end > 0 {
+                let start = end.saturating_sub(size);
+                let chunk: Vec<usize> = (start..end).collect();
+                let without = self.draft.without_steps(&chunk);
+                self.accept(without);
+                end = start;
+            }
+            size = if size == 1 { 0 } else { size.div_ceil(2) };
+        }
+    }
+
+    /// Two waits in a row are one.
+    fn waits(&mut self) {
+        let mut place = 1;
+        while place < self.draft.steps() {
+            let (first, second) = (self.wait_at(place - 1), self.wait_at(place));
+            if let (Some((path, first)), Some((_, second))) = (first, second) {
+                let draft = self.draft.with_text(&path, &shown(first + second)).without_steps(&[place]);
+                if self.accept(draft) {
+                    continue;
+                }
+            }
+            place += 1;
+        }
+    }
+
+    fn wait_at(&self, place: usize) -> Option<(DraftPath, Duration)> {
+        let is_it = |path: &DraftPath| path.first() == Some(place) && self.draft.keys_of(path) == ["wait", "steps"];
+        let (path, text) = self.draft.texts().into_iter().find(|(path, _)| is_it(path))?;
+        Some((path, duration(&text)?))
+    }
+
+    /// Takes away whatever else can be.
+    fn pieces(&mut self) {
+        let mut done = Vec::new();
+        while let Some(piece) = self.draft.pieces().into_iter().find(|piece| !done.contains(piece)) {
+            if !self.has_runs() {
+                return;
+            }
+            let without = self.draft.without(std::slice::from_ref(&piece));
+            if !self.accept(without) {
+                done.push(piece);
+            }
+        }
+    }
+
+    /// Makes numbers and durations small and round.
+    fn numbers(&mut self) {
+        for (path, text) in self.draft.texts() {
+            let keys = self.draft.keys_of(&path);
+            let is_name = matches!(keys[0].as_str(), "mqtt" | "payload" | "topic" | "filter" | "client_id");
+            let candidates = if is_name { Vec::new() } else { simpler(&text) };
+            for candidate in candidates {
+                let draft = self.draft.with_text(&path, &candidate);
+                if self.accept(draft) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Says of each wait in which range the run shows the same.
+    fn ranges(&mut self) -> Comments {
+        let mut comments = Comments::default();
+        for place in 0..self.draft.steps() {
+            let Some((path, time)) = self.wait_at(place) else { continue };
+            if !self.has_runs() {
+                break;
+            }
+            let far = time * 4 + Duration::from_secs(10);
+            let least = self.bound(&path, time, Duration::ZERO);
+            let most = self.bound(&path, time, far);
+            let comment = match (least.is_zero(), most == far) {
+                (true, true) => continue,
+                (true, false) => format!("up to {} show it", shown(most)),
+                (false, true) => format!("from {} on", shown(least)),
+                (false, false) => format!("from {} to {}", shown(least), shown(most)),
+            };
+            comments.steps.insert(place, comment);
+        }
+        comments
+    }
+
+    /// Returns how far a time can go towards an end so that the run still shows the same, to the millisecond or as near as
+    /// the runs allow.
+    fn bound(&mut self, path: &DraftPath, good: Duration, end: Duration) -> Duration {
+        let mut shows = |time: Duration| {
+            let draft = self.draft.with_text(path, &shown(time));
+            self.shows(&draft).is_some()
+        };
+        if shows(end) {
+            return end;
+        }
+        let (mut good, mut bad) = (good, end);
+        for _ in 0..RANGE_RUNS {
+            let middle = Duration::from_millis(u64::try_from((good + bad).as_millis() / 2).unwrap_or_default());
+            if middle == good || middle == bad {
+                break;
+            }
+            if shows(middle) {
+                good = middle;
+            } else {
+                bad = middle;
+            }
+        }
+        good
+    }
+}
+
+/// Returns simpler texts to be tried in the place of one, the simplest first.
+fn simpler(text: &str) -> Vec<String> {
+    if let Some(time) = duration(text) {
+        let round = [1, 2, 5, 10, 20, 60, 120].map(Duration::from_secs);
+        let times = round.into_iter().chain([Duration::from_secs(time.as_secs())]);
+        return times.filter(|candidate| *candidate < time && !candidate.is_zero()).map(shown).collect();
+    }
+    match text.parse::<u64>() {
+        Ok(number) => [0, 1, 2, 3, 5, 10].into_iter().filter(|it| *it < number).map(|it| it.to_string()).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Returns the duration that a text is, as drawn stories have them.
+fn duration(text: &str) -> Option<Duration> {
+    let unit = |suffix: &str, milliseconds: f64| {
+        let number: f64 = text.strip_suffix(suffix)?.parse().ok()?;
+        (number >= 0.0 && number < 1e12).then(|| Duration::from_millis((number * milliseconds).round() as u64))
+    };
+    unit("ms", 1.0).or_else(|| unit("min", 60_000.0)).or_else(|| unit("s", 1_000.0)).or_else(|| unit("h", 3_600_000.0))
+}
+
+/// Writes a duration as a scenario has it.
+fn shown(time: Duration) -> String {
+    let milliseconds = time.as_millis();
+    match milliseconds {
+        0 => "0s".to_owned(),
+        1..1_000 => format!("{milliseconds}ms"),
+        _ if milliseconds % 1_000 == 0 => format!("{}s", milliseconds / 1_000),
+        _ => format!("{}s", milliseconds as f64 / 1_000.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{CampaignOptions, explore};
+
+    #[rstest]
+    #[case("10s", Some(10_000))]
+    #[case("1.5s", Some(1_500))]
+    #[case("20ms", Some(20))]
+    #[case("t/a", None)]
+    #[case("s", None)]
+    fn duration_is_read(#[case] text: &str, #[case] milliseconds: Option<u64>) {
+        assert_eq!(duration(text), milliseconds.map(Duration::from_millis));
+    }
+
+    #[rstest]
+    #[case(0)]
+    #[case(20)]
+    #[case(1_000)]
+    #[case(10_501)]
+    fn duration_that_is_written_is_read_again(#[case] milliseconds: u64) {
+        let time = Duration::from_millis(milliseconds);
+        assert_eq!(duration(&shown(time)), Some(time));
+    }
+
+    /// Shrinks the first story of a campaign that shows the invariant with the defect.
+    fn shrunk(defect: &str, invariant: &str) -> Shrunk {
+        let target = Target { defect: Some(defect.parse().unwrap()) };
+        let options =
+            CampaignOptions { seed: 1, runs: 300, jobs: std::num::NonZero::new(2).unwrap(), is_swarm_on: true, target };
+        let result = explore(&options, &|| false, &mut |_| (), &mut |_| ());
+        let find = result.finds.iter().find(|find| find.finding.kind.invariant == invariant).expect("it is found");
+        shrink(target, find)
+    }
+
+    #[rstest]
+    #[case("broker:keep_alive_twice", "broker_keeps_its_deadline", 12)]
+    #[case("broker:session_never_ends", "no_orphans", 14)]
+    #[case("client:qos2_twice", "qos_2_exactly_once", 12)]
+    fn find_becomes_a_short_scenario_that_shows_the_same(
+        #[case] defect: &str,
+        #[case] invariant: &str,
+        #[case] most: usize,
+    ) {
+        let small = shrunk(defect, invariant);
+        assert!(small.lines() <= most, "{}", small.to_yaml(""));
+        assert!(small.is_minimal, "{}", small.to_yaml(""));
+        let plan = plan_of("small", small.to_yaml("")).unwrap();
+        let target = Target { defect: Some(defect.parse().unwrap()) };
+        let shows = |target: Target| target.judge(&plan).findings.iter().any(|it| it.kind == small.finding.kind);
+        assert!(shows(target), "what is written shows it");
+        assert!(!shows(Target::default()), "the program without the defect is right");
+    }
+}
