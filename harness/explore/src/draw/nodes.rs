@@ -326,7 +326,7 @@ impl Draw {
         let mut answers: Vec<Answer> = (0..count).map(|_| self.answer(to)).collect();
         // Mostly all is well in the end, so that the story goes on.
         if self.random.chance(60) {
-            answers.push(Answer::Word(Place::default(), AnswerWord::Usual));
+            answers.push(Answer::Word(Place::default(), AnswerWord::Standard));
         }
         answers
     }
@@ -341,7 +341,7 @@ impl Draw {
             Answered::Packet(_) => false,
         };
         match self.random.below(8) {
-            0 | 1 => word(AnswerWord::Usual),
+            0 | 1 => word(AnswerWord::Standard),
             2 | 3 => word(AnswerWord::Nothing),
             4 if can_refuse && self.swarm.is_fake => word(AnswerWord::Refuse),
             5 if *to == Answered::Open => word(AnswerWord::Ignore),

@@ -57,7 +57,7 @@ impl Draw {
             Deed::Pause => self.pause(),
             Deed::PauseBroker => self.pause_broker(),
             Deed::StopReading => self.stop_reading(),
-            Deed::SetDate => self.set_date(),
+            Deed::SetWallClock => self.set_wall_clock(),
             Deed::ClockLeaps => self.clock_leaps(),
             Deed::Partition => self.partition(),
             Deed::HalfOpen => self.half_open(),
@@ -439,7 +439,7 @@ impl Draw {
         let time = if self.random.chance(70) { Duration::from_millis(500) } else { self.time() };
         self.push(wait(time));
         if self.random.chance(70) {
-            self.push(act(name, ActionKind::Answer(Param::new(Answers::All(AllAnswers::Usual)))));
+            self.push(act(name, ActionKind::Answer(Param::new(Answers::All(AllAnswers::Standard)))));
         }
         self.connect(place, true);
         self.publish();
@@ -458,7 +458,7 @@ impl Draw {
         }
         let time = self.time();
         self.push(wait(time));
-        self.push(act(FAKE, ActionKind::Answer(Param::new(Answers::All(AllAnswers::Usual)))));
+        self.push(act(FAKE, ActionKind::Answer(Param::new(Answers::All(AllAnswers::Standard)))));
     }
 
     fn stop_reading(&mut self) {
@@ -490,11 +490,11 @@ impl Draw {
         }
     }
 
-    fn set_date(&mut self) {
+    fn set_wall_clock(&mut self) {
         let Some(place) = self.peer(|peer| peer.is_up) else { return };
         let name = if !self.swarm.is_fake && self.random.chance(60) { BROKER } else { self.name(place) };
         let by = self.random.pick(&[-3_600_000, 3_600_000, -5_000, 5_000]);
-        self.push(act(name, ActionKind::SetDate(Param::new(Leap::new(by)))));
+        self.push(act(name, ActionKind::SetWallClock(Param::new(Leap::new(by)))));
     }
 
     fn clock_leaps(&mut self) {
@@ -611,7 +611,7 @@ impl Draw {
             }
         };
         let answers = self.answers(self.swarm.is_fake);
-        let answers = answers.unwrap_or(Answers::All(AllAnswers::Usual));
+        let answers = answers.unwrap_or(Answers::All(AllAnswers::Standard));
         self.push(act(node, ActionKind::Answer(Param::new(answers))));
     }
 
