@@ -465,6 +465,9 @@ fn what_is_waived_is_only_noted() {
     let position = Position { line: 2, column: 3, ..Position::default() };
     let invariant = Invariant::ClientKeepsItsInterval;
     plan.waived.push(Waiver { position, invariant, reason: "on purpose".to_owned() });
+    if let Program::Client(client) = &mut plan.nodes[SENSOR.0].program {
+        client.options.connect.keep_alive = 5;
+    }
     let mut story = Story::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 5), false);
     let outcome = check(&plan, &story.end(6000));

@@ -96,7 +96,7 @@ impl Connection {
             early: Vec::new(),
             heard_at: now,
             is_deaf: false,
-            reads_since: now,
+            reads_since: Duration::ZERO,
             accepted_at: None,
             said_goodbye: false,
             disconnect: None,
