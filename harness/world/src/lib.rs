@@ -27,7 +27,8 @@ pub use self::defect::{Defect, UnknownDefect};
 use self::director::Director;
 pub use self::live::{RealTime, interrupt, live_means};
 pub use self::node::{
-    Connection, Guest, Host, RemoteBroker, RemoteOptions, RemoteProcess, StartedRemote, broker_config,
+    Connection, Guest, Host, ReadsRemoteLog, RemoteBroker, RemoteOptions, RemoteProcess, StartedRemote, StartsRemote,
+    broker_config,
 };
 use self::node::{Disks, Env, Switchboard};
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]

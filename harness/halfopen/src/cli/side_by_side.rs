@@ -85,7 +85,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8, Failure> {
     let runs: Vec<(Arc<About>, Arc<Plan>)> = load(&args.paths, PlanOptions::default())?
         .into_iter()
         .flat_map(|(scenario, plans)| {
-            let about = Arc::new(scenario.about.clone());
+            let about = Arc::new(scenario.about);
             plans.into_iter().map(move |plan| (Arc::clone(&about), Arc::new(plan)))
         })
         .filter(|(_, plan)| plan.run.to_string().contains(&args.only))

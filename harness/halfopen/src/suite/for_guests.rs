@@ -33,9 +33,10 @@ pub(crate) fn adapted(plan: &Plan, abilities: &Abilities<'_>) -> Result<Adapted,
     if let Some(why) = plan.nodes.iter().find_map(|node| does_not_take(&node.program)) {
         return Err(why);
     }
-    let is_clock = |fault: NodeFault| {
+    let is_clock = |fault: NodeFault| match fault {
         // No guest has a date that can be set.
-        fault.is_of_clock() && !(abilities.has_clock && !matches!(fault, NodeFault::SetWallClock(_)))
+        NodeFault::SetWallClock(_) => true,
+        fault => fault.is_of_clock() && !abilities.has_clock,
     };
     if befalls_a_broker(&plan.steps, plan, &is_clock) {
         return Err("it changes the clock of a broker, and a guest has the world's".to_owned());

@@ -29,7 +29,7 @@ pub(crate) use self::disk::{Disk, Disks};
 pub use self::foreign::{ForeignOptions, ForeignProgram, ReadsLog, StartsProgram};
 pub use self::guest::{Connection, Guest, Host};
 use self::queue::QueueReceiver;
-pub use self::remote::{RemoteBroker, RemoteOptions, RemoteProcess, StartedRemote};
+pub use self::remote::{ReadsRemoteLog, RemoteBroker, RemoteOptions, RemoteProcess, StartedRemote, StartsRemote};
 pub use self::settings::broker_config;
 pub(crate) use self::switchboard::Switchboard;
 use super::defect::Defect;

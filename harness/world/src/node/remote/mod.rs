@@ -46,15 +46,21 @@ struct Inner {
     troubles: RefCell<Vec<String>>,
 }
 
+/// Starts a broker: on the node of this name, with these settings, for which time since the start of the run.
+pub type StartsRemote = dyn Fn(&str, &BrokerProgram, u64) -> io::Result<StartedRemote>;
+
+/// Reads a line of a broker's log: which client it closes, and why.
+pub type ReadsRemoteLog = dyn Fn(&str) -> Option<(String, Because)>;
+
 /// How to treat a [`RemoteBroker`].
 pub struct RemoteOptions {
     /// Starts the broker on the node of this name, with these settings, for which time since the start of the run (from 0),
     /// if it has to be started at all.
-    pub start: Box<dyn Fn(&str, &BrokerProgram, u64) -> io::Result<StartedRemote>>,
+    pub start: Box<StartsRemote>,
     /// How long it may take until it listens.
     pub ready_within: Duration,
     /// Returns what a line of its log says: which client it closes, and why.
-    pub read_log: Box<dyn Fn(&str) -> Option<(String, Because)>>,
+    pub read_log: Box<ReadsRemoteLog>,
 }
 
 /// A broker that has been started, or that runs anyway.
