@@ -5,9 +5,10 @@
 //! [`check`] (pure functions of plan and trace) → [`report`] (for people and machines).
 //! [`suite`] is all of this in one call, for `cargo test`, with the project's broker or one of yours.
 //! [`sweep`] runs a plan to know where its runs with a fault begin.
-//! [`diff`] says what changed between two traces.
+//! [`coverage`] says which statements of the standards scenarios show. [`diff`] says what changed between two traces.
 
 pub mod cli;
+pub mod coverage;
 pub mod defects;
 pub mod diff;
 mod explain;

@@ -46,11 +46,13 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Show which scenarios catch which defects of the broker and the client.
     Defects(DefectsArgs),
+    /// Show which statements of the standards scenarios show, and which are proven by a defect.
+    Coverage(CoverageArgs),
     /// Write a scenario to begin with, full of comments.
     New(NewArgs),
     /// List scenarios by area, with their runs, tags and clauses.
     List(ListArgs),
-    /// Describe a scenario and its computed times without running it.
+    /// Tell a scenario in plain words, with the times of a run.
     Explain(ExplainArgs),
     /// Draw stories with faults that nobody has written, run them, and file each kind of finding as a scenario.
     Explore(ExploreCommand),
@@ -198,6 +200,16 @@ pub(super) struct DefectsArgs {
     /// Name only the first scenario that catches a defect for the right reason, instead of all.
     #[arg(long)]
     pub(super) first: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct CoverageArgs {
+    /// Scenario files, or folders with scenarios.
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Print only what is less than in this page, which the command has printed before; then the exit code is 1.
+    #[arg(long, value_name = "FILE")]
+    pub(super) at_least: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -8,6 +8,7 @@ mod args;
 mod artifacts;
 mod commands;
 mod compare;
+mod coverage;
 mod defects;
 mod draw;
 mod explain;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Trace(trace) => commands::trace(&trace),
         Command::Check(check) => commands::check(&check),
         Command::Defects(args) => defects::defects(&args),
+        Command::Coverage(args) => coverage::coverage(&args),
         Command::New(new) => new::new(&new),
         Command::List(list) => list::list(&list),
         Command::Explain(explain) => explain::explain(&explain),
