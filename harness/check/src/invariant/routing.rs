@@ -41,6 +41,8 @@ pub(super) struct Message {
     /// An upper bound of the size of the packet in which it is sent on, in bytes.
     size: usize,
     fate: Cell<Fate>,
+    /// Since when it has to be passed on: a message of QoS 2 may wait for its PUBREL (§4.3.3).
+    owed_since: Cell<Option<Duration>>,
     /// Whether a member of a shared subscription got it.
     is_shared_out: Cell<bool>,
 }
@@ -238,7 +240,7 @@ impl Broker {
                     self.owe(&message, publish, program, context, report);
                 }
             }
-            Packet::PubRel(ack) => self.intake.release(session, ack.packet_id),
+            Packet::PubRel(ack) => self.intake.release(session, ack.packet_id, seen.at),
             Packet::Subscribe(subscribe) => self.ask(session, seen, subscribe),
             Packet::Unsubscribe(unsubscribe) => {
                 for filter in &unsubscribe.filters {

@@ -83,9 +83,10 @@ impl Intake {
     }
 
     /// A PUBREL has come.
-    pub(super) fn release(&mut self, session: SessionId, id: PacketId) {
-        if let Some(sender) = self.senders.get_mut(&session) {
-            sender.open.remove(&id);
+    pub(super) fn release(&mut self, session: SessionId, id: PacketId, at: Duration) {
+        let released = self.senders.get_mut(&session).and_then(|sender| sender.open.remove(&id));
+        if let Some(message) = released {
+            message.owed_since.set(Some(at));
         }
     }
 }
@@ -100,6 +101,7 @@ impl Message {
             expires: publish.message_expiry.map(|secs| seen.at + Duration::from_secs(secs.into())),
             size: size(&seen.topic, publish),
             fate: Cell::new(fate),
+            owed_since: Cell::new((publish.qos != QoS::ExactlyOnce).then_some(seen.at)),
             is_shared_out: Cell::new(false),
         }
     }

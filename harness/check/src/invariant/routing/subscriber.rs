@@ -275,7 +275,7 @@ impl Subscriber {
     pub(super) fn settle(&mut self, now: Duration, session: SessionId, context: &Context<'_>, report: &mut Report) {
         let Some(able_since) = self.able_since else { return };
         self.judge(session, context, report, |owed| {
-            let due = owed.message.at.max(able_since) + SOON;
+            let due = owed.message.owed_since.get()?.max(able_since) + SOON;
             (due < now).then_some(due)
         });
     }
@@ -283,7 +283,7 @@ impl Subscriber {
     pub(super) fn finish(&mut self, end: Duration, session: SessionId, context: &Context<'_>, report: &mut Report) {
         if let Some(able_since) = self.able_since {
             self.judge(session, context, report, |owed| {
-                let due = owed.message.at.max(able_since) + SOON;
+                let due = owed.message.owed_since.get()?.max(able_since) + SOON;
                 (due <= end).then_some(due)
             });
         }
@@ -438,6 +438,7 @@ impl Owed {
         self.is_waiting()
             && self.excuse.get().is_none()
             && self.message.fate.get() == Fate::Taken
+            && self.message.owed_since.get().is_some()
             && self.message.expires.is_none_or(|expires| expires > due)
             && self.message.size <= limits.maximum_packet_size
     }
