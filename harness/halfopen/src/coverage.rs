@@ -1,9 +1,8 @@
 //! Which statements of the standards the scenarios show, and which of these are proven: a program that breaks the rule fails.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use halfopen_protocol::Version;
 use halfopen_protocol::normative::{Side, Statement, statements};
@@ -13,10 +12,6 @@ use crate::defects::Defect;
 use crate::plan::Plan;
 use crate::run::{Ending, Runner, on_all_cores};
 use crate::scenario::Scenario;
-
-/// A run that takes longer, in virtual time, is not tried with defects: some of them make millions of packets of it, and
-/// its file has shorter runs.
-const LONGEST: Duration = Duration::from_secs(3600);
 
 /// What scenarios show of both standards.
 #[derive(Clone, Debug)]
@@ -50,53 +45,56 @@ pub struct Counts {
     pub proven: usize,
 }
 
-/// The statements that a run names, and what it comes to.
-struct Judged<'s> {
-    scenario: &'s str,
+/// The runs of a scenario in one version, and the statements that it names.
+struct Story {
+    scenario: String,
     version: Version,
-    has_passed: bool,
-    /// What the findings of the reference model name.
-    named: BTreeSet<String>,
+    clauses: Vec<String>,
+    runs: Vec<Arc<Plan>>,
 }
 
 impl Coverage {
-    /// Runs all scenarios once without any defect, and those that end within an hour once with each of `defects`, each of
-    /// which it tells `begins` before.
+    /// Runs all scenarios once without any defect, and with each of `defects`, of which it tells `begins` before, until a run
+    /// of a scenario fails.
     pub fn of(scenarios: Vec<(Scenario, Vec<Plan>)>, defects: &[Defect], begins: impl Fn(Defect)) -> Self {
-        let mut clauses: BTreeMap<(String, Version), Vec<String>> = BTreeMap::new();
-        let mut plans: Vec<(String, Arc<Plan>)> = Vec::new();
+        let mut stories = Vec::new();
         for (scenario, runs) in scenarios {
-            for (version, ids) in scenario.about.clauses {
-                clauses.insert((scenario.name.clone(), version), ids);
+            let mut runs: Vec<Arc<Plan>> = runs.into_iter().map(Arc::new).collect();
+            for (version, clauses) in scenario.about.clauses {
+                let of_version = |plan: &mut Arc<Plan>| plan.version == version;
+                let runs = runs.extract_if(.., of_version).collect();
+                stories.push(Story { scenario: scenario.name.clone(), version, clauses, runs });
             }
-            plans.extend(runs.into_iter().map(|plan| (scenario.name.clone(), Arc::new(plan))));
+            for version in Version::ALL {
+                let runs: Vec<_> = runs.extract_if(.., |plan| plan.version == version).collect();
+                if !runs.is_empty() {
+                    stories.push(Story { scenario: scenario.name.clone(), version, clauses: Vec::new(), runs });
+                }
+            }
         }
-        let clean = judge(&plans, None);
-        let unfit: BTreeSet<String> =
-            clean.iter().filter(|run| !run.has_passed).map(|run| run.scenario.to_owned()).collect();
+        let failing = on_all_cores(&stories, |story| story.fails(None));
+        let unfit: BTreeSet<String> = stories
+            .iter()
+            .zip(failing)
+            .filter_map(|(story, failing)| failing.map(|_| story.scenario.clone()))
+            .collect();
+        stories.retain(|story| !unfit.contains(&story.scenario));
         let mut rows: Vec<Row> = Vec::new();
         for version in Version::ALL {
             for statement in statements(version) {
-                let names = |(_, ids): &(&(String, Version), &Vec<String>)| ids.iter().any(|id| id == statement.id);
-                let of_version = clauses.iter().filter(|((_, its), _)| *its == version);
-                let shown = of_version.filter(names).map(|((name, _), _)| name.clone()).collect();
+                let names =
+                    |story: &&Story| story.version == version && story.clauses.iter().any(|id| id == statement.id);
+                let shown = stories.iter().filter(names).map(|story| story.scenario.clone()).collect();
                 rows.push(Row { version, statement, shown, proven: BTreeSet::new() });
             }
         }
         let mut coverage = Self { rows, unfit: unfit.into_iter().collect() };
-        let ends =
-            on_all_cores(&plans, |(_, plan)| Runner::default().trace(plan).map_or(Duration::ZERO, |trace| trace.end));
-        let mut ends = ends.into_iter();
-        plans.retain(|_| ends.next().is_some_and(|end| end <= LONGEST));
         for &defect in defects {
             begins(defect);
-            for run in judge(&plans, Some(defect)).into_iter().filter(|run| !run.has_passed) {
-                if coverage.unfit.iter().any(|name| name == run.scenario) {
-                    continue;
-                }
-                let ids = clauses.get(&(run.scenario.to_owned(), run.version)).into_iter().flatten();
-                let named = run.named.iter().chain(ids);
-                named.for_each(|id| coverage.prove(run.version, id, defect));
+            let failing = on_all_cores(&stories, |story| story.fails(Some(defect)));
+            for (story, named) in stories.iter().zip(failing).filter_map(|(story, named)| Some((story, named?))) {
+                let ids = named.iter().chain(&story.clauses);
+                ids.for_each(|id| coverage.prove(story.version, id, defect));
             }
         }
         coverage
@@ -235,25 +233,23 @@ fn few<'a>(mut names: impl ExactSizeIterator<Item = &'a str>) -> String {
     text.join(", ")
 }
 
-fn judge(plans: &[(String, Arc<Plan>)], defect: Option<Defect>) -> Vec<Judged<'_>> {
-    let judge = |(_, plan): &(String, Arc<Plan>)| {
+impl Story {
+    /// Returns what the findings of the first run that does not pass name, if there is one.
+    fn fails(&self, defect: Option<Defect>) -> Option<BTreeSet<String>> {
         let runner = Runner { defect, ..Runner::default() };
-        let result = runner.run(plan);
-        let has_passed = matches!(result.verdict(), Verdict::Pass | Verdict::Skipped);
-        let named = match &result.ending {
-            Ending::Judged(_, outcome) => outcome.violations.iter().filter_map(|one| named(&one.expected)).collect(),
-            _ => BTreeSet::new(),
-        };
-        (has_passed, named)
-    };
-    let judged = on_all_cores(plans, judge).into_iter().zip(plans);
-    let judged = judged.map(|((has_passed, named), (scenario, plan))| Judged {
-        scenario,
-        version: plan.version,
-        has_passed,
-        named,
-    });
-    judged.collect()
+        self.runs.iter().find_map(|plan| {
+            let result = runner.run(plan);
+            if matches!(result.verdict(), Verdict::Pass | Verdict::Skipped) {
+                return None;
+            }
+            Some(match &result.ending {
+                Ending::Judged(_, outcome) => {
+                    outcome.violations.iter().filter_map(|one| named(&one.expected)).collect()
+                }
+                _ => BTreeSet::new(),
+            })
+        })
+    }
 }
 
 /// The statement that a finding names at its end, as `… [MQTT-3.3.4-2]`.
