@@ -246,14 +246,20 @@ fn columns(seconds: &BTreeMap<u64, Second>, end: Duration) -> Vec<Column> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::NodeFault;
+    use crate::plan::{ClientProgram, ClientSettings, Node, NodeFault};
     use crate::trace::fixture::{BROKER, SENSOR, Story, connect, plan};
 
     /// A run of a fleet in which only the first client is seen.
     fn fleet() -> Plan {
         let mut plan = plan();
-        let client = plan.nodes[SENSOR.0].clone();
-        plan.nodes.resize(FLEET + 1, client);
+        let program = Program::Client(ClientProgram {
+            options: ClientSettings::new(plan.version, "sensor"),
+            to: BROKER,
+            autostart: true,
+            handling: Duration::ZERO,
+        });
+        plan.nodes.truncate(1);
+        plan.nodes.resize(FLEET + 1, Node { name: "sensor".to_owned(), program });
         plan
     }
 
