@@ -274,7 +274,11 @@ impl Draw {
 
     pub(super) fn subscription(&mut self, filter: String, is_v5: bool) -> Subscription {
         let is_shared = filter.starts_with("$share");
-        let qos = self.qos();
+        // What a member of a group leaves unacknowledged at QoS 1 may go to another: the invariants do not follow that.
+        let qos = match self.qos() {
+            1 if is_shared => 0,
+            qos => qos,
+        };
         let mut keys = SubscriptionKeys { filter: given(Text(filter.clone())), ..SubscriptionKeys::default() };
         keys.qos = (qos > 0).then(|| Field::new(Param::new(Number::new(qos))));
         if is_v5 && self.swarm.has_options {

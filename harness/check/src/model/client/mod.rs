@@ -32,6 +32,8 @@ pub(super) struct Client {
     tolerance: Duration,
     now: Duration,
     connection: Option<Connection>,
+    /// The connection that it closes because it is asked to: what it wrote before still goes out.
+    leaving: Option<ConnectionId>,
     sender: Sender,
     incoming: Incoming,
     waits: Waits,
@@ -71,6 +73,7 @@ impl Client {
             tolerance: plan.tolerance,
             now: Duration::ZERO,
             connection: None,
+            leaving: None,
             sender: Sender::new(usize::MAX),
             incoming: Incoming::default(),
             waits: Waits::of(program, told_at),
@@ -93,6 +96,9 @@ impl Client {
             Item::Packet(packet) if self.is_on(id) => {
                 self.waits.wrote(now);
                 self.send(packet, findings);
+            }
+            Item::Packet(Packet::Publish(publish)) if self.leaving == Some(id) && publish.topic_alias.is_none() => {
+                self.sender.publish(now, self.version(), &publish.topic, publish);
             }
             Item::Fin | Item::Rst if self.is_on(id) => self.end(findings),
             _ => {}
@@ -120,6 +126,7 @@ impl Client {
             self.judge_haste(because, findings);
             self.end(findings);
             if because == Because::Asked {
+                self.leaving = Some(id);
                 self.waits.stop();
             }
         }

@@ -189,6 +189,10 @@ impl Server {
         // A subscription is active before its SUBACK goes out (§3.8.4).
         let connection = session.connection.and_then(|id| self.connections.get(&id));
         let is_asked_for = connection.is_some_and(|connection| connection.asks_for(topic));
+        let is_wanted = is_subscribed || is_asked_for;
+        if is_wanted && self.possible_wills.contains(&(topic.clone(), publish.payload.clone())) {
+            return true;
+        }
         if publish.retain && (is_asked_for || session.waits_for_retained && is_subscribed) {
             return self.retained.may_be(topic, is_it);
         }

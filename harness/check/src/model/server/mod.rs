@@ -24,12 +24,13 @@ use halfopen_protocol::{Packet, ReasonCode, Version};
 
 use self::connection::{Connection, Ended};
 use self::early::Early;
-use self::owed::Groups;
+use self::owed::{Content, Groups};
 use self::publication::Publication;
 use self::retained::Retained;
 use self::session::Session;
 use self::settings::Settings;
 use self::subscribers::Subscribers;
+use self::will::PendingWill;
 use super::finding::Findings;
 use crate::plan::{Because, BrokerProgram, Invariant, NodeFault, NodeId, Plan};
 use crate::trace::{ConnectionId, Item};
@@ -56,6 +57,8 @@ pub(super) struct Server {
     publications: u64,
     /// Messages that were taken over at this instant; what else happens at it may have come before them.
     at_this_instant: Vec<Rc<Publication>>,
+    /// Wills of connections that ended with the process of a durable server, which may publish them later or not.
+    possible_wills: BTreeSet<Content>,
     /// Sessions that have ended at this instant.
     ended_now: Vec<ByteString>,
     /// Messages that were sent at this instant and for which there is no reason yet.
@@ -101,6 +104,7 @@ impl Server {
             now: Duration::ZERO,
             publications: 0,
             at_this_instant: Vec::new(),
+            possible_wills: BTreeSet::new(),
             ended_now: Vec::new(),
             early: Vec::new(),
             is_paused: false,
@@ -300,6 +304,7 @@ impl Server {
                 if session.ends_at == Some(now + Duration::from_secs(session.expiry.into())) {
                     session.may_end_at = session.ends_at;
                 }
+                self.possible_wills.extend(session.will.as_ref().map(PendingWill::content));
                 session.doubt_all(latest);
             }
             self.retained.doubt_since(self.now);

@@ -126,7 +126,9 @@ impl Owed {
             queue.pop_front();
         }
         let place = |wanted: &dyn Fn(&OwedMessage) -> bool| queue.iter().take(CANDIDATES).position(wanted);
-        let place = place(&|owed| owed.sent == 0 && owed.fits(sent))
+        // One that may have been lost must not hide one that cannot.
+        let place = place(&|owed| owed.sent == 0 && owed.fits(sent) && owed.is_must)
+            .or_else(|| place(&|owed| owed.sent == 0 && owed.fits(sent)))
             .or_else(|| place(&|owed| owed.sent > 0 && owed.fits(sent)))
             .or_else(|| place(&|owed| owed.sent == 0))
             .or_else(|| place(&|owed| owed.sent < owed.matches.len()))?;

@@ -7,6 +7,7 @@ use halfopen_protocol::ReasonCode;
 use halfopen_protocol::packet::{Publish, Will};
 
 use super::connection::Connection;
+use super::owed::Content;
 use super::{Server, Timer};
 
 /// The will of a session.
@@ -21,6 +22,11 @@ impl PendingWill {
     /// The will of a connection that is up.
     pub(super) fn new(will: Will) -> Self {
         Self { will, due: None }
+    }
+
+    /// Returns its topic and its payload.
+    pub(super) fn content(&self) -> Content {
+        (self.will.topic.clone(), self.will.payload.clone())
     }
 
     /// Returns whether it waits for its delay to pass.
