@@ -31,6 +31,26 @@ fn trace_is_the_same_in_another_process(
     assert!(here.contains("seed="), "a trace is there at all: {here}");
 }
 
+#[rstest]
+fn hash_of_a_trace_is_that_of_its_events(
+    #[files("../../scenarios/half_open/*.yaml")]
+    #[files("../../scenarios/reset/*.yaml")]
+    #[files("../../scenarios/session/*.yaml")]
+    #[exclude("/lib/")]
+    path: PathBuf,
+) {
+    let output = |flag: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_halfopen")).args(["trace", flag]).arg(&path).output();
+        String::from_utf8(output.expect("the binary was built with this test").stdout).expect("text")
+    };
+    let traces = halfopen::trace::TraceFile::read(&output("--json")).unwrap_or_else(|error| panic!("{error}"));
+    let lines = traces.iter().map(|file| {
+        let (events, run, seed) = (file.trace.events.len(), &file.run, file.seed);
+        format!("{} {events:>8} {run} seed={seed}\n", file.trace.hash())
+    });
+    assert_eq!(output("--hash"), lines.collect::<String>());
+}
+
 /// What `halfopen trace` prints, with these variables and nothing else in its environment.
 fn trace(path: &Path, environment: &[(&str, &str)]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_halfopen"))

@@ -88,6 +88,7 @@ fn shown(runs: &[Finished]) -> String {
         let trace = match &run.ending {
             Ending::Judged(trace, _) => text(&run.plan, trace),
             Ending::Skipped(error) | Ending::Broken(error) => error.to_string(),
+            Ending::Passed { .. } => unreachable!("a suite keeps traces"),
         };
         let word = run.verdict().word();
         if versions.contains(&run.plan.version) {

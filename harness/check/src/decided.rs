@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -5,7 +6,7 @@ use super::moment::millis;
 use super::verb::{Recognizer, place};
 use crate::plan::{EventRef, Expectation, Mode, Moment, Node, NodeId, NthConnection, Ordinal, Plan, Timing, Verb};
 use crate::trace::find::{Finder, Viewer, nth, ordinal};
-use crate::trace::{Completion, Event, EventKind, Opened};
+use crate::trace::{Event, EventKind, Opened, RunObserver};
 
 /// Tells during a run when it may end: when each expectation that wants something has seen it often enough, well
 /// timed or not, and when the times have passed that the others speak of.
@@ -22,7 +23,7 @@ pub struct Decided {
     /// The places of those that must have passed.
     must_pass: BTreeSet<usize>,
     /// The latest of them, unless that has to be found out anew.
-    passed: Option<Option<Duration>>,
+    passed: Cell<Option<Option<Duration>>>,
     /// Of each of these lists one must be decided.
     any_of: Vec<Vec<Self>>,
     brokers: usize,
@@ -66,7 +67,7 @@ impl Decided {
             of_node: BTreeMap::new(),
             of_all: Vec::new(),
             must_pass: BTreeSet::new(),
-            passed: None,
+            passed: Cell::new(None),
             any_of: Vec::new(),
             brokers: plan.nodes.partition_point(Node::is_broker),
             opened: Opened::default(),
@@ -170,7 +171,7 @@ impl Decided {
         let Self { horizons, of_node, of_all, passed, .. } = self;
         let mut feed = |place: &usize| {
             if horizons[*place].feed(event) {
-                *passed = None;
+                passed.set(None);
             }
         };
         let is_end_of_a_broker =
@@ -186,29 +187,34 @@ impl Decided {
     }
 
     /// Returns the latest of the moments that must have passed, once all are known.
-    fn passed(&mut self) -> Option<Duration> {
-        *self.passed.get_or_insert_with(|| {
+    fn passed(&self) -> Option<Duration> {
+        let latest = || {
             let mut latest = Duration::ZERO;
             for place in &self.must_pass {
                 latest = latest.max(self.horizons[*place].time()?);
             }
             Some(latest)
-        })
+        };
+        let passed = self.passed.get().unwrap_or_else(latest);
+        self.passed.set(Some(passed));
+        passed
     }
 }
 
-impl Completion for Decided {
-    fn poll(&mut self, events: &[Event]) -> Option<Duration> {
-        while let Some(event) = events.get(self.seen) {
-            self.feed(self.seen, event);
-            self.seen += 1;
-        }
+impl RunObserver for Decided {
+    fn event(&mut self, event: &Event) {
+        self.feed(self.seen, event);
+        self.seen += 1;
+        self.any_of.iter_mut().flatten().for_each(|lines| lines.event(event));
+    }
+
+    fn decided_at(&self) -> Option<Duration> {
         if !self.open.is_empty() {
             return None;
         }
         let mut at = self.latest.max(self.passed()?);
-        for alternatives in &mut self.any_of {
-            at = at.max(alternatives.iter_mut().filter_map(|lines| lines.poll(events)).min()?);
+        for alternatives in &self.any_of {
+            at = at.max(alternatives.iter().filter_map(Self::decided_at).min()?);
         }
         Some(at)
     }

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
+use super::evidence::Evidence;
 use super::moment::{Clocked, Millis, Times, Window, millis, seconds};
 use super::verb::{Match, Recognizer, Timeline, names, past, phrase, place};
 use super::{Findings, Vacuity, Violation};
 use crate::plan::{CountRange, Expectation, Mode, NodeId, Plan, Verb, Weight};
 use crate::subjects::Subjects;
-use crate::trace::{Event, EventKind, Item, Opened, Trace};
+use crate::trace::{Event, EventKind, Item, Opened};
 
 mod alternatives;
 mod judged;
@@ -18,14 +19,14 @@ pub use self::judged::{Due, Judged, judged};
 const LISTED: usize = 5;
 
 /// Judges all expectations of the plan, each at each of its nodes.
-pub(super) fn check(plan: &Plan, trace: &Trace, findings: &mut Findings) {
+pub(super) fn check(plan: &Plan, trace: &Evidence, findings: &mut Findings) {
     let by_node = ByNode::new(plan, trace);
     for expectation in &plan.expectations {
         judge(plan, trace, &by_node, expectation, findings);
     }
 }
 
-fn judge(plan: &Plan, trace: &Trace, by_node: &ByNode, expectation: &Expectation, findings: &mut Findings) {
+fn judge(plan: &Plan, trace: &Evidence, by_node: &ByNode, expectation: &Expectation, findings: &mut Findings) {
     let mut found = Findings::default();
     if let Verb::AnyOf(alternatives) = &expectation.verb {
         alternatives::check(plan, trace, by_node, expectation, alternatives, &mut found);
@@ -53,25 +54,28 @@ struct ByNode {
 }
 
 impl ByNode {
-    fn new(plan: &Plan, trace: &Trace) -> Self {
+    fn new(plan: &Plan, trace: &Evidence) -> Self {
         let mut nodes = vec![Vec::new(); plan.nodes.len()];
-        for (index, event) in trace.events.iter().enumerate() {
+        let mut opened = Opened::default();
+        for (number, (_, event)) in trace.events.iter().enumerate() {
+            opened.feed(event);
             if let Some(events) = place(event).and_then(|node| nodes.get_mut(node.0)) {
-                events.push(index);
+                events.push(number);
             }
         }
-        Self { events: nodes, opened: Opened::of(&trace.events), subjects: Subjects::new(plan, &trace.events) }
+        Self { events: nodes, opened, subjects: Subjects::new(plan, &trace.events) }
     }
 
-    fn events<'a>(&'a self, trace: &'a Trace, node: NodeId) -> impl Iterator<Item = (usize, &'a Event)> {
-        self.events[node.0].iter().map(|&index| (index, &trace.events[index]))
+    /// Returns the events of a node, each with its index in the trace.
+    fn events<'a>(&'a self, trace: &'a Evidence, node: NodeId) -> impl Iterator<Item = (usize, &'a Event)> {
+        self.events[node.0].iter().map(|&number| (trace.events[number].0, &trace.events[number].1))
     }
 }
 
 /// One expectation at one node.
 struct Judge<'a> {
     plan: &'a Plan,
-    trace: &'a Trace,
+    trace: &'a Evidence,
     by_node: &'a ByNode,
     expectation: &'a Expectation,
     node: NodeId,

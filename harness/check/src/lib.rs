@@ -1,4 +1,7 @@
-//! Judges a trace against what its plan expects: pure functions, three-valued verdicts.
+//! Judges a run against what its plan expects: three-valued verdicts, without clocks and without input or output.
+//!
+//! A [`Judge`] is fed event by event, while the run goes on or from its trace afterwards. It keeps the few events that
+//! expectations may ask for; packets that none of them names are not kept. So a run that is judged needs no trace.
 //!
 //! Invariants hold without being asked for; a scenario waives those that it breaks on purpose.
 //!
@@ -15,6 +18,7 @@
 //! All that is wrong is reported, not the first. What is only advised (`should`) and not so is a warning.
 
 mod decided;
+mod evidence;
 mod expectation;
 mod invariant;
 mod model;
@@ -24,12 +28,16 @@ mod subjects;
 mod verb;
 
 pub use self::decided::Decided;
+use self::evidence::Evidence;
 pub use self::expectation::{Due, Judged, judged};
 pub use self::invariant::Invariants;
 use serde::{Deserialize, Serialize};
 
+use std::ops::Deref;
+use std::time::Duration;
+
 use crate::plan::{Invariant, Plan, Position};
-use crate::trace::{EventKind, Trace};
+use crate::trace::{Event, RunObserver, Trace};
 use halfopen_plan::{self as plan, trace};
 
 /// What a run came to.
@@ -126,23 +134,58 @@ pub struct NotJudged {
     pub why: String,
 }
 
-/// Judges a finished run.
-pub fn check(plan: &Plan, trace: &Trace) -> Outcome {
-    let mut findings = Findings::default();
-    story::check(plan, trace, &mut findings);
-    expectation::check(plan, trace, &mut findings);
-    let mut invariants = Invariants::new(plan);
-    trace.events.iter().for_each(|event| invariants.event(event));
-    invariants.end(trace.end, &mut findings);
-    if is_empty(trace) {
-        let why = "nothing was ever sent".to_owned();
-        findings.vacuous.push(Vacuity { position: Position::default(), text: plan.run.to_string(), why });
-    }
-    findings.outcome()
+/// Judges a run, event by event, and tells when it may end.
+pub struct Judge<P> {
+    plan: P,
+    evidence: Evidence,
+    invariants: Invariants<P>,
+    decided: Decided,
 }
 
-fn is_empty(trace: &Trace) -> bool {
-    !trace.events.iter().any(|event| matches!(event.kind, EventKind::Sent { .. }))
+impl<P: Deref<Target = Plan> + Clone> Judge<P> {
+    /// Begins to judge a run of this plan.
+    pub fn new(plan: P) -> Self {
+        Self {
+            evidence: Evidence::new(&plan),
+            invariants: Invariants::new(plan.clone()),
+            decided: Decided::new(&plan),
+            plan,
+        }
+    }
+
+    /// Ends the run at this time, and returns what it came to.
+    pub fn finish(self, end: Duration) -> Outcome {
+        let Self { plan, evidence, invariants, .. } = self;
+        let evidence = evidence.end(end);
+        let mut findings = Findings::default();
+        story::check(&plan, &evidence, &mut findings);
+        expectation::check(&plan, &evidence, &mut findings);
+        invariants.end(end, &mut findings);
+        if evidence.is_silent() {
+            let why = "nothing was ever sent".to_owned();
+            findings.vacuous.push(Vacuity { position: Position::default(), text: plan.run.to_string(), why });
+        }
+        findings.outcome()
+    }
+}
+
+impl<P: Deref<Target = Plan> + Clone> RunObserver for Judge<P> {
+    fn event(&mut self, event: &Event) {
+        self.evidence.event(event);
+        self.invariants.event(event);
+        self.decided.event(event);
+    }
+
+    fn decided_at(&self) -> Option<Duration> {
+        self.decided.decided_at()
+    }
+}
+
+/// Judges a finished run.
+pub fn check(plan: &Plan, trace: &Trace) -> Outcome {
+    let mut judge = Judge::new(plan);
+    trace.events.iter().for_each(|event| judge.event(event));
+    judge.finish(trace.end)
 }
 
 /// What is found on the way.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::evidence::Evidence;
 use crate::plan::{EventRef, Moment, NodeId, Ordinal, Plan, Timing};
 use crate::subjects::Subjects;
-use crate::trace::Trace;
 use crate::trace::find::{Occurrence, Viewer, nth, ordinal};
 
 /// Signed milliseconds since the start of the run; whole, for the world has no finer time.
@@ -28,10 +28,10 @@ pub(super) struct Times<'a> {
 }
 
 impl<'a> Times<'a> {
-    pub(super) fn new(plan: &Plan, trace: &Trace, subjects: &Subjects, moment: &'a Moment, node: NodeId) -> Self {
+    pub(super) fn new(plan: &Plan, trace: &Evidence, subjects: &Subjects, moment: &'a Moment, node: NodeId) -> Self {
         let mut occurrences = subjects.occurrences(plan, &moment.event, Viewer::Node(node), &trace.events);
         if moment.event == EventRef::End {
-            occurrences.push(Occurrence { index: Some(trace.events.len()), at: trace.end });
+            occurrences.push(Occurrence { index: Some(trace.len), at: trace.end });
         }
         if let Some(nth) = nth(ordinal(&moment.event)) {
             occurrences = occurrences.get(nth - 1).copied().into_iter().collect();
@@ -129,7 +129,7 @@ pub(super) enum Clocked<'a> {
 }
 
 impl<'a> Clocked<'a> {
-    pub(super) fn new(plan: &Plan, trace: &Trace, subjects: &Subjects, timing: &'a Timing, node: NodeId) -> Self {
+    pub(super) fn new(plan: &Plan, trace: &Evidence, subjects: &Subjects, timing: &'a Timing, node: NodeId) -> Self {
         let times = |moment: &'a Moment| Times::new(plan, trace, subjects, moment, node);
         match timing {
             Timing::At(moment) => Self::At(times(moment)),

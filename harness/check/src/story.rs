@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::evidence::Evidence;
 use super::{Findings, Vacuity, Violation};
 use crate::plan::{Action, EventRef, NetworkFault, NodeFault, NodeId, Plan, Step, StepId, StepKind};
-use crate::trace::{EventKind, Trace};
+use crate::trace::EventKind;
 
-pub(super) fn check(plan: &Plan, trace: &Trace, findings: &mut Findings) {
+pub(super) fn check(plan: &Plan, trace: &Evidence, findings: &mut Findings) {
     let mut told = Told { plan, trace, reached: BTreeMap::new(), hit: BTreeSet::new(), changed: BTreeMap::new() };
     // A step that is repeated fails for the same reason many a time.
     let mut failed: BTreeMap<(StepId, &str), Vec<Duration>> = BTreeMap::new();
-    for (index, event) in trace.events.iter().enumerate() {
+    for (index, event) in &trace.events {
         match &event.kind {
-            EventKind::Step { step, .. } => drop(told.reached.entry(*step).or_insert(index)),
-            EventKind::Node { node, change } => drop(told.changed.insert((*node, *change), index)),
+            EventKind::Step { step, .. } => drop(told.reached.entry(*step).or_insert(*index)),
+            EventKind::Node { node, change } => drop(told.changed.insert((*node, *change), *index)),
             EventKind::FaultHit { step } => drop(told.hit.insert(*step)),
             EventKind::StepFailed { step, why } => failed.entry((*step, why.as_str())).or_default().push(event.at),
             _ => {}
@@ -29,7 +30,7 @@ pub(super) fn check(plan: &Plan, trace: &Trace, findings: &mut Findings) {
 /// What the trace tells of the story.
 struct Told<'a> {
     plan: &'a Plan,
-    trace: &'a Trace,
+    trace: &'a Evidence,
     /// Where in the trace each step began first.
     reached: BTreeMap<StepId, usize>,
     hit: BTreeSet<StepId>,

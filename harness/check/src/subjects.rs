@@ -14,10 +14,10 @@ pub(super) struct Subjects {
 }
 
 impl Subjects {
-    /// Sorts the events of a run.
-    pub(super) fn new(plan: &Plan, events: &[Event]) -> Self {
+    /// Sorts the events of a run; each stands with its index in the trace.
+    pub(super) fn new(plan: &Plan, events: &[(usize, Event)]) -> Self {
         let mut subjects = Self { of_node: vec![Vec::new(); plan.nodes.len()], of_all: Vec::new() };
-        for (place, event) in (0..).zip(events) {
+        for (place, (_, event)) in (0..).zip(events) {
             if Finder::is_seen_by_all(plan, event) {
                 subjects.of_all.push(place);
                 continue;
@@ -36,14 +36,15 @@ impl Subjects {
         plan: &Plan,
         event: &EventRef,
         viewer: Viewer,
-        events: &[Event],
+        events: &[(usize, Event)],
     ) -> Vec<Occurrence> {
         let mut finder = Finder::new(plan, event, viewer);
         let start = (*event == EventRef::Start).then_some(Occurrence { index: None, at: Duration::ZERO });
         let mut found: Vec<Occurrence> = start.into_iter().collect();
-        let mut feed = |index: usize| {
-            if finder.feed(&events[index]) {
-                found.push(Occurrence { index: Some(index), at: events[index].at });
+        let mut feed = |place: usize| {
+            let (index, event) = &events[place];
+            if finder.feed(event) {
+                found.push(Occurrence { index: Some(*index), at: event.at });
             }
         };
         match Finder::new(plan, event, viewer).subject() {
@@ -109,7 +110,8 @@ mod tests {
         let plan = plan();
         let viewer = Viewer::Node(viewer);
         let all: Vec<Occurrence> = occurrences(&plan, &event, viewer, &trace.events).collect();
-        let sorted = Subjects::new(&plan, &trace.events).occurrences(&plan, &event, viewer, &trace.events);
+        let events: Vec<(usize, Event)> = trace.events.iter().cloned().enumerate().collect();
+        let sorted = Subjects::new(&plan, &events).occurrences(&plan, &event, viewer, &events);
         assert_eq!(sorted, all);
         assert_eq!(all.is_empty(), false, "the case says something");
     }

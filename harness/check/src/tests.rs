@@ -19,6 +19,7 @@ use crate::plan::{
     Matcher, Mode, Moment, NodeFault, NodeId, Ordinal, PacketKind, PacketPattern, Point, StepKind, Timing, Value, Verb,
     Waiver, Weight,
 };
+use crate::trace::EventKind;
 use crate::trace::fixture::{
     self, BROKER, SENSOR, Story, WATCHER, after, any, closes, connect, disconnect, exactly, expect, packet_from, point,
     position, publish, silent_client, step,

@@ -101,7 +101,12 @@ impl Target {
     /// Why the run could not go on.
     pub fn record(&self, plan: &Arc<Plan>) -> Result<Trace, String> {
         let work = || {
-            let options = RunOptions { completion: Box::new(Decided::new(plan)), defect: self.defect, guest: None };
+            let options = RunOptions {
+                observer: Box::new(Decided::new(plan)),
+                keeps_trace: true,
+                defect: self.defect,
+                guest: None,
+            };
             halfopen_world::run(plan, Engine::Sim, options)
         };
         match catch_unwind(AssertUnwindSafe(work)) {

@@ -1,16 +1,20 @@
 //! Loads scenarios, runs their plans and judges what happened: the one place that ties the crates together.
 
+use std::cell::RefCell;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use crate::check::{Decided, Outcome, Verdict, check};
+use crate::check::{Decided, Judge, Outcome, Verdict};
 use crate::plan::{Feature, Node, Plan, Program};
+use crate::report::{Load, Meter};
 use crate::scenario::{self, Errors, File, PlanOptions, Scenario};
 use crate::sweep;
-use crate::trace::Trace;
+use crate::trace::{Event, RunObserver, Trace, TraceHash, TraceHasher};
 use crate::world::{self, Defect, Engine, EngineError, Guest, RunOptions};
 
 /// Size of the stack of a thread in bytes: as large as that of the main thread on most systems.
@@ -86,19 +90,79 @@ impl Runner {
         Self { engine, ..Self::default() }
     }
 
-    /// Runs a plan and judges its trace.
+    /// Runs a plan, judges it, and keeps its trace.
     pub fn run(&self, plan: &Arc<Plan>) -> Finished {
-        let ending = match self.record(plan) {
-            Ok(trace) => {
-                let outcome = check(plan, &trace);
-                Ending::Judged(trace, outcome)
-            }
-            Err(error @ (EngineError::NotExpressible { .. } | EngineError::NotFor(_))) => Ending::Skipped(error),
-            Err(error @ (EngineError::Program(_) | EngineError::TooBusy(_) | EngineError::Failed(_))) => {
-                Ending::Broken(error)
-            }
+        let ending = self.observe(plan, true).map(|observed| Ending::Judged(observed.trace, observed.outcome));
+        self.finished(plan, ending.unwrap_or_else(Ending::without_trace))
+    }
+
+    /// Runs a plan and judges it while it runs, without keeping its trace. If anything is to be said about the run, it is
+    /// made again, and that time its trace is kept.
+    pub fn judge(&self, plan: &Arc<Plan>) -> Finished {
+        let ending = match self.observe(plan, false) {
+            Ok(Observed { trace: Trace { end, .. }, outcome, hash, load }) => match outcome.verdict {
+                Verdict::Pass if outcome.warnings.is_empty() => Ok(Ending::Passed { end, hash, outcome, load }),
+                _ => self.judge_again(plan, hash),
+            },
+            Err(error) => Err(error),
         };
-        self.finished(plan, ending)
+        self.finished(plan, ending.unwrap_or_else(Ending::without_trace))
+    }
+
+    /// Makes a run a second time, with its trace.
+    fn judge_again(&self, plan: &Arc<Plan>, first: TraceHash) -> Result<Ending, EngineError> {
+        let Observed { trace, outcome, hash: second, .. } = self.observe(plan, true)?;
+        if first != second {
+            let what =
+                format!("a second run of it differs: its trace has the hash {second}, the first one had {first}");
+            return Err(EngineError::Failed(what));
+        }
+        Ok(Ending::Judged(trace, outcome))
+    }
+
+    /// Runs a plan and judges it while it runs.
+    fn observe(&self, plan: &Arc<Plan>, keeps_trace: bool) -> Result<Observed, EngineError> {
+        self.refuse(plan)?;
+        let observer =
+            Observer { judge: Judge::new(Arc::clone(plan)), hasher: TraceHasher::default(), meter: Meter::of(plan) };
+        let (trace, Observer { judge, hasher, meter }) = self.world(plan, observer, keeps_trace)?;
+        let (outcome, hash) = (judge.finish(trace.end), hasher.finish(trace.end));
+        let load = meter.map(|meter| meter.finish(trace.end));
+        Ok(Observed { trace, outcome, hash, load })
+    }
+
+    /// Runs a plan, and returns the hash of its trace and the number of its events.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record).
+    pub fn hash(&self, plan: &Arc<Plan>) -> Result<(TraceHash, u64), EngineError> {
+        self.refuse(plan)?;
+        let observer = Hashed { decided: Decided::new(plan), hasher: TraceHasher::default() };
+        let (Trace { end, .. }, Hashed { hasher, .. }) = self.world(plan, observer, false)?;
+        Ok((hasher.finish(end), hasher.events()))
+    }
+
+    /// Brings a plan to life, and returns the observer with what it has seen.
+    fn world<T: RunObserver + 'static>(
+        &self,
+        plan: &Arc<Plan>,
+        observer: T,
+        keeps_trace: bool,
+    ) -> Result<(Trace, T), EngineError> {
+        let observer = Rc::new(RefCell::new(observer));
+        let options = RunOptions {
+            observer: Box::new(Rc::clone(&observer)),
+            keeps_trace,
+            defect: self.defect,
+            guest: self.guest.clone(),
+        };
+        let trace = world::run(plan, self.engine, options)?;
+        let observer = Rc::into_inner(observer).expect("a world that is over observes nothing");
+        Ok((trace, observer.into_inner()))
+    }
+
+    fn refuse(&self, plan: &Plan) -> Result<(), EngineError> {
+        self.not_for(plan).map_or(Ok(()), |why| Err(EngineError::NotFor(why)))
     }
 
     /// Returns the end of a run of this runner that was not run by [`run`](Self::run).
@@ -111,7 +175,8 @@ impl Runner {
     /// # Errors
     /// The plan is not for this engine, or the engine cannot express it, or failed.
     pub fn record(&self, plan: &Arc<Plan>) -> Result<Trace, EngineError> {
-        self.not_for(plan).map_or_else(|| self.trace(plan), |why| Err(EngineError::NotFor(why)))
+        self.refuse(plan)?;
+        self.trace(plan)
     }
 
     /// Runs a plan without judging it.
@@ -119,8 +184,7 @@ impl Runner {
     /// # Errors
     /// The engine cannot express the plan, or failed.
     pub fn trace(&self, plan: &Arc<Plan>) -> Result<Trace, EngineError> {
-        let completion = Box::new(Decided::new(plan));
-        world::run(plan, self.engine, RunOptions { completion, defect: self.defect, guest: self.guest.clone() })
+        self.world(plan, Decided::new(plan), true).map(|(trace, _)| trace)
     }
 
     /// Returns why a plan is not to be run here, if the file says so.
@@ -156,13 +220,95 @@ pub struct Finished {
 pub enum Ending {
     /// It has a trace, and a judgement of it.
     Judged(Trace, Outcome),
+    /// It passed without a warning, and its trace was not kept.
+    Passed {
+        /// When it ended.
+        end: Duration,
+        /// The hash of its trace.
+        hash: TraceHash,
+        /// The judgement.
+        outcome: Outcome,
+        /// What it asked of its brokers, if it was about a fleet.
+        load: Option<Load>,
+    },
     /// It was not run: the engine has no means for it.
     Skipped(EngineError),
     /// The engine failed.
     Broken(EngineError),
 }
 
+impl Ending {
+    fn without_trace(error: EngineError) -> Self {
+        match error {
+            EngineError::NotExpressible { .. } | EngineError::NotFor(_) => Self::Skipped(error),
+            EngineError::Program(_) | EngineError::TooBusy(_) | EngineError::Failed(_) => Self::Broken(error),
+        }
+    }
+}
+
+/// Judges a run, computes the hash of its trace, and measures its load.
+struct Observer {
+    judge: Judge<Arc<Plan>>,
+    hasher: TraceHasher,
+    meter: Option<Meter>,
+}
+
+/// What an [`Observer`] has seen.
+struct Observed {
+    /// Without events if the trace was not kept.
+    trace: Trace,
+    outcome: Outcome,
+    hash: TraceHash,
+    load: Option<Load>,
+}
+
+impl RunObserver for Observer {
+    fn event(&mut self, event: &Event) {
+        self.judge.event(event);
+        self.hasher.event(event);
+        self.meter.iter_mut().for_each(|meter| meter.event(event));
+    }
+
+    fn arrived(&mut self, sent: usize, before: Option<Duration>, at: Duration) {
+        self.hasher.arrived(sent, before, at);
+    }
+
+    fn decided_at(&self) -> Option<Duration> {
+        self.judge.decided_at()
+    }
+}
+
+/// Computes the hash of a trace, and nothing else.
+struct Hashed {
+    decided: Decided,
+    hasher: TraceHasher,
+}
+
+impl RunObserver for Hashed {
+    fn event(&mut self, event: &Event) {
+        self.decided.event(event);
+        self.hasher.event(event);
+    }
+
+    fn arrived(&mut self, sent: usize, before: Option<Duration>, at: Duration) {
+        self.hasher.arrived(sent, before, at);
+    }
+
+    fn decided_at(&self) -> Option<Duration> {
+        self.decided.decided_at()
+    }
+}
+
 impl Finished {
+    /// Returns the hash of the trace, if there was one.
+    pub fn hash(&self) -> Option<TraceHash> {
+        match &self.ending {
+            Ending::Judged(trace, _) => Some(trace.hash()),
+            Ending::Passed { hash, .. } => Some(*hash),
+            Ending::Skipped(_) | Ending::Broken(_) => None,
+        }
+    }
+
     /// The same with what is only advised (`should`) taken for required.
     #[must_use]
     pub fn strict(mut self) -> Self {
@@ -175,7 +321,7 @@ impl Finished {
     /// Returns what the run came to.
     pub fn verdict(&self) -> Verdict {
         match &self.ending {
-            Ending::Judged(_, outcome) => outcome.verdict,
+            Ending::Judged(_, outcome) | Ending::Passed { outcome, .. } => outcome.verdict,
             Ending::Skipped(_) => Verdict::Skipped,
             Ending::Broken(_) => Verdict::Broken,
         }

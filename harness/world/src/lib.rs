@@ -33,9 +33,10 @@ pub use self::node::{
 use self::node::{Disks, Env, Switchboard};
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub use self::node::{ForeignOptions, ForeignProgram, ReadsLog, StartsProgram};
+use self::record::Recorder;
 pub use self::sim::LocalTime;
 use crate::plan::{Plan, Position};
-use crate::trace::{Completion, Trace};
+use crate::trace::{RunObserver, Trace};
 
 /// By how much `turmoil::Sim` advances time at once.
 pub const TICK: Duration = Duration::from_millis(1);
@@ -89,8 +90,10 @@ pub enum EngineError {
 
 /// What a run is given besides its plan.
 pub struct RunOptions {
-    /// Tells when the run may end, where the plan does not.
-    pub completion: Box<dyn Completion>,
+    /// Is told of each event, and tells when the run may end, where the plan does not.
+    pub observer: Box<dyn RunObserver>,
+    /// Whether the trace is kept. Otherwise the one that is returned has no events.
+    pub keeps_trace: bool,
     /// A defect that is switched on in all of the project's brokers, or in all of its clients.
     pub defect: Option<Defect>,
     /// A program that takes the place of the project's broker on each node that has it.
@@ -114,16 +117,26 @@ pub fn run(plan: &Arc<Plan>, engine: Engine, options: RunOptions) -> Result<Trac
     }
 }
 
+/// Tells a recorder what it is to do with the events of its run.
+fn prepare(recorder: &Recorder, observer: Box<dyn RunObserver>, keeps_trace: bool) {
+    recorder.observe(observer);
+    if !keeps_trace {
+        recorder.keep_no_trace();
+    }
+}
+
 fn run_sim(plan: &Arc<Plan>, options: RunOptions) -> Result<Trace, sim::SimError> {
-    let RunOptions { completion, defect, guest } = options;
+    let RunOptions { observer, keeps_trace, defect, guest } = options;
     let switchboard = Switchboard::new(plan.nodes.len());
     let disks = Disks::new(plan.nodes.len());
-    let director = Director::new(plan, completion, switchboard.clone());
     sim::run(
         plan,
         defect,
         disks.clone(),
-        |_| director,
+        |recorder| {
+            prepare(recorder, observer, keeps_trace);
+            Director::new(plan, recorder, switchboard.clone())
+        },
         |recorder, node, network, clock| {
             Box::pin(node::run(Env {
                 plan: Arc::clone(plan),

@@ -14,7 +14,7 @@ use crate::node::{self, Disks, Env, Switchboard};
 use crate::plan::{NodeFault, Plan};
 use crate::sim::{self, SimError};
 use crate::trace::Trace;
-use crate::{EngineError, RunOptions};
+use crate::{EngineError, RunOptions, prepare};
 
 /// What a run in real time is given besides its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,16 +64,18 @@ pub(crate) fn is_interrupted() -> bool {
 /// # Errors
 /// The broker failed, or the machine was too slow.
 pub(crate) fn run(plan: &Arc<Plan>, real_time: RealTime, options: RunOptions) -> Result<Trace, EngineError> {
-    let RunOptions { completion, defect, guest } = options;
+    let RunOptions { observer, keeps_trace, defect, guest } = options;
     let switchboard = Switchboard::new(plan.nodes.len());
     let disks = Disks::new(plan.nodes.len());
-    let director = Director::new(plan, completion, switchboard.clone()).ending_by(real_time.limit);
     let outside = guest.as_ref().and_then(|guest| guest.as_remote());
     let ran = sim::run_in_real_time(
         plan,
         disks.clone(),
         outside,
-        |_| director,
+        |recorder| {
+            prepare(recorder, observer, keeps_trace);
+            Director::new(plan, recorder, switchboard.clone()).ending_by(real_time.limit)
+        },
         |recorder, node, network, clock| {
             Box::pin(node::run(Env {
                 plan: Arc::clone(plan),

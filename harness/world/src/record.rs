@@ -6,9 +6,10 @@ use std::time::Duration;
 use halfopen_protocol::packet::Publish;
 
 use crate::plan::{Because, NodeFault, NodeId, StepId};
-use crate::trace::{ConnectionId, Event, EventKind, Held, Item, Since, Trace};
+use crate::trace::{ConnectionId, Event, EventKind, Held, Item, RunObserver, Since, Trace};
 
-/// Writes the trace. All who see something happen in a world hold a clone of it.
+/// Tells observers what happens, and writes the trace if it is to be kept. All who see something happen in a world hold a
+/// clone of it.
 ///
 /// Pairs what arrives with what was sent: each direction of a connection is a stream, so the n-th item that arrives is
 /// the n-th that was sent, except that an abort overtakes what was lost before it.
@@ -17,14 +18,37 @@ pub(crate) struct Recorder(Rc<RefCell<Inner>>);
 
 struct Inner {
     now: Box<dyn Fn() -> Duration>,
-    events: Vec<Event>,
+    /// Who is told of each event.
+    observers: Vec<Box<dyn RunObserver>>,
+    /// The number of events so far.
+    count: usize,
+    /// All events so far, if they are kept.
+    kept: Option<Vec<Event>>,
     connections: u32,
     /// How many connections each node has opened, and the last of them.
     opened: BTreeMap<NodeId, (u32, ConnectionId)>,
     /// The steps whose faults have met something.
     hit: BTreeSet<StepId>,
-    /// For each direction of a connection, its sender named: the events of what is under way.
-    under_way: BTreeMap<(ConnectionId, NodeId), VecDeque<usize>>,
+    /// For each direction of a connection, its sender named: what is under way.
+    under_way: BTreeMap<(ConnectionId, NodeId), VecDeque<InFlight>>,
+}
+
+/// Something that was sent and that no program has read yet.
+struct InFlight {
+    /// The index of the event that sent it.
+    sent: usize,
+    kind: InFlightKind,
+    /// When it reached the other host, if it has.
+    arrival: Option<Duration>,
+}
+
+/// What the recorder must know of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum InFlightKind {
+    Open,
+    Data,
+    Fin,
+    Rst,
 }
 
 impl Recorder {
@@ -32,12 +56,29 @@ impl Recorder {
     pub(crate) fn new(now: impl Fn() -> Duration + 'static) -> Self {
         Self(Rc::new(RefCell::new(Inner {
             now: Box::new(now),
-            events: Vec::new(),
+            observers: Vec::new(),
+            count: 0,
+            kept: Some(Vec::new()),
             connections: 0,
             opened: BTreeMap::new(),
             hit: BTreeSet::new(),
             under_way: BTreeMap::new(),
         })))
+    }
+
+    /// Tells `observer` of each event after this call.
+    pub(crate) fn observe(&self, observer: Box<dyn RunObserver>) {
+        self.0.borrow_mut().observers.push(observer);
+    }
+
+    /// Keeps no trace: [`finish`](Self::finish) will give one without events.
+    pub(crate) fn keep_no_trace(&self) {
+        self.0.borrow_mut().kept = None;
+    }
+
+    /// Returns when everything is decided, as far as the observers know.
+    pub(crate) fn decided_at(&self) -> Option<Duration> {
+        self.0.borrow().observers.iter().find_map(|observer| observer.decided_at())
     }
 
     /// The virtual time since the start of the run.
@@ -60,8 +101,8 @@ impl Recorder {
     /// `item` leaves `from`.
     pub(crate) fn sent(&self, connection: ConnectionId, from: NodeId, to: NodeId, item: Item) {
         let mut inner = self.0.borrow_mut();
-        let index = inner.events.len();
-        inner.under_way.entry((connection, from)).or_default().push_back(index);
+        let in_flight = InFlight { sent: inner.count, kind: InFlightKind::of(&item), arrival: None };
+        inner.under_way.entry((connection, from)).or_default().push_back(in_flight);
         inner.push(EventKind::Sent { connection, from, to, item, arrival: None });
     }
 
@@ -69,11 +110,10 @@ impl Recorder {
     pub(crate) fn received(&self, connection: ConnectionId, from: NodeId, to: NodeId, item: Item) {
         let mut inner = self.0.borrow_mut();
         let at = (inner.now)();
-        let sent = inner.take_sent(connection, from, &item);
-        if let Some(index) = sent
-            && let EventKind::Sent { arrival, .. } = &mut inner.events[index].kind
-        {
-            *arrival = Some(at);
+        let in_flight = inner.take_in_flight(connection, from, &item);
+        let sent = in_flight.as_ref().map(|in_flight| in_flight.sent);
+        if let Some(InFlight { sent, arrival, .. }) = in_flight {
+            inner.arrived(sent, arrival, at);
         }
         inner.push(EventKind::Received { connection, from, to, item, sent });
     }
@@ -81,33 +121,28 @@ impl Recorder {
     /// The end of a connection that `from` has sent, in order or by abort, has reached the other host. Its program may
     /// never read it: then nothing is ever [`received`](Self::received).
     pub(crate) fn end_reached_host(&self, connection: ConnectionId, from: NodeId, end: &Item) {
-        let mut inner = self.0.borrow_mut();
-        let at = (inner.now)();
-        let Inner { events, under_way, .. } = &mut *inner;
-        for &index in under_way.get(&(connection, from)).into_iter().flatten() {
-            if let EventKind::Sent { item, arrival: arrival @ None, .. } = &mut events[index].kind
-                && item == end
-            {
-                *arrival = Some(at);
-            }
-        }
+        let kind = InFlightKind::of(end);
+        self.reached(connection, from, usize::MAX, |in_flight| in_flight == kind);
     }
 
     /// The first `count` packets, or pieces of them, that `from` has under way have reached the other host, whose
     /// program will not read them: they are answered by an abort, and not lost.
     pub(crate) fn reached_host(&self, connection: ConnectionId, from: NodeId, count: usize) {
+        self.reached(connection, from, count, |in_flight| in_flight == InFlightKind::Data);
+    }
+
+    /// The first `count` things of a kind that `from` has under way have reached the other host.
+    fn reached(&self, connection: ConnectionId, from: NodeId, count: usize, is_it: impl Fn(InFlightKind) -> bool) {
         let mut inner = self.0.borrow_mut();
         let at = (inner.now)();
-        let Inner { events, under_way, .. } = &mut *inner;
-        let mut left = count;
-        for &index in under_way.get(&(connection, from)).into_iter().flatten() {
-            if let EventKind::Sent { item: Item::Packet(_) | Item::Bytes(_), arrival, .. } = &mut events[index].kind
-                && left > 0
-            {
-                left -= 1;
-                arrival.get_or_insert(at);
+        let Some(mut under_way) = inner.under_way.remove(&(connection, from)) else { return };
+        for in_flight in under_way.iter_mut().filter(|in_flight| is_it(in_flight.kind)).take(count) {
+            if in_flight.arrival.is_none() {
+                in_flight.arrival = Some(at);
+                inner.arrived(in_flight.sent, None, at);
             }
         }
+        inner.under_way.insert((connection, from), under_way);
     }
 
     /// The connection that `node` opened is up.
@@ -177,12 +212,7 @@ impl Recorder {
 
     /// How many events there are.
     pub(crate) fn len(&self) -> usize {
-        self.0.borrow().events.len()
-    }
-
-    /// Calls `read` with all events so far.
-    pub(crate) fn with_events<R>(&self, read: impl FnOnce(&[Event]) -> R) -> R {
-        read(&self.0.borrow().events)
+        self.0.borrow().count
     }
 
     /// The trace, now that the run is over.
@@ -190,7 +220,8 @@ impl Recorder {
         let mut inner = self.0.borrow_mut();
         // The programs are still there, and their sockets have something to say when they are dropped.
         inner.under_way.clear();
-        Trace { end: (inner.now)(), events: std::mem::take(&mut inner.events) }
+        inner.observers.clear();
+        Trace { end: (inner.now)(), events: inner.kept.take().unwrap_or_default() }
     }
 
     fn push(&self, kind: EventKind) {
@@ -200,24 +231,46 @@ impl Recorder {
 
 impl Inner {
     fn push(&mut self, kind: EventKind) {
-        let at = (self.now)();
-        self.events.push(Event { at, kind });
+        let event = Event { at: (self.now)(), kind };
+        self.count += 1;
+        self.observers.iter_mut().for_each(|observer| observer.event(&event));
+        if let Some(kept) = &mut self.kept {
+            kept.push(event);
+        }
     }
 
-    /// The event of sending that `item` arrives from: the oldest under way, or for an abort the abort itself.
-    fn take_sent(&mut self, connection: ConnectionId, from: NodeId, item: &Item) -> Option<usize> {
+    /// What was sent at this index arrives; it had reached the host `before`, if that is known.
+    fn arrived(&mut self, sent: usize, before: Option<Duration>, at: Duration) {
+        self.observers.iter_mut().for_each(|observer| observer.arrived(sent, before, at));
+        if let Some(Event { kind: EventKind::Sent { arrival, .. }, .. }) =
+            self.kept.as_mut().and_then(|kept| kept.get_mut(sent))
+        {
+            *arrival = Some(at);
+        }
+    }
+
+    /// Takes what `item` arrives from: the oldest under way, or for an abort the abort itself.
+    fn take_in_flight(&mut self, connection: ConnectionId, from: NodeId, item: &Item) -> Option<InFlight> {
         let under_way = self.under_way.get_mut(&(connection, from))?;
         match item {
             Item::TimedOut => None,
             Item::Rst => {
-                let is_rst =
-                    |&index: &usize| matches!(&self.events[index].kind, EventKind::Sent { item: Item::Rst, .. });
-                let place = under_way.iter().position(is_rst)?;
-                let index = under_way[place];
-                under_way.drain(..=place);
-                Some(index)
+                let place = under_way.iter().position(|in_flight| in_flight.kind == InFlightKind::Rst)?;
+                under_way.drain(..=place).next_back()
             }
             _ => under_way.pop_front(),
+        }
+    }
+}
+
+impl InFlightKind {
+    fn of(item: &Item) -> Self {
+        match item {
+            Item::Open => Self::Open,
+            Item::Packet(_) | Item::Bytes(_) => Self::Data,
+            Item::Fin => Self::Fin,
+            // Nobody sends a time-out.
+            Item::Rst | Item::TimedOut => Self::Rst,
         }
     }
 }

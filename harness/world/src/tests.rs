@@ -48,7 +48,7 @@ fn plan(version: Version, steps: Vec<Step>) -> Arc<Plan> {
 }
 
 fn options(plan: &Plan) -> RunOptions {
-    RunOptions { completion: Box::new(halfopen_check::Decided::new(plan)), defect: None, guest: None }
+    RunOptions { observer: Box::new(halfopen_check::Decided::new(plan)), keeps_trace: true, defect: None, guest: None }
 }
 
 fn step(kind: StepKind) -> Step {

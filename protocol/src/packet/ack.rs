@@ -5,7 +5,7 @@ use crate::codec::{DecodeError, EncodeError, Property, Reader, Writer};
 use crate::{PacketType, ReasonCode};
 
 /// The body that PUBACK, PUBREC, PUBREL and PUBCOMP share (§3.4 to §3.7).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ack {
     /// The identifier of the PUBLISH that this belongs to.
     pub packet_id: PacketId,

@@ -6,7 +6,7 @@ use crate::ReasonCode;
 use crate::codec::{DecodeError, EncodeError, Property, Reader, Role, Writer};
 
 /// AUTH: one step of enhanced authentication (§3.15, 5.0 only).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Auth {
     /// 0x00 Success, 0x18 Continue authentication or 0x19 Re-authenticate.
     pub reason: ReasonCode,

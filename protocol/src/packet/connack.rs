@@ -6,7 +6,7 @@ use crate::codec::{DecodeError, EncodeError, Property, Reader, Writer};
 use crate::{ReasonCode, Version};
 
 /// CONNACK: the server's answer to CONNECT (§3.2).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ConnAck {
     /// Session Present: the server still had a session of this client (§3.2.2.1.1).
     pub session_present: bool,

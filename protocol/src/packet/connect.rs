@@ -5,7 +5,7 @@ use super::{QoS, UserProperties};
 use crate::Version;
 
 /// CONNECT: the client asks for a connection (§3.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Connect {
     /// The protocol level. The only packet that says which version it is of.
     pub version: Version,
@@ -66,7 +66,7 @@ impl Connect {
 }
 
 /// The will of a CONNECT (§3.1.2.5, its properties in §3.1.3.2 of 5.0).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Will {
     /// Will Topic, a topic name.
     pub topic: ByteString,

@@ -5,7 +5,7 @@ use crate::ReasonCode;
 use crate::codec::{DecodeError, EncodeError, Property, Reader, Role, Writer};
 
 /// DISCONNECT: the last packet of a connection (§3.14).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Disconnect {
     /// 5.0: why; always [`ReasonCode::SUCCESS`] in 3.1.1.
     pub reason: ReasonCode,

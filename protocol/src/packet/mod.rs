@@ -38,7 +38,7 @@ pub type PacketId = NonZeroU16;
 pub type UserProperties = Vec<(ByteString, ByteString)>;
 
 /// One MQTT control packet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Packet {
     /// §3.1, client to server.
     Connect(Box<Connect>),

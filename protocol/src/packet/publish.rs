@@ -6,7 +6,7 @@ use crate::codec::{DecodeError, EncodeError, Property, Reader, Role, Writer};
 use crate::{ReasonCode, Version, topic};
 
 /// PUBLISH: an application message on its way (§3.3).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Publish {
     /// DUP: this may have been sent before (§3.3.1.1).
     pub dup: bool,

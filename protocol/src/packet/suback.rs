@@ -5,7 +5,7 @@ use crate::codec::{DecodeError, EncodeError, Property, Reader, Writer};
 use crate::{ReasonCode, Version};
 
 /// SUBACK: the server's answer to SUBSCRIBE (§3.9).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SubAck {
     /// The identifier of the SUBSCRIBE.
     pub packet_id: PacketId,

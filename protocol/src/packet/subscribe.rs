@@ -5,7 +5,7 @@ use crate::codec::{DecodeError, EncodeError, Property, Reader, Writer};
 use crate::{Version, topic};
 
 /// SUBSCRIBE: the client asks for topics (§3.8).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Subscribe {
     /// Packet Identifier.
     pub packet_id: PacketId,
@@ -18,7 +18,7 @@ pub struct Subscribe {
 }
 
 /// One topic filter of a SUBSCRIBE, with its options (§3.8.3.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Subscription {
     /// The topic filter.
     pub filter: ByteString,

@@ -5,7 +5,7 @@ use crate::ReasonCode;
 use crate::codec::{DecodeError, EncodeError, Property, Reader, Writer};
 
 /// UNSUBACK: the server's answer to UNSUBSCRIBE (§3.11).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UnsubAck {
     /// The identifier of the UNSUBSCRIBE.
     pub packet_id: PacketId,

@@ -5,7 +5,7 @@ use crate::codec::{DecodeError, EncodeError, Property, Reader, Writer};
 use crate::{Version, topic};
 
 /// UNSUBSCRIBE: the client no longer wants topics (§3.10).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Unsubscribe {
     /// Packet Identifier.
     pub packet_id: PacketId,

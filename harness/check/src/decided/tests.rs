@@ -20,23 +20,19 @@ fn sends_pings() -> Expectation {
     expect(SENSOR, Verb::Sends(vec![any(PacketType::PingReq)]))
 }
 
-/// When the run is decided in milliseconds, asked after each event.
+/// When the run is decided, in milliseconds.
 fn decided(expectation: Expectation, story: &mut Story) -> Option<u64> {
     let mut plan = plan();
     plan.expectations.push(expectation);
     let events = story.end(100_000).events;
     let mut decided = Decided::new(&plan);
-    let mut last = None;
-    for len in 0..=events.len() {
-        last = decided.poll(&events[..len]);
-    }
-    assert_eq!(last, Decided::new(&plan).poll(&events), "asked once, it says the same");
-    last.map(|at| at.as_millis().try_into().unwrap())
+    events.iter().for_each(|event| decided.event(event));
+    decided.decided_at().map(|at| at.as_millis().try_into().unwrap())
 }
 
 #[test]
 fn nothing_to_expect_is_decided_at_once() {
-    assert_eq!(Decided::new(&plan()).poll(&[]), Some(Duration::ZERO));
+    assert_eq!(Decided::new(&plan()).decided_at(), Some(Duration::ZERO));
 }
 
 #[rstest]

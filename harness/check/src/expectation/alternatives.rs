@@ -1,15 +1,15 @@
 //! `any_of`: one list of lines is true, whichever.
 
 use super::{ByNode, Findings, judge};
+use crate::evidence::Evidence;
 use crate::plan::{Expectation, Plan};
-use crate::trace::Trace;
 use crate::{Vacuity, Violation};
 
 /// Fails if something is wrong with each of the alternatives. If none is true, but one could not be judged, it might have
 /// been.
 pub(super) fn check(
     plan: &Plan,
-    trace: &Trace,
+    trace: &Evidence,
     by_node: &ByNode,
     expectation: &Expectation,
     alternatives: &[Vec<Expectation>],

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{ByNode, Clocked, Judge, Match, Window, judge, millis};
+use crate::evidence::Evidence;
 use crate::plan::{CountRange, Expectation, Mode, NodeId, Plan};
 use crate::trace::Trace;
 use crate::{Findings, Verdict, Violation};
@@ -47,12 +48,13 @@ impl Due {
 
 /// Judges each expectation on its own.
 pub fn judged(plan: &Plan, trace: &Trace) -> Vec<Judged> {
+    let trace = &Evidence::of(plan, trace);
     let by_node = ByNode::new(plan, trace);
     let one = |(index, expectation)| judge_one(plan, trace, &by_node, index, expectation);
     plan.expectations.iter().enumerate().map(one).collect()
 }
 
-fn judge_one(plan: &Plan, trace: &Trace, by_node: &ByNode, index: usize, expectation: &Expectation) -> Judged {
+fn judge_one(plan: &Plan, trace: &Evidence, by_node: &ByNode, index: usize, expectation: &Expectation) -> Judged {
     let mut findings = Findings::default();
     judge(plan, trace, by_node, expectation, &mut findings);
     let outcome = findings.outcome();

@@ -29,6 +29,7 @@ mod tests;
 mod topic_order;
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::time::Duration;
 
 use self::exchanges::Exchanges;
@@ -66,8 +67,8 @@ impl Context<'_> {
 
 /// Judges all invariants of one run, event by event. Holds no more of the run than its connections, its subscriptions and
 /// what is under way.
-pub struct Invariants<'p> {
-    plan: &'p Plan,
+pub struct Invariants<P> {
+    plan: P,
     index: Index,
     exchanges: Exchanges,
     rules: Vec<Box<dyn Rule>>,
@@ -75,15 +76,14 @@ pub struct Invariants<'p> {
     report: Report,
 }
 
-impl<'p> Invariants<'p> {
+impl<P: Deref<Target = Plan>> Invariants<P> {
     /// Begins to judge a run of this plan.
-    pub fn new(plan: &'p Plan) -> Self {
+    pub fn new(plan: P) -> Self {
         Self {
-            plan,
-            index: Index::new(plan),
+            index: Index::new(&plan),
             exchanges: Exchanges::default(),
             rules: vec![
-                Box::new(client_keeps_its_interval::ClientInterval::new(plan)),
+                Box::new(client_keeps_its_interval::ClientInterval::new(&plan)),
                 Box::<broker_keeps_its_deadline::BrokerDeadline>::default(),
                 Box::<qos_1_at_least_once::AtLeastOnce>::default(),
                 Box::<qos_2_exactly_once::ExactlyOnce>::default(),
@@ -95,8 +95,9 @@ impl<'p> Invariants<'p> {
                 Box::<no_orphans::NoOrphans>::default(),
                 Box::<routing::Routing>::default(),
             ],
-            model: Model::new(plan),
+            model: Model::new(&plan),
             report: Report::default(),
+            plan,
         }
     }
 
@@ -104,7 +105,7 @@ impl<'p> Invariants<'p> {
     pub fn event(&mut self, event: &Event) {
         self.model.event(event);
         let mut facts = self.index.event(event);
-        let context = Context { plan: self.plan, index: &self.index };
+        let context = Context { plan: &self.plan, index: &self.index };
         while let Some(fact) = facts.pop_front() {
             let transmission = self.exchanges.observe(&fact, &context, &mut self.report);
             for fact in [Some(fact), transmission.map(Fact::Transmission)].into_iter().flatten() {
@@ -123,7 +124,7 @@ impl<'p> Invariants<'p> {
     }
 
     pub(super) fn end(mut self, end: Duration, findings: &mut Findings) {
-        let context = Context { plan: self.plan, index: &self.index };
+        let context = Context { plan: &self.plan, index: &self.index };
         self.exchanges.finish(end, &context, &mut self.report);
         for rule in &mut self.rules {
             rule.finish(end, &context, &mut self.report);
@@ -135,7 +136,7 @@ impl<'p> Invariants<'p> {
         for (duty, since, why) in not_judged {
             self.report.not_judged(duty, since, why);
         }
-        self.report.write(self.plan, findings);
+        self.report.write(&self.plan, findings);
     }
 }
 

@@ -1,16 +1,19 @@
 use rstest::rstest;
 
 use super::*;
-use crate::plan::{Ordinal, PacketKind};
-use crate::trace::fixture::{BROKER, SENSOR, Story, after, packet_from, plan};
+use crate::plan::{Expectation, Ordinal, PacketKind};
+use crate::trace::fixture::{BROKER, SENSOR, Story, after, closes, expect, packet_from, plan};
 
 /// The broker reads packets of the sensor at 1.000, 2.000 and 3.000; the run ends at 9.000. Their indices are 1, 3, 5.
-fn trace() -> Trace {
+fn trace() -> Evidence {
     let mut story = Story::new();
     for at in [990, 1990, 2990] {
         story.at(at).packet(0, SENSOR, BROKER, halfopen_protocol::Packet::PingReq);
     }
-    story.end(9000)
+    let mut plan = plan();
+    let timing = Some(Timing::At(packet(Ordinal::Last, 0)));
+    plan.expectations.push(Expectation { timing, ..expect(BROKER, closes(SENSOR, None)) });
+    Evidence::of(&plan, &story.end(9000))
 }
 
 fn packet(ordinal: Ordinal, offset_ms: i64) -> Moment {

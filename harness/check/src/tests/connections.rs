@@ -4,7 +4,6 @@ use rstest::rstest;
 
 use super::*;
 use crate::plan::NthConnection;
-use crate::trace::Completion;
 use crate::trace::find::{Finder, Viewer};
 
 fn nth(number: u32) -> NthConnection {
@@ -66,8 +65,9 @@ fn a_violation_names_the_connection() {
 fn a_run_is_decided_by_the_connection_that_is_meant() {
     let mut plan = plan();
     plan.expectations.push(Expectation { on: vec![nth(2)], ..sends_pings() });
-    let decided = Decided::new(&plan).poll(&two().end(5000).events);
-    assert_eq!(decided, Some(ms(2000)));
+    let mut decided = Decided::new(&plan);
+    two().end(5000).events.iter().for_each(|event| decided.event(event));
+    assert_eq!(decided.decided_at(), Some(ms(2000)));
 }
 
 #[rstest]

@@ -80,6 +80,10 @@ pub(super) struct TraceArgs {
     /// Print one JSON object per event instead of text, for programs and for `halfopen diff`; `docs/report-format.md` describes it.
     #[arg(long)]
     pub(super) json: bool,
+    /// Print one line per run instead: the SHA-256 of its trace, the number of its events, and its name. Two runs with one hash have the
+    /// same trace.
+    #[arg(long, conflicts_with = "json")]
+    pub(super) hash: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -13,7 +13,7 @@ use crate::world::EngineError;
 
 /// Runs and prints what happened.
 pub(super) fn trace(args: &TraceArgs) -> Result<u8, Failure> {
-    let TraceArgs { run: args, json } = args;
+    let TraceArgs { run: args, json, hash } = args;
     begin_log(args);
     let foreign = Foreign::of(args)?;
     let plans = plans(args)?;
@@ -22,12 +22,28 @@ pub(super) fn trace(args: &TraceArgs) -> Result<u8, Failure> {
         None => runner.record(plan),
         Some(foreign) => match foreign.run(&runner, args.program.virtual_limit, Duration::ZERO, plan).finished.ending {
             Ending::Judged(trace, _) => Ok(trace),
+            Ending::Passed { .. } => unreachable!("its trace is kept"),
             Ending::Skipped(error) | Ending::Broken(error) => Err(error),
         },
     };
     let mut out = anstream::stdout().lock();
     let mut code = SUCCESS;
     for (place, plan) in plans.iter().enumerate() {
+        if *hash {
+            let run = format!("{} seed={}", plan.run, plan.seed.0);
+            let hashed = match &foreign {
+                None => runner.hash(plan),
+                Some(_) => record(plan).map(|trace| (trace.hash(), trace.events.len() as u64)),
+            };
+            match hashed {
+                Ok((hash, events)) => writeln!(out, "{hash} {events:>8} {run}")?,
+                Err(error) => {
+                    writeln!(out, "no trace: {run}: {error}")?;
+                    code = if matches!(error, EngineError::Failed(_)) { ENGINE_TROUBLE } else { code };
+                }
+            }
+            continue;
+        }
         if place > 0 && !json {
             writeln!(out)?;
         }

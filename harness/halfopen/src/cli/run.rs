@@ -231,7 +231,9 @@ fn guarded(command: &RunCommand, place: &Place, chosen: &Chosen) -> Judged {
     let work = || match place {
         Place::World(foreign) => foreign.run(&runner, command.run.program.virtual_limit, Duration::ZERO, &chosen.plan),
         Place::Live(live) => live.run(command, &chosen.plan),
-        Place::Own => Judged::of(runner.run(&chosen.plan)),
+        // A run whose trace somebody wants is recorded at once.
+        Place::Own if needs_trace(command) => Judged::of(runner.run(&chosen.plan)),
+        Place::Own => Judged::of(runner.judge(&chosen.plan)),
     };
     let judged = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -297,6 +299,11 @@ fn detail(command: &RunCommand) -> Detail {
     let forms = &command.output.forms;
     let text = forms.needs_text() || command.output.verbose;
     Detail { events: forms.needs_events(), diagram: forms.needs_events(), text }
+}
+
+/// Whether something is asked for that needs the trace of a run that passes.
+fn needs_trace(command: &RunCommand) -> bool {
+    detail(command) != Detail::default() || command.output.pcap.is_some()
 }
 
 /// A bar on a terminal; nothing elsewhere.

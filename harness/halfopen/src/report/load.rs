@@ -97,7 +97,7 @@ impl fmt::Display for Load {
 }
 
 /// Measures a run event by event.
-struct Meter {
+pub(crate) struct Meter {
     is_client: Vec<bool>,
     clients: usize,
     seconds: BTreeMap<u64, Second>,
@@ -116,7 +116,8 @@ struct Second {
 }
 
 impl Meter {
-    fn of(plan: &Plan) -> Option<Self> {
+    /// Begins to measure a run, if it is about a fleet.
+    pub(crate) fn of(plan: &Plan) -> Option<Self> {
         let is_client: Vec<bool> = plan.nodes.iter().map(|node| matches!(node.program, Program::Client(_))).collect();
         let clients = is_client.iter().filter(|is_client| **is_client).count();
         (clients >= FLEET).then(|| Self {
@@ -130,7 +131,8 @@ impl Meter {
         })
     }
 
-    fn event(&mut self, event: &Event) {
+    /// Takes note of the next event.
+    pub(crate) fn event(&mut self, event: &Event) {
         match &event.kind {
             EventKind::Sent { from, item, .. } => {
                 match item {
@@ -200,7 +202,8 @@ impl Meter {
         }
     }
 
-    fn finish(mut self, end: Duration) -> Load {
+    /// Ends the run at this time.
+    pub(crate) fn finish(mut self, end: Duration) -> Load {
         if let Some(since) = self.lost_since {
             self.note(since, None, end);
         }

@@ -14,6 +14,7 @@ mod wrong;
 
 pub use self::html::{Pictures, Thin, html};
 pub use self::junit::junit;
+pub(crate) use self::load::Meter;
 pub use self::load::{Column, Load, Outage, Peak};
 pub use self::pcap::pcapng;
 pub use self::summary::Summary;

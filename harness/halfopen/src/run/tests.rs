@@ -13,7 +13,7 @@ fn judged(text: &str, engine: Engine, defect: Option<&str>) -> Vec<Outcome> {
     let defect = defect.map(|name| Defect::all().find(|defect| defect.is_named(name)).expect("a defect"));
     let runner = Runner { defect, ..Runner::new(engine) };
     let one = |plan| match runner.run(&Arc::new(plan)).ending {
-        Ending::Judged(_, outcome) => outcome,
+        Ending::Judged(_, outcome) | Ending::Passed { outcome, .. } => outcome,
         Ending::Skipped(error) | Ending::Broken(error) => panic!("{error}"),
     };
     plans.into_iter().map(one).collect()

@@ -214,66 +214,62 @@ pub fn occurrences<'a>(
     start.into_iter().chain(found)
 }
 
-/// Waits, on behalf of a step, for an event: the next one from now on, or the n-th of the run.
+/// When an event that steps wait for has occurred so far, as the story sees it.
+#[derive(Clone, Debug)]
+pub struct Occurred {
+    finder: Finder,
+    times: Vec<Duration>,
+}
+
+impl Occurred {
+    /// Begins to look for `event`, whatever its ordinal, from the start of the run on.
+    pub fn new(plan: &Plan, event: &EventRef) -> Self {
+        Self { finder: Finder::new(plan, event, Viewer::Story), times: Vec::new() }
+    }
+
+    /// Looks at the next event of the run.
+    pub fn feed(&mut self, event: &Event) {
+        if self.finder.feed(event) {
+            self.times.push(event.at);
+        }
+    }
+
+    /// Whether this looks for the event.
+    pub fn is_of(&self, event: &EventRef) -> bool {
+        self.finder.event == *event
+    }
+}
+
+/// Waits, on behalf of a step, for an event: the next one after the wait began, or the n-th of the run.
 ///
 /// What is past is named by marks and by `last`: these are the latest there was when the wait began, and the next one
 /// if there was none.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Awaited {
-    finder: Finder,
     ordinal: Ordinal,
-    /// How many events the run had when the wait began.
-    begun_at: usize,
-    /// How many events have been looked at.
-    seen: usize,
-    /// How many of them were occurrences.
-    count: usize,
-    latest: Option<Occurrence>,
-    found: Option<Occurrence>,
+    is_start: bool,
+    /// How often the event had occurred when the wait began.
+    before: usize,
 }
 
 impl Awaited {
-    /// Begins to wait for `event`, when the run has had `now` events so far.
-    pub fn new(plan: &Plan, event: &EventRef, now: usize) -> Self {
-        let found = (*event == EventRef::Start).then_some(Occurrence { index: None, at: Duration::ZERO });
-        Self {
-            finder: Finder::new(plan, event, Viewer::Story),
-            ordinal: if matches!(event, EventRef::Mark(_)) { Ordinal::Last } else { ordinal(event) },
-            begun_at: now,
-            seen: 0,
-            count: 0,
-            latest: None,
-            found,
-        }
+    /// Begins to wait for `event`, which has occurred so often so far.
+    pub fn new(event: &EventRef, occurred: &Occurred) -> Self {
+        let ordinal = if matches!(event, EventRef::Mark(_)) { Ordinal::Last } else { ordinal(event) };
+        Self { ordinal, is_start: *event == EventRef::Start, before: occurred.times.len() }
     }
 
-    /// The event, if it is among `events`: all of the run so far. Looks only at those that are new since the last call.
-    pub fn poll(&mut self, events: &[Event]) -> Option<Occurrence> {
-        while self.found.is_none() && self.seen < events.len() {
-            let index = self.seen;
-            if index == self.begun_at && self.ordinal == Ordinal::Last && self.latest.is_some() {
-                break;
-            }
-            self.seen += 1;
-            if self.finder.feed(&events[index]) {
-                self.count += 1;
-                self.latest = Some(Occurrence { index: Some(index), at: events[index].at });
-                if self.is_it(index) {
-                    self.found = self.latest;
-                }
-            }
+    /// Returns when the event was, once it has come.
+    pub fn time(self, occurred: &Occurred) -> Option<Duration> {
+        if self.is_start {
+            return Some(Duration::ZERO);
         }
-        if self.found.is_none() && self.ordinal == Ordinal::Last && self.seen >= self.begun_at {
-            self.found = self.latest;
-        }
-        self.found
-    }
-
-    fn is_it(&self, index: usize) -> bool {
-        match nth(self.ordinal) {
-            Some(nth) => self.count == nth,
-            None => index >= self.begun_at,
-        }
+        let place = match (nth(self.ordinal), self.ordinal) {
+            (Some(nth), _) => nth.checked_sub(1)?,
+            (None, Ordinal::Last) => self.before.saturating_sub(1),
+            (None, _) => self.before,
+        };
+        occurred.times.get(place).copied()
     }
 }
 

@@ -10,6 +10,7 @@ mod file;
 pub mod find;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
+mod hash;
 mod opened;
 mod pattern;
 mod text;
@@ -25,6 +26,7 @@ pub use self::cause::{causes, step_of};
 pub use self::fields::{Field, FieldType, field_names, field_type, fields};
 pub(crate) use self::file::optional_duration;
 pub use self::file::{NoEncoding, TraceFile, TraceFileError, TraceLineError, json};
+pub use self::hash::{TraceHash, TraceHasher};
 pub use self::opened::Opened;
 pub use self::pattern::{differences, kind_matches, message_matches, pattern_matches};
 pub use self::text::{Repetition, details, field_text, item_word, repetitions, since_text, text};
@@ -39,19 +41,40 @@ pub struct Trace {
     pub end: Duration,
 }
 
-/// Tells during a run when the run may end.
+/// Is told what happens in a run while it happens.
 ///
 /// A world knows nothing of what a run is judged by; whoever judges it implements this.
-pub trait Completion {
-    /// Looks at the events that are new since the last call; `events` are all of the run so far.
-    ///
-    /// Returns the time since the start of the run at which everything is decided. It lies ahead if only time must pass
-    /// until then. Returns `None` while something has yet to happen.
-    fn poll(&mut self, events: &[Event]) -> Option<Duration>;
+pub trait RunObserver {
+    /// Takes note of the next event. The arrival of what is sent is not known yet.
+    fn event(&mut self, event: &Event);
+
+    /// Takes note that something has arrived: `sent` is the index of the event that sent it. `before` is the arrival that
+    /// was told for it earlier: it had reached the host, and now the program reads it.
+    fn arrived(&mut self, _sent: usize, _before: Option<Duration>, _at: Duration) {}
+
+    /// Returns the time since the start of the run at which everything is decided, so that the run may end. It lies ahead
+    /// if only time must pass until then. Returns `None` while something has yet to happen.
+    fn decided_at(&self) -> Option<Duration> {
+        None
+    }
+}
+
+impl<T: RunObserver + ?Sized> RunObserver for std::rc::Rc<std::cell::RefCell<T>> {
+    fn event(&mut self, event: &Event) {
+        self.borrow_mut().event(event);
+    }
+
+    fn arrived(&mut self, sent: usize, before: Option<Duration>, at: Duration) {
+        self.borrow_mut().arrived(sent, before, at);
+    }
+
+    fn decided_at(&self) -> Option<Duration> {
+        self.borrow().decided_at()
+    }
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Event {
     /// Virtual time since the start of the run.
     pub at: Duration,
@@ -64,7 +87,7 @@ pub struct Event {
 pub struct ConnectionId(pub u32);
 
 /// The kinds of events.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EventKind {
     /// A step of the story begins.
     Step {
@@ -168,7 +191,7 @@ pub enum EventKind {
 }
 
 /// What a broker holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Held {
     /// The session of this client; `None`: there is none.
     Session(String, Option<SessionState>),
@@ -177,7 +200,7 @@ pub enum Held {
 }
 
 /// What a broker knows about one client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SessionState {
     /// How many topic filters it is subscribed to.
     pub subscriptions: u64,
@@ -190,7 +213,7 @@ pub struct SessionState {
 }
 
 /// What a time-out was counted from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Since {
     /// The packet; none for the opening of the connection.
     pub packet: Option<PacketType>,
@@ -201,7 +224,7 @@ pub struct Since {
 }
 
 /// What travels on a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Item {
     /// The connection opens: SYN at the client, accept at the broker.
     Open,

@@ -127,10 +127,13 @@ impl Actor {
             self.state = match std::mem::replace(&mut self.state, State::Ready) {
                 State::Ended => return self.rest(State::Ended),
                 State::Until(at) if at > stage.now => return self.rest(State::Until(at)),
-                State::Event { mut pending, step } => match pending.resolve(stage.recorder) {
-                    Some(at) => until(at, &pending, step, stage),
-                    None => return self.rest(State::Event { pending, step }),
-                },
+                State::Event { pending, step } => {
+                    let resolved = pending.resolve(&stage.inboxes.borrow());
+                    match resolved {
+                        Some(at) => until(at, &pending, step, stage),
+                        None => return self.rest(State::Event { pending, step }),
+                    }
+                }
                 held @ State::Held { .. } if stage.told || !stage.orders.is_empty() => return self.rest(held),
                 State::Held { next: Held::Step(step), .. } => self.begin(step, stage),
                 State::Held { next: Held::Acting(acting), .. } => acting.act(stage),
@@ -144,7 +147,7 @@ impl Actor {
                 State::Ready | State::Until(_) => match self.take_step() {
                     Some(Step { kind: StepKind::Every { period, times, until, steps }, id, text }) => {
                         stage.recorder.step(id, text);
-                        let until = until.map(|moment| Pending::new(moment, stage.plan, stage.recorder.len()));
+                        let until = until.map(|moment| Pending::new(moment, &stage.inboxes.borrow()));
                         let period = Period {
                             steps: steps.into(),
                             length: period,
@@ -180,7 +183,7 @@ impl Actor {
         match step.kind {
             StepKind::Wait(duration) => return State::Until(stage.now + duration),
             StepKind::At(moment) => {
-                return State::Event { pending: Pending::new(moment, stage.plan, stage.recorder.len()), step: id };
+                return State::Event { pending: Pending::new(moment, &stage.inboxes.borrow()), step: id };
             }
             StepKind::Mark(name) => stage.recorder.mark(name),
             StepKind::Network(change) => stage.orders.push(Order::Network(id, change)),
@@ -224,8 +227,8 @@ impl Actor {
     /// Begins anew, or waits for the time to do so, or ends.
     fn begin_period(&mut self, stage: &Stage<'_>) -> State {
         let Some(period) = &mut self.period else { return State::Ended };
-        if let Some(until) = &mut period.until {
-            period.ends = period.ends.or_else(|| until.resolve(stage.recorder));
+        if let Some(until) = &period.until {
+            period.ends = period.ends.or_else(|| until.resolve(&stage.inboxes.borrow()));
         }
         if period.left == Some(0) || period.ends.is_some_and(|ends| period.next > ends) {
             return State::Ended;

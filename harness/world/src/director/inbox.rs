@@ -1,52 +1,136 @@
-use crate::plan::NodeId;
-use crate::record::Recorder;
-use crate::trace::{Event, EventKind, Item, Opened};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
 
-/// The events of the run by the node whose steps may wait for them, so that no wait looks at the events of others.
+use crate::plan::{Action, Command, EventRef, NodeId, Plan, Step, StepKind};
+use crate::trace::find::{Awaited, Occurred};
+use crate::trace::{Event, EventKind, Item, Opened, RunObserver};
+
+/// What steps wait for or may wait for, taken from the events as they happen. The trace itself is not needed.
+///
+/// The events of the run stand here by the node whose steps may wait for them, so that no wait looks at the events of
+/// others, and go once no wait can ask for them any more.
 pub(super) struct Inboxes {
-    /// For each node, the places of its events in the trace.
-    places: Vec<Vec<usize>>,
-    /// The nodes of all these events, in the order of the events.
-    nodes: Vec<NodeId>,
-    /// Number of events of the trace that have been sorted in.
-    sorted: usize,
+    nodes: Vec<Inbox>,
+    /// The nodes of the latest events, in the order of the events.
+    latest: Vec<NodeId>,
+    /// The number of events before those in `latest`.
+    before: usize,
+    /// The moments of the plan that steps wait for.
+    occurred: Vec<Occurred>,
     /// Which connections have been opened.
     pub(super) opened: Opened,
 }
 
+/// The events of one node.
+#[derive(Default)]
+struct Inbox {
+    /// The number of events that have gone.
+    gone: usize,
+    events: VecDeque<Event>,
+    /// Whether a step may `receive` what came before it began.
+    is_read_later: bool,
+}
+
+/// The inboxes of a run, which the recorder fills and the script reads.
+pub(super) type SharedInboxes = Rc<RefCell<Inboxes>>;
+
 impl Inboxes {
-    /// Creates the inboxes of this many nodes.
-    pub(super) fn new(nodes: usize) -> Self {
-        Self { places: vec![Vec::new(); nodes], nodes: Vec::new(), sorted: 0, opened: Opened::default() }
+    /// Creates the inboxes of the nodes of a plan.
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut inboxes = Self {
+            nodes: plan.nodes.iter().map(|_| Inbox::default()).collect(),
+            latest: Vec::new(),
+            before: 0,
+            occurred: Vec::new(),
+            opened: Opened::default(),
+        };
+        inboxes.look_for(plan, plan.until.as_ref().map(|moment| &moment.event));
+        inboxes.prepare(plan, &plan.steps);
+        inboxes
     }
 
-    /// Sorts in what has been recorded since the last call.
-    pub(super) fn update(&mut self, recorder: &Recorder) {
-        recorder.with_events(|events| {
-            for (place, event) in events.iter().enumerate().skip(self.sorted) {
-                self.opened.feed(event);
-                if let Some(node) = node_of(event) {
-                    self.places[node.0].push(place);
-                    self.nodes.push(node);
+    /// Looks for what these steps may wait for from the start of the run on.
+    fn prepare(&mut self, plan: &Plan, steps: &[Step]) {
+        for step in steps {
+            match &step.kind {
+                StepKind::At(moment) => self.look_for(plan, Some(&moment.event)),
+                StepKind::Every { until, steps, .. } => {
+                    self.look_for(plan, until.as_ref().map(|moment| &moment.event));
+                    self.prepare(plan, steps);
                 }
+                StepKind::Repeat { steps, .. } => self.prepare(plan, steps),
+                StepKind::Node { nodes, actions } => {
+                    let receives = |action: &Action| matches!(action.command(), Some(Command::Receive(_)));
+                    if actions.iter().any(receives) {
+                        nodes.iter().for_each(|node| self.nodes[node.0].is_read_later = true);
+                    }
+                }
+                StepKind::Wait(_) | StepKind::Mark(_) | StepKind::Network(_) => {}
             }
-            self.sorted = events.len();
-        });
+        }
+    }
+
+    fn look_for(&mut self, plan: &Plan, event: Option<&EventRef>) {
+        if let Some(event) = event.filter(|event| self.occurred(event).is_none()) {
+            self.occurred.push(Occurred::new(plan, event));
+        }
+    }
+
+    /// Returns when an event of a step has occurred so far.
+    fn occurred(&self, event: &EventRef) -> Option<&Occurred> {
+        self.occurred.iter().find(|occurred| occurred.is_of(event))
+    }
+
+    /// Begins to wait for an event of a step.
+    pub(super) fn wait_for(&self, event: &EventRef) -> Option<Awaited> {
+        self.occurred(event).map(|occurred| Awaited::new(event, occurred))
+    }
+
+    /// Returns when the event was that is waited for, once it has come.
+    pub(super) fn time(&self, event: &EventRef, awaited: Awaited) -> Option<std::time::Duration> {
+        self.occurred(event).and_then(|occurred| awaited.time(occurred))
     }
 
     /// Returns an event of a node by its number among the node's events.
-    pub(super) fn event<'a>(&self, events: &'a [Event], node: NodeId, number: usize) -> Option<&'a Event> {
-        self.places[node.0].get(number).map(|place| &events[*place])
+    pub(super) fn event(&self, node: NodeId, number: usize) -> Option<&Event> {
+        let inbox = &self.nodes[node.0];
+        number.checked_sub(inbox.gone).and_then(|place| inbox.events.get(place))
     }
 
     /// Returns the number of events of a node.
     pub(super) fn len(&self, node: NodeId) -> usize {
-        self.places[node.0].len()
+        let inbox = &self.nodes[node.0];
+        inbox.gone + inbox.events.len()
     }
 
     /// Returns the nodes of the events after the given number of events, and the number of all.
     pub(super) fn nodes_since(&self, seen: usize) -> (&[NodeId], usize) {
-        (&self.nodes[seen..], self.nodes.len())
+        let first = seen.saturating_sub(self.before).min(self.latest.len());
+        (&self.latest[first..], self.before + self.latest.len())
+    }
+
+    /// Lets go what all waits have looked at. `unread` has for each node the number of events that steps have read.
+    pub(super) fn forget(&mut self, unread: &[usize]) {
+        for node in self.latest.drain(..) {
+            self.before += 1;
+            let inbox = &mut self.nodes[node.0];
+            let read = if inbox.is_read_later { unread[node.0] } else { usize::MAX };
+            let count = read.saturating_sub(inbox.gone).min(inbox.events.len());
+            inbox.events.drain(..count);
+            inbox.gone += count;
+        }
+    }
+}
+
+impl RunObserver for Inboxes {
+    fn event(&mut self, event: &Event) {
+        self.opened.feed(event);
+        self.occurred.iter_mut().for_each(|occurred| occurred.feed(event));
+        if let Some(node) = node_of(event) {
+            self.nodes[node.0].events.push_back(event.clone());
+            self.latest.push(node);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The story as a state machine: given what has happened, what is to be done now, and when to come back.
 //!
-//! It knows no engine: it reads the trace as it grows and gives [`Order`]s. Time in it is the time of the world.
+//! It knows no engine: it is told of each event and gives [`Order`]s. Time in it is the time of the world.
 
 mod actor;
 mod inbox;
@@ -8,11 +8,13 @@ mod patience;
 mod pending;
 mod wait;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use self::actor::{Actor, Progress};
-use self::inbox::Inboxes;
+use self::inbox::{Inboxes, SharedInboxes};
 use self::patience::Patience;
 use self::pending::Pending;
 use self::wait::Wait;
@@ -20,7 +22,6 @@ use super::node::Switchboard;
 use super::record::Recorder;
 use super::story::{Order, Story};
 use crate::plan::{Answers, Node, NodeId, Plan, Program};
-use crate::trace::Completion;
 
 /// How long after everything is decided a run goes on, to see what should not come.
 const AFTERMATH: Duration = Duration::from_secs(1);
@@ -31,7 +32,6 @@ pub(crate) struct Director {
     switchboard: Switchboard,
     /// The story itself first, then what it set going in the background.
     actors: Vec<Actor>,
-    completion: Box<dyn Completion>,
     /// How long the run waits when the story does not move on by itself: it is told, or waits for what may never come.
     patience: Patience,
     /// When the story was told and nothing more had to happen; some of it may still have to be waited for.
@@ -41,7 +41,7 @@ pub(crate) struct Director {
     limit: Option<Duration>,
     next_wake: Option<Duration>,
     over: bool,
-    inboxes: Inboxes,
+    inboxes: SharedInboxes,
     /// For each node, the number of its events that steps have taken note of.
     unread: Vec<usize>,
     /// What each node answers on its own.
@@ -57,7 +57,7 @@ struct Stage<'a> {
     orders: Vec<Order>,
     /// Whether a program has been told something that it has not yet had the time to do.
     told: bool,
-    inboxes: &'a Inboxes,
+    inboxes: &'a RefCell<Inboxes>,
     unread: &'a mut [usize],
     answers: &'a mut [Answers],
 }
@@ -73,19 +73,21 @@ enum Until {
 }
 
 impl Director {
-    /// A director that has told nothing yet.
-    pub(crate) fn new(plan: &Arc<Plan>, completion: Box<dyn Completion>, switchboard: Switchboard) -> Self {
-        let until = plan.until.clone().map_or(Until::Decided, |moment| Until::Event(Pending::new(moment, plan, 0)));
+    /// A director that has told nothing yet. It must be made before anything is recorded.
+    pub(crate) fn new(plan: &Arc<Plan>, recorder: &Recorder, switchboard: Switchboard) -> Self {
+        let inboxes = Rc::new(RefCell::new(Inboxes::new(plan)));
+        recorder.observe(Box::new(Rc::clone(&inboxes)));
+        let pending = |moment| Until::Event(Pending::new(moment, &inboxes.borrow()));
+        let until = plan.until.clone().map_or(Until::Decided, pending);
         Self {
             actors: vec![Actor::story(plan.steps.clone(), prologue(plan))],
-            completion,
             patience: Patience::new(plan),
             told_at: None,
             until,
             limit: None,
             next_wake: None,
             over: false,
-            inboxes: Inboxes::new(plan.nodes.len()),
+            inboxes,
             unread: vec![0; plan.nodes.len()],
             answers: plan.nodes.iter().map(answers).collect(),
             plan: Arc::clone(plan),
@@ -101,8 +103,7 @@ impl Director {
     /// Lets all actors go on as far as they can at this instant.
     fn advance(&mut self, now: Duration, recorder: &Recorder) -> Vec<Order> {
         let plan = Arc::clone(&self.plan);
-        self.inboxes.update(recorder);
-        let inboxes = std::mem::replace(&mut self.inboxes, Inboxes::new(0));
+        let inboxes = Rc::clone(&self.inboxes);
         let mut unread = std::mem::take(&mut self.unread);
         let mut answers = std::mem::take(&mut self.answers);
         let switchboard = self.switchboard.clone();
@@ -121,7 +122,7 @@ impl Director {
             self.advance_actor(place, &mut stage);
         }
         let orders = stage.orders;
-        self.inboxes = inboxes;
+        inboxes.borrow_mut().forget(&unread);
         self.unread = unread;
         self.answers = answers;
         self.actors.retain(|actor| !actor.has_ended());
@@ -146,13 +147,13 @@ impl Director {
 
     /// The instant at which the run ends, as far as that is known.
     fn end(&mut self, now: Duration, recorder: &Recorder) -> Option<Duration> {
-        if let Until::Event(pending) = &mut self.until
-            && let Some(at) = pending.resolve(recorder)
+        if let Until::Event(pending) = &self.until
+            && let Some(at) = pending.resolve(&self.inboxes.borrow())
         {
             self.until = Until::At(at);
         }
         self.patience.note(self.is_quiet(), now, recorder.len());
-        let decided = self.is_told().then(|| recorder.with_events(|events| self.completion.poll(events))).flatten();
+        let decided = self.is_told().then(|| recorder.decided_at()).flatten();
         let decided = decided.map(|at| at.max(*self.told_at.get_or_insert(now)) + AFTERMATH);
         let latest = self.patience.end(recorder.len());
         let end = match self.until {

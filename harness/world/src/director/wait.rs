@@ -5,6 +5,7 @@ use halfopen_protocol::packet::Publish;
 use halfopen_protocol::{Packet, PacketType};
 
 use super::Stage;
+use super::inbox::Inboxes;
 use crate::plan::{Action, Answers, Command, Node, NodeFault, NodeId, NthConnection, PacketPattern, Plan, Program};
 use crate::trace::{ConnectionId, Event, EventKind, Item, field_text, fields, pattern_matches};
 
@@ -39,7 +40,7 @@ impl Wait {
     /// What `action` waits for at `node`, if it waits.
     pub(super) fn new(action: &Action, node: NodeId, stage: &Stage<'_>) -> Option<Self> {
         let plan = stage.plan;
-        let now = stage.inboxes.len(node);
+        let now = stage.inboxes.borrow().len(node);
         let Action::Command { command, on } = action else { return None };
         let wait = match command {
             Command::Connect(connect) if !connect.waits => None,
@@ -82,23 +83,26 @@ impl Wait {
 
     /// `None`: still waiting. Otherwise how it came out.
     pub(super) fn poll(&mut self, stage: &mut Stage<'_>) -> Option<Result<(), String>> {
-        let outcome = stage.recorder.with_events(|events| {
-            while let Some(event) = stage.inboxes.event(events, self.node, self.cursor) {
-                self.cursor += 1;
-                if !stage.inboxes.opened.is_on(event, &self.on) {
-                    continue;
-                }
-                if let Err(why) = self.look_at(event, stage.plan, &stage.answers[self.node.0]) {
-                    return Some(Err(why));
-                }
-                if self.answers.is_empty() {
-                    return Some(Ok(()));
-                }
-            }
-            None
-        })?;
+        let outcome = self.read(&stage.inboxes.borrow(), stage.plan, &stage.answers[self.node.0])?;
         stage.unread[self.node.0] = self.cursor;
         Some(outcome)
+    }
+
+    /// Looks at the events of the node that have come since the last time, until one decides.
+    fn read(&mut self, inboxes: &Inboxes, plan: &Plan, answers: &Answers) -> Option<Result<(), String>> {
+        while let Some(event) = inboxes.event(self.node, self.cursor) {
+            self.cursor += 1;
+            if !inboxes.opened.is_on(event, &self.on) {
+                continue;
+            }
+            if let Err(why) = self.look_at(event, plan, answers) {
+                return Some(Err(why));
+            }
+            if self.answers.is_empty() {
+                return Some(Ok(()));
+            }
+        }
+        None
     }
 
     fn look_at(&mut self, event: &Event, plan: &Plan, answers: &Answers) -> Result<(), String> {
@@ -205,10 +209,12 @@ impl Waits {
 
     /// Looks at what has happened since the last time, and says of each that failed why.
     pub(super) fn poll(&mut self, stage: &mut Stage<'_>, mut failed: impl FnMut(String, &Stage<'_>)) {
-        let (nodes, seen) = stage.inboxes.nodes_since(self.seen);
-        self.seen = seen;
         let mut due: BTreeSet<usize> = self.unseen.drain(..).collect();
+        let inboxes = stage.inboxes.borrow();
+        let (nodes, seen) = inboxes.nodes_since(self.seen);
         due.extend(nodes.iter().filter_map(|node| self.places.get(node)).flatten());
+        self.seen = seen;
+        drop(inboxes);
         for place in due {
             let Some(outcome) = self.waits[place].as_mut().and_then(|wait| wait.poll(stage)) else { continue };
             self.waits[place] = None;

@@ -19,7 +19,7 @@ use super::director::Director;
 use super::node::{self, Disks, Env, Switchboard};
 use super::record::Recorder;
 use super::story::{Order, Story};
-use super::{EngineError, RunOptions, TICK};
+use super::{EngineError, RunOptions, TICK, prepare};
 use crate::plan::{NetworkChange, NetworkFault, NodeFault, NodeId, Plan};
 use crate::trace::Trace;
 
@@ -28,7 +28,7 @@ use crate::trace::Trace;
 /// # Errors
 /// The plan has something that `turmoil::Sim` cannot express, or the simulation failed.
 pub(super) fn run(plan: &Arc<Plan>, options: RunOptions) -> Result<Trace, EngineError> {
-    let RunOptions { completion, defect, guest } = options;
+    let RunOptions { observer, keeps_trace, defect, guest } = options;
     expressible::check(plan)?;
     let mut sim = simulation(plan);
     // Within a host its own clock counts; between two ticks there is none but this.
@@ -36,7 +36,8 @@ pub(super) fn run(plan: &Arc<Plan>, options: RunOptions) -> Result<Trace, Engine
     let now = Rc::clone(&elapsed);
     let recorder = Recorder::new(move || whole_millis(turmoil::sim_elapsed().unwrap_or(now.get())));
     let switchboard = Switchboard::new(plan.nodes.len());
-    let mut director = Director::new(plan, completion, switchboard.clone());
+    prepare(&recorder, observer, keeps_trace);
+    let mut director = Director::new(plan, &recorder, switchboard.clone());
     let network = TickedNetwork::new(plan, &recorder);
     let disks = Disks::new(plan.nodes.len());
     for id in plan.node_ids() {

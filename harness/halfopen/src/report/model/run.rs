@@ -47,6 +47,9 @@ pub struct RunRecord {
     pub seed: u64,
     /// What it came to.
     pub verdict: Verdict,
+    /// The SHA-256 of its trace: the same for two runs exactly if their traces are the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_hash: Option<String>,
     /// Why the engine has no trace of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -169,6 +172,7 @@ impl RunRecord {
             clauses: about.clauses.get(&plan.version).cloned().unwrap_or_default(),
             seed: plan.seed.0,
             verdict: run.verdict(),
+            trace_hash: run.hash().map(|hash| hash.to_string()),
             error: None,
             virtual_ms: 0,
             wall_us: u64::try_from(wall.as_micros()).unwrap_or(u64::MAX),
@@ -188,14 +192,13 @@ impl RunRecord {
         };
         match &run.ending {
             Ending::Judged(trace, outcome) => {
-                record.virtual_ms = ms(trace.end);
-                record.violations = outcome.violations.iter().map(|found| violation(plan, found)).collect();
-                record.vacuous = outcome.vacuous.iter().map(|found| vacuity(plan, found)).collect();
-                record.warnings = outcome.warnings.iter().map(|found| violation(plan, found)).collect();
-                record.waived = plan.waived.iter().map(|waiver| waived(plan, waiver, outcome)).collect();
-                record.not_judged = outcome.not_judged.iter().map(not_judged).collect();
+                record.judged(plan, outcome, trace.end);
                 record.load = Load::of(plan, trace);
                 record.tell(plan, trace, detail);
+            }
+            Ending::Passed { end, outcome, load, .. } => {
+                record.judged(plan, outcome, *end);
+                record.load.clone_from(load);
             }
             Ending::Skipped(error) | Ending::Broken(error) => record.error = Some(error.to_string()),
         }
@@ -215,6 +218,15 @@ impl RunRecord {
             kept.iter().filter_map(|&index| self.events.get(index).and_then(|event| event.cause)).collect();
         kept.extend(causes);
         self.events.retain(|event| kept.contains(&event.index));
+    }
+
+    fn judged(&mut self, plan: &Plan, outcome: &Outcome, end: Duration) {
+        self.virtual_ms = ms(end);
+        self.violations = outcome.violations.iter().map(|found| violation(plan, found)).collect();
+        self.vacuous = outcome.vacuous.iter().map(|found| vacuity(plan, found)).collect();
+        self.warnings = outcome.warnings.iter().map(|found| violation(plan, found)).collect();
+        self.waived = plan.waived.iter().map(|waiver| waived(plan, waiver, outcome)).collect();
+        self.not_judged = outcome.not_judged.iter().map(not_judged).collect();
     }
 
     fn tell(&mut self, plan: &Plan, trace: &Trace, detail: Detail) {

@@ -118,12 +118,19 @@ fn step_at_1500_waits_for(#[case] ordinal: Ordinal, #[case] expected: Option<u64
     let now = events.iter().position(|event| event.at > Duration::from_millis(1500)).unwrap();
     let event = packet_from(ordinal, ANY, SENSOR);
 
-    let mut at_once = Awaited::new(&plan(), &event, now);
-    assert_eq!(at_once.poll(&events).map(|found| found.at.as_millis() as u64), expected);
+    assert_eq!(awaited(&event, now, &events, events.len()).map(|at| at.as_millis() as u64), expected);
+    // Before it has come it is not there.
+    let came = (now..=events.len()).find_map(|len| awaited(&event, now, &events, len));
+    assert_eq!(came.map(|at| at.as_millis() as u64), expected);
+}
 
-    let mut one_by_one = Awaited::new(&plan(), &event, now);
-    let found = (now..=events.len()).find_map(|len| one_by_one.poll(&events[..len]));
-    assert_eq!(found.map(|found| found.at.as_millis() as u64), expected);
+/// When the event was for a step that began to wait after `now` events, if it is among the first `len`.
+fn awaited(event: &EventRef, now: usize, events: &[Event], len: usize) -> Option<Duration> {
+    let mut occurred = Occurred::new(&plan(), event);
+    events[..now].iter().for_each(|event| occurred.feed(event));
+    let awaited = Awaited::new(event, &occurred);
+    events[now..len].iter().for_each(|event| occurred.feed(event));
+    awaited.time(&occurred)
 }
 
 #[test]
@@ -134,13 +141,12 @@ fn step_finds_a_mark_that_is_past_and_one_that_is_to_come() {
     let mark = EventRef::Mark("back".to_owned());
     let half_a_second = Some(Duration::from_millis(500));
     for now in [0, events.len()] {
-        assert_eq!(Awaited::new(&plan(), &mark, now).poll(&events).map(|found| found.at), half_a_second);
+        assert_eq!(awaited(&mark, now, &events, events.len()), half_a_second);
     }
 }
 
 #[test]
 fn step_does_not_find_what_never_comes() {
     let events = pings().end(3000).events;
-    let mut awaited = Awaited::new(&plan(), &close_of(SENSOR), 0);
-    assert_eq!(awaited.poll(&events), None);
+    assert_eq!(awaited(&close_of(SENSOR), 0, &events, events.len()), None);
 }

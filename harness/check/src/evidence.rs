@@ -1,0 +1,239 @@
+//! The events of a run that its expectations may ask for.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use halfopen_protocol::PacketType;
+
+use crate::plan::{EventRef, Expectation, Moment, NodeId, PacketKind, PacketPattern, Plan, StepId, Timing, Verb};
+use crate::trace::{ConnectionId, Event, EventKind, Item, Trace};
+
+/// What of a run is kept to judge its expectations by.
+///
+/// That is all that is no packet, what every connection needs (CONNECT, CONNACK, DISCONNECT, and the first that arrives,
+/// which shows that it is up), and of the other packets those that an expectation names. So a fleet that pings for a
+/// day leaves nothing of it, unless somebody expects pings.
+pub(super) struct Evidence {
+    /// The events, each with its index in the trace.
+    pub(super) events: Vec<(usize, Event)>,
+    /// How many events the trace has.
+    pub(super) len: usize,
+    /// When the run ended.
+    pub(super) end: Duration,
+    wanted: Wanted,
+    /// The ends of connections at which something has arrived.
+    reached: BTreeSet<(ConnectionId, NodeId)>,
+    /// The steps that have begun.
+    begun: BTreeSet<StepId>,
+    was_sent: bool,
+}
+
+/// Which packets expectations name.
+struct Wanted {
+    /// Wherever they are sent.
+    everywhere: TypeSet,
+    /// For each node, those that it sends or receives.
+    at: Vec<TypeSet>,
+    /// Whose messages to the application count.
+    deliveries: BTreeSet<NodeId>,
+}
+
+/// A set of types of packets: the bit with the number of the type.
+#[derive(Clone, Copy, Default)]
+struct TypeSet(u16);
+
+impl Evidence {
+    /// Keeps nothing yet of a run of this plan.
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut wanted =
+            Wanted { everywhere: TypeSet(0), at: vec![TypeSet(0); plan.nodes.len()], deliveries: BTreeSet::new() };
+        plan.expectations.iter().for_each(|expectation| wanted.add(expectation));
+        Self {
+            events: Vec::new(),
+            len: 0,
+            end: Duration::ZERO,
+            wanted,
+            reached: BTreeSet::new(),
+            begun: BTreeSet::new(),
+            was_sent: false,
+        }
+    }
+
+    /// Keeps what is needed of a whole trace.
+    pub(super) fn of(plan: &Plan, trace: &Trace) -> Self {
+        let mut evidence = Self::new(plan);
+        trace.events.iter().for_each(|event| evidence.event(event));
+        evidence.end(trace.end)
+    }
+
+    /// Looks at the next event of the run.
+    pub(super) fn event(&mut self, event: &Event) {
+        if self.is_needed(&event.kind) {
+            self.events.push((self.len, event.clone()));
+        }
+        self.len += 1;
+    }
+
+    /// The run ends at this time.
+    pub(super) fn end(self, end: Duration) -> Self {
+        Self { end, ..self }
+    }
+
+    /// Whether nothing was sent in the whole run.
+    pub(super) fn is_silent(&self) -> bool {
+        !self.was_sent
+    }
+
+    fn is_needed(&mut self, event: &EventKind) -> bool {
+        match event {
+            // Only whether and when it first began is asked for.
+            EventKind::Step { step, .. } => self.begun.insert(*step),
+            EventKind::Sent { from, to, item, .. } => {
+                self.was_sent = true;
+                self.is_item_needed(*from, *to, item)
+            }
+            EventKind::Received { connection, from, to, item, .. } => {
+                let is_first =
+                    matches!(item, Item::Packet(_) | Item::Bytes(_)) && self.reached.insert((*connection, *to));
+                is_first || self.is_item_needed(*from, *to, item)
+            }
+            EventKind::Delivered { node, .. } => self.wanted.deliveries.contains(node),
+            EventKind::Connected { .. } => false,
+            EventKind::Mark(_)
+            | EventKind::Node { .. }
+            | EventKind::Established { .. }
+            | EventKind::Closing { .. }
+            | EventKind::Holds { .. }
+            | EventKind::StepFailed { .. }
+            | EventKind::FaultHit { .. } => true,
+        }
+    }
+
+    fn is_item_needed(&self, from: NodeId, to: NodeId, item: &Item) -> bool {
+        match item {
+            Item::Packet(packet) => {
+                let packet_type = packet.packet_type();
+                let at = |node: NodeId| self.wanted.at.get(node.0).is_some_and(|types| types.has(packet_type));
+                let is_of_connection =
+                    matches!(packet_type, PacketType::Connect | PacketType::ConnAck | PacketType::Disconnect);
+                is_of_connection || self.wanted.everywhere.has(packet_type) || at(from) || at(to)
+            }
+            Item::Bytes(_) => false,
+            Item::Open | Item::Fin | Item::Rst | Item::TimedOut => true,
+        }
+    }
+}
+
+impl Wanted {
+    fn add(&mut self, expectation: &Expectation) {
+        match &expectation.verb {
+            Verb::Receives(patterns) | Verb::Sends(patterns) => self.patterns(&expectation.nodes, patterns),
+            Verb::Delivers(_) => self.deliveries.extend(&expectation.nodes),
+            Verb::AnyOf(alternatives) => alternatives.iter().flatten().for_each(|expectation| self.add(expectation)),
+            Verb::Closes { .. } | Verb::Loses { .. } | Verb::Is(_) | Verb::Has(_) => {}
+        }
+        if let Some((from, to)) = &expectation.during {
+            self.moment(from);
+            self.moment(to);
+        }
+        match &expectation.timing {
+            Some(Timing::At(moment) | Timing::NotBefore(moment) | Timing::Within { after: moment, .. }) => {
+                self.moment(moment);
+            }
+            Some(Timing::Between(from, to)) => {
+                self.moment(from);
+                self.moment(to);
+            }
+            None => {}
+        }
+    }
+
+    fn patterns(&mut self, nodes: &[NodeId], patterns: &[PacketPattern]) {
+        for node in nodes {
+            patterns.iter().for_each(|pattern| self.at[node.0].add(pattern.packet));
+        }
+    }
+
+    fn moment(&mut self, moment: &Moment) {
+        if let EventRef::Packet { packet, from, to, .. } = &moment.event {
+            match from.or(*to) {
+                Some(node) => self.at[node.0].add(*packet),
+                None => self.everywhere.add(*packet),
+            }
+        }
+    }
+}
+
+impl TypeSet {
+    fn add(&mut self, kind: PacketKind) {
+        self.0 |= match kind {
+            PacketKind::Any => u16::MAX,
+            PacketKind::Type(packet_type) => 1 << packet_type as u8,
+        };
+    }
+
+    fn has(self, packet_type: PacketType) -> bool {
+        self.0 & 1 << packet_type as u8 != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::fixture::{
+        BROKER, SENSOR, Story, WATCHER, after, any, closes, connect, expect, packet_from, plan, publish, silent_client,
+    };
+    use halfopen_protocol::Packet;
+
+    /// How many packets of this type are kept of a run of two clients that ping and publish.
+    fn kept(expectation: Expectation, packet_type: PacketType) -> usize {
+        let mut plan = plan();
+        plan.expectations.push(expectation);
+        let mut story = Story::new();
+        for (connection, node) in [(0, SENSOR), (1, WATCHER)] {
+            story.at(0).connect(connection, node, connect("a", 5));
+            for at in [1000, 2000, 3000] {
+                story.at(at).packet(connection, node, BROKER, Packet::PingReq);
+                story.packet(connection, node, BROKER, publish("t", ""));
+            }
+        }
+        let evidence = Evidence::of(&plan, &story.end(10_000));
+        let is_it = |item: &Item| item.packet().is_some_and(|packet| packet.packet_type() == packet_type);
+        let of_type = evidence.events.iter().filter(|(_, event)| match &event.kind {
+            EventKind::Sent { item, .. } | EventKind::Received { item, .. } => is_it(item),
+            _ => false,
+        });
+        of_type.count()
+    }
+
+    #[test]
+    fn packets_that_nobody_names_are_not_kept() {
+        assert_eq!(kept(expect(BROKER, closes(SENSOR, None)), PacketType::PingReq), 0);
+        assert_eq!(kept(expect(BROKER, closes(SENSOR, None)), PacketType::Connect), 4);
+    }
+
+    #[test]
+    fn packets_are_kept_of_the_nodes_whose_packets_are_named() {
+        let sends = |packet_type| expect(SENSOR, Verb::Sends(vec![any(packet_type)]));
+        assert_eq!(kept(sends(PacketType::PingReq), PacketType::PingReq), 6);
+        assert_eq!(kept(sends(PacketType::PingReq), PacketType::Publish), 0);
+    }
+
+    #[test]
+    fn packets_that_a_moment_hangs_on_are_kept() {
+        let last = packet_from(crate::plan::Ordinal::Last, PacketKind::Any, WATCHER);
+        let timing = Some(Timing::At(after(7500, last, "7.5s after last packet from watcher")));
+        let expectation = Expectation { timing, ..expect(BROKER, closes(SENSOR, None)) };
+        assert_eq!(kept(expectation.clone(), PacketType::Publish), 6);
+        let alternatives = Verb::AnyOf(vec![vec![expectation]]);
+        assert_eq!(kept(expect(BROKER, alternatives), PacketType::Publish), 6);
+    }
+
+    #[test]
+    fn events_keep_their_index_in_the_trace() {
+        let trace = silent_client().end(8540);
+        let evidence = Evidence::of(&plan(), &trace);
+        assert!(evidence.events.iter().all(|(index, event)| trace.events[*index] == *event));
+        assert_eq!(evidence.len, trace.events.len());
+    }
+}
