@@ -73,7 +73,9 @@ fn useless_faults(plan: Plan) -> Vec<String> {
 /// The faults of a story, those that are repeated or in the background among them.
 fn faults(steps: &[Step]) -> Vec<Step> {
     let of = |step: &Step| match &step.kind {
-        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => faults(steps),
+        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
+            faults(steps)
+        }
         StepKind::Network(change) if change.fault != NetworkFault::Heal => vec![step.clone()],
         StepKind::Node { actions, .. } if actions.iter().any(is_fault) => vec![step.clone()],
         _ => Vec::new(),
@@ -111,7 +113,7 @@ fn steps_without(steps: &[Step], fault: &Step) -> Vec<Step> {
                 actions.retain(|action| !(is_it && is_fault(action) || is_of_its_nodes && is_cure(action)));
                 actions.is_empty()
             }
-            StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => {
+            StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
                 *steps = steps_without(steps, fault);
                 steps.is_empty()
             }

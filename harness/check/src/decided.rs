@@ -113,7 +113,7 @@ impl Decided {
             }
         }
         if wanted > 0
-            && let Some(recognizer) = Recognizer::new(expectation, node)
+            && let Some(recognizer) = Recognizer::new(plan, expectation, node)
         {
             self.open.entry(node).or_default().push(Wanted {
                 recognizer,

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use halfopen_protocol::PacketType;
 
-use crate::plan::{EventRef, Expectation, Moment, NodeId, PacketKind, PacketPattern, Plan, StepId, Timing, Verb};
+use crate::plan::{
+    EventRef, Expectation, Moment, NodeId, PacketKind, PacketPattern, Plan, Program, StepId, Timing, Verb,
+};
 use crate::trace::{ConnectionId, Event, EventKind, Item, Trace};
 
 /// What of a run is kept to judge its expectations by.
@@ -47,7 +49,7 @@ impl Evidence {
     pub(super) fn new(plan: &Plan) -> Self {
         let mut wanted =
             Wanted { everywhere: TypeSet(0), at: vec![TypeSet(0); plan.nodes.len()], deliveries: BTreeSet::new() };
-        plan.expectations.iter().for_each(|expectation| wanted.add(expectation));
+        plan.expectations.iter().for_each(|expectation| wanted.add(plan, expectation));
         Self {
             events: Vec::new(),
             len: 0,
@@ -125,12 +127,22 @@ impl Evidence {
 }
 
 impl Wanted {
-    fn add(&mut self, expectation: &Expectation) {
+    fn add(&mut self, plan: &Plan, expectation: &Expectation) {
         match &expectation.verb {
             Verb::Receives(patterns) | Verb::Sends(patterns) => self.patterns(&expectation.nodes, patterns),
-            Verb::Delivers(_) => self.deliveries.extend(&expectation.nodes),
-            Verb::AnyOf(alternatives) => alternatives.iter().flatten().for_each(|expectation| self.add(expectation)),
-            Verb::Closes { .. } | Verb::Loses { .. } | Verb::Is(_) | Verb::Has(_) => {}
+            Verb::Delivers(_) => {
+                self.deliveries.extend(&expectation.nodes);
+                // A raw client says nothing itself of what it takes.
+                let is_raw = |node: &&NodeId| matches!(plan.node(**node).program, Program::RawClient(_));
+                for node in expectation.nodes.iter().filter(is_raw) {
+                    self.at[node.0].add(PacketKind::Type(PacketType::Publish));
+                    self.at[node.0].add(PacketKind::Type(PacketType::PubRel));
+                }
+            }
+            Verb::AnyOf(alternatives) => {
+                alternatives.iter().flatten().for_each(|expectation| self.add(plan, expectation));
+            }
+            Verb::Attempts { .. } | Verb::Closes { .. } | Verb::Loses { .. } | Verb::Is(_) | Verb::Has(_) => {}
         }
         if let Some((from, to)) = &expectation.during {
             self.moment(from);

@@ -118,7 +118,9 @@ impl Judge<'_> {
 
     /// What matches the verb where it counts, and what came close.
     fn matches(&self, (from, to): (Millis, Millis)) -> (Vec<Match>, Option<String>) {
-        let Some(mut recognizer) = Recognizer::new(self.expectation, self.node) else { return (Vec::new(), None) };
+        let Some(mut recognizer) = Recognizer::new(self.plan, self.expectation, self.node) else {
+            return (Vec::new(), None);
+        };
         let counts = |at: Duration| (from..=to).contains(&millis(at));
         let on = &self.expectation.on;
         let events = self.by_node.events(self.trace, self.node);
@@ -309,6 +311,8 @@ impl Judge<'_> {
         };
         let peer = match &self.expectation.verb {
             Verb::Closes { peer, .. } | Verb::Loses { peer, .. } => Some(*peer),
+            // A node that never tries is what is wanted.
+            Verb::Attempts { .. } => return None,
             _ => None,
         };
         if opened(peer) {

@@ -86,6 +86,10 @@ impl Told<'_> {
                     self.check(steps, findings);
                 }
                 StepKind::Repeat { times: 1.., steps } => self.check(steps, findings),
+                // Once at least, otherwise nothing was tested.
+                StepKind::Whenever { per_round, steps, .. } => {
+                    self.check(&steps[..per_round.unwrap_or(steps.len())], findings);
+                }
                 _ => {}
             }
         }

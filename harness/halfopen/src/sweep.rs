@@ -199,7 +199,8 @@ fn with_fault(plan: &Plan, sweep: &Sweep, boundary: Boundary) -> Plan {
     let id = plan.origins.add_step(sweep.position);
     let mut steps = vec![Step { id, text, kind: StepKind::At(at) }];
     steps.extend(sweep.fault.iter().cloned());
-    let kind = StepKind::Every { period: Duration::from_millis(1), times: Some(1), until: None, steps };
+    let kind =
+        StepKind::Every { period: Duration::from_millis(1), times: Some(1), until: None, per_round: None, steps };
     let mut run = with_step(&plan, sweep, kind, &format!("sweep: after {}", boundary.name));
     let parameters = &mut run.run.parameters;
     let is_seed = parameters.last().is_some_and(|last| last.starts_with("seed="));

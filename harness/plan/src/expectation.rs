@@ -64,7 +64,8 @@ pub enum Verb {
     Receives(Vec<PacketPattern>),
     /// Packets leave the node.
     Sends(Vec<PacketPattern>),
-    /// Messages are handed to the application of the node, a client: a list is an order with others between.
+    /// Messages are handed to the application of the node, a client: a list is an order with others between. Of a raw
+    /// client the messages that it takes.
     Delivers(Vec<Vec<FieldPattern>>),
     /// The node ends its connection with the peer.
     Closes {
@@ -85,6 +86,11 @@ pub enum Verb {
         peer: NodeId,
         /// How.
         how: Option<CloseHow>,
+    },
+    /// The node tries to open a connection to the peer.
+    Attempts {
+        /// The peer.
+        peer: NodeId,
     },
     /// The node, a client, is in this state at the moment of `timing`, or at the end.
     Is(ClientState),

@@ -14,6 +14,8 @@ pub enum NodeFault {
     Crash,
     /// The host dies: nothing is sent, and what comes for it vanishes. Nothing if it is down already.
     PowerLoss,
+    /// The process ends in order: the end of the step `shutdown`, which tells the program so.
+    Shutdown,
     /// The program starts again on the same address; it crashes first if it still runs.
     Restart,
     /// What the node has kept is gone. A process that runs may still write it again. Nothing if nothing was kept.
@@ -44,6 +46,7 @@ impl NodeFault {
         match self {
             Self::Crash => ("crash", "crashes"),
             Self::PowerLoss => ("power_loss", "loses power"),
+            Self::Shutdown => ("shutdown", "has shut down"),
             Self::Restart => ("restart", "restarts"),
             Self::LoseDisk => ("lose_disk", "loses its disk"),
             Self::Pause(_) => ("pause", "stands still"),
@@ -68,7 +71,7 @@ impl NodeFault {
 
     /// Returns whether the process of the node ends by it.
     pub const fn ends_process(self) -> bool {
-        matches!(self, Self::Crash | Self::PowerLoss)
+        matches!(self, Self::Crash | Self::PowerLoss | Self::Shutdown)
     }
 
     /// Returns whether it is about the clocks of the node.

@@ -29,15 +29,16 @@ pub use self::expectation::{
 };
 pub use self::fault::NodeFault;
 pub use self::invariant::{Invariant, Waiver};
-pub use self::link::{LinkChange, LinkSettings, NetworkChange, NetworkFault, NthConnection, Scope};
+pub use self::link::{LinkChange, LinkSettings, NetworkChange, NetworkFault, NthConnection, Scope, number_text};
 pub use self::moment::{EventRef, Moment, Ordinal, PacketKind, Point};
 pub use self::node::{
-    BrokerAuth, BrokerProgram, ClientProgram, Dialogue, Node, Program, RawBrokerProgram, RawClientProgram,
+    AccessList, AccessRights, BrokerAuth, BrokerProgram, ClientProgram, Dialogue, Node, Program, RawBrokerProgram,
+    RawClientProgram,
 };
 pub use self::origins::{ExpectationId, Origins, StepId};
 pub use self::pattern::{FieldPattern, Matcher, PacketPattern, Value};
 pub use self::seed::Seed;
-pub use self::settings::{BrokerSettings, ClientSettings, QueuePolicy, Reconnect};
+pub use self::settings::{Acknowledge, BrokerSettings, ClientSettings, QueuePolicy, Reconnect, Referral};
 pub use self::step::{Action, CloseHow, Command, ConnectAction, Outgoing, Step, StepKind};
 
 /// One run of one scenario.
@@ -99,7 +100,9 @@ impl Plan {
         fn find(steps: &[Step], id: StepId) -> Option<&Step> {
             steps.iter().find_map(|step| match &step.kind {
                 _ if step.id == id => Some(step),
-                StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => find(steps, id),
+                StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
+                    find(steps, id)
+                }
                 _ => None,
             })
         }

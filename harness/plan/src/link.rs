@@ -12,6 +12,21 @@ pub struct NthConnection {
     pub number: u32,
 }
 
+impl NthConnection {
+    /// The number that stands for the latest connection at the time of the step. No client opens as many.
+    pub const LATEST: u32 = u32::MAX;
+
+    /// Returns the name of the latest connection of a client.
+    pub const fn latest_of(client: NodeId) -> Self {
+        Self { client, number: Self::LATEST }
+    }
+}
+
+/// Returns the number of a connection as scenarios write it behind `#`: `2`, `last`.
+pub fn number_text(number: u32) -> String {
+    if number == NthConnection::LATEST { "last".to_owned() } else { number.to_string() }
+}
+
 /// A change of the network, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkChange {

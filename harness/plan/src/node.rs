@@ -44,6 +44,30 @@ pub struct BrokerProgram {
     pub durable: bool,
     /// Who may connect; everybody if there is none.
     pub auth: Option<BrokerAuth>,
+    /// Who may publish and subscribe to what; everybody to everything if there is none.
+    pub access: Option<AccessList>,
+}
+
+/// Who may publish and subscribe to what. What nothing allows is forbidden.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessList {
+    /// Rights of every client; `%c` is the client identifier, `%u` the user name.
+    pub everybody: AccessRights,
+    /// Rights of clients without a user name.
+    pub anonymous: AccessRights,
+    /// Rights by user name.
+    pub users: BTreeMap<String, AccessRights>,
+}
+
+/// What somebody may do, as topic filters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessRights {
+    /// What may be subscribed to.
+    pub read: Vec<String>,
+    /// What may be published to.
+    pub write: Vec<String>,
+    /// What is forbidden, whatever else allows it.
+    pub deny: Vec<String>,
 }
 
 /// Who may connect to a broker.

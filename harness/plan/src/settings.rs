@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::Version;
 use halfopen_protocol::packet::{Connect, QoS, Subscription};
+use halfopen_protocol::{ReasonCode, Version};
 
 /// What a scenario sets on a broker, in the words of the standard: any broker that is configurable can be given it.
 ///
@@ -45,6 +45,34 @@ pub struct BrokerSettings {
     pub queue_bytes: usize,
     /// What becomes of a message for which a queue has no room.
     pub queue_policy: QueuePolicy,
+    /// Maximum size in bytes of what waits to be written to one client; beyond it QoS 0 messages are dropped.
+    pub write_buffer: usize,
+    /// 5.0: maximum number of topic aliases that the broker sets on a connection (§3.1.2.11.5).
+    pub outgoing_topic_aliases: u16,
+    /// Maximum number of sessions, with and without a connection.
+    pub sessions: usize,
+    /// Maximum number of subscriptions of a session.
+    pub subscriptions: usize,
+    /// Maximum number of retained messages.
+    pub retained_messages: usize,
+    /// 5.0: whether clients that do not object are told in words what went wrong (§3.1.2.11.7).
+    pub reason_strings: bool,
+    /// 5.0: another server for the clients (§4.11).
+    pub server_reference: Option<String>,
+    /// When clients are sent to `server_reference`.
+    pub referral: Referral,
+}
+
+/// When clients are sent to another server (§4.11 of 5.0).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Referral {
+    /// When this one stops: DISCONNECT with 0x9C.
+    #[default]
+    WhenStopping,
+    /// At once, for now: each CONNECT is refused with 0x9C.
+    Temporary,
+    /// At once and for good: each CONNECT is refused with 0x9D.
+    Permanent,
 }
 
 /// What becomes of a message for which a client's queue has no room.
@@ -78,6 +106,14 @@ impl Default for BrokerSettings {
             queue_messages: 1000,
             queue_bytes: 64 * 1024 * 1024,
             queue_policy: QueuePolicy::DropNewest,
+            write_buffer: 4 * 1024 * 1024,
+            outgoing_topic_aliases: 10,
+            sessions: 100_000,
+            subscriptions: 1000,
+            retained_messages: 100_000,
+            reason_strings: true,
+            server_reference: None,
+            referral: Referral::WhenStopping,
         }
     }
 }
@@ -95,6 +131,23 @@ pub struct ClientSettings {
     pub reconnect: Option<Reconnect>,
     /// What to subscribe to after each CONNACK that says there is no session.
     pub subscriptions: Vec<Subscription>,
+    /// Maximum number of messages that wait to be sent.
+    pub queue_messages: usize,
+    /// 5.0: maximum number of topics that get a topic alias when messages are sent.
+    pub topic_aliases: u16,
+    /// The largest packet that it takes, in bytes, where CONNECT does not say it; any if `None`.
+    pub packet_limit: Option<u32>,
+    /// How the application acknowledges messages of QoS 1 and 2 itself; the client does at once if it does not.
+    pub acknowledge: Option<Acknowledge>,
+}
+
+/// How an application acknowledges messages itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acknowledge {
+    /// How long after a message arrived.
+    pub after: Duration,
+    /// The reason in PUBACK or PUBREC; 5.0 alone has others than success.
+    pub reason: ReasonCode,
 }
 
 impl ClientSettings {
@@ -108,6 +161,10 @@ impl ClientSettings {
             connect_timeout: Duration::from_secs(10),
             reconnect: None,
             subscriptions: Vec::new(),
+            queue_messages: 1000,
+            topic_aliases: 0,
+            packet_limit: None,
+            acknowledge: None,
         }
     }
 }

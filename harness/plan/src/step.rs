@@ -5,7 +5,7 @@ use bytes::Bytes;
 use halfopen_protocol::Packet;
 use halfopen_protocol::packet::{Connect, Disconnect, Publish, Subscription};
 
-use super::{Answers, Moment, NetworkChange, NodeFault, NodeId, NthConnection, PacketPattern, StepId};
+use super::{Answers, BrokerProgram, Moment, NetworkChange, NodeFault, NodeId, NthConnection, PacketPattern, StepId};
 
 /// One line of the story.
 #[derive(Clone, Debug)]
@@ -44,6 +44,20 @@ pub enum StepKind {
         times: Option<u64>,
         /// No beginning after this moment.
         until: Option<Moment>,
+        /// The number of `steps` that are done each time, one part of them after the other; all of them if `None`.
+        per_round: Option<usize>,
+        /// What is done each time.
+        steps: Vec<Step>,
+    },
+    /// In the background from here on: `steps` each time that an event happens, also while those of an earlier one go
+    /// on.
+    Whenever {
+        /// The event; what is after it begins so much later.
+        event: Moment,
+        /// The maximum number of times; without it, as often as the event happens.
+        times: Option<u64>,
+        /// The number of `steps` that are done each time, one part of them after the other; all of them if `None`.
+        per_round: Option<usize>,
         /// What is done each time.
         steps: Vec<Step>,
     },
@@ -68,22 +82,42 @@ pub enum Action {
     },
     /// Something happens to the node.
     Fault(NodeFault),
+    /// Each node has an action of its own, all of one kind: what is said with the number of a member.
+    Each(BTreeMap<NodeId, Self>),
 }
 
 impl Action {
-    /// Returns the command, if it is one.
+    /// Returns the action of one of the nodes of a step; `None` if it has none.
+    pub fn of(&self, node: NodeId) -> Option<&Self> {
+        match self {
+            Self::Each(actions) => actions.get(&node),
+            action => Some(action),
+        }
+    }
+
+    /// Returns the command, if it is one; of several nodes that of the first.
     pub fn command(&self) -> Option<&Command> {
         match self {
             Self::Command { command, .. } => Some(command),
             Self::Fault(_) => None,
+            Self::Each(actions) => actions.values().next()?.command(),
         }
     }
 
-    /// Returns the fault, if it is one.
+    /// Returns all commands: one, or those of several nodes.
+    pub fn commands(&self) -> Vec<&Command> {
+        match self {
+            Self::Each(actions) => actions.values().filter_map(Self::command).collect(),
+            action => action.command().into_iter().collect(),
+        }
+    }
+
+    /// Returns the fault, if it is one; of several nodes that of the first.
     pub fn fault(&self) -> Option<NodeFault> {
         match self {
             Self::Command { .. } => None,
             Self::Fault(fault) => Some(*fault),
+            Self::Each(actions) => actions.values().next()?.fault(),
         }
     }
 }
@@ -126,8 +160,14 @@ pub enum Command {
     Answer(Answers),
     /// Writes packets or bytes in one piece; raw peers only.
     Send(Vec<Outgoing>),
+    /// Reads on its connection or reads nothing more there; raw peers only.
+    SetReading(bool),
     /// Waits for the next packet that the standard answers did not take; any other fails. Raw peers only.
     Receive(PacketPattern),
+    /// The process of the broker ends in order: DISCONNECT 0x8B to clients of 5.0, then all connections are closed.
+    Shutdown,
+    /// The broker takes these settings while it runs. What it has announced to clients stays as it is.
+    Configure(BTreeMap<NodeId, BrokerProgram>),
     /// Sends no PINGREQ any more; the client's own check for PINGRESP stops with it.
     StopPinging,
     /// Ends `StopPinging`.

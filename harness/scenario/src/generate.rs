@@ -136,6 +136,7 @@ impl Draw {
             give_up: self.maybe(10, |_| Duration::from_secs(3_600).into()),
             loss: self.maybe(20, |draw| Share(Factor::percent(u32::try_from(draw.below(20)).unwrap_or(0)))),
             bandwidth: self.maybe(10, |_| crate::ast::Bandwidth::bytes(100_000)),
+            idle_limit: self.maybe(5, |_| crate::ast::IdleLimit::After(Duration::from_secs(300).into())),
         }
     }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::HostId;
 use crate::receiver::Receiver;
 use crate::sender::Sender;
@@ -89,6 +91,8 @@ pub(crate) struct Connection {
     pub(crate) is_established: bool,
     /// Whether the server knows that the connection is open.
     pub(crate) is_confirmed: bool,
+    /// When the last packet passed the path, either way.
+    pub(crate) passed_at: Duration,
 }
 
 /// One end of a connection.

@@ -66,6 +66,7 @@ impl Network {
     /// Changes the settings of links, for the packets that leave after this call. What is set for one connection holds
     /// whatever is set for its link.
     pub fn change_link(&mut self, fault: FaultId, scope: Scope<'_>, change: LinkChange) {
+        self.has_idle_limits |= change.idle_limit.is_some();
         for &(from, to) in scope.links {
             match scope.connection {
                 Some(ordinal) => {

@@ -13,6 +13,11 @@ use crate::{ConnectionId, Event, HostId, LinkSettings, RandomStream, Side, Socke
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FaultId(pub u32);
 
+impl FaultId {
+    /// No fault of the caller: the path has forgotten a connection on which nothing passed for too long.
+    pub const IDLE: Self = Self(u32::MAX);
+}
+
 /// What becomes of a SYN that arrives at a host whose program listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SynDecision {
@@ -54,6 +59,8 @@ pub struct Network {
     pub(crate) ending: Vec<ConnectionId>,
     pub(crate) hit: BTreeSet<FaultId>,
     pub(crate) events: VecDeque<Event>,
+    /// Whether some path forgets connections on which nothing passes.
+    pub(crate) has_idle_limits: bool,
 }
 
 #[derive(Default)]
@@ -101,12 +108,14 @@ impl Network {
             ending: Vec::new(),
             hit: BTreeSet::new(),
             events: VecDeque::new(),
+            has_idle_limits: settings.idle_limit.is_some(),
         }
     }
 
     /// Gives one direction between two hosts other settings than the network's. For a change during a run use
     /// [`change_link`](Self::change_link).
     pub fn set_link(&mut self, from: HostId, to: HostId, settings: LinkSettings) {
+        self.has_idle_limits |= settings.idle_limit.is_some();
         self.link_mut(from, to).settings = settings;
     }
 
@@ -201,7 +210,14 @@ impl Network {
         let slot = &mut self.slots[index as usize];
         let id = ConnectionId { index, generation: slot.generation };
         let (client_host, server_host) = (client.host, server.host);
-        let connection = Connection { ordinal, client, server, is_established: false, is_confirmed: false };
+        let connection = Connection {
+            ordinal,
+            client,
+            server,
+            is_established: false,
+            is_confirmed: false,
+            passed_at: Duration::ZERO,
+        };
         slot.connection = Some(Box::new(connection));
         self.host_mut(client_host).opened.insert(ordinal, id);
         self.host_mut(server_host).served.insert((client_host, ordinal), id);

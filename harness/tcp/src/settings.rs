@@ -15,10 +15,13 @@ pub struct LinkSettings {
     /// Bytes of the streams that pass in a second, in each direction of the link by itself. There is no limit if it is
     /// `None`.
     pub bandwidth: Option<u64>,
+    /// How long the path remembers a connection on which no packet passes either way, as a NAT or a firewall does. After
+    /// that it forgets the connection, and what is sent on it vanishes. It never forgets one if it is `None`.
+    pub idle_limit: Option<Duration>,
 }
 
 impl Default for LinkSettings {
-    /// Returns 10 ms one way, no jitter, no losses, no limit of bandwidth, and Linux's `tcp_retries2` of 15, with which
+    /// Returns 10 ms one way, no jitter, no losses, no limit of bandwidth or idle time, and Linux's `tcp_retries2` of 15, with which
     /// a socket fails after about 924 s.
     fn default() -> Self {
         Self {
@@ -27,6 +30,7 @@ impl Default for LinkSettings {
             give_up: Duration::from_secs(924),
             loss: 0,
             bandwidth: None,
+            idle_limit: None,
         }
     }
 }
@@ -41,6 +45,7 @@ impl LinkSettings {
             give_up: change.give_up.unwrap_or(self.give_up),
             loss: change.loss.unwrap_or(self.loss),
             bandwidth: change.bandwidth.unwrap_or(self.bandwidth),
+            idle_limit: change.idle_limit.unwrap_or(self.idle_limit),
         }
     }
 }
@@ -58,6 +63,8 @@ pub struct LinkChange {
     pub loss: Option<u32>,
     /// Bytes that pass in a second; `Some(None)` removes the limit.
     pub bandwidth: Option<Option<u64>>,
+    /// Time after which the path forgets a connection without packets; `Some(None)` removes the limit.
+    pub idle_limit: Option<Option<Duration>>,
 }
 
 impl LinkChange {
@@ -70,6 +77,7 @@ impl LinkChange {
             give_up: later.give_up.or(self.give_up),
             loss: later.loss.or(self.loss),
             bandwidth: later.bandwidth.or(self.bandwidth),
+            idle_limit: later.idle_limit.or(self.idle_limit),
         }
     }
 }

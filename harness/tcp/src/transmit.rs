@@ -87,6 +87,7 @@ impl Network {
 
     /// Puts a segment on its way, unless the path is cut or loses it.
     fn send(&mut self, now: Duration, socket: Socket, path: Path, segment: Segment) {
+        self.forget_if_idle(now, socket);
         if let Some(fault) = self.obstacle(socket) {
             self.fault_hit(fault);
             return self.lose(now, socket, segment, now);
@@ -106,7 +107,27 @@ impl Network {
         sender.in_flight += 1;
         sender.last_arrival = sender.last_arrival.max(now + travel_time);
         let at = sender.last_arrival;
+        if self.has_idle_limits
+            && let Some(connection) = self.connection_mut(socket.connection)
+        {
+            connection.passed_at = now;
+        }
         self.arrivals.push(at, Arrival { segment, from: socket, left: now });
+    }
+
+    /// Makes the path forget a connection on which nothing has passed for longer than the path remembers it.
+    fn forget_if_idle(&mut self, now: Duration, socket: Socket) {
+        if !self.has_idle_limits {
+            return;
+        }
+        let limit = |socket: Socket| self.path_settings(self.path(socket)?).idle_limit;
+        let limit = limit(socket).into_iter().chain(limit(socket.peer())).min();
+        let Some(connection) = self.connection_mut(socket.connection) else { return };
+        let is_over = limit.is_some_and(|limit| now.saturating_sub(connection.passed_at) > limit);
+        if connection.is_established && is_over {
+            connection.client.sender.forgotten.get_or_insert(FaultId::IDLE);
+            connection.server.sender.forgotten.get_or_insert(FaultId::IDLE);
+        }
     }
 
     /// Returns the fault that keeps what this socket sends from arriving.
@@ -160,6 +181,7 @@ impl Network {
     /// Sends again what was lost.
     fn retry(&mut self, now: Duration, socket: Socket) {
         let Some(path) = self.path(socket) else { return };
+        self.forget_if_idle(now, socket);
         let obstacle = self.obstacle(socket);
         let has_way_back = self.obstacle(socket.peer()).is_none();
         // An acknowledgement is repeated as an answer, so for as long as the other end asks.

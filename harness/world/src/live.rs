@@ -36,6 +36,7 @@ pub const fn live_means(fault: NodeFault, is_started: bool) -> Result<(), &'stat
             Err("its clock is the machine's")
         }
         NodeFault::LoseDisk => Err("its folder is its own"),
+        NodeFault::Shutdown => Err("it is not told to stop in an orderly way"),
         NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Restart | NodeFault::Pause(_) | NodeFault::Resume => {
             if is_started {
                 Ok(())

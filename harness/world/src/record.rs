@@ -210,6 +210,11 @@ impl Recorder {
         self.0.borrow().opened.get(&node).map(|(_, latest)| *latest)
     }
 
+    /// The number of the latest connection that a node has opened, from 1.
+    pub(crate) fn latest_number(&self, node: NodeId) -> Option<u32> {
+        self.0.borrow().opened.get(&node).map(|(number, _)| *number)
+    }
+
     /// How many events there are.
     pub(crate) fn len(&self) -> usize {
         self.0.borrow().count

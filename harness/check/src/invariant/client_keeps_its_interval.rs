@@ -105,7 +105,9 @@ fn find_orders(steps: &[Step], orders: &mut BTreeMap<StepId, Vec<(NodeId, bool)>
                     orders.entry(step.id).or_default().extend(nodes.iter().map(|node| (*node, is_silent)));
                 }
             }
-            StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => find_orders(steps, orders),
+            StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
+                find_orders(steps, orders)
+            }
             _ => {}
         }
     }

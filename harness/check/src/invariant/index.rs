@@ -405,7 +405,7 @@ impl Index {
     fn changed(&mut self, at: Duration, node: NodeId, change: NodeFault, facts: &mut Facts<'_>) {
         let Some(watched) = &mut self.watched[node.0] else { return };
         match change {
-            NodeFault::Crash | NodeFault::PowerLoss => {
+            NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Shutdown => {
                 watched.is_down = true;
                 for id in std::mem::take(&mut watched.open) {
                     self.ends[id.0].died = true;

@@ -1,9 +1,12 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use halfopen_protocol::Packet;
+use halfopen_protocol::packet::{PacketId, Publish, QoS};
 
 use super::Match;
 use super::near::Near;
 use crate::plan::{FieldPattern, NodeId};
-use crate::trace::{Event, EventKind, differences, message_matches};
+use crate::trace::{ConnectionId, Event, EventKind, Item, differences, message_matches};
 
 /// `delivers`: a client hands a message to its application. Several patterns are an order with others between, and count
 /// as one when the last of them has come; the order begins again after that.
@@ -14,18 +17,36 @@ pub(crate) struct Delivers {
     /// Which pattern is to be matched next.
     next: usize,
     near: Near,
+    /// What a raw client takes, which states nothing itself.
+    taken: Option<Taken>,
+}
+
+/// The messages that a raw client takes: each PUBLISH that arrives, one of QoS 2 once until its PUBREL (§4.3.3).
+#[derive(Clone, Debug, Default)]
+struct Taken {
+    /// Identifiers of messages of QoS 2 that have arrived and were not released.
+    unreleased: BTreeSet<PacketId>,
+    /// What topic aliases stand for, which hold for a connection.
+    aliases: BTreeMap<(ConnectionId, u16), String>,
 }
 
 impl Delivers {
-    pub(super) fn new(node: NodeId, patterns: Vec<Vec<FieldPattern>>) -> Self {
-        Self { node, patterns, next: 0, near: Near::default() }
+    pub(super) fn new(node: NodeId, patterns: Vec<Vec<FieldPattern>>, is_raw: bool) -> Self {
+        Self { node, patterns, next: 0, near: Near::default(), taken: is_raw.then(Taken::default) }
     }
 
-    pub(super) fn feed(&mut self, index: usize, event: &Event) -> Option<Match> {
-        let EventKind::Delivered { node, message } = &event.kind else { return None };
-        if *node != self.node {
-            return None;
-        }
+    /// Looks at the next event; `counts` says whether it is where the expectation looks.
+    pub(super) fn feed(&mut self, index: usize, event: &Event, counts: bool) -> Option<Match> {
+        let taken = match (&event.kind, &mut self.taken) {
+            (EventKind::Delivered { node, message }, _) if *node == self.node => Some(message.clone()),
+            (EventKind::Received { connection, to, item: Item::Packet(packet), .. }, Some(taken))
+                if *to == self.node =>
+            {
+                taken.receive(*connection, packet)
+            }
+            _ => None,
+        };
+        let message = &taken.filter(|_| counts)?;
         let pattern = self.patterns.get(self.next)?;
         if !message_matches(pattern, message) {
             self.near.meets("message", event.at, &differences(pattern, &Packet::Publish(message.clone())));
@@ -41,6 +62,34 @@ impl Delivers {
 
     pub(super) fn near(&self) -> Option<&str> {
         self.near.text()
+    }
+}
+
+impl Taken {
+    /// Returns the message that a raw client takes with this packet, if it is one.
+    fn receive(&mut self, connection: ConnectionId, packet: &Packet) -> Option<Publish> {
+        match packet {
+            Packet::ConnAck(connack) if !connack.session_present => self.unreleased.clear(),
+            Packet::PubRel(release) => drop(self.unreleased.remove(&release.packet_id)),
+            Packet::Publish(publish) => return self.publish(connection, publish),
+            _ => {}
+        }
+        None
+    }
+
+    fn publish(&mut self, connection: ConnectionId, publish: &Publish) -> Option<Publish> {
+        let mut message = publish.clone();
+        if let Some(alias) = publish.topic_alias {
+            match publish.topic.is_empty() {
+                true => message.topic = self.aliases.get(&(connection, alias)).map_or("", String::as_str).into(),
+                false => drop(self.aliases.insert((connection, alias), publish.topic.to_string())),
+            }
+        }
+        let is_new = match publish.packet_id {
+            Some(id) if publish.qos == QoS::ExactlyOnce => self.unreleased.insert(id),
+            _ => true,
+        };
+        is_new.then_some(message)
     }
 }
 

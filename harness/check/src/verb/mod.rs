@@ -1,5 +1,6 @@
 //! One file per verb: each recognizes in the events of one node what its verb means.
 
+mod attempts;
 mod closes;
 mod delivers;
 mod has;
@@ -13,13 +14,14 @@ use std::time::Duration;
 
 use halfopen_protocol::ReasonCode;
 
+use self::attempts::Attempts;
 use self::closes::Closes;
 use self::delivers::Delivers;
 pub(super) use self::is::state_text;
 use self::loses::Loses;
 use self::packets::Packets;
 pub(super) use self::timeline::Timeline;
-use crate::plan::{Expectation, NodeId, NthConnection, Plan, Verb};
+use crate::plan::{Expectation, NodeId, NthConnection, Plan, Program, Verb};
 use crate::trace::{Event, EventKind};
 
 /// Something that matches the verb of an expectation.
@@ -40,17 +42,22 @@ pub(super) enum Recognizer {
     Delivers(Delivers),
     Closes(Closes),
     Loses(Loses),
+    Attempts(Attempts),
 }
 
 impl Recognizer {
     /// A recognizer for the expectation at `node`; `None` for a verb that is no event.
-    pub(super) fn new(expectation: &Expectation, node: NodeId) -> Option<Self> {
+    pub(super) fn new(plan: &Plan, expectation: &Expectation, node: NodeId) -> Option<Self> {
         Some(match &expectation.verb {
             Verb::Receives(patterns) => Self::Packets(Packets::received(node, patterns.clone(), expectation.from)),
             Verb::Sends(patterns) => Self::Packets(Packets::sent(node, patterns.clone(), expectation.to)),
-            Verb::Delivers(patterns) => Self::Delivers(Delivers::new(node, patterns.clone())),
+            Verb::Delivers(patterns) => {
+                let is_raw = matches!(plan.node(node).program, Program::RawClient(_));
+                Self::Delivers(Delivers::new(node, patterns.clone(), is_raw))
+            }
             Verb::Closes { peer, because, how, .. } => Self::Closes(Closes::new(node, *peer, *because, *how)),
             Verb::Loses { peer, how } => Self::Loses(Loses::new(node, *peer, *how)),
+            Verb::Attempts { peer } => Self::Attempts(Attempts::new(node, *peer)),
             Verb::Is(_) | Verb::Has(_) | Verb::AnyOf(_) => return None,
         })
     }
@@ -60,7 +67,8 @@ impl Recognizer {
     pub(super) fn feed(&mut self, index: usize, event: &Event, counts: bool) -> Option<Match> {
         match self {
             Self::Packets(packets) => counts.then(|| packets.feed(index, event)).flatten(),
-            Self::Delivers(delivers) => counts.then(|| delivers.feed(index, event)).flatten(),
+            Self::Delivers(delivers) => delivers.feed(index, event, counts),
+            Self::Attempts(attempts) => counts.then(|| attempts.feed(index, event)).flatten(),
             // What a connection is, is learnt from all of its events.
             Self::Closes(closes) => closes.feed(index, event),
             Self::Loses(loses) => loses.feed(index, event),
@@ -74,6 +82,7 @@ impl Recognizer {
             Self::Delivers(delivers) => delivers.near(),
             Self::Closes(closes) => closes.near(),
             Self::Loses(loses) => loses.near(),
+            Self::Attempts(_) => None,
         }
     }
 }
@@ -125,6 +134,7 @@ fn said(plan: &Plan, expectation: &Expectation) -> String {
             format!("closes {}{}{because}", name(*peer), closes::how_text(*how))
         }
         Verb::Loses { peer, how } => format!("loses {}{}", name(*peer), closes::how_text(*how)),
+        Verb::Attempts { peer } => format!("attempts to connect to {}", name(*peer)),
         Verb::Is(state) => format!("is {}", state_text(*state)),
         Verb::Has(holding) => format!("has {}", has::text(holding)),
         Verb::AnyOf(_) => "any of these".to_owned(),
@@ -139,6 +149,7 @@ pub(super) fn past(verb: &Verb) -> &'static str {
         Verb::Delivers(_) => "delivered",
         Verb::Closes { .. } => "closed",
         Verb::Loses { .. } => "lost",
+        Verb::Attempts { .. } => "attempted",
         Verb::Is(_) => "was",
         Verb::Has(_) | Verb::AnyOf(_) => "had",
     }

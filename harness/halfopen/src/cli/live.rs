@@ -14,7 +14,7 @@ use super::foreign::Judged;
 use super::options::RunCommand;
 use super::output::Failure;
 use super::select::Chosen;
-use crate::plan::{BrokerProgram, NodeFault, Plan, Program, Step, StepKind};
+use crate::plan::{Action, BrokerProgram, Command, NodeFault, Plan, Program, Step, StepKind};
 use crate::programs::Profile;
 use crate::run::{Ending, Runner};
 use crate::suite::for_guests::{Abilities, Adapted, adapted};
@@ -196,10 +196,17 @@ fn impossible(steps: &[Step], plan: &Plan, is_started: bool) -> Option<String> {
     };
     steps.iter().find_map(|step| match &step.kind {
         StepKind::Node { nodes, actions } => {
+            let commands =
+                |action: &Action| matches!(action.command(), Some(Command::Shutdown | Command::Configure(_)));
+            if actions.iter().any(commands) {
+                return Some("it shuts a broker down or configures it while it runs".to_owned());
+            }
             let is_of_broker = nodes.iter().any(|node| matches!(plan.node(*node).program, Program::Broker(_)));
             actions.iter().filter(|_| is_of_broker).find_map(|action| of_fault(action.fault()?))
         }
-        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => impossible(steps, plan, is_started),
+        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
+            impossible(steps, plan, is_started)
+        }
         StepKind::Wait(_) | StepKind::At(_) | StepKind::Mark(_) | StepKind::Network(_) => None,
     })
 }

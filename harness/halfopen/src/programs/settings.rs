@@ -1,9 +1,9 @@
-use crate::plan::{BrokerProgram, BrokerSettings};
+use crate::plan::{BrokerProgram, BrokerSettings, QueuePolicy};
 
 /// Returns what a scenario sets on a broker otherwise than by default, in the scenario's words, with values as programs take
 /// them: numbers, whole seconds, `true` and `false`.
 pub(super) fn settings(program: &BrokerProgram) -> Vec<(&'static str, String)> {
-    let BrokerProgram { config, durable, auth } = program;
+    let BrokerProgram { config, durable, auth, access } = program;
     let usual = BrokerSettings::default();
     let mut settings = Vec::new();
     let mut add = |name, is_set: bool, value: &dyn Fn() -> String| {
@@ -13,6 +13,15 @@ pub(super) fn settings(program: &BrokerProgram) -> Vec<(&'static str, String)> {
     };
     add("durable", *durable, &|| "true".to_owned());
     add("auth", auth.is_some(), &String::new);
+    add("access", access.is_some(), &String::new);
+    add("queue_policy", config.queue_policy != usual.queue_policy, &|| match config.queue_policy {
+        QueuePolicy::DropNewest => "drop_newest".to_owned(),
+        QueuePolicy::DropOldest => "drop_oldest".to_owned(),
+    });
+    add("server_reference", config.server_reference != usual.server_reference, &|| {
+        config.server_reference.clone().unwrap_or_default()
+    });
+    add("referral", config.referral != usual.referral, &String::new);
     macro_rules! numbers {
         ($($name:literal: $field:ident;)*) => {
             $(add($name, config.$field != usual.$field, &|| config.$field.to_string());)*
@@ -39,6 +48,14 @@ pub(super) fn settings(program: &BrokerProgram) -> Vec<(&'static str, String)> {
         "wildcard_subscription_available": wildcard_subscriptions;
         "subscription_identifiers_available": subscription_identifiers;
         "shared_subscription_available": shared_subscriptions;
+        "queue_bytes": queue_bytes;
+        "in_flight_messages": in_flight_messages;
+        "write_buffer": write_buffer;
+        "maximum_outgoing_topic_alias": outgoing_topic_aliases;
+        "maximum_sessions": sessions;
+        "maximum_subscriptions": subscriptions;
+        "retained_messages": retained_messages;
+        "reason_strings": reason_strings;
     }
     add("connect_timeout", config.connect_timeout != usual.connect_timeout, &|| {
         config.connect_timeout.as_secs_f64().to_string()
@@ -63,6 +80,16 @@ pub(super) const NAMES: &[&str] = &[
     "wildcard_subscription_available",
     "subscription_identifiers_available",
     "shared_subscription_available",
+    "queue_bytes",
+    "queue_policy",
+    "in_flight_messages",
+    "write_buffer",
+    "maximum_outgoing_topic_alias",
+    "maximum_sessions",
+    "maximum_subscriptions",
+    "retained_messages",
+    "reason_strings",
+    "server_reference",
     "connect_timeout",
     "maximum_qos",
 ];
@@ -89,7 +116,7 @@ mod tests {
             connect_timeout: Duration::from_secs(5),
             ..BrokerSettings::default()
         };
-        let program = BrokerProgram { config, durable: true, auth: None };
+        let program = BrokerProgram { config, durable: true, auth: None, access: None };
         let expected = [
             ("durable", "true"),
             ("max_keep_alive", "60"),

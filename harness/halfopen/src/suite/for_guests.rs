@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use crate::plan::{
-    Action, Because, BrokerProgram, Expectation, Mode, NodeFault, NodeId, Plan, Program, Step, StepKind, Verb,
+    Action, Because, BrokerProgram, Command, Expectation, Mode, NodeFault, NodeId, Plan, Program, Step, StepKind, Verb,
 };
 
 /// What a guest can be judged by.
@@ -44,6 +44,9 @@ pub(crate) fn adapted(plan: &Plan, abilities: &Abilities<'_>) -> Result<Adapted,
     if befalls_a_broker(&plan.steps, plan, &|fault| fault == NodeFault::LoseDisk) {
         return Err("a broker loses its disk, and that of a guest is its own".to_owned());
     }
+    if commands_a_broker(&plan.steps) {
+        return Err("it shuts a broker down or configures it while it runs".to_owned());
+    }
     let mut adapted = plan.clone();
     let mut left_out = 0;
     adapted.expectations = lines(&plan.expectations, plan, &abilities.reasons, &mut left_out);
@@ -53,13 +56,29 @@ pub(crate) fn adapted(plan: &Plan, abilities: &Abilities<'_>) -> Result<Adapted,
     Ok(Adapted { plan: adapted, left_out })
 }
 
+/// Returns whether the story tells a broker something: a guest takes no commands.
+fn commands_a_broker(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match &step.kind {
+        StepKind::Node { actions, .. } => actions
+            .iter()
+            .filter_map(Action::command)
+            .any(|command| matches!(command, Command::Shutdown | Command::Configure(_))),
+        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
+            commands_a_broker(steps)
+        }
+        _ => false,
+    })
+}
+
 /// Whether a fault of this kind happens to a broker.
 fn befalls_a_broker(steps: &[Step], plan: &Plan, is_it: &dyn Fn(NodeFault) -> bool) -> bool {
     steps.iter().any(|step| match &step.kind {
         StepKind::Node { nodes, actions } => {
             is_of_a_broker(nodes, plan) && actions.iter().filter_map(Action::fault).any(is_it)
         }
-        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => befalls_a_broker(steps, plan, is_it),
+        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
+            befalls_a_broker(steps, plan, is_it)
+        }
         StepKind::Wait(_) | StepKind::At(_) | StepKind::Mark(_) | StepKind::Network(_) => false,
     })
 }

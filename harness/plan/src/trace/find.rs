@@ -259,8 +259,13 @@ impl Awaited {
         Self { ordinal, is_start: *event == EventRef::Start, before: occurred.times.len() }
     }
 
+    /// Waits for the next one after the one that was found.
+    pub fn again(&mut self) {
+        self.before += 1;
+    }
+
     /// Returns when the event was, once it has come.
-    pub fn time(self, occurred: &Occurred) -> Option<Duration> {
+    pub fn time(&self, occurred: &Occurred) -> Option<Duration> {
         if self.is_start {
             return Some(Duration::ZERO);
         }

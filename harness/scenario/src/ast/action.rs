@@ -2,7 +2,7 @@
 
 use super::link::ConnectionName;
 use super::list::OneOrMore;
-use super::node::{Answers, CloseWord, Subscriptions, With};
+use super::node::{Answers, Broker, CloseWord, Subscriptions, With};
 use super::packet::{ConnackPattern, FieldsOf, OfDisconnect, OfPublish, Pattern, Sent};
 use super::reading::{Reading, found};
 use super::scalar::{Drift, Text};
@@ -41,6 +41,48 @@ impl Value for ConnectArgs {
             }
         }
         ConnectKeys::read(cx, node).map(Self)
+    }
+
+    fn write(&self, fill: Fill<'_>) -> Node {
+        self.0.write(fill)
+    }
+}
+
+/// Settings that a broker takes while it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Configured(pub Box<Broker>);
+
+/// What a broker announces or is made with, and cannot take anew.
+const FIXED: [&str; 11] = [
+    "connect_timeout",
+    "maximum_packet_size",
+    "receive_maximum",
+    "topic_alias_maximum",
+    "maximum_qos",
+    "retain_available",
+    "wildcard_subscription_available",
+    "subscription_identifiers_available",
+    "shared_subscription_available",
+    "durable",
+    "auth",
+];
+
+impl Value for Configured {
+    const TAKES: Takes = <Broker as Value>::TAKES;
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        for (key, _) in node.entries() {
+            if let Some(word) = key.text().filter(|word| FIXED.contains(word)) {
+                let message = format!("`{word}` holds for as long as a broker runs; `configure` cannot change it");
+                cx.error_with_note(key, message, see("a broker"));
+                return None;
+            }
+        }
+        if node.entries().is_empty() && matches!(node.kind, Kind::Map(_)) {
+            cx.error(node, "nothing is changed; as in `{ queue_messages: 10 }`");
+            return None;
+        }
+        Broker::read(cx, node).map(|broker| Self(Box::new(broker)))
     }
 
     fn write(&self, fill: Fill<'_>) -> Node {
@@ -196,6 +238,10 @@ actions! {
     Restart = "restart", All => "starts again on the same address";
     LoseDisk = "lose_disk", Brokers
         => "a broker: what it has kept (`durable`) is gone; meant for one that is down, as one that runs writes again";
+    Shutdown = "shutdown", Brokers
+        => "a broker: says DISCONNECT 0x8B to clients of 5.0, closes all connections, and its process ends in order";
+    Configure(Param<Configured>) = "configure", Brokers, as "{ queue_messages: 10 }"
+        => "a broker: takes other settings while it runs, as a server does by SIGHUP; what is not named is as declared";
     Connect(Option<Param<ConnectArgs>>) = "connect", ClientsAndRawClients
         => "opens a connection, sends CONNECT, waits for CONNACK, and for SUBACK where the node subscribes";
     Disconnect(Option<Param<FieldsOf<OfDisconnect>>>) = "disconnect", ClientsAndRawClients
@@ -208,7 +254,7 @@ actions! {
     Send(Param<Sent>) = "send", RawPeers, as "PINGREQ" => "raw peers: a packet, `{ bytes: c0 00 }`, or a list, which is one write";
     Receive(Param<Pattern>) = "receive", RawPeers, as "PINGREQ" => "raw peers: waits for the next packet, which must match";
     Answer(Param<Answers>) = "answer", RawPeers => "raw peers: answers so from now on, and what is owed";
-    StopReading = "stop_reading", All => "the program reads nothing any more; the windows of who sends to it fill";
+    StopReading = "stop_reading", All => "the program reads nothing any more, or a raw peer nothing on one connection; the windows of those that send to it fill";
     ResumeReading = "resume_reading", All => "ends stop_reading";
     Pause(Option<Param<DurationExpr>>) = "pause", All => "the process stands still, its kernel acknowledges; a duration, or until resume";
     Resume = "resume", All => "ends pause: what has come is read, then all timers that have passed are due at once";
@@ -219,13 +265,13 @@ actions! {
 
 /// The key behind which an action or an expectation says on which connection.
 pub(crate) const CONNECTION: Key =
-    key("connection", "beside an action of a raw peer: on which of its connections, `sensor#2`")
+    key("connection", "beside an action of a raw peer: on which of its connections, `sensor#2`, or `sensor#last` for the latest of sensor")
         .takes(Takes::Connection)
         .or("the latest");
 
 /// What of a raw peer is done on a connection that is there already.
-pub(crate) const DONE_ON_ONE: [&str; 7] =
-    ["send", "receive", "close", "disconnect", "publish", "subscribe", "unsubscribe"];
+pub(crate) const DONE_ON_ONE: [&str; 9] =
+    ["send", "receive", "close", "disconnect", "publish", "subscribe", "unsubscribe", "stop_reading", "resume_reading"];
 
 /// A topic filter.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,7 +8,7 @@ use super::scalar::{Count, Name, NodeName, Reason, Text};
 use super::step::line;
 use super::time::{DurationExpr, Gap, Moment, Moments};
 use super::value::{Fill, Group, Param, Place, Raw, Value, group, map, words};
-use crate::keys::{Key, Table, Takes, key, never};
+use crate::keys::{Key, Table, Takes, key};
 use crate::plan::Because;
 use crate::reference::see;
 use crate::suggest::nearest;
@@ -57,9 +57,10 @@ line! {
     Verb {
         Receives(Param<OneOrMore<Param<Pattern>>>) = "receives" => "packets arrive at the node: a pattern, or a list, which is an order with others between";
         Sends(Param<OneOrMore<Param<Pattern>>>) = "sends" => "packets leave the node";
-        Delivers(Param<OneOrMore<Param<MessagePattern>>>) = "delivers" => "a client hands a message to its application: fields, or a list, which is an order";
+        Delivers(Param<OneOrMore<Param<MessagePattern>>>) = "delivers" => "a client hands a message to its application: fields, or a list, which is an order; a raw client every message that it takes, one of QoS 2 once";
         Closes(Param<NodeName>) = "closes" => "ends its connection with this peer";
         Loses(Param<NodeName>) = "loses" => "sees its connection with this peer end";
+        Attempts(Param<NodeName>) = "attempts" => "tries to open a connection to this peer, whether it is accepted or not";
         Is(Param<State>) = "is" => "a client is connected, connecting, disconnected or down";
         Has(Param<Holding>) = "has" => "a broker holds this";
     }
@@ -109,13 +110,7 @@ pub(crate) static CAUSES: [Key; Because::ALL.len()] = {
 };
 
 const fn cause(because: Because) -> Key {
-    match because {
-        Because::Shutdown => never(
-            because.word(),
-            "`shutdown` cannot happen yet: no step ends a program in order; `crash` and `power_loss` end it without a word",
-        ),
-        _ => key(because.word(), meaning(because)),
-    }
+    key(because.word(), meaning(because))
 }
 
 /// What a cause says, for the reference.
@@ -131,7 +126,7 @@ const fn meaning(because: Because) -> &'static str {
         Because::SessionEnd => "the other side has sent DISCONNECT",
         Because::Quota => "what came is more than was allowed",
         Because::NotAuthorized => "the other side may not do this",
-        Because::Shutdown => "the program ends",
+        Because::Shutdown => "a broker: its process ends in order, by `shutdown`",
         Because::Asked => "the story asked for it, as with `disconnect` or `close`",
     }
 }

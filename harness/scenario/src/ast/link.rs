@@ -5,6 +5,7 @@ use super::scalar::{Bandwidth, Share};
 use super::time::{DurationExpr, EventNode, PacketWord};
 use super::value::{Fill, Param, Place, Value, group, map};
 use crate::keys::Takes;
+use crate::plan::number_text;
 use crate::suggest::did_you_mean;
 use crate::time::{self, Kind, TimeError, Token, split};
 use crate::tree::Node;
@@ -17,6 +18,38 @@ group! {
         give_up: Param<DurationExpr> = "924s" => "after so long without an answer a socket fails";
         loss: Param<Share> = "0%" => "which share of the packets is lost at first, to be sent again later";
         bandwidth: Param<Bandwidth> = "unlimited" => "how many bytes of the streams pass in a second, as `100kB/s`";
+        idle_limit: Param<IdleLimit> = "never" => "after so long without a packet either way the path forgets a connection, as a NAT or a firewall does; or `never`";
+    }
+}
+
+/// How long a path remembers a connection without packets.
+#[derive(Clone, Debug, PartialEq)]
+pub enum IdleLimit {
+    /// It never forgets one.
+    Never,
+    /// It forgets one after so long.
+    After(DurationExpr),
+}
+
+impl Value for IdleLimit {
+    const TAKES: Takes = Takes::Duration;
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        match node.text() {
+            Some("never") => Some(Self::Never),
+            _ => DurationExpr::read(cx, node).map(Self::After),
+        }
+    }
+
+    fn read_with_parameters(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        DurationExpr::read_with_parameters(cx, node).map(Self::After)
+    }
+
+    fn write(&self, fill: Fill<'_>) -> Node {
+        match self {
+            Self::Never => Node::word("never"),
+            Self::After(duration) => duration.write(fill),
+        }
     }
 }
 
@@ -162,6 +195,6 @@ impl Value for ConnectionName {
     }
 
     fn write(&self, fill: Fill<'_>) -> Node {
-        Node::word(format!("{}#{}", fill.name(&self.client), self.number))
+        Node::word(format!("{}#{}", fill.name(&self.client), number_text(self.number)))
     }
 }

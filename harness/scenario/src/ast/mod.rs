@@ -20,7 +20,7 @@ mod step;
 mod time;
 mod value;
 
-pub use self::action::{Action, ActionKind, Actions, ConnectArgs, ConnectKeys, Filter};
+pub use self::action::{Action, ActionKind, Actions, Configured, ConnectArgs, ConnectKeys, Filter};
 pub(crate) use self::action::{CONNECTION, DONE_ON_ONE};
 pub(crate) use self::expect::{AROUND, CAUSES, EXPECTATION};
 pub use self::expect::{
@@ -32,13 +32,15 @@ pub use self::file::{
     Axis, Clauses, Combination, Engine, Exclude, File, Fragment, Grammar, Id, Ids, Lets, Links, Matrix, Nodes, OnlyOn,
     Row, Rows, Seeds, Versions, Waive,
 };
-pub use self::link::{ConnectionName, Ends, LinkFault, LinkPath, LinkProperties, LinkSettings, SetLink, WhichLink};
+pub use self::link::{
+    ConnectionName, Ends, IdleLimit, LinkFault, LinkPath, LinkProperties, LinkSettings, SetLink, WhichLink,
+};
 pub use self::list::{Named, OneOrMore};
 pub use self::node::{
-    AllAnswers, Answer, AnswerKeys, AnswerLine, AnswerWord, Answered, Answers, Auth, Broker, Client, ClientCommon,
-    ClientOnly, CloseWord, ConnectFields, Dialogue, GroupSize, GrowthFactor, NeverWord, PositiveFactor, Properties,
-    RawBroker, RawClient, RawClientOnly, Reconnect, ReconnectChoice, Subscription, SubscriptionKeys, Subscriptions,
-    Will, With,
+    AccessList, AccessRights, Acknowledge, AllAnswers, Answer, AnswerKeys, AnswerLine, AnswerWord, Answered, Answers,
+    Auth, Broker, Client, ClientCommon, ClientOnly, CloseWord, ConnectFields, Dialogue, GroupSize, GrowthFactor,
+    NeverWord, PositiveFactor, Properties, QueuePolicyWord, RawBroker, RawClient, RawClientOnly, Reconnect,
+    ReconnectChoice, ReferralWord, Subscription, SubscriptionKeys, Subscriptions, Will, With,
 };
 pub use self::packet::{
     ByteText, ConnackPattern, FieldPatterns, FieldValue, FieldValues, FieldsOf, Matcher, MatcherKeys, MessagePattern,
@@ -50,8 +52,8 @@ pub use self::scalar::{
     Bandwidth, Count, Drift, Factor, Hex, Name, NodeName, Number, QosLevel, Reason, Share, Size, Text,
 };
 pub use self::step::{
-    AnyOrderSteps, Every, FaultyLink, FilledSteps, MarkName, NetworkChange, Period, Repeat, SetProperties, Step,
-    StepKind, StepWord, Steps, Sweep, SweptFault,
+    AnyOrderSteps, Every, FaultyLink, FilledSteps, MarkName, NetworkChange, OnlyWhen, Period, Repeat, SetProperties,
+    Step, StepKind, StepWord, Steps, Sweep, SweptFault, Whenever,
 };
 pub use self::time::{
     CharRange, DurationExpr, Event, EventNode, Expiry, Gap, GapRange, Interval, KeepAlive, Leap, Moment, Moments,

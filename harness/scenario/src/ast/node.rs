@@ -5,7 +5,7 @@ use halfopen_protocol::{PacketType, Version};
 use super::list::{Named, OneOrMore};
 use super::packet::{Payload, Sent, UserProperties};
 use super::reading::Reading;
-use super::scalar::{Factor, NodeName, Number, QosLevel, Share, Text};
+use super::scalar::{Factor, NodeName, Number, QosLevel, Reason, Share, Size, Text};
 use super::time::{DurationExpr, Expiry, Interval, KeepAlive, PacketWord};
 use super::value::{Fill, Param, Place, Raw, Value, composed, group, map, words};
 use crate::keys::Takes;
@@ -49,7 +49,11 @@ group! {
         autostart: Param<bool> = "true" => "connected before the story begins";
         ping_timeout: Param<DurationExpr> = "half of keep_alive" => "how long it waits for PINGRESP";
         connect_timeout: Param<DurationExpr> = "10s" => "how long it waits for a connection and CONNACK together";
+        queue_messages: Param<Number<0, 1_000_000>> = "1000" => "maximum number of messages that wait to be sent, while it is not connected or for room in the broker's receive maximum";
+        topic_aliases: Param<Number<0, 65_535>> = "0", since_5 => "maximum number of topics that get a topic alias when messages are sent";
+        packet_limit: Param<Number<14, 268_435_460>> = "no limit" => "the largest packet that it takes, in bytes, where CONNECT does not say it";
         handling: Param<DurationExpr> = "0s" => "how long its application is busy with each message; until then nothing more is read";
+        acknowledge: Param<Acknowledge> = "at once" => "its application acknowledges messages of QoS 1 and 2 itself: when, and with which reason";
         reconnect: Param<ReconnectChoice> = "never" => "how it connects again on its own: min, max, factor, jitter";
         ! answers => "`answers` belongs to a raw client; a client answers as the standard says";
     }
@@ -112,7 +116,11 @@ map! {
         server_keep_alive: Param<KeepAlive> = "none", since_5 => "the keep-alive that clients must use instead of their own";
         keep_alive_factor: Param<PositiveFactor> = "1.5" => "a silent client is closed after its keep-alive times this";
         connect_timeout: Param<DurationExpr> = "10s" => "how long a connection may be open without a CONNECT";
-        queue_messages: Param<Number<0, 1_000_000>> = "1000" => "how many messages wait for one client that is away";
+        queue_messages: Param<Number<0, 1_000_000>> = "1000" => "maximum number of messages that wait for one client that is away";
+        queue_bytes: Param<Size> = "64MiB" => "maximum size of the messages that wait for one client, as `10kB`";
+        queue_policy: Param<QueuePolicyWord> = "drop_newest" => "which message is dropped when a queue is full";
+        in_flight_messages: Param<Number<1, 65_535>> = "1000" => "maximum number of QoS 1 and 2 messages that are unacknowledged at one client; a client may ask for fewer";
+        write_buffer: Param<Size> = "4MiB" => "how much may wait to be written to one client; beyond it QoS 0 messages are dropped";
         receive_maximum: Param<Number<1, 65_535>> = "1000" => "how many QoS 1 and 2 messages a client may have unacknowledged";
         maximum_packet_size: Param<Number<14, 268_435_460>> = "16777216" => "the largest packet a client may send, in bytes";
         min_keep_alive: Param<KeepAlive> = "none", since_5 => "a smaller keep-alive is raised to it";
@@ -125,7 +133,50 @@ map! {
         subscription_identifiers_available: Param<bool> = "true", since_5 => "whether subscriptions may have identifiers";
         shared_subscription_available: Param<bool> = "true" => "whether there are shared subscriptions";
         durable: Param<bool> = "false" => "whether sessions and retained messages are there after a crash and a restart";
+        maximum_outgoing_topic_alias: Param<Number<0, 65_535>> = "10", since_5 => "maximum number of topic aliases that the broker sets on a connection; a client must allow them, too";
+        maximum_sessions: Param<Number<1, 1_000_000>> = "100000" => "maximum number of sessions, with and without a connection";
+        maximum_subscriptions: Param<Number<0, 1_000_000>> = "1000" => "maximum number of subscriptions of a session";
+        retained_messages: Param<Number<0, 1_000_000>> = "100000" => "maximum number of retained messages";
+        reason_strings: Param<bool> = "true", since_5 => "whether clients that do not object are told in words what went wrong";
+        server_reference: Param<Text> = "none", since_5 => "another server for the clients, `host:port`";
+        referral: Param<ReferralWord> = "when_stopping", since_5 => "when clients are sent to `server_reference`";
         auth: Param<Auth> = "everybody" => "who may connect";
+        access: Param<AccessList> = "everybody may do everything" => "who may publish and subscribe to what; what nothing allows is forbidden";
+    }
+}
+
+words! {
+    /// Which message is dropped when a queue is full.
+    QueuePolicyWord = "queue policy" {
+        DropNewest = "drop_newest" => "the one that has no room";
+        DropOldest = "drop_oldest" => "the oldest that waits";
+    }
+}
+
+words! {
+    /// When clients are sent to another server.
+    ReferralWord = "referral" {
+        WhenStopping = "when_stopping" => "when this one shuts down: DISCONNECT with 0x9C";
+        Temporary = "temporary" => "at once, for now: each CONNECT is refused with 0x9C";
+        Permanent = "permanent" => "at once and for good: each CONNECT is refused with 0x9D";
+    }
+}
+
+map! {
+    /// Who may publish and subscribe to what.
+    AccessList = "`access`" {
+        everybody: Param<AccessRights> = "nothing" => "rights of every client; `%c` in a filter is the client identifier, `%u` the user name";
+        anonymous: Param<AccessRights> = "nothing" => "rights of clients without a user name";
+        users: Param<Named<Param<AccessRights>>> = "nobody" => "user name → rights";
+    }
+}
+
+map! {
+    /// What somebody may do.
+    AccessRights = "rights" {
+        read: Param<OneOrMore<Param<Text>>> = "nothing" => "filters that may be subscribed to";
+        write: Param<OneOrMore<Param<Text>>> = "nothing" => "filters of topics that may be published to";
+        deny: Param<OneOrMore<Param<Text>>> = "nothing" => "filters of what is forbidden whatever else allows it";
     }
 }
 
@@ -175,6 +226,14 @@ map! {
         max: Param<DurationExpr> = "30s" => "the longest pause";
         factor: Param<GrowthFactor> = "2" => "by how much a pause is longer than the one before";
         jitter: Param<Share> = "0%" => "how much of a pause is left to chance, 0% to 100%";
+    }
+}
+
+map! {
+    /// How an application acknowledges messages itself.
+    Acknowledge = "`acknowledge`" {
+        after: Param<DurationExpr> = "0s" => "how long after the message arrived";
+        reason: Param<Reason> = "0x00", since_5 => "the reason in PUBACK or PUBREC; 0x80 and above refuses the message";
     }
 }
 

@@ -3,6 +3,7 @@
 use halfopen_protocol::PacketType;
 
 use super::action::{ActionKind, Actions, is_action};
+use super::expect::Condition;
 use super::link::{LinkFault, LinkPath, SetLink};
 use super::list::OneOrMore;
 use super::reading::Reading;
@@ -22,7 +23,7 @@ map! {
         period: Param<Period> => "from one beginning to the next";
         times: Param<Number<0, 4_294_967_295>> = "without end" => "how often";
         until: Param<Moment> => "no beginning after this moment";
-        steps: Param<FilledSteps> => "what is done each time";
+        steps: Param<FilledSteps> => "what is done each time; `<round>` is the number of the time if `times` is given";
     }
 }
 
@@ -30,7 +31,24 @@ map! {
     /// Steps one after the other, again and again.
     Repeat = "`repeat`" needs "times", "steps" {
         times: Param<Number<0, 1_000_000>> => "how often";
-        steps: Param<FilledSteps> => "what is done each time";
+        steps: Param<FilledSteps> => "what is done each time; `<round>` is the number of the time";
+    }
+}
+
+map! {
+    /// Steps for some runs only.
+    OnlyWhen = "`when`" needs "runs", "steps" {
+        runs: Param<Condition> => "the runs in which the steps are done: axis name and value or values, as `{ mqtt: 5.0 }`";
+        steps: Param<FilledSteps> => "what is done in them";
+    }
+}
+
+map! {
+    /// Steps that follow an event each time that it happens.
+    Whenever = "`whenever`" needs "event", "steps" {
+        event: Param<Moment> => "a packet, or what happens to a node or a connection: `CONNACK at z2m`, `1s after close of sensor`";
+        times: Param<Number<1, 4_294_967_295>> = "as often as it happens" => "the maximum number of times";
+        steps: Param<FilledSteps> => "what is done each time; `<round>` is the number of the time if `times` is given";
     }
 }
 
@@ -101,8 +119,10 @@ line! {
         At(Param<Moment>) = "at" => "goes on at that moment";
         Mark(Param<MarkName>) = "mark" => "names this instant";
         Network(Param<NetworkChange>) = "network" => "half_open, partition, heal, reset: a link; set";
-        Repeat(Param<Repeat>) = "repeat" => "times, steps: one after the other";
+        Repeat(Param<Repeat>) = "repeat" => "times, steps: runs the steps so often, one time after the other";
         Every(Param<Every>) = "every" => "period, times, until, steps: in the background, first at once";
+        Whenever(Param<Whenever>) = "whenever" => "event, times, steps: in the background, each time that the event happens";
+        When(Param<OnlyWhen>) = "when" => "runs, steps: only in these runs";
         AnyOrder(Param<AnyOrderSteps>) = "any_order" => "happens at one instant, in all orders: an axis";
         Sweep(Param<Sweep>) = "sweep" => "a fault right after each packet of a range leaves or arrives: an axis";
     }

@@ -6,7 +6,7 @@ use super::reading::Reading;
 use super::scalar::signed;
 use super::value::{Env, Fill, Place, Value};
 use crate::keys::Takes;
-use crate::plan::{Ordinal, PacketKind, Point};
+use crate::plan::{Ordinal, PacketKind, Point, number_text};
 use crate::time::{self, Expr, TimeError, Values, without_parameters};
 use crate::tree::Node;
 
@@ -229,7 +229,7 @@ impl EventNode {
 
     pub(crate) fn shown(&self, fill: Fill<'_>) -> String {
         let name = fill.name(&self.name);
-        self.connection.map_or_else(|| name.to_owned(), |number| format!("{name}#{number}"))
+        self.connection.map_or_else(|| name.to_owned(), |number| format!("{name}#{}", number_text(number)))
     }
 }
 

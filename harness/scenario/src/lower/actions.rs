@@ -1,5 +1,7 @@
 //! What nodes are told to do.
 
+use std::collections::BTreeMap;
+
 use halfopen_protocol::packet::{Connect, Disconnect};
 use halfopen_protocol::{Packet, PacketType, ReasonCode, topic};
 
@@ -11,7 +13,7 @@ use crate::ast::{
 };
 use crate::plan::{
     Action, Command, ConnectAction, Node as PlanNode, NodeFault, NodeId, NthConnection, PacketKind, PacketPattern,
-    Program,
+    Program, number_text,
 };
 use crate::suggest::one_of;
 
@@ -35,6 +37,8 @@ impl Lower<'_> {
                 NodeFault::Pause(Some(duration.get(self.env)?.value(self.env)?)).into()
             }
             ActionKind::Resume => NodeFault::Resume.into(),
+            ActionKind::StopReading if action.connection.is_some() => Command::SetReading(false).into(),
+            ActionKind::ResumeReading if action.connection.is_some() => Command::SetReading(true).into(),
             ActionKind::StopReading => NodeFault::StopReading.into(),
             ActionKind::ResumeReading => NodeFault::ResumeReading.into(),
             ActionKind::ClockDrift(drift) => NodeFault::ClockDrift(drift.get(self.env)?.0).into(),
@@ -59,6 +63,17 @@ impl Lower<'_> {
         let of_client = nodes.iter().all(|id| self.names.role(*id) == Role::Client);
         Some(match kind {
             ActionKind::Open => Command::Open,
+            ActionKind::Shutdown => Command::Shutdown,
+            ActionKind::Configure(settings) => {
+                let read = settings.get(env)?;
+                let mut changed = BTreeMap::new();
+                for id in nodes {
+                    let Program::Broker(own) = &programs.get(id.0)?.program else { return None };
+                    let program = self.configured(own.clone(), &read.0).filter(|_| settings.is_right())?;
+                    changed.insert(*id, program);
+                }
+                Command::Configure(changed)
+            }
             ActionKind::StopPinging => Command::StopPinging,
             ActionKind::ResumePinging => Command::ResumePinging,
             ActionKind::Connect(None) => Command::Connect(ConnectAction::default()),
@@ -192,7 +207,7 @@ impl Lower<'_> {
             let is_own =
                 |one: &NthConnection| one.client == node || self.names.broker_of.get(&one.client) == Some(&node);
             if !on.iter().any(is_own) {
-                let text = format!("{}#{}", connection.client, connection.number);
+                let text = format!("{}#{}", connection.client, number_text(connection.number));
                 self.error(place, format!("`{}` is at no end of `{text}`", self.names.name(node)));
                 return None;
             }

@@ -74,7 +74,7 @@ impl Lower<'_> {
     /// Returns the steps of an `any_order` in the order of this run.
     pub(super) fn in_order_of_run(&self, list: &AnyOrderSteps, steps: Vec<Step>) -> Option<Vec<Step>> {
         let Some(order) = self.run.orders.get(&list.place.span) else {
-            self.error(&list.place, "`any_order` stands in the steps themselves, and no parameter stands for it");
+            self.error(&list.place, "`any_order` stands in `steps`, `repeat` or `every`; not in `when` or `whenever`, and no parameter stands for it");
             return None;
         };
         for step in &steps {
@@ -99,6 +99,7 @@ fn takes_time(step: &StepKind) -> Option<&'static str> {
         StepKind::At(_) => Some("at"),
         StepKind::Repeat { .. } => Some("repeat"),
         StepKind::Every { .. } => Some("every"),
+        StepKind::Whenever { .. } => Some("whenever"),
         StepKind::Node { actions, .. } => {
             actions.iter().filter_map(Action::command).find_map(|command| match command {
                 Command::Connect(_) => Some("connect"),

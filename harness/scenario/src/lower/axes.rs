@@ -6,6 +6,7 @@ use halfopen_protocol::Version;
 
 use super::any_order::{self, Orders, Permuted};
 use super::names::check_letters;
+use super::params::{MEMBER, ROUND};
 use super::params::{Params, computed};
 use super::range;
 use super::when::{SWEEP, same};
@@ -142,7 +143,7 @@ impl Axes {
 
     fn is_new(&mut self, name: &Name, seen: &mut BTreeSet<String>, sink: &Sink) -> bool {
         let (text, span) = (name.text.as_str(), name.place.span);
-        if matches!(text, "i" | "seed" | "any_order" | "sweep" | MQTT | CASE | "clause") {
+        if matches!(text, MEMBER | ROUND | "seed" | "any_order" | "sweep" | MQTT | CASE | "clause") {
             sink.push(span, format!("`{text}` means something of its own and cannot name a parameter"), None);
             return false;
         }

@@ -9,6 +9,10 @@ use crate::plan::{
 use crate::reference::see;
 use crate::suggest::did_you_mean;
 
+/// Why `sensor#last` is for steps alone.
+const LATEST_LATER: &str =
+    "which connection is the latest changes during a run; here it is named by its number, as in `sensor#2`";
+
 impl Lower<'_> {
     /// The connections that a name stands for: of a group that of each member.
     pub(super) fn connection(&self, connection: &ConnectionName) -> Option<Vec<NthConnection>> {
@@ -34,8 +38,12 @@ impl Lower<'_> {
 
     /// Reports a connection that neither end of what is expected has opened.
     pub(super) fn is_between(&self, connection: &ConnectionName, expectation: &Expectation) -> Option<()> {
+        if connection.number == NthConnection::LATEST {
+            self.error(&connection.place, LATEST_LATER);
+            return None;
+        }
         let peer = match expectation.verb {
-            Verb::Closes { peer, .. } | Verb::Loses { peer, .. } => Some(peer),
+            Verb::Closes { peer, .. } | Verb::Loses { peer, .. } | Verb::Attempts { peer } => Some(peer),
             _ => expectation.to.or(expectation.from),
         };
         let is_end = |id: NodeId| expectation.nodes.contains(&id) || peer == Some(id);
@@ -57,6 +65,10 @@ impl Lower<'_> {
                 self.error(&written.place, message);
                 return None;
             }
+            if connection.number == NthConnection::LATEST {
+                self.error(&written.place, LATEST_LATER);
+                return None;
+            }
             self.names_connections(written.place.span, &[connection]);
         }
         Some(())
@@ -66,7 +78,8 @@ impl Lower<'_> {
     pub(super) fn check_connections(&self, nodes: &[PlanNode], steps: &[&[Step]]) {
         for (named, span) in self.connections.borrow().iter() {
             let Some(most) = most_opened(named.client, nodes, steps) else { continue };
-            if u64::from(named.number) <= most {
+            let is_latest = named.number == NthConnection::LATEST && most > 0;
+            if is_latest || u64::from(named.number) <= most {
                 continue;
             }
             let name = self.names.name(named.client);
@@ -108,18 +121,21 @@ fn opened_in(client: NodeId, steps: &[Step], restarts: bool) -> Option<u64> {
     for step in steps {
         let more = match &step.kind {
             StepKind::Node { nodes, actions } if nodes.contains(&client) => {
-                let opens = |action: &&Action| match action {
-                    Action::Command { command, .. } => matches!(command, Command::Connect(_) | Command::Open),
-                    Action::Fault(fault) => restarts && *fault == NodeFault::Restart,
+                let opens = |action: &&Action| match (action.command(), action.fault()) {
+                    (Some(command), _) => matches!(command, Command::Connect(_) | Command::Open),
+                    (_, fault) => restarts && fault == Some(NodeFault::Restart),
                 };
                 actions.iter().filter(opens).count() as u64
             }
             StepKind::Repeat { times, steps } => times.saturating_mul(opened_in(client, steps, restarts)?),
-            StepKind::Every { times, steps, .. } => match (opened_in(client, steps, restarts)?, times) {
-                (0, _) => 0,
-                (once, Some(times)) => times.saturating_mul(once),
-                (_, None) => return None,
-            },
+            StepKind::Every { times, per_round, steps, .. } | StepKind::Whenever { times, per_round, steps, .. } => {
+                match (opened_in(client, steps, restarts)?, times) {
+                    (0, _) => 0,
+                    (all, Some(_)) if per_round.is_some() => all,
+                    (once, Some(times)) => times.saturating_mul(once),
+                    (_, None) => return None,
+                }
+            }
             _ => 0,
         };
         sum = sum.saturating_add(more);

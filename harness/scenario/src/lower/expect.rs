@@ -8,9 +8,10 @@ use halfopen_protocol::{PacketType, ReasonCode};
 
 use super::Lower;
 use super::names::Role;
+use super::params::{MEMBER, mentions};
 use crate::ast::{
-    self, About, Alternative, Clause, ClosingReasons, Count, Group, Moment as WrittenMoment, Moments, Name, Param,
-    Place, Qualifiers, Statement, Value, Verb as WrittenVerb,
+    self, About, Alternative, Clause, ClosingReasons, Count, Fill, Group, Moment as WrittenMoment, Moments, Name,
+    Param, Place, Qualifiers, Statement, Value, Verb as WrittenVerb,
 };
 use crate::plan::{
     ClientState, CloseHow, CountRange, DurationRange, Expectation, ExpectationId, Holding, Mode, Moment, NodeId,
@@ -96,13 +97,24 @@ impl Lower<'_> {
     }
 
     fn of_members(&self, about: &About, clause: &Clause, mode: Mode) -> Vec<Placed> {
-        let Some((group, members)) = self.group_of(about, clause) else {
-            return self.expectation(about, clause, mode).into_iter().collect();
+        let is_numbered = mentions(&clause.write(Fill::default()), MEMBER, &[]);
+        let subject = || Some((about.node.clone(), self.group(&about.node.text).filter(|_| is_numbered)?.clone()));
+        let Some((group, members)) = self.group_of(about, clause).or_else(subject) else {
+            let only = self.known(self.fill().name(&about.node.text)).filter(|ids| is_numbered && ids.len() == 1);
+            let one = || self.expectation(about, clause, mode).into_iter().collect();
+            // Of a line that is said of each member of its other end, that is the member.
+            let is_bound = !self.members.is_empty();
+            return match only {
+                Some(ids) if !is_bound || self.members.iter().any(|(group, _)| *group == about.node.text) => {
+                    self.numbered(ids[0], one)
+                }
+                _ => one(),
+            };
         };
         let of = |id: NodeId| {
             let mut bound = self.members.to_vec();
             bound.push((group.text.clone(), self.names.name(id).to_owned()));
-            Lower { members: &bound, ..*self }.of_members(about, clause, mode)
+            self.numbered(id, || Lower { members: &bound, ..*self }.of_members(about, clause, mode))
         };
         members.into_iter().flat_map(of).collect()
     }
@@ -136,7 +148,9 @@ impl Lower<'_> {
     /// The nodes and groups that are the other end of what is expected.
     fn other_ends(&self, clause: &Clause) -> Vec<Name> {
         let peer = match &clause.verb {
-            WrittenVerb::Closes(peer) | WrittenVerb::Loses(peer) => Some((&clause.verb_key, peer)),
+            WrittenVerb::Closes(peer) | WrittenVerb::Loses(peer) | WrittenVerb::Attempts(peer) => {
+                Some((&clause.verb_key, peer))
+            }
             _ => None,
         };
         let of = |field| Option::map(Option::as_ref(field), |field: &ast::Field<_>| (&field.key, &field.value));
@@ -208,7 +222,9 @@ impl Lower<'_> {
                 Verb::Sends(self.each(&patterns.get(env)?.0, |pattern| self.pattern(pattern))?)
             }
             WrittenVerb::Delivers(patterns) => {
-                self.are(Role::Client, &patterns.place, nodes, "delivers")?;
+                if nodes.iter().any(|id| self.names.role(*id).is_broker()) {
+                    self.are(Role::Client, &patterns.place, nodes, "delivers")?;
+                }
                 let publish = PacketKind::Type(PacketType::Publish);
                 let lower = |pattern: &ast::MessagePattern| self.field_patterns(publish, &pattern.0);
                 Verb::Delivers(self.each(&patterns.get(env)?.0, lower)?)
@@ -231,6 +247,15 @@ impl Lower<'_> {
                 let peer = peer.get(env).and_then(|peer| self.node(&peer.0.text, &peer.0.place));
                 let how = self.how(q);
                 Verb::Loses { peer: peer?, how: how? }
+            }
+            WrittenVerb::Attempts(peer) => {
+                let peer = peer.get(env).and_then(|peer| self.node(&peer.0.text, &peer.0.place))?;
+                if let Some(id) = nodes.iter().find(|id| self.names.role(**id).is_broker()) {
+                    let name = self.names.name(*id);
+                    self.error(&clause.verb_key, format!("`{name}` opens no connections; `attempts` is for clients"));
+                    return None;
+                }
+                Verb::Attempts { peer }
             }
             WrittenVerb::Has(holding) => {
                 self.are(Role::Broker, &holding.place, nodes, "has")?;
@@ -342,8 +367,8 @@ impl Lower<'_> {
                 "how" => &["closes", "loses"],
                 "to" => &["sends"],
                 "from" => &["receives"],
-                "connection" => &["receives", "sends", "closes", "loses"],
-                "count" | "gap" | "per" => &["receives", "sends", "delivers", "closes", "loses"],
+                "connection" => &["receives", "sends", "closes", "loses", "attempts"],
+                "count" | "gap" | "per" => &["receives", "sends", "delivers", "closes", "loses", "attempts"],
                 _ => continue,
             };
             if !verbs.contains(&verb) {

@@ -1,6 +1,8 @@
 //! What ends a fault that never began: `heal` where no link was parted, `resume_pinging` where nobody stopped.
 
-use crate::plan::{Action, Command, NetworkChange, NetworkFault, NodeId, Origins, Scope, Step, StepKind, Sweep};
+use crate::plan::{
+    Action, Command, NetworkChange, NetworkFault, NodeId, NthConnection, Origins, Scope, Step, StepKind, Sweep,
+};
 
 use super::links::Direction;
 use crate::error::{Sink, Span};
@@ -34,7 +36,9 @@ impl Begun {
                 {
                     self.silenced.extend(nodes);
                 }
-                StepKind::Repeat { steps, .. } | StepKind::Every { steps, .. } => self.collect(steps),
+                StepKind::Repeat { steps, .. } | StepKind::Every { steps, .. } | StepKind::Whenever { steps, .. } => {
+                    self.collect(steps);
+                }
                 _ => {}
             }
         }
@@ -43,8 +47,10 @@ impl Begun {
     /// A link heals with all of its connections, and a connection if it was parted alone.
     fn heals_nothing(&self, change: &NetworkChange) -> bool {
         let Scope { links, connection } = &change.scope;
-        let is_meant =
-            |(link, of): &(Direction, Option<u32>)| links.contains(link) && (connection.is_none() || of == connection);
+        let is_meant = |(link, of): &(Direction, Option<u32>)| {
+            let is_open = connection.is_none() || [*of, *connection].contains(&Some(NthConnection::LATEST));
+            links.contains(link) && (is_open || of == connection)
+        };
         change.fault == NetworkFault::Heal && !self.parted.iter().any(is_meant)
     }
 
@@ -69,7 +75,9 @@ impl Begun {
                 {
                     say(step, "`resume_pinging` ends `stop_pinging`, and the story has none of this node");
                 }
-                StepKind::Repeat { steps, .. } | StepKind::Every { steps, .. } => self.report(steps, origins, sink),
+                StepKind::Repeat { steps, .. } | StepKind::Every { steps, .. } | StepKind::Whenever { steps, .. } => {
+                    self.report(steps, origins, sink);
+                }
                 _ => {}
             }
         }

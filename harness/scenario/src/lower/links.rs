@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Lower;
 use super::names::Role;
 use crate::Scenario;
-use crate::ast::{Ends, EventNode, LinkPath, LinkProperties, value_of};
+use crate::ast::{Ends, EventNode, IdleLimit, LinkPath, LinkProperties, value_of};
 use crate::plan::{LinkChange, LinkSettings, NodeId, NthConnection, Scope};
 use crate::time::TimeError;
 
@@ -55,6 +55,13 @@ impl Lower<'_> {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
                 let millionths = (loss.0.value() * 1e6).round() as u32;
                 change.loss = Some(millionths);
+                Some(())
+            }),
+            self.put(&properties.idle_limit, |limit| {
+                change.idle_limit = Some(match limit {
+                    IdleLimit::Never => None,
+                    IdleLimit::After(limit) => Some(limit.value(self.env)?),
+                });
                 Some(())
             }),
             self.put(&properties.bandwidth, |bandwidth| {

@@ -128,7 +128,7 @@ fn report_unused(scenario: &Scenario, used: &BTreeSet<String>, shared: &Shared, 
     }
     for (span, held) in shared.held.borrow().iter() {
         if !held {
-            sink.push(*span, "no run has these values, so this would never be judged", None);
+            sink.push(*span, "no run has these values, so this is never used", None);
         }
     }
 }

@@ -96,7 +96,7 @@ fn collect_marks(steps: &Node, outline: &mut Outline) {
                 match (key.text(), value.text()) {
                     (Some("mark"), Some(_)) if has_parameters(value) => outline.has_unknown_marks = true,
                     (Some("mark"), Some(name)) => drop(outline.marks.insert(name.to_owned())),
-                    (Some("repeat" | "every" | "any_order" | "sweep" | "steps" | "fault"), _) => {
+                    (Some("repeat" | "every" | "whenever" | "when" | "any_order" | "sweep" | "steps" | "fault"), _) => {
                         collect_marks(value, outline);
                     }
                     _ => {}

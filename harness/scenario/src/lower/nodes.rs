@@ -7,18 +7,22 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Connect, QoS, RetainHandling, Subscription, UserProperties, Will};
-use halfopen_protocol::{PacketType, Version, topic};
+use halfopen_protocol::{PacketType, ReasonCode, Version, topic};
 
 use super::axes::Run;
 use super::names::{Declared, Names, Role, Settings};
 use super::{Lower, Shared};
 use crate::ast::{self, Answered, Env, Field, Param, Place, QosLevel, Reading, value_of};
 use crate::plan::{
-    Answer, AnswerKind, Answers, BrokerAuth, BrokerProgram, BrokerSettings, ClientProgram, ClientSettings, CloseHow,
-    Dialogue, Node as PlanNode, NodeId, Program, RawBrokerProgram, RawClientProgram, Reconnect,
+    AccessList, AccessRights, Acknowledge, Answer, AnswerKind, Answers, BrokerAuth, BrokerProgram, BrokerSettings,
+    ClientProgram, ClientSettings, CloseHow, Dialogue, Node as PlanNode, NodeId, Program, QueuePolicy,
+    RawBrokerProgram, RawClientProgram, Reconnect, Referral,
 };
 use crate::time;
 use crate::tree::Node;
+
+/// The reasons that PUBACK and PUBREC may have (§3.4.2.1 and §3.5.2.1 of 5.0).
+const ACKNOWLEDGEMENTS: [u8; 9] = [0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];
 
 /// The fields of a node that parameters may refer to.
 type Fields = BTreeMap<String, String>;
@@ -123,7 +127,13 @@ impl Lower<'_> {
     }
 
     fn broker(&self, broker: &ast::Broker, is_right: bool) -> Option<(Program, Fields)> {
-        let mut program = BrokerProgram::default();
+        let program = self.configured(BrokerProgram::default(), broker).filter(|_| is_right)?;
+        let fields = fields_of_broker(&program.config);
+        Some((Program::Broker(program), fields))
+    }
+
+    /// A broker with settings that differ from those of another one.
+    pub(super) fn configured(&self, mut program: BrokerProgram, broker: &ast::Broker) -> Option<BrokerProgram> {
         let config = &mut program.config;
         let env = self.env;
         let complete = [
@@ -144,10 +154,74 @@ impl Lower<'_> {
             self.put(&broker.subscription_identifiers_available, |v| Some(config.subscription_identifiers = *v)),
             self.put(&broker.shared_subscription_available, |v| Some(config.shared_subscriptions = *v)),
             self.put(&broker.durable, |v| Some(program.durable = *v)),
+            self.put(&broker.queue_bytes, |v| Some(config.queue_bytes = v.bytes()?)),
+            self.put(&broker.queue_policy, |v| {
+                config.queue_policy = match v {
+                    ast::QueuePolicyWord::DropNewest => QueuePolicy::DropNewest,
+                    ast::QueuePolicyWord::DropOldest => QueuePolicy::DropOldest,
+                };
+                Some(())
+            }),
+            self.put(&broker.in_flight_messages, |v| Some(config.in_flight_messages = v.to()?)),
+            self.put(&broker.write_buffer, |v| Some(config.write_buffer = v.bytes()?)),
+            self.put(&broker.maximum_outgoing_topic_alias, |v| Some(config.outgoing_topic_aliases = v.to()?)),
+            self.put(&broker.maximum_sessions, |v| Some(config.sessions = v.to()?)),
+            self.put(&broker.maximum_subscriptions, |v| Some(config.subscriptions = v.to()?)),
+            self.put(&broker.retained_messages, |v| Some(config.retained_messages = v.to()?)),
+            self.put(&broker.reason_strings, |v| Some(config.reason_strings = *v)),
+            self.put(&broker.server_reference, |v| Some(config.server_reference = Some(v.0.clone()))),
+            self.put(&broker.referral, |v| {
+                config.referral = match v {
+                    ast::ReferralWord::WhenStopping => Referral::WhenStopping,
+                    ast::ReferralWord::Temporary => Referral::Temporary,
+                    ast::ReferralWord::Permanent => Referral::Permanent,
+                };
+                Some(())
+            }),
             self.put(&broker.auth, |v| Some(program.auth = Some(self.auth(v)?))),
+            self.put(&broker.access, |v| Some(program.access = Some(self.access(v)?))),
         ];
-        let fields = fields_of_broker(&program.config);
-        (is_right && !complete.contains(&false)).then_some((Program::Broker(program), fields))
+        (!complete.contains(&false)).then_some(program)
+    }
+
+    fn access(&self, access: &ast::AccessList) -> Option<AccessList> {
+        let mut read = AccessList::default();
+        let complete = [
+            self.put(&access.everybody, |v| Some(read.everybody = self.rights(v)?)),
+            self.put(&access.anonymous, |v| Some(read.anonymous = self.rights(v)?)),
+            self.put(&access.users, |users| {
+                for (name, rights) in &users.0 {
+                    if name.text.trim() != name.text || name.text.is_empty() || name.text.contains(['#', '\n']) {
+                        self.error(&name.place, format!("`{}` cannot be a user of an access list", name.text));
+                        return None;
+                    }
+                    read.users.insert(name.text.clone(), self.rights(&*rights.get(self.env)?)?);
+                }
+                Some(())
+            }),
+        ];
+        (!complete.contains(&false)).then_some(read)
+    }
+
+    fn rights(&self, rights: &ast::AccessRights) -> Option<AccessRights> {
+        let filters = |field: &Option<Field<Param<ast::OneOrMore<Param<ast::Text>>>>>| match field {
+            None => Some(Vec::new()),
+            Some(_) => {
+                let written = self.get(field)?;
+                let mut read = Vec::new();
+                for item in &written.0 {
+                    let text = item.get(self.env)?.0.clone();
+                    self.check_filter(&text, &item.place)?;
+                    read.push(text);
+                }
+                Some(read)
+            }
+        };
+        Some(AccessRights {
+            read: filters(&rights.read)?,
+            write: filters(&rights.write)?,
+            deny: filters(&rights.deny)?,
+        })
     }
 
     fn auth(&self, auth: &ast::Auth) -> Option<BrokerAuth> {
@@ -195,6 +269,10 @@ impl Lower<'_> {
             self.put(&own.autostart, |v| Some(autostart = *v)),
             self.put(&own.ping_timeout, |v| Some(options.ping_timeout = Some(v.value(env)?))),
             self.put(&own.connect_timeout, |v| Some(options.connect_timeout = v.value(env)?)),
+            self.put(&own.queue_messages, |v| Some(options.queue_messages = v.to()?)),
+            self.put(&own.acknowledge, |v| Some(options.acknowledge = Some(self.acknowledge(v)?))),
+            self.put(&own.topic_aliases, |v| Some(options.topic_aliases = v.to()?)),
+            self.put(&own.packet_limit, |v| Some(options.packet_limit = Some(v.to()?))),
             self.put(&own.handling, |v| Some(handling = v.value(env)?)),
             self.put(&own.reconnect, |v| Some(options.reconnect = self.reconnect(v)?)),
             self.put(&client.common.subscribe, |v| self.check_filters(v)),
@@ -207,6 +285,23 @@ impl Lower<'_> {
         fields.insert("connect_timeout".to_owned(), time::format(options.connect_timeout));
         options.subscriptions = subscribe;
         Some((Program::Client(ClientProgram { options, to, autostart, handling }), fields))
+    }
+
+    fn acknowledge(&self, written: &ast::Acknowledge) -> Option<Acknowledge> {
+        let mut read = Acknowledge { after: Duration::ZERO, reason: ReasonCode::SUCCESS };
+        let complete = [
+            self.has_keys(written),
+            self.put(&written.after, |v| Some(read.after = v.value(self.env)?)),
+            self.put(&written.reason, |v| {
+                let is_known = ACKNOWLEDGEMENTS.contains(&v.code.value());
+                if !is_known {
+                    let place = &written.reason.as_ref()?.value.place;
+                    self.error(place, format!("PUBACK and PUBREC have no reason {}", v.code));
+                }
+                is_known.then(|| read.reason = v.code)
+            }),
+        ];
+        (!complete.contains(&false)).then_some(read)
     }
 
     fn raw_client(&self, name: &str, raw: &ast::RawClient, place: &Place) -> Option<(Program, Fields)> {

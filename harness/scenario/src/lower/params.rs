@@ -14,6 +14,8 @@ use crate::tree::{Kind, Node, Scalar};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Params {
     values: BTreeMap<String, Rc<Node>>,
+    /// Values that hold only while something is lowered, the innermost last: `<i>` of a member, `<round>` of a repetition.
+    locals: Rc<RefCell<Vec<(&'static str, Rc<Node>)>>>,
     /// Names whose definition is wrong: what hangs on them stays silent.
     broken: BTreeSet<String>,
     /// Whether names may exist that cannot be known here; then unknown ones stay silent.
@@ -25,6 +27,12 @@ pub(crate) struct Params {
     /// Which names were used, in any run of the file.
     pub(crate) used: Rc<RefCell<BTreeSet<String>>>,
 }
+
+/// The parameter for the number of a member of a group.
+pub(super) const MEMBER: &str = "i";
+
+/// The parameter for the number of a repetition.
+pub(super) const ROUND: &str = "round";
 
 enum Found {
     Value(Rc<Node>),
@@ -39,6 +47,14 @@ impl Params {
 
     pub(crate) fn remove(&mut self, name: &str) {
         self.values.remove(name);
+    }
+
+    /// Does something while a name has this value.
+    pub(crate) fn with_local<T>(&self, name: &'static str, value: impl Into<String>, run: impl FnOnce() -> T) -> T {
+        self.locals.borrow_mut().push((name, Rc::new(Node::word(value))));
+        let result = run();
+        self.locals.borrow_mut().pop();
+        result
     }
 
     pub(crate) fn set_broken(&mut self, name: &str) {
@@ -120,13 +136,21 @@ impl Params {
             Found::Nothing
         };
         let Some((owner, field)) = name.rsplit_once('.') else {
+            if let Some((_, value)) = self.locals.borrow().iter().rev().find(|(local, _)| *local == name) {
+                return Found::Value(value.clone());
+            }
             self.used.borrow_mut().insert(name.to_owned());
             return match self.values.get(name) {
                 Some(value) => Found::Value(value.clone()),
                 None if self.open || self.broken.contains(name) => Found::Nothing,
-                None if name == "i" => fail(
-                    "`<i>` is the number of a member, and known only inside the declaration of a node with `count`; \
-                         steps and expectations name a member: `fleet.1`"
+                None if name == MEMBER => fail(
+                    "`<i>` is the number of a member; it is known in the declaration of a node with `count`, and in \
+                     actions and expectations of such a group"
+                        .into(),
+                ),
+                None if name == ROUND => fail(
+                    "`<round>` is the number of a repetition; it is known in the steps of `repeat`, `every` and \
+                     `whenever`"
                         .into(),
                 ),
                 None => {
@@ -194,6 +218,19 @@ pub(crate) fn has_parameters(node: &Node) -> bool {
         Kind::Scalar(scalar) => !references(&scalar.text).is_empty(),
         Kind::Map(entries) => entries.iter().any(|(key, _)| matches!(key.kind, Kind::Scalar(_)) && has_parameters(key)),
         Kind::List(_) | Kind::Broken => false,
+    }
+}
+
+/// Whether a parameter stands anywhere in a tree, but below keys with one of these names.
+pub(super) fn mentions(node: &Node, parameter: &str, but_below: &[&str]) -> bool {
+    match &node.kind {
+        Kind::Scalar(scalar) => references(&scalar.text).iter().any(|reference| reference.name == parameter),
+        Kind::List(items) => items.iter().any(|item| mentions(item, parameter, but_below)),
+        Kind::Map(entries) => entries.iter().any(|(key, value)| {
+            !key.text().is_some_and(|key| but_below.contains(&key))
+                && (mentions(key, parameter, but_below) || mentions(value, parameter, but_below))
+        }),
+        Kind::Broken => false,
     }
 }
 

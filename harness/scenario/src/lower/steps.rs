@@ -3,13 +3,17 @@
 use halfopen_protocol::PacketType;
 
 use super::Lower;
+use super::params::{MEMBER, ROUND, mentions};
 use crate::Scenario;
 use crate::ast::{
-    Env, EventNode, Every, FaultyLink, FilledSteps, Moment, Moments, NetworkChange, Param, Repeat, Step, StepKind,
-    StepWord, Steps, Sweep, SweptFault, Value, When, value_of,
+    self, Env, EventNode, Every, FaultyLink, Fill, FilledSteps, Moment, Moments, NetworkChange, OnlyWhen, Param,
+    Repeat, Step, StepKind, StepWord, Steps, Sweep, SweptFault, Value, When, Whenever, value_of,
 };
-use crate::plan::{self, EventRef, NetworkFault, NthConnection, PacketKind, Scope};
+use crate::plan::{self, EventRef, NetworkFault, NodeId, NthConnection, Ordinal, PacketKind, Scope};
 use crate::time::{self, TimeError};
+
+/// The maximum number of steps that repeating others with `<round>` makes of them.
+const MOST_IN_ROUNDS: usize = 10_000;
 
 /// The stories of a file and its fragments, in the order in which they are told.
 fn stories(scenario: &Scenario) -> impl Iterator<Item = &Param<Steps>> {
@@ -41,6 +45,8 @@ fn collect_marks(steps: &[Param<Step>], env: &Env<'_>, found: &mut Vec<String>) 
                 within(repeat.get(env).as_deref().and_then(|repeat| value_of(&repeat.steps)), found);
             }
             StepWord::Every(every) => within(every.get(env).as_deref().and_then(|every| value_of(&every.steps)), found),
+            StepWord::Whenever(line) => within(line.get(env).as_deref().and_then(|line| value_of(&line.steps)), found),
+            StepWord::When(when) => within(when.get(env).as_deref().and_then(|when| value_of(&when.steps)), found),
             StepWord::AnyOrder(list) => {
                 if let Some(list) = list.get(env) {
                     collect_marks(&list.steps, env, found);
@@ -87,11 +93,7 @@ impl Lower<'_> {
         steps.iter().filter_map(|step| self.step(&*step.get(self.env)?, nodes)).flatten().collect()
     }
 
-    fn inner(
-        &self,
-        steps: &Option<crate::ast::Field<Param<FilledSteps>>>,
-        nodes: &[plan::Node],
-    ) -> Option<Vec<plan::Step>> {
+    fn inner(&self, steps: &Option<ast::Field<Param<FilledSteps>>>, nodes: &[plan::Node]) -> Option<Vec<plan::Step>> {
         let steps = self.get(steps)?;
         Some(self.steps(&steps.0.0, nodes)).filter(|steps| !steps.is_empty())
     }
@@ -105,12 +107,14 @@ impl Lower<'_> {
                     list.steps.iter().map(|step| self.of_any_order(&*step.get(self.env)?, nodes)).collect();
                 return self.in_order_of_run(&list, read.into_iter().collect::<Option<_>>()?);
             }
+            StepKind::Word(StepWord::When(when)) => return self.only_when(&*when.get(self.env)?, nodes),
             StepKind::Word(word) => self.word(step, word, nodes)?,
             StepKind::Node(name, actions) => {
                 let acting = self.nodes(&name.text, &name.place)?;
                 self.env.reading.acting.set(acting.first().map(|id| self.names.role(*id)));
                 let actions = actions.get(self.env)?;
-                let actions = self.each(&actions.0, |action| self.action(action, &acting, nodes))?;
+                let read: Vec<_> = actions.0.iter().filter_map(|item| self.action_of(item, &acting, nodes)).collect();
+                let actions = Some(read).filter(|read| read.len() == actions.0.len())?;
                 plan::StepKind::Node { nodes: acting, actions }
             }
         };
@@ -124,7 +128,48 @@ impl Lower<'_> {
             self.error(&list.place, "`any_order` inside `any_order`; put its steps into the other");
             return None;
         }
+        if let StepKind::Word(StepWord::When(_)) = &step.kind {
+            self.error(
+                &step.head,
+                "`when` inside `any_order`; put `when` on each of its steps into a line of their own",
+            );
+            return None;
+        }
         self.step(step, nodes)?.pop()
+    }
+
+    /// The steps of `when`: none in a run that it leaves out.
+    fn only_when(&self, when: &OnlyWhen, nodes: &[plan::Node]) -> Option<Vec<plan::Step>> {
+        match self.get(&when.runs).and_then(|condition| self.holds(&condition))? {
+            true => self.inner(&when.steps, nodes),
+            false => Some(Vec::new()),
+        }
+    }
+
+    /// An action; if it speaks of the number of a member, that of each of the nodes.
+    fn action_of(
+        &self,
+        written: &Param<ast::Action>,
+        nodes: &[NodeId],
+        programs: &[plan::Node],
+    ) -> Option<plan::Action> {
+        if !mentions(&written.write(Fill::default()), MEMBER, &[]) {
+            return self.action(&*written.get(self.env)?, nodes, programs);
+        }
+        let own = |id: NodeId| self.numbered(id, || self.action(&*written.get(self.env)?, &[id], programs));
+        match nodes {
+            [only] => own(*only),
+            _ => nodes.iter().map(|&id| Some((id, own(id)?))).collect::<Option<_>>().map(plan::Action::Each),
+        }
+    }
+
+    /// Does something with `<i>` as the number of a member of a group; without it for any other node.
+    pub(super) fn numbered<T>(&self, id: NodeId, run: impl FnOnce() -> T) -> T {
+        let number = self.names.name(id).rsplit_once('.').filter(|(group, _)| self.names.nodes.contains_key(*group));
+        match number {
+            Some((_, number)) => self.env.params.with_local(MEMBER, number, run),
+            None => run(),
+        }
     }
 
     fn word(&self, step: &Step, word: &StepWord, nodes: &[plan::Node]) -> Option<plan::StepKind> {
@@ -135,12 +180,14 @@ impl Lower<'_> {
             StepWord::Network(change) => plan::StepKind::Network(self.network_change(&*change.get(self.env)?)?),
             StepWord::Repeat(repeat) => self.repeat(&*repeat.get(self.env)?, nodes)?,
             StepWord::Every(every) => self.every(&*every.get(self.env)?, nodes)?,
+            StepWord::Whenever(line) => self.whenever(&*line.get(self.env)?, nodes)?,
             StepWord::Sweep(sweep) => {
                 let message = "a sweep is a line of the story itself, and cannot be inside of another step";
                 self.error(&sweep.place, message);
                 return None;
             }
-            // `any_order` is several steps, and is told where its line is.
+            // Both are several steps, or none, and are lowered where their lines are.
+            StepWord::When(_) => return None,
             StepWord::AnyOrder(_) => {
                 self.error(&step.head, "`any_order` inside `any_order`; put its steps into the other");
                 return None;
@@ -148,14 +195,74 @@ impl Lower<'_> {
         })
     }
 
+    /// What is repeated: the steps and, if they differ from one time to the other, how many of them each time has.
+    fn rounds(
+        &self,
+        steps: &Option<ast::Field<Param<FilledSteps>>>,
+        times: Option<u64>,
+        nodes: &[plan::Node],
+    ) -> Option<(Vec<plan::Step>, Option<usize>)> {
+        let written = value_of(steps)?;
+        if !mentions(&written.write(Fill::default()), ROUND, &["repeat", "every", "whenever"]) {
+            return Some((self.inner(steps, nodes)?, None));
+        }
+        let Some(times) = times else {
+            self.error(&written.place, "`<round>` needs `times`, so that the rounds are known before the run");
+            return None;
+        };
+        let mut all = Vec::new();
+        let mut per_round = 0;
+        for round in 1..=times.max(1) {
+            let steps = self.env.params.with_local(ROUND, round.to_string(), || self.inner(steps, nodes))?;
+            per_round = steps.len();
+            all.extend(steps);
+            if all.len() > MOST_IN_ROUNDS {
+                let message = format!("`<round>` makes more than {MOST_IN_ROUNDS} different steps of these");
+                self.error(&written.place, message);
+                return None;
+            }
+        }
+        Some((all, Some(per_round)))
+    }
+
     fn repeat(&self, repeat: &Repeat, nodes: &[plan::Node]) -> Option<plan::StepKind> {
-        let steps = self.inner(&repeat.steps, nodes);
-        let times = self.get(&repeat.times)?.value;
-        Some(plan::StepKind::Repeat { times, steps: steps? })
+        let times = self.get(&repeat.times).map(|times| times.value);
+        let rounds = self.rounds(&repeat.steps, times.or(Some(1)), nodes);
+        Some(match (rounds?, times?) {
+            ((steps, Some(_)), 1..) => plan::StepKind::Repeat { times: 1, steps },
+            ((steps, _), times) => plan::StepKind::Repeat { times, steps },
+        })
+    }
+
+    fn whenever(&self, line: &Whenever, nodes: &[plan::Node]) -> Option<plan::StepKind> {
+        let times = match &line.times {
+            Some(_) => Some(self.get(&line.times)?.value),
+            None => None,
+        };
+        let rounds = self.rounds(&line.steps, times, nodes);
+        let written = self.get(&line.event)?;
+        let event = self.moment(&written)?;
+        let what = match &event.event {
+            EventRef::Start | EventRef::End | EventRef::Mark(_) => Some("happens once"),
+            EventRef::Packet { ordinal, .. } | EventRef::Point { ordinal, .. } if *ordinal != Ordinal::Nearest => {
+                Some("is one of several")
+            }
+            _ if event.offset_ms < 0 => Some("is known only afterwards"),
+            _ => None,
+        };
+        if let Some(what) = what {
+            let message = format!(
+                "`{}` {what}; `whenever` needs what may happen again and again, as `CONNACK at sensor`; for one moment write `at`",
+                event.text
+            );
+            self.error(&written.place, message);
+            return None;
+        }
+        let (steps, per_round) = rounds?;
+        Some(plan::StepKind::Whenever { event, times, per_round, steps })
     }
 
     fn every(&self, every: &Every, nodes: &[plan::Node]) -> Option<plan::StepKind> {
-        let steps = self.inner(&every.steps, nodes);
         let period = self.get(&every.period).and_then(|period| period.value(self.env));
         let times = match &every.times {
             Some(_) => Some(self.get(&every.times)?.value),
@@ -165,7 +272,8 @@ impl Lower<'_> {
             Some(_) => Some(self.moment(&*self.get(&every.until)?)?),
             None => None,
         };
-        Some(plan::StepKind::Every { period: period?, times, until, steps: steps? })
+        let (steps, per_round) = self.rounds(&every.steps, times, nodes)?;
+        Some(plan::StepKind::Every { period: period?, times, until, per_round, steps })
     }
 
     fn network_change(&self, change: &NetworkChange) -> Option<plan::NetworkChange> {
@@ -218,9 +326,21 @@ impl Lower<'_> {
 
     /// What the trace calls a step: `wait 12.5s`, `sensor: power_loss`.
     fn heading(&self, step: &Step, kind: &plan::StepKind) -> String {
-        let (word, value) = match &step.kind {
+        let shown = || match &step.kind {
             StepKind::Word(word) => (word.word(), word.write_value(self.fill())),
             StepKind::Node(name, actions) => (name.text.as_str(), actions.write(self.fill())),
+        };
+        // What has other values inside of the step is shown as it is written.
+        let numbered = || self.env.params.with_local(MEMBER, format!("<{MEMBER}>"), shown);
+        let (word, value) = match kind {
+            plan::StepKind::Repeat { .. } | plan::StepKind::Every { .. } | plan::StepKind::Whenever { .. } => {
+                self.env.params.with_local(ROUND, format!("<{ROUND}>"), numbered)
+            }
+            plan::StepKind::Node { nodes, .. } => match nodes.as_slice() {
+                [only] => self.numbered(*only, shown),
+                _ => numbered(),
+            },
+            _ => shown(),
         };
         let text = value.flow();
         match kind {
@@ -256,7 +376,7 @@ impl Lower<'_> {
         }
     }
 
-    fn event(&self, event: &crate::ast::Event) -> Result<EventRef, TimeError> {
+    fn event(&self, event: &ast::Event) -> Result<EventRef, TimeError> {
         use crate::ast::Event;
         let id = |node: &EventNode| {
             self.event_node(node).map_err(|message| TimeError::new(node.at.from, node.at.to, message))

@@ -246,6 +246,26 @@ const BAD: &[(&str, &str)] = &[
         "one key in two words",
         "mqtt: 5.0\nclients: { a: { clean: false, clean_start: true } }\nsteps: [ { wait: 1s } ]\nexpect: [ { a: { sends: { CONNECT: { clean_start: true, clean: true, clean_session: true } } } } ]\n",
     ),
+    (
+        "reactions to what is no event that comes again",
+        "clients: { a: {} }\nsteps:\n  - mark: m\n  - whenever: { event: start, steps: [ { a: crash } ] }\n  - whenever: { event: m, steps: [ { a: crash } ] }\n  - whenever: { event: second PINGREQ from a, steps: [ { a: crash } ] }\n  - whenever: { event: 1s before PINGREQ from a, steps: [ { a: crash } ] }\n  - whenever: { evnt: PINGREQ from a, steps: [] }\n  - whenever: { event: PINGREQ from a, times: 0, steps: [ { a: crash } ] }\n",
+    ),
+    (
+        "steps for runs that there are not",
+        "matrix: { k: [1s, 2s] }\nclients: { a: { keep_alive: <k> }, b: {} }\nsteps:\n  - when: { runs: { k: 3s }, steps: [ { a: crash } ] }\n  - when: { runs: { kk: 1s }, steps: [ { a: crash } ] }\n  - when: { runs: {}, steps: [ { a: crash } ] }\n  - when: { steps: [ { a: crash } ] }\n  - any_order: [ { when: { runs: { k: 1s }, steps: [ { a: crash } ] } }, { b: crash } ]\n",
+    ),
+    (
+        "numbers of members and rounds where there are none",
+        "clients: { fleet: { count: 2 }, a: {} }\nsteps:\n  - a: { publish: { topic: t/<i> } }\n  - clients: { publish: { topic: t/<i> } }\n  - a: { publish: { topic: t/<round> } }\n  - every: { period: 1s, steps: [ { a: { publish: { topic: t/<round> } } } ] }\n  - repeat: { times: 20000, steps: [ { a: { publish: { topic: t/<round> } } } ] }\n  - wait: <i>\nexpect: [ { a: { sends: { PUBLISH: { topic: t/<i> } } } } ]\n",
+    ),
+    (
+        "brokers that are told what they cannot do",
+        "clients: { a: {} }\nsteps: [ { a: shutdown }, { broker: { configure: {} } }, { broker: { configure: { durable: true } } }, { broker: { configure: { queue_messges: 5 } } }, { broker: configure }, { broker: { shutdown: 5s } } ]\nexpect: [ { broker: { attempts: a } }, { broker: { delivers: {} } }, { a: { closes: broker, attempts: broker } } ]\n",
+    ),
+    (
+        "the latest connection where it is not known, and access that makes no sense",
+        "brokers: { broker: { access: { everybody: { read: [a/#/b], wirte: a }, users: { 'a#b': {} } }, queue_policy: drop, referral: later, queue_bytes: many } }\nraw_clients: { r: {} }\nsteps: [ { r: connect }, { r: { send: PINGREQ, connection: r#last } }, { r: { send: PINGREQ, connection: r#latest } } ]\nexpect: [ { r: { sends: PINGREQ, connection: r#last } }, { r: { sends: PINGREQ, at: 1s after PINGREQ from r#last } } ]\nlinks: { r -> broker: { idle_limit: sometimes } }\n",
+    ),
     // All at once.
     (
         "several mistakes in one file",

@@ -28,6 +28,63 @@ fn connect(plan: &Plan, id: usize) -> &halfopen_protocol::packet::Connect {
     }
 }
 
+/// The topics that a step publishes to, of all nodes.
+fn topics(step: &crate::plan::Step) -> Vec<String> {
+    let StepKind::Node { actions, .. } = &step.kind else { return vec![step.text.clone()] };
+    let topic = |command: &Command| match command {
+        Command::Publish(publish) => publish.topic.to_string(),
+        other => format!("{other:?}"),
+    };
+    actions.iter().flat_map(Action::commands).map(topic).collect()
+}
+
+#[test]
+fn a_repetition_with_a_number_is_lowered_for_each_time() {
+    let text = "mqtt: 5.0\nclients: { a: {}, b: {} }\nsteps:\n  - repeat: { times: 3, steps: [ { a: { publish: { topic: t/<round> } } }, { repeat: { times: 2, steps: [ { b: { publish: { topic: u/<round> } } } ] } } ] }\n  - every: { period: 1s, times: 2, steps: [ { a: { publish: { topic: v/<round> } } } ] }\n  - repeat: { times: 9, steps: [ { a: { publish: { topic: w } } } ] }\n";
+    let plan = &plans(text)[0];
+    let StepKind::Repeat { times: 1, steps } = &plan.steps[0].kind else { panic!("no repeat") };
+    let outer: Vec<_> = steps.iter().step_by(2).flat_map(topics).collect();
+    assert_eq!(outer, ["t/1", "t/2", "t/3"]);
+    assert_eq!(steps[0].text, "a: { publish: { topic: t/1 } }");
+    let StepKind::Repeat { times: 1, steps: inner } = &steps[3].kind else { panic!("no repeat in it") };
+    assert_eq!(inner.iter().flat_map(topics).collect::<Vec<_>>(), ["u/1", "u/2"]);
+    let StepKind::Every { per_round: Some(1), times: Some(2), steps, .. } = &plan.steps[1].kind else {
+        panic!("no rounds")
+    };
+    assert_eq!(steps.iter().flat_map(topics).collect::<Vec<_>>(), ["v/1", "v/2"]);
+    let StepKind::Repeat { times: 9, steps } = &plan.steps[2].kind else { panic!("no repeat") };
+    assert_eq!(steps.len(), 1);
+}
+
+#[test]
+fn what_a_group_does_and_what_is_expected_of_it_may_have_the_number_of_the_member() {
+    let text = "mqtt: 5.0\nclients: { fleet: { count: 2 }, boss: {} }\nsteps:\n  - fleet: { publish: { topic: site/<i> } }\n  - fleet.2: { publish: { topic: own/<i> } }\nexpect:\n  - fleet: { delivers: { topic: cmd/<i> } }\n  - broker: { sends: { PUBLISH: { topic: cmd/<i> } }, to: fleet }\n";
+    let plan = &plans(text)[0];
+    assert_eq!(topics(&plan.steps[0]), ["site/1", "site/2"]);
+    assert_eq!(plan.steps[0].text, "fleet: { publish: { topic: site/<i> } }");
+    assert_eq!(topics(&plan.steps[1]), ["own/2"]);
+    let texts: Vec<_> = plan.expectations.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "fleet.1: { delivers: { topic: cmd/1 } }",
+            "fleet.2: { delivers: { topic: cmd/2 } }",
+            "broker: { sends: { PUBLISH: { topic: cmd/1 } }, to: fleet.1 }",
+            "broker: { sends: { PUBLISH: { topic: cmd/2 } }, to: fleet.2 }",
+        ]
+    );
+}
+
+#[test]
+fn steps_for_some_runs_are_in_no_others() {
+    let plans = plans(
+        "clients: { a: {} }\nsteps:\n  - when: { runs: { mqtt: 5.0 }, steps: [ { wait: 1s }, { wait: 2s } ] }\n  - wait: 3s\n",
+    );
+    let story = |plan: &Plan| plan.steps.iter().map(|step| step.text.clone()).collect::<Vec<_>>();
+    assert_eq!(story(&plans[0]), ["wait 3s"]);
+    assert_eq!(story(&plans[1]), ["wait 1s", "wait 2s", "wait 3s"]);
+}
+
 #[test]
 fn the_words_of_the_standards_for_clean_are_taken() {
     let plans = plans(

@@ -4,7 +4,7 @@ use super::duration::{expression, whole_milliseconds, without_parameters};
 use super::token::{Kind, Token, tokens};
 use super::{Cursor, TimeError};
 use crate::ast::{CharRange, Event, EventNode, Moment, Moments, Outline, Place, When};
-use crate::plan::{Ordinal, PacketKind, Point};
+use crate::plan::{NthConnection, Ordinal, PacketKind, Point};
 use crate::suggest::did_you_mean;
 
 const ORDINALS: [(&str, Ordinal); 4] =
@@ -21,7 +21,7 @@ const POINTS: [(&str, Point); 7] = [
 ];
 
 /// Words that no node and no mark may be called, since they mean something in a moment or at the head of a line.
-pub(crate) const RESERVED: [&str; 33] = [
+pub(crate) const RESERVED: [&str; 36] = [
     "start",
     "end",
     "first",
@@ -47,6 +47,8 @@ pub(crate) const RESERVED: [&str; 33] = [
     "network",
     "repeat",
     "every",
+    "whenever",
+    "when",
     "any_order",
     "sweep",
     "never",
@@ -54,6 +56,7 @@ pub(crate) const RESERVED: [&str; 33] = [
     "any_of",
     "nothing",
     "i",
+    "round",
     "mqtt",
 ];
 
@@ -99,8 +102,11 @@ pub(crate) fn point_word(point: Point) -> &'static str {
 pub(crate) fn split(word: &str) -> Result<(&str, Option<u32>), String> {
     let Some((name, digits)) = word.split_once('#') else { return Ok((word, None)) };
     match digits.parse::<u32>() {
-        Ok(number) if number > 0 => Ok((name, Some(number))),
-        _ => Err(format!("`{word}` names no connection; they are counted from 1, as in `{name}#1`")),
+        _ if digits == "last" => Ok((name, Some(NthConnection::LATEST))),
+        Ok(number) if number > 0 && number < NthConnection::LATEST => Ok((name, Some(number))),
+        _ => Err(format!(
+            "`{word}` names no connection; they are counted from 1, as in `{name}#1`; the latest is `{name}#last`"
+        )),
     }
 }
 

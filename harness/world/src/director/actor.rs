@@ -15,6 +15,37 @@ pub(super) struct Actor {
     /// What it waits for before it goes on.
     state: State,
     period: Option<Period>,
+    /// Whether the steps are done beside the story: what fails there because a peer has gone is no failure.
+    in_background: bool,
+}
+
+/// Steps that are repeated: all of them each time, or one part after the other.
+struct Rounds {
+    steps: Rc<[Step]>,
+    per_round: Option<usize>,
+    /// How many parts have been taken.
+    taken: usize,
+}
+
+impl Rounds {
+    fn new(steps: Vec<Step>, per_round: Option<usize>) -> Self {
+        Self { steps: steps.into(), per_round, taken: 0 }
+    }
+
+    /// Returns what is done this time.
+    fn take(&mut self) -> Rc<[Step]> {
+        let Some(per_round) = self.per_round else { return Rc::clone(&self.steps) };
+        let begin = self.taken * per_round;
+        self.taken += 1;
+        self.steps.get(begin..begin + per_round).unwrap_or_default().into()
+    }
+}
+
+/// What happens each time that an event does.
+struct Reaction {
+    event: Pending,
+    left: Option<u64>,
+    rounds: Rounds,
 }
 
 struct Frame {
@@ -26,7 +57,7 @@ struct Frame {
 
 /// How an actor in the background begins anew.
 struct Period {
-    steps: Rc<[Step]>,
+    rounds: Rounds,
     length: Duration,
     next: Duration,
     left: Option<u64>,
@@ -43,6 +74,8 @@ enum State {
         step: StepId,
     },
     Acting(Acting),
+    /// Waits for an event, again and again.
+    Listening(Box<Reaction>),
     /// What comes next is an order to the engine, which would overtake what a program was told before it at this
     /// instant: `[{ send: PINGREQ }, power_loss]` sends and then dies.
     Held {
@@ -91,7 +124,12 @@ impl Actor {
             in_background: false,
         };
         let frame = Frame { steps: steps.into(), next: 0, repeats: 0 };
-        Self { frames: vec![frame], state: State::Acting(acting), period: None }
+        Self { frames: vec![frame], state: State::Acting(acting), period: None, in_background: false }
+    }
+
+    /// An actor beside the story, without steps of its own yet.
+    fn in_background(state: State) -> Self {
+        Self { frames: Vec::new(), state, period: None, in_background: true }
     }
 
     /// Whether nothing is left to do.
@@ -101,7 +139,8 @@ impl Actor {
 
     /// Whether it goes on for as long as the run does.
     pub(super) fn is_endless(&self) -> bool {
-        self.period.as_ref().is_some_and(|period| period.left.is_none() && period.until.is_none())
+        matches!(self.state, State::Listening(_))
+            || self.period.as_ref().is_some_and(|period| period.left.is_none() && period.until.is_none())
     }
 
     /// When it wants to go on, if that is known.
@@ -117,7 +156,7 @@ impl Actor {
         match &self.state {
             State::Event { pending, step } => Some((*step, format!("`{}`", pending.text()))),
             State::Acting(acting) => Some((acting.step, acting.waits.first()?.to_string())),
-            State::Ready | State::Until(_) | State::Held { .. } | State::Ended => None,
+            State::Ready | State::Until(_) | State::Listening(_) | State::Held { .. } | State::Ended => None,
         }
     }
 
@@ -144,23 +183,40 @@ impl Actor {
                     acting.current += 1;
                     acting.act(stage)
                 }
+                State::Listening(mut reaction) => {
+                    if reaction.left == Some(0) {
+                        return self.rest(State::Ended);
+                    }
+                    let Some(at) = reaction.event.resolve(&stage.inboxes.borrow()) else {
+                        return self.rest(State::Listening(reaction));
+                    };
+                    reaction.event.again();
+                    reaction.left = reaction.left.map(|left| left - 1);
+                    let frame = Frame { steps: reaction.rounds.take(), next: 0, repeats: 0 };
+                    self.state = State::Listening(reaction);
+                    let actor = Self { frames: vec![frame], ..Self::in_background(State::Until(at)) };
+                    return Progress::Begins(Box::new(actor));
+                }
                 State::Ready | State::Until(_) => match self.take_step() {
-                    Some(Step { kind: StepKind::Every { period, times, until, steps }, id, text }) => {
+                    Some(Step { kind: StepKind::Whenever { event, times, per_round, steps }, id, text }) => {
+                        stage.recorder.step(id, text);
+                        let event = Pending::new(event, &stage.inboxes.borrow());
+                        let reaction = Reaction { event, left: times, rounds: Rounds::new(steps, per_round) };
+                        return Progress::Begins(Box::new(Self::in_background(State::Listening(Box::new(reaction)))));
+                    }
+                    Some(Step { kind: StepKind::Every { period, times, until, per_round, steps }, id, text }) => {
                         stage.recorder.step(id, text);
                         let until = until.map(|moment| Pending::new(moment, &stage.inboxes.borrow()));
                         let period = Period {
-                            steps: steps.into(),
+                            rounds: Rounds::new(steps, per_round),
                             length: period,
                             next: stage.now,
                             left: times,
                             until,
                             ends: None,
                         };
-                        return Progress::Begins(Box::new(Self {
-                            frames: Vec::new(),
-                            state: State::Ready,
-                            period: Some(period),
-                        }));
+                        let actor = Self { period: Some(period), ..Self::in_background(State::Ready) };
+                        return Progress::Begins(Box::new(actor));
                     }
                     Some(step @ Step { kind: StepKind::Network(_), .. }) if stage.told => {
                         State::Held { at: stage.now, next: Held::Step(step) }
@@ -199,11 +255,11 @@ impl Actor {
                     actions,
                     current: 0,
                     waits: Waits::default(),
-                    in_background: self.period.is_some(),
+                    in_background: self.in_background,
                 }
                 .act(stage);
             }
-            StepKind::Every { .. } => unreachable!("an actor of its own"),
+            StepKind::Every { .. } | StepKind::Whenever { .. } => unreachable!("an actor of its own"),
         }
         State::Ready
     }
@@ -238,7 +294,7 @@ impl Actor {
         }
         period.next += period.length;
         period.left = period.left.map(|left| left - 1);
-        self.frames.push(Frame { steps: Rc::clone(&period.steps), next: 0, repeats: 0 });
+        self.frames.push(Frame { steps: period.rounds.take(), next: 0, repeats: 0 });
         State::Ready
     }
 }
@@ -260,6 +316,7 @@ impl Acting {
             return State::Held { at: stage.now, next: Held::Acting(self) };
         }
         for &node in &self.nodes {
+            let Some(action) = action.of(node) else { continue };
             self.waits.add(Wait::new(action, node, stage));
             perform(action, node, self.step, self.in_background, stage);
         }
@@ -279,6 +336,8 @@ fn perform(action: &Action, node: NodeId, step: StepId, in_background: bool, sta
     let (command, on) = match action {
         Action::Fault(fault) => return stage.orders.push(Order::Node(node, *fault)),
         Action::Command { command, on } => (command, on.clone()),
+        // The caller has taken that of the node.
+        Action::Each(_) => return,
     };
     let Some(told) = told(command, node) else { return };
     if let Command::Answer(change) = command {
@@ -307,6 +366,9 @@ fn told(command: &Command, node: NodeId) -> Option<node::Command> {
         Command::Close(how) => node::Command::Close(*how),
         Command::Send(items) => node::Command::Send(items.clone()),
         Command::Answer(answers) => node::Command::Answer(answers.clone()),
+        Command::SetReading(reads) => node::Command::SetReading(*reads),
+        Command::Shutdown => node::Command::Shutdown,
+        Command::Configure(programs) => node::Command::Configure(Box::new(programs.get(&node)?.clone())),
         Command::StopPinging => node::Command::StopPinging,
         Command::ResumePinging => node::Command::ResumePinging,
     })

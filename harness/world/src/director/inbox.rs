@@ -59,6 +59,10 @@ impl Inboxes {
                     self.look_for(plan, until.as_ref().map(|moment| &moment.event));
                     self.prepare(plan, steps);
                 }
+                StepKind::Whenever { event, steps, .. } => {
+                    self.look_for(plan, Some(&event.event));
+                    self.prepare(plan, steps);
+                }
                 StepKind::Repeat { steps, .. } => self.prepare(plan, steps),
                 StepKind::Node { nodes, actions } => {
                     let receives = |action: &Action| matches!(action.command(), Some(Command::Receive(_)));
@@ -88,7 +92,7 @@ impl Inboxes {
     }
 
     /// Returns when the event was that is waited for, once it has come.
-    pub(super) fn time(&self, event: &EventRef, awaited: Awaited) -> Option<std::time::Duration> {
+    pub(super) fn time(&self, event: &EventRef, awaited: &Awaited) -> Option<std::time::Duration> {
         self.occurred(event).and_then(|occurred| awaited.time(occurred))
     }
 

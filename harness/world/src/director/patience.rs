@@ -130,10 +130,12 @@ impl Known {
         for step in steps {
             match &step.kind {
                 StepKind::Node { actions, .. } => {
-                    actions.iter().filter_map(Action::command).for_each(|command| self.command(command));
+                    actions.iter().flat_map(Action::commands).for_each(|command| self.command(command));
                 }
                 StepKind::Network(change) => self.network(&change.fault),
-                StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => self.steps(steps),
+                StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
+                    self.steps(steps);
+                }
                 StepKind::Wait(_) | StepKind::At(_) | StepKind::Mark(_) => {}
             }
         }

@@ -18,9 +18,16 @@ impl Pending {
 
     /// The instant, once it is known.
     pub(super) fn resolve(&self, inboxes: &Inboxes) -> Option<Duration> {
-        let at = inboxes.time(&self.moment.event, self.event?)?;
+        let at = inboxes.time(&self.moment.event, self.event.as_ref()?)?;
         let offset = Duration::from_millis(self.moment.offset_ms.unsigned_abs());
         Some(if self.moment.offset_ms < 0 { at.saturating_sub(offset) } else { at + offset })
+    }
+
+    /// Waits for the next time that the event happens.
+    pub(super) fn again(&mut self) {
+        if let Some(event) = &mut self.event {
+            event.again();
+        }
     }
 
     /// As it stands in the file.

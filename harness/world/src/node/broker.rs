@@ -3,18 +3,21 @@ use std::io;
 use std::sync::Arc;
 
 use halfopen_broker::Config;
-use halfopen_broker::auth::Scripted;
-use halfopen_broker::core::{Access, Broker, CloseReason, Event, Login, Mechanism};
-use halfopen_broker::driver::{Listener, Observer, serve_verifying};
+use halfopen_broker::auth::{Acl, Scripted};
+use halfopen_broker::core::{Access, Authorize, Broker, CloseReason, Event, Login, Mechanism};
+use halfopen_broker::driver::{Change, Listener, Observer, serve_verifying};
 use halfopen_broker::log::{Detail, Log};
 use halfopen_protocol::{Instant, ReasonCode};
 use tokio::sync::mpsc;
 
+use super::queue::QueueReceiver;
 use super::settings::broker_config;
-use super::{Disk, Env, WorldClock, log, port};
+use super::{Command, Disk, Env, Told, WorldClock, log, port};
 use crate::defect::Defect;
 use crate::network::{Network, Peer};
-use crate::plan::{Because, BrokerAuth, BrokerProgram, Dialogue, Expectation, NodeId, Plan, Verb};
+use crate::plan::{
+    AccessList, AccessRights, Because, BrokerProgram, Dialogue, Expectation, NodeFault, NodeId, Plan, Verb,
+};
 use crate::record::Recorder;
 use crate::trace::{Held, SessionState, Since};
 
@@ -27,7 +30,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
     let started = clock.world_time(clock.now());
     let seed = env.plan.seed.derive(&format!("broker {} started at {started:?}", env.plan.node(env.node).name));
     let config = with_room_for_all(broker_config(&program.config), &env.plan);
-    let mut broker = Broker::with_access(config, access(program.auth.as_ref()), seed.bytes());
+    let mut broker = Broker::with_access(config, access(program), seed.bytes());
     if let Some(Defect::Broker(defect)) = env.defect {
         broker = broker.with_defect(defect);
     }
@@ -37,10 +40,13 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
     }
     let users = program.auth.as_ref().map(|auth| auth.users.clone()).unwrap_or_default();
     let verify = move |login: Login| std::future::ready(users.get(&*login.username) == Some(&login.password));
-    let observer = Witness { plan: env.plan, node: env.node, recorder: env.recorder, clock, log, watch, disk };
-    let (no_changes, forever) = (mpsc::channel(1).1, std::future::pending());
-    // Served until the node is dropped; a listener of the world does not fail.
-    let _ = serve_verifying(broker, listener, env.clock, observer, verify, no_changes, forever).await;
+    let (node, recorder) = (env.node, env.recorder.clone());
+    let observer = Witness { plan: env.plan, node, recorder: env.recorder, clock, log, watch, disk };
+    let (sender, changes) = mpsc::channel(1);
+    let shutdown = obey(env.commands, sender);
+    // Served until the node is dropped or the story ends it; a listener of the world does not fail.
+    let _ = serve_verifying(broker, listener, env.clock, observer, verify, changes, shutdown).await;
+    recorder.node(node, NodeFault::Shutdown);
 }
 
 /// A broker takes all clients of its world, also at one instant: the bounds by which it protects itself are those of a
@@ -49,13 +55,39 @@ fn with_room_for_all(config: Config, plan: &Plan) -> Config {
     let clients = plan.nodes.len();
     Config {
         pending_connections: config.pending_connections.max(clients),
-        sessions: config.sessions.max(clients),
+        // What a scenario says about it is meant.
+        sessions: if config.sessions == Config::default().sessions {
+            config.sessions.max(clients)
+        } else {
+            config.sessions
+        },
         ..config
     }
 }
 
-fn access(auth: Option<&BrokerAuth>) -> Access {
-    let Some(auth) = auth else { return Access::default() };
+/// Does what the story asks of the broker. Completes when it is to end.
+async fn obey(mut commands: QueueReceiver<Told>, changes: mpsc::Sender<Change>) {
+    while let Some(told) = commands.recv().await {
+        match told.command {
+            Command::Shutdown => return,
+            Command::Configure(program) => {
+                let change = move |broker: &mut Broker, now| {
+                    broker.handle_config(now, broker_config(&program.config));
+                    broker.handle_access(access(&program));
+                };
+                // The broker takes them for as long as it runs.
+                let _ = changes.send(Box::new(change)).await;
+            }
+            // The loader gives a broker no other.
+            _ => {}
+        }
+    }
+    std::future::pending().await
+}
+
+fn access(program: &BrokerProgram) -> Access {
+    let authorizer = program.access.as_ref().map(|access| -> Box<dyn Authorize> { Box::new(acl(access)) });
+    let Some(auth) = &program.auth else { return Access { authorizer, ..Access::default() } };
     let mechanism = |dialogue: &Dialogue| -> Box<dyn Mechanism> {
         Box::new(Scripted::new(dialogue.method.clone(), dialogue.words.clone()))
     };
@@ -63,8 +95,26 @@ fn access(auth: Option<&BrokerAuth>) -> Access {
         anonymous: auth.anonymous,
         passwords: !auth.users.is_empty(),
         mechanisms: auth.dialogue.iter().map(mechanism).collect(),
-        authorizer: None,
+        authorizer,
     }
+}
+
+/// Returns the access list in the form that the server reads.
+fn acl(access: &AccessList) -> Acl {
+    let mut text = String::new();
+    let add = |text: &mut String, word: &str, rights: &AccessRights| {
+        for (right, filters) in [("read", &rights.read), ("write", &rights.write), ("deny", &rights.deny)] {
+            filters.iter().for_each(|filter| text.push_str(&format!("{word} {right} {filter}\n")));
+        }
+    };
+    add(&mut text, "topic", &access.anonymous);
+    add(&mut text, "pattern", &access.everybody);
+    for (user, rights) in &access.users {
+        text.push_str(&format!("user {user}\n"));
+        add(&mut text, "topic", rights);
+    }
+    // The loader has checked names and filters.
+    Acl::parse(&text).unwrap_or_default()
 }
 
 struct NodeListener<N: Network> {

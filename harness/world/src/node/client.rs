@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use halfopen_client::core::{Client, DisconnectReason, Event, SubscribeRequest};
+use halfopen_client::core::{Client, DisconnectReason, Event, SubscribeRequest, Ticket};
 use halfopen_client::driver::{self, Connector};
 use halfopen_protocol::packet::Connect;
 use halfopen_protocol::{Instant, PacketType, ReasonCode};
@@ -15,7 +15,7 @@ use super::settings::client_options;
 use super::{Command, Env, Told, WorldClock, log};
 use crate::defect::Defect;
 use crate::network::{Network, Peer};
-use crate::plan::{Because, ClientProgram, CloseHow, NodeId, Plan};
+use crate::plan::{Acknowledge, Because, ClientProgram, CloseHow, NodeId, Plan};
 use crate::record::Recorder;
 use crate::trace::Since;
 
@@ -34,6 +34,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
         Witness { plan, node: env.node, to: program.to, peer, recorder: env.recorder, clock: env.clock.clone() };
     let (sender, commands) = queue();
     let (handed_on, messages) = queue();
+    let (unacknowledged, tickets) = queue();
     if program.autostart {
         // The other end is held just below.
         sender.send(driver::Command::Connect { clean_start: None });
@@ -41,9 +42,14 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
     tokio::select! {
         biased;
         () = forward(env.commands, sender.clone(), &program.options.connect, &aborts) => {}
-        () = handle(messages, sender, env.clock.clone(), program.handling) => {}
+        () = handle(messages, sender.clone(), env.clock.clone(), program.handling) => {}
+        () = acknowledge(tickets, sender, env.clock.clone(), program.options.acknowledge) => {}
         () = driver::run(client, connector, env.clock, commands, |now, event| {
-            if !program.handling.is_zero() && matches!(event, Event::Message(_)) {
+            if let Event::Unacknowledged { ticket, .. } = &event {
+                // Its other end lives as long.
+                unacknowledged.send((now, *ticket));
+            }
+            if !program.handling.is_zero() && matches!(event, Event::Message(_) | Event::Unacknowledged { .. }) {
                 // Its other end lives as long.
                 handed_on.send(now);
             }
@@ -87,6 +93,20 @@ async fn handle<C: WorldClock>(
     std::future::pending().await
 }
 
+/// The application, which acknowledges each message itself. Never completes.
+async fn acknowledge<C: WorldClock>(
+    mut tickets: QueueReceiver<(Instant, Ticket)>,
+    client: QueueSender<driver::Command>,
+    clock: C,
+    how: Option<Acknowledge>,
+) {
+    while let (Some(how), Some((arrived, ticket))) = (how, tickets.recv().await) {
+        clock.sleep_until(arrived + how.after).await;
+        client.send(driver::Command::Acknowledge(ticket, how.reason));
+    }
+    std::future::pending().await
+}
+
 /// What only scripted clients do has no counterpart; the loader refuses it.
 fn translate(order: Command, own: &Connect) -> Option<driver::Command> {
     Some(match order {
@@ -102,7 +122,12 @@ fn translate(order: Command, own: &Connect) -> Option<driver::Command> {
         Command::Close(_) => driver::Command::Close,
         Command::StopPinging => driver::Command::StopPinging,
         Command::ResumePinging => driver::Command::ResumePinging,
-        Command::Open | Command::Send(_) | Command::Answer(_) => return None,
+        Command::Open
+        | Command::Send(_)
+        | Command::Answer(_)
+        | Command::SetReading(_)
+        | Command::Shutdown
+        | Command::Configure(_) => return None,
     })
 }
 
@@ -139,7 +164,9 @@ impl<C: WorldClock> Witness<C> {
         log(&self.plan, self.node, self.clock.world_time(now), || vec![line(&event)]);
         match event {
             Event::Connected(connack) => self.recorder.connected(self.node, connack.session_present),
-            Event::Message(message) => self.recorder.delivered(self.node, message),
+            Event::Message(message) | Event::Unacknowledged { message, .. } => {
+                self.recorder.delivered(self.node, message);
+            }
             Event::Closing(reason) => self.closing(&reason),
             _ => {}
         }
@@ -159,7 +186,7 @@ fn line(event: &Event) -> String {
         Event::Received(packet) => format!("received {}", packet.packet_type()),
         Event::Sending(packet) => format!("sending {}", packet.packet_type()),
         Event::Connected(connack) => format!("connected, session present: {}", connack.session_present),
-        Event::Message(message) => format!("message on {}", message.topic),
+        Event::Message(message) | Event::Unacknowledged { message, .. } => format!("message on {}", message.topic),
         other => format!("{other:?}"),
     }
 }

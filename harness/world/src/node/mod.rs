@@ -35,7 +35,7 @@ pub(crate) use self::switchboard::Switchboard;
 use super::defect::Defect;
 use super::network::{Network, Peer};
 use super::record::Recorder;
-use crate::plan::{Answers, CloseHow, NodeId, NthConnection, Outgoing, Plan, Program, StepId};
+use crate::plan::{Answers, BrokerProgram, CloseHow, NodeId, NthConnection, Outgoing, Plan, Program, StepId};
 
 /// What the story tells a program to do.
 #[derive(Clone, Debug)]
@@ -66,6 +66,12 @@ pub(crate) enum Command {
     Send(Vec<Outgoing>),
     /// Answer so from now on.
     Answer(Answers),
+    /// Read on a connection, or read nothing more.
+    SetReading(bool),
+    /// End the process in order.
+    Shutdown,
+    /// Take these settings.
+    Configure(Box<BrokerProgram>),
     /// No PINGREQ any more.
     StopPinging,
     /// PINGREQ again.

@@ -3,7 +3,7 @@
 use halfopen_broker::Config;
 use halfopen_client::core::{Options, Reconnect};
 
-use crate::plan::{BrokerSettings, ClientProgram, QueuePolicy};
+use crate::plan::{BrokerSettings, ClientProgram, QueuePolicy, Referral};
 
 /// Returns what the project's broker is made with, on the node of a plan.
 pub fn broker_config(settings: &BrokerSettings) -> Config {
@@ -29,6 +29,18 @@ pub fn broker_config(settings: &BrokerSettings) -> Config {
             QueuePolicy::DropNewest => halfopen_broker::core::QueuePolicy::DropNewest,
             QueuePolicy::DropOldest => halfopen_broker::core::QueuePolicy::DropOldest,
         },
+        write_buffer: settings.write_buffer,
+        outgoing_topic_aliases: settings.outgoing_topic_aliases,
+        sessions: settings.sessions,
+        subscriptions: settings.subscriptions,
+        retained_messages: settings.retained_messages,
+        reason_strings: settings.reason_strings,
+        server_reference: settings.server_reference.clone(),
+        referral: match settings.referral {
+            Referral::WhenStopping => halfopen_broker::core::Referral::WhenStopping,
+            Referral::Temporary => halfopen_broker::core::Referral::Temporary,
+            Referral::Permanent => halfopen_broker::core::Referral::Permanent,
+        },
         ..Config::default()
     }
 }
@@ -43,6 +55,7 @@ pub(super) fn client_options(program: &ClientProgram) -> Options {
         jitter: reconnect.jitter,
         stable: reconnect.stable,
     });
+    let own = Options::new(settings.connect.version, settings.connect.client_id.clone());
     Options {
         connect: settings.connect.clone(),
         ping_timeout: settings.ping_timeout,
@@ -51,7 +64,11 @@ pub(super) fn client_options(program: &ClientProgram) -> Options {
         subscriptions: settings.subscriptions.clone(),
         // Whose application is busy with a message takes no other meanwhile.
         incoming_limit: (!program.handling.is_zero()).then_some(1),
-        ..Options::new(settings.connect.version, settings.connect.client_id.clone())
+        manual_acknowledgement: settings.acknowledge.is_some(),
+        queue_limit: settings.queue_messages,
+        topic_aliases: settings.topic_aliases,
+        packet_limit: settings.packet_limit.unwrap_or(own.packet_limit),
+        ..own
     }
 }
 

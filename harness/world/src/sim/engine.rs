@@ -265,6 +265,8 @@ where
         match fault {
             NodeFault::Crash => self.crash(node),
             NodeFault::PowerLoss => self.power_loss(node),
+            // The program ends itself: a command, and its statement in the trace.
+            NodeFault::Shutdown => {}
             NodeFault::Restart => self.restart(node),
             NodeFault::LoseDisk => {
                 if self.disks.of(node).clear() {

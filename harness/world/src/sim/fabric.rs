@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -10,7 +11,7 @@ use halfopen_tcp::{
 use super::clock::Timers;
 use crate::conversation::Conversation;
 use crate::network::{Door, Knock};
-use crate::plan::{NetworkChange, NetworkFault, NodeId, Plan, StepId};
+use crate::plan::{self, NetworkChange, NetworkFault, NodeId, NthConnection, Plan, StepId};
 use crate::record::Recorder;
 use crate::trace::Item;
 
@@ -186,7 +187,12 @@ impl Fabric {
                 Event::ArrivedUnread { sender, bytes } => {
                     self.with(sender, |conversation, side| conversation.reached_host(side, bytes));
                 }
-                Event::FaultHit(fault) => self.recorder.fault_hit(self.faults[fault.0 as usize]),
+                Event::FaultHit(fault) => {
+                    // What a path forgets by itself is the fault of no step.
+                    if let Some(step) = self.faults.get(fault.0 as usize) {
+                        self.recorder.fault_hit(*step);
+                    }
+                }
                 Event::Forgotten(id) => self.connections[id.index()] = None,
             }
         }
@@ -227,6 +233,21 @@ impl Fabric {
         let fault = FaultId(u32::try_from(self.faults.len()).expect("fewer than four billion faults in a run"));
         self.faults.push(step);
         let NetworkChange { scope, fault: change } = change;
+        if scope.connection == Some(NthConnection::LATEST) {
+            // The latest connection of each client has a number of its own.
+            let mut of_client: BTreeMap<NodeId, Vec<(NodeId, NodeId)>> = BTreeMap::new();
+            for (from, to) in scope.links {
+                let client = if self.plan.node(from).is_broker() { to } else { from };
+                of_client.entry(client).or_default().push((from, to));
+            }
+            for (client, links) in of_client {
+                if let Some(number) = self.recorder.latest_number(client) {
+                    let scope = plan::Scope { links, connection: Some(number) };
+                    self.change(step, NetworkChange { scope, fault: change });
+                }
+            }
+            return;
+        }
         let number = scope.connection;
         let links: Vec<_> = scope.links.iter().map(|(from, to)| (host(*from), host(*to))).collect();
         let kind = match change {

@@ -16,7 +16,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), EngineError> {
     if !plan.network.jitter.is_zero() || plan.links.iter().any(|(_, _, link)| !link.jitter.is_zero()) {
         return refuse(Position::default(), "jitter of its own seed");
     }
-    let is_lossy = |link: &LinkSettings| link.loss > 0 || link.bandwidth.is_some();
+    let is_lossy = |link: &LinkSettings| link.loss > 0 || link.bandwidth.is_some() || link.idle_limit.is_some();
     if is_lossy(&plan.network) || plan.links.iter().any(|(_, _, link)| is_lossy(link)) {
         return refuse(Position::default(), "losses that only delay, or a bandwidth");
     }
@@ -43,7 +43,9 @@ fn check_steps(steps: &[Step], plan: &Plan) -> Result<(), EngineError> {
                 }
             }
             StepKind::Network(change) => check_change(change, plan.origins.step(step.id), rest, plan)?,
-            StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => check_steps(steps, plan)?,
+            StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
+                check_steps(steps, plan)?
+            }
             StepKind::Wait(_) | StepKind::At(_) | StepKind::Mark(_) => {}
         }
     }
@@ -65,6 +67,10 @@ fn check_action(
         }
         Action::Command { command: Command::Close(CloseHow::Rst), .. } => refuse(position, "an abort"),
         Action::Command { .. } => Ok(()),
+        Action::Each(actions) => {
+            let mut all = actions.iter();
+            all.try_for_each(|(node, action)| check_action(action, &[*node], position, comes_back, plan))
+        }
     }
 }
 
@@ -76,7 +82,9 @@ fn check_fault(fault: NodeFault, is_broker: bool, position: Position, comes_back
         NodeFault::PowerLoss if is_broker || comes_back => {
             refuse(position, "a power loss after which somebody connects: bytes and SYNs are lost for ever")
         }
-        NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Restart | NodeFault::LoseDisk => Ok(()),
+        NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Shutdown | NodeFault::Restart | NodeFault::LoseDisk => {
+            Ok(())
+        }
         NodeFault::Pause(_) | NodeFault::Resume => {
             refuse(position, "a process that stands still while its kernel lives")
         }
@@ -102,6 +110,7 @@ fn check_change(change: &NetworkChange, position: Position, rest: &[Step], plan:
             give_up: None,
             loss: None,
             bandwidth: None,
+            idle_limit: None,
         }) if links.iter().all(|(from, to)| links.contains(&(*to, *from))) => Ok(()),
         NetworkFault::Set(_) => {
             refuse(position, "a link that differs by direction, jitter, losses, a bandwidth, or a give-up time")
@@ -122,7 +131,9 @@ fn comes_back(node: NodeId, rest: &[Step], plan: &Plan) -> bool {
     let reconnects = matches!(&plan.node(node).program, Program::Client(c) if c.options.reconnect.is_some());
     let is_told = rest.iter().any(|step| match &step.kind {
         StepKind::Node { nodes, actions } => nodes.contains(&node) && actions.iter().any(opens),
-        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => comes_back(node, steps, plan),
+        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
+            comes_back(node, steps, plan)
+        }
         _ => false,
     });
     reconnects || is_told

@@ -69,7 +69,7 @@ impl Client {
     ) -> Self {
         Self {
             name: plan.node(node).name.clone(),
-            is_slow: !program.handling.is_zero(),
+            is_slow: !program.handling.is_zero() || program.options.acknowledge.is_some(),
             tolerance: plan.tolerance,
             now: Duration::ZERO,
             connection: None,
@@ -136,7 +136,7 @@ impl Client {
     pub(super) fn changed(&mut self, now: Duration, change: NodeFault, findings: &mut Findings) {
         self.now = now;
         match change {
-            NodeFault::Crash | NodeFault::PowerLoss => {
+            NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Shutdown => {
                 self.judge_pause(false, findings);
                 // With the process goes its memory.
                 self.connection = None;

@@ -181,7 +181,7 @@ impl Server {
     pub(super) fn changed(&mut self, now: Duration, change: NodeFault, findings: &mut Findings) {
         self.advance(now, findings);
         match change {
-            NodeFault::Crash | NodeFault::PowerLoss => self.die(findings),
+            NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Shutdown => self.die(findings),
             NodeFault::Pause(_) => self.is_paused = true,
             NodeFault::Resume => {
                 self.is_paused = false;

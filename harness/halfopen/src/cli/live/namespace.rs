@@ -5,8 +5,8 @@ use halfopen_protocol::Packet;
 use halfopen_protocol::packet::{Connect, Publish, Subscription};
 
 use crate::plan::{
-    Answer, AnswerKind, Answers, Command, Expectation, FieldPattern, Matcher, Outgoing, PacketPattern, Plan, Program,
-    Step, StepKind, Value, Verb,
+    Action, Answer, AnswerKind, Answers, Command, Expectation, FieldPattern, Matcher, Outgoing, PacketPattern, Plan,
+    Program, Step, StepKind, Value, Verb,
 };
 
 /// Fields of packets that hold a topic or a filter, or several.
@@ -50,15 +50,21 @@ impl Namespace<'_> {
         for step in steps {
             match &mut step.kind {
                 StepKind::Node { actions, .. } => {
-                    for action in actions {
-                        if let crate::plan::Action::Command { command, .. } = action {
-                            self.command(command);
-                        }
-                    }
+                    actions.iter_mut().for_each(|action| self.action(action));
                 }
-                StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => self.steps(steps),
+                StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
+                    self.steps(steps);
+                }
                 StepKind::Wait(_) | StepKind::At(_) | StepKind::Mark(_) | StepKind::Network(_) => {}
             }
+        }
+    }
+
+    fn action(&mut self, action: &mut Action) {
+        match action {
+            Action::Command { command, .. } => self.command(command),
+            Action::Each(actions) => actions.values_mut().for_each(|action| self.action(action)),
+            Action::Fault(_) => {}
         }
     }
 
@@ -80,6 +86,9 @@ impl Namespace<'_> {
             Command::Open
             | Command::Disconnect(_)
             | Command::Close(_)
+            | Command::SetReading(_)
+            | Command::Shutdown
+            | Command::Configure(_)
             | Command::StopPinging
             | Command::ResumePinging => {}
         }
@@ -160,7 +169,7 @@ impl Namespace<'_> {
             }
             Verb::Delivers(messages) => messages.iter_mut().flatten().for_each(|field| self.field(field)),
             Verb::AnyOf(alternatives) => alternatives.iter_mut().flatten().for_each(|line| self.expectation(line)),
-            Verb::Closes { .. } | Verb::Loses { .. } | Verb::Is(_) | Verb::Has(_) => {}
+            Verb::Attempts { .. } | Verb::Closes { .. } | Verb::Loses { .. } | Verb::Is(_) | Verb::Has(_) => {}
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::scene::{Anchor, Form, Shape};
 use super::{Drawing, short};
-use crate::plan::{Action, Command, NetworkFault, NodeFault, NodeId, Position, Step, StepId, StepKind};
+use crate::plan::{Action, Command, NetworkFault, NodeFault, NodeId, Position, Step, StepId, StepKind, number_text};
 use crate::trace::EventKind;
 
 /// A fault, from when it begins.
@@ -97,7 +97,7 @@ fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
         StepKind::Network(change) => {
             let number = change.scope.connection;
             let place = Place::Links(change.scope.links.clone(), number);
-            let of = number.map(|number| format!(" #{number}")).unwrap_or_default();
+            let of = number.map(|number| format!(" #{}", number_text(number))).unwrap_or_default();
             let (class, word) = match change.fault {
                 NetworkFault::HalfOpen { .. } => ("cut", "half-open"),
                 NetworkFault::Partition { .. } => ("cut", "partition"),
@@ -111,7 +111,10 @@ fn begin(bands: &mut Vec<Band>, step: &Step, at: Duration) {
             bands.push(Band { class, word: format!("{word}{of}"), place, from: at, to: None, step: id });
         }
         StepKind::Node { nodes, actions } => {
-            for (node, action) in nodes.iter().flat_map(|node| actions.iter().map(move |action| (*node, action))) {
+            let of = |node: &NodeId| {
+                actions.iter().filter_map(|action| Some((*node, action.of(*node)?))).collect::<Vec<_>>()
+            };
+            for (node, action) in nodes.iter().flat_map(of) {
                 match action {
                     Action::Command { command: Command::StopPinging, .. } => bands.push(Band {
                         class: "silent",
@@ -153,6 +156,7 @@ fn changed(bands: &mut Vec<Band>, node: NodeId, change: NodeFault, at: Duration)
     let (class, word) = match change {
         NodeFault::Crash => ("down", "crashed"),
         NodeFault::PowerLoss => ("down", "no power"),
+        NodeFault::Shutdown => ("down", "shut down"),
         NodeFault::Pause(_) => ("still", "stands still"),
         NodeFault::StopReading => ("deaf", "does not read"),
         NodeFault::Resume => return end(bands, &place, "still", at),

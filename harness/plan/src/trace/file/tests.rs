@@ -15,6 +15,7 @@ fn everything() -> TraceFile {
     let faults = [
         NodeFault::Crash,
         NodeFault::PowerLoss,
+        NodeFault::Shutdown,
         NodeFault::Restart,
         NodeFault::LoseDisk,
         NodeFault::Pause(None),

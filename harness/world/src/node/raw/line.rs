@@ -21,6 +21,8 @@ pub(super) struct Line<S> {
     pub(super) version: Version,
     /// It reads, and has nothing to say.
     pub(super) is_mute: bool,
+    /// Whether it reads what arrives.
+    pub(super) reads: bool,
     incoming: BytesMut,
     outgoing: BytesMut,
 }
@@ -28,12 +30,15 @@ pub(super) struct Line<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     pub(super) fn new(stream: S, peer: Peer, side: Role, version: Version) -> Self {
         let (incoming, outgoing) = (BytesMut::new(), BytesMut::new());
-        Self { stream, peer, side, version, is_mute: false, incoming, outgoing }
+        Self { stream, peer, side, version, is_mute: false, reads: true, incoming, outgoing }
     }
 
     /// Writes what there is, and reads what has come: how many bytes, or the end.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         self.poll_write(cx)?;
+        if !self.reads {
+            return Poll::Pending;
+        }
         let mut buffer = ReadBuf::new(buffer);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
         self.incoming.extend_from_slice(buffer.filled());

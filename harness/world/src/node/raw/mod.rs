@@ -18,7 +18,7 @@ use self::answers::{Doorkeeper, Script, id_of, refusal, standard};
 use self::line::{Line, READ_BUFFER};
 use super::{Command, Env, Told, port};
 use crate::network::{Door, Network, Peer};
-use crate::plan::{Answer, AnswerKind, CloseHow, NthConnection, RawBrokerProgram, RawClientProgram};
+use crate::plan::{Answer, AnswerKind, CloseHow, NthConnection, RawBrokerProgram, RawClientProgram, number_text};
 use crate::trace::ConnectionId;
 
 /// How many packets may wait for a story that answers them late.
@@ -336,8 +336,12 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
                 self.script.change(change);
                 self.pay().await
             }
-            // There is nothing that it would do on its own.
-            Command::StopPinging | Command::ResumePinging => Ok(()),
+            Command::SetReading(reads) => {
+                self.line(on)?.reads = reads;
+                Ok(())
+            }
+            // There is nothing that it would do on its own, and the rest is for brokers.
+            Command::StopPinging | Command::ResumePinging | Command::Shutdown | Command::Configure(_) => Ok(()),
         }
     }
 
@@ -411,12 +415,17 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
 
     /// Where the latest of these connections stands; the latest of all if there are none.
     fn place(&self, on: &[NthConnection]) -> Result<usize, String> {
-        let is_meant = |line: &Line<N::Stream>| on.is_empty() || on.contains(&self.name_of(line.peer));
+        let is_meant = |line: &Line<N::Stream>| {
+            let name = self.name_of(line.peer);
+            on.is_empty() || on.contains(&name) || on.contains(&NthConnection::latest_of(name.client))
+        };
         self.lines.iter().rposition(is_meant).ok_or_else(|| {
             let name = |id| &self.env.plan.node(id).name;
             let own = name(self.env.node);
             match on.iter().find(|one| one.client == self.env.node).or(on.first()) {
-                Some(one) => format!("{own} has no connection {}#{}", name(one.client), one.number),
+                Some(one) => {
+                    format!("{own} has no connection {}#{}", name(one.client), number_text(one.number))
+                }
                 None => format!("{own} has no connection"),
             }
         })

@@ -222,3 +222,20 @@ fn a_fault_may_begin_with_a_packet(#[case] change: NetworkChange, #[case] ends: 
     assert_eq!(outcome.of("client"), [ends]);
     assert_eq!(outcome.hits(), [7]);
 }
+
+/// The client reads only after the last letter, so that only the server's notes tell what arrived and when.
+#[rstest]
+#[case::while_packets_pass(60_000, &["30 server: accepted", "1010 server: read a", "51010 server: read b", "101010 server: read c"])]
+#[case::at_the_limit(49_980, &["30 server: accepted", "1010 server: read a", "51010 server: read b", "101010 server: read c"])]
+#[case::after_it(49_979, &["30 server: accepted", "1010 server: read a"])]
+fn a_path_forgets_a_connection_without_packets(#[case] limit: u64, #[case] server: &[&str]) {
+    let outcome = World::new()
+        .network(|link| link.idle_limit = Some(Duration::from_millis(limit)))
+        .node(echo)
+        .node(writes_at(&[1_000, 51_000, 101_000]))
+        .until(2_000_000)
+        .run();
+    // The last packet in between is the acknowledgement of the echo, 20 ms after the letter.
+    assert_eq!(outcome.of("server"), server);
+    assert!(outcome.hits().is_empty());
+}
