@@ -4,11 +4,8 @@ use halfopen_protocol::packet::QoS;
 
 use crate::plan::BrokerProgram;
 
-/// As many messages, and as many bytes, a server retains for sure; no scenario sets another limit.
-const RETAINED: (usize, usize) = (10_000, 16 * 1024 * 1024);
-
-/// As many sessions a server keeps for sure; no scenario sets another limit.
-const SESSIONS: usize = 100_000;
+/// As many bytes a server retains for sure; no scenario sets another limit.
+const RETAINED_BYTES: usize = 16 * 1024 * 1024;
 
 /// What is known of a server's limits: beyond them the model judges nothing.
 #[derive(Clone, Debug)]
@@ -43,8 +40,8 @@ impl Settings {
             queue_messages: settings.queue_messages,
             queue_bytes: settings.queue_bytes,
             in_flight: settings.in_flight_messages.into(),
-            retained: RETAINED,
-            sessions: SESSIONS,
+            retained: (settings.retained_messages, RETAINED_BYTES),
+            sessions: settings.sessions,
             maximum_session_expiry: settings.maximum_session_expiry,
             is_durable: program.durable,
             connect_timeout: settings.connect_timeout,
