@@ -10,12 +10,15 @@ use crate::suggest::did_you_mean;
 use crate::time;
 use crate::tree::{Kind, Node, Scalar};
 
+/// A name that holds for a while, and its value.
+type Local = (&'static str, Rc<Node>);
+
 /// The values that names stand for in one run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Params {
     values: BTreeMap<String, Rc<Node>>,
     /// Values that hold only while something is lowered, the innermost last: `<i>` of a member, `<round>` of a repetition.
-    locals: Rc<RefCell<Vec<(&'static str, Rc<Node>)>>>,
+    locals: Rc<RefCell<Vec<Local>>>,
     /// Names whose definition is wrong: what hangs on them stays silent.
     broken: BTreeSet<String>,
     /// Whether names may exist that cannot be known here; then unknown ones stay silent.

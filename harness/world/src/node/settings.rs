@@ -55,7 +55,7 @@ pub(super) fn client_options(program: &ClientProgram) -> Options {
         jitter: reconnect.jitter,
         stable: reconnect.stable,
     });
-    let own = Options::new(settings.connect.version, settings.connect.client_id.clone());
+    let usual = Options::new(settings.connect.version, "").packet_limit;
     Options {
         connect: settings.connect.clone(),
         ping_timeout: settings.ping_timeout,
@@ -67,8 +67,7 @@ pub(super) fn client_options(program: &ClientProgram) -> Options {
         manual_acknowledgement: settings.acknowledge.is_some(),
         queue_limit: settings.queue_messages,
         topic_aliases: settings.topic_aliases,
-        packet_limit: settings.packet_limit.unwrap_or(own.packet_limit),
-        ..own
+        packet_limit: settings.packet_limit.unwrap_or(usual),
     }
 }
 
