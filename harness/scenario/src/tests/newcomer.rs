@@ -117,7 +117,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "the number of a member in a step",
-        "clients: { fleet: { count: 3, client_id: dev-<i> } }\nsteps:\n  - fleet: { publish: { topic: t/<i>, payload: x } }\n",
+        "clients: { fleet: { count: 3, client_id: dev-<i> }, boss: {} }\nsteps:\n  - boss: { publish: { topic: t/<i>, payload: x } }\n",
     ),
     (
         "packet ids where there are none, and none where there must be",

@@ -125,7 +125,10 @@ fn moments_hang_on_events(#[case] text: &str, #[case] event: EventRef, #[case] o
 #[case("5s after PINGREQ", "expected `from` or `at` and a node, as in `PINGREQ from NODE`")]
 #[case("5s after close from sensor", "expected `of` and a node, as in `close of NODE`")]
 #[case("5s after close of fleet", "`fleet` is a group; an event is of one node, as in `fleet.1`")]
-#[case("close of sensor#0", "`sensor#0` names no connection; they are counted from 1, as in `sensor#1`")]
+#[case(
+    "close of sensor#0",
+    "`sensor#0` names no connection; they are counted from 1, as in `sensor#1`; the latest is `sensor#last`"
+)]
 #[case("crash of sensor#1", "`crash` happens to a node, not to a connection")]
 #[case("5s since fire", "expected `after` or `before` and an event")]
 #[case("fire 5s", "the moment should end here")]
