@@ -113,6 +113,6 @@ mod tests {
         let events: Vec<(usize, Event)> = trace.events.iter().cloned().enumerate().collect();
         let sorted = Subjects::new(&plan, &events).occurrences(&plan, &event, viewer, &events);
         assert_eq!(sorted, all);
-        assert_eq!(all.is_empty(), false, "the case says something");
+        assert!(!all.is_empty(), "the case says something");
     }
 }

@@ -245,7 +245,7 @@ fn simpler(text: &str) -> Vec<String> {
 fn duration(text: &str) -> Option<Duration> {
     let unit = |suffix: &str, milliseconds: f64| {
         let number: f64 = text.strip_suffix(suffix)?.parse().ok()?;
-        (number >= 0.0 && number < 1e12).then(|| Duration::from_millis((number * milliseconds).round() as u64))
+        (0.0..1e12).contains(&number).then(|| Duration::from_millis((number * milliseconds).round() as u64))
     };
     unit("ms", 1.0).or_else(|| unit("min", 60_000.0)).or_else(|| unit("s", 1_000.0)).or_else(|| unit("h", 3_600_000.0))
 }
@@ -256,7 +256,7 @@ fn shown(time: Duration) -> String {
     match milliseconds {
         0 => "0s".to_owned(),
         1..1_000 => format!("{milliseconds}ms"),
-        _ if milliseconds % 1_000 == 0 => format!("{}s", milliseconds / 1_000),
+        _ if milliseconds.is_multiple_of(1_000) => format!("{}s", milliseconds / 1_000),
         _ => format!("{}s", milliseconds as f64 / 1_000.0),
     }
 }

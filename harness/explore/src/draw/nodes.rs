@@ -28,8 +28,8 @@ impl Draw {
             },
         };
         if self.swarm.is_fake {
-            let mut fake = RawBroker::default();
-            fake.answers = self.answers(true).map(|answers| Field::new(Param::new(answers)));
+            let answers = self.answers(true).map(|answers| Field::new(Param::new(answers)));
+            let fake = RawBroker { answers };
             file.raw_brokers = nodes(vec![(FAKE, fake)]);
         } else {
             let broker = self.broker();

@@ -200,7 +200,7 @@ impl Draw {
         let step = if is_raw && self.random.chance(40) {
             act(name, send(vec![packet(PacketType::PingReq, Vec::new())]))
         } else if self.swarm.is_fake && self.random.chance(60) {
-            let outgoing = self.from_fake(false);
+            let outgoing = self.fake_says(false);
             act(FAKE, send(outgoing))
         } else {
             self.publication(place, false)
@@ -625,7 +625,7 @@ impl Draw {
 
     /// What a scripted broker may send to a client at any time; nothing with an identifier if it is to be sent again and
     /// again.
-    fn from_fake(&mut self, may_be_acknowledged: bool) -> Vec<Outgoing> {
+    fn fake_says(&mut self, may_be_acknowledged: bool) -> Vec<Outgoing> {
         let id = self.next_id();
         self.payloads += 1;
         let payload = format!("m{}", self.payloads);
@@ -651,7 +651,7 @@ impl Draw {
     }
 
     fn fake_sends(&mut self) {
-        let outgoing = self.from_fake(true);
+        let outgoing = self.fake_says(true);
         self.push(act(FAKE, send(outgoing)));
     }
 

@@ -119,9 +119,10 @@ mod tests {
     fn items_come_in_their_order_and_then_the_end() {
         let (sender, mut receiver) = queue();
         assert_eq!(poll(&mut receiver), Poll::Pending);
-        assert!(sender.send(1) && sender.clone().send(2));
+        let other = sender.clone();
+        assert!(sender.send(1) && other.send(2));
         assert_eq!(poll(&mut receiver), Poll::Ready(Some(1)));
-        drop(sender);
+        drop((sender, other));
         assert_eq!(poll(&mut receiver), Poll::Ready(Some(2)));
         assert_eq!(poll(&mut receiver), Poll::Ready(None));
     }
