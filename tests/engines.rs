@@ -27,7 +27,7 @@ type Stream = Vec<(String, Duration, Option<Duration>)>;
 fn both_engines_carry_the_same_packets_at_the_same_times_and_are_judged_alike() {
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
     let loaded = load(&[scenarios], PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
-    let mut table = String::new();
+    let mut agreed: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut failures = Vec::new();
     let mut left_out: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     let mut further = 0;
@@ -37,7 +37,11 @@ fn both_engines_carry_the_same_packets_at_the_same_times_and_are_judged_alike() 
         further += runs - firsts.len();
         for plan in &firsts {
             match compare(plan) {
-                Ok(Compared::Agrees(line)) => table.push_str(&format!("{}: {line}\n", plan.run)),
+                Ok(Compared::Agrees(line)) => {
+                    let run = plan.run.to_string();
+                    let values = run.strip_prefix(&plan.run.scenario).unwrap_or(&run);
+                    agreed.entry(plan.run.scenario.clone()).or_default().push(format!("{values} {line}"));
+                }
                 Ok(Compared::Not(why)) => {
                     let (area, name) = plan.run.scenario.split_once('/').unwrap_or(("", &plan.run.scenario));
                     left_out.entry(why).or_default().entry(area.to_owned()).or_default().insert(name.to_owned());
@@ -45,6 +49,10 @@ fn both_engines_carry_the_same_packets_at_the_same_times_and_are_judged_alike() 
                 Err(difference) => failures.push(format!("{}: {difference}", plan.run)),
             }
         }
+    }
+    let mut table = String::new();
+    for (scenario, runs) in agreed {
+        table.push_str(&format!("{scenario}: {}\n", runs.join("; ")));
     }
     for (why, areas) in left_out {
         table.push_str(&format!("not compared: {why}\n"));
