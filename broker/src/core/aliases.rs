@@ -9,7 +9,7 @@ use super::message::own;
 #[derive(Debug, Default)]
 pub(super) struct IncomingAliases {
     topics: BTreeMap<u16, ByteString>,
-    /// How many bytes the topics have.
+    /// Total size of the topics in bytes.
     bytes: usize,
 }
 
@@ -48,7 +48,7 @@ impl IncomingAliases {
 #[derive(Debug, Default)]
 pub(super) struct OutgoingAliases {
     aliases: BTreeMap<ByteString, u16>,
-    /// How many bytes the topics have.
+    /// Returns the total size of the topics in bytes.
     bytes: usize,
     maximum: u16,
 }

@@ -35,7 +35,7 @@ pub(super) struct Connection {
     pub(super) incoming_aliases: Option<Box<IncomingAliases>>,
     /// If both sides take some.
     pub(super) outgoing_aliases: Option<Box<OutgoingAliases>>,
-    /// What the connection holds.
+    /// Memory that the broker holds for this connection.
     share: Share,
 }
 

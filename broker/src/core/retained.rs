@@ -51,7 +51,7 @@ impl Retained {
         Self { tree: TopicTree::new(), share: Share::new(held), stored: 0, swept: None }
     }
 
-    /// The same messages, counted in `held`.
+    /// Memory of these messages, as `held` counts it.
     pub(super) fn copy(&self, held: &Rc<Held>) -> Self {
         Self { tree: self.tree.clone(), share: self.share.copy(held), ..*self }
     }

@@ -1,4 +1,4 @@
-//! What each defect does in the place of a rule, or before or after it.
+//! Applies each defect: in place of a rule, before it, or after it.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -222,7 +222,7 @@ impl Broker {
         }
     }
 
-    /// What a CONNECT is taken for.
+    /// Changes a CONNECT into what the defective broker takes it for.
     fn break_connect(&self, defect: Defect, known: Option<SessionKey>, connect: &mut Connect) {
         let session = known.filter(|_| !connect.clean_start).and_then(|key| self.sessions.get(key));
         match defect {

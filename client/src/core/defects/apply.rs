@@ -1,4 +1,4 @@
-//! What each defect does in the place of a rule, or before or after it.
+//! Applies each defect: in place of a rule, before it, or after it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
