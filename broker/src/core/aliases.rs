@@ -48,7 +48,7 @@ impl IncomingAliases {
 #[derive(Debug, Default)]
 pub(super) struct OutgoingAliases {
     aliases: BTreeMap<ByteString, u16>,
-    /// Returns the total size of the topics in bytes.
+    /// Total size of the topics in bytes.
     bytes: usize,
     maximum: u16,
 }
