@@ -339,7 +339,8 @@ impl Broker {
     }
 }
 
-/// What a connection may hold in bytes of what its client sent, and of answers, even if too much is held in all.
+/// Number of bytes that one connection may always hold for received data and answers, even if the broker holds too much in
+/// all.
 const LITTLE: usize = 64 * 1024;
 
 /// The packet without its Reason String; `None` if it has none.

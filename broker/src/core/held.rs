@@ -3,7 +3,8 @@ use std::rc::Rc;
 
 use super::Config;
 
-/// What is held for all clients together: sessions, subscriptions, messages, half-read packets, what is to be written.
+/// Counts the bytes that the broker holds for all clients together: sessions, subscriptions, messages, half-read packets
+/// and output.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     bytes: Cell<usize>,

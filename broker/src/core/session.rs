@@ -14,7 +14,7 @@ use super::message::Message;
 use super::queue::Queue;
 use super::{Config, ConnectionId, will};
 
-/// What the identifier of a received message of QoS 2 costs, in bytes, roughly.
+/// Approximate cost in bytes of the identifier of a received message of QoS 2.
 const RECEIVED: usize = 32;
 
 /// Names one session for as long as the broker runs; never used again.
@@ -211,7 +211,7 @@ impl Sessions {
         self.by_key.keys().copied().collect()
     }
 
-    /// What is held for all clients together.
+    /// Returns the counter of the bytes that the broker holds for all clients together.
     pub(super) fn held(&self) -> &Rc<Held> {
         &self.held
     }

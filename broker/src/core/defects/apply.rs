@@ -110,7 +110,7 @@ impl Broker {
         }
     }
 
-    /// What a PUBLISH meets before it is looked at: it may vanish, or be taken for another.
+    /// Returns whether the defect loses a received PUBLISH before the rules see it.
     fn is_lost(&mut self, defect: Defect, connection: ConnectionId, publish: &Publish) -> bool {
         if defect == Defect::SlowSubscriberStallsAll {
             return !self.congested().is_empty();
@@ -196,7 +196,7 @@ impl Broker {
         }
     }
 
-    /// What happens to the session and the connection that the client already has, before they are taken over.
+    /// Applies the defect to the session and the connection that the client already has, before they are taken over.
     fn break_takeover(&mut self, defect: Defect, now: Instant, known: Option<SessionKey>, connect: &Connect) {
         let Some(key) = known else { return };
         let Some(session) = self.sessions.get_mut(key) else { return };
@@ -429,8 +429,8 @@ impl Broker {
     }
 }
 
-/// When silence is noticed that should be noticed when it is `due`, on a connection that was `opened` and may be silent for
-/// `timeout`.
+/// Returns when the defective broker notices silence that is `due` to be noticed, on a connection that was `opened` and may be
+/// silent for `timeout`.
 fn looked_at(defect: Defect, opened: Instant, timeout: Duration, due: Instant) -> Instant {
     let (since, period) = match defect {
         Defect::KeepAliveSampled => (opened, timeout / 3),
