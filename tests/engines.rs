@@ -13,7 +13,7 @@ use halfopen::check::check;
 use halfopen::plan::{NodeId, Plan};
 use halfopen::run::{Runner, load};
 use halfopen::scenario::PlanOptions;
-use halfopen::trace::{ConnectionId, EventKind, Item, Trace};
+use halfopen::trace::{ConnectionId, EventKind, Trace, Transmission};
 use halfopen::world::{Engine, EngineError, TICK};
 
 /// `turmoil::Sim` does something for each node at each tick: so much virtual time of a node, summed over the nodes of a
@@ -194,12 +194,16 @@ impl Story {
         for event in &trace.events {
             match &event.kind {
                 EventKind::Step { .. } => story.steps.push(event.at),
-                EventKind::Sent { connection, from, item: Item::Packet(packet), arrival, .. } => {
+                EventKind::Sent { connection, from, item: Transmission::Packet(packet), arrival, .. } => {
                     let stream = story.streams.entry((*connection, *from)).or_default();
                     stream.push((format!("{packet:?}"), event.at, *arrival));
                 }
-                EventKind::Sent { connection, item: Item::Fin | Item::Rst, .. }
-                | EventKind::Received { connection, item: Item::Fin | Item::Rst | Item::TimedOut, .. } => {
+                EventKind::Sent { connection, item: Transmission::Fin | Transmission::Rst, .. }
+                | EventKind::Received {
+                    connection,
+                    item: Transmission::Fin | Transmission::Rst | Transmission::TimedOut,
+                    ..
+                } => {
                     story.ends.entry(*connection).or_insert(event.at);
                 }
                 _ => {}

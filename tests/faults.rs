@@ -12,7 +12,7 @@ use halfopen::plan::{
 };
 use halfopen::run::{Runner, expand, load};
 use halfopen::scenario::{PlanOptions, parse};
-use halfopen::trace::{EventKind, Item, Trace};
+use halfopen::trace::{EventKind, Trace, Transmission};
 use rstest::rstest;
 
 /// Runs whose fault is meant to have no effect: a part of the run's name, a part of the step, and the reason.
@@ -127,8 +127,8 @@ fn steps_without(steps: &[Step], fault: &Step) -> Vec<Step> {
 /// What two runs are compared by.
 #[derive(PartialEq)]
 enum Passed<'a> {
-    Sent(Duration, NodeId, NodeId, &'a Item, Option<Duration>),
-    Received(Duration, NodeId, NodeId, &'a Item),
+    Sent(Duration, NodeId, NodeId, &'a Transmission, Option<Duration>),
+    Received(Duration, NodeId, NodeId, &'a Transmission),
     Closing(Duration, NodeId, NodeId, Because),
 }
 

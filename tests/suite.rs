@@ -54,7 +54,7 @@ fn guest_may_spawn_tasks_of_the_runtime(#[values(Engine::Sim, Engine::Turmoil)] 
     let suite = Suite::new().engine(engine).broker(|mut host| async move {
         loop {
             let connection = host.accept().await;
-            #[expect(clippy::disallowed_methods, reason = "a guest is not ours, and does as it likes")]
+            #[expect(clippy::disallowed_methods, reason = "a program under test is not ours, and does as it likes")]
             tokio::spawn(accepts_whoever_comes(connection));
         }
     });

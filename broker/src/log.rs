@@ -61,8 +61,8 @@ impl Log {
                     _ => vec![closing(&who(peer, client_id), reason)],
                 }
             }
-            Event::Denied { client_id, deed, topic, .. } => {
-                vec![format!("Client {} may not {deed} '{}'.", who(peer, client_id), printable(topic))]
+            Event::Denied { client_id, operation, topic, .. } => {
+                vec![format!("Client {} may not {operation} '{}'.", who(peer, client_id), printable(topic))]
             }
             Event::Closed { connection, client_id, after_disconnect } => {
                 self.connects.remove(connection);

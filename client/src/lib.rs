@@ -53,5 +53,5 @@ pub use halfopen_protocol::{ReasonCode, Version};
 pub use crate::api::{
     Client, ConnectOptions, Error, Message, Messages, Published, Refusal, State, Subscribed, Unsubscribed,
 };
-pub use crate::core::{Options, Remarks};
+pub use crate::core::{AckDetails, Options};
 pub use crate::scram::Scram;

@@ -5,8 +5,8 @@ mod serving;
 use halfopen_broker::{Broker, Config};
 use halfopen_client::core::{CommandError, DisconnectReason};
 use halfopen_client::{
-    Client, ConnectOptions, Error, Messages, Publish, Published, QoS, ReasonCode, Refusal, Remarks, State, Subscribed,
-    Subscription, Version,
+    AckDetails, Client, ConnectOptions, Error, Messages, Publish, Published, QoS, ReasonCode, Refusal, State,
+    Subscribed, Subscription, Version,
 };
 use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -126,8 +126,8 @@ async fn with_scripted<T>(answer: &[u8], test: impl AsyncFnOnce(Client) -> T) ->
 /// A reason string `no` and a user property `k` = `v`.
 const PROPERTIES: [u8; 13] = [12, 0x1F, 0, 2, b'n', b'o', 0x26, 0, 1, b'k', 0, 1, b'v'];
 
-fn said() -> Remarks {
-    Remarks { reason_string: Some("no".into()), user_properties: vec![("k".into(), "v".into())] }
+fn said() -> AckDetails {
+    AckDetails { reason_string: Some("no".into()), user_properties: vec![("k".into(), "v".into())] }
 }
 
 fn answer(first: u8, id: u8, reason: Option<u8>, tail: &[u8]) -> Vec<u8> {

@@ -57,7 +57,7 @@ pub enum Step {
 /// Judges what clients do.
 pub trait Authorize: fmt::Debug {
     /// Whether `who` may do this.
-    fn allows(&self, who: Who<'_>, deed: Deed, topic: &str) -> bool;
+    fn allows(&self, who: Who<'_>, operation: Operation, topic: &str) -> bool;
 }
 
 /// A client, for [`Authorize`].
@@ -71,7 +71,7 @@ pub struct Who<'a> {
 
 /// What a client wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Deed {
+pub enum Operation {
     /// To publish to a topic, now or by its will.
     Publish,
     /// To subscribe to a topic filter (without `$share` and group).
@@ -80,7 +80,7 @@ pub enum Deed {
     Receive,
 }
 
-impl fmt::Display for Deed {
+impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Publish => "publish to",

@@ -1,17 +1,17 @@
 use bytestring::ByteString;
 use halfopen_protocol::topic;
 
-use super::access::{Deed, Who};
+use super::access::{Operation, Who};
 use super::session::SessionKey;
 use super::{Broker, ConnectionId, Event};
 
 impl Broker {
     /// Whether the client of a session may do this.
-    pub(super) fn allows(&self, key: SessionKey, deed: Deed, topic: &str) -> bool {
+    pub(super) fn allows(&self, key: SessionKey, operation: Operation, topic: &str) -> bool {
         let (Some(authorizer), Some(session)) = (&self.access.authorizer, self.sessions.get(key)) else {
             return true;
         };
-        authorizer.allows(Who { client_id: &session.client_id, user: session.user.as_deref() }, deed, topic)
+        authorizer.allows(Who { client_id: &session.client_id, user: session.user.as_deref() }, operation, topic)
     }
 
     /// The same, and states it if not.
@@ -19,13 +19,13 @@ impl Broker {
         &mut self,
         connection: ConnectionId,
         key: SessionKey,
-        deed: Deed,
+        operation: Operation,
         topic: &ByteString,
     ) -> bool {
-        let allowed = self.allows(key, deed, topic);
+        let allowed = self.allows(key, operation, topic);
         if !allowed {
             let client_id = self.client_id(connection);
-            self.tell(Event::Denied { connection, client_id, deed, topic: topic.clone() });
+            self.tell(Event::Denied { connection, client_id, operation, topic: topic.clone() });
         }
         allowed
     }
@@ -33,8 +33,8 @@ impl Broker {
     /// Whether a filter may be subscribed to; that of a shared subscription is judged without its group.
     pub(super) fn permits_filter(&mut self, connection: ConnectionId, key: SessionKey, filter: &ByteString) -> bool {
         match topic::shared(filter) {
-            Some(shared) => self.permits(connection, key, Deed::Subscribe, &shared.filter.into()),
-            None => self.permits(connection, key, Deed::Subscribe, filter),
+            Some(shared) => self.permits(connection, key, Operation::Subscribe, &shared.filter.into()),
+            None => self.permits(connection, key, Operation::Subscribe, filter),
         }
     }
 }

@@ -148,7 +148,7 @@ impl Broker {
             let client_id = self.client_id(connection);
             // After DISCONNECT it is the broker that closes, so here there was none.
             self.tell(Event::Closed { connection, client_id, after_disconnect: false });
-            self.leave(now, connection);
+            self.remove_connection(now, connection);
         }
     }
 
@@ -190,7 +190,7 @@ impl Broker {
         }
         // Wills only now, when no session has a connection: they must not follow the DISCONNECT of a watcher.
         for id in open {
-            self.leave(now, id);
+            self.remove_connection(now, id);
         }
     }
 
@@ -235,7 +235,7 @@ impl Broker {
     /// Ends a connection for this reason, and tells a 5.0 client.
     pub(super) fn close(&mut self, now: Instant, connection: ConnectionId, reason: CloseReason) {
         self.say_close(connection, reason);
-        self.leave(now, connection);
+        self.remove_connection(now, connection);
     }
 
     /// Moves the timer of a connection from where it was.

@@ -2,7 +2,7 @@ use bytestring::ByteString;
 use halfopen_protocol::packet::{ConnAck, Connect, QoS};
 use halfopen_protocol::{Instant, Packet, ReasonCode, Version};
 
-use super::access::Deed;
+use super::access::Operation;
 use super::aliases::OutgoingAliases;
 use super::authenticate::{Authentication, Identity};
 use super::connection::Client;
@@ -64,9 +64,14 @@ impl Broker {
         let (Some(authorizer), Some(will)) = (&self.access.authorizer, &connect.will) else { return true };
         let client_id = connect.client_id.clone();
         let who = Who { client_id: &client_id, user: identity.user.as_deref() };
-        let allowed = authorizer.allows(who, Deed::Publish, &will.topic);
+        let allowed = authorizer.allows(who, Operation::Publish, &will.topic);
         if !allowed {
-            self.tell(Event::Denied { connection, client_id, deed: Deed::Publish, topic: will.topic.clone() });
+            self.tell(Event::Denied {
+                connection,
+                client_id,
+                operation: Operation::Publish,
+                topic: will.topic.clone(),
+            });
         }
         allowed
     }

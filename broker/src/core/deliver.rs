@@ -2,7 +2,7 @@ use bytes::BytesMut;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
 use halfopen_protocol::{Instant, Packet, Version, encode};
 
-use super::access::Deed;
+use super::access::Operation;
 use super::message::{Delivery, Message, remaining};
 use super::publish::is_reserved;
 use super::queue::Waiting;
@@ -36,7 +36,8 @@ impl Broker {
             // Whoever is too late for this one must not get the one before.
             self.retained.remove(&publish.topic);
         }
-        let rank = |key| if self.allows(key, Deed::Receive, &publish.topic) { self.rank(key) } else { Rank::Never };
+        let rank =
+            |key| if self.allows(key, Operation::Receive, &publish.topic) { self.rank(key) } else { Rank::Never };
         let mut routed = Routed::Unwanted;
         for (key, delivery) in self.subscriptions.receivers(&publish.topic, publish.qos, publish.retain, from, rank) {
             routed = routed.max(self.deliver(now, key, message.clone(), delivery));
@@ -47,7 +48,7 @@ impl Broker {
 
     /// Sends a message to one client, or keeps it until it can be sent. QoS 0 is not kept.
     pub(super) fn deliver(&mut self, now: Instant, key: SessionKey, message: Message, delivery: Delivery) -> Routed {
-        if !self.allows(key, Deed::Receive, &message.publish().topic) {
+        if !self.allows(key, Operation::Receive, &message.publish().topic) {
             return Routed::Unwanted;
         }
         let Some(session) = self.sessions.get_mut(key) else { return Routed::Unwanted };
@@ -151,7 +152,7 @@ impl Broker {
             if must_wait {
                 return None;
             }
-            if self.allows(key, Deed::Receive, &message.publish().topic) {
+            if self.allows(key, Operation::Receive, &message.publish().topic) {
                 return Some((message, delivery));
             }
         }

@@ -6,6 +6,7 @@ mod authenticate;
 mod authorize;
 mod available;
 mod broker;
+mod closing;
 mod config;
 mod connect;
 mod connection;
@@ -17,12 +18,11 @@ mod defects;
 mod defects;
 mod deliver;
 mod drops;
+mod durable_state;
 mod held;
 mod inspect;
 mod keep_alive;
-mod leave;
 mod load;
-mod memory;
 mod message;
 mod packets;
 mod publish;
@@ -44,14 +44,14 @@ use std::fmt;
 use bytes::Bytes;
 use halfopen_protocol::{Instant, Packet, PacketType, ReasonCode};
 
-pub use self::access::{Access, Authorize, Deed, Exchange, Login, Mechanism, Step, Who};
+pub use self::access::{Access, Authorize, Exchange, Login, Mechanism, Operation, Step, Who};
 pub use self::broker::Broker;
 pub use self::config::{Config, QueuePolicy, Referral};
 #[cfg(feature = "defects")]
 pub use self::defects::Defect;
+pub use self::durable_state::DurableState;
 pub use self::inspect::ClientState;
 pub use self::keep_alive::FACTOR as KEEP_ALIVE_FACTOR;
-pub use self::memory::Memory;
 
 /// Names one transport connection for as long as the broker runs; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -131,7 +131,7 @@ pub enum Event {
         /// Who.
         client_id: bytestring::ByteString,
         /// What.
-        deed: Deed,
+        operation: Operation,
         /// To this topic or filter.
         topic: bytestring::ByteString,
     },

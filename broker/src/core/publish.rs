@@ -2,7 +2,7 @@ use halfopen_protocol::flow::{FlowError, PubRecOutcome, Receipt};
 use halfopen_protocol::packet::{Ack, Publish, QoS};
 use halfopen_protocol::{Instant, Packet, ReasonCode};
 
-use super::access::Deed;
+use super::access::Operation;
 use super::aliases::AliasError;
 use super::deliver::Routed;
 use super::message::Message;
@@ -108,7 +108,7 @@ impl Broker {
         if is_reserved(&publish.topic) {
             return Err(Refusal { reason: ReasonCode::NOT_AUTHORIZED, what: "$SYS is the broker's own" });
         }
-        if !self.permits(connection, key, Deed::Publish, &publish.topic) {
+        if !self.permits(connection, key, Operation::Publish, &publish.topic) {
             return Err(Refusal { reason: ReasonCode::NOT_AUTHORIZED, what: "not allowed to publish to this topic" });
         }
         if !self.config.allows_topic(&publish.topic) {

@@ -1,7 +1,7 @@
 //! What clients may do.
 
 use halfopen_broker::Access;
-use halfopen_broker::core::{Authorize, CloseReason, Deed, Who};
+use halfopen_broker::core::{Authorize, CloseReason, Operation, Who};
 use halfopen_protocol::packet::{Ack, ConnAck, Connect, PacketId, QoS, SubAck, Subscribe, Subscription, Will};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
@@ -16,9 +16,9 @@ const V5: Version = Version::V5_0;
 struct Boss;
 
 impl Authorize for Boss {
-    fn allows(&self, who: Who<'_>, deed: Deed, topic: &str) -> bool {
+    fn allows(&self, who: Who<'_>, operation: Operation, topic: &str) -> bool {
         let secret = topic.starts_with("boss/");
-        who.client_id == "boss" || !secret || deed == Deed::Subscribe && topic.contains('#')
+        who.client_id == "boss" || !secret || operation == Operation::Subscribe && topic.contains('#')
     }
 }
 
@@ -48,7 +48,7 @@ fn a_message_that_may_not_be_published_is_refused_in_5_0() {
     let refused = || Ack::with_reason(PacketId::new(7).expect("not 0"), ReasonCode::NOT_AUTHORIZED);
     assert_eq!(world.received(peer), [Packet::PubAck(refused()), Packet::PubRec(refused())]);
     assert_eq!(world.messages(watcher), Vec::<String>::new());
-    assert_eq!(world.denied, vec![(Deed::Publish, "boss/desk".to_owned()); 3]);
+    assert_eq!(world.denied, vec![(Operation::Publish, "boss/desk".to_owned()); 3]);
     // The identifier is free again [MQTT-4.3.3-9].
     world.send(peer, Packet::Publish(with_qos(message("desk", "y"), QoS::ExactlyOnce, 7)));
     assert_eq!(world.received(peer), [Packet::PubRec(ack(7))]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use halfopen_broker::core::{CloseReason, ConnectionId, Deed, Event, Login, Output};
+use halfopen_broker::core::{CloseReason, ConnectionId, Event, Login, Operation, Output};
 use halfopen_broker::{Access, Broker, Config};
 use halfopen_protocol::packet::{
     Ack, ConnAck, Connect, Disconnect, PacketId, Publish, QoS, Subscribe, Subscription, Unsubscribe, Will,
@@ -22,7 +22,7 @@ pub(crate) struct World {
     /// The passwords that the broker asks about.
     pub(crate) asked: Vec<(ConnectionId, Login)>,
     /// What clients may not do and wanted to.
-    pub(crate) denied: Vec<(Deed, String)>,
+    pub(crate) denied: Vec<(Operation, String)>,
     /// When the operator was told how many messages to a client were dropped.
     pub(crate) dropped: Vec<(Instant, String, u64)>,
 }
@@ -231,7 +231,9 @@ impl World {
                 Output::Event(Event::Received { connection, packet: Packet::Connect(connect), .. }) => {
                     self.peer(connection).version.get_or_insert(connect.version);
                 }
-                Output::Event(Event::Denied { deed, topic, .. }) => self.denied.push((deed, topic.to_string())),
+                Output::Event(Event::Denied { operation, topic, .. }) => {
+                    self.denied.push((operation, topic.to_string()))
+                }
                 Output::Event(_) => {}
                 Output::Dropped { client_id, messages } => {
                     self.dropped.push((self.now, client_id.to_string(), messages));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use halfopen_broker::core::{Authorize, Deed, Timer, Who};
+use halfopen_broker::core::{Authorize, Operation, Timer, Who};
 use halfopen_broker::{Access, Config};
 use halfopen_protocol::packet::{Connect, QoS, Subscription};
 use halfopen_protocol::{Packet, Version};
@@ -16,7 +16,7 @@ const V5: Version = Version::V5_0;
 struct Closed;
 
 impl Authorize for Closed {
-    fn allows(&self, _: Who<'_>, _: Deed, _: &str) -> bool {
+    fn allows(&self, _: Who<'_>, _: Operation, _: &str) -> bool {
         false
     }
 }
@@ -76,6 +76,6 @@ fn other_rights_hold_for_those_that_are_connected_too() {
     world.broker.handle_access(Access { authorizer: Some(Box::new(Closed)), ..Access::default() });
     world.send(publisher, Packet::Publish(message("a", "x")));
     assert_eq!(world.messages(watcher), [""; 0]);
-    assert_eq!(world.denied, [(Deed::Publish, "a".to_owned())]);
+    assert_eq!(world.denied, [(Operation::Publish, "a".to_owned())]);
     assert!(world.is_open(watcher) && world.is_open(publisher));
 }

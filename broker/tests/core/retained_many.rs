@@ -1,6 +1,6 @@
 //! More retained messages for a subscription than a client takes at once: they are read from the store as it has room.
 
-use halfopen_broker::core::{Authorize, ConnectionId, Deed, Who};
+use halfopen_broker::core::{Authorize, ConnectionId, Operation, Who};
 use halfopen_broker::{Access, Config, QueuePolicy};
 use halfopen_protocol::packet::{
     Connect, Publish, QoS, RetainHandling, Subscribe, Subscription, Unsubscribe, UserProperties,
@@ -205,9 +205,9 @@ fn a_resumed_session_gets_the_rest(#[values(false, true)] restarted: bool) {
     world.send(client, subscribe(Subscription::new("r/+", QoS::AtLeastOnce)));
     world.cut(client);
     if restarted {
-        let memory = world.broker.memory();
+        let state = world.broker.durable_state();
         world = World::new();
-        world.broker.handle_memory(world.now, memory);
+        world.broker.handle_durable_state(world.now, state);
     }
     publish(&mut world, QoS::AtLeastOnce, Publish { retain: true, ..message("r/0002", "new") });
     let client = world.connect(one_at_a_time("c"));
@@ -228,8 +228,8 @@ fn the_end_of_the_session_ends_them() {
 struct Secret;
 
 impl Authorize for Secret {
-    fn allows(&self, _: Who<'_>, deed: Deed, topic: &str) -> bool {
-        !(deed == Deed::Receive && topic == "r/0001")
+    fn allows(&self, _: Who<'_>, operation: Operation, topic: &str) -> bool {
+        !(operation == Operation::Receive && topic == "r/0001")
     }
 }
 

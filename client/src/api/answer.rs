@@ -4,7 +4,7 @@ use halfopen_protocol::ReasonCode;
 use halfopen_protocol::packet::QoS;
 
 use super::Error;
-use crate::core::Remarks;
+use crate::core::AckDetails;
 
 /// A publish that is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Published {
     /// What the broker said, always below 0x80: [`ReasonCode::NO_MATCHING_SUBSCRIBERS`] is among them (5.0).
     pub reason: ReasonCode,
     /// And what it said beside that.
-    pub remarks: Remarks,
+    pub remarks: AckDetails,
 }
 
 /// What the broker said to a list of subscriptions.
@@ -21,7 +21,7 @@ pub struct Subscribed {
     /// For each filter the QoS that is granted, or why it is refused.
     pub results: Vec<Result<QoS, ReasonCode>>,
     /// What it said beside that.
-    pub remarks: Remarks,
+    pub remarks: AckDetails,
 }
 
 /// What the broker said to a list of filters to unsubscribe.
@@ -30,7 +30,7 @@ pub struct Unsubscribed {
     /// For each filter a reason; nothing in 3.1.1.
     pub reasons: Vec<ReasonCode>,
     /// What it said beside that.
-    pub remarks: Remarks,
+    pub remarks: AckDetails,
 }
 
 /// What the broker refused something with.
@@ -39,17 +39,17 @@ pub struct Refusal {
     /// Its reason code, 0x80 or above; or that of the limit in its CONNACK that the request exceeds.
     pub reason: ReasonCode,
     /// And what it said beside that.
-    pub remarks: Remarks,
+    pub remarks: AckDetails,
 }
 
 impl Published {
-    pub(super) fn new(reason: ReasonCode, remarks: Remarks) -> Result<Self, Error> {
+    pub(super) fn new(reason: ReasonCode, remarks: AckDetails) -> Result<Self, Error> {
         if reason.is_error() { Err(Refusal { reason, remarks }.into()) } else { Ok(Self { reason, remarks }) }
     }
 }
 
 impl Subscribed {
-    pub(super) fn new(reasons: &[ReasonCode], remarks: Remarks) -> Self {
+    pub(super) fn new(reasons: &[ReasonCode], remarks: AckDetails) -> Self {
         let results = reasons.iter().map(|reason| QoS::new(reason.value()).ok_or(*reason)).collect();
         Self { results, remarks }
     }

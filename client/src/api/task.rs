@@ -5,13 +5,13 @@ use halfopen_protocol::{Instant, ReasonCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::{Client, ConnectOptions, Error, Handle, Message, Messages, Published, State};
-use crate::core::{self, CommandError, DisconnectReason, Event, Remarks, Token};
+use crate::core::{self, AckDetails, CommandError, DisconnectReason, Event, Token};
 use crate::driver::{self, Command, Tcp, TokioClock};
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 /// One reason per filter, and what came with them.
-pub(super) type Answer = (Vec<ReasonCode>, Remarks);
+pub(super) type Answer = (Vec<ReasonCode>, AckDetails);
 
 /// What a handle tells the task.
 pub(super) struct Order {

@@ -51,7 +51,7 @@ pub(crate) async fn run(args: Sub) -> Result<(), String> {
             () = &mut driving => break,
             () = &mut stop, if !is_stopped => {
                 is_stopped = true;
-                subscriber.borrow_mut().leave();
+                subscriber.borrow_mut().disconnect();
             }
             () = &mut timeout, if args.timeout.is_some() && !is_stopped => {
                 is_stopped = true;
@@ -88,8 +88,8 @@ impl Subscriber<'_> {
             Event::Subscribed { reasons, .. } if reasons.iter().all(|reason| reason.is_error()) => {
                 self.fail("all subscriptions were refused".to_owned());
             }
-            Event::Subscribed { .. } if self.args.exit_after_subscribing => self.leave(),
-            Event::Message(_) if self.left == Some(0) => self.leave(),
+            Event::Subscribed { .. } if self.args.exit_after_subscribing => self.disconnect(),
+            Event::Message(_) if self.left == Some(0) => self.disconnect(),
             _ => {}
         }
     }
@@ -119,14 +119,14 @@ impl Subscriber<'_> {
         Ok(())
     }
 
-    fn leave(&mut self) {
+    fn disconnect(&mut self) {
         self.remote.finish(Command::DisconnectWith(self.farewell.clone()));
     }
 
     fn fail(&mut self, what: String) {
         if !self.remote.is_finished() {
             self.result = Err(what);
-            self.leave();
+            self.disconnect();
         }
     }
 }

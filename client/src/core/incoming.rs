@@ -9,7 +9,7 @@ use super::limits::Limits;
 use super::link::{Link, Up};
 use super::request::RequestKind;
 use super::violation::Violation;
-use super::{Client, DisconnectReason, Event, Remarks};
+use super::{AckDetails, Client, DisconnectReason, Event};
 
 /// What the broker sends.
 impl Client {
@@ -132,7 +132,7 @@ impl Client {
             self.session.outbox.restart();
         } else {
             for token in self.session.start_over(now) {
-                self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, remarks: Remarks::default() });
+                self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, remarks: AckDetails::default() });
             }
         }
         self.pump(now);

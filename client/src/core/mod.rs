@@ -1,5 +1,6 @@
 //! The client as a state machine: bytes, closes and the passing of time go in; bytes, closes and events come out.
 
+mod ack_details;
 mod aliases;
 mod auth;
 mod backoff;
@@ -9,17 +10,16 @@ mod defects;
 #[cfg(not(feature = "defects"))]
 #[path = "defects/none.rs"]
 mod defects;
+mod disconnect;
 mod error;
 mod flow;
 mod incoming;
 mod keep_alive;
-mod leave;
 mod limits;
 mod link;
 mod options;
 mod outgoing;
 mod receipts;
-mod remarks;
 mod request;
 mod session;
 mod size;
@@ -33,6 +33,7 @@ use bytes::Bytes;
 use halfopen_protocol::packet::{ConnAck, Disconnect, Publish};
 use halfopen_protocol::{Instant, Packet, ReasonCode};
 
+pub use self::ack_details::AckDetails;
 pub use self::auth::{AuthError, Mechanism};
 pub use self::client::Client;
 #[cfg(feature = "defects")]
@@ -40,7 +41,6 @@ pub use self::defects::Defect;
 pub use self::error::CommandError;
 pub use self::options::{Options, Reconnect};
 pub use self::receipts::Ticket;
-pub use self::remarks::Remarks;
 pub use self::request::{SubscribeRequest, UnsubscribeRequest};
 
 /// What the driver has to do, or the application wants to know.
@@ -96,7 +96,7 @@ pub enum Event {
         /// such message: `PACKET_TOO_LARGE`, `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`.
         reason: ReasonCode,
         /// What came with it in PUBACK, PUBCOMP, or a PUBREC that refuses.
-        remarks: Remarks,
+        remarks: AckDetails,
     },
     /// SUBACK came.
     Subscribed {
@@ -105,7 +105,7 @@ pub enum Event {
         /// One per filter: the broker's, or for a filter that it said it does not take, and that was not sent, why.
         reasons: Vec<ReasonCode>,
         /// What came with them in SUBACK.
-        remarks: Remarks,
+        remarks: AckDetails,
     },
     /// UNSUBACK came.
     Unsubscribed {
@@ -114,7 +114,7 @@ pub enum Event {
         /// 5.0: one per filter; empty in 3.1.1.
         reasons: Vec<ReasonCode>,
         /// What came with them in UNSUBACK.
-        remarks: Remarks,
+        remarks: AckDetails,
     },
     /// This message was not sent, since its expiry interval passed while it waited.
     Expired {

@@ -5,7 +5,7 @@ use super::link::Link;
 use super::request::{Asked, Request, RequestKind};
 use super::session::Waiting;
 use super::size::packet_size;
-use super::{Client, Event, Remarks, Token};
+use super::{AckDetails, Client, Event, Token};
 
 /// About how many bytes are given to the driver at once, before it has had an opportunity to say that it has enough.
 const BATCH: usize = 256 * 1024;
@@ -51,7 +51,7 @@ impl Client {
     pub(super) fn send_message(&mut self, now: Instant, publish: Publish, token: Token) {
         let Link::Up(up) = &self.link else { return };
         if let Some(reason) = up.limits.refuse(&publish, self.version()) {
-            self.tell(Event::Published { token, reason, remarks: Remarks::default() });
+            self.tell(Event::Published { token, reason, remarks: AckDetails::default() });
             return;
         }
         let is_done = publish.qos == QoS::AtMostOnce;
@@ -63,7 +63,7 @@ impl Client {
             }
         }
         if is_done {
-            self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, remarks: Remarks::default() });
+            self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, remarks: AckDetails::default() });
         }
     }
 
@@ -131,7 +131,7 @@ impl Client {
     }
 
     pub(super) fn answer_request(&mut self, request: &Request, reasons: Vec<ReasonCode>) {
-        let (token, remarks) = (request.token, Remarks::default());
+        let (token, remarks) = (request.token, AckDetails::default());
         self.tell(match request.kind {
             RequestKind::Subscribe(_) => Event::Subscribed { token, reasons, remarks },
             RequestKind::Unsubscribe(_) => Event::Unsubscribed { token, reasons, remarks },

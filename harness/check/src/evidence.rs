@@ -8,7 +8,7 @@ use halfopen_protocol::PacketType;
 use crate::plan::{
     EventRef, Expectation, Moment, NodeId, PacketKind, PacketPattern, Plan, Program, StepId, Timing, Verb,
 };
-use crate::trace::{ConnectionId, Event, EventKind, Item, Trace};
+use crate::trace::{ConnectionId, Event, EventKind, Trace, Transmission};
 
 /// What of a run is kept to judge its expectations by.
 ///
@@ -95,8 +95,8 @@ impl Evidence {
                 self.is_item_needed(*from, *to, item)
             }
             EventKind::Received { connection, from, to, item, .. } => {
-                let is_first =
-                    matches!(item, Item::Packet(_) | Item::Bytes(_)) && self.reached.insert((*connection, *to));
+                let is_first = matches!(item, Transmission::Packet(_) | Transmission::Bytes(_))
+                    && self.reached.insert((*connection, *to));
                 is_first || self.is_item_needed(*from, *to, item)
             }
             EventKind::Delivered { node, .. } => self.wanted.deliveries.contains(node),
@@ -111,17 +111,17 @@ impl Evidence {
         }
     }
 
-    fn is_item_needed(&self, from: NodeId, to: NodeId, item: &Item) -> bool {
+    fn is_item_needed(&self, from: NodeId, to: NodeId, item: &Transmission) -> bool {
         match item {
-            Item::Packet(packet) => {
+            Transmission::Packet(packet) => {
                 let packet_type = packet.packet_type();
                 let at = |node: NodeId| self.wanted.at.get(node.0).is_some_and(|types| types.has(packet_type));
                 let is_of_connection =
                     matches!(packet_type, PacketType::Connect | PacketType::ConnAck | PacketType::Disconnect);
                 is_of_connection || self.wanted.everywhere.has(packet_type) || at(from) || at(to)
             }
-            Item::Bytes(_) => false,
-            Item::Open | Item::Fin | Item::Rst | Item::TimedOut => true,
+            Transmission::Bytes(_) => false,
+            Transmission::Open | Transmission::Fin | Transmission::Rst | Transmission::TimedOut => true,
         }
     }
 }
@@ -210,7 +210,7 @@ mod tests {
             }
         }
         let evidence = Evidence::of(&plan, &story.end(10_000));
-        let is_it = |item: &Item| item.packet().is_some_and(|packet| packet.packet_type() == packet_type);
+        let is_it = |item: &Transmission| item.packet().is_some_and(|packet| packet.packet_type() == packet_type);
         let of_type = evidence.events.iter().filter(|(_, event)| match &event.kind {
             EventKind::Sent { item, .. } | EventKind::Received { item, .. } => is_it(item),
             _ => false,

@@ -6,14 +6,14 @@ use super::verb::{Match, Recognizer, Timeline, names, past, phrase, place};
 use super::{Findings, Vacuity, Violation};
 use crate::plan::{CountRange, Expectation, Mode, NodeId, Plan, Verb, Weight};
 use crate::subjects::Subjects;
-use crate::trace::{Event, EventKind, Item, Opened};
+use crate::trace::{ConnectionIndex, Event, EventKind, Transmission};
 
 mod alternatives;
-mod judged;
+mod result;
 mod states;
 mod windows;
 
-pub use self::judged::{Due, Judged, judged};
+pub use self::result::{Due, ExpectationResult, judged};
 
 /// How many times are listed before the rest is only counted.
 const LISTED: usize = 5;
@@ -49,14 +49,14 @@ fn judge(plan: &Plan, trace: &Evidence, by_node: &ByNode, expectation: &Expectat
 /// The events of each node, so that a thousand nodes are not judged by a thousand looks at everything.
 struct ByNode {
     events: Vec<Vec<usize>>,
-    opened: Opened,
+    opened: ConnectionIndex,
     subjects: Subjects,
 }
 
 impl ByNode {
     fn new(plan: &Plan, trace: &Evidence) -> Self {
         let mut nodes = vec![Vec::new(); plan.nodes.len()];
-        let mut opened = Opened::default();
+        let mut opened = ConnectionIndex::default();
         for (number, (_, event)) in trace.events.iter().enumerate() {
             opened.feed(event);
             if let Some(events) = place(event).and_then(|node| nodes.get_mut(node.0)) {
@@ -304,8 +304,10 @@ impl Judge<'_> {
         let name = |id: NodeId| &self.plan.node(id).name;
         let opened = |peer: Option<NodeId>| {
             self.by_node.events(self.trace, self.node).any(|(_, event)| match &event.kind {
-                EventKind::Sent { to: other, item: Item::Open, .. }
-                | EventKind::Received { from: other, item: Item::Open, .. } => peer.is_none_or(|peer| peer == *other),
+                EventKind::Sent { to: other, item: Transmission::Open, .. }
+                | EventKind::Received { from: other, item: Transmission::Open, .. } => {
+                    peer.is_none_or(|peer| peer == *other)
+                }
                 _ => false,
             })
         };

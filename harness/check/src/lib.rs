@@ -17,7 +17,7 @@
 //!
 //! All that is wrong is reported, not the first. What is only advised (`should`) and not so is a warning.
 
-mod decided;
+mod completion;
 mod evidence;
 mod expectation;
 mod invariant;
@@ -27,9 +27,9 @@ mod story;
 mod subjects;
 mod verb;
 
-pub use self::decided::Decided;
+pub use self::completion::Completion;
 use self::evidence::Evidence;
-pub use self::expectation::{Due, Judged, judged};
+pub use self::expectation::{Due, ExpectationResult, judged};
 pub use self::invariant::Invariants;
 use serde::{Deserialize, Serialize};
 
@@ -139,7 +139,7 @@ pub struct Judge<P> {
     plan: P,
     evidence: Evidence,
     invariants: Invariants<P>,
-    decided: Decided,
+    decided: Completion,
 }
 
 impl<P: Deref<Target = Plan> + Clone> Judge<P> {
@@ -148,7 +148,7 @@ impl<P: Deref<Target = Plan> + Clone> Judge<P> {
         Self {
             evidence: Evidence::new(&plan),
             invariants: Invariants::new(plan.clone()),
-            decided: Decided::new(&plan),
+            decided: Completion::new(&plan),
             plan,
         }
     }

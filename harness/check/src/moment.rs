@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::evidence::Evidence;
 use crate::plan::{EventRef, Moment, NodeId, Ordinal, Plan, Timing};
 use crate::subjects::Subjects;
-use crate::trace::find::{Occurrence, Viewer, nth, ordinal};
+use crate::trace::find::{Occurrence, Perspective, nth, ordinal};
 
 /// Signed milliseconds since the start of the run; whole, for the world has no finer time.
 pub(super) type Millis = i64;
@@ -29,7 +29,7 @@ pub(super) struct Times<'a> {
 
 impl<'a> Times<'a> {
     pub(super) fn new(plan: &Plan, trace: &Evidence, subjects: &Subjects, moment: &'a Moment, node: NodeId) -> Self {
-        let mut occurrences = subjects.occurrences(plan, &moment.event, Viewer::Node(node), &trace.events);
+        let mut occurrences = subjects.occurrences(plan, &moment.event, Perspective::Node(node), &trace.events);
         if moment.event == EventRef::End {
             occurrences.push(Occurrence { index: Some(trace.len), at: trace.end });
         }

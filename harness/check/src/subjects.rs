@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::plan::{EventRef, NodeId, Plan};
 use crate::trace::Event;
-use crate::trace::find::{Finder, Occurrence, Viewer};
+use crate::trace::find::{Finder, Occurrence, Perspective};
 
 /// The events of a trace by the nodes that they are about, so that what is said of each member of a large group is not
 /// looked for in the events of all the others.
@@ -35,7 +35,7 @@ impl Subjects {
         &self,
         plan: &Plan,
         event: &EventRef,
-        viewer: Viewer,
+        viewer: Perspective,
         events: &[(usize, Event)],
     ) -> Vec<Occurrence> {
         let mut finder = Finder::new(plan, event, viewer);
@@ -108,7 +108,7 @@ mod tests {
         story.at(40).change(SENSOR, crate::plan::NodeFault::PowerLoss);
         let trace = story.end(1000);
         let plan = plan();
-        let viewer = Viewer::Node(viewer);
+        let viewer = Perspective::Node(viewer);
         let all: Vec<Occurrence> = occurrences(&plan, &event, viewer, &trace.events).collect();
         let events: Vec<(usize, Event)> = trace.events.iter().cloned().enumerate().collect();
         let sorted = Subjects::new(&plan, &events).occurrences(&plan, &event, viewer, &events);

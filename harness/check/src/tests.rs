@@ -24,7 +24,7 @@ use crate::trace::fixture::{
     self, BROKER, SENSOR, Story, WATCHER, after, any, closes, connect, disconnect, exactly, expect, packet_from, point,
     position, publish, silent_client, step,
 };
-use crate::trace::{Held, Item, SessionState};
+use crate::trace::{Held, SessionState, Transmission};
 
 /// The plan of the fixture. What it does besides the one thing that a test is about breaks many an invariant.
 fn plan() -> Plan {

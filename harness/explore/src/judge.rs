@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use halfopen_check::{Decided, Outcome, check};
+use halfopen_check::{Completion, Outcome, check};
 use halfopen_plan::trace::Trace;
 use halfopen_plan::{Plan, Source};
 use halfopen_scenario::ast::File;
@@ -102,10 +102,10 @@ impl Target {
     pub fn record(&self, plan: &Arc<Plan>) -> Result<Trace, String> {
         let work = || {
             let options = RunOptions {
-                observer: Box::new(Decided::new(plan)),
+                observer: Box::new(Completion::new(plan)),
                 keeps_trace: true,
                 defect: self.defect,
-                guest: None,
+                program_under_test: None,
             };
             halfopen_world::run(plan, Engine::Sim, options)
         };

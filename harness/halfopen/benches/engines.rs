@@ -12,7 +12,7 @@ use halfopen::plan::{
     Origins, Plan, Program, RunName, Seed, Source, Step, StepId, StepKind,
 };
 use halfopen::run::{Ending, Runner};
-use halfopen::trace::{Event, EventKind, Item};
+use halfopen::trace::{Event, EventKind, Transmission};
 use halfopen::world::Engine;
 use halfopen_protocol::Version;
 
@@ -192,7 +192,7 @@ fn judged(plan: &Arc<Plan>) -> (usize, Duration) {
     let wall = begun.elapsed();
     let Ending::Judged(trace, outcome) = &finished.ending else { panic!("this engine can express everything") };
     assert_eq!(outcome.violations, [], "all is well in this run");
-    let is_packet = |event: &&Event| matches!(&event.kind, EventKind::Sent { item: Item::Packet(_), .. });
+    let is_packet = |event: &&Event| matches!(&event.kind, EventKind::Sent { item: Transmission::Packet(_), .. });
     (trace.events.iter().filter(is_packet).count(), wall)
 }
 

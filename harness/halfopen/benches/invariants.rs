@@ -9,7 +9,7 @@ use std::time::Duration;
 use halfopen::check::{Invariants, Verdict};
 use halfopen::plan::{NodeId, Plan, Source};
 use halfopen::scenario::{PlanOptions, parse};
-use halfopen::trace::{ConnectionId, Event, EventKind, Item};
+use halfopen::trace::{ConnectionId, Event, EventKind, Transmission};
 use halfopen_protocol::packet::{Ack, ConnAck, Connect, PacketId, Publish, QoS, SubAck, Subscribe, Subscription};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 
@@ -92,19 +92,19 @@ fn begin(row: &Row) -> Vec<Event> {
     let mut story = Story { at: Duration::ZERO, events: Vec::new() };
     for client in 0..=row.subscribers {
         let node = NodeId(PUBLISHER.0 + client);
-        story.item(client, node, BROKER, Item::Open);
+        story.item(client, node, BROKER, Transmission::Open);
         let connect = Connect { keep_alive: 0, ..Connect::new(Version::V3_1_1, format!("c{client}")) };
-        story.item(client, node, BROKER, Item::Packet(Packet::Connect(Box::new(connect))));
-        story.item(client, BROKER, node, Item::Packet(Packet::ConnAck(Box::<ConnAck>::default())));
+        story.item(client, node, BROKER, Transmission::Packet(Packet::Connect(Box::new(connect))));
+        story.item(client, BROKER, node, Transmission::Packet(Packet::ConnAck(Box::<ConnAck>::default())));
         if client > 0 {
             let subscription = Subscription::new(topic(client), QoS::new(row.qos).expect("a QoS"));
             let subscriptions = vec![subscription];
             let packet_id = PacketId::MIN;
             let subscribe = Subscribe { packet_id, subscription_id: None, user_properties: Vec::new(), subscriptions };
-            story.item(client, node, BROKER, Item::Packet(Packet::Subscribe(subscribe)));
+            story.item(client, node, BROKER, Transmission::Packet(Packet::Subscribe(subscribe)));
             let reasons = vec![ReasonCode::new(row.qos)];
             let suback = SubAck { packet_id, reason_string: None, user_properties: Vec::new(), reasons };
-            story.item(client, BROKER, node, Item::Packet(Packet::SubAck(suback)));
+            story.item(client, BROKER, node, Transmission::Packet(Packet::SubAck(suback)));
         }
     }
     story.events
@@ -124,7 +124,7 @@ fn message(row: &Row, number: u32) -> Vec<Event> {
         ..Publish::default()
     };
     for (client, from, to) in [(0, PUBLISHER, BROKER), (subscriber, BROKER, NodeId(PUBLISHER.0 + subscriber))] {
-        story.item(client, from, to, Item::Packet(Packet::Publish(publish.clone())));
+        story.item(client, from, to, Transmission::Packet(Packet::Publish(publish.clone())));
         if to != BROKER {
             let kind = EventKind::Delivered { node: to, message: publish.clone() };
             story.events.push(Event { at: story.at, kind });
@@ -132,11 +132,11 @@ fn message(row: &Row, number: u32) -> Vec<Event> {
         let ack = Ack::new(id);
         match row.qos {
             0 => {}
-            1 => story.item(client, to, from, Item::Packet(Packet::PubAck(ack))),
+            1 => story.item(client, to, from, Transmission::Packet(Packet::PubAck(ack))),
             _ => {
-                story.item(client, to, from, Item::Packet(Packet::PubRec(ack.clone())));
-                story.item(client, from, to, Item::Packet(Packet::PubRel(ack.clone())));
-                story.item(client, to, from, Item::Packet(Packet::PubComp(ack)));
+                story.item(client, to, from, Transmission::Packet(Packet::PubRec(ack.clone())));
+                story.item(client, from, to, Transmission::Packet(Packet::PubRel(ack.clone())));
+                story.item(client, to, from, Transmission::Packet(Packet::PubComp(ack)));
             }
         }
     }
@@ -154,7 +154,7 @@ struct Story {
 
 impl Story {
     /// Sends an item, which arrives after the latency.
-    fn item(&mut self, connection: usize, from: NodeId, to: NodeId, item: Item) {
+    fn item(&mut self, connection: usize, from: NodeId, to: NodeId, item: Transmission) {
         let connection = ConnectionId(u32::try_from(connection).expect("few"));
         let arrival = Some(self.at + LATENCY);
         let sent = EventKind::Sent { connection, from, to, item: item.clone(), arrival };

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::check::{Decided, Judge, Outcome, Verdict};
+use crate::check::{Completion, Judge, Outcome, Verdict};
 use crate::plan::{Feature, Node, Plan, Program};
 use crate::report::{Load, Meter};
 use crate::scenario::{self, Errors, File, PlanOptions, Scenario};
 use crate::sweep;
 use crate::trace::{Event, RunObserver, Trace, TraceHash, TraceHasher};
-use crate::world::{self, Defect, Engine, EngineError, Guest, RunOptions};
+use crate::world::{self, Defect, Engine, EngineError, ProgramUnderTest, RunOptions};
 
 /// Size of the stack of a thread in bytes: as large as that of the main thread on most systems.
 pub(crate) const STACK: usize = 8 * 1024 * 1024;
@@ -81,7 +81,7 @@ pub struct Runner {
     /// A defect that is switched on in the project's programs, to see whether it is caught.
     pub defect: Option<Defect>,
     /// A program that takes the place of the project's broker.
-    pub guest: Option<Guest>,
+    pub program_under_test: Option<ProgramUnderTest>,
 }
 
 impl Runner {
@@ -137,7 +137,7 @@ impl Runner {
     /// As [`record`](Self::record).
     pub fn hash(&self, plan: &Arc<Plan>) -> Result<(TraceHash, u64), EngineError> {
         self.refuse(plan)?;
-        let observer = Hashed { decided: Decided::new(plan), hasher: TraceHasher::default() };
+        let observer = Hashed { decided: Completion::new(plan), hasher: TraceHasher::default() };
         let (Trace { end, .. }, Hashed { hasher, .. }) = self.world(plan, observer, false)?;
         Ok((hasher.finish(end), hasher.events()))
     }
@@ -154,7 +154,7 @@ impl Runner {
             observer: Box::new(Rc::clone(&observer)),
             keeps_trace,
             defect: self.defect,
-            guest: self.guest.clone(),
+            program_under_test: self.program_under_test.clone(),
         };
         let trace = world::run(plan, self.engine, options)?;
         let observer = Rc::into_inner(observer).expect("a world that is over observes nothing");
@@ -184,7 +184,7 @@ impl Runner {
     /// # Errors
     /// The engine cannot express the plan, or failed.
     pub fn trace(&self, plan: &Arc<Plan>) -> Result<Trace, EngineError> {
-        self.world(plan, Decided::new(plan), true).map(|(trace, _)| trace)
+        self.world(plan, Completion::new(plan), true).map(|(trace, _)| trace)
     }
 
     /// Returns why a plan is not to be run here, if the file says so.
@@ -280,7 +280,7 @@ impl RunObserver for Observer {
 
 /// Computes the hash of a trace, and nothing else.
 struct Hashed {
-    decided: Decided,
+    decided: Completion,
     hasher: TraceHasher,
 }
 

@@ -24,7 +24,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use crate::world::{Connection, Engine, Guest, Host};
+pub use crate::world::{Connection, Engine, Host, ProgramUnderTest};
 
 use self::for_guests::{Abilities, Adapted, adapted};
 use crate::plan::{BrokerProgram, Plan};
@@ -43,11 +43,11 @@ struct Page;
 #[derive(Clone, Debug, Default)]
 pub struct Suite {
     engine: Engine,
-    guest: Option<Guest>,
+    program_under_test: Option<ProgramUnderTest>,
     takes: Takes,
 }
 
-/// Whether a guest does what a scenario sets on the broker.
+/// Whether a program under test does what a scenario sets on the broker.
 #[derive(Clone)]
 struct Takes(Rc<dyn Fn(&BrokerProgram) -> bool>);
 
@@ -91,11 +91,11 @@ impl Suite {
     /// ```
     #[must_use]
     pub fn broker<F: Future<Output = ()> + 'static>(self, start: impl Fn(Host) -> F + 'static) -> Self {
-        Self { guest: Some(Guest::new(start)), ..self }
+        Self { program_under_test: Some(ProgramUnderTest::new(start)), ..self }
     }
 
     /// Takes scenarios that set something on the broker, such as limits, users, or that it is durable, where `takes` says
-    /// that the guest does it: it finds the settings in [`Host::program`].
+    /// that the program under test does it: it finds the settings in [`Host::program`].
     #[must_use]
     pub fn settings(self, takes: impl Fn(&BrokerProgram) -> bool + 'static) -> Self {
         Self { takes: Takes(Rc::new(takes)), ..self }
@@ -111,12 +111,12 @@ impl Suite {
     }
 
     fn run_plan(&self, plan: Plan) -> Finished {
-        let runner = Runner { guest: self.guest.clone(), ..Runner::new(self.engine) };
-        if self.guest.is_none() {
+        let runner = Runner { program_under_test: self.program_under_test.clone(), ..Runner::new(self.engine) };
+        if self.program_under_test.is_none() {
             return runner.run(&Arc::new(plan));
         }
         let does_not_take = |program: &BrokerProgram| {
-            let why = || "it sets something on a broker that the guest does not take".to_owned();
+            let why = || "it sets something on a broker that the program under test does not take".to_owned();
             (!(self.takes.0)(program)).then(why)
         };
         let abilities = Abilities { does_not_take: &does_not_take, has_clock: false, reasons: BTreeSet::new() };
@@ -157,8 +157,8 @@ impl Suite {
         let mut waivers = Waivers::default();
         for run in runs {
             let mut record = RunRecord::new(run, &About::default(), 0, Duration::ZERO, Detail::default());
-            if self.guest.is_some() {
-                // `halfopen` does not know the guest.
+            if self.program_under_test.is_some() {
+                // `halfopen` does not know the program under test.
                 "cargo test".clone_into(&mut record.command);
             } else {
                 waivers.add(&record);

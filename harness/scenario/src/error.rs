@@ -108,19 +108,19 @@ impl From<Error> for Errors {
 
 /// Collects the errors of one file while it is read: sorted by place, equal ones once.
 #[derive(Debug)]
-pub(super) struct Sink {
+pub(super) struct Diagnostics {
     source: Arc<Source>,
     /// Fragments that it includes; the first has the number 1.
     fragments: RefCell<Vec<Arc<Source>>>,
     found: RefCell<BTreeSet<(Span, String, Option<String>)>>,
 }
 
-impl Sink {
+impl Diagnostics {
     pub(super) fn new(source: Arc<Source>) -> Self {
         Self { source, fragments: RefCell::default(), found: RefCell::default() }
     }
 
-    /// A sink for a file and the fragments that it includes.
+    /// A diagnostics for a file and the fragments that it includes.
     pub(super) fn with_fragments(source: Arc<Source>, fragments: &[Arc<Source>]) -> Self {
         Self { source, fragments: RefCell::new(fragments.to_vec()), found: RefCell::default() }
     }

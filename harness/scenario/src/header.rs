@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use halfopen_protocol::{Version, normative};
 
 use crate::ast::{File, Fragment, Id, Ids, Map, OneOrMore, Place, Text, Waive, found, value_of};
-use crate::error::{Sink, Span};
+use crate::error::{Diagnostics, Span};
 use crate::field_cases;
 use crate::keys::Table;
 use crate::lower::Role;
@@ -33,7 +33,7 @@ pub struct About {
 
 impl About {
     /// What a file and its fragments say; ids that nobody knows are reported.
-    pub(super) fn of(file: &File, fragments: &[Fragment], source: &str, sink: &Sink) -> Self {
+    pub(super) fn of(file: &File, fragments: &[Fragment], source: &str, diagnostics: &Diagnostics) -> Self {
         let texts = |all: Option<&OneOrMore<Text>>| -> Vec<String> {
             all.map_or_else(Vec::new, |all| all.0.iter().map(|text| text.0.clone()).collect())
         };
@@ -41,12 +41,12 @@ impl About {
             about: value_of(&file.about).map(|about| about.0.clone()),
             comment: comment(source),
             tags: texts(value_of(&file.tags)),
-            reports: value_of(&file.reports).map(|ids| reports(&ids.0, sink)).unwrap_or_default(),
+            reports: value_of(&file.reports).map(|ids| reports(&ids.0, diagnostics)).unwrap_or_default(),
             ..Self::default()
         };
         if let Some(clauses) = value_of(&file.clauses) {
-            about.add_clauses(Version::V3_1_1, value_of(&clauses.v3_1_1), sink);
-            about.add_clauses(Version::V5_0, value_of(&clauses.v5_0), sink);
+            about.add_clauses(Version::V3_1_1, value_of(&clauses.v3_1_1), diagnostics);
+            about.add_clauses(Version::V5_0, value_of(&clauses.v5_0), diagnostics);
         }
         for row in value_of(&file.table).map_or(&[][..], |table| &table.rows) {
             let version = row.versions.as_ref().and_then(|versions| match versions.0.as_slice() {
@@ -55,34 +55,42 @@ impl About {
             });
             match (version, &row.clauses) {
                 (_, None) => {}
-                (Some(version), ids) => about.add_clauses(version, ids.as_ref(), sink),
+                (Some(version), ids) => about.add_clauses(version, ids.as_ref(), diagnostics),
                 (None, Some(ids)) => {
-                    clauses(&ids.0, None, sink);
+                    clauses(&ids.0, None, diagnostics);
                     let message =
                         "a row with a `clause` needs `mqtt`: both versions use the same numbers for different things";
-                    sink.push(ids.0.first().map_or_else(Span::default, |id| id.0.span), message, None);
+                    diagnostics.push(ids.0.first().map_or_else(Span::default, |id| id.0.span), message, None);
                 }
             }
         }
-        about.waived = waivers(fragments.iter().filter_map(|fragment| value_of(&fragment.waive)), file, sink);
+        about.waived = waivers(fragments.iter().filter_map(|fragment| value_of(&fragment.waive)), file, diagnostics);
         about
     }
 
-    fn add_clauses(&mut self, version: Version, ids: Option<&Ids>, sink: &Sink) {
+    fn add_clauses(&mut self, version: Version, ids: Option<&Ids>, diagnostics: &Diagnostics) {
         if let Some(ids) = ids {
-            self.clauses.entry(version).or_default().extend(clauses(&ids.0, Some(version), sink));
+            self.clauses.entry(version).or_default().extend(clauses(&ids.0, Some(version), diagnostics));
         }
     }
 }
 
 /// The waivers of fragments and then of the file, each invariant once.
-fn waivers<'a>(of_fragments: impl Iterator<Item = &'a Waive>, file: &'a File, sink: &Sink) -> Vec<Waiver> {
+fn waivers<'a>(
+    of_fragments: impl Iterator<Item = &'a Waive>,
+    file: &'a File,
+    diagnostics: &Diagnostics,
+) -> Vec<Waiver> {
     let mut waivers: Vec<Waiver> = Vec::new();
     let mut places: Vec<Place> = Vec::new();
     for (place, invariant, reason) in of_fragments.chain(value_of(&file.waive)).flat_map(|waive| &waive.0) {
         if let Some(first) = waivers.iter().position(|waiver| waiver.invariant == *invariant) {
-            let first = sink.place(places[first].span, place.span);
-            sink.push(place.span, format!("`{}` comes from a fragment already, {first}", invariant.name()), None);
+            let first = diagnostics.place(places[first].span, place.span);
+            diagnostics.push(
+                place.span,
+                format!("`{}` comes from a fragment already, {first}", invariant.name()),
+                None,
+            );
             continue;
         }
         places.push(place.clone());
@@ -92,17 +100,21 @@ fn waivers<'a>(of_fragments: impl Iterator<Item = &'a Waive>, file: &'a File, si
 }
 
 /// Reports keys that a file cannot have, and a file without any content.
-pub(super) fn check_keys(root: &Node, table: &'static Table, sink: &Sink) {
+pub(super) fn check_keys(root: &Node, table: &'static Table, diagnostics: &Diagnostics) {
     let what = table.what;
     let Kind::Map(entries) = &root.kind else {
-        sink.push(root.span, format!("{what} is a map with keys such as `clients`, `steps` and `expect`"), None);
+        diagnostics.push(root.span, format!("{what} is a map with keys such as `clients`, `steps` and `expect`"), None);
         return;
     };
     for (name, value) in entries {
         let Some(text) = name.text() else { continue };
         match table.find(text) {
             None if File::TABLE.find(text).is_some() => {
-                sink.push(name.span, format!("`{text}` cannot stand in a fragment; it belongs to the scenario"), None);
+                diagnostics.push(
+                    name.span,
+                    format!("`{text}` cannot stand in a fragment; it belongs to the scenario"),
+                    None,
+                );
             }
             None => {
                 let names = || table.all().map(|key| key.name);
@@ -111,7 +123,7 @@ pub(super) fn check_keys(root: &Node, table: &'static Table, sink: &Sink) {
                     true => format!("known: {}; {}", names().collect::<Vec<_>>().join(", "), see(what)),
                     false => see(what),
                 };
-                sink.push(name.span, format!("unknown key `{text}` in {what}{hint}"), Some(note));
+                diagnostics.push(name.span, format!("unknown key `{text}` in {what}{hint}"), Some(note));
             }
             Some(_) if is_section(text) && !value.is_null() && !matches!(value.kind, Kind::Map(_) | Kind::Broken) => {
                 let kind = text.trim_end_matches('s').replace('_', " ");
@@ -119,16 +131,16 @@ pub(super) fn check_keys(root: &Node, table: &'static Table, sink: &Sink) {
                     "expected a map of names, each with a {kind}, as in `{{ a: {{}} }}`, found {}",
                     found(value)
                 );
-                sink.push(value.span, message, Some(see(&format!("a {kind}"))));
+                diagnostics.push(value.span, message, Some(see(&format!("a {kind}"))));
             }
             Some(_)
                 if matches!(text, "steps" | "expect")
                     && matches!(&value.kind, Kind::List(items) if items.is_empty()) =>
             {
-                sink.push(value.span, format!("`{text}` has no line; leave it out"), None);
+                diagnostics.push(value.span, format!("`{text}` has no line; leave it out"), None);
             }
             Some(_) if value.is_null() => {
-                sink.push(name.span, format!("`{text}` without a value; leave it out"), None);
+                diagnostics.push(name.span, format!("`{text}` without a value; leave it out"), None);
             }
             Some(_) => {}
         }
@@ -138,7 +150,7 @@ pub(super) fn check_keys(root: &Node, table: &'static Table, sink: &Sink) {
     // A key that is misspelt may have been meant for one of them, and is reported.
     let is_known = entries.iter().all(|(key, _)| key.text().is_some_and(|name| File::TABLE.find(name).is_some()));
     if !has_story && is_whole && is_known && what == File::TABLE.what {
-        sink.push(root.span, "nothing happens here: neither `steps` nor `expect`", None);
+        diagnostics.push(root.span, "nothing happens here: neither `steps` nor `expect`", None);
     }
 }
 
@@ -154,13 +166,13 @@ fn comment(source: &str) -> String {
 }
 
 /// Ids of statements, each of which the version has.
-fn clauses(ids: &[Id], version: Option<Version>, sink: &Sink) -> Vec<String> {
+fn clauses(ids: &[Id], version: Option<Version>, diagnostics: &Diagnostics) -> Vec<String> {
     let known: Vec<_> = version.map_or_else(
         || normative::ids(Version::V3_1_1).chain(normative::ids(Version::V5_0)).collect(),
         |version| normative::ids(version).collect(),
     );
     let of = version.map(|version| format!(" of {version}")).unwrap_or_default();
-    known_ids(ids, &known, sink, |id| {
+    known_ids(ids, &known, diagnostics, |id| {
         Some(match id.starts_with("MQTT-") {
             true => format!("no statement{of} is called `{id}`"),
             false => format!("`{id}` is no clause; one is written `MQTT-3.1.2-22`"),
@@ -169,10 +181,10 @@ fn clauses(ids: &[Id], version: Option<Version>, sink: &Sink) -> Vec<String> {
 }
 
 /// Ids of field reports, and references of one's own.
-fn reports(ids: &[Id], sink: &Sink) -> Vec<String> {
+fn reports(ids: &[Id], diagnostics: &Diagnostics) -> Vec<String> {
     let known: Vec<_> = field_cases::ids().collect();
     let message = |id: &str| format!("no case from the field is called `{id}`");
-    known_ids(ids, &known, sink, |id| (!is_own_reference(id)).then(|| message(id)))
+    known_ids(ids, &known, diagnostics, |id| (!is_own_reference(id)).then(|| message(id)))
 }
 
 /// Whether a case is no misspelt id of the list, which has words of small letters and hyphens only: a URL, `#123`, `ABC-7`
@@ -183,13 +195,18 @@ fn is_own_reference(id: &str) -> bool {
 }
 
 /// Reports each id that is not known, unless `message` has nothing to say of it.
-fn known_ids(ids: &[Id], known: &[&str], sink: &Sink, message: impl Fn(&str) -> Option<String>) -> Vec<String> {
+fn known_ids(
+    ids: &[Id],
+    known: &[&str],
+    diagnostics: &Diagnostics,
+    message: impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
     let mut read: Vec<String> = Vec::new();
     for Id(place, id) in ids {
         if let Some(message) = message(id).filter(|_| !known.contains(&id.as_str())) {
-            sink.push(place.span, format!("{message}{}", did_you_mean(id, known.iter().copied())), None);
+            diagnostics.push(place.span, format!("{message}{}", did_you_mean(id, known.iter().copied())), None);
         } else if read.contains(id) {
-            sink.push(place.span, format!("`{id}` stands here twice"), None);
+            diagnostics.push(place.span, format!("`{id}` stands here twice"), None);
         }
         read.push(id.clone());
     }

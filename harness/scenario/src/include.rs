@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::ast::{Fragment, Map};
-use super::error::Sink;
+use super::error::Diagnostics;
 use super::files;
 use super::header;
 use super::tree::{self, Kind, Node};
@@ -15,8 +15,9 @@ const MAX_FRAGMENTS: usize = 64;
 
 /// The trees of the fragments that a file includes, each behind those that it includes itself; what cannot be read is
 /// reported, and marked as broken in the tree that includes it.
-pub(super) fn fragments(root: &mut Node, source: &Source, sink: &Sink) -> Vec<Node> {
-    let mut reading = Reading { stack: vec![PathBuf::from(&source.path)], done: Vec::new(), read: Vec::new(), sink };
+pub(super) fn fragments(root: &mut Node, source: &Source, diagnostics: &Diagnostics) -> Vec<Node> {
+    let mut reading =
+        Reading { stack: vec![PathBuf::from(&source.path)], done: Vec::new(), read: Vec::new(), diagnostics };
     reading.includes(root, &folder(&source.path));
     reading.read
 }
@@ -30,7 +31,7 @@ struct Reading<'a> {
     stack: Vec<PathBuf>,
     done: Vec<PathBuf>,
     read: Vec<Node>,
-    sink: &'a Sink,
+    diagnostics: &'a Diagnostics,
 }
 
 impl Reading<'_> {
@@ -50,7 +51,7 @@ impl Reading<'_> {
     /// Reads one fragment with what it includes, unless it is in already.
     fn one(&mut self, path: &Node, folder: &Path) -> Result<(), ()> {
         let fail = |message: String| {
-            self.sink.push(path.span, message, None);
+            self.diagnostics.push(path.span, message, None);
             Err(())
         };
         let is_path = |name: &&str| name.ends_with(".yaml") || name.ends_with(".yml");
@@ -79,9 +80,9 @@ impl Reading<'_> {
         };
         self.done.push(file.clone());
         let source = Arc::new(Source { path: files::shown(&file), text });
-        let number = self.sink.add_fragment(Arc::clone(&source));
-        let Some(mut root) = tree::parse(&source.text, number, self.sink) else { return Err(()) };
-        header::check_keys(&root, Fragment::TABLE, self.sink);
+        let number = self.diagnostics.add_fragment(Arc::clone(&source));
+        let Some(mut root) = tree::parse(&source.text, number, self.diagnostics) else { return Err(()) };
+        header::check_keys(&root, Fragment::TABLE, self.diagnostics);
         self.stack.push(file.clone());
         self.includes(&mut root, &folder_of(&file));
         self.stack.pop();

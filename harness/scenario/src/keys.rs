@@ -1,7 +1,7 @@
 //! The tables of keys: which keys a map may have, and what they mean.
 //!
 //! One table per kind of map. Reading, error messages and the schema for editors come from the same table:
-//! `key("latency", "how long a packet travels one way").takes(Takes::Duration).or("10ms")`.
+//! `key("latency", "how long a packet travels one way").takes(ValueKind::Duration).or("10ms")`.
 
 /// What a map is, and the keys that it may have.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub(super) struct Key {
     /// What it means, in one sentence without its default.
     pub(super) about: &'static str,
     /// What may stand there.
-    pub(super) takes: Takes,
+    pub(super) takes: ValueKind,
     /// What holds where the key is left out, in the words of the reference.
     pub(super) default: Option<&'static str>,
 }
@@ -61,7 +61,7 @@ pub(super) struct Key {
 ///
 /// Everywhere a parameter, `<name>`, may stand as well.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) enum Takes {
+pub(super) enum ValueKind {
     /// Nobody has said it: a word of a list of words.
     #[default]
     Unsaid,
@@ -135,7 +135,7 @@ pub(super) enum Takes {
     Either(&'static [Self]),
 }
 
-impl Takes {
+impl ValueKind {
     /// The tables that this leads to.
     pub(super) fn tables(&self, found: &mut Vec<&'static Table>) {
         match self {
@@ -169,11 +169,11 @@ pub(super) enum Status {
 
 impl Key {
     const fn new(name: &'static str, status: Status, about: &'static str) -> Self {
-        Self { name, status, about, takes: Takes::Unsaid, default: None }
+        Self { name, status, about, takes: ValueKind::Unsaid, default: None }
     }
 
     /// With what may stand there.
-    pub(super) const fn takes(mut self, takes: Takes) -> Self {
+    pub(super) const fn takes(mut self, takes: ValueKind) -> Self {
         self.takes = takes;
         self
     }

@@ -16,6 +16,7 @@ pub mod generate;
 mod header;
 mod include;
 mod keys;
+mod lints;
 mod lower;
 mod reference;
 mod schema;
@@ -23,7 +24,6 @@ mod suggest;
 mod tables;
 mod time;
 mod tree;
-mod warn;
 mod write;
 
 use halfopen_plan::{self as plan, trace};
@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use self::ast::{File as Ast, Fragment, Map, Outline, Reading};
 pub use self::draft::{Draft, DraftPath};
-use self::error::Sink;
+use self::error::Diagnostics;
 pub use self::error::{Error, Errors, Span};
 pub use self::files::{File, find};
 pub use self::header::About;
@@ -94,28 +94,28 @@ pub fn load_file(file: &File) -> Result<Scenario, Errors> {
 /// As [`load`].
 pub fn parse(name: String, source: Source) -> Result<Scenario, Errors> {
     let source = Arc::new(source);
-    let sink = Sink::new(source.clone());
-    let scenario = tree::parse(&source.text, 0, &sink).map(|root| of_tree(name, source, root, &sink));
+    let diagnostics = Diagnostics::new(source.clone());
+    let scenario = tree::parse(&source.text, 0, &diagnostics).map(|root| of_tree(name, source, root, &diagnostics));
     if let Some(scenario) = &scenario
-        && !sink.is_empty()
+        && !diagnostics.is_empty()
     {
-        lower::plans(scenario, PlanOptions::default(), &sink);
+        lower::plans(scenario, PlanOptions::default(), &diagnostics);
     }
-    let scenario = sink.finish(scenario)?;
+    let scenario = diagnostics.finish(scenario)?;
     Ok(scenario.expect("a file that is not read has an error"))
 }
 
-fn of_tree(name: String, source: Arc<Source>, mut root: Node, sink: &Sink) -> Scenario {
-    header::check_keys(&root, Ast::TABLE, sink);
-    let trees = include::fragments(&mut root, &source, sink);
+fn of_tree(name: String, source: Arc<Source>, mut root: Node, diagnostics: &Diagnostics) -> Scenario {
+    header::check_keys(&root, Ast::TABLE, diagnostics);
+    let trees = include::fragments(&mut root, &source, diagnostics);
     let all: Vec<&Node> = trees.iter().chain([&root]).collect();
-    let outline = lower::outline(&all, all.iter().any(|tree| is_incomplete(tree)), sink);
-    let reading = Reading::new(sink, &outline);
+    let outline = lower::outline(&all, all.iter().any(|tree| is_incomplete(tree)), diagnostics);
+    let reading = Reading::new(diagnostics, &outline);
     let parts: Vec<_> = trees.iter().map(|tree| Fragment::of(&reading, tree)).collect();
     let file = Ast::of(&reading, &root);
-    let about = About::of(&file, &parts, &source.text, sink);
-    let axes = Axes::of(&file, &parts, root.span, sink);
-    let (fragments, span) = (sink.fragments(), root.span);
+    let about = About::of(&file, &parts, &source.text, diagnostics);
+    let axes = Axes::of(&file, &parts, root.span, diagnostics);
+    let (fragments, span) = (diagnostics.fragments(), root.span);
     Scenario { name, source, about, fragments, file, parts, outline, axes, span }
 }
 
@@ -153,14 +153,14 @@ impl Scenario {
     /// # Errors
     /// With all that is wrong in any of them; what is wrong in several is said once.
     pub fn plans(&self, options: PlanOptions) -> Result<Vec<Plan>, Errors> {
-        let sink = Sink::with_fragments(self.source.clone(), &self.fragments);
-        let plans = lower::plans(self, options, &sink);
-        sink.finish(plans)
+        let diagnostics = Diagnostics::with_fragments(self.source.clone(), &self.fragments);
+        let plans = lower::plans(self, options, &diagnostics);
+        diagnostics.finish(plans)
     }
 
     /// What is right but may not mean what was meant, in its plans.
     pub fn warnings(&self, plans: &[Plan]) -> Vec<Error> {
-        warn::warnings(plans)
+        lints::warnings(plans)
     }
 }
 

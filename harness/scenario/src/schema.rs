@@ -6,9 +6,10 @@ use halfopen_protocol::PacketType;
 use serde_json::{Value, json};
 
 use super::ast::{
-    AROUND, ActionKind, CONNECTION, DONE_ON_ONE, EXPECTATION, File, Fragment, Map, MatcherKeys, PayloadKeys, StepWord,
+    ActionKind, CONNECTION, DONE_ON_ONE, EXPECTATION, File, Fragment, MODIFIERS, Map, MatcherKeys, PayloadKeys,
+    StepWord,
 };
-use super::keys::{Key, SAME_WORDS, Status, Table, Takes};
+use super::keys::{Key, SAME_WORDS, Status, Table, ValueKind};
 use super::time::PACKET_WORDS;
 use crate::plan::PacketKind;
 use crate::trace::{FieldType, field_names, field_type};
@@ -109,55 +110,57 @@ impl Definitions {
         Value::Object(value)
     }
 
-    fn value(&mut self, takes: Takes) -> Value {
+    fn value(&mut self, takes: ValueKind) -> Value {
         match takes {
-            Takes::Unsaid | Takes::Anything => Value::Bool(true),
-            Takes::Nothing => json!({ "type": "null" }),
-            Takes::Text => reference("text"),
-            Takes::Bool => reference("boolean"),
-            Takes::Number(least, most) => or_parameter(vec![
+            ValueKind::Unsaid | ValueKind::Anything => Value::Bool(true),
+            ValueKind::Nothing => json!({ "type": "null" }),
+            ValueKind::Text => reference("text"),
+            ValueKind::Bool => reference("boolean"),
+            ValueKind::Number(least, most) => or_parameter(vec![
                 json!({ "type": "integer", "minimum": least, "maximum": most }),
                 json!({ "type": "string", "pattern": "^0x[0-9A-Fa-f]+$" }),
             ]),
-            Takes::Factor => reference("factor"),
-            Takes::Duration | Takes::Moment | Takes::Moments | Takes::Gap => reference("time"),
-            Takes::Count => reference("count"),
-            Takes::Node | Takes::Link | Takes::Connection => json!({ "type": "string" }),
-            Takes::Version => reference("version"),
-            Takes::Payload => reference("payload"),
-            Takes::Packet => or_parameter(vec![packet_words()]),
-            Takes::Pattern => reference("pattern"),
-            Takes::Outgoing => Value::Bool(true),
-            Takes::Fields(packet) => reference(&format!("fields of {packet}")),
-            Takes::Message => message(),
-            Takes::Row => json!({ "type": "object", "required": ["case"] }),
-            Takes::Steps => reference("steps"),
-            Takes::Step => or_parameter(vec![reference("step")]),
-            Takes::Expectations => json!({ "type": "array", "items": or_parameter(vec![reference("line of expect")]) }),
-            Takes::Expectation => reference("line of expect"),
-            Takes::Words(keys) => words(keys),
-            Takes::Map(table) => {
+            ValueKind::Factor => reference("factor"),
+            ValueKind::Duration | ValueKind::Moment | ValueKind::Moments | ValueKind::Gap => reference("time"),
+            ValueKind::Count => reference("count"),
+            ValueKind::Node | ValueKind::Link | ValueKind::Connection => json!({ "type": "string" }),
+            ValueKind::Version => reference("version"),
+            ValueKind::Payload => reference("payload"),
+            ValueKind::Packet => or_parameter(vec![packet_words()]),
+            ValueKind::Pattern => reference("pattern"),
+            ValueKind::Outgoing => Value::Bool(true),
+            ValueKind::Fields(packet) => reference(&format!("fields of {packet}")),
+            ValueKind::Message => message(),
+            ValueKind::Row => json!({ "type": "object", "required": ["case"] }),
+            ValueKind::Steps => reference("steps"),
+            ValueKind::Step => or_parameter(vec![reference("step")]),
+            ValueKind::Expectations => {
+                json!({ "type": "array", "items": or_parameter(vec![reference("line of expect")]) })
+            }
+            ValueKind::Expectation => reference("line of expect"),
+            ValueKind::Words(keys) => words(keys),
+            ValueKind::Map(table) => {
                 let map = self.map(table);
                 or_parameter(vec![map])
             }
-            Takes::Line(keys) => self.line(keys, None),
-            Takes::Named(inner) => {
+            ValueKind::Line(keys) => self.line(keys, None),
+            ValueKind::Named(inner) => {
                 let inner = self.value(*inner);
                 or_parameter(vec![json!({ "type": "object", "additionalProperties": inner })])
             }
-            Takes::List(inner) => {
+            ValueKind::List(inner) => {
                 let inner = self.value(*inner);
                 or_parameter(vec![json!({ "type": "array", "items": inner })])
             }
-            Takes::Several(inner) => match self.value(*inner) {
+            ValueKind::Several(inner) => match self.value(*inner) {
                 Value::Bool(true) => Value::Bool(true),
                 inner => any_of(vec![inner.clone(), json!({ "type": "array", "items": inner })]),
             },
-            Takes::Optional(inner) => {
+            ValueKind::Optional(inner) => {
                 let inner = self.value(*inner);
                 any_of(vec![inner, json!({ "type": "null" })])
             }
-            Takes::Either(choices) => {
+            ValueKind::Either(choices) => {
                 let choices: Vec<_> = choices.iter().map(|choice| self.value(*choice)).collect();
                 any_of(choices)
             }
@@ -181,8 +184,9 @@ impl Definitions {
     }
 
     fn action(&mut self) -> Value {
-        let is_word =
-            |key: &&Key| is_usable(key) && matches!(key.takes, Takes::Nothing | Takes::Optional(_) | Takes::Unsaid);
+        let is_word = |key: &&Key| {
+            is_usable(key) && matches!(key.takes, ValueKind::Nothing | ValueKind::Optional(_) | ValueKind::Unsaid)
+        };
         let plain: Vec<_> = ActionKind::KEYS.iter().filter(is_word).map(constant).collect();
         let line = self.line(ActionKind::KEYS, None);
         let on_one: Vec<Key> = ActionKind::KEYS.iter().filter(|key| DONE_ON_ONE.contains(&key.name)).copied().collect();
@@ -201,7 +205,7 @@ impl Definitions {
 
     fn expectation(&mut self) -> Value {
         let about_node = self.map(&EXPECTATION);
-        self.line(AROUND, Some(about_node))
+        self.line(MODIFIERS, Some(about_node))
     }
 
     fn pattern(&mut self) -> Value {

@@ -9,10 +9,10 @@ use std::fmt::Write as _;
 use halfopen_protocol::{PacketType, ReasonCode};
 
 use super::ast::{
-    AROUND, ActionKind, CAUSES, EXPECTATION, File, Fragment, Map, MatcherKeys, NetworkChange, PayloadKeys, State,
+    ActionKind, CAUSES, EXPECTATION, File, Fragment, MODIFIERS, Map, MatcherKeys, NetworkChange, PayloadKeys, State,
     StepWord, With,
 };
-use super::keys::{Key, Status, Takes};
+use super::keys::{Key, Status, ValueKind};
 use super::reference::page;
 use crate::lower::is_in_both;
 use crate::plan::PacketKind;
@@ -60,7 +60,7 @@ fn table(name: &str) -> Option<String> {
     tables.extend([Fragment::TABLE, MatcherKeys::TABLE, PayloadKeys::TABLE, With::TABLE]);
     ActionKind::KEYS.iter().for_each(|key| key.takes.tables(&mut tables));
     let table = tables.into_iter().find(|table| table.what.replace('`', "") == what)?;
-    let around = if table.what == EXPECTATION.what { AROUND } else { &[] };
+    let around = if table.what == EXPECTATION.what { MODIFIERS } else { &[] };
     Some(rendered(table.what, around.iter().chain(table.all())))
 }
 
@@ -143,49 +143,49 @@ fn rendered<'a>(what: &str, keys: impl Iterator<Item = &'a Key>) -> String {
 }
 
 /// What may stand there, in the words of the reference.
-fn said(takes: Takes) -> String {
+fn said(takes: ValueKind) -> String {
     match takes {
-        Takes::Unsaid => String::new(),
-        Takes::Anything => "any value".to_owned(),
-        Takes::Nothing => "nothing".to_owned(),
-        Takes::Text => "text".to_owned(),
-        Takes::Bool => "`true`, `false`".to_owned(),
-        Takes::Number(least, most) if most >= u64::from(u32::MAX) => format!("number from {least} on"),
-        Takes::Number(least, most) => format!("{least} to {most}"),
-        Takes::Factor => "`1.5` or `50%`".to_owned(),
-        Takes::Duration => "[duration](time.md)".to_owned(),
-        Takes::Moment => "[moment](time.md#moments)".to_owned(),
-        Takes::Moments => "[moment](time.md#moments) `..` moment".to_owned(),
-        Takes::Count => "`2`, `2..`, `..4`, `2..4`".to_owned(),
-        Takes::Gap => "`5s`, `..4s`, `1s .. 2s`".to_owned(),
-        Takes::Node => "node".to_owned(),
-        Takes::Link => "`a -> b`, `a <-> b` or node".to_owned(),
-        Takes::Connection => "[connection](faults.md#connection)".to_owned(),
-        Takes::Version => "`3.1.1`, `5.0`".to_owned(),
-        Takes::Payload => "[payload](packets.md#payloads)".to_owned(),
-        Takes::Packet => "name of a packet".to_owned(),
-        Takes::Pattern => "[pattern](packets.md#patterns)".to_owned(),
-        Takes::Outgoing => "[packet](packets.md#packets-to-send) or list".to_owned(),
-        Takes::Fields(packet) => format!("map of fields of {packet}"),
-        Takes::Message => "map of `topic`, `payload`, `qos`, `retain` and further fields of PUBLISH".to_owned(),
-        Takes::Row => "row: map of `case` and columns".to_owned(),
-        Takes::Steps => "list of [steps](steps.md)".to_owned(),
-        Takes::Step => "[step](steps.md)".to_owned(),
-        Takes::Expectations => "list of [expectations](expectations.md)".to_owned(),
-        Takes::Expectation => "an [expectation](expectations.md)".to_owned(),
-        Takes::Words(keys) => {
+        ValueKind::Unsaid => String::new(),
+        ValueKind::Anything => "any value".to_owned(),
+        ValueKind::Nothing => "nothing".to_owned(),
+        ValueKind::Text => "text".to_owned(),
+        ValueKind::Bool => "`true`, `false`".to_owned(),
+        ValueKind::Number(least, most) if most >= u64::from(u32::MAX) => format!("number from {least} on"),
+        ValueKind::Number(least, most) => format!("{least} to {most}"),
+        ValueKind::Factor => "`1.5` or `50%`".to_owned(),
+        ValueKind::Duration => "[duration](time.md)".to_owned(),
+        ValueKind::Moment => "[moment](time.md#moments)".to_owned(),
+        ValueKind::Moments => "[moment](time.md#moments) `..` moment".to_owned(),
+        ValueKind::Count => "`2`, `2..`, `..4`, `2..4`".to_owned(),
+        ValueKind::Gap => "`5s`, `..4s`, `1s .. 2s`".to_owned(),
+        ValueKind::Node => "node".to_owned(),
+        ValueKind::Link => "`a -> b`, `a <-> b` or node".to_owned(),
+        ValueKind::Connection => "[connection](faults.md#connection)".to_owned(),
+        ValueKind::Version => "`3.1.1`, `5.0`".to_owned(),
+        ValueKind::Payload => "[payload](packets.md#payloads)".to_owned(),
+        ValueKind::Packet => "name of a packet".to_owned(),
+        ValueKind::Pattern => "[pattern](packets.md#patterns)".to_owned(),
+        ValueKind::Outgoing => "[packet](packets.md#packets-to-send) or list".to_owned(),
+        ValueKind::Fields(packet) => format!("map of fields of {packet}"),
+        ValueKind::Message => "map of `topic`, `payload`, `qos`, `retain` and further fields of PUBLISH".to_owned(),
+        ValueKind::Row => "row: map of `case` and columns".to_owned(),
+        ValueKind::Steps => "list of [steps](steps.md)".to_owned(),
+        ValueKind::Step => "[step](steps.md)".to_owned(),
+        ValueKind::Expectations => "list of [expectations](expectations.md)".to_owned(),
+        ValueKind::Expectation => "an [expectation](expectations.md)".to_owned(),
+        ValueKind::Words(keys) => {
             let words = keys.iter().filter(|key| !matches!(key.status, Status::Never(_)));
             words.map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ")
         }
-        Takes::Map(table) => match page(table.what).split_once('#') {
+        ValueKind::Map(table) => match page(table.what).split_once('#') {
             Some((file, anchor)) => format!("[map]({file}.md#{anchor})"),
             None => format!("[map]({}.md)", page(table.what)),
         },
-        Takes::Line(keys) => format!("map of one: {}", said(Takes::Words(keys))),
-        Takes::Named(inner) => format!("map: name → {}", said(*inner)),
-        Takes::List(inner) => format!("list of {}", said(*inner)),
-        Takes::Several(inner) => format!("{}, or a list", said(*inner)),
-        Takes::Optional(inner) => format!("nothing, or {}", said(*inner)),
-        Takes::Either(choices) => choices.iter().map(|choice| said(*choice)).collect::<Vec<_>>().join(" or "),
+        ValueKind::Line(keys) => format!("map of one: {}", said(ValueKind::Words(keys))),
+        ValueKind::Named(inner) => format!("map: name → {}", said(*inner)),
+        ValueKind::List(inner) => format!("list of {}", said(*inner)),
+        ValueKind::Several(inner) => format!("{}, or a list", said(*inner)),
+        ValueKind::Optional(inner) => format!("nothing, or {}", said(*inner)),
+        ValueKind::Either(choices) => choices.iter().map(|choice| said(*choice)).collect::<Vec<_>>().join(" or "),
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use self::build::{Place, Stop, document};
 use self::parts::{by_parts, tabs};
 use self::syntax::report_syntax;
-use super::error::{Sink, Span};
+use super::error::{Diagnostics, Span};
 use crate::plan::Position;
 
 /// The name of a parameter and the line in which it was used.
@@ -146,29 +146,29 @@ impl Node {
 ///
 /// If it is no YAML as a whole, each part that begins with a key at the margin is read by itself: one that is wrong
 /// is reported and broken, and the others can be read.
-pub(super) fn parse(text: &str, file: u16, sink: &Sink) -> Option<Node> {
-    let tabs = tabs(text, file, sink);
+pub(super) fn parse(text: &str, file: u16, diagnostics: &Diagnostics) -> Option<Node> {
+    let tabs = tabs(text, file, diagnostics);
     if tabs.is_empty() {
-        match document(text, Place { file, line: 0 }, sink) {
+        match document(text, Place { file, line: 0 }, diagnostics) {
             Ok(Some(node)) => return Some(node),
             Ok(None) => {
                 let message = "the file is empty; a scenario has at least `steps` or `expect`";
-                sink.push(start_of(file), message, None);
+                diagnostics.push(start_of(file), message, None);
                 return None;
             }
             Err(Stop::Reported) => return None,
             Err(Stop::Syntax(error)) => {
-                let before = sink.len();
-                let root = by_parts(text, file, &tabs, sink);
-                if sink.len() == before {
-                    report_syntax(text, &error, Place { file, line: 0 }, sink);
+                let before = diagnostics.len();
+                let root = by_parts(text, file, &tabs, diagnostics);
+                if diagnostics.len() == before {
+                    report_syntax(text, &error, Place { file, line: 0 }, diagnostics);
                     return None;
                 }
                 return root;
             }
         }
     }
-    by_parts(text, file, &tabs, sink)
+    by_parts(text, file, &tabs, diagnostics)
 }
 
 /// The first character of a file.
@@ -184,9 +184,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(text: &str) -> (Option<Node>, String) {
-        let sink = Sink::new(Arc::new(Source { path: "a.yaml".into(), text: text.into() }));
-        let node = parse(text, 0, &sink);
-        let errors = sink.finish(()).err().map_or_else(String::new, |errors| errors.to_string());
+        let diagnostics = Diagnostics::new(Arc::new(Source { path: "a.yaml".into(), text: text.into() }));
+        let node = parse(text, 0, &diagnostics);
+        let errors = diagnostics.finish(()).err().map_or_else(String::new, |errors| errors.to_string());
         (node, errors)
     }
 

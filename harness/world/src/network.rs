@@ -2,6 +2,7 @@ use std::future::Future;
 use std::io;
 use std::rc::Rc;
 
+use halfopen_tcp::SynDecision;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::plan::NodeId;
@@ -26,28 +27,17 @@ pub(crate) trait Network: Clone + Unpin + 'static {
     /// Opens a connection to the MQTT port of `to`. Dropping the future gives up.
     fn connect(&self, to: NodeId) -> impl Future<Output = io::Result<(Self::Stream, Peer)>>;
 
-    /// From now on, while this node listens, `door` says what becomes of each connection that is about to be opened.
-    fn guard(&self, door: Rc<dyn Door>);
+    /// Sets the policy that is asked about each SYN while this node listens.
+    fn set_accept_policy(&self, policy: Rc<dyn AcceptPolicy>);
 
     /// Ends a connection by RST instead of FIN.
     fn abort(&self, stream: Self::Stream);
 }
 
-/// Says what becomes of a connection when its SYN arrives, before any program sees it.
-pub(crate) trait Door {
-    /// Of this connection; asked anew each time its SYN arrives.
-    fn knock(&self, connection: ConnectionId) -> Knock;
-}
-
-/// What becomes of a SYN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Knock {
-    /// It is answered, and the connection goes to the program.
-    Open,
-    /// RST.
-    Refused,
-    /// As if it had been lost.
-    Ignored,
+/// Decides what becomes of a connection when its SYN arrives, before any program sees it.
+pub(crate) trait AcceptPolicy {
+    /// Decides about this connection. Called again each time its SYN arrives.
+    fn decide(&self, connection: ConnectionId) -> SynDecision;
 }
 
 /// Who is at the other end of a connection.

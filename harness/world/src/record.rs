@@ -6,7 +6,7 @@ use std::time::Duration;
 use halfopen_protocol::packet::Publish;
 
 use crate::plan::{Because, NodeFault, NodeId, StepId};
-use crate::trace::{ConnectionId, Event, EventKind, Held, Item, RunObserver, Since, Trace};
+use crate::trace::{ConnectionId, Event, EventKind, Held, RunObserver, Since, Trace, Transmission};
 
 /// Tells observers what happens, and writes the trace if it is to be kept. All who see something happen in a world hold a
 /// clone of it.
@@ -86,7 +86,7 @@ impl Recorder {
         (self.0.borrow().now)()
     }
 
-    /// `client` is about to open a connection, the so many-th of its own, from 1; its first item, [`Item::Open`], is yet
+    /// `client` is about to open a connection, the so many-th of its own, from 1; its first item, [`Transmission::Open`], is yet
     /// to be [`sent`](Self::sent).
     pub(crate) fn new_connection(&self, client: NodeId) -> (ConnectionId, u32) {
         let mut inner = self.0.borrow_mut();
@@ -99,7 +99,7 @@ impl Recorder {
     }
 
     /// `item` leaves `from`.
-    pub(crate) fn sent(&self, connection: ConnectionId, from: NodeId, to: NodeId, item: Item) {
+    pub(crate) fn sent(&self, connection: ConnectionId, from: NodeId, to: NodeId, item: Transmission) {
         let mut inner = self.0.borrow_mut();
         let in_flight = InFlight { sent: inner.count, kind: InFlightKind::of(&item), arrival: None };
         inner.under_way.entry((connection, from)).or_default().push_back(in_flight);
@@ -107,7 +107,7 @@ impl Recorder {
     }
 
     /// `item` arrives at `to`.
-    pub(crate) fn received(&self, connection: ConnectionId, from: NodeId, to: NodeId, item: Item) {
+    pub(crate) fn received(&self, connection: ConnectionId, from: NodeId, to: NodeId, item: Transmission) {
         let mut inner = self.0.borrow_mut();
         let at = (inner.now)();
         let in_flight = inner.take_in_flight(connection, from, &item);
@@ -120,7 +120,7 @@ impl Recorder {
 
     /// The end of a connection that `from` has sent, in order or by abort, has reached the other host. Its program may
     /// never read it: then nothing is ever [`received`](Self::received).
-    pub(crate) fn end_reached_host(&self, connection: ConnectionId, from: NodeId, end: &Item) {
+    pub(crate) fn end_reached_host(&self, connection: ConnectionId, from: NodeId, end: &Transmission) {
         let kind = InFlightKind::of(end);
         self.reached(connection, from, usize::MAX, |in_flight| in_flight == kind);
     }
@@ -255,11 +255,11 @@ impl Inner {
     }
 
     /// Takes what `item` arrives from: the oldest under way, or for an abort the abort itself.
-    fn take_in_flight(&mut self, connection: ConnectionId, from: NodeId, item: &Item) -> Option<InFlight> {
+    fn take_in_flight(&mut self, connection: ConnectionId, from: NodeId, item: &Transmission) -> Option<InFlight> {
         let under_way = self.under_way.get_mut(&(connection, from))?;
         match item {
-            Item::TimedOut => None,
-            Item::Rst => {
+            Transmission::TimedOut => None,
+            Transmission::Rst => {
                 let place = under_way.iter().position(|in_flight| in_flight.kind == InFlightKind::Rst)?;
                 under_way.drain(..=place).next_back()
             }
@@ -269,13 +269,13 @@ impl Inner {
 }
 
 impl InFlightKind {
-    fn of(item: &Item) -> Self {
+    fn of(item: &Transmission) -> Self {
         match item {
-            Item::Open => Self::Open,
-            Item::Packet(_) | Item::Bytes(_) => Self::Data,
-            Item::Fin => Self::Fin,
+            Transmission::Open => Self::Open,
+            Transmission::Packet(_) | Transmission::Bytes(_) => Self::Data,
+            Transmission::Fin => Self::Fin,
             // Nobody sends a time-out.
-            Item::Rst | Item::TimedOut => Self::Rst,
+            Transmission::Rst | Transmission::TimedOut => Self::Rst,
         }
     }
 }

@@ -6,8 +6,8 @@ use std::task::{Context, Poll, ready};
 use halfopen_protocol::{PacketType, Role};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::conversation::Conversation;
-use crate::trace::Item;
+use super::connection_tap::ConnectionTap;
+use crate::trace::Transmission;
 
 /// An engine's socket, as a [`Tap`] needs it.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + 'static {
@@ -16,7 +16,7 @@ pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + 'static {
     fn has_unread(&mut self) -> bool;
 
     /// How the connection has ended, if it has and the program would see it with its next read.
-    fn waiting_end(&mut self) -> Option<Item> {
+    fn waiting_end(&mut self) -> Option<Transmission> {
         None
     }
 
@@ -37,15 +37,15 @@ pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + 'static {
 /// A socket that records what passes through it, and how it ends, from the point of view of its program.
 pub(crate) struct Tap<S: Socket> {
     socket: S,
-    conversation: Rc<Conversation>,
+    connection_tap: Rc<ConnectionTap>,
     side: Role,
     aborts: bool,
 }
 
 impl<S: Socket> Tap<S> {
     /// Taps the end of a connection that is on this side.
-    pub(crate) fn new(socket: S, conversation: Rc<Conversation>, side: Role) -> Self {
-        Self { socket, conversation, side, aborts: false }
+    pub(crate) fn new(socket: S, connection_tap: Rc<ConnectionTap>, side: Role) -> Self {
+        Self { socket, connection_tap, side, aborts: false }
     }
 
     /// Ends the connection by RST.
@@ -56,23 +56,23 @@ impl<S: Socket> Tap<S> {
 
     fn failed(&self, error: &io::Error) {
         if let Some(how) = failure(error) {
-            self.conversation.saw_end(self.side, how);
+            self.connection_tap.saw_end(self.side, how);
         }
     }
 
     /// What has come is seen at the latest when the program ends the connection.
     fn see_waiting_end(&mut self) {
         if let Some(how) = self.socket.waiting_end() {
-            self.conversation.saw_end(self.side, how);
+            self.connection_tap.saw_end(self.side, how);
         }
     }
 }
 
 /// How an error ends a connection, if it does.
-pub(crate) fn failure(error: &io::Error) -> Option<Item> {
+pub(crate) fn failure(error: &io::Error) -> Option<Transmission> {
     match error.kind() {
-        io::ErrorKind::ConnectionReset => Some(Item::Rst),
-        io::ErrorKind::TimedOut => Some(Item::TimedOut),
+        io::ErrorKind::ConnectionReset => Some(Transmission::Rst),
+        io::ErrorKind::TimedOut => Some(Transmission::TimedOut),
         _ => None,
     }
 }
@@ -84,9 +84,9 @@ impl<S: Socket> AsyncRead for Tap<S> {
         let result = ready!(Pin::new(&mut self.socket).poll_read(cx, buf));
         match &result {
             Ok(()) => match buf.filled().len() - before {
-                0 if room > 0 => self.conversation.saw_end(self.side, Item::Fin),
+                0 if room > 0 => self.connection_tap.saw_end(self.side, Transmission::Fin),
                 0 => {}
-                count => self.conversation.read(self.side, count),
+                count => self.connection_tap.read(self.side, count),
             },
             Err(error) => self.failed(error),
         }
@@ -99,7 +99,7 @@ impl<S: Socket> AsyncWrite for Tap<S> {
         let result = ready!(Pin::new(&mut self.socket).poll_write(cx, buf));
         match &result {
             Ok(count) => {
-                for packet in self.conversation.wrote(self.side, &buf[..*count]) {
+                for packet in self.connection_tap.wrote(self.side, &buf[..*count]) {
                     self.socket.about_to_leave(packet);
                 }
             }
@@ -117,7 +117,7 @@ impl<S: Socket> AsyncWrite for Tap<S> {
         match &result {
             Ok(()) => {
                 self.see_waiting_end();
-                self.conversation.finished(self.side);
+                self.connection_tap.finished(self.side);
             }
             Err(error) => self.failed(error),
         }
@@ -130,15 +130,15 @@ impl<S: Socket> Drop for Tap<S> {
         if !self.socket.is_powerless() {
             self.see_waiting_end();
         }
-        if self.conversation.has_failed(self.side) {
+        if self.connection_tap.has_failed(self.side) {
             return;
         }
         if self.socket.is_powerless() {
-            self.conversation.abandoned(self.side);
+            self.connection_tap.abandoned(self.side);
         } else if self.aborts || self.socket.has_unread() {
-            self.conversation.aborted(self.side);
+            self.connection_tap.aborted(self.side);
         } else {
-            self.conversation.finished(self.side);
+            self.connection_tap.finished(self.side);
         }
     }
 }

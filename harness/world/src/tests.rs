@@ -9,7 +9,7 @@ use crate::plan::{
     BrokerProgram, ClientProgram, ClientSettings, Command, Conditions, LinkSettings, Node, NodeId, Origins, Plan,
     Program, RunName, Seed, Source, Step, StepId, StepKind,
 };
-use crate::trace::{EventKind, Item};
+use crate::trace::{EventKind, Transmission};
 
 const BROKER: NodeId = NodeId(0);
 const SENSOR: NodeId = NodeId(1);
@@ -48,7 +48,12 @@ fn plan(version: Version, steps: Vec<Step>) -> Arc<Plan> {
 }
 
 fn options(plan: &Plan) -> RunOptions {
-    RunOptions { observer: Box::new(halfopen_check::Decided::new(plan)), keeps_trace: true, defect: None, guest: None }
+    RunOptions {
+        observer: Box::new(halfopen_check::Completion::new(plan)),
+        keeps_trace: true,
+        defect: None,
+        program_under_test: None,
+    }
 }
 
 fn step(kind: StepKind) -> Step {
@@ -64,7 +69,9 @@ fn a_silent_client_is_closed_after_one_and_a_half_keep_alives(
     let plan = plan(version, vec![step(silence)]);
     let trace = run(&plan, engine, options(&plan)).expect("both engines can express this");
     let connect = trace.events.iter().find_map(|event| match &event.kind {
-        EventKind::Received { item: Item::Packet(packet), .. } if packet.packet_type() == PacketType::Connect => {
+        EventKind::Received { item: Transmission::Packet(packet), .. }
+            if packet.packet_type() == PacketType::Connect =>
+        {
             Some(event.at)
         }
         _ => None,

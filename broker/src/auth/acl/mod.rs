@@ -8,7 +8,7 @@ use halfopen_protocol::topic::{check_filter, matches};
 use self::filter::{covers, overlap};
 use super::FileError;
 use super::passwords::check_user;
-use crate::core::{Authorize, Deed, Who};
+use crate::core::{Authorize, Operation, Who};
 
 /// Who may do what, from a file in the form of Mosquitto's `acl_file`.
 ///
@@ -92,15 +92,15 @@ impl Acl {
 }
 
 impl Authorize for Acl {
-    fn allows(&self, who: Who<'_>, deed: Deed, topic: &str) -> bool {
+    fn allows(&self, who: Who<'_>, operation: Operation, topic: &str) -> bool {
         let mut allowed = false;
         for (right, filter) in self.rules(who) {
-            match (right, deed) {
-                (Right::Deny, Deed::Subscribe) if covers(&filter, topic) => return false,
-                (Right::Deny, Deed::Publish | Deed::Receive) if matches(&filter, topic) => return false,
-                (Right::Allow { write: true, .. }, Deed::Publish) => allowed |= matches(&filter, topic),
-                (Right::Allow { read: true, .. }, Deed::Receive) => allowed |= matches(&filter, topic),
-                (Right::Allow { read: true, .. }, Deed::Subscribe) => allowed |= overlap(&filter, topic),
+            match (right, operation) {
+                (Right::Deny, Operation::Subscribe) if covers(&filter, topic) => return false,
+                (Right::Deny, Operation::Publish | Operation::Receive) if matches(&filter, topic) => return false,
+                (Right::Allow { write: true, .. }, Operation::Publish) => allowed |= matches(&filter, topic),
+                (Right::Allow { read: true, .. }, Operation::Receive) => allowed |= matches(&filter, topic),
+                (Right::Allow { read: true, .. }, Operation::Subscribe) => allowed |= overlap(&filter, topic),
                 _ => {}
             }
         }
@@ -186,54 +186,54 @@ mod tests {
         pattern deny device/+/secret-%c
     ";
 
-    fn allows(user: Option<&str>, client_id: &str, deed: Deed, topic: &str) -> bool {
-        Acl::parse(FILE).expect("a valid file").allows(Who { client_id, user }, deed, topic)
+    fn allows(user: Option<&str>, client_id: &str, operation: Operation, topic: &str) -> bool {
+        Acl::parse(FILE).expect("a valid file").allows(Who { client_id, user }, operation, topic)
     }
 
     #[rstest]
-    #[case(None, Deed::Receive, "public/news", true)]
-    #[case(None, Deed::Publish, "public/news", false)]
-    #[case(None, Deed::Subscribe, "public/news", true)]
-    #[case(None, Deed::Subscribe, "#", true)]
-    #[case(None, Deed::Subscribe, "home/#", false)]
-    #[case(None, Deed::Publish, "from/ann", false)]
-    #[case(None, Deed::Publish, "device/c/x", true)]
-    #[case(None, Deed::Publish, "device/d/x", false)]
-    #[case(Some("ann"), Deed::Receive, "public/news", false)]
-    #[case(Some("ann"), Deed::Publish, "home/kitchen", true)]
-    #[case(Some("ann"), Deed::Receive, "home/kitchen", true)]
-    #[case(Some("ann"), Deed::Publish, "log/ann", true)]
-    #[case(Some("ann"), Deed::Receive, "log/ann", false)]
-    #[case(Some("ann"), Deed::Subscribe, "log/ann", false)]
-    #[case(Some("ann"), Deed::Publish, "home/safe", false)]
-    #[case(Some("ann"), Deed::Receive, "home/safe/door", false)]
-    #[case(Some("ann"), Deed::Subscribe, "home/safe/door", false)]
-    #[case(Some("ann"), Deed::Subscribe, "home/safe/+", false)]
-    #[case(Some("ann"), Deed::Subscribe, "home/#", true)]
-    #[case(Some("ann"), Deed::Receive, "$SYS/broker/uptime", true)]
-    #[case(Some("ann"), Deed::Publish, "from/ann", true)]
-    #[case(Some("ann"), Deed::Publish, "from/bob", false)]
-    #[case(Some("ann"), Deed::Publish, "device/c/secret-c", false)]
-    #[case(Some("bob"), Deed::Receive, "a b/c", true)]
-    #[case(Some("cid"), Deed::Receive, "public/news", false)]
-    #[case(Some("cid"), Deed::Publish, "device/c/x", true)]
+    #[case(None, Operation::Receive, "public/news", true)]
+    #[case(None, Operation::Publish, "public/news", false)]
+    #[case(None, Operation::Subscribe, "public/news", true)]
+    #[case(None, Operation::Subscribe, "#", true)]
+    #[case(None, Operation::Subscribe, "home/#", false)]
+    #[case(None, Operation::Publish, "from/ann", false)]
+    #[case(None, Operation::Publish, "device/c/x", true)]
+    #[case(None, Operation::Publish, "device/d/x", false)]
+    #[case(Some("ann"), Operation::Receive, "public/news", false)]
+    #[case(Some("ann"), Operation::Publish, "home/kitchen", true)]
+    #[case(Some("ann"), Operation::Receive, "home/kitchen", true)]
+    #[case(Some("ann"), Operation::Publish, "log/ann", true)]
+    #[case(Some("ann"), Operation::Receive, "log/ann", false)]
+    #[case(Some("ann"), Operation::Subscribe, "log/ann", false)]
+    #[case(Some("ann"), Operation::Publish, "home/safe", false)]
+    #[case(Some("ann"), Operation::Receive, "home/safe/door", false)]
+    #[case(Some("ann"), Operation::Subscribe, "home/safe/door", false)]
+    #[case(Some("ann"), Operation::Subscribe, "home/safe/+", false)]
+    #[case(Some("ann"), Operation::Subscribe, "home/#", true)]
+    #[case(Some("ann"), Operation::Receive, "$SYS/broker/uptime", true)]
+    #[case(Some("ann"), Operation::Publish, "from/ann", true)]
+    #[case(Some("ann"), Operation::Publish, "from/bob", false)]
+    #[case(Some("ann"), Operation::Publish, "device/c/secret-c", false)]
+    #[case(Some("bob"), Operation::Receive, "a b/c", true)]
+    #[case(Some("cid"), Operation::Receive, "public/news", false)]
+    #[case(Some("cid"), Operation::Publish, "device/c/x", true)]
     fn a_client_may_do_what_a_line_allows_and_none_denies(
         #[case] user: Option<&str>,
-        #[case] deed: Deed,
+        #[case] operation: Operation,
         #[case] topic: &str,
         #[case] expected: bool,
     ) {
-        assert_eq!(allows(user, "c", deed, topic), expected);
+        assert_eq!(allows(user, "c", operation, topic), expected);
     }
 
     #[rstest]
     fn a_name_is_never_a_wildcard(#[values("+", "#", "a/b")] name: &str) {
         for topic in ["device/x/y", &format!("device/{name}/y"), "from/x"] {
-            assert!(!allows(Some(name), name, Deed::Publish, topic), "{topic}");
-            assert!(!allows(Some(name), name, Deed::Subscribe, topic), "{topic}");
+            assert!(!allows(Some(name), name, Operation::Publish, topic), "{topic}");
+            assert!(!allows(Some(name), name, Operation::Subscribe, topic), "{topic}");
         }
         let acl = Acl::parse("topic open/#\npattern deny open/%c").expect("a valid file");
-        assert!(!acl.allows(Who { client_id: name, user: None }, Deed::Publish, "open/x"));
+        assert!(!acl.allows(Who { client_id: name, user: None }, Operation::Publish, "open/x"));
     }
 
     #[rstest]
@@ -256,8 +256,8 @@ mod tests {
     #[test]
     fn an_empty_file_allows_nothing() {
         let acl = Acl::parse("").expect("nothing is wrong");
-        for deed in [Deed::Publish, Deed::Subscribe, Deed::Receive] {
-            assert!(!acl.allows(Who { client_id: "c", user: Some("ann") }, deed, "t"));
+        for operation in [Operation::Publish, Operation::Subscribe, Operation::Receive] {
+            assert!(!acl.allows(Who { client_id: "c", user: Some("ann") }, operation, "t"));
         }
     }
 }

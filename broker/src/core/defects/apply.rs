@@ -12,7 +12,7 @@ use crate::core::authenticate::Identity;
 use crate::core::keep_alive::{self, KeepAlive};
 use crate::core::session::{Expiry, SessionKey};
 use crate::core::timers::Subject;
-use crate::core::{Broker, CloseReason, ConnectionId, Event, Memory, Timer};
+use crate::core::{Broker, CloseReason, ConnectionId, DurableState, Event, Timer};
 
 /// The defect that is switched on, if any, and what it remembers.
 #[derive(Debug, Default)]
@@ -321,7 +321,7 @@ impl Broker {
             Defect::TimeoutWithoutClosing => {
                 let reason = CloseReason::KeepAlive { since, at, due };
                 self.tell(Event::Closing { connection, client_id: self.client_id(connection), reason });
-                self.leave(now, connection);
+                self.remove_connection(now, connection);
                 return false;
             }
             _ => {}
@@ -387,8 +387,8 @@ impl Broker {
         Some(packet)
     }
 
-    pub(in crate::core) fn lose_client_or_defect(&mut self, now: Instant, key: SessionKey) {
-        let Some(defect) = self.defects.on else { return self.lose_client(now, key) };
+    pub(in crate::core) fn start_expiry_or_defect(&mut self, now: Instant, key: SessionKey) {
+        let Some(defect) = self.defects.on else { return self.start_expiry(now, key) };
         let last = self.timers.last_will().filter(|last| *last > now);
         if let Some(session) = self.sessions.get_mut(key)
             && let Some(will) = &mut session.will
@@ -405,7 +405,7 @@ impl Broker {
                 _ => {}
             }
         }
-        self.lose_client(now, key);
+        self.start_expiry(now, key);
         let Some(session) = self.sessions.get_mut(key) else { return };
         let ends = Expiry::from_secs(expiry(defect, session.expiry.as_secs())).after(now);
         let before = std::mem::replace(&mut session.ends, ends);
@@ -418,14 +418,14 @@ impl Broker {
         self.timers.set(Timer::WillDelay, Subject::Session(key), will_before, will_due);
     }
 
-    pub(in crate::core) fn memory_or_defect(&self, mut memory: Memory) -> Memory {
+    pub(in crate::core) fn durable_state_or_defect(&self, mut state: DurableState) -> DurableState {
         if self.has(Defect::RestartForgetsExpiry) {
-            for key in memory.sessions.keys() {
-                let Some(session) = memory.sessions.get_mut(key) else { continue };
+            for key in state.sessions.keys() {
+                let Some(session) = state.sessions.get_mut(key) else { continue };
                 session.ends = session.ends.filter(|_| session.connection.is_some());
             }
         }
-        memory
+        state
     }
 }
 

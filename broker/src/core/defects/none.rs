@@ -6,7 +6,7 @@ use halfopen_protocol::{Instant, Packet};
 use super::authenticate::Identity;
 use super::session::SessionKey;
 use super::timers::Subject;
-use super::{Broker, ConnectionId, Memory, Timer};
+use super::{Broker, ConnectionId, DurableState, Timer};
 
 impl Broker {
     pub(super) fn await_connect_or_defect(&mut self, connection: ConnectionId) {
@@ -34,12 +34,12 @@ impl Broker {
         Some(packet)
     }
 
-    pub(super) fn lose_client_or_defect(&mut self, now: Instant, key: SessionKey) {
-        self.lose_client(now, key);
+    pub(super) fn start_expiry_or_defect(&mut self, now: Instant, key: SessionKey) {
+        self.start_expiry(now, key);
     }
 
     #[expect(clippy::unused_self, reason = "a defect needs it")]
-    pub(super) fn memory_or_defect(&self, memory: Memory) -> Memory {
-        memory
+    pub(super) fn durable_state_or_defect(&self, state: DurableState) -> DurableState {
+        state
     }
 }

@@ -3,13 +3,13 @@ use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
 use super::bench::{Bench, ack, brief, id, message, options};
-use crate::core::{CommandError, Event, Remarks, Token};
+use crate::core::{AckDetails, CommandError, Event, Token};
 
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
 
 fn done(token: Token) -> Event {
-    Event::Published { token, reason: ReasonCode::SUCCESS, remarks: Remarks::default() }
+    Event::Published { token, reason: ReasonCode::SUCCESS, remarks: AckDetails::default() }
 }
 
 #[rstest]
@@ -62,7 +62,7 @@ fn a_refused_message_is_done_with_its_reason(#[case] qos: QoS) {
     bench.receive(if qos == QoS::AtLeastOnce { Packet::PubAck(refusal) } else { Packet::PubRec(refusal) });
     assert_eq!(
         bench.events(),
-        [Event::Published { token, reason: ReasonCode::QUOTA_EXCEEDED, remarks: Remarks::default() }]
+        [Event::Published { token, reason: ReasonCode::QUOTA_EXCEEDED, remarks: AckDetails::default() }]
     );
     assert!(bench.client.session.outbox.is_empty());
 }
@@ -174,7 +174,10 @@ fn what_the_broker_does_not_take_is_not_sent(#[case] connack: ConnAck, #[case] r
     let publish = Publish { retain: true, ..message(QoS::AtLeastOnce, "12") };
     let token = bench.client.publish(bench.now, publish).expect("it is fine in itself");
     let outputs = bench.take();
-    assert_eq!(outputs, [crate::core::Output::Event(Event::Published { token, reason, remarks: Remarks::default() })]);
+    assert_eq!(
+        outputs,
+        [crate::core::Output::Event(Event::Published { token, reason, remarks: AckDetails::default() })]
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The client against a broker that the test plays itself, in virtual time.
 
+mod ack_details;
 mod auth;
 mod bench;
 mod connecting;
@@ -14,5 +15,4 @@ mod proptests;
 mod queue;
 mod receipts;
 mod reconnect;
-mod remarks;
 mod requests;

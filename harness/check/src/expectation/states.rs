@@ -7,7 +7,7 @@ use halfopen_protocol::{Packet, ReasonCode};
 use super::{Judge, Window, millis, seconds};
 use crate::Findings;
 use crate::plan::{Mode, Program, Verb};
-use crate::trace::{EventKind, Item};
+use crate::trace::{EventKind, Transmission};
 use crate::verb::Timeline;
 
 impl Judge<'_> {
@@ -51,12 +51,12 @@ impl Judge<'_> {
     fn first_connected(&self) -> Option<Duration> {
         let is_has = matches!(self.expectation.verb, Verb::Has(_));
         self.by_node.events(self.trace, self.node).find_map(|(_, event)| match &event.kind {
-            EventKind::Received { item: Item::Packet(Packet::ConnAck(connack)), .. }
+            EventKind::Received { item: Transmission::Packet(Packet::ConnAck(connack)), .. }
                 if connack.reason == ReasonCode::SUCCESS =>
             {
                 Some(event.at)
             }
-            EventKind::Received { item: Item::Open, .. } if is_has => Some(event.at),
+            EventKind::Received { item: Transmission::Open, .. } if is_has => Some(event.at),
             _ => None,
         })
     }

@@ -15,7 +15,7 @@ use super::{Context, SOON, shown};
 use crate::plan::Invariant;
 
 /// A PUBLISH, SUBSCRIBE or UNSUBSCRIBE that was sent.
-pub(super) struct Transmission<'e> {
+pub(super) struct PublishSent<'e> {
     pub(super) session: SessionId,
     pub(super) seen: Seen<'e>,
     /// `None` for QoS 0.
@@ -29,7 +29,7 @@ pub(super) struct Transmission<'e> {
     pub(super) overtakes: Option<PacketId>,
 }
 
-impl Transmission<'_> {
+impl PublishSent<'_> {
     /// Whether a new exchange begins.
     pub(super) fn is_new(&self) -> bool {
         matches!(self.before, Before::Free | Before::Another)
@@ -96,7 +96,7 @@ impl Exchanges {
         fact: &Fact<'e>,
         context: &Context<'_>,
         report: &mut Report,
-    ) -> Option<Transmission<'e>> {
+    ) -> Option<PublishSent<'e>> {
         match fact {
             Fact::Accepted { at, session, previous, .. } => {
                 let flow = self.flows.get_or_default(*session);
@@ -139,7 +139,7 @@ impl Flow {
         self.elsewhere = self.in_use.len();
     }
 
-    fn sent<'e>(&mut self, session: SessionId, seen: &Seen<'e>) -> Option<Transmission<'e>> {
+    fn sent<'e>(&mut self, session: SessionId, seen: &Seen<'e>) -> Option<PublishSent<'e>> {
         let (id, what) = match &*seen.packet {
             Packet::Publish(publish) => (publish.packet_id, What::Message(message(&seen.topic, publish))),
             Packet::Subscribe(subscribe) => (Some(subscribe.packet_id), What::Request),
@@ -151,7 +151,7 @@ impl Flow {
             _ => return None,
         };
         let transmission =
-            |before, exchange, overtakes| Transmission { session, seen: seen.clone(), id, before, exchange, overtakes };
+            |before, exchange, overtakes| PublishSent { session, seen: seen.clone(), id, before, exchange, overtakes };
         let Some(id) = id else { return Some(transmission(Before::Free, 0, None)) };
         let known = self.in_use.get(&id);
         let before = known.map_or(Before::Free, |known| known.before(&what));

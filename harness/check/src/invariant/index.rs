@@ -9,10 +9,10 @@ use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 
 use super::Facts;
-use super::exchanges::Transmission;
+use super::exchanges::PublishSent;
 use super::table::Place;
 use crate::plan::{Because, NodeFault, NodeId, Plan, Program, StepId};
-use crate::trace::{ConnectionId, Event, EventKind, Item};
+use crate::trace::{ConnectionId, Event, EventKind, Transmission};
 
 /// Names one end of one connection, in the order in which they were opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +59,7 @@ pub(super) enum Fact<'e> {
     /// [`Accepted`](Self::Accepted), with its own time.
     Exchanged(SessionId, Seen<'e>),
     /// A packet for a client, a PUBLISH or PUBREL, went out, and this is what its identifier stood for until then.
-    Transmission(Transmission<'e>),
+    PublishSent(PublishSent<'e>),
     /// The other end has read a message that this end sent.
     Read { at: Duration, end: EndId },
     /// The connection has ended, as this end sees it.
@@ -78,7 +78,7 @@ impl Fact<'_> {
     /// When it was.
     pub(super) fn at(&self) -> Duration {
         match self {
-            Self::Packet(seen) | Self::Exchanged(_, seen) | Self::Transmission(Transmission { seen, .. }) => seen.at,
+            Self::Packet(seen) | Self::Exchanged(_, seen) | Self::PublishSent(PublishSent { seen, .. }) => seen.at,
             Self::Accepted { at, .. }
             | Self::Read { at, .. }
             | Self::Ended { at, .. }
@@ -345,23 +345,23 @@ impl Index {
         at: Duration,
         connection: ConnectionId,
         from: NodeId,
-        item: &'e Item,
+        item: &'e Transmission,
         facts: &mut Facts<'e>,
     ) {
-        if matches!(item, Item::Open) {
+        if matches!(item, Transmission::Open) {
             return self.open(connection, from);
         }
         let Some(id) = self.find(connection, from) else { return };
         match item {
-            Item::Packet(packet) => self.packet(at, id, true, packet, facts),
-            Item::Fin | Item::Rst => {
+            Transmission::Packet(packet) => self.packet(at, id, true, packet, facts),
+            Transmission::Fin | Transmission::Rst => {
                 self.ends[id.0].end_sent.get_or_insert(at);
                 if let Some(watched) = &mut self.watched[from.0] {
                     watched.open.remove(&id);
                 }
                 self.ended(at, id, facts);
             }
-            Item::Open | Item::Bytes(_) | Item::TimedOut => {}
+            Transmission::Open | Transmission::Bytes(_) | Transmission::TimedOut => {}
         }
     }
 
@@ -370,18 +370,18 @@ impl Index {
         at: Duration,
         connection: ConnectionId,
         to: NodeId,
-        item: &'e Item,
+        item: &'e Transmission,
         facts: &mut Facts<'e>,
     ) {
-        if matches!(item, Item::Open) {
+        if matches!(item, Transmission::Open) {
             return self.open(connection, to);
         }
         // A program that has closed still empties its socket, but nothing comes of it.
         let Some(id) = self.find(connection, to).filter(|id| self.ends[id.0].ended.is_none()) else { return };
         match item {
-            Item::Packet(packet) => self.packet(at, id, false, packet, facts),
-            Item::Fin | Item::Rst | Item::TimedOut => self.ended(at, id, facts),
-            Item::Open | Item::Bytes(_) => {}
+            Transmission::Packet(packet) => self.packet(at, id, false, packet, facts),
+            Transmission::Fin | Transmission::Rst | Transmission::TimedOut => self.ended(at, id, facts),
+            Transmission::Open | Transmission::Bytes(_) => {}
         }
     }
 
@@ -390,10 +390,10 @@ impl Index {
         at: Duration,
         connection: ConnectionId,
         from: NodeId,
-        item: &Item,
+        item: &Transmission,
         facts: &mut Facts<'_>,
     ) {
-        if let Item::Packet(Packet::Publish(publish)) = item
+        if let Transmission::Packet(Packet::Publish(publish)) = item
             && let Some(id) = self.find(connection, from)
         {
             let end = &mut self.ends[id.0];

@@ -108,7 +108,7 @@ impl<P: Deref<Target = Plan>> Invariants<P> {
         let context = Context { plan: &self.plan, index: &self.index };
         while let Some(fact) = facts.pop_front() {
             let transmission = self.exchanges.observe(&fact, &context, &mut self.report);
-            for fact in [Some(fact), transmission.map(Fact::Transmission)].into_iter().flatten() {
+            for fact in [Some(fact), transmission.map(Fact::PublishSent)].into_iter().flatten() {
                 for rule in &mut self.rules {
                     rule.observe(&fact, &context, &mut self.report);
                 }

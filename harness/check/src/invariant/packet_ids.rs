@@ -28,7 +28,7 @@ impl Rule for PacketIds {
     fn observe(&mut self, fact: &Fact<'_>, context: &Context<'_>, report: &mut Report) {
         match fact {
             Fact::Packet(seen) => self.packet(seen, context, report),
-            Fact::Transmission(sent) if sent.before == Before::Another => {
+            Fact::PublishSent(sent) if sent.before == Before::Another => {
                 let node = context.index.end(sent.seen.end).node;
                 let (name, what) = (context.name(node), sent.seen.packet.packet_type());
                 let id = sent.id.unwrap_or(PacketId::MIN);

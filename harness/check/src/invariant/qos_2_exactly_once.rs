@@ -39,7 +39,7 @@ impl Rule for ExactlyOnce {
                 }
             }
             Fact::Died { node, .. } => drop(self.delivered.remove(node)),
-            Fact::Transmission(sent) if sent.before == Before::SameTakenOver => {
+            Fact::PublishSent(sent) if sent.before == Before::SameTakenOver => {
                 let node = context.index.end(sent.seen.end).node;
                 let id = sent.id.unwrap_or(PacketId::MIN);
                 let expected = format!("{} never sends PUBLISH {id} again after PUBREC", context.name(node));

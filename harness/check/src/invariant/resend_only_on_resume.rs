@@ -11,7 +11,7 @@ pub(super) struct ResendOnlyOnResume;
 
 impl Rule for ResendOnlyOnResume {
     fn observe(&mut self, fact: &Fact<'_>, context: &Context<'_>, report: &mut Report) {
-        let Fact::Transmission(sent) = fact else { return };
+        let Fact::PublishSent(sent) = fact else { return };
         let (Some(publish), Some(id)) = (sent.seen.sent_publish(), sent.id) else { return };
         let end = context.index.end(sent.seen.end);
         let name = context.name(end.node);

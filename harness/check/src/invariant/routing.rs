@@ -22,7 +22,7 @@ use halfopen_protocol::{Packet, topic};
 
 use self::intake::Intake;
 use self::subscriber::{Limits, Subscriber};
-use super::exchanges::Transmission;
+use super::exchanges::PublishSent;
 use super::filters::FilterTree;
 use super::index::{EndId, Fact, Seen, SessionId};
 use super::report::Report;
@@ -96,7 +96,7 @@ impl Rule for Routing {
         let node = match fact {
             Fact::Packet(Seen { end, .. })
             | Fact::Exchanged(_, Seen { end, .. })
-            | Fact::Transmission(Transmission { seen: Seen { end, .. }, .. })
+            | Fact::PublishSent(PublishSent { seen: Seen { end, .. }, .. })
             | Fact::Accepted { end, .. }
             | Fact::Read { end, .. }
             | Fact::Ended { end, .. } => context.index.end(*end).node,
@@ -140,7 +140,7 @@ impl Broker {
                 }
                 self.note_room(seen.at, *session, seen.end, context);
             }
-            Fact::Transmission(sent) => self.pass_on(sent, context, report),
+            Fact::PublishSent(sent) => self.pass_on(sent, context, report),
             Fact::Read { at, end } => {
                 if let Some(session) = context.index.end(*end).session {
                     self.settle(*at, session, context, report);
@@ -308,7 +308,7 @@ impl Broker {
         }
     }
 
-    fn pass_on(&mut self, sent: &Transmission<'_>, context: &Context<'_>, report: &mut Report) {
+    fn pass_on(&mut self, sent: &PublishSent<'_>, context: &Context<'_>, report: &mut Report) {
         let Some(publish) = sent.seen.sent_publish() else { return };
         let Some(subscriber) = self.subscribers.get_mut(sent.session) else { return };
         // What is written after the end of a session went out of a queue that is gone.

@@ -14,7 +14,7 @@ use crate::plan::{
     RawBrokerProgram, StepKind, Waiver,
 };
 use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, plan, step};
-use crate::trace::{EventKind, Item};
+use crate::trace::{EventKind, Transmission};
 
 mod counted;
 mod edges;
@@ -80,7 +80,7 @@ fn connack(session_present: bool) -> Packet {
 
 /// A client connects at this time, in milliseconds, and is told whether there is a session.
 fn joins(story: &mut Story, connection: u32, at: u64, node: NodeId, packet: Connect, session_present: bool) {
-    story.at(at).item(connection, node, BROKER, Item::Open);
+    story.at(at).item(connection, node, BROKER, Transmission::Open);
     story.at(at + 20).packet(connection, node, BROKER, Packet::Connect(Box::new(packet)));
     story.at(at + 30).packet(connection, BROKER, node, connack(session_present));
 }
@@ -113,7 +113,12 @@ fn subscribes(story: &mut Story, connection: u32, at: u64, node: NodeId, qos: u8
 }
 
 fn leaves(story: &mut Story, connection: u32, at: u64, node: NodeId) {
-    story.at(at).item(connection, node, BROKER, Item::Fin).at(at + 10).item(connection, BROKER, node, Item::Fin);
+    story.at(at).item(connection, node, BROKER, Transmission::Fin).at(at + 10).item(
+        connection,
+        BROKER,
+        node,
+        Transmission::Fin,
+    );
 }
 
 #[rstest]
@@ -150,7 +155,7 @@ fn broker_keeps_its_deadline(#[case] at: u64, #[case] because: Because, #[case] 
     let mut story = Story::new();
     joins(&mut story, 0, 0, WATCHER, connect("watcher", 5), false);
     story.at(at).closing(0, BROKER, WATCHER, because, Some((PacketType::Connect, 30, 7530)));
-    story.item(0, BROKER, WATCHER, Item::Fin);
+    story.item(0, BROKER, WATCHER, Transmission::Fin);
     assert_eq!(broken(&ours(), &mut story, 9000), expected);
 }
 
@@ -168,7 +173,7 @@ fn broker_that_never_closes_or_only_says_so_breaks_its_deadline() {
     assert_eq!(broken(&ours(), &mut says, 8000), ["broker_keeps_its_deadline"]);
     let mut zero = Story::new();
     joins(&mut zero, 0, 0, WATCHER, connect("watcher", 0), false);
-    zero.at(300_000).closing(0, BROKER, WATCHER, Because::KeepAlive, None).item(0, BROKER, WATCHER, Item::Fin);
+    zero.at(300_000).closing(0, BROKER, WATCHER, Because::KeepAlive, None).item(0, BROKER, WATCHER, Transmission::Fin);
     assert_eq!(broken(&ours(), &mut zero, 300_000), ["broker_keeps_its_deadline"]);
 }
 
@@ -374,7 +379,7 @@ fn answer_to_nothing_is_a_breach() {
 #[case::one_more(3, &["receive_maximum"])]
 fn receive_maximum(#[case] messages: u16, #[case] expected: &[&str]) {
     let mut story = Story::new();
-    story.item(0, SENSOR, BROKER, Item::Open);
+    story.item(0, SENSOR, BROKER, Transmission::Open);
     story.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
     let connack = ConnAck { receive_maximum: Some(2), ..ConnAck::default() };
     story.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(connack)));
@@ -394,8 +399,8 @@ fn nothing_comes_after_disconnect_but_the_end() {
             story.at(100).packet(0, SENSOR, BROKER, Packet::PingReq);
         }
         if end {
-            story.at(100).item(0, SENSOR, BROKER, Item::Fin);
-            story.at(110).item(0, BROKER, SENSOR, Item::Fin);
+            story.at(100).item(0, SENSOR, BROKER, Transmission::Fin);
+            story.at(110).item(0, BROKER, SENSOR, Transmission::Fin);
         }
         broken(&ours(), &mut story, 9000)
     };
@@ -425,7 +430,12 @@ fn client_has_one_connection_and_what_it_subscribed_to_in_this_session() {
         joins(&mut story, 0, 0, WATCHER, connect("watcher", 0), false);
         joins(&mut story, 1, 1000, WATCHER, connect("watcher", 0), false);
         if old_ends {
-            story.at(1030).closing(0, BROKER, WATCHER, Because::Takeover, None).item(0, BROKER, WATCHER, Item::Fin);
+            story.at(1030).closing(0, BROKER, WATCHER, Because::Takeover, None).item(
+                0,
+                BROKER,
+                WATCHER,
+                Transmission::Fin,
+            );
         }
         broken(&ours(), &mut story, 9000)
     };
@@ -455,7 +465,7 @@ fn what_a_crash_forgets_is_no_breach() {
     story.at(100).packet(0, SENSOR, BROKER, message(1, 7, "x", false));
     story.at(200).change(SENSOR, NodeFault::PowerLoss).at(300).change(SENSOR, NodeFault::Restart);
     joins(&mut story, 1, 1000, SENSOR, persistent("sensor"), true);
-    story.at(1030).closing(0, BROKER, SENSOR, Because::Takeover, None).item(0, BROKER, SENSOR, Item::Fin);
+    story.at(1030).closing(0, BROKER, SENSOR, Because::Takeover, None).item(0, BROKER, SENSOR, Transmission::Fin);
     assert_eq!(broken(&ours(), &mut story, 9000), Vec::<String>::new());
 }
 

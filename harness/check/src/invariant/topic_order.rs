@@ -10,7 +10,7 @@ use bytestring::ByteString;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
 use halfopen_protocol::{Packet, PacketType};
 
-use super::exchanges::{Before, Transmission};
+use super::exchanges::{Before, PublishSent};
 use super::index::{EndId, Fact, Seen};
 use super::report::{Breach, Report};
 use super::sequence::Sequence;
@@ -61,7 +61,7 @@ impl Rule for TopicOrder {
                 }
                 self.sent_again.remove(end);
             }
-            Fact::Transmission(sent) => self.sent(sent, context, report),
+            Fact::PublishSent(sent) => self.sent(sent, context, report),
             _ => {}
         }
     }
@@ -77,7 +77,7 @@ impl TopicOrder {
         }
     }
 
-    fn sent(&mut self, sent: &Transmission<'_>, context: &Context<'_>, report: &mut Report) {
+    fn sent(&mut self, sent: &PublishSent<'_>, context: &Context<'_>, report: &mut Report) {
         let name = || context.name(context.index.end(sent.seen.end).node);
         let at = shown(sent.seen.at);
         if let Some(earlier) = sent.overtakes {

@@ -30,7 +30,7 @@ use self::client::Client;
 pub(crate) use self::finding::{Finding, Findings};
 use self::server::Server;
 use crate::plan::{NodeId, Plan, Program};
-use crate::trace::{Event, EventKind, Item};
+use crate::trace::{Event, EventKind, Transmission};
 
 /// How long a program may take for what it owes before it counts as not done.
 const GRACE: Duration = Duration::from_secs(1);
@@ -74,7 +74,7 @@ impl Model {
                     let size = size(item);
                     self.under_way.insert(self.index, size);
                     server.sent(event.at, *connection, item, size, findings);
-                } else if *item == Item::Open
+                } else if *item == Transmission::Open
                     && let Some(server) = self.servers.get_mut(to)
                 {
                     server.opening(*connection, *from);
@@ -134,11 +134,11 @@ impl Model {
 }
 
 /// About how many bytes a thing takes on a connection; the fields of fixed size are not counted one by one.
-fn size(item: &Item) -> usize {
+fn size(item: &Transmission) -> usize {
     match item {
-        Item::Packet(Packet::Publish(publish)) => publish.payload.len() + publish.topic.len() + 16,
-        Item::Packet(_) => 16,
-        Item::Bytes(bytes) => bytes.len(),
-        Item::Open | Item::Fin | Item::Rst | Item::TimedOut => 0,
+        Transmission::Packet(Packet::Publish(publish)) => publish.payload.len() + publish.topic.len() + 16,
+        Transmission::Packet(_) => 16,
+        Transmission::Bytes(bytes) => bytes.len(),
+        Transmission::Open | Transmission::Fin | Transmission::Rst | Transmission::TimedOut => 0,
     }
 }

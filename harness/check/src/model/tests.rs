@@ -12,7 +12,7 @@ use rstest::rstest;
 use super::Model;
 use crate::plan::{Because, ClientProgram, ClientSettings, NodeFault, NodeId, Plan, Program, Reconnect};
 use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, disconnect, plan};
-use crate::trace::{EventKind, Item};
+use crate::trace::{EventKind, Transmission};
 
 /// Tells a story of the broker with two raw clients, which are not judged.
 struct Tale(Story);
@@ -25,7 +25,7 @@ impl Tale {
     /// A client connects at this time, in milliseconds, and has a CONNACK 30 ms later.
     fn joins(mut self, connection: u32, at: u64, node: NodeId, packet: Connect, session_present: bool) -> Self {
         let connack = ConnAck { session_present, ..ConnAck::default() };
-        self.0.at(at).item(connection, node, BROKER, Item::Open);
+        self.0.at(at).item(connection, node, BROKER, Transmission::Open);
         self.0.at(at + 20).packet(connection, node, BROKER, Packet::Connect(Box::new(packet)));
         self.0.at(at + 30).packet(connection, BROKER, node, Packet::ConnAck(Box::new(connack)));
         self
@@ -70,7 +70,7 @@ impl Tale {
 
     /// The connection breaks at this time: the broker receives RST 10 ms later.
     fn breaks(mut self, connection: u32, at: u64, node: NodeId) -> Self {
-        self.0.at(at).item(connection, node, BROKER, Item::Rst);
+        self.0.at(at).item(connection, node, BROKER, Transmission::Rst);
         self
     }
 
@@ -261,7 +261,7 @@ fn will_may_go_out_before_the_connection_is_closed(#[case] published: u64, #[cas
     let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false).joins(1, 0, SENSOR, sensor, false);
     let tale = tale.subscribes(0, 100, Subscription::new("t", QoS::AtMostOnce), None);
     let mut tale = tale.hears(0, published, WATCHER, publish(0, 0, "x"));
-    tale.0.at(310).item(1, BROKER, SENSOR, Item::Fin);
+    tale.0.at(310).item(1, BROKER, SENSOR, Transmission::Fin);
     assert_eq!(tale.broken(&plan(), 5000), expected);
 }
 
@@ -322,7 +322,7 @@ fn server_closes_the_connection_that_is_taken_over(#[case] closes: bool, #[case]
     let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 0), false);
     let mut tale = tale.joins(1, 1000, SENSOR, connect("sensor", 0), false);
     if closes {
-        tale.0.at(1030).item(0, BROKER, SENSOR, Item::Fin);
+        tale.0.at(1030).item(0, BROKER, SENSOR, Transmission::Fin);
     }
     assert_eq!(tale.broken(&plan(), 4000), expected);
 }
@@ -444,7 +444,7 @@ fn client_delivers_a_message_of_qos_2_once(#[case] times: u64, #[case] expected:
 fn client_publishes_at_most_at_the_maximum_qos(#[case] qos: u8, #[case] expected: &[&str]) {
     let connack = ConnAck { maximum_qos: Some(QoS::AtMostOnce), ..ConnAck::default() };
     let mut tale = Tale::new();
-    tale.0.at(0).item(0, SENSOR, BROKER, Item::Open);
+    tale.0.at(0).item(0, SENSOR, BROKER, Transmission::Open);
     tale.0.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 60))));
     tale.0.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(connack)));
     let tale = tale.says(0, 100, SENSOR, publish(qos, 3, "x"));
@@ -457,7 +457,7 @@ fn client_publishes_at_most_at_the_maximum_qos(#[case] qos: u8, #[case] expected
 fn client_does_not_wait_for_pingresp_for_ever(#[case] closes: u64, #[case] expected: &[&str]) {
     let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 5), false);
     let mut tale = tale.says(0, 5020, SENSOR, Packet::PingReq);
-    tale.0.at(closes).item(0, SENSOR, BROKER, Item::Fin);
+    tale.0.at(closes).item(0, SENSOR, BROKER, Transmission::Fin);
     let mut plan = ours();
     if let Program::Client(client) = &mut plan.nodes[SENSOR.0].program {
         client.options.connect.keep_alive = 5;
@@ -471,7 +471,7 @@ fn client_does_not_wait_for_pingresp_for_ever(#[case] closes: u64, #[case] expec
 #[case::too_late(3000, &["client_reconnects"])]
 fn client_connects_again_after_its_pause(#[case] at: u64, #[case] expected: &[&str]) {
     let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false);
-    tale.0.at(100).item(0, BROKER, SENSOR, Item::Rst);
+    tale.0.at(100).item(0, BROKER, SENSOR, Transmission::Rst);
     let tale = tale.joins(1, at, SENSOR, connect("sensor", 60), false);
     assert_eq!(broken_by_client(tale, at + 100), expected);
 }
@@ -482,7 +482,7 @@ fn client_connects_again_after_its_pause(#[case] at: u64, #[case] expected: &[&s
 #[case::unanswered(false, &["broker_answers"])]
 fn what_comes_before_connack_is_answered_after_it(#[case] answers: bool, #[case] expected: &[&str]) {
     let mut tale = Tale::new();
-    tale.0.at(0).item(0, SENSOR, BROKER, Item::Open);
+    tale.0.at(0).item(0, SENSOR, BROKER, Transmission::Open);
     tale.0.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
     tale.0.at(20).packet(0, SENSOR, BROKER, Packet::PingReq);
     tale.0.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::default()));
@@ -545,7 +545,7 @@ fn answers_wait_behind_a_large_message_for_a_client(#[case] is_deaf: bool, #[cas
 #[case::refused(0x88, &["broker_answers"])]
 fn server_accepts_a_client_that_nothing_speaks_against(#[case] reason: u8, #[case] expected: &[&str]) {
     let mut tale = Tale::new();
-    tale.0.at(0).item(0, SENSOR, BROKER, Item::Open);
+    tale.0.at(0).item(0, SENSOR, BROKER, Transmission::Open);
     tale.0.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
     let connack = ConnAck { reason: ReasonCode::new(reason), ..ConnAck::default() };
     tale.0.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(connack)));
@@ -557,9 +557,9 @@ fn server_accepts_a_client_that_nothing_speaks_against(#[case] reason: u8, #[cas
 #[case::open_for_ever(None, &["broker_answers"])]
 fn server_closes_a_connection_without_connect(#[case] closed: Option<u64>, #[case] expected: &[&str]) {
     let mut tale = Tale::new();
-    tale.0.at(0).item(0, SENSOR, BROKER, Item::Open);
+    tale.0.at(0).item(0, SENSOR, BROKER, Transmission::Open);
     if let Some(closed) = closed {
-        tale.0.at(closed).item(0, BROKER, SENSOR, Item::Fin);
+        tale.0.at(closed).item(0, BROKER, SENSOR, Transmission::Fin);
     }
     assert_eq!(tale.broken(&plan(), 20_000), expected);
 }
@@ -572,7 +572,7 @@ fn server_tells_a_client_that_its_connection_is_taken_over(#[case] is_told: bool
     tale.0.at(530).closing(0, BROKER, SENSOR, Because::Takeover, None);
     tale = tale.joins(1, 500, SENSOR, connect("sensor", 0), false);
     tale = tale.hears_if(is_told, 0, 530, SENSOR, disconnect(0x8E));
-    tale.0.at(530).item(0, BROKER, SENSOR, Item::Fin);
+    tale.0.at(530).item(0, BROKER, SENSOR, Transmission::Fin);
     assert_eq!(tale.broken(&plan(), 1000), expected);
 }
 

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn close_for_another_cause_is_named() {
     let mut story = pings(&[]);
-    story.at(500).closing(0, BROKER, SENSOR, Because::Takeover, None).item(0, BROKER, SENSOR, Item::Fin);
+    story.at(500).closing(0, BROKER, SENSOR, Because::Takeover, None).item(0, BROKER, SENSOR, Transmission::Fin);
     assert_eq!(
         lines(&judge(expect(BROKER, closes(SENSOR, Some(Because::KeepAlive))), &mut story, 1000)),
         "Fail
@@ -33,8 +33,8 @@ fn answer_to_the_peers_fin_is_no_close_but_a_loss() {
 #[test]
 fn close_after_the_peers_disconnect_is_a_loss_without_waiting_for_fin() {
     let mut story = pings(&[]);
-    story.at(500).packet(0, BROKER, SENSOR, disconnect(0x8d)).lost(0, BROKER, SENSOR, Item::Fin);
-    story.at(510).closing(0, SENSOR, BROKER, Because::Asked, None).item(0, SENSOR, BROKER, Item::Fin);
+    story.at(500).packet(0, BROKER, SENSOR, disconnect(0x8d)).lost(0, BROKER, SENSOR, Transmission::Fin);
+    story.at(510).closing(0, SENSOR, BROKER, Because::Asked, None).item(0, SENSOR, BROKER, Transmission::Fin);
     let loss = |how| expect(SENSOR, Verb::Loses { peer: BROKER, how: Some(how) });
     let count = |how| Expectation { count: exactly(1), timing: Some(Timing::At(start(510))), ..loss(how) };
     assert_eq!(lines(&judge(count(CloseHow::Fin), &mut story, 1000)), "Pass");
@@ -67,7 +67,7 @@ fn reason_before_the_close(#[case] reason: Option<u8>, #[case] if_any: Option<u8
 fn no_disconnect_is_enough_for_reason_if_any_but_not_for_reason() {
     let verdict = |reason, reason_if_any| {
         let mut story = pings(&[]);
-        story.at(500).item(0, BROKER, SENSOR, Item::Rst);
+        story.at(500).item(0, BROKER, SENSOR, Transmission::Rst);
         let verb = Verb::Closes { peer: SENSOR, because: None, how: Some(CloseHow::Rst), reason, reason_if_any };
         judge(expect(BROKER, verb), &mut story, 1000).verdict
     };

@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::plan::NthConnection;
-use crate::trace::find::{Finder, Viewer};
+use crate::trace::find::{Finder, Perspective};
 
 fn nth(number: u32) -> NthConnection {
     NthConnection { client: SENSOR, number }
@@ -18,7 +18,7 @@ fn two() -> Story {
     story.at(100).connect(1, SENSOR, connect("sensor", 5));
     story.at(1000).packet(0, SENSOR, BROKER, Packet::PingReq);
     story.at(2000).packet(1, SENSOR, BROKER, Packet::PingReq);
-    story.at(3000).item(0, BROKER, SENSOR, Item::Fin);
+    story.at(3000).item(0, BROKER, SENSOR, Transmission::Fin);
     story
 }
 
@@ -65,7 +65,7 @@ fn a_violation_names_the_connection() {
 fn a_run_is_decided_by_the_connection_that_is_meant() {
     let mut plan = plan();
     plan.expectations.push(Expectation { on: vec![nth(2)], ..sends_pings() });
-    let mut decided = Decided::new(&plan);
+    let mut decided = Completion::new(&plan);
     two().end(5000).events.iter().for_each(|event| decided.event(event));
     assert_eq!(decided.decided_at(), Some(ms(2000)));
 }
@@ -84,7 +84,7 @@ fn a_moment_hangs_on_the_connection_that_it_names(#[case] number: u32, #[case] e
         at: None,
         on: Some(nth(number)),
     };
-    let mut finder = Finder::new(&plan(), &event, Viewer::Node(SENSOR));
+    let mut finder = Finder::new(&plan(), &event, Perspective::Node(SENSOR));
     let events = two().end(5000).events;
     let times: Vec<_> = events.iter().filter(|event| finder.feed(event)).map(|event| event.at).collect();
     assert_eq!(times, expected.iter().copied().map(ms).collect::<Vec<_>>());

@@ -1,6 +1,6 @@
 use super::Match;
 use crate::plan::NodeId;
-use crate::trace::{Event, EventKind, Item};
+use crate::trace::{Event, EventKind, Transmission};
 
 /// `attempts`: the node tries to open a connection to the peer. An attempt counts when its first SYN is sent, whatever
 /// becomes of it.
@@ -17,7 +17,7 @@ impl Attempts {
 
     pub(super) fn feed(&self, index: usize, event: &Event) -> Option<Match> {
         match &event.kind {
-            EventKind::Sent { from, to, item: Item::Open, .. } if *from == self.node && *to == self.peer => {
+            EventKind::Sent { from, to, item: Transmission::Open, .. } if *from == self.node && *to == self.peer => {
                 Some(Match { index, at: event.at, said: None })
             }
             _ => None,

@@ -5,7 +5,7 @@ use halfopen_protocol::{Packet, ReasonCode};
 
 use super::Match;
 use crate::plan::{Because, CloseHow, NodeId};
-use crate::trace::{ConnectionId, Event, EventKind, Item};
+use crate::trace::{ConnectionId, Event, EventKind, Transmission};
 
 /// `closes`: the node ends its connection with the peer before it sees the peer end it.
 ///
@@ -67,33 +67,39 @@ impl Closes {
         }
     }
 
-    fn feed_sent(&mut self, index: usize, at: Duration, connection: ConnectionId, item: &Item) -> Option<Match> {
+    fn feed_sent(
+        &mut self,
+        index: usize,
+        at: Duration,
+        connection: ConnectionId,
+        item: &Transmission,
+    ) -> Option<Match> {
         match item {
-            Item::Open => {
+            Transmission::Open => {
                 self.open.insert(connection, Connection::default());
             }
-            Item::Packet(Packet::Disconnect(disconnect)) => self.say(connection, disconnect.reason),
-            Item::Packet(Packet::ConnAck(connack)) if connack.reason != ReasonCode::SUCCESS => {
+            Transmission::Packet(Packet::Disconnect(disconnect)) => self.say(connection, disconnect.reason),
+            Transmission::Packet(Packet::ConnAck(connack)) if connack.reason != ReasonCode::SUCCESS => {
                 self.say(connection, connack.reason);
             }
-            Item::Fin | Item::Rst => return self.end(connection, index, at, item.close()),
-            Item::Packet(_) | Item::Bytes(_) | Item::TimedOut => {}
+            Transmission::Fin | Transmission::Rst => return self.end(connection, index, at, item.close()),
+            Transmission::Packet(_) | Transmission::Bytes(_) | Transmission::TimedOut => {}
         }
         None
     }
 
-    fn feed_received(&mut self, connection: ConnectionId, item: &Item) {
+    fn feed_received(&mut self, connection: ConnectionId, item: &Transmission) {
         match item {
-            Item::Open => {
+            Transmission::Open => {
                 self.open.insert(connection, Connection { is_up: true, ..Connection::default() });
             }
-            Item::Packet(_) | Item::Bytes(_) => {
+            Transmission::Packet(_) | Transmission::Bytes(_) => {
                 if let Some(open) = self.open.get_mut(&connection) {
                     open.is_up = true;
                 }
             }
             // The peer was first, unless the node has said before that it closes.
-            Item::Fin | Item::Rst | Item::TimedOut => {
+            Transmission::Fin | Transmission::Rst | Transmission::TimedOut => {
                 if self.open.get(&connection).is_some_and(|open| open.stated.is_none()) {
                     self.open.remove(&connection);
                 }

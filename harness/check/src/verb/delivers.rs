@@ -6,7 +6,7 @@ use halfopen_protocol::packet::{PacketId, Publish, QoS};
 use super::Match;
 use super::near::Near;
 use crate::plan::{FieldPattern, NodeId};
-use crate::trace::{ConnectionId, Event, EventKind, Item, differences, message_matches};
+use crate::trace::{ConnectionId, Event, EventKind, Transmission, differences, message_matches};
 
 /// `delivers`: a client hands a message to its application. Several patterns are an order with others between, and count
 /// as one when the last of them has come; the order begins again after that.
@@ -39,7 +39,7 @@ impl Delivers {
     pub(super) fn feed(&mut self, index: usize, event: &Event, counts: bool) -> Option<Match> {
         let taken = match (&event.kind, &mut self.taken) {
             (EventKind::Delivered { node, message }, _) if *node == self.node => Some(message.clone()),
-            (EventKind::Received { connection, to, item: Item::Packet(packet), .. }, Some(taken))
+            (EventKind::Received { connection, to, item: Transmission::Packet(packet), .. }, Some(taken))
                 if *to == self.node =>
             {
                 taken.receive(*connection, packet)

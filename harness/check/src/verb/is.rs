@@ -2,7 +2,7 @@ use halfopen_protocol::{Packet, ReasonCode};
 
 use super::Timeline;
 use crate::plan::{ClientState, NodeFault, NodeId};
-use crate::trace::{ConnectionId, Event, EventKind, Item};
+use crate::trace::{ConnectionId, Event, EventKind, Transmission};
 
 /// `is`: the state of a client over time, as it can know it itself. A half-open connection is one for its client.
 pub(super) fn timeline<'a>(wanted: ClientState, node: NodeId, events: impl IntoIterator<Item = &'a Event>) -> Timeline {
@@ -22,21 +22,24 @@ pub(super) fn timeline<'a>(wanted: ClientState, node: NodeId, events: impl IntoI
 /// What an event makes of the state; `current` is the connection that is being opened or is up.
 fn state_after(node: NodeId, current: &mut Option<ConnectionId>, event: &EventKind) -> Option<ClientState> {
     match event {
-        EventKind::Sent { connection, from, item: Item::Open, .. } if *from == node => {
+        EventKind::Sent { connection, from, item: Transmission::Open, .. } if *from == node => {
             *current = Some(*connection);
             Some(ClientState::Connecting)
         }
-        EventKind::Received { connection, to, item: Item::Packet(Packet::ConnAck(connack)), .. }
+        EventKind::Received { connection, to, item: Transmission::Packet(Packet::ConnAck(connack)), .. }
             if *to == node && connack.reason == ReasonCode::SUCCESS =>
         {
             *current = Some(*connection);
             Some(ClientState::Connected)
         }
         EventKind::Closing { connection, node: at, .. }
-        | EventKind::Sent { connection, from: at, item: Item::Fin | Item::Rst, .. }
-        | EventKind::Received { connection, to: at, item: Item::Fin | Item::Rst | Item::TimedOut, .. }
-            if *at == node && *current == Some(*connection) =>
-        {
+        | EventKind::Sent { connection, from: at, item: Transmission::Fin | Transmission::Rst, .. }
+        | EventKind::Received {
+            connection,
+            to: at,
+            item: Transmission::Fin | Transmission::Rst | Transmission::TimedOut,
+            ..
+        } if *at == node && *current == Some(*connection) => {
             *current = None;
             Some(ClientState::Disconnected)
         }

@@ -5,7 +5,7 @@ use halfopen_protocol::Packet;
 use super::Match;
 use super::closes::how_text;
 use crate::plan::{CloseHow, NodeId};
-use crate::trace::{ConnectionId, Event, EventKind, Item};
+use crate::trace::{ConnectionId, Event, EventKind, Transmission};
 
 /// `loses`: the node sees its connection with the peer end before it ends it itself.
 ///
@@ -47,11 +47,11 @@ impl Loses {
                 }
                 // What arrives shows that the connection is up, also where the engine does not say so.
                 let state = self.connections.entry(*connection).or_insert(State::Up);
-                if matches!(item, Item::Packet(Packet::Disconnect(_))) && *state == State::Up {
+                if matches!(item, Transmission::Packet(Packet::Disconnect(_))) && *state == State::Up {
                     *state = State::Left;
                 }
             }
-            EventKind::Sent { connection, from: node, item: Item::Fin | Item::Rst, .. }
+            EventKind::Sent { connection, from: node, item: Transmission::Fin | Transmission::Rst, .. }
             | EventKind::Closing { connection, node, .. }
                 if *node == self.node =>
             {

@@ -1,7 +1,7 @@
 use super::Match;
 use super::near::Near;
 use crate::plan::{NodeId, PacketPattern};
-use crate::trace::{Event, EventKind, Item, differences, kind_matches, pattern_matches};
+use crate::trace::{Event, EventKind, Transmission, differences, kind_matches, pattern_matches};
 
 /// `receives` and `sends`: packets of one node. Several patterns are an order with others between, and count as one
 /// when the last of them has come; the order begins again after that.
@@ -32,7 +32,7 @@ impl Packets {
             EventKind::Received { from, to, item, .. } => (false, *to, *from, item),
             _ => return None,
         };
-        let Item::Packet(packet) = item else { return None };
+        let Transmission::Packet(packet) = item else { return None };
         if is_sent != self.is_sent || node != self.node || self.peer.is_some_and(|wanted| wanted != peer) {
             return None;
         }

@@ -81,10 +81,11 @@ impl Foreign {
         }
         adapted.tolerance += tolerance;
         let adapted = Arc::new(adapted);
-        match self.profile.guest() {
-            Ok(guest) => {
-                let finished = Runner { guest: Some(guest.clone()), ..own.clone() }.run(&adapted);
-                Judged { left_out, notes: guest.take_notes(), ..Judged::of(finished) }
+        match self.profile.program_under_test() {
+            Ok(program_under_test) => {
+                let finished =
+                    Runner { program_under_test: Some(program_under_test.clone()), ..own.clone() }.run(&adapted);
+                Judged { left_out, notes: program_under_test.take_notes(), ..Judged::of(finished) }
             }
             Err(error) => {
                 let error = EngineError::Program(format!("no folder for a program: {error}"));

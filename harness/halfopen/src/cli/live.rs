@@ -18,7 +18,9 @@ use crate::plan::{Action, BrokerProgram, Command, NodeFault, Plan, Program, Step
 use crate::programs::Profile;
 use crate::run::{Ending, Runner};
 use crate::suite::for_guests::{Abilities, Adapted, adapted};
-use crate::world::{Engine, EngineError, Guest, RealTime, RemoteBroker, RemoteOptions, StartedRemote, live_means};
+use crate::world::{
+    Engine, EngineError, ProgramUnderTest, RealTime, RemoteBroker, RemoteOptions, StartedRemote, live_means,
+};
 
 /// How often a run is repeated for which the machine was too busy.
 const TRIES: u32 = 3;
@@ -119,14 +121,14 @@ impl Live {
         let mut tries = TRIES;
         loop {
             tries -= 1;
-            let guest = match self.guest() {
-                Ok(guest) => guest,
+            let program_under_test = match self.program_under_test() {
+                Ok(program_under_test) => program_under_test,
                 Err(error) => {
                     let error = EngineError::Program(error.to_string());
                     return Judged::of(own.finished(&adapted, Ending::Broken(error)));
                 }
             };
-            let finished = Runner { guest, engine: Engine::Live(real_time), ..own.clone() }.run(&adapted);
+            let finished = Runner { program_under_test, engine: Engine::Live(real_time), ..own.clone() }.run(&adapted);
             if tries > 0 && matches!(finished.ending, Ending::Broken(EngineError::TooBusy(_))) {
                 continue;
             }
@@ -164,13 +166,13 @@ impl Live {
         Ok((plan, left_out))
     }
 
-    fn guest(&self) -> std::io::Result<Option<Guest>> {
+    fn program_under_test(&self) -> std::io::Result<Option<ProgramUnderTest>> {
         match &self.target {
             Target::Builtin => Ok(None),
             Target::Started(profile) => profile.live_guest().map(Some),
             Target::Running(address) => {
                 let address = *address;
-                Ok(Some(Guest::remote(RemoteBroker::new(RemoteOptions {
+                Ok(Some(ProgramUnderTest::remote(RemoteBroker::new(RemoteOptions {
                     start: Box::new(move |_, _, _| Ok(StartedRemote { address, process: None })),
                     ready_within: Duration::ZERO,
                     read_log: Box::new(|_| None),

@@ -1,12 +1,12 @@
 use crate::report::model::EventRecord;
-use crate::trace::{EventKind, Item, TraceFile, causes};
+use crate::trace::{EventKind, TraceFile, Transmission, causes};
 
 /// An event as it is compared with another one.
 #[derive(Clone, Debug)]
 pub(super) struct Compared {
     record: EventRecord,
     /// What was transmitted, in full; a report has it in short.
-    item: Option<Item>,
+    item: Option<Transmission>,
     /// The event that let it happen, as far as that shows: in words.
     cause: Option<String>,
 }
@@ -20,7 +20,9 @@ pub(super) fn of_trace(file: &TraceFile) -> Vec<Compared> {
     }
     let item = |record: &EventRecord| match &file.trace.events.get(record.index)?.kind {
         EventKind::Sent { item, .. } | EventKind::Received { item, .. } => Some(item.clone()),
-        EventKind::Delivered { message, .. } => Some(Item::Packet(halfopen_protocol::Packet::Publish(message.clone()))),
+        EventKind::Delivered { message, .. } => {
+            Some(Transmission::Packet(halfopen_protocol::Packet::Publish(message.clone())))
+        }
         _ => None,
     };
     compared(&records, item)
@@ -31,7 +33,7 @@ pub(super) fn of_records(records: &[EventRecord]) -> Vec<Compared> {
     compared(records, |_| None)
 }
 
-fn compared(records: &[EventRecord], item: impl Fn(&EventRecord) -> Option<Item>) -> Vec<Compared> {
+fn compared(records: &[EventRecord], item: impl Fn(&EventRecord) -> Option<Transmission>) -> Vec<Compared> {
     let cause_of = |record: &EventRecord| {
         let cause = records.get(record.cause?)?;
         // Where something was received, what was sent says it, too.

@@ -7,7 +7,7 @@ use crate::plan::NodeFault;
 use crate::report::model::{Detail, RunRecord};
 use crate::scenario::About;
 use crate::trace::fixture::{BROKER, SENSOR, Story, connect, disconnect, plan, publish, silent_client};
-use crate::trace::{Event, EventKind, Item, Trace};
+use crate::trace::{Event, EventKind, Trace, Transmission};
 use std::time::Duration;
 
 fn old() -> Trace {
@@ -59,7 +59,7 @@ fn slower(events: &mut [Event]) {
 fn another_reason(events: &mut [Event]) {
     let place = place(events, is_sent(BROKER, "DISCONNECT"));
     if let EventKind::Sent { item, .. } = &mut events[place].kind {
-        *item = Item::Packet(disconnect(0x8e));
+        *item = Transmission::Packet(disconnect(0x8e));
     }
 }
 

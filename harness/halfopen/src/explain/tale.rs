@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Explained, seconds};
 use crate::plan::StepId;
-use crate::trace::{Event, EventKind, Item, since_text};
+use crate::trace::{Event, EventKind, Transmission, since_text};
 
 /// How often the same step is told.
 const TIMES: usize = 3;
@@ -77,16 +77,16 @@ impl Explained<'_> {
             EventKind::Received { from, to, item, .. } => {
                 let (from, to) = (self.name(*from), self.name(*to));
                 match item {
-                    Item::Fin => format!("{to} learns that {from} has closed"),
-                    Item::Rst => format!("{to} learns that {from} has reset the connection, or never had it"),
-                    Item::TimedOut => format!("{to} gives up: {from} does not acknowledge"),
-                    Item::Packet(packet) => match packet {
+                    Transmission::Fin => format!("{to} learns that {from} has closed"),
+                    Transmission::Rst => format!("{to} learns that {from} has reset the connection, or never had it"),
+                    Transmission::TimedOut => format!("{to} gives up: {from} does not acknowledge"),
+                    Transmission::Packet(packet) => match packet {
                         halfopen_protocol::Packet::Publish(publish) => {
                             format!("{to} gets a message on {} from {from}", publish.topic)
                         }
                         _ => return None,
                     },
-                    Item::Open | Item::Bytes(_) => return None,
+                    Transmission::Open | Transmission::Bytes(_) => return None,
                 }
             }
             EventKind::StepFailed { why, .. } => format!("a step fails: {why}"),

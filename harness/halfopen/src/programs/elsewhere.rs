@@ -1,7 +1,7 @@
 use std::io;
 
 use super::Profile;
-use crate::world::Guest;
+use crate::world::ProgramUnderTest;
 
 const WHY: &str = "programs of others run in a world on Linux alone, on x86-64 and aarch64";
 
@@ -10,7 +10,7 @@ impl Profile {
     ///
     /// # Errors
     /// Always.
-    pub fn guest(&self) -> io::Result<Guest> {
+    pub fn program_under_test(&self) -> io::Result<ProgramUnderTest> {
         Err(io::Error::new(io::ErrorKind::Unsupported, WHY))
     }
 
@@ -18,8 +18,8 @@ impl Profile {
     ///
     /// # Errors
     /// Always.
-    pub fn live_guest(&self) -> io::Result<Guest> {
-        self.guest()
+    pub fn live_guest(&self) -> io::Result<ProgramUnderTest> {
+        self.program_under_test()
     }
 
     /// Fails: there are no foreign programs on this system.

@@ -16,7 +16,9 @@ use tokio::net::unix::pipe;
 use super::settings::settings;
 use super::{ConfigFile, Profile};
 use crate::plan::{Because, BrokerProgram};
-use crate::world::{ForeignOptions, ForeignProgram, Guest, RemoteBroker, RemoteOptions, RemoteProcess, StartedRemote};
+use crate::world::{
+    ForeignOptions, ForeignProgram, ProgramUnderTest, RemoteBroker, RemoteOptions, RemoteProcess, StartedRemote,
+};
 
 impl Profile {
     /// Returns the program as it stands in the place of the project's broker, for one run: with an empty folder for each
@@ -24,7 +26,7 @@ impl Profile {
     ///
     /// # Errors
     /// If there is no room for folders.
-    pub fn guest(&self) -> io::Result<Guest> {
+    pub fn program_under_test(&self) -> io::Result<ProgramUnderTest> {
         let folder = tempfile::Builder::new().prefix("halfopen-").tempdir()?;
         let (profile, closes) = (self.clone(), self.closes.clone());
         let options = ForeignOptions {
@@ -35,7 +37,7 @@ impl Profile {
                 closes.iter().find_map(|close| Some((close.prints.client(line)?.to_owned(), close.because)))
             }),
         };
-        Ok(Guest::foreign(ForeignProgram::new(options)))
+        Ok(ProgramUnderTest::foreign(ForeignProgram::new(options)))
     }
 
     /// Returns the program as a broker in real time, for one run: on a port of its own, with an empty folder for each node,
@@ -43,7 +45,7 @@ impl Profile {
     ///
     /// # Errors
     /// If there is no room for folders.
-    pub fn live_guest(&self) -> io::Result<Guest> {
+    pub fn live_guest(&self) -> io::Result<ProgramUnderTest> {
         let folder = tempfile::Builder::new().prefix("halfopen-").tempdir()?;
         let (profile, closes) = (self.clone(), self.closes.clone());
         let options = RemoteOptions {
@@ -60,7 +62,7 @@ impl Profile {
                 closes.iter().find_map(|close| Some((close.prints.client(line)?.to_owned(), close.because)))
             }),
         };
-        Ok(Guest::remote(RemoteBroker::new(options)))
+        Ok(ProgramUnderTest::remote(RemoteBroker::new(options)))
     }
 
     fn launch(

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::model::ms;
 use crate::plan::{Because, NodeId, Plan, Program};
-use crate::trace::{Event, EventKind, Item, Trace};
+use crate::trace::{Event, EventKind, Trace, Transmission};
 
 /// With this many clients a run is about a fleet.
 const FLEET: usize = 50;
@@ -136,8 +136,8 @@ impl Meter {
         match &event.kind {
             EventKind::Sent { from, item, .. } => {
                 match item {
-                    Item::Packet(_) => self.second(event.at).packets += 1,
-                    Item::Open => self.second(event.at).connections += 1,
+                    Transmission::Packet(_) => self.second(event.at).packets += 1,
+                    Transmission::Open => self.second(event.at).connections += 1,
                     _ => {}
                 }
                 if item.close().is_some() {
@@ -284,7 +284,7 @@ mod tests {
     fn outage_lasts_until_all_are_connected_again() {
         let mut story = Story::new();
         connected(&mut story, 0, 0);
-        story.at(10_000).item(0, BROKER, SENSOR, Item::Fin);
+        story.at(10_000).item(0, BROKER, SENSOR, Transmission::Fin);
         connected(&mut story, 12_500, 1);
         let load = load(&mut story);
         assert_eq!(load.outage, Some(Outage { from_ms: 10_010, to_ms: Some(12_540) }));
@@ -298,7 +298,7 @@ mod tests {
     fn outage_may_outlast_the_run() {
         let mut story = Story::new();
         connected(&mut story, 0, 0);
-        story.at(10_000).item(0, BROKER, SENSOR, Item::Rst);
+        story.at(10_000).item(0, BROKER, SENSOR, Transmission::Rst);
         assert_eq!(load(&mut story).outage, Some(Outage { from_ms: 10_010, to_ms: None }));
     }
 

@@ -4,7 +4,7 @@ use crate::plan::{
     Action, Because, BrokerProgram, Command, Expectation, Mode, NodeFault, NodeId, Plan, Program, Step, StepKind, Verb,
 };
 
-/// What a guest can be judged by.
+/// What a program under test can be judged by.
 pub(crate) struct Abilities<'a> {
     /// Returns why it is not the broker that these settings make, if it is not.
     pub(crate) does_not_take: &'a dyn Fn(&BrokerProgram) -> Option<String>,
@@ -14,7 +14,7 @@ pub(crate) struct Abilities<'a> {
     pub(crate) reasons: BTreeSet<Because>,
 }
 
-/// A plan for a guest.
+/// A plan for a program under test.
 pub(crate) struct Adapted {
     pub(crate) plan: Plan,
     /// Number of expectations that were left out, or of which the cause was.
@@ -24,7 +24,7 @@ pub(crate) struct Adapted {
 /// Returns the plan without what only the project's broker could say of itself.
 ///
 /// # Errors
-/// Why a guest cannot be judged by it.
+/// Why a program under test cannot be judged by it.
 pub(crate) fn adapted(plan: &Plan, abilities: &Abilities<'_>) -> Result<Adapted, String> {
     let does_not_take = |program: &Program| match program {
         Program::Broker(program) => (abilities.does_not_take)(program),
@@ -34,15 +34,15 @@ pub(crate) fn adapted(plan: &Plan, abilities: &Abilities<'_>) -> Result<Adapted,
         return Err(why);
     }
     let is_clock = |fault: NodeFault| match fault {
-        // No guest has a date that can be set.
+        // No program under test has a date that can be set.
         NodeFault::SetWallClock(_) => true,
         fault => fault.is_of_clock() && !abilities.has_clock,
     };
     if befalls_a_broker(&plan.steps, plan, &is_clock) {
-        return Err("it changes the clock of a broker, and a guest has the world's".to_owned());
+        return Err("it changes the clock of a broker, and a program under test has the world's".to_owned());
     }
     if befalls_a_broker(&plan.steps, plan, &|fault| fault == NodeFault::LoseDisk) {
-        return Err("a broker loses its disk, and that of a guest is its own".to_owned());
+        return Err("a broker loses its disk, and that of a program under test is its own".to_owned());
     }
     if commands_a_broker(&plan.steps) {
         return Err("it shuts a broker down or configures it while it runs".to_owned());
@@ -56,7 +56,7 @@ pub(crate) fn adapted(plan: &Plan, abilities: &Abilities<'_>) -> Result<Adapted,
     Ok(Adapted { plan: adapted, left_out })
 }
 
-/// Returns whether the story tells a broker something: a guest takes no commands.
+/// Returns whether the story tells a broker something: a program under test takes no commands.
 fn commands_a_broker(steps: &[Step]) -> bool {
     steps.iter().any(|step| match &step.kind {
         StepKind::Node { actions, .. } => actions

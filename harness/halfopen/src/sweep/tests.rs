@@ -5,7 +5,7 @@ use crate::check::Verdict;
 use crate::plan::Source;
 use crate::run::Runner;
 use crate::scenario::{self, PlanOptions};
-use crate::trace::Item;
+use crate::trace::Transmission;
 
 const STORY: &str = "\
 mqtt: 5.0
@@ -73,7 +73,7 @@ fn a_fault_comes_right_after_its_packet_and_in_each_run_at_another() {
 }
 
 fn is_publish(kind: &EventKind) -> bool {
-    let EventKind::Sent { item: Item::Packet(packet), .. } = kind else { return false };
+    let EventKind::Sent { item: Transmission::Packet(packet), .. } = kind else { return false };
     packet.packet_type().name() == "PUBLISH"
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use halfopen_protocol::Packet;
 
-use super::{ConnectionId, Event, EventKind, Item, Since, Trace};
+use super::{ConnectionId, Event, EventKind, Since, Trace, Transmission};
 use crate::{NodeId, StepId};
 
 /// For each event of a trace its cause: the index of an earlier event.
@@ -83,7 +83,7 @@ impl Known {
             EventKind::Received { to: node, .. } | EventKind::Closing { node, .. } | EventKind::Node { node, .. } => {
                 self.moved.insert(*node, (index, event.at));
             }
-            EventKind::Sent { connection, from, item: Item::Packet(_), .. } => {
+            EventKind::Sent { connection, from, item: Transmission::Packet(_), .. } => {
                 self.sent.insert((*connection, *from), index);
             }
             // A step comes when all is quiet: what a node does then is not because of what came before.
@@ -108,9 +108,9 @@ fn counted_from(trace: &Trace, node: NodeId, of: ConnectionId, since: Since) -> 
     })
 }
 
-fn is(item: &Item, since: Since) -> bool {
+fn is(item: &Transmission, since: Since) -> bool {
     match since.packet {
         Some(since) => item.packet().is_some_and(|packet| packet.packet_type() == since),
-        None => *item == Item::Open,
+        None => *item == Transmission::Open,
     }
 }

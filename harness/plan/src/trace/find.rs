@@ -1,7 +1,7 @@
 //! Finds in a list of events what an [`EventRef`] means.
 //!
 //! An event of the network happens twice, where it leaves and where it arrives, and the two times differ by the
-//! latency. Which one is meant depends on who looks: see [`Viewer`]. An end of a connection is seen in different ways:
+//! latency. Which one is meant depends on who looks: see [`Perspective`]. An end of a connection is seen in different ways:
 //! as a statement of intent, as FIN or RST that leaves or arrives, or as the death of the host; the first of them at
 //! the viewer counts, once for each connection.
 
@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::pattern::kind_matches;
-use super::{ConnectionId, Event, EventKind, Item, Opened};
+use super::{ConnectionId, ConnectionIndex, Event, EventKind, Transmission};
 use crate::{EventRef, Node, NodeId, NthConnection, Ordinal, Plan, Point};
 
 /// Through whose eyes events are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Viewer {
+pub enum Perspective {
     /// A node's: what it sends at the departure, everything else at the arrival; the end of a connection that is not
     /// its own as the broker of that connection sees it. For expectations, which are about a node.
     Node(NodeId),
@@ -37,12 +37,12 @@ pub struct Occurrence {
 #[derive(Clone, Debug)]
 pub struct Finder {
     event: EventRef,
-    viewer: Viewer,
+    viewer: Perspective,
     /// Number of brokers: they come first in a plan.
     brokers: usize,
     connections: BTreeMap<ConnectionId, Ends>,
     /// Only what happens on this connection counts, as far as it happens on one.
-    on: Option<(NthConnection, Opened)>,
+    on: Option<(NthConnection, ConnectionIndex)>,
 }
 
 /// The two ends of an established connection that nobody in question has seen end.
@@ -54,10 +54,10 @@ struct Ends {
 
 impl Finder {
     /// A finder for `event` as `viewer` sees it.
-    pub fn new(plan: &Plan, event: &EventRef, viewer: Viewer) -> Self {
-        let on = event.connection().map(|connection| (connection, Opened::default()));
+    pub fn new(plan: &Plan, event: &EventRef, viewer: Perspective) -> Self {
+        let on = event.connection().map(|connection| (connection, ConnectionIndex::default()));
         let viewer = match event {
-            EventRef::Point { at: Some(at), .. } => Viewer::Node(*at),
+            EventRef::Point { at: Some(at), .. } => Perspective::Node(*at),
             _ => viewer,
         };
         let brokers = plan.nodes.partition_point(Node::is_broker);
@@ -78,12 +78,12 @@ impl Finder {
             EventRef::Start | EventRef::End => false,
             EventRef::Mark(name) => matches!(&event.kind, EventKind::Mark(mark) if mark == name),
             EventRef::Packet { packet, from, to, at, .. } => match &event.kind {
-                EventKind::Sent { from: sender, to: receiver, item: Item::Packet(sent), .. } => {
+                EventKind::Sent { from: sender, to: receiver, item: Transmission::Packet(sent), .. } => {
                     self.is_departure(*at, *sender)
                         && is_between(*from, *to, *sender, *receiver)
                         && kind_matches(*packet, sent)
                 }
-                EventKind::Received { from: sender, to: receiver, item: Item::Packet(received), .. } => {
+                EventKind::Received { from: sender, to: receiver, item: Transmission::Packet(received), .. } => {
                     self.is_arrival(*at, *sender, *receiver)
                         && is_between(*from, *to, *sender, *receiver)
                         && kind_matches(*packet, received)
@@ -91,10 +91,10 @@ impl Finder {
                 _ => false,
             },
             EventRef::Point { point: Point::Open, of, .. } => match &event.kind {
-                EventKind::Sent { from, to, item: Item::Open, .. } => {
+                EventKind::Sent { from, to, item: Transmission::Open, .. } => {
                     (from == of || to == of) && self.is_departure(None, *from)
                 }
-                EventKind::Received { from, to, item: Item::Open, .. } => {
+                EventKind::Received { from, to, item: Transmission::Open, .. } => {
                     (from == of || to == of) && self.is_arrival(None, *from, *to)
                 }
                 _ => false,
@@ -135,8 +135,8 @@ impl Finder {
     fn is_departure(&self, at: Option<NodeId>, sender: NodeId) -> bool {
         match (at, self.viewer) {
             (Some(at), _) => at == sender,
-            (None, Viewer::Story) => true,
-            (None, Viewer::Node(viewer)) => viewer == sender,
+            (None, Perspective::Story) => true,
+            (None, Perspective::Node(viewer)) => viewer == sender,
         }
     }
 
@@ -144,15 +144,15 @@ impl Finder {
     fn is_arrival(&self, at: Option<NodeId>, sender: NodeId, receiver: NodeId) -> bool {
         match (at, self.viewer) {
             (Some(at), _) => at == receiver,
-            (None, Viewer::Story) => false,
-            (None, Viewer::Node(viewer)) => viewer != sender,
+            (None, Perspective::Story) => false,
+            (None, Perspective::Node(viewer)) => viewer != sender,
         }
     }
 
     fn feed_close(&mut self, of: NodeId, event: &Event) -> bool {
         match &event.kind {
             // Only what the broker has taken is a connection that can end: a refused one never began.
-            EventKind::Received { connection, from, to, item: Item::Open, .. } => {
+            EventKind::Received { connection, from, to, item: Transmission::Open, .. } => {
                 if *from == of || *to == of {
                     let (client, broker) = if from.0 < self.brokers { (*to, *from) } else { (*from, *to) };
                     self.connections.insert(*connection, Ends { client, broker });
@@ -185,11 +185,11 @@ impl Finder {
 }
 
 /// Whether what `node` sees of a connection between these ends is what `viewer` sees.
-fn sees(viewer: Viewer, ends: Ends, node: NodeId) -> bool {
+fn sees(viewer: Perspective, ends: Ends, node: NodeId) -> bool {
     match viewer {
-        Viewer::Story => true,
-        Viewer::Node(viewer) if viewer == ends.client => node == ends.client,
-        Viewer::Node(_) => node == ends.broker,
+        Perspective::Story => true,
+        Perspective::Node(viewer) if viewer == ends.client => node == ends.client,
+        Perspective::Node(_) => node == ends.broker,
     }
 }
 
@@ -203,7 +203,7 @@ fn is_between(from: Option<NodeId>, to: Option<NodeId>, sender: NodeId, receiver
 pub fn occurrences<'a>(
     plan: &Plan,
     event: &EventRef,
-    viewer: Viewer,
+    viewer: Perspective,
     events: &'a [Event],
 ) -> impl Iterator<Item = Occurrence> + use<'a> {
     let mut finder = Finder::new(plan, event, viewer);
@@ -224,7 +224,7 @@ pub struct Occurred {
 impl Occurred {
     /// Begins to look for `event`, whatever its ordinal, from the start of the run on.
     pub fn new(plan: &Plan, event: &EventRef) -> Self {
-        Self { finder: Finder::new(plan, event, Viewer::Story), times: Vec::new() }
+        Self { finder: Finder::new(plan, event, Perspective::Story), times: Vec::new() }
     }
 
     /// Looks at the next event of the run.

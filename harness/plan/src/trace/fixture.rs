@@ -7,7 +7,7 @@ use bytes::Bytes;
 use halfopen_protocol::packet::{Connect, Publish};
 use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
-use super::{ConnectionId, Event, EventKind, Item, NodeFault, Since, Trace};
+use super::{ConnectionId, Event, EventKind, NodeFault, Since, Trace, Transmission};
 use crate::{
     Because, BrokerProgram, Conditions, CountRange, EventRef, Expectation, ExpectationId, LinkSettings, Mode, Moment,
     Node, NodeId, Ordinal, Origins, PacketKind, PacketPattern, Plan, Point, Position, Program, RawClientProgram,
@@ -115,19 +115,19 @@ impl Story {
     }
 
     /// Sends an item that arrives after 10 ms.
-    pub fn item(&mut self, connection: u32, from: NodeId, to: NodeId, item: Item) -> &mut Self {
+    pub fn item(&mut self, connection: u32, from: NodeId, to: NodeId, item: Transmission) -> &mut Self {
         let arrival = self.now + Duration::from_millis(10);
         self.item_until(connection, from, to, item, Some(arrival))
     }
 
     /// Sends an item that never arrives.
-    pub fn lost(&mut self, connection: u32, from: NodeId, to: NodeId, item: Item) -> &mut Self {
+    pub fn lost(&mut self, connection: u32, from: NodeId, to: NodeId, item: Transmission) -> &mut Self {
         self.item_until(connection, from, to, item, None)
     }
 
     /// Sends a packet that arrives after 10 ms.
     pub fn packet(&mut self, connection: u32, from: NodeId, to: NodeId, packet: Packet) -> &mut Self {
-        self.item(connection, from, to, Item::Packet(packet))
+        self.item(connection, from, to, Transmission::Packet(packet))
     }
 
     /// Adds the statement of a node that it closes a connection. `since` is the packet from which a time-out was counted,
@@ -151,7 +151,7 @@ impl Story {
     /// A client connects: 40 ms pass, as they do in the simulated world.
     pub fn connect(&mut self, connection: u32, client: NodeId, packet: Connect) -> &mut Self {
         let begun = ms(self.now);
-        self.item(connection, client, BROKER, Item::Open);
+        self.item(connection, client, BROKER, Transmission::Open);
         self.at(begun + 20).packet(connection, client, BROKER, Packet::Connect(Box::new(packet)));
         self.at(begun + 30).packet(connection, BROKER, client, Packet::ConnAck(Box::default()));
         self.at(begun + 40)
@@ -182,7 +182,7 @@ impl Story {
         connection: u32,
         from: NodeId,
         to: NodeId,
-        item: Item,
+        item: Transmission,
         arrival: Option<Duration>,
     ) -> &mut Self {
         let connection = ConnectionId(connection);
@@ -252,8 +252,8 @@ pub fn silent_client() -> Story {
     story.at(0).connect(0, SENSOR, connect("sensor", 5));
     story.at(40).step(5, "sensor: stop_pinging");
     story.at(7530).closing(0, BROKER, SENSOR, Because::KeepAlive, Some((PacketType::Connect, 30, 7530)));
-    story.packet(0, BROKER, SENSOR, disconnect(0x8d)).item(0, BROKER, SENSOR, Item::Fin);
-    story.at(7540).item(0, SENSOR, BROKER, Item::Fin);
+    story.packet(0, BROKER, SENSOR, disconnect(0x8d)).item(0, BROKER, SENSOR, Transmission::Fin);
+    story.at(7540).item(0, SENSOR, BROKER, Transmission::Fin);
     story
 }
 

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
     use crate::NodeId;
     use crate::trace::fixture::{BROKER, SENSOR, silent_client};
-    use crate::trace::{Item, TraceFile};
+    use crate::trace::{TraceFile, Transmission};
 
     fn trace() -> Trace {
         silent_client().end(8540)
@@ -194,7 +194,7 @@ mod tests {
                 }
             },
             |trace| {
-                let item = Item::Bytes(bytes::Bytes::from_static(b"a"));
+                let item = Transmission::Bytes(bytes::Bytes::from_static(b"a"));
                 trace.events[0].kind = EventKind::Received {
                     connection: crate::trace::ConnectionId(0),
                     from: BROKER,

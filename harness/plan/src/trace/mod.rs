@@ -5,13 +5,13 @@
 //! ([`EventKind::Closing`], [`EventKind::Delivered`]).
 
 mod cause;
+mod connection_index;
 mod fields;
 mod file;
 pub mod find;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
 mod hash;
-mod opened;
 mod pattern;
 mod text;
 
@@ -23,11 +23,11 @@ use halfopen_protocol::{Packet, PacketType};
 use serde::{Deserialize, Serialize};
 
 pub use self::cause::{causes, step_of};
+pub use self::connection_index::ConnectionIndex;
 pub use self::fields::{Field, FieldType, field_names, field_type, fields};
 pub(crate) use self::file::optional_duration;
 pub use self::file::{NoEncoding, TraceFile, TraceFileError, TraceLineError, json};
 pub use self::hash::{TraceHash, TraceHasher};
-pub use self::opened::Opened;
 pub use self::pattern::{differences, kind_matches, message_matches, pattern_matches};
 pub use self::text::{Repetition, details, field_text, item_word, repetitions, since_text, text};
 use crate::{Because, CloseHow, NodeFault, NodeId, StepId};
@@ -114,7 +114,7 @@ pub enum EventKind {
         /// The receiver.
         to: NodeId,
         /// What.
-        item: Item,
+        item: Transmission,
         /// When it arrived, once it has: the `at` of its [`EventKind::Received`]; for what no program
         /// reads any more, the time at which it reached the other host.
         arrival: Option<Duration>,
@@ -128,7 +128,7 @@ pub enum EventKind {
         /// The receiver.
         to: NodeId,
         /// What.
-        item: Item,
+        item: Transmission,
         /// The index of its [`EventKind::Sent`] in [`Trace::events`]; none for what the world itself made, as the
         /// failure of a socket after its give-up time.
         sent: Option<usize>,
@@ -225,7 +225,7 @@ pub struct Since {
 
 /// What travels on a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Item {
+pub enum Transmission {
     /// The connection opens: SYN at the client, accept at the broker.
     Open,
     /// A whole control packet.
@@ -234,13 +234,13 @@ pub enum Item {
     Bytes(Bytes),
     /// The end of the stream, in order.
     Fin,
-    /// The connection is aborted. As an answer to [`Item::Open`]: refused.
+    /// The connection is aborted. As an answer to [`Transmission::Open`]: refused.
     Rst,
     /// No answer for so long that the socket fails; only ever received.
     TimedOut,
 }
 
-impl Item {
+impl Transmission {
     /// How this ends a connection, if it does.
     pub fn close(&self) -> Option<CloseHow> {
         match self {

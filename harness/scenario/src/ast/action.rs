@@ -8,7 +8,7 @@ use super::reading::{Reading, found};
 use super::scalar::{Drift, Text};
 use super::time::{DurationExpr, Leap};
 use super::value::{Fill, Param, Place, Value, map};
-use crate::keys::{Key, Takes, key};
+use crate::keys::{Key, ValueKind, key};
 use crate::lower::Role;
 use crate::reference::see;
 use crate::suggest::{did_you_mean, one_of};
@@ -28,7 +28,7 @@ map! {
 pub struct ConnectArgs(pub ConnectKeys);
 
 impl Value for ConnectArgs {
-    const TAKES: Takes = <ConnectKeys as Value>::TAKES;
+    const TAKES: ValueKind = <ConnectKeys as Value>::TAKES;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         for (key, _) in node.entries() {
@@ -68,7 +68,7 @@ const FIXED: [&str; 11] = [
 ];
 
 impl Value for Configured {
-    const TAKES: Takes = <Broker as Value>::TAKES;
+    const TAKES: ValueKind = <Broker as Value>::TAKES;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         for (key, _) in node.entries() {
@@ -118,7 +118,7 @@ impl Who {
 
 /// What stands behind the word of an action.
 trait Argument: Sized {
-    const TAKES: Takes;
+    const TAKES: ValueKind;
     /// The action without an argument, if it may be without.
     fn none() -> Option<Self>;
     fn read_argument(cx: &Reading<'_>, node: &Node) -> Option<Self>;
@@ -126,7 +126,7 @@ trait Argument: Sized {
 }
 
 impl<T: Value> Argument for Param<T> {
-    const TAKES: Takes = T::TAKES;
+    const TAKES: ValueKind = T::TAKES;
 
     fn none() -> Option<Self> {
         None
@@ -142,7 +142,7 @@ impl<T: Value> Argument for Param<T> {
 }
 
 impl<T: Value> Argument for Option<Param<T>> {
-    const TAKES: Takes = Takes::Optional(&T::TAKES);
+    const TAKES: ValueKind = ValueKind::Optional(&T::TAKES);
 
     fn none() -> Option<Self> {
         Some(None)
@@ -171,7 +171,7 @@ macro_rules! actions {
             pub(crate) const KEYS: &'static [Key] = &[
                 $({
                     #[allow(unused_mut, unused_assignments, reason = "changed where the action takes something")]
-                    let mut takes = Takes::Nothing;
+                    let mut takes = ValueKind::Nothing;
                     $(takes = <$type as Argument>::TAKES;)?
                     key($word, $about).takes(takes)
                 },)*
@@ -266,7 +266,7 @@ actions! {
 /// The key behind which an action or an expectation says on which connection.
 pub(crate) const CONNECTION: Key =
     key("connection", "beside an action of a raw peer: on which of its connections, `sensor#2`, or `sensor#last` for the latest of sensor")
-        .takes(Takes::Connection)
+        .takes(ValueKind::Connection)
         .or("the latest");
 
 /// What of a raw peer is done on a connection that is there already.
@@ -284,7 +284,7 @@ impl From<&str> for Filter {
 }
 
 impl Value for Filter {
-    const TAKES: Takes = Takes::Text;
+    const TAKES: ValueKind = ValueKind::Text;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         cx.scalar(node, "a topic filter").map(|text| Self(Place::of(node), Text(text.to_owned())))
@@ -316,7 +316,7 @@ impl From<ActionKind> for Action {
 pub type Actions = OneOrMore<Param<Action>>;
 
 impl Value for Action {
-    const TAKES: Takes = Takes::Anything;
+    const TAKES: ValueKind = ValueKind::Anything;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let (word, argument, connection) = Self::parts(cx, node)?;

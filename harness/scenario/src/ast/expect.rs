@@ -8,7 +8,7 @@ use super::scalar::{Count, Name, NodeName, Reason, Text};
 use super::step::line;
 use super::time::{DurationExpr, Gap, Moment, Moments};
 use super::value::{Fill, Group, Param, Place, Raw, Value, group, map, words};
-use crate::keys::{Key, Table, Takes, key};
+use crate::keys::{Key, Table, ValueKind, key};
 use crate::plan::Because;
 use crate::reference::see;
 use crate::suggest::nearest;
@@ -92,11 +92,11 @@ group! {
 pub(crate) const EXPECTATION: Table = Table { what: "an expectation", keys: &[Verb::KEYS, Qualifiers::KEYS] };
 
 /// What may stand around an expectation.
-pub(crate) const AROUND: &[Key] = &[
-    key("never", "it must not be so").takes(Takes::Expectation),
-    key("should", "it should be so: a warning, a failure with --strict").takes(Takes::Expectation),
+pub(crate) const MODIFIERS: &[Key] = &[
+    key("never", "it must not be so").takes(ValueKind::Expectation),
+    key("should", "it should be so: a warning, a failure with --strict").takes(ValueKind::Expectation),
     key("any_of", "one of these must be so: lines, or lists of lines")
-        .takes(Takes::List(&Takes::Several(&Takes::Expectation))),
+        .takes(ValueKind::List(&ValueKind::Several(&ValueKind::Expectation))),
 ];
 
 pub(crate) static CAUSES: [Key; Because::ALL.len()] = {
@@ -132,7 +132,7 @@ const fn meaning(because: Because) -> &'static str {
 }
 
 impl Value for Because {
-    const TAKES: Takes = Takes::Words(&CAUSES);
+    const TAKES: ValueKind = ValueKind::Words(&CAUSES);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         cx.word(node, "cause", &CAUSES).map(|place| Self::ALL[place])
@@ -148,7 +148,7 @@ impl Value for Because {
 pub struct ClosingReasons(pub OneOrMore<Param<Reason>>);
 
 impl Value for ClosingReasons {
-    const TAKES: Takes = Takes::Several(&Takes::Number(0, 255));
+    const TAKES: ValueKind = ValueKind::Several(&ValueKind::Number(0, 255));
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         if node.text() == Some("nothing") {
@@ -176,7 +176,7 @@ pub enum ClosingReasonsIfAny {
 }
 
 impl Value for ClosingReasonsIfAny {
-    const TAKES: Takes = Takes::Either(&[<NothingWord as Value>::TAKES, <ClosingReasons as Value>::TAKES]);
+    const TAKES: ValueKind = ValueKind::Either(&[<NothingWord as Value>::TAKES, <ClosingReasons as Value>::TAKES]);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         match node.text() {
@@ -208,7 +208,7 @@ impl From<Named<OneOrMore<Raw>>> for Condition {
 }
 
 impl Value for Condition {
-    const TAKES: Takes = Takes::Named(&Takes::Several(&Takes::Anything));
+    const TAKES: ValueKind = ValueKind::Named(&ValueKind::Several(&ValueKind::Anything));
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let axes = Named::read_map(cx, node, "a map of axes and values, as in `{ qos: 1 }`")?;
@@ -238,7 +238,7 @@ impl From<Verb> for Clause {
 }
 
 impl Value for Clause {
-    const TAKES: Takes = Takes::Map(&EXPECTATION);
+    const TAKES: ValueKind = ValueKind::Map(&EXPECTATION);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let failures = cx.failures.get();
@@ -317,7 +317,7 @@ impl About {
         if word.split_once('#').is_some_and(|(of, _)| cx.outline.has_node(of)) {
             return cx.unknown_node(key, word);
         }
-        let words = AROUND.iter().map(|around| around.name);
+        let words = MODIFIERS.iter().map(|around| around.name);
         match nearest(word, words.chain(cx.outline.names())) {
             Some(near) if cx.outline.has_node(near) => {
                 cx.error(key, format!("unknown node `{word}`; did you mean the node `{near}`?"));
@@ -333,7 +333,7 @@ impl About {
 }
 
 impl Value for About {
-    const TAKES: Takes = Takes::Expectation;
+    const TAKES: ValueKind = ValueKind::Expectation;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let (key, value) = cx.line(node, "the line in `never`")?;
@@ -376,7 +376,7 @@ impl Statement {
 }
 
 impl Value for Statement {
-    const TAKES: Takes = Takes::Expectation;
+    const TAKES: ValueKind = ValueKind::Expectation;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let (key, value) = cx.line(node, "the line in `should`")?;
@@ -397,7 +397,7 @@ impl Value for Statement {
 pub struct Alternatives(pub Vec<Param<OneOrMore<Param<Alternative>>>>);
 
 impl Value for Alternatives {
-    const TAKES: Takes = Takes::List(&Takes::Several(&Takes::Expectation));
+    const TAKES: ValueKind = ValueKind::List(&ValueKind::Several(&ValueKind::Expectation));
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let items = cx.list(node, "alternatives, each a line or a list of lines")?;
@@ -422,7 +422,7 @@ pub enum Alternative {
 }
 
 impl Value for Alternative {
-    const TAKES: Takes = Takes::Expectation;
+    const TAKES: ValueKind = ValueKind::Expectation;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let (key, value) = cx.line(node, "an alternative")?;
@@ -461,7 +461,7 @@ impl From<About> for Expectation {
 }
 
 impl Value for Expectation {
-    const TAKES: Takes = Takes::Expectation;
+    const TAKES: ValueKind = ValueKind::Expectation;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let (key, value) = cx.line(node, "an expectation")?;
@@ -484,7 +484,7 @@ impl Value for Expectation {
 pub struct Expectations(pub Vec<Param<Expectation>>);
 
 impl Value for Expectations {
-    const TAKES: Takes = Takes::Expectations;
+    const TAKES: ValueKind = ValueKind::Expectations;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         Some(Self(cx.each(cx.list(node, "expectations")?, |item| Param::read(cx, item))))
@@ -496,7 +496,7 @@ impl Value for Expectations {
 }
 
 fn is_around(word: &str) -> bool {
-    AROUND.iter().any(|around| around.name == word)
+    MODIFIERS.iter().any(|around| around.name == word)
 }
 
 /// Whether a word stands beside a verb.

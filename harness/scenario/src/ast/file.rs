@@ -14,7 +14,7 @@ use super::step::Steps;
 use super::time::{DurationExpr, Moment};
 use super::value::{Field, Fill, Param, Place, Raw, Value, map, words};
 use crate::error::Span;
-use crate::keys::{Key, Table, Takes, key};
+use crate::keys::{Key, Table, ValueKind, key};
 use crate::plan::{Feature, Invariant};
 use crate::reference::see;
 use crate::suggest::{did_you_mean, one_of};
@@ -100,7 +100,7 @@ pub struct Grammar;
 const GRAMMAR: &[Key] = &[key("1", "the first")];
 
 impl Value for Grammar {
-    const TAKES: Takes = Takes::Words(GRAMMAR);
+    const TAKES: ValueKind = ValueKind::Words(GRAMMAR);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         if node.text() != Some("1") {
@@ -120,7 +120,7 @@ impl Value for Grammar {
 pub struct Ids(pub Vec<Id>);
 
 impl Value for Ids {
-    const TAKES: Takes = Takes::Several(&Takes::Text);
+    const TAKES: ValueKind = ValueKind::Several(&ValueKind::Text);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         OneOrMore::read(cx, node).map(|ids| Self(ids.0))
@@ -142,7 +142,7 @@ impl From<&str> for Id {
 }
 
 impl Value for Id {
-    const TAKES: Takes = Takes::Text;
+    const TAKES: ValueKind = ValueKind::Text;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         Text::read(cx, node).map(|text| Self(Place::of(node), text.0))
@@ -158,7 +158,7 @@ impl Value for Id {
 pub struct Nodes<T>(pub Vec<(Name, Param<T>)>);
 
 impl<T: Value> Value for Nodes<T> {
-    const TAKES: Takes = Takes::Named(&T::TAKES);
+    const TAKES: ValueKind = ValueKind::Named(&T::TAKES);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         // That it is no map has been reported with the other keys of the file.
@@ -179,7 +179,7 @@ impl<T: Value> Value for Nodes<T> {
 pub struct Links(pub Vec<(Param<LinkPath>, Param<LinkSettings>)>);
 
 impl Value for Links {
-    const TAKES: Takes = Takes::Named(&<LinkSettings as Value>::TAKES);
+    const TAKES: ValueKind = ValueKind::Named(&<LinkSettings as Value>::TAKES);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let entries = cx.map(node, "a map of links, as in `{ a -> b: { latency: 1s } }`")?;
@@ -198,7 +198,7 @@ pub struct Waive(pub Vec<(Place, Invariant, String)>);
 pub(crate) const WAIVE: Table = Table { what: "`waive`", keys: &[INVARIANTS] };
 
 const INVARIANTS: &[Key] = &{
-    let mut keys = [key("", "").takes(Takes::Text); Invariant::ALL.len()];
+    let mut keys = [key("", "").takes(ValueKind::Text); Invariant::ALL.len()];
     let mut index = 0;
     while index < keys.len() {
         keys[index].name = Invariant::ALL[index].name();
@@ -235,7 +235,7 @@ const fn statement(invariant: Invariant) -> &'static str {
 }
 
 impl Value for Waive {
-    const TAKES: Takes = Takes::Map(&WAIVE);
+    const TAKES: ValueKind = ValueKind::Map(&WAIVE);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let what =
@@ -282,7 +282,7 @@ pub(crate) const FEATURES: &[Key] = &{
 };
 
 impl Value for Feature {
-    const TAKES: Takes = Takes::Words(FEATURES);
+    const TAKES: ValueKind = ValueKind::Words(FEATURES);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         cx.word(node, "feature", FEATURES).map(|place| Self::ALL[place])
@@ -298,7 +298,7 @@ impl Value for Feature {
 pub struct Versions(pub Vec<Version>);
 
 impl Value for Versions {
-    const TAKES: Takes = Takes::Several(&Takes::Version);
+    const TAKES: ValueKind = ValueKind::Several(&ValueKind::Version);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let items = match &node.kind {
@@ -357,7 +357,7 @@ impl Seeds {
 }
 
 impl Value for Seeds {
-    const TAKES: Takes = Takes::Several(&<Number<0, { u64::MAX }> as Value>::TAKES);
+    const TAKES: ValueKind = ValueKind::Several(&<Number<0, { u64::MAX }> as Value>::TAKES);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let number = |node: &Node| {
@@ -462,7 +462,7 @@ fn entries(node: &Node) -> impl Iterator<Item = (Name, &Node)> {
 }
 
 impl Value for Lets {
-    const TAKES: Takes = Takes::Named(&Takes::Anything);
+    const TAKES: ValueKind = ValueKind::Named(&ValueKind::Anything);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         if !matches!(node.kind, Kind::Map(_)) {
@@ -478,7 +478,7 @@ impl Value for Lets {
 }
 
 impl Value for Matrix {
-    const TAKES: Takes = Takes::Named(&Takes::Several(&Takes::Anything));
+    const TAKES: ValueKind = ValueKind::Named(&ValueKind::Several(&ValueKind::Anything));
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         if !matches!(node.kind, Kind::Map(_)) {
@@ -533,7 +533,7 @@ const CLAUSE: &str = "clause";
 const MAX_ROWS_READ: usize = 2_000;
 
 impl Value for Rows {
-    const TAKES: Takes = Takes::List(&Takes::Row);
+    const TAKES: ValueKind = ValueKind::List(&ValueKind::Row);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let Kind::List(items) = &node.kind else {
@@ -615,7 +615,7 @@ fn is_reserved(key: &Node) -> bool {
 }
 
 impl Value for Exclude {
-    const TAKES: Takes = Takes::Several(&Takes::Named(&Takes::Several(&Takes::Anything)));
+    const TAKES: ValueKind = ValueKind::Several(&ValueKind::Named(&ValueKind::Several(&ValueKind::Anything)));
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let items = match &node.kind {

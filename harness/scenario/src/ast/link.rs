@@ -4,7 +4,7 @@ use super::reading::Reading;
 use super::scalar::{Bandwidth, Share};
 use super::time::{DurationExpr, EventNode, PacketWord};
 use super::value::{Fill, Param, Place, Value, group, map};
-use crate::keys::Takes;
+use crate::keys::ValueKind;
 use crate::plan::number_text;
 use crate::suggest::did_you_mean;
 use crate::time::{self, Kind, TimeError, Token, split};
@@ -32,7 +32,7 @@ pub enum IdleLimit {
 }
 
 impl Value for IdleLimit {
-    const TAKES: Takes = Takes::Duration;
+    const TAKES: ValueKind = ValueKind::Duration;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         match node.text() {
@@ -112,7 +112,7 @@ impl From<Ends> for LinkPath {
 }
 
 impl Value for LinkPath {
-    const TAKES: Takes = Takes::Link;
+    const TAKES: ValueKind = ValueKind::Link;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a link, such as `a -> b`")?;
@@ -177,7 +177,7 @@ impl ConnectionName {
 }
 
 impl Value for ConnectionName {
-    const TAKES: Takes = Takes::Connection;
+    const TAKES: ValueKind = ValueKind::Connection;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a connection, such as `sensor#2`")?;

@@ -3,7 +3,7 @@
 use super::reading::Reading;
 use super::scalar::Name;
 use super::value::{Fill, Value};
-use crate::keys::Takes;
+use crate::keys::ValueKind;
 use crate::tree::{Kind, Node};
 
 /// One value or a list of them, of which there is one at least.
@@ -17,7 +17,7 @@ impl<T> From<T> for OneOrMore<T> {
 }
 
 impl<T: Value> Value for OneOrMore<T> {
-    const TAKES: Takes = Takes::Several(&T::TAKES);
+    const TAKES: ValueKind = ValueKind::Several(&T::TAKES);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let items = cx.each(cx.one_or_more(node), |item| T::read(cx, item));
@@ -47,7 +47,7 @@ impl<T> Default for Named<T> {
 }
 
 impl<T: Value> Value for Named<T> {
-    const TAKES: Takes = Takes::Named(&T::TAKES);
+    const TAKES: ValueKind = ValueKind::Named(&T::TAKES);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         Self::read_map(cx, node, "a map of names and values")

@@ -22,11 +22,11 @@ mod value;
 
 pub use self::action::{Action, ActionKind, Actions, Configured, ConnectArgs, ConnectKeys, Filter};
 pub(crate) use self::action::{CONNECTION, DONE_ON_ONE};
-pub(crate) use self::expect::{AROUND, CAUSES, EXPECTATION};
 pub use self::expect::{
     About, Alternative, Alternatives, Clause, ClosingReasons, ClosingReasonsIfAny, Condition, Expectation,
     Expectations, Holding, How, NothingWord, Qualifiers, State, Statement, Verb,
 };
+pub(crate) use self::expect::{CAUSES, EXPECTATION, MODIFIERS};
 pub(crate) use self::file::value_of;
 pub use self::file::{
     Axis, Clauses, Combination, Engine, Exclude, File, Fragment, Grammar, Id, Ids, Lets, Links, Matrix, Nodes, OnlyOn,

@@ -8,7 +8,7 @@ use super::reading::Reading;
 use super::scalar::{Factor, NodeName, Number, QosLevel, Reason, Share, Size, Text};
 use super::time::{DurationExpr, Expiry, Interval, KeepAlive, PacketWord};
 use super::value::{Fill, Param, Place, Raw, Value, composed, group, map, words};
-use crate::keys::Takes;
+use crate::keys::ValueKind;
 use crate::plan::PacketKind;
 use crate::tree::{Kind, Node};
 
@@ -284,7 +284,7 @@ words! {
 pub struct Properties(pub UserProperties);
 
 impl Value for Properties {
-    const TAKES: Takes = Takes::Named(&Takes::Several(&Takes::Text));
+    const TAKES: ValueKind = ValueKind::Named(&ValueKind::Several(&ValueKind::Text));
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let what = "a map of user properties, as in `{ name: value }`";
@@ -301,7 +301,7 @@ impl Value for Properties {
 pub struct Dialogue(pub Vec<Param<Payload>>);
 
 impl Value for Dialogue {
-    const TAKES: Takes = Takes::List(&Takes::Payload);
+    const TAKES: ValueKind = ValueKind::List(&ValueKind::Payload);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let words = cx.each(cx.list(node, "what is said")?, |item| Param::read(cx, item));
@@ -318,7 +318,7 @@ impl Value for Dialogue {
 pub struct GroupSize(pub Raw);
 
 impl Value for GroupSize {
-    const TAKES: Takes = Takes::Number(1, 1_000_000);
+    const TAKES: ValueKind = ValueKind::Number(1, 1_000_000);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         Raw::read(cx, node).map(Self)
@@ -334,7 +334,7 @@ impl Value for GroupSize {
 pub struct PositiveFactor(pub Factor);
 
 impl Value for PositiveFactor {
-    const TAKES: Takes = Takes::Factor;
+    const TAKES: ValueKind = ValueKind::Factor;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let factor = Factor::read(cx, node)?;
@@ -355,7 +355,7 @@ impl Value for PositiveFactor {
 pub struct GrowthFactor(pub Factor);
 
 impl Value for GrowthFactor {
-    const TAKES: Takes = Takes::Factor;
+    const TAKES: ValueKind = ValueKind::Factor;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let factor = Factor::read(cx, node)?;
@@ -381,7 +381,7 @@ pub enum ReconnectChoice {
 }
 
 impl Value for ReconnectChoice {
-    const TAKES: Takes = Takes::Either(&[<NeverWord as Value>::TAKES, <Reconnect as Value>::TAKES]);
+    const TAKES: ValueKind = ValueKind::Either(&[<NeverWord as Value>::TAKES, <Reconnect as Value>::TAKES]);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         match node.text() {
@@ -408,7 +408,7 @@ pub enum Subscription {
 }
 
 impl Value for Subscription {
-    const TAKES: Takes = Takes::Either(&[Takes::Text, <SubscriptionKeys as Value>::TAKES]);
+    const TAKES: ValueKind = ValueKind::Either(&[ValueKind::Text, <SubscriptionKeys as Value>::TAKES]);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         if matches!(node.kind, Kind::Map(_)) {
@@ -475,8 +475,10 @@ pub enum Answer {
 }
 
 impl Value for Answers {
-    const TAKES: Takes =
-        Takes::Either(&[<AllAnswers as Value>::TAKES, Takes::Named(&Takes::Several(&<Answer as Value>::TAKES))]);
+    const TAKES: ValueKind = ValueKind::Either(&[
+        <AllAnswers as Value>::TAKES,
+        ValueKind::Named(&ValueKind::Several(&<Answer as Value>::TAKES)),
+    ]);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let Kind::Map(entries) = &node.kind else {
@@ -518,7 +520,7 @@ impl Value for Answers {
 }
 
 impl Value for Answer {
-    const TAKES: Takes = Takes::Either(&[<AnswerWord as Value>::TAKES, <AnswerKeys as Value>::TAKES]);
+    const TAKES: ValueKind = ValueKind::Either(&[<AnswerWord as Value>::TAKES, <AnswerKeys as Value>::TAKES]);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         if !matches!(node.kind, Kind::Map(_)) {

@@ -9,7 +9,7 @@ use super::scalar::{Hex, Name, Number, QosLevel, Reason, Size, Text};
 use super::time::{DurationExpr, PacketWord};
 use super::value::{Env, Fill, Param, Place, Value, map};
 use crate::bytes::parse_bytes;
-use crate::keys::{Takes, word_of};
+use crate::keys::{ValueKind, word_of};
 use crate::lower::params::has_parameters;
 use crate::plan::PacketKind;
 use crate::reference::see;
@@ -19,7 +19,7 @@ use crate::trace::{FieldType, field_names, field_type};
 use crate::tree::{Kind, Node};
 
 impl Value for PacketWord {
-    const TAKES: Takes = Takes::Packet;
+    const TAKES: ValueKind = ValueKind::Packet;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let word = cx.scalar(node, "a packet, such as `PINGREQ`")?;
@@ -68,7 +68,7 @@ impl Payload {
 }
 
 impl Value for Payload {
-    const TAKES: Takes = Takes::Payload;
+    const TAKES: ValueKind = ValueKind::Payload;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         if !matches!(node.kind, Kind::Map(_)) {
@@ -291,7 +291,7 @@ impl<P: PacketOf> From<FieldValues> for FieldsOf<P> {
 }
 
 impl<P: PacketOf> Value for FieldsOf<P> {
-    const TAKES: Takes = if P::IS_MESSAGE { Takes::Message } else { Takes::Fields("DISCONNECT") };
+    const TAKES: ValueKind = if P::IS_MESSAGE { ValueKind::Message } else { ValueKind::Fields("DISCONNECT") };
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         for (name, _) in node.entries().iter().filter(|_| P::IS_MESSAGE) {
@@ -342,7 +342,7 @@ map! {
 pub struct Several(super::Raw);
 
 impl Value for Several {
-    const TAKES: Takes = Takes::List(&Takes::Anything);
+    const TAKES: ValueKind = ValueKind::List(&ValueKind::Anything);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         super::Raw::read(cx, node).map(Self)
@@ -435,7 +435,7 @@ fn write_patterns(fields: &FieldPatterns, fill: Fill<'_>) -> Node {
 pub struct MessagePattern(pub FieldPatterns);
 
 impl Value for MessagePattern {
-    const TAKES: Takes = Takes::Fields("PUBLISH");
+    const TAKES: ValueKind = ValueKind::Fields("PUBLISH");
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         field_patterns(cx, PacketKind::Type(PacketType::Publish), node).map(Self)
@@ -451,7 +451,7 @@ impl Value for MessagePattern {
 pub struct ConnackPattern(pub FieldPatterns);
 
 impl Value for ConnackPattern {
-    const TAKES: Takes = Takes::Fields("CONNACK");
+    const TAKES: ValueKind = ValueKind::Fields("CONNACK");
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         field_patterns(cx, PacketKind::Type(PacketType::ConnAck), node).map(Self)
@@ -490,7 +490,7 @@ impl Pattern {
 }
 
 impl Value for Pattern {
-    const TAKES: Takes = Takes::Pattern;
+    const TAKES: ValueKind = ValueKind::Pattern;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let Kind::Map(_) = node.kind else {
@@ -547,7 +547,7 @@ impl From<&[u8]> for ByteText {
 }
 
 impl Value for ByteText {
-    const TAKES: Takes = Takes::Text;
+    const TAKES: ValueKind = ValueKind::Text;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "bytes, such as `c0 00`")?;
@@ -582,7 +582,7 @@ impl Outgoing {
 }
 
 impl Value for Outgoing {
-    const TAKES: Takes = Takes::Anything;
+    const TAKES: ValueKind = ValueKind::Anything;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let Kind::Map(_) = node.kind else {
@@ -630,7 +630,7 @@ impl Value for Outgoing {
 pub struct Sent(pub OneOrMore<Param<Outgoing>>);
 
 impl Value for Sent {
-    const TAKES: Takes = Takes::Outgoing;
+    const TAKES: ValueKind = ValueKind::Outgoing;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         OneOrMore::read(cx, node).map(Self)

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::value::Place;
-use crate::error::{Sink, Span};
+use crate::error::{Diagnostics, Span};
 use crate::keys::{Key, Status, Table, word_of};
 use crate::lower::Role;
 use crate::reference::see;
@@ -78,7 +78,7 @@ impl Outline {
 
 /// What reading depends on.
 pub(crate) struct Reading<'a> {
-    pub(crate) sink: &'a Sink,
+    pub(crate) diagnostics: &'a Diagnostics,
     pub(crate) outline: &'a Outline,
     /// The number of values that could not be read so far.
     pub(crate) failures: Cell<usize>,
@@ -87,8 +87,8 @@ pub(crate) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(crate) fn new(sink: &'a Sink, outline: &'a Outline) -> Self {
-        Self { sink, outline, failures: Cell::new(0), acting: Cell::new(None) }
+    pub(crate) fn new(diagnostics: &'a Diagnostics, outline: &'a Outline) -> Self {
+        Self { diagnostics, outline, failures: Cell::new(0), acting: Cell::new(None) }
     }
 
     /// Takes note of a value that cannot be read, where that has been reported.
@@ -109,7 +109,7 @@ impl<'a> Reading<'a> {
         self.fail();
         let used = place.used_as().map(|(name, line)| format!("used as `<{name}>` in line {line}"));
         let notes: Vec<String> = [note, used].into_iter().flatten().collect();
-        self.sink.push(span, message, (!notes.is_empty()).then(|| notes.join("; ")));
+        self.diagnostics.push(span, message, (!notes.is_empty()).then(|| notes.join("; ")));
     }
 
     /// Reports what is wrong with some characters of a text, which is explained where `what` is. An empty message has

@@ -6,7 +6,7 @@ use halfopen_protocol::{ReasonCode, Version};
 use super::reading::Reading;
 use super::value::{Fill, Place, Value};
 use crate::bytes::{MAX_PAYLOAD, parse_hex, parse_size};
-use crate::keys::Takes;
+use crate::keys::ValueKind;
 use crate::suggest::nearest;
 use crate::time::Exact;
 use crate::tree::Node;
@@ -37,7 +37,7 @@ impl Name {
 pub struct NodeName(pub Name);
 
 impl Value for NodeName {
-    const TAKES: Takes = Takes::Node;
+    const TAKES: ValueKind = ValueKind::Node;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         cx.scalar(node, "a node")?;
@@ -54,7 +54,7 @@ impl Value for NodeName {
 pub struct Text(pub String);
 
 impl Value for Text {
-    const TAKES: Takes = Takes::Text;
+    const TAKES: ValueKind = ValueKind::Text;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         // An empty text is quoted, or it would be no value at all.
@@ -71,7 +71,7 @@ impl Value for Text {
 
 /// `true` or `false`.
 impl Value for bool {
-    const TAKES: Takes = Takes::Bool;
+    const TAKES: ValueKind = ValueKind::Bool;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         match cx.scalar(node, "`true` or `false`")? {
@@ -111,7 +111,7 @@ impl<const LEAST: u64, const MOST: u64> Number<LEAST, MOST> {
 }
 
 impl<const LEAST: u64, const MOST: u64> Value for Number<LEAST, MOST> {
-    const TAKES: Takes = Takes::Number(LEAST, MOST);
+    const TAKES: ValueKind = ValueKind::Number(LEAST, MOST);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a number")?;
@@ -158,7 +158,7 @@ impl Reason {
 }
 
 impl Value for Reason {
-    const TAKES: Takes = Takes::Number(0, 255);
+    const TAKES: ValueKind = ValueKind::Number(0, 255);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a reason code, as `0x8E`")?;
@@ -207,7 +207,7 @@ impl Factor {
 }
 
 impl Value for Factor {
-    const TAKES: Takes = Takes::Factor;
+    const TAKES: ValueKind = ValueKind::Factor;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a number")?;
@@ -233,7 +233,7 @@ impl Value for Factor {
 pub struct Share(pub Factor);
 
 impl Value for Share {
-    const TAKES: Takes = Takes::Factor;
+    const TAKES: ValueKind = ValueKind::Factor;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let factor = Factor::read(cx, node)?;
@@ -271,7 +271,7 @@ impl Bandwidth {
 }
 
 impl Value for Bandwidth {
-    const TAKES: Takes = Takes::Text;
+    const TAKES: ValueKind = ValueKind::Text;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a bandwidth, such as `100kB/s`")?;
@@ -304,7 +304,7 @@ impl Size {
 }
 
 impl Value for Size {
-    const TAKES: Takes = Takes::Text;
+    const TAKES: ValueKind = ValueKind::Text;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a size, such as `64kB`")?;
@@ -326,7 +326,7 @@ impl Value for Size {
 pub struct Hex(pub Bytes);
 
 impl Value for Hex {
-    const TAKES: Takes = Takes::Text;
+    const TAKES: ValueKind = ValueKind::Text;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "hex pairs, such as `00 ff`")?;
@@ -345,7 +345,7 @@ impl Value for Hex {
 
 /// The version of a run or of a node: `3.1.1` or `5.0`.
 impl Value for Version {
-    const TAKES: Takes = Takes::Version;
+    const TAKES: ValueKind = ValueKind::Version;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         match cx.scalar(node, "`3.1.1` or `5.0`")? {
@@ -377,7 +377,7 @@ pub enum Count {
 }
 
 impl Value for Count {
-    const TAKES: Takes = Takes::Count;
+    const TAKES: ValueKind = ValueKind::Count;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a count: `2`, `2..`, `..4` or `2..4`")?;
@@ -419,7 +419,7 @@ impl Value for Count {
 pub struct Drift(pub i32);
 
 impl Value for Drift {
-    const TAKES: Takes = Takes::Text;
+    const TAKES: ValueKind = ValueKind::Text;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a drift, such as `+40%`")?;

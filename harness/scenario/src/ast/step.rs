@@ -10,7 +10,7 @@ use super::reading::Reading;
 use super::scalar::{Name, Number, Text};
 use super::time::{DurationExpr, Moment, Moments, PacketWord};
 use super::value::{Field, Fill, Param, Place, Value, map};
-use crate::keys::{Key, Takes, key};
+use crate::keys::{Key, ValueKind, key};
 use crate::lower::check_name;
 use crate::plan::PacketKind;
 use crate::reference::see;
@@ -170,7 +170,7 @@ impl Step {
         }
         if let Some(action) = ActionKind::KEYS.iter().find(|action| action.name == word) {
             let example = match action.takes {
-                Takes::Nothing => format!("- NODE: {word}"),
+                ValueKind::Nothing => format!("- NODE: {word}"),
                 _ => format!("- NODE: {{ {word}: … }}"),
             };
             let message = format!("`{word}` is an action; a line begins with who does it, as in `{example}`");
@@ -194,7 +194,7 @@ impl Step {
 }
 
 impl Value for Step {
-    const TAKES: Takes = Takes::Step;
+    const TAKES: ValueKind = ValueKind::Step;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let (key, value) = cx.line(node, "a step")?;
@@ -229,7 +229,7 @@ impl Value for Step {
 pub struct Steps(pub Vec<Param<Step>>);
 
 impl Value for Steps {
-    const TAKES: Takes = Takes::Steps;
+    const TAKES: ValueKind = ValueKind::Steps;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         Some(Self(cx.each(cx.list(node, "steps")?, |item| Param::read(cx, item))))
@@ -245,7 +245,7 @@ impl Value for Steps {
 pub struct FilledSteps(pub Steps);
 
 impl Value for FilledSteps {
-    const TAKES: Takes = Takes::Steps;
+    const TAKES: ValueKind = ValueKind::Steps;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let steps = Steps::read(cx, node)?;
@@ -271,7 +271,7 @@ pub enum SweptFault {
 }
 
 impl Value for SweptFault {
-    const TAKES: Takes = Takes::Either(&[Takes::Step, Takes::Steps]);
+    const TAKES: ValueKind = ValueKind::Either(&[ValueKind::Step, ValueKind::Steps]);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         match node.kind {
@@ -307,7 +307,7 @@ impl From<Vec<Param<Step>>> for AnyOrderSteps {
 pub(crate) const MOST_IN_ANY_ORDER: usize = 5;
 
 impl Value for AnyOrderSteps {
-    const TAKES: Takes = Takes::Steps;
+    const TAKES: ValueKind = ValueKind::Steps;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         match &node.kind {
@@ -338,11 +338,11 @@ impl Value for AnyOrderSteps {
 pub struct MarkName(pub Text);
 
 impl Value for MarkName {
-    const TAKES: Takes = Takes::Text;
+    const TAKES: ValueKind = ValueKind::Text;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let name = cx.scalar(node, "a name for this instant")?;
-        if !check_name(node, "a mark", cx.sink) {
+        if !check_name(node, "a mark", cx.diagnostics) {
             cx.fail();
             return None;
         }
@@ -363,7 +363,7 @@ impl Value for MarkName {
 pub struct Period(pub DurationExpr);
 
 impl Value for Period {
-    const TAKES: Takes = Takes::Duration;
+    const TAKES: ValueKind = ValueKind::Duration;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let duration = DurationExpr::read(cx, node)?;
@@ -405,7 +405,7 @@ pub enum FaultyLink {
 }
 
 impl Value for FaultyLink {
-    const TAKES: Takes = Takes::Either(&[Takes::Link, <LinkFault as Value>::TAKES]);
+    const TAKES: ValueKind = ValueKind::Either(&[ValueKind::Link, <LinkFault as Value>::TAKES]);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         match node.kind {
@@ -438,7 +438,7 @@ impl FaultyLink {
 pub struct SetProperties(pub Box<SetLink>);
 
 impl Value for SetProperties {
-    const TAKES: Takes = <SetLink as Value>::TAKES;
+    const TAKES: ValueKind = <SetLink as Value>::TAKES;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let failures = cx.failures.get();
@@ -459,7 +459,7 @@ impl Value for SetProperties {
 }
 
 impl Value for NetworkChange {
-    const TAKES: Takes = Takes::Line(Self::KEYS);
+    const TAKES: ValueKind = ValueKind::Line(Self::KEYS);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let (key, value) = cx.line(node, "a change of the network")?;
@@ -484,7 +484,7 @@ pub(crate) fn is_of_link_fault(word: &str) -> bool {
 
 /// Whether a step word takes a map that has this key.
 pub(crate) fn has_argument(step: &str, word: &str) -> bool {
-    let takes = |key: &&Key| matches!(key.takes, Takes::Map(table) if table.find(word).is_some());
+    let takes = |key: &&Key| matches!(key.takes, ValueKind::Map(table) if table.find(word).is_some());
     StepWord::KEYS.iter().filter(takes).any(|key| key.name == step)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::reading::Reading;
 use super::scalar::signed;
 use super::value::{Env, Fill, Place, Value};
-use crate::keys::Takes;
+use crate::keys::ValueKind;
 use crate::plan::{Ordinal, PacketKind, Point, number_text};
 use crate::time::{self, Expr, TimeError, Values, without_parameters};
 use crate::tree::Node;
@@ -49,7 +49,7 @@ impl DurationExpr {
 }
 
 impl Value for DurationExpr {
-    const TAKES: Takes = Takes::Duration;
+    const TAKES: ValueKind = ValueKind::Duration;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a duration, such as `5s`")?;
@@ -68,7 +68,9 @@ impl Value for DurationExpr {
 
 /// An expression with its parameters, or with their values.
 fn shown(expr: &Expr, fill: Fill<'_>) -> String {
-    expr.shown(&|name, _| fill.env.and_then(|env| env.params.text(name, crate::Span::default(), env.reading.sink)))
+    expr.shown(&|name, _| {
+        fill.env.and_then(|env| env.params.text(name, crate::Span::default(), env.reading.diagnostics))
+    })
 }
 
 /// A duration that a field of a packet carries in whole seconds, in so many bytes.
@@ -104,7 +106,7 @@ impl<const MOST: u64> Seconds<MOST> {
 }
 
 impl<const MOST: u64> Value for Seconds<MOST> {
-    const TAKES: Takes = Takes::Duration;
+    const TAKES: ValueKind = ValueKind::Duration;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let duration = DurationExpr::read(cx, node)?;
@@ -146,7 +148,7 @@ impl Expiry {
 }
 
 impl Value for Expiry {
-    const TAKES: Takes = Takes::Duration;
+    const TAKES: ValueKind = ValueKind::Duration;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         match node.text() {
@@ -192,7 +194,7 @@ impl Leap {
 }
 
 impl Value for Leap {
-    const TAKES: Takes = Takes::Text;
+    const TAKES: ValueKind = ValueKind::Text;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a leap, such as `-1h`")?;
@@ -395,7 +397,7 @@ impl Moment {
 }
 
 impl Value for Moment {
-    const TAKES: Takes = Takes::Moment;
+    const TAKES: ValueKind = ValueKind::Moment;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a moment, such as `20s` or `1s after MARK`")?;
@@ -434,7 +436,7 @@ impl Moments {
 }
 
 impl Value for Moments {
-    const TAKES: Takes = Takes::Moments;
+    const TAKES: ValueKind = ValueKind::Moments;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a range of moments, as in `50s .. 51s`")?;
@@ -534,7 +536,7 @@ impl Gap {
 }
 
 impl Value for Gap {
-    const TAKES: Takes = Takes::Gap;
+    const TAKES: ValueKind = ValueKind::Gap;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a duration or a range, as in `5s` or `..4s`")?;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::reading::Reading;
 use crate::error::Span;
-use crate::keys::{Key, Table, Takes};
+use crate::keys::{Key, Table, ValueKind};
 use crate::lower::params::{Params, has_parameters};
 use crate::tree::{Kind, Node, Origin};
 
@@ -121,13 +121,13 @@ pub(crate) struct Env<'a> {
 impl Env<'_> {
     /// What a piece of YAML says in this run; nothing if one of its parameters is wrong, which is reported.
     pub(crate) fn fill(&self, raw: &Raw) -> Option<Node> {
-        let node = self.params.substitute(&raw.0, self.reading.sink);
+        let node = self.params.substitute(&raw.0, self.reading.diagnostics);
         (node.kind != Kind::Broken).then_some(node)
     }
 
     /// The texts of the parameters in what stands at a place.
     pub(crate) fn values<'p>(&'p self, place: &'p Place) -> impl Fn(&str, super::CharRange) -> Option<String> + 'p {
-        |name, at| self.params.text(name, place.part(at.from, at.to), self.reading.sink)
+        |name, at| self.params.text(name, place.part(at.from, at.to), self.reading.diagnostics)
     }
 }
 
@@ -150,7 +150,7 @@ impl Fill<'_> {
 /// A type of the language.
 pub(crate) trait Value: Sized + Clone {
     /// What may stand there, for the schema and the reference.
-    const TAKES: Takes;
+    const TAKES: ValueKind;
 
     /// Reads the value; nothing if it is wrong, which is reported.
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self>;
@@ -248,7 +248,7 @@ impl<T: Value> Param<T> {
 }
 
 impl<T: Value> Value for Param<T> {
-    const TAKES: Takes = T::TAKES;
+    const TAKES: ValueKind = T::TAKES;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         if has_parameters(node)
@@ -265,7 +265,7 @@ impl<T: Value> Value for Param<T> {
 }
 
 impl Value for Raw {
-    const TAKES: Takes = Takes::Anything;
+    const TAKES: ValueKind = ValueKind::Anything;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         if node.kind == Kind::Broken {
@@ -311,7 +311,7 @@ pub(crate) trait Map: Default + Clone {
 }
 
 impl<T: Map> Value for T {
-    const TAKES: Takes = Takes::Map(T::TABLE);
+    const TAKES: ValueKind = ValueKind::Map(T::TABLE);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let entries = cx.entries_of(node, T::TABLE)?;
@@ -545,7 +545,7 @@ macro_rules! words {
         }
 
         impl $crate::ast::value::Value for $name {
-            const TAKES: $crate::keys::Takes = $crate::keys::Takes::Words(Self::KEYS);
+            const TAKES: $crate::keys::ValueKind = $crate::keys::ValueKind::Words(Self::KEYS);
 
             fn read(
                 cx: &$crate::ast::reading::Reading<'_>,

@@ -83,7 +83,7 @@ impl Lower<'_> {
                 let end = Position { column: start.column + 1, ..start };
                 let message =
                     format!("`{word}` takes time, so it cannot be in `any_order`; do it before or afterwards");
-                self.sink().push(Span { start, end }, message, None);
+                self.diagnostics().push(Span { start, end }, message, None);
                 return None;
             }
         }

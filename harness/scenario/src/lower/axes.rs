@@ -11,7 +11,7 @@ use super::params::{Params, computed};
 use super::range;
 use super::when::{SWEEP, same};
 use crate::ast::{Axis, Combination, File, Fragment, Lets, Matrix, Name, Raw, Row, Rows, value_of};
-use crate::error::{Sink, Span};
+use crate::error::{Diagnostics, Span};
 use crate::reference::see;
 use crate::suggest::did_you_mean;
 use crate::time;
@@ -66,7 +66,7 @@ enum Part {
 
 impl Axes {
     /// The axes of a file and the values that its fragments bring; `place` is said to be wrong if there are too many runs.
-    pub(crate) fn of(file: &File, fragments: &[Fragment], span: Span, sink: &Sink) -> Self {
+    pub(crate) fn of(file: &File, fragments: &[Fragment], span: Span, diagnostics: &Diagnostics) -> Self {
         let mut axes = Self {
             versions: value_of(&file.mqtt).map_or_else(|| Version::ALL.to_vec(), |versions| versions.0.clone()),
             permuted: any_order::permuted(file, fragments),
@@ -76,7 +76,7 @@ impl Axes {
         };
         let mut seen = BTreeSet::new();
         for lets in fragments.iter().filter_map(|fragment| value_of(&fragment.values)) {
-            axes.add_values(lets, span, &mut seen, sink);
+            axes.add_values(lets, span, &mut seen, diagnostics);
         }
         let mut sections: Vec<(Span, Section<'_>)> = Vec::new();
         sections.extend(file.values.as_ref().map(|field| (field.key.span, Section::Values(&field.value))));
@@ -85,9 +85,9 @@ impl Axes {
         sections.sort_by_key(|(span, _)| span.start);
         for (span, section) in sections {
             match section {
-                Section::Values(lets) => axes.add_values(lets, span, &mut seen, sink),
-                Section::Matrix(matrix) => axes.add_matrix(matrix, span, &mut seen, sink),
-                Section::Table(rows) => axes.add_table(rows, &mut seen, sink),
+                Section::Values(lets) => axes.add_values(lets, span, &mut seen, diagnostics),
+                Section::Matrix(matrix) => axes.add_matrix(matrix, span, &mut seen, diagnostics),
+                Section::Table(rows) => axes.add_table(rows, &mut seen, diagnostics),
             }
         }
         let place = [
@@ -96,7 +96,7 @@ impl Axes {
             file.seeds.as_ref().map(|field| field.key.span),
             file.steps.as_ref().map(|field| field.key.span),
         ];
-        axes.check_size(place.into_iter().flatten().next().unwrap_or(span), sink);
+        axes.check_size(place.into_iter().flatten().next().unwrap_or(span), diagnostics);
         axes
     }
 
@@ -110,19 +110,19 @@ impl Axes {
         names.filter(|name| name.place.span.start.file == 0)
     }
 
-    fn add_values(&mut self, lets: &Lets, span: Span, seen: &mut BTreeSet<String>, sink: &Sink) {
-        check_number(lets.0.len(), span, sink);
+    fn add_values(&mut self, lets: &Lets, span: Span, seen: &mut BTreeSet<String>, diagnostics: &Diagnostics) {
+        check_number(lets.0.len(), span, diagnostics);
         for (name, value) in lets.0.iter().take(MAX_NAMES) {
-            if self.is_new(name, seen, sink) {
+            if self.is_new(name, seen, diagnostics) {
                 self.parts.push(Part::Let(name.clone(), value.clone()));
             }
         }
     }
 
-    fn add_matrix(&mut self, matrix: &Matrix, span: Span, seen: &mut BTreeSet<String>, sink: &Sink) {
-        check_number(matrix.0.len(), span, sink);
+    fn add_matrix(&mut self, matrix: &Matrix, span: Span, seen: &mut BTreeSet<String>, diagnostics: &Diagnostics) {
+        check_number(matrix.0.len(), span, diagnostics);
         for (name, axis) in matrix.0.iter().take(MAX_NAMES) {
-            if self.is_new(name, seen, sink) {
+            if self.is_new(name, seen, diagnostics) {
                 match axis {
                     Axis::Values(values) => self.parts.push(Part::Axis(name.clone(), values.clone())),
                     Axis::Range(range) => self.parts.push(Part::Range(name.clone(), range.clone())),
@@ -132,33 +132,33 @@ impl Axes {
         }
     }
 
-    fn add_table(&mut self, rows: &Rows, seen: &mut BTreeSet<String>, sink: &Sink) {
+    fn add_table(&mut self, rows: &Rows, seen: &mut BTreeSet<String>, diagnostics: &Diagnostics) {
         let mut columns = rows.columns.clone();
-        columns.retain(|name| self.is_new(name, seen, sink));
+        columns.retain(|name| self.is_new(name, seen, diagnostics));
         match rows.rows.is_empty() {
             true => self.broken.extend(columns.into_iter().map(|name| name.text)),
             false => self.parts.push(Part::Table(rows.rows.clone(), columns)),
         }
     }
 
-    fn is_new(&mut self, name: &Name, seen: &mut BTreeSet<String>, sink: &Sink) -> bool {
+    fn is_new(&mut self, name: &Name, seen: &mut BTreeSet<String>, diagnostics: &Diagnostics) -> bool {
         let (text, span) = (name.text.as_str(), name.place.span);
         if matches!(text, MEMBER | ROUND | "seed" | "any_order" | "sweep" | MQTT | CASE | "clause") {
-            sink.push(span, format!("`{text}` means something of its own and cannot name a parameter"), None);
+            diagnostics.push(span, format!("`{text}` means something of its own and cannot name a parameter"), None);
             return false;
         }
-        if !check_letters(text, span, "a parameter", sink) {
+        if !check_letters(text, span, "a parameter", diagnostics) {
             self.broken.push(text.to_owned());
             return false;
         }
         if !seen.insert(text.to_owned()) {
-            sink.push(span, format!("a second parameter called `{text}`"), None);
+            diagnostics.push(span, format!("a second parameter called `{text}`"), None);
             return false;
         }
         true
     }
 
-    fn check_size(&mut self, place: Span, sink: &Sink) {
+    fn check_size(&mut self, place: Span, diagnostics: &Diagnostics) {
         let mut factors = vec![(self.versions.len(), "versions".to_owned())];
         for part in &self.parts {
             match part {
@@ -166,7 +166,7 @@ impl Axes {
                 Part::Axis(name, values) => factors.push((values.len(), format!("`{}`", name.text))),
                 // With the values of names that are not known here, what it has is counted when it is expanded.
                 Part::Range(name, range) if !range.flow().contains('<') => {
-                    let values = range::values(&range.0, sink).map_or(1, |values| values.len());
+                    let values = range::values(&range.0, diagnostics).map_or(1, |values| values.len());
                     factors.push((values, format!("`{}`", name.text)));
                 }
                 Part::Range(..) => {}
@@ -183,7 +183,7 @@ impl Axes {
         if runs > MAX_RUNS {
             let product: Vec<_> = factors.iter().map(|(factor, name)| format!("{factor} {name}")).collect();
             let message = format!("{} are {runs} runs; a file has at most {MAX_RUNS}", product.join(" * "));
-            sink.push(place, message, None);
+            diagnostics.push(place, message, None);
             // One run is enough to find what else is wrong.
             self.parts.iter_mut().for_each(|part| match part {
                 Part::Axis(_, values) => values.truncate(1),
@@ -197,7 +197,7 @@ impl Axes {
     }
 
     /// All runs, in the order of the file; `seed` instead of the file's own.
-    pub(super) fn expand(&self, seed: Option<u64>, open: bool, sink: &Sink) -> Vec<Run> {
+    pub(super) fn expand(&self, seed: Option<u64>, open: bool, diagnostics: &Diagnostics) -> Vec<Run> {
         let mut first = Params::default();
         first.open = open;
         self.broken.iter().for_each(|name| first.set_broken(name));
@@ -216,7 +216,7 @@ impl Axes {
                 seed: 1,
                 orders: Orders::new(),
             };
-            self.expand_parts(&self.parts, run, &seeds, &mut runs, sink);
+            self.expand_parts(&self.parts, run, &seeds, &mut runs, diagnostics);
         }
         if runs.len() as u64 >= MAX_RUNS_OF_RANGES {
             let ranges = self.parts.iter().filter_map(|part| match part {
@@ -225,7 +225,7 @@ impl Axes {
             });
             for span in ranges {
                 let message = format!("with this range there are more runs than {MAX_RUNS}, the most of a file");
-                sink.push(span, message, None);
+                diagnostics.push(span, message, None);
             }
             runs.truncate(1);
         }
@@ -237,13 +237,20 @@ impl Axes {
         });
         for (place, combination) in self.excluded.iter().enumerate() {
             if !left_out.contains(&place) && !open {
-                report_unused(combination, &runs, seed.is_some(), sink);
+                report_unused(combination, &runs, seed.is_some(), diagnostics);
             }
         }
         runs
     }
 
-    fn expand_parts(&self, parts: &[Part], mut run: Run, seeds: &[u64], runs: &mut Vec<Run>, sink: &Sink) {
+    fn expand_parts(
+        &self,
+        parts: &[Part],
+        mut run: Run,
+        seeds: &[u64],
+        runs: &mut Vec<Run>,
+        diagnostics: &Diagnostics,
+    ) {
         if runs.len() as u64 >= MAX_RUNS_OF_RANGES {
             return;
         }
@@ -253,36 +260,36 @@ impl Axes {
         };
         match part {
             Part::Let(name, value) => {
-                run.params.set(&name.text, computed(run.params.substitute(&value.0, sink)));
-                self.expand_parts(rest, run, seeds, runs, sink);
+                run.params.set(&name.text, computed(run.params.substitute(&value.0, diagnostics)));
+                self.expand_parts(rest, run, seeds, runs, diagnostics);
             }
             Part::Axis(name, values) => {
                 let mut seen = BTreeSet::new();
                 for written in values {
-                    let value = computed(run.params.substitute(&written.0, sink));
+                    let value = computed(run.params.substitute(&written.0, diagnostics));
                     // Values that are computed may be the same here and there; what is written twice is a slip.
                     if seen.insert(plain(&value)) {
-                        self.expand_parts(rest, run.with(&name.text, value), seeds, runs, sink);
+                        self.expand_parts(rest, run.with(&name.text, value), seeds, runs, diagnostics);
                     } else if value.flow() == written.flow() {
                         let message = format!("`{}` stands here twice; each value is a run of its own", value.flow());
-                        sink.push(written.0.span, message, None);
+                        diagnostics.push(written.0.span, message, None);
                     }
                 }
             }
             Part::Range(name, range) => {
-                let Some(values) = range::values(&run.params.substitute(&range.0, sink), sink) else {
+                let Some(values) = range::values(&run.params.substitute(&range.0, diagnostics), diagnostics) else {
                     run.params.set_broken(&name.text);
-                    return self.expand_parts(rest, run, seeds, runs, sink);
+                    return self.expand_parts(rest, run, seeds, runs, diagnostics);
                 };
                 for value in values {
-                    self.expand_parts(rest, run.with(&name.text, value), seeds, runs, sink);
+                    self.expand_parts(rest, run.with(&name.text, value), seeds, runs, diagnostics);
                 }
             }
             Part::Table(rows, _) => {
                 let of_version =
                     |row: &&Row| row.versions.as_ref().is_none_or(|versions| versions.0.contains(&run.version));
                 for row in rows.iter().filter(of_version) {
-                    self.expand_parts(rest, run.with_row(row, sink), seeds, runs, sink);
+                    self.expand_parts(rest, run.with_row(row, diagnostics), seeds, runs, diagnostics);
                 }
             }
         }
@@ -319,9 +326,9 @@ enum Section<'a> {
     Table(&'a Rows),
 }
 
-fn check_number(names: usize, span: Span, sink: &Sink) {
+fn check_number(names: usize, span: Span, diagnostics: &Diagnostics) {
     if names > MAX_NAMES {
-        sink.push(span, format!("{names} names; a file has at most {MAX_NAMES}"), None);
+        diagnostics.push(span, format!("{names} names; a file has at most {MAX_NAMES}"), None);
     }
 }
 
@@ -343,13 +350,14 @@ impl Run {
         run
     }
 
-    fn with_row(&self, row: &Row, sink: &Sink) -> Self {
+    fn with_row(&self, row: &Row, diagnostics: &Diagnostics) -> Self {
         let mut run = self.clone();
         let case = &row.case.0;
         run.case = case.text().map(str::to_owned);
         run.values.insert(CASE.to_owned(), case.clone());
         run.params.set(CASE, case.clone());
-        let value = |(name, value): &(Name, Raw)| (name.clone(), computed(run.params.substitute(&value.0, sink)));
+        let value =
+            |(name, value): &(Name, Raw)| (name.clone(), computed(run.params.substitute(&value.0, diagnostics)));
         let columns: Vec<_> = row.columns.iter().map(value).collect();
         for (name, value) in columns {
             run.values.insert(name.text.clone(), value.clone());
@@ -368,7 +376,7 @@ fn has(combination: &Combination, run: &Run) -> bool {
 }
 
 /// Reports a combination that leaves nothing out.
-fn report_unused(combination: &Combination, runs: &[Run], other_seed: bool, sink: &Sink) {
+fn report_unused(combination: &Combination, runs: &[Run], other_seed: bool, diagnostics: &Diagnostics) {
     let Some(run) = runs.first() else { return };
     let mut known = true;
     for (name, _) in &combination.axes {
@@ -376,13 +384,13 @@ fn report_unused(combination: &Combination, runs: &[Run], other_seed: bool, sink
         if !runs.iter().any(|run| run.values.contains_key(text)) {
             let hint = did_you_mean(text, run.values.keys().map(String::as_str));
             match text {
-                "sweep" => sink.push(span, SWEEP, Some(see("`sweep`"))),
-                _ => sink.push(span, format!("unknown axis `{text}`{hint}"), None),
+                "sweep" => diagnostics.push(span, SWEEP, Some(see("`sweep`"))),
+                _ => diagnostics.push(span, format!("unknown axis `{text}`{hint}"), None),
             }
             known = false;
         }
     }
     if known && !other_seed {
-        sink.push(combination.place.span, "no run has these values, so nothing is left out", None);
+        diagnostics.push(combination.place.span, "no run has these values, so nothing is left out", None);
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn end(lower: &Lower<'_>, until: &Moment, steps: &[Step], expectation
         if elapsed > end {
             let start = lower.origins.borrow().step(step.id);
             let next = Position { column: start.column + 1, ..start };
-            lower.sink().push(Span { start, end: next }, after(elapsed), None);
+            lower.diagnostics().push(Span { start, end: next }, after(elapsed), None);
             break;
         }
         elapsed = elapsed_after(elapsed, step);

@@ -88,7 +88,7 @@ impl Lower<'_> {
                 1 => format!("`{name}` opens one connection in this story; did you mean `{name}#1`?"),
                 most => format!("`{name}` opens {most} connections in this story; did you mean `{name}#{most}`?"),
             };
-            self.sink().push(*span, message, Some(see("a connection")));
+            self.diagnostics().push(*span, message, Some(see("a connection")));
         }
     }
 

@@ -6,7 +6,6 @@ mod axes;
 mod check;
 mod connections;
 mod expect;
-mod idle;
 mod links;
 mod names;
 mod nodes;
@@ -14,6 +13,7 @@ mod packets;
 pub(crate) mod params;
 pub(crate) mod range;
 mod steps;
+mod useless_steps;
 mod when;
 
 use std::cell::RefCell;
@@ -33,7 +33,7 @@ pub(crate) use self::packets::is_in_both;
 use self::when::Held;
 use crate::Scenario;
 use crate::ast::{Env, Field, Fill, Map, Outline, Param, Place, Reading, Value, value_of};
-use crate::error::{Sink, Span};
+use crate::error::{Diagnostics, Span};
 use crate::keys::Status;
 use crate::plan::{Conditions, NodeId, NthConnection, OnlyOn, Origins, Plan, RunName, Seed};
 
@@ -81,71 +81,71 @@ struct Lower<'a> {
     members: &'a [(String, String)],
 }
 
-/// The plans of all runs, as far as they are right; what is wrong goes to the sink.
-pub(crate) fn plans(scenario: &Scenario, options: PlanOptions, sink: &Sink) -> Vec<Plan> {
-    let runs = scenario.axes.expand(options.seed, scenario.outline.is_open, sink);
+/// The plans of all runs, as far as they are right; what is wrong goes to the diagnostics.
+pub(crate) fn plans(scenario: &Scenario, options: PlanOptions, diagnostics: &Diagnostics) -> Vec<Plan> {
+    let runs = scenario.axes.expand(options.seed, scenario.outline.is_open, diagnostics);
     let shared = Shared::default();
     let mut plans = Vec::new();
     let mut used = BTreeSet::new();
     let mut nodes = 0;
     for run in runs {
-        if sink.len() > ENOUGH_ERRORS {
+        if diagnostics.len() > ENOUGH_ERRORS {
             break;
         }
         if nodes > MAX_NODES {
-            sink.push(scenario.span, format!("all runs together have more than {MAX_NODES} nodes"), None);
+            diagnostics.push(scenario.span, format!("all runs together have more than {MAX_NODES} nodes"), None);
             break;
         }
         let names_used = run.params.used.clone();
-        let plan = plan(scenario, run, &shared, sink);
+        let plan = plan(scenario, run, &shared, diagnostics);
         nodes += plan.as_ref().map_or(0, |plan| plan.nodes.len());
         plans.extend(plan);
         used.append(&mut names_used.borrow_mut());
     }
-    if sink.is_empty() && plans.is_empty() {
+    if diagnostics.is_empty() && plans.is_empty() {
         match &scenario.file.exclude {
-            Some(exclude) => sink.push(exclude.key.span, "this leaves every run out", None),
+            Some(exclude) => diagnostics.push(exclude.key.span, "this leaves every run out", None),
             None => {
                 let message = "no run: no row of the table is for a version that the file runs on";
-                sink.push(scenario.span, message, None);
+                diagnostics.push(scenario.span, message, None);
             }
         }
     }
-    if sink.is_empty() {
-        report_unused(scenario, &used, &shared, sink);
+    if diagnostics.is_empty() {
+        report_unused(scenario, &used, &shared, diagnostics);
     }
     plans
 }
 
 /// Reports what could never matter: parameters that nobody uses, and `when`s that never hold.
-fn report_unused(scenario: &Scenario, used: &BTreeSet<String>, shared: &Shared, sink: &Sink) {
+fn report_unused(scenario: &Scenario, used: &BTreeSet<String>, shared: &Shared, diagnostics: &Diagnostics) {
     for name in scenario.axes.own_names() {
         let text = &name.text;
         if !used.contains(text) {
             let message = format!("nobody uses the parameter `{text}`; it is written `<{text}>`");
-            sink.push(name.place.span, message, None);
+            diagnostics.push(name.place.span, message, None);
         }
     }
     for (span, held) in shared.held.borrow().iter() {
         if !held {
-            sink.push(*span, "no run has these values, so this is never used", None);
+            diagnostics.push(*span, "no run has these values, so this is never used", None);
         }
     }
 }
 
-fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Option<Plan> {
-    let before = sink.len();
+fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, diagnostics: &Diagnostics) -> Option<Plan> {
+    let before = diagnostics.len();
     let mut outline: Outline = scenario.outline.clone();
     let mut names = Names::default();
     let declared = {
-        let reading = Reading::new(sink, &outline);
+        let reading = Reading::new(diagnostics, &outline);
         let env = Env { reading: &reading, params: &run.params };
         let declared = names.declare(&scenario.file, &scenario.parts, &env);
         outline.marks.extend(steps::marks(scenario, &env));
         declared
     };
     outline.has_unknown_marks = false;
-    let reading = Reading::new(sink, &outline);
+    let reading = Reading::new(diagnostics, &outline);
     run.params.set_nodes(names.nodes.keys().cloned());
     names.broken.iter().for_each(|name| run.params.set_broken(name));
 
@@ -172,8 +172,8 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
     let (network, links) = lower.links(scenario);
     let (steps, sweep) = lower.story(scenario, &nodes);
     check::times(&lower, scenario, &steps);
-    if sink.len() == before && !outline.is_open {
-        idle::check(&steps, sweep.as_ref(), &origins.borrow(), sink);
+    if diagnostics.len() == before && !outline.is_open {
+        useless_steps::check(&steps, sweep.as_ref(), &origins.borrow(), diagnostics);
     }
     let expectations = lower.get(&file.expect).map_or_else(Vec::new, |lines| lower.expectations(&lines));
     let until = lower.get(&file.until).and_then(|until| lower.moment(&until));
@@ -192,7 +192,7 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, sink: &Sink) -> Opti
     let requires = lower.get(&file.requires).map(|requires| lower.each(&requires.0, |feature| Some(*feature)));
     let requires = requires.flatten().unwrap_or_default();
 
-    if sink.len() != before {
+    if diagnostics.len() != before {
         return None;
     }
     let parameters = run.case.clone().into_iter().chain(run.printed.clone()).collect();
@@ -225,8 +225,8 @@ impl<'a> Lower<'a> {
         Fill { env: Some(self.env), members: self.members }
     }
 
-    fn sink(&self) -> &'a Sink {
-        self.env.reading.sink
+    fn diagnostics(&self) -> &'a Diagnostics {
+        self.env.reading.diagnostics
     }
 
     fn error(&self, place: &Place, message: impl Into<String>) {

@@ -6,7 +6,7 @@ use crate::ast::{
     Broker, Client, Env, EventNode, File, Fragment, GroupSize, Name, Nodes, Outline, Param, Place, RawBroker,
     RawClient, value_of,
 };
-use crate::error::{Sink, Span};
+use crate::error::{Diagnostics, Span};
 use crate::plan::NodeId;
 use crate::time::{RESERVED, packet_kind};
 use crate::tree::{Kind, Node};
@@ -55,22 +55,22 @@ impl Role {
 }
 
 /// The nodes and marks of a file and its fragments, `trees`; names that are wrong are reported.
-pub(crate) fn outline(trees: &[&Node], is_open: bool, sink: &Sink) -> Outline {
+pub(crate) fn outline(trees: &[&Node], is_open: bool, diagnostics: &Diagnostics) -> Outline {
     let mut outline = Outline { is_open, ..Outline::default() };
     let mut places: BTreeMap<&str, Span> = BTreeMap::new();
     for role in Role::ALL {
         for (key, node) in trees.iter().filter_map(|tree| tree.get(role.section())).flat_map(Node::entries) {
             let Some(name) = key.text() else { continue };
-            if !check_name(key, "a node", sink) {
+            if !check_name(key, "a node", diagnostics) {
                 outline.broken.insert(name.to_owned());
             } else if let Some(first) = places.get(name) {
                 let message = match first.start.file == key.span.start.file {
                     true => format!("a second node called `{name}`"),
-                    false => format!("`{name}` comes from a fragment already, {}", sink.place(*first, key.span)),
+                    false => format!("`{name}` comes from a fragment already, {}", diagnostics.place(*first, key.span)),
                 };
-                sink.push(key.span, message, None);
+                diagnostics.push(key.span, message, None);
             } else if outline.nodes.contains_key(name) {
-                sink.push(key.span, format!("a second node called `{name}`"), None);
+                diagnostics.push(key.span, format!("a second node called `{name}`"), None);
             } else {
                 places.insert(name, key.span);
                 outline.nodes.insert(name.to_owned(), role);
@@ -262,27 +262,27 @@ fn group_size(count: &Param<GroupSize>, existing: usize, env: &Env<'_>) -> Optio
 }
 
 /// Whether a key is a good name for a node or a mark; reported if it is not.
-pub(crate) fn check_name(key: &Node, what: &str, sink: &Sink) -> bool {
+pub(crate) fn check_name(key: &Node, what: &str, diagnostics: &Diagnostics) -> bool {
     let name = key.text().unwrap_or_default();
     let sections = Role::ALL.map(Role::section);
     if RESERVED.contains(&name) || packet_kind(name).is_some() || sections.contains(&name) {
         let message = format!("`{name}` is a word of the language and cannot name {what}; choose another");
-        sink.push(key.span, message, Some(crate::reference::see("name")));
+        diagnostics.push(key.span, message, Some(crate::reference::see("name")));
         return false;
     }
-    key.kind != Kind::Broken && check_letters(name, key.span, what, sink)
+    key.kind != Kind::Broken && check_letters(name, key.span, what, diagnostics)
 }
 
 /// Whether a text has the letters of a name; reported if it has not. Parameters stand in brackets of their own and may
 /// have the names of words.
-pub(super) fn check_letters(name: &str, span: Span, what: &str, sink: &Sink) -> bool {
+pub(super) fn check_letters(name: &str, span: Span, what: &str, diagnostics: &Diagnostics) -> bool {
     let begins = name.starts_with(|c: char| c.is_alphabetic());
     if !begins || !name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') || name.ends_with('-') {
         let rule = match name.split_once(':') {
             Some(_) => "is there a space behind each colon?",
             None => "a name begins with a letter and has letters, digits, `_` and `-`",
         };
-        sink.push(span, format!("`{}` cannot name {what}; {rule}", name.escape_debug()), None);
+        diagnostics.push(span, format!("`{}` cannot name {what}; {rule}", name.escape_debug()), None);
         return false;
     }
     true

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::error::{Sink, Span};
+use crate::error::{Diagnostics, Span};
 use crate::suggest::did_you_mean;
 use crate::time;
 use crate::tree::{Kind, Node, Scalar};
@@ -77,25 +77,28 @@ impl Params {
     }
 
     /// The tree with all parameters in it filled in.
-    pub(crate) fn substitute(&self, node: &Node, sink: &Sink) -> Node {
+    pub(crate) fn substitute(&self, node: &Node, diagnostics: &Diagnostics) -> Node {
         let kind = match &node.kind {
-            Kind::Scalar(scalar) => return self.scalar(node, scalar, sink),
-            Kind::List(items) => Kind::List(items.iter().map(|item| self.substitute(item, sink)).collect()),
+            Kind::Scalar(scalar) => return self.scalar(node, scalar, diagnostics),
+            Kind::List(items) => Kind::List(items.iter().map(|item| self.substitute(item, diagnostics)).collect()),
             Kind::Map(entries) => Kind::Map(
-                entries.iter().map(|(key, value)| (self.substitute(key, sink), self.substitute(value, sink))).collect(),
+                entries
+                    .iter()
+                    .map(|(key, value)| (self.substitute(key, diagnostics), self.substitute(value, diagnostics)))
+                    .collect(),
             ),
             Kind::Broken => Kind::Broken,
         };
         Node { kind, ..node.clone_place() }
     }
 
-    fn scalar(&self, node: &Node, scalar: &Scalar, sink: &Sink) -> Node {
+    fn scalar(&self, node: &Node, scalar: &Scalar, diagnostics: &Diagnostics) -> Node {
         let references = references(&scalar.text);
         let [first, ..] = references.as_slice() else { return node.clone() };
         let broken = || Node { kind: Kind::Broken, ..node.clone_place() };
         let span = |reference: &Reference| node.span_of(reference.from, reference.to);
         if first.name.len() + 2 == scalar.text.len() && !scalar.quoted {
-            return match self.find(&first.name, span(first), sink) {
+            return match self.find(&first.name, span(first), diagnostics) {
                 Found::Value(value) => {
                     let used_as = Some((Arc::from(first.name.as_str()), node.span.start.line));
                     Node { used_as, ..Node::clone(&value) }
@@ -107,7 +110,7 @@ impl Params {
         let mut text = String::new();
         let mut end = 0;
         for reference in &references {
-            let Some(value) = self.text(&reference.name, span(reference), sink) else { return broken() };
+            let Some(value) = self.text(&reference.name, span(reference), diagnostics) else { return broken() };
             text.push_str(&scalar.text[end..reference.start]);
             text.push_str(&value);
             end = reference.end;
@@ -117,14 +120,14 @@ impl Params {
     }
 
     /// What stands for a parameter at a span inside of a text; nothing if it is wrong, which is reported.
-    pub(crate) fn text(&self, name: &str, span: Span, sink: &Sink) -> Option<String> {
-        match self.find(name, span, sink) {
+    pub(crate) fn text(&self, name: &str, span: Span, diagnostics: &Diagnostics) -> Option<String> {
+        match self.find(name, span, diagnostics) {
             Found::Value(value) => match value.text() {
                 Some(text) => Some(bracketed(text)),
                 None if value.kind == Kind::Broken => None,
                 None => {
                     let message = format!("`<{name}>` is a list or a map here, which cannot stand inside a text");
-                    sink.push(span, message, None);
+                    diagnostics.push(span, message, None);
                     None
                 }
             },
@@ -133,9 +136,9 @@ impl Params {
         }
     }
 
-    fn find(&self, name: &str, span: Span, sink: &Sink) -> Found {
+    fn find(&self, name: &str, span: Span, diagnostics: &Diagnostics) -> Found {
         let fail = |message: String| {
-            sink.push(span, message, None);
+            diagnostics.push(span, message, None);
             Found::Nothing
         };
         let Some((owner, field)) = name.rsplit_once('.') else {
@@ -169,7 +172,7 @@ impl Params {
                     let hint = did_you_mean(field, fields.keys().map(String::as_str));
                     let known = fields.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
                     let note = hint.is_empty().then(|| format!("known: {known}"));
-                    sink.push(span, format!("`{owner}` has no field `{field}` to refer to{hint}"), note);
+                    diagnostics.push(span, format!("`{owner}` has no field `{field}` to refer to{hint}"), note);
                     Found::Nothing
                 }
             },

@@ -1,6 +1,6 @@
 //! `A .. B step C` in a matrix: the values from `A` on, `C` apart, up to `B`.
 
-use crate::error::Sink;
+use crate::error::Diagnostics;
 use crate::time::{self, Exact};
 use crate::tree::{Kind, Node, Scalar};
 
@@ -13,9 +13,9 @@ pub(crate) fn is_range(text: &str) -> bool {
 }
 
 /// The values of a range whose parameters are filled in; `None` if it is wrong, which is reported.
-pub(crate) fn values(node: &Node, sink: &Sink) -> Option<Vec<Node>> {
+pub(crate) fn values(node: &Node, diagnostics: &Diagnostics) -> Option<Vec<Node>> {
     let fail = |message: String| {
-        sink.push(node.span, message, None);
+        diagnostics.push(node.span, message, None);
         None
     };
     let text = node.text()?;
@@ -74,11 +74,13 @@ mod tests {
     use std::sync::Arc;
 
     fn read(text: &str) -> Result<String, String> {
-        let sink = Sink::new(Arc::new(Source::default()));
+        let diagnostics = Diagnostics::new(Arc::new(Source::default()));
         let scalar = Scalar { text: text.into(), quoted: false, offset: None };
         let node = Node { span: crate::Span::default(), kind: Kind::Scalar(scalar), used_as: None };
-        let read = values(&node, &sink);
-        sink.finish(()).map_err(|errors| errors.iter().map(|error| error.message.clone()).collect::<String>())?;
+        let read = values(&node, &diagnostics);
+        diagnostics
+            .finish(())
+            .map_err(|errors| errors.iter().map(|error| error.message.clone()).collect::<String>())?;
         Ok(read.unwrap().iter().map(Node::flow).collect::<Vec<_>>().join(" "))
     }
 

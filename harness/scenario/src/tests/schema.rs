@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{here, scenarios};
 use crate::ast::{File, Map};
-use crate::keys::{Status, Takes};
+use crate::keys::{Status, ValueKind};
 use crate::{find, schema};
 
 fn committed() -> PathBuf {
@@ -93,7 +93,7 @@ fn every_key_says_what_it_means_and_what_it_takes() {
     for table in File::TABLE.reachable() {
         for key in table.all().filter(|key| matches!(key.status, Status::Ready | Status::Since5)) {
             assert!(!key.about.is_empty(), "`{}` of {} says nothing", key.name, table.what);
-            let is_said = !matches!(key.takes, Takes::Unsaid);
+            let is_said = !matches!(key.takes, ValueKind::Unsaid);
             assert!(is_said, "`{}` of {}: say with `.takes(…)` what may stand there", key.name, table.what);
         }
     }

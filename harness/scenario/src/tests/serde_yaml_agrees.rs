@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_yaml::{Mapping, Value};
 
 use super::{here, scenarios};
-use crate::error::Sink;
+use crate::error::Diagnostics;
 use crate::plan::Source;
 use crate::tree::{self, Kind, Node};
 use crate::{files, find};
@@ -32,7 +32,7 @@ fn every_valid_file_is_the_same_value_to_both() {
     for file in found {
         let text = files::read(&file.path).unwrap();
         let source = Source { path: file.name.clone(), text: text.clone() };
-        let ours = tree::parse(&text, 0, &Sink::new(Arc::new(source))).expect(&file.name);
+        let ours = tree::parse(&text, 0, &Diagnostics::new(Arc::new(source))).expect(&file.name);
         let theirs: Value = serde_yaml::from_str(&text).unwrap();
         assert_eq!(value(&ours), theirs, "{}", file.name);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
 
 use super::{Kind, Node, Scalar};
-use crate::error::{Sink, Span};
+use crate::error::{Diagnostics, Span};
 use crate::plan::Position;
 
 /// How deep lists and maps may be nested.
@@ -14,8 +14,8 @@ const MAX_DEPTH: usize = 64;
 /// From how many bytes on a line is not read by people.
 const LONG_LINE: usize = 4_096;
 
-pub(super) fn document(text: &str, place: Place, sink: &Sink) -> Result<Option<Node>, Stop> {
-    Builder { parser: Parser::new_from_str(text), lines: text.lines().collect(), place, sink }.document()
+pub(super) fn document(text: &str, place: Place, diagnostics: &Diagnostics) -> Result<Option<Node>, Stop> {
+    Builder { parser: Parser::new_from_str(text), lines: text.lines().collect(), place, diagnostics }.document()
 }
 
 pub(super) enum Stop {
@@ -42,7 +42,7 @@ struct Builder<'a> {
     parser: Parser<'a, StrInput<'a>>,
     lines: Vec<&'a str>,
     place: Place,
-    sink: &'a Sink,
+    diagnostics: &'a Diagnostics,
 }
 
 impl<'a> Builder<'a> {
@@ -64,7 +64,7 @@ impl<'a> Builder<'a> {
                 (Event::StreamEnd, _) => return Ok(document),
                 (Event::DocumentStart(_), span) => {
                     if document.is_some() {
-                        self.sink.push(span, "a second document in one file; a file is one scenario", None);
+                        self.diagnostics.push(span, "a second document in one file; a file is one scenario", None);
                         return Err(Stop::Reported);
                     }
                     let (event, span) = self.next()?;
@@ -79,12 +79,16 @@ impl<'a> Builder<'a> {
 
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Stop> {
         if depth > MAX_DEPTH {
-            self.sink.push(span, format!("nested more than {MAX_DEPTH} deep"), None);
+            self.diagnostics.push(span, format!("nested more than {MAX_DEPTH} deep"), None);
             return Err(Stop::Reported);
         }
         let kind = match event {
             Event::Alias(_) => {
-                self.sink.push(span, "an alias; a scenario names a value in `let` and uses it as `<name>`", None);
+                self.diagnostics.push(
+                    span,
+                    "an alias; a scenario names a value in `let` and uses it as `<name>`",
+                    None,
+                );
                 Kind::Broken
             }
             Event::Scalar(text, style, anchor, tag) => {
@@ -124,10 +128,10 @@ impl<'a> Builder<'a> {
 
     fn refuse(&self, span: Span, anchor: usize, tagged: bool) {
         if anchor != 0 {
-            self.sink.push(span, "an anchor; a scenario names a value in `let` and uses it as `<name>`", None);
+            self.diagnostics.push(span, "an anchor; a scenario names a value in `let` and uses it as `<name>`", None);
         }
         if tagged {
-            self.sink.push(span, "a YAML tag; a scenario has none", None);
+            self.diagnostics.push(span, "a YAML tag; a scenario has none", None);
         }
     }
 
@@ -160,12 +164,12 @@ impl<'a> Builder<'a> {
             let value = self.node(event, span, depth + 1)?;
             let Some(text) = key.text() else {
                 if key.kind != Kind::Broken {
-                    self.sink.push(key.span, "a key must be a word, not a list or a map", None);
+                    self.diagnostics.push(key.span, "a key must be a word, not a list or a map", None);
                 }
                 continue;
             };
             match places.get(text) {
-                Some(place) => report_twice(&entries[*place].0, &key, self.sink),
+                Some(place) => report_twice(&entries[*place].0, &key, self.diagnostics),
                 None => {
                     places.insert(text.to_owned(), entries.len());
                     entries.push((key, value));
@@ -188,8 +192,8 @@ fn scalar(text: &str, style: ScalarStyle, span: Span) -> Scalar {
     Scalar { text: text.to_owned(), quoted, offset }
 }
 
-pub(super) fn report_twice(earlier: &Node, key: &Node, sink: &Sink) {
+pub(super) fn report_twice(earlier: &Node, key: &Node, diagnostics: &Diagnostics) {
     let text = key.text().unwrap_or_default();
     let line = earlier.span.start.line;
-    sink.push(key.span, format!("the key `{text}` stands here twice, first in line {line}"), None);
+    diagnostics.push(key.span, format!("the key `{text}` stands here twice, first in line {line}"), None);
 }

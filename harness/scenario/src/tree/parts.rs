@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use super::build::{Place, Stop, document, report_twice};
 use super::syntax::report_syntax;
 use super::{Kind, Node, Scalar, start_of};
-use crate::error::{Sink, Span};
+use crate::error::{Diagnostics, Span};
 use crate::plan::Position;
 
 /// How many keys at the margin a file that is no YAML may have for its parts to be read one by one.
 const MAX_PARTS: usize = 200;
 
 /// The file as parts, each a key at the margin with all that belongs to it.
-pub(super) fn by_parts(text: &str, file: u16, tabs: &BTreeSet<u32>, sink: &Sink) -> Option<Node> {
+pub(super) fn by_parts(text: &str, file: u16, tabs: &BTreeSet<u32>, diagnostics: &Diagnostics) -> Option<Node> {
     let parts = parts(text);
     if parts.len() > MAX_PARTS {
         return None;
@@ -22,11 +22,11 @@ pub(super) fn by_parts(text: &str, file: u16, tabs: &BTreeSet<u32>, sink: &Sink)
         let lines = part.first_line + 1..=part.first_line + part.lines;
         let read = match tabs.range(lines).next() {
             Some(_) => None,
-            None => match document(part.text, Place { file, line: part.first_line }, sink) {
+            None => match document(part.text, Place { file, line: part.first_line }, diagnostics) {
                 Ok(read) => read,
                 Err(Stop::Reported) => None,
                 Err(Stop::Syntax(error)) => {
-                    report_syntax(part.text, &error, Place { file, line: part.first_line }, sink);
+                    report_syntax(part.text, &error, Place { file, line: part.first_line }, diagnostics);
                     None
                 }
             },
@@ -35,7 +35,7 @@ pub(super) fn by_parts(text: &str, file: u16, tabs: &BTreeSet<u32>, sink: &Sink)
             Some(Kind::Map(read)) => {
                 for (key, value) in read {
                     match entries.iter().find(|(earlier, _)| earlier.text() == key.text()) {
-                        Some((earlier, _)) => report_twice(earlier, &key, sink),
+                        Some((earlier, _)) => report_twice(earlier, &key, diagnostics),
                         None => entries.push((key, value)),
                     }
                 }
@@ -97,7 +97,7 @@ fn broken_entry(key: &str, file: u16, line: u32) -> (Node, Node) {
 }
 
 /// The lines that are indented with tabs; reported.
-pub(super) fn tabs(text: &str, file: u16, sink: &Sink) -> BTreeSet<u32> {
+pub(super) fn tabs(text: &str, file: u16, diagnostics: &Diagnostics) -> BTreeSet<u32> {
     let mut lines = BTreeSet::new();
     for (line, content) in (1..).zip(text.lines()) {
         let indentation = content.len() - content.trim_start().len();
@@ -109,7 +109,7 @@ pub(super) fn tabs(text: &str, file: u16, sink: &Sink) -> BTreeSet<u32> {
         {
             let at = |column| Position { file, line, column };
             let span = Span { start: at(column + 1), end: at(column + 2) };
-            sink.push(span, "a tab in the indentation; YAML indents with spaces", None);
+            diagnostics.push(span, "a tab in the indentation; YAML indents with spaces", None);
             lines.insert(line);
         }
     }

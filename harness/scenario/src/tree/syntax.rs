@@ -3,10 +3,10 @@
 use saphyr_parser::ScanError;
 
 use super::build::Place;
-use crate::error::{Sink, Span};
+use crate::error::{Diagnostics, Span};
 use crate::plan::Position;
 
-pub(super) fn report_syntax(text: &str, error: &ScanError, place: Place, sink: &Sink) {
+pub(super) fn report_syntax(text: &str, error: &ScanError, place: Place, diagnostics: &Diagnostics) {
     let mut start = place.position(error.marker());
     let mut hint = None;
     if let Some((sign, line, column)) = unclosed(text).filter(|_| {
@@ -28,7 +28,7 @@ pub(super) fn report_syntax(text: &str, error: &ScanError, place: Place, sink: &
     } else {
         what_may_help(error, line).map(str::to_owned)
     };
-    sink.push(Span { start, end }, format!("this is no YAML: {}", error.info()), hint);
+    diagnostics.push(Span { start, end }, format!("this is no YAML: {}", error.info()), hint);
 }
 
 /// What its author may have meant, as far as the parser's complaint tells.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::plan::{Action, Command, EventRef, NodeId, Plan, Step, StepKind};
 use crate::trace::find::{Awaited, Occurred};
-use crate::trace::{Event, EventKind, Item, Opened, RunObserver};
+use crate::trace::{ConnectionIndex, Event, EventKind, RunObserver, Transmission};
 
 /// What steps wait for or may wait for, taken from the events as they happen. The trace itself is not needed.
 ///
@@ -19,7 +19,7 @@ pub(super) struct Inboxes {
     /// The moments of the plan that steps wait for.
     occurred: Vec<Occurred>,
     /// Which connections have been opened.
-    pub(super) opened: Opened,
+    pub(super) opened: ConnectionIndex,
 }
 
 /// The events of one node.
@@ -43,7 +43,7 @@ impl Inboxes {
             latest: Vec::new(),
             before: 0,
             occurred: Vec::new(),
-            opened: Opened::default(),
+            opened: ConnectionIndex::default(),
         };
         inboxes.look_for(plan, plan.until.as_ref().map(|moment| &moment.event));
         inboxes.prepare(plan, &plan.steps);
@@ -141,7 +141,7 @@ impl RunObserver for Inboxes {
 /// Returns the node whose steps may wait for an event.
 fn node_of(event: &Event) -> Option<NodeId> {
     match &event.kind {
-        EventKind::Sent { from, item: Item::Open, .. } => Some(*from),
+        EventKind::Sent { from, item: Transmission::Open, .. } => Some(*from),
         EventKind::Established { node, .. } | EventKind::Node { node, .. } => Some(*node),
         EventKind::Received { to, .. } => Some(*to),
         _ => None,

@@ -1,11 +1,11 @@
 //! The story as a state machine: given what has happened, what is to be done now, and when to come back.
 //!
-//! It knows no engine: it is told of each event and gives [`Order`]s. Time in it is the time of the world.
+//! It knows no engine: it is told of each event and gives [`EngineCommand`]s. Time in it is the time of the world.
 
-mod actor;
 mod inbox;
 mod patience;
 mod pending;
+mod step_runner;
 mod wait;
 
 use std::cell::RefCell;
@@ -13,14 +13,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::actor::{Actor, Progress};
 use self::inbox::{Inboxes, SharedInboxes};
 use self::patience::Patience;
 use self::pending::Pending;
+use self::step_runner::{Progress, StepRunner};
 use self::wait::Wait;
 use super::node::Switchboard;
 use super::record::Recorder;
-use super::story::{Order, Story};
+use super::script::{EngineCommand, Script};
 use crate::plan::{Answers, Node, NodeId, Plan, Program};
 
 /// How long after everything is decided a run goes on, to see what should not come.
@@ -31,7 +31,7 @@ pub(crate) struct Director {
     plan: Arc<Plan>,
     switchboard: Switchboard,
     /// The story itself first, then what it set going in the background.
-    actors: Vec<Actor>,
+    runners: Vec<StepRunner>,
     /// How long the run waits when the story does not move on by itself: it is told, or waits for what may never come.
     patience: Patience,
     /// When the story was told and nothing more had to happen; some of it may still have to be waited for.
@@ -48,13 +48,13 @@ pub(crate) struct Director {
     answers: Vec<Answers>,
 }
 
-/// What an actor sees and where it gives its orders.
-struct Stage<'a> {
+/// What an step_runner sees and where it gives its orders.
+struct PollContext<'a> {
     now: Duration,
     plan: &'a Plan,
     recorder: &'a Recorder,
     switchboard: &'a Switchboard,
-    orders: Vec<Order>,
+    orders: Vec<EngineCommand>,
     /// Whether a program has been told something that it has not yet had the time to do.
     told: bool,
     inboxes: &'a RefCell<Inboxes>,
@@ -80,7 +80,7 @@ impl Director {
         let pending = |moment| Until::Event(Pending::new(moment, &inboxes.borrow()));
         let until = plan.until.clone().map_or(Until::Decided, pending);
         Self {
-            actors: vec![Actor::story(plan.steps.clone(), prologue(plan))],
+            runners: vec![StepRunner::story(plan.steps.clone(), prologue(plan))],
             patience: Patience::new(plan),
             told_at: None,
             until,
@@ -100,14 +100,14 @@ impl Director {
         Self { limit: Some(limit), ..self }
     }
 
-    /// Lets all actors go on as far as they can at this instant.
-    fn advance(&mut self, now: Duration, recorder: &Recorder) -> Vec<Order> {
+    /// Lets all runners go on as far as they can at this instant.
+    fn advance(&mut self, now: Duration, recorder: &Recorder) -> Vec<EngineCommand> {
         let plan = Arc::clone(&self.plan);
         let inboxes = Rc::clone(&self.inboxes);
         let mut unread = std::mem::take(&mut self.unread);
         let mut answers = std::mem::take(&mut self.answers);
         let switchboard = self.switchboard.clone();
-        let mut stage = Stage {
+        let mut stage = PollContext {
             now,
             plan: &plan,
             recorder,
@@ -118,31 +118,31 @@ impl Director {
             unread: &mut unread,
             answers: &mut answers,
         };
-        for place in 0..self.actors.len() {
+        for place in 0..self.runners.len() {
             self.advance_actor(place, &mut stage);
         }
         let orders = stage.orders;
         inboxes.borrow_mut().forget(&unread);
         self.unread = unread;
         self.answers = answers;
-        self.actors.retain(|actor| !actor.has_ended());
+        self.runners.retain(|step_runner| !step_runner.has_ended());
         orders
     }
 
-    /// What an actor sets going comes before what it does next.
-    fn advance_actor(&mut self, place: usize, stage: &mut Stage<'_>) {
-        while let Progress::Begins(actor) = self.actors[place].advance(stage) {
-            self.actors.push(*actor);
-            self.advance_actor(self.actors.len() - 1, stage);
+    /// What an step_runner sets going comes before what it does next.
+    fn advance_actor(&mut self, place: usize, stage: &mut PollContext<'_>) {
+        while let Progress::Begins(step_runner) = self.runners[place].advance(stage) {
+            self.runners.push(*step_runner);
+            self.advance_actor(self.runners.len() - 1, stage);
         }
     }
 
     fn is_told(&self) -> bool {
-        self.actors.iter().all(Actor::is_endless)
+        self.runners.iter().all(StepRunner::is_endless)
     }
 
     fn is_quiet(&self) -> bool {
-        self.actors.iter().all(|actor| actor.is_endless() || actor.wakes_at().is_none())
+        self.runners.iter().all(|step_runner| step_runner.is_endless() || step_runner.wakes_at().is_none())
     }
 
     /// The instant at which the run ends, as far as that is known.
@@ -167,16 +167,16 @@ impl Director {
 
     fn finish(&mut self, recorder: &Recorder) {
         self.over = true;
-        for actor in &self.actors {
-            if let Some((step, what)) = actor.unanswered() {
+        for step_runner in &self.runners {
+            if let Some((step, what)) = step_runner.unanswered() {
                 recorder.step_failed(step, format!("{what} had not come when the run ended"));
             }
         }
     }
 }
 
-impl Story for Director {
-    fn poll(&mut self, recorder: &Recorder) -> Vec<Order> {
+impl Script for Director {
+    fn poll(&mut self, recorder: &Recorder) -> Vec<EngineCommand> {
         if self.over {
             return Vec::new();
         }
@@ -187,7 +187,7 @@ impl Story for Director {
             self.finish(recorder);
             return orders;
         }
-        self.next_wake = self.actors.iter().filter_map(Actor::wakes_at).chain(end).min();
+        self.next_wake = self.runners.iter().filter_map(StepRunner::wakes_at).chain(end).min();
         orders
     }
 

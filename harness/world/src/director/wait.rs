@@ -4,10 +4,10 @@ use std::fmt;
 use halfopen_protocol::packet::Publish;
 use halfopen_protocol::{Packet, PacketType};
 
-use super::Stage;
+use super::PollContext;
 use super::inbox::Inboxes;
 use crate::plan::{Action, Answers, Command, Node, NodeFault, NodeId, NthConnection, PacketPattern, Plan, Program};
-use crate::trace::{ConnectionId, Event, EventKind, Item, field_text, fields, pattern_matches};
+use crate::trace::{ConnectionId, Event, EventKind, Transmission, field_text, fields, pattern_matches};
 
 /// What an action waits for at one node. A step that waits for an answer checks it.
 pub(super) struct Wait {
@@ -38,7 +38,7 @@ enum Answer {
 
 impl Wait {
     /// What `action` waits for at `node`, if it waits.
-    pub(super) fn new(action: &Action, node: NodeId, stage: &Stage<'_>) -> Option<Self> {
+    pub(super) fn new(action: &Action, node: NodeId, stage: &PollContext<'_>) -> Option<Self> {
         let plan = stage.plan;
         let now = stage.inboxes.borrow().len(node);
         let Action::Command { command, on } = action else { return None };
@@ -82,7 +82,7 @@ impl Wait {
     }
 
     /// `None`: still waiting. Otherwise how it came out.
-    pub(super) fn poll(&mut self, stage: &mut Stage<'_>) -> Option<Result<(), String>> {
+    pub(super) fn poll(&mut self, stage: &mut PollContext<'_>) -> Option<Result<(), String>> {
         let outcome = self.read(&stage.inboxes.borrow(), stage.plan, &stage.answers[self.node.0])?;
         stage.unread[self.node.0] = self.cursor;
         Some(outcome)
@@ -107,7 +107,7 @@ impl Wait {
 
     fn look_at(&mut self, event: &Event, plan: &Plan, answers: &Answers) -> Result<(), String> {
         match &event.kind {
-            EventKind::Sent { connection, from, item: Item::Open, .. } if *from == self.node => {
+            EventKind::Sent { connection, from, item: Transmission::Open, .. } if *from == self.node => {
                 self.latest = Some(*connection);
                 Ok(())
             }
@@ -131,11 +131,15 @@ impl Wait {
     }
 
     /// `is_old`: on a connection that is not what the step is about, because a later one has been opened.
-    fn receive(&mut self, item: &Item, is_old: bool, plan: &Plan, answers: &Answers) -> Result<(), String> {
+    fn receive(&mut self, item: &Transmission, is_old: bool, plan: &Plan, answers: &Answers) -> Result<(), String> {
         match item {
-            Item::Packet(Packet::ConnAck(_)) if is_old && matches!(self.answers[0], Answer::Reply(..)) => Ok(()),
-            Item::Packet(packet) => self.receive_packet(packet, plan, answers),
-            Item::Fin | Item::Rst | Item::TimedOut if !(is_old || self.reconnects && self.on.is_empty()) => {
+            Transmission::Packet(Packet::ConnAck(_)) if is_old && matches!(self.answers[0], Answer::Reply(..)) => {
+                Ok(())
+            }
+            Transmission::Packet(packet) => self.receive_packet(packet, plan, answers),
+            Transmission::Fin | Transmission::Rst | Transmission::TimedOut
+                if !(is_old || self.reconnects && self.on.is_empty()) =>
+            {
                 Err(format!("the connection ended before {self} came"))
             }
             _ => Ok(()),
@@ -208,7 +212,7 @@ impl Waits {
     }
 
     /// Looks at what has happened since the last time, and says of each that failed why.
-    pub(super) fn poll(&mut self, stage: &mut Stage<'_>, mut failed: impl FnMut(String, &Stage<'_>)) {
+    pub(super) fn poll(&mut self, stage: &mut PollContext<'_>, mut failed: impl FnMut(String, &PollContext<'_>)) {
         let mut due: BTreeSet<usize> = self.unseen.drain(..).collect();
         let inboxes = stage.inboxes.borrow();
         let (nodes, seen) = inboxes.nodes_since(self.seen);

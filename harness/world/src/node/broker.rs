@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::queue::QueueReceiver;
 use super::settings::broker_config;
-use super::{Command, Disk, Env, Told, WorldClock, log, port};
+use super::{Command, Directive, Disk, Env, WorldClock, log, port};
 use crate::defect::Defect;
 use crate::network::{Network, Peer};
 use crate::plan::{
@@ -25,7 +25,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
     let listener = port(&env.network).await;
     let listener = NodeListener { network: env.network, listener };
     let log = Log::new(Detail::Packets);
-    let watch = Watch::new(&env.plan.expectations, env.node);
+    let watch = StateProbe::new(&env.plan.expectations, env.node);
     let clock = env.clock.clone();
     let started = clock.world_time(clock.now());
     let seed = env.plan.seed.derive(&format!("broker {} started at {started:?}", env.plan.node(env.node).name));
@@ -35,13 +35,13 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
         broker = broker.with_defect(defect);
     }
     let disk = program.durable.then_some(env.disk);
-    if let Some(memory) = disk.as_ref().and_then(Disk::read) {
-        broker.handle_memory(clock.now(), memory);
+    if let Some(state) = disk.as_ref().and_then(Disk::read) {
+        broker.handle_durable_state(clock.now(), state);
     }
     let users = program.auth.as_ref().map(|auth| auth.users.clone()).unwrap_or_default();
     let verify = move |login: Login| std::future::ready(users.get(&*login.username) == Some(&login.password));
     let (node, recorder) = (env.node, env.recorder.clone());
-    let observer = Witness { plan: env.plan, node, recorder: env.recorder, clock, log, watch, disk };
+    let observer = TraceObserver { plan: env.plan, node, recorder: env.recorder, clock, log, watch, disk };
     let (sender, changes) = mpsc::channel(1);
     let shutdown = obey(env.commands, sender);
     // Served until the node is dropped or the story ends it; a listener of the world does not fail.
@@ -66,7 +66,7 @@ fn with_room_for_all(config: Config, plan: &Plan) -> Config {
 }
 
 /// Does what the story asks of the broker. Completes when it is to end.
-async fn obey(mut commands: QueueReceiver<Told>, changes: mpsc::Sender<Change>) {
+async fn obey(mut commands: QueueReceiver<Directive>, changes: mpsc::Sender<Change>) {
     while let Some(told) = commands.recv().await {
         match told.command {
             Command::Shutdown => return,
@@ -132,19 +132,19 @@ impl<N: Network> Listener for NodeListener<N> {
 }
 
 /// Brings what only the broker can know into the trace: why it closes.
-struct Witness<C> {
+struct TraceObserver<C> {
     plan: Arc<Plan>,
     node: NodeId,
     recorder: Recorder,
     clock: C,
     /// The log that the real server writes, for people.
     log: Log,
-    watch: Watch,
+    watch: StateProbe,
     /// Where a durable broker keeps what it knows.
     disk: Option<Disk>,
 }
 
-impl<C: WorldClock> Observer<Peer> for Witness<C> {
+impl<C: WorldClock> Observer<Peer> for TraceObserver<C> {
     fn event(&mut self, now: Instant, peer: &Peer, event: &Event) {
         log(&self.plan, self.node, self.clock.world_time(now), || {
             self.log.lines(&self.plan.node(peer.node).name, event)
@@ -160,19 +160,19 @@ impl<C: WorldClock> Observer<Peer> for Witness<C> {
             self.recorder.holds(self.node, held);
         }
         if let Some(disk) = &self.disk {
-            disk.write(broker.memory());
+            disk.write(broker.durable_state());
         }
     }
 }
 
 /// What the plan asks about the broker's memory, and what is known of it: nothing is held at first.
 #[derive(Default)]
-struct Watch {
+struct StateProbe {
     sessions: BTreeMap<String, Option<SessionState>>,
     retained: Option<u64>,
 }
 
-impl Watch {
+impl StateProbe {
     fn new(expectations: &[Expectation], node: NodeId) -> Self {
         let mut watch = Self::default();
         for expectation in expectations {

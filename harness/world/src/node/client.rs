@@ -12,7 +12,7 @@ use halfopen_protocol::{Instant, PacketType, ReasonCode};
 use super::abortable::Abortable;
 use super::queue::{QueueReceiver, QueueSender, queue};
 use super::settings::client_options;
-use super::{Command, Env, Told, WorldClock, log};
+use super::{Command, Directive, Env, WorldClock, log};
 use crate::defect::Defect;
 use crate::network::{Network, Peer};
 use crate::plan::{Acknowledge, Because, ClientProgram, CloseHow, NodeId, Plan};
@@ -31,7 +31,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
         NodeConnector { network: env.network, to: program.to, peer: Rc::clone(&peer), aborts: Rc::clone(&aborts) };
     let plan = Arc::clone(&env.plan);
     let mut witness =
-        Witness { plan, node: env.node, to: program.to, peer, recorder: env.recorder, clock: env.clock.clone() };
+        TraceObserver { plan, node: env.node, to: program.to, peer, recorder: env.recorder, clock: env.clock.clone() };
     let (sender, commands) = queue();
     let (handed_on, messages) = queue();
     let (unacknowledged, tickets) = queue();
@@ -62,7 +62,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
 
 /// Hands the story's orders to the client, as its application would. Never completes, so that the client lives on.
 async fn forward(
-    mut orders: QueueReceiver<Told>,
+    mut orders: QueueReceiver<Directive>,
     client: QueueSender<driver::Command>,
     own: &Connect,
     aborts: &Cell<bool>,
@@ -150,7 +150,7 @@ impl<N: Network> Connector for NodeConnector<N> {
 }
 
 /// Brings what only the client can know into the trace: what it hands on, and why it closes.
-struct Witness<C> {
+struct TraceObserver<C> {
     plan: Arc<Plan>,
     node: NodeId,
     to: NodeId,
@@ -159,7 +159,7 @@ struct Witness<C> {
     clock: C,
 }
 
-impl<C: WorldClock> Witness<C> {
+impl<C: WorldClock> TraceObserver<C> {
     fn event(&mut self, now: Instant, event: Event) {
         log(&self.plan, self.node, self.clock.world_time(now), || vec![line(&event)]);
         match event {

@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use halfopen_broker::core::Memory;
+use halfopen_broker::core::DurableState;
 
 use crate::plan::NodeId;
 
@@ -11,7 +11,7 @@ pub(crate) struct Disks(Rc<[Disk]>);
 
 /// What one node keeps. A scripted peer and a client keep nothing.
 #[derive(Clone, Default)]
-pub(crate) struct Disk(Rc<RefCell<Option<Memory>>>);
+pub(crate) struct Disk(Rc<RefCell<Option<DurableState>>>);
 
 impl Disks {
     /// For this many nodes; all are empty.
@@ -27,8 +27,8 @@ impl Disks {
 
 impl Disk {
     /// Writes at once and as a whole, in place of what there was.
-    pub(super) fn write(&self, memory: Memory) {
-        *self.0.borrow_mut() = Some(memory);
+    pub(super) fn write(&self, state: DurableState) {
+        *self.0.borrow_mut() = Some(state);
     }
 
     /// Forgets what was written; whether anything was.
@@ -37,7 +37,7 @@ impl Disk {
     }
 
     /// What was written last.
-    pub(super) fn read(&self) -> Option<Memory> {
+    pub(super) fn read(&self) -> Option<DurableState> {
         self.0.borrow().clone()
     }
 }

@@ -8,8 +8,8 @@ mod client_id;
 mod disk;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod foreign;
-mod guest;
 mod output;
+mod program_under_test;
 mod queue;
 mod raw;
 mod remote;
@@ -27,7 +27,7 @@ use tokio::sync::mpsc::UnboundedSender;
 pub(crate) use self::disk::{Disk, Disks};
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub use self::foreign::{ForeignOptions, ForeignProgram, ReadsLog, StartsProgram};
-pub use self::guest::{Connection, Guest, Host};
+pub use self::program_under_test::{Connection, Host, ProgramUnderTest};
 use self::queue::QueueReceiver;
 pub use self::remote::{ReadsRemoteLog, RemoteBroker, RemoteOptions, RemoteProcess, StartedRemote, StartsRemote};
 pub use self::settings::broker_config;
@@ -93,7 +93,7 @@ pub(crate) trait WorldClock: Clock {
 
 /// A command, and the step that gave it.
 #[derive(Clone, Debug)]
-pub(crate) struct Told {
+pub(crate) struct Directive {
     /// Which.
     pub(crate) step: StepId,
     /// Whether it is done over and over, in the background.
@@ -110,20 +110,82 @@ pub(crate) struct Env<N, C> {
     pub(crate) network: N,
     pub(crate) clock: C,
     pub(crate) recorder: Recorder,
-    pub(crate) commands: QueueReceiver<Told>,
+    pub(crate) commands: QueueReceiver<Directive>,
     pub(crate) disk: Disk,
     /// What is wrong with the program.
     pub(crate) defect: Option<Defect>,
     /// What runs in the place of the project's broker.
-    pub(crate) guest: Option<Guest>,
+    pub(crate) program_under_test: Option<ProgramUnderTest>,
+}
+
+/// What the programs of all nodes of a run share: an engine starts each of them with this.
+#[derive(Clone)]
+pub(crate) struct Programs {
+    plan: Arc<Plan>,
+    switchboard: Switchboard,
+    disks: Disks,
+    defect: Option<Defect>,
+    program_under_test: Option<ProgramUnderTest>,
+}
+
+impl Programs {
+    /// Prepares the programs of `plan`, with this defect and this program in the place of the project's broker.
+    pub(crate) fn new(plan: &Arc<Plan>, defect: Option<Defect>, program_under_test: Option<ProgramUnderTest>) -> Self {
+        let nodes = plan.nodes.len();
+        Self {
+            plan: Arc::clone(plan),
+            switchboard: Switchboard::new(nodes),
+            disks: Disks::new(nodes),
+            defect,
+            program_under_test,
+        }
+    }
+
+    /// Returns the way by which the script's commands reach the programs.
+    pub(crate) fn switchboard(&self) -> &Switchboard {
+        &self.switchboard
+    }
+
+    /// Returns the disks of all nodes, for the faults that concern them.
+    pub(crate) fn disks(&self) -> &Disks {
+        &self.disks
+    }
+
+    /// Returns the defect that is switched on.
+    pub(crate) fn defect(&self) -> Option<Defect> {
+        self.defect
+    }
+
+    /// Starts the program of a node, at the start of the run and after each restart.
+    pub(crate) fn start<N: Network, C: WorldClock>(
+        &self,
+        recorder: &Recorder,
+        node: NodeId,
+        network: N,
+        clock: C,
+    ) -> impl Future<Output = ()> + use<N, C> {
+        run(Env {
+            plan: Arc::clone(&self.plan),
+            node,
+            network,
+            clock,
+            recorder: recorder.clone(),
+            commands: self.switchboard.plug_in(node),
+            disk: self.disks.of(node),
+            defect: self.defect,
+            program_under_test: self.program_under_test.clone(),
+        })
+    }
 }
 
 /// Runs the program of a node until it is dropped. Dropping it closes its sockets, as the death of a process does.
-pub(crate) async fn run<N: Network, C: WorldClock>(env: Env<N, C>) {
+async fn run<N: Network, C: WorldClock>(env: Env<N, C>) {
     let plan = Arc::clone(&env.plan);
     // Boxed, so that a node has room for its own program and not for the largest: there may be a million of them.
-    match (&plan.node(env.node).program, env.guest.clone()) {
-        (Program::Broker(program), Some(guest)) => Box::pin(guest::run(env, program, guest)).await,
+    match (&plan.node(env.node).program, env.program_under_test.clone()) {
+        (Program::Broker(program), Some(program_under_test)) => {
+            Box::pin(program_under_test::run(env, program, program_under_test)).await
+        }
         (Program::Broker(program), None) => Box::pin(broker::run(env, program)).await,
         (Program::Client(program), _) => Box::pin(client::run(env, program)).await,
         (Program::RawClient(program), _) => Box::pin(raw::run_client(env, program)).await,

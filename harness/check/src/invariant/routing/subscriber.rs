@@ -9,7 +9,7 @@ use halfopen_protocol::topic;
 
 use super::intake::ADDED;
 use super::{Content, Fate, Grant, Message};
-use crate::invariant::exchanges::{Transmission, of_qos};
+use crate::invariant::exchanges::{PublishSent, of_qos};
 use crate::invariant::filters::unshared;
 use crate::invariant::index::SessionId;
 use crate::invariant::report::{Breach, Report};
@@ -330,7 +330,7 @@ impl Subscriber {
     /// The broker begins to send a message to the session.
     pub(super) fn pass_on(
         &mut self,
-        sent: &Transmission<'_>,
+        sent: &PublishSent<'_>,
         publish: &Publish,
         content: &Content,
         spare: Spare,

@@ -44,7 +44,7 @@ fn interval_has_the_tolerance_of_the_run(#[case] ping: u64, #[case] expected: Op
 fn interval_counts_until_the_end_of(#[case] end: u64, #[case] fin: Option<u64>, #[case] expected: Option<&str>) {
     let mut story = sensor();
     if let Some(fin) = fin {
-        story.at(fin).item(0, SENSOR, BROKER, Item::Fin);
+        story.at(fin).item(0, SENSOR, BROKER, Transmission::Fin);
     }
     assert_eq!(told("client_keeps", &ours(), &mut story, end), expected.into_iter().collect::<Vec<_>>());
 }
@@ -54,7 +54,7 @@ fn interval_counts_until_the_end_of(#[case] end: u64, #[case] fin: Option<u64>, 
 #[case::late(7001, 1)]
 fn interval_that_passes_before_connack_ends_with_it(#[case] ping: u64, #[case] breaches: usize) {
     let mut story = Story::new();
-    story.at(0).item(0, SENSOR, BROKER, Item::Open);
+    story.at(0).item(0, SENSOR, BROKER, Transmission::Open);
     story.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 5))));
     story.at(6990).packet(0, BROKER, SENSOR, connack(false));
     story.at(ping).packet(0, SENSOR, BROKER, Packet::PingReq);
@@ -93,7 +93,7 @@ fn silence_that_is_told_excuses_who_is_told_while_it_lasts(
 #[case::too_late(7541, &["broker closes watcher at 7.530 (7.500 after its last packet): closed at 7.541"])]
 fn deadline_has_the_tolerance_of_the_run_on_both_sides(#[case] at: u64, #[case] expected: &[&str]) {
     let mut story = watcher();
-    story.at(at).closing(0, BROKER, WATCHER, Because::KeepAlive, None).item(0, BROKER, WATCHER, Item::Fin);
+    story.at(at).closing(0, BROKER, WATCHER, Because::KeepAlive, None).item(0, BROKER, WATCHER, Transmission::Fin);
     assert_eq!(told("broker_keeps", &tolerant(), &mut story, 9000), expected);
 }
 
@@ -117,7 +117,7 @@ fn deadline_that_is_missed_is_told_with_what_showed_it(
 fn deadline_hangs_on_what_the_broker_reads_and_not_on_what_it_sends() {
     let mut story = watcher();
     story.at(5000).packet(0, BROKER, WATCHER, message(0, 0, "x", false));
-    story.at(7530).closing(0, BROKER, WATCHER, Because::KeepAlive, None).item(0, BROKER, WATCHER, Item::Fin);
+    story.at(7530).closing(0, BROKER, WATCHER, Because::KeepAlive, None).item(0, BROKER, WATCHER, Transmission::Fin);
     assert_eq!(told("broker_keeps", &ours(), &mut story, 9000), Vec::<String>::new());
 }
 
@@ -131,9 +131,9 @@ fn broker_that_dies_at_the_deadline_has_kept_it() {
 #[test]
 fn who_was_not_accepted_has_no_keep_alive_to_be_closed_for() {
     let mut story = Story::new();
-    story.at(0).item(0, WATCHER, BROKER, Item::Open);
+    story.at(0).item(0, WATCHER, BROKER, Transmission::Open);
     story.at(20).packet(0, WATCHER, BROKER, Packet::Connect(Box::new(connect("watcher", 5))));
-    story.at(7530).closing(0, BROKER, WATCHER, Because::KeepAlive, None).item(0, BROKER, WATCHER, Item::Fin);
+    story.at(7530).closing(0, BROKER, WATCHER, Because::KeepAlive, None).item(0, BROKER, WATCHER, Transmission::Fin);
     let told = told("broker_keeps", &ours(), &mut story, 9000);
     assert_eq!(told, ["never: broker closes watcher: closed at 7.530"]);
 }
@@ -145,7 +145,7 @@ fn who_has_read_a_disconnect_answers_only_what_came_with_it(#[case] at: u64, #[c
     let mut story = watcher();
     story.at(100).packet(0, WATCHER, BROKER, Packet::Disconnect(Disconnect::default()));
     story.at(at).packet(0, BROKER, WATCHER, message(0, 0, "x", false)).packet(0, BROKER, WATCHER, Packet::PingResp);
-    story.item(0, BROKER, WATCHER, Item::Fin);
+    story.item(0, BROKER, WATCHER, Transmission::Fin);
     let told = told("nothing_after", &ours(), &mut story, 9000);
     assert_eq!(told, expected.into_iter().collect::<Vec<_>>());
 }
@@ -155,7 +155,7 @@ fn who_has_sent_a_disconnect_may_read_on() {
     let mut story = watcher();
     story.at(100).packet(0, BROKER, WATCHER, Packet::Disconnect(Disconnect::default()));
     story.at(105).packet(0, WATCHER, BROKER, Packet::PingReq);
-    story.at(200).item(0, BROKER, WATCHER, Item::Fin);
+    story.at(200).item(0, BROKER, WATCHER, Transmission::Fin);
     assert_eq!(told("nothing_after", &ours(), &mut story, 9000), Vec::<String>::new());
 }
 
@@ -163,14 +163,14 @@ fn who_has_sent_a_disconnect_may_read_on() {
 fn connack_that_refuses_is_the_last_word() {
     let refused = |more: bool| {
         let mut story = Story::new();
-        story.at(0).item(0, WATCHER, BROKER, Item::Open);
+        story.at(0).item(0, WATCHER, BROKER, Transmission::Open);
         story.at(20).packet(0, WATCHER, BROKER, Packet::Connect(Box::new(connect("watcher", 5))));
         let refusal = ConnAck { reason: ReasonCode::new(0x87), ..ConnAck::default() };
         story.at(30).packet(0, BROKER, WATCHER, Packet::ConnAck(Box::new(refusal)));
         if more {
             story.packet(0, BROKER, WATCHER, Packet::PingResp);
         }
-        story.item(0, BROKER, WATCHER, Item::Fin);
+        story.item(0, BROKER, WATCHER, Transmission::Fin);
         told("nothing_after", &ours(), &mut story, 9000)
     };
     assert_eq!(refused(false), Vec::<String>::new());
@@ -180,9 +180,9 @@ fn connack_that_refuses_is_the_last_word() {
 #[rstest]
 #[case::five_seconds_later(5100, |_: &mut Story| {}, 0)]
 #[case::more_than_five_seconds_later(5101, |_: &mut Story| {}, 1)]
-#[case::the_peer_ended_it(9000, |story: &mut Story| { story.item(0, BROKER, SENSOR, Item::Fin); }, 0)]
+#[case::the_peer_ended_it(9000, |story: &mut Story| { story.item(0, BROKER, SENSOR, Transmission::Fin); }, 0)]
 #[case::it_says_so_and_does(9000, |story: &mut Story| {
-    story.closing(0, SENSOR, BROKER, Because::Asked, None).item(0, SENSOR, BROKER, Item::Fin);
+    story.closing(0, SENSOR, BROKER, Because::Asked, None).item(0, SENSOR, BROKER, Transmission::Fin);
 }, 0)]
 #[case::it_only_says_so(9000, |story: &mut Story| { story.closing(0, SENSOR, BROKER, Because::Asked, None); }, 1)]
 #[case::it_dies(9000, |story: &mut Story| { story.change(SENSOR, NodeFault::PowerLoss); }, 0)]
@@ -253,7 +253,7 @@ fn each_answer_has_the_identifier_of_its_question(
 #[case::pubrec_of_ours_that_refuses(&[(SENSOR, Packet::PubRec(refusing(1)))], 1)]
 fn acknowledgement_makes_room_for_one_more(#[case] between: &[(NodeId, Packet)], #[case] breaches: usize) {
     let mut story = Story::new();
-    story.item(0, SENSOR, BROKER, Item::Open);
+    story.item(0, SENSOR, BROKER, Transmission::Open);
     story.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
     let connack = ConnAck { receive_maximum: Some(2), ..ConnAck::default() };
     story.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(connack)));

@@ -123,7 +123,7 @@ fn session_that_ends_with_its_connection_is_not_taken_over(#[case] session_prese
     let mut story = Story::new();
     joins(&mut story, 0, 0, WATCHER, connect("watcher", 0), false);
     joins(&mut story, 1, 1000, WATCHER, persistent("watcher"), session_present);
-    story.at(1030).closing(0, BROKER, WATCHER, Because::Takeover, None).item(0, BROKER, WATCHER, Item::Fin);
+    story.at(1030).closing(0, BROKER, WATCHER, Because::Takeover, None).item(0, BROKER, WATCHER, Transmission::Fin);
     assert_eq!(breaches("no_orphans", &ours(), &mut story, 2000), expected);
 }
 

@@ -22,7 +22,7 @@ use super::GRACE;
 use super::finding::{Findings, shown};
 use super::sender::{Broken, Sender};
 use crate::plan::{Action, Because, ClientProgram, Command, Invariant, NodeFault, NodeId, Plan, Step, StepKind};
-use crate::trace::{ConnectionId, Item};
+use crate::trace::{ConnectionId, Transmission};
 
 /// One client, as the standards would have it.
 pub(super) struct Client {
@@ -85,37 +85,39 @@ impl Client {
     }
 
     /// Takes note of something that the client writes.
-    pub(super) fn sent(&mut self, now: Duration, id: ConnectionId, item: &Item, findings: &mut Findings) {
+    pub(super) fn sent(&mut self, now: Duration, id: ConnectionId, item: &Transmission, findings: &mut Findings) {
         self.now = now;
         match item {
-            Item::Open => {
+            Transmission::Open => {
                 self.judge_pause(true, findings);
                 self.connection = Some(Connection::new(id));
                 self.waits.opened(now);
             }
-            Item::Packet(packet) if self.is_on(id) => {
+            Transmission::Packet(packet) if self.is_on(id) => {
                 self.waits.wrote(now);
                 self.send(packet, findings);
             }
-            Item::Packet(Packet::Publish(publish)) if self.leaving == Some(id) && publish.topic_alias.is_none() => {
+            Transmission::Packet(Packet::Publish(publish))
+                if self.leaving == Some(id) && publish.topic_alias.is_none() =>
+            {
                 self.sender.publish(now, self.version(), &publish.topic, publish);
             }
-            Item::Fin | Item::Rst if self.is_on(id) => self.end(findings),
+            Transmission::Fin | Transmission::Rst if self.is_on(id) => self.end(findings),
             _ => {}
         }
     }
 
     /// Takes note of something that the client reads.
-    pub(super) fn received(&mut self, now: Duration, id: ConnectionId, item: &Item, findings: &mut Findings) {
+    pub(super) fn received(&mut self, now: Duration, id: ConnectionId, item: &Transmission, findings: &mut Findings) {
         self.now = now;
         if !self.is_on(id) {
             return;
         }
         self.waits.heard(now);
         match item {
-            Item::Packet(packet) => self.receive(packet),
-            Item::Fin | Item::Rst | Item::TimedOut => self.end(findings),
-            Item::Open | Item::Bytes(_) => {}
+            Transmission::Packet(packet) => self.receive(packet),
+            Transmission::Fin | Transmission::Rst | Transmission::TimedOut => self.end(findings),
+            Transmission::Open | Transmission::Bytes(_) => {}
         }
     }
 

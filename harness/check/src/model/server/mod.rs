@@ -33,7 +33,7 @@ use self::subscribers::Subscribers;
 use self::will::PendingWill;
 use super::finding::Findings;
 use crate::plan::{Because, BrokerProgram, Invariant, NodeFault, NodeId, Plan};
-use crate::trace::{ConnectionId, Item};
+use crate::trace::{ConnectionId, Transmission};
 
 /// One server, as the standards would have it.
 pub(super) struct Server {
@@ -122,33 +122,40 @@ impl Server {
     }
 
     /// Takes note of something that the server reads.
-    pub(super) fn received(&mut self, now: Duration, id: ConnectionId, item: &Item, findings: &mut Findings) {
+    pub(super) fn received(&mut self, now: Duration, id: ConnectionId, item: &Transmission, findings: &mut Findings) {
         self.advance(now, findings);
         match item {
-            Item::Open => {
+            Transmission::Open => {
                 if let Some(client) = self.opening.remove(&id) {
                     self.connections.insert(id, Connection::new(client, now));
                 }
             }
-            Item::Packet(packet) => self.receive(id, packet),
-            Item::Bytes(_) => {}
-            Item::Fin | Item::Rst | Item::TimedOut => self.end(id, Ended::ByPeer, findings),
+            Transmission::Packet(packet) => self.receive(id, packet),
+            Transmission::Bytes(_) => {}
+            Transmission::Fin | Transmission::Rst | Transmission::TimedOut => self.end(id, Ended::ByPeer, findings),
         }
     }
 
     /// Takes note of something that the server writes.
-    pub(super) fn sent(&mut self, now: Duration, id: ConnectionId, item: &Item, size: usize, findings: &mut Findings) {
+    pub(super) fn sent(
+        &mut self,
+        now: Duration,
+        id: ConnectionId,
+        item: &Transmission,
+        size: usize,
+        findings: &mut Findings,
+    ) {
         self.advance(now, findings);
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.wrote(now, size);
         }
         match item {
-            Item::Packet(packet) => self.send(id, packet, findings),
-            Item::Fin | Item::Rst => {
+            Transmission::Packet(packet) => self.send(id, packet, findings),
+            Transmission::Fin | Transmission::Rst => {
                 self.judge_takeover(id, findings);
                 self.end(id, Ended::ByServer, findings);
             }
-            Item::Open | Item::Bytes(_) | Item::TimedOut => {}
+            Transmission::Open | Transmission::Bytes(_) | Transmission::TimedOut => {}
         }
     }
 

@@ -2,7 +2,7 @@ use halfopen_protocol::PacketType;
 
 use super::scene::{Form, Shape};
 use super::{Drawing, cut};
-use crate::trace::{Event, EventKind, Item, details, item_word};
+use crate::trace::{Event, EventKind, Transmission, details, item_word};
 
 impl Drawing<'_> {
     /// What travels.
@@ -42,7 +42,7 @@ impl Drawing<'_> {
             None => (x + side * self.lanes.gap() * 6 / 10, y + 10, " lost", "lost".to_owned()),
         };
         let label = match arrival {
-            Some(_) if matches!(item, Item::Fin | Item::Rst | Item::Open) => text.clone(),
+            Some(_) if matches!(item, Transmission::Fin | Transmission::Rst | Transmission::Open) => text.clone(),
             _ => cut(&text, room),
         };
         // A long one is labelled near its sender, where it crosses nothing yet.
@@ -61,21 +61,23 @@ impl Drawing<'_> {
     }
 }
 
-fn text(item: &Item) -> String {
+fn text(item: &Transmission) -> String {
     match item {
-        Item::Packet(packet) => format!("{} {}", packet.packet_type(), details(packet)).trim_end().to_owned(),
-        Item::Bytes(bytes) => {
+        Transmission::Packet(packet) => format!("{} {}", packet.packet_type(), details(packet)).trim_end().to_owned(),
+        Transmission::Bytes(bytes) => {
             let shown: Vec<String> = bytes.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
             format!("{} bytes: {}{}", bytes.len(), shown.join(" "), if bytes.len() > 12 { " …" } else { "" })
         }
-        Item::Open | Item::Fin | Item::Rst | Item::TimedOut => item_word(item).to_owned(),
+        Transmission::Open | Transmission::Fin | Transmission::Rst | Transmission::TimedOut => {
+            item_word(item).to_owned()
+        }
     }
 }
 
 /// A word for the style sheet.
-fn kind(item: &Item) -> &'static str {
+fn kind(item: &Transmission) -> &'static str {
     match item {
-        Item::Packet(packet) => match packet.packet_type() {
+        Transmission::Packet(packet) => match packet.packet_type() {
             PacketType::PingReq | PacketType::PingResp => "ping",
             PacketType::Publish
             | PacketType::PubAck
@@ -84,8 +86,8 @@ fn kind(item: &Item) -> &'static str {
             | PacketType::PubComp => "message",
             _ => "session",
         },
-        Item::Bytes(_) => "bytes",
-        Item::Rst | Item::TimedOut => "tcp rst",
-        Item::Open | Item::Fin => "tcp",
+        Transmission::Bytes(_) => "bytes",
+        Transmission::Rst | Transmission::TimedOut => "tcp rst",
+        Transmission::Open | Transmission::Fin => "tcp",
     }
 }

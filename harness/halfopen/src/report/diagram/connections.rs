@@ -9,7 +9,7 @@ use super::lanes::Lanes;
 use super::scene::{Form, Shape, Sign};
 use super::{Drawing, short};
 use crate::plan::{BrokerProgram, NodeId, Plan, Program};
-use crate::trace::{ConnectionId, EventKind, Item, Trace};
+use crate::trace::{ConnectionId, EventKind, Trace, Transmission};
 
 /// How wide a bar is.
 const BAR: i32 = 6;
@@ -48,7 +48,7 @@ impl Connections {
                 EventKind::Sent { connection, from: node, to: peer, item, .. }
                 | EventKind::Received { connection, to: node, from: peer, item, .. } => {
                     let is_received = matches!(event.kind, EventKind::Received { .. });
-                    if *item == Item::Open {
+                    if *item == Transmission::Open {
                         let end = End {
                             connection: *connection,
                             node: *node,
@@ -87,14 +87,14 @@ impl Connections {
 }
 
 impl End {
-    fn see(&mut self, plan: &Plan, index: usize, item: &Item, is_received: bool) {
+    fn see(&mut self, plan: &Plan, index: usize, item: &Transmission, is_received: bool) {
         if self.closed.is_some() {
             return;
         }
         match item {
-            Item::Fin => self.closed = Some((index, Sign::Bar)),
-            Item::Rst | Item::TimedOut => self.closed = Some((index, Sign::Cross)),
-            Item::Packet(packet) => {
+            Transmission::Fin => self.closed = Some((index, Sign::Bar)),
+            Transmission::Rst | Transmission::TimedOut => self.closed = Some((index, Sign::Cross)),
+            Transmission::Packet(packet) => {
                 let Program::Broker(BrokerProgram { config, .. }) = &plan.node(self.node).program else { return };
                 // The broker says in CONNACK which keep-alive it grants, if another one than was asked for.
                 let granted = match packet {
@@ -110,7 +110,7 @@ impl End {
                     self.heard.push(index);
                 }
             }
-            Item::Open | Item::Bytes(_) => {}
+            Transmission::Open | Transmission::Bytes(_) => {}
         }
     }
 
@@ -146,7 +146,7 @@ impl Drawing<'_> {
             if is_hidden(end.opened.0) && (is_closed_there || end.place == SIDE_BY_SIDE) {
                 continue;
             }
-            self.fuse(end);
+            self.keep_alive_gauge(end);
             self.bar(end);
         }
         self.connections = connections;
@@ -173,7 +173,7 @@ impl Drawing<'_> {
     }
 
     /// The keep-alive: a saw that each packet pushes back, and the dashed line at which its time is up.
-    fn fuse(&mut self, end: &End) {
+    fn keep_alive_gauge(&mut self, end: &End) {
         let (Some(limit), Some(first)) = (end.limit, end.heard.first()) else { return };
         let side = self.lanes.side(end.node, end.peer);
         let x = end.x(&self.lanes) + side * BAR / 2;

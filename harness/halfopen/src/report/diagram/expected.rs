@@ -15,7 +15,7 @@ use super::lanes::EXPECTED_WIDTH;
 use super::rows::ROW;
 use super::scene::{Anchor, Form, Shape, Sign};
 use super::{Drawing, wrapped};
-use crate::check::{Due, Judged, Verdict};
+use crate::check::{Due, ExpectationResult, Verdict};
 use crate::plan::{NodeId, Position};
 
 /// With more of them than that, only those that are not met are shown.
@@ -24,7 +24,7 @@ const MANY: usize = 60;
 const INDENT: i32 = 12;
 /// One expectation in the picture.
 pub(super) struct Mark {
-    judged: Judged,
+    judged: ExpectationResult,
     /// The line at its instant that the text begins in.
     row: i32,
     /// The text of the expectation, as many lines as it needs.
@@ -50,7 +50,7 @@ impl Drawing<'_> {
         self.marks = judged.into_iter().filter_map(|judged| self.mark(judged)).collect();
     }
 
-    fn mark(&mut self, judged: Judged) -> Option<Mark> {
+    fn mark(&mut self, judged: ExpectationResult) -> Option<Mark> {
         let expectation = self.plan.expectations.get(judged.expectation)?;
         let is_bold = judged.verdict == Verdict::Fail;
         let text = wrapped(&expectation.text, EXPECTED_WIDTH - INDENT, is_bold);

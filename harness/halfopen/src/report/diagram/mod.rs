@@ -12,9 +12,9 @@
 //! where it meets the dashed line the time is up.
 
 mod arrows;
-mod bands;
 mod connections;
 mod expected;
+mod fault_intervals;
 mod lanes;
 mod rows;
 mod scene;
@@ -32,9 +32,9 @@ pub use self::scene::{Anchor, Form, Head, Scene, Shape, Sign};
 use self::shown::{Hidden, hidden, long, short};
 pub use self::svg::svg;
 pub(super) use self::svg::{STYLE, escaped};
-use crate::check::{Judged, judged};
+use crate::check::{ExpectationResult, judged};
 use crate::plan::{NodeId, Plan};
-use crate::trace::{Event, EventKind, Item, Trace, since_text};
+use crate::trace::{Event, EventKind, Trace, Transmission, since_text};
 
 /// About how wide a character is.
 const CHARACTER: i32 = 6;
@@ -75,7 +75,7 @@ struct Drawing<'a> {
     /// The line that an event has at its instant.
     row_of: BTreeMap<usize, i32>,
     connections: Connections,
-    judged: Vec<Judged>,
+    judged: Vec<ExpectationResult>,
     marks: Vec<Mark>,
     shapes: Vec<Shape>,
 }
@@ -246,7 +246,7 @@ impl Drawing<'_> {
                     }
                 }
                 EventKind::Received { from, to, item, sent: None, .. } => {
-                    let why = if *item == Item::TimedOut { "no answer for too long" } else { "aborted" };
+                    let why = if *item == Transmission::TimedOut { "no answer for too long" } else { "aborted" };
                     self.note(index, *to, *from, 0, &format!("loses the connection: {why}"));
                 }
                 EventKind::Node { node, change } => {
@@ -254,7 +254,7 @@ impl Drawing<'_> {
                     let is_dead = change.ends_process();
                     let class = if is_dead { "change bad" } else { "change" };
                     let texts = std::iter::once(change.statement().to_owned());
-                    for (row, text) in (0..).zip(texts.chain(bands::by_how_much(*change))) {
+                    for (row, text) in (0..).zip(texts.chain(fault_intervals::by_how_much(*change))) {
                         let form = Form::Text { x, y, dy: 4 + row * ROW, anchor: Anchor::Middle, text };
                         self.shapes.push(Shape::new(class, form).of(index));
                     }

@@ -65,7 +65,7 @@ fn what_is_lost_ends_in_a_cross_inside_the_band_of_the_fault() {
     plan.steps.push(step(6, "network: heal", StepKind::Network(NetworkFault::Heal.on(links))));
     let mut story = Story::new();
     story.connect(0, SENSOR, connect("sensor", 5)).step(5, "network: partition");
-    story.at(1000).lost(0, SENSOR, BROKER, Item::Packet(Packet::PingReq)).at(2000).step(6, "network: heal");
+    story.at(1000).lost(0, SENSOR, BROKER, Transmission::Packet(Packet::PingReq)).at(2000).step(6, "network: heal");
     let picture = picture(&plan, &mut story, 3000);
     assert_eq!(count(&picture, "ping lost"), 1, "{picture}");
     assert!(picture.contains("partition, from 0.040 to 2.000"), "{picture}");
@@ -134,7 +134,7 @@ fn connections_of_a_folded_time_are_not_drawn() {
     let mut story = Story::new();
     for n in 0..20 {
         story.at(1000 * u64::from(n)).connect(n, SENSOR, connect("sensor", 0));
-        story.item(n, SENSOR, BROKER, Item::Fin);
+        story.item(n, SENSOR, BROKER, Transmission::Fin);
     }
     let picture = picture(&plan(), &mut story, 30_000);
     assert!(picture.contains("18 more like this"), "{picture}");
@@ -261,7 +261,7 @@ fn brokers_stand_side_by_side_and_speak_across_their_gap() {
     plan.nodes.push(crate::plan::Node { name: "backup".to_owned(), ..plan.nodes[BROKER.0].clone() });
     let mut story = Story::new();
     story.connect(0, SENSOR, connect("sensor", 5));
-    story.at(100).item(1, other, BROKER, Item::Open).at(120).packet(1, other, BROKER, Packet::PingReq);
+    story.at(100).item(1, other, BROKER, Transmission::Open).at(120).packet(1, other, BROKER, Packet::PingReq);
     let scene = scene(&plan, &story.end(1000));
     let lane = |name: &str| scene.heads.iter().find(|head| head.name == name).unwrap().x;
     let names: Vec<&str> = scene.heads.iter().map(|head| head.name.as_str()).collect();

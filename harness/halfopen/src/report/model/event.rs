@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::plan::{NodeId, Value};
-use crate::trace::{Event, EventKind, Item, details, fields, item_word, json, since_text};
+use crate::trace::{Event, EventKind, Transmission, details, fields, item_word, json, since_text};
 
 /// How much of a text is kept.
 const LONGEST: usize = 1024;
@@ -85,7 +85,7 @@ impl EventRecord {
             }
             EventKind::Delivered { node, message } => {
                 record.node = name(node);
-                record.item("delivered", &Item::Packet(halfopen_protocol::Packet::Publish(message.clone())));
+                record.item("delivered", &Transmission::Packet(halfopen_protocol::Packet::Publish(message.clone())));
             }
             EventKind::Connected { node, session_present } => {
                 record.node = name(node);
@@ -106,15 +106,15 @@ impl EventRecord {
         self.text = text;
     }
 
-    fn item(&mut self, kind: &str, item: &Item) {
+    fn item(&mut self, kind: &str, item: &Transmission) {
         match item {
-            Item::Packet(packet) => {
+            Transmission::Packet(packet) => {
                 self.item = Some(packet.packet_type().to_string());
                 let shown = fields(packet).into_iter().filter(|field| field.is_present || !field.is_default);
                 self.fields = shown.map(|field| (field.name.to_owned(), json(&field.value, LONGEST))).collect();
                 self.say(kind, format!("{} {}", packet.packet_type(), details(packet)).trim_end().to_owned());
             }
-            Item::Bytes(bytes) => {
+            Transmission::Bytes(bytes) => {
                 self.item = Some("bytes".to_owned());
                 self.fields.insert("bytes".to_owned(), json(&Value::Bytes(bytes.clone()), LONGEST));
                 self.say(kind, format!("{} bytes that make no packet", bytes.len()));

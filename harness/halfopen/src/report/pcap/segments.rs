@@ -6,7 +6,7 @@ use halfopen_protocol::{DecodeOptions, Packet, Role, Version, decode, encode};
 
 use super::{PORT, half};
 use crate::plan::{NodeId, Plan};
-use crate::trace::{ConnectionId, EventKind, Item, Trace};
+use crate::trace::{ConnectionId, EventKind, Trace, Transmission};
 
 /// The most that one segment carries: what an IPv4 packet has room for, with some to spare.
 const LARGEST: usize = 32 * 1024;
@@ -81,27 +81,27 @@ impl Wire<'_> {
         at: Duration,
         id: ConnectionId,
         (from, to): (NodeId, NodeId),
-        item: &Item,
+        item: &Transmission,
         arrival: Option<Duration>,
     ) {
-        if *item == Item::Open {
+        if *item == Transmission::Open {
             return self.open(index, at, id, from, to);
         }
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if let Item::Packet(Packet::Connect(connect)) = item {
+        if let Transmission::Packet(Packet::Connect(connect)) = item {
             connection.version = connect.version;
         }
         let lost = arrival.is_none().then(|| "lost, or still under way at the end of the run".to_owned());
         let reader = if from == connection.opener { Role::Server } else { Role::Client };
         let wrong = match item {
-            Item::Bytes(bytes) => Some(diagnosis(bytes, connection.version, reader)),
+            Transmission::Bytes(bytes) => Some(diagnosis(bytes, connection.version, reader)),
             _ => None,
         };
         let comments: Vec<String> = wrong.into_iter().chain(lost).collect();
         let comment = (!comments.is_empty()).then(|| comments.join("; "));
         let bytes = match item {
-            Item::Packet(packet) => written(packet, connection.version),
-            Item::Bytes(bytes) => bytes.clone(),
+            Transmission::Packet(packet) => written(packet, connection.version),
+            Transmission::Bytes(bytes) => bytes.clone(),
             _ => Bytes::new(),
         };
         let mut rest = bytes;
@@ -109,8 +109,8 @@ impl Wire<'_> {
             let part = rest.split_to(rest.len().min(LARGEST));
             let is_last = rest.is_empty();
             let mut segment = Segment { comment: comment.clone(), ..connection.segment(at, from) };
-            segment.fin = is_last && *item == Item::Fin;
-            segment.rst = is_last && *item == Item::Rst;
+            segment.fin = is_last && *item == Transmission::Fin;
+            segment.rst = is_last && *item == Transmission::Rst;
             connection.advance(from, part.len() + usize::from(segment.fin));
             segment.payload = part;
             self.segments.push(segment);
@@ -150,9 +150,9 @@ impl Wire<'_> {
         self.segments.push(connection.segment(at, opener));
     }
 
-    fn received(&mut self, at: Duration, id: ConnectionId, node: NodeId, item: &Item, sent: usize) {
+    fn received(&mut self, at: Duration, id: ConnectionId, node: NodeId, item: &Transmission, sent: usize) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if matches!(item, Item::Open | Item::Rst | Item::TimedOut) || !connection.is_up {
+        if matches!(item, Transmission::Open | Transmission::Rst | Transmission::TimedOut) || !connection.is_up {
             return;
         }
         let Some(&end) = self.ends.get(&sent) else { return };

@@ -6,7 +6,7 @@ use halfopen_protocol::Packet;
 use super::segments::{Segment, segments};
 use super::*;
 use crate::trace::fixture::{BROKER, SENSOR, Story, connect, plan, silent_client};
-use crate::trace::{ConnectionId, EventKind, Item};
+use crate::trace::{ConnectionId, EventKind, Transmission};
 
 fn shown(segment: &Segment) -> String {
     let flags = [(segment.syn, "S"), (segment.fin, "F"), (segment.rst, "R")];
@@ -20,13 +20,13 @@ fn shown(segment: &Segment) -> String {
 #[test]
 fn sequence_numbers_count_what_was_sent_and_acknowledgements_what_came() {
     let mut story = Story::new();
-    story.at(0).item(0, SENSOR, BROKER, Item::Open);
+    story.at(0).item(0, SENSOR, BROKER, Transmission::Open);
     story.at(20).event(EventKind::Established { connection: ConnectionId(0), node: SENSOR });
     story.packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 5))));
     story.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::default()));
-    story.at(1000).lost(0, SENSOR, BROKER, Item::Packet(Packet::PingReq));
-    story.at(2000).item(0, BROKER, SENSOR, Item::Fin);
-    story.at(3000).lost(0, SENSOR, BROKER, Item::Rst);
+    story.at(1000).lost(0, SENSOR, BROKER, Transmission::Packet(Packet::PingReq));
+    story.at(2000).item(0, BROKER, SENSOR, Transmission::Fin);
+    story.at(3000).lost(0, SENSOR, BROKER, Transmission::Rst);
     let shown: Vec<String> = segments(&plan(), &story.end(4000)).iter().map(shown).collect();
     let expected = [
         "0.000 1 S 1000 0 0",
@@ -47,10 +47,10 @@ fn sequence_numbers_count_what_was_sent_and_acknowledgements_what_came() {
 #[test]
 fn bytes_that_make_no_packet_say_why() {
     let mut story = Story::new();
-    story.at(0).item(0, SENSOR, BROKER, Item::Open);
+    story.at(0).item(0, SENSOR, BROKER, Transmission::Open);
     story.at(20).event(EventKind::Established { connection: ConnectionId(0), node: SENSOR });
-    story.item(0, SENSOR, BROKER, Item::Bytes(Bytes::from_static(&[0xC1, 0])));
-    story.at(100).lost(0, BROKER, SENSOR, Item::Bytes(Bytes::from_static(&[0x20])));
+    story.item(0, SENSOR, BROKER, Transmission::Bytes(Bytes::from_static(&[0xC1, 0])));
+    story.at(100).lost(0, BROKER, SENSOR, Transmission::Bytes(Bytes::from_static(&[0x20])));
     let segments = segments(&plan(), &story.end(200));
     let comments: Vec<_> = segments.iter().filter_map(|segment| segment.comment.as_deref()).collect();
     let [malformed, half] = comments.as_slice() else { panic!("{comments:?}") };
@@ -61,9 +61,9 @@ fn bytes_that_make_no_packet_say_why() {
 #[test]
 fn large_payload_is_many_segments() {
     let mut story = Story::new();
-    story.at(0).item(0, SENSOR, BROKER, Item::Open);
+    story.at(0).item(0, SENSOR, BROKER, Transmission::Open);
     story.at(20).event(EventKind::Established { connection: ConnectionId(0), node: SENSOR });
-    story.item(0, SENSOR, BROKER, Item::Bytes(Bytes::from(vec![0; 100_000])));
+    story.item(0, SENSOR, BROKER, Transmission::Bytes(Bytes::from(vec![0; 100_000])));
     let sizes: Vec<usize> = segments(&plan(), &story.end(100)).iter().map(|segment| segment.payload.len()).collect();
     assert_eq!(sizes.iter().sum::<usize>(), 100_000);
     assert!(sizes.iter().all(|size| *size <= 32 * 1024), "{sizes:?}");

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::wire::{Versions, from_hex, hex, packet_of};
-use crate::trace::{ConnectionId, Event, EventKind, Held, Item, SessionState, Since, fields, item_word};
+use crate::trace::{ConnectionId, Event, EventKind, Held, SessionState, Since, Transmission, fields, item_word};
 use crate::{Because, NodeFault, NodeId, StepId, Value};
 
 /// An event as it is written.
@@ -155,7 +155,7 @@ impl EventLine {
                 }),
             },
             EventKind::Delivered { node, message } => {
-                let item = Item::Packet(Packet::Publish(message.clone()));
+                let item = Transmission::Packet(Packet::Publish(message.clone()));
                 KindLine::Delivered { node: name(node), item: ItemLine::of(None, &item, versions)? }
             }
             EventKind::Connected { node, session_present } => {
@@ -211,7 +211,7 @@ impl EventLine {
                 since: since.map(SinceLine::since).transpose()?,
             },
             KindLine::Delivered { node, item } => match item.item()? {
-                Item::Packet(Packet::Publish(message)) => EventKind::Delivered { node: id(node)?, message },
+                Transmission::Packet(Packet::Publish(message)) => EventKind::Delivered { node: id(node)?, message },
                 _ => return Err("what is delivered is no PUBLISH".to_owned()),
             },
             KindLine::Connected { node, session_present } => EventKind::Connected { node: id(node)?, session_present },
@@ -229,10 +229,10 @@ impl EventLine {
 }
 
 impl ItemLine {
-    fn of(connection: Option<ConnectionId>, item: &Item, versions: &mut Versions) -> Option<Self> {
+    fn of(connection: Option<ConnectionId>, item: &Transmission, versions: &mut Versions) -> Option<Self> {
         let without = |wire| Self { item: item_word(item).to_owned(), fields: BTreeMap::new(), mqtt: None, wire };
         Some(match item {
-            Item::Packet(packet) => {
+            Transmission::Packet(packet) => {
                 let (version, wire) = versions.encode(connection, packet)?;
                 let shown = fields(packet).into_iter().filter(|field| field.is_present || !field.is_default);
                 Self {
@@ -242,13 +242,13 @@ impl ItemLine {
                     wire: Some(wire),
                 }
             }
-            Item::Bytes(bytes) => without(Some(hex(bytes))),
-            Item::Open | Item::Fin | Item::Rst | Item::TimedOut => without(None),
+            Transmission::Bytes(bytes) => without(Some(hex(bytes))),
+            Transmission::Open | Transmission::Fin | Transmission::Rst | Transmission::TimedOut => without(None),
         })
     }
 
-    fn item(self) -> Result<Item, String> {
-        let without = [Item::Open, Item::Fin, Item::Rst, Item::TimedOut];
+    fn item(self) -> Result<Transmission, String> {
+        let without = [Transmission::Open, Transmission::Fin, Transmission::Rst, Transmission::TimedOut];
         if let Some(item) = without.into_iter().find(|item| item_word(item) == self.item) {
             return Ok(item);
         }
@@ -259,12 +259,12 @@ impl ItemLine {
         }
         let wire = self.wire.as_deref().ok_or_else(|| format!("`{}` has no `wire`", self.item))?;
         let wire = from_hex(wire).ok_or("`wire` is not an even number of hex digits")?;
-        let Some(packet_type) = packet_type else { return Ok(Item::Bytes(wire)) };
+        let Some(packet_type) = packet_type else { return Ok(Transmission::Bytes(wire)) };
         let named = self.mqtt.as_deref().unwrap_or_default();
         let version = Version::ALL.into_iter().find(|version| version.to_string() == named);
         let version = version.ok_or_else(|| format!("`mqtt` is `{named}`; it can be `3.1.1` or `5.0`"))?;
         match packet_of(&wire, version) {
-            Some(packet) if packet.packet_type() == packet_type => Ok(Item::Packet(packet)),
+            Some(packet) if packet.packet_type() == packet_type => Ok(Transmission::Packet(packet)),
             _ => Err(format!("`wire` is no {} of version {version}", packet_type.name())),
         }
     }

@@ -5,7 +5,7 @@ use rstest::rstest;
 
 use super::super::fixture::{BROKER, SENSOR, Story, connect, plan, silent_client};
 use super::*;
-use crate::trace::{ConnectionId, Held, Item, SessionState, optional_duration};
+use crate::trace::{ConnectionId, Held, SessionState, Transmission, optional_duration};
 use crate::{Because, NodeFault, StepId};
 use bytes::Bytes;
 
@@ -45,9 +45,9 @@ fn everything() -> TraceFile {
         .event(EventKind::Holds { node: BROKER, held: Held::Retained(3) })
         .event(EventKind::StepFailed { step: StepId(5), why: "no".to_owned() })
         .event(EventKind::FaultHit { step: StepId(5) })
-        .lost(0, SENSOR, BROKER, Item::Rst)
-        .item(0, SENSOR, BROKER, Item::Bytes(Bytes::from_static(&[0, 0xff])))
-        .item(0, SENSOR, BROKER, Item::TimedOut);
+        .lost(0, SENSOR, BROKER, Transmission::Rst)
+        .item(0, SENSOR, BROKER, Transmission::Bytes(Bytes::from_static(&[0, 0xff])))
+        .item(0, SENSOR, BROKER, Transmission::TimedOut);
     let mut trace = story.end(10_000);
     // Times that are not whole milliseconds.
     trace.events.iter_mut().for_each(|event| event.at += Duration::from_nanos(250));

@@ -7,7 +7,7 @@ use crate::{Because, NodeFault, PacketKind};
 
 const ANY: PacketKind = PacketKind::Any;
 
-fn times(event: &EventRef, viewer: Viewer, events: &[Event]) -> Vec<u64> {
+fn times(event: &EventRef, viewer: Perspective, events: &[Event]) -> Vec<u64> {
     occurrences(&plan(), event, viewer, events).map(|found| found.at.as_millis() as u64).collect()
 }
 
@@ -25,11 +25,11 @@ fn pings() -> Story {
 }
 
 #[rstest]
-#[case::departure_at_the_sender(Viewer::Node(SENSOR), &[1000, 2000])]
-#[case::arrival_at_the_receiver(Viewer::Node(BROKER), &[1010, 2010])]
-#[case::a_third_sees_with_the_receivers_eyes(Viewer::Node(WATCHER), &[1010, 2010])]
-#[case::the_story_sees_where_it_begins(Viewer::Story, &[1000, 2000])]
-fn packet_is_timed_by_who_looks(#[case] viewer: Viewer, #[case] expected: &[u64]) {
+#[case::departure_at_the_sender(Perspective::Node(SENSOR), &[1000, 2000])]
+#[case::arrival_at_the_receiver(Perspective::Node(BROKER), &[1010, 2010])]
+#[case::a_third_sees_with_the_receivers_eyes(Perspective::Node(WATCHER), &[1010, 2010])]
+#[case::the_story_sees_where_it_begins(Perspective::Story, &[1000, 2000])]
+fn packet_is_timed_by_who_looks(#[case] viewer: Perspective, #[case] expected: &[u64]) {
     let event = packet_from(Ordinal::Nearest, PacketKind::Type(PacketType::PingReq), SENSOR);
     assert_eq!(times(&event, viewer, &pings().end(3000).events), expected);
 }
@@ -40,7 +40,7 @@ fn packet_is_timed_by_who_looks(#[case] viewer: Viewer, #[case] expected: &[u64]
 #[case::at_a_stranger(Some(WATCHER), &[])]
 fn named_place_overrides_who_looks(#[case] at: Option<NodeId>, #[case] expected: &[u64]) {
     let packet = PacketKind::Type(PacketType::PingReq);
-    for viewer in [Viewer::Story, Viewer::Node(BROKER), Viewer::Node(SENSOR)] {
+    for viewer in [Perspective::Story, Perspective::Node(BROKER), Perspective::Node(SENSOR)] {
         let event = EventRef::Packet { ordinal: Ordinal::Nearest, packet, from: None, to: None, at, on: None };
         assert_eq!(times(&event, viewer, &pings().end(3000).events), expected);
     }
@@ -52,18 +52,18 @@ fn packets_of_others_do_not_count() {
     story.at(2500).packet(0, BROKER, SENSOR, Packet::PingResp);
     let events = story.end(3000).events;
     let from_broker = packet_from(Ordinal::Nearest, ANY, BROKER);
-    assert_eq!(times(&from_broker, Viewer::Node(SENSOR), &events), [40, 2510]);
+    assert_eq!(times(&from_broker, Perspective::Node(SENSOR), &events), [40, 2510]);
     let to_watcher =
         EventRef::Packet { ordinal: Ordinal::Nearest, packet: ANY, from: None, to: Some(WATCHER), at: None, on: None };
-    assert_eq!(times(&to_watcher, Viewer::Story, &events), [0; 0]);
+    assert_eq!(times(&to_watcher, Perspective::Story, &events), [0; 0]);
 }
 
 #[rstest]
-#[case::broker_says_so_first(Viewer::Node(BROKER), 7530)]
-#[case::sensor_sees_the_fin(Viewer::Node(SENSOR), 7540)]
-#[case::watcher_sees_with_the_brokers_eyes(Viewer::Node(WATCHER), 7530)]
-#[case::story_sees_where_it_begins(Viewer::Story, 7530)]
-fn close_is_seen_once_by_who_looks(#[case] viewer: Viewer, #[case] expected: u64) {
+#[case::broker_says_so_first(Perspective::Node(BROKER), 7530)]
+#[case::sensor_sees_the_fin(Perspective::Node(SENSOR), 7540)]
+#[case::watcher_sees_with_the_brokers_eyes(Perspective::Node(WATCHER), 7530)]
+#[case::story_sees_where_it_begins(Perspective::Story, 7530)]
+fn close_is_seen_once_by_who_looks(#[case] viewer: Perspective, #[case] expected: u64) {
     assert_eq!(times(&close_of(SENSOR), viewer, &silent_client().end(9000).events), [expected]);
 }
 
@@ -71,20 +71,20 @@ fn close_is_seen_once_by_who_looks(#[case] viewer: Viewer, #[case] expected: u64
 fn close_is_seen_where_it_is_said_to_be_seen() {
     let event =
         EventRef::Point { ordinal: Ordinal::Nearest, point: Point::Close, of: SENSOR, at: Some(BROKER), on: None };
-    assert_eq!(times(&event, Viewer::Node(SENSOR), &silent_client().end(9000).events), [7530]);
+    assert_eq!(times(&event, Perspective::Node(SENSOR), &silent_client().end(9000).events), [7530]);
 }
 
 #[test]
 fn refused_connection_is_no_close() {
     let mut story = Story::new();
     story.at(0).item_refused();
-    assert_eq!(times(&close_of(SENSOR), Viewer::Node(SENSOR), &story.end(100).events), [0; 0]);
+    assert_eq!(times(&close_of(SENSOR), Perspective::Node(SENSOR), &story.end(100).events), [0; 0]);
 }
 
 impl Story {
     fn item_refused(&mut self) {
-        self.lost(0, SENSOR, BROKER, Item::Open);
-        self.at(10).item(0, BROKER, SENSOR, Item::Rst);
+        self.lost(0, SENSOR, BROKER, Transmission::Open);
+        self.at(10).item(0, BROKER, SENSOR, Transmission::Rst);
     }
 }
 
@@ -94,16 +94,16 @@ fn power_loss_ends_connections_in_the_eyes_of_who_lost_it() {
     story.at(2500).change(SENSOR, NodeFault::PowerLoss);
     story.at(9510).closing(0, BROKER, SENSOR, Because::KeepAlive, None);
     let events = story.end(10_000).events;
-    assert_eq!(times(&close_of(SENSOR), Viewer::Node(SENSOR), &events), [2500]);
-    assert_eq!(times(&close_of(SENSOR), Viewer::Node(BROKER), &events), [9510]);
-    assert_eq!(times(&point(Point::PowerLoss, SENSOR), Viewer::Node(BROKER), &events), [2500]);
+    assert_eq!(times(&close_of(SENSOR), Perspective::Node(SENSOR), &events), [2500]);
+    assert_eq!(times(&close_of(SENSOR), Perspective::Node(BROKER), &events), [9510]);
+    assert_eq!(times(&point(Point::PowerLoss, SENSOR), Perspective::Node(BROKER), &events), [2500]);
 }
 
 #[rstest]
-#[case::syn_at_the_client(Viewer::Node(SENSOR), 0)]
-#[case::accept_at_the_broker(Viewer::Node(BROKER), 10)]
-#[case::accept_for_others(Viewer::Node(WATCHER), 10)]
-fn open_is_timed_by_who_looks(#[case] viewer: Viewer, #[case] expected: u64) {
+#[case::syn_at_the_client(Perspective::Node(SENSOR), 0)]
+#[case::accept_at_the_broker(Perspective::Node(BROKER), 10)]
+#[case::accept_for_others(Perspective::Node(WATCHER), 10)]
+fn open_is_timed_by_who_looks(#[case] viewer: Perspective, #[case] expected: u64) {
     assert_eq!(times(&point(Point::Open, SENSOR), viewer, &pings().end(3000).events), [expected]);
 }
 

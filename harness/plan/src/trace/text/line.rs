@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::members::{Member, Members, masked};
 use super::value::{field_text, hex};
-use crate::trace::{Event, EventKind, Item, Since, Trace, fields};
+use crate::trace::{Event, EventKind, Since, Trace, Transmission, fields};
 use crate::{NodeFault, NodeId, Plan, StepId};
 
 /// One line to be, without its time.
@@ -97,7 +97,7 @@ impl Writer<'_> {
                 // Mostly a message is delivered when it arrives, and its PUBLISH has a line.
                 let arrived = |event: &Event| {
                     matches!(&event.kind,
-                    EventKind::Received { to, item: Item::Packet(halfopen_protocol::Packet::Publish(publish)), .. }
+                    EventKind::Received { to, item: Transmission::Packet(halfopen_protocol::Packet::Publish(publish)), .. }
                         if to == node && publish.topic == message.topic && publish.payload == message.payload)
                 };
                 let packet = halfopen_protocol::Packet::Publish(message.clone());
@@ -107,7 +107,7 @@ impl Writer<'_> {
             EventKind::Connected { node, session_present } => {
                 let is_connack = |event: &Event| {
                     matches!(&event.kind,
-                    EventKind::Received { to, item: Item::Packet(halfopen_protocol::Packet::ConnAck(_)), .. } if to == node)
+                    EventKind::Received { to, item: Transmission::Packet(halfopen_protocol::Packet::ConnAck(_)), .. } if to == node)
                 };
                 let session = if *session_present { "session_present=true" } else { "" };
                 (!self.just_before(index, event.at, is_connack)).then(|| self.statement(*node, "is connected", session))
@@ -128,7 +128,7 @@ impl Writer<'_> {
         }
     }
 
-    fn sent(&self, at: Duration, from: NodeId, to: NodeId, item: &Item, arrival: Option<Duration>) -> String {
+    fn sent(&self, at: Duration, from: NodeId, to: NodeId, item: &Transmission, arrival: Option<Duration>) -> String {
         let travel = match arrival {
             Some(arrival) => arrival.saturating_sub(at).as_millis().to_string(),
             None => {
@@ -139,19 +139,21 @@ impl Writer<'_> {
         };
         let ends = format!("{travel:>6}  {:<8} -> {:<8}  ", self.name(from), self.name(to));
         match item {
-            Item::Packet(packet) => format!("{ends}{:<10}  {}", packet.packet_type(), details(packet)),
-            Item::Bytes(bytes) => {
+            Transmission::Packet(packet) => format!("{ends}{:<10}  {}", packet.packet_type(), details(packet)),
+            Transmission::Bytes(bytes) => {
                 let mut text = format!("{ends}{:<10}  ", "bytes");
                 hex(&mut text, bytes, " ");
                 text
             }
-            Item::Open | Item::Fin | Item::Rst | Item::TimedOut => format!("{ends}{}", item_word(item)),
+            Transmission::Open | Transmission::Fin | Transmission::Rst | Transmission::TimedOut => {
+                format!("{ends}{}", item_word(item))
+            }
         }
     }
 
     /// What arrived without having been sent: the end of a socket in the eyes of its node.
-    fn made_by_the_world(&self, from: NodeId, to: NodeId, item: &Item) -> String {
-        let cause = if *item == Item::TimedOut { "no answer for too long" } else { item_word(item) };
+    fn made_by_the_world(&self, from: NodeId, to: NodeId, item: &Transmission) -> String {
+        let cause = if *item == Transmission::TimedOut { "no answer for too long" } else { item_word(item) };
         self.statement(to, &format!("loses {}", self.name(from)), cause)
     }
 
@@ -204,18 +206,18 @@ pub fn since_text(at: Duration, since: Since) -> String {
         (None, Some(early)) => format!("-{:.3}", early.as_secs_f64()),
         (None, None) => "0".to_owned(),
     };
-    let from = since.packet.map_or_else(|| item_word(&Item::Open).to_owned(), |packet| packet.to_string());
+    let from = since.packet.map_or_else(|| item_word(&Transmission::Open).to_owned(), |packet| packet.to_string());
     format!("{elapsed:.3} since {from}, margin {margin}")
 }
 
 /// Returns the word for what is transmitted where it is no packet.
-pub fn item_word(item: &Item) -> &'static str {
+pub fn item_word(item: &Transmission) -> &'static str {
     match item {
-        Item::Open => "open",
-        Item::Fin => "FIN",
-        Item::Rst => "RST",
-        Item::TimedOut => "timed out",
-        Item::Packet(_) => "packet",
-        Item::Bytes(_) => "bytes",
+        Transmission::Open => "open",
+        Transmission::Fin => "FIN",
+        Transmission::Rst => "RST",
+        Transmission::TimedOut => "timed out",
+        Transmission::Packet(_) => "packet",
+        Transmission::Bytes(_) => "bytes",
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::NodeFault;
 use crate::StepId;
 use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, disconnect, plan, publish, silent_client, step};
-use crate::trace::{EventKind, Item};
+use crate::trace::{EventKind, Transmission};
 use crate::{Because, NetworkFault, StepKind};
 
 fn shown(story: &mut Story, end: u64) -> String {
@@ -31,8 +31,8 @@ fn lost_and_held_packets_and_a_margin() {
         Because::KeepAlive,
         Some((halfopen_protocol::PacketType::Connect, 30, 7530)),
     );
-    story.lost(0, BROKER, SENSOR, Item::Packet(disconnect(0x8d))).lost(0, BROKER, SENSOR, Item::Fin);
-    story.at(8995).lost(1, BROKER, WATCHER, Item::Packet(publish("s/1", "offline")));
+    story.lost(0, BROKER, SENSOR, Transmission::Packet(disconnect(0x8d))).lost(0, BROKER, SENSOR, Transmission::Fin);
+    story.at(8995).lost(1, BROKER, WATCHER, Transmission::Packet(publish("s/1", "offline")));
     assert_snapshot!(shown(&mut story, 9000));
 }
 
@@ -129,7 +129,7 @@ fn fields_of_packets() {
     story.at(40).packet(0, SENSOR, BROKER, message(b"line\nbreak \xc3\xa4"));
     story.at(50).packet(0, SENSOR, BROKER, message(&[b'x'; 5000]));
     story.at(60).packet(0, SENSOR, BROKER, message(&[0xc0; 300]));
-    story.at(70).item(0, SENSOR, BROKER, Item::Bytes(Bytes::from_static(&[0x30, 0x64])));
+    story.at(70).item(0, SENSOR, BROKER, Transmission::Bytes(Bytes::from_static(&[0x30, 0x64])));
     assert_snapshot!(shown(&mut story, 1000));
 }
 
@@ -147,7 +147,7 @@ fn what_is_no_packet_has_a_line_where_no_other_tells_it() {
     story.event(EventKind::Connected { node: SENSOR, session_present: false });
     story.at(50).step(5, "network: partition: sensor");
     story.at(1000).event(EventKind::FaultHit { step: StepId(5) });
-    story.lost(0, SENSOR, BROKER, Item::Packet(Packet::PingReq));
+    story.lost(0, SENSOR, BROKER, Transmission::Packet(Packet::PingReq));
     story.at(1010).packet(0, BROKER, SENSOR, publish("a", "1"));
     story.at(1020).event(EventKind::Delivered { node: SENSOR, message: message.clone() });
     story.at(1030).event(EventKind::Delivered { node: SENSOR, message });
@@ -155,7 +155,7 @@ fn what_is_no_packet_has_a_line_where_no_other_tells_it() {
         connection: crate::trace::ConnectionId(0),
         from: BROKER,
         to: SENSOR,
-        item: Item::TimedOut,
+        item: Transmission::TimedOut,
         sent: None,
     });
     story.at(3000).change(SENSOR, NodeFault::Crash);

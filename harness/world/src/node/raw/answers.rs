@@ -5,53 +5,55 @@ use std::rc::Rc;
 use halfopen_protocol::packet::{Ack, ConnAck, PacketId, QoS, SubAck, UnsubAck, UserProperties};
 use halfopen_protocol::{Packet, PacketType, ReasonCode, Role, Version};
 
-use crate::network::{Door, Knock};
+use halfopen_tcp::SynDecision;
+
+use crate::network::AcceptPolicy;
 use crate::plan::{Answer, AnswerKind, Answers};
 use crate::trace::ConnectionId;
 
 /// Gives the answers of a raw peer to packets in their turn.
-pub(super) struct Script {
+pub(super) struct AnswerScript {
     answers: Answers,
     turns: BTreeMap<PacketType, usize>,
 }
 
 /// Gives the answers of a raw broker to connections in their turn, and refuses or ignores them before they are there.
 #[derive(Default)]
-pub(super) struct Doorkeeper(RefCell<Doors>);
+pub(super) struct RawAcceptPolicy(RefCell<ConnectionAnswers>);
 
 #[derive(Default)]
-struct Doors {
+struct ConnectionAnswers {
     answers: Vec<Answer>,
     turn: usize,
     /// The answers to connections that are not accepted yet, or never will be.
     given: BTreeMap<ConnectionId, Answer>,
 }
 
-impl Doorkeeper {
+impl RawAcceptPolicy {
     pub(super) fn new(answers: &Answers) -> Rc<Self> {
-        Rc::new(Self(RefCell::new(Doors { answers: answers.to_open(), ..Doors::default() })))
+        Rc::new(Self(RefCell::new(ConnectionAnswers { answers: answers.to_open(), ..ConnectionAnswers::default() })))
     }
 
-    /// From now on the answers are others, to those as well who were ignored and knock again.
+    /// From now on the answers are others, to those as well who were ignored and decide again.
     pub(super) fn change(&self, change: &Answers) {
-        let mut doors = self.0.borrow_mut();
+        let mut policy = self.0.borrow_mut();
         if change.open.is_empty() && !change.packets.is_empty() {
             return;
         }
-        doors.answers = change.to_open();
-        doors.turn = 0;
-        doors.given.retain(|_, answer| answer.kind != AnswerKind::Ignore);
+        policy.answers = change.to_open();
+        policy.turn = 0;
+        policy.given.retain(|_, answer| answer.kind != AnswerKind::Ignore);
     }
 
     /// The answer to a connection that was accepted.
     pub(super) fn admit(&self, connection: ConnectionId) -> Answer {
-        let mut doors = self.0.borrow_mut();
-        let given = doors.given.remove(&connection);
-        given.unwrap_or_else(|| doors.next())
+        let mut policy = self.0.borrow_mut();
+        let given = policy.given.remove(&connection);
+        given.unwrap_or_else(|| policy.next())
     }
 }
 
-impl Doors {
+impl ConnectionAnswers {
     fn next(&mut self) -> Answer {
         let answer = self.answers[self.turn.min(self.answers.len() - 1)].clone();
         self.turn += 1;
@@ -59,24 +61,24 @@ impl Doors {
     }
 }
 
-impl Door for Doorkeeper {
-    fn knock(&self, connection: ConnectionId) -> Knock {
-        let mut doors = self.0.borrow_mut();
-        let answer = match doors.given.get(&connection) {
+impl AcceptPolicy for RawAcceptPolicy {
+    fn decide(&self, connection: ConnectionId) -> SynDecision {
+        let mut policy = self.0.borrow_mut();
+        let answer = match policy.given.get(&connection) {
             Some(answer) => answer.clone(),
-            None => doors.next(),
+            None => policy.next(),
         };
-        let knock = match answer.kind {
-            AnswerKind::Refuse => return Knock::Refused,
-            AnswerKind::Ignore => Knock::Ignored,
-            _ => Knock::Open,
+        let decide = match answer.kind {
+            AnswerKind::Refuse => return SynDecision::Reset,
+            AnswerKind::Ignore => SynDecision::Drop,
+            _ => SynDecision::Accept,
         };
-        doors.given.insert(connection, answer);
-        knock
+        policy.given.insert(connection, answer);
+        decide
     }
 }
 
-impl Script {
+impl AnswerScript {
     pub(super) fn new(answers: Answers) -> Self {
         Self { answers, turns: BTreeMap::new() }
     }
@@ -191,31 +193,34 @@ mod tests {
 
     #[test]
     fn each_connection_takes_a_turn_however_often_it_knocks() {
-        let door = Doorkeeper::new(&open(&[AnswerKind::Ignore, AnswerKind::Refuse, AnswerKind::Nothing]));
+        let policy = RawAcceptPolicy::new(&open(&[AnswerKind::Ignore, AnswerKind::Refuse, AnswerKind::Nothing]));
         let [first, second, third, fourth] = [0, 1, 2, 3].map(ConnectionId);
-        assert_eq!([first, first].map(|id| door.knock(id)), [Knock::Ignored; 2]);
-        assert_eq!([second, third, first].map(|id| door.knock(id)), [Knock::Refused, Knock::Open, Knock::Ignored]);
-        assert_eq!(door.admit(third).kind, AnswerKind::Nothing);
+        assert_eq!([first, first].map(|id| policy.decide(id)), [SynDecision::Drop; 2]);
+        assert_eq!(
+            [second, third, first].map(|id| policy.decide(id)),
+            [SynDecision::Reset, SynDecision::Accept, SynDecision::Drop]
+        );
+        assert_eq!(policy.admit(third).kind, AnswerKind::Nothing);
         // The last one stays, also for who is accepted without having knocked.
-        assert_eq!((door.knock(fourth), door.admit(fourth).kind), (Knock::Open, AnswerKind::Nothing));
-        assert_eq!(door.admit(ConnectionId(4)).kind, AnswerKind::Nothing);
+        assert_eq!((policy.decide(fourth), policy.admit(fourth).kind), (SynDecision::Accept, AnswerKind::Nothing));
+        assert_eq!(policy.admit(ConnectionId(4)).kind, AnswerKind::Nothing);
     }
 
     #[test]
     fn who_was_ignored_is_taken_by_another_answer() {
-        let door = Doorkeeper::new(&open(&[AnswerKind::Ignore]));
-        assert_eq!(door.knock(ConnectionId(0)), Knock::Ignored);
+        let policy = RawAcceptPolicy::new(&open(&[AnswerKind::Ignore]));
+        assert_eq!(policy.decide(ConnectionId(0)), SynDecision::Drop);
         let packets = BTreeMap::from([(PacketType::PingReq, vec![Answer::now(AnswerKind::Nothing)])]);
-        door.change(&Answers { packets, ..Answers::all(true) });
-        assert_eq!(door.knock(ConnectionId(0)), Knock::Ignored, "packets are another matter");
-        door.change(&open(&[AnswerKind::Standard]));
-        assert_eq!(door.knock(ConnectionId(0)), Knock::Open);
+        policy.change(&Answers { packets, ..Answers::all(true) });
+        assert_eq!(policy.decide(ConnectionId(0)), SynDecision::Drop, "packets are another matter");
+        policy.change(&open(&[AnswerKind::Standard]));
+        assert_eq!(policy.decide(ConnectionId(0)), SynDecision::Accept);
     }
 
     #[test]
     fn answers_to_everything_are_answers_to_connections() {
-        let door = Doorkeeper::new(&open(&[AnswerKind::Refuse]));
-        door.change(&Answers::all(true));
-        assert_eq!(door.knock(ConnectionId(0)), Knock::Open);
+        let policy = RawAcceptPolicy::new(&open(&[AnswerKind::Refuse]));
+        policy.change(&Answers::all(true));
+        assert_eq!(policy.decide(ConnectionId(0)), SynDecision::Accept);
     }
 }

@@ -14,10 +14,10 @@ use std::task::{Context, Poll, ready};
 use halfopen_protocol::packet::{Connect, PacketId, QoS, Subscribe, Subscription, Unsubscribe, UserProperties};
 use halfopen_protocol::{Clock, Instant, Packet, PacketType, ReasonCode, Role, Version};
 
-use self::answers::{Doorkeeper, Script, id_of, refusal, standard};
+use self::answers::{AnswerScript, RawAcceptPolicy, id_of, refusal, standard};
 use self::line::{Line, READ_BUFFER};
-use super::{Command, Env, Told, port};
-use crate::network::{Door, Network, Peer};
+use super::{Command, Directive, Env, port};
+use crate::network::{AcceptPolicy, Network, Peer};
 use crate::plan::{Answer, AnswerKind, CloseHow, NthConnection, RawBrokerProgram, RawClientProgram, number_text};
 use crate::trace::ConnectionId;
 
@@ -26,7 +26,7 @@ const MOST_OWED: usize = 100_000;
 
 /// A scripted client: it opens its connections itself.
 pub(super) async fn run_client<N: Network, C: Clock>(env: Env<N, C>, program: &RawClientProgram) {
-    let mut peer = RawPeer::new(env, Role::Client, program.connect.version, Script::new(program.answers.clone()));
+    let mut peer = RawPeer::new(env, Role::Client, program.connect.version, AnswerScript::new(program.answers.clone()));
     peer.program = Some(program);
     loop {
         let event = poll_fn(|cx| peer.poll(cx)).await;
@@ -39,10 +39,10 @@ pub(super) async fn run_broker<N: Network, C: Clock>(env: Env<N, C>, program: &R
     let mut listener = port(&env.network).await;
     let network = env.network.clone();
     let version = env.plan.version;
-    let mut peer = RawPeer::new(env, Role::Server, version, Script::new(program.answers.clone()));
-    let door = Doorkeeper::new(&program.answers);
-    network.guard(Rc::clone(&door) as Rc<dyn Door>);
-    peer.door = Some(Rc::clone(&door));
+    let mut peer = RawPeer::new(env, Role::Server, version, AnswerScript::new(program.answers.clone()));
+    let policy = RawAcceptPolicy::new(&program.answers);
+    network.set_accept_policy(Rc::clone(&policy) as Rc<dyn AcceptPolicy>);
+    peer.policy = Some(Rc::clone(&policy));
     loop {
         tokio::select! {
             biased;
@@ -61,9 +61,9 @@ struct RawPeer<'a, N: Network, C> {
     env: Env<N, C>,
     side: Role,
     version: Version,
-    script: Script,
+    script: AnswerScript,
     /// Of a raw broker.
-    door: Option<Rc<Doorkeeper>>,
+    policy: Option<Rc<RawAcceptPolicy>>,
     /// Of a raw client.
     program: Option<&'a RawClientProgram>,
     /// The CONNECT of the latest connection, whose answer may lead to a SUBSCRIBE.
@@ -109,19 +109,19 @@ enum Event<S> {
     Arrived(usize),
     Ended(usize),
     Due(Later),
-    Told(Told),
+    Directive(Directive),
     /// The story has ended, the node lives on until the world does.
     NoMoreCommands,
 }
 
 impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
-    fn new(env: Env<N, C>, side: Role, version: Version, script: Script) -> Self {
+    fn new(env: Env<N, C>, side: Role, version: Version, script: AnswerScript) -> Self {
         Self {
             env,
             side,
             version,
             script,
-            door: None,
+            policy: None,
             program: None,
             subscribe_on_connack: false,
             lines: Vec::new(),
@@ -152,7 +152,7 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
             };
         }
         if let Poll::Ready(told) = self.env.commands.poll_recv(cx) {
-            return Poll::Ready(told.map_or(Event::NoMoreCommands, Event::Told));
+            return Poll::Ready(told.map_or(Event::NoMoreCommands, Event::Directive));
         }
         self.poll_later(cx)
     }
@@ -198,7 +198,7 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
                     self.complain(&why);
                 }
             }
-            Event::Told(told) => {
+            Event::Directive(told) => {
                 let (step, in_background) = (told.step, told.in_background);
                 if let Err(why) = self.act(told.command, &told.on).await
                     // What is done over and over in the background cannot know when the other side has had enough.
@@ -213,8 +213,8 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
 
     async fn accepted(&mut self, stream: N::Stream, peer: Peer) {
         self.lines.push(Line::new(stream, peer, self.side, self.version));
-        let Some(door) = &self.door else { return };
-        let Answer { after, kind } = door.admit(peer.connection);
+        let Some(policy) = &self.policy else { return };
+        let Answer { after, kind } = policy.admit(peer.connection);
         self.answer(peer.connection, None, after, kind).await;
     }
 
@@ -330,8 +330,8 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
                 self.line(on)?.send(&items, own.as_ref(), None)
             }
             Command::Answer(change) => {
-                if let Some(door) = &self.door {
-                    door.change(&change);
+                if let Some(policy) = &self.policy {
+                    policy.change(&change);
                 }
                 self.script.change(change);
                 self.pay().await

@@ -20,7 +20,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use self::carried::Carried;
 use super::output::ProgramOutput;
 use super::{Env, WorldClock, accept, log};
-use crate::live;
+use crate::engines::live;
 use crate::network::{Network, Peer};
 use crate::plan::{Because, BrokerProgram, NodeId, Plan, Program};
 use crate::record::Recorder;

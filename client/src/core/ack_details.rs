@@ -1,0 +1,36 @@
+use bytestring::ByteString;
+use halfopen_protocol::packet::{Ack, SubAck, UnsubAck, UserProperties};
+
+/// What the broker said beside its reason code (5.0; nothing in 3.1.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AckDetails {
+    /// The Reason String: for people, not for programs.
+    pub reason_string: Option<ByteString>,
+    /// The User Properties, in their order.
+    pub user_properties: UserProperties,
+}
+
+impl AckDetails {
+    /// Whether it said nothing.
+    pub fn is_empty(&self) -> bool {
+        self.reason_string.is_none() && self.user_properties.is_empty()
+    }
+}
+
+impl From<Ack> for AckDetails {
+    fn from(Ack { reason_string, user_properties, .. }: Ack) -> Self {
+        Self { reason_string, user_properties }
+    }
+}
+
+impl From<SubAck> for AckDetails {
+    fn from(SubAck { reason_string, user_properties, .. }: SubAck) -> Self {
+        Self { reason_string, user_properties }
+    }
+}
+
+impl From<UnsubAck> for AckDetails {
+    fn from(UnsubAck { reason_string, user_properties, .. }: UnsubAck) -> Self {
+        Self { reason_string, user_properties }
+    }
+}

@@ -1,0 +1,344 @@
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use halfopen_protocol::{PacketType, Role};
+use halfopen_tcp::{
+    ConnectionId, Event, FaultId, HostId, Network, Purpose, RandomStream, Scope, Side, Socket, StreamEnd, SynDecision,
+};
+
+use super::clock::Timers;
+use crate::connection_tap::ConnectionTap;
+use crate::network::AcceptPolicy;
+use crate::plan::{self, NetworkChange, NetworkFault, NodeId, NthConnection, Plan, StepId};
+use crate::record::Recorder;
+use crate::trace::Transmission;
+
+/// The network of a world: its TCP, and what programs, taps and the trace need of it.
+pub(super) struct Fabric {
+    pub(super) plan: Arc<Plan>,
+    pub(super) recorder: Recorder,
+    pub(super) timers: Timers,
+    pub(super) tcp: Network,
+    pub(super) hosts: Vec<HostState>,
+    /// By place of the connection.
+    connections: Vec<Option<ConnectionState>>,
+    /// Faults that wait for a packet.
+    armed: Vec<Armed>,
+    /// The step that began each fault.
+    faults: Vec<StepId>,
+}
+
+/// What the world keeps of a host, beside its TCP.
+#[derive(Default)]
+pub(super) struct HostState {
+    /// Decides what becomes of a SYN, if anything but acceptance is possible.
+    pub(super) policy: Option<Rc<dyn AcceptPolicy>>,
+    /// What waits for a connection to accept.
+    pub(super) accepting: Option<Waker>,
+    /// Whoever would read, while the program reads nothing.
+    stopped: Option<Vec<Waker>>,
+}
+
+/// What the world keeps of a connection, beside its TCP.
+struct ConnectionState {
+    connection_tap: Rc<ConnectionTap>,
+    connecting: Option<Waker>,
+    client: EndWakers,
+    server: EndWakers,
+}
+
+#[derive(Default)]
+struct EndWakers {
+    reading: Option<Waker>,
+    writing: Option<Waker>,
+}
+
+/// A fault that begins with a packet.
+struct Armed {
+    fault: FaultId,
+    links: Vec<(HostId, HostId)>,
+    /// Only this one of the client's connections.
+    number: Option<u32>,
+    packet: PacketType,
+    kind: ArmedKind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ArmedKind {
+    HalfOpen,
+    Partition,
+    Reset,
+}
+
+/// What a program waits for on a connection.
+#[derive(Clone, Copy)]
+pub(super) enum Wait {
+    Connect,
+    Read,
+    Write,
+}
+
+impl HostState {
+    /// Sets whether the program reads, and returns whether that is new.
+    pub(super) fn set_reading(&mut self, reads: bool) -> bool {
+        let is_new = reads == self.stopped.is_some();
+        match (reads, &self.stopped) {
+            (true, _) => self.stopped.take().into_iter().flatten().for_each(Waker::wake),
+            (false, None) => self.stopped = Some(Vec::new()),
+            (false, Some(_)) => {}
+        }
+        is_new
+    }
+
+    /// Returns whether the program may read now. Otherwise it is woken when it may.
+    pub(super) fn may_read(&mut self, waker: &Waker) -> bool {
+        match &mut self.stopped {
+            None => true,
+            Some(waiting) => {
+                if !waiting.iter().any(|known| known.will_wake(waker)) {
+                    waiting.push(waker.clone());
+                }
+                false
+            }
+        }
+    }
+}
+
+impl Fabric {
+    /// Creates the network of a world in which nothing has happened.
+    pub(super) fn new(plan: &Arc<Plan>, recorder: &Recorder, timers: &Timers) -> Self {
+        let seeds = {
+            let plan = Arc::clone(plan);
+            move |stream| seed(&plan, stream)
+        };
+        let mut tcp = Network::new(plan.nodes.len(), plan.network, seeds);
+        for &(from, to, settings) in &plan.links {
+            tcp.set_link(host(from), host(to), settings);
+        }
+        Self {
+            plan: Arc::clone(plan),
+            recorder: recorder.clone(),
+            timers: timers.clone(),
+            tcp,
+            hosts: plan.nodes.iter().map(|_| HostState::default()).collect(),
+            connections: Vec::new(),
+            armed: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// Sends what programs have written since the last time.
+    pub(super) fn flush(&mut self) {
+        self.tcp.flush(self.timers.now());
+        self.handle_events();
+    }
+
+    /// Lets one segment arrive that is due, and returns whether there was one.
+    pub(super) fn handle_arrival(&mut self) -> bool {
+        let Self { tcp, hosts, connections, timers, .. } = self;
+        let has_arrived = tcp.handle_arrival(timers.now(), |host, id| {
+            let policy = hosts[host.0 as usize].policy.as_ref();
+            let connection = connections[id.index()].as_ref();
+            let decision =
+                policy.zip(connection).map(|(policy, state)| policy.decide(state.connection_tap.connection()));
+            decision.unwrap_or(SynDecision::Accept)
+        });
+        self.handle_events();
+        has_arrived
+    }
+
+    /// Lets all time-outs happen that are due, and returns whether there were any.
+    pub(super) fn handle_timeouts(&mut self) -> bool {
+        let mut any = false;
+        while self.tcp.handle_timeout(self.timers.now()) {
+            any = true;
+            self.handle_events();
+        }
+        any
+    }
+
+    /// Wakes programs, and records what no program can see.
+    pub(super) fn handle_events(&mut self) {
+        while let Some(event) = self.tcp.poll_event() {
+            match event {
+                Event::Acceptable(host) => wake(&mut self.hosts[host.0 as usize].accepting),
+                Event::Connected(id) => {
+                    self.state(id).into_iter().for_each(|state| wake(&mut state.connecting));
+                }
+                Event::Readable(socket) => {
+                    self.wakers(socket).into_iter().for_each(|wakers| wake(&mut wakers.reading));
+                }
+                Event::Writable(socket) => {
+                    self.wakers(socket).into_iter().for_each(|wakers| wake(&mut wakers.writing));
+                }
+                Event::Aborted(socket) => self.with(socket, |connection_tap, side| connection_tap.aborted(side)),
+                Event::EndArrived { sender, end } => {
+                    let end = match end {
+                        StreamEnd::Refused => Transmission::Open,
+                        StreamEnd::Fin => Transmission::Fin,
+                        StreamEnd::Rst => Transmission::Rst,
+                    };
+                    self.with(sender, |connection_tap, side| connection_tap.end_arrived(side, &end));
+                }
+                Event::ArrivedUnread { sender, bytes } => {
+                    self.with(sender, |connection_tap, side| connection_tap.reached_host(side, bytes));
+                }
+                Event::FaultHit(fault) => {
+                    // What a path forgets by itself is the fault of no step.
+                    if let Some(step) = self.faults.get(fault.0 as usize) {
+                        self.recorder.fault_hit(*step);
+                    }
+                }
+                Event::Forgotten(id) => self.connections[id.index()] = None,
+            }
+        }
+    }
+
+    /// Begins to open a connection that the trace knows as `connection_tap`.
+    pub(super) fn connect(&mut self, from: NodeId, to: NodeId, connection_tap: Rc<ConnectionTap>) -> ConnectionId {
+        let id = self.tcp.connect(host(from), host(to));
+        if self.connections.len() <= id.index() {
+            self.connections.resize_with(id.index() + 1, || None);
+        }
+        let (client, server) = (EndWakers::default(), EndWakers::default());
+        self.connections[id.index()] = Some(ConnectionState { connection_tap, connecting: None, client, server });
+        id
+    }
+
+    /// Returns what the trace knows a connection as.
+    pub(super) fn connection_tap(&self, id: ConnectionId) -> Option<Rc<ConnectionTap>> {
+        self.connections[id.index()].as_ref().map(|state| Rc::clone(&state.connection_tap))
+    }
+
+    /// Wakes `waker` when what a program waits for may have happened.
+    pub(super) fn wake_when(&mut self, socket: Socket, wait: Wait, waker: &Waker) {
+        let slot = match wait {
+            Wait::Connect => self.state(socket.connection).map(|state| &mut state.connecting),
+            Wait::Read => self.wakers(socket).map(|wakers| &mut wakers.reading),
+            Wait::Write => self.wakers(socket).map(|wakers| &mut wakers.writing),
+        };
+        let Some(slot) = slot else { return };
+        match slot {
+            Some(known) => known.clone_from(waker),
+            None => *slot = Some(waker.clone()),
+        }
+    }
+
+    /// The network changes, because of this step.
+    pub(super) fn change(&mut self, step: StepId, change: NetworkChange) {
+        let fault = FaultId(u32::try_from(self.faults.len()).expect("fewer than four billion faults in a run"));
+        self.faults.push(step);
+        let NetworkChange { scope, fault: change } = change;
+        if scope.connection == Some(NthConnection::LATEST) {
+            // The latest connection of each client has a number of its own.
+            let mut of_client: BTreeMap<NodeId, Vec<(NodeId, NodeId)>> = BTreeMap::new();
+            for (from, to) in scope.links {
+                let client = if self.plan.node(from).is_broker() { to } else { from };
+                of_client.entry(client).or_default().push((from, to));
+            }
+            for (client, links) in of_client {
+                if let Some(number) = self.recorder.latest_number(client) {
+                    let scope = plan::Scope { links, connection: Some(number) };
+                    self.change(step, NetworkChange { scope, fault: change });
+                }
+            }
+            return;
+        }
+        let number = scope.connection;
+        let links: Vec<_> = scope.links.iter().map(|(from, to)| (host(*from), host(*to))).collect();
+        let kind = match change {
+            NetworkFault::HalfOpen { .. } => ArmedKind::HalfOpen,
+            NetworkFault::Partition { .. } => ArmedKind::Partition,
+            NetworkFault::Reset { .. } => ArmedKind::Reset,
+            NetworkFault::Heal => {
+                self.tcp.heal(fault, Scope { links: &links, connection: number });
+                return self.handle_events();
+            }
+            NetworkFault::Set(change) => {
+                return self.tcp.change_link(fault, Scope { links: &links, connection: number }, change);
+            }
+        };
+        match change.starting_with() {
+            Some(packet) => self.armed.push(Armed { fault, links, number, packet, kind }),
+            None => self.begin(fault, &links, number, kind),
+        }
+    }
+
+    /// Begins what waited for a packet that has been written and is about to be sent.
+    pub(super) fn about_to_leave(&mut self, socket: Socket, packet: PacketType) {
+        if self.armed.is_empty() {
+            return;
+        }
+        let (Some(from), Some(to)) = (self.tcp.host_of(socket), self.tcp.host_of(socket.peer())) else { return };
+        let number = self.tcp.ordinal(socket.connection);
+        let is_meant = |armed: &Armed| {
+            let is_number = armed.number.is_none() || armed.number == number;
+            armed.packet == packet && is_number && armed.links.contains(&(from, to))
+        };
+        let (begins, waits): (Vec<Armed>, Vec<Armed>) = std::mem::take(&mut self.armed).into_iter().partition(is_meant);
+        self.armed = waits;
+        for Armed { fault, links, number, kind, .. } in begins {
+            self.begin(fault, &links, number, kind);
+        }
+    }
+
+    fn begin(&mut self, fault: FaultId, links: &[(HostId, HostId)], connection: Option<u32>, kind: ArmedKind) {
+        let scope = Scope { links, connection };
+        match kind {
+            ArmedKind::HalfOpen => self.tcp.half_open(fault, scope),
+            ArmedKind::Partition => self.tcp.partition(fault, scope),
+            ArmedKind::Reset => self.tcp.reset(self.timers.now(), fault, scope),
+        }
+        self.handle_events();
+    }
+
+    fn state(&mut self, id: ConnectionId) -> Option<&mut ConnectionState> {
+        self.connections[id.index()].as_mut()
+    }
+
+    fn wakers(&mut self, socket: Socket) -> Option<&mut EndWakers> {
+        let state = self.state(socket.connection)?;
+        Some(match socket.side {
+            Side::Client => &mut state.client,
+            Side::Server => &mut state.server,
+        })
+    }
+
+    fn with(&self, socket: Socket, tell: impl FnOnce(&ConnectionTap, Role)) {
+        if let Some(state) = &self.connections[socket.connection.index()] {
+            tell(&state.connection_tap, role(socket.side));
+        }
+    }
+}
+
+/// Returns the host of a node.
+pub(super) fn host(node: NodeId) -> HostId {
+    HostId(u32::try_from(node.0).expect("fewer than four billion nodes"))
+}
+
+/// Returns which end of a connection this side is in MQTT: the client is what opens it.
+fn role(side: Side) -> Role {
+    match side {
+        Side::Client => Role::Client,
+        Side::Server => Role::Server,
+    }
+}
+
+fn wake(waker: &mut Option<Waker>) {
+    if let Some(waker) = waker.take() {
+        waker.wake();
+    }
+}
+
+/// Returns the seed of a stream of random numbers: derived by the names of what it is for.
+fn seed(plan: &Plan, stream: RandomStream) -> u64 {
+    let name = |host: HostId| &plan.nodes[host.0 as usize].name;
+    let number = stream.connection.map_or_else(String::new, |number| format!("#{number}"));
+    let link = format!("link {}-{}{number}", name(stream.from), name(stream.to));
+    match stream.purpose {
+        Purpose::Jitter => plan.seed.derive(&link).0,
+        Purpose::Loss => plan.seed.derive(&format!("losses on {link}")).0,
+    }
+}

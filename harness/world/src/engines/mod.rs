@@ -1,0 +1,98 @@
+//! What makes time pass and packets travel: three engines for the same plan, nodes and script.
+
+pub(crate) mod event_driven;
+pub(crate) mod live;
+mod turmoil;
+
+use std::fmt;
+use std::sync::Arc;
+
+use self::live::RealTime;
+use super::RunOptions;
+use super::director::Director;
+use super::record::Recorder;
+use crate::node::Programs;
+use crate::plan::{Plan, Position};
+use crate::trace::{RunObserver, Trace};
+
+/// What makes time pass and packets travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Engine {
+    /// The event-driven engine: time jumps to the next thing that happens.
+    #[default]
+    Sim,
+    /// `turmoil::Sim`: time advances by [`TICK`](crate::TICK). Slow, and without some faults.
+    Turmoil,
+    /// The machine's time, with a broker that runs outside of the world, reached by real TCP.
+    Live(RealTime),
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Sim => "sim",
+            Self::Turmoil => "turmoil",
+            Self::Live(_) => "live",
+        })
+    }
+}
+
+/// Why an engine has no trace of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The plan has something that the engine has no means for.
+    #[error("the engine cannot express {what}")]
+    NotExpressible {
+        /// Where it stands in the scenario; line 0 for the network as a whole.
+        position: Position,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The file says that the plan is not for this engine or this broker.
+    #[error("{0}")]
+    NotFor(String),
+    /// A program of somebody else failed, so that the run says nothing about it.
+    #[error("{0}")]
+    Program(String),
+    /// In real time: the machine was too busy for the tolerance, so that the run says nothing.
+    #[error("{0}")]
+    TooBusy(String),
+    /// The engine itself failed.
+    #[error("the engine failed: {0}")]
+    Failed(String),
+}
+
+/// Brings `plan` to life on `engine`, and returns what happened.
+///
+/// # Errors
+/// The engine cannot express the plan, or failed. The event-driven engine can express every plan.
+pub fn run(plan: &Arc<Plan>, engine: Engine, options: RunOptions) -> Result<Trace, EngineError> {
+    let program_under_test = options.program_under_test.clone();
+    let result = match engine {
+        Engine::Sim => run_event_driven(plan, options),
+        Engine::Turmoil => turmoil::run(plan, options),
+        Engine::Live(real_time) => live::run(plan, real_time, options),
+    };
+    match program_under_test.and_then(|program_under_test| program_under_test.take_trouble()) {
+        Some(trouble) => Err(EngineError::Program(trouble)),
+        None => result,
+    }
+}
+
+fn run_event_driven(plan: &Arc<Plan>, options: RunOptions) -> Result<Trace, EngineError> {
+    let RunOptions { observer, keeps_trace, defect, program_under_test } = options;
+    let programs = Programs::new(plan, defect, program_under_test);
+    let script = |recorder: &Recorder| {
+        prepare(recorder, observer, keeps_trace);
+        Director::new(plan, recorder, programs.switchboard().clone())
+    };
+    event_driven::run(plan, &programs, script).map_err(|error| EngineError::Failed(error.to_string()))
+}
+
+/// Tells a recorder what it is to do with the events of its run.
+fn prepare(recorder: &Recorder, observer: Box<dyn RunObserver>, keeps_trace: bool) {
+    recorder.observe(observer);
+    if !keeps_trace {
+        recorder.keep_no_trace();
+    }
+}

@@ -1,0 +1,202 @@
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, copy_bidirectional_with_sizes, duplex};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{LocalSet, unconstrained};
+
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+use super::foreign::ForeignProgram;
+use super::remote::RemoteBroker;
+use super::{Env, WorldClock, port};
+use crate::network::Network;
+use crate::plan::BrokerProgram;
+use crate::script::NodeFuture;
+
+/// How many bytes may be on their way between a socket and the program under test, in each direction.
+const PIPE: usize = 64 * 1024;
+
+/// A broker that is not the project's, to run on a broker's node in its place.
+///
+/// It is started with the world, and again after each `restart`, each time with a new [`Host`]. The end of its future is
+/// the end of its process, and the end of its process (`crash`, `power_loss`) drops its future. Its time is tokio's,
+/// which is virtual: `tokio::time` works as ever, and the wall clock has no meaning.
+#[derive(Clone)]
+pub struct ProgramUnderTest(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Future(Rc<dyn Fn(Host) -> NodeFuture>),
+    Remote(RemoteBroker),
+    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    Foreign(ForeignProgram),
+}
+
+impl ProgramUnderTest {
+    /// A program under test that is started by `start`.
+    pub fn new<F: Future<Output = ()> + 'static>(start: impl Fn(Host) -> F + 'static) -> Self {
+        Self(Kind::Future(Rc::new(move |host| Box::pin(start(host)))))
+    }
+
+    /// A program under test outside of the world: on [`Engine::Live`](crate::Engine::Live) alone.
+    pub fn remote(broker: RemoteBroker) -> Self {
+        Self(Kind::Remote(broker))
+    }
+
+    /// Returns the broker outside of the world that it is, if it is one.
+    pub(crate) fn as_remote(&self) -> Option<&RemoteBroker> {
+        match &self.0 {
+            Kind::Remote(broker) => Some(broker),
+            _ => None,
+        }
+    }
+
+    /// A program under test that is a process of its own.
+    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    pub fn foreign(program: ForeignProgram) -> Self {
+        Self(Kind::Foreign(program))
+    }
+
+    /// Takes what whoever judges the run should know: what the program under test asked for in vain, why two runs may differ.
+    pub fn take_notes(&self) -> Vec<String> {
+        match &self.0 {
+            Kind::Future(_) | Kind::Remote(_) => Vec::new(),
+            #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            Kind::Foreign(program) => program.take_notes(),
+        }
+    }
+
+    /// Takes what went wrong with the program under test itself, if anything did: then its run says nothing about it.
+    pub fn take_trouble(&self) -> Option<String> {
+        match &self.0 {
+            Kind::Future(_) => None,
+            Kind::Remote(broker) => broker.take_trouble(),
+            #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            Kind::Foreign(program) => program.take_trouble(),
+        }
+    }
+}
+
+impl fmt::Debug for ProgramUnderTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProgramUnderTest")
+    }
+}
+
+/// What a [`ProgramUnderTest`] is given: the host it runs on, whose port for MQTT is bound.
+#[derive(Debug)]
+pub struct Host {
+    name: String,
+    program: BrokerProgram,
+    connections: mpsc::UnboundedReceiver<Connection>,
+}
+
+impl Host {
+    /// The name of the node: `broker`, if there is but one.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the scenario sets on the broker, in the terms of the project's own.
+    pub fn program(&self) -> &BrokerProgram {
+        &self.program
+    }
+
+    /// Waits for the next connection.
+    pub async fn accept(&mut self) -> Connection {
+        match self.connections.recv().await {
+            Some(connection) => connection,
+            // The world brings no more, but does not end the process.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// A connection that a [`ProgramUnderTest`] has accepted. Dropping it closes it.
+///
+/// It may go to any task, also to one of `tokio::spawn`.
+#[derive(Debug)]
+pub struct Connection {
+    pipe: DuplexStream,
+    /// Gone together with the connection.
+    _open: oneshot::Sender<()>,
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.pipe).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_shutdown(cx)
+    }
+}
+
+pub(super) async fn run<N: Network, C: WorldClock>(
+    env: Env<N, C>,
+    program: &BrokerProgram,
+    program_under_test: ProgramUnderTest,
+) {
+    match program_under_test.0 {
+        Kind::Future(start) => run_future(env, program, &*start).await,
+        Kind::Remote(remote) => super::remote::run(env, program, remote).await,
+        #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+        Kind::Foreign(foreign) => super::foreign::run(env, program, foreign).await,
+    }
+}
+
+/// The sockets stay with the node, and the program under test holds pipes: what it spawns may be polled outside of the node.
+async fn run_future<N: Network, C: WorldClock>(
+    env: Env<N, C>,
+    program: &BrokerProgram,
+    start: &dyn Fn(Host) -> NodeFuture,
+) {
+    let (accepted, connections) = mpsc::unbounded_channel();
+    let host = Host { name: env.plan.node(env.node).name.clone(), program: program.clone(), connections };
+    let kernel = LocalSet::new();
+    kernel.spawn_local(accept(env.network, accepted));
+    let process = LocalSet::new();
+    tokio::select! {
+        biased;
+        // What has arrived is there before the program under test looks at its timers.
+        () = kernel => {}
+        () = process.run_until(start(host)) => {}
+    }
+}
+
+/// Never ends: even a program under test that takes no more connections goes on with those that it has.
+async fn accept<N: Network>(network: N, accepted: mpsc::UnboundedSender<Connection>) {
+    let mut listener = port(&network).await;
+    while let Ok((socket, _)) = network.accept(&mut listener).await {
+        let (ours, theirs) = duplex(PIPE);
+        let (open, closed) = oneshot::channel();
+        tokio::task::spawn_local(unconstrained(carry(socket, ours, closed)));
+        // Where nobody is left to take it, it is closed at once.
+        let _ = accepted.send(Connection { pipe: theirs, _open: open });
+    }
+    std::future::pending().await
+}
+
+/// Carries bytes between a socket and a program under test until one of them is done; then the socket is closed, even if what the
+/// program under test wrote last does not fit into a window that is full.
+async fn carry(mut socket: impl AsyncRead + AsyncWrite + Unpin, mut pipe: DuplexStream, closed: oneshot::Receiver<()>) {
+    tokio::select! {
+        biased;
+        _ = copy_bidirectional_with_sizes(&mut socket, &mut pipe, PIPE, PIPE) => {}
+        _ = closed => {}
+    }
+}
