@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::moment::millis;
-use super::verb::{Recognizer, place};
+use super::verb::Recognizer;
 use crate::plan::{EventRef, Expectation, Mode, Moment, Node, NodeId, NthConnection, Ordinal, Plan, Timing, Verb};
 use crate::trace::find::{Finder, Perspective, nth, ordinal};
 use crate::trace::{ConnectionIndex, Event, EventKind, RunObserver};
@@ -152,7 +152,7 @@ impl Completion {
     fn feed(&mut self, index: usize, event: &Event) {
         self.feed_horizons(event);
         self.opened.feed(event);
-        let Some(node) = place(event) else { return };
+        let Some(node) = event.node() else { return };
         let Some(open) = self.open.get_mut(&node) else { return };
         open.retain_mut(|wanted| {
             let from = wanted.from.map_or(Some(Duration::ZERO), |from| self.horizons[from].time());

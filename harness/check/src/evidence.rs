@@ -8,7 +8,8 @@ use halfopen_protocol::PacketType;
 use crate::plan::{
     EventRef, Expectation, Moment, NodeId, PacketKind, PacketPattern, Plan, Program, StepId, Timing, Verb,
 };
-use crate::trace::{ConnectionId, Event, EventKind, Trace, Transmission};
+use crate::trace::find::{Occurrence, Perspective};
+use crate::trace::{ConnectionId, Event, EventKind, Trace, TraceIndex, Transmission};
 
 /// What of a run is kept to judge its expectations by.
 ///
@@ -79,6 +80,32 @@ impl Evidence {
     /// The run ends at this time.
     pub(super) fn end(self, end: Duration) -> Self {
         Self { end, ..self }
+    }
+
+    /// Sorts what is kept by node and connection.
+    pub(super) fn index(&self, plan: &Plan) -> TraceIndex {
+        TraceIndex::new(plan, self.events.iter().map(|(_, event)| event))
+    }
+
+    /// Returns the events at a node, each with its index in the trace.
+    pub(super) fn at<'a>(&'a self, index: &'a TraceIndex, node: NodeId) -> impl Iterator<Item = (usize, &'a Event)> {
+        index.at(node).iter().map(|&place| self.event_at(place as usize))
+    }
+
+    /// Returns all occurrences of an event, with their indices in the trace.
+    pub(super) fn occurrences(
+        &self,
+        index: &TraceIndex,
+        plan: &Plan,
+        event: &EventRef,
+        viewer: Perspective,
+    ) -> Vec<Occurrence> {
+        index.occurrences(plan, event, viewer, self.events.len(), |place| self.event_at(place))
+    }
+
+    fn event_at(&self, place: usize) -> (usize, &Event) {
+        let (index, event) = &self.events[place];
+        (*index, event)
     }
 
     /// Whether nothing was sent in the whole run.

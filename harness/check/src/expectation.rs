@@ -2,11 +2,10 @@ use std::time::Duration;
 
 use super::evidence::Evidence;
 use super::moment::{Clocked, Millis, Times, Window, millis, seconds};
-use super::verb::{Match, Recognizer, Timeline, names, past, phrase, place};
+use super::verb::{Match, Recognizer, Timeline, names, past, phrase};
 use super::{Findings, Vacuity, Violation};
 use crate::plan::{CountRange, Expectation, Mode, NodeId, Plan, Verb, Weight};
-use crate::subjects::Subjects;
-use crate::trace::{ConnectionIndex, Event, EventKind, Transmission};
+use crate::trace::{EventKind, TraceIndex, Transmission};
 
 mod alternatives;
 mod result;
@@ -20,20 +19,20 @@ const LISTED: usize = 5;
 
 /// Judges all expectations of the plan, each at each of its nodes.
 pub(super) fn check(plan: &Plan, trace: &Evidence, findings: &mut Findings) {
-    let by_node = ByNode::new(plan, trace);
+    let index = trace.index(plan);
     for expectation in &plan.expectations {
-        judge(plan, trace, &by_node, expectation, findings);
+        judge(plan, trace, &index, expectation, findings);
     }
 }
 
-fn judge(plan: &Plan, trace: &Evidence, by_node: &ByNode, expectation: &Expectation, findings: &mut Findings) {
+fn judge(plan: &Plan, trace: &Evidence, index: &TraceIndex, expectation: &Expectation, findings: &mut Findings) {
     let mut found = Findings::default();
     if let Verb::AnyOf(alternatives) = &expectation.verb {
-        alternatives::check(plan, trace, by_node, expectation, alternatives, &mut found);
+        alternatives::check(plan, trace, index, expectation, alternatives, &mut found);
     }
     for &node in &expectation.nodes {
-        let judge = Judge { plan, trace, by_node, expectation, node };
-        let events = by_node.events(trace, node).map(|(_, event)| event);
+        let judge = Judge { plan, trace, index, expectation, node };
+        let events = trace.at(index, node).map(|(_, event)| event);
         match Timeline::of(&expectation.verb, node, events) {
             Some(states) => judge.state(&states, &mut found),
             None => judge.events(&mut found),
@@ -46,37 +45,11 @@ fn judge(plan: &Plan, trace: &Evidence, by_node: &ByNode, expectation: &Expectat
     }
 }
 
-/// The events of each node, so that a thousand nodes are not judged by a thousand looks at everything.
-struct ByNode {
-    events: Vec<Vec<usize>>,
-    opened: ConnectionIndex,
-    subjects: Subjects,
-}
-
-impl ByNode {
-    fn new(plan: &Plan, trace: &Evidence) -> Self {
-        let mut nodes = vec![Vec::new(); plan.nodes.len()];
-        let mut opened = ConnectionIndex::default();
-        for (number, (_, event)) in trace.events.iter().enumerate() {
-            opened.feed(event);
-            if let Some(events) = place(event).and_then(|node| nodes.get_mut(node.0)) {
-                events.push(number);
-            }
-        }
-        Self { events: nodes, opened, subjects: Subjects::new(plan, &trace.events) }
-    }
-
-    /// Returns the events of a node, each with its index in the trace.
-    fn events<'a>(&'a self, trace: &'a Evidence, node: NodeId) -> impl Iterator<Item = (usize, &'a Event)> {
-        self.events[node.0].iter().map(|&number| (trace.events[number].0, &trace.events[number].1))
-    }
-}
-
 /// One expectation at one node.
 struct Judge<'a> {
     plan: &'a Plan,
     trace: &'a Evidence,
-    by_node: &'a ByNode,
+    index: &'a TraceIndex,
     expectation: &'a Expectation,
     node: NodeId,
 }
@@ -87,7 +60,7 @@ type Why = String;
 impl Judge<'_> {
     fn events(&self, findings: &mut Findings) {
         let on = &self.expectation.on;
-        if !on.is_empty() && !on.iter().any(|connection| self.by_node.opened.has(*connection)) {
+        if !on.is_empty() && !on.iter().any(|connection| self.index.names().has(*connection)) {
             return self.vacuous(format!("{} was never opened", names(self.plan, on)), findings);
         }
         match self.during() {
@@ -105,8 +78,7 @@ impl Judge<'_> {
     /// Where to look, both ends included.
     fn during(&self) -> Result<(Millis, Millis), Why> {
         let Some((from, to)) = &self.expectation.during else { return Ok((0, Millis::MAX)) };
-        let [from, to] =
-            [from, to].map(|moment| Times::new(self.plan, self.trace, &self.by_node.subjects, moment, self.node));
+        let [from, to] = [from, to].map(|moment| Times::new(self.plan, self.trace, self.index, moment, self.node));
         let came = |at: Option<Millis>, times: &Times<'_>| at.ok_or_else(|| format!("`{}` never came", times.text()));
         let begin = came(from.first(), &from)?;
         let end = came(to.first_from(begin), &to)?;
@@ -123,8 +95,8 @@ impl Judge<'_> {
         };
         let counts = |at: Duration| (from..=to).contains(&millis(at));
         let on = &self.expectation.on;
-        let events = self.by_node.events(self.trace, self.node);
-        let events = events.filter(|(_, event)| self.by_node.opened.is_on(event, on));
+        let events = self.trace.at(self.index, self.node);
+        let events = events.filter(|(_, event)| self.index.names().is_on(event, on));
         let found = events.filter_map(|(index, event)| {
             recognizer.feed(index, event, counts(event.at)).filter(|found| counts(found.at))
         });
@@ -303,7 +275,7 @@ impl Judge<'_> {
     fn no_opportunity(&self) -> Option<Why> {
         let name = |id: NodeId| &self.plan.node(id).name;
         let opened = |peer: Option<NodeId>| {
-            self.by_node.events(self.trace, self.node).any(|(_, event)| match &event.kind {
+            self.trace.at(self.index, self.node).any(|(_, event)| match &event.kind {
                 EventKind::Sent { to: other, item: Transmission::Open, .. }
                 | EventKind::Received { from: other, item: Transmission::Open, .. } => {
                     peer.is_none_or(|peer| peer == *other)
@@ -332,7 +304,7 @@ impl Judge<'_> {
 
     fn clocked(&self) -> Option<Clocked<'_>> {
         let timing = self.expectation.timing.as_ref()?;
-        Some(Clocked::new(self.plan, self.trace, &self.by_node.subjects, timing, self.node))
+        Some(Clocked::new(self.plan, self.trace, self.index, timing, self.node))
     }
 
     /// "broker closes sensor".

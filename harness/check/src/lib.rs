@@ -24,7 +24,6 @@ mod invariant;
 mod model;
 mod moment;
 mod story;
-mod subjects;
 mod verb;
 
 pub use self::completion::Completion;

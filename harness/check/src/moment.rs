@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::evidence::Evidence;
 use crate::plan::{EventRef, Moment, NodeId, Ordinal, Plan, Timing};
-use crate::subjects::Subjects;
+use crate::trace::TraceIndex;
 use crate::trace::find::{Occurrence, Perspective, nth, ordinal};
 
 /// Signed milliseconds since the start of the run; whole, for the world has no finer time.
@@ -28,8 +28,8 @@ pub(super) struct Times<'a> {
 }
 
 impl<'a> Times<'a> {
-    pub(super) fn new(plan: &Plan, trace: &Evidence, subjects: &Subjects, moment: &'a Moment, node: NodeId) -> Self {
-        let mut occurrences = subjects.occurrences(plan, &moment.event, Perspective::Node(node), &trace.events);
+    pub(super) fn new(plan: &Plan, trace: &Evidence, index: &TraceIndex, moment: &'a Moment, node: NodeId) -> Self {
+        let mut occurrences = trace.occurrences(index, plan, &moment.event, Perspective::Node(node));
         if moment.event == EventRef::End {
             occurrences.push(Occurrence { index: Some(trace.len), at: trace.end });
         }
@@ -129,8 +129,8 @@ pub(super) enum Clocked<'a> {
 }
 
 impl<'a> Clocked<'a> {
-    pub(super) fn new(plan: &Plan, trace: &Evidence, subjects: &Subjects, timing: &'a Timing, node: NodeId) -> Self {
-        let times = |moment: &'a Moment| Times::new(plan, trace, subjects, moment, node);
+    pub(super) fn new(plan: &Plan, trace: &Evidence, index: &TraceIndex, timing: &'a Timing, node: NodeId) -> Self {
+        let times = |moment: &'a Moment| Times::new(plan, trace, index, moment, node);
         match timing {
             Timing::At(moment) => Self::At(times(moment)),
             Timing::Within { after, duration } => Self::Within(times(after), millis(*duration)),

@@ -1,8 +1,9 @@
 //! `any_of`: one list of lines is true, whichever.
 
-use super::{ByNode, Findings, judge};
+use super::{Findings, judge};
 use crate::evidence::Evidence;
 use crate::plan::{Expectation, Plan};
+use crate::trace::TraceIndex;
 use crate::{Vacuity, Violation};
 
 /// Fails if something is wrong with each of the alternatives. If none is true, but one could not be judged, it might have
@@ -10,7 +11,7 @@ use crate::{Vacuity, Violation};
 pub(super) fn check(
     plan: &Plan,
     trace: &Evidence,
-    by_node: &ByNode,
+    index: &TraceIndex,
     expectation: &Expectation,
     alternatives: &[Vec<Expectation>],
     findings: &mut Findings,
@@ -20,7 +21,7 @@ pub(super) fn check(
     for lines in alternatives {
         let mut found = Findings::default();
         for line in lines {
-            judge(plan, trace, by_node, line, &mut found);
+            judge(plan, trace, index, line, &mut found);
         }
         match (found.violations.into_iter().next(), found.vacuous.into_iter().next()) {
             (Some(violation), _) => wrong.push(violation),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{ByNode, Clocked, Judge, Match, Window, judge, millis};
+use super::{Clocked, Judge, Match, Window, judge, millis};
 use crate::evidence::Evidence;
 use crate::plan::{CountRange, Expectation, Mode, NodeId, Plan};
-use crate::trace::Trace;
+use crate::trace::{Trace, TraceIndex};
 use crate::{Findings, Verdict, Violation};
 
 /// What became of one expectation.
@@ -49,24 +49,24 @@ impl Due {
 /// Judges each expectation on its own.
 pub fn judged(plan: &Plan, trace: &Trace) -> Vec<ExpectationResult> {
     let trace = &Evidence::of(plan, trace);
-    let by_node = ByNode::new(plan, trace);
-    let one = |(index, expectation)| judge_one(plan, trace, &by_node, index, expectation);
+    let index = trace.index(plan);
+    let one = |(place, expectation)| judge_one(plan, trace, &index, place, expectation);
     plan.expectations.iter().enumerate().map(one).collect()
 }
 
 fn judge_one(
     plan: &Plan,
     trace: &Evidence,
-    by_node: &ByNode,
-    index: usize,
+    index: &TraceIndex,
+    place: usize,
     expectation: &Expectation,
 ) -> ExpectationResult {
     let mut findings = Findings::default();
-    judge(plan, trace, by_node, expectation, &mut findings);
+    judge(plan, trace, index, expectation, &mut findings);
     let outcome = findings.outcome();
     let verdict = if outcome.warnings.is_empty() { outcome.verdict } else { outcome.verdict.max(Verdict::Vacuous) };
     let is_wrong = outcome.verdict == Verdict::Fail || !outcome.warnings.is_empty();
-    let judges = expectation.nodes.iter().map(|&node| Judge { plan, trace, by_node, expectation, node });
+    let judges = expectation.nodes.iter().map(|&node| Judge { plan, trace, index, expectation, node });
     let mut all = Instants::default();
     for judge in judges {
         all.add(judge.instants(is_wrong));
@@ -76,7 +76,7 @@ fn judge_one(
     let mut words: Vec<String> = outcome.violations.iter().chain(&outcome.warnings).flat_map(lines).collect();
     words.extend(outcome.vacuous.iter().map(|vacuity| format!("vacuous: {}", vacuity.why)));
     let at = all.telling.or(all.latest).unwrap_or(trace.end);
-    ExpectationResult { expectation: index, verdict, at, matches: all.matches, due: all.due, findings: words }
+    ExpectationResult { expectation: place, verdict, at, matches: all.matches, due: all.due, findings: words }
 }
 
 /// What an expectation looks at, at one node or at all of its nodes.

@@ -50,7 +50,7 @@ impl Judge<'_> {
     /// When a client first had a CONNACK, or a broker its first connection.
     fn first_connected(&self) -> Option<Duration> {
         let is_has = matches!(self.expectation.verb, Verb::Has(_));
-        self.by_node.events(self.trace, self.node).find_map(|(_, event)| match &event.kind {
+        self.trace.at(self.index, self.node).find_map(|(_, event)| match &event.kind {
             EventKind::Received { item: Transmission::Packet(Packet::ConnAck(connack)), .. }
                 if connack.reason == ReasonCode::SUCCESS =>
             {

@@ -21,7 +21,7 @@ fn packet(ordinal: Ordinal, offset_ms: i64) -> Moment {
 }
 
 fn times<T>(moment: &Moment, look: impl Fn(&Times<'_>) -> T) -> T {
-    look(&Times::new(&plan(), &trace(), &Subjects::new(&plan(), &trace().events), moment, BROKER))
+    look(&Times::new(&plan(), &trace(), &trace().index(&plan()), moment, BROKER))
 }
 
 fn ms(ms: u64) -> Duration {
@@ -135,7 +135,7 @@ type Judged = (Vec<(Millis, Option<Millis>)>, Option<(Millis, Option<Millis>)>, 
 )]
 fn windows_of_a_timing(#[case] timing: Timing, #[case] expected: Judged) {
     let (plan, trace) = (plan(), trace());
-    let clocked = Clocked::new(&plan, &trace, &Subjects::new(&plan, &trace.events), &timing, BROKER);
+    let clocked = Clocked::new(&plan, &trace, &trace.index(&plan), &timing, BROKER);
     let pair = |window: Window| (window.from, window.to);
     let windows = clocked.windows(4, ms(2500)).into_iter().map(pair).collect();
     assert_eq!((windows, clocked.latest().map(pair), clocked.never_came().is_some()), expected);

@@ -22,7 +22,7 @@ use self::loses::Loses;
 use self::packets::Packets;
 pub(super) use self::timeline::Timeline;
 use crate::plan::{Expectation, NodeId, NthConnection, Plan, Program, Verb};
-use crate::trace::{Event, EventKind};
+use crate::trace::Event;
 
 /// Something that matches the verb of an expectation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,21 +84,6 @@ impl Recognizer {
             Self::Loses(loses) => loses.near(),
             Self::Attempts(_) => None,
         }
-    }
-}
-
-/// The node at which an event happens, if it happens at one.
-pub(super) fn place(event: &Event) -> Option<NodeId> {
-    match &event.kind {
-        EventKind::Sent { from: node, .. }
-        | EventKind::Received { to: node, .. }
-        | EventKind::Established { node, .. }
-        | EventKind::Closing { node, .. }
-        | EventKind::Delivered { node, .. }
-        | EventKind::Connected { node, .. }
-        | EventKind::Holds { node, .. }
-        | EventKind::Node { node, .. } => Some(*node),
-        EventKind::Step { .. } | EventKind::Mark(_) | EventKind::StepFailed { .. } | EventKind::FaultHit { .. } => None,
     }
 }
 

@@ -48,6 +48,23 @@ impl ConnectionIndex {
 }
 
 impl Event {
+    /// Returns the node at which it happens, if it happens at one.
+    pub fn node(&self) -> Option<NodeId> {
+        match &self.kind {
+            EventKind::Sent { from: node, .. }
+            | EventKind::Received { to: node, .. }
+            | EventKind::Established { node, .. }
+            | EventKind::Closing { node, .. }
+            | EventKind::Delivered { node, .. }
+            | EventKind::Connected { node, .. }
+            | EventKind::Holds { node, .. }
+            | EventKind::Node { node, .. } => Some(*node),
+            EventKind::Step { .. } | EventKind::Mark(_) | EventKind::StepFailed { .. } | EventKind::FaultHit { .. } => {
+                None
+            }
+        }
+    }
+
     /// Returns the nodes that it is about: where it happens, or where something comes from and goes to.
     pub fn nodes(&self) -> [Option<NodeId>; 2] {
         match &self.kind {

@@ -12,6 +12,7 @@ pub mod find;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
 mod hash;
+mod index;
 mod pattern;
 mod text;
 
@@ -28,6 +29,7 @@ pub use self::fields::{Field, FieldType, field_names, field_type, fields};
 pub(crate) use self::file::optional_duration;
 pub use self::file::{NoEncoding, TraceFile, TraceFileError, TraceLineError, json};
 pub use self::hash::{TraceHash, TraceHasher};
+pub use self::index::{ConnectionEnd, IndexedConnection, TraceIndex};
 pub use self::pattern::{differences, kind_matches, message_matches, pattern_matches};
 pub use self::text::{Repetition, details, field_text, item_word, repetitions, since_text, text};
 use crate::{Because, CloseHow, NodeFault, NodeId, StepId};

@@ -9,7 +9,7 @@ use super::lanes::Lanes;
 use super::scene::{Form, Shape, Sign};
 use super::{Drawing, short};
 use crate::plan::{BrokerProgram, NodeId, Plan, Program};
-use crate::trace::{ConnectionId, EventKind, Trace, Transmission};
+use crate::trace::{ConnectionEnd, ConnectionId, EventKind, IndexedConnection, Trace, TraceIndex, Transmission};
 
 /// How wide a bar is.
 const BAR: i32 = 6;
@@ -42,37 +42,12 @@ pub(super) struct Connections {
 
 impl Connections {
     pub(super) fn new(plan: &Plan, trace: &Trace, lanes: &Lanes) -> Self {
-        let mut ends: BTreeMap<(ConnectionId, NodeId), End> = BTreeMap::new();
-        for (index, event) in trace.events.iter().enumerate() {
-            match &event.kind {
-                EventKind::Sent { connection, from: node, to: peer, item, .. }
-                | EventKind::Received { connection, to: node, from: peer, item, .. } => {
-                    let is_received = matches!(event.kind, EventKind::Received { .. });
-                    if *item == Transmission::Open {
-                        let end = End {
-                            connection: *connection,
-                            node: *node,
-                            peer: *peer,
-                            opened: (index, event.at),
-                            closed: None,
-                            place: 0,
-                            limit: None,
-                            heard: Vec::new(),
-                        };
-                        ends.insert((*connection, *node), end);
-                    } else if let Some(end) = ends.get_mut(&(*connection, *node)) {
-                        end.see(plan, index, item, is_received);
-                    }
-                }
-                EventKind::Node { node, change } if change.ends_process() => {
-                    for end in ends.values_mut().filter(|end| end.node == *node) {
-                        end.closed.get_or_insert((index, Sign::Cross));
-                    }
-                }
-                _ => {}
-            }
-        }
-        let mut ends: Vec<End> = ends.into_values().collect();
+        let index = TraceIndex::new(plan, &trace.events);
+        let ends = index.connections().iter().flat_map(|connection| {
+            let ends = connection.nodes.into_iter().zip(connection.ends);
+            ends.filter_map(|(node, end)| End::new(plan, trace, connection, node, end))
+        });
+        let mut ends: Vec<End> = ends.collect();
         ends.sort_by_key(|end| end.opened.0);
         place(&mut ends, trace, lanes);
         let places = (0..).zip(&ends).map(|(place, end)| ((end.connection, end.node), place)).collect();
@@ -87,36 +62,70 @@ impl Connections {
 }
 
 impl End {
-    fn see(&mut self, plan: &Plan, index: usize, item: &Transmission, is_received: bool) {
-        if self.closed.is_some() {
-            return;
-        }
-        match item {
-            Transmission::Fin => self.closed = Some((index, Sign::Bar)),
-            Transmission::Rst | Transmission::TimedOut => self.closed = Some((index, Sign::Cross)),
-            Transmission::Packet(packet) => {
-                let Program::Broker(BrokerProgram { config, .. }) = &plan.node(self.node).program else { return };
-                // The broker says in CONNACK which keep-alive it grants, if another one than was asked for.
-                let granted = match packet {
-                    Packet::Connect(connect) if is_received => Some(connect.keep_alive),
-                    Packet::ConnAck(connack) if !is_received => connack.server_keep_alive,
-                    _ => None,
-                };
-                if let Some(seconds) = granted {
-                    let limit = Duration::from_secs(seconds.into()).mul_f64(config.keep_alive_factor.max(0.0));
-                    self.limit = (!limit.is_zero()).then_some(limit);
-                }
-                if is_received {
-                    self.heard.push(index);
-                }
+    /// `None` if the connection never came to this node.
+    fn new(
+        plan: &Plan,
+        trace: &Trace,
+        connection: &IndexedConnection,
+        node: NodeId,
+        end: ConnectionEnd,
+    ) -> Option<Self> {
+        let opened = end.opened? as usize;
+        let closed = end.closed.map(|place| (place as usize, sign(&trace.events[place as usize].kind)));
+        let over = closed.map_or(usize::MAX, |(place, _)| place);
+        let mut drawn = Self {
+            connection: connection.id,
+            node,
+            peer: connection.peer_of(node),
+            opened: (opened, trace.events[opened].at),
+            closed,
+            place: 0,
+            limit: None,
+            heard: Vec::new(),
+        };
+        if let Program::Broker(BrokerProgram { config, .. }) = &plan.node(node).program {
+            let places = connection.events.iter().map(|place| *place as usize);
+            for place in places.filter(|place| (opened..over).contains(place)) {
+                drawn.hear(place, &trace.events[place].kind, config.keep_alive_factor);
             }
-            Transmission::Open | Transmission::Bytes(_) => {}
+        }
+        Some(drawn)
+    }
+
+    /// Takes note of a packet at a broker, for the keep-alive.
+    fn hear(&mut self, place: usize, kind: &EventKind, factor: f64) {
+        // The broker says in CONNACK which keep-alive it grants, if another one than was asked for.
+        let granted = match kind {
+            EventKind::Received { to, item: Transmission::Packet(packet), .. } if *to == self.node => {
+                self.heard.push(place);
+                if let Packet::Connect(connect) = packet { Some(connect.keep_alive) } else { None }
+            }
+            EventKind::Sent { from, item: Transmission::Packet(Packet::ConnAck(connack)), .. }
+                if *from == self.node =>
+            {
+                connack.server_keep_alive
+            }
+            _ => None,
+        };
+        if let Some(seconds) = granted {
+            let limit = Duration::from_secs(seconds.into()).mul_f64(factor.max(0.0));
+            self.limit = (!limit.is_zero()).then_some(limit);
         }
     }
 
     fn x(&self, lanes: &Lanes) -> i32 {
         let place = i32::try_from(self.place).unwrap_or(0);
         lanes.x(self.node) + lanes.side(self.node, self.peer) * (4 + place * (BAR + 2))
+    }
+}
+
+/// The sign at the end of a bar.
+fn sign(kind: &EventKind) -> Sign {
+    match kind {
+        EventKind::Sent { item: Transmission::Fin, .. } | EventKind::Received { item: Transmission::Fin, .. } => {
+            Sign::Bar
+        }
+        _ => Sign::Cross,
     }
 }
 

@@ -39,6 +39,7 @@ struct Stream {
 struct Connection {
     opener: NodeId,
     server: NodeId,
+    opened: Duration,
     port: u16,
     version: Version,
     /// What the opener sends, and what the server does.
@@ -127,7 +128,8 @@ impl Wire<'_> {
         let begin = id.0.wrapping_mul(1_000_003).wrapping_add(1000);
         let streams = [begin, begin.wrapping_add(500_000)].map(|next| Stream { next, received: next });
         let port = 49_152 + u16::try_from(id.0 % 16_384).unwrap_or(0);
-        let mut connection = Connection { opener, server, port, version: self.plan.version, streams, is_up: false };
+        let mut connection =
+            Connection { opener, server, opened: at, port, version: self.plan.version, streams, is_up: false };
         let syn = Segment { syn: true, acknowledged: None, ..connection.segment(at, opener) };
         connection.advance(opener, 1);
         self.ends.insert(index, connection.stream(opener).next);
@@ -139,11 +141,9 @@ impl Wire<'_> {
     fn established(&mut self, at: Duration, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.is_up) else { return };
         let (opener, server) = (connection.opener, connection.server);
-        let begun = self.segments.iter().rev().find(|segment| segment.syn && segment.ports.0 == connection.port);
-        let begun = begun.map_or(at, |segment| segment.at);
         connection.is_up = true;
         connection.streams[0].received = connection.streams[0].next;
-        let syn = Segment { syn: true, ..connection.segment(half(begun, at), server) };
+        let syn = Segment { syn: true, ..connection.segment(half(connection.opened, at), server) };
         connection.advance(server, 1);
         connection.streams[1].received = connection.streams[1].next;
         self.segments.push(syn);
