@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use crate::Failure;
 use crate::settings::AccessSettings;
 
-/// Who may connect to this broker and what they may do, and what judges passwords.
+/// The access control of this broker: who may connect, who may do what, and how passwords are checked.
 pub(crate) struct Gate {
     pub(crate) access: Access,
     passwords: Arc<Passwords>,
@@ -51,13 +51,13 @@ impl Gate {
         Ok(Self { access, passwords })
     }
 
-    /// What this says about clients, and its passwords in the place of those that count.
+    /// Returns what this says about clients, and its passwords in the place of those that count.
     pub(crate) fn replace(self, current: &Current) -> Access {
         *current.borrow_mut() = self.passwords;
         self.access
     }
 
-    /// What this says about clients, and its passwords.
+    /// Returns what this says about clients, and its passwords.
     pub(crate) fn split(self) -> (Access, Current) {
         (self.access, Rc::new(RefCell::new(self.passwords)))
     }
@@ -78,7 +78,7 @@ async fn judge(passwords: Arc<Passwords>, permits: Rc<Semaphore>, login: Login) 
     tokio::task::spawn_blocking(move || passwords.fits(&login)).await.unwrap_or(false)
 }
 
-/// Nothing that anybody could foresee. Empty, which SCRAM refuses, if the system has no randomness.
+/// Returns a text that cannot be foreseen. Empty, which SCRAM refuses, if the system has no randomness.
 fn nonce() -> String {
     let bytes: [u8; 18] = crate::random().unwrap_or_default();
     if bytes == [0; 18] {

@@ -19,8 +19,8 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// The address or host name and the port to listen on, several times for several; port 0 takes a free one and logs it
-    /// [default: 127.0.0.1:1883 and, where there is IPv6, [::1]:1883]
+    /// The address or host name and the port to listen on, several times for several; port 0 takes a free one and logs
+    /// it [default: 127.0.0.1:1883 and, where there is IPv6, [::1]:1883]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<Vec<Address>>,
 
@@ -28,8 +28,8 @@ pub(crate) struct Args {
     #[arg(short, long, conflicts_with = "listen")]
     port: Option<u16>,
 
-    /// The address or host name and the port to listen on for MQTT over WebSocket, besides --listen; several times for several
-    /// [default: none]
+    /// The address or host name and the port to listen on for MQTT over WebSocket, besides --listen; several times for
+    /// several [default: none]
     #[arg(long, value_name = "ADDRESS")]
     websocket: Option<Vec<Address>>,
 
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     limits: Limits,
 }
 
-/// What the program can do besides being a broker.
+/// The commands of the program besides running a broker.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Adds a user to a password file, or changes the password.
@@ -93,7 +93,7 @@ Files:
       pattern write device/%c/#    for everybody; %c is the client identifier, %u the user name";
 
 impl Args {
-    /// What holds: the flags, and what they leave open from the file.
+    /// Returns what holds: the flags, and what they leave open from the file.
     ///
     /// # Errors
     /// Everything that is wrong in the file, or settings that contradict each other, a line each.

@@ -10,7 +10,7 @@ use halfopen_protocol::{Packet, ReasonCode};
 
 use crate::core::{CloseReason, ConnectionId, Event};
 
-/// Which lines are wanted.
+/// The kinds of lines that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Detail {
     /// Connections as they begin and end.

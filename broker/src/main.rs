@@ -43,9 +43,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Why the program ends early.
+/// The reason for which the program ends early.
 enum Failure {
-    /// What the user gave it is wrong: each mistake in a line.
+    /// The user's input is wrong; one line for each mistake.
     Input(Vec<String>),
     /// The system refuses something.
     System(io::Error),
@@ -120,7 +120,7 @@ fn random<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// One line, with what is nearest where there is something, unless help was asked for.
+/// Prints one line with the nearest known word, unless help was asked for.
 fn wrong_usage(error: &clap::Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         // Nobody is left to be told that this could not be written.

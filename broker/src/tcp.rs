@@ -15,7 +15,7 @@ use crate::websocket::WebSocket;
 /// Connections of real ports.
 pub(crate) struct Tcp {
     doors: Vec<Door>,
-    /// Which one is asked first: each in turn, so that a busy one does not keep the others closed.
+    /// The listener that is asked first: each in turn, so that a busy one does not keep the others closed.
     first: usize,
 }
 
@@ -25,7 +25,7 @@ struct Door {
     transport: Transport,
 }
 
-/// What carries the bytes of MQTT.
+/// The transport that carries the bytes of MQTT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     Tcp,
@@ -39,10 +39,10 @@ pub(crate) enum Stream {
     WebSocket(Box<WebSocket<TcpStream>>),
 }
 
-/// As Linux numbers it.
+/// The error number of Linux.
 const EAFNOSUPPORT: i32 = 97;
 
-/// Where a connection comes from.
+/// The origin of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
     peer: SocketAddr,
@@ -70,7 +70,7 @@ impl Tcp {
         Ok(Self { doors, first: 0 })
     }
 
-    /// Where it listens, with the ports that were chosen if 0 was asked for.
+    /// Returns where it listens, with the ports that were chosen if 0 was asked for.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = (SocketAddr, Transport)> {
         self.doors.iter().map(|door| (door.address, door.transport))
     }
@@ -101,7 +101,7 @@ async fn resolve(addresses: &[Address]) -> io::Result<Vec<SocketAddr>> {
     Ok(all)
 }
 
-/// Whether the machine has no address of this family, or does not know the family (EAFNOSUPPORT).
+/// Returns whether the machine has no address of this family, or does not know the family (EAFNOSUPPORT).
 fn no_ipv6(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(EAFNOSUPPORT)
 }

@@ -34,7 +34,7 @@ pub struct Statement {
     pub observable: &'static str,
 }
 
-/// All statements of one version, in the order of the standard.
+/// Returns all statements of one version, in the order of the standard.
 pub fn statements(version: Version) -> impl Iterator<Item = Statement> {
     let text = match version {
         Version::V3_1_1 => V3_1_1,

@@ -78,7 +78,7 @@ impl ReasonCode {
         self.0
     }
 
-    /// Whether the code reports a failure: 0x80 and above (§2.4).
+    /// Returns whether the code reports a failure: 0x80 and above (§2.4).
     pub const fn is_error(self) -> bool {
         self.0 >= 0x80
     }

@@ -21,8 +21,8 @@ pub struct Shared<'a> {
     pub filter: &'a str,
 }
 
-/// Whether `filter` matches the topic name `topic` (§4.7.1, §4.7.2): `+` one level, `#` all that follow and the level
-/// itself, neither of them a first level that begins with `$` [MQTT-4.7.2-1].
+/// Returns whether `filter` matches the topic name `topic` (§4.7.1, §4.7.2): `+` one level, `#` all that follow and the
+/// level itself, neither of them a first level that begins with `$` [MQTT-4.7.2-1].
 ///
 /// Both are taken to be valid. The group of a shared subscription is no part of the filter here.
 pub fn matches(filter: &str, topic: &str) -> bool {
@@ -41,7 +41,7 @@ pub fn matches(filter: &str, topic: &str) -> bool {
     topic_levels.next().is_none()
 }
 
-/// Whether `name` is a topic name: not empty, without wildcards and U+0000, of at most 65,535 bytes.
+/// Returns whether `name` is a topic name: not empty, without wildcards and U+0000, of at most 65,535 bytes.
 ///
 /// # Errors
 /// The rule that is broken, by its number in `version`.
@@ -54,8 +54,8 @@ pub fn check_name(name: &str, version: Version) -> Result<(), TopicError> {
     Ok(())
 }
 
-/// Whether `filter` is a topic filter: as a name, but wildcards that fill a level are allowed, `#` only at the end.
-/// In 5.0 one that begins with `$share/` must name a group and a filter; in 3.1.1 it is a filter like any other.
+/// Returns whether `filter` is a topic filter: as a name, but wildcards that fill a level are allowed, `#` only at the
+/// end. In 5.0 one that begins with `$share/` must name a group and a filter; in 3.1.1 it is a filter like any other.
 ///
 /// # Errors
 /// The rule that is broken, by its number in `version`.

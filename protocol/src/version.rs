@@ -26,7 +26,7 @@ impl Version {
         Self::ALL.into_iter().find(|version| version.level() == level)
     }
 
-    /// Whether this is 5.0, the version that has properties, reason codes and DISCONNECT from the server.
+    /// Returns whether this is 5.0, the version that has properties, reason codes and DISCONNECT from the server.
     pub fn is_v5(self) -> bool {
         self == Self::V5_0
     }

@@ -16,9 +16,9 @@ pub use self::scripted::Scripted;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{line}: {what}")]
 pub struct FileError {
-    /// Which, from 1.
+    /// The line, from 1.
     pub line: usize,
-    /// What is wrong, in words.
+    /// Description of the mistake.
     pub what: String,
 }
 

@@ -7,7 +7,7 @@ use halfopen_protocol::scram::{METHOD, ScramError, Verifier};
 use super::FileError;
 use crate::core::Login;
 
-/// How often SCRAM hashes a password that is set now. RFC 7677 (§4) asks for at least 4096.
+/// Number of times that SCRAM hashes a password that is set now. RFC 7677 (§4) asks for at least 4096.
 const ITERATIONS: u32 = 15_000;
 
 /// Users and the hashes of their passwords, from a password file.
@@ -35,8 +35,8 @@ impl Passwords {
         Ok(users)
     }
 
-    /// Whether this is the user's password. Takes some 50 ms of computation on purpose, for a user that does not exist
-    /// as for one that does.
+    /// Returns whether this is the user's password. Takes some 50 ms of computation on purpose, for a user that does
+    /// not exist as for one that does.
     pub fn fits(&self, login: &Login) -> bool {
         let (secrets, exists) = match self.0.get(&*login.username) {
             Some(secrets) => (secrets, true),
@@ -48,17 +48,17 @@ impl Passwords {
         secrets.fit(&login.password) && exists
     }
 
-    /// Whether any user can log in by SCRAM.
+    /// Returns whether any user can log in by SCRAM.
     pub fn has_verifiers(&self) -> bool {
         self.0.values().any(|secrets| secrets.verifier.is_some())
     }
 
-    /// What SCRAM has to know of a user.
+    /// Returns what SCRAM has to know of a user.
     pub(super) fn verifier(&self, user: &str) -> Option<&Verifier> {
         self.0.get(user)?.verifier.as_ref()
     }
 
-    /// How often passwords are hashed for SCRAM.
+    /// Returns how often passwords are hashed for SCRAM.
     pub(super) fn iterations(&self) -> u32 {
         self.0.values().find_map(|secrets| secrets.verifier.as_ref()).map_or(ITERATIONS, Verifier::iterations)
     }
@@ -102,7 +102,7 @@ pub fn hash_password(password: &[u8], salt: &[u8; 16]) -> Result<String, argon2:
     Argon2::default().hash_password_with_salt(password, salt).map(|hash| hash.to_string())
 }
 
-/// What SCRAM-SHA-256 keeps of a password, with a salt that was never used before.
+/// Returns what SCRAM-SHA-256 keeps of a password, with a salt that was never used before.
 ///
 /// # Errors
 /// The password has characters that SCRAM does not allow.
@@ -136,7 +136,7 @@ pub fn without_user(text: &str, user: &str) -> String {
     text.split_inclusive('\n').filter(|line| !is_of(line, user)).collect()
 }
 
-/// Where the first line of a user begins.
+/// Returns where the first line of a user begins.
 fn position(text: &str, user: &str) -> Option<usize> {
     let mut start = 0;
     text.split_inclusive('\n').find_map(|line| {

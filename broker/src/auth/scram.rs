@@ -17,8 +17,8 @@ pub struct Scram {
 }
 
 impl Scram {
-    /// For these users. `secret` makes up salts for users that do not exist, and `nonce` gives a text that was never
-    /// used before and that nobody can foresee, of printable ASCII without commas.
+    /// Creates the mechanism for these users. `secret` makes up salts for users that do not exist, and `nonce` gives a
+    /// text that was never used before and that nobody can foresee, of printable ASCII without commas.
     pub fn new(passwords: Arc<Passwords>, secret: [u8; 32], nonce: impl FnMut() -> String + 'static) -> Self {
         Self { passwords, secret, nonce: Box::new(nonce) }
     }
@@ -98,7 +98,7 @@ mod tests {
         Scram::new(Arc::new(Passwords::parse(&text).unwrap()), [2; 32], || "nonceOfTheServer".to_owned())
     }
 
-    /// How an exchange ends.
+    /// Returns how an exchange ends.
     fn exchange(user: &str, password: &str) -> Step {
         let client = ClientExchange::new(user, password, "nonceOfTheClient").unwrap();
         let mut server = scram().begin();

@@ -28,7 +28,7 @@ pub struct Scripted {
 #[derive(Debug)]
 struct Performance {
     dialogue: Rc<[Bytes]>,
-    /// How many words have been spoken.
+    /// Number of words that have been spoken.
     spoken: usize,
 }
 

@@ -3,12 +3,12 @@ use std::fmt;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-/// Who may connect, and what they may do. By default: everybody, everything.
+/// Access control: who may connect, and who may do what. By default everybody may do everything.
 #[derive(Debug)]
 pub struct Access {
-    /// Whether a client may connect that names neither a user nor an authentication method.
+    /// True if a client may connect that names neither a user nor an authentication method.
     pub anonymous: bool,
-    /// Whether user names and passwords are judged, by whoever drives the broker
+    /// True if user names and passwords are judged, by whoever drives the broker
     /// ([`Output::Verify`](super::Output::Verify)). If not, they mean nothing: such a client is anonymous.
     pub passwords: bool,
     /// The methods of enhanced authentication (§4.12 of 5.0); a CONNECT with another is refused.
@@ -32,51 +32,51 @@ pub trait Mechanism: fmt::Debug {
     fn begin(&mut self) -> Box<dyn Exchange>;
 }
 
-/// One client's exchange by a [`Mechanism`]. Quick: it runs while everybody else waits.
+/// The exchange of one client with a [`Mechanism`]. It must be quick: it runs while everybody else waits.
 pub trait Exchange: fmt::Debug {
     /// Takes the client's Authentication Data and gives what comes next. Not called again after the end.
     fn step(&mut self, data: Option<&[u8]>) -> Step;
 }
 
-/// What an [`Exchange`] says.
+/// The answer of an [`Exchange`] to what the client sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The client has to answer this.
     Continue(Bytes),
-    /// It is this user.
+    /// The client has proved to be this user.
     Accept {
-        /// Its name, for [`Authorize`].
+        /// The name, for [`Authorize`].
         user: ByteString,
-        /// What the client is to be told, if anything.
+        /// The Authentication Data for the client, if any.
         data: Option<Bytes>,
     },
-    /// It is not who it claims to be.
+    /// The client is not who it claims to be.
     Refuse,
 }
 
 /// Judges what clients do.
 pub trait Authorize: fmt::Debug {
-    /// Whether `who` may do this.
+    /// Returns whether `who` may do this.
     fn allows(&self, who: Who<'_>, operation: Operation, topic: &str) -> bool;
 }
 
 /// A client, for [`Authorize`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Who<'a> {
-    /// Its client identifier.
+    /// The client identifier.
     pub client_id: &'a str,
-    /// Its user name, if it has proved one.
+    /// The user name, if it has proved one.
     pub user: Option<&'a str>,
 }
 
-/// What a client wants to do.
+/// An operation that a client needs a permission for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
-    /// To publish to a topic, now or by its will.
+    /// Publish to a topic, now or by its will.
     Publish,
-    /// To subscribe to a topic filter (without `$share` and group).
+    /// Subscribe to a topic filter (without `$share` and group).
     Subscribe,
-    /// To get a message on a topic, by a subscription that it has.
+    /// Receive a message on a topic, by a subscription that it has.
     Receive,
 }
 

@@ -13,7 +13,7 @@ pub(super) struct IncomingAliases {
     bytes: usize,
 }
 
-/// What is wrong with the alias of a PUBLISH.
+/// The reason why the topic alias of a PUBLISH is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AliasError {
     /// Above what was announced [MQTT-3.3.2-9].
@@ -54,7 +54,7 @@ pub(super) struct OutgoingAliases {
 }
 
 impl OutgoingAliases {
-    /// At most this many, which is not more than the client takes [MQTT-3.1.2-26].
+    /// Creates a table of at most this many aliases, which is not more than the client takes [MQTT-3.1.2-26].
     pub(super) fn new(maximum: u16) -> Self {
         Self { aliases: BTreeMap::new(), bytes: 0, maximum }
     }

@@ -18,7 +18,7 @@ pub(super) struct Pending {
 
 #[derive(Debug)]
 enum Awaits {
-    /// What the driver says about its password.
+    /// Waiting for the driver to say whether the password is right.
     Verdict,
     /// The client's next AUTH.
     Auth(Box<dyn Exchange>),
@@ -34,19 +34,19 @@ impl Pending {
         client_id.len() + username + password + will.as_ref().map_or(0, will::size) + properties
     }
 
-    /// Whether nothing more may be read before the CONNECT is judged.
+    /// Returns whether nothing more may be read before the CONNECT is judged.
     pub(super) fn awaits_verdict(&self) -> bool {
         matches!(self.awaits, Awaits::Verdict)
     }
 }
 
-/// Who a client has proved to be.
+/// The identity that a client has proved.
 #[derive(Debug, Default)]
 pub(super) struct Identity {
     pub(super) user: Option<ByteString>,
-    /// By this method of enhanced authentication.
+    /// The method of enhanced authentication.
     pub(super) method: Option<ByteString>,
-    /// What the client is told with the success.
+    /// The Authentication Data that the client is sent with the success.
     pub(super) data: Option<Bytes>,
 }
 
@@ -54,12 +54,12 @@ pub(super) struct Identity {
 #[derive(Debug)]
 pub(super) struct Authentication {
     method: ByteString,
-    /// While the client authenticates anew.
+    /// The exchange under way while the client authenticates again.
     exchange: Option<Box<dyn Exchange>>,
 }
 
 impl Authentication {
-    /// By the method of the CONNECT.
+    /// Creates the state for the method of the CONNECT.
     pub(super) fn new(method: ByteString) -> Self {
         Self { method, exchange: None }
     }
@@ -109,7 +109,8 @@ impl Broker {
         }
     }
 
-    /// Between CONNECT and CONNACK only AUTH and DISCONNECT may come [MQTT-3.1.2-30].
+    /// Closes the connection if a packet other than AUTH and DISCONNECT comes between CONNECT and CONNACK
+    /// [MQTT-3.1.2-30].
     pub(super) fn refuse_violation(
         &mut self,
         now: Instant,

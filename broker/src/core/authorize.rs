@@ -6,7 +6,7 @@ use super::session::SessionKey;
 use super::{Broker, ConnectionId, Event};
 
 impl Broker {
-    /// Whether the client of a session may do this.
+    /// Returns whether the client of a session may do this.
     pub(super) fn allows(&self, key: SessionKey, operation: Operation, topic: &str) -> bool {
         let (Some(authorizer), Some(session)) = (&self.access.authorizer, self.sessions.get(key)) else {
             return true;
@@ -30,7 +30,7 @@ impl Broker {
         allowed
     }
 
-    /// Whether a filter may be subscribed to; that of a shared subscription is judged without its group.
+    /// Returns whether a filter may be subscribed to; that of a shared subscription is judged without its group.
     pub(super) fn permits_filter(&mut self, connection: ConnectionId, key: SessionKey, filter: &ByteString) -> bool {
         match topic::shared(filter) {
             Some(shared) => self.permits(connection, key, Operation::Subscribe, &shared.filter.into()),

@@ -27,17 +27,17 @@ impl From<NotAvailable> for CloseReason {
 
 /// Restrictions of the whole broker, and limits on topics.
 impl Config {
-    /// Whether a PUBLISH asks for what there is (§3.2.2.3.4, §3.2.2.3.5).
+    /// Returns whether a PUBLISH asks for what there is (§3.2.2.3.4, §3.2.2.3.5).
     pub(super) fn check_publish(&self, publish: &Publish) -> Result<(), NotAvailable> {
         self.check_message(publish.qos, publish.retain)
     }
 
-    /// Whether a will asks for what there is [MQTT-3.2.2-12], [MQTT-3.2.2-13].
+    /// Returns whether a will asks for what there is [MQTT-3.2.2-12], [MQTT-3.2.2-13].
     pub(super) fn check_will(&self, will: &Will) -> Result<(), NotAvailable> {
         self.check_message(will.qos, will.retain)
     }
 
-    /// Whether a subscription asks for what there is (§3.2.2.3.11 to §3.2.2.3.13).
+    /// Returns whether a subscription asks for what there is (§3.2.2.3.11 to §3.2.2.3.13).
     pub(super) fn check_subscription(&self, subscription: &Subscription, id: Option<u32>) -> Result<(), NotAvailable> {
         let shared = topic::shared(&subscription.filter);
         if shared.is_some() && !self.shared_subscriptions {
@@ -60,7 +60,7 @@ impl Config {
         Ok(())
     }
 
-    /// Whether a topic name or filter is within the limits of length and depth.
+    /// Returns whether a topic name or filter is within the limits of length and depth.
     pub(super) fn allows_topic(&self, topic: &str) -> bool {
         topic.len() <= self.topic_length && topic.split('/').take(self.topic_levels + 1).count() <= self.topic_levels
     }

@@ -35,13 +35,13 @@ pub struct Broker {
     pub(super) timers: Timers,
     pub(super) counters: Counters,
     pub(super) sys: Sys,
-    /// How many connections have not been accepted by CONNACK.
+    /// Number of connections that have not been accepted by CONNACK.
     pub(super) pending_connections: usize,
     #[cfg(feature = "defects")]
     pub(super) defects: Defects,
     pub(super) random: ChaCha20Rng,
     outputs: VecDeque<Output>,
-    /// Where packets are written before they go out: one allocation serves many.
+    /// The buffer in which packets are encoded: one allocation serves many.
     scratch: BytesMut,
     last_connection: u64,
     stopping: bool,
@@ -80,7 +80,7 @@ impl Broker {
         }
     }
 
-    /// How it is configured.
+    /// Returns how it is configured.
     pub fn config(&self) -> &Config {
         &self.config
     }
@@ -152,7 +152,7 @@ impl Broker {
         }
     }
 
-    /// This many bytes of what was to be sent have left. Bounds what waits for a slow reader.
+    /// Takes note that the driver has written this many bytes. This bounds what waits for a slow reader.
     pub fn handle_written(&mut self, now: Instant, connection: ConnectionId, bytes: usize) {
         let Some(open) = self.connections.get_mut(&connection) else { return };
         open.unwritten = open.unwritten.saturating_sub(bytes);
@@ -199,14 +199,15 @@ impl Broker {
         self.outputs.pop_front()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), and for what.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), and for what.
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
         self.timers.next()
     }
 
     /// Sends a packet, in the form of the connection's version.
     ///
-    /// One that is larger than the client takes is dropped, as if it had been sent [MQTT-3.1.2-24], [MQTT-3.1.2-25] (5.0).
+    /// One that is larger than the client takes is dropped, as if it had been sent [MQTT-3.1.2-24], [MQTT-3.1.2-25]
+    /// (5.0).
     pub(super) fn send(&mut self, now: Instant, connection: ConnectionId, packet: Packet) {
         let Some(packet) = self.packet_or_defect(now, connection, packet) else { return };
         let Some(open) = self.connections.get(&connection) else { return };
@@ -331,16 +332,17 @@ impl Broker {
         self.outputs.push_back(Output::Send { connection, bytes });
     }
 
-    /// How much may wait for a client that never reads. Messages stop at the write buffer, one of them may be as large
-    /// as packets get, and answers to what the client sends come on top. If too much is held in all, only few of these.
+    /// Returns how much may wait for a client that never reads. Messages stop at the write buffer, one of them may be
+    /// as large as packets get, and answers to what the client sends come on top. If too much is held in all, only few
+    /// of these.
     fn write_limit(&self) -> usize {
         let limit = 2 * self.config.write_buffer + self.config.maximum_packet_size as usize;
         if self.sessions.held().is_too_much(&self.config) { limit.min(LITTLE) } else { limit }
     }
 }
 
-/// Number of bytes that one connection may always hold for received data and answers, even if the broker holds too much in
-/// all.
+/// Number of bytes that one connection may always hold for received data and answers, even if the broker holds too much
+/// in all.
 const LITTLE: usize = 64 * 1024;
 
 /// The packet without its Reason String; `None` if it has none.

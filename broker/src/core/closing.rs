@@ -5,7 +5,7 @@ use super::session::{Expiry, SessionKey};
 use super::timers::Subject;
 use super::{Broker, CloseReason, ConnectionId, Timer, will};
 
-/// How connections and sessions end.
+/// The end of connections and sessions.
 impl Broker {
     /// The client takes its leave (§3.14.4).
     pub(super) fn handle_disconnect(&mut self, now: Instant, connection: ConnectionId, disconnect: &Disconnect) {
@@ -94,7 +94,7 @@ impl Broker {
 }
 
 impl CloseReason {
-    /// What a 5.0 client is told, if anything (§3.14.2.1).
+    /// Returns what a 5.0 client is told, if anything (§3.14.2.1).
     pub(super) fn disconnect(&self) -> Option<Disconnect> {
         let reason = match self {
             Self::KeepAlive { .. } => ReasonCode::KEEP_ALIVE_TIMEOUT,

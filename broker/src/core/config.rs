@@ -4,7 +4,7 @@ use halfopen_protocol::packet::QoS;
 
 use super::keep_alive;
 
-/// What the operator of a broker decides.
+/// The settings of a broker that its operator decides.
 ///
 /// Every limit on what a peer can make the broker hold is here. The defaults are meant for a broker that strangers
 /// reach. What 5.0 has a property for is announced in CONNACK.
@@ -21,16 +21,16 @@ pub struct Config {
     /// A silent client is closed after its keep-alive times this. The standards demand 1.5.
     pub keep_alive_factor: f64,
 
-    /// How long a connection may be open without a CONNECT (§3.1.4, no figure there).
+    /// Time that a connection may be open without a CONNECT (§3.1.4, no figure there).
     pub connect_timeout: Duration,
-    /// How many connections may be open without having been accepted by CONNACK; more are closed at once.
+    /// Number of connections that may be open without having been accepted by CONNACK; more are closed at once.
     pub pending_connections: usize,
     /// The largest first packet of a connection, in bytes, if smaller than `maximum_packet_size`: what strangers can
     /// make the broker hold.
     pub maximum_connect_size: u32,
     /// The largest whole packet a client may send, in bytes; announced in 5.0. Larger ones end the connection.
     pub maximum_packet_size: u32,
-    /// How many QoS 1 and 2 messages a client may have unacknowledged, at least 1; announced in 5.0.
+    /// Number of QoS 1 and 2 messages that a client may have unacknowledged, at least 1; announced in 5.0.
     pub receive_maximum: u16,
     /// 5.0: how many topic aliases a client may set on a connection (§3.2.2.3.8); announced. 0 forbids them.
     pub topic_alias_maximum: u16,
@@ -40,35 +40,36 @@ pub struct Config {
 
     /// The highest QoS of the broker; announced in 5.0 if not 2 (§3.2.2.3.4).
     pub maximum_qos: QoS,
-    /// Whether messages are retained; announced in 5.0 if not (§3.2.2.3.5).
+    /// True if messages are retained; announced in 5.0 if not (§3.2.2.3.5).
     pub retain_available: bool,
-    /// Whether filters may have wildcards; announced in 5.0 if not (§3.2.2.3.11).
+    /// True if filters may have wildcards; announced in 5.0 if not (§3.2.2.3.11).
     pub wildcard_subscriptions: bool,
     /// 5.0: whether subscriptions may have identifiers; announced if not (§3.2.2.3.12).
     pub subscription_identifiers: bool,
-    /// Whether there are shared subscriptions; announced in 5.0 (§3.2.2.3.13). 3.1.1 clients may use them, too.
+    /// True if there are shared subscriptions; announced in 5.0 (§3.2.2.3.13). 3.1.1 clients may use them, too.
     pub shared_subscriptions: bool,
 
-    /// How many levels a topic name or filter may have, at least 1.
+    /// Number of levels that a topic name or filter may have, at least 1.
     pub topic_levels: usize,
-    /// How many bytes a topic name or filter may have, at least 1.
+    /// Number of bytes that a topic name or filter may have, at least 1.
     pub topic_length: usize,
-    /// How many subscriptions a session may have; more are refused with 0x97 (0x80 in 3.1.1).
+    /// Number of subscriptions that a session may have; more are refused with 0x97 (0x80 in 3.1.1).
     pub subscriptions: usize,
-    /// Maximum size in bytes of the subscriptions of a session, likewise. One counts with twice its filter, and with 128
-    /// bytes for each of its levels.
+    /// Maximum size in bytes of the subscriptions of a session, likewise. One counts with twice its filter, and with
+    /// 128 bytes for each of its levels.
     pub subscription_bytes: usize,
 
-    /// How many sessions there may be, with and without a connection. For one more, the session without a connection
-    /// that would be the next to end ends at once, which discards what waits for it and publishes its will (§4.1 of
+    /// Number of sessions that there may be, with and without a connection. For one more, the session without a
+    /// connection that would be the next to end ends at once, which discards what waits for it and publishes its will
+    /// (§4.1 of
     /// 5.0 lets a server do so). Those that are connected or never end stay; if there are no others, the client is
     /// refused with 0x97 (0x03 in 3.1.1).
     pub sessions: usize,
     /// The longest time in seconds that a session outlives its connection; `u32::MAX` is for ever. Longer ones are
     /// shortened, which 5.0 clients are told (§3.2.2.3.2).
     pub maximum_session_expiry: u32,
-    /// How many QoS 1 and 2 messages the broker may have unacknowledged at one client, at least 1; a 5.0 client may
-    /// ask for less.
+    /// Number of QoS 1 and 2 messages that the broker may have unacknowledged at one client, at least 1; a 5.0 client
+    /// may ask for less.
     pub in_flight_messages: u16,
     /// Maximum number of messages that wait for one client that is away. What waits for a client that is connected is
     /// limited by `queue_bytes` alone, and stays when its connection ends. Retained messages for a new subscription do
@@ -80,26 +81,27 @@ pub struct Config {
     /// message counts with its topic, payload, properties and 256 bytes. A single message may be larger.
     pub queue_bytes: usize,
     /// Maximum size in bytes of all that is held for all clients together: client identifiers, wills, subscriptions,
-    /// messages that wait or are unacknowledged (once for each client) or retained, packets of which only a part has come,
-    /// CONNECT packets that are being judged, topic aliases, and what is to be written. Tables and sockets come on top.
+    /// messages that wait or are unacknowledged (once for each client) or retained, packets of which only a part has
+    /// come, CONNECT packets that are being judged, topic aliases, and what is to be written. Tables and sockets come
+    /// on top.
     ///
-    /// Beyond it the broker refuses with 0x97 (Quota exceeded) what would be held: a SUBSCRIBE in SUBACK (0x80 in 3.1.1),
-    /// a CONNECT in CONNACK (0x03 in 3.1.1), a PUBLISH of QoS 2, one to be retained and one that no subscriber has room for
-    /// in PUBACK or PUBREC; it closes the connection whose half-read packet, or whose answers that it does not read, have
-    /// more than 64 KiB, in 5.0 with DISCONNECT. Messages go out one at a time to each client.
+    /// Beyond it the broker refuses with 0x97 (Quota exceeded) what would be held: a SUBSCRIBE in SUBACK (0x80 in
+    /// 3.1.1), a CONNECT in CONNACK (0x03 in 3.1.1), a PUBLISH of QoS 2, one to be retained and one that no subscriber
+    /// has room for in PUBACK or PUBREC; it closes the connection whose half-read packet, or whose answers that it does
+    /// not read, have more than 64 KiB, in 5.0 with DISCONNECT. Messages go out one at a time to each client.
     pub total_bytes: usize,
-    /// What becomes of a message for which a queue has no room. It is counted in
+    /// The policy for a message for which a queue has no room. Each is counted in
     /// [`ClientState::dropped`](super::ClientState::dropped) and under `$SYS/broker/publish/messages/dropped`, and told
     /// with [`Output::Dropped`](super::Output::Dropped).
     pub queue_policy: QueuePolicy,
-    /// How many bytes may wait to be written to one client; beyond it QoS 0 messages are dropped and others wait in
-    /// the queue. Who lets answers wait far beyond it is closed.
+    /// Number of bytes that may wait to be written to one client; beyond it QoS 0 messages are dropped and others wait
+    /// in the queue. Who lets answers wait far beyond it is closed.
     pub write_buffer: usize,
 
-    /// How many messages may be retained. One more is refused with 0x97 if its publisher can be told so, and else
+    /// Number of messages that may be retained. One more is refused with 0x97 if its publisher can be told so, and else
     /// delivered, but not retained.
     pub retained_messages: usize,
-    /// How many bytes the retained messages may have, likewise.
+    /// Number of bytes that the retained messages may have, likewise.
     pub retained_bytes: usize,
 
     /// 5.0: what clients that ask for it are told as a basis for response topics (§3.2.2.3.15); `%c` is the client
@@ -109,32 +111,32 @@ pub struct Config {
     pub reason_strings: bool,
     /// 5.0: another server for the clients, `host:port` or several with spaces between (§4.11).
     pub server_reference: Option<String>,
-    /// When clients are sent to `server_reference`; means nothing without one.
+    /// The condition for sending clients to `server_reference`. Without a reference it has no effect.
     pub referral: Referral,
 
-    /// How often the broker publishes what it counts under `$SYS/broker/`; zero is never.
+    /// The interval at which the broker publishes its statistics under `$SYS/broker/`; zero is never.
     pub sys_interval: Duration,
 }
 
-/// What becomes of a message for which a client's queue has no room.
+/// The policy for a message for which a client's queue has no room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum QueuePolicy {
-    /// It is dropped: the client gets the oldest messages, without gaps in between.
+    /// The new message is dropped: the client gets the oldest messages, without gaps in between.
     #[default]
     DropNewest,
     /// The oldest that wait are dropped to make room: the client gets the latest news.
     DropOldest,
 }
 
-/// When clients are sent to another server (§4.11).
+/// The condition for sending clients to another server (§4.11).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Referral {
-    /// When this one stops: DISCONNECT with 0x9C.
+    /// The broker sends DISCONNECT with 0x9C when it stops.
     #[default]
     WhenStopping,
-    /// At once, for now: each CONNECT is refused with 0x9C (0x03 in 3.1.1).
+    /// The broker refuses each CONNECT with 0x9C, "use another server" (0x03 in 3.1.1).
     Temporary,
-    /// At once and for good: each CONNECT is refused with 0x9D (0x03 in 3.1.1).
+    /// The broker refuses each CONNECT with 0x9D, "server moved" (0x03 in 3.1.1).
     Permanent,
 }
 

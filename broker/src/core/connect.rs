@@ -33,7 +33,7 @@ impl Broker {
         self.authenticate(now, connection, connect);
     }
 
-    /// It is known who sent the CONNECT.
+    /// Accepts a CONNECT whose sender is known.
     pub(super) fn accept(&mut self, now: Instant, connection: ConnectionId, mut connect: Connect, identity: Identity) {
         let assigned = connect.client_id.is_empty();
         connect.client_id =
@@ -76,7 +76,7 @@ impl Broker {
         allowed
     }
 
-    /// Whether what the session would hold more than now may be held, too.
+    /// Returns whether what the session would hold more than now may be held, too.
     fn has_room_for(&self, connect: &Connect, identity: &Identity) -> bool {
         let session = match self.sessions.find(&connect.client_id) {
             Some(_) => 0,
@@ -86,8 +86,8 @@ impl Broker {
         self.sessions.held().has_room(&self.config, session + will)
     }
 
-    /// Whether there may be one more session. If there are too many, the one without a connection that would be the
-    /// next to end has to end now; those that are kept for ever stay.
+    /// Returns whether there may be one more session. If there are too many, the one without a connection that would be
+    /// the next to end has to end now; those that are kept for ever stay.
     fn make_room_for_session(&mut self, now: Instant) -> bool {
         while self.sessions.len() >= self.config.sessions {
             let Some(next) = self.timers.next_to_end() else { return false };
@@ -121,7 +121,7 @@ impl Broker {
         }
     }
 
-    /// What the client wants of everything that it is sent, CONNACK included.
+    /// Stores the limits that the client sets for everything that it is sent, CONNACK included.
     fn note_wishes(&mut self, connection: ConnectionId, connect: &Connect) {
         let Some(open) = self.connections.get_mut(&connection) else { return };
         open.version = connect.version;
@@ -131,7 +131,7 @@ impl Broker {
         open.outgoing_aliases = (aliases > 0).then(|| Box::new(OutgoingAliases::new(aliases)));
     }
 
-    /// What the broker refuses whoever asks, with the reason of 5.0 or the return code of 3.1.1.
+    /// Returns what the broker refuses whoever asks, with the reason of 5.0 or the return code of 3.1.1.
     fn judge_connect(&self, connect: &mut Connect) -> Result<(), ReasonCode> {
         let is_v5 = connect.version.is_v5();
         let in_version = |reason| if is_v5 { reason } else { SERVER_UNAVAILABLE };
@@ -177,7 +177,7 @@ impl Broker {
         Some(self.config.maximum_session_expiry).filter(|&maximum| connect.session_expiry.unwrap_or(0) > maximum)
     }
 
-    /// Only for those that ask for it [MQTT-3.1.2-28].
+    /// Returns the Response Information, only for clients that ask for it [MQTT-3.1.2-28].
     fn response_information(&self, connect: &Connect) -> Option<ByteString> {
         let information = self.config.response_information.as_ref()?;
         let asked = connect.request_response_information == Some(true);
@@ -223,7 +223,7 @@ impl Broker {
     }
 }
 
-/// What is true unless CONNACK says otherwise.
+/// Returns what is true unless CONNACK says otherwise.
 fn said_if_not(available: bool) -> Option<bool> {
     (!available).then_some(false)
 }

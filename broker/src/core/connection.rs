@@ -15,17 +15,18 @@ use super::{Config, Timer};
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) opened: Instant,
-    /// As CONNECT named it; before that it decides nothing.
+    /// The version named by CONNECT; before that it decides nothing.
     pub(super) version: Version,
     /// The CONNECT, while it is being judged.
     pub(super) pending: Option<Box<Pending>>,
-    /// Who is there, from the successful CONNACK on.
+    /// The client, from the successful CONNACK on.
     pub(super) client: Option<Client>,
-    /// Whether CONNACK is on its way: nothing is sent before it.
+    /// True if CONNACK is on its way: nothing is sent before it.
     pub(super) has_connack: bool,
-    /// What has arrived and is no whole packet yet. An idle connection holds no buffer: there may be thousands.
+    /// Bytes that were received and make no whole packet yet. An idle connection holds no buffer: there may be
+    /// thousands.
     incoming: Option<Box<BytesMut>>,
-    /// How many bytes the driver has and has not written yet.
+    /// Number of bytes that the driver has and has not written yet.
     pub(super) unwritten: usize,
     /// The largest packet that the client takes [MQTT-3.1.2-24] (5.0).
     pub(super) maximum_packet_size: u32,
@@ -33,18 +34,18 @@ pub(super) struct Connection {
     pub(super) wants_reasons: bool,
     /// Once the client has set one.
     pub(super) incoming_aliases: Option<Box<IncomingAliases>>,
-    /// If both sides take some.
+    /// The aliases set by the broker, if both sides allow some.
     pub(super) outgoing_aliases: Option<Box<OutgoingAliases>>,
     /// Memory that the broker holds for this connection.
     share: Share,
 }
 
-/// Who is at the other end of a connection.
+/// The client at the other end of a connection.
 #[derive(Debug)]
 pub(super) struct Client {
     /// Says who it is.
     pub(super) session: SessionKey,
-    /// How it has proved to be that, if by enhanced authentication.
+    /// The state of its enhanced authentication, if it used one.
     pub(super) authentication: Option<Box<Authentication>>,
     pub(super) keep_alive: KeepAlive,
 }
@@ -67,8 +68,8 @@ impl Connection {
         }
     }
 
-    /// Counts what the connection holds, after that has changed: what has been read of a packet, a CONNECT that is being
-    /// judged, topic aliases, and what is to be written.
+    /// Counts what the connection holds, after that has changed: what has been read of a packet, a CONNECT that is
+    /// being judged, topic aliases, and what is to be written.
     pub(super) fn count_held(&mut self) {
         self.share.set(self.read_bytes() + self.unwritten);
     }
@@ -82,7 +83,7 @@ impl Connection {
         incoming + pending + incoming_aliases + outgoing_aliases
     }
 
-    /// When to close it and why, unless something comes.
+    /// Returns when to close it and why, unless something comes.
     pub(super) fn deadline(&self, config: &Config) -> Option<(Instant, Timer)> {
         match &self.client {
             None => Some((self.opened + config.connect_timeout, Timer::Connect)),
@@ -103,7 +104,7 @@ impl Connection {
         }
     }
 
-    /// How many bytes have come that are no packet yet.
+    /// Returns how many bytes have come that are no packet yet.
     pub(super) fn unread(&self) -> usize {
         self.incoming.as_ref().map_or(0, |incoming| incoming.len())
     }

@@ -1,6 +1,6 @@
 use halfopen_protocol::Packet;
 
-/// What the broker counts from its start.
+/// The statistics of the broker since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counters {
     pub(super) bytes_received: u64,

@@ -10,14 +10,14 @@ use super::session::{Flight, SessionKey};
 use super::subscriptions::Rank;
 use super::{Broker, ConnectionId};
 
-/// What became of a message: for several clients, the last of these that holds for one of them.
+/// The result of routing a message: for several clients, the last of these that holds for one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Routed {
-    /// No client wants it that may have it.
+    /// No client has a matching subscription and the permission to receive it.
     Unwanted,
     /// There was no room for it.
     Dropped,
-    /// It was sent, or waits to be sent.
+    /// The message was sent, or waits to be sent.
     Kept,
 }
 
@@ -118,8 +118,8 @@ impl Broker {
         }
     }
 
-    /// The next packet that is to be sent again. Its expiry is counted down [MQTT-3.3.2-6]. It is not dropped when it has
-    /// expired, since its delivery has begun [MQTT-4.3.3-7].
+    /// The next packet that is to be sent again. Its expiry is counted down [MQTT-3.3.2-6]. It is not dropped when it
+    /// has expired, since its delivery has begun [MQTT-4.3.3-7].
     fn poll_resend(&mut self, now: Instant, key: SessionKey) -> Option<Packet> {
         let flow = self.sessions.get_mut(key)?.flow.as_mut()?;
         let mut packet = flow.outbox.poll_resend()?;
@@ -158,7 +158,7 @@ impl Broker {
         }
     }
 
-    /// Whether not too much waits for the client already.
+    /// Returns whether the bytes that wait for the client are below the limit.
     pub(super) fn takes_messages(&self, connection: ConnectionId) -> bool {
         let is_too_much = self.sessions.held().is_too_much(&self.config);
         let limit = if is_too_much { 0 } else { self.config.write_buffer };
@@ -166,7 +166,8 @@ impl Broker {
     }
 }
 
-/// Whether the client takes a packet of this size. One that it does not take counts as delivered [MQTT-3.1.2-25] (5.0).
+/// Returns whether the client takes a packet of this size. One that it does not take counts as delivered
+/// [MQTT-3.1.2-25] (5.0).
 fn fits(publish: &Publish, version: Version, maximum: u32) -> bool {
     if !version.is_v5() || maximum == u32::MAX {
         return true;

@@ -6,7 +6,7 @@ use super::subscriptions::Subscriptions;
 use super::timers::Subject;
 use super::{Broker, Timer};
 
-/// What a broker must not forget when its process ends: sessions with their subscriptions, unacknowledged and waiting
+/// The state of a broker that outlasts its process: sessions with their subscriptions, unacknowledged and waiting
 /// messages and wills, and the retained messages (§4.1). It has no form outside of the process.
 ///
 /// Its moments are those of the broker's clock, which has to go on where it was.

@@ -1,24 +1,24 @@
 use super::Broker;
 
-/// What the broker knows about one client; see [`Broker::client`].
+/// A snapshot of what the broker knows about one client; see [`Broker::client`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientState {
-    /// Whether there is a connection that the broker believes in.
+    /// True if there is a connection that the broker believes in.
     pub connected: bool,
-    /// How many messages wait to be sent.
+    /// Number of messages that wait to be sent.
     pub queued: usize,
-    /// How many messages to the client were dropped since its session began, because its queue or write buffer had no
-    /// room.
+    /// Number of messages to the client that were dropped since its session began, because its queue or write buffer
+    /// had no room.
     pub dropped: u64,
-    /// How many QoS 1 and 2 messages to the client are unacknowledged.
+    /// Number of unacknowledged QoS 1 and 2 messages to the client.
     pub in_flight: usize,
-    /// How many topic filters it is subscribed to.
+    /// Number of topic filters that it is subscribed to.
     pub subscriptions: usize,
-    /// Whether a will is stored.
+    /// True if a will is stored.
     pub has_will: bool,
 }
 
-/// What can be seen from outside, for tests and statistics.
+/// Inspection from outside, for tests and statistics.
 impl Broker {
     /// The client with this identifier; `None` if there is no session.
     pub fn client(&self, client_id: &str) -> Option<ClientState> {
@@ -34,12 +34,12 @@ impl Broker {
         })
     }
 
-    /// How many transport connections are open, those without a CONNECT included.
+    /// Returns how many transport connections are open, those without a CONNECT included.
     pub fn connection_count(&self) -> usize {
         self.connections.len()
     }
 
-    /// How many sessions there are, with and without a connection.
+    /// Returns how many sessions there are, with and without a connection.
     pub fn session_count(&self) -> usize {
         self.sessions.len()
     }
@@ -51,7 +51,7 @@ impl Broker {
         self.sessions.held().bytes()
     }
 
-    /// How many messages are retained. One that has expired counts until somebody asks for it.
+    /// Returns how many messages are retained. One that has expired counts until somebody asks for it.
     pub fn retained_count(&self) -> usize {
         self.retained.len()
     }

@@ -25,10 +25,10 @@ pub(super) fn wanted(config: &Config, connect: &Connect) -> Option<u16> {
     Some(keep_alive).filter(|&keep_alive| keep_alive != connect.keep_alive)
 }
 
-/// How long one client may still be silent.
+/// The keep-alive of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeepAlive {
-    /// In milliseconds.
+    /// The time-out in milliseconds.
     pub(super) timeout: Option<NonZeroU64>,
     since: PacketType,
     at: Instant,
@@ -48,7 +48,7 @@ impl KeepAlive {
         self.at = now;
     }
 
-    /// When the client is to be closed, unless another packet comes.
+    /// Returns when the client is to be closed, unless another packet comes.
     pub(super) fn due(&self) -> Option<Instant> {
         let timeout = Duration::from_millis(self.timeout?.get());
         Some(self.at + timeout)
@@ -60,7 +60,7 @@ impl KeepAlive {
     }
 }
 
-/// In whole milliseconds, the resolution of the clocks: an odd keep-alive makes half a second.
+/// Returns the time-out in whole milliseconds, the resolution of the clocks: an odd keep-alive makes half a second.
 fn timeout(keep_alive: u16, factor: f64) -> Option<NonZeroU64> {
     let millis = (f64::from(keep_alive) * 1000.0 * factor).round();
     // A float is cut to the range of the integer, and a factor that is not a number gives 0.

@@ -2,7 +2,7 @@ use halfopen_protocol::Instant;
 
 use super::counters::Counters;
 
-/// How much happens in a minute, averaged over the last 1, 5 and 15 minutes as Unix averages its load.
+/// The rate of something per minute, averaged over the last 1, 5 and 15 minutes as Unix averages its load.
 #[derive(Debug, Default)]
 pub(super) struct Loads {
     updated: Option<Instant>,
@@ -11,12 +11,12 @@ pub(super) struct Loads {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Load {
-    /// What the counter showed.
+    /// The value of the counter at the last look.
     count: u64,
     averages: [f64; SPANS.len()],
 }
 
-/// What is averaged.
+/// A counter and its averages.
 struct Meter {
     name: &'static str,
     read: fn(&Counters) -> u64,
@@ -36,7 +36,7 @@ const METERS: [Meter; 9] = [
 
 const MINUTE: f64 = 60.0;
 
-/// How long back an average looks, in minutes, and its name.
+/// The periods of the averages, in minutes, and their names.
 const SPANS: [(f64, &str); 3] = [(1.0, "1min"), (5.0, "5min"), (15.0, "15min")];
 
 impl Loads {
@@ -54,7 +54,7 @@ impl Loads {
         }
     }
 
-    /// All averages, as they are published.
+    /// Returns all averages, as they are published.
     pub(super) fn values(&self) -> impl Iterator<Item = (String, String)> {
         self.loads.iter().zip(&METERS).flat_map(|(load, meter)| {
             let averages = load.averages.iter().zip(SPANS);

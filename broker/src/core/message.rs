@@ -6,7 +6,7 @@ use bytestring::ByteString;
 use halfopen_protocol::Instant;
 use halfopen_protocol::packet::{Publish, QoS, UserProperties};
 
-/// What a message costs in a queue or in flight beside its text, in bytes, roughly.
+/// Approximate overhead of a message in a queue or in flight beside its text, in bytes.
 const OVERHEAD: usize = 256;
 
 /// An application message inside the broker, shared by all who get it.
@@ -16,7 +16,7 @@ pub(super) struct Message {
     arrived: Instant,
 }
 
-/// How a message reaches one client.
+/// The form in which a message is sent to one client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Delivery {
     pub(super) qos: QoS,
@@ -56,7 +56,8 @@ impl Message {
         size(&self.publish) + OVERHEAD
     }
 
-    /// Whether it is too old to be delivered (§3.3.2.3.3, [MQTT-3.3.2-5]). It is not at the instant at which it came.
+    /// Returns whether it is too old to be delivered (§3.3.2.3.3, [MQTT-3.3.2-5]). It is not at the instant at which it
+    /// came.
     pub(super) fn is_expired(&self, now: Instant) -> bool {
         let waited = now.saturating_since(self.arrived);
         self.publish
@@ -88,7 +89,8 @@ pub(super) fn size(publish: &Publish) -> usize {
     publish.topic.len() + publish.payload.len() + properties + correlation
 }
 
-/// What is left of a message expiry interval, in seconds, of which only whole ones count as waited [MQTT-3.3.2-6].
+/// Returns what is left of a message expiry interval, in seconds, of which only whole ones count as waited
+/// [MQTT-3.3.2-6].
 pub(super) fn remaining(secs: u32, arrived: Instant, now: Instant) -> u32 {
     let waited = now.saturating_since(arrived).as_secs();
     secs.saturating_sub(u32::try_from(waited).unwrap_or(u32::MAX))

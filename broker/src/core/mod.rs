@@ -57,128 +57,128 @@ pub use self::keep_alive::FACTOR as KEEP_ALIVE_FACTOR;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
-/// What the driver has to do, or may want to tell.
+/// An instruction for the driver, or a statement that it may want to report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Write these bytes to the connection, after those before.
     Send {
-        /// Where.
+        /// The connection.
         connection: ConnectionId,
-        /// What.
+        /// The bytes.
         bytes: Bytes,
     },
     /// Close the connection once what was to be sent is written, or sooner if it cannot be. Nothing more comes for it,
     /// and `handle_closed` is not wanted for it any more.
     Close {
-        /// Which.
+        /// The connection.
         connection: ConnectionId,
     },
     /// Find out whether this is the user's password, however long that takes, and tell
     /// [`handle_verified`](Broker::handle_verified). Until then nothing that the client sends is looked at: better do
     /// not read it.
     Verify {
-        /// Whose.
+        /// The connection.
         connection: ConnectionId,
-        /// What is to be judged.
+        /// The user name and password to be checked.
         login: Login,
     },
-    /// Nothing to do: a statement for logs and traces, in its place between the others.
+    /// An event for logs and traces, in its place between the others. Nothing has to be done.
     Event(Event),
-    /// Nothing to do: tells the operator that messages to a client were dropped, because its queue or write buffer had
+    /// Messages to a client were dropped, because its queue or write buffer had
     /// no room. Comes at the first message, and for later ones at most every ten seconds.
     Dropped {
         /// The client, which need not be connected.
         client_id: bytestring::ByteString,
-        /// How many messages were dropped since this was last said of the client.
+        /// Number of messages that were dropped since this was last said of the client.
         messages: u64,
     },
 }
 
-/// What the broker states about itself.
+/// An event that the broker reports about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A whole packet came.
     Received {
-        /// On which connection.
+        /// The connection.
         connection: ConnectionId,
-        /// From whom; empty before CONNECT.
+        /// The sender; empty before CONNECT.
         client_id: bytestring::ByteString,
         /// The packet.
         packet: Packet,
     },
     /// A packet goes out.
     Sending {
-        /// On which connection.
+        /// The connection.
         connection: ConnectionId,
-        /// To whom.
+        /// The receiver.
         client_id: bytestring::ByteString,
         /// The packet.
         packet: Packet,
     },
     /// The broker is about to end a connection.
     Closing {
-        /// Which.
+        /// The connection.
         connection: ConnectionId,
-        /// Whose; empty before CONNECT.
+        /// The client; empty before CONNECT.
         client_id: bytestring::ByteString,
-        /// Why.
+        /// The reason.
         reason: CloseReason,
     },
     /// A client wants to do what it may not.
     Denied {
-        /// On which connection.
+        /// The connection.
         connection: ConnectionId,
-        /// Who.
+        /// The client.
         client_id: bytestring::ByteString,
-        /// What.
+        /// The operation.
         operation: Operation,
-        /// To this topic or filter.
+        /// The topic or filter.
         topic: bytestring::ByteString,
     },
     /// The client's side ended the connection.
     Closed {
-        /// Which.
+        /// The connection.
         connection: ConnectionId,
-        /// Whose; empty before CONNECT.
+        /// The client; empty before CONNECT.
         client_id: bytestring::ByteString,
-        /// Whether a DISCONNECT came before.
+        /// True if a DISCONNECT came before.
         after_disconnect: bool,
     },
 }
 
-/// Why the broker ends a connection.
+/// The reason for which the broker closes a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CloseReason {
-    /// No packet for 1.5 times the keep-alive [MQTT-3.1.2-24] (3.1.1), [MQTT-3.1.2-22] (5.0).
+    /// No packet was received for 1.5 times the keep-alive [MQTT-3.1.2-24] (3.1.1), [MQTT-3.1.2-22] (5.0).
     KeepAlive {
         /// The last packet of the client.
         since: PacketType,
-        /// When it came.
+        /// Time at which it came.
         at: Instant,
-        /// When the time was over.
+        /// Time at which the time was over.
         due: Instant,
     },
-    /// No CONNECT in time (§3.1.4).
+    /// No CONNECT was received in time (§3.1.4).
     NoConnect {
-        /// When the connection was opened.
+        /// Time at which the connection was opened.
         opened: Instant,
-        /// When the time was over.
+        /// Time at which the time was over.
         due: Instant,
     },
     /// The same client connected again [MQTT-3.1.4-2] (3.1.1), [MQTT-3.1.4-3] (5.0).
     Takeover,
     /// The client broke a rule of the protocol.
     Protocol {
-        /// What 5.0 says about it.
+        /// The reason code of 5.0.
         reason: ReasonCode,
         /// The statement that it broke, or the section.
         clause: &'static str,
-        /// What is wrong, in words.
+        /// Description of the violation.
         what: &'static str,
     },
     /// The connection was refused in CONNACK, or in DISCONNECT after a re-authentication.
     Refused {
-        /// With this reason of 5.0 or return code of 3.1.1.
+        /// The reason code of 5.0 or return code of 3.1.1.
         reason: ReasonCode,
     },
     /// The client sent DISCONNECT and the broker closes after it.
@@ -191,10 +191,10 @@ pub enum CloseReason {
     Shutdown,
 }
 
-/// Why [`Broker::poll_timeout`] wants to be called back.
+/// The reason for which [`Broker::poll_timeout`] asks to be called back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Timer {
-    /// No CONNECT yet.
+    /// The time for CONNECT to arrive.
     Connect,
     /// A client is silent.
     KeepAlive,

@@ -3,7 +3,7 @@ use halfopen_protocol::{DecodeError, Instant, Packet, PacketType, ReasonCode, Ve
 
 use super::{Broker, CloseReason, ConnectionId, Event};
 
-/// What becomes of each packet.
+/// Handling of received packets, type by type.
 impl Broker {
     /// A whole packet came.
     pub(super) fn handle_packet(&mut self, now: Instant, connection: ConnectionId, packet: Packet) {
@@ -78,7 +78,8 @@ impl Broker {
         self.close(now, connection, reason);
     }
 
-    /// Answers a CONNECT with this reason (return code of 3.1.1) and closes [MQTT-3.2.2-5] (3.1.1), [MQTT-3.2.2-7] (5.0).
+    /// Answers a CONNECT with this reason (return code of 3.1.1) and closes [MQTT-3.2.2-5] (3.1.1), [MQTT-3.2.2-7]
+    /// (5.0).
     pub(super) fn refuse(&mut self, now: Instant, connection: ConnectionId, version: Version, reason: ReasonCode) {
         self.send_refusal(now, connection, version, reason);
         self.close(now, connection, CloseReason::Refused { reason });

@@ -16,7 +16,7 @@ struct Refusal {
     what: &'static str,
 }
 
-/// Whether only the broker may publish to a topic.
+/// Returns whether only the broker may publish to a topic.
 pub(super) fn is_reserved(topic: &str) -> bool {
     topic.strip_prefix("$SYS").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -70,7 +70,7 @@ impl Broker {
         }
     }
 
-    /// What a client must not do in a PUBLISH, whoever it is. Resolves a topic alias.
+    /// Returns what a client must not do in a PUBLISH, whoever it is. Resolves a topic alias.
     fn judge_publish(&mut self, connection: ConnectionId, publish: &mut Publish) -> Result<(), CloseReason> {
         let Some(open) = self.connections.get_mut(&connection) else { return Ok(()) };
         open.resolve_alias(publish, self.config.topic_alias_maximum).map_err(|error| match error {
@@ -97,7 +97,7 @@ impl Broker {
         self.config.check_publish(publish).map_err(CloseReason::from)
     }
 
-    /// Whether the broker takes this message at all.
+    /// Returns whether the broker takes this message at all.
     fn check_publish(
         &mut self,
         now: Instant,
@@ -189,7 +189,7 @@ impl Broker {
         self.settle(now, connection, settled);
     }
 
-    /// After an acknowledgement there may be room for what waits.
+    /// Sends messages that wait, after an acknowledgement has made room.
     fn settle(&mut self, now: Instant, connection: ConnectionId, settled: Result<(), FlowError>) {
         match settled {
             Ok(()) => {

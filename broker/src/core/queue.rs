@@ -9,7 +9,8 @@ use super::message::{Delivery, Message};
 use super::retained::RetainedCursor;
 use super::{Config, QueuePolicy};
 
-/// What waits until a client is there and has room for it [MQTT-3.1.2-5] (3.1.1), in the order in which it is sent.
+/// The messages that wait until a client is there and has room for them [MQTT-3.1.2-5] (3.1.1), in the order of
+/// sending.
 ///
 /// The messages are bounded in number and size: a full queue drops what comes new, or the oldest ([`QueuePolicy`]).
 /// Retained messages for new subscriptions take no room: see [`RetainedCursor`].
@@ -18,11 +19,11 @@ pub(super) struct Queue {
     waiting: VecDeque<Waiting>,
     held: MessageShare,
     cursors: usize,
-    /// How many of the messages are of QoS 0.
+    /// Number of messages of QoS 0.
     at_most_once: usize,
 }
 
-/// One place in a queue.
+/// An entry of a queue.
 #[derive(Clone, Debug)]
 pub(super) enum Waiting {
     Message(Message, Delivery),
@@ -40,17 +41,18 @@ impl Queue {
         Self { waiting: self.waiting.clone(), held: self.held.copy(all), ..*self }
     }
 
-    /// How many messages wait, without the retained ones for new subscriptions.
+    /// Returns how many messages wait, without the retained ones for new subscriptions.
     pub(super) fn len(&self) -> usize {
         self.waiting.len() - self.cursors
     }
 
-    /// Whether nothing waits at all.
+    /// Returns whether nothing waits at all.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Whether a message of QoS 0 has to wait, too, so that it does not overtake one of its topic [MQTT-4.6.0-6].
+    /// Returns whether a message of QoS 0 has to wait, too, so that it does not overtake one of its topic
+    /// [MQTT-4.6.0-6].
     pub(super) fn holds_back_qos_0(&self) -> bool {
         self.cursors + self.at_most_once > 0
     }
@@ -135,8 +137,8 @@ impl Queue {
         shared
     }
 
-    /// In an otherwise empty queue one message has room, however large: the packet size bounds it. But not if all
-    /// that is held is too much.
+    /// Returns whether there is no room. In an otherwise empty queue one message has room, however large: the packet
+    /// size bounds it. But not if all that is held is too much.
     fn is_full(&self, config: &Config, messages: usize, message: &Message) -> bool {
         let waiting = self.len();
         waiting >= messages

@@ -4,7 +4,7 @@ use halfopen_protocol::{ReasonCode, Version};
 
 use super::{Broker, CloseReason, ConnectionId, Referral};
 
-/// What the broker says beside the codes.
+/// Reason strings and other properties that the broker sends beside the codes.
 impl Broker {
     /// A Reason String for the client, if it may have one [MQTT-3.1.2-29].
     pub(super) fn explain(&self, connection: ConnectionId, what: &str) -> Option<ByteString> {
@@ -42,7 +42,7 @@ impl Broker {
 }
 
 impl CloseReason {
-    /// What is wrong, where a code alone does not say it.
+    /// Returns what is wrong, where a code alone does not say it.
     pub(super) fn in_words(&self) -> Option<&'static str> {
         match self {
             Self::Protocol { what, .. } => Some(what),

@@ -4,7 +4,7 @@ use super::{Access, Broker, Config};
 
 /// Changes of a broker that runs.
 impl Broker {
-    /// From now on these hold. What clients count on stays as it is: what CONNACK has told those of 5.0
+    /// Replaces the settings. What clients count on stays as it is: what CONNACK has told those of 5.0
     /// (`maximum_packet_size`, `receive_maximum`, `topic_alias_maximum`, `maximum_qos` and what is not available), and
     /// `connect_timeout`, which runs already. A keep-alive and a window hold for the connections that come.
     ///
@@ -28,7 +28,7 @@ impl Broker {
         }
     }
 
-    /// From now on these say who may connect and what clients may do, those that are connected included: they keep
+    /// Replaces access control, also for clients that are connected: they keep
     /// their connections and subscriptions, and get and publish only what they still may.
     pub fn handle_access(&mut self, access: Access) {
         self.access = access;

@@ -16,7 +16,7 @@ use super::topic_tree::{LEVEL, TopicTree};
 pub(super) struct Retained {
     tree: TopicTree<Stored>,
     share: Share,
-    /// How many messages have been stored so far, those included that are gone.
+    /// Number of messages that have been stored so far, those included that are gone.
     stored: u64,
     swept: Option<Instant>,
 }
@@ -24,12 +24,12 @@ pub(super) struct Retained {
 #[derive(Clone, Debug)]
 struct Stored {
     message: Message,
-    /// Its number in the order of storing, from 1.
+    /// The number in the order of storing, from 1.
     number: u64,
 }
 
-/// Which retained messages a new subscription has still to be sent. They are read from the store one at a time, as the
-/// client takes them, so that any number of them needs no room in its queue.
+/// The retained messages that a new subscription has still to be sent. They are read from the store one at a time, as
+/// the client takes them, so that any number of them needs no room in its queue.
 ///
 /// What is stored after the subscription was made is left out: the client gets that as a live message.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ pub(super) struct RetainedCursor {
     last: u64,
 }
 
-/// How often all messages are looked through for expired ones, at most, while there is no room.
+/// Minimum time between two searches of all messages for expired ones while there is no room.
 const SWEEP: Duration = Duration::from_secs(1);
 
 impl Retained {
@@ -56,17 +56,17 @@ impl Retained {
         Self { tree: self.tree.clone(), share: self.share.copy(held), ..*self }
     }
 
-    /// How many there are.
+    /// Returns how many there are.
     pub(super) fn len(&self) -> usize {
         self.tree.len()
     }
 
-    /// How many bytes they have.
+    /// Returns how many bytes they have.
     pub(super) fn bytes(&self) -> usize {
         self.share.bytes()
     }
 
-    /// Whether the limits allow to store this message in place of the one before.
+    /// Returns whether the limits allow to store this message in place of the one before.
     pub(super) fn has_room(&mut self, now: Instant, config: &Config, publish: &Publish) -> bool {
         if self.fits(config, publish) {
             return true;

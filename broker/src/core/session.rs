@@ -21,7 +21,7 @@ const RECEIVED: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SessionKey(u64);
 
-/// What the broker keeps for a client, perhaps longer than one connection (§4.1).
+/// The state that the broker keeps for a client, perhaps longer than one connection (§4.1).
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) client_id: ByteString,
@@ -29,30 +29,30 @@ pub(super) struct Session {
     pub(super) user: Option<ByteString>,
     /// The connection, while there is one.
     pub(super) connection: Option<ConnectionId>,
-    /// How long the session outlives its connection.
+    /// Time that the session outlives its connection.
     pub(super) expiry: Expiry,
-    /// When it ends, while there is no connection.
+    /// Time at which it ends, while there is no connection.
     pub(super) ends: Option<Instant>,
     /// The will, until it is published or deleted [MQTT-3.1.2-7] (5.0).
     pub(super) will: Option<Box<Will>>,
-    /// When the will is to be published, or was, while there is no connection.
+    /// Time at which the will is to be published, or was, while there is no connection.
     pub(super) will_due: Option<Instant>,
     /// The filters of its subscriptions.
     pub(super) filters: BTreeSet<ByteString>,
     /// The messages that were dropped for want of room.
     pub(super) drops: Drops,
     limits: FlowLimits,
-    /// What all sessions hold.
+    /// The limits that all sessions share.
     held: Rc<Held>,
-    /// What this one holds without its messages above QoS 0.
+    /// The share of this session in them, without its messages above QoS 0.
     share: Share,
-    /// What the filters of its subscriptions cost.
+    /// The bytes that the filters of its subscriptions count for.
     pub(super) filter_bytes: usize,
     /// The messages above QoS 0. Most sessions of a broker with many have none: then this is not there.
     pub(super) flow: Option<Box<Flow>>,
 }
 
-/// How many messages above QoS 0 a session may have under way.
+/// The limits of a session's messages above QoS 0.
 #[derive(Clone, Copy, Debug)]
 struct FlowLimits {
     to_client: u16,
@@ -64,7 +64,7 @@ struct FlowLimits {
 pub(super) struct Flow {
     /// Messages to the client.
     pub(super) outbox: Outbox<Flight>,
-    /// How much the outbox holds.
+    /// The share of the outbox.
     pub(super) in_flight: MessageShare,
     /// Messages of QoS 2 from the client.
     pub(super) inbox: Inbox,
@@ -157,10 +157,10 @@ impl Flow {
     }
 }
 
-/// What is kept with each message in an outbox.
+/// The data that an outbox keeps with each message.
 #[derive(Clone, Debug)]
 pub(super) struct Flight {
-    /// As it came in.
+    /// The message as it was received.
     pub(super) message: Message,
     /// The shared subscription that it came by.
     pub(super) shared: Option<ByteString>,
@@ -185,7 +185,7 @@ impl Expiry {
         self.0
     }
 
-    /// When a session ends whose connection is closed at `now`; `None` is never.
+    /// Returns when a session ends whose connection is closed at `now`; `None` is never.
     pub(super) fn after(self, now: Instant) -> Option<Instant> {
         (self != Self::NEVER).then(|| now + Duration::from_secs(self.0.into()))
     }
@@ -201,7 +201,7 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    /// How many there are.
+    /// Returns how many there are.
     pub(super) fn len(&self) -> usize {
         self.by_key.len()
     }

@@ -8,7 +8,7 @@ use super::subscriptions::Rank;
 
 /// Shared subscriptions, where one member of a group gets each message (§4.8.2 of 5.0).
 impl Broker {
-    /// How well a session could take a message of a group.
+    /// Returns how well a session could take a message of a group.
     pub(super) fn rank(&self, key: SessionKey) -> Rank {
         let Some(session) = self.sessions.get(key) else { return Rank::Never };
         let Some(connection) = session.connection else { return Rank::Away };

@@ -10,7 +10,7 @@ use super::message::{Delivery, own};
 use super::session::SessionKey;
 use super::topic_tree::TopicTree;
 
-/// Who wants which topics.
+/// The subscriptions of all sessions, by filter.
 #[derive(Clone, Debug)]
 pub(super) struct Subscriptions {
     tree: TopicTree<Subscribers>,
@@ -18,7 +18,7 @@ pub(super) struct Subscriptions {
     shared_count: usize,
 }
 
-/// Who has subscribed to one filter.
+/// The subscribers of one filter.
 #[derive(Clone, Debug, Default)]
 struct Subscribers {
     each: BTreeMap<SessionKey, Options>,
@@ -32,7 +32,7 @@ pub(super) struct Group {
     /// `$share/{group}/{filter}`.
     name: ByteString,
     members: BTreeMap<SessionKey, Options>,
-    /// Who got the last message.
+    /// The session that got the last message.
     last: Cell<Option<SessionKey>>,
 }
 
@@ -49,12 +49,12 @@ impl Subscriptions {
         Self { tree: TopicTree::new(), count: 0, shared_count: 0 }
     }
 
-    /// How many there are, shared ones included.
+    /// Returns how many there are, shared ones included.
     pub(super) fn len(&self) -> usize {
         self.count
     }
 
-    /// How many of them are shared.
+    /// Returns how many of them are shared.
     pub(super) fn shared_len(&self) -> usize {
         self.shared_count
     }
@@ -103,14 +103,14 @@ impl Subscriptions {
         existed
     }
 
-    /// How a session gets the retained messages of this QoS for its subscription with exactly this filter, with RETAIN 1
-    /// [MQTT-3.3.1-8] (3.1.1), (§3.3.1.3 of 5.0). `None` if it has no such subscription.
+    /// Returns how a session gets the retained messages of this QoS for its subscription with exactly this filter, with
+    /// RETAIN 1 [MQTT-3.3.1-8] (3.1.1), (§3.3.1.3 of 5.0). `None` if it has no such subscription.
     pub(super) fn retained_delivery(&self, session: SessionKey, filter: &str, qos: QoS) -> Option<Delivery> {
         let options = self.tree.get(filter)?.each.get(&session)?;
         Some(Delivery { retain: true, ..options.delivery(qos, true) })
     }
 
-    /// Who gets a message, each once whatever subscriptions of theirs overlap, at the highest QoS among these
+    /// Returns who gets a message, each once whatever subscriptions of theirs overlap, at the highest QoS among these
     /// [MQTT-3.3.5-1] (3.1.1), [MQTT-3.3.4-2] (5.0), with the identifiers of all [MQTT-3.3.4-3], [MQTT-3.3.4-4].
     /// And beside that one member of each group that shares a matching subscription, as `rank` prefers them.
     ///
@@ -160,16 +160,16 @@ impl Subscriptions {
     }
 }
 
-/// How well a member of a group could take a message.
+/// The suitability of a member of a group for the next message, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
     /// Could send it on now.
     Ready,
-    /// Has a connection, but others wait before it.
+    /// The member has a connection, but other messages wait before this one.
     Busy,
-    /// Has none: messages above QoS 0 would wait for one.
+    /// The member has no connection: messages above QoS 0 would wait for one.
     Away,
-    /// Must not get it.
+    /// The member must not get the message.
     Never,
 }
 

@@ -9,19 +9,19 @@ use super::message::Message;
 use super::timers::Subject;
 use super::{Broker, Timer};
 
-/// What the broker publishes about itself, under the names that Mosquitto has made usual.
+/// The statistics that the broker publishes about itself, under the topic names that Mosquitto introduced.
 #[derive(Debug, Default)]
 pub(super) struct Sys {
     started: Option<Instant>,
-    /// What was published last: only what has changed is published again.
+    /// The values published last: only what has changed is published again.
     published: BTreeMap<String, String>,
     loads: Loads,
-    /// When the next comes.
+    /// Time at which the next comes.
     due: Option<Instant>,
 }
 
 impl Sys {
-    /// Whether the broker serves.
+    /// Returns whether the broker serves.
     pub(super) fn is_started(&self) -> bool {
         self.started.is_some()
     }

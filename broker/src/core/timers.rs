@@ -9,11 +9,11 @@ use super::{ConnectionId, Timer};
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     all: BTreeSet<(Instant, Timer, Subject)>,
-    /// Those of them that end sessions.
+    /// The timers that end sessions.
     ends: BTreeSet<(Instant, SessionKey)>,
 }
 
-/// What a timer is about.
+/// The owner of a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Subject {
     Connection(ConnectionId),
@@ -38,7 +38,7 @@ impl Timers {
         }
     }
 
-    /// When the last will that waits is due.
+    /// Returns when the last will that waits is due.
     #[cfg(feature = "defects")]
     pub(super) fn last_will(&self) -> Option<Instant> {
         self.all.iter().rev().find(|(_, timer, _)| *timer == Timer::WillDelay).map(|&(at, ..)| at)

@@ -22,7 +22,7 @@ struct Node<V> {
 
 const ROOT: usize = 0;
 
-/// What a level of a path costs beside its text, in bytes, roughly.
+/// Approximate overhead of a level of a path beside its text, in bytes.
 pub(super) const LEVEL: usize = 128;
 
 impl<V> TopicTree<V> {
@@ -30,7 +30,7 @@ impl<V> TopicTree<V> {
         Self { nodes: vec![Node::new(ROOT, "")], free: Vec::new(), values: 0 }
     }
 
-    /// How many values there are.
+    /// Returns how many values there are.
     pub(super) fn len(&self) -> usize {
         self.values
     }

@@ -8,7 +8,7 @@ use super::Broker;
 use super::message::{Message, own, own_all};
 use super::session::SessionKey;
 
-/// When the will of a connection that is closed at `now` is to be published, unless its session ends sooner
+/// Returns when the will of a connection that is closed at `now` is to be published, unless its session ends sooner
 /// [MQTT-3.1.2-8]. 3.1.1 has no delay.
 pub(super) fn due(now: Instant, will: &Will) -> Instant {
     now + Duration::from_secs(will.delay.unwrap_or(0).into())

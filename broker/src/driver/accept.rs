@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::hub::Hub;
 use super::{Listener, Observer};
 
-/// How long to wait when connections cannot be accepted, for want of file descriptors for example.
+/// Pause after a failure to accept a connection, for want of file descriptors for example.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Accepts connections until the listener is of no more use, and gives its error.
@@ -36,7 +36,7 @@ where
     }
 }
 
-/// Whether the listener itself is broken.
+/// Returns whether the listener itself is broken.
 fn is_final(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -47,7 +47,7 @@ fn is_final(error: &io::Error) -> bool {
     )
 }
 
-/// Whether a connection was gone before it could be accepted: the next one may be there already.
+/// Returns whether a connection was gone before it could be accepted: the next one may be there already.
 fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -73,11 +73,11 @@ where
     }
 }
 
-/// What happens next on a connection.
+/// The next thing that happened on a connection.
 enum Step {
-    /// This much was read into the shared buffer.
+    /// This many bytes were read into the shared buffer.
     Read(usize),
-    /// This much has left.
+    /// This many bytes were written.
     Written(usize),
     /// The transport has ended.
     Ended,
@@ -135,7 +135,8 @@ where
     });
 }
 
-/// How often a connection that is closed is read from once more, to empty its socket: 1 MiB with the shared buffer.
+/// Number of times that a connection that is closed is read from once more, to empty its socket: 1 MiB with the shared
+/// buffer.
 const READS_AT_CLOSE: usize = 16;
 
 fn poll_read<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut [u8], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {

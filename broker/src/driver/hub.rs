@@ -11,17 +11,17 @@ use super::outgoing::Outgoing;
 use super::{Change, Observer};
 use crate::core::{Broker, ConnectionId, Event, Login, Output};
 
-/// As much as one read takes. A simulated socket gives its peer room only when a read drains half of its buffer, which
+/// The size of one read. A simulated socket gives its peer room only when a read drains half of its buffer, which
 /// is this large.
 pub(super) const READ_BUFFER: usize = 64 * 1024;
 
-/// What the tasks of a server share: the broker, and the way to every connection.
+/// The state that the tasks of a server share: the broker, and the way to every connection.
 pub(super) struct Hub<P, C, O>(Rc<Shared<P, C, O>>);
 
 /// Judges passwords, and may take its time.
 pub(super) type Verify = Box<dyn Fn(Login) -> Verdict>;
 
-/// Whether a password is right, as soon as it is known.
+/// A future that resolves to whether a password is right.
 pub(super) type Verdict = Pin<Box<dyn Future<Output = bool>>>;
 
 struct Shared<P, C, O> {
@@ -38,13 +38,13 @@ struct State<P, O> {
     broker: Broker,
     observer: O,
     connections: BTreeMap<ConnectionId, Rc<Way<P>>>,
-    /// How many tasks of connections run; a closed connection may still have one.
+    /// Number of tasks of connections that run; a closed connection may still have one.
     tasks: usize,
-    /// What the timer waits for. It may be too early, never too late.
+    /// The deadline that the timer waits for. It may be too early, never too late.
     armed: Option<Instant>,
 }
 
-/// What the hub and the task of a connection share.
+/// The state that the hub and the task of a connection share.
 pub(super) struct Way<P> {
     peer: P,
     pub(super) outgoing: RefCell<Outgoing>,
@@ -144,7 +144,7 @@ impl<P, C: Clock, O: Observer<P>> Hub<P, C, O> {
         }
     }
 
-    /// What the timer is to wait for.
+    /// Returns what the timer is to wait for.
     pub(super) fn arm(&self) -> Option<Instant> {
         let mut state = self.0.state.borrow_mut();
         state.armed = state.broker.poll_timeout().map(|(at, _)| at);

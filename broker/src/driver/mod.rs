@@ -28,11 +28,11 @@ pub use self::clock::TokioClock;
 use self::hub::Hub;
 use crate::core::{Broker, Event, Login};
 
-/// Where connections come from.
+/// A source of incoming connections.
 pub trait Listener {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + 'static;
-    /// What is known about who is at its other end.
+    /// The address, or whatever is known about the other end.
     type Peer: Clone + 'static;
 
     /// Waits for a connection. Never dropped before it is complete, except with the whole server.
@@ -48,7 +48,7 @@ impl Listener for TcpListener {
     }
 }
 
-/// Is told what happens on a broker's connections, for logs and traces. `()` does not listen.
+/// Receives the events of a broker's connections, for logs and traces. `()` ignores them.
 pub trait Observer<P> {
     /// A connection was accepted.
     fn opened(&mut self, now: Instant, peer: &P) {
@@ -70,7 +70,7 @@ pub trait Observer<P> {
         let _ = (now, broker);
     }
 
-    /// No connection could be accepted; the server goes on.
+    /// A connection could not be accepted; the server goes on.
     fn accept_failed(&mut self, now: Instant, error: &io::Error) {
         let _ = (now, error);
     }

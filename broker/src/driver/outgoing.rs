@@ -8,11 +8,11 @@ use tokio::io::AsyncWrite;
 
 use crate::core::Login;
 
-/// What waits to be written to one connection. The broker bounds how much.
+/// The bytes that wait to be written to one connection. The broker bounds how many.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     waiting: VecDeque<Bytes>,
-    /// What comes behind `waiting`: small pieces in one buffer, since each on its own would cost more than its bytes.
+    /// The bytes behind `waiting`: small pieces in one buffer, since each on its own would cost more than its bytes.
     small: BytesMut,
     closing: bool,
     /// A password that is to be judged before anything more is read.
@@ -20,13 +20,13 @@ pub(super) struct Outgoing {
     waker: Option<Waker>,
 }
 
-/// How many pieces go into one system call. Behind so many, small ones are put together.
+/// Number of pieces that go into one system call. Behind so many, small ones are put together.
 const SLICES: usize = 32;
 
 /// The largest small piece, in bytes.
 const SMALL: usize = 1024;
 
-/// How many bytes of small pieces are put together, roughly.
+/// Number of bytes of small pieces that are put together, roughly.
 const TOGETHER: usize = 64 * 1024;
 
 impl Outgoing {
@@ -44,7 +44,7 @@ impl Outgoing {
         self.wake();
     }
 
-    /// Nothing more comes.
+    /// Marks the end: nothing more is added.
     pub(super) fn close(&mut self) {
         self.closing = true;
         self.wake();
@@ -95,7 +95,7 @@ impl Outgoing {
         Poll::Ready(Ok(written))
     }
 
-    /// Whether something waits to be written; if so, `waiting` is not empty.
+    /// Returns whether something waits to be written; if so, `waiting` is not empty.
     fn has_some(&mut self) -> bool {
         if self.waiting.is_empty() {
             self.queue_small();

@@ -10,16 +10,16 @@ pub(super) struct Incoming {
     head: Head,
     /// The frame whose payload is being read.
     frame: Option<Frame>,
-    /// Whether a message has begun that a later frame ends.
+    /// True if a message has begun that a later frame ends.
     in_message: bool,
-    /// What is inside a control frame, so far.
+    /// The payload of a control frame, so far.
     control: Vec<u8>,
-    /// What was inside the last ping: an older one needs no answer any more (RFC 6455 §5.5.3).
+    /// The payload of the last ping: an older one needs no answer any more (RFC 6455 §5.5.3).
     ping: Option<Vec<u8>>,
     end: Option<End>,
 }
 
-/// Why nothing more is read.
+/// The reason for which nothing more is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// The peer closes, with this code.
@@ -76,12 +76,12 @@ impl Incoming {
         inside
     }
 
-    /// Why nothing more is read, if so.
+    /// Returns the reason for which nothing more is read, if so.
     pub(super) fn end(&self) -> Option<End> {
         self.end.clone()
     }
 
-    /// What was inside a ping that is to be answered.
+    /// Returns what was inside a ping that is to be answered.
     pub(super) fn take_ping(&mut self) -> Option<Vec<u8>> {
         self.ping.take()
     }
@@ -173,7 +173,7 @@ impl Frame {
 }
 
 impl End {
-    /// What is inside the close frame that answers this.
+    /// Returns what is inside the close frame that answers this.
     pub(super) fn answer(&self) -> Vec<u8> {
         match self {
             Self::Closed(None) => Vec::new(),

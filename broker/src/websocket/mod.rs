@@ -28,7 +28,7 @@ pub(crate) struct WebSocket<S> {
     stream: S,
     phase: Phase,
     outgoing: Outgoing,
-    /// Whether the peer has been told of the end, or is about to be.
+    /// True if the peer has been told of the end, or is about to be.
     is_closing: bool,
 }
 
@@ -37,16 +37,16 @@ enum Phase {
     /// The request is being read.
     Upgrade(Upgrade),
     Open(Incoming),
-    /// Nothing more is read.
+    /// Reading has ended.
     Over,
 }
 
-/// How often a peer that is turned away is read from once more: bytes that nobody read would turn the close into a
-/// reset, which may destroy what it is told.
+/// Number of times that a peer that is turned away is read from once more: bytes that nobody read would turn the close
+/// into a reset, which may destroy what it is told.
 const READS_AT_END: usize = 16;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// Nothing has been read from the stream yet.
+    /// Creates a reader that has read nothing yet.
     pub(crate) fn new(stream: S) -> Self {
         Self { stream, phase: Phase::Upgrade(Upgrade::default()), outgoing: Outgoing::default(), is_closing: false }
     }

@@ -9,13 +9,13 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 /// Makes frames of what is written: one of each write, whatever the packets in it are.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
-    /// What goes before the next data frame: the answer to the request, and control frames.
+    /// The bytes that precede the next data frame: the answer to the request, and control frames.
     between: Vec<u8>,
     /// An answer to a ping that waits for `between` to leave.
     pong: Option<Vec<u8>>,
     /// The head of the data frame that has begun, and how much of it is left.
     head: Head,
-    /// How much of a data frame has been announced in its head and not been written.
+    /// Number of bytes of a data frame that its head has announced and that are not written yet.
     rest: usize,
 }
 
@@ -28,7 +28,7 @@ struct Head {
 
 /// Two bytes and eight for a length: a server masks nothing.
 const LONGEST_HEAD: usize = 10;
-/// How many pieces go into one system call, and the head.
+/// Number of pieces that go into one system call, and the head.
 const SLICES: usize = 33;
 
 impl Outgoing {

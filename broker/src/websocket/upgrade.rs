@@ -9,10 +9,10 @@ pub(super) struct Upgrade {
     request: Vec<u8>,
 }
 
-/// Why a request is turned away.
+/// The reason for which a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
-    /// It is longer than [`LONGEST_REQUEST`].
+    /// The request is longer than [`LONGEST_REQUEST`].
     #[error("the request is too long")]
     TooLong,
     /// Something follows before it was answered, or it is no HTTP.
@@ -31,16 +31,16 @@ pub(super) enum Refusal {
     Subprotocol,
 }
 
-/// As much as HTTP servers usually take, with the cookies of a page.
+/// Maximum size of a request in bytes: that of usual HTTP servers, with the cookies of a page.
 pub(super) const LONGEST_REQUEST: usize = 16 * 1024;
 
-/// No method of HTTP is longer.
+/// Maximum length of a method: no method of HTTP is longer.
 const LONGEST_METHOD: usize = 32;
 
 const SUBPROTOCOL: &str = "mqtt";
 
 impl Upgrade {
-    /// How many bytes may follow.
+    /// Returns how many bytes may follow.
     pub(super) fn room(&self) -> usize {
         LONGEST_REQUEST - self.request.len()
     }

@@ -9,36 +9,36 @@ use crate::core::AckDetails;
 /// A publish that is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// What the broker said, always below 0x80: [`ReasonCode::NO_MATCHING_SUBSCRIBERS`] is among them (5.0).
+    /// The reason code of the broker, always below 0x80: [`ReasonCode::NO_MATCHING_SUBSCRIBERS`] is among them (5.0).
     pub reason: ReasonCode,
-    /// And what it said beside that.
+    /// The reason string and user properties.
     pub remarks: AckDetails,
 }
 
-/// What the broker said to a list of subscriptions.
+/// The answer of the broker to a list of subscriptions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscribed {
-    /// For each filter the QoS that is granted, or why it is refused.
+    /// The granted QoS or the reason of the refusal, for each filter.
     pub results: Vec<Result<QoS, ReasonCode>>,
-    /// What it said beside that.
+    /// The reason string and user properties.
     pub remarks: AckDetails,
 }
 
-/// What the broker said to a list of filters to unsubscribe.
+/// The answer of the broker to a list of filters to unsubscribe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsubscribed {
-    /// For each filter a reason; nothing in 3.1.1.
+    /// The reason code for each filter; empty in 3.1.1.
     pub reasons: Vec<ReasonCode>,
-    /// What it said beside that.
+    /// The reason string and user properties.
     pub remarks: AckDetails,
 }
 
-/// What the broker refused something with.
+/// A refusal by the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Its reason code, 0x80 or above; or that of the limit in its CONNACK that the request exceeds.
+    /// The reason code, 0x80 or above; or that of the limit in its CONNACK that the request exceeds.
     pub reason: ReasonCode,
-    /// And what it said beside that.
+    /// The reason string and user properties.
     pub remarks: AckDetails,
 }
 
@@ -54,7 +54,7 @@ impl Subscribed {
         Self { results, remarks }
     }
 
-    /// Where there was one filter: its result.
+    /// Returns the result of the only filter.
     pub(super) fn one(self) -> Result<QoS, Error> {
         let result = self.results.into_iter().next().unwrap_or(Err(ReasonCode::UNSPECIFIED_ERROR));
         result.map_err(|reason| Refusal { reason, remarks: self.remarks }.into())
@@ -62,7 +62,7 @@ impl Subscribed {
 }
 
 impl Unsubscribed {
-    /// Where there was one filter: its result. 3.1.1 knows no refusal.
+    /// Returns the result of the only filter. 3.1.1 has no refusal.
     pub(super) fn one(self) -> Result<(), Error> {
         match self.reasons.into_iter().find(|reason| reason.is_error()) {
             Some(reason) => Err(Refusal { reason, remarks: self.remarks }.into()),

@@ -33,7 +33,7 @@ pub struct Client {
     state: watch::Receiver<State>,
 }
 
-/// Where the connection stands.
+/// The state of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// The first attempt is under way.
@@ -42,9 +42,9 @@ pub enum State {
     Connected(Box<ConnAck>),
     /// There is no connection.
     Disconnected {
-        /// Why.
+        /// The reason.
         reason: DisconnectReason,
-        /// Whether it stays so; otherwise it is tried again.
+        /// True if it stays so; otherwise it is tried again.
         is_over: bool,
     },
 }
@@ -53,8 +53,8 @@ impl Client {
     /// Publishes, and completes when the handshake of the QoS is complete; for QoS 0, when the message is on its way.
     ///
     /// # Errors
-    /// The message is malformed, or the broker refuses it, or the client is disconnected for good before it is done, or it
-    /// takes too long.
+    /// The message is malformed, or the broker refuses it, or the client is disconnected for good before it is done, or
+    /// it takes too long.
     pub async fn publish(
         &self,
         topic: impl Into<ByteString>,
@@ -81,8 +81,8 @@ impl Client {
     /// Subscribes, and gives the QoS that the broker grants.
     ///
     /// # Errors
-    /// The filter is malformed, or the broker refuses it, or the client is disconnected for good before it is done, or it
-    /// takes too long.
+    /// The filter is malformed, or the broker refuses it, or the client is disconnected for good before it is done, or
+    /// it takes too long.
     pub async fn subscribe(&self, filter: impl Into<ByteString>, qos: QoS) -> Result<QoS, Error> {
         self.subscribe_with(vec![Subscription::new(filter, qos)]).await?.one()
     }
@@ -121,8 +121,8 @@ impl Client {
     /// Authenticates again on the connection that is up (5.0).
     ///
     /// # Errors
-    /// There is no connection or no mechanism, or the broker or the mechanism does not agree, or it takes too long: then
-    /// the connection ends, at the latest after [`ConnectOptions::connect_timeout`].
+    /// There is no connection or no mechanism, or the broker or the mechanism does not agree, or it takes too long:
+    /// then the connection ends, at the latest after [`ConnectOptions::connect_timeout`].
     pub async fn reauthenticate(&self) -> Result<(), Error> {
         self.handle.in_time(self.handle.ask(What::Reauthenticate)).await
     }
@@ -146,7 +146,7 @@ impl Client {
         self.handle.ask(What::Settled).await
     }
 
-    /// Where the connection stands, and a way to wait for changes of it.
+    /// Returns where the connection stands, and a way to wait for changes of it.
     pub fn state(&self) -> watch::Receiver<State> {
         self.state.clone()
     }
@@ -160,8 +160,8 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// The next message; `None` when the client is disconnected for good. Taking one of QoS 1 or 2 acknowledges it, unless
-    /// that is [manual](ConnectOptions::manual_acknowledgement). Cancel safe.
+    /// The next message; `None` when the client is disconnected for good. Taking one of QoS 1 or 2 acknowledges it,
+    /// unless that is [manual](ConnectOptions::manual_acknowledgement). Cancel safe.
     pub async fn recv(&mut self) -> Option<Message> {
         let message = Message::new(self.incoming.recv().await?, &self.handle);
         if !self.is_manual {
@@ -180,7 +180,8 @@ pub struct Message {
 }
 
 impl Message {
-    /// Acknowledges it; without effect a second time, for QoS 0, and when its connection has ended: then it comes again.
+    /// Acknowledges it; without effect a second time, for QoS 0, and when its connection has ended: then it comes
+    /// again.
     pub fn acknowledge(&self) {
         self.settle(ReasonCode::SUCCESS);
     }
@@ -210,11 +211,11 @@ impl Deref for Message {
     }
 }
 
-/// What the handles share. When the last is dropped, the connection is closed.
+/// The state that the handles share. When the last is dropped, the connection is closed.
 struct Handle {
     orders: mpsc::UnboundedSender<Order>,
     waiting: Arc<Waiting>,
-    /// For as many messages as the client's queue takes.
+    /// Permits for the messages that the client's queue still takes.
     room: Arc<Semaphore>,
     timeout: Option<Duration>,
 }

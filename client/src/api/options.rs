@@ -8,7 +8,7 @@ use halfopen_protocol::packet::{Subscription, Will};
 use super::{Client, Error, Messages, State};
 use crate::core::{Mechanism, Options, Reconnect};
 
-/// How to connect, and what to do when the connection is lost. Every method changes one thing.
+/// Options for connecting, and for the time after a connection is lost. Every method changes one thing.
 #[derive(Debug)]
 pub struct ConnectOptions {
     pub(super) host: String,
@@ -20,8 +20,8 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// MQTT 5.0 over TCP, with a client id that the broker chooses, a keep-alive of 60 s, a clean start, and a connection
-    /// that is made again when it is lost.
+    /// MQTT 5.0 over TCP, with a client id that the broker chooses, a keep-alive of 60 s, a clean start, and a
+    /// connection that is made again when it is lost.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
         let core = Options { reconnect: Some(Reconnect::default()), ..Options::new(Version::V5_0, "") };
         Self { host: host.into(), port, core, mechanism: None, capacity: 100, request_timeout: None }
@@ -63,7 +63,7 @@ impl ConnectOptions {
         self
     }
 
-    /// What the broker publishes when the connection is lost.
+    /// Returns what the broker publishes when the connection is lost.
     #[must_use]
     pub fn will(mut self, will: Will) -> Self {
         self.core.connect.will = Some(will);
@@ -86,32 +86,33 @@ impl ConnectOptions {
         self
     }
 
-    /// Whether and how to connect again after the connection is lost.
+    /// Returns whether and how to connect again after the connection is lost.
     #[must_use]
     pub fn reconnect(mut self, reconnect: Option<Reconnect>) -> Self {
         self.core.reconnect = reconnect;
         self
     }
 
-    /// How long opening a connection and CONNACK may take together (10 s by default), and how long authenticating again.
+    /// Returns how long opening a connection and CONNACK may take together (10 s by default), and how long
+    /// authenticating again.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.core.connect_timeout = timeout;
         self
     }
 
-    /// How long a publish, subscribe, unsubscribe or re-authentication may take, the time included in which there is no
-    /// connection; then it fails with [`Error::TimedOut`]. `None`, which is the default: as long as it takes, since what is
-    /// published without a connection is to be sent when there is one. The loss of a connection is noticed without this,
-    /// by keep-alive.
+    /// Returns how long a publish, subscribe, unsubscribe or re-authentication may take, the time included in which
+    /// there is no connection; then it fails with [`Error::TimedOut`]. `None`, which is the default: as long as it
+    /// takes, since what is published without a connection is to be sent when there is one. The loss of a connection is
+    /// noticed without this, by keep-alive.
     #[must_use]
     pub fn request_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.request_timeout = timeout.into();
         self
     }
 
-    /// Acknowledge a message of QoS 1 and 2 only when [`Message::acknowledge`](super::Message::acknowledge) says so, not
-    /// when it is taken.
+    /// Acknowledge a message of QoS 1 and 2 only when [`Message::acknowledge`](super::Message::acknowledge) says so,
+    /// not when it is taken.
     #[must_use]
     pub fn manual_acknowledgement(mut self) -> Self {
         self.core.manual_acknowledgement = true;
@@ -121,8 +122,8 @@ impl ConnectOptions {
     /// About how many messages may wait in [`Messages`], at least 1.
     ///
     /// Of QoS 1 and 2 the broker may have no more than these unacknowledged (5.0: Receive Maximum). When twice as many
-    /// wait, which only messages of QoS 0 or a broker of 3.1.1 can bring about, nothing is read any more until one is taken:
-    /// then no answer comes to a publish either, so don't wait for one in the loop that takes the messages.
+    /// wait, which only messages of QoS 0 or a broker of 3.1.1 can bring about, nothing is read any more until one is
+    /// taken: then no answer comes to a publish either, so don't wait for one in the loop that takes the messages.
     #[must_use]
     pub fn capacity(mut self, messages: u16) -> Self {
         self.capacity = messages.max(1);
@@ -140,8 +141,8 @@ impl ConnectOptions {
     /// Connects, and completes when the broker has accepted.
     ///
     /// The connection is carried by a task of the current Tokio runtime. It ends after
-    /// [`Client::disconnect`], or when the last [`Client`] and [`Messages`] is dropped: then without DISCONNECT, so that the
-    /// broker publishes the will.
+    /// [`Client::disconnect`], or when the last [`Client`] and [`Messages`] is dropped: then without DISCONNECT, so
+    /// that the broker publishes the will.
     ///
     /// # Errors
     /// The first attempt failed.

@@ -10,10 +10,10 @@ use crate::driver::{self, Command, Tcp, TokioClock};
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
-/// One reason per filter, and what came with them.
+/// One reason per filter, and the reason string and user properties.
 pub(super) type Answer = (Vec<ReasonCode>, AckDetails);
 
-/// What a handle tells the task.
+/// A command from a handle to the task.
 pub(super) struct Order {
     pub(super) what: What,
     waiting: Arc<Waiting>,
@@ -30,7 +30,7 @@ pub(super) enum What {
     Plain(Command),
 }
 
-/// Who waits for what.
+/// The requests that wait for an answer.
 #[derive(Default)]
 pub(super) struct Waiting(Mutex<Table>);
 
@@ -48,7 +48,7 @@ impl Waiting {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whoever asked may have gone: then nobody hears the answer, here and below.
+    /// Hands an answer to its request. The requester may be gone, then nobody hears it.
     fn event(&self, event: &Event) {
         let mut table = self.table();
         match event {

@@ -2,8 +2,8 @@ use std::fmt::Write as _;
 
 use halfopen_protocol::packet::Publish;
 
-/// A message as `-F` wants it: the specifiers of mosquitto_sub, without `%J`, `%d`, `%f` and those that begin with `%@`.
-/// `now` is the time since 1970 in seconds and nanoseconds.
+/// A message as `-F` wants it: the specifiers of mosquitto_sub, without `%J`, `%d`, `%f` and those that begin with
+/// `%@`. `now` is the time since 1970 in seconds and nanoseconds.
 pub(crate) fn format(pattern: &str, message: &Publish, now: (u64, u32)) -> Vec<u8> {
     let mut out = Vec::new();
     let mut characters = pattern.chars();
@@ -22,7 +22,7 @@ pub(crate) fn format(pattern: &str, message: &Publish, now: (u64, u32)) -> Vec<u
     out
 }
 
-/// Why a pattern cannot be used.
+/// Returns why a pattern cannot be used.
 pub(crate) fn check(pattern: &str) -> Result<String, String> {
     let mut characters = pattern.chars();
     while let Some(character) = characters.next() {

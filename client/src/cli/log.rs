@@ -5,7 +5,7 @@ use halfopen_protocol::{Packet, Version};
 
 use super::trouble::describe;
 
-/// What `-d` prints, in the words of Mosquitto. Knows nothing of where the lines go.
+/// The output of `-d`, in the words of Mosquitto. It does not know where the lines go.
 pub(crate) struct Log {
     is_on: bool,
     client: String,

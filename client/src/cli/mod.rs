@@ -58,7 +58,7 @@ fn run(args: Args) -> Result<(), String> {
     result
 }
 
-/// One line, unless help was asked for.
+/// Prints one line, unless help was asked for.
 fn wrong_usage(error: &clap::Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         // Nobody is left to be told that this could not be written.
@@ -77,7 +77,7 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// What both programs share: a way to tell the client what to do until they have told it to stop.
+/// The handle by which both programs give commands to the client, until they have told it to stop.
 struct Remote {
     commands: Option<mpsc::UnboundedSender<Command>>,
 }

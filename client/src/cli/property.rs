@@ -5,7 +5,7 @@ use halfopen_protocol::packet::{Disconnect, Publish, UserProperties, Will};
 /// Stands between the words of one `-D`, which clap sees as one value.
 const BETWEEN: char = '\u{1F}';
 
-/// One `-D COMMAND PROPERTY VALUE`; of `user-property` name and value.
+/// One `-D COMMAND PROPERTY VALUE`; for `user-property` a name and a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Property {
     packet: String,
@@ -48,7 +48,7 @@ pub(crate) fn parse(text: &str) -> Result<Property, String> {
 pub(crate) struct Properties(pub(crate) Vec<Property>);
 
 impl Properties {
-    /// Those of CONNECT and of the will.
+    /// Returns those of CONNECT and of the will.
     pub(crate) fn connect(&self, options: &mut Options) -> Result<(), String> {
         let connect = &mut options.connect;
         for property in self.of("connect") {
@@ -69,7 +69,7 @@ impl Properties {
         Ok(())
     }
 
-    /// Those of PUBLISH.
+    /// Returns those of PUBLISH.
     pub(crate) fn publish(&self, publish: &mut Publish) -> Result<(), String> {
         for property in self.of("publish") {
             match &*property.name {
@@ -84,7 +84,7 @@ impl Properties {
         Ok(())
     }
 
-    /// Those of SUBSCRIBE: the identifier, and user properties.
+    /// Returns those of SUBSCRIBE: the identifier, and user properties.
     pub(crate) fn subscribe(&self) -> Result<(Option<u32>, UserProperties), String> {
         let (mut id, mut user) = (None, UserProperties::new());
         for property in self.of("subscribe") {
@@ -96,7 +96,7 @@ impl Properties {
         Ok((id, user))
     }
 
-    /// Those of DISCONNECT.
+    /// Returns those of DISCONNECT.
     pub(crate) fn disconnect(&self) -> Result<Disconnect, String> {
         let mut disconnect = Disconnect::default();
         for property in self.of("disconnect") {

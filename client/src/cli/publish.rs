@@ -14,7 +14,7 @@ use super::log::{Log, printable};
 use super::trouble::{Advice, Patience, Trouble, warning};
 use super::{Remote, signal};
 
-/// How many lines of stdin may be on their way at once.
+/// Number of lines of stdin that may be on their way at once.
 const LINES: usize = 100;
 
 /// Publishes what the arguments say; completes when every message's handshake is complete and DISCONNECT is written.
@@ -110,7 +110,7 @@ struct Publisher<'a> {
     trouble: Trouble,
     /// Messages that were given to the client and are not done.
     open: u64,
-    /// No more will be given.
+    /// True if no more will be given.
     is_all: bool,
     result: Result<(), String>,
     room: &'a Semaphore,

@@ -12,7 +12,7 @@ use super::log::Log;
 use super::trouble::{Advice, Patience, Trouble, warning};
 use super::{Remote, flush, signal};
 
-/// What `-W` ends with.
+/// The last line of output after `-W`.
 pub(crate) const TIMED_OUT: &str = "Timed out";
 
 /// Prints what comes until it is stopped, or as many messages as the arguments say.
@@ -69,7 +69,7 @@ struct Subscriber<'a> {
     remote: Remote,
     log: Log,
     trouble: Trouble,
-    /// How many messages are still wanted; `None`: all.
+    /// Number of messages that are still wanted; `None`: all.
     left: Option<u64>,
     result: Result<(), String>,
 }

@@ -12,18 +12,18 @@ pub(crate) struct Trouble {
     version: Version,
     patience: Patience,
     was_connected: bool,
-    /// Whether the broker has accepted the connection that is under way in CONNACK.
+    /// True if the broker has accepted the connection that is under way in CONNACK.
     is_up: bool,
-    /// Whether the broker's port has accepted it.
+    /// True if the broker's port has accepted it.
     is_open: bool,
-    /// How many attempts in a row have ended without a CONNACK.
+    /// Number of attempts in a row that have ended without a CONNACK.
     failed: u32,
 }
 
-/// How many attempts to connect may fail.
+/// The number of attempts to connect that may fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {
-    /// So many in a row end the program.
+    /// This number of failures in a row ends the program.
     Attempts(u32),
     /// A first attempt that fails ends it; after a connection nothing does.
     FirstConnack,
@@ -36,10 +36,10 @@ pub(crate) fn warning(why: &str, now: Instant, retry_at: Instant) -> String {
     format!("Warning: {why}; trying again in {:.1}s", retry_at.saturating_since(now).as_secs_f64())
 }
 
-/// What to do about an event.
+/// The reaction to an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Advice {
-    /// Nothing.
+    /// Nothing has to be done.
     GoOn,
     /// Wait for the next attempt, at this time; the connection ended for this reason.
     Wait(String, Instant),
@@ -86,7 +86,7 @@ impl Trouble {
     }
 }
 
-/// Why a connection ended, for people.
+/// Returns why a connection ended, for people.
 pub(crate) fn describe(reason: &DisconnectReason, version: Version) -> String {
     match reason {
         DisconnectReason::Asked => "disconnected".to_owned(),
@@ -130,7 +130,7 @@ fn refusal(connack: &ConnAck, version: Version) -> String {
     with_details(&format!("{name} ({code})"), connack.reason_string.as_deref(), connack.server_reference.as_deref())
 }
 
-/// What the broker says beside its reason, and where else it sends its clients (5.0).
+/// Returns what the broker says beside its reason, and where else it sends its clients (5.0).
 fn with_details(text: &str, reason_string: Option<&str>, server_reference: Option<&str>) -> String {
     let reason_string = reason_string.map(|said| format!(": {}", printable(said))).unwrap_or_default();
     let server_reference = server_reference.map(|other| format!("; use {}", printable(other))).unwrap_or_default();

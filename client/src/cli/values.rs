@@ -12,7 +12,7 @@ pub(crate) fn version(text: &str) -> Result<Version, String> {
     }
 }
 
-/// What `-L` says.
+/// The parts of the URL of `-L`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url {
     pub(crate) host: String,

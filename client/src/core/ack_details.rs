@@ -1,7 +1,7 @@
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Ack, SubAck, UnsubAck, UserProperties};
 
-/// What the broker said beside its reason code (5.0; nothing in 3.1.1).
+/// The reason string and user properties of an acknowledgement (5.0; nothing in 3.1.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AckDetails {
     /// The Reason String: for people, not for programs.
@@ -11,7 +11,7 @@ pub struct AckDetails {
 }
 
 impl AckDetails {
-    /// Whether it said nothing.
+    /// Returns whether it said nothing.
     pub fn is_empty(&self) -> bool {
         self.reason_string.is_none() && self.user_properties.is_empty()
     }

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use bytestring::ByteString;
 use halfopen_protocol::packet::Publish;
 
-/// Topic aliases for what goes out on one connection (§3.3.2.3.4 of 5.0): the first topics get one, as far as the broker
-/// and the options allow.
+/// Topic aliases for what goes out on one connection (§3.3.2.3.4 of 5.0): the first topics get one, as far as the
+/// broker and the options allow.
 #[derive(Debug, Default)]
 pub(super) struct Aliases {
     maximum: u16,
@@ -12,7 +12,7 @@ pub(super) struct Aliases {
 }
 
 impl Aliases {
-    /// At most `maximum`; with 0 none at all [MQTT-3.2.2-18].
+    /// Creates a table of at most `maximum` aliases; with 0 none at all [MQTT-3.2.2-18].
     pub(super) fn new(maximum: u16) -> Self {
         Self { maximum, known: BTreeMap::new() }
     }

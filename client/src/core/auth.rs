@@ -33,11 +33,11 @@ pub trait Mechanism: fmt::Debug + Send + Sync {
     fn finish(&mut self, data: Option<&[u8]>) -> Result<(), AuthError>;
 }
 
-/// Why an exchange is broken off.
+/// The reason for which an exchange is broken off.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct AuthError {
-    /// What is wrong, in words.
+    /// Description of the mistake.
     pub what: String,
 }
 
@@ -49,8 +49,8 @@ impl AuthError {
 }
 
 impl Client {
-    /// Authenticates with this mechanism, whose name and data then stand in CONNECT. 5.0 only: in 3.1.1 the CONNECT could
-    /// not be written, and no connection is made.
+    /// Authenticates with this mechanism, whose name and data then stand in CONNECT. 5.0 only: in 3.1.1 the CONNECT
+    /// could not be written, and no connection is made.
     #[must_use]
     pub fn with_mechanism(mut self, mechanism: Box<dyn Mechanism>) -> Self {
         self.mechanism = Some(mechanism);

@@ -20,7 +20,7 @@ impl Backoff {
         Self { settings, rng: ChaCha8Rng::seed_from_u64(seed), pause: settings.min.as_secs_f64() }
     }
 
-    /// When to try again after a failure at `now`. Pauses are whole milliseconds.
+    /// Returns when to try again after a failure at `now`. Pauses are whole milliseconds.
     pub(super) fn next(&mut self, now: Instant) -> Instant {
         let max = self.settings.max.as_secs_f64();
         let base = self.pause.min(max);

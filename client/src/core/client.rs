@@ -29,21 +29,21 @@ pub struct Client {
     pub(super) backoff: Option<Backoff>,
     pub(super) link: Link,
     pub(super) session: Session,
-    /// In place of what the options say.
+    /// Overrides the Clean Start of the options.
     clean_start: Option<bool>,
-    /// What the broker called us when we had no name (§3.2.2.3.7 of 5.0).
+    /// The client identifier that the broker assigned when we had none (§3.2.2.3.7 of 5.0).
     pub(super) assigned_id: Option<ByteString>,
     pub(super) mechanism: Option<Box<dyn Mechanism>>,
-    /// How many messages the application still takes; `None`: any number.
+    /// Number of messages that the application still takes; `None`: any number.
     pub(super) credit: Option<usize>,
     pinging: bool,
     #[cfg(feature = "defects")]
     pub(super) defects: Defects,
     last_token: u64,
     pub(super) outputs: VecDeque<Output>,
-    /// How many bytes wait in them to be sent.
+    /// Number of bytes that wait in them to be sent.
     pub(super) unpolled: usize,
-    /// What waits was left waiting at this time, since so many bytes did.
+    /// Time at which messages were left waiting because too many bytes waited.
     pub(super) held: Option<Instant>,
 }
 
@@ -70,7 +70,7 @@ impl Client {
         }
     }
 
-    /// What it was made with.
+    /// Returns what it was made with.
     pub fn options(&self) -> &Options {
         &self.options
     }
@@ -87,8 +87,8 @@ impl Client {
         self.begin(now);
     }
 
-    /// Like [`connect`](Self::connect), with this CONNECT for the connection and all that follow; does nothing if an attempt
-    /// is under way or a connection up. Its version must be that of the options.
+    /// Like [`connect`](Self::connect), with this CONNECT for the connection and all that follow; does nothing if an
+    /// attempt is under way or a connection up. Its version must be that of the options.
     pub fn connect_as(&mut self, now: Instant, connect: Connect) {
         if matches!(self.link, Link::Idle | Link::Waiting { .. }) {
             self.clean_start = None;
@@ -99,8 +99,8 @@ impl Client {
 
     /// Sends a message, or queues it: while there is no connection or the driver has too much to write, of QoS 0 as
     /// well, or while the broker's Receive Maximum is used up. A message of QoS 0 may overtake those of
-    /// other QoS that wait for the latter. Its identifier and DUP are chosen here, whatever the message says. One whose expiry interval passes while
-    /// it waits is not sent ([`Event::Expired`]).
+    /// other QoS that wait for the latter. Its identifier and DUP are chosen here, whatever the message says. One whose
+    /// expiry interval passes while it waits is not sent ([`Event::Expired`]).
     ///
     /// [`Event::Published`] follows; for QoS 0 when the packet is handed to the driver.
     ///
@@ -198,7 +198,7 @@ impl Client {
     }
 }
 
-/// What the driver tells and asks.
+/// The calls of the driver.
 impl Client {
     /// The transport that [`Output::Connect`] asked for is open.
     pub fn handle_connected(&mut self, now: Instant) {
@@ -290,7 +290,7 @@ impl Client {
         }
     }
 
-    /// What is to be done next; `None` when all is done.
+    /// Returns what is to be done next; `None` when all is done.
     pub fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty()
             && let Some(now) = self.held.take()
@@ -304,7 +304,7 @@ impl Client {
         output
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), and why; `None`: never.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), and why; `None`: never.
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
         match &self.link {
             Link::Idle => None,
@@ -319,18 +319,18 @@ impl Client {
         }
     }
 
-    /// Whether there is no connection, and none will be made without a command.
+    /// Returns whether there is no connection, and none will be made without a command.
     pub fn is_idle(&self) -> bool {
         matches!(self.link, Link::Idle)
     }
 
-    /// Whether a successful CONNACK has come and the connection has not ended.
+    /// Returns whether a successful CONNACK has come and the connection has not ended.
     pub fn is_up(&self) -> bool {
         matches!(self.link, Link::Up(_))
     }
 }
 
-/// What the other files of the core build on.
+/// Helpers for the other files of the core.
 impl Client {
     pub(super) fn version(&self) -> Version {
         self.options.connect.version

@@ -43,8 +43,8 @@ impl Client {
         }
     }
 
-    /// The driver has more to write than it wants to hold, or no longer has: until then messages wait in the queue, which
-    /// has a bound.
+    /// The driver has more to write than it wants to hold, or no longer has: until then messages wait in the queue,
+    /// which has a bound.
     pub fn handle_congestion(&mut self, now: Instant, is_congested: bool) {
         if let Link::Up(up) = &mut self.link {
             up.is_congested = is_congested;
@@ -52,8 +52,8 @@ impl Client {
         }
     }
 
-    /// Whether bytes are wanted: not while the application takes no more messages ([`allow`](Self::allow)). Those that
-    /// are handed in all the same are kept for later.
+    /// Returns whether bytes are wanted: not while the application takes no more messages ([`allow`](Self::allow)).
+    /// Those that are handed in all the same are kept for later.
     pub fn is_listening(&self) -> bool {
         self.credit != Some(0)
     }

@@ -11,7 +11,7 @@ use super::request::RequestKind;
 use super::violation::Violation;
 use super::{AckDetails, Client, DisconnectReason, Event};
 
-/// What the broker sends.
+/// Handling of packets from the broker.
 impl Client {
     /// Takes the next packet out of what has come; closes if there is none to be had.
     pub(super) fn next_packet(&mut self, now: Instant) -> Option<Packet> {
@@ -185,7 +185,8 @@ impl Client {
         Err(Violation { reason: ReasonCode::RECEIVE_MAXIMUM_EXCEEDED, clause: "MQTT-3.3.4-9", what })
     }
 
-    /// With Request Problem Information 0 only PUBLISH, CONNACK and DISCONNECT have reason strings and user properties.
+    /// Returns whether a packet has a reason string or user properties although Request Problem Information is 0, and
+    /// is not PUBLISH, CONNACK or DISCONNECT.
     fn has_unwanted_problem(&self, packet: &Packet) -> bool {
         if self.options.connect.request_problem_information != Some(false) {
             return false;

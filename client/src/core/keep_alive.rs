@@ -5,7 +5,7 @@ use halfopen_protocol::Instant;
 
 use super::Timer;
 
-/// How many unanswered PINGREQs are remembered. More can only be open where the ping timeout is many times the
+/// Number of unanswered PINGREQs that are remembered. More can only be open where the ping timeout is many times the
 /// keep-alive and the broker goes on sending other things; then the later ones are taken as answered.
 const REMEMBERED: usize = 64;
 
@@ -19,7 +19,8 @@ const REMEMBERED: usize = 64;
 /// PINGRESP is late when the ping timeout has passed since its PINGREQ, or since the last sign of life if that was
 /// later: bytes that came in, or bytes that had waited for the socket and that it took. So neither a large message that
 /// holds up the answer nor one that holds up the question costs the connection. Nothing but PINGRESP settles the
-/// question, and what is sent meanwhile does not put it off. A PINGRESP that nobody waits for settles no later question.
+/// question, and what is sent meanwhile does not put it off. A PINGRESP that nobody waits for settles no later
+/// question.
 #[derive(Clone, Debug)]
 pub(super) struct KeepAlive {
     /// `None`: the mechanism is off.
@@ -27,16 +28,16 @@ pub(super) struct KeepAlive {
     ping_timeout: Duration,
     pub(super) last_sent: Instant,
     pub(super) last_alive: Instant,
-    /// When each unanswered PINGREQ was sent, oldest first.
+    /// Time at which each unanswered PINGREQ was sent, oldest first.
     pub(super) unanswered: VecDeque<Instant>,
 }
 
 /// A PINGRESP that is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Awaited {
-    /// When its PINGREQ was sent.
+    /// Time at which its PINGREQ was sent.
     pub(super) at: Instant,
-    /// When it is late.
+    /// Time at which it is late.
     pub(super) due: Instant,
 }
 
@@ -59,7 +60,7 @@ impl KeepAlive {
         self.last_sent = now;
     }
 
-    /// That packet is a PINGREQ.
+    /// Takes note that a PINGREQ was sent.
     pub(super) fn asked(&mut self, now: Instant) {
         if self.unanswered.len() < REMEMBERED {
             self.unanswered.push_back(now);
@@ -83,7 +84,7 @@ impl KeepAlive {
         self.unanswered.pop_front();
     }
 
-    /// No open question is waited for any more.
+    /// Stops waiting for answers.
     pub(super) fn forget(&mut self) {
         self.unanswered.clear();
     }
@@ -94,8 +95,8 @@ impl KeepAlive {
         Some(Awaited { at, due: at.max(self.last_alive) + self.ping_timeout })
     }
 
-    /// What is due next. Of two at one instant the lateness of PINGRESP: to ask again would be idle. Whoever does not
-    /// listen cannot blame the peer for its silence.
+    /// Returns what is due next. Of two at one instant the lateness of PINGRESP: to ask again would be idle. Whoever
+    /// does not listen cannot blame the peer for its silence.
     pub(super) fn next(&self, is_listening: bool) -> Option<(Instant, Timer)> {
         let interval = self.interval?;
         let mut ping = (self.last_sent + interval, Timer::KeepAlive);

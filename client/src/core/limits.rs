@@ -4,7 +4,7 @@ use halfopen_protocol::{ReasonCode, Version, topic};
 use super::request::SubscribeRequest;
 use super::size::publish_size;
 
-/// What the broker said in CONNACK that it takes; everything in 3.1.1.
+/// The limits that the broker announced in CONNACK; none in 3.1.1.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) receive_maximum: u16,
@@ -29,7 +29,7 @@ impl Limits {
         }
     }
 
-    /// Why the broker would not take the message.
+    /// Returns why the broker would not take the message.
     pub(super) fn refuse(&self, publish: &Publish, version: Version) -> Option<ReasonCode> {
         if self.is_too_large(publish, version) {
             Some(ReasonCode::PACKET_TOO_LARGE) // [MQTT-3.2.2-15]
@@ -48,7 +48,7 @@ impl Limits {
             && publish_size(publish, version).is_ok_and(|size| size > self.maximum_packet_size)
     }
 
-    /// For each filter why the broker would not take it: it would end the connection for it (§3.2.2.3.11 to
+    /// Returns for each filter why the broker would not take it: it would end the connection for it (§3.2.2.3.11 to
     /// §3.2.2.3.13).
     pub(super) fn refuse_filters(&self, request: &SubscribeRequest) -> Vec<Option<ReasonCode>> {
         let all = (request.subscription_id.is_some() && !self.subscription_identifiers_available)

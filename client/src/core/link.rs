@@ -8,14 +8,14 @@ use super::aliases::Aliases;
 use super::defects::KeepAliveOrDefect;
 use super::limits::Limits;
 
-/// Where the connection stands.
+/// The state of the connection.
 #[derive(Debug)]
 pub(super) enum Link {
     /// There is none, and none will be made without a command.
     Idle,
     /// There is none, and the next attempt begins at `retry_at`.
     Waiting {
-        /// When.
+        /// Time of the next attempt.
         retry_at: Instant,
     },
     /// The driver opens the transport.
@@ -29,9 +29,9 @@ pub(super) enum Link {
 /// An attempt to connect, or to authenticate again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
-    /// When it began.
+    /// Time at which it began.
     pub(super) at: Instant,
-    /// When transport and CONNACK, or AUTH, must be there.
+    /// Time at which transport and CONNACK, or AUTH, must be there.
     pub(super) due: Instant,
 }
 
@@ -53,9 +53,9 @@ pub(super) struct Up {
     pub(super) buffer: BytesMut,
     /// Topic aliases that the broker set (§3.3.2.3.4 of 5.0).
     pub(super) aliases: BTreeMap<u16, ByteString>,
-    /// Those that we set.
+    /// The aliases that we set.
     pub(super) outgoing: Aliases,
-    /// Since when there is this connection.
+    /// Time since which there is this connection.
     pub(super) since: Instant,
     /// The one of CONNECT.
     pub(super) authentication_method: Option<ByteString>,
@@ -66,7 +66,7 @@ pub(super) struct Up {
 }
 
 impl Link {
-    /// What came in and is not decoded yet; `None` without a transport.
+    /// Returns what came in and is not decoded yet; `None` without a transport.
     pub(super) fn buffer(&mut self) -> Option<&mut BytesMut> {
         match self {
             Self::Handshake(handshake) => Some(&mut handshake.buffer),

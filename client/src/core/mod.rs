@@ -43,7 +43,7 @@ pub use self::options::{Options, Reconnect};
 pub use self::receipts::Ticket;
 pub use self::request::{SubscribeRequest, UnsubscribeRequest};
 
-/// What the driver has to do, or the application wants to know.
+/// An instruction for the driver, or an event for the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Open a transport connection, then call `handle_connected` or `handle_connect_failed`.
@@ -67,16 +67,16 @@ impl Token {
     pub const OWN: Self = Self(0);
 }
 
-/// What happens to a client.
+/// An event of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A successful CONNACK came.
     Connected(Box<ConnAck>),
     /// The connection has ended, or could not be made. `retry_at` is when the next attempt begins, if there is one.
     Disconnected {
-        /// Why.
+        /// The reason.
         reason: DisconnectReason,
-        /// When the next attempt to connect begins.
+        /// Time at which the next attempt to connect begins.
         retry_at: Option<Instant>,
     },
     /// A message for the application. QoS 2 messages come once.
@@ -85,40 +85,41 @@ pub enum Event {
     Unacknowledged {
         /// The message.
         message: Publish,
-        /// For [`Client::acknowledge`].
+        /// The argument for [`Client::acknowledge`].
         ticket: Ticket,
     },
     /// The handshake of this publish is complete; for QoS 0, it was sent.
     Published {
-        /// Which.
+        /// The request.
         token: Token,
         /// 5.0: what the broker said; `SUCCESS` in 3.1.1. Or why it was not sent at all, since the broker takes no
         /// such message: `PACKET_TOO_LARGE`, `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`.
         reason: ReasonCode,
-        /// What came with it in PUBACK, PUBCOMP, or a PUBREC that refuses.
+        /// The reason string and user properties of PUBACK, PUBCOMP, or a PUBREC that refuses.
         remarks: AckDetails,
     },
     /// SUBACK came.
     Subscribed {
-        /// Which.
+        /// The request.
         token: Token,
-        /// One per filter: the broker's, or for a filter that it said it does not take, and that was not sent, why.
+        /// The reason code of each filter: the broker's, or for a filter that was not sent because the broker said that
+        /// it does not take it, the reason for that.
         reasons: Vec<ReasonCode>,
-        /// What came with them in SUBACK.
+        /// The reason string and user properties of SUBACK.
         remarks: AckDetails,
     },
     /// UNSUBACK came.
     Unsubscribed {
-        /// Which.
+        /// The request.
         token: Token,
         /// 5.0: one per filter; empty in 3.1.1.
         reasons: Vec<ReasonCode>,
-        /// What came with them in UNSUBACK.
+        /// The reason string and user properties of UNSUBACK.
         remarks: AckDetails,
     },
-    /// This message was not sent, since its expiry interval passed while it waited.
+    /// The message was not sent, since its expiry interval passed while it waited.
     Expired {
-        /// Which.
+        /// The request.
         token: Token,
     },
     /// [`Client::reauthenticate`] was a success.
@@ -134,37 +135,38 @@ pub enum Event {
     Rejected(CommandError),
 }
 
-/// Why a connection ended or could not be made.
+/// The reason for which a connection ended or could not be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DisconnectReason {
     /// The application asked for it.
     Asked,
-    /// No PINGRESP came in time (§3.1.2.10).
+    /// No PINGRESP was received in time (§3.1.2.10).
     NoPingresp {
-        /// When the PINGREQ was sent.
+        /// Time at which the PINGREQ was sent.
         at: Instant,
-        /// When the time was over.
+        /// Time at which the time was over.
         due: Instant,
     },
-    /// No connection and CONNACK in time (§3.2).
+    /// No connection and CONNACK came in time (§3.2).
     NoConnack {
-        /// When the attempt began.
+        /// Time at which the attempt began.
         at: Instant,
-        /// When the time was over.
+        /// Time at which the time was over.
         due: Instant,
     },
     /// Authenticating again took too long: no AUTH came in time (§4.12.1 of 5.0).
     NoAuth {
-        /// When we asked for it.
+        /// Time at which we asked for it.
         at: Instant,
-        /// When the time was over.
+        /// Time at which the time was over.
         due: Instant,
     },
     /// The transport could not be opened.
     ConnectFailed(String),
     /// The broker refused in CONNACK: a reason code of 5.0, a return code of 3.1.1.
     Refused(Box<ConnAck>),
-    /// 5.0: the broker sent DISCONNECT, with a reason and perhaps a Reason String, User Properties and a Server Reference.
+    /// 5.0: the broker sent DISCONNECT, with a reason and perhaps a Reason String, User Properties and a Server
+    /// Reference.
     Server(Box<Disconnect>),
     /// The transport ended.
     Closed(Transport),
@@ -172,19 +174,19 @@ pub enum DisconnectReason {
     Authentication(AuthError),
     /// The broker broke a rule of the protocol.
     Protocol {
-        /// What 5.0 says about it.
+        /// The reason code of 5.0.
         reason: ReasonCode,
         /// The statement that it broke, or the section.
         clause: &'static str,
-        /// What is wrong, in words.
+        /// Description of the violation.
         what: &'static str,
     },
 }
 
-/// How a transport ended.
+/// The end of a transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
-    /// In order (FIN).
+    /// The stream ended in order (FIN).
     Eof,
     /// Aborted (RST).
     Reset,
@@ -194,16 +196,16 @@ pub enum Transport {
     Other,
 }
 
-/// Why `poll_timeout` wants to be called back.
+/// The reason for which `poll_timeout` asks to be called back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Timer {
     /// The attempt to connect takes too long.
     Connect,
-    /// It is time for a PINGREQ.
+    /// The time for a PINGREQ.
     KeepAlive,
     /// PINGRESP is late.
     PingResponse,
-    /// It is time to connect again.
+    /// The time to connect again.
     Reconnect,
     /// Authenticating again takes too long.
     Authenticate,

@@ -3,31 +3,31 @@ use std::time::Duration;
 use halfopen_protocol::Version;
 use halfopen_protocol::packet::{Connect, Subscription};
 
-/// How a client connects and how long it waits for what.
+/// Options for connecting, and the time-outs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// The CONNECT to send: version, client id, keep-alive (60 s by default), clean start, will, session expiry …
     pub connect: Connect,
-    /// How long to wait for PINGRESP before the connection is closed; `None` is half of the keep-alive, so that the
+    /// Time after which a missing PINGRESP closes the connection; `None` is half of the keep-alive, so that the
     /// client notices before a broker would.
     pub ping_timeout: Option<Duration>,
-    /// How long opening a connection and CONNACK may take together, and how long authenticating again on one.
+    /// Time that opening a connection and CONNACK may take together, and how long authenticating again on one.
     pub connect_timeout: Duration,
-    /// Whether and how to connect again on its own.
+    /// The policy for connecting again; `None` never does.
     pub reconnect: Option<Reconnect>,
-    /// What to subscribe to after each CONNACK that says there is no session.
+    /// The subscriptions made after each CONNACK that says there is no session.
     pub subscriptions: Vec<Subscription>,
-    /// How many messages may wait to be sent, QoS 0 included, and how many requests (subscribe, unsubscribe): while
-    /// disconnected, or for room in the broker's receive maximum.
+    /// Number of messages that may wait to be sent, QoS 0 included, and how many requests (subscribe, unsubscribe):
+    /// while disconnected, or for room in the broker's receive maximum.
     pub queue_limit: usize,
     /// Acknowledge messages of QoS 1 and 2 only when the application says so: they come as
     /// [`Event::Unacknowledged`](super::Event::Unacknowledged).
     pub manual_acknowledgement: bool,
-    /// How many messages are handed on before the application says that it takes more
-    /// ([`Client::allow`](super::Client::allow)); `None`: any number. When they are used up nothing is read, and PINGRESP
-    /// is not minded; pings still go out.
+    /// Number of messages that are handed on before the application says that it takes more
+    /// ([`Client::allow`](super::Client::allow)); `None`: any number. When they are used up nothing is read, and
+    /// PINGRESP is not minded; pings still go out.
     pub incoming_limit: Option<usize>,
-    /// How many topics get a topic alias when messages are sent, if the broker takes so many; 0: none (5.0).
+    /// Number of topics that get a topic alias when messages are sent, if the broker takes as many; 0: none (5.0).
     pub topic_aliases: u16,
     /// The largest packet to take, in bytes, where CONNECT does not say it: 3.1.1 has no way to, and 5.0 may leave it
     /// out. The connection ends with a larger one.
@@ -35,8 +35,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// Keep-alive 60 s, 10 s to connect, no reconnect, at most 1000 waiting messages, messages acknowledged as they come, no topic
-    /// aliases, any packet that MQTT has.
+    /// Keep-alive 60 s, 10 s to connect, no reconnect, at most 1000 waiting messages, messages acknowledged as they
+    /// come, no topic aliases, any packet that MQTT has.
     pub fn new(version: Version, client_id: impl Into<bytestring::ByteString>) -> Self {
         let mut connect = Connect::new(version, client_id);
         connect.keep_alive = 60;
@@ -64,11 +64,11 @@ pub struct Reconnect {
     pub min: Duration,
     /// The longest pause.
     pub max: Duration,
-    /// By how much a pause is longer than the one before; 2 doubles it.
+    /// The factor by which a pause is longer than the one before; 2 doubles it.
     pub factor: f64,
     /// 0 to 1: how much of a pause is left to chance.
     pub jitter: f64,
-    /// How long a connection must last for the next pause to be the first again.
+    /// Time that a connection must last for the next pause to be the first again.
     pub stable: Duration,
 }
 

@@ -10,7 +10,7 @@ use super::{AckDetails, Client, Event, Token};
 /// About how many bytes are given to the driver at once, before it has had an opportunity to say that it has enough.
 const BATCH: usize = 256 * 1024;
 
-/// What waits is sent as soon as it may be.
+/// Sending of what waits, as soon as it may be sent.
 impl Client {
     /// Sends what a connection has room for: first what a resumed session has left to send again, oldest first
     /// [MQTT-4.4.0-1], then requests, then messages in their order [MQTT-4.6.0-1].
@@ -37,8 +37,8 @@ impl Client {
         }
     }
 
-    /// Whether the driver is to be given more than it has. What it has not taken yet comes first; when it has, and has not
-    /// said that it is too much, `poll_output` goes on. So a long queue is never copied as a whole.
+    /// Returns whether the driver is to be given more than it has. What it has not taken yet comes first; when it has,
+    /// and has not said that it is too much, `poll_output` goes on. So a long queue is never copied as a whole.
     fn may_write_more(&mut self, now: Instant) -> bool {
         if self.unpolled >= BATCH {
             self.held = Some(now);
@@ -82,7 +82,7 @@ impl Client {
         self.write(now, Packet::Publish(packet));
     }
 
-    /// No receive maximum holds these back [MQTT-3.3.4-8].
+    /// Sends the requests that wait: no receive maximum holds these back [MQTT-3.3.4-8].
     fn send_requests(&mut self, now: Instant) {
         while self.may_write_more(now)
             && let Some(request) = self.session.requests.front()
@@ -119,8 +119,8 @@ impl Client {
         }
     }
 
-    /// Why a SUBSCRIBE or UNSUBSCRIBE cannot be sent. One of the application was checked when it was given, those of
-    /// the options never were.
+    /// Returns why a SUBSCRIBE or UNSUBSCRIBE cannot be sent. One of the application was checked when it was given,
+    /// those of the options never were.
     fn refuse_packet(&self, packet: &Packet) -> Option<ReasonCode> {
         let Link::Up(up) = &self.link else { return None };
         match packet_size(packet, self.version()) {

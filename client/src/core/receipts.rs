@@ -23,7 +23,7 @@ pub(super) struct Receipts {
 struct Pending {
     ticket: Ticket,
     id: PacketId,
-    /// What the application has decided.
+    /// The decision of the application.
     reason: Option<ReasonCode>,
 }
 
@@ -45,7 +45,8 @@ impl Receipts {
         Some(ticket)
     }
 
-    /// Whether the application has this message and has not acknowledged it. Then it is not to be handed on again.
+    /// Returns whether the application has this message and has not acknowledged it. Then it is not to be handed on
+    /// again.
     pub(super) fn holds(&self, publish: &Publish) -> bool {
         let queue = match publish.qos {
             QoS::AtMostOnce => return false,
@@ -55,7 +56,8 @@ impl Receipts {
         queue.iter().any(|pending| Some(pending.id) == publish.packet_id)
     }
 
-    /// How many messages of QoS 1 wait: they use up our Receive Maximum. (Those of QoS 2 are counted by the inbox.)
+    /// Returns how many messages of QoS 1 wait: they use up our Receive Maximum. (Those of QoS 2 are counted by the
+    /// inbox.)
     pub(super) fn open_at_least_once(&self) -> usize {
         self.at_least_once.len()
     }

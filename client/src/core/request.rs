@@ -4,7 +4,7 @@ use halfopen_protocol::{Packet, ReasonCode};
 
 use super::Token;
 
-/// What a SUBSCRIBE asks for. A list of subscriptions alone is one without the rest.
+/// The content of a SUBSCRIBE. A list of subscriptions alone is one without the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SubscribeRequest {
     /// The filters with their options; at least one.
@@ -15,7 +15,7 @@ pub struct SubscribeRequest {
     pub user_properties: UserProperties,
 }
 
-/// What an UNSUBSCRIBE asks for. A list of filters alone is one without the rest.
+/// The content of an UNSUBSCRIBE. A list of filters alone is one without the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnsubscribeRequest {
     /// The filters, as they were subscribed to; at least one.
@@ -54,7 +54,7 @@ pub(super) enum RequestKind {
 pub(super) struct Asked {
     pub(super) id: PacketId,
     pub(super) request: Request,
-    /// For each filter why it was not sent; `None`: it was.
+    /// The reason why each filter was not sent; `None` if it was.
     pub(super) refusals: Vec<Option<ReasonCode>>,
 }
 
@@ -78,7 +78,7 @@ impl Request {
         }
     }
 
-    /// How many filters it has.
+    /// Returns how many filters it has.
     pub(super) fn len(&self) -> usize {
         match &self.kind {
             RequestKind::Subscribe(request) => request.subscriptions.len(),
@@ -102,7 +102,7 @@ impl Request {
 }
 
 impl Asked {
-    /// How many filters the broker has to answer.
+    /// Returns how many filters the broker has to answer.
     pub(super) fn sent(&self) -> usize {
         self.request.len() - self.refusals.iter().flatten().count()
     }

@@ -8,12 +8,12 @@ use super::Token;
 use super::receipts::Receipts;
 use super::request::{Asked, Request, RequestKind, SubscribeRequest};
 
-/// What outlives a connection: unfinished messages of both directions, and what is subscribed (§4.1).
+/// The state that outlives a connection: unfinished messages of both directions, and the subscriptions (§4.1).
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) outbox: Outbox<Token>,
     pub(super) inbox: Inbox,
-    /// What the application has and has not acknowledged. Ends with the connection.
+    /// The acknowledgements by the application. They end with the connection.
     pub(super) receipts: Receipts,
     /// Messages that were not sent yet, oldest first.
     pub(super) messages: VecDeque<Waiting>,
@@ -21,7 +21,7 @@ pub(super) struct Session {
     pub(super) requests: VecDeque<Request>,
     /// Requests that were sent and not answered, in the order in which they were sent.
     asked: Vec<Asked>,
-    /// What is to be subscribed to when the broker has no session, with its Subscription Identifier.
+    /// The subscriptions to make when the broker has no session, with their Subscription Identifiers.
     pub(super) subscriptions: Vec<(Subscription, Option<u32>)>,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Session {
 pub(super) struct Waiting {
     pub(super) publish: Publish,
     pub(super) token: Token,
-    /// Since when its expiry interval runs.
+    /// Time since which its expiry interval runs.
     pub(super) since: Instant,
 }
 
@@ -123,7 +123,7 @@ impl Session {
         tokens
     }
 
-    /// What the broker granted is asked for again when the session is lost.
+    /// Stores what the broker granted, to ask for it again when the session is lost.
     pub(super) fn remember(&mut self, request: &SubscribeRequest, reasons: &[ReasonCode]) {
         for (subscription, reason) in request.subscriptions.iter().zip(reasons) {
             if reason.is_error() {
@@ -137,12 +137,12 @@ impl Session {
         }
     }
 
-    /// What was unsubscribed is not.
+    /// Removes what was unsubscribed.
     pub(super) fn forget(&mut self, filters: &[bytestring::ByteString]) {
         self.subscriptions.retain(|(known, _)| !filters.contains(&known.filter));
     }
 
-    /// What is subscribed, in one request for each Subscription Identifier.
+    /// Returns what is subscribed, in one request for each Subscription Identifier.
     fn resubscribe(&self) -> Vec<SubscribeRequest> {
         let mut requests: Vec<SubscribeRequest> = Vec::new();
         for (subscription, id) in &self.subscriptions {

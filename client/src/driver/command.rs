@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::core::{Client, CommandError, SubscribeRequest, Ticket, UnsubscribeRequest};
 
-/// What can be sent to a running client. [`Command`] is enough for most.
+/// An order for a running client. [`Command`] is enough for most.
 pub trait Order {
     /// Does it. The driver tells what is not accepted as [`Event::Rejected`](crate::core::Event::Rejected).
     ///
@@ -15,13 +15,13 @@ pub trait Order {
     /// The client does not accept it.
     fn perform(self, client: &mut Client, now: Instant) -> Result<(), CommandError>;
 
-    /// Whether what is still to be written may take a while after the client has closed.
+    /// Returns whether what is still to be written may take a while after the client has closed.
     fn may_linger(&self) -> bool;
 }
 
-/// Where orders come from: a channel, mostly.
+/// The source of orders: a channel, mostly.
 pub trait Commands {
-    /// What comes.
+    /// The type of the orders.
     type Order: Order;
 
     /// Returns the next order; `None` if there will never be one.
@@ -47,7 +47,7 @@ impl<O: Order> Order for Box<O> {
     }
 }
 
-/// What the application tells a running client.
+/// A command of the application to a running client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// [`Client::connect`](crate::core::Client::connect), or

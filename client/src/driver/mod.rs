@@ -23,10 +23,10 @@ pub use self::tcp::Tcp;
 use self::wire::{Io, Wire};
 use crate::core::{Client, Event, Output};
 
-/// For how long, after an asked-for DISCONNECT, a slow peer may take what was written before it.
+/// Time for which, after an asked-for DISCONNECT, a slow peer may take what was written before it.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// How to reach the broker.
+/// Opens connections to the broker.
 pub trait Connector {
     /// A connection, as far as a client needs it.
     type Stream: AsyncRead + AsyncWrite + Unpin + 'static;
@@ -79,10 +79,10 @@ struct Driver<C, Q, F> {
     on_event: F,
 }
 
-/// What the client wants of the transport.
+/// The next thing that the client wants of the transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
-    /// Nothing new.
+    /// Nothing has changed.
     Same,
     /// A new one.
     Connect,
@@ -91,7 +91,7 @@ enum Next {
 }
 
 impl<C: Clock, Q: Commands, F: FnMut(Instant, Event)> Driver<C, Q, F> {
-    /// Nothing is connected and nothing is to be: waits for a command or for the time of the next attempt.
+    /// Waits without a connection for a command or for the time of the next attempt.
     async fn disconnected<S: AsyncRead + AsyncWrite + Unpin>(&mut self) -> Next {
         tokio::select! {
             biased;

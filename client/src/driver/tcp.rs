@@ -14,7 +14,7 @@ pub struct Tcp {
 }
 
 impl Tcp {
-    /// For this host and port, which are looked up at each attempt.
+    /// Creates a connector for this host and port, which are looked up at each attempt.
     pub fn new(host: String, port: u16) -> Self {
         Self { host, port, from: None }
     }

@@ -9,18 +9,19 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::core::Transport;
 
-/// How much is read at once. A simulated socket tells its peer of room only when one read takes half of its 64 KiB.
+/// The size of one read in bytes. A simulated socket tells its peer of room only when one read takes half of its 64
+/// KiB.
 const READ_SIZE: usize = 64 * 1024;
 
-/// With more than this to be written, nothing is read: a peer that sends but never reads must not fill our memory with
-/// the answers.
+/// Number of unwritten bytes above which nothing is read: a peer that sends but never reads must not fill our memory
+/// with the answers.
 const BACKLOG: usize = 4 * 1024 * 1024;
 
-/// With more than this to be written, no new messages are: they wait in the client's queue, which has a bound. Below the
-/// backlog, so that reading goes on.
+/// Number of unwritten bytes above which no new messages are written: they wait in the client's queue, which has a
+/// bound. Below the backlog, so that reading goes on.
 const CONGESTED: usize = 1024 * 1024;
 
-/// What happened on a connection.
+/// The event of a connection.
 pub(super) enum Io<'a> {
     /// Bytes came in.
     Read(&'a [u8]),
@@ -40,7 +41,7 @@ pub(super) struct Wire<S> {
     /// A write failed: from then on only what the peer had sent before can be read.
     write_error: Option<io::Error>,
     is_shut: bool,
-    /// What the last read brought.
+    /// The bytes of the last read.
     received: Vec<u8>,
 }
 
@@ -64,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// Whether so much is to be written that no more messages should be added to it.
+    /// Returns whether so much is to be written that no more messages should be added to it.
     pub(super) fn is_congested(&self) -> bool {
         self.unwritten.len() > CONGESTED
     }
@@ -183,7 +184,7 @@ enum Progress {
     Relieved,
 }
 
-/// What an error says about how the connection ended.
+/// Returns what an error says about how the connection ended.
 fn transport(error: &io::Error) -> Transport {
     match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {

@@ -24,13 +24,13 @@ pub struct Completion {
     must_pass: BTreeSet<usize>,
     /// The latest of them, unless that has to be found out anew.
     passed: Cell<Option<Option<Duration>>>,
-    /// Of each of these lists one must be decided.
+    /// Lists of which one each must be decided.
     any_of: Vec<Vec<Self>>,
     brokers: usize,
     opened: ConnectionIndex,
-    /// How many events have been looked at.
+    /// Number of events that have been looked at.
     seen: usize,
-    /// When the latest of what was wanted came.
+    /// Time at which the latest of what was wanted came.
     latest: Duration,
 }
 
@@ -38,7 +38,7 @@ pub struct Completion {
 struct Wanted {
     recognizer: Recognizer,
     on: Vec<NthConnection>,
-    /// What comes before this is not what is wanted: the place of the moment.
+    /// The place of the moment before which nothing counts.
     from: Option<usize>,
     missing: u64,
 }
@@ -48,14 +48,14 @@ struct Horizon {
     event: EventRef,
     finder: Finder,
     offset_ms: i64,
-    /// Which occurrence it hangs on; the latest if none.
+    /// The occurrence that it refers to; the latest if `None`.
     nth: Option<usize>,
     count: usize,
     at: Option<Duration>,
 }
 
 impl Completion {
-    /// Nothing has been seen of the plan's run.
+    /// Begins a run of the plan of which nothing has been seen.
     pub fn new(plan: &Plan) -> Self {
         Self::of(plan, &plan.expectations)
     }
@@ -253,13 +253,13 @@ impl Horizon {
         counts
     }
 
-    /// Whether another one is about the same moment, through whosever eyes.
+    /// Returns whether another one is about the same moment, through whosever eyes.
     fn is_same(&self, other: &Self) -> bool {
         matches!(self.event, EventRef::Start | EventRef::Mark(_))
             && (&self.event, self.offset_ms, self.nth) == (&other.event, other.offset_ms, other.nth)
     }
 
-    /// When the moment is, once its event has come.
+    /// Returns when the moment is, once its event has come.
     fn time(&self) -> Option<Duration> {
         let ms = millis(self.at?).saturating_add(self.offset_ms);
         Some(Duration::from_millis(ms.max(0).unsigned_abs()))

@@ -11,17 +11,17 @@ use crate::plan::{
 use crate::trace::find::{Occurrence, Perspective};
 use crate::trace::{ConnectionId, Event, EventKind, Trace, TraceIndex, Transmission};
 
-/// What of a run is kept to judge its expectations by.
+/// The events of a run that are kept to judge its expectations by.
 ///
-/// That is all that is no packet, what every connection needs (CONNECT, CONNACK, DISCONNECT, and the first that arrives,
-/// which shows that it is up), and of the other packets those that an expectation names. So a fleet that pings for a
-/// day leaves nothing of it, unless somebody expects pings.
+/// That is all that is no packet, what every connection needs (CONNECT, CONNACK, DISCONNECT, and the first that
+/// arrives, which shows that it is up), and of the other packets those that an expectation names. So a fleet that pings
+/// for a day leaves nothing of it, unless somebody expects pings.
 pub(super) struct Evidence {
     /// The events, each with its index in the trace.
     pub(super) events: Vec<(usize, Event)>,
-    /// How many events the trace has.
+    /// Number of events that the trace has.
     pub(super) len: usize,
-    /// When the run ended.
+    /// Time at which the run ended.
     pub(super) end: Duration,
     wanted: Wanted,
     /// The ends of connections at which something has arrived.
@@ -31,13 +31,13 @@ pub(super) struct Evidence {
     was_sent: bool,
 }
 
-/// Which packets expectations name.
+/// The packets that expectations name.
 struct Wanted {
     /// Wherever they are sent.
     everywhere: TypeSet,
-    /// For each node, those that it sends or receives.
+    /// For each node, the types that it sends or receives.
     at: Vec<TypeSet>,
-    /// Whose messages to the application count.
+    /// The nodes whose messages to the application count.
     deliveries: BTreeSet<NodeId>,
 }
 
@@ -108,7 +108,7 @@ impl Evidence {
         (*index, event)
     }
 
-    /// Whether nothing was sent in the whole run.
+    /// Returns whether nothing was sent in the whole run.
     pub(super) fn is_silent(&self) -> bool {
         !self.was_sent
     }
@@ -224,7 +224,7 @@ mod tests {
     };
     use halfopen_protocol::Packet;
 
-    /// How many packets of this type are kept of a run of two clients that ping and publish.
+    /// Returns how many packets of this type are kept of a run of two clients that ping and publish.
     fn kept(expectation: Expectation, packet_type: PacketType) -> usize {
         let mut plan = plan();
         plan.expectations.push(expectation);

@@ -14,7 +14,7 @@ mod windows;
 
 pub use self::result::{Due, ExpectationResult, judged};
 
-/// How many times are listed before the rest is only counted.
+/// Maximum number of times that are listed before the rest is only counted.
 const LISTED: usize = 5;
 
 /// Judges all expectations of the plan, each at each of its nodes.
@@ -54,7 +54,7 @@ struct Judge<'a> {
     node: NodeId,
 }
 
-/// Why something cannot be judged.
+/// The reason why something cannot be judged.
 type Why = String;
 
 impl Judge<'_> {
@@ -75,7 +75,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Where to look, both ends included.
+    /// Returns where to look, both ends included.
     fn during(&self) -> Result<(Millis, Millis), Why> {
         let Some((from, to)) = &self.expectation.during else { return Ok((0, Millis::MAX)) };
         let [from, to] = [from, to].map(|moment| Times::new(self.plan, self.trace, self.index, moment, self.node));
@@ -88,7 +88,7 @@ impl Judge<'_> {
         Ok((begin, end))
     }
 
-    /// What matches the verb where it counts, and what came close.
+    /// Returns what matches the verb where it counts, and what came close.
     fn matches(&self, (from, to): (Millis, Millis)) -> (Vec<Match>, Option<String>) {
         let Some(mut recognizer) = Recognizer::new(self.plan, self.expectation, self.node) else {
             return (Vec::new(), None);
@@ -117,7 +117,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether this is what must never be: it lies in the time and was said as `never` has it.
+    /// Returns whether this is what must never be: it lies in the time and was said as `never` has it.
     fn is_forbidden(&self, found: &Match, clocked: Option<&Clocked<'_>>) -> bool {
         let in_time = clocked.is_none_or(|clocked| self.miss(found, clocked).is_none());
         in_time && self.said_otherwise(found).is_none()
@@ -148,7 +148,7 @@ impl Judge<'_> {
         self.sayings(matches, findings);
     }
 
-    /// Nothing came at all: a failure if its time has passed, otherwise vacuous.
+    /// Reports that nothing came at all: a failure if its time has passed, otherwise vacuous.
     fn missing(&self, clocked: Option<&Clocked<'_>>, near: Option<&str>, findings: &mut Findings) {
         let end = millis(self.trace.end);
         let near = near.map(|near| format!("; there was {near}")).unwrap_or_default();
@@ -192,7 +192,7 @@ impl Judge<'_> {
         self.violation(self.expected(*window, clocked), actual, findings);
     }
 
-    /// By how much a match lies out of all windows it may lie in, and the window to speak of.
+    /// Returns by how much a match lies outside all windows that it may lie in, and the window to report.
     fn miss(&self, found: &Match, clocked: &Clocked<'_>) -> Option<(Window, Millis)> {
         let tolerance = millis(self.plan.tolerance);
         let windows = clocked.windows(found.index, found.at);
@@ -244,7 +244,7 @@ impl Judge<'_> {
         }
     }
 
-    /// What should have been said before a close and what was, if they differ. Only 5.0 has words for it.
+    /// Returns what should have been said before a close and what was, if they differ. Only 5.0 has words for it.
     fn said_otherwise(&self, found: &Match) -> Option<(String, String)> {
         let Verb::Closes { reason, reason_if_any, .. } = &self.expectation.verb else { return None };
         if !self.plan.version.is_v5() {
@@ -271,7 +271,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Why the node could not have done what it must not do, if so.
+    /// Returns why the node could not have done what it must not do, if so.
     fn no_opportunity(&self) -> Option<Why> {
         let name = |id: NodeId| &self.plan.node(id).name;
         let opened = |peer: Option<NodeId>| {

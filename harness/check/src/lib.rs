@@ -82,8 +82,8 @@ pub struct Outcome {
     pub warnings: Vec<Violation>,
     /// Invariants that do not hold and are waived.
     pub waived: Vec<Invariant>,
-    /// What invariants are about and could not judge in this run, in the order of the invariants. Does not fail: it says
-    /// how far the verdict reaches.
+    /// What invariants are about and could not judge in this run, in the order of the invariants. Does not fail: it
+    /// says how far the verdict reaches.
     pub not_judged: Vec<NotJudged>,
 }
 
@@ -105,7 +105,7 @@ impl Outcome {
 pub struct Violation {
     /// The expectation, or the step, in the scenario.
     pub position: Position,
-    /// Its text.
+    /// The text.
     pub text: String,
     /// What should have been, on one line.
     pub expected: String,
@@ -118,7 +118,7 @@ pub struct Violation {
 pub struct Vacuity {
     /// The expectation, or the step, in the scenario.
     pub position: Position,
-    /// Its text.
+    /// The text.
     pub text: String,
     /// Why not, on one line.
     pub why: String,

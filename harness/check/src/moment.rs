@@ -44,7 +44,7 @@ impl<'a> Times<'a> {
         &self.moment.text
     }
 
-    /// Whether its event never came.
+    /// Returns whether its event never came.
     pub(super) fn never_came(&self) -> bool {
         self.occurrences.is_empty()
     }
@@ -97,7 +97,7 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// How far `at` is out of the window: negative for too early. `None` if it lies in it.
+    /// Returns how far `at` is out of the window: negative for too early. `None` if it lies in it.
     pub(super) fn miss(self, at: Millis, tolerance: Millis) -> Option<Millis> {
         if at < self.from.saturating_sub(tolerance) {
             return Some(at - self.from);
@@ -105,7 +105,7 @@ impl Window {
         self.to.filter(|to| at > to.saturating_add(tolerance)).map(|to| at - to)
     }
 
-    /// When it could last be met, as far as that is known.
+    /// Returns when it could last be met, as far as that is known.
     pub(super) fn due(self) -> Millis {
         self.to.unwrap_or(self.from)
     }

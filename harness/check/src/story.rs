@@ -95,7 +95,7 @@ impl Told<'_> {
         }
     }
 
-    /// Whether the fault happened to the node at some time after the step began.
+    /// Returns whether the fault happened to the node at some time after the step began.
     fn was_changed(&self, step: StepId, node: NodeId, fault: NodeFault) -> bool {
         self.reached.get(&step) < self.changed.get(&(node, fault))
     }

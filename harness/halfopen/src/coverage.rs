@@ -54,8 +54,8 @@ struct Story {
 }
 
 impl Coverage {
-    /// Runs all scenarios once without any defect, and with each of `defects`, of which it tells `begins` before, until a run
-    /// of a scenario fails.
+    /// Runs all scenarios once without any defect, and with each of `defects`, of which it tells `begins` before, until
+    /// a run of a scenario fails.
     pub fn of(scenarios: Vec<(Scenario, Vec<Plan>)>, defects: &[Defect], begins: impl Fn(Defect)) -> Self {
         let mut stories = Vec::new();
         for (scenario, runs) in scenarios {
@@ -176,7 +176,7 @@ impl Row {
         self.statement.applies_to == side || self.statement.applies_to == Side::Both
     }
 
-    /// Whether the statement is a duty of the program that the defect is in.
+    /// Returns whether the statement is a duty of the program that the defect is in.
     fn is_bound(&self, defect: Defect) -> bool {
         self.binds(side_of(defect))
     }

@@ -31,7 +31,7 @@ pub enum Class {
 /// A run that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Its name.
+    /// The name.
     pub run: String,
     /// What kind of change it is.
     pub class: Class,
@@ -42,11 +42,11 @@ pub struct Difference {
 /// A run as it is compared with another one.
 #[derive(Clone, Debug)]
 pub struct ComparedRun {
-    /// Its name and its seed.
+    /// The name and its seed.
     name: String,
-    /// Its verdict, where that is known.
+    /// The verdict, where that is known.
     verdict: Option<&'static str>,
-    /// When it ended, in milliseconds.
+    /// Time at which it ended, in milliseconds.
     end_ms: u64,
     /// What happened in it, without what follows from the rest: an arrival is told by what was sent.
     events: Vec<Compared>,

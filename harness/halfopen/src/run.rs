@@ -96,8 +96,8 @@ impl Runner {
         self.finished(plan, ending.unwrap_or_else(Ending::without_trace))
     }
 
-    /// Runs a plan and judges it while it runs, without keeping its trace. If anything is to be said about the run, it is
-    /// made again, and that time its trace is kept.
+    /// Runs a plan and judges it while it runs, without keeping its trace. If anything is to be said about the run, it
+    /// is made again, and that time its trace is kept.
     pub fn judge(&self, plan: &Arc<Plan>) -> Finished {
         let ending = match self.observe(plan, false) {
             Ok(Observed { trace: Trace { end, .. }, outcome, hash, load }) => match outcome.verdict {
@@ -222,7 +222,7 @@ pub enum Ending {
     Judged(Trace, Outcome),
     /// It passed without a warning, and its trace was not kept.
     Passed {
-        /// When it ended.
+        /// Time at which it ended.
         end: Duration,
         /// The hash of its trace.
         hash: TraceHash,

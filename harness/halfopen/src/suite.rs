@@ -66,9 +66,9 @@ impl Suite {
     /// With a broker of yours in the place of the project's. `start` makes its process: a future that takes connections
     /// from [`Host::accept`] and serves them until it is dropped.
     ///
-    /// What a scenario asks of a broker that only the project's can say is left out: why it closes (`because`), and what
-    /// it holds (`has`). Skipped are runs of which nothing is left, those that change the clock of the broker, and those
-    /// that set something on it, unless [`settings`](Self::settings) takes them.
+    /// What a scenario asks of a broker that only the project's can say is left out: why it closes (`because`), and
+    /// what it holds (`has`). Skipped are runs of which nothing is left, those that change the clock of the broker, and
+    /// those that set something on it, unless [`settings`](Self::settings) takes them.
     ///
     /// ```
     /// use halfopen::suite::Suite;
@@ -94,8 +94,8 @@ impl Suite {
         Self { program_under_test: Some(ProgramUnderTest::new(start)), ..self }
     }
 
-    /// Takes scenarios that set something on the broker, such as limits, users, or that it is durable, where `takes` says
-    /// that the program under test does it: it finds the settings in [`Host::program`].
+    /// Takes scenarios that set something on the broker, such as limits, users, or that it is durable, where `takes`
+    /// says that the program under test does it: it finds the settings in [`Host::program`].
     #[must_use]
     pub fn settings(self, takes: impl Fn(&BrokerProgram) -> bool + 'static) -> Self {
         Self { takes: Takes(Rc::new(takes)), ..self }
@@ -139,7 +139,7 @@ impl Suite {
         }
     }
 
-    /// Whether all of these runs, which are all that some files have, are as expected.
+    /// Returns whether all of these runs, which are all that some files have, are as expected.
     ///
     /// # Errors
     /// With a report for people: the runs that do not pass, each with its trace, and waivers that waive nothing.
@@ -182,7 +182,7 @@ impl fmt::Debug for Takes {
     }
 }
 
-/// Where the scenarios of this project are, if it was built from its repository: a path or a git dependency.
+/// Returns where the scenarios of this project are, if it was built from its repository: a path or a git dependency.
 pub fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios")
 }

@@ -162,7 +162,7 @@ fn range(plan: &Plan, sweep: &Sweep, trace: &Trace) -> Result<Range, Error> {
     Ok(Range { first: first.or(Some(here)), last, times: begin..=end })
 }
 
-/// When a moment is, and at which event if it is one; events count from `from` on.
+/// Returns when a moment is, and at which event if it is one; events count from `from` on.
 fn bound(
     plan: &Plan,
     sweep: &Sweep,

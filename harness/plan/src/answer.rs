@@ -48,7 +48,8 @@ impl Answers {
         Self { gives_standard, open: Vec::new(), packets: BTreeMap::new() }
     }
 
-    /// From now on what `change` lists is answered as it says, and all else as before. One that lists nothing changes all.
+    /// From now on what `change` lists is answered as it says, and all else as before. One that lists nothing changes
+    /// all.
     pub fn change(&mut self, change: Self) {
         if change.open.is_empty() && change.packets.is_empty() {
             *self = change;
@@ -70,7 +71,7 @@ impl Answers {
         if self.open.is_empty() { vec![Answer::now(AnswerKind::Standard)] } else { self.open.clone() }
     }
 
-    /// Whether no packet of this type is answered.
+    /// Returns whether no packet of this type is answered.
     pub fn is_silent_on(&self, packet: PacketType) -> bool {
         let nothing = |answer: &Answer| answer.kind == AnswerKind::Nothing;
         self.packets.get(&packet).map_or(!self.gives_standard, |answers| answers.iter().all(nothing))

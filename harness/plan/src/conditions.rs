@@ -81,7 +81,7 @@ impl Feature {
         }
     }
 
-    /// Whether a broker has it.
+    /// Returns whether a broker has it.
     pub fn is_of(self, broker: &BrokerSettings) -> bool {
         match self {
             Self::SharedSubscriptions => broker.shared_subscriptions,

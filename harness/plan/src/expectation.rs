@@ -8,7 +8,7 @@ use super::{CloseHow, ExpectationId, FieldPattern, Moment, NodeId, NthConnection
 /// One line of what must be true.
 #[derive(Clone, Debug)]
 pub struct Expectation {
-    /// Its name within the plan; [`Plan::origins`](super::Plan::origins) knows where it stands.
+    /// The name within the plan; [`Plan::origins`](super::Plan::origins) knows where it stands.
     pub id: ExpectationId,
     /// As it stands in the file, on one line, parameters filled in: for messages.
     pub text: String,
@@ -105,15 +105,15 @@ pub enum Verb {
 pub struct Holding {
     /// The client identifier of the session that all but `retained` is about; that there is one.
     pub session: Option<String>,
-    /// How many topic filters the session is subscribed to.
+    /// Number of topic filters that the session is subscribed to.
     pub subscriptions: Option<CountRange>,
-    /// How many messages wait in it.
+    /// Number of messages that wait in it.
     pub queued: Option<CountRange>,
     /// How many messages of QoS 1 and 2 to its client are not acknowledged.
     pub in_flight: Option<CountRange>,
     /// Whether it has a will.
     pub will: Option<bool>,
-    /// How many messages the broker retains.
+    /// Number of messages that the broker retains.
     pub retained: Option<CountRange>,
 }
 
@@ -195,7 +195,7 @@ pub struct CountRange {
 }
 
 impl CountRange {
-    /// Whether a number lies in it.
+    /// Returns whether a number lies in it.
     pub fn contains(self, number: u64) -> bool {
         number >= self.min && self.max.is_none_or(|max| number <= max)
     }

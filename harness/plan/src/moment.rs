@@ -28,9 +28,9 @@ pub enum EventRef {
         ordinal: Ordinal,
         /// Which packet.
         packet: PacketKind,
-        /// Its sender.
+        /// The sender.
         from: Option<NodeId>,
-        /// Its receiver.
+        /// The receiver.
         to: Option<NodeId>,
         /// Through whose eyes, where that is said.
         at: Option<NodeId>,

@@ -9,14 +9,14 @@ use super::{Answers, BrokerSettings, ClientSettings, NodeId};
 /// A host with one program on it.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its name in the file, and its host name in the world. Members of a group are `fleet.1`, `fleet.2` …
+    /// The name in the file, and its host name in the world. Members of a group are `fleet.1`, `fleet.2` …
     pub name: String,
     /// The program.
     pub program: Program,
 }
 
 impl Node {
-    /// Whether other nodes connect to this one.
+    /// Returns whether other nodes connect to this one.
     pub fn is_broker(&self) -> bool {
         matches!(self.program, Program::Broker(_) | Program::RawBroker(_))
     }
@@ -40,7 +40,7 @@ pub enum Program {
 pub struct BrokerProgram {
     /// What the scenario sets on it.
     pub config: BrokerSettings,
-    /// Whether what it remembers is there after the end of its process.
+    /// True if what it remembers is there after the end of its process.
     pub durable: bool,
     /// Who may connect; everybody if there is none.
     pub auth: Option<BrokerAuth>,
@@ -73,7 +73,7 @@ pub struct AccessRights {
 /// Who may connect to a broker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BrokerAuth {
-    /// Whether a client may that names neither a user nor an authentication method.
+    /// True if a client may that names neither a user nor an authentication method.
     pub anonymous: bool,
     /// User names and their passwords; if there are none, a user name means nothing.
     pub users: BTreeMap<String, Bytes>,
@@ -97,9 +97,9 @@ pub struct ClientProgram {
     pub options: ClientSettings,
     /// The broker it connects to.
     pub to: NodeId,
-    /// Whether it connects before the first step.
+    /// True if it connects before the first step.
     pub autostart: bool,
-    /// How long its application is busy with each message, before it takes another; zero for not at all.
+    /// Time that its application is busy with each message, before it takes another; zero for not at all.
     pub handling: Duration,
 }
 

@@ -17,7 +17,7 @@ pub struct BrokerSettings {
     pub max_keep_alive: Option<u16>,
     /// A silent client is closed after its keep-alive times this. The standards demand 1.5.
     pub keep_alive_factor: f64,
-    /// How long a connection may be open without a CONNECT (§3.1.4, no figure there).
+    /// Time that a connection may be open without a CONNECT (§3.1.4, no figure there).
     pub connect_timeout: Duration,
     /// Maximum size in bytes of a packet from a client; announced in 5.0.
     pub maximum_packet_size: u32,
@@ -27,13 +27,13 @@ pub struct BrokerSettings {
     pub topic_alias_maximum: u16,
     /// The highest QoS of the broker; announced in 5.0 if not 2 (§3.2.2.3.4).
     pub maximum_qos: QoS,
-    /// Whether messages are retained; announced in 5.0 if not (§3.2.2.3.5).
+    /// True if messages are retained; announced in 5.0 if not (§3.2.2.3.5).
     pub retain_available: bool,
-    /// Whether filters may have wildcards; announced in 5.0 if not (§3.2.2.3.11).
+    /// True if filters may have wildcards; announced in 5.0 if not (§3.2.2.3.11).
     pub wildcard_subscriptions: bool,
     /// 5.0: whether subscriptions may have identifiers; announced if not (§3.2.2.3.12).
     pub subscription_identifiers: bool,
-    /// Whether there are shared subscriptions; announced in 5.0 (§3.2.2.3.13).
+    /// True if there are shared subscriptions; announced in 5.0 (§3.2.2.3.13).
     pub shared_subscriptions: bool,
     /// The longest time in seconds that a session outlives its connection; `u32::MAX` is for ever (§3.2.2.3.2).
     pub maximum_session_expiry: u32,
@@ -125,7 +125,7 @@ pub struct ClientSettings {
     pub connect: Connect,
     /// How long to wait for PINGRESP before the connection is closed; half of the keep-alive if not given.
     pub ping_timeout: Option<Duration>,
-    /// How long opening a connection and CONNACK may take together.
+    /// Time that opening a connection and CONNACK may take together.
     pub connect_timeout: Duration,
     /// Whether and how to connect again on its own.
     pub reconnect: Option<Reconnect>,
@@ -181,7 +181,7 @@ pub struct Reconnect {
     pub factor: f64,
     /// How much of a pause is left to chance, from 0 to 1.
     pub jitter: f64,
-    /// How long a connection must last for the next pause to be the first again.
+    /// Time that a connection must last for the next pause to be the first again.
     pub stable: Duration,
 }
 

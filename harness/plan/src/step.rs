@@ -10,7 +10,7 @@ use super::{Answers, BrokerProgram, Moment, NetworkChange, NodeFault, NodeId, Nt
 /// One line of the story.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Its name within the plan; [`Plan::origins`](super::Plan::origins) knows where it stands.
+    /// The name within the plan; [`Plan::origins`](super::Plan::origins) knows where it stands.
     pub id: StepId,
     /// The heading it gets in the trace: `sensor: power_loss`, `wait 1h`.
     pub text: String,
@@ -181,7 +181,7 @@ pub struct ConnectAction {
     pub connack: Option<PacketPattern>,
     /// The CONNECT of this connection, where it is another one than the node's own.
     pub with: BTreeMap<NodeId, Connect>,
-    /// Whether the step waits for the CONNACK.
+    /// True if the step waits for the CONNACK.
     pub waits: bool,
 }
 

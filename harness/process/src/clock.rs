@@ -5,7 +5,7 @@ use std::time::Duration;
 pub struct Clocks {
     /// The wall clock, since 1970.
     pub date: Duration,
-    /// How long the machine has been up.
+    /// Time that the machine has been up.
     pub uptime: Duration,
 }
 

@@ -38,7 +38,7 @@ pub enum Event {
     Finished {
         /// The socket.
         socket: SocketId,
-        /// Whether the socket is closed, so that it does not read either, and is gone.
+        /// True if the socket is closed, so that it does not read either, and is gone.
         closed: bool,
     },
     /// Closed with bytes unread or a linger time of zero (RST). The socket is gone.
@@ -63,10 +63,10 @@ pub struct Stats {
     pub by_call: BTreeMap<&'static str, u64>,
     /// Waits that the program went through by itself, under a lease.
     pub leased: u64,
-    /// How often a thread was found blocked in the kernel in a call that is not asked about. When it goes on again depends
-    /// on real time, so that runs may differ.
+    /// Number of times that a thread was found blocked in the kernel in a call that is not asked about. When it goes on
+    /// again depends on real time, so that runs may differ.
     pub blocked_natively: u64,
-    /// How often a thread computed for so long that another was let run beside it. Runs may differ then.
+    /// Number of times that a thread computed for so long that another was let run beside it. Runs may differ then.
     pub overtaken: u64,
 }
 

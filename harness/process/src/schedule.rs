@@ -14,7 +14,7 @@ pub(crate) struct ThreadId(pub(crate) u32);
 pub(crate) struct Schedule {
     /// Those that were let go on since last nobody ran, in that order, and whether each still runs.
     batch: Vec<(ThreadId, bool)>,
-    /// How many threads are about to be born.
+    /// Number of threads that are about to be born.
     unborn: usize,
     /// Those that can go on, in the order in which they are to.
     queue: VecDeque<ThreadId>,
@@ -94,8 +94,8 @@ impl Schedule {
         self.unborn
     }
 
-    /// Once nobody runs: the first that was let go on stays at it, the others go to the end of the queue. In which order
-    /// they asked does not matter, because it differs from run to run.
+    /// Once nobody runs: the first that was let go on stays at it, the others go to the end of the queue. In which
+    /// order they asked does not matter, because it differs from run to run.
     fn settle(&mut self) {
         if self.is_running() {
             return;

@@ -73,7 +73,8 @@ impl Draft {
         texts
     }
 
-    /// Returns the name of the key that stands before a value of a map, and that of the map's own key and so on outwards.
+    /// Returns the name of the key that stands before a value of a map, and that of the map's own key and so on
+    /// outwards.
     pub fn keys_of(&self, path: &DraftPath) -> Vec<String> {
         let mut keys = vec![path.key.to_owned()];
         let mut node = self.entries.iter().find(|(key, ..)| *key == path.key).map(|(_, _, node)| node);
@@ -205,7 +206,7 @@ fn drop_named(node: &mut Node, name: &str) {
     }
 }
 
-/// Whether a step or a text names a node.
+/// Returns whether a step or a text names a node.
 fn names(node: &Node, name: &str) -> bool {
     match &node.kind {
         Kind::Scalar(scalar) => {

@@ -14,7 +14,7 @@ const SHOWN: usize = 50;
 /// How much of a long line is shown, in characters.
 const LINE_WIDTH: usize = 140;
 
-/// How long a message may be, in characters.
+/// Time that a message may be, in characters.
 const MESSAGE_LENGTH: usize = 600;
 
 /// A range of a scenario's text; the end is exclusive.
@@ -37,8 +37,8 @@ impl Span {
 
 /// One thing that is wrong with a scenario.
 ///
-/// Its [`Display`](std::fmt::Display) is the whole message: `file:line:col: message`, the line, a mark under the range, and
-/// a note beside the mark.
+/// Its [`Display`](std::fmt::Display) is the whole message: `file:line:col: message`, the line, a mark under the range,
+/// and a note beside the mark.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}", render(self))]
 pub struct Error {
@@ -50,7 +50,7 @@ pub struct Error {
     pub message: String,
     /// What stands beside the mark: what is accepted, or where more is to be found.
     pub note: Option<String>,
-    /// Whether it is only a warning.
+    /// True if it is only a warning.
     pub is_warning: bool,
 }
 
@@ -93,7 +93,7 @@ impl Errors {
         self.list.iter()
     }
 
-    /// How many there are; at least one.
+    /// Returns how many there are; at least one.
     #[expect(clippy::len_without_is_empty, reason = "never empty")]
     pub fn len(&self) -> usize {
         self.list.len()
@@ -132,7 +132,7 @@ impl Diagnostics {
         u16::try_from(fragments.len()).unwrap_or(u16::MAX)
     }
 
-    /// All fragments so far.
+    /// Returns all fragments so far.
     pub(super) fn fragments(&self) -> Vec<Arc<Source>> {
         self.fragments.borrow().clone()
     }
@@ -142,7 +142,7 @@ impl Diagnostics {
         index.and_then(|index| self.fragments.borrow().get(index).cloned()).unwrap_or_else(|| self.source.clone())
     }
 
-    /// Where something stands, seen from another place: `line 3`, or `lib/watcher.yaml:3`.
+    /// Returns where something stands, seen from another place: `line 3`, or `lib/watcher.yaml:3`.
     pub(super) fn place(&self, span: Span, from: Span) -> String {
         match span.start.file == from.start.file {
             true => format!("line {}", span.start.line),
@@ -168,7 +168,7 @@ impl Diagnostics {
         self.len() == 0
     }
 
-    /// What was found, or `value` if that is nothing.
+    /// Returns what was found, or `value` if that is nothing.
     pub(super) fn finish<T>(self, value: T) -> Result<T, Errors> {
         let found = self.found.take();
         let list: Vec<_> = found

@@ -40,7 +40,7 @@ fn given<T>(value: T) -> Option<Field<Param<T>>> {
 
 struct Draw {
     random: ChaCha8Rng,
-    /// Whether all runs are of 5.0.
+    /// True if all runs are of 5.0.
     is_v5: bool,
     clients: Vec<&'static str>,
 }
@@ -58,7 +58,7 @@ impl Draw {
         self.random.next_u64() % bound.max(1)
     }
 
-    /// Whether something happens that happens so many times of a hundred.
+    /// Returns whether something happens that happens so many times of a hundred.
     fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

@@ -32,7 +32,7 @@ pub struct About {
 }
 
 impl About {
-    /// What a file and its fragments say; ids that nobody knows are reported.
+    /// Returns what a file and its fragments say; ids that nobody knows are reported.
     pub(super) fn of(file: &File, fragments: &[Fragment], source: &str, diagnostics: &Diagnostics) -> Self {
         let texts = |all: Option<&OneOrMore<Text>>| -> Vec<String> {
             all.map_or_else(Vec::new, |all| all.0.iter().map(|text| text.0.clone()).collect())
@@ -154,12 +154,12 @@ pub(super) fn check_keys(root: &Node, table: &'static Table, diagnostics: &Diagn
     }
 }
 
-/// Whether nodes are declared under this key.
+/// Returns whether nodes are declared under this key.
 pub(super) fn is_section(name: &str) -> bool {
     Role::ALL.iter().any(|role| role.section() == name)
 }
 
-/// What stands in the comment with which a file begins, without the line for editors.
+/// Returns what stands in the comment with which a file begins, without the line for editors.
 fn comment(source: &str) -> String {
     let lines = source.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
     lines.filter(|line| !line.starts_with("yaml-language-server")).collect::<Vec<_>>().join(" ")
@@ -187,8 +187,8 @@ fn reports(ids: &[Id], diagnostics: &Diagnostics) -> Vec<String> {
     known_ids(ids, &known, diagnostics, |id| (!is_own_reference(id)).then(|| message(id)))
 }
 
-/// Whether a case is no misspelt id of the list, which has words of small letters and hyphens only: a URL, `#123`, `ABC-7`
-/// or a sentence.
+/// Returns whether a case is no misspelt id of the list, which has words of small letters and hyphens only: a URL,
+/// `#123`, `ABC-7` or a sentence.
 fn is_own_reference(id: &str) -> bool {
     let is_of_id = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     !id.trim().is_empty() && !id.chars().all(is_of_id)

@@ -10,7 +10,7 @@ use super::header;
 use super::tree::{self, Kind, Node};
 use crate::plan::Source;
 
-/// How many fragments a scenario may include, those of fragments among them.
+/// Number of fragments that a scenario may include, those of fragments among them.
 const MAX_FRAGMENTS: usize = 64;
 
 /// The trees of the fragments that a file includes, each behind those that it includes itself; what cannot be read is

@@ -119,7 +119,7 @@ fn of_tree(name: String, source: Arc<Source>, mut root: Node, diagnostics: &Diag
     Scenario { name, source, about, fragments, file, parts, outline, axes, span }
 }
 
-/// Whether a part of a file could not be read at all, so that names may exist which nobody knows.
+/// Returns whether a part of a file could not be read at all, so that names may exist which nobody knows.
 fn is_incomplete(tree: &Node) -> bool {
     let is_map = |value: &Node| matches!(value.kind, Kind::Map(_)) || value.is_null();
     tree.entries()
@@ -148,7 +148,7 @@ pub fn load_all<P: AsRef<Path>>(paths: &[P], options: PlanOptions) -> Result<Vec
 }
 
 impl Scenario {
-    /// All runs of the scenario.
+    /// Returns all runs of the scenario.
     ///
     /// # Errors
     /// With all that is wrong in any of them; what is wrong in several is said once.
@@ -158,7 +158,7 @@ impl Scenario {
         diagnostics.finish(plans)
     }
 
-    /// What is right but may not mean what was meant, in its plans.
+    /// Returns what is right but may not mean what was meant, in its plans.
     pub fn warnings(&self, plans: &[Plan]) -> Vec<Error> {
         lints::warnings(plans)
     }

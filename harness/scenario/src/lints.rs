@@ -22,7 +22,7 @@ pub(super) fn warnings(plans: &[Plan]) -> Vec<Error> {
     found.into_values().collect()
 }
 
-/// Whether a count of 0 is right and the pattern is so narrow that something else may come in its place.
+/// Returns whether a count of 0 is right and the pattern is so narrow that something else may come in its place.
 fn may_pass_by_itself(expectation: &Expectation) -> bool {
     let patterns: &[PacketPattern] = match &expectation.verb {
         Verb::Receives(patterns) | Verb::Sends(patterns) => patterns,

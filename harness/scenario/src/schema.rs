@@ -95,7 +95,7 @@ impl Definitions {
         json!({ "type": "object", "properties": properties, "additionalProperties": false })
     }
 
-    /// What may stand under a key, with what it means.
+    /// Returns what may stand under a key, with what it means.
     fn described(&mut self, key: &Key) -> Value {
         let mut value = match self.value(key.takes) {
             Value::Object(value) if value.contains_key("$ref") => {
@@ -294,7 +294,7 @@ fn constant(key: &Key) -> Value {
     Value::Object(value)
 }
 
-/// What `publish` takes: the fields of PUBLISH but those that are the client's to choose.
+/// Returns what `publish` takes: the fields of PUBLISH but those that are the client's to choose.
 fn message() -> Value {
     let mut properties = serde_json::Map::new();
     for name in field_names(PacketKind::Type(PacketType::Publish)).iter().filter(|name| !matches!(**name, "id" | "dup"))
@@ -312,7 +312,7 @@ fn message() -> Value {
     or_parameter(vec![json!({ "type": "object", "properties": properties })])
 }
 
-/// What a key means, from which version on, and what holds without it.
+/// Returns what a key means, from which version on, and what holds without it.
 fn description(key: &Key) -> String {
     let mut text = key.about.to_owned();
     if let Some(first) = text.chars().next() {

@@ -142,7 +142,7 @@ fn rendered<'a>(what: &str, keys: impl Iterator<Item = &'a Key>) -> String {
     out
 }
 
-/// What may stand there, in the words of the reference.
+/// Returns what may stand there, in the words of the reference.
 fn said(takes: ValueKind) -> String {
     match takes {
         ValueKind::Unsaid => String::new(),

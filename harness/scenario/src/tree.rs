@@ -43,7 +43,7 @@ pub(super) enum Kind {
 pub(super) struct Scalar {
     pub(super) text: String,
     pub(super) quoted: bool,
-    /// How many characters after the start of the span the text begins, if it stands there letter by letter.
+    /// Number of characters after that the start of the span the text begins, if it stands there letter by letter.
     pub(super) offset: Option<u32>,
 }
 
@@ -73,7 +73,7 @@ impl Node {
         Self { kind: Kind::Map(entries.into_iter().collect()), ..Self::default() }
     }
 
-    /// Whether both say the same, wherever they stand and however they are quoted.
+    /// Returns whether both say the same, wherever they stand and however they are quoted.
     pub(super) fn says_the_same(&self, other: &Self) -> bool {
         match (&self.kind, &other.kind) {
             (Kind::Scalar(a), Kind::Scalar(b)) => a.text == b.text && self.is_null() == other.is_null(),

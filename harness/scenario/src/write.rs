@@ -214,7 +214,7 @@ fn scalar(node: &Node, is_inside: bool) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Whether a text can stand without quotes.
+/// Returns whether a text can stand without quotes.
 fn is_plain(text: &str, is_inside: bool) -> bool {
     let first = text.chars().next().unwrap_or(' ');
     let second = text.chars().nth(1).unwrap_or(' ');

@@ -19,7 +19,8 @@ impl Network {
         true
     }
 
-    /// Whether the next segment that is due is an RST, after which what a program answers does not leave any more.
+    /// Returns whether the next segment that is due is an RST, after which what a program answers does not leave any
+    /// more.
     pub fn abort_is_due(&self, now: Duration) -> bool {
         self.arrivals.first().is_some_and(|(at, arrival)| at <= now && arrival.segment.flag == Flag::Rst)
     }
@@ -59,8 +60,8 @@ impl Network {
         self.receive(now, from, segment);
     }
 
-    /// Whether a host answers a segment with RST, because it does not know the connection or nobody will ever read the
-    /// bytes.
+    /// Returns whether a host answers a segment with RST, because it does not know the connection or nobody will ever
+    /// read the bytes.
     fn is_for_nobody(&self, to: Socket, segment: &Segment) -> bool {
         let Some(end) = self.end(to) else { return false };
         let takes_sequence = segment.length() > 0 && matches!(segment.flag, Flag::None | Flag::Fin);

@@ -87,11 +87,11 @@ pub(crate) struct Connection {
     pub(crate) ordinal: u32,
     pub(crate) client: End,
     pub(crate) server: End,
-    /// Whether the client knows that the connection is open.
+    /// True if the client knows that the connection is open.
     pub(crate) is_established: bool,
-    /// Whether the server knows that the connection is open.
+    /// True if the server knows that the connection is open.
     pub(crate) is_confirmed: bool,
-    /// When the last packet passed the path, either way.
+    /// Time at which the last packet passed the path, either way.
     pub(crate) passed_at: Duration,
 }
 
@@ -108,7 +108,7 @@ pub(crate) struct End {
     pub(crate) wants_read: bool,
     /// A write is blocked.
     pub(crate) wants_write: bool,
-    /// Its host will look whether it has something to send.
+    /// The host will look whether it has something to send.
     pub(crate) is_queued: bool,
     pub(crate) sender: Sender,
     pub(crate) receiver: Receiver,
@@ -156,7 +156,7 @@ impl End {
         }
     }
 
-    /// Whether the TCP of the host has given up the connection.
+    /// Returns whether the TCP of the host has given up the connection.
     pub(crate) fn is_gone(&self) -> bool {
         matches!(self.state, State::Reset | State::TimedOut)
     }
@@ -197,7 +197,7 @@ impl Connection {
         (self.end(side).host, self.end(side.other()).host)
     }
 
-    /// Whether neither program nor network has a use for it any more.
+    /// Returns whether neither program nor network has a use for it any more.
     pub(crate) fn is_over(&self) -> bool {
         // A client's program is told how its attempt ended, however late it asks.
         let is_client_done = self.client.program == Program::Closed;

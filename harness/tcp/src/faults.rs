@@ -129,12 +129,12 @@ impl Network {
         self.host_mut(host).is_down = false;
     }
 
-    /// Whether a host is without power.
+    /// Returns whether a host is without power.
     pub fn is_down(&self, host: HostId) -> bool {
         self.host(host).is_down
     }
 
-    /// Whether this is the end of a server that has received a SYN and whose client waits for the answer.
+    /// Returns whether this is the end of a server that has received a SYN and whose client waits for the answer.
     fn is_unanswered(&self, socket: Socket) -> bool {
         let Some(connection) = self.connection(socket.connection) else { return false };
         let has_syn = socket.side == Side::Server && connection.server.state == State::Opening;

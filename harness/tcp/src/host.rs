@@ -11,13 +11,13 @@ pub struct HostId(pub u32);
 /// What the network knows of a host.
 #[derive(Default)]
 pub(crate) struct Host {
-    /// Whether it is without power.
+    /// True if it is without power.
     pub(crate) is_down: bool,
-    /// Whether a program accepts connections.
+    /// True if a program accepts connections.
     pub(crate) is_listening: bool,
     /// Open connections that wait to be accepted.
     pub(crate) backlog: VecDeque<ConnectionId>,
-    /// How many connections it has opened.
+    /// Number of connections that it has opened.
     pub(crate) opened_count: u32,
     /// The connections it has opened, by their ordinals.
     pub(crate) opened: BTreeMap<u32, ConnectionId>,

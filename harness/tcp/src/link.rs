@@ -39,7 +39,7 @@ pub(crate) struct Link {
     changed: Option<FaultId>,
     /// The fault that made the link lose packets, until it has lost one.
     lossy: Option<FaultId>,
-    /// When the last byte that was handed to the link has left.
+    /// Time at which the last byte that was handed to the link has left.
     busy_until: Duration,
     from: HostId,
     to: HostId,

@@ -34,8 +34,8 @@ pub enum SynDecision {
 /// The calls fall into three kinds. Programs call [`listen`](Self::listen), [`connect`](Self::connect),
 /// [`read`](Self::read) and so on; they never block. The driver calls [`flush`](Self::flush) after programs have run,
 /// [`handle_arrival`](Self::handle_arrival) and [`handle_timeout`](Self::handle_timeout) when
-/// [`poll_timeout`](Self::poll_timeout) says so, and drains [`poll_event`](Self::poll_event) after every call. Faults are
-/// begun and ended with [`partition`](Self::partition), [`half_open`](Self::half_open) and their siblings.
+/// [`poll_timeout`](Self::poll_timeout) says so, and drains [`poll_event`](Self::poll_event) after every call. Faults
+/// are begun and ended with [`partition`](Self::partition), [`half_open`](Self::half_open) and their siblings.
 pub struct Network {
     pub(crate) hosts: Vec<Host>,
     pub(crate) seeds: Seeds,
@@ -59,7 +59,7 @@ pub struct Network {
     pub(crate) ending: Vec<ConnectionId>,
     pub(crate) hit: BTreeSet<FaultId>,
     pub(crate) events: VecDeque<Event>,
-    /// Whether some path forgets connections on which nothing passes.
+    /// True if some path forgets connections on which nothing passes.
     pub(crate) has_idle_limits: bool,
 }
 
@@ -73,7 +73,7 @@ struct Slot {
 pub(crate) struct Arrival {
     pub(crate) segment: Segment,
     pub(crate) from: Socket,
-    /// When it left.
+    /// Time at which it left.
     pub(crate) left: Duration,
 }
 

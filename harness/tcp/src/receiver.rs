@@ -6,16 +6,16 @@ use crate::BUFFER_CAPACITY;
 
 /// What one end of a connection has received and its program has not read.
 ///
-/// A read takes all that the window counts out of the receive buffer at once, so that the window opens by as much as has
-/// arrived, and serves the reads after it from what it took.
+/// A read takes all that the window counts out of the receive buffer at once, so that the window opens by as much as
+/// has arrived, and serves the reads after it from what it took.
 #[derive(Default)]
 pub(crate) struct Receiver {
     /// The oldest bytes. Most of the time there are no others.
     first: Bytes,
     rest: VecDeque<Bytes>,
-    /// How many bytes the window counts: those after `taken`.
+    /// Number of bytes that the window counts: those after `taken`.
     buffered: usize,
-    /// How many bytes a read has taken out of the receive buffer and the program has not read.
+    /// Number of bytes that a read has taken out of the receive buffer and the program has not read.
     taken: usize,
     /// The sequence number that is expected next.
     pub(crate) next: u64,
@@ -82,12 +82,12 @@ impl Receiver {
         self.taken + self.buffered
     }
 
-    /// Whether a read would return the end of the stream.
+    /// Returns whether a read would return the end of the stream.
     pub(crate) fn is_at_end(&self) -> bool {
         self.has_fin && self.unread() == 0
     }
 
-    /// Whether FIN has come.
+    /// Returns whether FIN has come.
     pub(crate) fn has_fin(&self) -> bool {
         self.has_fin
     }

@@ -38,7 +38,7 @@ impl Segment {
         (self.sequence + self.payload.len() as u64).saturating_sub(1)
     }
 
-    /// Whether this is the segment that opens a connection.
+    /// Returns whether this is the segment that opens a connection.
     pub(crate) fn is_opening(&self) -> bool {
         self.flag == Flag::Syn && self.acknowledgement.is_none()
     }

@@ -16,8 +16,8 @@ const MAXIMUM_TIMEOUT: Duration = Duration::from_secs(120);
 /// What one end of a connection sends, and what of it is known to have arrived.
 ///
 /// A segment that the network loses is kept and sent again, so that a program never misses a byte: it receives it late,
-/// or the sender's socket fails. After a loss everything waits for the retransmission, which then brings it all at once,
-/// as selective acknowledgement and a window large enough do.
+/// or the sender's socket fails. After a loss everything waits for the retransmission, which then brings it all at
+/// once, as selective acknowledgement and a window large enough do.
 #[derive(Default)]
 pub(crate) struct Sender {
     /// Bytes that the program has written and that have not been sent.
@@ -27,19 +27,19 @@ pub(crate) struct Sender {
     next: u64,
     /// The sequence number up to which the other end is known to have everything.
     acknowledged: u64,
-    /// How many bytes after `acknowledged` the other end has room for.
+    /// Number of bytes after `acknowledged` that the other end has room for.
     pub(crate) window: u32,
     /// Number of segments on their way.
     pub(crate) in_flight: u32,
-    /// Whether something looks at [`failure_due`](Self::failure_due) when it comes.
+    /// True if something looks at [`failure_due`](Self::failure_due) when it comes.
     pub(crate) is_watched: bool,
-    /// When the last segment that is on its way arrives: none may overtake another.
+    /// Time at which the last segment that is on its way arrives: none may overtake another.
     pub(crate) last_arrival: Duration,
     /// The fault that made the path forget this direction.
     pub(crate) forgotten: Option<FaultId>,
-    /// When the oldest outstanding byte was sent, or when there last was an answer.
+    /// Time at which the oldest outstanding byte was sent, or when there last was an answer.
     waiting_since: Duration,
-    /// How long the socket waits for an answer before it fails.
+    /// Time that the socket waits for an answer before it fails.
     give_up: Duration,
     losses: Option<Box<Losses>>,
 }
@@ -60,12 +60,12 @@ struct Losses {
     /// The lost segments did reach the other host, and only the RST that answered them was lost: nothing waits behind
     /// them.
     unanswered: bool,
-    /// The last lost acknowledgement with the time when the first one was lost. Its sender repeats it when the other end
-    /// sends again.
+    /// The last lost acknowledgement with the time when the first one was lost. Its sender repeats it when the other
+    /// end sends again.
     ack: Option<(Segment, Duration)>,
     /// The time-out after which to send again; it doubles with each attempt.
     timeout: Option<Duration>,
-    /// When to send again.
+    /// Time at which to send again.
     retry_at: Option<Duration>,
 }
 
@@ -85,7 +85,7 @@ impl Sender {
         }
     }
 
-    /// Whether the program can write no more.
+    /// Returns whether the program can write no more.
     pub(crate) fn is_finished(&self) -> bool {
         self.fin != Fin::Open
     }
@@ -112,7 +112,7 @@ impl Sender {
         Some((Bytes::new(), Flag::Fin))
     }
 
-    /// Whether there is something to be sent as soon as the window has room.
+    /// Returns whether there is something to be sent as soon as the window has room.
     pub(crate) fn has_unsent(&self) -> bool {
         !self.unsent.is_empty() || self.fin == Fin::Queued
     }
@@ -144,7 +144,7 @@ impl Sender {
         }
     }
 
-    /// Whether something was sent that is not acknowledged.
+    /// Returns whether something was sent that is not acknowledged.
     pub(crate) fn is_outstanding(&self) -> bool {
         self.next != self.acknowledged
     }
@@ -164,7 +164,7 @@ impl Sender {
         self.is_outstanding().then(|| self.waiting_since.saturating_add(self.give_up))
     }
 
-    /// Whether something that was lost has to arrive before what is sent now.
+    /// Returns whether something that was lost has to arrive before what is sent now.
     pub(crate) fn is_held_up(&self) -> bool {
         self.losses.as_ref().is_some_and(|losses| !losses.segments.is_empty() && !losses.unanswered)
     }
@@ -176,8 +176,8 @@ impl Sender {
         }
     }
 
-    /// Keeps a segment that must arrive and was lost, or waits behind one that was. Returns the time of the next attempt
-    /// if it is a new one.
+    /// Keeps a segment that must arrive and was lost, or waits behind one that was. Returns the time of the next
+    /// attempt if it is a new one.
     pub(crate) fn lose(&mut self, segment: Segment, left: Duration, round_trip: Duration) -> Option<Duration> {
         let first = if segment.flag == Flag::Syn { INITIAL_TIMEOUT } else { first_timeout(round_trip) };
         if self.losses.as_ref().is_some_and(|losses| losses.segments.is_empty()) {
@@ -241,7 +241,7 @@ impl Sender {
         segments
     }
 
-    /// Whether there is something to be sent again.
+    /// Returns whether there is something to be sent again.
     pub(crate) fn has_losses(&self) -> bool {
         self.losses.as_ref().is_some_and(|losses| losses.has_any())
     }

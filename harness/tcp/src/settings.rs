@@ -8,21 +8,21 @@ pub struct LinkSettings {
     /// Maximum additional travel time, whole milliseconds, uniformly distributed. The order of the segments of one
     /// connection is kept.
     pub jitter: Duration,
-    /// How long a sender retransmits an unacknowledged segment before its socket fails.
+    /// Time that a sender retransmits an unacknowledged segment before its socket fails.
     pub give_up: Duration,
     /// Share of the packets that are lost at first, in millionths. TCP sends them again, and what follows them waits.
     pub loss: u32,
     /// Bytes of the streams that pass in a second, in each direction of the link by itself. There is no limit if it is
     /// `None`.
     pub bandwidth: Option<u64>,
-    /// How long the path remembers a connection on which no packet passes either way, as a NAT or a firewall does. After
-    /// that it forgets the connection, and what is sent on it vanishes. It never forgets one if it is `None`.
+    /// Time that the path remembers a connection on which no packet passes either way, as a NAT or a firewall does.
+    /// After that it forgets the connection, and what is sent on it vanishes. It never forgets one if it is `None`.
     pub idle_limit: Option<Duration>,
 }
 
 impl Default for LinkSettings {
-    /// Returns 10 ms one way, no jitter, no losses, no limit of bandwidth or idle time, and Linux's `tcp_retries2` of 15, with which
-    /// a socket fails after about 924 s.
+    /// Returns 10 ms one way, no jitter, no losses, no limit of bandwidth or idle time, and Linux's `tcp_retries2` of
+    /// 15, with which a socket fails after about 924 s.
     fn default() -> Self {
         Self {
             latency: Duration::from_millis(10),

@@ -136,7 +136,7 @@ impl Network {
         forgotten.or_else(|| self.partition_of(self.path(socket)?))
     }
 
-    /// Whether a segment is sent again until it arrives. An acknowledgement is only what ends the handshake.
+    /// Returns whether a segment is sent again until it arrives. An acknowledgement is only what ends the handshake.
     fn must_arrive(&self, socket: Socket, segment: &Segment) -> bool {
         let is_confirmed = || self.connection(socket.connection).is_none_or(|connection| connection.is_confirmed);
         segment.length() > 0 || (socket.side == Side::Client && !is_confirmed())

@@ -70,7 +70,7 @@ impl ConnectionTap {
         self.connection
     }
 
-    /// Which of those that the client has opened, from 1.
+    /// Returns which of those that the client has opened, from 1.
     pub(crate) fn number(&self) -> u32 {
         self.number
     }
@@ -152,7 +152,7 @@ impl ConnectionTap {
         self.leave_rest(side, direction);
     }
 
-    /// Whether the program of `side` knows that the connection failed, so that there is nothing left to end.
+    /// Returns whether the program of `side` knows that the connection failed, so that there is nothing left to end.
     pub(crate) fn has_failed(&self, side: Role) -> bool {
         self.state.borrow_mut().from(other(side)).failure_seen
     }
@@ -166,8 +166,8 @@ impl ConnectionTap {
         self.take_arrived(side, direction);
     }
 
-    /// The program of `side` sees the connection end: [`Transmission::Fin`], [`Transmission::Rst`] or [`Transmission::TimedOut`]. Recorded
-    /// once; a failure may follow an end in order.
+    /// The program of `side` sees the connection end: [`Transmission::Fin`], [`Transmission::Rst`] or
+    /// [`Transmission::TimedOut`]. Recorded once; a failure may follow an end in order.
     pub(crate) fn saw_end(&self, side: Role, how: Transmission) {
         let from = other(side);
         let mut state = self.state.borrow_mut();

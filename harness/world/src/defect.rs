@@ -13,13 +13,13 @@ pub enum Defect {
 }
 
 impl Defect {
-    /// All of them, those of the broker first.
+    /// Returns all of them, those of the broker first.
     pub fn all() -> impl Iterator<Item = Self> {
         let brokers = halfopen_broker::core::Defect::ALL.iter().copied().map(Self::Broker);
         brokers.chain(halfopen_client::core::Defect::ALL.iter().copied().map(Self::Client))
     }
 
-    /// What it does, in a few words.
+    /// Returns what it does, in a few words.
     pub fn about(self) -> &'static str {
         match self {
             Self::Broker(defect) => defect.about(),
@@ -35,7 +35,7 @@ impl Defect {
         }
     }
 
-    /// Whether its name contains this text, as `broker: will` or `broker:will`.
+    /// Returns whether its name contains this text, as `broker: will` or `broker:will`.
     pub fn is_named(self, text: &str) -> bool {
         plain(&self.to_string()).contains(&plain(text))
     }

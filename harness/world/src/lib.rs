@@ -40,7 +40,7 @@ pub const TICK: Duration = Duration::from_millis(1);
 pub struct RunOptions {
     /// Is told of each event, and tells when the run may end, where the plan does not.
     pub observer: Box<dyn RunObserver>,
-    /// Whether the trace is kept. Otherwise the one that is returned has no events.
+    /// True if the trace is kept. Otherwise the one that is returned has no events.
     pub keeps_trace: bool,
     /// A defect that is switched on in all of the project's brokers, or in all of its clients.
     pub defect: Option<Defect>,

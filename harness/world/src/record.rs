@@ -8,8 +8,8 @@ use halfopen_protocol::packet::Publish;
 use crate::plan::{Because, NodeFault, NodeId, StepId};
 use crate::trace::{ConnectionId, Event, EventKind, Held, RunObserver, Since, Trace, Transmission};
 
-/// Tells observers what happens, and writes the trace if it is to be kept. All who see something happen in a world hold a
-/// clone of it.
+/// Tells observers what happens, and writes the trace if it is to be kept. All who see something happen in a world hold
+/// a clone of it.
 ///
 /// Pairs what arrives with what was sent: each direction of a connection is a stream, so the n-th item that arrives is
 /// the n-th that was sent, except that an abort overtakes what was lost before it.
@@ -25,7 +25,7 @@ struct Inner {
     /// All events so far, if they are kept.
     kept: Option<Vec<Event>>,
     connections: u32,
-    /// How many connections each node has opened, and the last of them.
+    /// Number of connections that each node has opened, and the last of them.
     opened: BTreeMap<NodeId, (u32, ConnectionId)>,
     /// The steps whose faults have met something.
     hit: BTreeSet<StepId>,
@@ -38,7 +38,7 @@ struct InFlight {
     /// The index of the event that sent it.
     sent: usize,
     kind: InFlightKind,
-    /// When it reached the other host, if it has.
+    /// Time at which it reached the other host, if it has.
     arrival: Option<Duration>,
 }
 
@@ -86,8 +86,8 @@ impl Recorder {
         (self.0.borrow().now)()
     }
 
-    /// `client` is about to open a connection, the so many-th of its own, from 1; its first item, [`Transmission::Open`], is yet
-    /// to be [`sent`](Self::sent).
+    /// `client` is about to open a connection, the so many-th of its own, from 1; its first item,
+    /// [`Transmission::Open`], is yet to be [`sent`](Self::sent).
     pub(crate) fn new_connection(&self, client: NodeId) -> (ConnectionId, u32) {
         let mut inner = self.0.borrow_mut();
         inner.connections += 1;
@@ -215,7 +215,7 @@ impl Recorder {
         self.0.borrow().opened.get(&node).map(|(number, _)| *number)
     }
 
-    /// How many events there are.
+    /// Returns how many events there are.
     pub(crate) fn len(&self) -> usize {
         self.0.borrow().count
     }

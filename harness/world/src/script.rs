@@ -9,17 +9,17 @@ use crate::plan::{NetworkChange, NodeFault, NodeId, StepId};
 ///
 /// What concerns only programs goes from the story to them over channels; an engine notices that they have been woken.
 pub(crate) trait Script {
-    /// What the engine is to do now, in order.
+    /// Returns what the engine is to do now, in order.
     ///
     /// Called when all is quiet at an instant and something was recorded since the last call, or
     /// [`next_wake`](Self::next_wake) has come, and once at the start. Called again at the same instant for as long as
     /// it gives orders, records something or wakes a program.
     fn poll(&mut self, recorder: &Recorder) -> Vec<EngineCommand>;
 
-    /// When to call [`poll`](Self::poll) even if nothing happens until then, as virtual time since the start.
+    /// Returns when to call [`poll`](Self::poll) even if nothing happens until then, as virtual time since the start.
     fn next_wake(&self) -> Option<Duration>;
 
-    /// Whether the run is over.
+    /// Returns whether the run is over.
     fn is_over(&self) -> bool;
 }
 

@@ -11,11 +11,11 @@ use crate::trace::Transmission;
 
 /// An engine's socket, as a [`Tap`] needs it.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + 'static {
-    /// Whether the connection would be aborted if the socket were dropped now, because bytes that arrived have not
-    /// been read.
+    /// Returns whether the connection would be aborted if the socket were dropped now, because bytes that arrived have
+    /// not been read.
     fn has_unread(&mut self) -> bool;
 
-    /// How the connection has ended, if it has and the program would see it with its next read.
+    /// Returns how the connection has ended, if it has and the program would see it with its next read.
     fn waiting_end(&mut self) -> Option<Transmission> {
         None
     }
@@ -23,7 +23,7 @@ pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + 'static {
     /// Dropping the socket will abort the connection.
     fn abort(&mut self);
 
-    /// Whether the host has no power: nothing of what happens to the socket gets out.
+    /// Returns whether the host has no power: nothing of what happens to the socket gets out.
     fn is_powerless(&self) -> bool {
         false
     }
@@ -68,7 +68,7 @@ impl<S: Socket> Tap<S> {
     }
 }
 
-/// How an error ends a connection, if it does.
+/// Returns how an error ends a connection, if it does.
 pub(crate) fn failure(error: &io::Error) -> Option<Transmission> {
     match error.kind() {
         io::ErrorKind::ConnectionReset => Some(Transmission::Rst),

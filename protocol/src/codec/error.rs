@@ -24,12 +24,12 @@ pub struct EncodeError {
 }
 
 impl DecodeError {
-    /// What cannot be parsed (§1.2 of 5.0).
+    /// Returns what cannot be parsed (§1.2 of 5.0).
     pub(crate) fn malformed(clause: &'static str, what: &'static str) -> Self {
         Self { reason: ReasonCode::MALFORMED_PACKET, clause, what }
     }
 
-    /// What can be parsed, but is not allowed (§1.2 of 5.0).
+    /// Returns what can be parsed, but is not allowed (§1.2 of 5.0).
     pub(crate) fn protocol(clause: &'static str, what: &'static str) -> Self {
         Self { reason: ReasonCode::PROTOCOL_ERROR, clause, what }
     }

@@ -15,7 +15,7 @@ pub(crate) struct FixedHeader {
     /// The length of the fixed header itself.
     pub(crate) len: usize,
     pub(crate) remaining_length: usize,
-    /// Whether Remaining Length is written in the fewest bytes.
+    /// True if Remaining Length is written in the fewest bytes.
     pub(crate) is_minimal: bool,
 }
 
@@ -157,7 +157,7 @@ pub(crate) fn parse_varint(bytes: &[u8], clause: &'static str) -> Result<Option<
     if bytes.len() < 4 { Ok(None) } else { Err(DecodeError::malformed(clause, "length of more than four bytes")) }
 }
 
-/// How many bytes a variable byte integer takes: 1 to 4, for values up to [`MAXIMUM_REMAINING_LENGTH`].
+/// Returns how many bytes a variable byte integer takes: 1 to 4, for values up to [`MAXIMUM_REMAINING_LENGTH`].
 pub(crate) fn varint_len(value: usize) -> usize {
     match value {
         0..0x80 => 1,

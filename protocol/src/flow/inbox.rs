@@ -22,7 +22,7 @@ pub struct Inbox {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Receipt {
-    /// Whether this is a message to hand on; otherwise it was handed on before [MQTT-4.3.3-10].
+    /// True if this is a message to hand on; otherwise it was handed on before [MQTT-4.3.3-10].
     pub deliver: bool,
     /// The PUBACK or PUBREC to write; none for QoS 0.
     pub answer: Option<Packet>,
@@ -42,22 +42,22 @@ impl Inbox {
         self.counted.clear();
     }
 
-    /// How many QoS 2 messages were handed on and wait for their PUBREL.
+    /// Returns how many QoS 2 messages were handed on and wait for their PUBREL.
     pub fn len(&self) -> usize {
         self.received.len()
     }
 
-    /// Whether no QoS 2 message waits for its PUBREL.
+    /// Returns whether no QoS 2 message waits for its PUBREL.
     pub fn is_empty(&self) -> bool {
         self.received.is_empty()
     }
 
-    /// How many of them came on this connection, and so use up our Receive Maximum.
+    /// Returns how many of them came on this connection, and so use up our Receive Maximum.
     pub fn open(&self) -> usize {
         self.counted.len()
     }
 
-    /// Whether this one is among them.
+    /// Returns whether this one is among them.
     pub fn is_open(&self, id: PacketId) -> bool {
         self.counted.contains(&id)
     }

@@ -94,18 +94,18 @@ impl<T> Outbox<T> {
         self.to_resend.clear();
     }
 
-    /// Whether [`send`](Self::send) would take a message now: there is quota [MQTT-4.9.0-2] and an identifier, and
-    /// nothing older has still to be sent again [MQTT-4.6.0-1].
+    /// Returns whether [`send`](Self::send) would take a message now: there is quota [MQTT-4.9.0-2] and an identifier,
+    /// and nothing older has still to be sent again [MQTT-4.6.0-1].
     pub fn has_room(&self) -> bool {
         self.has_quota() && self.to_resend.is_empty() && self.ids.len() < usize::from(u16::MAX)
     }
 
-    /// How many messages are unfinished, those that wait for PUBCOMP included.
+    /// Returns how many messages are unfinished, those that wait for PUBCOMP included.
     pub fn in_flight(&self) -> usize {
         self.flights.len()
     }
 
-    /// Whether no message is unfinished.
+    /// Returns whether no message is unfinished.
     pub fn is_empty(&self) -> bool {
         self.flights.is_empty()
     }
@@ -118,7 +118,7 @@ impl<T> Outbox<T> {
         })
     }
 
-    /// What the owner attached to the unfinished message with this identifier.
+    /// Returns what the owner attached to the unfinished message with this identifier.
     pub fn tag(&self, id: PacketId) -> Option<&T> {
         let Some(Use::Flight(place)) = self.ids.get(&id) else { return None };
         self.flights.get(place).map(|flight| match flight {
@@ -224,8 +224,8 @@ impl<T> Outbox<T> {
         std::iter::from_fn(|| self.poll_resend()).collect()
     }
 
-    /// Like [`resend`](Self::resend), but leaves it to [`poll_resend`](Self::poll_resend) to give the packets, for an owner
-    /// that does not want them all at once.
+    /// Like [`resend`](Self::resend), but leaves it to [`poll_resend`](Self::poll_resend) to give the packets, for an
+    /// owner that does not want them all at once.
     pub fn restart(&mut self) {
         self.to_resend = self.flights.keys().copied().collect();
     }

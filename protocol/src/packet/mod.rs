@@ -73,7 +73,7 @@ pub enum Packet {
 }
 
 impl Packet {
-    /// Which of the fifteen it is.
+    /// Returns which of the fifteen it is.
     pub fn packet_type(&self) -> PacketType {
         match self {
             Self::Connect(_) => PacketType::Connect,

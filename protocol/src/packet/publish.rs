@@ -154,7 +154,7 @@ fn check_topic(topic: &str, version: Version) -> Result<(), DecodeError> {
     topic::check_name(topic, version).map_err(DecodeError::from)
 }
 
-/// What PUBLISH and will have in common (§3.3.2.3.5, §3.1.3.2.6).
+/// Returns what PUBLISH and will have in common (§3.3.2.3.5, §3.1.3.2.6).
 pub(super) fn check_response_topic(topic: &str) -> Result<(), DecodeError> {
     if topic.contains(['+', '#']) {
         return Err(DecodeError::malformed("MQTT-3.3.2-14", "response topic with a wildcard"));

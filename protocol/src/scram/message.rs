@@ -18,7 +18,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, ScramError> {
     std::str::from_utf8(bytes).map_err(|_| ScramError::Malformed("not UTF-8"))
 }
 
-/// Whether a nonce is of printable characters without a comma (§5.1 of RFC 5802).
+/// Returns whether a nonce is of printable characters without a comma (§5.1 of RFC 5802).
 pub(super) fn check_nonce(nonce: &str) -> Result<(), ScramError> {
     let printable = nonce.bytes().all(|byte| matches!(byte, 0x21..=0x2B | 0x2D..=0x7E));
     if nonce.is_empty() || !printable {

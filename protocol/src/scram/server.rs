@@ -53,7 +53,7 @@ impl ClientFirst {
         Ok(Self { user, nonce: nonce.to_owned(), header: format!("{flag},,"), bare: bare.to_owned() })
     }
 
-    /// Who wants in, as the client writes it.
+    /// Returns who wants in, as the client writes it.
     pub fn user(&self) -> &str {
         &self.user
     }

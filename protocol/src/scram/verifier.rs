@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq as _;
 use super::message::{from_base64, key_from_base64, prepare, to_base64};
 use super::{MAXIMUM_ITERATIONS, METHOD, MINIMUM_ITERATIONS, ScramError};
 
-/// How long the salt of a user is that does not exist; as long as those that RFC 7677 shows.
+/// Time that the salt of a user is that does not exist; as long as those that RFC 7677 shows.
 const SALT: usize = 16;
 
 /// What a server keeps of a password: enough to check a proof, not enough to make one.
@@ -47,12 +47,12 @@ impl Verifier {
         Self { iterations, salt, stored_key: [0; 32], server_key: [0; 32] }
     }
 
-    /// How often the password is hashed.
+    /// Returns how often the password is hashed.
     pub fn iterations(&self) -> u32 {
         self.iterations
     }
 
-    /// Whether this is the password. Takes as long as [`new`](Self::new).
+    /// Returns whether this is the password. Takes as long as [`new`](Self::new).
     pub fn fits(&self, password: &str) -> bool {
         Self::new(password, &self.salt, self.iterations)
             .is_ok_and(|other| self.stored_key.ct_eq(&other.stored_key).into())

@@ -1,6 +1,6 @@
 //! How topic filters relate to each other.
 
-/// Whether some topic matches both filters.
+/// Returns whether some topic matches both filters.
 pub(super) fn overlap(one: &str, other: &str) -> bool {
     if hides_from(one, other) || hides_from(other, one) {
         return false;
@@ -17,7 +17,7 @@ pub(super) fn overlap(one: &str, other: &str) -> bool {
     }
 }
 
-/// Whether every topic that matches `narrow` matches `wide`.
+/// Returns whether every topic that matches `narrow` matches `wide`.
 pub(super) fn covers(wide: &str, narrow: &str) -> bool {
     if hides_from(wide, narrow) {
         return false;
@@ -34,7 +34,7 @@ pub(super) fn covers(wide: &str, narrow: &str) -> bool {
     }
 }
 
-/// Whether `other` is about topics that begin with `$`, of which a wildcard at the beginning knows nothing
+/// Returns whether `other` is about topics that begin with `$`, of which a wildcard at the beginning knows nothing
 /// [MQTT-4.7.2-1].
 fn hides_from(wildcard: &str, other: &str) -> bool {
     wildcard.starts_with(['+', '#']) && other.starts_with('$')

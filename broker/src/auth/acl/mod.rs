@@ -10,7 +10,7 @@ use super::FileError;
 use super::passwords::check_user;
 use crate::core::{Authorize, Operation, Who};
 
-/// Who may do what, from a file in the form of Mosquitto's `acl_file`.
+/// Access control lists read from a file in the form of Mosquitto's `acl_file`.
 ///
 /// ```text
 /// topic read public/#                     # before the first user: for clients without a user
@@ -21,8 +21,8 @@ use crate::core::{Authorize, Operation, Who};
 /// pattern readwrite device/%c/#           # for everybody, %c the client identifier and %u the user
 /// ```
 ///
-/// What no line allows is forbidden, and `deny` wins. A filter with spaces needs a right in front of it. A client may subscribe to a filter if there is anything that it
-/// could receive by it, and receives only that.
+/// What no line allows is forbidden, and `deny` wins. A filter with spaces needs a right in front of it. A client may
+/// subscribe to a filter if there is anything that it could receive by it, and receives only that.
 #[derive(Clone, Debug, Default)]
 pub struct Acl {
     anonymous: Vec<Rule>,
@@ -154,7 +154,7 @@ fn rule(text: &str) -> Result<Rule, String> {
     Ok(Rule { right, filter: filter.to_owned() })
 }
 
-/// What to write in the place of an unknown word: what is nearest to it, or all that there are.
+/// Returns what to write in the place of an unknown word: what is nearest to it, or all that there are.
 fn unknown(word: &str, known: &[&str]) -> String {
     let near = known.iter().map(|it| (strsim::damerau_levenshtein(&word.to_lowercase(), it), it)).min();
     match near.filter(|(distance, _)| *distance <= 2) {

@@ -18,9 +18,9 @@ use crate::core::{Broker, CloseReason, ConnectionId, DurableState, Event, Timer}
 #[derive(Debug, Default)]
 pub(in crate::core) struct Defects {
     on: Option<Defect>,
-    /// For [`Defect::TimeoutsBatched`]: how many silent clients were looked at, and when.
+    /// For [`Defect::TimeoutsBatched`]: the number of silent clients that were looked at, and when.
     batch: (Instant, u32),
-    /// For [`Defect::ReleaseNotResent`]: where each PUBREL that is owed was sent.
+    /// For [`Defect::ReleaseNotResent`]: the connection on which each outstanding PUBREL was sent.
     released: BTreeMap<(SessionKey, PacketId), ConnectionId>,
 }
 
@@ -127,7 +127,7 @@ impl Broker {
         false
     }
 
-    /// Whether a DISCONNECT is not to be looked at, at least not now.
+    /// Returns whether a DISCONNECT is not to be looked at, at least not now.
     fn break_disconnect(
         &mut self,
         defect: Defect,
@@ -295,7 +295,7 @@ impl Broker {
         }
     }
 
-    /// Whether a client that is silent is closed now, and not later or not at all.
+    /// Returns whether a client that is silent is closed now, and not later or not at all.
     fn notices_silence(&mut self, defect: Defect, now: Instant, connection: ConnectionId, due: Instant) -> bool {
         let Some(open) = self.connections.get(&connection) else { return false };
         let Some((deadline, _)) = open.deadline(&self.config) else { return false };
@@ -329,7 +329,7 @@ impl Broker {
         true
     }
 
-    /// Whether a will's delay or a session ends now that has waited for it.
+    /// Returns whether a will's delay or a session ends now that has waited for it.
     fn ends_waiting(&mut self, defect: Defect, now: Instant, key: SessionKey, timer: Timer) -> bool {
         let Some(session) = self.sessions.get_mut(key) else { return true };
         let will_due = session.will_due;
@@ -429,8 +429,8 @@ impl Broker {
     }
 }
 
-/// Returns when the defective broker notices silence that is `due` to be noticed, on a connection that was `opened` and may be
-/// silent for `timeout`.
+/// Returns when the defective broker notices silence that is `due` to be noticed, on a connection that was `opened` and
+/// may be silent for `timeout`.
 fn looked_at(defect: Defect, opened: Instant, timeout: Duration, due: Instant) -> Instant {
     let (since, period) = match defect {
         Defect::KeepAliveSampled => (opened, timeout / 3),

@@ -20,9 +20,9 @@ pub(in crate::core) struct Defects {
     stale_acks: Vec<Packet>,
     /// For [`Defect::NotSubscribedAgain`]: whether it is not the first time that the broker has no session.
     has_begun: bool,
-    /// How many connections there have been.
+    /// Number of connections that there have been.
     connections: u64,
-    /// For [`Defect::ReleaseNotResent`]: on which connection each PUBREL that is owed was sent.
+    /// For [`Defect::ReleaseNotResent`]: the connection on which each outstanding PUBREL was sent.
     released: BTreeMap<PacketId, u64>,
 }
 
@@ -52,7 +52,7 @@ impl Client {
         }
     }
 
-    /// What a packet meets before it is looked at: it may vanish, or the session may be changed for it.
+    /// Returns what a packet meets before it is looked at: it may vanish, or the session may be changed for it.
     fn is_ignored(&mut self, defect: Defect, now: Instant, packet: &Packet) -> bool {
         let session = &mut self.session;
         match (defect, packet) {
@@ -116,7 +116,7 @@ impl Client {
         }
     }
 
-    /// What a CONNACK says about the session, and what is left of it.
+    /// Changes what a CONNACK says about the session, and what is left of it.
     fn break_session(&mut self, defect: Defect, connack: &mut ConnAck) {
         if connack.session_present {
             return;
@@ -207,7 +207,7 @@ impl Client {
         self.end(now, reason);
     }
 
-    /// When to try again, where it should be at `retry_at`.
+    /// Returns when to try again, where it should be at `retry_at`.
     pub(in crate::core) fn retry_or_defect(
         &mut self,
         now: Instant,

@@ -11,9 +11,9 @@ use crate::core::keep_alive::{Awaited, KeepAlive};
 pub(in crate::core) struct KeepAliveOrDefect {
     rules: KeepAlive,
     defect: Option<Defect>,
-    /// When the connection began.
+    /// Time at which the connection began.
     begun: Instant,
-    /// Whether an answer came before its question.
+    /// True if an answer came before its question.
     settled_ahead: bool,
 }
 
@@ -97,7 +97,7 @@ impl KeepAliveOrDefect {
         self.as_seen().next(is_listening || self.has(Defect::PingrespMindedWhileDeaf))
     }
 
-    /// What the rules would have to see to do as the defect does.
+    /// Returns what the rules would have to see to do as the defect does.
     fn as_seen(&self) -> KeepAlive {
         let mut seen = self.rules.clone();
         let Some(interval) = seen.interval else { return seen };

@@ -8,33 +8,34 @@ use crate::plan::{CountRange, Expectation, Mode, NodeId, Plan};
 use crate::trace::{Trace, TraceIndex};
 use crate::{Findings, Verdict, Violation};
 
-/// What became of one expectation.
+/// The result of one expectation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpectationResult {
-    /// Its index in [`Plan::expectations`].
+    /// The index in [`Plan::expectations`].
     pub expectation: usize,
-    /// What it comes to; what is only advised and not so is vacuous here.
+    /// The verdict. An advised expectation that does not hold is vacuous here.
     pub verdict: Verdict,
-    /// When that was known: at the first event that matters, or when it was due; at the end for what never came.
+    /// Time at which that was known: at the first event that matters, or when it was due; at the end for what never
+    /// came.
     pub at: Duration,
     /// The events that match its verb, as indices into the trace, each with the node that it is about.
     pub matches: Vec<(NodeId, usize)>,
-    /// When it should have been, if it was not, or not then.
+    /// The time at which it was due, if it did not come, or not then.
     pub due: Option<Due>,
-    /// What should have been, what was, or why it could not be judged; nothing for a pass.
+    /// The findings: the expected, the actual, or why it could not be judged; empty for a pass.
     pub findings: Vec<String>,
 }
 
-/// When something should have been that was not, or not then.
+/// The time at which something was due that did not come, or not then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
     /// The node at which it should have been.
     pub node: NodeId,
-    /// From then on.
+    /// The begin.
     pub from: Duration,
-    /// Until then, `from` for a moment; none if there was time without end.
+    /// The end, equal to `from` for a moment; `None` if there is no end.
     pub to: Option<Duration>,
-    /// How much later it came, in milliseconds; less than 0 if it came earlier. None if it never came.
+    /// The lateness in milliseconds; less than 0 if it came earlier. `None` if it never came.
     pub by_ms: Option<i64>,
 }
 
@@ -79,13 +80,13 @@ fn judge_one(
     ExpectationResult { expectation: place, verdict, at, matches: all.matches, due: all.due, findings: words }
 }
 
-/// What an expectation looks at, at one node or at all of its nodes.
+/// The instants that an expectation looks at, at one node or at all of its nodes.
 #[derive(Default)]
 struct Instants {
     matches: Vec<(NodeId, usize)>,
-    /// When the first of them came that tells the verdict.
+    /// Time at which the first of them came that tells the verdict.
     telling: Option<Duration>,
-    /// When the last was due, if that was in the run.
+    /// Time at which the last was due, if that was in the run.
     latest: Option<Duration>,
     due: Option<Due>,
 }
@@ -153,7 +154,7 @@ impl Judge<'_> {
         matches.iter().find_map(untimely).or_else(gap).or_else(too_much).or_else(said)
     }
 
-    /// When the next may come after this one.
+    /// Returns when the next may come after this one.
     fn next_after(&self, found: &Match) -> Option<Window> {
         let gap = self.expectation.gap?;
         let at = |more: Duration| millis(found.at + more);

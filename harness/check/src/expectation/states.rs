@@ -11,9 +11,9 @@ use crate::trace::{EventKind, Transmission};
 use crate::verb::Timeline;
 
 impl Judge<'_> {
-    /// With `at` in the state at that moment, with a range at some time in it; with `during` all the time; without
-    /// either at the end of the run. `never` is the opposite of each, and without either is about all the time from
-    /// the first CONNACK on.
+    /// Judges a state: with `at` in the state at that moment, with a range at some time in it; with `during` all the
+    /// time; without either at the end of the run. `never` is the opposite of each, and without either is about all the
+    /// time from the first CONNACK on.
     pub(super) fn state(&self, states: &Timeline, findings: &mut Findings) {
         let name = || &self.plan.node(self.node).name;
         if matches!(self.expectation.verb, Verb::Has(_))
@@ -47,7 +47,7 @@ impl Judge<'_> {
         }
     }
 
-    /// When a client first had a CONNACK, or a broker its first connection.
+    /// Returns when a client first had a CONNACK, or a broker its first connection.
     fn first_connected(&self) -> Option<Duration> {
         let is_has = matches!(self.expectation.verb, Verb::Has(_));
         self.trace.at(self.index, self.node).find_map(|(_, event)| match &event.kind {

@@ -15,7 +15,7 @@ pub(super) struct BrokerDeadline {
     clients: Table<EndId, Heard>,
 }
 
-/// When a client was heard.
+/// The times at which a client was heard.
 struct Heard {
     last: Duration,
     /// The first packet that came too late, and the one before it.

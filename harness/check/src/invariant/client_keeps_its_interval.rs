@@ -13,7 +13,7 @@ use crate::plan::{Action, Command, Invariant, NodeId, Plan, Step, StepId, StepKi
 pub(super) struct ClientInterval {
     /// The steps that tell clients to be silent (true) or no longer.
     orders: BTreeMap<StepId, Vec<(NodeId, bool)>>,
-    /// From when to when each client has been told to be silent.
+    /// The times during which each client has been told to be silent.
     silences: BTreeMap<NodeId, Vec<(Duration, Duration)>>,
     clients: Table<EndId, Client>,
 }
@@ -30,7 +30,7 @@ impl ClientInterval {
         Self { orders, silences: BTreeMap::new(), clients: Table::default() }
     }
 
-    /// Nothing was sent on the connection until now.
+    /// Judges a stretch of time in which nothing was sent on the connection.
     fn judge(&mut self, id: EndId, now: Duration, is_over: bool, context: &Context<'_>, report: &mut Report) {
         let end = context.index.end(id);
         let (Some(keep_alive), Some((accepted, _))) = (end.keep_alive(), end.connack.as_ref()) else { return };

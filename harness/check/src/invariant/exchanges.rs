@@ -20,9 +20,9 @@ pub(super) struct PublishSent<'e> {
     pub(super) seen: Seen<'e>,
     /// `None` for QoS 0.
     pub(super) id: Option<PacketId>,
-    /// What the identifier stood for until then.
+    /// The former meaning of the identifier.
     pub(super) before: Before,
-    /// Which exchange of the session it belongs to, in the order in which they began.
+    /// The number of the exchange within the session, in the order in which they began.
     pub(super) exchange: u64,
     /// A message of the same topic and QoS, sent on an earlier connection, that this one is sent before: a new message
     /// goes behind all that are to be sent again.
@@ -30,16 +30,16 @@ pub(super) struct PublishSent<'e> {
 }
 
 impl PublishSent<'_> {
-    /// Whether a new exchange begins.
+    /// Returns whether a new exchange begins.
     pub(super) fn is_new(&self) -> bool {
         matches!(self.before, Before::Free | Before::Another)
     }
 }
 
-/// What an identifier stood for.
+/// The former meaning of an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Before {
-    /// Nothing.
+    /// The identifier was free.
     Free,
     /// The same message, sent on an earlier connection.
     SameEarlier,
@@ -62,15 +62,15 @@ pub(super) struct Exchanges {
 struct Flow {
     in_use: BTreeMap<PacketId, Exchange>,
     begun: u64,
-    /// How many messages that are to be sent again have not been, on the present connection.
+    /// Number of messages that must be sent again and have not been, on the present connection.
     elsewhere: usize,
-    /// Whether the session was resumed on the present connection.
+    /// True if the session was resumed on the present connection.
     is_resumed: bool,
 }
 
 struct Exchange {
     what: What,
-    /// Whether something of it was sent on the present connection.
+    /// True if something of it was sent on the present connection.
     is_here: bool,
     number: u64,
 }

@@ -58,7 +58,7 @@ impl<T> FilterTree<T> {
         self.levels[place].here.remove(&(session, filter.clone()))
     }
 
-    /// All subscriptions that a topic matches (§4.7), by session.
+    /// Returns all subscriptions that a topic matches (§4.7), by session.
     pub(super) fn matching(&self, topic: &str) -> BTreeMap<SessionId, Vec<&T>> {
         let levels: Vec<&str> = topic.split('/').collect();
         let mut found: BTreeMap<SessionId, Vec<&T>> = BTreeMap::new();

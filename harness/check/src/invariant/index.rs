@@ -55,8 +55,8 @@ pub(super) enum Fact<'e> {
     Packet(Seen<'e>),
     /// CONNACK accepted the connection. `previous` is the end of the session's connection before it.
     Accepted { at: Duration, end: EndId, session: SessionId, previous: Option<EndId> },
-    /// A packet of an accepted connection, except CONNECT and CONNACK. What was read before CONNACK was sent comes after
-    /// [`Accepted`](Self::Accepted), with its own time.
+    /// A packet of an accepted connection, except CONNECT and CONNACK. What was read before CONNACK was sent comes
+    /// after [`Accepted`](Self::Accepted), with its own time.
     Exchanged(SessionId, Seen<'e>),
     /// A packet for a client, a PUBLISH or PUBREL, went out, and this is what its identifier stood for until then.
     PublishSent(PublishSent<'e>),
@@ -66,7 +66,7 @@ pub(super) enum Fact<'e> {
     Ended { at: Duration, end: EndId },
     /// The process or the host of a node died.
     Died { at: Duration, node: NodeId },
-    /// What a node that was down had kept is gone.
+    /// The data that a node had kept over its death is lost.
     DiskLost { at: Duration, node: NodeId },
     /// A client handed a message to its application.
     Delivered { at: Duration, node: NodeId, message: &'e Publish },
@@ -75,7 +75,7 @@ pub(super) enum Fact<'e> {
 }
 
 impl Fact<'_> {
-    /// When it was.
+    /// Returns when it was.
     pub(super) fn at(&self) -> Duration {
         match self {
             Self::Packet(seen) | Self::Exchanged(_, seen) | Self::PublishSent(PublishSent { seen, .. }) => seen.at,
@@ -134,27 +134,28 @@ fn publish(packet: &Packet) -> Option<&Publish> {
 pub(super) struct ConnectionEnd {
     pub(super) node: NodeId,
     pub(super) is_broker: bool,
-    /// How often the node had been started again.
+    /// Number of times that the node had been started again.
     pub(super) generation: u32,
     pub(super) connect: Option<Box<Connect>>,
-    /// When the connection was accepted, and how.
+    /// Time at which the connection was accepted, and how.
     pub(super) connack: Option<(Duration, Box<ConnAck>)>,
     pub(super) session: Option<SessionId>,
     /// The Session Expiry Interval of a DISCONNECT that was received, in seconds.
     disconnect_expiry: Option<u32>,
-    /// When the connection ended for this end: by its own statement, by FIN or RST of either side, or by its death.
+    /// Time at which the connection ended for this end: by its own statement, by FIN or RST of either side, or by its
+    /// death.
     pub(super) ended: Option<Duration>,
-    /// Why this end closed the connection, as it says itself; `None` if it did not.
+    /// The reason for which this end closed the connection, as it says itself; `None` if it did not.
     pub(super) closing: Option<Because>,
-    /// When FIN or RST was sent.
+    /// Time at which FIN or RST was sent.
     pub(super) end_sent: Option<Duration>,
-    /// Whether the node died before it had sent FIN or RST.
+    /// True if the node died before it had sent FIN or RST.
     pub(super) died: bool,
     /// Messages that were sent on this connection and are not acknowledged.
     pub(super) unacknowledged: BTreeSet<PacketId>,
-    /// How many bytes of messages were sent and not yet read by the other end.
+    /// Number of bytes of messages that were sent and not yet read by the other end.
     pub(super) unread_bytes: usize,
-    /// By direction (true for what this end sends): what the topic aliases stand for.
+    /// The topic of each topic alias, by direction (true for what this end sends).
     aliases: BTreeMap<(bool, u16), ByteString>,
     /// What was seen before CONNACK.
     early: Vec<Seen<'static>>,
@@ -174,7 +175,7 @@ impl ConnectionEnd {
         assigned.or_else(|| Some(self.connect.as_ref()?.client_id.clone())).unwrap_or_default()
     }
 
-    /// How many messages this end may have unacknowledged.
+    /// Returns how many messages this end may have unacknowledged.
     pub(super) fn window(&self) -> usize {
         let maximum = match self.is_broker {
             true => self.connect.as_ref().and_then(|connect| connect.receive_maximum),
@@ -183,7 +184,7 @@ impl ConnectionEnd {
         maximum.unwrap_or(u16::MAX).into()
     }
 
-    /// Whether the connection is up at this time, as far as this end knows.
+    /// Returns whether the connection is up at this time, as far as this end knows.
     pub(super) fn is_up(&self, at: Duration) -> bool {
         self.connack.as_ref().is_some_and(|(begun, _)| *begun <= at) && self.ended.is_none_or(|ended| ended > at)
     }
@@ -241,7 +242,7 @@ pub(super) struct Session {
     pub(super) client_id: ByteString,
     /// The end of its latest connection.
     pub(super) current: EndId,
-    /// Whether the node knew on this connection what it had known on the one before.
+    /// True if the node knew on this connection what it had known on the one before.
     pub(super) is_resumed: bool,
 }
 
@@ -288,7 +289,7 @@ impl Index {
         &self.ends[id.0]
     }
 
-    /// All ends of connections, in the order in which they were opened.
+    /// Returns all ends of connections, in the order in which they were opened.
     pub(super) fn ends(&self) -> impl Iterator<Item = (EndId, &ConnectionEnd)> {
         self.ends.iter().enumerate().map(|(place, end)| (EndId(place), end))
     }

@@ -41,7 +41,7 @@ use super::{Findings, Outcome};
 use crate::plan::{NodeId, Plan};
 use crate::trace::Event;
 
-/// How long something that is due may take before it is missed.
+/// Time that something that is due may take before it is missed.
 const SOON: Duration = Duration::from_secs(1);
 
 /// One invariant, or a part of it.
@@ -65,8 +65,8 @@ impl Context<'_> {
     }
 }
 
-/// Judges all invariants of one run, event by event. Holds no more of the run than its connections, its subscriptions and
-/// what is under way.
+/// Judges all invariants of one run, event by event. Holds no more of the run than its connections, its subscriptions
+/// and what is under way.
 pub struct Invariants<P> {
     plan: P,
     index: Index,

@@ -11,7 +11,7 @@ use super::report::{Breach, Report};
 use super::{Context, Rule, shown};
 use crate::plan::Invariant;
 
-/// How long a program may take to write what was to be written before it ends a connection.
+/// Time that a program may take to write what was to be written before it ends a connection.
 const LINGER: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
@@ -68,7 +68,7 @@ impl Rule for NothingAfterDisconnect {
 }
 
 impl LastWord {
-    /// What was read in one piece with the DISCONNECT is still answered.
+    /// Returns what was read in one piece with the DISCONNECT is still answered.
     fn is_broken_by(&self, seen: &Seen<'_>) -> bool {
         seen.is_sent && (self.is_sent || seen.at > self.at)
     }

@@ -65,7 +65,7 @@ impl PacketIds {
     }
 }
 
-/// What a packet asks for: the identifier, and the type of the answer.
+/// Returns what a packet asks for: the identifier, and the type of the answer.
 fn question(packet: &Packet) -> Option<(PacketId, PacketType)> {
     match packet {
         Packet::Publish(publish) if publish.qos == QoS::AtLeastOnce => Some((publish.packet_id?, PacketType::PubAck)),

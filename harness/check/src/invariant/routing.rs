@@ -36,12 +36,12 @@ pub(super) struct Message {
     from: ByteString,
     content: Content,
     qos: QoS,
-    /// When it expires, if it does.
+    /// Time at which it expires, if it does.
     expires: Option<Duration>,
     /// An upper bound of the size of the packet in which it is sent on, in bytes.
     size: usize,
     fate: Cell<Fate>,
-    /// Since when it has to be passed on: a message of QoS 2 may wait for its PUBREL (§4.3.3).
+    /// Time since which it has to be passed on: a message of QoS 2 may wait for its PUBREL (§4.3.3).
     owed_since: Cell<Option<Duration>>,
     /// Whether a member of a shared subscription got it.
     is_shared_out: Cell<bool>,
@@ -59,14 +59,15 @@ enum Fate {
     Taken,
     /// That it refuses it.
     Refused,
-    /// Nothing before the connection ended, or it repeats a message that was not answered yet: the broker may pass it on.
+    /// Nothing before the connection ended, or it repeats a message that was not answered yet: the broker may pass it
+    /// on.
     Open,
 }
 
 /// A subscription of one session.
 struct Grant {
     subscription: Subscription,
-    /// When it was granted, and at which QoS; `None` before SUBACK.
+    /// Time at which it was granted, and at which QoS; `None` before SUBACK.
     granted: Option<(Duration, QoS)>,
     is_shared: bool,
 }

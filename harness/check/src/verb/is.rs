@@ -19,7 +19,7 @@ pub(super) fn timeline<'a>(wanted: ClientState, node: NodeId, events: impl IntoI
     timeline
 }
 
-/// What an event makes of the state; `current` is the connection that is being opened or is up.
+/// Returns what an event makes of the state; `current` is the connection that is being opened or is up.
 fn state_after(node: NodeId, current: &mut Option<ConnectionId>, event: &EventKind) -> Option<ClientState> {
     match event {
         EventKind::Sent { connection, from, item: Transmission::Open, .. } if *from == node => {

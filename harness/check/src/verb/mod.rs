@@ -27,9 +27,9 @@ use crate::trace::Event;
 /// Something that matches the verb of an expectation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Match {
-    /// Its index in the trace.
+    /// The index in the trace.
     pub(super) index: usize,
-    /// When it was.
+    /// Time at which it was.
     pub(super) at: Duration,
     /// For a close: the reason that was said before it, if any.
     pub(super) said: Option<ReasonCode>,
@@ -75,7 +75,7 @@ impl Recognizer {
         }
     }
 
-    /// What came close, for messages: "closed because takeover at 7.530".
+    /// Returns what came close, for messages: "closed because takeover at 7.530".
     pub(super) fn near(&self) -> Option<&str> {
         match self {
             Self::Packets(packets) => packets.near(),
@@ -87,7 +87,7 @@ impl Recognizer {
     }
 }
 
-/// What the expectation says of the node: "closes sensor", "sends PINGREQ".
+/// Returns what the expectation says of the node: "closes sensor", "sends PINGREQ".
 pub(super) fn phrase(plan: &Plan, expectation: &Expectation) -> String {
     let on = match expectation.on.as_slice() {
         [] => String::new(),
@@ -141,7 +141,7 @@ pub(super) fn past(verb: &Verb) -> &'static str {
 }
 
 impl Timeline {
-    /// How the state that the verb is about holds over time, for a verb that is a state.
+    /// Returns how the state that the verb is about holds over time, for a verb that is a state.
     pub(super) fn of<'a>(verb: &Verb, node: NodeId, events: impl IntoIterator<Item = &'a Event>) -> Option<Self> {
         match verb {
             Verb::Is(state) => Some(is::timeline(*state, node, events)),

@@ -30,8 +30,8 @@ impl Timeline {
         &self.at(at).text
     }
 
-    /// When the state is first the wanted one (or another) from `from` to `to`, both included; what was at `from`
-    /// counts.
+    /// Returns when the state is first the wanted one (or another) from `from` to `to`, both included; what was at
+    /// `from` counts.
     pub(crate) fn first(&self, is_wanted: bool, from: Duration, to: Duration) -> Option<Duration> {
         if self.at(from).is_wanted == is_wanted {
             return Some(from);

@@ -23,8 +23,8 @@ const TRACE: &str = "trace.txt";
 pub(super) const EVENTS: &str = "trace.jsonl";
 /// The scenario as it was, under a name that `halfopen run .` does not take for another scenario.
 pub(super) const SCENARIO: &str = "scenario.yaml.txt";
-/// Where a scenario that includes fragments is kept with them, each where it was as seen from the others. Scenarios are not
-/// looked for in a folder of this name.
+/// Where a scenario that includes fragments is kept with them, each where it was as seen from the others. Scenarios are
+/// not looked for in a folder of this name.
 const SOURCES: &str = "lib";
 /// The list of runs that did not pass the last time, a name a line.
 const FAILED: &str = "failed.txt";
@@ -32,7 +32,7 @@ const FAILED: &str = "failed.txt";
 /// How to run a run again.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Manifest {
-    /// Its name.
+    /// The name.
     pub(super) run: String,
     /// The scenario's name.
     pub(super) scenario: String,
@@ -41,7 +41,7 @@ pub(super) struct Manifest {
     /// That file and the fragments that it includes, and where in the folder each is kept.
     #[serde(default)]
     pub(super) sources: Vec<Kept>,
-    /// Its seed.
+    /// The seed.
     pub(super) seed: u64,
     /// The engine, as the command line names it.
     pub(super) engine: String,
@@ -102,7 +102,7 @@ pub(super) fn leave(
     write_file(&folder.join("report.html"), html(&report, Pictures::All))
 }
 
-/// Where the scenario and its fragments are to be kept, the scenario first.
+/// Returns where the scenario and its fragments are to be kept, the scenario first.
 fn sources(plan: &Plan) -> Vec<Kept> {
     let files = std::iter::once(&plan.source).chain(&plan.fragments).map(|source| PathBuf::from(&source.path));
     let places = files.map(|file| (std::path::absolute(&file).map(|place| tidy(&place)).unwrap_or(file.clone()), file));

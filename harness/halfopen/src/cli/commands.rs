@@ -115,7 +115,7 @@ fn plans(args: &RunArgs) -> Result<Vec<Arc<Plan>>, Failure> {
     if plans.is_empty() { Err(Failure::NothingToRun(only.to_owned())) } else { Ok(plans) }
 }
 
-/// What `work` gives, and how long the machine took for it.
+/// Returns what `work` gives, and how long the machine took for it.
 #[expect(clippy::disallowed_types, reason = "the speed of the simulation is measured outside of it")]
 pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let begun = std::time::Instant::now();

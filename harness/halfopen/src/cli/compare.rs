@@ -117,7 +117,7 @@ pub(super) fn meta(args: &MetaArgs) -> Result<u8, Failure> {
     Ok(FAILURE)
 }
 
-/// What `halfopen trace` with these flags prints in a process with these variables and no others.
+/// Returns what `halfopen trace` with these flags prints in a process with these variables and no others.
 fn traces(args: &MetaArgs, flags: &[&str], environment: &[(&str, &str)]) -> Result<String, Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::File { path: PathBuf::from("halfopen"), error })?;
     let engine = match args.engine {

@@ -66,7 +66,7 @@ pub(super) fn defects(args: &DefectsArgs) -> Result<u8, Failure> {
     Ok(if survivors.is_empty() && unfit.is_empty() { SUCCESS } else { FAILURE })
 }
 
-/// What it does and models, what shows that it is caught, and what else catches it.
+/// Returns what it does and models, what shows that it is caught, and what else catches it.
 fn print(out: &mut impl Write, defect: Defect, caught: &[Catch<'_>]) -> io::Result<()> {
     writeln!(out, "{defect}: {}", defect.about())?;
     if !defect.cases().is_empty() {

@@ -25,7 +25,7 @@ Exit codes:
     4  a file could not be written
   130  interrupted; what was found by then is kept";
 
-/// How many stories are run where neither `--runs` nor `--time` is given.
+/// Number of stories that are run where neither `--runs` nor `--time` is given.
 const RUNS: u64 = 1_000;
 
 /// What `halfopen explore` can be told.

@@ -22,7 +22,7 @@ pub(super) struct Judged {
     pub(super) finished: Finished,
     /// Number of expectations that the program cannot be asked.
     pub(super) left_out: usize,
-    /// Whether it was skipped because it takes too long.
+    /// True if it was skipped because it takes too long.
     pub(super) is_too_long: bool,
     /// What the program asked for in vain, and why two runs may differ.
     pub(super) notes: Vec<String>,
@@ -55,8 +55,8 @@ impl Foreign {
         Ok(Some(Self { profile }))
     }
 
-    /// Runs a plan with the program in the place of the project's broker, if it takes no longer than `limit`. The program may be
-    /// earlier or later by `tolerance` than the plan says.
+    /// Runs a plan with the program in the place of the project's broker, if it takes no longer than `limit`. The
+    /// program may be earlier or later by `tolerance` than the plan says.
     pub(super) fn run(&self, own: &Runner, limit: VirtualLimit, tolerance: Duration, plan: &Arc<Plan>) -> Judged {
         let skipped = |why: String| Judged::of(own.finished(plan, Ending::Skipped(EngineError::NotFor(why))));
         if !plan.nodes.iter().any(|node| matches!(node.program, Program::Broker(_))) {

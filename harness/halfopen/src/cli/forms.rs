@@ -28,17 +28,17 @@ pub(super) struct Forms {
 }
 
 impl Forms {
-    /// Whether any is asked for.
+    /// Returns whether any is asked for.
     pub(super) fn is_any(&self) -> bool {
         self.needs_events() || self.junit.is_some() || self.tap.is_some()
     }
 
-    /// Whether one is asked for that shows events and pictures.
+    /// Returns whether one is asked for that shows events and pictures.
     pub(super) fn needs_events(&self) -> bool {
         self.json.is_some() || self.html.is_some()
     }
 
-    /// Whether one is asked for that has the text of all traces.
+    /// Returns whether one is asked for that has the text of all traces.
     pub(super) fn needs_text(&self) -> bool {
         self.json.is_some()
     }
@@ -47,7 +47,8 @@ impl Forms {
         if self.html_all { Pictures::All } else { Pictures::Some }
     }
 
-    /// What may be taken from runs as they come, if there are so many; nothing if one is asked for that has everything.
+    /// Returns what may be taken from runs as they come, if there are so many; nothing if one is asked for that has
+    /// everything.
     pub(super) fn thin(&self, runs: usize) -> Option<Thin> {
         // JUnit and TAP show traces that a page leaves out.
         (self.html.is_some() && self.json.is_none()).then(|| Thin::new(self.pictures(), runs).keeping_text())

@@ -8,7 +8,7 @@ use super::output::INTERRUPTED;
 
 static CAME: AtomicBool = AtomicBool::new(false);
 
-/// Whether it came.
+/// Returns whether it came.
 pub(super) fn came() -> bool {
     CAME.load(Ordering::Relaxed)
 }

@@ -45,7 +45,7 @@ fn split(scenario: &Scenario) -> (&str, &str) {
     scenario.name.rsplit_once('/').unwrap_or(("", &scenario.name))
 }
 
-/// What it shows, in a line.
+/// Returns what it shows, in a line.
 fn summary(about: &About) -> String {
     let text = about.about.as_ref().unwrap_or(&about.comment);
     if text.chars().count() <= WIDTH {

@@ -22,7 +22,7 @@ use crate::world::{
     Engine, EngineError, ProgramUnderTest, RealTime, RemoteBroker, RemoteOptions, StartedRemote, live_means,
 };
 
-/// How often a run is repeated for which the machine was too busy.
+/// Number of times that a run is repeated for which the machine was too busy.
 const TRIES: u32 = 3;
 /// How much longer a run may take than with the project's broker.
 const LONGER: Duration = Duration::from_secs(10);
@@ -79,7 +79,7 @@ impl Live {
         Ok(Some(Self { target, measured, login, name: measure::unique_name() }))
     }
 
-    /// What was measured, for people.
+    /// Returns what was measured, for people.
     pub(super) fn measured(&self) -> &Measured {
         &self.measured
     }
@@ -182,7 +182,7 @@ impl Live {
     }
 }
 
-/// How long a run takes with the project's broker, which tells it in no time; 0 if that fails.
+/// Returns how long a run takes with the project's broker, which tells it in no time; 0 if that fails.
 fn duration(plan: &Arc<Plan>) -> Duration {
     // Its log is nobody's business.
     let without_log = tracing::subscriber::NoSubscriber::default();

@@ -184,7 +184,7 @@ impl<W: std::io::Write> Session<'_, W> {
     }
 }
 
-/// Whether only some of the runs of a file may have been run.
+/// Returns whether only some of the runs of a file may have been run.
 fn is_part(command: &RunCommand) -> bool {
     let select = &command.select;
     let is_chosen = command.run.only.is_some() || select.mqtt.is_some() || !select.clause.is_empty();
@@ -294,14 +294,14 @@ fn verbosity(command: &RunCommand) -> Verbosity {
     }
 }
 
-/// What the outputs that are asked for need.
+/// Returns what the outputs that are asked for need.
 fn detail(command: &RunCommand) -> Detail {
     let forms = &command.output.forms;
     let text = forms.needs_text() || command.output.verbose;
     Detail { events: forms.needs_events(), diagram: forms.needs_events(), text }
 }
 
-/// Whether something is asked for that needs the trace of a run that passes.
+/// Returns whether something is asked for that needs the trace of a run that passes.
 fn needs_trace(command: &RunCommand) -> bool {
     detail(command) != Detail::default() || command.output.pcap.is_some()
 }

@@ -13,7 +13,7 @@ use crate::scenario::{About, PlanOptions};
 pub(super) struct Chosen {
     pub(super) plan: Arc<Plan>,
     pub(super) about: Arc<About>,
-    /// Its place among the runs of its file.
+    /// The place among the runs of its file.
     pub(super) place: usize,
 }
 
@@ -56,12 +56,12 @@ fn is_wanted(command: &RunCommand, plan: &Plan, about: &About, failed: Option<&B
         && select.shard.is_none_or(|shard| is_in(shard, &name))
 }
 
-/// Whether a run is in a part: decided by its name alone, so that other runs come and go without moving it.
+/// Returns whether a run is in a part: decided by its name alone, so that other runs come and go without moving it.
 fn is_in(shard: Shard, name: &str) -> bool {
     Seed(0).derive(name).0 % shard.of == shard.number - 1
 }
 
-/// What no run fits, for a message.
+/// Returns what no run fits, for a message.
 fn asked_for(command: &RunCommand) -> String {
     let select = &command.select;
     let mut words: Vec<String> = command.run.only.iter().cloned().collect();

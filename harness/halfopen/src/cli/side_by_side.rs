@@ -164,7 +164,7 @@ fn why(record: &RunRecord) -> Option<String> {
 }
 
 impl Row {
-    /// Whether two brokers that were judged came to different verdicts.
+    /// Returns whether two brokers that were judged came to different verdicts.
     fn differs(&self) -> bool {
         let mut judged = self.cells.iter().map(|cell| cell.verdict);
         let mut judged = judged.by_ref().filter(|verdict| !matches!(verdict, Verdict::Skipped | Verdict::Broken));
@@ -179,7 +179,7 @@ enum Form {
     Markdown,
 }
 
-/// How often each broker came to each verdict, by area.
+/// Returns how often each broker came to each verdict, by area.
 fn table(brokers: &[String], rows: &[Row], form: Form) -> String {
     let mut areas: BTreeMap<&str, Vec<BTreeMap<Verdict, usize>>> = BTreeMap::new();
     for row in rows {
@@ -219,8 +219,8 @@ fn table(brokers: &[String], rows: &[Row], form: Form) -> String {
     text
 }
 
-/// The scenarios in which verdicts differ: how often, and one run of each, with what is wrong and the first event that is
-/// another one.
+/// The scenarios in which verdicts differ: how often, and one run of each, with what is wrong and the first event that
+/// is another one.
 fn differences(rows: &[Row], form: Form) -> String {
     let mut scenarios: BTreeMap<(&str, &str), Vec<(&Row, &Cell)>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.differs()) {

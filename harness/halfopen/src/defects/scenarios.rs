@@ -18,7 +18,7 @@ pub struct Scenarios(Vec<Runs>);
 pub struct Unfit<'a> {
     /// The scenario, as `will/power_loss`.
     pub scenario: &'a str,
-    /// Its runs that do not pass, each with its mark.
+    /// The runs that do not pass, each with its mark.
     pub runs: &'a [(String, Verdict)],
 }
 
@@ -74,7 +74,8 @@ impl Scenarios {
         self.0.iter().map(|runs| runs.name.as_str())
     }
 
-    /// Runs each scenario without any defect, and returns those that do not pass. They are left out of all that follows.
+    /// Runs each scenario without any defect, and returns those that do not pass. They are left out of all that
+    /// follows.
     pub fn unfit(&self) -> impl Iterator<Item = Unfit<'_>> {
         let all = self.0.iter().map(|runs| Unfit { scenario: &runs.name, runs: runs.failing() });
         all.filter(|unfit| !unfit.runs.is_empty())
@@ -92,7 +93,7 @@ impl Scenarios {
         })
     }
 
-    /// What shows that the scenarios that name this case catch this defect, small ones first.
+    /// Returns what shows that the scenarios that name this case catch this defect, small ones first.
     pub fn proof(&self, defect: Defect, case: &str) -> Option<Proof> {
         let mut all: Vec<&Runs> = self.0.iter().filter(|runs| runs.names(case)).collect();
         all.sort_by_key(|runs| runs.plans.len());
@@ -114,7 +115,7 @@ impl Runs {
         })
     }
 
-    /// What [`caught_by_any`](Self::caught_by_any) finds, unless the scenario does not pass without any defect.
+    /// Returns what [`caught_by_any`](Self::caught_by_any) finds, unless the scenario does not pass without any defect.
     fn caught(&self, defect: Defect, is_about_it: bool) -> Option<Option<Proof>> {
         self.caught_by_any(defect, is_about_it).filter(|_| self.failing().is_empty())
     }

@@ -104,7 +104,7 @@ pub(super) fn seconds(ms: u64) -> String {
     format!("{}.{:03}", ms / 1000, ms % 1000)
 }
 
-/// Whether a word is a time: `7.500`, `+3599.980`, `30`, `-0.001`.
+/// Returns whether a word is a time: `7.500`, `+3599.980`, `30`, `-0.001`.
 fn is_time(word: &str) -> bool {
     let digits = word.trim_end_matches([',', ')']).trim_start_matches(['+', '-']);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')

@@ -12,7 +12,7 @@ use halfopen_protocol::packet::Connect;
 use crate::plan::{LinkSettings, Node, NodeId, Plan, Program};
 use crate::trace::Trace;
 
-/// How many runs are listed by name.
+/// Number of runs that are listed by name.
 const RUNS: usize = 12;
 
 /// Tells one run, and names the others of its file.
@@ -110,7 +110,7 @@ impl Explained<'_> {
     }
 }
 
-/// What a CONNECT asks the broker to do once the connection has ended.
+/// Returns what a CONNECT asks the broker to do once the connection has ended.
 fn told_at_connect(out: &mut String, connect: &Connect) -> fmt::Result {
     if let Some(will) = &connect.will {
         let delay = will.delay.map(|delay| format!(", {delay}s after its end")).unwrap_or_default();

@@ -45,7 +45,7 @@ impl Explained<'_> {
         Ok(())
     }
 
-    /// Which event a phrase means. `nearest` is what it is without an ordinal.
+    /// Returns which event a phrase means. `nearest` is what it is without an ordinal.
     fn moment(&self, out: &mut String, moment: &Moment, nearest: &str, viewer: Option<NodeId>) -> fmt::Result {
         let Some(event) = self.event(&moment.event, nearest, viewer) else { return Ok(()) };
         let offset = Duration::from_millis(moment.offset_ms.unsigned_abs());

@@ -7,7 +7,7 @@ use halfopen_protocol::packet::Subscription;
 use super::seconds;
 use crate::plan::{Answer, AnswerKind, Answers, CloseHow, Outgoing};
 
-/// How many topic filters are listed.
+/// Number of topic filters that are listed.
 const FILTERS: usize = 8;
 
 /// Writes a line about the subscriptions that a client makes after CONNACK, if there are any.

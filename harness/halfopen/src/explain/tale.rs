@@ -8,10 +8,10 @@ use super::{Explained, seconds};
 use crate::plan::StepId;
 use crate::trace::{Event, EventKind, Transmission, since_text};
 
-/// How often the same step is told.
+/// Number of times that the same step is told.
 const TIMES: usize = 3;
 
-/// How long the text of a step may be.
+/// Time that the text of a step may be.
 const WIDTH: usize = 120;
 
 /// Things of one kind that happen one after the other.
@@ -62,7 +62,7 @@ impl Explained<'_> {
         }
     }
 
-    /// What is told of an event; packets that only keep the exchange going are not.
+    /// Returns what is told of an event; packets that only keep the exchange going are not.
     fn telling(&self, event: &Event) -> Option<String> {
         Some(match &event.kind {
             EventKind::Node { node, change } => format!("{} {}", self.name(*node), change.statement()),

@@ -65,7 +65,7 @@ fn telling(run: &RunRecord) -> Option<&Finding> {
     placed.or_else(|| run.violations.first()).or_else(|| run.vacuous.first())
 }
 
-/// What one reads in a list of failures: what it is about, what was expected, what was.
+/// Returns what one reads in a list of failures: what it is about, what was expected, what was.
 fn headline(found: &Finding) -> String {
     // What is expected at a place names its node and what that does.
     let what = if found.line == 0 { format!("{}: ", found.text) } else { String::new() };
@@ -79,7 +79,7 @@ fn headline(found: &Finding) -> String {
 /// The run of each scenario whose trace is told: what breaks one mostly breaks the others in the same way.
 pub(super) type Traced<'a> = BTreeMap<&'a str, &'a str>;
 
-/// Which runs those are: the first that do not pass.
+/// Returns which runs those are: the first that do not pass.
 pub(super) fn traced(report: &Report) -> Traced<'_> {
     let mut traced = Traced::new();
     for run in report.runs.iter().filter(|run| run.is_bad() && run.text.is_some()) {
@@ -88,7 +88,7 @@ pub(super) fn traced(report: &Report) -> Traced<'_> {
     traced
 }
 
-/// All that is known of a bad run: what is wrong, how to see it again, and what happened.
+/// Returns all that is known of a bad run: what is wrong, how to see it again, and what happened.
 pub(super) fn description(run: &RunRecord, traced: &Traced<'_>) -> String {
     let mut text = String::new();
     let mut line = |words: String| {

@@ -36,7 +36,7 @@ pub struct Load {
 /// The second in which the most of something happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peak {
-    /// How often it happened.
+    /// Number of times that it happened.
     pub count: u64,
     /// The second, counted from 0 at the start of the run.
     pub second: u64,
@@ -45,7 +45,7 @@ pub struct Peak {
 /// A time in which not all clients were connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outage {
-    /// When the first connection was lost, in milliseconds since the start of the run.
+    /// Time at which the first connection was lost, in milliseconds since the start of the run.
     pub from_ms: u64,
     /// When all were connected again; none if they were not before the run ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,7 +14,7 @@ pub use self::run::{Detail, Diagram, Finding, NodeRecord, NotJudgedRecord, RunRe
 
 /// The name of the format.
 pub const FORMAT: &str = "halfopen-report";
-/// Its version.
+/// The version.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// What many runs came to.
@@ -35,9 +35,9 @@ pub struct Report {
 /// A scenario file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SourceRecord {
-    /// Its path as it was given.
+    /// The path as it was given.
     pub path: String,
-    /// Its text.
+    /// The text.
     pub text: String,
 }
 
@@ -50,9 +50,9 @@ pub enum ReportError {
     /// It has another format.
     #[error("format `{format}` version {version}; this program knows `{FORMAT}` version {FORMAT_VERSION}")]
     Version {
-        /// Its name of its format.
+        /// The name of its format.
         format: String,
-        /// Its version.
+        /// The version.
         version: u32,
     },
     /// Two reports tell different things of one run.

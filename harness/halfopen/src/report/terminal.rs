@@ -22,7 +22,7 @@ const TOLD_OF_ONE: usize = 3;
 /// How many bad runs are told at all.
 const TOLD: usize = 50;
 
-/// How many causes are told in the end.
+/// Number of causes that are told in the end.
 const CAUSES: usize = 8;
 
 /// How much is printed.
@@ -157,7 +157,7 @@ impl<W: Write> Terminal<W> {
         self.summary.wall_time = wall_time;
     }
 
-    /// What the runs have in common, so that the end of a long report says what broke.
+    /// Returns what the runs have in common, so that the end of a long report says what broke.
     fn causes(&mut self, bad: &[RunRecord], scenarios: usize) -> io::Result<()> {
         let style = style(Verdict::Fail);
         let wrongs = wrongs(bad);

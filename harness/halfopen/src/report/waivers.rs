@@ -31,7 +31,7 @@ impl Waivers {
         }
     }
 
-    /// Those that were needed in no run.
+    /// Returns those that were needed in no run.
     pub fn idle(&self) -> impl Iterator<Item = &Finding> {
         self.0.iter().filter(|noted| !noted.is_needed).map(|noted| &noted.finding)
     }

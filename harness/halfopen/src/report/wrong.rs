@@ -17,7 +17,7 @@ pub(super) struct Wrong<'a> {
     pub(super) scenarios: usize,
 }
 
-/// What is wrong in these runs, that which explains the most runs first; each run counts once.
+/// Returns what is wrong in these runs, that which explains the most runs first; each run counts once.
 pub(super) fn wrongs(runs: &[RunRecord]) -> Vec<Wrong<'_>> {
     let mut places: BTreeMap<String, (Option<&Finding>, Vec<usize>)> = BTreeMap::new();
     for (index, run) in runs.iter().enumerate() {

@@ -8,7 +8,7 @@ use crate::plan::{
 pub(crate) struct Abilities<'a> {
     /// Returns why it is not the broker that these settings make, if it is not.
     pub(crate) does_not_take: &'a dyn Fn(&BrokerProgram) -> Option<String>,
-    /// Whether its clock may go otherwise than the world's.
+    /// True if its clock may go otherwise than the world's.
     pub(crate) has_clock: bool,
     /// The causes of closes that it states.
     pub(crate) reasons: BTreeSet<Because>,
@@ -70,7 +70,7 @@ fn commands_a_broker(steps: &[Step]) -> bool {
     })
 }
 
-/// Whether a fault of this kind happens to a broker.
+/// Returns whether a fault of this kind happens to a broker.
 fn befalls_a_broker(steps: &[Step], plan: &Plan, is_it: &dyn Fn(NodeFault) -> bool) -> bool {
     steps.iter().any(|step| match &step.kind {
         StepKind::Node { nodes, actions } => {
@@ -92,7 +92,7 @@ fn lines(
     expectations.iter().filter_map(|line| adapted_line(line, plan, reasons, left_out)).collect()
 }
 
-/// What is left of a line, if anything is.
+/// Returns what is left of a line, if anything is.
 fn adapted_line(
     line: &Expectation,
     plan: &Plan,

@@ -13,7 +13,7 @@ pub struct ConnectionIndex {
 }
 
 impl ConnectionIndex {
-    /// All that were opened in these events.
+    /// Returns all that were opened in these events.
     pub fn of(events: &[Event]) -> Self {
         let mut opened = Self::default();
         events.iter().for_each(|event| opened.feed(event));
@@ -29,18 +29,18 @@ impl ConnectionIndex {
         }
     }
 
-    /// Whether the connection has been opened.
+    /// Returns whether the connection has been opened.
     pub fn has(&self, connection: NthConnection) -> bool {
         self.counts.get(&connection.client).is_some_and(|count| *count >= connection.number)
     }
 
-    /// What scenarios call this connection.
+    /// Returns what scenarios call this connection.
     pub fn get(&self, connection: ConnectionId) -> Option<NthConnection> {
         self.connections.get(&connection).copied()
     }
 
-    /// Whether an event may count where only what happens on one of these connections does: it happens on one of them,
-    /// or on no connection at all. Everything does if there are none.
+    /// Returns whether an event may count where only what happens on one of these connections does: it happens on one
+    /// of them, or on no connection at all. Everything does if there are none.
     pub fn is_on(&self, event: &Event, on: &[NthConnection]) -> bool {
         let Some(connection) = event.connection() else { return true };
         on.is_empty() || self.get(connection).is_some_and(|connection| on.contains(&connection))

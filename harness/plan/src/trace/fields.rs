@@ -15,11 +15,11 @@ use crate::{PacketKind, Value};
 pub struct Field {
     /// The standard's name in snake_case, everyday names short: `id`, `reason`, `clean`, `session_expiry`.
     pub name: &'static str,
-    /// Its value; for an optional field that is not there, the value that the standard gives to its absence.
+    /// The value; for an optional field that is not there, the value that the standard gives to its absence.
     pub value: Value,
-    /// Whether it says nothing: it has the value that it has when nobody sets it, and is not printed.
+    /// True if it says nothing: it has the value that it has when nobody sets it, and is not printed.
     pub is_default: bool,
-    /// Whether it stands in the packet. Optional fields without a default are listed only if they do.
+    /// True if it stands in the packet. Optional fields without a default are listed only if they do.
     pub is_present: bool,
 }
 
@@ -77,7 +77,8 @@ pub fn field_names(packet: PacketKind) -> &'static [&'static str] {
     }
 }
 
-/// What the field of this name holds; a name means the same in every packet. `None` for a name that no packet has.
+/// Returns what the field of this name holds; a name means the same in every packet. `None` for a name that no packet
+/// has.
 ///
 /// The fields that SUBSCRIBE, SUBACK, UNSUBSCRIBE and UNSUBACK have once per filter are lists of this.
 pub fn field_type(name: &str) -> Option<FieldType> {

@@ -28,7 +28,7 @@ use crate::{NodeId, Plan};
 
 /// The name of the format.
 const FORMAT: &str = "halfopen-trace";
-/// Its version.
+/// The version.
 const FORMAT_VERSION: u32 = 1;
 /// Maximum number of errors of a file that are told one by one.
 const ERRORS: usize = 20;
@@ -154,7 +154,7 @@ struct Reader {
     traces: Vec<TraceFile>,
     /// The trace whose end is yet to come.
     open: Option<OpenTrace>,
-    /// Whether a trace was given up, so that nothing can be said about the lines before the next one.
+    /// True if a trace was given up, so that nothing can be said about the lines before the next one.
     is_lost: bool,
     errors: Vec<TraceLineError>,
 }
@@ -163,7 +163,7 @@ struct Reader {
 struct OpenTrace {
     file: TraceFile,
     ids: BTreeMap<String, NodeId>,
-    /// Whether a line of it could not be read, so that the indices of events mean nothing.
+    /// True if a line of it could not be read, so that the indices of events mean nothing.
     is_broken: bool,
 }
 

@@ -25,9 +25,9 @@ pub enum Perspective {
 /// An event that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Occurrence {
-    /// Its index in the trace; `None` for the start and the end of the run.
+    /// The index in the trace; `None` for the start and the end of the run.
     pub index: Option<usize>,
-    /// When it was, since the start of the run.
+    /// Time at which it was, since the start of the run.
     pub at: Duration,
 }
 
@@ -131,7 +131,7 @@ impl Finder {
         matches!(event.kind, EventKind::Node { node, change } if change.ends_process() && plan.node(node).is_broker())
     }
 
-    /// Whether what leaves `sender` is seen there.
+    /// Returns whether what leaves `sender` is seen there.
     fn is_departure(&self, at: Option<NodeId>, sender: NodeId) -> bool {
         match (at, self.viewer) {
             (Some(at), _) => at == sender,
@@ -140,7 +140,7 @@ impl Finder {
         }
     }
 
-    /// Whether what `sender` sent is seen where it arrives.
+    /// Returns whether what `sender` sent is seen where it arrives.
     fn is_arrival(&self, at: Option<NodeId>, sender: NodeId, receiver: NodeId) -> bool {
         match (at, self.viewer) {
             (Some(at), _) => at == receiver,
@@ -184,7 +184,7 @@ impl Finder {
     }
 }
 
-/// Whether what `node` sees of a connection between these ends is what `viewer` sees.
+/// Returns whether what `node` sees of a connection between these ends is what `viewer` sees.
 fn sees(viewer: Perspective, ends: Ends, node: NodeId) -> bool {
     match viewer {
         Perspective::Story => true,
@@ -197,7 +197,7 @@ fn is_between(from: Option<NodeId>, to: Option<NodeId>, sender: NodeId, receiver
     from.is_none_or(|from| from == sender) && to.is_none_or(|to| to == receiver)
 }
 
-/// All occurrences of an event in the events of a run from its first on, whatever the ordinal.
+/// Returns all occurrences of an event in the events of a run from its first on, whatever the ordinal.
 ///
 /// [`EventRef::Start`] occurs once, [`EventRef::End`] not at all: only a finished [`Trace`](super::Trace) knows it.
 pub fn occurrences<'a>(
@@ -234,7 +234,7 @@ impl Occurred {
         }
     }
 
-    /// Whether this looks for the event.
+    /// Returns whether this looks for the event.
     pub fn is_of(&self, event: &EventRef) -> bool {
         self.finder.event == *event
     }
@@ -248,7 +248,7 @@ impl Occurred {
 pub struct Awaited {
     ordinal: Ordinal,
     is_start: bool,
-    /// How often the event had occurred when the wait began.
+    /// Number of times that the event had occurred when the wait began.
     before: usize,
 }
 
@@ -278,7 +278,7 @@ impl Awaited {
     }
 }
 
-/// Which of several an event is; start, end and marks without a word are the nearest.
+/// Returns which of several an event is; start, end and marks without a word are the nearest.
 pub fn ordinal(event: &EventRef) -> Ordinal {
     match event {
         EventRef::Packet { ordinal, .. } | EventRef::Point { ordinal, .. } => *ordinal,

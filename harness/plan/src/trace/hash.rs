@@ -10,8 +10,8 @@ use super::{Event, EventKind, RunObserver, Trace};
 
 /// Names a trace: two traces with one hash are the same, event by event.
 ///
-/// It is the SHA-256 of a binary form of all events, their arrivals and the end of the run. The form may change from one
-/// version of halfopen to the next; within a version it is the same on every machine.
+/// It is the SHA-256 of a binary form of all events, their arrivals and the end of the run. The form may change from
+/// one version of halfopen to the next; within a version it is the same on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TraceHash([u8; 32]);
 
@@ -151,7 +151,7 @@ mod tests {
         silent_client().end(8540)
     }
 
-    /// What is told of a trace while it is recorded.
+    /// Returns what is told of a trace while it is recorded.
     fn told(trace: &Trace) -> TraceHash {
         let mut hasher = TraceHasher::default();
         for event in &trace.events {

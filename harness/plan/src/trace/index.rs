@@ -6,8 +6,8 @@ use crate::{EventRef, NodeId, Plan};
 
 /// The events of a run by the nodes and the connections that they are about.
 ///
-/// It does not hold the events: it names each by its place in the list that it was made of, from 0. That is a whole trace,
-/// or what is kept of one.
+/// It does not hold the events: it names each by its place in the list that it was made of, from 0. That is a whole
+/// trace, or what is kept of one.
 #[derive(Clone, Debug)]
 pub struct TraceIndex {
     /// For each node the events that happen at it.
@@ -30,7 +30,7 @@ pub struct IndexedConnection {
     pub nodes: [NodeId; 2],
     /// The places of all events that happen on it, in order.
     pub events: Vec<u32>,
-    /// Its two ends, in the order of `nodes`.
+    /// The two ends, in the order of `nodes`.
     pub ends: [ConnectionEnd; 2],
 }
 
@@ -39,8 +39,8 @@ pub struct IndexedConnection {
 pub struct ConnectionEnd {
     /// The place of the event by which it was opened or accepted. `None` if that never happened at this node.
     pub opened: Option<u32>,
-    /// The place of the first event that ended it at this node: FIN, RST or a time-out, sent or received, or the death of
-    /// the node. `None` if it was still open when the run ended.
+    /// The place of the first event that ended it at this node: FIN, RST or a time-out, sent or received, or the death
+    /// of the node. `None` if it was still open when the run ended.
     pub closed: Option<u32>,
 }
 
@@ -129,8 +129,8 @@ impl TraceIndex {
         &self.connections
     }
 
-    /// Returns all occurrences of an event, as [`occurrences`](super::find::occurrences) does, by a look at the events of
-    /// one node alone where that is enough. `event_at` returns the event at a place, and its index in the trace.
+    /// Returns all occurrences of an event, as [`occurrences`](super::find::occurrences) does, by a look at the events
+    /// of one node alone where that is enough. `event_at` returns the event at a place, and its index in the trace.
     pub fn occurrences<'e>(
         &self,
         plan: &Plan,

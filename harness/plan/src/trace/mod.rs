@@ -39,7 +39,7 @@ use crate::{Because, CloseHow, NodeFault, NodeId, StepId};
 pub struct Trace {
     /// All events; those of one instant in the order in which they happened.
     pub events: Vec<Event>,
-    /// When the run ended, since its start.
+    /// Time at which the run ended, since its start.
     pub end: Duration,
 }
 
@@ -50,12 +50,12 @@ pub trait RunObserver {
     /// Takes note of the next event. The arrival of what is sent is not known yet.
     fn event(&mut self, event: &Event);
 
-    /// Takes note that something has arrived: `sent` is the index of the event that sent it. `before` is the arrival that
-    /// was told for it earlier: it had reached the host, and now the program reads it.
+    /// Takes note that something has arrived: `sent` is the index of the event that sent it. `before` is the arrival
+    /// that was told for it earlier: it had reached the host, and now the program reads it.
     fn arrived(&mut self, _sent: usize, _before: Option<Duration>, _at: Duration) {}
 
-    /// Returns the time since the start of the run at which everything is decided, so that the run may end. It lies ahead
-    /// if only time must pass until then. Returns `None` while something has yet to happen.
+    /// Returns the time since the start of the run at which everything is decided, so that the run may end. It lies
+    /// ahead if only time must pass until then. Returns `None` while something has yet to happen.
     fn decided_at(&self) -> Option<Duration> {
         None
     }
@@ -95,7 +95,7 @@ pub enum EventKind {
     Step {
         /// Which.
         step: StepId,
-        /// Its heading.
+        /// The heading.
         text: String,
     },
     /// An instant is named.
@@ -117,7 +117,7 @@ pub enum EventKind {
         to: NodeId,
         /// What.
         item: Transmission,
-        /// When it arrived, once it has: the `at` of its [`EventKind::Received`]; for what no program
+        /// Time at which it arrived, once it has: the `at` of its [`EventKind::Received`]; for what no program
         /// reads any more, the time at which it reached the other host.
         arrival: Option<Duration>,
     },
@@ -166,7 +166,7 @@ pub enum EventKind {
     Connected {
         /// The client.
         node: NodeId,
-        /// Whether the broker had a session of it.
+        /// True if the broker had a session of it.
         session_present: bool,
     },
     /// What a broker holds has changed, as it says itself. Only recorded of what the plan asks for
@@ -204,13 +204,13 @@ pub enum Held {
 /// What a broker knows about one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SessionState {
-    /// How many topic filters it is subscribed to.
+    /// Number of topic filters that it is subscribed to.
     pub subscriptions: u64,
-    /// How many messages wait to be sent.
+    /// Number of messages that wait to be sent.
     pub queued: u64,
     /// How many messages of QoS 1 and 2 to it are not acknowledged.
     pub in_flight: u64,
-    /// Whether it has a will.
+    /// True if it has a will.
     pub has_will: bool,
 }
 
@@ -219,9 +219,9 @@ pub struct SessionState {
 pub struct Since {
     /// The packet; none for the opening of the connection.
     pub packet: Option<PacketType>,
-    /// When it was sent or received by the node that counts, or when the node began to open the connection.
+    /// Time at which it was sent or received by the node that counts, or when the node began to open the connection.
     pub at: Duration,
-    /// When the time-out was due.
+    /// Time at which the time-out was due.
     pub due: Duration,
 }
 
@@ -243,7 +243,7 @@ pub enum Transmission {
 }
 
 impl Transmission {
-    /// How this ends a connection, if it does.
+    /// Returns how this ends a connection, if it does.
     pub fn close(&self) -> Option<CloseHow> {
         match self {
             Self::Fin => Some(CloseHow::Fin),

@@ -5,7 +5,7 @@ use super::field_text;
 use super::fields::{Field, fields};
 use crate::{FieldPattern, Matcher, PacketKind, PacketPattern, Value};
 
-/// Whether a packet is of the pattern's type and all of its fields match.
+/// Returns whether a packet is of the pattern's type and all of its fields match.
 ///
 /// A field that SUBSCRIBE, SUBACK, UNSUBSCRIBE or UNSUBACK has once per filter matches a single value if each of them
 /// does, and a list if they are the same one by one.
@@ -14,7 +14,7 @@ pub fn pattern_matches(pattern: &PacketPattern, packet: &Packet) -> bool {
         && (pattern.fields.is_empty() || fields_match(&pattern.fields, &fields(packet)))
 }
 
-/// Whether all of these fields of a message match, by the names that they have in PUBLISH.
+/// Returns whether all of these fields of a message match, by the names that they have in PUBLISH.
 pub fn message_matches(patterns: &[FieldPattern], message: &Publish) -> bool {
     patterns.is_empty() || fields_match(patterns, &fields(&Packet::Publish(message.clone())))
 }
@@ -31,7 +31,7 @@ pub fn differences(pattern: &[FieldPattern], packet: &Packet) -> Vec<String> {
     pattern.iter().filter(|pattern| !matcher_matches(&pattern.matcher, of(pattern))).map(shown).collect()
 }
 
-/// Whether a packet is of this kind.
+/// Returns whether a packet is of this kind.
 pub fn kind_matches(kind: PacketKind, packet: &Packet) -> bool {
     match kind {
         PacketKind::Any => true,

@@ -61,17 +61,17 @@ pub fn text(plan: &Plan, trace: &Trace) -> String {
 pub struct Repetition {
     /// The events that are not shown: from the second time on to before the last.
     pub hidden: std::ops::Range<usize>,
-    /// When the second time begins.
+    /// Time at which the second time begins.
     pub second: Duration,
-    /// When the last time begins.
+    /// Time at which the last time begins.
     pub last: Duration,
-    /// How often they come.
+    /// Number of times that they come.
     pub times: usize,
     /// The time from one to the next.
     pub period: Duration,
 }
 
-/// All that the text folds, in order.
+/// Returns all that the text folds, in order.
 pub fn repetitions(plan: &Plan, trace: &Trace) -> Vec<Repetition> {
     let lines = lines(plan, trace);
     let folded = fold(&lines).into_iter().filter(|block| block.times > 1);

@@ -41,9 +41,9 @@ use crate::vdso;
 pub struct Launch {
     /// The program: a path, or a name that is looked for in `PATH` of `env`.
     pub program: PathBuf,
-    /// Its arguments, without its own name.
+    /// The arguments, without its own name.
     pub args: Vec<String>,
-    /// Its whole environment.
+    /// The whole environment.
     pub env: BTreeMap<String, String>,
     /// Folder that it starts in.
     pub folder: PathBuf,
@@ -51,7 +51,7 @@ pub struct Launch {
     pub seed: u64,
     /// What its clocks show at the start.
     pub clocks: Clocks,
-    /// Whether it can be written to, see [`Process::write_input`]; its standard input is at its end otherwise.
+    /// True if it can be written to, see [`Process::write_input`]; its standard input is at its end otherwise.
     pub has_input: bool,
 }
 
@@ -89,7 +89,7 @@ impl Launch {
     }
 }
 
-/// How many descriptors a program may have: for fleets of thousands.
+/// Number of descriptors that a program may have: for fleets of thousands.
 const DESCRIPTORS: u64 = 16_384;
 
 /// A program under the world's time. Dropping it kills all its processes.
@@ -254,9 +254,9 @@ impl Process {
 
     /// Lets the program run at this instant until it waits, and returns what it did.
     ///
-    /// Time-outs are only judged if `fire` says so: first everything that arrives at this instant is to be brought and read.
-    /// `quiet_until` says up to when nothing will happen in the world but what the program does; then it may go on by itself
-    /// up to there, and [`now`](Self::now) says how far it got.
+    /// Time-outs are only judged if `fire` says so: first everything that arrives at this instant is to be brought and
+    /// read. `quiet_until` says up to when nothing will happen in the world but what the program does; then it may go
+    /// on by itself up to there, and [`now`](Self::now) says how far it got.
     ///
     /// Blocks the caller for as long as the program computes.
     ///

@@ -14,7 +14,7 @@ use crate::sys::{self, Pid, memory};
 
 /// The id under which the timer of `setitimer` and `alarm` is kept; those of `timer_create` begin with 0.
 const INTERVAL_TIMER: i32 = -1;
-/// How long the kernel may take to interrupt a thread, in real time.
+/// Time that the kernel may take to interrupt a thread, in real time.
 const INTERRUPTS_WITHIN: Duration = Duration::from_millis(500);
 
 const SIGEV_SIGNAL: i32 = 0;

@@ -16,7 +16,7 @@ use crate::stopwatch::Stopwatch;
 use crate::sys::start::Isolation;
 use crate::sys::{self, Pid, PollFd, memory};
 
-/// How long the kernel may take to end a process, in milliseconds of real time.
+/// Time that the kernel may take to end a process, in milliseconds of real time.
 const ENDS_WITHIN: i32 = 5_000;
 
 impl Process {

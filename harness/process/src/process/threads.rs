@@ -12,7 +12,7 @@ use crate::stopwatch::Stopwatch;
 use crate::sys::notify::Notification;
 use crate::sys::{self, Pid, PollFd};
 
-/// How many calls a thread may make in a row while others could run.
+/// Number of calls that a thread may make in a row while others could run.
 const CALLS_IN_A_ROW: u32 = 1000;
 /// After how many milliseconds of real time without a call a thread is looked at.
 const PATIENCE: i32 = 3;

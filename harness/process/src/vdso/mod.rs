@@ -31,7 +31,7 @@ pub(crate) type Patch = (u64, Vec<u8>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Scratch {
     pub(crate) at: u64,
-    /// Whether the program itself can write there, which a lease needs.
+    /// True if the program itself can write there, which a lease needs.
     pub(crate) is_writable: bool,
 }
 

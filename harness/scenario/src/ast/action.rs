@@ -414,7 +414,7 @@ fn example_of(word: &str) -> &'static str {
     ActionKind::EXAMPLES[place]
 }
 
-/// Whether a word is something that a node can be told to do.
+/// Returns whether a word is something that a node can be told to do.
 pub(crate) fn is_action(word: &str) -> bool {
     words().any(|action| action == word)
 }

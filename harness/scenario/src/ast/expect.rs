@@ -113,7 +113,7 @@ const fn cause(because: Because) -> Key {
     key(because.word(), meaning(because))
 }
 
-/// What a cause says, for the reference.
+/// Returns what a cause says, for the reference.
 const fn meaning(because: Because) -> &'static str {
     match because {
         Because::KeepAlive => "a broker: nothing came from the client for 1.5 keep-alives",
@@ -499,13 +499,13 @@ fn is_around(word: &str) -> bool {
     MODIFIERS.iter().any(|around| around.name == word)
 }
 
-/// Whether a word stands beside a verb.
+/// Returns whether a word stands beside a verb.
 pub(crate) fn is_qualifier(word: &str) -> bool {
     Qualifiers::KEYS.iter().any(|key| key.name == word)
 }
 
-/// How a line is written with a qualifier beside its verb: `never: { broker: { …, when: … } }`. None for `any_of`, which
-/// has several lines.
+/// Returns how a line is written with a qualifier beside its verb: `never: { broker: { …, when: … } }`. None for
+/// `any_of`, which has several lines.
 pub(crate) fn with_beside_the_verb(first: &str, value: &Node, word: &str) -> Option<String> {
     match first {
         "any_of" => None,

@@ -208,7 +208,7 @@ const INVARIANTS: &[Key] = &{
     keys
 };
 
-/// What an invariant says, for the reference.
+/// Returns what an invariant says, for the reference.
 const fn statement(invariant: Invariant) -> &'static str {
     match invariant {
         Invariant::ClientKeepsItsInterval => "a client leaves no silence longer than its keep-alive",
@@ -343,7 +343,7 @@ pub enum Seeds {
     List(Vec<u64>),
 }
 
-/// How many seeds a file may have.
+/// Number of seeds that a file may have.
 const MOST_SEEDS: u64 = crate::MAX_RUNS;
 
 impl Seeds {

@@ -63,7 +63,7 @@ group! {
 super::value::composed! {
     /// What a link is like from the start.
     LinkSettings = "a link" {
-        /// Its properties.
+        /// The properties.
         properties: LinkProperties,
     }
 }

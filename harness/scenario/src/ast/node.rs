@@ -74,7 +74,7 @@ group! {
 composed! {
     /// A client.
     Client = "a client" {
-        /// Its CONNECT.
+        /// The CONNECT.
         connect: ConnectFields,
         /// What raw clients have, too.
         common: ClientCommon,
@@ -86,7 +86,7 @@ composed! {
 composed! {
     /// A raw client.
     RawClient = "a raw client" {
-        /// Its CONNECT.
+        /// The CONNECT.
         connect: ConnectFields,
         /// What clients have, too.
         common: ClientCommon,

@@ -213,7 +213,7 @@ pub(crate) fn fields<T>(
     Some(fields)
 }
 
-/// What is expected where the fields of a packet stand.
+/// Returns what is expected where the fields of a packet stand.
 fn example_of_fields(packet: PacketKind) -> &'static str {
     match packet {
         PacketKind::Type(PacketType::Connect) => "a map of fields, as in `{ keep_alive: 5s }`",
@@ -481,7 +481,7 @@ impl Pattern {
         Self { packet: packet.into(), fields: None }
     }
 
-    /// What the fields must be in a run.
+    /// Returns what the fields must be in a run.
     pub(crate) fn fields_in(&self, env: &Env<'_>) -> Option<FieldPatterns> {
         let Some(fields) = &self.fields else { return Some(Vec::new()) };
         let read = |cx: &Reading<'_>, node: &Node| field_patterns(cx, self.packet.kind, node).map(PatternFields);

@@ -28,26 +28,26 @@ pub(crate) struct Outline {
     pub(crate) groups: BTreeSet<String>,
     /// Instants that the story names.
     pub(crate) marks: BTreeSet<String>,
-    /// Whether the story names instants that a parameter stands for.
+    /// True if the story names instants that a parameter stands for.
     pub(crate) has_unknown_marks: bool,
     /// Names that are there and wrong, which has been reported.
     pub(crate) broken: BTreeSet<String>,
-    /// Whether names may exist that cannot be known here: a part of the file could not be read.
+    /// True if names may exist that cannot be known here: a part of the file could not be read.
     pub(crate) is_open: bool,
 }
 
 impl Outline {
-    /// Whether this names an instant, as far as that can be known here.
+    /// Returns whether this names an instant, as far as that can be known here.
     pub(crate) fn may_be_mark(&self, word: &str) -> bool {
         self.marks.contains(word) || self.has_unknown_marks && !self.has_node(word)
     }
 
-    /// Whether this names a node, a group, or what may be a member of one.
+    /// Returns whether this names a node, a group, or what may be a member of one.
     pub(crate) fn has_node(&self, word: &str) -> bool {
         self.nodes.contains_key(word) || self.is_member(word) || self.sections().any(|section| section == word)
     }
 
-    /// What runs on the nodes that a name stands for.
+    /// Returns what runs on the nodes that a name stands for.
     pub(crate) fn role(&self, word: &str) -> Option<Role> {
         let group = || word.rsplit_once('.').and_then(|(group, _)| self.nodes.get(group));
         let of_section = || Role::ALL.into_iter().find(|role| role.section() == word);
@@ -245,7 +245,7 @@ impl<'a> Reading<'a> {
         Some(key)
     }
 
-    /// Whether no key before this one means the same in another word, which is reported.
+    /// Returns whether no key before this one means the same in another word, which is reported.
     pub(crate) fn is_first(&self, name: &Node, key: &str, before: &[(Node, Node)]) -> bool {
         let Some((first, _)) = before.iter().find(|(other, _)| other.text().is_some_and(|text| word_of(text) == key))
         else {
@@ -354,7 +354,7 @@ fn with_article(what: &str) -> String {
     }
 }
 
-/// What a node is, for `expected …, found …`.
+/// Returns what a node is, for `expected …, found …`.
 pub(crate) fn found(node: &Node) -> String {
     match &node.kind {
         Kind::Scalar(_) if node.is_null() => "nothing".to_owned(),

@@ -16,7 +16,7 @@ use crate::tree::Node;
 pub struct Name {
     /// The name.
     pub text: String,
-    /// Its place.
+    /// The place.
     pub place: Place,
 }
 
@@ -94,7 +94,7 @@ impl Value for bool {
 pub struct Number<const LEAST: u64, const MOST: u64> {
     /// The number.
     pub value: u64,
-    /// Whether it is written as `0x…`.
+    /// True if it is written as `0x…`.
     pub is_hex: bool,
 }
 
@@ -146,7 +146,7 @@ pub type QosLevel = Number<0, 2>;
 pub struct Reason {
     /// The code.
     pub code: ReasonCode,
-    /// Whether it is written as `0x…`, as the standard does.
+    /// True if it is written as `0x…`, as the standard does.
     pub is_hex: bool,
 }
 

@@ -477,12 +477,12 @@ impl Value for NetworkChange {
     }
 }
 
-/// Whether a word is an argument of a fault of a link, beside the link.
+/// Returns whether a word is an argument of a fault of a link, beside the link.
 pub(crate) fn is_of_link_fault(word: &str) -> bool {
     <LinkFault as super::value::Map>::TABLE.find(word).is_some()
 }
 
-/// Whether a step word takes a map that has this key.
+/// Returns whether a step word takes a map that has this key.
 pub(crate) fn has_argument(step: &str, word: &str) -> bool {
     let takes = |key: &&Key| matches!(key.takes, ValueKind::Map(table) if table.find(word).is_some());
     StepWord::KEYS.iter().filter(takes).any(|key| key.name == step)

@@ -244,7 +244,7 @@ pub enum Event {
     End,
     /// An instant that the story names.
     Mark {
-        /// Its name.
+        /// The name.
         name: String,
         /// The characters of the name in the text.
         at: CharRange,
@@ -255,9 +255,9 @@ pub enum Event {
         ordinal: Ordinal,
         /// Which packet.
         packet: PacketKind,
-        /// Its sender.
+        /// The sender.
         from: Option<EventNode>,
-        /// Its receiver.
+        /// The receiver.
         to: Option<EventNode>,
         /// Through whose eyes, where that is said.
         at: Option<EventNode>,

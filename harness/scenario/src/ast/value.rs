@@ -119,7 +119,7 @@ pub(crate) struct Env<'a> {
 }
 
 impl Env<'_> {
-    /// What a piece of YAML says in this run; nothing if one of its parameters is wrong, which is reported.
+    /// Returns what a piece of YAML says in this run; nothing if one of its parameters is wrong, which is reported.
     pub(crate) fn fill(&self, raw: &Raw) -> Option<Node> {
         let node = self.params.substitute(&raw.0, self.reading.diagnostics);
         (node.kind != Kind::Broken).then_some(node)

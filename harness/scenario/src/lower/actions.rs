@@ -57,7 +57,7 @@ impl Lower<'_> {
         Some(Action::Command { command: command.clone(), on })
     }
 
-    /// What the program on some nodes is told to do.
+    /// Returns what the program on some nodes is told to do.
     fn command(&self, kind: &ActionKind, nodes: &[NodeId], programs: &[PlanNode]) -> Option<Command> {
         let env = self.env;
         let of_client = nodes.iter().all(|id| self.names.role(*id) == Role::Client);

@@ -15,7 +15,7 @@ pub(super) type Orders = BTreeMap<Span, Vec<usize>>;
 pub(super) struct Permuted {
     /// Where its list stands.
     pub(super) span: Span,
-    /// How many steps it has.
+    /// Number of steps that it has.
     steps: usize,
 }
 
@@ -92,7 +92,7 @@ impl Lower<'_> {
     }
 }
 
-/// What of a step does not happen at one instant.
+/// Returns what of a step does not happen at one instant.
 fn takes_time(step: &StepKind) -> Option<&'static str> {
     match step {
         StepKind::Wait(_) => Some("wait"),

@@ -17,10 +17,10 @@ use crate::suggest::did_you_mean;
 use crate::time;
 use crate::tree::Node;
 
-/// How many runs a file may have.
+/// Number of runs that a file may have.
 pub const MAX_RUNS: u64 = 10_000;
 
-/// How many names `let`, and how many `matrix` may have.
+/// Number of names `let`, and how many `matrix` that may have.
 const MAX_NAMES: usize = 500;
 
 /// What stands for the version and the row in `when` and `exclude`.
@@ -65,7 +65,8 @@ enum Part {
 }
 
 impl Axes {
-    /// The axes of a file and the values that its fragments bring; `place` is said to be wrong if there are too many runs.
+    /// The axes of a file and the values that its fragments bring; `place` is said to be wrong if there are too many
+    /// runs.
     pub(crate) fn of(file: &File, fragments: &[Fragment], span: Span, diagnostics: &Diagnostics) -> Self {
         let mut axes = Self {
             versions: value_of(&file.mqtt).map_or_else(|| Version::ALL.to_vec(), |versions| versions.0.clone()),
@@ -196,7 +197,7 @@ impl Axes {
         }
     }
 
-    /// All runs, in the order of the file; `seed` instead of the file's own.
+    /// Returns all runs, in the order of the file; `seed` instead of the file's own.
     pub(super) fn expand(&self, seed: Option<u64>, open: bool, diagnostics: &Diagnostics) -> Vec<Run> {
         let mut first = Params::default();
         first.open = open;
@@ -367,7 +368,7 @@ impl Run {
     }
 }
 
-/// Whether a run has one of the values of each axis of a combination.
+/// Returns whether a run has one of the values of each axis of a combination.
 fn has(combination: &Combination, run: &Run) -> bool {
     combination.axes.iter().all(|(name, values)| {
         let actual = run.values.get(&name.text);

@@ -92,7 +92,7 @@ impl Lower<'_> {
         }
     }
 
-    /// Why no connection is named after this node, if none is.
+    /// Returns why no connection is named after this node, if none is.
     pub(super) fn no_opener(&self, id: NodeId) -> Option<String> {
         let names = self.names;
         if !names.role(id).is_broker() {
@@ -105,7 +105,7 @@ impl Lower<'_> {
     }
 }
 
-/// How many connections a client opens at most; none if that depends on what happens.
+/// Returns how many connections a client opens at most; none if that depends on what happens.
 fn most_opened(client: NodeId, nodes: &[PlanNode], steps: &[&[Step]]) -> Option<u64> {
     let (at_start, restarts) = match &nodes.get(client.0)?.program {
         Program::Client(program) if program.options.reconnect.is_some() => return None,

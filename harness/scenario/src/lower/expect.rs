@@ -161,7 +161,7 @@ impl Lower<'_> {
         ends.into_iter().filter_map(|(_, name)| Some(name.get(self.env)?.0.clone())).collect()
     }
 
-    /// Whether a time of the line names this node or group.
+    /// Returns whether a time of the line names this node or group.
     fn is_timed(&self, clause: &Clause, name: &str) -> bool {
         let q = &clause.qualifiers;
         let names = |moment: &WrittenMoment| moment.event().nodes().any(|node| node.name == name);
@@ -378,7 +378,7 @@ impl Lower<'_> {
         }
     }
 
-    /// When each that counts comes, and where that is said.
+    /// Returns when each that counts comes, and where that is said.
     fn timing(&self, q: &Qualifiers) -> Option<(Timing, Place)> {
         let is_timing = |name: &str| matches!(name, "at" | "within" | "between" | "not_before");
         let mut timings: Vec<_> = q.present().into_iter().filter(|(key, _)| is_timing(key.name)).collect();

@@ -15,7 +15,7 @@ pub(super) type Direction = (NodeId, NodeId);
 type Links = Vec<(NodeId, NodeId, LinkSettings)>;
 
 impl Lower<'_> {
-    /// What links are like from the start: all of them, and each that differs.
+    /// Returns what links are like from the start: all of them, and each that differs.
     pub(super) fn links(&self, scenario: &Scenario) -> (LinkSettings, Links) {
         let network = self.get(&scenario.file.network).and_then(|network| self.link_change(&network.properties));
         let network = LinkSettings::default().changed(network.unwrap_or_default());
@@ -34,7 +34,7 @@ impl Lower<'_> {
         (network, set.into_iter().map(|((from, to), settings)| (from, to, settings)).collect())
     }
 
-    /// What of a link changes.
+    /// Returns what of a link changes.
     pub(super) fn link_change(&self, properties: &LinkProperties) -> Option<LinkChange> {
         let mut change = LinkChange::default();
         let complete = [
@@ -120,7 +120,7 @@ impl Lower<'_> {
         Ok(Scope { links, connection: from.connection.or(to.connection) })
     }
 
-    /// All links of a node, both ways.
+    /// Returns all links of a node, both ways.
     fn of_node(&self, node: &EventNode) -> Result<Scope, TimeError> {
         let mut links = Vec::new();
         for id in self.end(node)? {

@@ -68,7 +68,7 @@ struct Shared {
 struct Lower<'a> {
     env: &'a Env<'a>,
     version: Version,
-    /// Whether the file has runs of the other version, too.
+    /// True if the file has runs of the other version, too.
     both: bool,
     names: &'a Names,
     run: &'a Run,
@@ -256,7 +256,7 @@ impl<'a> Lower<'a> {
         (read.len() == items.len() && !read.is_empty()).then_some(read)
     }
 
-    /// Whether the version of the run has all keys of a map; those that it has not are reported.
+    /// Returns whether the version of the run has all keys of a map; those that it has not are reported.
     fn has_keys(&self, map: &impl Map) -> bool {
         let mut all = true;
         for (key, place) in map.present() {
@@ -287,7 +287,7 @@ impl<'a> Lower<'a> {
         self.connections.borrow_mut().extend(named.iter().map(|one| (*one, span)));
     }
 
-    /// Whether connections run between the two: one of them connects to the other.
+    /// Returns whether connections run between the two: one of them connects to the other.
     fn is_connected(&self, a: NodeId, b: NodeId) -> bool {
         self.names.broker_of.get(&a) == Some(&b) || self.names.broker_of.get(&b) == Some(&a)
     }

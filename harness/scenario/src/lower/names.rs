@@ -25,7 +25,7 @@ pub(crate) enum Role {
 impl Role {
     pub(crate) const ALL: [Self; 4] = [Self::Broker, Self::RawBroker, Self::Client, Self::RawClient];
 
-    /// Whether clients connect to it.
+    /// Returns whether clients connect to it.
     pub(crate) fn is_broker(self) -> bool {
         matches!(self, Self::Broker | Self::RawBroker)
     }
@@ -140,7 +140,7 @@ pub(super) struct Declared<'a> {
     pub(super) member: Option<u64>,
 }
 
-/// All nodes that a file and its fragments declare, brokers first.
+/// Returns all nodes that a file and its fragments declare, brokers first.
 fn declarations<'a>(
     file: &'a File,
     fragments: &'a [Fragment],
@@ -261,7 +261,7 @@ fn group_size(count: &Param<GroupSize>, existing: usize, env: &Env<'_>) -> Optio
     }
 }
 
-/// Whether a key is a good name for a node or a mark; reported if it is not.
+/// Returns whether a key is a good name for a node or a mark; reported if it is not.
 pub(crate) fn check_name(key: &Node, what: &str, diagnostics: &Diagnostics) -> bool {
     let name = key.text().unwrap_or_default();
     let sections = Role::ALL.map(Role::section);
@@ -273,8 +273,8 @@ pub(crate) fn check_name(key: &Node, what: &str, diagnostics: &Diagnostics) -> b
     key.kind != Kind::Broken && check_letters(name, key.span, what, diagnostics)
 }
 
-/// Whether a text has the letters of a name; reported if it has not. Parameters stand in brackets of their own and may
-/// have the names of words.
+/// Returns whether a text has the letters of a name; reported if it has not. Parameters stand in brackets of their own
+/// and may have the names of words.
 pub(super) fn check_letters(name: &str, span: Span, what: &str, diagnostics: &Diagnostics) -> bool {
     let begins = name.starts_with(|c: char| c.is_alphabetic());
     if !begins || !name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') || name.ends_with('-') {

@@ -517,7 +517,7 @@ impl Lower<'_> {
         }
     }
 
-    /// What a raw peer answers.
+    /// Returns what a raw peer answers.
     pub(super) fn answers(&self, answers: &ast::Answers, role: Role) -> Option<Answers> {
         let lines = match answers {
             ast::Answers::All(all) => return Some(Answers::all(*all == ast::AllAnswers::Standard)),
@@ -638,7 +638,7 @@ fn fields_of_connect(connect: &Connect) -> Fields {
     fields
 }
 
-/// Whether a packet can come to a peer of this role [MQTT-2.1.2 of both standards].
+/// Returns whether a packet can come to a peer of this role [MQTT-2.1.2 of both standards].
 fn comes_to(role: Role, packet: PacketType) -> bool {
     match packet {
         PacketType::Connect | PacketType::Subscribe | PacketType::Unsubscribe | PacketType::PingReq => role.is_broker(),

@@ -40,7 +40,7 @@ const IN_BOTH: [&str; 19] = [
     "reasons",
 ];
 
-/// Whether 3.1.1 has this field of a packet, too.
+/// Returns whether 3.1.1 has this field of a packet, too.
 pub(crate) fn is_in_both(packet: PacketKind, name: &str) -> bool {
     // CONNACK of 3.1.1 has a return code in the place of the reason.
     IN_BOTH.contains(&name) || (name == "reason" && packet == PacketKind::Type(PacketType::ConnAck))
@@ -92,7 +92,7 @@ impl Lower<'_> {
         Some(PacketPattern { packet, fields })
     }
 
-    /// What some fields of a packet must be.
+    /// Returns what some fields of a packet must be.
     pub(super) fn field_patterns(&self, packet: PacketKind, fields: &FieldPatterns) -> Option<Vec<FieldPattern>> {
         let pattern = |(name, matcher): &(Name, ast::Param<ast::Matcher>)| {
             self.has_field(packet, name)?;
@@ -165,7 +165,7 @@ impl Lower<'_> {
         (read.len() == sent.0.0.len() && !read.is_empty()).then_some(read)
     }
 
-    /// What the version can say at all, so that it is not found out only when it is to be sent.
+    /// Returns what the version can say at all, so that it is not found out only when it is to be sent.
     fn encodable(&self, place: &Place, version: Version, outgoing: Outgoing) -> Option<Outgoing> {
         let (Outgoing::Packet(packet) | Outgoing::Reply(packet)) = &outgoing else { return Some(outgoing) };
         let Err(error) = encode(packet, version, &mut BytesMut::new()) else { return Some(outgoing) };

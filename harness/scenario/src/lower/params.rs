@@ -17,11 +17,12 @@ type Local = (&'static str, Rc<Node>);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Params {
     values: BTreeMap<String, Rc<Node>>,
-    /// Values that hold only while something is lowered, the innermost last: `<i>` of a member, `<round>` of a repetition.
+    /// Values that hold only while something is lowered, the innermost last: `<i>` of a member, `<round>` of a
+    /// repetition.
     locals: Rc<RefCell<Vec<Local>>>,
     /// Names whose definition is wrong: what hangs on them stays silent.
     broken: BTreeSet<String>,
-    /// Whether names may exist that cannot be known here; then unknown ones stay silent.
+    /// True if names may exist that cannot be known here; then unknown ones stay silent.
     pub(crate) open: bool,
     /// Fields of the nodes that are read already.
     fields: BTreeMap<String, BTreeMap<String, String>>,
@@ -119,7 +120,7 @@ impl Params {
         scalar_node(node, text)
     }
 
-    /// What stands for a parameter at a span inside of a text; nothing if it is wrong, which is reported.
+    /// Returns what stands for a parameter at a span inside of a text; nothing if it is wrong, which is reported.
     pub(crate) fn text(&self, name: &str, span: Span, diagnostics: &Diagnostics) -> Option<String> {
         match self.find(name, span, diagnostics) {
             Found::Value(value) => match value.text() {
@@ -218,7 +219,7 @@ pub(crate) fn computed(node: Node) -> Node {
     }
 }
 
-/// Whether parameters stand in a text, or in a key of a map.
+/// Returns whether parameters stand in a text, or in a key of a map.
 pub(crate) fn has_parameters(node: &Node) -> bool {
     match &node.kind {
         Kind::Scalar(scalar) => !references(&scalar.text).is_empty(),
@@ -227,7 +228,7 @@ pub(crate) fn has_parameters(node: &Node) -> bool {
     }
 }
 
-/// Whether a parameter stands anywhere in a tree, but below keys with one of these names.
+/// Returns whether a parameter stands anywhere in a tree, but below keys with one of these names.
 pub(super) fn mentions(node: &Node, parameter: &str, but_below: &[&str]) -> bool {
     match &node.kind {
         Kind::Scalar(scalar) => references(&scalar.text).iter().any(|reference| reference.name == parameter),
@@ -240,7 +241,7 @@ pub(super) fn mentions(node: &Node, parameter: &str, but_below: &[&str]) -> bool
     }
 }
 
-/// Whether a text can be the name of a parameter, or a node and a field of it.
+/// Returns whether a text can be the name of a parameter, or a node and a field of it.
 pub(crate) fn is_parameter_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))

@@ -4,10 +4,10 @@ use crate::error::Diagnostics;
 use crate::time::{self, Exact};
 use crate::tree::{Kind, Node, Scalar};
 
-/// How many values a range may have.
+/// Number of values that a range may have.
 const MOST: usize = 10_000;
 
-/// Whether a text would be a range.
+/// Returns whether a text would be a range.
 pub(crate) fn is_range(text: &str) -> bool {
     text.contains("..") && text.split_whitespace().any(|word| word == "step")
 }

@@ -195,7 +195,8 @@ impl Lower<'_> {
         })
     }
 
-    /// What is repeated: the steps and, if they differ from one time to the other, how many of them each time has.
+    /// Returns what is repeated: the steps and, if they differ from one time to the other, how many of them each time
+    /// has.
     fn rounds(
         &self,
         steps: &Option<ast::Field<Param<FilledSteps>>>,
@@ -301,7 +302,7 @@ impl Lower<'_> {
         Some(plan::NetworkChange { scope, fault })
     }
 
-    /// Where a fault of a link is, and the type of the packet that it begins with.
+    /// Returns where a fault of a link is, and the type of the packet that it begins with.
     fn fault(&self, fault: &Param<FaultyLink>) -> Option<(Scope, Option<PacketType>)> {
         let fault = fault.get(self.env)?;
         let fault = match &*fault {
@@ -324,7 +325,7 @@ impl Lower<'_> {
         Some((scope?, starting_with))
     }
 
-    /// What the trace calls a step: `wait 12.5s`, `sensor: power_loss`.
+    /// Returns what the trace calls a step: `wait 12.5s`, `sensor: power_loss`.
     fn heading(&self, step: &Step, kind: &plan::StepKind) -> String {
         let shown = || match &step.kind {
             StepKind::Word(word) => (word.word(), word.write_value(self.fill())),

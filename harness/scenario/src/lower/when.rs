@@ -19,7 +19,7 @@ pub(super) const SWEEP: &str =
 pub(super) type Held = RefCell<BTreeMap<Span, bool>>;
 
 impl Lower<'_> {
-    /// Whether a condition holds in this run; `None` if it is wrong, which is reported.
+    /// Returns whether a condition holds in this run; `None` if it is wrong, which is reported.
     pub(super) fn holds(&self, condition: &Condition) -> Option<bool> {
         let mut holds = true;
         if condition.axes.0.is_empty() {
@@ -44,7 +44,7 @@ impl Lower<'_> {
     }
 }
 
-/// Whether two values are equal as texts, or as durations.
+/// Returns whether two values are equal as texts, or as durations.
 pub(super) fn same(a: &Node, b: &Node) -> bool {
     if a.flow() == b.flow() {
         return true;

@@ -47,7 +47,8 @@ enum Quantity {
     Time(Exact),
 }
 
-/// Gives the text of the value of a parameter that stands at these characters; nothing if it is wrong, which it reports.
+/// Gives the text of the value of a parameter that stands at these characters; nothing if it is wrong, which it
+/// reports.
 pub(crate) type Values<'a> = &'a dyn Fn(&str, CharRange) -> Option<String>;
 
 /// Knows no parameter.
@@ -131,7 +132,7 @@ impl Expr {
         Self { kind: ExprKind::Parameter(name.into()), at: CharRange::default() }
     }
 
-    /// Whether it is a parameter and nothing else.
+    /// Returns whether it is a parameter and nothing else.
     pub(crate) fn is_parameter(&self) -> bool {
         matches!(self.kind, ExprKind::Parameter(_))
     }

@@ -26,7 +26,7 @@ impl Unit {
         Self::ALL.iter().find(|(_, unit)| *unit == self).map_or("", |(word, _)| word)
     }
 
-    /// How many milliseconds it has.
+    /// Returns how many milliseconds it has.
     pub(super) fn milliseconds(self) -> Exact {
         Exact::whole(match self {
             Self::Ms => 1,

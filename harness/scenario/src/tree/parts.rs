@@ -8,7 +8,7 @@ use super::{Kind, Node, Scalar, start_of};
 use crate::error::{Diagnostics, Span};
 use crate::plan::Position;
 
-/// How many keys at the margin a file that is no YAML may have for its parts to be read one by one.
+/// Number of keys that at the margin a file that is no YAML may have for its parts to be read one by one.
 const MAX_PARTS: usize = 200;
 
 /// The file as parts, each a key at the margin with all that belongs to it.
@@ -50,7 +50,7 @@ pub(super) fn by_parts(text: &str, file: u16, tabs: &BTreeSet<u32>, diagnostics:
 struct Part<'a> {
     key: Option<&'a str>,
     text: &'a str,
-    /// How many lines stand before it.
+    /// Number of lines that stand before it.
     first_line: u32,
     lines: u32,
 }

@@ -31,7 +31,7 @@ pub(super) fn report_syntax(text: &str, error: &ScanError, place: Place, diagnos
     diagnostics.push(Span { start, end }, format!("this is no YAML: {}", error.info()), hint);
 }
 
-/// What its author may have meant, as far as the parser's complaint tells.
+/// Returns what its author may have meant, as far as the parser's complaint tells.
 fn what_may_help(error: &ScanError, line: &str) -> Option<&'static str> {
     let (info, column) = (error.info(), error.marker().col());
     let rest: String = line.chars().skip(column).collect();

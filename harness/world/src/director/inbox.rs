@@ -28,7 +28,7 @@ struct Inbox {
     /// The number of events that have gone.
     gone: usize,
     events: VecDeque<Event>,
-    /// Whether a step may `receive` what came before it began.
+    /// True if a step may `receive` what came before it began.
     is_read_later: bool,
 }
 

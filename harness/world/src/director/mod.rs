@@ -32,12 +32,12 @@ pub(crate) struct Director {
     switchboard: Switchboard,
     /// The story itself first, then what it set going in the background.
     runners: Vec<StepRunner>,
-    /// How long the run waits when the story does not move on by itself: it is told, or waits for what may never come.
+    /// Time that the run waits when the story does not move on by itself: it is told, or waits for what may never come.
     patience: Patience,
-    /// When the story was told and nothing more had to happen; some of it may still have to be waited for.
+    /// Time at which the story was told and nothing more had to happen; some of it may still have to be waited for.
     told_at: Option<Duration>,
     until: Until,
-    /// When the run ends at the latest, whatever the file says.
+    /// Time at which the run ends at the latest, whatever the file says.
     limit: Option<Duration>,
     next_wake: Option<Duration>,
     over: bool,
@@ -55,7 +55,7 @@ struct PollContext<'a> {
     recorder: &'a Recorder,
     switchboard: &'a Switchboard,
     orders: Vec<EngineCommand>,
-    /// Whether a program has been told something that it has not yet had the time to do.
+    /// True if a program has been told something that it has not yet had the time to do.
     told: bool,
     inboxes: &'a RefCell<Inboxes>,
     unread: &'a mut [usize],
@@ -200,7 +200,7 @@ impl Script for Director {
     }
 }
 
-/// What a node answers before the story changes it.
+/// Returns what a node answers before the story changes it.
 fn answers(node: &Node) -> Answers {
     match &node.program {
         Program::RawClient(program) => program.answers.clone(),

@@ -30,7 +30,7 @@ pub(super) struct Patience {
     least: Duration,
     /// As long as little happens.
     most: Duration,
-    /// Since when the run waits, and how many events it had then.
+    /// Time since which the run waits, and how many events it had then.
     since: Option<(Duration, usize)>,
 }
 

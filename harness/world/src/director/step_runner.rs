@@ -15,7 +15,7 @@ pub(super) struct StepRunner {
     /// What it waits for before it goes on.
     state: State,
     period: Option<Period>,
-    /// Whether the steps are done beside the story: what fails there because a peer has gone is no failure.
+    /// True if the steps are done beside the story: what fails there because a peer has gone is no failure.
     in_background: bool,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct StepRunner {
 struct Rounds {
     steps: Rc<[Step]>,
     per_round: Option<usize>,
-    /// How many parts have been taken.
+    /// Number of parts that have been taken.
     taken: usize,
 }
 
@@ -51,7 +51,7 @@ struct Reaction {
 struct Frame {
     steps: Rc<[Step]>,
     next: usize,
-    /// How often the list is gone through again.
+    /// Number of times that the list is gone through again.
     repeats: u64,
 }
 
@@ -62,7 +62,7 @@ struct Period {
     next: Duration,
     left: Option<u64>,
     until: Option<Pending>,
-    /// When that is, once it is known.
+    /// Time at which that is, once it is known.
     ends: Option<Duration>,
 }
 
@@ -137,13 +137,13 @@ impl StepRunner {
         matches!(self.state, State::Ended)
     }
 
-    /// Whether it goes on for as long as the run does.
+    /// Returns whether it goes on for as long as the run does.
     pub(super) fn is_endless(&self) -> bool {
         matches!(self.state, State::Listening(_))
             || self.period.as_ref().is_some_and(|period| period.left.is_none() && period.until.is_none())
     }
 
-    /// When it wants to go on, if that is known.
+    /// Returns when it wants to go on, if that is known.
     pub(super) fn wakes_at(&self) -> Option<Duration> {
         match &self.state {
             State::Until(at) | State::Held { at, .. } => Some(*at),
@@ -323,7 +323,7 @@ impl Acting {
         State::Acting(self)
     }
 
-    /// Whether an answer is still to come. Failures are recorded.
+    /// Returns whether an answer is still to come. Failures are recorded.
     fn is_waiting(&mut self, stage: &mut PollContext<'_>) -> bool {
         let step = self.step;
         self.waits.poll(stage, |why, stage| stage.recorder.step_failed(step, why));
@@ -349,7 +349,7 @@ fn perform(action: &Action, node: NodeId, step: StepId, in_background: bool, sta
     }
 }
 
-/// What the program on the node is told; nothing where it only waits.
+/// Returns what the program on the node is told; nothing where it only waits.
 fn told(command: &Command, node: NodeId) -> Option<node::Command> {
     Some(match command {
         Command::Receive(_) => return None,

@@ -16,13 +16,13 @@ pub(super) struct Wait {
     answers: Vec<Answer>,
     /// How many of the node's events have been looked at.
     cursor: usize,
-    /// Whether the end of a connection leaves the answer to a later one.
+    /// True if the end of a connection leaves the answer to a later one.
     reconnects: bool,
     /// The latest connection that the node has opened: the end of an earlier one says nothing.
     latest: Option<ConnectionId>,
     /// Only what comes on one of these connections, if there are any.
     on: Vec<NthConnection>,
-    /// Whether the node takes some packets on its own, by the standard answers.
+    /// True if the node takes some packets on its own, by the standard answers.
     answers_itself: bool,
 }
 
@@ -37,7 +37,7 @@ enum Answer {
 }
 
 impl Wait {
-    /// What `action` waits for at `node`, if it waits.
+    /// Returns what `action` waits for at `node`, if it waits.
     pub(super) fn new(action: &Action, node: NodeId, stage: &PollContext<'_>) -> Option<Self> {
         let plan = stage.plan;
         let now = stage.inboxes.borrow().len(node);
@@ -244,7 +244,7 @@ impl fmt::Display for Wait {
     }
 }
 
-/// Whether the node subscribes by itself after CONNACK.
+/// Returns whether the node subscribes by itself after CONNACK.
 fn subscribes(plan: &Plan, node: NodeId) -> bool {
     match &plan.node(node).program {
         Program::Client(client) => !client.options.subscriptions.is_empty(),
@@ -253,7 +253,7 @@ fn subscribes(plan: &Plan, node: NodeId) -> bool {
     }
 }
 
-/// Whether the standard answers take this packet, so that no step waits for it.
+/// Returns whether the standard answers take this packet, so that no step waits for it.
 fn is_taken(packet: &Packet, node: &Node, answers: &Answers) -> bool {
     if answers.is_silent_on(packet.packet_type()) {
         return false;

@@ -20,14 +20,14 @@ use crate::trace::Trace;
 /// What a run in real time is given besides its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RealTime {
-    /// When it ends at the latest.
+    /// Time at which it ends at the latest.
     pub limit: Duration,
     /// By how much something may come later than it is due.
     pub tolerance: Duration,
 }
 
-/// Returns whether a fault of the broker's node can be brought about in real time: of a broker that was started for the run,
-/// or of one that runs anyway.
+/// Returns whether a fault of the broker's node can be brought about in real time: of a broker that was started for the
+/// run, or of one that runs anyway.
 ///
 /// # Errors
 /// Why not.
@@ -56,7 +56,7 @@ pub fn interrupt() {
     INTERRUPTED.store(true, Ordering::Relaxed);
 }
 
-/// Whether [`interrupt`] was called.
+/// Returns whether [`interrupt`] was called.
 pub(crate) fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }

@@ -107,7 +107,7 @@ async fn acknowledge<C: WorldClock>(
     std::future::pending().await
 }
 
-/// What only scripted clients do has no counterpart; the loader refuses it.
+/// Returns what only scripted clients do has no counterpart; the loader refuses it.
 fn translate(order: Command, own: &Connect) -> Option<driver::Command> {
     Some(match order {
         Command::Connect { connect } => driver::Command::ConnectAs(connect.unwrap_or_else(|| Box::new(own.clone()))),

@@ -36,7 +36,7 @@ impl Disk {
         self.0.borrow_mut().take().is_some()
     }
 
-    /// What was written last.
+    /// Returns what was written last.
     pub(super) fn read(&self) -> Option<DurableState> {
         self.0.borrow().clone()
     }

@@ -80,12 +80,13 @@ pub(crate) enum Command {
 
 /// A node's clock, which may go otherwise than the world's.
 pub(crate) trait WorldClock: Clock {
-    /// When in the world's time the clock showed `instant`, or will: since the start of the run.
+    /// Returns when in the world's time the clock showed `instant`, or will: since the start of the run.
     fn world_time(&self, instant: Instant) -> Duration {
         instant.since_origin()
     }
 
-    /// Returns up to when, by this clock, nothing happens in the world but what the caller does, as far as that is known.
+    /// Returns up to when, by this clock, nothing happens in the world but what the caller does, as far as that is
+    /// known.
     fn quiet_until(&self) -> Option<Duration> {
         None
     }
@@ -96,7 +97,7 @@ pub(crate) trait WorldClock: Clock {
 pub(crate) struct Directive {
     /// Which.
     pub(crate) step: StepId,
-    /// Whether it is done over and over, in the background.
+    /// True if it is done over and over, in the background.
     pub(crate) in_background: bool,
     /// For a raw peer: on which connections, the latest of these; the latest of all if there are none.
     pub(crate) on: Vec<NthConnection>,

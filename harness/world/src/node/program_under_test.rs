@@ -17,13 +17,13 @@ use crate::network::Network;
 use crate::plan::BrokerProgram;
 use crate::script::NodeFuture;
 
-/// How many bytes may be on their way between a socket and the program under test, in each direction.
+/// Number of bytes that may be on their way between a socket and the program under test, in each direction.
 const PIPE: usize = 64 * 1024;
 
 /// A broker that is not the project's, to run on a broker's node in its place.
 ///
-/// It is started with the world, and again after each `restart`, each time with a new [`Host`]. The end of its future is
-/// the end of its process, and the end of its process (`crash`, `power_loss`) drops its future. Its time is tokio's,
+/// It is started with the world, and again after each `restart`, each time with a new [`Host`]. The end of its future
+/// is the end of its process, and the end of its process (`crash`, `power_loss`) drops its future. Its time is tokio's,
 /// which is virtual: `tokio::time` works as ever, and the wall clock has no meaning.
 #[derive(Clone)]
 pub struct ProgramUnderTest(Kind);
@@ -61,7 +61,8 @@ impl ProgramUnderTest {
         Self(Kind::Foreign(program))
     }
 
-    /// Takes what whoever judges the run should know: what the program under test asked for in vain, why two runs may differ.
+    /// Takes what whoever judges the run should know: what the program under test asked for in vain, why two runs may
+    /// differ.
     pub fn take_notes(&self) -> Vec<String> {
         match &self.0 {
             Kind::Future(_) | Kind::Remote(_) => Vec::new(),
@@ -101,7 +102,7 @@ impl Host {
         &self.name
     }
 
-    /// What the scenario sets on the broker, in the terms of the project's own.
+    /// Returns what the scenario sets on the broker, in the terms of the project's own.
     pub fn program(&self) -> &BrokerProgram {
         &self.program
     }
@@ -159,7 +160,8 @@ pub(super) async fn run<N: Network, C: WorldClock>(
     }
 }
 
-/// The sockets stay with the node, and the program under test holds pipes: what it spawns may be polled outside of the node.
+/// The sockets stay with the node, and the program under test holds pipes: what it spawns may be polled outside of the
+/// node.
 async fn run_future<N: Network, C: WorldClock>(
     env: Env<N, C>,
     program: &BrokerProgram,
@@ -191,8 +193,8 @@ async fn accept<N: Network>(network: N, accepted: mpsc::UnboundedSender<Connecti
     std::future::pending().await
 }
 
-/// Carries bytes between a socket and a program under test until one of them is done; then the socket is closed, even if what the
-/// program under test wrote last does not fit into a window that is full.
+/// Carries bytes between a socket and a program under test until one of them is done; then the socket is closed, even
+/// if what the program under test wrote last does not fit into a window that is full.
 async fn carry(mut socket: impl AsyncRead + AsyncWrite + Unpin, mut pipe: DuplexStream, closed: oneshot::Receiver<()>) {
     tokio::select! {
         biased;

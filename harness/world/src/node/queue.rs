@@ -6,7 +6,8 @@ use std::task::{Context, Poll, Waker};
 
 use halfopen_client::driver::{Commands, Order};
 
-/// Makes a queue between two parts of a world. It holds no room for what is not in it: a world may have a million of them.
+/// Makes a queue between two parts of a world. It holds no room for what is not in it: a world may have a million of
+/// them.
 pub(crate) fn queue<T>() -> (QueueSender<T>, QueueReceiver<T>) {
     let shared =
         Rc::new(RefCell::new(Shared { items: VecDeque::new(), receiver: None, is_received: true, senders: 1 }));
@@ -17,7 +18,7 @@ struct Shared<T> {
     items: VecDeque<T>,
     /// Who waits for an item.
     receiver: Option<Waker>,
-    /// Whether there is still somebody to receive.
+    /// True if there is still somebody to receive.
     is_received: bool,
     senders: usize,
 }

@@ -27,10 +27,10 @@ pub(super) struct Subscriber {
     /// The filters that were granted, with their QoS.
     filters: BTreeMap<ByteString, QoS>,
     has_retain_as_published: bool,
-    /// How often a subscription was granted: each may have brought retained messages.
+    /// Number of times that a subscription was granted: each may have brought retained messages.
     grants: usize,
     limits: Option<Limits>,
-    /// Since when the broker could have sent what waits; `None` while something holds it up.
+    /// Time since which the broker could have sent what waits; `None` while something holds it up.
     able_since: Option<Duration>,
     pressure: Pressure,
     /// What is owed and not sent, in the order in which it came.
@@ -39,7 +39,7 @@ pub(super) struct Subscriber {
     /// How many in `queue` wait, and how many bytes the broker holds for them at most.
     waiting: usize,
     waiting_bytes: usize,
-    /// How many copies may be sent beyond the first, for subscriptions that overlap.
+    /// Number of copies that may be sent beyond the first, for subscriptions that overlap.
     copies: BTreeMap<(Content, QoS), usize>,
     /// How many were sent that are wills or retained.
     others: BTreeMap<Content, usize>,
@@ -57,7 +57,7 @@ struct Pressure {
     /// and what is behind it waits unseen. First those of earlier instants, then those of the latest.
     unsent_bytes: [usize; 2],
     added: Duration,
-    /// When the client was heard last.
+    /// Time at which the client was heard last.
     heard: Option<Duration>,
 }
 
@@ -91,7 +91,7 @@ impl Pressure {
 /// What the present connection bounds.
 pub(super) struct Limits {
     pub(super) client_id: ByteString,
-    /// How many messages may be unacknowledged.
+    /// Number of messages that may be unacknowledged.
     pub(super) window: usize,
     /// In bytes.
     pub(super) maximum_packet_size: usize,
@@ -250,8 +250,8 @@ impl Subscriber {
         self.queue.push_back(owed);
     }
 
-    /// Whether the broker may have no room for one more message: `queue_messages` limits what it keeps for a client that is
-    /// away, `queue_bytes` what it keeps for any.
+    /// Returns whether the broker may have no room for one more message: `queue_messages` limits what it keeps for a
+    /// client that is away, `queue_bytes` what it keeps for any.
     fn is_full(&self, message: &Message, program: &BrokerProgram) -> bool {
         let is_away = self.limits.is_none();
         is_away && self.waiting >= program.config.queue_messages
@@ -433,7 +433,7 @@ impl Owed {
         self.excuse.get().is_none() && matches!(self.message.fate.get(), Fate::Pending | Fate::Taken)
     }
 
-    /// Whether it had to be sent by this time.
+    /// Returns whether it had to be sent by this time.
     fn must_be_sent(&self, due: Duration, limits: &Limits) -> bool {
         self.is_waiting()
             && self.excuse.get().is_none()

@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How often each is measured.
+/// Number of times that each is measured.
 const TIMES: u32 = 50;
 /// How far apart.
 const APART: Duration = Duration::from_millis(4);
-/// How long a connection may take.
+/// Time that a connection may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// No machine is trusted to be more exact.
 const LEAST: Duration = Duration::from_millis(50);
@@ -24,7 +24,7 @@ const FACTOR: u32 = 4;
 pub(in crate::cli) struct Measured {
     /// By how much a timer came late, at most.
     timer: Duration,
-    /// How long it took to open a connection to the broker, at most.
+    /// Time that it took to open a connection to the broker, at most.
     connection: Duration,
 }
 

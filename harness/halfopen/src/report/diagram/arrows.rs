@@ -52,7 +52,7 @@ impl Drawing<'_> {
         Some(Shape::new(class, form).of(index).titled(format!("{names} {text}, {travel}")))
     }
 
-    /// Whether what has not arrived could still have, had the run gone on.
+    /// Returns whether what has not arrived could still have, had the run gone on.
     fn is_under_way(&self, index: usize) -> bool {
         let event = &self.trace.events[index];
         let EventKind::Sent { from, to, .. } = event.kind else { return false };

@@ -15,7 +15,7 @@ use crate::trace::{ConnectionEnd, ConnectionId, EventKind, IndexedConnection, Tr
 const BAR: i32 = 6;
 /// How far the keep-alive reaches out when its time is up.
 const FUSE: i32 = 30;
-/// How many bars stand beside each other before they share a place.
+/// Number of bars that stand beside each other before they share a place.
 const SIDE_BY_SIDE: usize = 6;
 
 /// One end of a connection, as its node sees it.
@@ -28,7 +28,7 @@ struct End {
     closed: Option<(usize, Sign)>,
     /// The place beside the lane, from 0.
     place: usize,
-    /// How long the other side may be silent, and when it was not; of a broker.
+    /// Time that the other side may be silent, and when it was not; of a broker.
     limit: Option<Duration>,
     heard: Vec<usize>,
 }
@@ -54,7 +54,7 @@ impl Connections {
         Self { ends, places }
     }
 
-    /// Where what travels on a connection leaves or reaches a node.
+    /// Returns where what travels on a connection leaves or reaches a node.
     pub(super) fn x(&self, lanes: &Lanes, connection: ConnectionId, node: NodeId) -> i32 {
         let end = self.places.get(&(connection, node)).map(|place| &self.ends[*place]);
         end.map_or_else(|| lanes.x(node), |end| end.x(lanes) + lanes.side(node, end.peer) * BAR / 2)

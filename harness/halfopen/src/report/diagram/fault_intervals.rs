@@ -84,7 +84,7 @@ impl Drawing<'_> {
     }
 }
 
-/// How far a clock leaps: `by +3600 s`. Nothing for other changes.
+/// Returns how far a clock leaps: `by +3600 s`. Nothing for other changes.
 pub(super) fn by_how_much(change: NodeFault) -> Option<String> {
     let by_ms = change.leap()?;
     let sign = if by_ms < 0 { '-' } else { '+' };

@@ -74,7 +74,7 @@ impl Lanes {
         (FIRST, self.heads.last().map_or(FIRST, |head| head.x))
     }
 
-    /// Where what is expected stands.
+    /// Returns where what is expected stands.
     pub(super) fn expected(&self) -> i32 {
         self.range().1 + AFTER
     }
@@ -84,7 +84,7 @@ impl Lanes {
         if self.x(other) < self.x(of) { -1 } else { 1 }
     }
 
-    /// How wide all of it is.
+    /// Returns how wide all of it is.
     pub(super) fn width(&self) -> i32 {
         self.expected() + EXPECTED_WIDTH
     }

@@ -284,7 +284,7 @@ impl Drawing<'_> {
     }
 }
 
-/// How many lines an event needs below each other.
+/// Returns how many lines an event needs below each other.
 fn lines(kind: &EventKind) -> usize {
     match kind {
         EventKind::Step { text, .. } => story(text).len(),
@@ -295,7 +295,7 @@ fn lines(kind: &EventKind) -> usize {
     }
 }
 
-/// What the story does, in lines that fit.
+/// Returns what the story does, in lines that fit.
 fn story(text: &str) -> Vec<String> {
     wrapped(text, STORY_WIDTH, true)
 }

@@ -91,7 +91,7 @@ impl Rows {
         }
     }
 
-    /// All instants and their heights.
+    /// Returns all instants and their heights.
     pub(super) fn instants(&self) -> impl Iterator<Item = (Duration, i32)> + '_ {
         self.instants.iter().map(|(at, instant)| (*at, instant.y))
     }
@@ -101,7 +101,7 @@ impl Rows {
     }
 }
 
-/// How high a short time is: growing with it, and enough for what travels through it to be seen to travel.
+/// Returns how high a short time is: growing with it, and enough for what travels through it to be seen to travel.
 fn height(gap: Duration) -> i32 {
     let ms = i32::try_from(gap.as_millis()).unwrap_or(i32::MAX);
     18 + (ms / 4).min(28)

@@ -22,7 +22,7 @@ pub struct Scene {
 pub struct Head {
     /// Where: the middle of a lane, the left edge of another column.
     pub x: i32,
-    /// Its name.
+    /// The name.
     pub name: String,
     /// What it is: `broker`, `client`, `raw client`; empty for a column that is no lane.
     pub role: String,
@@ -59,8 +59,8 @@ pub enum Form {
     Line { x: i32, y: i32, x2: i32, y2: i32 },
     /// A filled outline.
     Poly { points: Vec<(i32, i32)> },
-    /// Something on its way from one lane to another, with what is written on it; `lost` ends in a cross; `travel` is how
-    /// long it takes, `at` how far from its sender the label stands.
+    /// Something on its way from one lane to another, with what is written on it; `lost` ends in a cross; `travel` is
+    /// how long it takes, `at` how far from its sender the label stands.
     Arrow { x: i32, y: i32, x2: i32, y2: i32, label: String, lost: bool, travel: String, at: i32 },
     /// A text; `anchor` is that of SVG.
     Text { x: i32, y: i32, dy: i32, anchor: Anchor, text: String },

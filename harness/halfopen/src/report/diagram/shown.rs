@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::plan::Plan;
 use crate::trace::{EventKind, Trace, repetitions};
 
-/// How many events are drawn at most: the first half and the last half of these.
+/// Number of events that are drawn at most: the first half and the last half of these.
 const DRAWN: usize = 600;
 
 /// A part of a trace that is not drawn.
@@ -14,15 +14,15 @@ const DRAWN: usize = 600;
 pub(super) struct Hidden {
     /// The events.
     pub(super) events: Range<usize>,
-    /// When it begins.
+    /// Time at which it begins.
     pub(super) from: Duration,
-    /// When it is over.
+    /// Time at which it is over.
     pub(super) to: Duration,
     /// What is said instead.
     pub(super) note: String,
 }
 
-/// All that is not drawn, in order.
+/// Returns all that is not drawn, in order.
 pub(super) fn hidden(plan: &Plan, trace: &Trace) -> Vec<Hidden> {
     let repeated = repetitions(plan, trace).into_iter().filter(|repetition| !repetition.period.is_zero());
     let mut hidden: Vec<Hidden> = repeated

@@ -14,7 +14,7 @@ const LONGEST: usize = 1024;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EventRecord {
-    /// Its index in the trace.
+    /// The index in the trace.
     pub index: usize,
     /// Virtual time since the start of the run, in milliseconds.
     pub at_ms: u64,
@@ -127,7 +127,7 @@ impl EventRecord {
     }
 }
 
-/// How much later than due, less than 0 if earlier.
+/// Returns how much later than due, less than 0 if earlier.
 fn margin_ms(at: Duration, due: Duration) -> i64 {
     let difference = |later: Duration, earlier| i64::try_from(later.saturating_sub(earlier).as_millis());
     difference(at, due).unwrap_or(i64::MAX) - difference(due, at).unwrap_or(i64::MAX)

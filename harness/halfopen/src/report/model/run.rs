@@ -17,18 +17,18 @@ use crate::world::Defect;
 /// How much is told of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
-    /// Its trace, event by event.
+    /// The trace, event by event.
     pub events: bool,
-    /// Its picture.
+    /// The picture.
     pub diagram: bool,
-    /// Its trace as text, also if it passes.
+    /// The trace as text, also if it passes.
     pub text: bool,
 }
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// Its name: `keep_alive/silent_client[5.0 keep_alive=5s]`.
+    /// The name: `keep_alive/silent_client[5.0 keep_alive=5s]`.
     pub name: String,
     /// The scenario's name.
     pub scenario: String,
@@ -53,9 +53,9 @@ pub struct RunRecord {
     /// Why the engine has no trace of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// How long it took in virtual time, in milliseconds.
+    /// Time that it took in virtual time, in milliseconds.
     pub virtual_ms: u64,
-    /// How long the machine took for it, in microseconds.
+    /// Time that the machine took for it, in microseconds.
     pub wall_us: u64,
     /// The scenario file.
     pub file: String,
@@ -78,15 +78,15 @@ pub struct RunRecord {
     /// What it asked of its brokers and networks; none if it is not about a fleet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
-    /// Its nodes.
+    /// The nodes.
     pub nodes: Vec<NodeRecord>,
-    /// Its trace as text.
+    /// The trace as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Its trace, event by event; on the page only the events that are drawn.
+    /// The trace, event by event; on the page only the events that are drawn.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventRecord>,
-    /// Its picture.
+    /// The picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diagram: Option<Diagram>,
 }
@@ -131,9 +131,9 @@ impl Finding {
 /// An invariant that need not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaiverRecord {
-    /// Its name.
+    /// The name.
     pub invariant: String,
-    /// Whether it did not hold in this run.
+    /// True if it did not hold in this run.
     pub is_needed: bool,
     /// Where it is waived.
     pub place: Finding,
@@ -151,7 +151,7 @@ pub struct NotJudgedRecord {
 /// A node of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRecord {
-    /// Its name.
+    /// The name.
     pub name: String,
     /// `broker`, `client` or `raw`.
     pub role: String,
@@ -205,7 +205,7 @@ impl RunRecord {
         record
     }
 
-    /// Whether something must be done about it.
+    /// Returns whether something must be done about it.
     pub fn is_bad(&self) -> bool {
         matches!(self.verdict, Verdict::Fail | Verdict::Vacuous | Verdict::Broken)
     }

@@ -47,7 +47,7 @@ struct Connection {
     is_up: bool,
 }
 
-/// All segments of a run, in the order in which they left.
+/// Returns all segments of a run, in the order in which they left.
 pub(super) fn segments(plan: &Plan, trace: &Trace) -> Vec<Segment> {
     let mut wire = Wire { plan, connections: BTreeMap::new(), ends: BTreeMap::new(), segments: Vec::new() };
     for (index, event) in trace.events.iter().enumerate() {
@@ -193,7 +193,7 @@ impl Connection {
     }
 }
 
-/// What is wrong with bytes that make no packet, the clause with it.
+/// Returns what is wrong with bytes that make no packet, the clause with it.
 fn diagnosis(bytes: &Bytes, version: Version, reader: Role) -> String {
     let options = DecodeOptions { version, reader, maximum_packet_size: u32::MAX };
     match decode(&mut BytesMut::from(&bytes[..]), &options) {

@@ -15,9 +15,9 @@ const TIMES: usize = 3;
 pub(super) struct Block {
     /// The index of the first line.
     pub(super) start: usize,
-    /// How many lines are shown.
+    /// Number of lines that are shown.
     pub(super) len: usize,
-    /// How often they come, one repetition right after the other.
+    /// Number of times that they come, one repetition right after the other.
     pub(super) times: usize,
     /// The time from each line to the same line of the next repetition, which is always the same.
     pub(super) period: Duration,
@@ -78,7 +78,7 @@ impl Folder<'_> {
         self.repeats(start, len, 1, period).then_some(period)
     }
 
-    /// Whether the repetition with this number, from 1, is like the one before it.
+    /// Returns whether the repetition with this number, from 1, is like the one before it.
     fn repeats(&self, start: usize, len: usize, number: usize, period: Duration) -> bool {
         let from = start + len * number;
         from + len <= self.lines.len()

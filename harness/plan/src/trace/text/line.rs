@@ -10,7 +10,7 @@ use crate::{NodeFault, NodeId, Plan, StepId};
 /// One line to be, without its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
-    /// Its index in the trace.
+    /// The index in the trace.
     pub(super) event: usize,
     pub(super) at: Duration,
     pub(super) is_heading: bool,
@@ -24,7 +24,7 @@ pub(super) struct Line {
 /// Width of the column of travel times.
 pub(super) const TRAVEL: usize = 6;
 
-/// All lines of a trace that say something which no other line says.
+/// Returns all lines of a trace that say something which no other line says.
 pub(super) fn lines(plan: &Plan, trace: &Trace) -> Vec<Line> {
     let mut writer = Writer { plan, trace, heading: None, begun: BTreeMap::new(), masked: None };
     trace
@@ -61,7 +61,7 @@ struct Writer<'a> {
     trace: &'a Trace,
     /// The latest heading.
     heading: Option<Heading<'a>>,
-    /// When each step began the last time.
+    /// Time at which each step began the last time.
     begun: BTreeMap<StepId, Duration>,
     /// The node whose number is not shown.
     masked: Option<NodeId>,
@@ -151,23 +151,23 @@ impl Writer<'_> {
         }
     }
 
-    /// What arrived without having been sent: the end of a socket in the eyes of its node.
+    /// Returns what arrived without having been sent: the end of a socket in the eyes of its node.
     fn made_by_the_world(&self, from: NodeId, to: NodeId, item: &Transmission) -> String {
         let cause = if *item == Transmission::TimedOut { "no answer for too long" } else { item_word(item) };
         self.statement(to, &format!("loses {}", self.name(from)), cause)
     }
 
-    /// What a node does or says that is no packet.
+    /// Returns what a node does or says that is no packet.
     fn statement(&self, node: NodeId, what: &str, details: &str) -> String {
         format!("{:6}  {:<8} {what:<24} {details}", "", self.name(node))
     }
 
-    /// Whether something of this kind happened at the same instant, before the event at `index`.
+    /// Returns whether something of this kind happened at the same instant, before the event at `index`.
     fn just_before(&self, index: usize, at: Duration, is_it: impl Fn(&Event) -> bool) -> bool {
         self.trace.events[..index].iter().rev().take_while(|event| event.at == at).any(is_it)
     }
 
-    /// Whether the heading has told just now what happens to the node.
+    /// Returns whether the heading has told just now what happens to the node.
     fn heading_says(&self, node: NodeId, change: NodeFault, at: Duration) -> bool {
         let word = change.word();
         let name = self.name(node);

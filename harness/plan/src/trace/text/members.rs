@@ -35,7 +35,7 @@ pub(super) fn masked(name: &str) -> Option<String> {
 /// What a line stands for that is folded over the members of a group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Members {
-    /// How many members it stands for.
+    /// Number of members that it stands for.
     count: usize,
     /// Their numbers, unless it is the whole group.
     which: Option<String>,

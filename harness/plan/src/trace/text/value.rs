@@ -54,7 +54,7 @@ fn list(text: &mut String, field: Option<FieldType>, name: &str, values: &[Value
     text.push(']');
 }
 
-/// Whether a text can stand without quotes and the line still be taken apart.
+/// Returns whether a text can stand without quotes and the line still be taken apart.
 fn is_word(text: &str) -> bool {
     let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | ',' | '[' | ']');
     !text.is_empty() && text.chars().count() <= SHOWN && text.chars().all(is_plain)

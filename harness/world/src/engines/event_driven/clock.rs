@@ -85,7 +85,8 @@ impl Timers {
         fired
     }
 
-    /// No timer of this node is due any more, until [`resume`](Self::resume): then all that have passed are due at once.
+    /// No timer of this node is due any more, until [`resume`](Self::resume): then all that have passed are due at
+    /// once.
     pub(super) fn pause(&self, node: NodeId) {
         self.0.nodes.borrow_mut()[node.0].is_paused = true;
         self.move_entries(node);
@@ -177,7 +178,7 @@ struct Sleep {
     timers: Timers,
     node: NodeId,
     deadline: Duration,
-    /// Its timer, once it waits.
+    /// The timer, once it waits.
     timer: Option<TimerId>,
 }
 

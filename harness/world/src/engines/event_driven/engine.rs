@@ -37,13 +37,13 @@ pub(super) struct Engine<S, F> {
     defect: Option<Defect>,
     disks: Disks,
     ready: Arc<Ready>,
-    /// When nodes that stand still go on by themselves.
+    /// Time at which nodes that stand still go on by themselves.
     resumes: BTreeSet<(Duration, NodeId)>,
     nodes: Vec<Node>,
     fabric: Rc<RefCell<Fabric>>,
-    /// How many events were recorded when the story was last asked.
+    /// Number of events that were recorded when the story was last asked.
     told: Option<usize>,
-    /// When the story was last asked without anything having happened.
+    /// Time at which the story was last asked without anything having happened.
     asked_at: Option<Duration>,
     /// In real time: a broker outside of the world.
     outside: Option<RemoteBroker>,
@@ -55,9 +55,9 @@ struct Node {
     program: Option<NodeFuture>,
     waker: Arc<NodeWaker>,
     as_waker: Waker,
-    /// Its process stands still.
+    /// The process stands still.
     is_paused: bool,
-    /// When it goes on by itself.
+    /// Time at which it goes on by itself.
     resumes_at: Option<Duration>,
 }
 
@@ -119,7 +119,7 @@ where
         self.lateness
     }
 
-    /// What was recorded.
+    /// Returns what was recorded.
     pub(super) fn recorder(&self) -> &Recorder {
         &self.recorder
     }
@@ -217,8 +217,8 @@ where
         self.fabric.borrow_mut().flush();
     }
 
-    /// Lets everything arrive that arrives now, and returns whether there was anything. Stops before an abort for which a
-    /// node has to read first.
+    /// Lets everything arrive that arrives now, and returns whether there was anything. Stops before an abort for which
+    /// a node has to read first.
     fn deliver(&self) -> bool {
         let mut fabric = self.fabric.borrow_mut();
         let now = self.timers.now();

@@ -27,7 +27,7 @@ struct Stretch {
 const UNTOUCHED: Stretch = Stretch { world: 0, local: 0, floor: 0, ppm: 0 };
 
 impl LocalTime {
-    /// What the clock shows at this time of the world.
+    /// Returns what the clock shows at this time of the world.
     pub fn at(&self, world: Duration) -> Duration {
         let Some(last) = self.stretches.last() else { return world };
         if last.ppm == 0 && last.local == last.world && last.floor <= last.local {
@@ -41,7 +41,8 @@ impl LocalTime {
         self.stretches.last().map_or(deadline, |last| duration(last.reaches(nanos(deadline))))
     }
 
-    /// When in the world's time the clock showed this, or will; for what it has leapt over, the time of the leap.
+    /// Returns when in the world's time the clock showed this, or will; for what it has leapt over, the time of the
+    /// leap.
     pub fn world_time(&self, local: Duration) -> Duration {
         if self.stretches.is_empty() {
             return local;

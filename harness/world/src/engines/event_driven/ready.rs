@@ -24,7 +24,7 @@ impl Ready {
         self.lock().nodes.pop_front()
     }
 
-    /// Whether no node has been woken.
+    /// Returns whether no node has been woken.
     pub(super) fn is_empty(&self) -> bool {
         self.lock().nodes.is_empty()
     }

@@ -4,7 +4,7 @@ use crate::plan::{
     NodeId, Plan, Position, Program, Step, StepKind,
 };
 
-/// Whether `turmoil::Sim` can tell this story with the meaning that the faults have here.
+/// Returns whether `turmoil::Sim` can tell this story with the meaning that the faults have here.
 pub(super) fn check(plan: &Plan) -> Result<(), EngineError> {
     let uneven = |(from, to, link): &(NodeId, NodeId, _)| plan.link(*to, *from) != *link;
     if plan.links.iter().any(uneven) {
@@ -26,7 +26,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), EngineError> {
     check_steps(&plan.steps, plan)
 }
 
-/// Whether connections are refused or ignored.
+/// Returns whether connections are refused or ignored.
 fn shuts(answers: &Answers) -> bool {
     answers.open.iter().any(|answer| matches!(answer.kind, AnswerKind::Refuse | AnswerKind::Ignore))
 }
@@ -122,7 +122,7 @@ fn check_change(change: &NetworkChange, position: Position, rest: &[Step], plan:
     }
 }
 
-/// Whether one of these, as far as it is a client, opens a connection later on.
+/// Returns whether one of these, as far as it is a client, opens a connection later on.
 fn connects(a: NodeId, b: NodeId, rest: &[Step], plan: &Plan) -> bool {
     comes_back(a, rest, plan) || comes_back(b, rest, plan)
 }

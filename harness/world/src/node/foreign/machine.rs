@@ -40,7 +40,7 @@ pub(super) struct Machine<N: Network, C> {
     accepting: Option<Pending>,
     arrivals: (UnboundedSender<Arrival<N>>, UnboundedReceiver<Arrival<N>>),
     carried: BTreeMap<SocketId, Carried<N>>,
-    /// When the process is to be run again, by the node's clock.
+    /// Time at which the process is to be run again, by the node's clock.
     sleep: Option<(Duration, Pending)>,
     output: ProgramOutput,
     exit: Option<String>,

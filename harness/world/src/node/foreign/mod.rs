@@ -36,7 +36,7 @@ pub struct ForeignOptions {
     pub launch: Box<StartsProgram>,
     /// Port on which it accepts connections.
     pub port: u16,
-    /// How long it may take until it listens, by its own clock. That time passes before the world's begins.
+    /// Time that it may take until it listens, by its own clock. That time passes before the world's begins.
     pub ready_within: Duration,
     /// Reads its log.
     pub read_log: Box<ReadsLog>,

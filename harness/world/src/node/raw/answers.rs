@@ -101,13 +101,13 @@ impl AnswerScript {
         self.answers.change(change);
     }
 
-    /// Whether packets of this type stay unanswered.
+    /// Returns whether packets of this type stay unanswered.
     pub(super) fn is_silent_on(&self, packet: PacketType) -> bool {
         self.answers.is_silent_on(packet)
     }
 }
 
-/// What the standard's flows ask of who is on this side; none where nothing is due.
+/// Returns what the standard's flows ask of who is on this side; none where nothing is due.
 pub(super) fn standard(side: Role, packet: &Packet, version: Version) -> Option<Packet> {
     Some(match packet {
         Packet::Publish(publish) => match (publish.qos, publish.packet_id) {

@@ -21,7 +21,7 @@ pub(super) struct Line<S> {
     pub(super) version: Version,
     /// It reads, and has nothing to say.
     pub(super) is_mute: bool,
-    /// Whether it reads what arrives.
+    /// True if it reads what arrives.
     pub(super) reads: bool,
     incoming: BytesMut,
     outgoing: BytesMut,

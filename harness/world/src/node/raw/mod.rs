@@ -21,7 +21,7 @@ use crate::network::{AcceptPolicy, Network, Peer};
 use crate::plan::{Answer, AnswerKind, CloseHow, NthConnection, RawBrokerProgram, RawClientProgram, number_text};
 use crate::trace::ConnectionId;
 
-/// How many packets may wait for a story that answers them late.
+/// Number of packets that may wait for a story that answers them late.
 const MOST_OWED: usize = 100_000;
 
 /// A scripted client: it opens its connections itself.
@@ -71,7 +71,7 @@ struct RawPeer<'a, N: Network, C> {
     /// Connections, the latest last.
     lines: Vec<Line<N::Stream>>,
     dialing: Option<Dialing<N::Stream>>,
-    /// Whether the latest connection was ended by the other side.
+    /// True if the latest connection was ended by the other side.
     ended_by_peer: bool,
     /// What nobody has answered, in order.
     owed: VecDeque<(ConnectionId, Packet)>,
@@ -135,7 +135,7 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
         }
     }
 
-    /// What arrives comes before what is to be done, so that an order sees the state of its instant.
+    /// Returns what arrives comes before what is to be done, so that an order sees the state of its instant.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event<N::Stream>> {
         for (place, line) in self.lines.iter_mut().enumerate() {
             match line.poll(cx, &mut self.buffer) {
@@ -413,7 +413,7 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
         Ok(&mut self.lines[place])
     }
 
-    /// Where the latest of these connections stands; the latest of all if there are none.
+    /// Returns where the latest of these connections stands; the latest of all if there are none.
     fn place(&self, on: &[NthConnection]) -> Result<usize, String> {
         let is_meant = |line: &Line<N::Stream>| {
             let name = self.name_of(line.peer);

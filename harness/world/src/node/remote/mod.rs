@@ -30,8 +30,8 @@ const AGAIN: Duration = Duration::from_millis(5);
 /// How much of what a program prints is read at once.
 const OUTPUT: usize = 16 * 1024;
 
-/// A broker outside of the world, for one run on [`Engine::Live`](crate::Engine::Live): one that runs anyway, or one that is
-/// started with the world and after each `restart`, and killed with SIGKILL by `crash` and `power_loss`.
+/// A broker outside of the world, for one run on [`Engine::Live`](crate::Engine::Live): one that runs anyway, or one
+/// that is started with the world and after each `restart`, and killed with SIGKILL by `crash` and `power_loss`.
 #[derive(Clone)]
 pub struct RemoteBroker(Rc<Inner>);
 
@@ -54,10 +54,10 @@ pub type ReadsRemoteLog = dyn Fn(&str) -> Option<(String, Because)>;
 
 /// How to treat a [`RemoteBroker`].
 pub struct RemoteOptions {
-    /// Starts the broker on the node of this name, with these settings, for which time since the start of the run (from 0),
-    /// if it has to be started at all.
+    /// Starts the broker on the node of this name, with these settings, for which time since the start of the run (from
+    /// 0), if it has to be started at all.
     pub start: Box<StartsRemote>,
-    /// How long it may take until it listens.
+    /// Time that it may take until it listens.
     pub ready_within: Duration,
     /// Returns what a line of its log says: which client it closes, and why.
     pub read_log: Box<ReadsRemoteLog>,
@@ -67,7 +67,7 @@ pub struct RemoteOptions {
 pub struct StartedRemote {
     /// Where it is reached.
     pub address: SocketAddr,
-    /// Its process, if the world may do something to it.
+    /// The process, if the world may do something to it.
     pub process: Option<Box<dyn RemoteProcess>>,
 }
 
@@ -202,7 +202,7 @@ struct Gateway<N: Network, C> {
     recorder: Recorder,
     remote: RemoteBroker,
     address: SocketAddr,
-    /// Until when a process that does not listen yet is waited for.
+    /// Time until which a process that does not listen yet is waited for.
     patience: tokio::time::Instant,
     accepting: Pin<Box<dyn Future<Output = ()>>>,
     arrivals: UnboundedReceiver<Arrival<N>>,
