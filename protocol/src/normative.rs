@@ -8,7 +8,7 @@ use crate::Version;
 const V3_1_1: &str = include_str!("../normative/mqtt-3.1.1.yaml");
 const V5_0: &str = include_str!("../normative/mqtt-5.0.yaml");
 
-/// Whose duty a statement is.
+/// The side that a statement binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
     /// The client's alone.
@@ -19,18 +19,18 @@ pub enum Side {
     Both,
 }
 
-/// One statement.
+/// A normative statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Statement {
     /// The id without brackets: "MQTT-3.1.2-24".
     pub id: &'static str,
-    /// Where it stands: "3.1.2.10".
+    /// The section: "3.1.2.10".
     pub section: &'static str,
-    /// What it demands, paraphrased.
+    /// The demand, paraphrased.
     pub summary: &'static str,
-    /// Who has to heed it.
+    /// The side that has to heed it.
     pub applies_to: Side,
-    /// How a test can see it: "wire", "timing", "restart", "api" or "none".
+    /// The way in which a test can see it: "wire", "timing", "restart", "api" or "none".
     pub observable: &'static str,
 }
 

@@ -61,7 +61,7 @@ impl Sub for Instant {
     }
 }
 
-/// What a driver asks for the time, and waits with.
+/// The clock of a driver: it tells the time, and waits.
 ///
 /// The caller of a driver owns the clock: a real program hands in tokio's, a simulated world the node's own, which
 /// may run fast or slow. A core never sees a clock, only an [`Instant`].

@@ -8,7 +8,7 @@ use crate::Version;
 pub struct TopicError {
     /// The statement that is broken.
     pub clause: &'static str,
-    /// What is wrong, in words.
+    /// Description of the violation.
     pub what: &'static str,
 }
 

@@ -39,7 +39,7 @@ use crate::plan::{Invariant, Plan, Position};
 use crate::trace::{Event, RunObserver, Trace};
 use halfopen_plan::{self as plan, trace};
 
-/// What a run came to.
+/// The verdict on a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
@@ -47,7 +47,7 @@ pub enum Verdict {
     Pass,
     /// Something is not.
     Fail,
-    /// Nothing is wrong, but not everything could be judged, so the run proves less than it says. Counts as a failure.
+    /// The run is not wrong, but not everything could be judged, so it proves less than it says. Counts as a failure.
     Vacuous,
     /// The run was not made, because its engine has no means for it. Never a judgement of a trace.
     Skipped,
@@ -71,24 +71,24 @@ impl Verdict {
 /// The judgement of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// What it comes to.
+    /// The verdict.
     pub verdict: Verdict,
     /// All that is wrong, in the order of the scenario.
     pub violations: Vec<Violation>,
     /// All that could not be judged, in the order of the scenario.
     pub vacuous: Vec<Vacuity>,
-    /// What is advised and not so, in the order of the scenario. Does not fail, unless the run is
+    /// Advised expectations that do not hold, in the order of the scenario. They do not fail the run, unless it is
     /// [`strict`](Self::strict).
     pub warnings: Vec<Violation>,
     /// Invariants that do not hold and are waived.
     pub waived: Vec<Invariant>,
-    /// What invariants are about and could not judge in this run, in the order of the invariants. Does not fail: it
-    /// says how far the verdict reaches.
+    /// The parts of the run that invariants could not judge, in the order of the invariants. They do not fail the run:
+    /// they says how far the verdict reaches.
     pub not_judged: Vec<NotJudged>,
 }
 
 impl Outcome {
-    /// With what is advised taken for required.
+    /// Treats advised expectations as required ones.
     #[must_use]
     pub fn strict(mut self) -> Self {
         if !self.warnings.is_empty() {
@@ -107,9 +107,9 @@ pub struct Violation {
     pub position: Position,
     /// The text.
     pub text: String,
-    /// What should have been, on one line.
+    /// The expected behaviour, on one line.
     pub expected: String,
-    /// What was, on one line.
+    /// The actual behaviour, on one line.
     pub actual: String,
 }
 
@@ -120,7 +120,7 @@ pub struct Vacuity {
     pub position: Position,
     /// The text.
     pub text: String,
-    /// Why not, on one line.
+    /// The reason, on one line.
     pub why: String,
 }
 
@@ -129,7 +129,7 @@ pub struct Vacuity {
 pub struct NotJudged {
     /// The invariant.
     pub invariant: Invariant,
-    /// What was not judged, why, how often, and when first, on one line.
+    /// The part that was not judged, the reason, how often, and when first, on one line.
     pub why: String,
 }
 
@@ -187,7 +187,7 @@ pub fn check(plan: &Plan, trace: &Trace) -> Outcome {
     judge.finish(trace.end)
 }
 
-/// What is found on the way.
+/// The findings collected on the way.
 #[derive(Default)]
 struct Findings {
     violations: Vec<Violation>,

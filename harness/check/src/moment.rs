@@ -89,7 +89,7 @@ impl<'a> Times<'a> {
     }
 }
 
-/// When something must come: from `from` to `to`, both included, tolerance not yet added.
+/// The window in which something must come: from `from` to `to`, both included, tolerance not yet added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) from: Millis,
@@ -186,7 +186,7 @@ impl<'a> Clocked<'a> {
         }
     }
 
-    /// As it stands in the scenario.
+    /// Returns the text in the scenario.
     pub(super) fn text(&self) -> String {
         match self {
             Self::At(times) | Self::NotBefore(times) => times.text().to_owned(),

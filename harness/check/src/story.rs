@@ -27,14 +27,14 @@ pub(super) fn check(plan: &Plan, trace: &Evidence, findings: &mut Findings) {
     told.check(&plan.steps, findings);
 }
 
-/// What the trace tells of the story.
+/// The progress of the steps, as the trace shows it.
 struct Told<'a> {
     plan: &'a Plan,
     trace: &'a Evidence,
-    /// Where in the trace each step began first.
+    /// The place in the trace at which each step began first.
     reached: BTreeMap<StepId, usize>,
     hit: BTreeSet<StepId>,
-    /// Where in the trace each fault happened to each node last.
+    /// The place in the trace at which each fault happened to each node last.
     changed: BTreeMap<(NodeId, NodeFault), usize>,
 }
 

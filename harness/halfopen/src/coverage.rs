@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::run::{Ending, Runner, on_all_cores};
 use crate::scenario::Scenario;
 
-/// What scenarios show of both standards.
+/// The coverage of both standards by scenarios.
 #[derive(Clone, Debug)]
 pub struct Coverage {
     rows: Vec<Row>,
@@ -32,16 +32,16 @@ struct Row {
     proven: BTreeSet<Defect>,
 }
 
-/// How many statements there are of one side of one version, and what is known of them.
+/// The counts of statements for one side of one version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// All.
     pub statements: usize,
-    /// Those that no peer can observe.
+    /// Statements that no peer can observe.
     pub unobservable: usize,
-    /// Those that a scenario or a finding names.
+    /// Statements that a scenario or a finding names.
     pub shown: usize,
-    /// Those for which a program that breaks them fails.
+    /// Statements for which a program that breaks them fails.
     pub proven: usize,
 }
 
@@ -223,7 +223,7 @@ fn word(side: Side) -> &'static str {
     }
 }
 
-/// Up to three, and how many more there are.
+/// Lists up to three names, and the number of the others.
 fn few<'a>(mut names: impl ExactSizeIterator<Item = &'a str>) -> String {
     let count = names.len();
     let mut text: Vec<String> = names.by_ref().take(3).map(str::to_owned).collect();

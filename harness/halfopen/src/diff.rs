@@ -18,7 +18,7 @@ use self::event::Compared;
 use crate::report::model::{Report, ReportError, RunRecord};
 use crate::trace::{TraceFile, TraceFileError};
 
-/// What kind of change it is, the mildest first.
+/// The kind of a change, the mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "explained at the head of the module")]
 pub enum Class {
@@ -33,9 +33,9 @@ pub enum Class {
 pub struct Difference {
     /// The name.
     pub run: String,
-    /// What kind of change it is.
+    /// The kind of the change.
     pub class: Class,
-    /// What the first difference is, some lines.
+    /// The first difference, in some lines.
     pub text: String,
 }
 
@@ -48,20 +48,20 @@ pub struct ComparedRun {
     verdict: Option<&'static str>,
     /// Time at which it ended, in milliseconds.
     end_ms: u64,
-    /// What happened in it, without what follows from the rest: an arrival is told by what was sent.
+    /// The events without those that follow from others: an arrival is told by what was sent.
     events: Vec<Compared>,
 }
 
-/// Why a file cannot be compared.
+/// The reason for which a file cannot be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum DiffError {
-    /// It has neither of the two forms.
+    /// The file is neither a trace nor a report.
     #[error("no trace as `halfopen trace --json` prints it, and no report as `halfopen run --json FILE` writes it")]
     NotATrace,
-    /// It is a broken trace.
+    /// The trace is broken.
     #[error("{0}")]
     Trace(#[from] TraceFileError),
-    /// It is a broken report.
+    /// The report is broken.
     #[error("{0}")]
     Report(#[from] ReportError),
 }

@@ -207,20 +207,20 @@ impl Runner {
 /// A run that is over and judged.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// What was to happen.
+    /// The plan.
     pub plan: Arc<Plan>,
     /// The defect that was switched on.
     pub defect: Option<Defect>,
-    /// What happened.
+    /// The result.
     pub ending: Ending,
 }
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Clone, Debug)]
 pub enum Ending {
-    /// It has a trace, and a judgement of it.
+    /// The run was judged, and its trace was kept.
     Judged(Trace, Outcome),
-    /// It passed without a warning, and its trace was not kept.
+    /// The run passed without a warning, and its trace was not kept.
     Passed {
         /// Time at which it ended.
         end: Duration,
@@ -228,10 +228,10 @@ pub enum Ending {
         hash: TraceHash,
         /// The judgement.
         outcome: Outcome,
-        /// What it asked of its brokers, if it was about a fleet.
+        /// The load on its brokers, if it was about a fleet.
         load: Option<Load>,
     },
-    /// It was not run: the engine has no means for it.
+    /// The run was skipped: the engine has no means for it.
     Skipped(EngineError),
     /// The engine failed.
     Broken(EngineError),
@@ -253,9 +253,9 @@ struct Observer {
     meter: Option<Meter>,
 }
 
-/// What an [`Observer`] has seen.
+/// The data that an [`Observer`] has collected.
 struct Observed {
-    /// Without events if the trace was not kept.
+    /// The trace; without events if it was not kept.
     trace: Trace,
     outcome: Outcome,
     hash: TraceHash,

@@ -39,7 +39,7 @@ use crate::world::EngineError;
 #[doc = include_str!("../../../docs/cargo-test.md")]
 struct Page;
 
-/// How scenarios are run in tests.
+/// Runs scenarios in tests.
 #[derive(Clone, Debug, Default)]
 pub struct Suite {
     engine: Engine,
@@ -47,23 +47,23 @@ pub struct Suite {
     takes: Takes,
 }
 
-/// Whether a program under test does what a scenario sets on the broker.
+/// A predicate: whether a program under test takes the settings of a scenario.
 #[derive(Clone)]
 struct Takes(Rc<dyn Fn(&BrokerProgram) -> bool>);
 
 impl Suite {
-    /// With the project's broker, on the event-driven engine.
+    /// Creates a suite with the project's broker, on the event-driven engine.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// On this engine.
+    /// Selects the engine.
     #[must_use]
     pub fn engine(self, engine: Engine) -> Self {
         Self { engine, ..self }
     }
 
-    /// With a broker of yours in the place of the project's. `start` makes its process: a future that takes connections
+    /// Puts a broker of yours in the place of the project's. `start` makes its process: a future that takes connections
     /// from [`Host::accept`] and serves them until it is dropped.
     ///
     /// What a scenario asks of a broker that only the project's can say is left out: why it closes (`because`), and

@@ -92,7 +92,7 @@ struct Passing {
     packet: PacketType,
     from: NodeId,
     to: NodeId,
-    /// Where.
+    /// The node.
     at: NodeId,
 }
 
@@ -135,11 +135,11 @@ fn which(nth: usize) -> String {
     }
 }
 
-/// What of a trace lies in the range.
+/// The part of a trace that lies in the range.
 struct Range {
-    /// From this event on, where the range begins with one.
+    /// The first event, where the range begins with one.
     first: Option<usize>,
-    /// Up to this event.
+    /// The last event.
     last: Option<usize>,
     times: RangeInclusive<Duration>,
 }

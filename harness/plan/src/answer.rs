@@ -5,38 +5,38 @@ use halfopen_protocol::PacketType;
 
 use super::{CloseHow, Outgoing};
 
-/// What a raw peer answers, packet type by packet type.
+/// The answers of a raw peer, packet type by packet type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answers {
-    /// What holds for all that is not listed: the standard answers, or nothing.
+    /// True if whatever is not listed gets the standard answers, false if it gets none.
     pub gives_standard: bool,
-    /// To a connection that is opened, each in turn; the last stays.
+    /// The answers to connections that are opened, each in turn; the last stays.
     pub open: Vec<Answer>,
-    /// To packets, each in turn; the last stays.
+    /// The answers to packets, each in turn; the last stays.
     pub packets: BTreeMap<PacketType, Vec<Answer>>,
 }
 
-/// One answer.
+/// An answer of a raw peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// How long after what it answers.
+    /// The delay.
     pub after: Duration,
-    /// What it is.
+    /// The kind.
     pub kind: AnswerKind,
 }
 
 /// The kinds of answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnswerKind {
-    /// What the standard's flows ask for.
+    /// The answer that the standard asks for.
     Standard,
     /// None; what stays unanswered is answered once the answer is another one.
     Nothing,
     /// The answer that says no; for a connection RST to its SYN.
     Refuse,
-    /// Of a connection only: its SYN is lost, however often it is sent again.
+    /// The SYN of a connection is lost, however often it is sent again.
     Ignore,
-    /// These, in one piece.
+    /// These bytes and packets, in one piece.
     Send(Vec<Outgoing>),
     /// The end of the connection.
     Close(CloseHow),
@@ -48,7 +48,7 @@ impl Answers {
         Self { gives_standard, open: Vec::new(), packets: BTreeMap::new() }
     }
 
-    /// From now on what `change` lists is answered as it says, and all else as before. One that lists nothing changes
+    /// Replaces the answers that `change` lists, and keeps all others. One that lists nothing changes
     /// all.
     pub fn change(&mut self, change: Self) {
         if change.open.is_empty() && change.packets.is_empty() {
@@ -90,7 +90,7 @@ impl Default for Answers {
 }
 
 impl Answer {
-    /// At once.
+    /// Creates an answer without delay.
     pub fn now(kind: AnswerKind) -> Self {
         Self { after: Duration::ZERO, kind }
     }

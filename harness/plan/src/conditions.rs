@@ -2,7 +2,7 @@ use halfopen_protocol::packet::QoS;
 
 use super::{BrokerSettings, Moment, Position, Step};
 
-/// What of a file is no part of the story, but matters to whoever runs it.
+/// The parts of a file that are no part of the plan, but matter to whoever runs it.
 #[derive(Clone, Debug, Default)]
 pub struct Conditions {
     /// The engines that can run it; all if not given.
@@ -13,12 +13,12 @@ pub struct Conditions {
     pub sweep: Option<Sweep>,
 }
 
-/// On which engines a scenario can be run.
+/// The engines on which a scenario can be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnlyOn {
     /// Their names.
     pub engines: Vec<String>,
-    /// Why not on the others.
+    /// The reason why it cannot be run on the others.
     pub because: String,
 }
 
@@ -44,15 +44,15 @@ pub enum Feature {
 /// A fault at each event boundary of a range.
 #[derive(Clone, Debug)]
 pub struct Sweep {
-    /// Where it stands.
+    /// The place in the file.
     pub position: Position,
-    /// Before which of the plan's steps it stands.
+    /// The number of the plan's step before which it stands.
     pub before: usize,
-    /// What is done at each boundary.
+    /// The steps that are done at each boundary.
     pub fault: Vec<Step>,
-    /// From when on.
+    /// The begin.
     pub from: Moment,
-    /// Until when.
+    /// The end.
     pub to: Moment,
 }
 
@@ -68,7 +68,7 @@ impl Feature {
         Self::TopicAliases,
     ];
 
-    /// As it stands in a scenario.
+    /// Returns the word of the scenario language.
     pub const fn word(self) -> &'static str {
         match self {
             Self::SharedSubscriptions => "shared_subscriptions",

@@ -5,49 +5,49 @@ use serde::{Deserialize, Serialize};
 
 use super::{CloseHow, ExpectationId, FieldPattern, Moment, NodeId, NthConnection, PacketPattern};
 
-/// One line of what must be true.
+/// An expectation: one line that must hold.
 #[derive(Clone, Debug)]
 pub struct Expectation {
     /// The name within the plan; [`Plan::origins`](super::Plan::origins) knows where it stands.
     pub id: ExpectationId,
-    /// As it stands in the file, on one line, parameters filled in: for messages.
+    /// The text in the file, on one line, parameters filled in: for messages.
     pub text: String,
-    /// How it is meant.
+    /// Whether it must hold or must never hold.
     pub mode: Mode,
-    /// How much it weighs.
+    /// Whether it is required or advised.
     pub weight: Weight,
-    /// Who: each of these on its own; nobody for [`Verb::AnyOf`], whose lines say it themselves.
+    /// The nodes, each judged on its own; empty for [`Verb::AnyOf`], whose lines name their own.
     pub nodes: Vec<NodeId>,
-    /// What.
+    /// The verb.
     pub verb: Verb,
-    /// How often; without it at least once.
+    /// The count; without it at least once.
     pub count: Option<CountRange>,
     /// `count` is about any window this long: a half-open one, so that what comes exactly so much later is outside.
     pub per: Option<Duration>,
     /// Time between neighbours that match; each must lie in it.
     pub gap: Option<DurationRange>,
-    /// Only what goes to this node.
+    /// The receiver, if only what goes to this node counts.
     pub to: Option<NodeId>,
-    /// Only what comes from this node.
+    /// The sender, if only what comes from this node counts.
     pub from: Option<NodeId>,
-    /// Only what happens on one of these connections; on any if there is none.
+    /// The connections on which something counts; any if empty.
     pub on: Vec<NthConnection>,
-    /// When each that counts comes.
+    /// The time at which each that counts comes.
     pub timing: Option<Timing>,
-    /// Where to look; outside of it nothing counts.
+    /// The period outside of which nothing counts.
     pub during: Option<(Moment, Moment)>,
 }
 
-/// How an expectation is meant.
+/// The mode of an expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
-    /// It must be so.
+    /// The behaviour must occur.
     Must,
-    /// It must not be so.
+    /// The behaviour must not occur.
     Never,
 }
 
-/// How much an expectation weighs.
+/// The weight of an expectation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Weight {
     /// Otherwise the run fails.
@@ -57,7 +57,7 @@ pub enum Weight {
     Advised,
 }
 
-/// What an expectation is about.
+/// The verb of an expectation.
 #[derive(Clone, Debug)]
 pub enum Verb {
     /// Packets arrive at the node: a list is an order with others between.
@@ -71,9 +71,9 @@ pub enum Verb {
     Closes {
         /// The peer.
         peer: NodeId,
-        /// Why, as the node itself states it.
+        /// The reason that the node itself reports.
         because: Option<Because>,
-        /// How.
+        /// The way in which it ends.
         how: Option<CloseHow>,
         /// 5.0: the reason of the DISCONNECT before the close, which must be there.
         reason: Option<Vec<ReasonCode>>,
@@ -84,7 +84,7 @@ pub enum Verb {
     Loses {
         /// The peer.
         peer: NodeId,
-        /// How.
+        /// The way in which it ends.
         how: Option<CloseHow>,
     },
     /// The node tries to open a connection to the peer.
@@ -100,7 +100,7 @@ pub enum Verb {
     AnyOf(Vec<Vec<Expectation>>),
 }
 
-/// What a broker holds, as far as it is asked for.
+/// The content of a broker's memory, as far as it is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holding {
     /// The client identifier of the session that all but `retained` is about; that there is one.
@@ -109,9 +109,9 @@ pub struct Holding {
     pub subscriptions: Option<CountRange>,
     /// Number of messages that wait in it.
     pub queued: Option<CountRange>,
-    /// How many messages of QoS 1 and 2 to its client are not acknowledged.
+    /// Number of unacknowledged messages of QoS 1 and 2 to its client.
     pub in_flight: Option<CountRange>,
-    /// Whether it has a will.
+    /// Whether a will is stored.
     pub will: Option<bool>,
     /// Number of messages that the broker retains.
     pub retained: Option<CountRange>,
@@ -120,9 +120,9 @@ pub struct Holding {
 /// The state of a client as its own statements tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClientState {
-    /// Between a successful CONNACK and the end of that connection.
+    /// The state between a successful CONNACK and the end of that connection.
     Connected,
-    /// Between the opening of a connection and CONNACK.
+    /// The state between the opening of a connection and CONNACK.
     Connecting,
     /// Neither connected nor connecting nor down.
     Disconnected,
@@ -130,7 +130,7 @@ pub enum ClientState {
     Down,
 }
 
-/// Why a node ends a connection.
+/// The reason for which a node ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the words of the scenario language, explained in its reference")]
@@ -185,12 +185,12 @@ impl Because {
     }
 }
 
-/// How many: both ends included, `None` is open.
+/// A range of counts: both ends included, `None` is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CountRange {
-    /// At least.
+    /// The minimum.
     pub min: u64,
-    /// At most.
+    /// The maximum.
     pub max: Option<u64>,
 }
 
@@ -201,29 +201,29 @@ impl CountRange {
     }
 }
 
-/// How long: both ends included, `None` is open.
+/// A range of durations: both ends included, `None` is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DurationRange {
-    /// At least.
+    /// The minimum.
     pub min: Duration,
-    /// At most.
+    /// The maximum.
     pub max: Option<Duration>,
 }
 
-/// When something must come; the plan's tolerance is added on both sides.
+/// The time at which something must come; the plan's tolerance is added on both sides.
 #[derive(Clone, Debug)]
 pub enum Timing {
-    /// At that moment.
+    /// The given moment.
     At(Moment),
-    /// From the moment's own event (offset 0) to the offset after it: `within: 50ms after close of sensor`.
+    /// The time from the moment's own event (offset 0) to the offset after it: `within: 50ms after close of sensor`.
     Within {
         /// The event, offset 0.
         after: Moment,
-        /// How long from then on.
+        /// The length of the time.
         duration: Duration,
     },
-    /// From one moment to another.
+    /// The time from one moment to another.
     Between(Moment, Moment),
-    /// At that moment or later.
+    /// The given moment or later.
     NotBefore(Moment),
 }

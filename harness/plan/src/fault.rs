@@ -18,13 +18,14 @@ pub enum NodeFault {
     Shutdown,
     /// The program starts again on the same address; it crashes first if it still runs.
     Restart,
-    /// What the node has kept is gone. A process that runs may still write it again. Nothing if nothing was kept.
+    /// The data that the node has kept is lost. A process that runs may still write it again. No effect if nothing was
+    /// kept.
     LoseDisk,
     /// The process stands still for this long, or until `Resume`; its kernel still acknowledges. Nothing if it stands
     /// still already, or does not run.
     Pause(#[serde(with = "crate::trace::optional_duration")] Option<Duration>),
-    /// Ends `Pause`: what has come is read, then all timers that have passed are due at once. In a trace also the end of
-    /// a pause whose time is over.
+    /// Ends `Pause`: what has come is read, then all timers that have passed are due at once. In a trace also the end
+    /// of a pause whose time is over.
     Resume,
     /// The program reads nothing any more: the windows of those who send to it fill.
     StopReading,

@@ -1,6 +1,6 @@
 use super::Position;
 
-/// What is true of every run without being asked for, unless the scenario says that it breaks it, and why.
+/// A rule that every run is judged by without being asked for, unless the scenario waives it and says why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Invariant {
     /// A client of the project sends a packet at least once in each keep-alive interval.
@@ -17,11 +17,11 @@ pub enum Invariant {
     PacketIds,
     /// 5.0: no more messages are unacknowledged than the other side allows.
     ReceiveMaximum,
-    /// After DISCONNECT, or a CONNACK that refuses, comes the end of the connection and nothing else.
+    /// After DISCONNECT, or a CONNACK that refuses, the connection ends and nothing else is sent.
     NothingAfterDisconnect,
     /// Messages are sent again on a later connection of a resumed session only, and say so with DUP.
     ResendOnlyOnResume,
-    /// Nothing outlives its session, and no session its end: no connection, no subscription, no Session Present.
+    /// No connection, subscription or Session Present outlives its session, and no session its end.
     NoOrphans,
     /// A broker answers what has an answer, and nothing else.
     BrokerAnswers,
@@ -70,7 +70,7 @@ impl Invariant {
         Self::ClientReconnects,
     ];
 
-    /// Those that the reference model of the two standards judges.
+    /// The invariants that the reference model of the two standards judges.
     pub const DUTIES: [Self; 10] = [
         Self::BrokerAnswers,
         Self::BrokerKeepsSessions,
@@ -84,7 +84,7 @@ impl Invariant {
         Self::ClientReconnects,
     ];
 
-    /// Its name in scenarios and reports.
+    /// Returns the name in scenarios and reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ClientKeepsItsInterval => "client_keeps_its_interval",
@@ -119,10 +119,10 @@ impl Invariant {
 /// An invariant that a scenario breaks on purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiver {
-    /// Where it stands.
+    /// The place in the file.
     pub position: Position,
-    /// Which.
+    /// The invariant.
     pub invariant: Invariant,
-    /// Why it does not hold here.
+    /// The reason why it does not hold here.
     pub reason: String,
 }

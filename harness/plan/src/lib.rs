@@ -41,39 +41,39 @@ pub use self::seed::Seed;
 pub use self::settings::{Acknowledge, BrokerSettings, ClientSettings, QueuePolicy, Reconnect, Referral};
 pub use self::step::{Action, CloseHow, Command, ConnectAction, Outgoing, Step, StepKind};
 
-/// One run of one scenario.
+/// The plan of one run of one scenario.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Which run of which scenario this is.
+    /// The name of the run within its scenario.
     pub run: RunName,
     /// The scenario file.
     pub source: Arc<Source>,
     /// The version that every node speaks unless it says otherwise.
     pub version: Version,
-    /// Where all that is random in the run comes from.
+    /// The seed of all that is random in the run.
     pub seed: Seed,
-    /// All nodes; a [`NodeId`] is an index into this list. Brokers first, then raw brokers, then clients, then raw clients, each in the
-    /// order of the file, members of a group one after the other.
+    /// All nodes; a [`NodeId`] is an index into this list. Brokers first, then raw brokers, then clients, then raw
+    /// clients, each in the order of the file, members of a group one after the other.
     pub nodes: Vec<Node>,
     /// Directed links that differ from [`LinkSettings::default`]: every ordered pair of nodes that the file sets.
     pub links: Vec<(NodeId, NodeId, LinkSettings)>,
-    /// What links not in `links` are like.
+    /// The settings of links that are not in `links`.
     pub network: LinkSettings,
     /// The story.
     pub steps: Vec<Step>,
-    /// What must be true of it.
+    /// The expectations.
     pub expectations: Vec<Expectation>,
     /// Invariants that the scenario breaks on purpose.
     pub waived: Vec<Waiver>,
-    /// When the run ends, if the file says so. Otherwise when everything is decided, and one second more.
+    /// The end of the run, if the file sets it. Otherwise the run ends a second after everything is decided.
     pub until: Option<Moment>,
-    /// How much earlier or later than expected something may come.
+    /// The time by which something may come earlier or later than expected.
     pub tolerance: Duration,
-    /// Where its steps and expectations stand.
+    /// The places of its steps and expectations in the file.
     pub origins: Origins,
     /// Further files that the scenario includes; a [`Position`] tells which.
     pub fragments: Vec<Arc<Source>>,
-    /// What whoever runs the plan must know besides.
+    /// The conditions for running the plan.
     pub conditions: Conditions,
 }
 

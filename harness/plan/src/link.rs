@@ -3,12 +3,12 @@ pub use halfopen_tcp::{LinkChange, LinkSettings};
 
 use super::NodeId;
 
-/// One connection: the n-th that a client opens in the run.
+/// A connection: the n-th that a client opens in the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NthConnection {
-    /// Who opens it.
+    /// The client that opens it.
     pub client: NodeId,
-    /// Which of those that it opens, refused ones included, from 1.
+    /// The number among those that it opens, refused ones included, from 1.
     pub number: u32,
 }
 
@@ -30,22 +30,22 @@ pub fn number_text(number: u32) -> String {
 /// A change of the network, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkChange {
-    /// Where.
+    /// The scope.
     pub scope: Scope,
-    /// What.
+    /// The fault.
     pub fault: NetworkFault,
 }
 
-/// Where the network changes.
+/// The part of the network that a fault concerns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     /// Directions, from and to. A pair of nodes is one direction; both directions are two pairs.
     pub links: Vec<(NodeId, NodeId)>,
-    /// On each of the links the one connection with this number, as [`NthConnection`] counts; all if none is given.
+    /// The number of the one connection on each of the links, as [`NthConnection`] counts; all connections if `None`.
     pub connection: Option<u32>,
 }
 
-/// What happens to the network.
+/// A fault of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NetworkFault {
     /// The established connections are forgotten by the path: their packets vanish. New connections work.

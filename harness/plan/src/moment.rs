@@ -5,11 +5,11 @@ use super::{NodeId, NthConnection};
 /// A point in time, relative to something that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
-    /// What it hangs on.
+    /// The event.
     pub event: EventRef,
     /// Milliseconds after it; negative for before it.
     pub offset_ms: i64,
-    /// As it stands in the file, parameters filled in: for messages.
+    /// The text in the file, parameters filled in: for messages.
     pub text: String,
 }
 
@@ -24,9 +24,9 @@ pub enum EventRef {
     Mark(String),
     /// A packet, at its sender or its receiver.
     Packet {
-        /// Which of several.
+        /// The ordinal.
         ordinal: Ordinal,
-        /// Which packet.
+        /// The packet.
         packet: PacketKind,
         /// The sender.
         from: Option<NodeId>,
@@ -34,20 +34,20 @@ pub enum EventRef {
         to: Option<NodeId>,
         /// Through whose eyes, where that is said.
         at: Option<NodeId>,
-        /// Only on this connection, if one is named.
+        /// The connection, if only one counts.
         on: Option<NthConnection>,
     },
     /// Something that happens to a node.
     Point {
-        /// Which of several.
+        /// The ordinal.
         ordinal: Ordinal,
-        /// What.
+        /// The point.
         point: Point,
         /// The node.
         of: NodeId,
         /// Through whose eyes, where that is said.
         at: Option<NodeId>,
-        /// For the beginning and the end of a connection: only of this one, if one is named.
+        /// The connection, for its beginning and its end, if only one counts.
         on: Option<NthConnection>,
     },
 }
@@ -62,10 +62,10 @@ impl EventRef {
     }
 }
 
-/// Which of several events.
+/// The occurrence of an event that is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ordinal {
-    /// In a step the next one from now on, in an expectation the latest before what is judged.
+    /// The next one after this step begins, or, in an expectation, the latest before what is judged.
     #[default]
     Nearest,
     /// The first of the run.
@@ -74,18 +74,18 @@ pub enum Ordinal {
     Second,
     /// The third of the run.
     Third,
-    /// In an expectation the last before what is judged.
+    /// The last before what is judged, in an expectation.
     Last,
     /// The n-th of the run, from 1. A sweep says it, no scenario can.
     Nth(usize),
 }
 
-/// Which packet.
+/// The kind of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PacketKind {
     /// Any whole control packet.
     Any,
-    /// One type.
+    /// A packet of this type.
     Type(PacketType),
 }
 
@@ -100,10 +100,10 @@ pub enum Point {
     Crash,
     /// The host dies.
     PowerLoss,
-    /// It starts again.
+    /// The process starts again.
     Restart,
     /// The process stands still.
     Pause,
-    /// It goes on.
+    /// The process goes on.
     Resume,
 }

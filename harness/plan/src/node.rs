@@ -22,7 +22,7 @@ impl Node {
     }
 }
 
-/// What runs on a node.
+/// The program of a node.
 #[derive(Clone, Debug)]
 pub enum Program {
     /// The project's broker.
@@ -38,17 +38,17 @@ pub enum Program {
 /// The project's broker on a node.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BrokerProgram {
-    /// What the scenario sets on it.
+    /// The settings of the scenario.
     pub config: BrokerSettings,
     /// True if what it remembers is there after the end of its process.
     pub durable: bool,
-    /// Who may connect; everybody if there is none.
+    /// The user names and passwords; everybody may connect if `None`.
     pub auth: Option<BrokerAuth>,
-    /// Who may publish and subscribe to what; everybody to everything if there is none.
+    /// The access list; everybody may do everything if `None`.
     pub access: Option<AccessList>,
 }
 
-/// Who may publish and subscribe to what. What nothing allows is forbidden.
+/// An access list. Whatever no entry allows is forbidden.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessList {
     /// Rights of every client; `%c` is the client identifier, `%u` the user name.
@@ -59,18 +59,18 @@ pub struct AccessList {
     pub users: BTreeMap<String, AccessRights>,
 }
 
-/// What somebody may do, as topic filters.
+/// The rights of a client, as topic filters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessRights {
-    /// What may be subscribed to.
+    /// The filters that may be subscribed to.
     pub read: Vec<String>,
-    /// What may be published to.
+    /// The topics that may be published to.
     pub write: Vec<String>,
-    /// What is forbidden, whatever else allows it.
+    /// The filters that are forbidden, whatever else allows them.
     pub deny: Vec<String>,
 }
 
-/// Who may connect to a broker.
+/// The user names and passwords of a broker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BrokerAuth {
     /// True if a client may that names neither a user nor an authentication method.
@@ -86,14 +86,14 @@ pub struct BrokerAuth {
 pub struct Dialogue {
     /// The Authentication Method.
     pub method: String,
-    /// What is said in turn, by the client first.
+    /// The words of the exchange in turn, the client's first.
     pub words: Vec<Bytes>,
 }
 
 /// The project's client on a node.
 #[derive(Clone, Debug)]
 pub struct ClientProgram {
-    /// What the scenario sets on it.
+    /// The settings of the scenario.
     pub options: ClientSettings,
     /// The broker it connects to.
     pub to: NodeId,
@@ -110,15 +110,15 @@ pub struct RawClientProgram {
     pub connect: halfopen_protocol::packet::Connect,
     /// The broker it connects to.
     pub to: NodeId,
-    /// What `connect` subscribes to after the CONNACK.
+    /// The subscriptions that `connect` makes after the CONNACK.
     pub subscribe: Vec<Subscription>,
-    /// What it answers; usually PUBACK, PUBREC, PUBREL, PUBCOMP as the QoS flows ask.
+    /// The answers; by default PUBACK, PUBREC, PUBREL, PUBCOMP as the QoS flows ask.
     pub answers: Answers,
 }
 
 /// A scripted broker on a node.
 #[derive(Clone, Debug, Default)]
 pub struct RawBrokerProgram {
-    /// What it answers; usually what a broker does that knows nobody and passes nothing on.
+    /// The answers; by default those of a broker that knows nobody and passes nothing on.
     pub answers: Answers,
 }

@@ -8,7 +8,7 @@ pub struct StepId(pub u32);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExpectationId(pub u32);
 
-/// Where in its files the parts of a plan stand.
+/// The places in its files at which the parts of a plan stand.
 ///
 /// Several parts may stand in one place: a line about a group is an expectation for each of its members.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -14,23 +14,23 @@ pub struct PacketPattern {
     pub fields: Vec<FieldPattern>,
 }
 
-/// One field of a pattern.
+/// A field of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldPattern {
     /// The field's name, snake_case, as in [`crate::trace::fields`].
     pub name: String,
-    /// What it must be.
+    /// The condition on the value.
     pub matcher: Matcher,
 }
 
-/// What a field must be.
+/// A condition on the value of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Matcher {
-    /// This.
+    /// The value is equal to this one.
     Is(Value),
     /// Anything but this.
     Not(Value),
-    /// One of these.
+    /// The value is one of these.
     OneOf(Vec<Value>),
     /// A number, and not less.
     AtLeast(Value),
@@ -66,7 +66,7 @@ impl fmt::Display for PacketKind {
     }
 }
 
-/// As it would stand in a scenario: `CONNACK { session_present: true }`.
+/// Writes the pattern as in a scenario: `CONNACK { session_present: true }`.
 impl fmt::Display for PacketPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.packet)?;
@@ -98,11 +98,11 @@ impl fmt::Display for FieldPattern {
     }
 }
 
-/// How many characters of a text are shown.
+/// Number of characters of a text that are shown.
 const SHOWN: usize = 40;
 
-/// Intervals in the largest unit that holds them whole: `90s`, `1500ms`. A text that is empty has quotes, and of one that
-/// is long the beginning is shown: `"xxxx"... 64000 bytes`.
+/// Intervals in the largest unit that holds them whole: `90s`, `1500ms`. A text that is empty has quotes, and of one
+/// that is long the beginning is shown: `"xxxx"... 64000 bytes`.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-/// Where all randomness of a run comes from.
+/// The seed of all randomness in a run.
 ///
 /// One number, from which every user derives its own by name, so that a new user of randomness changes nothing for the
 /// others: `seed.derive("link broker-sensor")`. Derivation is FNV-1a over the name, then the finalizer of SplitMix64;

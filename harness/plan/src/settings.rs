@@ -4,7 +4,7 @@ use bytestring::ByteString;
 use halfopen_protocol::packet::{Connect, QoS, Subscription};
 use halfopen_protocol::{ReasonCode, Version};
 
-/// What a scenario sets on a broker, in the words of the standard: any broker that is configurable can be given it.
+/// The settings of a broker in the words of the standard: any broker that is configurable can be given them.
 ///
 /// The default is a broker that does all that the standard leaves to it, with limits that scenarios do not reach.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +43,7 @@ pub struct BrokerSettings {
     pub queue_messages: usize,
     /// Maximum size in bytes of the messages that wait for one client, and of those that are unacknowledged at it.
     pub queue_bytes: usize,
-    /// What becomes of a message for which a queue has no room.
+    /// The policy for a message for which a queue has no room.
     pub queue_policy: QueuePolicy,
     /// Maximum size in bytes of what waits to be written to one client; beyond it QoS 0 messages are dropped.
     pub write_buffer: usize,
@@ -59,26 +59,26 @@ pub struct BrokerSettings {
     pub reason_strings: bool,
     /// 5.0: another server for the clients (§4.11).
     pub server_reference: Option<String>,
-    /// When clients are sent to `server_reference`.
+    /// The condition for sending clients to `server_reference`.
     pub referral: Referral,
 }
 
-/// When clients are sent to another server (§4.11 of 5.0).
+/// The condition for sending clients to another server (§4.11 of 5.0).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Referral {
-    /// When this one stops: DISCONNECT with 0x9C.
+    /// The broker sends DISCONNECT with 0x9C when it stops.
     #[default]
     WhenStopping,
-    /// At once, for now: each CONNECT is refused with 0x9C.
+    /// The broker refuses each CONNECT with 0x9C, "use another server".
     Temporary,
-    /// At once and for good: each CONNECT is refused with 0x9D.
+    /// The broker refuses each CONNECT with 0x9D, "server moved".
     Permanent,
 }
 
-/// What becomes of a message for which a client's queue has no room.
+/// The policy for a message for which a client's queue has no room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum QueuePolicy {
-    /// It is dropped: the client gets the oldest messages, without gaps in between.
+    /// The new message is dropped: the client gets the oldest messages, without gaps in between.
     #[default]
     DropNewest,
     /// The oldest that wait are dropped to make room: the client gets the latest news.
@@ -118,18 +118,18 @@ impl Default for BrokerSettings {
     }
 }
 
-/// What a scenario sets on a client, in the words of the standard.
+/// The settings of a client in the words of the standard.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientSettings {
     /// The CONNECT to send: version, client id, keep-alive, clean start, will, session expiry …
     pub connect: Connect,
-    /// How long to wait for PINGRESP before the connection is closed; half of the keep-alive if not given.
+    /// Time after which a missing PINGRESP closes the connection; half of the keep-alive if `None`.
     pub ping_timeout: Option<Duration>,
     /// Time that opening a connection and CONNACK may take together.
     pub connect_timeout: Duration,
-    /// Whether and how to connect again on its own.
+    /// The policy for connecting again; `None` never does.
     pub reconnect: Option<Reconnect>,
-    /// What to subscribe to after each CONNACK that says there is no session.
+    /// The subscriptions made after each CONNACK that says there is no session.
     pub subscriptions: Vec<Subscription>,
     /// Maximum number of messages that wait to be sent.
     pub queue_messages: usize,
@@ -137,14 +137,15 @@ pub struct ClientSettings {
     pub topic_aliases: u16,
     /// The largest packet that it takes, in bytes, where CONNECT does not say it; any if `None`.
     pub packet_limit: Option<u32>,
-    /// How the application acknowledges messages of QoS 1 and 2 itself; the client does at once if it does not.
+    /// The way in which the application acknowledges messages of QoS 1 and 2 itself; the client does so at once if
+    /// `None`.
     pub acknowledge: Option<Acknowledge>,
 }
 
-/// How an application acknowledges messages itself.
+/// The way in which an application acknowledges messages itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Acknowledge {
-    /// How long after a message arrived.
+    /// The delay after the arrival of a message.
     pub after: Duration,
     /// The reason in PUBACK or PUBREC; 5.0 alone has others than success.
     pub reason: ReasonCode,
@@ -177,9 +178,9 @@ pub struct Reconnect {
     pub min: Duration,
     /// The longest pause.
     pub max: Duration,
-    /// By how much a pause is longer than the one before; 2 doubles it.
+    /// The factor by which a pause is longer than the one before; 2 doubles it.
     pub factor: f64,
-    /// How much of a pause is left to chance, from 0 to 1.
+    /// The share of a pause that is random, from 0 to 1.
     pub jitter: f64,
     /// Time that a connection must last for the next pause to be the first again.
     pub stable: Duration,

@@ -7,14 +7,14 @@ use halfopen_protocol::packet::{Connect, Disconnect, Publish, Subscription};
 
 use super::{Answers, BrokerProgram, Moment, NetworkChange, NodeFault, NodeId, NthConnection, PacketPattern, StepId};
 
-/// One line of the story.
+/// A step of the script.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// The name within the plan; [`Plan::origins`](super::Plan::origins) knows where it stands.
     pub id: StepId,
     /// The heading it gets in the trace: `sensor: power_loss`, `wait 1h`.
     pub text: String,
-    /// What it is.
+    /// The kind.
     pub kind: StepKind,
 }
 
@@ -29,28 +29,28 @@ pub enum StepKind {
     Mark(String),
     /// A node acts; members of a group one after the other at one instant.
     Node {
-        /// Who.
+        /// The nodes.
         nodes: Vec<NodeId>,
-        /// What, in order.
+        /// The actions, in order.
         actions: Vec<Action>,
     },
     /// The network changes.
     Network(NetworkChange),
-    /// In the background from here on: `steps` at once and then once a period.
+    /// In the background from this step on: `steps` at once and then once a period.
     Every {
         /// The time from one beginning to the next.
         period: Duration,
-        /// How often; without end if neither this nor `until` is given.
+        /// Number of repetitions; without end if neither this nor `until` is given.
         times: Option<u64>,
-        /// No beginning after this moment.
+        /// The moment after which no repetition begins.
         until: Option<Moment>,
         /// The number of `steps` that are done each time, one part of them after the other; all of them if `None`.
         per_round: Option<usize>,
-        /// What is done each time.
+        /// The steps of each repetition.
         steps: Vec<Step>,
     },
-    /// In the background from here on: `steps` each time that an event happens, also while those of an earlier one go
-    /// on.
+    /// In the background from this step on: `steps` each time that an event happens, also while those of an earlier one
+    /// go on.
     Whenever {
         /// The event; what is after it begins so much later.
         event: Moment,
@@ -58,26 +58,26 @@ pub enum StepKind {
         times: Option<u64>,
         /// The number of `steps` that are done each time, one part of them after the other; all of them if `None`.
         per_round: Option<usize>,
-        /// What is done each time.
+        /// The steps of each repetition.
         steps: Vec<Step>,
     },
     /// `steps` so many times, one after the other.
     Repeat {
-        /// How often.
+        /// Number of repetitions.
         times: u64,
-        /// What is done each time.
+        /// The steps of each repetition.
         steps: Vec<Step>,
     },
 }
 
-/// What is done to a node, or by it.
+/// An action on a node, or by it.
 #[derive(Clone, Debug)]
 pub enum Action {
     /// The program on the node is told to do something.
     Command {
-        /// What.
+        /// The command.
         command: Command,
-        /// Of a raw peer: on the latest of these connections that is its own; on its latest of all if there are none.
+        /// The connections of a raw peer: the latest of these that is its own, or its latest of all if empty.
         on: Vec<NthConnection>,
     },
     /// Something happens to the node.
@@ -134,7 +134,7 @@ impl From<NodeFault> for Action {
     }
 }
 
-/// What the program on a node can be told to do.
+/// A command for the program on a node.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Opens a connection, sends CONNECT, waits for CONNACK, and for SUBACK where the node subscribes.
@@ -177,7 +177,7 @@ pub enum Command {
 /// `connect` with what may differ from the node's own settings.
 #[derive(Clone, Debug)]
 pub struct ConnectAction {
-    /// What the CONNACK must be; empty: a success.
+    /// The pattern that the CONNACK must match; empty for a success.
     pub connack: Option<PacketPattern>,
     /// The CONNECT of this connection, where it is another one than the node's own.
     pub with: BTreeMap<NodeId, Connect>,
@@ -191,18 +191,18 @@ impl Default for ConnectAction {
     }
 }
 
-/// How a TCP connection is ended.
+/// The way in which a TCP connection is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CloseHow {
-    /// In order: what was sent before still arrives.
+    /// By FIN: what was sent before still arrives.
     Fin,
-    /// By abort.
+    /// By RST.
     Rst,
     /// The other side did not answer for so long that the socket failed (`ETIMEDOUT`).
     Timeout,
 }
 
-/// What a raw peer writes.
+/// Data that a raw peer writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outgoing {
     /// The CONNECT of the node's settings.

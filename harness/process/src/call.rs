@@ -1,16 +1,16 @@
 //! The system calls that a program is asked about, and the filter that asks.
 
-/// When the filter asks about a call.
+/// The condition under which the filter asks about a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// Always.
     Always,
-    /// If its first argument is a descriptor that the world made: 0, or [`FIRST_DESCRIPTOR`] and up.
+    /// The first argument is a descriptor that the world made: 0, or [`FIRST_DESCRIPTOR`] and up.
     OnDescriptor,
 }
 
-/// Number of the first descriptor that the world makes. Below are those that the program opens natively. Below 1024, so that `select` can
-/// have them.
+/// Number of the first descriptor that the world makes. Below are those that the program opens natively. Below 1024, so
+/// that `select` can have them.
 pub(crate) const FIRST_DESCRIPTOR: i32 = 400;
 
 macro_rules! calls {

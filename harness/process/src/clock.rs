@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// What the clocks of a program show at the start of its world.
+/// The values of a program's clocks at the start of its world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clocks {
     /// The wall clock, since 1970.
@@ -16,7 +16,7 @@ impl Default for Clocks {
     }
 }
 
-/// What a clock that counts the processor's time shows, always: programs do not get slower by computing.
+/// The value of clocks that count the processor's time: programs do not get slower by computing.
 const PROCESSOR_TIME: Duration = Duration::from_millis(1);
 
 impl Clocks {

@@ -9,7 +9,8 @@ use crate::call::FIRST_DESCRIPTOR;
 use crate::socket::Socket;
 use crate::sys::Pid;
 
-/// An open file that the world made, whatever the number of descriptors that name it. Numbered in the order of their making.
+/// An open file that the world made, whatever the number of descriptors that name it. Numbered in the order of their
+/// making.
 pub(crate) type FileId = u32;
 
 /// An open file of a program, of which the world has a copy.
@@ -18,14 +19,14 @@ pub(crate) struct Description {
     /// The same open file as the program has.
     pub(crate) file: Rc<OwnedFd>,
     pub(crate) kind: Kind,
-    /// How many descriptors of the program's processes name it.
+    /// Number of descriptors of the program's processes that name it.
     descriptors: usize,
 }
 
-/// What an open file is.
+/// The kind of an open file.
 #[derive(Debug)]
 pub(crate) enum Kind {
-    /// One end of a pair of local sockets that stands for a TCP socket.
+    /// An end of a pair of local sockets that stands for a TCP socket.
     Socket(Socket),
     /// An eventfd that stands for a timer.
     Timer(Timer),
@@ -36,7 +37,7 @@ pub(crate) enum Kind {
     Native,
 }
 
-/// When a timer expires.
+/// The expiry of a timer.
 #[derive(Debug, Default)]
 pub(crate) struct Timer {
     pub(crate) clock: i32,
@@ -66,7 +67,8 @@ impl Descriptors {
         self.last
     }
 
-    /// Lets a descriptor of a process name a file; returns the file that it named before, if nothing names that any more.
+    /// Lets a descriptor of a process name a file; returns the file that it named before, if nothing names that any
+    /// more.
     pub(crate) fn open(&mut self, process: Pid, fd: RawFd, file: FileId) -> Option<FileId> {
         let before = self.close(process, fd);
         if let Some(description) = self.files.get_mut(&file) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-/// Why a program could not be started.
+/// The reason for which a program could not be started.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -27,7 +27,7 @@ pub enum StartError {
     System(#[from] io::Error),
 }
 
-/// Why a program cannot go on.
+/// The reason for which a program cannot go on.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RunError {

@@ -5,7 +5,7 @@ use std::process::ExitStatus;
 /// A TCP socket of a program.
 pub type SocketId = u32;
 
-/// What a program did, in the order in which it did it.
+/// An action of a program, in the order in which it did them.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
     /// Accepts connections at this address from now on.
@@ -24,14 +24,14 @@ pub enum Event {
     Connects {
         /// The socket.
         socket: SocketId,
-        /// Where to.
+        /// The address of the peer.
         to: SocketAddr,
     },
     /// Sent bytes.
     Sent {
         /// The socket.
         socket: SocketId,
-        /// What was sent since the last event of this kind.
+        /// The bytes that were sent since the last event of this kind.
         bytes: Vec<u8>,
     },
     /// Sends no more (FIN).
@@ -54,7 +54,7 @@ pub enum Event {
     Exited(ExitStatus),
 }
 
-/// What it cost to watch a program, and how far its runs can be the same.
+/// The cost of watching a program, and the reasons for which its runs may differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// System calls that the program was asked about.

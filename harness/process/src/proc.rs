@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::sys::Pid;
 
-/// What a thread does, by /proc.
+/// The state of a thread according to /proc.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ThreadState {
     /// `R`, `S`, `D`, `Z`, …
@@ -33,7 +33,7 @@ fn parse_stat(stat: &str) -> Option<(char, u64)> {
     Some((letter, user + system))
 }
 
-/// What /proc/PID/status says.
+/// The content of /proc/PID/status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Status {
     /// The process that a thread belongs to.

@@ -12,11 +12,11 @@ pub(crate) struct ThreadId(pub(crate) u32);
 /// [`next`](Self::next) who is to go on. Nobody goes on while anybody runs.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    /// Those that were let go on since last nobody ran, in that order, and whether each still runs.
+    /// The threads that were let go on since none was running last, in order, and whether each still runs.
     batch: Vec<(ThreadId, bool)>,
     /// Number of threads that are about to be born.
     unborn: usize,
-    /// Those that can go on, in the order in which they are to.
+    /// The threads that can go on, in the order in which they will.
     queue: VecDeque<ThreadId>,
 }
 

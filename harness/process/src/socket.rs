@@ -23,9 +23,9 @@ pub(crate) struct Socket {
     pub(crate) peer: Option<SocketAddr>,
     /// The error that the next call or SO_ERROR gives.
     pub(crate) error: i32,
-    /// SO_LINGER with a time of 0: closing resets.
+    /// True for SO_LINGER with a time of 0: closing resets.
     pub(crate) resets_on_close: bool,
-    /// SO_RCVTIMEO.
+    /// The time-out of SO_RCVTIMEO.
     pub(crate) read_timeout: Option<Duration>,
     /// The program has ended what it sends.
     pub(crate) has_finished: bool,
@@ -38,7 +38,7 @@ pub(crate) enum Phase {
     Fresh,
     Connecting,
     Open,
-    /// With the connections that wait to be accepted.
+    /// A listening socket with the connections that wait to be accepted.
     Listening(VecDeque<FileId>),
     /// Reset, or never opened.
     Dead,

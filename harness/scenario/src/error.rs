@@ -8,10 +8,10 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::plan::{Position, Source};
 
-/// How many errors of one file are shown; the rest is counted.
+/// Maximum number of errors of one file that are shown; the rest is counted.
 const SHOWN: usize = 50;
 
-/// How much of a long line is shown, in characters.
+/// Number of characters of a long line that are shown.
 const LINE_WIDTH: usize = 140;
 
 /// Time that a message may be, in characters.
@@ -35,7 +35,7 @@ impl Span {
     }
 }
 
-/// One thing that is wrong with a scenario.
+/// An error in a scenario.
 ///
 /// Its [`Display`](std::fmt::Display) is the whole message: `file:line:col: message`, the line, a mark under the range,
 /// and a note beside the mark.
@@ -44,11 +44,11 @@ impl Span {
 pub struct Error {
     /// The file. Its text is empty if it could not be read.
     pub source_file: Arc<Source>,
-    /// Where in the file; nowhere if it could not be read.
+    /// The place in the file; `None` if it could not be read.
     pub span: Option<Span>,
-    /// What is wrong, in one sentence without a full stop.
+    /// The description in one sentence without a full stop.
     pub message: String,
-    /// What stands beside the mark: what is accepted, or where more is to be found.
+    /// The note beside the mark: what is accepted, or where to read more.
     pub note: Option<String>,
     /// True if it is only a warning.
     pub is_warning: bool,

@@ -8,7 +8,7 @@ use super::error::{Error, Errors};
 /// The largest file that is read. A scenario of a thousand lines has about 100 KiB.
 const MAX_SIZE: u64 = 1024 * 1024;
 
-/// How deep folders are searched.
+/// Maximum depth to which folders are searched.
 const MAX_FOLDERS: usize = 32;
 
 /// A scenario file that was found.
@@ -99,7 +99,7 @@ fn below_scenarios(path: &Path) -> Option<String> {
     Some(joined(&parts[index + 1..].iter().collect::<PathBuf>()))
 }
 
-/// With `/` on every system, and without its ending.
+/// Returns the path with `/` on every system, and without its ending.
 fn joined(path: &Path) -> String {
     let path = path.with_extension("");
     let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();

@@ -14,12 +14,12 @@ use crate::reference::see;
 use crate::suggest::did_you_mean;
 use crate::tree::{Kind, Node};
 
-/// What a file says about itself, for reports and for those who choose what to run.
+/// The description of a file by itself, for reports and for choosing what to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// A sentence.
     pub about: Option<String>,
-    /// What the comment at the top of the file says: its first lines up to the first that is none.
+    /// The comment at the top of the file: its first lines up to the first that is none.
     pub comment: String,
     /// Words to select by.
     pub tags: Vec<String>,

@@ -3,10 +3,10 @@
 //! One table per kind of map. Reading, error messages and the schema for editors come from the same table:
 //! `key("latency", "how long a packet travels one way").takes(ValueKind::Duration).or("10ms")`.
 
-/// What a map is, and the keys that it may have.
+/// A table: what a map is, and the keys that it may have.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// With its article: `a client`.
+    /// The name with its article: `a client`.
     pub(super) what: &'static str,
     /// The keys, in groups so that tables can share some.
     pub(super) keys: &'static [&'static [Key]],
@@ -18,7 +18,7 @@ impl Table {
         self.all().find(|key| key.name == name)
     }
 
-    /// This table and all that its keys lead to.
+    /// Returns this table and all that its keys lead to.
     pub(super) fn reachable(&'static self) -> Vec<&'static Self> {
         let mut found: Vec<&'static Self> = Vec::new();
         let mut ahead = vec![self];
@@ -49,15 +49,15 @@ pub(super) fn word_of(written: &str) -> &str {
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) status: Status,
-    /// What it means, in one sentence without its default.
+    /// The meaning in one sentence, without the default.
     pub(super) about: &'static str,
-    /// What may stand there.
+    /// The kind of value.
     pub(super) takes: ValueKind,
-    /// What holds where the key is left out, in the words of the reference.
+    /// The default, in the words of the reference.
     pub(super) default: Option<&'static str>,
 }
 
-/// What may stand under a key. Readers decide what is right; this tells editors, which complete and underline.
+/// A kind of value under a key. Readers decide what is right; this tells editors, which complete and underline.
 ///
 /// Everywhere a parameter, `<name>`, may stand as well.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,7 +67,7 @@ pub(super) enum ValueKind {
     Unsaid,
     /// Whatever YAML can say.
     Anything,
-    /// Nothing: the key is a word by itself, as `crash` is.
+    /// No value: the key is a word by itself, as `crash` is.
     Nothing,
     /// A text.
     Text,
@@ -115,9 +115,9 @@ pub(super) enum ValueKind {
     Step,
     /// A list of expectations.
     Expectations,
-    /// One expectation.
+    /// An expectation.
     Expectation,
-    /// One of these words.
+    /// A word out of these.
     Words(&'static [Key]),
     /// A map with these keys.
     Map(&'static Table),
@@ -127,11 +127,11 @@ pub(super) enum ValueKind {
     Named(&'static Self),
     /// A list.
     List(&'static Self),
-    /// One, or a list.
+    /// A value, or a list.
     Several(&'static Self),
-    /// Nothing, or this.
+    /// A value that may be left out.
     Optional(&'static Self),
-    /// One of these.
+    /// A value of one of these kinds.
     Either(&'static [Self]),
 }
 
@@ -156,12 +156,12 @@ impl ValueKind {
     }
 }
 
-/// Whether a key can be used.
+/// The versions in which a key can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
-    /// In both versions.
+    /// Both versions.
     Ready,
-    /// In runs of 5.0 only.
+    /// Runs of 5.0 only.
     Since5,
     /// Never here, for this reason.
     Never(&'static str),
@@ -172,13 +172,13 @@ impl Key {
         Self { name, status, about, takes: ValueKind::Unsaid, default: None }
     }
 
-    /// With what may stand there.
+    /// Sets the kind of value.
     pub(super) const fn takes(mut self, takes: ValueKind) -> Self {
         self.takes = takes;
         self
     }
 
-    /// With what holds where it is left out.
+    /// Sets the default.
     pub(super) const fn or(mut self, default: &'static str) -> Self {
         self.default = Some(default);
         self

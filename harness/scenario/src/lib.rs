@@ -55,7 +55,7 @@ pub struct Scenario {
     pub name: String,
     /// The file.
     pub source: Arc<Source>,
-    /// What the file says about itself.
+    /// The description of the file by itself.
     pub about: About,
     /// Fragments that it includes, in the order of their numbers in positions.
     pub fragments: Vec<Arc<Source>>,

@@ -1,6 +1,6 @@
 //! Where in the documentation something is explained: `see reference/nodes#client` beside an error.
 
-/// For each kind of map or word its page and heading.
+/// The page and heading of each kind of map or word.
 pub(super) const PAGES: &[(&str, &str)] = &[
     ("a scenario", "file"),
     ("a fragment", "file#include"),

@@ -32,11 +32,11 @@ pub fn schema() -> String {
 /// A parameter, which may also stand for the one key of a line.
 const PARAMETER: &str = "^<[A-Za-z_][A-Za-z0-9_.-]*>$";
 
-/// What is referred to by name.
+/// The definitions that are referred to by name.
 struct Definitions(BTreeMap<String, Value>);
 
 impl Definitions {
-    /// What every file needs, and what contains itself.
+    /// Writes the definitions that every file needs, and those that contain themselves.
     fn grammar(&mut self) {
         self.define("parameter", |_| json!({ "type": "string", "pattern": PARAMETER }));
         self.define("text", |_| json!({ "type": ["string", "number", "boolean"] }));

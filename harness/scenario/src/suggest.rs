@@ -1,6 +1,6 @@
 //! "Did you mean …?"
 
-/// No word of the language is as long; a distance to it would cost much and say nothing.
+/// Maximum length of a word that is compared: no word of the language is as long.
 const LONGEST: usize = 64;
 
 // How many words were held against others, so that tests see work that grows with the square of a file.
@@ -9,7 +9,7 @@ std::thread_local! {
     pub(super) static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// What other tools, the standards and habit call it, and our words for it, of which one is right in each place.
+/// Words of other tools, the standards and habit, with ours, of which one is right in each place.
 const OTHER_WORDS: &[(&str, &[&str])] = &[
     ("after", &["at"]),
     ("alias", &["topic_alias"]),

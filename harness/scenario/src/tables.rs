@@ -117,7 +117,7 @@ fn quoted(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Only the columns that say something.
+/// Returns a table with only the columns that are not empty.
 fn rendered<'a>(what: &str, keys: impl Iterator<Item = &'a Key>) -> String {
     let keys: Vec<&Key> = keys.filter(|key| matches!(key.status, Status::Ready | Status::Since5)).collect();
     let mut out = String::new();

@@ -20,9 +20,9 @@ pub(super) type Origin = (Arc<str>, u32);
 /// A value of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Node {
-    /// Where it stands.
+    /// The place.
     pub(super) span: Span,
-    /// What it is.
+    /// The kind.
     pub(super) kind: Kind,
     /// The parameter that brought it here and the line in which that was used, if one did.
     pub(super) used_as: Option<Origin>,
@@ -87,7 +87,7 @@ impl Node {
         }
     }
 
-    /// Whether nothing was written: `key:` alone, or `~`.
+    /// Returns whether nothing was written: `key:` alone, or `~`.
     pub(super) fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Scalar(scalar) if !scalar.quoted && matches!(scalar.text.as_str(), "" | "~" | "null"))
     }
@@ -123,7 +123,7 @@ impl Node {
         }
     }
 
-    /// In one line, as it would be written in flow style.
+    /// Returns the value in one line, as it would be written in flow style.
     pub(super) fn flow(&self) -> String {
         match &self.kind {
             Kind::Scalar(scalar) => scalar.text.replace('\n', "\\n"),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::ast::{File, Fill, Map, Place};
 use crate::tree::{Kind, Node, Scalar};
 
-/// How wide a line may be, in characters; a single text that is longer cannot be broken.
+/// Maximum width of a line, in characters; a single text that is longer cannot be broken.
 pub const WIDTH: usize = 120;
 
 /// The column at which comments behind short lines begin.
@@ -49,18 +49,18 @@ const PARAMETERS: [&str; 3] = ["let", "matrix", "table"];
 /// The keys whose values are a list with a line for each item.
 const LINES: [&str; 3] = ["table", "steps", "expect"];
 
-/// What is said beside the values of a file.
+/// Comments to be written beside the values of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comments {
     /// Lines at the top of the file.
     pub head: Vec<String>,
-    /// What is said about a key of the file, by its name.
+    /// Comments on keys of the file, by name.
     pub keys: BTreeMap<String, String>,
-    /// What is said about a node, by its name.
+    /// Comments on nodes, by name.
     pub nodes: BTreeMap<String, String>,
-    /// What is said about a step, by its place in the story, from 0.
+    /// Comments on steps, by their place in the script, from 0.
     pub steps: BTreeMap<usize, String>,
-    /// What is said about an expectation, by its place in the list, from 0.
+    /// Comments on expectations, by their place in the list, from 0.
     pub expectations: BTreeMap<usize, String>,
 }
 

@@ -5,7 +5,7 @@ use crate::network::Arrival;
 use crate::segment::{Flag, Segment};
 use crate::{ConnectionId, Event, HostId, Network, Side, Socket, StreamEnd, SynDecision};
 
-/// What happens when a segment arrives.
+/// The arrival of segments.
 impl Network {
     /// Lets one segment arrive that is due, and returns whether there was one. `decide` says what becomes of a SYN at a
     /// host whose program listens; it is asked anew each time the SYN arrives.

@@ -19,7 +19,7 @@ impl ConnectionId {
     }
 }
 
-/// Which end of a connection.
+/// An end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
     /// The end that opened the connection.
@@ -61,7 +61,7 @@ impl Socket {
     }
 }
 
-/// Why a socket call fails.
+/// The reason for which a socket call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SocketError {
     /// The connection attempt was answered with RST.
@@ -95,7 +95,7 @@ pub(crate) struct Connection {
     pub(crate) passed_at: Duration,
 }
 
-/// One end of a connection.
+/// The state of one end of a connection.
 pub(crate) struct End {
     pub(crate) host: HostId,
     /// Place of the link away from this end.
@@ -114,18 +114,18 @@ pub(crate) struct End {
     pub(crate) receiver: Receiver,
 }
 
-/// What a program has of a connection.
+/// The program's part of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Program {
-    /// Not yet a socket: it is connecting, or has not accepted.
+    /// The program has no socket yet: it is connecting, or has not accepted.
     Waiting,
     /// A socket.
     Open,
-    /// No socket any more.
+    /// The program has no socket any more.
     Closed,
 }
 
-/// What the TCP of a host knows of a connection.
+/// The state of a connection in the TCP of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// No SYN has arrived.

@@ -1,6 +1,6 @@
 use crate::{ConnectionId, FaultId, HostId, Socket};
 
-/// What a driver of a [`Network`](crate::Network) has to do, or may want to record.
+/// An instruction for the driver of a [`Network`](crate::Network), or something that it may want to record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A connection waits to be accepted at this host.
@@ -17,7 +17,7 @@ pub enum Event {
     EndArrived {
         /// The socket that sent it.
         sender: Socket,
-        /// How the stream ended.
+        /// The end of the stream.
         end: StreamEnd,
     },
     /// Bytes of a stream have reached a host that answers them with RST, so that no program will read them.
@@ -33,7 +33,7 @@ pub enum Event {
     Forgotten(ConnectionId),
 }
 
-/// What a host receives instead of further bytes.
+/// The end of a stream: what a host receives instead of further bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamEnd {
     /// A SYN that the host refuses.

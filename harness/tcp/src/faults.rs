@@ -5,7 +5,7 @@ use crate::connection::{End, Program, State};
 use crate::segment::{Flag, Segment};
 use crate::{FaultId, HostId, LinkChange, Network, Side, Socket};
 
-/// What a fault of the network is about.
+/// The part of the network that a fault concerns.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
     /// Directions, each from one host to another.

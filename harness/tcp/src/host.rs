@@ -8,7 +8,7 @@ use crate::segment::Segment;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId(pub u32);
 
-/// What the network knows of a host.
+/// The state of a host in the network.
 #[derive(Default)]
 pub(crate) struct Host {
     /// True if it is without power.

@@ -8,29 +8,29 @@ use crate::{FaultId, HostId, LinkChange, LinkSettings};
 /// Names a stream of random numbers. Each is derived by itself, so that a draw on one link changes nothing on another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RandomStream {
-    /// What is drawn.
+    /// The purpose of the random numbers.
     pub purpose: Purpose,
-    /// Where the packets come from.
+    /// The sender of the packets.
     pub from: HostId,
-    /// Where they go.
+    /// The receiver of the packets.
     pub to: HostId,
     /// The ordinal of the connection, if it has settings of its own.
     pub connection: Option<u32>,
 }
 
-/// What random numbers decide on a link.
+/// A purpose of random numbers on a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Which packets are lost.
+    /// The loss of packets.
     Loss,
-    /// How long a packet travels.
+    /// The travel time of packets.
     Jitter,
 }
 
 /// Returns the seed of a stream of random numbers.
 pub(crate) type Seeds = Box<dyn Fn(RandomStream) -> u64>;
 
-/// One direction between two hosts.
+/// A direction between two hosts.
 pub(crate) struct Link {
     pub(crate) settings: LinkSettings,
     /// The fault that cuts the link, while it is cut.

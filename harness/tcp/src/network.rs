@@ -14,18 +14,18 @@ use crate::{ConnectionId, Event, HostId, LinkSettings, RandomStream, Side, Socke
 pub struct FaultId(pub u32);
 
 impl FaultId {
-    /// No fault of the caller: the path has forgotten a connection on which nothing passed for too long.
+    /// The fault of a path that has forgotten a connection on which nothing passed for too long; none of the caller's.
     pub const IDLE: Self = Self(u32::MAX);
 }
 
-/// What becomes of a SYN that arrives at a host whose program listens.
+/// The decision on a SYN that arrives at a host whose program listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SynDecision {
-    /// It is answered, and the connection goes to the program.
+    /// The SYN is answered, and the connection goes to the program.
     Accept,
-    /// It is answered with RST.
+    /// The SYN is answered with RST.
     Reset,
-    /// It is dropped, as if it had been lost.
+    /// The SYN is dropped, as if it had been lost.
     Drop,
 }
 
@@ -77,12 +77,12 @@ pub(crate) struct Arrival {
     pub(crate) left: Duration,
 }
 
-/// What the TCP of a host waits for.
+/// A timer of the TCP of a host.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timeout {
-    /// To send again.
+    /// The retransmission.
     Retry,
-    /// To give up.
+    /// The end of all attempts.
     GiveUp,
 }
 

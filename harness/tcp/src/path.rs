@@ -4,22 +4,22 @@ use std::time::Duration;
 use crate::link::Link;
 use crate::{FaultId, HostId, LinkChange, LinkSettings, Network, Socket};
 
-/// What a path does to single connections, by sender, receiver and ordinal of the connection.
+/// The overrides for single connections, by sender, receiver and ordinal of the connection.
 pub(crate) type PathOverrides = BTreeMap<(HostId, HostId, u32), PathOverride>;
 
-/// What the path does to one connection in one direction, beside what the link does to all of them.
+/// The treatment of one connection in one direction, beside that which the link gives to all of them.
 ///
 /// It exists from the fault on, whether or not the connection has been opened by then.
 pub(crate) struct PathOverride {
     /// The fault that cuts the connection, while it is cut.
     pub(crate) partition: Option<FaultId>,
-    /// What of the link is different for the connection.
+    /// The settings of the link that are different for the connection.
     pub(crate) change: LinkChange,
     /// The link as it is for the connection, as far as `change` says.
     pub(crate) link: Link,
 }
 
-/// One direction of one connection, as far as the network in between is concerned.
+/// A direction of a connection, as far as the network in between is concerned.
 #[derive(Clone, Copy)]
 pub(crate) struct Path {
     link: u32,

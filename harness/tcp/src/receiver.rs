@@ -4,7 +4,7 @@ use bytes::{Buf as _, Bytes};
 
 use crate::BUFFER_CAPACITY;
 
-/// What one end of a connection has received and its program has not read.
+/// The bytes that one end of a connection has received and its program has not read.
 ///
 /// A read takes all that the window counts out of the receive buffer at once, so that the window opens by as much as
 /// has arrived, and serves the reads after it from what it took.

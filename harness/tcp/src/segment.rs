@@ -12,7 +12,7 @@ pub(crate) struct Segment {
     pub(crate) flag: Flag,
 }
 
-/// What a segment does beside carrying bytes and an acknowledgement.
+/// The flag of a segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Flag {
     #[default]

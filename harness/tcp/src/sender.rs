@@ -13,7 +13,7 @@ const MINIMUM_TIMEOUT: Duration = Duration::from_millis(200);
 /// Maximum time-out, as Linux has it.
 const MAXIMUM_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What one end of a connection sends, and what of it is known to have arrived.
+/// The bytes that one end of a connection sends, and those of them that are known to have arrived.
 ///
 /// A segment that the network loses is kept and sent again, so that a program never misses a byte: it receives it late,
 /// or the sender's socket fails. After a loss everything waits for the retransmission, which then brings it all at
@@ -52,7 +52,7 @@ enum Fin {
     Sent,
 }
 
-/// What is to be sent again.
+/// The bytes that are to be sent again.
 #[derive(Default)]
 struct Losses {
     /// Lost segments, in order.

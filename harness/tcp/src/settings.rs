@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-/// What a link does to the packets of one direction.
+/// The settings of one direction of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkSettings {
-    /// One-way travel time, whole milliseconds.
+    /// The one-way travel time, whole milliseconds.
     pub latency: Duration,
     /// Maximum additional travel time, whole milliseconds, uniformly distributed. The order of the segments of one
     /// connection is kept.
@@ -53,7 +53,7 @@ impl LinkSettings {
 /// A change of the settings of a link. What is `None` stays as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkChange {
-    /// One-way travel time.
+    /// The one-way travel time.
     pub latency: Option<Duration>,
     /// Maximum additional travel time.
     pub jitter: Option<Duration>,

@@ -5,7 +5,7 @@ use crate::{ConnectionId, Event, HostId, Network, Side, Socket, SocketError};
 /// Result of [`Network::read`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
-    /// This many bytes were read.
+    /// Number of bytes that were read.
     Bytes(usize),
     /// The other end has finished its stream, and everything has been read.
     End,
@@ -18,7 +18,7 @@ pub enum Read {
 /// Result of [`Network::write`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// This many bytes were taken.
+    /// Number of bytes that were accepted.
     Bytes(usize),
     /// There is no room. [`Event::Writable`] follows when that may have changed.
     Blocked,
@@ -188,8 +188,8 @@ impl Network {
         self.end(socket).map_or(0, |end| end.receiver.unread())
     }
 
-    /// Returns how the connection has ended for this socket: with an error, though bytes may be left to read, or with `Ok`
-    /// for FIN, if nothing is left.
+    /// Returns how the connection has ended for this socket: with an error, though bytes may be left to read, or with
+    /// `Ok` for FIN, if nothing is left.
     pub fn pending_end(&self, socket: Socket) -> Option<Result<(), SocketError>> {
         let end = self.end(socket)?;
         match end.failure() {

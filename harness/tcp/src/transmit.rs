@@ -6,7 +6,7 @@ use crate::path::Path;
 use crate::segment::{Flag, Segment};
 use crate::{ConnectionId, Event, FaultId, HostId, Network, Side, Socket};
 
-/// What is sent, what is lost, and what is sent again.
+/// Sending, losing and retransmitting segments.
 impl Network {
     /// Sends what programs have written and what hosts have to answer: host by host; of each host first the handshakes,
     /// acknowledgements and RSTs, then the bytes of its sockets by the order in which they were created.

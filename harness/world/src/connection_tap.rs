@@ -9,14 +9,14 @@ use super::record::Recorder;
 use crate::plan::NodeId;
 use crate::trace::{ConnectionId, Transmission};
 
-/// What passes between the two ends of one connection, as their taps see it.
+/// The data between the two ends of one connection, as their taps see it.
 ///
 /// Bytes become packets where they are written. Where they are read they are only counted, so that both ends speak of
 /// the same items, however the bytes were cut on their way, and the n-th that arrives is the n-th that was sent.
 pub(crate) struct ConnectionTap {
     recorder: Recorder,
     connection: ConnectionId,
-    /// Which of the client's connections it is, from 1.
+    /// The number among the client's connections, from 1.
     number: u32,
     client: NodeId,
     server: NodeId,
@@ -33,11 +33,11 @@ struct State {
 struct Direction {
     /// Bytes written that make no whole packet yet.
     rest: BytesMut,
-    /// After bytes that cannot be decoded nothing that follows has a meaning.
+    /// True after bytes that cannot be decoded: nothing that follows has a meaning.
     garbled: bool,
     written: u64,
     read: u64,
-    /// What was sent and is not read yet, each with the number of bytes up to its end.
+    /// The items that were sent and are not read yet, each with the number of bytes up to its end.
     under_way: VecDeque<(u64, Transmission)>,
     fin_sent: bool,
     rst_sent: bool,
@@ -137,7 +137,8 @@ impl ConnectionTap {
         self.recorder.end_reached_host(self.connection, self.node(side), end);
     }
 
-    /// So many bytes that `side` has sent have reached the other host, whose program will not read them.
+    /// Takes note that the given number of bytes from `side` have reached the other host, whose program will not read
+    /// them.
     pub(crate) fn reached_host(&self, side: Role, bytes: u64) {
         let mut state = self.state.borrow_mut();
         let direction = state.from(side);

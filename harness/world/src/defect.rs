@@ -6,9 +6,9 @@ use crate::plan::Program;
 /// A defect of one of the project's programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Defect {
-    /// Of the broker.
+    /// A defect of the broker.
     Broker(halfopen_broker::core::Defect),
-    /// Of the client.
+    /// A defect of the client.
     Client(halfopen_client::core::Defect),
 }
 
@@ -76,12 +76,12 @@ impl FromStr for Defect {
     }
 }
 
-/// With and without a space is the same.
+/// Returns the text without spaces: with and without a space is the same.
 fn plain(text: &str) -> String {
     text.replace(' ', "")
 }
 
-/// No defect has such a name.
+/// The error that no defect has the given name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no such defect; did you mean `{nearest}`? `halfopen defects PATH…` lists all")]
 pub struct UnknownDefect {

@@ -33,12 +33,12 @@ pub use self::node::{
 pub use self::node::{ForeignOptions, ForeignProgram, ReadsLog, StartsProgram};
 use crate::trace::RunObserver;
 
-/// By how much `turmoil::Sim` advances time at once.
+/// The step by which `turmoil::Sim` advances time.
 pub const TICK: Duration = Duration::from_millis(1);
 
-/// What a run is given besides its plan.
+/// The options of a run, besides its plan.
 pub struct RunOptions {
-    /// Is told of each event, and tells when the run may end, where the plan does not.
+    /// The observer of all events. It decides when the run may end, where the plan does not.
     pub observer: Box<dyn RunObserver>,
     /// True if the trace is kept. Otherwise the one that is returned has no events.
     pub keeps_trace: bool,

@@ -8,12 +8,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::plan::NodeId;
 use crate::trace::ConnectionId;
 
-/// What a program on a node sees of the network: the same on every engine.
+/// The network as a program on a node sees it: the same on every engine.
 ///
 /// The streams are tapped: what passes through them stands in the trace, and so do the opening and the end of each
 /// connection, without the program's doing.
 pub(crate) trait Network: Clone + Unpin + 'static {
-    /// One end of a connection.
+    /// An end of a connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + 'static;
     /// A bound port.
     type Listener: 'static;
@@ -40,13 +40,13 @@ pub(crate) trait AcceptPolicy {
     fn decide(&self, connection: ConnectionId) -> SynDecision;
 }
 
-/// Who is at the other end of a connection.
+/// The node at the other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Peer {
     /// The node there.
     pub(crate) node: NodeId,
     /// The connection's name in the trace.
     pub(crate) connection: ConnectionId,
-    /// Which of the client's connections it is, from 1.
+    /// The number among the client's connections, from 1.
     pub(crate) number: u32,
 }

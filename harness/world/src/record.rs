@@ -18,7 +18,7 @@ pub(crate) struct Recorder(Rc<RefCell<Inner>>);
 
 struct Inner {
     now: Box<dyn Fn() -> Duration>,
-    /// Who is told of each event.
+    /// The observers of each event.
     observers: Vec<Box<dyn RunObserver>>,
     /// The number of events so far.
     count: usize,
@@ -29,7 +29,7 @@ struct Inner {
     opened: BTreeMap<NodeId, (u32, ConnectionId)>,
     /// The steps whose faults have met something.
     hit: BTreeSet<StepId>,
-    /// For each direction of a connection, its sender named: what is under way.
+    /// The items under way in each direction of a connection, by its sender.
     under_way: BTreeMap<(ConnectionId, NodeId), VecDeque<InFlight>>,
 }
 
@@ -42,7 +42,7 @@ struct InFlight {
     arrival: Option<Duration>,
 }
 
-/// What the recorder must know of it.
+/// The part of an item that the recorder must know.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum InFlightKind {
     Open,
@@ -172,7 +172,7 @@ impl Recorder {
         self.push(EventKind::Connected { node, session_present });
     }
 
-    /// What the broker `node` holds has changed.
+    /// Records that the content of the broker `node` has changed.
     pub(crate) fn holds(&self, node: NodeId, held: Held) {
         self.push(EventKind::Holds { node, held });
     }
@@ -244,7 +244,7 @@ impl Inner {
         }
     }
 
-    /// What was sent at this index arrives; it had reached the host `before`, if that is known.
+    /// Records that what was sent at this index arrives; it had reached the host `before`, if that is known.
     fn arrived(&mut self, sent: usize, before: Option<Duration>, at: Duration) {
         self.observers.iter_mut().for_each(|observer| observer.arrived(sent, before, at));
         if let Some(Event { kind: EventKind::Sent { arrival, .. }, .. }) =

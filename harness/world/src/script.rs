@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::record::Recorder;
 use crate::plan::{NetworkChange, NodeFault, NodeId, StepId};
 
-/// What an engine asks for orders: the story of a run as a state machine without a clock of its own.
+/// The script of a run: a state machine without a clock of its own that an engine asks for commands.
 ///
 /// What concerns only programs goes from the story to them over channels; an engine notices that they have been woken.
 pub(crate) trait Script {
@@ -23,7 +23,7 @@ pub(crate) trait Script {
     fn is_over(&self) -> bool;
 }
 
-/// What only an engine can do.
+/// A command that only an engine can carry out.
 #[derive(Clone, Debug)]
 pub(crate) enum EngineCommand {
     /// Something happens to a node.

@@ -60,7 +60,7 @@ impl<S: Socket> Tap<S> {
         }
     }
 
-    /// What has come is seen at the latest when the program ends the connection.
+    /// Records an end that has arrived, at the latest when the program ends the connection.
     fn see_waiting_end(&mut self) {
         if let Some(how) = self.socket.waiting_end() {
             self.connection_tap.saw_end(self.side, how);

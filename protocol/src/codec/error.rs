@@ -5,11 +5,11 @@ use crate::topic::TopicError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} [{clause}]")]
 pub struct DecodeError {
-    /// What 5.0 says about it in a DISCONNECT or CONNACK: Malformed Packet, Protocol Error, Packet too large …
+    /// The reason code of 5.0 for a DISCONNECT or CONNACK: Malformed Packet, Protocol Error, Packet too large …
     pub reason: ReasonCode,
     /// The statement that is broken, as in `MQTT-1.5.4-2`, or the section, as in `§3.1.2.11.3`, where there is none.
     pub clause: &'static str,
-    /// What is wrong, in words.
+    /// Description of the violation.
     pub what: &'static str,
 }
 
@@ -19,7 +19,7 @@ pub struct DecodeError {
 pub struct EncodeError {
     /// The statement that would be broken, or the section.
     pub clause: &'static str,
-    /// What is wrong, in words.
+    /// Description of the violation.
     pub what: &'static str,
 }
 
@@ -35,7 +35,7 @@ impl DecodeError {
     }
 }
 
-/// What must not be received must not be sent.
+/// Whatever must not be received must not be sent.
 impl From<DecodeError> for EncodeError {
     fn from(error: DecodeError) -> Self {
         Self { clause: error.clause, what: error.what }

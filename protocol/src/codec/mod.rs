@@ -23,7 +23,7 @@ pub(crate) use self::writer::Writer;
 use crate::packet::{Ack, Auth, ConnAck, Connect, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe};
 use crate::{Packet, PacketType, Version};
 
-/// Which side of a connection somebody is on.
+/// The role of one side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// The side that sends CONNECT.
@@ -32,12 +32,12 @@ pub enum Role {
     Server,
 }
 
-/// What a decoder must know of the connection.
+/// The facts about a connection that a decoder must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeOptions {
     /// The version of the connection. CONNECT is decoded as the version that it names.
     pub version: Version,
-    /// Who reads: a server accepts only what a client may send, and the other way round.
+    /// The reading side: a server accepts only what a client may send, and the other way round.
     pub reader: Role,
     /// The largest whole packet, fixed header included, in bytes. A larger one is an error as soon as its length has
     /// arrived, before any of its body is kept.
@@ -50,9 +50,9 @@ pub struct DecodeOptions {
 /// stream has no meaning: the connection is to be closed [MQTT-4.8.0-1] (3.1.1), [MQTT-4.13.1-1] (5.0).
 ///
 /// # Errors
-/// The bytes break a rule of the version; the error names it, and `bytes` is as it was. Packet type, flags and size are judged as soon as they
-/// are there. A CONNECT of a version that is neither 3.1.1 nor 5.0 gives reason 0x84 with clause `MQTT-3.1.2-2`, one
-/// with another protocol name 0x84 with `MQTT-3.1.2-1`.
+/// The bytes break a rule of the version; the error names it, and `bytes` is as it was. Packet type, flags and size are
+/// judged as soon as they are there. A CONNECT of a version that is neither 3.1.1 nor 5.0 gives reason 0x84 with clause
+/// `MQTT-3.1.2-2`, one with another protocol name 0x84 with `MQTT-3.1.2-1`.
 pub fn decode(bytes: &mut BytesMut, options: &DecodeOptions) -> Result<Option<Packet>, DecodeError> {
     let Some(header) = FixedHeader::parse(bytes, options)? else { return Ok(None) };
     let len = header.len + header.remaining_length;

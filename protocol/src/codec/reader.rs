@@ -107,7 +107,7 @@ impl Reader {
         Ok(Self { bytes: self.slice(len)?, version: self.version, reader: self.reader, end })
     }
 
-    /// Nothing may be left over.
+    /// Returns an error if bytes are left over.
     pub(crate) fn finish(&self) -> Result<(), DecodeError> {
         if self.bytes.is_empty() {
             Ok(())

@@ -5,11 +5,11 @@ use crate::ReasonCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} [{clause}]")]
 pub struct FlowError {
-    /// What 5.0 says about it in a DISCONNECT.
+    /// The reason code of 5.0 for a DISCONNECT.
     pub reason: ReasonCode,
     /// The statement that is broken, or the section where it has no number.
     pub clause: &'static str,
-    /// What is wrong, in words.
+    /// Description of the violation.
     pub what: &'static str,
 }
 

@@ -14,11 +14,11 @@ pub struct Inbox {
     maximum: u16,
     /// Handed on, and PUBREL has not come: part of the session state.
     received: BTreeSet<PacketId>,
-    /// Of these, the ones that came on this connection and so use up the sender's quota (§4.9).
+    /// The identifiers that came on this connection and so use up the sender's quota (§4.9).
     counted: BTreeSet<PacketId>,
 }
 
-/// What to do with a PUBLISH that came in.
+/// The consequence of a received PUBLISH.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Receipt {

@@ -22,20 +22,20 @@ pub struct Outbox<T> {
     /// Unacknowledged packets in the order in which they first went out. A PUBREL takes a new place, behind the
     /// PUBRELs before it [MQTT-4.6.0-4].
     flights: BTreeMap<Place, Flight<T>>,
-    /// What is still to be sent again on this connection.
+    /// The packets that are still to be sent again on this connection.
     to_resend: BTreeSet<Place>,
     next_place: Place,
     last_id: u16,
 }
 
-/// Where a packet stands in the order of sending.
+/// The place of a packet in the order of sending.
 type Place = u64;
 
 #[derive(Clone, Copy, Debug)]
 enum Use {
-    /// By a PUBLISH or PUBREL at this place.
+    /// The identifier is in use by a PUBLISH or PUBREL at this place.
     Flight(Place),
-    /// By a SUBSCRIBE or UNSUBSCRIBE of the owner's.
+    /// The identifier is in use by a SUBSCRIBE or UNSUBSCRIBE of the owner's.
     Reserved,
 }
 
@@ -47,25 +47,25 @@ enum Flight<T> {
     Release(PacketId, T),
 }
 
-/// What a PUBREC led to.
+/// The consequence of a PUBREC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum PubRecOutcome<T> {
     /// Write this PUBREL.
     Release(Packet),
-    /// Nothing is to be done: it refuses what is not in flight.
+    /// The PUBREC refuses what is not in flight: nothing is to be done.
     Nothing,
     /// The receiver refused the message (5.0), which ends its flow [MQTT-4.4.0-2]. Nothing is to be written.
     Refused(Publish, T),
 }
 
-/// What was unfinished when a session ended.
+/// The exchanges that were unfinished when a session ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drained<T> {
     /// Messages that the receiver has not acknowledged, oldest first, without identifier and DUP: fit to be sent
     /// anew, at the risk that the receiver gets them twice.
     pub unacknowledged: Vec<(Publish, T)>,
-    /// What was attached to QoS 2 messages of which the receiver sent PUBREC: it has them, and only the PUBCOMP
+    /// The data attached to QoS 2 messages of which the receiver sent PUBREC: it has them, and only the PUBCOMP
     /// is missing. To send these again would duplicate them.
     pub released: Vec<T>,
 }

@@ -23,7 +23,7 @@ impl Ack {
         Self::with_reason(packet_id, ReasonCode::SUCCESS)
     }
 
-    /// This reason, and nothing more.
+    /// Creates an acknowledgement with this reason, and nothing more.
     pub fn with_reason(packet_id: PacketId, reason: ReasonCode) -> Self {
         Self { packet_id, reason, reason_string: None, user_properties: UserProperties::new() }
     }

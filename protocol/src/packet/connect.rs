@@ -15,7 +15,7 @@ pub struct Connect {
     pub keep_alive: u16,
     /// Client Identifier; empty asks the server to choose one (§3.1.3.1).
     pub client_id: ByteString,
-    /// What the server publishes when the connection ends without a DISCONNECT (§3.1.2.5).
+    /// The message that the server publishes when the connection ends without a DISCONNECT (§3.1.2.5).
     pub will: Option<Will>,
     /// User Name.
     pub username: Option<ByteString>,

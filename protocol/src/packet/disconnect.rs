@@ -20,7 +20,7 @@ pub struct Disconnect {
 }
 
 impl Disconnect {
-    /// This reason, and nothing more.
+    /// Creates a packet with this reason, and nothing more.
     pub fn new(reason: ReasonCode) -> Self {
         Self { reason, ..Self::default() }
     }

@@ -37,7 +37,7 @@ pub type PacketId = NonZeroU16;
 /// User properties of 5.0 in the order in which they stand (§3.1.2.11.8).
 pub type UserProperties = Vec<(ByteString, ByteString)>;
 
-/// One MQTT control packet.
+/// An MQTT control packet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Packet {
     /// §3.1, client to server.

@@ -13,7 +13,7 @@ pub struct SubAck {
     pub reason_string: Option<ByteString>,
     /// 5.0: User Properties.
     pub user_properties: UserProperties,
-    /// One per filter, in its order. 3.1.1 knows only 0x00, 0x01, 0x02 and 0x80 [MQTT-3.9.3-2].
+    /// The reason code of each filter, in order. 3.1.1 knows only 0x00, 0x01, 0x02 and 0x80 [MQTT-3.9.3-2].
     pub reasons: Vec<ReasonCode>,
 }
 

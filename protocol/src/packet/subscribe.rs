@@ -17,7 +17,7 @@ pub struct Subscribe {
     pub subscriptions: Vec<Subscription>,
 }
 
-/// One topic filter of a SUBSCRIBE, with its options (§3.8.3.1).
+/// A topic filter of a SUBSCRIBE, with its options (§3.8.3.1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Subscription {
     /// The topic filter.
@@ -33,7 +33,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// This filter at this QoS, everything else as in 3.1.1.
+    /// Creates a subscription to this filter at this QoS, everything else as in 3.1.1.
     pub fn new(filter: impl Into<ByteString>, qos: QoS) -> Self {
         Self {
             filter: filter.into(),
@@ -45,7 +45,7 @@ impl Subscription {
     }
 }
 
-/// When retained messages are sent for a subscription (§3.8.3.1 of 5.0).
+/// The condition for sending retained messages to a subscription (§3.8.3.1 of 5.0).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum RetainHandling {

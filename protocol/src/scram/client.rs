@@ -6,7 +6,7 @@ use super::ScramError;
 use super::message::{attribute, check_nonce, escape, from_base64, key_from_base64, prepare, text, to_base64};
 use super::verifier::{client_key, hash, salted_password, server_key, sign, xor};
 
-/// No channel binding, no other user to act for.
+/// The header of SCRAM: no channel binding, no other user to act for.
 const HEADER: &str = "n,,";
 
 /// The client's side of an exchange, until the server's challenge.
@@ -17,7 +17,7 @@ pub struct ClientExchange {
     bare: String,
 }
 
-/// What the server has to prove in the end.
+/// The signature that the server has to prove in the end.
 #[derive(Clone)]
 pub struct ServerProof([u8; 32]);
 

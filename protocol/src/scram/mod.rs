@@ -42,7 +42,7 @@ pub const MINIMUM_ITERATIONS: u32 = 4096;
 /// The most iterations that are computed for a peer: a hostile one must not keep us busy for long.
 pub const MAXIMUM_ITERATIONS: u32 = 600_000;
 
-/// Why an exchange or a stored verifier is of no use.
+/// The reason for which an exchange or a stored verifier is of no use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScramError {

@@ -11,7 +11,7 @@ use super::{MAXIMUM_ITERATIONS, METHOD, MINIMUM_ITERATIONS, ScramError};
 /// Time that the salt of a user is that does not exist; as long as those that RFC 7677 shows.
 const SALT: usize = 16;
 
-/// What a server keeps of a password: enough to check a proof, not enough to make one.
+/// The data that a server keeps of a password: enough to check a proof, not enough to make one.
 ///
 /// Its text is that of PostgreSQL: `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,7 +23,8 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// For a password, with a salt that is used only once. Takes long on purpose, in proportion to `iterations`.
+    /// Creates a verifier of a password, with a salt that is used only once. Takes long on purpose, in proportion to
+    /// `iterations`.
     ///
     /// # Errors
     /// The password has characters that are not allowed, or the iterations are out of
@@ -38,9 +39,9 @@ impl Verifier {
         })
     }
 
-    /// One that fits no password, for a user that does not exist: an exchange with it takes its course and fails at
-    /// the end, so that nobody learns who exists. The same user has the same salt for as long as `secret` is the same,
-    /// as one that exists would.
+    /// Creates a verifier that fits no password, for a user that does not exist: an exchange with it takes its course
+    /// and fails at the end, so that nobody learns who exists. The same user has the same salt for as long as `secret`
+    /// is the same, as one that exists would.
     pub fn unmatchable(user: &str, secret: &[u8; 32], iterations: u32) -> Self {
         let salt = sign(secret, user)[..SALT].to_vec();
         // No client key is known whose hash this is.

@@ -64,7 +64,7 @@ pub fn packet_id() -> impl Strategy<Value = PacketId> {
     any::<PacketId>()
 }
 
-/// One of these reason codes; in 3.1.1 always the first.
+/// Draws one of these reason codes; in 3.1.1 always the first.
 fn reason(version: Version, codes: &'static [u8]) -> BoxedStrategy<ReasonCode> {
     if version.is_v5() {
         proptest::sample::select(codes).prop_map(ReasonCode::new).boxed()

@@ -157,7 +157,7 @@ pub(super) struct ConnectionEnd {
     pub(super) unread_bytes: usize,
     /// The topic of each topic alias, by direction (true for what this end sends).
     aliases: BTreeMap<(bool, u16), ByteString>,
-    /// What was seen before CONNACK.
+    /// The packets that were seen before CONNACK.
     early: Vec<Seen<'static>>,
 }
 
@@ -189,7 +189,7 @@ impl ConnectionEnd {
         self.connack.as_ref().is_some_and(|(begun, _)| *begun <= at) && self.ended.is_none_or(|ended| ended > at)
     }
 
-    /// For how long the session outlives the connection, in seconds; `u32::MAX` is for ever.
+    /// Returns the time for which the session outlives the connection, in seconds; `u32::MAX` is for ever.
     pub(super) fn session_expiry(&self) -> Option<u32> {
         let connect = self.connect.as_ref()?;
         if connect.version == Version::V3_1_1 {
@@ -236,7 +236,7 @@ fn size(publish: &Publish) -> usize {
     publish.payload.len()
 }
 
-/// What one node knows of one session.
+/// The knowledge of one node about one session.
 pub(super) struct Session {
     pub(super) node: NodeId,
     pub(super) client_id: ByteString,

@@ -53,7 +53,7 @@ trait Rule {
     fn finish(&mut self, _end: Duration, _context: &Context<'_>, _report: &mut Report) {}
 }
 
-/// What all invariants may look at.
+/// The facts that all invariants may look at.
 struct Context<'a> {
     plan: &'a Plan,
     index: &'a Index,

@@ -19,7 +19,7 @@ use crate::plan::{BrokerProgram, Invariant, Program};
 #[derive(Default)]
 pub(super) struct NoOrphans {
     sessions: Table<SessionId, Subscriptions>,
-    /// What is judged when its instant is over, because the order within one instant decides nothing.
+    /// The takeovers that are judged when their instant is over, because the order within one instant decides nothing.
     takeovers: Vec<Takeover>,
 }
 
@@ -30,7 +30,7 @@ struct Takeover {
     new: EndId,
 }
 
-/// What a session has subscribed to since it began; what was queued may come after UNSUBSCRIBE.
+/// The subscriptions of a session since it began; what was queued may come after UNSUBSCRIBE.
 #[derive(Default)]
 struct Subscriptions {
     filters: BTreeSet<ByteString>,

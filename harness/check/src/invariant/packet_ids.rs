@@ -18,7 +18,7 @@ use crate::plan::Invariant;
 
 #[derive(Default)]
 pub(super) struct PacketIds {
-    /// How many questions of each connection wait for an answer of this type.
+    /// Number of requests of each connection that wait for an answer of this type.
     asked: BTreeMap<(EndId, PacketId, PacketType), u32>,
     /// Ends that are reported.
     broken: BTreeSet<EndId>,

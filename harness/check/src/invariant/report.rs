@@ -26,14 +26,14 @@ impl Breach {
 #[derive(Default)]
 pub(super) struct Report {
     breaches: BTreeMap<Invariant, Vec<Breach>>,
-    /// By invariant and reason, in which [`NAME`] stands for a client.
+    /// The unjudged parts by invariant and reason, in which [`NAME`] stands for a client.
     not_judged: BTreeMap<(Invariant, String), NotJudgedSoFar>,
 }
 
 /// Stands for the name of a client in a reason, so that what is true of many is said once.
 const NAME: &str = "\0";
 
-/// How often something could not be judged for one reason, when first, and of which clients.
+/// The number of times that something could not be judged for one reason, the first time, and the clients concerned.
 struct NotJudgedSoFar {
     count: u64,
     first: Duration,

@@ -43,23 +43,23 @@ pub(super) struct Message {
     fate: Cell<Fate>,
     /// Time since which it has to be passed on: a message of QoS 2 may wait for its PUBREL (§4.3.3).
     owed_since: Cell<Option<Duration>>,
-    /// Whether a member of a shared subscription got it.
+    /// True if a member of a shared subscription got it.
     is_shared_out: Cell<bool>,
 }
 
 /// Topic and payload.
 type Content = (ByteString, Bytes);
 
-/// What the broker answered to a message.
+/// The answer of the broker to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// Nothing yet.
+    /// No answer yet.
     Pending,
-    /// That it takes it; QoS 0 needs no answer.
+    /// The broker accepts it; QoS 0 needs no answer.
     Taken,
-    /// That it refuses it.
+    /// The broker refuses it.
     Refused,
-    /// Nothing before the connection ended, or it repeats a message that was not answered yet: the broker may pass it
+    /// No answer before the connection ended, or it repeats a message that was not answered yet: the broker may pass it
     /// on.
     Open,
 }
@@ -72,13 +72,13 @@ struct Grant {
     is_shared: bool,
 }
 
-/// What all brokers of a run pass on.
+/// The messages that all brokers of a run pass on.
 #[derive(Default)]
 pub(super) struct Routing {
     brokers: BTreeMap<NodeId, Broker>,
 }
 
-/// What one broker passes on.
+/// The messages that one broker passes on.
 #[derive(Default)]
 struct Broker {
     intake: Intake,

@@ -19,7 +19,7 @@ use crate::plan::{Invariant, NodeId};
 
 #[derive(Default)]
 pub(super) struct TopicOrder {
-    /// What each client has received and not yet delivered. QoS 1 and 2 are known by their identifiers.
+    /// The messages that each client has received and not yet delivered. QoS 1 and 2 are known by their identifiers.
     received: BTreeMap<NodeId, Sequence<Received, (), (ByteString, QoS)>>,
     /// The latest exchange that was sent again on each connection.
     sent_again: BTreeMap<EndId, u64>,
@@ -28,7 +28,7 @@ pub(super) struct TopicOrder {
 
 type Received = (ByteString, QoS, Option<PacketId>, Bytes);
 
-/// What is to be answered on one connection with packets of one type.
+/// The packets of one connection that are to be answered with packets of one type.
 #[derive(Default)]
 struct Answers {
     questions: BTreeMap<PacketId, VecDeque<u64>>,

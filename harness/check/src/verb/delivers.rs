@@ -8,16 +8,16 @@ use super::near::Near;
 use crate::plan::{FieldPattern, NodeId};
 use crate::trace::{ConnectionId, Event, EventKind, Transmission, differences, message_matches};
 
-/// `delivers`: a client hands a message to its application. Several patterns are an order with others between, and count
-/// as one when the last of them has come; the order begins again after that.
+/// `delivers`: a client hands a message to its application. Several patterns are an order with others between, and
+/// count as one when the last of them has come; the order begins again after that.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivers {
     node: NodeId,
     patterns: Vec<Vec<FieldPattern>>,
-    /// Which pattern is to be matched next.
+    /// The pattern that is to be matched next.
     next: usize,
     near: Near,
-    /// What a raw client takes, which states nothing itself.
+    /// The messages that a raw client takes: it reports nothing itself.
     taken: Option<Taken>,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Delivers {
 struct Taken {
     /// Identifiers of messages of QoS 2 that have arrived and were not released.
     unreleased: BTreeSet<PacketId>,
-    /// What topic aliases stand for, which hold for a connection.
+    /// The topics of aliases, which hold for a connection.
     aliases: BTreeMap<(ConnectionId, u16), String>,
 }
 

@@ -4,7 +4,7 @@ use super::Timeline;
 use crate::plan::{CountRange, Holding, NodeId};
 use crate::trace::{Event, EventKind, Held, SessionState};
 
-/// `has`: what a broker holds over time, as it says itself. With its process goes all of it.
+/// Returns what a broker holds over time, as it reports itself. The end of its process ends all of it.
 pub(super) fn timeline<'a>(holding: &Holding, node: NodeId, events: impl IntoIterator<Item = &'a Event>) -> Timeline {
     let mut known = Known::default();
     let mut timeline = Timeline::new(known.matches(holding), known.text(holding));
@@ -21,7 +21,7 @@ pub(super) fn timeline<'a>(holding: &Holding, node: NodeId, events: impl IntoIte
     timeline
 }
 
-/// What is known of a broker's memory.
+/// The known content of a broker's memory.
 #[derive(Default)]
 struct Known {
     sessions: BTreeMap<String, SessionState>,
@@ -66,7 +66,7 @@ impl Known {
     }
 }
 
-/// As it stands in a scenario, on one line.
+/// Returns the text in the scenario, on one line.
 pub(super) fn text(holding: &Holding) -> String {
     let mut parts: Vec<String> = holding.session.iter().map(|session| format!("session: {session}")).collect();
     let numbers = [

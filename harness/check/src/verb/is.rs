@@ -4,7 +4,7 @@ use super::Timeline;
 use crate::plan::{ClientState, NodeFault, NodeId};
 use crate::trace::{ConnectionId, Event, EventKind, Transmission};
 
-/// `is`: the state of a client over time, as it can know it itself. A half-open connection is one for its client.
+/// Returns the state of a client over time, as it can know it itself. A half-open connection is one for its client.
 pub(super) fn timeline<'a>(wanted: ClientState, node: NodeId, events: impl IntoIterator<Item = &'a Event>) -> Timeline {
     let in_words = |state| (state == wanted, state_text(state).to_owned());
     let (is_wanted, text) = in_words(ClientState::Disconnected);

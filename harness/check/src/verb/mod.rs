@@ -31,7 +31,7 @@ pub(super) struct Match {
     pub(super) index: usize,
     /// Time at which it was.
     pub(super) at: Duration,
-    /// For a close: the reason that was said before it, if any.
+    /// The reason code of the DISCONNECT before a close, if any.
     pub(super) said: Option<ReasonCode>,
 }
 

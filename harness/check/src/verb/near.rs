@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-/// What came closest to a pattern without matching it, for messages.
+/// The packet that came closest to a pattern without matching it, for messages.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Near {
     text: Option<String>,
-    /// In how many fields it differs.
+    /// Number of fields that differ.
     differences: usize,
 }
 

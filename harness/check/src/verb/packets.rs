@@ -12,7 +12,7 @@ pub(crate) struct Packets {
     patterns: Vec<PacketPattern>,
     /// The other end, if only packets of one count.
     peer: Option<NodeId>,
-    /// Which pattern is to be matched next.
+    /// The pattern that is to be matched next.
     next: usize,
     near: Near,
 }

@@ -20,7 +20,7 @@ impl Timeline {
         Self { changes: vec![Change { at: Duration::ZERO, is_wanted, text }] }
     }
 
-    /// From this time on it is so.
+    /// Changes the state from this time on.
     pub(super) fn change(&mut self, at: Duration, is_wanted: bool, text: String) {
         self.changes.push(Change { at, is_wanted, text });
     }

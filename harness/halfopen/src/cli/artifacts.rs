@@ -15,7 +15,7 @@ use crate::scenario::{About, tidy};
 use crate::trace::{Trace, TraceFile, text};
 use crate::world::Engine;
 
-/// What tells how to run it again.
+/// The file that tells how to run it again.
 pub(super) const MANIFEST: &str = "run.json";
 /// The trace as text, for people.
 const TRACE: &str = "trace.txt";
@@ -23,13 +23,13 @@ const TRACE: &str = "trace.txt";
 pub(super) const EVENTS: &str = "trace.jsonl";
 /// The scenario as it was, under a name that `halfopen run .` does not take for another scenario.
 pub(super) const SCENARIO: &str = "scenario.yaml.txt";
-/// Where a scenario that includes fragments is kept with them, each where it was as seen from the others. Scenarios are
+/// The folder for a scenario that includes fragments, each where it was as seen from the others. Scenarios are
 /// not looked for in a folder of this name.
 const SOURCES: &str = "lib";
 /// The list of runs that did not pass the last time, a name a line.
 const FAILED: &str = "failed.txt";
 
-/// How to run a run again.
+/// The data needed to run a run again.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Manifest {
     /// The name.
@@ -38,7 +38,7 @@ pub(super) struct Manifest {
     pub(super) scenario: String,
     /// The scenario file.
     pub(super) file: PathBuf,
-    /// That file and the fragments that it includes, and where in the folder each is kept.
+    /// The file and the fragments that it includes, each with the place in the folder where it is kept.
     #[serde(default)]
     pub(super) sources: Vec<Kept>,
     /// The seed.
@@ -55,9 +55,9 @@ pub(super) struct Manifest {
 /// A file that is kept.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Kept {
-    /// Where it is.
+    /// The path of the scenario.
     pub(super) file: PathBuf,
-    /// Where in the folder of the run it is as it was.
+    /// The place of its copy in the folder of the run.
     pub(super) kept: PathBuf,
 }
 

@@ -70,7 +70,7 @@ pub(super) fn trace(args: &TraceArgs) -> Result<u8, Failure> {
     Ok(code)
 }
 
-/// Only reads.
+/// Reads scenarios without running them.
 pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let scenarios = load_all(&args.paths, PlanOptions::default())?;
     let runs: usize = scenarios.iter().map(|(_, plans)| plans.len()).sum();

@@ -8,7 +8,7 @@ use crate::defects::{Catch, Defect, Scenarios, Unfit};
 use crate::run::load;
 use crate::scenario::PlanOptions;
 
-/// How wide the lists of scenarios are printed, in characters.
+/// Width of the lists of scenarios, in characters.
 const WIDTH: usize = 118;
 
 /// Prints for each defect which scenarios catch it and by what, and last those that none catches. Scenarios that do not

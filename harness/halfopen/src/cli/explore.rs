@@ -28,7 +28,7 @@ Exit codes:
 /// Number of stories that are run where neither `--runs` nor `--time` is given.
 const RUNS: u64 = 1_000;
 
-/// What `halfopen explore` can be told.
+/// The flags of `halfopen explore`.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct ExploreCommand {

@@ -11,7 +11,7 @@ use crate::run::{Ending, Finished, Runner};
 use crate::suite::for_guests::{Abilities, Adapted, adapted};
 use crate::world::EngineError;
 
-/// What takes the place of the project's broker.
+/// The program that takes the place of the project's broker.
 #[derive(Clone, Debug)]
 pub(super) struct Foreign {
     profile: Profile,
@@ -24,7 +24,7 @@ pub(super) struct Judged {
     pub(super) left_out: usize,
     /// True if it was skipped because it takes too long.
     pub(super) is_too_long: bool,
-    /// What the program asked for in vain, and why two runs may differ.
+    /// The notes of the program: what it asked for in vain, and why two runs may differ.
     pub(super) notes: Vec<String>,
 }
 

@@ -6,7 +6,7 @@ use super::output::{BAD_INPUT, Failure, SUCCESS};
 use crate::run::load;
 use crate::scenario::{About, PlanOptions, Scenario, schema as scenario_schema};
 
-/// How much of what a scenario shows is printed, in characters.
+/// Number of characters that are printed of what a scenario shows.
 const WIDTH: usize = 100;
 
 /// Lists scenarios by area.

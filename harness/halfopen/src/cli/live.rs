@@ -24,25 +24,25 @@ use crate::world::{
 
 /// Number of times that a run is repeated for which the machine was too busy.
 const TRIES: u32 = 3;
-/// How much longer a run may take than with the project's broker.
+/// Additional time that a run may take, compared with the project's broker.
 const LONGER: Duration = Duration::from_secs(10);
 
-/// What the scenarios run against, in real time.
+/// The broker that the scenarios run against, in real time.
 pub(super) struct Live {
     target: Target,
     measured: Measured,
     /// The user name and password of all clients that have none.
     login: Option<(String, Bytes)>,
-    /// What keeps the runs of this command apart from those of others.
+    /// The name that keeps the runs of this command apart from those of others.
     name: String,
 }
 
 enum Target {
     /// The project's own broker, to see what real time alone changes.
     Builtin,
-    /// One that runs already.
+    /// A broker that runs already.
     Running(SocketAddr),
-    /// One that is started for each run.
+    /// A program that is started for each run.
     Started(Profile),
 }
 

@@ -11,7 +11,7 @@ use crate::check::Verdict;
 use crate::report::Terminal;
 use crate::report::model::Report;
 
-/// What can be done with reports.
+/// The commands for reports.
 #[derive(Debug, Subcommand)]
 pub(super) enum ReportCommand {
     /// Make one report of those that parts of the runs (`--shard`) wrote with `--json`.

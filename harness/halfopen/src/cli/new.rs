@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::args::NewArgs;
 use super::output::{Failure, SUCCESS};
 
-/// What a scenario begins with. It passes.
+/// The beginning of a new scenario. It passes.
 const BEGINNING: &str = "\
 # A device falls silent, and the broker closes it after one and a half keep-alives.
 # This first comment says what the scenario shows; `halfopen list` prints it.

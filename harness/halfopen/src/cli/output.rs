@@ -6,17 +6,17 @@ use crate::world::EngineError;
 
 /// All is well.
 pub(super) const SUCCESS: u8 = 0;
-/// Some run fails.
+/// A run failed.
 pub(super) const FAILURE: u8 = 1;
 /// There is something wrong with what was asked for.
 pub(super) const BAD_INPUT: u8 = 2;
 
-/// Nothing is worse than vacuous.
+/// No run failed, but one was vacuous.
 pub(super) const VACUOUS: u8 = 3;
 /// The engine itself is in trouble, or something could not be written.
 pub(super) const ENGINE_TROUBLE: u8 = 4;
 
-/// It was interrupted by a signal, as shells have it.
+/// The command was interrupted by a signal, numbered as in shells.
 pub(super) const INTERRUPTED: u8 = 130;
 
 /// Writes a file, with the folders it stands in.
@@ -37,13 +37,13 @@ pub(super) fn write_to(path: &Path, write: impl FnOnce(&mut dyn io::Write) -> io
     written().map_err(|error| Failure::Unwritable { path: path.to_owned(), error })
 }
 
-/// Why a command could not do what was asked.
+/// The reason for which a command could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// Scenarios with errors.
     #[error("{0}")]
     Scenarios(#[from] scenario::Errors),
-    /// No run has such a name.
+    /// No run has the given name.
     #[error("no run of these scenarios has `{0}` in its name")]
     NothingToRun(String),
     /// The engine has no trace of a run.
@@ -52,23 +52,23 @@ pub(super) enum Failure {
     /// A file could not be read.
     #[error("{}: {error}", path.display())]
     File {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The error.
         error: io::Error,
     },
     /// A file could not be written.
     #[error("cannot write {}: {error}", path.display())]
     Unwritable {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The error.
         error: io::Error,
     },
-    /// Some of what was asked for could not be done; the rest was.
+    /// A part of the command could not be done; the rest was.
     #[error("{0}")]
     Trouble(String),
-    /// What a file holds is not what it should be, or an option makes no sense.
+    /// The content of a file is not what it should be, or an option makes no sense.
     #[error("{0}")]
     Input(String),
     /// The output could not be written.

@@ -22,30 +22,30 @@ use crate::report::{Summary, Terminal, Thin, Verbosity, Waivers};
 use crate::run::{Ending, STACK};
 use crate::world::EngineError;
 
-/// How many runs leave a folder at most: whoever breaks everything needs no thousand of them.
+/// Maximum number of failure folders per invocation. When everything fails, fifty are enough.
 const FOLDERS: usize = 50;
-/// How many have.
+/// Number of failure folders so far.
 static LEFT: AtomicUsize = AtomicUsize::new(0);
 
-/// Where runs take place, and with which broker.
+/// The place in which runs happen, with the broker.
 enum Place {
-    /// In the world, with the project's own.
+    /// In the world, with the project's own broker.
     Own,
-    /// In the world, with a program of somebody else.
+    /// In the world, with another program.
     World(Foreign),
-    /// In real time.
+    /// In real time, with a broker outside.
     Live(Live),
 }
 
 /// A run that is over.
 struct Done {
     run: RunRecord,
-    /// What a program of somebody else cannot be asked, and whether the run was too long for it.
+    /// Number of expectations that another program cannot be asked, and whether the run was too long for it.
     left_out: usize,
     is_too_long: bool,
     notes: Vec<String>,
     source: SourceRecord,
-    /// Why something of it could not be written.
+    /// The reason why an output could not be written, if so.
     trouble: Option<String>,
 }
 
@@ -86,7 +86,7 @@ pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
     session.finish()
 }
 
-/// What has been run so far.
+/// The results so far.
 struct Session<'a, W: std::io::Write> {
     command: &'a RunCommand,
     terminal: Terminal<W>,
@@ -105,7 +105,7 @@ struct Session<'a, W: std::io::Write> {
     left_out: usize,
     /// Runs that take too long for it.
     too_long: usize,
-    /// What was noted about it, with the first run in which it was and how many there are.
+    /// The notes, each with the first run that has it and the number of such runs.
     notes: BTreeMap<String, (String, usize)>,
 }
 

@@ -36,7 +36,7 @@ pub(super) struct CompareArgs {
     /// Skip runs that take more virtual time, `90s`, `30m`, `1h` or `2d`; `none` is no limit.
     #[arg(long, value_name = "TIME", default_value_t)]
     virtual_limit: VirtualLimit,
-    /// By how much programs of others may be earlier or later than a scenario says, as `10ms` or `1s`.
+    /// The time by which other programs may be earlier or later than a scenario says, as `10ms` or `1s`.
     #[arg(long, value_name = "TIME", default_value = "0ms", value_parser = tolerance)]
     tolerance: Duration,
     /// Select the runs whose name contains this text.
@@ -56,7 +56,7 @@ fn tolerance(text: &str) -> Result<Duration, String> {
     millis.ok_or_else(|| "a time is written `10ms` or `1s`".to_owned())
 }
 
-/// What several brokers came to in one run.
+/// The results of several brokers in one run.
 #[derive(Clone, Debug, Serialize)]
 struct Row {
     run: String,
@@ -65,7 +65,7 @@ struct Row {
     cells: Vec<Cell>,
 }
 
-/// What one broker came to in one run.
+/// The result of one broker in one run.
 #[derive(Clone, Debug, Serialize)]
 struct Cell {
     broker: String,
@@ -172,7 +172,7 @@ impl Row {
     }
 }
 
-/// How tables are written.
+/// The formats of tables.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Text,

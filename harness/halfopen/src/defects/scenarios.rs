@@ -38,12 +38,12 @@ struct Runs {
 pub struct Catch<'a> {
     /// The scenario, as `will/power_loss`.
     pub scenario: &'a str,
-    /// By what; none if that is not what the defect is about: another expectation, an invariant, something that could
-    /// not be judged any more, or a scenario that is about something else.
+    /// The proof; `None` if the failure is not what the defect is about: another expectation, an invariant, something
+    /// that could not be judged any more, or a scenario that is about something else.
     pub proof: Option<Proof>,
 }
 
-/// What shows that a scenario catches a defect for the right reason: it names a case that the defect models, and one of
+/// The proof that a scenario catches a defect for the right reason: it names a case that the defect models, and one of
 /// its expectations, which speaks of what the defect does, is not met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
@@ -51,14 +51,14 @@ pub struct Proof {
     pub run: String,
     /// The expectation.
     pub text: String,
-    /// What should have been.
+    /// The expected behaviour.
     pub expected: String,
-    /// What was.
+    /// The actual behaviour.
     pub actual: String,
 }
 
 impl Scenarios {
-    /// As they were read.
+    /// Creates the set from scenarios as they were read.
     pub fn new(scenarios: impl IntoIterator<Item = (Scenario, Vec<Plan>)>) -> Self {
         let runs = scenarios.into_iter().map(|(scenario, plans)| Runs {
             name: scenario.name,

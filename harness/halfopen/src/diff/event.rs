@@ -5,7 +5,7 @@ use crate::trace::{EventKind, TraceFile, Transmission, causes};
 #[derive(Clone, Debug)]
 pub(super) struct Compared {
     record: EventRecord,
-    /// What was transmitted, in full; a report has it in short.
+    /// The transmission in full; a report has it in short.
     item: Option<Transmission>,
     /// The event that let it happen, as far as that shows: in words.
     cause: Option<String>,

@@ -43,7 +43,7 @@ fn has_any(answers: &Answers) -> bool {
     !answers.open.is_empty() || !answers.packets.is_empty()
 }
 
-/// `nothing, then PUBACK after 3s, each time`.
+/// Returns answers in turn as text: `nothing, then PUBACK after 3s, each time`.
 fn in_turn(answers: &[Answer]) -> String {
     let all: Vec<String> = answers.iter().map(answer).collect();
     match all.len() {

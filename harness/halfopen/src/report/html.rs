@@ -14,26 +14,26 @@ const PAGE: &str = include_str!("html/page.html");
 const LOOKS: &str = include_str!("html/page.css");
 const PROGRAM: &str = include_str!("html/page.js");
 
-/// From so many runs on a page leaves out pictures.
+/// Number of runs above which a page leaves out pictures.
 const MANY: usize = 100;
 
-/// How hard packing tries: from here on it only takes longer.
+/// The level of compression: above it packing only takes longer.
 const LEVEL: u8 = 6;
 
-/// How many runs of a scenario that come to the same have their picture on a page of many runs, if they do not pass.
+/// Number of pictures per scenario and result for runs that do not pass, on a page of many runs.
 const BAD_PICTURES: usize = 3;
 
-/// Which runs have their picture on a page.
+/// The runs that have their picture on a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pictures {
-    /// Of many runs the first of each scenario that passes, and the first few that do not.
+    /// The first run of each scenario that passes, and the first few that do not.
     #[default]
     Some,
     /// All.
     All,
 }
 
-/// From so many bytes on the data of a page is packed: pictures of many runs say much the same.
+/// Number of bytes above which the data of a page is packed: pictures of many runs say much the same.
 const LARGE: usize = 1 << 20;
 
 /// The page of a report whose runs have their diagrams. Pictures are drawn when they are looked at, so that many runs
@@ -96,7 +96,7 @@ pub struct Thin {
 }
 
 impl Thin {
-    /// For a page of so many runs.
+    /// Creates the choice for a page of the given number of runs.
     pub fn new(pictures: Pictures, runs: usize) -> Self {
         Self { leaves_out: pictures == Pictures::Some && runs >= MANY, keeps_text: false, shown: BTreeMap::new() }
     }
@@ -108,7 +108,8 @@ impl Thin {
         self
     }
 
-    /// Of runs that differ in their parameters alone, a few tell what the others would.
+    /// Removes the picture of a run if others show the same: of runs that differ in their parameters alone, a few are
+    /// enough.
     pub fn run(&mut self, run: &mut RunRecord) {
         if self.leaves_out {
             let count = self.shown.entry((run.scenario.clone(), run.verdict)).or_default();

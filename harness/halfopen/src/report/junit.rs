@@ -8,7 +8,7 @@ use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, 
 use super::model::{Finding, Report, RunRecord};
 use crate::check::Verdict;
 
-/// How many lines of a trace are told: the first half and the last half of these.
+/// Number of lines that are shown of a trace: the first half and the last half of these.
 const TRACE_LINES: usize = 120;
 
 /// A report as JUnit. Times are those of the machine.

@@ -11,13 +11,13 @@ use super::model::ms;
 use crate::plan::{Because, NodeId, Plan, Program};
 use crate::trace::{Event, EventKind, Trace, Transmission};
 
-/// With this many clients a run is about a fleet.
+/// Number of clients above which a run is about a fleet.
 const FLEET: usize = 50;
 
 /// Maximum number of columns that are drawn: a long run has several seconds in each.
 const COLUMNS: u64 = 200;
 
-/// What a run of a fleet asks of its brokers and networks.
+/// The load that a fleet puts on its brokers and networks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
     /// Number of clients.
@@ -47,12 +47,12 @@ pub struct Peak {
 pub struct Outage {
     /// Time at which the first connection was lost, in milliseconds since the start of the run.
     pub from_ms: u64,
-    /// When all were connected again; none if they were not before the run ended.
+    /// The time at which all were connected again; `None` if they were not before the run ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_ms: Option<u64>,
 }
 
-/// One or more seconds of a run.
+/// The counts of one or more seconds of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// The first of the seconds.

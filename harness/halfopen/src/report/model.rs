@@ -17,14 +17,14 @@ pub const FORMAT: &str = "halfopen-report";
 /// The version.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// What many runs came to.
+/// The results of many runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Always [`FORMAT`].
     pub format: String,
     /// The version of the format: [`FORMAT_VERSION`].
     pub version: u32,
-    /// Which version of halfopen wrote it.
+    /// The version of halfopen that wrote it.
     pub halfopen: String,
     /// The runs, in the order in which they were to be run.
     pub runs: Vec<RunRecord>,
@@ -41,13 +41,13 @@ pub struct SourceRecord {
     pub text: String,
 }
 
-/// Why a report could not be read.
+/// The reason for which a report could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// It is no JSON, or lacks what a report has.
+    /// The file is no JSON, or lacks what a report has.
     #[error("this is no report of `halfopen run --json`: {0}")]
     Format(#[from] serde_json::Error),
-    /// It has another format.
+    /// The report has another format.
     #[error("format `{format}` version {version}; this program knows `{FORMAT}` version {FORMAT_VERSION}")]
     Version {
         /// The name of its format.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::model::RunRecord;
 use crate::check::Verdict;
 
-/// What many runs come to.
+/// The results of many runs, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Runs whose expectations are all true.
@@ -38,7 +38,7 @@ impl Summary {
         self.wall_time += Duration::from_micros(run.wall_us);
     }
 
-    /// Whether nothing failed and nothing is vacuous, and there was anything at all.
+    /// Returns whether nothing failed and nothing is vacuous, and there was anything at all.
     pub fn is_success(&self) -> bool {
         self.failed == 0 && self.broken == 0 && self.vacuous == 0 && self.passed > 0
     }

@@ -10,25 +10,25 @@ use super::{Finished, Summary, Waivers};
 use crate::check::Verdict;
 use crate::scenario::About;
 
-/// How many lines of a trace are shown under a failed run: the first half and the last half of these.
+/// Number of lines of a trace that are shown under a failed run: the first half and the last half of these.
 const TRACE_LINES: usize = 120;
 
-/// How many bad runs are told with their traces: the first of as many scenarios.
+/// Number of failed runs that are shown with their traces: the first of as many scenarios.
 const TRACES: usize = 10;
 
-/// How many bad runs of one scenario are told.
+/// Number of failed runs that are shown per scenario.
 const TOLD_OF_ONE: usize = 3;
 
-/// How many bad runs are told at all.
+/// Number of failed runs that are shown in all.
 const TOLD: usize = 50;
 
 /// Number of causes that are told in the end.
 const CAUSES: usize = 8;
 
-/// How much is printed.
+/// The amount of output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
-    /// What is wrong, and the summary.
+    /// Failures and the summary.
     Quiet,
     /// Also a line for each run.
     #[default]

@@ -13,7 +13,7 @@ pub(super) struct Wrong<'a> {
     pub(super) example: Option<&'a Finding>,
     /// The runs that this explains and nothing before it does, as indices.
     pub(super) runs: Vec<usize>,
-    /// How many scenarios those are.
+    /// Number of scenarios concerned.
     pub(super) scenarios: usize,
 }
 

@@ -4,7 +4,7 @@ use crate::plan::{
     Action, Because, BrokerProgram, Command, Expectation, Mode, NodeFault, NodeId, Plan, Program, Step, StepKind, Verb,
 };
 
-/// What a program under test can be judged by.
+/// The abilities by which a program under test can be judged.
 pub(crate) struct Abilities<'a> {
     /// Returns why it is not the broker that these settings make, if it is not.
     pub(crate) does_not_take: &'a dyn Fn(&BrokerProgram) -> Option<String>,

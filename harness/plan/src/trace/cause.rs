@@ -10,7 +10,7 @@ use halfopen_protocol::Packet;
 use super::{ConnectionId, Event, EventKind, Since, Trace, Transmission};
 use crate::{NodeId, StepId};
 
-/// For each event of a trace its cause: the index of an earlier event.
+/// Returns the cause of each event of a trace: the index of an earlier event.
 ///
 /// What arrives was sent. What a node does it does because of what has just reached it, or because the story says so.
 /// A time-out goes back to the packet that it was counted from, and a PINGREQ to the last packet its sender sent. An
@@ -42,7 +42,7 @@ pub fn step_of(trace: &Trace, causes: &[Option<usize>], event: usize) -> Option<
 
 #[derive(Default)]
 struct Known {
-    /// What reached or befell each node last.
+    /// The latest event that reached or affected each node.
     moved: BTreeMap<NodeId, (usize, Duration)>,
     /// The latest step.
     step: Option<(usize, Duration)>,

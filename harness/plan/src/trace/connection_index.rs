@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::{ConnectionId, Event, EventKind, Transmission};
 use crate::{NodeId, NthConnection};
 
-/// Which of its client's connections each one is: the same that scenarios call `sensor#2`.
+/// The names of connections as in scenarios: `sensor#2` is the second of its client.
 ///
 /// It must see all events from the first of the run on.
 #[derive(Clone, Debug, Default)]

@@ -10,7 +10,7 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode};
 
 use crate::{PacketKind, Value};
 
-/// One field of a packet: what traces print and patterns match.
+/// A field of a packet: traces print it and patterns match it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
     /// The standard's name in snake_case, everyday names short: `id`, `reason`, `clean`, `session_expiry`.
@@ -23,7 +23,7 @@ pub struct Field {
     pub is_present: bool,
 }
 
-/// What a field holds.
+/// The type of a field's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FieldType {
     /// True or false.

@@ -42,23 +42,23 @@ pub struct TraceFile {
     pub seed: u64,
     /// The names of the nodes; a [`NodeId`] is an index into this list.
     pub nodes: Vec<String>,
-    /// What happened.
+    /// The events.
     pub trace: Trace,
 }
 
-/// Why a file is no trace: all that is wrong with it, each with its line.
+/// The reason for which a file is not a trace: all errors in it, each with its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceFileError {
-    /// What is wrong, in the order of the lines.
+    /// The errors, in the order of the lines.
     pub errors: Vec<TraceLineError>,
 }
 
-/// What is wrong with one line of a trace file.
+/// An error in one line of a trace file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceLineError {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// Description of the error.
     pub why: String,
 }
 

@@ -41,7 +41,7 @@ pub struct Finder {
     /// Number of brokers: they come first in a plan.
     brokers: usize,
     connections: BTreeMap<ConnectionId, Ends>,
-    /// Only what happens on this connection counts, as far as it happens on one.
+    /// The connection, if only what happens on one connection counts, as far as it happens on one.
     on: Option<(NthConnection, ConnectionIndex)>,
 }
 
@@ -214,7 +214,7 @@ pub fn occurrences<'a>(
     start.into_iter().chain(found)
 }
 
-/// When an event that steps wait for has occurred so far, as the story sees it.
+/// The times at which an event that steps wait for has occurred so far, as the script sees it.
 #[derive(Clone, Debug)]
 pub struct Occurred {
     finder: Finder,

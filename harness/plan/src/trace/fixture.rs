@@ -130,8 +130,8 @@ impl Story {
         self.item(connection, from, to, Transmission::Packet(packet))
     }
 
-    /// Adds the statement of a node that it closes a connection. `since` is the packet from which a time-out was counted,
-    /// when that was and when the time-out was due, in milliseconds.
+    /// Adds the statement of a node that it closes a connection. `since` is the packet from which a time-out was
+    /// counted, when that was and when the time-out was due, in milliseconds.
     pub fn closing(
         &mut self,
         connection: u32,
@@ -241,7 +241,7 @@ pub fn point(point: Point, of: NodeId) -> EventRef {
     EventRef::Point { ordinal: Ordinal::Nearest, point, of, at: None, on: None }
 }
 
-/// So many milliseconds after an event.
+/// Returns the moment the given number of milliseconds after an event.
 pub fn after(offset_ms: i64, event: EventRef, text: &str) -> Moment {
     Moment { event, offset_ms, text: text.to_owned() }
 }

@@ -10,9 +10,9 @@ use crate::{EventRef, NodeId, Plan};
 /// trace, or what is kept of one.
 #[derive(Clone, Debug)]
 pub struct TraceIndex {
-    /// For each node the events that happen at it.
+    /// The events that happen at each node.
     at: Vec<Vec<u32>>,
-    /// For each node the events that are about it: those at it, and those at another node that it sent or is sent.
+    /// The events about each node: those at it, and those at another node that it sent or is sent.
     about: Vec<Vec<u32>>,
     /// The events that concern every node.
     common: Vec<u32>,
@@ -34,7 +34,7 @@ pub struct IndexedConnection {
     pub ends: [ConnectionEnd; 2],
 }
 
-/// How one node saw a connection begin and end.
+/// The begin and end of a connection as one node saw it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionEnd {
     /// The place of the event by which it was opened or accepted. `None` if that never happened at this node.

@@ -43,7 +43,7 @@ pub struct Trace {
     pub end: Duration,
 }
 
-/// Is told what happens in a run while it happens.
+/// Receives the events of a run while it happens.
 ///
 /// A world knows nothing of what a run is judged by; whoever judges it implements this.
 pub trait RunObserver {
@@ -80,7 +80,7 @@ impl<T: RunObserver + ?Sized> RunObserver for std::rc::Rc<std::cell::RefCell<T>>
 pub struct Event {
     /// Virtual time since the start of the run.
     pub at: Duration,
-    /// What.
+    /// The kind.
     pub kind: EventKind,
 }
 
@@ -93,7 +93,7 @@ pub struct ConnectionId(pub u32);
 pub enum EventKind {
     /// A step of the story begins.
     Step {
-        /// Which.
+        /// The step.
         step: StepId,
         /// The heading.
         text: String,
@@ -104,7 +104,7 @@ pub enum EventKind {
     Node {
         /// The node.
         node: NodeId,
-        /// What.
+        /// The fault.
         change: NodeFault,
     },
     /// Something leaves a node on a connection.
@@ -115,7 +115,7 @@ pub enum EventKind {
         from: NodeId,
         /// The receiver.
         to: NodeId,
-        /// What.
+        /// The transmission.
         item: Transmission,
         /// Time at which it arrived, once it has: the `at` of its [`EventKind::Received`]; for what no program
         /// reads any more, the time at which it reached the other host.
@@ -129,7 +129,7 @@ pub enum EventKind {
         from: NodeId,
         /// The receiver.
         to: NodeId,
-        /// What.
+        /// The transmission.
         item: Transmission,
         /// The index of its [`EventKind::Sent`] in [`Trace::events`]; none for what the world itself made, as the
         /// failure of a socket after its give-up time.
@@ -139,20 +139,20 @@ pub enum EventKind {
     Established {
         /// The connection.
         connection: ConnectionId,
-        /// Who opened it.
+        /// The node that opened it.
         node: NodeId,
     },
     /// A program says that it is about to end a connection, and why.
     Closing {
-        /// Who.
+        /// The node that closes.
         node: NodeId,
         /// The other end.
         peer: NodeId,
         /// The connection.
         connection: ConnectionId,
-        /// Why.
+        /// The reason.
         because: Because,
-        /// For a time-out: the packet from which it was counted, the time at which that was, and when it was due.
+        /// The packet from which a time-out was counted, its time, and when the time-out was due.
         since: Option<Since>,
     },
     /// A client hands a message to its application.
@@ -169,20 +169,20 @@ pub enum EventKind {
         /// True if the broker had a session of it.
         session_present: bool,
     },
-    /// What a broker holds has changed, as it says itself. Only recorded of what the plan asks for
+    /// The content of a broker's memory has changed, as it reports itself. Only recorded of what the plan asks for
     /// ([`Verb::Has`](crate::Verb::Has)); before the first such statement, and after its process has ended, a
     /// broker holds nothing.
     Holds {
         /// The broker.
         node: NodeId,
-        /// What it holds from now on.
+        /// The content after this event.
         held: Held,
     },
     /// A step of the story could not be done as it was written: an answer was another one, or never came.
     StepFailed {
-        /// Which.
+        /// The step.
         step: StepId,
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// A fault of the story met something: the first packet it delayed, dropped, or the first connection it hit.
@@ -192,29 +192,29 @@ pub enum EventKind {
     },
 }
 
-/// What a broker holds.
+/// The content of a broker's memory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Held {
     /// The session of this client; `None`: there is none.
     Session(String, Option<SessionState>),
-    /// So many retained messages.
+    /// The number of retained messages.
     Retained(u64),
 }
 
-/// What a broker knows about one client.
+/// The knowledge of a broker about one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SessionState {
     /// Number of topic filters that it is subscribed to.
     pub subscriptions: u64,
     /// Number of messages that wait to be sent.
     pub queued: u64,
-    /// How many messages of QoS 1 and 2 to it are not acknowledged.
+    /// Number of unacknowledged messages of QoS 1 and 2 to the client.
     pub in_flight: u64,
     /// True if it has a will.
     pub has_will: bool,
 }
 
-/// What a time-out was counted from.
+/// The begin of a time-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Since {
     /// The packet; none for the opening of the connection.
@@ -225,7 +225,7 @@ pub struct Since {
     pub due: Duration,
 }
 
-/// What travels on a connection.
+/// Data or an event of TCP that is transmitted on a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Transmission {
     /// The connection opens: SYN at the client, accept at the broker.
@@ -238,7 +238,7 @@ pub enum Transmission {
     Fin,
     /// The connection is aborted. As an answer to [`Transmission::Open`]: refused.
     Rst,
-    /// No answer for so long that the socket fails; only ever received.
+    /// The socket fails because no answer came within the give-up time; only ever received.
     TimedOut,
 }
 

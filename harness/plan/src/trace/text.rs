@@ -56,7 +56,7 @@ pub fn text(plan: &Plan, trace: &Trace) -> String {
     text
 }
 
-/// What repeats in a trace and is shown once: the same lines come so many times in all.
+/// Repeated lines of a trace that are shown once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repetition {
     /// The events that are not shown: from the second time on to before the last.
@@ -86,7 +86,7 @@ pub fn repetitions(plan: &Plan, trace: &Trace) -> Vec<Repetition> {
         .collect()
 }
 
-/// What relative times count from.
+/// The event that relative times count from.
 struct Base<'a> {
     at: Duration,
     heading: &'a str,
@@ -130,7 +130,7 @@ impl<'a> Base<'a> {
         }
     }
 
-    /// What follows a folded heading belongs to its last repetition, which is not shown: a heading says so.
+    /// Prints the heading again behind a folded one: what follows belongs to its last repetition, which is not shown.
     fn resume(&mut self, text: &mut String, lines: &'a [Line], block: &Block) {
         let end = block.start + block.len * block.times;
         let last = lines[end - block.len..end].iter().rev().find(|line| line.is_heading);

@@ -15,7 +15,7 @@ use crate::sys::{self, Pid, descriptors, memory};
 
 /// CLOSE_RANGE_CLOEXEC
 const CLOSE_LATER: i32 = 4;
-/// At most as many random bytes are given in one call, as the kernel does for large requests.
+/// Maximum number of random bytes per call, as the kernel has it for large requests.
 const MOST_RANDOM_BYTES: u64 = 32 << 20;
 
 impl Process {

@@ -36,7 +36,7 @@ use crate::sys::start::{self, Failure, Isolation, Start, Started};
 use crate::sys::{self, Pid, descriptors};
 use crate::vdso;
 
-/// How a program is started.
+/// The parameters for starting a program.
 #[derive(Clone, Debug)]
 pub struct Launch {
     /// The program: a path, or a name that is looked for in `PATH` of `env`.
@@ -47,9 +47,9 @@ pub struct Launch {
     pub env: BTreeMap<String, String>,
     /// Folder that it starts in.
     pub folder: PathBuf,
-    /// Where its randomness comes from.
+    /// The seed of its randomness.
     pub seed: u64,
-    /// What its clocks show at the start.
+    /// The values of its clocks at the start.
     pub clocks: Clocks,
     /// True if it can be written to, see [`Process::write_input`]; its standard input is at its end otherwise.
     pub has_input: bool,
@@ -125,7 +125,7 @@ pub struct Process {
     /// The other end of it is open.
     prints: bool,
     input: Option<OwnedFd>,
-    /// Nothing happens in the world before this but what the program does.
+    /// The time before which nothing happens in the world but what the program does.
     quiet_until: Option<Duration>,
     /// The process that may go on by itself.
     lessee: Option<Pid>,
@@ -141,13 +141,13 @@ struct Task {
     pidfd: OwnedFd,
     parent: Pid,
     image: Option<Image>,
-    /// It is executing another program: its next call tells whether that worked.
+    /// True if it is executing another program: its next call tells whether that worked.
     executes: bool,
     /// The thread that waits in `vfork` until this process executes or ends.
     vfork_parent: Option<ThreadId>,
     /// Signals were sent to it since they were last looked for.
     is_signalled: bool,
-    /// It has ended, and its parent has not waited for it.
+    /// True if it has ended, and its parent has not waited for it.
     has_ended: bool,
 }
 
@@ -348,15 +348,15 @@ impl Task {
     }
 }
 
-/// What becomes of a call that was asked about.
+/// The answer to a call that was asked about.
 enum Answer {
-    /// It returns this, or fails with its negative.
+    /// The call returns this value, or fails with its negative.
     Value(i64),
     /// The kernel makes it.
     GoOn,
-    /// It has been answered already.
+    /// The call has been answered already.
     Answered,
-    /// It is answered when something has happened, or at a deadline.
+    /// The call is answered when something has happened, or at a deadline.
     Wait(waits::Wait, Option<Duration>),
     /// The thread goes behind all others that can run, and then the call returns 0.
     Yield,

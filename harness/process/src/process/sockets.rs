@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::socket::{self, Phase, Socket, read_address, write_address};
 use crate::sys::{descriptors, memory};
 
-/// What SO_SNDBUF and SO_RCVBUF say.
+/// The value of SO_SNDBUF and SO_RCVBUF.
 const BUFFER_SIZE: i32 = 131_072;
 
 impl Process {

@@ -14,13 +14,13 @@ use crate::sys::{self, Pid, PollFd};
 
 /// Number of calls that a thread may make in a row while others could run.
 const CALLS_IN_A_ROW: u32 = 1000;
-/// After how many milliseconds of real time without a call a thread is looked at.
+/// Milliseconds of real time without a call after which a thread is looked at.
 const PATIENCE: i32 = 3;
-/// How much processor time, in hundredths of a second, a thread may use without a call while others could run.
+/// Processor time, in hundredths of a second, that a thread may use without a call while others could run.
 const OVERTAKEN_AFTER: u64 = 200;
-/// How much processor time, in hundredths of a second, a thread may use without a call at all.
+/// Processor time, in hundredths of a second, that a thread may use without a call at all.
 const SPINS_AFTER: u64 = 500;
-/// For how long a thread may sleep in a call that is not known to block.
+/// Time for which a thread may sleep in a call that is not known to block.
 const SLEEPS_AFTER: Duration = Duration::from_secs(2);
 
 /// Calls that are not asked about, or were let go on, and that may block in the kernel.
@@ -57,7 +57,7 @@ pub(super) struct Thread {
     pub(super) tid: Pid,
     pub(super) process: Pid,
     pub(super) state: State,
-    /// It has let the others go first in this call.
+    /// True if it has let the others go first in this call.
     has_yielded: bool,
     /// Calls since its turn began.
     calls: u32,
@@ -77,7 +77,7 @@ pub(super) enum State {
     Native,
 }
 
-/// What happens when it is a thread's turn.
+/// The next thing for a thread whose turn it is.
 #[derive(Debug)]
 pub(super) enum Next {
     Ask(Notification),

@@ -18,7 +18,7 @@ use crate::socket::Phase;
 use crate::sys::notify::Notification;
 use crate::sys::{self, Pid, PollFd, descriptors, memory};
 
-/// At most as many descriptors are looked at in one call as a process may have.
+/// Maximum number of descriptors per call, as many as a process may have.
 const MOST_DESCRIPTORS: u64 = 16_384;
 
 /// A thread that waits.
@@ -29,11 +29,11 @@ pub(super) struct Waiting {
     pub(super) deadline: Option<Duration>,
     /// Signals that it does not take during this wait, if others than else.
     pub(super) mask: Option<u64>,
-    /// Nothing that was stirred up to then let it go on.
+    /// The number of the last change that did not let it go on.
     pub(super) looked: u64,
 }
 
-/// What a thread waits for.
+/// The condition that a thread waits for.
 #[derive(Debug)]
 pub(super) enum Wait {
     Epoll {
@@ -64,7 +64,7 @@ pub(super) enum Wait {
     Connect(FileId),
     /// A child that ends.
     Child,
-    /// One of these signals.
+    /// A signal out of this set.
     Signals(u64),
     Sleep,
 }
@@ -294,7 +294,8 @@ impl Process {
         }
     }
 
-    /// Takes the calls of threads that were blocked in the kernel, and are not any more; returns whether there were any.
+    /// Takes the calls of threads that were blocked in the kernel, and are not any more; returns whether there were
+    /// any.
     fn receive_from_native(&mut self) -> Result<bool, RunError> {
         let mut any = false;
         loop {
@@ -380,7 +381,7 @@ fn look_at_poll(pid: Pid, at: u64, fds: &[Polled]) -> io::Result<i64> {
     Ok(count as i64)
 }
 
-/// What makes a descriptor of each set of `select` ready: what is asked, and what counts.
+/// For each set of `select` the events that are asked for, and those that count.
 const SETS: [(i16, i16); 3] = [
     (libc::POLLIN, libc::POLLIN | libc::POLLHUP | libc::POLLERR),
     (libc::POLLOUT, libc::POLLOUT | libc::POLLERR),

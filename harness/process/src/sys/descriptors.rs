@@ -3,7 +3,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use super::{check, owned};
 
-/// One event of an epoll, as the kernel lays it out.
+/// An event of an epoll in the kernel's layout.
 pub(crate) type EpollEvent = libc::epoll_event;
 
 /// Makes an epoll.

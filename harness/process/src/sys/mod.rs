@@ -58,7 +58,8 @@ pub(crate) fn die_with_parent(command: &mut Command) {
     unsafe { command.pre_exec(before_exec) };
 }
 
-/// Sends a signal of a POSIX timer, with the value that the timer carries: to a thread, or to a process if there is none.
+/// Sends a signal of a POSIX timer, with the value that the timer carries: to a thread, or to a process if there is
+/// none.
 pub(crate) fn send_timer_signal(process: Pid, thread: Option<Pid>, signal: i32, value: u64) {
     // `siginfo_t` as the kernel reads it: si_signo, si_errno, si_code, padding, timer id, overrun, si_value.
     let mut info = [0u64; 16];
@@ -81,10 +82,11 @@ pub(crate) fn reap(pid: Pid) -> Option<i32> {
     (unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } == pid).then_some(status)
 }
 
-/// What `poll` is asked about one descriptor, and its answer.
+/// A question of `poll` about one descriptor, and its answer.
 pub(crate) type PollFd = libc::pollfd;
 
-/// Waits until one of the descriptors is ready, for at most `timeout` milliseconds of real time, and returns how many are.
+/// Waits until one of the descriptors is ready, for at most `timeout` milliseconds of real time, and returns how many
+/// are.
 pub(crate) fn poll(fds: &mut [PollFd], timeout: i32) -> io::Result<usize> {
     loop {
         // SAFETY: pointer and length are those of a slice that nobody else uses meanwhile.

@@ -9,7 +9,7 @@ use super::descriptors::socketpair;
 use super::notify::Listener;
 use super::{END, Pid, check, descriptors, owned, processor_set};
 
-/// One instruction of a seccomp filter.
+/// An instruction of a seccomp filter.
 pub(crate) type Instruction = libc::sock_filter;
 
 /// Everything that the child needs, made before it is cloned: a child of a process with threads must not allocate.
@@ -30,7 +30,7 @@ pub(crate) struct Start<'a> {
     pub(crate) isolation: Isolation,
 }
 
-/// How far a program is separated from the machine.
+/// The separation of a program from the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Isolation {
     /// Process ids of its own, which begin at 1; all its processes end with it.
@@ -50,7 +50,7 @@ pub(crate) struct Started {
     exec: OwnedFd,
 }
 
-/// Where a start failed.
+/// The place at which a start failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// A process, or its namespaces, could not be made.
@@ -233,7 +233,7 @@ impl ChildPlan<'_> {
         }
     }
 
-    /// In a user namespace: keeps the ids that the process had outside.
+    /// Keeps, in a user namespace, the ids that the process had outside.
     unsafe fn map_ids(&self) -> bool {
         // SAFETY: as for `run`.
         unsafe {

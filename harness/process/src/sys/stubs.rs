@@ -114,7 +114,7 @@ unsafe extern "C" {
     static halfopen_stub_epoll_wait_end: u8;
 }
 
-/// What stands for the address of the scratch memory in the code.
+/// A placeholder in the code for the address of the scratch memory.
 pub(crate) const SCRATCH: [u8; 8] = [0x5c; 8];
 
 /// Returns the code of `clock_gettime`.

@@ -67,13 +67,13 @@ fn range(line: &str) -> Option<(u64, u64)> {
     Some((u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?))
 }
 
-/// What becomes of a vDSO.
+/// The new layout of a vDSO.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) patches: Vec<Patch>,
-    /// Where programs find their time; none where they ask.
+    /// The memory from which programs read the time; `None` where they ask for it.
     pub(crate) scratch: Option<Scratch>,
-    /// Where code for waiting under a lease can be put, and up to where.
+    /// The range of addresses for the code for waiting under a lease.
     pub(crate) free: (u64, u64),
 }
 

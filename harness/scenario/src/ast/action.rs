@@ -15,7 +15,7 @@ use crate::suggest::{did_you_mean, one_of};
 use crate::tree::{Kind, Node};
 
 map! {
-    /// What may differ in one connection.
+    /// Settings that may differ in one connection.
     ConnectKeys = "connect" {
         with: Param<With> => "what differs in this CONNECT: `{ clean: true }`";
         connack: Param<ConnackPattern> = "a success" => "what the CONNACK must be";
@@ -52,7 +52,7 @@ impl Value for ConnectArgs {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configured(pub Box<Broker>);
 
-/// What a broker announces or is made with, and cannot take anew.
+/// Settings that a broker announces or is made with, and that cannot change while it runs.
 const FIXED: [&str; 11] = [
     "connect_timeout",
     "maximum_packet_size",
@@ -90,7 +90,7 @@ impl Value for Configured {
     }
 }
 
-/// Who can do something.
+/// The nodes that can do an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
     All,
@@ -116,7 +116,7 @@ impl Who {
     }
 }
 
-/// What stands behind the word of an action.
+/// The argument behind the word of an action.
 trait Argument: Sized {
     const TAKES: ValueKind;
     /// The action without an argument, if it may be without.
@@ -160,7 +160,7 @@ impl<T: Value> Argument for Option<Param<T>> {
 /// Defines the actions once: the enum, the rows of the reference, who can do them, reading and writing.
 macro_rules! actions {
     ($($variant:ident $(($type:ty))? = $word:literal, $who:ident $(, as $example:literal)? => $about:literal;)*) => {
-        /// What a node can be told to do.
+        /// An action: what a node can be told to do.
         #[derive(Clone, Debug, PartialEq)]
         pub enum ActionKind {
             $(#[doc = $about] $variant $(($type))?,)*
@@ -269,7 +269,7 @@ pub(crate) const CONNECTION: Key =
         .takes(ValueKind::Connection)
         .or("the latest");
 
-/// What of a raw peer is done on a connection that is there already.
+/// Actions of a raw peer on a connection that is open already.
 pub(crate) const DONE_ON_ONE: [&str; 9] =
     ["send", "receive", "close", "disconnect", "publish", "subscribe", "unsubscribe", "stop_reading", "resume_reading"];
 
@@ -300,9 +300,9 @@ impl Value for Filter {
 pub struct Action {
     /// The place of its word.
     pub(crate) word: Place,
-    /// What is done.
+    /// The kind.
     pub kind: ActionKind,
-    /// On which connection of a raw peer; on the latest if none is named.
+    /// The connection of a raw peer; the latest if `None`.
     pub connection: Option<Param<ConnectionName>>,
 }
 
@@ -312,7 +312,7 @@ impl From<ActionKind> for Action {
     }
 }
 
-/// One action or several in order.
+/// An action, or several in order.
 pub type Actions = OneOrMore<Param<Action>>;
 
 impl Value for Action {

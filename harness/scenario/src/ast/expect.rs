@@ -25,7 +25,7 @@ words! {
 }
 
 words! {
-    /// How a connection has ended.
+    /// The way in which a connection has ended.
     How = "way to end" {
         Fin = "fin" => "in order";
         Rst = "rst" => "by abort";
@@ -34,14 +34,14 @@ words! {
 }
 
 words! {
-    /// That there is no DISCONNECT.
+    /// The word for the absence of a DISCONNECT.
     NothingWord = "reason" {
         Nothing = "nothing" => "there is none";
     }
 }
 
 map! {
-    /// What a broker holds.
+    /// The content of a broker's memory.
     Holding = "what a broker has" {
         session: Param<Text> => "the client identifier: that there is a session, and what the others but `retained` are about";
         subscriptions: Param<Count> => "how many topic filters: 2, `2..`, `..4`";
@@ -53,7 +53,7 @@ map! {
 }
 
 line! {
-    /// What an expectation is about.
+    /// The verb of an expectation.
     Verb {
         Receives(Param<OneOrMore<Param<Pattern>>>) = "receives" => "packets arrive at the node: a pattern, or a list, which is an order with others between";
         Sends(Param<OneOrMore<Param<Pattern>>>) = "sends" => "packets leave the node";
@@ -67,7 +67,7 @@ line! {
 }
 
 group! {
-    /// What an expectation says besides.
+    /// The qualifiers of an expectation.
     Qualifiers {
         count: Param<Count> = "at least once" => "how often: 2, `2..`, `..4`";
         gap: Param<Gap> => "the time between neighbours: 5s, `..4s`, `1s .. 2s`";
@@ -91,7 +91,7 @@ group! {
 /// The keys of an expectation.
 pub(crate) const EXPECTATION: Table = Table { what: "an expectation", keys: &[Verb::KEYS, Qualifiers::KEYS] };
 
-/// What may stand around an expectation.
+/// Keys that may stand around an expectation.
 pub(crate) const MODIFIERS: &[Key] = &[
     key("never", "it must not be so").takes(ValueKind::Expectation),
     key("should", "it should be so: a warning, a failure with --strict").takes(ValueKind::Expectation),
@@ -171,7 +171,7 @@ impl Value for ClosingReasons {
 pub enum ClosingReasonsIfAny {
     /// There is no DISCONNECT.
     Nothing,
-    /// It has one of these reasons.
+    /// A list of reasons of which it has one.
     Reasons(ClosingReasons),
 }
 
@@ -197,7 +197,7 @@ impl Value for ClosingReasonsIfAny {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
     pub(crate) place: Place,
-    /// For each axis the values with which it is judged.
+    /// The values of each axis with which it is judged.
     pub axes: Named<OneOrMore<Raw>>,
 }
 
@@ -220,14 +220,14 @@ impl Value for Condition {
     }
 }
 
-/// One verb and its qualifiers.
+/// A verb and its qualifiers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clause {
     /// The place of the verb.
     pub(crate) verb_key: Place,
-    /// What is expected.
+    /// The verb.
     pub verb: Verb,
-    /// How often, when, and what else is said of it.
+    /// The count, the time, and all else beside the verb.
     pub qualifiers: Qualifiers,
 }
 
@@ -278,7 +278,7 @@ impl Value for Clause {
 pub struct About {
     /// The node or the group.
     pub node: Name,
-    /// What is expected of it.
+    /// The verb and its qualifiers.
     pub clause: Param<Clause>,
 }
 
@@ -350,14 +350,14 @@ impl Value for About {
     }
 }
 
-/// What is expected, whatever it weighs.
+/// An expectation without its weight.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Statement {
-    /// It must be so.
+    /// The behaviour must occur.
     Must(About),
-    /// It must not be so.
+    /// The behaviour must not occur.
     Never(Param<About>),
-    /// One of these must be so.
+    /// One of the alternatives must hold.
     AnyOf(Place, Param<Alternatives>),
 }
 
@@ -415,9 +415,9 @@ impl Value for Alternatives {
 /// A line of an alternative.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Alternative {
-    /// It must be so.
+    /// The behaviour must occur.
     Must(About),
-    /// It must not be so.
+    /// The behaviour must not occur.
     Never(Param<About>),
 }
 
@@ -445,7 +445,7 @@ impl Value for Alternative {
     }
 }
 
-/// One line of what must be true.
+/// An expectation: one line that must hold.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expectation {
     /// Otherwise the run fails.

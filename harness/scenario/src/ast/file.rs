@@ -174,7 +174,7 @@ impl<T: Value> Value for Nodes<T> {
     }
 }
 
-/// What links are like.
+/// The settings of links.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Links(pub Vec<(Param<LinkPath>, Param<LinkSettings>)>);
 
@@ -337,9 +337,9 @@ impl Value for Versions {
 /// The random seeds of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seeds {
-    /// So many, from 1.
+    /// The number of seeds, counted from 1.
     Count(u64),
-    /// These.
+    /// The seeds.
     List(Vec<u64>),
 }
 
@@ -398,7 +398,7 @@ pub struct Matrix(pub Vec<(Name, Axis)>);
 /// The values of an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Axis {
-    /// These; one at least.
+    /// A list of values, one at least.
     Values(Vec<Raw>),
     /// `A .. B step C`.
     Range(Raw),
@@ -427,7 +427,7 @@ impl From<Vec<Row>> for Rows {
     }
 }
 
-/// One value of the axis.
+/// A value of the axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The name of its runs.
@@ -529,7 +529,7 @@ const MQTT: &str = "mqtt";
 const CASE: &str = "case";
 const CLAUSE: &str = "clause";
 
-/// How many rows of a table are read: each is held against those before it.
+/// Maximum number of rows of a table that are read: each is compared with those before it.
 const MAX_ROWS_READ: usize = 2_000;
 
 impl Value for Rows {

@@ -22,12 +22,12 @@ group! {
     }
 }
 
-/// How long a path remembers a connection without packets.
+/// The time for which a path remembers a connection without packets.
 #[derive(Clone, Debug, PartialEq)]
 pub enum IdleLimit {
-    /// It never forgets one.
+    /// The path never forgets a connection.
     Never,
-    /// It forgets one after so long.
+    /// The path forgets a connection after this time.
     After(DurationExpr),
 }
 
@@ -61,7 +61,7 @@ group! {
 }
 
 super::value::composed! {
-    /// What a link is like from the start.
+    /// The settings of a link at the start.
     LinkSettings = "a link" {
         /// The properties.
         properties: LinkProperties,
@@ -69,11 +69,11 @@ super::value::composed! {
 }
 
 super::value::composed! {
-    /// What a link is like from a step on.
+    /// The settings of a link after a step.
     SetLink = "a change of a link" {
-        /// Which link.
+        /// The link.
         which: WhichLink,
-        /// What changes.
+        /// The settings that change.
         properties: LinkProperties,
     }
 }
@@ -90,7 +90,7 @@ map! {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinkPath {
     pub(crate) place: Place,
-    /// Which links.
+    /// The links.
     pub ends: Ends,
 }
 
@@ -99,7 +99,7 @@ pub struct LinkPath {
 pub enum Ends {
     /// All links of a node, both ways.
     Of(EventNode),
-    /// One way.
+    /// One direction.
     From(EventNode, EventNode),
     /// Both ways.
     Between(EventNode, EventNode),
@@ -159,13 +159,13 @@ fn node(cx: &Reading<'_>, token: &Token) -> Result<EventNode, TimeError> {
     Ok(EventNode { name: name.to_owned(), connection, at: super::CharRange { from: token.from, to: token.to } })
 }
 
-/// One connection: `sensor#2` is the second that sensor opens in the run.
+/// A connection: `sensor#2` is the second that sensor opens in the run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConnectionName {
     pub(crate) place: Place,
     /// The client that opens it, or a group of which it is one of each.
     pub client: String,
-    /// Which of those that it opens, from 1.
+    /// The number among those that it opens, from 1.
     pub number: u32,
 }
 

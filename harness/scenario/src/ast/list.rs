@@ -6,7 +6,7 @@ use super::value::{Fill, Value};
 use crate::keys::ValueKind;
 use crate::tree::{Kind, Node};
 
-/// One value or a list of them, of which there is one at least.
+/// A value or a list of values, of which there is one at least.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OneOrMore<T>(pub Vec<T>);
 

@@ -34,7 +34,7 @@ group! {
 }
 
 group! {
-    /// What clients and raw clients have in common besides.
+    /// Settings that clients and raw clients have in common.
     ClientCommon {
         subscribe: Param<Subscriptions> = "none" => "filters, subscribed to after a CONNACK without session";
         to: Param<NodeName> = "the only one" => "the broker it connects to";
@@ -44,7 +44,7 @@ group! {
 }
 
 group! {
-    /// What only a client does.
+    /// Settings of clients alone.
     ClientOnly {
         autostart: Param<bool> = "true" => "connected before the story begins";
         ping_timeout: Param<DurationExpr> = "half of keep_alive" => "how long it waits for PINGRESP";
@@ -60,7 +60,7 @@ group! {
 }
 
 group! {
-    /// What only a raw client does.
+    /// Settings of raw clients alone.
     RawClientOnly {
         answers: Param<Answers> = "standard" => "`standard`, `nothing`, or packet → what it answers";
         ! autostart => "a raw client does what is written and nothing on its own; begin the story with `connect`";
@@ -76,9 +76,9 @@ composed! {
     Client = "a client" {
         /// The CONNECT.
         connect: ConnectFields,
-        /// What raw clients have, too.
+        /// The settings that raw clients have, too.
         common: ClientCommon,
-        /// What it does on its own.
+        /// The settings of clients alone.
         own: ClientOnly,
     }
 }
@@ -88,9 +88,9 @@ composed! {
     RawClient = "a raw client" {
         /// The CONNECT.
         connect: ConnectFields,
-        /// What clients have, too.
+        /// The settings that clients have, too.
         common: ClientCommon,
-        /// What it answers.
+        /// The settings of raw clients alone.
         own: RawClientOnly,
     }
 }
@@ -98,7 +98,7 @@ composed! {
 composed! {
     /// A CONNECT that differs from the node's own.
     With = "a CONNECT" {
-        /// What differs.
+        /// The fields that differ.
         connect: ConnectFields,
     }
 }
@@ -146,7 +146,7 @@ map! {
 }
 
 words! {
-    /// Which message is dropped when a queue is full.
+    /// The message that is dropped when a queue is full.
     QueuePolicyWord = "queue policy" {
         DropNewest = "drop_newest" => "the one that has no room";
         DropOldest = "drop_oldest" => "the oldest that waits";
@@ -154,7 +154,7 @@ words! {
 }
 
 words! {
-    /// When clients are sent to another server.
+    /// The condition for sending clients to another server.
     ReferralWord = "referral" {
         WhenStopping = "when_stopping" => "when this one shuts down: DISCONNECT with 0x9C";
         Temporary = "temporary" => "at once, for now: each CONNECT is refused with 0x9C";
@@ -163,7 +163,7 @@ words! {
 }
 
 map! {
-    /// Who may publish and subscribe to what.
+    /// The rights to publish and subscribe.
     AccessList = "`access`" {
         everybody: Param<AccessRights> = "nothing" => "rights of every client; `%c` in a filter is the client identifier, `%u` the user name";
         anonymous: Param<AccessRights> = "nothing" => "rights of clients without a user name";
@@ -172,7 +172,7 @@ map! {
 }
 
 map! {
-    /// What somebody may do.
+    /// The rights of a client.
     AccessRights = "rights" {
         read: Param<OneOrMore<Param<Text>>> = "nothing" => "filters that may be subscribed to";
         write: Param<OneOrMore<Param<Text>>> = "nothing" => "filters of topics that may be published to";
@@ -181,7 +181,7 @@ map! {
 }
 
 map! {
-    /// Who may connect to a broker.
+    /// The users that may connect to a broker.
     Auth = "`auth`" {
         anonymous: Param<bool> = "false" => "whether a client may that names neither a user nor a method";
         users: Param<Named<Param<Payload>>> = "user names mean nothing" => "user name → password";
@@ -191,7 +191,7 @@ map! {
 }
 
 map! {
-    /// What a broker publishes when a connection ends without DISCONNECT.
+    /// The message that a broker publishes when a connection ends without DISCONNECT.
     Will = "a will" needs "topic" {
         topic: Param<Text> => "where it is published";
         payload: Param<Payload> = "nothing" => "what is published";
@@ -220,7 +220,7 @@ map! {
 }
 
 map! {
-    /// How a client connects again on its own.
+    /// The pauses before a client connects again on its own.
     Reconnect = "reconnect" {
         min: Param<DurationExpr> = "1s" => "the first pause";
         max: Param<DurationExpr> = "30s" => "the longest pause";
@@ -230,7 +230,7 @@ map! {
 }
 
 map! {
-    /// How an application acknowledges messages itself.
+    /// The way in which an application acknowledges messages itself.
     Acknowledge = "`acknowledge`" {
         after: Param<DurationExpr> = "0s" => "how long after the message arrived";
         reason: Param<Reason> = "0x00", since_5 => "the reason in PUBACK or PUBREC; 0x80 and above refuses the message";
@@ -247,7 +247,7 @@ map! {
 }
 
 words! {
-    /// How a connection is ended by the one who ends it.
+    /// The way in which a node ends a connection.
     CloseWord = "way to close" {
         Fin = "fin" => "in order";
         Rst = "rst" => "by abort";
@@ -273,7 +273,7 @@ words! {
 }
 
 words! {
-    /// That a client does not connect again on its own.
+    /// The word for never connecting again.
     NeverWord = "reconnect" {
         Never = "never" => "not on its own";
     }
@@ -296,7 +296,7 @@ impl Value for Properties {
     }
 }
 
-/// What is said in an enhanced authentication in turn.
+/// The words of an enhanced authentication in turn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dialogue(pub Vec<Param<Payload>>);
 
@@ -371,12 +371,12 @@ impl Value for GrowthFactor {
     }
 }
 
-/// Whether and how a client connects again on its own.
+/// The policy for connecting again.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReconnectChoice {
-    /// It does not.
+    /// The client does not connect again.
     Never,
-    /// With these pauses.
+    /// The client connects again with these pauses.
     With(Place, Box<Reconnect>),
 }
 
@@ -429,20 +429,20 @@ impl Value for Subscription {
 /// A filter, or filters with options, or a list of both.
 pub type Subscriptions = OneOrMore<Param<Subscription>>;
 
-/// What a raw peer answers.
+/// The answers of a raw peer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answers {
     /// The same to everything.
     All(AllAnswers),
-    /// To some of what it receives; to all else what the standard asks for.
+    /// Answers to some of what it receives; everything else gets the standard answers.
     Some(Vec<AnswerLine>),
 }
 
-/// What is answered to something, in turn; the last stays.
+/// The answers to one thing, in turn; the last stays.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnswerLine {
     pub(crate) place: Place,
-    /// What is answered.
+    /// The thing that is answered.
     pub to: Answered,
     /// The answers.
     pub answers: Param<OneOrMore<Param<Answer>>>,
@@ -456,7 +456,7 @@ impl AnswerLine {
     }
 }
 
-/// What can be answered.
+/// A thing that can be answered.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answered {
     /// A connection that is opened; of raw brokers.
@@ -465,12 +465,12 @@ pub enum Answered {
     Packet(PacketType),
 }
 
-/// One answer.
+/// An answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// A word.
     Word(Place, AnswerWord),
-    /// With a time, packets, or an end.
+    /// An answer with a delay, packets, or an end.
     With(Box<AnswerKeys>),
 }
 

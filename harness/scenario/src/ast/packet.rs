@@ -49,14 +49,14 @@ map! {
     }
 }
 
-/// What a message carries.
+/// The payload of a message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Payload {
     /// A text.
     Text(Text),
-    /// So many bytes, all the same.
+    /// A payload of the given number of equal bytes.
     Size(Param<Size>),
-    /// These bytes.
+    /// A payload of the given bytes.
     Hex(Param<Hex>),
 }
 
@@ -263,7 +263,7 @@ pub struct FieldsOf<P> {
 pub trait PacketOf: Clone {
     /// The packet.
     const PACKET: PacketType;
-    /// What may stand there.
+    /// True if only fields of messages may stand there.
     #[doc(hidden)]
     const IS_MESSAGE: bool = false;
 }
@@ -309,14 +309,14 @@ impl<P: PacketOf> Value for FieldsOf<P> {
     }
 }
 
-/// What a field must be.
+/// A condition on the value of a field.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Matcher {
-    /// This.
+    /// The value is equal to this one.
     Is(FieldValue),
     /// Anything but this.
     Not(Param<FieldValue>),
-    /// One of these.
+    /// The value is one of these.
     OneOf(Vec<Param<FieldValue>>),
     /// A number or an interval, and not less.
     AtLeast(Param<FieldValue>),
@@ -409,7 +409,7 @@ impl MatcherKeys {
     }
 }
 
-/// What some fields of a packet must be.
+/// Conditions on fields of a packet.
 pub type FieldPatterns = Vec<(Name, Param<Matcher>)>;
 
 /// Reads what fields of a packet must be.
@@ -430,7 +430,7 @@ fn write_patterns(fields: &FieldPatterns, fill: Fill<'_>) -> Node {
     })
 }
 
-/// What fields of a PUBLISH must be.
+/// Conditions on fields of a PUBLISH.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MessagePattern(pub FieldPatterns);
 
@@ -446,7 +446,7 @@ impl Value for MessagePattern {
     }
 }
 
-/// What fields of a CONNACK must be.
+/// Conditions on fields of a CONNACK.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConnackPattern(pub FieldPatterns);
 
@@ -467,11 +467,11 @@ impl Value for ConnackPattern {
 pub struct Pattern {
     /// The packet.
     pub packet: PacketWord,
-    /// What its fields must be, if any is asked for.
+    /// The conditions on its fields, if any.
     pub fields: Option<Param<PatternFields>>,
 }
 
-/// What the fields of a pattern must be; their packet is the pattern's.
+/// The conditions on the fields of a pattern; their packet is the pattern's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatternFields(pub FieldPatterns);
 
@@ -512,7 +512,7 @@ impl Value for Pattern {
     }
 }
 
-/// What a raw peer writes.
+/// Data that a raw peer writes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outgoing {
     /// A packet by its name alone.

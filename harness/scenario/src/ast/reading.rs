@@ -19,12 +19,12 @@ const FEW_WORDS: usize = 4;
 /// The greatest number of nodes that are listed where one of them is expected.
 const FEW_NODES: usize = 10;
 
-/// What a file names, as far as it is known before any parameter is: to tell a slip from a name.
+/// The names in a file, as far as they are known before any parameter is: to tell a slip from a name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outline {
     /// The nodes that are declared, and what runs on them.
     pub(crate) nodes: BTreeMap<String, Role>,
-    /// Those of them that are groups.
+    /// The names of groups.
     pub(crate) groups: BTreeSet<String>,
     /// Instants that the story names.
     pub(crate) marks: BTreeSet<String>,
@@ -60,7 +60,7 @@ impl Outline {
         })
     }
 
-    /// Whether nothing is to be said about an unknown name.
+    /// Returns whether an unknown name is not to be reported.
     pub(crate) fn is_silent(&self, name: &str) -> bool {
         self.is_open || self.broken.contains(name)
     }
@@ -76,13 +76,13 @@ impl Outline {
     }
 }
 
-/// What reading depends on.
+/// The context of reading.
 pub(crate) struct Reading<'a> {
     pub(crate) diagnostics: &'a Diagnostics,
     pub(crate) outline: &'a Outline,
     /// The number of values that could not be read so far.
     pub(crate) failures: Cell<usize>,
-    /// What runs on the node whose actions are read.
+    /// The role of the node whose actions are read.
     pub(crate) acting: Cell<Option<Role>>,
 }
 

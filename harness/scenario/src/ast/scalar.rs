@@ -189,7 +189,7 @@ pub struct Factor {
 }
 
 impl Factor {
-    /// So many hundredths.
+    /// Creates a probability from hundredths.
     pub fn percent(value: u32) -> Self {
         Self { written: Exact::whole(i128::from(value)), is_percentage: true }
     }
@@ -254,12 +254,12 @@ impl Value for Share {
 pub struct Bandwidth(String);
 
 impl Bandwidth {
-    /// No limit.
+    /// Creates a rate without limit.
     pub fn unlimited() -> Self {
         Self("unlimited".to_owned())
     }
 
-    /// So many bytes in a second, one at least.
+    /// Creates a rate of the given bytes per second, one at least.
     pub fn bytes(bytes: u64) -> Self {
         Self(format!("{}B/s", bytes.max(1)))
     }
@@ -293,7 +293,7 @@ impl Value for Bandwidth {
 pub struct Size(String);
 
 impl Size {
-    /// So many bytes.
+    /// Creates a size in bytes.
     pub fn new(bytes: u64) -> Self {
         Self(format!("{}B", bytes.min(MAX_PAYLOAD)))
     }
@@ -363,16 +363,16 @@ impl Value for Version {
     }
 }
 
-/// How often: `2`, `2..`, `..4` or `2..4`, both ends included.
+/// A count: `2`, `2..`, `..4` or `2..4`, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
-    /// So often.
+    /// The exact number.
     Exactly(u64),
-    /// So often or more.
+    /// The minimum.
     AtLeast(u64),
-    /// So often or less.
+    /// The maximum.
     AtMost(u64),
-    /// At least the first, at most the second.
+    /// The minimum and the maximum.
     Between(u64, u64),
 }
 
@@ -414,7 +414,7 @@ impl Value for Count {
     }
 }
 
-/// How much faster than the world's a clock runs: `+40%`, in millionths.
+/// The rate by which a clock runs faster than the world's: `+40%`, in millionths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drift(pub i32);
 

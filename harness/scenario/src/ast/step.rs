@@ -128,12 +128,12 @@ line! {
     }
 }
 
-/// One line of the story.
+/// A step of the script.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// The place of the word that it begins with.
     pub(crate) head: Place,
-    /// What it is.
+    /// The kind.
     pub kind: StepKind,
 }
 
@@ -261,10 +261,10 @@ impl Value for FilledSteps {
     }
 }
 
-/// What a sweep does: a step, or a list of them.
+/// The fault of a sweep: a step, or a list of them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SweptFault {
-    /// One step.
+    /// A single step.
     Step(Box<Step>),
     /// Several.
     Steps(FilledSteps),
@@ -433,7 +433,7 @@ impl FaultyLink {
     }
 }
 
-/// What of a link changes, which is something.
+/// The settings of a link that change, one at least.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SetProperties(pub Box<SetLink>);
 

@@ -129,12 +129,12 @@ pub type KeepAlive = Seconds<65_535>;
 /// An interval of four bytes.
 pub type Interval = Seconds<4_294_967_295>;
 
-/// How long a session or the like lasts: `never` ends it, or an interval does.
+/// The lifetime of a session or the like: `never` ends it, or an interval does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expiry {
-    /// It lasts for ever.
+    /// The lifetime has no end.
     Never,
-    /// It lasts so long.
+    /// The lifetime is this interval.
     After(Interval),
 }
 
@@ -169,7 +169,7 @@ impl Value for Expiry {
     }
 }
 
-/// How far a clock is set: `-1h`, `+5s`.
+/// The distance by which a clock is set: `-1h`, `+5s`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Leap {
     is_back: bool,
@@ -177,7 +177,7 @@ pub struct Leap {
 }
 
 impl Leap {
-    /// So many milliseconds, back if negative.
+    /// Creates a leap in milliseconds, back if negative.
     pub fn new(milliseconds: i64) -> Self {
         let length = Duration::from_millis(milliseconds.unsigned_abs());
         Self { is_back: milliseconds < 0, length: Expr::of(length) }
@@ -217,7 +217,7 @@ impl Value for Leap {
 pub struct EventNode {
     /// The name of the node.
     pub name: String,
-    /// Which of its connections, from 1; all if none.
+    /// The number of the connection, from 1; all if `None`.
     pub connection: Option<u32>,
     /// The characters of the name in the text.
     pub(crate) at: CharRange,
@@ -251,9 +251,9 @@ pub enum Event {
     },
     /// A packet, at its sender or its receiver.
     Packet {
-        /// Which of several.
+        /// The ordinal.
         ordinal: Ordinal,
-        /// Which packet.
+        /// The packet.
         packet: PacketKind,
         /// The sender.
         from: Option<EventNode>,
@@ -264,9 +264,9 @@ pub enum Event {
     },
     /// Something that happens to a node.
     Point {
-        /// Which of several.
+        /// The ordinal.
         ordinal: Ordinal,
-        /// What.
+        /// The point.
         point: Point,
         /// The node.
         of: EventNode,
@@ -275,7 +275,7 @@ pub enum Event {
     },
 }
 
-/// Some characters of a text. All ranges are equal, as all places are.
+/// A range of characters of a text. All ranges are equal, as all places are.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CharRange {
     pub(crate) from: usize,
@@ -341,16 +341,16 @@ impl Event {
     }
 }
 
-/// When an event is meant, seen from it.
+/// A time relative to an event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum When {
-    /// At the event.
+    /// The time of the event.
     At(Event),
-    /// So long after the start of the run.
+    /// The time after the start of the run.
     Since(Expr),
-    /// So long after the event.
+    /// The time after the event.
     After(Expr, Event),
-    /// So long before the event.
+    /// The time before the event.
     Before(Expr, Event),
 }
 
@@ -358,7 +358,7 @@ pub enum When {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moment {
     pub(crate) place: Place,
-    /// When it is.
+    /// The time.
     pub when: When,
 }
 
@@ -418,7 +418,7 @@ impl Value for Moment {
     }
 }
 
-/// From one moment to another; without the first from the start of the run, without the second to its end.
+/// A period from one moment to another; without the first from the start of the run, without the second to its end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
     pub(crate) place: Place,
@@ -429,7 +429,7 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// From one moment to another.
+    /// Creates a period from one moment to another.
     pub fn new(from: When, to: When) -> Self {
         Self { place: Place::default(), from: Some(from.into()), to: Some(to.into()) }
     }
@@ -467,11 +467,11 @@ impl Value for Moments {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gap {
     pub(crate) place: Place,
-    /// How long.
+    /// The range.
     pub range: GapRange,
 }
 
-/// How long: both ends included.
+/// A range of durations: both ends included.
 #[derive(Clone, Debug, PartialEq)]
 pub enum GapRange {
     /// `5s`
@@ -563,7 +563,7 @@ impl Value for Gap {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PacketWord {
     pub(crate) place: Place,
-    /// Which packet.
+    /// The kind.
     pub kind: PacketKind,
 }
 

@@ -77,7 +77,7 @@ pub struct Param<T> {
     pub given: Given<T>,
 }
 
-/// What a file says about a value.
+/// The value of a key in a file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Given<T> {
     /// The value itself.
@@ -86,7 +86,7 @@ pub enum Given<T> {
     Flawed(T),
     /// Parameters: the value is known in a run.
     Parameters(Raw),
-    /// Nothing that could be read; that has been reported.
+    /// A value that could not be read; that has been reported.
     Broken,
 }
 
@@ -131,7 +131,7 @@ impl Env<'_> {
     }
 }
 
-/// How values are written: as they stand in the file, or as they are in a run.
+/// The form in which values are written: as they stand in the file, or as they are in a run.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Fill<'a> {
     /// The run, to write values in the place of parameters.
@@ -149,7 +149,7 @@ impl Fill<'_> {
 
 /// A type of the language.
 pub(crate) trait Value: Sized + Clone {
-    /// What may stand there, for the schema and the reference.
+    /// The kind of value, for the schema and the reference.
     const TAKES: ValueKind;
 
     /// Reads the value; nothing if it is wrong, which is reported.
@@ -183,7 +183,7 @@ impl<T> Param<T> {
         }
     }
 
-    /// Whether nothing of it has been reported.
+    /// Returns whether no error has been reported for it.
     pub(crate) fn is_right(&self) -> bool {
         matches!(self.given, Given::Is(_) | Given::Parameters(_))
     }
@@ -283,7 +283,7 @@ impl Value for Raw {
     }
 }
 
-/// Some of the keys of a map, as the fields of a struct.
+/// A group of keys of a map, as the fields of a struct.
 pub(crate) trait Group: Default {
     /// The keys in the order of the reference.
     const KEYS: &'static [Key];

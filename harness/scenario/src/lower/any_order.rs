@@ -7,13 +7,13 @@ use crate::ast::{AnyOrderSteps, File, FilledSteps, Fragment, Param, StepKind as 
 use crate::error::Span;
 use crate::plan::{Action, Command, Position, Step, StepKind};
 
-/// For each `any_order` of a run, the order of its steps.
+/// The order of the steps of each `any_order` of a run.
 pub(super) type Orders = BTreeMap<Span, Vec<usize>>;
 
 /// An `any_order` as it stands in the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Permuted {
-    /// Where its list stands.
+    /// The place of its list.
     pub(super) span: Span,
     /// Number of steps that it has.
     steps: usize,

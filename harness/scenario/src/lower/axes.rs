@@ -23,11 +23,11 @@ pub const MAX_RUNS: u64 = 10_000;
 /// Number of names `let`, and how many `matrix` that may have.
 const MAX_NAMES: usize = 500;
 
-/// What stands for the version and the row in `when` and `exclude`.
+/// The name of the version and the row in `when` and `exclude`.
 const MQTT: &str = "mqtt";
 const CASE: &str = "case";
 
-/// One run: its name and what its parameters stand for.
+/// A run: its name and the values of its parameters.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(super) version: Version,
@@ -35,10 +35,10 @@ pub(crate) struct Run {
     /// `name=value` of each axis.
     pub(super) printed: Vec<String>,
     pub(super) params: Params,
-    /// What `when` can ask for.
+    /// The values that `when` can ask for.
     pub(super) values: BTreeMap<String, Node>,
     pub(super) seed: u64,
-    /// In which order the steps of each `any_order` come.
+    /// The order of the steps of each `any_order`.
     pub(super) orders: Orders,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Axes {
     broken: Vec<String>,
 }
 
-/// In the order of the file: a value may use the names above it.
+/// A part of the file, in the file's order: a value may use the names above it.
 #[derive(Debug)]
 enum Part {
     Let(Name, Raw),
@@ -320,7 +320,7 @@ impl Axes {
     }
 }
 
-/// What brings parameters.
+/// A section that brings parameters.
 enum Section<'a> {
     Values(&'a Lets),
     Matrix(&'a Matrix),
@@ -339,7 +339,7 @@ fn plain(value: &Node) -> String {
     duration.map_or_else(|| value.flow(), time::format)
 }
 
-/// With ranges whose length depends on other values, expansion ends here.
+/// Number of runs at which expansion ends where the length of ranges depends on other values.
 const MAX_RUNS_OF_RANGES: u64 = MAX_RUNS + 1;
 
 impl Run {

@@ -9,7 +9,7 @@ use crate::plan::{
 use crate::reference::see;
 use crate::suggest::did_you_mean;
 
-/// Why `sensor#last` is for steps alone.
+/// The reason why `sensor#last` is for steps alone.
 const LATEST_LATER: &str =
     "which connection is the latest changes during a run; here it is named by its number, as in `sensor#2`";
 

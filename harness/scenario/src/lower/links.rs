@@ -9,7 +9,7 @@ use crate::ast::{Ends, EventNode, IdleLimit, LinkPath, LinkProperties, value_of}
 use crate::plan::{LinkChange, LinkSettings, NodeId, NthConnection, Scope};
 use crate::time::TimeError;
 
-/// One direction of a link.
+/// A direction of a link.
 pub(super) type Direction = (NodeId, NodeId);
 
 type Links = Vec<(NodeId, NodeId, LinkSettings)>;

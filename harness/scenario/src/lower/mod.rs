@@ -37,7 +37,7 @@ use crate::error::{Diagnostics, Span};
 use crate::keys::Status;
 use crate::plan::{Conditions, NodeId, NthConnection, OnlyOn, Origins, Plan, RunName, Seed};
 
-/// After so many errors the remaining runs are not lowered any more: they would say the same again.
+/// Number of errors after which the remaining runs are not lowered any more: they would say the same again.
 const ENOUGH_ERRORS: usize = 200;
 
 /// Maximum number of nodes of all runs of a file together, if it has several: plans are kept in memory.
@@ -46,7 +46,7 @@ pub const MAX_NODES: usize = 250_000;
 /// Maximum number of nodes of one run.
 const MAX_NODES_OF_A_RUN: usize = 1_010_000;
 
-/// How a scenario is to be run.
+/// Options for making plans of a scenario.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlanOptions {
     /// The seed of all runs instead of those that the file asks for.
@@ -56,14 +56,14 @@ pub struct PlanOptions {
 /// Large payloads by their size: all runs of a file share them.
 type Payloads = RefCell<BTreeMap<usize, Bytes>>;
 
-/// What the runs of a file share.
+/// The state that the runs of a file share.
 #[derive(Default)]
 struct Shared {
     payloads: Payloads,
     held: Held,
 }
 
-/// What lowering depends on: the run with its values, and the names in it.
+/// The context of lowering: the run with its values, and the names in it.
 #[derive(Clone, Copy)]
 struct Lower<'a> {
     env: &'a Env<'a>,
@@ -75,7 +75,7 @@ struct Lower<'a> {
     shared: &'a Shared,
     /// The connections that were spoken of, and where.
     connections: &'a RefCell<Vec<(NthConnection, Span)>>,
-    /// Where the steps and expectations stand that have been lowered.
+    /// The places of the steps and expectations that have been lowered.
     origins: &'a RefCell<Origins>,
     /// Groups that stand for one of their members here: name of the group, name of the member.
     members: &'a [(String, String)],

@@ -13,7 +13,7 @@ use crate::tree::{Kind, Node};
 
 use super::{Lower, MAX_NODES_OF_A_RUN, params::has_parameters};
 
-/// What runs on a node.
+/// The role of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
     Broker,
@@ -122,7 +122,7 @@ pub(super) struct Names {
     pub(super) broken: BTreeSet<String>,
 }
 
-/// What a file says of a node.
+/// The settings of a node in a file.
 #[derive(Clone, Copy)]
 pub(super) enum Settings<'a> {
     Default,
@@ -136,7 +136,7 @@ pub(super) enum Settings<'a> {
 pub(super) struct Declared<'a> {
     pub(super) name: String,
     pub(super) settings: Settings<'a>,
-    /// For a member of a group: its number from 1.
+    /// The number of a member of a group, from 1.
     pub(super) member: Option<u64>,
 }
 
@@ -294,7 +294,7 @@ impl Lower<'_> {
         self.names.nodes.get(self.fill().name(name))
     }
 
-    /// Whether nothing is to be said about an unknown name.
+    /// Returns whether an unknown name is not to be reported.
     pub(super) fn is_silent(&self, name: &str) -> bool {
         self.names.broken.contains(name) || self.env.reading.outline.is_silent(name)
     }

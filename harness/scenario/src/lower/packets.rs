@@ -155,7 +155,8 @@ impl Lower<'_> {
         })
     }
 
-    /// What a raw peer writes in one piece; of an answer an id that is left out is that of what is answered.
+    /// Returns the data that a raw peer writes in one piece; in an answer, an id that is left out is that of what is
+    /// answered.
     pub(super) fn sent(&self, sent: &ast::Sent, own: &Connect, is_reply: bool) -> Option<Vec<Outgoing>> {
         let one = |item: &ast::Param<ast::Outgoing>| {
             let outgoing = self.outgoing(&*item.get(self.env)?, own, is_reply)?;
@@ -396,7 +397,7 @@ impl Values {
         })
     }
 
-    /// One value or a list of them.
+    /// Converts a value or a list of values.
     fn each<T>(&mut self, name: &str, convert: impl Fn(&Value) -> Option<T>) -> Vec<T> {
         let all = |value: &Value| match value {
             Value::List(values) => values.iter().map(&convert).collect(),

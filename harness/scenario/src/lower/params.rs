@@ -28,7 +28,7 @@ pub(crate) struct Params {
     fields: BTreeMap<String, BTreeMap<String, String>>,
     /// All nodes, read or not.
     nodes: BTreeSet<String>,
-    /// Which names were used, in any run of the file.
+    /// The names that were used, in any run of the file.
     pub(crate) used: Rc<RefCell<BTreeSet<String>>>,
 }
 

@@ -408,7 +408,7 @@ impl Lower<'_> {
         })
     }
 
-    /// From one moment to another in the names of the run.
+    /// Returns a period in the names of the run.
     pub(super) fn moments(&self, moments: &Moments) -> Option<(plan::Moment, plan::Moment)> {
         let bound = |moment: &Option<Moment>, event: EventRef, text: &str| match moment {
             Some(moment) => self.moment(moment),

@@ -11,11 +11,11 @@ use crate::suggest::did_you_mean;
 use crate::time;
 use crate::tree::Node;
 
-/// Why `sweep` is no axis to ask for.
+/// The reason why `sweep` is no axis to ask for.
 pub(super) const SWEEP: &str =
     "the runs of a sweep are known only once the story has run without the fault, so nothing can ask for one of them";
 
-/// For each `when` of a file, whether it held in any run so far.
+/// Whether each `when` of a file held in any run so far.
 pub(super) type Held = RefCell<BTreeMap<Span, bool>>;
 
 impl Lower<'_> {

@@ -5,7 +5,7 @@ use super::token::{Kind, Token, Unit, tokens};
 use super::{Cursor, TimeError};
 use crate::ast::CharRange;
 
-/// How deep brackets may be nested.
+/// Maximum depth of nested brackets.
 const MAX_BRACKETS: usize = 32;
 
 /// The longest duration: what a 4-byte field of seconds can hold, 136 years.

@@ -20,7 +20,7 @@ pub(super) use self::token::{Kind, Token, tokens};
 
 use super::ast::CharRange;
 
-/// What is wrong with a text, and which of its characters.
+/// An error in a text, with its characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TimeError {
     pub(super) from: usize,
@@ -43,7 +43,7 @@ impl TimeError {
 pub(super) struct Cursor<'a> {
     tokens: &'a [Token],
     index: usize,
-    /// Where the text ends, in characters.
+    /// The end of the text, in characters.
     end: usize,
 }
 

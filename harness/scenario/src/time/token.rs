@@ -21,7 +21,7 @@ impl Unit {
     const ALL: [(&'static str, Self); 5] =
         [("ms", Self::Ms), ("s", Self::S), ("min", Self::Min), ("h", Self::H), ("d", Self::D)];
 
-    /// As it stands behind a number.
+    /// Returns the word as it stands behind a number.
     pub(super) fn word(self) -> &'static str {
         Self::ALL.iter().find(|(_, unit)| *unit == self).map_or("", |(word, _)| word)
     }

@@ -8,10 +8,10 @@ use super::{Kind, Node, Scalar};
 use crate::error::{Diagnostics, Span};
 use crate::plan::Position;
 
-/// How deep lists and maps may be nested.
+/// Maximum depth of nested lists and maps.
 const MAX_DEPTH: usize = 64;
 
-/// From how many bytes on a line is not read by people.
+/// Number of bytes above which a line is not read by people.
 const LONG_LINE: usize = 4_096;
 
 pub(super) fn document(text: &str, place: Place, diagnostics: &Diagnostics) -> Result<Option<Node>, Stop> {
@@ -23,7 +23,7 @@ pub(super) enum Stop {
     Reported,
 }
 
-/// Which file is read, and how many of its lines stand before what is read.
+/// The file that is read, and the number of its lines before the part that is read.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) file: u16,

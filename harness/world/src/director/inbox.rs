@@ -6,7 +6,7 @@ use crate::plan::{Action, Command, EventRef, NodeId, Plan, Step, StepKind};
 use crate::trace::find::{Awaited, Occurred};
 use crate::trace::{ConnectionIndex, Event, EventKind, RunObserver, Transmission};
 
-/// What steps wait for or may wait for, taken from the events as they happen. The trace itself is not needed.
+/// The events that steps wait for or may wait for, taken as they happen. The trace itself is not needed.
 ///
 /// The events of the run stand here by the node whose steps may wait for them, so that no wait looks at the events of
 /// others, and go once no wait can ask for them any more.
@@ -18,7 +18,7 @@ pub(super) struct Inboxes {
     before: usize,
     /// The moments of the plan that steps wait for.
     occurred: Vec<Occurred>,
-    /// Which connections have been opened.
+    /// The connections that have been opened.
     pub(super) opened: ConnectionIndex,
 }
 

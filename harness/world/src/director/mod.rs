@@ -23,7 +23,7 @@ use super::record::Recorder;
 use super::script::{EngineCommand, Script};
 use crate::plan::{Answers, Node, NodeId, Plan, Program};
 
-/// How long after everything is decided a run goes on, to see what should not come.
+/// Time for which a run goes on after everything is decided, to see what should not come.
 const AFTERMATH: Duration = Duration::from_secs(1);
 
 /// Tells the story of a plan.
@@ -42,13 +42,13 @@ pub(crate) struct Director {
     next_wake: Option<Duration>,
     over: bool,
     inboxes: SharedInboxes,
-    /// For each node, the number of its events that steps have taken note of.
+    /// Number of events of each node that steps have taken note of.
     unread: Vec<usize>,
-    /// What each node answers on its own.
+    /// The answers of each node.
     answers: Vec<Answers>,
 }
 
-/// What an step_runner sees and where it gives its orders.
+/// The data that a step runner sees, and the list to which it adds its commands.
 struct PollContext<'a> {
     now: Duration,
     plan: &'a Plan,
@@ -62,13 +62,13 @@ struct PollContext<'a> {
     answers: &'a mut [Answers],
 }
 
-/// When the file says that the run ends.
+/// The end of the run according to the file.
 enum Until {
-    /// When everything is decided.
+    /// The run ends when everything is decided.
     Decided,
-    /// At an instant that is known.
+    /// The run ends at a known instant.
     At(Duration),
-    /// At a moment whose event has yet to come.
+    /// The run ends at a moment whose event has yet to come.
     Event(Pending),
 }
 
@@ -129,7 +129,7 @@ impl Director {
         orders
     }
 
-    /// What an step_runner sets going comes before what it does next.
+    /// Lets a step runner go on. One that it starts comes before what it does next.
     fn advance_actor(&mut self, place: usize, stage: &mut PollContext<'_>) {
         while let Progress::Begins(step_runner) = self.runners[place].advance(stage) {
             self.runners.push(*step_runner);

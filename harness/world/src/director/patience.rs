@@ -15,7 +15,7 @@ use crate::plan::{
     Verb,
 };
 
-/// What is added to the times that the plan knows.
+/// The time that is added to the times that the plan knows.
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// The longest time that is waited for at all: what is meant to be later has to be said with `until`.
@@ -24,11 +24,11 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// A run that records more events than this while it waits does not wait for the longer times.
 const MANY_EVENTS: usize = 100_000;
 
-/// How long a run waits once its story does not move on by itself.
+/// The time for which a run waits once its script does not move on by itself.
 pub(super) struct Patience {
-    /// In any case.
+    /// The minimum.
     least: Duration,
-    /// As long as little happens.
+    /// The maximum, as long as little happens.
     most: Duration,
     /// Time since which the run waits, and how many events it had then.
     since: Option<(Duration, usize)>,
@@ -107,7 +107,7 @@ impl Known {
         }
     }
 
-    /// What never ends is not waited for.
+    /// Takes note of a session expiry; one that never ends is not waited for.
     fn session_expiry(&mut self, seconds: Option<u32>) {
         let expiry = seconds.filter(|seconds| *seconds != u32::MAX).unwrap_or(0);
         self.session_expiry = self.session_expiry.max(expiry);

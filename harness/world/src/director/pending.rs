@@ -30,7 +30,7 @@ impl Pending {
         }
     }
 
-    /// As it stands in the file.
+    /// Returns the text in the file.
     pub(super) fn text(&self) -> &str {
         &self.moment.text
     }

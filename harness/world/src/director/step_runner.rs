@@ -12,7 +12,7 @@ use crate::script::EngineCommand;
 pub(super) struct StepRunner {
     /// Lists of steps within lists of steps, the innermost last.
     frames: Vec<Frame>,
-    /// What it waits for before it goes on.
+    /// The condition that it waits for before it goes on.
     state: State,
     period: Option<Period>,
     /// True if the steps are done beside the story: what fails there because a peer has gone is no failure.
@@ -41,7 +41,7 @@ impl Rounds {
     }
 }
 
-/// What happens each time that an event does.
+/// The steps that are done each time that an event happens.
 struct Reaction {
     event: Pending,
     left: Option<u64>,
@@ -55,7 +55,7 @@ struct Frame {
     repeats: u64,
 }
 
-/// How an step_runner in the background begins anew.
+/// The period with which a step runner in the background starts again.
 struct Period {
     rounds: Rounds,
     length: Duration,
@@ -76,7 +76,7 @@ enum State {
     Acting(Acting),
     /// Waits for an event, again and again.
     Listening(Box<Reaction>),
-    /// What comes next is an order to the engine, which would overtake what a program was told before it at this
+    /// The next command is for the engine and would overtake what a program was told before it at this
     /// instant: `[{ send: PINGREQ }, power_loss]` sends and then dies.
     Held {
         at: Duration,
@@ -85,7 +85,7 @@ enum State {
     Ended,
 }
 
-/// What is held until the programs have done what they were told.
+/// A command that is held until the programs have done what they were told.
 enum Held {
     Step(Step),
     Acting(Acting),
@@ -98,16 +98,16 @@ struct Acting {
     actions: Vec<Action>,
     /// The index of the action under way.
     current: usize,
-    /// What its nodes wait for.
+    /// The conditions that its nodes wait for.
     waits: Waits,
     in_background: bool,
 }
 
-/// What came of letting an step_runner go on.
+/// The result of letting a step runner go on.
 pub(super) enum Progress {
-    /// It waits for time or an event, or has ended.
+    /// The runner waits for time or an event, or has ended.
     Waits,
-    /// It set another one going, and can go on itself.
+    /// The runner started another one, and can go on itself.
     Begins(Box<StepRunner>),
 }
 
@@ -127,12 +127,12 @@ impl StepRunner {
         Self { frames: vec![frame], state: State::Acting(acting), period: None, in_background: false }
     }
 
-    /// An step_runner beside the story, without steps of its own yet.
+    /// A step runner beside the story, without steps of its own yet.
     fn in_background(state: State) -> Self {
         Self { frames: Vec::new(), state, period: None, in_background: true }
     }
 
-    /// Whether nothing is left to do.
+    /// Returns whether nothing is left to do.
     pub(super) fn has_ended(&self) -> bool {
         matches!(self.state, State::Ended)
     }

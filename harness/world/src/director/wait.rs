@@ -9,24 +9,24 @@ use super::inbox::Inboxes;
 use crate::plan::{Action, Answers, Command, Node, NodeFault, NodeId, NthConnection, PacketPattern, Plan, Program};
 use crate::trace::{ConnectionId, Event, EventKind, Transmission, field_text, fields, pattern_matches};
 
-/// What an action waits for at one node. A step that waits for an answer checks it.
+/// The condition that an action waits for at one node. A step that waits for an answer checks it.
 pub(super) struct Wait {
     node: NodeId,
-    /// What is to come, in order.
+    /// The answers that are to come, in order.
     answers: Vec<Answer>,
-    /// How many of the node's events have been looked at.
+    /// Number of the node's events that have been looked at.
     cursor: usize,
     /// True if the end of a connection leaves the answer to a later one.
     reconnects: bool,
     /// The latest connection that the node has opened: the end of an earlier one says nothing.
     latest: Option<ConnectionId>,
-    /// Only what comes on one of these connections, if there are any.
+    /// The connections on which something must come; any if empty.
     on: Vec<NthConnection>,
     /// True if the node takes some packets on its own, by the standard answers.
     answers_itself: bool,
 }
 
-/// One thing that is to come.
+/// An answer that is to come.
 enum Answer {
     /// The connection is open.
     Established,
@@ -130,7 +130,8 @@ impl Wait {
         }
     }
 
-    /// `is_old`: on a connection that is not what the step is about, because a later one has been opened.
+    /// Takes note of what was received. `is_old`: on a connection that is not what the step is about, because a later
+    /// one has been opened.
     fn receive(&mut self, item: &Transmission, is_old: bool, plan: &Plan, answers: &Answers) -> Result<(), String> {
         match item {
             Transmission::Packet(Packet::ConnAck(_)) if is_old && matches!(self.answers[0], Answer::Reply(..)) => {
@@ -169,16 +170,16 @@ impl Wait {
     }
 }
 
-/// What the nodes of a step wait for. Only those are looked at whose node something has happened to.
+/// The conditions of the nodes of a step. Only those are looked at to whose node something has happened.
 #[derive(Default)]
 pub(super) struct Waits {
     /// Emptied one by one.
     waits: Vec<Option<Wait>>,
     /// The places in `waits` of each node.
     places: BTreeMap<NodeId, Vec<usize>>,
-    /// Those that have not been looked at at all.
+    /// The conditions that have not been looked at at all.
     unseen: Vec<usize>,
-    /// How many events of all nodes have been taken into account.
+    /// Number of events of all nodes that have been taken into account.
     seen: usize,
     left: usize,
 }
@@ -201,7 +202,7 @@ impl Waits {
         self.left += 1;
     }
 
-    /// Whether nothing is waited for.
+    /// Returns whether nothing is waited for.
     pub(super) fn is_empty(&self) -> bool {
         self.left == 0
     }

@@ -17,12 +17,12 @@ use crate::node::Programs;
 use crate::plan::{NodeFault, Plan};
 use crate::trace::Trace;
 
-/// What a run in real time is given besides its plan.
+/// The options of a run in real time, besides its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RealTime {
     /// Time at which it ends at the latest.
     pub limit: Duration,
-    /// By how much something may come later than it is due.
+    /// The time by which something may come later than it is due.
     pub tolerance: Duration,
 }
 

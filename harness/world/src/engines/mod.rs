@@ -15,7 +15,7 @@ use crate::node::Programs;
 use crate::plan::{Plan, Position};
 use crate::trace::{RunObserver, Trace};
 
-/// What makes time pass and packets travel.
+/// An engine: it makes time pass and packets travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Engine {
     /// The event-driven engine: time jumps to the next thing that happens.
@@ -37,15 +37,15 @@ impl fmt::Display for Engine {
     }
 }
 
-/// Why an engine has no trace of a plan.
+/// The reason for which an engine has no trace of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
     /// The plan has something that the engine has no means for.
     #[error("the engine cannot express {what}")]
     NotExpressible {
-        /// Where it stands in the scenario; line 0 for the network as a whole.
+        /// The place in the scenario; line 0 for the network as a whole.
         position: Position,
-        /// What it is.
+        /// The thing that cannot be expressed.
         what: &'static str,
     },
     /// The file says that the plan is not for this engine or this broker.
@@ -54,7 +54,7 @@ pub enum EngineError {
     /// A program of somebody else failed, so that the run says nothing about it.
     #[error("{0}")]
     Program(String),
-    /// In real time: the machine was too busy for the tolerance, so that the run says nothing.
+    /// The machine was too busy for the tolerance in real time, so that the run says nothing.
     #[error("{0}")]
     TooBusy(String),
     /// The engine itself failed.

@@ -12,7 +12,7 @@ use crate::network::Network;
 pub(super) struct Abortable<N: Network> {
     stream: Option<N::Stream>,
     network: N,
-    /// Whether the next end of a connection is an abort.
+    /// True if the next end of a connection is an abort.
     aborts: Rc<Cell<bool>>,
 }
 

@@ -140,7 +140,7 @@ struct TraceObserver<C> {
     /// The log that the real server writes, for people.
     log: Log,
     watch: StateProbe,
-    /// Where a durable broker keeps what it knows.
+    /// The disk on which a durable broker keeps its state.
     disk: Option<Disk>,
 }
 
@@ -165,7 +165,7 @@ impl<C: WorldClock> Observer<Peer> for TraceObserver<C> {
     }
 }
 
-/// What the plan asks about the broker's memory, and what is known of it: nothing is held at first.
+/// The questions of the plan about the broker's memory, and the known answers: nothing is held at first.
 #[derive(Default)]
 struct StateProbe {
     sessions: BTreeMap<String, Option<SessionState>>,

@@ -1,12 +1,12 @@
 //! Reads who a client is from what it sends first.
 
-/// As much of a connection is kept to find out who the client is.
+/// Number of bytes of a connection that are kept to find out who the client is.
 const FIRST: usize = 4096;
 
 /// The identifier of a client, as soon as its CONNECT has been seen.
 #[derive(Default)]
 pub(super) struct LearnedClientId {
-    /// What was seen first, until it tells who the client is.
+    /// The first bytes, until they tell who the client is.
     first: Vec<u8>,
     id: Option<String>,
 }

@@ -5,21 +5,21 @@ use halfopen_broker::core::DurableState;
 
 use crate::plan::NodeId;
 
-/// What the nodes of a world keep when their processes end.
+/// The disks of the nodes of a world, which outlast their processes.
 #[derive(Clone)]
 pub(crate) struct Disks(Rc<[Disk]>);
 
-/// What one node keeps. A scripted peer and a client keep nothing.
+/// The disk of one node. A scripted peer and a client keep nothing.
 #[derive(Clone, Default)]
 pub(crate) struct Disk(Rc<RefCell<Option<DurableState>>>);
 
 impl Disks {
-    /// For this many nodes; all are empty.
+    /// Creates empty disks for this many nodes.
     pub(crate) fn new(nodes: usize) -> Self {
         Self((0..nodes).map(|_| Disk::default()).collect())
     }
 
-    /// That of `node`.
+    /// Returns the disk of `node`.
     pub(crate) fn of(&self, node: NodeId) -> Disk {
         self.0[node.0].clone()
     }

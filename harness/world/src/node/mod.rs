@@ -37,7 +37,7 @@ use super::network::{Network, Peer};
 use super::record::Recorder;
 use crate::plan::{Answers, BrokerProgram, CloseHow, NodeId, NthConnection, Outgoing, Plan, Program, StepId};
 
-/// What the story tells a program to do.
+/// A command of the script to a program.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     /// Open a connection, send CONNECT, and do what the program does after CONNACK.
@@ -72,7 +72,7 @@ pub(crate) enum Command {
     Shutdown,
     /// Take these settings.
     Configure(Box<BrokerProgram>),
-    /// No PINGREQ any more.
+    /// Stop sending PINGREQ.
     StopPinging,
     /// PINGREQ again.
     ResumePinging,
@@ -95,16 +95,16 @@ pub(crate) trait WorldClock: Clock {
 /// A command, and the step that gave it.
 #[derive(Clone, Debug)]
 pub(crate) struct Directive {
-    /// Which.
+    /// The step.
     pub(crate) step: StepId,
     /// True if it is done over and over, in the background.
     pub(crate) in_background: bool,
-    /// For a raw peer: on which connections, the latest of these; the latest of all if there are none.
+    /// The connections of a raw peer: the latest of these, or the latest of all if empty.
     pub(crate) on: Vec<NthConnection>,
     pub(crate) command: Command,
 }
 
-/// What a program on a node is handed.
+/// The environment of a program on a node.
 pub(crate) struct Env<N, C> {
     pub(crate) plan: Arc<Plan>,
     pub(crate) node: NodeId,
@@ -113,13 +113,13 @@ pub(crate) struct Env<N, C> {
     pub(crate) recorder: Recorder,
     pub(crate) commands: QueueReceiver<Directive>,
     pub(crate) disk: Disk,
-    /// What is wrong with the program.
+    /// The defect of the program.
     pub(crate) defect: Option<Defect>,
-    /// What runs in the place of the project's broker.
+    /// The program in the place of the project's broker.
     pub(crate) program_under_test: Option<ProgramUnderTest>,
 }
 
-/// What the programs of all nodes of a run share: an engine starts each of them with this.
+/// The state that the programs of all nodes of a run share: an engine starts each of them with this.
 #[derive(Clone)]
 pub(crate) struct Programs {
     plan: Arc<Plan>,

@@ -7,7 +7,7 @@ const LAST_LINES: usize = 10;
 /// Longest line that is kept.
 const LINE: usize = 4096;
 
-/// What a program has printed.
+/// The output of a program.
 #[derive(Default)]
 pub(super) struct ProgramOutput {
     /// The beginning of a line.

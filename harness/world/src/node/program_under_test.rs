@@ -88,7 +88,7 @@ impl fmt::Debug for ProgramUnderTest {
     }
 }
 
-/// What a [`ProgramUnderTest`] is given: the host it runs on, whose port for MQTT is bound.
+/// The environment of a [`ProgramUnderTest`]: the host it runs on, whose port for MQTT is bound.
 #[derive(Debug)]
 pub struct Host {
     name: String,

@@ -16,7 +16,7 @@ pub(crate) fn queue<T>() -> (QueueSender<T>, QueueReceiver<T>) {
 
 struct Shared<T> {
     items: VecDeque<T>,
-    /// Who waits for an item.
+    /// The waker of the receiver that waits for an item.
     receiver: Option<Waker>,
     /// True if there is still somebody to receive.
     is_received: bool,

@@ -10,7 +10,7 @@ use crate::plan::NodeId;
 pub(crate) struct Switchboard(Rc<RefCell<Vec<Option<QueueSender<Directive>>>>>);
 
 impl Switchboard {
-    /// For this many nodes, none of which runs yet.
+    /// Creates the switchboard for this many nodes, none of which runs yet.
     pub(crate) fn new(nodes: usize) -> Self {
         Self(Rc::new(RefCell::new(vec![None; nodes])))
     }

@@ -11,7 +11,7 @@ use halfopen_protocol::{Packet, Version, encode};
 use super::{Fate, Message};
 use crate::invariant::index::{Seen, SessionId};
 
-/// What a broker received, each message once, however often it was sent.
+/// The messages that a broker received, each once, however often it was sent.
 #[derive(Default)]
 pub(super) struct Intake {
     senders: BTreeMap<SessionId, Sender>,
@@ -21,7 +21,7 @@ pub(super) struct Intake {
 struct Sender {
     /// Messages of QoS 2, from the first PUBLISH to PUBREL.
     open: BTreeMap<PacketId, Rc<Message>>,
-    /// What the answers that are still to come on this connection are about, in their order; nothing for a repetition.
+    /// The messages that the answers still to come on this connection are about, in order; empty for a repetition.
     unanswered: BTreeMap<PacketId, VecDeque<Rc<Message>>>,
 }
 
@@ -111,7 +111,7 @@ impl Message {
         2 * self.size + HELD
     }
 
-    /// What is known first counts.
+    /// Sets the fate unless it is known already.
     fn meet(&self, fate: Fate) {
         if self.fate.get() == Fate::Pending {
             self.fate.set(fate);
@@ -122,7 +122,7 @@ impl Message {
 /// Room for what a broker may add to a PUBLISH: an identifier, an alias, identifiers of some subscriptions.
 pub(super) const ADDED: usize = 64;
 
-/// What a broker may hold for a message besides its bytes.
+/// The bytes that a broker may count for a message besides its own.
 const HELD: usize = 512;
 
 fn size(topic: &ByteString, publish: &Publish) -> usize {

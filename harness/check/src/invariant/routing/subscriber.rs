@@ -17,10 +17,10 @@ use crate::invariant::sequence::Sequence;
 use crate::invariant::{Context, SOON, shown};
 use crate::plan::{BrokerProgram, Invariant, QueuePolicy};
 
-/// With so many bytes of messages on their way to a subscriber, the network may be what holds up the next.
+/// Number of bytes under way to a subscriber from which on the network may be what holds up the next message.
 const MANY_BYTES: usize = 32 * 1024;
 
-/// What one session is owed by its broker.
+/// The messages that one session is owed by its broker.
 #[derive(Default)]
 pub(super) struct Subscriber {
     pub(super) client_id: ByteString,
@@ -33,20 +33,20 @@ pub(super) struct Subscriber {
     /// Time since which the broker could have sent what waits; `None` while something holds it up.
     able_since: Option<Duration>,
     pressure: Pressure,
-    /// What is owed and not sent, in the order in which it came.
+    /// The messages that are owed and not sent, in the order in which they came.
     queue: VecDeque<Rc<Owed>>,
     by_content: BTreeMap<(Content, QoS), Waiting>,
-    /// How many in `queue` wait, and how many bytes the broker holds for them at most.
+    /// Number of messages of `queue` that wait, and the most bytes that the broker holds for them.
     waiting: usize,
     waiting_bytes: usize,
     /// Number of copies that may be sent beyond the first, for subscriptions that overlap.
     copies: BTreeMap<(Content, QoS), usize>,
-    /// How many were sent that are wills or retained.
+    /// Number of messages sent that are wills or retained.
     others: BTreeMap<Content, usize>,
     sequence: Sequence<Content, (ByteString, QoS), (ByteString, ByteString, QoS, QoS)>,
 }
 
-/// What may keep the broker from sending, on the present connection.
+/// The causes that may keep the broker from sending on the present connection.
 #[derive(Default)]
 struct Pressure {
     /// Messages without acknowledgement.
@@ -88,16 +88,16 @@ impl Pressure {
     }
 }
 
-/// What the present connection bounds.
+/// The limits of the present connection.
 pub(super) struct Limits {
     pub(super) client_id: ByteString,
     /// Number of messages that may be unacknowledged.
     pub(super) window: usize,
-    /// In bytes.
+    /// The limit in bytes.
     pub(super) maximum_packet_size: usize,
 }
 
-/// What may be sent besides what came in by PUBLISH.
+/// The messages that may be sent besides those that came in by PUBLISH.
 #[derive(Clone, Copy)]
 pub(super) struct Spare {
     pub(super) wills: usize,
@@ -108,7 +108,7 @@ pub(super) struct Spare {
 struct Owed {
     number: u64,
     message: Rc<Message>,
-    /// At most: the smaller of the QoS at which it came and the greatest at which it is subscribed to.
+    /// The greatest QoS: the smaller of that at which it came and the greatest at which it is subscribed to.
     qos: QoS,
     copies: usize,
     state: Cell<State>,
@@ -119,22 +119,22 @@ struct Owed {
 enum State {
     Waiting,
     Sent,
-    /// It will not be sent any more.
+    /// The message will not be sent any more.
     Gone,
 }
 
-/// Why a message need not be sent.
+/// The reason why a message need not be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Excuse {
     /// The subscription began at that very instant, or has ended since.
     NotSubscribed,
     /// The queue of the session was full.
     QueueFull,
-    /// Which member of a shared subscription gets it is the broker's choice.
+    /// The broker chooses which member of a shared subscription gets it.
     Shared,
 }
 
-/// What is owed of one content and QoS: what must be sent, and what only may.
+/// The messages of one content and QoS: those that must be sent, and those that only may.
 #[derive(Default)]
 struct Waiting {
     firm: VecDeque<Rc<Owed>>,
@@ -408,7 +408,7 @@ impl Subscriber {
         }
     }
 
-    /// One that no longer waits is found no more.
+    /// Removes those that no longer wait.
     fn tidy(&mut self, owed: &Rc<Owed>) {
         let key = (owed.message.content.clone(), owed.qos);
         let is_shared = owed.excuse.get() == Some(Excuse::Shared);

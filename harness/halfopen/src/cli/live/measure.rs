@@ -10,19 +10,19 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 /// Number of times that each is measured.
 const TIMES: u32 = 50;
-/// How far apart.
+/// The distance between two measurements.
 const APART: Duration = Duration::from_millis(4);
 /// Time that a connection may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// No machine is trusted to be more exact.
+/// Minimum tolerance: no machine is trusted to be more exact.
 const LEAST: Duration = Duration::from_millis(50);
-/// How much later than what was measured something may come.
+/// The tolerance as a multiple of what was measured.
 const FACTOR: u32 = 4;
 
-/// What was measured at the start.
+/// The results of the measurement at the start.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::cli) struct Measured {
-    /// By how much a timer came late, at most.
+    /// The greatest delay of a timer.
     timer: Duration,
     /// Time that it took to open a connection to the broker, at most.
     connection: Duration,
@@ -55,7 +55,7 @@ impl Measured {
         })
     }
 
-    /// By how much something may come early or late.
+    /// Returns by how much something may come early or late.
     pub(in crate::cli) fn tolerance(&self) -> Duration {
         let measured = FACTOR * (self.timer + self.connection);
         // Whole milliseconds, as times in a trace are.

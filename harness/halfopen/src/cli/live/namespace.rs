@@ -41,7 +41,7 @@ pub(super) fn move_into(plan: &mut Plan, name: &str) -> Result<(), String> {
 
 struct Namespace<'a> {
     name: &'a str,
-    /// Why the plan cannot be moved.
+    /// The reason why the plan cannot be moved, if it cannot.
     obstacle: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use super::{Drawing, cut};
 use crate::trace::{Event, EventKind, Transmission, details, item_word};
 
 impl Drawing<'_> {
-    /// What travels.
+    /// Draws what is transmitted.
     pub(super) fn arrows(&mut self) {
         let trace = self.trace;
         let mut arrivals = std::collections::BTreeMap::new();

@@ -11,9 +11,9 @@ use super::{Drawing, short};
 use crate::plan::{BrokerProgram, NodeId, Plan, Program};
 use crate::trace::{ConnectionEnd, ConnectionId, EventKind, IndexedConnection, Trace, TraceIndex, Transmission};
 
-/// How wide a bar is.
+/// Width of a bar.
 const BAR: i32 = 6;
-/// How far the keep-alive reaches out when its time is up.
+/// Width of the keep-alive gauge when its time is up.
 const FUSE: i32 = 30;
 /// Number of bars that stand beside each other before they share a place.
 const SIDE_BY_SIDE: usize = 6;

@@ -18,9 +18,9 @@ use super::{Drawing, wrapped};
 use crate::check::{Due, ExpectationResult, Verdict};
 use crate::plan::{NodeId, Position};
 
-/// With more of them than that, only those that are not met are shown.
+/// Number of expectations above which only those that are not met are shown.
 const MANY: usize = 60;
-/// From a symbol to its text.
+/// Distance from a symbol to its text.
 const INDENT: i32 = 12;
 /// One expectation in the picture.
 pub(super) struct Mark {
@@ -29,12 +29,12 @@ pub(super) struct Mark {
     row: i32,
     /// The text of the expectation, as many lines as it needs.
     text: Vec<String>,
-    /// What was, if it was not as expected.
+    /// The actual behaviour, if it was not as expected.
     actual: Vec<String>,
     ghost: Option<Ghost>,
 }
 
-/// Where something should have been.
+/// The place at which something was due that was not there.
 struct Ghost {
     due: Due,
     /// The line at its instant; none in a time that is folded.
@@ -100,7 +100,7 @@ impl Drawing<'_> {
         expectation.map_or(Position::default(), |found| self.plan.origins.expectation(found.id))
     }
 
-    /// From where to where the texts of a mark stand.
+    /// Returns the heights at which the texts of a mark stand.
     fn heights(&self, mark: &Mark) -> Vec<(i32, i32)> {
         let y = self.rows.y(mark.judged.at, mark.row);
         let lines = i32::try_from(mark.text.len() + mark.actual.len()).unwrap_or(i32::MAX / ROW);
@@ -156,7 +156,7 @@ impl Drawing<'_> {
         }
     }
 
-    /// Where it should have been, and how far that is from where it was.
+    /// Draws where it was due, and the distance to where it was.
     fn missed(&mut self, ghost: &Ghost, y: i32, taken: &[(i32, i32)]) {
         let Due { node, from, to, by_ms } = ghost.due;
         let (x, lane, edge) = (self.lanes.expected(), self.lanes.x(node), self.edge(ghost));

@@ -150,7 +150,7 @@ fn begin(bands: &mut Vec<FaultInterval>, step: &Step, at: Duration) {
     }
 }
 
-/// What befalls a node goes on until its opposite, or until the node dies or starts again.
+/// Adds the fault of a node, which lasts until its opposite, or until the node dies or starts again.
 fn changed(bands: &mut Vec<FaultInterval>, node: NodeId, change: NodeFault, at: Duration) {
     let place = Place::Node(node);
     let (class, word) = match change {

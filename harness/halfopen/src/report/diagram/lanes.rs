@@ -1,22 +1,22 @@
 use super::scene::Head;
 use crate::plan::{NodeId, Plan, Program};
 
-/// Where the story stands.
+/// The left edge of the steps.
 pub(super) const STORY: i32 = 8;
-/// How wide it is.
+/// Width of the steps.
 pub(super) const STORY_WIDTH: i32 = 150;
-/// Where times end.
+/// The right edge of the times.
 pub(super) const RULER: i32 = 212;
-/// Where the first lane is.
+/// The middle of the first lane.
 const FIRST: i32 = 264;
-/// From the last lane to what is expected.
+/// Distance from the last lane to the expectations.
 const AFTER: i32 = 44;
-/// How wide that is.
+/// Width of the expectations.
 pub(super) const EXPECTED_WIDTH: i32 = 260;
-/// With more nodes than that, a group shares a lane.
+/// Number of nodes above which a group shares a lane.
 const MANY: usize = 16;
 
-/// Which lane each node has. Brokers stand in the middle, so that packets of two clients do not cross.
+/// The lane of each node. Brokers stand in the middle, so that packets of two clients do not cross.
 pub(super) struct Lanes {
     heads: Vec<Head>,
     of_node: Vec<usize>,
@@ -69,7 +69,7 @@ impl Lanes {
         self.gap
     }
 
-    /// From the first lane to the last.
+    /// Returns the first lane and the last.
     pub(super) fn range(&self) -> (i32, i32) {
         (FIRST, self.heads.last().map_or(FIRST, |head| head.x))
     }
@@ -79,7 +79,7 @@ impl Lanes {
         self.range().1 + AFTER
     }
 
-    /// On which side of a lane the other node is: -1 left, 1 right.
+    /// Returns on which side of a lane the other node is: -1 left, 1 right.
     pub(super) fn side(&self, of: NodeId, other: NodeId) -> i32 {
         if self.x(other) < self.x(of) { -1 } else { 1 }
     }

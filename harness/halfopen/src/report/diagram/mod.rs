@@ -38,7 +38,7 @@ use crate::trace::{Event, EventKind, Trace, Transmission, since_text};
 
 /// About how wide a character is.
 const CHARACTER: i32 = 6;
-/// How much wider bold text is, in percent.
+/// Width of bold text relative to normal text, in percent.
 const BOLD: i32 = 116;
 
 /// Draws a run.
@@ -139,7 +139,7 @@ impl Drawing<'_> {
         self.rows.y(at, self.row_of.get(&index).copied().unwrap_or(0))
     }
 
-    /// From where to where an event needs a line of its own.
+    /// Returns the range in which an event needs a line of its own, if it does.
     fn span(&self, event: &Event) -> Option<(i32, i32)> {
         let lanes = &self.lanes;
         match &event.kind {
@@ -203,7 +203,7 @@ impl Drawing<'_> {
         }
     }
 
-    /// What the story does, on the left.
+    /// Draws the steps, on the left.
     fn steps(&mut self) {
         let trace = self.trace;
         for (index, event) in trace.events.iter().enumerate() {
@@ -231,7 +231,7 @@ impl Drawing<'_> {
         }
     }
 
-    /// What nodes say or suffer that is no packet.
+    /// Draws what happens at nodes and is no packet.
     fn notes(&mut self) {
         let trace = self.trace;
         for (index, event) in trace.events.iter().enumerate() {
@@ -325,7 +325,7 @@ fn wrapped(text: &str, width: i32, is_bold: bool) -> Vec<String> {
     lines
 }
 
-/// As much of a text as has room.
+/// Returns as much of a text as has room.
 fn cut(text: &str, width: i32) -> String {
     let room = usize::try_from(width / CHARACTER).unwrap_or(0).max(4);
     if text.chars().count() <= room {

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 /// The height of a line of text.
 pub(super) const ROW: i32 = 15;
-/// From this on a quiet time is folded.
+/// Minimum length of a quiet time that is folded.
 const QUIET: Duration = Duration::from_millis(250);
-/// How high a folded time is.
+/// Height of a folded time.
 const FOLDED: i32 = 46;
 
-/// What shares lines with others: those whose ranges meet get lines of their own.
+/// The lines of one instant: things whose ranges meet get lines of their own.
 #[derive(Debug, Default)]
 struct Instant {
     taken: Vec<(i32, i32, i32)>,

@@ -7,34 +7,34 @@ use serde::{Deserialize, Serialize};
 /// must keep its size (text, symbols) carries a `dy` beside it, which is not stretched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scene {
-    /// How wide all of it is.
+    /// Total width.
     pub width: i32,
-    /// How far it reaches down, unstretched.
+    /// Total height, unstretched.
     pub height: i32,
     /// The heads of all columns.
     pub heads: Vec<Head>,
-    /// What to draw, in this order.
+    /// The shapes, in the order of drawing.
     pub shapes: Vec<Shape>,
 }
 
 /// The head of a column.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// Where: the middle of a lane, the left edge of another column.
+    /// The place: the middle of a lane, or the left edge of another column.
     pub x: i32,
     /// The name.
     pub name: String,
-    /// What it is: `broker`, `client`, `raw client`; empty for a column that is no lane.
+    /// The role: `broker`, `client`, `raw client`; empty for a column that is no lane.
     pub role: String,
 }
 
-/// One thing to draw.
+/// A shape to draw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
-    /// What.
+    /// The form.
     #[serde(flatten)]
     pub form: Form,
-    /// What it means: words for the style sheet.
+    /// The meaning: words for the style sheet.
     #[serde(rename = "c")]
     pub class: String,
     /// The event that it shows: an index into the trace.
@@ -43,7 +43,7 @@ pub struct Shape {
     /// The line of the scenario that it comes from.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
-    /// What is said of it on a closer look.
+    /// The text for a closer look.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
 }
@@ -53,7 +53,7 @@ pub struct Shape {
 #[serde(tag = "k", rename_all = "lowercase")]
 #[expect(missing_docs, reason = "coordinates are what they are called; see `Scene`")]
 pub enum Form {
-    /// From `y` to `y2`.
+    /// A rectangle from `y` to `y2`.
     Rect { x: i32, y: i32, w: i32, y2: i32 },
     /// A line.
     Line { x: i32, y: i32, x2: i32, y2: i32 },
@@ -68,7 +68,7 @@ pub enum Form {
     Sign { x: i32, y: i32, dy: i32, sign: Sign },
 }
 
-/// Which end of a text its place is.
+/// The end of a text that stands at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the words of SVG")]

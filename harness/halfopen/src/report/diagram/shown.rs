@@ -18,7 +18,7 @@ pub(super) struct Hidden {
     pub(super) from: Duration,
     /// Time at which it is over.
     pub(super) to: Duration,
-    /// What is said instead.
+    /// The text in its place.
     pub(super) note: String,
 }
 

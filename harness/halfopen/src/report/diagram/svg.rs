@@ -10,7 +10,7 @@ const HEAD: i32 = 46;
 /// The height of the legend.
 const FOOT: i32 = 44;
 
-/// What the picture means, in two lines.
+/// The legend of the picture, in two lines.
 const LEGEND: [&str; 2] = [
     "bar: a connection as the node of that lane sees it · amber: keep-alive used up, pushed back by each packet, over at the \
      dashed line",

@@ -7,10 +7,10 @@ use serde_json::Value as Json;
 use crate::plan::{NodeId, Value};
 use crate::trace::{Event, EventKind, Transmission, details, fields, item_word, json, since_text};
 
-/// How much of a text is kept.
+/// Maximum length of a text that is kept, in bytes.
 const LONGEST: usize = 1024;
 
-/// One event of a trace.
+/// An event of a trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EventRecord {
@@ -21,7 +21,7 @@ pub struct EventRecord {
     /// `step`, `mark`, `node`, `sent`, `received`, `established`, `closing`, `delivered`, `connected`, `step_failed`,
     /// `fault_hit`, or `other`.
     pub kind: String,
-    /// What happened, in a line.
+    /// The event, in a line.
     pub text: String,
     /// The node it happens at.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +29,7 @@ pub struct EventRecord {
     /// The other end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
-    /// Which connection, from 0.
+    /// The connection, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<u32>,
     /// The control packet, or `open`, `bytes`, `FIN`, `RST`, `timed out`.
@@ -38,10 +38,10 @@ pub struct EventRecord {
     /// The fields of a packet that are present or not at their default; long texts are cut.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, Json>,
-    /// For what was sent: when it arrived, if it did.
+    /// The time of arrival of what was sent, if it arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrival_ms: Option<u64>,
-    /// For a close by a deadline: how much later than due it comes, in milliseconds; less than 0 if it comes early.
+    /// The lateness of a close by a deadline, in milliseconds; less than 0 if it comes early.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub margin_ms: Option<i64>,
     /// The index of the event that let this one happen, as far as that shows.

@@ -14,7 +14,7 @@ use crate::scenario::About;
 use crate::trace::{Event, EventKind, Trace, causes, step_of, text};
 use crate::world::Defect;
 
-/// How much is told of a run.
+/// The amount of detail about a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
     /// The trace, event by event.
@@ -25,7 +25,7 @@ pub struct Detail {
     pub text: bool,
 }
 
-/// One run.
+/// The record of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// The name: `keep_alive/silent_client[5.0 keep_alive=5s]`.
@@ -36,7 +36,7 @@ pub struct RunRecord {
     pub area: String,
     /// The version that its nodes speak unless they say otherwise: `3.1.1` or `5.0`.
     pub mqtt: String,
-    /// What the file says it is about.
+    /// The description in the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
     /// Words to select by.
@@ -45,12 +45,12 @@ pub struct RunRecord {
     pub clauses: Vec<String>,
     /// The seed of all that is random in it.
     pub seed: u64,
-    /// What it came to.
+    /// The verdict.
     pub verdict: Verdict,
     /// The SHA-256 of its trace: the same for two runs exactly if their traces are the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_hash: Option<String>,
-    /// Why the engine has no trace of it.
+    /// The reason why the engine has no trace of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Time that it took in virtual time, in milliseconds.
@@ -59,7 +59,7 @@ pub struct RunRecord {
     pub wall_us: u64,
     /// The scenario file.
     pub file: String,
-    /// Its place among the runs of that file, from 0.
+    /// The place among the runs of that file, from 0.
     pub place: usize,
     /// The command that runs it again.
     pub command: String,
@@ -67,15 +67,15 @@ pub struct RunRecord {
     pub violations: Vec<Finding>,
     /// All that could not be judged.
     pub vacuous: Vec<Finding>,
-    /// What is advised and not so.
+    /// Advised expectations that do not hold.
     pub warnings: Vec<Finding>,
     /// The invariants that its file waives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waived: Vec<WaiverRecord>,
-    /// What its invariants could not judge.
+    /// The parts that its invariants could not judge.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_judged: Vec<NotJudgedRecord>,
-    /// What it asked of its brokers and networks; none if it is not about a fleet.
+    /// The load on its brokers and networks; `None` if it is not about a fleet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
     /// The nodes.
@@ -107,13 +107,13 @@ pub struct Finding {
     pub source: String,
     /// The expectation or step, parameters filled in.
     pub text: String,
-    /// What should have been.
+    /// The expected behaviour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
-    /// What was.
+    /// The actual behaviour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual: Option<String>,
-    /// Why it could not be judged.
+    /// The reason why it could not be judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -135,7 +135,7 @@ pub struct WaiverRecord {
     pub invariant: String,
     /// True if it did not hold in this run.
     pub is_needed: bool,
-    /// Where it is waived.
+    /// The waiver.
     pub place: Finding,
 }
 
@@ -144,7 +144,7 @@ pub struct WaiverRecord {
 pub struct NotJudgedRecord {
     /// The invariant's name.
     pub invariant: String,
-    /// What was not judged, why, how often, and when first.
+    /// The part that was not judged, the reason, how often, and when first.
     pub why: String,
 }
 

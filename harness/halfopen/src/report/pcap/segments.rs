@@ -11,7 +11,7 @@ use crate::trace::{ConnectionId, EventKind, Trace, Transmission};
 /// The most that one segment carries: what an IPv4 packet has room for, with some to spare.
 const LARGEST: usize = 32 * 1024;
 
-/// One TCP segment where it left.
+/// A TCP segment as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Segment {
     pub(super) at: Duration,
@@ -32,7 +32,7 @@ pub(super) struct Segment {
 struct Stream {
     /// The next byte to be sent.
     next: u32,
-    /// How far the other side has it.
+    /// The sequence number up to which the other side has received.
     received: u32,
 }
 
@@ -42,7 +42,7 @@ struct Connection {
     opened: Duration,
     port: u16,
     version: Version,
-    /// What the opener sends, and what the server does.
+    /// The directions: from the opener, and from the server.
     streams: [Stream; 2],
     is_up: bool,
 }
@@ -70,7 +70,7 @@ pub(super) fn segments(plan: &Plan, trace: &Trace) -> Vec<Segment> {
 struct Wire<'a> {
     plan: &'a Plan,
     connections: BTreeMap<ConnectionId, Connection>,
-    /// Where in its stream each item that was sent ends.
+    /// The sequence number at which each item that was sent ends.
     ends: BTreeMap<usize, u32>,
     segments: Vec<Segment>,
 }

@@ -92,7 +92,7 @@ enum KindLine {
     },
 }
 
-/// What is transmitted.
+/// The transmission.
 #[derive(Serialize, Deserialize)]
 struct ItemLine {
     /// The type of a packet, or `open`, `bytes`, `FIN`, `RST`, `timed out`.

@@ -7,7 +7,7 @@ use super::members::Members;
 /// The longest group of lines whose repetition is looked for.
 const LONGEST: usize = 64;
 
-/// So often something must come for it to be folded.
+/// Minimum number of consecutive repetitions before lines are folded.
 const TIMES: usize = 3;
 
 /// Lines that stand for themselves (`times` is 1) or for so many repetitions of themselves.

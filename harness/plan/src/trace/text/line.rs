@@ -7,7 +7,7 @@ use super::value::{field_text, hex};
 use crate::trace::{Event, EventKind, Since, Trace, Transmission, fields};
 use crate::{NodeFault, NodeId, Plan, StepId};
 
-/// One line to be, without its time.
+/// A line of text without its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     /// The index in the trace.
@@ -17,7 +17,7 @@ pub(super) struct Line {
     pub(super) text: String,
     /// The member of a group that it is about.
     pub(super) member: Option<Member>,
-    /// What it stands for, if it is folded over members.
+    /// The members that the line stands for, if it is folded.
     pub(super) members: Option<Members>,
 }
 

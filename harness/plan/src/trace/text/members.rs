@@ -32,7 +32,7 @@ pub(super) fn masked(name: &str) -> Option<String> {
     Some(format!("{}.*", split(name)?.0))
 }
 
-/// What a line stands for that is folded over the members of a group.
+/// The members of a group that one folded line stands for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Members {
     /// Number of members that it stands for.

@@ -8,7 +8,7 @@ use crate::trace::Field;
 use crate::trace::field_type;
 use crate::trace::fields::FieldType;
 
-/// How much of a payload is shown.
+/// Number of bytes of a payload that are shown.
 const SHOWN: usize = 40;
 
 /// A session expiry interval that never ends (§3.1.2.11.2 of 5.0).

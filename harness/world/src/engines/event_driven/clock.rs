@@ -12,7 +12,7 @@ use super::timer_queue::{TimerId, TimerQueue};
 use crate::node::WorldClock;
 use crate::plan::NodeId;
 
-/// What is never due: the timers of a node that stands still.
+/// The deadline that is never due: that of the timers of a node that stands still.
 const NEVER: Duration = Duration::MAX;
 
 /// The world's time, who waits for it, and what the nodes' own clocks make of it.
@@ -26,7 +26,7 @@ struct Inner {
     quiet: Cell<Quiet>,
 }
 
-/// Whether anybody asks, and up to when nothing happens but what the node does that is polled.
+/// Whether anybody asks, and the time up to which nothing happens but what the polled node does.
 #[derive(Clone, Copy, Default)]
 struct Quiet {
     is_asked_for: bool,
@@ -85,7 +85,7 @@ impl Timers {
         fired
     }
 
-    /// No timer of this node is due any more, until [`resume`](Self::resume): then all that have passed are due at
+    /// Stops the timers of this node until [`resume`](Self::resume): then all that have passed are due at
     /// once.
     pub(super) fn pause(&self, node: NodeId) {
         self.0.nodes.borrow_mut()[node.0].is_paused = true;
@@ -98,7 +98,7 @@ impl Timers {
         self.move_entries(node);
     }
 
-    /// From now on the clock of a node runs faster than the world's by so many millionths.
+    /// Makes the clock of a node run faster than the world's by the given number of millionths.
     pub(super) fn drift(&self, node: NodeId, ppm: i32) {
         let now = self.now();
         self.0.nodes.borrow_mut()[node.0].local.drift(now, ppm);
@@ -122,7 +122,7 @@ impl Timers {
         if node.is_paused { NEVER } else { node.local.due(deadline) }
     }
 
-    /// Those who wait on a clock that has changed are due at another time.
+    /// Moves the timers of a clock that has changed.
     fn move_entries(&self, node: NodeId) {
         self.0.waiting.borrow_mut().reschedule(node, |deadline| self.due(node, deadline));
     }

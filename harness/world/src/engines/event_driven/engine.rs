@@ -19,13 +19,13 @@ use crate::plan::{NodeFault, NodeId, Plan, Program};
 use crate::record::Recorder;
 use crate::script::{EngineCommand, NodeFuture, Script};
 
-/// How much may happen at one instant. More means that programs keep waking each other.
+/// Maximum number of polls at one instant. More means that programs keep waking each other.
 const POLLS_AT_ONE_INSTANT: u32 = 10_000_000;
 
-/// In real time: how often at least whoever runs the world is asked whether it is to go on.
+/// Maximum time, in real time, between two questions whether the run is to go on.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// By how many millionths a clock runs faster that all but stands still.
+/// The drift, in millionths, of a clock that all but stands still.
 const STANDSTILL: i32 = -999_999;
 
 /// The world: its network, its programs, and the time they share.
@@ -45,9 +45,9 @@ pub(super) struct Engine<S, F> {
     told: Option<usize>,
     /// Time at which the story was last asked without anything having happened.
     asked_at: Option<Duration>,
-    /// In real time: a broker outside of the world.
+    /// The broker outside of the world, in real time.
     outside: Option<RemoteBroker>,
-    /// By how much something came later than it was due, at most. In virtual time nothing does.
+    /// The greatest lateness of anything that was due. In virtual time there is none.
     lateness: Duration,
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Fabric {
     pub(super) timers: Timers,
     pub(super) tcp: Network,
     pub(super) hosts: Vec<HostState>,
-    /// By place of the connection.
+    /// The connections by place.
     connections: Vec<Option<ConnectionState>>,
     /// Faults that wait for a packet.
     armed: Vec<Armed>,
@@ -30,18 +30,18 @@ pub(super) struct Fabric {
     faults: Vec<StepId>,
 }
 
-/// What the world keeps of a host, beside its TCP.
+/// The state of a host beside its TCP.
 #[derive(Default)]
 pub(super) struct HostState {
     /// Decides what becomes of a SYN, if anything but acceptance is possible.
     pub(super) policy: Option<Rc<dyn AcceptPolicy>>,
-    /// What waits for a connection to accept.
+    /// The waker of the program that waits for a connection to accept.
     pub(super) accepting: Option<Waker>,
-    /// Whoever would read, while the program reads nothing.
+    /// The wakers of readers while the program reads nothing.
     stopped: Option<Vec<Waker>>,
 }
 
-/// What the world keeps of a connection, beside its TCP.
+/// The state of a connection beside its TCP.
 struct ConnectionState {
     connection_tap: Rc<ConnectionTap>,
     connecting: Option<Waker>,
@@ -59,7 +59,7 @@ struct EndWakers {
 struct Armed {
     fault: FaultId,
     links: Vec<(HostId, HostId)>,
-    /// Only this one of the client's connections.
+    /// The number of the client's connection, if only one is meant.
     number: Option<u32>,
     packet: PacketType,
     kind: ArmedKind,
@@ -72,7 +72,7 @@ enum ArmedKind {
     Reset,
 }
 
-/// What a program waits for on a connection.
+/// The condition that a program waits for on a connection.
 #[derive(Clone, Copy)]
 pub(super) enum Wait {
     Connect,

@@ -2,28 +2,28 @@ use std::time::Duration;
 
 const MILLION: i128 = 1_000_000;
 
-/// What the clock of a node shows, as a function of the world's time.
+/// The clock of a node, as a function of the world's time.
 #[derive(Debug, Default)]
 pub struct LocalTime {
-    /// From one change to the next; the last goes on. Empty as long as nothing was done to the clock: there may be a
-    /// million of them.
+    /// The stretches from one change to the next; the last goes on. Empty as long as nothing was done to the clock:
+    /// there may be a million of them.
     stretches: Vec<Stretch>,
 }
 
 /// A time in which the clock runs evenly. All in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
-    /// When it begins, in the world's time.
+    /// The begin in the world's time.
     world: i128,
-    /// What the clock would show then if it could go back.
+    /// The value of the clock at the begin, if it could go back.
     local: i128,
-    /// What the clock has shown before: it shows nothing earlier.
+    /// The latest value shown before: the clock shows nothing earlier.
     floor: i128,
-    /// By how many millionths it runs faster than the world's time; more than minus a million.
+    /// The millionths by which it runs faster than the world's time; more than minus a million.
     ppm: i32,
 }
 
-/// How a clock runs to which nothing was done.
+/// The stretch of a clock to which nothing was done.
 const UNTOUCHED: Stretch = Stretch { world: 0, local: 0, floor: 0, ppm: 0 };
 
 impl LocalTime {
@@ -54,13 +54,13 @@ impl LocalTime {
         duration(self.stretches.get(after).map_or(time, |next| time.min(next.world)))
     }
 
-    /// From `now` on the clock runs faster than the world's time by so many millionths.
+    /// Makes the clock run faster than the world's time by the given number of millionths from `now` on.
     pub fn drift(&mut self, now: Duration, ppm: i32) {
         let next = self.change(now);
         self.stretches.push(Stretch { ppm, ..next });
     }
 
-    /// At `now` the clock leaps by so many milliseconds.
+    /// Sets the clock forward by the given number of milliseconds at `now`.
     pub fn jump(&mut self, now: Duration, by_ms: i64) {
         let next = self.change(now);
         self.stretches.push(Stretch { local: next.local + i128::from(by_ms) * MILLION, ..next });

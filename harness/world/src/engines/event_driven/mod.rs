@@ -28,7 +28,7 @@ use crate::record::Recorder;
 use crate::script::{NodeFuture, Script};
 use crate::trace::Trace;
 
-/// Why a run could not be brought to its end.
+/// The reason for which a run could not be brought to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SimError {
     /// Programs keep waking each other without time going on.
@@ -37,17 +37,17 @@ pub(crate) enum SimError {
         /// Virtual time since the start.
         at: Duration,
     },
-    /// In real time: whoever runs the world has ended it.
+    /// The run in real time was interrupted.
     #[error("interrupted")]
     Interrupted,
 }
 
-/// How time passes in a world.
+/// The pace of time in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// It jumps to the next thing that happens.
+    /// Time jumps to the next thing that happens.
     Virtual,
-    /// It is the machine's.
+    /// Time is the machine's.
     Real,
 }
 
@@ -88,8 +88,8 @@ fn engine<S: Script>(
     Engine::new(plan, programs.defect(), programs.disks().clone(), script, start)
 }
 
-/// Runs a plan in real time, with a broker that is `outside` of the world, if there is one. Returns by how much something
-/// came later than it was due, at most, too.
+/// Runs a plan in real time, with a broker that is `outside` of the world, if there is one. Returns by how much
+/// something came later than it was due, at most, too.
 ///
 /// # Errors
 /// See [`SimError`].

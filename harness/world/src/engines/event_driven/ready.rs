@@ -14,7 +14,7 @@ pub(super) struct Ready(Mutex<Queue>);
 #[derive(Default)]
 struct Queue {
     nodes: VecDeque<NodeId>,
-    /// Who waits for a node to be woken.
+    /// The waker that waits for a node to be woken.
     idle: Option<Waker>,
 }
 

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::plan::NodeId;
 
-/// No place.
+/// The absence of a place.
 const NONE: u32 = u32::MAX;
 
 /// The timers of all nodes, ordered by when they are due, those of one instant by when they began to wait.
 ///
-/// Adding and removing cost the logarithm of the number of distinct instants: timers stand in one table, and those of one
-/// instant, and those of one node, are linked through it.
+/// Adding and removing cost the logarithm of the number of distinct instants: timers stand in one table, and those of
+/// one instant, and those of one node, are linked through it.
 pub(super) struct TimerQueue {
     timers: Vec<Slot>,
     /// The first of the free places, linked by `next`.
@@ -49,7 +49,7 @@ struct Slot {
     waker: Option<Waker>,
     sequence: u64,
     due: Duration,
-    /// In the time of the node.
+    /// The deadline in the time of the node.
     deadline: Duration,
 }
 

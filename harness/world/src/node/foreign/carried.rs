@@ -12,14 +12,14 @@ use crate::node::client_id::LearnedClientId;
 pub(super) struct Carried<N: Network> {
     pub(super) stream: N::Stream,
     pub(super) peer: Peer,
-    /// What the process has sent and the world has not taken.
+    /// The bytes that the process has sent and the world has not taken.
     pub(super) out: VecDeque<u8>,
-    /// What has arrived and the process's socket had no room for.
+    /// The bytes that have arrived and for which the process's socket had no room.
     pub(super) back: Vec<u8>,
     pub(super) client_id: LearnedClientId,
     /// More may arrive.
     pub(super) reads: bool,
-    /// What follows when all is sent.
+    /// The action that follows when all is sent.
     pub(super) then: Then,
 }
 

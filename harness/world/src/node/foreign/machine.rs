@@ -34,7 +34,7 @@ pub(super) struct Machine<N: Network, C> {
     name: String,
     command: String,
     process: Process,
-    /// How far its clock is ahead of the node's: what it took until it listened.
+    /// The time by which its clock is ahead of the node's: what it took until it listened.
     boot: Duration,
     listener: Option<SocketId>,
     accepting: Option<Pending>,

@@ -30,7 +30,7 @@ struct Inner {
     notes: RefCell<Vec<String>>,
 }
 
-/// How to treat a [`ForeignProgram`].
+/// The options for a [`ForeignProgram`].
 pub struct ForeignOptions {
     /// Starts the program.
     pub launch: Box<StartsProgram>,

@@ -34,7 +34,7 @@ impl RawAcceptPolicy {
         Rc::new(Self(RefCell::new(ConnectionAnswers { answers: answers.to_open(), ..ConnectionAnswers::default() })))
     }
 
-    /// From now on the answers are others, to those as well who were ignored and decide again.
+    /// Changes the answers, also for connections that were ignored and decide again.
     pub(super) fn change(&self, change: &Answers) {
         let mut policy = self.0.borrow_mut();
         if change.open.is_empty() && !change.packets.is_empty() {
@@ -92,7 +92,7 @@ impl AnswerScript {
         answer
     }
 
-    /// From now on the answers are others; what they list begins anew.
+    /// Changes the answers; those that are listed begin again.
     pub(super) fn change(&mut self, change: Answers) {
         if change.open.is_empty() && change.packets.is_empty() {
             self.turns.clear();

@@ -10,16 +10,17 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use crate::network::Peer;
 use crate::plan::Outgoing;
 
-/// As large as the receive window of the simulated sockets, which they announce anew only when a read empties half.
+/// The size of one read: that of the receive window of the simulated sockets, which they announce anew only when a read
+/// empties half.
 pub(super) const READ_BUFFER: usize = 64 * 1024;
 
-/// One connection of a raw peer.
+/// A connection of a raw peer.
 pub(super) struct Line<S> {
     stream: S,
     pub(super) peer: Peer,
     side: Role,
     pub(super) version: Version,
-    /// It reads, and has nothing to say.
+    /// True if it reads and answers nothing.
     pub(super) is_mute: bool,
     /// True if it reads what arrives.
     pub(super) reads: bool,

@@ -62,9 +62,9 @@ struct RawPeer<'a, N: Network, C> {
     side: Role,
     version: Version,
     script: AnswerScript,
-    /// Of a raw broker.
+    /// The accept policy of a raw broker.
     policy: Option<Rc<RawAcceptPolicy>>,
-    /// Of a raw client.
+    /// The settings of a raw client.
     program: Option<&'a RawClientProgram>,
     /// The CONNECT of the latest connection, whose answer may lead to a SUBSCRIBE.
     subscribe_on_connack: bool,
@@ -73,7 +73,7 @@ struct RawPeer<'a, N: Network, C> {
     dialing: Option<Dialing<N::Stream>>,
     /// True if the latest connection was ended by the other side.
     ended_by_peer: bool,
-    /// What nobody has answered, in order.
+    /// The packets that have not been answered, in order.
     owed: VecDeque<(ConnectionId, Packet)>,
     /// Answers that are given later.
     later: Vec<Later>,
@@ -88,19 +88,19 @@ type Alarm = Pin<Box<dyn Future<Output = ()>>>;
 struct Later {
     at: Instant,
     line: ConnectionId,
-    /// What is answered; a connection if none.
+    /// The packet that is answered; a connection if `None`.
     packet: Option<Packet>,
     kind: AnswerKind,
 }
 
-/// What comes of opening a connection.
+/// The result of opening a connection.
 type Opened<S> = io::Result<(S, Peer)>;
 
 /// A connection that is being opened.
 struct Dialing<S> {
     stream: Pin<Box<dyn Future<Output = Opened<S>>>>,
     version: Version,
-    /// What is sent as soon as it is open.
+    /// The packet that is sent as soon as the connection is open.
     connect: Option<Box<Connect>>,
 }
 

@@ -30,17 +30,17 @@ enum Real {
     Open(TcpStream),
 }
 
-/// One direction.
+/// A direction of the proxy.
 #[derive(Default)]
 struct Pump {
     bytes: Vec<u8>,
     /// The sender has ended its stream.
     has_ended: bool,
-    /// And the receiver has been told.
+    /// True if the receiver has been told of the end.
     is_finished: bool,
 }
 
-/// What became of one direction for now.
+/// The result of one turn of a direction.
 enum Pumped {
     Waits,
     /// The end that is written to has failed.

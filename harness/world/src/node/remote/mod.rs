@@ -25,9 +25,9 @@ use crate::network::{Network, Peer};
 use crate::plan::{Because, BrokerProgram, NodeId, Plan, Program};
 use crate::record::Recorder;
 
-/// How long to wait before a program that does not listen yet is asked again.
+/// Pause before a program that does not listen yet is asked again.
 const AGAIN: Duration = Duration::from_millis(5);
-/// How much of what a program prints is read at once.
+/// Number of bytes of a program's output that are read at once.
 const OUTPUT: usize = 16 * 1024;
 
 /// A broker outside of the world, for one run on [`Engine::Live`](crate::Engine::Live): one that runs anyway, or one
@@ -52,7 +52,7 @@ pub type StartsRemote = dyn Fn(&str, &BrokerProgram, u64) -> io::Result<StartedR
 /// Reads a line of a broker's log: which client it closes, and why.
 pub type ReadsRemoteLog = dyn Fn(&str) -> Option<(String, Because)>;
 
-/// How to treat a [`RemoteBroker`].
+/// The options for a [`RemoteBroker`].
 pub struct RemoteOptions {
     /// Starts the broker on the node of this name, with these settings, for which time since the start of the run (from
     /// 0), if it has to be started at all.
@@ -65,7 +65,7 @@ pub struct RemoteOptions {
 
 /// A broker that has been started, or that runs anyway.
 pub struct StartedRemote {
-    /// Where it is reached.
+    /// The address.
     pub address: SocketAddr,
     /// The process, if the world may do something to it.
     pub process: Option<Box<dyn RemoteProcess>>,
