@@ -1,4 +1,4 @@
-//! The real program on a real port, with a client that somebody else wrote. Nothing sleeps: each step waits for the
+//! The real program on a real port, with a client that is not the project's. Nothing sleeps: each step waits for the
 //! line that the broker logs about it.
 
 use std::net::SocketAddr;

@@ -539,7 +539,7 @@ fn interrupted_it_tells_what_it_has_found_and_writes_it() {
         .spawn()
         .unwrap();
     let mut stdout = child.stdout.take().unwrap();
-    // It has begun, and cannot end: so many lines have no room in the pipe.
+    // It has begun, and cannot end: the pipe has no room for all lines.
     let mut text = vec![0; 1];
     stdout.read_exact(&mut text).unwrap();
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());

@@ -16,7 +16,7 @@ use halfopen::scenario::PlanOptions;
 use halfopen::trace::{ConnectionId, EventKind, Trace, Transmission};
 use halfopen::world::{Engine, EngineError, TICK};
 
-/// `turmoil::Sim` does something for each node at each tick: so much virtual time of a node, summed over the nodes of a
+/// `turmoil::Sim` does something for each node at each tick: the virtual time of a node, summed over the nodes of a
 /// run, takes it a good part of a second of wall time.
 const MOST: Duration = Duration::from_secs(40);
 
@@ -172,8 +172,8 @@ fn compare_streams(
     Ok(apart)
 }
 
-/// How far apart the engines may be at a time of the story: each step that waits for something begins up to a tick late,
-/// and those behind it with it.
+/// How far apart the engines may be at a time of the story: each step that waits for something begins up to a tick
+/// late, and those behind it with it.
 fn slack(steps: &[Duration], at: Duration) -> Duration {
     let begun = steps.iter().filter(|step| **step <= at).count();
     TICK * u32::try_from(1 + begun).expect("steps are few")

@@ -39,7 +39,7 @@ fn mosquitto() -> Result<&'static str, String> {
 
 async fn start_mosquitto() -> Server {
     let program = mosquitto().expect("the trial runs only where it is");
-    // It takes no port 0. Whoever else takes the port in between makes it end, and another is tried.
+    // It takes no port 0. Another process that takes the port in between makes it end, and another is tried.
     for _ in 0..10 {
         let port = free_port();
         let configuration = tempfile::NamedTempFile::new().expect("a temporary file");

@@ -77,7 +77,7 @@ fn guest_starts_again_after_a_restart() {
     assert!(starts.borrow().iter().all(|name| name == "broker"));
 }
 
-/// CONNACK for whoever says anything, and nothing more.
+/// Answers the first bytes with CONNACK, and sends nothing more.
 async fn accepts_whoever_comes(mut connection: Connection) {
     let mut packet = [0; 256];
     while connection.read(&mut packet).await.is_ok_and(|count| count > 0) {

@@ -82,7 +82,7 @@ fn listen(args: Args) -> Result<(), Failure> {
     let judge = judge_by(Rc::clone(&passwords));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        // Before the port is open: whoever sees it may already send a signal.
+        // Before the port is open: a process that sees it may already send a signal.
         let stop = stop_signal()?;
         let (sender, changes) = mpsc::channel(1);
         let reload = reload::watch(args, settings.clone(), passwords, sender)?;

@@ -29,7 +29,7 @@ enum Step {
     Due,
     /// A client connects with a user name, and a password if it has one.
     Login(u8, Opening, Option<u8>),
-    /// Whoever asked first is told whether the password is right.
+    /// The first that asked is told whether the password is right.
     Verdict(bool),
     /// Another configuration holds: how many bytes and messages may wait.
     Configure(u8, u8),

@@ -35,7 +35,7 @@ enum Step {
     Due,
     /// The application acknowledges one of the messages that wait for it, or refuses it.
     Acknowledge(u8, bool),
-    /// It takes so many more.
+    /// It takes the given number more.
     Allow(u8),
     /// The socket has enough, or no longer has.
     Congestion(bool),

@@ -242,9 +242,9 @@ pub enum FromServer {
     Publish(Message),
     /// PUBACK, PUBREC, PUBREL or PUBCOMP.
     Ack(Answer),
-    /// SUBACK, with so many codes.
+    /// SUBACK, with the given number of codes.
     SubAck(u8, u8, u8),
-    /// UNSUBACK, with so many codes.
+    /// UNSUBACK, with the given number of codes.
     UnsubAck(u8, u8),
     /// PINGRESP.
     PingResp,

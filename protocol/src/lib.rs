@@ -1,7 +1,7 @@
 //! MQTT 3.1.1 and 5.0: packets, their encoding, topics, and the QoS flows.
 //!
 //! This crate knows nothing of sockets, tasks, clocks or randomness. Whatever needs time takes it as an
-//! argument ([`Instant`]); whatever waits is waited for by somebody else ([`Clock`]).
+//! argument ([`Instant`]); the driver does all the waiting ([`Clock`]).
 //!
 //! One tree of packet types serves both versions: the [`Version`] is an argument of [`decode`] and [`encode`].
 //!

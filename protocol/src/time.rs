@@ -2,7 +2,7 @@ use std::future::Future;
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
-/// A moment on the clock of whoever drives a state machine: the time since an origin that the driver chose.
+/// A moment on the clock of a state machine's driver: the time since an origin that the driver chose.
 ///
 /// Not `std::time::Instant`, because that one can only be had by reading the machine's clock. This one is a plain
 /// value: a test writes `Instant::from_secs(5)`, a simulated node may have a clock that drifts or leaps.

@@ -105,7 +105,7 @@ impl Client {
         }
     }
 
-    /// The next packet of this kind; others wait for whoever asks for them.
+    /// The next packet of this kind; others wait until they are asked for.
     pub(crate) fn get(&mut self, kind: u8) -> Played<Got> {
         if let Some(at) = self.waiting.iter().position(|packet| packet.kind() == kind) {
             return Ok(self.waiting.remove(at).expect("it was found there"));

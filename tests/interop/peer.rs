@@ -9,7 +9,7 @@
 //!                                                                message TOPIC PAYLOAD QOS RETAIN
 //! ```
 //!
-//! `closed` comes whoever closes, and ends the process. Without CLEAN the session is to outlive the connection.
+//! `closed` comes whichever side closes, and ends the process. Without CLEAN the session is to outlive the connection.
 
 use std::process::Stdio;
 

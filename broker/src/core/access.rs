@@ -8,7 +8,7 @@ use bytestring::ByteString;
 pub struct Access {
     /// True if a client may connect that names neither a user nor an authentication method.
     pub anonymous: bool,
-    /// True if user names and passwords are judged, by whoever drives the broker
+    /// True if user names and passwords are judged, by the driver of the broker
     /// ([`Output::Verify`](super::Output::Verify)). If not, they mean nothing: such a client is anonymous.
     pub passwords: bool,
     /// The methods of enhanced authentication (§4.12 of 5.0); a CONNECT with another is refused.

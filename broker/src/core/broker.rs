@@ -20,7 +20,7 @@ use super::{Access, CloseReason, Config, ConnectionId, Event, Output, Timer};
 
 /// An MQTT broker without sockets and without a clock.
 ///
-/// Whoever drives it tells it what happens (`handle_*`), and after each such call takes everything out of
+/// The driver tells it what happens (`handle_*`), and after each such call takes everything out of
 /// [`poll_output`](Self::poll_output) and asks [`poll_timeout`](Self::poll_timeout) when to come back. What arrives at
 /// the very instant of a deadline is in time: call [`handle_bytes`](Self::handle_bytes) before
 /// [`handle_timeout`](Self::handle_timeout).

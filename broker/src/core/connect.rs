@@ -131,7 +131,7 @@ impl Broker {
         open.outgoing_aliases = (aliases > 0).then(|| Box::new(OutgoingAliases::new(aliases)));
     }
 
-    /// Returns what the broker refuses whoever asks, with the reason of 5.0 or the return code of 3.1.1.
+    /// Returns what the broker refuses to every client, with the reason of 5.0 or the return code of 3.1.1.
     fn judge_connect(&self, connect: &mut Connect) -> Result<(), ReasonCode> {
         let is_v5 = connect.version.is_v5();
         let in_version = |reason| if is_v5 { reason } else { SERVER_UNAVAILABLE };

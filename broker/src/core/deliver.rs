@@ -33,7 +33,7 @@ impl Broker {
             self.retained.store(message);
             is_stored = true;
         } else if publish.retain {
-            // Whoever is too late for this one must not get the one before.
+            // A client that is too late for this one must not get the one before.
             self.retained.remove(&publish.topic);
         }
         let rank =

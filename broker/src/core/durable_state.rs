@@ -40,7 +40,7 @@ impl Broker {
 
     /// Remembers what another broker knew, in place of what this one knows; call it before the first connection.
     ///
-    /// Connections that were open then are taken to end now: their sessions expire from now on, and their wills are
+    /// Connections that were open then are taken to end now: their sessions expire from then on, and their wills are
     /// published, at once or after their delay. Sessions that had no connection end when they would have ended, those
     /// that are overdue at once [MQTT-4.1.0-2].
     pub fn handle_durable_state(&mut self, now: Instant, state: DurableState) {

@@ -3,8 +3,8 @@ use std::rc::Rc;
 
 use super::Config;
 
-/// Counts the bytes that the broker holds for all clients together: sessions, subscriptions, messages, half-read packets
-/// and output.
+/// Counts the bytes that the broker holds for all clients together: sessions, subscriptions, messages, half-read
+/// packets and output.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     bytes: Cell<usize>,
@@ -28,7 +28,7 @@ impl Held {
         self.message_bytes.get()
     }
 
-    /// Returns whether so many bytes more may be held. Nothing more always may.
+    /// Returns whether this many more bytes may be held. No bytes always may.
     pub(super) fn has_room(&self, config: &Config, bytes: usize) -> bool {
         bytes == 0 || self.bytes() + bytes <= config.total_bytes
     }

@@ -70,7 +70,7 @@ impl Broker {
         }
     }
 
-    /// Returns what a client must not do in a PUBLISH, whoever it is. Resolves a topic alias.
+    /// Returns what no client may do in a PUBLISH. Resolves a topic alias.
     fn judge_publish(&mut self, connection: ConnectionId, publish: &mut Publish) -> Result<(), CloseReason> {
         let Some(open) = self.connections.get_mut(&connection) else { return Ok(()) };
         open.resolve_alias(publish, self.config.topic_alias_maximum).map_err(|error| match error {
@@ -118,7 +118,7 @@ impl Broker {
         if is_v5 && publish.qos == QoS::ExactlyOnce && self.sessions.held().is_too_much(&self.config) {
             return Err(Refusal { reason: ReasonCode::QUOTA_EXCEEDED, what: "the server holds too much" });
         }
-        // Whoever cannot be told has the message delivered at least.
+        // A publisher that cannot be told has the message delivered at least.
         let can_tell = is_v5 && publish.qos != QoS::AtMostOnce;
         if publish.retain && can_tell && !self.retained.has_room(now, &self.config, publish) {
             return Err(Refusal { reason: ReasonCode::QUOTA_EXCEEDED, what: "too many retained messages" });

@@ -120,7 +120,8 @@ impl Session {
         self.flow.get_or_insert_with(|| Box::new(Flow::new(limits, held)))
     }
 
-    /// A new connection begins, on which so many messages above QoS 0 may be under way to the client and from it.
+    /// Begins a new connection, with the number of messages above QoS 0 that may be under way to the client and from
+    /// it.
     pub(super) fn set_limits(&mut self, to_client: u16, from_client: u16) {
         self.limits = FlowLimits { to_client, from_client };
         if let Some(flow) = &mut self.flow {

@@ -29,7 +29,7 @@ impl Sys {
 
 impl Broker {
     /// The broker begins to serve at `now`: uptime counts from here, and if [`Config::sys_interval`] is not zero, its
-    /// statistics are published from now on, as retained messages under `$SYS/broker/`.
+    /// statistics are published from then on, as retained messages under `$SYS/broker/`.
     ///
     /// [`Config::sys_interval`]: super::Config::sys_interval
     pub fn handle_start(&mut self, now: Instant) {

@@ -1,7 +1,7 @@
 //! Connects a [`Broker`] to sockets and a clock, on one thread.
 //!
 //! The same code serves a real port and a simulated one: the caller brings the connections ([`Listener`]), the time
-//! ([`Clock`]) and whoever wants to know what happens ([`Observer`]).
+//! ([`Clock`]) and the observer of what happens ([`Observer`]).
 //!
 //! One task for each connection reads and writes; one waits for the next deadline; all share a `Hub`, which owns the
 //! broker and carries out what it asks for. What is ready to be read is read before a deadline is judged.
@@ -83,8 +83,8 @@ impl<P> Observer<P> for () {
 /// Serves until `shutdown` completes, then tells all clients and closes.
 ///
 /// Needs no runtime of a particular kind, as long as it is polled within tokio's; nothing here leaves the thread.
-/// Dropping the future drops all sockets at once, as the end of a process does. Whoever names a user is refused if the
-/// broker asks about passwords: [`serve_verifying`] answers that.
+/// Dropping the future drops all sockets at once, as the end of a process does. Every CONNECT with a user name is
+/// rejected if the broker asks about passwords: [`serve_verifying`] answers that.
 ///
 /// # Errors
 /// The listener is of no more use.

@@ -20,7 +20,7 @@ pub(super) struct Outgoing {
     waker: Option<Waker>,
 }
 
-/// Number of pieces that go into one system call. Behind so many, small ones are put together.
+/// Number of pieces that go into one system call. Behind this number, small ones are put together.
 const SLICES: usize = 32;
 
 /// The largest small piece, in bytes.

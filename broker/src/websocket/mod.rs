@@ -21,7 +21,7 @@ use self::upgrade::Upgrade;
 
 /// The server's side of a WebSocket with the subprotocol `mqtt`.
 ///
-/// Whoever reads also drives the upgrade from HTTP and answers pings. A peer that breaks a rule is told so in a close
+/// Reading also drives the upgrade from HTTP and answers pings. A peer that breaks a rule is told so in a close
 /// frame, and reading then gives an error.
 #[derive(Debug)]
 pub(crate) struct WebSocket<S> {
@@ -158,7 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         match this.phase {
-            // The end of the upgrade wakes whoever waits for this.
+            // The end of the upgrade wakes the task that waits for this.
             Phase::Upgrade(_) => Poll::Pending,
             Phase::Open(_) => this.outgoing.poll_write(&mut this.stream, cx, pieces),
             Phase::Over => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
@@ -180,7 +180,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<S> {
         if matches!(this.phase, Phase::Open(_)) {
             this.close(&u16::from(CloseCode::Normal).to_be_bytes());
         }
-        // Reading goes on as before, for whoever wants to empty the socket.
+        // Reading goes on as before, for a caller that wants to empty the socket.
         ready!(this.outgoing.poll_flush(&mut this.stream, cx))?;
         Pin::new(&mut this.stream).poll_shutdown(cx)
     }

@@ -152,7 +152,7 @@ impl World {
         self.advance(by - Duration::from_millis(1));
     }
 
-    /// From now on the peer takes nothing from the network.
+    /// Makes the peer take nothing more from the network.
     pub(crate) fn stop_reading(&mut self, id: ConnectionId) {
         self.peer(id).reads_nothing = true;
     }

@@ -69,7 +69,7 @@ fn sessions_are_limited_in_number(#[case] version: Version, #[case] reason: u8) 
     world.client(version, "2");
     assert_eq!(connack_reason(&mut world, Connect::new(version, "3")), reason);
     assert_eq!(connack_reason(&mut world, Connect::new(version, "")), reason);
-    // Whoever has a session may come back.
+    // A client that has a session may come back.
     assert_eq!(connack_reason(&mut world, lasting(version, "1", u32::MAX)), 0);
     assert_eq!(connack_reason(&mut world, Connect::new(version, "2")), 0);
     assert_eq!(world.broker.session_count(), 2);

@@ -17,7 +17,7 @@ const MIB: usize = 1024 * KIB;
 /// What a message counts for in a queue beside its text.
 const MESSAGE: usize = 256;
 
-/// From now on so many bytes more may be held.
+/// Lets this many more bytes be held.
 fn leave_room_for(world: &mut World, bytes: usize) {
     let total_bytes = world.broker.held_bytes() + bytes;
     world.broker.handle_config(world.now, Config { total_bytes, ..world.broker.config().clone() });

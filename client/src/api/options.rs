@@ -70,8 +70,8 @@ impl ConnectOptions {
         self
     }
 
-    /// Takes up an earlier session, and has the broker keep it for so many seconds after the connection; 3.1.1 has no
-    /// such time and keeps it.
+    /// Takes up an earlier session, and has the broker keep it for the given number of seconds after the connection;
+    /// 3.1.1 has no such time and keeps it.
     #[must_use]
     pub fn keep_session(mut self, seconds: u32) -> Self {
         self.core.connect.clean_start = false;

@@ -108,7 +108,7 @@ impl Order {
 impl driver::Order for Order {
     fn perform(self, client: &mut core::Client, now: Instant) -> Result<(), CommandError> {
         let mut table = self.waiting.table();
-        // What is not accepted is told to whoever asked for it.
+        // The requester is told what is not accepted.
         let is_closed = client.is_idle();
         let check = |result: Result<Token, CommandError>| result.map_err(Error::from);
         match self.what {

@@ -15,8 +15,8 @@ use super::values::{Url, qos, seconds, url, version};
 
 /// An MQTT 3.1.1 and 5.0 client, with the flags of mosquitto_pub and mosquitto_sub.
 ///
-/// It connects again on its own when the connection is lost, and says so. Where nothing listens at the first attempt, it
-/// ends; sub waits for a broker whose port is open and that sends no CONNACK yet, and pub does not.
+/// It connects again on its own when the connection is lost, and says so. Where nothing listens at the first attempt,
+/// it ends; sub waits for a broker whose port is open and that sends no CONNACK yet, and pub does not.
 #[derive(Debug, Parser)]
 #[command(
     name = "halfopen-client",
@@ -84,8 +84,9 @@ pub(crate) struct Connection {
     /// The client id begins with this, and a random number follows.
     #[arg(short = 'I', long, value_name = "PREFIX", conflicts_with = "id")]
     id_prefix: Option<String>,
-    /// End after this many attempts to connect in a row that bring no CONNACK, for whatever reason. Without it, sub ends
-    /// where nothing listens at the first attempt and else tries for ever, and pub ends if the first attempt fails.
+    /// End after this many attempts to connect in a row that bring no CONNACK, for whatever reason. Without it, sub
+    /// ends where nothing listens at the first attempt and else tries for ever, and pub ends if the first attempt
+    /// fails.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) connect_attempts: Option<u32>,
     /// Print no errors and warnings; the status tells.
@@ -127,7 +128,7 @@ pub(crate) struct Pub {
     /// The message is retained.
     #[arg(short = 'r', long)]
     retain: bool,
-    /// Publish so many times.
+    /// Publish the given number of times.
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) repeat: u64,
     /// How many seconds to wait between the times.
@@ -169,7 +170,7 @@ pub(crate) struct Sub {
     /// Print the topic before the payload.
     #[arg(short = 'v', long)]
     pub(crate) verbose: bool,
-    /// Leave after so many messages.
+    /// Exit after the given number of messages.
     #[arg(short = 'C', long = "count", value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
     /// Leave out messages whose topic matches this filter; may be given several times.
@@ -196,12 +197,12 @@ pub(crate) struct Sub {
     /// Leave as soon as the broker has answered the subscriptions.
     #[arg(short = 'E')]
     pub(crate) exit_after_subscribing: bool,
-    /// Leave after so many seconds, with status 27.
+    /// Exit after the given number of seconds, with status 27.
     #[arg(short = 'W', value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
-    /// How to print a message: %t topic, %p payload, %x and %X in hexadecimal, %l its length, %q QoS, %r retain, %m packet
-    /// identifier, %j JSON, %I and %U time, %C content type, %R response topic, %D correlation data, %E expiry, %F payload
-    /// format, %P user properties, %S subscription identifiers, %A topic alias; \n, \t and others as in C.
+    /// How to print a message: %t topic, %p payload, %x and %X in hexadecimal, %l its length, %q QoS, %r retain, %m
+    /// packet identifier, %j JSON, %I and %U time, %C content type, %R response topic, %D correlation data, %E expiry,
+    /// %F payload format, %P user properties, %S subscription identifiers, %A topic alias; \n, \t and others as in C.
     #[arg(short = 'F', value_name = "FORMAT", value_parser = super::format::check)]
     pub(crate) format: Option<String>,
 }

@@ -130,7 +130,7 @@ impl Publisher<'_> {
     fn event(&mut self, now: Instant, event: &Event) {
         let mut out = stdout().lock();
         for line in self.log.lines(event) {
-            // Whoever reads the log may leave; the message still counts.
+            // The reader of the log may be gone; the message still counts.
             let _ = writeln!(out, "{line}");
         }
         match self.trouble.judge(event) {

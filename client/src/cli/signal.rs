@@ -1,6 +1,6 @@
 use std::io;
 
-/// Completes with SIGINT or SIGTERM, from now on.
+/// Completes at the next SIGINT or SIGTERM.
 #[cfg(unix)]
 pub(crate) fn stop() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};

@@ -312,7 +312,7 @@ impl Client {
             Link::Opening(attempt) | Link::Handshake(Handshake { attempt, .. }) => Some((attempt.due, Timer::Connect)),
             Link::Up(up) => {
                 let ping = if self.pinging { self.ping_or_defect(up) } else { None };
-                // Whoever does not listen cannot blame the peer for its silence.
+                // A client that does not listen cannot blame the peer for its silence.
                 let authenticating = up.authenticating.filter(|_| self.is_listening());
                 ping.into_iter().chain(authenticating.map(|asked| (asked.due, Timer::Authenticate))).min()
             }

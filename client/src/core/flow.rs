@@ -31,7 +31,7 @@ impl Client {
         Ok(())
     }
 
-    /// The application takes so many more messages than it said before, where
+    /// Lets the application take the given number of messages more than it said before, where
     /// [`Options::incoming_limit`](super::Options::incoming_limit) is set.
     pub fn allow(&mut self, now: Instant, messages: usize) {
         let Some(credit) = &mut self.credit else { return };

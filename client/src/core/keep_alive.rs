@@ -95,8 +95,8 @@ impl KeepAlive {
         Some(Awaited { at, due: at.max(self.last_alive) + self.ping_timeout })
     }
 
-    /// Returns what is due next. Of two at one instant the lateness of PINGRESP: to ask again would be idle. Whoever
-    /// does not listen cannot blame the peer for its silence.
+    /// Returns what is due next. Of two at one instant the lateness of PINGRESP: to ask again would be idle. A client
+    /// that does not listen cannot blame the peer for its silence.
     pub(super) fn next(&self, is_listening: bool) -> Option<(Instant, Timer)> {
         let interval = self.interval?;
         let mut ping = (self.last_sent + interval, Timer::KeepAlive);

@@ -27,7 +27,7 @@ pub(super) enum Io<'a> {
     Read(&'a [u8]),
     /// The socket took bytes that had waited for it.
     Written,
-    /// The socket took so many bytes at once that no more are too many.
+    /// The socket took more bytes at once than can be too many.
     Relieved,
 }
 
@@ -65,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// Returns whether so much is to be written that no more messages should be added to it.
+    /// Returns whether too many bytes wait to be written for more messages to be added.
     pub(super) fn is_congested(&self) -> bool {
         self.unwritten.len() > CONGESTED
     }

@@ -124,7 +124,7 @@ impl Completion {
         }
     }
 
-    /// The moment, and so much more, must have passed.
+    /// Requires that the moment and the given time after it have passed.
     fn pass(&mut self, plan: &Plan, moment: &Moment, more_ms: i64, node: NodeId) {
         if let Some(horizon) = Horizon::new(plan, moment, more_ms, node) {
             let place = self.add(horizon);

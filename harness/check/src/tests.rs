@@ -58,7 +58,7 @@ fn last_packet() -> EventRef {
     packet_from(Ordinal::Last, PacketKind::Any, SENSOR)
 }
 
-/// The sensor's last packet is seen by the broker at 30 ms, so this is due at 30 ms and so much more.
+/// The sensor's last packet is seen by the broker at 30 ms, so this is due at 30 ms plus the given time.
 fn closes_at(ms: i64) -> Expectation {
     let timing = Some(Timing::At(after(ms, last_packet(), "1.5 * 5s after last packet from sensor")));
     Expectation { timing, ..expect(BROKER, closes(SENSOR, Some(Because::KeepAlive))) }

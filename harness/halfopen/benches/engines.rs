@@ -32,7 +32,7 @@ enum Budget {
     None,
     /// So many times faster than real time.
     Speed(f64),
-    /// Within so much wall time.
+    /// The limit of wall time.
     Wall(Duration),
 }
 

@@ -74,7 +74,7 @@ impl Suite {
     /// use halfopen::suite::Suite;
     /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
     ///
-    /// // Says CONNACK to whoever says anything, and nothing more.
+    /// // Answers the first bytes with CONNACK, and sends nothing more.
     /// let suite = Suite::new().broker(|mut host| async move {
     ///     loop {
     ///         let mut stream = host.accept().await;

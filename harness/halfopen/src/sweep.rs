@@ -1,6 +1,6 @@
 //! `sweep`: a run without the fault tells where the boundaries are; each of them is a run with it.
 //!
-//! Whoever runs scenarios takes their plans from [`run::load`](crate::run::load), so that all come to the same list.
+//! Callers that run scenarios take their plans from [`run::load`](crate::run::load), so that all come to the same list.
 //! Reading alone (`halfopen check`) knows a plan with a sweep, and not yet its runs.
 
 use std::collections::BTreeMap;

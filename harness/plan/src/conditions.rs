@@ -2,7 +2,7 @@ use halfopen_protocol::packet::QoS;
 
 use super::{BrokerSettings, Moment, Position, Step};
 
-/// The parts of a file that are no part of the plan, but matter to whoever runs it.
+/// The parts of a file that are no part of the plan, but matter to the runner.
 #[derive(Clone, Debug, Default)]
 pub struct Conditions {
     /// The engines that can run it; all if not given.

@@ -22,7 +22,7 @@ pub struct Expectation {
     pub verb: Verb,
     /// The count; without it at least once.
     pub count: Option<CountRange>,
-    /// `count` is about any window this long: a half-open one, so that what comes exactly so much later is outside.
+    /// `count` is about any window this long: a half-open one, so that what comes exactly one length later is outside.
     pub per: Option<Duration>,
     /// Time between neighbours that match; each must lie in it.
     pub gap: Option<DurationRange>,

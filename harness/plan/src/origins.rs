@@ -41,7 +41,7 @@ impl Origins {
     }
 }
 
-/// The number of the last of so many, from 0.
+/// Returns the number of the last of `len` parts, from 0.
 fn number(len: usize) -> u32 {
     u32::try_from(len - 1).expect("fewer than four billion parts in a plan")
 }

@@ -21,7 +21,7 @@ pub struct Step {
 /// The kinds of steps. Time moves only at `Wait`, at `At`, and while an action waits for its answer.
 #[derive(Clone, Debug)]
 pub enum StepKind {
-    /// Goes on so much later.
+    /// Waits for the given time.
     Wait(Duration),
     /// Goes on at that moment.
     At(Moment),
@@ -52,7 +52,7 @@ pub enum StepKind {
     /// In the background from this step on: `steps` each time that an event happens, also while those of an earlier one
     /// go on.
     Whenever {
-        /// The event; what is after it begins so much later.
+        /// The event; what is after it begins after the delay.
         event: Moment,
         /// The maximum number of times; without it, as often as the event happens.
         times: Option<u64>,
@@ -61,7 +61,7 @@ pub enum StepKind {
         /// The steps of each repetition.
         steps: Vec<Step>,
     },
-    /// `steps` so many times, one after the other.
+    /// Runs `steps` `times` times, one after the other.
     Repeat {
         /// Number of repetitions.
         times: u64,

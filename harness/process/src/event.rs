@@ -8,7 +8,7 @@ pub type SocketId = u32;
 /// An action of a program, in the order in which it did them.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Accepts connections at this address from now on.
+    /// Begins to accept connections at this address.
     Listens {
         /// The listening socket.
         socket: SocketId,

@@ -21,7 +21,7 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// A thread runs from now on.
+    /// Takes note that a thread runs.
     pub(crate) fn release(&mut self, thread: ThreadId) {
         self.queue.retain(|queued| *queued != thread);
         match self.batch.iter_mut().find(|(member, _)| *member == thread) {

@@ -58,7 +58,7 @@ impl Draw {
         self.random.next_u64() % bound.max(1)
     }
 
-    /// Returns whether something happens that happens so many times of a hundred.
+    /// Returns whether something happens whose chance is the given number of hundredths.
     fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

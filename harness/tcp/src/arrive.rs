@@ -71,7 +71,7 @@ impl Network {
         }
     }
 
-    /// Answers a segment with RST. Whoever never gets that answer sends again.
+    /// Answers a segment with RST. A sender that never gets that answer sends again.
     fn answer_with_rst(&mut self, now: Duration, from: Socket, segment: Segment, left: Duration) {
         let to = from.peer();
         let in_flight = |network: &Self| network.end(to).map(|end| end.sender.in_flight);

@@ -158,7 +158,7 @@ impl ConnectionTap {
         self.state.borrow_mut().from(other(side)).failure_seen
     }
 
-    /// The program of `side` has read so many more bytes.
+    /// Takes note that the program of `side` has read this many more bytes.
     pub(crate) fn read(&self, side: Role, count: usize) {
         let from = other(side);
         let mut state = self.state.borrow_mut();

@@ -86,8 +86,8 @@ impl Recorder {
         (self.0.borrow().now)()
     }
 
-    /// `client` is about to open a connection, the so many-th of its own, from 1; its first item,
-    /// [`Transmission::Open`], is yet to be [`sent`](Self::sent).
+    /// Allocates an id for a connection that `client` is about to open, and returns it with its ordinal among the
+    /// client's connections, from 1; its first item, [`Transmission::Open`], is yet to be [`sent`](Self::sent).
     pub(crate) fn new_connection(&self, client: NodeId) -> (ConnectionId, u32) {
         let mut inner = self.0.borrow_mut();
         inner.connections += 1;

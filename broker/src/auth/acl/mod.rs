@@ -62,7 +62,7 @@ impl Acl {
                 return Err("expected `user NAME`, `topic [RIGHT] FILTER` or `pattern [RIGHT] FILTER`".to_owned());
             }
             "user" => {
-                // Whoever cannot be in the password file cannot log in.
+                // A user that cannot be in the password file cannot log in.
                 check_user(rest)?;
                 if rest.contains(" #") {
                     return Err(format!("`{rest}`: a comment has a line of its own"));

@@ -160,7 +160,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-/// Believes whoever says `good`.
+/// Believes a peer that says `good`.
 #[derive(Debug)]
 struct Gullible;
 
@@ -288,8 +288,8 @@ impl Connection {
         assert!(!publish.topic.is_empty() || publish.topic_alias.is_some());
     }
 
-    /// In the order of the messages [MQTT-4.6.0-2], [MQTT-4.6.0-3]; only the repeated answer to a repeated PUBLISH of QoS 2
-    /// has no place in it.
+    /// In the order of the messages [MQTT-4.6.0-2], [MQTT-4.6.0-3]; only the repeated answer to a repeated PUBLISH of
+    /// QoS 2 has no place in it.
     fn answer(&mut self, kind: usize, ack: &Ack) {
         let queue = &mut self.unanswered[kind];
         let index = queue.iter().position(|id| *id == ack.packet_id).expect("an answer to what did not come");

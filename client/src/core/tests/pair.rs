@@ -46,8 +46,8 @@ enum Step {
     ToClient(usize),
     /// What is under way is lost in both directions, and both sides learn that it is.
     Cut(usize),
-    /// The client loses its connection and the broker does not learn it: what is under way to the client is lost, what is
-    /// under way to the broker may arrive later or never. When the client connects again, it takes over from itself.
+    /// The client loses its connection and the broker does not learn it: what is under way to the client is lost, what
+    /// is under way to the broker may arrive later or never. When the client connects again, it takes over from itself.
     HalfOpen(usize),
     /// Bytes of a connection that was given up arrive.
     Stale(usize),
@@ -226,8 +226,8 @@ impl World {
     }
 }
 
-/// Publishes two messages of each QoS on each topic, and loses the connection of one client when `lost` pieces of it have
-/// arrived: with both sides told, or only the client. False if there were not so many.
+/// Publishes two messages of each QoS on each topic, and loses the connection of one client when `lost` pieces of it
+/// have arrived: with both sides told, or only the client. False if there were fewer.
 fn lose_one(version: Version, end: usize, to_broker: bool, lost: usize, is_half_open: bool) -> bool {
     let mut world = World::new(version);
     world.settle();

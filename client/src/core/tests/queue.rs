@@ -27,7 +27,8 @@ fn large(qos: QoS) -> Publish {
     Publish { payload: Bytes::from(vec![0; LARGE]), ..message(qos, "") }
 }
 
-/// Takes outputs until a driver that wants no more than so many bytes has them, and counts what still comes then.
+/// Takes outputs until a driver that wants no more than the given number of bytes has them, and counts what still comes
+/// then.
 fn bytes_after(bench: &mut Bench, limit: usize) -> (usize, usize) {
     let (mut before, mut after) = (0, 0);
     while let Some(output) = bench.client.poll_output() {

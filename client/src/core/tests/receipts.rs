@@ -124,7 +124,7 @@ fn nothing_is_read_while_the_application_takes_nothing_and_pings_go_out() {
     assert_eq!(count(bench.events()), 1);
     bench.client.allow(bench.now, 5);
     assert_eq!(count(bench.events()), 1);
-    // From now on silence counts again.
+    // After this silence counts again.
     assert_eq!(bench.due().map(|(_, timer)| timer), Some(Timer::PingResponse));
 }
 

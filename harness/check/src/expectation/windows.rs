@@ -7,7 +7,7 @@ use crate::plan::CountRange;
 
 impl Judge<'_> {
     /// Judges a count per period: no window has more, and none that begins right after one that counts and lies in the
-    /// run has fewer. Windows are half-open: what comes exactly so much later is in the next one.
+    /// run has fewer. Windows are half-open: what comes exactly one length later is in the next one.
     pub(super) fn windows(&self, matches: &[Match], count: CountRange, per: Duration, findings: &mut Findings) {
         let at = |found: &Match| found.at;
         let most = matches.iter().enumerate().map(|(index, first)| {

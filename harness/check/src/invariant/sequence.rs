@@ -14,7 +14,7 @@ pub(super) struct Sequence<K, S, L> {
 
 struct Waiting<S> {
     places: VecDeque<(u64, S)>,
-    /// True if one was overtaken: what looks like it comes out too late from now on.
+    /// True if one was overtaken: what looks like it comes out too late after that.
     is_overtaken: bool,
 }
 

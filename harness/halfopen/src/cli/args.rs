@@ -77,11 +77,12 @@ pub(super) enum Command {
 pub(super) struct TraceArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
-    /// Print one JSON object per event instead of text, for programs and for `halfopen diff`; `docs/report-format.md` describes it.
+    /// Print one JSON object per event instead of text, for programs and for `halfopen diff`; `docs/report-format.md`
+    /// describes it.
     #[arg(long)]
     pub(super) json: bool,
-    /// Print one line per run instead: the SHA-256 of its trace, the number of its events, and its name. Two runs with one hash have the
-    /// same trace.
+    /// Print one line per run instead: the SHA-256 of its trace, the number of its events, and its name. Two runs with
+    /// one hash have the same trace.
     #[arg(long, conflicts_with = "json")]
     pub(super) hash: bool,
 }
@@ -100,25 +101,27 @@ pub(super) struct RunArgs {
     /// Select the runs whose name contains this text.
     #[arg(long, value_name = "TEXT")]
     pub(super) only: Option<String>,
-    /// Switch on a defect in the project's brokers or clients, such as `broker:will_lost`, to see whether a scenario catches it.
+    /// Switch on a defect in the project's brokers or clients, such as `broker:will_lost`, to see whether a scenario
+    /// catches it.
     #[arg(long, value_name = "SIDE:NAME")]
     pub(super) defect: Option<Defect>,
     /// Treat a `should` that is not met as a failure instead of a warning.
     #[arg(long)]
     pub(super) strict: bool,
-    /// Also print the logs of the programs to standard error, with virtual time. The broker's log has the words of `mosquitto -v`.
+    /// Also print the logs of the programs to standard error, with virtual time. The broker's log has the words of
+    /// `mosquitto -v`.
     #[arg(long, visible_alias = "no-capture")]
     pub(super) log: bool,
     #[command(flatten)]
     pub(super) program: ProgramArgs,
 }
 
-/// Which program of somebody else takes part.
+/// The other program that takes part.
 #[derive(Clone, Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Programs of others")]
 pub(super) struct ProgramArgs {
-    /// Put this program in the place of the project's broker: the name of a profile, such as `mosquitto`, or the path of one.
-    /// Linux only.
+    /// Put this program in the place of the project's broker: the name of a profile, such as `mosquitto`, or the path
+    /// of one. Linux only.
     #[arg(long, value_name = "PROFILE")]
     pub(super) broker: Option<String>,
     /// With `--broker`: skip runs that take more virtual time, `90s`, `30m`, `1h` or `2d`; `none` is no limit.
@@ -147,7 +150,8 @@ pub(super) struct Select {
     /// Select the scenarios with this tag; may be repeated.
     #[arg(long, value_name = "TAG")]
     pub(super) tag: Vec<String>,
-    /// Select the scenarios that name this clause: `MQTT-3.1.2-24`, or `3.1.1:MQTT-3.1.2-24` for one version; may be repeated.
+    /// Select the scenarios that name this clause: `MQTT-3.1.2-24`, or `3.1.1:MQTT-3.1.2-24` for one version; may be
+    /// repeated.
     #[arg(long, value_name = "CLAUSE")]
     pub(super) clause: Vec<String>,
 }

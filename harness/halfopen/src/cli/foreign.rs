@@ -1,4 +1,4 @@
-//! `--broker`: runs against a program of somebody else.
+//! `--broker`: runs against another program.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -47,8 +47,8 @@ impl Forms {
         if self.html_all { Pictures::All } else { Pictures::Some }
     }
 
-    /// Returns what may be taken from runs as they come, if there are so many; nothing if one is asked for that has
-    /// everything.
+    /// Returns what may be removed from runs as they come, for this number of runs; nothing if a form is asked for that
+    /// has everything.
     pub(super) fn thin(&self, runs: usize) -> Option<Thin> {
         // JUnit and TAP show traces that a page leaves out.
         (self.html.is_some() && self.json.is_none()).then(|| Thin::new(self.pictures(), runs).keeping_text())

@@ -13,7 +13,7 @@ pub(super) fn came() -> bool {
     CAME.load(Ordering::Relaxed)
 }
 
-/// Waits for it beside all else, from now on. Where that is not possible, the system ends the program as ever.
+/// Begins to wait for it beside all else. Where that is not possible, the system ends the program as ever.
 #[expect(clippy::disallowed_methods, reason = "outside of any world, and for as long as the program lasts")]
 pub(super) fn watch() {
     let (sender, is_watching) = mpsc::channel::<()>();

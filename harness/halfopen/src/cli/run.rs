@@ -101,7 +101,7 @@ struct Session<'a, W: std::io::Write> {
     trouble: Option<String>,
     done: usize,
     total: usize,
-    /// Expectations that a program of somebody else cannot be asked.
+    /// Number of expectations that another program cannot be asked.
     left_out: usize,
     /// Runs that take too long for it.
     too_long: usize,

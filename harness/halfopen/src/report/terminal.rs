@@ -54,7 +54,7 @@ impl<W: Write> Terminal<W> {
         Self::with_verbosity(out, Verbosity::Normal)
     }
 
-    /// A report that goes to this writer and says so much.
+    /// Creates a report for this writer with this amount of output.
     pub fn with_verbosity(out: W, verbosity: Verbosity) -> Self {
         Self { out, summary: Summary::default(), verbosity, bad: Vec::new() }
     }

@@ -253,7 +253,7 @@ pub struct Awaited {
 }
 
 impl Awaited {
-    /// Begins to wait for `event`, which has occurred so often so far.
+    /// Begins to wait for `event`, which has occurred as often as `occurred` says.
     pub fn new(event: &EventRef, occurred: &Occurred) -> Self {
         let ordinal = if matches!(event, EventRef::Mark(_)) { Ordinal::Last } else { ordinal(event) };
         Self { ordinal, is_start: *event == EventRef::Start, before: occurred.times.len() }

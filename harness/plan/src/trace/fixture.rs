@@ -282,7 +282,7 @@ pub fn closes(peer: NodeId, because: Option<Because>) -> Verb {
     Verb::Closes { peer, because, how: None, reason: None, reason_if_any: None }
 }
 
-/// Exactly so many.
+/// Exactly the given number.
 pub fn exactly(n: u64) -> Option<CountRange> {
     Some(CountRange { min: n, max: Some(n) })
 }

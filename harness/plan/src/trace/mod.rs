@@ -1,7 +1,7 @@
 //! What happened: one ordered list of typed events with virtual time.
 //!
 //! The only thing that checks and reports read. Packets are seen by a tap in the socket of each node, not told by the
-//! programs, so a trace is the same whoever wrote them; what only a program can know it states itself
+//! programs, so a trace does not depend on who wrote them; what only a program can know it states itself
 //! ([`EventKind::Closing`], [`EventKind::Delivered`]).
 
 mod cause;
@@ -45,7 +45,7 @@ pub struct Trace {
 
 /// Receives the events of a run while it happens.
 ///
-/// A world knows nothing of what a run is judged by; whoever judges it implements this.
+/// A world knows nothing of what a run is judged by; the judge implements this.
 pub trait RunObserver {
     /// Takes note of the next event. The arrival of what is sent is not known yet.
     fn event(&mut self, event: &Event);

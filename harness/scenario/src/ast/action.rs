@@ -253,12 +253,12 @@ actions! {
     Close(Param<CloseWord>) = "close", AllButBrokers, as "fin" => "`fin` or `rst`, without a DISCONNECT";
     Send(Param<Sent>) = "send", RawPeers, as "PINGREQ" => "raw peers: a packet, `{ bytes: c0 00 }`, or a list, which is one write";
     Receive(Param<Pattern>) = "receive", RawPeers, as "PINGREQ" => "raw peers: waits for the next packet, which must match";
-    Answer(Param<Answers>) = "answer", RawPeers => "raw peers: answers so from now on, and what is owed";
+    Answer(Param<Answers>) = "answer", RawPeers => "raw peers: gives these answers after this step, and what is owed";
     StopReading = "stop_reading", All => "the program reads nothing any more, or a raw peer nothing on one connection; the windows of those that send to it fill";
     ResumeReading = "resume_reading", All => "ends stop_reading";
     Pause(Option<Param<DurationExpr>>) = "pause", All => "the process stands still, its kernel acknowledges; a duration, or until resume";
     Resume = "resume", All => "ends pause: what has come is read, then all timers that have passed are due at once";
-    ClockDrift(Param<Drift>) = "clock_drift", All, as "+40%" => "the node's clock runs fast or slow by so much, as `+40%`; `0%` ends it";
+    ClockDrift(Param<Drift>) = "clock_drift", All, as "+40%" => "the node's clock runs fast or slow by the given share, as `+40%`; `0%` ends it";
     ClockJump(Param<Leap>) = "clock_jump", All, as "-1h" => "the node's clock leaps, as `+1h`; set back, as `-1h`, it stands still until it has caught up";
     SetWallClock(Param<Leap>) = "set_wall_clock", All, as "-1h" => "the node's date is set, as `+1h`: timers measure time with another clock, so nothing may come of it";
 }

@@ -14,7 +14,7 @@ group! {
     /// The properties of a link.
     LinkProperties {
         latency: Param<DurationExpr> = "10ms" => "how long a packet travels one way";
-        jitter: Param<DurationExpr> = "0ms" => "up to so much longer";
+        jitter: Param<DurationExpr> = "0ms" => "greatest additional time that a packet travels";
         give_up: Param<DurationExpr> = "924s" => "after so long without an answer a socket fails";
         loss: Param<Share> = "0%" => "which share of the packets is lost at first, to be sent again later";
         bandwidth: Param<Bandwidth> = "unlimited" => "how many bytes of the streams pass in a second, as `100kB/s`";

@@ -38,7 +38,7 @@ group! {
     ClientCommon {
         subscribe: Param<Subscriptions> = "none" => "filters, subscribed to after a CONNACK without session";
         to: Param<NodeName> = "the only one" => "the broker it connects to";
-        count: Param<GroupSize> = "one node" => "makes a group of so many: name.1, name.2 …, `<i>` inside is the number";
+        count: Param<GroupSize> = "one node" => "makes a group of the given number of nodes: name.1, name.2 …, `<i>` inside is the number";
         mqtt: Param<Version> = "that of the run" => "the version it speaks";
     }
 }

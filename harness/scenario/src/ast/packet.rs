@@ -44,7 +44,7 @@ impl Value for PacketWord {
 map! {
     /// The keys of a payload that is no text.
     PayloadKeys = "a payload" {
-        size: Param<Size> => "so many bytes: 64kB";
+        size: Param<Size> => "the given number of bytes: 64kB";
         hex: Param<Hex> => "these bytes: 00 ff";
     }
 }

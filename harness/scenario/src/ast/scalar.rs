@@ -163,7 +163,7 @@ impl Value for Reason {
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a reason code, as `0x8E`")?;
         if !text.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
-            // Whoever knows its name reads its number.
+            // A reader that knows its name reads its number.
             let named = |code: u8| Some((code, ReasonCode::new(code).name()?.to_lowercase().replace([' ', '-'], "_")));
             let names: Vec<_> = (0..=u8::MAX).filter_map(named).collect();
             let near = nearest(text, names.iter().map(|(_, name)| name.as_str()));

@@ -108,18 +108,18 @@ line! {
         Partition(Param<FaultyLink>) = "partition" => "all packets of a link vanish";
         Reset(Param<FaultyLink>) = "reset" => "a middlebox sends RST to the end of the established connections at which the link leads";
         Heal(Param<LinkPath>) = "heal" => "ends partition";
-        Set(Param<SetProperties>) = "set" => "latency, jitter, loss, bandwidth, give_up of a link from now on";
+        Set(Param<SetProperties>) = "set" => "latency, jitter, loss, bandwidth, give_up of a link after this step";
     }
 }
 
 line! {
     /// A step that is no node's.
     StepWord {
-        Wait(Param<DurationExpr>) = "wait" => "goes on so much later";
+        Wait(Param<DurationExpr>) = "wait" => "waits for the given time";
         At(Param<Moment>) = "at" => "goes on at that moment";
         Mark(Param<MarkName>) = "mark" => "names this instant";
         Network(Param<NetworkChange>) = "network" => "half_open, partition, heal, reset: a link; set";
-        Repeat(Param<Repeat>) = "repeat" => "times, steps: runs the steps so often, one time after the other";
+        Repeat(Param<Repeat>) = "repeat" => "times, steps: runs the steps the given number of times, one time after the other";
         Every(Param<Every>) = "every" => "period, times, until, steps: in the background, first at once";
         Whenever(Param<Whenever>) = "whenever" => "event, times, steps: in the background, each time that the event happens";
         When(Param<OnlyWhen>) = "when" => "runs, steps: only in these runs";

@@ -73,7 +73,7 @@ fn shown(expr: &Expr, fill: Fill<'_>) -> String {
     })
 }
 
-/// A duration that a field of a packet carries in whole seconds, in so many bytes.
+/// A duration that a field of a packet carries in whole seconds, in the given number of bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seconds<const MOST: u64>(pub DurationExpr);
 

@@ -361,7 +361,7 @@ macro_rules! key_status {
 /// Defines keys of a map once: the struct, the rows of the reference, reading and writing.
 ///
 /// `name: Type => "what it means"`, with `as "name"` where the field has another name than the key, `= "default"` and
-/// `since_5`. `! name => "reason"` is a key that is explained to whoever writes it.
+/// `since_5`. `! name => "reason"` is a key that is explained to the author who writes it.
 macro_rules! group {
     ($(#[$doc:meta])* $name:ident {
         $($field:ident $(as $key:literal)? : $type:ty $(= $default:literal)? $(, $since:ident)? => $about:literal;)*

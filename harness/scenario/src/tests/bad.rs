@@ -281,10 +281,24 @@ pub(super) fn errors(text: &str) -> String {
     }
 }
 
+/// Number of mistakes in one snapshot.
+const TOGETHER: usize = 6;
+/// Maximum number of lines of a snapshot: more are not read.
+const LINES: usize = 150;
+
+/// Holds the messages about these mistakes in snapshots that are short enough to be read.
+pub(super) fn assert_explained(name: &str, mistakes: &[(&str, &str)]) {
+    for (part, mistakes) in (1..).zip(mistakes.chunks(TOGETHER)) {
+        let shown: Vec<_> = mistakes.iter().map(|(what, text)| format!("## {what}\n{}\n", errors(text))).collect();
+        let shown = shown.join("\n");
+        assert!(shown.lines().count() <= LINES, "part {part} of {name} has more than {LINES} lines");
+        insta::assert_snapshot!(format!("{name}_{part:02}"), shown);
+    }
+}
+
 #[test]
 fn every_kind_of_mistake_is_explained() {
-    let shown: Vec<_> = BAD.iter().map(|(name, text)| format!("## {name}\n{}\n", errors(text))).collect();
-    insta::assert_snapshot!(shown.join("\n"));
+    assert_explained("mistakes", BAD);
 }
 
 #[test]

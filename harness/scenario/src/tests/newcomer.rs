@@ -1,7 +1,7 @@
 //! What people write who have read the documentation and nothing else, and what they read then. The snapshot is the
 //! whole text.
 
-use super::bad::errors;
+use super::bad::{assert_explained, errors};
 
 /// What went wrong, and the file.
 const MISTAKES: &[(&str, &str)] = &[
@@ -140,8 +140,7 @@ const MISTAKES: &[(&str, &str)] = &[
 
 #[test]
 fn every_mistake_of_a_newcomer_is_explained() {
-    let shown: Vec<_> = MISTAKES.iter().map(|(name, text)| format!("## {name}\n{}\n", errors(text))).collect();
-    insta::assert_snapshot!(shown.join("\n"));
+    assert_explained("newcomer", MISTAKES);
 }
 
 /// What follows from a mistake is no mistake of its own.

@@ -148,7 +148,7 @@ impl Expr {
         }
     }
 
-    /// The same in a longer text, in which so many characters stand before it.
+    /// Moves the place into a longer text, with the given number of characters before it.
     pub(crate) fn moved(mut self, by: usize) -> Self {
         self.at = self.at.moved(by);
         match &mut self.kind {

@@ -33,7 +33,7 @@ impl TimeError {
         Self { from, to, message: message.into() }
     }
 
-    /// The same in a longer text, in which so many characters stand before this one.
+    /// Moves the place into a longer text, with the given number of characters before this one.
     pub(super) fn moved(self, by: usize) -> Self {
         Self { from: self.from + by, to: self.to + by, ..self }
     }

@@ -51,7 +51,7 @@ pub enum EngineError {
     /// The file says that the plan is not for this engine or this broker.
     #[error("{0}")]
     NotFor(String),
-    /// A program of somebody else failed, so that the run says nothing about it.
+    /// Another program than the project's failed, so that the run says nothing about it.
     #[error("{0}")]
     Program(String),
     /// The machine was too busy for the tolerance in real time, so that the run says nothing.

@@ -64,7 +64,7 @@ pub(crate) enum Command {
     Close(CloseHow),
     /// Write these in one piece.
     Send(Vec<Outgoing>),
-    /// Answer so from now on.
+    /// Give these answers after this command.
     Answer(Answers),
     /// Read on a connection, or read nothing more.
     SetReading(bool),
@@ -212,7 +212,7 @@ async fn accept<N: Network>(network: N, arrivals: UnboundedSender<(N::Stream, Pe
     std::future::pending().await
 }
 
-/// Brings a line of a program's own log to whoever listens, with virtual time and the node's name: for people, nothing
+/// Emits a line of a program's own log, with virtual time and the node's name: for people, nothing
 /// is judged by it. `line` is only made if somebody does.
 fn log(plan: &Plan, node: NodeId, now: Duration, line: impl FnOnce() -> Vec<String>) {
     if tracing::enabled!(target: "halfopen::node", tracing::Level::DEBUG) {

@@ -61,7 +61,7 @@ impl ProgramUnderTest {
         Self(Kind::Foreign(program))
     }
 
-    /// Takes what whoever judges the run should know: what the program under test asked for in vain, why two runs may
+    /// Takes the notes for the judge of the run: what the program under test asked for in vain, why two runs may
     /// differ.
     pub fn take_notes(&self) -> Vec<String> {
         match &self.0 {

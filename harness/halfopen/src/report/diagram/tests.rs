@@ -168,7 +168,7 @@ fn a_clock_that_leaps_is_marked_with_how_far(#[case] fault: NodeFault, #[case] s
     assert!(picture.contains(says), "{picture}");
 }
 
-/// The fixture's client is closed at 7.530 and this is expected so much after the start.
+/// The fixture's client is closed at 7.530 and this is expected at the given time after the start.
 fn expected_at(ms: i64, to_ms: i64) -> Plan {
     let mut plan = plan();
     let mut expectation = expect(BROKER, closes(SENSOR, Some(Because::KeepAlive)));

@@ -159,7 +159,7 @@ fn page_of_many_runs_draws_three_that_fail() {
     assert_eq!(pictures_on(7531, 100, Pictures::Some), 3);
 }
 
-/// How many of so many runs with this deadline are drawn on a page.
+/// Number of runs, of the given number with this deadline, that are drawn on a page.
 fn pictures_on(due: i64, count: usize, pictures: Pictures) -> usize {
     let mut report = Report::default();
     for _ in 0..count {

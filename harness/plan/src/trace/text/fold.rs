@@ -10,7 +10,7 @@ const LONGEST: usize = 64;
 /// Minimum number of consecutive repetitions before lines are folded.
 const TIMES: usize = 3;
 
-/// Lines that stand for themselves (`times` is 1) or for so many repetitions of themselves.
+/// Lines that stand for themselves (`times` is 1) or for `times` repetitions of themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Block {
     /// The index of the first line.

@@ -40,7 +40,7 @@ struct NodeTime {
 }
 
 impl Timers {
-    /// The time of so many nodes, at its start.
+    /// Creates the clocks of the given number of nodes, at their start.
     pub(super) fn new(nodes: usize) -> Self {
         let waiting = RefCell::new(TimerQueue::new(nodes));
         let nodes = (0..nodes).map(|_| NodeTime::default()).collect();
@@ -105,7 +105,7 @@ impl Timers {
         self.move_entries(node);
     }
 
-    /// The clock of a node leaps by so many milliseconds.
+    /// Sets the clock of a node forward by the given number of milliseconds.
     pub(super) fn jump(&self, node: NodeId, by_ms: i64) {
         let now = self.now();
         self.0.nodes.borrow_mut()[node.0].local.jump(now, by_ms);

@@ -184,7 +184,7 @@ where
         [self.fabric.borrow().tcp.poll_timeout(), self.timers.next(), next_wake, resume].into_iter().flatten().min()
     }
 
-    /// Polls the nodes that were woken until none is, or so many polls have been made.
+    /// Polls the nodes that were woken until none is, or the given number of polls have been made.
     fn poll_ready(&mut self, polls_left: &mut u32) {
         // Whether a node may have written something that the network does not know of yet.
         let mut is_unsent = false;

@@ -63,7 +63,7 @@ impl NodeWaker {
         Arc::new(Self { node, queued: AtomicBool::new(false), ready: Arc::clone(ready) })
     }
 
-    /// The node is about to be polled: from now on a wake counts again.
+    /// Takes note that the node is about to be polled: a wake counts again after this.
     pub(super) fn begin_poll(&self) {
         self.queued.store(false, Ordering::Relaxed);
     }

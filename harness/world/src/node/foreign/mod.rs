@@ -1,4 +1,4 @@
-//! A broker of somebody else, as a Linux process on a broker's node.
+//! A broker other than the project's, as a Linux process on a broker's node.
 
 mod carried;
 mod machine;
@@ -42,7 +42,8 @@ pub struct ForeignOptions {
     pub read_log: Box<ReadsLog>,
 }
 
-/// Says how the program is started on the node of this name, with these settings, after so many earlier starts.
+/// Returns how the program is started on the node of this name, with these settings, after the given number of earlier
+/// starts.
 pub type StartsProgram = dyn Fn(&str, &BrokerProgram, u64) -> io::Result<Launch>;
 
 /// Reads from a line of a log which client is closed, and why.
@@ -67,7 +68,7 @@ impl ForeignProgram {
         (!troubles.is_empty()).then(|| troubles.join("\n"))
     }
 
-    /// Takes what whoever judges the run should know: what the program asked for in vain, why two runs may differ.
+    /// Takes the notes for the judge of the run: what the program asked for in vain, why two runs may differ.
     pub fn take_notes(&self) -> Vec<String> {
         self.0.notes.take()
     }

@@ -49,7 +49,7 @@ impl Host {
         self.notes.borrow_mut().push(format!("{at} {name}: {what}"));
     }
 
-    /// Sleeps until so many milliseconds after the start.
+    /// Sleeps until the given number of milliseconds after the start.
     pub(super) async fn until(&self, ms: u64) {
         self.clock.sleep_until(Instant::from_millis(ms)).await;
     }

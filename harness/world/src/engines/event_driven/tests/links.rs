@@ -19,7 +19,8 @@ fn reset(links: Vec<(NodeId, NodeId)>) -> NetworkChange {
     NetworkFault::Reset { starting_with: None }.on(links)
 }
 
-/// Sends so many numbers, one every 10 ms, and the server checks that they come in order and notes when each comes.
+/// Sends the given number of numbers, one every 10 ms, and the server checks that they come in order and notes when
+/// each comes.
 fn numbers(count: u16, share: u32, seed: u64) -> Outcome {
     World::new()
         .seed(seed)
