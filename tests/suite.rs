@@ -9,7 +9,7 @@ use std::rc::Rc;
 use halfopen::check::Verdict;
 use halfopen::plan::BrokerProgram;
 use halfopen::run::Ending;
-use halfopen::suite::{Connection, Engine, Host, Suite, shipped};
+use halfopen::suite::{Connection, Engine, NodeHandle, Suite, shipped};
 use halfopen::world::broker_config;
 use halfopen_broker::{Broker, Config, Listener, TokioClock, serve};
 use rstest::rstest;
@@ -87,7 +87,7 @@ async fn accepts_whoever_comes(mut connection: Connection) {
     }
 }
 
-async fn serve_on(host: Host, change: impl Fn(Config) -> Config) {
+async fn serve_on(host: NodeHandle, change: impl Fn(Config) -> Config) {
     let broker = Broker::new(change(broker_config(&host.program().config)), [0; 32]);
     let forever = std::future::pending();
     serve(broker, Port(host), TokioClock::new(), (), forever).await.expect("a host goes on accepting");
@@ -97,7 +97,7 @@ fn needs_only_its_configuration(program: &BrokerProgram) -> bool {
     program.auth.is_none() && program.access.is_none() && !program.durable
 }
 
-struct Port(Host);
+struct Port(NodeHandle);
 
 impl Listener for Port {
     type Stream = Connection;

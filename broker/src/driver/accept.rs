@@ -4,7 +4,7 @@ use std::time::Duration;
 use halfopen_protocol::Clock;
 use tokio::task::LocalSet;
 
-use super::connection::Connection;
+use super::connection::ConnectionTask;
 use super::hub::Hub;
 use super::{Listener, Observer};
 
@@ -22,7 +22,7 @@ where
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let (id, way) = hub.open(peer);
-                tasks.spawn_local(Connection::new(stream, id, way, hub.clone()));
+                tasks.spawn_local(ConnectionTask::new(stream, id, way, hub.clone()));
             }
             Err(error) if is_final(&error) => return error,
             Err(error) => {

@@ -8,29 +8,29 @@ use halfopen_protocol::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Observer;
-use super::hub::{Hub, Verdict, Way};
-use super::outgoing::Outgoing;
+use super::hub::{ConnectionHandle, Hub, Verdict};
+use super::outgoing::WriteQueue;
 use crate::core::ConnectionId;
 
 /// Reads and writes one connection until either side ends it. Written out, not `async`: with thousands of idle
 /// connections the size of this is most of what the broker holds.
-pub(super) struct Connection<S, P, C, O> {
+pub(super) struct ConnectionTask<S, P, C, O> {
     /// `None` when all is over.
     stream: Option<S>,
     id: ConnectionId,
-    way: Rc<Way<P>>,
+    handle: Rc<ConnectionHandle<P>>,
     hub: Hub<P, C, O>,
     /// A password that is being judged.
     verdict: Option<Verdict>,
 }
 
-impl<S, P, C, O> Connection<S, P, C, O> {
-    pub(super) fn new(stream: S, id: ConnectionId, way: Rc<Way<P>>, hub: Hub<P, C, O>) -> Self {
-        Self { stream: Some(stream), id, way, hub, verdict: None }
+impl<S, P, C, O> ConnectionTask<S, P, C, O> {
+    pub(super) fn new(stream: S, id: ConnectionId, handle: Rc<ConnectionHandle<P>>, hub: Hub<P, C, O>) -> Self {
+        Self { stream: Some(stream), id, handle, hub, verdict: None }
     }
 }
 
-impl<S, P, C, O> Future for Connection<S, P, C, O>
+impl<S, P, C, O> Future for ConnectionTask<S, P, C, O>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     C: Clock,
@@ -39,8 +39,8 @@ where
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { stream: slot, id, way, hub, verdict } = &mut *self;
-        let (id, outgoing) = (*id, &way.outgoing);
+        let Self { stream: slot, id, handle, hub, verdict } = &mut *self;
+        let (id, outgoing) = (*id, &handle.outgoing);
         let Some(stream) = slot else { return Poll::Ready(()) };
         loop {
             if let Some(login) = outgoing.borrow_mut().take_login() {
@@ -87,7 +87,7 @@ enum Step {
 
 fn poll_step<S, P, C, O>(
     stream: &mut S,
-    outgoing: &RefCell<Outgoing>,
+    outgoing: &RefCell<WriteQueue>,
     hub: &Hub<P, C, O>,
     cx: &mut Context<'_>,
 ) -> Poll<Step>
@@ -117,7 +117,7 @@ where
 }
 
 /// Writes what the socket takes at once, and ends it in order if it can. Never waits for the peer.
-fn close<S, P, C, O>(stream: &mut S, outgoing: &RefCell<Outgoing>, hub: &Hub<P, C, O>, cx: &mut Context<'_>)
+fn close<S, P, C, O>(stream: &mut S, outgoing: &RefCell<WriteQueue>, hub: &Hub<P, C, O>, cx: &mut Context<'_>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     C: Clock,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use halfopen_protocol::{Clock, Instant};
 use tokio::sync::Notify;
 
-use super::outgoing::Outgoing;
+use super::outgoing::WriteQueue;
 use super::{Change, Observer};
 use crate::core::{Broker, ConnectionId, Event, Login, Output};
 
@@ -37,7 +37,7 @@ struct Shared<P, C, O> {
 struct State<P, O> {
     broker: Broker,
     observer: O,
-    connections: BTreeMap<ConnectionId, Rc<Way<P>>>,
+    connections: BTreeMap<ConnectionId, Rc<ConnectionHandle<P>>>,
     /// Number of tasks of connections that run; a closed connection may still have one.
     tasks: usize,
     /// The deadline that the timer waits for. It may be too early, never too late.
@@ -45,9 +45,9 @@ struct State<P, O> {
 }
 
 /// The state that the hub and the task of a connection share.
-pub(super) struct Way<P> {
+pub(super) struct ConnectionHandle<P> {
     peer: P,
-    pub(super) outgoing: RefCell<Outgoing>,
+    pub(super) outgoing: RefCell<WriteQueue>,
 }
 
 impl<P, C, O> Clone for Hub<P, C, O> {
@@ -80,17 +80,17 @@ impl<P, C: Clock, O: Observer<P>> Hub<P, C, O> {
     }
 
     /// A connection was accepted; its task must call [`task_ended`](Self::task_ended) in the end.
-    pub(super) fn open(&self, peer: P) -> (ConnectionId, Rc<Way<P>>) {
+    pub(super) fn open(&self, peer: P) -> (ConnectionId, Rc<ConnectionHandle<P>>) {
         let now = self.0.clock.now();
         let mut state = self.0.state.borrow_mut();
         state.observer.opened(now, &peer);
         let id = state.broker.handle_open(now);
         state.tasks += 1;
-        let way = Rc::new(Way { peer, outgoing: RefCell::default() });
-        state.connections.insert(id, Rc::clone(&way));
+        let handle = Rc::new(ConnectionHandle { peer, outgoing: RefCell::default() });
+        state.connections.insert(id, Rc::clone(&handle));
         drop(state);
         self.carry_out(now);
-        (id, way)
+        (id, handle)
     }
 
     pub(super) fn accept_failed(&self, error: &io::Error) {

@@ -10,7 +10,7 @@ use crate::core::Login;
 
 /// The bytes that wait to be written to one connection. The broker bounds how many.
 #[derive(Debug, Default)]
-pub(super) struct Outgoing {
+pub(super) struct WriteQueue {
     waiting: VecDeque<Bytes>,
     /// The bytes behind `waiting`: small pieces in one buffer, since each on its own would cost more than its bytes.
     small: BytesMut,
@@ -29,7 +29,7 @@ const SMALL: usize = 1024;
 /// Number of bytes of small pieces that are put together, roughly.
 const TOGETHER: usize = 64 * 1024;
 
-impl Outgoing {
+impl WriteQueue {
     /// Adds bytes, to be written after those before.
     pub(super) fn push(&mut self, bytes: Bytes) {
         if bytes.len() <= SMALL && (self.waiting.len() >= SLICES || !self.small.is_empty()) {
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn small_pieces_that_wait_cost_little_more_than_their_bytes_and_keep_their_order() {
-        let mut outgoing = Outgoing::default();
+        let mut outgoing = WriteQueue::default();
         let mut expected = Vec::new();
         for number in 0..1_000_000_u32 {
             let piece = if number % 200_000 == 100_000 { vec![7; SMALL + 1] } else { vec![0xD0, number as u8] };

@@ -14,7 +14,7 @@ use toml::de::DeValue;
 
 pub(crate) use self::file::read;
 pub(crate) use self::values::Address;
-use self::values::{Expiry, Factor, KeepAlive, MaximumQos, Moment, Policy, Span, Text, Value, Whole};
+use self::values::{ExpirySetting, Factor, KeepAliveSetting, MaximumQos, Moment, Policy, Span, Text, Value, Whole};
 
 /// As often as Mosquitto publishes what it counts. A broker in a simulation does not unless it is asked.
 pub(crate) const SYS_INTERVAL: Duration = Duration::from_secs(10);
@@ -86,13 +86,13 @@ macro_rules! limits {
 limits! {
     /// The keep-alive that 5.0 clients must use instead of their own, in whole seconds (90s, 2m); 0s switches it off
     /// [default: the client's]
-    server_keep_alive: KeepAlive<0> ["DURATION"];
+    server_keep_alive: KeepAliveSetting<0> ["DURATION"];
     /// The shortest keep-alive of 5.0 clients, in whole seconds; they must use it instead of a shorter one
     /// [default: none]
-    min_keep_alive: KeepAlive<1> ["DURATION"];
+    min_keep_alive: KeepAliveSetting<1> ["DURATION"];
     /// The longest keep-alive of 5.0 clients, in whole seconds; they must use it instead of a longer one or none
     /// [default: none]
-    max_keep_alive: KeepAlive<1> ["DURATION"];
+    max_keep_alive: KeepAliveSetting<1> ["DURATION"];
     /// A silent client is closed after its keep-alive times this, from 1 to 100; the standards demand 1.5
     /// [default: 1.5]
     keep_alive_factor: Factor ["NUMBER"];
@@ -132,7 +132,7 @@ limits! {
     /// would be the next to end ends at once [default: 100000]
     sessions: CountFrom1 ["COUNT"];
     /// The longest time that a session outlives its connection; longer ones are shortened [default: forever]
-    maximum_session_expiry: Expiry ["DURATION"];
+    maximum_session_expiry: ExpirySetting ["DURATION"];
     /// How many QoS 1 and 2 messages the broker may have unacknowledged at one client [default: 1000]
     in_flight_messages: ShortFrom1 ["COUNT"];
     /// How many messages wait for one client that is away; while it is connected only bytes count [default: 1000]

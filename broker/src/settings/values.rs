@@ -26,11 +26,11 @@ pub(crate) struct Span<const MIN: u64, const MAX: u64>(Duration);
 
 /// A keep-alive: a duration of whole seconds, from `MIN` to what fits its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct KeepAlive<const MIN: u16>(u16);
+pub(crate) struct KeepAliveSetting<const MIN: u16>(u16);
 
 /// A duration of whole seconds, or `forever`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Expiry(u32);
+pub(crate) struct ExpirySetting(u32);
 
 /// 0, 1 or 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl<const MIN: u64, const MAX: u64> FromStr for Span<MIN, MAX> {
     }
 }
 
-impl<const MIN: u16> FromStr for KeepAlive<MIN> {
+impl<const MIN: u16> FromStr for KeepAliveSetting<MIN> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -130,7 +130,7 @@ impl<const MIN: u16> FromStr for KeepAlive<MIN> {
     }
 }
 
-impl FromStr for Expiry {
+impl FromStr for ExpirySetting {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -292,13 +292,13 @@ impl<const MIN: u64, const MAX: u64> Value for Span<MIN, MAX> {
     }
 }
 
-impl<const MIN: u16> Value for KeepAlive<MIN> {
+impl<const MIN: u16> Value for KeepAliveSetting<MIN> {
     fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
         from_text("a duration in quotes, such as \"60s\"", value)
     }
 }
 
-impl Value for Expiry {
+impl Value for ExpirySetting {
     fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
         from_text("a duration in quotes, such as \"24h\", or \"forever\"", value)
     }
@@ -379,8 +379,8 @@ impl<const MIN: u64, const MAX: u64> From<Whole<MIN, MAX>> for u16 {
     }
 }
 
-impl From<Expiry> for u32 {
-    fn from(expiry: Expiry) -> Self {
+impl From<ExpirySetting> for u32 {
+    fn from(expiry: ExpirySetting) -> Self {
         expiry.0
     }
 }
@@ -422,8 +422,8 @@ impl<const MIN: u64, const MAX: u64> From<Span<MIN, MAX>> for Duration {
     }
 }
 
-impl<const MIN: u16> From<KeepAlive<MIN>> for Option<u16> {
-    fn from(keep_alive: KeepAlive<MIN>) -> Self {
+impl<const MIN: u16> From<KeepAliveSetting<MIN>> for Option<u16> {
+    fn from(keep_alive: KeepAliveSetting<MIN>) -> Self {
         Some(keep_alive.0)
     }
 }
@@ -465,8 +465,8 @@ mod tests {
     #[case("65536s", None)]
     #[case("1500ms", None)]
     fn a_keep_alive_fits_its_field(#[case] text: &str, #[case] secs: Option<u16>) {
-        assert_eq!(text.parse().ok(), secs.map(KeepAlive::<0>));
-        assert_eq!(text.parse().ok(), secs.filter(|&secs| secs > 0).map(KeepAlive::<1>));
+        assert_eq!(text.parse().ok(), secs.map(KeepAliveSetting::<0>));
+        assert_eq!(text.parse().ok(), secs.filter(|&secs| secs > 0).map(KeepAliveSetting::<1>));
     }
 
     #[rstest]
@@ -477,7 +477,7 @@ mod tests {
     #[case("forever", Some(u32::MAX))]
     #[case("1500ms", None)]
     fn a_session_ends_after_whole_seconds_or_never(#[case] text: &str, #[case] secs: Option<u32>) {
-        assert_eq!(text.parse().ok(), secs.map(Expiry));
+        assert_eq!(text.parse().ok(), secs.map(ExpirySetting));
     }
 
     #[rstest]

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tungstenite::protocol::frame::coding::{CloseCode, Control};
 
 use self::incoming::{End, Incoming};
-use self::outgoing::Outgoing;
+use self::outgoing::FrameWriter;
 use self::upgrade::Upgrade;
 
 /// The server's side of a WebSocket with the subprotocol `mqtt`.
@@ -27,7 +27,7 @@ use self::upgrade::Upgrade;
 pub(crate) struct WebSocket<S> {
     stream: S,
     phase: Phase,
-    outgoing: Outgoing,
+    outgoing: FrameWriter,
     /// True if the peer has been told of the end, or is about to be.
     is_closing: bool,
 }
@@ -48,7 +48,7 @@ const READS_AT_END: usize = 16;
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Creates a reader that has read nothing yet.
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, phase: Phase::Upgrade(Upgrade::default()), outgoing: Outgoing::default(), is_closing: false }
+        Self { stream, phase: Phase::Upgrade(Upgrade::default()), outgoing: FrameWriter::default(), is_closing: false }
     }
 
     /// Reads on in the request.

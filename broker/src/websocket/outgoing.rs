@@ -8,7 +8,7 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 /// Makes frames of what is written: one of each write, whatever the packets in it are.
 #[derive(Debug, Default)]
-pub(super) struct Outgoing {
+pub(super) struct FrameWriter {
     /// The bytes that precede the next data frame: the answer to the request, and control frames.
     between: Vec<u8>,
     /// An answer to a ping that waits for `between` to leave.
@@ -31,7 +31,7 @@ const LONGEST_HEAD: usize = 10;
 /// Number of pieces that go into one system call, and the head.
 const SLICES: usize = 33;
 
-impl Outgoing {
+impl FrameWriter {
     /// Adds bytes as they are, to be written between frames.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.between.extend_from_slice(bytes);

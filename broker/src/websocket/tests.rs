@@ -246,7 +246,7 @@ fn a_close_is_answered_and_ends_the_stream(#[case] bytes: &[u8], #[case] answer:
 /// A client that only pings, and does not read.
 #[test]
 fn pings_without_end_and_a_peer_that_takes_no_answer_are_not_collected() {
-    let mut outgoing = Outgoing::default();
+    let mut outgoing = FrameWriter::default();
     for _ in 0..1000 {
         outgoing.pong(&[7; 125]);
     }

@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 pub use self::answer::{Published, Refusal, Subscribed, Unsubscribed};
 pub use self::error::Error;
 pub use self::options::ConnectOptions;
-use self::task::{Incoming, Order, Reply, Waiting, What};
+use self::task::{Incoming, PendingRequests, Reply, TaskCommand, TaskRequest};
 use crate::core::{DisconnectReason, SubscribeRequest, Ticket, UnsubscribeRequest};
 use crate::driver::Command;
 
@@ -73,7 +73,7 @@ impl Client {
         handle
             .in_time(async {
                 let permit = Arc::clone(&handle.room).acquire_owned().await.map_err(|_| Error::Closed)?;
-                handle.ask(|reply| What::Publish(publish, reply, permit)).await
+                handle.ask(|reply| TaskRequest::Publish(publish, reply, permit)).await
             })
             .await
     }
@@ -93,7 +93,7 @@ impl Client {
     /// A filter is malformed, or the client is disconnected for good before it is done, or it takes too long.
     pub async fn subscribe_with(&self, request: impl Into<SubscribeRequest>) -> Result<Subscribed, Error> {
         let request = request.into();
-        let asked = self.handle.ask(|reply| What::Subscribe(request, reply));
+        let asked = self.handle.ask(|reply| TaskRequest::Subscribe(request, reply));
         let (reasons, remarks) = self.handle.in_time(asked).await?;
         Ok(Subscribed::new(&reasons, remarks))
     }
@@ -113,7 +113,7 @@ impl Client {
     /// A filter is malformed, or the client is disconnected for good before it is done, or it takes too long.
     pub async fn unsubscribe_with(&self, request: impl Into<UnsubscribeRequest>) -> Result<Unsubscribed, Error> {
         let request = request.into();
-        let asked = self.handle.ask(|reply| What::Unsubscribe(request, reply));
+        let asked = self.handle.ask(|reply| TaskRequest::Unsubscribe(request, reply));
         let (reasons, remarks) = self.handle.in_time(asked).await?;
         Ok(Unsubscribed { reasons, remarks })
     }
@@ -124,7 +124,7 @@ impl Client {
     /// There is no connection or no mechanism, or the broker or the mechanism does not agree, or it takes too long:
     /// then the connection ends, at the latest after [`ConnectOptions::connect_timeout`].
     pub async fn reauthenticate(&self) -> Result<(), Error> {
-        self.handle.in_time(self.handle.ask(What::Reauthenticate)).await
+        self.handle.in_time(self.handle.ask(TaskRequest::Reauthenticate)).await
     }
 
     /// Sends DISCONNECT and closes, for good. What is still waiting fails. A broker that does not read is given five
@@ -141,9 +141,9 @@ impl Client {
     /// # Errors
     /// It has no form in the version, or sets a session expiry where CONNECT had none.
     pub async fn disconnect_with(&self, disconnect: Disconnect) -> Result<(), Error> {
-        self.handle.ask(|reply| What::Disconnect(disconnect, reply)).await?;
+        self.handle.ask(|reply| TaskRequest::Disconnect(disconnect, reply)).await?;
         // The client has closed; the driver takes no order before it has written what it can.
-        self.handle.ask(What::Settled).await
+        self.handle.ask(TaskRequest::Settled).await
     }
 
     /// Returns where the connection stands, and a way to wait for changes of it.
@@ -167,7 +167,7 @@ impl Messages {
         if !self.is_manual {
             message.acknowledge();
         }
-        self.handle.send(What::Plain(Command::Allow(1)));
+        self.handle.send(TaskRequest::Plain(Command::Allow(1)));
         Some(message)
     }
 }
@@ -198,7 +198,7 @@ impl Message {
 
     fn settle(&self, reason: ReasonCode) {
         if let Some(ticket) = self.ticket {
-            self.handle.send(What::Plain(Command::Acknowledge(ticket, reason)));
+            self.handle.send(TaskRequest::Plain(Command::Acknowledge(ticket, reason)));
         }
     }
 }
@@ -213,20 +213,20 @@ impl Deref for Message {
 
 /// The state that the handles share. When the last is dropped, the connection is closed.
 struct Handle {
-    orders: mpsc::UnboundedSender<Order>,
-    waiting: Arc<Waiting>,
+    orders: mpsc::UnboundedSender<TaskCommand>,
+    waiting: Arc<PendingRequests>,
     /// Permits for the messages that the client's queue still takes.
     room: Arc<Semaphore>,
     timeout: Option<Duration>,
 }
 
 impl Handle {
-    fn send(&self, what: What) {
+    fn send(&self, what: TaskRequest) {
         // Without a receiver the task has ended with its runtime.
-        let _ = self.orders.send(Order::new(what, &self.waiting));
+        let _ = self.orders.send(TaskCommand::new(what, &self.waiting));
     }
 
-    async fn ask<T>(&self, what: impl FnOnce(Reply<T>) -> What) -> Result<T, Error> {
+    async fn ask<T>(&self, what: impl FnOnce(Reply<T>) -> TaskRequest) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         self.send(what(reply));
         answer.await.unwrap_or(Err(Error::Closed))
@@ -243,7 +243,7 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.send(What::Plain(Command::Close));
+        self.send(TaskRequest::Plain(Command::Close));
     }
 }
 

@@ -14,12 +14,12 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 pub(super) type Answer = (Vec<ReasonCode>, AckDetails);
 
 /// A command from a handle to the task.
-pub(super) struct Order {
-    pub(super) what: What,
-    waiting: Arc<Waiting>,
+pub(super) struct TaskCommand {
+    pub(super) what: TaskRequest,
+    waiting: Arc<PendingRequests>,
 }
 
-pub(super) enum What {
+pub(super) enum TaskRequest {
     Publish(halfopen_protocol::packet::Publish, Reply<Published>, OwnedSemaphorePermit),
     Subscribe(core::SubscribeRequest, Reply<Answer>),
     Unsubscribe(core::UnsubscribeRequest, Reply<Answer>),
@@ -32,7 +32,7 @@ pub(super) enum What {
 
 /// The requests that wait for an answer.
 #[derive(Default)]
-pub(super) struct Waiting(Mutex<Table>);
+pub(super) struct PendingRequests(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
@@ -42,7 +42,7 @@ struct Table {
     reauthenticate: Option<Reply<()>>,
 }
 
-impl Waiting {
+impl PendingRequests {
     fn table(&self) -> MutexGuard<'_, Table> {
         // Nothing panics while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -99,52 +99,52 @@ impl Table {
     }
 }
 
-impl Order {
-    pub(super) fn new(what: What, waiting: &Arc<Waiting>) -> Self {
+impl TaskCommand {
+    pub(super) fn new(what: TaskRequest, waiting: &Arc<PendingRequests>) -> Self {
         Self { what, waiting: Arc::clone(waiting) }
     }
 }
 
-impl driver::Order for Order {
+impl driver::Order for TaskCommand {
     fn perform(self, client: &mut core::Client, now: Instant) -> Result<(), CommandError> {
         let mut table = self.waiting.table();
         // The requester is told what is not accepted.
         let is_closed = client.is_idle();
         let check = |result: Result<Token, CommandError>| result.map_err(Error::from);
         match self.what {
-            What::Publish(_, reply, _) if is_closed => drop(reply.send(Err(Error::Closed))),
-            What::Subscribe(_, reply) | What::Unsubscribe(_, reply) if is_closed => {
+            TaskRequest::Publish(_, reply, _) if is_closed => drop(reply.send(Err(Error::Closed))),
+            TaskRequest::Subscribe(_, reply) | TaskRequest::Unsubscribe(_, reply) if is_closed => {
                 drop(reply.send(Err(Error::Closed)));
             }
-            What::Publish(publish, reply, permit) => match check(client.publish(now, publish)) {
+            TaskRequest::Publish(publish, reply, permit) => match check(client.publish(now, publish)) {
                 Ok(token) => drop(table.publishes.insert(token, (reply, permit))),
                 Err(error) => drop(reply.send(Err(error))),
             },
-            What::Subscribe(request, reply) => match check(client.subscribe(now, request)) {
+            TaskRequest::Subscribe(request, reply) => match check(client.subscribe(now, request)) {
                 Ok(token) => drop(table.requests.insert(token, reply)),
                 Err(error) => drop(reply.send(Err(error))),
             },
-            What::Unsubscribe(request, reply) => match check(client.unsubscribe(now, request)) {
+            TaskRequest::Unsubscribe(request, reply) => match check(client.unsubscribe(now, request)) {
                 Ok(token) => drop(table.requests.insert(token, reply)),
                 Err(error) => drop(reply.send(Err(error))),
             },
-            What::Disconnect(_, reply) if is_closed => drop(reply.send(Ok(()))),
-            What::Disconnect(disconnect, reply) => match client.disconnect_with(now, disconnect) {
+            TaskRequest::Disconnect(_, reply) if is_closed => drop(reply.send(Ok(()))),
+            TaskRequest::Disconnect(disconnect, reply) => match client.disconnect_with(now, disconnect) {
                 Ok(()) => table.disconnect = Some(reply),
                 Err(error) => drop(reply.send(Err(error.into()))),
             },
-            What::Reauthenticate(reply) => match client.reauthenticate(now) {
+            TaskRequest::Reauthenticate(reply) => match client.reauthenticate(now) {
                 Ok(()) => table.reauthenticate = Some(reply),
                 Err(error) => drop(reply.send(Err(error.into()))),
             },
-            What::Settled(reply) => drop(reply.send(Ok(()))),
-            What::Plain(command) => return command.perform(client, now),
+            TaskRequest::Settled(reply) => drop(reply.send(Ok(()))),
+            TaskRequest::Plain(command) => return command.perform(client, now),
         }
         Ok(())
     }
 
     fn may_linger(&self) -> bool {
-        matches!(self.what, What::Disconnect(..))
+        matches!(self.what, TaskRequest::Disconnect(..))
     }
 }
 
@@ -166,9 +166,9 @@ pub(super) fn start(options: ConnectOptions, seed: u64) -> (Client, Messages) {
     let (orders, receiver) = mpsc::unbounded_channel();
     let (deliver, incoming) = mpsc::unbounded_channel();
     let (tell, state) = watch::channel(State::Connecting);
-    let waiting = Arc::new(Waiting::default());
+    let waiting = Arc::new(PendingRequests::default());
     let handle = Arc::new(Handle { orders, waiting: Arc::clone(&waiting), room, timeout: request_timeout });
-    handle.send(What::Plain(Command::Connect { clean_start: None }));
+    handle.send(TaskRequest::Plain(Command::Connect { clean_start: None }));
 
     let mut deliver = Some(deliver);
     let on_event = move |_, event: Event| {

@@ -27,14 +27,14 @@ use super::values::{Url, qos, seconds, url, version};
 pub(crate) struct Args {
     /// What to do.
     #[command(subcommand)]
-    pub(crate) what: What,
+    pub(crate) what: ProgramCommand,
     /// Print help.
     #[arg(long, action = ArgAction::HelpLong, global = true)]
     help: Option<bool>,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum What {
+pub(crate) enum ProgramCommand {
     /// Publish a message and leave.
     Pub(Pub),
     /// Subscribe and print what comes.
@@ -420,7 +420,7 @@ mod tests {
     #[test]
     fn flags_reach_the_connect_packet() {
         let line = "sub -t a -q 1 -k 5 -i me -V 5 -c -u you -P secret --will-topic w --will-qos 1 --will-retain";
-        let Ok(Args { what: What::Sub(sub), .. }) = parse(line) else { panic!() };
+        let Ok(Args { what: ProgramCommand::Sub(sub), .. }) = parse(line) else { panic!() };
         let options = sub.options(0).expect("the line is good");
         let connect = options.connect;
         assert_eq!((&*connect.client_id, connect.keep_alive, connect.version), ("me", 5, Version::V5_0));

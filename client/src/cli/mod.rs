@@ -19,7 +19,7 @@ use halfopen_client::core::{Client, Options};
 use halfopen_client::driver::{Command, Tcp};
 use tokio::sync::mpsc;
 
-use self::args::{Args, What};
+use self::args::{Args, ProgramCommand};
 use self::log::Log;
 
 /// Parses the arguments and does what they say.
@@ -29,8 +29,8 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => return wrong_usage(&error),
     };
     let is_quiet = match &args.what {
-        What::Pub(args) => args.connection.quiet,
-        What::Sub(args) => args.connection.quiet,
+        ProgramCommand::Pub(args) => args.connection.quiet,
+        ProgramCommand::Sub(args) => args.connection.quiet,
     };
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,8 +49,8 @@ fn run(args: Args) -> Result<(), String> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let result = runtime.block_on(async {
         match args.what {
-            What::Pub(args) => publish::run(args).await,
-            What::Sub(args) => subscribe::run(args).await,
+            ProgramCommand::Pub(args) => publish::run(args).await,
+            ProgramCommand::Sub(args) => subscribe::run(args).await,
         }
     });
     // Reading stdin blocks a thread that nothing can wake; it must not keep the process alive.

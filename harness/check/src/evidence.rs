@@ -220,7 +220,8 @@ impl TypeSet {
 mod tests {
     use super::*;
     use crate::trace::fixture::{
-        BROKER, SENSOR, Story, WATCHER, after, any, closes, connect, expect, packet_from, plan, publish, silent_client,
+        BROKER, SENSOR, TraceBuilder, WATCHER, after, any, closes, connect, expect, packet_from, plan, publish,
+        silent_client,
     };
     use halfopen_protocol::Packet;
 
@@ -228,7 +229,7 @@ mod tests {
     fn kept(expectation: Expectation, packet_type: PacketType) -> usize {
         let mut plan = plan();
         plan.expectations.push(expectation);
-        let mut story = Story::new();
+        let mut story = TraceBuilder::new();
         for (connection, node) in [(0, SENSOR), (1, WATCHER)] {
             story.at(0).connect(connection, node, connect("a", 5));
             for at in [1000, 2000, 3000] {

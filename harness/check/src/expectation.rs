@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::evidence::Evidence;
 use super::moment::{Clocked, Millis, Times, Window, millis, seconds};
-use super::verb::{Match, Recognizer, Timeline, names, past, phrase};
+use super::verb::{Recognizer, Timeline, VerbMatch, names, past, phrase};
 use super::{Findings, Vacuity, Violation};
 use crate::plan::{CountRange, Expectation, Mode, NodeId, Plan, Verb, Weight};
 use crate::trace::{EventKind, TraceIndex, Transmission};
@@ -89,7 +89,7 @@ impl Judge<'_> {
     }
 
     /// Returns what matches the verb where it counts, and what came close.
-    fn matches(&self, (from, to): (Millis, Millis)) -> (Vec<Match>, Option<String>) {
+    fn matches(&self, (from, to): (Millis, Millis)) -> (Vec<VerbMatch>, Option<String>) {
         let Some(mut recognizer) = Recognizer::new(self.plan, self.expectation, self.node) else {
             return (Vec::new(), None);
         };
@@ -104,9 +104,9 @@ impl Judge<'_> {
         (found, recognizer.near().map(str::to_owned))
     }
 
-    fn never(&self, matches: &[Match], findings: &mut Findings) {
+    fn never(&self, matches: &[VerbMatch], findings: &mut Findings) {
         let clocked = self.clocked();
-        let bad: Vec<&Match> = matches.iter().filter(|found| self.is_forbidden(found, clocked.as_ref())).collect();
+        let bad: Vec<&VerbMatch> = matches.iter().filter(|found| self.is_forbidden(found, clocked.as_ref())).collect();
         if !bad.is_empty() {
             let expected = format!("never: {}", self.subject());
             self.violation(expected, format!("{} {}", past(&self.expectation.verb), listed(&bad)), findings);
@@ -118,12 +118,12 @@ impl Judge<'_> {
     }
 
     /// Returns whether this is what must never be: it lies in the time and was said as `never` has it.
-    fn is_forbidden(&self, found: &Match, clocked: Option<&Clocked<'_>>) -> bool {
+    fn is_forbidden(&self, found: &VerbMatch, clocked: Option<&Clocked<'_>>) -> bool {
         let in_time = clocked.is_none_or(|clocked| self.miss(found, clocked).is_none());
         in_time && self.said_otherwise(found).is_none()
     }
 
-    fn must(&self, matches: &[Match], near: Option<&str>, findings: &mut Findings) {
+    fn must(&self, matches: &[VerbMatch], near: Option<&str>, findings: &mut Findings) {
         let clocked = self.clocked();
         let count = self.expectation.count.unwrap_or(CountRange { min: 1, max: None });
         if matches.is_empty() {
@@ -137,7 +137,7 @@ impl Judge<'_> {
         if let Some(per) = self.expectation.per {
             self.windows(matches, count, per, findings);
         } else if !count.contains(matches.len() as u64) {
-            let all: Vec<&Match> = matches.iter().collect();
+            let all: Vec<&VerbMatch> = matches.iter().collect();
             let actual = format!("{} {}", past(&self.expectation.verb), listed(&all));
             self.violation(format!("{} {}", self.subject(), count_text(count)), actual, findings);
         }
@@ -176,7 +176,7 @@ impl Judge<'_> {
         }
     }
 
-    fn timing(&self, matches: &[Match], clocked: &Clocked<'_>, findings: &mut Findings) {
+    fn timing(&self, matches: &[VerbMatch], clocked: &Clocked<'_>, findings: &mut Findings) {
         if let Some(moment) = clocked.never_came() {
             return self.vacuous(format!("`{moment}` never came"), findings);
         }
@@ -193,7 +193,7 @@ impl Judge<'_> {
     }
 
     /// Returns by how much a match lies outside all windows that it may lie in, and the window to report.
-    fn miss(&self, found: &Match, clocked: &Clocked<'_>) -> Option<(Window, Millis)> {
+    fn miss(&self, found: &VerbMatch, clocked: &Clocked<'_>) -> Option<(Window, Millis)> {
         let tolerance = millis(self.plan.tolerance);
         let windows = clocked.windows(found.index, found.at);
         let misses: Vec<_> = windows.iter().map(|&window| (window, window.miss(millis(found.at), tolerance))).collect();
@@ -203,7 +203,7 @@ impl Judge<'_> {
         misses.first().and_then(|(window, miss)| Some((*window, (*miss)?)))
     }
 
-    fn gaps(&self, matches: &[Match], findings: &mut Findings) {
+    fn gaps(&self, matches: &[VerbMatch], findings: &mut Findings) {
         let Some(gap) = self.expectation.gap else { return };
         if matches.len() < 2 {
             return self.vacuous(format!("{} only once, so there is no gap", self.subject()), findings);
@@ -235,7 +235,7 @@ impl Judge<'_> {
         self.violation(format!("{} with gaps of {wanted}", self.subject()), actual, findings);
     }
 
-    fn sayings(&self, matches: &[Match], findings: &mut Findings) {
+    fn sayings(&self, matches: &[VerbMatch], findings: &mut Findings) {
         for found in matches {
             if let Some((expected, actual)) = self.said_otherwise(found) {
                 let actual = format!("{actual} before the close at {}", seconds(millis(found.at)));
@@ -245,7 +245,7 @@ impl Judge<'_> {
     }
 
     /// Returns what should have been said before a close and what was, if they differ. Only 5.0 has words for it.
-    fn said_otherwise(&self, found: &Match) -> Option<(String, String)> {
+    fn said_otherwise(&self, found: &VerbMatch) -> Option<(String, String)> {
         let Verb::Closes { reason, reason_if_any, .. } = &self.expectation.verb else { return None };
         if !self.plan.version.is_v5() {
             return None;
@@ -350,7 +350,7 @@ fn count_text(count: CountRange) -> String {
 }
 
 /// "once, at 1.000", "7 times, at 1.000, 2.000, 3.000, 4.000, 5.000 and so on".
-fn listed(matches: &[&Match]) -> String {
+fn listed(matches: &[&VerbMatch]) -> String {
     let times: Vec<String> = matches.iter().take(LISTED).map(|found| seconds(millis(found.at))).collect();
     let more = if matches.len() > LISTED { " and so on" } else { "" };
     let count = CountRange { min: matches.len() as u64, max: Some(matches.len() as u64) };

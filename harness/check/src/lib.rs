@@ -23,7 +23,7 @@ mod expectation;
 mod invariant;
 mod model;
 mod moment;
-mod story;
+mod steps;
 mod verb;
 
 pub use self::completion::Completion;
@@ -157,7 +157,7 @@ impl<P: Deref<Target = Plan> + Clone> Judge<P> {
         let Self { plan, evidence, invariants, .. } = self;
         let evidence = evidence.end(end);
         let mut findings = Findings::default();
-        story::check(&plan, &evidence, &mut findings);
+        steps::check(&plan, &evidence, &mut findings);
         expectation::check(&plan, &evidence, &mut findings);
         invariants.end(end, &mut findings);
         if evidence.is_silent() {

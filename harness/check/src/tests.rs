@@ -21,8 +21,8 @@ use crate::plan::{
 };
 use crate::trace::EventKind;
 use crate::trace::fixture::{
-    self, BROKER, SENSOR, Story, WATCHER, after, any, closes, connect, disconnect, exactly, expect, packet_from, point,
-    position, publish, silent_client, step,
+    self, BROKER, SENSOR, TraceBuilder, WATCHER, after, any, closes, connect, disconnect, exactly, expect, packet_from,
+    point, position, publish, silent_client, step,
 };
 use crate::trace::{Held, SessionState, Transmission};
 
@@ -37,7 +37,7 @@ fn plan() -> Plan {
     plan
 }
 
-fn judge(expectation: Expectation, story: &mut Story, end: u64) -> Outcome {
+fn judge(expectation: Expectation, story: &mut TraceBuilder, end: u64) -> Outcome {
     let mut plan = plan();
     plan.expectations.push(expectation);
     check(&plan, &story.end(end))
@@ -65,8 +65,8 @@ fn closes_at(ms: i64) -> Expectation {
 }
 
 /// PINGREQs of the sensor that leave at these times.
-fn pings(times: &[u64]) -> Story {
-    let mut story = Story::new();
+fn pings(times: &[u64]) -> TraceBuilder {
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 5));
     for &time in times {
         story.at(time).packet(0, SENSOR, BROKER, Packet::PingReq);

@@ -89,7 +89,7 @@ fn plan(subscribers: usize) -> Plan {
 
 /// Everybody connects, and each subscriber subscribes to its topic.
 fn begin(row: &Row) -> Vec<Event> {
-    let mut story = Story { at: Duration::ZERO, events: Vec::new() };
+    let mut story = TraceBuilder { at: Duration::ZERO, events: Vec::new() };
     for client in 0..=row.subscribers {
         let node = NodeId(PUBLISHER.0 + client);
         story.item(client, node, BROKER, Transmission::Open);
@@ -112,7 +112,7 @@ fn begin(row: &Row) -> Vec<Event> {
 
 /// A message goes through the broker, and all acknowledgements with it.
 fn message(row: &Row, number: u32) -> Vec<Event> {
-    let mut story = Story { at: Duration::from_secs(1) + LATENCY * 10 * number, events: Vec::new() };
+    let mut story = TraceBuilder { at: Duration::from_secs(1) + LATENCY * 10 * number, events: Vec::new() };
     let subscriber = 1 + number as usize % row.subscribers;
     let id = PacketId::new(1 + (number % 60_000) as u16).expect("not 0");
     let payload = if row.is_one_payload { "x".to_owned() } else { number.to_string() };
@@ -147,12 +147,12 @@ fn topic(subscriber: usize) -> String {
     format!("fleet/{subscriber}/commands")
 }
 
-struct Story {
+struct TraceBuilder {
     at: Duration,
     events: Vec<Event>,
 }
 
-impl Story {
+impl TraceBuilder {
     /// Sends an item, which arrives after the latency.
     fn item(&mut self, connection: usize, from: NodeId, to: NodeId, item: Transmission) {
         let connection = ConnectionId(u32::try_from(connection).expect("few"));

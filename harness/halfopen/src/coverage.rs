@@ -46,7 +46,7 @@ pub struct Counts {
 }
 
 /// The runs of a scenario in one version, and the statements that it names.
-struct Story {
+struct ScenarioRuns {
     scenario: String,
     version: Version,
     clauses: Vec<String>,
@@ -63,12 +63,12 @@ impl Coverage {
             for (version, clauses) in scenario.about.clauses {
                 let of_version = |plan: &mut Arc<Plan>| plan.version == version;
                 let runs = runs.extract_if(.., of_version).collect();
-                stories.push(Story { scenario: scenario.name.clone(), version, clauses, runs });
+                stories.push(ScenarioRuns { scenario: scenario.name.clone(), version, clauses, runs });
             }
             for version in Version::ALL {
                 let runs: Vec<_> = runs.extract_if(.., |plan| plan.version == version).collect();
                 if !runs.is_empty() {
-                    stories.push(Story { scenario: scenario.name.clone(), version, clauses: Vec::new(), runs });
+                    stories.push(ScenarioRuns { scenario: scenario.name.clone(), version, clauses: Vec::new(), runs });
                 }
             }
         }
@@ -82,8 +82,9 @@ impl Coverage {
         let mut rows: Vec<Row> = Vec::new();
         for version in Version::ALL {
             for statement in statements(version) {
-                let names =
-                    |story: &&Story| story.version == version && story.clauses.iter().any(|id| id == statement.id);
+                let names = |story: &&ScenarioRuns| {
+                    story.version == version && story.clauses.iter().any(|id| id == statement.id)
+                };
                 let shown = stories.iter().filter(names).map(|story| story.scenario.clone()).collect();
                 rows.push(Row { version, statement, shown, proven: BTreeSet::new() });
             }
@@ -233,7 +234,7 @@ fn few<'a>(mut names: impl ExactSizeIterator<Item = &'a str>) -> String {
     text.join(", ")
 }
 
-impl Story {
+impl ScenarioRuns {
     /// Returns what the findings of the first run that does not pass name, if there is one.
     fn fails(&self, defect: Option<Defect>) -> Option<BTreeSet<String>> {
         let runner = Runner { defect, ..Runner::default() };

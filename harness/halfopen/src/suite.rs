@@ -24,7 +24,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use crate::world::{Connection, Engine, Host, ProgramUnderTest};
+pub use crate::world::{Connection, Engine, NodeHandle, ProgramUnderTest};
 
 use self::for_guests::{Abilities, Adapted, adapted};
 use crate::plan::{BrokerProgram, Plan};
@@ -64,7 +64,7 @@ impl Suite {
     }
 
     /// Puts a broker of yours in the place of the project's. `start` makes its process: a future that takes connections
-    /// from [`Host::accept`] and serves them until it is dropped.
+    /// from [`NodeHandle::accept`] and serves them until it is dropped.
     ///
     /// What a scenario asks of a broker that only the project's can say is left out: why it closes (`because`), and
     /// what it holds (`has`). Skipped are runs of which nothing is left, those that change the clock of the broker, and
@@ -90,12 +90,12 @@ impl Suite {
     /// # let _ = suite;
     /// ```
     #[must_use]
-    pub fn broker<F: Future<Output = ()> + 'static>(self, start: impl Fn(Host) -> F + 'static) -> Self {
+    pub fn broker<F: Future<Output = ()> + 'static>(self, start: impl Fn(NodeHandle) -> F + 'static) -> Self {
         Self { program_under_test: Some(ProgramUnderTest::new(start)), ..self }
     }
 
     /// Takes scenarios that set something on the broker, such as limits, users, or that it is durable, where `takes`
-    /// says that the program under test does it: it finds the settings in [`Host::program`].
+    /// says that the program under test does it: it finds the settings in [`NodeHandle::program`].
     #[must_use]
     pub fn settings(self, takes: impl Fn(&BrokerProgram) -> bool + 'static) -> Self {
         Self { takes: Takes(Rc::new(takes)), ..self }

@@ -77,7 +77,7 @@ fn boundaries(plan: &Plan, sweep: &Sweep, run: &Run<'_>) -> Result<Vec<Boundary>
         let packet = PacketKind::Type(packet);
         let one =
             |ordinal| EventRef::Packet { ordinal, packet, from: Some(from), to: Some(to), at: Some(at), on: None };
-        let before = occurrences(&bare, &one(Ordinal::Nearest), Perspective::Story, &trace.events[..=index]).count();
+        let before = occurrences(&bare, &one(Ordinal::Nearest), Perspective::Script, &trace.events[..=index]).count();
         boundaries.push(Boundary { name, event: one(Ordinal::Nth(before)) });
     }
     if boundaries.is_empty() {
@@ -173,7 +173,7 @@ fn bound(
     let at = match &moment.event {
         EventRef::End => Occurrence { index: None, at: trace.end },
         event => {
-            let mut found = occurrences(plan, event, Perspective::Story, &trace.events);
+            let mut found = occurrences(plan, event, Perspective::Script, &trace.events);
             let found = match crate::trace::find::nth(crate::trace::find::ordinal(event)) {
                 Some(nth) => found.nth(nth - 1),
                 None => found.find(|found| found.index.is_none_or(|index| index >= from)),

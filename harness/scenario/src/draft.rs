@@ -3,7 +3,7 @@
 //! Whether what is left is a scenario is not looked at: it is written, and read again.
 
 use crate::ast::{File, Fill, Map as _, Place};
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 use crate::write::{Comments, to_yaml};
 
 /// A scenario that is being edited.
@@ -80,8 +80,8 @@ impl Draft {
         let mut node = self.entries.iter().find(|(key, ..)| *key == path.key).map(|(_, _, node)| node);
         for &place in &path.places {
             node = match node.map(|node| &node.kind) {
-                Some(Kind::List(items)) => items.get(place),
-                Some(Kind::Map(entries)) => entries.get(place).map(|(key, value)| {
+                Some(NodeKind::List(items)) => items.get(place),
+                Some(NodeKind::Map(entries)) => entries.get(place).map(|(key, value)| {
                     keys.extend(key.text().map(str::to_owned));
                     value
                 }),
@@ -104,7 +104,7 @@ impl Draft {
     /// Returns the number of steps.
     pub fn steps(&self) -> usize {
         match self.entries.iter().find(|(key, ..)| *key == "steps").map(|(_, _, node)| &node.kind) {
-            Some(Kind::List(steps)) => steps.len(),
+            Some(NodeKind::List(steps)) => steps.len(),
             _ => 0,
         }
     }
@@ -158,8 +158,8 @@ impl Draft {
         let entry = self.entries.iter_mut().find(|(key, ..)| *key == path.key);
         let Some(parent) = entry.and_then(|(_, _, node)| descend(node, before)) else { return };
         match &mut parent.kind {
-            Kind::List(items) if *last < items.len() => drop(items.remove(*last)),
-            Kind::Map(entries) if *last < entries.len() => drop(entries.remove(*last)),
+            NodeKind::List(items) if *last < items.len() => drop(items.remove(*last)),
+            NodeKind::Map(entries) if *last < entries.len() => drop(entries.remove(*last)),
             _ => {}
         }
     }
@@ -168,9 +168,9 @@ impl Draft {
 /// Calls `take` with each value below a node.
 fn collect(key: &'static str, node: &Node, places: &mut Vec<usize>, take: &mut impl FnMut(DraftPath, &Node)) {
     let children: Vec<&Node> = match &node.kind {
-        Kind::List(items) => items.iter().collect(),
-        Kind::Map(entries) => entries.iter().map(|(_, value)| value).collect(),
-        Kind::Scalar(_) | Kind::Broken => Vec::new(),
+        NodeKind::List(items) => items.iter().collect(),
+        NodeKind::Map(entries) => entries.iter().map(|(_, value)| value).collect(),
+        NodeKind::Scalar(_) | NodeKind::Broken => Vec::new(),
     };
     for (place, child) in children.into_iter().enumerate() {
         places.push(place);
@@ -183,9 +183,9 @@ fn collect(key: &'static str, node: &Node, places: &mut Vec<usize>, take: &mut i
 fn descend<'n>(node: &'n mut Node, places: &[usize]) -> Option<&'n mut Node> {
     let Some((first, rest)) = places.split_first() else { return Some(node) };
     let child = match &mut node.kind {
-        Kind::List(items) => items.get_mut(*first),
-        Kind::Map(entries) => entries.get_mut(*first).map(|(_, value)| value),
-        Kind::Scalar(_) | Kind::Broken => None,
+        NodeKind::List(items) => items.get_mut(*first),
+        NodeKind::Map(entries) => entries.get_mut(*first).map(|(_, value)| value),
+        NodeKind::Scalar(_) | NodeKind::Broken => None,
     };
     descend(child?, rest)
 }
@@ -193,58 +193,58 @@ fn descend<'n>(node: &'n mut Node, places: &[usize]) -> Option<&'n mut Node> {
 /// Takes away what names a node, and what is left with nothing by it.
 fn drop_named(node: &mut Node, name: &str) {
     match &mut node.kind {
-        Kind::List(items) => {
+        NodeKind::List(items) => {
             items.retain(|item| !names(item, name));
             items.iter_mut().for_each(|item| drop_named(item, name));
             items.retain(|item| !is_empty(item));
         }
-        Kind::Map(entries) => {
+        NodeKind::Map(entries) => {
             entries.retain(|(key, _)| !names(key, name));
             entries.iter_mut().for_each(|(_, value)| drop_named(value, name));
         }
-        Kind::Scalar(_) | Kind::Broken => {}
+        NodeKind::Scalar(_) | NodeKind::Broken => {}
     }
 }
 
 /// Returns whether a step or a text names a node.
 fn names(node: &Node, name: &str) -> bool {
     match &node.kind {
-        Kind::Scalar(scalar) => {
+        NodeKind::Scalar(scalar) => {
             let is_name = |word: &str| word == name || word.split_once('#').is_some_and(|(node, _)| node == name);
             scalar.text.split_whitespace().any(is_name)
         }
         // A step that is itself about the node, or about a link of it; blocks of steps are looked into.
-        Kind::Map(entries) => entries
+        NodeKind::Map(entries) => entries
             .iter()
             .any(|(key, value)| names(key, name) || matches!(key.text(), Some("network")) && contains(value, name)),
-        Kind::List(_) | Kind::Broken => false,
+        NodeKind::List(_) | NodeKind::Broken => false,
     }
 }
 
 fn contains(node: &Node, name: &str) -> bool {
     match &node.kind {
-        Kind::Map(entries) => entries.iter().any(|(_, value)| contains(value, name)),
-        Kind::List(items) => items.iter().any(|item| contains(item, name)),
-        Kind::Scalar(_) => names(node, name),
-        Kind::Broken => false,
+        NodeKind::Map(entries) => entries.iter().any(|(_, value)| contains(value, name)),
+        NodeKind::List(items) => items.iter().any(|item| contains(item, name)),
+        NodeKind::Scalar(_) => names(node, name),
+        NodeKind::Broken => false,
     }
 }
 
 fn is_empty(node: &Node) -> bool {
     match &node.kind {
-        Kind::Map(entries) => {
+        NodeKind::Map(entries) => {
             entries.is_empty()
                 || entries
                     .iter()
                     .any(|(key, value)| matches!(key.text(), Some("every" | "repeat")) && lacks_steps(value))
         }
-        Kind::List(items) => items.is_empty(),
-        Kind::Scalar(_) | Kind::Broken => false,
+        NodeKind::List(items) => items.is_empty(),
+        NodeKind::Scalar(_) | NodeKind::Broken => false,
     }
 }
 
 fn lacks_steps(block: &Node) -> bool {
-    block.get("steps").is_none_or(|steps| matches!(&steps.kind, Kind::List(items) if items.is_empty()))
+    block.get("steps").is_none_or(|steps| matches!(&steps.kind, NodeKind::List(items) if items.is_empty()))
 }
 
 #[cfg(test)]

@@ -9,15 +9,15 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use crate::ast::{
-    About, ActionKind, Alternative, Alternatives, Answer, AnswerLine, AnswerWord, Answered, Answers, AnyOrderSteps,
-    Axis, Broker, ByteText, Clause, Client, CloseWord, ClosingReasons, ClosingReasonsIfAny, Condition, ConnectArgs,
+    ActionKind, Alternative, Alternatives, Answer, AnswerLine, AnswerWord, Answered, Answers, AnyOrderSteps, Axis,
+    Broker, ByteText, Clause, Client, CloseWord, ClosingReasons, ClosingReasonsIfAny, Condition, ConnectArgs,
     ConnectFields, ConnectKeys, Count, Drift, DurationExpr, Ends, Event, EventNode, Every, Expectation, Expectations,
     Expiry, Factor, FaultyLink, Field, FieldValue, FilledSteps, Filter, Gap, GapRange, GroupSize, GrowthFactor,
     Holding, How, KeepAlive, Leap, Lets, LinkPath, LinkProperties, LinkSettings, Links, MarkName, Matcher, Matrix,
-    MessagePattern, Moments, Name, Named, NetworkChange, NodeName, Nodes, Number, OneOrMore, Outgoing, PacketFields,
-    Param, Pattern, PatternFields, Payload, Period, Raw, RawClient, Reason, Reconnect, ReconnectChoice, Repeat, Seeds,
-    Sent, SetLink, SetProperties, Share, Size, State, Statement, Step, StepWord, Steps, Subscription, SubscriptionKeys,
-    Text, Verb, Versions, When, WhichLink, Will,
+    MessagePattern, Moments, Name, Named, NetworkChange, NodeExpectation, NodeName, Nodes, Number, OneOrMore, Outgoing,
+    PacketFields, Param, Pattern, PatternFields, Payload, Period, Raw, RawClient, Reason, Reconnect, ReconnectChoice,
+    Repeat, Seeds, Sent, SetLink, SetProperties, Share, Size, State, Statement, Step, StepWord, Steps, Subscription,
+    SubscriptionKeys, Text, Verb, Versions, When, WhichLink, Will,
 };
 use crate::ast::{File, Place};
 use crate::plan::{Because, Ordinal, PacketKind, Point, Seed};
@@ -375,7 +375,7 @@ impl Draw {
         }
     }
 
-    fn without_count(&mut self, mut about: About) -> About {
+    fn without_count(&mut self, mut about: NodeExpectation) -> NodeExpectation {
         if let Some(mut clause) = about.clause.literal().cloned() {
             clause.qualifiers.count = None;
             clause.qualifiers.per = None;
@@ -400,7 +400,7 @@ impl Draw {
         }
     }
 
-    fn about(&mut self) -> About {
+    fn about(&mut self) -> NodeExpectation {
         let client = self.node();
         let name = |name: &str| Param::new(NodeName(Name::new(name)));
         let (node, verb) = match self.below(7) {
@@ -418,7 +418,7 @@ impl Draw {
         };
         let mut clause = Clause::from(verb);
         self.qualify(&mut clause);
-        About::new(node, clause)
+        NodeExpectation::new(node, clause)
     }
 
     fn qualify(&mut self, clause: &mut Clause) {

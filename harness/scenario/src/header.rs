@@ -12,7 +12,7 @@ use crate::lower::Role;
 use crate::plan::Waiver;
 use crate::reference::see;
 use crate::suggest::did_you_mean;
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 
 /// The description of a file by itself, for reports and for choosing what to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,7 +102,7 @@ fn waivers<'a>(
 /// Reports keys that a file cannot have, and a file without any content.
 pub(super) fn check_keys(root: &Node, table: &'static Table, diagnostics: &Diagnostics) {
     let what = table.what;
-    let Kind::Map(entries) = &root.kind else {
+    let NodeKind::Map(entries) = &root.kind else {
         diagnostics.push(root.span, format!("{what} is a map with keys such as `clients`, `steps` and `expect`"), None);
         return;
     };
@@ -125,7 +125,11 @@ pub(super) fn check_keys(root: &Node, table: &'static Table, diagnostics: &Diagn
                 };
                 diagnostics.push(name.span, format!("unknown key `{text}` in {what}{hint}"), Some(note));
             }
-            Some(_) if is_section(text) && !value.is_null() && !matches!(value.kind, Kind::Map(_) | Kind::Broken) => {
+            Some(_)
+                if is_section(text)
+                    && !value.is_null()
+                    && !matches!(value.kind, NodeKind::Map(_) | NodeKind::Broken) =>
+            {
                 let kind = text.trim_end_matches('s').replace('_', " ");
                 let message = format!(
                     "expected a map of names, each with a {kind}, as in `{{ a: {{}} }}`, found {}",
@@ -135,7 +139,7 @@ pub(super) fn check_keys(root: &Node, table: &'static Table, diagnostics: &Diagn
             }
             Some(_)
                 if matches!(text, "steps" | "expect")
-                    && matches!(&value.kind, Kind::List(items) if items.is_empty()) =>
+                    && matches!(&value.kind, NodeKind::List(items) if items.is_empty()) =>
             {
                 diagnostics.push(value.span, format!("`{text}` has no line; leave it out"), None);
             }
@@ -146,7 +150,7 @@ pub(super) fn check_keys(root: &Node, table: &'static Table, diagnostics: &Diagn
         }
     }
     let has_story = ["steps", "expect", "include"].into_iter().any(|name| root.get(name).is_some());
-    let is_whole = entries.iter().all(|(_, value)| value.kind != Kind::Broken);
+    let is_whole = entries.iter().all(|(_, value)| value.kind != NodeKind::Broken);
     // A key that is misspelt may have been meant for one of them, and is reported.
     let is_known = entries.iter().all(|(key, _)| key.text().is_some_and(|name| File::TABLE.find(name).is_some()));
     if !has_story && is_whole && is_known && what == File::TABLE.what {

@@ -7,7 +7,7 @@ use super::ast::{Fragment, Map};
 use super::error::Diagnostics;
 use super::files;
 use super::header;
-use super::tree::{self, Kind, Node};
+use super::tree::{self, Node, NodeKind};
 use crate::plan::Source;
 
 /// Number of fragments that a scenario may include, those of fragments among them.
@@ -38,7 +38,7 @@ impl Reading<'_> {
     fn includes(&mut self, root: &mut Node, folder: &Path) {
         let Some(list) = root.get("include").cloned() else { return };
         let paths = match &list.kind {
-            Kind::List(items) => items.as_slice(),
+            NodeKind::List(items) => items.as_slice(),
             _ => std::slice::from_ref(&list),
         };
         for path in paths {
@@ -56,7 +56,7 @@ impl Reading<'_> {
         };
         let is_path = |name: &&str| name.ends_with(".yaml") || name.ends_with(".yml");
         let Some(name) = path.text().filter(is_path) else {
-            if path.kind == Kind::Broken {
+            if path.kind == NodeKind::Broken {
                 return Err(());
             }
             return fail("expected the path of a fragment, as in `lib/watcher.yaml`".to_owned());
@@ -110,10 +110,10 @@ pub fn tidy(path: &Path) -> PathBuf {
 
 /// Takes note that a file is without a fragment which may bring names.
 fn broken(root: &mut Node) {
-    if let Kind::Map(entries) = &mut root.kind
+    if let NodeKind::Map(entries) = &mut root.kind
         && let Some((_, value)) = entries.iter_mut().find(|(key, _)| key.text() == Some("include"))
     {
-        value.kind = Kind::Broken;
+        value.kind = NodeKind::Broken;
     }
 }
 

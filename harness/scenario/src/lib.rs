@@ -42,7 +42,7 @@ pub use self::lower::{MAX_NODES, MAX_RUNS, PlanOptions};
 pub use self::schema::schema;
 pub use self::tables::with_tables;
 pub use self::time::Expr;
-use self::tree::{Kind, Node};
+use self::tree::{Node, NodeKind};
 pub use self::write::{Comments, WIDTH};
 use crate::plan::{Plan, Source};
 
@@ -121,10 +121,10 @@ fn of_tree(name: String, source: Arc<Source>, mut root: Node, diagnostics: &Diag
 
 /// Returns whether a part of a file could not be read at all, so that names may exist which nobody knows.
 fn is_incomplete(tree: &Node) -> bool {
-    let is_map = |value: &Node| matches!(value.kind, Kind::Map(_)) || value.is_null();
-    tree.entries()
-        .iter()
-        .any(|(key, value)| value.kind == Kind::Broken || key.text().is_some_and(header::is_section) && !is_map(value))
+    let is_map = |value: &Node| matches!(value.kind, NodeKind::Map(_)) || value.is_null();
+    tree.entries().iter().any(|(key, value)| {
+        value.kind == NodeKind::Broken || key.text().is_some_and(header::is_section) && !is_map(value)
+    })
 }
 
 /// Reads all scenarios that the paths stand for, with their plans.

@@ -8,7 +8,7 @@ mod syntax;
 
 use std::sync::Arc;
 
-use self::build::{Place, Stop, document};
+use self::build::{SourcePart, Stop, document};
 use self::parts::{by_parts, tabs};
 use self::syntax::report_syntax;
 use super::error::{Diagnostics, Span};
@@ -23,13 +23,13 @@ pub(super) struct Node {
     /// The place.
     pub(super) span: Span,
     /// The kind.
-    pub(super) kind: Kind,
+    pub(super) kind: NodeKind,
     /// The parameter that brought it here and the line in which that was used, if one did.
     pub(super) used_as: Option<Origin>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NodeKind {
     Scalar(Scalar),
     List(Vec<Node>),
     Map(Vec<(Node, Node)>),
@@ -59,43 +59,45 @@ impl Node {
     }
 
     fn scalar(text: impl Into<String>, quoted: bool) -> Self {
-        let kind = Kind::Scalar(Scalar { text: text.into(), quoted, offset: None });
+        let kind = NodeKind::Scalar(Scalar { text: text.into(), quoted, offset: None });
         Self { kind, ..Self::default() }
     }
 
     /// A list without a place.
     pub(super) fn list(items: impl IntoIterator<Item = Self>) -> Self {
-        Self { kind: Kind::List(items.into_iter().collect()), ..Self::default() }
+        Self { kind: NodeKind::List(items.into_iter().collect()), ..Self::default() }
     }
 
     /// A map without a place.
     pub(super) fn map(entries: impl IntoIterator<Item = (Self, Self)>) -> Self {
-        Self { kind: Kind::Map(entries.into_iter().collect()), ..Self::default() }
+        Self { kind: NodeKind::Map(entries.into_iter().collect()), ..Self::default() }
     }
 
     /// Returns whether both say the same, wherever they stand and however they are quoted.
     pub(super) fn says_the_same(&self, other: &Self) -> bool {
         match (&self.kind, &other.kind) {
-            (Kind::Scalar(a), Kind::Scalar(b)) => a.text == b.text && self.is_null() == other.is_null(),
-            (Kind::List(a), Kind::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.says_the_same(b)),
-            (Kind::Map(a), Kind::Map(b)) => {
+            (NodeKind::Scalar(a), NodeKind::Scalar(b)) => a.text == b.text && self.is_null() == other.is_null(),
+            (NodeKind::List(a), NodeKind::List(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.says_the_same(b))
+            }
+            (NodeKind::Map(a), NodeKind::Map(b)) => {
                 let same = |((a, b), (c, d)): (&(Self, Self), &(Self, Self))| a.says_the_same(c) && b.says_the_same(d);
                 a.len() == b.len() && a.iter().zip(b).all(same)
             }
-            (Kind::Broken, Kind::Broken) => true,
+            (NodeKind::Broken, NodeKind::Broken) => true,
             _ => false,
         }
     }
 
     /// Returns whether nothing was written: `key:` alone, or `~`.
     pub(super) fn is_null(&self) -> bool {
-        matches!(&self.kind, Kind::Scalar(scalar) if !scalar.quoted && matches!(scalar.text.as_str(), "" | "~" | "null"))
+        matches!(&self.kind, NodeKind::Scalar(scalar) if !scalar.quoted && matches!(scalar.text.as_str(), "" | "~" | "null"))
     }
 
     /// The text of a scalar.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Scalar(scalar) => Some(&scalar.text),
+            NodeKind::Scalar(scalar) => Some(&scalar.text),
             _ => None,
         }
     }
@@ -103,7 +105,7 @@ impl Node {
     /// The entries of a map; of anything else none.
     pub(super) fn entries(&self) -> &[(Self, Self)] {
         match &self.kind {
-            Kind::Map(entries) => entries,
+            NodeKind::Map(entries) => entries,
             _ => &[],
         }
     }
@@ -116,7 +118,7 @@ impl Node {
     /// The range of characters `from..to` of a scalar's text, or the whole where that is not known.
     pub(super) fn span_of(&self, from: usize, to: usize) -> Span {
         match &self.kind {
-            Kind::Scalar(Scalar { offset: Some(offset), .. }) => {
+            NodeKind::Scalar(Scalar { offset: Some(offset), .. }) => {
                 self.span.part(*offset as usize + from, *offset as usize + to)
             }
             _ => self.span,
@@ -126,17 +128,17 @@ impl Node {
     /// Returns the value in one line, as it would be written in flow style.
     pub(super) fn flow(&self) -> String {
         match &self.kind {
-            Kind::Scalar(scalar) => scalar.text.replace('\n', "\\n"),
-            Kind::List(items) => {
+            NodeKind::Scalar(scalar) => scalar.text.replace('\n', "\\n"),
+            NodeKind::List(items) => {
                 format!("[{}]", items.iter().map(Self::flow).collect::<Vec<_>>().join(", "))
             }
-            Kind::Map(entries) if entries.is_empty() => "{}".to_owned(),
-            Kind::Map(entries) => {
+            NodeKind::Map(entries) if entries.is_empty() => "{}".to_owned(),
+            NodeKind::Map(entries) => {
                 let entries: Vec<_> =
                     entries.iter().map(|(key, value)| format!("{}: {}", key.flow(), value.flow())).collect();
                 format!("{{ {} }}", entries.join(", "))
             }
-            Kind::Broken => "?".to_owned(),
+            NodeKind::Broken => "?".to_owned(),
         }
     }
 }
@@ -149,7 +151,7 @@ impl Node {
 pub(super) fn parse(text: &str, file: u16, diagnostics: &Diagnostics) -> Option<Node> {
     let tabs = tabs(text, file, diagnostics);
     if tabs.is_empty() {
-        match document(text, Place { file, line: 0 }, diagnostics) {
+        match document(text, SourcePart { file, line: 0 }, diagnostics) {
             Ok(Some(node)) => return Some(node),
             Ok(None) => {
                 let message = "the file is empty; a scenario has at least `steps` or `expect`";
@@ -161,7 +163,7 @@ pub(super) fn parse(text: &str, file: u16, diagnostics: &Diagnostics) -> Option<
                 let before = diagnostics.len();
                 let root = by_parts(text, file, &tabs, diagnostics);
                 if diagnostics.len() == before {
-                    report_syntax(text, &error, Place { file, line: 0 }, diagnostics);
+                    report_syntax(text, &error, SourcePart { file, line: 0 }, diagnostics);
                     return None;
                 }
                 return root;
@@ -198,7 +200,7 @@ mod tests {
         let at = |node: &Node| (node.span.start.line, node.span.start.column, node.span.end.column);
         assert_eq!(at(inner.get("c").unwrap()), (2, 11, 16));
         assert_eq!(inner.get("c").unwrap().span_of(2, 3).start.column, 14);
-        let Kind::List(items) = &inner.get("f").unwrap().kind else { panic!("no list") };
+        let NodeKind::List(items) = &inner.get("f").unwrap().kind else { panic!("no list") };
         assert_eq!(at(&items[0]), (2, 22, 31));
         assert_eq!(items[0].span_of(6, 9).start.column, 28);
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::ast::{File, Fill, Map, Place};
-use crate::tree::{Kind, Node, Scalar};
+use crate::tree::{Node, NodeKind, Scalar};
 
 /// Maximum width of a line, in characters; a single text that is longer cannot be broken.
 pub const WIDTH: usize = 120;
@@ -101,7 +101,7 @@ impl Writer<'_> {
         let comments = self.comments;
         let comment = comments.keys.get(name);
         match &value.kind {
-            Kind::List(items) if LINES.contains(&name) && !items.is_empty() => {
+            NodeKind::List(items) if LINES.contains(&name) && !items.is_empty() => {
                 self.line(0, &format!("{name}:"), comment);
                 for (place, item) in items.iter().enumerate() {
                     let comment = match name {
@@ -112,7 +112,7 @@ impl Writer<'_> {
                     self.value(2, "- ", item, comment);
                 }
             }
-            Kind::Map(nodes) if nodes.iter().any(|(node, _)| self.of_node(node).is_some()) => {
+            NodeKind::Map(nodes) if nodes.iter().any(|(node, _)| self.of_node(node).is_some()) => {
                 self.line(0, &format!("{name}:"), comment);
                 for (node, value) in nodes {
                     self.value(2, &format!("{}: ", scalar(node, false)), value, comments.nodes.get(&node.flow()));
@@ -156,7 +156,7 @@ impl Writer<'_> {
         let text = format!("{before}{}", flow(value, false));
         let fits = indent + text.chars().count() <= WIDTH;
         match &value.kind {
-            Kind::Map(entries) if is_item && (entries.len() == 1 || !fits && !entries.is_empty()) => {
+            NodeKind::Map(entries) if is_item && (entries.len() == 1 || !fits && !entries.is_empty()) => {
                 for (place, (key, value)) in entries.iter().enumerate() {
                     let key = format!("{}: ", scalar(key, false));
                     match place {
@@ -165,13 +165,13 @@ impl Writer<'_> {
                     }
                 }
             }
-            Kind::Map(entries) if !fits && !entries.is_empty() => {
+            NodeKind::Map(entries) if !fits && !entries.is_empty() => {
                 self.line(indent, before, comment);
                 for (key, value) in entries {
                     self.value(inner, &format!("{}: ", scalar(key, false)), value, None);
                 }
             }
-            Kind::List(items) if !fits && !items.is_empty() => {
+            NodeKind::List(items) if !fits && !items.is_empty() => {
                 self.line(indent, before, comment);
                 items.iter().for_each(|item| self.value(inner, "- ", item, None));
             }
@@ -183,22 +183,22 @@ impl Writer<'_> {
 /// A value on one line; `is_inside` of brackets.
 fn flow(node: &Node, is_inside: bool) -> String {
     match &node.kind {
-        Kind::Scalar(_) => scalar(node, is_inside),
-        Kind::List(items) => {
+        NodeKind::Scalar(_) => scalar(node, is_inside),
+        NodeKind::List(items) => {
             format!("[{}]", items.iter().map(|item| flow(item, true)).collect::<Vec<_>>().join(", "))
         }
-        Kind::Map(entries) if entries.is_empty() => "{}".to_owned(),
-        Kind::Map(entries) => {
+        NodeKind::Map(entries) if entries.is_empty() => "{}".to_owned(),
+        NodeKind::Map(entries) => {
             let entry = |(key, value): &(Node, Node)| format!("{}: {}", scalar(key, true), flow(value, true));
             format!("{{ {} }}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
         }
-        Kind::Broken => "~".to_owned(),
+        NodeKind::Broken => "~".to_owned(),
     }
 }
 
 /// A text, in quotes if it would be something else without them.
 fn scalar(node: &Node, is_inside: bool) -> String {
-    let Kind::Scalar(Scalar { text, quoted, .. }) = &node.kind else { return flow(node, is_inside) };
+    let NodeKind::Scalar(Scalar { text, quoted, .. }) = &node.kind else { return flow(node, is_inside) };
     let is_null = matches!(text.as_str(), "" | "~" | "null");
     if is_null && !quoted {
         return "~".to_owned();

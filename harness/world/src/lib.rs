@@ -26,8 +26,8 @@ pub use self::engines::event_driven::LocalTime;
 pub use self::engines::live::{RealTime, interrupt, live_means};
 pub use self::engines::{Engine, EngineError, run};
 pub use self::node::{
-    Connection, Host, ProgramUnderTest, ReadsRemoteLog, RemoteBroker, RemoteOptions, RemoteProcess, StartedRemote,
-    StartsRemote, broker_config,
+    Connection, NodeHandle, ProgramUnderTest, ReadsRemoteLog, RemoteBroker, RemoteOptions, RemoteProcess,
+    StartedRemote, StartsRemote, broker_config,
 };
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub use self::node::{ForeignOptions, ForeignProgram, ReadsLog, StartsProgram};

@@ -4,11 +4,11 @@ use rstest::rstest;
 use super::*;
 use crate::plan::{ClientState, DurationRange, Point};
 use crate::trace::fixture::{
-    BROKER, SENSOR, Story, after, any, closes, connect, exactly, expect, plan, point, silent_client,
+    BROKER, SENSOR, TraceBuilder, after, any, closes, connect, exactly, expect, plan, point, silent_client,
 };
 
-fn pings(times: &[u64]) -> Story {
-    let mut story = Story::new();
+fn pings(times: &[u64]) -> TraceBuilder {
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 5));
     for &time in times {
         story.at(time).packet(0, SENSOR, BROKER, Packet::PingReq);
@@ -21,7 +21,7 @@ fn sends_pings() -> Expectation {
 }
 
 /// When the run is decided, in milliseconds.
-fn decided(expectation: Expectation, story: &mut Story) -> Option<u64> {
+fn decided(expectation: Expectation, story: &mut TraceBuilder) -> Option<u64> {
     let mut plan = plan();
     plan.expectations.push(expectation);
     let events = story.end(100_000).events;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Clocked, Judge, Match, Window, judge, millis};
+use super::{Clocked, Judge, VerbMatch, Window, judge, millis};
 use crate::evidence::Evidence;
 use crate::plan::{CountRange, Expectation, Mode, NodeId, Plan};
 use crate::trace::{Trace, TraceIndex};
@@ -137,10 +137,10 @@ impl Judge<'_> {
     /// The first match that is not as it should be; if that is because of its time, its window and by how much.
     fn wrong<'m>(
         &self,
-        matches: &'m [Match],
+        matches: &'m [VerbMatch],
         clocked: Option<&Clocked<'_>>,
-    ) -> Option<(&'m Match, Option<(Window, i64)>)> {
-        let untimely = |found: &'m Match| Some((found, Some(self.miss(found, clocked?)?)));
+    ) -> Option<(&'m VerbMatch, Option<(Window, i64)>)> {
+        let untimely = |found: &'m VerbMatch| Some((found, Some(self.miss(found, clocked?)?)));
         let gap = || {
             matches.windows(2).find_map(|pair| {
                 let window = self.next_after(&pair[0])?;
@@ -155,7 +155,7 @@ impl Judge<'_> {
     }
 
     /// Returns when the next may come after this one.
-    fn next_after(&self, found: &Match) -> Option<Window> {
+    fn next_after(&self, found: &VerbMatch) -> Option<Window> {
         let gap = self.expectation.gap?;
         let at = |more: Duration| millis(found.at + more);
         Some(Window { from: at(gap.min), to: gap.max.map(at) })

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Findings, Judge, Match, count_text, millis, seconds};
+use super::{Findings, Judge, VerbMatch, count_text, millis, seconds};
 use crate::plan::CountRange;
 
 impl Judge<'_> {
     /// Judges a count per period: no window has more, and none that begins right after one that counts and lies in the
     /// run has fewer. Windows are half-open: what comes exactly one length later is in the next one.
-    pub(super) fn windows(&self, matches: &[Match], count: CountRange, per: Duration, findings: &mut Findings) {
-        let at = |found: &Match| found.at;
+    pub(super) fn windows(&self, matches: &[VerbMatch], count: CountRange, per: Duration, findings: &mut Findings) {
+        let at = |found: &VerbMatch| found.at;
         let most = matches.iter().enumerate().map(|(index, first)| {
             let end = at(first) + per;
             (matches[index..].partition_point(|found| at(found) < end) as u64, at(first))

@@ -237,7 +237,7 @@ fn size(publish: &Publish) -> usize {
 }
 
 /// The knowledge of one node about one session.
-pub(super) struct Session {
+pub(super) struct KnownSession {
     pub(super) node: NodeId,
     pub(super) client_id: ByteString,
     /// The end of its latest connection.
@@ -261,7 +261,7 @@ pub(super) struct Index {
     ends: Vec<ConnectionEnd>,
     /// Both ends of each connection, by its number.
     places: Vec<[Option<(NodeId, EndId)>; 2]>,
-    sessions: Vec<Session>,
+    sessions: Vec<KnownSession>,
     names: BTreeMap<(NodeId, ByteString), SessionId>,
 }
 
@@ -294,7 +294,7 @@ impl Index {
         self.ends.iter().enumerate().map(|(place, end)| (EndId(place), end))
     }
 
-    pub(super) fn session(&self, id: SessionId) -> &Session {
+    pub(super) fn session(&self, id: SessionId) -> &KnownSession {
         &self.sessions[id.0]
     }
 
@@ -506,7 +506,7 @@ impl Index {
         let is_present = end.connack.as_ref().is_some_and(|(_, connack)| connack.session_present);
         let is_resumed = is_present && previous.is_some_and(knows);
         let session = known.unwrap_or(SessionId(self.sessions.len()));
-        let now = Session { node: end.node, client_id: name, current: id, is_resumed };
+        let now = KnownSession { node: end.node, client_id: name, current: id, is_resumed };
         match self.sessions.get_mut(session.0) {
             Some(known) => *known = now,
             None => {

@@ -21,7 +21,7 @@ use halfopen_protocol::packet::{PacketId, Publish, QoS, SubAck, Subscribe, Subsc
 use halfopen_protocol::{Packet, topic};
 
 use self::intake::Intake;
-use self::subscriber::{Limits, Subscriber};
+use self::subscriber::{Subscriber, SubscriberLimits};
 use super::exchanges::PublishSent;
 use super::filters::FilterTree;
 use super::index::{EndId, Fact, Seen, SessionId};
@@ -327,10 +327,10 @@ impl Broker {
     }
 }
 
-fn limits(end: EndId, program: &BrokerProgram, context: &Context<'_>) -> Limits {
+fn limits(end: EndId, program: &BrokerProgram, context: &Context<'_>) -> SubscriberLimits {
     let end = context.index.end(end);
     let maximum_packet_size = end.connect.as_ref().and_then(|connect| connect.maximum_packet_size);
-    Limits {
+    SubscriberLimits {
         client_id: end.client_id(),
         window: end.window().min(program.config.in_flight_messages.into()),
         maximum_packet_size: maximum_packet_size.map_or(usize::MAX, |size| size as usize),

@@ -13,7 +13,7 @@ use crate::plan::{
     Answers, Because, ClientProgram, ClientSettings, Command, Invariant, NodeFault, NodeId, Plan, Position, Program,
     RawBrokerProgram, StepKind, Waiver,
 };
-use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, plan, step};
+use crate::trace::fixture::{BROKER, SENSOR, TraceBuilder, WATCHER, connect, plan, step};
 use crate::trace::{EventKind, Transmission};
 
 mod counted;
@@ -42,7 +42,7 @@ fn without_duties(plan: &Plan) -> Plan {
 }
 
 /// The names of the invariants that do not hold.
-fn broken(plan: &Plan, story: &mut Story, end: u64) -> Vec<String> {
+fn broken(plan: &Plan, story: &mut TraceBuilder, end: u64) -> Vec<String> {
     let outcome = check(&without_duties(plan), &story.end(end));
     let mut names: Vec<String> =
         outcome.violations.iter().map(|violation| violation.text.replace("invariant ", "").replace('`', "")).collect();
@@ -79,14 +79,14 @@ fn connack(session_present: bool) -> Packet {
 }
 
 /// A client connects at this time, in milliseconds, and is told whether there is a session.
-fn joins(story: &mut Story, connection: u32, at: u64, node: NodeId, packet: Connect, session_present: bool) {
+fn joins(story: &mut TraceBuilder, connection: u32, at: u64, node: NodeId, packet: Connect, session_present: bool) {
     story.at(at).item(connection, node, BROKER, Transmission::Open);
     story.at(at + 20).packet(connection, node, BROKER, Packet::Connect(Box::new(packet)));
     story.at(at + 30).packet(connection, BROKER, node, connack(session_present));
 }
 
 /// The node subscribes to `t`.
-fn subscribes(story: &mut Story, connection: u32, at: u64, node: NodeId, qos: u8) {
+fn subscribes(story: &mut TraceBuilder, connection: u32, at: u64, node: NodeId, qos: u8) {
     let subscription = Subscription::new("t", QoS::new(qos).unwrap());
     story.at(at).packet(
         connection,
@@ -112,7 +112,7 @@ fn subscribes(story: &mut Story, connection: u32, at: u64, node: NodeId, qos: u8
     );
 }
 
-fn leaves(story: &mut Story, connection: u32, at: u64, node: NodeId) {
+fn leaves(story: &mut TraceBuilder, connection: u32, at: u64, node: NodeId) {
     story.at(at).item(connection, node, BROKER, Transmission::Fin).at(at + 10).item(
         connection,
         BROKER,
@@ -125,7 +125,7 @@ fn leaves(story: &mut Story, connection: u32, at: u64, node: NodeId) {
 #[case::on_the_millisecond(5020, &[])]
 #[case::a_millisecond_late(5021, &["client_keeps_its_interval"])]
 fn client_keeps_its_interval(#[case] ping: u64, #[case] expected: &[&str]) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 5), false);
     story.at(ping).packet(0, SENSOR, BROKER, Packet::PingReq);
     assert_eq!(broken(&ours(), &mut story, 6000), expected);
@@ -137,7 +137,7 @@ fn client_that_is_told_to_be_silent_keeps_its_interval_and_one_that_falls_silent
         let mut plan = ours();
         let actions = vec![Command::StopPinging.into()];
         plan.steps.push(step(5, "sensor: stop_pinging", StepKind::Node { nodes: vec![SENSOR], actions }));
-        let mut story = Story::new();
+        let mut story = TraceBuilder::new();
         joins(&mut story, 0, 0, SENSOR, connect("sensor", 5), false);
         story.at(if told { 100 } else { 5500 }).step(5, "sensor: stop_pinging");
         broken(&plan, &mut story, 6000)
@@ -152,7 +152,7 @@ fn client_that_is_told_to_be_silent_keeps_its_interval_and_one_that_falls_silent
 #[case::a_millisecond_late(7531, Because::KeepAlive, &["broker_keeps_its_deadline"])]
 #[case::early_for_another_reason(7529, Because::Shutdown, &[])]
 fn broker_keeps_its_deadline(#[case] at: u64, #[case] because: Because, #[case] expected: &[&str]) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, WATCHER, connect("watcher", 5), false);
     story.at(at).closing(0, BROKER, WATCHER, because, Some((PacketType::Connect, 30, 7530)));
     story.item(0, BROKER, WATCHER, Transmission::Fin);
@@ -161,17 +161,17 @@ fn broker_keeps_its_deadline(#[case] at: u64, #[case] because: Because, #[case] 
 
 #[test]
 fn broker_that_never_closes_or_only_says_so_breaks_its_deadline() {
-    let mut in_time = Story::new();
+    let mut in_time = TraceBuilder::new();
     joins(&mut in_time, 0, 0, WATCHER, connect("watcher", 5), false);
     assert_eq!(broken(&ours(), &mut in_time, 7530), Vec::<String>::new());
-    let mut never = Story::new();
+    let mut never = TraceBuilder::new();
     joins(&mut never, 0, 0, WATCHER, connect("watcher", 5), false);
     assert_eq!(broken(&ours(), &mut never, 7531), ["broker_keeps_its_deadline"]);
-    let mut says = Story::new();
+    let mut says = TraceBuilder::new();
     joins(&mut says, 0, 0, WATCHER, connect("watcher", 5), false);
     says.at(7530).closing(0, BROKER, WATCHER, Because::KeepAlive, None);
     assert_eq!(broken(&ours(), &mut says, 8000), ["broker_keeps_its_deadline"]);
-    let mut zero = Story::new();
+    let mut zero = TraceBuilder::new();
     joins(&mut zero, 0, 0, WATCHER, connect("watcher", 0), false);
     zero.at(300_000).closing(0, BROKER, WATCHER, Because::KeepAlive, None).item(0, BROKER, WATCHER, Transmission::Fin);
     assert_eq!(broken(&ours(), &mut zero, 300_000), ["broker_keeps_its_deadline"]);
@@ -181,7 +181,7 @@ fn broker_that_never_closes_or_only_says_so_breaks_its_deadline() {
 #[case::delivered_first(true, &[])]
 #[case::never_delivered(false, &["qos_1_at_least_once"])]
 fn client_acknowledges_what_it_delivered(#[case] is_delivered: bool, #[case] expected: &[&str]) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
     subscribes(&mut story, 0, 50, SENSOR, 1);
     story.at(100).packet(0, BROKER, SENSOR, message(1, 7, "x", false));
@@ -202,7 +202,7 @@ fn what_is_not_acknowledged_is_sent_again_on_resume(
     #[case] session_present: bool,
     #[case] expected: &[&str],
 ) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, persistent("sensor"), false);
     story.at(100).packet(0, SENSOR, BROKER, message(1, 7, "x", false));
     leaves(&mut story, 0, 200, SENSOR);
@@ -217,7 +217,7 @@ fn what_is_not_acknowledged_is_sent_again_on_resume(
 
 #[test]
 fn sent_again_on_the_same_connection_is_a_breach() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
     story.at(100).packet(0, SENSOR, BROKER, message(1, 7, "x", false));
     story.at(5000).packet(0, SENSOR, BROKER, message(1, 7, "x", true));
@@ -230,7 +230,7 @@ fn sent_again_on_the_same_connection_is_a_breach() {
 fn what_the_broker_took_it_passes_on(#[case] to: &[NodeId], #[case] expected: &[&str]) {
     let mut plan = ours();
     plan.nodes[SENSOR.0].program = plan.nodes[WATCHER.0].program.clone();
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     for (connection, node, name) in [(0, SENSOR, "sensor"), (1, WATCHER, "watcher")] {
         joins(&mut story, connection, 0, node, connect(name, 0), false);
         subscribes(&mut story, connection, 50, node, 1);
@@ -252,7 +252,7 @@ fn client_delivers_once(#[case] does: &[&str], #[case] expected: &[&str]) {
     // A raw broker may send what nobody has published.
     let mut plan = ours();
     plan.nodes[BROKER.0].program = Program::RawBroker(RawBrokerProgram { answers: Answers::default() });
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
     subscribes(&mut story, 0, 50, SENSOR, 2);
     story.at(100).packet(0, BROKER, SENSOR, message(2, 7, "x", false));
@@ -271,7 +271,7 @@ fn client_delivers_once(#[case] does: &[&str], #[case] expected: &[&str]) {
 #[test]
 fn message_that_was_taken_over_is_never_sent_again_but_its_pubrel_is() {
     let resumed = |again: Option<Packet>| {
-        let mut story = Story::new();
+        let mut story = TraceBuilder::new();
         joins(&mut story, 0, 0, SENSOR, persistent("sensor"), false);
         story.at(100).packet(0, SENSOR, BROKER, message(2, 7, "x", false));
         story.at(110).packet(0, BROKER, SENSOR, Packet::PubRec(Ack::new(id(7))));
@@ -293,7 +293,7 @@ fn message_that_was_taken_over_is_never_sent_again_but_its_pubrel_is() {
 fn broker_passes_a_message_on_once(#[case] times: u16, #[case] expected: &[&str]) {
     let mut plan = ours();
     plan.nodes[SENSOR.0].program = plan.nodes[WATCHER.0].program.clone();
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
     joins(&mut story, 1, 0, WATCHER, connect("watcher", 0), false);
     subscribes(&mut story, 1, 50, WATCHER, 2);
@@ -310,7 +310,7 @@ fn broker_passes_a_message_on_once(#[case] times: u16, #[case] expected: &[&str]
 #[case::the_other_way_round(&["b", "a"], &["topic_order"])]
 fn messages_keep_their_order(#[case] payloads: &[&str], #[case] expected: &[&str]) {
     let mut plan = ours();
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
     subscribes(&mut story, 0, 50, SENSOR, 0);
     story.at(100).packet(0, BROKER, SENSOR, message(0, 0, "a", false));
@@ -321,7 +321,7 @@ fn messages_keep_their_order(#[case] payloads: &[&str], #[case] expected: &[&str
     assert_eq!(broken(&plan, &mut story, 2000), expected);
 
     plan.nodes[SENSOR.0].program = plan.nodes[WATCHER.0].program.clone();
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
     joins(&mut story, 1, 0, WATCHER, connect("watcher", 0), false);
     subscribes(&mut story, 1, 50, WATCHER, 0);
@@ -336,7 +336,7 @@ fn messages_keep_their_order(#[case] payloads: &[&str], #[case] expected: &[&str
 #[test]
 fn messages_are_sent_again_in_their_order() {
     let resumed = |order: [(u16, &str); 2]| {
-        let mut story = Story::new();
+        let mut story = TraceBuilder::new();
         joins(&mut story, 0, 0, SENSOR, persistent("sensor"), false);
         story.at(100).packet(0, SENSOR, BROKER, message(1, 1, "a", false));
         story.at(101).packet(0, SENSOR, BROKER, message(1, 2, "b", false));
@@ -355,7 +355,7 @@ fn messages_are_sent_again_in_their_order() {
 #[case::free_again(true, &[])]
 #[case::in_use(false, &["packet_ids"])]
 fn identifier_in_use_is_not_used_again(#[case] is_acknowledged: bool, #[case] expected: &[&str]) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
     story.at(100).packet(0, SENSOR, BROKER, message(1, 7, "x", false));
     if is_acknowledged {
@@ -367,7 +367,7 @@ fn identifier_in_use_is_not_used_again(#[case] is_acknowledged: bool, #[case] ex
 
 #[test]
 fn answer_to_nothing_is_a_breach() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, WATCHER, connect("watcher", 0), false);
     story.at(100).packet(0, WATCHER, BROKER, message(1, 7, "x", false));
     story.at(110).packet(0, BROKER, WATCHER, Packet::PubAck(Ack::new(id(8))));
@@ -378,7 +378,7 @@ fn answer_to_nothing_is_a_breach() {
 #[case::as_many_as_allowed(2, &[])]
 #[case::one_more(3, &["receive_maximum"])]
 fn receive_maximum(#[case] messages: u16, #[case] expected: &[&str]) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.item(0, SENSOR, BROKER, Transmission::Open);
     story.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
     let connack = ConnAck { receive_maximum: Some(2), ..ConnAck::default() };
@@ -392,7 +392,7 @@ fn receive_maximum(#[case] messages: u16, #[case] expected: &[&str]) {
 #[test]
 fn nothing_comes_after_disconnect_but_the_end() {
     let said = |end: bool, more: bool| {
-        let mut story = Story::new();
+        let mut story = TraceBuilder::new();
         joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
         story.at(100).packet(0, SENSOR, BROKER, Packet::Disconnect(Disconnect::default()));
         if more {
@@ -415,7 +415,7 @@ fn nothing_comes_after_disconnect_but_the_end() {
 #[case::resumed_too_late(100_201, true, &["no_orphans"])]
 #[case::lost_too_early(100_199, false, &["no_orphans"])]
 fn session_present_says_the_truth(#[case] back: u64, #[case] session_present: bool, #[case] expected: &[&str]) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, WATCHER, persistent("watcher"), false);
     leaves(&mut story, 0, 220, WATCHER);
     // The broker sees the end at 230 ms, so the session ends at 100.230; CONNACK comes 30 ms after the opening.
@@ -426,7 +426,7 @@ fn session_present_says_the_truth(#[case] back: u64, #[case] session_present: bo
 #[test]
 fn client_has_one_connection_and_what_it_subscribed_to_in_this_session() {
     let twice = |old_ends: bool| {
-        let mut story = Story::new();
+        let mut story = TraceBuilder::new();
         joins(&mut story, 0, 0, WATCHER, connect("watcher", 0), false);
         joins(&mut story, 1, 1000, WATCHER, connect("watcher", 0), false);
         if old_ends {
@@ -443,7 +443,7 @@ fn client_has_one_connection_and_what_it_subscribed_to_in_this_session() {
     assert_eq!(twice(false), ["no_orphans"]);
 
     let stray = |is_subscribed: bool| {
-        let mut story = Story::new();
+        let mut story = TraceBuilder::new();
         joins(&mut story, 0, 0, WATCHER, connect("watcher", 0), false);
         subscribes(&mut story, 0, 50, WATCHER, 0);
         leaves(&mut story, 0, 200, WATCHER);
@@ -460,7 +460,7 @@ fn client_has_one_connection_and_what_it_subscribed_to_in_this_session() {
 
 #[test]
 fn what_a_crash_forgets_is_no_breach() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, persistent("sensor"), false);
     story.at(100).packet(0, SENSOR, BROKER, message(1, 7, "x", false));
     story.at(200).change(SENSOR, NodeFault::PowerLoss).at(300).change(SENSOR, NodeFault::Restart);
@@ -478,7 +478,7 @@ fn what_is_waived_is_only_noted() {
     if let Program::Client(client) = &mut plan.nodes[SENSOR.0].program {
         client.options.connect.keep_alive = 5;
     }
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 5), false);
     let outcome = check(&plan, &story.end(6000));
     assert_eq!((outcome.violations.len(), outcome.waived), (0, vec![invariant]));

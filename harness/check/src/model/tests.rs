@@ -11,15 +11,15 @@ use rstest::rstest;
 
 use super::Model;
 use crate::plan::{Because, ClientProgram, ClientSettings, NodeFault, NodeId, Plan, Program, Reconnect};
-use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, disconnect, plan};
+use crate::trace::fixture::{BROKER, SENSOR, TraceBuilder, WATCHER, connect, disconnect, plan};
 use crate::trace::{EventKind, Transmission};
 
 /// Tells a story of the broker with two raw clients, which are not judged.
-struct Tale(Story);
+struct Tale(TraceBuilder);
 
 impl Tale {
     fn new() -> Self {
-        Self(Story::new())
+        Self(TraceBuilder::new())
     }
 
     /// A client connects at this time, in milliseconds, and has a CONNACK 30 ms later.

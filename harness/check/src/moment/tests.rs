@@ -2,11 +2,11 @@ use rstest::rstest;
 
 use super::*;
 use crate::plan::{Expectation, Ordinal, PacketKind};
-use crate::trace::fixture::{BROKER, SENSOR, Story, after, closes, expect, packet_from, plan};
+use crate::trace::fixture::{BROKER, SENSOR, TraceBuilder, after, closes, expect, packet_from, plan};
 
 /// The broker reads packets of the sensor at 1.000, 2.000 and 3.000; the run ends at 9.000. Their indices are 1, 3, 5.
 fn trace() -> Evidence {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     for at in [990, 1990, 2990] {
         story.at(at).packet(0, SENSOR, BROKER, halfopen_protocol::Packet::PingReq);
     }

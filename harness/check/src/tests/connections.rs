@@ -12,8 +12,8 @@ fn nth(number: u32) -> NthConnection {
 
 /// Two connections of sensor, a PINGREQ at 1000 on the first and at 2000 on the second; the broker closes the first at
 /// 3000.
-fn two() -> Story {
-    let mut story = Story::new();
+fn two() -> TraceBuilder {
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 5));
     story.at(100).connect(1, SENSOR, connect("sensor", 5));
     story.at(1000).packet(0, SENSOR, BROKER, Packet::PingReq);

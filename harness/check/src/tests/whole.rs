@@ -3,7 +3,7 @@
 use super::*;
 use crate::plan::{ExpectationId, NetworkFault, NodeFault, Step, StepId};
 
-fn told(step: Step, story: &mut Story) -> String {
+fn told(step: Step, story: &mut TraceBuilder) -> String {
     let mut plan = plan();
     plan.steps.push(step);
     lines(&check(&plan, &story.end(2000)))
@@ -97,7 +97,7 @@ fn crash_of_who_is_dead_is_vacuous() {
 
 #[test]
 fn trace_in_which_nothing_travels_is_vacuous() {
-    let outcome = check(&plan(), &Story::new().end(1000));
+    let outcome = check(&plan(), &TraceBuilder::new().end(1000));
     assert_eq!(lines(&outcome), "Vacuous\n0: vacuous: nothing was ever sent");
 }
 

@@ -1,4 +1,4 @@
-use super::Match;
+use super::VerbMatch;
 use crate::plan::NodeId;
 use crate::trace::{Event, EventKind, Transmission};
 
@@ -15,10 +15,10 @@ impl Attempts {
         Self { node, peer }
     }
 
-    pub(super) fn feed(&self, index: usize, event: &Event) -> Option<Match> {
+    pub(super) fn feed(&self, index: usize, event: &Event) -> Option<VerbMatch> {
         match &event.kind {
             EventKind::Sent { from, to, item: Transmission::Open, .. } if *from == self.node && *to == self.peer => {
-                Some(Match { index, at: event.at, said: None })
+                Some(VerbMatch { index, at: event.at, said: None })
             }
             _ => None,
         }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use halfopen_protocol::{Packet, ReasonCode};
 
-use super::Match;
+use super::VerbMatch;
 use crate::plan::{Because, CloseHow, NodeId};
 use crate::trace::{ConnectionId, Event, EventKind, Transmission};
 
@@ -43,7 +43,7 @@ impl Closes {
         Self { node, peer, because, how, open: BTreeMap::new(), near: None }
     }
 
-    pub(super) fn feed(&mut self, index: usize, event: &Event) -> Option<Match> {
+    pub(super) fn feed(&mut self, index: usize, event: &Event) -> Option<VerbMatch> {
         match &event.kind {
             EventKind::Sent { connection, from, to, item, .. } if *from == self.node && *to == self.peer => {
                 self.feed_sent(index, event.at, *connection, item)
@@ -73,7 +73,7 @@ impl Closes {
         at: Duration,
         connection: ConnectionId,
         item: &Transmission,
-    ) -> Option<Match> {
+    ) -> Option<VerbMatch> {
         match item {
             Transmission::Open => {
                 self.open.insert(connection, Connection::default());
@@ -113,7 +113,13 @@ impl Closes {
         }
     }
 
-    fn end(&mut self, connection: ConnectionId, index: usize, at: Duration, how: Option<CloseHow>) -> Option<Match> {
+    fn end(
+        &mut self,
+        connection: ConnectionId,
+        index: usize,
+        at: Duration,
+        how: Option<CloseHow>,
+    ) -> Option<VerbMatch> {
         let ended = self.open.remove(&connection)?;
         let (index, at) = ended.stated.map_or((index, at), |stated| (stated.index, stated.at));
         let because = ended.stated.map(|stated| stated.because);
@@ -127,7 +133,7 @@ impl Closes {
             self.near.get_or_insert_with(|| format!("a close{} at {:.3}", how_text(how), at.as_secs_f64()));
             return None;
         }
-        Some(Match { index, at, said: ended.said })
+        Some(VerbMatch { index, at, said: ended.said })
     }
 
     pub(super) fn near(&self) -> Option<&str> {

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use halfopen_protocol::Packet;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
 
-use super::Match;
+use super::VerbMatch;
 use super::near::Near;
 use crate::plan::{FieldPattern, NodeId};
 use crate::trace::{ConnectionId, Event, EventKind, Transmission, differences, message_matches};
@@ -36,7 +36,7 @@ impl Delivers {
     }
 
     /// Looks at the next event; `counts` says whether it is where the expectation looks.
-    pub(super) fn feed(&mut self, index: usize, event: &Event, counts: bool) -> Option<Match> {
+    pub(super) fn feed(&mut self, index: usize, event: &Event, counts: bool) -> Option<VerbMatch> {
         let taken = match (&event.kind, &mut self.taken) {
             (EventKind::Delivered { node, message }, _) if *node == self.node => Some(message.clone()),
             (EventKind::Received { connection, to, item: Transmission::Packet(packet), .. }, Some(taken))
@@ -57,7 +57,7 @@ impl Delivers {
             return None;
         }
         self.next = 0;
-        Some(Match { index, at: event.at, said: None })
+        Some(VerbMatch { index, at: event.at, said: None })
     }
 
     pub(super) fn near(&self) -> Option<&str> {

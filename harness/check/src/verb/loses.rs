@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use halfopen_protocol::Packet;
 
-use super::Match;
+use super::VerbMatch;
 use super::closes::how_text;
 use crate::plan::{CloseHow, NodeId};
 use crate::trace::{ConnectionId, Event, EventKind, Transmission};
@@ -34,7 +34,7 @@ impl Loses {
         Self { node, peer, how, connections: BTreeMap::new(), near: None }
     }
 
-    pub(super) fn feed(&mut self, index: usize, event: &Event) -> Option<Match> {
+    pub(super) fn feed(&mut self, index: usize, event: &Event) -> Option<VerbMatch> {
         match &event.kind {
             EventKind::Established { connection, node } if *node == self.node => {
                 self.connections.entry(*connection).or_insert(State::Up);
@@ -63,12 +63,12 @@ impl Loses {
         None
     }
 
-    fn end(&mut self, index: usize, event: &Event, how: Option<CloseHow>) -> Option<Match> {
+    fn end(&mut self, index: usize, event: &Event, how: Option<CloseHow>) -> Option<VerbMatch> {
         if self.how.is_some() && self.how != how {
             self.near.get_or_insert_with(|| format!("an end{} at {:.3}", how_text(how), event.at.as_secs_f64()));
             return None;
         }
-        Some(Match { index, at: event.at, said: None })
+        Some(VerbMatch { index, at: event.at, said: None })
     }
 
     pub(super) fn near(&self) -> Option<&str> {

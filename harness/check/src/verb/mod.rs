@@ -26,7 +26,7 @@ use crate::trace::Event;
 
 /// Something that matches the verb of an expectation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Match {
+pub(super) struct VerbMatch {
     /// The index in the trace.
     pub(super) index: usize,
     /// Time at which it was.
@@ -64,7 +64,7 @@ impl Recognizer {
 
     /// Looks at the next event of the node. All of them must be shown, from the first of the run on; `counts` says
     /// whether this one is where the expectation looks.
-    pub(super) fn feed(&mut self, index: usize, event: &Event, counts: bool) -> Option<Match> {
+    pub(super) fn feed(&mut self, index: usize, event: &Event, counts: bool) -> Option<VerbMatch> {
         match self {
             Self::Packets(packets) => counts.then(|| packets.feed(index, event)).flatten(),
             Self::Delivers(delivers) => delivers.feed(index, event, counts),

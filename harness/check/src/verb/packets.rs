@@ -1,4 +1,4 @@
-use super::Match;
+use super::VerbMatch;
 use super::near::Near;
 use crate::plan::{NodeId, PacketPattern};
 use crate::trace::{Event, EventKind, Transmission, differences, kind_matches, pattern_matches};
@@ -26,7 +26,7 @@ impl Packets {
         Self { node, is_sent: true, patterns, peer: to, next: 0, near: Near::default() }
     }
 
-    pub(super) fn feed(&mut self, index: usize, event: &Event) -> Option<Match> {
+    pub(super) fn feed(&mut self, index: usize, event: &Event) -> Option<VerbMatch> {
         let (is_sent, node, peer, item) = match &event.kind {
             EventKind::Sent { from, to, item, .. } => (true, *from, *to, item),
             EventKind::Received { from, to, item, .. } => (false, *to, *from, item),
@@ -48,7 +48,7 @@ impl Packets {
             return None;
         }
         self.next = 0;
-        Some(Match { index, at: event.at, said: None })
+        Some(VerbMatch { index, at: event.at, said: None })
     }
 
     pub(super) fn near(&self) -> Option<&str> {

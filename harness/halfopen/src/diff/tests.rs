@@ -6,7 +6,7 @@ use super::*;
 use crate::plan::NodeFault;
 use crate::report::model::{Detail, RunRecord};
 use crate::scenario::About;
-use crate::trace::fixture::{BROKER, SENSOR, Story, connect, disconnect, plan, publish, silent_client};
+use crate::trace::fixture::{BROKER, SENSOR, TraceBuilder, connect, disconnect, plan, publish, silent_client};
 use crate::trace::{Event, EventKind, Trace, Transmission};
 use std::time::Duration;
 
@@ -115,7 +115,7 @@ fn the_first_difference_is_named_with_its_cause(#[case] change: fn(&mut [Event])
 #[test]
 fn payloads_that_differ_where_no_report_shows_it_differ() {
     let story = |last: &str| {
-        let mut story = Story::new();
+        let mut story = TraceBuilder::new();
         story.at(0).connect(0, SENSOR, connect("sensor", 5));
         story.packet(0, SENSOR, BROKER, publish("t", &("x".repeat(5000) + last)));
         story.end(1000)

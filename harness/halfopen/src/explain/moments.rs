@@ -54,7 +54,7 @@ impl Explained<'_> {
             1.. => format!("{} after ", seconds(offset)),
             _ => format!("{} before ", seconds(offset)),
         };
-        let viewer = viewer.map_or(Perspective::Story, Perspective::Node);
+        let viewer = viewer.map_or(Perspective::Script, Perspective::Node);
         let mut found = occurrences(self.plan, &moment.event, viewer, &self.trace.events);
         let times: Vec<String> = found.by_ref().take(TIMES).map(|one| format!("{:.3}", one.at.as_secs_f64())).collect();
         let more = found.count();

@@ -15,7 +15,7 @@ const TIMES: usize = 3;
 const WIDTH: usize = 120;
 
 /// Things of one kind that happen one after the other.
-struct Told {
+struct Narration {
     first: Duration,
     last: Duration,
     times: usize,
@@ -25,7 +25,7 @@ struct Told {
 impl Explained<'_> {
     pub(super) fn tale(&self, out: &mut String) -> fmt::Result {
         let mut begun: BTreeMap<StepId, usize> = BTreeMap::new();
-        let mut told: Vec<Told> = Vec::new();
+        let mut told: Vec<Narration> = Vec::new();
         for event in &self.trace.events {
             if let EventKind::Step { step, text } = &event.kind {
                 let times = begun.entry(*step).or_default();
@@ -42,7 +42,7 @@ impl Explained<'_> {
                         one.last = event.at;
                         one.times += 1;
                     }
-                    None => told.push(Told { first: event.at, last: event.at, times: 1, text }),
+                    None => told.push(Narration { first: event.at, last: event.at, times: 1, text }),
                 }
             }
         }
@@ -98,8 +98,8 @@ impl Explained<'_> {
     }
 }
 
-fn flush(out: &mut String, told: &mut Vec<Told>) -> fmt::Result {
-    for Told { first, last, times, text } in told.drain(..) {
+fn flush(out: &mut String, told: &mut Vec<Narration>) -> fmt::Result {
+    for Narration { first, last, times, text } in told.drain(..) {
         let again = match times {
             1 => String::new(),
             times => format!(", {times} times until {:.3}", last.as_secs_f64()),

@@ -250,7 +250,7 @@ fn columns(seconds: &BTreeMap<u64, Second>, end: Duration) -> Vec<Column> {
 mod tests {
     use super::*;
     use crate::plan::{ClientProgram, ClientSettings, Node, NodeFault};
-    use crate::trace::fixture::{BROKER, SENSOR, Story, connect, plan};
+    use crate::trace::fixture::{BROKER, SENSOR, TraceBuilder, connect, plan};
 
     /// A run of a fleet in which only the first client is seen.
     fn fleet() -> Plan {
@@ -266,23 +266,23 @@ mod tests {
         plan
     }
 
-    fn connected(story: &mut Story, at: u64, connection: u32) {
+    fn connected(story: &mut TraceBuilder, at: u64, connection: u32) {
         story.at(at).connect(connection, SENSOR, connect("sensor", 5));
         story.event(EventKind::Connected { node: SENSOR, session_present: false });
     }
 
-    fn load(story: &mut Story) -> Load {
+    fn load(story: &mut TraceBuilder) -> Load {
         Load::of(&fleet(), &story.end(60_000)).expect("there are enough clients")
     }
 
     #[test]
     fn few_clients_are_no_fleet() {
-        assert_eq!(Load::of(&plan(), &Story::new().end(1000)), None);
+        assert_eq!(Load::of(&plan(), &TraceBuilder::new().end(1000)), None);
     }
 
     #[test]
     fn outage_lasts_until_all_are_connected_again() {
-        let mut story = Story::new();
+        let mut story = TraceBuilder::new();
         connected(&mut story, 0, 0);
         story.at(10_000).item(0, BROKER, SENSOR, Transmission::Fin);
         connected(&mut story, 12_500, 1);
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn outage_may_outlast_the_run() {
-        let mut story = Story::new();
+        let mut story = TraceBuilder::new();
         connected(&mut story, 0, 0);
         story.at(10_000).item(0, BROKER, SENSOR, Transmission::Rst);
         assert_eq!(load(&mut story).outage, Some(Outage { from_ms: 10_010, to_ms: None }));
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn client_that_has_no_power_is_not_waited_for() {
-        let mut story = Story::new();
+        let mut story = TraceBuilder::new();
         connected(&mut story, 0, 0);
         story.at(10_000).change(SENSOR, NodeFault::PowerLoss);
         assert_eq!(load(&mut story).outage, None);

@@ -9,10 +9,12 @@ use super::*;
 use crate::check::check;
 use crate::plan::{Because, EventRef, ExpectationId, Plan, Position, Timing, Verb};
 use crate::run::Ending;
-use crate::trace::fixture::{BROKER, SENSOR, Story, after, any, closes, connect, exactly, expect, plan, silent_client};
+use crate::trace::fixture::{
+    BROKER, SENSOR, TraceBuilder, after, any, closes, connect, exactly, expect, plan, silent_client,
+};
 use crate::world::EngineError;
 
-fn judged(mut plan: Plan, story: &mut Story, end: u64) -> Finished {
+fn judged(mut plan: Plan, story: &mut TraceBuilder, end: u64) -> Finished {
     for (line, expectation) in (8..).zip(&mut plan.expectations) {
         expectation.id = ExpectationId(line);
     }
@@ -43,7 +45,7 @@ fn vacuous() -> Finished {
     never.text = "broker: { closes: sensor, at: 1h }".to_owned();
     never.timing = Some(Timing::At(after(3_600_000, EventRef::Start, "1h")));
     plan.expectations.push(never);
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 5));
     judged(plan, &mut story, 1000)
 }
@@ -83,7 +85,7 @@ fn skipped_run_says_why_and_proves_nothing() {
 
 #[test]
 fn long_trace_is_cut_in_the_middle() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     for n in 0..500 {
         story.at(n * n).packet(0, SENSOR, BROKER, Packet::PingReq);
     }

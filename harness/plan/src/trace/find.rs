@@ -19,7 +19,7 @@ pub enum Perspective {
     /// its own as the broker of that connection sees it. For expectations, which are about a node.
     Node(NodeId),
     /// The story's: everything where it begins. For steps.
-    Story,
+    Script,
 }
 
 /// An event that was found.
@@ -135,7 +135,7 @@ impl Finder {
     fn is_departure(&self, at: Option<NodeId>, sender: NodeId) -> bool {
         match (at, self.viewer) {
             (Some(at), _) => at == sender,
-            (None, Perspective::Story) => true,
+            (None, Perspective::Script) => true,
             (None, Perspective::Node(viewer)) => viewer == sender,
         }
     }
@@ -144,7 +144,7 @@ impl Finder {
     fn is_arrival(&self, at: Option<NodeId>, sender: NodeId, receiver: NodeId) -> bool {
         match (at, self.viewer) {
             (Some(at), _) => at == receiver,
-            (None, Perspective::Story) => false,
+            (None, Perspective::Script) => false,
             (None, Perspective::Node(viewer)) => viewer != sender,
         }
     }
@@ -187,7 +187,7 @@ impl Finder {
 /// Returns whether what `node` sees of a connection between these ends is what `viewer` sees.
 fn sees(viewer: Perspective, ends: Ends, node: NodeId) -> bool {
     match viewer {
-        Perspective::Story => true,
+        Perspective::Script => true,
         Perspective::Node(viewer) if viewer == ends.client => node == ends.client,
         Perspective::Node(_) => node == ends.broker,
     }
@@ -224,7 +224,7 @@ pub struct Occurred {
 impl Occurred {
     /// Begins to look for `event`, whatever its ordinal, from the start of the run on.
     pub fn new(plan: &Plan, event: &EventRef) -> Self {
-        Self { finder: Finder::new(plan, event, Perspective::Story), times: Vec::new() }
+        Self { finder: Finder::new(plan, event, Perspective::Script), times: Vec::new() }
     }
 
     /// Looks at the next event of the run.

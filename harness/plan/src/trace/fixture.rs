@@ -74,14 +74,14 @@ pub fn position(line: u32) -> Position {
 
 /// Writes a trace as a story: what is sent arrives 10 ms later unless it is lost.
 #[derive(Default)]
-pub struct Story {
+pub struct TraceBuilder {
     now: Duration,
     /// Events with the time at which they happen, not yet in order. Those sent name their arrival by the same number.
     events: Vec<(Duration, Option<usize>, EventKind)>,
     sent: usize,
 }
 
-impl Story {
+impl TraceBuilder {
     /// Creates a story in which nothing has happened yet, at 0 ms.
     pub fn new() -> Self {
         Self::default()
@@ -247,8 +247,8 @@ pub fn after(offset_ms: i64, event: EventRef, text: &str) -> Moment {
 }
 
 /// The story of one client that falls silent, as its clauses have it: closed at 7.530.
-pub fn silent_client() -> Story {
-    let mut story = Story::new();
+pub fn silent_client() -> TraceBuilder {
+    let mut story = TraceBuilder::new();
     story.at(0).connect(0, SENSOR, connect("sensor", 5));
     story.at(40).step(5, "sensor: stop_pinging");
     story.at(7530).closing(0, BROKER, SENSOR, Because::KeepAlive, Some((PacketType::Connect, 30, 7530)));

@@ -185,7 +185,7 @@ mod tests {
 
     use super::*;
     use crate::trace::find::occurrences;
-    use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, plan};
+    use crate::trace::fixture::{BROKER, SENSOR, TraceBuilder, WATCHER, connect, plan};
     use crate::{NodeFault, NthConnection, Ordinal, PacketKind, Point};
 
     fn point(point: Point, of: NodeId, on: Option<NthConnection>) -> EventRef {
@@ -211,7 +211,7 @@ mod tests {
         #[case] event: EventRef,
         #[values(BROKER, SENSOR, WATCHER)] viewer: NodeId,
     ) {
-        let mut story = Story::new();
+        let mut story = TraceBuilder::new();
         story.connect(0, SENSOR, connect("sensor", 5));
         story.at(5).connect(1, WATCHER, connect("watcher", 5));
         story.at(10).change(BROKER, NodeFault::Crash);
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn connections_have_their_events_and_both_of_their_ends() {
-        let mut story = Story::new();
+        let mut story = TraceBuilder::new();
         story.connect(0, SENSOR, connect("sensor", 5));
         story.at(5).connect(1, WATCHER, connect("watcher", 5));
         story.at(40).change(SENSOR, NodeFault::PowerLoss);

@@ -12,7 +12,7 @@ use crate::keys::{Key, ValueKind, key};
 use crate::lower::Role;
 use crate::reference::see;
 use crate::suggest::{did_you_mean, one_of};
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 
 map! {
     /// Settings that may differ in one connection.
@@ -78,7 +78,7 @@ impl Value for Configured {
                 return None;
             }
         }
-        if node.entries().is_empty() && matches!(node.kind, Kind::Map(_)) {
+        if node.entries().is_empty() && matches!(node.kind, NodeKind::Map(_)) {
             cx.error(node, "nothing is changed; as in `{ queue_messages: 10 }`");
             return None;
         }
@@ -372,7 +372,7 @@ type Parts<'n> = (&'n Node, Option<&'n Node>, Option<&'n Node>);
 impl Action {
     /// The word, the argument and the connection of an action.
     fn parts<'n>(cx: &Reading<'_>, node: &'n Node) -> Option<Parts<'n>> {
-        let Kind::Map(entries) = &node.kind else { return Some((node, None, None)) };
+        let NodeKind::Map(entries) = &node.kind else { return Some((node, None, None)) };
         let [(first, first_value), (second, second_value)] = entries.as_slice() else {
             return cx.line(node, "an action").map(|(word, argument)| (word, Some(argument), None));
         };

@@ -275,14 +275,14 @@ impl Value for Clause {
 
 /// A line about a node or a group.
 #[derive(Clone, Debug, PartialEq)]
-pub struct About {
+pub struct NodeExpectation {
     /// The node or the group.
     pub node: Name,
     /// The verb and its qualifiers.
     pub clause: Param<Clause>,
 }
 
-impl About {
+impl NodeExpectation {
     /// A line about a node.
     pub fn new(node: impl Into<String>, clause: Clause) -> Self {
         Self { node: Name::new(node), clause: Param::new(clause) }
@@ -332,7 +332,7 @@ impl About {
     }
 }
 
-impl Value for About {
+impl Value for NodeExpectation {
     const TAKES: ValueKind = ValueKind::Expectation;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
@@ -354,9 +354,9 @@ impl Value for About {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Statement {
     /// The behaviour must occur.
-    Must(About),
+    Must(NodeExpectation),
     /// The behaviour must not occur.
-    Never(Param<About>),
+    Never(Param<NodeExpectation>),
     /// One of the alternatives must hold.
     AnyOf(Place, Param<Alternatives>),
 }
@@ -370,7 +370,7 @@ impl Statement {
                 cx.error(key, "`should` stands outermost, once");
                 None
             }
-            _ => About::read_entry(cx, key, value).map(Self::Must),
+            _ => NodeExpectation::read_entry(cx, key, value).map(Self::Must),
         }
     }
 }
@@ -416,9 +416,9 @@ impl Value for Alternatives {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Alternative {
     /// The behaviour must occur.
-    Must(About),
+    Must(NodeExpectation),
     /// The behaviour must not occur.
-    Never(Param<About>),
+    Never(Param<NodeExpectation>),
 }
 
 impl Value for Alternative {
@@ -454,8 +454,8 @@ pub enum Expectation {
     Advised(Place, Param<Statement>),
 }
 
-impl From<About> for Expectation {
-    fn from(about: About) -> Self {
+impl From<NodeExpectation> for Expectation {
+    fn from(about: NodeExpectation) -> Self {
         Self::Required(Statement::Must(about))
     }
 }

@@ -18,7 +18,7 @@ use crate::keys::{Key, Table, ValueKind, key};
 use crate::plan::{Feature, Invariant};
 use crate::reference::see;
 use crate::suggest::{did_you_mean, one_of};
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 
 words! {
     /// An engine.
@@ -162,7 +162,7 @@ impl<T: Value> Value for Nodes<T> {
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         // That it is no map has been reported with the other keys of the file.
-        let Kind::Map(entries) = &node.kind else { return None };
+        let NodeKind::Map(entries) = &node.kind else { return None };
         // What belongs to a name that is none may be something else as well.
         let named =
             entries.iter().filter(|(name, _)| name.text().is_some_and(|name| !cx.outline.broken.contains(name)));
@@ -240,7 +240,7 @@ impl Value for Waive {
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let what =
             "a map of invariants and reasons, as in `{ client_keeps_its_interval: The device is silent on purpose. }`";
-        let Kind::Map(entries) = &node.kind else {
+        let NodeKind::Map(entries) = &node.kind else {
             cx.error(node, format!("expected {what}"));
             return None;
         };
@@ -302,7 +302,7 @@ impl Value for Versions {
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let items = match &node.kind {
-            Kind::List(items) => items.as_slice(),
+            NodeKind::List(items) => items.as_slice(),
             _ => std::slice::from_ref(node),
         };
         let mut versions = Vec::new();
@@ -367,7 +367,7 @@ impl Value for Seeds {
             }
             number
         };
-        if let Kind::List(items) = &node.kind {
+        if let NodeKind::List(items) = &node.kind {
             let seeds: Vec<_> = items.iter().filter_map(number).collect();
             return (seeds.len() == items.len() && !seeds.is_empty()).then_some(Self::List(seeds));
         }
@@ -465,7 +465,7 @@ impl Value for Lets {
     const TAKES: ValueKind = ValueKind::Named(&ValueKind::Anything);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
-        if !matches!(node.kind, Kind::Map(_)) {
+        if !matches!(node.kind, NodeKind::Map(_)) {
             cx.error(node, "expected a map of names and values, as in `{ patience: 5s }`");
             return None;
         }
@@ -481,7 +481,7 @@ impl Value for Matrix {
     const TAKES: ValueKind = ValueKind::Named(&ValueKind::Several(&ValueKind::Anything));
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
-        if !matches!(node.kind, Kind::Map(_)) {
+        if !matches!(node.kind, NodeKind::Map(_)) {
             cx.error(node, "expected a map of names and values, as in `{ keep_alive: [1s, 5s] }`");
             return None;
         }
@@ -503,14 +503,14 @@ impl Value for Matrix {
 impl Axis {
     fn read(cx: &Reading<'_>, name: &str, value: &Node) -> Self {
         match &value.kind {
-            Kind::List(items) if !items.is_empty() => {
+            NodeKind::List(items) if !items.is_empty() => {
                 return Self::Values(items.iter().map(|item| Raw(item.clone())).collect());
             }
-            Kind::Scalar(scalar) if crate::lower::range::is_range(&scalar.text) => {
+            NodeKind::Scalar(scalar) if crate::lower::range::is_range(&scalar.text) => {
                 return Self::Range(Raw(value.clone()));
             }
-            Kind::Broken => cx.fail(),
-            Kind::List(_) => {
+            NodeKind::Broken => cx.fail(),
+            NodeKind::List(_) => {
                 cx.error(value, format!("the list of values of `{name}` is empty, so there is no run"));
             }
             _ => cx.error(
@@ -536,7 +536,7 @@ impl Value for Rows {
     const TAKES: ValueKind = ValueKind::List(&ValueKind::Row);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
-        let Kind::List(items) = &node.kind else {
+        let NodeKind::List(items) = &node.kind else {
             cx.error(node, "expected a list of rows, as in `- { case: never, losses: 1 }`");
             return None;
         };
@@ -573,7 +573,7 @@ impl Value for Rows {
 
 impl Row {
     fn read(cx: &Reading<'_>, item: &Node, columns: &[Name]) -> Option<Self> {
-        if !matches!(item.kind, Kind::Map(_)) {
+        if !matches!(item.kind, NodeKind::Map(_)) {
             cx.error(item, "expected a row: a map with `case` and the columns");
             return None;
         }
@@ -619,19 +619,19 @@ impl Value for Exclude {
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let items = match &node.kind {
-            Kind::List(items) => items.as_slice(),
+            NodeKind::List(items) => items.as_slice(),
             _ => std::slice::from_ref(node),
         };
         let combination = |item: &Node| {
             if item.entries().is_empty() {
-                if item.kind != Kind::Broken {
+                if item.kind != NodeKind::Broken {
                     let message = "expected a map of axes and values, as in `{ keep_alive: 1s, phase: [0s, 1s] }`";
                     cx.error(item, message);
                 }
                 return None;
             }
             let values = |values: &Node| match &values.kind {
-                Kind::List(values) => OneOrMore(values.iter().map(|value| Raw(value.clone())).collect()),
+                NodeKind::List(values) => OneOrMore(values.iter().map(|value| Raw(value.clone())).collect()),
                 _ => OneOrMore(vec![Raw(values.clone())]),
             };
             let axes = entries(item).map(|(name, of)| (name, values(of))).collect();

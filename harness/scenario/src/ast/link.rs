@@ -7,7 +7,7 @@ use super::value::{Fill, Param, Place, Value, group, map};
 use crate::keys::ValueKind;
 use crate::plan::number_text;
 use crate::suggest::did_you_mean;
-use crate::time::{self, Kind, TimeError, Token, split};
+use crate::time::{self, TimeError, Token, TokenKind, split};
 use crate::tree::Node;
 
 group! {
@@ -134,8 +134,8 @@ impl Value for LinkPath {
 fn ends(cx: &Reading<'_>, tokens: &[Token], end: usize) -> Result<Ends, TimeError> {
     match tokens {
         [name] => Ok(Ends::Of(node(cx, name)?)),
-        [from, Token { kind: Kind::Arrow, .. }, to] => Ok(Ends::From(node(cx, from)?, node(cx, to)?)),
-        [a, Token { kind: Kind::BothWays, .. }, b] => Ok(Ends::Between(node(cx, a)?, node(cx, b)?)),
+        [from, Token { kind: TokenKind::Arrow, .. }, to] => Ok(Ends::From(node(cx, from)?, node(cx, to)?)),
+        [a, Token { kind: TokenKind::BothWays, .. }, b] => Ok(Ends::Between(node(cx, a)?, node(cx, b)?)),
         _ => {
             let message = "expected a link: `a -> b`, `a <-> b`, or a node alone for both ways";
             Err(TimeError::new(0, end.max(1), message))
@@ -145,7 +145,7 @@ fn ends(cx: &Reading<'_>, tokens: &[Token], end: usize) -> Result<Ends, TimeErro
 
 fn node(cx: &Reading<'_>, token: &Token) -> Result<EventNode, TimeError> {
     let fail = |message: String| Err(TimeError::new(token.from, token.to, message));
-    let Kind::Word(word) = &token.kind else { return fail("expected a node".to_owned()) };
+    let TokenKind::Word(word) = &token.kind else { return fail("expected a node".to_owned()) };
     let (name, connection) = match split(word) {
         Ok(read) => read,
         Err(message) => return fail(message),

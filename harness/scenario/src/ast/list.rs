@@ -4,7 +4,7 @@ use super::reading::Reading;
 use super::scalar::Name;
 use super::value::{Fill, Value};
 use crate::keys::ValueKind;
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 
 /// A value or a list of values, of which there is one at least.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +29,7 @@ impl<T: Value> Value for OneOrMore<T> {
             [only] => {
                 let written = only.write(fill);
                 // A list of one that holds a list would be taken for that list.
-                if matches!(written.kind, Kind::List(_)) { Node::list([written]) } else { written }
+                if matches!(written.kind, NodeKind::List(_)) { Node::list([written]) } else { written }
             }
             items => Node::list(items.iter().map(|item| item.write(fill))),
         }

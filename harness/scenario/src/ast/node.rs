@@ -10,7 +10,7 @@ use super::time::{DurationExpr, Expiry, Interval, KeepAlive, PacketWord};
 use super::value::{Fill, Param, Place, Raw, Value, composed, group, map, words};
 use crate::keys::ValueKind;
 use crate::plan::PacketKind;
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 
 group! {
     /// The fields of CONNECT.
@@ -411,7 +411,7 @@ impl Value for Subscription {
     const TAKES: ValueKind = ValueKind::Either(&[ValueKind::Text, <SubscriptionKeys as Value>::TAKES]);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
-        if matches!(node.kind, Kind::Map(_)) {
+        if matches!(node.kind, NodeKind::Map(_)) {
             return SubscriptionKeys::read(cx, node).map(|keys| Self::With(Box::new(keys)));
         }
         let text = cx.scalar(node, "a topic filter")?;
@@ -481,7 +481,7 @@ impl Value for Answers {
     ]);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
-        let Kind::Map(entries) = &node.kind else {
+        let NodeKind::Map(entries) = &node.kind else {
             return AllAnswers::read(cx, node).map(Self::All);
         };
         if entries.is_empty() {
@@ -523,7 +523,7 @@ impl Value for Answer {
     const TAKES: ValueKind = ValueKind::Either(&[<AnswerWord as Value>::TAKES, <AnswerKeys as Value>::TAKES]);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
-        if !matches!(node.kind, Kind::Map(_)) {
+        if !matches!(node.kind, NodeKind::Map(_)) {
             return AnswerWord::read(cx, node).map(|word| Self::Word(Place::of(node), word));
         }
         let failures = cx.failures.get();

@@ -16,7 +16,7 @@ use crate::reference::see;
 use crate::suggest::{did_you_mean, one_of};
 use crate::time::{PACKET_WORDS, packet_kind};
 use crate::trace::{FieldType, field_names, field_type};
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 
 impl Value for PacketWord {
     const TAKES: ValueKind = ValueKind::Packet;
@@ -71,7 +71,7 @@ impl Value for Payload {
     const TAKES: ValueKind = ValueKind::Payload;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
-        if !matches!(node.kind, Kind::Map(_)) {
+        if !matches!(node.kind, NodeKind::Map(_)) {
             if node.text() == Some("") {
                 return Some(Self::text(""));
             }
@@ -133,7 +133,7 @@ impl FieldValue {
             return UserProperties::read_map(cx, node, what).filter(|map| !map.0.is_empty()).map(Self::Properties);
         }
         match &node.kind {
-            Kind::List(items) => {
+            NodeKind::List(items) => {
                 let values = cx.each(items, |item| Self::one(cx, name, item));
                 (values.len() == items.len()).then_some(Self::List(values))
             }
@@ -359,7 +359,7 @@ impl Matcher {
             field_type(name) == Some(FieldType::Bytes) && (node.get("hex").is_some() || node.get("size").is_some());
         let is_matcher = |(key, _): &(Node, Node)| key.text().is_some_and(MatcherKeys::has);
         let is_properties = name.ends_with("user_properties") && !node.entries().iter().any(is_matcher);
-        if !matches!(node.kind, Kind::Map(_)) || is_payload || is_properties {
+        if !matches!(node.kind, NodeKind::Map(_)) || is_payload || is_properties {
             return FieldValue::read(cx, name, node).map(Self::Is);
         }
         let failures = cx.failures.get();
@@ -493,7 +493,7 @@ impl Value for Pattern {
     const TAKES: ValueKind = ValueKind::Pattern;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
-        let Kind::Map(_) = node.kind else {
+        let NodeKind::Map(_) = node.kind else {
             return PacketWord::read(cx, node).map(|packet| Self { packet, fields: None });
         };
         let (word, value) = cx.line(node, "a packet")?;
@@ -551,7 +551,7 @@ impl Value for ByteText {
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "bytes, such as `c0 00`")?;
-        let is_quoted = matches!(&node.kind, Kind::Scalar(scalar) if scalar.quoted);
+        let is_quoted = matches!(&node.kind, NodeKind::Scalar(scalar) if scalar.quoted);
         match parse_bytes(text) {
             Ok(_) => Some(Self(text.to_owned())),
             Err(mut error) => {
@@ -585,7 +585,7 @@ impl Value for Outgoing {
     const TAKES: ValueKind = ValueKind::Anything;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
-        let Kind::Map(_) = node.kind else {
+        let NodeKind::Map(_) = node.kind else {
             if let Some(text) = node.text().filter(|text| is_hex(text)) {
                 cx.error(node, format!("bytes are written `{{ bytes: {} }}`", in_pairs(text)));
                 return None;

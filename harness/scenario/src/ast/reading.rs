@@ -11,7 +11,7 @@ use crate::lower::Role;
 use crate::reference::see;
 use crate::suggest::{did_you_mean, one_of};
 use crate::time::TimeError;
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 
 /// The greatest number of words that are listed where one of them is expected.
 const FEW_WORDS: usize = 4;
@@ -127,7 +127,7 @@ impl<'a> Reading<'a> {
     /// Returns the items of a list, or anything else as a list of one.
     pub(crate) fn one_or_more<'n>(&self, node: &'n Node) -> &'n [Node] {
         match &node.kind {
-            Kind::List(items) => {
+            NodeKind::List(items) => {
                 if items.is_empty() {
                     self.error(node, "an empty list");
                 }
@@ -140,8 +140,8 @@ impl<'a> Reading<'a> {
     /// Returns the items of a list.
     pub(crate) fn list<'n>(&self, node: &'n Node, what: &str) -> Option<&'n [Node]> {
         match &node.kind {
-            Kind::List(items) => Some(items),
-            Kind::Broken => {
+            NodeKind::List(items) => Some(items),
+            NodeKind::Broken => {
                 self.fail();
                 None
             }
@@ -162,8 +162,8 @@ impl<'a> Reading<'a> {
     /// Returns the entries of a map with free names.
     pub(crate) fn map<'n>(&self, node: &'n Node, what: &str) -> Option<&'n [(Node, Node)]> {
         match &node.kind {
-            Kind::Map(entries) => Some(entries),
-            Kind::Broken => {
+            NodeKind::Map(entries) => Some(entries),
+            NodeKind::Broken => {
                 self.fail();
                 None
             }
@@ -177,8 +177,8 @@ impl<'a> Reading<'a> {
     /// Returns the one entry of a map of one key.
     pub(crate) fn line<'n>(&self, node: &'n Node, what: &str) -> Option<(&'n Node, &'n Node)> {
         match &node.kind {
-            Kind::Broken => self.fail(),
-            Kind::Map(entries) => match entries.as_slice() {
+            NodeKind::Broken => self.fail(),
+            NodeKind::Map(entries) => match entries.as_slice() {
                 [(key, value)] => return Some((key, value)),
                 [] => self.error(node, format!("{what} has one key, this one has none")),
                 [first, (second, _), ..] => {
@@ -203,8 +203,8 @@ impl<'a> Reading<'a> {
     /// Returns the entries of a map with keys of a table.
     pub(crate) fn entries_of<'n>(&self, node: &'n Node, table: &Table) -> Option<&'n [(Node, Node)]> {
         match &node.kind {
-            Kind::Map(entries) => return Some(entries),
-            Kind::Broken => self.fail(),
+            NodeKind::Map(entries) => return Some(entries),
+            NodeKind::Broken => self.fail(),
             _ if node.is_null() => {
                 self.error(node, format!("{} without a value; for the defaults write `{{}}`", table.what));
             }
@@ -259,8 +259,8 @@ impl<'a> Reading<'a> {
     /// Returns the text of a scalar.
     pub(crate) fn scalar<'n>(&self, node: &'n Node, expected: &str) -> Option<&'n str> {
         match &node.kind {
-            Kind::Broken => self.fail(),
-            Kind::Scalar(scalar) if !node.is_null() => return Some(&scalar.text),
+            NodeKind::Broken => self.fail(),
+            NodeKind::Scalar(scalar) if !node.is_null() => return Some(&scalar.text),
             _ => self.error(node, format!("expected {expected}, found {}", found(node))),
         }
         None
@@ -357,10 +357,10 @@ fn with_article(what: &str) -> String {
 /// Returns what a node is, for `expected …, found …`.
 pub(crate) fn found(node: &Node) -> String {
     match &node.kind {
-        Kind::Scalar(_) if node.is_null() => "nothing".to_owned(),
-        Kind::Scalar(scalar) => format!("`{}`", scalar.text.escape_debug()),
-        Kind::List(_) => "a list".to_owned(),
-        Kind::Map(_) => "a map".to_owned(),
-        Kind::Broken => "nothing".to_owned(),
+        NodeKind::Scalar(_) if node.is_null() => "nothing".to_owned(),
+        NodeKind::Scalar(scalar) => format!("`{}`", scalar.text.escape_debug()),
+        NodeKind::List(_) => "a list".to_owned(),
+        NodeKind::Map(_) => "a map".to_owned(),
+        NodeKind::Broken => "nothing".to_owned(),
     }
 }

@@ -15,7 +15,7 @@ use crate::lower::check_name;
 use crate::plan::PacketKind;
 use crate::reference::see;
 use crate::suggest::{nearest, one_of, renamed};
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 
 map! {
     /// Steps in the background.
@@ -275,7 +275,7 @@ impl Value for SweptFault {
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         match node.kind {
-            Kind::List(_) => FilledSteps::read(cx, node).map(Self::Steps),
+            NodeKind::List(_) => FilledSteps::read(cx, node).map(Self::Steps),
             _ => Step::read(cx, node).map(|step| Self::Step(Box::new(step))),
         }
     }
@@ -311,10 +311,10 @@ impl Value for AnyOrderSteps {
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         match &node.kind {
-            Kind::List(items) if (2..=MOST_IN_ANY_ORDER).contains(&items.len()) => {
+            NodeKind::List(items) if (2..=MOST_IN_ANY_ORDER).contains(&items.len()) => {
                 Some(Self { place: Place::of(node), steps: cx.each(items, |item| Param::read(cx, item)) })
             }
-            Kind::Broken => {
+            NodeKind::Broken => {
                 cx.fail();
                 None
             }
@@ -409,7 +409,7 @@ impl Value for FaultyLink {
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         match node.kind {
-            Kind::Map(_) => LinkFault::read(cx, node).map(|fault| Self::With(Box::new(fault))),
+            NodeKind::Map(_) => LinkFault::read(cx, node).map(|fault| Self::With(Box::new(fault))),
             _ => LinkPath::read(cx, node).map(Self::AtOnce),
         }
     }

@@ -7,7 +7,7 @@ use super::reading::Reading;
 use crate::error::Span;
 use crate::keys::{Key, Table, ValueKind};
 use crate::lower::params::{Params, has_parameters};
-use crate::tree::{Kind, Node, Origin};
+use crate::tree::{Node, NodeKind, Origin};
 
 /// The place of a value in the text. All places are equal to each other: a value that was read and one that was made
 /// are the same if they say the same.
@@ -33,7 +33,7 @@ impl Place {
     /// The place of a node of the tree.
     pub(crate) fn of(node: &Node) -> Self {
         let offset = match &node.kind {
-            Kind::Scalar(scalar) => scalar.offset,
+            NodeKind::Scalar(scalar) => scalar.offset,
             _ => None,
         };
         Self { span: node.span, offset, used_as: node.used_as.clone() }
@@ -122,7 +122,7 @@ impl Env<'_> {
     /// Returns what a piece of YAML says in this run; nothing if one of its parameters is wrong, which is reported.
     pub(crate) fn fill(&self, raw: &Raw) -> Option<Node> {
         let node = self.params.substitute(&raw.0, self.reading.diagnostics);
-        (node.kind != Kind::Broken).then_some(node)
+        (node.kind != NodeKind::Broken).then_some(node)
     }
 
     /// The texts of the parameters in what stands at a place.
@@ -268,7 +268,7 @@ impl Value for Raw {
     const TAKES: ValueKind = ValueKind::Anything;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
-        if node.kind == Kind::Broken {
+        if node.kind == NodeKind::Broken {
             cx.fail();
             return None;
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Lower;
-use crate::ast::{AnyOrderSteps, File, FilledSteps, Fragment, Param, StepKind as Kind, StepWord, Steps, value_of};
+use crate::ast::{AnyOrderSteps, File, FilledSteps, Fragment, Param, StepKind as NodeKind, StepWord, Steps, value_of};
 use crate::error::Span;
 use crate::plan::{Action, Command, Position, Step, StepKind};
 
@@ -31,7 +31,7 @@ pub(super) fn permuted(file: &File, fragments: &[Fragment]) -> Vec<Permuted> {
 
 fn collect(steps: &Steps, found: &mut Vec<Permuted>) {
     for step in steps.0.iter().filter_map(Param::literal) {
-        let Kind::Word(word) = &step.kind else { continue };
+        let NodeKind::Word(word) = &step.kind else { continue };
         match word {
             StepWord::AnyOrder(steps) => {
                 let steps = steps.literal();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Lower;
 use crate::Scenario;
-use crate::ast::{Place, StepKind as Kind, StepWord, Steps, value_of};
+use crate::ast::{Place, StepKind as NodeKind, StepWord, Steps, value_of};
 use crate::error::Span;
 use crate::plan::{EventRef, Expectation, Moment, Position, Step, StepKind, Timing};
 use crate::time;
@@ -40,7 +40,7 @@ fn place_of(lower: &Lower<'_>, scenario: &Scenario, position: Position) -> Optio
         steps.0.iter().find_map(|step| {
             let step = step.literal().filter(|step| step.head.span.start == position)?;
             match &step.kind {
-                Kind::Word(StepWord::At(moment)) => Some(moment.get(lower.env)?.place.clone()),
+                NodeKind::Word(StepWord::At(moment)) => Some(moment.get(lower.env)?.place.clone()),
                 _ => None,
             }
         })

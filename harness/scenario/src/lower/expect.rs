@@ -10,15 +10,15 @@ use super::Lower;
 use super::names::Role;
 use super::params::{MEMBER, mentions};
 use crate::ast::{
-    self, About, Alternative, Clause, ClosingReasons, Count, Fill, Group, Moment as WrittenMoment, Moments, Name,
-    Param, Place, Qualifiers, Statement, Value, Verb as WrittenVerb,
+    self, Alternative, Clause, ClosingReasons, Count, Fill, Group, Moment as WrittenMoment, Moments, Name,
+    NodeExpectation, Param, Place, Qualifiers, Statement, Value, Verb as WrittenVerb,
 };
 use crate::plan::{
     ClientState, CloseHow, CountRange, DurationRange, Expectation, ExpectationId, Holding, Mode, Moment, NodeId,
     PacketKind, Timing, Verb, Weight,
 };
 use crate::suggest::one_of;
-use crate::tree::Kind;
+use crate::tree::NodeKind;
 
 /// An expectation, and where it says when.
 pub(super) type Placed = (Expectation, Option<Place>);
@@ -85,7 +85,7 @@ impl Lower<'_> {
 
     /// A line about a node or a group, in all runs in which it is judged: one for each member of a group that is its
     /// other end, or that its times are about.
-    fn about(&self, about: &About, mode: Mode) -> Vec<Placed> {
+    fn about(&self, about: &NodeExpectation, mode: Mode) -> Vec<Placed> {
         let Some(clause) = about.clause.get(self.env) else { return Vec::new() };
         if let Some(when) = &clause.qualifiers.when {
             let holds = when.value.get(self.env).and_then(|condition| self.holds(&condition));
@@ -96,7 +96,7 @@ impl Lower<'_> {
         self.of_members(about, &clause, mode)
     }
 
-    fn of_members(&self, about: &About, clause: &Clause, mode: Mode) -> Vec<Placed> {
+    fn of_members(&self, about: &NodeExpectation, clause: &Clause, mode: Mode) -> Vec<Placed> {
         let is_numbered = mentions(&clause.write(Fill::default()), MEMBER, &[]);
         let subject = || Some((about.node.clone(), self.group(&about.node.text).filter(|_| is_numbered)?.clone()));
         let Some((group, members)) = self.group_of(about, clause).or_else(subject) else {
@@ -121,7 +121,7 @@ impl Lower<'_> {
 
     /// The group of whose members a line is said one by one, and those of them that count: if any has a link with the
     /// subject, those alone.
-    fn group_of(&self, about: &About, clause: &Clause) -> Option<(Name, Vec<NodeId>)> {
+    fn group_of(&self, about: &NodeExpectation, clause: &Clause) -> Option<(Name, Vec<NodeId>)> {
         let ends = self.other_ends(clause);
         let is_group = |name: &Name| self.group(&name.text).is_some();
         // The subject may stay a group if nothing depends on which member it is.
@@ -171,7 +171,7 @@ impl Lower<'_> {
             || ranges.into_iter().any(|range| [&range.from, &range.to].into_iter().flatten().any(names))
     }
 
-    fn expectation(&self, about: &About, clause: &Clause, mode: Mode) -> Option<Placed> {
+    fn expectation(&self, about: &NodeExpectation, clause: &Clause, mode: Mode) -> Option<Placed> {
         let nodes = self.nodes(&about.node.text, &about.node.place);
         let nodes = nodes?;
         let q = &clause.qualifiers;
@@ -198,9 +198,9 @@ impl Lower<'_> {
     }
 
     /// The line as it is written, but on one line and without `when`, for messages.
-    fn text(&self, about: &About, clause: &Clause, mode: Mode) -> String {
+    fn text(&self, about: &NodeExpectation, clause: &Clause, mode: Mode) -> String {
         let mut written = clause.write(self.fill());
-        if let Kind::Map(entries) = &mut written.kind {
+        if let NodeKind::Map(entries) = &mut written.kind {
             // Once it is judged, `when` says nothing more.
             entries.retain(|(key, _)| key.text() != Some("when"));
         }

@@ -9,7 +9,7 @@ use crate::ast::{
 use crate::error::{Diagnostics, Span};
 use crate::plan::NodeId;
 use crate::time::{RESERVED, packet_kind};
-use crate::tree::{Kind, Node};
+use crate::tree::{Node, NodeKind};
 
 use super::{Lower, MAX_NODES_OF_A_RUN, params::has_parameters};
 
@@ -90,8 +90,8 @@ pub(crate) fn outline(trees: &[&Node], is_open: bool, diagnostics: &Diagnostics)
 /// All marks that a list of steps, or a step, sets.
 fn collect_marks(steps: &Node, outline: &mut Outline) {
     match &steps.kind {
-        Kind::List(items) => items.iter().for_each(|item| collect_marks(item, outline)),
-        Kind::Map(entries) => {
+        NodeKind::List(items) => items.iter().for_each(|item| collect_marks(item, outline)),
+        NodeKind::Map(entries) => {
             for (key, value) in entries {
                 match (key.text(), value.text()) {
                     (Some("mark"), Some(_)) if has_parameters(value) => outline.has_unknown_marks = true,
@@ -104,8 +104,8 @@ fn collect_marks(steps: &Node, outline: &mut Outline) {
             }
         }
         // A parameter may stand for a step.
-        Kind::Scalar(_) => outline.has_unknown_marks |= has_parameters(steps),
-        Kind::Broken => {}
+        NodeKind::Scalar(_) => outline.has_unknown_marks |= has_parameters(steps),
+        NodeKind::Broken => {}
     }
 }
 
@@ -270,7 +270,7 @@ pub(crate) fn check_name(key: &Node, what: &str, diagnostics: &Diagnostics) -> b
         diagnostics.push(key.span, message, Some(crate::reference::see("name")));
         return false;
     }
-    key.kind != Kind::Broken && check_letters(name, key.span, what, diagnostics)
+    key.kind != NodeKind::Broken && check_letters(name, key.span, what, diagnostics)
 }
 
 /// Returns whether a text has the letters of a name; reported if it has not. Parameters stand in brackets of their own

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::error::{Diagnostics, Span};
 use crate::suggest::did_you_mean;
 use crate::time;
-use crate::tree::{Kind, Node, Scalar};
+use crate::tree::{Node, NodeKind, Scalar};
 
 /// A name that holds for a while, and its value.
 type Local = (&'static str, Rc<Node>);
@@ -80,15 +80,17 @@ impl Params {
     /// The tree with all parameters in it filled in.
     pub(crate) fn substitute(&self, node: &Node, diagnostics: &Diagnostics) -> Node {
         let kind = match &node.kind {
-            Kind::Scalar(scalar) => return self.scalar(node, scalar, diagnostics),
-            Kind::List(items) => Kind::List(items.iter().map(|item| self.substitute(item, diagnostics)).collect()),
-            Kind::Map(entries) => Kind::Map(
+            NodeKind::Scalar(scalar) => return self.scalar(node, scalar, diagnostics),
+            NodeKind::List(items) => {
+                NodeKind::List(items.iter().map(|item| self.substitute(item, diagnostics)).collect())
+            }
+            NodeKind::Map(entries) => NodeKind::Map(
                 entries
                     .iter()
                     .map(|(key, value)| (self.substitute(key, diagnostics), self.substitute(value, diagnostics)))
                     .collect(),
             ),
-            Kind::Broken => Kind::Broken,
+            NodeKind::Broken => NodeKind::Broken,
         };
         Node { kind, ..node.clone_place() }
     }
@@ -96,7 +98,7 @@ impl Params {
     fn scalar(&self, node: &Node, scalar: &Scalar, diagnostics: &Diagnostics) -> Node {
         let references = references(&scalar.text);
         let [first, ..] = references.as_slice() else { return node.clone() };
-        let broken = || Node { kind: Kind::Broken, ..node.clone_place() };
+        let broken = || Node { kind: NodeKind::Broken, ..node.clone_place() };
         let span = |reference: &Reference| node.span_of(reference.from, reference.to);
         if first.name.len() + 2 == scalar.text.len() && !scalar.quoted {
             return match self.find(&first.name, span(first), diagnostics) {
@@ -125,7 +127,7 @@ impl Params {
         match self.find(name, span, diagnostics) {
             Found::Value(value) => match value.text() {
                 Some(text) => Some(bracketed(text)),
-                None if value.kind == Kind::Broken => None,
+                None if value.kind == NodeKind::Broken => None,
                 None => {
                     let message = format!("`<{name}>` is a list or a map here, which cannot stand inside a text");
                     diagnostics.push(span, message, None);
@@ -192,13 +194,13 @@ impl Params {
 impl Node {
     /// A node of the same place without a value yet.
     fn clone_place(&self) -> Self {
-        Self { span: self.span, kind: Kind::Broken, used_as: self.used_as.clone() }
+        Self { span: self.span, kind: NodeKind::Broken, used_as: self.used_as.clone() }
     }
 }
 
 fn scalar_node(node: &Node, text: String) -> Node {
-    let quoted = matches!(&node.kind, Kind::Scalar(scalar) if scalar.quoted);
-    Node { kind: Kind::Scalar(Scalar { text, quoted, offset: None }), ..node.clone_place() }
+    let quoted = matches!(&node.kind, NodeKind::Scalar(scalar) if scalar.quoted);
+    Node { kind: NodeKind::Scalar(Scalar { text, quoted, offset: None }), ..node.clone_place() }
 }
 
 /// A duration that is computed from several stands in another one as if in brackets.
@@ -222,22 +224,24 @@ pub(crate) fn computed(node: Node) -> Node {
 /// Returns whether parameters stand in a text, or in a key of a map.
 pub(crate) fn has_parameters(node: &Node) -> bool {
     match &node.kind {
-        Kind::Scalar(scalar) => !references(&scalar.text).is_empty(),
-        Kind::Map(entries) => entries.iter().any(|(key, _)| matches!(key.kind, Kind::Scalar(_)) && has_parameters(key)),
-        Kind::List(_) | Kind::Broken => false,
+        NodeKind::Scalar(scalar) => !references(&scalar.text).is_empty(),
+        NodeKind::Map(entries) => {
+            entries.iter().any(|(key, _)| matches!(key.kind, NodeKind::Scalar(_)) && has_parameters(key))
+        }
+        NodeKind::List(_) | NodeKind::Broken => false,
     }
 }
 
 /// Returns whether a parameter stands anywhere in a tree, but below keys with one of these names.
 pub(super) fn mentions(node: &Node, parameter: &str, but_below: &[&str]) -> bool {
     match &node.kind {
-        Kind::Scalar(scalar) => references(&scalar.text).iter().any(|reference| reference.name == parameter),
-        Kind::List(items) => items.iter().any(|item| mentions(item, parameter, but_below)),
-        Kind::Map(entries) => entries.iter().any(|(key, value)| {
+        NodeKind::Scalar(scalar) => references(&scalar.text).iter().any(|reference| reference.name == parameter),
+        NodeKind::List(items) => items.iter().any(|item| mentions(item, parameter, but_below)),
+        NodeKind::Map(entries) => entries.iter().any(|(key, value)| {
             !key.text().is_some_and(|key| but_below.contains(&key))
                 && (mentions(key, parameter, but_below) || mentions(value, parameter, but_below))
         }),
-        Kind::Broken => false,
+        NodeKind::Broken => false,
     }
 }
 

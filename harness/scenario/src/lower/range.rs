@@ -2,7 +2,7 @@
 
 use crate::error::Diagnostics;
 use crate::time::{self, Exact};
-use crate::tree::{Kind, Node, Scalar};
+use crate::tree::{Node, NodeKind, Scalar};
 
 /// Number of values that a range may have.
 const MOST: usize = 10_000;
@@ -56,7 +56,7 @@ pub(crate) fn values(node: &Node, diagnostics: &Diagnostics) -> Option<Vec<Node>
     };
     let texts: Option<Vec<_>> = (0..count).map(|index| value(from + step * i128::try_from(index).ok()?)).collect();
     let Some(texts) = texts else { return fail("a time of this range is less than nothing, or too long".to_owned()) };
-    let node = |text| Node { kind: Kind::Scalar(Scalar { text, quoted: false, offset: None }), ..node.clone() };
+    let node = |text| Node { kind: NodeKind::Scalar(Scalar { text, quoted: false, offset: None }), ..node.clone() };
     Some(texts.into_iter().map(node).collect())
 }
 
@@ -76,7 +76,7 @@ mod tests {
     fn read(text: &str) -> Result<String, String> {
         let diagnostics = Diagnostics::new(Arc::new(Source::default()));
         let scalar = Scalar { text: text.into(), quoted: false, offset: None };
-        let node = Node { span: crate::Span::default(), kind: Kind::Scalar(scalar), used_as: None };
+        let node = Node { span: crate::Span::default(), kind: NodeKind::Scalar(scalar), used_as: None };
         let read = values(&node, &diagnostics);
         diagnostics
             .finish(())

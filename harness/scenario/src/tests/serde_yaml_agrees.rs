@@ -7,21 +7,21 @@ use serde_yaml::{Mapping, Value};
 use super::{here, scenarios};
 use crate::error::Diagnostics;
 use crate::plan::Source;
-use crate::tree::{self, Kind, Node};
+use crate::tree::{self, Node, NodeKind};
 use crate::{files, find};
 
 fn value(node: &Node) -> Value {
     match &node.kind {
-        Kind::Scalar(scalar) if scalar.quoted => Value::String(scalar.text.clone()),
+        NodeKind::Scalar(scalar) if scalar.quoted => Value::String(scalar.text.clone()),
         // What a plain scalar is, YAML decides by its text alone.
-        Kind::Scalar(scalar) => {
+        NodeKind::Scalar(scalar) => {
             serde_yaml::from_str(&scalar.text).unwrap_or_else(|_| Value::String(scalar.text.clone()))
         }
-        Kind::List(items) => Value::Sequence(items.iter().map(value).collect()),
-        Kind::Map(entries) => {
+        NodeKind::List(items) => Value::Sequence(items.iter().map(value).collect()),
+        NodeKind::Map(entries) => {
             Value::Mapping(entries.iter().map(|(key, item)| (value(key), value(item))).collect::<Mapping>())
         }
-        Kind::Broken => panic!("broken"),
+        NodeKind::Broken => panic!("broken"),
     }
 }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::exact::Exact;
-use super::token::{Kind, Token, Unit, tokens};
+use super::token::{Token, TokenKind, Unit, tokens};
 use super::{Cursor, TimeError};
 use crate::ast::CharRange;
 
@@ -302,13 +302,13 @@ fn atom(cursor: &mut Cursor<'_>, depth: usize) -> Result<Expr, TimeError> {
         return Err(cursor.error("expected a duration, such as `5s` or `1.5 * 5s`"));
     };
     let kind = match &token.kind {
-        Kind::Number(value, unit) => ExprKind::Number(*value, *unit),
-        Kind::Parameter(name) => ExprKind::Parameter(name.clone()),
+        TokenKind::Number(value, unit) => ExprKind::Number(*value, *unit),
+        TokenKind::Parameter(name) => ExprKind::Parameter(name.clone()),
         _ => return Err(cursor.error("expected a duration, such as `5s` or `1.5 * 5s`")),
     };
     cursor.next();
     // `5 s`: the unit stands apart.
-    if let (ExprKind::Number(number, None), Some(Token { kind: Kind::Word(word), .. })) = (&kind, cursor.peek())
+    if let (ExprKind::Number(number, None), Some(Token { kind: TokenKind::Word(word), .. })) = (&kind, cursor.peek())
         && matches!(word.as_str(), "ms" | "s" | "min" | "h" | "d")
     {
         return Err(cursor.error(format!("a unit stands at its number; write `{number}{word}`")));

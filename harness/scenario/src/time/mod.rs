@@ -16,7 +16,7 @@ pub(super) use self::duration::{
 };
 pub(super) use self::exact::Exact;
 pub(super) use self::moment::{PACKET_WORDS, RESERVED, moment, moments, ordinal_word, packet_kind, point_word, split};
-pub(super) use self::token::{Kind, Token, tokens};
+pub(super) use self::token::{Token, TokenKind, tokens};
 
 use super::ast::CharRange;
 
@@ -72,14 +72,14 @@ impl<'a> Cursor<'a> {
 
     /// Takes the next token if it is this word.
     pub(super) fn take_word(&mut self, word: &str) -> bool {
-        let found = matches!(self.peek(), Some(Token { kind: Kind::Word(next), .. }) if next == word);
+        let found = matches!(self.peek(), Some(Token { kind: TokenKind::Word(next), .. }) if next == word);
         self.index += usize::from(found);
         found
     }
 
     /// Takes the next token if it is this sign; its place.
     pub(super) fn take_sign(&mut self, sign: char) -> Option<CharRange> {
-        let token = self.peek().filter(|token| token.kind == Kind::Sign(sign))?;
+        let token = self.peek().filter(|token| token.kind == TokenKind::Sign(sign))?;
         self.index += 1;
         Some(CharRange { from: token.from, to: token.to })
     }

@@ -1,7 +1,7 @@
 use halfopen_protocol::PacketType;
 
 use super::duration::{expression, whole_milliseconds, without_parameters};
-use super::token::{Kind, Token, tokens};
+use super::token::{Token, TokenKind, tokens};
 use super::{Cursor, TimeError};
 use crate::ast::{CharRange, Event, EventNode, Moment, Moments, Outline, Place, When};
 use crate::plan::{NthConnection, Ordinal, PacketKind, Point};
@@ -113,7 +113,7 @@ pub(crate) fn split(word: &str) -> Result<(&str, Option<u32>), String> {
 /// Reads a whole text as a moment.
 pub(crate) fn moment(text: &str, place: &Place, outline: &Outline) -> Result<Moment, TimeError> {
     let tokens = tokens(text)?;
-    if let Some(token) = tokens.iter().find(|token| token.kind == Kind::To) {
+    if let Some(token) = tokens.iter().find(|token| token.kind == TokenKind::To) {
         return Err(TimeError::new(token.from, token.to, "a range, where one moment is expected"));
     }
     of_tokens(&tokens, text.chars().count(), place, outline)
@@ -123,7 +123,7 @@ pub(crate) fn moment(text: &str, place: &Place, outline: &Outline) -> Result<Mom
 pub(crate) fn moments(text: &str, place: &Place, outline: &Outline) -> Result<Moments, TimeError> {
     let tokens = tokens(text)?;
     let end = text.chars().count();
-    let mut parts = tokens.split(|token| token.kind == Kind::To);
+    let mut parts = tokens.split(|token| token.kind == TokenKind::To);
     let (Some(first), Some(second), None) = (parts.next(), parts.next(), parts.next()) else {
         return Err(TimeError::new(0, end, "expected a range of moments, as in `50s .. 51s` or `start .. MARK`"));
     };
@@ -141,7 +141,7 @@ fn of_tokens(tokens: &[Token], end: usize, place: &Place, outline: &Outline) -> 
     let mut cursor = Cursor::new(tokens, end);
     let when = match tokens.first().map(|token| &token.kind) {
         None => return Err(TimeError::new(0, end.max(1), "expected a moment, such as `20s` or `1s after MARK`")),
-        Some(Kind::Number(..) | Kind::Sign(_) | Kind::Parameter(_)) => {
+        Some(TokenKind::Number(..) | TokenKind::Sign(_) | TokenKind::Parameter(_)) => {
             let expr = expression(&mut cursor)?;
             if !expr.has_parameters() {
                 whole_milliseconds(&expr, &without_parameters)?;
@@ -160,7 +160,7 @@ fn of_tokens(tokens: &[Token], end: usize, place: &Place, outline: &Outline) -> 
     };
     if let Some(token) = cursor.peek() {
         let hint = match token.kind {
-            Kind::Sign('+' | '-') => {
+            TokenKind::Sign('+' | '-') => {
                 "; time after an event is written `5s after EVENT`, time before it `5s before EVENT`"
             }
             _ => "",
@@ -171,7 +171,7 @@ fn of_tokens(tokens: &[Token], end: usize, place: &Place, outline: &Outline) -> 
 }
 
 fn event(cursor: &mut Cursor<'_>, outline: &Outline) -> Result<Event, TimeError> {
-    let Some(Token { kind: Kind::Word(word), from, to }) = cursor.peek() else {
+    let Some(Token { kind: TokenKind::Word(word), from, to }) = cursor.peek() else {
         return Err(
             cursor.error("expected an event, such as `start`, a mark, `last packet from NODE` or `close of NODE`")
         );
@@ -199,7 +199,7 @@ fn event(cursor: &mut Cursor<'_>, outline: &Outline) -> Result<Event, TimeError>
 
 /// Reads `PACKET from NODE …` or `POINT of NODE …`.
 fn occurrence(ordinal: Ordinal, cursor: &mut Cursor<'_>, outline: &Outline) -> Result<Event, TimeError> {
-    let Some(Token { kind: Kind::Word(word), .. }) = cursor.peek() else {
+    let Some(Token { kind: TokenKind::Word(word), .. }) = cursor.peek() else {
         return Err(cursor.error("expected a packet, such as `PINGREQ`, or `open` or `close`"));
     };
     if let Some(packet) = packet_kind(word) {
@@ -254,7 +254,7 @@ fn packet_event(
 
 /// Reads a node, or one of its connections: `sensor#2`.
 fn node(cursor: &mut Cursor<'_>, outline: &Outline) -> Result<EventNode, TimeError> {
-    let Some(Token { kind: Kind::Word(word), .. }) = cursor.peek() else {
+    let Some(Token { kind: TokenKind::Word(word), .. }) = cursor.peek() else {
         return Err(cursor.error("expected a node"));
     };
     let (name, connection) = split(word).map_err(|message| cursor.error(message))?;
@@ -262,7 +262,7 @@ fn node(cursor: &mut Cursor<'_>, outline: &Outline) -> Result<EventNode, TimeErr
 }
 
 fn whole_node(cursor: &mut Cursor<'_>, outline: &Outline) -> Result<EventNode, TimeError> {
-    let Some(Token { kind: Kind::Word(word), .. }) = cursor.peek() else {
+    let Some(Token { kind: TokenKind::Word(word), .. }) = cursor.peek() else {
         return Err(cursor.error("expected a node"));
     };
     named(word, None, cursor, outline)

@@ -40,7 +40,7 @@ impl Unit {
 
 /// A word of the language of times.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum TokenKind {
     Number(Exact, Option<Unit>),
     /// `<name>`
     Parameter(String),
@@ -58,7 +58,7 @@ pub(crate) enum Kind {
 /// A word and where it stands, in characters of the text.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Token {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TokenKind,
     pub(crate) from: usize,
     pub(crate) to: usize,
 }
@@ -80,23 +80,23 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, TimeError> {
     Ok(tokens)
 }
 
-fn token(text: &[char], from: usize) -> Result<(Kind, usize), TimeError> {
+fn token(text: &[char], from: usize) -> Result<(TokenKind, usize), TimeError> {
     let rest = &text[from..];
     match rest {
-        ['<', '-', '>', ..] => Ok((Kind::BothWays, from + 3)),
+        ['<', '-', '>', ..] => Ok((TokenKind::BothWays, from + 3)),
         ['<', ..] if parameter(rest).is_some() => {
             let name = parameter(rest).unwrap_or_default();
             let width = name.chars().count() + 2;
-            Ok((Kind::Parameter(name), from + width))
+            Ok((TokenKind::Parameter(name), from + width))
         }
-        ['-', '>', ..] => Ok((Kind::Arrow, from + 2)),
-        ['.', '.', ..] => Ok((Kind::To, from + 2)),
+        ['-', '>', ..] => Ok((TokenKind::Arrow, from + 2)),
+        ['.', '.', ..] => Ok((TokenKind::To, from + 2)),
         [c, ..] if c.is_ascii_digit() => number(text, from),
         [c, ..] if c.is_alphabetic() || *c == '_' => {
             let to = word_end(text, from);
-            Ok((Kind::Word(text[from..to].iter().collect()), to))
+            Ok((TokenKind::Word(text[from..to].iter().collect()), to))
         }
-        [c @ ('+' | '-' | '*' | '/' | '(' | ')'), ..] => Ok((Kind::Sign(*c), from + 1)),
+        [c @ ('+' | '-' | '*' | '/' | '(' | ')'), ..] => Ok((TokenKind::Sign(*c), from + 1)),
         _ => Err(TimeError::new(from, from + 1, wrong_character(rest))),
     }
 }
@@ -148,7 +148,7 @@ fn word_end(text: &[char], from: usize) -> usize {
     to
 }
 
-fn number(text: &[char], from: usize) -> Result<(Kind, usize), TimeError> {
+fn number(text: &[char], from: usize) -> Result<(TokenKind, usize), TimeError> {
     let mut to = from;
     let mut point = false;
     while let Some(&c) = text.get(to) {
@@ -171,11 +171,11 @@ fn number(text: &[char], from: usize) -> Result<(Kind, usize), TimeError> {
         end += 1;
     }
     if end == to {
-        return Ok((Kind::Number(value, None), to));
+        return Ok((TokenKind::Number(value, None), to));
     }
     let written: String = text[to..end].iter().collect();
     match Unit::ALL.iter().find(|(name, _)| *name == written) {
-        Some((_, unit)) => Ok((Kind::Number(value, Some(*unit)), end)),
+        Some((_, unit)) => Ok((TokenKind::Number(value, Some(*unit)), end)),
         None => Err(TimeError::new(to, end, unknown_unit(&written))),
     }
 }

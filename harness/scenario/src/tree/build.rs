@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
 
-use super::{Kind, Node, Scalar};
+use super::{Node, NodeKind, Scalar};
 use crate::error::{Diagnostics, Span};
 use crate::plan::Position;
 
@@ -14,7 +14,7 @@ const MAX_DEPTH: usize = 64;
 /// Number of bytes above which a line is not read by people.
 const LONG_LINE: usize = 4_096;
 
-pub(super) fn document(text: &str, place: Place, diagnostics: &Diagnostics) -> Result<Option<Node>, Stop> {
+pub(super) fn document(text: &str, place: SourcePart, diagnostics: &Diagnostics) -> Result<Option<Node>, Stop> {
     Builder { parser: Parser::new_from_str(text), lines: text.lines().collect(), place, diagnostics }.document()
 }
 
@@ -25,12 +25,12 @@ pub(super) enum Stop {
 
 /// The file that is read, and the number of its lines before the part that is read.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct SourcePart {
     pub(super) file: u16,
     pub(super) line: u32,
 }
 
-impl Place {
+impl SourcePart {
     pub(super) fn position(self, marker: &Marker) -> Position {
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         let line = number(marker.line()).max(1).saturating_add(self.line);
@@ -41,7 +41,7 @@ impl Place {
 struct Builder<'a> {
     parser: Parser<'a, StrInput<'a>>,
     lines: Vec<&'a str>,
-    place: Place,
+    place: SourcePart,
     diagnostics: &'a Diagnostics,
 }
 
@@ -89,12 +89,12 @@ impl<'a> Builder<'a> {
                     "an alias; a scenario names a value in `let` and uses it as `<name>`",
                     None,
                 );
-                Kind::Broken
+                NodeKind::Broken
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse(span, anchor, tag.is_some());
                 let span = if style == ScalarStyle::Plain { span } else { self.without_space(span) };
-                return Ok(Node { span, kind: Kind::Scalar(scalar(&text, style, span)), used_as: None });
+                return Ok(Node { span, kind: NodeKind::Scalar(scalar(&text, style, span)), used_as: None });
             }
             Event::SequenceStart(anchor, tag) => {
                 self.refuse(span, anchor, tag.is_some());
@@ -104,7 +104,7 @@ impl<'a> Builder<'a> {
                 self.refuse(span, anchor, tag.is_some());
                 return self.map(span, depth);
             }
-            _ => Kind::Broken,
+            _ => NodeKind::Broken,
         };
         Ok(Node { span, kind, used_as: None })
     }
@@ -141,7 +141,7 @@ impl<'a> Builder<'a> {
             match self.next()? {
                 (Event::SequenceEnd, end) => {
                     let span = Span { start: start.start, end: end.end };
-                    return Ok(Node { span, kind: Kind::List(items), used_as: None });
+                    return Ok(Node { span, kind: NodeKind::List(items), used_as: None });
                 }
                 (event, span) => items.push(self.node(event, span, depth + 1)?),
             }
@@ -157,13 +157,13 @@ impl<'a> Builder<'a> {
                 // A block map has no bracket of its own: it begins with its first key.
                 let begin = entries.first().map_or(start.start, |(key, _)| start.start.min(key.span.start));
                 let span = Span { start: begin, end: span.end };
-                return Ok(Node { span, kind: Kind::Map(entries), used_as: None });
+                return Ok(Node { span, kind: NodeKind::Map(entries), used_as: None });
             }
             let key = self.node(event, span, depth + 1)?;
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth + 1)?;
             let Some(text) = key.text() else {
-                if key.kind != Kind::Broken {
+                if key.kind != NodeKind::Broken {
                     self.diagnostics.push(key.span, "a key must be a word, not a list or a map", None);
                 }
                 continue;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::build::{Place, Stop, document, report_twice};
+use super::build::{SourcePart, Stop, document, report_twice};
 use super::syntax::report_syntax;
-use super::{Kind, Node, Scalar, start_of};
+use super::{Node, NodeKind, Scalar, start_of};
 use crate::error::{Diagnostics, Span};
 use crate::plan::Position;
 
@@ -22,17 +22,17 @@ pub(super) fn by_parts(text: &str, file: u16, tabs: &BTreeSet<u32>, diagnostics:
         let lines = part.first_line + 1..=part.first_line + part.lines;
         let read = match tabs.range(lines).next() {
             Some(_) => None,
-            None => match document(part.text, Place { file, line: part.first_line }, diagnostics) {
+            None => match document(part.text, SourcePart { file, line: part.first_line }, diagnostics) {
                 Ok(read) => read,
                 Err(Stop::Reported) => None,
                 Err(Stop::Syntax(error)) => {
-                    report_syntax(part.text, &error, Place { file, line: part.first_line }, diagnostics);
+                    report_syntax(part.text, &error, SourcePart { file, line: part.first_line }, diagnostics);
                     None
                 }
             },
         };
         match read.map(|node| node.kind) {
-            Some(Kind::Map(read)) => {
+            Some(NodeKind::Map(read)) => {
                 for (key, value) in read {
                     match entries.iter().find(|(earlier, _)| earlier.text() == key.text()) {
                         Some((earlier, _)) => report_twice(earlier, &key, diagnostics),
@@ -43,7 +43,7 @@ pub(super) fn by_parts(text: &str, file: u16, tabs: &BTreeSet<u32>, diagnostics:
             _ => entries.extend(part.key.map(|key| broken_entry(key, file, part.first_line + 1))),
         }
     }
-    Some(Node { span: start_of(file), kind: Kind::Map(entries), used_as: None })
+    Some(Node { span: start_of(file), kind: NodeKind::Map(entries), used_as: None })
 }
 
 /// A part of a file, from a key at the margin to before the next.
@@ -93,7 +93,7 @@ fn broken_entry(key: &str, file: u16, line: u32) -> (Node, Node) {
     let span = Span { start: at(1), end: at(1 + width) };
     let scalar = Scalar { text: key.to_owned(), quoted: false, offset: Some(0) };
     let node = |kind| Node { span, kind, used_as: None };
-    (node(Kind::Scalar(scalar)), node(Kind::Broken))
+    (node(NodeKind::Scalar(scalar)), node(NodeKind::Broken))
 }
 
 /// The lines that are indented with tabs; reported.

@@ -2,11 +2,11 @@
 
 use saphyr_parser::ScanError;
 
-use super::build::Place;
+use super::build::SourcePart;
 use crate::error::{Diagnostics, Span};
 use crate::plan::Position;
 
-pub(super) fn report_syntax(text: &str, error: &ScanError, place: Place, diagnostics: &Diagnostics) {
+pub(super) fn report_syntax(text: &str, error: &ScanError, place: SourcePart, diagnostics: &Diagnostics) {
     let mut start = place.position(error.marker());
     let mut hint = None;
     if let Some((sign, line, column)) = unclosed(text).filter(|_| {

@@ -17,7 +17,7 @@ use self::inbox::{Inboxes, SharedInboxes};
 use self::patience::Patience;
 use self::pending::Pending;
 use self::step_runner::{Progress, StepRunner};
-use self::wait::Wait;
+use self::wait::AwaitedAnswers;
 use super::node::Switchboard;
 use super::record::Recorder;
 use super::script::{EngineCommand, Script};
@@ -210,7 +210,7 @@ fn answers(node: &Node) -> Answers {
 }
 
 /// Clients are programs: they are up and connected when the story begins.
-fn prologue(plan: &Plan) -> Vec<Wait> {
+fn prologue(plan: &Plan) -> Vec<AwaitedAnswers> {
     let starts = |node: &NodeId| matches!(&plan.node(*node).program, Program::Client(client) if client.autostart);
-    plan.node_ids().filter(starts).map(|node| Wait::connected(node, plan)).collect()
+    plan.node_ids().filter(starts).map(|node| AwaitedAnswers::connected(node, plan)).collect()
 }

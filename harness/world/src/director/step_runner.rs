@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::PollContext;
 use super::pending::Pending;
-use super::wait::{Wait, Waits};
+use super::wait::{AwaitedAnswers, AwaitedByNodes};
 use crate::node::{self, Directive};
 use crate::plan::{Action, Command, NodeId, Step, StepId, StepKind};
 use crate::script::EngineCommand;
@@ -99,7 +99,7 @@ struct Acting {
     /// The index of the action under way.
     current: usize,
     /// The conditions that its nodes wait for.
-    waits: Waits,
+    waits: AwaitedByNodes,
     in_background: bool,
 }
 
@@ -113,14 +113,14 @@ pub(super) enum Progress {
 
 impl StepRunner {
     /// The step_runner that goes through the story, once all of `waits` have come.
-    pub(super) fn story(steps: Vec<Step>, waits: Vec<Wait>) -> Self {
+    pub(super) fn story(steps: Vec<Step>, waits: Vec<AwaitedAnswers>) -> Self {
         let step = steps.first().map(|step| step.id).unwrap_or_default();
         let acting = Acting {
             step,
             nodes: Vec::new(),
             actions: Vec::new(),
             current: 0,
-            waits: Waits::new(waits),
+            waits: AwaitedByNodes::new(waits),
             in_background: false,
         };
         let frame = Frame { steps: steps.into(), next: 0, repeats: 0 };
@@ -254,7 +254,7 @@ impl StepRunner {
                     nodes,
                     actions,
                     current: 0,
-                    waits: Waits::default(),
+                    waits: AwaitedByNodes::default(),
                     in_background: self.in_background,
                 }
                 .act(stage);
@@ -317,7 +317,7 @@ impl Acting {
         }
         for &node in &self.nodes {
             let Some(action) = action.of(node) else { continue };
-            self.waits.add(Wait::new(action, node, stage));
+            self.waits.add(AwaitedAnswers::new(action, node, stage));
             perform(action, node, self.step, self.in_background, stage);
         }
         State::Acting(self)

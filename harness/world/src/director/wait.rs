@@ -10,7 +10,7 @@ use crate::plan::{Action, Answers, Command, Node, NodeFault, NodeId, NthConnecti
 use crate::trace::{ConnectionId, Event, EventKind, Transmission, field_text, fields, pattern_matches};
 
 /// The condition that an action waits for at one node. A step that waits for an answer checks it.
-pub(super) struct Wait {
+pub(super) struct AwaitedAnswers {
     node: NodeId,
     /// The answers that are to come, in order.
     answers: Vec<Answer>,
@@ -36,7 +36,7 @@ enum Answer {
     Reply(PacketType, Option<PacketPattern>),
 }
 
-impl Wait {
+impl AwaitedAnswers {
     /// Returns what `action` waits for at `node`, if it waits.
     pub(super) fn new(action: &Action, node: NodeId, stage: &PollContext<'_>) -> Option<Self> {
         let plan = stage.plan;
@@ -61,7 +61,7 @@ impl Wait {
         wait.map(|wait| Self { latest: stage.recorder.latest_connection(node), on: on.clone(), ..wait })
     }
 
-    /// Waits until `node` is connected, from the start of the run on.
+    /// AwaitedByNodes until `node` is connected, from the start of the run on.
     pub(super) fn connected(node: NodeId, plan: &Plan) -> Self {
         let mut wait = Self::of(node, plan, 0, Answer::Reply(PacketType::ConnAck, None));
         if subscribes(plan, node) {
@@ -172,9 +172,9 @@ impl Wait {
 
 /// The conditions of the nodes of a step. Only those are looked at to whose node something has happened.
 #[derive(Default)]
-pub(super) struct Waits {
+pub(super) struct AwaitedByNodes {
     /// Emptied one by one.
-    waits: Vec<Option<Wait>>,
+    waits: Vec<Option<AwaitedAnswers>>,
     /// The places in `waits` of each node.
     places: BTreeMap<NodeId, Vec<usize>>,
     /// The conditions that have not been looked at at all.
@@ -184,16 +184,16 @@ pub(super) struct Waits {
     left: usize,
 }
 
-impl Waits {
-    /// Waits for all of these.
-    pub(super) fn new(waits: Vec<Wait>) -> Self {
+impl AwaitedByNodes {
+    /// AwaitedByNodes for all of these.
+    pub(super) fn new(waits: Vec<AwaitedAnswers>) -> Self {
         let mut all = Self::default();
         waits.into_iter().for_each(|wait| all.add(Some(wait)));
         all
     }
 
-    /// Waits for one more.
-    pub(super) fn add(&mut self, wait: Option<Wait>) {
+    /// AwaitedByNodes for one more.
+    pub(super) fn add(&mut self, wait: Option<AwaitedAnswers>) {
         let Some(wait) = wait else { return };
         let place = self.waits.len();
         self.places.entry(wait.node).or_default().push(place);
@@ -208,7 +208,7 @@ impl Waits {
     }
 
     /// Returns the first that is still waited for.
-    pub(super) fn first(&self) -> Option<&Wait> {
+    pub(super) fn first(&self) -> Option<&AwaitedAnswers> {
         self.waits.iter().flatten().next()
     }
 
@@ -234,7 +234,7 @@ impl Waits {
     }
 }
 
-impl fmt::Display for Wait {
+impl fmt::Display for AwaitedAnswers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.answers.first() {
             None => f.write_str("nothing"),

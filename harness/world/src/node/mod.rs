@@ -27,7 +27,7 @@ use tokio::sync::mpsc::UnboundedSender;
 pub(crate) use self::disk::{Disk, Disks};
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub use self::foreign::{ForeignOptions, ForeignProgram, ReadsLog, StartsProgram};
-pub use self::program_under_test::{Connection, Host, ProgramUnderTest};
+pub use self::program_under_test::{Connection, NodeHandle, ProgramUnderTest};
 use self::queue::QueueReceiver;
 pub use self::remote::{ReadsRemoteLog, RemoteBroker, RemoteOptions, RemoteProcess, StartedRemote, StartsRemote};
 pub use self::settings::broker_config;

@@ -22,7 +22,7 @@ const PIPE: usize = 64 * 1024;
 
 /// A broker that is not the project's, to run on a broker's node in its place.
 ///
-/// It is started with the world, and again after each `restart`, each time with a new [`Host`]. The end of its future
+/// It is started with the world, and again after each `restart`, each time with a new [`NodeHandle`]. The end of its future
 /// is the end of its process, and the end of its process (`crash`, `power_loss`) drops its future. Its time is tokio's,
 /// which is virtual: `tokio::time` works as ever, and the wall clock has no meaning.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ pub struct ProgramUnderTest(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    Future(Rc<dyn Fn(Host) -> NodeFuture>),
+    Future(Rc<dyn Fn(NodeHandle) -> NodeFuture>),
     Remote(RemoteBroker),
     #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
     Foreign(ForeignProgram),
@@ -38,7 +38,7 @@ enum Kind {
 
 impl ProgramUnderTest {
     /// A program under test that is started by `start`.
-    pub fn new<F: Future<Output = ()> + 'static>(start: impl Fn(Host) -> F + 'static) -> Self {
+    pub fn new<F: Future<Output = ()> + 'static>(start: impl Fn(NodeHandle) -> F + 'static) -> Self {
         Self(Kind::Future(Rc::new(move |host| Box::pin(start(host)))))
     }
 
@@ -90,13 +90,13 @@ impl fmt::Debug for ProgramUnderTest {
 
 /// The environment of a [`ProgramUnderTest`]: the host it runs on, whose port for MQTT is bound.
 #[derive(Debug)]
-pub struct Host {
+pub struct NodeHandle {
     name: String,
     program: BrokerProgram,
     connections: mpsc::UnboundedReceiver<Connection>,
 }
 
-impl Host {
+impl NodeHandle {
     /// The name of the node: `broker`, if there is but one.
     pub fn name(&self) -> &str {
         &self.name
@@ -165,10 +165,10 @@ pub(super) async fn run<N: Network, C: WorldClock>(
 async fn run_future<N: Network, C: WorldClock>(
     env: Env<N, C>,
     program: &BrokerProgram,
-    start: &dyn Fn(Host) -> NodeFuture,
+    start: &dyn Fn(NodeHandle) -> NodeFuture,
 ) {
     let (accepted, connections) = mpsc::unbounded_channel();
-    let host = Host { name: env.plan.node(env.node).name.clone(), program: program.clone(), connections };
+    let host = NodeHandle { name: env.plan.node(env.node).name.clone(), program: program.clone(), connections };
     let kernel = LocalSet::new();
     kernel.spawn_local(accept(env.network, accepted));
     let process = LocalSet::new();

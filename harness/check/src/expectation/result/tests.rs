@@ -2,7 +2,7 @@ use halfopen_protocol::{Packet, PacketType};
 
 use super::*;
 use crate::plan::{DurationRange, EventRef, Timing, Verb};
-use crate::trace::fixture::{BROKER, SENSOR, Story, after, any, connect, exactly, expect, plan};
+use crate::trace::fixture::{BROKER, SENSOR, TraceBuilder, after, any, connect, exactly, expect, plan};
 
 /// What becomes of an expectation about PINGREQs of the sensor, which leave at 1, 2 and 4 s.
 fn judged_of(change: impl FnOnce(&mut Expectation)) -> ExpectationResult {
@@ -10,7 +10,7 @@ fn judged_of(change: impl FnOnce(&mut Expectation)) -> ExpectationResult {
     let mut expectation = expect(SENSOR, Verb::Sends(vec![any(PacketType::PingReq)]));
     change(&mut expectation);
     plan.expectations.push(expectation);
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 5));
     for at in [1000, 2000, 4000] {
         story.at(at).packet(0, SENSOR, BROKER, Packet::PingReq);

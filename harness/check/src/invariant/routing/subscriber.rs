@@ -29,7 +29,7 @@ pub(super) struct Subscriber {
     has_retain_as_published: bool,
     /// Number of times that a subscription was granted: each may have brought retained messages.
     grants: usize,
-    limits: Option<Limits>,
+    limits: Option<SubscriberLimits>,
     /// Time since which the broker could have sent what waits; `None` while something holds it up.
     able_since: Option<Duration>,
     pressure: Pressure,
@@ -89,7 +89,7 @@ impl Pressure {
 }
 
 /// The limits of the present connection.
-pub(super) struct Limits {
+pub(super) struct SubscriberLimits {
     pub(super) client_id: ByteString,
     /// Number of messages that may be unacknowledged.
     pub(super) window: usize,
@@ -142,7 +142,7 @@ struct Waiting {
 }
 
 impl Subscriber {
-    pub(super) fn connect(&mut self, now: Duration, limits: Limits) {
+    pub(super) fn connect(&mut self, now: Duration, limits: SubscriberLimits) {
         self.client_id = limits.client_id.clone();
         self.limits = Some(limits);
         self.able_since = Some(now);
@@ -434,7 +434,7 @@ impl Owed {
     }
 
     /// Returns whether it had to be sent by this time.
-    fn must_be_sent(&self, due: Duration, limits: &Limits) -> bool {
+    fn must_be_sent(&self, due: Duration, limits: &SubscriberLimits) -> bool {
         self.is_waiting()
             && self.excuse.get().is_none()
             && self.message.fate.get() == Fate::Taken
@@ -444,7 +444,7 @@ impl Owed {
     }
 
     /// Says that it was not sent, and need not be, where that is not plain.
-    fn excused(&self, to: &ByteString, limits: Option<&Limits>, report: &mut Report) {
+    fn excused(&self, to: &ByteString, limits: Option<&SubscriberLimits>, report: &mut Report) {
         let maximum = limits.map_or(usize::MAX, |limits| limits.maximum_packet_size);
         let is_near = self.message.size > maximum && self.message.size <= maximum.saturating_add(ADDED);
         let why = match self.excuse.get() {

@@ -5,8 +5,8 @@ use crate::Outcome;
 use crate::plan::BrokerProgram;
 
 /// The sensor, raw here, publishes; the watcher has subscribed at this QoS and acknowledges nothing by itself.
-fn two(qos: u8) -> Story {
-    let mut story = Story::new();
+fn two(qos: u8) -> TraceBuilder {
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
     joins(&mut story, 1, 0, WATCHER, connect("watcher", 0), false);
     subscribes(&mut story, 1, 50, WATCHER, qos);
@@ -23,7 +23,7 @@ fn raw(queue_messages: usize) -> Plan {
 }
 
 /// The sensor publishes, and the broker has it and answers 10 ms later.
-fn publishes(story: &mut Story, at: u64, qos: u8, packet_id: u16, payload: &str) {
+fn publishes(story: &mut TraceBuilder, at: u64, qos: u8, packet_id: u16, payload: &str) {
     story.at(at).packet(0, SENSOR, BROKER, message(qos, packet_id, payload, false));
     let ack = Ack::new(id(packet_id));
     let answer = if qos == 1 { Packet::PubAck(ack) } else { Packet::PubRec(ack) };
@@ -34,11 +34,11 @@ fn publishes(story: &mut Story, at: u64, qos: u8, packet_id: u16, payload: &str)
     }
 }
 
-fn passes_on(story: &mut Story, at: u64, qos: u8, packet_id: u16, payload: &str) {
+fn passes_on(story: &mut TraceBuilder, at: u64, qos: u8, packet_id: u16, payload: &str) {
     story.at(at).packet(1, BROKER, WATCHER, message(qos, packet_id, payload, false));
 }
 
-fn outcome(plan: &Plan, story: &mut Story, end: u64) -> Outcome {
+fn outcome(plan: &Plan, story: &mut TraceBuilder, end: u64) -> Outcome {
     check(&without_duties(plan), &story.end(end))
 }
 
@@ -118,7 +118,7 @@ fn order_is_kept_by_equal_messages_too() {
 #[case::both_are_passed_on(true, 0)]
 #[case::the_last_is_lost(false, 1)]
 fn full_queue_excuses_only_what_it_had_no_room_for(#[case] is_passed_on: bool, #[case] breaches: usize) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
     joins(&mut story, 1, 0, WATCHER, persistent("watcher"), false);
     subscribes(&mut story, 1, 50, WATCHER, 1);
@@ -146,7 +146,7 @@ fn acknowledgements_have_the_order_of_what_they_answer(
     #[case] expected: &[&str],
     #[values(1, 2)] qos: u8,
 ) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, WATCHER, connect("watcher", 0), false);
     for number in [1, 2] {
         story.at(100).packet(0, WATCHER, BROKER, message(qos, number, "x", false));
@@ -162,7 +162,7 @@ fn acknowledgements_have_the_order_of_what_they_answer(
 #[case::in_order(&[1, 2], &[])]
 #[case::the_other_way_round(&[2, 1], &["topic_order"])]
 fn releases_have_the_order_of_the_pubrecs(#[case] releases: &[u16], #[case] expected: &[&str]) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
     for number in [1, 2] {
         story.at(100).packet(0, SENSOR, BROKER, message(2, number, "x", false));
@@ -178,7 +178,7 @@ fn releases_have_the_order_of_the_pubrecs(#[case] releases: &[u16], #[case] expe
 #[case::behind(&[("one", true), ("new", false)], &[])]
 #[case::before(&[("new", false), ("one", true)], &["topic_order"])]
 fn new_message_goes_behind_those_that_are_sent_again(#[case] sent: &[(&str, bool)], #[case] expected: &[&str]) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, persistent("sensor"), false);
     story.at(100).packet(0, SENSOR, BROKER, message(1, 1, "one", false));
     leaves(&mut story, 0, 200, SENSOR);
@@ -192,7 +192,7 @@ fn new_message_goes_behind_those_that_are_sent_again(#[case] sent: &[(&str, bool
 #[test]
 fn answer_is_needed_for_each_question_and_is_no_more() {
     let answers = |count: u16| {
-        let mut story = Story::new();
+        let mut story = TraceBuilder::new();
         joins(&mut story, 0, 0, WATCHER, connect("watcher", 0), false);
         story.at(100).packet(0, WATCHER, BROKER, message(1, 7, "x", false));
         story.at(100).packet(0, WATCHER, BROKER, message(1, 7, "x", true));
@@ -207,11 +207,11 @@ fn answer_is_needed_for_each_question_and_is_no_more() {
 
 #[test]
 fn what_is_not_judged_is_said() {
-    let why = |story: &mut Story, end: u64| -> Vec<String> {
+    let why = |story: &mut TraceBuilder, end: u64| -> Vec<String> {
         let outcome = check(&ours(), &story.end(end));
         outcome.not_judged.into_iter().map(|part| format!("{}: {}", part.invariant.name(), part.why)).collect()
     };
-    let mut goodbye = Story::new();
+    let mut goodbye = TraceBuilder::new();
     joins(&mut goodbye, 0, 0, SENSOR, connect("sensor", 0), false);
     goodbye.at(100).packet(0, SENSOR, BROKER, Packet::Disconnect(Disconnect::default()));
     assert_eq!(
@@ -221,7 +221,7 @@ fn what_is_not_judged_is_said() {
             "nothing_after_disconnect: the run ended before sensor had closed the connection after a DISCONNECT (at 0.100)",
         ]
     );
-    let mut short = Story::new();
+    let mut short = TraceBuilder::new();
     joins(&mut short, 0, 0, SENSOR, persistent("sensor"), false);
     short.at(100).packet(0, SENSOR, BROKER, message(1, 7, "x", false));
     leaves(&mut short, 0, 200, SENSOR);
@@ -233,7 +233,7 @@ fn what_is_not_judged_is_said() {
 
 #[test]
 fn delivery_on_an_earlier_connection_is_none_on_this_one() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, persistent("sensor"), false);
     subscribes(&mut story, 0, 50, SENSOR, 1);
     story.at(100).packet(0, BROKER, SENSOR, message(1, 7, "x", false));

@@ -5,7 +5,7 @@ use halfopen_protocol::packet::{UnsubAck, Unsubscribe};
 use super::*;
 
 /// What was expected and what there was, for each breach of this rule.
-fn told(rule: &str, plan: &Plan, story: &mut Story, end: u64) -> Vec<String> {
+fn told(rule: &str, plan: &Plan, story: &mut TraceBuilder, end: u64) -> Vec<String> {
     let outcome = check(plan, &story.end(end));
     let breaches = outcome.violations.iter().filter(|violation| violation.text.contains(rule));
     breaches.map(|breach| format!("{}: {}", breach.expected, breach.actual)).collect()
@@ -16,15 +16,15 @@ fn tolerant() -> Plan {
 }
 
 /// The sensor has sent CONNECT at 20 ms and read CONNACK at 40 ms; its keep-alive is 5 s.
-fn sensor() -> Story {
-    let mut story = Story::new();
+fn sensor() -> TraceBuilder {
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 5), false);
     story
 }
 
 /// The broker has read the CONNECT of a raw client at 30 ms; its keep-alive is 5 s.
-fn watcher() -> Story {
-    let mut story = Story::new();
+fn watcher() -> TraceBuilder {
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, WATCHER, connect("watcher", 5), false);
     story
 }
@@ -53,7 +53,7 @@ fn interval_counts_until_the_end_of(#[case] end: u64, #[case] fin: Option<u64>, 
 #[case::in_time(7000, 0)]
 #[case::late(7001, 1)]
 fn interval_that_passes_before_connack_ends_with_it(#[case] ping: u64, #[case] breaches: usize) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.at(0).item(0, SENSOR, BROKER, Transmission::Open);
     story.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 5))));
     story.at(6990).packet(0, BROKER, SENSOR, connack(false));
@@ -130,7 +130,7 @@ fn broker_that_dies_at_the_deadline_has_kept_it() {
 
 #[test]
 fn who_was_not_accepted_has_no_keep_alive_to_be_closed_for() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.at(0).item(0, WATCHER, BROKER, Transmission::Open);
     story.at(20).packet(0, WATCHER, BROKER, Packet::Connect(Box::new(connect("watcher", 5))));
     story.at(7530).closing(0, BROKER, WATCHER, Because::KeepAlive, None).item(0, BROKER, WATCHER, Transmission::Fin);
@@ -162,7 +162,7 @@ fn who_has_sent_a_disconnect_may_read_on() {
 #[test]
 fn connack_that_refuses_is_the_last_word() {
     let refused = |more: bool| {
-        let mut story = Story::new();
+        let mut story = TraceBuilder::new();
         story.at(0).item(0, WATCHER, BROKER, Transmission::Open);
         story.at(20).packet(0, WATCHER, BROKER, Packet::Connect(Box::new(connect("watcher", 5))));
         let refusal = ConnAck { reason: ReasonCode::new(0x87), ..ConnAck::default() };
@@ -178,17 +178,17 @@ fn connack_that_refuses_is_the_last_word() {
 }
 
 #[rstest]
-#[case::five_seconds_later(5100, |_: &mut Story| {}, 0)]
-#[case::more_than_five_seconds_later(5101, |_: &mut Story| {}, 1)]
-#[case::the_peer_ended_it(9000, |story: &mut Story| { story.item(0, BROKER, SENSOR, Transmission::Fin); }, 0)]
-#[case::it_says_so_and_does(9000, |story: &mut Story| {
+#[case::five_seconds_later(5100, |_: &mut TraceBuilder| {}, 0)]
+#[case::more_than_five_seconds_later(5101, |_: &mut TraceBuilder| {}, 1)]
+#[case::the_peer_ended_it(9000, |story: &mut TraceBuilder| { story.item(0, BROKER, SENSOR, Transmission::Fin); }, 0)]
+#[case::it_says_so_and_does(9000, |story: &mut TraceBuilder| {
     story.closing(0, SENSOR, BROKER, Because::Asked, None).item(0, SENSOR, BROKER, Transmission::Fin);
 }, 0)]
-#[case::it_only_says_so(9000, |story: &mut Story| { story.closing(0, SENSOR, BROKER, Because::Asked, None); }, 1)]
-#[case::it_dies(9000, |story: &mut Story| { story.change(SENSOR, NodeFault::PowerLoss); }, 0)]
+#[case::it_only_says_so(9000, |story: &mut TraceBuilder| { story.closing(0, SENSOR, BROKER, Because::Asked, None); }, 1)]
+#[case::it_dies(9000, |story: &mut TraceBuilder| { story.change(SENSOR, NodeFault::PowerLoss); }, 0)]
 fn connection_is_ended_after_a_disconnect(
     #[case] end: u64,
-    #[case] then: impl Fn(&mut Story),
+    #[case] then: impl Fn(&mut TraceBuilder),
     #[case] breaches: usize,
 ) {
     let mut story = sensor();
@@ -252,7 +252,7 @@ fn each_answer_has_the_identifier_of_its_question(
 #[case::acknowledgement_of_ours(&[(SENSOR, Packet::PubAck(Ack::new(id(1))))], 1)]
 #[case::pubrec_of_ours_that_refuses(&[(SENSOR, Packet::PubRec(refusing(1)))], 1)]
 fn acknowledgement_makes_room_for_one_more(#[case] between: &[(NodeId, Packet)], #[case] breaches: usize) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.item(0, SENSOR, BROKER, Transmission::Open);
     story.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
     let connack = ConnAck { receive_maximum: Some(2), ..ConnAck::default() };
@@ -277,7 +277,7 @@ fn refusing(packet_id: u16) -> Ack {
 #[case::on_a_resumed_session(true, 0)]
 #[case::on_a_new_one(false, 1)]
 fn what_was_perhaps_tried_before_may_have_dup(#[case] session_present: bool, #[case] breaches: usize) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, persistent("sensor"), false);
     leaves(&mut story, 0, 200, SENSOR);
     joins(&mut story, 1, 1000, SENSOR, persistent("sensor"), session_present);

@@ -5,7 +5,7 @@ use crate::plan::BrokerProgram;
 use super::*;
 
 /// How many breaches of this rule there are.
-fn breaches(rule: &str, plan: &Plan, story: &mut Story, end: u64) -> usize {
+fn breaches(rule: &str, plan: &Plan, story: &mut TraceBuilder, end: u64) -> usize {
     let outcome = check(plan, &story.end(end));
     outcome.violations.iter().filter(|violation| violation.text.contains(rule)).count()
 }
@@ -19,8 +19,14 @@ fn broker(change: impl FnOnce(&mut BrokerProgram)) -> Plan {
 }
 
 /// The watcher leaves a session, which the broker sees at 230 ms, and is answered when it is back at this time.
-fn back_at(at: u64, first: Connect, then: impl FnOnce(&mut Story), second: Connect, session_present: bool) -> Story {
-    let mut story = Story::new();
+fn back_at(
+    at: u64,
+    first: Connect,
+    then: impl FnOnce(&mut TraceBuilder),
+    second: Connect,
+    session_present: bool,
+) -> TraceBuilder {
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, WATCHER, first, false);
     then(&mut story);
     leaves(&mut story, 0, 220, WATCHER);
@@ -32,13 +38,13 @@ fn lasting(seconds: u32) -> Connect {
     Connect { clean_start: false, session_expiry: Some(seconds), ..connect("watcher", 0) }
 }
 
-fn nothing(_: &mut Story) {}
+fn nothing(_: &mut TraceBuilder) {}
 
 #[rstest]
 #[case::none(false, 0)]
 #[case::one(true, 1)]
 fn nobody_has_a_session_who_comes_for_the_first_time(#[case] session_present: bool, #[case] expected: usize) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, WATCHER, persistent("watcher"), session_present);
     assert_eq!(breaches("no_orphans", &ours(), &mut story, 100), expected);
 }
@@ -90,7 +96,7 @@ fn disconnect_says_anew_for_how_long(
 ) {
     let to = if from == BROKER { WATCHER } else { BROKER };
     let disconnect = Disconnect { session_expiry: Some(said), ..Disconnect::default() };
-    let says = |story: &mut Story| {
+    let says = |story: &mut TraceBuilder| {
         story.at(215).packet(0, from, to, Packet::Disconnect(disconnect));
     };
     let mut story = back_at(at, lasting(asked), says, lasting(asked), session_present);
@@ -120,7 +126,7 @@ fn durable_broker_knows_after_a_crash(#[case] durable: bool, #[case] session_pre
 #[case::gone(false, 0)]
 #[case::there(true, 1)]
 fn session_that_ends_with_its_connection_is_not_taken_over(#[case] session_present: bool, #[case] expected: usize) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, WATCHER, connect("watcher", 0), false);
     joins(&mut story, 1, 1000, WATCHER, persistent("watcher"), session_present);
     story.at(1030).closing(0, BROKER, WATCHER, Because::Takeover, None).item(0, BROKER, WATCHER, Transmission::Fin);
@@ -139,8 +145,8 @@ fn message_comes_from_the_subscribe_on(#[case] at: u64, #[case] topic: &str, #[c
     assert_eq!(breaches("no_orphans", &ours(), &mut story, 1000), expected);
 }
 
-fn watcher_that_subscribes(at: u64, qos: u8) -> Story {
-    let mut story = Story::new();
+fn watcher_that_subscribes(at: u64, qos: u8) -> TraceBuilder {
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, WATCHER, connect("watcher", 0), false);
     subscribes(&mut story, 0, at, WATCHER, qos);
     story
@@ -165,7 +171,7 @@ use Does::{Acknowledges, Delivers, Gets};
 #[case::delivered_to_somebody_else(&[Gets(7), Delivers(WATCHER, 1, 7), Acknowledges(7)], 1)]
 #[case::delivered_at_another_qos(&[Gets(7), Delivers(SENSOR, 2, 7), Acknowledges(7)], 1)]
 fn client_acknowledges_each_delivery(#[case] does: &[Does], #[case] expected: usize) {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
     for (at, what) in (100..).step_by(20).zip(does) {
         match *what {
@@ -179,7 +185,7 @@ fn client_acknowledges_each_delivery(#[case] does: &[Does], #[case] expected: us
 
 #[test]
 fn what_a_client_refuses_it_need_not_deliver() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
     let refusal = Ack { reason: ReasonCode::new(0x87), ..Ack::new(id(7)) };
     story.at(120).packet(0, SENSOR, BROKER, Packet::PubAck(refusal));
@@ -237,7 +243,7 @@ fn subscriber_is_owed_a_message_of_qos_1(#[case] change: impl Fn(&mut Owed), #[c
     change(&mut owed);
     let mut plan = ours();
     plan.nodes[SENSOR.0].program = plan.nodes[WATCHER.0].program.clone();
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
     joins(&mut story, 1, 0, WATCHER, owed.connect, false);
     let granted = ReasonCode::new(owed.subscription.qos as u8);

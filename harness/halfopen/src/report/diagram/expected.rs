@@ -23,7 +23,7 @@ const MANY: usize = 60;
 /// Distance from a symbol to its text.
 const INDENT: i32 = 12;
 /// One expectation in the picture.
-pub(super) struct Mark {
+pub(super) struct ExpectationMark {
     judged: ExpectationResult,
     /// The line at its instant that the text begins in.
     row: i32,
@@ -31,11 +31,11 @@ pub(super) struct Mark {
     text: Vec<String>,
     /// The actual behaviour, if it was not as expected.
     actual: Vec<String>,
-    ghost: Option<Ghost>,
+    due_place: Option<DuePlace>,
 }
 
 /// The place at which something was due that was not there.
-struct Ghost {
+struct DuePlace {
     due: Due,
     /// The line at its instant; none in a time that is folded.
     row: Option<i32>,
@@ -50,7 +50,7 @@ impl Drawing<'_> {
         self.marks = judged.into_iter().filter_map(|judged| self.mark(judged)).collect();
     }
 
-    fn mark(&mut self, judged: ExpectationResult) -> Option<Mark> {
+    fn mark(&mut self, judged: ExpectationResult) -> Option<ExpectationMark> {
         let expectation = self.plan.expectations.get(judged.expectation)?;
         let is_bold = judged.verdict == Verdict::Fail;
         let text = wrapped(&expectation.text, EXPECTED_WIDTH - INDENT, is_bold);
@@ -61,17 +61,17 @@ impl Drawing<'_> {
             .filter(is_said)
             .flat_map(|line| wrapped(line, EXPECTED_WIDTH - INDENT, false))
             .collect();
-        let ghost = judged.due.map(|due| self.ghost(due, judged.at));
+        let due_place = judged.due.map(|due| self.due_place(due, judged.at));
         let x = self.lanes.expected();
         let mut take = || self.rows.take(judged.at, x, x + EXPECTED_WIDTH);
         let row = take();
         for _ in 1..text.len() + actual.len() {
             take();
         }
-        Some(Mark { judged, row, text, actual, ghost })
+        Some(ExpectationMark { judged, row, text, actual, due_place })
     }
 
-    fn ghost(&mut self, due: Due, at: Duration) -> Ghost {
+    fn due_place(&mut self, due: Due, at: Duration) -> DuePlace {
         let x = self.lanes.expected();
         for edge in [Some(due.from), due.to].into_iter().flatten() {
             if !self.is_hidden_time(edge) {
@@ -79,7 +79,7 @@ impl Drawing<'_> {
             }
         }
         let is_apart = due.edge() != at && !self.is_hidden_time(due.edge());
-        Ghost { due, row: is_apart.then(|| self.rows.take(due.edge(), x, x + EXPECTED_WIDTH)) }
+        DuePlace { due, row: is_apart.then(|| self.rows.take(due.edge(), x, x + EXPECTED_WIDTH)) }
     }
 
     pub(super) fn expected(&mut self) {
@@ -88,32 +88,32 @@ impl Drawing<'_> {
         for mark in &marks {
             let y = self.rows.y(mark.judged.at, mark.row);
             self.matches(mark, y);
-            if let Some(ghost) = &mark.ghost {
-                self.missed(ghost, y, &taken);
+            if let Some(due_place) = &mark.due_place {
+                self.missed(due_place, y, &taken);
             }
             self.verdict(mark, y);
         }
     }
 
-    fn position(&self, mark: &Mark) -> Position {
+    fn position(&self, mark: &ExpectationMark) -> Position {
         let expectation = self.plan.expectations.get(mark.judged.expectation);
         expectation.map_or(Position::default(), |found| self.plan.origins.expectation(found.id))
     }
 
     /// Returns the heights at which the texts of a mark stand.
-    fn heights(&self, mark: &Mark) -> Vec<(i32, i32)> {
+    fn heights(&self, mark: &ExpectationMark) -> Vec<(i32, i32)> {
         let y = self.rows.y(mark.judged.at, mark.row);
         let lines = i32::try_from(mark.text.len() + mark.actual.len()).unwrap_or(i32::MAX / ROW);
-        let ghost = mark.ghost.as_ref().map(|ghost| self.edge(ghost));
-        std::iter::once((y - ROW / 2, y + lines * ROW)).chain(ghost.map(|y| (y - ROW / 2, y + ROW))).collect()
+        let due_place = mark.due_place.as_ref().map(|due_place| self.edge(due_place));
+        std::iter::once((y - ROW / 2, y + lines * ROW)).chain(due_place.map(|y| (y - ROW / 2, y + ROW))).collect()
     }
 
-    fn edge(&self, ghost: &Ghost) -> i32 {
-        self.rows.y(ghost.due.edge(), ghost.row.unwrap_or(0))
+    fn edge(&self, due_place: &DuePlace) -> i32 {
+        self.rows.y(due_place.due.edge(), due_place.row.unwrap_or(0))
     }
 
     /// The events that count, and a line from the one that tells.
-    fn matches(&mut self, mark: &Mark, y: i32) {
+    fn matches(&mut self, mark: &ExpectationMark, y: i32) {
         let (class, line, judged) = (class(mark.judged.verdict), self.position(mark), &mark.judged);
         let x = self.lanes.expected();
         for &(node, index) in &judged.matches {
@@ -131,7 +131,7 @@ impl Drawing<'_> {
     }
 
     /// The symbol and the words.
-    fn verdict(&mut self, mark: &Mark, y: i32) {
+    fn verdict(&mut self, mark: &ExpectationMark, y: i32) {
         let (class, line) = (class(mark.judged.verdict), self.position(mark));
         let sign = match mark.judged.verdict {
             Verdict::Pass => Sign::Tick,
@@ -157,9 +157,9 @@ impl Drawing<'_> {
     }
 
     /// Draws where it was due, and the distance to where it was.
-    fn missed(&mut self, ghost: &Ghost, y: i32, taken: &[(i32, i32)]) {
-        let Due { node, from, to, by_ms } = ghost.due;
-        let (x, lane, edge) = (self.lanes.expected(), self.lanes.x(node), self.edge(ghost));
+    fn missed(&mut self, due_place: &DuePlace, y: i32, taken: &[(i32, i32)]) {
+        let Due { node, from, to, by_ms } = due_place.due;
+        let (x, lane, edge) = (self.lanes.expected(), self.lanes.x(node), self.edge(due_place));
         let mut say = |class: &str, form: Form| self.shapes.push(Shape::new(format!("missed {class}"), form));
         say("ring", Form::Sign { x: lane, y: edge, dy: 0, sign: Sign::Ring });
         say("line", Form::Line { x: lane + 8, y: edge, x2: x - 8, y2: edge });
@@ -190,7 +190,7 @@ impl Drawing<'_> {
         } else {
             when = format!("{when}, it is {by}");
         }
-        if ghost.row.is_some() {
+        if due_place.row.is_some() {
             say("when", words(edge, when));
         }
     }

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use self::connections::Connections;
-use self::expected::Mark;
+use self::expected::ExpectationMark;
 use self::lanes::{Lanes, RULER, STORY, STORY_WIDTH};
 use self::rows::{ROW, Rows};
 pub use self::scene::{Anchor, Form, Head, Scene, Shape, Sign};
@@ -76,7 +76,7 @@ struct Drawing<'a> {
     row_of: BTreeMap<usize, i32>,
     connections: Connections,
     judged: Vec<ExpectationResult>,
-    marks: Vec<Mark>,
+    marks: Vec<ExpectationMark>,
     shapes: Vec<Shape>,
 }
 

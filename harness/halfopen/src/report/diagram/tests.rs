@@ -4,11 +4,11 @@ use rstest::rstest;
 
 use super::*;
 use crate::plan::{Action, Because, NetworkFault, NodeFault, NodeId, Plan, StepKind, Timing};
-use crate::trace::fixture::{BROKER, SENSOR, Story, after, closes, connect, expect, plan, silent_client, step};
+use crate::trace::fixture::{BROKER, SENSOR, TraceBuilder, after, closes, connect, expect, plan, silent_client, step};
 use halfopen_protocol::Packet;
 use halfopen_protocol::packet::ConnAck;
 
-fn picture(plan: &Plan, story: &mut Story, end: u64) -> String {
+fn picture(plan: &Plan, story: &mut TraceBuilder, end: u64) -> String {
     svg(&scene(plan, &story.end(end)), "area/story[5.0]")
 }
 
@@ -28,7 +28,7 @@ fn silent_client_shows_its_connection_its_deadline_and_its_end() {
 
 #[test]
 fn the_deadline_is_that_of_the_keep_alive_that_the_broker_grants() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 60));
     let granted = ConnAck { server_keep_alive: Some(2), ..ConnAck::default() };
     story.packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(granted)));
@@ -63,7 +63,7 @@ fn what_is_lost_ends_in_a_cross_inside_the_band_of_the_fault() {
         StepKind::Network(NetworkFault::Partition { starting_with: None }.on(links.clone())),
     ));
     plan.steps.push(step(6, "network: heal", StepKind::Network(NetworkFault::Heal.on(links))));
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 5)).step(5, "network: partition");
     story.at(1000).lost(0, SENSOR, BROKER, Transmission::Packet(Packet::PingReq)).at(2000).step(6, "network: heal");
     let picture = picture(&plan, &mut story, 3000);
@@ -73,7 +73,7 @@ fn what_is_lost_ends_in_a_cross_inside_the_band_of_the_fault() {
 
 #[test]
 fn ten_days_of_pings_fit_on_a_page_and_all_of_their_time_is_accounted_for() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 60));
     for n in 0..14_400_u64 {
         story.at(60_000 * (n + 1)).packet(0, SENSOR, BROKER, Packet::PingReq);
@@ -99,7 +99,7 @@ fn a_thousand_nodes_share_a_lane() {
 
 #[test]
 fn text_from_a_peer_is_no_markup() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("</text><script>\u{1}", 5));
     let picture = picture(&plan(), &mut story, 100);
     assert!(!picture.contains("<script"), "{picture}");
@@ -131,7 +131,7 @@ fn heights_grow_with_time() {
 
 #[test]
 fn connections_of_a_folded_time_are_not_drawn() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     for n in 0..20 {
         story.at(1000 * u64::from(n)).connect(n, SENSOR, connect("sensor", 0));
         story.item(n, SENSOR, BROKER, Transmission::Fin);
@@ -148,7 +148,7 @@ fn a_clock_that_drifts_has_a_band_until_it_is_right_again() {
         let kind = StepKind::Node { nodes: vec![SENSOR], actions: vec![Action::Fault(NodeFault::ClockDrift(ppm))] };
         plan.steps.push(step(line, "sensor: clock", kind));
     }
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 5)).step(5, "sensor: clock").at(2000).step(6, "sensor: clock");
     let picture = picture(&plan, &mut story, 3000);
     assert!(picture.contains("clock too slow, from 0.040 to 2.000"), "{picture}");
@@ -161,7 +161,7 @@ fn a_clock_that_leaps_is_marked_with_how_far(#[case] fault: NodeFault, #[case] s
     let mut plan = plan();
     let kind = StepKind::Node { nodes: vec![SENSOR], actions: vec![fault.into()] };
     plan.steps.push(step(5, "sensor: clock", kind));
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 5)).step(5, "sensor: clock").change(SENSOR, fault);
     let picture = picture(&plan, &mut story, 3000);
     assert_eq!(count(&picture, "leap"), 1, "{picture}");
@@ -202,7 +202,7 @@ fn where_it_should_have_been_stands_beside_where_it_was(
 fn what_never_came_has_its_window_and_no_distance() {
     let mut plan = expected_at(1_000, 2_000);
     plan.expectations[0].verb = closes(SENSOR, Some(Because::KeepAlive));
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 5));
     let picture = picture(&plan, &mut story, 8530);
     assert_eq!((count(&picture, "missed window"), count(&picture, "missed distance")), (1, 0), "{picture}");
@@ -229,7 +229,7 @@ fn a_long_step_stands_below_itself_and_is_one_stop() {
     let mut plan = plan();
     let text = "sensor: { publish: { topic: a/rather/long/topic/of/many/levels, payload: hello, qos: 2 } }";
     plan.steps.push(step(5, text, StepKind::Wait(Duration::ZERO)));
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 5)).step(5, text);
     let scene = scene(&plan, &story.end(1000));
     let steps: Vec<_> = scene.shapes.iter().filter(|shape| shape.class == "step").collect();
@@ -259,7 +259,7 @@ fn brokers_stand_side_by_side_and_speak_across_their_gap() {
     let mut plan = plan();
     let other = NodeId(plan.nodes.len());
     plan.nodes.push(crate::plan::Node { name: "backup".to_owned(), ..plan.nodes[BROKER.0].clone() });
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 5));
     story.at(100).item(1, other, BROKER, Transmission::Open).at(120).packet(1, other, BROKER, Packet::PingReq);
     let scene = scene(&plan, &story.end(1000));

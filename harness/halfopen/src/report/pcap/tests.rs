@@ -5,7 +5,7 @@ use halfopen_protocol::Packet;
 
 use super::segments::{Segment, segments};
 use super::*;
-use crate::trace::fixture::{BROKER, SENSOR, Story, connect, plan, silent_client};
+use crate::trace::fixture::{BROKER, SENSOR, TraceBuilder, connect, plan, silent_client};
 use crate::trace::{ConnectionId, EventKind, Transmission};
 
 fn shown(segment: &Segment) -> String {
@@ -19,7 +19,7 @@ fn shown(segment: &Segment) -> String {
 
 #[test]
 fn sequence_numbers_count_what_was_sent_and_acknowledgements_what_came() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.at(0).item(0, SENSOR, BROKER, Transmission::Open);
     story.at(20).event(EventKind::Established { connection: ConnectionId(0), node: SENSOR });
     story.packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 5))));
@@ -46,7 +46,7 @@ fn sequence_numbers_count_what_was_sent_and_acknowledgements_what_came() {
 
 #[test]
 fn bytes_that_make_no_packet_say_why() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.at(0).item(0, SENSOR, BROKER, Transmission::Open);
     story.at(20).event(EventKind::Established { connection: ConnectionId(0), node: SENSOR });
     story.item(0, SENSOR, BROKER, Transmission::Bytes(Bytes::from_static(&[0xC1, 0])));
@@ -60,7 +60,7 @@ fn bytes_that_make_no_packet_say_why() {
 
 #[test]
 fn large_payload_is_many_segments() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.at(0).item(0, SENSOR, BROKER, Transmission::Open);
     story.at(20).event(EventKind::Established { connection: ConnectionId(0), node: SENSOR });
     story.item(0, SENSOR, BROKER, Transmission::Bytes(Bytes::from(vec![0; 100_000])));

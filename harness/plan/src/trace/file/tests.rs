@@ -3,7 +3,7 @@ use halfopen_protocol::{Packet, Role, Version};
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::super::fixture::{BROKER, SENSOR, Story, connect, plan, silent_client};
+use super::super::fixture::{BROKER, SENSOR, TraceBuilder, connect, plan, silent_client};
 use super::*;
 use crate::trace::{ConnectionId, Held, SessionState, Transmission, optional_duration};
 use crate::{Because, NodeFault, StepId};
@@ -91,7 +91,7 @@ fn several_traces_in_one_file_are_read_in_their_order() {
 
 /// The lines of a small trace, to be spoilt.
 fn lines() -> Vec<String> {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     let trace = story.at(0).connect(0, SENSOR, connect("sensor", 5)).at(50).change(SENSOR, NodeFault::Crash).end(60);
     let text = TraceFile::new(&plan(), trace).write().expect("an encoding");
     text.lines().map(str::to_owned).collect()
@@ -173,7 +173,7 @@ fn all_broken_lines_are_named_at_once() {
 proptest! {
     #[test]
     fn packets_of_both_versions_can_be_read_back(packet in packet()) {
-        let mut trace = Story::new().packet(0, SENSOR, BROKER, packet).end(10);
+        let mut trace = TraceBuilder::new().packet(0, SENSOR, BROKER, packet).end(10);
         trace.end = Duration::from_millis(20);
         let file = TraceFile::new(&plan(), trace);
         let text = file.write().expect("a valid packet has an encoding");

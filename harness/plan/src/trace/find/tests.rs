@@ -2,7 +2,7 @@ use halfopen_protocol::{Packet, PacketType};
 use rstest::rstest;
 
 use super::*;
-use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, packet_from, plan, point, silent_client};
+use crate::trace::fixture::{BROKER, SENSOR, TraceBuilder, WATCHER, connect, packet_from, plan, point, silent_client};
 use crate::{Because, NodeFault, PacketKind};
 
 const ANY: PacketKind = PacketKind::Any;
@@ -16,8 +16,8 @@ fn close_of(node: NodeId) -> EventRef {
 }
 
 /// A sensor that connects at 0 and sends PINGREQ at 1 s and at 2 s.
-fn pings() -> Story {
-    let mut story = Story::new();
+fn pings() -> TraceBuilder {
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 5));
     story.at(1000).packet(0, SENSOR, BROKER, Packet::PingReq);
     story.at(2000).packet(0, SENSOR, BROKER, Packet::PingReq);
@@ -28,7 +28,7 @@ fn pings() -> Story {
 #[case::departure_at_the_sender(Perspective::Node(SENSOR), &[1000, 2000])]
 #[case::arrival_at_the_receiver(Perspective::Node(BROKER), &[1010, 2010])]
 #[case::a_third_sees_with_the_receivers_eyes(Perspective::Node(WATCHER), &[1010, 2010])]
-#[case::the_story_sees_where_it_begins(Perspective::Story, &[1000, 2000])]
+#[case::the_story_sees_where_it_begins(Perspective::Script, &[1000, 2000])]
 fn packet_is_timed_by_who_looks(#[case] viewer: Perspective, #[case] expected: &[u64]) {
     let event = packet_from(Ordinal::Nearest, PacketKind::Type(PacketType::PingReq), SENSOR);
     assert_eq!(times(&event, viewer, &pings().end(3000).events), expected);
@@ -40,7 +40,7 @@ fn packet_is_timed_by_who_looks(#[case] viewer: Perspective, #[case] expected: &
 #[case::at_a_stranger(Some(WATCHER), &[])]
 fn named_place_overrides_who_looks(#[case] at: Option<NodeId>, #[case] expected: &[u64]) {
     let packet = PacketKind::Type(PacketType::PingReq);
-    for viewer in [Perspective::Story, Perspective::Node(BROKER), Perspective::Node(SENSOR)] {
+    for viewer in [Perspective::Script, Perspective::Node(BROKER), Perspective::Node(SENSOR)] {
         let event = EventRef::Packet { ordinal: Ordinal::Nearest, packet, from: None, to: None, at, on: None };
         assert_eq!(times(&event, viewer, &pings().end(3000).events), expected);
     }
@@ -55,14 +55,14 @@ fn packets_of_others_do_not_count() {
     assert_eq!(times(&from_broker, Perspective::Node(SENSOR), &events), [40, 2510]);
     let to_watcher =
         EventRef::Packet { ordinal: Ordinal::Nearest, packet: ANY, from: None, to: Some(WATCHER), at: None, on: None };
-    assert_eq!(times(&to_watcher, Perspective::Story, &events), [0; 0]);
+    assert_eq!(times(&to_watcher, Perspective::Script, &events), [0; 0]);
 }
 
 #[rstest]
 #[case::broker_says_so_first(Perspective::Node(BROKER), 7530)]
 #[case::sensor_sees_the_fin(Perspective::Node(SENSOR), 7540)]
 #[case::watcher_sees_with_the_brokers_eyes(Perspective::Node(WATCHER), 7530)]
-#[case::story_sees_where_it_begins(Perspective::Story, 7530)]
+#[case::story_sees_where_it_begins(Perspective::Script, 7530)]
 fn close_is_seen_once_by_who_looks(#[case] viewer: Perspective, #[case] expected: u64) {
     assert_eq!(times(&close_of(SENSOR), viewer, &silent_client().end(9000).events), [expected]);
 }
@@ -76,12 +76,12 @@ fn close_is_seen_where_it_is_said_to_be_seen() {
 
 #[test]
 fn refused_connection_is_no_close() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.at(0).item_refused();
     assert_eq!(times(&close_of(SENSOR), Perspective::Node(SENSOR), &story.end(100).events), [0; 0]);
 }
 
-impl Story {
+impl TraceBuilder {
     fn item_refused(&mut self) {
         self.lost(0, SENSOR, BROKER, Transmission::Open);
         self.at(10).item(0, BROKER, SENSOR, Transmission::Rst);

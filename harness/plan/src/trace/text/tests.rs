@@ -6,11 +6,13 @@ use insta::assert_snapshot;
 use super::*;
 use crate::NodeFault;
 use crate::StepId;
-use crate::trace::fixture::{BROKER, SENSOR, Story, WATCHER, connect, disconnect, plan, publish, silent_client, step};
+use crate::trace::fixture::{
+    BROKER, SENSOR, TraceBuilder, WATCHER, connect, disconnect, plan, publish, silent_client, step,
+};
 use crate::trace::{EventKind, Transmission};
 use crate::{Because, NetworkFault, StepKind};
 
-fn shown(story: &mut Story, end: u64) -> String {
+fn shown(story: &mut TraceBuilder, end: u64) -> String {
     text(&plan(), &story.end(end))
 }
 
@@ -21,7 +23,7 @@ fn silent_client_reads_as_a_story() {
 
 #[test]
 fn lost_and_held_packets_and_a_margin() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 5)).step(6, "sensor: power_loss");
     story.change(SENSOR, NodeFault::PowerLoss);
     story.at(7532).closing(
@@ -38,7 +40,7 @@ fn lost_and_held_packets_and_a_margin() {
 
 #[test]
 fn what_repeats_is_folded() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 10)).step(5, "wait 1h");
     for n in 1..=360 {
         story.at(n * 10_000 + 20).packet(0, SENSOR, BROKER, Packet::PingReq);
@@ -52,7 +54,7 @@ fn what_repeats_is_folded() {
 /// One long line pads none of the others.
 #[test]
 fn braces_stand_behind_the_lines_of_usual_length() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 10));
     for n in 1..=5 {
         story.at(n * 1000).packet(0, SENSOR, BROKER, publish(&"long/".repeat(40), "tick"));
@@ -65,7 +67,7 @@ fn braces_stand_behind_the_lines_of_usual_length() {
 
 #[test]
 fn folded_headings_are_followed_by_the_last_of_them() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 10));
     for n in 1..=20 {
         story.at(n * 5000).step(5, "sensor: publish tick");
@@ -77,7 +79,7 @@ fn folded_headings_are_followed_by_the_last_of_them() {
 
 #[test]
 fn fold_begins_with_the_heading_of_what_repeats() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.at(0).step(5, "every 5s").step(6, "sensor: publish tick").step(7, "wait 1min");
     for n in 0..5 {
         if n > 0 {
@@ -90,7 +92,7 @@ fn fold_begins_with_the_heading_of_what_repeats() {
 
 #[test]
 fn twice_is_not_folded_and_another_rhythm_ends_a_fold() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     for at in [1000, 2000, 3000, 4500, 6000] {
         story.at(at).packet(0, SENSOR, BROKER, Packet::PingReq);
     }
@@ -121,7 +123,7 @@ fn fields_of_packets() {
     let two = ["a/+", "b"].map(|filter| Subscription::new(filter, QoS::ExactlyOnce)).to_vec();
     let subscribe =
         Subscribe { packet_id: id.unwrap(), subscription_id: None, user_properties: Vec::new(), subscriptions: two };
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.packet(0, SENSOR, BROKER, Packet::Connect(Box::new(full)));
     story.at(10).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(refused)));
     story.at(20).packet(0, SENSOR, BROKER, Packet::Subscribe(subscribe));
@@ -142,7 +144,7 @@ fn what_is_no_packet_has_a_line_where_no_other_tells_it() {
         StepKind::Network(NetworkFault::Partition { starting_with: None }.on(Vec::new())),
     ));
     let Packet::Publish(message) = publish("a", "1") else { panic!("a PUBLISH") };
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 5));
     story.event(EventKind::Connected { node: SENSOR, session_present: false });
     story.at(50).step(5, "network: partition: sensor");
@@ -167,7 +169,7 @@ fn what_is_no_packet_has_a_line_where_no_other_tells_it() {
 fn long_names_spoil_their_own_line_only() {
     let mut plan = plan();
     plan.nodes[2].name = "a_watcher_with_a_long_name".to_owned();
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     story.packet(0, SENSOR, BROKER, publish("a", "1"));
     story.at(10).packet(1, BROKER, WATCHER, publish("a", "1"));
     story.at(20).packet(1, WATCHER, BROKER, publish("b", "1"));
@@ -185,7 +187,7 @@ fn fleet(count: u32) -> Plan {
 
 #[test]
 fn what_all_members_of_a_group_do_is_one_line() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     for number in 1..=12u32 {
         let node = crate::NodeId(number as usize);
         story.at(u64::from(number)).connect(number, node, connect(&format!("fleet.{number}"), 10));
@@ -200,7 +202,7 @@ fn what_all_members_of_a_group_do_is_one_line() {
 
 #[test]
 fn what_all_members_do_again_and_again_is_folded_twice() {
-    let mut story = Story::new();
+    let mut story = TraceBuilder::new();
     for round in 1..=5 {
         story.at(round * 10_000).step(5, "fleet: publish");
         for number in 1..=3u32 {

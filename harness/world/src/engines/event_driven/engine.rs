@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(200);
 const STANDSTILL: i32 = -999_999;
 
 /// The world: its network, its programs, and the time they share.
-pub(super) struct Engine<S, F> {
+pub(super) struct EventDrivenEngine<S, F> {
     story: S,
     start: F,
     recorder: Recorder,
@@ -61,7 +61,7 @@ struct Node {
     resumes_at: Option<Duration>,
 }
 
-impl<S, F> Engine<S, F>
+impl<S, F> EventDrivenEngine<S, F>
 where
     S: Script,
     F: FnMut(&Recorder, NodeId, SimNetwork, NodeClock) -> NodeFuture,

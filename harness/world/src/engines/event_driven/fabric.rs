@@ -74,7 +74,7 @@ enum ArmedKind {
 
 /// The condition that a program waits for on a connection.
 #[derive(Clone, Copy)]
-pub(super) enum Wait {
+pub(super) enum SocketWait {
     Connect,
     Read,
     Write,
@@ -213,11 +213,11 @@ impl Fabric {
     }
 
     /// Wakes `waker` when what a program waits for may have happened.
-    pub(super) fn wake_when(&mut self, socket: Socket, wait: Wait, waker: &Waker) {
+    pub(super) fn wake_when(&mut self, socket: Socket, wait: SocketWait, waker: &Waker) {
         let slot = match wait {
-            Wait::Connect => self.state(socket.connection).map(|state| &mut state.connecting),
-            Wait::Read => self.wakers(socket).map(|wakers| &mut wakers.reading),
-            Wait::Write => self.wakers(socket).map(|wakers| &mut wakers.writing),
+            SocketWait::Connect => self.state(socket.connection).map(|state| &mut state.connecting),
+            SocketWait::Read => self.wakers(socket).map(|wakers| &mut wakers.reading),
+            SocketWait::Write => self.wakers(socket).map(|wakers| &mut wakers.writing),
         };
         let Some(slot) = slot else { return };
         match slot {

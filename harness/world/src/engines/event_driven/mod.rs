@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use self::clock::NodeClock;
-use self::engine::Engine;
+use self::engine::EventDrivenEngine;
 pub use self::local_time::LocalTime;
 pub(crate) use self::network::SimNetwork;
 use crate::node::{Programs, RemoteBroker};
@@ -80,12 +80,12 @@ fn engine<S: Script>(
     plan: &Arc<Plan>,
     programs: &Programs,
     script: impl FnOnce(&Recorder) -> S,
-) -> Engine<S, impl FnMut(&Recorder, NodeId, SimNetwork, NodeClock) -> NodeFuture> {
+) -> EventDrivenEngine<S, impl FnMut(&Recorder, NodeId, SimNetwork, NodeClock) -> NodeFuture> {
     let started = programs.clone();
     let start = move |recorder: &Recorder, node, network, clock| -> NodeFuture {
         Box::pin(started.start(recorder, node, network, clock))
     };
-    Engine::new(plan, programs.defect(), programs.disks().clone(), script, start)
+    EventDrivenEngine::new(plan, programs.defect(), programs.disks().clone(), script, start)
 }
 
 /// Runs a plan in real time, with a broker that is `outside` of the world, if there is one. Returns by how much

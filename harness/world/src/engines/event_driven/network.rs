@@ -9,7 +9,7 @@ use halfopen_protocol::{PacketType, Role};
 use halfopen_tcp::{ConnectionId, Read, Side, SocketError, Write};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::fabric::{Fabric, Wait, host};
+use super::fabric::{Fabric, SocketWait, host};
 use crate::connection_tap::ConnectionTap;
 use crate::network::{AcceptPolicy, Network, Peer};
 use crate::plan::NodeId;
@@ -135,7 +135,7 @@ impl Dialing {
             }
             None => {
                 let socket = halfopen_tcp::Socket::new(self.id, Side::Client);
-                fabric.wake_when(socket, Wait::Connect, cx.waker());
+                fabric.wake_when(socket, SocketWait::Connect, cx.waker());
                 Poll::Pending
             }
         }
@@ -202,7 +202,7 @@ impl AsyncRead for SimSocket {
             }
             Read::End => Poll::Ready(Ok(())),
             Read::Blocked => {
-                fabric.wake_when(self.socket, Wait::Read, cx.waker());
+                fabric.wake_when(self.socket, SocketWait::Read, cx.waker());
                 Poll::Pending
             }
             Read::Failed(error) => Poll::Ready(Err(into_io(error))),
@@ -216,7 +216,7 @@ impl AsyncWrite for SimSocket {
         match fabric.tcp.write(self.socket, buf) {
             Write::Bytes(count) => Poll::Ready(Ok(count)),
             Write::Blocked => {
-                fabric.wake_when(self.socket, Wait::Write, cx.waker());
+                fabric.wake_when(self.socket, SocketWait::Write, cx.waker());
                 Poll::Pending
             }
             Write::Failed(error) => Poll::Ready(Err(into_io(error))),

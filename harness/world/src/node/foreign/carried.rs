@@ -9,7 +9,7 @@ use crate::network::{Network, Peer};
 use crate::node::client_id::LearnedClientId;
 
 /// A connection between the world and a socket of the process.
-pub(super) struct Carried<N: Network> {
+pub(super) struct ForeignConnection<N: Network> {
     pub(super) stream: N::Stream,
     pub(super) peer: Peer,
     /// The bytes that the process has sent and the world has not taken.
@@ -31,7 +31,7 @@ pub(super) enum Then {
     Finished,
 }
 
-impl<N: Network> Carried<N> {
+impl<N: Network> ForeignConnection<N> {
     pub(super) fn new(stream: N::Stream, peer: Peer) -> Self {
         let (out, back, client_id) = Default::default();
         Self { stream, peer, out, back, client_id, reads: true, then: Then::GoOn }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::ForeignProgram;
-use super::carried::{Carried, Then};
+use super::carried::{ForeignConnection, Then};
 use crate::network::{Network, Peer};
 use crate::node::output::ProgramOutput;
 use crate::node::{Env, WorldClock, accept, log};
@@ -39,7 +39,7 @@ pub(super) struct Machine<N: Network, C> {
     listener: Option<SocketId>,
     accepting: Option<Pending>,
     arrivals: (UnboundedSender<Arrival<N>>, UnboundedReceiver<Arrival<N>>),
-    carried: BTreeMap<SocketId, Carried<N>>,
+    carried: BTreeMap<SocketId, ForeignConnection<N>>,
     /// Time at which the process is to be run again, by the node's clock.
     sleep: Option<(Duration, Pending)>,
     output: ProgramOutput,
@@ -224,7 +224,7 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
             let address = ([10, 0, 0, 1 + peer.node.0 as u8], 40_000 + peer.number as u16).into();
             // A connection for which nobody listens any more is dropped here.
             if let Some(socket) = self.listener.and_then(|listener| self.process.arrive(listener, address)) {
-                self.carried.insert(socket, Carried::new(stream, peer));
+                self.carried.insert(socket, ForeignConnection::new(stream, peer));
                 stirred = true;
             }
         }
@@ -302,7 +302,7 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
             log(&self.plan, self.node, now, || vec![line.clone()]);
             if let Some((client_id, because)) = (self.foreign.0.options.read_log)(&line) {
                 // Of several with the same identifier, the one that is closed is the one that was there first.
-                let of_client = |carried: &&Carried<N>| carried.client_id.is(&client_id);
+                let of_client = |carried: &&ForeignConnection<N>| carried.client_id.is(&client_id);
                 if let Some(carried) = self.carried.values().find(of_client) {
                     self.recorder.closing(self.node, carried.peer.node, carried.peer.connection, because, None);
                 }

@@ -16,7 +16,7 @@ const HELD: usize = 64 * 1024;
 pub(super) type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>>>>;
 
 /// A connection of the world, and the real one that it goes on in.
-pub(super) struct Carried<N: Network> {
+pub(super) struct RemoteConnection<N: Network> {
     stream: N::Stream,
     pub(super) peer: Peer,
     pub(super) client_id: LearnedClientId,
@@ -49,7 +49,7 @@ enum Pumped {
     WriterFailed,
 }
 
-impl<N: Network> Carried<N> {
+impl<N: Network> RemoteConnection<N> {
     pub(super) fn new(stream: N::Stream, peer: Peer, connecting: Connecting) -> Self {
         let (client_id, to_broker, to_client) = Default::default();
         Self { stream, peer, client_id, real: Real::Connecting(connecting), to_broker, to_client }

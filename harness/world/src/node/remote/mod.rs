@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use self::carried::Carried;
+use self::carried::RemoteConnection;
 use super::output::ProgramOutput;
 use super::{Env, WorldClock, accept, log};
 use crate::engines::live;
@@ -206,7 +206,7 @@ struct Gateway<N: Network, C> {
     patience: tokio::time::Instant,
     accepting: Pin<Box<dyn Future<Output = ()>>>,
     arrivals: UnboundedReceiver<Arrival<N>>,
-    carried: Vec<Carried<N>>,
+    carried: Vec<RemoteConnection<N>>,
     output: ProgramOutput,
     prints: bool,
 }
@@ -241,7 +241,7 @@ impl<N: Network, C: WorldClock> Gateway<N, C> {
         let _ = self.accepting.as_mut().poll(cx);
         while let Poll::Ready(Some((stream, peer))) = self.arrivals.poll_recv(cx) {
             let connecting = connect(self.address, self.prints.then_some(self.patience));
-            self.carried.push(Carried::new(stream, peer, Box::pin(connecting)));
+            self.carried.push(RemoteConnection::new(stream, peer, Box::pin(connecting)));
         }
         // Why it closes is printed before the close.
         let ended = self.poll_output(cx);

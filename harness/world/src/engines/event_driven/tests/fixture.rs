@@ -12,7 +12,7 @@ use halfopen_protocol::{Clock, Instant, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::{LocalSet, spawn_local};
 
-use crate::engines::event_driven::engine::Engine;
+use crate::engines::event_driven::engine::EventDrivenEngine;
 use crate::engines::event_driven::network::SimSocket;
 use crate::engines::event_driven::{NodeClock, SimNetwork};
 use crate::network::Network;
@@ -186,7 +186,7 @@ impl World {
             .start_paused(true)
             .build()
             .expect("a runtime without input and output");
-        let mut engine = Engine::new(&plan, None, Disks::new(plan.nodes.len()), |_| script, start);
+        let mut engine = EventDrivenEngine::new(&plan, None, Disks::new(plan.nodes.len()), |_| script, start);
         runtime
             .block_on(tokio::task::unconstrained(engine.run(crate::engines::event_driven::Pace::Virtual)))
             .expect("the world comes to rest");

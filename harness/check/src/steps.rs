@@ -9,26 +9,27 @@ use crate::plan::{Action, EventRef, NetworkFault, NodeFault, NodeId, Plan, Step,
 use crate::trace::EventKind;
 
 pub(super) fn check(plan: &Plan, trace: &Evidence, findings: &mut Findings) {
-    let mut told = Told { plan, trace, reached: BTreeMap::new(), hit: BTreeSet::new(), changed: BTreeMap::new() };
+    let mut progress =
+        StepProgress { plan, trace, reached: BTreeMap::new(), hit: BTreeSet::new(), changed: BTreeMap::new() };
     // A step that is repeated fails for the same reason many a time.
     let mut failed: BTreeMap<(StepId, &str), Vec<Duration>> = BTreeMap::new();
     for (index, event) in &trace.events {
         match &event.kind {
-            EventKind::Step { step, .. } => drop(told.reached.entry(*step).or_insert(*index)),
-            EventKind::Node { node, change } => drop(told.changed.insert((*node, *change), *index)),
-            EventKind::FaultHit { step } => drop(told.hit.insert(*step)),
+            EventKind::Step { step, .. } => drop(progress.reached.entry(*step).or_insert(*index)),
+            EventKind::Node { node, change } => drop(progress.changed.insert((*node, *change), *index)),
+            EventKind::FaultHit { step } => drop(progress.hit.insert(*step)),
             EventKind::StepFailed { step, why } => failed.entry((*step, why.as_str())).or_default().push(event.at),
             _ => {}
         }
     }
     for ((step, why), times) in failed {
-        told.failed(step, why, &times, findings);
+        progress.failed(step, why, &times, findings);
     }
-    told.check(&plan.steps, findings);
+    progress.check(&plan.steps, findings);
 }
 
 /// The progress of the steps, as the trace shows it.
-struct Told<'a> {
+struct StepProgress<'a> {
     plan: &'a Plan,
     trace: &'a Evidence,
     /// The place in the trace at which each step began first.
@@ -38,7 +39,7 @@ struct Told<'a> {
     changed: BTreeMap<(NodeId, NodeFault), usize>,
 }
 
-impl Told<'_> {
+impl StepProgress<'_> {
     /// Reports a step that failed for this reason at these times.
     fn failed(&self, step: StepId, why: &str, times: &[Duration], findings: &mut Findings) {
         let position = self.plan.origins.step(step);
