@@ -140,7 +140,7 @@ fn answer(first: u8, id: u8, reason: Option<u8>, tail: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn what_the_broker_says_with_a_refusal_is_in_the_error() {
-    let refusal = |reason| Err(Error::Refused(Box::new(Refusal { reason, remarks: said() })));
+    let refusal = |reason| Err(Error::Refused(Box::new(Refusal { reason, details: said() })));
     let puback = answer(0x40, 1, Some(0x97), &[]);
     let published = with_scripted(&puback, async |client| client.publish("a", QoS::AtLeastOnce, "1").await).await;
     assert_eq!(published, refusal(ReasonCode::QUOTA_EXCEEDED));
@@ -154,14 +154,14 @@ async fn what_the_broker_says_with_a_refusal_is_in_the_error() {
     let subscribed = with_scripted(&suback, async |client| client.subscribe("a", QoS::AtMostOnce).await).await;
     assert_eq!(
         subscribed,
-        Err(Error::Refused(Box::new(Refusal { reason: ReasonCode::NOT_AUTHORIZED, remarks: said() })))
+        Err(Error::Refused(Box::new(Refusal { reason: ReasonCode::NOT_AUTHORIZED, details: said() })))
     );
 
     let unsuback = answer(0xB0, 1, None, &[0x87]);
     let unsubscribed = with_scripted(&unsuback, async |client| client.unsubscribe("a").await).await;
     assert_eq!(
         unsubscribed,
-        Err(Error::Refused(Box::new(Refusal { reason: ReasonCode::NOT_AUTHORIZED, remarks: said() })))
+        Err(Error::Refused(Box::new(Refusal { reason: ReasonCode::NOT_AUTHORIZED, details: said() })))
     );
 }
 
@@ -169,12 +169,12 @@ async fn what_the_broker_says_with_a_refusal_is_in_the_error() {
 async fn what_the_broker_says_with_a_success_is_in_the_result() {
     let puback = answer(0x40, 1, Some(0x10), &[]);
     let published = with_scripted(&puback, async |client| client.publish("a", QoS::AtLeastOnce, "1").await).await;
-    assert_eq!(published, Ok(Published { reason: ReasonCode::NO_MATCHING_SUBSCRIBERS, remarks: said() }));
+    assert_eq!(published, Ok(Published { reason: ReasonCode::NO_MATCHING_SUBSCRIBERS, details: said() }));
 
     let suback = answer(0x90, 1, None, &[1]);
     let filters = vec![Subscription::new("a", QoS::AtLeastOnce)];
     let subscribed = with_scripted(&suback, async |client| client.subscribe_with(filters).await).await;
-    assert_eq!(subscribed, Ok(Subscribed { results: vec![Ok(QoS::AtLeastOnce)], remarks: said() }));
+    assert_eq!(subscribed, Ok(Subscribed { results: vec![Ok(QoS::AtLeastOnce)], details: said() }));
 }
 
 #[tokio::test]

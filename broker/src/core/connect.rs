@@ -8,8 +8,8 @@ use super::authenticate::{Authentication, Identity};
 use super::connection::Client;
 use super::keep_alive::KeepAlive;
 use super::message::own;
-use super::publish::is_reserved;
 use super::session::{Expiry, SessionKey};
+use super::sys::is_reserved;
 use super::timers::Subject;
 use super::{Broker, CloseReason, ConnectionId, Event, Timer, Who, keep_alive, will};
 

@@ -4,10 +4,10 @@ use halfopen_protocol::{Instant, Packet, Version, encode};
 
 use super::access::Operation;
 use super::message::{Delivery, Message, remaining};
-use super::publish::is_reserved;
 use super::queue::Waiting;
 use super::session::{Flight, SessionKey};
 use super::subscriptions::Rank;
+use super::sys::is_reserved;
 use super::{Broker, ConnectionId};
 
 /// The result of routing a message: for several clients, the last of these that holds for one of them.

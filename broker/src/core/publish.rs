@@ -7,6 +7,7 @@ use super::aliases::AliasError;
 use super::deliver::Routed;
 use super::message::Message;
 use super::session::{Flow, Session, SessionKey};
+use super::sys::is_reserved;
 use super::{Broker, CloseReason, ConnectionId};
 
 /// A message that the broker does not take, and why.
@@ -14,11 +15,6 @@ use super::{Broker, CloseReason, ConnectionId};
 struct Refusal {
     reason: ReasonCode,
     what: &'static str,
-}
-
-/// Returns whether only the broker may publish to a topic.
-pub(super) fn is_reserved(topic: &str) -> bool {
-    topic.strip_prefix("$SYS").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Messages from clients, and the acknowledgements of both directions (§4.3).

@@ -9,6 +9,11 @@ use super::message::Message;
 use super::timers::Subject;
 use super::{Broker, Timer};
 
+/// Returns whether only the broker may publish to a topic.
+pub(super) fn is_reserved(topic: &str) -> bool {
+    topic.strip_prefix("$SYS").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// The statistics that the broker publishes about itself, under the topic names that Mosquitto introduced.
 #[derive(Debug, Default)]
 pub(super) struct Sys {

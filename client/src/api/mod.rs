@@ -94,8 +94,8 @@ impl Client {
     pub async fn subscribe_with(&self, request: impl Into<SubscribeRequest>) -> Result<Subscribed, Error> {
         let request = request.into();
         let asked = self.handle.ask(|reply| TaskRequest::Subscribe(request, reply));
-        let (reasons, remarks) = self.handle.in_time(asked).await?;
-        Ok(Subscribed::new(&reasons, remarks))
+        let (reasons, details) = self.handle.in_time(asked).await?;
+        Ok(Subscribed::new(&reasons, details))
     }
 
     /// Unsubscribes.
@@ -114,8 +114,8 @@ impl Client {
     pub async fn unsubscribe_with(&self, request: impl Into<UnsubscribeRequest>) -> Result<Unsubscribed, Error> {
         let request = request.into();
         let asked = self.handle.ask(|reply| TaskRequest::Unsubscribe(request, reply));
-        let (reasons, remarks) = self.handle.in_time(asked).await?;
-        Ok(Unsubscribed { reasons, remarks })
+        let (reasons, details) = self.handle.in_time(asked).await?;
+        Ok(Unsubscribed { reasons, details })
     }
 
     /// Authenticates again on the connection that is up (5.0).

@@ -52,9 +52,9 @@ impl PendingRequests {
     fn event(&self, event: &Event) {
         let mut table = self.table();
         match event {
-            Event::Published { token, reason, remarks } => {
+            Event::Published { token, reason, details } => {
                 if let Some((reply, _)) = table.publishes.remove(token) {
-                    let _ = reply.send(Published::new(*reason, remarks.clone()));
+                    let _ = reply.send(Published::new(*reason, details.clone()));
                 }
             }
             Event::Expired { token } => {
@@ -62,9 +62,9 @@ impl PendingRequests {
                     let _ = reply.send(Err(Error::Expired));
                 }
             }
-            Event::Subscribed { token, reasons, remarks } | Event::Unsubscribed { token, reasons, remarks } => {
+            Event::Subscribed { token, reasons, details } | Event::Unsubscribed { token, reasons, details } => {
                 if let Some(reply) = table.requests.remove(token) {
-                    let _ = reply.send(Ok((reasons.clone(), remarks.clone())));
+                    let _ = reply.send(Ok((reasons.clone(), details.clone())));
                 }
             }
             Event::Reauthenticated => {

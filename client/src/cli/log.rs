@@ -3,6 +3,7 @@ use halfopen_client::core::{DisconnectReason, Event};
 use halfopen_protocol::packet::{Ack, Publish, RetainHandling, Subscription};
 use halfopen_protocol::{Packet, Version};
 
+use super::text::printable;
 use super::trouble::describe;
 
 /// The output of `-d`, in the words of Mosquitto. It does not know where the lines go.
@@ -106,19 +107,6 @@ fn options(subscription: &Subscription) -> u8 {
         RetainHandling::DoNotSend => 0x20,
     };
     u8::from(subscription.no_local) << 2 | u8::from(subscription.retain_as_published) << 3 | retain_handling
-}
-
-/// Control characters would be obeyed by a terminal.
-pub(super) fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            out.extend(character.escape_default());
-        } else {
-            out.push(character);
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod property;
 mod publish;
 mod signal;
 mod subscribe;
+mod text;
 mod trouble;
 mod values;
 

@@ -10,7 +10,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::Semaphore;
 
 use super::args::Pub;
-use super::log::{Log, printable};
+use super::log::Log;
+use super::text::printable;
 use super::trouble::{Advice, Patience, Trouble, warning};
 use super::{Remote, signal};
 
@@ -138,12 +139,12 @@ impl Publisher<'_> {
             Advice::Wait(why, at) => super::warn(&self.args.connection, &warning(&why, now, at)),
             Advice::GiveUp(why) => self.fail(why),
         }
-        if let Event::Published { reason, remarks, .. } = event {
+        if let Event::Published { reason, details, .. } = event {
             self.open -= 1;
             self.room.add_permits(1);
             if reason.is_error() {
                 let what = reason.name().unwrap_or("unknown reason");
-                let said = remarks.reason_string.as_deref().map(|said| format!(": {}", printable(said)));
+                let said = details.reason_string.as_deref().map(|said| format!(": {}", printable(said)));
                 self.fail(format!(
                     "the message was not taken: {what} ({}){}",
                     reason.value(),

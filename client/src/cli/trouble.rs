@@ -2,7 +2,7 @@ use halfopen_client::core::{DisconnectReason, Event, Transport};
 use halfopen_protocol::packet::ConnAck;
 use halfopen_protocol::{Instant, Packet, Version};
 
-use super::log::printable;
+use super::text::printable;
 use super::words;
 
 /// Tells what is to be waited out from what ends the program: a refusal, whatever the client itself does not try again,

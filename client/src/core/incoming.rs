@@ -55,7 +55,7 @@ impl Client {
             Packet::Publish(publish) => self.handle_publish(now, publish)?,
             Packet::PubAck(ack) => {
                 if let Some((_, token)) = self.session.outbox.handle_puback(&ack)? {
-                    self.tell(Event::Published { token, reason: ack.reason, remarks: ack.into() });
+                    self.tell(Event::Published { token, reason: ack.reason, details: ack.into() });
                 }
             }
             Packet::PubRec(ack) => self.handle_pubrec(now, ack)?,
@@ -67,7 +67,7 @@ impl Client {
                 // Not the reason of PUBCOMP: PUBREC has taken the message over, and 0x92 only says that an earlier PUBCOMP
                 // was lost, which is no error after a resume (§3.7.2.1).
                 if let Some(token) = self.session.outbox.handle_pubcomp(&ack)? {
-                    self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, remarks: ack.into() });
+                    self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, details: ack.into() });
                 }
             }
             Packet::SubAck(suback) => self.handle_suback(suback)?,
@@ -132,7 +132,7 @@ impl Client {
             self.session.outbox.restart();
         } else {
             for token in self.session.start_over(now) {
-                self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, remarks: AckDetails::default() });
+                self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, details: AckDetails::default() });
             }
         }
         self.pump(now);
@@ -225,7 +225,7 @@ impl Client {
         match self.session.outbox.handle_pubrec(&ack, self.version())? {
             PubRecOutcome::Release(pubrel) => self.write(now, pubrel),
             PubRecOutcome::Refused(_, token) => {
-                self.tell(Event::Published { token, reason: ack.reason, remarks: ack.into() });
+                self.tell(Event::Published { token, reason: ack.reason, details: ack.into() });
             }
             PubRecOutcome::Nothing => {}
         }
@@ -245,7 +245,7 @@ impl Client {
         }
         let reasons = asked.merge(std::mem::take(&mut suback.reasons));
         self.session.remember(request, &reasons);
-        self.tell(Event::Subscribed { token: asked.request.token, reasons, remarks: suback.into() });
+        self.tell(Event::Subscribed { token: asked.request.token, reasons, details: suback.into() });
         Ok(())
     }
 
@@ -262,7 +262,7 @@ impl Client {
         }
         self.session.forget(&request.filters);
         let reasons = std::mem::take(&mut unsuback.reasons);
-        self.tell(Event::Unsubscribed { token: asked.request.token, reasons, remarks: unsuback.into() });
+        self.tell(Event::Unsubscribed { token: asked.request.token, reasons, details: unsuback.into() });
         Ok(())
     }
 }

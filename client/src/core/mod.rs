@@ -96,7 +96,7 @@ pub enum Event {
         /// such message: `PACKET_TOO_LARGE`, `QOS_NOT_SUPPORTED`, `RETAIN_NOT_SUPPORTED`.
         reason: ReasonCode,
         /// The reason string and user properties of PUBACK, PUBCOMP, or a PUBREC that refuses.
-        remarks: AckDetails,
+        details: AckDetails,
     },
     /// SUBACK came.
     Subscribed {
@@ -106,7 +106,7 @@ pub enum Event {
         /// it does not take it, the reason for that.
         reasons: Vec<ReasonCode>,
         /// The reason string and user properties of SUBACK.
-        remarks: AckDetails,
+        details: AckDetails,
     },
     /// UNSUBACK came.
     Unsubscribed {
@@ -115,7 +115,7 @@ pub enum Event {
         /// 5.0: one per filter; empty in 3.1.1.
         reasons: Vec<ReasonCode>,
         /// The reason string and user properties of UNSUBACK.
-        remarks: AckDetails,
+        details: AckDetails,
     },
     /// The message was not sent, since its expiry interval passed while it waited.
     Expired {

@@ -51,7 +51,7 @@ impl Client {
     pub(super) fn send_message(&mut self, now: Instant, publish: Publish, token: Token) {
         let Link::Up(up) = &self.link else { return };
         if let Some(reason) = up.limits.refuse(&publish, self.version()) {
-            self.tell(Event::Published { token, reason, remarks: AckDetails::default() });
+            self.tell(Event::Published { token, reason, details: AckDetails::default() });
             return;
         }
         let is_done = publish.qos == QoS::AtMostOnce;
@@ -63,7 +63,7 @@ impl Client {
             }
         }
         if is_done {
-            self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, remarks: AckDetails::default() });
+            self.tell(Event::Published { token, reason: ReasonCode::SUCCESS, details: AckDetails::default() });
         }
     }
 
@@ -131,10 +131,10 @@ impl Client {
     }
 
     pub(super) fn answer_request(&mut self, request: &Request, reasons: Vec<ReasonCode>) {
-        let (token, remarks) = (request.token, AckDetails::default());
+        let (token, details) = (request.token, AckDetails::default());
         self.tell(match request.kind {
-            RequestKind::Subscribe(_) => Event::Subscribed { token, reasons, remarks },
-            RequestKind::Unsubscribe(_) => Event::Unsubscribed { token, reasons, remarks },
+            RequestKind::Subscribe(_) => Event::Subscribed { token, reasons, details },
+            RequestKind::Unsubscribe(_) => Event::Unsubscribed { token, reasons, details },
         });
     }
 }

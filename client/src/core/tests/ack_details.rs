@@ -26,7 +26,7 @@ fn with_what_becomes_of_a_message(#[case] qos: QoS, #[case] answer: Packet) {
     bench.take();
     let (Packet::PubAck(Ack { reason, .. }) | Packet::PubRec(Ack { reason, .. })) = answer else { unreachable!() };
     bench.receive(answer);
-    assert_eq!(bench.events(), [Event::Published { token, reason, remarks: said() }]);
+    assert_eq!(bench.events(), [Event::Published { token, reason, details: said() }]);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn with_subscriptions() {
     bench.take();
     let suback = SubAck { packet_id: id(1), reason_string, user_properties, reasons: reasons.clone() };
     bench.receive(Packet::SubAck(suback.clone()));
-    assert_eq!(bench.events(), [Event::Subscribed { token, reasons: reasons.clone(), remarks: said() }]);
+    assert_eq!(bench.events(), [Event::Subscribed { token, reasons: reasons.clone(), details: said() }]);
 
     let token = bench.client.unsubscribe(bench.now, vec!["a".into()]).expect("it is valid");
     bench.take();
@@ -50,7 +50,7 @@ fn with_subscriptions() {
         user_properties,
         reasons: reasons.clone(),
     }));
-    assert_eq!(bench.events(), [Event::Unsubscribed { token, reasons, remarks: said() }]);
+    assert_eq!(bench.events(), [Event::Unsubscribed { token, reasons, details: said() }]);
 }
 
 #[test]

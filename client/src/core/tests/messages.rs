@@ -9,7 +9,7 @@ const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
 
 fn done(token: Token) -> Event {
-    Event::Published { token, reason: ReasonCode::SUCCESS, remarks: AckDetails::default() }
+    Event::Published { token, reason: ReasonCode::SUCCESS, details: AckDetails::default() }
 }
 
 #[rstest]
@@ -62,7 +62,7 @@ fn a_refused_message_is_done_with_its_reason(#[case] qos: QoS) {
     bench.receive(if qos == QoS::AtLeastOnce { Packet::PubAck(refusal) } else { Packet::PubRec(refusal) });
     assert_eq!(
         bench.events(),
-        [Event::Published { token, reason: ReasonCode::QUOTA_EXCEEDED, remarks: AckDetails::default() }]
+        [Event::Published { token, reason: ReasonCode::QUOTA_EXCEEDED, details: AckDetails::default() }]
     );
     assert!(bench.client.session.outbox.is_empty());
 }
@@ -176,7 +176,7 @@ fn what_the_broker_does_not_take_is_not_sent(#[case] connack: ConnAck, #[case] r
     let outputs = bench.take();
     assert_eq!(
         outputs,
-        [crate::core::Output::Event(Event::Published { token, reason, remarks: AckDetails::default() })]
+        [crate::core::Output::Event(Event::Published { token, reason, details: AckDetails::default() })]
     );
 }
 

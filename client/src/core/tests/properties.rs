@@ -108,7 +108,7 @@ fn filters_that_the_broker_does_not_take_are_not_sent_and_answered_all_the_same(
     assert_eq!(subscribe.subscriptions.iter().map(|one| &*one.filter).collect::<Vec<_>>(), sent);
     bench.receive(suback(1, &[0, 0]));
     let reasons = expected.iter().copied().map(ReasonCode::new).collect();
-    assert_eq!(bench.events(), [Event::Subscribed { token, reasons, remarks: AckDetails::default() }]);
+    assert_eq!(bench.events(), [Event::Subscribed { token, reasons, details: AckDetails::default() }]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn identifiers_that_the_broker_does_not_take_are_not_sent_at_all() {
     let request = SubscribeRequest { subscriptions, subscription_id: Some(7), ..SubscribeRequest::default() };
     let token = bench.client.subscribe(bench.now, request).expect("it is valid");
     let reasons = vec![ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED];
-    assert_eq!(bench.events(), [Event::Subscribed { token, reasons, remarks: AckDetails::default() }]);
+    assert_eq!(bench.events(), [Event::Subscribed { token, reasons, details: AckDetails::default() }]);
     assert_eq!(bench.client.session.requests.len(), 0);
 }
 

@@ -46,7 +46,7 @@ fn subscribing_is_done_with_suback(#[values(V3, V5)] version: Version) {
     bench.receive(suback(1, &[1]));
     assert_eq!(
         bench.events(),
-        [Event::Subscribed { token, reasons: vec![ReasonCode::GRANTED_QOS_1], remarks: AckDetails::default() }]
+        [Event::Subscribed { token, reasons: vec![ReasonCode::GRANTED_QOS_1], details: AckDetails::default() }]
     );
     let token = bench.unsubscribe("a");
     assert_eq!(brief(&bench.sent()), ["UNSUBSCRIBE 2 a"]);
@@ -64,7 +64,7 @@ fn options_subscribe_when_there_is_no_session(#[values(true, false)] session_pre
     if !session_present {
         bench.receive(suback(1, &[1, 0x80]));
         let reasons = vec![ReasonCode::GRANTED_QOS_1, ReasonCode::UNSPECIFIED_ERROR];
-        assert_eq!(bench.events(), [Event::Subscribed { token: Token::OWN, reasons, remarks: AckDetails::default() }]);
+        assert_eq!(bench.events(), [Event::Subscribed { token: Token::OWN, reasons, details: AckDetails::default() }]);
     }
 }
 
@@ -143,7 +143,7 @@ fn a_request_too_large_for_the_broker_is_refused_here() {
     let token = bench.subscribe("a/long/filter");
     assert_eq!(
         bench.events(),
-        [Event::Subscribed { token, reasons: vec![ReasonCode::PACKET_TOO_LARGE], remarks: AckDetails::default() }]
+        [Event::Subscribed { token, reasons: vec![ReasonCode::PACKET_TOO_LARGE], details: AckDetails::default() }]
     );
 }
 
@@ -175,7 +175,7 @@ fn options_that_cannot_be_subscribed_to_are_told() {
     let reasons = vec![ReasonCode::TOPIC_FILTER_INVALID];
     assert_eq!(
         bench.events().last(),
-        Some(&Event::Subscribed { token: Token::OWN, reasons, remarks: AckDetails::default() })
+        Some(&Event::Subscribed { token: Token::OWN, reasons, details: AckDetails::default() })
     );
 }
 
