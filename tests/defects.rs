@@ -47,8 +47,17 @@ fn every_defect_is_caught_for_what_it_does_by_the_scenarios_of_each_case_that_it
         threads.into_iter().flat_map(|thread| thread.join().expect("no scenario panics")).collect()
     });
     let survivors = shown.iter().filter(|(_, proof)| proof.is_none());
+    let all = survivors.clone().next().map(|_| scenarios("scenarios"));
     let survivors: Vec<String> = survivors
-        .map(|((defect, case), _)| format!("{defect}: {}, {}", defect.about(), case.unwrap_or("no case")))
+        .map(|((defect, case), _)| {
+            let broken = all.as_ref().zip(*case).map(|(all, case)| all.broken(*defect, case)).unwrap_or_default();
+            let case = case.unwrap_or("no case");
+            format!(
+                "{defect}: {}, {case}; it breaks, and might be known by:\n  {}",
+                defect.about(),
+                broken.join("\n  ")
+            )
+        })
         .collect();
     assert!(survivors.is_empty(), "{} survive:\n{}", survivors.len(), survivors.join("\n"));
 }

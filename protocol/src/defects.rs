@@ -1,5 +1,5 @@
 /// Declares the named defects of a core as an enum, each with one row: its name, what it does, the cases from the field that
-/// it models, and by what it is to be known: one of these words stands in the text of an expectation that it breaks.
+/// it models, and the ids of the expectations that are about it, as `will/power_loss#2` for the second of that scenario.
 ///
 /// Gives the enum `ALL`, and the columns as methods.
 #[macro_export]
@@ -10,7 +10,7 @@ macro_rules! defects {
             $(
                 $(#[$note:meta])*
                 $variant:ident $name:literal: $about:literal,
-                models [$($case:literal),*], known_by [$($word:literal),+];
+                models [$($case:literal),*], known_by [$($id:literal),+];
             )+
         }
     ) => {
@@ -43,12 +43,13 @@ macro_rules! defects {
                 match self { $(Self::$variant => &[$($case),*],)+ }
             }
 
-            /// Returns by what it is to be known: one of these words stands in the text of an expectation that it breaks.
+            /// Returns the ids of the expectations that are about what it does, as `will/power_loss#2` for the second of that
+            /// scenario.
             ///
             /// A test that fails says something about a bug only if it fails because of it: a broker that drops its clients
             /// too early also loses messages, but that is not how one would find it.
             pub const fn known_by(self) -> &'static [&'static str] {
-                match self { $(Self::$variant => &[$($word),+],)+ }
+                match self { $(Self::$variant => &[$($id),+],)+ }
             }
         }
     };

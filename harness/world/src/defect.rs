@@ -54,7 +54,7 @@ impl Defect {
         self == Self::Client(halfopen_client::core::Defect::SuspendNotCounted) && matches!(program, Program::Client(_))
     }
 
-    /// Returns by what it is to be known: one of these words stands in the text of an expectation that it breaks.
+    /// Returns the ids of the expectations that are about what it does, as `will/power_loss#2`.
     pub fn known_by(self) -> &'static [&'static str] {
         match self {
             Self::Broker(defect) => defect.known_by(),

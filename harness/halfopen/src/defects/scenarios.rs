@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::Defect;
 use crate::check::{Outcome, Verdict, Violation};
-use crate::plan::{Plan, Position};
+use crate::plan::{Expectation, Plan, Position};
 use crate::run::{Ending, Runner};
 use crate::scenario::Scenario;
 
@@ -29,6 +29,8 @@ struct Runs {
     /// The cases from the field that it names.
     cases: Vec<String>,
     plans: Vec<Arc<Plan>>,
+    /// The places of all expectations of its runs, in the order of the file.
+    expectations: BTreeSet<Position>,
     /// The runs that do not pass without any defect, once they are known.
     failing: OnceLock<Vec<(String, Verdict)>>,
 }
@@ -49,6 +51,8 @@ pub struct Catch<'a> {
 pub struct Proof {
     /// The run, as `will/power_loss[5.0 keep_alive=10s]`.
     pub run: String,
+    /// The id of the expectation, as `will/power_loss#2`: the second of the scenario's file.
+    pub id: String,
     /// The expectation.
     pub text: String,
     /// The expected behaviour.
@@ -60,9 +64,12 @@ pub struct Proof {
 impl Scenarios {
     /// Creates the set from scenarios as they were read.
     pub fn new(scenarios: impl IntoIterator<Item = (Scenario, Vec<Plan>)>) -> Self {
+        let place = |plan: &Plan, expectation: &Expectation| plan.origins.expectation(expectation.id);
+        let places = |plan: &Plan| plan.expectations.iter().map(|it| place(plan, it)).collect::<Vec<_>>();
         let runs = scenarios.into_iter().map(|(scenario, plans)| Runs {
             name: scenario.name,
             cases: scenario.about.reports,
+            expectations: plans.iter().flat_map(places).collect(),
             plans: plans.into_iter().map(Arc::new).collect(),
             failing: OnceLock::new(),
         });
@@ -91,6 +98,19 @@ impl Scenarios {
             let proof = runs.caught(defect, is_about_it)?;
             Some(Catch { scenario: &runs.name, proof })
         })
+    }
+
+    /// Returns the ids of all expectations that this defect breaks in scenarios that name this case, each with its text.
+    pub fn broken(&self, defect: Defect, case: &str) -> Vec<String> {
+        let mut broken = BTreeSet::new();
+        let runner = Runner { defect: Some(defect), ..Runner::default() };
+        for runs in self.0.iter().filter(|runs| runs.names(case)) {
+            for plan in &runs.plans {
+                let Ending::Judged(_, outcome) = runner.run(plan).ending else { continue };
+                broken.extend(runs.broken(plan, &outcome).map(|proof| format!("{}  {}", proof.id, proof.text)));
+            }
+        }
+        broken.into_iter().collect()
     }
 
     /// Returns what shows that the scenarios that name this case catch this defect, small ones first.
@@ -132,19 +152,35 @@ impl Runs {
             if !is_about_it {
                 return Some(None);
             }
-            if let Some(proof) = proof(plan, &outcome, defect.known_by()) {
+            if let Some(proof) = self.proof(plan, &outcome, defect) {
                 return Some(Some(proof));
             }
             is_caught = true;
         }
         is_caught.then_some(None)
     }
+
+    /// Returns the first expectation that is not met and that is about what the defect does.
+    fn proof(&self, plan: &Plan, outcome: &Outcome, defect: Defect) -> Option<Proof> {
+        self.broken(plan, outcome).find(|proof| defect.known_by().iter().any(|known| is_same(known, &proof.id)))
+    }
+
+    /// Returns the expectations that are not met.
+    fn broken(&self, plan: &Plan, outcome: &Outcome) -> impl Iterator<Item = Proof> {
+        outcome.violations.iter().filter_map(|violation| {
+            let Violation { text, expected, actual, .. } = violation.clone();
+            Some(Proof { run: plan.run.to_string(), id: self.id(violation.position)?, text, expected, actual })
+        })
+    }
+
+    /// Returns the id of the expectation at a place of the file, as `will/power_loss#2`.
+    fn id(&self, position: Position) -> Option<String> {
+        let number = self.expectations.iter().position(|place| *place == position)? + 1;
+        Some(format!("{}#{number}", self.name))
+    }
 }
 
-fn proof(plan: &Plan, outcome: &Outcome, words: &[&str]) -> Option<Proof> {
-    let expectations: BTreeSet<Position> = plan.expectations.iter().map(|it| plan.origins.expectation(it.id)).collect();
-    let is_it =
-        |it: &&Violation| expectations.contains(&it.position) && words.iter().any(|word| it.text.contains(word));
-    let Violation { text, expected, actual, .. } = outcome.violations.iter().find(is_it)?.clone();
-    Some(Proof { run: plan.run.to_string(), text, expected, actual })
+/// Returns whether two ids name the same expectation; a scenario that was read on its own has no folder in its name.
+fn is_same(known: &str, id: &str) -> bool {
+    known.strip_suffix(id).is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
 }
