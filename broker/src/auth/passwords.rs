@@ -7,7 +7,7 @@ use halfopen_protocol::scram::{METHOD, ScramError, Verifier};
 use super::FileError;
 use crate::core::Login;
 
-/// Number of times that SCRAM hashes a password that is set now. RFC 7677 (§4) asks for at least 4096.
+/// Number of iterations of SCRAM for a password that is set now. RFC 7677 (§4) asks for at least 4096.
 const ITERATIONS: u32 = 15_000;
 
 /// Users and the hashes of their passwords, from a password file.

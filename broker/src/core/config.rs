@@ -21,7 +21,7 @@ pub struct Config {
     /// A silent client is closed after its keep-alive times this. The standards demand 1.5.
     pub keep_alive_factor: f64,
 
-    /// Time that a connection may be open without a CONNECT (§3.1.4, no figure there).
+    /// Maximum time without a CONNECT on a new connection (§3.1.4 gives no figure).
     pub connect_timeout: Duration,
     /// Number of connections that may be open without having been accepted by CONNACK; more are closed at once.
     pub pending_connections: usize,

@@ -153,16 +153,16 @@ pub enum CloseReason {
     KeepAlive {
         /// The last packet of the client.
         since: PacketType,
-        /// Time at which it came.
+        /// Time at which it was received.
         at: Instant,
-        /// Time at which the time was over.
+        /// Time at which the time-out was due.
         due: Instant,
     },
     /// No CONNECT was received in time (§3.1.4).
     NoConnect {
         /// Time at which the connection was opened.
         opened: Instant,
-        /// Time at which the time was over.
+        /// Time at which the time-out was due.
         due: Instant,
     },
     /// The same client connected again [MQTT-3.1.4-2] (3.1.1), [MQTT-3.1.4-3] (5.0).

@@ -21,7 +21,7 @@ pub(super) struct Sys {
     /// The values published last: only what has changed is published again.
     published: BTreeMap<String, String>,
     loads: Loads,
-    /// Time at which the next comes.
+    /// Time of the next publication.
     due: Option<Instant>,
 }
 

@@ -135,7 +135,7 @@ where
     });
 }
 
-/// Number of times that a connection that is closed is read from once more, to empty its socket: 1 MiB with the shared
+/// Maximum number of further reads from a closed connection, to empty its socket: 1 MiB with the shared
 /// buffer.
 const READS_AT_CLOSE: usize = 16;
 

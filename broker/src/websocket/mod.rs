@@ -41,7 +41,7 @@ enum Phase {
     Over,
 }
 
-/// Number of times that a peer that is turned away is read from once more: bytes that nobody read would turn the close
+/// Maximum number of further reads from a refused peer: bytes that nobody read would turn the close
 /// into a reset, which may destroy what it is told.
 const READS_AT_END: usize = 16;
 

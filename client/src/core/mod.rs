@@ -144,21 +144,21 @@ pub enum DisconnectReason {
     NoPingresp {
         /// Time at which the PINGREQ was sent.
         at: Instant,
-        /// Time at which the time was over.
+        /// Time at which the time-out was due.
         due: Instant,
     },
     /// No connection and CONNACK came in time (§3.2).
     NoConnack {
         /// Time at which the attempt began.
         at: Instant,
-        /// Time at which the time was over.
+        /// Time at which the time-out was due.
         due: Instant,
     },
     /// Authenticating again took too long: no AUTH came in time (§4.12.1 of 5.0).
     NoAuth {
-        /// Time at which we asked for it.
+        /// Time at which the client asked for it.
         at: Instant,
-        /// Time at which the time was over.
+        /// Time at which the time-out was due.
         due: Instant,
     },
     /// The transport could not be opened.

@@ -223,6 +223,7 @@ fn error(plan: &Plan, sweep: &Sweep, message: String) -> Error {
         span: Some(Span { start: sweep.position, end }),
         message,
         note: Some("see reference/steps#sweep".to_owned()),
+        first: None,
         is_warning: false,
     }
 }

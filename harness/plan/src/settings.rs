@@ -17,7 +17,7 @@ pub struct BrokerSettings {
     pub max_keep_alive: Option<u16>,
     /// A silent client is closed after its keep-alive times this. The standards demand 1.5.
     pub keep_alive_factor: f64,
-    /// Time that a connection may be open without a CONNECT (§3.1.4, no figure there).
+    /// Maximum time without a CONNECT on a new connection (§3.1.4 gives no figure).
     pub connect_timeout: Duration,
     /// Maximum size in bytes of a packet from a client; announced in 5.0.
     pub maximum_packet_size: u32,

@@ -66,7 +66,7 @@ pub struct Stats {
     /// Number of times that a thread was found blocked in the kernel in a call that is not asked about. When it goes on
     /// again depends on real time, so that runs may differ.
     pub blocked_natively: u64,
-    /// Number of times that a thread computed for so long that another was let run beside it. Runs may differ then.
+    /// Number of times that a thread computed too long, so that another was let run beside it. Runs may differ then.
     pub overtaken: u64,
 }
 

@@ -1,9 +1,10 @@
 //! What is wrong with a scenario, and the one place where that becomes text.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::plan::{Position, Source};
@@ -14,7 +15,7 @@ const SHOWN: usize = 50;
 /// Number of characters of a long line that are shown.
 const LINE_WIDTH: usize = 140;
 
-/// Time that a message may be, in characters.
+/// Maximum length of a message, in characters.
 const MESSAGE_LENGTH: usize = 600;
 
 /// A range of a scenario's text; the end is exclusive.
@@ -50,6 +51,8 @@ pub struct Error {
     pub message: String,
     /// The note beside the mark: what is accepted, or where to read more.
     pub note: Option<String>,
+    /// The place of the first of two things of which there may be one. The error is about the second.
+    pub first: Option<Span>,
     /// True if it is only a warning.
     pub is_warning: bool,
 }
@@ -58,7 +61,14 @@ impl Error {
     /// An error of a file as a whole: it cannot be read.
     pub(super) fn of_file(path: &str, message: impl Into<String>) -> Self {
         let source = Source { path: path.to_owned(), text: String::new() };
-        Self { source_file: Arc::new(source), span: None, message: message.into(), note: None, is_warning: false }
+        Self {
+            source_file: Arc::new(source),
+            span: None,
+            message: message.into(),
+            note: None,
+            first: None,
+            is_warning: false,
+        }
     }
 }
 
@@ -113,16 +123,18 @@ pub(super) struct Diagnostics {
     /// Fragments that it includes; the first has the number 1.
     fragments: RefCell<Vec<Arc<Source>>>,
     found: RefCell<BTreeSet<(Span, String, Option<String>)>>,
+    /// For each error about a second thing the place of the first.
+    firsts: RefCell<BTreeMap<(Span, String), Span>>,
 }
 
 impl Diagnostics {
     pub(super) fn new(source: Arc<Source>) -> Self {
-        Self { source, fragments: RefCell::default(), found: RefCell::default() }
+        Self { source, fragments: RefCell::default(), found: RefCell::default(), firsts: RefCell::default() }
     }
 
     /// A diagnostics for a file and the fragments that it includes.
     pub(super) fn with_fragments(source: Arc<Source>, fragments: &[Arc<Source>]) -> Self {
-        Self { source, fragments: RefCell::new(fragments.to_vec()), found: RefCell::default() }
+        Self { fragments: RefCell::new(fragments.to_vec()), ..Self::new(source) }
     }
 
     /// Takes note of a fragment; its number in positions.
@@ -160,6 +172,17 @@ impl Diagnostics {
         }
     }
 
+    /// Reports something of which there may be one and that stands at `first` already.
+    pub(super) fn push_second(&self, span: Span, first: Span, message: impl Into<String>) {
+        let mut message = message.into();
+        if first.start.file == span.start.file {
+            self.firsts.borrow_mut().entry((span, message.clone())).or_insert(first);
+        } else {
+            message = format!("{message}; the first is {}", self.place(first, span));
+        }
+        self.push(span, message, None);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.found.borrow().len()
     }
@@ -171,11 +194,13 @@ impl Diagnostics {
     /// Returns what was found, or `value` if that is nothing.
     pub(super) fn finish<T>(self, value: T) -> Result<T, Errors> {
         let found = self.found.take();
+        let firsts = self.firsts.take();
         let list: Vec<_> = found
             .into_iter()
             .map(|(span, message, note)| Error {
                 source_file: self.source_of(span),
                 span: Some(span),
+                first: firsts.get(&(span, message.clone())).copied(),
                 message,
                 note,
                 is_warning: false,
@@ -207,6 +232,10 @@ fn render(error: &Error) -> String {
     let Position { line, column, .. } = span.start;
     let kind = if error.is_warning { "warning: " } else { "" };
     let mut text = format!("{path}:{line}:{column}: {kind}{}", shortened(&error.message));
+    if let Some(first) = error.first {
+        text.push_str(&two_places(error, first, span));
+        return text;
+    }
     let content = error.source_file.line(line);
     if !content.trim().is_empty() {
         text.push_str(&excerpt(content, span, error.note.as_deref()));
@@ -223,6 +252,28 @@ fn shortened(message: &str) -> String {
     let begin: String = message.chars().take(MESSAGE_LENGTH / 2).collect();
     let end: String = message.chars().skip(length - MESSAGE_LENGTH / 2).collect();
     format!("{begin} … {end}")
+}
+
+/// Returns the lines of both places with their marks, and a word beside each.
+fn two_places(error: &Error, first: Span, second: Span) -> String {
+    let lines = first.start.line.min(second.start.line)..=first.end.line.max(second.end.line);
+    let text: Vec<&str> = lines.clone().map(|line| error.source_file.line(line)).collect();
+    let place = |position: Position| {
+        let before = lines.clone().zip(&text).take_while(|(line, _)| *line < position.line);
+        let line = error.source_file.line(position.line);
+        let column = position.column.saturating_sub(1) as usize;
+        let within = line.char_indices().nth(column).map_or(line.len(), |(byte, _)| byte);
+        before.map(|(_, text)| text.len() + 1).sum::<usize>() + within
+    };
+    let range = |span: Span| place(span.start)..place(span.end);
+    let source = text.join("\n");
+    let snippet = Snippet::source(&source)
+        .line_start(*lines.start() as usize)
+        .annotation(AnnotationKind::Context.span(range(first)).label("first here"))
+        .annotation(AnnotationKind::Primary.span(range(second)).label("and here"));
+    let shown = Renderer::plain().render(&[Group::with_level(Level::ERROR).element(snippet)]);
+    // The first line is an empty one above the excerpt.
+    shown.lines().skip(1).fold(String::new(), |text, line| format!("{text}\n  {}", line.trim_end()))
 }
 
 /// The line with its number, and the mark under it.
@@ -268,6 +319,7 @@ mod tests {
             span: Some(span),
             message: "oh".into(),
             note: note.map(str::to_owned),
+            first: None,
             is_warning: false,
         };
         error.to_string()

@@ -85,12 +85,8 @@ fn waivers<'a>(
     let mut places: Vec<Place> = Vec::new();
     for (place, invariant, reason) in of_fragments.chain(value_of(&file.waive)).flat_map(|waive| &waive.0) {
         if let Some(first) = waivers.iter().position(|waiver| waiver.invariant == *invariant) {
-            let first = diagnostics.place(places[first].span, place.span);
-            diagnostics.push(
-                place.span,
-                format!("`{}` comes from a fragment already, {first}", invariant.name()),
-                None,
-            );
+            let message = format!("a second waiver of `{}`", invariant.name());
+            diagnostics.push_second(place.span, places[first].span, message);
             continue;
         }
         places.push(place.clone());
@@ -206,12 +202,14 @@ fn known_ids(
     message: impl Fn(&str) -> Option<String>,
 ) -> Vec<String> {
     let mut read: Vec<String> = Vec::new();
+    let mut places: BTreeMap<&str, Span> = BTreeMap::new();
     for Id(place, id) in ids {
         if let Some(message) = message(id).filter(|_| !known.contains(&id.as_str())) {
             diagnostics.push(place.span, format!("{message}{}", did_you_mean(id, known.iter().copied())), None);
-        } else if read.contains(id) {
-            diagnostics.push(place.span, format!("`{id}` stands here twice"), None);
+        } else if let Some(first) = places.get(id.as_str()) {
+            diagnostics.push_second(place.span, *first, format!("`{id}` stands here twice"));
         }
+        places.entry(id).or_insert(place.span);
         read.push(id.clone());
     }
     read

@@ -46,6 +46,7 @@ fn narrow(plan: &Plan, position: Position) -> Error {
         span: Some(Span { start: position, end }),
         message: message.to_owned(),
         note: Some(see("an expectation")),
+        first: None,
         is_warning: true,
     }
 }

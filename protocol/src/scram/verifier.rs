@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq as _;
 use super::message::{from_base64, key_from_base64, prepare, to_base64};
 use super::{MAXIMUM_ITERATIONS, METHOD, MINIMUM_ITERATIONS, ScramError};
 
-/// Time that the salt of a user is that does not exist; as long as those that RFC 7677 shows.
+/// Length of the salt of a user that does not exist: as long as those that RFC 7677 shows.
 const SALT: usize = 16;
 
 /// The data that a server keeps of a password: enough to check a proof, not enough to make one.

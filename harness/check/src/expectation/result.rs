@@ -84,7 +84,7 @@ fn judge_one(
 #[derive(Default)]
 struct Instants {
     matches: Vec<(NodeId, usize)>,
-    /// Time at which the first of them came that tells the verdict.
+    /// Time of the first match that decides the verdict.
     telling: Option<Duration>,
     /// Time at which the last was due, if that was in the run.
     latest: Option<Duration>,

@@ -41,7 +41,7 @@ use super::{Findings, Outcome};
 use crate::plan::{NodeId, Plan};
 use crate::trace::Event;
 
-/// Time that something that is due may take before it is missed.
+/// Tolerance for something that is due before it counts as missing.
 const SOON: Duration = Duration::from_secs(1);
 
 /// One invariant, or a part of it.

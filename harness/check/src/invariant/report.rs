@@ -7,7 +7,7 @@ use super::shown;
 use crate::plan::{Invariant, Plan, Position};
 use crate::{Findings, NotJudged, Violation};
 
-/// Number of times that one invariant is reported as broken in a run.
+/// Maximum number of reports about one invariant in a run.
 const REPORTED: usize = 3;
 
 /// An invariant does not hold.

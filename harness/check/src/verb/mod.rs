@@ -29,7 +29,7 @@ use crate::trace::Event;
 pub(super) struct VerbMatch {
     /// The index in the trace.
     pub(super) index: usize,
-    /// Time at which it was.
+    /// The time.
     pub(super) at: Duration,
     /// The reason code of the DISCONNECT before a close, if any.
     pub(super) said: Option<ReasonCode>,

@@ -22,7 +22,7 @@ use crate::world::{
     Engine, EngineError, ProgramUnderTest, RealTime, RemoteBroker, RemoteOptions, StartedRemote, live_means,
 };
 
-/// Number of times that a run is repeated for which the machine was too busy.
+/// Maximum number of repetitions of a run for which the machine was too busy.
 const TRIES: u32 = 3;
 /// Additional time that a run may take, compared with the project's broker.
 const LONGER: Duration = Duration::from_secs(10);

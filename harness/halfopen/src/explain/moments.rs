@@ -7,7 +7,7 @@ use super::{Explained, seconds};
 use crate::plan::{EventRef, Expectation, Mode, Moment, NodeId, Ordinal, PacketKind, Point, StepKind, Timing, Verb};
 use crate::trace::find::{Perspective, occurrences};
 
-/// Number of times that are listed for an event.
+/// Maximum number of times that are listed for an event.
 const TIMES: usize = 3;
 
 impl Explained<'_> {

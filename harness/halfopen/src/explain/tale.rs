@@ -8,10 +8,10 @@ use super::{Explained, seconds};
 use crate::plan::StepId;
 use crate::trace::{Event, EventKind, Transmission, since_text};
 
-/// Number of times that the same step is told.
+/// Maximum number of repetitions of a step that are described.
 const TIMES: usize = 3;
 
-/// Time that the text of a step may be.
+/// Maximum number of characters of the text of a step.
 const WIDTH: usize = 120;
 
 /// Things of one kind that happen one after the other.

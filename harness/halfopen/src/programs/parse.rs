@@ -244,7 +244,7 @@ impl Reader {
     fn error(&mut self, span: Range<usize>, message: String, note: Option<String>) {
         let span = Span { start: self.position(span.start), end: self.position(span.end) };
         let source_file = Arc::clone(&self.source);
-        self.errors.push(Error { source_file, span: Some(span), message, note, is_warning: false });
+        self.errors.push(Error { source_file, span: Some(span), message, note, first: None, is_warning: false });
     }
 
     fn position(&self, at: usize) -> Position {

@@ -36,7 +36,7 @@ pub struct Load {
 /// The second in which the most of something happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peak {
-    /// Number of times that it happened.
+    /// The count.
     pub count: u64,
     /// The second, counted from 0 at the start of the run.
     pub second: u64,

@@ -27,7 +27,7 @@ pub enum Perspective {
 pub struct Occurrence {
     /// The index in the trace; `None` for the start and the end of the run.
     pub index: Option<usize>,
-    /// Time at which it was, since the start of the run.
+    /// The time since the start of the run.
     pub at: Duration,
 }
 

@@ -61,11 +61,11 @@ pub fn text(plan: &Plan, trace: &Trace) -> String {
 pub struct Repetition {
     /// The events that are not shown: from the second time on to before the last.
     pub hidden: std::ops::Range<usize>,
-    /// Time at which the second time begins.
+    /// Start of the second repetition.
     pub second: Duration,
-    /// Time at which the last time begins.
+    /// Start of the last repetition.
     pub last: Duration,
-    /// Number of times that they come.
+    /// Number of repetitions.
     pub times: usize,
     /// The time from one to the next.
     pub period: Duration,

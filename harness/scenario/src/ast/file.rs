@@ -556,8 +556,7 @@ impl Value for Rows {
         for row in cx.each(items, |item| Row::read(cx, item, &columns)) {
             let case = row.case.flow();
             if let Some(first) = cases.get(&case) {
-                let message = format!("a second case called `{case}`, first in line {}", first.start.line);
-                cx.error(&row.case.0, message);
+                cx.error_second(&row.case.0, *first, format!("a second case called `{case}`"));
                 continue;
             }
             cases.insert(case, row.case.0.span);

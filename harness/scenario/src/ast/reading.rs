@@ -100,6 +100,12 @@ impl<'a> Reading<'a> {
         self.error_at(&Place::of(node), node.span, message, None);
     }
 
+    /// Reports something of which there may be one and that stands at `first` already.
+    pub(crate) fn error_second(&self, node: &Node, first: Span, message: impl Into<String>) {
+        self.fail();
+        self.diagnostics.push_second(node.span, first, message);
+    }
+
     pub(crate) fn error_with_note(&self, node: &Node, message: impl Into<String>, note: impl Into<String>) {
         self.error_at(&Place::of(node), node.span, message, Some(note.into()));
     }

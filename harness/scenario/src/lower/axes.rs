@@ -75,7 +75,7 @@ impl Axes {
             seeds: value_of(&file.seeds).map_or_else(|| vec![1], |seeds| seeds.list()),
             ..Self::default()
         };
-        let mut seen = BTreeSet::new();
+        let mut seen = BTreeMap::new();
         for lets in fragments.iter().filter_map(|fragment| value_of(&fragment.values)) {
             axes.add_values(lets, span, &mut seen, diagnostics);
         }
@@ -111,7 +111,7 @@ impl Axes {
         names.filter(|name| name.place.span.start.file == 0)
     }
 
-    fn add_values(&mut self, lets: &Lets, span: Span, seen: &mut BTreeSet<String>, diagnostics: &Diagnostics) {
+    fn add_values(&mut self, lets: &Lets, span: Span, seen: &mut BTreeMap<String, Span>, diagnostics: &Diagnostics) {
         check_number(lets.0.len(), span, diagnostics);
         for (name, value) in lets.0.iter().take(MAX_NAMES) {
             if self.is_new(name, seen, diagnostics) {
@@ -120,7 +120,13 @@ impl Axes {
         }
     }
 
-    fn add_matrix(&mut self, matrix: &Matrix, span: Span, seen: &mut BTreeSet<String>, diagnostics: &Diagnostics) {
+    fn add_matrix(
+        &mut self,
+        matrix: &Matrix,
+        span: Span,
+        seen: &mut BTreeMap<String, Span>,
+        diagnostics: &Diagnostics,
+    ) {
         check_number(matrix.0.len(), span, diagnostics);
         for (name, axis) in matrix.0.iter().take(MAX_NAMES) {
             if self.is_new(name, seen, diagnostics) {
@@ -133,7 +139,7 @@ impl Axes {
         }
     }
 
-    fn add_table(&mut self, rows: &Rows, seen: &mut BTreeSet<String>, diagnostics: &Diagnostics) {
+    fn add_table(&mut self, rows: &Rows, seen: &mut BTreeMap<String, Span>, diagnostics: &Diagnostics) {
         let mut columns = rows.columns.clone();
         columns.retain(|name| self.is_new(name, seen, diagnostics));
         match rows.rows.is_empty() {
@@ -142,7 +148,7 @@ impl Axes {
         }
     }
 
-    fn is_new(&mut self, name: &Name, seen: &mut BTreeSet<String>, diagnostics: &Diagnostics) -> bool {
+    fn is_new(&mut self, name: &Name, seen: &mut BTreeMap<String, Span>, diagnostics: &Diagnostics) -> bool {
         let (text, span) = (name.text.as_str(), name.place.span);
         if matches!(text, MEMBER | ROUND | "seed" | "any_order" | "sweep" | MQTT | CASE | "clause") {
             diagnostics.push(span, format!("`{text}` means something of its own and cannot name a parameter"), None);
@@ -152,10 +158,11 @@ impl Axes {
             self.broken.push(text.to_owned());
             return false;
         }
-        if !seen.insert(text.to_owned()) {
-            diagnostics.push(span, format!("a second parameter called `{text}`"), None);
+        if let Some(first) = seen.get(text) {
+            diagnostics.push_second(span, *first, format!("a second parameter called `{text}`"));
             return false;
         }
+        seen.insert(text.to_owned(), span);
         true
     }
 

@@ -64,11 +64,7 @@ pub(crate) fn outline(trees: &[&Node], is_open: bool, diagnostics: &Diagnostics)
             if !check_name(key, "a node", diagnostics) {
                 outline.broken.insert(name.to_owned());
             } else if let Some(first) = places.get(name) {
-                let message = match first.start.file == key.span.start.file {
-                    true => format!("a second node called `{name}`"),
-                    false => format!("`{name}` comes from a fragment already, {}", diagnostics.place(*first, key.span)),
-                };
-                diagnostics.push(key.span, message, None);
+                diagnostics.push_second(key.span, *first, format!("a second node called `{name}`"));
             } else if outline.nodes.contains_key(name) {
                 diagnostics.push(key.span, format!("a second node called `{name}`"), None);
             } else {

@@ -194,6 +194,5 @@ fn scalar(text: &str, style: ScalarStyle, span: Span) -> Scalar {
 
 pub(super) fn report_twice(earlier: &Node, key: &Node, diagnostics: &Diagnostics) {
     let text = key.text().unwrap_or_default();
-    let line = earlier.span.start.line;
-    diagnostics.push(key.span, format!("the key `{text}` stands here twice, first in line {line}"), None);
+    diagnostics.push_second(key.span, earlier.span, format!("the key `{text}` stands here twice"));
 }

@@ -1,6 +1,6 @@
-//! The story as a state machine: given what has happened, what is to be done now, and when to come back.
+//! The script as a state machine: given what has happened, what is to be done now, and when to come back.
 //!
-//! It knows no engine: it is told of each event and gives [`EngineCommand`]s. Time in it is the time of the world.
+//! It knows no engine: it receives each event and gives [`EngineCommand`]s. Time in it is the time of the world.
 
 mod inbox;
 mod patience;
@@ -26,15 +26,15 @@ use crate::plan::{Answers, Node, NodeId, Plan, Program};
 /// Time for which a run goes on after everything is decided, to see what should not come.
 const AFTERMATH: Duration = Duration::from_secs(1);
 
-/// Tells the story of a plan.
+/// Carries out the script of a plan.
 pub(crate) struct Director {
     plan: Arc<Plan>,
     switchboard: Switchboard,
-    /// The story itself first, then what it set going in the background.
+    /// The script itself first, then what it started in the background.
     runners: Vec<StepRunner>,
-    /// Time that the run waits when the story does not move on by itself: it is told, or waits for what may never come.
+    /// Time that the run waits when the script does not move on by itself: it is done, or waits for what may never come.
     patience: Patience,
-    /// Time at which the story was told and nothing more had to happen; some of it may still have to be waited for.
+    /// Time at which the script was done and nothing more had to happen; some of it may still have to be waited for.
     told_at: Option<Duration>,
     until: Until,
     /// Time at which the run ends at the latest, whatever the file says.

@@ -8,7 +8,7 @@ use crate::node::{self, Directive};
 use crate::plan::{Action, Command, NodeId, Step, StepId, StepKind};
 use crate::script::EngineCommand;
 
-/// Goes through a list of steps, one after the other: the story, or what it set going in the background.
+/// Runs a list of steps, one after the other: the script, or a list that it started in the background.
 pub(super) struct StepRunner {
     /// Lists of steps within lists of steps, the innermost last.
     frames: Vec<Frame>,
@@ -51,7 +51,7 @@ struct Reaction {
 struct Frame {
     steps: Rc<[Step]>,
     next: usize,
-    /// Number of times that the list is gone through again.
+    /// Number of further repetitions of the list.
     repeats: u64,
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// Number of times that each is measured.
+/// Number of measurements of each kind.
 const TIMES: u32 = 50;
 /// The distance between two measurements.
 const APART: Duration = Duration::from_millis(4);

@@ -17,7 +17,7 @@ pub(super) struct Block {
     pub(super) start: usize,
     /// Number of lines that are shown.
     pub(super) len: usize,
-    /// Number of times that they come, one repetition right after the other.
+    /// Number of repetitions, one right after the other.
     pub(super) times: usize,
     /// The time from each line to the same line of the next repetition, which is always the same.
     pub(super) period: Duration,

@@ -43,7 +43,7 @@ pub(super) struct EventDrivenEngine<S, F> {
     fabric: Rc<RefCell<Fabric>>,
     /// Number of events that were recorded when the story was last asked.
     told: Option<usize>,
-    /// Time at which the story was last asked without anything having happened.
+    /// Time at which the script was last polled without anything having happened.
     asked_at: Option<Duration>,
     /// The broker outside of the world, in real time.
     outside: Option<RemoteBroker>,
