@@ -12,6 +12,7 @@ pub mod coverage;
 pub mod defects;
 pub mod diff;
 mod explain;
+pub mod load;
 pub mod programs;
 pub mod report;
 pub mod run;

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::check::{Completion, Judge, Outcome, Verdict};
+use crate::load::{Load, Meter};
 use crate::plan::{Feature, Node, Plan, Program};
-use crate::report::{Load, Meter};
 use crate::scenario::{self, Errors, File, PlanOptions, Scenario};
 use crate::sweep;
 use crate::trace::{Event, RunObserver, Trace, TraceHash, TraceHasher};

@@ -3,7 +3,6 @@
 pub mod diagram;
 mod html;
 mod junit;
-mod load;
 pub mod model;
 mod pcap;
 mod summary;
@@ -14,8 +13,6 @@ mod wrong;
 
 pub use self::html::{Pictures, Thin, html};
 pub use self::junit::junit;
-pub(crate) use self::load::Meter;
-pub use self::load::{Column, Load, Outage, Peak};
 pub use self::pcap::pcapng;
 pub use self::summary::Summary;
 pub use self::tap::tap;

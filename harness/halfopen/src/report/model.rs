@@ -9,7 +9,6 @@ mod run;
 use serde::{Deserialize, Serialize};
 
 pub use self::event::EventRecord;
-pub(super) use self::event::ms;
 pub use self::run::{Detail, Diagram, Finding, NodeRecord, NotJudgedRecord, RunRecord, WaiverRecord};
 
 /// The name of the format.

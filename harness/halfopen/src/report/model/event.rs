@@ -4,6 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::load::ms;
 use crate::plan::{NodeId, Value};
 use crate::trace::{Event, EventKind, Transmission, details, fields, item_word, json, since_text};
 
@@ -131,9 +132,4 @@ impl EventRecord {
 fn margin_ms(at: Duration, due: Duration) -> i64 {
     let difference = |later: Duration, earlier| i64::try_from(later.saturating_sub(earlier).as_millis());
     difference(at, due).unwrap_or(i64::MAX) - difference(due, at).unwrap_or(i64::MAX)
-}
-
-/// Whole milliseconds.
-pub(in crate::report) fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

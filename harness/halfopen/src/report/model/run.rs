@@ -4,11 +4,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::SourceRecord;
-use super::event::{EventRecord, ms};
+use super::event::EventRecord;
 use crate::check::{NotJudged, Outcome, Vacuity, Verdict, Violation};
+use crate::load::{Load, ms};
 use crate::plan::{NodeId, Plan, Position, Program, Waiver};
 use crate::report::diagram::{Scene, scene};
-use crate::report::load::Load;
 use crate::run::{Ending, Finished};
 use crate::scenario::About;
 use crate::trace::{Event, EventKind, Trace, causes, step_of, text};

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::ms;
 use crate::plan::{Because, NodeId, Plan, Program};
 use crate::trace::{Event, EventKind, Trace, Transmission};
 
@@ -244,6 +243,11 @@ fn columns(seconds: &BTreeMap<u64, Second>, end: Duration) -> Vec<Column> {
         column
     };
     (0..(end.as_secs() + 1).div_ceil(width)).map(column).collect()
+}
+
+/// Returns whole milliseconds.
+pub(crate) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
