@@ -155,7 +155,7 @@ impl Range {
 fn range(plan: &Plan, sweep: &Sweep, trace: &Trace) -> Result<Range, Error> {
     let is_here = |kind: &EventKind| matches!(kind, EventKind::Mark(name) if name == HERE);
     let Some(here) = trace.events.iter().position(|event| is_here(&event.kind)) else {
-        return Err(error(plan, sweep, format!("`{}` is over before the story comes here", plan.run)));
+        return Err(error(plan, sweep, format!("`{}` is over before the script comes here", plan.run)));
     };
     let (first, begin) = bound(plan, sweep, &sweep.from, trace, here)?;
     let (last, end) = bound(plan, sweep, &sweep.to, trace, first.unwrap_or(here))?;

@@ -45,7 +45,7 @@ impl Explained<'_> {
         self.tale(out)?;
         writeln!(out, "\nWhat must be true")?;
         if self.plan.expectations.is_empty() {
-            writeln!(out, "  nothing in this run; only the story must not fail")?;
+            writeln!(out, "  nothing in this run; only the script must not fail")?;
         }
         self.plan.expectations.iter().try_for_each(|expectation| self.expectation(out, expectation))
     }

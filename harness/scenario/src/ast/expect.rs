@@ -127,7 +127,7 @@ const fn meaning(because: Because) -> &'static str {
         Because::Quota => "what came is more than was allowed",
         Because::NotAuthorized => "the other side may not do this",
         Because::Shutdown => "a broker: its process ends in order, by `shutdown`",
-        Because::Asked => "the story asked for it, as with `disconnect` or `close`",
+        Because::Asked => "the script asked for it, as with `disconnect` or `close`",
     }
 }
 

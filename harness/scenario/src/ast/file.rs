@@ -63,7 +63,7 @@ map! {
         raw_clients: Nodes<RawClient> => "name → raw client";
         network: Param<LinkSettings> => "what all links are like";
         links: Param<Links> => "`a -> b` or `a <-> b` → what one link is like";
-        steps: Param<Steps> => "the story";
+        steps: Param<Steps> => "the script";
         expect: Param<Expectations> => "what must be true of it";
         until: Param<Moment> = "when all is decided, and 1s more" => "the end of the run";
         tolerance: Param<DurationExpr> = "0ms" => "how much earlier or later than expected something may come";

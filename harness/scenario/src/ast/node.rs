@@ -46,7 +46,7 @@ group! {
 group! {
     /// Settings of clients alone.
     ClientOnly {
-        autostart: Param<bool> = "true" => "connected before the story begins";
+        autostart: Param<bool> = "true" => "connected before the script begins";
         ping_timeout: Param<DurationExpr> = "half of keep_alive" => "how long it waits for PINGRESP";
         connect_timeout: Param<DurationExpr> = "10s" => "how long it waits for a connection and CONNACK together";
         queue_messages: Param<Number<0, 1_000_000>> = "1000" => "maximum number of messages that wait to be sent, while it is not connected or for room in the broker's receive maximum";
@@ -63,7 +63,7 @@ group! {
     /// Settings of raw clients alone.
     RawClientOnly {
         answers: Param<Answers> = "standard" => "`standard`, `nothing`, or packet → what it answers";
-        ! autostart => "a raw client does what is written and nothing on its own; begin the story with `connect`";
+        ! autostart => "a raw client does what is written and nothing on its own; begin the script with `connect`";
         ! reconnect => "a raw client does what is written and does not reconnect on its own; write `connect`";
         ! ping_timeout => "a raw client sends no PINGREQ on its own, so it waits for no PINGRESP";
         ! connect_timeout => "a raw client has no time-outs; a step that never ends fails the run";

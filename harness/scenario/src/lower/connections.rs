@@ -84,9 +84,9 @@ impl Lower<'_> {
             }
             let name = self.names.name(named.client);
             let message = match most {
-                0 => format!("`{name}` opens no connection in this story"),
-                1 => format!("`{name}` opens one connection in this story; did you mean `{name}#1`?"),
-                most => format!("`{name}` opens {most} connections in this story; did you mean `{name}#{most}`?"),
+                0 => format!("`{name}` opens no connection in this script"),
+                1 => format!("`{name}` opens one connection in this script; did you mean `{name}#1`?"),
+                most => format!("`{name}` opens {most} connections in this script; did you mean `{name}#{most}`?"),
             };
             self.diagnostics().push(*span, message, Some(see("a connection")));
         }

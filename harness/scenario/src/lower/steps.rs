@@ -65,7 +65,7 @@ impl Lower<'_> {
             for step in story.0.iter().filter_map(|step| step.get(self.env)) {
                 match &step.kind {
                     StepKind::Word(StepWord::Sweep(_)) if sweep.is_some() => {
-                        self.error(&step.head, "a second sweep; a story has one at most");
+                        self.error(&step.head, "a second sweep; a script has one at most");
                     }
                     StepKind::Word(StepWord::Sweep(written)) => {
                         let read = written.get(self.env);
@@ -182,7 +182,7 @@ impl Lower<'_> {
             StepWord::Every(every) => self.every(&*every.get(self.env)?, nodes)?,
             StepWord::Whenever(line) => self.whenever(&*line.get(self.env)?, nodes)?,
             StepWord::Sweep(sweep) => {
-                let message = "a sweep is a line of the story itself, and cannot be inside of another step";
+                let message = "a sweep is a line of the script itself, and cannot be inside of another step";
                 self.error(&sweep.place, message);
                 return None;
             }

@@ -67,13 +67,13 @@ impl Begun {
             match &step.kind {
                 StepKind::Network(change) if self.heals_nothing(change) => {
                     let what = if change.scope.connection.is_some() { "this connection" } else { "this link" };
-                    say(step, &format!("`heal` ends a `partition`, and the story has none of {what}"));
+                    say(step, &format!("`heal` ends a `partition`, and the script has none of {what}"));
                 }
                 StepKind::Node { nodes, actions }
                     if has(actions, |command| matches!(command, Command::ResumePinging))
                         && !nodes.iter().any(|node| self.silenced.contains(node)) =>
                 {
-                    say(step, "`resume_pinging` ends `stop_pinging`, and the story has none of this node");
+                    say(step, "`resume_pinging` ends `stop_pinging`, and the script has none of this node");
                 }
                 StepKind::Repeat { steps, .. } | StepKind::Every { steps, .. } | StepKind::Whenever { steps, .. } => {
                     self.report(steps, origins, diagnostics);

@@ -13,7 +13,7 @@ use crate::tree::Node;
 
 /// The reason why `sweep` is no axis to ask for.
 pub(super) const SWEEP: &str =
-    "the runs of a sweep are known only once the story has run without the fault, so nothing can ask for one of them";
+    "the runs of a sweep are known only once the script has run without the fault, so nothing can ask for one of them";
 
 /// Whether each `when` of a file held in any run so far.
 pub(super) type Held = RefCell<BTreeMap<Span, bool>>;

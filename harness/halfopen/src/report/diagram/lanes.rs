@@ -92,7 +92,7 @@ impl Lanes {
     /// The heads of all columns, lanes in their order.
     pub(super) fn heads(&self) -> Vec<Head> {
         let column = |x: i32, name: &str| Head { x, name: name.to_owned(), role: String::new() };
-        let mut heads = vec![column(STORY, "story"), column(RULER - 42, "time, s")];
+        let mut heads = vec![column(STORY, "script"), column(RULER - 42, "time, s")];
         heads.extend(self.heads.iter().cloned());
         heads.push(column(self.expected() + 12, "expected"));
         heads

@@ -265,7 +265,7 @@ fn brokers_stand_side_by_side_and_speak_across_their_gap() {
     let scene = scene(&plan, &story.end(1000));
     let lane = |name: &str| scene.heads.iter().find(|head| head.name == name).unwrap().x;
     let names: Vec<&str> = scene.heads.iter().map(|head| head.name.as_str()).collect();
-    assert_eq!(names, ["story", "time, s", "sensor", "broker", "backup", "watcher", "expected"]);
+    assert_eq!(names, ["script", "time, s", "sensor", "broker", "backup", "watcher", "expected"]);
     let between = |x: i32| lane("broker") <= x && x <= lane("backup");
     let arrows: Vec<(i32, i32)> = scene
         .shapes
