@@ -1,17 +1,17 @@
 //! One program with all changes in it: a copy of the workspace that is changed and compiled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
 use crate::find::mutants;
 use crate::write::{Source, changes_around};
 
-/// The crates that are changed, each with its folder of rules; the first has the switch.
+/// The crates that are changed, each with its folder of rules.
 const CORES: [(&str, &[&str]); 3] =
     [("protocol", &["flow", "codec", "packet", "topic.rs"]), ("broker", &["core"]), ("client", &["core"])];
 
@@ -19,35 +19,13 @@ const CORES: [(&str, &[&str]); 3] =
 const COPIED: [&str; 9] =
     ["Cargo.lock", "scenarios", "programs", "protocol", "broker", "client", "harness", "tests", "docs"];
 
-/// The switch: which change is on, and, if asked, a file in which each one that is reached is noted.
-const SWITCH: &str = r#"
-#[doc(hidden)]
-#[allow(missing_docs, clippy::all)]
-pub mod mutants {
-    extern crate std;
-    use std::io::Write;
-    use std::string::String;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::{LazyLock, Mutex};
+/// The function that says whether a change is on.
+const SWITCH: &str = "::halfopen_mutants_switch::on";
 
-    static ON: LazyLock<usize> =
-        LazyLock::new(|| std::env::var("MUTANT").ok().and_then(|text| text.parse().ok()).unwrap_or(usize::MAX));
-    static REACHED: LazyLock<Option<Mutex<std::fs::File>>> =
-        LazyLock::new(|| std::env::var("MUTANTS_REACHED").ok().and_then(|path| std::fs::File::create(path).ok()).map(Mutex::new));
-    static SEEN: [AtomicBool; 65536] = [const { AtomicBool::new(false) }; 65536];
+/// The list of changes that do not compile, as a path from the root of the workspace.
+const REFUSED: &str = "tests/mutants/refused.txt";
 
-    pub fn on(number: usize) -> bool {
-        if let Some(file) = &*REACHED
-            && !SEEN[number].swap(true, Ordering::Relaxed)
-            && let Ok(mut file) = file.lock()
-        {
-            let line: String = std::format!("{number}\n");
-            let _ = file.write_all(line.as_bytes());
-        }
-        *ON == number
-    }
-}
-"#;
+const HEAD: &str = "# Changes that do not compile. `cargo run -p halfopen-mutants` writes this file.\n";
 
 /// A program in which each change can be switched on.
 pub(crate) struct Program {
@@ -60,65 +38,93 @@ pub(crate) struct Program {
 }
 
 /// A change that compiles.
+#[derive(Debug)]
 pub(crate) struct Change {
     /// What it is switched on with.
     pub number: usize,
     /// The file, as a path from the root of the workspace.
     pub file: String,
-    /// The line, from 1.
-    pub line: usize,
-    /// What is changed.
-    pub what: String,
+    /// The function, and what is changed in it: the name of the change in its file.
+    pub name: String,
 }
 
-/// Copies the workspace at `root` to `work`, changes the copy and builds it.
+/// Copies the workspace at `root` to `work`, changes the copy and builds it. Changes that are listed as not compiling are
+/// left out; if others do not compile, they join the list.
 ///
 /// # Errors
 /// If a file cannot be read or written, or if the copy does not compile even without the changes that are refused.
 pub(crate) fn build(root: &Path, work: &Path) -> Result<Program, Box<dyn Error>> {
-    let mut sources: Vec<(PathBuf, &str, Source)> = Vec::new();
-    let mut first = 0;
-    for (name, folders) in CORES {
-        let switch = if name == "protocol" { "crate::mutants::on" } else { "::halfopen_protocol::mutants::on" };
-        for path in folders.iter().flat_map(|folder| files(&root.join(name).join("src").join(folder))) {
+    let mut sources: Vec<(PathBuf, Source)> = Vec::new();
+    let mut all: Vec<Change> = Vec::new();
+    for (crate_name, folders) in CORES {
+        for path in folders.iter().flat_map(|folder| files(&root.join(crate_name).join("src").join(folder))) {
             let text = fs::read_to_string(&path)?;
             let mutants = mutants(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-            let count = mutants.len();
-            sources.push((path.strip_prefix(root)?.to_owned(), switch, Source { text, mutants, first }));
-            first += count;
+            let path = path.strip_prefix(root)?.to_owned();
+            let first = all.len();
+            let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+            for mutant in &mutants {
+                let name = format!("{}: {}", mutant.function, mutant.what);
+                let times = seen.entry(name.clone()).or_default();
+                *times += 1;
+                let name = if *times == 1 { name } else { format!("{name} #{times}") };
+                all.push(Change { number: all.len(), file: path.display().to_string(), name });
+            }
+            sources.push((path, Source { text, mutants, first }));
         }
     }
+    let mut written: BTreeSet<PathBuf> = sources.iter().map(|(path, _)| work.join(path)).collect();
     let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
     write(&work.join("Cargo.toml"), &manifest.replace(", \"tests/purity\", \"tests/mutants\"", ""))?;
-    let library = fs::read_to_string(root.join("protocol/src/lib.rs"))?;
-    write(&work.join("protocol/src/lib.rs"), &format!("{library}{SWITCH}"))?;
-    let library_too = [work.join("protocol/src/lib.rs")];
-    let written: BTreeSet<PathBuf> = sources.iter().map(|(path, ..)| work.join(path)).chain(library_too).collect();
+    for (crate_name, _) in CORES {
+        let place = Path::new(crate_name).join("Cargo.toml");
+        let manifest = fs::read_to_string(root.join(&place))?;
+        let switch = "\n[dependencies]\nhalfopen-mutants-switch = { path = \"../tests/mutants/switch\" }\n";
+        write(&work.join(&place), &manifest.replacen("\n[dependencies]\n", switch, 1))?;
+        written.insert(work.join(&place));
+    }
     for name in COPIED {
         copy(&root.join(name), &work.join(name), &written)?;
     }
-    let refused = refused(work, &sources)?;
-    eprintln!("{first} changes, of which {} do not compile", refused.len());
-    let path = compile(work)?;
-    let mut changes = Vec::new();
-    for (path, _, source) in &sources {
-        let file = path.display().to_string();
-        for (number, mutant) in (source.first..).zip(&source.mutants).filter(|(number, _)| !refused.contains(number)) {
-            changes.push(Change { number, file: file.clone(), line: mutant.line, what: mutant.what.clone() });
-        }
+    let listed = listed(root)?;
+    let known: BTreeSet<usize> = all.iter().filter(|one| listed.contains(&one.key())).map(|one| one.number).collect();
+    let refused = refused(work, &sources, known)?;
+    eprintln!("{} changes, of which {} do not compile", all.len(), refused.len());
+    let lines: Vec<String> =
+        all.iter().filter(|one| refused.contains(&one.number)).map(|one| one.key() + "\n").collect();
+    write(&root.join(REFUSED), &format!("{HEAD}{}", lines.concat()))?;
+    all.retain(|change| !refused.contains(&change.number));
+    Ok(Program { path: work.join("target/release/judge-mutants"), scenarios: work.join("scenarios"), changes: all })
+}
+
+impl Change {
+    /// The name of the change among all.
+    pub(crate) fn key(&self) -> String {
+        format!("{} {}", self.file, self.name)
     }
-    Ok(Program { path, scenarios: work.join("scenarios"), changes })
+}
+
+/// The names of the changes that are known not to compile.
+fn listed(root: &Path) -> Result<BTreeSet<String>, Box<dyn Error>> {
+    let path = root.join(REFUSED);
+    if !path.exists() {
+        return Ok(BTreeSet::new());
+    }
+    Ok(fs::read_to_string(path)?.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect())
 }
 
 /// Takes changes out until what is left compiles; returns those that were taken out.
-fn refused(work: &Path, sources: &[(PathBuf, &str, Source)]) -> Result<BTreeSet<usize>, Box<dyn Error>> {
-    let mut refused = BTreeSet::new();
+fn refused(
+    work: &Path,
+    sources: &[(PathBuf, Source)],
+    mut refused: BTreeSet<usize>,
+) -> Result<BTreeSet<usize>, Box<dyn Error>> {
     loop {
-        for (path, switch, source) in sources {
-            write(&work.join(path), &source.render(switch, &refused))?;
+        for (path, source) in sources {
+            write(&work.join(path), &source.render(SWITCH, &refused))?;
         }
         let before = refused.len();
-        let errors = errors(work)?;
+        let errors = errors(&compile(work)?)?;
         if errors.is_empty() {
             return Ok(refused);
         }
@@ -154,12 +160,7 @@ fn nearest(text: &str, offset: usize) -> Option<usize> {
 type CompileError = (String, usize, String);
 
 /// The errors, as the compiler tells them.
-fn errors(work: &Path) -> Result<Vec<CompileError>, Box<dyn Error>> {
-    let output = cargo(work)
-        .args(["check", "-q", "-p", "halfopen-protocol", "-p", "halfopen-broker", "-p", "halfopen-client", "--lib"])
-        .arg("--message-format=json")
-        .stderr(Stdio::null())
-        .output()?;
+fn errors(output: &Output) -> Result<Vec<CompileError>, Box<dyn Error>> {
     let mut found = Vec::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let message: Value = serde_json::from_str(line)?;
@@ -170,32 +171,22 @@ fn errors(work: &Path) -> Result<Vec<CompileError>, Box<dyn Error>> {
         let mut spans = message["spans"].as_array().into_iter().flatten();
         let Some(span) = spans.rfind(|span| span["is_primary"] == true) else { continue };
         let (Some(file), Some(byte)) = (span["file_name"].as_str(), span["byte_start"].as_u64()) else { continue };
-        found.push((
-            file.to_owned(),
-            usize::try_from(byte)?,
-            message["message"].as_str().unwrap_or_default().to_owned(),
-        ));
+        let message = message["message"].as_str().unwrap_or_default();
+        found.push((file.to_owned(), usize::try_from(byte)?, message.to_owned()));
     }
     if found.is_empty() && !output.status.success() {
-        return Err("the copy does not compile; run cargo check in it".into());
+        return Err("the copy does not compile; run `cargo build` in target/mutants".into());
     }
     Ok(found)
 }
 
-fn compile(work: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    let output = cargo(work).args(["build", "-q", "-p", "halfopen", "--bin", "halfopen"]).output()?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
-    }
-    Ok(work.join("target/debug/halfopen"))
-}
-
-/// Cargo for the copy. It has a folder of its own for what it builds: in that of the workspace, the changed crates would be
+/// Builds the copy. It has a folder of its own for what it builds: in that of the workspace, the changed crates would be
 /// taken for the real ones.
-fn cargo(work: &Path) -> Command {
+fn compile(work: &Path) -> std::io::Result<Output> {
     let mut command = Command::new(env!("CARGO"));
-    command.current_dir(work).env("CARGO_TARGET_DIR", work.join("target"));
-    command
+    command.current_dir(work).env("CARGO_TARGET_DIR", work.join("target")).env("CARGO_PROFILE_RELEASE_DEBUG", "0");
+    command.args(["build", "--release", "-q", "-p", "halfopen-mutants-judge", "--message-format=json"]);
+    command.stderr(Stdio::null()).output()
 }
 
 /// The Rust files at or below a path that have rules in them, in the order of their names.
@@ -212,7 +203,7 @@ fn files(path: &Path) -> Vec<PathBuf> {
     names.flat_map(|path| files(&path)).filter(|path| path.extension().is_some_and(|ending| ending == "rs")).collect()
 }
 
-/// Copies what is new, but not what is written anew anyway.
+/// Makes a folder of the copy what the original is, but leaves alone what is written anew anyway.
 fn copy(from: &Path, to: &Path, written: &BTreeSet<PathBuf>) -> Result<(), Box<dyn Error>> {
     if written.contains(to) {
         return Ok(());
@@ -224,6 +215,16 @@ fn copy(from: &Path, to: &Path, written: &BTreeSet<PathBuf>) -> Result<(), Box<d
             fs::write(to, text)?;
         }
         return Ok(());
+    }
+    // What the original has no longer would be run, or compiled.
+    for entry in fs::read_dir(to).into_iter().flatten() {
+        let entry = entry?;
+        if !from.join(entry.file_name()).exists() {
+            match entry.file_type()?.is_dir() {
+                true => fs::remove_dir_all(entry.path())?,
+                false => fs::remove_file(entry.path())?,
+            }
+        }
     }
     for entry in fs::read_dir(from)? {
         let entry = entry?;

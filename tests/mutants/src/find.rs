@@ -11,8 +11,8 @@ use syn::{BinOp, Expr, Item, Lit, Stmt, UnOp};
 pub(crate) struct Mutant {
     /// The bytes that it stands in place of.
     pub range: Range<usize>,
-    /// The line in the file, from 1.
-    pub line: usize,
+    /// The function that it stands in, after its type if it has one.
+    pub function: String,
     /// What stands there instead; nothing if the statement is left out.
     pub instead: Option<String>,
     /// What is changed, for people.
@@ -47,7 +47,7 @@ const LIKE: [(&str, &str); 18] = [
 /// If the text is not Rust.
 pub(crate) fn mutants(text: &str) -> syn::Result<Vec<Mutant>> {
     let file = syn::parse_file(text)?;
-    let mut finder = Finder { text, found: Vec::new() };
+    let mut finder = Finder { text, owner: String::new(), function: String::new(), found: Vec::new() };
     finder.visit_file(&file);
     finder.found.sort_by_key(|mutant| (mutant.range.start, std::cmp::Reverse(mutant.range.end)));
     Ok(finder.found)
@@ -55,6 +55,9 @@ pub(crate) fn mutants(text: &str) -> syn::Result<Vec<Mutant>> {
 
 struct Finder<'t> {
     text: &'t str,
+    /// The type whose `impl` is visited, with `::`.
+    owner: String,
+    function: String,
     found: Vec<Mutant>,
 }
 
@@ -64,8 +67,7 @@ impl Finder<'_> {
     }
 
     fn push(&mut self, node: &impl Spanned, instead: Option<String>, what: String) {
-        let span = node.span();
-        self.found.push(Mutant { range: span.byte_range(), line: span.start().line, instead, what });
+        self.found.push(Mutant { range: node.span().byte_range(), function: self.function.clone(), instead, what });
     }
 
     fn negate(&mut self, condition: &Expr) {
@@ -86,13 +88,23 @@ impl<'ast> Visit<'ast> for Finder<'_> {
             Item::Trait(item) => (&item.attrs, false),
             _ => return,
         };
-        if !is_const && !attributes.iter().any(is_of_tests) {
-            visit::visit_item(self, item);
+        if is_const || attributes.iter().any(is_of_tests) {
+            return;
         }
+        let before = (self.owner.clone(), self.function.clone());
+        match item {
+            Item::Impl(item) => self.owner = format!("{}::", name_of(&item.self_ty)),
+            Item::Trait(item) => self.owner = format!("{}::", item.ident),
+            Item::Fn(item) => self.function = item.sig.ident.to_string(),
+            _ => {}
+        }
+        visit::visit_item(self, item);
+        (self.owner, self.function) = before;
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
         if item.sig.constness.is_none() && !item.attrs.iter().any(is_of_tests) {
+            self.function = format!("{}{}", self.owner, item.sig.ident);
             visit::visit_impl_item_fn(self, item);
         }
     }
@@ -176,6 +188,14 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 }
 
+/// The last name of a type, without what it is generic over.
+fn name_of(of: &syn::Type) -> String {
+    match of {
+        syn::Type::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
 fn is_of_tests(attribute: &syn::Attribute) -> bool {
     let syn::Meta::List(list) = &attribute.meta else { return attribute.path().is_ident("test") };
     list.path.is_ident("cfg") && list.tokens.to_string().contains("test")
@@ -241,5 +261,11 @@ mod tests {
     fn changes_of_a_text(#[case] text: &str, #[case] expected: &[&str]) {
         let found: Vec<String> = mutants(text).unwrap().into_iter().map(|mutant| mutant.what).collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn change_knows_its_function() {
+        let found = mutants("impl<T> a::B<T> { fn f() -> u8 { 1 } } fn g() -> u8 { 1 }").unwrap();
+        assert_eq!(found.iter().map(|mutant| &mutant.function[..]).collect::<Vec<_>>(), ["B::f", "g"]);
     }
 }

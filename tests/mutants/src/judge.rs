@@ -1,10 +1,11 @@
-//! What the scenarios say of each change.
+//! What the scenarios say of each change: asked of `judge-mutants`, the program with all changes in it.
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::fs;
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -14,15 +15,23 @@ use crate::build::{Change, Program};
 /// How long all scenarios may take with a change: many times what they take without one.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long they may take without one, and to be read.
+const START: Duration = Duration::from_secs(300);
+
+/// Number of KiB that the program may use: a change may make it grow without end.
+const MEMORY: u32 = 4_000_000;
+
 /// What became of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fate {
-    /// A run failed.
-    Caught,
+    /// A run failed: this one.
+    Caught(String),
     /// The program ended of itself, or did not end.
     Broke,
-    /// All runs passed.
-    Survived,
+    /// All runs passed, but the trace of this one is another.
+    Seen(String),
+    /// All runs passed, and no trace is another.
+    Unseen,
     /// No run came by.
     NotReached,
 }
@@ -30,85 +39,96 @@ pub(crate) enum Fate {
 /// Runs all scenarios with each of these changes, so many at once.
 ///
 /// # Errors
-/// If the program does not run, or fails without any change.
+/// If the program does not run.
 pub(crate) fn judge<'c>(
     program: &Program,
     chosen: &[&'c Change],
     jobs: usize,
 ) -> Result<Vec<(&'c Change, Fate)>, Box<dyn Error>> {
-    let reached = reached(program)?;
     let next = AtomicUsize::new(0);
     let fates = Mutex::new(Vec::new());
-    let failed = Mutex::new(None);
-    thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
-            scope.spawn(|| {
-                while let Some(change) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let fate = match reached.contains(&change.number) {
-                        true => fate(program, change.number),
-                        false => Ok(Fate::NotReached),
-                    };
-                    match fate {
-                        Ok(fate) => {
-                            let mut fates = fates.lock().unwrap_or_else(PoisonError::into_inner);
-                            fates.push((*change, fate));
-                            if fates.len() % 50 == 0 {
-                                eprintln!("{} of {} changes judged", fates.len(), chosen.len());
-                            }
-                        }
-                        Err(error) => *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error),
-                    }
-                }
-            });
+    let work = || -> Result<(), String> {
+        let mut judge = Judge::start(program)?;
+        while let Some(change) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let fate = match judge.reached.contains(&change.number) {
+                true => judge.fate(change.number)?,
+                false => Fate::NotReached,
+            };
+            if judge.is_over {
+                judge = Judge::start(program)?;
+            }
+            let mut fates = fates.lock().unwrap_or_else(PoisonError::into_inner);
+            fates.push((*change, fate));
+            if fates.len() % 50 == 0 {
+                eprintln!("{} of {} changes judged", fates.len(), chosen.len());
+            }
         }
-    });
-    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error.into());
-    }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| "a worker panicked".to_owned())?)
+    })?;
     let mut fates = fates.into_inner().unwrap_or_else(PoisonError::into_inner);
     fates.sort_by_key(|(change, _)| change.number);
     Ok(fates)
 }
 
-fn command(program: &Program) -> Command {
-    let mut command = Command::new(&program.path);
-    command.arg("run").arg(&program.scenarios).args(["--no-artifacts", "--quiet", "--jobs", "1"]);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    command
+/// A process that has run all scenarios without a change.
+struct Judge {
+    child: Child,
+    input: ChildStdin,
+    lines: Receiver<String>,
+    /// The numbers of the changes that some run reaches.
+    reached: BTreeSet<usize>,
+    /// It has broken, or was killed because it did not answer.
+    is_over: bool,
 }
 
-/// The numbers of the changes that a run without any comes by.
-fn reached(program: &Program) -> Result<BTreeSet<usize>, Box<dyn Error>> {
-    let list = program.path.with_extension("reached");
-    let status = command(program).env("MUTANTS_REACHED", &list).status()?;
-    if !status.success() {
-        return Err(format!("without any change the program ends with {status}").into());
+impl Judge {
+    fn start(program: &Program) -> Result<Self, String> {
+        let said = |error: std::io::Error| format!("{}: {error}", program.path.display());
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("ulimit -v {MEMORY} && exec nice -n 19 \"$@\"")).arg("sh");
+        command.arg(&program.path).arg(&program.scenarios);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().map_err(said)?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err("a process without pipes".to_owned());
+        };
+        let (sender, lines) = channel();
+        #[expect(clippy::disallowed_methods, reason = "reads what another process says, outside of any world")]
+        let _reader = thread::spawn(move || {
+            BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        let first = lines.recv_timeout(START).map_err(|_| "the program with the changes does not start".to_owned())?;
+        let reached = first.split(' ').skip(1).filter_map(|number| number.parse().ok()).collect();
+        Ok(Self { child, input, lines, reached, is_over: false })
     }
-    let text = fs::read_to_string(list)?;
-    Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
+
+    fn fate(&mut self, number: usize) -> Result<Fate, String> {
+        // If it has ended, that shows below.
+        let _ = writeln!(self.input, "{number}").and_then(|()| self.input.flush());
+        let line = match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => line,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                self.is_over = true;
+                return Ok(Fate::Broke);
+            }
+        };
+        match line.split_once(' ') {
+            Some(("caught", run)) => Ok(Fate::Caught(run.to_owned())),
+            Some(("broke", _)) => Ok(Fate::Broke),
+            Some(("seen", run)) => Ok(Fate::Seen(run.to_owned())),
+            None if line == "unseen" => Ok(Fate::Unseen),
+            _ => Err(format!("unexpected: {line}")),
+        }
+    }
 }
 
-fn fate(program: &Program, number: usize) -> std::io::Result<Fate> {
-    let mut child = command(program).arg("--fail-fast").env("MUTANT", number.to_string()).spawn()?;
-    let mut waited = Duration::ZERO;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break Some(status);
-        }
-        if waited > PATIENCE {
-            child.kill()?;
-            child.wait()?;
-            break None;
-        }
-        #[expect(clippy::disallowed_methods, reason = "waits for another process, outside of any world")]
-        thread::sleep(Duration::from_millis(20));
-        waited += Duration::from_millis(20);
-    };
-    Ok(match status.and_then(|status| status.code()) {
-        Some(0) => Fate::Survived,
-        // A run in which nothing happens any more is no pass.
-        Some(1 | 3) => Fate::Caught,
-        Some(2) => return Err(std::io::Error::other("the scenarios have errors")),
-        _ => Fate::Broke,
-    })
+impl Drop for Judge {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

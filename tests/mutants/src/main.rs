@@ -3,8 +3,12 @@
 //!
 //! `cargo run -p halfopen-mutants` judges all of them and writes `docs/mutants.md`; `--sample 60` takes only that many, chosen
 //! evenly; with `--check` it fails if the share that is caught is smaller than the page says, and writes nothing.
+//!
+//! The changed copy of the workspace is in `target/mutants`. `refused.txt` lists the changes that do not compile, so that one
+//! compilation is enough; `equivalent.txt` lists those that no peer can notice.
 
 mod build;
+mod equivalent;
 mod find;
 mod judge;
 mod page;
@@ -16,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::equivalent::Equivalents;
 use crate::judge::Fate;
 
 /// Changes the rules of protocol, broker and client in many small ways and counts which the scenarios notice.
@@ -47,35 +52,51 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let equivalents = Equivalents::parse(&std::fs::read_to_string(root.join(equivalent::PATH))?)?;
     let program = build::build(&root, &root.join("target/mutants"))?;
+    let unknown = equivalents.unknown(&program.changes);
+    if !unknown.is_empty() {
+        return Err(format!("{} lists what is no change any more:\n{}", equivalent::PATH, unknown.join("\n")).into());
+    }
     let wanted = |file: &str| args.only.as_ref().is_none_or(|only| file.contains(only.as_str()));
     let all: Vec<&build::Change> = program.changes.iter().filter(|change| wanted(&change.file)).collect();
     let count = all.len();
     let step = args.sample.map_or(1, |sample| all.len().div_ceil(sample.max(1)).max(1));
     let chosen: Vec<_> = all.into_iter().step_by(step).collect();
     let fates = judge::judge(&program, &chosen, args.jobs)?;
-    let page = page::page(&fates, count);
+    for (change, _) in fates.iter().filter(|(change, fate)| equivalents.has(change) && is_caught(fate)) {
+        eprintln!("caught, though {} lists it: {}", equivalent::PATH, change.key());
+    }
+    let page = page::page(&fates, &equivalents, count);
     let path = root.join("docs/mutants.md");
     if args.only.is_some() {
         print!("{page}");
         return Ok(ExitCode::SUCCESS);
     }
-    let share = page::share(&fates);
+    let share = page::share(&fates, &equivalents);
+    let (reached, _) = page::counts(&fates, &equivalents);
     if !args.check {
         std::fs::write(path, page)?;
-        println!("{share:.1} % of the changes that are reached are caught");
+        println!("{share:.1} % of the {reached} changes that are reached are caught");
         return Ok(ExitCode::SUCCESS);
     }
-    for (change, fate) in fates.iter().filter(|(_, fate)| *fate == Fate::Survived) {
-        println!("{fate:?}: {}:{} {}", change.file, change.line, change.what);
+    for (change, fate) in fates.iter().filter(|(change, _)| !equivalents.has(change)) {
+        match fate {
+            Fate::Seen(run) => println!("not caught, but seen in {run}: {}", change.key()),
+            Fate::Unseen => println!("not caught: {}", change.key()),
+            Fate::Caught(_) | Fate::Broke | Fate::NotReached => {}
+        }
     }
     let written = page::written_share(&std::fs::read_to_string(path)?).ok_or("docs/mutants.md says no share")?;
     // A sample may lie as far off as its size lets it: two standard deviations.
-    let size = fates.iter().filter(|(_, fate)| *fate != Fate::NotReached).count();
     #[expect(clippy::cast_precision_loss, reason = "a count of some hundreds")]
-    let off = 2.0 * (written * (100.0 - written) / size.max(1) as f64).sqrt();
+    let off = 2.0 * (written * (100.0 - written) / reached.max(1) as f64).sqrt();
     println!(
-        "{share:.1} % of {size} changes are caught; docs/mutants.md says {written:.1} %, and a sample may be {off:.1} less"
+        "{share:.1} % of {reached} changes are caught; docs/mutants.md says {written:.1} %, and a sample may be {off:.1} less"
     );
     Ok(if share + off < written { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn is_caught(fate: &Fate) -> bool {
+    matches!(fate, Fate::Caught(_) | Fate::Broke)
 }
