@@ -43,11 +43,13 @@ pub enum Invariant {
     ClientGivesUp,
     /// A client connects again after the pause that it is set to.
     ClientReconnects,
+    /// A client publishes what its application gives it, as it was given.
+    ClientPublishes,
 }
 
 impl Invariant {
     /// All of them, in the order of the reference.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::ClientKeepsItsInterval,
         Self::BrokerKeepsItsDeadline,
         Self::Qos1AtLeastOnce,
@@ -68,6 +70,7 @@ impl Invariant {
         Self::ClientObeysLimits,
         Self::ClientGivesUp,
         Self::ClientReconnects,
+        Self::ClientPublishes,
     ];
 
     /// Returns the invariants that the reference model of the two standards judges. They stand behind the others.
@@ -98,6 +101,7 @@ impl Invariant {
             Self::ClientObeysLimits => "client_obeys_limits",
             Self::ClientGivesUp => "client_gives_up",
             Self::ClientReconnects => "client_reconnects",
+            Self::ClientPublishes => "client_publishes",
         }
     }
 

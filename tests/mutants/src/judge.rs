@@ -12,11 +12,14 @@ use std::time::Duration;
 
 use crate::build::{Change, Program};
 
-/// How long all scenarios may take with a change: many times what they take without one.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How many seconds of a processor all scenarios may take with a change: many times what they take without one.
+const PATIENCE: f64 = 15.0;
 
-/// How long they may take without one, and to be read.
-const START: Duration = Duration::from_secs(300);
+/// How long to wait for an answer before looking again at what the process has used.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long they may take without one, and to be read, on a busy machine.
+const START: Duration = Duration::from_secs(600);
 
 /// Number of KiB that the program may use: a change may make it grow without end.
 const MEMORY: u32 = 4_000_000;
@@ -89,7 +92,7 @@ impl Judge {
     fn start(program: &Program) -> Result<Self, String> {
         let said = |error: std::io::Error| format!("{}: {error}", program.path.display());
         let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("ulimit -v {MEMORY} && exec nice -n 19 \"$@\"")).arg("sh");
+        command.arg("-c").arg(format!("ulimit -v {MEMORY} && exec \"$@\"")).arg("sh");
         command.arg(&program.path).arg(&program.scenarios);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().map_err(said)?;
@@ -107,13 +110,17 @@ impl Judge {
     }
 
     fn fate(&mut self, number: usize) -> Result<Fate, String> {
+        let before = self.used();
         // If it has ended, that shows below.
         let _ = writeln!(self.input, "{number}").and_then(|()| self.input.flush());
-        let line = match self.lines.recv_timeout(PATIENCE) {
-            Ok(line) => line,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                self.is_over = true;
-                return Ok(Fate::Broke);
+        let line = loop {
+            match self.lines.recv_timeout(LOOK) {
+                Ok(line) => break line,
+                Err(RecvTimeoutError::Timeout) if self.used() - before < PATIENCE => {}
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    self.is_over = true;
+                    return Ok(Fate::Broke);
+                }
             }
         };
         match line.split_once(' ') {
@@ -123,6 +130,19 @@ impl Judge {
             None if line == "unseen" => Ok(Fate::Unseen),
             _ => Err(format!("unexpected: {line}")),
         }
+    }
+}
+
+impl Judge {
+    /// Returns how many seconds of a processor the process has used, as Linux tells it; infinitely many if it has ended.
+    fn used(&self) -> f64 {
+        /// Ticks of the clock in which Linux counts, per second.
+        const TICKS: f64 = 100.0;
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        // The name of the program stands in parentheses, and may have spaces in it.
+        let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let ticks: Vec<f64> = fields.skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+        if ticks.len() == 2 { ticks.iter().sum::<f64>() / TICKS } else { f64::INFINITY }
     }
 }
 

@@ -237,7 +237,8 @@ impl Broker {
         match &*seen.packet {
             Packet::Publish(publish) => {
                 let from = &context.index.session(session).client_id;
-                if let Some(message) = self.intake.receive(session, from, seen, publish) {
+                let may_refuse = program.access.is_some();
+                if let Some(message) = self.intake.receive(session, from, seen, publish, may_refuse) {
                     self.owe(&message, publish, program, context, report);
                 }
             }

@@ -29,7 +29,7 @@ use halfopen_protocol::Packet;
 use self::client::Client;
 pub(crate) use self::finding::{Finding, Findings};
 use self::server::Server;
-use crate::plan::{NodeId, Plan, Program};
+use crate::plan::{NodeId, Plan, Program, Step, StepId, StepKind};
 use crate::trace::{Event, EventKind, Transmission};
 
 /// How long a program may take for what it owes before it counts as not done.
@@ -42,6 +42,8 @@ pub(crate) struct Model {
     /// What was sent and has not arrived yet, by the index of its event: who sent it, and its size in bytes.
     under_way: BTreeMap<usize, usize>,
     index: usize,
+    /// The steps in which nodes are told something.
+    steps: BTreeMap<StepId, Step>,
     /// When the scenario told somebody something last; what a client does at that instant may not be its own doing.
     told_at: Rc<Cell<Option<Duration>>>,
     findings: Findings,
@@ -59,7 +61,9 @@ impl Model {
                 Program::RawClient(_) | Program::RawBroker(_) => {}
             }
         }
-        Self { servers, clients, under_way: BTreeMap::new(), index: 0, told_at, findings: Findings::default() }
+        let mut steps = BTreeMap::new();
+        collect(&plan.steps, &mut steps);
+        Self { servers, clients, under_way: BTreeMap::new(), index: 0, steps, told_at, findings: Findings::default() }
     }
 
     /// Takes note of the next event of the run.
@@ -106,7 +110,10 @@ impl Model {
                     client.delivered(event.at, message, findings);
                 }
             }
-            EventKind::Step { .. } => self.told_at.set(Some(event.at)),
+            EventKind::Step { step, .. } => {
+                self.told_at.set(Some(event.at));
+                self.step(event.at, *step);
+            }
             EventKind::Node { node, change } => {
                 if let Some(client) = self.clients.get_mut(node) {
                     client.changed(event.at, *change, findings);
@@ -121,6 +128,20 @@ impl Model {
         self.index += 1;
     }
 
+    /// Takes note of what a step tells the programs.
+    fn step(&mut self, now: Duration, step: StepId) {
+        let Some(Step { kind: StepKind::Node { nodes, actions }, .. }) = self.steps.get(&step) else { return };
+        for node in nodes {
+            let mine = || actions.iter().filter_map(|action| action.of(*node)?.command());
+            if let Some(client) = self.clients.get_mut(node) {
+                client.told(now, &mine().collect::<Vec<_>>());
+            }
+            if let Some(server) = self.servers.get_mut(node) {
+                mine().for_each(|command| server.told(*node, command));
+            }
+        }
+    }
+
     /// Ends the run at this time, and returns what was found.
     pub(crate) fn finish(mut self, end: Duration) -> Findings {
         for server in self.servers.values_mut() {
@@ -130,6 +151,19 @@ impl Model {
             client.finish(end, &mut self.findings);
         }
         self.findings
+    }
+}
+
+/// Collects the steps in which a node acts, those within others among them.
+fn collect(steps: &[Step], all: &mut BTreeMap<StepId, Step>) {
+    for step in steps {
+        match &step.kind {
+            StepKind::Node { .. } => drop(all.insert(step.id, step.clone())),
+            StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
+                collect(steps, all);
+            }
+            _ => {}
+        }
     }
 }
 

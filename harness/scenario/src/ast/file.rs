@@ -231,6 +231,7 @@ const fn statement(invariant: Invariant) -> &'static str {
         Invariant::ClientObeysLimits => "a client obeys what CONNACK announces",
         Invariant::ClientGivesUp => "a client does not wait for ever for CONNACK and PINGRESP",
         Invariant::ClientReconnects => "a client connects again after its pause",
+        Invariant::ClientPublishes => "a client publishes what its application gives it",
     }
 }
 

@@ -42,13 +42,15 @@ impl Intake {
         }
     }
 
-    /// A PUBLISH has come; the message, if it is a new one.
+    /// A PUBLISH has come; the message, if it is a new one. Whether the broker may refuse it and not say so, as it has to in
+    /// 3.1.1, is `may_refuse`.
     pub(super) fn receive(
         &mut self,
         session: SessionId,
         from: &ByteString,
         seen: &Seen<'_>,
         publish: &Publish,
+        may_refuse: bool,
     ) -> Option<Rc<Message>> {
         let Some(id) = publish.packet_id else { return Some(Rc::new(Message::new(from, seen, publish, Fate::Taken))) };
         let sender = self.senders.entry(session).or_default();
@@ -58,7 +60,7 @@ impl Intake {
             return None;
         }
         // What repeats a message that is not answered yet is a second question, but need not be a second message.
-        let fate = if unanswered.is_empty() { Fate::Pending } else { Fate::Open };
+        let fate = if unanswered.is_empty() && !may_refuse { Fate::Pending } else { Fate::Open };
         let message = Rc::new(Message::new(from, seen, publish, fate));
         unanswered.push_back(Rc::clone(&message));
         if publish.qos == QoS::ExactlyOnce {

@@ -15,7 +15,7 @@ use crate::plan::Invariant;
 /// Messages that came and that the application has not been given.
 #[derive(Default)]
 pub(super) struct Incoming {
-    waiting: BTreeMap<(ByteString, Bytes), VecDeque<(Duration, QoS)>>,
+    waiting: BTreeMap<(ByteString, Bytes), VecDeque<(Duration, Publish)>>,
     /// Identifiers of QoS 2 messages that PUBREL has not released.
     unreleased: BTreeSet<PacketId>,
 }
@@ -58,7 +58,7 @@ impl Client {
         };
         if !is_repetition {
             let waiting = self.incoming.waiting.entry((topic, publish.payload.clone())).or_default();
-            waiting.push_back((now, publish.qos));
+            waiting.push_back((now, publish.clone()));
         }
     }
 
@@ -83,19 +83,25 @@ impl Client {
             let owed = format!("{} delivers each message on {} as often as it came", self.name, message.topic);
             return findings.push(Invariant::ClientDelivers, clause, &owed, format!("one more at {}", shown(now)));
         };
-        queue.pop_front();
+        // Of several with the same content, the one that fits.
+        let place = queue.iter().position(|(_, came)| altered(came, message).is_none()).unwrap_or(0);
+        let came = queue.remove(place);
         if queue.is_empty() {
             self.incoming.waiting.remove(&key);
+        }
+        if let Some(what) = came.and_then(|(_, came)| altered(&came, message)) {
+            let owed = format!("{} delivers the message on {} with the {what} that came", self.name, message.topic);
+            findings.push(Invariant::ClientDelivers, "§3.3", &owed, format!("another one at {}", shown(now)));
         }
     }
 
     /// Judges which messages the application was never given.
     pub(super) fn judge_delivery(&self, findings: &mut Findings) {
         let all = self.incoming.waiting.iter().flat_map(|(key, queue)| queue.iter().map(move |one| (key, one)));
-        let above_0 = all.filter(|(_, (_, qos))| *qos > QoS::AtMostOnce);
-        let Some(((topic, _), (since, qos))) = above_0.min_by_key(|(_, (since, _))| *since) else { return };
+        let above_0 = all.filter(|(_, (_, publish))| publish.qos > QoS::AtMostOnce);
+        let Some(((topic, _), (since, publish))) = above_0.min_by_key(|(_, (since, _))| *since) else { return };
         if self.is_overdue(*since) {
-            let clause = match qos {
+            let clause = match publish.qos {
                 QoS::ExactlyOnce => clause_of(self.version(), "MQTT-4.3.3-2", "MQTT-4.3.3-8"),
                 _ => clause_of(self.version(), "MQTT-4.3.2-2", "MQTT-4.3.2-4"),
             };
@@ -103,4 +109,20 @@ impl Client {
             findings.push(Invariant::ClientDelivers, clause, &owed, format!("not until {}", shown(self.now)));
         }
     }
+}
+
+/// Returns what an application is given otherwise than it came, if anything.
+fn altered(came: &Publish, given: &Publish) -> Option<&'static str> {
+    let all = [
+        (came.qos != given.qos, "QoS"),
+        (came.retain != given.retain, "RETAIN"),
+        (came.payload_format != given.payload_format, "Payload Format Indicator"),
+        (came.message_expiry != given.message_expiry, "Message Expiry Interval"),
+        (came.response_topic != given.response_topic, "Response Topic"),
+        (came.correlation_data != given.correlation_data, "Correlation Data"),
+        (came.user_properties != given.user_properties, "User Property"),
+        (came.content_type != given.content_type, "Content Type"),
+        (came.subscription_ids != given.subscription_ids, "Subscription Identifier"),
+    ];
+    all.into_iter().find(|(is_altered, _)| *is_altered).map(|(_, what)| what)
 }

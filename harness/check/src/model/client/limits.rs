@@ -1,7 +1,7 @@
 //! What a server announces in CONNACK binds its client (§3.2.2.3).
 
 use bytes::BytesMut;
-use halfopen_protocol::packet::{ConnAck, QoS};
+use halfopen_protocol::packet::{ConnAck, Publish, QoS};
 use halfopen_protocol::{Packet, encode};
 
 use super::Client;
@@ -31,6 +31,24 @@ impl Limits {
             takes_identifiers: connack.subscription_identifiers_available.unwrap_or(true),
             takes_shared: connack.shared_subscription_available.unwrap_or(true),
         }
+    }
+}
+
+impl Limits {
+    /// Returns whether the server takes a subscription to this filter, with this identifier.
+    pub(super) fn takes(&self, filter: &str, id: Option<u32>) -> bool {
+        let is_small = self.maximum_packet_size == usize::MAX;
+        is_small
+            && (self.takes_wildcards || !filter.contains(['+', '#']))
+            && (self.takes_shared || !filter.starts_with("$share/"))
+            && (self.takes_identifiers || id.is_none())
+    }
+
+    /// Returns whether the server takes a message, as far as that is sure.
+    pub(super) fn takes_message(&self, publish: &Publish) -> bool {
+        let users: usize = publish.user_properties.iter().map(|(name, value)| name.len() + value.len() + 5).sum();
+        let size = publish.payload.len() + publish.topic.len() + users + 512;
+        publish.qos <= self.maximum_qos && (self.retains || !publish.retain) && size <= self.maximum_packet_size
     }
 }
 

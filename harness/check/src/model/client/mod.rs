@@ -3,7 +3,9 @@
 mod answers;
 mod delivery;
 mod limits;
+mod told;
 mod waits;
+mod wishes;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -11,16 +13,18 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::packet::{ConnAck, Connect, PacketId};
+use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 
 use self::answers::Requests;
 use self::delivery::Incoming;
 use self::limits::Limits;
+use self::told::Told;
 use self::waits::Waits;
+use self::wishes::Wishes;
 use super::GRACE;
-use super::finding::{Findings, shown};
-use super::sender::{Broken, Sender};
+use super::finding::{Findings, clause_of, shown};
+use super::sender::{Begun, Broken, Sender};
 use crate::plan::{Action, Because, ClientProgram, Command, Invariant, NodeFault, NodeId, Plan, Step, StepKind};
 use crate::trace::{ConnectionId, Transmission};
 
@@ -40,10 +44,12 @@ pub(super) struct Client {
     /// Since when the process has run without a pause; none while it stands still or is down.
     running_since: Option<Duration>,
     is_reading: bool,
-    /// What each of its CONNECTs asks for, unless the scenario says otherwise for one of them.
-    keep_alive: Option<u16>,
-    /// Whether it has something to subscribe to.
-    subscribes: bool,
+    /// What each of its CONNECTs says, unless the scenario says otherwise for one of them.
+    own: Option<Box<Connect>>,
+    /// The client identifier that a server has given it.
+    assigned_id: Option<ByteString>,
+    wishes: Wishes,
+    told: Told,
 }
 
 /// The connection that a client has or is about to have.
@@ -52,11 +58,14 @@ struct Connection {
     connect: Option<Box<Connect>>,
     limits: Option<Limits>,
     said_goodbye: bool,
+    /// The server has sent DISCONNECT.
+    is_dismissed: bool,
     requests: Requests,
-    /// Since when it has to subscribe anew: the server has no session of it.
-    subscribes_since: Option<Duration>,
-    /// Topic aliases of the server.
+    /// Since when it has been accepted.
+    accepted_at: Option<Duration>,
+    /// Topic aliases of the server, and of the client.
     aliases: BTreeMap<u16, ByteString>,
+    own_aliases: BTreeMap<u16, ByteString>,
 }
 
 impl Client {
@@ -79,8 +88,10 @@ impl Client {
             waits: Waits::of(program, told_at),
             running_since: Some(Duration::ZERO),
             is_reading: true,
-            keep_alive: (!is_told_otherwise(&plan.steps, node)).then_some(program.options.connect.keep_alive),
-            subscribes: !program.options.subscriptions.is_empty(),
+            own: (!is_told_otherwise(&plan.steps, node)).then(|| Box::new(program.options.connect.clone())),
+            assigned_id: None,
+            wishes: Wishes::new(&program.options.subscriptions),
+            told: Told::new(program.options.queue_messages),
         }
     }
 
@@ -102,7 +113,7 @@ impl Client {
             {
                 self.sender.publish(now, self.version(), &publish.topic, publish);
             }
-            Transmission::Fin | Transmission::Rst if self.is_on(id) => self.end(findings),
+            Transmission::Fin | Transmission::Rst if self.is_on(id) => self.end(false, findings),
             _ => {}
         }
     }
@@ -116,7 +127,7 @@ impl Client {
         self.waits.heard(now);
         match item {
             Transmission::Packet(packet) => self.receive(packet),
-            Transmission::Fin | Transmission::Rst | Transmission::TimedOut => self.end(findings),
+            Transmission::Fin | Transmission::Rst | Transmission::TimedOut => self.end(false, findings),
             Transmission::Open | Transmission::Bytes(_) => {}
         }
     }
@@ -126,10 +137,11 @@ impl Client {
         self.now = now;
         if self.is_on(id) {
             self.judge_haste(because, findings);
-            self.end(findings);
+            // After the server's DISCONNECT the client closes, too, and then connects again.
+            let is_dismissed = self.connection.as_ref().is_some_and(|connection| connection.is_dismissed);
+            self.end(because == Because::Asked && !is_dismissed, findings);
             if because == Because::Asked {
                 self.leaving = Some(id);
-                self.waits.stop();
             }
         }
     }
@@ -144,7 +156,10 @@ impl Client {
                 self.connection = None;
                 self.sender.clear();
                 self.incoming = Incoming::default();
-                self.waits.stop();
+                self.wishes.forget();
+                self.assigned_id = None;
+                self.told.forget();
+                self.waits.forget();
                 self.running_since = None;
             }
             NodeFault::Pause(_) => self.running_since = None,
@@ -156,6 +171,28 @@ impl Client {
             NodeFault::ResumeReading => self.is_reading = true,
             NodeFault::SetWallClock(_) | NodeFault::LoseDisk => {}
             NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) => self.waits.has_odd_clock(),
+        }
+    }
+
+    /// Takes note of what the scenario tells the client in one step, in this order. An action that waits puts off those that
+    /// follow, so that it is not known when they are taken.
+    pub(super) fn told(&mut self, now: Duration, commands: &[&Command]) {
+        self.now = now;
+        let mut is_sure = self.running_since.is_some();
+        for command in commands {
+            match command {
+                Command::Publish(publish) => {
+                    let limits = self.connection.as_ref().and_then(|connection| connection.limits.as_ref());
+                    self.told.give(publish, now, is_sure, limits);
+                    continue;
+                }
+                Command::Subscribe { subscriptions, .. } => {
+                    self.wishes.told_to_subscribe(subscriptions.iter().map(|one| one.filter.clone()), now);
+                }
+                Command::Unsubscribe(filters) => self.wishes.told_to_unsubscribe(filters, now),
+                _ => {}
+            }
+            is_sure = false;
         }
     }
 
@@ -177,7 +214,7 @@ impl Client {
     }
 
     fn send(&mut self, packet: &Packet, findings: &mut Findings) {
-        let (now, version) = (self.now, self.version());
+        let now = self.now;
         self.judge_limits(packet, findings);
         let Some(connection) = &mut self.connection else { return };
         match packet {
@@ -187,24 +224,37 @@ impl Client {
                 self.judge_connect(connect, findings);
             }
             Packet::PingReq => self.waits.pinged(now),
-            Packet::Subscribe(_) => connection.subscribes_since = None,
+            Packet::Subscribe(subscribe) => self.send_subscribe(subscribe, findings),
+            Packet::Unsubscribe(unsubscribe) => self.send_unsubscribe(unsubscribe),
             Packet::Disconnect(_) => {
                 connection.said_goodbye = true;
                 self.waits.stop();
             }
-            Packet::Publish(publish) => {
-                let topic = match publish.topic_alias {
-                    // What the alias stands for is the client's own affair here; the identifier tells the exchange.
-                    Some(alias) if publish.topic.is_empty() => ByteString::from(format!("alias {alias}")),
-                    _ => publish.topic.clone(),
-                };
-                if publish.topic_alias.is_none() {
-                    let (_, broken) = self.sender.publish(now, version, &topic, publish);
-                    self.report(Invariant::ClientSettles, broken, findings);
-                }
-            }
+            Packet::Publish(publish) => self.send_publish(publish, findings),
             Packet::PubRel(ack) => self.send_pubrel(ack.packet_id, findings),
             packet => self.send_answer(packet, findings),
+        }
+    }
+
+    fn send_publish(&mut self, publish: &Publish, findings: &mut Findings) {
+        let (now, version) = (self.now, self.version());
+        let Some(connection) = &mut self.connection else { return };
+        let topic = match publish.topic_alias {
+            Some(alias) if publish.topic.is_empty() => match connection.own_aliases.get(&alias) {
+                Some(topic) => topic.clone(),
+                None => {
+                    let owed = format!("{} uses a topic alias that it has set on this connection", self.name);
+                    let actual = format!("alias {alias} at {}", shown(now));
+                    return findings.push(Invariant::ClientPublishes, "MQTT-3.3.2-7", &owed, actual);
+                }
+            },
+            Some(alias) => connection.own_aliases.entry(alias).insert_entry(publish.topic.clone()).get().clone(),
+            None => publish.topic.clone(),
+        };
+        let (begun, broken) = self.sender.publish(now, version, &topic, publish);
+        self.report(Invariant::ClientSettles, broken, findings);
+        if begun == Begun::New {
+            self.send_new(&topic, publish, findings);
         }
     }
 
@@ -223,7 +273,15 @@ impl Client {
             Packet::PingResp => self.waits.ponged(),
             Packet::Publish(publish) => self.receive_publish(publish),
             Packet::PubRel(ack) => self.receive_pubrel(ack.packet_id),
+            Packet::Disconnect(_) => {
+                if let Some(connection) = &mut self.connection {
+                    connection.is_dismissed = true;
+                }
+            }
+            Packet::SubAck(ack) => self.wishes.granted(ack),
+            Packet::UnsubAck(ack) => self.wishes.given_up(ack),
             Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
+                self.told.acknowledged(ack.packet_id);
                 if self.sender.acknowledged(now, packet.packet_type(), ack)
                     && let Some(connection) = &mut self.connection
                 {
@@ -240,21 +298,26 @@ impl Client {
             return self.waits.stop();
         }
         let Some(connection) = &mut self.connection else { return };
-        connection.limits = Some(Limits::of(connack));
-        self.waits.accepted(connack.server_keep_alive);
+        connection.accepted_at = Some(self.now);
+        self.assigned_id = connack.assigned_client_id.clone().or(self.assigned_id.take());
+        let limits = connection.limits.insert(Limits::of(connack));
+        self.told.connected(limits);
+        self.wishes.connected();
+        self.waits.accepted(self.now, connack.server_keep_alive);
         if !connack.session_present {
-            connection.subscribes_since = self.subscribes.then_some(self.now);
+            self.wishes.start_over(self.now);
+            self.told.start_over(self.now);
             self.sender.clear();
             self.incoming.forget();
         }
         self.sender.connected(self.now, connack.receive_maximum.unwrap_or(u16::MAX).into());
     }
 
-    fn end(&mut self, findings: &mut Findings) {
+    fn end(&mut self, is_asked: bool, findings: &mut Findings) {
         self.judge_connection(findings);
         self.connection = None;
         self.sender.disconnected();
-        self.waits.lost(self.now);
+        self.waits.lost(self.now, is_asked);
     }
 
     fn judge_connection(&mut self, findings: &mut Findings) {
@@ -265,24 +328,34 @@ impl Client {
         self.judge_subscribing(findings);
         self.judge_answers(findings);
         self.judge_left(findings);
+        self.judge_told(findings);
     }
 
-    /// A client asks for its own keep-alive each time, whatever the last server has told it [MQTT-3.2.2-21].
+    /// A client says the same each time, whatever the last server has told it [MQTT-3.2.2-21]: who it is, what it wants, and
+    /// its will.
     fn judge_connect(&self, connect: &Connect, findings: &mut Findings) {
-        if let Some(seconds) = self.keep_alive.filter(|seconds| *seconds != connect.keep_alive) {
-            let owed = format!("{} asks for its own keep-alive, {seconds} s", self.name);
-            let actual = format!("{} s at {}", connect.keep_alive, shown(self.now));
-            findings.push(Invariant::ClientReconnects, "§3.1.2.10", &owed, actual);
-        }
-    }
-
-    /// Where the server has no session, the client's subscriptions are gone, and it makes them again (§4.1).
-    fn judge_subscribing(&self, findings: &mut Findings) {
-        let since = self.connection.as_ref().and_then(|connection| connection.subscribes_since);
-        if let Some(since) = since.filter(|since| self.is_overdue(*since) && self.waits.is_known()) {
-            let owed = format!("{} subscribes, since the server has no session of it", self.name);
-            let actual = format!("not from {} to {}", shown(since), shown(self.now));
-            findings.push(Invariant::ClientReconnects, "§4.1", &owed, actual);
+        let Some(own) = &self.own else { return };
+        let client_id = match (&self.assigned_id, own.client_id.is_empty()) {
+            (Some(id), true) if *id == connect.client_id => id,
+            _ => &own.client_id,
+        };
+        let clause = |v311, v5| clause_of(connect.version, v311, v5);
+        let all = [
+            (connect.client_id != *client_id, "§3.1.3.1", "Client Identifier"),
+            (connect.keep_alive != own.keep_alive, "§3.1.2.10", "Keep Alive"),
+            (connect.clean_start != own.clean_start, "§3.1.2.4", clause("Clean Session", "Clean Start")),
+            (connect.will != own.will, "§3.1.2.5", "will"),
+            (connect.username != own.username || connect.password != own.password, "§3.1.3", "user name and password"),
+            (connect.session_expiry != own.session_expiry, "§3.1.2.11.2", "Session Expiry Interval"),
+            (connect.receive_maximum != own.receive_maximum, "§3.1.2.11.3", "Receive Maximum"),
+            (connect.maximum_packet_size != own.maximum_packet_size, "§3.1.2.11.4", "Maximum Packet Size"),
+            (connect.topic_alias_maximum != own.topic_alias_maximum, "§3.1.2.11.5", "Topic Alias Maximum"),
+            (connect.user_properties != own.user_properties, "§3.1.2.11.8", "User Property"),
+        ];
+        for (_, clause, what) in all.into_iter().filter(|(is_another, ..)| *is_another) {
+            let owed = format!("{} connects with its own {what}", self.name);
+            let actual = format!("another one at {}", shown(self.now));
+            findings.push(Invariant::ClientReconnects, clause, &owed, actual);
         }
     }
 
@@ -318,9 +391,11 @@ impl Connection {
             connect: None,
             limits: None,
             said_goodbye: false,
+            is_dismissed: false,
             requests: Requests::default(),
-            subscribes_since: None,
+            accepted_at: None,
             aliases: BTreeMap::new(),
+            own_aliases: BTreeMap::new(),
         }
     }
 }

@@ -6,14 +6,20 @@ use std::time::Duration;
 
 use super::Client;
 use crate::model::finding::{Findings, shown};
-use crate::plan::{Because, ClientProgram, Invariant};
+use crate::plan::{Because, ClientProgram, Invariant, Reconnect};
 
 /// The waits of one client, and what it waits for now.
 pub(super) struct Waits {
     ping_timeout: Option<Duration>,
     connect_timeout: Duration,
-    /// The shortest and the longest pause before it connects again; none if it does not.
+    /// How it connects again; not at all if there is none.
+    reconnect: Option<Reconnect>,
+    /// The next pause before chance, in seconds.
+    pause: f64,
+    /// The shortest and the longest that the present pause may be.
     pauses: Option<(Duration, Duration)>,
+    /// Since when the connection has been accepted.
+    accepted_at: Option<Duration>,
     keep_alive: Duration,
     /// Since when it waits for CONNACK.
     opening_since: Option<Duration>,
@@ -34,14 +40,13 @@ impl Waits {
     /// The waits of the project's client on a node.
     pub(super) fn of(program: &ClientProgram, told_at: &Rc<Cell<Option<Duration>>>) -> Self {
         let options = &program.options;
-        let pauses = options.reconnect.as_ref().map(|reconnect| {
-            let jitter = reconnect.jitter.clamp(0.0, 1.0);
-            (reconnect.min.mul_f64(1.0 - jitter), reconnect.max.max(reconnect.min).mul_f64(1.0 + jitter))
-        });
         Self {
             ping_timeout: options.ping_timeout,
             connect_timeout: options.connect_timeout,
-            pauses,
+            reconnect: options.reconnect,
+            pause: options.reconnect.map_or(0.0, |reconnect| reconnect.min.as_secs_f64()),
+            pauses: None,
+            accepted_at: None,
             keep_alive: Duration::ZERO,
             opening_since: None,
             ping_since: None,
@@ -55,6 +60,10 @@ impl Waits {
 
     /// A connection is being opened.
     pub(super) fn opened(&mut self, now: Duration) {
+        if self.opening_since.is_some() {
+            // The attempt before has failed, and no trace shows when.
+            self.next_pause();
+        }
         self.opening_since = Some(now);
         self.ping_since = None;
         self.lost_at = None;
@@ -67,8 +76,9 @@ impl Waits {
     }
 
     /// CONNACK has accepted the client, perhaps with another keep-alive [MQTT-3.2.2-21].
-    pub(super) fn accepted(&mut self, server_keep_alive: Option<u16>) {
+    pub(super) fn accepted(&mut self, now: Duration, server_keep_alive: Option<u16>) {
         self.opening_since = None;
+        self.accepted_at = Some(now);
         if let Some(seconds) = server_keep_alive {
             self.keep_alive = Duration::from_secs(seconds.into());
         }
@@ -96,11 +106,40 @@ impl Waits {
         }
     }
 
-    /// The connection is lost.
-    pub(super) fn lost(&mut self, now: Duration) {
+    /// The connection has ended: a pause begins, unless the client was asked to end it.
+    pub(super) fn lost(&mut self, now: Duration, is_asked: bool) {
         self.opening_since = None;
         self.ping_since = None;
+        let lasted = self.accepted_at.take().map(|accepted| now.saturating_sub(accepted));
+        if let Some(reconnect) = &self.reconnect
+            && lasted.is_some_and(|lasted| lasted >= reconnect.stable)
+        {
+            self.pause = reconnect.min.as_secs_f64();
+        }
+        if is_asked {
+            return self.stop();
+        }
         self.lost_at = Some(now);
+        self.next_pause();
+    }
+
+    /// A pause begins: each is longer than the one before by the same factor, up to a longest one, and the first again after a
+    /// connection that has lasted.
+    fn next_pause(&mut self) {
+        let Some(reconnect) = &self.reconnect else { return };
+        let longest = reconnect.max.as_secs_f64();
+        let base = self.pause.min(longest);
+        self.pause = (base * reconnect.factor.max(1.0)).min(longest);
+        let jitter = reconnect.jitter.clamp(0.0, 1.0);
+        let within = |share: f64| Duration::from_secs_f64(base * share);
+        self.pauses = Some((within(1.0 - jitter), within(1.0 + jitter)));
+    }
+
+    /// The process is a new one, and has waited for nothing.
+    pub(super) fn forget(&mut self) {
+        self.stop();
+        self.accepted_at = None;
+        self.pause = self.reconnect.map_or(0.0, |reconnect| reconnect.min.as_secs_f64());
     }
 
     /// The client need not connect again.

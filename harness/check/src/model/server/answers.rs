@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use halfopen_protocol::packet::{Ack, PacketId, QoS, SubAck, Subscription, UnsubAck};
-use halfopen_protocol::{Packet, PacketType, Version};
+use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
 use super::Server;
+use super::access::Permission;
 use super::connection::Requests;
 use super::owed::OwedMessage;
+use super::publication::Publication;
 use super::session::Subscribed;
 use super::topic::Filter;
 use crate::model::finding::{Findings, clause_of, shown};
@@ -23,11 +25,11 @@ impl Server {
         let requests = &mut connection.requests;
         let answered = match packet {
             Packet::PingResp => requests.pings.pop_front().is_some(),
-            Packet::PubAck(ack) => self.send_puback(id, ack),
-            Packet::PubRec(ack) => self.send_pubrec(id, ack),
-            Packet::PubComp(ack) => take(&mut requests.releases, ack.packet_id).is_some(),
+            Packet::PubAck(ack) => self.send_puback(id, ack, findings),
+            Packet::PubRec(ack) => self.send_pubrec(id, ack, findings),
+            Packet::PubComp(ack) => self.send_pubcomp(id, ack, findings),
             Packet::SubAck(suback) => self.send_suback(id, suback, findings),
-            Packet::UnsubAck(unsuback) => self.send_unsuback(id, unsuback),
+            Packet::UnsubAck(unsuback) => self.send_unsuback(id, unsuback, findings),
             _ => return,
         };
         if answered {
@@ -40,25 +42,66 @@ impl Server {
         findings.push(Invariant::BrokerAnswers, clause(what, version), &owed, actual);
     }
 
-    fn send_puback(&mut self, id: ConnectionId, ack: &Ack) -> bool {
+    fn send_puback(&mut self, id: ConnectionId, ack: &Ack, findings: &mut Findings) -> bool {
         let Some(connection) = self.connections.get_mut(&id) else { return true };
         let Some((_, publication)) = take(&mut connection.requests.publishes, ack.packet_id) else { return false };
+        self.judge_reason(id, "PUBACK", ack, &publication, findings);
         if ack.reason.is_error() {
             self.doubt(&[publication]);
         }
         true
     }
 
-    fn send_pubrec(&mut self, id: ConnectionId, ack: &Ack) -> bool {
+    fn send_pubrec(&mut self, id: ConnectionId, ack: &Ack, findings: &mut Findings) -> bool {
         let Some(connection) = self.connections.get_mut(&id) else { return true };
         let Some((_, publication)) = take(&mut connection.requests.publishes_qos_2, ack.packet_id) else {
             return false;
         };
+        self.judge_reason(id, "PUBREC", ack, &publication, findings);
         if ack.reason.is_error() {
             if let Some(session) = self.session_of(id) {
                 session.unreleased.remove(&ack.packet_id);
             }
             self.doubt(&[publication]);
+        }
+        true
+    }
+
+    /// 5.0: what PUBACK and PUBREC say of a message (§3.4.2.1, §3.5.2.1).
+    fn judge_reason(
+        &self,
+        id: ConnectionId,
+        name: &str,
+        ack: &Ack,
+        publication: &Publication,
+        findings: &mut Findings,
+    ) {
+        let Some(connection) = self.connections.get(&id).filter(|connection| connection.is_v5()) else { return };
+        let client = self.node_name(connection.client);
+        let (clause, owed) = match publication.permission {
+            Permission::Denied if !ack.reason.is_error() => ("§3.4.2.1", "refuses a message that is not allowed"),
+            Permission::Granted if ack.reason == ReasonCode::NOT_AUTHORIZED && !publication.topic.starts_with('$') => {
+                ("§3.4.2.1", "takes a message that is allowed")
+            }
+            _ if ack.reason == ReasonCode::NO_MATCHING_SUBSCRIBERS && publication.has_subscriber.get() => {
+                ("§3.4.2.1", "knows that the message has a subscriber")
+            }
+            _ => return,
+        };
+        let owed = format!("{} {owed}: {name} {} to {client}", self.name, ack.packet_id);
+        findings.push(Invariant::BrokerAnswers, clause, &owed, format!("{} at {}", ack.reason, shown(self.now)));
+    }
+
+    /// PUBCOMP answers PUBREL; 5.0: it says 0x92 only of an identifier that the server does not know (§3.7.2.1).
+    fn send_pubcomp(&mut self, id: ConnectionId, ack: &Ack, findings: &mut Findings) -> bool {
+        let Some(connection) = self.connections.get_mut(&id) else { return true };
+        let Some((_, is_known)) = take(&mut connection.requests.releases, ack.packet_id) else { return false };
+        if is_known && ack.reason.is_error() && connection.is_v5() {
+            let client = connection.client;
+            let client = self.node_name(client);
+            let owed = format!("{} completes the exchange {} of {client}", self.name, ack.packet_id);
+            let actual = format!("PUBCOMP {} at {}", ack.reason, shown(self.now));
+            findings.push(Invariant::BrokerAnswers, "§3.7.2.1", &owed, actual);
         }
         true
     }
@@ -131,14 +174,28 @@ impl Server {
         self.doubt_this_instant(id);
     }
 
-    fn send_unsuback(&mut self, id: ConnectionId, unsuback: &UnsubAck) -> bool {
+    fn send_unsuback(&mut self, id: ConnectionId, unsuback: &UnsubAck, findings: &mut Findings) -> bool {
         let Some(connection) = self.connections.get_mut(&id) else { return true };
         let Some((_, filters)) = take(&mut connection.requests.unsubscribes, unsuback.packet_id) else { return false };
+        let is_v5 = connection.is_v5();
         let Some(client_id) = connection.session.clone() else { return true };
         let Some(session) = self.sessions.get_mut(&client_id) else { return true };
+        let is_sure = is_v5 && !session.sender.is_doubtful();
+        let mut wrong = None;
+        if is_v5 && unsuback.reasons.len() != filters.len() {
+            wrong = Some(format!("{} codes, one for each filter", filters.len()));
+        }
         for (index, filter) in filters.iter().enumerate() {
-            if unsuback.reasons.get(index).is_some_and(|reason| reason.is_error()) {
+            let reason = unsuback.reasons.get(index).copied();
+            if reason.is_some_and(|reason| reason.is_error()) {
                 continue;
+            }
+            let expected = match session.subscriptions.contains_key(filter) {
+                true => ReasonCode::SUCCESS,
+                false => ReasonCode::NO_SUBSCRIPTION_EXISTED,
+            };
+            if is_sure && reason.is_some_and(|reason| reason != expected) {
+                wrong = Some(format!("{expected} for {filter}"));
             }
             if let Some(gone) = session.subscriptions.remove(filter) {
                 self.subscribers.remove(filter, &client_id);
@@ -146,6 +203,12 @@ impl Server {
                 session.owed.doubt_if(|message| gone.filter.matches(&message.publication.topic));
                 self.groups.member_left(&client_id, &BTreeMap::from([(filter.clone(), gone)]));
             }
+        }
+        if let Some(expected) = wrong {
+            let owed = format!("{} sends {client_id} UNSUBACK with {expected}", self.name);
+            let reasons: Vec<String> = unsuback.reasons.iter().map(ToString::to_string).collect();
+            let actual = format!("{} at {}", reasons.join(", "), shown(self.now));
+            findings.push(Invariant::BrokerAnswers, "§3.11.3", &owed, actual);
         }
         true
     }
@@ -178,7 +241,7 @@ fn oldest(requests: &Requests) -> Vec<(PacketType, PacketType, Duration)> {
         (PacketType::Unsubscribe, PacketType::UnsubAck, first(&requests.unsubscribes, |one| one.0)),
         (PacketType::Publish, PacketType::PubAck, first(&requests.publishes, |one| one.0)),
         (PacketType::Publish, PacketType::PubRec, first(&requests.publishes_qos_2, |one| one.0)),
-        (PacketType::PubRel, PacketType::PubComp, first(&requests.releases, |one| *one)),
+        (PacketType::PubRel, PacketType::PubComp, first(&requests.releases, |one| one.0)),
         (PacketType::PubRec, PacketType::PubRel, first(&requests.receipts, |one| *one)),
     ];
     all.into_iter().filter_map(|(asked, what, since)| Some((asked, what, since?))).collect()

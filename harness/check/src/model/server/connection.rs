@@ -12,6 +12,7 @@ use super::Server;
 use super::publication::Publication;
 use super::session::Session;
 use super::topic::Filter;
+use super::violation::Violation;
 use crate::model::GRACE;
 use crate::model::finding::{Findings, clause_of, shown};
 use crate::plan::Invariant;
@@ -53,7 +54,12 @@ pub(super) struct Connection {
     pub(super) reads_since: Duration,
     /// Since when CONNACK has been sent.
     pub(super) accepted_at: Option<Duration>,
-    pub(super) said_goodbye: bool,
+    /// The CONNACK that accepted the client.
+    pub(super) announced: Option<Box<ConnAck>>,
+    /// When the server sent DISCONNECT, or a CONNACK that refuses.
+    pub(super) left_at: Option<Duration>,
+    /// The first rule that the client has broken.
+    pub(super) violation: Option<Violation>,
     /// The client has sent DISCONNECT: with this reason.
     pub(super) disconnect: Option<ReasonCode>,
     /// Topic aliases of the client, and of the server.
@@ -79,7 +85,8 @@ pub(super) struct Requests {
     pub(super) unsubscribes: BTreeMap<PacketId, VecDeque<(Duration, Vec<ByteString>)>>,
     pub(super) publishes: BTreeMap<PacketId, VecDeque<(Duration, Rc<Publication>)>>,
     pub(super) publishes_qos_2: BTreeMap<PacketId, VecDeque<(Duration, Rc<Publication>)>>,
-    pub(super) releases: BTreeMap<PacketId, VecDeque<Duration>>,
+    /// PUBREL of the client, and whether the server knew its identifier.
+    pub(super) releases: BTreeMap<PacketId, VecDeque<(Duration, bool)>>,
     /// PUBREC of the client, which PUBREL must answer.
     pub(super) receipts: BTreeMap<PacketId, VecDeque<Duration>>,
 }
@@ -98,7 +105,9 @@ impl Connection {
             is_deaf: false,
             reads_since: Duration::ZERO,
             accepted_at: None,
-            said_goodbye: false,
+            announced: None,
+            left_at: None,
+            violation: None,
             disconnect: None,
             aliases: (BTreeMap::new(), BTreeMap::new()),
             requests: Requests::default(),
@@ -184,6 +193,7 @@ impl Server {
         };
         connection.asked_at = None;
         if connack.reason != ReasonCode::SUCCESS {
+            connection.left_at.get_or_insert(now);
             if connack.session_present {
                 let clause = clause_of(connect.version, "MQTT-3.2.2-4", "MQTT-3.2.2-6");
                 let owed = format!("{name} sends Session Present 0 with a reason other than 0");
@@ -195,7 +205,9 @@ impl Server {
         let client_id = connack.assigned_client_id.clone().unwrap_or_else(|| connect.client_id.clone());
         connection.accepted_at = Some(now);
         connection.session = Some(client_id.clone());
+        connection.announced = Some(Box::new(connack.clone()));
         let early = std::mem::take(&mut connection.early);
+        self.judge_announced(&connect, connack, findings);
         self.take_over(id, &client_id, findings);
         self.begin_session(id, &client_id, &connect, connack, findings);
         early.iter().for_each(|packet| self.receive(id, packet));
@@ -250,7 +262,11 @@ impl Server {
     /// Judges what is owed on a connection at its end, or at the end of the run.
     pub(super) fn judge_connection(&mut self, id: ConnectionId, findings: &mut Findings) {
         let Some(connection) = self.connections.get(&id) else { return };
-        if connection.said_goodbye || connection.disconnect.is_some() {
+        if connection.disconnect.is_some() {
+            return;
+        }
+        self.judge_violation(id, findings);
+        if connection.left_at.is_some() {
             return;
         }
         if let Some(asked) = connection.asked_at.filter(|asked| self.is_overdue(connection, *asked)) {

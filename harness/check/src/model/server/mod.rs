@@ -1,5 +1,7 @@
 //! The duties of a server.
 
+mod access;
+mod announced;
 mod answers;
 mod connection;
 mod delivery;
@@ -13,6 +15,7 @@ mod session;
 mod settings;
 mod subscribers;
 mod topic;
+mod violation;
 mod will;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +25,7 @@ use std::time::Duration;
 use bytestring::ByteString;
 use halfopen_protocol::{Packet, ReasonCode, Version};
 
+use self::access::Access;
 use self::connection::{Connection, Ended};
 use self::early::Early;
 use self::owed::{Content, Groups};
@@ -32,7 +36,7 @@ use self::settings::Settings;
 use self::subscribers::Subscribers;
 use self::will::PendingWill;
 use super::finding::Findings;
-use crate::plan::{Because, BrokerProgram, Invariant, NodeFault, NodeId, Plan};
+use crate::plan::{Because, BrokerProgram, Command, Invariant, NodeFault, NodeId, Plan};
 use crate::trace::{ConnectionId, Transmission};
 
 /// One server, as the standards would have it.
@@ -41,6 +45,7 @@ pub(super) struct Server {
     /// Names of all nodes, for messages.
     names: Rc<Vec<String>>,
     settings: Settings,
+    access: Access,
     /// Who opened the connections whose SYN has not arrived yet.
     opening: BTreeMap<ConnectionId, NodeId>,
     connections: BTreeMap<ConnectionId, Connection>,
@@ -92,6 +97,7 @@ impl Server {
             name: plan.node(node).name.clone(),
             names: Rc::new(plan.nodes.iter().map(|node| node.name.clone()).collect()),
             settings: Settings::of(program, plan.tolerance),
+            access: Access::of(program),
             opening: BTreeMap::new(),
             connections: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -214,6 +220,18 @@ impl Server {
         }
     }
 
+    /// Takes note of what the scenario tells the server.
+    pub(super) fn told(&mut self, node: NodeId, command: &Command) {
+        if let Command::Configure(programs) = command
+            && let Some(program) = programs.get(&node)
+        {
+            self.settings.announce(&program.config);
+            if !matches!(self.access, Access::Open) || program.access.is_some() {
+                self.access = Access::Unknown;
+            }
+        }
+    }
+
     /// Takes note that something happens to a node, which may be one that reads nothing any more.
     pub(super) fn peer_changed(&mut self, now: Duration, node: NodeId, change: NodeFault) {
         let is_deaf = match change {
@@ -273,6 +291,7 @@ impl Server {
     }
 
     fn send(&mut self, id: ConnectionId, packet: &Packet, findings: &mut Findings) {
+        self.judge_spared(id, packet, findings);
         match packet {
             Packet::ConnAck(connack) => self.send_connack(id, connack, findings),
             Packet::Publish(publish) => self.send_publish(id, publish, findings),
@@ -281,9 +300,7 @@ impl Server {
                 if disconnect.reason == ReasonCode::SESSION_TAKEN_OVER {
                     self.untold.remove(&id);
                 }
-                if let Some(connection) = self.connections.get_mut(&id) {
-                    connection.said_goodbye = true;
-                }
+                self.send_disconnect(id, disconnect, findings);
             }
             Packet::Auth(_) => {
                 if let Some(connection) = self.connections.get_mut(&id) {

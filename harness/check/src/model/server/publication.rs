@@ -1,9 +1,11 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Publish, QoS, UserProperties};
+
+use super::access::Permission;
 
 /// An application message that a server has taken over and has to pass on.
 #[derive(Clone, Debug)]
@@ -21,6 +23,10 @@ pub(super) struct Publication {
     /// The Message Expiry Interval in seconds (§3.3.2.3.3).
     pub(super) expiry: Option<u32>,
     properties: Properties,
+    /// Whether its publisher may publish it.
+    pub(super) permission: Permission,
+    /// Whether somebody was surely subscribed to its topic when it came.
+    pub(super) has_subscriber: Cell<bool>,
     /// The client identifiers of the sessions that are owed it, and the filters of the groups.
     pub(super) owed_to: RefCell<Vec<ByteString>>,
     pub(super) owed_to_groups: RefCell<Vec<ByteString>>,
@@ -38,7 +44,14 @@ struct Properties {
 
 impl Publication {
     /// A message that came in a PUBLISH on this topic, which an alias may stand for.
-    pub(super) fn of(publish: &Publish, topic: ByteString, publisher: ByteString, number: u64, at: Duration) -> Self {
+    pub(super) fn of(
+        publish: &Publish,
+        topic: ByteString,
+        publisher: ByteString,
+        permission: Permission,
+        number: u64,
+        at: Duration,
+    ) -> Self {
         Self {
             number,
             topic,
@@ -49,6 +62,8 @@ impl Publication {
             at,
             expiry: publish.message_expiry,
             properties: Properties::of(publish),
+            permission,
+            has_subscriber: Cell::new(false),
             owed_to: RefCell::default(),
             owed_to_groups: RefCell::default(),
         }

@@ -8,6 +8,7 @@ use halfopen_protocol::Packet;
 use halfopen_protocol::packet::{Disconnect, Publish, QoS, Subscribe};
 
 use super::Server;
+use super::access::Permission;
 use super::owed::{GroupMessage, Match, OwedMessage};
 use super::publication::Publication;
 use crate::plan::Invariant;
@@ -20,6 +21,7 @@ impl Server {
     /// Takes in a packet of a client.
     pub(super) fn receive(&mut self, id: ConnectionId, packet: &Packet) {
         let now = self.now;
+        self.note_violation(id, packet);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.heard_at = now;
         if let Packet::Connect(connect) = packet {
@@ -56,10 +58,14 @@ impl Server {
             }
             Packet::Publish(publish) => self.receive_publish(id, publish),
             Packet::PubRel(ack) => {
-                requests.releases.entry(ack.packet_id).or_default().push_back(now);
-                if let Some(session) = self.session_of(id)
-                    && let Some(publication) = session.unreleased.remove(&ack.packet_id)
-                {
+                let session = self.session_of(id);
+                let is_doubtful = session.as_ref().is_none_or(|session| session.sender.is_doubtful());
+                let released = session.and_then(|session| session.unreleased.remove(&ack.packet_id));
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    let is_known = released.is_some() && !is_doubtful;
+                    connection.requests.releases.entry(ack.packet_id).or_default().push_back((now, is_known));
+                }
+                if let Some(publication) = released {
                     self.release(&publication);
                 }
             }
@@ -141,7 +147,11 @@ impl Server {
     pub(super) fn publish(&mut self, client_id: &ByteString, topic: ByteString, publish: &Publish) -> Rc<Publication> {
         self.publications += 1;
         let number = self.publications;
-        let publication = Rc::new(Publication::of(publish, topic, client_id.clone(), number, self.now));
+        let permission = self.may_write(client_id, &topic);
+        let publication = Rc::new(Publication::of(publish, topic, client_id.clone(), permission, number, self.now));
+        if permission == Permission::Denied {
+            return publication;
+        }
         if publication.retain {
             self.retain(&publication);
         }
@@ -149,12 +159,20 @@ impl Server {
         self.owe_sessions(&publication, publish.packet_id.is_some());
         self.owe_groups(&publication, publish.packet_id.is_some());
         self.settle_early(&publication);
+        if permission == Permission::Unknown {
+            self.doubt(&[Rc::clone(&publication)]);
+        }
         publication
     }
 
     fn owe_sessions(&mut self, publication: &Rc<Publication>, has_exchange: bool) {
         for client_id in self.subscribers.of(&publication.topic) {
             let Some(session) = self.sessions.get_mut(&client_id) else { continue };
+            let permission = Self::may_read(&self.access, &client_id, session, &publication.topic);
+            if permission == Permission::Denied {
+                continue;
+            }
+            let now = self.now;
             let matching = session.subscriptions.values().filter(|subscribed| {
                 subscribed.filter.group.is_none()
                     && subscribed.filter.matches(&publication.topic)
@@ -164,11 +182,15 @@ impl Server {
             for subscribed in matching {
                 matches.push(Match::live(subscribed, publication));
                 is_must |= !subscribed.is_leaving;
+                if subscribed.since < now && !subscribed.is_leaving && permission == Permission::Granted {
+                    publication.has_subscriber.set(true);
+                }
             }
             if matches.is_empty() {
                 continue;
             }
             let qos = matches.iter().map(|one| one.qos).max().unwrap_or_default();
+            is_must &= permission == Permission::Granted;
             is_must &= is_sure(publication) && publication.size() + 64 <= session.maximum_packet_size;
             // A message of QoS 0 may be lost where it cannot be written at once (§4.3.1).
             let connection = session.connection.and_then(|id| self.connections.get(&id));
@@ -198,6 +220,7 @@ impl Server {
         let mut groups: BTreeMap<ByteString, GroupMessage> = BTreeMap::new();
         for client_id in self.subscribers.of(&publication.topic) {
             let Some(session) = self.sessions.get(&client_id) else { continue };
+            let permission = Self::may_read(&self.access, &client_id, session, &publication.topic);
             for (text, subscribed) in &session.subscriptions {
                 if subscribed.filter.group.is_none() || !subscribed.filter.matches(&publication.topic) {
                     continue;
@@ -209,6 +232,11 @@ impl Server {
                     is_held: is_held(publication, has_exchange),
                     since: self.now,
                 });
+                // Whom the server chooses that may not have it is its own affair.
+                message.is_must &= permission == Permission::Granted;
+                if permission == Permission::Denied {
+                    continue;
+                }
                 message.members.insert(client_id.clone(), Match::live(subscribed, publication));
                 // A message may wait for a member that is away, or be lost with it.
                 message.is_must &= session.connection.is_some() && !subscribed.is_leaving;

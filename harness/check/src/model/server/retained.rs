@@ -8,6 +8,7 @@ use bytestring::ByteString;
 use halfopen_protocol::packet::RetainHandling;
 
 use super::Server;
+use super::access::Permission;
 use super::owed::{Match, OwedMessage};
 use super::publication::Publication;
 use super::session::Subscribed;
@@ -141,9 +142,18 @@ impl Server {
                 is_retained: true,
             });
         }
+        let access = self.access.clone();
+        let Some(client_id) = self.connections.get(&id).and_then(|connection| connection.session.clone()) else {
+            return;
+        };
         let Some(session) = self.session_of(id) else { return };
         session.waits_for_retained = true;
-        for message in owed {
+        for mut message in owed {
+            match Self::may_read(&access, &client_id, session, &message.publication.topic) {
+                Permission::Granted => {}
+                Permission::Denied => continue,
+                Permission::Unknown => message.is_must = false,
+            }
             let fits = message.publication.size() + 64 <= session.maximum_packet_size;
             session.owed.push_retained(OwedMessage { is_must: message.is_must && fits, ..message });
         }

@@ -8,6 +8,7 @@ use bytestring::ByteString;
 use halfopen_protocol::Version;
 use halfopen_protocol::packet::{ConnAck, Connect, PacketId, QoS};
 
+use super::access::User;
 use super::connection::Connection;
 use super::owed::{Owed, OwedMessage};
 use super::publication::Publication;
@@ -24,6 +25,7 @@ use crate::trace::ConnectionId;
 pub(super) struct Session {
     pub(super) connection: Option<ConnectionId>,
     pub(super) version: Version,
+    pub(super) user: User,
     /// Seconds that the session outlives its connection; `u32::MAX` for ever.
     pub(super) expiry: u32,
     /// When the session ends, if its connection has ended.
@@ -66,6 +68,7 @@ impl Session {
         Self {
             connection: None,
             version,
+            user: User::default(),
             expiry: 0,
             ends_at: None,
             may_end_at: None,
@@ -128,6 +131,7 @@ impl Server {
             self.end_session_with_will(client_id);
         }
         self.stop_timers(client_id);
+        let user = self.access.user(connect.username.as_ref(), connect.authentication_method.as_ref());
         let is_unknown = connack.session_present && !self.sessions.contains_key(client_id);
         let maximum = self.settings.maximum_session_expiry;
         let session =
@@ -137,6 +141,7 @@ impl Server {
             session.sender.doubt();
         }
         session.version = connect.version;
+        session.user = user;
         session.connection = Some(id);
         session.ends_at = None;
         session.may_end_at = None;

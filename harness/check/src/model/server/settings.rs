@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use halfopen_protocol::packet::QoS;
 
-use crate::plan::BrokerProgram;
+use crate::plan::{BrokerProgram, BrokerSettings};
 
 /// As many bytes a server retains for sure; no scenario sets another limit.
 const RETAINED_BYTES: usize = 16 * 1024 * 1024;
@@ -28,6 +28,8 @@ pub(super) struct Settings {
     pub(super) connect_timeout: Duration,
     /// Whether a client that says nothing wrong is accepted: all may connect, and may have any will.
     pub(super) accepts_all: bool,
+    /// What the server is set to announce; none if that has changed at this instant.
+    pub(super) announced: Option<BrokerSettings>,
     /// How much earlier or later than due the scenario allows.
     pub(super) tolerance: Duration,
 }
@@ -48,6 +50,7 @@ impl Settings {
             accepts_all: program.auth.is_none()
                 && settings.retain_available
                 && settings.maximum_qos == QoS::ExactlyOnce,
+            announced: Some(settings.clone()),
             tolerance,
         }
     }

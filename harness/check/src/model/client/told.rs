@@ -1,0 +1,161 @@
+//! What the application has told a client to publish: it is sent as it was given, once there is a connection and room for it
+//! (§4.3, §4.9), and nothing else is. Where the server has lost the session, what it had not acknowledged is sent anew.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use halfopen_protocol::packet::{PacketId, Publish, QoS};
+
+use super::Client;
+use super::limits::Limits;
+use crate::model::finding::{Findings, shown};
+use crate::plan::Invariant;
+
+/// With this many bytes to be sent on a connection, it may take no more.
+const BLOCKED: usize = 16 * 1024;
+
+/// What a client has been told to publish.
+pub(super) struct Told {
+    waiting: BTreeMap<(ByteString, Bytes), VecDeque<Message>>,
+    /// Number of messages that wait, and the most that the client queues.
+    count: usize,
+    limit: usize,
+    /// What has been sent and not acknowledged.
+    sent: BTreeMap<PacketId, Message>,
+    /// Number of bytes of messages that were sent on the present connection, or wait.
+    bytes: usize,
+}
+
+/// A message that a client has been told to publish.
+#[derive(Clone)]
+struct Message {
+    publish: Publish,
+    /// Since when it could have been sent.
+    since: Duration,
+    /// When the application gave it.
+    given: Duration,
+    is_must: bool,
+}
+
+impl Told {
+    /// Nothing yet, of a client that queues this many messages.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { waiting: BTreeMap::new(), count: 0, limit, sent: BTreeMap::new(), bytes: 0 }
+    }
+
+    /// The process has ended, and with it what it knew.
+    pub(super) fn forget(&mut self) {
+        *self = Self::new(self.limit);
+    }
+
+    /// The application gives a message. Whether that happens at once is `is_sure`.
+    pub(super) fn give(&mut self, publish: &Publish, now: Duration, is_sure: bool, limits: Option<&Limits>) {
+        let has_room = self.count < self.limit;
+        let is_must = is_sure && has_room && limits.is_none_or(|limits| limits.takes_message(publish));
+        self.wait(Message { publish: publish.clone(), since: now, given: now, is_must });
+    }
+
+    fn wait(&mut self, message: Message) {
+        self.count += 1;
+        self.bytes += message.publish.payload.len() + message.publish.topic.len();
+        let key = (message.publish.topic.clone(), message.publish.payload.clone());
+        self.waiting.entry(key).or_default().push_back(message);
+    }
+
+    /// A connection is up: what the server does not take is dropped.
+    pub(super) fn connected(&mut self, limits: &Limits) {
+        let waiting = self.waiting.values().flatten().map(|message| &message.publish);
+        self.bytes = waiting.map(|publish| publish.payload.len() + publish.topic.len()).sum();
+        let refused = self.waiting.values_mut().flatten().filter(|message| !limits.takes_message(&message.publish));
+        refused.for_each(|message| message.is_must = false);
+    }
+
+    /// The server has no session: what it had not acknowledged is new again.
+    pub(super) fn start_over(&mut self, now: Duration) {
+        for message in std::mem::take(&mut self.sent).into_values() {
+            self.wait(Message { since: now, ..message });
+        }
+    }
+
+    /// PUBACK or PUBREC comes: the server has the message, or does not want it.
+    pub(super) fn acknowledged(&mut self, id: PacketId) {
+        self.sent.remove(&id);
+    }
+
+    /// Takes the message that a PUBLISH on this topic begins to send.
+    fn take(&mut self, topic: &ByteString, publish: &Publish) -> Option<Message> {
+        let key = (topic.clone(), publish.payload.clone());
+        let queue = self.waiting.get_mut(&key)?;
+        let is_it = |message: &Message| message.publish.qos == publish.qos && message.publish.retain == publish.retain;
+        let place = queue.iter().position(is_it).unwrap_or(0);
+        let message = queue.remove(place)?;
+        if queue.is_empty() {
+            self.waiting.remove(&key);
+        }
+        self.count -= 1;
+        if let Some(id) = publish.packet_id {
+            self.sent.insert(id, message.clone());
+        }
+        Some(message)
+    }
+}
+
+impl Client {
+    /// The client begins to send a message.
+    pub(super) fn send_new(&mut self, topic: &ByteString, publish: &Publish, findings: &mut Findings) {
+        let Some(message) = self.told.take(topic, publish) else {
+            let owed = format!("{} publishes what its application gives it", self.name);
+            let actual = format!("another message on {topic} at {}", shown(self.now));
+            return findings.push(Invariant::ClientPublishes, "§4.3", &owed, actual);
+        };
+        let given = &message.publish;
+        let altered = |is: bool, what| is.then_some(what);
+        let what = altered(given.qos != publish.qos, "QoS")
+            .or(altered(given.retain != publish.retain, "RETAIN"))
+            .or(altered(given.payload_format != publish.payload_format, "Payload Format Indicator"))
+            .or(altered(given.response_topic != publish.response_topic, "Response Topic"))
+            .or(altered(given.correlation_data != publish.correlation_data, "Correlation Data"))
+            .or(altered(given.user_properties != publish.user_properties, "User Property"))
+            .or(altered(given.content_type != publish.content_type, "Content Type"))
+            .or(altered(!self.is_right_expiry(&message, publish), "Message Expiry Interval"))
+            .filter(|what| self.version().is_v5() || matches!(*what, "QoS" | "RETAIN"));
+        if let Some(what) = what {
+            let owed = format!("{} publishes on {topic} with the {what} that its application gives", self.name);
+            let actual = format!("another one at {}", shown(self.now));
+            findings.push(Invariant::ClientPublishes, "§3.3", &owed, actual);
+        }
+    }
+
+    /// Returns whether the lifetime of a message has been counted down while it waited, or begun anew with a session.
+    fn is_right_expiry(&self, message: &Message, publish: &Publish) -> bool {
+        let (given, sent) = match (message.publish.message_expiry, publish.message_expiry) {
+            (Some(given), Some(sent)) => (u64::from(given), u64::from(sent)),
+            (given, sent) => return given == sent,
+        };
+        let left = |since: Duration| given.saturating_sub(self.now.saturating_sub(since).as_secs());
+        let is_left = |since: Duration| left(since).abs_diff(sent) <= 1;
+        !self.waits.is_known() || is_left(message.since) || is_left(message.given)
+    }
+
+    /// Judges which messages the client has not sent.
+    pub(super) fn judge_told(&self, findings: &mut Findings) {
+        let Some(accepted) = self.connection.as_ref().and_then(|connection| connection.accepted_at) else { return };
+        let is_missing = |message: &&Message| {
+            let room = match message.publish.qos {
+                QoS::AtMostOnce => Some(accepted),
+                _ => self.sender.room_since(),
+            };
+            message.is_must
+                && message.publish.message_expiry.is_none()
+                && room.is_some_and(|room| self.is_overdue(message.since.max(accepted).max(room)))
+        };
+        let missing = self.told.waiting.values().flatten().filter(is_missing).min_by_key(|message| message.since);
+        if let Some(message) = missing.filter(|_| self.told.bytes < BLOCKED) {
+            let (topic, since) = (&message.publish.topic, shown(message.given));
+            let owed = format!("{} publishes the message on {topic} that its application gave at {since}", self.name);
+            findings.push(Invariant::ClientPublishes, "§4.3", &owed, format!("not until {}", shown(self.now)));
+        }
+    }
+}

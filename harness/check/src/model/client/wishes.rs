@@ -1,0 +1,167 @@
+//! What a client is to be subscribed to (§4.1): where the server has no session, the client makes all its subscriptions again
+//! with the options that they had, those that were made while it ran among them, and none that it has given up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytestring::ByteString;
+use halfopen_protocol::packet::{PacketId, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe};
+
+use super::Client;
+use crate::model::finding::{Findings, shown};
+use crate::plan::Invariant;
+
+/// The subscriptions of one client.
+#[derive(Default)]
+pub(super) struct Wishes {
+    /// What the client subscribes to on its own.
+    own: Vec<Subscription>,
+    wanted: BTreeMap<ByteString, Wish>,
+    /// What was unsubscribed, and when the application asked for it.
+    gone: BTreeMap<ByteString, Option<Duration>>,
+    /// When the application last asked to subscribe and to unsubscribe.
+    told: BTreeMap<ByteString, (Option<Duration>, Option<Duration>)>,
+    /// SUBSCRIBE and UNSUBSCRIBE that have no answer yet.
+    subscribes: BTreeMap<PacketId, Subscribe>,
+    unsubscribes: BTreeMap<PacketId, Unsubscribe>,
+    /// What is to be subscribed anew on the present connection.
+    owed: BTreeSet<ByteString>,
+    owed_since: Duration,
+}
+
+/// A subscription that was made.
+struct Wish {
+    subscription: Subscription,
+    id: Option<u32>,
+    /// The application has not asked to give it up.
+    is_sure: bool,
+}
+
+impl Wishes {
+    /// The wishes of a client that makes these subscriptions on its own.
+    pub(super) fn new(own: &[Subscription]) -> Self {
+        let mut wishes = Self { own: own.to_vec(), ..Self::default() };
+        wishes.forget();
+        wishes
+    }
+
+    /// The process has ended, and with it what it knew.
+    pub(super) fn forget(&mut self) {
+        let own = std::mem::take(&mut self.own);
+        let wish = |one: &Subscription| Wish { subscription: one.clone(), id: None, is_sure: true };
+        let wanted = own.iter().map(|one| (one.filter.clone(), wish(one))).collect();
+        *self = Self { own, wanted, ..Self::default() };
+    }
+
+    /// The application asks to subscribe to these filters.
+    pub(super) fn told_to_subscribe(&mut self, filters: impl IntoIterator<Item = ByteString>, now: Duration) {
+        for filter in filters {
+            self.told.entry(filter).or_default().0 = Some(now);
+        }
+    }
+
+    /// The application asks to give up these filters.
+    pub(super) fn told_to_unsubscribe(&mut self, filters: &[String], now: Duration) {
+        for filter in filters {
+            let filter = ByteString::from(filter.as_str());
+            if let Some(wish) = self.wanted.get_mut(&filter) {
+                wish.is_sure = false;
+            }
+            self.owed.remove(&filter);
+            self.told.entry(filter).or_default().1 = Some(now);
+        }
+    }
+
+    /// A connection begins, or has ended: what was not answered on the last one is not any more.
+    pub(super) fn connected(&mut self) {
+        self.subscribes.clear();
+        self.unsubscribes.clear();
+        self.owed.clear();
+    }
+
+    /// The server has no session: all is to be subscribed to again.
+    pub(super) fn start_over(&mut self, now: Duration) {
+        self.owed = self.wanted.iter().filter(|(_, wish)| wish.is_sure).map(|(filter, _)| filter.clone()).collect();
+        self.owed_since = now;
+    }
+
+    /// SUBACK comes: what it grants is wanted from now on.
+    pub(super) fn granted(&mut self, ack: &SubAck) {
+        let Some(asked) = self.subscribes.remove(&ack.packet_id) else { return };
+        for (subscription, reason) in asked.subscriptions.into_iter().zip(&ack.reasons) {
+            let filter = subscription.filter.clone();
+            if reason.is_error() {
+                // Whether it is asked for again is the client's choice.
+                if let Some(wish) = self.wanted.get_mut(&filter) {
+                    wish.is_sure = false;
+                }
+                continue;
+            }
+            self.gone.remove(&filter);
+            let is_sure = self.told.get(&filter).is_none_or(|(subscribe, unsubscribe)| unsubscribe <= subscribe);
+            self.wanted.insert(filter, Wish { subscription, id: asked.subscription_id, is_sure });
+        }
+    }
+
+    /// UNSUBACK comes: what it names is not wanted any more.
+    pub(super) fn given_up(&mut self, ack: &UnsubAck) {
+        let Some(asked) = self.unsubscribes.remove(&ack.packet_id) else { return };
+        for filter in asked.filters {
+            self.wanted.remove(&filter);
+            let told = self.told.get(&filter).and_then(|(_, unsubscribe)| *unsubscribe);
+            self.gone.insert(filter, told);
+        }
+    }
+}
+
+impl Client {
+    /// The client sends SUBSCRIBE.
+    pub(super) fn send_subscribe(&mut self, subscribe: &Subscribe, findings: &mut Findings) {
+        let wishes = &mut self.wishes;
+        let mut broken = None;
+        for one in &subscribe.subscriptions {
+            let is_again = wishes.owed.remove(&one.filter);
+            let told = wishes.told.get(&one.filter).and_then(|(subscribe, _)| *subscribe);
+            if let Some(given_up) = wishes.gone.get(&one.filter)
+                && told.is_none_or(|told| given_up.is_none_or(|given_up| told < given_up))
+            {
+                let owed = format!("subscribes no more to {}, which it has given up", one.filter);
+                broken = Some((owed, "it did".to_owned()));
+            }
+            let wish = wishes.wanted.get(&one.filter).filter(|wish| is_again && wish.is_sure && told.is_none());
+            if let Some(wish) = wish.filter(|wish| wish.subscription != *one || wish.id != subscribe.subscription_id) {
+                let owed =
+                    format!("subscribes to {} again as before, at QoS {}", one.filter, wish.subscription.qos as u8);
+                broken = Some((owed, format!("with other options, at QoS {}", one.qos as u8)));
+            }
+        }
+        wishes.subscribes.insert(subscribe.packet_id, subscribe.clone());
+        if let Some((owed, actual)) = broken {
+            let (owed, actual) = (format!("{} {owed}", self.name), format!("{actual}, at {}", shown(self.now)));
+            findings.push(Invariant::ClientReconnects, "§4.1", &owed, actual);
+        }
+    }
+
+    /// The client sends UNSUBSCRIBE.
+    pub(super) fn send_unsubscribe(&mut self, unsubscribe: &Unsubscribe) {
+        self.wishes.unsubscribes.insert(unsubscribe.packet_id, unsubscribe.clone());
+    }
+
+    /// Judges what the client has not subscribed to again.
+    pub(super) fn judge_subscribing(&self, findings: &mut Findings) {
+        let wishes = &self.wishes;
+        let limits = self.connection.as_ref().and_then(|connection| connection.limits.as_ref());
+        let takes = |filter: &&ByteString| {
+            let id = wishes.wanted.get(*filter).and_then(|wish| wish.id);
+            limits.is_some_and(|limits| limits.takes(filter, id))
+        };
+        if !self.is_overdue(wishes.owed_since) || !self.waits.is_known() {
+            return;
+        }
+        if let Some(filter) = wishes.owed.iter().find(takes) {
+            let owed = format!("{} subscribes to {filter}, since the server has no session of it", self.name);
+            let actual = format!("not from {} to {}", shown(wishes.owed_since), shown(self.now));
+            findings.push(Invariant::ClientReconnects, "§4.1", &owed, actual);
+        }
+    }
+}
