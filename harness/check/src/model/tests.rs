@@ -14,6 +14,9 @@ use crate::plan::{Because, ClientProgram, ClientSettings, NodeFault, NodeId, Pla
 use crate::trace::fixture::{BROKER, SENSOR, TraceBuilder, WATCHER, connect, disconnect, plan};
 use crate::trace::{EventKind, Transmission};
 
+mod clients;
+mod servers;
+
 /// Tells a story of the broker with two raw clients, which are not judged.
 struct Tale(TraceBuilder);
 
@@ -448,7 +451,10 @@ fn client_publishes_at_most_at_the_maximum_qos(#[case] qos: u8, #[case] expected
     tale.0.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 60))));
     tale.0.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(connack)));
     let tale = tale.says(0, 100, SENSOR, publish(qos, 3, "x"));
-    assert_eq!(broken_by_client(tale, 1000), expected);
+    let broken = broken_by_client(tale, 1000);
+    // Nobody has told it to publish, which is another duty.
+    let broken: Vec<&String> = broken.iter().filter(|name| *name != "client_publishes").collect();
+    assert_eq!(broken, expected);
 }
 
 #[rstest]
@@ -625,6 +631,7 @@ fn client_subscribes_where_it_has_no_session(
         reasons: vec![ReasonCode::SUCCESS],
     };
     let connect = Connect { clean_start: false, session_expiry: Some(100), ..connect("sensor", 60) };
+    client.options.connect = connect.clone();
     let mut tale = Tale::new().joins(0, 0, SENSOR, connect, session_present);
     if subscribes {
         tale = tale.says(0, 50, SENSOR, Packet::Subscribe(subscribe)).hears(0, 60, SENSOR, Packet::SubAck(suback));

@@ -43,6 +43,8 @@ pub(super) struct Client {
     waits: Waits,
     /// Since when the process has run without a pause; none while it stands still or is down.
     running_since: Option<Duration>,
+    /// Whether its process has ended.
+    is_down: bool,
     is_reading: bool,
     /// What each of its CONNECTs says, unless the scenario says otherwise for one of them.
     own: Option<Box<Connect>>,
@@ -87,6 +89,7 @@ impl Client {
             incoming: Incoming::default(),
             waits: Waits::of(program, told_at),
             running_since: Some(Duration::ZERO),
+            is_down: false,
             is_reading: true,
             own: (!is_told_otherwise(&plan.steps, node)).then(|| Box::new(program.options.connect.clone())),
             assigned_id: None,
@@ -161,9 +164,11 @@ impl Client {
                 self.told.forget();
                 self.waits.forget();
                 self.running_since = None;
+                self.is_down = true;
             }
             NodeFault::Pause(_) => self.running_since = None,
             NodeFault::Resume | NodeFault::Restart => {
+                self.is_down &= change == NodeFault::Resume;
                 self.running_since = Some(now);
                 self.waits.disturbed();
             }
@@ -178,6 +183,9 @@ impl Client {
     /// follow, so that it is not known when they are taken.
     pub(super) fn told(&mut self, now: Duration, commands: &[&Command]) {
         self.now = now;
+        if self.is_down {
+            return;
+        }
         let mut is_sure = self.running_since.is_some();
         for command in commands {
             match command {
@@ -251,10 +259,11 @@ impl Client {
             Some(alias) => connection.own_aliases.entry(alias).insert_entry(publish.topic.clone()).get().clone(),
             None => publish.topic.clone(),
         };
+        let room = self.sender.room_since();
         let (begun, broken) = self.sender.publish(now, version, &topic, publish);
         self.report(Invariant::ClientSettles, broken, findings);
         if begun == Begun::New {
-            self.send_new(&topic, publish, findings);
+            self.send_new(&topic, publish, room, findings);
         }
     }
 

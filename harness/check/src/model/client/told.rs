@@ -89,7 +89,9 @@ impl Told {
         let key = (topic.clone(), publish.payload.clone());
         let queue = self.waiting.get_mut(&key)?;
         let is_it = |message: &Message| message.publish.qos == publish.qos && message.publish.retain == publish.retain;
-        let place = queue.iter().position(is_it).unwrap_or(0);
+        // One that may not have been given must not hide one that was.
+        let place = queue.iter().position(|message| message.is_must && is_it(message));
+        let place = place.or_else(|| queue.iter().position(is_it)).unwrap_or(0);
         let message = queue.remove(place)?;
         if queue.is_empty() {
             self.waiting.remove(&key);
@@ -103,14 +105,29 @@ impl Told {
 }
 
 impl Client {
-    /// The client begins to send a message.
-    pub(super) fn send_new(&mut self, topic: &ByteString, publish: &Publish, findings: &mut Findings) {
+    /// The client begins to send a message. `room` is since when there had been room for it.
+    pub(super) fn send_new(
+        &mut self,
+        topic: &ByteString,
+        publish: &Publish,
+        room: Option<Duration>,
+        findings: &mut Findings,
+    ) {
         let Some(message) = self.told.take(topic, publish) else {
             let owed = format!("{} publishes what its application gives it", self.name);
             let actual = format!("another message on {topic} at {}", shown(self.now));
             return findings.push(Invariant::ClientPublishes, "§4.3", &owed, actual);
         };
         let given = &message.publish;
+        let accepted = self.connection.as_ref().and_then(|connection| connection.accepted_at);
+        if let (Some(accepted), Some(room)) = (accepted, if publish.qos == QoS::AtMostOnce { accepted } else { room })
+            && self.is_missing(&message, accepted, room)
+        {
+            let owed = format!("{} publishes the message on {topic} once it can", self.name);
+            let actual =
+                format!("its application gave it at {}, and this is {}", shown(message.given), shown(self.now));
+            findings.push(Invariant::ClientPublishes, "§4.3", &owed, actual);
+        }
         let altered = |is: bool, what| is.then_some(what);
         let what = altered(given.qos != publish.qos, "QoS")
             .or(altered(given.retain != publish.retain, "RETAIN"))
@@ -139,6 +156,14 @@ impl Client {
         !self.waits.is_known() || is_left(message.since) || is_left(message.given)
     }
 
+    /// Returns whether a message that is not sent yet should have been.
+    fn is_missing(&self, message: &Message, accepted: Duration, room: Duration) -> bool {
+        message.is_must
+            && message.publish.message_expiry.is_none()
+            && self.told.bytes < BLOCKED
+            && self.is_overdue(message.since.max(accepted).max(room))
+    }
+
     /// Judges which messages the client has not sent.
     pub(super) fn judge_told(&self, findings: &mut Findings) {
         let Some(accepted) = self.connection.as_ref().and_then(|connection| connection.accepted_at) else { return };
@@ -147,12 +172,10 @@ impl Client {
                 QoS::AtMostOnce => Some(accepted),
                 _ => self.sender.room_since(),
             };
-            message.is_must
-                && message.publish.message_expiry.is_none()
-                && room.is_some_and(|room| self.is_overdue(message.since.max(accepted).max(room)))
+            room.is_some_and(|room| self.is_missing(message, accepted, room))
         };
         let missing = self.told.waiting.values().flatten().filter(is_missing).min_by_key(|message| message.since);
-        if let Some(message) = missing.filter(|_| self.told.bytes < BLOCKED) {
+        if let Some(message) = missing {
             let (topic, since) = (&message.publish.topic, shown(message.given));
             let owed = format!("{} publishes the message on {topic} that its application gave at {since}", self.name);
             findings.push(Invariant::ClientPublishes, "§4.3", &owed, format!("not until {}", shown(self.now)));

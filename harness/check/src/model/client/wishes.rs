@@ -117,6 +117,8 @@ impl Wishes {
 impl Client {
     /// The client sends SUBSCRIBE.
     pub(super) fn send_subscribe(&mut self, subscribe: &Subscribe, findings: &mut Findings) {
+        // Whoever asks for anything on a new connection asks for this first.
+        self.judge_subscribing(findings);
         let wishes = &mut self.wishes;
         let mut broken = None;
         for one in &subscribe.subscriptions {

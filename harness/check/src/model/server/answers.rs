@@ -22,6 +22,8 @@ impl Server {
     pub(super) fn answer(&mut self, id: ConnectionId, packet: &Packet, findings: &mut Findings) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let version = connection.version();
+        self.judge_late_answer(id, packet.packet_type(), findings);
+        let Some(connection) = self.connections.get_mut(&id) else { return };
         let requests = &mut connection.requests;
         let answered = match packet {
             Packet::PingResp => requests.pings.pop_front().is_some(),
@@ -40,6 +42,18 @@ impl Server {
         let owed = format!("{} sends {} to {client} only as an answer", self.name, what.name());
         let actual = format!("one that nothing asked for, at {}", shown(self.now));
         findings.push(Invariant::BrokerAnswers, clause(what, version), &owed, actual);
+    }
+
+    /// Judges whether the oldest request that this packet may answer has waited for too long.
+    fn judge_late_answer(&self, id: ConnectionId, answer: PacketType, findings: &mut Findings) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let late = oldest(&connection.requests).into_iter().find(|(_, what, _)| *what == answer);
+        if let Some((asked, what, since)) = late.filter(|(.., since)| self.is_overdue(connection, *since)) {
+            let client = self.node_name(connection.client);
+            let owed = format!("{} sends {} to {client} for its {} at once", self.name, what.name(), asked.name());
+            let actual = format!("{} came at {}, and this is {}", asked.name(), shown(since), shown(self.now));
+            findings.push(Invariant::BrokerAnswers, clause(what, connection.version()), &owed, actual);
+        }
     }
 
     fn send_puback(&mut self, id: ConnectionId, ack: &Ack, findings: &mut Findings) -> bool {

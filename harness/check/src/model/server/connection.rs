@@ -20,7 +20,7 @@ use crate::plan::NodeId;
 use crate::trace::ConnectionId;
 
 /// With this many bytes on their way, a server may not be able to write at once.
-const BLOCKED: usize = 8 * 1024;
+pub(super) const BLOCKED: usize = 8 * 1024;
 
 /// How a connection ended for the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub(super) struct Connection {
     /// Bytes on their way to the client, and since when they have been few.
     under_way: usize,
     writable_since: Option<Duration>,
+    /// When the server was last seen to be possibly in the middle of a large message.
+    stuck_at: Duration,
 }
 
 /// A SUBSCRIBE: since when its answer is owed, its identifier, and its filters.
@@ -115,6 +117,7 @@ impl Connection {
             fresh_at: now,
             under_way: 0,
             writable_since: Some(now),
+            stuck_at: Duration::ZERO,
         }
     }
 
@@ -168,7 +171,8 @@ impl Server {
         let Some(writable) = connection.writable_since() else { return false };
         !self.is_paused
             && !self.may_be_stuck(connection)
-            && self.now > since.max(writable).max(self.running_since) + GRACE + self.settings.tolerance
+            && self.now
+                > since.max(writable).max(connection.stuck_at).max(self.running_since) + GRACE + self.settings.tolerance
     }
 
     /// Returns whether the server may be in the middle of a large message that its client does not take: the client reads
@@ -179,6 +183,15 @@ impl Server {
         let large = session.and_then(|session| session.owed.large_since(BLOCKED));
         let is_silent = |since: Duration| connection.heard_at <= since.max(connection.reads_since) + GRACE;
         large.is_some_and(|since| connection.is_deaf || is_silent(since))
+    }
+
+    /// Takes note, before something is sent, whether the server may have been in the middle of a large message until now: what
+    /// else it sends may have waited behind that.
+    pub(super) fn note_stuck(&mut self, id: ConnectionId) {
+        let large = self.session_of(id).and_then(|session| session.owed.large_since(BLOCKED));
+        if let Some(connection) = self.connections.get_mut(&id).filter(|_| large.is_some()) {
+            connection.stuck_at = self.now;
+        }
     }
 
     /// CONNACK is sent [MQTT-3.2.0-1].

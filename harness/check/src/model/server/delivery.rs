@@ -26,13 +26,49 @@ impl Server {
         let Some(topic) = resolve(&mut connection.aliases.1, publish) else { return };
         let Some(client_id) = connection.session.clone() else { return };
         let version = connection.version();
+        let room = self.session_of(id).and_then(|session| session.sender.room_since());
         if self.begin_exchange(id, &topic, publish, findings) == Begun::Again || topic.starts_with('$') {
             return;
         }
         let Some(session) = self.session_of(id) else { return };
         match session.owed.take(&topic, publish) {
-            Some(owed) => self.judge_copy(id, &client_id, &owed, publish, findings),
+            Some(owed) => {
+                self.judge_late(id, &client_id, &owed, room, findings);
+                self.judge_copy(id, &client_id, &owed, publish, findings);
+            }
             None => self.judge_unexpected(&client_id, &topic, publish, version, findings),
+        }
+    }
+
+    /// Judges whether the first copy of a message goes out when it is due. `room` is since when there had been room for it.
+    fn judge_late(
+        &self,
+        id: ConnectionId,
+        client_id: &ByteString,
+        message: &OwedMessage,
+        room: Option<Duration>,
+        findings: &mut Findings,
+    ) {
+        let (Some(connection), Some(session)) = (self.connections.get(&id), self.sessions.get(client_id)) else {
+            return;
+        };
+        let since = match (message.qos(), room) {
+            (QoS::AtMostOnce, _) => message.since,
+            (_, Some(room)) => message.since.max(room),
+            (_, None) => return,
+        };
+        if message.sent == 1 && session.owed.is_sure(message) && self.is_overdue(connection, since) {
+            let publication = &message.publication;
+            let owed = format!(
+                "{} sends the message on {} that {} published at {} to {client_id} once it can",
+                self.name,
+                publication.topic,
+                publication.publisher,
+                shown(publication.at)
+            );
+            let clause = clause_of(connection.version(), "MQTT-3.3.5-1", "MQTT-4.5.0-1");
+            let actual = format!("at {}, and it could since {}", shown(self.now), shown(since));
+            findings.push(Invariant::BrokerDelivers, clause, &owed, actual);
         }
     }
 

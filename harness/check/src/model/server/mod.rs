@@ -152,16 +152,19 @@ impl Server {
         findings: &mut Findings,
     ) {
         self.advance(now, findings);
+        self.note_stuck(id);
+        if let Transmission::Packet(packet) = item {
+            self.send(id, packet, findings);
+        }
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.wrote(now, size);
         }
         match item {
-            Transmission::Packet(packet) => self.send(id, packet, findings),
             Transmission::Fin | Transmission::Rst => {
                 self.judge_takeover(id, findings);
                 self.end(id, Ended::ByServer, findings);
             }
-            Transmission::Open | Transmission::Bytes(_) | Transmission::TimedOut => {}
+            Transmission::Packet(_) | Transmission::Open | Transmission::Bytes(_) | Transmission::TimedOut => {}
         }
     }
 

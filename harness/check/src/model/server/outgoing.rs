@@ -23,6 +23,9 @@ impl Server {
         findings: &mut Findings,
     ) -> Begun {
         let now = self.now;
+        if publish.dup {
+            self.judge_outgoing(id, findings);
+        }
         let Some(session) = self.session_of(id) else { return Begun::New };
         let (begun, broken) = session.sender.publish(now, session.version, topic, publish);
         self.report_sender(broken, findings);
@@ -43,6 +46,7 @@ impl Server {
     /// The server sends PUBREL.
     pub(super) fn send_pubrel(&mut self, id: ConnectionId, packet_id: PacketId, findings: &mut Findings) {
         let now = self.now;
+        self.judge_outgoing(id, findings);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let was_asked = take(&mut connection.requests.receipts, packet_id).is_some();
         let Some(session) = self.session_of(id) else { return };

@@ -27,6 +27,8 @@ pub(super) struct Owed {
     unsent_at_most_once: (usize, Duration),
     /// Messages with this number and below need not be sent: the queue has been full since.
     doubtful_up_to: u64,
+    /// The size in bytes of the largest message so far.
+    largest: usize,
 }
 
 /// A message that a session is owed.
@@ -98,6 +100,7 @@ impl OwedMessage {
 impl Owed {
     /// Adds a message. Returns how many messages above QoS 0 wait now, and how many bytes they have.
     pub(super) fn push(&mut self, message: OwedMessage) -> (usize, usize) {
+        self.largest = self.largest.max(message.size());
         if message.qos() > QoS::AtMostOnce {
             self.waiting.0 += 1;
             self.waiting.1 += message.size();
@@ -112,6 +115,7 @@ impl Owed {
 
     /// Adds a retained message, for which no queue needs room.
     pub(super) fn push_retained(&mut self, message: OwedMessage) {
+        self.largest = self.largest.max(message.size());
         let content = (message.publication.topic.clone(), message.publication.payload.clone());
         self.messages.entry(content).or_default().push_back(message);
     }
@@ -184,6 +188,9 @@ impl Owed {
 
     /// Returns since when a message of at least this many bytes has waited of which no copy was sent.
     pub(super) fn large_since(&self, bytes: usize) -> Option<Duration> {
+        if self.largest < bytes {
+            return None;
+        }
         let large = self.messages.values().flatten().filter(|message| message.sent == 0 && message.size() >= bytes);
         large.map(|message| message.since).min()
     }
@@ -212,9 +219,12 @@ impl Owed {
 
     /// Returns all that must still be sent and of which no copy was.
     pub(super) fn missing(&self) -> impl Iterator<Item = &OwedMessage> {
-        let doubtful = self.doubtful_up_to;
-        let is_sure = move |message: &&OwedMessage| message.is_must && message.publication.number > doubtful;
-        self.messages.values().flatten().filter(is_sure).filter(|message| !message.is_held && message.sent == 0)
+        self.messages.values().flatten().filter(|message| self.is_sure(message) && message.sent == 0)
+    }
+
+    /// Returns whether a message has to be sent, and now.
+    pub(super) fn is_sure(&self, message: &OwedMessage) -> bool {
+        message.is_must && !message.is_held && message.publication.number > self.doubtful_up_to
     }
 
     fn all(&mut self) -> impl Iterator<Item = &mut OwedMessage> {

@@ -1,0 +1,141 @@
+//! Duties of a client towards its application.
+
+use super::*;
+use crate::plan::{Action, Command, StepKind};
+use crate::trace::fixture::step;
+
+/// The plan in which the sensor is told this in a step of line 1.
+fn told(commands: Vec<Command>) -> Plan {
+    let mut plan = ours();
+    let actions = commands.into_iter().map(Action::from).collect();
+    plan.steps.push(step(1, "sensor: …", StepKind::Node { nodes: vec![SENSOR], actions }));
+    plan
+}
+
+/// The sensor is connected, and is told what stands in line 1 at 100 ms.
+fn tells() -> Tale {
+    let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false);
+    tale.0.at(100).step(1, "sensor: …");
+    tale
+}
+
+#[rstest]
+#[case::as_it_was_given(Some(message(1, 1, "x")), &[])]
+#[case::never(None, &["client_publishes"])]
+#[case::another_payload(Some(message(1, 1, "y")), &["client_publishes"])]
+#[case::at_another_qos(Some(message(0, 1, "x")), &["client_publishes"])]
+#[case::with_retain(Some(Publish { retain: true, ..message(1, 1, "x") }), &["client_publishes"])]
+#[case::with_a_lifetime(Some(Publish { message_expiry: Some(9), ..message(1, 1, "x") }), &["client_publishes"])]
+fn client_publishes_what_its_application_gives(#[case] sent: Option<Publish>, #[case] expected: &[&str]) {
+    let plan = told(vec![Command::Publish(Publish { packet_id: None, ..message(1, 1, "x") })]);
+    let mut tale = tells();
+    if let Some(sent) = sent {
+        tale = tale.says(0, 100, SENSOR, Packet::Publish(sent)).hears(0, 120, SENSOR, Packet::PubAck(ack(1)));
+    }
+    assert_eq!(broken_by_client_of(&plan, tale, 3000), expected);
+}
+
+#[rstest]
+#[case::sent_anew(true, &[])]
+#[case::lost(false, &["client_publishes"])]
+fn message_that_a_lost_session_had_is_sent_anew(#[case] again: bool, #[case] expected: &[&str]) {
+    let plan = told(vec![Command::Publish(Publish { packet_id: None, ..message(1, 1, "x") })]);
+    let mut tale = tells().says(0, 100, SENSOR, publish(1, 1, "x"));
+    tale.0.at(200).item(0, BROKER, SENSOR, Transmission::Rst);
+    tale = tale.joins(1, 1210, SENSOR, connect("sensor", 60), false);
+    if again {
+        tale = tale.says(1, 1250, SENSOR, publish(1, 1, "x")).hears(1, 1260, SENSOR, Packet::PubAck(ack(1)));
+    }
+    assert_eq!(broken_by_client_of(&plan, tale, 4000), expected);
+}
+
+#[rstest]
+#[case::as_it_came(message(1, 3, "x"), &[])]
+#[case::with_retain(Publish { retain: true, ..message(1, 3, "x") }, &["client_delivers"])]
+#[case::without_its_property(Publish { content_type: Some("a".into()), ..message(1, 3, "x") }, &["client_delivers"])]
+fn client_hands_a_message_on_as_it_came(#[case] given: Publish, #[case] expected: &[&str]) {
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false).hears(0, 100, SENSOR, publish(1, 3, "x"));
+    let mut tale = tale.says(0, 110, SENSOR, Packet::PubAck(ack(3)));
+    tale.0.at(110).event(EventKind::Delivered { node: SENSOR, message: given });
+    assert_eq!(broken_by_client(tale, 3000), expected);
+}
+
+fn subscribe(filter: &str, qos: QoS) -> Packet {
+    Packet::Subscribe(Subscribe {
+        packet_id: 1.try_into().unwrap(),
+        subscription_id: None,
+        user_properties: Vec::new(),
+        subscriptions: vec![Subscription::new(filter, qos)],
+    })
+}
+
+fn suback(qos: QoS) -> Packet {
+    let reasons = vec![ReasonCode::new(qos as u8)];
+    Packet::SubAck(SubAck {
+        packet_id: 1.try_into().unwrap(),
+        reason_string: None,
+        user_properties: Vec::new(),
+        reasons,
+    })
+}
+
+/// The application subscribes while the client runs; the session is lost after that.
+#[rstest]
+#[case::again(Some(("t", QoS::AtLeastOnce)), &[])]
+#[case::not_again(None, &["client_reconnects"])]
+#[case::with_other_options(Some(("t", QoS::AtMostOnce)), &[])]
+fn subscription_that_was_made_at_run_time_is_made_again(#[case] again: Option<(&str, QoS)>, #[case] expected: &[&str]) {
+    let subscriptions = vec![Subscription::new("t", QoS::AtLeastOnce)];
+    let plan = told(vec![Command::Subscribe { subscriptions, subscription_id: None }]);
+    let tale = tells().says(0, 100, SENSOR, subscribe("t", QoS::AtLeastOnce));
+    let mut tale = tale.hears(0, 110, SENSOR, suback(QoS::AtLeastOnce));
+    tale.0.at(200).item(0, BROKER, SENSOR, Transmission::Rst);
+    tale = tale.joins(1, 1210, SENSOR, connect("sensor", 60), false);
+    if let Some((filter, qos)) = again {
+        tale = tale.says(1, 1250, SENSOR, subscribe(filter, qos)).hears(1, 1260, SENSOR, suback(qos));
+    }
+    assert_eq!(broken_by_client_of(&plan, tale, 4000), expected);
+}
+
+#[rstest]
+#[case::not_again(false, &[])]
+#[case::again(true, &["client_reconnects"])]
+fn subscription_that_was_given_up_is_not_made_again(#[case] again: bool, #[case] expected: &[&str]) {
+    let mut plan = told(vec![Command::Unsubscribe(vec!["t".to_owned()])]);
+    let Program::Client(client) = &mut plan.nodes[SENSOR.0].program else { unreachable!() };
+    client.options.subscriptions = vec![Subscription::new("t", QoS::AtLeastOnce)];
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false);
+    let tale = tale.says(0, 50, SENSOR, subscribe("t", QoS::AtLeastOnce));
+    let mut tale = tale.hears(0, 60, SENSOR, suback(QoS::AtLeastOnce));
+    tale.0.at(100).step(1, "sensor: …");
+    let filters = vec!["t".into()];
+    let id = 2.try_into().unwrap();
+    let unsubscribe = Unsubscribe { packet_id: id, user_properties: Vec::new(), filters };
+    let reasons = vec![ReasonCode::SUCCESS];
+    let unsuback = UnsubAck { packet_id: id, reason_string: None, user_properties: Vec::new(), reasons };
+    tale = tale.says(0, 100, SENSOR, Packet::Unsubscribe(unsubscribe));
+    tale = tale.hears(0, 110, SENSOR, Packet::UnsubAck(unsuback));
+    tale.0.at(200).item(0, BROKER, SENSOR, Transmission::Rst);
+    tale = tale.joins(1, 1210, SENSOR, connect("sensor", 60), false);
+    if again {
+        tale = tale.says(1, 1250, SENSOR, subscribe("t", QoS::AtLeastOnce));
+        tale = tale.hears(1, 1260, SENSOR, suback(QoS::AtLeastOnce));
+    }
+    assert_eq!(broken_by_client_of(&plan, tale, 4000), expected);
+}
+
+/// Each pause is twice the one before; the connection lasts for 0.1 s, which starts nothing over.
+#[rstest]
+#[case::twice_as_long(3310, &[])]
+#[case::as_long_as_the_first(2310, &["client_reconnects"])]
+fn second_pause_is_longer_than_the_first(#[case] at: u64, #[case] expected: &[&str]) {
+    let mut plan = ours();
+    let Program::Client(client) = &mut plan.nodes[SENSOR.0].program else { unreachable!() };
+    client.options.reconnect.as_mut().unwrap().max = Duration::from_secs(10);
+    let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false);
+    tale.0.at(100).item(0, BROKER, SENSOR, Transmission::Rst);
+    tale = tale.joins(1, 1110, SENSOR, connect("sensor", 60), false);
+    tale.0.at(1300).item(1, BROKER, SENSOR, Transmission::Rst);
+    tale = tale.joins(2, at, SENSOR, connect("sensor", 60), false);
+    assert_eq!(broken_by_client_of(&plan, tale, at + 100), expected);
+}

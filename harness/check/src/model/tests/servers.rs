@@ -1,0 +1,97 @@
+//! Duties of a server towards clients that break rules, and what it says.
+
+use super::*;
+use crate::plan::{AccessList, AccessRights};
+
+fn broker(change: impl FnOnce(&mut crate::plan::BrokerProgram)) -> Plan {
+    let mut plan = plan();
+    let Program::Broker(broker) = &mut plan.nodes[BROKER.0].program else { unreachable!() };
+    change(broker);
+    plan
+}
+
+/// The sensor sends what it must not.
+#[rstest]
+#[case::closed(Some((0x82, 110)), &[])]
+#[case::with_another_code(Some((0x81, 110)), &["broker_answers"])]
+#[case::open_for_ever(None, &["broker_answers"])]
+#[case::said_and_left_open(Some((0x82, 60_000)), &["broker_answers"])]
+fn server_closes_who_sends_a_second_connect(#[case] closed: Option<(u8, u64)>, #[case] expected: &[&str]) {
+    let again = Packet::Connect(Box::new(connect("sensor", 0)));
+    let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 0), false).says(0, 100, SENSOR, again);
+    if let Some((reason, at)) = closed {
+        tale = tale.hears(0, 110, SENSOR, disconnect(reason));
+        tale.0.at(at).item(0, BROKER, SENSOR, Transmission::Fin);
+    }
+    assert_eq!(tale.broken(&plan(), 70_000), expected);
+}
+
+#[rstest]
+#[case::as_it_is_set(Some(QoS::AtLeastOnce), &[])]
+#[case::not_at_all(None, &["broker_answers"])]
+fn server_announces_what_it_is_set_to(#[case] maximum_qos: Option<QoS>, #[case] expected: &[&str]) {
+    let plan = broker(|broker| broker.config.maximum_qos = QoS::AtLeastOnce);
+    let mut tale = Tale::new();
+    tale.0.at(0).item(0, SENSOR, BROKER, Transmission::Open);
+    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
+    let connack = ConnAck { maximum_qos, ..ConnAck::default() };
+    tale.0.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(connack)));
+    assert_eq!(tale.broken(&plan, 1000), expected);
+}
+
+#[rstest]
+#[case::of_no_size_that_matters(100, &[])]
+#[case::larger_than_the_client_takes(20, &["broker_answers"])]
+fn server_spares_a_client_large_packets(#[case] maximum: u32, #[case] expected: &[&str]) {
+    let sensor = Connect { maximum_packet_size: Some(maximum), ..connect("sensor", 0) };
+    let tale = Tale::new().joins(0, 0, SENSOR, sensor, false).says(0, 100, SENSOR, publish(1, 7, "x"));
+    let puback = Packet::PubAck(Ack { reason_string: Some("twenty bytes and more".into()), ..ack(7) });
+    assert_eq!(tale.hears(0, 110, SENSOR, puback).broken(&plan(), 1000), expected);
+}
+
+#[rstest]
+#[case::with_a_subscriber(true, &["broker_answers"])]
+#[case::without_one(false, &[])]
+fn server_knows_whether_a_message_has_a_subscriber(#[case] is_subscribed: bool, #[case] expected: &[&str]) {
+    let tale = match is_subscribed {
+        true => audience(),
+        false => Tale::new().joins(1, 0, SENSOR, connect("sensor", 0), false),
+    };
+    let puback = Packet::PubAck(Ack { reason: ReasonCode::NO_MATCHING_SUBSCRIBERS, ..ack(7) });
+    let tale = tale.says(1, 200, SENSOR, publish(1, 7, "x")).hears(1, 210, SENSOR, puback);
+    let tale = tale.hears_if(is_subscribed, 0, 210, WATCHER, publish(1, 1, "x"));
+    assert_eq!(tale.broken(&plan(), 1000), expected);
+}
+
+#[rstest]
+#[case::it_was(true, 0x00, &[])]
+#[case::it_was_not(false, 0x11, &[])]
+#[case::it_was_and_the_server_denies_it(true, 0x11, &["broker_answers"])]
+#[case::it_was_not_and_the_server_says_so(false, 0x00, &["broker_answers"])]
+fn unsuback_says_whether_a_filter_was_subscribed(
+    #[case] is_subscribed: bool,
+    #[case] reason: u8,
+    #[case] expected: &[&str],
+) {
+    let id = 2.try_into().unwrap();
+    let filters = vec![if is_subscribed { "t".into() } else { "u".into() }];
+    let unsubscribe = Unsubscribe { packet_id: id, user_properties: Vec::new(), filters };
+    let reasons = vec![ReasonCode::new(reason)];
+    let unsuback = UnsubAck { packet_id: id, reason_string: None, user_properties: Vec::new(), reasons };
+    let tale = audience().says(0, 200, WATCHER, Packet::Unsubscribe(unsubscribe));
+    assert_eq!(tale.hears(0, 210, WATCHER, Packet::UnsubAck(unsuback)).broken(&plan(), 1000), expected);
+}
+
+/// The access list lets everybody read `t`, and nobody write it.
+#[rstest]
+#[case::refuses(0x87, false, &[])]
+#[case::takes(0x00, false, &["broker_answers"])]
+#[case::passes_on(0x87, true, &["broker_delivers"])]
+fn what_an_access_list_forbids_goes_to_nobody(#[case] reason: u8, #[case] passes: bool, #[case] expected: &[&str]) {
+    let rights = AccessRights { read: vec!["t".to_owned()], ..AccessRights::default() };
+    let list = AccessList { everybody: rights, ..AccessList::default() };
+    let plan = broker(|broker| broker.access = Some(list));
+    let puback = Packet::PubAck(Ack { reason: ReasonCode::new(reason), ..ack(7) });
+    let tale = audience().says(1, 200, SENSOR, publish(1, 7, "x")).hears(1, 210, SENSOR, puback);
+    assert_eq!(tale.hears_if(passes, 0, 210, WATCHER, publish(1, 1, "x")).broken(&plan, 1000), expected);
+}
