@@ -111,11 +111,7 @@ impl Client {
                 self.waits.wrote(now);
                 self.send(packet, findings);
             }
-            Transmission::Packet(Packet::Publish(publish))
-                if self.leaving == Some(id) && publish.topic_alias.is_none() =>
-            {
-                self.sender.publish(now, self.version(), &publish.topic, publish);
-            }
+            Transmission::Packet(Packet::Publish(publish)) if self.leaving == Some(id) => self.send_leaving(publish),
             Transmission::Fin | Transmission::Rst if self.is_on(id) => self.end(false, findings),
             _ => {}
         }
@@ -267,6 +263,18 @@ impl Client {
         }
     }
 
+    /// A PUBLISH that was written before the client closed still goes out.
+    fn send_leaving(&mut self, publish: &Publish) {
+        if publish.topic_alias.is_some() {
+            // What the alias stands for is forgotten.
+            return self.told.doubt(|_| true);
+        }
+        let (begun, _) = self.sender.publish(self.now, self.version(), &publish.topic, publish);
+        if begun == Begun::New {
+            drop(self.told.take(&publish.topic, publish));
+        }
+    }
+
     fn send_pubrel(&mut self, id: PacketId, findings: &mut Findings) {
         let (now, version) = (self.now, self.version());
         let Some(connection) = &mut self.connection else { return };
@@ -325,6 +333,9 @@ impl Client {
     fn end(&mut self, is_asked: bool, findings: &mut Findings) {
         self.judge_connection(findings);
         self.connection = None;
+        // What was given at this instant may have been lost with the connection.
+        let now = self.now;
+        self.told.doubt(|given| given == now);
         self.sender.disconnected();
         self.waits.lost(self.now, is_asked);
     }

@@ -30,7 +30,7 @@ pub(super) struct Told {
 
 /// A message that a client has been told to publish.
 #[derive(Clone)]
-struct Message {
+pub(super) struct Message {
     publish: Publish,
     /// Since when it could have been sent.
     since: Duration,
@@ -72,6 +72,12 @@ impl Told {
         refused.for_each(|message| message.is_must = false);
     }
 
+    /// Messages that were given at such a time need not be sent.
+    pub(super) fn doubt(&mut self, is_doubtful: impl Fn(Duration) -> bool) {
+        let waiting = self.waiting.values_mut().flatten();
+        waiting.filter(|message| is_doubtful(message.given)).for_each(|message| message.is_must = false);
+    }
+
     /// The server has no session: what it had not acknowledged is new again.
     pub(super) fn start_over(&mut self, now: Duration) {
         for message in std::mem::take(&mut self.sent).into_values() {
@@ -85,7 +91,7 @@ impl Told {
     }
 
     /// Takes the message that a PUBLISH on this topic begins to send.
-    fn take(&mut self, topic: &ByteString, publish: &Publish) -> Option<Message> {
+    pub(super) fn take(&mut self, topic: &ByteString, publish: &Publish) -> Option<Message> {
         let key = (topic.clone(), publish.payload.clone());
         let queue = self.waiting.get_mut(&key)?;
         let is_it = |message: &Message| message.publish.qos == publish.qos && message.publish.retain == publish.retain;
@@ -153,7 +159,7 @@ impl Client {
         };
         let left = |since: Duration| given.saturating_sub(self.now.saturating_sub(since).as_secs());
         let is_left = |since: Duration| left(since).abs_diff(sent) <= 1;
-        !self.waits.is_known() || is_left(message.since) || is_left(message.given)
+        !message.is_must || !self.waits.is_known() || is_left(message.since) || is_left(message.given)
     }
 
     /// Returns whether a message that is not sent yet should have been.
