@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -98,9 +99,9 @@ impl Program {
     /// How the broker answers a CONNECT.
     async fn connect(&self, connect: Connect) -> (Client, ConnAck) {
         let mut client = self.open(connect.version).await;
-        client.send(Packet::Connect(Box::new(connect))).await;
+        client.send(Packet::from(connect)).await;
         match client.receive().await {
-            Packet::ConnAck(connack) => (client, *connack),
+            Packet::ConnAck(connack) => (client, Arc::unwrap_or_clone(connack)),
             other => panic!("{other:?}"),
         }
     }
@@ -214,7 +215,7 @@ async fn a_user_logs_in_by_scram_and_does_so_again() {
             authentication_data: Some(exchange.first().into()),
             ..Connect::new(V5, "c")
         };
-        client.send(Packet::Connect(Box::new(connect))).await;
+        client.send(Packet::from(connect)).await;
         let Packet::ConnAck(connack) = prove(&mut client, exchange).await else { panic!("no CONNACK") };
         assert_eq!(connack.reason.value(), expected);
         if expected == 0 {
@@ -253,7 +254,7 @@ async fn an_access_file_and_a_configuration_file_are_obeyed() {
             topic: topic.into(),
             ..Publish::default()
         };
-        client.send(Packet::Publish(publish)).await;
+        client.send(Packet::from(publish)).await;
         let Packet::PubAck(puback) = client.receive().await else { panic!("no PUBACK") };
         let reason = puback.reason.value();
         assert!(reason == expected, "{topic}: {reason:#x}");
@@ -374,7 +375,7 @@ async fn at_a_hangup_the_files_are_read_again_and_a_wrong_one_changes_nothing() 
 /// How the broker acknowledges a message.
 async fn publish(client: &mut Client, topic: &'static str) -> u8 {
     let (qos, packet_id) = (QoS::AtLeastOnce, Some(PacketId::MIN));
-    client.send(Packet::Publish(Publish { qos, packet_id, topic: topic.into(), ..Publish::default() })).await;
+    client.send(Packet::from(Publish { qos, packet_id, topic: topic.into(), ..Publish::default() })).await;
     let Packet::PubAck(puback) = client.receive().await else { panic!("no PUBACK") };
     puback.reason.value()
 }

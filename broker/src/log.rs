@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use halfopen_protocol::packet::{Ack, Connect, Publish};
 use halfopen_protocol::{Packet, ReasonCode};
@@ -24,7 +25,7 @@ pub enum Detail {
 pub struct Log {
     detail: Detail,
     /// CONNECT packets that are not answered yet.
-    connects: BTreeMap<ConnectionId, Box<Connect>>,
+    connects: BTreeMap<ConnectionId, Arc<Connect>>,
 }
 
 impl Log {
@@ -256,25 +257,25 @@ mod tests {
         };
         let none = UserProperties::new();
         vec![
-            came("", Packet::Connect(Box::new(connect()))),
-            goes("1", Packet::ConnAck(Box::default())),
+            came("", Packet::from(connect())),
+            goes("1", Packet::ConnAck(Default::default())),
             came(
                 "",
-                Packet::Connect(Box::new(Connect {
+                Packet::from(Connect {
                     version: Version::V5_0,
                     clean_start: false,
                     will: Some(will),
                     username: Some("ann".into()),
                     ..connect()
-                })),
+                }),
             ),
-            goes("auto-1", Packet::ConnAck(Box::new(ConnAck { session_present: true, ..ConnAck::default() }))),
-            came("", Packet::Connect(Box::new(connect()))),
-            goes("", Packet::ConnAck(Box::new(ConnAck { reason: ReasonCode::new(2), ..ConnAck::default() }))),
+            goes("auto-1", Packet::from(ConnAck { session_present: true, ..ConnAck::default() })),
+            came("", Packet::from(connect())),
+            goes("", Packet::from(ConnAck { reason: ReasonCode::new(2), ..ConnAck::default() })),
             ends("", CloseReason::Refused { reason: ReasonCode::new(2) }),
-            came("1", Packet::Publish(publish())),
+            came("1", Packet::from(publish())),
             goes("1", Packet::PubAck(ack())),
-            goes("2", Packet::Publish(Publish { dup: true, retain: true, ..publish() })),
+            goes("2", Packet::from(Publish { dup: true, retain: true, ..publish() })),
             came("2", Packet::PubAck(ack())),
             came("2", Packet::PubRec(ack())),
             goes("2", Packet::PubRel(ack())),
@@ -361,7 +362,7 @@ mod tests {
             let mut log = Log::new(Detail::Connections);
             let reason = CloseReason::NoConnect { opened: Instant::ZERO, due: Instant::from_secs(10) };
             let closing = Event::Closing { connection: ON, client_id: "".into(), reason };
-            let received = came("", Packet::Connect(Box::new(connect)));
+            let received = came("", Packet::from(connect));
             [received, closing].iter().flat_map(|event| log.lines(&PEER, event)).collect::<Vec<_>>()
         };
         let connect = || Connect { username: Some("ann".into()), ..Connect::new(Version::V5_0, "1") };
@@ -380,7 +381,7 @@ mod tests {
     #[test]
     fn nothing_is_kept_of_connections_that_are_gone() {
         let mut log = Log::new(Detail::Packets);
-        log.lines(&PEER, &came("", Packet::Connect(Box::new(connect()))));
+        log.lines(&PEER, &came("", Packet::from(connect())));
         log.lines(&PEER, &Event::Closed { connection: ON, client_id: "".into(), after_disconnect: false });
         assert!(log.connects.is_empty());
     }

@@ -95,7 +95,7 @@ impl Client {
     async fn connect_with_room(door: &Door, client_id: &'static str, keep_alive: u16, room: usize) -> Self {
         let mut client = Self::open(door, room);
         let connect = Connect { keep_alive, ..Connect::new(Version::V5_0, client_id) };
-        client.send(&Packet::Connect(Box::new(connect))).await;
+        client.send(&Packet::from(connect)).await;
         assert!(matches!(client.receive().await, Some(Packet::ConnAck(_))));
         client
     }
@@ -113,7 +113,7 @@ impl Client {
 
     async fn publish(&mut self, payload: &'static str) {
         let publish = Publish { topic: "t".into(), payload: payload.into(), ..Publish::default() };
-        self.send(&Packet::Publish(publish)).await;
+        self.send(&Packet::from(publish)).await;
     }
 
     async fn send(&mut self, packet: &Packet) {
@@ -252,12 +252,12 @@ async fn a_goodbye_is_heard_though_the_peer_is_gone_and_cannot_be_written_to() {
         let mut leaver = Client::open(&door, 64 * 1024);
         let will = Some(Will { topic: "will".into(), payload: "gone".into(), ..Will::default() });
         let connect = Connect { will, ..Connect::new(Version::V5_0, "leaver") };
-        leaver.send(&Packet::Connect(Box::new(connect))).await;
+        leaver.send(&Packet::from(connect)).await;
         assert!(matches!(leaver.receive().await, Some(Packet::ConnAck(_))));
         leaver.subscribe("t").await;
 
         // All in one burst: the server has something to write before it reads the goodbye.
-        publisher.send(&Packet::Publish(Publish { topic: "t".into(), ..Publish::default() })).await;
+        publisher.send(&Packet::from(Publish { topic: "t".into(), ..Publish::default() })).await;
         leaver.send(&Packet::Disconnect(Disconnect::default())).await;
         drop(leaver);
         let nothing = tokio::time::timeout(Duration::from_secs(1), watcher.receive()).await;
@@ -371,7 +371,7 @@ async fn the_observer_sees_each_statement_at_its_time() {
 
 fn login(client_id: &'static str, password: &'static str) -> Packet {
     let (username, password) = (Some("ann".into()), Some(password.into()));
-    Packet::Connect(Box::new(Connect { username, password, ..Connect::new(Version::V5_0, client_id) }))
+    Packet::from(Connect { username, password, ..Connect::new(Version::V5_0, client_id) })
 }
 
 #[tokio::test(start_paused = true)]

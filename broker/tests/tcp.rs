@@ -23,7 +23,7 @@ impl Client {
     async fn connect(port: u16, client_id: &'static str) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("the broker listens");
         let mut client = Self { stream, bytes: BytesMut::new() };
-        client.send([Packet::Connect(Box::new(Connect::new(Version::V5_0, client_id)))]).await;
+        client.send([Packet::from(Connect::new(Version::V5_0, client_id))]).await;
         assert!(matches!(client.receive().await, Packet::ConnAck(_)));
         client
     }
@@ -58,7 +58,7 @@ async fn beside_a_broker(config: Config, test: impl AsyncFnOnce(u16)) {
 }
 
 fn publish(topic: String, payload: &[u8], retain: bool) -> Packet {
-    Packet::Publish(Publish { topic: topic.into(), payload: payload.to_vec().into(), retain, ..Publish::default() })
+    Packet::from(Publish { topic: topic.into(), payload: payload.to_vec().into(), retain, ..Publish::default() })
 }
 
 #[tokio::test]

@@ -117,7 +117,7 @@ impl World {
                 connect.username = Some("user".into());
                 connect.password = password.map(|byte| vec![byte].into());
                 let mut bytes = BytesMut::new();
-                if encode(&Packet::Connect(Box::new(connect)), opening.version(), &mut bytes).is_ok() {
+                if encode(&Packet::from(connect), opening.version(), &mut bytes).is_ok() {
                     self.broker.handle_bytes(self.now, id, &bytes);
                 }
             }

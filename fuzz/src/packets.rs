@@ -206,9 +206,9 @@ impl FromClient {
     pub fn bytes(&self, version: Version) -> Vec<u8> {
         let packet = match self {
             Self::Connect(opening) => {
-                return write(&Packet::Connect(Box::new(opening.connect())), opening.version());
+                return write(&Packet::from(opening.connect()), opening.version());
             }
-            Self::Publish(message) => Packet::Publish(message.publish(version)),
+            Self::Publish(message) => Packet::from(message.publish(version)),
             Self::Ack(answer) => answer.packet(version),
             Self::Subscribe(id, subscription_id, wishes) => Packet::Subscribe(Subscribe {
                 packet_id: packet_id(*id),
@@ -303,8 +303,8 @@ impl FromServer {
     /// The bytes; none if the packet has no form.
     pub fn bytes(&self, version: Version) -> Vec<u8> {
         let packet = match self {
-            Self::ConnAck(welcome) => Packet::ConnAck(Box::new(welcome.connack(version))),
-            Self::Publish(message) => Packet::Publish(message.publish(version)),
+            Self::ConnAck(welcome) => Packet::from(welcome.connack(version)),
+            Self::Publish(message) => Packet::from(message.publish(version)),
             Self::Ack(answer) => answer.packet(version),
             Self::SubAck(id, count, code) => Packet::SubAck(SubAck {
                 packet_id: packet_id(*id),

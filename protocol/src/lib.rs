@@ -11,7 +11,7 @@
 //! use halfopen_protocol::{DecodeOptions, Packet, Role, Version, decode, encode};
 //!
 //! let mut bytes = BytesMut::new();
-//! let connect = Packet::Connect(Box::new(Connect { keep_alive: 60, ..Connect::new(Version::V3_1_1, "kitchen") }));
+//! let connect = Packet::from(Connect { keep_alive: 60, ..Connect::new(Version::V3_1_1, "kitchen") });
 //! encode(&connect, Version::V3_1_1, &mut bytes)?;
 //! assert_eq!(&bytes[..], b"\x10\x13\0\x04MQTT\x04\x02\0\x3c\0\x07kitchen");
 //!

@@ -33,7 +33,7 @@ fn a_payload_is_not_copied() {
 #[test]
 fn encoding_allocates_once() {
     let mut bytes = BytesMut::new();
-    let packet = Packet::Publish(Publish {
+    let packet = Packet::from(Publish {
         topic: "a/b".into(),
         user_properties: vec![("name".into(), "value".into()); 10],
         payload: vec![0; 1000].into(),
@@ -64,7 +64,7 @@ fn options(version: Version, reader: Role) -> DecodeOptions {
 }
 
 fn publish(len: usize) -> BytesMut {
-    let packet = Packet::Publish(Publish { topic: "t".into(), payload: vec![0; len].into(), ..Publish::default() });
+    let packet = Packet::from(Publish { topic: "t".into(), payload: vec![0; len].into(), ..Publish::default() });
     let mut bytes = BytesMut::new();
     encode(&packet, Version::V5_0, &mut bytes).unwrap();
     bytes

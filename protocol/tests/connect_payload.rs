@@ -31,7 +31,7 @@ fn the_payload_has_what_the_flags_announce(
         ..Connect::new(version, "c")
     };
     let mut bytes = BytesMut::new();
-    let encoded = encode(&Packet::Connect(Box::new(connect)), version, &mut bytes);
+    let encoded = encode(&Packet::from(connect), version, &mut bytes);
     if password && !username && !version.is_v5() {
         // 3.1.1 MQTT-3.1.2-22
         assert!(encoded.is_err());

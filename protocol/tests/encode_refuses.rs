@@ -75,7 +75,7 @@ fn long() -> bytestring::ByteString {
 fn connect(version: Version, change: fn(&mut Connect)) -> Packet {
     let mut connect = Connect::new(version, "c");
     change(&mut connect);
-    Packet::Connect(Box::new(connect))
+    Packet::from(connect)
 }
 
 fn nameless_session(connect: &mut Connect) {
@@ -86,13 +86,13 @@ fn nameless_session(connect: &mut Connect) {
 fn with_will(version: Version, change: fn(&mut Will)) -> Packet {
     let mut will = Will { topic: "t".into(), ..Will::default() };
     change(&mut will);
-    Packet::Connect(Box::new(Connect { will: Some(will), ..Connect::new(version, "c") }))
+    Packet::from(Connect { will: Some(will), ..Connect::new(version, "c") })
 }
 
 fn connack(change: fn(&mut ConnAck)) -> Packet {
     let mut connack = ConnAck::default();
     change(&mut connack);
-    Packet::ConnAck(Box::new(connack))
+    Packet::from(connack)
 }
 
 fn session_of_a_refusal(connack: &mut ConnAck) {
@@ -103,7 +103,7 @@ fn session_of_a_refusal(connack: &mut ConnAck) {
 fn publish(change: fn(&mut Publish)) -> Packet {
     let mut publish = Publish { topic: "t".into(), ..Publish::default() };
     change(&mut publish);
-    Packet::Publish(publish)
+    Packet::from(publish)
 }
 
 fn refused() -> Ack {

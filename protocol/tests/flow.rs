@@ -14,7 +14,7 @@ use Version::{V3_1_1, V5_0};
 fn a_message_of_qos_1_goes_out_with_an_identifier_and_ends_with_puback() {
     let mut outbox = Outbox::new(10);
     let sent = outbox.send(Publish { dup: true, ..message(AtLeastOnce, "m") }, 'm').unwrap();
-    assert_eq!(sent, Packet::Publish(numbered(AtLeastOnce, "m", 1)));
+    assert_eq!(sent, Packet::from(numbered(AtLeastOnce, "m", 1)));
     assert_eq!(outbox.in_flight(), 1);
     assert_eq!(outbox.handle_puback(&ack(1)), Ok(Some((numbered(AtLeastOnce, "m", 1), 'm'))));
     assert!(outbox.is_empty());
@@ -35,7 +35,7 @@ fn a_message_of_qos_2_ends_with_pubcomp() {
 fn a_message_of_qos_0_is_not_kept() {
     let mut outbox = Outbox::new(0);
     let sent_before = Publish { dup: true, packet_id: Some(id(9)), ..message(AtMostOnce, "m") };
-    assert_eq!(outbox.send(sent_before, ()), Ok(Packet::Publish(message(AtMostOnce, "m"))));
+    assert_eq!(outbox.send(sent_before, ()), Ok(Packet::from(message(AtMostOnce, "m"))));
     assert!(outbox.is_empty());
 }
 
@@ -121,7 +121,7 @@ fn a_resumed_session_sends_everything_again_oldest_first_with_dup() {
     let _ = outbox.handle_pubrec(&ack(2), V5_0).unwrap();
 
     outbox.set_window(10);
-    let again = |qos, text, id| Packet::Publish(Publish { dup: true, ..numbered(qos, text, id) });
+    let again = |qos, text, id| Packet::from(Publish { dup: true, ..numbered(qos, text, id) });
     assert_eq!(
         outbox.resend(),
         // PUBREL in the order of the PUBRECs [MQTT-4.6.0-4], and never again the PUBLISH [MQTT-4.3.3-6].
@@ -139,7 +139,7 @@ fn a_smaller_window_after_a_resume_holds_back_publish_but_not_pubrel() {
     let _ = outbox.handle_pubrec(&ack(1), V5_0).unwrap();
 
     outbox.set_window(1);
-    let again = |text, id| Packet::Publish(Publish { dup: true, ..numbered(AtLeastOnce, text, id) });
+    let again = |text, id| Packet::from(Publish { dup: true, ..numbered(AtLeastOnce, text, id) });
     assert_eq!(outbox.resend(), [again("b", 2), Packet::PubRel(ack(1))]);
     outbox.handle_pubcomp(&ack(1)).unwrap();
     assert_eq!(outbox.poll_resend(), None);
@@ -167,7 +167,7 @@ fn a_message_that_waits_to_be_sent_again_may_be_acknowledged_all_the_same() {
     let _ = outbox.handle_pubrec(&ack(1), V5_0).unwrap();
     outbox.handle_pubcomp(&ack(1)).unwrap();
     let third = Publish { dup: true, ..numbered(ExactlyOnce, "c", 3) };
-    assert_eq!(outbox.poll_resend(), Some(Packet::Publish(third)));
+    assert_eq!(outbox.poll_resend(), Some(Packet::from(third)));
     assert_eq!(outbox.poll_resend(), None);
 }
 
@@ -182,7 +182,7 @@ fn what_waits_to_be_sent_again_and_is_acknowledged_holds_nothing_back() {
     outbox.handle_puback(&ack(2)).unwrap();
     outbox.handle_puback(&ack(1)).unwrap();
     let third = Publish { dup: true, ..numbered(AtLeastOnce, "c", 3) };
-    assert_eq!(outbox.poll_resend(), Some(Packet::Publish(third)));
+    assert_eq!(outbox.poll_resend(), Some(Packet::from(third)));
     outbox.handle_puback(&ack(3)).unwrap();
     assert!(outbox.has_room());
 }

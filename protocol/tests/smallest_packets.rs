@@ -15,8 +15,8 @@ use Version::{V3_1_1, V5_0};
 #[rstest]
 #[case::connect(V3_1_1, Role::Server, connect(V3_1_1), b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c")]
 #[case::connect(V5_0, Role::Server, connect(V5_0), b"\x10\x0e\0\x04MQTT\x05\x02\0\x3c\0\0\x01c")]
-#[case::connack(V3_1_1, Role::Client, Packet::ConnAck(Box::default()), b"\x20\x02\0\0")]
-#[case::connack(V5_0, Role::Client, Packet::ConnAck(Box::default()), b"\x20\x03\0\0\0")]
+#[case::connack(V3_1_1, Role::Client, Packet::ConnAck(Default::default()), b"\x20\x02\0\0")]
+#[case::connack(V5_0, Role::Client, Packet::ConnAck(Default::default()), b"\x20\x03\0\0\0")]
 #[case::connack_of_a_session(V3_1_1, Role::Client, session_present(), b"\x20\x02\x01\0")]
 #[case::publish(V3_1_1, Role::Server, publish(), b"\x3d\x08\0\x03a/b\0\x07P")]
 #[case::publish(V5_0, Role::Server, publish(), b"\x3d\x09\0\x03a/b\0\x07\0P")]
@@ -61,15 +61,15 @@ fn id(id: u16) -> PacketId {
 }
 
 fn connect(version: Version) -> Packet {
-    Packet::Connect(Box::new(Connect { keep_alive: 60, ..Connect::new(version, "c") }))
+    Packet::from(Connect { keep_alive: 60, ..Connect::new(version, "c") })
 }
 
 fn session_present() -> Packet {
-    Packet::ConnAck(Box::new(ConnAck { session_present: true, ..ConnAck::default() }))
+    Packet::from(ConnAck { session_present: true, ..ConnAck::default() })
 }
 
 fn publish() -> Packet {
-    Packet::Publish(Publish {
+    Packet::from(Publish {
         dup: true,
         qos: QoS::ExactlyOnce,
         retain: true,

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use bytestring::ByteString;
@@ -295,7 +296,7 @@ impl Broker {
             && (is_known || self.sessions.held().has_room(&self.config, publish.topic.len()))
         {
             let topic = if is_known { ByteString::new() } else { publish.topic.clone() };
-            let aliased = Packet::Publish(Publish { topic, topic_alias: Some(alias), ..publish.clone() });
+            let aliased = Packet::from(Publish { topic, topic_alias: Some(alias), ..Publish::clone(publish) });
             encode(&aliased, version, &mut self.scratch)?;
             if self.scratch.len() <= maximum {
                 if !is_known {
@@ -348,7 +349,7 @@ const LITTLE: usize = 64 * 1024;
 /// The packet without its Reason String; `None` if it has none.
 fn without_reason_string(mut packet: Packet) -> Option<Packet> {
     let reason_string = match &mut packet {
-        Packet::ConnAck(connack) => &mut connack.reason_string,
+        Packet::ConnAck(connack) => &mut Arc::make_mut(connack).reason_string,
         Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
             &mut ack.reason_string
         }
@@ -362,13 +363,13 @@ fn without_reason_string(mut packet: Packet) -> Option<Packet> {
 /// Leaves out what the version has no place for: a message may come from 5.0 and go to 3.1.1.
 fn in_version(packet: Packet, version: Version) -> Packet {
     match packet {
-        Packet::Publish(publish) if !version.is_v5() => Packet::Publish(Publish {
+        Packet::Publish(publish) if !version.is_v5() => Packet::from(Publish {
             dup: publish.dup,
             qos: publish.qos,
             retain: publish.retain,
-            topic: publish.topic,
+            topic: publish.topic.clone(),
             packet_id: publish.packet_id,
-            payload: publish.payload,
+            payload: publish.payload.clone(),
             ..Publish::default()
         }),
         packet => packet,

@@ -56,7 +56,7 @@ impl Broker {
         connack.authentication_method = identity.method.clone();
         connack.authentication_data = identity.data.clone();
         self.attach(now, connection, session, &connect, identity);
-        self.send(now, connection, Packet::ConnAck(Box::new(connack)));
+        self.send(now, connection, Packet::from(connack));
         self.resend(now, session);
     }
 

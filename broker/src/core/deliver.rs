@@ -1,6 +1,7 @@
 use bytes::BytesMut;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
 use halfopen_protocol::{Instant, Packet, Version, encode};
+use std::sync::Arc;
 
 use super::access::Operation;
 use super::message::{Delivery, Message, remaining};
@@ -56,7 +57,7 @@ impl Broker {
             let Some(connection) = session.connection else { return Routed::Kept };
             if session.flow.as_ref().is_none_or(|flow| !flow.queue.holds_back_qos_0()) {
                 if self.takes_messages(connection) {
-                    self.send(now, connection, Packet::Publish(message.to_publish(now, &delivery)));
+                    self.send(now, connection, Packet::from(message.to_publish(now, &delivery)));
                 } else {
                     self.count_dropped(now, key, 1);
                 }
@@ -113,8 +114,11 @@ impl Broker {
                 flow.in_flight.add(message.cost());
             }
             let flight = Flight { message, shared: delivery.shared };
-            let Ok(Packet::Publish(sent)) = flow.outbox.send(publish, flight) else { return None };
-            return Some((connection, Packet::Publish(Publish { message_expiry: left, ..sent })));
+            let Ok(Packet::Publish(mut sent)) = flow.outbox.send(publish, flight) else { return None };
+            if sent.message_expiry != left {
+                Arc::make_mut(&mut sent).message_expiry = left;
+            }
+            return Some((connection, Packet::Publish(sent)));
         }
     }
 
@@ -127,7 +131,7 @@ impl Broker {
             && let Some(secs) = publish.message_expiry
             && let Some(flight) = publish.packet_id.and_then(|id| flow.outbox.tag(id))
         {
-            publish.message_expiry = Some(remaining(secs, flight.message.arrived(), now));
+            Arc::make_mut(publish).message_expiry = Some(remaining(secs, flight.message.arrived(), now));
         }
         Some(packet)
     }
@@ -173,7 +177,7 @@ fn fits(publish: &Publish, version: Version, maximum: u32) -> bool {
         return true;
     }
     let packet_id = (publish.qos > QoS::AtMostOnce).then_some(PacketId::MIN);
-    let packet = Packet::Publish(Publish { packet_id, ..publish.clone() });
+    let packet = Packet::from(Publish { packet_id, ..publish.clone() });
     let mut bytes = BytesMut::new();
     encode(&packet, version, &mut bytes).is_ok() && bytes.len() <= maximum as usize
 }

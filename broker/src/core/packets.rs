@@ -1,5 +1,6 @@
 use halfopen_protocol::packet::ConnAck;
 use halfopen_protocol::{DecodeError, Instant, Packet, PacketType, ReasonCode, Version};
+use std::sync::Arc;
 
 use super::{Broker, CloseReason, ConnectionId, Event};
 
@@ -20,10 +21,12 @@ impl Broker {
             _ if authenticating => {
                 self.refuse_violation(now, connection, "MQTT-3.1.2-30", "neither AUTH nor DISCONNECT before CONNACK");
             }
-            Packet::Connect(connect) if !connected => self.handle_connect(now, connection, *connect),
+            Packet::Connect(connect) if !connected => {
+                self.handle_connect(now, connection, Arc::unwrap_or_clone(connect))
+            }
             Packet::Connect(_) => self.violation(now, connection, "MQTT-3.1.0-2", "second CONNECT"),
             _ if !connected => self.violation(now, connection, "MQTT-3.1.0-1", "first packet is not CONNECT"),
-            Packet::Publish(publish) => self.handle_publish(now, connection, publish),
+            Packet::Publish(publish) => self.handle_publish(now, connection, Arc::unwrap_or_clone(publish)),
             Packet::PubAck(puback) => self.handle_puback(now, connection, &puback),
             Packet::PubRec(pubrec) => self.handle_pubrec(now, connection, &pubrec),
             Packet::PubRel(pubrel) => self.handle_pubrel(now, connection, &pubrel),
@@ -97,7 +100,7 @@ impl Broker {
         }
         let server_reference = self.referral(version, reason);
         let connack = ConnAck { reason, server_reference, ..ConnAck::default() };
-        self.send(now, connection, Packet::ConnAck(Box::new(connack)));
+        self.send(now, connection, Packet::from(connack));
     }
 
     /// The keep-alive counts from here again.

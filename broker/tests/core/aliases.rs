@@ -10,7 +10,7 @@ use crate::fixture::{World, ack, disconnect, lasting, message, with_qos};
 const V5: Version = Version::V5_0;
 
 fn aliased(topic: &'static str, alias: u16) -> Packet {
-    Packet::Publish(Publish { topic_alias: Some(alias), ..message(topic, "x") })
+    Packet::from(Publish { topic_alias: Some(alias), ..message(topic, "x") })
 }
 
 /// The topics and aliases of the messages that came.
@@ -73,7 +73,7 @@ fn the_broker_sets_as_many_aliases_as_the_client_takes() {
     let watcher = watcher(&mut world);
     let publisher = world.client(V5, "publisher");
     for topic in ["a", "b", "c", "b", "a", "c"] {
-        world.send(publisher, Packet::Publish(message(topic, "x")));
+        world.send(publisher, Packet::from(message(topic, "x")));
     }
     let expected = [("a", Some(1)), ("b", Some(2)), ("c", None), ("", Some(2)), ("", Some(1)), ("c", None)];
     assert_eq!(seen(&mut world, watcher), expected.map(|(topic, alias)| (topic.to_owned(), alias)));
@@ -84,8 +84,8 @@ fn a_client_that_announces_none_gets_none_and_neither_does_3_1_1() {
     for version in Version::ALL {
         let mut world = World::new();
         let watcher = world.watcher(version, "#", QoS::AtMostOnce);
-        world.send(watcher, Packet::Publish(message("a", "x")));
-        world.send(watcher, Packet::Publish(message("a", "x")));
+        world.send(watcher, Packet::from(message("a", "x")));
+        world.send(watcher, Packet::from(message("a", "x")));
         assert_eq!(seen(&mut world, watcher), [("a".to_owned(), None), ("a".to_owned(), None)]);
     }
 }
@@ -95,8 +95,8 @@ fn what_is_sent_again_on_a_new_connection_carries_its_topic_again() {
     let mut world = World::new();
     let old = watcher(&mut world);
     let publisher = world.client(V5, "publisher");
-    world.send(publisher, Packet::Publish(message("a", "x")));
-    world.send(publisher, Packet::Publish(with_qos(message("a", "x"), QoS::AtLeastOnce, 1)));
+    world.send(publisher, Packet::from(message("a", "x")));
+    world.send(publisher, Packet::from(with_qos(message("a", "x"), QoS::AtLeastOnce, 1)));
     assert_eq!(seen(&mut world, old), [("a".to_owned(), Some(1)), (String::new(), Some(1))]);
     world.cut(old);
     let new = world.connect(Connect { topic_alias_maximum: Some(2), ..lasting(V5, "watcher", 100) });
@@ -113,7 +113,7 @@ fn an_alias_is_left_out_where_it_would_make_the_packet_too_large() {
     let watcher = world.connect(connect);
     world.subscribe(watcher, Subscription::new("#", QoS::AtMostOnce));
     let publisher = world.client(V5, "publisher");
-    world.send(publisher, Packet::Publish(message("topic", "123456")));
-    world.send(publisher, Packet::Publish(message("topic", "1234567")));
+    world.send(publisher, Packet::from(message("topic", "123456")));
+    world.send(publisher, Packet::from(message("topic", "1234567")));
     assert_eq!(seen(&mut world, watcher), [("topic".to_owned(), None)]);
 }

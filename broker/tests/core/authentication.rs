@@ -14,7 +14,7 @@ const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
 
 fn refused(code: u8) -> Packet {
-    Packet::ConnAck(Box::new(ConnAck { reason: ReasonCode::new(code), ..ConnAck::default() }))
+    Packet::from(ConnAck { reason: ReasonCode::new(code), ..ConnAck::default() })
 }
 
 fn as_user(version: Version, username: &'static str, password: &'static str) -> Connect {
@@ -23,7 +23,7 @@ fn as_user(version: Version, username: &'static str, password: &'static str) -> 
 
 fn connect(world: &mut World, connect: Connect) -> ConnectionId {
     let peer = world.open();
-    world.send(peer, Packet::Connect(Box::new(connect)));
+    world.send(peer, Packet::from(connect));
     peer
 }
 
@@ -142,7 +142,7 @@ fn what_comes_behind_the_connect_waits_for_the_verdict(#[values(V3, V5)] version
     for accepted in [false, true] {
         let peer = connect(&mut world, as_user(version, "ann", "secret"));
         // §3.1.4: clients need not wait for CONNACK.
-        world.send(peer, Packet::Publish(message("t", "early")));
+        world.send(peer, Packet::from(message("t", "early")));
         assert_eq!(world.messages(watcher), Vec::<String>::new());
         world.verified(peer, accepted);
         // [MQTT-3.1.4-5] (3.1.1), [MQTT-3.1.4-6] (5.0): nothing behind a CONNECT that is refused.
@@ -240,8 +240,8 @@ fn an_unknown_method_is_refused() {
 
 #[rstest]
 #[case::ping(Packet::PingReq, "MQTT-3.1.2-30")]
-#[case::publish(Packet::Publish(message("t", "early")), "MQTT-3.1.2-30")]
-#[case::connect(Packet::Connect(Box::new(by_test("c"))), "MQTT-3.1.2-30")]
+#[case::publish(Packet::from(message("t", "early")), "MQTT-3.1.2-30")]
+#[case::connect(Packet::from(by_test("c")), "MQTT-3.1.2-30")]
 #[case::method(auth(ReasonCode::CONTINUE_AUTHENTICATION, "OTHER", "me"), "MQTT-4.12.0-5")]
 #[case::anew(auth(ReasonCode::RE_AUTHENTICATE, "TEST", "hello"), "MQTT-4.12.0-3")]
 fn before_connack_only_the_answer_may_come(#[case] packet: Packet, #[case] expected: &str) {

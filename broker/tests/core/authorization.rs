@@ -43,14 +43,14 @@ fn a_message_that_may_not_be_published_is_refused_in_5_0() {
     world.subscribe(watcher, Subscription::new("#", QoS::ExactlyOnce));
     let peer = world.client(V5, "c");
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
-        world.send(peer, Packet::Publish(with_qos(message("boss/desk", "x"), qos, 7)));
+        world.send(peer, Packet::from(with_qos(message("boss/desk", "x"), qos, 7)));
     }
     let refused = || Ack::with_reason(PacketId::new(7).expect("not 0"), ReasonCode::NOT_AUTHORIZED);
     assert_eq!(world.received(peer), [Packet::PubAck(refused()), Packet::PubRec(refused())]);
     assert_eq!(world.messages(watcher), Vec::<String>::new());
     assert_eq!(world.denied, vec![(Operation::Publish, "boss/desk".to_owned()); 3]);
     // The identifier is free again [MQTT-4.3.3-9].
-    world.send(peer, Packet::Publish(with_qos(message("desk", "y"), QoS::ExactlyOnce, 7)));
+    world.send(peer, Packet::from(with_qos(message("desk", "y"), QoS::ExactlyOnce, 7)));
     assert_eq!(world.received(peer), [Packet::PubRec(ack(7))]);
     assert_eq!(world.messages(watcher), ["desk y"]);
 }
@@ -62,8 +62,8 @@ fn it_is_acknowledged_and_dropped_in_3_1_1() {
     let watcher = world.client(V5, "boss");
     world.subscribe(watcher, Subscription::new("#", QoS::ExactlyOnce));
     let peer = world.client(V3, "c");
-    world.send(peer, Packet::Publish(with_qos(message("boss/desk", "x"), QoS::AtLeastOnce, 7)));
-    world.send(peer, Packet::Publish(with_qos(message("boss/desk", "x"), QoS::ExactlyOnce, 8)));
+    world.send(peer, Packet::from(with_qos(message("boss/desk", "x"), QoS::AtLeastOnce, 7)));
+    world.send(peer, Packet::from(with_qos(message("boss/desk", "x"), QoS::ExactlyOnce, 8)));
     world.send(peer, Packet::PubRel(ack(8)));
     assert_eq!(world.received(peer), [Packet::PubAck(ack(7)), Packet::PubRec(ack(8)), Packet::PubComp(ack(8))]);
     assert_eq!(world.messages(watcher), Vec::<String>::new());
@@ -75,7 +75,7 @@ fn a_retained_message_that_may_not_be_published_is_not_kept() {
     let peer = world.client(V5, "c");
     let mut retained = message("boss/desk", "x");
     retained.retain = true;
-    world.send(peer, Packet::Publish(retained));
+    world.send(peer, Packet::from(retained));
     let watcher = world.client(V5, "boss");
     assert_eq!(world.subscribe(watcher, Subscription::new("#", QoS::AtMostOnce)), []);
 }
@@ -97,7 +97,7 @@ fn a_filter_that_may_not_be_subscribed_to_is_refused_alone(#[case] version: Vers
     );
     assert_eq!(world.received(peer), [granted(&[1, reason, 1])]);
     let boss = world.client(V5, "boss");
-    world.send(boss, Packet::Publish(message("boss/desk", "x")));
+    world.send(boss, Packet::from(message("boss/desk", "x")));
     assert_eq!(world.messages(peer), Vec::<String>::new());
 }
 
@@ -107,11 +107,11 @@ fn a_wildcard_brings_only_what_may_be_received(#[values(V3, V5)] version: Versio
     let boss = world.client(V5, "boss");
     let mut kept = message("boss/calendar", "full");
     kept.retain = true;
-    world.send(boss, Packet::Publish(kept));
+    world.send(boss, Packet::from(kept));
     let peer = world.client(version, "c");
     assert_eq!(world.subscribe(peer, Subscription::new("#", QoS::AtLeastOnce)), []);
-    world.send(boss, Packet::Publish(message("boss/desk", "x")));
-    world.send(boss, Packet::Publish(message("desk", "y")));
+    world.send(boss, Packet::from(message("boss/desk", "x")));
+    world.send(boss, Packet::from(message("desk", "y")));
     assert_eq!(world.messages(peer), ["desk y"]);
 }
 
@@ -122,9 +122,9 @@ fn a_will_that_may_not_be_published_is_refused_at_once(#[case] version: Version,
     let mut world = world();
     let peer = world.open();
     let will = Will { topic: "boss/desk".into(), ..will() };
-    world.send(peer, Packet::Connect(Box::new(Connect { will: Some(will), ..Connect::new(version, "c") })));
+    world.send(peer, Packet::from(Connect { will: Some(will), ..Connect::new(version, "c") }));
     let reason = ReasonCode::new(reason);
-    assert_eq!(world.received(peer), [Packet::ConnAck(Box::new(ConnAck { reason, ..ConnAck::default() }))]);
+    assert_eq!(world.received(peer), [Packet::from(ConnAck { reason, ..ConnAck::default() })]);
     assert_eq!(world.why_closed(peer), CloseReason::Refused { reason });
     assert_eq!(world.broker.session_count(), 0);
 }

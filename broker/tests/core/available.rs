@@ -24,7 +24,7 @@ fn restricted() -> Config {
 
 fn answer(world: &mut World, connect: Connect) -> ReasonCode {
     let peer = world.open();
-    world.send(peer, Packet::Connect(Box::new(connect)));
+    world.send(peer, Packet::from(connect));
     let packets = world.received(peer);
     let [Packet::ConnAck(connack)] = &packets[..] else { panic!("{packets:?}") };
     assert_eq!(world.is_open(peer), connack.reason == ReasonCode::SUCCESS);
@@ -55,7 +55,7 @@ fn connack_says_what_there_is_not() {
 fn a_message_that_asks_for_more_ends_the_connection(#[case] publish: Publish, #[case] reason: u8) {
     let mut world = World::with(restricted());
     let client = world.client(V5, "c");
-    world.send(client, Packet::Publish(publish));
+    world.send(client, Packet::from(publish));
     assert_eq!(world.received(client), [disconnect(ReasonCode::new(reason))]);
 }
 
@@ -111,7 +111,7 @@ fn a_3_1_1_client_which_cannot_be_told_gets_as_much_as_there_is() {
     let suback = SubAck { packet_id: id(1), reason_string: None, user_properties: Vec::new(), reasons };
     assert_eq!(world.received(client), [Packet::SubAck(suback)]);
     world.subscribe(client, Subscription::new("t", QoS::AtMostOnce));
-    world.send(client, Packet::Publish(Publish { retain: true, ..message("t", "x") }));
+    world.send(client, Packet::from(Publish { retain: true, ..message("t", "x") }));
     assert_eq!(world.messages(client), ["t x"]);
     world.cut(client);
     assert_eq!(world.broker.retained_count(), 0);
@@ -143,7 +143,7 @@ fn a_reason_string_says_what_was_wrong(#[case] wanted: Option<bool>, #[case] siz
         ..Connect::new(V5, "c")
     };
     let client = world.connect(connect);
-    world.send(client, Packet::Publish(Publish { topic_alias: Some(99), ..message("t", "x") }));
+    world.send(client, Packet::from(Publish { topic_alias: Some(99), ..message("t", "x") }));
     let what = expected.then(|| "topic alias above the topic alias maximum".into());
     let disconnect = Disconnect { reason_string: what, ..Disconnect::new(ReasonCode::TOPIC_ALIAS_INVALID) };
     assert_eq!(world.received_with_reasons(client), [Packet::Disconnect(disconnect)]);
@@ -168,7 +168,7 @@ fn a_suback_has_a_reason_string_where_it_fits(#[case] size: u32, #[case] expecte
 fn reason_strings_can_be_switched_off() {
     let mut world = World::with(Config { reason_strings: false, ..Config::default() });
     let client = world.client(V5, "c");
-    world.send(client, Packet::Publish(Publish { topic_alias: Some(99), ..message("t", "x") }));
+    world.send(client, Packet::from(Publish { topic_alias: Some(99), ..message("t", "x") }));
     assert_eq!(world.received_with_reasons(client), [disconnect(ReasonCode::TOPIC_ALIAS_INVALID)]);
 }
 
@@ -179,10 +179,10 @@ fn clients_are_sent_to_another_server(#[case] referral: Referral, #[case] reason
     let config = Config { server_reference: Some("other:1883".to_owned()), referral, ..Config::default() };
     let mut world = World::with(config);
     let peer = world.open();
-    world.send(peer, Packet::Connect(Box::new(Connect::new(V5, "c"))));
+    world.send(peer, Packet::from(Connect::new(V5, "c")));
     let reason = ReasonCode::new(reason);
     let connack = ConnAck { reason, server_reference: Some("other:1883".into()), ..ConnAck::default() };
-    assert_eq!(world.received(peer), [Packet::ConnAck(Box::new(connack))]);
+    assert_eq!(world.received(peer), [Packet::from(connack)]);
     assert_eq!(world.why_closed(peer), CloseReason::Refused { reason });
     assert_eq!(answer(&mut world, Connect::new(V3, "c")), ReasonCode::new(3));
 }

@@ -21,12 +21,11 @@ fn count_all(world: &mut World, client: ConnectionId) -> usize {
         }
         for packet in packets {
             let answer = match packet {
-                Packet::Publish(Publish { qos: QoS::AtLeastOnce, packet_id: Some(id), .. }) => {
-                    Packet::PubAck(Ack::new(id))
-                }
-                Packet::Publish(Publish { qos: QoS::ExactlyOnce, packet_id: Some(id), .. }) => {
-                    Packet::PubRec(Ack::new(id))
-                }
+                Packet::Publish(publish) => match (publish.qos, publish.packet_id) {
+                    (QoS::AtLeastOnce, Some(id)) => Packet::PubAck(Ack::new(id)),
+                    (QoS::ExactlyOnce, Some(id)) => Packet::PubRec(Ack::new(id)),
+                    _ => continue,
+                },
                 Packet::PubRel(pubrel) => {
                     world.send(client, Packet::PubComp(Ack::new(pubrel.packet_id)));
                     continue;
@@ -41,7 +40,7 @@ fn count_all(world: &mut World, client: ConnectionId) -> usize {
 
 /// The reason in the PUBACK or PUBREC for a message of the client's.
 fn publish(world: &mut World, publisher: ConnectionId, publish: Publish) -> u8 {
-    world.send(publisher, Packet::Publish(publish));
+    world.send(publisher, Packet::from(publish));
     let packets = world.received(publisher);
     let [Packet::PubAck(ack) | Packet::PubRec(ack)] = &packets[..] else { panic!("{packets:?}") };
     ack.reason.value()
@@ -67,7 +66,7 @@ fn a_burst_at_one_instant_reaches_a_client_that_reads_as_a_whole(
     let client = world.watcher(version, "t", qos);
     let publisher = world.client(V3, "publisher");
     for number in 1..=3000 {
-        world.send(publisher, Packet::Publish(with_qos(message("t", "x"), qos, number)));
+        world.send(publisher, Packet::from(with_qos(message("t", "x"), qos, number)));
     }
     assert_eq!(count_all(&mut world, client), 3000);
 }
@@ -150,7 +149,7 @@ fn after_a_refusal_the_identifier_is_free_and_3_1_1_is_told_nothing() {
     let mut world = no_room(QueuePolicy::DropNewest);
     away(&mut world, "away", QoS::AtLeastOnce);
     let old = world.client(V3, "old");
-    world.send(old, Packet::Publish(with_qos(message("t", "x"), QoS::AtLeastOnce, 1)));
+    world.send(old, Packet::from(with_qos(message("t", "x"), QoS::AtLeastOnce, 1)));
     assert_eq!(world.received(old), [Packet::PubAck(ack(1))]);
 }
 
@@ -190,12 +189,12 @@ fn what_a_slow_reader_misses_of_qos_0_is_told_about_too() {
     world.stop_reading(slow);
     let publisher = world.client(V5, "publisher");
     for _ in 0..3 {
-        world.send(publisher, Packet::Publish(message("t", "more than ten bytes")));
+        world.send(publisher, Packet::from(message("t", "more than ten bytes")));
     }
     let told: Vec<_> = world.dropped.iter().map(|(_, who, messages)| (&**who, *messages)).collect();
     assert_eq!(told, [("watcher", 1)]);
     assert_eq!(world.broker.client("watcher").map(|state| state.dropped), Some(2));
     let publish = with_qos(message("t", "x"), QoS::AtLeastOnce, 1);
-    world.send(publisher, Packet::Publish(publish));
+    world.send(publisher, Packet::from(publish));
     assert_eq!(world.received(publisher), [Packet::PubAck(Ack::with_reason(id(1), ReasonCode::SUCCESS))]);
 }

@@ -27,21 +27,21 @@ fn subscriptions_and_waiting_and_unacknowledged_and_retained_messages_are_rememb
     let boss = world.client(V5, "boss");
     let device = world.connect(lasting(V5, "device", 100));
     world.subscribe(device, Subscription::new("jobs/+", QoS::AtLeastOnce));
-    world.send(boss, Packet::Publish(with_qos(message("jobs/1", "unacknowledged"), QoS::AtLeastOnce, 1)));
-    world.send(boss, Packet::Publish(Publish { retain: true, ..message("status", "on") }));
+    world.send(boss, Packet::from(with_qos(message("jobs/1", "unacknowledged"), QoS::AtLeastOnce, 1)));
+    world.send(boss, Packet::from(Publish { retain: true, ..message("status", "on") }));
     world.cut(device);
-    world.send(boss, Packet::Publish(with_qos(message("jobs/2", "waits"), QoS::AtLeastOnce, 2)));
+    world.send(boss, Packet::from(with_qos(message("jobs/2", "waits"), QoS::AtLeastOnce, 2)));
 
     let mut world = restart(world, 10);
     let (device, connack) = world.connect_and_ack(lasting(V5, "device", 100));
     assert!(connack.session_present);
     assert_eq!(world.messages(device), ["jobs/1 unacknowledged", "jobs/2 waits"]);
     let boss = world.client(V5, "boss");
-    world.send(boss, Packet::Publish(with_qos(message("jobs/3", "new"), QoS::AtLeastOnce, 1)));
+    world.send(boss, Packet::from(with_qos(message("jobs/3", "new"), QoS::AtLeastOnce, 1)));
     assert_eq!(world.messages(device), ["jobs/3 new"]);
     let answers = world.subscribe(device, Subscription::new("status", QoS::AtMostOnce));
     let retained = Publish { retain: true, ..message("status", "on") };
-    assert!(answers.contains(&Packet::Publish(retained)), "{answers:?}");
+    assert!(answers.contains(&Packet::from(retained)), "{answers:?}");
 }
 
 #[rstest]
@@ -94,7 +94,7 @@ fn what_is_held_for_all_is_counted_anew() {
     let device = world.connect(lasting(V5, "device", 100));
     world.subscribe(device, Subscription::new("jobs", QoS::AtLeastOnce));
     world.cut(device);
-    world.send(boss, Packet::Publish(with_qos(message("jobs", "waits"), QoS::AtLeastOnce, 1)));
+    world.send(boss, Packet::from(with_qos(message("jobs", "waits"), QoS::AtLeastOnce, 1)));
     let queued = |world: &World| world.broker.client("device").map(|state| state.queued);
     // Copies that are dropped take nothing with them, and give nothing back.
     drop(world.broker.durable_state());

@@ -1,6 +1,7 @@
 //! A broker with scripted peers and a clock that is moved by hand.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -73,12 +74,12 @@ impl World {
 
     pub(crate) fn connect_and_ack(&mut self, connect: Connect) -> (ConnectionId, ConnAck) {
         let id = self.open();
-        self.send(id, Packet::Connect(Box::new(connect)));
+        self.send(id, Packet::from(connect));
         // Behind CONNACK may stand what the session was waiting to send.
         let peer = self.peer(id);
         let Packet::ConnAck(connack) = peer.packets.remove(0) else { panic!("no CONNACK first") };
         assert_eq!(connack.reason, ReasonCode::SUCCESS);
-        (id, *connack)
+        (id, Arc::unwrap_or_clone(connack))
     }
 
     /// Connects as `client_id` with a clean start and no keep-alive.
@@ -266,7 +267,7 @@ impl Peer {
 
 fn without_reason_string(mut packet: Packet) -> Packet {
     match &mut packet {
-        Packet::ConnAck(connack) => connack.reason_string = None,
+        Packet::ConnAck(connack) => Arc::make_mut(connack).reason_string = None,
         Packet::PubAck(ack) | Packet::PubRec(ack) => ack.reason_string = None,
         Packet::SubAck(suback) => suback.reason_string = None,
         Packet::Disconnect(disconnect) => disconnect.reason_string = None,

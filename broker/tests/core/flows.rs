@@ -22,7 +22,7 @@ fn each_level_is_answered_as_it_demands(#[values(V3, V5)] version: Version) {
         (QoS::ExactlyOnce, vec![Packet::PubRec(ack(5))]),
     ];
     for (qos, expected) in table {
-        world.send(publisher, Packet::Publish(with_qos(message("t", "x"), qos, 5)));
+        world.send(publisher, Packet::from(with_qos(message("t", "x"), qos, 5)));
         assert_eq!(world.received(publisher), expected);
     }
 }
@@ -34,7 +34,7 @@ fn a_5_0_publisher_is_told_that_nobody_listens() {
     // Its own subscription is none to messages of its own, and others' filters do not match.
     world.subscribe(publisher, Subscription { no_local: true, ..Subscription::new("t", QoS::AtMostOnce) });
     world.watcher(V5, "u", QoS::AtMostOnce);
-    let publish = |topic, qos| Packet::Publish(with_qos(message(topic, "x"), qos, 5));
+    let publish = |topic, qos| Packet::from(with_qos(message(topic, "x"), qos, 5));
     world.send(publisher, publish("t", QoS::AtLeastOnce));
     world.send(publisher, publish("t", QoS::ExactlyOnce));
     assert_eq!(world.received(publisher), [Packet::PubAck(unheard(5)), Packet::PubRec(unheard(5))]);
@@ -55,7 +55,7 @@ fn who_waits_without_a_connection_listens_too() {
     world.subscribe(away, Subscription::new("t", QoS::AtLeastOnce));
     world.cut(away);
     let publisher = world.client(V5, "publisher");
-    world.send(publisher, Packet::Publish(with_qos(message("t", "x"), QoS::AtLeastOnce, 5)));
+    world.send(publisher, Packet::from(with_qos(message("t", "x"), QoS::AtLeastOnce, 5)));
     assert_eq!(world.received(publisher), [Packet::PubAck(ack(5))]);
 }
 
@@ -67,9 +67,9 @@ fn a_message_goes_out_at_the_lower_of_both_levels(
     let mut world = World::new();
     let watcher = world.watcher(V3, "t", granted);
     let publisher = world.client(V5, "publisher");
-    world.send(publisher, Packet::Publish(with_qos(message("t", "x"), published, 77)));
+    world.send(publisher, Packet::from(with_qos(message("t", "x"), published, 77)));
     let expected = with_qos(message("t", "x"), published.min(granted), 1);
-    assert_eq!(world.received(watcher), [Packet::Publish(expected)]);
+    assert_eq!(world.received(watcher), [Packet::from(expected)]);
 }
 
 #[rstest]
@@ -78,18 +78,18 @@ fn a_qos_2_message_that_is_sent_again_is_delivered_once(#[values(V3, V5)] versio
     let watcher = world.watcher(version, "t", QoS::AtMostOnce);
     let publisher = world.connect(lasting(version, "publisher", 1000));
     let publish = with_qos(message("t", "x"), QoS::ExactlyOnce, 5);
-    world.send(publisher, Packet::Publish(publish.clone()));
+    world.send(publisher, Packet::from(publish.clone()));
     world.cut(publisher);
 
     let publisher = world.connect(lasting(version, "publisher", 1000));
-    world.send(publisher, Packet::Publish(Publish { dup: true, ..publish.clone() }));
+    world.send(publisher, Packet::from(Publish { dup: true, ..publish.clone() }));
     assert_eq!(world.received(publisher), [Packet::PubRec(ack(5))]);
     world.send(publisher, Packet::PubRel(ack(5)));
     assert_eq!(world.received(publisher), [Packet::PubComp(ack(5))]);
     assert_eq!(world.messages(watcher), ["t x"]);
 
     // From PUBCOMP on the identifier means a new message, whatever DUP says.
-    world.send(publisher, Packet::Publish(Publish { dup: true, ..publish }));
+    world.send(publisher, Packet::from(Publish { dup: true, ..publish }));
     assert_eq!(world.messages(watcher), ["t x"]);
 }
 
@@ -99,10 +99,10 @@ fn a_qos_1_message_that_is_sent_again_is_delivered_again(#[values(V3, V5)] versi
     let watcher = world.watcher(version, "t", QoS::AtMostOnce);
     let publisher = world.client(version, "publisher");
     let publish = with_qos(message("t", "x"), QoS::AtLeastOnce, 5);
-    world.send(publisher, Packet::Publish(publish.clone()));
-    world.send(publisher, Packet::Publish(Publish { dup: true, ..publish }));
+    world.send(publisher, Packet::from(publish.clone()));
+    world.send(publisher, Packet::from(Publish { dup: true, ..publish }));
     // DUP of the incoming packet is not passed on [MQTT-3.3.1-3].
-    let once = Packet::Publish(message("t", "x"));
+    let once = Packet::from(message("t", "x"));
     assert_eq!(world.received(watcher), [once.clone(), once]);
 }
 
@@ -116,9 +116,9 @@ fn what_a_client_has_not_acknowledged_is_sent_again_when_it_returns(#[values(V3,
     let two = with_qos(message("t", "two"), QoS::ExactlyOnce, 2);
     let three = with_qos(message("t", "three"), QoS::ExactlyOnce, 3);
     for publish in [&one, &two, &three] {
-        world.send(publisher, Packet::Publish(publish.clone()));
+        world.send(publisher, Packet::from(publish.clone()));
     }
-    let sent: Vec<_> = [&one, &two, &three].map(|publish| Packet::Publish(publish.clone())).into();
+    let sent: Vec<_> = [&one, &two, &three].map(|publish| Packet::from(publish.clone())).into();
     assert_eq!(world.received(client), sent);
     world.send(client, Packet::PubRec(ack(3)));
     assert_eq!(world.received(client), [Packet::PubRel(ack(3))]);
@@ -129,8 +129,8 @@ fn what_a_client_has_not_acknowledged_is_sent_again_when_it_returns(#[values(V3,
 
     let client = world.connect(lasting(version, "c", 1000));
     let again = [
-        Packet::Publish(Publish { dup: true, ..one }),
-        Packet::Publish(Publish { dup: true, ..two }),
+        Packet::from(Publish { dup: true, ..one }),
+        Packet::from(Publish { dup: true, ..two }),
         Packet::PubRel(ack(3)),
     ];
     assert_eq!(world.received(client), again);
@@ -154,7 +154,7 @@ fn no_more_messages_are_open_than_the_client_allows() {
     let publisher = world.client(V5, "publisher");
     for (number, payload) in ["1", "2", "3", "4"].into_iter().enumerate() {
         let qos = if number % 2 == 0 { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
-        world.send(publisher, Packet::Publish(with_qos(message("t", payload), qos, 1)));
+        world.send(publisher, Packet::from(with_qos(message("t", payload), qos, 1)));
         world.send(publisher, Packet::PubRel(ack(1)));
     }
     assert_eq!(world.messages(client), ["t 1", "t 2"]);
@@ -172,7 +172,7 @@ fn a_used_up_quota_holds_back_nothing_but_messages() {
     let client = world.connect(Connect { receive_maximum: Some(1), ..Connect::new(V5, "c") });
     world.subscribe(client, Subscription::new("#", QoS::AtLeastOnce));
     for packet_id in [1, 2] {
-        world.send(client, Packet::Publish(with_qos(message("t", "x"), QoS::AtLeastOnce, packet_id)));
+        world.send(client, Packet::from(with_qos(message("t", "x"), QoS::AtLeastOnce, packet_id)));
     }
     world.received(client);
     world.send(client, Packet::PingReq);
@@ -185,7 +185,7 @@ fn a_5_0_client_that_refuses_a_message_does_not_get_it_again() {
     let client = world.connect(lasting(V5, "c", 1000));
     world.subscribe(client, Subscription::new("#", QoS::ExactlyOnce));
     let publisher = world.client(V5, "publisher");
-    world.send(publisher, Packet::Publish(with_qos(message("t", "x"), QoS::ExactlyOnce, 1)));
+    world.send(publisher, Packet::from(with_qos(message("t", "x"), QoS::ExactlyOnce, 1)));
     world.send(client, Packet::PubRec(Ack::with_reason(ack(1).packet_id, ReasonCode::QUOTA_EXCEEDED)));
     world.received(client);
     world.cut(client);
@@ -199,11 +199,11 @@ fn more_open_messages_than_announced_end_the_connection() {
     let (client, connack) = world.connect_and_ack(Connect::new(V5, "c"));
     assert_eq!(connack.receive_maximum, Some(2));
     for packet_id in [1, 2] {
-        world.send(client, Packet::Publish(with_qos(message("t", "x"), QoS::ExactlyOnce, packet_id)));
+        world.send(client, Packet::from(with_qos(message("t", "x"), QoS::ExactlyOnce, packet_id)));
     }
     assert!(world.is_open(client));
     world.received(client);
-    world.send(client, Packet::Publish(with_qos(message("t", "x"), QoS::ExactlyOnce, 3)));
+    world.send(client, Packet::from(with_qos(message("t", "x"), QoS::ExactlyOnce, 3)));
     assert_eq!(world.received(client), [disconnect(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED)]);
     assert!(!world.is_open(client));
 }
@@ -222,7 +222,7 @@ fn an_acknowledgement_of_the_wrong_flow_is_a_protocol_error(#[values(V3, V5)] ve
     let mut world = World::new();
     let client = world.client(version, "c");
     world.subscribe(client, Subscription::new("#", QoS::ExactlyOnce));
-    world.send(client, Packet::Publish(with_qos(message("t", "x"), QoS::ExactlyOnce, 1)));
+    world.send(client, Packet::from(with_qos(message("t", "x"), QoS::ExactlyOnce, 1)));
     world.received(client);
     world.send(client, Packet::PubAck(ack(1)));
     let reason = world.why_closed(client);
@@ -236,12 +236,12 @@ fn a_message_too_large_for_the_client_counts_as_delivered() {
     world.subscribe(client, Subscription::new("#", QoS::AtLeastOnce));
     let publisher = world.client(V5, "publisher");
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
-        world.send(publisher, Packet::Publish(with_qos(message("t", "far more than twenty bytes"), qos, 1)));
-        world.send(publisher, Packet::Publish(with_qos(message("t", "fits"), qos, 1)));
+        world.send(publisher, Packet::from(with_qos(message("t", "far more than twenty bytes"), qos, 1)));
+        world.send(publisher, Packet::from(with_qos(message("t", "fits"), qos, 1)));
     }
     let fits =
         [with_qos(message("t", "fits"), QoS::AtMostOnce, 0), with_qos(message("t", "fits"), QoS::AtLeastOnce, 1)];
-    assert_eq!(world.received(client), fits.map(Packet::Publish));
+    assert_eq!(world.received(client), fits.map(Packet::from));
     assert_eq!(world.broker.client("c").map(|client| (client.queued, client.in_flight)), Some((0, 1)));
 }
 
@@ -250,7 +250,7 @@ fn a_message_too_large_for_the_client_counts_as_delivered() {
 fn a_retained_message_of_qos_0_goes_to_a_client_with_a_maximum_packet_size() {
     let mut world = World::new();
     let publisher = world.client(V5, "publisher");
-    world.send(publisher, Packet::Publish(Publish { retain: true, ..message("t", "fits") }));
+    world.send(publisher, Packet::from(Publish { retain: true, ..message("t", "fits") }));
     let client = world.connect(Connect { maximum_packet_size: Some(20), ..Connect::new(V5, "c") });
     let received = world.subscribe(client, Subscription::new("#", QoS::AtMostOnce));
     let is_it = |packet: &Packet| matches!(packet, Packet::Publish(publish) if publish.topic == "t" && publish.retain);
@@ -264,7 +264,7 @@ fn a_connection_has_the_window_that_its_connect_asked_for() {
     world.subscribe(client, Subscription::new("t", QoS::AtLeastOnce));
     let publisher = world.client(V5, "publisher");
     for payload in ["1", "2", "3"] {
-        world.send(publisher, Packet::Publish(with_qos(message("t", payload), QoS::AtLeastOnce, 1)));
+        world.send(publisher, Packet::from(with_qos(message("t", payload), QoS::AtLeastOnce, 1)));
     }
     assert_eq!(world.messages(client), ["t 1", "t 2", "t 3"]);
     world.cut(client);
@@ -287,7 +287,7 @@ fn what_waits_for_the_window_before_it_is_sent_again_grows_older() {
     let publisher = world.client(V5, "publisher");
     for (payload, expiry) in [("1", 100), ("2", 200), ("3", 300)] {
         let expiring = Publish { message_expiry: Some(expiry), ..message("t", payload) };
-        world.send(publisher, Packet::Publish(with_qos(expiring, QoS::AtLeastOnce, 1)));
+        world.send(publisher, Packet::from(with_qos(expiring, QoS::AtLeastOnce, 1)));
         world.advance(secs(1));
     }
     world.cut(client);
@@ -308,7 +308,7 @@ fn what_waits_for_the_window_before_it_is_sent_again_grows_older() {
 #[test]
 fn a_new_connection_begins_with_the_whole_receive_maximum_of_the_broker() {
     let mut world = World::with(Config { receive_maximum: 1, ..Config::default() });
-    let publish = |id| Packet::Publish(with_qos(message("t", "x"), QoS::ExactlyOnce, id));
+    let publish = |id| Packet::from(with_qos(message("t", "x"), QoS::ExactlyOnce, id));
     let client = world.connect(lasting(V5, "c", 1000));
     world.send(client, publish(1));
     world.cut(client);
@@ -333,7 +333,7 @@ fn a_message_that_the_client_refuses_makes_room_for_the_next() {
     world.subscribe(client, Subscription::new("t", QoS::ExactlyOnce));
     let publisher = world.client(V5, "publisher");
     for number in 1..=3 {
-        world.send(publisher, Packet::Publish(with_qos(message("t", "x"), QoS::ExactlyOnce, number)));
+        world.send(publisher, Packet::from(with_qos(message("t", "x"), QoS::ExactlyOnce, number)));
     }
     for number in 1..=2 {
         assert_eq!(world.messages(client), ["t x"]);
@@ -342,7 +342,7 @@ fn a_message_that_the_client_refuses_makes_room_for_the_next() {
     let state = world.broker.client("c").expect("a session");
     assert_eq!((state.in_flight, state.queued), (0, 0), "the third had no room in the queue");
 
-    world.send(publisher, Packet::Publish(with_qos(message("t", "y"), QoS::AtLeastOnce, 4)));
+    world.send(publisher, Packet::from(with_qos(message("t", "y"), QoS::AtLeastOnce, 4)));
     assert_eq!(world.messages(client), ["t y"]);
     world.send(client, Packet::PubRec(ack(3)));
     assert!(matches!(world.why_closed(client), CloseReason::Protocol { .. }));

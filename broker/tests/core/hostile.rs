@@ -54,7 +54,7 @@ fn connect() -> BoxedStrategy<Packet> {
                 ..Will::default()
             });
             let connect = Connect::new(version, client_id);
-            Packet::Connect(Box::new(Connect { clean_start, keep_alive, session_expiry, will, ..connect }))
+            Packet::from(Connect { clean_start, keep_alive, session_expiry, will, ..connect })
         })
         .boxed()
 }
@@ -66,7 +66,7 @@ fn packet() -> BoxedStrategy<Packet> {
         6 => (topic(), qos(), any::<bool>(), number.clone(), "[xy]{0,2}").prop_map(|(topic, qos, retain, number, payload)| {
             let packet_id = (qos != QoS::AtMostOnce).then(|| id(number));
             let payload = payload.into_bytes().into();
-            Packet::Publish(Publish { topic: topic.into(), qos, retain, packet_id, payload, ..Publish::default() })
+            Packet::from(Publish { topic: topic.into(), qos, retain, packet_id, payload, ..Publish::default() })
         }),
         4 => (filter(), qos()).prop_map(|(filter, qos)| Packet::Subscribe(Subscribe {
             packet_id: id(1),

@@ -50,9 +50,9 @@ fn every_kind_of_packet_from_the_client_counts(
     #[values(Version::V3_1_1, Version::V5_0)] version: Version,
     #[values(
         Packet::PingReq,
-        Packet::Publish(message("t", "0")),
-        Packet::Publish(with_qos(message("t", "1"), QoS::AtLeastOnce, 1)),
-        Packet::Publish(with_qos(message("t", "2"), QoS::ExactlyOnce, 1)),
+        Packet::from(message("t", "0")),
+        Packet::from(with_qos(message("t", "1"), QoS::AtLeastOnce, 1)),
+        Packet::from(with_qos(message("t", "2"), QoS::ExactlyOnce, 1)),
         Packet::PubAck(ack(7)),
         Packet::PubRec(ack(7)),
         Packet::PubRel(ack(7)),
@@ -96,7 +96,7 @@ fn what_the_broker_sends_does_not_count(#[values(Version::V3_1_1, Version::V5_0)
     let publisher = world.client(version, "publisher");
     for _ in 0..7 {
         world.advance(secs(1));
-        world.send(publisher, Packet::Publish(message("t", "tick")));
+        world.send(publisher, Packet::from(message("t", "tick")));
     }
     world.advance(secs(1));
     assert_eq!(world.messages(sensor).len(), 7);
@@ -225,7 +225,7 @@ fn the_connect_time_ends_with_connect() {
     let mut world = World::new();
     let peer = world.open();
     world.advance_to_just_before(secs(10));
-    world.send(peer, Packet::Connect(Box::new(Connect::new(Version::V5_0, "late"))));
+    world.send(peer, Packet::from(Connect::new(Version::V5_0, "late")));
     world.advance(secs(100));
     assert!(world.is_open(peer));
 }
@@ -235,7 +235,7 @@ fn silence_counts_from_connect_and_not_from_the_opening(#[values(Version::V3_1_1
     let mut world = World::new();
     let sensor = world.open();
     world.advance(secs(4));
-    world.send(sensor, Packet::Connect(Box::new(with_keep_alive(version, 5))));
+    world.send(sensor, Packet::from(with_keep_alive(version, 5)));
     let due = world.now + Duration::from_millis(7_500);
     assert_eq!(world.broker.poll_timeout(), Some((due, Timer::KeepAlive)));
 }

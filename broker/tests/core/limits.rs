@@ -23,7 +23,7 @@ fn suback_reason(world: &mut World, client: ConnectionId, filter: &'static str) 
 
 fn connack_reason(world: &mut World, connect: Connect) -> u8 {
     let peer = world.open();
-    world.send(peer, Packet::Connect(Box::new(connect)));
+    world.send(peer, Packet::from(connect));
     let packets = world.received(peer);
     let [Packet::ConnAck(connack)] = &packets[..] else { panic!("{packets:?}") };
     connack.reason.value()
@@ -36,7 +36,7 @@ fn too_many_connections_that_say_nothing_are_closed_at_once() {
     let second = world.open();
     let third = world.open();
     assert_eq!(world.why_closed(third), CloseReason::TooManyConnections);
-    world.send(first, Packet::Connect(Box::new(Connect::new(V5, "c"))));
+    world.send(first, Packet::from(Connect::new(V5, "c")));
     world.cut(second);
     // Neither an accepted connection nor a gone one counts.
     for _ in 0..2 {
@@ -54,7 +54,7 @@ fn a_first_packet_has_a_limit_of_its_own() {
     world.send_bytes(stranger, &[0x10, 19]);
     assert!(matches!(world.why_closed(stranger), CloseReason::Protocol { .. }));
     let client = world.client(V5, "c");
-    world.send(client, Packet::Publish(message("a topic name of", "more than twenty bytes")));
+    world.send(client, Packet::from(message("a topic name of", "more than twenty bytes")));
     assert!(world.is_open(client));
 }
 
@@ -117,7 +117,7 @@ fn subscriptions_of_a_session_are_limited_in_number(#[case] version: Version, #[
     assert_eq!(suback_reason(&mut world, client, "b"), 0);
     let other = world.client(version, "other");
     assert_eq!(suback_reason(&mut world, other, "c"), 0);
-    world.send(client, Packet::Publish(message("c", "x")));
+    world.send(client, Packet::from(message("c", "x")));
     assert_eq!(world.messages(client), [""; 0]);
 }
 
@@ -138,16 +138,16 @@ fn topics_are_limited_in_depth_and_length(#[values("a/b/c/d", "0123456789a")] to
     let mut world = World::with(Config { topic_levels: 3, topic_length: 10, ..Config::default() });
     let watcher = world.watcher(V5, "#", QoS::AtMostOnce);
     let new = world.client(V5, "new");
-    world.send(new, Packet::Publish(message(topic, "x")));
-    world.send(new, Packet::Publish(with_qos(message(topic, "x"), QoS::AtLeastOnce, 1)));
-    world.send(new, Packet::Publish(with_qos(message(topic, "x"), QoS::ExactlyOnce, 2)));
+    world.send(new, Packet::from(message(topic, "x")));
+    world.send(new, Packet::from(with_qos(message(topic, "x"), QoS::AtLeastOnce, 1)));
+    world.send(new, Packet::from(with_qos(message(topic, "x"), QoS::ExactlyOnce, 2)));
     let refused = |packet_id| Ack::with_reason(id(packet_id), ReasonCode::TOPIC_NAME_INVALID);
     assert_eq!(world.received(new), [Packet::PubAck(refused(1)), Packet::PubRec(refused(2))]);
     // The flow is over with the refusal: the identifier is free.
-    world.send(new, Packet::Publish(with_qos(message("a", "x"), QoS::ExactlyOnce, 2)));
+    world.send(new, Packet::from(with_qos(message("a", "x"), QoS::ExactlyOnce, 2)));
     assert_eq!(world.received(new), [Packet::PubRec(ack(2))]);
     let old = world.client(V3, "old");
-    world.send(old, Packet::Publish(with_qos(message(topic, "x"), QoS::AtLeastOnce, 1)));
+    world.send(old, Packet::from(with_qos(message(topic, "x"), QoS::AtLeastOnce, 1)));
     assert_eq!(world.received(old), [Packet::PubAck(ack(1))]);
     assert_eq!(world.messages(watcher), ["a x"]);
 }
@@ -166,11 +166,11 @@ fn nobody_but_the_broker_publishes_to_sys() {
     let watcher = world.watcher(V5, "$SYS/#", QoS::AtMostOnce);
     let client = world.client(V5, "c");
     for topic in ["$SYS", "$SYS/broker/version"] {
-        world.send(client, Packet::Publish(with_qos(message(topic, "x"), QoS::AtLeastOnce, 1)));
+        world.send(client, Packet::from(with_qos(message(topic, "x"), QoS::AtLeastOnce, 1)));
         assert_eq!(world.received(client), [Packet::PubAck(Ack::with_reason(id(1), ReasonCode::NOT_AUTHORIZED))]);
     }
     assert_eq!(world.received(watcher), []);
-    world.send(client, Packet::Publish(with_qos(message("$SYSTEM", "x"), QoS::AtLeastOnce, 1)));
+    world.send(client, Packet::from(with_qos(message("$SYSTEM", "x"), QoS::AtLeastOnce, 1)));
     assert_eq!(world.received(client), [Packet::PubAck(unheard(1))]);
 }
 
@@ -179,7 +179,7 @@ fn a_client_that_takes_not_even_connack_is_closed() {
     let mut world = World::new();
     let peer = world.open();
     let connect = Connect { maximum_packet_size: Some(4), ..Connect::new(V5, "c") };
-    world.send(peer, Packet::Connect(Box::new(connect)));
+    world.send(peer, Packet::from(connect));
     assert_eq!(world.received(peer), []);
     assert!(!world.is_open(peer));
 }
@@ -205,7 +205,7 @@ fn a_full_queue_drops_as_it_is_told(#[case] queue_policy: QueuePolicy, #[case] e
         world.cut(client);
         let publisher = world.client(V5, "publisher");
         for payload in ["1", "2", "3"] {
-            world.send(publisher, Packet::Publish(with_qos(message("t", payload), QoS::AtLeastOnce, 1)));
+            world.send(publisher, Packet::from(with_qos(message("t", payload), QoS::AtLeastOnce, 1)));
         }
         let client = world.connect(lasting(V5, "c", 100));
         assert_eq!(world.messages(client), expected);
@@ -219,7 +219,7 @@ fn what_is_unacknowledged_is_limited_in_bytes_too() {
     let publisher = world.client(V5, "publisher");
     for payload in [&"x".repeat(2 * MESSAGE), "2", "3"] {
         let publish = Publish { payload: payload.to_owned().into(), ..message("t", "") };
-        world.send(publisher, Packet::Publish(with_qos(publish, QoS::AtLeastOnce, 1)));
+        world.send(publisher, Packet::from(with_qos(publish, QoS::AtLeastOnce, 1)));
     }
     assert_eq!(world.messages(client).len(), 1);
     world.send(client, Packet::PubAck(ack(1)));
@@ -233,7 +233,7 @@ fn retained_messages_are_limited(#[case] config: Config) {
     let mut world = World::with(config);
     let client = world.client(V5, "c");
     let retained = |topic, payload| {
-        Packet::Publish(Publish { retain: true, ..with_qos(message(topic, payload), QoS::AtLeastOnce, 1) })
+        Packet::from(Publish { retain: true, ..with_qos(message(topic, payload), QoS::AtLeastOnce, 1) })
     };
     for (topic, payload, reason) in
         [("a", "1", 0x10), ("b", "1", 0x10), ("c", "1", 0x97), ("b", "2", 0x10), ("a", "", 0x10), ("c", "2", 0x10)]
@@ -245,7 +245,7 @@ fn retained_messages_are_limited(#[case] config: Config) {
     // Who cannot be told has it delivered, and nothing older is left in its place.
     let watcher = world.watcher(V3, "#", QoS::AtMostOnce);
     assert_eq!(world.messages(watcher), [""; 0]);
-    world.send(client, Packet::Publish(Publish { retain: true, ..message("d", "3") }));
+    world.send(client, Packet::from(Publish { retain: true, ..message("d", "3") }));
     assert_eq!(world.messages(watcher), ["d 3"]);
     assert_eq!(world.broker.retained_count(), 2);
 }
@@ -255,10 +255,10 @@ fn expired_retained_messages_make_room() {
     let mut world = World::with(Config { retained_messages: 1, ..Config::default() });
     let client = world.client(V5, "c");
     let short = Publish { retain: true, message_expiry: Some(5), ..message("a", "1") };
-    world.send(client, Packet::Publish(short));
-    world.send(client, Packet::Publish(Publish { retain: true, ..message("b", "1") }));
+    world.send(client, Packet::from(short));
+    world.send(client, Packet::from(Publish { retain: true, ..message("b", "1") }));
     world.advance(crate::fixture::secs(5));
-    world.send(client, Packet::Publish(Publish { retain: true, ..message("c", "1") }));
+    world.send(client, Packet::from(Publish { retain: true, ..message("c", "1") }));
     assert_eq!(world.subscribe(client, Subscription::new("c", QoS::AtMostOnce)).len(), 1);
     assert_eq!(world.broker.retained_count(), 1);
 }

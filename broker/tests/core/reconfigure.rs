@@ -47,7 +47,7 @@ fn another_configuration_holds_but_for_what_clients_were_told() {
     world.send(client, crate::fixture::subscribe(Subscription::new("b", QoS::AtMostOnce)));
     let Some(Packet::SubAck(suback)) = world.received(client).pop() else { panic!("no SUBACK") };
     assert_eq!(suback.reasons[0].value(), 0x97);
-    world.send(late, Packet::Publish(with_qos(message("a", "x"), QoS::AtLeastOnce, 1)));
+    world.send(late, Packet::from(with_qos(message("a", "x"), QoS::AtLeastOnce, 1)));
     assert_eq!(world.messages(client), ["a x"]);
     let stranger = world.open();
     world.advance(secs(9));
@@ -74,7 +74,7 @@ fn other_rights_hold_for_those_that_are_connected_too() {
     let watcher = world.watcher(V5, "a", QoS::AtMostOnce);
     let publisher = world.client(V5, "publisher");
     world.broker.handle_access(Access { authorizer: Some(Box::new(Closed)), ..Access::default() });
-    world.send(publisher, Packet::Publish(message("a", "x")));
+    world.send(publisher, Packet::from(message("a", "x")));
     assert_eq!(world.messages(watcher), [""; 0]);
     assert_eq!(world.denied, [(Operation::Publish, "a".to_owned())]);
     assert!(world.is_open(watcher) && world.is_open(publisher));

@@ -12,7 +12,7 @@ const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
 
 fn refused(code: u8) -> Packet {
-    Packet::ConnAck(Box::new(ConnAck { reason: ReasonCode::new(code), ..ConnAck::default() }))
+    Packet::from(ConnAck { reason: ReasonCode::new(code), ..ConnAck::default() })
 }
 
 fn connect_with_level(level: u8) -> Vec<u8> {
@@ -98,7 +98,7 @@ fn an_authentication_method_is_refused() {
     let mut world = World::new();
     let peer = world.open();
     let connect = Connect { authentication_method: Some("SCRAM".into()), ..Connect::new(V5, "c") };
-    world.send(peer, Packet::Connect(Box::new(connect)));
+    world.send(peer, Packet::from(connect));
     assert_eq!(world.received(peer), [refused(0x8C)]);
     let reason = ReasonCode::BAD_AUTHENTICATION_METHOD;
     assert_eq!(world.why_closed(peer), CloseReason::Refused { reason });
@@ -118,7 +118,7 @@ fn the_first_packet_must_be_connect(#[values(&[0xC0, 0x00], &[0xE0, 0x00])] byte
 fn a_second_connect_is_a_protocol_error(#[values(V3, V5)] version: Version) {
     let mut world = World::new();
     let peer = world.client(version, "c");
-    world.send(peer, Packet::Connect(Box::new(Connect::new(version, "c"))));
+    world.send(peer, Packet::from(Connect::new(version, "c")));
     let expected = if version.is_v5() { vec![disconnect(ReasonCode::PROTOCOL_ERROR)] } else { vec![] };
     assert_eq!(world.received(peer), expected);
     let reason = world.why_closed(peer);

@@ -10,7 +10,7 @@ const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
 
 fn retained(topic: &'static str, payload: &'static str) -> Packet {
-    Packet::Publish(Publish { retain: true, ..message(topic, payload) })
+    Packet::from(Publish { retain: true, ..message(topic, payload) })
 }
 
 fn world_with(messages: &[(&'static str, &'static str)]) -> World {
@@ -36,7 +36,7 @@ fn an_existing_subscriber_gets_it_unmarked(#[values(V3, V5)] version: Version) {
     let watcher = world.watcher(version, "a", QoS::AtMostOnce);
     let publisher = world.client(version, "publisher");
     world.send(publisher, retained("a", "x"));
-    assert_eq!(world.received(watcher), [Packet::Publish(message("a", "x"))]);
+    assert_eq!(world.received(watcher), [Packet::from(message("a", "x"))]);
 }
 
 #[rstest]
@@ -45,7 +45,7 @@ fn an_empty_message_removes_it_and_is_delivered(#[values(V3, V5)] version: Versi
     let watcher = world.watcher(version, "a", QoS::AtMostOnce);
     let publisher = world.client(version, "p");
     world.send(publisher, retained("a", ""));
-    assert_eq!(world.received(watcher), [Packet::Publish(message("a", ""))]);
+    assert_eq!(world.received(watcher), [Packet::from(message("a", ""))]);
     assert_eq!(world.broker.retained_count(), 0);
 }
 
@@ -53,8 +53,8 @@ fn an_empty_message_removes_it_and_is_delivered(#[values(V3, V5)] version: Versi
 fn a_message_without_the_flag_leaves_it_alone() {
     let mut world = world_with(&[("a", "kept")]);
     let publisher = world.client(V5, "p");
-    world.send(publisher, Packet::Publish(message("a", "passing")));
-    world.send(publisher, Packet::Publish(message("a", "")));
+    world.send(publisher, Packet::from(message("a", "passing")));
+    world.send(publisher, Packet::from(message("a", "")));
     let client = world.client(V5, "c");
     assert_eq!(world.subscribe(client, Subscription::new("a", QoS::AtMostOnce)), [retained("a", "kept")]);
 }
@@ -76,10 +76,10 @@ fn it_is_sent_at_the_lower_of_both_levels(#[case] published: QoS, #[case] grante
     let mut world = World::new();
     let publisher = world.client(V5, "p");
     let publish = Publish { retain: true, ..message("a", "x") };
-    world.send(publisher, Packet::Publish(with_qos(publish.clone(), published, 5)));
+    world.send(publisher, Packet::from(with_qos(publish.clone(), published, 5)));
     let client = world.client(V5, "c");
     let got = world.subscribe(client, Subscription::new("a", granted));
-    assert_eq!(got, [Packet::Publish(with_qos(publish, expected, 1))]);
+    assert_eq!(got, [Packet::from(with_qos(publish, expected, 1))]);
 }
 
 #[rstest]
@@ -118,8 +118,8 @@ fn retain_as_published_passes_the_flag_on(#[case] flag: bool, #[case] as_publish
     let subscription = Subscription { retain_as_published: as_published, ..Subscription::new("a", QoS::AtMostOnce) };
     world.subscribe(client, subscription);
     let publisher = world.client(V5, "p");
-    world.send(publisher, Packet::Publish(Publish { retain: flag, ..message("a", "x") }));
-    assert_eq!(world.received(client), [Packet::Publish(Publish { retain: expected, ..message("a", "x") })]);
+    world.send(publisher, Packet::from(Publish { retain: flag, ..message("a", "x") }));
+    assert_eq!(world.received(client), [Packet::from(Publish { retain: expected, ..message("a", "x") })]);
 }
 
 #[rstest]
@@ -129,11 +129,11 @@ fn it_expires(#[case] after: u64, #[case] left: Option<u32>) {
     let mut world = World::new();
     let publisher = world.client(V5, "p");
     let publish = Publish { retain: true, message_expiry: Some(10), ..message("a", "x") };
-    world.send(publisher, Packet::Publish(publish.clone()));
+    world.send(publisher, Packet::from(publish.clone()));
     world.advance(secs(after));
     let client = world.client(V5, "c");
     let got = world.subscribe(client, Subscription::new("a", QoS::AtMostOnce));
-    let expected = left.map(|left| Packet::Publish(Publish { message_expiry: Some(left), ..publish }));
+    let expected = left.map(|left| Packet::from(Publish { message_expiry: Some(left), ..publish }));
     assert_eq!(got, Vec::from_iter(expected));
     assert_eq!(world.broker.retained_count(), usize::from(left.is_some()));
 }

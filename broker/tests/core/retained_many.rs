@@ -19,7 +19,7 @@ fn retain(world: &mut World, qos: QoS, payloads: impl IntoIterator<Item = String
     for (number, payload) in payloads.into_iter().enumerate() {
         let topic = format!("r/{number:04}").into();
         let publish = Publish { topic, payload: payload.into(), retain: true, ..Publish::default() };
-        world.send(publisher, Packet::Publish(with_qos(publish, qos, 1)));
+        world.send(publisher, Packet::from(with_qos(publish, qos, 1)));
     }
 }
 
@@ -39,7 +39,7 @@ fn one_at_a_time(client_id: &'static str) -> Connect {
 /// Publishes a live message of this QoS as another client.
 fn publish(world: &mut World, qos: QoS, publish: Publish) {
     let publisher = world.client(V5, "publisher");
-    world.send(publisher, Packet::Publish(with_qos(publish, qos, 1)));
+    world.send(publisher, Packet::from(with_qos(publish, qos, 1)));
 }
 
 /// Acknowledges each message as it comes, until none does, and gives all: topic, payload and RETAIN.
@@ -292,7 +292,7 @@ fn a_session_that_is_resumed_gets_what_is_unacknowledged_as_its_write_buffer_has
     world.cut(client);
     let client = world.open();
     world.stop_reading(client);
-    world.send(client, Packet::Connect(Box::new(lasting(V5, "c", 100))));
+    world.send(client, Packet::from(lasting(V5, "c", 100)));
     assert!(world.is_open(client), "{:?}", world.closed(client));
     let sent = world.resume_reading(client);
     assert!(sent < 2000, "{sent} bytes at once");

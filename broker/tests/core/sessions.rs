@@ -101,15 +101,15 @@ fn messages_wait_for_a_client_that_is_away(#[values(V3, V5)] version: Version) {
     world.subscribe(client, Subscription::new("#", QoS::ExactlyOnce));
     world.cut(client);
     let publisher = world.client(version, "publisher");
-    world.send(publisher, Packet::Publish(message("t", "not kept")));
-    world.send(publisher, Packet::Publish(with_qos(message("t", "one"), QoS::AtLeastOnce, 1)));
-    world.send(publisher, Packet::Publish(with_qos(message("t", "two"), QoS::ExactlyOnce, 2)));
+    world.send(publisher, Packet::from(message("t", "not kept")));
+    world.send(publisher, Packet::from(with_qos(message("t", "one"), QoS::AtLeastOnce, 1)));
+    world.send(publisher, Packet::from(with_qos(message("t", "two"), QoS::ExactlyOnce, 2)));
     let state = world.broker.client("c").expect("a session");
     assert_eq!((state.connected, state.queued, state.in_flight), (false, 2, 0));
 
     let client = world.connect(lasting(version, "c", 1000));
-    let one = Packet::Publish(with_qos(message("t", "one"), QoS::AtLeastOnce, 1));
-    let two = Packet::Publish(with_qos(message("t", "two"), QoS::ExactlyOnce, 2));
+    let one = Packet::from(with_qos(message("t", "one"), QoS::AtLeastOnce, 1));
+    let two = Packet::from(with_qos(message("t", "two"), QoS::ExactlyOnce, 2));
     assert_eq!(world.received(client), [one, two]);
     let state = world.broker.client("c").expect("a session");
     assert_eq!((state.connected, state.queued, state.in_flight), (true, 0, 2));
@@ -124,10 +124,10 @@ fn a_new_session_has_nothing_of_the_old_one() {
     world.subscribe(client, Subscription::new("#", QoS::ExactlyOnce));
     world.cut(client);
     let publisher = world.client(V5, "publisher");
-    world.send(publisher, Packet::Publish(with_qos(message("t", "old"), QoS::AtLeastOnce, 1)));
+    world.send(publisher, Packet::from(with_qos(message("t", "old"), QoS::AtLeastOnce, 1)));
 
     let client = world.connect(Connect { clean_start: true, ..lasting(V5, "c", 1000) });
-    world.send(publisher, Packet::Publish(with_qos(message("t", "new"), QoS::AtLeastOnce, 1)));
+    world.send(publisher, Packet::from(with_qos(message("t", "new"), QoS::AtLeastOnce, 1)));
     assert_eq!(world.received(client), []);
 }
 
@@ -139,7 +139,7 @@ fn a_full_queue_drops_what_comes_new() {
     world.cut(client);
     let publisher = world.client(V5, "publisher");
     for payload in ["1", "2", "3"] {
-        world.send(publisher, Packet::Publish(with_qos(message("t", payload), QoS::AtLeastOnce, 1)));
+        world.send(publisher, Packet::from(with_qos(message("t", payload), QoS::AtLeastOnce, 1)));
     }
     let client = world.connect(lasting(V5, "c", 1000));
     assert_eq!(world.messages(client), ["t 1", "t 2"]);
@@ -153,7 +153,7 @@ fn a_queue_is_bounded_in_bytes_too_but_one_message_always_fits() {
     world.cut(client);
     let publisher = world.client(V5, "publisher");
     for payload in ["longer than ten bytes", "2"] {
-        world.send(publisher, Packet::Publish(with_qos(message("t", payload), QoS::AtLeastOnce, 1)));
+        world.send(publisher, Packet::from(with_qos(message("t", payload), QoS::AtLeastOnce, 1)));
     }
     let client = world.connect(lasting(V5, "c", 1000));
     assert_eq!(world.messages(client), ["t longer than ten bytes"]);
@@ -171,10 +171,10 @@ fn a_message_that_waits_grows_older(#[case] waits: u64, #[case] left: Option<u32
     world.cut(client);
     let publisher = world.client(V5, "publisher");
     let expiring = Publish { message_expiry: Some(10), ..with_qos(message("t", "x"), QoS::AtLeastOnce, 1) };
-    world.send(publisher, Packet::Publish(expiring.clone()));
+    world.send(publisher, Packet::from(expiring.clone()));
     world.advance(std::time::Duration::from_millis(waits));
     let client = world.connect(lasting(V5, "c", 1000));
-    let expected = left.map(|left| Packet::Publish(Publish { message_expiry: Some(left), ..expiring }));
+    let expected = left.map(|left| Packet::from(Publish { message_expiry: Some(left), ..expiring }));
     assert_eq!(world.received(client), Vec::from_iter(expected));
 }
 
@@ -185,13 +185,13 @@ fn a_message_that_was_sent_before_is_sent_again_even_if_it_has_expired_meanwhile
     world.subscribe(client, Subscription::new("#", QoS::AtLeastOnce));
     let publisher = world.client(V5, "publisher");
     let expiring = Publish { message_expiry: Some(10), ..with_qos(message("t", "x"), QoS::AtLeastOnce, 1) };
-    world.send(publisher, Packet::Publish(expiring.clone()));
+    world.send(publisher, Packet::from(expiring.clone()));
     world.cut(client);
     for (waits, left) in [(4, 6), (20, 0)] {
         world.advance(secs(waits));
         let client = world.connect(lasting(V5, "c", 1000));
         let again = Publish { dup: true, message_expiry: Some(left), ..expiring.clone() };
-        assert_eq!(world.received(client), [Packet::Publish(again)]);
+        assert_eq!(world.received(client), [Packet::from(again)]);
         world.cut(client);
     }
 }
@@ -254,12 +254,12 @@ fn subscriptions_outlive_the_connection_and_end_with_the_session() {
     world.cut(client);
     let client = world.connect(lasting(V5, "c", 10));
     let publisher = world.client(V5, "publisher");
-    world.send(publisher, Packet::Publish(message("t", "kept")));
+    world.send(publisher, Packet::from(message("t", "kept")));
     assert_eq!(world.messages(client), ["t kept"]);
     world.cut(client);
     world.advance(secs(10));
     let client = world.connect(lasting(V5, "c", 10));
-    world.send(publisher, Packet::Publish(message("t", "gone")));
+    world.send(publisher, Packet::from(message("t", "gone")));
     assert_eq!(world.received(client), []);
 }
 
@@ -272,7 +272,7 @@ fn what_has_expired_makes_room_in_a_full_queue() {
     let publisher = world.client(V5, "publisher");
     for (payload, message_expiry) in [("1", None), ("2", Some(5)), ("3", None), ("4", None)] {
         let publish = Publish { message_expiry, ..message("t", payload) };
-        world.send(publisher, Packet::Publish(with_qos(publish, QoS::AtLeastOnce, 1)));
+        world.send(publisher, Packet::from(with_qos(publish, QoS::AtLeastOnce, 1)));
         world.advance(secs(5));
     }
     let client = world.connect(lasting(V5, "c", 1000));
@@ -285,7 +285,7 @@ fn a_message_that_expires_at_once_reaches_who_is_there() {
     let client = world.watcher(V5, "t", QoS::AtLeastOnce);
     let publisher = world.client(V5, "publisher");
     let publish = Publish { message_expiry: Some(0), ..message("t", "x") };
-    world.send(publisher, Packet::Publish(with_qos(publish, QoS::AtLeastOnce, 1)));
+    world.send(publisher, Packet::from(with_qos(publish, QoS::AtLeastOnce, 1)));
     assert_eq!(world.messages(client), ["t x"]);
 }
 
@@ -301,7 +301,7 @@ fn a_message_with_5_0_properties_goes_to_a_3_1_1_client_without_them() {
         user_properties: vec![("a".into(), "b".into())],
         ..with_qos(message("t", "x"), QoS::AtLeastOnce, 9)
     };
-    world.send(publisher, Packet::Publish(rich));
+    world.send(publisher, Packet::from(rich));
     assert_eq!(world.received(publisher), [Packet::PubAck(ack(9))]);
-    assert_eq!(world.received(client), [Packet::Publish(with_qos(message("t", "x"), QoS::AtLeastOnce, 1))]);
+    assert_eq!(world.received(client), [Packet::from(with_qos(message("t", "x"), QoS::AtLeastOnce, 1))]);
 }

@@ -25,7 +25,7 @@ fn group(version: Version, qos: QoS) -> (World, [ConnectionId; 2], ConnectionId)
 
 fn publish(world: &mut World, publisher: ConnectionId, qos: QoS, payloads: &[&'static str]) {
     for payload in payloads {
-        world.send(publisher, Packet::Publish(with_qos(message("t", payload), qos, 1)));
+        world.send(publisher, Packet::from(with_qos(message("t", payload), qos, 1)));
         if qos == QoS::ExactlyOnce {
             world.send(publisher, Packet::PubRel(ack(1)));
         }
@@ -51,8 +51,7 @@ fn each_group_and_each_plain_subscription_gets_its_own_copy() {
     world.received(b);
     publish(&mut world, publisher, QoS::AtMostOnce, &["1"]);
     assert_eq!(world.messages(a), ["t 1"]);
-    let copy =
-        |subscription_id| Packet::Publish(Publish { subscription_ids: vec![subscription_id], ..message("t", "1") });
+    let copy = |subscription_id| Packet::from(Publish { subscription_ids: vec![subscription_id], ..message("t", "1") });
     assert_eq!(world.received(b), [copy(8), copy(7)]);
 }
 
@@ -61,15 +60,15 @@ fn a_member_gets_no_more_than_the_qos_of_its_subscription() {
     let (mut world, [a, b], publisher) = group(V5, QoS::AtLeastOnce);
     world.subscribe(b, Subscription::new(SHARED, QoS::AtMostOnce));
     publish(&mut world, publisher, QoS::ExactlyOnce, &["1", "2"]);
-    assert_eq!(world.received(a), [Packet::Publish(with_qos(message("t", "1"), QoS::AtLeastOnce, 1))]);
-    assert_eq!(world.received(b), [Packet::Publish(message("t", "2"))]);
+    assert_eq!(world.received(a), [Packet::from(with_qos(message("t", "1"), QoS::AtLeastOnce, 1))]);
+    assert_eq!(world.received(b), [Packet::from(message("t", "2"))]);
 }
 
 #[test]
 fn nothing_retained_is_sent_for_a_shared_subscription() {
     let mut world = World::new();
     let client = world.client(V5, "c");
-    world.send(client, Packet::Publish(Publish { retain: true, ..message("t", "x") }));
+    world.send(client, Packet::from(Publish { retain: true, ..message("t", "x") }));
     assert_eq!(world.subscribe(client, Subscription::new(SHARED, QoS::AtMostOnce)), []);
 }
 
@@ -78,8 +77,8 @@ fn wildcards_of_a_shared_subscription_keep_out_of_dollar_topics() {
     let mut world = World::new();
     let client = world.client(V5, "c");
     world.subscribe(client, Subscription::new("$share/g/#", QoS::AtMostOnce));
-    world.send(client, Packet::Publish(message("$own/x", "hidden")));
-    world.send(client, Packet::Publish(message("a/b", "seen")));
+    world.send(client, Packet::from(message("$own/x", "hidden")));
+    world.send(client, Packet::from(message("a/b", "seen")));
     assert_eq!(world.messages(client), ["a/b seen"]);
 }
 

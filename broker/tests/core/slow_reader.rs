@@ -20,8 +20,8 @@ fn for_a_slow_reader_qos_0_is_dropped_and_qos_1_waits() {
     world.stop_reading(slow);
     let publisher = world.client(V5, "publisher");
     for _ in 0..100 {
-        world.send(publisher, Packet::Publish(message("t", "ten bytes.")));
-        world.send(publisher, Packet::Publish(with_qos(message("t", "ten bytes."), QoS::AtLeastOnce, 1)));
+        world.send(publisher, Packet::from(message("t", "ten bytes.")));
+        world.send(publisher, Packet::from(with_qos(message("t", "ten bytes."), QoS::AtLeastOnce, 1)));
     }
     let state = world.broker.client("watcher").expect("a session");
     assert_eq!(state.queued + state.in_flight, 100);
@@ -52,7 +52,7 @@ fn others_get_their_messages_meanwhile() {
     let quick = world.client(V5, "quick");
     world.subscribe(quick, Subscription::new("t", QoS::AtMostOnce));
     for _ in 0..100 {
-        world.send(quick, Packet::Publish(message("t", "x")));
+        world.send(quick, Packet::from(message("t", "x")));
     }
     assert_eq!(world.messages(quick).len(), 100);
 }
@@ -65,7 +65,7 @@ fn messages_stop_when_more_than_the_write_buffer_waits() {
     let publisher = world.client(V5, "publisher");
     for _ in 0..100 {
         // PUBLISH in ten bytes: 2, the topic 3, the identifier 2, no properties 1 and the payload 2.
-        world.send(publisher, Packet::Publish(with_qos(message("t", "xx"), QoS::AtLeastOnce, 1)));
+        world.send(publisher, Packet::from(with_qos(message("t", "xx"), QoS::AtLeastOnce, 1)));
     }
     let in_flight = |world: &World| world.broker.client("watcher").expect("a session").in_flight;
     assert_eq!(in_flight(&world), 11);

@@ -34,7 +34,7 @@ fn wildcards_match_as_the_standard_says(
     let mut world = World::new();
     let watcher = world.watcher(version, filter, QoS::AtMostOnce);
     let publisher = world.client(version, "publisher");
-    world.send(publisher, Packet::Publish(message(topic, "x")));
+    world.send(publisher, Packet::from(message(topic, "x")));
     assert_eq!(!world.received(watcher).is_empty(), expected);
 }
 
@@ -85,9 +85,9 @@ fn after_unsubscribe_nothing_new_comes_but_what_had_begun_is_finished(#[values(V
     let client = world.connect(lasting(version, "c", 1000));
     world.subscribe(client, Subscription::new("t", QoS::AtLeastOnce));
     let publisher = world.client(version, "publisher");
-    world.send(publisher, Packet::Publish(with_qos(message("t", "before"), QoS::AtLeastOnce, 1)));
+    world.send(publisher, Packet::from(with_qos(message("t", "before"), QoS::AtLeastOnce, 1)));
     world.send(client, unsubscribe("t"));
-    world.send(publisher, Packet::Publish(with_qos(message("t", "after"), QoS::AtLeastOnce, 1)));
+    world.send(publisher, Packet::from(with_qos(message("t", "after"), QoS::AtLeastOnce, 1)));
     assert_eq!(world.messages(client), ["t before"]);
     world.cut(client);
     let client = world.connect(lasting(version, "c", 1000));
@@ -102,8 +102,8 @@ fn overlapping_subscriptions_give_one_copy_at_the_highest_level(#[values(V3, V5)
         world.subscribe(client, Subscription::new(filter, qos));
     }
     let publisher = world.client(version, "publisher");
-    world.send(publisher, Packet::Publish(with_qos(message("a/b", "x"), QoS::ExactlyOnce, 1)));
-    assert_eq!(world.received(client), [Packet::Publish(with_qos(message("a/b", "x"), QoS::ExactlyOnce, 1))]);
+    world.send(publisher, Packet::from(with_qos(message("a/b", "x"), QoS::ExactlyOnce, 1)));
+    assert_eq!(world.received(client), [Packet::from(with_qos(message("a/b", "x"), QoS::ExactlyOnce, 1))]);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_message_carries_the_identifiers_of_all_subscriptions_that_it_came_by() {
         world.send(client, Packet::Subscribe(subscribe));
     }
     world.received(client);
-    world.send(client, Packet::Publish(message("a/b", "x")));
+    world.send(client, Packet::from(message("a/b", "x")));
     let packets = world.received(client);
     let [Packet::Publish(publish)] = &packets[..] else { panic!("{packets:?}") };
     let mut ids = publish.subscription_ids.clone();
@@ -134,9 +134,9 @@ fn a_repeated_filter_replaces_the_subscription() {
     let client = world.client(V5, "c");
     world.subscribe(client, Subscription::new("t", QoS::ExactlyOnce));
     world.subscribe(client, Subscription::new("t", QoS::AtMostOnce));
-    world.send(client, Packet::Publish(with_qos(message("t", "x"), QoS::AtLeastOnce, 1)));
+    world.send(client, Packet::from(with_qos(message("t", "x"), QoS::AtLeastOnce, 1)));
     let packets = world.received(client);
-    assert!(packets.contains(&Packet::Publish(message("t", "x"))), "{packets:?}");
+    assert!(packets.contains(&Packet::from(message("t", "x"))), "{packets:?}");
     assert_eq!(world.broker.client("c").map(|client| client.subscriptions), Some(1));
 }
 
@@ -147,10 +147,10 @@ fn no_local_keeps_a_clients_own_messages_from_it(#[case] no_local: bool, #[case]
     let mut world = World::new();
     let client = world.client(V5, "c");
     world.subscribe(client, Subscription { no_local, ..Subscription::new("t", QoS::AtMostOnce) });
-    world.send(client, Packet::Publish(message("t", "own")));
+    world.send(client, Packet::from(message("t", "own")));
     assert_eq!(world.messages(client).len(), own);
     let other = world.client(V5, "other");
-    world.send(other, Packet::Publish(message("t", "other's")));
+    world.send(other, Packet::from(message("t", "other's")));
     assert_eq!(world.messages(client), ["t other's"]);
 }
 
@@ -168,8 +168,8 @@ fn what_5_0_says_about_a_message_is_passed_on_unchanged() {
         user_properties: vec![("b".into(), "1".into()), ("a".into(), "2".into()), ("b".into(), "1".into())],
         ..message("t", "x")
     };
-    world.send(publisher, Packet::Publish(rich.clone()));
-    assert_eq!(world.received(watcher), [Packet::Publish(rich)]);
+    world.send(publisher, Packet::from(rich.clone()));
+    assert_eq!(world.received(watcher), [Packet::from(rich)]);
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn messages_of_one_client_arrive_in_their_order() {
     let publisher = world.client(V3, "publisher");
     let payloads = ["1", "2", "3", "4", "5", "6", "7", "8"];
     for (number, payload) in (1..).zip(payloads) {
-        world.send(publisher, Packet::Publish(with_qos(message("t", payload), QoS::AtLeastOnce, number)));
+        world.send(publisher, Packet::from(with_qos(message("t", payload), QoS::AtLeastOnce, number)));
     }
     assert_eq!(world.messages(watcher), payloads.map(|payload| format!("t {payload}")));
     world.advance(secs(1));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use halfopen_broker::Config;
 use halfopen_broker::core::ConnectionId;
-use halfopen_protocol::packet::{Publish, QoS, Subscription};
+use halfopen_protocol::packet::{QoS, Subscription};
 use halfopen_protocol::{Packet, Version};
 
 use crate::fixture::{World, lasting, message, secs};
@@ -20,8 +20,9 @@ fn counting() -> World {
 
 fn statistics(packets: Vec<Packet>) -> BTreeMap<String, (String, bool)> {
     let entry = |packet| match packet {
-        Packet::Publish(Publish { topic, payload, retain, .. }) => {
-            (topic.to_string(), (String::from_utf8_lossy(&payload).into_owned(), retain))
+        Packet::Publish(message) => {
+            let payload = String::from_utf8_lossy(&message.payload).into_owned();
+            (message.topic.to_string(), (payload, message.retain))
         }
         other => panic!("{other:?}"),
     };
@@ -43,8 +44,8 @@ fn statistics_are_retained_from_the_start_on_and_brought_up_to_date_where_they_c
     assert_eq!(first["$SYS/broker/clients/connected"].0, "0");
     let away = world.connect(lasting(V5, "away", 15));
     world.cut(away);
-    world.send(watcher, Packet::Publish(message("t", "12345")));
-    world.send(watcher, Packet::Publish(message("$SYS/broker/uptime", "forged")));
+    world.send(watcher, Packet::from(message("t", "12345")));
+    world.send(watcher, Packet::from(message("$SYS/broker/uptime", "forged")));
 
     world.advance(secs(10));
     let next = statistics(world.received(watcher));

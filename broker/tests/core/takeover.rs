@@ -29,7 +29,7 @@ fn the_new_connection_gets_what_the_old_one_had_not_acknowledged(#[values(V3, V5
     let first = world.connect(lasting(version, "c", 1000));
     world.subscribe(first, Subscription::new("t", QoS::AtLeastOnce));
     let publisher = world.client(version, "publisher");
-    world.send(publisher, Packet::Publish(with_qos(message("t", "x"), QoS::AtLeastOnce, 1)));
+    world.send(publisher, Packet::from(with_qos(message("t", "x"), QoS::AtLeastOnce, 1)));
     let (second, connack) = world.connect_and_ack(lasting(version, "c", 1000));
     assert!(connack.session_present);
     assert_eq!(world.messages(second), ["t x"]);
@@ -54,7 +54,7 @@ fn a_connect_that_is_refused_takes_nothing_over() {
     let first = world.client(V5, "c");
     let second = world.open();
     let refused = Connect { authentication_method: Some("SCRAM".into()), ..Connect::new(V5, "c") };
-    world.send(second, Packet::Connect(Box::new(refused)));
+    world.send(second, Packet::from(refused));
     assert!(!world.is_open(second));
     assert!(world.is_open(first));
 }
@@ -87,7 +87,7 @@ fn the_old_connection_is_told_and_closed_before_the_new_one_is_accepted() {
     world.client(V5, "c");
     let second = world.broker.handle_open(world.now);
     let mut bytes = BytesMut::new();
-    encode(&Packet::Connect(Box::new(Connect::new(V5, "c"))), V5, &mut bytes).expect("a valid packet");
+    encode(&Packet::from(Connect::new(V5, "c")), V5, &mut bytes).expect("a valid packet");
     world.broker.handle_bytes(world.now, second, &bytes);
     let expected = ["received CONNECT", "closing", "sending DISCONNECT", "send", "close", "sending CONNACK", "send"];
     assert_eq!(steps(&mut world), expected);

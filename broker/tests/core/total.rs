@@ -82,7 +82,7 @@ fn half_read_packets_of_all_clients_are_limited(#[values(V3, V5)] version: Versi
     // A packet of 2 MiB of which the last byte never comes, read in pieces as from a socket.
     let mut packet = BytesMut::new();
     let publish = Publish { payload: vec![0; 2 * MIB].into(), ..message("t", "") };
-    encode(&Packet::Publish(publish), version, &mut packet).expect("a valid packet");
+    encode(&Packet::from(publish), version, &mut packet).expect("a valid packet");
     for piece in packet[..packet.len() - 1].chunks(64 * KIB) {
         for &client in &clients {
             world.send_bytes(client, piece);
@@ -113,9 +113,8 @@ fn identifiers_and_wills_are_limited(#[case] version: Version, #[case] reason: u
     let known = world.connect(lasting(version, "known", 100));
     world.cut(known);
     leave_room_for(&mut world, 1000);
-    let connect = |client_id: String, will: Option<Will>| {
-        Packet::Connect(Box::new(Connect { will, ..Connect::new(version, client_id) }))
-    };
+    let connect =
+        |client_id: String, will: Option<Will>| Packet::from(Connect { will, ..Connect::new(version, client_id) });
     let large = Will { payload: vec![0; 1000].into(), ..will() };
     for packet in [connect("x".repeat(1001), None), connect("known".into(), Some(large))] {
         let peer = world.open();
@@ -140,7 +139,7 @@ fn messages_of_all_clients_are_limited(#[case] queue_policy: QueuePolicy, #[case
     world.cut(client);
     let publisher = world.client(V5, "publisher");
     let publish = |world: &mut World, topic, payload| {
-        world.send(publisher, Packet::Publish(with_qos(message(topic, payload), QoS::AtLeastOnce, 1)));
+        world.send(publisher, Packet::from(with_qos(message(topic, payload), QoS::AtLeastOnce, 1)));
     };
     // A message counts with its topic and its payload, too; unacknowledged as well as waiting.
     leave_room_for(&mut world, 3 * MESSAGE + 11);
@@ -167,7 +166,7 @@ fn what_waits_goes_out_even_if_nothing_more_may_be_held() {
     world.cut(client);
     let publisher = world.client(V5, "publisher");
     for _ in 0..10 {
-        world.send(publisher, Packet::Publish(with_qos(message("t", "x"), QoS::AtLeastOnce, 1)));
+        world.send(publisher, Packet::from(with_qos(message("t", "x"), QoS::AtLeastOnce, 1)));
     }
     world.broker.handle_config(world.now, Config { total_bytes: 0, ..Config::default() });
     let client = world.connect(lasting(V5, "c", 100));
@@ -180,7 +179,7 @@ fn retained_messages_count() {
     let client = world.client(V5, "c");
     leave_room_for(&mut world, 300);
     let retain = |topic, payload| {
-        Packet::Publish(Publish { retain: true, ..with_qos(message(topic, payload), QoS::AtLeastOnce, 1) })
+        Packet::from(Publish { retain: true, ..with_qos(message(topic, payload), QoS::AtLeastOnce, 1) })
     };
     assert_eq!(answer(&mut world, client, retain("a", "1")), 0x10);
     assert_eq!(answer(&mut world, client, retain("b", "1")), 0x10);
@@ -194,7 +193,7 @@ fn identifiers_of_received_messages_count() {
     let new = world.client(V5, "new");
     let old = world.client(V3, "old");
     leave_room_for(&mut world, 64);
-    let publish = |number| Packet::Publish(with_qos(message("t", "x"), QoS::ExactlyOnce, number));
+    let publish = |number| Packet::from(with_qos(message("t", "x"), QoS::ExactlyOnce, number));
     assert_eq!([1, 2, 3].map(|number| answer(&mut world, new, publish(number))), [0x10, 0x10, 0x97]);
     world.send(old, publish(1));
     assert_eq!(world.why_closed(old), CloseReason::Quota);
@@ -211,7 +210,7 @@ fn topic_aliases_count() {
     leave_room_for(&mut world, 100 * KIB);
     for alias in 1..=2 {
         let topic = "x".repeat(60_000).into();
-        world.send(client, Packet::Publish(Publish { topic, topic_alias: Some(alias), ..message("", "") }));
+        world.send(client, Packet::from(Publish { topic, topic_alias: Some(alias), ..message("", "") }));
     }
     assert_eq!(world.why_closed(client), CloseReason::Quota);
 }
@@ -239,10 +238,10 @@ fn messages_to_clients_that_do_not_read_count() {
     let publisher = world.client(V5, "publisher");
     for _ in 0..50 {
         let publish = Publish { payload: vec![0; 10 * KIB].into(), ..message("t", "") };
-        world.send(publisher, Packet::Publish(publish));
+        world.send(publisher, Packet::from(publish));
     }
     assert!(world.broker.held_bytes() < 2 * MIB + 40 * 11 * KIB, "{}", world.broker.held_bytes());
-    world.send(publisher, Packet::Publish(with_qos(message("u", "x"), QoS::AtLeastOnce, 1)));
+    world.send(publisher, Packet::from(with_qos(message("u", "x"), QoS::AtLeastOnce, 1)));
     assert_eq!(
         world.received(publisher),
         [Packet::PubAck(Ack::with_reason(id(1), ReasonCode::NO_MATCHING_SUBSCRIBERS))]

@@ -30,7 +30,7 @@ fn end(world: &mut World, sensor: ConnectionId, version: Version, end: End) {
     match end {
         End::Cut => world.cut(sensor),
         End::Silence => world.advance(secs(15)),
-        End::Violation => world.send(sensor, Packet::Connect(Box::new(Connect::new(version, "sensor")))),
+        End::Violation => world.send(sensor, Packet::from(Connect::new(version, "sensor"))),
         End::Malformed => world.send_bytes(sensor, &[0xF0, 0xFF, 0xFF, 0xFF, 0xFF]),
         End::Disconnect => world.send(sensor, disconnect(ReasonCode::SUCCESS)),
         End::DisconnectWithWill => world.send(sensor, disconnect(ReasonCode::DISCONNECT_WITH_WILL)),
@@ -226,7 +226,7 @@ fn a_will_carries_its_qos_its_retain_flag_and_its_properties(#[values(false, tru
         QoS::AtLeastOnce,
         1,
     );
-    assert_eq!(world.received(watcher), [Packet::Publish(expected)]);
+    assert_eq!(world.received(watcher), [Packet::from(expected)]);
     assert_eq!(world.broker.retained_count(), usize::from(retain));
 }
 

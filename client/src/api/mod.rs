@@ -39,7 +39,7 @@ pub enum State {
     /// The first attempt is under way.
     Connecting,
     /// The broker has accepted, with this.
-    Connected(Box<ConnAck>),
+    Connected(Arc<ConnAck>),
     /// There is no connection.
     Disconnected {
         /// The reason.

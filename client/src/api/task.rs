@@ -174,9 +174,9 @@ pub(super) fn start(options: ConnectOptions, seed: u64) -> (Client, Messages) {
     let on_event = move |_, event: Event| {
         waiting.event(&event);
         match event {
-            Event::Message(message) => hand_on(deliver.as_ref(), (message, None)),
+            Event::Message(message) => hand_on(deliver.as_ref(), (Arc::unwrap_or_clone(message), None)),
             Event::Unacknowledged { message, ticket } => {
-                hand_on(deliver.as_ref(), (message, Some(ticket)));
+                hand_on(deliver.as_ref(), (Arc::unwrap_or_clone(message), Some(ticket)));
             }
             Event::Connected(connack) => drop(tell.send(State::Connected(connack))),
             Event::Disconnected { reason, retry_at } => {

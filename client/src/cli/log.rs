@@ -122,7 +122,7 @@ mod tests {
 
     fn publish(qos: QoS) -> Packet {
         let packet_id = (qos != QoS::AtMostOnce).then_some(id());
-        Packet::Publish(Publish { qos, packet_id, topic: "a/b".into(), payload: "hello".into(), ..Publish::default() })
+        Packet::from(Publish { qos, packet_id, topic: "a/b".into(), payload: "hello".into(), ..Publish::default() })
     }
 
     #[test]
@@ -131,8 +131,8 @@ mod tests {
         let subscriptions = vec![Subscription::new("a/#", QoS::AtLeastOnce), Subscription::new("b", QoS::AtMostOnce)];
         let refused = Ack::with_reason(id(), ReasonCode::QUOTA_EXCEEDED);
         let packets = [
-            Event::Sending(Packet::Connect(Box::new(Connect::new(Version::V5_0, "1")))),
-            Event::Received(Packet::ConnAck(Box::default())),
+            Event::Sending(Packet::from(Connect::new(Version::V5_0, "1"))),
+            Event::Received(Packet::ConnAck(Default::default())),
             Event::Sending(Packet::Subscribe(Subscribe {
                 packet_id: id(),
                 subscription_id: None,

@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn refused(code: u8) -> DisconnectReason {
-        DisconnectReason::Refused(Box::new(ConnAck { reason: ReasonCode::new(code), ..ConnAck::default() }))
+        DisconnectReason::Refused(ConnAck { reason: ReasonCode::new(code), ..ConnAck::default() }.into())
     }
 
     fn failed() -> Event {
@@ -166,11 +166,11 @@ mod tests {
     }
 
     fn open() -> Event {
-        Event::Sending(Packet::Connect(Box::new(Connect::new(Version::V3_1_1, "1"))))
+        Event::Sending(Packet::from(Connect::new(Version::V3_1_1, "1")))
     }
 
     fn connected() -> Event {
-        Event::Connected(Box::default())
+        Event::Connected(Default::default())
     }
 
     /// The last event is the one that matters; `None` is to wait.

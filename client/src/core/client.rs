@@ -204,7 +204,7 @@ impl Client {
     pub fn handle_connected(&mut self, now: Instant) {
         let Link::Opening(attempt) = self.link else { return };
         let connect = self.connect_packet();
-        if let Err(error) = packet_size(&Packet::Connect(Box::new(connect.clone())), connect.version) {
+        if let Err(error) = packet_size(&Packet::from(connect.clone()), connect.version) {
             // It would fail the same way each time: no use in trying again.
             self.outputs.push_back(Output::Close);
             self.link = Link::Idle;
@@ -219,7 +219,7 @@ impl Client {
             authentication_method: connect.authentication_method.clone(),
             buffer: BytesMut::new(),
         });
-        self.write(now, Packet::Connect(Box::new(connect)));
+        self.write(now, Packet::from(connect));
     }
 
     /// The transport that [`Output::Connect`] asked for could not be opened.
@@ -298,6 +298,10 @@ impl Client {
             self.pump(now);
         }
         let output = self.outputs.pop_front();
+        if self.outputs.is_empty() {
+            // An idle client holds no buffer: there may be a million of them.
+            self.outputs = VecDeque::new();
+        }
         if let Some(Output::Send(bytes)) = &output {
             self.unpolled -= bytes.len();
         }

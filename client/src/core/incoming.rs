@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use halfopen_protocol::flow::PubRecOutcome;
 use halfopen_protocol::packet::{Ack, ConnAck, Publish, QoS, SubAck, UnsubAck};
@@ -52,7 +53,7 @@ impl Client {
                 let clause = if self.version().is_v5() { "MQTT-3.2.0-2" } else { "§3.2" };
                 return Err(Violation::protocol(clause, "a second CONNACK"));
             }
-            Packet::Publish(publish) => self.handle_publish(now, publish)?,
+            Packet::Publish(publish) => self.handle_publish(now, Arc::unwrap_or_clone(publish))?,
             Packet::PubAck(ack) => {
                 if let Some((_, token)) = self.session.outbox.handle_puback(&ack)? {
                     self.tell(Event::Published { token, reason: ack.reason, details: ack.into() });
@@ -90,7 +91,7 @@ impl Client {
         Ok(())
     }
 
-    fn handle_connack(&mut self, now: Instant, connack: Box<ConnAck>) -> Result<(), Violation> {
+    fn handle_connack(&mut self, now: Instant, connack: Arc<ConnAck>) -> Result<(), Violation> {
         let Link::Handshake(handshake) = &mut self.link else { return Ok(()) };
         if connack.reason != ReasonCode::SUCCESS {
             self.end(now, DisconnectReason::Refused(connack));
@@ -158,6 +159,7 @@ impl Client {
 
     /// Hands a message on. True if its acknowledgement is the application's.
     fn deliver(&mut self, message: Publish) -> bool {
+        let message = Arc::new(message);
         if let Some(credit) = &mut self.credit {
             *credit = credit.saturating_sub(1);
         }

@@ -28,6 +28,7 @@ mod tests;
 mod violation;
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use halfopen_protocol::packet::{ConnAck, Disconnect, Publish};
@@ -71,7 +72,7 @@ impl Token {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A successful CONNACK came.
-    Connected(Box<ConnAck>),
+    Connected(Arc<ConnAck>),
     /// The connection has ended, or could not be made. `retry_at` is when the next attempt begins, if there is one.
     Disconnected {
         /// The reason.
@@ -80,11 +81,11 @@ pub enum Event {
         retry_at: Option<Instant>,
     },
     /// A message for the application. QoS 2 messages come once.
-    Message(Publish),
+    Message(Arc<Publish>),
     /// The same, where [`Options::manual_acknowledgement`] is set and the message is of QoS 1 or 2.
     Unacknowledged {
         /// The message.
-        message: Publish,
+        message: Arc<Publish>,
         /// The argument for [`Client::acknowledge`].
         ticket: Ticket,
     },
@@ -164,7 +165,7 @@ pub enum DisconnectReason {
     /// The transport could not be opened.
     ConnectFailed(String),
     /// The broker refused in CONNACK: a reason code of 5.0, a return code of 3.1.1.
-    Refused(Box<ConnAck>),
+    Refused(Arc<ConnAck>),
     /// 5.0: the broker sent DISCONNECT, with a reason and perhaps a Reason String, User Properties and a Server
     /// Reference.
     Server(Box<Disconnect>),

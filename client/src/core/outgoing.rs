@@ -1,5 +1,6 @@
 use halfopen_protocol::packet::{Publish, QoS};
 use halfopen_protocol::{Instant, Packet, ReasonCode};
+use std::sync::Arc;
 
 use super::link::Link;
 use super::request::{Asked, Request, RequestKind};
@@ -68,14 +69,14 @@ impl Client {
     }
 
     /// Writes a PUBLISH, with an alias if there is one. What is kept to be sent again has the topic itself.
-    fn write_message(&mut self, now: Instant, publish: Publish) {
+    fn write_message(&mut self, now: Instant, publish: Arc<Publish>) {
         let version = self.version();
         let Link::Up(up) = &mut self.link else { return };
         let packet = match up.outgoing.apply(&publish) {
             // The first time a topic has an alias, the packet is larger for it.
             Some(aliased) if !up.limits.is_too_large(&aliased, version) => {
                 up.outgoing.remember(&aliased);
-                aliased
+                Arc::new(aliased)
             }
             _ => publish,
         };

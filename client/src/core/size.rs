@@ -9,7 +9,7 @@ pub(super) const LARGEST: usize = 1 + 4 + 268_435_455;
 pub(super) fn publish_size(publish: &Publish, version: Version) -> Result<usize, EncodeError> {
     let packet_id = (publish.qos != QoS::AtMostOnce).then_some(PacketId::MIN);
     let head = Publish { packet_id, payload: Bytes::new(), ..publish.clone() };
-    let size = packet_size(&Packet::Publish(head), version)?;
+    let size = packet_size(&Packet::from(head), version)?;
     let body = body_length(size) + publish.payload.len();
     Ok(1 + length_of_length(body) + body)
 }

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytestring::ByteString;
@@ -57,7 +58,7 @@ pub enum Command {
         clean_start: Option<bool>,
     },
     /// [`Client::connect_as`](crate::core::Client::connect_as).
-    ConnectAs(Box<Connect>),
+    ConnectAs(Arc<Connect>),
     /// [`Client::subscribe`](crate::core::Client::subscribe) with everything that SUBSCRIBE can say.
     SubscribeWith(SubscribeRequest),
     /// [`Client::unsubscribe`](crate::core::Client::unsubscribe) with everything that UNSUBSCRIBE can say.
@@ -91,7 +92,7 @@ impl Order for Command {
         match self {
             Self::Connect { clean_start: None } => client.connect(now),
             Self::Connect { clean_start: Some(clean_start) } => client.connect_with(now, clean_start),
-            Self::ConnectAs(connect) => client.connect_as(now, *connect),
+            Self::ConnectAs(connect) => client.connect_as(now, Arc::unwrap_or_clone(connect)),
             Self::Publish(publish) => drop(client.publish(now, publish)?),
             Self::Subscribe(subscriptions) => drop(client.subscribe(now, subscriptions)?),
             Self::SubscribeWith(request) => drop(client.subscribe(now, request)?),

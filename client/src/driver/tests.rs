@@ -76,7 +76,7 @@ impl Bench {
     async fn accept(&mut self) -> Broker {
         let mut broker = self.brokers.pop_front().expect("the test made enough streams");
         assert_eq!(broker.receive().await.map(|packet| packet.packet_type()), Some(PacketType::Connect));
-        broker.send(Packet::ConnAck(Box::default())).await;
+        broker.send(Packet::ConnAck(Default::default())).await;
         broker
     }
 
@@ -223,7 +223,7 @@ async fn a_stuck_write_holds_up_neither_reading_nor_time_outs() {
             bench.command(message(QoS::AtMostOnce, 100_000));
             tokio::time::sleep(secs(1.0)).await;
             let publish = Publish { topic: "t".into(), payload: "hi".into(), ..Publish::default() };
-            broker.send(Packet::Publish(publish)).await;
+            broker.send(Packet::from(publish)).await;
             tokio::time::sleep(secs(30.0)).await;
         })
         .await;
@@ -310,7 +310,7 @@ async fn disconnect_waits_for_a_stuck_peer_no_longer_than_five_seconds() {
             let began = tokio::time::Instant::now();
             let mut broker = brokers.into_iter().next().expect("one was made");
             broker.receive().await;
-            broker.send(Packet::ConnAck(Box::default())).await;
+            broker.send(Packet::ConnAck(Default::default())).await;
             tokio::time::sleep(secs(1.0)).await;
             commands.send(message(QoS::AtMostOnce, 100_000)).expect("it runs");
             commands.send(Command::Disconnect(ReasonCode::SUCCESS)).expect("it runs");

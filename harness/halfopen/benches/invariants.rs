@@ -4,6 +4,7 @@
 //! invariants` prints the table and fails if a message among 100,000 costs more than twice what one among 1,000 costs;
 //! with `-- --quick` the runs are short and nothing is judged.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen::check::{Invariants, Verdict};
@@ -94,8 +95,8 @@ fn begin(row: &Row) -> Vec<Event> {
         let node = NodeId(PUBLISHER.0 + client);
         story.item(client, node, BROKER, Transmission::Open);
         let connect = Connect { keep_alive: 0, ..Connect::new(Version::V3_1_1, format!("c{client}")) };
-        story.item(client, node, BROKER, Transmission::Packet(Packet::Connect(Box::new(connect))));
-        story.item(client, BROKER, node, Transmission::Packet(Packet::ConnAck(Box::<ConnAck>::default())));
+        story.item(client, node, BROKER, Transmission::Packet(Packet::from(connect)));
+        story.item(client, BROKER, node, Transmission::Packet(Packet::ConnAck(Arc::<ConnAck>::default())));
         if client > 0 {
             let subscription = Subscription::new(topic(client), QoS::new(row.qos).expect("a QoS"));
             let subscriptions = vec![subscription];
@@ -124,9 +125,9 @@ fn message(row: &Row, number: u32) -> Vec<Event> {
         ..Publish::default()
     };
     for (client, from, to) in [(0, PUBLISHER, BROKER), (subscriber, BROKER, NodeId(PUBLISHER.0 + subscriber))] {
-        story.item(client, from, to, Transmission::Packet(Packet::Publish(publish.clone())));
+        story.item(client, from, to, Transmission::Packet(Packet::from(publish.clone())));
         if to != BROKER {
-            let kind = EventKind::Delivered { node: to, message: publish.clone() };
+            let kind = EventKind::Delivered { node: to, message: publish.clone().into() };
             story.events.push(Event { at: story.at, kind });
         }
         let ack = Ack::new(id);

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,6 +43,8 @@ pub struct BrokerProgram {
     pub config: BrokerSettings,
     /// True if what it remembers is there after the end of its process.
     pub durable: bool,
+    /// Maximum number of packets that it handles in a second; as many as come if `None`.
+    pub handles: Option<NonZeroU32>,
     /// The user names and passwords; everybody may connect if `None`.
     pub auth: Option<BrokerAuth>,
     /// The access list; everybody may do everything if `None`.

@@ -146,6 +146,7 @@ impl Draw {
             queue_messages: self.maybe(30, |draw| Number::new(draw.below(100))),
             receive_maximum: self.maybe(20, |draw| Number::new(1 + draw.below(20))),
             durable: self.maybe(50, |_| true),
+            handles: self.maybe(10, |_| crate::ast::PacketRate::new(std::num::NonZeroU32::MIN.saturating_add(999))),
             max_session_expiry: self.maybe(10, |_| Expiry::After(Duration::from_secs(60).into())),
             ..Broker::default()
         }

@@ -206,6 +206,9 @@ impl Network {
     /// Sends a segment that no window holds back with the next flush.
     pub(crate) fn send_control(&mut self, socket: Socket, segment: Segment) {
         let Some(host) = self.host_of(socket) else { return };
+        if self.host(host).control.capacity() == 0 {
+            self.host_mut(host).control = self.spare.pop().unwrap_or_default();
+        }
         self.host_mut(host).control.push((socket, segment));
         self.stirred.insert(host);
     }

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::connection::{Program, State};
@@ -39,10 +40,14 @@ impl Network {
             for (socket, segment) in control.drain(..) {
                 self.depart(now, socket, segment);
             }
-            self.host_mut(host).control = control;
+            if control.capacity() > 0 {
+                self.spare.push(control);
+            }
             while let Some((_, socket)) = self.host_mut(host).writers.pop_first() {
                 self.send_stream(now, socket);
             }
+            // An empty set may still hold room.
+            self.host_mut(host).writers = BTreeSet::new();
         }
     }
 

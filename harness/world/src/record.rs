@@ -1,6 +1,8 @@
 use std::cell::RefCell;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen_protocol::packet::Publish;
@@ -163,7 +165,7 @@ impl Recorder {
     }
 
     /// The client `node` hands a message to its application.
-    pub(crate) fn delivered(&self, node: NodeId, message: Publish) {
+    pub(crate) fn delivered(&self, node: NodeId, message: Arc<Publish>) {
         self.push(EventKind::Delivered { node, message });
     }
 
@@ -256,15 +258,21 @@ impl Inner {
 
     /// Takes what `item` arrives from: the oldest under way, or for an abort the abort itself.
     fn take_in_flight(&mut self, connection: ConnectionId, from: NodeId, item: &Transmission) -> Option<InFlight> {
-        let under_way = self.under_way.get_mut(&(connection, from))?;
-        match item {
+        let Entry::Occupied(mut entry) = self.under_way.entry((connection, from)) else { return None };
+        let under_way = entry.get_mut();
+        let taken = match item {
             Transmission::TimedOut => None,
             Transmission::Rst => {
                 let place = under_way.iter().position(|in_flight| in_flight.kind == InFlightKind::Rst)?;
                 under_way.drain(..=place).next_back()
             }
             _ => under_way.pop_front(),
+        };
+        if under_way.is_empty() {
+            // Of an idle connection nothing is held.
+            entry.remove();
         }
+        taken
     }
 }
 

@@ -103,10 +103,10 @@ fn decode_body(header: &FixedHeader, reader: &mut Reader) -> Result<Packet, Deco
                 let what = "remaining length takes more bytes than it needs";
                 return Err(DecodeError::malformed("MQTT-1.5.5-1", what));
             }
-            Packet::Connect(Box::new(connect))
+            Packet::from(connect)
         }
-        PacketType::ConnAck => Packet::ConnAck(Box::new(ConnAck::decode(reader)?)),
-        PacketType::Publish => Packet::Publish(Publish::decode(header.flags, reader)?),
+        PacketType::ConnAck => Packet::from(ConnAck::decode(reader)?),
+        PacketType::Publish => Packet::from(Publish::decode(header.flags, reader)?),
         PacketType::PubAck => Packet::PubAck(Ack::decode(PacketType::PubAck, reader)?),
         PacketType::PubRec => Packet::PubRec(Ack::decode(PacketType::PubRec, reader)?),
         PacketType::PubRel => Packet::PubRel(Ack::decode(PacketType::PubRel, reader)?),

@@ -136,7 +136,7 @@ impl<T> Outbox<T> {
         publish.dup = false;
         publish.packet_id = None;
         if publish.qos == QoS::AtMostOnce {
-            return Ok(Packet::Publish(publish));
+            return Ok(Packet::from(publish));
         }
         if !self.has_room() {
             return Err((publish, tag));
@@ -145,7 +145,7 @@ impl<T> Outbox<T> {
         publish.packet_id = Some(id);
         self.charged.insert(id);
         self.insert(id, Flight::Publish(publish.clone(), tag));
-        Ok(Packet::Publish(publish))
+        Ok(Packet::from(publish))
     }
 
     /// PUBACK ends a QoS 1 flow, whatever its reason. Gives the message with the identifier that it had; `None` for
@@ -243,7 +243,7 @@ impl<T> Outbox<T> {
             Flight::Release(id, _) => Some(Packet::PubRel(Ack::new(*id))),
             Flight::Publish(publish, _) => {
                 self.charged.extend(publish.packet_id);
-                Some(Packet::Publish(Publish { dup: true, ..publish.clone() }))
+                Some(Packet::from(Publish { dup: true, ..publish.clone() }))
             }
         }
     }

@@ -17,6 +17,7 @@ mod unsubscribe;
 
 use std::fmt;
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
 use bytestring::ByteString;
 
@@ -38,14 +39,16 @@ pub type PacketId = NonZeroU16;
 pub type UserProperties = Vec<(ByteString, ByteString)>;
 
 /// An MQTT control packet.
+///
+/// The large ones are shared: to clone or to move a packet costs little.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Packet {
     /// §3.1, client to server.
-    Connect(Box<Connect>),
+    Connect(Arc<Connect>),
     /// §3.2, server to client.
-    ConnAck(Box<ConnAck>),
+    ConnAck(Arc<ConnAck>),
     /// §3.3, both ways.
-    Publish(Publish),
+    Publish(Arc<Publish>),
     /// §3.4, both ways.
     PubAck(Ack),
     /// §3.5, both ways.
@@ -92,6 +95,24 @@ impl Packet {
             Self::Disconnect(_) => PacketType::Disconnect,
             Self::Auth(_) => PacketType::Auth,
         }
+    }
+}
+
+impl From<Connect> for Packet {
+    fn from(connect: Connect) -> Self {
+        Self::Connect(Arc::new(connect))
+    }
+}
+
+impl From<ConnAck> for Packet {
+    fn from(connack: ConnAck) -> Self {
+        Self::ConnAck(Arc::new(connack))
+    }
+}
+
+impl From<Publish> for Packet {
+    fn from(publish: Publish) -> Self {
+        Self::Publish(Arc::new(publish))
     }
 }
 

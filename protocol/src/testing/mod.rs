@@ -28,7 +28,7 @@ const DISCONNECT_BY_SERVER: &[u8] =
 /// Any packet that `sender` may send in this version.
 pub fn packet(version: Version, sender: Role) -> BoxedStrategy<Packet> {
     let both = prop_oneof![
-        4 => publish(version, sender).prop_map(Packet::Publish),
+        4 => publish(version, sender).prop_map(Packet::from),
         1 => ack(version, RECEIPT).prop_map(Packet::PubAck),
         1 => ack(version, RECEIPT).prop_map(Packet::PubRec),
         1 => ack(version, COMPLETION).prop_map(Packet::PubRel),
@@ -36,7 +36,7 @@ pub fn packet(version: Version, sender: Role) -> BoxedStrategy<Packet> {
     ];
     let one = match sender {
         Role::Client => prop_oneof![
-            3 => connect(version).prop_map(|connect| Packet::Connect(Box::new(connect))),
+            3 => connect(version).prop_map(Packet::from),
             2 => subscribe(version).prop_map(Packet::Subscribe),
             1 => unsubscribe(version).prop_map(Packet::Unsubscribe),
             1 => Just(Packet::PingReq),
@@ -44,7 +44,7 @@ pub fn packet(version: Version, sender: Role) -> BoxedStrategy<Packet> {
         ]
         .boxed(),
         Role::Server => prop_oneof![
-            3 => connack(version).prop_map(|connack| Packet::ConnAck(Box::new(connack))),
+            3 => connack(version).prop_map(Packet::from),
             1 => suback(version).prop_map(Packet::SubAck),
             1 => unsuback(version).prop_map(Packet::UnsubAck),
             1 => Just(Packet::PingResp),

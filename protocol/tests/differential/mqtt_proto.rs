@@ -57,18 +57,18 @@ fn is_false_utf8(payload_format: Option<bool>, payload: &[u8]) -> bool {
     user_properties: Vec::new(),
     reasons: vec![ReasonCode::UNSPECIFIED_ERROR],
 }))]
-#[case::several_ids(Version::V5_0, Role::Server, Packet::Publish(Publish {
+#[case::several_ids(Version::V5_0, Role::Server, Packet::from(Publish {
     topic: "t".into(),
     subscription_ids: vec![1, 2],
     ..Publish::default()
 }))]
-#[case::payload_format(Version::V5_0, Role::Client, Packet::Publish(Publish {
+#[case::payload_format(Version::V5_0, Role::Client, Packet::from(Publish {
     topic: "t".into(),
     payload_format: Some(true),
     payload: b"\xff"[..].into(),
     ..Publish::default()
 }))]
-#[case::will_payload_format(Version::V5_0, Role::Client, Packet::Connect(Box::new(Connect {
+#[case::will_payload_format(Version::V5_0, Role::Client, Packet::from(Connect {
     will: Some(Will {
         topic: "t".into(),
         payload_format: Some(true),
@@ -76,7 +76,7 @@ fn is_false_utf8(payload_format: Option<bool>, payload: &[u8]) -> bool {
         ..Will::default()
     }),
     ..Connect::new(Version::V5_0, "c")
-})))]
+}))]
 fn a_known_disagreement_is_still_there(#[case] version: Version, #[case] sender: Role, #[case] packet: Packet) {
     assert!(disagreement(version, &packet).is_some());
     assert_ne!(there_and_back(&packet, version, sender), Ok(packet));

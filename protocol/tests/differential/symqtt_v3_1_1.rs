@@ -10,13 +10,13 @@ use crate::qos;
 
 pub(crate) fn ours(packet: &v3::Packet) -> Packet {
     match packet {
-        v3::Packet::Connect(connect) => Packet::Connect(Box::new(self::connect(connect))),
-        v3::Packet::ConnAck(connack) => Packet::ConnAck(Box::new(ConnAck {
+        v3::Packet::Connect(connect) => Packet::from(self::connect(connect)),
+        v3::Packet::ConnAck(connack) => Packet::from(ConnAck {
             session_present: connack.session_present,
             reason: ReasonCode::new(connack.return_code as u8),
             ..ConnAck::default()
-        })),
-        v3::Packet::Publish(publish) => Packet::Publish(Publish {
+        }),
+        v3::Packet::Publish(publish) => Packet::from(Publish {
             dup: publish.dup,
             qos: qos(publish.qos),
             retain: publish.retain,

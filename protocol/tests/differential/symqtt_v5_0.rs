@@ -22,9 +22,9 @@ pub(crate) fn ours(packet: &v5::Packet) -> Packet {
         };
     }
     match packet {
-        v5::Packet::Connect(connect) => Packet::Connect(Box::new(self::connect(connect))),
-        v5::Packet::ConnAck(connack) => Packet::ConnAck(Box::new(self::connack(connack))),
-        v5::Packet::Publish(publish) => Packet::Publish(self::publish(publish)),
+        v5::Packet::Connect(connect) => Packet::from(self::connect(connect)),
+        v5::Packet::ConnAck(connack) => Packet::from(self::connack(connack)),
+        v5::Packet::Publish(publish) => Packet::from(self::publish(publish)),
         v5::Packet::PubAck(ack) => Packet::PubAck(ack!(ack)),
         v5::Packet::PubRec(ack) => Packet::PubRec(ack!(ack)),
         v5::Packet::PubRel(ack) => Packet::PubRel(ack!(ack)),

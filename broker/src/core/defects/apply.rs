@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen_protocol::packet::{Ack, Connect, Disconnect, PacketId, Publish, QoS};
@@ -361,20 +362,25 @@ impl Broker {
         match (defect, &mut packet) {
             (Defect::RefreshedByOutput, packet) => self.handle_activity(now, connection, packet.packet_type()),
             (Defect::SessionPresentAlways, Packet::ConnAck(connack)) if connack.reason == ReasonCode::SUCCESS => {
-                connack.session_present = true;
+                Arc::make_mut(connack).session_present = true;
             }
-            (Defect::SessionPresentNever, Packet::ConnAck(connack)) => connack.session_present = false,
-            (Defect::ServerKeepAliveNotAnnounced, Packet::ConnAck(connack)) => connack.server_keep_alive = None,
+            (Defect::SessionPresentNever, Packet::ConnAck(connack)) => {
+                Arc::make_mut(connack).session_present = false;
+            }
+            (Defect::ServerKeepAliveNotAnnounced, Packet::ConnAck(connack)) => {
+                Arc::make_mut(connack).server_keep_alive = None;
+            }
             (Defect::ResendMissing, Packet::Publish(publish)) if publish.dup => return None,
-            (Defect::ResendWithoutDup, Packet::Publish(publish)) => publish.dup = false,
+            (Defect::ResendWithoutDup, Packet::Publish(publish)) => Arc::make_mut(publish).dup = false,
             (Defect::AliasesSurviveReconnect, Packet::Publish(publish))
                 if publish.dup && self.connections.get(&connection)?.outgoing_aliases.is_some() =>
             {
-                publish.topic = String::new().into();
+                Arc::make_mut(publish).topic = String::new().into();
             }
             (Defect::PacketIdInUse, Packet::Publish(publish)) if publish.packet_id.is_some() && !publish.dup => {
                 let flow = self.sessions.get(session?)?.flow.as_ref()?;
-                publish.packet_id = flow.outbox.unacknowledged().next().and_then(|(oldest, _)| oldest.packet_id);
+                let oldest = flow.outbox.unacknowledged().next().and_then(|(oldest, _)| oldest.packet_id);
+                Arc::make_mut(publish).packet_id = oldest;
             }
             (Defect::ResendMissing | Defect::ReleaseNotResent, Packet::PubRel(pubrel)) => {
                 let first = *self.defects.released.entry((session?, pubrel.packet_id)).or_insert(connection);

@@ -1,6 +1,7 @@
 //! Applies each defect: in place of a rule, before it, or after it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen_protocol::packet::{Ack, ConnAck, PacketId, QoS};
@@ -79,7 +80,8 @@ impl Client {
         false
     }
 
-    fn handle_connack_with(&mut self, defect: Defect, now: Instant, mut connack: Box<ConnAck>) {
+    fn handle_connack_with(&mut self, defect: Defect, now: Instant, connack: Arc<ConnAck>) {
+        let mut connack = Arc::unwrap_or_clone(connack);
         self.defects.connections += 1;
         let own = self.options.connect.keep_alive;
         let agreed = connack.server_keep_alive.unwrap_or(own);
@@ -98,7 +100,7 @@ impl Client {
             _ => {}
         }
         let stale_acks = std::mem::take(&mut self.defects.stale_acks);
-        self.handle_packet(now, Packet::ConnAck(connack));
+        self.handle_packet(now, Packet::from(connack));
         if !self.is_up() {
             return;
         }
@@ -161,7 +163,7 @@ impl Client {
             }
             (Defect::OldAcknowledgementsSent, Packet::PubAck(_)) => self.defects.stale_acks.push(packet.clone()),
             (Defect::ResendMissing, Packet::Publish(publish)) if publish.dup => return None,
-            (Defect::ResendWithoutDup, Packet::Publish(publish)) => publish.dup = false,
+            (Defect::ResendWithoutDup, Packet::Publish(publish)) => Arc::make_mut(publish).dup = false,
             (Defect::ResendMissing | Defect::ReleaseNotResent, Packet::PubRel(pubrel)) => {
                 let connection = self.defects.connections;
                 if *self.defects.released.entry(pubrel.packet_id).or_insert(connection) != connection {

@@ -64,7 +64,7 @@ fn connecting() -> Bench {
 fn connected() -> Bench {
     let mut bench = connecting();
     bench.receive(challenge());
-    bench.receive(Packet::ConnAck(Box::new(connack(Some("TEST"), Some("fine")))));
+    bench.receive(Packet::from(connack(Some("TEST"), Some("fine"))));
     assert!(bench.client.is_up());
     bench.take();
     bench
@@ -82,15 +82,15 @@ fn connect_names_the_method_and_auth_answers_what_is_asked() {
     bench.publish(halfopen_protocol::packet::QoS::AtMostOnce, "early");
     bench.receive(challenge());
     assert_eq!(bench.sent(), [auth(ReasonCode::CONTINUE_AUTHENTICATION, "TEST", "me")]);
-    bench.receive(Packet::ConnAck(Box::new(connack(Some("TEST"), Some("fine")))));
+    bench.receive(Packet::from(connack(Some("TEST"), Some("fine"))));
     assert!(bench.client.is_up());
 }
 
 #[rstest]
 #[case::of_another_method(auth(ReasonCode::CONTINUE_AUTHENTICATION, "OTHER", "who?"), "MQTT-4.12.0-5")]
 #[case::success_in_place_of_connack(auth(ReasonCode::SUCCESS, "TEST", "fine"), "MQTT-4.12.0-2")]
-#[case::connack_of_no_method(Packet::ConnAck(Box::new(connack(None, None))), "MQTT-4.12.0-5")]
-#[case::connack_of_another_method(Packet::ConnAck(Box::new(connack(Some("OTHER"), None))), "MQTT-4.12.0-5")]
+#[case::connack_of_no_method(Packet::from(connack(None, None)), "MQTT-4.12.0-5")]
+#[case::connack_of_another_method(Packet::from(connack(Some("OTHER"), None)), "MQTT-4.12.0-5")]
 fn what_does_not_belong_into_the_exchange_is_a_protocol_error(#[case] packet: Packet, #[case] expected: &str) {
     let mut bench = connecting();
     bench.take();
@@ -104,7 +104,7 @@ fn what_does_not_belong_into_the_exchange_is_a_protocol_error(#[case] packet: Pa
 
 #[rstest]
 #[case::challenge(auth(ReasonCode::CONTINUE_AUTHENTICATION, "TEST", "what?"), "not a question")]
-#[case::end(Packet::ConnAck(Box::new(connack(Some("TEST"), Some("bad")))), "not fine")]
+#[case::end(Packet::from(connack(Some("TEST"), Some("bad"))), "not fine")]
 fn a_broker_that_the_mechanism_does_not_believe_is_left(#[case] packet: Packet, #[case] what: &'static str) {
     let mut bench = connecting();
     bench.take();
@@ -121,7 +121,7 @@ fn a_broker_that_the_mechanism_does_not_believe_is_left(#[case] packet: Packet, 
 
 #[rstest]
 #[case::auth(challenge())]
-#[case::method_in_connack(Packet::ConnAck(Box::new(connack(Some("TEST"), None))))]
+#[case::method_in_connack(Packet::from(connack(Some("TEST"), None)))]
 fn nobody_who_did_not_ask_is_authenticated(#[case] packet: Packet) {
     let mut bench = Bench::new(options(Version::V5_0, 10));
     bench.client.connect(bench.now);

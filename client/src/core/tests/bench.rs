@@ -42,7 +42,7 @@ impl Bench {
     /// The attempt that the client asked for succeeds with this CONNACK.
     pub(super) fn accept(&mut self, connack: ConnAck) {
         self.client.handle_connected(self.now);
-        self.receive(Packet::ConnAck(Box::new(connack)));
+        self.receive(Packet::from(connack));
     }
 
     /// The connection is reset; the client is connected anew with this answer to whether there is a session.
@@ -164,7 +164,7 @@ pub(super) fn message(qos: QoS, payload: &'static str) -> Publish {
 }
 
 pub(super) fn incoming(qos: QoS, id: u16, payload: &'static str) -> Packet {
-    Packet::Publish(Publish { packet_id: PacketId::new(id), ..message(qos, payload) })
+    Packet::from(Publish { packet_id: PacketId::new(id), ..message(qos, payload) })
 }
 
 pub(super) fn id(id: u16) -> PacketId {

@@ -19,8 +19,8 @@ fn the_transport_comes_first_then_connect_then_connack(#[values(V3, V5)] version
     assert_eq!(bench.take(), [Output::Connect]);
     bench.client.handle_connected(bench.now);
     assert_eq!(bench.sent_types(), [PacketType::Connect]);
-    bench.receive(Packet::ConnAck(Box::default()));
-    assert_eq!(bench.events(), [Event::Connected(Box::default())]);
+    bench.receive(Packet::ConnAck(Default::default()));
+    assert_eq!(bench.events(), [Event::Connected(Default::default())]);
     assert!(bench.client.is_up());
 }
 
@@ -75,7 +75,7 @@ fn a_refusal_closes_and_tells_the_code(#[case] version: Version, #[case] code: u
     bench.accept(connack.clone());
     let outputs = bench.take();
     assert!(outputs.contains(&Output::Close));
-    let reason = DisconnectReason::Refused(Box::new(connack));
+    let reason = DisconnectReason::Refused(connack.into());
     assert_eq!(outputs.last(), Some(&Output::Event(Event::Disconnected { reason, retry_at: None })));
 }
 
@@ -220,14 +220,14 @@ fn connect_as_changes_the_connect_packet_for_good_and_not_its_version() {
     let expected = Connect { keep_alive: 7, clean_start: true, ..Connect::new(V5, "other") };
     for _ in 0..2 {
         bench.client.handle_connected(bench.now);
-        assert_eq!(bench.sent(), [Packet::Connect(Box::new(expected.clone()))]);
+        assert_eq!(bench.sent(), [Packet::from(expected.clone())]);
         bench.client.handle_closed(bench.now, Transport::Reset);
         bench.client.connect(bench.now);
         bench.take();
     }
     bench.client.connect_as(bench.now, Connect::new(V5, "too late"));
     bench.client.handle_connected(bench.now);
-    assert_eq!(bench.sent(), [Packet::Connect(Box::new(expected))]);
+    assert_eq!(bench.sent(), [Packet::from(expected)]);
 }
 
 #[rstest]

@@ -106,8 +106,8 @@ fn packet() -> impl Strategy<Value = Packet> {
     let method = prop_oneof![3 => Just("T"), 1 => Just("U")];
     let data = prop_oneof![3 => Just("good"), 1 => Just("bad")];
     prop_oneof![
-        5 => connack().prop_map(|connack| Packet::ConnAck(Box::new(connack))),
-        8 => publish().prop_map(Packet::Publish),
+        5 => connack().prop_map(Packet::from),
+        8 => publish().prop_map(Packet::from),
         3 => ack().prop_map(Packet::PubAck),
         3 => ack().prop_map(Packet::PubRec),
         3 => ack().prop_map(Packet::PubRel),
@@ -143,7 +143,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         8 => (0_u8..8).prop_map(|how| Happening::Opened(how > 0)),
         8 => connack().prop_map(Happening::Accept),
         20 => (0_usize..4, any::<u8>()).prop_map(|(which, how)| Happening::Answer(which, how < 200)),
-        20 => good_publish().prop_map(|publish| Happening::Packet(Packet::Publish(publish))),
+        20 => good_publish().prop_map(|publish| Happening::Packet(Packet::from(publish))),
         5 => packet().prop_map(Happening::Packet),
         1 => proptest::collection::vec(any::<u8>(), 0..20).prop_map(Happening::Bytes),
         1 => Just(Happening::Lost),
@@ -215,7 +215,8 @@ impl Audit {
         let Some(connection) = &mut self.connection else { return };
         match packet {
             Packet::ConnAck(connack) => connection.limits = Some((**connack).clone()),
-            Packet::Publish(Publish { qos, packet_id: Some(id), .. }) => {
+            Packet::Publish(publish) => {
+                let Publish { qos, packet_id: Some(id), .. } = &**publish else { return };
                 let queue = &mut connection.unanswered[usize::from(qos.level()) - 1];
                 // What the application already has and has not acknowledged gets one answer.
                 if !queue.contains(id) {
@@ -303,10 +304,11 @@ impl Connection {
 fn answer(packet: Packet, version: Version, well: bool) -> Option<Packet> {
     let reason = if well || !version.is_v5() { ReasonCode::SUCCESS } else { ReasonCode::QUOTA_EXCEEDED };
     Some(match packet {
-        Packet::Publish(Publish { packet_id: Some(id), qos: QoS::AtLeastOnce, .. }) => {
-            Packet::PubAck(Ack::with_reason(id, reason))
-        }
-        Packet::Publish(Publish { packet_id: Some(id), .. }) => Packet::PubRec(Ack::with_reason(id, reason)),
+        Packet::Publish(publish) => match (publish.packet_id, publish.qos) {
+            (Some(id), QoS::AtLeastOnce) => Packet::PubAck(Ack::with_reason(id, reason)),
+            (Some(id), _) => Packet::PubRec(Ack::with_reason(id, reason)),
+            (None, _) => return None,
+        },
         Packet::PubRec(ack) if !ack.reason.is_error() => Packet::PubRel(Ack::new(ack.packet_id)),
         Packet::PubRel(ack) => Packet::PubComp(Ack::new(ack.packet_id)),
         Packet::Subscribe(subscribe) => Packet::SubAck(SubAck {
@@ -370,12 +372,12 @@ impl World {
             }
             Happening::Accept(limits) if self.audit.connection.is_some() => {
                 let has_mechanism = bench.client.mechanism.is_some();
-                self.receive(&Packet::ConnAck(Box::new(ConnAck {
+                self.receive(&Packet::from(ConnAck {
                     reason: ReasonCode::SUCCESS,
                     session_present: false,
                     authentication_method: has_mechanism.then(|| "T".into()),
                     ..limits
-                })));
+                }));
             }
             Happening::Answer(which, well) => {
                 let questions = self.audit.connection.as_mut().map(|connection| &mut connection.questions);

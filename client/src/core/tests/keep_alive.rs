@@ -64,7 +64,7 @@ fn interval_counts_from_connect_and_neither_from_the_attempt_nor_from_connack() 
     bench.jump(at(1.0));
     bench.client.handle_connected(bench.now);
     bench.jump(at(3.0));
-    bench.receive(Packet::ConnAck(Box::default()));
+    bench.receive(Packet::ConnAck(Default::default()));
     assert_eq!(bench.due(), Some((at(6.0), Timer::KeepAlive)));
 }
 
@@ -74,7 +74,7 @@ fn connack_is_the_first_sign_of_life() {
     bench.client.connect(bench.now);
     bench.client.handle_connected(bench.now);
     bench.jump(at(4.0));
-    bench.receive(Packet::ConnAck(Box::default()));
+    bench.receive(Packet::ConnAck(Default::default()));
     bench.jump(at(13.0));
     bench.publish(QoS::AtMostOnce, "1");
     assert_eq!(bench.due(), Some((at(19.0), Timer::KeepAlive)));
@@ -101,7 +101,7 @@ fn interval_that_ended_before_connack_is_due_at_once() {
     bench.client.connect(bench.now);
     bench.client.handle_connected(bench.now);
     bench.jump(at(6.0));
-    bench.receive(Packet::ConnAck(Box::default()));
+    bench.receive(Packet::ConnAck(Default::default()));
     assert_eq!(bench.client.poll_timeout(), Some((at(5.0), Timer::KeepAlive)));
     bench.client.handle_timeout(bench.now);
     assert_eq!(bench.sent_types().last(), Some(&PacketType::PingReq));

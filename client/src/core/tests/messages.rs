@@ -201,5 +201,5 @@ fn a_message_to_be_retained_is_sent_unless_the_broker_retains_none() {
     let mut bench = Bench::connected(options(V5, 60));
     let publish = Publish { retain: true, ..message(QoS::AtMostOnce, "1") };
     bench.client.publish(bench.now, publish.clone()).expect("there is room");
-    assert_eq!(bench.sent(), [Packet::Publish(publish)]);
+    assert_eq!(bench.sent(), [Packet::from(publish)]);
 }

@@ -149,7 +149,9 @@ impl World {
                     }
                     Output::Send(bytes) => end.to_broker.push_back(bytes),
                     Output::Close => panic!("nobody asked for it"),
-                    Output::Event(Event::Message(publish)) => end.received.push(publish),
+                    Output::Event(Event::Message(publish)) => {
+                        end.received.push(std::sync::Arc::unwrap_or_clone(publish))
+                    }
                     Output::Event(Event::Published { token, reason, .. }) => {
                         assert!(!reason.is_error(), "{reason:?}");
                         end.done.push(token);

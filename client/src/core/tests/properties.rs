@@ -298,5 +298,5 @@ fn a_message_that_may_wait_for_a_second_is_not_sent_after_it(#[case] waits: u64,
     bench.jump(bench.now + Duration::from_millis(waits));
     bench.client.connect(bench.now);
     bench.accept(ConnAck::default());
-    assert_eq!(bench.sent()[1..], *Vec::from_iter(is_sent.then_some(Packet::Publish(expiring))));
+    assert_eq!(bench.sent()[1..], *Vec::from_iter(is_sent.then_some(Packet::from(expiring))));
 }

@@ -32,7 +32,7 @@ fn packet() -> impl Strategy<Value = Packet> {
     let ack = id.clone().prop_map(|id| Ack::new(PacketId::new(id).expect("not 0")));
     prop_oneof![
         4 => any::<bool>()
-            .prop_map(|session_present| Packet::ConnAck(Box::new(ConnAck { session_present, ..ConnAck::default() }))),
+            .prop_map(|session_present| Packet::from(ConnAck { session_present, ..ConnAck::default() })),
         2 => (0_u8..3, id.clone()).prop_map(|(qos, id)| {
             let qos = QoS::new(qos).expect("below 3");
             incoming(qos, if qos == QoS::AtMostOnce { 0 } else { id }, "x")

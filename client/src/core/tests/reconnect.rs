@@ -93,7 +93,7 @@ fn only_a_connection_that_lasts_starts_the_pauses_over(#[case] lasts: f64, #[cas
     // CONNACK takes its time, which is none of the connection's.
     bench.client.handle_connected(bench.now);
     bench.jump(bench.now + Duration::from_secs(3));
-    bench.receive(halfopen_protocol::Packet::ConnAck(Box::default()));
+    bench.receive(halfopen_protocol::Packet::ConnAck(Default::default()));
     bench.take();
     bench.jump(bench.now + Duration::from_secs_f64(lasts));
     bench.client.handle_closed(bench.now, Transport::Eof);

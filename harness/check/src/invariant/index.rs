@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -136,9 +137,9 @@ pub(super) struct ConnectionEnd {
     pub(super) is_broker: bool,
     /// Number of times that the node had been started again.
     pub(super) generation: u32,
-    pub(super) connect: Option<Box<Connect>>,
+    pub(super) connect: Option<Arc<Connect>>,
     /// Time at which the connection was accepted, and how.
-    pub(super) connack: Option<(Duration, Box<ConnAck>)>,
+    pub(super) connack: Option<(Duration, Arc<ConnAck>)>,
     pub(super) session: Option<SessionId>,
     /// The Session Expiry Interval of a DISCONNECT that was received, in seconds.
     disconnect_expiry: Option<u32>,

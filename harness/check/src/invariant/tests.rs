@@ -55,7 +55,7 @@ fn id(id: u16) -> PacketId {
 }
 
 fn message(qos: u8, packet_id: u16, payload: &str, dup: bool) -> Packet {
-    Packet::Publish(Publish {
+    Packet::from(Publish {
         topic: "t".into(),
         payload: bytes::Bytes::copy_from_slice(payload.as_bytes()),
         qos: QoS::new(qos).unwrap(),
@@ -75,13 +75,13 @@ fn persistent(client_id: &str) -> Connect {
 }
 
 fn connack(session_present: bool) -> Packet {
-    Packet::ConnAck(Box::new(ConnAck { session_present, ..ConnAck::default() }))
+    Packet::from(ConnAck { session_present, ..ConnAck::default() })
 }
 
 /// A client connects at this time, in milliseconds, and is told whether there is a session.
 fn joins(story: &mut TraceBuilder, connection: u32, at: u64, node: NodeId, packet: Connect, session_present: bool) {
     story.at(at).item(connection, node, BROKER, Transmission::Open);
-    story.at(at + 20).packet(connection, node, BROKER, Packet::Connect(Box::new(packet)));
+    story.at(at + 20).packet(connection, node, BROKER, Packet::from(packet));
     story.at(at + 30).packet(connection, BROKER, node, connack(session_present));
 }
 
@@ -380,9 +380,9 @@ fn answer_to_nothing_is_a_breach() {
 fn receive_maximum(#[case] messages: u16, #[case] expected: &[&str]) {
     let mut story = TraceBuilder::new();
     story.item(0, SENSOR, BROKER, Transmission::Open);
-    story.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
+    story.at(20).packet(0, SENSOR, BROKER, Packet::from(connect("sensor", 0)));
     let connack = ConnAck { receive_maximum: Some(2), ..ConnAck::default() };
-    story.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(connack)));
+    story.at(30).packet(0, BROKER, SENSOR, Packet::from(connack));
     for packet_id in 1..=messages {
         story.at(100).packet(0, SENSOR, BROKER, message(1, packet_id, "x", false));
     }

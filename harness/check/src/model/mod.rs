@@ -38,7 +38,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The reference model of one run.
 pub(crate) struct Model {
     servers: BTreeMap<NodeId, Server>,
-    clients: BTreeMap<NodeId, Client>,
+    /// The client of each node that has one.
+    clients: Vec<Option<Box<Client>>>,
     /// What was sent and has not arrived yet, by the index of its event: who sent it, and its size in bytes.
     under_way: BTreeMap<usize, usize>,
     index: usize,
@@ -52,12 +53,15 @@ pub(crate) struct Model {
 impl Model {
     /// Begins to judge a run of this plan.
     pub(crate) fn new(plan: &Plan) -> Self {
-        let (mut servers, mut clients) = (BTreeMap::new(), BTreeMap::new());
+        let mut servers = BTreeMap::new();
+        let mut clients: Vec<Option<Box<Client>>> = plan.nodes.iter().map(|_| None).collect();
         let told_at = Rc::<Cell<_>>::default();
         for node in plan.node_ids() {
             match &plan.node(node).program {
                 Program::Broker(broker) => drop(servers.insert(node, Server::new(plan, node, broker))),
-                Program::Client(client) => drop(clients.insert(node, Client::new(plan, node, client, &told_at))),
+                Program::Client(client) => {
+                    clients[node.0] = Some(Box::new(Client::new(plan, node, client, &told_at)));
+                }
                 Program::RawClient(_) | Program::RawBroker(_) => {}
             }
         }
@@ -71,7 +75,7 @@ impl Model {
         let findings = &mut self.findings;
         match &event.kind {
             EventKind::Sent { connection, from, to, item, .. } => {
-                if let Some(client) = self.clients.get_mut(from) {
+                if let Some(client) = &mut self.clients[from.0] {
                     client.sent(event.at, *connection, item, findings);
                 }
                 if let Some(server) = self.servers.get_mut(from) {
@@ -85,7 +89,7 @@ impl Model {
                 }
             }
             EventKind::Received { connection, from, to, item, sent } => {
-                if let Some(client) = self.clients.get_mut(to) {
+                if let Some(client) = &mut self.clients[to.0] {
                     client.received(event.at, *connection, item, findings);
                 }
                 if let Some(server) = self.servers.get_mut(to) {
@@ -98,7 +102,7 @@ impl Model {
                 }
             }
             EventKind::Closing { node, connection, because, .. } => {
-                if let Some(client) = self.clients.get_mut(node) {
+                if let Some(client) = &mut self.clients[node.0] {
                     client.closing(event.at, *connection, *because, findings);
                 }
                 if let Some(server) = self.servers.get_mut(node) {
@@ -106,7 +110,7 @@ impl Model {
                 }
             }
             EventKind::Delivered { node, message } => {
-                if let Some(client) = self.clients.get_mut(node) {
+                if let Some(client) = &mut self.clients[node.0] {
                     client.delivered(event.at, message, findings);
                 }
             }
@@ -115,7 +119,7 @@ impl Model {
                 self.step(event.at, *step);
             }
             EventKind::Node { node, change } => {
-                if let Some(client) = self.clients.get_mut(node) {
+                if let Some(client) = &mut self.clients[node.0] {
                     client.changed(event.at, *change, findings);
                 }
                 if let Some(server) = self.servers.get_mut(node) {
@@ -147,7 +151,7 @@ impl Model {
         for server in self.servers.values_mut() {
             server.finish(end, &mut self.findings);
         }
-        for client in self.clients.values_mut() {
+        for client in self.clients.iter_mut().flatten() {
             client.finish(end, &mut self.findings);
         }
         self.findings

@@ -29,8 +29,8 @@ impl Tale {
     fn joins(mut self, connection: u32, at: u64, node: NodeId, packet: Connect, session_present: bool) -> Self {
         let connack = ConnAck { session_present, ..ConnAck::default() };
         self.0.at(at).item(connection, node, BROKER, Transmission::Open);
-        self.0.at(at + 20).packet(connection, node, BROKER, Packet::Connect(Box::new(packet)));
-        self.0.at(at + 30).packet(connection, BROKER, node, Packet::ConnAck(Box::new(connack)));
+        self.0.at(at + 20).packet(connection, node, BROKER, Packet::from(packet));
+        self.0.at(at + 30).packet(connection, BROKER, node, Packet::from(connack));
         self
     }
 
@@ -107,7 +107,7 @@ fn message(qos: u8, id: u16, payload: &str) -> Publish {
 }
 
 fn publish(qos: u8, id: u16, payload: &str) -> Packet {
-    Packet::Publish(message(qos, id, payload))
+    Packet::from(message(qos, id, payload))
 }
 
 fn ack(id: u16) -> Ack {
@@ -156,8 +156,8 @@ fn server_passes_two_equal_messages_on_and_not_one_twice_for_a_lost_one() {
 #[case::with_retain(1, true, &["broker_delivers"])]
 fn server_passes_a_message_on_as_it_was_published(#[case] qos: u8, #[case] retain: bool, #[case] expected: &[&str]) {
     let sent = Publish { retain: true, ..message(1, 7, "x") };
-    let tale = audience().says(1, 200, SENSOR, Packet::Publish(sent)).hears(1, 210, SENSOR, Packet::PubAck(ack(7)));
-    let copy = Packet::Publish(Publish { retain, ..message(qos, 1, "x") });
+    let tale = audience().says(1, 200, SENSOR, Packet::from(sent)).hears(1, 210, SENSOR, Packet::PubAck(ack(7)));
+    let copy = Packet::from(Publish { retain, ..message(qos, 1, "x") });
     let tale = tale.hears(0, 210, WATCHER, copy);
     assert_eq!(tale.broken(&plan(), 1000), expected);
 }
@@ -169,9 +169,9 @@ fn server_passes_a_message_on_as_it_was_published(#[case] qos: u8, #[case] retai
 fn server_counts_the_lifetime_of_a_message_down(#[case] left: Option<u32>, #[case] expected: &[&str]) {
     let again = Connect { clean_start: false, session_expiry: Some(100), ..connect("watcher", 0) };
     let sent = Publish { message_expiry: Some(10), ..message(1, 7, "x") };
-    let tale = audience().breaks(0, 150, WATCHER).says(1, 200, SENSOR, Packet::Publish(sent));
+    let tale = audience().breaks(0, 150, WATCHER).says(1, 200, SENSOR, Packet::from(sent));
     let tale = tale.hears(1, 210, SENSOR, Packet::PubAck(ack(7))).joins(2, 3200, WATCHER, again, true);
-    let copy = Packet::Publish(Publish { message_expiry: left, ..message(1, 1, "x") });
+    let copy = Packet::from(Publish { message_expiry: left, ..message(1, 1, "x") });
     assert_eq!(tale.hears(2, 3240, WATCHER, copy).broken(&plan(), 4000), expected);
 }
 
@@ -188,11 +188,11 @@ fn server_sends_what_is_retained(
 ) {
     let retained = Publish { retain: true, ..message(0, 0, "x") };
     let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
-    let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false).says(1, 50, SENSOR, Packet::Publish(retained));
+    let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false).says(1, 50, SENSOR, Packet::from(retained));
     let subscription = Subscription { retain_handling, ..Subscription::new("t", QoS::AtMostOnce) };
     let mut tale = tale.subscribes(0, 100, subscription, None);
     if let Some(retain) = sent {
-        tale = tale.hears(0, 110, WATCHER, Packet::Publish(Publish { retain, ..message(0, 0, "x") }));
+        tale = tale.hears(0, 110, WATCHER, Packet::from(Publish { retain, ..message(0, 0, "x") }));
     }
     assert_eq!(tale.broken(&plan(), 3000), expected);
 }
@@ -340,7 +340,7 @@ fn server_sends_again_what_a_resumed_session_left(#[case] dup: Option<bool>, #[c
     let tale = tale.hears(0, 210, WATCHER, publish(1, 1, "x")).breaks(0, 250, WATCHER);
     let mut tale = tale.joins(2, 500, WATCHER, again, true);
     if let Some(dup) = dup {
-        tale = tale.hears(2, 540, WATCHER, Packet::Publish(Publish { dup, ..message(1, 1, "x") }));
+        tale = tale.hears(2, 540, WATCHER, Packet::from(Publish { dup, ..message(1, 1, "x") }));
     }
     assert_eq!(tale.broken(&plan(), 3000), expected);
 }
@@ -363,7 +363,7 @@ fn server_sends_the_identifier_of_the_subscription(#[case] subscription_ids: Vec
     let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false);
     let tale = tale.subscribes(0, 100, Subscription::new("t", QoS::AtMostOnce), Some(5));
     let tale = tale.says(1, 200, SENSOR, publish(0, 0, "x"));
-    let copy = Packet::Publish(Publish { subscription_ids, ..message(0, 0, "x") });
+    let copy = Packet::from(Publish { subscription_ids, ..message(0, 0, "x") });
     assert_eq!(tale.hears(0, 210, WATCHER, copy).broken(&plan(), 3000), expected);
 }
 
@@ -412,7 +412,7 @@ fn broken_by_client_of(plan: &Plan, tale: Tale, end: u64) -> Vec<String> {
 }
 
 fn delivered(mut tale: Tale, at: u64, qos: u8) -> Tale {
-    tale.0.at(at).event(EventKind::Delivered { node: SENSOR, message: message(qos, 3, "x") });
+    tale.0.at(at).event(EventKind::Delivered { node: SENSOR, message: message(qos, 3, "x").into() });
     tale
 }
 
@@ -432,7 +432,7 @@ fn client_acknowledges_what_comes(#[case] answers: bool, #[case] expected: &[&st
 #[case::twice(2, &["client_delivers"])]
 fn client_delivers_a_message_of_qos_2_once(#[case] times: u64, #[case] expected: &[&str]) {
     let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false).hears(0, 100, SENSOR, publish(2, 3, "x"));
-    let again = Packet::Publish(Publish { dup: true, ..message(2, 3, "x") });
+    let again = Packet::from(Publish { dup: true, ..message(2, 3, "x") });
     let tale = tale.says(0, 110, SENSOR, Packet::PubRec(ack(3))).hears(0, 200, SENSOR, again);
     let mut tale = tale.says(0, 210, SENSOR, Packet::PubRec(ack(3)));
     for time in 0..times {
@@ -448,8 +448,8 @@ fn client_publishes_at_most_at_the_maximum_qos(#[case] qos: u8, #[case] expected
     let connack = ConnAck { maximum_qos: Some(QoS::AtMostOnce), ..ConnAck::default() };
     let mut tale = Tale::new();
     tale.0.at(0).item(0, SENSOR, BROKER, Transmission::Open);
-    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 60))));
-    tale.0.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(connack)));
+    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::from(connect("sensor", 60)));
+    tale.0.at(30).packet(0, BROKER, SENSOR, Packet::from(connack));
     let tale = tale.says(0, 100, SENSOR, publish(qos, 3, "x"));
     let broken = broken_by_client(tale, 1000);
     // Nobody has told it to publish, which is another duty.
@@ -489,9 +489,9 @@ fn client_connects_again_after_its_pause(#[case] at: u64, #[case] expected: &[&s
 fn what_comes_before_connack_is_answered_after_it(#[case] answers: bool, #[case] expected: &[&str]) {
     let mut tale = Tale::new();
     tale.0.at(0).item(0, SENSOR, BROKER, Transmission::Open);
-    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
+    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::from(connect("sensor", 0)));
     tale.0.at(20).packet(0, SENSOR, BROKER, Packet::PingReq);
-    tale.0.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::default()));
+    tale.0.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Default::default()));
     assert_eq!(tale.hears_if(answers, 0, 30, SENSOR, Packet::PingResp).broken(&plan(), 3000), expected);
 }
 
@@ -542,7 +542,7 @@ fn answers_wait_behind_a_large_message_for_a_client(#[case] is_deaf: bool, #[cas
     if is_deaf {
         tale.0.at(200).change(WATCHER, NodeFault::StopReading);
     }
-    tale = tale.says(1, 300, SENSOR, Packet::Publish(large)).says(0, 1_700, WATCHER, Packet::PingReq);
+    tale = tale.says(1, 300, SENSOR, Packet::from(large)).says(0, 1_700, WATCHER, Packet::PingReq);
     assert_eq!(tale.breaks(0, 5_000, WATCHER).broken(&plan(), 6_000), expected);
 }
 
@@ -552,9 +552,9 @@ fn answers_wait_behind_a_large_message_for_a_client(#[case] is_deaf: bool, #[cas
 fn server_accepts_a_client_that_nothing_speaks_against(#[case] reason: u8, #[case] expected: &[&str]) {
     let mut tale = Tale::new();
     tale.0.at(0).item(0, SENSOR, BROKER, Transmission::Open);
-    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
+    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::from(connect("sensor", 0)));
     let connack = ConnAck { reason: ReasonCode::new(reason), ..ConnAck::default() };
-    tale.0.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(connack)));
+    tale.0.at(30).packet(0, BROKER, SENSOR, Packet::from(connack));
     assert_eq!(tale.broken(&plan(), 1000), expected);
 }
 

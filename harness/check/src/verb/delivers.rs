@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use halfopen_protocol::Packet;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
@@ -38,7 +39,7 @@ impl Delivers {
     /// Looks at the next event; `counts` says whether it is where the expectation looks.
     pub(super) fn feed(&mut self, index: usize, event: &Event, counts: bool) -> Option<VerbMatch> {
         let taken = match (&event.kind, &mut self.taken) {
-            (EventKind::Delivered { node, message }, _) if *node == self.node => Some(message.clone()),
+            (EventKind::Delivered { node, message }, _) if *node == self.node => Some(Arc::clone(message)),
             (EventKind::Received { connection, to, item: Transmission::Packet(packet), .. }, Some(taken))
                 if *to == self.node =>
             {
@@ -49,7 +50,7 @@ impl Delivers {
         let message = &taken.filter(|_| counts)?;
         let pattern = self.patterns.get(self.next)?;
         if !message_matches(pattern, message) {
-            self.near.meets("message", event.at, &differences(pattern, &Packet::Publish(message.clone())));
+            self.near.meets("message", event.at, &differences(pattern, &Packet::Publish(Arc::clone(message))));
             return None;
         }
         self.next += 1;
@@ -67,7 +68,7 @@ impl Delivers {
 
 impl Taken {
     /// Returns the message that a raw client takes with this packet, if it is one.
-    fn receive(&mut self, connection: ConnectionId, packet: &Packet) -> Option<Publish> {
+    fn receive(&mut self, connection: ConnectionId, packet: &Packet) -> Option<Arc<Publish>> {
         match packet {
             Packet::ConnAck(connack) if !connack.session_present => self.unreleased.clear(),
             Packet::PubRel(release) => drop(self.unreleased.remove(&release.packet_id)),
@@ -77,11 +78,14 @@ impl Taken {
         None
     }
 
-    fn publish(&mut self, connection: ConnectionId, publish: &Publish) -> Option<Publish> {
-        let mut message = publish.clone();
+    fn publish(&mut self, connection: ConnectionId, publish: &Arc<Publish>) -> Option<Arc<Publish>> {
+        let mut message = Arc::clone(publish);
         if let Some(alias) = publish.topic_alias {
             match publish.topic.is_empty() {
-                true => message.topic = self.aliases.get(&(connection, alias)).map_or("", String::as_str).into(),
+                true => {
+                    Arc::make_mut(&mut message).topic =
+                        self.aliases.get(&(connection, alias)).map_or("", String::as_str).into()
+                }
                 false => drop(self.aliases.insert((connection, alias), publish.topic.to_string())),
             }
         }

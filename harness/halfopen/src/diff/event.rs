@@ -1,5 +1,6 @@
 use crate::report::model::EventRecord;
 use crate::trace::{EventKind, TraceFile, Transmission, causes};
+use std::sync::Arc;
 
 /// An event as it is compared with another one.
 #[derive(Clone, Debug)]
@@ -21,7 +22,7 @@ pub(super) fn of_trace(file: &TraceFile) -> Vec<Compared> {
     let item = |record: &EventRecord| match &file.trace.events.get(record.index)?.kind {
         EventKind::Sent { item, .. } | EventKind::Received { item, .. } => Some(item.clone()),
         EventKind::Delivered { message, .. } => {
-            Some(Transmission::Packet(halfopen_protocol::Packet::Publish(message.clone())))
+            Some(Transmission::Packet(halfopen_protocol::Packet::Publish(Arc::clone(message))))
         }
         _ => None,
     };

@@ -66,6 +66,9 @@ impl Explained<'_> {
                 if let Some(server) = broker.config.server_keep_alive {
                     write!(out, ", and tells all of 5.0 to keep {server}s")?;
                 }
+                if let Some(count) = broker.handles {
+                    write!(out, "; handles {count} packets per second")?;
+                }
                 writeln!(out, "; waits {} for a CONNECT", seconds(broker.config.connect_timeout))
             }
             Program::Client(client) => {

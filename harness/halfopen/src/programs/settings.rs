@@ -3,7 +3,7 @@ use crate::plan::{BrokerProgram, BrokerSettings, QueuePolicy};
 /// Returns what a scenario sets on a broker otherwise than by default, in the scenario's words, with values as programs take
 /// them: numbers, whole seconds, `true` and `false`.
 pub(super) fn settings(program: &BrokerProgram) -> Vec<(&'static str, String)> {
-    let BrokerProgram { config, durable, auth, access } = program;
+    let BrokerProgram { config, durable, handles, auth, access } = program;
     let usual = BrokerSettings::default();
     let mut settings = Vec::new();
     let mut add = |name, is_set: bool, value: &dyn Fn() -> String| {
@@ -12,6 +12,7 @@ pub(super) fn settings(program: &BrokerProgram) -> Vec<(&'static str, String)> {
         }
     };
     add("durable", *durable, &|| "true".to_owned());
+    add("handles", handles.is_some(), &|| handles.map_or_else(String::new, |count| count.to_string()));
     add("auth", auth.is_some(), &String::new);
     add("access", access.is_some(), &String::new);
     add("queue_policy", config.queue_policy != usual.queue_policy, &|| match config.queue_policy {
@@ -116,7 +117,7 @@ mod tests {
             connect_timeout: Duration::from_secs(5),
             ..BrokerSettings::default()
         };
-        let program = BrokerProgram { config, durable: true, auth: None, access: None };
+        let program = BrokerProgram { config, durable: true, ..BrokerProgram::default() };
         let expected = [
             ("durable", "true"),
             ("max_keep_alive", "60"),

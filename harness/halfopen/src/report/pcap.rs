@@ -71,20 +71,22 @@ fn frame(segment: &Segment) -> Result<Vec<u8>, PcapError> {
     Ok(bytes)
 }
 
-fn octets(node: NodeId) -> [u8; 2] {
-    u16::try_from(node.0 + 1).unwrap_or(u16::MAX).to_be_bytes()
+/// The number of a node, from 1. A group may have a million members.
+fn octets(node: NodeId) -> [u8; 3] {
+    let [_, high, middle, low] = u32::try_from(node.0 + 1).unwrap_or(u32::MAX).to_be_bytes();
+    [high, middle, low]
 }
 
 /// Locally administered, the node's number in the end.
 fn mac(node: NodeId) -> [u8; 6] {
-    let [high, low] = octets(node);
-    [2, 0, 0, 0, high, low]
+    let [high, middle, low] = octets(node);
+    [2, 0, 0, high, middle, low]
 }
 
 /// 10.0.0.1 is the first node.
 fn address(node: NodeId) -> [u8; 4] {
-    let [high, low] = octets(node);
-    [10, 0, high, low]
+    let [high, middle, low] = octets(node);
+    [10, high, middle, low]
 }
 
 /// Whole milliseconds are all that a world knows.

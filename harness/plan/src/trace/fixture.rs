@@ -152,8 +152,8 @@ impl TraceBuilder {
     pub fn connect(&mut self, connection: u32, client: NodeId, packet: Connect) -> &mut Self {
         let begun = ms(self.now);
         self.item(connection, client, BROKER, Transmission::Open);
-        self.at(begun + 20).packet(connection, client, BROKER, Packet::Connect(Box::new(packet)));
-        self.at(begun + 30).packet(connection, BROKER, client, Packet::ConnAck(Box::default()));
+        self.at(begun + 20).packet(connection, client, BROKER, Packet::from(packet));
+        self.at(begun + 30).packet(connection, BROKER, client, Packet::ConnAck(Default::default()));
         self.at(begun + 40)
     }
 
@@ -214,7 +214,7 @@ pub fn connect(client_id: &str, keep_alive: u16) -> Connect {
 
 /// A PUBLISH at QoS 0.
 pub fn publish(topic: &str, payload: &str) -> Packet {
-    Packet::Publish(Publish {
+    Packet::from(Publish {
         topic: topic.into(),
         payload: Bytes::copy_from_slice(payload.as_bytes()),
         ..Publish::default()

@@ -16,6 +16,8 @@ pub struct TraceIndex {
     about: Vec<Vec<u32>>,
     /// The events that concern every node.
     common: Vec<u32>,
+    /// The instants that are named.
+    marks: Vec<u32>,
     names: ConnectionIndex,
     /// All connections in the order of their identifiers.
     connections: Vec<IndexedConnection>,
@@ -52,6 +54,7 @@ impl TraceIndex {
             at: of_nodes(),
             about: of_nodes(),
             common: Vec::new(),
+            marks: Vec::new(),
             names: ConnectionIndex::default(),
             connections: Vec::new(),
         };
@@ -63,6 +66,9 @@ impl TraceIndex {
 
     fn add(&mut self, plan: &Plan, place: u32, event: &Event) {
         self.names.feed(event);
+        if matches!(event.kind, EventKind::Mark(_)) {
+            self.marks.push(place);
+        }
         if let Some(at) = event.node().and_then(|node| self.at.get_mut(node.0)) {
             at.push(place);
         }
@@ -150,6 +156,9 @@ impl TraceIndex {
             }
         };
         match subject {
+            // They are no events.
+            None if matches!(event, EventRef::Start | EventRef::End) => {}
+            None if matches!(event, EventRef::Mark(_)) => self.marks.iter().for_each(|place| feed(*place as usize)),
             Some(node) => self.about(node).for_each(|place| feed(place as usize)),
             None => (0..events).for_each(feed),
         }
@@ -198,6 +207,7 @@ mod tests {
 
     #[rstest]
     #[case::start(EventRef::Start)]
+    #[case::mark(EventRef::Mark("there".to_owned()))]
     #[case::any_packet(packet(None, None))]
     #[case::packet_from_a_client(packet(Some(SENSOR), None))]
     #[case::packet_to_a_client(packet(Some(BROKER), Some(SENSOR)))]
@@ -218,6 +228,7 @@ mod tests {
         story.at(20).change(BROKER, NodeFault::Restart);
         story.at(30).connect(2, SENSOR, connect("sensor", 5));
         story.at(35).connect(3, WATCHER, connect("watcher", 5));
+        story.at(36).mark("there");
         story.at(40).change(SENSOR, NodeFault::PowerLoss);
         let trace = story.end(1000);
         let plan = plan();

@@ -16,6 +16,7 @@ mod index;
 mod pattern;
 mod text;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -160,7 +161,7 @@ pub enum EventKind {
         /// The client.
         node: NodeId,
         /// The message as it arrived.
-        message: Publish,
+        message: Arc<Publish>,
     },
     /// A client's connection is up: a successful CONNACK has come.
     Connected {

@@ -16,7 +16,7 @@ pub fn pattern_matches(pattern: &PacketPattern, packet: &Packet) -> bool {
 
 /// Returns whether all of these fields of a message match, by the names that they have in PUBLISH.
 pub fn message_matches(patterns: &[FieldPattern], message: &Publish) -> bool {
-    patterns.is_empty() || fields_match(patterns, &fields(&Packet::Publish(message.clone())))
+    patterns.is_empty() || fields_match(patterns, &fields(&Packet::from(message.clone())))
 }
 
 /// The fields of a packet of the pattern's type that do not match, as they are: `retain=false`, `no will_topic`.
@@ -100,7 +100,7 @@ mod tests {
         let mut connect = Connect::new(Version::V5_0, "sensor");
         connect.keep_alive = 5;
         connect.session_expiry = Some(0);
-        Packet::Connect(Box::new(connect))
+        Packet::from(connect)
     }
 
     fn suback(reasons: &[u8]) -> Packet {

@@ -53,7 +53,7 @@ impl Value for ConnectArgs {
 pub struct Configured(pub Box<Broker>);
 
 /// Settings that a broker announces or is made with, and that cannot change while it runs.
-const FIXED: [&str; 11] = [
+const FIXED: [&str; 12] = [
     "connect_timeout",
     "maximum_packet_size",
     "receive_maximum",
@@ -64,6 +64,7 @@ const FIXED: [&str; 11] = [
     "subscription_identifiers_available",
     "shared_subscription_available",
     "durable",
+    "handles",
     "auth",
 ];
 

@@ -5,7 +5,7 @@ use halfopen_protocol::{PacketType, Version};
 use super::list::{Named, OneOrMore};
 use super::packet::{Payload, Sent, UserProperties};
 use super::reading::Reading;
-use super::scalar::{Factor, NodeName, Number, QosLevel, Reason, Share, Size, Text};
+use super::scalar::{Factor, NodeName, Number, PacketRate, QosLevel, Reason, Share, Size, Text};
 use super::time::{DurationExpr, Expiry, Interval, KeepAlive, PacketWord};
 use super::value::{Fill, Param, Place, Raw, Value, composed, group, map, words};
 use crate::keys::ValueKind;
@@ -132,6 +132,7 @@ map! {
         wildcard_subscription_available: Param<bool> = "true" => "whether filters may have wildcards";
         subscription_identifiers_available: Param<bool> = "true", since_5 => "whether subscriptions may have identifiers";
         shared_subscription_available: Param<bool> = "true" => "whether there are shared subscriptions";
+        handles: Param<PacketRate> = "as many as come" => "how many packets it handles in a second, as `2000 per second`; the others wait in its sockets";
         durable: Param<bool> = "false" => "whether sessions and retained messages are there after a crash and a restart";
         maximum_outgoing_topic_alias: Param<Number<0, 65_535>> = "10", since_5 => "maximum number of topic aliases that the broker sets on a connection; a client must allow them, too";
         maximum_sessions: Param<Number<1, 1_000_000>> = "100000" => "maximum number of sessions, with and without a connection";

@@ -1,5 +1,7 @@
 //! Values that are one piece of text.
 
+use std::num::NonZeroU32;
+
 use bytes::Bytes;
 use halfopen_protocol::{ReasonCode, Version};
 
@@ -285,6 +287,40 @@ impl Value for Bandwidth {
 
     fn write(&self, _: Fill<'_>) -> Node {
         Node::word(&*self.0)
+    }
+}
+
+/// A number of packets in a second: `2000 per second`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PacketRate(NonZeroU32);
+
+impl PacketRate {
+    /// Creates a rate of this many packets in a second.
+    pub fn new(per_second: NonZeroU32) -> Self {
+        Self(per_second)
+    }
+
+    /// Returns the number of packets in a second.
+    pub fn per_second(&self) -> NonZeroU32 {
+        self.0
+    }
+}
+
+impl Value for PacketRate {
+    const TAKES: ValueKind = ValueKind::Text;
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        let text = cx.scalar(node, "a number of packets in a second, such as `2000 per second`")?;
+        let rate = text.strip_suffix("per second").and_then(|count| count.trim_end().parse().ok());
+        if rate.is_none() {
+            let what = format!("expected a number of packets in a second, such as `2000 per second`, found `{text}`");
+            cx.error(node, what);
+        }
+        rate.map(Self)
+    }
+
+    fn write(&self, _: Fill<'_>) -> Node {
+        Node::word(format!("{} per second", self.0))
     }
 }
 

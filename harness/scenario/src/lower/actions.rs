@@ -1,6 +1,7 @@
 //! What nodes are told to do.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use halfopen_protocol::packet::{Connect, Disconnect};
 use halfopen_protocol::{Packet, PacketType, ReasonCode, topic};
@@ -106,7 +107,7 @@ impl Lower<'_> {
                     self.check_topic(&message)?;
                 }
                 match self.packet_with(PacketType::Publish, &message.fields, &message.place)? {
-                    Packet::Publish(publish) => Command::Publish(publish),
+                    Packet::Publish(publish) => Command::Publish(Arc::unwrap_or_clone(publish)),
                     _ => return None,
                 }
             }

@@ -154,6 +154,7 @@ impl Lower<'_> {
             self.put(&broker.subscription_identifiers_available, |v| Some(config.subscription_identifiers = *v)),
             self.put(&broker.shared_subscription_available, |v| Some(config.shared_subscriptions = *v)),
             self.put(&broker.durable, |v| Some(program.durable = *v)),
+            self.put(&broker.handles, |v| Some(program.handles = Some(v.per_second()))),
             self.put(&broker.queue_bytes, |v| Some(config.queue_bytes = v.bytes()?)),
             self.put(&broker.queue_policy, |v| {
                 config.queue_policy = match v {

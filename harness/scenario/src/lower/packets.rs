@@ -182,7 +182,7 @@ impl Lower<'_> {
             ast::Outgoing::Bytes(bytes) => Some(Outgoing::Bytes(Bytes::from(bytes.get(self.env)?.bytes()))),
             ast::Outgoing::Connect(_, with) => {
                 let connect = self.connect_with(&*with.get(self.env)?, own.clone()).filter(|_| with.is_right())?;
-                Some(Outgoing::Packet(Packet::Connect(Box::new(connect))))
+                Some(Outgoing::Packet(Packet::from(connect)))
             }
             ast::Outgoing::Plain(word) => match self.packet(word)? {
                 PacketKind::Type(PacketType::Connect) => Some(Outgoing::Connect),
@@ -267,7 +267,7 @@ impl Lower<'_> {
                     return None;
                 }
                 let packet_id = if is_at_most_once { None } else { id };
-                Packet::Publish(Publish { packet_id, ..publish })
+                Packet::from(Publish { packet_id, ..publish })
             }
             PacketType::PubAck | PacketType::PubRec | PacketType::PubRel | PacketType::PubComp => {
                 let Some(packet_id) = id else { return needs_id() };
@@ -290,7 +290,7 @@ impl Lower<'_> {
                 server_reference: v.text("server_reference"),
             }),
             PacketType::Auth => Packet::Auth(auth(v)),
-            PacketType::ConnAck => Packet::ConnAck(Box::new(connack(v))),
+            PacketType::ConnAck => Packet::from(connack(v)),
             PacketType::SubAck | PacketType::UnsubAck => {
                 let Some(packet_id) = id else { return needs_id() };
                 match suback(packet_type, packet_id, self.version.is_v5(), v) {

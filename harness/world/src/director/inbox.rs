@@ -122,6 +122,10 @@ impl Inboxes {
             let read = if inbox.is_read_later { unread[node.0] } else { usize::MAX };
             let count = read.saturating_sub(inbox.gone).min(inbox.events.len());
             inbox.events.drain(..count);
+            if inbox.events.is_empty() {
+                // An idle node holds no buffer: there may be a million of them.
+                inbox.events = VecDeque::new();
+            }
             inbox.gone += count;
         }
     }

@@ -1,4 +1,5 @@
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::PollContext;
@@ -353,7 +354,7 @@ fn perform(action: &Action, node: NodeId, step: StepId, in_background: bool, sta
 fn told(command: &Command, node: NodeId) -> Option<node::Command> {
     Some(match command {
         Command::Receive(_) => return None,
-        Command::Connect(connect) => node::Command::Connect { connect: connect.with.get(&node).cloned().map(Box::new) },
+        Command::Connect(connect) => node::Command::Connect { connect: connect.with.get(&node).cloned().map(Arc::new) },
         Command::Open => node::Command::Open,
         Command::Subscribe { subscriptions, subscription_id } => {
             node::Command::Subscribe { subscriptions: subscriptions.clone(), subscription_id: *subscription_id }

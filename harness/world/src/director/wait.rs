@@ -1,7 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use halfopen_protocol::packet::Publish;
 use halfopen_protocol::{Packet, PacketType};
 
 use super::PollContext;
@@ -261,7 +260,7 @@ fn is_taken(packet: &Packet, node: &Node, answers: &Answers) -> bool {
     }
     match packet {
         _ if answers.packets.contains_key(&packet.packet_type()) => true,
-        Packet::Publish(Publish { qos, .. }) => qos.level() > 0,
+        Packet::Publish(publish) => publish.qos.level() > 0,
         Packet::PubRec(_) | Packet::PubRel(_) => true,
         Packet::Connect(_)
         | Packet::Subscribe(_)

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use halfopen_broker::Config;
@@ -10,6 +11,7 @@ use halfopen_broker::log::{Detail, Log};
 use halfopen_protocol::{Instant, ReasonCode};
 use tokio::sync::mpsc;
 
+use super::pace::{Pace, Paced};
 use super::queue::QueueReceiver;
 use super::settings::broker_config;
 use super::{Command, Directive, Disk, Env, WorldClock, log, port};
@@ -23,7 +25,8 @@ use crate::trace::{Held, SessionState, Since};
 
 pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &BrokerProgram) {
     let listener = port(&env.network).await;
-    let listener = NodeListener { network: env.network, listener };
+    let pace = program.handles.map(Pace::new);
+    let listener = NodeListener { network: env.network, listener, pace: pace.clone() };
     let log = Log::new(Detail::Packets);
     let watch = StateProbe::new(&env.plan.expectations, env.node);
     let clock = env.clock.clone();
@@ -41,11 +44,21 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
     let users = program.auth.as_ref().map(|auth| auth.users.clone()).unwrap_or_default();
     let verify = move |login: Login| std::future::ready(users.get(&*login.username) == Some(&login.password));
     let (node, recorder) = (env.node, env.recorder.clone());
-    let observer = TraceObserver { plan: env.plan, node, recorder: env.recorder, clock, log, watch, disk };
+    let pace_clock = env.clock.clone();
+    let observer =
+        TraceObserver { pace: pace.clone(), plan: env.plan, node, recorder: env.recorder, clock, log, watch, disk };
     let (sender, changes) = mpsc::channel(1);
     let shutdown = obey(env.commands, sender);
+    let serve = serve_verifying(broker, listener, env.clock, observer, verify, changes, shutdown);
     // Served until the node is dropped or the story ends it; a listener of the world does not fail.
-    let _ = serve_verifying(broker, listener, env.clock, observer, verify, changes, shutdown).await;
+    match pace {
+        None => drop(serve.await),
+        Some(pace) => tokio::select! {
+            biased;
+            never = pace.run(pace_clock) => match never {},
+            _ = serve => {}
+        },
+    }
     recorder.node(node, NodeFault::Shutdown);
 }
 
@@ -120,14 +133,16 @@ fn acl(access: &AccessList) -> Acl {
 struct NodeListener<N: Network> {
     network: N,
     listener: N::Listener,
+    pace: Option<Rc<Pace>>,
 }
 
 impl<N: Network> Listener for NodeListener<N> {
-    type Stream = N::Stream;
+    type Stream = Paced<N::Stream>;
     type Peer = Peer;
 
-    async fn accept(&mut self) -> io::Result<(N::Stream, Peer)> {
-        self.network.accept(&mut self.listener).await
+    async fn accept(&mut self) -> io::Result<(Paced<N::Stream>, Peer)> {
+        let (stream, peer) = self.network.accept(&mut self.listener).await?;
+        Ok((Paced::new(stream, self.pace.as_ref()), peer))
     }
 }
 
@@ -140,6 +155,8 @@ struct TraceObserver<C> {
     /// The log that the real server writes, for people.
     log: Log,
     watch: StateProbe,
+    /// The pace of a broker that takes time for each packet.
+    pace: Option<Rc<Pace>>,
     /// The disk on which a durable broker keeps its state.
     disk: Option<Disk>,
 }
@@ -149,6 +166,9 @@ impl<C: WorldClock> Observer<Peer> for TraceObserver<C> {
         log(&self.plan, self.node, self.clock.world_time(now), || {
             self.log.lines(&self.plan.node(peer.node).name, event)
         });
+        if let (Event::Received { .. }, Some(pace)) = (event, &self.pace) {
+            pace.note_packet();
+        }
         if let Event::Closing { reason, .. } = event {
             let (because, since) = because(reason, &self.clock);
             self.recorder.closing(self.node, peer.node, peer.connection, because, since);

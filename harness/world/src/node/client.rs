@@ -1,11 +1,13 @@
 use std::cell::Cell;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use halfopen_client::core::{Client, DisconnectReason, Event, SubscribeRequest, Ticket};
-use halfopen_client::driver::{self, Connector};
+use halfopen_client::driver::{self, Commands, Connector};
 use halfopen_protocol::packet::Connect;
 use halfopen_protocol::{Instant, PacketType, ReasonCode};
 
@@ -19,7 +21,9 @@ use crate::plan::{Acknowledge, Because, ClientProgram, CloseHow, NodeId, Plan};
 use crate::record::Recorder;
 use crate::trace::Since;
 
-pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientProgram) {
+/// Runs the client. What it needs is made here and not in the future, which would hold it for as long as it lives: there may
+/// be a million of them.
+pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientProgram) -> impl Future<Output = ()> {
     let seed = env.plan.seed.derive(&format!("client {}", env.plan.node(env.node).name));
     let mut client = Client::new(client_options(program), seed.0);
     if let Some(Defect::Client(defect)) = env.defect {
@@ -32,60 +36,94 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Cli
     let plan = Arc::clone(&env.plan);
     let mut witness =
         TraceObserver { plan, node: env.node, to: program.to, peer, recorder: env.recorder, clock: env.clock.clone() };
-    let (sender, commands) = queue();
-    let (handed_on, messages) = queue();
-    let (unacknowledged, tickets) = queue();
-    if program.autostart {
-        // The other end is held just below.
-        sender.send(driver::Command::Connect { clean_start: None });
-    }
-    tokio::select! {
-        biased;
-        () = forward(env.commands, sender.clone(), &program.options.connect, &aborts) => {}
-        () = handle(messages, sender.clone(), env.clock.clone(), program.handling) => {}
-        () = acknowledge(tickets, sender, env.clock.clone(), program.options.acknowledge) => {}
-        () = driver::run(client, connector, env.clock, commands, |now, event| {
-            if let Event::Unacknowledged { ticket, .. } = &event {
-                // Its other end lives as long.
-                unacknowledged.send((now, *ticket));
+    let mut commands = NodeCommands {
+        first: program.autostart.then_some(driver::Command::Connect { clean_start: None }),
+        directives: env.commands,
+        own: &program.options.connect,
+        application: None,
+        aborts,
+    };
+    // Most clients have an application that takes each message at once.
+    let (is_busy, acknowledges) = (!program.handling.is_zero(), program.options.acknowledge);
+    let (handed_on, messages) = is_busy.then(queue).unzip();
+    let (unacknowledged, tickets) = acknowledges.is_some().then(queue).unzip();
+    let mut application = (is_busy || acknowledges.is_some()).then(|| {
+        let (sender, receiver) = queue();
+        commands.application = Some(receiver);
+        let handle = handle(messages, sender.clone(), env.clock.clone(), program.handling);
+        let acknowledge = acknowledge(tickets, sender, env.clock.clone(), acknowledges);
+        Box::pin(async move {
+            tokio::join!(biased; handle, acknowledge);
+        })
+    });
+    let mut client = Box::pin(driver::run(client, connector, env.clock, commands, move |now, event| {
+        if let (Event::Unacknowledged { ticket, .. }, Some(unacknowledged)) = (&event, &unacknowledged) {
+            // Its other end lives as long.
+            unacknowledged.send((now, *ticket));
+        }
+        if let (Event::Message(_) | Event::Unacknowledged { .. }, Some(handed_on)) = (&event, &handed_on) {
+            // Its other end lives as long.
+            handed_on.send(now);
+        }
+        witness.event(now, event);
+    }));
+    async move {
+        poll_fn(|cx| {
+            if let Some(application) = &mut application {
+                // It never completes.
+                let _ = application.as_mut().poll(cx);
             }
-            if !program.handling.is_zero() && matches!(event, Event::Message(_) | Event::Unacknowledged { .. }) {
-                // Its other end lives as long.
-                handed_on.send(now);
-            }
-            witness.event(now, event);
-        }) => {}
+            client.as_mut().poll(cx)
+        })
+        .await;
+        // A program that has nothing left to do still holds its node.
+        std::future::pending().await
     }
-    // A program that has nothing left to do still holds its node.
-    std::future::pending().await
 }
 
-/// Hands the story's orders to the client, as its application would. Never completes, so that the client lives on.
-async fn forward(
-    mut orders: QueueReceiver<Directive>,
-    client: QueueSender<driver::Command>,
-    own: &Connect,
-    aborts: &Cell<bool>,
-) {
-    while let Some(order) = orders.recv().await {
-        if let Command::Close(how) = order.command {
-            aborts.set(how == CloseHow::Rst);
+/// The orders of the client: those of the script first, as its user would give them, then those of its application. There is
+/// always one to come, so that the client lives on.
+struct NodeCommands<'a> {
+    /// The order with which the client starts.
+    first: Option<driver::Command>,
+    directives: QueueReceiver<Directive>,
+    /// The CONNECT that the client sends if it is not told otherwise.
+    own: &'a Connect,
+    /// The orders of an application that takes its time.
+    application: Option<QueueReceiver<driver::Command>>,
+    aborts: Rc<Cell<bool>>,
+}
+
+impl Commands for NodeCommands<'_> {
+    type Order = driver::Command;
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<driver::Command>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
         }
-        if let Some(command) = translate(order.command, own) {
-            // The client runs as long as this does.
-            client.send(command);
+        while let Poll::Ready(Some(directive)) = self.directives.poll_recv(cx) {
+            if let Command::Close(how) = directive.command {
+                self.aborts.set(how == CloseHow::Rst);
+            }
+            if let Some(command) = translate(directive.command, self.own) {
+                return Poll::Ready(Some(command));
+            }
+        }
+        match self.application.as_mut().map(|application| application.poll_recv(cx)) {
+            Some(Poll::Ready(Some(command))) => Poll::Ready(Some(command)),
+            _ => Poll::Pending,
         }
     }
-    std::future::pending().await
 }
 
 /// The application, which is busy with each message for a while and then takes the next. Never completes.
 async fn handle<C: WorldClock>(
-    mut messages: QueueReceiver<Instant>,
+    messages: Option<QueueReceiver<Instant>>,
     client: QueueSender<driver::Command>,
     clock: C,
     busy: Duration,
 ) {
+    let Some(mut messages) = messages else { return };
     while let Some(begun) = messages.recv().await {
         clock.sleep_until(begun + busy).await;
         client.send(driver::Command::Allow(1));
@@ -95,12 +133,13 @@ async fn handle<C: WorldClock>(
 
 /// The application, which acknowledges each message itself. Never completes.
 async fn acknowledge<C: WorldClock>(
-    mut tickets: QueueReceiver<(Instant, Ticket)>,
+    tickets: Option<QueueReceiver<(Instant, Ticket)>>,
     client: QueueSender<driver::Command>,
     clock: C,
     how: Option<Acknowledge>,
 ) {
-    while let (Some(how), Some((arrived, ticket))) = (how, tickets.recv().await) {
+    let (Some(how), Some(mut tickets)) = (how, tickets) else { return };
+    while let Some((arrived, ticket)) = tickets.recv().await {
         clock.sleep_until(arrived + how.after).await;
         client.send(driver::Command::Acknowledge(ticket, how.reason));
     }
@@ -110,7 +149,7 @@ async fn acknowledge<C: WorldClock>(
 /// Returns what only scripted clients do has no counterpart; the loader refuses it.
 fn translate(order: Command, own: &Connect) -> Option<driver::Command> {
     Some(match order {
-        Command::Connect { connect } => driver::Command::ConnectAs(connect.unwrap_or_else(|| Box::new(own.clone()))),
+        Command::Connect { connect } => driver::Command::ConnectAs(connect.unwrap_or_else(|| Arc::new(own.clone()))),
         Command::Subscribe { subscriptions, subscription_id } => driver::Command::SubscribeWith(SubscribeRequest {
             subscriptions,
             subscription_id,

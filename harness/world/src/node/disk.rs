@@ -11,7 +11,7 @@ pub(crate) struct Disks(Rc<[Disk]>);
 
 /// The disk of one node. A scripted peer and a client keep nothing.
 #[derive(Clone, Default)]
-pub(crate) struct Disk(Rc<RefCell<Option<DurableState>>>);
+pub(crate) struct Disk(Rc<RefCell<Option<Box<DurableState>>>>);
 
 impl Disks {
     /// Creates empty disks for this many nodes.
@@ -28,7 +28,7 @@ impl Disks {
 impl Disk {
     /// Writes at once and as a whole, in place of what there was.
     pub(super) fn write(&self, state: DurableState) {
-        *self.0.borrow_mut() = Some(state);
+        *self.0.borrow_mut() = Some(Box::new(state));
     }
 
     /// Forgets what was written; whether anything was.
@@ -38,6 +38,6 @@ impl Disk {
 
     /// Returns what was written last.
     pub(super) fn read(&self) -> Option<DurableState> {
-        self.0.borrow().clone()
+        self.0.borrow().as_deref().cloned()
     }
 }

@@ -9,6 +9,7 @@ mod disk;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod foreign;
 mod output;
+mod pace;
 mod program_under_test;
 mod queue;
 mod raw;
@@ -43,7 +44,7 @@ pub(crate) enum Command {
     /// Open a connection, send CONNECT, and do what the program does after CONNACK.
     Connect {
         /// The CONNECT, if another one than the node's own.
-        connect: Option<Box<Connect>>,
+        connect: Option<Arc<Connect>>,
     },
     /// Open a connection and nothing more.
     Open,
@@ -188,7 +189,7 @@ async fn run<N: Network, C: WorldClock>(env: Env<N, C>) {
             Box::pin(program_under_test::run(env, program, program_under_test)).await
         }
         (Program::Broker(program), None) => Box::pin(broker::run(env, program)).await,
-        (Program::Client(program), _) => Box::pin(client::run(env, program)).await,
+        (Program::Client(program), _) => client::run(env, program).await,
         (Program::RawClient(program), _) => Box::pin(raw::run_client(env, program)).await,
         (Program::RawBroker(program), _) => Box::pin(raw::run_broker(env, program)).await,
     }

@@ -128,7 +128,7 @@ pub(super) const ADDED: usize = 64;
 const HELD: usize = 512;
 
 fn size(topic: &ByteString, publish: &Publish) -> usize {
-    let packet = Packet::Publish(Publish { topic: topic.clone(), topic_alias: None, ..publish.clone() });
+    let packet = Packet::from(Publish { topic: topic.clone(), topic_alias: None, ..publish.clone() });
     let mut bytes = BytesMut::new();
     // What cannot be encoded has only its payload.
     let encoded = encode(&packet, Version::V5_0, &mut bytes).map_or(publish.payload.len(), |()| bytes.len());

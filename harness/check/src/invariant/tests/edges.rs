@@ -55,7 +55,7 @@ fn interval_counts_until_the_end_of(#[case] end: u64, #[case] fin: Option<u64>, 
 fn interval_that_passes_before_connack_ends_with_it(#[case] ping: u64, #[case] breaches: usize) {
     let mut story = TraceBuilder::new();
     story.at(0).item(0, SENSOR, BROKER, Transmission::Open);
-    story.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 5))));
+    story.at(20).packet(0, SENSOR, BROKER, Packet::from(connect("sensor", 5)));
     story.at(6990).packet(0, BROKER, SENSOR, connack(false));
     story.at(ping).packet(0, SENSOR, BROKER, Packet::PingReq);
     assert_eq!(told("client_keeps", &ours(), &mut story, 8000).len(), breaches);
@@ -132,7 +132,7 @@ fn broker_that_dies_at_the_deadline_has_kept_it() {
 fn who_was_not_accepted_has_no_keep_alive_to_be_closed_for() {
     let mut story = TraceBuilder::new();
     story.at(0).item(0, WATCHER, BROKER, Transmission::Open);
-    story.at(20).packet(0, WATCHER, BROKER, Packet::Connect(Box::new(connect("watcher", 5))));
+    story.at(20).packet(0, WATCHER, BROKER, Packet::from(connect("watcher", 5)));
     story.at(7530).closing(0, BROKER, WATCHER, Because::KeepAlive, None).item(0, BROKER, WATCHER, Transmission::Fin);
     let told = told("broker_keeps", &ours(), &mut story, 9000);
     assert_eq!(told, ["never: broker closes watcher: closed at 7.530"]);
@@ -164,9 +164,9 @@ fn connack_that_refuses_is_the_last_word() {
     let refused = |more: bool| {
         let mut story = TraceBuilder::new();
         story.at(0).item(0, WATCHER, BROKER, Transmission::Open);
-        story.at(20).packet(0, WATCHER, BROKER, Packet::Connect(Box::new(connect("watcher", 5))));
+        story.at(20).packet(0, WATCHER, BROKER, Packet::from(connect("watcher", 5)));
         let refusal = ConnAck { reason: ReasonCode::new(0x87), ..ConnAck::default() };
-        story.at(30).packet(0, BROKER, WATCHER, Packet::ConnAck(Box::new(refusal)));
+        story.at(30).packet(0, BROKER, WATCHER, Packet::from(refusal));
         if more {
             story.packet(0, BROKER, WATCHER, Packet::PingResp);
         }
@@ -254,9 +254,9 @@ fn each_answer_has_the_identifier_of_its_question(
 fn acknowledgement_makes_room_for_one_more(#[case] between: &[(NodeId, Packet)], #[case] breaches: usize) {
     let mut story = TraceBuilder::new();
     story.item(0, SENSOR, BROKER, Transmission::Open);
-    story.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
+    story.at(20).packet(0, SENSOR, BROKER, Packet::from(connect("sensor", 0)));
     let connack = ConnAck { receive_maximum: Some(2), ..ConnAck::default() };
-    story.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(connack)));
+    story.at(30).packet(0, BROKER, SENSOR, Packet::from(connack));
     // What comes the other way has its own bound.
     story.at(50).packet(0, BROKER, SENSOR, message(1, 9, "y", false));
     story.at(100).packet(0, SENSOR, BROKER, message(1, 1, "x", false));

@@ -1,6 +1,7 @@
 //! The edges of what a session and QoS 1 promise: who is owed something, until when, and who is not.
 
 use crate::plan::BrokerProgram;
+use std::sync::Arc;
 
 use super::*;
 
@@ -140,7 +141,7 @@ fn session_that_ends_with_its_connection_is_not_taken_over(#[case] session_prese
 #[case::something_else(200, "u", 1)]
 fn message_comes_from_the_subscribe_on(#[case] at: u64, #[case] topic: &str, #[case] expected: usize) {
     let mut story = watcher_that_subscribes(50, 0);
-    let message = Packet::Publish(Publish { topic: topic.into(), ..Publish::default() });
+    let message = Packet::from(Publish { topic: topic.into(), ..Publish::default() });
     story.at(at).packet(0, BROKER, WATCHER, message);
     assert_eq!(breaches("no_orphans", &ours(), &mut story, 1000), expected);
 }
@@ -205,7 +206,7 @@ struct Owed {
 
 fn expires(owed: &mut Owed, secs: u32) {
     if let Packet::Publish(publish) = &mut owed.message {
-        publish.message_expiry = Some(secs);
+        Arc::make_mut(publish).message_expiry = Some(secs);
     }
 }
 

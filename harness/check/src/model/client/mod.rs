@@ -10,6 +10,7 @@ mod wishes;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -57,7 +58,7 @@ pub(super) struct Client {
 /// The connection that a client has or is about to have.
 struct Connection {
     id: ConnectionId,
-    connect: Option<Box<Connect>>,
+    connect: Option<Arc<Connect>>,
     limits: Option<Limits>,
     said_goodbye: bool,
     /// The server has sent DISCONNECT.

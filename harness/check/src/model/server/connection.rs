@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -40,7 +41,7 @@ pub(super) struct Connection {
     pub(super) client: NodeId,
     opened_at: Duration,
     /// The client's CONNECT.
-    pub(super) connect: Option<Box<Connect>>,
+    pub(super) connect: Option<Arc<Connect>>,
     /// The client identifier, once CONNACK has accepted it.
     pub(super) session: Option<ByteString>,
     /// When something came that CONNACK or the end of the connection must answer.
@@ -244,7 +245,7 @@ impl Server {
     fn take_over(&mut self, id: ConnectionId, client_id: &ByteString, findings: &mut Findings) {
         let earlier = self.sessions.get(client_id).and_then(|session| session.connection);
         let Some(earlier) = earlier.filter(|earlier| *earlier != id) else { return };
-        let version = self.connections.get(&earlier).map_or(Version::V5_0, Connection::version);
+        let version = self.connections.get(&earlier).map_or(Version::V5_0, |connection| connection.version());
         self.end(earlier, Ended::ByServer, findings);
         self.taken_over.insert(earlier, (self.now, client_id.clone(), version));
     }
@@ -335,6 +336,6 @@ impl Server {
     /// Returns the session that a connection belongs to.
     pub(super) fn session_of(&mut self, id: ConnectionId) -> Option<&mut Session> {
         let client_id = self.connections.get(&id)?.session.clone()?;
-        self.sessions.get_mut(&client_id).filter(|session| session.connection == Some(id))
+        self.sessions.get_mut(&client_id).map(Box::as_mut).filter(|session| session.connection == Some(id))
     }
 }

@@ -305,6 +305,7 @@ impl Server {
 
     fn session_with(&self, connection: &Connection, id: ConnectionId) -> Option<(&ByteString, &Session)> {
         let client_id = connection.session.as_ref()?;
-        self.sessions.get_key_value(client_id).filter(|(_, session)| session.connection == Some(id))
+        let (client_id, session) = self.sessions.get_key_value(client_id)?;
+        (session.connection == Some(id)).then_some((client_id, &**session))
     }
 }

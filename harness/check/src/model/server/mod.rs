@@ -48,8 +48,8 @@ pub(super) struct Server {
     access: Access,
     /// Who opened the connections whose SYN has not arrived yet.
     opening: BTreeMap<ConnectionId, NodeId>,
-    connections: BTreeMap<ConnectionId, Connection>,
-    sessions: BTreeMap<ByteString, Session>,
+    connections: BTreeMap<ConnectionId, Box<Connection>>,
+    sessions: BTreeMap<ByteString, Box<Session>>,
     subscribers: Subscribers,
     groups: Groups,
     /// Connections of 5.0 that the server says it closes for another one of the same client, and that have not been told.
@@ -133,7 +133,7 @@ impl Server {
         match item {
             Transmission::Open => {
                 if let Some(client) = self.opening.remove(&id) {
-                    self.connections.insert(id, Connection::new(client, now));
+                    self.connections.insert(id, Box::new(Connection::new(client, now)));
                 }
             }
             Transmission::Packet(packet) => self.receive(id, packet),

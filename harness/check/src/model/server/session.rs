@@ -134,8 +134,10 @@ impl Server {
         let user = self.access.user(connect.username.as_ref(), connect.authentication_method.as_ref());
         let is_unknown = connack.session_present && !self.sessions.contains_key(client_id);
         let maximum = self.settings.maximum_session_expiry;
-        let session =
-            self.sessions.entry(client_id.clone()).or_insert_with(|| Session::new(connect.version, &self.settings));
+        let session = self
+            .sessions
+            .entry(client_id.clone())
+            .or_insert_with(|| Box::new(Session::new(connect.version, &self.settings)));
         if is_unknown {
             // It goes on at the very instant of its end.
             session.sender.doubt();

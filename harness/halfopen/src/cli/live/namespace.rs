@@ -3,6 +3,7 @@
 use bytestring::ByteString;
 use halfopen_protocol::Packet;
 use halfopen_protocol::packet::{Connect, Publish, Subscription};
+use std::sync::Arc;
 
 use crate::plan::{
     Action, Answer, AnswerKind, Answers, Command, Expectation, FieldPattern, Matcher, Outgoing, PacketPattern, Plan,
@@ -107,8 +108,8 @@ impl Namespace<'_> {
     fn outgoing(&mut self, item: &mut Outgoing) {
         match item {
             Outgoing::Packet(packet) | Outgoing::Reply(packet) => match packet {
-                Packet::Connect(connect) => self.connect(connect),
-                Packet::Publish(publish) => self.publish(publish),
+                Packet::Connect(connect) => self.connect(Arc::make_mut(connect)),
+                Packet::Publish(publish) => self.publish(Arc::make_mut(publish)),
                 Packet::Subscribe(subscribe) => {
                     subscribe.subscriptions.iter_mut().for_each(|one| self.subscription(one));
                 }

@@ -2,6 +2,7 @@ use halfopen_protocol::PacketType;
 
 use super::scene::{Form, Shape};
 use super::{Drawing, cut};
+use crate::plan::NodeId;
 use crate::trace::{Event, EventKind, Transmission, details, item_word};
 
 impl Drawing<'_> {
@@ -29,8 +30,17 @@ impl Drawing<'_> {
         let target = self.connections.x(&self.lanes, *connection, *to);
         let y = self.y(index);
         let room = self.lanes.gap() - 66;
-        let text = text(item);
-        let names = format!("{} → {}", self.plan.node(*from).name, self.plan.node(*to).name);
+        let is_many = self.alike.is_many(index);
+        let text = match item {
+            // What they have in common.
+            Transmission::Packet(packet) if is_many => self.alike.counted(index, packet.packet_type().to_string()),
+            item => self.alike.counted(index, text(item)),
+        };
+        let name = |node: NodeId| match is_many {
+            true => self.lanes.heads_of_lanes()[self.lanes.lane(node)].name.clone(),
+            false => self.plan.node(node).name.clone(),
+        };
+        let names = format!("{} → {}", name(*from), name(*to));
         let (x2, y2, class, travel) = match arrival {
             Some(arrival) => {
                 let y2 = received.map_or_else(|| self.rows.y(*arrival, 0), |received| self.y(received));

@@ -152,7 +152,8 @@ impl Drawing<'_> {
             let is_hidden = |index: usize| self.hidden.iter().any(|hidden| hidden.events.contains(&index));
             let is_closed_there = end.closed.is_some_and(|(closed, _)| is_hidden(closed));
             // Of many that share a place those are enough that are seen to open.
-            if is_hidden(end.opened.0) && (is_closed_there || end.place == SIDE_BY_SIDE) {
+            let is_one_of_many = end.place == SIDE_BY_SIDE && self.alike.leader(end.opened.0).is_some();
+            if is_one_of_many || is_hidden(end.opened.0) && (is_closed_there || end.place == SIDE_BY_SIDE) {
                 continue;
             }
             self.keep_alive_gauge(end);

@@ -21,6 +21,7 @@ pub(super) struct Lanes {
     heads: Vec<Head>,
     of_node: Vec<usize>,
     gap: i32,
+    is_grouped: bool,
 }
 
 impl Lanes {
@@ -56,12 +57,27 @@ impl Lanes {
         let heads = heads.collect();
         let place = |lane: usize| order.iter().position(|other| *other == lane).unwrap_or_default();
         let of_node = of_node.into_iter().map(place).collect();
-        Self { heads, of_node, gap }
+        Self { heads, of_node, gap, is_grouped }
     }
 
     /// The middle of a node's lane.
     pub(super) fn x(&self, node: NodeId) -> i32 {
         self.of_node.get(node.0).map_or(FIRST, |&lane| self.heads[lane].x)
+    }
+
+    /// Returns the place of a node's lane among all lanes.
+    pub(super) fn lane(&self, node: NodeId) -> usize {
+        self.of_node.get(node.0).copied().unwrap_or_default()
+    }
+
+    /// Returns the heads of the lanes alone.
+    pub(super) fn heads_of_lanes(&self) -> &[Head] {
+        &self.heads
+    }
+
+    /// Returns whether the members of a group share a lane.
+    pub(super) fn is_grouped(&self) -> bool {
+        self.is_grouped
     }
 
     /// The distance between neighbours.

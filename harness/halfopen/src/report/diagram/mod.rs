@@ -29,7 +29,7 @@ use self::expected::ExpectationMark;
 use self::lanes::{Lanes, RULER, STORY, STORY_WIDTH};
 use self::rows::{ROW, Rows};
 pub use self::scene::{Anchor, Form, Head, Scene, Shape, Sign};
-use self::shown::{Hidden, hidden, long, short};
+use self::shown::{Alike, Hidden, hidden, long, short};
 pub use self::svg::svg;
 pub(super) use self::svg::{STYLE, escaped};
 use crate::check::{ExpectationResult, judged};
@@ -43,11 +43,14 @@ const BOLD: i32 = 116;
 
 /// Draws a run.
 pub fn scene(plan: &Plan, trace: &Trace) -> Scene {
+    let lanes = Lanes::new(plan);
+    let alike = Alike::of(trace, &lanes);
     let mut drawing = Drawing {
         plan,
         trace,
-        lanes: Lanes::new(plan),
-        hidden: hidden(plan, trace),
+        lanes,
+        hidden: hidden(plan, trace, &alike),
+        alike,
         rows: Rows::default(),
         row_of: BTreeMap::new(),
         connections: Connections::default(),
@@ -71,6 +74,7 @@ struct Drawing<'a> {
     trace: &'a Trace,
     lanes: Lanes,
     hidden: Vec<Hidden>,
+    alike: Alike,
     rows: Rows,
     /// The line that an event has at its instant.
     row_of: BTreeMap<usize, i32>,
@@ -104,6 +108,11 @@ impl Drawing<'_> {
                 self.rows.touch(arrival);
             }
         }
+        for (index, leader) in self.alike.leaders() {
+            if let Some(row) = self.row_of.get(&leader).copied() {
+                self.row_of.insert(index, row);
+            }
+        }
         self.make_room_for_expected();
         let folded: Vec<(Duration, Duration)> = self.hidden.iter().map(|hidden| (hidden.from, hidden.to)).collect();
         let quiet = self.rows.settle(&folded);
@@ -126,7 +135,7 @@ impl Drawing<'_> {
             EventKind::Received { sent: Some(sent), .. } => sent,
             _ => index,
         };
-        !self.hidden.iter().any(|hidden| hidden.events.contains(&index))
+        self.alike.leader(index).is_none() && !self.hidden.iter().any(|hidden| hidden.events.contains(&index))
     }
 
     fn is_hidden_time(&self, at: Duration) -> bool {
@@ -240,20 +249,22 @@ impl Drawing<'_> {
             }
             match &event.kind {
                 EventKind::Closing { node, peer, because, since, .. } => {
-                    self.note(index, *node, *peer, 0, &format!("closes: {}", because.word()));
+                    let text = self.alike.counted(index, format!("closes: {}", because.word()));
+                    self.note(index, *node, *peer, 0, &text);
                     if let Some(since) = since {
                         self.note(index, *node, *peer, 1, &since_text(event.at, *since));
                     }
                 }
                 EventKind::Received { from, to, item, sent: None, .. } => {
                     let why = if *item == Transmission::TimedOut { "no answer for too long" } else { "aborted" };
-                    self.note(index, *to, *from, 0, &format!("loses the connection: {why}"));
+                    let text = self.alike.counted(index, format!("loses the connection: {why}"));
+                    self.note(index, *to, *from, 0, &text);
                 }
                 EventKind::Node { node, change } => {
                     let (x, y) = (self.lanes.x(*node), self.y(index));
                     let is_dead = change.ends_process();
                     let class = if is_dead { "change bad" } else { "change" };
-                    let texts = std::iter::once(change.statement().to_owned());
+                    let texts = std::iter::once(self.alike.counted(index, change.statement().to_owned()));
                     for (row, text) in (0..).zip(texts.chain(fault_intervals::by_how_much(*change))) {
                         let form = Form::Text { x, y, dy: 4 + row * ROW, anchor: Anchor::Middle, text };
                         self.shapes.push(Shape::new(class, form).of(index));

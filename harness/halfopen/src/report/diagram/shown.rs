@@ -1,10 +1,14 @@
 //! What of a trace is drawn: all of it, except for what repeats and what is too much.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::plan::Plan;
-use crate::trace::{EventKind, Trace, repetitions};
+use halfopen_protocol::PacketType;
+
+use super::lanes::Lanes;
+use crate::plan::{NodeId, Plan};
+use crate::trace::{Event, EventKind, Trace, Transmission, repetitions};
 
 /// Number of events that are drawn at most: the first half and the last half of these.
 const DRAWN: usize = 600;
@@ -22,8 +26,92 @@ pub(super) struct Hidden {
     pub(super) note: String,
 }
 
+/// What the members of a group do alike at one instant: it is drawn once, with a count.
+#[derive(Debug, Default)]
+pub(super) struct Alike {
+    /// Number of events that an event stands for, if there are several.
+    counts: BTreeMap<usize, usize>,
+    /// For each event that is not drawn, the one that stands for it.
+    leaders: BTreeMap<usize, usize>,
+}
+
+/// What makes two events look alike.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Look {
+    Packet(PacketType),
+    Tcp(&'static str),
+    Received(&'static str),
+    Closing(&'static str),
+    Node(&'static str),
+}
+
+impl Alike {
+    /// Looks for what the members of groups do alike.
+    pub(super) fn of(trace: &Trace, lanes: &Lanes) -> Self {
+        let mut alike = Self::default();
+        if !lanes.is_grouped() {
+            return alike;
+        }
+        let mut first = BTreeMap::new();
+        for (index, event) in trace.events.iter().enumerate() {
+            let Some((look, from, to)) = look(event) else { continue };
+            let arrival = if let EventKind::Sent { arrival, .. } = event.kind { arrival } else { None };
+            let leader = *first.entry((event.at, lanes.lane(from), lanes.lane(to), look, arrival)).or_insert(index);
+            if leader != index {
+                *alike.counts.entry(leader).or_insert(1) += 1;
+                alike.leaders.insert(index, leader);
+            }
+        }
+        alike
+    }
+
+    /// Returns the event that stands for this one, if it is not drawn itself.
+    pub(super) fn leader(&self, index: usize) -> Option<usize> {
+        self.leaders.get(&index).copied()
+    }
+
+    /// Returns the events that are not drawn, each with the one that stands for it.
+    pub(super) fn leaders(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.leaders.iter().map(|(index, leader)| (*index, *leader))
+    }
+
+    /// Returns a text with the number of events for which this one stands.
+    pub(super) fn counted(&self, index: usize, text: String) -> String {
+        match self.counts.get(&index) {
+            Some(count) => format!("{text} × {count}"),
+            None => text,
+        }
+    }
+
+    /// Returns whether this event stands for several.
+    pub(super) fn is_many(&self, index: usize) -> bool {
+        self.counts.contains_key(&index)
+    }
+}
+
+fn look(event: &Event) -> Option<(Look, NodeId, NodeId)> {
+    let word = |item: &Transmission| match item {
+        Transmission::Open => "open",
+        Transmission::Fin => "fin",
+        Transmission::Rst => "rst",
+        Transmission::TimedOut => "timed out",
+        Transmission::Packet(_) | Transmission::Bytes(_) => "data",
+    };
+    Some(match &event.kind {
+        EventKind::Sent { from, to, item: Transmission::Packet(packet), .. } => {
+            (Look::Packet(packet.packet_type()), *from, *to)
+        }
+        EventKind::Sent { item: Transmission::Bytes(_), .. } => return None,
+        EventKind::Sent { from, to, item, .. } => (Look::Tcp(word(item)), *from, *to),
+        EventKind::Received { from, to, item, sent: None, .. } => (Look::Received(word(item)), *from, *to),
+        EventKind::Closing { node, peer, because, .. } => (Look::Closing(because.word()), *node, *peer),
+        EventKind::Node { node, change } => (Look::Node(change.statement()), *node, *node),
+        _ => return None,
+    })
+}
+
 /// Returns all that is not drawn, in order.
-pub(super) fn hidden(plan: &Plan, trace: &Trace) -> Vec<Hidden> {
+pub(super) fn hidden(plan: &Plan, trace: &Trace, alike: &Alike) -> Vec<Hidden> {
     let repeated = repetitions(plan, trace).into_iter().filter(|repetition| !repetition.period.is_zero());
     let mut hidden: Vec<Hidden> = repeated
         .map(|repetition| Hidden {
@@ -38,16 +126,16 @@ pub(super) fn hidden(plan: &Plan, trace: &Trace) -> Vec<Hidden> {
             to: repetition.last,
         })
         .collect();
-    hidden.extend(too_much(trace, &hidden));
+    hidden.extend(too_much(trace, &hidden, alike));
     hidden
 }
 
 /// The middle of a trace that has more than can be drawn even so.
-fn too_much(trace: &Trace, hidden: &[Hidden]) -> Option<Hidden> {
+fn too_much(trace: &Trace, hidden: &[Hidden], alike: &Alike) -> Option<Hidden> {
     let is_hidden = |index: usize| hidden.iter().any(|hidden| hidden.events.contains(&index));
-    let drawn = |(index, event): (usize, &crate::trace::Event)| {
+    let drawn = |(index, event): (usize, &Event)| {
         let counts = matches!(event.kind, EventKind::Sent { .. } | EventKind::Step { .. } | EventKind::Closing { .. });
-        (counts && !is_hidden(index)).then_some(index)
+        (counts && alike.leader(index).is_none() && !is_hidden(index)).then_some(index)
     };
     if trace.events.len() <= DRAWN {
         return None;

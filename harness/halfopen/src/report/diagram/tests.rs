@@ -31,7 +31,7 @@ fn the_deadline_is_that_of_the_keep_alive_that_the_broker_grants() {
     let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 60));
     let granted = ConnAck { server_keep_alive: Some(2), ..ConnAck::default() };
-    story.packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(granted)));
+    story.packet(0, BROKER, SENSOR, Packet::from(granted));
     story.at(2000).packet(0, SENSOR, BROKER, Packet::PingReq);
     let picture = picture(&plan(), &mut story, 3000);
     assert!(picture.contains("deadline: 3 s after the last packet"), "{picture}");
@@ -115,6 +115,7 @@ fn heights_grow_with_time() {
         trace: &trace,
         lanes: Lanes::new(&plan),
         hidden: Vec::new(),
+        alike: Alike::default(),
         rows: Rows::default(),
         row_of: BTreeMap::new(),
         connections: Connections::default(),
@@ -286,4 +287,24 @@ fn brokers_stand_side_by_side_and_speak_across_their_gap() {
         })
         .collect();
     assert!(bars.len() == 2 && bars.iter().all(|x| between(*x)), "{bars:?}");
+}
+
+#[test]
+fn what_the_members_of_a_group_do_alike_is_one_arrow_with_a_count() {
+    let mut plan = plan();
+    let members: Vec<NodeId> = (0..30).map(|number| NodeId(plan.nodes.len() + number)).collect();
+    let member = |number| crate::plan::Node { name: format!("fleet.{number}"), ..plan.nodes[SENSOR.0].clone() };
+    let fleet: Vec<_> = (1..=30).map(member).collect();
+    plan.nodes.extend(fleet);
+    let mut story = TraceBuilder::new();
+    for (connection, member) in (0..).zip(&members) {
+        story.at(0).packet(connection, *member, BROKER, Packet::PingReq);
+    }
+    story.at(50).packet(0, members[0], BROKER, Packet::PingReq);
+    let scene = scene(&plan, &story.end(1000));
+    let label = |shape: &Shape| match &shape.form {
+        Form::Arrow { label, .. } => Some(label.clone()),
+        _ => None,
+    };
+    assert_eq!(scene.shapes.iter().filter_map(label).collect::<Vec<_>>(), ["PINGREQ × 30", "PINGREQ"]);
 }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -86,7 +87,8 @@ impl EventRecord {
             }
             EventKind::Delivered { node, message } => {
                 record.node = name(node);
-                record.item("delivered", &Transmission::Packet(halfopen_protocol::Packet::Publish(message.clone())));
+                record
+                    .item("delivered", &Transmission::Packet(halfopen_protocol::Packet::Publish(Arc::clone(message))));
             }
             EventKind::Connected { node, session_present } => {
                 record.node = name(node);

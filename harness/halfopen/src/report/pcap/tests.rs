@@ -22,8 +22,8 @@ fn sequence_numbers_count_what_was_sent_and_acknowledgements_what_came() {
     let mut story = TraceBuilder::new();
     story.at(0).item(0, SENSOR, BROKER, Transmission::Open);
     story.at(20).event(EventKind::Established { connection: ConnectionId(0), node: SENSOR });
-    story.packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 5))));
-    story.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::default()));
+    story.packet(0, SENSOR, BROKER, Packet::from(connect("sensor", 5)));
+    story.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Default::default()));
     story.at(1000).lost(0, SENSOR, BROKER, Transmission::Packet(Packet::PingReq));
     story.at(2000).item(0, BROKER, SENSOR, Transmission::Fin);
     story.at(3000).lost(0, SENSOR, BROKER, Transmission::Rst);
@@ -81,4 +81,10 @@ fn the_file_is_read_back_with_the_times_of_the_run() {
     }
     assert!(times.contains(&Duration::from_millis(7530)), "{times:?}");
     assert!(times.is_sorted(), "{times:?}");
+}
+
+#[test]
+fn each_member_of_a_large_group_has_an_address_of_its_own() {
+    let addresses = [0, 254, 65_534, 65_535, 999_999].map(|node| address(NodeId(node)));
+    assert_eq!(addresses, [[10, 0, 0, 1], [10, 0, 0, 255], [10, 0, 255, 255], [10, 1, 0, 0], [10, 15, 66, 64]]);
 }

@@ -1,6 +1,7 @@
 //! One event as a line of a trace file.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen_protocol::{Packet, PacketType, Version};
@@ -155,7 +156,7 @@ impl EventLine {
                 }),
             },
             EventKind::Delivered { node, message } => {
-                let item = Transmission::Packet(Packet::Publish(message.clone()));
+                let item = Transmission::Packet(Packet::Publish(Arc::clone(message)));
                 KindLine::Delivered { node: name(node), item: ItemLine::of(None, &item, versions)? }
             }
             EventKind::Connected { node, session_present } => {

@@ -39,7 +39,7 @@ fn everything() -> TraceFile {
         .mark("here")
         .event(EventKind::Established { connection: ConnectionId(0), node: SENSOR })
         .event(EventKind::Connected { node: SENSOR, session_present: true })
-        .event(EventKind::Delivered { node: SENSOR, message: message() })
+        .event(EventKind::Delivered { node: SENSOR, message: message().into() })
         .event(EventKind::Holds { node: BROKER, held: Held::Session("a \"b\"\n".to_owned(), Some(session)) })
         .event(EventKind::Holds { node: BROKER, held: Held::Session(String::new(), None) })
         .event(EventKind::Holds { node: BROKER, held: Held::Retained(3) })

@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::members::{Member, Members, masked};
@@ -100,7 +101,7 @@ impl Writer<'_> {
                     EventKind::Received { to, item: Transmission::Packet(halfopen_protocol::Packet::Publish(publish)), .. }
                         if to == node && publish.topic == message.topic && publish.payload == message.payload)
                 };
-                let packet = halfopen_protocol::Packet::Publish(message.clone());
+                let packet = halfopen_protocol::Packet::Publish(Arc::clone(message));
                 (!self.just_before(index, event.at, arrived))
                     .then(|| self.statement(*node, "delivers", &details(&packet)))
             }

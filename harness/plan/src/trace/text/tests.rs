@@ -108,7 +108,7 @@ fn fields_of_packets() {
     full.password = Some(Bytes::from_static(&[0xff, 0x00]));
     full.will = Some(Will { topic: "s/1".into(), payload: Bytes::from_static(b"offline"), ..Will::default() });
     let message = |payload: &[u8]| {
-        Packet::Publish(Publish {
+        Packet::from(Publish {
             topic: "a/b".into(),
             qos: QoS::AtLeastOnce,
             packet_id: id,
@@ -124,8 +124,8 @@ fn fields_of_packets() {
     let subscribe =
         Subscribe { packet_id: id.unwrap(), subscription_id: None, user_properties: Vec::new(), subscriptions: two };
     let mut story = TraceBuilder::new();
-    story.packet(0, SENSOR, BROKER, Packet::Connect(Box::new(full)));
-    story.at(10).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(refused)));
+    story.packet(0, SENSOR, BROKER, Packet::from(full));
+    story.at(10).packet(0, BROKER, SENSOR, Packet::from(refused));
     story.at(20).packet(0, SENSOR, BROKER, Packet::Subscribe(subscribe));
     story.at(30).packet(0, SENSOR, BROKER, message(b""));
     story.at(40).packet(0, SENSOR, BROKER, message(b"line\nbreak \xc3\xa4"));

@@ -122,7 +122,7 @@ pub(super) fn standard(side: Role, packet: &Packet, version: Version) -> Option<
             // Who has no name gets one, which only 5.0 can say.
             let assigned = version.is_v5() && connect.client_id.is_empty();
             let assigned_client_id = assigned.then(|| "assigned".into());
-            Packet::ConnAck(Box::new(ConnAck { assigned_client_id, ..ConnAck::default() }))
+            Packet::from(ConnAck { assigned_client_id, ..ConnAck::default() })
         }
         Packet::Subscribe(subscribe) => {
             let granted = |qos: QoS| ReasonCode::new(qos.level());
@@ -145,7 +145,7 @@ pub(super) fn refusal(packet: &Packet, version: Version) -> Option<Packet> {
     Some(match packet {
         Packet::Connect(_) => {
             let reason = if version.is_v5() { no } else { ReasonCode::new(5) };
-            Packet::ConnAck(Box::new(ConnAck { reason, ..ConnAck::default() }))
+            Packet::from(ConnAck { reason, ..ConnAck::default() })
         }
         Packet::Subscribe(subscribe) => {
             let reason = if version.is_v5() { no } else { ReasonCode::new(0x80) };

@@ -9,6 +9,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use halfopen_protocol::packet::{Connect, PacketId, QoS, Subscribe, Subscription, Unsubscribe, UserProperties};
@@ -101,7 +102,7 @@ struct Dialing<S> {
     stream: Pin<Box<dyn Future<Output = Opened<S>>>>,
     version: Version,
     /// The packet that is sent as soon as the connection is open.
-    connect: Option<Box<Connect>>,
+    connect: Option<Arc<Connect>>,
 }
 
 enum Event<S> {
@@ -299,9 +300,9 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
         match command {
             Command::Connect { connect } => {
                 let own = self.program.map(|program| &program.connect);
-                let Some(connect) = connect.map(|connect| *connect).or_else(|| own.cloned()) else { return Ok(()) };
+                let Some(connect) = connect.map(Arc::unwrap_or_clone).or_else(|| own.cloned()) else { return Ok(()) };
                 self.subscribe_on_connack = true;
-                self.dial(connect.version, Some(Box::new(connect)));
+                self.dial(connect.version, Some(Arc::new(connect)));
                 Ok(())
             }
             Command::Open => {
@@ -318,7 +319,7 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
                 if publish.qos != QoS::AtMostOnce && publish.packet_id.is_none() {
                     publish.packet_id = Some(self.next_id());
                 }
-                self.write(&Packet::Publish(publish), on)
+                self.write(&Packet::from(publish), on)
             }
             Command::Disconnect(disconnect) => {
                 self.write(&Packet::Disconnect(*disconnect), on)?;
@@ -326,7 +327,7 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
             }
             Command::Close(how) => self.close_one(how, on).await,
             Command::Send(items) => {
-                let own = self.program.map(|program| Packet::Connect(Box::new(program.connect.clone())));
+                let own = self.program.map(|program| Packet::from(program.connect.clone()));
                 self.line(on)?.send(&items, own.as_ref(), None)
             }
             Command::Answer(change) => {
@@ -360,7 +361,7 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
     }
 
     /// Begins to open a connection beside those that there are.
-    fn dial(&mut self, version: Version, connect: Option<Box<Connect>>) {
+    fn dial(&mut self, version: Version, connect: Option<Arc<Connect>>) {
         self.ended_by_peer = false;
         let Some(program) = self.program else { return };
         let (network, to) = (self.env.network.clone(), program.to);

@@ -27,7 +27,7 @@ async fn sink(host: Host) {
 }
 
 fn publish(payload: Vec<u8>) -> (Packet, Bytes) {
-    let packet = Packet::Publish(Publish { topic: "t".into(), payload: payload.into(), ..Publish::default() });
+    let packet = Packet::from(Publish { topic: "t".into(), payload: payload.into(), ..Publish::default() });
     let mut bytes = BytesMut::new();
     encode(&packet, Version::V5_0, &mut bytes).expect("a valid packet");
     (packet, bytes.freeze())
