@@ -32,6 +32,8 @@ pub struct Statement {
     pub applies_to: Side,
     /// The way in which a test can see it: "wire", "timing", "restart", "api" or "none".
     pub observable: &'static str,
+    /// Limits, errata, and why no peer can observe it if none can. Empty if there is nothing to say.
+    pub note: &'static str,
 }
 
 /// Returns all statements of one version, in the order of the standard.
@@ -51,6 +53,7 @@ pub fn statements(version: Version) -> impl Iterator<Item = Statement> {
             _ => Side::Both,
         },
         observable: value(entry, "observable"),
+        note: value(entry, "note"),
     })
 }
 
@@ -94,6 +97,8 @@ mod tests {
                 assert_eq!(statement.section, text("section"), "{}", statement.id);
                 assert_eq!(statement.summary, text("summary"), "{}", statement.id);
                 assert_eq!(statement.observable, text("observable"), "{}", statement.id);
+                let note = expected.get("note").and_then(|note| note.as_str()).unwrap_or_default();
+                assert_eq!(statement.note, note, "{}", statement.id);
                 assert_eq!(statement.applies_to, side, "{}", statement.id);
             }
         }

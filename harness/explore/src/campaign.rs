@@ -236,6 +236,7 @@ fn concerns(plan: &Arc<Plan>, defect: Defect) -> bool {
     let is_of = |program: &Program| match defect {
         Defect::Broker(_) => matches!(program, Program::Broker(_)),
         Defect::Client(_) => matches!(program, Program::Client(_)),
+        Defect::Breach(breach) => breach.is_of(program),
     };
     plan.nodes.iter().any(|node| is_of(&node.program))
 }

@@ -268,6 +268,7 @@ fn plan(row: &Row, duration: Duration) -> Arc<Plan> {
         steps: if row.silent { vec![silence] } else { Vec::new() },
         expectations: Vec::new(),
         waived: Vec::new(),
+        clauses: Vec::new(),
         until: Some(Moment {
             event: EventRef::Start,
             offset_ms: i64::try_from(duration.as_millis()).expect("a benchmark is no longer than that"),

@@ -1,17 +1,18 @@
 //! Which statements of the standards the scenarios show, and which of these are proven: a program that breaks the rule fails.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
-use halfopen_protocol::Version;
 use halfopen_protocol::normative::{Side, Statement, statements};
+use halfopen_protocol::{Role, Version};
 
 use crate::check::Verdict;
 use crate::defects::Defect;
-use crate::plan::Plan;
+use crate::plan::{Plan, Program};
 use crate::run::{Ending, Runner, on_all_cores};
 use crate::scenario::Scenario;
+use crate::world::Breach;
 
 /// The coverage of both standards by scenarios.
 #[derive(Clone, Debug)]
@@ -26,8 +27,8 @@ pub struct Coverage {
 struct Row {
     version: Version,
     statement: Statement,
-    /// The scenarios that name it.
-    shown: BTreeSet<String>,
+    /// The scenarios that name it and have a client, and those that have a broker.
+    shown: [BTreeSet<String>; 2],
     /// The defects that make a scenario fail that names it, or that make the reference model name it.
     proven: BTreeSet<Defect>,
 }
@@ -45,7 +46,7 @@ pub struct Counts {
     pub proven: usize,
 }
 
-/// The runs of a scenario in one version, and the statements that it names.
+/// The runs of a scenario in one version that name the same statements.
 struct ScenarioRuns {
     scenario: String,
     version: Version,
@@ -57,20 +58,15 @@ impl Coverage {
     /// Runs all scenarios once without any defect, and with each of `defects`, of which it tells `begins` before, until
     /// a run of a scenario fails.
     pub fn of(scenarios: Vec<(Scenario, Vec<Plan>)>, defects: &[Defect], begins: impl Fn(Defect)) -> Self {
-        let mut stories = Vec::new();
+        let mut stories: Vec<ScenarioRuns> = Vec::new();
         for (scenario, runs) in scenarios {
-            let mut runs: Vec<Arc<Plan>> = runs.into_iter().map(Arc::new).collect();
-            for (version, clauses) in scenario.about.clauses {
-                let of_version = |plan: &mut Arc<Plan>| plan.version == version;
-                let runs = runs.extract_if(.., of_version).collect();
-                stories.push(ScenarioRuns { scenario: scenario.name.clone(), version, clauses, runs });
+            let mut of_scenario: BTreeMap<(Version, Vec<String>), Vec<Arc<Plan>>> = BTreeMap::new();
+            for plan in runs {
+                of_scenario.entry((plan.version, plan.clauses.clone())).or_default().push(Arc::new(plan));
             }
-            for version in Version::ALL {
-                let runs: Vec<_> = runs.extract_if(.., |plan| plan.version == version).collect();
-                if !runs.is_empty() {
-                    stories.push(ScenarioRuns { scenario: scenario.name.clone(), version, clauses: Vec::new(), runs });
-                }
-            }
+            let story =
+                |((version, clauses), runs)| ScenarioRuns { scenario: scenario.name.clone(), version, clauses, runs };
+            stories.extend(of_scenario.into_iter().map(story));
         }
         let failing = on_all_cores(&stories, |story| story.fails(None));
         let unfit: BTreeSet<String> = stories
@@ -85,20 +81,56 @@ impl Coverage {
                 let names = |story: &&ScenarioRuns| {
                     story.version == version && story.clauses.iter().any(|id| id == statement.id)
                 };
-                let shown = stories.iter().filter(names).map(|story| story.scenario.clone()).collect();
+                let of_side = |side| stories.iter().filter(names).filter(move |story| story.judges(side));
+                let shown = |side| of_side(side).map(|story| story.scenario.clone()).collect();
+                let shown = [shown(Side::Client), shown(Side::Server)];
                 rows.push(Row { version, statement, shown, proven: BTreeSet::new() });
             }
         }
         let mut coverage = Self { rows, unfit: unfit.into_iter().collect() };
         for &defect in defects {
             begins(defect);
-            let failing = on_all_cores(&stories, |story| story.fails(Some(defect)));
-            for (story, named) in stories.iter().zip(failing).filter_map(|(story, named)| Some((story, named?))) {
-                let ids = named.iter().chain(&story.clauses);
-                ids.for_each(|id| coverage.prove(story.version, id, defect));
+            let judging: Vec<&ScenarioRuns> = stories.iter().filter(|story| story.judges(side_of(defect))).collect();
+            let failing = on_all_cores(&judging, |story| story.fails(Some(defect)));
+            // What breaks nearly everything says nothing about the statement of one scenario.
+            let is_broad = failing.iter().flatten().count() * BROAD > judging.len();
+            for (story, named) in judging.iter().zip(failing).filter_map(|(story, named)| Some((story, named?))) {
+                named.iter().for_each(|id| coverage.prove(story.version, id, defect));
+                if !is_broad {
+                    story.clauses.iter().for_each(|id| coverage.prove(story.version, id, defect));
+                }
             }
         }
+        coverage.prove_by_breaches(&stories);
         coverage
+    }
+
+    /// Makes each breach in the scenarios that name one of the statements that it breaks.
+    fn prove_by_breaches(&mut self, stories: &[ScenarioRuns]) {
+        let breaches: Vec<Breach> = Breach::all().collect();
+        let proofs = on_all_cores(&breaches, |breach| {
+            let mut proofs = BTreeSet::new();
+            for version in Version::ALL {
+                let mut broken: Vec<String> =
+                    breach.statements(version).iter().map(|id| format!("MQTT-{id}")).collect();
+                let of_version =
+                    |story: &&ScenarioRuns| story.version == version && story.judges(side_of((*breach).into()));
+                for story in stories.iter().filter(of_version) {
+                    if story.clauses.iter().any(|id| broken.contains(id))
+                        && story.fails(Some((*breach).into())).is_some()
+                    {
+                        proofs.extend(
+                            story.clauses.iter().filter(|id| broken.contains(id)).map(|id| (version, id.clone())),
+                        );
+                        broken.retain(|id| !story.clauses.contains(id));
+                    }
+                }
+            }
+            proofs
+        });
+        for (breach, proofs) in breaches.into_iter().zip(proofs) {
+            proofs.iter().for_each(|(version, id)| self.prove(*version, id, breach.into()));
+        }
     }
 
     fn prove(&mut self, version: Version, id: &str, defect: Defect) {
@@ -114,7 +146,7 @@ impl Coverage {
         of_side.fold(Counts::default(), |counts, row| Counts {
             statements: counts.statements + 1,
             unobservable: counts.unobservable + usize::from(!row.is_observable()),
-            shown: counts.shown + usize::from(row.is_shown()),
+            shown: counts.shown + usize::from(row.is_shown_of(side)),
             proven: counts.proven + usize::from(row.is_proven_of(side)),
         })
     }
@@ -134,10 +166,15 @@ impl Coverage {
                 "\n## MQTT {version}\n\n| statement | binds | shown by | proven by |\n|---|---|---|---|\n"
             );
             for row in self.rows.iter().filter(|row| row.version == version) {
-                let Statement { id, applies_to, .. } = row.statement;
+                let Statement { id, applies_to, note, .. } = row.statement;
+                let shown: BTreeSet<&str> = [Side::Client, Side::Server]
+                    .into_iter()
+                    .filter(|side| row.binds(*side))
+                    .flat_map(|side| row.shown_of(side).iter().map(String::as_str))
+                    .collect();
                 let shown = match row.is_observable() {
-                    true => few(row.shown.iter().map(String::as_str)),
-                    false => "no peer can observe it".to_owned(),
+                    true => few(shown.into_iter()),
+                    false => format!("no peer can observe it: {note}"),
                 };
                 let proven: Vec<String> = row.proven.iter().map(ToString::to_string).collect();
                 let proven = few(proven.iter().map(String::as_str));
@@ -183,11 +220,15 @@ impl Row {
     }
 
     fn is_observable(&self) -> bool {
-        self.statement.observable != "none"
+        !matches!(self.statement.observable, "none" | "api")
     }
 
-    fn is_shown(&self) -> bool {
-        self.is_observable() && !(self.shown.is_empty() && self.proven.is_empty())
+    fn shown_of(&self, side: Side) -> &BTreeSet<String> {
+        &self.shown[usize::from(side == Side::Server)]
+    }
+
+    fn is_shown_of(&self, side: Side) -> bool {
+        self.is_observable() && (!self.shown_of(side).is_empty() || self.is_proven_of(side))
     }
 
     fn is_proven_of(&self, side: Side) -> bool {
@@ -197,11 +238,16 @@ impl Row {
 
 const HEAD: &str = "# Statements of the standards, and the scenarios that show them
 
-Made by `halfopen coverage scenarios`. A statement is shown by the scenarios that name it in `clauses`; it is proven if a
-defect of the side that it binds makes one of them fail, or makes the reference model name it. What other tests show stands
-in [what shows what](coverage.md).
+Made by `halfopen coverage scenarios`. A statement is shown by the scenarios that name it, in `clauses` or in a row of their
+table, and have a program of the side that it binds. It is proven if a defect of that side makes one of these runs fail, or makes the
+reference model name it; a defect that makes more than a tenth of all runs fail proves only what the model names. A *breach*
+is a defect at the sockets of a program, made for the statements that it breaks, and proves no others.
+What other tests show stands in [what shows what](coverage.md).
 
 ";
+
+/// A defect that makes more than one in so many groups of runs fail is broad.
+const BROAD: usize = 10;
 
 const TABLE: &str = "| MQTT | side | statements | shown | proven | no peer can observe |\n|---|---|---|---|---|---|\n";
 
@@ -213,6 +259,8 @@ fn side_of(defect: Defect) -> Side {
     match defect {
         Defect::Broker(_) => Side::Server,
         Defect::Client(_) => Side::Client,
+        Defect::Breach(breach) if breach.side() == Role::Client => Side::Client,
+        Defect::Breach(_) => Side::Server,
     }
 }
 
@@ -235,6 +283,15 @@ fn few<'a>(mut names: impl ExactSizeIterator<Item = &'a str>) -> String {
 }
 
 impl ScenarioRuns {
+    /// Whether one of the project's programs on this side takes part.
+    fn judges(&self, side: Side) -> bool {
+        self.runs.iter().flat_map(|plan| &plan.nodes).any(|node| match node.program {
+            Program::Broker(_) => side == Side::Server,
+            Program::Client(_) => side == Side::Client,
+            Program::RawBroker(_) | Program::RawClient(_) => false,
+        })
+    }
+
     /// Returns what the findings of the first run that does not pass name, if there is one.
     fn fails(&self, defect: Option<Defect>) -> Option<BTreeSet<String>> {
         let runner = Runner { defect, ..Runner::default() };
@@ -267,9 +324,9 @@ mod tests {
         let defect = Defect::all().find(|defect| side_of(*defect) == Side::Server).unwrap();
         let rows = statements(Version::V5_0).filter(|statement| statement.applies_to == Side::Server).take(2);
         let row =
-            |statement| Row { version: Version::V5_0, statement, shown: BTreeSet::new(), proven: BTreeSet::new() };
+            |statement| Row { version: Version::V5_0, statement, shown: Default::default(), proven: BTreeSet::new() };
         let mut rows: Vec<Row> = rows.map(row).collect();
-        rows[0].shown.insert("a/b".to_owned());
+        rows[0].shown[1].insert("a/b".to_owned());
         rows[1].proven.insert(defect);
         Coverage { rows, unfit: Vec::new() }
     }

@@ -65,6 +65,8 @@ pub struct Plan {
     pub expectations: Vec<Expectation>,
     /// Invariants that the scenario breaks on purpose.
     pub waived: Vec<Waiver>,
+    /// Ids of the normative statements that the run checks.
+    pub clauses: Vec<String>,
     /// The end of the run, if the file sets it. Otherwise the run ends a second after everything is decided.
     pub until: Option<Moment>,
     /// The time by which something may come earlier or later than expected.

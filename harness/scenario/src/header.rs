@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use halfopen_protocol::{Version, normative};
 
-use crate::ast::{File, Fragment, Id, Ids, Map, OneOrMore, Place, Text, Waive, found, value_of};
+use crate::ast::{
+    Clauses, File, Fragment, Id, Ids, Map, OneOrMore, Place, Row, RowClauses, Text, Waive, found, value_of,
+};
 use crate::error::{Diagnostics, Span};
 use crate::field_cases;
 use crate::keys::Table;
@@ -45,33 +47,71 @@ impl About {
             ..Self::default()
         };
         if let Some(clauses) = value_of(&file.clauses) {
-            about.add_clauses(Version::V3_1_1, value_of(&clauses.v3_1_1), diagnostics);
-            about.add_clauses(Version::V5_0, value_of(&clauses.v5_0), diagnostics);
+            about.add_all_clauses(clauses, diagnostics);
         }
         for row in value_of(&file.table).map_or(&[][..], |table| &table.rows) {
-            let version = row.versions.as_ref().and_then(|versions| match versions.0.as_slice() {
-                [only] => Some(*only),
-                _ => None,
-            });
-            match (version, &row.clauses) {
-                (_, None) => {}
-                (Some(version), ids) => about.add_clauses(version, ids.as_ref(), diagnostics),
-                (None, Some(ids)) => {
-                    clauses(&ids.0, None, diagnostics);
-                    let message =
-                        "a row with a `clause` needs `mqtt`: both versions use the same numbers for different things";
-                    diagnostics.push(ids.0.first().map_or_else(Span::default, |id| id.0.span), message, None);
-                }
+            match &row.clauses {
+                None => {}
+                Some(RowClauses::ByVersion(clauses)) => about.add_all_clauses(clauses, diagnostics),
+                Some(RowClauses::Ids(ids)) => match only_version(file, row) {
+                    Some(version) => about.add_clauses(version, Some(ids), diagnostics),
+                    None => {
+                        clauses(&ids.0, None, diagnostics);
+                        let message = "both versions use the same numbers for different things; write \
+                                       `clause: { 5.0: MQTT-… }`, or `mqtt` in this row";
+                        diagnostics.push(ids.0.first().map_or_else(Span::default, |id| id.0.span), message, None);
+                    }
+                },
             }
         }
         about.waived = waivers(fragments.iter().filter_map(|fragment| value_of(&fragment.waive)), file, diagnostics);
         about
     }
 
+    fn add_all_clauses(&mut self, clauses: &Clauses, diagnostics: &Diagnostics) {
+        for version in Version::ALL {
+            self.add_clauses(version, ids_of(clauses, version), diagnostics);
+        }
+    }
+
     fn add_clauses(&mut self, version: Version, ids: Option<&Ids>, diagnostics: &Diagnostics) {
         if let Some(ids) = ids {
-            self.clauses.entry(version).or_default().extend(clauses(&ids.0, Some(version), diagnostics));
+            let known = self.clauses.entry(version).or_default();
+            let new = clauses(&ids.0, Some(version), diagnostics).into_iter().filter(|id| !known.contains(id));
+            let new: Vec<String> = new.collect();
+            known.extend(new);
         }
+    }
+}
+
+/// Returns the statements that the runs of a file check in this version, with this row of the table.
+pub(super) fn clauses_of_run(file: &File, row: Option<&RowClauses>, version: Version) -> Vec<String> {
+    let of_file = value_of(&file.clauses).and_then(|clauses| ids_of(clauses, version));
+    let of_row = row.and_then(|clauses| match clauses {
+        RowClauses::Ids(ids) => Some(ids),
+        RowClauses::ByVersion(clauses) => ids_of(clauses, version),
+    });
+    let mut clauses: Vec<String> = Vec::new();
+    for Id(_, id) in of_file.into_iter().chain(of_row).flat_map(|ids| &ids.0) {
+        if !clauses.contains(id) {
+            clauses.push(id.clone());
+        }
+    }
+    clauses
+}
+
+/// The version in which a row runs, if it is only one.
+fn only_version(file: &File, row: &Row) -> Option<Version> {
+    match row.versions.as_ref().or(value_of(&file.mqtt))?.0.as_slice() {
+        [only] => Some(*only),
+        _ => None,
+    }
+}
+
+fn ids_of(clauses: &Clauses, version: Version) -> Option<&Ids> {
+    match version {
+        Version::V3_1_1 => value_of(&clauses.v3_1_1),
+        Version::V5_0 => value_of(&clauses.v5_0),
     }
 }
 

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::breach::Breach;
 use crate::plan::Program;
 
 /// A defect of one of the project's programs.
@@ -10,10 +11,18 @@ pub enum Defect {
     Broker(halfopen_broker::core::Defect),
     /// A defect of the client.
     Client(halfopen_client::core::Defect),
+    /// A breach at the sockets of one of them.
+    Breach(Breach),
+}
+
+impl From<Breach> for Defect {
+    fn from(breach: Breach) -> Self {
+        Self::Breach(breach)
+    }
 }
 
 impl Defect {
-    /// Returns all of them, those of the broker first.
+    /// Returns all of the cores, those of the broker first. Breaches are apart, in [`Breach::all`].
     pub fn all() -> impl Iterator<Item = Self> {
         let brokers = halfopen_broker::core::Defect::ALL.iter().copied().map(Self::Broker);
         brokers.chain(halfopen_client::core::Defect::ALL.iter().copied().map(Self::Client))
@@ -24,6 +33,7 @@ impl Defect {
         match self {
             Self::Broker(defect) => defect.about(),
             Self::Client(defect) => defect.about(),
+            Self::Breach(breach) => breach.about(),
         }
     }
 
@@ -32,6 +42,7 @@ impl Defect {
         match self {
             Self::Broker(defect) => defect.cases(),
             Self::Client(defect) => defect.cases(),
+            Self::Breach(_) => &[],
         }
     }
 
@@ -59,6 +70,7 @@ impl Defect {
         match self {
             Self::Broker(defect) => defect.known_by(),
             Self::Client(defect) => defect.known_by(),
+            Self::Breach(_) => &[],
         }
     }
 }
@@ -69,9 +81,10 @@ impl FromStr for Defect {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wanted = plain(text);
+        let known = || Self::all().chain(Breach::all().map(Self::Breach));
         let nearest =
-            || Self::all().map(|it| plain(&it.to_string())).min_by_key(|it| strsim::damerau_levenshtein(it, &wanted));
-        let found = Self::all().find(|it| plain(&it.to_string()) == wanted);
+            || known().map(|it| plain(&it.to_string())).min_by_key(|it| strsim::damerau_levenshtein(it, &wanted));
+        let found = known().find(|it| plain(&it.to_string()) == wanted);
         found.ok_or_else(|| UnknownDefect { nearest: nearest().unwrap_or_default() })
     }
 }
@@ -94,6 +107,7 @@ impl fmt::Display for Defect {
         match self {
             Self::Broker(defect) => write!(f, "broker: {}", defect.name()),
             Self::Client(defect) => write!(f, "client: {}", defect.name()),
+            Self::Breach(breach) => breach.fmt(f),
         }
     }
 }

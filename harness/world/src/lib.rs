@@ -5,6 +5,7 @@
 //! plan on `turmoil::Sim`, to check the other against; [`Engine::Live`] runs the event-driven one on the machine's time,
 //! for brokers outside of the world.
 
+mod breach;
 mod connection_tap;
 mod defect;
 mod director;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use halfopen_plan::{self as plan, trace};
 
+pub use self::breach::Breach;
 pub use self::defect::{Defect, UnknownDefect};
 pub use self::engines::event_driven::LocalTime;
 pub use self::engines::live::{RealTime, interrupt, live_means};

@@ -39,6 +39,7 @@ fn plan(version: Version, steps: Vec<Step>) -> Arc<Plan> {
         steps,
         expectations: Vec::new(),
         waived: Vec::new(),
+        clauses: Vec::new(),
         until: Some(crate::plan::Moment { event: crate::plan::EventRef::Start, offset_ms: 20_000, text: "20s".into() }),
         tolerance: Duration::ZERO,
         origins: Origins::default(),

@@ -499,7 +499,13 @@ impl Index {
     fn accepted(&mut self, at: Duration, id: EndId, facts: &mut Facts<'_>) {
         let end = &self.ends[id.0];
         // A client has one session, whatever its name. With its process goes its memory; a broker's may last.
-        let name = if end.is_broker { end.client_id() } else { ByteString::new() };
+        let name = match end.is_broker {
+            // 3.1.1 does not tell a client which identifier it was given; each has one of its own [MQTT-3.1.3-6].
+            true => Some(end.client_id())
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| format!("unnamed {}", id.0).into()),
+            false => ByteString::new(),
+        };
         let key = (end.node, name.clone());
         let known = self.names.get(&key).copied();
         let previous = known.map(|session| self.sessions[session.0].current);

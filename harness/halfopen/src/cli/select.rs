@@ -46,11 +46,10 @@ fn is_wanted(command: &RunCommand, plan: &Plan, about: &About, failed: Option<&B
     let name = plan.run.to_string();
     let area = plan.run.scenario.rsplit_once('/').map_or("", |(area, _)| area);
     let is_any = |wanted: &[String], has: &dyn Fn(&String) -> bool| wanted.is_empty() || wanted.iter().any(has);
-    let clauses = about.clauses.get(&plan.version);
     name.contains(command.run.only.as_deref().unwrap_or_default())
         && is_any(&select.area, &|wanted| area == wanted || area.starts_with(&format!("{wanted}/")))
         && is_any(&select.tag, &|wanted| about.tags.contains(wanted))
-        && is_any(&select.clause, &|wanted| clauses.is_some_and(|clauses| clauses.contains(wanted)))
+        && is_any(&select.clause, &|wanted| plan.clauses.contains(wanted))
         && select.mqtt.as_ref().is_none_or(|wanted| plan.version.to_string() == *wanted)
         && failed.is_none_or(|failed| failed.contains(&name))
         && select.shard.is_none_or(|shard| is_in(shard, &name))

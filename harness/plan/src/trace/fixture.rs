@@ -44,6 +44,7 @@ pub fn plan() -> Plan {
         steps: Vec::new(),
         expectations: Vec::new(),
         waived: Vec::new(),
+        clauses: Vec::new(),
         until: None,
         tolerance: Duration::ZERO,
         origins: origins(),

@@ -12,7 +12,7 @@ use crate::keys::{Key, Table, ValueKind, key};
 use crate::plan::Because;
 use crate::reference::see;
 use crate::suggest::nearest;
-use crate::tree::Node;
+use crate::tree::{Node, NodeKind};
 
 words! {
     /// The state of a client.
@@ -211,6 +211,10 @@ impl Value for Condition {
     const TAKES: ValueKind = ValueKind::Named(&ValueKind::Several(&ValueKind::Anything));
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        if matches!(node.kind, NodeKind::Map(_)) && node.entries().is_empty() {
+            cx.error(node, "expected at least one axis with its value, as in `{ qos: 1 }`");
+            return None;
+        }
         let axes = Named::read_map(cx, node, "a map of axes and values, as in `{ qos: 1 }`")?;
         Some(Self { place: Place::of(node), axes })
     }

@@ -25,7 +25,7 @@ words! {
     Engine = "engine" {
         Sim = "sim" => "the event-driven engine";
         Turmoil = "turmoil" => "turmoil::Sim, with its tick of 1 ms";
-        ! "live" => "there is no engine `live`: scenarios run in a simulated network and clock only";
+        ! "live" => "`live` is no engine to choose in a file; `halfopen run --live BROKER` plays scenarios in real time, and says which ones it cannot";
     }
 }
 
@@ -435,10 +435,35 @@ pub struct Row {
     pub case: Raw,
     /// The versions for which it is; all if none is given.
     pub versions: Option<Versions>,
-    /// The ids of statements that its runs check.
-    pub clauses: Option<Ids>,
+    /// The statements that its runs check, besides those of the file.
+    pub clauses: Option<RowClauses>,
     /// The values of the columns, by their names.
     pub columns: Vec<(Name, Raw)>,
+}
+
+/// The statements that the runs of a row check.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RowClauses {
+    /// Those of the only version in which the row runs.
+    Ids(Ids),
+    /// Those of each version.
+    ByVersion(Clauses),
+}
+
+impl RowClauses {
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        match node.kind {
+            NodeKind::Map(_) => Clauses::read(cx, node).map(Self::ByVersion),
+            _ => Ids::read(cx, node).map(Self::Ids),
+        }
+    }
+
+    fn write(&self, fill: Fill<'_>) -> Node {
+        match self {
+            Self::Ids(ids) => ids.write(fill),
+            Self::ByVersion(clauses) => clauses.write(fill),
+        }
+    }
 }
 
 /// Combinations of values that are left out.
@@ -594,7 +619,7 @@ impl Row {
             Some(node) => Some(Versions::read(cx, node)?),
             None => None,
         };
-        let clauses = item.get(CLAUSE).and_then(|node| Ids::read(cx, node));
+        let clauses = item.get(CLAUSE).and_then(|node| RowClauses::read(cx, node));
         let own = item.entries().iter().filter(|(key, _)| !is_reserved(key));
         let columns = own.filter_map(|(key, value)| Some((Name::of(key)?, Raw(value.clone())))).collect();
         is_complete.then(|| Self { case: Raw(case.clone()), versions, clauses, columns })

@@ -30,7 +30,7 @@ pub(crate) use self::expect::{CAUSES, EXPECTATION, MODIFIERS};
 pub(crate) use self::file::value_of;
 pub use self::file::{
     Axis, Clauses, Combination, Engine, Exclude, File, Fragment, Grammar, Id, Ids, Lets, Links, Matrix, Nodes, OnlyOn,
-    Row, Rows, Seeds, Versions, Waive,
+    Row, RowClauses, Rows, Seeds, Versions, Waive,
 };
 pub use self::link::{
     ConnectionName, Ends, IdleLimit, LinkFault, LinkPath, LinkProperties, LinkSettings, SetLink, WhichLink,

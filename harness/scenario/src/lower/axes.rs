@@ -10,7 +10,7 @@ use super::params::{MEMBER, ROUND};
 use super::params::{Params, computed};
 use super::range;
 use super::when::{SWEEP, same};
-use crate::ast::{Axis, Combination, File, Fragment, Lets, Matrix, Name, Raw, Row, Rows, value_of};
+use crate::ast::{Axis, Combination, File, Fragment, Lets, Matrix, Name, Raw, Row, RowClauses, Rows, value_of};
 use crate::error::{Diagnostics, Span};
 use crate::reference::see;
 use crate::suggest::did_you_mean;
@@ -38,6 +38,8 @@ pub(crate) struct Run {
     /// The values that `when` can ask for.
     pub(super) values: BTreeMap<String, Node>,
     pub(super) seed: u64,
+    /// The statements that the row of the table names.
+    pub(super) clauses: Option<RowClauses>,
     /// The order of the steps of each `any_order`.
     pub(super) orders: Orders,
 }
@@ -222,6 +224,7 @@ impl Axes {
                 params: first.clone(),
                 values,
                 seed: 1,
+                clauses: None,
                 orders: Orders::new(),
             };
             self.expand_parts(&self.parts, run, &seeds, &mut runs, diagnostics);
@@ -362,6 +365,7 @@ impl Run {
         let mut run = self.clone();
         let case = &row.case.0;
         run.case = case.text().map(str::to_owned);
+        run.clauses.clone_from(&row.clauses);
         run.values.insert(CASE.to_owned(), case.clone());
         run.params.set(CASE, case.clone());
         let value =

@@ -34,6 +34,7 @@ use self::when::Held;
 use crate::Scenario;
 use crate::ast::{Env, Field, Fill, Map, Outline, Param, Place, Reading, Value, value_of};
 use crate::error::{Diagnostics, Span};
+use crate::header::clauses_of_run;
 use crate::keys::Status;
 use crate::plan::{Conditions, NodeId, NthConnection, OnlyOn, Origins, Plan, RunName, Seed};
 
@@ -207,6 +208,7 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, diagnostics: &Diagno
         steps,
         expectations: expectations.into_iter().map(|(expectation, _)| expectation).collect(),
         waived: scenario.about.waived.clone(),
+        clauses: clauses_of_run(file, run.clauses.as_ref(), run.version),
         until,
         tolerance: tolerance?,
         origins: origins.take(),

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Connect, Disconnect, Publish, Subscription};
-use halfopen_protocol::{Clock, Instant};
+use halfopen_protocol::{Clock, Instant, Role};
 use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use self::disk::{Disk, Disks};
@@ -33,6 +33,7 @@ use self::queue::QueueReceiver;
 pub use self::remote::{ReadsRemoteLog, RemoteBroker, RemoteOptions, RemoteProcess, StartedRemote, StartsRemote};
 pub use self::settings::broker_config;
 pub(crate) use self::switchboard::Switchboard;
+use super::breach::BreachedNetwork;
 use super::defect::Defect;
 use super::network::{Network, Peer};
 use super::record::Recorder;
@@ -120,6 +121,19 @@ pub(crate) struct Env<N, C> {
     pub(crate) program_under_test: Option<ProgramUnderTest>,
 }
 
+impl<N: Network, C> Env<N, C> {
+    /// Puts the breach of this run between the program, which is on this side, and its sockets.
+    fn breached(self, side: Role) -> Env<BreachedNetwork<N>, C> {
+        let Self { plan, node, network, clock, recorder, commands, disk, defect, program_under_test } = self;
+        let breach = defect.and_then(|defect| match defect {
+            Defect::Breach(breach) => Some(breach),
+            _ => None,
+        });
+        let network = BreachedNetwork::new(network, breach, side, plan.version);
+        Env { plan, node, network, clock, recorder, commands, disk, defect, program_under_test }
+    }
+}
+
 /// The state that the programs of all nodes of a run share: an engine starts each of them with this.
 #[derive(Clone)]
 pub(crate) struct Programs {
@@ -188,8 +202,8 @@ async fn run<N: Network, C: WorldClock>(env: Env<N, C>) {
         (Program::Broker(program), Some(program_under_test)) => {
             Box::pin(program_under_test::run(env, program, program_under_test)).await
         }
-        (Program::Broker(program), None) => Box::pin(broker::run(env, program)).await,
-        (Program::Client(program), _) => client::run(env, program).await,
+        (Program::Broker(program), None) => Box::pin(broker::run(env.breached(Role::Server), program)).await,
+        (Program::Client(program), _) => client::run(env.breached(Role::Client), program).await,
         (Program::RawClient(program), _) => Box::pin(raw::run_client(env, program)).await,
         (Program::RawBroker(program), _) => Box::pin(raw::run_broker(env, program)).await,
     }

@@ -216,7 +216,12 @@ impl Server {
             self.judge_refusal(&connect, connack, findings);
             return;
         }
-        let client_id = connack.assigned_client_id.clone().unwrap_or_else(|| connect.client_id.clone());
+        let client_id = match &connack.assigned_client_id {
+            Some(assigned) => assigned.clone(),
+            // 3.1.1 does not tell a client which identifier it was given; each has one of its own [MQTT-3.1.3-6].
+            None if connect.client_id.is_empty() => format!("unnamed {}", id.0).into(),
+            None => connect.client_id.clone(),
+        };
         connection.accepted_at = Some(now);
         connection.session = Some(client_id.clone());
         connection.announced = Some(Box::new(connack.clone()));

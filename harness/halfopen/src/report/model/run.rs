@@ -169,7 +169,7 @@ impl RunRecord {
             mqtt: plan.version.to_string(),
             about: about.about.clone(),
             tags: about.tags.clone(),
-            clauses: about.clauses.get(&plan.version).cloned().unwrap_or_default(),
+            clauses: plan.clauses.clone(),
             seed: plan.seed.0,
             verdict: run.verdict(),
             trace_hash: run.hash().map(|hash| hash.to_string()),

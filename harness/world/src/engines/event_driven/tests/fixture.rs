@@ -127,6 +127,7 @@ impl World {
             steps: Vec::new(),
             expectations: Vec::new(),
             waived: Vec::new(),
+            clauses: Vec::new(),
             until: None,
             tolerance: Duration::ZERO,
             origins: Origins::default(),
