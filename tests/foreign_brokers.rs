@@ -1,6 +1,8 @@
-//! `halfopen run --broker` and `--live`: programs of others, by the command line. What is not on the machine is ignored by
+//! `halfopen run --broker`, `--client` and `--live`: programs of others, by the command line. What is not on the machine is ignored by
 //! name.
 
+#[path = "foreign_brokers/clients.rs"]
+mod clients;
 #[path = "foreign_brokers/live.rs"]
 mod live;
 
@@ -40,6 +42,7 @@ fn main() {
         trial("nothing_is_left_after_an_interrupt", always, interrupted),
     ];
     trials.extend(live::trials(missing, always));
+    trials.extend(clients::trials(always));
     libtest_mimic::run(&args, trials).exit();
 }
 
@@ -195,7 +198,7 @@ fn like_itself(_: &Path) -> Result {
 /// The version of Mosquitto whose verdicts are known.
 const KNOWN: &str = "2.0.11";
 
-/// Where the verdicts stand. `HALFOPEN_UPDATE=1` writes them anew.
+/// Where the verdicts stand.
 const VERDICTS: &str = "tests/interop/mosquitto-2.0.11.txt";
 
 /// Runs that are longer by virtual time are left out: this is a part of a build.
@@ -217,18 +220,22 @@ fn verdicts(folder: &Path) -> Result {
     let output = halfopen(&["scenarios", "--broker", "mosquitto", "--virtual-limit", LIMIT, "-q", "--tap", &written])?;
     contains(&output, 1, &["skipped because they take more than 120s"])?;
     let found = by_scenario(&fs::read_to_string(&tap)?);
-    let known = root().join(VERDICTS);
+    held(VERDICTS, &found)
+}
+
+/// Compares verdicts with those that are known. `HALFOPEN_UPDATE=1` writes them anew.
+fn held(file: &str, found: &str) -> Result {
+    let known = root().join(file);
     #[expect(clippy::disallowed_methods, reason = "writes what is known, as snapshots are written")]
     if std::env::var("HALFOPEN_UPDATE").is_ok_and(|value| value == "1") {
-        fs::write(&known, &found)?;
+        fs::write(&known, found)?;
     }
     let known = fs::read_to_string(&known)?;
-    let differing: Vec<String> = differing(&known, &found);
+    let differing: Vec<String> = differing(&known, found);
     match differing.is_empty() {
         true => Ok(()),
         false => {
-            Err(format!("{VERDICTS} and this run differ (HALFOPEN_UPDATE=1 writes it):\n{}", differing.join("\n"))
-                .into())
+            Err(format!("{file} and this run differ (HALFOPEN_UPDATE=1 writes it):\n{}", differing.join("\n")).into())
         }
     }
 }
@@ -289,7 +296,7 @@ fn left_out(_: &Path) -> Result {
 
 fn bad_profiles(folder: &Path) -> Result {
     let refused = |broker: &str, parts: &[&str]| contains(&halfopen(&[SILENT, "--broker", broker])?, 2, parts);
-    refused("mosquito", &["there is no profile `mosquito`: known are mosquitto"])?;
+    refused("mosquito", &["there is no profile `mosquito`: known are aedes, amqtt, mosquitto"])?;
     refused("./no/such.toml", &["./no/such.toml: No such file"])?;
     let wrong = profile(folder, "comand = \"sh\"\nlacks = [\"shared\"]\n")?;
     refused(

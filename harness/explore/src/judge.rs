@@ -9,7 +9,7 @@ use halfopen_plan::trace::Trace;
 use halfopen_plan::{Plan, Source};
 use halfopen_scenario::ast::File;
 use halfopen_scenario::{Comments, Errors, PlanOptions, parse};
-use halfopen_world::{Defect, Engine, RunOptions};
+use halfopen_world::{Defect, Engine, ProgramsUnderTest, RunOptions};
 
 /// What is explored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Target {
                 observer: Box::new(Completion::new(plan)),
                 keeps_trace: true,
                 defect: self.defect,
-                program_under_test: None,
+                programs_under_test: ProgramsUnderTest::default(),
             };
             halfopen_world::run(plan, Engine::Sim, options)
         };

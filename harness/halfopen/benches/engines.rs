@@ -237,20 +237,13 @@ fn speed(row: &Row, engine: Engine, duration: Duration, runs: usize) -> Speed {
 
 fn plan(row: &Row, duration: Duration) -> Arc<Plan> {
     let version = Version::V5_0;
-    let broker = Node { name: "broker".into(), program: Program::Broker(BrokerProgram::default()) };
+    let broker = Node::new("broker", Program::Broker(BrokerProgram::default()));
     let client = |number: usize| {
         let name = format!("fleet.{number}");
         let mut options = ClientSettings::new(version, name.as_str());
         options.connect.keep_alive = row.keep_alive;
-        Node {
-            name,
-            program: Program::Client(ClientProgram {
-                options,
-                to: NodeId(0),
-                autostart: true,
-                handling: Duration::ZERO,
-            }),
-        }
+        let program = ClientProgram { options, to: NodeId(0), autostart: true, handling: Duration::ZERO };
+        Node::new(name, Program::Client(program))
     };
     let silence = Step {
         id: StepId(0),

@@ -266,7 +266,7 @@ mod tests {
             handling: Duration::ZERO,
         });
         plan.nodes.truncate(1);
-        plan.nodes.resize(FLEET + 1, Node { name: "sensor".to_owned(), program });
+        plan.nodes.resize(FLEET + 1, Node::new("sensor", program));
         plan
     }
 

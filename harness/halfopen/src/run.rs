@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use crate::check::{Completion, Judge, Outcome, Verdict};
 use crate::load::{Load, Meter};
-use crate::plan::{Feature, Node, Plan, Program};
+use crate::plan::{Feature, Node, NodeId, Plan, Program};
 use crate::scenario::{self, Errors, File, PlanOptions, Scenario};
 use crate::sweep;
 use crate::trace::{Event, RunObserver, Trace, TraceHash, TraceHasher};
-use crate::world::{self, Defect, Engine, EngineError, ProgramUnderTest, RunOptions};
+use crate::world::{self, Defect, Engine, EngineError, ProgramsUnderTest, RunOptions};
 
 /// Size of the stack of a thread in bytes: as large as that of the main thread on most systems.
 pub(crate) const STACK: usize = 8 * 1024 * 1024;
@@ -81,7 +81,7 @@ pub struct Runner {
     /// A defect that is switched on in the project's programs, to see whether it is caught.
     pub defect: Option<Defect>,
     /// A program that takes the place of the project's broker.
-    pub program_under_test: Option<ProgramUnderTest>,
+    pub programs_under_test: ProgramsUnderTest,
 }
 
 impl Runner {
@@ -154,7 +154,7 @@ impl Runner {
             observer: Box::new(Rc::clone(&observer)),
             keeps_trace,
             defect: self.defect,
-            program_under_test: self.program_under_test.clone(),
+            programs_under_test: self.programs_under_test.clone(),
         };
         let trace = world::run(plan, self.engine, options)?;
         let observer = Rc::into_inner(observer).expect("a world that is over observes nothing");
@@ -192,6 +192,12 @@ impl Runner {
         let name = self.engine.to_string();
         if let Some(only_on) = plan.conditions.only_on.as_ref().filter(|only_on| !only_on.engines.contains(&name)) {
             return Some(format!("not on the engine {name}: {}", only_on.because));
+        }
+        let is_missing = |node: &NodeId| plan.node(*node).played_by.is_some() && !self.programs_under_test.has(*node);
+        if let Some(node) = plan.node_ids().find(is_missing) {
+            let Node { name, played_by, .. } = plan.node(node);
+            let program = played_by.as_deref().unwrap_or_default();
+            return Some(format!("{name} is the program `{program}`, which `run`, `trace` and `meta` alone start"));
         }
         let missing = |node: &Node, feature: &Feature| match &node.program {
             Program::Broker(broker) if !feature.is_of(&broker.config) => {

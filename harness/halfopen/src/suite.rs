@@ -24,10 +24,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::world::ProgramsUnderTest;
 pub use crate::world::{Connection, Engine, NodeHandle, ProgramUnderTest};
 
 use self::for_guests::{Abilities, Adapted, adapted};
-use crate::plan::{BrokerProgram, Plan};
+use crate::plan::{BrokerProgram, Plan, Program};
+use crate::programs::Role;
 use crate::report::model::{Detail, RunRecord};
 use crate::report::{Summary, Terminal, Verbosity, Waivers};
 use crate::run::{self, Ending, Finished, Runner};
@@ -111,15 +113,22 @@ impl Suite {
     }
 
     fn run_plan(&self, plan: Plan) -> Finished {
-        let runner = Runner { program_under_test: self.program_under_test.clone(), ..Runner::new(self.engine) };
-        if self.program_under_test.is_none() {
-            return runner.run(&Arc::new(plan));
-        }
-        let does_not_take = |program: &BrokerProgram| {
-            let why = || "it sets something on a broker that the program under test does not take".to_owned();
-            (!(self.takes.0)(program)).then(why)
+        let Some(program) = &self.program_under_test else {
+            return Runner::new(self.engine).run(&Arc::new(plan));
         };
-        let abilities = Abilities { does_not_take: &does_not_take, has_clock: false, reasons: BTreeSet::new() };
+        let programs_under_test = ProgramsUnderTest::brokers(&plan, program);
+        let runner = Runner { programs_under_test, ..Runner::new(self.engine) };
+        let does_not_take = |program: &Program| {
+            let why = || "it sets something on a broker that the program under test does not take".to_owned();
+            matches!(program, Program::Broker(broker) if !(self.takes.0)(broker)).then(why)
+        };
+        let abilities = Abilities {
+            nodes: for_guests::brokers(&plan),
+            role: Role::Broker,
+            does_not_take: &does_not_take,
+            has_clock: false,
+            reasons: BTreeSet::new(),
+        };
         match adapted(&plan, &abilities) {
             Ok(Adapted { plan, .. }) => runner.run(&Arc::new(plan)),
             Err(why) => runner.finished(&Arc::new(plan), Ending::Skipped(EngineError::NotFor(why))),

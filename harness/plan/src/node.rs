@@ -14,9 +14,17 @@ pub struct Node {
     pub name: String,
     /// The program.
     pub program: Program,
+    /// Which program of somebody else runs in the place of the project's, if the scenario says so: the name of a profile, or
+    /// the path of one from the scenario's folder.
+    pub played_by: Option<String>,
 }
 
 impl Node {
+    /// Creates a host with a program of the project.
+    pub fn new(name: impl Into<String>, program: Program) -> Self {
+        Self { name: name.into(), program, played_by: None }
+    }
+
     /// Returns whether other nodes connect to this one.
     pub fn is_broker(&self) -> bool {
         matches!(self.program, Program::Broker(_) | Program::RawBroker(_))

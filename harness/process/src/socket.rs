@@ -40,6 +40,8 @@ pub(crate) enum Phase {
     Open,
     /// A listening socket with the connections that wait to be accepted.
     Listening(VecDeque<FileId>),
+    /// Between two sockets of the program, whose ends are each other's: the kernel carries the bytes.
+    Loopback,
     /// Reset, or never opened.
     Dead,
 }
@@ -78,6 +80,17 @@ impl Socket {
         if let Ok((_, other)) = descriptors::socketpair(libc::SOCK_STREAM) {
             self.ours = other;
         }
+    }
+
+    /// Makes the socket's own end that of another socket of the program, and returns that end with it.
+    pub(crate) fn loop_back(&mut self, local: SocketAddr) -> io::Result<(OwnedFd, Self)> {
+        let (_, mut other) = Self::new(self.family, Phase::Loopback)?;
+        let (_, nobodys) = descriptors::socketpair(libc::SOCK_STREAM)?;
+        let end = std::mem::replace(&mut self.ours, nobodys);
+        self.phase = Phase::Loopback;
+        other.local = local;
+        other.peer = Some(self.local);
+        Ok((end, other))
     }
 
     /// Makes the program's end unwritable until [`open`](Self::open): that is how a socket that connects looks.

@@ -38,6 +38,7 @@ fn main() {
         c("ticks::go_on_by_themselves_under_a_lease", ticks),
         c("clocks::nothing_is_left_of_a_program_that_is_dropped", dropped),
         own("python::threads_and_subprocesses_take_no_time", "python3", python),
+        own("python::a_socket_reaches_a_listener_of_its_own_program", "python3", loopback),
         own("node::timers_and_workers_take_no_time", "node", node),
         own("mosquitto::closes_a_silent_client_at_95_s", "mosquitto", mosquitto),
         own("mosquitto::is_the_same_for_hours_with_and_without_a_lease", "mosquitto", mosquitto_for_long),
@@ -439,6 +440,35 @@ setTimeout(() => {
     new Worker("setTimeout(() => {}, 3000)", { eval: true }).on("exit", () => console.log(Date.now() - t0, "worker"));
 }, 7000);
 "#;
+
+/// As libraries make a pair of sockets where there is no `socketpair`.
+const LOOPBACK: &str = "
+import select, socket, threading, time
+listener = socket.socket()
+listener.bind(('127.0.0.1', 0))
+listener.listen(1)
+one = socket.socket()
+one.setblocking(False)
+one.connect(listener.getsockname())
+other, address = listener.accept()
+assert address == one.getsockname() and one.getpeername() == other.getsockname()
+def wake():
+    time.sleep(5)
+    one.send(b'x')
+    time.sleep(5)
+    one.close()
+threading.Thread(target=wake).start()
+start = time.monotonic()
+for _ in range(2):
+    select.select([other], [], [])
+    print(round(time.monotonic() - start, 3), other.recv(1), flush=True)
+";
+
+fn loopback(bench: &Bench, program: &str) -> Result {
+    let mut world = bench.start(program, &["-c", LOOPBACK])?;
+    world.pass(S * 100)?;
+    equal(&world.output(), "5.0 b'x'\n10.0 b''\n")
+}
 
 fn node(bench: &Bench, program: &str) -> Result {
     let mut outputs = Vec::new();

@@ -28,11 +28,11 @@ pub use self::engines::event_driven::LocalTime;
 pub use self::engines::live::{RealTime, interrupt, live_means};
 pub use self::engines::{Engine, EngineError, run};
 pub use self::node::{
-    Connection, NodeHandle, ProgramUnderTest, ReadsRemoteLog, RemoteBroker, RemoteOptions, RemoteProcess,
-    StartedRemote, StartsRemote, broker_config,
+    Connection, NodeHandle, ProgramUnderTest, ProgramsUnderTest, ReadsRemoteLog, RemoteBroker, RemoteOptions,
+    RemoteProcess, StartedRemote, StartsRemote, broker_config,
 };
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-pub use self::node::{ForeignOptions, ForeignProgram, ReadsLog, StartsProgram};
+pub use self::node::{ForeignOptions, ForeignProgram, ForeignRole, ReadsLog, StartsProgram};
 use crate::trace::RunObserver;
 
 /// The step by which `turmoil::Sim` advances time.
@@ -46,6 +46,6 @@ pub struct RunOptions {
     pub keeps_trace: bool,
     /// A defect that is switched on in all of the project's brokers, or in all of its clients.
     pub defect: Option<Defect>,
-    /// A program that takes the place of the project's broker on each node that has it.
-    pub program_under_test: Option<ProgramUnderTest>,
+    /// Programs that take the place of the project's.
+    pub programs_under_test: ProgramsUnderTest,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use halfopen_protocol::{PacketType, Version};
 use rstest::rstest;
 
-use super::{Engine, RunOptions, run};
+use super::{Engine, ProgramsUnderTest, RunOptions, run};
 use crate::plan::{
     BrokerProgram, ClientProgram, ClientSettings, Command, Conditions, LinkSettings, Node, NodeId, Origins, Plan,
     Program, RunName, Seed, Source, Step, StepId, StepKind,
@@ -23,16 +23,11 @@ fn plan(version: Version, steps: Vec<Step>) -> Arc<Plan> {
         version,
         seed: Seed(1),
         nodes: vec![
-            Node { name: "broker".into(), program: Program::Broker(BrokerProgram::default()) },
-            Node {
-                name: "sensor".into(),
-                program: Program::Client(ClientProgram {
-                    options,
-                    to: BROKER,
-                    autostart: true,
-                    handling: Duration::ZERO,
-                }),
-            },
+            Node::new("broker", Program::Broker(BrokerProgram::default())),
+            Node::new(
+                "sensor",
+                Program::Client(ClientProgram { options, to: BROKER, autostart: true, handling: Duration::ZERO }),
+            ),
         ],
         links: Vec::new(),
         network: LinkSettings::default(),
@@ -53,7 +48,7 @@ fn options(plan: &Plan) -> RunOptions {
         observer: Box::new(halfopen_check::Completion::new(plan)),
         keeps_trace: true,
         defect: None,
-        program_under_test: None,
+        programs_under_test: ProgramsUnderTest::default(),
     }
 }
 

@@ -137,7 +137,7 @@ impl Model {
         let Some(Step { kind: StepKind::Node { nodes, actions }, .. }) = self.steps.get(&step) else { return };
         for node in nodes {
             let mine = || actions.iter().filter_map(|action| action.of(*node)?.command());
-            if let Some(client) = self.clients.get_mut(node) {
+            if let Some(client) = &mut self.clients[node.0] {
                 client.told(now, &mine().collect::<Vec<_>>());
             }
             if let Some(server) = self.servers.get_mut(node) {

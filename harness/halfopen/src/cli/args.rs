@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
@@ -124,16 +125,37 @@ pub(super) struct ProgramArgs {
     /// of one. Linux only.
     #[arg(long, value_name = "PROFILE")]
     pub(super) broker: Option<String>,
-    /// With `--broker`: skip runs that take more virtual time, `90s`, `30m`, `1h` or `2d`; `none` is no limit.
+    /// Put this program in the place of the project's client: the name of a profile, such as `paho` or `mqttjs`, or the path of
+    /// one. Linux only.
+    #[arg(long, value_name = "PROFILE")]
+    pub(super) client: Option<String>,
+    /// With `--broker` and `--client`: skip runs that take more virtual time, `90s`, `30m`, `1h` or `2d`; `none` is no limit.
     #[arg(long, value_name = "TIME", default_value_t)]
     pub(super) virtual_limit: VirtualLimit,
+    /// With `--broker` and `--client`: by how much the programs may be earlier or later than a scenario says, as `10ms` or `1s`.
+    #[arg(long, value_name = "TIME", default_value = "0ms", value_parser = tolerance)]
+    pub(super) tolerance: Duration,
+}
+
+/// Reads by how much programs of others may be earlier or later.
+pub(super) fn tolerance(text: &str) -> Result<Duration, String> {
+    let parse = |suffix: &str| -> Option<u64> { text.strip_suffix(suffix)?.parse().ok() };
+    let millis = parse("ms").or_else(|| parse("s")?.checked_mul(1000)).map(Duration::from_millis);
+    millis.ok_or_else(|| "a time is written `10ms` or `1s`".to_owned())
 }
 
 impl ProgramArgs {
     /// Returns the arguments that give these again.
     pub(super) fn again(&self) -> Vec<String> {
-        let Some(broker) = &self.broker else { return Vec::new() };
-        vec!["--broker".to_owned(), broker.clone(), "--virtual-limit".to_owned(), self.virtual_limit.to_string()]
+        let mut again = Vec::new();
+        for (option, name) in [("--broker", &self.broker), ("--client", &self.client)] {
+            again.extend(name.iter().flat_map(|name| [option.to_owned(), name.clone()]));
+        }
+        if !again.is_empty() {
+            again.extend(["--virtual-limit".to_owned(), self.virtual_limit.to_string()]);
+            again.extend(["--tolerance".to_owned(), format!("{}ms", self.tolerance.as_millis())]);
+        }
+        again
     }
 }
 

@@ -15,12 +15,16 @@ use crate::world::EngineError;
 pub(super) fn trace(args: &TraceArgs) -> Result<u8, Failure> {
     let TraceArgs { run: args, json, hash } = args;
     begin_log(args);
-    let foreign = Foreign::of(args)?;
+
     let plans = plans(args)?;
+    let foreign = Foreign::of(&args.program, &plans)?;
+    if let Some(foreign) = &foreign {
+        foreign.refuse_defect(args)?;
+    }
     let runner = args.runner();
     let record = |plan| match &foreign {
         None => runner.record(plan),
-        Some(foreign) => match foreign.run(&runner, args.program.virtual_limit, Duration::ZERO, plan).finished.ending {
+        Some(foreign) => match foreign.run(&runner, &args.program, plan).finished.ending {
             Ending::Judged(trace, _) => Ok(trace),
             Ending::Passed { .. } => unreachable!("its trace is kept"),
             Ending::Skipped(error) | Ending::Broken(error) => Err(error),

@@ -11,9 +11,11 @@ use clap::{Args, ValueEnum};
 
 use super::args::{EngineName, ProgramArgs};
 use super::artifacts::{EVENTS, MANIFEST, Manifest, SCENARIO};
+use super::foreign::Foreign;
 use super::output::{FAILURE, Failure, SUCCESS};
 use crate::diff::{Class, ComparedRun, Difference, diff};
-use crate::run::{Ending, Runner, expand};
+use crate::plan::Plan;
+use crate::run::{Ending, Runner, expand, load};
 use crate::scenario::{File, PlanOptions, load_file};
 use crate::trace::TraceFile;
 use crate::world::Engine;
@@ -66,6 +68,15 @@ pub(super) struct MetaArgs {
     engine: EngineName,
     #[command(flatten)]
     program: ProgramArgs,
+}
+
+impl MetaArgs {
+    /// Returns the variables that programs of others have from this process.
+    fn inherited(&self) -> Result<Vec<(String, String)>, Failure> {
+        let scenarios = load(&self.paths, PlanOptions::default())?;
+        let plans: Vec<Arc<Plan>> = scenarios.into_iter().flat_map(|(_, plans)| plans).map(Arc::new).collect();
+        Ok(Foreign::of(&self.program, &plans)?.map_or_else(Vec::new, |foreign| foreign.inherited()))
+    }
 }
 
 /// Run again what a failing run left behind, and compare.
@@ -133,6 +144,7 @@ fn traces(args: &MetaArgs, flags: &[&str], environment: &[(&str, &str)]) -> Resu
         .args(&args.paths)
         .env_clear()
         .envs(environment.iter().copied())
+        .envs(args.inherited()?)
         .stdin(Stdio::null())
         .stderr(Stdio::piped());
     let output = command.output().map_err(|error| Failure::File { path: program, error })?;

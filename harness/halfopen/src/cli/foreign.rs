@@ -1,20 +1,27 @@
-//! `--broker`: runs against another program.
+//! `--broker` and `--client`: runs against programs of somebody else.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::args::RunArgs;
+use super::args::{ProgramArgs, RunArgs};
 use super::output::Failure;
-use crate::plan::{Plan, Program};
-use crate::programs::{Profile, VirtualLimit};
+use crate::plan::{Node, NodeId, Plan};
+use crate::programs::{Profile, Role};
 use crate::run::{Ending, Finished, Runner};
 use crate::suite::for_guests::{Abilities, Adapted, adapted};
-use crate::world::EngineError;
+use crate::world::{EngineError, ProgramsUnderTest};
 
-/// The program that takes the place of the project's broker.
+/// How many processes of clients a run may have.
+const CLIENTS: usize = 20;
+
+/// What takes the place of the project's programs.
 #[derive(Clone, Debug)]
 pub(super) struct Foreign {
-    profile: Profile,
+    /// Those that stand in the place of all of the project's.
+    profiles: Vec<Profile>,
+    /// Those that scenarios name on single nodes.
+    named: BTreeMap<String, Profile>,
 }
 
 /// A run against a program, and what the verdict leaves out.
@@ -29,49 +36,88 @@ pub(super) struct Judged {
 }
 
 impl Foreign {
-    /// Reads the profile that the arguments name, if they name one.
+    /// Reads the profiles that the arguments and the plans name, if they name any.
     ///
     /// # Errors
-    /// If there is none, it has errors, or its command is not there.
-    pub(super) fn of(args: &RunArgs) -> Result<Option<Self>, Failure> {
-        let Some(name) = &args.program.broker else { return Ok(None) };
-        let foreign = Self::named(name)?;
-        if foreign.is_some() && args.defect.is_some() {
-            return Err(Failure::Input("--defect is for the project's own programs, and --broker is not".to_owned()));
+    /// If there is none of a name, one has errors or another role, or its command is not there.
+    pub(super) fn of(args: &ProgramArgs, plans: &[Arc<Plan>]) -> Result<Option<Self>, Failure> {
+        let mut profiles = Vec::new();
+        let mut troubles = Vec::new();
+        for (option, role, name) in [("--broker", Role::Broker, &args.broker), ("--client", Role::Client, &args.client)]
+        {
+            let Some(name) = name else { continue };
+            match profile(name, role) {
+                Ok(profile) => profiles.extend(profile),
+                Err(why) => troubles.push(if why.contains('\n') { why } else { format!("{option} {name}: {why}") }),
+            }
         }
-        Ok(foreign)
+        let mut named = BTreeMap::new();
+        for (plan, node) in plans.iter().flat_map(|plan| plan.nodes.iter().map(move |node| (plan, node))) {
+            let Some(name) = profile_name(plan, node) else { continue };
+            if named.contains_key(&name) {
+                continue;
+            }
+            let role = if node.is_broker() { Role::Broker } else { Role::Client };
+            match profile(&name, role) {
+                Ok(profile) => drop(named.insert(name, profile)),
+                Err(why) => {
+                    troubles.push(format!("{}: `program` of {}: {why}", plan.source.path, node.name));
+                    named.insert(name, None);
+                }
+            }
+        }
+        let named: BTreeMap<String, Profile> =
+            named.into_iter().filter_map(|(name, profile)| Some((name, profile?))).collect();
+        if !troubles.is_empty() {
+            return Err(Failure::Input(troubles.join("\n")));
+        }
+        Ok((!profiles.is_empty() || !named.is_empty()).then_some(Self { profiles, named }))
     }
 
     /// Reads the profile of this name or path; none for `builtin`, the project's own broker.
     ///
     /// # Errors
     /// If there is none, it has errors, or its command is not there.
-    pub(super) fn named(name: &str) -> Result<Option<Self>, Failure> {
-        if name == "builtin" {
-            return Ok(None);
-        }
-        let profile = Profile::find(name).map_err(|error| Failure::Input(error.to_string()))?;
-        profile.check_command().map_err(Failure::Input)?;
-        Ok(Some(Self { profile }))
+    pub(super) fn named(name: &str, role: Role) -> Result<Option<Self>, Failure> {
+        let profile = profile(name, role).map_err(Failure::Input)?;
+        Ok(profile.map(|profile| Self { profiles: vec![profile], named: BTreeMap::new() }))
     }
 
-    /// Runs a plan with the program in the place of the project's broker, if it takes no longer than `limit`. The
-    /// program may be earlier or later by `tolerance` than the plan says.
-    pub(super) fn run(&self, own: &Runner, limit: VirtualLimit, tolerance: Duration, plan: &Arc<Plan>) -> Judged {
+    /// Refuses defects, which only the project's programs have.
+    ///
+    /// # Errors
+    /// If one is asked for.
+    pub(super) fn refuse_defect(&self, args: &RunArgs) -> Result<(), Failure> {
+        let refusal = "--defect is for the project's own programs, and --broker and --client are not";
+        if args.defect.is_some() { Err(Failure::Input(refusal.to_owned())) } else { Ok(()) }
+    }
+
+    /// Returns the variables that the programs have from this process.
+    pub(super) fn inherited(&self) -> Vec<(String, String)> {
+        self.profiles.iter().chain(self.named.values()).flat_map(Profile::inherited).collect()
+    }
+
+    /// Runs a plan with the programs in the place of the project's, if it takes no longer than the limit, with the tolerance
+    /// that the arguments give.
+    pub(super) fn run(&self, own: &Runner, args: &ProgramArgs, plan: &Arc<Plan>) -> Judged {
+        let limit = args.virtual_limit;
         let skipped = |why: String| Judged::of(own.finished(plan, Ending::Skipped(EngineError::NotFor(why))));
-        if !plan.nodes.iter().any(|node| matches!(node.program, Program::Broker(_))) {
-            return skipped("it has no broker that the program could be".to_owned());
+        let cast = self.cast(plan);
+        if cast.is_empty() {
+            return Judged::of(own.run(plan));
         }
-        if let Some(why) = self.profile.lacks(&plan.conditions.requires) {
-            return skipped(why);
+        let mut adapted = Plan::clone(plan);
+        let mut left_out = 0;
+        for (profile, nodes) in &cast {
+            match adapted_to(profile, nodes, &adapted) {
+                Ok(of_profile) => {
+                    adapted = of_profile.plan;
+                    left_out += of_profile.left_out;
+                }
+                Err(why) => return skipped(why),
+            }
         }
-        let does_not_take = |program: &_| self.profile.does_not_take(program);
-        let abilities = Abilities { does_not_take: &does_not_take, has_clock: true, reasons: self.profile.reasons() };
-        let Adapted { plan: mut adapted, left_out } = match adapted(plan, &abilities) {
-            Ok(adapted) => adapted,
-            Err(why) => return skipped(why),
-        };
-        // The project's own broker tells in no time how long the run takes, and its log is nobody's business.
+        // The project's own programs tell in no time how long the run takes, and their log is nobody's business.
         let without_log = tracing::subscriber::NoSubscriber::default();
         if let Ok(trace) = tracing::subscriber::with_default(without_log, || own.trace(plan))
             && limit.is_exceeded_by(trace.end)
@@ -79,13 +125,13 @@ impl Foreign {
             let why = format!("it takes {:.0?} of virtual time, more than --virtual-limit {limit}", trace.end);
             return Judged { is_too_long: true, ..skipped(why) };
         }
-        adapted.tolerance += tolerance;
+        adapted.tolerance += args.tolerance;
         let adapted = Arc::new(adapted);
-        match self.profile.program_under_test() {
-            Ok(program_under_test) => {
-                let finished =
-                    Runner { program_under_test: Some(program_under_test.clone()), ..own.clone() }.run(&adapted);
-                Judged { left_out, notes: program_under_test.take_notes(), ..Judged::of(finished) }
+        match programs_under_test(&cast) {
+            Ok(programs) => {
+                let runner = Runner { programs_under_test: programs.clone(), ..own.clone() };
+                let finished = runner.run(&adapted);
+                Judged { left_out, notes: programs.take_notes(), ..Judged::of(finished) }
             }
             Err(error) => {
                 let error = EngineError::Program(format!("no folder for a program: {error}"));
@@ -93,6 +139,79 @@ impl Foreign {
             }
         }
     }
+
+    /// Returns which program runs on which nodes of a plan.
+    fn cast(&self, plan: &Plan) -> Vec<(&Profile, BTreeSet<NodeId>)> {
+        let is_named = |node: &NodeId, name: &str| profile_name(plan, plan.node(*node)).as_deref() == Some(name);
+        let named = self.named.iter().map(|(name, profile)| {
+            (profile, plan.node_ids().filter(|node| is_named(node, name)).collect::<BTreeSet<_>>())
+        });
+        let named = named.filter(|(_, nodes)| !nodes.is_empty());
+        let others = self.profiles.iter().map(|profile| {
+            let is_it = |node: &NodeId| {
+                let node = plan.node(*node);
+                node.played_by.is_none() && profile.role.is_of(&node.program)
+            };
+            (profile, plan.node_ids().filter(is_it).collect())
+        });
+        named.chain(others).collect()
+    }
+}
+
+fn programs_under_test(cast: &[(&Profile, BTreeSet<NodeId>)]) -> std::io::Result<ProgramsUnderTest> {
+    let mut programs = ProgramsUnderTest::default();
+    for (profile, nodes) in cast {
+        let program = profile.program_under_test()?;
+        nodes.iter().for_each(|node| programs.add(*node, program.clone()));
+    }
+    Ok(programs)
+}
+
+/// Returns the name of the profile that a node names, or its path, as it is found from here.
+fn profile_name(plan: &Plan, node: &Node) -> Option<String> {
+    let name = node.played_by.as_ref()?;
+    if !Profile::is_path(name) {
+        return Some(name.clone());
+    }
+    let folder = Path::new(&plan.source.path).parent().unwrap_or(Path::new(""));
+    Some(folder.join(name).display().to_string())
+}
+
+/// Reads a profile; none for `builtin`, the project's own program.
+fn profile(name: &str, role: Role) -> Result<Option<Profile>, String> {
+    if name == "builtin" {
+        return Ok(None);
+    }
+    let profile = Profile::find(name).map_err(|error| error.to_string())?;
+    if profile.role != role {
+        return Err(format!("profile {}: it is a {}, and not a {role}", profile.name, profile.role));
+    }
+    profile.check_command()?;
+    Ok(Some(profile))
+}
+
+/// Returns the plan as the program of a profile can be judged by it.
+///
+/// # Errors
+/// Why it cannot.
+fn adapted_to(profile: &Profile, nodes: &BTreeSet<NodeId>, plan: &Plan) -> Result<Adapted, String> {
+    let (role, nodes) = (profile.role, nodes.clone());
+    if nodes.is_empty() {
+        return Err(format!("it has no {role} that the program could be"));
+    }
+    if role == Role::Client && nodes.len() > CLIENTS {
+        return Err(format!("it has {} clients, and more than {CLIENTS} processes are too many", nodes.len()));
+    }
+    if let Some(why) = profile.does_not_speak(plan).or_else(|| profile.lacks(&plan.conditions.requires)) {
+        return Err(why);
+    }
+    let does_not_take = |program: &_| profile.does_not_take(program);
+    let mut plan = plan.clone();
+    nodes.iter().for_each(|node| plan.nodes[node.0].played_by = Some(profile.name.clone()));
+    adapted(
+        &plan,
+        &Abilities { nodes, role, does_not_take: &does_not_take, has_clock: true, reasons: profile.reasons() },
+    )
 }
 
 impl Judged {

@@ -15,11 +15,12 @@ use super::options::RunCommand;
 use super::output::Failure;
 use super::select::Chosen;
 use crate::plan::{Action, BrokerProgram, Command, NodeFault, Plan, Program, Step, StepKind};
-use crate::programs::Profile;
+use crate::programs::{Profile, Role};
 use crate::run::{Ending, Runner};
-use crate::suite::for_guests::{Abilities, Adapted, adapted};
+use crate::suite::for_guests::{self, Abilities, Adapted, adapted};
 use crate::world::{
-    Engine, EngineError, ProgramUnderTest, RealTime, RemoteBroker, RemoteOptions, StartedRemote, live_means,
+    Engine, EngineError, ProgramUnderTest, ProgramsUnderTest, RealTime, RemoteBroker, RemoteOptions, StartedRemote,
+    live_means,
 };
 
 /// Maximum number of repetitions of a run for which the machine was too busy.
@@ -62,6 +63,11 @@ impl Live {
             (name, None) => {
                 let profile = Profile::find(name).map_err(|error| Failure::Input(error.to_string()))?;
                 profile.check_command().map_err(Failure::Input)?;
+                if profile.role != Role::Broker {
+                    return Err(Failure::Input(format!(
+                        "--live {name}: in real time there are profiles of brokers alone"
+                    )));
+                }
                 Target::Started(profile)
             }
         };
@@ -128,7 +134,9 @@ impl Live {
                     return Judged::of(own.finished(&adapted, Ending::Broken(error)));
                 }
             };
-            let finished = Runner { program_under_test, engine: Engine::Live(real_time), ..own.clone() }.run(&adapted);
+            let programs_under_test = program_under_test
+                .map_or_else(ProgramsUnderTest::default, |program| ProgramsUnderTest::brokers(&adapted, &program));
+            let finished = Runner { programs_under_test, engine: Engine::Live(real_time), ..own.clone() }.run(&adapted);
             if tries > 0 && matches!(finished.ending, Ending::Broken(EngineError::TooBusy(_))) {
                 continue;
             }
@@ -155,13 +163,15 @@ impl Live {
         if let Some(fault) = impossible(&plan.steps, plan, profile.is_some()) {
             return Err(fault);
         }
-        let does_not_take = |program: &BrokerProgram| match profile {
+        let does_not_take = |program: &Program| match profile {
             Some(profile) => profile.does_not_take(program),
-            None if *program == BrokerProgram::default() => None,
+            None if matches!(program, Program::Broker(broker) if *broker == BrokerProgram::default()) => None,
             None => Some("it sets something on a broker, which runs already".to_owned()),
         };
         let reasons = profile.map(Profile::reasons).unwrap_or_default();
-        let abilities = Abilities { does_not_take: &does_not_take, has_clock: false, reasons };
+        let nodes = for_guests::brokers(plan);
+        let role = Role::Broker;
+        let abilities = Abilities { nodes, role, does_not_take: &does_not_take, has_clock: false, reasons };
         let Adapted { plan, left_out } = adapted(plan, &abilities)?;
         Ok((plan, left_out))
     }

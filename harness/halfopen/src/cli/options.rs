@@ -35,7 +35,7 @@ pub(super) struct RunCommand {
 pub(super) struct LiveArgs {
     /// Run in real time, over real TCP, against a broker that runs already: `tcp://HOST:PORT`; or one that is started for each
     /// run: the name or the path of a profile.
-    #[arg(long, value_name = "TARGET", conflicts_with_all = ["broker", "engine", "defect"])]
+    #[arg(long, value_name = "TARGET", conflicts_with_all = ["broker", "client", "engine", "defect"])]
     pub(super) live: Option<String>,
     /// With `--live`: skip runs that take longer, `90s`, `30m` or `1h`; `none` is no limit.
     #[arg(long, value_name = "TIME", default_value = "60s", requires = "live")]

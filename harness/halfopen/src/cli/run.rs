@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use super::live::Live;
 use super::options::RunCommand;
 use super::output::{ENGINE_TROUBLE, FAILURE, Failure, INTERRUPTED, SUCCESS, VACUOUS};
 use super::select::{Chosen, choose};
+use crate::plan::Plan;
 use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
 use crate::report::{Summary, Terminal, Thin, Verbosity, Waivers};
 use crate::run::{Ending, STACK};
@@ -53,12 +55,17 @@ struct Done {
 pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
     command.output.set_colour();
     begin_log(&command.run);
-    let place = match (Live::of(command)?, Foreign::of(&command.run)?) {
+    let live = Live::of(command)?;
+    let mut chosen = choose(command)?;
+    let plans: Vec<Arc<Plan>> = chosen.iter().map(|chosen| Arc::clone(&chosen.plan)).collect();
+    let place = match (live, Foreign::of(&command.run.program, &plans)?) {
         (Some(live), _) => Place::Live(live),
-        (None, Some(foreign)) => Place::World(foreign),
+        (None, Some(foreign)) => {
+            foreign.refuse_defect(&command.run)?;
+            Place::World(foreign)
+        }
         (None, None) => Place::Own,
     };
-    let mut chosen = choose(command)?;
     interrupt::watch();
     if let Place::Live(live) = &place {
         writeln!(anstream::stderr(), "live: {}", live.measured())?;
@@ -157,16 +164,18 @@ impl<W: std::io::Write> Session<'_, W> {
         }
         if self.left_out + self.too_long > 0 {
             let (who, limit, option) = match &self.command.live.live {
-                Some(live) => (live.as_str(), format!("{}", self.command.live.time_limit), "--time-limit"),
+                Some(live) => (live.clone(), format!("{}", self.command.live.time_limit), "--time-limit"),
                 None => {
                     let program = &self.command.run.program;
                     let limit = format!("{} of virtual time", program.virtual_limit);
-                    (program.broker.as_deref().unwrap_or_default(), limit, "--virtual-limit")
+                    let names = [&program.broker, &program.client];
+                    let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
+                    (names.join(" and "), limit, "--virtual-limit")
                 }
             };
             writeln!(
                 anstream::stdout(),
-                "{who}: {} expectations of what only the project's broker can say were left out; {} runs were skipped because \
+                "{who}: {} expectations of what only the project's programs can say were left out; {} runs were skipped because \
                  they take more than {limit} ({option})",
                 self.left_out,
                 self.too_long,
@@ -207,8 +216,14 @@ fn one(command: &RunCommand, place: &Place, chosen: &Chosen) -> Done {
     let plan = &chosen.plan;
     let (Judged { finished, left_out, is_too_long, notes }, took) = timed(|| guarded(command, place, chosen));
     let mut run = RunRecord::new(&finished, &chosen.about, chosen.place, took, detail(command));
-    if let Some(broker) = &command.run.program.broker {
-        run.command.push_str(&format!(" --broker {broker}"));
+    let program = &command.run.program;
+    for (option, name) in [("--broker", &program.broker), ("--client", &program.client)] {
+        if let Some(name) = name {
+            run.command.push_str(&format!(" {option} {name}"));
+        }
+    }
+    if !program.tolerance.is_zero() {
+        run.command.push_str(&format!(" --tolerance {}ms", program.tolerance.as_millis()));
     }
     if let Some(live) = &command.live.live {
         run.command.push_str(&format!(" --live {live}"));
@@ -229,7 +244,7 @@ fn one(command: &RunCommand, place: &Place, chosen: &Chosen) -> Done {
 fn guarded(command: &RunCommand, place: &Place, chosen: &Chosen) -> Judged {
     let runner = command.run.runner();
     let work = || match place {
-        Place::World(foreign) => foreign.run(&runner, command.run.program.virtual_limit, Duration::ZERO, &chosen.plan),
+        Place::World(foreign) => foreign.run(&runner, &command.run.program, &chosen.plan),
         Place::Live(live) => live.run(command, &chosen.plan),
         // A run whose trace somebody wants is recorded at once.
         Place::Own if needs_trace(command) => Judged::of(runner.run(&chosen.plan)),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use super::args::{ProgramArgs, tolerance};
 use super::commands::counted;
 use super::foreign::Foreign;
 use super::interrupt;
@@ -17,7 +18,7 @@ use super::output::{ENGINE_TROUBLE, FAILURE, Failure, INTERRUPTED, SUCCESS, writ
 use crate::check::Verdict;
 use crate::diff::{ComparedRun, diff};
 use crate::plan::Plan;
-use crate::programs::VirtualLimit;
+use crate::programs::{Role, VirtualLimit};
 use crate::report::model::{Detail, RunRecord};
 use crate::run::{Runner, load, on_all_cores};
 use crate::scenario::{About, PlanOptions};
@@ -50,10 +51,11 @@ pub(super) struct CompareArgs {
     markdown: Option<PathBuf>,
 }
 
-fn tolerance(text: &str) -> Result<Duration, String> {
-    let parse = |suffix: &str| -> Option<u64> { text.strip_suffix(suffix)?.parse().ok() };
-    let millis = parse("ms").or_else(|| parse("s")?.checked_mul(1000)).map(Duration::from_millis);
-    millis.ok_or_else(|| "a time is written `10ms` or `1s`".to_owned())
+impl CompareArgs {
+    /// Returns how programs of others are run.
+    fn program(&self) -> ProgramArgs {
+        ProgramArgs { virtual_limit: self.virtual_limit, tolerance: self.tolerance, ..ProgramArgs::default() }
+    }
 }
 
 /// The results of several brokers in one run.
@@ -81,7 +83,7 @@ struct Cell {
 /// Compares.
 pub(super) fn compare(args: &CompareArgs) -> Result<u8, Failure> {
     let brokers: Vec<Option<Foreign>> =
-        args.broker.iter().map(|name| Foreign::named(name)).collect::<Result<_, _>>()?;
+        args.broker.iter().map(|name| Foreign::named(name, Role::Broker)).collect::<Result<_, _>>()?;
     let runs: Vec<(Arc<About>, Arc<Plan>)> = load(&args.paths, PlanOptions::default())?
         .into_iter()
         .flat_map(|(scenario, plans)| {
@@ -131,7 +133,7 @@ fn row(args: &CompareArgs, brokers: &[Option<Foreign>], about: &Arc<About>, plan
             let runner = Runner::default();
             let finished = match broker {
                 None => runner.run(plan),
-                Some(foreign) => foreign.run(&runner, args.virtual_limit, args.tolerance, plan).finished,
+                Some(foreign) => foreign.run(&runner, &args.program(), plan).finished,
             };
             let detail = Detail { events: true, ..Detail::default() };
             RunRecord::new(&finished, about, 0, Duration::ZERO, detail)

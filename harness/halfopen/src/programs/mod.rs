@@ -11,37 +11,94 @@ mod start;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::limit::VirtualLimit;
 use self::pattern::Pattern;
-use self::settings::settings;
-use crate::plan::{Because, BrokerProgram, Feature, Source};
+use self::settings::{client_settings, settings};
+use crate::plan::{Because, Feature, Plan, Program, Source};
 use crate::scenario::Errors;
+use halfopen_protocol::Version;
 
 /// The profiles that come with the program, by name.
-const SHIPPED: &[(&str, &str)] = &[("mosquitto", include_str!("../../../../programs/mosquitto.toml"))];
+const SHIPPED: &[(&str, &str)] = &[
+    ("aedes", include_str!("../../../../programs/aedes.toml")),
+    ("amqtt", include_str!("../../../../programs/amqtt.toml")),
+    ("mosquitto", include_str!("../../../../programs/mosquitto.toml")),
+    ("mqttjs", include_str!("../../../../programs/mqttjs.toml")),
+    ("paho", include_str!("../../../../programs/paho.toml")),
+];
+
+/// The adapters of these profiles, by the names of their files.
+const ADAPTERS: &[(&str, &str)] = &[
+    ("mqttjs_adapter.js", include_str!("../../../../programs/mqttjs_adapter.js")),
+    ("paho_adapter.py", include_str!("../../../../programs/paho_adapter.py")),
+];
 
 /// How a program of somebody else is started, configured and read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
     /// What it is called: the name of its file without the extension.
     pub name: String,
+    /// What it is.
+    pub role: Role,
     /// The program, and its arguments with placeholders.
     command: String,
     args: Vec<String>,
     environment: BTreeMap<String, String>,
+    /// Names of variables that it is given as this process has them.
+    inherits: BTreeSet<String>,
+    /// The adapter of a client, which is put into the program's folder.
+    adapter: Option<AdapterFile>,
+    /// The versions of MQTT that it speaks.
+    versions: BTreeSet<Version>,
+    /// What a scenario may set on a client.
+    takes: BTreeSet<String>,
     /// Port on which it accepts connections.
     port: u16,
     /// How long it may take until it listens, by its own clock.
     ready_within: Duration,
     config: Option<ConfigFile>,
-    /// What a scenario may set, and what is added to the configuration then.
+    /// What a scenario may set on a broker, and what is added to the configuration then.
     settings: BTreeMap<String, String>,
     lacks: BTreeSet<Feature>,
     closes: Vec<Close>,
+}
+
+/// What a program of somebody else is in a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It takes connections.
+    Broker,
+    /// It opens them, and is told by an adapter what to do.
+    Client,
+}
+
+impl Role {
+    /// Returns whether a program of a plan has this role, and is the project's.
+    pub fn is_of(self, program: &Program) -> bool {
+        matches!((self, program), (Self::Broker, Program::Broker(_)) | (Self::Client, Program::Client(_)))
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Broker => "broker",
+            Self::Client => "client",
+        })
+    }
+}
+
+/// A file that is put into a program's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct AdapterFile {
+    name: String,
+    text: String,
 }
 
 /// The file that a program is configured by.
@@ -59,36 +116,64 @@ struct Close {
 }
 
 impl Profile {
+    /// Returns whether a profile is named by its path.
+    pub fn is_path(name_or_path: &str) -> bool {
+        let has_ending = Path::new(name_or_path).extension().is_some_and(|extension| extension == "toml");
+        has_ending || name_or_path.contains('/')
+    }
+
     /// Finds a profile that comes with the program, or reads one from a file: what contains `/` or ends with `.toml`.
     ///
     /// # Errors
     /// With all that is wrong with the file, or with the names that there are.
     pub fn find(name_or_path: &str) -> Result<Self, ProfileError> {
         let path = Path::new(name_or_path);
-        if name_or_path.contains('/') || path.extension().is_some_and(|extension| extension == "toml") {
+        if Self::is_path(name_or_path) {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| ProfileError::Unreadable { path: path.to_owned(), error })?;
             let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            return Ok(Self::parse(&name, name_or_path, &text)?);
+            let beside = |file: &str| std::fs::read_to_string(path.with_file_name(file));
+            return Ok(Self::parse(&name, name_or_path, &text, &beside)?);
         }
         let shipped = SHIPPED.iter().find(|(name, _)| *name == name_or_path);
         let (name, text) = shipped.ok_or_else(|| ProfileError::Unknown {
             name: name_or_path.to_owned(),
             known: SHIPPED.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
         })?;
-        Ok(Self::parse(name, &format!("programs/{name}.toml"), text)?)
+        let beside = |file: &str| {
+            let adapter = ADAPTERS.iter().find(|(name, _)| *name == file);
+            adapter.map(|(_, text)| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into())
+        };
+        Ok(Self::parse(name, &format!("programs/{name}.toml"), text, &beside)?)
     }
 
-    /// Reads the text of a profile.
-    fn parse(name: &str, path: &str, text: &str) -> Result<Self, Errors> {
+    /// Reads the text of a profile; `beside` reads a file that stands beside it.
+    fn parse(name: &str, path: &str, text: &str, beside: &dyn Fn(&str) -> io::Result<String>) -> Result<Self, Errors> {
         let source = Source { path: path.to_owned(), text: text.to_owned() };
-        parse::parse(name, &Arc::new(source))
+        parse::parse(name, &Arc::new(source), beside)
     }
 
-    /// Returns what a scenario sets on a broker and this program cannot be told, if there is anything.
-    pub fn does_not_take(&self, program: &BrokerProgram) -> Option<String> {
-        let (name, _) = settings(program).into_iter().find(|(name, _)| !self.settings.contains_key(*name))?;
-        Some(format!("it sets `{name}` on a broker, which {} does not take", self.name))
+    /// Returns what a scenario sets on a program and this one cannot be told, if there is anything.
+    pub fn does_not_take(&self, program: &Program) -> Option<String> {
+        let name = match program {
+            Program::Broker(broker) => {
+                settings(broker).into_iter().map(|(name, _)| name).find(|name| !self.settings.contains_key(*name))?
+            }
+            Program::Client(client) => client_settings(client).into_iter().find(|name| !self.takes.contains(*name))?,
+            Program::RawClient(_) | Program::RawBroker(_) => return None,
+        };
+        Some(format!("it sets `{name}` on a {}, which {} does not take", self.role, self.name))
+    }
+
+    /// Returns why it cannot speak with the nodes of a plan, if it cannot.
+    pub fn does_not_speak(&self, plan: &Plan) -> Option<String> {
+        let versions = plan.nodes.iter().filter_map(|node| match &node.program {
+            Program::Client(client) => Some(client.options.connect.version),
+            Program::RawClient(client) => Some(client.connect.version),
+            Program::Broker(_) | Program::RawBroker(_) => None,
+        });
+        let missing = versions.into_iter().find(|version| !self.versions.contains(version))?;
+        Some(format!("{} does not speak MQTT {missing}", self.name))
     }
 
     /// Returns the causes of closes that its log tells.
@@ -122,7 +207,7 @@ pub enum ProfileError {
         /// The file.
         path: PathBuf,
         /// Why not.
-        error: std::io::Error,
+        error: io::Error,
     },
     /// The file has errors.
     #[error("{0}")]

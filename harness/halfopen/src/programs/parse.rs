@@ -1,36 +1,45 @@
 //! The text of a profile as typed values, with all errors at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use halfopen_protocol::Version;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::pattern::Pattern;
-use super::settings::NAMES;
-use super::{Close, ConfigFile, Profile};
+use super::settings::{CLIENT_NAMES, NAMES};
+use super::{AdapterFile, Close, ConfigFile, Profile, Role};
 use crate::plan::{Because, Feature, Position, Source};
 use crate::scenario::{Error, Errors, Span};
 
-const KEYS: &[&str] =
-    &["role", "command", "args", "environment", "port", "ready_within", "config", "settings", "lacks", "closes"];
+const KEYS: &[&str] = &["role", "command", "args", "environment", "inherits", "ready_within", "mqtt"];
+/// Keys of a broker.
+const BROKER_KEYS: &[&str] = &["port", "config", "settings", "lacks", "closes"];
+/// Keys of a client.
+const CLIENT_KEYS: &[&str] = &["adapter", "takes"];
 const CONFIG_KEYS: &[&str] = &["file", "text"];
 const CLOSE_KEYS: &[&str] = &["because", "prints"];
-const PLACEHOLDERS: &[&str] = &["{port}", "{config}", "{dir}", "{value}"];
+const PLACEHOLDERS: &[&str] = &["{port}", "{config}", "{dir}", "{value}", "{adapter}"];
 
 /// Reads a profile.
 ///
 /// # Errors
 /// With all that is wrong with it.
-pub(super) fn parse(name: &str, source: &Arc<Source>) -> Result<Profile, Errors> {
+pub(super) fn parse(
+    name: &str,
+    source: &Arc<Source>,
+    beside: &dyn Fn(&str) -> io::Result<String>,
+) -> Result<Profile, Errors> {
     let mut reader = Reader { source: Arc::clone(source), errors: Vec::new() };
     let (table, syntax) = DeTable::parse_recoverable(&source.text);
     for error in &syntax {
         reader.error(error.span().unwrap_or(0..0), error.message().to_owned(), None);
     }
-    let profile = reader.profile(name, table.get_ref());
+    let profile = reader.profile(name, table.get_ref(), beside);
     reader.errors.sort_by_key(|error| error.span);
     match (Errors::collect(reader.errors.into_iter().map(Errors::from)), profile) {
         (None, Some(profile)) => Ok(profile),
@@ -47,14 +56,22 @@ struct Reader {
 }
 
 impl Reader {
-    fn profile(&mut self, name: &str, table: &DeTable<'_>) -> Option<Profile> {
-        self.know(table, KEYS);
+    fn profile(
+        &mut self,
+        name: &str,
+        table: &DeTable<'_>,
+        beside: &dyn Fn(&str) -> io::Result<String>,
+    ) -> Option<Profile> {
         let get = |key: &str| table.get(key);
-        if let Some(role) = get("role")
-            && role.get_ref().as_str() != Some("broker")
-        {
-            self.error(role.span(), "the role of a program is `broker`".to_owned(), None);
-        }
+        let role = match get("role").map(|role| (role, role.get_ref().as_str())) {
+            None | Some((_, Some("broker"))) => Role::Broker,
+            Some((_, Some("client"))) => Role::Client,
+            Some((role, _)) => {
+                self.error(role.span(), "the role of a program is `broker` or `client`".to_owned(), None);
+                Role::Broker
+            }
+        };
+        self.know_keys(table, role);
         let command = match get("command") {
             Some(command) => self.text(command),
             None => {
@@ -62,6 +79,9 @@ impl Reader {
                 None
             }
         };
+        let adapter = get("adapter").and_then(|value| self.adapter(value, beside));
+        let versions = get("mqtt").map_or_else(|| BTreeSet::from(Version::ALL), |value| self.versions(value));
+        let takes = get("takes").map_or_else(BTreeSet::new, |value| self.words(value, "setting", CLIENT_NAMES));
         let config = get("config").and_then(|value| self.config(value));
         let args: Vec<String> = get("args").map_or_else(Vec::new, |value| self.texts(value));
         let uses_config = args.iter().any(|arg| arg.contains("{config}"));
@@ -72,6 +92,11 @@ impl Reader {
             let message = "settings are added to the configuration: a table `[config]` is missing".to_owned();
             self.error(settings.span(), message, None);
         }
+        let uses_adapter = args.iter().any(|arg| arg.contains("{adapter}"));
+        if let (true, None, Some(args)) = (uses_adapter, get("adapter"), get("args")) {
+            self.error(args.span(), "`{adapter}` needs `adapter`, a file beside this one".to_owned(), None);
+        }
+        let inherits = get("inherits").map_or_else(Vec::new, |value| self.texts(value)).into_iter().collect();
         let environment = get("environment").map_or_else(BTreeMap::new, |value| self.map(value, None));
         let port = get("port").map_or(Some(1883), |value| self.port(value));
         let ready_within = get("ready_within").map_or(Some(Duration::from_secs(60)), |value| self.seconds(value));
@@ -80,9 +105,14 @@ impl Reader {
         let closes = get("closes").map_or_else(Vec::new, |value| self.closes(value));
         Some(Profile {
             name: name.to_owned(),
+            role,
             command: command?,
             args,
             environment,
+            inherits,
+            adapter,
+            versions,
+            takes,
             port: port?,
             ready_within: ready_within?,
             config,
@@ -90,6 +120,46 @@ impl Reader {
             lacks,
             closes,
         })
+    }
+
+    fn adapter(&mut self, value: &Value<'_>, beside: &dyn Fn(&str) -> io::Result<String>) -> Option<AdapterFile> {
+        let name = self.text(value)?;
+        if name.contains('/') || name.is_empty() {
+            self.error(value.span(), "the adapter stands beside the profile: a name without `/`".to_owned(), None);
+            return None;
+        }
+        match beside(&name) {
+            Ok(text) => Some(AdapterFile { name, text }),
+            Err(error) => {
+                self.error(value.span(), format!("the adapter `{name}` cannot be read: {error}"), None);
+                None
+            }
+        }
+    }
+
+    fn versions(&mut self, value: &Value<'_>) -> BTreeSet<Version> {
+        let names = Version::ALL.map(|version| version.to_string());
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let wanted = self.words(value, "version", &names);
+        Version::ALL.into_iter().filter(|version| wanted.contains(&version.to_string())).collect()
+    }
+
+    /// Reads a list of words that are known.
+    fn words(&mut self, value: &Value<'_>, what: &str, known: &[&str]) -> BTreeSet<String> {
+        let Some(values) = value.get_ref().as_array() else {
+            self.error(value.span(), format!("a list of {what}s is expected"), None);
+            return BTreeSet::new();
+        };
+        let mut words = BTreeSet::new();
+        for value in values {
+            let Some(word) = self.text(value) else { continue };
+            if known.contains(&word.as_str()) {
+                words.insert(word);
+            } else {
+                self.unknown(value.span(), what, &word, known);
+            }
+        }
+        words
     }
 
     fn config(&mut self, value: &Value<'_>) -> Option<ConfigFile> {
@@ -144,20 +214,9 @@ impl Reader {
     }
 
     fn features(&mut self, value: &Value<'_>) -> BTreeSet<Feature> {
-        let words: Vec<&str> = Feature::ALL.iter().map(|feature| feature.word()).collect();
-        let Some(values) = value.get_ref().as_array() else {
-            self.error(value.span(), "a list of features is expected".to_owned(), None);
-            return BTreeSet::new();
-        };
-        let mut features = BTreeSet::new();
-        for value in values {
-            let Some(word) = self.text(value) else { continue };
-            match Feature::ALL.into_iter().find(|feature| feature.word() == word) {
-                Some(feature) => drop(features.insert(feature)),
-                None => self.unknown(value.span(), "feature", &word, &words),
-            }
-        }
-        features
+        let known: Vec<&str> = Feature::ALL.iter().map(|feature| feature.word()).collect();
+        let words = self.words(value, "feature", &known);
+        Feature::ALL.into_iter().filter(|feature| words.contains(feature.word())).collect()
     }
 
     fn texts(&mut self, value: &Value<'_>) -> Vec<String> {
@@ -219,6 +278,22 @@ impl Reader {
             self.error(value.span(), "a time is written in whole seconds, as `\"60s\"`".to_owned(), None);
         }
         text.map(Duration::from_secs)
+    }
+
+    /// Reports the keys of the profile that are not known, or not for its role.
+    fn know_keys(&mut self, table: &DeTable<'_>, role: Role) {
+        let (own, others) = match role {
+            Role::Broker => (BROKER_KEYS, CLIENT_KEYS),
+            Role::Client => (CLIENT_KEYS, BROKER_KEYS),
+        };
+        let known = [KEYS, own].concat();
+        for key in table.keys() {
+            if others.contains(&&**key.get_ref()) {
+                self.error(key.span(), format!("the profile of a {role} has no `{}`", key.get_ref()), None);
+            } else if !known.contains(&&**key.get_ref()) {
+                self.unknown(key.span(), "key", key.get_ref(), &known);
+            }
+        }
     }
 
     /// Reports the keys of a table that are not known.

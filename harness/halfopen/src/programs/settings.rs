@@ -1,4 +1,4 @@
-use crate::plan::{BrokerProgram, BrokerSettings, QueuePolicy};
+use crate::plan::{BrokerProgram, BrokerSettings, ClientProgram, ClientSettings, QueuePolicy, Reconnect};
 
 /// Returns what a scenario sets on a broker otherwise than by default, in the scenario's words, with values as programs take
 /// them: numbers, whole seconds, `true` and `false`.
@@ -64,6 +64,63 @@ pub(super) fn settings(program: &BrokerProgram) -> Vec<(&'static str, String)> {
     add("maximum_qos", config.maximum_qos != usual.maximum_qos, &|| (config.maximum_qos as u8).to_string());
     settings
 }
+
+/// Returns the names of what a scenario sets on a client, in the scenario's words, as far as it is more than any client
+/// takes: the identifier, the keep-alive, whether to begin without a session, and what to subscribe to.
+pub(super) fn client_settings(program: &ClientProgram) -> Vec<&'static str> {
+    let settings = &program.options;
+    let connect = &settings.connect;
+    let usual = ClientSettings::new(connect.version, "");
+    let doubles = |reconnect: &Reconnect| reconnect.factor > 1.0 && reconnect.max > reconnect.min;
+    let reconnect = settings.reconnect.as_ref();
+    let is_set = [
+        ("will", connect.will.is_some()),
+        ("username", connect.username.is_some() || connect.password.is_some()),
+        ("session_expiry", connect.session_expiry.is_some()),
+        ("receive_maximum", connect.receive_maximum.is_some()),
+        ("maximum_packet_size", connect.maximum_packet_size.is_some()),
+        ("topic_alias_maximum", connect.topic_alias_maximum.is_some()),
+        ("request_response_information", connect.request_response_information.is_some()),
+        ("request_problem_information", connect.request_problem_information.is_some()),
+        ("user_properties", !connect.user_properties.is_empty()),
+        ("authentication_method", connect.authentication_method.is_some() || connect.authentication_data.is_some()),
+        ("ping_timeout", settings.ping_timeout.is_some()),
+        ("connect_timeout", settings.connect_timeout != usual.connect_timeout),
+        ("queue_messages", settings.queue_messages != usual.queue_messages),
+        ("topic_aliases", settings.topic_aliases != usual.topic_aliases),
+        ("packet_limit", settings.packet_limit.is_some()),
+        ("handling", !program.handling.is_zero()),
+        ("acknowledge", settings.acknowledge.is_some()),
+        ("reconnect", reconnect.is_some()),
+        ("reconnect_that_grows", reconnect.is_some_and(doubles)),
+        ("reconnect_by_chance", reconnect.is_some_and(|reconnect| reconnect.jitter > 0.0)),
+    ];
+    is_set.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
+}
+
+/// The names of what a profile may say that its client takes.
+pub(super) const CLIENT_NAMES: &[&str] = &[
+    "will",
+    "username",
+    "session_expiry",
+    "receive_maximum",
+    "maximum_packet_size",
+    "topic_alias_maximum",
+    "request_response_information",
+    "request_problem_information",
+    "user_properties",
+    "authentication_method",
+    "ping_timeout",
+    "connect_timeout",
+    "queue_messages",
+    "topic_aliases",
+    "packet_limit",
+    "handling",
+    "acknowledge",
+    "reconnect",
+    "reconnect_that_grows",
+    "reconnect_by_chance",
+];
 
 /// The names that a profile may say how to set.
 pub(super) const NAMES: &[&str] = &[

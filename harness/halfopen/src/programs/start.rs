@@ -14,30 +14,37 @@ use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::unix::pipe;
 
 use super::settings::settings;
-use super::{ConfigFile, Profile};
-use crate::plan::{Because, BrokerProgram};
+use super::{ConfigFile, Profile, Role};
+use crate::plan::{Because, Program};
 use crate::world::{
-    ForeignOptions, ForeignProgram, ProgramUnderTest, RemoteBroker, RemoteOptions, RemoteProcess, StartedRemote,
+    ForeignOptions, ForeignProgram, ForeignRole, ProgramUnderTest, RemoteBroker, RemoteOptions, RemoteProcess,
+    StartedRemote,
 };
 
 impl Profile {
-    /// Returns the program as it stands in the place of the project's broker, for one run: with an empty folder for each
-    /// node, which goes with it.
+    /// Returns the program as it stands in the place of the project's broker or client, for one run: with an empty folder for
+    /// each node, which goes with it.
     ///
     /// # Errors
     /// If there is no room for folders.
-    pub fn program_under_test(&self) -> io::Result<ProgramUnderTest> {
+    pub fn program_under_test(&self) -> io::Result<ForeignProgram> {
         let folder = tempfile::Builder::new().prefix("halfopen-").tempdir()?;
         let (profile, closes) = (self.clone(), self.closes.clone());
+        let role = match self.role {
+            Role::Client => ForeignRole::Client,
+            Role::Broker => ForeignRole::Broker {
+                port: self.port,
+                read_log: Box::new(move |line| -> Option<(String, Because)> {
+                    closes.iter().find_map(|close| Some((close.prints.client(line)?.to_owned(), close.because)))
+                }),
+            },
+        };
         let options = ForeignOptions {
             launch: Box::new(move |node, program, starts| profile.launch(&folder, node, program, starts, profile.port)),
-            port: self.port,
+            role,
             ready_within: self.ready_within,
-            read_log: Box::new(move |line| -> Option<(String, Because)> {
-                closes.iter().find_map(|close| Some((close.prints.client(line)?.to_owned(), close.because)))
-            }),
         };
-        Ok(ProgramUnderTest::foreign(ForeignProgram::new(options)))
+        Ok(ForeignProgram::new(options))
     }
 
     /// Returns the program as a broker in real time, for one run: on a port of its own, with an empty folder for each node,
@@ -51,7 +58,7 @@ impl Profile {
         let options = RemoteOptions {
             start: Box::new(move |node, program, starts| {
                 let port = free_port()?;
-                let launch = profile.launch(&folder, node, program, starts, port)?;
+                let launch = profile.launch(&folder, node, &Program::Broker(program.clone()), starts, port)?;
                 let mut process = NativeProcess::start(&launch).map_err(io::Error::other)?;
                 let output = process.take_output().map(pipe::Receiver::from_owned_fd).transpose()?;
                 let process = Box::new(LiveProcess { process, output });
@@ -65,42 +72,58 @@ impl Profile {
         Ok(ProgramUnderTest::remote(RemoteBroker::new(options)))
     }
 
-    fn launch(
-        &self,
-        root: &TempDir,
-        node: &str,
-        program: &BrokerProgram,
-        starts: u64,
-        port: u16,
-    ) -> io::Result<Launch> {
+    fn launch(&self, root: &TempDir, node: &str, program: &Program, starts: u64, port: u16) -> io::Result<Launch> {
         let folder = root.path().join(node);
+        let broker = if let Program::Broker(broker) = program { Some(broker) } else { None };
         // What is not durable is gone with the process.
-        if starts > 0 && !program.durable {
+        if starts > 0 && !broker.is_some_and(|broker| broker.durable) {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        let config_path = self.config.as_ref().map(|config| folder.join(&config.file));
+        let in_folder = |name: Option<&String>| name.map(|name| folder.join(name)).unwrap_or_default();
+        let config_path = in_folder(self.config.as_ref().map(|config| &config.file));
+        let adapter_path = in_folder(self.adapter.as_ref().map(|adapter| &adapter.name));
         let fill = |text: &str, value: &str| {
-            let config = config_path.as_deref().unwrap_or(Path::new("")).to_string_lossy();
             text.replace("{port}", &port.to_string())
                 .replace("{dir}", &folder.to_string_lossy())
-                .replace("{config}", &config)
+                .replace("{config}", &config_path.to_string_lossy())
+                .replace("{adapter}", &adapter_path.to_string_lossy())
                 .replace("{value}", value)
         };
-        if let (Some(ConfigFile { text, .. }), Some(path)) = (&self.config, &config_path) {
+        if let Some(ConfigFile { text, .. }) = &self.config {
             let mut text = fill(text, "");
-            for (name, value) in settings(program) {
+            for (name, value) in broker.map(settings).unwrap_or_default() {
                 if let Some(line) = self.settings.get(name) {
                     text.push_str(&fill(line.trim(), &value));
                     text.push('\n');
                 }
             }
-            fs::write(path, text)?;
+            fs::write(&config_path, text)?;
         }
-        let mut launch = Launch::new(&self.command, &folder);
+        if let Some(adapter) = &self.adapter {
+            fs::write(&adapter_path, &adapter.text)?;
+        }
+        let mut launch = self.bare_launch(&folder);
         launch.args = self.args.iter().map(|arg| fill(arg, "")).collect();
         launch.env.extend(self.environment.iter().map(|(name, value)| (name.clone(), fill(value, ""))));
         Ok(launch)
+    }
+
+    /// Returns the launch of the command with what it inherits, and nothing more.
+    fn bare_launch(&self, folder: &Path) -> Launch {
+        let mut launch = Launch::new(&self.command, folder);
+        launch.env.extend(self.inherited());
+        launch.env.extend(self.environment.clone());
+        launch
+    }
+
+    /// Returns the variables that the program has from this process.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a profile names what its program inherits, such as where libraries are"
+    )]
+    pub fn inherited(&self) -> Vec<(String, String)> {
+        self.inherits.iter().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect()
     }
 
     /// Returns whether the command is there to be started.
@@ -108,8 +131,7 @@ impl Profile {
     /// # Errors
     /// If it is not, with what is to be done.
     pub fn check_command(&self) -> Result<(), String> {
-        let mut launch = Launch::new(&self.command, "/");
-        launch.env.extend(self.environment.clone());
+        let launch = self.bare_launch(Path::new("/"));
         launch.find().map(drop).map_err(|error| format!("profile {}: {error}; install it, or name its path", self.name))
     }
 }

@@ -2,7 +2,7 @@ use crate::plan::BrokerSettings;
 use rstest::rstest;
 
 use super::*;
-use crate::plan::BrokerProgram;
+use crate::plan::{BrokerProgram, ClientProgram, ClientSettings, NodeId, Reconnect};
 
 #[test]
 fn shipped_profiles_have_no_errors() {
@@ -15,7 +15,8 @@ fn shipped_profiles_have_no_errors() {
 fn all_errors_are_told_at_once_with_their_places() {
     let text = "comand = \"a\"\nrole = \"server\"\nargs = [\"{confg}\"]\nport = 0\nlacks = [\"shared\"]\n\n\
                 [settings]\nmax_keepalive = \"x {value}\"\n\n[[closes]]\nbecause = \"keepalive\"\nprints = \"gone\"\n";
-    let errors = Profile::parse("a", "a.toml", text).expect_err("it is full of them");
+    let errors =
+        Profile::parse("a", "a.toml", text, &|_| Err(io::ErrorKind::NotFound.into())).expect_err("it is full of them");
     let told: Vec<String> =
         errors.to_string().lines().filter(|line| line.starts_with("a.toml")).map(str::to_owned).collect();
     assert_eq!(
@@ -23,7 +24,7 @@ fn all_errors_are_told_at_once_with_their_places() {
         [
             "a.toml:1:1: `command` is missing: the program to start",
             "a.toml:1:1: unknown key `comand`; did you mean `command`?",
-            "a.toml:2:8: the role of a program is `broker`",
+            "a.toml:2:8: the role of a program is `broker` or `client`",
             "a.toml:3:9: unknown placeholder `{confg}`; did you mean `{config}`?",
             "a.toml:4:8: a port is a number from 1 to 65535",
             "a.toml:5:10: unknown feature `shared`",
@@ -64,14 +65,16 @@ fn all_errors_are_told_at_once_with_their_places() {
 )]
 #[case::empty("", "a.toml:1:1: `command` is missing: the program to start")]
 fn profile_is_refused(#[case] text: &str, #[case] error: &str) {
-    let errors = Profile::parse("a", "a.toml", text).expect_err("it is wrong").to_string();
+    let errors = Profile::parse("a", "a.toml", text, &|_| Err(io::ErrorKind::NotFound.into()))
+        .expect_err("it is wrong")
+        .to_string();
     assert!(errors.starts_with(error), "{errors}");
 }
 
 #[test]
 fn mosquitto_takes_what_it_can_be_told() {
     let profile = Profile::find("mosquitto").expect("it is shipped");
-    let program = |config| BrokerProgram { config, ..BrokerProgram::default() };
+    let program = |config| Program::Broker(BrokerProgram { config, ..BrokerProgram::default() });
     assert_eq!(
         profile.does_not_take(&program(BrokerSettings { max_keep_alive: Some(5), ..BrokerSettings::default() })),
         None
@@ -87,6 +90,54 @@ fn mosquitto_takes_what_it_can_be_told() {
 #[test]
 fn a_profile_that_is_not_there_names_those_that_are() {
     let error = Profile::find("mosquito").expect_err("there is none").to_string();
-    assert!(error.starts_with("there is no profile `mosquito`: known are mosquitto;"), "{error}");
+    assert!(
+        error.starts_with("there is no profile `mosquito`: known are aedes, amqtt, mosquitto, mqttjs, paho;"),
+        "{error}"
+    );
     assert!(Profile::find("no/such.toml").expect_err("there is none").to_string().starts_with("no/such.toml: "));
+}
+
+#[rstest]
+#[case::of_a_broker(
+    "role = \"client\"\ncommand = \"a\"\nport = 1883\n",
+    "a.toml:3:1: the profile of a client has no `port`"
+)]
+#[case::of_a_client("command = \"a\"\ntakes = []\n", "a.toml:2:1: the profile of a broker has no `takes`")]
+#[case::adapter(
+    "role = \"client\"\ncommand = \"a\"\nadapter = \"b.py\"\n",
+    "a.toml:3:11: the adapter `b.py` cannot be read: entity not found"
+)]
+#[case::elsewhere(
+    "role = \"client\"\ncommand = \"a\"\nadapter = \"../b.py\"\n",
+    "a.toml:3:11: the adapter stands beside the profile: a name without `/`"
+)]
+#[case::no_adapter(
+    "role = \"client\"\ncommand = \"a\"\nargs = [\"{adapter}\"]\n",
+    "a.toml:3:8: `{adapter}` needs `adapter`, a file beside this one"
+)]
+#[case::setting(
+    "role = \"client\"\ncommand = \"a\"\ntakes = [\"wil\"]\n",
+    "a.toml:3:10: unknown setting `wil`; did you mean `will`?"
+)]
+#[case::version("command = \"a\"\nmqtt = [\"3.1\"]\n", "a.toml:2:9: unknown version `3.1`")]
+fn profile_of_a_client_is_refused(#[case] text: &str, #[case] error: &str) {
+    let errors = Profile::parse("a", "a.toml", text, &|_| Err(io::ErrorKind::NotFound.into()));
+    let errors = errors.expect_err("it is wrong").to_string();
+    assert!(errors.starts_with(error), "{errors}");
+}
+
+#[test]
+fn paho_takes_what_it_can_be_told() {
+    let profile = Profile::find("paho").expect("it is shipped");
+    let program = |change: &dyn Fn(&mut ClientSettings)| {
+        let mut options = ClientSettings::new(Version::V5_0, "a");
+        change(&mut options);
+        Program::Client(ClientProgram { options, to: NodeId(0), autostart: true, handling: Duration::ZERO })
+    };
+    assert_eq!(profile.does_not_take(&program(&|_| {})), None);
+    assert_eq!(profile.does_not_take(&program(&|settings| settings.reconnect = Some(Reconnect::default()))), None);
+    assert_eq!(
+        profile.does_not_take(&program(&|settings| settings.ping_timeout = Some(Duration::ZERO))).as_deref(),
+        Some("it sets `ping_timeout` on a client, which paho does not take")
+    );
 }

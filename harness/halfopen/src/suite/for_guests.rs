@@ -1,17 +1,27 @@
 use std::collections::BTreeSet;
 
 use crate::plan::{
-    Action, Because, BrokerProgram, Command, Expectation, Mode, NodeFault, NodeId, Plan, Program, Step, StepKind, Verb,
+    Because, CloseHow, Command, Expectation, Mode, Node, NodeFault, NodeId, Plan, Program, Step, StepKind, Verb,
 };
+use crate::programs::Role;
 
 /// The abilities by which a program under test can be judged.
 pub(crate) struct Abilities<'a> {
-    /// Returns why it is not the broker that these settings make, if it is not.
-    pub(crate) does_not_take: &'a dyn Fn(&BrokerProgram) -> Option<String>,
+    /// The nodes that it runs on.
+    pub(crate) nodes: BTreeSet<NodeId>,
+    /// What it is on them.
+    pub(crate) role: Role,
+    /// Returns why it is not what these settings make, if it is not.
+    pub(crate) does_not_take: &'a dyn Fn(&Program) -> Option<String>,
     /// True if its clock may go otherwise than the world's.
     pub(crate) has_clock: bool,
     /// The causes of closes that it states.
     pub(crate) reasons: BTreeSet<Because>,
+}
+
+/// Returns the nodes of a plan with the project's broker.
+pub(crate) fn brokers(plan: &Plan) -> BTreeSet<NodeId> {
+    plan.node_ids().filter(|node| matches!(plan.node(*node).program, Program::Broker(_))).collect()
 }
 
 /// A plan for a program under test.
@@ -21,89 +31,104 @@ pub(crate) struct Adapted {
     pub(crate) left_out: usize,
 }
 
-/// Returns the plan without what only the project's broker could say of itself.
+/// Returns the plan without what only the project's programs could say of themselves.
 ///
 /// # Errors
 /// Why a program under test cannot be judged by it.
 pub(crate) fn adapted(plan: &Plan, abilities: &Abilities<'_>) -> Result<Adapted, String> {
-    let does_not_take = |program: &Program| match program {
-        Program::Broker(program) => (abilities.does_not_take)(program),
-        _ => None,
-    };
-    if let Some(why) = plan.nodes.iter().find_map(|node| does_not_take(&node.program)) {
+    let Abilities { nodes, role, does_not_take, .. } = abilities;
+    if let Some(why) = nodes.iter().find_map(|node| does_not_take(&plan.node(*node).program)) {
         return Err(why);
     }
-    let is_clock = |fault: NodeFault| match fault {
-        // No program under test has a date that can be set.
-        NodeFault::SetWallClock(_) => true,
-        fault => fault.is_of_clock() && !abilities.has_clock,
-    };
-    if befalls_a_broker(&plan.steps, plan, &is_clock) {
-        return Err("it changes the clock of a broker, and a program under test has the world's".to_owned());
-    }
-    if befalls_a_broker(&plan.steps, plan, &|fault| fault == NodeFault::LoseDisk) {
-        return Err("a broker loses its disk, and that of a program under test is its own".to_owned());
-    }
-    if commands_a_broker(&plan.steps) {
-        return Err("it shuts a broker down or configures it while it runs".to_owned());
+    for step in nodes.iter().flat_map(|node| actions_of(&plan.steps, *node)) {
+        match step {
+            Done::Fault(NodeFault::LoseDisk) => {
+                return Err("a broker loses its disk, and that of a program under test is its own".to_owned());
+            }
+            // No program under test has a date that can be set.
+            Done::Fault(fault)
+                if matches!(fault, NodeFault::SetWallClock(_)) || fault.is_of_clock() && !abilities.has_clock =>
+            {
+                return Err(format!("it changes the clock of a {role}, and a program under test has the world's"));
+            }
+            Done::Fault(_) => {}
+            Done::Command(node, command) => {
+                if let Some(why) = cannot_be_told(command, plan.node(node), does_not_take) {
+                    return Err(why);
+                }
+            }
+        }
     }
     let mut adapted = plan.clone();
     let mut left_out = 0;
-    adapted.expectations = lines(&plan.expectations, plan, &abilities.reasons, &mut left_out);
+    adapted.expectations = lines(&plan.expectations, abilities, &mut left_out);
     if adapted.expectations.is_empty() && !plan.expectations.is_empty() {
-        return Err("it asks only what the project's broker says of itself".to_owned());
+        return Err(format!("it asks only what the project's {role} says of itself"));
     }
     Ok(Adapted { plan: adapted, left_out })
 }
 
-/// Returns whether the story tells a broker something: a program under test takes no commands.
-fn commands_a_broker(steps: &[Step]) -> bool {
-    steps.iter().any(|step| match &step.kind {
-        StepKind::Node { actions, .. } => actions
-            .iter()
-            .filter_map(Action::command)
-            .any(|command| matches!(command, Command::Shutdown | Command::Configure(_))),
-        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
-            commands_a_broker(steps)
-        }
-        _ => false,
-    })
+/// Something that a story does with a node.
+enum Done<'p> {
+    Fault(NodeFault),
+    Command(NodeId, &'p Command),
 }
 
-/// Returns whether a fault of this kind happens to a broker.
-fn befalls_a_broker(steps: &[Step], plan: &Plan, is_it: &dyn Fn(NodeFault) -> bool) -> bool {
-    steps.iter().any(|step| match &step.kind {
-        StepKind::Node { nodes, actions } => {
-            is_of_a_broker(nodes, plan) && actions.iter().filter_map(Action::fault).any(is_it)
+/// Returns what the steps do with a node.
+fn actions_of(steps: &[Step], node: NodeId) -> Vec<Done<'_>> {
+    let mut done = Vec::new();
+    for step in steps {
+        match &step.kind {
+            StepKind::Node { nodes, actions } if nodes.contains(&node) => {
+                for action in actions.iter().filter_map(|action| action.of(node)) {
+                    done.extend(action.fault().map(Done::Fault));
+                    done.extend(action.command().map(|command| Done::Command(node, command)));
+                }
+            }
+            StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
+                done.extend(actions_of(steps, node));
+            }
+            StepKind::Node { .. } | StepKind::Wait(_) | StepKind::At(_) | StepKind::Mark(_) | StepKind::Network(_) => {}
         }
-        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
-            befalls_a_broker(steps, plan, is_it)
-        }
-        StepKind::Wait(_) | StepKind::At(_) | StepKind::Mark(_) | StepKind::Network(_) => false,
-    })
+    }
+    done
 }
 
-fn lines(
-    expectations: &[Expectation],
-    plan: &Plan,
-    reasons: &BTreeSet<Because>,
-    left_out: &mut usize,
-) -> Vec<Expectation> {
-    expectations.iter().filter_map(|line| adapted_line(line, plan, reasons, left_out)).collect()
+/// Returns why a program under test cannot be told to do this, if it cannot.
+fn cannot_be_told(
+    command: &Command,
+    node: &Node,
+    does_not_take: &dyn Fn(&Program) -> Option<String>,
+) -> Option<String> {
+    match (command, &node.program) {
+        (Command::Shutdown | Command::Configure(_), _) => {
+            Some("it shuts a broker down or configures it while it runs".to_owned())
+        }
+        (Command::StopPinging | Command::ResumePinging, _) => {
+            Some("it keeps a client from pinging, which only the project's can be told".to_owned())
+        }
+        (Command::Close(CloseHow::Rst), _) => Some("it has a client close by RST".to_owned()),
+        (Command::Connect(connect), Program::Client(client)) => connect.with.values().find_map(|connect| {
+            let mut client = client.clone();
+            client.options.connect = connect.clone();
+            does_not_take(&Program::Client(client))
+        }),
+        _ => None,
+    }
+}
+
+fn lines(expectations: &[Expectation], abilities: &Abilities<'_>, left_out: &mut usize) -> Vec<Expectation> {
+    expectations.iter().filter_map(|line| adapted_line(line, abilities, left_out)).collect()
 }
 
 /// Returns what is left of a line, if anything is.
-fn adapted_line(
-    line: &Expectation,
-    plan: &Plan,
-    reasons: &BTreeSet<Because>,
-    left_out: &mut usize,
-) -> Option<Expectation> {
+fn adapted_line(line: &Expectation, abilities: &Abilities<'_>, left_out: &mut usize) -> Option<Expectation> {
     let mut line = line.clone();
+    let is_of_it = line.nodes.iter().any(|node| abilities.nodes.contains(node));
     let is_none = line.mode == Mode::Never || line.count.is_some_and(|count| count.max == Some(0));
     match &mut line.verb {
         Verb::Closes { because, .. }
-            if because.is_some_and(|because| !reasons.contains(&because)) && is_of_a_broker(&line.nodes, plan) =>
+            if because.is_some_and(|because| !abilities.reasons.contains(&because)) && is_of_it =>
         {
             *left_out += 1;
             // That it never closes for one cause says nothing about the others.
@@ -112,13 +137,13 @@ fn adapted_line(
             }
             *because = None;
         }
-        Verb::Has(_) if is_of_a_broker(&line.nodes, plan) => {
+        Verb::Has(_) if is_of_it => {
             *left_out += 1;
             return None;
         }
         Verb::AnyOf(alternatives) => {
             for alternative in alternatives.iter_mut() {
-                *alternative = lines(alternative, plan, reasons, left_out);
+                *alternative = lines(alternative, abilities, left_out);
             }
             // One of which nothing is left would be true of anything.
             if alternatives.iter().any(Vec::is_empty) {
@@ -128,8 +153,4 @@ fn adapted_line(
         _ => {}
     }
     Some(line)
-}
-
-fn is_of_a_broker(nodes: &[NodeId], plan: &Plan) -> bool {
-    nodes.iter().any(|node| matches!(plan.node(*node).program, Program::Broker(_)))
 }

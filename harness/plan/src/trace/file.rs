@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use self::line::json;
 pub(crate) use self::line::optional_duration;
 use self::line::{EventLine, duration};
+pub use self::wire::{from_hex, hex};
 use super::{Event, EventKind, Trace};
 use crate::{NodeId, Plan};
 

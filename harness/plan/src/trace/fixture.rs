@@ -23,16 +23,16 @@ pub const WATCHER: NodeId = NodeId(2);
 
 /// A plan with the three nodes, no steps and no expectations.
 pub fn plan() -> Plan {
-    let raw = |name: &str| Node {
-        name: name.to_owned(),
-        program: Program::RawClient(RawClientProgram {
+    let raw = |name: &str| {
+        let program = RawClientProgram {
             connect: Connect::new(Version::V5_0, name),
             to: BROKER,
             subscribe: Vec::new(),
             answers: crate::Answers::default(),
-        }),
+        };
+        Node::new(name, Program::RawClient(program))
     };
-    let broker = Node { name: "broker".to_owned(), program: Program::Broker(BrokerProgram::default()) };
+    let broker = Node::new("broker", Program::Broker(BrokerProgram::default()));
     Plan {
         run: RunName { scenario: "area/story".to_owned(), version: Version::V5_0, parameters: Vec::new() },
         source: Arc::new(Source { path: "scenarios/area/story.yaml".to_owned(), text: String::new() }),

@@ -37,7 +37,7 @@ impl Process {
             Call::Getsockname => {
                 written(&write_address(pid, question.word(1), question.word(2), socket.family, socket.local))
             }
-            Call::Getpeername => match socket.peer.filter(|_| socket.phase == Phase::Open) {
+            Call::Getpeername => match socket.peer.filter(|_| matches!(socket.phase, Phase::Open | Phase::Loopback)) {
                 Some(peer) => written(&write_address(pid, question.word(1), question.word(2), socket.family, peer)),
                 None => error(libc::ENOTCONN),
             },
@@ -130,7 +130,7 @@ impl Process {
         match socket.phase {
             Phase::Fresh => {}
             Phase::Connecting => return error(libc::EALREADY),
-            Phase::Open => return error(libc::EISCONN),
+            Phase::Open | Phase::Loopback => return error(libc::EISCONN),
             Phase::Dead if socket.error != 0 => return error(std::mem::take(&mut socket.error)),
             Phase::Dead | Phase::Listening(_) => return error(libc::EINVAL),
         }
@@ -138,6 +138,14 @@ impl Process {
         if socket.local.port() == 0 {
             socket.local = SocketAddr::new(to.ip(), port);
         }
+        if to.ip().is_loopback()
+            && let Some(listener) = self.listener_at(to.port())
+        {
+            return self.loop_back(id, listener);
+        }
+        let Some(Kind::Socket(socket)) = self.files.get_mut(id).map(|file| &mut file.kind) else {
+            return error(libc::EBADF);
+        };
         socket.phase = Phase::Connecting;
         Socket::fill(file.as_fd());
         self.events.push(Event::Connects { socket: id, to });
@@ -146,6 +154,30 @@ impl Process {
         } else {
             Answer::Wait(Wait::Connect(id), None)
         }
+    }
+
+    /// Returns the socket of the program that listens at a port.
+    fn listener_at(&self, port: u16) -> Option<FileId> {
+        let listens = |socket: &Socket| matches!(socket.phase, Phase::Listening(_)) && socket.local.port() == port;
+        self.files.iter().find_map(|(id, file)| match &file.kind {
+            Kind::Socket(socket) if listens(socket) => Some(id),
+            _ => None,
+        })
+    }
+
+    /// Connects a socket of the program with another one of it, as libraries do to wake a thread of theirs.
+    fn loop_back(&mut self, id: FileId, listener: FileId) -> Answer {
+        let Some((_, Socket { local, .. })) = self.files.socket(listener) else { return error(libc::ECONNREFUSED) };
+        let local = *local;
+        let Some(socket) = self.files.socket_mut(id) else { return error(libc::EBADF) };
+        let Ok((end, other)) = socket.loop_back(local) else { return error(libc::ENFILE) };
+        let accepted = self.files.add(end, Kind::Socket(other));
+        let Some(listener) = self.files.socket_mut(listener) else { return error(libc::ECONNREFUSED) };
+        let _ = descriptors::send(listener.ours(), b"!");
+        if let Phase::Listening(pending) = &mut listener.phase {
+            pending.push_back(accepted);
+        }
+        Answer::Value(0)
     }
 
     fn accept(&mut self, question: &Question, id: FileId) -> Result<Answer, RunError> {
@@ -227,7 +259,7 @@ impl Process {
                     self.files.remove(connection);
                 }
             }
-            Phase::Fresh | Phase::Dead => {}
+            Phase::Fresh | Phase::Loopback | Phase::Dead => {}
         }
     }
 }

@@ -46,7 +46,8 @@ group! {
 group! {
     /// Settings of clients alone.
     ClientOnly {
-        autostart: Param<bool> = "true" => "connected before the script begins";
+        program: Param<Text> = "the project's" => "a program of somebody else in its place: the name of a profile, as `paho`, or the path of one from this folder, as `./mine.toml`";
+        autostart: Param<bool> = "true" => "connected before the story begins";
         ping_timeout: Param<DurationExpr> = "half of keep_alive" => "how long it waits for PINGRESP";
         connect_timeout: Param<DurationExpr> = "10s" => "how long it waits for a connection and CONNACK together";
         queue_messages: Param<Number<0, 1_000_000>> = "1000" => "maximum number of messages that wait to be sent, while it is not connected or for room in the broker's receive maximum";
@@ -113,6 +114,7 @@ map! {
 map! {
     /// A broker.
     Broker = "a broker" {
+        program: Param<Text> = "the project's" => "a program of somebody else in its place: the name of a profile, as `mosquitto`, or the path of one from this folder, as `./mine.toml`";
         server_keep_alive: Param<KeepAlive> = "none", since_5 => "the keep-alive that clients must use instead of their own";
         keep_alive_factor: Param<PositiveFactor> = "1.5" => "a silent client is closed after its keep-alive times this";
         connect_timeout: Param<DurationExpr> = "10s" => "how long a connection may be open without a CONNECT";

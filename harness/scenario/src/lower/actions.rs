@@ -67,6 +67,13 @@ impl Lower<'_> {
             ActionKind::Shutdown => Command::Shutdown,
             ActionKind::Configure(settings) => {
                 let read = settings.get(env)?;
+                if let Some(program) = &read.0.program {
+                    self.error(
+                        &program.key,
+                        "`program` is what a broker is from the start of its process on".to_owned(),
+                    );
+                    return None;
+                }
                 let mut changed = BTreeMap::new();
                 for id in nodes {
                     let Program::Broker(own) = &programs.get(id.0)?.program else { return None };

@@ -54,7 +54,7 @@ pub(super) fn build(
                 origins: &RefCell::default(),
                 members: &[],
             };
-            lower.program(declared)
+            lower.program(declared).map(|(program, fields)| ((program, lower.played_by(declared)), fields))
         };
         run.params.remove("i");
         let (program, fields) = made.unzip();
@@ -62,7 +62,7 @@ pub(super) fn build(
             run.params.set_fields(group, fields.clone());
         }
         run.params.set_fields(&declared.name, fields);
-        built.push(program.map(|program| PlanNode { name: declared.name.clone(), program }));
+        built.push(program.map(|(program, played_by)| PlanNode { name: declared.name.clone(), program, played_by }));
     }
     for (index, node) in built.iter().enumerate() {
         let to = match node.as_ref().map(|node| &node.program) {
@@ -94,6 +94,7 @@ pub(super) fn placeholders(declared: &[Declared<'_>]) -> Vec<PlanNode> {
             subscribe: Vec::new(),
             answers: Answers::default(),
         }),
+        played_by: None,
     };
     declared.iter().map(place).collect()
 }
@@ -116,6 +117,17 @@ impl Lower<'_> {
                 lower.raw_client(name, &read, &raw.place).filter(|_| raw.is_right())
             }
         }
+    }
+
+    /// Returns the program of somebody else that a node names. Mistakes are reported with the rest of the node.
+    fn played_by(&self, declared: &Declared<'_>) -> Option<String> {
+        let program = match declared.settings {
+            Settings::Broker(broker) => broker.get(self.env)?.program.clone(),
+            Settings::Client(client) => client.get(self.env)?.own.program.clone(),
+            Settings::Default | Settings::RawBroker(_) | Settings::RawClient(_) => None,
+        };
+        let name = program?.value.get(self.env)?.0.clone();
+        (name != "builtin").then_some(name)
     }
 
     /// The same for a node that speaks a version of its own.

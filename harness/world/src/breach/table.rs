@@ -1,16 +1,35 @@
 //! The breaches, one row each.
 
+use std::sync::Arc;
+
 use halfopen_protocol::packet::{PacketId, QoS, RetainHandling, Will};
 use halfopen_protocol::{Packet, PacketType, Role};
 
 use super::Row;
 use super::edit::Edit;
 
+/// Gives access to a packet that may be shared: the larger ones are.
+macro_rules! own {
+    (Publish $packet:expr) => {
+        Arc::make_mut($packet)
+    };
+    (Connect $packet:expr) => {
+        Arc::make_mut($packet)
+    };
+    (ConnAck $packet:expr) => {
+        Arc::make_mut($packet)
+    };
+    ($other:ident $packet:expr) => {
+        $packet
+    };
+}
+
 /// Changes packets of one type.
 macro_rules! change {
     ($packet_type:ident($packet:ident) => $change:expr) => {
         Edit::Change(|packet| {
             if let Packet::$packet_type($packet) = packet {
+                let $packet = own!($packet_type $packet);
                 $change;
             }
         })
@@ -22,6 +41,7 @@ macro_rules! mistake {
     ($packet_type:ident($packet:ident) => $change:expr) => {
         Edit::Mistake(|packet| {
             if let Packet::$packet_type($packet) = packet {
+                let $packet = own!($packet_type $packet);
                 $change;
             }
         })

@@ -67,21 +67,22 @@ pub enum EngineError {
 /// # Errors
 /// The engine cannot express the plan, or failed. The event-driven engine can express every plan.
 pub fn run(plan: &Arc<Plan>, engine: Engine, options: RunOptions) -> Result<Trace, EngineError> {
-    let program_under_test = options.program_under_test.clone();
+    let programs_under_test = options.programs_under_test.clone();
     let result = match engine {
         Engine::Sim => run_event_driven(plan, options),
         Engine::Turmoil => turmoil::run(plan, options),
         Engine::Live(real_time) => live::run(plan, real_time, options),
     };
-    match program_under_test.and_then(|program_under_test| program_under_test.take_trouble()) {
-        Some(trouble) => Err(EngineError::Program(trouble)),
-        None => result,
+    match (programs_under_test.take_trouble(), programs_under_test.take_refusal()) {
+        (Some(trouble), _) => Err(EngineError::Program(trouble)),
+        (None, Some(why)) => Err(EngineError::NotFor(why)),
+        (None, None) => result,
     }
 }
 
 fn run_event_driven(plan: &Arc<Plan>, options: RunOptions) -> Result<Trace, EngineError> {
-    let RunOptions { observer, keeps_trace, defect, program_under_test } = options;
-    let programs = Programs::new(plan, defect, program_under_test);
+    let RunOptions { observer, keeps_trace, defect, programs_under_test } = options;
+    let programs = Programs::new(plan, defect, programs_under_test);
     let script = |recorder: &Recorder| {
         prepare(recorder, observer, keeps_trace);
         Director::new(plan, recorder, programs.switchboard().clone())

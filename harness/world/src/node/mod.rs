@@ -27,8 +27,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use self::disk::{Disk, Disks};
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-pub use self::foreign::{ForeignOptions, ForeignProgram, ReadsLog, StartsProgram};
-pub use self::program_under_test::{Connection, NodeHandle, ProgramUnderTest};
+pub use self::foreign::{ForeignOptions, ForeignProgram, ForeignRole, ReadsLog, StartsProgram};
+pub use self::program_under_test::{Connection, NodeHandle, ProgramUnderTest, ProgramsUnderTest};
 use self::queue::QueueReceiver;
 pub use self::remote::{ReadsRemoteLog, RemoteBroker, RemoteOptions, RemoteProcess, StartedRemote, StartsRemote};
 pub use self::settings::broker_config;
@@ -117,7 +117,7 @@ pub(crate) struct Env<N, C> {
     pub(crate) disk: Disk,
     /// The defect of the program.
     pub(crate) defect: Option<Defect>,
-    /// The program in the place of the project's broker.
+    /// What runs in the place of the project's program.
     pub(crate) program_under_test: Option<ProgramUnderTest>,
 }
 
@@ -141,19 +141,19 @@ pub(crate) struct Programs {
     switchboard: Switchboard,
     disks: Disks,
     defect: Option<Defect>,
-    program_under_test: Option<ProgramUnderTest>,
+    programs_under_test: ProgramsUnderTest,
 }
 
 impl Programs {
-    /// Prepares the programs of `plan`, with this defect and this program in the place of the project's broker.
-    pub(crate) fn new(plan: &Arc<Plan>, defect: Option<Defect>, program_under_test: Option<ProgramUnderTest>) -> Self {
+    /// Prepares the programs of `plan`, with this defect and these programs in the place of the project's.
+    pub(crate) fn new(plan: &Arc<Plan>, defect: Option<Defect>, programs_under_test: ProgramsUnderTest) -> Self {
         let nodes = plan.nodes.len();
         Self {
             plan: Arc::clone(plan),
             switchboard: Switchboard::new(nodes),
             disks: Disks::new(nodes),
             defect,
-            program_under_test,
+            programs_under_test,
         }
     }
 
@@ -189,7 +189,7 @@ impl Programs {
             commands: self.switchboard.plug_in(node),
             disk: self.disks.of(node),
             defect: self.defect,
-            program_under_test: self.program_under_test.clone(),
+            program_under_test: self.programs_under_test.on(node),
         })
     }
 }
@@ -198,14 +198,14 @@ impl Programs {
 async fn run<N: Network, C: WorldClock>(env: Env<N, C>) {
     let plan = Arc::clone(&env.plan);
     // Boxed, so that a node has room for its own program and not for the largest: there may be a million of them.
-    match (&plan.node(env.node).program, env.program_under_test.clone()) {
-        (Program::Broker(program), Some(program_under_test)) => {
-            Box::pin(program_under_test::run(env, program, program_under_test)).await
-        }
-        (Program::Broker(program), None) => Box::pin(broker::run(env.breached(Role::Server), program)).await,
-        (Program::Client(program), _) => client::run(env.breached(Role::Client), program).await,
-        (Program::RawClient(program), _) => Box::pin(raw::run_client(env, program)).await,
-        (Program::RawBroker(program), _) => Box::pin(raw::run_broker(env, program)).await,
+    if let Some(program) = env.program_under_test.clone() {
+        return Box::pin(program_under_test::run(env, program)).await;
+    }
+    match &plan.node(env.node).program {
+        Program::Broker(program) => Box::pin(broker::run(env.breached(Role::Server), program)).await,
+        Program::Client(program) => client::run(env.breached(Role::Client), program).await,
+        Program::RawClient(program) => Box::pin(raw::run_client(env, program)).await,
+        Program::RawBroker(program) => Box::pin(raw::run_broker(env, program)).await,
     }
 }
 

@@ -4,8 +4,18 @@ use std::collections::VecDeque;
 
 /// Number of last lines that are shown of a program that failed.
 const LAST_LINES: usize = 10;
-/// Longest line that is kept.
-const LINE: usize = 4096;
+/// Longest line that is read: a message of an adapter, in hex.
+const LINE: usize = 64 * 1024 * 1024;
+/// As much of a line is shown.
+const SHOWN: usize = 300;
+
+/// Returns the beginning of a line, for a message.
+pub(super) fn shortened(line: &str) -> String {
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}
 
 /// The output of a program.
 #[derive(Default)]
@@ -25,7 +35,7 @@ impl ProgramOutput {
                 if self.last.len() == LAST_LINES {
                     self.last.pop_front();
                 }
-                self.last.push_back(line.clone());
+                self.last.push_back(shortened(&line));
                 lines.push(line);
             } else if self.line.len() < LINE {
                 self.line.push(*byte);

@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, copy_bidirectional_with_sizes, duplex};
@@ -14,13 +16,14 @@ use super::foreign::ForeignProgram;
 use super::remote::RemoteBroker;
 use super::{Env, WorldClock, port};
 use crate::network::Network;
-use crate::plan::BrokerProgram;
+use crate::plan::{BrokerProgram, NodeId, Plan, Program};
 use crate::script::NodeFuture;
 
 /// Number of bytes that may be on their way between a socket and the program under test, in each direction.
 const PIPE: usize = 64 * 1024;
 
-/// A broker that is not the project's, to run on a broker's node in its place.
+/// A program that is not the project's, to run on a node in the place of the project's: of its broker, or, if it is a
+/// process, of its client.
 ///
 /// It is started with the world, and again after each `restart`, each time with a new [`NodeHandle`]. The end of its future
 /// is the end of its process, and the end of its process (`crash`, `power_loss`) drops its future. Its time is tokio's,
@@ -71,6 +74,15 @@ impl ProgramUnderTest {
         }
     }
 
+    /// Takes why the program could not be what the run wanted, if it could not: then the run is skipped.
+    pub fn take_refusal(&self) -> Option<String> {
+        match &self.0 {
+            Kind::Future(_) | Kind::Remote(_) => None,
+            #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            Kind::Foreign(program) => program.take_refusal(),
+        }
+    }
+
     /// Takes what went wrong with the program under test itself, if anything did: then its run says nothing about it.
     pub fn take_trouble(&self) -> Option<String> {
         match &self.0 {
@@ -88,7 +100,55 @@ impl fmt::Debug for ProgramUnderTest {
     }
 }
 
-/// The environment of a [`ProgramUnderTest`]: the host it runs on, whose port for MQTT is bound.
+/// The programs under test of a world, by the nodes that they run on.
+#[derive(Clone, Debug, Default)]
+pub struct ProgramsUnderTest(BTreeMap<NodeId, ProgramUnderTest>);
+
+impl ProgramsUnderTest {
+    /// Returns a program on each node of a plan that has the project's broker.
+    pub fn brokers(plan: &Plan, program: &ProgramUnderTest) -> Self {
+        let is_broker = |node: &NodeId| matches!(plan.node(*node).program, Program::Broker(_));
+        Self(plan.node_ids().filter(is_broker).map(|node| (node, program.clone())).collect())
+    }
+
+    /// Adds a process, on the node of a broker or of a client, as it is one.
+    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    pub fn add(&mut self, node: NodeId, program: ForeignProgram) {
+        self.0.insert(node, ProgramUnderTest::foreign(program));
+    }
+
+    /// Returns whether a node has one.
+    pub fn has(&self, node: NodeId) -> bool {
+        self.0.contains_key(&node)
+    }
+
+    /// Returns the program on a node, if there is one.
+    pub(crate) fn on(&self, node: NodeId) -> Option<ProgramUnderTest> {
+        self.0.get(&node).cloned()
+    }
+
+    /// Returns the broker outside of the world among them, if there is one.
+    pub(crate) fn as_remote(&self) -> Option<&RemoteBroker> {
+        self.0.values().find_map(ProgramUnderTest::as_remote)
+    }
+
+    /// Takes what whoever judges the run should know of any of them.
+    pub fn take_notes(&self) -> Vec<String> {
+        self.0.values().flat_map(ProgramUnderTest::take_notes).collect()
+    }
+
+    /// Takes why one of them could not be what the run wanted, if one could not.
+    pub fn take_refusal(&self) -> Option<String> {
+        self.0.values().find_map(ProgramUnderTest::take_refusal)
+    }
+
+    /// Takes what went wrong with them, if anything did.
+    pub fn take_trouble(&self) -> Option<String> {
+        self.0.values().find_map(ProgramUnderTest::take_trouble)
+    }
+}
+
+/// What a [`ProgramUnderTest`] is given: the host it runs on, whose port for MQTT is bound.
 #[derive(Debug)]
 pub struct NodeHandle {
     name: String,
@@ -147,16 +207,15 @@ impl AsyncWrite for Connection {
     }
 }
 
-pub(super) async fn run<N: Network, C: WorldClock>(
-    env: Env<N, C>,
-    program: &BrokerProgram,
-    program_under_test: ProgramUnderTest,
-) {
-    match program_under_test.0 {
-        Kind::Future(start) => run_future(env, program, &*start).await,
-        Kind::Remote(remote) => super::remote::run(env, program, remote).await,
+/// Runs the program of a node.
+pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: ProgramUnderTest) {
+    let plan = Arc::clone(&env.plan);
+    match (program.0, &plan.node(env.node).program) {
+        (Kind::Future(start), Program::Broker(program)) => run_future(env, program, &*start).await,
+        (Kind::Remote(remote), Program::Broker(program)) => super::remote::run(env, program, remote).await,
         #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-        Kind::Foreign(foreign) => super::foreign::run(env, program, foreign).await,
+        (Kind::Foreign(foreign), _) => super::foreign::run(env, foreign).await,
+        (Kind::Future(_) | Kind::Remote(_), _) => unreachable!("only `ProgramsUnderTest::brokers` takes them"),
     }
 }
 

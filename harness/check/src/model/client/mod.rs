@@ -88,7 +88,7 @@ impl Client {
             leaving: None,
             sender: Sender::new(usize::MAX),
             incoming: Incoming::default(),
-            waits: Waits::of(program, told_at),
+            waits: Waits::of(program, plan.node(node).played_by.is_some(), told_at),
             running_since: Some(Duration::ZERO),
             is_down: false,
             is_reading: true,

@@ -12,6 +12,8 @@ use crate::plan::{Because, ClientProgram, Invariant, Reconnect};
 pub(super) struct Waits {
     ping_timeout: Option<Duration>,
     connect_timeout: Duration,
+    /// True if the program is not the project's: how long it waits is its own choice.
+    is_foreign: bool,
     /// How it connects again; not at all if there is none.
     reconnect: Option<Reconnect>,
     /// The next pause before chance, in seconds.
@@ -37,12 +39,13 @@ pub(super) struct Waits {
 }
 
 impl Waits {
-    /// The waits of the project's client on a node.
-    pub(super) fn of(program: &ClientProgram, told_at: &Rc<Cell<Option<Duration>>>) -> Self {
+    /// The waits of the client on a node.
+    pub(super) fn of(program: &ClientProgram, is_foreign: bool, told_at: &Rc<Cell<Option<Duration>>>) -> Self {
         let options = &program.options;
         Self {
             ping_timeout: options.ping_timeout,
             connect_timeout: options.connect_timeout,
+            is_foreign,
             reconnect: options.reconnect,
             pause: options.reconnect.map_or(0.0, |reconnect| reconnect.min.as_secs_f64()),
             pauses: None,
@@ -170,7 +173,7 @@ impl Client {
     /// Judges whether the client has waited too long on its connection.
     pub(super) fn judge_waits(&self, findings: &mut Findings) {
         let waits = &self.waits;
-        if !waits.is_known() || self.running_since.is_none() || !self.is_reading || self.is_slow {
+        if waits.is_foreign || !waits.is_known() || self.running_since.is_none() || !self.is_reading || self.is_slow {
             return;
         }
         if let Some(since) =

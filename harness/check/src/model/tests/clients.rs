@@ -30,7 +30,7 @@ fn client_publishes_what_its_application_gives(#[case] sent: Option<Publish>, #[
     let plan = told(vec![Command::Publish(Publish { packet_id: None, ..message(1, 1, "x") })]);
     let mut tale = tells();
     if let Some(sent) = sent {
-        tale = tale.says(0, 100, SENSOR, Packet::Publish(sent)).hears(0, 120, SENSOR, Packet::PubAck(ack(1)));
+        tale = tale.says(0, 100, SENSOR, Packet::from(sent)).hears(0, 120, SENSOR, Packet::PubAck(ack(1)));
     }
     assert_eq!(broken_by_client_of(&plan, tale, 3000), expected);
 }
@@ -56,7 +56,7 @@ fn message_that_a_lost_session_had_is_sent_anew(#[case] again: bool, #[case] exp
 fn client_hands_a_message_on_as_it_came(#[case] given: Publish, #[case] expected: &[&str]) {
     let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false).hears(0, 100, SENSOR, publish(1, 3, "x"));
     let mut tale = tale.says(0, 110, SENSOR, Packet::PubAck(ack(3)));
-    tale.0.at(110).event(EventKind::Delivered { node: SENSOR, message: given });
+    tale.0.at(110).event(EventKind::Delivered { node: SENSOR, message: given.into() });
     assert_eq!(broken_by_client(tale, 3000), expected);
 }
 

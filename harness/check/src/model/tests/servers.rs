@@ -17,7 +17,7 @@ fn broker(change: impl FnOnce(&mut crate::plan::BrokerProgram)) -> Plan {
 #[case::open_for_ever(None, &["broker_answers"])]
 #[case::said_and_left_open(Some((0x82, 60_000)), &["broker_answers"])]
 fn server_closes_who_sends_a_second_connect(#[case] closed: Option<(u8, u64)>, #[case] expected: &[&str]) {
-    let again = Packet::Connect(Box::new(connect("sensor", 0)));
+    let again = Packet::from(connect("sensor", 0));
     let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 0), false).says(0, 100, SENSOR, again);
     if let Some((reason, at)) = closed {
         tale = tale.hears(0, 110, SENSOR, disconnect(reason));
@@ -33,9 +33,9 @@ fn server_announces_what_it_is_set_to(#[case] maximum_qos: Option<QoS>, #[case] 
     let plan = broker(|broker| broker.config.maximum_qos = QoS::AtLeastOnce);
     let mut tale = Tale::new();
     tale.0.at(0).item(0, SENSOR, BROKER, Transmission::Open);
-    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::Connect(Box::new(connect("sensor", 0))));
+    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::from(connect("sensor", 0)));
     let connack = ConnAck { maximum_qos, ..ConnAck::default() };
-    tale.0.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Box::new(connack)));
+    tale.0.at(30).packet(0, BROKER, SENSOR, Packet::from(connack));
     assert_eq!(tale.broken(&plan, 1000), expected);
 }
 

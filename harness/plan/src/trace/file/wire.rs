@@ -44,13 +44,13 @@ pub(super) fn packet_of(bytes: &[u8], version: Version) -> Option<Packet> {
 }
 
 /// Returns bytes as hex digits, two for each.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 /// Returns the bytes that hex digits stand for.
-pub(super) fn from_hex(text: &str) -> Option<Bytes> {
+pub fn from_hex(text: &str) -> Option<Bytes> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pairs = text.as_bytes().chunks(2);
     pairs

@@ -29,14 +29,14 @@ use crate::{RunOptions, TICK};
 /// # Errors
 /// The plan has something that `turmoil::Sim` cannot express, or the simulation failed.
 pub(super) fn run(plan: &Arc<Plan>, options: RunOptions) -> Result<Trace, EngineError> {
-    let RunOptions { observer, keeps_trace, defect, program_under_test } = options;
+    let RunOptions { observer, keeps_trace, defect, programs_under_test } = options;
     expressible::check(plan)?;
     let mut sim = simulation(plan);
     // Within a host its own clock counts; between two ticks there is none but this.
     let elapsed = Rc::new(Cell::new(Duration::ZERO));
     let now = Rc::clone(&elapsed);
     let recorder = Recorder::new(move || whole_millis(turmoil::sim_elapsed().unwrap_or(now.get())));
-    let programs = Programs::new(plan, defect, program_under_test);
+    let programs = Programs::new(plan, defect, programs_under_test);
     prepare(&recorder, observer, keeps_trace);
     let mut director = Director::new(plan, &recorder, programs.switchboard().clone());
     let network = TickedNetwork::new(plan, &recorder);

@@ -1,5 +1,5 @@
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -12,12 +12,14 @@ use halfopen_protocol::Instant;
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::ForeignProgram;
+use super::adapter::{self, Said};
 use super::carried::{ForeignConnection, Then};
+use super::{ForeignProgram, ForeignRole, address};
 use crate::network::{Network, Peer};
-use crate::node::output::ProgramOutput;
-use crate::node::{Env, WorldClock, accept, log};
-use crate::plan::{NodeId, Plan};
+use crate::node::output::{ProgramOutput, shortened};
+use crate::node::queue::QueueReceiver;
+use crate::node::{Command, Directive, Env, WorldClock, accept, log};
+use crate::plan::{Node, NodeId, Plan, Program};
 use crate::record::Recorder;
 
 /// Maximum number of bytes that a program has sent and the world's window has not taken yet, in one connection.
@@ -39,7 +41,15 @@ pub(super) struct Machine<N: Network, C> {
     listener: Option<SocketId>,
     accepting: Option<Pending>,
     arrivals: (UnboundedSender<Arrival<N>>, UnboundedReceiver<Arrival<N>>),
+    /// Connections that the program is opening.
+    opening: BTreeMap<SocketId, Opening<N>>,
     carried: BTreeMap<SocketId, ForeignConnection<N>>,
+    /// What the script tells an adapter.
+    commands: QueueReceiver<Directive>,
+    /// Lines for which the adapter's standard input had no room.
+    input: VecDeque<u8>,
+    /// Whether the adapter takes commands.
+    is_adapter_ready: bool,
     /// Time at which the process is to be run again, by the node's clock.
     sleep: Option<(Duration, Pending)>,
     output: ProgramOutput,
@@ -48,6 +58,9 @@ pub(super) struct Machine<N: Network, C> {
 
 /// A connection that the program can accept.
 type Arrival<N> = (<N as Network>::Stream, Peer);
+
+/// A connection that is being opened.
+type Opening<N> = Pin<Box<dyn Future<Output = io::Result<Arrival<N>>>>>;
 
 /// Something that goes on beside the process.
 type Pending = Pin<Box<dyn Future<Output = ()>>>;
@@ -60,7 +73,7 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
         name: String,
         command: String,
     ) -> Self {
-        let Env { plan, node, network, clock, recorder, .. } = env;
+        let Env { plan, node, network, clock, recorder, commands, .. } = env;
         Self {
             plan,
             node,
@@ -75,43 +88,65 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
             listener: None,
             accepting: None,
             arrivals: unbounded_channel(),
+            opening: BTreeMap::new(),
             carried: BTreeMap::new(),
+            commands,
+            input: VecDeque::new(),
+            is_adapter_ready: false,
             sleep: None,
             output: ProgramOutput::default(),
             exit: None,
         }
     }
 
-    /// Lets the program run by itself until it listens: the world begins, or goes on, with a program that is ready.
+    /// Lets the program run by itself until it is ready: the world begins, or goes on, with a program that is.
     pub(super) fn boot(&mut self) -> Result<(), String> {
         let began = self.clock.now().since_origin();
         let end = began + self.foreign.0.options.ready_within;
         let (mut now, mut fire) = (began, false);
-        while self.listener.is_none() {
+        while !self.is_ready() {
             let events = self.process.run(now, fire, None).map_err(|error| error.to_string())?;
             for event in events {
                 match event {
                     Event::Connects { socket, .. } => self.process.connected(socket, Err(CONNECTION_REFUSED)),
-                    event => self.take(event),
+                    event => self.take(event)?,
                 }
             }
             if let Some(status) = &self.exit {
                 let why = self.process.exec_error().map_or_else(|| status.clone(), |error| error.to_string());
-                return Err(format!("it ended before it listened on port {} ({why})", self.foreign.0.options.port));
+                return Err(format!("it ended before it {} ({why})", self.foreign.0.options.role.ready().0));
             }
             if fire {
                 match self.process.deadline().filter(|deadline| *deadline <= end) {
                     Some(deadline) => now = deadline,
                     None => {
-                        let port = self.foreign.0.options.port;
-                        return Err(format!("it does not listen on port {port} within {:?}", end - began));
+                        let ready = self.foreign.0.options.role.ready().1;
+                        return Err(format!("it does not {ready} within {:?}", end - began));
                     }
                 }
             }
             fire = !fire;
         }
         self.boot = now - began;
+        self.begin();
         Ok(())
+    }
+
+    fn is_ready(&self) -> bool {
+        match &self.foreign.0.options.role {
+            ForeignRole::Broker { .. } => self.listener.is_some(),
+            ForeignRole::Client => self.is_adapter_ready,
+        }
+    }
+
+    /// Has a client connect that does so without being told.
+    fn begin(&mut self) {
+        let plan = Arc::clone(&self.plan);
+        if let Program::Client(client) = &plan.node(self.node).program
+            && client.autostart
+        {
+            self.tell(&Command::Connect { connect: None });
+        }
     }
 
     /// Runs the program whenever something arrives for it or its time has come.
@@ -127,11 +162,8 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
             if own > local {
                 self.clock.sleep_until(Instant::new(own)).await;
             }
-            poll_fn(|cx| {
-                events.borrow_mut().drain(..).for_each(|event| self.apply(event, cx));
-                Poll::Ready(())
-            })
-            .await;
+            poll_fn(|cx| Poll::Ready(events.borrow_mut().drain(..).try_for_each(|event| self.apply(event, cx))))
+                .await?;
             self.take_notes();
             if let Some(status) = &self.exit {
                 return Err(format!("it ended by itself ({status})"));
@@ -142,11 +174,13 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
     }
 
     /// Takes what concerns no connection.
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::Listens { socket, at } => {
                 // A program that listens on several addresses at this port is reached on the first.
-                if at.port() == self.foreign.0.options.port && self.listener.is_none() {
+                if matches!(self.foreign.0.options.role, ForeignRole::Broker { port, .. } if port == at.port())
+                    && self.listener.is_none()
+                {
                     self.listener = Some(socket);
                     self.accepting = Some(Box::pin(accept(self.network.clone(), self.arrivals.0.clone())));
                 }
@@ -157,7 +191,7 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
                     self.accepting = None;
                 }
             }
-            Event::Output(bytes) => self.read_output(&bytes),
+            Event::Output(bytes) => self.read_output(&bytes)?,
             Event::Unsupported(what) => {
                 let note = format!("{}: the program asked for what is not in a world: {what}", self.name);
                 self.foreign.note(note);
@@ -165,15 +199,21 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
             Event::Exited(status) => self.exit = Some(status.to_string()),
             Event::Connects { .. } | Event::Sent { .. } | Event::Finished { .. } | Event::Aborted { .. } => {}
         }
+        Ok(())
     }
 
     /// Brings what the program has done into the world.
-    fn apply(&mut self, event: Event, cx: &mut Context<'_>) {
+    fn apply(&mut self, event: Event, cx: &mut Context<'_>) -> Result<(), String> {
         match event {
-            // There is nobody else in this world whose address the program could know.
-            Event::Connects { socket, .. } => self.process.connected(socket, Err(CONNECTION_REFUSED)),
+            Event::Connects { socket, to } => match address::node(to.ip()).filter(|node| self.is_broker(*node)) {
+                Some(node) => {
+                    let network = self.network.clone();
+                    self.opening.insert(socket, Box::pin(async move { network.connect(node).await }));
+                }
+                None => self.process.connected(socket, Err(CONNECTION_REFUSED)),
+            },
             Event::Sent { socket, bytes } => {
-                let Some(carried) = self.carried.get_mut(&socket) else { return };
+                let Some(carried) = self.carried.get_mut(&socket) else { return Ok(()) };
                 carried.out.extend(bytes);
                 self.flush(socket, cx);
             }
@@ -188,13 +228,19 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
                 }
             }
             Event::Aborted { socket } => {
+                self.opening.remove(&socket);
                 self.flush(socket, cx);
                 if let Some(carried) = self.carried.remove(&socket) {
                     self.network.abort(carried.stream);
                 }
             }
-            event => self.take(event),
+            event => self.take(event)?,
         }
+        Ok(())
+    }
+
+    fn is_broker(&self, node: NodeId) -> bool {
+        self.plan.nodes.get(node.0).is_some_and(Node::is_broker)
     }
 
     /// Sends what the program has sent, as far as the window is open, and what follows; returns whether the program can
@@ -216,12 +262,13 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
 
     /// Brings what arrives to the program; ready when it is to run, with whether time-outs are to be judged.
     fn poll_world(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let mut stirred = false;
+        let mut stirred = self.take_commands(cx);
+        stirred |= self.poll_opening(cx);
         if let Some(accepting) = &mut self.accepting {
             let _ = accepting.as_mut().poll(cx);
         }
         while let Ok((stream, peer)) = self.arrivals.1.try_recv() {
-            let address = ([10, 0, 0, 1 + peer.node.0 as u8], 40_000 + peer.number as u16).into();
+            let address = (address::of(peer.node), 40_000 + peer.number as u16).into();
             // A connection for which nobody listens any more is dropped here.
             if let Some(socket) = self.listener.and_then(|listener| self.process.arrive(listener, address)) {
                 self.carried.insert(socket, ForeignConnection::new(stream, peer));
@@ -240,6 +287,57 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
             Some((_, sleep)) => sleep.as_mut().poll(cx).map(|()| true),
             None => Poll::Pending,
         }
+    }
+
+    /// Brings the end of an attempt to connect to the program; returns whether there was one.
+    fn poll_opening(&mut self, cx: &mut Context<'_>) -> bool {
+        let Self { opening, process, carried, .. } = self;
+        let before = opening.len();
+        opening.retain(|socket, opening| match opening.as_mut().poll(cx) {
+            Poll::Pending => true,
+            Poll::Ready(Ok((stream, peer))) => {
+                carried.insert(*socket, ForeignConnection::new(stream, peer));
+                process.connected(*socket, Ok(()));
+                false
+            }
+            Poll::Ready(Err(error)) => {
+                process.connected(*socket, Err(error_number(&error)));
+                false
+            }
+        });
+        opening.len() < before
+    }
+
+    /// Brings what the script says to the adapter; returns whether there was anything.
+    fn take_commands(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.is_adapter_ready {
+            return false;
+        }
+        while let Poll::Ready(Some(directive)) = self.commands.poll_recv(cx) {
+            self.tell(&directive.command);
+        }
+        let before = self.input.len();
+        while !self.input.is_empty() {
+            let count = self.process.write_input(self.input.as_slices().0);
+            self.input.drain(..count);
+            if count == 0 {
+                break;
+            }
+        }
+        self.input.len() < before
+    }
+
+    /// Tells the adapter to do something.
+    fn tell(&mut self, command: &Command) {
+        let Program::Client(client) = &self.plan.node(self.node).program else { return };
+        let line = match command {
+            Command::Connect { connect } => {
+                let connect = connect.as_deref().unwrap_or(&client.options.connect);
+                Some(adapter::connect_line(connect, client, address::of(client.to)))
+            }
+            command => adapter::command_line(command),
+        };
+        self.input.extend(line.into_iter().flat_map(String::into_bytes));
     }
 
     /// Brings the bytes, and the end, of a connection to the program; returns whether there were any.
@@ -296,18 +394,37 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
     }
 
     /// Reads what the program prints, line by line.
-    fn read_output(&mut self, bytes: &[u8]) {
+    fn read_output(&mut self, bytes: &[u8]) -> Result<(), String> {
         for line in self.output.read(bytes) {
             let now = self.clock.world_time(self.clock.now());
             log(&self.plan, self.node, now, || vec![line.clone()]);
-            if let Some((client_id, because)) = (self.foreign.0.options.read_log)(&line) {
-                // Of several with the same identifier, the one that is closed is the one that was there first.
-                let of_client = |carried: &&ForeignConnection<N>| carried.client_id.is(&client_id);
-                if let Some(carried) = self.carried.values().find(of_client) {
-                    self.recorder.closing(self.node, carried.peer.node, carried.peer.connection, because, None);
+            match &self.foreign.0.options.role {
+                ForeignRole::Broker { read_log, .. } => {
+                    let Some((client_id, because)) = read_log(&line) else { continue };
+                    // Of several with the same identifier, the one that is closed is the one that was there first.
+                    let of_client = |carried: &&ForeignConnection<N>| carried.client_id.is(&client_id);
+                    if let Some(carried) = self.carried.values().find(of_client) {
+                        self.recorder.closing(self.node, carried.peer.node, carried.peer.connection, because, None);
+                    }
                 }
+                ForeignRole::Client => self.hear(&line)?,
             }
         }
+        Ok(())
+    }
+
+    /// Takes a line of the adapter.
+    fn hear(&mut self, line: &str) -> Result<(), String> {
+        let said =
+            Said::read(line).map_err(|why| format!("it says what makes no sense ({why}): {}", shortened(line)))?;
+        match said {
+            Said::Ready => self.is_adapter_ready = true,
+            Said::Connected { session_present } => self.recorder.connected(self.node, session_present),
+            Said::Message(message) => self.recorder.delivered(self.node, Arc::from(message)),
+            Said::Cannot(why) => self.foreign.refuse(format!("the client of {} cannot do it: {why}", self.name)),
+            Said::Note => {}
+        }
+        Ok(())
     }
 
     /// Reports that the program failed, with its last lines.
@@ -337,6 +454,7 @@ const CONNECTION_REFUSED: i32 = 111;
 fn error_number(error: &io::Error) -> i32 {
     match error.kind() {
         io::ErrorKind::TimedOut => TIMED_OUT,
+        io::ErrorKind::ConnectionRefused => CONNECTION_REFUSED,
         _ => CONNECTION_RESET,
     }
 }

@@ -140,7 +140,7 @@ impl World {
     /// Adds a node with this program: the server first, then the client.
     pub(super) fn node<P: Future<Output = ()> + 'static>(mut self, program: impl Fn(Host) -> P + 'static) -> Self {
         let name = format!("node-{}", self.plan.nodes.len());
-        self.plan.nodes.push(Node { name, program: Program::Broker(BrokerProgram::default()) });
+        self.plan.nodes.push(Node::new(name, Program::Broker(BrokerProgram::default())));
         self.programs.push(Rc::new(move |host| {
             let tasks = LocalSet::new();
             let program = program(host);
