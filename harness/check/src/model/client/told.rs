@@ -40,17 +40,17 @@ pub(super) struct Message {
 }
 
 impl Told {
-    /// Nothing yet, of a client that queues this many messages.
+    /// Creates the list of a client that has been told nothing, and that queues this many messages.
     pub(super) fn new(limit: usize) -> Self {
         Self { waiting: BTreeMap::new(), count: 0, limit, sent: BTreeMap::new(), bytes: 0 }
     }
 
-    /// The process has ended, and with it what it knew.
+    /// Forgets everything, as the process does when it ends.
     pub(super) fn forget(&mut self) {
         *self = Self::new(self.limit);
     }
 
-    /// The application gives a message. Whether that happens at once is `is_sure`.
+    /// Adds a message of the application. `is_sure` says whether it is given at once.
     pub(super) fn give(&mut self, publish: &Publish, now: Duration, is_sure: bool, limits: Option<&Limits>) {
         let has_room = self.count < self.limit;
         let is_must = is_sure && has_room && limits.is_none_or(|limits| limits.takes_message(publish));
@@ -64,7 +64,7 @@ impl Told {
         self.waiting.entry(key).or_default().push_back(message);
     }
 
-    /// A connection is up: what the server does not take is dropped.
+    /// Takes note that a connection is up: what the server does not take is dropped.
     pub(super) fn connected(&mut self, limits: &Limits) {
         let waiting = self.waiting.values().flatten().map(|message| &message.publish);
         self.bytes = waiting.map(|publish| publish.payload.len() + publish.topic.len()).sum();
@@ -72,20 +72,20 @@ impl Told {
         refused.for_each(|message| message.is_must = false);
     }
 
-    /// Messages that were given at such a time need not be sent.
+    /// Takes note that messages that were given at such a time need not be sent.
     pub(super) fn doubt(&mut self, is_doubtful: impl Fn(Duration) -> bool) {
         let waiting = self.waiting.values_mut().flatten();
         waiting.filter(|message| is_doubtful(message.given)).for_each(|message| message.is_must = false);
     }
 
-    /// The server has no session: what it had not acknowledged is new again.
+    /// Takes note that the server has no session: what it had not acknowledged is new again.
     pub(super) fn start_over(&mut self, now: Duration) {
         for message in std::mem::take(&mut self.sent).into_values() {
             self.wait(Message { since: now, ..message });
         }
     }
 
-    /// PUBACK or PUBREC comes: the server has the message, or does not want it.
+    /// Takes note of PUBACK or PUBREC: the server has the message, or does not want it.
     pub(super) fn acknowledged(&mut self, id: PacketId) {
         self.sent.remove(&id);
     }
@@ -111,7 +111,7 @@ impl Told {
 }
 
 impl Client {
-    /// The client begins to send a message. `room` is since when there had been room for it.
+    /// Takes note that the client begins to send a message, and judges it. `room` is since when there had been room for it.
     pub(super) fn send_new(
         &mut self,
         topic: &ByteString,

@@ -38,14 +38,14 @@ struct Wish {
 }
 
 impl Wishes {
-    /// The wishes of a client that makes these subscriptions on its own.
+    /// Creates the wishes of a client that makes these subscriptions on its own.
     pub(super) fn new(own: &[Subscription]) -> Self {
         let mut wishes = Self { own: own.to_vec(), ..Self::default() };
         wishes.forget();
         wishes
     }
 
-    /// The process has ended, and with it what it knew.
+    /// Forgets everything but what the client subscribes to on its own, as the process does when it ends.
     pub(super) fn forget(&mut self) {
         let own = std::mem::take(&mut self.own);
         let wish = |one: &Subscription| Wish { subscription: one.clone(), id: None, is_sure: true };
@@ -53,14 +53,14 @@ impl Wishes {
         *self = Self { own, wanted, ..Self::default() };
     }
 
-    /// The application asks to subscribe to these filters.
+    /// Takes note that the application asks to subscribe to these filters.
     pub(super) fn told_to_subscribe(&mut self, filters: impl IntoIterator<Item = ByteString>, now: Duration) {
         for filter in filters {
             self.told.entry(filter).or_default().0 = Some(now);
         }
     }
 
-    /// The application asks to give up these filters.
+    /// Takes note that the application asks to unsubscribe from these filters.
     pub(super) fn told_to_unsubscribe(&mut self, filters: &[String], now: Duration) {
         for filter in filters {
             let filter = ByteString::from(filter.as_str());
@@ -72,20 +72,20 @@ impl Wishes {
         }
     }
 
-    /// A connection begins, or has ended: what was not answered on the last one is not any more.
+    /// Takes note that a connection begins: what was not answered on the last one never will be.
     pub(super) fn connected(&mut self) {
         self.subscribes.clear();
         self.unsubscribes.clear();
         self.owed.clear();
     }
 
-    /// The server has no session: all is to be subscribed to again.
+    /// Takes note that the server has no session: everything is to be subscribed to again.
     pub(super) fn start_over(&mut self, now: Duration) {
         self.owed = self.wanted.iter().filter(|(_, wish)| wish.is_sure).map(|(filter, _)| filter.clone()).collect();
         self.owed_since = now;
     }
 
-    /// SUBACK comes: what it grants is wanted from now on.
+    /// Takes note of SUBACK: what it grants is wanted from then on.
     pub(super) fn granted(&mut self, ack: &SubAck) {
         let Some(asked) = self.subscribes.remove(&ack.packet_id) else { return };
         for (subscription, reason) in asked.subscriptions.into_iter().zip(&ack.reasons) {
@@ -103,7 +103,7 @@ impl Wishes {
         }
     }
 
-    /// UNSUBACK comes: what it names is not wanted any more.
+    /// Takes note of UNSUBACK: what it names is not wanted any more.
     pub(super) fn given_up(&mut self, ack: &UnsubAck) {
         let Some(asked) = self.unsubscribes.remove(&ack.packet_id) else { return };
         for filter in asked.filters {
@@ -115,7 +115,7 @@ impl Wishes {
 }
 
 impl Client {
-    /// The client sends SUBSCRIBE.
+    /// Judges a SUBSCRIBE that the client sends.
     pub(super) fn send_subscribe(&mut self, subscribe: &Subscribe, findings: &mut Findings) {
         // Whoever asks for anything on a new connection asks for this first.
         self.judge_subscribing(findings);
@@ -144,7 +144,7 @@ impl Client {
         }
     }
 
-    /// The client sends UNSUBSCRIBE.
+    /// Takes note of an UNSUBSCRIBE that the client sends.
     pub(super) fn send_unsubscribe(&mut self, unsubscribe: &Unsubscribe) {
         self.wishes.unsubscribes.insert(unsubscribe.packet_id, unsubscribe.clone());
     }

@@ -51,7 +51,7 @@ pub(super) enum User {
 }
 
 impl Access {
-    /// The access list that a server begins with.
+    /// Returns the access list that a server begins with.
     pub(super) fn of(program: &BrokerProgram) -> Self {
         match &program.access {
             Some(list) => {

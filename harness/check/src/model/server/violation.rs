@@ -112,7 +112,7 @@ impl Connection {
 }
 
 impl Server {
-    /// The client sends a packet: takes note if it breaks a rule with it.
+    /// Takes note of the rule that a client breaks with this packet, if it breaks one.
     pub(super) fn note_violation(&mut self, id: ConnectionId, packet: &Packet) {
         let now = self.now;
         if let Some(connection) = self.connections.get_mut(&id)
@@ -123,7 +123,7 @@ impl Server {
         }
     }
 
-    /// The server sends DISCONNECT: after a violation it says which one.
+    /// Judges a DISCONNECT of the server: after a violation it says which one.
     pub(super) fn send_disconnect(&mut self, id: ConnectionId, disconnect: &Disconnect, findings: &mut Findings) {
         let now = self.now;
         let Some(connection) = self.connections.get_mut(&id) else { return };
