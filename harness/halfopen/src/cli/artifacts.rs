@@ -140,8 +140,10 @@ fn file_name(plan: &Plan) -> String {
         .map(|word| word.trim_start_matches('.').to_owned())
         .collect();
     let mut short: String = words.join("_").chars().take(120).collect();
-    // What was left out must not make two runs one.
-    if short.len() < name.len().saturating_sub(2) || plan.seed.0 != 1 {
+    // What was left out or replaced must not make two runs one: `plus in +a` and `plus in a+`.
+    let is_usual = |c: char| is_plain(c) || matches!(c, '/' | '[' | ']' | ' ');
+    let is_short = short.len() + 2 < name.len();
+    if is_short || !name.chars().all(is_usual) || plan.seed.0 != 1 {
         short.push_str(&format!("_{:08x}", plan.seed.derive(&name).0 >> 32));
     }
     short
