@@ -182,7 +182,12 @@ def do_disconnect(line):
     client.disconnect(reason, its)
 
 
+def do_close(_line):
+    say("cannot", text="paho-mqtt closes no connection without DISCONNECT")
+
+
 COMMANDS = {
+    "close": do_close,
     "connect": do_connect,
     "subscribe": do_subscribe,
     "unsubscribe": do_unsubscribe,
