@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use self::line::json;
 pub(crate) use self::line::optional_duration;
 use self::line::{EventLine, duration};
-pub use self::wire::{from_hex, hex};
+pub use self::wire::{from_hex, hex, packet_bytes};
 use super::{Event, EventKind, Trace};
 use crate::{NodeId, Plan};
 

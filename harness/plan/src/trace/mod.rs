@@ -28,7 +28,7 @@ pub use self::cause::{causes, step_of};
 pub use self::connection_index::ConnectionIndex;
 pub use self::fields::{Field, FieldType, field_names, field_type, fields};
 pub(crate) use self::file::optional_duration;
-pub use self::file::{NoEncoding, TraceFile, TraceFileError, TraceLineError, from_hex, hex, json};
+pub use self::file::{NoEncoding, TraceFile, TraceFileError, TraceLineError, from_hex, hex, json, packet_bytes};
 pub use self::hash::{TraceHash, TraceHasher};
 pub use self::index::{ConnectionEnd, IndexedConnection, TraceIndex};
 pub use self::pattern::{differences, kind_matches, message_matches, pattern_matches};

@@ -2,11 +2,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use halfopen_protocol::{DecodeOptions, Packet, Role, Version, decode, encode};
+use halfopen_protocol::{DecodeOptions, Packet, Role, Version, decode};
 
 use super::{PORT, half};
 use crate::plan::{NodeId, Plan};
-use crate::trace::{ConnectionId, EventKind, Trace, Transmission};
+use crate::trace::{ConnectionId, EventKind, Trace, Transmission, packet_bytes};
 
 /// The most that one segment carries: what an IPv4 packet has room for, with some to spare.
 const LARGEST: usize = 32 * 1024;
@@ -101,7 +101,7 @@ impl Wire<'_> {
         let comments: Vec<String> = wrong.into_iter().chain(lost).collect();
         let comment = (!comments.is_empty()).then(|| comments.join("; "));
         let bytes = match item {
-            Transmission::Packet(packet) => written(packet, connection.version),
+            Transmission::Packet(packet) => packet_bytes(packet, connection.version).unwrap_or_default(),
             Transmission::Bytes(bytes) => bytes.clone(),
             _ => Bytes::new(),
         };
@@ -201,14 +201,5 @@ fn diagnosis(bytes: &Bytes, version: Version, reader: Role) -> String {
         // A whole packet is recorded as one, unless it comes after what was malformed.
         Ok(Some(_)) => "after what was malformed".to_owned(),
         Ok(None) => "the beginning of a packet that never went on".to_owned(),
-    }
-}
-
-/// The bytes of a packet; what our encoder refuses was recorded as bytes.
-fn written(packet: &Packet, version: Version) -> Bytes {
-    let mut bytes = BytesMut::new();
-    match encode(packet, version, &mut bytes) {
-        Ok(()) => bytes.freeze(),
-        Err(_) => Bytes::new(),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
+use halfopen_protocol::packet::Connect;
 use halfopen_protocol::{DecodeOptions, Packet, Role, Version, decode, encode};
 
 use crate::trace::ConnectionId;
@@ -24,12 +25,33 @@ impl Versions {
         };
         let others = [Version::V5_0, Version::V3_1_1].into_iter().filter(|version| Some(*version) != known);
         known.into_iter().chain(others).find_map(|version| {
-            let mut bytes = BytesMut::new();
-            encode(packet, version, &mut bytes).ok()?;
+            let bytes = packet_bytes(packet, version)?;
             let is_same = packet_of(&bytes, version).is_some_and(|read| read == *packet);
             is_same.then(|| (version, hex(&bytes)))
         })
     }
+}
+
+/// Returns the bytes of a packet as a peer may have sent it, or `None` if it has no form in the version.
+///
+/// That is what the encoder makes of it, and one more: a CONNECT of 3.1.1 with an empty client identifier and a session to keep.
+/// A server must read it to refuse it [MQTT-3.1.3-8], but no client may send it [MQTT-3.1.3-7], so the encoder does not.
+pub fn packet_bytes(packet: &Packet, version: Version) -> Option<Bytes> {
+    let mut bytes = BytesMut::new();
+    if let Packet::Connect(connect) = packet
+        && !version.is_v5()
+        && connect.client_id.is_empty()
+        && !connect.clean_start
+    {
+        let allowed = Connect { clean_start: true, ..(**connect).clone() };
+        encode(&Packet::from(allowed), version, &mut bytes).ok()?;
+        // The flags stand behind the Remaining Length, the name of the protocol (6 bytes) and its level.
+        let length = bytes.iter().skip(1).position(|byte| byte & 0x80 == 0)? + 1;
+        *bytes.get_mut(1 + length + 7)? &= !0x02;
+    } else {
+        encode(packet, version, &mut bytes).ok()?;
+    }
+    Some(bytes.freeze())
 }
 
 /// Returns the packet that these bytes are.
