@@ -2,14 +2,17 @@
 //! is known to it. Prints how many are found, after how many stories, and each finding in which the programs without a
 //! defect were found wrong.
 //!
-//! `cargo bench -p halfopen-explore --bench explore -- [--stories N] [--seed S] [--seconds T] [--swarm-off]`
+//! With `--clean` no defect is hidden: all stories are run by the programs as they are, and each finding is a false alarm
+//! or a bug. It is made small and printed.
+//!
+//! `cargo bench -p halfopen-explore --bench explore -- [--stories N] [--seed S] [--seconds T] [--swarm-off] [--guided] [--clean]`
 
 #![expect(clippy::disallowed_types, reason = "the speed is measured outside of any world")]
 
 use std::num::NonZero;
 use std::time::{Duration, Instant};
 
-use halfopen_explore::{CampaignOptions, Target, measure};
+use halfopen_explore::{CampaignOptions, Target, explore, measure, shrink};
 use halfopen_world::Defect;
 
 fn main() {
@@ -18,14 +21,17 @@ fn main() {
         let place = arguments.iter().position(|it| it == name);
         place.and_then(|place| arguments.get(place + 1)?.parse().ok()).unwrap_or(otherwise)
     };
+    let has = |name: &str| arguments.iter().any(|it| it == name);
+    let jobs = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
     let options = CampaignOptions {
-        seed: number("--seed", 1),
-        runs: number("--stories", 5_000),
-        jobs: std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
-        is_swarm_on: !arguments.iter().any(|it| it == "--swarm-off"),
-        target: Target::default(),
+        is_swarm_on: !has("--swarm-off"),
+        is_guided: has("--guided"),
+        ..CampaignOptions::new(number("--seed", 1), number("--stories", 5_000), jobs, Target::default())
     };
     let limit = Duration::from_secs(number("--seconds", 600));
+    if has("--clean") {
+        return clean(&options, limit);
+    }
     let defects: Vec<Defect> = Defect::all().collect();
     let begun = Instant::now();
     let mut times = Vec::new();
@@ -61,5 +67,32 @@ fn main() {
         median.as_secs_f64(),
         result.false_alarms.len(),
         result.vacuous,
+    );
+}
+
+/// Runs stories without a defect, and prints what is found and what is reached.
+fn clean(options: &CampaignOptions, limit: Duration) {
+    let begun = Instant::now();
+    let result = explore(options, &|| begun.elapsed() >= limit, &mut |_| (), &mut |_| ());
+    let took = begun.elapsed().as_secs_f64();
+    for find in &result.finds {
+        let small = shrink(&options.target, find);
+        let name = find.finding.kind.file_name();
+        println!(
+            "--- {name} {} times, first in story {}\n{}",
+            result.kinds[&find.finding.kind],
+            find.run,
+            small.to_yaml("")
+        );
+    }
+    println!(
+        "{} stories of seed {} in {took:.1} s ({:.0} a second): {} kinds of findings in {} stories; states after stories: {:?}; {} marks",
+        result.runs,
+        options.seed,
+        result.runs as f64 / took,
+        result.finds.len(),
+        result.kinds.values().sum::<u64>(),
+        result.growth,
+        result.reached.marks.len(),
     );
 }

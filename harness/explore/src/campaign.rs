@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 
 use halfopen_plan::{Plan, Program, Seed};
 use halfopen_scenario::ast::File;
 use halfopen_world::Defect;
 
-use crate::draw::story;
+use crate::draw::{Recipe, disturbed, story};
 use crate::judge::{Finding, FindingKind, Judged, Target, plan_of_story};
+use crate::random::Random;
+use crate::reached::Reached;
 
 /// Size of the stack of a thread in bytes.
 const STACK: usize = 8 * 1024 * 1024;
@@ -27,9 +29,54 @@ pub struct CampaignOptions {
     pub jobs: NonZero<usize>,
     /// Whether each story draws first what it may use.
     pub is_swarm_on: bool,
+    /// Whether every second story goes on otherwise from one that reached a new state.
+    pub is_guided: bool,
+    /// Which part of the stories is run, from 1, and the number of parts.
+    pub shard: (u64, u64),
+    /// Scenarios to which faults are added, instead of drawing whole stories. None: whole stories.
+    pub bases: Arc<Vec<File>>,
     /// What is explored.
     pub target: Target,
 }
+
+impl CampaignOptions {
+    /// Returns the options of a campaign of whole stories, in one part, without guidance.
+    pub fn new(seed: u64, runs: u64, jobs: NonZero<usize>, target: Target) -> Self {
+        Self { seed, runs, jobs, is_swarm_on: true, is_guided: false, shard: (1, 1), bases: Arc::default(), target }
+    }
+
+    /// Returns the number in the whole campaign of a story of this part, both from 0; nothing if there is none.
+    fn number(&self, place: u64) -> Option<u64> {
+        let (part, of) = self.shard;
+        place.checked_mul(of)?.checked_add(part - 1).filter(|number| *number < self.runs)
+    }
+
+    /// Returns the recipe of a story of the campaign.
+    fn recipe(&self, number: u64, kept: &[Recipe]) -> Recipe {
+        let seed = seed_of(self.seed, number);
+        if !self.is_guided || kept.is_empty() || number.is_multiple_of(2) {
+            return Recipe::new(seed);
+        }
+        let place = Random::new(seed.derive("kept")).place(kept.len());
+        kept[place].mutated(seed)
+    }
+
+    /// Draws the story of a recipe; nothing if the scenario that it is drawn from has no place for faults.
+    pub fn file(&self, recipe: &Recipe) -> Option<File> {
+        if self.bases.is_empty() {
+            return Some(story(recipe, self.is_swarm_on));
+        }
+        let place = Random::new(recipe.seed.derive("base")).place(self.bases.len());
+        disturbed(&self.bases[place], recipe.turns.last().map_or(recipe.seed, |(_, seed)| *seed))
+    }
+}
+
+/// Number of stories after which a campaign looks again at what they reached. It does not depend on the threads, so that
+/// what is drawn does not either.
+const ROUND: u64 = 256;
+
+/// Number of recipes that are kept at most, because their stories reached a new state.
+const KEPT: usize = 2_000;
 
 /// Something that was found, and the first story that shows it.
 #[derive(Clone, Debug)]
@@ -55,6 +102,12 @@ pub struct CampaignResult {
     pub kinds: BTreeMap<FindingKind, u64>,
     /// The first find of each kind, in the order in which they were found.
     pub finds: Vec<Find>,
+    /// What all stories reached.
+    pub reached: Reached,
+    /// How many states were reached after so many stories: after each that doubles their number, and at the end.
+    pub growth: Vec<(u64, usize)>,
+    /// The recipes of the first stories that reached a new state.
+    pub kept: Vec<Recipe>,
 }
 
 /// Returns the seed of a story of a campaign.
@@ -73,17 +126,42 @@ pub fn explore(
     found: &mut dyn FnMut(&Find),
     progress: &mut dyn FnMut(&CampaignResult),
 ) -> CampaignResult {
-    let next = AtomicU64::new(0);
-    let is_stopped = AtomicBool::new(false);
     let mut result = CampaignResult::default();
-    let (sender, receiver) = mpsc::sync_channel::<(u64, Judged)>(10_000);
+    let mut first = 0;
+    while options.number(first).is_some() && !is_over() {
+        let kept = result.kept.clone();
+        round(options, first, &kept, is_over, &mut |number, recipe, judged| {
+            take(options, &mut result, number, recipe, judged, found);
+            progress(&result);
+        });
+        first += ROUND;
+    }
+    if result.growth.last().is_none_or(|(runs, _)| *runs < result.runs) {
+        result.growth.push((result.runs, result.reached.states.len()));
+    }
+    result
+}
+
+/// Runs the stories of one round, and gives them back in their order.
+fn round(
+    options: &CampaignOptions,
+    first: u64,
+    kept: &[Recipe],
+    is_over: &(dyn Fn() -> bool + Sync),
+    done: &mut dyn FnMut(u64, Recipe, Judged),
+) {
+    let next = AtomicU64::new(first);
+    let (sender, receiver) = mpsc::channel::<(u64, u64, Recipe, Judged)>();
     std::thread::scope(|scope| {
         for _ in 0..options.jobs.get() {
-            let (sender, next, is_stopped) = (sender.clone(), &next, &is_stopped);
+            let (sender, next) = (sender.clone(), &next);
             let work = move || {
-                while !is_stopped.load(Ordering::Relaxed) && !is_over() {
-                    let run = next.fetch_add(1, Ordering::Relaxed);
-                    if run >= options.runs || sender.send((run, judge(options, run))).is_err() {
+                while !is_over() {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(number) = options.number(place).filter(|_| place < first + ROUND) else { break };
+                    let recipe = options.recipe(number, kept);
+                    let judged = judge(options, &recipe);
+                    if sender.send((place, number, recipe, judged)).is_err() {
                         break;
                     }
                 }
@@ -91,23 +169,23 @@ pub fn explore(
             std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).expect("a thread to explore");
         }
         drop(sender);
-        let mut waiting = BTreeMap::new();
-        for (run, judged) in receiver {
-            waiting.insert(run, judged);
-            while let Some(judged) = waiting.remove(&result.runs) {
-                take(options, &mut result, judged, found);
-                progress(&result);
+        let (mut waiting, mut place) = (BTreeMap::new(), first);
+        for (at, number, recipe, judged) in receiver {
+            waiting.insert(at, (number, recipe, judged));
+            while let Some((number, recipe, judged)) = waiting.remove(&place) {
+                done(number, recipe, judged);
+                place += 1;
             }
         }
-        is_stopped.store(true, Ordering::Relaxed);
     });
-    result
 }
 
-fn judge(options: &CampaignOptions, run: u64) -> Judged {
-    let file = story(seed_of(options.seed, run), options.is_swarm_on);
+fn judge(options: &CampaignOptions, recipe: &Recipe) -> Judged {
+    let Some(file) = options.file(recipe) else { return Judged { is_vacuous: true, ..Judged::default() } };
     match plan_of_story(&file) {
         Ok(plan) => options.target.judge(&plan),
+        // Not every fault can be added everywhere.
+        Err(_) if !options.bases.is_empty() => Judged { is_vacuous: true, ..Judged::default() },
         Err(errors) => {
             let kind = FindingKind { invariant: "drawing".to_owned(), pattern: errors.clone() };
             let finding = Finding { kind, expected: "a story without errors".to_owned(), actual: errors };
@@ -116,20 +194,33 @@ fn judge(options: &CampaignOptions, run: u64) -> Judged {
     }
 }
 
-fn take(options: &CampaignOptions, result: &mut CampaignResult, judged: Judged, found: &mut dyn FnMut(&Find)) {
-    let run = result.runs;
+fn take(
+    options: &CampaignOptions,
+    result: &mut CampaignResult,
+    number: u64,
+    recipe: Recipe,
+    judged: Judged,
+    found: &mut dyn FnMut(&Find),
+) {
     result.runs += 1;
     result.vacuous += u64::from(judged.is_vacuous);
     result.events += judged.events as u64;
     for finding in judged.findings {
         let count = result.kinds.entry(finding.kind.clone()).or_insert(0);
         *count += 1;
-        if *count == 1 {
-            let file = story(seed_of(options.seed, run), options.is_swarm_on);
-            let find = Find { run, file, finding };
+        if *count == 1
+            && let Some(file) = options.file(&recipe)
+        {
+            let find = Find { run: number, file, finding };
             found(&find);
             result.finds.push(find);
         }
+    }
+    if result.reached.add(judged.reached) && result.kept.len() < KEPT {
+        result.kept.push(recipe);
+    }
+    if result.runs.is_power_of_two() {
+        result.growth.push((result.runs, result.reached.states.len()));
     }
 }
 
@@ -215,14 +306,15 @@ fn measure_batch(options: &CampaignOptions, first: u64, count: u64, open: &[Defe
 
 fn measure_one(options: &CampaignOptions, run: u64, open: &[Defect]) -> Measured {
     let mut measured = Measured { run, runs: 0, is_vacuous: false, false_alarms: Vec::new(), found: Vec::new() };
-    let Ok(plan) = plan_of_story(&story(seed_of(options.seed, run), options.is_swarm_on)) else { return measured };
+    let story = story(&Recipe::new(seed_of(options.seed, run)), options.is_swarm_on);
+    let Ok(plan) = plan_of_story(&story) else { return measured };
     let clean = options.target.judge(&plan);
     measured.runs += 1;
     measured.is_vacuous = clean.is_vacuous;
     let known: BTreeSet<FindingKind> = clean.findings.iter().map(|finding| finding.kind.clone()).collect();
     measured.false_alarms = clean.findings;
     for &defect in open.iter().filter(|defect| concerns(&plan, **defect)) {
-        let judged = Target { defect: Some(defect) }.judge(&plan);
+        let judged = Target { defect: Some(defect), ..Target::default() }.judge(&plan);
         measured.runs += 1;
         if let Some(finding) = judged.findings.into_iter().find(|finding| !known.contains(&finding.kind)) {
             measured.found.push((defect, finding));

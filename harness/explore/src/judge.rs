@@ -11,11 +11,37 @@ use halfopen_scenario::ast::File;
 use halfopen_scenario::{Comments, Errors, PlanOptions, parse};
 use halfopen_world::{Defect, Engine, ProgramsUnderTest, RunOptions};
 
+use crate::reached::Reached;
+
 /// What is explored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Target {
     /// A defect that is switched on in the project's programs, to see whether it is found.
     pub defect: Option<Defect>,
+    /// Programs that take the place of the project's.
+    pub programs: Option<OtherPrograms>,
+}
+
+/// A story that programs can be asked, and those programs; or why they cannot.
+pub type Adapted = Result<(Arc<Plan>, ProgramsUnderTest), String>;
+
+/// Programs that take the place of the project's: what makes a story one that they can be asked.
+#[derive(Clone)]
+pub struct OtherPrograms(Arc<Adapt>);
+
+type Adapt = dyn Fn(&Arc<Plan>) -> Adapted + Send + Sync;
+
+impl OtherPrograms {
+    /// Programs that `adapt` starts for each story.
+    pub fn new(adapt: impl Fn(&Arc<Plan>) -> Adapted + Send + Sync + 'static) -> Self {
+        Self(Arc::new(adapt))
+    }
+}
+
+impl fmt::Debug for OtherPrograms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OtherPrograms")
+    }
 }
 
 /// What kind of thing was found. Two findings of one kind are one: they differ in names, times and numbers alone.
@@ -51,8 +77,10 @@ pub struct Judged {
     pub findings: Vec<Finding>,
     /// Whether some step of the story met nothing. That is no finding: it says that the story was poor.
     pub is_vacuous: bool,
-    /// How many events the run had.
+    /// Number of events of the run.
     pub events: usize,
+    /// What the run reached.
+    pub reached: Reached,
 }
 
 /// Returns the plan of a file that has one run.
@@ -82,7 +110,17 @@ pub fn plan_of_story(file: &File) -> Result<Arc<Plan>, String> {
 impl Target {
     /// Runs a plan, and judges it by the invariants alone.
     pub fn judge(&self, plan: &Arc<Plan>) -> Judged {
-        match self.record(plan) {
+        let (plan, programs) = match self.programs.as_ref().map(|programs| (programs.0)(plan)) {
+            None => (Arc::clone(plan), ProgramsUnderTest::default()),
+            Some(Ok((plan, programs))) => (plan, programs),
+            // The programs cannot be asked this.
+            Some(Err(_)) => return Judged { is_vacuous: true, ..Judged::default() },
+        };
+        self.judge_with(&plan, programs)
+    }
+
+    fn judge_with(&self, plan: &Arc<Plan>, programs: ProgramsUnderTest) -> Judged {
+        match self.record(plan, programs) {
             Ok(trace) => {
                 let outcome = check(plan, &trace);
                 judged(plan, &trace, &outcome)
@@ -99,13 +137,13 @@ impl Target {
     ///
     /// # Errors
     /// Why the run could not go on.
-    pub fn record(&self, plan: &Arc<Plan>) -> Result<Trace, String> {
+    fn record(&self, plan: &Arc<Plan>, programs_under_test: ProgramsUnderTest) -> Result<Trace, String> {
         let work = || {
             let options = RunOptions {
                 observer: Box::new(Completion::new(plan)),
                 keeps_trace: true,
                 defect: self.defect,
-                programs_under_test: ProgramsUnderTest::default(),
+                programs_under_test,
             };
             halfopen_world::run(plan, Engine::Sim, options)
         };
@@ -134,7 +172,8 @@ fn judged(plan: &Plan, trace: &Trace, outcome: &Outcome) -> Judged {
             findings.push(Finding { kind, expected, actual });
         }
     }
-    Judged { findings, is_vacuous: !outcome.vacuous.is_empty(), events: trace.events.len() }
+    let reached = Reached::of(plan, trace);
+    Judged { findings, is_vacuous: !outcome.vacuous.is_empty(), events: trace.events.len(), reached }
 }
 
 /// A line without what differs from run to run: names of nodes, numbers and quoted texts. What stands in brackets is the

@@ -12,11 +12,13 @@ mod filed;
 mod judge;
 mod make;
 mod random;
+mod reached;
 mod shrink;
 
 pub use self::campaign::{CampaignOptions, CampaignResult, DefectFound, Find, Yardstick, explore, measure, seed_of};
-pub use self::draw::story;
-pub use self::judge::{Finding, FindingKind, Judged, Target, plan_of, plan_of_story};
+pub use self::draw::{Recipe, disturbed, story};
+pub use self::judge::{Adapted, Finding, FindingKind, Judged, OtherPrograms, Target, plan_of, plan_of_story};
+pub use self::reached::{ConnectionStage, ExchangeStage, Mark, Reached, State};
 pub use self::shrink::{SHRINK_RUNS, Shrunk, shrink};
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl Shrunk {
 }
 
 /// Makes the story of a find small.
-pub fn shrink(target: Target, find: &Find) -> Shrunk {
+pub fn shrink(target: &Target, find: &Find) -> Shrunk {
     let draft = Draft::from(&find.file);
     let mut shrinker =
         Shrinker { target, kind: find.finding.kind.clone(), draft, finding: find.finding.clone(), runs: 0 };
@@ -75,15 +75,15 @@ pub fn shrink(target: Target, find: &Find) -> Shrunk {
     Shrunk { draft, finding, comments, runs, is_minimal }
 }
 
-struct Shrinker {
-    target: Target,
+struct Shrinker<'a> {
+    target: &'a Target,
     kind: FindingKind,
     draft: Draft,
     finding: Finding,
     runs: usize,
 }
 
-impl Shrinker {
+impl Shrinker<'_> {
     fn has_runs(&self) -> bool {
         self.runs < SHRINK_RUNS
     }
@@ -290,12 +290,11 @@ mod tests {
 
     /// Shrinks the first story of a campaign that shows the invariant with the defect.
     fn shrunk(defect: &str, invariant: &str) -> Shrunk {
-        let target = Target { defect: Some(defect.parse().unwrap()) };
-        let options =
-            CampaignOptions { seed: 1, runs: 300, jobs: std::num::NonZero::new(2).unwrap(), is_swarm_on: true, target };
+        let target = Target { defect: Some(defect.parse().unwrap()), ..Target::default() };
+        let options = CampaignOptions::new(1, 300, std::num::NonZero::new(2).unwrap(), target.clone());
         let result = explore(&options, &|| false, &mut |_| (), &mut |_| ());
         let find = result.finds.iter().find(|find| find.finding.kind.invariant == invariant).expect("it is found");
-        shrink(target, find)
+        shrink(&target, find)
     }
 
     #[rstest]
@@ -311,7 +310,7 @@ mod tests {
         assert!(small.lines() <= most, "{}", small.to_yaml(""));
         assert!(small.is_minimal, "{}", small.to_yaml(""));
         let plan = plan_of("small", small.to_yaml("")).unwrap();
-        let target = Target { defect: Some(defect.parse().unwrap()) };
+        let target = Target { defect: Some(defect.parse().unwrap()), ..Target::default() };
         let shows = |target: Target| target.judge(&plan).findings.iter().any(|it| it.kind == small.finding.kind);
         assert!(shows(target), "what is written shows it");
         assert!(!shows(Target::default()), "the program without the defect is right");

@@ -11,7 +11,7 @@ use halfopen_protocol::packet::{PacketId, Publish, QoS};
 use super::index::{EndId, Fact, Seen, SessionId};
 use super::report::{Breach, Report};
 use super::table::Table;
-use super::{Context, SOON, shown};
+use super::{Context, LARGE, SOON, shown};
 use crate::plan::Invariant;
 
 /// A PUBLISH, SUBSCRIBE or UNSUBSCRIBE that was sent.
@@ -214,6 +214,12 @@ impl Flow {
         }
     }
 
+    /// Returns whether a message is to be sent again that may not be written at once.
+    fn has_large_elsewhere(&self) -> bool {
+        let mut elsewhere = self.in_use.values().filter(|exchange| !exchange.is_here);
+        elsewhere.any(|exchange| matches!(&exchange.what, What::Message(message) if message.payload.len() >= LARGE))
+    }
+
     /// [MQTT-4.4.0-1]: what was not acknowledged is sent again on a resumed session, on this end that ended or was
     /// still open at `now`.
     fn judge(&self, now: Duration, end: EndId, context: &Context<'_>, report: &mut Report) {
@@ -227,6 +233,8 @@ impl Flow {
             Some("it lasted less than a second")
         } else if end.unacknowledged.len() >= end.window() {
             Some("its window was full")
+        } else if end.heard_at <= accepted + SOON && self.has_large_elsewhere() {
+            Some("the network may have been full")
         } else {
             None
         };

@@ -158,6 +158,8 @@ pub(super) struct ConnectionEnd {
     pub(super) unread_bytes: usize,
     /// The topic of each topic alias, by direction (true for what this end sends).
     aliases: BTreeMap<(bool, u16), ByteString>,
+    /// Time at which a packet of the other end was read last.
+    pub(super) heard_at: Duration,
     /// The packets that were seen before CONNACK.
     early: Vec<Seen<'static>>,
 }
@@ -212,6 +214,9 @@ impl ConnectionEnd {
     }
 
     fn note(&mut self, at: Duration, is_sent: bool, packet: &Packet) {
+        if !is_sent {
+            self.heard_at = at;
+        }
         match packet {
             Packet::Connect(connect) => drop(self.connect.get_or_insert_with(|| connect.clone())),
             Packet::ConnAck(connack) if connack.reason == ReasonCode::SUCCESS => {
@@ -249,6 +254,8 @@ pub(super) struct KnownSession {
 
 struct Watched {
     is_broker: bool,
+    /// When the process went on last that had been paused.
+    resumed_at: Option<Duration>,
     is_down: bool,
     generation: u32,
     /// Ends that have not sent FIN or RST.
@@ -275,7 +282,14 @@ impl Index {
         };
         let watched = plan.nodes.iter().map(|node| {
             let is_broker = watched(&node.program)?;
-            Some(Watched { is_broker, is_down: false, generation: 0, open: BTreeSet::new(), latest: None })
+            Some(Watched {
+                is_broker,
+                resumed_at: None,
+                is_down: false,
+                generation: 0,
+                open: BTreeSet::new(),
+                latest: None,
+            })
         });
         Self {
             watched: watched.collect(),
@@ -293,6 +307,11 @@ impl Index {
     /// Returns all ends of connections, in the order in which they were opened.
     pub(super) fn ends(&self) -> impl Iterator<Item = (EndId, &ConnectionEnd)> {
         self.ends.iter().enumerate().map(|(place, end)| (EndId(place), end))
+    }
+
+    /// Returns the time at which a node went on last that had been paused.
+    pub(super) fn resumed_at(&self, node: NodeId) -> Option<Duration> {
+        self.watched[node.0].as_ref()?.resumed_at
     }
 
     pub(super) fn session(&self, id: SessionId) -> &KnownSession {
@@ -419,6 +438,7 @@ impl Index {
                 watched.is_down = false;
                 watched.generation += 1;
             }
+            NodeFault::Resume => watched.resumed_at = Some(at),
             NodeFault::LoseDisk if watched.is_down => {
                 self.ends.iter_mut().filter(|end| end.node == node).for_each(|end| end.died = true);
                 facts.push_back(Fact::DiskLost { at, node });
@@ -426,7 +446,6 @@ impl Index {
             // Its process lives, and so do its connections.
             NodeFault::LoseDisk
             | NodeFault::Pause(_)
-            | NodeFault::Resume
             | NodeFault::StopReading
             | NodeFault::ResumeReading
             | NodeFault::ClockDrift(_)
@@ -472,6 +491,7 @@ impl Index {
             unacknowledged: BTreeSet::new(),
             unread_bytes: 0,
             aliases: BTreeMap::new(),
+            heard_at: Duration::ZERO,
             early: Vec::new(),
         });
     }

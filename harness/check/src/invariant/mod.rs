@@ -44,6 +44,9 @@ use crate::trace::Event;
 /// Tolerance for something that is due before it counts as missing.
 const SOON: Duration = Duration::from_secs(1);
 
+/// A message of this many bytes may not be written at once; until it is whole, no trace shows it.
+const LARGE: usize = 8 * 1024;
+
 /// One invariant, or a part of it.
 trait Rule {
     /// Takes note of something that one end of a connection did or saw.

@@ -53,7 +53,10 @@ impl Rule for NoOrphans {
             Fact::Exchanged(session, seen) if context.index.end(seen.end).is_broker => {
                 let subscriptions = self.sessions.get_or_default(*session);
                 subscriptions.note(seen);
-                if seen.sent_publish().is_some() && !subscriptions.is_broken && !subscriptions.cover(&seen.topic) {
+                // What still goes out on the connection before is of the session before.
+                let is_current = context.index.session(*session).current == seen.end;
+                let is_judged = seen.sent_publish().is_some() && is_current && !subscriptions.is_broken;
+                if is_judged && !subscriptions.cover(&seen.topic) {
                     subscriptions.is_broken = true;
                     let end = context.index.end(seen.end);
                     let (name, to) = (context.name(end.node), end.client_id());
@@ -163,6 +166,9 @@ fn session_present(at: Duration, old: &ConnectionEnd, new: &ConnectionEnd, conte
     // At that very instant either is right, but for one that ends with its connection.
     if expiry > 0 && ends == Some(at) && !connect.clean_start {
         return not_judged(format!("the session of {client} ends when it comes back: either is right"));
+    }
+    if ends.is_some_and(|ends| ends < at) && context.index.resumed_at(new.node) == Some(at) && !connect.clean_start {
+        return not_judged(format!("the session of {client} ended while {name} stood still: either is right"));
     }
     let is_there = !connect.clean_start && ends.is_none_or(|ends| ends > at);
     if is_there != is_present(new) {

@@ -11,7 +11,7 @@ use super::exchanges::Before;
 use super::index::{Fact, Seen};
 use super::report::{Breach, Report};
 use super::{Context, Rule, shown};
-use crate::plan::{Invariant, NodeId};
+use crate::plan::{Invariant, NodeId, Program};
 
 /// Clients deliver once and then acknowledge; nobody sends again what was taken over.
 #[derive(Default)]
@@ -41,6 +41,14 @@ impl Rule for ExactlyOnce {
             Fact::Died { node, .. } => drop(self.delivered.remove(node)),
             Fact::PublishSent(sent) if sent.before == Before::SameTakenOver => {
                 let node = context.index.end(sent.seen.end).node;
+                if let Program::Client(client) = &context.plan.node(node).program
+                    && !client.handling.is_zero()
+                {
+                    // It takes its time with what it has read, and the connection may have ended before the PUBREC.
+                    let name = context.name(node);
+                    let why = format!("whether {name}, which handles each message slowly, has seen a PUBREC");
+                    return report.not_judged_of(Invariant::Qos2ExactlyOnce, sent.seen.at, name, &why);
+                }
                 let id = sent.id.unwrap_or(PacketId::MIN);
                 let expected = format!("{} never sends PUBLISH {id} again after PUBREC", context.name(node));
                 let actual = format!("it does at {}", shown(sent.seen.at));

@@ -27,7 +27,7 @@ use super::filters::FilterTree;
 use super::index::{EndId, Fact, Seen, SessionId};
 use super::report::Report;
 use super::table::Table;
-use super::{Context, Rule};
+use super::{Context, LARGE, Rule};
 use crate::plan::{BrokerProgram, NodeId, Program};
 
 /// A message that a broker received.
@@ -88,6 +88,8 @@ struct Broker {
     asked: BTreeMap<(EndId, PacketId), Vec<Subscription>>,
     /// Wills that were announced: how many with this content.
     wills: BTreeMap<Content, usize>,
+    /// Whether a message has come that may not be written at once.
+    has_large: bool,
     /// Contents that were to be retained, by messages or wills.
     retained: BTreeSet<Content>,
 }
@@ -129,6 +131,9 @@ impl Broker {
                 }
                 let subscriber = self.subscribers.get_or_default(*session);
                 subscriber.connect(*at, limits(*end, program, context));
+                if self.has_large {
+                    subscriber.note_large();
+                }
             }
             Fact::Exchanged(session, seen) => {
                 self.settle(seen.at, *session, context, report);
@@ -236,6 +241,10 @@ impl Broker {
     ) {
         match &*seen.packet {
             Packet::Publish(publish) => {
+                if publish.payload.len() >= LARGE && !self.has_large {
+                    self.has_large = true;
+                    self.subscribers.iter_mut().for_each(|(_, subscriber)| subscriber.note_large());
+                }
                 let from = &context.index.session(session).client_id;
                 let may_refuse = program.access.is_some();
                 if let Some(message) = self.intake.receive(session, from, seen, publish, may_refuse) {

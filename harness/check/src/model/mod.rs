@@ -29,7 +29,7 @@ use halfopen_protocol::Packet;
 use self::client::Client;
 pub(crate) use self::finding::{Finding, Findings};
 use self::server::Server;
-use crate::plan::{NodeId, Plan, Program, Step, StepId, StepKind};
+use crate::plan::{Action, Command, NodeId, Plan, Program, Step, StepId, StepKind};
 use crate::trace::{Event, EventKind, Transmission};
 
 /// How long a program may take for what it owes before it counts as not done.
@@ -165,6 +165,23 @@ fn collect(steps: &[Step], all: &mut BTreeMap<StepId, Step>) {
             StepKind::Node { .. } => drop(all.insert(step.id, step.clone())),
             StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
                 collect(steps, all);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Calls `take` for each command of these steps and each node that it is for.
+fn for_each_command(steps: &[Step], take: &mut impl FnMut(StepId, NodeId, &Command)) {
+    for step in steps {
+        match &step.kind {
+            StepKind::Node { nodes, actions } => {
+                for command in actions.iter().filter_map(Action::command) {
+                    nodes.iter().for_each(|node| take(step.id, *node, command));
+                }
+            }
+            StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
+                for_each_command(steps, take);
             }
             _ => {}
         }

@@ -39,6 +39,8 @@ struct Exchange {
     qos: QoS,
     /// PUBREC has come.
     is_received: bool,
+    /// PUBREC has come, and the sender may not have taken it in.
+    is_doubtful: bool,
     /// Something of it was sent on the present connection.
     is_here: bool,
     /// Its PUBLISH was sent on the present connection: a PUBREL that is sent again counts for no window (§4.9).
@@ -149,6 +151,7 @@ impl Sender {
                 payload: publish.payload.clone(),
                 qos: publish.qos,
                 is_received: false,
+                is_doubtful: false,
                 is_here: true,
                 is_counted: true,
                 number: self.begun,
@@ -185,7 +188,7 @@ impl Sender {
         };
         let is_same = |known: &Exchange| known.topic == *topic && known.payload == publish.payload;
         match known {
-            Some(known) if !known.is_here && is_same(known) && known.is_received => {
+            Some(known) if !known.is_here && is_same(known) && known.is_received && !known.is_doubtful => {
                 let clause = clause_of(version, "MQTT-4.3.3-1", "MQTT-4.3.3-6");
                 (Begun::Again, broken(clause, "sends PUBREL again and not PUBLISH, once PUBREC has come", "PUBLISH"))
             }
@@ -257,6 +260,17 @@ impl Sender {
         let (id, exchange) = left.min_by_key(|(_, exchange)| exchange.number)?;
         let what = if exchange.is_received { PacketType::PubRel } else { PacketType::Publish };
         Some((what, *id, &exchange.topic))
+    }
+
+    /// Returns whether a message of at least this many bytes is still to be sent again on the present connection.
+    pub(super) fn has_left(&self, bytes: usize) -> bool {
+        let mut left = self.exchanges.values().filter(|exchange| !exchange.is_here && !exchange.is_received);
+        left.any(|exchange| exchange.payload.len() >= bytes)
+    }
+
+    /// Does not know any more which PUBRECs the sender has taken in before its connection ended.
+    pub(super) fn doubt_receipts(&mut self) {
+        self.exchanges.values_mut().for_each(|exchange| exchange.is_doubtful |= exchange.is_received);
     }
 
     fn count(&mut self, now: Duration) {

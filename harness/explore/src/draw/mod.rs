@@ -5,6 +5,7 @@
 //! does wrong is its own fault. Times cluster where bugs are: at 1.5 keep-alives, at expiries, at limits, and 1 ms beside
 //! them. Faults are drawn where they meet something, by a rough idea of the state of each node.
 
+mod disturb;
 mod nodes;
 mod steps;
 mod swarm;
@@ -17,7 +18,8 @@ use halfopen_scenario::ast::{
     File, LinkProperties, LinkSettings, Name, Nodes, Param, Place, Step, Steps, Versions, Waive,
 };
 
-use self::swarm::Swarm;
+pub use self::disturb::disturbed;
+use self::swarm::{MOST_STEPS, Swarm};
 use crate::make::{given, some, wait};
 use crate::random::Random;
 
@@ -32,13 +34,39 @@ const RAW: [&str; 3] = ["device", "probe", "tablet"];
 /// The topics: few, so that they meet.
 const TOPICS: [&str; 4] = ["t", "t/a", "t/b", "s"];
 
-/// Draws the story of a seed. Without a swarm every story may use everything.
-pub fn story(seed: Seed, is_swarm_on: bool) -> File {
-    let mut random = Random::new(seed.derive("story"));
+/// What a story is drawn from: the same recipe is the same story.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// The seed that all of it follows from, up to the first turn.
+    pub seed: Seed,
+    /// The numbers of steps from which on the story follows from another seed, in ascending order.
+    pub turns: Vec<(u64, Seed)>,
+}
+
+impl Recipe {
+    /// Returns the recipe of the story of a seed.
+    pub fn new(seed: Seed) -> Self {
+        Self { seed, turns: Vec::new() }
+    }
+
+    /// Returns the recipe of a story that begins as this one, and goes on otherwise after a step that is drawn.
+    pub fn mutated(&self, seed: Seed) -> Self {
+        let from = Random::new(seed.derive("turn")).below(MOST_STEPS);
+        let mut turns = self.turns.clone();
+        turns.retain(|(step, _)| *step < from);
+        turns.push((from, seed));
+        Self { seed: self.seed, turns }
+    }
+}
+
+/// Draws the story of a recipe. Without a swarm every story may use everything.
+pub fn story(recipe: &Recipe, is_swarm_on: bool) -> File {
+    let mut random = Random::new(recipe.seed.derive("story"));
     let swarm = Swarm::draw(&mut random, !is_swarm_on);
     Draw {
         random,
         swarm,
+        turns: recipe.turns.clone(),
         peers: Vec::new(),
         times: Vec::new(),
         steps: Vec::new(),
@@ -47,6 +75,7 @@ pub fn story(seed: Seed, is_swarm_on: bool) -> File {
         ids: 0,
         parted: Vec::new(),
         broker_is_up: true,
+        recovery: Duration::from_secs(2),
     }
     .file()
 }
@@ -73,6 +102,7 @@ struct Peer {
 struct Draw {
     random: Random,
     swarm: Swarm,
+    turns: Vec<(u64, Seed)>,
     peers: Vec<Peer>,
     /// Times at which something is due: keep-alives, expiries, time-outs.
     times: Vec<Duration>,
@@ -83,6 +113,8 @@ struct Draw {
     /// Links that are parted now.
     parted: Vec<&'static str>,
     broker_is_up: bool,
+    /// The time in which all is well again once nothing is broken any more.
+    recovery: Duration,
 }
 
 impl Draw {
@@ -96,7 +128,12 @@ impl Draw {
             file.network = given(LinkSettings { properties });
         }
         self.begin();
-        for _ in 0..self.swarm.steps {
+        // What goes on otherwise goes on, also where the story would have been over.
+        let steps = self.turns.iter().map(|(step, _)| step + 1).chain([self.swarm.steps]).max().unwrap_or_default();
+        for place in 0..steps {
+            if let Some((_, seed)) = self.turns.iter().find(|(step, _)| *step == place) {
+                self.random = Random::new(seed.derive("story"));
+            }
             let deeds = self.swarm.deeds.clone();
             if let Some(deed) = self.random.weighted(&deeds) {
                 self.tell(deed);
@@ -127,9 +164,19 @@ impl Draw {
     }
 
     /// Waits at the end for all that may still come of the story.
+    /// Lets the story end: what is due comes, and mostly everything heals before. Then what is published reaches everybody
+    /// in a time that is computed from the story: a pause before a new connection, the wait for a connection that is lost
+    /// in it, and the handshakes.
     fn end(&mut self) {
         let longest = self.times.iter().max().copied().unwrap_or_default();
         let rest = longest + Duration::from_secs(12);
+        if self.random.chance(70) {
+            self.heal();
+            let recovery = self.recovery;
+            self.steps.push(wait(recovery));
+            self.publish();
+            self.publish();
+        }
         self.steps.push(wait(rest));
     }
 

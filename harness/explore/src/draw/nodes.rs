@@ -126,13 +126,15 @@ impl Draw {
         if self.swarm.has_wills && self.random.chance(75) {
             fields.will = given(self.will(name, is_v5));
         }
-        if is_v5 && self.swarm.has_windows && self.random.chance(60) {
+        // A scripted broker keeps no count of what it sends, nor of its size.
+        let may_limit = is_v5 && !self.swarm.is_fake;
+        if may_limit && self.swarm.has_windows && self.random.chance(60) {
             fields.receive_maximum = given(Number::new(self.random.pick(&[1, 2, 3])));
         }
         if is_v5 && self.swarm.has_aliases && self.random.chance(70) {
             fields.topic_alias_maximum = given(Number::new(self.random.pick(&[1, 2, 10])));
         }
-        if is_v5 && self.swarm.has_limits && self.random.chance(15) {
+        if may_limit && self.swarm.has_limits && self.random.chance(15) {
             fields.maximum_packet_size = given(Number::new(self.random.pick(&[60, 200])));
         }
         let peer = Peer {
@@ -220,6 +222,8 @@ impl Draw {
     fn reconnect(&mut self) -> ReconnectChoice {
         let min = Duration::from_millis(self.random.pick(&[100, 1_000, 2_000]));
         self.times.push(min);
+        // The longest pause, the wait for CONNACK, and a connection that is found lost after it.
+        self.recovery = self.recovery.max(Duration::from_secs(10 + 10 + 1));
         let mut reconnect = Reconnect { min: given(min.into()), ..Reconnect::default() };
         if self.random.chance(40) {
             reconnect.max = given(Duration::from_secs(self.random.pick(&[2, 5, 10])).into());

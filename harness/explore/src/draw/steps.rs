@@ -74,6 +74,26 @@ impl Draw {
         }
     }
 
+    /// Ends all that is broken: links, nodes that are down, and clients that read nothing.
+    pub(super) fn heal(&mut self) {
+        let server = self.server();
+        for name in std::mem::take(&mut self.parted) {
+            self.push(network(NetworkChange::Heal(Param::new(link(name, server, true)))));
+        }
+        for place in 0..self.peers.len() {
+            let name = self.name(place);
+            if self.peers[place].is_deaf {
+                self.push(act(name, ActionKind::ResumeReading));
+                self.peers[place].is_deaf = false;
+            }
+            if !self.peers[place].is_up {
+                self.push(act(name, ActionKind::Restart));
+                self.peers[place].is_up = true;
+                self.connect(place, false);
+            }
+        }
+    }
+
     /// Draws a client with a property; its place.
     fn peer(&mut self, is: impl Fn(&super::Peer) -> bool) -> Option<usize> {
         let fit: Vec<usize> = (0..self.peers.len()).filter(|place| is(&self.peers[*place])).collect();
@@ -132,7 +152,7 @@ impl Draw {
 
     /// A message of a scripted client has an identifier of the story's own: the client itself takes the same for all that
     /// it sends at one instant.
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         let Some(place) = self.peer(|peer| peer.is_connected && peer.is_up) else { return };
         let step = self.publication(place, true);
         self.push(step);

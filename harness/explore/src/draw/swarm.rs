@@ -102,6 +102,9 @@ const OF_FAKE: [(u64, Deed); 18] = [
     (3, Deed::FakeSilent),
 ];
 
+/// Number of steps that a story has at most before it ends.
+pub(super) const MOST_STEPS: u64 = 14;
+
 /// What one run may use.
 #[derive(Clone, Debug)]
 pub(super) struct Swarm {
@@ -192,7 +195,7 @@ impl Swarm {
             qos,
             keep_alives,
             latency: random.pick(&[None, None, Some(0), Some(0), Some(1), Some(100)]).map(Duration::from_millis),
-            steps: 2 + random.below(12),
+            steps: 2 + random.below(MOST_STEPS - 2),
         }
     }
 }

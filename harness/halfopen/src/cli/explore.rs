@@ -1,19 +1,30 @@
 //! `halfopen explore`.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use halfopen_explore::{CampaignOptions, CampaignResult, Find, Target, explore, shrink};
+use halfopen_explore::{
+    CampaignOptions, CampaignResult, Find, Finding, Mark, OtherPrograms, Target, disturbed, explore, shrink,
+};
 use indicatif::{ProgressBar, ProgressStyle};
+use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
+use super::args::ProgramArgs;
 use super::commands::{counted, timed};
+use super::foreign::Foreign;
 use super::interrupt;
+use super::options::Shard;
 use super::output::{FAILURE, Failure, INTERRUPTED, SUCCESS, VACUOUS, write_file};
 use crate::defects::Defect;
+use crate::plan::Seed;
+use crate::scenario::ast::File;
+use crate::scenario::{Comments, PlanOptions, load_all};
 
 /// The exit codes, for `--help`.
 const EXIT_CODES: &str = "\
@@ -21,7 +32,7 @@ Exit codes:
     0  nothing was found
     1  something was found; it stands in files below --found
     2  bad input: an argument is wrong
-    3  no story was run
+    3  the stories reached nothing, or there were none
     4  a file could not be written
   130  interrupted; what was found by then is kept";
 
@@ -32,6 +43,10 @@ const RUNS: u64 = 1_000;
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct ExploreCommand {
+    /// Scenarios to add faults to, instead of drawing whole stories: files or folders. Those with a matrix, a table or
+    /// fragments are left out.
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
     /// Number of stories [default: 1000, or as many as --time allows].
     #[arg(long, value_name = "N")]
     runs: Option<u64>,
@@ -50,12 +65,29 @@ pub(super) struct ExploreCommand {
     /// File the stories as they were drawn, instead of making them small first.
     #[arg(long)]
     no_shrink: bool,
+    /// Let every second story begin as one that reached something new, and go on otherwise.
+    #[arg(long, conflicts_with = "paths")]
+    guided: bool,
+    /// Run only this part of the stories, such as `3/16`: the third of sixteen. All parts together are the campaign.
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
+    /// Folder of stories that are run first; afterwards, those that reached something new are added to it.
+    #[arg(long, value_name = "DIR")]
+    corpus: Option<PathBuf>,
+    /// Write the result of the campaign to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the result of the campaign to this file, as JUnit: a test case for each kind of finding.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
     /// Folder for what is found: one scenario for each kind of finding.
     #[arg(long, value_name = "DIR", default_value = "found")]
     found: PathBuf,
     /// Switch on a defect in the project's brokers or clients, such as `broker:will_lost`, to see whether it is found.
     #[arg(long, value_name = "SIDE:NAME")]
     defect: Option<Defect>,
+    #[command(flatten)]
+    program: ProgramArgs,
 }
 
 /// A time on the machine's clock.
@@ -79,36 +111,58 @@ impl FromStr for WallTime {
     }
 }
 
+/// How many stories a corpus gains at most from one campaign.
+const ADDED: usize = 200;
+
 /// Draws stories, runs them, and files what the invariants find.
 pub(super) fn run(command: &ExploreCommand) -> Result<u8, Failure> {
     interrupt::watch();
+    let bases = command.bases()?;
+    let target = Target { defect: command.defect, programs: command.other_programs()? };
     let runs = command.runs.unwrap_or(if command.time.is_some() { u64::MAX } else { RUNS });
+    let shard = command.shard.map_or((1, 1), |shard| (shard.number, shard.of));
     let options = CampaignOptions {
-        seed: command.seed,
-        runs,
-        jobs: command.jobs(),
         is_swarm_on: !command.no_swarm,
-        target: Target { defect: command.defect },
+        is_guided: command.guided,
+        shard,
+        bases: Arc::new(bases),
+        ..CampaignOptions::new(command.seed, runs, command.jobs(), target.clone())
     };
-    let progress = progress(command.runs.or(command.time.is_none().then_some(RUNS)));
+    let total = command.runs.or(command.time.is_none().then_some(RUNS)).map(|runs| runs.div_ceil(shard.1));
+    let progress = progress(total);
     let is_over = deadline(command.time);
-    let mut trouble = None;
+    let mut filed = Vec::new();
+    let mut trouble = command.replay(&target, &mut filed).err();
     let (result, took) = timed(|| {
-        let mut found = |find: &Find| {
-            let told = progress.suspend(|| command.file(find));
-            trouble = trouble.take().or(told.err());
+        let mut found = |find: &Find| match progress.suspend(|| command.file(&target, find)) {
+            Ok(one) => filed.push(one),
+            Err(error) => trouble = trouble.take().or(Some(error)),
         };
         explore(&options, &|| interrupt::came() || is_over(), &mut found, &mut |_| progress.inc(1))
     });
     progress.finish_and_clear();
     command.summary(&result, took)?;
+    let written = command.write(&options, &result, &filed, took);
     match trouble {
         Some(trouble) => Err(trouble),
-        None if interrupt::came() => Ok(INTERRUPTED),
-        None if !result.finds.is_empty() => Ok(FAILURE),
-        None if result.runs == 0 => Ok(VACUOUS),
-        None => Ok(SUCCESS),
+        None => written.map(|()| match () {
+            () if interrupt::came() => INTERRUPTED,
+            () if !filed.is_empty() => FAILURE,
+            // A campaign that came nowhere shows nothing.
+            () if result.reached.states.is_empty() => VACUOUS,
+            () => SUCCESS,
+        }),
     }
+}
+
+/// A find that has been filed.
+struct Filed {
+    find: Find,
+    finding: Finding,
+    path: PathBuf,
+    command: String,
+    /// Number of lines of the file, without those at its head; nothing if it was not made small.
+    lines: Option<usize>,
 }
 
 impl ExploreCommand {
@@ -117,23 +171,153 @@ impl ExploreCommand {
         self.jobs.and_then(|jobs| NonZero::new(usize::from(jobs))).unwrap_or_else(cores)
     }
 
+    /// Reads the scenarios that faults are added to.
+    fn bases(&self) -> Result<Vec<File>, Failure> {
+        if self.paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let all = load_all(&self.paths, PlanOptions::default())?;
+        let count = all.len();
+        let files = all.into_iter().map(|(scenario, _)| scenario.file);
+        let bases: Vec<File> = files.filter(|file| disturbed(file, Seed(0)).is_some()).collect();
+        if bases.is_empty() {
+            let why = format!("none of the {count} scenarios has a single run, so faults can be added to none");
+            return Err(Failure::Input(why));
+        }
+        if bases.len() < count {
+            let left = count - bases.len();
+            writeln!(anstream::stderr(), "{left} of {count} scenarios have a matrix, a table or fragments: left out")?;
+        }
+        Ok(bases)
+    }
+
+    /// Returns what makes stories for the programs that take the place of the project's, if any do.
+    fn other_programs(&self) -> Result<Option<OtherPrograms>, Failure> {
+        let Some(foreign) = Foreign::of(&self.program, &[])? else { return Ok(None) };
+        if self.defect.is_some() {
+            let refusal = "--defect is for the project's own programs, and --broker and --client are not";
+            return Err(Failure::Input(refusal.to_owned()));
+        }
+        let args = self.program.clone();
+        Ok(Some(OtherPrograms::new(move |plan| foreign.adapt(&args, plan))))
+    }
+
+    /// Runs the stories of the corpus, and files what they show.
+    fn replay(&self, target: &Target, filed: &mut Vec<Filed>) -> Result<(), Failure> {
+        let Some(folder) = self.corpus.as_ref().filter(|folder| folder.is_dir()) else { return Ok(()) };
+        let mut known = BTreeSet::new();
+        for (scenario, plans) in load_all(std::slice::from_ref(folder), PlanOptions::default())? {
+            for plan in plans {
+                for finding in target.judge(&Arc::new(plan)).findings {
+                    if known.insert(finding.kind.clone()) {
+                        filed.push(self.file(target, &Find { run: 0, file: scenario.file.clone(), finding })?);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the scenario of a find, and tells of it.
-    fn file(&self, find: &Find) -> Result<(), Failure> {
+    fn file(&self, target: &Target, find: &Find) -> Result<Filed, Failure> {
         let path = self.found.join(format!("{}.yaml", find.finding.kind.file_name()));
-        let defect = self.defect.map(|defect| format!(" --defect {}", defect.to_string().replace(' ', "")));
-        let command = format!("halfopen run {}{}", path.display(), defect.unwrap_or_default());
-        let (text, finding) = if self.no_shrink {
-            (find.to_yaml(&command), find.finding.clone())
+        let mut command = format!("halfopen run {}", path.display());
+        if let Some(defect) = self.defect {
+            command.push_str(&format!(" --defect {}", defect.to_string().replace(' ', "")));
+        }
+        for argument in self.program.again() {
+            command.push_str(&format!(" {argument}"));
+        }
+        let (text, finding, lines) = if self.no_shrink {
+            (find.to_yaml(&command), find.finding.clone(), None)
         } else {
-            let small = shrink(Target { defect: self.defect }, find);
-            (small.to_yaml(&command), small.finding)
+            let small = shrink(target, find);
+            (small.to_yaml(&command), small.finding.clone(), Some(small.lines()))
         };
         write_file(&path, text)?;
         let mut out = anstream::stdout().lock();
         writeln!(out, "FOUND {} (story {})", finding.kind.invariant, find.run)?;
         writeln!(out, "    expected: {}\n    actual:   {}", finding.expected, finding.actual)?;
         writeln!(out, "    {command}")?;
+        Ok(Filed { find: find.clone(), finding, path, command, lines })
+    }
+
+    /// Writes the files that are asked for.
+    fn write(
+        &self,
+        options: &CampaignOptions,
+        result: &CampaignResult,
+        filed: &[Filed],
+        took: Duration,
+    ) -> Result<(), Failure> {
+        if let Some(folder) = &self.corpus {
+            for recipe in result.kept.iter().take(ADDED) {
+                let Some(file) = options.file(recipe) else { continue };
+                let text = file.to_yaml(&Comments::default());
+                let mark = Seed(0).derive(&text).0 >> 32;
+                write_file(&folder.join(format!("story-{mark:08x}.yaml")), text)?;
+            }
+        }
+        if let Some(path) = &self.json {
+            let json = serde_json::to_string_pretty(&self.to_json(result, filed, took)).expect("a result is JSON");
+            write_file(path, format!("{json}\n"))?;
+        }
+        if let Some(path) = &self.junit {
+            write_file(path, self.to_junit(result, filed, took))?;
+        }
         Ok(())
+    }
+
+    fn to_json(&self, result: &CampaignResult, filed: &[Filed], took: Duration) -> serde_json::Value {
+        let finding = |one: &Filed| {
+            serde_json::json!({
+                "invariant": one.finding.kind.invariant,
+                "expected": one.finding.expected,
+                "actual": one.finding.actual,
+                "stories": result.kinds.get(&one.finding.kind).copied().unwrap_or(1),
+                "first_story": one.find.run,
+                "file": one.path.display().to_string(),
+                "lines": one.lines,
+                "command": one.command,
+            })
+        };
+        let marks = |is_reached: bool| -> Vec<String> {
+            let of = |mark: &Mark| result.reached.marks.contains(mark) == is_reached;
+            Mark::all().filter(of).map(|mark| mark.to_string()).collect()
+        };
+        serde_json::json!({
+            "format": 1,
+            "seed": self.seed,
+            "shard": self.shard.map_or("1/1".to_owned(), |shard| format!("{}/{}", shard.number, shard.of)),
+            "stories": result.runs,
+            "seconds": took.as_secs_f64(),
+            "met_nothing": result.vacuous,
+            "events": result.events,
+            "states": result.reached.states.len(),
+            "growth": result.growth,
+            "reached": marks(true),
+            "not_reached": marks(false),
+            "findings": filed.iter().map(finding).collect::<Vec<_>>(),
+        })
+    }
+
+    fn to_junit(&self, result: &CampaignResult, filed: &[Filed], took: Duration) -> String {
+        let mut suite = TestSuite::new("explore");
+        for one in filed {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(one.finding.expected.clone()).set_type(one.finding.kind.invariant.clone());
+            status.set_description(format!("{}\n{}", one.finding.actual, one.command));
+            suite.add_test_case(TestCase::new(one.finding.kind.file_name(), status));
+        }
+        if filed.is_empty() {
+            let mut case =
+                TestCase::new(format!("{} stories of seed {}", result.runs, self.seed), TestCaseStatus::success());
+            case.set_time(took);
+            suite.add_test_case(case);
+        }
+        let mut document = Document::new("halfopen explore");
+        document.add_test_suite(suite);
+        document.to_string().unwrap_or_default()
     }
 
     fn summary(&self, result: &CampaignResult, took: Duration) -> Result<(), Failure> {
@@ -148,6 +332,16 @@ impl ExploreCommand {
             counted(result.finds.len(), "finding"),
             result.vacuous,
         )?;
+        let growth: Vec<String> =
+            result.growth.iter().rev().take(5).rev().map(|(runs, states)| format!("{states} after {runs}")).collect();
+        let missing: Vec<String> =
+            Mark::all().filter(|mark| !result.reached.marks.contains(mark)).map(|mark| mark.to_string()).collect();
+        let marks = Mark::all().count();
+        writeln!(anstream::stdout(), "states of connections under faults: {}", growth.join(", "))?;
+        writeln!(anstream::stdout(), "marks reached: {} of {marks}", marks - missing.len())?;
+        if !missing.is_empty() {
+            writeln!(anstream::stdout(), "    not reached: {}", missing.join("; "))?;
+        }
         Ok(())
     }
 }

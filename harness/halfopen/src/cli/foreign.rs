@@ -97,6 +97,29 @@ impl Foreign {
         self.profiles.iter().chain(self.named.values()).flat_map(Profile::inherited).collect()
     }
 
+    /// Returns a drawn story as one that the programs can be asked, and the programs. They are not asked what takes longer
+    /// than the limit.
+    ///
+    /// # Errors
+    /// Why they cannot be asked.
+    pub(super) fn adapt(&self, args: &ProgramArgs, plan: &Arc<Plan>) -> Result<(Arc<Plan>, ProgramsUnderTest), String> {
+        let cast = self.cast(plan);
+        if cast.is_empty() {
+            return Err("it has no node that the program could be on".to_owned());
+        }
+        let mut adapted = Plan::clone(plan);
+        for (profile, nodes) in &cast {
+            adapted = adapted_to(profile, nodes, &adapted)?.plan;
+        }
+        let trace = Runner::default().trace(plan).map_err(|error| error.to_string())?;
+        if args.virtual_limit.is_exceeded_by(trace.end) {
+            return Err(format!("it takes {:.0?} of virtual time, more than {}", trace.end, args.virtual_limit));
+        }
+        adapted.tolerance += args.tolerance;
+        let programs = programs_under_test(&cast).map_err(|error| format!("no folder for a program: {error}"))?;
+        Ok((Arc::new(adapted), programs))
+    }
+
     /// Runs a plan with the programs in the place of the project's, if it takes no longer than the limit, with the tolerance
     /// that the arguments give.
     pub(super) fn run(&self, own: &Runner, args: &ProgramArgs, plan: &Arc<Plan>) -> Judged {

@@ -33,6 +33,8 @@ pub(super) struct Subscriber {
     /// Time since which the broker could have sent what waits; `None` while something holds it up.
     able_since: Option<Duration>,
     pressure: Pressure,
+    /// Whether the broker has been given a message that may not be written at once.
+    has_large: bool,
     /// The messages that are owed and not sent, in the order in which they came.
     queue: VecDeque<Rc<Owed>>,
     by_content: BTreeMap<(Content, QoS), Waiting>,
@@ -150,6 +152,19 @@ impl Subscriber {
         let waiting = self.queue.iter().filter(|owed| owed.is_waiting());
         let sizes: Vec<usize> = waiting.map(|owed| owed.message.content.1.len()).collect();
         sizes.into_iter().for_each(|bytes| self.pressure.add(now, bytes));
+    }
+
+    /// Takes note that the broker has been given a message that may not be written at once.
+    pub(super) fn note_large(&mut self) {
+        self.has_large = true;
+    }
+
+    /// Returns since when the broker could have sent a message; `None` if it may be in the middle of a large one that the
+    /// client does not take: nothing has been heard of it.
+    fn due(&self, owed: &Owed, able_since: Duration) -> Option<Duration> {
+        let since = owed.message.owed_since.get()?.max(able_since);
+        let may_be_stuck = self.has_large && self.pressure.heard.is_none_or(|heard| heard <= since);
+        (!may_be_stuck).then_some(since + SOON)
     }
 
     pub(super) fn disconnect(&mut self) {
@@ -274,18 +289,12 @@ impl Subscriber {
     /// Judges what has been due for a second.
     pub(super) fn settle(&mut self, now: Duration, session: SessionId, context: &Context<'_>, report: &mut Report) {
         let Some(able_since) = self.able_since else { return };
-        self.judge(session, context, report, |owed| {
-            let due = owed.message.owed_since.get()?.max(able_since) + SOON;
-            (due < now).then_some(due)
-        });
+        self.judge(session, context, report, |this, owed| this.due(owed, able_since).filter(|due| *due < now));
     }
 
     pub(super) fn finish(&mut self, end: Duration, session: SessionId, context: &Context<'_>, report: &mut Report) {
         if let Some(able_since) = self.able_since {
-            self.judge(session, context, report, |owed| {
-                let due = owed.message.owed_since.get()?.max(able_since) + SOON;
-                (due <= end).then_some(due)
-            });
+            self.judge(session, context, report, |this, owed| this.due(owed, able_since).filter(|due| *due <= end));
         }
         let Some(limits) = &self.limits else { return };
         let why = match self.able_since {
@@ -303,11 +312,11 @@ impl Subscriber {
         session: SessionId,
         context: &Context<'_>,
         report: &mut Report,
-        due: impl Fn(&Owed) -> Option<Duration>,
+        due: impl Fn(&Self, &Owed) -> Option<Duration>,
     ) {
         while let Some(owed) = self.queue.front() {
             if owed.is_waiting() {
-                let Some(due) = due(owed) else { return };
+                let Some(due) = due(self, owed) else { return };
                 if let Some(limits) = &self.limits
                     && owed.must_be_sent(due, limits)
                 {

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
-use halfopen_protocol::PacketType;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
+use halfopen_protocol::{Packet, PacketType, encode};
 
-use super::Client;
+use super::{Client, Connection};
 use crate::model::finding::{Findings, clause_of, shown};
 use crate::plan::Invariant;
 
@@ -27,6 +27,22 @@ impl Incoming {
     }
 }
 
+impl Connection {
+    /// Returns whether a message breaks the limits that the client has set: more unacknowledged than its Receive Maximum, or
+    /// larger than its Maximum Packet Size.
+    fn is_misused_by(&mut self, publish: &Publish) -> bool {
+        let Some(connect) = self.connect.as_ref().filter(|connect| connect.version.is_v5()) else { return false };
+        let most = connect.receive_maximum.map_or(usize::MAX, usize::from);
+        let is_in_use = publish.packet_id.is_some_and(|id| !self.unacknowledged.insert(id)) && !publish.dup;
+        let is_too_large = connect.maximum_packet_size.is_some_and(|size| {
+            let mut bytes = BytesMut::new();
+            let is_written = encode(&Packet::Publish(publish.clone().into()), connect.version, &mut bytes).is_ok();
+            is_written && bytes.len() > size as usize
+        });
+        is_in_use || self.unacknowledged.len() > most || is_too_large
+    }
+}
+
 impl Client {
     /// A message comes. A repetition of QoS 2 is answered and not handed on again [MQTT-4.3.3-2] (3.1.1),
     /// [MQTT-4.3.3-10] (5.0).
@@ -35,6 +51,12 @@ impl Client {
         let Some(connection) = &mut self.connection else { return };
         // Before CONNACK nothing may come [MQTT-3.2.0-1].
         if connection.limits.is_none() {
+            return;
+        }
+        if connection.is_misused_by(publish) {
+            connection.is_misused = true;
+        }
+        if connection.is_misused {
             return;
         }
         let topic = match publish.topic_alias {

@@ -8,7 +8,7 @@ mod waits;
 mod wishes;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,11 +23,14 @@ use self::limits::Limits;
 use self::told::Told;
 use self::waits::Waits;
 use self::wishes::Wishes;
-use super::GRACE;
 use super::finding::{Findings, clause_of, shown};
 use super::sender::{Begun, Broken, Sender};
-use crate::plan::{Action, Because, ClientProgram, Command, Invariant, NodeFault, NodeId, Plan, Step, StepKind};
+use super::{GRACE, for_each_command};
+use crate::plan::{Because, ClientProgram, Command, Invariant, NodeFault, NodeId, Plan};
 use crate::trace::{ConnectionId, Transmission};
+
+/// A message of this many bytes may not be written at once.
+const LARGE: usize = 8 * 1024;
 
 /// One client, as the standards would have it.
 pub(super) struct Client {
@@ -53,6 +56,9 @@ pub(super) struct Client {
     assigned_id: Option<ByteString>,
     wishes: Wishes,
     told: Told,
+    /// Whether it is told to publish a message that it may not be able to write at once. A part of one is no packet, and
+    /// stands in no trace.
+    writes_large: bool,
 }
 
 /// The connection that a client has or is about to have.
@@ -69,6 +75,10 @@ struct Connection {
     /// Topic aliases of the server, and of the client.
     aliases: BTreeMap<u16, ByteString>,
     own_aliases: BTreeMap<u16, ByteString>,
+    /// Identifiers of the server's messages that the client has not acknowledged.
+    unacknowledged: BTreeSet<PacketId>,
+    /// The server has sent what the client need not take.
+    is_misused: bool,
 }
 
 impl Client {
@@ -79,6 +89,13 @@ impl Client {
         program: &ClientProgram,
         told_at: &Rc<Cell<Option<Duration>>>,
     ) -> Self {
+        let (mut is_told_otherwise, mut writes_large) = (false, false);
+        for_each_command(&plan.steps, &mut |_, of, command| match command {
+            _ if of != node => {}
+            Command::Connect(connect) => is_told_otherwise |= connect.with.contains_key(&node),
+            Command::Publish(publish) => writes_large |= publish.payload.len() >= LARGE,
+            _ => {}
+        });
         Self {
             name: plan.node(node).name.clone(),
             is_slow: !program.handling.is_zero() || program.options.acknowledge.is_some(),
@@ -92,10 +109,11 @@ impl Client {
             running_since: Some(Duration::ZERO),
             is_down: false,
             is_reading: true,
-            own: (!is_told_otherwise(&plan.steps, node)).then(|| Box::new(program.options.connect.clone())),
+            own: (!is_told_otherwise).then(|| Box::new(program.options.connect.clone())),
             assigned_id: None,
             wishes: Wishes::new(&program.options.subscriptions),
             told: Told::new(program.options.queue_messages),
+            writes_large,
         }
     }
 
@@ -195,6 +213,8 @@ impl Client {
                     self.wishes.told_to_subscribe(subscriptions.iter().map(|one| one.filter.clone()), now);
                 }
                 Command::Unsubscribe(filters) => self.wishes.told_to_unsubscribe(filters, now),
+                // It waits for no PINGRESP either.
+                Command::StopPinging => self.waits.stop_pinging(),
                 _ => {}
             }
             is_sure = false;
@@ -337,12 +357,19 @@ impl Client {
         // What was given at this instant may have been lost with the connection.
         let now = self.now;
         self.told.doubt(|given| given == now);
+        if self.writes_large {
+            self.sender.may_have_begun();
+        }
+        if self.is_slow {
+            // What has come may not have been taken in.
+            self.sender.doubt_receipts();
+        }
         self.sender.disconnected();
         self.waits.lost(self.now, is_asked);
     }
 
     fn judge_connection(&mut self, findings: &mut Findings) {
-        if self.connection.as_ref().is_none_or(|connection| connection.said_goodbye) {
+        if self.connection.as_ref().is_none_or(|connection| connection.said_goodbye || connection.is_misused) {
             return;
         }
         self.judge_waits(findings);
@@ -383,7 +410,8 @@ impl Client {
     /// Returns whether something that was owed since `since` is missing by now.
     fn is_overdue(&self, since: Duration) -> bool {
         let Some(running) = self.running_since else { return false };
-        self.is_reading && !self.is_slow && self.now > since.max(running) + GRACE + self.tolerance
+        let may_be_stuck = self.writes_large && self.waits.wrote_at().is_none_or(|wrote| wrote <= since.max(running));
+        self.is_reading && !self.is_slow && !may_be_stuck && self.now > since.max(running) + GRACE + self.tolerance
     }
 
     fn report(&self, duty: Invariant, broken: Option<Broken>, findings: &mut Findings) {
@@ -391,18 +419,6 @@ impl Client {
             findings.push(duty, clause, &format!("{} {owed}", self.name), actual);
         }
     }
-}
-
-/// Whether a step connects the node with other fields than its own.
-fn is_told_otherwise(steps: &[Step], node: NodeId) -> bool {
-    steps.iter().any(|step| match &step.kind {
-        StepKind::Node { actions, .. } => actions
-            .iter()
-            .filter_map(Action::command)
-            .any(|command| matches!(command, Command::Connect(connect) if connect.with.contains_key(&node))),
-        StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } => is_told_otherwise(steps, node),
-        _ => false,
-    })
 }
 
 impl Connection {
@@ -417,6 +433,8 @@ impl Connection {
             accepted_at: None,
             aliases: BTreeMap::new(),
             own_aliases: BTreeMap::new(),
+            unacknowledged: BTreeSet::new(),
+            is_misused: false,
         }
     }
 }

@@ -97,6 +97,16 @@ impl Waits {
         self.ping_since.get_or_insert(now);
     }
 
+    /// Returns when the client last wrote a packet.
+    pub(super) fn wrote_at(&self) -> Option<Duration> {
+        self.wrote_at
+    }
+
+    /// The client waits for no PINGRESP any more.
+    pub(super) fn stop_pinging(&mut self) {
+        self.ping_since = None;
+    }
+
     /// PINGRESP comes.
     pub(super) fn ponged(&mut self) {
         self.ping_since = None;

@@ -159,6 +159,11 @@ impl Connection {
         }
     }
 
+    /// Returns how many bytes are on their way to the client.
+    pub(super) fn bytes_under_way(&self) -> usize {
+        self.under_way
+    }
+
     /// Returns since when the server could have written at any time; `None` if it may be blocked.
     pub(super) fn writable_since(&self) -> Option<Duration> {
         self.writable_since
@@ -181,7 +186,10 @@ impl Server {
     /// trace before the connection ends.
     pub(super) fn may_be_stuck(&self, connection: &Connection) -> bool {
         let session = connection.session.as_ref().and_then(|client_id| self.sessions.get(client_id));
-        let large = session.and_then(|session| session.owed.large_since(BLOCKED));
+        let large = session.and_then(|session| {
+            let again = connection.accepted_at.filter(|_| session.sender.has_left(BLOCKED));
+            again.or(session.owed.large_since(BLOCKED))
+        });
         let is_silent = |since: Duration| connection.heard_at <= since.max(connection.reads_since) + GRACE;
         large.is_some_and(|since| connection.is_deaf || is_silent(since))
     }
@@ -268,7 +276,10 @@ impl Server {
         if how != Ended::ByPeer && connection.fresh_at == self.now {
             self.doubt(&connection.fresh);
         }
-        let Some(client_id) = connection.session.clone() else { return };
+        let Some(client_id) = connection.session.clone() else {
+            self.unanswered.extend(connection.connect.map(|connect| connect.client_id.clone()));
+            return;
+        };
         let is_stuck = connection.writable_since().is_none() || self.may_be_stuck(&connection);
         if let Some(session) = self.sessions.get_mut(&client_id).filter(|session| session.connection == Some(id)) {
             session.lose_connection(self.now, is_stuck);

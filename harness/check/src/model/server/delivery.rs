@@ -1,16 +1,16 @@
 //! What a server passes on (§3.3.4, §3.3.5, §4.5, §4.8.2): to each session what its subscriptions match, as it was
 //! published, and nothing else.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::Version;
 use halfopen_protocol::packet::{Publish, QoS};
 
 use super::Server;
-use super::connection::Connection;
+use super::connection::{BLOCKED, Connection};
 use super::early::Early;
-use super::owed::OwedMessage;
+use super::owed::{OwedMessage, Which};
 use super::publication::Publication;
 use super::receive::resolve;
 use super::session::Session;
@@ -19,25 +19,54 @@ use crate::model::sender::Begun;
 use crate::plan::Invariant;
 use crate::trace::ConnectionId;
 
+/// What a PUBLISH is a copy of.
+pub(super) enum Copy {
+    /// A message that the session itself is owed.
+    OfSession(OwedMessage),
+    /// A message that one of its groups is owed.
+    OfGroup,
+}
+
 impl Server {
     /// The server sends a message to a client.
     pub(super) fn send_publish(&mut self, id: ConnectionId, publish: &Publish, findings: &mut Findings) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Some(topic) = resolve(&mut connection.aliases.1, publish) else { return };
         let Some(client_id) = connection.session.clone() else { return };
-        let version = connection.version();
         let room = self.session_of(id).and_then(|session| session.sender.room_since());
         if self.begin_exchange(id, &topic, publish, findings) == Begun::Again || topic.starts_with('$') {
             return;
         }
-        let Some(session) = self.session_of(id) else { return };
-        match session.owed.take(&topic, publish) {
-            Some(owed) => {
+        if self.session_of(id).is_none() {
+            return;
+        }
+        match self.take_copy(&client_id, &topic, publish) {
+            Some(Copy::OfSession(owed)) => {
                 self.judge_late(id, &client_id, &owed, room, findings);
                 self.judge_copy(id, &client_id, &owed, publish, findings);
             }
-            None => self.judge_unexpected(&client_id, &topic, publish, version, findings),
+            Some(Copy::OfGroup) => {}
+            None => self.judge_unexpected(id, &client_id, &topic, publish, findings),
         }
+    }
+
+    /// Takes what a PUBLISH to a client is a copy of: what the session is owed itself and has not been sent, then what a
+    /// group of it is owed, then a further copy. Equal messages of several groups may have been taken for one another: then
+    /// the members change.
+    pub(super) fn take_copy(&mut self, client_id: &ByteString, topic: &ByteString, sent: &Publish) -> Option<Copy> {
+        let content = (topic.clone(), sent.payload.clone());
+        let session = self.sessions.get_mut(client_id)?;
+        if let Some(owed) = session.owed.take(&content, sent, Which::First) {
+            return Some(Copy::OfSession(owed));
+        }
+        if self.groups.take(client_id, &session.subscriptions, &content, sent.qos) {
+            return Some(Copy::OfGroup);
+        }
+        if let Some(owed) = session.owed.take(&content, sent, Which::Further) {
+            return Some(Copy::OfSession(owed));
+        }
+        let is_exchanged = self.groups.exchange(client_id, &session.subscriptions, &content, sent.qos);
+        is_exchanged.then_some(Copy::OfGroup)
     }
 
     /// Judges whether the first copy of a message goes out when it is due. `room` is since when there had been room for it.
@@ -109,7 +138,10 @@ impl Server {
             broken(clause, format!("with the {field} that was published"), "another one".to_owned());
         }
         // To a client that read nothing in between, it may have been on its way for long.
-        let is_on_time = !connection.is_deaf && connection.reads_since <= publication.at;
+        // One that cannot be written at once is seen when its last bytes are.
+        let bytes = connection.bytes_under_way() + publish.payload.len();
+        let is_writable = connection.writable_since().is_some() && bytes < BLOCKED;
+        let is_on_time = !connection.is_deaf && is_writable && connection.reads_since <= publication.at;
         let judged = if is_on_time { self.judge_expiry(publication, publish) } else { None };
         if let Some((clause, expected, actual)) = judged {
             broken(clause, expected, actual);
@@ -170,10 +202,10 @@ impl Server {
     /// The session is not owed this: it may be for a group, or one of two messages of which either may be retained.
     fn judge_unexpected(
         &mut self,
+        id: ConnectionId,
         client_id: &ByteString,
         topic: &ByteString,
         publish: &Publish,
-        version: Version,
         findings: &mut Findings,
     ) {
         let Some(session) = self.sessions.get(client_id) else { return };
@@ -181,15 +213,27 @@ impl Server {
             return;
         }
         let content = (topic.clone(), publish.payload.clone());
-        if let Some(message) = self.groups.take(client_id, &session.subscriptions, &content, publish.qos) {
-            if let Some(one) = message.members.get(client_id).filter(|one| one.qos != publish.qos) {
-                let owed = format!(
-                    "{} sends the message on {topic} to {client_id}, a member of a group, at QoS {}",
-                    self.name, one.qos as u8
-                );
-                let actual = format!("QoS {}, at {}", publish.qos as u8, shown(self.now));
-                findings.push(Invariant::BrokerDelivers, "MQTT-4.8.2-3", &owed, actual);
+        if self.may_be_new(session, topic, publish) {
+            // A client that has just joined a group may have had what the others are owed.
+            let is_it = |one: &&Rc<Publication>| one.topic == *topic && one.payload == publish.payload;
+            for publication in self.at_this_instant.iter().filter(is_it) {
+                for filter in publication.owed_to_groups.borrow().iter() {
+                    self.groups.doubt(filter, publication);
+                }
             }
+            return;
+        }
+        if let Some(owed) = self.session_of(id).and_then(|session| session.owed.take(&content, publish, Which::Other)) {
+            return self.judge_copy(id, client_id, &owed, publish, findings);
+        }
+        let Some(session) = self.sessions.get(client_id) else { return };
+        if let Some(qos) = self.groups.take_at_any_qos(client_id, &session.subscriptions, &content) {
+            let owed = format!(
+                "{} sends the message on {topic} to {client_id}, a member of a group, at QoS {}",
+                self.name, qos as u8
+            );
+            let actual = format!("QoS {}, at {}", publish.qos as u8, shown(self.now));
+            findings.push(Invariant::BrokerDelivers, "MQTT-4.8.2-3", &owed, actual);
             return;
         }
         if publish.qos == QoS::AtLeastOnce && self.groups.take_back(&session.subscriptions, &content) {
@@ -198,6 +242,7 @@ impl Server {
         if self.may_be_sent(session, topic, publish) {
             return;
         }
+        let version = session.version;
         let is_subscribed = session.subscriptions.values().any(|subscribed| subscribed.filter.matches(topic));
         let (clause, owed) = if !is_subscribed {
             let clause = clause_of(version, "MQTT-3.8.4-3", "MQTT-3.10.4-2");
@@ -219,9 +264,7 @@ impl Server {
     /// Returns whether the server had a choice that makes this message right.
     fn may_be_sent(&self, session: &Session, topic: &ByteString, publish: &Publish) -> bool {
         let is_it = |publication: &Publication| publication.payload == publish.payload;
-        let matching = || session.subscriptions.values().filter(|subscribed| subscribed.filter.matches(topic));
-        let is_subscribed = matching().next().is_some();
-        let is_new = matching().any(|subscribed| subscribed.since == self.now);
+        let is_subscribed = session.subscriptions.values().any(|subscribed| subscribed.filter.matches(topic));
         // A subscription is active before its SUBACK goes out (§3.8.4).
         let connection = session.connection.and_then(|id| self.connections.get(&id));
         let is_asked_for = connection.is_some_and(|connection| connection.asks_for(topic));
@@ -232,14 +275,19 @@ impl Server {
         if publish.retain && (is_asked_for || session.waits_for_retained && is_subscribed) {
             return self.retained.may_be(topic, is_it);
         }
-        if !is_subscribed && !is_asked_for {
-            return false;
-        }
-        // What came at this instant may have come after the subscription; what is not released may be sent on either at
-        // its PUBLISH or at its PUBREL.
-        let now = self.at_this_instant.iter().any(|one| one.topic == *topic && is_it(one));
-        let held = || self.sessions.values().flat_map(|session| session.unreleased.values());
-        ((is_asked_for || is_new) && now) || held().any(|one| one.topic == *topic && is_it(one))
+        // What is not released may be sent on either at its PUBLISH or at its PUBREL.
+        let mut held = self.sessions.values().flat_map(|session| session.unreleased.values());
+        is_wanted && held.any(|one| one.topic == *topic && is_it(one))
+    }
+
+    /// Returns whether the message came at this instant, and may have come after a subscription that is as new.
+    fn may_be_new(&self, session: &Session, topic: &ByteString, publish: &Publish) -> bool {
+        let mut matching = session.subscriptions.values().filter(|subscribed| subscribed.filter.matches(topic));
+        let connection = session.connection.and_then(|id| self.connections.get(&id));
+        let is_asked_for = connection.is_some_and(|connection| connection.asks_for(topic));
+        let is_new = is_asked_for || matching.any(|subscribed| subscribed.since == self.now);
+        let is_it = |one: &Rc<Publication>| one.topic == *topic && one.payload == publish.payload;
+        is_new && self.at_this_instant.iter().any(is_it)
     }
 
     /// Judges what the session of a connection still waits for at the connection's end.

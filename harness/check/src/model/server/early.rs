@@ -21,16 +21,12 @@ pub(super) struct Early {
 impl Server {
     /// This publication has become owed: it is what may have been sent at the same instant before.
     pub(super) fn settle_early(&mut self, publication: &Publication) {
-        let (sessions, groups) = (&mut self.sessions, &mut self.groups);
-        self.early.retain(|early| {
-            if early.topic != publication.topic || early.publish.payload != publication.payload {
-                return true;
-            }
-            let Some(session) = sessions.get_mut(&early.client_id) else { return true };
-            let content = (early.topic.clone(), early.publish.payload.clone());
-            session.owed.take(&early.topic, &early.publish).is_none()
-                && groups.take(&early.client_id, &session.subscriptions, &content, early.publish.qos).is_none()
+        let mut early = std::mem::take(&mut self.early);
+        early.retain(|early| {
+            let is_it = early.topic == publication.topic && early.publish.payload == publication.payload;
+            !is_it || self.take_copy(&early.client_id, &early.topic, &early.publish).is_none()
         });
+        self.early = early;
     }
 
     /// The instant is over: what was sent at it for no reason was wrong.

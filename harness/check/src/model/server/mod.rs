@@ -66,6 +66,8 @@ pub(super) struct Server {
     possible_wills: BTreeSet<Content>,
     /// Sessions that have ended at this instant.
     ended_now: Vec<ByteString>,
+    /// Client identifiers of CONNECTs whose connection ended before their CONNACK: there may be a session.
+    unanswered: BTreeSet<ByteString>,
     /// Messages that were sent at this instant and for which there is no reason yet.
     early: Vec<Early>,
     is_paused: bool,
@@ -112,6 +114,7 @@ impl Server {
             at_this_instant: Vec::new(),
             possible_wills: BTreeSet::new(),
             ended_now: Vec::new(),
+            unanswered: BTreeSet::new(),
             early: Vec::new(),
             is_paused: false,
             running_since: Duration::ZERO,
@@ -287,6 +290,8 @@ impl Server {
                 self.now = due.max(self.running_since);
             }
             match timer {
+                // A will that a connection before had, and that its death has made doubtful, is not this one.
+                Timer::Will(client) if !self.is_will_due_at(&client, due) => {}
                 Timer::Will(client) => self.will_is_due(&client),
                 Timer::SessionEnd(client) => self.end_session_with_will(&client),
             }
@@ -326,10 +331,14 @@ impl Server {
             self.unknown.push((Invariant::BrokerDelivers, self.now, why));
             let latest = self.publications;
             let now = self.now;
-            for session in self.sessions.values_mut() {
+            for (client_id, session) in &mut self.sessions {
                 // Of those that had a connection nothing has begun to end yet.
                 if session.ends_at == Some(now + Duration::from_secs(session.expiry.into())) {
                     session.may_end_at = session.ends_at;
+                }
+                // Those of an earlier death are counted anew, too, when the process starts again.
+                if let Some(ends_at) = session.ends_at.filter(|_| session.may_end_at.is_some()) {
+                    self.timers.remove(&(ends_at, Timer::SessionEnd(client_id.clone())));
                 }
                 self.possible_wills.extend(session.will.as_ref().map(PendingWill::content));
                 session.doubt_all(latest);
@@ -355,6 +364,7 @@ impl Server {
 
     fn forget(&mut self) {
         self.sessions.clear();
+        self.unanswered.clear();
         self.subscribers = Subscribers::default();
         self.retained = Retained::default();
         self.timers.clear();

@@ -14,8 +14,22 @@ use super::session::Subscribed;
 /// Messages are recognised by topic and payload, in the order in which they became owed.
 pub(super) type Content = (ByteString, Bytes);
 
-/// How many of the oldest messages with equal content are tried to find the one that a PUBLISH carries.
-const CANDIDATES: usize = 8;
+/// Number of messages with equal content beyond which the oldest that need not be sent are forgotten.
+const CANDIDATES: usize = 64;
+
+/// Number of messages of a group with equal content of which it is remembered to whom they went.
+const GIVEN: usize = 8;
+
+/// Which of the messages with equal content a PUBLISH is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// The oldest of which no copy was sent and that is owed as it was sent.
+    First,
+    /// One of which a copy was sent and a further one may be.
+    Further,
+    /// One that is owed otherwise than it was sent.
+    Other,
+}
 
 /// What one session is owed.
 #[derive(Default)]
@@ -23,12 +37,21 @@ pub(super) struct Owed {
     messages: BTreeMap<Content, VecDeque<OwedMessage>>,
     /// Number and bytes of the messages above QoS 0 that have not been sent at all.
     pub(super) waiting: (usize, usize),
-    /// Number of messages of QoS 0 that have not been sent, and since when there have been any.
-    unsent_at_most_once: (usize, Duration),
+    /// Messages of QoS 0 that have not been sent.
+    at_most_once: Unsent,
     /// Messages with this number and below need not be sent: the queue has been full since.
     doubtful_up_to: u64,
     /// The size in bytes of the largest message so far.
     largest: usize,
+}
+
+/// Messages that wait to be sent.
+#[derive(Default)]
+struct Unsent {
+    count: usize,
+    bytes: usize,
+    /// Since when there have been any.
+    since: Duration,
 }
 
 /// A message that a session is owed.
@@ -105,8 +128,9 @@ impl Owed {
             self.waiting.0 += 1;
             self.waiting.1 += message.size();
         } else {
-            let (unsent, since) = self.unsent_at_most_once;
-            self.unsent_at_most_once = (unsent + 1, if unsent == 0 { message.since } else { since });
+            let Unsent { count, bytes, since } = self.at_most_once;
+            let since = if count == 0 { message.since } else { since };
+            self.at_most_once = Unsent { count: count + 1, bytes: bytes + message.size(), since };
         }
         let content = (message.publication.topic.clone(), message.publication.payload.clone());
         self.messages.entry(content).or_default().push_back(message);
@@ -120,36 +144,38 @@ impl Owed {
         self.messages.entry(content).or_default().push_back(message);
     }
 
-    /// Takes the message that this PUBLISH on `topic` is a copy of: the oldest that has not been sent, then one of which
-    /// a further copy may be. The copy is counted.
-    pub(super) fn take(&mut self, topic: &ByteString, sent: &Publish) -> Option<OwedMessage> {
-        let content = (topic.clone(), sent.payload.clone());
-        let queue = self.messages.get_mut(&content)?;
+    /// Takes a message that a PUBLISH is a copy of, if there is such a one. The copy is counted.
+    pub(super) fn take(&mut self, content: &Content, sent: &Publish, which: Which) -> Option<OwedMessage> {
+        let queue = self.messages.get_mut(content)?;
         // Of the oldest, further copies may still come; they must not hide one of which none was sent.
-        while queue.len() > CANDIDATES && queue.front().is_some_and(|first| first.sent > 0) {
+        while queue.len() > CANDIDATES && queue.front().is_some_and(|first| first.sent > 0 || !first.is_must) {
             queue.pop_front();
         }
-        let place = |wanted: &dyn Fn(&OwedMessage) -> bool| queue.iter().take(CANDIDATES).position(wanted);
-        // One that may have been lost must not hide one that cannot.
-        let place = place(&|owed| owed.sent == 0 && owed.fits(sent) && owed.is_must)
-            .or_else(|| place(&|owed| owed.sent == 0 && owed.fits(sent)))
-            .or_else(|| place(&|owed| owed.sent > 0 && owed.fits(sent)))
-            .or_else(|| place(&|owed| owed.sent == 0))
-            .or_else(|| place(&|owed| owed.sent < owed.matches.len()))?;
+        let place = |wanted: &dyn Fn(&OwedMessage) -> bool| queue.iter().position(wanted);
+        let place = match which {
+            // One that may have been lost must not hide one that cannot.
+            Which::First => place(&|owed| owed.sent == 0 && owed.fits(sent) && owed.is_must)
+                .or_else(|| place(&|owed| owed.sent == 0 && owed.fits(sent))),
+            Which::Further => place(&|owed| owed.sent > 0 && owed.fits(sent)),
+            Which::Other => place(&|owed| owed.sent == 0).or_else(|| place(&|owed| owed.sent < owed.matches.len())),
+        };
+        let place = place?;
         let message = &mut queue[place];
+        let size = message.size();
         if message.sent == 0 && !message.is_retained && message.qos() > QoS::AtMostOnce {
             self.waiting.0 = self.waiting.0.saturating_sub(1);
-            self.waiting.1 = self.waiting.1.saturating_sub(message.size());
+            self.waiting.1 = self.waiting.1.saturating_sub(size);
         } else if message.sent == 0 {
-            self.unsent_at_most_once.0 = self.unsent_at_most_once.0.saturating_sub(1);
+            self.at_most_once.count = self.at_most_once.count.saturating_sub(1);
+            self.at_most_once.bytes = self.at_most_once.bytes.saturating_sub(size);
         }
         message.sent += 1;
         let taken = message.clone();
-        while queue.front().is_some_and(|first| first.sent >= first.matches.len()) {
-            queue.pop_front();
+        if taken.sent >= taken.matches.len() {
+            queue.remove(place);
         }
         if queue.is_empty() {
-            self.messages.remove(&content);
+            self.messages.remove(content);
         }
         Some(taken)
     }
@@ -197,12 +223,17 @@ impl Owed {
 
     /// Returns whether messages of QoS 0 wait since an earlier instant: the server cannot write as it would.
     pub(super) fn is_stuck(&self, now: Duration) -> bool {
-        self.unsent_at_most_once.0 > 0 && self.unsent_at_most_once.1 < now
+        self.at_most_once.count > 0 && self.at_most_once.since < now
+    }
+
+    /// Returns how many bytes wait to be sent.
+    pub(super) fn unsent_bytes(&self) -> usize {
+        self.waiting.1 + self.at_most_once.bytes
     }
 
     /// Messages of QoS 0 may be lost with the connection, and so may retained messages of which none was sent.
     pub(super) fn connection_lost(&mut self) {
-        self.unsent_at_most_once.0 = 0;
+        self.at_most_once = Unsent::default();
         for queue in self.messages.values_mut() {
             queue.retain(|message| message.sent == 0);
             for message in queue.iter_mut().filter(|message| message.qos() == QoS::AtMostOnce) {
@@ -240,9 +271,37 @@ pub(super) struct Groups(BTreeMap<ByteString, Group>);
 struct Group {
     /// Messages that no member has been sent.
     messages: BTreeMap<Content, VecDeque<GroupMessage>>,
+    /// The latest that were taken for a PUBLISH to a member.
+    given: BTreeMap<Content, VecDeque<Given>>,
     /// Messages of QoS 1 that a member had not acknowledged when its session ended, and how many of each: they should go to
     /// another (§4.8.2).
     given_back: BTreeMap<Content, usize>,
+}
+
+/// A message of a group that was taken for a PUBLISH to a member.
+struct Given {
+    to: ByteString,
+    qos: QoS,
+    members: BTreeMap<ByteString, Match>,
+}
+
+impl Group {
+    /// Gives the first message that fits to a member, at this QoS. Returns whether there was one.
+    fn give(&mut self, member: &ByteString, content: &Content, fits: impl Fn(&GroupMessage) -> bool, qos: QoS) -> bool {
+        let Some(queue) = self.messages.get_mut(content) else { return false };
+        let Some(message) = queue.iter().position(fits).and_then(|place| queue.remove(place)) else { return false };
+        let given = self.given.entry(content.clone()).or_default();
+        given.push_back(Given { to: member.clone(), qos, members: message.members });
+        if given.len() > GIVEN {
+            given.pop_front();
+        }
+        true
+    }
+}
+
+/// Returns those of a session's filters that are shared subscriptions.
+fn shared(filters: &BTreeMap<ByteString, Subscribed>) -> impl Iterator<Item = &ByteString> {
+    filters.iter().filter(|(_, subscribed)| subscribed.filter.group.is_some()).map(|(text, _)| text)
 }
 
 /// A message that a group is owed.
@@ -263,28 +322,70 @@ impl Groups {
         self.0.entry(filter.clone()).or_default().messages.entry(content).or_default().push_back(message);
     }
 
-    /// Takes the message that this PUBLISH to a member is, out of one of the member's groups.
+    /// Takes a message that a PUBLISH of this QoS to a member is, out of one of the member's groups. Returns whether there
+    /// was one.
     pub(super) fn take(
         &mut self,
         member: &ByteString,
         filters: &BTreeMap<ByteString, Subscribed>,
         content: &Content,
         qos: QoS,
-    ) -> Option<GroupMessage> {
-        let shared = filters.iter().filter(|(_, subscribed)| subscribed.filter.group.is_some());
-        for (filter, _) in shared {
-            let Some(queue) = self.0.get_mut(filter).and_then(|group| group.messages.get_mut(content)) else {
-                continue;
-            };
+    ) -> bool {
+        shared(filters).any(|filter| {
+            let Some(group) = self.0.get_mut(filter) else { return false };
             let fits = |message: &GroupMessage| message.members.get(member).is_some_and(|one| one.qos == qos);
-            let is_his = |message: &GroupMessage| message.members.contains_key(member);
-            let place = queue.iter().take(CANDIDATES).position(fits);
-            let place = place.or_else(|| queue.iter().take(CANDIDATES).position(is_his));
-            if let Some(message) = place.and_then(|place| queue.remove(place)) {
-                return Some(message);
+            group.give(member, content, fits, qos)
+        })
+    }
+
+    /// Takes a message that a PUBLISH to a member is and that is owed at another QoS. Returns that.
+    pub(super) fn take_at_any_qos(
+        &mut self,
+        member: &ByteString,
+        filters: &BTreeMap<ByteString, Subscribed>,
+        content: &Content,
+    ) -> Option<QoS> {
+        shared(filters).find_map(|filter| {
+            let queue = self.0.get_mut(filter)?.messages.get_mut(content)?;
+            let place = queue.iter().position(|message| message.members.contains_key(member))?;
+            queue.remove(place)?.members.get(member).map(|one| one.qos)
+        })
+    }
+
+    /// Gives a member a message that was taken for one to another member, who may have had an equal one of another group.
+    /// Returns whether that was possible.
+    pub(super) fn exchange(
+        &mut self,
+        member: &ByteString,
+        filters: &BTreeMap<ByteString, Subscribed>,
+        content: &Content,
+        qos: QoS,
+    ) -> bool {
+        for filter in shared(filters) {
+            let given = self.0.get(filter).and_then(|group| group.given.get(content));
+            let fits = |given: &Given| given.members.get(member).is_some_and(|one| one.qos == qos);
+            let candidates = given.into_iter().flatten().enumerate().filter(|(_, given)| fits(given));
+            let candidates: Vec<(usize, ByteString, QoS)> =
+                candidates.map(|(place, given)| (place, given.to.clone(), given.qos)).collect();
+            for (place, other, others_qos) in candidates {
+                let is_for_him =
+                    |message: &GroupMessage| message.members.get(&other).is_some_and(|one| one.qos == others_qos);
+                let instead = self
+                    .0
+                    .iter()
+                    .find(|(_, group)| group.messages.get(content).is_some_and(|queue| queue.iter().any(is_for_him)));
+                let Some(instead) = instead.map(|(filter, _)| filter.clone()) else { continue };
+                let given = self.0.get_mut(filter).and_then(|group| group.given.get_mut(content));
+                if let Some(given) = given.and_then(|given| given.get_mut(place)) {
+                    (given.to, given.qos) = (member.clone(), qos);
+                }
+                return self
+                    .0
+                    .get_mut(&instead)
+                    .is_some_and(|group| group.give(&other, content, is_for_him, others_qos));
             }
         }
-        None
+        false
     }
 
     /// A member has left: what it may have been given already need not go to another, but may.

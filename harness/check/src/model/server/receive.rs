@@ -9,6 +9,7 @@ use halfopen_protocol::packet::{Disconnect, Publish, QoS, Subscribe};
 
 use super::Server;
 use super::access::Permission;
+use super::connection::BLOCKED;
 use super::owed::{GroupMessage, Match, OwedMessage};
 use super::publication::Publication;
 use crate::plan::Invariant;
@@ -194,7 +195,10 @@ impl Server {
             is_must &= is_sure(publication) && publication.size() + 64 <= session.maximum_packet_size;
             // A message of QoS 0 may be lost where it cannot be written at once (§4.3.1).
             let connection = session.connection.and_then(|id| self.connections.get(&id));
-            let is_writable = connection.is_some_and(|connection| connection.writable_since().is_some());
+            let is_writable = connection.is_some_and(|connection| {
+                let waiting = connection.bytes_under_way() + session.owed.unsent_bytes();
+                connection.writable_since().is_some() && waiting < BLOCKED
+            });
             is_must &= is_writable && !session.owed.is_stuck(self.now) || qos > QoS::AtMostOnce;
             let is_full = session.owe(
                 OwedMessage {

@@ -46,6 +46,9 @@ pub(super) struct Session {
     pub(super) maximum_packet_size: usize,
     /// A subscription was owed retained messages.
     pub(super) waits_for_retained: bool,
+    /// When it became owed a message last, and when it lost its connection.
+    owed_at: Option<Duration>,
+    lost_at: Option<Duration>,
 }
 
 /// A subscription of a session.
@@ -79,6 +82,8 @@ impl Session {
             owed: Owed::default(),
             maximum_packet_size: usize::MAX,
             waits_for_retained: false,
+            owed_at: None,
+            lost_at: None,
         }
     }
 
@@ -92,6 +97,11 @@ impl Session {
     /// Is owed a message. Returns whether the queue is full: which messages it loses is the server's choice.
     pub(super) fn owe(&mut self, message: OwedMessage, settings: &Settings) -> bool {
         let (before, number) = (self.owed.waiting, message.publication.number);
+        self.owed_at = Some(message.since);
+        if self.connection.is_none() && self.lost_at == self.owed_at {
+            // At one instant it may have become owed before the connection ended.
+            self.sender.may_have_begun();
+        }
         let (count, bytes) = self.owed.push(message);
         let is_full = count > settings.queue_messages || bytes > settings.queue_bytes;
         if is_full {
@@ -106,7 +116,8 @@ impl Session {
     /// messages that the server has begun to send, and that no trace shows.
     pub(super) fn lose_connection(&mut self, now: Duration, is_stuck: bool) {
         self.connection = None;
-        if is_stuck {
+        self.lost_at = Some(now);
+        if is_stuck || self.owed_at == self.lost_at {
             self.sender.may_have_begun();
         }
         self.sender.disconnected();
@@ -132,6 +143,7 @@ impl Server {
         }
         self.stop_timers(client_id);
         let user = self.access.user(connect.username.as_ref(), connect.authentication_method.as_ref());
+        self.unanswered.remove(client_id);
         let is_unknown = connack.session_present && !self.sessions.contains_key(client_id);
         let maximum = self.settings.maximum_session_expiry;
         let session = self
@@ -181,7 +193,10 @@ impl Server {
         let is_edge = self.has_odd_clock || may_have_ended || ends_at.is_some_and(|at| at == self.now);
         let exists = session.is_some() && !connect.clean_start;
         let version = connect.version;
-        if is_present && !exists && !self.ended_now.contains(client_id) {
+        // A CONNECT that was never answered may have made one.
+        let may_exist =
+            self.ended_now.contains(client_id) || self.unanswered.contains(client_id) && !connect.clean_start;
+        if is_present && !exists && !may_exist {
             let clause = match connect.clean_start {
                 true => clause_of(version, "MQTT-3.2.2-1", "MQTT-3.2.2-2"),
                 false => clause_of(version, "MQTT-3.2.2-3", "MQTT-3.2.2-2"),
@@ -215,7 +230,7 @@ impl Server {
     pub(super) fn restart_sessions(&mut self) {
         let now = self.now;
         for (client_id, session) in &mut self.sessions {
-            if session.may_end_at.is_none() || session.may_end_at != session.ends_at {
+            if session.connection.is_some() || session.may_end_at.is_none() {
                 continue;
             }
             let ends_at = now + Duration::from_secs(session.expiry.into());

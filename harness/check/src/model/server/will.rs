@@ -59,6 +59,12 @@ impl Server {
         }
     }
 
+    /// Returns whether the will of a client is published at this time.
+    pub(super) fn is_will_due_at(&self, client_id: &ByteString, due: Duration) -> bool {
+        let will = self.sessions.get(client_id).and_then(|session| session.will.as_ref());
+        will.is_some_and(|will| will.due == Some(due))
+    }
+
     /// The will is published now.
     pub(super) fn will_is_due(&mut self, client_id: &ByteString) {
         let Some(session) = self.sessions.get_mut(client_id) else { return };
