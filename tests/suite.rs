@@ -94,7 +94,7 @@ async fn serve_on(host: NodeHandle, change: impl Fn(Config) -> Config) {
 }
 
 fn needs_only_its_configuration(program: &BrokerProgram) -> bool {
-    program.auth.is_none() && program.access.is_none() && !program.durable
+    program.auth.is_none() && program.access.is_none() && program.handles.is_none() && !program.durable
 }
 
 struct Port(NodeHandle);

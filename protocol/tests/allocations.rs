@@ -27,7 +27,8 @@ fn a_payload_is_not_copied() {
     let allocated = measure(|| {
         assert!(decode(&mut bytes, &options(Version::V5_0, Role::Client)).unwrap().is_some());
     });
-    assert!(allocated.bytes_total < 256, "{allocated:?}");
+    // A PUBLISH is shared, so its fields are allocated, too.
+    assert!(allocated.bytes_total < 512, "{allocated:?}");
 }
 
 #[test]

@@ -484,6 +484,19 @@ fn client_connects_again_after_its_pause(#[case] at: u64, #[case] expected: &[&s
 
 /// A client need not wait for CONNACK before it asks for something (§3.1.4).
 #[rstest]
+#[case::malformed_connect_is_refused(0x10, 0x81, &[])]
+#[case::malformed_connect_is_accepted(0x10, 0x00, &["broker_answers"])]
+#[case::something_else_is_refused(0xc0, 0x81, &["broker_answers"])]
+fn connack_answers_a_connect(#[case] first: u8, #[case] reason: u8, #[case] expected: &[&str]) {
+    let mut tale = Tale::new();
+    tale.0.at(0).item(0, SENSOR, BROKER, Transmission::Open);
+    tale.0.at(20).item(0, SENSOR, BROKER, Transmission::Bytes(vec![first, 0xff, 0xff, 0xff, 0xff].into()));
+    let connack = ConnAck { reason: ReasonCode::new(reason), ..Default::default() };
+    tale.0.at(40).packet(0, BROKER, SENSOR, Packet::from(connack)).item(0, BROKER, SENSOR, Transmission::Fin);
+    assert_eq!(tale.broken(&plan(), 3000), expected);
+}
+
+#[rstest]
 #[case::answered(true, &[])]
 #[case::unanswered(false, &["broker_answers"])]
 fn what_comes_before_connack_is_answered_after_it(#[case] answers: bool, #[case] expected: &[&str]) {

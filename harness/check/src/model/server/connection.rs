@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Subscription};
-use halfopen_protocol::{Packet, ReasonCode, Version};
+use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
 use super::Server;
 use super::publication::Publication;
@@ -42,6 +42,8 @@ pub(super) struct Connection {
     opened_at: Duration,
     /// The client's CONNECT.
     pub(super) connect: Option<Arc<Connect>>,
+    /// True if the first thing received is a malformed CONNECT, which a server may refuse by CONNACK (§3.1.4).
+    has_malformed_connect: bool,
     /// The client identifier, once CONNACK has accepted it.
     pub(super) session: Option<ByteString>,
     /// When something came that CONNACK or the end of the connection must answer.
@@ -101,6 +103,7 @@ impl Connection {
             client,
             opened_at: now,
             connect: None,
+            has_malformed_connect: false,
             session: None,
             asked_at: None,
             early: Vec::new(),
@@ -203,12 +206,26 @@ impl Server {
         }
     }
 
+    /// Takes note of bytes that make no packet.
+    pub(super) fn receive_bytes(&mut self, id: ConnectionId, bytes: &[u8]) {
+        if let Some(connection) = self.connections.get_mut(&id)
+            && connection.connect.is_none()
+            && bytes.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8)
+        {
+            connection.has_malformed_connect = true;
+        }
+    }
+
     /// CONNACK is sent [MQTT-3.2.0-1].
     pub(super) fn send_connack(&mut self, id: ConnectionId, connack: &ConnAck, findings: &mut Findings) {
         let now = self.now;
         let name = self.name.clone();
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Some(connect) = connection.connect.clone() else {
+            if connection.has_malformed_connect && connack.reason != ReasonCode::SUCCESS {
+                connection.left_at.get_or_insert(now);
+                return;
+            }
             let client = self.names[connection.client.0].clone();
             let owed = format!("{name} sends CONNACK to {client} only after its CONNECT");
             return findings.push(Invariant::BrokerAnswers, "MQTT-3.1.0-1", &owed, format!("at {}", shown(now)));

@@ -140,7 +140,7 @@ impl Server {
                 }
             }
             Transmission::Packet(packet) => self.receive(id, packet),
-            Transmission::Bytes(_) => {}
+            Transmission::Bytes(bytes) => self.receive_bytes(id, bytes),
             Transmission::Fin | Transmission::Rst | Transmission::TimedOut => self.end(id, Ended::ByPeer, findings),
         }
     }
