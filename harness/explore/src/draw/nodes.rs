@@ -63,7 +63,8 @@ impl Draw {
             Duration::from_secs(seconds)
         };
         // Clients of both versions: what binds one of 5.0 may not bind one of 3.1.1.
-        if is_v5 && self.random.chance(50) {
+        // A quiet story of days is over at once; one with a packet a second is millions of events.
+        if is_v5 && !self.swarm.is_long && self.random.chance(50) {
             match self.random.below(3) {
                 0 => broker.server_keep_alive = given(keep_alive(self).into()),
                 1 => broker.min_keep_alive = given(keep_alive(self).into()),
