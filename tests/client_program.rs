@@ -370,7 +370,7 @@ async fn a_will_is_published_as_it_was_given() {
 }
 
 #[tokio::test]
-async fn whoever_wants_no_errors_gets_none() {
+async fn quiet_prints_no_errors() {
     let (listener, address) = listen().await;
     drop(listener);
     let (status, _, errors) = Program::start(address, "pub -t a -m x --quiet").end().await;

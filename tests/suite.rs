@@ -55,7 +55,7 @@ fn guest_may_spawn_tasks_of_the_runtime(#[values(Engine::Sim, Engine::Turmoil)] 
         loop {
             let connection = host.accept().await;
             #[expect(clippy::disallowed_methods, reason = "a program under test is not ours, and does as it likes")]
-            tokio::spawn(accepts_whoever_comes(connection));
+            tokio::spawn(accepts_every_connection(connection));
         }
     });
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("accepted_on_{engine}.yaml"));
@@ -78,7 +78,7 @@ fn guest_starts_again_after_a_restart() {
 }
 
 /// Answers the first bytes with CONNACK, and sends nothing more.
-async fn accepts_whoever_comes(mut connection: Connection) {
+async fn accepts_every_connection(mut connection: Connection) {
     let mut packet = [0; 256];
     while connection.read(&mut packet).await.is_ok_and(|count| count > 0) {
         if connection.write_all(&[0x20, 2, 0, 0]).await.is_err() {

@@ -396,7 +396,7 @@ async fn only_the_connection_that_asks_waits_for_its_password_to_be_judged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_names_a_user_is_refused_where_nobody_judges() {
+async fn a_user_name_is_refused_where_nobody_checks_passwords() {
     let (door, pipes) = mpsc::unbounded_channel();
     let broker = Broker::with_access(Config::default(), Access { passwords: true, ..Access::default() }, [0; 32]);
     let test = async {

@@ -48,7 +48,7 @@ async fn messages_of_every_qos_come_in_order(#[case] version: Version) {
 }
 
 #[tokio::test]
-async fn errors_are_told_to_whoever_asked() {
+async fn errors_reach_the_caller_that_asked() {
     with_broker(async |options| {
         let (client, _messages) = connect(options).await;
         let wildcard = client.publish("a/+", QoS::AtMostOnce, "").await;

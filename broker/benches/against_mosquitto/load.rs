@@ -14,7 +14,7 @@ const PAYLOAD: [u8; 64] = [b'x'; 64];
 /// How many connections are opened at once.
 const OPENERS: u32 = 32;
 
-/// One publisher and so many subscribers.
+/// One publisher and the given number of subscribers.
 pub(crate) struct Load {
     pub(crate) port: u16,
     pub(crate) qos: u8,
@@ -57,7 +57,7 @@ impl Load {
     }
 }
 
-/// Opens so many connections, each up to CONNACK: how many in a second, and the connections.
+/// Opens the given number of connections, each up to CONNACK, and returns the rate per second and the connections.
 pub(crate) async fn open_connections(port: u16, count: u32) -> (f64, Vec<TcpStream>) {
     let start = Instant::now();
     let mut openers = JoinSet::new();

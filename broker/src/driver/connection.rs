@@ -15,7 +15,7 @@ use crate::core::ConnectionId;
 /// Reads and writes one connection until either side ends it. Written out, not `async`: with thousands of idle
 /// connections the size of this is most of what the broker holds.
 pub(super) struct ConnectionTask<S, P, C, O> {
-    /// `None` when all is over.
+    /// The socket; `None` when all is over.
     stream: Option<S>,
     id: ConnectionId,
     handle: Rc<ConnectionHandle<P>>,

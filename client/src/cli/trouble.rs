@@ -39,7 +39,7 @@ pub(crate) fn warning(why: &str, now: Instant, retry_at: Instant) -> String {
 /// The reaction to an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Advice {
-    /// Nothing has to be done.
+    /// The event needs no reaction.
     GoOn,
     /// Wait for the next attempt, at this time; the connection ended for this reason.
     Wait(String, Instant),

@@ -23,7 +23,7 @@ const REMEMBERED: usize = 64;
 /// question.
 #[derive(Clone, Debug)]
 pub(super) struct KeepAlive {
-    /// `None`: the mechanism is off.
+    /// Interval of PINGREQs; `None` if the mechanism is off.
     pub(super) interval: Option<Duration>,
     ping_timeout: Duration,
     pub(super) last_sent: Instant,

@@ -74,7 +74,7 @@ pub fn run<T: Connector, C: Clock, Q: Commands>(
 struct Driver<C, Q, F> {
     client: Client,
     clock: C,
-    /// `None` once the channel is closed.
+    /// The channel of commands; `None` once it is closed.
     commands: Option<Q>,
     on_event: F,
 }
@@ -82,11 +82,11 @@ struct Driver<C, Q, F> {
 /// The next thing that the client wants of the transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
-    /// Nothing has changed.
+    /// The transport stays as it is.
     Same,
     /// A new one.
     Connect,
-    /// None.
+    /// The transport is not needed any more.
     Close,
 }
 

@@ -35,7 +35,7 @@ pub(super) struct Evidence {
 struct Wanted {
     /// Wherever they are sent.
     everywhere: TypeSet,
-    /// For each node, the types that it sends or receives.
+    /// The types that each node sends or receives.
     at: Vec<TypeSet>,
     /// The nodes whose messages to the application count.
     deliveries: BTreeSet<NodeId>,

@@ -18,24 +18,24 @@ use crate::reached::Reached;
 /// Size of the stack of a thread in bytes.
 const STACK: usize = 8 * 1024 * 1024;
 
-/// How a campaign is run.
+/// Options of a campaign.
 #[derive(Clone, Debug)]
 pub struct CampaignOptions {
-    /// From which all stories follow.
+    /// The seed from which all stories follow.
     pub seed: u64,
     /// The number of stories at most.
     pub runs: u64,
     /// The number of threads.
     pub jobs: NonZero<usize>,
-    /// Whether each story draws first what it may use.
+    /// True if each story first draws what it may use.
     pub is_swarm_on: bool,
-    /// Whether every second story goes on otherwise from one that reached a new state.
+    /// True if every second story is a mutation of one that reached a new state.
     pub is_guided: bool,
-    /// Which part of the stories is run, from 1, and the number of parts.
+    /// The part of the stories that is run, from 1, and the number of parts.
     pub shard: (u64, u64),
     /// Scenarios to which faults are added, instead of drawing whole stories. None: whole stories.
     pub bases: Arc<Vec<File>>,
-    /// What is explored.
+    /// The programs that are explored.
     pub target: Target,
 }
 
@@ -71,8 +71,8 @@ impl CampaignOptions {
     }
 }
 
-/// Number of stories after which a campaign looks again at what they reached. It does not depend on the threads, so that
-/// what is drawn does not either.
+/// Number of stories after which a campaign looks again at what they reached. It does not depend on the threads, so
+/// that what is drawn does not either.
 const ROUND: u64 = 256;
 
 /// Number of recipes that are kept at most, because their stories reached a new state.
@@ -85,26 +85,26 @@ pub struct Find {
     pub run: u64,
     /// The story.
     pub file: File,
-    /// What was found.
+    /// The finding.
     pub finding: Finding,
 }
 
-/// What a campaign came to.
+/// The result of a campaign.
 #[derive(Clone, Debug, Default)]
 pub struct CampaignResult {
     /// The number of stories that were run.
     pub runs: u64,
-    /// How many of them had a step that met nothing.
+    /// Number of stories with a step that met nothing.
     pub vacuous: u64,
     /// The number of events of all of them.
     pub events: u64,
-    /// How many stories showed each kind of finding.
+    /// Number of stories that showed each kind of finding.
     pub kinds: BTreeMap<FindingKind, u64>,
     /// The first find of each kind, in the order in which they were found.
     pub finds: Vec<Find>,
-    /// What all stories reached.
+    /// The states and marks that all stories reached.
     pub reached: Reached,
-    /// How many states were reached after so many stories: after each that doubles their number, and at the end.
+    /// Number of states reached after a number of stories: after each that doubles it, and at the end.
     pub growth: Vec<(u64, usize)>,
     /// The recipes of the first stories that reached a new state.
     pub kept: Vec<Recipe>,
@@ -115,8 +115,8 @@ pub fn seed_of(campaign: u64, run: u64) -> Seed {
     Seed(campaign).derive(&format!("run {run}"))
 }
 
-/// Runs a campaign until its runs are over or `is_over` says so. `found` is told of each new kind of finding at once, and
-/// `progress` of each run; both are called in the order of the stories, so that they do not depend on the threads.
+/// Runs a campaign until its runs are over or `is_over` says so. `found` is told of each new kind of finding at once,
+/// and `progress` of each run; both are called in the order of the stories, so that they do not depend on the threads.
 ///
 /// # Panics
 /// If the system has no thread for it.
@@ -229,18 +229,18 @@ fn take(
 pub struct DefectFound {
     /// The number of the story that shows it, from 0.
     pub run: u64,
-    /// What was found.
+    /// The finding.
     pub finding: Finding,
 }
 
-/// What comes of hiding each defect from a campaign.
+/// The result of hiding each defect from a campaign.
 #[derive(Clone, Debug, Default)]
 pub struct Yardstick {
     /// The number of stories that were drawn.
     pub stories: u64,
     /// The number of runs of all programs together.
     pub runs: u64,
-    /// How many stories had a step that met nothing.
+    /// Number of stories with a step that met nothing.
     pub vacuous: u64,
     /// Stories in which the program without a defect was found wrong, and why.
     pub false_alarms: Vec<(u64, Finding)>,
@@ -323,7 +323,7 @@ fn measure_one(options: &CampaignOptions, run: u64, open: &[Defect]) -> Measured
     measured
 }
 
-/// Whether a plan has a program that the defect is of.
+/// Returns whether a plan has a program that can have the defect.
 fn concerns(plan: &Arc<Plan>, defect: Defect) -> bool {
     let is_of = |program: &Program| match defect {
         Defect::Broker(_) => matches!(program, Program::Broker(_)),

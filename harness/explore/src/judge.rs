@@ -13,7 +13,7 @@ use halfopen_world::{Defect, Engine, ProgramsUnderTest, RunOptions};
 
 use crate::reached::Reached;
 
-/// What is explored.
+/// The programs that are explored.
 #[derive(Clone, Debug, Default)]
 pub struct Target {
     /// A defect that is switched on in the project's programs, to see whether it is found.
@@ -44,12 +44,12 @@ impl fmt::Debug for OtherPrograms {
     }
 }
 
-/// What kind of thing was found. Two findings of one kind are one: they differ in names, times and numbers alone.
+/// The kind of a finding. Two findings of one kind are one: they differ in names, times and numbers alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FindingKind {
     /// The name of the invariant that does not hold, or `engine` if the run could not go on.
     pub invariant: String,
-    /// What was expected, without names and numbers.
+    /// The expected behaviour, without names and numbers.
     pub pattern: String,
 }
 
@@ -62,24 +62,24 @@ impl fmt::Display for FindingKind {
 /// Something that an invariant found in a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Its kind.
+    /// The kind.
     pub kind: FindingKind,
-    /// What should have been, on one line.
+    /// The expected behaviour, on one line.
     pub expected: String,
-    /// What was, on one line.
+    /// The actual behaviour, on one line.
     pub actual: String,
 }
 
-/// What came of a story.
+/// The result of a story.
 #[derive(Clone, Debug, Default)]
 pub struct Judged {
-    /// What the invariants found; the first of each kind.
+    /// The findings of the invariants; the first of each kind.
     pub findings: Vec<Finding>,
-    /// Whether some step of the story met nothing. That is no finding: it says that the story was poor.
+    /// True if some step of the story met nothing. That is no finding: it says that the story was poor.
     pub is_vacuous: bool,
     /// Number of events of the run.
     pub events: usize,
-    /// What the run reached.
+    /// The states and marks that the run reached.
     pub reached: Reached,
 }
 
@@ -176,8 +176,8 @@ fn judged(plan: &Plan, trace: &Trace, outcome: &Outcome) -> Judged {
     Judged { findings, is_vacuous: !outcome.vacuous.is_empty(), events: trace.events.len(), reached }
 }
 
-/// A line without what differs from run to run: names of nodes, numbers and quoted texts. What stands in brackets is the
-/// clause, and stays.
+/// A line without what differs from run to run: names of nodes, numbers and quoted texts. What stands in brackets is
+/// the clause, and stays.
 fn pattern(plan: &Plan, line: &str) -> String {
     let mut words = Vec::new();
     for word in line.split_whitespace() {

@@ -1,7 +1,7 @@
 //! Exploration: stories with faults that nobody has scripted, judged by the invariants.
 //!
 //! [`draw`](story) makes a whole scenario file from a seed. [`Target::judge`] runs it and judges it by the invariants of
-//! `halfopen-check` alone. A [campaign](explore) does so many times and keeps the first story of each kind of finding.
+//! `halfopen-check` alone. A [campaign](explore) does this many times and keeps the first story of each kind of finding.
 //! [`measure`] hides each named defect of the project's programs from a campaign, and tells which it finds.
 //!
 //! Nothing here reads a clock: the caller says when a campaign is over.

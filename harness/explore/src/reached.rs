@@ -13,7 +13,7 @@ use halfopen_plan::{Because, NetworkFault, NodeFault, NodeId, Plan, StepKind};
 use halfopen_protocol::Packet;
 use halfopen_protocol::packet::{Connect, PacketId};
 
-/// How far an exchange of QoS 1 or 2 has come, as its sender sees it.
+/// The progress of an exchange of QoS 1 or 2, as its sender sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExchangeStage {
     /// PUBLISH was sent and nothing has come back.
@@ -36,29 +36,29 @@ impl ExchangeStage {
     }
 }
 
-/// What a connection was doing when something went wrong at one of its ends.
+/// The state of a connection at the time of a fault at one of its ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct State {
     /// The fault, or why the connection was closed.
     pub trouble: &'static str,
-    /// Whether it came to the server's side.
+    /// True if the fault came to the server's side.
     pub is_at_server: bool,
-    /// How far the connection had come.
+    /// The progress of the connection.
     pub stage: ConnectionStage,
-    /// Whether a PINGREQ was unanswered.
+    /// True if a PINGREQ was unanswered.
     pub is_pinging: bool,
     /// The exchange of the client, and of the server, that had come farthest.
     pub exchanges: [Option<ExchangeStage>; 2],
-    /// Whether one side had ended the connection already, and the other did not know.
+    /// True if one side had ended the connection already, and the other did not know.
     pub is_one_sided: bool,
-    /// Whether the session outlives the connection.
+    /// True if the session outlives the connection.
     pub keeps_session: bool,
 }
 
-/// How far a connection has come.
+/// The progress of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConnectionStage {
-    /// It is being opened, or waits for CONNECT.
+    /// The connection is being opened, or waits for CONNECT.
     Opening,
     /// CONNECT was sent.
     Asked,
@@ -83,7 +83,7 @@ pub enum Mark {
     ResumedWithExchanges,
     /// A PINGREQ was unanswered when the client gave up.
     NoPingresp,
-    /// This fault came while an exchange of the connection had come this far.
+    /// A fault came while an exchange of the connection was at this stage.
     FaultInExchange(&'static str, ExchangeStage),
 }
 
@@ -121,7 +121,7 @@ impl fmt::Display for Mark {
     }
 }
 
-/// What a story reached, or all stories of a campaign.
+/// The states and marks that a story reached, or all stories of a campaign.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reached {
     /// The states.

@@ -11,24 +11,24 @@ use halfopen_scenario::{Comments, Draft, DraftPath};
 use crate::campaign::Find;
 use crate::judge::{Finding, FindingKind, Target, plan_of};
 
-/// How many runs shrinking one find may take.
+/// Maximum number of runs for shrinking one find.
 pub const SHRINK_RUNS: usize = 400;
 
-/// How many runs finding the range of one number may take.
+/// Maximum number of runs for the range of one number.
 const RANGE_RUNS: usize = 12;
 
 /// A find made small.
 #[derive(Clone, Debug)]
 pub struct Shrunk {
-    /// What is left.
+    /// The shrunk story.
     pub draft: Draft,
-    /// What it shows, in the run of what is left.
+    /// The finding in the run of the shrunk story.
     pub finding: Finding,
-    /// What is said about its steps.
+    /// The comments on its steps.
     pub comments: Comments,
     /// The number of runs that it took.
     pub runs: usize,
-    /// Whether it is known that nothing more can be taken away.
+    /// True if it is known that nothing more can be taken away.
     pub is_minimal: bool,
 }
 
@@ -202,8 +202,8 @@ impl Shrinker<'_> {
         comments
     }
 
-    /// Returns how far a time can go towards an end so that the run still shows the same, to the millisecond or as near as
-    /// the runs allow.
+    /// Returns how far a time can go towards an end so that the run still shows the same, to the millisecond or as near
+    /// as the runs allow.
     fn bound(&mut self, path: &DraftPath, good: Duration, end: Duration) -> Duration {
         let mut shows = |time: Duration| {
             let draft = self.draft.with_text(path, &shown(time));

@@ -246,7 +246,7 @@ What other tests show stands in [what shows what](coverage.md).
 
 ";
 
-/// A defect that makes more than one in so many groups of runs fail is broad.
+/// A defect is broad if it makes more than one group of runs in this many fail.
 const BROAD: usize = 10;
 
 const TABLE: &str = "| MQTT | side | statements | shown | proven | no peer can observe |\n|---|---|---|---|---|---|\n";
@@ -283,7 +283,7 @@ fn few<'a>(mut names: impl ExactSizeIterator<Item = &'a str>) -> String {
 }
 
 impl ScenarioRuns {
-    /// Whether one of the project's programs on this side takes part.
+    /// Returns whether one of the project's programs on this side takes part.
     fn judges(&self, side: Side) -> bool {
         self.runs.iter().flat_map(|plan| &plan.nodes).any(|node| match node.program {
             Program::Broker(_) => side == Side::Server,

@@ -30,7 +30,7 @@ pub struct Answer {
 pub enum AnswerKind {
     /// The answer that the standard asks for.
     Standard,
-    /// None; what stays unanswered is answered once the answer is another one.
+    /// There is no answer; what stays unanswered is answered once the answer is another one.
     Nothing,
     /// The answer that says no; for a connection RST to its SYN.
     Refuse,

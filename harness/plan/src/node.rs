@@ -14,7 +14,7 @@ pub struct Node {
     pub name: String,
     /// The program.
     pub program: Program,
-    /// Which program of somebody else runs in the place of the project's, if the scenario says so: the name of a profile, or
+    /// The name of the profile of the program in the place of the project's, if the scenario names one, or
     /// the path of one from the scenario's folder.
     pub played_by: Option<String>,
 }

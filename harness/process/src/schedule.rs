@@ -132,7 +132,7 @@ mod tests {
     #[rstest::rstest]
     #[case::parent_first(true)]
     #[case::child_first(false)]
-    fn a_newborn_comes_last_whoever_asks_first(#[case] parent_first: bool) {
+    fn a_newborn_comes_last_in_either_order(#[case] parent_first: bool) {
         let mut schedule = Schedule::default();
         schedule.push_back(OTHER);
         schedule.release(MAIN);

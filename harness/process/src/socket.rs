@@ -40,7 +40,7 @@ pub(crate) enum Phase {
     Open,
     /// A listening socket with the connections that wait to be accepted.
     Listening(VecDeque<FileId>),
-    /// Between two sockets of the program, whose ends are each other's: the kernel carries the bytes.
+    /// A pair of sockets of the program whose ends are each other's: the kernel carries the bytes.
     Loopback,
     /// Reset, or never opened.
     Dead,

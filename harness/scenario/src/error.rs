@@ -123,7 +123,7 @@ pub(super) struct Diagnostics {
     /// Fragments that it includes; the first has the number 1.
     fragments: RefCell<Vec<Arc<Source>>>,
     found: RefCell<BTreeSet<(Span, String, Option<String>)>>,
-    /// For each error about a second thing the place of the first.
+    /// The place of the first thing, for each error about a second.
     firsts: RefCell<BTreeMap<(Span, String), Span>>,
 }
 

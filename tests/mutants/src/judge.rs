@@ -39,7 +39,7 @@ pub(crate) enum Fate {
     NotReached,
 }
 
-/// Runs all scenarios with each of these changes, so many at once.
+/// Runs all scenarios with each of these changes, the given number at once.
 ///
 /// # Errors
 /// If the program does not run.
@@ -134,7 +134,8 @@ impl Judge {
 }
 
 impl Judge {
-    /// Returns how many seconds of a processor the process has used, as Linux tells it; infinitely many if it has ended.
+    /// Returns how many seconds of a processor the process has used, as Linux tells it; infinitely many if it has
+    /// ended.
     fn used(&self) -> f64 {
         /// Ticks of the clock in which Linux counts, per second.
         const TICKS: f64 = 100.0;

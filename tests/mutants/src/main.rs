@@ -26,7 +26,7 @@ use crate::judge::Fate;
 /// Changes the rules of protocol, broker and client in many small ways and counts which the scenarios notice.
 #[derive(Parser)]
 struct Args {
-    /// Judge only so many changes, chosen evenly
+    /// Judge only this many changes, chosen evenly
     #[arg(long)]
     sample: Option<usize>,
     /// Compare the share that is caught with the page instead of writing it

@@ -109,8 +109,9 @@ impl Authorize for Acl {
 }
 
 impl Rule {
-    /// `None` if it says nothing about this client. A name must not become a wildcard or several levels: what allows
-    /// does not hold for it then, and what denies holds for all names.
+    /// Returns the topic with the client's names filled in, or `None` if it says nothing about this client. A name must
+    /// not become a wildcard or several levels: what allows does not hold for it then, and what denies holds for all
+    /// names.
     fn fill_in(&self, who: Who<'_>) -> Option<String> {
         let mut filter = self.filter.clone();
         for (place, name) in [("%c", Some(who.client_id)), ("%u", who.user)] {

@@ -111,7 +111,7 @@ pub enum Defect {
     PingStampFromStart "ping_stamp_from_start":
         "on each connection the first PINGREQ is due a keep-alive after the start of the program",
         models ["sntp-sync-after-boot-loops-keepalive"], known_by ["clock/first_time_sync#1"];
-    /// It is the world that lets the client's clock stand still, too.
+    /// The world lets the client's clock stand still, too.
     SuspendNotCounted "suspend_not_counted": "the time for which a process stands still does not count",
         models ["suspend-not-counted"], known_by ["pause/slept_for_hours#3"];
     ReleaseNotRemembered "release_not_remembered": "PUBLISH is sent again in the place of a PUBREL that is owed",

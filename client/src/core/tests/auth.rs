@@ -221,7 +221,7 @@ fn the_answer_to_auth_and_that_to_pingreq_are_minded_in_their_order() {
 }
 
 #[test]
-fn whoever_does_not_listen_does_not_mind_that_auth_is_not_answered() {
+fn a_client_that_reads_nothing_does_not_mind_that_auth_is_not_answered() {
     let mut bench = connected();
     bench.client.credit = Some(0);
     bench.client.reauthenticate(bench.now).expect("it is connected");

@@ -18,7 +18,7 @@ use crate::plan::Invariant;
 pub(super) struct PublishSent<'e> {
     pub(super) session: SessionId,
     pub(super) seen: Seen<'e>,
-    /// `None` for QoS 0.
+    /// The packet identifier; `None` for QoS 0.
     pub(super) id: Option<PacketId>,
     /// The former meaning of the identifier.
     pub(super) before: Before,

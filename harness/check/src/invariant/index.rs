@@ -254,7 +254,7 @@ pub(super) struct KnownSession {
 
 struct Watched {
     is_broker: bool,
-    /// When the process went on last that had been paused.
+    /// Time at which the process resumed after a pause.
     resumed_at: Option<Duration>,
     is_down: bool,
     generation: u32,

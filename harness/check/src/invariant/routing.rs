@@ -88,7 +88,7 @@ struct Broker {
     asked: BTreeMap<(EndId, PacketId), Vec<Subscription>>,
     /// Wills that were announced: how many with this content.
     wills: BTreeMap<Content, usize>,
-    /// Whether a message has come that may not be written at once.
+    /// True if a message has come that may not be written at once.
     has_large: bool,
     /// Contents that were to be retained, by messages or wills.
     retained: BTreeSet<Content>,

@@ -9,9 +9,9 @@ use crate::plan::Invariant;
 pub(crate) struct Finding {
     /// The duty that is broken.
     pub(crate) duty: Invariant,
-    /// What the standard demands here, with its clause and since when it was owed, on one line.
+    /// The demand of the standard, with its clause and the time since which it was owed, on one line.
     pub(crate) expected: String,
-    /// What happened instead, on one line.
+    /// The actual behaviour, on one line.
     pub(crate) actual: String,
 }
 

@@ -32,7 +32,7 @@ use self::server::Server;
 use crate::plan::{Action, Command, NodeId, Plan, Program, Step, StepId, StepKind};
 use crate::trace::{Event, EventKind, Transmission};
 
-/// How long a program may take for what it owes before it counts as not done.
+/// Time that a program may take for what it owes before it counts as not done.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The reference model of one run.
@@ -40,12 +40,12 @@ pub(crate) struct Model {
     servers: BTreeMap<NodeId, Server>,
     /// The client of each node that has one.
     clients: Vec<Option<Box<Client>>>,
-    /// What was sent and has not arrived yet, by the index of its event: who sent it, and its size in bytes.
+    /// The items that were sent and have not arrived yet, by the index of their event: the size of each in bytes.
     under_way: BTreeMap<usize, usize>,
     index: usize,
     /// The steps in which nodes are told something.
     steps: BTreeMap<StepId, Step>,
-    /// When the scenario told somebody something last; what a client does at that instant may not be its own doing.
+    /// Time of the scenario's latest command; what a client does at that instant may not be its own doing.
     told_at: Rc<Cell<Option<Duration>>>,
     findings: Findings,
 }

@@ -23,9 +23,9 @@ pub(super) struct Sender {
     in_flight: usize,
     /// Number of those whose PUBLISH was sent on the present connection.
     counted: usize,
-    /// Since when there has been room for a further message on the present connection.
+    /// Time since which there has been room for a further message on the present connection.
     room_since: Option<Duration>,
-    /// What was under way when the process died is not known.
+    /// True if the exchange was under way when the process died: how far it had come is not known.
     is_doubtful: bool,
     /// Messages may have been begun that no trace shows.
     may_have_begun: bool,
@@ -43,13 +43,13 @@ struct Exchange {
     is_doubtful: bool,
     /// Something of it was sent on the present connection.
     is_here: bool,
-    /// Its PUBLISH was sent on the present connection: a PUBREL that is sent again counts for no window (§4.9).
+    /// True if its PUBLISH was sent on the present connection: a PUBREL that is sent again counts for no window (§4.9).
     is_counted: bool,
     /// The order in which the exchanges of the session began.
     number: u64,
 }
 
-/// What a PUBLISH is.
+/// The relation of a PUBLISH to the exchanges before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Begun {
     /// A message that is sent for the first time.
@@ -61,7 +61,7 @@ pub(super) enum Begun {
 /// A rule that a sender has broken.
 pub(super) struct Broken {
     pub(super) clause: &'static str,
-    /// What the sender has to do, after its name.
+    /// The duty of the sender, to be read after its name.
     pub(super) owed: String,
     pub(super) actual: String,
 }

@@ -14,11 +14,11 @@ use crate::random::Random;
 /// Number of faults that are added at most.
 const MOST_FAULTS: u64 = 4;
 
-/// How long the story goes on after its last step.
+/// Time for which a story goes on after its last step.
 const REST: Duration = Duration::from_secs(120);
 
-/// Draws faults and puts them between the steps of a scenario. Its expectations are taken away, since they are about the
-/// story without faults; the invariants judge. Returns nothing if it has several runs, or no steps to be seen.
+/// Draws faults and puts them between the steps of a scenario. Its expectations are taken away, since they are about
+/// the story without faults; the invariants judge. Returns nothing if it has several runs, or no steps to be seen.
 pub fn disturbed(file: &File, seed: Seed) -> Option<File> {
     if file.matrix.is_some() || file.table.is_some() || file.values.is_some() || file.include.is_some() {
         return None;

@@ -34,7 +34,7 @@ const RAW: [&str; 3] = ["device", "probe", "tablet"];
 /// The topics: few, so that they meet.
 const TOPICS: [&str; 4] = ["t", "t/a", "t/b", "s"];
 
-/// What a story is drawn from: the same recipe is the same story.
+/// The parameters that a story is drawn from: the same recipe is the same story.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipe {
     /// The seed that all of it follows from, up to the first turn.
@@ -89,7 +89,7 @@ struct Peer {
     keep_alive: Duration,
     reconnects: bool,
     keeps_session: bool,
-    /// How long its session outlives its connections, if it does.
+    /// Time for which its session outlives its connections, if it does.
     expiry: Option<Duration>,
     is_up: bool,
     is_connected: bool,
@@ -164,9 +164,9 @@ impl Draw {
     }
 
     /// Waits at the end for all that may still come of the story.
-    /// Lets the story end: what is due comes, and mostly everything heals before. Then what is published reaches everybody
-    /// in a time that is computed from the story: a pause before a new connection, the wait for a connection that is lost
-    /// in it, and the handshakes.
+    /// Lets the story end: what is due comes, and mostly everything heals before. Then what is published reaches
+    /// everybody in a time that is computed from the story: a pause before a new connection, the wait for a connection
+    /// that is lost in it, and the handshakes.
     fn end(&mut self) {
         let longest = self.times.iter().max().copied().unwrap_or_default();
         let rest = longest + Duration::from_secs(12);

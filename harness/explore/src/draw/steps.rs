@@ -150,8 +150,8 @@ impl Draw {
         fields
     }
 
-    /// A message of a scripted client has an identifier of the story's own: the client itself takes the same for all that
-    /// it sends at one instant.
+    /// A message of a scripted client has an identifier of the story's own: the client itself takes the same for all
+    /// that it sends at one instant.
     pub(super) fn publish(&mut self) {
         let Some(place) = self.peer(|peer| peer.is_connected && peer.is_up) else { return };
         let step = self.publication(place, true);
@@ -412,7 +412,8 @@ impl Draw {
         }
     }
 
-    /// A client leaves, and comes back when its session ends or shortly before or after; the broker may fail in between.
+    /// A client leaves, and comes back when its session ends or shortly before or after; the broker may fail in
+    /// between.
     fn expire(&mut self) {
         let Some(place) = self.peer(|peer| peer.is_up && peer.is_connected && peer.expiry.is_some()) else { return };
         let name = self.name(place);
@@ -643,8 +644,8 @@ impl Draw {
         self.push(wait(Duration::from_millis(time)));
     }
 
-    /// What a scripted broker may send to a client at any time; nothing with an identifier if it is to be sent again and
-    /// again.
+    /// Returns what a scripted broker may send to a client at any time; nothing with an identifier if it is to be sent
+    /// again and again.
     fn fake_says(&mut self, may_be_acknowledged: bool) -> Vec<Outgoing> {
         let id = self.next_id();
         self.payloads += 1;

@@ -105,15 +105,15 @@ const OF_FAKE: [(u64, Deed); 18] = [
 /// Number of steps that a story has at most before it ends.
 pub(super) const MOST_STEPS: u64 = 14;
 
-/// What one run may use.
+/// The features and faults that one run may use.
 #[derive(Clone, Debug)]
 pub(super) struct Swarm {
-    /// Whether a scripted broker takes the place of the broker.
+    /// True if a scripted broker takes the place of the broker.
     pub(super) is_fake: bool,
     pub(super) is_v5: bool,
-    /// Whether clients of both versions meet.
+    /// True if clients of both versions meet.
     pub(super) is_mixed: bool,
-    /// Whether times are of days, and nothing goes on in between.
+    /// True if times are of days, and nothing goes on in between.
     pub(super) is_long: bool,
     pub(super) deeds: Vec<(u64, Deed)>,
     pub(super) has_sessions: bool,

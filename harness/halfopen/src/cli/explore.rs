@@ -111,7 +111,7 @@ impl FromStr for WallTime {
     }
 }
 
-/// How many stories a corpus gains at most from one campaign.
+/// Maximum number of stories that a corpus gains from one campaign.
 const ADDED: usize = 200;
 
 /// Draws stories, runs them, and files what the invariants find.

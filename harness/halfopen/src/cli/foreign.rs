@@ -1,4 +1,4 @@
-//! `--broker` and `--client`: runs against programs of somebody else.
+//! `--broker` and `--client`: runs against other programs than the project's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,15 +12,15 @@ use crate::run::{Ending, Finished, Runner};
 use crate::suite::for_guests::{Abilities, Adapted, adapted};
 use crate::world::{EngineError, ProgramsUnderTest};
 
-/// How many processes of clients a run may have.
+/// Maximum number of processes of clients in a run.
 const CLIENTS: usize = 20;
 
-/// What takes the place of the project's programs.
+/// The programs that take the place of the project's.
 #[derive(Clone, Debug)]
 pub(super) struct Foreign {
-    /// Those that stand in the place of all of the project's.
+    /// The profiles that stand in the place of all of the project's programs.
     profiles: Vec<Profile>,
-    /// Those that scenarios name on single nodes.
+    /// The profiles that scenarios name on single nodes.
     named: BTreeMap<String, Profile>,
 }
 
@@ -97,8 +97,8 @@ impl Foreign {
         self.profiles.iter().chain(self.named.values()).flat_map(Profile::inherited).collect()
     }
 
-    /// Returns a drawn story as one that the programs can be asked, and the programs. They are not asked what takes longer
-    /// than the limit.
+    /// Returns a drawn story as one that the programs can be asked, and the programs. They are not asked what takes
+    /// longer than the limit.
     ///
     /// # Errors
     /// Why they cannot be asked.
@@ -120,8 +120,8 @@ impl Foreign {
         Ok((Arc::new(adapted), programs))
     }
 
-    /// Runs a plan with the programs in the place of the project's, if it takes no longer than the limit, with the tolerance
-    /// that the arguments give.
+    /// Runs a plan with the programs in the place of the project's, if it takes no longer than the limit, with the
+    /// tolerance that the arguments give.
     pub(super) fn run(&self, own: &Runner, args: &ProgramArgs, plan: &Arc<Plan>) -> Judged {
         let limit = args.virtual_limit;
         let skipped = |why: String| Judged::of(own.finished(plan, Ending::Skipped(EngineError::NotFor(why))));

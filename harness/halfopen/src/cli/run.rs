@@ -31,11 +31,11 @@ static LEFT: AtomicUsize = AtomicUsize::new(0);
 
 /// The place in which runs happen, with the broker.
 enum Place {
-    /// In the world, with the project's own broker.
+    /// The world, with the project's own broker.
     Own,
-    /// In the world, with another program.
+    /// The world, with another program.
     World(Foreign),
-    /// In real time, with a broker outside.
+    /// Real time, with a broker outside.
     Live(Live),
 }
 

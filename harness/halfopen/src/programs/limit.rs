@@ -1,7 +1,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How long a run may take in virtual time.
+/// The maximum length of a run in virtual time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VirtualLimit(Option<Duration>);
 

@@ -39,12 +39,12 @@ const ADAPTERS: &[(&str, &str)] = &[
     ("paho_adapter.py", include_str!("../../../../programs/paho_adapter.py")),
 ];
 
-/// How a program of somebody else is started, configured and read.
+/// The description of a program that is not the project's: how it is started, configured and read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
-    /// What it is called: the name of its file without the extension.
+    /// The name: that of its file without the extension.
     pub name: String,
-    /// What it is.
+    /// The role.
     pub role: Role,
     /// The program, and its arguments with placeholders.
     command: String,
@@ -56,25 +56,25 @@ pub struct Profile {
     adapter: Option<AdapterFile>,
     /// The versions of MQTT that it speaks.
     versions: BTreeSet<Version>,
-    /// What a scenario may set on a client.
+    /// The settings of a client that a scenario may make.
     takes: BTreeSet<String>,
     /// Port on which it accepts connections.
     port: u16,
-    /// How long it may take until it listens, by its own clock.
+    /// Maximum time until it listens, by its own clock.
     ready_within: Duration,
     config: Option<ConfigFile>,
-    /// What a scenario may set on a broker, and what is added to the configuration then.
+    /// The settings of a broker that a scenario may make, each with the text that is added to the configuration.
     settings: BTreeMap<String, String>,
     lacks: BTreeSet<Feature>,
     closes: Vec<Close>,
 }
 
-/// What a program of somebody else is in a world.
+/// The role of a program in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It takes connections.
+    /// A broker accepts connections.
     Broker,
-    /// It opens them, and is told by an adapter what to do.
+    /// A client opens connections, and an adapter tells it what to do.
     Client,
 }
 
@@ -108,7 +108,7 @@ struct ConfigFile {
     text: String,
 }
 
-/// What a program prints when it closes a connection for some cause.
+/// The line that a program prints when it closes a connection for some cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Close {
     because: Because,
@@ -188,7 +188,7 @@ impl Profile {
     }
 }
 
-/// Why there is no profile.
+/// The reason for which there is no profile.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// None has this name.
@@ -198,7 +198,7 @@ pub enum ProfileError {
     Unknown {
         /// The name.
         name: String,
-        /// Those that there are.
+        /// The known profiles.
         known: String,
     },
     /// The file cannot be read.
@@ -206,7 +206,7 @@ pub enum ProfileError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The error.
         error: io::Error,
     },
     /// The file has errors.

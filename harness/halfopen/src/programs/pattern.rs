@@ -1,7 +1,7 @@
 /// The name in a line of a log: `Client {client} has exceeded timeout`.
 const CLIENT: &str = "{client}";
 
-/// What a line of a log looks like: two texts with the identifier of a client between them.
+/// The form of a line in a log: two texts with the identifier of a client between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern {
     before: String,

@@ -22,8 +22,8 @@ use crate::world::{
 };
 
 impl Profile {
-    /// Returns the program as it stands in the place of the project's broker or client, for one run: with an empty folder for
-    /// each node, which goes with it.
+    /// Returns the program as it stands in the place of the project's broker or client, for one run: with an empty
+    /// folder for each node, which goes with it.
     ///
     /// # Errors
     /// If there is no room for folders.
@@ -47,8 +47,8 @@ impl Profile {
         Ok(ForeignProgram::new(options))
     }
 
-    /// Returns the program as a broker in real time, for one run: on a port of its own, with an empty folder for each node,
-    /// which goes with it.
+    /// Returns the program as a broker in real time, for one run: on a port of its own, with an empty folder for each
+    /// node, which goes with it.
     ///
     /// # Errors
     /// If there is no room for folders.
@@ -162,7 +162,7 @@ impl RemoteProcess for LiveProcess {
     }
 }
 
-/// Ports for programs: below those that systems give to whoever asks for any.
+/// Ports for programs: below those that systems choose for port 0.
 const PORTS: u16 = 20_000;
 /// Number of these ports.
 const PORT_COUNT: u16 = 10_000;

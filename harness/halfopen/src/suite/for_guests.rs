@@ -9,7 +9,7 @@ use crate::programs::Role;
 pub(crate) struct Abilities<'a> {
     /// The nodes that it runs on.
     pub(crate) nodes: BTreeSet<NodeId>,
-    /// What it is on them.
+    /// The role on these nodes.
     pub(crate) role: Role,
     /// Returns why it is not what these settings make, if it is not.
     pub(crate) does_not_take: &'a dyn Fn(&Program) -> Option<String>,

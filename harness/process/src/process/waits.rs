@@ -381,7 +381,7 @@ fn look_at_poll(pid: Pid, at: u64, fds: &[Polled]) -> io::Result<i64> {
     Ok(count as i64)
 }
 
-/// For each set of `select` the events that are asked for, and those that count.
+/// The events that each set of `select` asks for, and those that count.
 const SETS: [(i16, i16); 3] = [
     (libc::POLLIN, libc::POLLIN | libc::POLLHUP | libc::POLLERR),
     (libc::POLLOUT, libc::POLLOUT | libc::POLLERR),

@@ -37,7 +37,7 @@ pub(crate) enum Isolation {
     Namespace,
     /// The same, as a user that may do so only in a namespace of its own.
     UserNamespace,
-    /// None: process ids are the machine's.
+    /// The program is not isolated: process ids are the machine's.
     None,
 }
 

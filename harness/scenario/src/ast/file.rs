@@ -444,9 +444,9 @@ pub struct Row {
 /// The statements that the runs of a row check.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RowClauses {
-    /// Those of the only version in which the row runs.
+    /// Statements of the only version in which the row runs.
     Ids(Ids),
-    /// Those of each version.
+    /// Statements of each version.
     ByVersion(Clauses),
 }
 

@@ -46,7 +46,7 @@ group! {
 group! {
     /// Settings of clients alone.
     ClientOnly {
-        program: Param<Text> = "the project's" => "a program of somebody else in its place: the name of a profile, as `paho`, or the path of one from this folder, as `./mine.toml`";
+        program: Param<Text> = "the project's" => "another program in its place: the name of a profile, as `paho`, or the path of one from this folder, as `./mine.toml`";
         autostart: Param<bool> = "true" => "connected before the story begins";
         ping_timeout: Param<DurationExpr> = "half of keep_alive" => "how long it waits for PINGRESP";
         connect_timeout: Param<DurationExpr> = "10s" => "how long it waits for a connection and CONNACK together";
@@ -114,7 +114,7 @@ map! {
 map! {
     /// A broker.
     Broker = "a broker" {
-        program: Param<Text> = "the project's" => "a program of somebody else in its place: the name of a profile, as `mosquitto`, or the path of one from this folder, as `./mine.toml`";
+        program: Param<Text> = "the project's" => "another program in its place: the name of a profile, as `mosquitto`, or the path of one from this folder, as `./mine.toml`";
         server_keep_alive: Param<KeepAlive> = "none", since_5 => "the keep-alive that clients must use instead of their own";
         keep_alive_factor: Param<PositiveFactor> = "1.5" => "a silent client is closed after its keep-alive times this";
         connect_timeout: Param<DurationExpr> = "10s" => "how long a connection may be open without a CONNECT";

@@ -119,7 +119,8 @@ impl Lower<'_> {
         }
     }
 
-    /// Returns the program of somebody else that a node names. Mistakes are reported with the rest of the node.
+    /// Returns the program in the place of the project's that a node names. Mistakes are reported with the rest of the
+    /// node.
     fn played_by(&self, declared: &Declared<'_>) -> Option<String> {
         let program = match declared.settings {
             Settings::Broker(broker) => broker.get(self.env)?.program.clone(),

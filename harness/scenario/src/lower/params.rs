@@ -69,7 +69,7 @@ impl Params {
         self.nodes.extend(names);
     }
 
-    /// `None` for a node that is wrong.
+    /// Sets the fields of a node; `None` for a node that is wrong.
     pub(crate) fn set_fields(&mut self, node: &str, fields: Option<BTreeMap<String, String>>) {
         match fields {
             Some(fields) => drop(self.fields.insert(node.to_owned(), fields)),

@@ -13,7 +13,8 @@ impl Exact {
         Self { numerator: value, denominator: 1 }
     }
 
-    /// `None` if the denominator is 0 or the numbers are too large; that holds for all operations.
+    /// Creates a fraction, or `None` if the denominator is 0 or the numbers are too large; that holds for all
+    /// operations.
     pub(crate) fn new(numerator: i128, denominator: i128) -> Option<Self> {
         if denominator == 0 {
             return None;

@@ -2,7 +2,7 @@ use bytes::{Buf, BytesMut};
 use bytestring::ByteString;
 use halfopen_protocol::{DecodeOptions, Packet, PacketType, Role, Version, decode, encode};
 
-/// How a breach changes what passes between a program and its socket.
+/// A change that a breach makes to what passes between a program and its socket.
 pub(super) enum Edit {
     /// Packets of this type that the program sends get lost.
     Lose(PacketType),
@@ -10,7 +10,7 @@ pub(super) enum Edit {
     Drop(fn(&Packet) -> bool),
     /// Packets of this type are sent twice.
     Twice(PacketType),
-    /// Of two packets of this type the later is sent first.
+    /// The later of two packets of this type is sent first.
     Swap(PacketType),
     /// A packet is changed, and stays one.
     Change(fn(&mut Packet)),
@@ -39,11 +39,11 @@ pub(super) struct Frame {
     /// The bytes behind the Remaining Length.
     pub(super) body: Vec<u8>,
     pub(super) is_v5: bool,
-    /// Whether the Remaining Length takes a byte more than it needs.
+    /// True if the Remaining Length takes a byte more than it needs.
     pub(super) is_long: bool,
 }
 
-/// What one end of a connection remembers of its breach.
+/// The state of a breach at one end of a connection.
 pub(super) struct Editor {
     edit: &'static Edit,
     /// The side of the program.
@@ -240,8 +240,8 @@ impl Frame {
         &mut self.body[7]
     }
 
-    /// Returns where the fields of the payload of a CONNECT begin, the properties of a will with its topic: identifier, will
-    /// topic, will payload, user name, password, as far as they are there; and where the packet ends.
+    /// Returns where the fields of the payload of a CONNECT begin, the properties of a will with its topic: identifier,
+    /// will topic, will payload, user name, password, as far as they are there; and where the packet ends.
     pub(super) fn connect_fields(&mut self) -> Vec<usize> {
         let flags = *self.connect_flags();
         let mut at = 10;

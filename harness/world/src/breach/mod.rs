@@ -21,7 +21,7 @@ pub struct Breach {
     is_of_server: bool,
 }
 
-/// What a breach is and does.
+/// The definition of a breach.
 struct Row {
     /// The sides whose programs can break the rule.
     sides: &'static [Role],

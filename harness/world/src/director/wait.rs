@@ -80,7 +80,7 @@ impl AwaitedAnswers {
         Self { node, answers: vec![answer], cursor, reconnects, latest: None, on: Vec::new(), answers_itself }
     }
 
-    /// `None`: still waiting. Otherwise how it came out.
+    /// Returns `None` while still waiting, and otherwise the result.
     pub(super) fn poll(&mut self, stage: &mut PollContext<'_>) -> Option<Result<(), String>> {
         let outcome = self.read(&stage.inboxes.borrow(), stage.plan, &stage.answers[self.node.0])?;
         stage.unread[self.node.0] = self.cursor;

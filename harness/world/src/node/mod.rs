@@ -117,7 +117,7 @@ pub(crate) struct Env<N, C> {
     pub(crate) disk: Disk,
     /// The defect of the program.
     pub(crate) defect: Option<Defect>,
-    /// What runs in the place of the project's program.
+    /// The program in the place of the project's.
     pub(crate) program_under_test: Option<ProgramUnderTest>,
 }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 const LAST_LINES: usize = 10;
 /// Longest line that is read: a message of an adapter, in hex.
 const LINE: usize = 64 * 1024 * 1024;
-/// As much of a line is shown.
+/// Maximum number of characters of a line that are shown.
 const SHOWN: usize = 300;
 
 /// Returns the beginning of a line, for a message.

@@ -13,11 +13,12 @@ use halfopen_protocol::{Clock, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-/// The resolution of clocks: a broker that is busy may begin so much later than it could have.
+/// The resolution of clocks: a busy broker may begin later than it could have, by up to this.
 const RESOLUTION: Duration = Duration::from_millis(1);
 
-/// The pace of a broker that takes time for each packet. It reads from one connection after the other, in the order in which
-/// they asked, and from the next only when it has handled what it read. What it has not read waits in its sockets.
+/// The pace of a broker that takes time for each packet. It reads from one connection after the other, in the order in
+/// which they asked, and from the next only when it has handled what it read. What it has not read waits in its
+/// sockets.
 pub(super) struct Pace {
     cost: Duration,
     /// The right to read: one permit, which comes back when the broker has handled what was read.

@@ -25,9 +25,9 @@ const PIPE: usize = 64 * 1024;
 /// A program that is not the project's, to run on a node in the place of the project's: of its broker, or, if it is a
 /// process, of its client.
 ///
-/// It is started with the world, and again after each `restart`, each time with a new [`NodeHandle`]. The end of its future
-/// is the end of its process, and the end of its process (`crash`, `power_loss`) drops its future. Its time is tokio's,
-/// which is virtual: `tokio::time` works as ever, and the wall clock has no meaning.
+/// It is started with the world, and again after each `restart`, each time with a new [`NodeHandle`]. The end of its
+/// future is the end of its process, and the end of its process (`crash`, `power_loss`) drops its future. Its time is
+/// tokio's, which is virtual: `tokio::time` works as ever, and the wall clock has no meaning.
 #[derive(Clone)]
 pub struct ProgramUnderTest(Kind);
 
@@ -132,7 +132,7 @@ impl ProgramsUnderTest {
         self.0.values().find_map(ProgramUnderTest::as_remote)
     }
 
-    /// Takes what whoever judges the run should know of any of them.
+    /// Takes the notes of all of them for the judge of the run.
     pub fn take_notes(&self) -> Vec<String> {
         self.0.values().flat_map(ProgramUnderTest::take_notes).collect()
     }
@@ -148,7 +148,7 @@ impl ProgramsUnderTest {
     }
 }
 
-/// What a [`ProgramUnderTest`] is given: the host it runs on, whose port for MQTT is bound.
+/// The environment of a [`ProgramUnderTest`]: the host it runs on, whose port for MQTT is bound.
 #[derive(Debug)]
 pub struct NodeHandle {
     name: String,

@@ -33,7 +33,7 @@ pub(super) struct Subscriber {
     /// Time since which the broker could have sent what waits; `None` while something holds it up.
     able_since: Option<Duration>,
     pressure: Pressure,
-    /// Whether the broker has been given a message that may not be written at once.
+    /// True if the broker has been given a message that may not be written at once.
     has_large: bool,
     /// The messages that are owed and not sent, in the order in which they came.
     queue: VecDeque<Rc<Owed>>,
@@ -159,8 +159,8 @@ impl Subscriber {
         self.has_large = true;
     }
 
-    /// Returns since when the broker could have sent a message; `None` if it may be in the middle of a large one that the
-    /// client does not take: nothing has been heard of it.
+    /// Returns since when the broker could have sent a message; `None` if it may be in the middle of a large one that
+    /// the client does not take: nothing has been heard of it.
     fn due(&self, owed: &Owed, able_since: Duration) -> Option<Duration> {
         let since = owed.message.owed_since.get()?.max(able_since);
         let may_be_stuck = self.has_large && self.pressure.heard.is_none_or(|heard| heard <= since);

@@ -10,7 +10,7 @@ use super::Client;
 use crate::model::finding::{Findings, clause_of, shown};
 use crate::plan::Invariant;
 
-/// What a client owes an answer: the answer's type and identifier, and since when each is owed, oldest first.
+/// The answers that a client owes: type and identifier of each, and the times since which it is owed, oldest first.
 #[derive(Default)]
 pub(super) struct Requests(BTreeMap<(PacketType, PacketId), VecDeque<Duration>>);
 

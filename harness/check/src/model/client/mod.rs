@@ -35,7 +35,7 @@ const LARGE: usize = 8 * 1024;
 /// One client, as the standards would have it.
 pub(super) struct Client {
     name: String,
-    /// Its application takes its time with each message.
+    /// True if its application takes its time with each message.
     is_slow: bool,
     tolerance: Duration,
     now: Duration,
@@ -45,19 +45,19 @@ pub(super) struct Client {
     sender: Sender,
     incoming: Incoming,
     waits: Waits,
-    /// Since when the process has run without a pause; none while it stands still or is down.
+    /// Time since which the process has run without a pause; `None` while it stands still or is down.
     running_since: Option<Duration>,
-    /// Whether its process has ended.
+    /// True if its process has ended.
     is_down: bool,
     is_reading: bool,
-    /// What each of its CONNECTs says, unless the scenario says otherwise for one of them.
+    /// The content of each of its CONNECTs, unless the scenario sets another for one of them.
     own: Option<Box<Connect>>,
     /// The client identifier that a server has given it.
     assigned_id: Option<ByteString>,
     wishes: Wishes,
     told: Told,
-    /// Whether it is told to publish a message that it may not be able to write at once. A part of one is no packet, and
-    /// stands in no trace.
+    /// True if it is told to publish a message that it may not be able to write at once. A part of one is no packet,
+    /// and stands in no trace.
     writes_large: bool,
 }
 
@@ -70,7 +70,7 @@ struct Connection {
     /// The server has sent DISCONNECT.
     is_dismissed: bool,
     requests: Requests,
-    /// Since when it has been accepted.
+    /// Time at which the server accepted the client.
     accepted_at: Option<Duration>,
     /// Topic aliases of the server, and of the client.
     aliases: BTreeMap<u16, ByteString>,
@@ -194,8 +194,8 @@ impl Client {
         }
     }
 
-    /// Takes note of what the scenario tells the client in one step, in this order. An action that waits puts off those that
-    /// follow, so that it is not known when they are taken.
+    /// Takes note of what the scenario tells the client in one step, in this order. An action that waits puts off those
+    /// that follow, so that it is not known when they are taken.
     pub(super) fn told(&mut self, now: Duration, commands: &[&Command]) {
         self.now = now;
         if self.is_down {
@@ -379,8 +379,8 @@ impl Client {
         self.judge_told(findings);
     }
 
-    /// A client says the same each time, whatever the last server has told it [MQTT-3.2.2-21]: who it is, what it wants, and
-    /// its will.
+    /// A client says the same each time, whatever the last server has told it [MQTT-3.2.2-21]: who it is, what it
+    /// wants, and its will.
     fn judge_connect(&self, connect: &Connect, findings: &mut Findings) {
         let Some(own) = &self.own else { return };
         let client_id = match (&self.assigned_id, own.client_id.is_empty()) {

@@ -13,16 +13,16 @@ use super::limits::Limits;
 use crate::model::finding::{Findings, shown};
 use crate::plan::Invariant;
 
-/// With this many bytes to be sent on a connection, it may take no more.
+/// Number of bytes waiting on a connection from which on it may take no more.
 const BLOCKED: usize = 16 * 1024;
 
-/// What a client has been told to publish.
+/// The messages that a client has been told to publish.
 pub(super) struct Told {
     waiting: BTreeMap<(ByteString, Bytes), VecDeque<Message>>,
     /// Number of messages that wait, and the most that the client queues.
     count: usize,
     limit: usize,
-    /// What has been sent and not acknowledged.
+    /// The messages that were sent and are not acknowledged.
     sent: BTreeMap<PacketId, Message>,
     /// Number of bytes of messages that were sent on the present connection, or wait.
     bytes: usize,
@@ -32,9 +32,9 @@ pub(super) struct Told {
 #[derive(Clone)]
 pub(super) struct Message {
     publish: Publish,
-    /// Since when it could have been sent.
+    /// Time since which the message could have been sent.
     since: Duration,
-    /// When the application gave it.
+    /// Time at which the application gave it to the client.
     given: Duration,
     is_must: bool,
 }
@@ -111,7 +111,8 @@ impl Told {
 }
 
 impl Client {
-    /// Takes note that the client begins to send a message, and judges it. `room` is since when there had been room for it.
+    /// Takes note that the client begins to send a message, and judges it. `room` is since when there had been room for
+    /// it.
     pub(super) fn send_new(
         &mut self,
         topic: &ByteString,

@@ -14,24 +14,24 @@ pub(super) struct Waits {
     connect_timeout: Duration,
     /// True if the program is not the project's: how long it waits is its own choice.
     is_foreign: bool,
-    /// How it connects again; not at all if there is none.
+    /// The policy for connecting again; `None` never does.
     reconnect: Option<Reconnect>,
     /// The next pause before chance, in seconds.
     pause: f64,
     /// The shortest and the longest that the present pause may be.
     pauses: Option<(Duration, Duration)>,
-    /// Since when the connection has been accepted.
+    /// Time at which the server accepted the connection.
     accepted_at: Option<Duration>,
     keep_alive: Duration,
-    /// Since when it waits for CONNACK.
+    /// Time since which it waits for CONNACK.
     opening_since: Option<Duration>,
-    /// Since when it waits for PINGRESP: since PINGREQ, or since something came after it.
+    /// Time since which it waits for PINGRESP: since PINGREQ, or since something came after it.
     ping_since: Option<Duration>,
-    /// Since when it has had no connection and has to make one.
+    /// Time since which it has had no connection and has to make one.
     lost_at: Option<Duration>,
-    /// When the scenario told somebody something last.
+    /// Time of the scenario's latest command.
     told_at: Rc<Cell<Option<Duration>>>,
-    /// When it last wrote a packet.
+    /// Time at which it last wrote a packet.
     wrote_at: Option<Duration>,
     /// The process has stood still, or its clock is not the world's: times are not known.
     is_disturbed: bool,
@@ -136,8 +136,8 @@ impl Waits {
         self.next_pause();
     }
 
-    /// A pause begins: each is longer than the one before by the same factor, up to a longest one, and the first again after a
-    /// connection that has lasted.
+    /// A pause begins: each is longer than the one before by the same factor, up to a longest one, and the first again
+    /// after a connection that has lasted.
     fn next_pause(&mut self) {
         let Some(reconnect) = &self.reconnect else { return };
         let longest = reconnect.max.as_secs_f64();

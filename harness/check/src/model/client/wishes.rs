@@ -14,17 +14,17 @@ use crate::plan::Invariant;
 /// The subscriptions of one client.
 #[derive(Default)]
 pub(super) struct Wishes {
-    /// What the client subscribes to on its own.
+    /// The subscriptions that the client makes on its own.
     own: Vec<Subscription>,
     wanted: BTreeMap<ByteString, Wish>,
-    /// What was unsubscribed, and when the application asked for it.
+    /// The filters that were unsubscribed, and when the application asked for it.
     gone: BTreeMap<ByteString, Option<Duration>>,
-    /// When the application last asked to subscribe and to unsubscribe.
+    /// The latest time at which the application asked to subscribe, and to unsubscribe, by filter.
     told: BTreeMap<ByteString, (Option<Duration>, Option<Duration>)>,
     /// SUBSCRIBE and UNSUBSCRIBE that have no answer yet.
     subscribes: BTreeMap<PacketId, Subscribe>,
     unsubscribes: BTreeMap<PacketId, Unsubscribe>,
-    /// What is to be subscribed anew on the present connection.
+    /// The filters to be subscribed again on the present connection.
     owed: BTreeSet<ByteString>,
     owed_since: Duration,
 }
@@ -117,7 +117,7 @@ impl Wishes {
 impl Client {
     /// Judges a SUBSCRIBE that the client sends.
     pub(super) fn send_subscribe(&mut self, subscribe: &Subscribe, findings: &mut Findings) {
-        // Whoever asks for anything on a new connection asks for this first.
+        // A client that asks for anything on a new connection asks for this first.
         self.judge_subscribing(findings);
         let wishes = &mut self.wishes;
         let mut broken = None;

@@ -13,40 +13,40 @@ pub(super) enum Access {
     /// Everybody may do everything.
     #[default]
     Open,
-    /// What this list says.
+    /// The rights that this list grants.
     List {
         /// The list.
         list: AccessList,
-        /// Whether a user name is proved by a password; otherwise it means nothing.
+        /// True if a user name is proved by a password; otherwise it has no meaning.
         has_users: bool,
     },
     /// The list was changed while the server ran: who may do what is not known.
     Unknown,
 }
 
-/// Whether somebody may do something.
+/// The permission of a client for an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Permission {
     Granted,
     Denied,
-    /// Not known.
+    /// The trace does not show it.
     Unknown,
 }
 
-/// Which right a client needs.
+/// The right that a client needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Right {
     Read,
     Write,
 }
 
-/// Who a client is to the access list.
+/// The user that a client is to the access list.
 #[derive(Clone, Debug, Default)]
 pub(super) enum User {
     #[default]
     Anonymous,
     Named(ByteString),
-    /// It has proved a name that the trace does not show.
+    /// The client has proved a name that the trace does not show.
     Unknown,
 }
 

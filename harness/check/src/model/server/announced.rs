@@ -165,7 +165,7 @@ impl Connection {
 }
 
 impl Settings {
-    /// Takes other settings while the server runs: what it announces from now on.
+    /// Takes other settings while the server runs: what it announces after this.
     pub(super) fn announce(&mut self, settings: &BrokerSettings) {
         self.announced = Some(settings.clone());
     }

@@ -20,19 +20,19 @@ use crate::plan::Invariant;
 use crate::plan::NodeId;
 use crate::trace::ConnectionId;
 
-/// With this many bytes on their way, a server may not be able to write at once.
+/// Number of bytes under way from which on a server may not be able to write at once.
 pub(super) const BLOCKED: usize = 8 * 1024;
 
-/// How a connection ended for the server.
+/// The way in which a connection ended for the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// By FIN or RST of the peer, or by silence of its host.
+    /// The peer ended it by FIN or RST, or its host was silent.
     ByPeer,
-    /// By the server's own doing.
+    /// The server ended it.
     ByServer,
-    /// By the server, because of what the peer sent last: that may have had no effect.
+    /// The server ended it because of what the peer sent last: that may have had no effect.
     Refused,
-    /// By the death of the server.
+    /// The server died.
     ByDeath,
 }
 
@@ -46,20 +46,20 @@ pub(super) struct Connection {
     has_malformed_connect: bool,
     /// The client identifier, once CONNACK has accepted it.
     pub(super) session: Option<ByteString>,
-    /// When something came that CONNACK or the end of the connection must answer.
+    /// Time at which something came that CONNACK or the end of the connection must answer.
     pub(super) asked_at: Option<Duration>,
-    /// What came after CONNECT and before CONNACK, which a server takes in once it has accepted (§3.1.4).
+    /// The packets that came after CONNECT and before CONNACK, which a server takes in once it has accepted (§3.1.4).
     pub(super) early: Vec<Packet>,
-    /// When the client was last heard.
+    /// Time at which the client was last heard.
     pub(super) heard_at: Duration,
-    /// Whether the client reads nothing, and since when that is so or is so no longer.
+    /// True if the client reads nothing.
     pub(super) is_deaf: bool,
     pub(super) reads_since: Duration,
-    /// Since when CONNACK has been sent.
+    /// Time at which CONNACK was sent.
     pub(super) accepted_at: Option<Duration>,
     /// The CONNACK that accepted the client.
     pub(super) announced: Option<Box<ConnAck>>,
-    /// When the server sent DISCONNECT, or a CONNACK that refuses.
+    /// Time at which the server sent DISCONNECT, or a CONNACK that refuses.
     pub(super) left_at: Option<Duration>,
     /// The first rule that the client has broken.
     pub(super) violation: Option<Violation>,
@@ -75,14 +75,14 @@ pub(super) struct Connection {
     /// Bytes on their way to the client, and since when they have been few.
     under_way: usize,
     writable_since: Option<Duration>,
-    /// When the server was last seen to be possibly in the middle of a large message.
+    /// Latest time at which the server was possibly in the middle of a large message.
     stuck_at: Duration,
 }
 
 /// A SUBSCRIBE: since when its answer is owed, its identifier, and its filters.
 pub(super) type Asked = (Duration, Option<u32>, Vec<Subscription>);
 
-/// What a client has asked for, oldest first, each with the time since which the answer is owed.
+/// The requests of a client, oldest first, each with the time since which the answer is owed.
 #[derive(Default)]
 pub(super) struct Requests {
     pub(super) pings: VecDeque<Duration>,
@@ -184,9 +184,9 @@ impl Server {
                 > since.max(writable).max(connection.stuck_at).max(self.running_since) + GRACE + self.settings.tolerance
     }
 
-    /// Returns whether the server may be in the middle of a large message that its client does not take: the client reads
-    /// nothing, or nothing has been heard of it since shortly after the message was owed. A part of a message is no packet, and stands in no
-    /// trace before the connection ends.
+    /// Returns whether the server may be in the middle of a large message that its client does not take: the client
+    /// reads nothing, or nothing has been heard of it since shortly after the message was owed. A part of a message is
+    /// no packet, and stands in no trace before the connection ends.
     pub(super) fn may_be_stuck(&self, connection: &Connection) -> bool {
         let session = connection.session.as_ref().and_then(|client_id| self.sessions.get(client_id));
         let large = session.and_then(|session| {
@@ -197,8 +197,8 @@ impl Server {
         large.is_some_and(|since| connection.is_deaf || is_silent(since))
     }
 
-    /// Takes note, before something is sent, whether the server may have been in the middle of a large message until now: what
-    /// else it sends may have waited behind that.
+    /// Takes note, before something is sent, whether the server may have been in the middle of a large message until
+    /// now: what else it sends may have waited behind that.
     pub(super) fn note_stuck(&mut self, id: ConnectionId) {
         let large = self.session_of(id).and_then(|session| session.owed.large_since(BLOCKED));
         if let Some(connection) = self.connections.get_mut(&id).filter(|_| large.is_some()) {
@@ -257,7 +257,8 @@ impl Server {
         early.iter().for_each(|packet| self.receive(id, packet));
     }
 
-    /// A CONNECT that nothing speaks against is accepted (§3.1.4); who has a user or a method is the server's own affair.
+    /// A CONNECT that nothing speaks against is accepted (§3.1.4); who has a user or a method is the server's own
+    /// affair.
     fn judge_refusal(&self, connect: &Connect, connack: &ConnAck, findings: &mut Findings) {
         let is_plain = connect.username.is_none() && connect.authentication_method.is_none();
         if !self.settings.accepts_all || !is_plain || connect.client_id.is_empty() {

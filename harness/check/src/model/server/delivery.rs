@@ -19,7 +19,7 @@ use crate::model::sender::Begun;
 use crate::plan::Invariant;
 use crate::trace::ConnectionId;
 
-/// What a PUBLISH is a copy of.
+/// The origin of a copy that a server sends.
 pub(super) enum Copy {
     /// A message that the session itself is owed.
     OfSession(OwedMessage),
@@ -50,9 +50,9 @@ impl Server {
         }
     }
 
-    /// Takes what a PUBLISH to a client is a copy of: what the session is owed itself and has not been sent, then what a
-    /// group of it is owed, then a further copy. Equal messages of several groups may have been taken for one another: then
-    /// the members change.
+    /// Takes what a PUBLISH to a client is a copy of: what the session is owed itself and has not been sent, then what
+    /// a group of it is owed, then a further copy. Equal messages of several groups may have been taken for one
+    /// another: then the members change.
     pub(super) fn take_copy(&mut self, client_id: &ByteString, topic: &ByteString, sent: &Publish) -> Option<Copy> {
         let content = (topic.clone(), sent.payload.clone());
         let session = self.sessions.get_mut(client_id)?;
@@ -69,7 +69,8 @@ impl Server {
         is_exchanged.then_some(Copy::OfGroup)
     }
 
-    /// Judges whether the first copy of a message goes out when it is due. `room` is since when there had been room for it.
+    /// Judges whether the first copy of a message goes out when it is due. `room` is since when there had been room for
+    /// it.
     fn judge_late(
         &self,
         id: ConnectionId,

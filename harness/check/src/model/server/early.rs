@@ -14,12 +14,12 @@ pub(super) struct Early {
     pub(super) client_id: ByteString,
     pub(super) topic: ByteString,
     pub(super) publish: Publish,
-    /// What is wrong if no reason follows at the same instant.
+    /// The finding if no reason follows at the same instant.
     pub(super) finding: Finding,
 }
 
 impl Server {
-    /// This publication has become owed: it is what may have been sent at the same instant before.
+    /// Takes a publication that has become owed for the reason of what was sent at the same instant before.
     pub(super) fn settle_early(&mut self, publication: &Publication) {
         let mut early = std::mem::take(&mut self.early);
         early.retain(|early| {

@@ -46,13 +46,14 @@ pub(super) struct Server {
     names: Rc<Vec<String>>,
     settings: Settings,
     access: Access,
-    /// Who opened the connections whose SYN has not arrived yet.
+    /// The nodes whose connections are being opened: the SYN has not arrived yet.
     opening: BTreeMap<ConnectionId, NodeId>,
     connections: BTreeMap<ConnectionId, Box<Connection>>,
     sessions: BTreeMap<ByteString, Box<Session>>,
     subscribers: Subscribers,
     groups: Groups,
-    /// Connections of 5.0 that the server says it closes for another one of the same client, and that have not been told.
+    /// Connections of 5.0 that the server says it closes for another one of the same client, and that have not been
+    /// told.
     untold: BTreeMap<ConnectionId, ByteString>,
     /// Connections that another one of the same client has replaced: since when, whose, and in which version.
     taken_over: BTreeMap<ConnectionId, (Duration, ByteString, Version)>,
@@ -71,19 +72,19 @@ pub(super) struct Server {
     /// Messages that were sent at this instant and for which there is no reason yet.
     early: Vec<Early>,
     is_paused: bool,
-    /// Since when the process has run without a pause.
+    /// Time since which the process has run without a pause.
     running_since: Duration,
     /// The scenario has changed the server's clock, so that its delays are not known.
     has_odd_clock: bool,
-    /// Whether its process has ended.
+    /// True if its process has ended.
     is_down: bool,
-    /// Whether what a durable server keeps was lost while it ran: it may know its sessions again or not.
+    /// True if the data of a durable server was lost while it ran: it may know its sessions again or not.
     has_lost_disk: bool,
-    /// What could not be judged: since when, and why.
+    /// The parts that could not be judged: the invariant, since when, and why.
     unknown: Vec<(Invariant, Duration, String)>,
 }
 
-/// What a server has to do at a time.
+/// A duty of a server that falls due at a time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     /// Publish the will of the session of this client.
@@ -351,7 +352,7 @@ impl Server {
         self.is_down = true;
     }
 
-    /// What a durable server has kept is gone; one that runs may write it anew before it ends.
+    /// Takes note that the data of a durable server is lost; one that runs may write it again before it ends.
     fn lose_disk(&mut self) {
         if self.is_down {
             self.forget();

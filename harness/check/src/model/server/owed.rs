@@ -20,7 +20,7 @@ const CANDIDATES: usize = 64;
 /// Number of messages of a group with equal content of which it is remembered to whom they went.
 const GIVEN: usize = 8;
 
-/// Which of the messages with equal content a PUBLISH is taken for.
+/// The choice between messages with equal content that a PUBLISH may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
     /// The oldest of which no copy was sent and that is owed as it was sent.
@@ -31,7 +31,7 @@ pub(super) enum Which {
     Other,
 }
 
-/// What one session is owed.
+/// The messages that one session is owed.
 #[derive(Default)]
 pub(super) struct Owed {
     messages: BTreeMap<Content, VecDeque<OwedMessage>>,
@@ -50,7 +50,7 @@ pub(super) struct Owed {
 struct Unsent {
     count: usize,
     bytes: usize,
-    /// Since when there have been any.
+    /// Time since which there have been any.
     since: Duration,
 }
 
@@ -60,19 +60,19 @@ pub(super) struct OwedMessage {
     pub(super) publication: Rc<Publication>,
     /// One for each subscription that it matches; each may be a copy of its own (§3.3.4).
     pub(super) matches: Vec<Match>,
-    /// Whether at least one copy has to be sent.
+    /// True if at least one copy has to be sent.
     pub(super) is_must: bool,
-    /// Whether the server may still hold it back, for want of PUBREL (§4.3.3).
+    /// True if the server may still hold it back, for want of PUBREL (§4.3.3).
     pub(super) is_held: bool,
     /// Number of copies that were sent.
     pub(super) sent: usize,
-    /// Since when it could have been sent.
+    /// Time since which it could have been sent.
     pub(super) since: Duration,
     /// Sent because a subscription was made, not because the message was published.
     pub(super) is_retained: bool,
 }
 
-/// What a subscription asks of a copy.
+/// The demands of a subscription on a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Match {
     pub(super) qos: QoS,
@@ -81,7 +81,8 @@ pub(super) struct Match {
 }
 
 impl Match {
-    /// What a subscription asks of a message that is published [MQTT-3.8.4-8], [MQTT-3.3.1-12], [MQTT-3.3.1-13].
+    /// Returns what a subscription asks of a message that is published [MQTT-3.8.4-8], [MQTT-3.3.1-12],
+    /// [MQTT-3.3.1-13].
     pub(super) fn live(subscribed: &Subscribed, publication: &Publication) -> Self {
         Self {
             qos: publication.qos.min(subscribed.qos),
@@ -185,12 +186,12 @@ impl Owed {
         self.doubtful_up_to = number;
     }
 
-    /// This message need not be sent.
+    /// Takes note that this message need not be sent.
     pub(super) fn doubt(&mut self, publication: &Publication) {
         self.each(publication, |message| message.is_must = false);
     }
 
-    /// This message cannot be held back any longer.
+    /// Takes note that this message cannot be held back any longer.
     pub(super) fn release(&mut self, publication: &Publication, now: Duration) {
         self.each(publication, |message| {
             if message.is_held {
@@ -263,7 +264,7 @@ impl Owed {
     }
 }
 
-/// What the groups of shared subscriptions are owed (§4.8.2): each message once, by any of their members.
+/// The messages that the groups of shared subscriptions are owed (§4.8.2): each once, by any of their members.
 #[derive(Default)]
 pub(super) struct Groups(BTreeMap<ByteString, Group>);
 
@@ -273,8 +274,8 @@ struct Group {
     messages: BTreeMap<Content, VecDeque<GroupMessage>>,
     /// The latest that were taken for a PUBLISH to a member.
     given: BTreeMap<Content, VecDeque<Given>>,
-    /// Messages of QoS 1 that a member had not acknowledged when its session ended, and how many of each: they should go to
-    /// another (§4.8.2).
+    /// Messages of QoS 1 that a member had not acknowledged when its session ended, and how many of each: they should
+    /// go to another (§4.8.2).
     given_back: BTreeMap<Content, usize>,
 }
 
@@ -322,8 +323,8 @@ impl Groups {
         self.0.entry(filter.clone()).or_default().messages.entry(content).or_default().push_back(message);
     }
 
-    /// Takes a message that a PUBLISH of this QoS to a member is, out of one of the member's groups. Returns whether there
-    /// was one.
+    /// Takes a message that a PUBLISH of this QoS to a member is, out of one of the member's groups. Returns whether
+    /// there was one.
     pub(super) fn take(
         &mut self,
         member: &ByteString,
@@ -352,8 +353,8 @@ impl Groups {
         })
     }
 
-    /// Gives a member a message that was taken for one to another member, who may have had an equal one of another group.
-    /// Returns whether that was possible.
+    /// Gives a member a message that was taken for one to another member, who may have had an equal one of another
+    /// group. Returns whether that was possible.
     pub(super) fn exchange(
         &mut self,
         member: &ByteString,
@@ -400,8 +401,8 @@ impl Groups {
         }
     }
 
-    /// A member's session has ended before it acknowledged this message of QoS 1, which it may have had for any of these
-    /// filters.
+    /// A member's session has ended before it acknowledged this message of QoS 1, which it may have had for any of
+    /// these filters.
     pub(super) fn give_back(&mut self, filters: &BTreeMap<ByteString, Subscribed>, content: &Content) {
         for (filter, subscribed) in filters {
             if subscribed.filter.group.is_some() && subscribed.filter.matches(&content.0) {
@@ -419,12 +420,12 @@ impl Groups {
         })
     }
 
-    /// This message need not be sent to this group.
+    /// Takes note that this message need not be sent to this group.
     pub(super) fn doubt(&mut self, filter: &ByteString, publication: &Publication) {
         self.each(filter, publication, |message| message.is_must = false);
     }
 
-    /// This message cannot be held back any longer.
+    /// Takes note that this message cannot be held back any longer.
     pub(super) fn release(&mut self, filter: &ByteString, publication: &Publication, now: Duration) {
         self.each(filter, publication, |message| {
             message.is_held = false;

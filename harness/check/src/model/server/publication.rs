@@ -18,21 +18,22 @@ pub(super) struct Publication {
     pub(super) retain: bool,
     /// The client identifier of its publisher, also for a will.
     pub(super) publisher: ByteString,
-    /// When the server took it over, since the start of the run.
+    /// Time at which the server took it over, since the start of the run.
     pub(super) at: Duration,
     /// The Message Expiry Interval in seconds (§3.3.2.3.3).
     pub(super) expiry: Option<u32>,
     properties: Properties,
-    /// Whether its publisher may publish it.
+    /// The permission of its publisher.
     pub(super) permission: Permission,
-    /// Whether somebody was surely subscribed to its topic when it came.
+    /// True if somebody was surely subscribed to its topic when it came.
     pub(super) has_subscriber: Cell<bool>,
     /// The client identifiers of the sessions that are owed it, and the filters of the groups.
     pub(super) owed_to: RefCell<Vec<ByteString>>,
     pub(super) owed_to_groups: RefCell<Vec<ByteString>>,
 }
 
-/// What a server forwards unaltered [MQTT-3.3.2-4], [MQTT-3.3.2-15], [MQTT-3.3.2-16], [MQTT-3.3.2-17], [MQTT-3.3.2-20].
+/// The properties that a server forwards unaltered [MQTT-3.3.2-4], [MQTT-3.3.2-15], [MQTT-3.3.2-16], [MQTT-3.3.2-17],
+/// [MQTT-3.3.2-20].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Properties {
     payload_format: Option<bool>,

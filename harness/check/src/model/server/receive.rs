@@ -15,7 +15,7 @@ use super::publication::Publication;
 use crate::plan::Invariant;
 use crate::trace::ConnectionId;
 
-/// How many packets before CONNACK are remembered.
+/// Maximum number of packets before CONNACK that are remembered.
 const EARLY: usize = 1_000;
 
 impl Server {
@@ -268,8 +268,8 @@ impl Server {
         }
     }
 
-    /// What was published at this instant may have come before or after something else at the same instant: it need not
-    /// reach this session.
+    /// Takes note that what was published at this instant may have come before or after something else at the same
+    /// instant: it need not reach this session.
     pub(super) fn doubt_this_instant(&mut self, id: ConnectionId) {
         let publications = std::mem::take(&mut self.at_this_instant);
         if let Some(session) = self.session_of(id) {

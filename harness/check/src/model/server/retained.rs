@@ -24,26 +24,26 @@ pub(super) struct Retained {
     is_over: bool,
 }
 
-/// What a topic retains.
+/// The message that a topic retains.
 struct Entry {
     /// None if the latest message has removed it.
     publication: Option<Rc<Publication>>,
-    /// What may be retained instead: the message before, where the latest one may have had no effect, or has come at the
-    /// same instant.
+    /// The messages that may be retained instead: the one before, where the latest may have had no effect, or has come
+    /// at the same instant.
     or: Vec<Option<Rc<Publication>>>,
-    /// When the latest message came.
+    /// Time at which the latest message came.
     at: Duration,
 }
 
 impl Retained {
-    /// This publication may have had no effect.
+    /// Takes note that this publication may have had no effect.
     pub(super) fn doubt(&mut self, publication: &Publication) {
         if let Some(entry) = self.messages.get_mut(&publication.topic).filter(|_| publication.retain) {
             entry.or.push(None);
         }
     }
 
-    /// What was retained at this instant may be lost.
+    /// Takes note that what was retained at this instant may be lost.
     pub(super) fn doubt_since(&mut self, now: Duration) {
         for entry in self.messages.values_mut().filter(|entry| entry.at == now) {
             entry.or.push(None);
@@ -59,8 +59,8 @@ impl Retained {
 }
 
 impl Server {
-    /// A message with RETAIN replaces what its topic retains [MQTT-3.3.1-5]; an empty one removes it [MQTT-3.3.1-6] (5.0),
-    /// [MQTT-3.3.1-10] (3.1.1).
+    /// A message with RETAIN replaces what its topic retains [MQTT-3.3.1-5]; an empty one removes it [MQTT-3.3.1-6]
+    /// (5.0), [MQTT-3.3.1-10] (3.1.1).
     pub(super) fn retain(&mut self, publication: &Rc<Publication>) {
         let kept = (!publication.payload.is_empty()).then(|| Rc::clone(publication));
         let retained = &mut self.retained;
@@ -97,8 +97,8 @@ impl Server {
         }
     }
 
-    /// A subscription is owed the retained messages that it matches [MQTT-3.3.1-9] (5.0), [MQTT-3.3.1-6] (3.1.1), as its
-    /// Retain Handling asks for it [MQTT-3.3.1-10], [MQTT-3.3.1-11]; a shared one is owed none (§4.8.2).
+    /// A subscription is owed the retained messages that it matches [MQTT-3.3.1-9] (5.0), [MQTT-3.3.1-6] (3.1.1), as
+    /// its Retain Handling asks for it [MQTT-3.3.1-10], [MQTT-3.3.1-11]; a shared one is owed none (§4.8.2).
     pub(super) fn owe_retained(
         &mut self,
         id: ConnectionId,

@@ -28,25 +28,25 @@ pub(super) struct Session {
     pub(super) user: User,
     /// Seconds that the session outlives its connection; `u32::MAX` for ever.
     pub(super) expiry: u32,
-    /// When the session ends, if its connection has ended.
+    /// Time at which the session ends, if its connection has ended.
     pub(super) ends_at: Option<Duration>,
-    /// From when on the session may have ended before: its connection ended with the server's process, and the server may
+    /// Time since which the session may have ended: its connection ended with the server's process, and the server may
     /// count from that or from its restart.
     pub(super) may_end_at: Option<Duration>,
-    /// By the filter's text.
+    /// The subscriptions by the text of their filters.
     pub(super) subscriptions: BTreeMap<ByteString, Subscribed>,
     pub(super) will: Option<PendingWill>,
     /// Identifiers of QoS 2 messages from the client that PUBREL has not released, and their publication.
     pub(super) unreleased: BTreeMap<PacketId, Rc<Publication>>,
     /// Exchanges that the server has begun.
     pub(super) sender: Sender,
-    /// What the client is still owed.
+    /// The messages that the client is still owed.
     pub(super) owed: Owed,
     /// The client's Maximum Packet Size in bytes.
     pub(super) maximum_packet_size: usize,
     /// A subscription was owed retained messages.
     pub(super) waits_for_retained: bool,
-    /// When it became owed a message last, and when it lost its connection.
+    /// Latest time at which it became owed a message, and time at which it lost its connection.
     owed_at: Option<Duration>,
     lost_at: Option<Duration>,
 }
@@ -60,7 +60,7 @@ pub(super) struct Subscribed {
     pub(super) no_local: bool,
     pub(super) retain_as_published: bool,
     pub(super) id: Option<u32>,
-    /// When SUBACK granted it.
+    /// Time at which SUBACK granted it.
     pub(super) since: Duration,
     /// UNSUBSCRIBE has come, and no UNSUBACK has gone out yet.
     pub(super) is_leaving: bool,
@@ -94,7 +94,7 @@ impl Session {
         self.will = None;
     }
 
-    /// Is owed a message. Returns whether the queue is full: which messages it loses is the server's choice.
+    /// Adds a message that is owed. Returns whether the queue is full: which messages it loses is the server's choice.
     pub(super) fn owe(&mut self, message: OwedMessage, settings: &Settings) -> bool {
         let (before, number) = (self.owed.waiting, message.publication.number);
         self.owed_at = Some(message.since);
@@ -112,8 +112,8 @@ impl Session {
         is_full
     }
 
-    /// Takes note that the connection has ended. Messages of QoS 0 may be lost with it (§4.3.1). One that is stuck may hold
-    /// messages that the server has begun to send, and that no trace shows.
+    /// Takes note that the connection has ended. Messages of QoS 0 may be lost with it (§4.3.1). One that is stuck may
+    /// hold messages that the server has begun to send, and that no trace shows.
     pub(super) fn lose_connection(&mut self, now: Duration, is_stuck: bool) {
         self.connection = None;
         self.lost_at = Some(now);
@@ -225,8 +225,8 @@ impl Server {
         }
     }
 
-    /// A durable server starts again. The sessions whose connections ended with its process end no later than if those had
-    /// ended now.
+    /// A durable server starts again. The sessions whose connections ended with its process end no later than if those
+    /// had ended now.
     pub(super) fn restart_sessions(&mut self) {
         let now = self.now;
         for (client_id, session) in &mut self.sessions {

@@ -4,10 +4,10 @@ use halfopen_protocol::packet::QoS;
 
 use crate::plan::{BrokerProgram, BrokerSettings};
 
-/// As many bytes a server retains for sure; no scenario sets another limit.
+/// Number of bytes that a server surely retains; no scenario sets another limit.
 const RETAINED_BYTES: usize = 16 * 1024 * 1024;
 
-/// What is known of a server's limits: beyond them the model judges nothing.
+/// The known limits of a server: beyond them the model judges nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     /// Number of messages that may wait for one client.
@@ -22,15 +22,15 @@ pub(super) struct Settings {
     pub(super) sessions: usize,
     /// The longest session expiry in seconds; `u32::MAX` for ever.
     pub(super) maximum_session_expiry: u32,
-    /// Whether sessions and retained messages outlive the process.
+    /// True if sessions and retained messages outlive the process.
     pub(super) is_durable: bool,
-    /// How long a connection may be open without CONNECT.
+    /// Maximum time without a CONNECT on a new connection.
     pub(super) connect_timeout: Duration,
-    /// Whether a client that says nothing wrong is accepted: all may connect, and may have any will.
+    /// True if a client that breaks no rule is accepted: all may connect, and may have any will.
     pub(super) accepts_all: bool,
-    /// What the server is set to announce; none if that has changed at this instant.
+    /// The settings that the server has to announce; `None` if they have changed at this instant.
     pub(super) announced: Option<BrokerSettings>,
-    /// How much earlier or later than due the scenario allows.
+    /// The time by which something may be earlier or later than due.
     pub(super) tolerance: Duration,
 }
 

@@ -18,7 +18,7 @@ use crate::trace::ConnectionId;
 pub(super) struct Violation {
     clause: &'static str,
     what: String,
-    /// What DISCONNECT says of it.
+    /// The reason code of DISCONNECT.
     reason: ReasonCode,
     at: Duration,
 }

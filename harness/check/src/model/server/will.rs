@@ -14,7 +14,7 @@ use super::{Server, Timer};
 #[derive(Clone, Debug)]
 pub(super) struct PendingWill {
     will: Will,
-    /// When it is published, once its connection has ended.
+    /// Time at which it is published, once its connection has ended.
     pub(super) due: Option<Duration>,
 }
 

@@ -62,7 +62,7 @@ impl Connections {
 }
 
 impl End {
-    /// `None` if the connection never came to this node.
+    /// Returns the end, or `None` if the connection never came to this node.
     fn new(
         plan: &Plan,
         trace: &Trace,

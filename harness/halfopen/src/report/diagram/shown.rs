@@ -26,16 +26,16 @@ pub(super) struct Hidden {
     pub(super) note: String,
 }
 
-/// What the members of a group do alike at one instant: it is drawn once, with a count.
+/// The events that the members of a group do alike at one instant: they are drawn once, with a count.
 #[derive(Debug, Default)]
 pub(super) struct Alike {
     /// Number of events that an event stands for, if there are several.
     counts: BTreeMap<usize, usize>,
-    /// For each event that is not drawn, the one that stands for it.
+    /// The event that stands for each event that is not drawn.
     leaders: BTreeMap<usize, usize>,
 }
 
-/// What makes two events look alike.
+/// The features by which two events look alike.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Look {
     Packet(PacketType),

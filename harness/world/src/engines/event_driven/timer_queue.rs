@@ -45,7 +45,7 @@ struct Slot {
     previous_of_node: u32,
     next_of_node: u32,
     node: u32,
-    /// `None` in a free place.
+    /// The waker; `None` in a free place.
     waker: Option<Waker>,
     sequence: u64,
     due: Duration,

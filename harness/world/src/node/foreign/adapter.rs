@@ -19,16 +19,16 @@ const PORT: u16 = 1883;
 /// Something that an adapter says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Said {
-    /// It takes commands from now on.
+    /// The adapter is ready for commands.
     Ready,
-    /// Its client has a successful CONNACK.
+    /// The client has received a successful CONNACK.
     Connected {
-        /// Whether the broker had its session.
+        /// True if the broker had its session.
         session_present: bool,
     },
-    /// Its client hands a message to the application.
+    /// The client hands a message to the application.
     Message(Box<Publish>),
-    /// It cannot do what it was told, and why: the run says nothing about its client.
+    /// The client cannot do what it was told, and why: the run says nothing about it.
     Cannot(String),
     /// Something for people alone.
     Note,

@@ -44,11 +44,11 @@ pub(super) struct Machine<N: Network, C> {
     /// Connections that the program is opening.
     opening: BTreeMap<SocketId, Opening<N>>,
     carried: BTreeMap<SocketId, ForeignConnection<N>>,
-    /// What the script tells an adapter.
+    /// The commands of the script for the adapter.
     commands: QueueReceiver<Directive>,
     /// Lines for which the adapter's standard input had no room.
     input: VecDeque<u8>,
-    /// Whether the adapter takes commands.
+    /// True if the adapter is ready for commands.
     is_adapter_ready: bool,
     /// Time at which the process is to be run again, by the node's clock.
     sleep: Option<(Duration, Pending)>,
@@ -139,7 +139,7 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
         }
     }
 
-    /// Has a client connect that does so without being told.
+    /// Tells a client to connect that does so on its own.
     fn begin(&mut self) {
         let plan = Arc::clone(&self.plan);
         if let Program::Client(client) = &plan.node(self.node).program

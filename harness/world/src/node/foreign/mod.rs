@@ -1,4 +1,4 @@
-//! A program of somebody else, as a Linux process on a node: a broker, or a client with its adapter.
+//! A program other than the project's, as a Linux process on a node: a broker, or a client with its adapter.
 
 mod adapter;
 mod address;
@@ -19,8 +19,8 @@ use super::{Env, WorldClock};
 use crate::network::Network;
 use crate::plan::{Because, NodeId, Program, Seed};
 
-/// A program that is not the project's, to run on nodes in the place of the project's broker or client, each time in a Linux
-/// process of its own.
+/// A program that is not the project's, to run on nodes in the place of the project's broker or client, each time in a
+/// Linux process of its own.
 ///
 /// It is started with the world, and again after each `restart`. `crash` and `power_loss` kill it with SIGKILL.
 #[derive(Clone)]
@@ -38,13 +38,13 @@ struct Inner {
 pub struct ForeignOptions {
     /// Starts the program.
     pub launch: Box<StartsProgram>,
-    /// What it is.
+    /// The role.
     pub role: ForeignRole,
     /// Time that it may take until it is ready, by its own clock. That time passes before the world's begins.
     pub ready_within: Duration,
 }
 
-/// What a [`ForeignProgram`] is in its world.
+/// The role of a [`ForeignProgram`] in its world.
 pub enum ForeignRole {
     /// A broker, which is ready when it listens.
     Broker {
