@@ -78,7 +78,7 @@ impl Socket {
         let _ = take_all(self.ours());
         let _ = descriptors::send(theirs, b"!");
         if let Ok((_, other)) = descriptors::socketpair(libc::SOCK_STREAM) {
-            self.ours = other;
+            descriptors::release(std::mem::replace(&mut self.ours, other));
         }
     }
 

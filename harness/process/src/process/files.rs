@@ -216,7 +216,7 @@ impl Process {
         if self.files.socket(id).is_some() {
             self.close_socket(id);
         }
-        self.files.remove(id);
+        descriptors::release(self.files.remove(id));
         self.timers.remove(&id);
     }
 }

@@ -1,5 +1,6 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use super::{check, owned};
 
@@ -31,6 +32,23 @@ pub(crate) fn events_as_bytes(events: &[EpollEvent]) -> Vec<u8> {
         bytes.extend({ event.u64 }.to_ne_bytes());
     }
     bytes
+}
+
+/// Held for writing while a child that becomes a program has copies of all descriptors of this process.
+///
+/// Until the child has closed them, the other end of what is closed here sees nothing of it: a program of another thread would
+/// learn of an RST, or of the end of a pipe, at a time that depends on the machine.
+static COPIES: RwLock<()> = RwLock::new(());
+
+/// Lets a child have copies of all descriptors for as long as the returned guard lives.
+pub(crate) fn copied() -> RwLockWriteGuard<'static, ()> {
+    COPIES.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Drops what owns descriptors, while no child has copies of them: the other ends see it at once.
+pub(crate) fn release<T>(owner: T) {
+    let _no_copies = COPIES.read().unwrap_or_else(PoisonError::into_inner);
+    drop(owner);
 }
 
 /// Makes an eventfd.

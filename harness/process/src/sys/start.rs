@@ -86,6 +86,7 @@ pub(crate) fn start(start: &Start<'_>) -> Result<Started, Failure> {
             Isolation::UserNamespace => libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWUSER,
             Isolation::None => 0,
         };
+    let copied = descriptors::copied();
     // SAFETY: without CLONE_VM the child has a copy of this process, as after `fork`; it only makes system calls.
     let pid = check(unsafe { libc::syscall(libc::SYS_clone, flags as libc::c_ulong, 0usize, 0usize, 0usize, 0usize) })
         .map_err(Failure::Clone)? as Pid;
@@ -94,13 +95,16 @@ pub(crate) fn start(start: &Start<'_>) -> Result<Started, Failure> {
         unsafe { plan.run() }
     }
     drop(theirs);
+    // The child reports after it has closed its copies, or its end of the socket ends with it.
+    let report = receive_report(&ours);
+    drop(copied);
     let failed = |failure| {
         super::kill(pid, libc::SIGKILL);
         // SAFETY: the call takes no pointers but null.
         unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
         failure
     };
-    let (report, listener) = receive_report(&ours).map_err(|error| failed(Failure::Clone(error)))?;
+    let (report, listener) = report.map_err(|error| failed(Failure::Clone(error)))?;
     match (report, listener) {
         (Report { stage: 0, .. }, Some(listener)) => {
             descriptors::send(as_fd(&ours), b"x").map_err(|error| failed(Failure::Clone(error)))?;
