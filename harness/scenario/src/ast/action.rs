@@ -2,12 +2,13 @@
 
 use super::link::ConnectionName;
 use super::list::OneOrMore;
+use super::macros::map;
 use super::node::{Answers, Broker, CloseWord, Subscriptions, With};
 use super::packet::{ConnackPattern, FieldsOf, OfDisconnect, OfPublish, Pattern, Sent};
 use super::reading::{Reading, found};
 use super::scalar::{Drift, Text};
 use super::time::{DurationExpr, Leap};
-use super::value::{Fill, Param, Place, Value, map};
+use super::value::{Fill, Param, Place, Value};
 use crate::keys::{Key, ValueKind, key};
 use crate::lower::Role;
 use crate::reference::see;
@@ -170,12 +171,7 @@ macro_rules! actions {
         impl ActionKind {
             /// The words for actions.
             pub(crate) const KEYS: &'static [Key] = &[
-                $({
-                    #[allow(unused_mut, unused_assignments, reason = "changed where the action takes something")]
-                    let mut takes = ValueKind::Nothing;
-                    $(takes = <$type as Argument>::TAKES;)?
-                    key($word, $about).takes(takes)
-                },)*
+                $(key($word, $about).takes(takes!($($type)?)),)*
             ];
 
             const WHO: &'static [Who] = &[$(Who::$who),*];
@@ -208,19 +204,26 @@ macro_rules! actions {
             }
 
             fn argument(&self, fill: Fill<'_>) -> Option<Node> {
-                match self {
-                    $(#[allow(unused_variables, reason = "some take nothing")] action @ Self::$variant { .. } => {
-                        $(if let Self::$variant(argument) = action {
-                            return <$type as Argument>::write_argument(argument, fill);
-                        })?
-                        None
-                    })*
-                }
+                $($(if let Self::$variant(argument) = self {
+                    return <$type as Argument>::write_argument(argument, fill);
+                })?)*
+                None
             }
         }
     };
 }
 
+/// What stands behind the word of an action.
+macro_rules! takes {
+    () => {
+        ValueKind::Nothing
+    };
+    ($type:ty) => {
+        <$type as Argument>::TAKES
+    };
+}
+
+/// The argument of an action in the example of its reference.
 macro_rules! example {
     () => {
         "a/b"

@@ -2,12 +2,13 @@
 
 use super::link::ConnectionName;
 use super::list::{Named, OneOrMore};
+use super::macros::{group, map, words};
 use super::packet::{MessagePattern, Pattern};
 use super::reading::Reading;
 use super::scalar::{Count, Name, NodeName, Reason, Text};
 use super::step::line;
 use super::time::{DurationExpr, Gap, Moment, Moments};
-use super::value::{Fill, Group, Param, Place, Raw, Value, group, map, words};
+use super::value::{Fill, Group, Param, Place, Raw, Value};
 use crate::keys::{Key, Table, ValueKind, key};
 use crate::plan::Because;
 use crate::reference::see;

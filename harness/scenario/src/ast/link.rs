@@ -1,9 +1,10 @@
 //! Links: what they are like, and which ones a text names.
 
+use super::macros::{group, map};
 use super::reading::Reading;
 use super::scalar::{Bandwidth, Share};
 use super::time::{DurationExpr, EventNode, PacketWord};
-use super::value::{Fill, Param, Place, Value, group, map};
+use super::value::{Fill, Param, Place, Value};
 use crate::keys::ValueKind;
 use crate::plan::number_text;
 use crate::suggest::did_you_mean;
@@ -60,7 +61,7 @@ group! {
     }
 }
 
-super::value::composed! {
+super::macros::composed! {
     /// The settings of a link at the start.
     LinkSettings = "a link" {
         /// The properties.
@@ -68,7 +69,7 @@ super::value::composed! {
     }
 }
 
-super::value::composed! {
+super::macros::composed! {
     /// The settings of a link after a step.
     SetLink = "a change of a link" {
         /// The link.

@@ -12,6 +12,8 @@ mod expect;
 mod file;
 mod link;
 mod list;
+mod macros;
+mod matrix;
 mod node;
 mod packet;
 mod reading;
@@ -28,14 +30,12 @@ pub use self::expect::{
 };
 pub(crate) use self::expect::{CAUSES, EXPECTATION, MODIFIERS};
 pub(crate) use self::file::value_of;
-pub use self::file::{
-    Axis, Clauses, Combination, Engine, Exclude, File, Fragment, Grammar, Id, Ids, Lets, Links, Matrix, Nodes, OnlyOn,
-    Row, RowClauses, Rows, Seeds, Versions, Waive,
-};
+pub use self::file::{Clauses, Engine, File, Fragment, Grammar, Id, Ids, Links, Nodes, OnlyOn, Seeds, Versions, Waive};
 pub use self::link::{
     ConnectionName, Ends, IdleLimit, LinkFault, LinkPath, LinkProperties, LinkSettings, SetLink, WhichLink,
 };
 pub use self::list::{Named, OneOrMore};
+pub use self::matrix::{Axis, Combination, Exclude, Lets, Matrix, Row, RowClauses, Rows};
 pub use self::node::{
     AccessList, AccessRights, Acknowledge, AllAnswers, Answer, AnswerKeys, AnswerLine, AnswerWord, Answered, Answers,
     Auth, Broker, Client, ClientCommon, ClientOnly, CloseWord, ConnectFields, Dialogue, GroupSize, GrowthFactor,

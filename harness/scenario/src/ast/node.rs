@@ -3,11 +3,12 @@
 use halfopen_protocol::{PacketType, Version};
 
 use super::list::{Named, OneOrMore};
+use super::macros::{composed, group, map, words};
 use super::packet::{Payload, Sent, UserProperties};
 use super::reading::Reading;
 use super::scalar::{Factor, NodeName, Number, PacketRate, QosLevel, Reason, Share, Size, Text};
 use super::time::{DurationExpr, Expiry, Interval, KeepAlive, PacketWord};
-use super::value::{Fill, Param, Place, Raw, Value, composed, group, map, words};
+use super::value::{Fill, Param, Place, Raw, Value};
 use crate::keys::ValueKind;
 use crate::plan::PacketKind;
 use crate::tree::{Node, NodeKind};

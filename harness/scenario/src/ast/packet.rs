@@ -3,11 +3,12 @@
 use halfopen_protocol::PacketType;
 
 use super::list::{Named, OneOrMore};
+use super::macros::map;
 use super::node::With;
 use super::reading::Reading;
 use super::scalar::{Hex, Name, Number, QosLevel, Reason, Size, Text};
 use super::time::{DurationExpr, PacketWord};
-use super::value::{Env, Fill, Param, Place, Value, map};
+use super::value::{Env, Fill, Param, Place, Value};
 use crate::bytes::parse_bytes;
 use crate::keys::{ValueKind, word_of};
 use crate::lower::params::has_parameters;

@@ -66,7 +66,7 @@ impl Breach {
     }
 
     fn row(self) -> &'static Row {
-        &ROWS[self.row]
+        ROWS[self.row]
     }
 }
 
