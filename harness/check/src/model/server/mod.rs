@@ -66,7 +66,7 @@ pub(super) struct Server {
     /// Wills of connections that ended with the process of a durable server, which may publish them later or not.
     possible_wills: BTreeSet<Content>,
     /// Sessions that have ended at this instant.
-    ended_now: Vec<ByteString>,
+    ended_now: BTreeSet<ByteString>,
     /// Client identifiers of CONNECTs whose connection ended before their CONNACK: there may be a session.
     unanswered: BTreeSet<ByteString>,
     /// Messages that were sent at this instant and for which there is no reason yet.
@@ -114,7 +114,7 @@ impl Server {
             publications: 0,
             at_this_instant: Vec::new(),
             possible_wills: BTreeSet::new(),
-            ended_now: Vec::new(),
+            ended_now: BTreeSet::new(),
             unanswered: BTreeSet::new(),
             early: Vec::new(),
             is_paused: false,

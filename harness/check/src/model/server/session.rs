@@ -244,7 +244,7 @@ impl Server {
         if self.sessions.get(client_id).is_some_and(|session| session.will.as_ref().is_some_and(PendingWill::waits)) {
             self.will_is_due(client_id);
         }
-        self.ended_now.push(client_id.clone());
+        self.ended_now.insert(client_id.clone());
         self.end_session(client_id);
     }
 
