@@ -10,14 +10,16 @@ use super::Reconnect;
 #[derive(Debug)]
 pub(super) struct Backoff {
     settings: Reconnect,
-    rng: ChaCha8Rng,
+    seed: u64,
+    /// Made when the first pause is drawn: most clients never lose a connection, and there may be a million of them.
+    rng: Option<Box<ChaCha8Rng>>,
     /// The next pause in seconds, before chance.
     pause: f64,
 }
 
 impl Backoff {
     pub(super) fn new(settings: Reconnect, seed: u64) -> Self {
-        Self { settings, rng: ChaCha8Rng::seed_from_u64(seed), pause: settings.min.as_secs_f64() }
+        Self { settings, seed, rng: None, pause: settings.min.as_secs_f64() }
     }
 
     /// Returns when to try again after a failure at `now`. Pauses are whole milliseconds.
@@ -40,7 +42,8 @@ impl Backoff {
 
     /// Uniform from -1 up to, not including, 1.
     fn chance(&mut self) -> f64 {
-        let fraction = (self.rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+        let rng = self.rng.get_or_insert_with(|| Box::new(ChaCha8Rng::seed_from_u64(self.seed)));
+        let fraction = (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
         fraction * 2.0 - 1.0
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn build(
     shared: &Shared,
     reading: &Reading<'_>,
 ) -> Vec<Option<PlanNode>> {
-    let mut built = Vec::new();
+    let mut built = Vec::with_capacity(declared.len());
     for declared in declared {
         if let Some(member) = declared.member {
             run.params.set("i", Node::word(member.to_string()));
