@@ -343,6 +343,44 @@ fn a_run_that_passes_leaves_nothing() {
     assert!(!folder.0.join("target").exists());
 }
 
+/// Its keep-alive is a value of `let`, and the broker would have to close at 1 s.
+const LATE_BY_A_VALUE: &str = "
+let: { silence: 5s }
+clients: { sensor: { keep_alive: <silence> } }
+steps:
+  - sensor: stop_pinging
+expect:
+  - broker: { closes: sensor, because: keep_alive, at: 1s }
+";
+
+#[test]
+fn values_of_let_are_set_from_outside_and_said_in_the_command_that_reproduces() {
+    let folder = Folder::new("set");
+    folder.write("late.yaml", LATE_BY_A_VALUE);
+    let output = folder.halfopen(&["run", "late.yaml", "--mqtt", "5.0", "--set", "silence=20s"]);
+    let text = out(&output);
+    assert!(text.contains("closed at 30.030"), "{text}");
+    assert!(
+        text.contains("reproduce: halfopen run late.yaml --only 'late[5.0]' --seed 1 --set 'silence=20s'\n"),
+        "{text}"
+    );
+}
+
+#[rstest]
+#[case::another_name(
+    "silent=20s",
+    "--set silent=20s: no scenario here has `silent` in its `let`; did you mean `silence`?"
+)]
+#[case::no_value("silence", "write a name of `let`, `=` and a value")]
+#[case::another_type("silence=often", "late.yaml:2:17: ")]
+fn values_that_do_not_fit_are_explained(#[case] set: &str, #[case] message: &str) {
+    let folder = Folder::new(&format!("set_{}", set.len()));
+    folder.write("late.yaml", LATE_BY_A_VALUE);
+    let output = folder.halfopen(&["run", "late.yaml", "--set", set]);
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains(message), "{}", err(&output));
+}
+
 #[test]
 fn those_that_failed_are_run_again_until_they_pass() {
     let folder = Folder::new("failed_last");

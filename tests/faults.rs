@@ -148,7 +148,7 @@ fn examples(page: &str) -> impl Iterator<Item = Plan> {
     let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("\n```").next());
     blocks.filter(|block| !block.contains("\ninclude:")).flat_map(|block| {
         let name = block.split_whitespace().nth(1).expect("the first line of an example names it");
-        let source = Source { path: name.to_owned(), text: block.to_owned() };
+        let source = Source { path: name.to_owned(), text: block.to_owned(), ..Source::default() };
         let scenario = parse(Path::new(name).with_extension("").display().to_string(), source);
         let scenario = scenario.unwrap_or_else(|errors| panic!("{errors}"));
         let plans = scenario.plans(PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));

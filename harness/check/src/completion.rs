@@ -12,8 +12,9 @@ use crate::trace::{ConnectionIndex, Event, EventKind, RunObserver};
 /// timed or not, and when the times have passed that the others speak of.
 #[derive(Clone, Debug)]
 pub struct Completion {
-    /// Expectations that want to see something and have not yet, by the node at which it happens.
-    open: BTreeMap<NodeId, Vec<Wanted>>,
+    /// Expectations that want to see something and have not yet, by the node at which it happens and the other end, if
+    /// only what happens with one counts.
+    open: BTreeMap<(NodeId, Option<NodeId>), Vec<Wanted>>,
     /// All moments that expectations hang on.
     horizons: Vec<Horizon>,
     /// The places of those that learn from events of one node alone, by that node.
@@ -115,7 +116,7 @@ impl Completion {
         if wanted > 0
             && let Some(recognizer) = Recognizer::new(plan, expectation, node)
         {
-            self.open.entry(node).or_default().push(Wanted {
+            self.open.entry((node, expectation.peer())).or_default().push(Wanted {
                 recognizer,
                 on: expectation.on.clone(),
                 from,
@@ -153,7 +154,20 @@ impl Completion {
         self.feed_horizons(event);
         self.opened.feed(event);
         let Some(node) = event.node() else { return };
-        let Some(open) = self.open.get_mut(&node) else { return };
+        let peer = event.nodes().into_iter().flatten().find(|other| *other != node);
+        self.feed_wanted((node, None), index, event);
+        if peer.is_some() {
+            self.feed_wanted((node, peer), index, event);
+        } else {
+            // What happens at the node alone concerns all of its connections.
+            let of_node = (node, Some(NodeId(0)))..=(node, Some(NodeId(usize::MAX)));
+            let all: Vec<_> = self.open.range(of_node).map(|(ends, _)| *ends).collect();
+            all.into_iter().for_each(|ends| self.feed_wanted(ends, index, event));
+        }
+    }
+
+    fn feed_wanted(&mut self, ends: (NodeId, Option<NodeId>), index: usize, event: &Event) {
+        let Some(open) = self.open.get_mut(&ends) else { return };
         open.retain_mut(|wanted| {
             let from = wanted.from.map_or(Some(Duration::ZERO), |from| self.horizons[from].time());
             if self.opened.is_on(event, &wanted.on) && wanted.is_met_by(index, event, from) {
@@ -163,7 +177,7 @@ impl Completion {
             wanted.missing > 0
         });
         if open.is_empty() {
-            self.open.remove(&node);
+            self.open.remove(&ends);
         }
     }
 

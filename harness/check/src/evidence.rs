@@ -92,6 +92,20 @@ impl Evidence {
         index.at(node).iter().map(|&place| self.event_at(place as usize))
     }
 
+    /// Returns the events at a node that happen with this other node, or with none at all.
+    pub(super) fn between<'a>(
+        &'a self,
+        index: &'a TraceIndex,
+        node: NodeId,
+        peer: Option<NodeId>,
+    ) -> impl Iterator<Item = (usize, &'a Event)> {
+        let places = index.between(node, peer).into_owned();
+        places
+            .into_iter()
+            .map(|place| self.event_at(place as usize))
+            .filter(move |(_, event)| event.node() == Some(node))
+    }
+
     /// Returns all occurrences of an event, with their indices in the trace.
     pub(super) fn occurrences(
         &self,

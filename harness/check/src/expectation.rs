@@ -95,7 +95,7 @@ impl Judge<'_> {
         };
         let counts = |at: Duration| (from..=to).contains(&millis(at));
         let on = &self.expectation.on;
-        let events = self.trace.at(self.index, self.node);
+        let events = self.trace.between(self.index, self.node, self.expectation.peer());
         let events = events.filter(|(_, event)| self.index.names().is_on(event, on));
         let found = events.filter_map(|(index, event)| {
             recognizer.feed(index, event, counts(event.at)).filter(|found| counts(found.at))
@@ -275,7 +275,7 @@ impl Judge<'_> {
     fn no_opportunity(&self) -> Option<Why> {
         let name = |id: NodeId| &self.plan.node(id).name;
         let opened = |peer: Option<NodeId>| {
-            self.trace.at(self.index, self.node).any(|(_, event)| match &event.kind {
+            self.trace.between(self.index, self.node, peer).any(|(_, event)| match &event.kind {
                 EventKind::Sent { to: other, item: Transmission::Open, .. }
                 | EventKind::Received { from: other, item: Transmission::Open, .. } => {
                     peer.is_none_or(|peer| peer == *other)

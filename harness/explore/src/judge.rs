@@ -89,7 +89,7 @@ pub struct Judged {
 /// With all that is wrong in the file, or if it has several runs. A story that was drawn has no errors.
 pub fn plan_of(name: &str, text: String) -> Result<Arc<Plan>, String> {
     let read = || {
-        let scenario = parse(name.to_owned(), Source { path: format!("{name}.yaml"), text })?;
+        let scenario = parse(name.to_owned(), Source { path: format!("{name}.yaml"), text, ..Source::default() })?;
         scenario.plans(PlanOptions::default())
     };
     let mut plans = read().map_err(|errors: Errors| errors.to_string())?;

@@ -81,7 +81,7 @@ fn judge(plan: &Plan, row: &Row, messages: u32) -> Duration {
 
 fn plan(subscribers: usize) -> Plan {
     let text = format!("mqtt: 3.1.1\nclients: {{ pub: {{}}, sub: {{ count: {subscribers} }} }}\n");
-    let source = Source { path: "bench.yaml".into(), text };
+    let source = Source { path: "bench.yaml".into(), text, ..Source::default() };
     let scenario = parse("bench".into(), source).expect("the scenario is right");
     let plans = scenario.plans(PlanOptions::default()).expect("the scenario is right");
     let plan = plans.into_iter().next().expect("one run");

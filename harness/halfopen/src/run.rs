@@ -1,6 +1,7 @@
 //! Loads scenarios, runs their plans and judges what happened: the one place that ties the crates together.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::Path;
@@ -29,8 +30,20 @@ pub(crate) const STACK: usize = 8 * 1024 * 1024;
 /// # Panics
 /// If the system has no thread for it.
 pub fn load<P: AsRef<Path>>(paths: &[P], options: PlanOptions) -> Result<Vec<(Scenario, Vec<Plan>)>, Errors> {
+    load_set(paths, options, &BTreeMap::new())
+}
+
+/// The same with these values in the place of those that the scenarios have in `let`.
+///
+/// # Errors
+/// As [`load`], and for names that no scenario has.
+pub(crate) fn load_set<P: AsRef<Path>>(
+    paths: &[P],
+    options: PlanOptions,
+    set: &BTreeMap<String, String>,
+) -> Result<Vec<(Scenario, Vec<Plan>)>, Errors> {
     let read = |file: &File| {
-        let scenario = scenario::load_file(file)?;
+        let scenario = scenario::load_file(file, set)?;
         let plans = expand(scenario.plans(options)?)?;
         Ok((scenario, plans))
     };
@@ -42,7 +55,9 @@ pub fn load<P: AsRef<Path>>(paths: &[P], options: PlanOptions) -> Result<Vec<(Sc
             Err(error) => errors.push(error),
         }
     }
-    Errors::collect(errors).map_or(Ok(loaded), Err)
+    Errors::collect(errors).map_or(Ok(()), Err)?;
+    scenario::check_set(loaded.iter().map(|(scenario, _)| scenario), set)?;
+    Ok(loaded)
 }
 
 /// Does the work for all items, and returns the results in the order of the items.

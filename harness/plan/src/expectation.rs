@@ -38,6 +38,18 @@ pub struct Expectation {
     pub during: Option<(Moment, Moment)>,
 }
 
+impl Expectation {
+    /// Returns the other end, if only what happens with one node counts.
+    pub fn peer(&self) -> Option<NodeId> {
+        match &self.verb {
+            Verb::Closes { peer, .. } | Verb::Loses { peer, .. } | Verb::Attempts { peer } => Some(*peer),
+            Verb::Receives(_) => self.from,
+            Verb::Sends(_) => self.to,
+            Verb::Delivers(_) | Verb::Is(_) | Verb::Has(_) | Verb::AnyOf(_) => None,
+        }
+    }
+}
+
 /// The mode of an expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {

@@ -16,6 +16,7 @@ mod settings;
 mod step;
 pub mod trace;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,6 +131,8 @@ pub struct Source {
     pub path: String,
     /// The file's text.
     pub text: String,
+    /// The values that were given in the place of those of its `let`, by their names. They stand in the text already.
+    pub set: BTreeMap<String, String>,
 }
 
 impl Source {

@@ -254,7 +254,10 @@ mod tests {
     use crate::{generate, parse};
 
     fn draft(text: &str) -> Draft {
-        let scenario = parse("test".to_owned(), Source { path: "test.yaml".to_owned(), text: text.to_owned() });
+        let scenario = parse(
+            "test".to_owned(),
+            Source { path: "test.yaml".to_owned(), text: text.to_owned(), ..Source::default() },
+        );
         Draft::from(&scenario.unwrap().file)
     }
 

@@ -60,7 +60,7 @@ pub struct Error {
 impl Error {
     /// An error of a file as a whole: it cannot be read.
     pub(super) fn of_file(path: &str, message: impl Into<String>) -> Self {
-        let source = Source { path: path.to_owned(), text: String::new() };
+        let source = Source { path: path.to_owned(), text: String::new(), ..Source::default() };
         Self {
             source_file: Arc::new(source),
             span: None,
@@ -311,7 +311,7 @@ mod tests {
     use super::*;
 
     fn error(text: &str, line: u32, columns: std::ops::Range<u32>, note: Option<&str>) -> String {
-        let source = Source { path: "a.yaml".into(), text: text.into() };
+        let source = Source { path: "a.yaml".into(), text: text.into(), ..Source::default() };
         let at = |column| Position::new(line, column);
         let span = Span { start: at(columns.start), end: at(columns.end) };
         let error = Error {

@@ -79,7 +79,7 @@ impl Reading<'_> {
             Err(error) => return fail(format!("`{}`: {}", files::shown(&file), error.message)),
         };
         self.done.push(file.clone());
-        let source = Arc::new(Source { path: files::shown(&file), text });
+        let source = Arc::new(Source { path: files::shown(&file), text, ..Source::default() });
         let number = self.diagnostics.add_fragment(Arc::clone(&source));
         let Some(mut root) = tree::parse(&source.text, number, self.diagnostics) else { return Err(()) };
         header::check_keys(&root, Fragment::TABLE, self.diagnostics);

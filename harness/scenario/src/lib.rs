@@ -20,6 +20,7 @@ mod lints;
 mod lower;
 mod reference;
 mod schema;
+mod set;
 mod suggest;
 mod tables;
 mod time;
@@ -27,6 +28,7 @@ mod tree;
 mod write;
 
 use halfopen_plan::{self as plan, trace};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,6 +42,7 @@ pub use self::include::tidy;
 use self::lower::Axes;
 pub use self::lower::{MAX_NODES, MAX_RUNS, PlanOptions};
 pub use self::schema::schema;
+pub use self::set::check_set;
 pub use self::tables::with_tables;
 pub use self::time::Expr;
 use self::tree::{Node, NodeKind};
@@ -76,16 +79,17 @@ pub struct Scenario {
 /// before errors are given back, so that all come at once.
 pub fn load(path: impl AsRef<Path>) -> Result<Scenario, Errors> {
     let path = path.as_ref();
-    load_file(&File { path: path.to_owned(), name: files::name_of(path) })
+    load_file(&File { path: path.to_owned(), name: files::name_of(path) }, &BTreeMap::new())
 }
 
-/// Reads a scenario file that [`find`] has found.
+/// Reads a scenario file that [`find`] has found, with these values in the place of those that its `let` has.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_file(file: &File) -> Result<Scenario, Errors> {
+pub fn load_file(file: &File, set: &BTreeMap<String, String>) -> Result<Scenario, Errors> {
     let text = files::read(&file.path)?;
-    parse(file.name.clone(), Source { path: files::shown(&file.path), text })
+    let source = Source { path: files::shown(&file.path), text, ..Source::default() };
+    parse(file.name.clone(), set::with_values(source, set))
 }
 
 /// Reads a scenario from its text.
@@ -135,7 +139,7 @@ pub fn load_all<P: AsRef<Path>>(paths: &[P], options: PlanOptions) -> Result<Vec
     let mut loaded = Vec::new();
     let mut errors = Vec::new();
     for file in find(paths)? {
-        let read = load_file(&file).and_then(|scenario| {
+        let read = load_file(&file, &BTreeMap::new()).and_then(|scenario| {
             let plans = scenario.plans(options)?;
             Ok((scenario, plans))
         });

@@ -186,7 +186,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(text: &str) -> (Option<Node>, String) {
-        let diagnostics = Diagnostics::new(Arc::new(Source { path: "a.yaml".into(), text: text.into() }));
+        let diagnostics =
+            Diagnostics::new(Arc::new(Source { path: "a.yaml".into(), text: text.into(), ..Source::default() }));
         let node = parse(text, 0, &diagnostics);
         let errors = diagnostics.finish(()).err().map_or_else(String::new, |errors| errors.to_string());
         (node, errors)

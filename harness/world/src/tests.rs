@@ -83,7 +83,7 @@ fn failures(text: &str) -> Vec<String> {
 
 /// And when, in milliseconds.
 fn failures_at(text: &str) -> Vec<(u128, String)> {
-    let source = Source { path: "test.yaml".into(), text: text.into() };
+    let source = Source { path: "test.yaml".into(), text: text.into(), ..Source::default() };
     let scenario = halfopen_scenario::parse("test".into(), source).unwrap_or_else(|errors| panic!("{errors}"));
     let plans = scenario.plans(halfopen_scenario::PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
     let plan = Arc::new(plans.into_iter().next().expect("a run"));

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -99,6 +100,8 @@ pub(super) struct RunArgs {
     /// The seed of everything random, instead of the seeds in the files.
     #[arg(long)]
     pub(super) seed: Option<u64>,
+    #[command(flatten)]
+    pub(super) set: SetArgs,
     /// Select the runs whose name contains this text.
     #[arg(long, value_name = "TEXT")]
     pub(super) only: Option<String>,
@@ -249,6 +252,26 @@ pub(super) struct CheckArgs {
     pub(super) paths: Vec<PathBuf>,
 }
 
+/// Values from outside.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(super) struct SetArgs {
+    /// Give a name of the scenarios' `let` another value, as in `devices=50000`; may be repeated.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    values: Vec<(String, String)>,
+}
+
+impl SetArgs {
+    /// Returns the values by their names; the last of those that have one name.
+    pub(super) fn values(&self) -> BTreeMap<String, String> {
+        self.values.iter().cloned().collect()
+    }
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write a name of `let`, `=` and a value, as in `devices=50000`")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
 #[derive(Debug, ClapArgs)]
 pub(super) struct DrawArgs {
     /// The scenario file.
@@ -263,6 +286,8 @@ pub(super) struct DrawArgs {
     /// The seed of everything random, instead of the seeds in the file.
     #[arg(long)]
     pub(super) seed: Option<u64>,
+    #[command(flatten)]
+    pub(super) set: SetArgs,
     /// Switch on a defect, to see what it does.
     #[arg(long, value_name = "SIDE:NAME")]
     pub(super) defect: Option<Defect>,

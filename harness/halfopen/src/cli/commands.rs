@@ -6,7 +6,7 @@ use super::args::{CheckArgs, RunArgs, TraceArgs};
 use super::foreign::Foreign;
 use super::output::{ENGINE_TROUBLE, Failure, SUCCESS};
 use crate::plan::Plan;
-use crate::run::{Ending, load};
+use crate::run::{Ending, load_set};
 use crate::scenario::{PlanOptions, load_all};
 use crate::trace::{TraceFile, text};
 use crate::world::EngineError;
@@ -108,7 +108,7 @@ pub(super) fn begin_log(args: &RunArgs) {
 
 /// The runs that are asked for; at least one.
 fn plans(args: &RunArgs) -> Result<Vec<Arc<Plan>>, Failure> {
-    let scenarios = load(&args.paths, PlanOptions { seed: args.seed })?;
+    let scenarios = load_set(&args.paths, PlanOptions { seed: args.seed }, &args.set.values())?;
     let only = args.only.as_deref().unwrap_or_default();
     let plans: Vec<Arc<Plan>> = scenarios
         .into_iter()

@@ -1,6 +1,6 @@
 //! `halfopen diff`, `halfopen meta`, `halfopen replay`: whether two traces are one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -161,7 +161,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let bad = |error: serde_json::Error| Failure::Input(format!("{}: {error}", place.display()));
     let manifest: Manifest = serde_json::from_str(&read(&place)?).map_err(bad)?;
     let file = scenario_file(&args.folder, &manifest);
-    let scenario = load_file(&File { path: file, name: manifest.scenario.clone() })?;
+    let scenario = load_file(&File { path: file, name: manifest.scenario.clone() }, &BTreeMap::new())?;
     // A seed that is an axis stands in the name, and is found there.
     let fixed = Some(manifest.seed).filter(|_| !manifest.run.contains(" seed="));
     let plans = expand(scenario.plans(PlanOptions { seed: fixed })?)?;

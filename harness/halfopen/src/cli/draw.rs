@@ -4,12 +4,12 @@ use std::sync::Arc;
 use super::args::DrawArgs;
 use super::output::{Failure, SUCCESS, write_file};
 use crate::report::diagram::{scene, svg};
-use crate::run::{Runner, load};
+use crate::run::{Runner, load_set};
 use crate::scenario::PlanOptions;
 
 /// Runs one scenario and draws it.
 pub(super) fn draw(args: &DrawArgs) -> Result<u8, Failure> {
-    let scenarios = load(&[&args.path], PlanOptions { seed: args.seed })?;
+    let scenarios = load_set(&[&args.path], PlanOptions { seed: args.seed }, &args.set.values())?;
     let only = args.only.as_deref().unwrap_or_default();
     let mut plans = scenarios.into_iter().flat_map(|(_, plans)| plans);
     let plan = plans.find(|plan| plan.run.to_string().contains(only));

@@ -5,7 +5,7 @@ use super::artifacts::last_failed;
 use super::options::{RunCommand, Shard};
 use super::output::Failure;
 use crate::plan::{Plan, Seed};
-use crate::run::load;
+use crate::run::load_set;
 use crate::scenario::{About, PlanOptions};
 
 /// A run that is asked for.
@@ -26,7 +26,7 @@ pub(super) fn choose(command: &RunCommand) -> Result<Vec<Chosen>, Failure> {
     let failed = if command.select.failed_last { Some(last_failed(&command.output.artifacts)?) } else { None };
     let mut chosen = Vec::new();
     for seed in seeds {
-        for (scenario, plans) in load(&command.run.paths, PlanOptions { seed })? {
+        for (scenario, plans) in load_set(&command.run.paths, PlanOptions { seed }, &command.run.set.values())? {
             let about = Arc::new(scenario.about.clone());
             for (place, plan) in plans.into_iter().enumerate() {
                 if is_wanted(command, &plan, &about, failed.as_ref()) {

@@ -149,7 +149,7 @@ impl Profile {
 
     /// Reads the text of a profile; `beside` reads a file that stands beside it.
     fn parse(name: &str, path: &str, text: &str, beside: &dyn Fn(&str) -> io::Result<String>) -> Result<Self, Errors> {
-        let source = Source { path: path.to_owned(), text: text.to_owned() };
+        let source = Source { path: path.to_owned(), text: text.to_owned(), ..Source::default() };
         parse::parse(name, &Arc::new(source), beside)
     }
 

@@ -7,7 +7,7 @@ use crate::plan::Source;
 
 /// The judgement of each run of a scenario, with this defect if it is named.
 fn judged(text: &str, engine: Engine, defect: Option<&str>) -> Vec<Outcome> {
-    let source = Source { path: "test.yaml".into(), text: text.into() };
+    let source = Source { path: "test.yaml".into(), text: text.into(), ..Source::default() };
     let scenario = scenario::parse("test".into(), source).unwrap_or_else(|errors| panic!("{errors}"));
     let plans = scenario.plans(PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
     let defect = defect.map(|name| Defect::all().find(|defect| defect.is_named(name)).expect("a defect"));

@@ -21,7 +21,7 @@ until: 1min
 
 fn runs(fault: &str, during: &str) -> Result<Vec<Plan>, String> {
     let text = STORY.replace("FAULT", fault).replace("DURING", during);
-    let scenario = scenario::parse("qos/cut".into(), Source { path: "cut.yaml".into(), text });
+    let scenario = scenario::parse("qos/cut".into(), Source { path: "cut.yaml".into(), text, ..Source::default() });
     let plans = scenario.and_then(|scenario| scenario.plans(PlanOptions::default()));
     runs_of(plans.map_err(|errors| errors.to_string())?)
 }
@@ -80,7 +80,7 @@ fn is_publish(kind: &EventKind) -> bool {
 #[test]
 fn more_runs_than_a_file_may_have_are_an_error_that_says_the_product() {
     let text = "mqtt: 5.0\nmatrix: { n: 1 .. 10000 step 1 }\nclients: { a: { client_id: c<n> } }\nsteps:\n  - sweep: { fault: { a: crash }, during: .. PINGRESP at a }\n  - wait: 2min\n";
-    let source = Source { path: "many.yaml".into(), text: text.into() };
+    let source = Source { path: "many.yaml".into(), text: text.into(), ..Source::default() };
     let plans = scenario::parse("many".into(), source).unwrap().plans(PlanOptions::default()).unwrap();
     // All but the last have one run each already, so that this need not run ten thousand.
     let mut plans: Vec<Plan> = plans;

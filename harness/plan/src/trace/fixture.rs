@@ -35,7 +35,11 @@ pub fn plan() -> Plan {
     let broker = Node::new("broker", Program::Broker(BrokerProgram::default()));
     Plan {
         run: RunName { scenario: "area/story".to_owned(), version: Version::V5_0, parameters: Vec::new() },
-        source: Arc::new(Source { path: "scenarios/area/story.yaml".to_owned(), text: String::new() }),
+        source: Arc::new(Source {
+            path: "scenarios/area/story.yaml".to_owned(),
+            text: String::new(),
+            ..Source::default()
+        }),
         version: Version::V5_0,
         seed: Seed(1),
         nodes: vec![broker, raw("sensor"), raw("watcher")],

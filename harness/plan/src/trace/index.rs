@@ -1,5 +1,7 @@
 //! The events of a finished run by node and by connection, so that nobody looks for them in all the others.
 
+use std::borrow::Cow;
+
 use super::find::{Finder, Occurrence, Perspective};
 use super::{ConnectionId, ConnectionIndex, Event, EventKind, Transmission};
 use crate::{EventRef, NodeId, Plan};
@@ -12,6 +14,8 @@ use crate::{EventRef, NodeId, Plan};
 pub struct TraceIndex {
     /// The events that happen at each node.
     at: Vec<Vec<u32>>,
+    /// The events at each node that name no other.
+    alone: Vec<Vec<u32>>,
     /// The events about each node: those at it, and those at another node that it sent or is sent.
     about: Vec<Vec<u32>>,
     /// The events that concern every node.
@@ -52,6 +56,7 @@ impl TraceIndex {
         let of_nodes = || vec![Vec::new(); plan.nodes.len()];
         let mut index = Self {
             at: of_nodes(),
+            alone: of_nodes(),
             about: of_nodes(),
             common: Vec::new(),
             marks: Vec::new(),
@@ -71,6 +76,11 @@ impl TraceIndex {
         }
         if let Some(at) = event.node().and_then(|node| self.at.get_mut(node.0)) {
             at.push(place);
+        }
+        if let [Some(node), None] = event.nodes()
+            && let Some(alone) = self.alone.get_mut(node.0)
+        {
+            alone.push(place);
         }
         if Finder::is_seen_by_all(plan, event) {
             self.common.push(place);
@@ -125,6 +135,17 @@ impl TraceIndex {
         self.at.get(node.0).map_or(&[], Vec::as_slice)
     }
 
+    /// Returns the places of the events at a node that happen with this peer, or with nobody else, in order; of all at the
+    /// node without a peer. Events at other nodes, or with other peers, may be among them.
+    pub fn between(&self, node: NodeId, peer: Option<NodeId>) -> Cow<'_, [u32]> {
+        let about = peer.and_then(|peer| self.about.get(peer.0));
+        match about.filter(|about| about.len() < self.at(node).len()) {
+            // A broker has events with many peers, and a client with few.
+            Some(about) => merge(about, &self.alone[node.0]).collect(),
+            None => Cow::Borrowed(self.at(node)),
+        }
+    }
+
     /// Returns what scenarios call the connections of the run.
     pub fn names(&self) -> &ConnectionIndex {
         &self.names
@@ -167,14 +188,18 @@ impl TraceIndex {
 
     /// Returns the places of the events about a node and of those that concern all, in order.
     fn about(&self, node: NodeId) -> impl Iterator<Item = u32> {
-        let mut own = self.about[node.0].iter().copied().peekable();
-        let mut common = self.common.iter().copied().peekable();
-        std::iter::from_fn(move || match (own.peek(), common.peek()) {
-            (Some(one), Some(other)) if other < one => common.next(),
-            (None, _) => common.next(),
-            _ => own.next(),
-        })
+        merge(&self.about[node.0], &self.common)
     }
+}
+
+/// Returns the places of both lists, in order.
+fn merge<'a>(one: &'a [u32], other: &'a [u32]) -> impl Iterator<Item = u32> + use<'a> {
+    let (mut one, mut other) = (one.iter().copied().peekable(), other.iter().copied().peekable());
+    std::iter::from_fn(move || match (one.peek(), other.peek()) {
+        (Some(first), Some(second)) if second < first => other.next(),
+        (None, _) => other.next(),
+        _ => one.next(),
+    })
 }
 
 impl IndexedConnection {
@@ -239,6 +264,33 @@ mod tests {
         let sorted = index.occurrences(&plan, &event, viewer, trace.events.len(), event_at);
         assert_eq!(sorted, all);
         assert!(!all.is_empty(), "the case says something");
+    }
+
+    #[rstest]
+    #[case::of_a_broker_with_one_client(BROKER, Some(SENSOR))]
+    #[case::of_a_client_with_its_broker(WATCHER, Some(BROKER))]
+    #[case::of_a_broker_with_all(BROKER, None)]
+    fn events_between_two_nodes_are_all_that_name_both_or_one_alone(
+        #[case] node: NodeId,
+        #[case] peer: Option<NodeId>,
+    ) {
+        let mut story = TraceBuilder::new();
+        story.connect(0, SENSOR, connect("sensor", 5));
+        story.at(5).connect(1, WATCHER, connect("watcher", 5));
+        story.at(10).change(BROKER, NodeFault::Crash);
+        let trace = story.end(1000);
+        let index = TraceIndex::new(&plan(), &trace.events);
+        let is_between = |event: &Event| {
+            let others = event.nodes().into_iter().flatten().filter(|other| *other != node);
+            event.node() == Some(node) && others.map(Some).all(|other| peer.is_none() || other == peer)
+        };
+        let places = index.between(node, peer);
+        assert!(places.is_sorted());
+        let found: Vec<&Event> =
+            places.iter().map(|place| &trace.events[*place as usize]).filter(|event| is_between(event)).collect();
+        let all: Vec<&Event> = trace.events.iter().filter(|event| is_between(event)).collect();
+        assert_eq!(found, all);
+        assert!(!all.is_empty());
     }
 
     #[test]

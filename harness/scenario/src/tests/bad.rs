@@ -274,7 +274,7 @@ const BAD: &[(&str, &str)] = &[
 ];
 
 pub(super) fn errors(text: &str) -> String {
-    let source = Source { path: "silent_client.yaml".into(), text: text.into() };
+    let source = Source { path: "silent_client.yaml".into(), text: text.into(), ..Source::default() };
     match parse("silent_client".into(), source).and_then(|scenario| scenario.plans(PlanOptions::default())) {
         Ok(plans) => panic!("no error, but {} plans, in\n{text}", plans.len()),
         Err(errors) => errors.to_string(),

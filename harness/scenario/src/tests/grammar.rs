@@ -212,7 +212,7 @@ fn a_packet_that_begins_an_exchange_has_an_id_of_its_own() {
 fn reports_are_ids_of_the_list_or_references_of_ones_own() {
     let text = "reports: [rumqttd-outbound-traffic-renews-keepalive, 'https://example.org/issues/7', 'ABC-7', 'a call of Monday']\n\
                 clients: { a: {} }\nsteps: [ { wait: 1s } ]\n";
-    let source = Source { path: "a.yaml".to_owned(), text: text.to_owned() };
+    let source = Source { path: "a.yaml".to_owned(), text: text.to_owned(), ..Source::default() };
     let scenario = crate::parse("a".to_owned(), source).unwrap();
     assert_eq!(scenario.about.reports.len(), 4);
 }

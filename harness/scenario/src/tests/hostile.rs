@@ -7,7 +7,7 @@ use crate::suggest::COMPARED;
 use crate::{PlanOptions, parse};
 
 fn read(text: &str) -> Result<usize, String> {
-    let source = Source { path: "a.yaml".into(), text: text.into() };
+    let source = Source { path: "a.yaml".into(), text: text.into(), ..Source::default() };
     let read = parse("a".into(), source).and_then(|scenario| scenario.plans(PlanOptions::default()));
     read.map(|plans| plans.len()).map_err(|errors| errors.to_string())
 }

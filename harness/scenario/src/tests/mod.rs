@@ -28,7 +28,7 @@ fn scenarios() -> PathBuf {
 
 /// The plans of a text that has no mistake.
 fn plans(text: &str) -> Vec<Plan> {
-    let source = Source { path: "a.yaml".into(), text: text.into() };
+    let source = Source { path: "a.yaml".into(), text: text.into(), ..Source::default() };
     let plans = parse("a".into(), source).and_then(|scenario| scenario.plans(PlanOptions::default()));
     plans.unwrap_or_else(|errors| panic!("{errors}"))
 }

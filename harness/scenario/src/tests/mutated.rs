@@ -92,7 +92,7 @@ proptest! {
         let files = files();
         let (path, text) = file.get(&files);
         let text = slips.iter().fold(text.clone(), |text, slip| with(&text, slip));
-        let source = Source { path: path.clone(), text };
+        let source = Source { path: path.clone(), text, ..Source::default() };
         match parse("mutated".into(), source).and_then(|scenario| scenario.plans(PlanOptions::default())) {
             Ok(plans) => prop_assert!(!plans.is_empty()),
             Err(errors) => {

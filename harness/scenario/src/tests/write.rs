@@ -8,7 +8,7 @@ use crate::plan::{Seed, Source};
 use crate::{Comments, PlanOptions, WIDTH, find, generate, parse};
 
 fn read(path: &str, text: &str) -> crate::Scenario {
-    let source = Source { path: path.to_owned(), text: text.to_owned() };
+    let source = Source { path: path.to_owned(), text: text.to_owned(), ..Source::default() };
     parse("a".into(), source).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
 }
 

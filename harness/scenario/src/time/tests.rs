@@ -69,7 +69,7 @@ fn plan(line: &str) -> Result<Plan, String> {
     let text = format!(
         "mqtt: 5.0\nclients: {{ sensor: {{ reconnect: {{ min: 1s }} }}, dev-1: {{}}, fleet: {{ count: 2 }} }}\n{line}\n"
     );
-    let source = Source { path: "a.yaml".into(), text };
+    let source = Source { path: "a.yaml".into(), text, ..Source::default() };
     let plans = parse("a".into(), source).and_then(|scenario| scenario.plans(PlanOptions::default()));
     let messages = |errors: Errors| errors.iter().map(|error| error.message.clone()).collect::<Vec<_>>().join("\n");
     plans.map(|mut plans| plans.remove(0)).map_err(messages)

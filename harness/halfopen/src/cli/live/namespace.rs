@@ -208,7 +208,7 @@ mod tests {
     use crate::scenario::{self, PlanOptions};
 
     fn plan(text: &str) -> Plan {
-        let source = Source { path: "test.yaml".to_owned(), text: text.to_owned() };
+        let source = Source { path: "test.yaml".to_owned(), text: text.to_owned(), ..Source::default() };
         let scenario = scenario::parse("test".to_owned(), source).unwrap();
         scenario.plans(PlanOptions::default()).unwrap().remove(0)
     }

@@ -276,7 +276,9 @@ fn command(plan: &Plan, defect: Option<Defect>) -> String {
         false => format!(" --seed {}", plan.seed.0),
     };
     let defect = defect.map(|it| format!(" --defect {}", quoted(&it.to_string().replace(' ', "")))).unwrap_or_default();
-    format!("halfopen run {} --only {}{seed}{defect}", quoted(&plan.source.path), quoted(&name))
+    let set = plan.source.set.iter().map(|(name, value)| format!(" --set {}", quoted(&format!("{name}={value}"))));
+    let set: String = set.collect();
+    format!("halfopen run {} --only {}{seed}{set}{defect}", quoted(&plan.source.path), quoted(&name))
 }
 
 fn quoted(text: &str) -> String {

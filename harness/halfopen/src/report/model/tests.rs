@@ -23,8 +23,11 @@ fn finished(due: i64) -> Finished {
     expectation.text = "broker: { closes: sensor }".to_owned();
     expectation.timing = Some(Timing::At(after(due, EventRef::Start, "then")));
     plan.expectations.push(expectation);
-    plan.source =
-        Arc::new(Source { path: "scenarios/area/story.yaml".to_owned(), text: "a: </script> & <b>\n".into() });
+    plan.source = Arc::new(Source {
+        path: "scenarios/area/story.yaml".to_owned(),
+        text: "a: </script> & <b>\n".into(),
+        ..Source::default()
+    });
     let trace = silent_client().end(8530);
     let outcome = check(&plan, &trace);
     Finished { plan: Arc::new(plan), defect: None, ending: Ending::Judged(trace, outcome) }
