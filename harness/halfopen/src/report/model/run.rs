@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -222,9 +222,9 @@ impl RunRecord {
 
     fn judged(&mut self, plan: &Plan, outcome: &Outcome, end: Duration) {
         self.virtual_ms = ms(end);
-        self.violations = outcome.violations.iter().map(|found| violation(plan, found)).collect();
-        self.vacuous = outcome.vacuous.iter().map(|found| vacuity(plan, found)).collect();
-        self.warnings = outcome.warnings.iter().map(|found| violation(plan, found)).collect();
+        self.violations = folded(outcome.violations.iter().map(|found| violation(plan, found)));
+        self.vacuous = folded(outcome.vacuous.iter().map(|found| vacuity(plan, found)));
+        self.warnings = folded(outcome.warnings.iter().map(|found| violation(plan, found)));
         self.waived = plan.waived.iter().map(|waiver| waived(plan, waiver, outcome)).collect();
         self.not_judged = outcome.not_judged.iter().map(not_judged).collect();
     }
@@ -265,6 +265,36 @@ impl SourceRecord {
     pub fn of(plan: &Plan) -> Self {
         Self { path: plan.source.path.clone(), text: plan.source.text.clone() }
     }
+}
+
+/// Number of findings about one line of a file that are told one by one: a line about a group is judged for each member.
+const TOLD_OF_A_LINE: usize = 3;
+
+/// Returns the findings with one in the place of all but the first about each line.
+fn folded(findings: impl Iterator<Item = Finding>) -> Vec<Finding> {
+    let mut told: Vec<Finding> = Vec::new();
+    // The number of findings about each line, and the place of the one that stands for the others.
+    let mut lines: BTreeMap<(String, u32, u32), (usize, usize)> = BTreeMap::new();
+    for finding in findings {
+        let (count, place) = lines.entry((finding.file.clone(), finding.line, finding.column)).or_default();
+        if finding.line > 0 {
+            *count += 1;
+        }
+        match count.checked_sub(TOLD_OF_A_LINE) {
+            None | Some(0) => told.push(finding),
+            Some(1) => {
+                *place = told.len();
+                told.push(finding);
+            }
+            Some(others) => {
+                let Finding { expected, actual, why, .. } = finding;
+                let last = &mut told[*place];
+                last.text = format!("the same line for {others} others, the last of them:");
+                (last.expected, last.actual, last.why) = (expected, actual, why);
+            }
+        }
+    }
+    told
 }
 
 /// The command that runs a plan again, to be pasted into a shell.

@@ -190,3 +190,18 @@ fn finding_has_a_line_only_if_it_is_about_one(#[case] line: u32, #[case] place: 
         Finding { file: "a.yaml".to_owned(), line, column: 5, source: text(), text: text(), expected, actual, why };
     assert_eq!(found.place(), place);
 }
+
+#[rstest]
+#[case::few(4, "closed at 3")]
+#[case::many(10, "the same line for 7 others, the last of them:")]
+fn a_line_that_is_wrong_for_many_members_is_told_a_few_times_and_counted(#[case] members: usize, #[case] last: &str) {
+    let mut run = finished(7531);
+    let Ending::Judged(_, outcome) = &mut run.ending else { panic!("it was run") };
+    outcome.violations[0].position = crate::plan::Position { file: 0, line: 1, column: 1 };
+    let one = outcome.violations[0].clone();
+    let of = |member| crate::check::Violation { text: format!("closed at {member}"), ..one.clone() };
+    outcome.violations = (0..members).map(of).collect();
+    let found = record(&run).violations;
+    assert_eq!(found.len(), 4);
+    assert_eq!(found[3].text, last);
+}
