@@ -61,7 +61,8 @@ pub fn run<T: Connector, C: Clock, Q: Commands>(
         loop {
             next = match next {
                 Next::Connect => match driver.connecting(&mut connector).await {
-                    Ok(wire) => driver.connected(wire).await,
+                    // Lent, since a future holds its arguments a second time.
+                    Ok(mut wire) => driver.connected(&mut wire).await,
                     Err(next) => next,
                 },
                 Next::Same | Next::Close if driver.is_over() => return,
@@ -132,7 +133,7 @@ impl<C: Clock, Q: Commands, F: FnMut(Instant, Event)> Driver<C, Q, F> {
     }
 
     /// Carries bytes until the connection ends.
-    async fn connected<S: AsyncRead + AsyncWrite + Unpin>(&mut self, mut wire: Wire<S>) -> Next {
+    async fn connected<S: AsyncRead + AsyncWrite + Unpin>(&mut self, wire: &mut Wire<S>) -> Next {
         loop {
             let mut may_linger = false;
             let mut is_closed = false;
@@ -163,14 +164,14 @@ impl<C: Clock, Q: Commands, F: FnMut(Instant, Event)> Driver<C, Q, F> {
                 },
                 () = time_out(&self.client, &self.clock) => self.client.handle_timeout(self.clock.now()),
             }
-            let next = self.drain(Some(&mut wire));
+            let next = self.drain(Some(&mut *wire));
             if is_closed {
                 return next;
             }
             if next != Next::Same {
                 wire.finish_at_once().await;
                 if may_linger {
-                    self.linger(&mut wire).await;
+                    self.linger(wire).await;
                 }
                 return next;
             }

@@ -205,6 +205,10 @@ impl ConnectionTap {
     }
 
     fn sent(&self, side: Role, direction: &mut Direction, end: u64, item: Transmission) {
+        if direction.under_way.is_empty() {
+            // Mostly it stays alone, and a queue that grows by itself makes room for four.
+            direction.under_way.reserve_exact(1);
+        }
         direction.under_way.push_back((end, item.clone()));
         self.record_sent(side, item);
     }

@@ -136,7 +136,12 @@ impl RunObserver for Inboxes {
         self.opened.feed(event);
         self.occurred.iter_mut().for_each(|occurred| occurred.feed(event));
         if let Some(node) = node_of(event) {
-            self.nodes[node.0].events.push_back(event.clone());
+            let events = &mut self.nodes[node.0].events;
+            if events.is_empty() {
+                // Mostly it stays alone, and a queue that grows by itself makes room for four.
+                events.reserve_exact(1);
+            }
+            events.push_back(event.clone());
             self.latest.push(node);
         }
     }

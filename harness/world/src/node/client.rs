@@ -37,7 +37,7 @@ pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientPro
     let mut witness =
         TraceObserver { plan, node: env.node, to: program.to, peer, recorder: env.recorder, clock: env.clock.clone() };
     let mut commands = NodeCommands {
-        first: program.autostart.then_some(driver::Command::Connect { clean_start: None }),
+        starts: program.autostart,
         directives: env.commands,
         own: &program.options.connect,
         application: None,
@@ -84,8 +84,8 @@ pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientPro
 /// The orders of the client: those of the script first, as its user would give them, then those of its application. There is
 /// always one to come, so that the client lives on.
 struct NodeCommands<'a> {
-    /// The order with which the client starts.
-    first: Option<driver::Command>,
+    /// True until the client has begun to connect by itself.
+    starts: bool,
     directives: QueueReceiver<Directive>,
     /// The CONNECT that the client sends if it is not told otherwise.
     own: &'a Connect,
@@ -98,8 +98,8 @@ impl Commands for NodeCommands<'_> {
     type Order = driver::Command;
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<driver::Command>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(first));
+        if std::mem::take(&mut self.starts) {
+            return Poll::Ready(Some(driver::Command::Connect { clean_start: None }));
         }
         while let Poll::Ready(Some(directive)) = self.directives.poll_recv(cx) {
             if let Command::Close(how) = directive.command {
