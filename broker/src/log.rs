@@ -14,6 +14,8 @@ use crate::core::{CloseReason, ConnectionId, Event};
 /// The kinds of lines that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Detail {
+    /// Nothing of what clients do.
+    Nothing,
     /// Connections as they begin and end.
     Connections,
     /// Every packet besides.
@@ -34,8 +36,16 @@ impl Log {
         Self { detail, connects: BTreeMap::new() }
     }
 
+    /// Returns whether nothing is said of what clients do.
+    pub fn is_silent(&self) -> bool {
+        self.detail == Detail::Nothing
+    }
+
     /// The lines about one event, without a timestamp. `peer` is the address of the other end.
     pub fn lines(&mut self, peer: &dyn Display, event: &Event) -> Vec<String> {
+        if self.is_silent() {
+            return Vec::new();
+        }
         match event {
             Event::Received { connection, packet: Packet::Connect(connect), .. } => {
                 self.connects.insert(*connection, connect.clone());
@@ -354,6 +364,11 @@ mod tests {
     #[test]
     fn without_packets_it_shows_who_comes_and_goes() {
         insta::assert_snapshot!(text(Detail::Connections));
+    }
+
+    #[test]
+    fn without_anything_it_says_nothing_of_clients() {
+        assert_eq!(text(Detail::Nothing), "");
     }
 
     #[test]

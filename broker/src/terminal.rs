@@ -21,7 +21,9 @@ impl Terminal {
 
 impl Observer<Origin> for Terminal {
     fn opened(&mut self, _: Instant, peer: &Origin) {
-        log(&format!("New connection from {peer} on port {}.", peer.port));
+        if !self.log.is_silent() {
+            log(&format!("New connection from {peer} on port {}.", peer.port));
+        }
     }
 
     fn event(&mut self, _: Instant, peer: &Origin, event: &Event) {
@@ -41,7 +43,9 @@ impl Observer<Origin> for Terminal {
 
 /// Writes one line with the time. A log that nobody can read any more does not stop the broker.
 pub(crate) fn log(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}: {line}", unix_time().as_secs());
+    // As a whole: stderr has no buffer, and would be written to piece by piece.
+    let line = format!("{}: {line}\n", unix_time().as_secs());
+    let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
 #[expect(clippy::disallowed_types, reason = "the log of a real program carries the date, and nothing else reads it")]

@@ -36,7 +36,7 @@ impl Server {
         let configuration = tempfile::NamedTempFile::new().expect("a temporary file");
         match kind {
             ServerKind::Halfopen => {
-                command.args(["--listen", &format!("127.0.0.1:{port}")]);
+                command.args(["--log", "none", "--listen", &format!("127.0.0.1:{port}")]);
             }
             ServerKind::Mosquitto => {
                 let text = format!(

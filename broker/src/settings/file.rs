@@ -156,8 +156,8 @@ mod tests {
     #[case("[mqtt]\nkeep_alive_factor = 1e300", "2:21: expected a number from 1 to 100")]
     #[case("[mqtt]\nkeep_alive_factor = 'x'", "2:21: expected a number, found text")]
     #[case("[mqtt]\nmin_keep_alive = '0s'", "2:18: expected whole seconds from 1s to 65535s")]
-    #[case("log = 'all'", "1:7: expected \"connections\" or \"packets\"")]
-    #[case("log = true", "1:7: expected \"connections\" or \"packets\", found true or false")]
+    #[case("log = 'all'", "1:7: expected \"none\" or \"connections\" or \"packets\"")]
+    #[case("log = true", "1:7: expected \"none\" or \"connections\" or \"packets\", found true or false")]
     #[case(
         "listen = ['nowhere']",
         "1:11: expected an address or a host name, and a port, such as 0.0.0.0:1883 or localhost:1883"

@@ -180,6 +180,8 @@ pub(crate) struct AccessSettings {
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum LogDetail {
+    /// Nothing of what clients do
+    None,
     /// Connections as they begin and end
     Connections,
     /// Every packet besides, as `mosquitto -v` does
@@ -288,6 +290,7 @@ impl Source {
             listen: self.listen.unwrap_or_else(|| Settings::this_machine(1883)),
             websocket: self.websocket.unwrap_or_default(),
             detail: match self.log {
+                Some(LogDetail::None) => Detail::Nothing,
                 Some(LogDetail::Packets) => Detail::Packets,
                 Some(LogDetail::Connections) | None => Detail::Connections,
             },
