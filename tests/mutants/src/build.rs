@@ -44,6 +44,8 @@ pub(crate) struct Change {
     pub number: usize,
     /// The file, as a path from the root of the workspace.
     pub file: String,
+    /// The line in it, from 1. It is no part of the change's key: lines move.
+    pub line: usize,
     /// The function, and what is changed in it: the name of the change in its file.
     pub name: String,
 }
@@ -68,7 +70,8 @@ pub(crate) fn build(root: &Path, work: &Path) -> Result<Program, Box<dyn Error>>
                 let times = seen.entry(name.clone()).or_default();
                 *times += 1;
                 let name = if *times == 1 { name } else { format!("{name} #{times}") };
-                all.push(Change { number: all.len(), file: path.display().to_string(), name });
+                let line = text[..mutant.range.start].matches('\n').count() + 1;
+                all.push(Change { number: all.len(), file: path.display().to_string(), line, name });
             }
             sources.push((path, Source { text, mutants, first }));
         }

@@ -55,7 +55,7 @@ mod tests {
     fn change_has_the_reason_above_it() {
         let list = Equivalents::parse("# a comment\n= why\na.rs f: x\n\n= why else\na.rs g: y\n").unwrap();
         assert_eq!(list.0["a.rs g: y"], "why else");
-        assert!(list.has(&Change { number: 1, file: "a.rs".to_owned(), name: "f: x".to_owned() }));
+        assert!(list.has(&Change { number: 1, file: "a.rs".to_owned(), line: 3, name: "f: x".to_owned() }));
         assert_eq!(list.unknown(&[]), ["a.rs f: x", "a.rs g: y"]);
     }
 

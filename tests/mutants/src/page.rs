@@ -46,14 +46,19 @@ pub(crate) fn page(fates: &[(&Change, Fate)], equivalents: &Equivalents, count: 
     page.push_str("\n## Seen, and caught by nothing\n\n");
     for (change, fate) in fates.iter().filter(|(change, _)| !equivalents.has(change)) {
         if let Fate::Seen(run) = fate {
-            let _ = writeln!(page, "- `{}` {} (in `{run}`)", change.file, change.name);
+            let _ = writeln!(page, "- {} (in `{run}`)", place(change));
         }
     }
     page.push_str("\n## Reached, and seen in no trace\n\n");
     for (change, _) in fates.iter().filter(|(change, fate)| *fate == Fate::Unseen && !equivalents.has(change)) {
-        let _ = writeln!(page, "- `{}` {}", change.file, change.name);
+        let _ = writeln!(page, "- {}", place(change));
     }
     page
+}
+
+/// Prints where a change is, and what it is.
+fn place(change: &Change) -> String {
+    format!("`{}:{}` {}", change.file, change.line, change.name)
 }
 
 fn column(change: &Change, fate: &Fate, equivalents: &Equivalents) -> usize {
@@ -97,7 +102,7 @@ mod tests {
 
     #[test]
     fn page_says_the_share_that_it_is_compared_with() {
-        let change = |name: &str| Change { number: 0, file: "a.rs".to_owned(), name: name.to_owned() };
+        let change = |name: &str| Change { number: 0, file: "a.rs".to_owned(), line: 3, name: name.to_owned() };
         let (one, other) = (change("f: `1` is `2`"), change("g: `1` is `2`"));
         let run = || "area/one".to_owned();
         let fates = [Fate::Caught(run()), Fate::Broke, Fate::Seen(run()), Fate::Unseen, Fate::NotReached];
@@ -108,7 +113,7 @@ mod tests {
         assert_eq!(written_share(&page), Some(50.0));
         assert!(page.contains("\nOf 9 changes, 6 were chosen evenly.\n"), "{page}");
         assert!(page.contains("| all | 2 | 1 | 1 | 1 | 1 |\n\n## Seen"), "{page}");
-        assert!(page.contains("- `a.rs` f: `1` is `2` (in `area/one`)\n"), "{page}");
-        assert!(page.ends_with("## Reached, and seen in no trace\n\n- `a.rs` f: `1` is `2`\n"), "{page}");
+        assert!(page.contains("- `a.rs:3` f: `1` is `2` (in `area/one`)\n"), "{page}");
+        assert!(page.ends_with("## Reached, and seen in no trace\n\n- `a.rs:3` f: `1` is `2`\n"), "{page}");
     }
 }
