@@ -18,6 +18,8 @@ use crate::plan::{Invariant, NodeId, Program};
 pub(super) struct ExactlyOnce {
     /// Messages that a client has delivered and that are not released yet.
     delivered: BTreeMap<NodeId, BTreeSet<PacketId>>,
+    /// Those that an application has been given and has not acknowledged, where that is its own affair.
+    unacknowledged: BTreeMap<NodeId, BTreeSet<PacketId>>,
 }
 
 impl Rule for ExactlyOnce {
@@ -25,6 +27,9 @@ impl Rule for ExactlyOnce {
         match fact {
             Fact::Delivered { at, node, message } if message.qos == QoS::ExactlyOnce => {
                 let Some(id) = message.packet_id else { return };
+                if acknowledges(*node, context) {
+                    self.unacknowledged.entry(*node).or_default().insert(id);
+                }
                 if !self.delivered.entry(*node).or_default().insert(id) {
                     let expected = format!("{} delivers message {id} once", context.name(*node));
                     report
@@ -38,7 +43,15 @@ impl Rule for ExactlyOnce {
                     self.delivered.remove(&session.node);
                 }
             }
-            Fact::Died { node, .. } => drop(self.delivered.remove(node)),
+            Fact::Died { node, .. } => drop((self.delivered.remove(node), self.unacknowledged.remove(node))),
+            // What the application has not acknowledged it has not taken over.
+            Fact::Ended { end, .. } => {
+                let node = context.index.end(*end).node;
+                let unacknowledged = self.unacknowledged.remove(&node).unwrap_or_default();
+                if let Some(delivered) = self.delivered.get_mut(&node) {
+                    delivered.retain(|id| !unacknowledged.contains(id));
+                }
+            }
             Fact::PublishSent(sent) if sent.before == Before::SameTakenOver => {
                 let node = context.index.end(sent.seen.end).node;
                 if let Program::Client(client) = &context.plan.node(node).program
@@ -65,6 +78,12 @@ impl ExactlyOnce {
         let delivered = self.delivered.entry(node).or_default();
         // A receiver delivers with PUBLISH or with PUBREL, as it likes (§4.3.3); the project's client with PUBLISH.
         let is_foreign = context.plan.node(node).played_by.is_some();
+        if let Packet::PubRec(ack) = &*seen.packet
+            && seen.is_sent
+            && let Some(unacknowledged) = self.unacknowledged.get_mut(&node)
+        {
+            unacknowledged.remove(&ack.packet_id);
+        }
         match &*seen.packet {
             Packet::PubComp(ack) if is_foreign && seen.is_sent => drop(delivered.remove(&ack.packet_id)),
             _ if is_foreign => {}
@@ -77,4 +96,9 @@ impl ExactlyOnce {
             _ => {}
         }
     }
+}
+
+/// Returns whether the application of a client acknowledges messages itself.
+fn acknowledges(node: NodeId, context: &Context<'_>) -> bool {
+    matches!(&context.plan.node(node).program, Program::Client(client) if client.options.acknowledge.is_some())
 }

@@ -39,6 +39,11 @@ impl Requests {
         true
     }
 
+    /// Returns the identifiers for which an answer of this type is owed.
+    pub(super) fn owed(&self, answer: PacketType) -> impl Iterator<Item = PacketId> {
+        self.0.keys().filter(move |(owed, _)| *owed == answer).map(|(_, id)| *id)
+    }
+
     fn oldest(&self) -> Option<(PacketType, PacketId, Duration)> {
         let all = self.0.iter().filter_map(|((answer, id), since)| Some((*answer, *id, *since.front()?)));
         all.min_by_key(|(answer, _, since)| (*since, *answer))

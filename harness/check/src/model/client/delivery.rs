@@ -8,6 +8,7 @@ use bytestring::ByteString;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
 use halfopen_protocol::{Packet, PacketType, encode};
 
+use super::answers::Requests;
 use super::{Client, Connection};
 use crate::model::finding::{Findings, clause_of, shown};
 use crate::plan::Invariant;
@@ -24,6 +25,14 @@ impl Incoming {
     /// The session is over, and with it what it had half received. What came before is still handed on.
     pub(super) fn forget(&mut self) {
         self.unreleased.clear();
+    }
+
+    /// The connection has ended before the application acknowledged what these answers are owed for: it has not taken
+    /// that over, and is given it again when it comes again.
+    pub(super) fn forget_unacknowledged(&mut self, requests: &Requests) {
+        requests.owed(PacketType::PubRec).for_each(|id| {
+            self.unreleased.remove(&id);
+        });
     }
 }
 

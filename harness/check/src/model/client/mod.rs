@@ -37,6 +37,8 @@ pub(super) struct Client {
     name: String,
     /// True if its application takes its time with each message.
     is_slow: bool,
+    /// True if its application acknowledges the messages, and so takes them over.
+    acknowledges: bool,
     tolerance: Duration,
     now: Duration,
     connection: Option<Connection>,
@@ -99,6 +101,7 @@ impl Client {
         Self {
             name: plan.node(node).name.clone(),
             is_slow: !program.handling.is_zero() || program.options.acknowledge.is_some(),
+            acknowledges: program.options.acknowledge.is_some(),
             tolerance: plan.tolerance,
             now: Duration::ZERO,
             connection: None,
@@ -316,7 +319,7 @@ impl Client {
                     connection.is_dismissed = true;
                 }
             }
-            Packet::SubAck(ack) => self.wishes.granted(ack),
+            Packet::SubAck(ack) => self.wishes.granted(ack, now),
             Packet::UnsubAck(ack) => self.wishes.given_up(ack),
             Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
                 self.told.acknowledged(ack.packet_id);
@@ -353,7 +356,9 @@ impl Client {
 
     fn end(&mut self, is_asked: bool, findings: &mut Findings) {
         self.judge_connection(findings);
-        self.connection = None;
+        if let Some(connection) = self.connection.take().filter(|_| self.acknowledges) {
+            self.incoming.forget_unacknowledged(&connection.requests);
+        }
         // What was given at this instant may have been lost with the connection.
         let now = self.now;
         self.told.doubt(|given| given == now);

@@ -173,6 +173,11 @@ impl Waits {
         self.odd_clock = true;
     }
 
+    /// Returns whether the client is a program of others.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.is_foreign
+    }
+
     /// Returns whether the times of the client are known.
     pub(super) fn is_known(&self) -> bool {
         !self.is_disturbed && !self.odd_clock

@@ -27,12 +27,16 @@ pub(super) struct Wishes {
     /// The filters to be subscribed again on the present connection.
     owed: BTreeSet<ByteString>,
     owed_since: Duration,
+    /// The filters that were asked for on the present connection.
+    asked: BTreeSet<ByteString>,
 }
 
 /// A subscription that was made.
 struct Wish {
     subscription: Subscription,
     id: Option<u32>,
+    /// Time at which it was granted; zero for what the client subscribes to on its own.
+    since: Duration,
     /// The application has not asked to give it up.
     is_sure: bool,
 }
@@ -48,7 +52,8 @@ impl Wishes {
     /// Forgets everything but what the client subscribes to on its own, as the process does when it ends.
     pub(super) fn forget(&mut self) {
         let own = std::mem::take(&mut self.own);
-        let wish = |one: &Subscription| Wish { subscription: one.clone(), id: None, is_sure: true };
+        let wish =
+            |one: &Subscription| Wish { subscription: one.clone(), id: None, since: Duration::ZERO, is_sure: true };
         let wanted = own.iter().map(|one| (one.filter.clone(), wish(one))).collect();
         *self = Self { own, wanted, ..Self::default() };
     }
@@ -77,6 +82,7 @@ impl Wishes {
         self.subscribes.clear();
         self.unsubscribes.clear();
         self.owed.clear();
+        self.asked.clear();
     }
 
     /// Takes note that the server has no session: everything is to be subscribed to again.
@@ -86,7 +92,7 @@ impl Wishes {
     }
 
     /// Takes note of SUBACK: what it grants is wanted from then on.
-    pub(super) fn granted(&mut self, ack: &SubAck) {
+    pub(super) fn granted(&mut self, ack: &SubAck, now: Duration) {
         let Some(asked) = self.subscribes.remove(&ack.packet_id) else { return };
         for (subscription, reason) in asked.subscriptions.into_iter().zip(&ack.reasons) {
             let filter = subscription.filter.clone();
@@ -99,7 +105,7 @@ impl Wishes {
             }
             self.gone.remove(&filter);
             let is_sure = self.told.get(&filter).is_none_or(|(subscribe, unsubscribe)| unsubscribe <= subscribe);
-            self.wanted.insert(filter, Wish { subscription, id: asked.subscription_id, is_sure });
+            self.wanted.insert(filter, Wish { subscription, id: asked.subscription_id, since: now, is_sure });
         }
     }
 
@@ -119,6 +125,7 @@ impl Client {
     pub(super) fn send_subscribe(&mut self, subscribe: &Subscribe, findings: &mut Findings) {
         // A client that asks for anything on a new connection asks for this first.
         self.judge_subscribing(findings);
+        let is_foreign = self.waits.is_foreign();
         let wishes = &mut self.wishes;
         let mut broken = None;
         for one in &subscribe.subscriptions {
@@ -130,13 +137,19 @@ impl Client {
                 let owed = format!("subscribes no more to {}, which it has given up", one.filter);
                 broken = Some((owed, "it did".to_owned()));
             }
-            let wish = wishes.wanted.get(&one.filter).filter(|wish| is_again && wish.is_sure && told.is_none());
+            let is_known = |wish: &&Wish| wish.is_sure && told.is_none_or(|told| told < wish.since);
+            let wish = wishes.wanted.get(&one.filter).filter(is_known).filter(|_| is_again);
             if let Some(wish) = wish.filter(|wish| wish.subscription != *one || wish.id != subscribe.subscription_id) {
                 let owed =
                     format!("subscribes to {} again as before, at QoS {}", one.filter, wish.subscription.qos as u8);
                 broken = Some((owed, format!("with other options, at QoS {}", one.qos as u8)));
             }
+            if told.is_none() && !is_foreign && wishes.asked.contains(&one.filter) {
+                let owed = format!("subscribes once to {}, for which its application does not ask again", one.filter);
+                broken = Some((owed, "it did so again".to_owned()));
+            }
         }
+        wishes.asked.extend(subscribe.subscriptions.iter().map(|one| one.filter.clone()));
         wishes.subscribes.insert(subscribe.packet_id, subscribe.clone());
         if let Some((owed, actual)) = broken {
             let (owed, actual) = (format!("{} {owed}", self.name), format!("{actual}, at {}", shown(self.now)));

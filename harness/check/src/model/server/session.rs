@@ -146,6 +146,9 @@ impl Server {
         self.unanswered.remove(client_id);
         let is_unknown = connack.session_present && !self.sessions.contains_key(client_id);
         let maximum = self.settings.maximum_session_expiry;
+        if !self.sessions.contains_key(client_id) && self.sessions.len() >= self.settings.sessions {
+            self.make_room();
+        }
         let session = self
             .sessions
             .entry(client_id.clone())
@@ -172,6 +175,17 @@ impl Server {
         // What was published at this instant may have gone to the connection before.
         for publication in &self.at_this_instant {
             session.owed.doubt(publication);
+        }
+    }
+
+    /// There is one session more than the server keeps: which of those without a connection it has ended is its choice
+    /// (§4.1).
+    fn make_room(&mut self) {
+        let (now, latest) = (self.now, self.publications);
+        for session in self.sessions.values_mut().filter(|session| session.ends_at.is_some()) {
+            session.may_end_at = Some(now);
+            self.possible_wills.extend(session.will.as_ref().map(PendingWill::content));
+            session.doubt_all(latest);
         }
     }
 

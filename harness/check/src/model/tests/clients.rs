@@ -1,7 +1,7 @@
 //! Duties of a client towards its application.
 
 use super::*;
-use crate::plan::{Action, Command, StepKind};
+use crate::plan::{Acknowledge, Action, Command, StepKind};
 use crate::trace::fixture::step;
 
 /// The plan in which the sensor is told this in a step of line 1.
@@ -83,7 +83,7 @@ fn suback(qos: QoS) -> Packet {
 #[rstest]
 #[case::again(Some(("t", QoS::AtLeastOnce)), &[])]
 #[case::not_again(None, &["client_reconnects"])]
-#[case::with_other_options(Some(("t", QoS::AtMostOnce)), &[])]
+#[case::with_other_options(Some(("t", QoS::AtMostOnce)), &["client_reconnects"])]
 fn subscription_that_was_made_at_run_time_is_made_again(#[case] again: Option<(&str, QoS)>, #[case] expected: &[&str]) {
     let subscriptions = vec![Subscription::new("t", QoS::AtLeastOnce)];
     let plan = told(vec![Command::Subscribe { subscriptions, subscription_id: None }]);
@@ -94,6 +94,52 @@ fn subscription_that_was_made_at_run_time_is_made_again(#[case] again: Option<(&
     if let Some((filter, qos)) = again {
         tale = tale.says(1, 1250, SENSOR, subscribe(filter, qos)).hears(1, 1260, SENSOR, suback(qos));
     }
+    assert_eq!(broken_by_client_of(&plan, tale, 4000), expected);
+}
+
+#[rstest]
+#[case::once(false, &[])]
+#[case::twice(true, &["client_reconnects"])]
+fn client_subscribes_once_on_a_connection(#[case] again: bool, #[case] expected: &[&str]) {
+    let mut plan = ours();
+    let Program::Client(client) = &mut plan.nodes[SENSOR.0].program else { unreachable!() };
+    client.options.subscriptions = vec![Subscription::new("t", QoS::AtLeastOnce)];
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false);
+    let mut tale = tale.says(0, 50, SENSOR, subscribe("t", QoS::AtLeastOnce));
+    tale = tale.hears(0, 60, SENSOR, suback(QoS::AtLeastOnce));
+    if again {
+        tale =
+            tale.says(0, 80, SENSOR, subscribe("t", QoS::AtLeastOnce)).hears(0, 90, SENSOR, suback(QoS::AtLeastOnce));
+    }
+    assert_eq!(broken_by_client_of(&plan, tale, 4000), expected);
+}
+
+/// The connection is lost after the message was given to the application, before or after PUBREC; then it comes again.
+#[rstest]
+#[case::before_it_was_acknowledged(true, false, &[])]
+#[case::after_it_was_acknowledged(true, true, &["client_delivers"])]
+#[case::by_a_client_that_acknowledges_itself(false, false, &["client_delivers"])]
+fn application_is_given_again_what_it_has_not_taken_over(
+    #[case] acknowledges: bool,
+    #[case] is_acknowledged: bool,
+    #[case] expected: &[&str],
+) {
+    let mut plan = ours();
+    let Program::Client(client) = &mut plan.nodes[SENSOR.0].program else { unreachable!() };
+    client.options.connect.clean_start = false;
+    client.options.acknowledge =
+        acknowledges.then(|| Acknowledge { after: Duration::from_secs(1), reason: ReasonCode::SUCCESS });
+    let sensor = || Connect { clean_start: false, ..connect("sensor", 60) };
+    let tale = Tale::new().joins(0, 0, SENSOR, sensor(), false).hears(0, 100, SENSOR, publish(2, 3, "x"));
+    let mut tale = delivered(tale, 110, 2);
+    if is_acknowledged {
+        tale = tale.says(0, 120, SENSOR, Packet::PubRec(ack(3)));
+    }
+    tale.0.at(200).item(0, BROKER, SENSOR, Transmission::Rst);
+    let again = Packet::from(Publish { dup: true, ..message(2, 3, "x") });
+    tale = tale.joins(1, 1210, SENSOR, sensor(), true).hears(1, 1250, SENSOR, again);
+    tale = delivered(tale, 1260, 2).says(1, 1300, SENSOR, Packet::PubRec(ack(3)));
+    tale = tale.hears(1, 1310, SENSOR, Packet::PubRel(ack(3))).says(1, 1320, SENSOR, Packet::PubComp(ack(3)));
     assert_eq!(broken_by_client_of(&plan, tale, 4000), expected);
 }
 
