@@ -14,13 +14,15 @@ use super::index::{ConnectionEnd, EndId, Fact, Seen, SessionId};
 use super::report::{Breach, Report};
 use super::table::Table;
 use super::{Context, Rule, shown};
-use crate::plan::{BrokerProgram, Invariant, Program};
+use crate::plan::{BrokerProgram, Invariant, NodeId, Program};
 
 #[derive(Default)]
 pub(super) struct NoOrphans {
     sessions: Table<SessionId, Subscriptions>,
     /// The takeovers that are judged when their instant is over, because the order within one instant decides nothing.
     takeovers: Vec<Takeover>,
+    /// Number of clients that each broker has accepted so far.
+    clients: BTreeMap<NodeId, usize>,
 }
 
 /// A connection was accepted whose session had one before.
@@ -82,7 +84,8 @@ impl NoOrphans {
                 let expected = format!("{} has one connection with {}", context.name(new.node), new.client_id());
                 report.breach(Invariant::NoOrphans, Breach::new(expected, format!("two at {}", shown(at))));
             }
-            session_present(at, old, new, context, report);
+            let clients = self.clients.get(&new.node).copied().unwrap_or_default();
+            session_present(at, [old, new], clients, context, report);
         }
     }
 
@@ -106,7 +109,10 @@ impl NoOrphans {
         }
         if let Some(old) = previous {
             self.takeovers.push(Takeover { at, old, new: id });
-        } else if is_present(end) {
+            return;
+        }
+        *self.clients.entry(end.node).or_default() += 1;
+        if is_present(end) {
             let (name, client) = (context.name(end.node), end.client_id());
             let expected = format!("{name} has no session of {client}, which comes for the first time");
             report.breach(Invariant::NoOrphans, Breach::new(expected, format!("session present at {}", shown(at))));
@@ -148,7 +154,13 @@ fn is_present(end: &ConnectionEnd) -> bool {
     end.connack.as_ref().is_some_and(|(_, connack)| connack.session_present)
 }
 
-fn session_present(at: Duration, old: &ConnectionEnd, new: &ConnectionEnd, context: &Context<'_>, report: &mut Report) {
+fn session_present(
+    at: Duration,
+    [old, new]: [&ConnectionEnd; 2],
+    clients: usize,
+    context: &Context<'_>,
+    report: &mut Report,
+) {
     let Program::Broker(BrokerProgram { config, durable, .. }) = &context.plan.node(new.node).program else { return };
     let (Some(before), Some(connect)) = (&old.connect, &new.connect) else { return };
     let (name, client) = (context.name(new.node), new.client_id());
@@ -171,6 +183,11 @@ fn session_present(at: Duration, old: &ConnectionEnd, new: &ConnectionEnd, conte
         return not_judged(format!("the session of {client} ended while {name} stood still: either is right"));
     }
     let is_there = !connect.clean_start && ends.is_none_or(|ends| ends > at);
+    if is_there && clients > config.sessions {
+        return not_judged(format!(
+            "{name} keeps fewer sessions than it has had clients: which it has ended is its choice"
+        ));
+    }
     if is_there != is_present(new) {
         let ended = ends.map_or("never ends".to_owned(), |ends| format!("ends at {}", shown(ends)));
         let expected = format!("{name}: session present {is_there} for {client}, whose session {ended}");

@@ -173,6 +173,11 @@ impl Server {
         let fresh = self.at_this_instant.clone();
         let Some(session) = self.session_of(id) else { return };
         let is_new = session.subscriptions.insert(asked.filter.clone(), subscribed.clone()).is_none();
+        if !is_new {
+            // What is retained and still waits for the subscription before need not be sent twice [MQTT-3.8.4-3].
+            let filter = &subscribed.filter;
+            session.owed.doubt_if(|message| message.is_retained && filter.matches(&message.publication.topic));
+        }
         // What came at this instant may have come between SUBSCRIBE and SUBACK, and be sent later.
         for publication in fresh {
             let is_for_it = subscribed.filter.group.is_none()

@@ -82,11 +82,9 @@ impl Server {
         let (Some(connection), Some(session)) = (self.connections.get(&id), self.sessions.get(client_id)) else {
             return;
         };
-        let since = match (message.qos(), room) {
-            (QoS::AtMostOnce, _) => message.since,
-            (_, Some(room)) => message.since.max(room),
-            (_, None) => return,
-        };
+        // While its window is full, a server may hold back QoS 0, too (§4.9).
+        let Some(room) = room else { return };
+        let since = message.since.max(room);
         if message.sent == 1 && session.owed.is_sure(message) && self.is_overdue(connection, since) {
             let publication = &message.publication;
             let owed = format!(
@@ -240,6 +238,9 @@ impl Server {
         if publish.qos == QoS::AtLeastOnce && self.groups.take_back(&session.subscriptions, &content) {
             return;
         }
+        if self.groups.take_over(&session.subscriptions, &content) {
+            return;
+        }
         if self.may_be_sent(session, topic, publish) {
             return;
         }
@@ -315,12 +316,9 @@ impl Server {
 
     fn is_missing(&self, connection: &Connection, session: &Session, message: &OwedMessage) -> bool {
         let is_expired = message.publication.expires_at().is_some_and(|at| at <= self.now);
-        let since = match (message.qos(), session.sender.room_since()) {
-            (QoS::AtMostOnce, _) => message.since,
-            // The window is full, and waiting for the client.
-            (_, None) => return false,
-            (_, Some(room)) => message.since.max(room),
-        };
+        // The window may be full, and waiting for the client; then QoS 0 may wait, too (§4.9).
+        let Some(room) = session.sender.room_since() else { return false };
+        let since = message.since.max(room);
         !is_expired && self.is_overdue(connection, since)
     }
 

@@ -420,6 +420,15 @@ impl Groups {
         })
     }
 
+    /// Takes a message that waited for other members, of whom a server may choose none, and that is sent to one who has
+    /// joined the group since. Returns whether there was one.
+    pub(super) fn take_over(&mut self, filters: &BTreeMap<ByteString, Subscribed>, content: &Content) -> bool {
+        shared(filters).any(|filter| {
+            let queue = self.0.get_mut(filter).and_then(|group| group.messages.get_mut(content));
+            queue.is_some_and(|queue| queue.pop_front().is_some())
+        })
+    }
+
     /// Takes note that this message need not be sent to this group.
     pub(super) fn doubt(&mut self, filter: &ByteString, publication: &Publication) {
         self.each(filter, publication, |message| message.is_must = false);
