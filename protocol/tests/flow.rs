@@ -188,6 +188,24 @@ fn what_waits_to_be_sent_again_and_is_acknowledged_holds_nothing_back() {
 }
 
 #[test]
+fn a_message_that_cannot_be_sent_any_more_is_discarded_and_holds_nothing_back() {
+    let mut outbox = Outbox::new(10);
+    outbox.send(message(AtLeastOnce, "large"), 'l').unwrap();
+    outbox.send(message(ExactlyOnce, "released"), 'r').unwrap();
+    outbox.send(message(AtLeastOnce, "small"), 's').unwrap();
+    let _ = outbox.handle_pubrec(&ack(2), V5_0).unwrap();
+    outbox.set_window(1);
+    outbox.restart();
+    assert!(outbox.poll_resend().is_some());
+    assert_eq!(outbox.discard(id(1)), Some((numbered(AtLeastOnce, "large", 1), 'l')));
+    // A PUBREL has no message any more, and an identifier that is free has none.
+    assert_eq!((outbox.discard(id(2)), outbox.discard(id(1))), (None, None));
+    let small = Publish { dup: true, ..numbered(AtLeastOnce, "small", 3) };
+    let next: Vec<Packet> = std::iter::from_fn(|| outbox.poll_resend()).collect();
+    assert!(next.contains(&Packet::from(small)), "{next:?}");
+}
+
+#[test]
 fn what_an_earlier_connection_had_still_to_send_again_is_not_sent_before_the_next_one_asks() {
     let mut outbox = Outbox::new(10);
     for text in ["a", "b"] {

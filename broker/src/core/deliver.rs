@@ -96,11 +96,11 @@ impl Broker {
         if !self.takes_messages(connection) {
             return None;
         }
-        if let Some(packet) = self.poll_resend(now, key) {
-            return Some((connection, packet));
-        }
         let open = self.connections.get(&connection)?;
         let (version, maximum) = (open.version, open.maximum_packet_size);
+        if let Some(packet) = self.poll_resend(now, key, version, maximum) {
+            return Some((connection, packet));
+        }
         loop {
             let (message, delivery) = self.next_waiting(now, key)?;
             let mut publish = message.to_publish(now, &delivery);
@@ -123,17 +123,26 @@ impl Broker {
     }
 
     /// The next packet that is to be sent again. Its expiry is counted down [MQTT-3.3.2-6]. It is not dropped when it
-    /// has expired, since its delivery has begun [MQTT-4.3.3-7].
-    fn poll_resend(&mut self, now: Instant, key: SessionKey) -> Option<Packet> {
+    /// has expired, since its delivery has begun [MQTT-4.3.3-7]; but a message that the client does not take any more
+    /// counts as delivered [MQTT-3.1.2-25].
+    fn poll_resend(&mut self, now: Instant, key: SessionKey, version: Version, maximum: u32) -> Option<Packet> {
         let flow = self.sessions.get_mut(key)?.flow.as_mut()?;
-        let mut packet = flow.outbox.poll_resend()?;
-        if let Packet::Publish(publish) = &mut packet
-            && let Some(secs) = publish.message_expiry
-            && let Some(flight) = publish.packet_id.and_then(|id| flow.outbox.tag(id))
-        {
-            Arc::make_mut(publish).message_expiry = Some(remaining(secs, flight.message.arrived(), now));
+        loop {
+            let mut packet = flow.outbox.poll_resend()?;
+            let Packet::Publish(publish) = &mut packet else { return Some(packet) };
+            let id = publish.packet_id?;
+            if !fits(publish, version, maximum) {
+                let discarded = flow.outbox.discard(id);
+                flow.settle(discarded.map(|(_, flight)| flight));
+                continue;
+            }
+            if let Some(secs) = publish.message_expiry
+                && let Some(flight) = flow.outbox.tag(id)
+            {
+                Arc::make_mut(publish).message_expiry = Some(remaining(secs, flight.message.arrived(), now));
+            }
+            return Some(packet);
         }
-        Some(packet)
     }
 
     /// Takes the next message that waits for a client, or is retained for one of its subscriptions, if it has room.

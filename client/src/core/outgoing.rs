@@ -22,7 +22,7 @@ impl Client {
         while self.may_write_more(now)
             && let Some(packet) = self.session.outbox.poll_resend()
         {
-            self.write(now, packet);
+            self.send_again(now, packet);
         }
         self.send_requests(now);
         while let Some(waiting) = self.session.messages.front() {
@@ -36,6 +36,20 @@ impl Client {
                 Err(token) => self.tell(Event::Expired { token }),
             }
         }
+    }
+
+    /// Sends a packet of a resumed session again. The flow of a message that the server does not take any more ends here
+    /// [MQTT-3.2.2-11], [MQTT-3.2.2-14], [MQTT-3.2.2-15].
+    fn send_again(&mut self, now: Instant, packet: Packet) {
+        if let (Packet::Publish(publish), Link::Up(up)) = (&packet, &self.link)
+            && let Some(reason) = up.limits.refuse(publish, self.version())
+        {
+            if let Some((_, token)) = publish.packet_id.and_then(|id| self.session.outbox.discard(id)) {
+                self.tell(Event::Published { token, reason, details: AckDetails::default() });
+            }
+            return;
+        }
+        self.write(now, packet);
     }
 
     /// Returns whether the driver is to be given more than it has. What it has not taken yet comes first; when it has,

@@ -215,6 +215,14 @@ impl<T> Outbox<T> {
         Ok(self.finish(pubcomp.packet_id, place).map(Flight::into_tag))
     }
 
+    /// Ends the flow of a message that cannot be sent any more, for example because the receiver takes no packet of its
+    /// size [MQTT-3.1.2-25]. Gives the message with the identifier that it had; `None` if no PUBLISH has the identifier.
+    pub fn discard(&mut self, id: PacketId) -> Option<(Publish, T)> {
+        let Some(&Use::Flight(place)) = self.ids.get(&id) else { return None };
+        let Some(Flight::Publish(..)) = self.flights.get(&place) else { return None };
+        self.finish(id, place).and_then(Flight::into_publish)
+    }
+
     /// The session was resumed on a new connection: gives everything unacknowledged again, oldest first, PUBLISH with
     /// DUP and the identifiers that they had [MQTT-4.4.0-1], [MQTT-3.3.1-1].
     ///

@@ -14,6 +14,9 @@ use super::table::Table;
 use super::{Context, LARGE, SOON, shown};
 use crate::plan::Invariant;
 
+/// Number of bytes that the properties and the header of a message surely fit into.
+const PROPERTIES: usize = 512;
+
 /// A PUBLISH, SUBSCRIBE or UNSUBSCRIBE that was sent.
 pub(super) struct PublishSent<'e> {
     pub(super) session: SessionId,
@@ -98,12 +101,13 @@ impl Exchanges {
         report: &mut Report,
     ) -> Option<PublishSent<'e>> {
         match fact {
-            Fact::Accepted { at, session, previous, .. } => {
+            Fact::Accepted { at, end, session, previous } => {
                 let flow = self.flows.get_or_default(*session);
                 if let Some(previous) = previous {
                     flow.judge(*at, *previous, context, report);
                 }
-                flow.begin(context.index.session(*session).is_resumed);
+                let maximum_packet_size = context.index.end(*end).maximum_packet_size();
+                flow.begin(context.index.session(*session).is_resumed, maximum_packet_size);
                 None
             }
             Fact::Exchanged(session, seen) => {
@@ -126,13 +130,18 @@ impl Exchanges {
 }
 
 impl Flow {
-    fn begin(&mut self, is_resumed: bool) {
+    fn begin(&mut self, is_resumed: bool, maximum_packet_size: usize) {
         self.is_resumed = is_resumed;
         if !is_resumed {
             self.in_use.clear();
         }
         // Requests do not outlive their connection.
-        self.in_use.retain(|_, exchange| exchange.what != What::Request);
+        // Nor does a message that the other side does not take any more [MQTT-3.1.2-25].
+        self.in_use.retain(|_, exchange| match &exchange.what {
+            What::Message(message) => message.payload.len() < maximum_packet_size,
+            What::TakenOver(_) => true,
+            What::Request => false,
+        });
         for exchange in self.in_use.values_mut() {
             exchange.is_here = false;
         }
@@ -233,14 +242,21 @@ impl Flow {
             Some("it lasted less than a second")
         } else if end.unacknowledged.len() >= end.window() {
             Some("its window was full")
+        } else if !end.takes_all_kinds() {
+            Some("the server does not take all kinds of messages")
         } else if end.heard_at <= accepted + SOON && self.has_large_elsewhere() {
             Some("the network may have been full")
         } else {
             None
         };
         let name = context.name(end.node);
+        let maximum = end.maximum_packet_size();
         for (id, exchange) in self.in_use.iter().filter(|(_, exchange)| !exchange.is_here) {
             let (message, packet) = match &exchange.what {
+                // With its properties, it may be larger than the other side takes.
+                What::Message(message) if message.topic.len() + message.payload.len() + PROPERTIES > maximum => {
+                    continue;
+                }
                 What::Message(message) => (message, "PUBLISH"),
                 What::TakenOver(message) => (message, "PUBREL"),
                 What::Request => continue,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish};
+use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish, QoS};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 
 use super::Facts;
@@ -185,6 +185,24 @@ impl ConnectionEnd {
             false => self.connack.as_ref().and_then(|(_, connack)| connack.receive_maximum),
         };
         maximum.unwrap_or(u16::MAX).into()
+    }
+
+    /// Returns how many bytes a packet of this end may have.
+    pub(super) fn maximum_packet_size(&self) -> usize {
+        let maximum = match self.is_broker {
+            true => self.connect.as_ref().and_then(|connect| connect.maximum_packet_size),
+            false => self.connack.as_ref().and_then(|(_, connack)| connack.maximum_packet_size),
+        };
+        maximum.map_or(usize::MAX, |size| size as usize)
+    }
+
+    /// Returns whether the other side takes messages of each QoS, and those with RETAIN: CONNACK may say otherwise.
+    pub(super) fn takes_all_kinds(&self) -> bool {
+        let announced = self.connack.as_ref().filter(|_| !self.is_broker);
+        announced.is_none_or(|(_, connack)| {
+            connack.maximum_qos.unwrap_or(QoS::ExactlyOnce) == QoS::ExactlyOnce
+                && connack.retain_available.unwrap_or(true)
+        })
     }
 
     /// Returns whether the connection is up at this time, as far as this end knows.

@@ -11,12 +11,17 @@ use halfopen_protocol::{PacketType, Version};
 
 use super::finding::{clause_of, shown};
 
+/// Number of bytes that the properties and the header of a message surely fit into.
+const PROPERTIES: usize = 512;
+
 /// The exchanges that one side of a session has begun.
 pub(super) struct Sender {
     exchanges: BTreeMap<PacketId, Exchange>,
     begun: u64,
     /// The receiver's Receive Maximum.
     receive_maximum: usize,
+    /// The receiver's Maximum Packet Size in bytes.
+    maximum_packet_size: usize,
     /// Number of messages that the sender itself has under way at most.
     limit: usize,
     /// Number of messages of which something was sent on the present connection, and that are not settled.
@@ -73,6 +78,7 @@ impl Sender {
             exchanges: BTreeMap::new(),
             begun: 0,
             receive_maximum: usize::from(u16::MAX),
+            maximum_packet_size: usize::MAX,
             limit,
             in_flight: 0,
             counted: 0,
@@ -105,8 +111,11 @@ impl Sender {
         self.is_doubtful
     }
 
-    /// Goes on with a new connection, on which the receiver takes this many messages at once.
-    pub(super) fn connected(&mut self, now: Duration, receive_maximum: usize) {
+    /// Goes on with a new connection, on which the receiver takes this many messages at once, and packets of this many
+    /// bytes. A message that is larger now cannot be sent again, and its flow is over [MQTT-3.1.2-25].
+    pub(super) fn connected(&mut self, now: Duration, receive_maximum: usize, maximum_packet_size: usize) {
+        self.maximum_packet_size = maximum_packet_size;
+        self.exchanges.retain(|_, exchange| exchange.is_received || exchange.payload.len() < self.maximum_packet_size);
         for exchange in self.exchanges.values_mut() {
             (exchange.is_here, exchange.is_counted) = (false, false);
         }
@@ -256,7 +265,12 @@ impl Sender {
     /// Returns the oldest message that the present connection has not seen: what would be sent again for it
     /// [MQTT-4.4.0-1], and its topic.
     pub(super) fn left(&self) -> Option<(PacketType, PacketId, &ByteString)> {
-        let left = self.exchanges.iter().filter(|(_, exchange)| !exchange.is_here);
+        // With its properties, a message may be larger than the receiver takes.
+        let fits = |exchange: &Exchange| {
+            let size = exchange.topic.len() + exchange.payload.len() + PROPERTIES;
+            exchange.is_received || size <= self.maximum_packet_size
+        };
+        let left = self.exchanges.iter().filter(|(_, exchange)| !exchange.is_here && fits(exchange));
         let (id, exchange) = left.min_by_key(|(_, exchange)| exchange.number)?;
         let what = if exchange.is_received { PacketType::PubRel } else { PacketType::Publish };
         Some((what, *id, &exchange.topic))

@@ -35,6 +35,11 @@ impl Limits {
 }
 
 impl Limits {
+    /// Returns whether the server takes messages of each QoS, and those with RETAIN.
+    pub(super) fn takes_all_kinds(&self) -> bool {
+        self.maximum_qos == QoS::ExactlyOnce && self.retains
+    }
+
     /// Returns whether the server takes a subscription to this filter, with this identifier.
     pub(super) fn takes(&self, filter: &str, id: Option<u32>) -> bool {
         let is_small = self.maximum_packet_size == usize::MAX;

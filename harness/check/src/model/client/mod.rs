@@ -342,6 +342,10 @@ impl Client {
         connection.accepted_at = Some(self.now);
         self.assigned_id = connack.assigned_client_id.clone().or(self.assigned_id.take());
         let limits = connection.limits.insert(Limits::of(connack));
+        if connack.session_present && !limits.takes_all_kinds() {
+            // What it does not take any more cannot be sent again.
+            self.sender.doubt();
+        }
         self.told.connected(limits);
         self.wishes.connected();
         self.waits.accepted(self.now, connack.server_keep_alive);
@@ -351,7 +355,8 @@ impl Client {
             self.sender.clear();
             self.incoming.forget();
         }
-        self.sender.connected(self.now, connack.receive_maximum.unwrap_or(u16::MAX).into());
+        let maximum_packet_size = connack.maximum_packet_size.map_or(usize::MAX, |size| size as usize);
+        self.sender.connected(self.now, connack.receive_maximum.unwrap_or(u16::MAX).into(), maximum_packet_size);
     }
 
     fn end(&mut self, is_asked: bool, findings: &mut Findings) {

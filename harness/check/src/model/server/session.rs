@@ -171,7 +171,9 @@ impl Server {
         // A will that still waits is not published when the session goes on in time [MQTT-3.1.3-9].
         session.will = connect.will.clone().map(PendingWill::new);
         session.owed.resumed(now);
-        session.sender.connected(now, connect.receive_maximum.unwrap_or(u16::MAX).into());
+        let maximum = session.maximum_packet_size;
+        session.sender.connected(now, connect.receive_maximum.unwrap_or(u16::MAX).into(), maximum);
+        session.owed.doubt_if(|message| message.publication.size() + 64 > maximum);
         // What was published at this instant may have gone to the connection before.
         for publication in &self.at_this_instant {
             session.owed.doubt(publication);
