@@ -1,8 +1,8 @@
 //! Which test shows which statement of the standards: `docs/coverage.md`, made from the tests themselves.
 //!
-//! A test names what it shows with the version, in one of these ways: a row of `tests/conformance/`; a comment with
-//! `3.1.1 MQTT-…` or `5.0 MQTT-…` above it; an rstest case with a version and the clause that it expects; `clauses` of a
-//! scenario. What nothing shows must stand in [`EXCUSED`] with its reason.
+//! A test names what it shows with the version, in one of these ways: a comment with `3.1.1 MQTT-…` or `5.0 MQTT-…` above
+//! it; an rstest case with a version and the clause that it expects; `clauses` of a scenario, or `clause` of a row of its
+//! table. What nothing shows must stand in [`EXCUSED`] with its reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -23,13 +23,7 @@ const EXCUSED: &[(&str, &[&str], &str)] = &[
     ("5.0", &["MQTT-6.0.0-3"], "the client has no WebSocket transport"),
     ("3.1.1", &["MQTT-3.2.2-6"], "there is a return code for each refusal"),
     ("3.1.1", &["MQTT-4.8.0-2"], "no error while a packet is handled is transient: what runs out has an answer"),
-    ("3.1.1", &["MQTT-3.1.3-10", "MQTT-3.1.3-11"], UTF_8),
-    ("5.0", &["MQTT-3.1.3-11", "MQTT-3.1.3-12"], UTF_8),
-    ("5.0", &["MQTT-3.2.2-19", "MQTT-3.11.2-1"], "the broker gives no reason string there"),
-    ("5.0", &["MQTT-3.2.2-20", "MQTT-3.9.2-2", "MQTT-3.11.2-2"], "neither side adds user properties there"),
-    ("5.0", &["MQTT-3.1.3-8"], "the broker rejects no identifier under 5.0"),
 ];
-const UTF_8: &str = "the client's strings are UTF-8 by their type";
 
 /// Who is seen to heed a statement.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -175,23 +169,41 @@ fn of_scenario(name: &str, text: &str, marks: &mut Marks) {
             serde_yaml::Value::Number(number) => version.is_v5() && number.as_f64() == Some(5.0),
             _ => false,
         };
-        let clauses = file.get("clauses").and_then(serde_yaml::Value::as_mapping).into_iter().flatten();
-        for id in clauses.filter(|(version, _)| key(version)).flat_map(|(_, ids)| ids.as_sequence()).flatten() {
-            if let Some(id) = id.as_str() {
-                marks.entry((version, id.to_owned())).or_default().insert((By::Both, name.to_owned()));
+        let of_version = |clauses: &serde_yaml::Value| match clauses.as_mapping() {
+            Some(clauses) => {
+                clauses.iter().filter(|(version, _)| key(version)).flat_map(|(_, ids)| texts(ids)).collect()
             }
+            None if file.get("mqtt").is_none_or(&key) => texts(clauses),
+            None => Vec::new(),
+        };
+        let rows = file.get("table").and_then(serde_yaml::Value::as_sequence).into_iter().flatten();
+        let clauses = rows.filter_map(|row| row.get("clause")).chain(file.get("clauses"));
+        for id in clauses.flat_map(of_version) {
+            marks.entry((version, id)).or_default().insert((by(&file), name.to_owned()));
         }
+    }
+}
+
+/// A text, or those of a list.
+fn texts(value: &serde_yaml::Value) -> Vec<String> {
+    let one = value.as_str().into_iter();
+    one.chain(value.as_sequence().into_iter().flatten().filter_map(serde_yaml::Value::as_str))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Who is seen in a scenario: a client among raw brokers, a broker among raw clients, or both.
+fn by(file: &serde_yaml::Value) -> By {
+    match (file.get("clients").is_some(), file.get("raw_brokers").is_some() && file.get("brokers").is_none()) {
+        (_, true) => By::Client,
+        (false, false) => By::Server,
+        (true, false) => By::Both,
     }
 }
 
 fn of_source(name: &str, text: &str, marks: &mut Marks) {
     let by = match name {
-        _ if name.starts_with("broker/")
-            || name.starts_with("tests/conformance")
-            || name.starts_with("tests/broker") =>
-        {
-            By::Server
-        }
+        _ if name.starts_with("broker/") || name.starts_with("tests/broker") => By::Server,
         _ if name.starts_with("client/") || name.starts_with("tests/client") => By::Client,
         _ => By::Both,
     };
@@ -209,9 +221,6 @@ fn of_source(name: &str, text: &str, marks: &mut Marks) {
             let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
             if text[line..].trim_start().starts_with("//") {
                 add(version, id, by, function_after(&text[at..]));
-            } else if name.starts_with("tests/conformance/") {
-                let row = text[..at].rfind("row!(").map_or("", |row| &text[row..]);
-                add(version, id, by, row.split(['(', ',']).nth(1).unwrap_or_default().trim());
             }
         }
     }

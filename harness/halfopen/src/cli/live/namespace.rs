@@ -1,8 +1,9 @@
 //! Keeps runs apart that share one broker: each has client identifiers and topics of its own.
 
+use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
-use halfopen_protocol::Packet;
 use halfopen_protocol::packet::{Connect, Publish, Subscription};
+use halfopen_protocol::{DecodeOptions, Packet, Role, Version, decode};
 use std::sync::Arc;
 
 use crate::plan::{
@@ -18,9 +19,10 @@ const CLIENT_IDS: &[&str] = &["client_id"];
 /// Puts `name` before all client identifiers and topics of a plan, and of what it expects.
 ///
 /// # Errors
-/// If that is not possible, because the plan has bytes that are no packet, or topics that begin with `$`.
+/// If that is not possible, because the plan has topics that begin with `$` or are too long, or sends bytes with names in
+/// them. Bytes that no broker may accept are sent as they are: the names in them lead to nothing.
 pub(super) fn move_into(plan: &mut Plan, name: &str) -> Result<(), String> {
-    let mut namespace = Namespace { name, obstacle: None };
+    let mut namespace = Namespace { name, version: plan.version, obstacle: None };
     for node in &mut plan.nodes {
         match &mut node.program {
             Program::Client(client) => {
@@ -42,6 +44,7 @@ pub(super) fn move_into(plan: &mut Plan, name: &str) -> Result<(), String> {
 
 struct Namespace<'a> {
     name: &'a str,
+    version: Version,
     /// The reason why the plan cannot be moved, if it cannot.
     obstacle: Option<String>,
 }
@@ -120,10 +123,10 @@ impl Namespace<'_> {
                 }
                 _ => {}
             },
-            Outgoing::Bytes(_) => {
-                self.obstacle = Some("it sends bytes as they are, in which nothing can be renamed".to_owned());
+            Outgoing::Bytes(bytes) if names_something(bytes, self.version) => {
+                self.obstacle = Some("it sends bytes with names in them, which cannot be renamed".to_owned());
             }
-            Outgoing::Connect => {}
+            Outgoing::Bytes(_) | Outgoing::Connect => {}
         }
     }
 
@@ -160,7 +163,11 @@ impl Namespace<'_> {
         if filter.starts_with('$') {
             self.obstacle = Some(format!("it uses `{filter}`, which belongs to all"));
         }
-        format!("{}/{filter}", self.name)
+        let renamed = format!("{}/{filter}", self.name);
+        if renamed.len() > usize::from(u16::MAX) {
+            self.obstacle = Some(format!("it uses a topic of {} bytes, which leave no room for a name", filter.len()));
+        }
+        renamed
     }
 
     fn expectation(&mut self, line: &mut Expectation) {
@@ -201,8 +208,26 @@ impl Namespace<'_> {
     }
 }
 
+/// Whether bytes may make a broker remember a client identifier or a topic. Behind an error there is nothing, since the
+/// connection is to be closed; a packet that is not complete may go on in the next bytes.
+fn names_something(bytes: &Bytes, version: Version) -> bool {
+    let options = DecodeOptions { version, reader: Role::Server, maximum_packet_size: u32::MAX };
+    let mut rest = BytesMut::from(&bytes[..]);
+    while !rest.is_empty() {
+        match decode(&mut rest, &options) {
+            Err(_) => return false,
+            Ok(None | Some(Packet::Connect(_) | Packet::Subscribe(_) | Packet::Unsubscribe(_))) => return true,
+            Ok(Some(Packet::Publish(publish))) if !publish.topic.is_empty() => return true,
+            Ok(Some(_)) => {}
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
     use crate::plan::Source;
     use crate::scenario::{self, PlanOptions};
@@ -231,9 +256,26 @@ mod tests {
 
     #[test]
     fn what_cannot_be_renamed_is_an_obstacle() {
-        let mut raw = plan("raw_clients: { a: {} }\nsteps: [ { a: connect }, { a: { send: { bytes: 'ff' } } } ]\n");
-        assert!(move_into(&mut raw, "h7").is_err());
+        let long = "x".repeat(65_534);
+        let mut long = plan(&format!("clients: {{ a: {{ subscribe: {long} }} }}\nsteps: [ {{ wait: 1s }} ]\n"));
+        assert!(move_into(&mut long, "h7").unwrap_err().contains("65534 bytes"));
         let mut system = plan("clients: { a: { subscribe: '$SYS/#' } }\nsteps: [ { wait: 1s } ]\n");
         assert!(move_into(&mut system, "h7").unwrap_err().contains("$SYS/#"));
+    }
+
+    #[rstest]
+    #[case::what_is_malformed_is_refused("00 00", true)]
+    #[case::a_name_in_what_is_malformed("38 r4 s1 'a' 00", true)]
+    #[case::nothing_is_named("c0 00 e0 00", true)]
+    #[case::an_alias_alone("30 r6 s0 03 23 k1", true)]
+    #[case::a_topic("30 r4 s1 'a' 00", false)]
+    #[case::a_topic_behind_another_packet("c0 00 30 r4 s1 'a' 00", false)]
+    #[case::a_filter("82 r7 m1 00 s1 'a' 00", false)]
+    #[case::an_identifier("10 r14 s4 'MQTT' 05 02 k60 00 s1 'a'", false)]
+    #[case::a_piece_of_a_packet("82", false)]
+    fn bytes_with_names_in_them_are_an_obstacle(#[case] bytes: &str, #[case] can_be_played: bool) {
+        let steps = format!("steps: [ {{ a: connect }}, {{ a: {{ send: {{ bytes: \"{bytes}\" }} }} }} ]");
+        let mut raw = plan(&format!("mqtt: 5.0\nraw_clients: {{ a: {{}} }}\n{steps}\n"));
+        assert_eq!(move_into(&mut raw, "h7").is_ok(), can_be_played);
     }
 }
