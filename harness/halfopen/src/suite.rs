@@ -14,6 +14,7 @@
 //! `tokio::time`: see [`Suite::broker`].
 
 pub(crate) mod for_guests;
+pub(crate) mod identifiers;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -36,6 +36,8 @@ pub struct Expectation {
     pub timing: Option<Timing>,
     /// The period outside of which nothing counts.
     pub during: Option<(Moment, Moment)>,
+    /// True if the standard leaves it open, so that only the project's own programs are judged by it.
+    pub is_only_of_builtin: bool,
 }
 
 impl Expectation {

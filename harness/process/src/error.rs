@@ -39,6 +39,14 @@ pub enum RunError {
         /// Processor time since its last system call.
         processor_time: Duration,
     },
+    /// A program makes one system call after the other, and none that waits.
+    #[error(
+        "the program has made {calls} system calls at one instant, and none of them waits: it spins, and virtual time stands still meanwhile"
+    )]
+    NeverWaits {
+        /// Number of system calls at this instant.
+        calls: u64,
+    },
     /// The program cannot be watched any more.
     #[error("the program cannot be watched any more: {0}")]
     System(#[from] io::Error),

@@ -38,6 +38,7 @@ fn main() {
         c("ticks::go_on_by_themselves_under_a_lease", ticks),
         c("clocks::nothing_is_left_of_a_program_that_is_dropped", dropped),
         own("python::threads_and_subprocesses_take_no_time", "python3", python),
+        own("python::polling_for_ever_is_reported", "python3", polls),
         own("python::a_socket_reaches_a_listener_of_its_own_program", "python3", loopback),
         own("node::timers_and_workers_take_no_time", "node", node),
         own("mosquitto::closes_a_silent_client_at_95_s", "mosquitto", mosquitto),
@@ -358,6 +359,14 @@ fn spins(bench: &Bench, program: &str) -> Result {
     let mut world = bench.start(program, &[])?;
     match world.process.run(Duration::ZERO, true, None) {
         Err(RunError::Spins { .. }) => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+fn polls(bench: &Bench, program: &str) -> Result {
+    let mut world = bench.start(program, &["-c", "import select; p = select.epoll()\nwhile True: p.poll(0)"])?;
+    match world.process.run(Duration::ZERO, true, None) {
+        Err(RunError::NeverWaits { .. }) => Ok(()),
         other => Err(format!("{other:?}").into()),
     }
 }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use super::args::{ProgramArgs, RunArgs};
 use super::output::Failure;
+use crate::check::Verdict;
 use crate::plan::{Node, NodeId, Plan};
 use crate::programs::{Profile, Role};
 use crate::run::{Ending, Finished, Runner};
 use crate::suite::for_guests::{Abilities, Adapted, adapted};
+use crate::suite::identifiers::chosen_otherwise;
 use crate::world::{EngineError, ProgramsUnderTest};
 
 /// Maximum number of processes of clients in a run.
@@ -153,7 +155,8 @@ impl Foreign {
         match programs_under_test(&cast) {
             Ok(programs) => {
                 let runner = Runner { programs_under_test: programs.clone(), ..own.clone() };
-                let finished = runner.run(&adapted);
+                let nodes = cast.iter().flat_map(|(_, nodes)| nodes.iter().copied()).collect();
+                let finished = own_identifiers_only(runner.run(&adapted), &nodes);
                 Judged { left_out, notes: programs.take_notes(), ..Judged::of(finished) }
             }
             Err(error) => {
@@ -178,6 +181,17 @@ impl Foreign {
             (profile, plan.node_ids().filter(is_it).collect())
         });
         named.chain(others).collect()
+    }
+}
+
+/// Skips a run that did not pass if its scenario names Packet Identifiers which the programs on these nodes did not choose.
+pub(super) fn own_identifiers_only(finished: Finished, nodes: &BTreeSet<NodeId>) -> Finished {
+    let Ending::Judged(trace, _) = &finished.ending else { return finished };
+    match chosen_otherwise(&finished.plan, trace, nodes) {
+        Some(why) if !matches!(finished.verdict(), Verdict::Pass) => {
+            Finished { ending: Ending::Skipped(EngineError::NotFor(why)), ..finished }
+        }
+        _ => finished,
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use self::measure::Measured;
-use super::foreign::Judged;
+use super::foreign::{Judged, own_identifiers_only};
 use super::options::RunCommand;
 use super::output::Failure;
 use super::select::Chosen;
@@ -140,6 +140,7 @@ impl Live {
             if tries > 0 && matches!(finished.ending, Ending::Broken(EngineError::TooBusy(_))) {
                 continue;
             }
+            let finished = own_identifiers_only(finished, &for_guests::brokers(plan));
             return Judged { left_out, ..Judged::of(finished) };
         }
     }

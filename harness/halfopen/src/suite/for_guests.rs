@@ -60,6 +60,9 @@ pub(crate) fn adapted(plan: &Plan, abilities: &Abilities<'_>) -> Result<Adapted,
         }
     }
     let mut adapted = plan.clone();
+    for node in nodes {
+        adapted.nodes[node.0].played_by.get_or_insert_with(|| "a program under test".to_owned());
+    }
     let mut left_out = 0;
     adapted.expectations = lines(&plan.expectations, abilities, &mut left_out);
     if adapted.expectations.is_empty() && !plan.expectations.is_empty() {
@@ -123,6 +126,10 @@ fn lines(expectations: &[Expectation], abilities: &Abilities<'_>, left_out: &mut
 
 /// Returns what is left of a line, if anything is.
 fn adapted_line(line: &Expectation, abilities: &Abilities<'_>, left_out: &mut usize) -> Option<Expectation> {
+    if line.is_only_of_builtin {
+        *left_out += 1;
+        return None;
+    }
     let mut line = line.clone();
     let is_of_it = line.nodes.iter().any(|node| abilities.nodes.contains(node));
     let is_none = line.mode == Mode::Never || line.count.is_some_and(|count| count.max == Some(0));

@@ -279,6 +279,7 @@ pub fn expect(node: NodeId, verb: Verb) -> Expectation {
         on: Vec::new(),
         timing: None,
         during: None,
+        is_only_of_builtin: false,
     }
 }
 

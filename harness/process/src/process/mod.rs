@@ -92,6 +92,9 @@ impl Launch {
 /// Number of descriptors that a program may have: for fleets of thousands.
 const DESCRIPTORS: u64 = 16_384;
 
+/// Maximum number of system calls at one instant. A program that waits is held, and makes no more.
+const CALLS_AT_AN_INSTANT: u64 = 1_000_000;
+
 /// A program under the world's time. Dropping it kills all its processes.
 #[derive(Debug)]
 pub struct Process {
@@ -133,6 +136,8 @@ pub struct Process {
     reported: BTreeSet<String>,
     has_exited: bool,
     stats: Stats,
+    /// The latest time at which it was asked whether it waits, and the number of its system calls when that time began.
+    instant: (Duration, u64),
 }
 
 /// A process of the program.
@@ -244,6 +249,7 @@ impl Process {
             reported: BTreeSet::new(),
             has_exited: false,
             stats: Stats::default(),
+            instant: (Duration::ZERO, 0),
         };
         let pidfd = sys::pidfd_open(root)?;
         process.tasks.insert(root, Task::new(pidfd, 0));
@@ -269,6 +275,7 @@ impl Process {
         }
         self.quiet_until = quiet_until;
         while !self.has_exited {
+            self.check_that_it_waits()?;
             if self.schedule.is_running() {
                 self.receive()?;
             } else if self.has_signalled {
@@ -283,6 +290,16 @@ impl Process {
         self.take_written();
         self.take_output();
         Ok(std::mem::take(&mut self.events))
+    }
+
+    /// Refuses to go on with a program that asks and asks at one instant: it polls for what can only happen later.
+    fn check_that_it_waits(&mut self) -> Result<(), RunError> {
+        let asked = self.stats.notifications;
+        if self.instant.0 != self.now {
+            self.instant = (self.now, asked);
+        }
+        let calls = asked - self.instant.1;
+        if calls > CALLS_AT_AN_INSTANT { Err(RunError::NeverWaits { calls }) } else { Ok(()) }
     }
 
     /// Returns when it is to be run again even if nothing arrives until then.

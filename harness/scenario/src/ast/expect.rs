@@ -86,6 +86,7 @@ group! {
         reason: Param<ClosingReasons> => "of closes, 5.0: the reason of the DISCONNECT before it, which must be there";
         reason_if_any: Param<ClosingReasonsIfAny> => "of closes: the reason of the DISCONNECT before it, if there is one; void in 3.1.1";
         per: Param<DurationExpr> = "the whole run" => "`count` is about any window this long";
+        only_builtin: Param<bool> = "false" => "the standard leaves it open: only judged with the project's own programs";
     }
 }
 

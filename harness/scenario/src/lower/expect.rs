@@ -450,6 +450,7 @@ impl Lower<'_> {
         complete &= self.put(&q.from, |from| Some(expectation.from = Some(node(from)?)));
         complete &= self.put(&q.connection, |on| Some(expectation.on = self.connection(on)?));
         complete &= self.put(&q.during, |during| Some(expectation.during = Some(self.moments(during)?)));
+        complete &= self.put(&q.only_builtin, |is_only| Some(expectation.is_only_of_builtin = *is_only));
         complete.then_some(())
     }
 }
@@ -471,6 +472,7 @@ fn blank(verb: Verb) -> Expectation {
         on: Vec::new(),
         timing: None,
         during: None,
+        is_only_of_builtin: false,
     }
 }
 

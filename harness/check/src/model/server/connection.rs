@@ -327,8 +327,8 @@ impl Server {
             let clause = clause_of(connection.version(), "MQTT-3.1.4-4", "MQTT-3.1.4-5");
             findings.push(Invariant::BrokerAnswers, clause, &owed, format!("neither until {}", shown(self.now)));
         }
-        let due = connection.opened_at + self.settings.connect_timeout;
-        if connection.connect.is_none() && self.is_overdue(connection, due) {
+        let due = self.settings.connect_timeout.map(|timeout| connection.opened_at + timeout);
+        if let Some(due) = due.filter(|due| connection.connect.is_none() && self.is_overdue(connection, *due)) {
             let client = self.node_name(connection.client);
             let owed = format!("{} closes the connection of {client} without CONNECT by {}", self.name, shown(due));
             findings.push(Invariant::BrokerAnswers, "§3.1.4", &owed, format!("not until {}", shown(self.now)));

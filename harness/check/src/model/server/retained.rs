@@ -69,6 +69,11 @@ impl Server {
         let kept = (!publication.payload.is_empty()).then(|| Rc::clone(publication));
         let retained = &mut self.retained;
         let before = retained.messages.remove(&publication.topic);
+        // A server may retain a message of QoS 2 when it is released, and so after a later one (§4.3.3).
+        let is_open = before.as_ref().and_then(|before| before.publication.as_ref()).is_some_and(|before| {
+            let session = self.sessions.get(&before.publisher);
+            session.is_some_and(|session| session.unreleased.values().any(|open| Rc::ptr_eq(open, before)))
+        });
         let size = |entry: &Option<Rc<Publication>>| entry.as_ref().map_or(0, |one| one.size());
         retained.bytes += size(&kept);
         let mut or = Vec::new();
@@ -82,6 +87,9 @@ impl Server {
             }
             if before.at < self.now {
                 or.drain(..or.len() - 1);
+            }
+            if is_open {
+                or.push(None);
             }
         }
         retained.messages.insert(publication.topic.clone(), Entry { publication: kept, or, at: self.now });

@@ -24,8 +24,9 @@ pub(super) struct Settings {
     pub(super) maximum_session_expiry: u32,
     /// True if sessions and retained messages outlive the process.
     pub(super) is_durable: bool,
-    /// Maximum time without a CONNECT on a new connection.
-    pub(super) connect_timeout: Duration,
+    /// Maximum time without a CONNECT on a new connection; none for another program than the project's: how long is
+    /// reasonable is its own choice (§3.1.4).
+    pub(super) connect_timeout: Option<Duration>,
     /// True if a client that breaks no rule is accepted: all may connect, and may have any will.
     pub(super) accepts_all: bool,
     /// The settings that the server has to announce; `None` if they have changed at this instant.
@@ -35,8 +36,8 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The limits of the project's broker on a node.
-    pub(super) fn of(program: &BrokerProgram, tolerance: Duration) -> Self {
+    /// The limits of the broker on a node.
+    pub(super) fn of(program: &BrokerProgram, is_foreign: bool, tolerance: Duration) -> Self {
         let settings = &program.config;
         Self {
             queue_messages: settings.queue_messages,
@@ -46,7 +47,7 @@ impl Settings {
             sessions: settings.sessions,
             maximum_session_expiry: settings.maximum_session_expiry,
             is_durable: program.durable,
-            connect_timeout: settings.connect_timeout,
+            connect_timeout: (!is_foreign).then_some(settings.connect_timeout),
             accepts_all: program.auth.is_none()
                 && settings.retain_available
                 && settings.maximum_qos == QoS::ExactlyOnce,
