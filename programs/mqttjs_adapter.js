@@ -6,6 +6,9 @@ const say = (event, fields) => process.stdout.write(`${JSON.stringify({ event, .
 const from_hex = (text) => text === undefined ? undefined : Buffer.from(text, "hex");
 const to_hex = (bytes) => bytes === undefined ? undefined : Buffer.from(bytes).toString("hex");
 
+// A property that may come once is a list where it came twice.
+const to_number = (value) => value === undefined ? undefined : Number([value].flat()[0]);
+
 // What is not set must not be there: MQTT.js writes `undefined` properties as if they were.
 const without_gaps = (object) => {
   const entries = Object.entries(object).filter(([, value]) => value !== undefined);
@@ -100,8 +103,8 @@ const commands = {
         qos: packet.qos,
         retain: packet.retain,
         dup: packet.dup,
-        id: packet.messageId,
-        payload_format: properties.payloadFormatIndicator,
+        id: packet.messageId || undefined,
+        payload_format: to_number(properties.payloadFormatIndicator),
         message_expiry: properties.messageExpiryInterval,
         response_topic: properties.responseTopic,
         correlation_data: to_hex(properties.correlationData),

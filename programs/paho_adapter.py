@@ -107,6 +107,8 @@ def make(line):
         clean_session=None if is_v5 else line["clean"],
         reconnect_on_failure="reconnect" in line,
     )
+    # It cannot be changed once there was a connection.
+    made.connect_timeout = line["connect_timeout_ms"] / 1000
     made.on_message = say_message
     made.on_disconnect = lambda *_: say("closed")
     made.on_connect_fail = lambda *_: say("closed")
@@ -126,7 +128,6 @@ def do_connect(line):
     if wanted != identity:
         client, identity = make(line), wanted
     client.on_connect = on_connect(line)
-    client.connect_timeout = line["connect_timeout_ms"] / 1000
     client.username_pw_set(line.get("username"), from_hex(line.get("password")))
     client.will_clear()
     if "will" in line:

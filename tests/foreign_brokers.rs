@@ -3,6 +3,8 @@
 
 #[path = "foreign_brokers/clients.rs"]
 mod clients;
+#[path = "foreign_brokers/findings.rs"]
+mod findings;
 #[path = "foreign_brokers/live.rs"]
 mod live;
 
@@ -43,6 +45,8 @@ fn main() {
     ];
     trials.extend(live::trials(missing, always));
     trials.extend(clients::trials(always));
+    let (paho, mqttjs) = (always.or(clients::other_paho()), always.or(clients::other_mqttjs()));
+    trials.extend(findings::trials(missing.or(other_mosquitto()), paho, mqttjs));
     libtest_mimic::run(&args, trials).exit();
 }
 
@@ -296,7 +300,7 @@ fn left_out(_: &Path) -> Result {
 
 fn bad_profiles(folder: &Path) -> Result {
     let refused = |broker: &str, parts: &[&str]| contains(&halfopen(&[SILENT, "--broker", broker])?, 2, parts);
-    refused("mosquito", &["there is no profile `mosquito`: known are aedes, amqtt, mosquitto"])?;
+    refused("mosquito", &["there is no profile `mosquito`: known are aedes, amqtt, gmqtt, libmosquitto, mosquitto"])?;
     refused("./no/such.toml", &["./no/such.toml: No such file"])?;
     let wrong = profile(folder, "comand = \"sh\"\nlacks = [\"shared\"]\n")?;
     refused(

@@ -12,9 +12,16 @@ use super::{Result, SILENT, by_scenario, command, contains, held, profile, root,
 pub(super) fn trials(no_programs: Option<&'static str>) -> Vec<Trial> {
     let paho = no_programs.or(missing("python3", "import paho.mqtt.client", "paho-mqtt"));
     let mqttjs = no_programs.or(missing("node", "require('mqtt')", "MQTT.js"));
-    let is_known = "if (require('mqtt/package.json').version !== '5.16.0') process.exit(1)";
-    let known_mqttjs = mqttjs.or(missing("node", is_known, "MQTT.js 5.16.0"));
+    let known_mqttjs = mqttjs.or(other_mqttjs());
+    let known_paho = paho.or(other_paho());
+    let libraries = "import gmqtt, ctypes; ctypes.CDLL('libmosquitto.so.1')";
+    let gmqtt_and_libmosquitto = no_programs.or(missing("python3", libraries, "gmqtt and libmosquitto"));
     vec![
+        trial("gmqtt_and_libmosquitto_speak_with_each_other", gmqtt_and_libmosquitto, speaking),
+        trial("clients_stand_side_by_side", mqttjs, side_by_side),
+        trial("verdicts_on_paho_are_those_that_are_known", known_paho, |folder| {
+            verdicts(folder, "paho", "tests/interop/paho-2.2.0.txt")
+        }),
         trial("paho_publishes_is_handed_messages_and_comes_back_after_a_crash", paho, |folder| story(folder, "paho")),
         trial("mqttjs_publishes_is_handed_messages_and_comes_back_after_a_crash", mqttjs, |folder| {
             story(folder, "mqttjs")
@@ -51,7 +58,19 @@ fn missing(program: &str, code: &str, library: &'static str) -> Option<&'static 
     (!found.is_ok_and(|output| output.status.success())).then_some(library)
 }
 
-fn run(args: &[&str]) -> std::result::Result<Output, Failed> {
+/// Returns what is missing if MQTT.js is another one than the one whose verdicts are known.
+pub(super) fn other_mqttjs() -> Option<&'static str> {
+    let is_known = "if (require('mqtt/package.json').version !== '5.16.0') process.exit(1)";
+    missing("node", is_known, "MQTT.js 5.16.0")
+}
+
+/// Returns what is missing if paho is another one than the one whose verdicts are known.
+pub(super) fn other_paho() -> Option<&'static str> {
+    let is_known = "import paho.mqtt as m, sys; sys.exit(m.__version__ != '2.2.0')";
+    missing("python3", is_known, "paho-mqtt 2.2.0")
+}
+
+pub(super) fn run(args: &[&str]) -> std::result::Result<Output, Failed> {
     Ok(with_libraries(&mut command(args)).output()?)
 }
 
@@ -127,6 +146,42 @@ steps:
 expect:
   - a: { delivers: { payload: hi }, count: 1 }
 ";
+
+/// Two more, which no other test needs.
+const SPEAKING: &str = "
+clients:
+  a: { program: gmqtt, subscribe: [{ filter: t/#, qos: 2 }] }
+  b: { program: libmosquitto, subscribe: [{ filter: t/#, qos: 2 }] }
+steps:
+  - a: { publish: { topic: t/a, payload: hi, qos: 1 } }
+  - b: { publish: { topic: t/b, payload: ho, qos: 2 } }
+  - wait: 1s
+expect:
+  - a: { delivers: { topic: t/b, payload: ho }, count: 1 }
+  - b: { delivers: { topic: t/a, payload: hi }, count: 1 }
+";
+
+fn speaking(folder: &Path) -> Result {
+    let path = folder.join("speaking.yaml");
+    fs::write(&path, SPEAKING)?;
+    contains(&run(&[&path.display().to_string()])?, 0, &["2 ok"])
+}
+
+fn side_by_side(folder: &Path) -> Result {
+    let [json, html] = ["compared.json", "compared.html"].map(|name| folder.join(name).display().to_string());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_halfopen"));
+    command.current_dir(root()).args(["compare", "scenarios/reset/middlebox.yaml", "--client", "builtin,mqttjs"]);
+    command.args(["--json", &json, "--html", &html]);
+    let output = with_libraries(&mut command).stdin(Stdio::null()).output()?;
+    let parts = ["area   builtin  mqttjs", "violation", "first event that differs (- builtin, + mqttjs):"];
+    contains(&output, 1, &parts)?;
+    let written = format!("{}{}", fs::read_to_string(json)?, fs::read_to_string(html)?);
+    let parts = ["\"class\": \"violation\"", "\"format\": \"halfopen-comparison\"", "<h2>Verdicts by area</h2>"];
+    match parts.iter().find(|part| !written.contains(**part)) {
+        None => Ok(()),
+        Some(part) => Err(format!("`{part}` is not in:\n{written}").into()),
+    }
+}
 
 fn named(folder: &Path) -> Result {
     let path = folder.join("named.yaml");
@@ -230,5 +285,8 @@ fn roles(_: &Path) -> Result {
     refused(&["--client", "mosquitto"], "--client mosquitto: profile mosquitto: it is a broker, and not a client")?;
     refused(&["--broker", "paho"], "--broker paho: profile paho: it is a client, and not a broker")?;
     refused(&["--live", "paho"], "in real time there are profiles of brokers alone")?;
-    refused(&["--client", "mqttj"], "there is no profile `mqttj`: known are aedes, amqtt, mosquitto, mqttjs, paho")
+    refused(
+        &["--client", "mqttj"],
+        "there is no profile `mqttj`: known are aedes, amqtt, gmqtt, libmosquitto, mosquitto, mqttjs, paho",
+    )
 }

@@ -28,6 +28,8 @@ use halfopen_protocol::Version;
 const SHIPPED: &[(&str, &str)] = &[
     ("aedes", include_str!("../../../../programs/aedes.toml")),
     ("amqtt", include_str!("../../../../programs/amqtt.toml")),
+    ("gmqtt", include_str!("../../../../programs/gmqtt.toml")),
+    ("libmosquitto", include_str!("../../../../programs/libmosquitto.toml")),
     ("mosquitto", include_str!("../../../../programs/mosquitto.toml")),
     ("mqttjs", include_str!("../../../../programs/mqttjs.toml")),
     ("paho", include_str!("../../../../programs/paho.toml")),
@@ -35,6 +37,8 @@ const SHIPPED: &[(&str, &str)] = &[
 
 /// The adapters of these profiles, by the names of their files.
 const ADAPTERS: &[(&str, &str)] = &[
+    ("gmqtt_adapter.py", include_str!("../../../../programs/gmqtt_adapter.py")),
+    ("libmosquitto_adapter.py", include_str!("../../../../programs/libmosquitto_adapter.py")),
     ("mqttjs_adapter.js", include_str!("../../../../programs/mqttjs_adapter.js")),
     ("paho_adapter.py", include_str!("../../../../programs/paho_adapter.py")),
 ];

@@ -91,7 +91,9 @@ fn mosquitto_takes_what_it_can_be_told() {
 fn a_profile_that_is_not_there_names_those_that_are() {
     let error = Profile::find("mosquito").expect_err("there is none").to_string();
     assert!(
-        error.starts_with("there is no profile `mosquito`: known are aedes, amqtt, mosquitto, mqttjs, paho;"),
+        error.starts_with(
+            "there is no profile `mosquito`: known are aedes, amqtt, gmqtt, libmosquitto, mosquitto, mqttjs, paho;"
+        ),
         "{error}"
     );
     assert!(Profile::find("no/such.toml").expect_err("there is none").to_string().starts_with("no/such.toml: "));

@@ -130,7 +130,8 @@ mod tests {
         #[case] expected: Option<&str>,
     ) {
         let text = format!("raw_clients: {{ b: {{}} }}\nsteps:\n  - b: connect\n  {step}\nexpect:\n  {line}\n");
-        let scenario = parse("x".to_owned(), Source { path: "x.yaml".to_owned(), text }).expect("it is a scenario");
+        let scenario = parse("x".to_owned(), Source { path: "x.yaml".to_owned(), text, ..Source::default() })
+            .expect("it is a scenario");
         let plan = scenario.plans(PlanOptions::default()).expect("it has a run").remove(0);
         let mut story = TraceBuilder::new();
         for id in chosen {

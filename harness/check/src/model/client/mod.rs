@@ -61,6 +61,8 @@ pub(super) struct Client {
     /// True if it is told to publish a message that it may not be able to write at once. A part of one is no packet,
     /// and stands in no trace.
     writes_large: bool,
+    /// True if it is another program than the project's client.
+    is_foreign: bool,
 }
 
 /// The connection that a client has or is about to have.
@@ -98,8 +100,10 @@ impl Client {
             Command::Publish(publish) => writes_large |= publish.payload.len() >= LARGE,
             _ => {}
         });
+        let is_foreign = plan.node(node).played_by.is_some();
         Self {
             name: plan.node(node).name.clone(),
+            is_foreign,
             is_slow: !program.handling.is_zero() || program.options.acknowledge.is_some(),
             acknowledges: program.options.acknowledge.is_some(),
             tolerance: plan.tolerance,
@@ -108,13 +112,13 @@ impl Client {
             leaving: None,
             sender: Sender::new(usize::MAX),
             incoming: Incoming::default(),
-            waits: Waits::of(program, plan.node(node).played_by.is_some(), told_at),
+            waits: Waits::of(program, is_foreign, told_at),
             running_since: Some(Duration::ZERO),
             is_down: false,
             is_reading: true,
             own: (!is_told_otherwise).then(|| Box::new(program.options.connect.clone())),
             assigned_id: None,
-            wishes: Wishes::new(&program.options.subscriptions),
+            wishes: Wishes::new(&program.options.subscriptions, is_foreign),
             told: Told::new(program.options.queue_messages),
             writes_large,
         }
@@ -398,6 +402,12 @@ impl Client {
             _ => &own.client_id,
         };
         let clause = |v311, v5| clause_of(connect.version, v311, v5);
+        // What the scenario does not set, another program than the project's may set as it likes.
+        let is_other = |sent: Option<u32>, own: Option<u32>| sent != own && !(self.is_foreign && own.is_none());
+        let receive_maximum = is_other(connect.receive_maximum.map(u32::from), own.receive_maximum.map(u32::from));
+        let maximum_packet_size = is_other(connect.maximum_packet_size, own.maximum_packet_size);
+        let topic_alias_maximum =
+            is_other(connect.topic_alias_maximum.map(u32::from), own.topic_alias_maximum.map(u32::from));
         let all = [
             (connect.client_id != *client_id, "§3.1.3.1", "Client Identifier"),
             (connect.keep_alive != own.keep_alive, "§3.1.2.10", "Keep Alive"),
@@ -405,9 +415,9 @@ impl Client {
             (connect.will != own.will, "§3.1.2.5", "will"),
             (connect.username != own.username || connect.password != own.password, "§3.1.3", "user name and password"),
             (connect.session_expiry != own.session_expiry, "§3.1.2.11.2", "Session Expiry Interval"),
-            (connect.receive_maximum != own.receive_maximum, "§3.1.2.11.3", "Receive Maximum"),
-            (connect.maximum_packet_size != own.maximum_packet_size, "§3.1.2.11.4", "Maximum Packet Size"),
-            (connect.topic_alias_maximum != own.topic_alias_maximum, "§3.1.2.11.5", "Topic Alias Maximum"),
+            (receive_maximum, "§3.1.2.11.3", "Receive Maximum"),
+            (maximum_packet_size, "§3.1.2.11.4", "Maximum Packet Size"),
+            (topic_alias_maximum, "§3.1.2.11.5", "Topic Alias Maximum"),
             (connect.user_properties != own.user_properties, "§3.1.2.11.8", "User Property"),
         ];
         for (_, clause, what) in all.into_iter().filter(|(is_another, ..)| *is_another) {

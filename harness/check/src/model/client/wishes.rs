@@ -16,6 +16,8 @@ use crate::plan::Invariant;
 pub(super) struct Wishes {
     /// The subscriptions that the client makes on its own.
     own: Vec<Subscription>,
+    /// True if it makes no others again: another program than the project's client leaves them to its application.
+    only_own: bool,
     wanted: BTreeMap<ByteString, Wish>,
     /// The filters that were unsubscribed, and when the application asked for it.
     gone: BTreeMap<ByteString, Option<Duration>>,
@@ -43,8 +45,8 @@ struct Wish {
 
 impl Wishes {
     /// Creates the wishes of a client that makes these subscriptions on its own.
-    pub(super) fn new(own: &[Subscription]) -> Self {
-        let mut wishes = Self { own: own.to_vec(), ..Self::default() };
+    pub(super) fn new(own: &[Subscription], only_own: bool) -> Self {
+        let mut wishes = Self { own: own.to_vec(), only_own, ..Self::default() };
         wishes.forget();
         wishes
     }
@@ -55,7 +57,7 @@ impl Wishes {
         let wish =
             |one: &Subscription| Wish { subscription: one.clone(), id: None, since: Duration::ZERO, is_sure: true };
         let wanted = own.iter().map(|one| (one.filter.clone(), wish(one))).collect();
-        *self = Self { own, wanted, ..Self::default() };
+        *self = Self { own, only_own: self.only_own, wanted, ..Self::default() };
     }
 
     /// Takes note that the application asks to subscribe to these filters.
@@ -104,8 +106,15 @@ impl Wishes {
                 continue;
             }
             self.gone.remove(&filter);
+<<<<<<< HEAD
             let is_sure = self.told.get(&filter).is_none_or(|(subscribe, unsubscribe)| unsubscribe <= subscribe);
             self.wanted.insert(filter, Wish { subscription, id: asked.subscription_id, since: now, is_sure });
+=======
+            let is_again = !self.only_own || self.own.iter().any(|own| own.filter == filter);
+            let is_kept = self.told.get(&filter).is_none_or(|(subscribe, unsubscribe)| unsubscribe <= subscribe);
+            let is_sure = is_again && is_kept;
+            self.wanted.insert(filter, Wish { subscription, id: asked.subscription_id, is_sure });
+>>>>>>> 32b7963 (compare: clients, classes, statements and a page; gmqtt and libmosquitto; what was found in programs of others, a scenario each)
         }
     }
 
