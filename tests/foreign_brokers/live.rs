@@ -127,10 +127,12 @@ fn refused(_: &Path) -> Result {
 
 fn failing(folder: &Path) -> Result {
     let own = profile(folder, "command = \"sh\"\nargs = [\"-c\", 'echo no configuration; exit 3']\n")?;
-    let output = halfopen(&["scenarios/connect", "--only", "no_connect", "--time-limit", "none", "--live", &own])?;
+    let output =
+        halfopen(&["scenarios/connect", "--only", "3.1.1 in one piece", "--time-limit", "none", "--live", &own])?;
     contains(&output, 4, &["BROKEN", "ended before it listened", "exit status: 3", "no configuration"])?;
     let own = profile(folder, "command = \"sleep\"\nargs = [\"1000\"]\nready_within = \"1s\"\n")?;
-    let output = halfopen(&["scenarios/connect", "--only", "no_connect", "--time-limit", "none", "--live", &own])?;
+    let output =
+        halfopen(&["scenarios/connect", "--only", "3.1.1 in one piece", "--time-limit", "none", "--live", &own])?;
     contains(&output, 4, &["it does not listen at 127.0.0.1:", "within 1s"])
 }
 

@@ -33,6 +33,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("mosquitto", include_str!("../../../../programs/mosquitto.toml")),
     ("mqttjs", include_str!("../../../../programs/mqttjs.toml")),
     ("paho", include_str!("../../../../programs/paho.toml")),
+    ("rabbitmq", include_str!("../../../../programs/rabbitmq.toml")),
 ];
 
 /// The adapters of these profiles, by the names of their files.

@@ -16,18 +16,19 @@ use halfopen_protocol::packet::PacketType;
 /// Returns why a plan cannot be judged by this trace, if it names identifiers that the programs on these nodes did not choose.
 pub(crate) fn chosen_otherwise(plan: &Plan, trace: &Trace, nodes: &BTreeSet<NodeId>) -> Option<String> {
     let named = named_in_steps(&plan.steps, nodes).max(named_in_lines(&plan.expectations, nodes))?;
-    let mut chosen: BTreeMap<(NodeId, NodeId), Vec<u16>> = BTreeMap::new();
+    // Not by receiver: a session may be resumed by another node.
+    let mut chosen: BTreeMap<NodeId, Vec<u16>> = BTreeMap::new();
     for event in &trace.events {
-        let EventKind::Sent { from, to, item: Transmission::Packet(packet), .. } = &event.kind else { continue };
+        let EventKind::Sent { from, item: Transmission::Packet(packet), .. } = &event.kind else { continue };
         let Some(id) = chosen_in(packet).filter(|_| nodes.contains(from)) else { continue };
-        let of_both = chosen.entry((*from, *to)).or_default();
-        if !of_both.contains(&id) {
-            of_both.push(id);
+        let of_it = chosen.entry(*from).or_default();
+        if !of_it.contains(&id) {
+            of_it.push(id);
         }
     }
-    let ((from, _), other) = chosen.iter().find_map(|(nodes, chosen)| {
-        let in_order = chosen.iter().zip(1..=named);
-        in_order.filter(|(id, expected)| *id != expected).map(|(id, _)| (*nodes, *id)).next()
+    let (from, other) = chosen.iter().find_map(|(from, chosen)| {
+        let mut in_order = chosen.iter().zip(1..=named);
+        in_order.find(|(id, expected)| *id != expected).map(|(id, _)| (*from, *id))
     })?;
     let name = &plan.node(from).name;
     Some(format!("it is about Packet Identifiers from 1 on, and {name} chose {other}, as it may (§2.2.1)"))

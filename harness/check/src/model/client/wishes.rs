@@ -106,15 +106,10 @@ impl Wishes {
                 continue;
             }
             self.gone.remove(&filter);
-<<<<<<< HEAD
-            let is_sure = self.told.get(&filter).is_none_or(|(subscribe, unsubscribe)| unsubscribe <= subscribe);
-            self.wanted.insert(filter, Wish { subscription, id: asked.subscription_id, since: now, is_sure });
-=======
             let is_again = !self.only_own || self.own.iter().any(|own| own.filter == filter);
             let is_kept = self.told.get(&filter).is_none_or(|(subscribe, unsubscribe)| unsubscribe <= subscribe);
             let is_sure = is_again && is_kept;
-            self.wanted.insert(filter, Wish { subscription, id: asked.subscription_id, is_sure });
->>>>>>> 32b7963 (compare: clients, classes, statements and a page; gmqtt and libmosquitto; what was found in programs of others, a scenario each)
+            self.wanted.insert(filter, Wish { subscription, id: asked.subscription_id, since: now, is_sure });
         }
     }
 

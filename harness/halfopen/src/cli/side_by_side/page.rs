@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::compared::Row;
 use super::tables::{Table, by_area, by_class, by_scenario, by_statement, detail, first_program, verdict_of};
-use crate::report::escaped;
+use crate::report::diagram::escaped;
 
 const STYLE: &str = "
 :root { color-scheme: light dark; }
