@@ -49,8 +49,6 @@ pub(super) enum Class {
 }
 
 impl Class {
-    pub(super) const ALL: [Self; 4] = [Self::Same, Self::Allowed, Self::Violation, Self::NotJudged];
-
     /// Returns the word for tables.
     pub(super) const fn word(self) -> &'static str {
         match self {
