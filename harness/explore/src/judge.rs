@@ -36,6 +36,14 @@ impl OtherPrograms {
     pub fn new(adapt: impl Fn(&Arc<Plan>) -> Adapted + Send + Sync + 'static) -> Self {
         Self(Arc::new(adapt))
     }
+
+    /// Returns a story as these programs can be asked it, and the programs; or why they cannot.
+    ///
+    /// # Errors
+    /// Why they cannot be asked.
+    pub fn adapt(&self, plan: &Arc<Plan>) -> Adapted {
+        (self.0)(plan)
+    }
 }
 
 impl fmt::Debug for OtherPrograms {
@@ -75,6 +83,8 @@ pub struct Finding {
 pub struct Judged {
     /// The findings of the invariants; the first of each kind.
     pub findings: Vec<Finding>,
+    /// Number of expectations of the file that do not hold. A story that was drawn has none.
+    pub unmet: usize,
     /// True if some step of the story met nothing. That is no finding: it says that the story was poor.
     pub is_vacuous: bool,
     /// Number of events of the run.
@@ -110,7 +120,7 @@ pub fn plan_of_story(file: &File) -> Result<Arc<Plan>, String> {
 impl Target {
     /// Runs a plan, and judges it by the invariants alone.
     pub fn judge(&self, plan: &Arc<Plan>) -> Judged {
-        let (plan, programs) = match self.programs.as_ref().map(|programs| (programs.0)(plan)) {
+        let (plan, programs) = match self.programs.as_ref().map(|programs| programs.adapt(plan)) {
             None => (Arc::clone(plan), ProgramsUnderTest::default()),
             Some(Ok((plan, programs))) => (plan, programs),
             // The programs cannot be asked this.
@@ -161,9 +171,11 @@ impl Target {
 
 fn judged(plan: &Plan, trace: &Trace, outcome: &Outcome) -> Judged {
     let mut findings: Vec<Finding> = Vec::new();
+    let mut unmet = 0;
     for violation in &outcome.violations {
-        // A step that could not be done is the story's own failure.
         let Some(invariant) = violation.text.strip_prefix("invariant `").and_then(|text| text.strip_suffix('`')) else {
+            // A step that could not be done is the story's own failure.
+            unmet += usize::from(plan.expectations.iter().any(|expectation| expectation.text == violation.text));
             continue;
         };
         let kind = FindingKind { invariant: invariant.to_owned(), pattern: pattern(plan, &violation.expected) };
@@ -173,7 +185,7 @@ fn judged(plan: &Plan, trace: &Trace, outcome: &Outcome) -> Judged {
         }
     }
     let reached = Reached::of(plan, trace);
-    Judged { findings, is_vacuous: !outcome.vacuous.is_empty(), events: trace.events.len(), reached }
+    Judged { findings, unmet, is_vacuous: !outcome.vacuous.is_empty(), events: trace.events.len(), reached }
 }
 
 /// A line without what differs from run to run: names of nodes, numbers and quoted texts. What stands in brackets is

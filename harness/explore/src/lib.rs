@@ -8,6 +8,7 @@
 
 mod campaign;
 mod draw;
+mod expect;
 mod filed;
 mod judge;
 mod make;

@@ -4,11 +4,13 @@
 //! of nodes, what stands farther in. Then numbers become round and small. Each candidate is a scenario that is written, read
 //! and run; it is kept only if the run shows the *same kind* of finding.
 
+use std::fmt;
 use std::time::Duration;
 
 use halfopen_scenario::{Comments, Draft, DraftPath};
 
 use crate::campaign::Find;
+use crate::expect::{candidates, without_clause};
 use crate::judge::{Finding, FindingKind, Target, plan_of};
 
 /// Maximum number of runs for shrinking one find.
@@ -24,8 +26,10 @@ pub struct Shrunk {
     pub draft: Draft,
     /// The finding in the run of the shrunk story.
     pub finding: Finding,
-    /// The comments on its steps.
+    /// The comments on its steps, and on numbers of its nodes.
     pub comments: Comments,
+    /// The expectation that states the right behaviour, as a line of YAML; it fails in this run.
+    pub expectation: Option<String>,
     /// The number of runs that it took.
     pub runs: usize,
     /// True if it is known that nothing more can be taken away.
@@ -35,7 +39,7 @@ pub struct Shrunk {
 impl Shrunk {
     /// Returns the number of lines of the scenario, without those at its head.
     pub fn lines(&self) -> usize {
-        self.draft.to_yaml(&Comments::default()).lines().count()
+        self.draft.to_yaml(&Comments::default()).lines().count() + if self.expectation.is_some() { 2 } else { 0 }
     }
 
     /// Returns the scenario as YAML; `command` reproduces it.
@@ -45,21 +49,34 @@ impl Shrunk {
         } else {
             "Some lines may be left out; there was no time to find out which."
         };
-        let head = vec![
+        let mut head = vec![
             format!("Expected: {}", self.finding.expected),
             format!("Actual:   {}", self.finding.actual),
             format!("Found by the invariant `{}`. {command}", self.finding.kind.invariant),
             minimal.to_owned(),
         ];
-        self.draft.to_yaml(&Comments { head, ..self.comments.clone() })
+        head.extend(self.comments.head.iter().cloned());
+        let text = self.draft.to_yaml(&Comments { head, ..self.comments.clone() });
+        match &self.expectation {
+            Some(expectation) => with_expectation(&text, expectation, without_clause(&self.finding.expected).1),
+            None => text,
+        }
     }
+}
+
+/// Returns a scenario with an expectation, and its clause behind it.
+fn with_expectation(text: &str, expectation: &str, clause: Option<&str>) -> String {
+    let clause = clause.map_or_else(String::new, |clause| format!(" # [{clause}]"));
+    format!("{text}expect:\n  - {expectation}{clause}\n")
 }
 
 /// Makes the story of a find small.
 pub fn shrink(target: &Target, find: &Find) -> Shrunk {
     let draft = Draft::from(&find.file);
+    let waived =
+        find.file.waive.iter().flat_map(|field| &field.value.0).map(|(_, invariant, _)| invariant.name()).collect();
     let mut shrinker =
-        Shrinker { target, kind: find.finding.kind.clone(), draft, finding: find.finding.clone(), runs: 0 };
+        Shrinker { target, kind: find.finding.kind.clone(), waived, draft, finding: find.finding.clone(), runs: 0 };
     let mut is_minimal = false;
     while !is_minimal && shrinker.has_runs() {
         let before = shrinker.draft.clone();
@@ -71,13 +88,16 @@ pub fn shrink(target: &Target, find: &Find) -> Shrunk {
         is_minimal = shrinker.draft == before && shrinker.has_runs();
     }
     let comments = shrinker.ranges();
+    let expectation = shrinker.expectation();
     let Shrinker { draft, finding, runs, .. } = shrinker;
-    Shrunk { draft, finding, comments, runs, is_minimal }
+    Shrunk { draft, finding, comments, expectation, runs, is_minimal }
 }
 
 struct Shrinker<'a> {
     target: &'a Target,
     kind: FindingKind,
+    /// The invariants that the story waives: what is left of it must not break them unwaived.
+    waived: Vec<&'static str>,
     draft: Draft,
     finding: Finding,
     runs: usize,
@@ -93,6 +113,10 @@ impl Shrinker<'_> {
         let plan = plan_of("story", draft.to_yaml(&Comments::default())).ok()?;
         self.runs += 1;
         let judged = self.target.judge(&plan);
+        let is_unwaived = |finding: &Finding| self.waived.iter().any(|waived| finding.kind.invariant == *waived);
+        if judged.findings.iter().any(is_unwaived) {
+            return None;
+        }
         judged.findings.into_iter().find(|finding| finding.kind == self.kind)
     }
 
@@ -180,33 +204,56 @@ impl Shrinker<'_> {
         }
     }
 
-    /// Says of each wait in which range the run shows the same.
+    /// Says of each number in which range the run shows the same: of those in steps behind the step, waits first, and of
+    /// others at the head of the file.
     fn ranges(&mut self) -> Comments {
         let mut comments = Comments::default();
-        for place in 0..self.draft.steps() {
-            let Some((path, time)) = self.wait_at(place) else { continue };
+        let mut numbers: Vec<(DraftPath, Number)> = Vec::new();
+        for (path, text) in self.draft.texts() {
+            numbers.extend(Number::of(&self.draft.keys_of(&path), &text).map(|number| (path, number)));
+        }
+        numbers.sort_by_key(|(path, _)| self.draft.keys_of(path) != ["wait", "steps"]);
+        for (path, number) in numbers {
             if !self.has_runs() {
                 break;
             }
-            let far = time * 4 + Duration::from_secs(10);
-            let least = self.bound(&path, time, Duration::ZERO);
-            let most = self.bound(&path, time, far);
-            let comment = match (least.is_zero(), most == far) {
-                (true, true) => continue,
-                (true, false) => format!("up to {} show it", shown(most)),
-                (false, true) => format!("from {} on", shown(least)),
-                (false, false) => format!("from {} to {}", shown(least), shown(most)),
-            };
-            comments.steps.insert(place, comment);
+            let Some(range) = self.range(&path, number) else { continue };
+            let keys = self.draft.keys_of(&path);
+            match (path.key(), path.first()) {
+                ("steps", Some(step)) => {
+                    let comment = comments.steps.entry(step).or_default();
+                    let key = if keys[0] == "wait" { String::new() } else { format!("{}: ", keys[0]) };
+                    *comment = [std::mem::take(comment), format!("{key}{range}")].join("; ");
+                    *comment = comment.trim_start_matches("; ").to_owned();
+                }
+                _ => {
+                    let of: String = keys[1..].iter().rev().skip(1).rev().map(|key| format!(" of {key}")).collect();
+                    comments.head.push(format!("The number of `{}`{of}: {range}.", keys[0]));
+                }
+            }
         }
         comments
     }
 
-    /// Returns how far a time can go towards an end so that the run still shows the same, to the millisecond or as near
+    /// Returns in which range of a number the run shows the same; nothing if that is everywhere.
+    fn range(&mut self, path: &DraftPath, number: Number) -> Option<String> {
+        let far = Number { value: number.value * 4 + number.step(), ..number };
+        let least = self.bound(path, number, Number { value: 0, ..number });
+        let most = self.bound(path, number, far);
+        match (least.value == 0, most.value == far.value) {
+            (true, true) => None,
+            (true, false) => Some(format!("up to {most} show it")),
+            (false, true) => Some(format!("from {least} on")),
+            (false, false) if least.value == most.value => Some(format!("only {least} shows it")),
+            (false, false) => Some(format!("from {least} to {most}")),
+        }
+    }
+
+    /// Returns how far a number can go towards an end so that the run still shows the same, to the millisecond or as near
     /// as the runs allow.
-    fn bound(&mut self, path: &DraftPath, good: Duration, end: Duration) -> Duration {
-        let mut shows = |time: Duration| {
-            let draft = self.draft.with_text(path, &shown(time));
+    fn bound(&mut self, path: &DraftPath, good: Number, end: Number) -> Number {
+        let mut shows = |number: Number| {
+            let draft = self.draft.with_text(path, &number.to_string());
             self.shows(&draft).is_some()
         };
         if shows(end) {
@@ -214,8 +261,8 @@ impl Shrinker<'_> {
         }
         let (mut good, mut bad) = (good, end);
         for _ in 0..RANGE_RUNS {
-            let middle = Duration::from_millis(u64::try_from((good + bad).as_millis() / 2).unwrap_or_default());
-            if middle == good || middle == bad {
+            let middle = Number { value: (good.value + bad.value) / 2, ..good };
+            if middle.value == good.value || middle.value == bad.value {
                 break;
             }
             if shows(middle) {
@@ -225,6 +272,54 @@ impl Shrinker<'_> {
             }
         }
         good
+    }
+
+    /// Returns the expectation that states the right behaviour and fails in this run, if the language can say it.
+    fn expectation(&mut self) -> Option<String> {
+        let plan = plan_of("story", self.draft.to_yaml(&Comments::default())).ok()?;
+        let nodes: Vec<String> = plan.nodes.iter().map(|node| node.name.clone()).collect();
+        candidates(&self.finding.expected, &nodes).into_iter().find(|candidate| {
+            let text = with_expectation(&self.draft.to_yaml(&Comments::default()), candidate, None);
+            let Ok(plan) = plan_of("story", text) else { return false };
+            self.runs += 1;
+            let judged = self.target.judge(&plan);
+            judged.unmet == 1 && judged.findings.iter().any(|finding| finding.kind == self.kind)
+        })
+    }
+}
+
+/// A number of a scenario whose range is of interest.
+#[derive(Clone, Copy, Debug)]
+struct Number {
+    /// The number; of a duration the milliseconds.
+    value: u64,
+    is_duration: bool,
+}
+
+/// Keys of numbers that are no durations and whose range is of interest.
+const COUNTS: [&str; 6] =
+    ["times", "receive_maximum", "maximum_packet_size", "topic_alias_maximum", "queue_messages", "size"];
+
+impl Number {
+    /// Returns the number that a text is, behind these keys from the inside outwards.
+    fn of(keys: &[String], text: &str) -> Option<Self> {
+        let key = keys.first()?.as_str();
+        if let Some(time) = duration(text) {
+            return Some(Self { value: u64::try_from(time.as_millis()).ok()?, is_duration: true });
+        }
+        let value = text.parse().ok().filter(|_| COUNTS.contains(&key))?;
+        Some(Self { value, is_duration: false })
+    }
+
+    /// Returns how far beyond four times the number is looked.
+    fn step(self) -> u64 {
+        if self.is_duration { 10_000 } else { 10 }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_duration { f.write_str(&shown(Duration::from_millis(self.value))) } else { self.value.fmt(f) }
     }
 }
 
@@ -314,5 +409,6 @@ mod tests {
         let shows = |target: Target| target.judge(&plan).findings.iter().any(|it| it.kind == small.finding.kind);
         assert!(shows(target), "what is written shows it");
         assert!(!shows(Target::default()), "the program without the defect is right");
+        assert_eq!(Target::default().judge(&plan).unmet, 0, "nor does its expectation fail: {}", small.to_yaml(""));
     }
 }

@@ -80,3 +80,12 @@ fn a_campaign_reaches_marks_and_says_how_its_states_grow() {
         result.growth.is_sorted() && result.growth.last().is_some_and(|(runs, states)| *runs == 300 && *states > 50)
     );
 }
+
+#[test]
+fn steps_that_cause_their_own_event_come_to_an_end() {
+    let text = "mqtt: 5.0\nraw_clients: { service: { subscribe: t } }\nsteps:\n  - service: connect\n  - whenever: { event: PUBLISH at \
+                service, steps: [{ service: { send: { PUBLISH: { topic: t } } } }] }\n  - service: { send: { PUBLISH: { topic: \
+                t } } }\n  - wait: 1s\n";
+    let judged = Target::default().judge(&plan_of("story", text.to_owned()).unwrap());
+    assert!(judged.events < 10_000, "{} events", judged.events);
+}

@@ -52,7 +52,7 @@ impl BrokerDeadline {
         let closes = || format!("{} closes {}", context.name(end.node), end.client_id());
         let over = end.ended.unwrap_or(run_end);
         let says_silence = end.closing == Some(Because::KeepAlive);
-        if says_silence && end.end_sent.is_none() && !end.died {
+        if says_silence && end.over.is_none() && !end.died {
             return Some(Breach::new(closes(), format!("it only says so, at {}", shown(over))));
         }
         let Some(limit) = limit(end, context) else {

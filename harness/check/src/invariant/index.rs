@@ -148,8 +148,8 @@ pub(super) struct ConnectionEnd {
     pub(super) ended: Option<Duration>,
     /// The reason for which this end closed the connection, as it says itself; `None` if it did not.
     pub(super) closing: Option<Because>,
-    /// Time at which FIN or RST was sent.
-    pub(super) end_sent: Option<Duration>,
+    /// Time at which FIN or RST was sent, or the socket failed: nothing is left to be ended.
+    pub(super) over: Option<Duration>,
     /// True if the node died before it had sent FIN or RST.
     pub(super) died: bool,
     /// Messages that were sent on this connection and are not acknowledged.
@@ -158,8 +158,6 @@ pub(super) struct ConnectionEnd {
     pub(super) unread_bytes: usize,
     /// The topic of each topic alias, by direction (true for what this end sends).
     aliases: BTreeMap<(bool, u16), ByteString>,
-    /// Time at which a packet of the other end was read last.
-    pub(super) heard_at: Duration,
     /// The packets that were seen before CONNACK.
     early: Vec<Seen<'static>>,
 }
@@ -222,6 +220,11 @@ impl ConnectionEnd {
         Some(self.disconnect_expiry.filter(|_| asked > 0).unwrap_or(granted))
     }
 
+    /// Returns whether CONNECT has come and has no answer.
+    fn waits_for_connack(&self) -> bool {
+        self.is_broker && self.connect.is_some() && self.connack.is_none()
+    }
+
     fn resolve(&mut self, is_sent: bool, publish: &Publish) -> ByteString {
         let Some(alias) = publish.topic_alias else { return publish.topic.clone() };
         if publish.topic.is_empty() {
@@ -232,9 +235,6 @@ impl ConnectionEnd {
     }
 
     fn note(&mut self, at: Duration, is_sent: bool, packet: &Packet) {
-        if !is_sent {
-            self.heard_at = at;
-        }
         match packet {
             Packet::Connect(connect) => drop(self.connect.get_or_insert_with(|| connect.clone())),
             Packet::ConnAck(connack) if connack.reason == ReasonCode::SUCCESS => {
@@ -356,7 +356,10 @@ impl Index {
                     && self.ends[id.0].ended.is_none()
                 {
                     self.ends[id.0].closing = Some(*because);
-                    self.ended(at, id, &mut facts);
+                    // Before CONNACK, what was written before may follow at this instant.
+                    if !self.ends[id.0].waits_for_connack() {
+                        self.ended(at, id, &mut facts);
+                    }
                 }
             }
             EventKind::Node { node, change } => self.changed(at, *node, *change, &mut facts),
@@ -394,11 +397,12 @@ impl Index {
         match item {
             Transmission::Packet(packet) => self.packet(at, id, true, packet, facts),
             Transmission::Fin | Transmission::Rst => {
-                self.ends[id.0].end_sent.get_or_insert(at);
+                self.ends[id.0].over.get_or_insert(at);
                 if let Some(watched) = &mut self.watched[from.0] {
                     watched.open.remove(&id);
                 }
                 self.ended(at, id, facts);
+                self.ends[id.0].aliases.clear();
             }
             Transmission::Open | Transmission::Bytes(_) | Transmission::TimedOut => {}
         }
@@ -414,6 +418,11 @@ impl Index {
     ) {
         if matches!(item, Transmission::Open) {
             return self.open(connection, to);
+        }
+        if matches!(item, Transmission::Rst | Transmission::TimedOut)
+            && let Some(id) = self.find(connection, to)
+        {
+            self.ends[id.0].over.get_or_insert(at);
         }
         // A program that has closed still empties its socket, but nothing comes of it.
         let Some(id) = self.find(connection, to).filter(|id| self.ends[id.0].ended.is_none()) else { return };
@@ -477,7 +486,6 @@ impl Index {
         if end.ended.is_none() {
             end.ended = Some(at);
             end.early = Vec::new();
-            end.aliases = BTreeMap::new();
             facts.push_back(Fact::Ended { at, end: id });
         }
     }
@@ -504,12 +512,11 @@ impl Index {
             disconnect_expiry: None,
             ended: None,
             closing: None,
-            end_sent: None,
+            over: None,
             died: false,
             unacknowledged: BTreeSet::new(),
             unread_bytes: 0,
             aliases: BTreeMap::new(),
-            heard_at: Duration::ZERO,
             early: Vec::new(),
         });
     }

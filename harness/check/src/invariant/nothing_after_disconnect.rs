@@ -49,7 +49,7 @@ impl Rule for NothingAfterDisconnect {
     fn finish(&mut self, run_end: Duration, context: &Context<'_>, report: &mut Report) {
         for (id, word) in self.last_words.iter().filter(|(_, word)| !word.is_broken) {
             let end = context.index.end(*id);
-            let is_open = end.end_sent.is_none() && end.ended.is_none_or(|_| end.closing.is_some()) && !end.died;
+            let is_open = end.over.is_none() && end.ended.is_none_or(|_| end.closing.is_some()) && !end.died;
             if !is_open {
                 continue;
             }

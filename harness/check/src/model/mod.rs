@@ -43,7 +43,7 @@ pub(crate) struct Model {
     /// The items that were sent and have not arrived yet, by the index of their event: the size of each in bytes.
     under_way: BTreeMap<usize, usize>,
     index: usize,
-    /// The steps in which nodes are told something.
+    /// The steps in which nodes are told something, or the network changes.
     steps: BTreeMap<StepId, Step>,
     /// Time of the scenario's latest command; what a client does at that instant may not be its own doing.
     told_at: Rc<Cell<Option<Duration>>>,
@@ -134,7 +134,10 @@ impl Model {
 
     /// Takes note of what a step tells the programs.
     fn step(&mut self, now: Duration, step: StepId) {
-        let Some(Step { kind: StepKind::Node { nodes, actions }, .. }) = self.steps.get(&step) else { return };
+        let Some(step) = self.steps.get(&step) else { return };
+        let StepKind::Node { nodes, actions } = &step.kind else {
+            return self.servers.values_mut().for_each(Server::network_changed);
+        };
         for node in nodes {
             let mine = || actions.iter().filter_map(|action| action.of(*node)?.command());
             if let Some(client) = &mut self.clients[node.0] {
@@ -158,11 +161,11 @@ impl Model {
     }
 }
 
-/// Collects the steps in which a node acts, those within others among them.
+/// Collects the steps in which a node acts or the network changes, those within others among them.
 fn collect(steps: &[Step], all: &mut BTreeMap<StepId, Step>) {
     for step in steps {
         match &step.kind {
-            StepKind::Node { .. } => drop(all.insert(step.id, step.clone())),
+            StepKind::Node { .. } | StepKind::Network(_) => drop(all.insert(step.id, step.clone())),
             StepKind::Every { steps, .. } | StepKind::Repeat { steps, .. } | StepKind::Whenever { steps, .. } => {
                 collect(steps, all);
             }

@@ -163,7 +163,6 @@ impl Draw {
         time.max(Duration::from_millis(1))
     }
 
-    /// Waits at the end for all that may still come of the story.
     /// Lets the story end: what is due comes, and mostly everything heals before. Then what is published reaches
     /// everybody in a time that is computed from the story: a pause before a new connection, the wait for a connection
     /// that is lost in it, and the handshakes.

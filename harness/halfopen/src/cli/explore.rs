@@ -23,6 +23,9 @@ use super::options::Shard;
 use super::output::{FAILURE, Failure, INTERRUPTED, SUCCESS, VACUOUS, write_file};
 use crate::defects::Defect;
 use crate::plan::Seed;
+use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
+use crate::report::{CampaignSummary, html_of_campaign};
+use crate::run::{Runner, load};
 use crate::scenario::ast::File;
 use crate::scenario::{Comments, PlanOptions, load_all};
 
@@ -80,6 +83,9 @@ pub(super) struct ExploreCommand {
     /// Write the result of the campaign to this file, as JUnit: a test case for each kind of finding.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write a page to this file: how what the campaign reached grew, and the pictures of what was found.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Folder for what is found: one scenario for each kind of finding.
     #[arg(long, value_name = "DIR", default_value = "found")]
     found: PathBuf,
@@ -265,6 +271,9 @@ impl ExploreCommand {
         if let Some(path) = &self.junit {
             write_file(path, self.to_junit(result, filed, took))?;
         }
+        if let Some(path) = &self.html {
+            write_file(path, self.to_html(result, filed, took))?;
+        }
         Ok(())
     }
 
@@ -281,10 +290,6 @@ impl ExploreCommand {
                 "command": one.command,
             })
         };
-        let marks = |is_reached: bool| -> Vec<String> {
-            let of = |mark: &Mark| result.reached.marks.contains(mark) == is_reached;
-            Mark::all().filter(of).map(|mark| mark.to_string()).collect()
-        };
         serde_json::json!({
             "format": 1,
             "seed": self.seed,
@@ -295,8 +300,8 @@ impl ExploreCommand {
             "events": result.events,
             "states": result.reached.states.len(),
             "growth": result.growth,
-            "reached": marks(true),
-            "not_reached": marks(false),
+            "reached": marks(result, true),
+            "not_reached": marks(result, false),
             "findings": filed.iter().map(finding).collect::<Vec<_>>(),
         })
     }
@@ -320,22 +325,57 @@ impl ExploreCommand {
         document.to_string().unwrap_or_default()
     }
 
-    fn summary(&self, result: &CampaignResult, took: Duration) -> Result<(), Failure> {
+    /// Returns the page: the files that were found are run once more, with their pictures.
+    fn to_html(&self, result: &CampaignResult, filed: &[Filed], took: Duration) -> String {
+        let mut report = Report::default();
+        let runner = Runner { defect: self.defect, ..Runner::default() };
+        let detail = Detail { events: true, diagram: true, text: true };
+        let read = |one: &Filed| load(&[&one.path], PlanOptions::default()).unwrap_or_default();
+        for (scenario, plans) in filed.iter().flat_map(read) {
+            for plan in plans {
+                let source = SourceRecord::of(&plan);
+                let plan = Arc::new(plan);
+                let foreign = self.other_programs().ok().flatten().map(|programs| programs.adapt(&plan));
+                let run = match foreign {
+                    None => runner.run(&plan),
+                    Some(Ok((plan, programs))) => Runner { programs_under_test: programs, ..runner.clone() }.run(&plan),
+                    Some(Err(_)) => continue,
+                };
+                let record = RunRecord::new(&run, &scenario.about, 0, Duration::ZERO, detail);
+                report.add(record, source);
+            }
+        }
+        let names = |is_reached| marks(result, is_reached);
+        html_of_campaign(
+            &report,
+            &CampaignSummary {
+                line: self.headline(result, took),
+                growth: result.growth.clone(),
+                reached: names(true),
+                missing: names(false),
+            },
+        )
+    }
+
+    /// Says on one line how many stories were run, and what was found.
+    fn headline(&self, result: &CampaignResult, took: Duration) -> String {
         let runs = usize::try_from(result.runs).unwrap_or(usize::MAX);
         let stories = if runs == 1 { "1 story".to_owned() } else { format!("{runs} stories") };
-        writeln!(
-            anstream::stdout(),
+        format!(
             "{stories} in {:.1} s ({:.0} a second, seed {}): {} of different kinds; in {} stories a step met nothing",
             took.as_secs_f64(),
             result.runs as f64 / took.as_secs_f64().max(0.001),
             self.seed,
             counted(result.finds.len(), "finding"),
             result.vacuous,
-        )?;
+        )
+    }
+
+    fn summary(&self, result: &CampaignResult, took: Duration) -> Result<(), Failure> {
+        writeln!(anstream::stdout(), "{}", self.headline(result, took))?;
         let growth: Vec<String> =
             result.growth.iter().rev().take(5).rev().map(|(runs, states)| format!("{states} after {runs}")).collect();
-        let missing: Vec<String> =
-            Mark::all().filter(|mark| !result.reached.marks.contains(mark)).map(|mark| mark.to_string()).collect();
+        let missing = marks(result, false);
         let marks = Mark::all().count();
         writeln!(anstream::stdout(), "states of connections under faults: {}", growth.join(", "))?;
         writeln!(anstream::stdout(), "marks reached: {} of {marks}", marks - missing.len())?;
@@ -344,6 +384,12 @@ impl ExploreCommand {
         }
         Ok(())
     }
+}
+
+/// Returns the marks that a campaign has reached, or those that it has not.
+fn marks(result: &CampaignResult, is_reached: bool) -> Vec<String> {
+    let of = |mark: &Mark| result.reached.marks.contains(mark) == is_reached;
+    Mark::all().filter(of).map(|mark| mark.to_string()).collect()
 }
 
 /// Returns what tells whether the time is over.

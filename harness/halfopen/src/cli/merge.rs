@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::campaigns::CampaignsArgs;
 use super::forms::Forms;
 use super::output::{ENGINE_TROUBLE, FAILURE, Failure, SUCCESS, VACUOUS};
 use crate::check::Verdict;
@@ -16,6 +17,8 @@ use crate::report::model::Report;
 pub(super) enum ReportCommand {
     /// Make one report of those that parts of the runs (`--shard`) wrote with `--json`.
     Merge(MergeArgs),
+    /// Make one result of those that parts of a campaign (`explore --shard`) wrote with `--json`.
+    Campaigns(CampaignsArgs),
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@
 
 mod args;
 mod artifacts;
+mod campaigns;
 mod commands;
 mod compare;
 mod coverage;
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Meta(args) => compare::meta(&args),
         Command::Compare(args) => side_by_side::compare(&args),
         Command::Report(ReportCommand::Merge(args)) => merge::merge(&args),
+        Command::Report(ReportCommand::Campaigns(args)) => campaigns::merge(&args),
     };
     ExitCode::from(done.unwrap_or_else(Failure::report))
 }

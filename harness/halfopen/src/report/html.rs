@@ -10,6 +10,10 @@ use super::diagram::{STYLE, escaped};
 use super::model::{Report, RunRecord};
 use crate::check::Verdict;
 
+mod campaign;
+
+pub use self::campaign::CampaignSummary;
+
 const PAGE: &str = include_str!("html/page.html");
 const LOOKS: &str = include_str!("html/page.css");
 const PROGRAM: &str = include_str!("html/page.js");
@@ -39,6 +43,15 @@ const LARGE: usize = 1 << 20;
 /// The page of a report whose runs have their diagrams. Pictures are drawn when they are looked at, so that many runs
 /// cost no more than their data.
 pub fn html(report: &Report, pictures: Pictures) -> String {
+    page(report, pictures, "")
+}
+
+/// The page of what a campaign of exploration has found, with all pictures, and what the campaign reached.
+pub fn html_of_campaign(report: &Report, campaign: &CampaignSummary) -> String {
+    page(report, Pictures::All, &campaign.section())
+}
+
+fn page(report: &Report, pictures: Pictures, section: &str) -> String {
     let data = data(report, pictures);
     let (kind, data) = if data.len() < LARGE {
         // Nothing in the data may end the script it stands in.
@@ -56,6 +69,7 @@ pub fn html(report: &Report, pictures: Pictures) -> String {
         ("TITLE", title.as_str()),
         ("STYLE", LOOKS),
         ("DIAGRAM", STYLE),
+        ("SECTION", section),
         ("KIND", kind),
         ("DATA", &data),
         ("PROGRAM", PROGRAM),

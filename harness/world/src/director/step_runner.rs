@@ -42,11 +42,31 @@ impl Rounds {
     }
 }
 
+/// Number of times for each node of a plan that the steps of one `whenever` may begin at one instant.
+const REACTIONS_AT_ONE_INSTANT: usize = 100;
+
 /// The steps that are done each time that an event happens.
 struct Reaction {
+    step: StepId,
     event: Pending,
     left: Option<u64>,
     rounds: Rounds,
+    /// The latest instant at which it began its steps, and how often it did at it.
+    begun: (Duration, usize),
+}
+
+impl Reaction {
+    /// Takes note that its steps begin once more at this instant. Returns whether they may: steps that cause their own
+    /// event would never let the time go on.
+    fn begin(&mut self, now: Duration, stage: &PollContext<'_>) -> bool {
+        self.begun = if self.begun.0 == now { (now, self.begun.1 + 1) } else { (now, 1) };
+        let limit = REACTIONS_AT_ONE_INSTANT * (stage.plan.nodes.len() + 1);
+        if self.begun.1 > limit {
+            let why = format!("its steps began {limit} times at one instant: they cause the event that they wait for");
+            stage.recorder.step_failed(self.step, why);
+        }
+        self.begun.1 <= limit
+    }
 }
 
 struct Frame {
@@ -191,6 +211,9 @@ impl StepRunner {
                     let Some(at) = reaction.event.resolve(&stage.inboxes.borrow()) else {
                         return self.rest(State::Listening(reaction));
                     };
+                    if !reaction.begin(stage.now, stage) {
+                        return self.rest(State::Ended);
+                    }
                     reaction.event.again();
                     reaction.left = reaction.left.map(|left| left - 1);
                     let frame = Frame { steps: reaction.rounds.take(), next: 0, repeats: 0 };
@@ -202,7 +225,8 @@ impl StepRunner {
                     Some(Step { kind: StepKind::Whenever { event, times, per_round, steps }, id, text }) => {
                         stage.recorder.step(id, text);
                         let event = Pending::new(event, &stage.inboxes.borrow());
-                        let reaction = Reaction { event, left: times, rounds: Rounds::new(steps, per_round) };
+                        let rounds = Rounds::new(steps, per_round);
+                        let reaction = Reaction { step: id, event, left: times, rounds, begun: (stage.now, 0) };
                         return Progress::Begins(Box::new(Self::in_background(State::Listening(Box::new(reaction)))));
                     }
                     Some(Step { kind: StepKind::Every { period, times, until, per_round, steps }, id, text }) => {

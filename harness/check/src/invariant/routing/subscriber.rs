@@ -59,8 +59,9 @@ struct Pressure {
     /// and what is behind it waits unseen. First those of earlier instants, then those of the latest.
     unsent_bytes: [usize; 2],
     added: Duration,
-    /// Time at which the client was heard last.
+    /// Time at which the client was heard last, and at which it was answered at that very instant.
     heard: Option<Duration>,
+    answered: Option<Duration>,
 }
 
 impl Pressure {
@@ -86,6 +87,7 @@ impl Pressure {
 
     /// The client was answered at once: what was to be sent before was sent or dropped.
     fn relieve(&mut self, now: Duration) {
+        self.answered = Some(now);
         self.unsent_bytes = [0, if self.added < now { 0 } else { self.unsent_bytes[1] }];
     }
 }
@@ -132,6 +134,8 @@ enum Excuse {
     NotSubscribed,
     /// The queue of the session was full.
     QueueFull,
+    /// A connection of the session took no packet of its size, and the message was dropped [MQTT-3.1.2-25].
+    TooLarge,
     /// The broker chooses which member of a shared subscription gets it.
     Shared,
 }
@@ -149,6 +153,10 @@ impl Subscriber {
         self.limits = Some(limits);
         self.able_since = Some(now);
         self.pressure = Pressure::default();
+        let maximum = self.limits.as_ref().map_or(usize::MAX, |limits| limits.maximum_packet_size);
+        for owed in self.queue.iter().filter(|owed| owed.message.size > maximum) {
+            owed.excuse.set(Some(Excuse::TooLarge));
+        }
         let waiting = self.queue.iter().filter(|owed| owed.is_waiting());
         let sizes: Vec<usize> = waiting.map(|owed| owed.message.content.1.len()).collect();
         sizes.into_iter().for_each(|bytes| self.pressure.add(now, bytes));
@@ -160,10 +168,10 @@ impl Subscriber {
     }
 
     /// Returns since when the broker could have sent a message; `None` if it may be in the middle of a large one that
-    /// the client does not take: nothing has been heard of it.
+    /// the client does not take: it has answered nothing at once.
     fn due(&self, owed: &Owed, able_since: Duration) -> Option<Duration> {
         let since = owed.message.owed_since.get()?.max(able_since);
-        let may_be_stuck = self.has_large && self.pressure.heard.is_none_or(|heard| heard <= since);
+        let may_be_stuck = self.has_large && self.pressure.answered.is_none_or(|answered| answered <= since);
         (!may_be_stuck).then_some(since + SOON)
     }
 
@@ -243,7 +251,10 @@ impl Subscriber {
             let is_old = grant.granted.is_some_and(|(since, qos)| since < message.at && qos != QoS::AtMostOnce);
             is_old && !grant.is_shared
         };
-        let excuse = if !grants.iter().any(is_firm) {
+        let is_too_large = self.limits.as_ref().is_some_and(|limits| message.size > limits.maximum_packet_size);
+        let excuse = if is_too_large {
+            Some(Excuse::TooLarge)
+        } else if !grants.iter().any(is_firm) {
             Some(if grants.iter().any(|grant| grant.is_shared) { Excuse::Shared } else { Excuse::NotSubscribed })
         } else if self.is_full(message, program) {
             self.displace(program)
@@ -377,7 +388,12 @@ impl Subscriber {
         let greater = [QoS::AtLeastOnce, QoS::ExactlyOnce].into_iter().filter(|owed| *owed >= qos);
         let keys: Vec<(Content, QoS)> = greater.map(|qos| (content.clone(), qos)).collect();
         for key in &keys {
-            let Some(owed) = self.by_content.get_mut(key).and_then(Waiting::pop) else { continue };
+            let Some(owed) = self.by_content.get_mut(key).and_then(Waiting::pop) else {
+                if self.take_copy(key) {
+                    return true;
+                }
+                continue;
+            };
             owed.state.set(State::Sent);
             self.waiting -= 1;
             self.waiting_bytes -= owed.message.held_bytes();
@@ -391,13 +407,13 @@ impl Subscriber {
             self.skip(owed.number, report);
             return true;
         }
-        keys.iter().any(|key| match self.copies.get_mut(key) {
-            Some(left) if *left > 0 => {
-                *left -= 1;
-                true
-            }
-            _ => false,
-        })
+        false
+    }
+
+    /// Takes a further copy of a message that was sent.
+    fn take_copy(&mut self, key: &(Content, QoS)) -> bool {
+        let left = self.copies.get_mut(key).filter(|left| **left > 0);
+        left.map(|left| *left -= 1).is_some()
     }
 
     /// The queue is sent in its order: what need not be sent and stood before this one was dropped.
@@ -464,7 +480,7 @@ impl Owed {
             Some(Excuse::Shared) if !self.message.is_shared_out.get() => {
                 format!("which member of a shared subscription gets a message: not {to}")
             }
-            Some(Excuse::NotSubscribed | Excuse::Shared) | None => return,
+            Some(Excuse::NotSubscribed | Excuse::TooLarge | Excuse::Shared) | None => return,
         };
         report.not_judged_of(of_qos(self.qos), self.message.at, to, &why);
     }

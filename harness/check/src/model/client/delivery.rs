@@ -58,10 +58,6 @@ impl Client {
     pub(super) fn receive_publish(&mut self, publish: &Publish) {
         let now = self.now;
         let Some(connection) = &mut self.connection else { return };
-        // Before CONNACK nothing may come [MQTT-3.2.0-1].
-        if connection.limits.is_none() {
-            return;
-        }
         if connection.is_misused_by(publish) {
             connection.is_misused = true;
         }

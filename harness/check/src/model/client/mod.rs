@@ -42,6 +42,8 @@ pub(super) struct Client {
     tolerance: Duration,
     now: Duration,
     connection: Option<Connection>,
+    /// Time at which its latest connection ended.
+    ended_at: Option<Duration>,
     /// The connection that it closes because it is asked to: what it wrote before still goes out.
     leaving: Option<ConnectionId>,
     sender: Sender,
@@ -109,6 +111,7 @@ impl Client {
             tolerance: plan.tolerance,
             now: Duration::ZERO,
             connection: None,
+            ended_at: None,
             leaving: None,
             sender: Sender::new(usize::MAX),
             incoming: Incoming::default(),
@@ -183,7 +186,7 @@ impl Client {
                 self.incoming = Incoming::default();
                 self.wishes.forget();
                 self.assigned_id = None;
-                self.told.forget();
+                self.told.forget(now);
                 self.waits.forget();
                 self.running_since = None;
                 self.is_down = true;
@@ -191,11 +194,17 @@ impl Client {
             NodeFault::Pause(_) => self.running_since = None,
             NodeFault::Resume | NodeFault::Restart => {
                 self.is_down &= change == NodeFault::Resume;
+                if change == NodeFault::Restart {
+                    self.told.forget(now);
+                }
                 self.running_since = Some(now);
                 self.waits.disturbed();
             }
             NodeFault::StopReading => self.is_reading = false,
-            NodeFault::ResumeReading => self.is_reading = true,
+            NodeFault::ResumeReading => {
+                self.is_reading = true;
+                self.waits.reads_again();
+            }
             NodeFault::SetWallClock(_) | NodeFault::LoseDisk => {}
             NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) => self.waits.has_odd_clock(),
         }
@@ -206,6 +215,12 @@ impl Client {
     pub(super) fn told(&mut self, now: Duration, commands: &[&Command]) {
         self.now = now;
         if self.is_down {
+            // A process that is started at this instant may be told it.
+            for command in commands {
+                if let Command::Publish(publish) = command {
+                    self.told.give(publish, now, false, None);
+                }
+            }
             return;
         }
         let mut is_sure = self.running_since.is_some();
@@ -214,6 +229,10 @@ impl Client {
                 Command::Publish(publish) => {
                     let limits = self.connection.as_ref().and_then(|connection| connection.limits.as_ref());
                     self.told.give(publish, now, is_sure, limits);
+                    if self.ended_at == Some(now) {
+                        // At one instant it may have come before the connection ended.
+                        self.sender.may_have_begun();
+                    }
                     continue;
                 }
                 Command::Subscribe { subscriptions, .. } => {
@@ -299,7 +318,7 @@ impl Client {
         }
         let (begun, _) = self.sender.publish(self.now, self.version(), &publish.topic, publish);
         if begun == Begun::New {
-            drop(self.told.take(&publish.topic, publish));
+            drop(self.told.take(&publish.topic, publish, |_| true));
         }
     }
 
@@ -313,6 +332,11 @@ impl Client {
 
     fn receive(&mut self, packet: &Packet) {
         let now = self.now;
+        // Before CONNACK nothing else may come [MQTT-3.2.0-1].
+        let is_early = !matches!(packet, Packet::ConnAck(_) | Packet::Auth(_) | Packet::Disconnect(_));
+        if let Some(connection) = self.connection.as_mut().filter(|connection| connection.limits.is_none()) {
+            connection.is_misused |= is_early;
+        }
         match packet {
             Packet::ConnAck(connack) => self.receive_connack(connack),
             Packet::PingResp => self.waits.ponged(),
@@ -326,7 +350,7 @@ impl Client {
             Packet::SubAck(ack) => self.wishes.granted(ack, now),
             Packet::UnsubAck(ack) => self.wishes.given_up(ack),
             Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
-                self.told.acknowledged(ack.packet_id);
+                self.told.acknowledged(ack.packet_id, !self.is_slow);
                 if self.sender.acknowledged(now, packet.packet_type(), ack)
                     && let Some(connection) = &mut self.connection
                 {
@@ -365,15 +389,22 @@ impl Client {
 
     fn end(&mut self, is_asked: bool, findings: &mut Findings) {
         self.judge_connection(findings);
-        if let Some(connection) = self.connection.take().filter(|_| self.acknowledges) {
+        let now = self.now;
+        let connection = self.connection.take();
+        // What was given or could first be sent at this instant may have been lost with the connection.
+        let accepted = connection.as_ref().and_then(|connection| connection.accepted_at);
+        if let Some(connection) = connection.filter(|_| self.acknowledges) {
             self.incoming.forget_unacknowledged(&connection.requests);
         }
-        // What was given at this instant may have been lost with the connection.
-        let now = self.now;
-        self.told.doubt(|given| given == now);
+        let is_first = accepted == Some(now) || self.running_since == Some(now);
+        self.told.doubt(|given| is_first || given == now);
         if self.writes_large {
+            self.told.may_have_begun();
+        }
+        if self.writes_large || is_first && self.told.has_waiting() || self.told.has_given_at(now) {
             self.sender.may_have_begun();
         }
+        self.ended_at = Some(now);
         if self.is_slow {
             // What has come may not have been taken in.
             self.sender.doubt_receipts();
@@ -430,7 +461,8 @@ impl Client {
     /// Returns whether something that was owed since `since` is missing by now.
     fn is_overdue(&self, since: Duration) -> bool {
         let Some(running) = self.running_since else { return false };
-        let may_be_stuck = self.writes_large && self.waits.wrote_at().is_none_or(|wrote| wrote <= since.max(running));
+        let may_be_stuck =
+            self.writes_large && self.waits.answered_at().is_none_or(|answered| answered <= since.max(running));
         self.is_reading && !self.is_slow && !may_be_stuck && self.now > since.max(running) + GRACE + self.tolerance
     }
 

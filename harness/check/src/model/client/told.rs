@@ -37,6 +37,28 @@ pub(super) struct Message {
     /// Time at which the application gave it to the client.
     given: Duration,
     is_must: bool,
+    /// True if the client may have begun to send it on a connection that has ended.
+    may_have_begun: bool,
+    /// The Message Expiry Interval with which it was sent on a connection that has ended.
+    sent_expiry: Option<u32>,
+}
+
+impl Message {
+    /// Returns whether the lifetime of the message has been counted down while it waited, or begun anew with a session,
+    /// in a PUBLISH that is sent now. `is_known` says whether the times of the client are.
+    fn is_right_expiry(&self, publish: &Publish, now: Duration, is_known: bool) -> bool {
+        let (given, sent) = match (self.publish.message_expiry, publish.message_expiry) {
+            (Some(given), Some(sent)) => (u64::from(given), u64::from(sent)),
+            (given, sent) => return given == sent,
+        };
+        let is_left = |from: u64, since: Duration| {
+            let left = from.saturating_sub(now.saturating_sub(since).as_secs());
+            left.abs_diff(sent) <= 1
+        };
+        let is_left_anew = self.sent_expiry.is_some_and(|before| is_left(before.into(), self.since));
+        let is_sure = self.is_must && !self.may_have_begun && is_known;
+        !is_sure || is_left(given, self.since) || is_left(given, self.given) || is_left_anew
+    }
 }
 
 impl Told {
@@ -45,16 +67,30 @@ impl Told {
         Self { waiting: BTreeMap::new(), count: 0, limit, sent: BTreeMap::new(), bytes: 0 }
     }
 
-    /// Forgets everything, as the process does when it ends.
-    pub(super) fn forget(&mut self) {
-        *self = Self::new(self.limit);
+    /// Forgets everything, as the process does when it ends; what was given at this instant the next one may have.
+    pub(super) fn forget(&mut self, now: Duration) {
+        let before = std::mem::replace(self, Self::new(self.limit));
+        let fresh = before.waiting.into_values().flatten().filter(|message| message.given == now);
+        fresh.for_each(|message| self.wait(Message { is_must: false, ..message }));
+    }
+
+    /// Returns whether something that waits was given at this instant.
+    pub(super) fn has_given_at(&self, now: Duration) -> bool {
+        self.waiting.values().flatten().any(|message| message.given == now)
     }
 
     /// Adds a message of the application. `is_sure` says whether it is given at once.
     pub(super) fn give(&mut self, publish: &Publish, now: Duration, is_sure: bool, limits: Option<&Limits>) {
         let has_room = self.count < self.limit;
         let is_must = is_sure && has_room && limits.is_none_or(|limits| limits.takes_message(publish));
-        self.wait(Message { publish: publish.clone(), since: now, given: now, is_must });
+        self.wait(Message {
+            publish: publish.clone(),
+            since: now,
+            given: now,
+            is_must,
+            may_have_begun: false,
+            sent_expiry: None,
+        });
     }
 
     fn wait(&mut self, message: Message) {
@@ -85,26 +121,50 @@ impl Told {
         }
     }
 
-    /// Takes note of PUBACK or PUBREC: the server has the message, or does not want it.
-    pub(super) fn acknowledged(&mut self, id: PacketId) {
-        self.sent.remove(&id);
+    /// Takes note of PUBACK or PUBREC: the server has the message, or does not want it. A client that takes its time may
+    /// not have seen it when the connection ends.
+    pub(super) fn acknowledged(&mut self, id: PacketId, is_seen: bool) {
+        match self.sent.get_mut(&id).filter(|_| !is_seen) {
+            Some(message) => message.is_must = false,
+            None => drop(self.sent.remove(&id)),
+        }
     }
 
-    /// Takes the message that a PUBLISH on this topic begins to send.
-    pub(super) fn take(&mut self, topic: &ByteString, publish: &Publish) -> Option<Message> {
+    /// Takes note that the client may have begun to send what waits, on a connection that has ended.
+    pub(super) fn may_have_begun(&mut self) {
+        self.waiting.values_mut().flatten().for_each(|message| message.may_have_begun = true);
+    }
+
+    /// Returns whether something waits to be sent.
+    pub(super) fn has_waiting(&self) -> bool {
+        self.count > 0
+    }
+
+    /// Takes the message that a PUBLISH on this topic begins to send: of several with the same content one that is sent as
+    /// it was given, and for which `is_alive` says that its lifetime fits.
+    pub(super) fn take(
+        &mut self,
+        topic: &ByteString,
+        publish: &Publish,
+        is_alive: impl Fn(&Message) -> bool,
+    ) -> Option<Message> {
         let key = (topic.clone(), publish.payload.clone());
         let queue = self.waiting.get_mut(&key)?;
         let is_it = |message: &Message| message.publish.qos == publish.qos && message.publish.retain == publish.retain;
-        // One that may not have been given must not hide one that was.
-        let place = queue.iter().position(|message| message.is_must && is_it(message));
-        let place = place.or_else(|| queue.iter().position(is_it)).unwrap_or(0);
+        let place = |wanted: &dyn Fn(&Message) -> bool| queue.iter().position(wanted);
+        // One that may not have been given must not hide one that was, nor one with another lifetime the right one.
+        let place = place(&|message| message.is_must && is_it(message) && is_alive(message))
+            .or_else(|| place(&|message| is_it(message) && is_alive(message)))
+            .or_else(|| place(&|message| message.is_must && is_it(message)))
+            .or_else(|| place(&is_it))
+            .unwrap_or(0);
         let message = queue.remove(place)?;
         if queue.is_empty() {
             self.waiting.remove(&key);
         }
         self.count -= 1;
         if let Some(id) = publish.packet_id {
-            self.sent.insert(id, message.clone());
+            self.sent.insert(id, Message { sent_expiry: publish.message_expiry, ..message.clone() });
         }
         Some(message)
     }
@@ -120,7 +180,9 @@ impl Client {
         room: Option<Duration>,
         findings: &mut Findings,
     ) {
-        let Some(message) = self.told.take(topic, publish) else {
+        let (now, is_known) = (self.now, self.waits.is_known() && !self.writes_large);
+        let is_alive = |message: &Message| message.is_right_expiry(publish, now, is_known);
+        let Some(message) = self.told.take(topic, publish, is_alive) else {
             let owed = format!("{} publishes what its application gives it", self.name);
             let actual = format!("another message on {topic} at {}", shown(self.now));
             return findings.push(Invariant::ClientPublishes, "§4.3", &owed, actual);
@@ -143,24 +205,13 @@ impl Client {
             .or(altered(given.correlation_data != publish.correlation_data, "Correlation Data"))
             .or(altered(given.user_properties != publish.user_properties, "User Property"))
             .or(altered(given.content_type != publish.content_type, "Content Type"))
-            .or(altered(!self.is_right_expiry(&message, publish), "Message Expiry Interval"))
+            .or(altered(!is_alive(&message), "Message Expiry Interval"))
             .filter(|what| self.version().is_v5() || matches!(*what, "QoS" | "RETAIN"));
         if let Some(what) = what {
             let owed = format!("{} publishes on {topic} with the {what} that its application gives", self.name);
             let actual = format!("another one at {}", shown(self.now));
             findings.push(Invariant::ClientPublishes, "§3.3", &owed, actual);
         }
-    }
-
-    /// Returns whether the lifetime of a message has been counted down while it waited, or begun anew with a session.
-    fn is_right_expiry(&self, message: &Message, publish: &Publish) -> bool {
-        let (given, sent) = match (message.publish.message_expiry, publish.message_expiry) {
-            (Some(given), Some(sent)) => (u64::from(given), u64::from(sent)),
-            (given, sent) => return given == sent,
-        };
-        let left = |since: Duration| given.saturating_sub(self.now.saturating_sub(since).as_secs());
-        let is_left = |since: Duration| left(since).abs_diff(sent) <= 1;
-        !message.is_must || !self.waits.is_known() || is_left(message.since) || is_left(message.given)
     }
 
     /// Returns whether a message that is not sent yet should have been.

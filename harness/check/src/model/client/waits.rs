@@ -27,12 +27,16 @@ pub(super) struct Waits {
     opening_since: Option<Duration>,
     /// Time since which it waits for PINGRESP: since PINGREQ, or since something came after it.
     ping_since: Option<Duration>,
+    /// Number of PINGREQs that have no PINGRESP.
+    pings: u32,
     /// Time since which it has had no connection and has to make one.
     lost_at: Option<Duration>,
     /// Time of the scenario's latest command.
     told_at: Rc<Cell<Option<Duration>>>,
-    /// Time at which it last wrote a packet.
+    /// Time at which it last wrote a packet, and at which it last did so at the very instant at which it read something.
     wrote_at: Option<Duration>,
+    answered_at: Option<Duration>,
+    heard_at: Option<Duration>,
     /// The process has stood still, or its clock is not the world's: times are not known.
     is_disturbed: bool,
     odd_clock: bool,
@@ -53,9 +57,12 @@ impl Waits {
             keep_alive: Duration::ZERO,
             opening_since: None,
             ping_since: None,
+            pings: 0,
             lost_at: None,
             told_at: Rc::clone(told_at),
             wrote_at: None,
+            answered_at: None,
+            heard_at: None,
             is_disturbed: false,
             odd_clock: false,
         }
@@ -68,7 +75,7 @@ impl Waits {
             self.next_pause();
         }
         self.opening_since = Some(now);
-        self.ping_since = None;
+        self.stop_pinging();
         self.lost_at = None;
         self.is_disturbed = false;
     }
@@ -90,30 +97,43 @@ impl Waits {
     /// A packet is sent.
     pub(super) fn wrote(&mut self, now: Duration) {
         self.wrote_at = Some(now);
+        if self.heard_at == Some(now) {
+            self.answered_at = Some(now);
+        }
     }
 
     /// PINGREQ is sent.
     pub(super) fn pinged(&mut self, now: Duration) {
+        self.pings += 1;
         self.ping_since.get_or_insert(now);
     }
 
-    /// Returns when the client last wrote a packet.
-    pub(super) fn wrote_at(&self) -> Option<Duration> {
-        self.wrote_at
+    /// Returns when the client last answered something at once: then it could write.
+    pub(super) fn answered_at(&self) -> Option<Duration> {
+        self.answered_at
     }
 
     /// The client waits for no PINGRESP any more.
     pub(super) fn stop_pinging(&mut self) {
-        self.ping_since = None;
+        (self.ping_since, self.pings) = (None, 0);
     }
 
-    /// PINGRESP comes.
+    /// PINGRESP comes, for the oldest PINGREQ that has none.
     pub(super) fn ponged(&mut self) {
-        self.ping_since = None;
+        self.pings = self.pings.saturating_sub(1);
+        if self.pings == 0 {
+            self.ping_since = None;
+        }
+    }
+
+    /// The client reads again: what has happened to its connection meanwhile it learns only now.
+    pub(super) fn reads_again(&mut self) {
+        self.is_disturbed |= self.lost_at.is_some();
     }
 
     /// Something comes: the server is alive.
     pub(super) fn heard(&mut self, now: Duration) {
+        self.heard_at = Some(now);
         if let Some(since) = &mut self.ping_since {
             *since = now;
         }
@@ -122,7 +142,7 @@ impl Waits {
     /// The connection has ended: a pause begins, unless the client was asked to end it.
     pub(super) fn lost(&mut self, now: Duration, is_asked: bool) {
         self.opening_since = None;
-        self.ping_since = None;
+        self.stop_pinging();
         let lasted = self.accepted_at.take().map(|accepted| now.saturating_sub(accepted));
         if let Some(reconnect) = &self.reconnect
             && lasted.is_some_and(|lasted| lasted >= reconnect.stable)
@@ -159,7 +179,7 @@ impl Waits {
     pub(super) fn stop(&mut self) {
         self.lost_at = None;
         self.opening_since = None;
-        self.ping_since = None;
+        self.stop_pinging();
         self.is_disturbed = true;
     }
 
@@ -228,6 +248,8 @@ impl Client {
                 findings.push(Invariant::ClientGivesUp, clause, &owed, format!("until {}", shown(self.now)));
             }
             Some(_) => {}
+            // A PINGREQ behind a large message has not got out, and stands in no trace.
+            None if self.writes_large => {}
             // Who has not been able to write for a keep-alive may wait for the answer to what did not get out.
             None if waits.wrote_at.is_none_or(|wrote| self.now >= wrote + waits.keep_alive) => {}
             None => {
@@ -241,7 +263,10 @@ impl Client {
     pub(super) fn judge_pause(&self, is_opening: bool, findings: &mut Findings) {
         let waits = &self.waits;
         let (Some(lost_at), Some((shortest, longest))) = (waits.lost_at, waits.pauses) else { return };
-        if !waits.is_known() || self.running_since.is_none() || waits.told_at.get().is_some_and(|told| told >= lost_at)
+        if !waits.is_known()
+            || self.running_since.is_none()
+            || !self.is_reading
+            || waits.told_at.get().is_some_and(|told| told >= lost_at)
         {
             return;
         }

@@ -9,7 +9,7 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 use super::Server;
 use super::access::Permission;
 use super::connection::Requests;
-use super::owed::OwedMessage;
+use super::owed::{Match, OwedMessage};
 use super::publication::Publication;
 use super::session::Subscribed;
 use super::topic::Filter;
@@ -171,6 +171,11 @@ impl Server {
         self.subscribers.add(&asked.filter, &subscribed.filter, &client_id);
         let settings = self.settings.clone();
         let fresh = self.at_this_instant.clone();
+        let is_shared = subscribed.filter.group.is_some();
+        for publication in fresh.iter().filter(|one| is_shared && subscribed.filter.matches(&one.topic)) {
+            let of = Match::live(&subscribed, publication);
+            self.groups.may_join(&asked.filter, &client_id, publication, of);
+        }
         let Some(session) = self.session_of(id) else { return };
         let is_new = session.subscriptions.insert(asked.filter.clone(), subscribed.clone()).is_none();
         if !is_new {

@@ -52,6 +52,9 @@ pub(super) struct Connection {
     pub(super) early: Vec<Packet>,
     /// Time at which the client was last heard.
     pub(super) heard_at: Duration,
+    /// Time at which the server last wrote something at the very instant at which the client was heard: then it could
+    /// write at once.
+    answered_at: Option<Duration>,
     /// True if the client reads nothing.
     pub(super) is_deaf: bool,
     pub(super) reads_since: Duration,
@@ -108,6 +111,7 @@ impl Connection {
             asked_at: None,
             early: Vec::new(),
             heard_at: now,
+            answered_at: None,
             is_deaf: false,
             reads_since: Duration::ZERO,
             accepted_at: None,
@@ -138,6 +142,11 @@ impl Connection {
         self.connect.as_ref().and_then(|connect| connect.topic_alias_maximum).unwrap_or(0)
     }
 
+    /// Returns whether the client has sent CONNECT and has no answer.
+    pub(super) fn waits_for_connack(&self) -> bool {
+        self.connect.is_some() && self.session.is_none() && self.left_at.is_none()
+    }
+
     /// Returns whether a SUBSCRIBE that has no SUBACK yet asks for this topic.
     pub(super) fn asks_for(&self, topic: &str) -> bool {
         let asked = self.requests.subscribes.values().flatten().flat_map(|(_, _, asked)| asked);
@@ -146,6 +155,9 @@ impl Connection {
 
     /// Takes note of bytes that the server has written.
     pub(super) fn wrote(&mut self, now: Duration, size: usize) {
+        if self.heard_at == now {
+            self.answered_at = Some(now);
+        }
         self.under_way += size;
         if self.under_way >= BLOCKED {
             self.writable_since = None;
@@ -184,23 +196,36 @@ impl Server {
                 > since.max(writable).max(connection.stuck_at).max(self.running_since) + GRACE + self.settings.tolerance
     }
 
-    /// Returns whether the server may be in the middle of a large message that its client does not take: the client
-    /// reads nothing, or nothing has been heard of it since shortly after the message was owed. A part of a message is
-    /// no packet, and stands in no trace before the connection ends.
+    /// Returns whether the server may be in the middle of a large message: it has answered nothing at once since that
+    /// became owed, and the client reads nothing or slowly, or has been silent, or the network has had a fault. A part of
+    /// a message is no packet, and stands in no trace before the connection ends.
     pub(super) fn may_be_stuck(&self, connection: &Connection) -> bool {
-        let session = connection.session.as_ref().and_then(|client_id| self.sessions.get(client_id));
-        let large = session.and_then(|session| {
+        let client_id = connection.session.as_ref();
+        let session = client_id.and_then(|client_id| Some((client_id, self.sessions.get(client_id)?)));
+        let large = session.and_then(|(client_id, session)| {
             let again = connection.accepted_at.filter(|_| session.sender.has_left(BLOCKED));
-            again.or(session.owed.large_since(BLOCKED))
+            let room = session.sender.room_since().unwrap_or_default();
+            again.or_else(|| Some(self.large_since(client_id, session)?.max(room)))
         });
+        let is_hampered = connection.is_deaf || self.is_network_hampered || self.slow.contains(&connection.client);
         let is_silent = |since: Duration| connection.heard_at <= since.max(connection.reads_since) + GRACE;
-        large.is_some_and(|since| connection.is_deaf || is_silent(since))
+        large.is_some_and(|since| {
+            connection.answered_at.is_none_or(|answered| answered <= since) && (is_hampered || is_silent(since))
+        })
+    }
+
+    /// Returns since when the latest large message has waited that the client may be sent: its own, or one of its groups.
+    pub(super) fn large_since(&self, client_id: &ByteString, session: &Session) -> Option<Duration> {
+        let of_groups = self.groups.large_since(BLOCKED, client_id, &session.subscriptions);
+        session.owed.large_since(BLOCKED).into_iter().chain(of_groups).max()
     }
 
     /// Takes note, before something is sent, whether the server may have been in the middle of a large message until
     /// now: what else it sends may have waited behind that.
     pub(super) fn note_stuck(&mut self, id: ConnectionId) {
-        let large = self.session_of(id).and_then(|session| session.owed.large_since(BLOCKED));
+        let client_id = self.connections.get(&id).and_then(|connection| connection.session.as_ref());
+        let session = client_id.and_then(|client_id| Some((client_id, self.sessions.get(client_id)?)));
+        let large = session.and_then(|(client_id, session)| self.large_since(client_id, session));
         if let Some(connection) = self.connections.get_mut(&id).filter(|_| large.is_some()) {
             connection.stuck_at = self.now;
         }
@@ -261,7 +286,9 @@ impl Server {
     /// affair.
     fn judge_refusal(&self, connect: &Connect, connack: &ConnAck, findings: &mut Findings) {
         let is_plain = connect.username.is_none() && connect.authentication_method.is_none();
-        if !self.settings.accepts_all || !is_plain || connect.client_id.is_empty() {
+        // A server may send its clients away (§4.11).
+        let is_elsewhere = matches!(connack.reason, ReasonCode::USE_ANOTHER_SERVER | ReasonCode::SERVER_MOVED);
+        if !self.settings.accepts_all || !is_plain || connect.client_id.is_empty() || is_elsewhere {
             return;
         }
         if self.sessions.len() < self.settings.sessions {
@@ -305,6 +332,7 @@ impl Server {
                 self.session_lost_its_connection(&client_id, &connection);
             }
         }
+        self.lately.insert(id, connection);
     }
 
     /// Judges what is owed on a connection at its end, or at the end of the run.

@@ -30,7 +30,7 @@ pub(super) enum Copy {
 impl Server {
     /// The server sends a message to a client.
     pub(super) fn send_publish(&mut self, id: ConnectionId, publish: &Publish, findings: &mut Findings) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(&id) else { return self.send_lately(id, publish) };
         let Some(topic) = resolve(&mut connection.aliases.1, publish) else { return };
         let Some(client_id) = connection.session.clone() else { return };
         let room = self.session_of(id).and_then(|session| session.sender.room_since());
@@ -50,19 +50,31 @@ impl Server {
         }
     }
 
+    /// A message still goes out on a connection that has ended at this instant: it was written before.
+    fn send_lately(&mut self, id: ConnectionId, publish: &Publish) {
+        let Some(connection) = self.lately.get_mut(&id) else { return };
+        let Some(topic) = resolve(&mut connection.aliases.1, publish) else { return };
+        let Some(client_id) = connection.session.clone() else { return };
+        if publish.packet_id.is_none() {
+            drop(self.take_copy(&client_id, &topic, publish));
+        } else if let Some(session) = self.sessions.get_mut(&client_id) {
+            session.sender.may_have_begun();
+        }
+    }
+
     /// Takes what a PUBLISH to a client is a copy of: what the session is owed itself and has not been sent, then what
     /// a group of it is owed, then a further copy. Equal messages of several groups may have been taken for one
     /// another: then the members change.
     pub(super) fn take_copy(&mut self, client_id: &ByteString, topic: &ByteString, sent: &Publish) -> Option<Copy> {
-        let content = (topic.clone(), sent.payload.clone());
+        let (content, now) = ((topic.clone(), sent.payload.clone()), self.now);
         let session = self.sessions.get_mut(client_id)?;
-        if let Some(owed) = session.owed.take(&content, sent, Which::First) {
+        if let Some(owed) = session.owed.take(&content, sent, Which::First, now) {
             return Some(Copy::OfSession(owed));
         }
         if self.groups.take(client_id, &session.subscriptions, &content, sent.qos) {
             return Some(Copy::OfGroup);
         }
-        if let Some(owed) = session.owed.take(&content, sent, Which::Further) {
+        if let Some(owed) = session.owed.take(&content, sent, Which::Further, now) {
             return Some(Copy::OfSession(owed));
         }
         let is_exchanged = self.groups.exchange(client_id, &session.subscriptions, &content, sent.qos);
@@ -211,7 +223,7 @@ impl Server {
         if session.sender.is_doubtful() {
             return;
         }
-        let content = (topic.clone(), publish.payload.clone());
+        let (content, now) = ((topic.clone(), publish.payload.clone()), self.now);
         if self.may_be_new(session, topic, publish) {
             // A client that has just joined a group may have had what the others are owed.
             let is_it = |one: &&Rc<Publication>| one.topic == *topic && one.payload == publish.payload;
@@ -222,7 +234,9 @@ impl Server {
             }
             return;
         }
-        if let Some(owed) = self.session_of(id).and_then(|session| session.owed.take(&content, publish, Which::Other)) {
+        if let Some(owed) =
+            self.session_of(id).and_then(|session| session.owed.take(&content, publish, Which::Other, now))
+        {
             return self.judge_copy(id, client_id, &owed, publish, findings);
         }
         let Some(session) = self.sessions.get(client_id) else { return };
@@ -235,7 +249,7 @@ impl Server {
             findings.push(Invariant::BrokerDelivers, "MQTT-4.8.2-3", &owed, actual);
             return;
         }
-        if publish.qos == QoS::AtLeastOnce && self.groups.take_back(&session.subscriptions, &content) {
+        if publish.qos != QoS::ExactlyOnce && self.groups.take_back(&session.subscriptions, &content) {
             return;
         }
         if self.groups.take_over(&session.subscriptions, &content) {

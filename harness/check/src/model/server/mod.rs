@@ -36,7 +36,7 @@ use self::settings::Settings;
 use self::subscribers::Subscribers;
 use self::will::PendingWill;
 use super::finding::Findings;
-use crate::plan::{Because, BrokerProgram, Command, Invariant, NodeFault, NodeId, Plan};
+use crate::plan::{Because, BrokerProgram, Command, Invariant, NodeFault, NodeId, Plan, Program};
 use crate::trace::{ConnectionId, Transmission};
 
 /// One server, as the standards would have it.
@@ -63,6 +63,14 @@ pub(super) struct Server {
     publications: u64,
     /// Messages that were taken over at this instant; what else happens at it may have come before them.
     at_this_instant: Vec<Rc<Publication>>,
+    /// Wills whose delay or session has ended at this instant, and of which client: one that comes back at it may have
+    /// been in time.
+    delayed_wills: Vec<(ByteString, Rc<Publication>)>,
+    /// Connections without CONNACK that the server has said at this instant that it closes: what it has written before may
+    /// follow.
+    closing: BTreeMap<ConnectionId, Ended>,
+    /// Connections that have ended at this instant: what the server has written before may follow.
+    lately: BTreeMap<ConnectionId, Box<Connection>>,
     /// Wills of connections that ended with the process of a durable server, which may publish them later or not.
     possible_wills: BTreeSet<Content>,
     /// Sessions that have ended at this instant.
@@ -71,7 +79,17 @@ pub(super) struct Server {
     unanswered: BTreeSet<ByteString>,
     /// Messages that were sent at this instant and for which there is no reason yet.
     early: Vec<Early>,
+    /// The clients that take their time with each message.
+    slow: BTreeSet<NodeId>,
+    /// The clients that read nothing at the moment.
+    deaf: BTreeSet<NodeId>,
+    /// True if the network has had a fault: what is large may take long.
+    is_network_hampered: bool,
     is_paused: bool,
+    /// True if the process was paused at the very instant of its start.
+    has_not_run: bool,
+    /// Time at which the process was started again.
+    restarted_at: Option<Duration>,
     /// Time since which the process has run without a pause.
     running_since: Duration,
     /// The scenario has changed the server's clock, so that its delays are not known.
@@ -113,11 +131,19 @@ impl Server {
             now: Duration::ZERO,
             publications: 0,
             at_this_instant: Vec::new(),
+            delayed_wills: Vec::new(),
+            closing: BTreeMap::new(),
+            lately: BTreeMap::new(),
             possible_wills: BTreeSet::new(),
             ended_now: BTreeSet::new(),
             unanswered: BTreeSet::new(),
             early: Vec::new(),
+            slow: plan.node_ids().filter(|node| is_slow(&plan.node(*node).program)).collect(),
+            deaf: BTreeSet::new(),
+            is_network_hampered: false,
             is_paused: false,
+            has_not_run: false,
+            restarted_at: None,
             running_since: Duration::ZERO,
             has_odd_clock: false,
             is_down: false,
@@ -137,7 +163,9 @@ impl Server {
         match item {
             Transmission::Open => {
                 if let Some(client) = self.opening.remove(&id) {
-                    self.connections.insert(id, Box::new(Connection::new(client, now)));
+                    let mut connection = Box::new(Connection::new(client, now));
+                    connection.is_deaf = self.deaf.contains(&client);
+                    self.connections.insert(id, connection);
                 }
             }
             Transmission::Packet(packet) => self.receive(id, packet),
@@ -166,7 +194,8 @@ impl Server {
         match item {
             Transmission::Fin | Transmission::Rst => {
                 self.judge_takeover(id, findings);
-                self.end(id, Ended::ByServer, findings);
+                let how = self.closing.remove(&id).unwrap_or(Ended::ByServer);
+                self.end(id, how, findings);
             }
             Transmission::Packet(_) | Transmission::Open | Transmission::Bytes(_) | Transmission::TimedOut => {}
         }
@@ -194,7 +223,11 @@ impl Server {
         {
             self.untold.insert(id, client_id);
         }
-        self.end(id, how, findings);
+        if self.connections.get(&id).is_some_and(|connection| connection.waits_for_connack()) {
+            self.closing.insert(id, how);
+        } else {
+            self.end(id, how, findings);
+        }
     }
 
     /// Takes note that something happens to the server itself.
@@ -202,10 +235,13 @@ impl Server {
         self.advance(now, findings);
         match change {
             NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Shutdown => self.die(findings),
-            NodeFault::Pause(_) => self.is_paused = true,
+            NodeFault::Pause(_) => self.pause(),
             NodeFault::Resume => {
                 self.is_paused = false;
                 self.running_since = now;
+                if std::mem::take(&mut self.has_not_run) {
+                    self.restart_sessions();
+                }
                 self.fire(now);
             }
             NodeFault::Restart => {
@@ -215,6 +251,8 @@ impl Server {
                 self.is_paused = false;
                 self.is_down = false;
                 self.running_since = now;
+                self.has_not_run = false;
+                self.restarted_at = Some(now);
                 self.restart_sessions();
             }
             NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) => {
@@ -246,10 +284,20 @@ impl Server {
             NodeFault::ResumeReading | NodeFault::Resume => false,
             _ => return,
         };
+        if is_deaf {
+            self.deaf.insert(node);
+        } else {
+            self.deaf.remove(&node);
+        }
         for connection in self.connections.values_mut().filter(|connection| connection.client == node) {
             connection.is_deaf = is_deaf;
             connection.reads_since = now;
         }
+    }
+
+    /// Takes note that the network has a fault from now on.
+    pub(super) fn network_changed(&mut self) {
+        self.is_network_hampered = true;
     }
 
     /// Judges what is still open at the end of the run.
@@ -272,9 +320,11 @@ impl Server {
     /// Lets the time pass that the server has its timers for.
     fn advance(&mut self, now: Duration, findings: &mut Findings) {
         if now > self.now {
+            for (id, how) in std::mem::take(&mut self.closing) {
+                self.end(id, how, findings);
+            }
             self.judge_early(findings);
-            self.at_this_instant.clear();
-            self.ended_now.clear();
+            self.forget_instant();
         }
         if !self.is_paused {
             self.fire(now);
@@ -286,17 +336,30 @@ impl Server {
         while let Some((due, timer)) = self.timers.first().filter(|(due, _)| *due <= now).cloned() {
             self.timers.remove(&(due, timer.clone()));
             if due.max(self.running_since) > self.now {
-                self.at_this_instant.clear();
-                self.ended_now.clear();
+                self.forget_instant();
                 self.now = due.max(self.running_since);
             }
             match timer {
                 // A will that a connection before had, and that its death has made doubtful, is not this one.
                 Timer::Will(client) if !self.is_will_due_at(&client, due) => {}
-                Timer::Will(client) => self.will_is_due(&client),
-                Timer::SessionEnd(client) => self.end_session_with_will(&client),
+                Timer::Will(client) => {
+                    let will = self.will_is_due(&client);
+                    self.delayed_wills.extend(will.map(|will| (client, will)));
+                }
+                Timer::SessionEnd(client) => {
+                    let will = self.end_session_with_will(&client);
+                    self.delayed_wills.extend(will.map(|will| (client, will)));
+                }
             }
         }
+    }
+
+    /// The instant is over: what happens from here on comes after it.
+    fn forget_instant(&mut self) {
+        self.at_this_instant.clear();
+        self.delayed_wills.clear();
+        self.lately.clear();
+        self.ended_now.clear();
     }
 
     fn send(&mut self, id: ConnectionId, packet: &Packet, findings: &mut Findings) {
@@ -352,6 +415,16 @@ impl Server {
         self.is_down = true;
     }
 
+    /// Takes note that the process stands still. What its timers owed at this instant may wait until it goes on, and one
+    /// that has been started at this instant has not run yet.
+    fn pause(&mut self) {
+        self.is_paused = true;
+        self.has_not_run = self.restarted_at == Some(self.now);
+        let delayed: Vec<Rc<Publication>> = self.delayed_wills.iter().map(|(_, will)| Rc::clone(will)).collect();
+        self.possible_wills.extend(delayed.iter().map(|will| (will.topic.clone(), will.payload.clone())));
+        self.doubt(&delayed);
+    }
+
     /// Takes note that the data of a durable server is lost; one that runs may write it again before it ends.
     fn lose_disk(&mut self) {
         if self.is_down {
@@ -374,4 +447,9 @@ impl Server {
     fn node_name(&self, node: NodeId) -> &str {
         self.names.get(node.0).map_or("", String::as_str)
     }
+}
+
+/// Returns whether a program takes its time with each message.
+fn is_slow(program: &Program) -> bool {
+    matches!(program, Program::Client(client) if !client.handling.is_zero())
 }

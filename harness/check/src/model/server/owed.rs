@@ -119,6 +119,15 @@ impl OwedMessage {
         self.sent < self.matches.len()
             && self.matches.iter().any(|one| one.qos == sent.qos && one.retain == sent.retain)
     }
+
+    /// Returns whether a copy that is sent now has the lifetime that is left of the message.
+    fn has_lifetime_of(&self, sent: &Publish, now: Duration) -> bool {
+        let left = |expiry: u32| u64::from(expiry).saturating_sub(now.saturating_sub(self.publication.at).as_secs());
+        match (self.publication.expiry, sent.message_expiry) {
+            (Some(expiry), Some(sent)) => left(expiry).abs_diff(sent.into()) <= 1,
+            (expiry, sent) => expiry == sent,
+        }
+    }
 }
 
 impl Owed {
@@ -146,7 +155,13 @@ impl Owed {
     }
 
     /// Takes a message that a PUBLISH is a copy of, if there is such a one. The copy is counted.
-    pub(super) fn take(&mut self, content: &Content, sent: &Publish, which: Which) -> Option<OwedMessage> {
+    pub(super) fn take(
+        &mut self,
+        content: &Content,
+        sent: &Publish,
+        which: Which,
+        now: Duration,
+    ) -> Option<OwedMessage> {
         let queue = self.messages.get_mut(content)?;
         // Of the oldest, further copies may still come; they must not hide one of which none was sent.
         while queue.len() > CANDIDATES && queue.front().is_some_and(|first| first.sent > 0 || !first.is_must) {
@@ -154,9 +169,14 @@ impl Owed {
         }
         let place = |wanted: &dyn Fn(&OwedMessage) -> bool| queue.iter().position(wanted);
         let place = match which {
-            // One that may have been lost must not hide one that cannot.
-            Which::First => place(&|owed| owed.sent == 0 && owed.fits(sent) && owed.is_must)
-                .or_else(|| place(&|owed| owed.sent == 0 && owed.fits(sent))),
+            // One that may have been lost must not hide one that cannot, nor one with another lifetime the right one.
+            Which::First => {
+                let is_first = |owed: &OwedMessage| owed.sent == 0 && owed.fits(sent);
+                place(&|owed| is_first(owed) && owed.has_lifetime_of(sent, now) && owed.is_must)
+                    .or_else(|| place(&|owed| is_first(owed) && owed.has_lifetime_of(sent, now)))
+                    .or_else(|| place(&|owed| is_first(owed) && owed.is_must))
+                    .or_else(|| place(&is_first))
+            }
             Which::Further => place(&|owed| owed.sent > 0 && owed.fits(sent)),
             Which::Other => place(&|owed| owed.sent == 0).or_else(|| place(&|owed| owed.sent < owed.matches.len())),
         };
@@ -213,13 +233,13 @@ impl Owed {
         self.all().filter(|message| is_doubtful(message)).for_each(|message| message.is_must = false);
     }
 
-    /// Returns since when a message of at least this many bytes has waited of which no copy was sent.
+    /// Returns since when the latest message of at least this many bytes has waited of which no copy was sent.
     pub(super) fn large_since(&self, bytes: usize) -> Option<Duration> {
         if self.largest < bytes {
             return None;
         }
         let large = self.messages.values().flatten().filter(|message| message.sent == 0 && message.size() >= bytes);
-        large.map(|message| message.since).min()
+        large.map(|message| message.since).max()
     }
 
     /// Returns whether messages of QoS 0 wait since an earlier instant: the server cannot write as it would.
@@ -270,6 +290,8 @@ pub(super) struct Groups(BTreeMap<ByteString, Group>);
 
 #[derive(Default)]
 struct Group {
+    /// The size in bytes of the largest message so far.
+    largest: usize,
     /// Messages that no member has been sent.
     messages: BTreeMap<Content, VecDeque<GroupMessage>>,
     /// The latest that were taken for a PUBLISH to a member.
@@ -290,7 +312,10 @@ impl Group {
     /// Gives the first message that fits to a member, at this QoS. Returns whether there was one.
     fn give(&mut self, member: &ByteString, content: &Content, fits: impl Fn(&GroupMessage) -> bool, qos: QoS) -> bool {
         let Some(queue) = self.messages.get_mut(content) else { return false };
-        let Some(message) = queue.iter().position(fits).and_then(|place| queue.remove(place)) else { return false };
+        // One that may have been lost must not hide one that cannot.
+        let place = queue.iter().position(|message| message.is_must && fits(message));
+        let place = place.or_else(|| queue.iter().position(fits));
+        let Some(message) = place.and_then(|place| queue.remove(place)) else { return false };
         let given = self.given.entry(content.clone()).or_default();
         given.push_back(Given { to: member.clone(), qos, members: message.members });
         if given.len() > GIVEN {
@@ -320,7 +345,50 @@ impl Groups {
     /// Adds a message for the group with this filter.
     pub(super) fn push(&mut self, filter: &ByteString, message: GroupMessage) {
         let content = (message.publication.topic.clone(), message.publication.payload.clone());
-        self.0.entry(filter.clone()).or_default().messages.entry(content).or_default().push_back(message);
+        let group = self.0.entry(filter.clone()).or_default();
+        group.largest = group.largest.max(content.1.len());
+        group.messages.entry(content).or_default().push_back(message);
+    }
+
+    /// Takes note that a client that joins the group at this instant may be sent this message.
+    pub(super) fn may_join(
+        &mut self,
+        filter: &ByteString,
+        member: &ByteString,
+        publication: &Rc<Publication>,
+        of: Match,
+    ) {
+        let mut is_known = false;
+        let content = (publication.topic.clone(), publication.payload.clone());
+        let group = self.0.entry(filter.clone()).or_default();
+        let queue = group.messages.entry(content).or_default();
+        for message in queue.iter_mut().filter(|message| message.publication.number == publication.number) {
+            message.members.insert(member.clone(), of.clone());
+            is_known = true;
+        }
+        if !is_known {
+            queue.push_back(GroupMessage {
+                publication: Rc::clone(publication),
+                members: BTreeMap::from([(member.clone(), of)]),
+                is_must: false,
+                is_held: false,
+                since: publication.at,
+            });
+        }
+    }
+
+    /// Returns since when the latest message of at least this many bytes has waited that this member of some of these groups may
+    /// be sent.
+    pub(super) fn large_since(
+        &self,
+        bytes: usize,
+        member: &ByteString,
+        filters: &BTreeMap<ByteString, Subscribed>,
+    ) -> Option<Duration> {
+        let groups = shared(filters).filter_map(|filter| self.0.get(filter)).filter(|group| group.largest >= bytes);
+        let messages = groups.flat_map(|group| group.messages.values().flatten());
+        let large = messages.filter(|message| message.publication.payload.len() >= bytes);
+        large.filter(|message| message.members.contains_key(member)).map(|message| message.since).max()
     }
 
     /// Takes a message that a PUBLISH of this QoS to a member is, out of one of the member's groups. Returns whether

@@ -95,7 +95,12 @@ impl Server {
             (QoS::ExactlyOnce, Some(packet_id)) => {
                 let known = self.session_of(id).and_then(|session| session.unreleased.get(&packet_id).cloned());
                 // A repetition is answered again, and is no second message [MQTT-4.3.3-10].
+                let is_doubtful = known.is_none() && self.session_of(id).is_some_and(|session| session.is_unknown);
                 let publication = known.unwrap_or_else(|| self.publish(&client_id, topic, publish));
+                if is_doubtful {
+                    // It may repeat one that the server knows and the model does not.
+                    self.doubt(&[Rc::clone(&publication)]);
+                }
                 if let Some(session) = self.session_of(id) {
                     session.unreleased.insert(packet_id, Rc::clone(&publication));
                 }
@@ -183,7 +188,8 @@ impl Server {
             for subscribed in matching {
                 matches.push(Match::live(subscribed, publication));
                 is_must |= !subscribed.is_leaving;
-                if subscribed.since < now && !subscribed.is_leaving && permission == Permission::Granted {
+                let is_there = session.may_end_at.is_none_or(|at| at > now);
+                if is_there && subscribed.since < now && !subscribed.is_leaving && permission == Permission::Granted {
                     publication.has_subscriber.set(true);
                 }
             }
@@ -245,6 +251,12 @@ impl Server {
                 // A message may wait for a member that is away, or be lost with it.
                 message.is_must &= session.connection.is_some() && !subscribed.is_leaving;
                 message.is_must &= publication.size() + 64 <= session.maximum_packet_size;
+                // A message of QoS 0 may be lost where it cannot be written at once (§4.3.1).
+                let is_at_most_once = subscribed.qos.min(publication.qos) == QoS::AtMostOnce;
+                let connection = session.connection.and_then(|id| self.connections.get(&id));
+                let is_writable = connection.is_some_and(|connection| connection.writable_since().is_some())
+                    && self.large_since(&client_id, session).is_none();
+                message.is_must &= is_writable || !is_at_most_once;
             }
         }
         for (filter, message) in groups {

@@ -129,11 +129,21 @@ impl Server {
         let now = self.now;
         let is_sure = !self.retained.is_over;
         let mut owed = Vec::new();
+        let possible = |publication: &Rc<Publication>| {
+            let mut message = OwedMessage::possible(Rc::clone(publication), subscribed);
+            message.matches[0].retain = true;
+            OwedMessage { since: now, is_retained: true, ..message }
+        };
         for (topic, entry) in &self.retained.messages {
-            let Some(publication) = &entry.publication else { continue };
             if !subscribed.filter.matches(topic) {
                 continue;
             }
+            // At one instant it may have been subscribed to before the latest came.
+            if entry.at == now {
+                owed.extend(entry.or.iter().flatten().map(possible));
+            }
+            let Some(publication) = &entry.publication else { continue };
+            let may_be_replaced = self.possible_wills.iter().any(|(of, _)| of == topic);
             let expires_at = publication.expires_at();
             if expires_at.is_some_and(|at| at < now) {
                 continue;
@@ -142,6 +152,7 @@ impl Server {
                 && !topic.starts_with('$')
                 && entry.or.iter().all(|or| or.is_some())
                 && entry.at < now
+                && !may_be_replaced
                 && expires_at.is_none_or(|at| at > now);
             let one = Match { qos: publication.qos.min(subscribed.qos), retain: true, id: subscribed.id };
             owed.push(OwedMessage {

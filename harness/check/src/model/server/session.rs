@@ -46,6 +46,8 @@ pub(super) struct Session {
     pub(super) maximum_packet_size: usize,
     /// A subscription was owed retained messages.
     pub(super) waits_for_retained: bool,
+    /// True if the session went on where the model had seen it end.
+    pub(super) is_unknown: bool,
     /// Latest time at which it became owed a message, and time at which it lost its connection.
     owed_at: Option<Duration>,
     lost_at: Option<Duration>,
@@ -82,6 +84,7 @@ impl Session {
             owed: Owed::default(),
             maximum_packet_size: usize::MAX,
             waits_for_retained: false,
+            is_unknown: false,
             owed_at: None,
             lost_at: None,
         }
@@ -142,6 +145,10 @@ impl Server {
             self.end_session_with_will(client_id);
         }
         self.stop_timers(client_id);
+        // It may have come back in time for the will that it left.
+        let delayed = self.delayed_wills.iter().filter(|(of, _)| of == client_id);
+        let delayed: Vec<Rc<Publication>> = delayed.map(|(_, will)| Rc::clone(will)).collect();
+        self.doubt(&delayed);
         let user = self.access.user(connect.username.as_ref(), connect.authentication_method.as_ref());
         self.unanswered.remove(client_id);
         let is_unknown = connack.session_present && !self.sessions.contains_key(client_id);
@@ -154,9 +161,10 @@ impl Server {
             .entry(client_id.clone())
             .or_insert_with(|| Box::new(Session::new(connect.version, &self.settings)));
         if is_unknown {
-            // It goes on at the very instant of its end.
+            // It goes on at the very instant of its end, and what it knew is not known.
             session.sender.doubt();
         }
+        session.is_unknown |= is_unknown;
         session.version = connect.version;
         session.user = user;
         session.connection = Some(id);
@@ -171,6 +179,7 @@ impl Server {
         // A will that still waits is not published when the session goes on in time [MQTT-3.1.3-9].
         session.will = connect.will.clone().map(PendingWill::new);
         session.owed.resumed(now);
+        // What the client does not take is dropped [MQTT-3.1.2-25].
         let maximum = session.maximum_packet_size;
         session.sender.connected(now, connect.receive_maximum.unwrap_or(u16::MAX).into(), maximum);
         session.owed.doubt_if(|message| message.publication.size() + 64 > maximum);
@@ -231,7 +240,7 @@ impl Server {
     pub(super) fn session_lost_its_connection(&mut self, client_id: &ByteString, connection: &Connection) {
         self.start_will(client_id, connection);
         match self.sessions.get(client_id).map(|session| session.expiry) {
-            Some(0) => self.end_session_with_will(client_id),
+            Some(0) => drop(self.end_session_with_will(client_id)),
             Some(_) => {
                 if let Some(ends_at) = self.sessions.get(client_id).and_then(|session| session.ends_at) {
                     self.timers.insert((ends_at, Timer::SessionEnd(client_id.clone())));
@@ -249,6 +258,9 @@ impl Server {
             if session.connection.is_some() || session.may_end_at.is_none() {
                 continue;
             }
+            if let Some(before) = session.ends_at {
+                self.timers.remove(&(before, Timer::SessionEnd(client_id.clone())));
+            }
             let ends_at = now + Duration::from_secs(session.expiry.into());
             session.ends_at = Some(ends_at);
             self.timers.insert((ends_at, Timer::SessionEnd(client_id.clone())));
@@ -256,12 +268,14 @@ impl Server {
     }
 
     /// A session ends; a will that waits does not wait any longer [MQTT-3.1.2-8] (5.0).
-    pub(super) fn end_session_with_will(&mut self, client_id: &ByteString) {
-        if self.sessions.get(client_id).is_some_and(|session| session.will.as_ref().is_some_and(PendingWill::waits)) {
-            self.will_is_due(client_id);
-        }
+    /// Returns that will.
+    pub(super) fn end_session_with_will(&mut self, client_id: &ByteString) -> Option<Rc<Publication>> {
+        let session = self.sessions.get(client_id);
+        let waits = session.is_some_and(|session| session.will.as_ref().is_some_and(PendingWill::waits));
+        let will = if waits { self.will_is_due(client_id) } else { None };
         self.ended_now.insert(client_id.clone());
         self.end_session(client_id);
+        will
     }
 
     /// A session ends [MQTT-4.1.0-2], and with it all that it was owed.

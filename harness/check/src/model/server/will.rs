@@ -1,5 +1,6 @@
 //! Wills (§3.1.2.5, §3.1.3.2): published when a connection ends without DISCONNECT 0x00, after their delay, once.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -8,6 +9,7 @@ use halfopen_protocol::packet::{Publish, Will};
 
 use super::connection::Connection;
 use super::owed::Content;
+use super::publication::Publication;
 use super::{Server, Timer};
 
 /// The will of a session.
@@ -65,10 +67,9 @@ impl Server {
         will.is_some_and(|will| will.due == Some(due))
     }
 
-    /// The will is published now.
-    pub(super) fn will_is_due(&mut self, client_id: &ByteString) {
-        let Some(session) = self.sessions.get_mut(client_id) else { return };
-        let Some(PendingWill { will, due }) = session.will.take() else { return };
+    /// Publishes the will of a client now, and returns it.
+    pub(super) fn will_is_due(&mut self, client_id: &ByteString) -> Option<Rc<Publication>> {
+        let PendingWill { will, due } = self.sessions.get_mut(client_id)?.will.take()?;
         if let Some(due) = due {
             self.timers.remove(&(due, Timer::Will(client_id.clone())));
         }
@@ -87,7 +88,8 @@ impl Server {
         };
         let publication = self.publish(client_id, will.topic, &publish);
         if self.has_odd_clock {
-            self.doubt(&[publication]);
+            self.doubt(&[Rc::clone(&publication)]);
         }
+        Some(publication)
     }
 }
