@@ -42,17 +42,14 @@ pub(super) fn by_statement(programs: &[String], rows: &[Row]) -> Table {
 }
 
 /// Counts something of each program, by a key of each run; the last line is about all runs.
-fn count<T: Ord>(
+fn count<T: Copy + Ord>(
     heading: &str,
     programs: &[String],
     rows: &[Row],
     keys: impl Fn(&Row) -> Vec<String>,
     of: impl Fn(&Row) -> Vec<T>,
     word: fn(T) -> &'static str,
-) -> Table
-where
-    T: Copy,
-{
+) -> Table {
     let mut lines: BTreeMap<String, Vec<BTreeMap<T, usize>>> = BTreeMap::new();
     for row in rows {
         for key in keys(row).into_iter().chain([String::new()]) {
