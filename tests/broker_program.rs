@@ -215,7 +215,7 @@ async fn bad_flags_are_one_clear_line() {
         (&["--server-keep-alive", "70000s"], "expected whole seconds from 0s to 65535s"),
         (&["--receive-maximum", "0"], "'--receive-maximum <COUNT>': expected a whole number from 1 to 65535"),
         (&["--keep-alive-factor", "1e300"], "expected a number from 1 to 100"),
-        (&["--log", "all"], "invalid value 'all' for '--log <DETAIL>' [possible values: connections, packets]"),
+        (&["--log", "all"], "invalid value 'all' for '--log <DETAIL>' [possible values: none, connections, packets]"),
         (&["--allow-anonymous", "false"], "`allow_anonymous = false` needs a `password_file`: nobody could connect"),
         (
             &["--min-keep-alive", "2m", "--max-keep-alive", "60s"],

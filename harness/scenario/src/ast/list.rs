@@ -54,7 +54,7 @@ impl<T: Value> Value for Named<T> {
     }
 
     fn write(&self, fill: Fill<'_>) -> Node {
-        Node::map(self.0.iter().map(|(name, value)| (Node::word(&*name.text), value.write(fill))))
+        Node::map(self.0.iter().map(|(name, value)| (Node::quoted(&*name.text), value.write(fill))))
     }
 }
 
