@@ -85,6 +85,15 @@ pub enum QueuePolicy {
     DropOldest,
 }
 
+impl BrokerSettings {
+    /// Returns the maximum number of sessions in a world of this many nodes: the default grows with them, for it protects a
+    /// machine that the world does not have. What a scenario says about it is meant.
+    pub fn sessions_among(&self, nodes: usize) -> usize {
+        let is_default = self.sessions == Self::default().sessions;
+        if is_default { self.sessions.max(nodes) } else { self.sessions }
+    }
+}
+
 impl Default for BrokerSettings {
     fn default() -> Self {
         Self {

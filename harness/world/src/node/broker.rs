@@ -18,7 +18,8 @@ use super::{Command, Directive, Disk, Env, WorldClock, log, port};
 use crate::defect::Defect;
 use crate::network::{Network, Peer};
 use crate::plan::{
-    AccessList, AccessRights, Because, BrokerProgram, Dialogue, Expectation, NodeFault, NodeId, Plan, Verb,
+    AccessList, AccessRights, Because, BrokerProgram, BrokerSettings, Dialogue, Expectation, NodeFault, NodeId, Plan,
+    Verb,
 };
 use crate::record::Recorder;
 use crate::trace::{Held, SessionState, Since};
@@ -32,7 +33,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
     let clock = env.clock.clone();
     let started = clock.world_time(clock.now());
     let seed = env.plan.seed.derive(&format!("broker {} started at {started:?}", env.plan.node(env.node).name));
-    let config = with_room_for_all(broker_config(&program.config), &env.plan);
+    let config = with_room_for_all(&program.config, &env.plan);
     let mut broker = Broker::with_access(config, access(program), seed.bytes());
     if let Some(Defect::Broker(defect)) = env.defect {
         broker = broker.with_defect(defect);
@@ -64,16 +65,11 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
 
 /// A broker takes all clients of its world, also at one instant: the bounds by which it protects itself are those of a
 /// machine that the world does not have.
-fn with_room_for_all(config: Config, plan: &Plan) -> Config {
-    let clients = plan.nodes.len();
+fn with_room_for_all(settings: &BrokerSettings, plan: &Plan) -> Config {
+    let (config, clients) = (broker_config(settings), plan.nodes.len());
     Config {
         pending_connections: config.pending_connections.max(clients),
-        // What a scenario says about it is meant.
-        sessions: if config.sessions == Config::default().sessions {
-            config.sessions.max(clients)
-        } else {
-            config.sessions
-        },
+        sessions: settings.sessions_among(clients),
         ..config
     }
 }

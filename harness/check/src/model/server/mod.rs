@@ -117,7 +117,7 @@ impl Server {
         Self {
             name: plan.node(node).name.clone(),
             names: Rc::new(plan.nodes.iter().map(|node| node.name.clone()).collect()),
-            settings: Settings::of(program, plan.node(node).played_by.is_some(), plan.tolerance),
+            settings: Settings::of(plan, program, plan.node(node).played_by.is_some()),
             access: Access::of(program),
             opening: BTreeMap::new(),
             connections: BTreeMap::new(),

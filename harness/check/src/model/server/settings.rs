@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use halfopen_protocol::packet::QoS;
 
-use crate::plan::{BrokerProgram, BrokerSettings};
+use crate::plan::{BrokerProgram, BrokerSettings, Plan};
 
 /// Number of bytes that a server surely retains; no scenario sets another limit.
 const RETAINED_BYTES: usize = 16 * 1024 * 1024;
@@ -36,15 +36,15 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The limits of the broker on a node.
-    pub(super) fn of(program: &BrokerProgram, is_foreign: bool, tolerance: Duration) -> Self {
+    /// The limits of the broker on a node of this plan.
+    pub(super) fn of(plan: &Plan, program: &BrokerProgram, is_foreign: bool) -> Self {
         let settings = &program.config;
         Self {
             queue_messages: settings.queue_messages,
             queue_bytes: settings.queue_bytes,
             in_flight: settings.in_flight_messages.into(),
             retained: (settings.retained_messages, RETAINED_BYTES),
-            sessions: settings.sessions,
+            sessions: settings.sessions_among(plan.nodes.len()),
             maximum_session_expiry: settings.maximum_session_expiry,
             is_durable: program.durable,
             connect_timeout: (!is_foreign).then_some(settings.connect_timeout),
@@ -52,7 +52,7 @@ impl Settings {
                 && settings.retain_available
                 && settings.maximum_qos == QoS::ExactlyOnce,
             announced: Some(settings.clone()),
-            tolerance,
+            tolerance: plan.tolerance,
         }
     }
 }
