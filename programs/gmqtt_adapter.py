@@ -174,16 +174,6 @@ async def do_close(_line):
     say("cannot", text="gmqtt closes no connection without DISCONNECT")
 
 
-COMMANDS = {
-    "close": do_close,
-    "connect": do_connect,
-    "subscribe": do_subscribe,
-    "unsubscribe": do_unsubscribe,
-    "publish": do_publish,
-    "disconnect": do_disconnect,
-}
-
-
 async def main():
     logging.disable(logging.CRITICAL)
     lines = asyncio.StreamReader(limit=2**28)
@@ -191,7 +181,7 @@ async def main():
     say("ready")
     async for text in lines:
         told = json.loads(text)
-        await COMMANDS[told["do"]](told)
+        await globals()["do_" + told["do"]](told)
 
 
 asyncio.run(main())

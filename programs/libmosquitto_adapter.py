@@ -253,17 +253,8 @@ def do_close(_line):
     say("cannot", text="libmosquitto closes no connection without DISCONNECT")
 
 
-COMMANDS = {
-    "close": do_close,
-    "connect": do_connect,
-    "subscribe": do_subscribe,
-    "unsubscribe": do_unsubscribe,
-    "publish": do_publish,
-    "disconnect": do_disconnect,
-}
-
 library.mosquitto_lib_init()
 say("ready")
 for text in sys.stdin:
     told = json.loads(text)
-    COMMANDS[told["do"]](told)
+    globals()["do_" + told["do"]](told)

@@ -187,16 +187,7 @@ def do_close(_line):
     say("cannot", text="paho-mqtt closes no connection without DISCONNECT")
 
 
-COMMANDS = {
-    "close": do_close,
-    "connect": do_connect,
-    "subscribe": do_subscribe,
-    "unsubscribe": do_unsubscribe,
-    "publish": do_publish,
-    "disconnect": do_disconnect,
-}
-
 say("ready")
 for text in sys.stdin:
     told = json.loads(text)
-    COMMANDS[told["do"]](told)
+    globals()["do_" + told["do"]](told)

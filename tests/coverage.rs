@@ -192,7 +192,7 @@ fn texts(value: &serde_yaml::Value) -> Vec<String> {
         .collect()
 }
 
-/// Who is seen in a scenario: a client among raw brokers, a broker among raw clients, or both.
+/// Returns the side that a scenario shows: a client among raw brokers, a broker among raw clients, or both.
 fn by(file: &serde_yaml::Value) -> By {
     match (file.get("clients").is_some(), file.get("raw_brokers").is_some() && file.get("brokers").is_none()) {
         (_, true) => By::Client,

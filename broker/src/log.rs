@@ -14,7 +14,7 @@ use crate::core::{CloseReason, ConnectionId, Event};
 /// The kinds of lines that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Detail {
-    /// Nothing of what clients do.
+    /// Says nothing of what clients do.
     Nothing,
     /// Connections as they begin and end.
     Connections,

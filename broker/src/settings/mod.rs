@@ -180,7 +180,7 @@ pub(crate) struct AccessSettings {
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum LogDetail {
-    /// Nothing of what clients do
+    /// Says nothing of what clients do
     None,
     /// Connections as they begin and end
     Connections,

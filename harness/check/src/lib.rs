@@ -30,6 +30,7 @@ pub use self::completion::Completion;
 use self::evidence::Evidence;
 pub use self::expectation::{Due, ExpectationResult, judged};
 pub use self::invariant::Invariants;
+pub use self::model::without_clause;
 use serde::{Deserialize, Serialize};
 
 use std::ops::Deref;
@@ -97,6 +98,16 @@ impl Outcome {
             self.verdict = Verdict::Fail;
         }
         self
+    }
+
+    /// Returns what the invariants came to, for a scenario whose steps and expectations say nothing about the run; `None` if they
+    /// found nothing.
+    pub fn of_invariants(&self) -> Option<Self> {
+        // They are about the run as a whole, and have no place in the file.
+        let is_of_invariant = |violation: &&Violation| violation.position == Position::default();
+        let violations: Vec<Violation> = self.violations.iter().filter(is_of_invariant).cloned().collect();
+        let (vacuous, warnings) = (Vec::new(), Vec::new());
+        (!violations.is_empty()).then(|| Self { verdict: Verdict::Fail, violations, vacuous, warnings, ..self.clone() })
     }
 }
 

@@ -85,3 +85,16 @@ fn ms(ms: u64) -> Duration {
 fn start(ms: i64) -> Moment {
     after(ms, EventRef::Start, "a time")
 }
+
+#[test]
+fn what_invariants_found_stands_without_the_expectations() {
+    let of_line = judge(closes_at(7_000), &mut pings(&[0]), 20_000);
+    assert_eq!(of_line.verdict, Verdict::Fail);
+    assert_eq!(of_line.of_invariants(), None);
+    let mut both = of_line;
+    let of_invariant = Violation { position: Position::default(), ..both.violations[0].clone() };
+    both.violations[0].position = Position { file: 0, line: 7, column: 1 };
+    both.violations.push(of_invariant.clone());
+    let alone = both.of_invariants().expect("an invariant found something");
+    assert_eq!((alone.verdict, alone.violations), (Verdict::Fail, vec![of_invariant]));
+}

@@ -1,6 +1,7 @@
 //! The expectation with which a shrunk find ends: the right behaviour in the words of the scenario language, where it can say
 //! it.
 
+use halfopen_check::without_clause;
 use halfopen_protocol::PacketType;
 
 /// Returns the expectations that may say what a finding expects, the most exact first, each as one line of YAML.
@@ -49,12 +50,6 @@ pub(crate) fn candidates(expected: &str, nodes: &[String]) -> Vec<String> {
         }
         _ => Vec::new(),
     }
-}
-
-/// Returns a line without the clause at its end, and the clause.
-pub(crate) fn without_clause(expected: &str) -> (&str, Option<&str>) {
-    let clause = expected.strip_suffix(']').and_then(|text| text.rsplit_once(" ["));
-    clause.map_or((expected, None), |(text, clause)| (text, Some(clause)))
 }
 
 fn is_packet(word: &str) -> bool {

@@ -37,10 +37,10 @@ impl OtherPrograms {
         Self(Arc::new(adapt))
     }
 
-    /// Returns a story as these programs can be asked it, and the programs; or why they cannot.
+    /// Returns a story as these programs can be asked it, and the programs.
     ///
     /// # Errors
-    /// Why they cannot be asked.
+    /// Returns the reason why they cannot be asked.
     pub fn adapt(&self, plan: &Arc<Plan>) -> Adapted {
         (self.0)(plan)
     }

@@ -7,10 +7,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use halfopen_check::without_clause;
 use halfopen_scenario::{Comments, Draft, DraftPath};
 
 use crate::campaign::Find;
-use crate::expect::{candidates, without_clause};
+use crate::expect::candidates;
 use crate::judge::{Finding, FindingKind, Target, plan_of};
 
 /// Maximum number of runs for shrinking one find.

@@ -33,10 +33,10 @@ pub fn load<P: AsRef<Path>>(paths: &[P], options: PlanOptions) -> Result<Vec<(Sc
     load_set(paths, options, &BTreeMap::new())
 }
 
-/// The same with these values in the place of those that the scenarios have in `let`.
+/// Reads scenarios as [`load`] does, with these values in the place of those that they have in `let`.
 ///
 /// # Errors
-/// As [`load`], and for names that no scenario has.
+/// Returns all errors of all files, or one for each name that no scenario has.
 pub(crate) fn load_set<P: AsRef<Path>>(
     paths: &[P],
     options: PlanOptions,

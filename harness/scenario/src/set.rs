@@ -36,7 +36,7 @@ pub(super) fn with_values(source: Source, values: &BTreeMap<String, String>) -> 
 /// Checks that each of these names has been found in a scenario.
 ///
 /// # Errors
-/// With one error for each name that no `let` has.
+/// Returns one error for each name that no `let` has.
 pub fn check_set<'a>(
     scenarios: impl Iterator<Item = &'a Scenario>,
     values: &BTreeMap<String, String>,

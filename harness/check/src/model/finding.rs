@@ -22,6 +22,14 @@ impl Finding {
     }
 }
 
+/// Returns what a violation expects without the clause of the standard behind it, and that clause, if it names one: it stands
+/// there as a finding of the model puts it.
+pub fn without_clause(expected: &str) -> (&str, Option<&str>) {
+    let clause = expected.strip_suffix(']').and_then(|text| text.rsplit_once(" ["));
+    let clause = clause.filter(|(_, clause)| clause.starts_with("MQTT-") || clause.starts_with('§'));
+    clause.map_or((expected, None), |(text, clause)| (text, Some(clause)))
+}
+
 /// Collects findings, and what could not be judged.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
@@ -59,4 +67,20 @@ pub(super) fn shown(at: Duration) -> String {
 /// Returns the number of a statement in the standard of this version; the numbers of the two have nothing in common.
 pub(super) fn clause_of(version: Version, v311: &'static str, v5: &'static str) -> &'static str {
     if version.is_v5() { v5 } else { v311 }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::statement("broker sends PUBACK to app [MQTT-4.3.2-4]", "broker sends PUBACK to app", Some("MQTT-4.3.2-4"))]
+    #[case::section("client waits [§4.9]", "client waits", Some("§4.9"))]
+    #[case::none("broker closes sensor at 7.500", "broker closes sensor at 7.500", None)]
+    #[case::a_list("codes [0, 1]", "codes [0, 1]", None)]
+    fn clause_stands_behind_what_is_expected(#[case] expected: &str, #[case] text: &str, #[case] clause: Option<&str>) {
+        assert_eq!(without_clause(expected), (text, clause));
+    }
 }

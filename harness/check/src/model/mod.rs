@@ -27,6 +27,7 @@ use std::time::Duration;
 use halfopen_protocol::Packet;
 
 use self::client::Client;
+pub use self::finding::without_clause;
 pub(crate) use self::finding::{Finding, Findings};
 use self::server::Server;
 use crate::plan::{Action, Command, NodeId, Plan, Program, Step, StepId, StepKind};

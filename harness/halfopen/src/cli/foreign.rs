@@ -103,7 +103,7 @@ impl Foreign {
     /// longer than the limit.
     ///
     /// # Errors
-    /// Why they cannot be asked.
+    /// Returns the reason why they cannot be asked.
     pub(super) fn adapt(&self, args: &ProgramArgs, plan: &Arc<Plan>) -> Result<(Arc<Plan>, ProgramsUnderTest), String> {
         let cast = self.cast(plan);
         if cast.is_empty() {
@@ -184,15 +184,19 @@ impl Foreign {
     }
 }
 
-/// Skips a run that did not pass if its scenario names Packet Identifiers which the programs on these nodes did not choose.
+/// Takes from a run that did not pass what its scenario says, if that names Packet Identifiers which the programs on these nodes
+/// did not choose. What the invariants found stays; without such a finding the run is skipped.
 pub(super) fn own_identifiers_only(finished: Finished, nodes: &BTreeSet<NodeId>) -> Finished {
-    let Ending::Judged(trace, _) = &finished.ending else { return finished };
-    match chosen_otherwise(&finished.plan, trace, nodes) {
-        Some(why) if !matches!(finished.verdict(), Verdict::Pass) => {
-            Finished { ending: Ending::Skipped(EngineError::NotFor(why)), ..finished }
-        }
-        _ => finished,
+    let Ending::Judged(trace, outcome) = &finished.ending else { return finished };
+    if finished.verdict() == Verdict::Pass {
+        return finished;
     }
+    let Some(why) = chosen_otherwise(&finished.plan, trace, nodes) else { return finished };
+    let ending = match outcome.of_invariants() {
+        Some(outcome) => Ending::Judged(trace.clone(), outcome),
+        None => Ending::Skipped(EngineError::NotFor(why)),
+    };
+    Finished { ending, ..finished }
 }
 
 fn programs_under_test(cast: &[(&Profile, BTreeSet<NodeId>)]) -> std::io::Result<ProgramsUnderTest> {

@@ -33,7 +33,7 @@ pub enum Pictures {
     /// The first run of each scenario that passes, and the first few that do not.
     #[default]
     Some,
-    /// All runs.
+    /// Every run.
     All,
 }
 

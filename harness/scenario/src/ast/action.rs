@@ -213,7 +213,7 @@ macro_rules! actions {
     };
 }
 
-/// What stands behind the word of an action.
+/// Expands to the kind of argument that an action takes.
 macro_rules! takes {
     () => {
         ValueKind::Nothing
@@ -223,7 +223,7 @@ macro_rules! takes {
     };
 }
 
-/// The argument of an action in the example of its reference.
+/// Expands to the argument of an action in the example of its reference.
 macro_rules! example {
     () => {
         "a/b"

@@ -192,7 +192,7 @@ macro_rules! words {
             pub(crate) const KEYS: &'static [$crate::keys::Key] =
                 &[$($crate::keys::key($word, $about),)* $($crate::keys::never($never, $reason)),*];
 
-            /// All of them, in the order of the reference.
+            /// The words, in the order of the reference.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// The word in a scenario.

@@ -46,10 +46,18 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
     let verify = move |login: Login| std::future::ready(users.get(&*login.username) == Some(&login.password));
     let (node, recorder) = (env.node, env.recorder.clone());
     let pace_clock = env.clock.clone();
-    let observer =
-        TraceObserver { pace: pace.clone(), plan: env.plan, node, recorder: env.recorder, clock, log, watch, disk };
+    let observer = TraceObserver {
+        pace: pace.clone(),
+        plan: Arc::clone(&env.plan),
+        node,
+        recorder: env.recorder,
+        clock,
+        log,
+        watch,
+        disk,
+    };
     let (sender, changes) = mpsc::channel(1);
-    let shutdown = obey(env.commands, sender);
+    let shutdown = obey(env.commands, sender, env.plan);
     let serve = serve_verifying(broker, listener, env.clock, observer, verify, changes, shutdown);
     // Served until the node is dropped or the story ends it; a listener of the world does not fail.
     match pace {
@@ -75,13 +83,14 @@ fn with_room_for_all(settings: &BrokerSettings, plan: &Plan) -> Config {
 }
 
 /// Does what the story asks of the broker. Completes when it is to end.
-async fn obey(mut commands: QueueReceiver<Directive>, changes: mpsc::Sender<Change>) {
+async fn obey(mut commands: QueueReceiver<Directive>, changes: mpsc::Sender<Change>, plan: Arc<Plan>) {
     while let Some(told) = commands.recv().await {
         match told.command {
             Command::Shutdown => return,
             Command::Configure(program) => {
+                let config = with_room_for_all(&program.config, &plan);
                 let change = move |broker: &mut Broker, now| {
-                    broker.handle_config(now, broker_config(&program.config));
+                    broker.handle_config(now, config);
                     broker.handle_access(access(&program));
                 };
                 // The broker takes them for as long as it runs.

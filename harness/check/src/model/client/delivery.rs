@@ -16,15 +16,27 @@ use crate::plan::Invariant;
 /// Messages that came and that the application has not been given.
 #[derive(Default)]
 pub(super) struct Incoming {
-    waiting: BTreeMap<(ByteString, Bytes), VecDeque<(Duration, Publish)>>,
+    waiting: BTreeMap<(ByteString, Bytes), VecDeque<Came>>,
     /// Identifiers of QoS 2 messages that PUBREL has not released.
     unreleased: BTreeSet<PacketId>,
+}
+
+/// A message that came.
+struct Came {
+    /// Time since which it is to be handed on. A program of others may wait for PUBREL with one of QoS 2 (§4.3.3): `None`
+    /// until then.
+    since: Option<Duration>,
+    publish: Publish,
 }
 
 impl Incoming {
     /// The session is over, and with it what it had half received. What came before is still handed on.
     pub(super) fn forget(&mut self) {
         self.unreleased.clear();
+        // No PUBREL is for them any more, and another message may have the identifier.
+        for came in self.waiting.values_mut().flatten().filter(|came| came.since.is_none()) {
+            came.publish.packet_id = None;
+        }
     }
 
     /// The connection has ended before the application acknowledged what these answers are owed for: it has not taken
@@ -85,13 +97,19 @@ impl Client {
         };
         if !is_repetition {
             let waiting = self.incoming.waiting.entry((topic, publish.payload.clone())).or_default();
-            waiting.push_back((now, publish.clone()));
+            let waits = self.is_foreign && publish.qos == QoS::ExactlyOnce;
+            waiting.push_back(Came { since: (!waits).then_some(now), publish: publish.clone() });
         }
     }
 
     /// PUBREL comes.
     pub(super) fn receive_pubrel(&mut self, id: PacketId) {
         self.incoming.unreleased.remove(&id);
+        for came in self.incoming.waiting.values_mut().flatten() {
+            if came.publish.packet_id == Some(id) {
+                came.since.get_or_insert(self.now);
+            }
+        }
         if let Some(connection) = &mut self.connection {
             connection.requests.owe(PacketType::PubComp, id, self.now);
         }
@@ -111,12 +129,12 @@ impl Client {
             return findings.push(Invariant::ClientDelivers, clause, &owed, format!("one more at {}", shown(now)));
         };
         // Of several with the same content, the one that fits.
-        let place = queue.iter().position(|(_, came)| altered(came, message).is_none()).unwrap_or(0);
+        let place = queue.iter().position(|came| altered(&came.publish, message).is_none()).unwrap_or(0);
         let came = queue.remove(place);
         if queue.is_empty() {
             self.incoming.waiting.remove(&key);
         }
-        if let Some(what) = came.and_then(|(_, came)| altered(&came, message)) {
+        if let Some(what) = came.and_then(|came| altered(&came.publish, message)) {
             let owed = format!("{} delivers the message on {} with the {what} that came", self.name, message.topic);
             findings.push(Invariant::ClientDelivers, "§3.3", &owed, format!("another one at {}", shown(now)));
         }
@@ -125,14 +143,15 @@ impl Client {
     /// Judges which messages the application was never given.
     pub(super) fn judge_delivery(&self, findings: &mut Findings) {
         let all = self.incoming.waiting.iter().flat_map(|(key, queue)| queue.iter().map(move |one| (key, one)));
-        let above_0 = all.filter(|(_, (_, publish))| publish.qos > QoS::AtMostOnce);
-        let Some(((topic, _), (since, publish))) = above_0.min_by_key(|(_, (since, _))| *since) else { return };
-        if self.is_overdue(*since) {
+        let above_0 = all.filter(|(_, came)| came.publish.qos > QoS::AtMostOnce);
+        let owed = above_0.filter_map(|((topic, _), came)| Some((came.since?, topic, &came.publish)));
+        let Some((since, topic, publish)) = owed.min_by_key(|(since, ..)| *since) else { return };
+        if self.is_overdue(since) {
             let clause = match publish.qos {
                 QoS::ExactlyOnce => clause_of(self.version(), "MQTT-4.3.3-2", "MQTT-4.3.3-8"),
                 _ => clause_of(self.version(), "MQTT-4.3.2-2", "MQTT-4.3.2-4"),
             };
-            let owed = format!("{} delivers the message on {topic} that came at {}", self.name, shown(*since));
+            let owed = format!("{} delivers the message on {topic} that came at {}", self.name, shown(since));
             findings.push(Invariant::ClientDelivers, clause, &owed, format!("not until {}", shown(self.now)));
         }
     }

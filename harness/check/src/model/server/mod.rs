@@ -295,7 +295,7 @@ impl Server {
         }
     }
 
-    /// Takes note that the network has a fault from now on.
+    /// Takes note that a fault of the network begins.
     pub(super) fn network_changed(&mut self) {
         self.is_network_hampered = true;
     }

@@ -185,3 +185,36 @@ fn second_pause_is_longer_than_the_first(#[case] at: u64, #[case] expected: &[&s
     tale = tale.joins(2, at, SENSOR, connect("sensor", 60), false);
     assert_eq!(broken_by_client_of(&plan, tale, at + 100), expected);
 }
+
+#[rstest]
+#[case::own_client_before_pubrel(false, false, &["client_delivers"])]
+#[case::another_before_pubrel(true, false, &[])]
+#[case::another_after_pubrel(true, true, &["client_delivers"])]
+fn message_of_qos_2_is_handed_on_at_pubrel_at_the_latest(
+    #[case] is_foreign: bool,
+    #[case] is_released: bool,
+    #[case] expected: &[&str],
+) {
+    let mut plan = ours();
+    plan.nodes[SENSOR.0].played_by = is_foreign.then(|| "another".to_owned());
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false).hears(0, 100, SENSOR, publish(2, 3, "x"));
+    let mut tale = tale.says(0, 110, SENSOR, Packet::PubRec(ack(3)));
+    if is_released {
+        tale = tale.hears(0, 130, SENSOR, Packet::PubRel(ack(3))).says(0, 140, SENSOR, Packet::PubComp(ack(3)));
+    }
+    assert_eq!(broken_by_client_of(&plan, tale, 3000), expected);
+}
+
+#[test]
+fn message_of_a_lost_session_is_not_released_by_the_pubrel_of_another() {
+    let mut plan = ours();
+    plan.nodes[SENSOR.0].played_by = Some("another".to_owned());
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false).hears(0, 100, SENSOR, publish(2, 3, "x"));
+    let mut tale = tale.says(0, 110, SENSOR, Packet::PubRec(ack(3)));
+    tale.0.at(200).item(0, BROKER, SENSOR, Transmission::Rst);
+    let tale = tale.joins(1, 1210, SENSOR, connect("sensor", 60), false).hears(1, 1300, SENSOR, publish(2, 3, "y"));
+    let tale = tale.says(1, 1310, SENSOR, Packet::PubRec(ack(3))).hears(1, 1330, SENSOR, Packet::PubRel(ack(3)));
+    let mut tale = tale.says(1, 1340, SENSOR, Packet::PubComp(ack(3)));
+    tale.0.at(1340).event(EventKind::Delivered { node: SENSOR, message: message(2, 3, "y").into() });
+    assert_eq!(broken_by_client_of(&plan, tale, 4000), Vec::<String>::new());
+}

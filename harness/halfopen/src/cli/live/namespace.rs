@@ -19,8 +19,8 @@ const CLIENT_IDS: &[&str] = &["client_id"];
 /// Puts `name` before all client identifiers and topics of a plan, and of what it expects.
 ///
 /// # Errors
-/// If that is not possible, because the plan has topics that begin with `$` or are too long, or sends bytes with names in
-/// them. Bytes that no broker may accept are sent as they are: the names in them lead to nothing.
+/// Returns the reason why that is not possible: the plan has topics that begin with `$` or are too long, or sends bytes with
+/// names in them. Bytes that no broker may accept are sent as they are: the names in them lead to nothing.
 pub(super) fn move_into(plan: &mut Plan, name: &str) -> Result<(), String> {
     let mut namespace = Namespace { name, version: plan.version, obstacle: None };
     for node in &mut plan.nodes {
@@ -208,7 +208,7 @@ impl Namespace<'_> {
     }
 }
 
-/// Whether bytes may make a broker remember a client identifier or a topic. Behind an error there is nothing, since the
+/// Returns whether bytes may make a broker remember a client identifier or a topic. Behind an error there is nothing, since the
 /// connection is to be closed; a packet that is not complete may go on in the next bytes.
 fn names_something(bytes: &Bytes, version: Version) -> bool {
     let options = DecodeOptions { version, reader: Role::Server, maximum_packet_size: u32::MAX };

@@ -1,8 +1,8 @@
-//! What several programs did in one run, and how the standard sees the difference.
+//! Compares what several programs did in one run, and tells how the standard sees the difference.
 
 use serde::Serialize;
 
-use crate::check::Verdict;
+use crate::check::{Verdict, without_clause};
 use crate::diff::{ComparedRun, diff};
 use crate::report::model::RunRecord;
 
@@ -110,8 +110,7 @@ fn is_judged(verdict: Verdict) -> bool {
 /// Returns the statement that the first finding names, or those that the scenario is about.
 fn broken_statements(record: &RunRecord) -> Vec<String> {
     let expected = record.violations.first().and_then(|found| found.expected.as_deref()).unwrap_or_default();
-    let named = expected.rsplit_once('[').and_then(|(_, rest)| Some(rest.split_once(']')?.0));
-    match named.filter(|named| named.starts_with("MQTT-") || named.starts_with('§')) {
+    match without_clause(expected).1 {
         Some(named) => vec![named.to_owned()],
         None => record.clauses.clone(),
     }

@@ -9,10 +9,10 @@ const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 120.0;
 const MARGIN: f64 = 34.0;
 
-/// What a page tells of a campaign of exploration.
+/// The summary of a campaign of exploration on a page.
 #[derive(Clone, Debug, Default)]
 pub struct CampaignSummary {
-    /// How many stories were run in which time, and what was found, on one line.
+    /// The number of stories, the time that they took, and what was found, on one line.
     pub line: String,
     /// Number of different states that were reached after a number of stories, in the order of the stories.
     pub growth: Vec<(u64, usize)>,

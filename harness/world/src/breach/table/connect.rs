@@ -1,4 +1,4 @@
-//! What programs do wrong with CONNECT and CONNACK.
+//! The breaches that show in CONNECT and CONNACK.
 
 use halfopen_protocol::packet::Will;
 use halfopen_protocol::{Packet, PacketType};

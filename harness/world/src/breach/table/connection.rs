@@ -1,4 +1,4 @@
-//! What programs do wrong with PINGREQ, DISCONNECT and AUTH, and on a connection as a whole.
+//! The breaches that show in PINGREQ, DISCONNECT and AUTH, and on a connection as a whole.
 
 use halfopen_protocol::{Packet, PacketType};
 

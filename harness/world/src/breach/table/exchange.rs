@@ -1,4 +1,4 @@
-//! What programs do wrong with PUBACK, PUBREC, PUBREL and PUBCOMP.
+//! The breaches that show in PUBACK, PUBREC, PUBREL and PUBCOMP.
 
 use halfopen_protocol::{Packet, PacketType};
 

@@ -66,7 +66,7 @@ use halfopen_protocol::Role;
 use super::Row;
 use super::edit::Edit;
 
-/// All breaches, by the packets that show them.
+/// The breaches, in the order of the packets that show them.
 pub(super) static ROWS: LazyLock<Vec<&'static Row>> = LazyLock::new(|| {
     [connect::ROWS, publish::ROWS, exchange::ROWS, subscribe::ROWS, connection::ROWS].into_iter().flatten().collect()
 });

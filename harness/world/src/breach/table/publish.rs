@@ -1,4 +1,4 @@
-//! What programs do wrong with PUBLISH.
+//! The breaches that show in PUBLISH.
 
 use halfopen_protocol::packet::{PacketId, QoS};
 use halfopen_protocol::{Packet, PacketType};

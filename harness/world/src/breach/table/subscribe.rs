@@ -1,4 +1,4 @@
-//! What programs do wrong with SUBSCRIBE, UNSUBSCRIBE and their answers.
+//! The breaches that show in SUBSCRIBE, UNSUBSCRIBE and their answers.
 
 use halfopen_protocol::packet::RetainHandling;
 use halfopen_protocol::{Packet, PacketType};
