@@ -244,18 +244,13 @@ fn held(file: &str, found: &str) -> Result {
     }
 }
 
-/// The lines that are in only one of two texts. A scenario that is not known at all is new, and not compared.
+/// Returns the lines that are in only one of two texts.
 fn differing(known: &str, found: &str) -> Vec<String> {
-    let is_new = |line: &str| {
-        let scenario = line.split(": ").next().unwrap_or_default();
-        !known.lines().any(|other| other.split(": ").next() == Some(scenario))
+    let only_in = |one: &str, other: &str, sign: &str| -> Vec<String> {
+        let is_there = |line: &&str| other.lines().any(|it| it == *line);
+        one.lines().filter(|line| !is_there(line)).map(|line| format!("{sign} {line}")).collect()
     };
-    let gone = known.lines().filter(|line| !found.lines().any(|other| other == *line)).map(|line| format!("- {line}"));
-    let new = found
-        .lines()
-        .filter(|line| !is_new(line) && !known.lines().any(|other| other == *line))
-        .map(|line| format!("+ {line}"));
-    gone.chain(new).collect()
+    [only_in(known, found, "-"), only_in(found, known, "+")].concat()
 }
 
 /// How often each verdict was found, by scenario, from a report in TAP.
