@@ -21,6 +21,7 @@ mod options;
 mod outgoing;
 mod receipts;
 mod request;
+mod servers;
 mod session;
 mod size;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use self::error::CommandError;
 pub use self::options::{Options, Reconnect};
 pub use self::receipts::Ticket;
 pub use self::request::{SubscribeRequest, UnsubscribeRequest};
+pub use self::servers::Servers;
 
 /// An instruction for the driver, or an event for the application.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -242,7 +242,7 @@ fn plan(row: &Row, duration: Duration) -> Arc<Plan> {
         let name = format!("fleet.{number}");
         let mut options = ClientSettings::new(version, name.as_str());
         options.connect.keep_alive = row.keep_alive;
-        let program = ClientProgram { options, to: NodeId(0), autostart: true, handling: Duration::ZERO };
+        let program = ClientProgram::new(options, NodeId(0));
         Node::new(name, Program::Client(program))
     };
     let silence = Step {
@@ -258,6 +258,7 @@ fn plan(row: &Row, duration: Duration) -> Arc<Plan> {
         nodes: std::iter::once(broker).chain((1..=row.clients).map(client)).collect(),
         links: Vec::new(),
         network: LinkSettings::default(),
+        middleboxes: Vec::new(),
         steps: if row.silent { vec![silence] } else { Vec::new() },
         expectations: Vec::new(),
         waived: Vec::new(),

@@ -259,12 +259,7 @@ mod tests {
     /// A run of a fleet in which only the first client is seen.
     fn fleet() -> Plan {
         let mut plan = plan();
-        let program = Program::Client(ClientProgram {
-            options: ClientSettings::new(plan.version, "sensor"),
-            to: BROKER,
-            autostart: true,
-            handling: Duration::ZERO,
-        });
+        let program = Program::Client(ClientProgram::new(ClientSettings::new(plan.version, "sensor"), BROKER));
         plan.nodes.truncate(1);
         plan.nodes.resize(FLEET + 1, Node::new("sensor", program));
         plan

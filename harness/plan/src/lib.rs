@@ -30,7 +30,10 @@ pub use self::expectation::{
 };
 pub use self::fault::NodeFault;
 pub use self::invariant::{Invariant, Waiver};
-pub use self::link::{LinkChange, LinkSettings, NetworkChange, NetworkFault, NthConnection, Scope, number_text};
+pub use self::link::{
+    LinkChange, LinkSettings, Middlebox, MiddleboxRules, NetworkChange, NetworkFault, NthConnection, Scope, WhenFull,
+    number_text,
+};
 pub use self::moment::{EventRef, Moment, Ordinal, PacketKind, Point};
 pub use self::node::{
     AccessList, AccessRights, BrokerAuth, BrokerProgram, ClientProgram, Dialogue, Node, Program, RawBrokerProgram,
@@ -60,6 +63,8 @@ pub struct Plan {
     pub links: Vec<(NodeId, NodeId, LinkSettings)>,
     /// The settings of links that are not in `links`.
     pub network: LinkSettings,
+    /// The middleboxes. On a direction that several name, the last one stands.
+    pub middleboxes: Vec<Middlebox>,
     /// The story.
     pub steps: Vec<Step>,
     /// The expectations.

@@ -1,5 +1,5 @@
 use halfopen_protocol::PacketType;
-pub use halfopen_tcp::{LinkChange, LinkSettings};
+pub use halfopen_tcp::{LinkChange, LinkSettings, MiddleboxRules, WhenFull};
 
 use super::NodeId;
 
@@ -25,6 +25,17 @@ impl NthConnection {
 /// Returns the number of a connection as scenarios write it behind `#`: `2`, `last`.
 pub fn number_text(number: u32) -> String {
     if number == NthConnection::LATEST { "last".to_owned() } else { number.to_string() }
+}
+
+/// A middlebox on links, which remembers the connections through it by rules of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Middlebox {
+    /// The name in the file.
+    pub name: String,
+    /// Directions, from and to, that lead through it.
+    pub links: Vec<(NodeId, NodeId)>,
+    /// The rules.
+    pub rules: MiddleboxRules,
 }
 
 /// A change of the network, and where.

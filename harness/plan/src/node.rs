@@ -106,12 +106,35 @@ pub struct Dialogue {
 pub struct ClientProgram {
     /// The settings of the scenario.
     pub options: ClientSettings,
-    /// The broker it connects to.
+    /// The broker it connects to, or the first of several.
     pub to: NodeId,
+    /// The brokers that it takes in turn after the first, when a connection fails or is lost.
+    pub further: Box<[NodeId]>,
+    /// True if it goes where a Server Reference sends it.
+    pub follows_references: bool,
     /// True if it connects before the first step.
     pub autostart: bool,
     /// Time that its application is busy with each message, before it takes another; zero for not at all.
     pub handling: Duration,
+}
+
+impl ClientProgram {
+    /// Creates a client of one broker that connects before the first step.
+    pub fn new(options: ClientSettings, to: NodeId) -> Self {
+        Self {
+            options,
+            to,
+            further: Box::default(),
+            follows_references: false,
+            autostart: true,
+            handling: Duration::ZERO,
+        }
+    }
+
+    /// Returns the brokers that it connects to on its own, in turn.
+    pub fn brokers(&self) -> impl Iterator<Item = NodeId> {
+        std::iter::once(self.to).chain(self.further.iter().copied())
+    }
 }
 
 /// A scripted client on a node.

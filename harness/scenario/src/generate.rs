@@ -13,11 +13,11 @@ use crate::ast::{
     Broker, ByteText, Clause, Client, CloseWord, ClosingReasons, ClosingReasonsIfAny, Condition, ConnectArgs,
     ConnectFields, ConnectKeys, Count, Drift, DurationExpr, Ends, Event, EventNode, Every, Expectation, Expectations,
     Expiry, Factor, FaultyLink, Field, FieldValue, FilledSteps, Filter, Gap, GapRange, GroupSize, GrowthFactor,
-    Holding, How, KeepAlive, Leap, Lets, LinkPath, LinkProperties, LinkSettings, Links, MarkName, Matcher, Matrix,
-    MessagePattern, Moments, Name, Named, NetworkChange, NodeExpectation, NodeName, Nodes, Number, OneOrMore, Outgoing,
-    PacketFields, Param, Pattern, PatternFields, Payload, Period, Raw, RawClient, Reason, Reconnect, ReconnectChoice,
-    Repeat, Seeds, Sent, SetLink, SetProperties, Share, Size, State, Statement, Step, StepWord, Steps, Subscription,
-    SubscriptionKeys, Text, Verb, Versions, When, WhichLink, Will,
+    Holding, How, IdleLimit, KeepAlive, Leap, Lets, LinkPath, LinkProperties, LinkSettings, Links, MarkName, Matcher,
+    Matrix, MessagePattern, Middlebox, Moments, Name, Named, NetworkChange, NodeExpectation, NodeName, Nodes, Number,
+    OneOrMore, Outgoing, PacketFields, Param, Pattern, PatternFields, Payload, Period, Rate, Raw, RawClient, Reason,
+    Reconnect, ReconnectChoice, Repeat, Seeds, Sent, SetLink, SetProperties, Share, Size, State, Statement, Step,
+    StepWord, Steps, Subscription, SubscriptionKeys, Text, Verb, Versions, When, WhenFullWord, WhichLink, Will,
 };
 use crate::ast::{File, Place};
 use crate::plan::{Because, Ordinal, PacketKind, Point, Seed};
@@ -122,6 +122,17 @@ impl Draw {
             let path = LinkPath::from(Ends::From(EventNode::new("sensor"), EventNode::new("broker")));
             Links(vec![(Param::new(path), Param::new(LinkSettings { properties: draw.properties() }))])
         });
+        file.middleboxes = self.maybe(10, |draw| {
+            let path = LinkPath::from(Ends::Of(EventNode::new("broker")));
+            let middlebox = Middlebox {
+                links: given(OneOrMore(vec![Param::new(path)])),
+                connections: given(Number::new(2)),
+                new_connections: draw.maybe(50, |_| Rate::new(std::num::NonZeroU32::MIN)),
+                idle_limit: draw.maybe(20, |_| IdleLimit::After(Duration::from_secs(300).into())),
+                when_full: draw.maybe(50, |_| WhenFullWord::ForgetOldest),
+            };
+            Named(vec![(Name::new("nat"), Param::new(middlebox))])
+        });
         file.steps = given(Steps(self.story(has_patience)));
         let lines = 1 + self.below(4);
         file.expect = given(Expectations((0..lines).map(|_| Param::new(self.expectation())).collect()));
@@ -136,7 +147,7 @@ impl Draw {
             give_up: self.maybe(10, |_| Duration::from_secs(3_600).into()),
             loss: self.maybe(20, |draw| Share(Factor::percent(u32::try_from(draw.below(20)).unwrap_or(0)))),
             bandwidth: self.maybe(10, |_| crate::ast::Bandwidth::bytes(100_000)),
-            idle_limit: self.maybe(5, |_| crate::ast::IdleLimit::After(Duration::from_secs(300).into())),
+            idle_limit: self.maybe(5, |_| IdleLimit::After(Duration::from_secs(300).into())),
         }
     }
 
@@ -146,7 +157,7 @@ impl Draw {
             queue_messages: self.maybe(30, |draw| Number::new(draw.below(100))),
             receive_maximum: self.maybe(20, |draw| Number::new(1 + draw.below(20))),
             durable: self.maybe(50, |_| true),
-            handles: self.maybe(10, |_| crate::ast::PacketRate::new(std::num::NonZeroU32::MIN.saturating_add(999))),
+            handles: self.maybe(10, |_| Rate::new(std::num::NonZeroU32::MIN.saturating_add(999))),
             max_session_expiry: self.maybe(10, |_| Expiry::After(Duration::from_secs(60).into())),
             ..Broker::default()
         }

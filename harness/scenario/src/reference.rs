@@ -36,6 +36,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("`when`", "steps#when"),
     ("`sweep`", "steps#sweep"),
     ("a link", "nodes#link"),
+    ("a middlebox", "nodes#middlebox"),
+    ("rule of a full middlebox", "nodes#middlebox"),
     ("a connection", "faults#connection"),
     ("a change of a link", "faults#set"),
     ("a fault of a link", "faults#starting_with"),

@@ -28,8 +28,8 @@
 //!
 //! The handshake with its retries, FIN, RST, windows counted in bytes, retransmission with time-outs that double
 //! (RFC 6298, with the bounds that Linux has), and the failure of a socket whose bytes nobody acknowledges. A segment
-//! that the network loses arrives late, or its sender's socket fails; a program never misses a byte. Congestion control
-//! and delayed acknowledgements are absent: no program can tell.
+//! that the network loses arrives late, or its sender's socket fails; a program never misses a byte. Middleboxes forget
+//! connections by rules of their own. Congestion control and delayed acknowledgements are absent: no program can tell.
 //!
 //! # Cost
 //!
@@ -43,6 +43,7 @@ mod event;
 mod faults;
 mod host;
 mod link;
+mod middlebox;
 mod network;
 mod path;
 mod receiver;
@@ -58,6 +59,7 @@ pub use self::event::{Event, StreamEnd};
 pub use self::faults::Scope;
 pub use self::host::HostId;
 pub use self::link::{Purpose, RandomStream};
+pub use self::middlebox::{MiddleboxRules, WhenFull};
 pub use self::network::{FaultId, Network, SynDecision};
 pub use self::settings::{LinkChange, LinkSettings};
 pub use self::sockets::{Read, Write};

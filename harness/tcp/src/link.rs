@@ -3,6 +3,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
+use crate::middlebox::MiddleboxId;
 use crate::{FaultId, HostId, LinkChange, LinkSettings};
 
 /// Names a stream of random numbers. Each is derived by itself, so that a draw on one link changes nothing on another.
@@ -35,6 +36,8 @@ pub(crate) struct Link {
     pub(crate) settings: LinkSettings,
     /// The fault that cuts the link, while it is cut.
     pub(crate) partition: Option<FaultId>,
+    /// The middlebox on the link, if there is one.
+    pub(crate) middlebox: Option<MiddleboxId>,
     /// The fault that changed the link, until a packet has met the change.
     changed: Option<FaultId>,
     /// The fault that made the link lose packets, until it has lost one.
@@ -57,6 +60,7 @@ impl Link {
         Self {
             settings,
             partition: None,
+            middlebox: None,
             changed: None,
             lossy: None,
             busy_until: Duration::ZERO,

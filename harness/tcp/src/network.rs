@@ -4,6 +4,7 @@ use std::time::Duration;
 use crate::connection::{Connection, End};
 use crate::host::Host;
 use crate::link::{Link, Seeds};
+use crate::middlebox::Middlebox;
 use crate::path::{PathOverride, PathOverrides};
 use crate::schedule::Schedule;
 use crate::segment::Segment;
@@ -16,6 +17,9 @@ pub struct FaultId(pub u32);
 impl FaultId {
     /// The fault of a path that has forgotten a connection on which nothing passed for too long; none of the caller's.
     pub const IDLE: Self = Self(u32::MAX);
+
+    /// The fault of a middlebox that does not know a connection; none of the caller's.
+    pub const MIDDLEBOX: Self = Self(u32::MAX - 1);
 }
 
 /// The decision on a SYN that arrives at a host whose program listens.
@@ -61,6 +65,7 @@ pub struct Network {
     pub(crate) ending: Vec<ConnectionId>,
     pub(crate) hit: BTreeSet<FaultId>,
     pub(crate) events: VecDeque<Event>,
+    pub(crate) middleboxes: Vec<Middlebox>,
     /// True if some path forgets connections on which nothing passes.
     pub(crate) has_idle_limits: bool,
 }
@@ -111,6 +116,7 @@ impl Network {
             ending: Vec::new(),
             hit: BTreeSet::new(),
             events: VecDeque::new(),
+            middleboxes: Vec::new(),
             has_idle_limits: settings.idle_limit.is_some(),
         }
     }
@@ -238,6 +244,7 @@ impl Network {
             slot.connection = None;
             slot.generation += 1;
             self.free_slots.push(id.index);
+            self.close_in_middleboxes(id);
             self.events.push_back(Event::Forgotten(id));
         }
     }

@@ -93,6 +93,7 @@ impl Network {
     /// Puts a segment on its way, unless the path is cut or loses it.
     fn send(&mut self, now: Duration, socket: Socket, path: Path, segment: Segment) {
         self.forget_if_idle(now, socket);
+        self.ask_middlebox(now, socket);
         if let Some(fault) = self.obstacle(socket) {
             self.fault_hit(fault);
             return self.lose(now, socket, segment, now);
@@ -105,6 +106,7 @@ impl Network {
 
     /// Puts a segment on its way that nothing holds up.
     pub(crate) fn put_on_path(&mut self, now: Duration, socket: Socket, path: Path, segment: Segment) {
+        self.pass_middlebox(now, socket, segment.flag == Flag::Rst);
         let travel_time = self.travel_time(path, now, segment.payload.len());
         let Some(end) = self.end_mut(socket) else { return };
         let sender = &mut end.sender;
@@ -138,7 +140,7 @@ impl Network {
     /// Returns the fault that keeps what this socket sends from arriving.
     fn obstacle(&self, socket: Socket) -> Option<FaultId> {
         let forgotten = self.end(socket)?.sender.forgotten;
-        forgotten.or_else(|| self.partition_of(self.path(socket)?))
+        forgotten.or_else(|| self.partition_of(self.path(socket)?)).or_else(|| self.middlebox_obstacle(socket))
     }
 
     /// Returns whether a segment is sent again until it arrives. An acknowledgement is only what ends the handshake.
@@ -187,6 +189,7 @@ impl Network {
     fn retry(&mut self, now: Duration, socket: Socket) {
         let Some(path) = self.path(socket) else { return };
         self.forget_if_idle(now, socket);
+        self.ask_middlebox(now, socket);
         let obstacle = self.obstacle(socket);
         let has_way_back = self.obstacle(socket.peer()).is_none();
         // An acknowledgement is repeated as an answer, so for as long as the other end asks.

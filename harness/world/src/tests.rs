@@ -24,13 +24,11 @@ fn plan(version: Version, steps: Vec<Step>) -> Arc<Plan> {
         seed: Seed(1),
         nodes: vec![
             Node::new("broker", Program::Broker(BrokerProgram::default())),
-            Node::new(
-                "sensor",
-                Program::Client(ClientProgram { options, to: BROKER, autostart: true, handling: Duration::ZERO }),
-            ),
+            Node::new("sensor", Program::Client(ClientProgram::new(options, BROKER))),
         ],
         links: Vec::new(),
         network: LinkSettings::default(),
+        middleboxes: Vec::new(),
         steps,
         expectations: Vec::new(),
         waived: Vec::new(),

@@ -24,8 +24,7 @@ mod promises;
 fn ours() -> Plan {
     let mut plan = plan();
     let options = ClientSettings::new(Version::V5_0, "sensor");
-    plan.nodes[SENSOR.0].program =
-        Program::Client(ClientProgram { options, to: BROKER, autostart: true, handling: Duration::ZERO });
+    plan.nodes[SENSOR.0].program = Program::Client(ClientProgram::new(options, BROKER));
     plan
 }
 

@@ -395,8 +395,7 @@ fn ours() -> Plan {
         }),
         ..ClientSettings::new(Version::V5_0, "sensor")
     };
-    plan.nodes[SENSOR.0].program =
-        Program::Client(ClientProgram { options, to: BROKER, autostart: true, handling: Duration::ZERO });
+    plan.nodes[SENSOR.0].program = Program::Client(ClientProgram::new(options, BROKER));
     plan
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use halfopen_protocol::packet::Connect;
 
-use crate::plan::{LinkSettings, Node, NodeId, Plan, Program};
+use crate::plan::{LinkSettings, MiddleboxRules, Node, NodeId, Plan, Program, WhenFull};
 use crate::trace::Trace;
 
 /// Number of runs that are listed by name.
@@ -54,6 +54,10 @@ impl Explained<'_> {
         &self.plan.node(id).name
     }
 
+    fn names(&self, ids: impl Iterator<Item = NodeId>) -> String {
+        ids.map(|id| self.name(id)).collect::<Vec<_>>().join(", then ")
+    }
+
     fn node(&self, out: &mut String, node: &Node) -> fmt::Result {
         match &node.program {
             Program::Broker(broker) => {
@@ -73,7 +77,16 @@ impl Explained<'_> {
             }
             Program::Client(client) => {
                 let connect = &client.options.connect;
-                writeln!(out, "  {:<10} a client of {}: {}", node.name, self.name(client.to), of_connect(connect))?;
+                writeln!(
+                    out,
+                    "  {:<10} a client of {}: {}",
+                    node.name,
+                    self.names(client.brokers()),
+                    of_connect(connect)
+                )?;
+                if client.follows_references {
+                    writeln!(out, "             goes to the broker that a Server Reference names")?;
+                }
                 if let Some(patience) = client.options.ping_timeout {
                     writeln!(out, "             closes when a PINGREQ has no answer for {}", seconds(patience))?;
                 }
@@ -108,6 +121,9 @@ impl Explained<'_> {
         writeln!(out, "  network    {}", settings(&self.plan.network))?;
         for (from, to, link) in &self.plan.links {
             writeln!(out, "             {} -> {}: {}", self.name(*from), self.name(*to), settings(link))?;
+        }
+        for middlebox in &self.plan.middleboxes {
+            writeln!(out, "  {:<10} a middlebox: {}", middlebox.name, rules(&middlebox.rules))?;
         }
         Ok(())
     }
@@ -170,5 +186,27 @@ fn settings(link: &LinkSettings) -> String {
     if let Some(bytes) = link.bandwidth {
         let _ = write!(text, ", {bytes} bytes a second");
     }
+    if let Some(limit) = link.idle_limit {
+        let _ = write!(text, ", forgets a connection after {} without a packet", seconds(limit));
+    }
     text
+}
+
+/// `remembers 20 connections and forgets the oldest for a new one; lets 10 begin in a second`.
+fn rules(rules: &MiddleboxRules) -> String {
+    let mut parts = Vec::new();
+    if let Some(count) = rules.connections {
+        let full = match rules.when_full {
+            WhenFull::DropNew => "the SYN of a further one vanishes",
+            WhenFull::ForgetOldest => "for a further one it forgets the one without a packet for longest",
+        };
+        parts.push(format!("remembers {count} connections, {full}"));
+    }
+    if let Some(count) = rules.new_per_second {
+        parts.push(format!("lets {count} begin in a second"));
+    }
+    if let Some(limit) = rules.idle_limit {
+        parts.push(format!("forgets one after {} without a packet", seconds(limit)));
+    }
+    parts.join("; ")
 }

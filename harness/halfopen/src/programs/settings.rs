@@ -74,6 +74,8 @@ pub(super) fn client_settings(program: &ClientProgram) -> Vec<&'static str> {
     let doubles = |reconnect: &Reconnect| reconnect.factor > 1.0 && reconnect.max > reconnect.min;
     let reconnect = settings.reconnect.as_ref();
     let is_set = [
+        ("several brokers", !program.further.is_empty()),
+        ("follows_references", program.follows_references),
         ("will", connect.will.is_some()),
         ("username", connect.username.is_some() || connect.password.is_some()),
         ("session_expiry", connect.session_expiry.is_some()),

@@ -134,7 +134,7 @@ fn paho_takes_what_it_can_be_told() {
     let program = |change: &dyn Fn(&mut ClientSettings)| {
         let mut options = ClientSettings::new(Version::V5_0, "a");
         change(&mut options);
-        Program::Client(ClientProgram { options, to: NodeId(0), autostart: true, handling: Duration::ZERO })
+        Program::Client(ClientProgram::new(options, NodeId(0)))
     };
     assert_eq!(profile.does_not_take(&program(&|_| {})), None);
     assert_eq!(profile.does_not_take(&program(&|settings| settings.reconnect = Some(Reconnect::default()))), None);

@@ -45,6 +45,7 @@ pub fn plan() -> Plan {
         nodes: vec![broker, raw("sensor"), raw("watcher")],
         links: Vec::new(),
         network: LinkSettings::default(),
+        middleboxes: Vec::new(),
         steps: Vec::new(),
         expectations: Vec::new(),
         waived: Vec::new(),

@@ -3,8 +3,8 @@
 use halfopen_protocol::Version;
 
 use super::expect::Expectations;
-use super::link::{LinkPath, LinkSettings};
-use super::list::OneOrMore;
+use super::link::{LinkPath, LinkSettings, Middlebox};
+use super::list::{Named, OneOrMore};
 use super::macros::{map, words};
 use super::matrix::{Exclude, Lets, Matrix, Rows};
 use super::node::{Broker, Client, RawBroker, RawClient};
@@ -62,6 +62,7 @@ map! {
         raw_clients: Nodes<RawClient> => "name → raw client";
         network: Param<LinkSettings> => "what all links are like";
         links: Param<Links> => "`a -> b` or `a <-> b` → what one link is like";
+        middleboxes: Param<Named<Param<Middlebox>>> => "name → a middlebox on some links";
         steps: Param<Steps> => "the script";
         expect: Param<Expectations> => "what must be true of it";
         until: Param<Moment> = "when all is decided, and 1s more" => "the end of the run";
@@ -87,6 +88,7 @@ map! {
         raw_clients: Nodes<RawClient> => "name → raw client";
         raw_brokers: Nodes<RawBroker> => "name → raw broker";
         links: Param<Links> => "`a -> b` or `a <-> b` → what one link is like";
+        middleboxes: Param<Named<Param<Middlebox>>> => "name → a middlebox on some links";
         steps: Param<Steps> => "what comes before the scenario's own steps";
         waive: Waive => "invariant → the reason why it does not hold";
     }

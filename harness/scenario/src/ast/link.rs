@@ -1,8 +1,9 @@
 //! Links: what they are like, and which ones a text names.
 
-use super::macros::{group, map};
+use super::list::OneOrMore;
+use super::macros::{group, map, words};
 use super::reading::Reading;
-use super::scalar::{Bandwidth, Share};
+use super::scalar::{Bandwidth, Number, Rate, Share};
 use super::time::{DurationExpr, EventNode, PacketWord};
 use super::value::{Fill, Param, Place, Value};
 use crate::keys::ValueKind;
@@ -51,6 +52,25 @@ impl Value for IdleLimit {
             Self::Never => Node::word("never"),
             Self::After(duration) => duration.write(fill),
         }
+    }
+}
+
+map! {
+    /// A middlebox on links.
+    Middlebox = "a middlebox" needs "links" {
+        links: Param<OneOrMore<Param<LinkPath>>> => "the links that lead through it: `a <-> b`, a node for all of its links, or a list";
+        connections: Param<Number<1, 1_000_000>> = "any number" => "maximum number of connections that it remembers";
+        new_connections: Param<Rate> = "as many as come" => "how many connections may begin in any second, as `10 per second`; the SYN of others vanishes";
+        idle_limit: Param<IdleLimit> = "never" => "after so long without a packet either way it forgets a connection; or `never`";
+        when_full: Param<WhenFullWord> = "drop_new" => "what happens to a new connection when it remembers as many as it can";
+    }
+}
+
+words! {
+    /// What a middlebox does when it is full.
+    WhenFullWord = "rule of a full middlebox" {
+        DropNew = "drop_new" => "the SYN of a new connection vanishes, to be sent again later";
+        ForgetOldest = "forget_oldest" => "it forgets the connection that has been without a packet for longest";
     }
 }
 

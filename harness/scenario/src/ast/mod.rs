@@ -32,7 +32,8 @@ pub(crate) use self::expect::{CAUSES, EXPECTATION, MODIFIERS};
 pub(crate) use self::file::value_of;
 pub use self::file::{Clauses, Engine, File, Fragment, Grammar, Id, Ids, Links, Nodes, OnlyOn, Seeds, Versions, Waive};
 pub use self::link::{
-    ConnectionName, Ends, IdleLimit, LinkFault, LinkPath, LinkProperties, LinkSettings, SetLink, WhichLink,
+    ConnectionName, Ends, IdleLimit, LinkFault, LinkPath, LinkProperties, LinkSettings, Middlebox, SetLink,
+    WhenFullWord, WhichLink,
 };
 pub use self::list::{Named, OneOrMore};
 pub use self::matrix::{Axis, Combination, Exclude, Lets, Matrix, Row, RowClauses, Rows};
@@ -49,7 +50,7 @@ pub use self::packet::{
 };
 pub(crate) use self::reading::{Outline, Reading, found};
 pub use self::scalar::{
-    Bandwidth, Count, Drift, Factor, Hex, Name, NodeName, Number, PacketRate, QosLevel, Reason, Share, Size, Text,
+    Bandwidth, Count, Drift, Factor, Hex, Name, NodeName, Number, QosLevel, Rate, Reason, Share, Size, Text,
 };
 pub use self::step::{
     AnyOrderSteps, Every, FaultyLink, FilledSteps, MarkName, NetworkChange, OnlyWhen, Period, Repeat, SetProperties,

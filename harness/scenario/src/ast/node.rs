@@ -6,7 +6,7 @@ use super::list::{Named, OneOrMore};
 use super::macros::{composed, group, map, words};
 use super::packet::{Payload, Sent, UserProperties};
 use super::reading::Reading;
-use super::scalar::{Factor, NodeName, Number, PacketRate, QosLevel, Reason, Share, Size, Text};
+use super::scalar::{Factor, NodeName, Number, QosLevel, Rate, Reason, Share, Size, Text};
 use super::time::{DurationExpr, Expiry, Interval, KeepAlive, PacketWord};
 use super::value::{Fill, Param, Place, Raw, Value};
 use crate::keys::ValueKind;
@@ -38,7 +38,7 @@ group! {
     /// Settings that clients and raw clients have in common.
     ClientCommon {
         subscribe: Param<Subscriptions> = "none" => "filters, subscribed to after a CONNACK without session";
-        to: Param<NodeName> = "the only one" => "the broker it connects to";
+        to: Param<OneOrMore<Param<NodeName>>> = "the only one" => "the broker it connects to; of a client also a list: the next one when a connection fails or is lost";
         count: Param<GroupSize> = "one node" => "makes a group of the given number of nodes: name.1, name.2 …, `<i>` inside is the number";
         mqtt: Param<Version> = "that of the run" => "the version it speaks";
     }
@@ -57,6 +57,7 @@ group! {
         handling: Param<DurationExpr> = "0s" => "how long its application is busy with each message; until then nothing more is read";
         acknowledge: Param<Acknowledge> = "at once" => "its application acknowledges messages of QoS 1 and 2 itself: when, and with which reason";
         reconnect: Param<ReconnectChoice> = "never" => "how it connects again on its own: min, max, factor, jitter";
+        follows_references: Param<bool> = "false", since_5 => "whether it goes to the broker that a Server Reference names, `NAME:1883`: for one connection after 0x9C, for good after 0x9D";
         ! answers => "`answers` belongs to a raw client; a client answers as the standard says";
     }
 }
@@ -135,7 +136,7 @@ map! {
         wildcard_subscription_available: Param<bool> = "true" => "whether filters may have wildcards";
         subscription_identifiers_available: Param<bool> = "true", since_5 => "whether subscriptions may have identifiers";
         shared_subscription_available: Param<bool> = "true" => "whether there are shared subscriptions";
-        handles: Param<PacketRate> = "as many as come" => "how many packets it handles in a second, as `2000 per second`; the others wait in its sockets";
+        handles: Param<Rate> = "as many as come" => "how many packets it handles in a second, as `2000 per second`; the others wait in its sockets";
         durable: Param<bool> = "false" => "whether sessions and retained messages are there after a crash and a restart";
         maximum_outgoing_topic_alias: Param<Number<0, 65_535>> = "10", since_5 => "maximum number of topic aliases that the broker sets on a connection; a client must allow them, too";
         maximum_sessions: Param<Number<1, 1_000_000>> = "100000" => "maximum number of sessions, with and without a connection";

@@ -290,30 +290,30 @@ impl Value for Bandwidth {
     }
 }
 
-/// A number of packets in a second: `2000 per second`.
+/// A number of things in a second: `2000 per second`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PacketRate(NonZeroU32);
+pub struct Rate(NonZeroU32);
 
-impl PacketRate {
-    /// Creates a rate of this many packets in a second.
+impl Rate {
+    /// Creates a rate of this many in a second.
     pub fn new(per_second: NonZeroU32) -> Self {
         Self(per_second)
     }
 
-    /// Returns the number of packets in a second.
+    /// Returns the number in a second.
     pub fn per_second(&self) -> NonZeroU32 {
         self.0
     }
 }
 
-impl Value for PacketRate {
+impl Value for Rate {
     const TAKES: ValueKind = ValueKind::Text;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
-        let text = cx.scalar(node, "a number of packets in a second, such as `2000 per second`")?;
+        let text = cx.scalar(node, "a number in a second, such as `2000 per second`")?;
         let rate = text.strip_suffix("per second").and_then(|count| count.trim_end().parse().ok());
         if rate.is_none() {
-            let what = format!("expected a number of packets in a second, such as `2000 per second`, found `{text}`");
+            let what = format!("expected a number in a second, such as `2000 per second`, found `{text}`");
             cx.error(node, what);
         }
         rate.map(Self)

@@ -213,7 +213,7 @@ impl Lower<'_> {
                 return None;
             }
             let is_own =
-                |one: &NthConnection| one.client == node || self.names.broker_of.get(&one.client) == Some(&node);
+                |one: &NthConnection| one.client == node || self.names.brokers_of(one.client).any(|id| id == node);
             if !on.iter().any(is_own) {
                 let text = format!("{}#{}", connection.client, number_text(connection.number));
                 self.error(place, format!("`{}` is at no end of `{text}`", self.names.name(node)));

@@ -98,7 +98,7 @@ impl Lower<'_> {
         if !names.role(id).is_broker() {
             return None;
         }
-        let client = names.ids().find(|client| names.broker_of.get(client) == Some(&id));
+        let client = names.ids().find(|client| names.brokers_of(*client).any(|broker| broker == id));
         let hint = client.map(|client| format!(", as in `{}#1`", names.name(client))).unwrap_or_default();
         let name = names.name(id);
         Some(format!("`{name}` opens no connections; one is named after the client that opens it{hint}"))

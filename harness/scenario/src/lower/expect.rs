@@ -130,9 +130,8 @@ impl Lower<'_> {
         let (group, members) =
             subject.into_iter().chain(&ends).find_map(|name| Some((name, self.group(&name.text)?)))?;
         let others: BTreeSet<NodeId> = self.known(&about.node.text).into_iter().flatten().copied().collect();
-        let broker_of = |id: &NodeId| self.names.broker_of.get(id);
-        let brokers: BTreeSet<NodeId> = others.iter().filter_map(broker_of).copied().collect();
-        let is_linked = |id: &NodeId| brokers.contains(id) || broker_of(id).is_some_and(|to| others.contains(to));
+        let brokers: BTreeSet<NodeId> = others.iter().flat_map(|id| self.names.brokers_of(*id)).collect();
+        let is_linked = |id: &NodeId| brokers.contains(id) || self.names.brokers_of(*id).any(|to| others.contains(&to));
         let linked: Vec<NodeId> = members.iter().copied().filter(is_linked).collect();
         Some((group.clone(), if linked.is_empty() { members.clone() } else { linked }))
     }

@@ -1,12 +1,14 @@
 //! Links: what they are like, and which ones a path names.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 use super::Lower;
 use super::names::Role;
 use crate::Scenario;
-use crate::ast::{Ends, EventNode, IdleLimit, LinkPath, LinkProperties, value_of};
-use crate::plan::{LinkChange, LinkSettings, NodeId, NthConnection, Scope};
+use crate::ast::{self, Ends, EventNode, IdleLimit, LinkPath, LinkProperties, Name, Param, WhenFullWord, value_of};
+use crate::plan::{LinkChange, LinkSettings, Middlebox, MiddleboxRules, NodeId, NthConnection, Scope, WhenFull};
 use crate::time::TimeError;
 
 /// A direction of a link.
@@ -34,6 +36,63 @@ impl Lower<'_> {
         (network, set.into_iter().map(|((from, to), settings)| (from, to, settings)).collect())
     }
 
+    /// Returns the middleboxes; what is wrong with one is reported.
+    pub(super) fn middleboxes(&self, scenario: &Scenario) -> Vec<Middlebox> {
+        let all = scenario.parts.iter().map(|fragment| &fragment.middleboxes).chain([&scenario.file.middleboxes]);
+        let named = all.filter_map(|boxes| value_of(boxes)?.get(self.env));
+        named
+            .flat_map(|boxes| boxes.0.iter().filter_map(|(name, read)| self.middlebox(name, read)).collect::<Vec<_>>())
+            .collect()
+    }
+
+    fn middlebox(&self, name: &Name, written: &Param<ast::Middlebox>) -> Option<Middlebox> {
+        let read = written.get(self.env)?;
+        let mut rules = MiddleboxRules::default();
+        let mut links = Vec::new();
+        let complete = [
+            self.put(&read.links, |paths| {
+                let each = self.each(&paths.0, |path| self.whole_links(path))?;
+                links.extend(each.into_iter().flatten());
+                Some(())
+            }),
+            self.put(&read.connections, |count| {
+                rules.connections = NonZeroU32::new(count.to()?);
+                Some(())
+            }),
+            self.put(&read.new_connections, |rate| {
+                rules.new_per_second = Some(rate.per_second());
+                Some(())
+            }),
+            self.put(&read.idle_limit, |limit| {
+                rules.idle_limit = self.idle_limit(limit)?;
+                Some(())
+            }),
+            self.put(&read.when_full, |word| {
+                rules.when_full = match word {
+                    WhenFullWord::DropNew => WhenFull::DropNew,
+                    WhenFullWord::ForgetOldest => WhenFull::ForgetOldest,
+                };
+                Some(())
+            }),
+        ];
+        if complete.contains(&false) || !written.is_right() {
+            return None;
+        }
+        if rules == MiddleboxRules::default() {
+            let message = "a middlebox without a rule; give it `connections`, `new_connections` or `idle_limit`";
+            self.error(&name.place, message);
+            return None;
+        }
+        Some(Middlebox { name: name.text.clone(), links, rules })
+    }
+
+    fn idle_limit(&self, limit: &IdleLimit) -> Option<Option<Duration>> {
+        match limit {
+            IdleLimit::Never => Some(None),
+            IdleLimit::After(limit) => limit.value(self.env).map(Some),
+        }
+    }
+
     /// Returns what of a link changes.
     pub(super) fn link_change(&self, properties: &LinkProperties) -> Option<LinkChange> {
         let mut change = LinkChange::default();
@@ -58,10 +117,7 @@ impl Lower<'_> {
                 Some(())
             }),
             self.put(&properties.idle_limit, |limit| {
-                change.idle_limit = Some(match limit {
-                    IdleLimit::Never => None,
-                    IdleLimit::After(limit) => Some(limit.value(self.env)?),
-                });
+                change.idle_limit = Some(self.idle_limit(limit)?);
                 Some(())
             }),
             self.put(&properties.bandwidth, |bandwidth| {
@@ -124,9 +180,9 @@ impl Lower<'_> {
     fn of_node(&self, node: &EventNode) -> Result<Scope, TimeError> {
         let mut links = Vec::new();
         for id in self.end(node)? {
-            match self.names.broker_of.get(&id) {
-                Some(broker) => links.extend([(id, *broker), (*broker, id)]),
-                None => {
+            match self.names.broker_of.contains_key(&id) {
+                true => links.extend(self.names.brokers_of(id).flat_map(|broker| [(id, broker), (broker, id)])),
+                false => {
                     let others = self.names.ids().filter(|other| self.is_connected(id, *other));
                     links.extend(others.flat_map(|other| [(id, other), (other, id)]));
                 }

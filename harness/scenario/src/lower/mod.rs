@@ -171,6 +171,7 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, diagnostics: &Diagno
     };
     let file = &scenario.file;
     let (network, links) = lower.links(scenario);
+    let middleboxes = lower.middleboxes(scenario);
     let (steps, sweep) = lower.story(scenario, &nodes);
     check::times(&lower, scenario, &steps);
     if diagnostics.len() == before && !outline.is_open {
@@ -205,6 +206,7 @@ fn plan(scenario: &Scenario, mut run: Run, shared: &Shared, diagnostics: &Diagno
         nodes: complete?,
         links,
         network,
+        middleboxes,
         steps,
         expectations: expectations.into_iter().map(|(expectation, _)| expectation).collect(),
         waived: scenario.about.waived.clone(),
@@ -291,6 +293,6 @@ impl<'a> Lower<'a> {
 
     /// Returns whether connections run between the two: one of them connects to the other.
     fn is_connected(&self, a: NodeId, b: NodeId) -> bool {
-        self.names.broker_of.get(&a) == Some(&b) || self.names.broker_of.get(&b) == Some(&a)
+        self.names.brokers_of(a).any(|id| id == b) || self.names.brokers_of(b).any(|id| id == a)
     }
 }

@@ -112,8 +112,10 @@ pub(super) struct Names {
     pub(super) nodes: BTreeMap<String, Vec<NodeId>>,
     /// Name and role of each node, by its id.
     pub(super) list: Vec<(String, Role)>,
-    /// The broker of each node that has one, by its id.
+    /// The broker of each node that has one, by its id, the first of several.
     pub(super) broker_of: BTreeMap<NodeId, NodeId>,
+    /// The further brokers of each client that may have several.
+    pub(super) further_brokers: BTreeMap<NodeId, Vec<NodeId>>,
     /// Names that exist, but whose definition is wrong.
     pub(super) broken: BTreeSet<String>,
 }
@@ -175,6 +177,12 @@ impl Settings<'_> {
 }
 
 impl Names {
+    /// Returns all brokers that a client may connect to.
+    pub(super) fn brokers_of(&self, client: NodeId) -> impl Iterator<Item = NodeId> {
+        let further = self.further_brokers.get(&client).into_iter().flatten();
+        self.broker_of.get(&client).into_iter().chain(further).copied()
+    }
+
     pub(super) fn role(&self, id: NodeId) -> Role {
         self.list[id.0].1
     }

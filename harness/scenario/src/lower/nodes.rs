@@ -66,7 +66,17 @@ pub(super) fn build(
     }
     for (index, node) in built.iter().enumerate() {
         let to = match node.as_ref().map(|node| &node.program) {
-            Some(Program::Client(client)) => client.to,
+            Some(Program::Client(client)) => {
+                let is_broker = |id: &NodeId| names.role(*id).is_broker();
+                let further: Vec<_> = match client.follows_references {
+                    true => names.ids().take_while(is_broker).filter(|id| *id != client.to).collect(),
+                    false => client.further.to_vec(),
+                };
+                if !further.is_empty() {
+                    names.further_brokers.insert(NodeId(index), further);
+                }
+                client.to
+            }
             Some(Program::RawClient(raw)) => raw.to,
             Some(Program::Broker(_) | Program::RawBroker(_)) => continue,
             None => {
@@ -276,18 +286,19 @@ impl Lower<'_> {
         let connect = self.connect(&client.connect, options.connect);
         options.connect = connect.clone().unwrap_or_else(|| Connect::new(self.version, name));
         let common = self.common(&client.common, name, place);
-        let (mut autostart, mut handling) = (true, Duration::ZERO);
+        let mut program = ClientProgram::new(ClientSettings::new(self.version, name), NodeId(0));
         let own = &client.own;
         let complete = [
             self.has_keys(client),
-            self.put(&own.autostart, |v| Some(autostart = *v)),
+            self.put(&own.autostart, |v| Some(program.autostart = *v)),
+            self.put(&own.follows_references, |v| Some(program.follows_references = *v)),
             self.put(&own.ping_timeout, |v| Some(options.ping_timeout = Some(v.value(env)?))),
             self.put(&own.connect_timeout, |v| Some(options.connect_timeout = v.value(env)?)),
             self.put(&own.queue_messages, |v| Some(options.queue_messages = v.to()?)),
             self.put(&own.acknowledge, |v| Some(options.acknowledge = Some(self.acknowledge(v)?))),
             self.put(&own.topic_aliases, |v| Some(options.topic_aliases = v.to()?)),
             self.put(&own.packet_limit, |v| Some(options.packet_limit = Some(v.to()?))),
-            self.put(&own.handling, |v| Some(handling = v.value(env)?)),
+            self.put(&own.handling, |v| Some(program.handling = v.value(env)?)),
             self.put(&own.reconnect, |v| Some(options.reconnect = self.reconnect(v)?)),
             self.put(&client.common.subscribe, |v| self.check_filters(v)),
         ];
@@ -298,7 +309,9 @@ impl Lower<'_> {
         fields.insert("ping_timeout".to_owned(), time::format(options.ping_timeout.unwrap_or(half)));
         fields.insert("connect_timeout".to_owned(), time::format(options.connect_timeout));
         options.subscriptions = subscribe;
-        Some((Program::Client(ClientProgram { options, to, autostart, handling }), fields))
+        let (to, further) = to.split_first()?;
+        let further = further.into();
+        Some((Program::Client(ClientProgram { options, to: *to, further, ..program }), fields))
     }
 
     fn acknowledge(&self, written: &ast::Acknowledge) -> Option<Acknowledge> {
@@ -324,35 +337,52 @@ impl Lower<'_> {
         let common = self.common(&raw.common, name, place);
         let answers = self.answers_or_standard(&raw.own.answers, Role::RawClient);
         let (to, subscribe) = common?;
+        if let [_, second, ..] = to.as_slice() {
+            let place = raw.common.to.as_ref().map_or(place, |to| &to.value.place);
+            let second = self.names.name(*second);
+            self.error(
+                place,
+                format!("a raw client connects to one broker; for `{second}` declare a second raw client"),
+            );
+            return None;
+        }
+        let to = *to.first()?;
         let connect = connect.filter(|_| complete)?;
         let fields = fields_of_connect(&connect);
         Some((Program::RawClient(RawClientProgram { connect, to, subscribe, answers: answers? }), fields))
     }
 
-    fn common(&self, common: &ast::ClientCommon, name: &str, place: &Place) -> Option<(NodeId, Vec<Subscription>)> {
+    fn common(
+        &self,
+        common: &ast::ClientCommon,
+        name: &str,
+        place: &Place,
+    ) -> Option<(Vec<NodeId>, Vec<Subscription>)> {
         let subscribe = match &common.subscribe {
             Some(_) => self.get(&common.subscribe).and_then(|all| self.subscriptions(&all)),
             None => Some(Vec::new()),
         };
-        let to = self.broker_of(common, name, place);
+        let to = self.brokers_of(common, name, place);
         Some((to?, subscribe?))
     }
 
-    /// The broker that `to` names, or the only one.
-    fn broker_of(&self, common: &ast::ClientCommon, name: &str, place: &Place) -> Option<NodeId> {
+    /// The brokers that `to` names, or the only one there is.
+    fn brokers_of(&self, common: &ast::ClientCommon, name: &str, place: &Place) -> Option<Vec<NodeId>> {
         if common.to.is_some() {
             let to = self.get(&common.to)?;
-            let id = self.node(&to.0.text, &to.0.place)?;
-            if self.names.role(id).is_broker() {
-                return Some(id);
-            }
-            self.error(&to.0.place, "this is no broker");
-            return None;
+            return self.each(&to.0, |to| {
+                let id = self.node(&to.0.text, &to.0.place)?;
+                if self.names.role(id).is_broker() {
+                    return Some(id);
+                }
+                self.error(&to.0.place, "this is no broker");
+                None
+            });
         }
         // They come before all others, of which there may be thousands.
         let brokers: Vec<_> = self.names.ids().take_while(|id| self.names.role(*id).is_broker()).collect();
         match brokers.as_slice() {
-            [only] => Some(*only),
+            [only] => Some(vec![*only]),
             [] => None,
             _ => {
                 self.error(place, format!("there are several brokers; say with `to` which one `{name}` connects to"));

@@ -266,6 +266,10 @@ const BAD: &[(&str, &str)] = &[
         "the latest connection where it is not known, and access that makes no sense",
         "brokers: { broker: { access: { everybody: { read: [a/#/b], wirte: a }, users: { 'a#b': {} } }, queue_policy: drop, referral: later, queue_bytes: many } }\nraw_clients: { r: {} }\nsteps: [ { r: connect }, { r: { send: PINGREQ, connection: r#last } }, { r: { send: PINGREQ, connection: r#latest } } ]\nexpect: [ { r: { sends: PINGREQ, connection: r#last } }, { r: { sends: PINGREQ, at: 1s after PINGREQ from r#last } } ]\nlinks: { r -> broker: { idle_limit: sometimes } }\n",
     ),
+    (
+        "middleboxes without a rule or a link, and brokers of clients that cannot be",
+        "brokers: { main: {}, spare: {} }\nmiddleboxes:\n  nat: { links: a }\n  wall: { conections: 5 }\n  gate: { links: a -> nobody, connections: 0, new_connections: 5, when_full: explode }\nclients:\n  a: { to: [main, a, mian], follows_references: 5 }\nraw_clients:\n  r: { to: [main, spare] }\n  s: { to: main, follows_references: true }\nsteps: [ { wait: 1s } ]\n",
+    ),
     // All at once.
     (
         "several mistakes in one file",

@@ -1,4 +1,4 @@
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use halfopen_client::core::{Client, DisconnectReason, Event, SubscribeRequest, Ticket};
+use halfopen_client::core::{Client, DisconnectReason, Event, Servers, SubscribeRequest, Ticket};
 use halfopen_client::driver::{self, Commands, Connector};
 use halfopen_protocol::packet::Connect;
 use halfopen_protocol::{Instant, PacketType, ReasonCode};
@@ -31,11 +31,22 @@ pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientPro
     }
     let peer = Rc::new(Cell::new(None));
     let aborts = Rc::new(Cell::new(false));
-    let connector =
-        NodeConnector { network: env.network, to: program.to, peer: Rc::clone(&peer), aborts: Rc::clone(&aborts) };
-    let plan = Arc::clone(&env.plan);
-    let mut witness =
-        TraceObserver { plan, node: env.node, to: program.to, peer, recorder: env.recorder, clock: env.clock.clone() };
+    let servers = Rc::new(RefCell::new(Servers::new(program.to, program.further.to_vec())));
+    let connector = NodeConnector {
+        network: env.network,
+        servers: Rc::clone(&servers),
+        peer: Rc::clone(&peer),
+        aborts: Rc::clone(&aborts),
+    };
+    let mut witness = TraceObserver {
+        plan: Arc::clone(&env.plan),
+        node: env.node,
+        servers,
+        follows_references: program.follows_references,
+        peer,
+        recorder: env.recorder,
+        clock: env.clock.clone(),
+    };
     let mut commands = NodeCommands {
         starts: program.autostart,
         directives: env.commands,
@@ -172,7 +183,7 @@ fn translate(order: Command, own: &Connect) -> Option<driver::Command> {
 
 struct NodeConnector<N> {
     network: N,
-    to: NodeId,
+    servers: Rc<RefCell<Servers<NodeId>>>,
     peer: Rc<Cell<Option<Peer>>>,
     aborts: Rc<Cell<bool>>,
 }
@@ -182,7 +193,8 @@ impl<N: Network> Connector for NodeConnector<N> {
 
     async fn connect(&mut self) -> io::Result<Abortable<N>> {
         self.peer.set(None);
-        let (stream, peer) = self.network.connect(self.to).await?;
+        let to = *self.servers.borrow().current();
+        let (stream, peer) = self.network.connect(to).await?;
         self.peer.set(Some(peer));
         Ok(Abortable::new(stream, &self.network, &self.aborts))
     }
@@ -192,7 +204,8 @@ impl<N: Network> Connector for NodeConnector<N> {
 struct TraceObserver<C> {
     plan: Arc<Plan>,
     node: NodeId,
-    to: NodeId,
+    servers: Rc<RefCell<Servers<NodeId>>>,
+    follows_references: bool,
     peer: Rc<Cell<Option<Peer>>>,
     recorder: Recorder,
     clock: C,
@@ -207,6 +220,10 @@ impl<C: WorldClock> TraceObserver<C> {
                 self.recorder.delivered(self.node, message);
             }
             Event::Closing(reason) => self.closing(&reason),
+            Event::Disconnected { reason, .. } => {
+                let find = |reference: &str| self.broker_of(reference).filter(|_| self.follows_references);
+                self.servers.borrow_mut().ended(&reason, find);
+            }
             _ => {}
         }
     }
@@ -216,7 +233,20 @@ impl<C: WorldClock> TraceObserver<C> {
         // A connection that is still being opened has no stream yet, but a name in the trace.
         let Some(connection) = connection.or_else(|| self.recorder.latest_connection(self.node)) else { return };
         let (because, since) = because(reason, &self.clock);
-        self.recorder.closing(self.node, self.to, connection, because, since);
+        let to = *self.servers.borrow().current();
+        self.recorder.closing(self.node, to, connection, because, since);
+    }
+
+    /// Returns the first broker of the world that a Server Reference names, as `NAME` or `NAME:PORT`.
+    fn broker_of(&self, reference: &str) -> Option<NodeId> {
+        let mut names = reference.split_whitespace().map(|one| one.split_once(':').map_or(one, |(name, _)| name));
+        let broker = |name: &str| {
+            self.plan.node_ids().find(|id| {
+                let node = self.plan.node(*id);
+                node.name == name && node.is_broker()
+            })
+        };
+        names.find_map(broker)
     }
 }
 

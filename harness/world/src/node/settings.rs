@@ -73,8 +73,6 @@ pub(super) fn client_options(program: &ClientProgram) -> Options {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use halfopen_protocol::Version;
 
     use super::*;
@@ -84,7 +82,7 @@ mod tests {
     fn what_a_scenario_does_not_set_is_what_the_programs_have_by_themselves() {
         assert_eq!(broker_config(&BrokerSettings::default()), Config::default());
         let options = ClientSettings::new(Version::V5_0, "a");
-        let program = ClientProgram { options, to: NodeId(0), autostart: true, handling: Duration::ZERO };
+        let program = ClientProgram::new(options, NodeId(0));
         assert_eq!(client_options(&program), Options::new(Version::V5_0, "a"));
     }
 }

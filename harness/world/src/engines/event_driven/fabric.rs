@@ -117,6 +117,10 @@ impl Fabric {
         for &(from, to, settings) in &plan.links {
             tcp.set_link(host(from), host(to), settings);
         }
+        for middlebox in &plan.middleboxes {
+            let links: Vec<_> = middlebox.links.iter().map(|(from, to)| (host(*from), host(*to))).collect();
+            tcp.add_middlebox(middlebox.rules, &links);
+        }
         Self {
             plan: Arc::clone(plan),
             recorder: recorder.clone(),

@@ -20,6 +20,9 @@ pub(super) fn check(plan: &Plan) -> Result<(), EngineError> {
     if is_lossy(&plan.network) || plan.links.iter().any(|(_, _, link)| is_lossy(link)) {
         return refuse(Position::default(), "losses that only delay, or a bandwidth");
     }
+    if !plan.middleboxes.is_empty() {
+        return refuse(Position::default(), "a middlebox");
+    }
     if plan.nodes.iter().any(|node| matches!(&node.program, Program::RawBroker(broker) if shuts(&broker.answers))) {
         return refuse(Position::default(), "a SYN that is refused or ignored by a host that listens");
     }

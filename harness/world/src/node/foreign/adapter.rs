@@ -286,7 +286,7 @@ mod tests {
         options.connect.password = Some(Bytes::from_static(b"\x00\xff"));
         options.reconnect = Some(Reconnect { max: Duration::from_secs(2), ..Reconnect::default() });
         options.subscriptions = vec![Subscription::new("t/#", QoS::AtLeastOnce)];
-        let program = ClientProgram { options, to: NodeId(0), autostart: true, handling: Duration::ZERO };
+        let program = ClientProgram::new(options, NodeId(0));
         let line = connect_line(&program.options.connect, &program, Ipv4Addr::new(10, 0, 0, 1));
         assert_eq!(
             line,

@@ -18,8 +18,8 @@ use crate::engines::event_driven::{NodeClock, SimNetwork};
 use crate::network::Network;
 use crate::node::Disks;
 use crate::plan::{
-    BrokerProgram, Conditions, LinkChange, LinkSettings, NetworkChange, NetworkFault, Node, NodeId, Origins, Plan,
-    Program, RunName, Seed, Source, StepId,
+    BrokerProgram, Conditions, LinkChange, LinkSettings, Middlebox, MiddleboxRules, NetworkChange, NetworkFault, Node,
+    NodeId, Origins, Plan, Program, RunName, Seed, Source, StepId,
 };
 use crate::record::Recorder;
 use crate::script::{EngineCommand, NodeFuture, Script};
@@ -124,6 +124,7 @@ impl World {
             nodes: Vec::new(),
             links: Vec::new(),
             network: LinkSettings::default(),
+            middleboxes: Vec::new(),
             steps: Vec::new(),
             expectations: Vec::new(),
             waived: Vec::new(),
@@ -151,6 +152,14 @@ impl World {
 
     pub(super) fn network(mut self, change: impl FnOnce(&mut LinkSettings)) -> Self {
         change(&mut self.plan.network);
+        self
+    }
+
+    /// Puts a middlebox on both directions between the server and each client that has been added.
+    pub(super) fn middlebox(mut self, rules: MiddleboxRules) -> Self {
+        let clients = (1..self.plan.nodes.len()).map(NodeId);
+        let links = clients.flat_map(|client| [(client, SERVER), (SERVER, client)]).collect();
+        self.plan.middleboxes.push(Middlebox { name: "nat".into(), links, rules });
         self
     }
 

@@ -5,6 +5,7 @@ mod fixture;
 mod instants;
 mod leftovers;
 mod links;
+mod middleboxes;
 mod retries;
 mod standstill;
 mod taps;
