@@ -7,6 +7,9 @@ mod clients;
 mod findings;
 #[path = "foreign_brokers/live.rs"]
 mod live;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[path = "foreign_brokers/tls.rs"]
+mod tls;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,6 +47,8 @@ fn main() {
         trial("nothing_is_left_after_an_interrupt", always, interrupted),
     ];
     trials.extend(live::trials(missing, always));
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    trials.extend(tls::trials(missing));
     trials.extend(clients::trials(always));
     let (paho, mqttjs) = (always.or(clients::other_paho()), always.or(clients::other_mqttjs()));
     trials.extend(findings::trials(missing.or(other_mosquitto()), paho, mqttjs));

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use libtest_mimic::Trial;
+use libtest_mimic::{Failed, Trial};
 
 use super::{Result, SYSTEM_PATH, command, contains, halfopen, is_there, profile, trial, wait_until};
 
@@ -70,15 +70,32 @@ fn faults(folder: &Path) -> Result {
 }
 
 /// Mosquitto on a port that nobody has, for as long as this lives.
-struct Mosquitto(Child, u16);
+pub(super) struct Mosquitto(Child, pub(super) u16);
 
 impl Mosquitto {
-    fn start() -> std::io::Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = Command::new("mosquitto");
-        command.args(["-p", &port.to_string()]).env("PATH", SYSTEM_PATH).stdin(Stdio::null());
-        Ok(Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?, port))
+    fn start() -> std::result::Result<Self, Failed> {
+        let port = free_port()?;
+        Self::with(port, &["-p", &port.to_string()])
     }
+
+    /// Starts it with a configuration in a file, in which `{port}` stands for the port.
+    pub(super) fn configured(file: &Path, text: &str) -> std::result::Result<Self, Failed> {
+        let port = free_port()?;
+        fs::write(file, text.replace("{port}", &port.to_string()))?;
+        Self::with(port, &["-c", &file.display().to_string()])
+    }
+
+    fn with(port: u16, args: &[&str]) -> std::result::Result<Self, Failed> {
+        let mut command = Command::new("mosquitto");
+        command.args(args).env("PATH", SYSTEM_PATH).stdin(Stdio::null());
+        let broker = Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?, port);
+        wait_until("it listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok())?;
+        Ok(broker)
+    }
+}
+
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 impl Drop for Mosquitto {
@@ -91,7 +108,6 @@ impl Drop for Mosquitto {
 fn shared(folder: &Path) -> Result {
     let broker = Mosquitto::start()?;
     let target = format!("tcp://127.0.0.1:{}", broker.1);
-    wait_until("it listens", || std::net::TcpStream::connect(("127.0.0.1", broker.1)).is_ok())?;
     let path = folder.join("shared.yaml");
     // Each of these runs would see the retained message, and take over the session, of another.
     fs::write(
@@ -120,8 +136,8 @@ fn refused(_: &Path) -> Result {
         |target: &str, parts: &[&str]| contains(&halfopen(&["scenarios/connect", "--live", target])?, 2, parts);
     let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     refused(&format!("tcp://{nobody}"), &[&format!("--live tcp://{nobody}: "), "refused"])?;
-    refused("tcp://127.0.0.1", &["--live tcp://127.0.0.1: "])?;
-    refused("mqtt://127.0.0.1:1883", &["an address is written `tcp://HOST:PORT`"])?;
+    refused("tcp://127.0.0.1", &["--live tcp://127.0.0.1: `127.0.0.1` has no port"])?;
+    refused("ssl://127.0.0.1:1883", &["an address is written `tcp://HOST:PORT`, or `mqtts://HOST:PORT` for TLS"])?;
     refused("mosquitoo", &["there is no profile `mosquitoo`"])
 }
 

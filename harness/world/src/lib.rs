@@ -28,8 +28,9 @@ pub use self::engines::event_driven::LocalTime;
 pub use self::engines::live::{RealTime, interrupt, live_means};
 pub use self::engines::{Engine, EngineError, run};
 pub use self::node::{
-    Connection, NodeHandle, ProgramUnderTest, ProgramsUnderTest, ReadsRemoteLog, RemoteBroker, RemoteOptions,
-    RemoteProcess, StartedRemote, StartsRemote, broker_config,
+    Connection, ConnectsRemote, NodeHandle, ProgramUnderTest, ProgramsUnderTest, ReadsRemoteLog, RemoteBroker,
+    RemoteConnecting, RemoteOptions, RemoteProcess, RemoteStream, StartedRemote, StartsRemote, broker_config,
+    connect_by_tcp,
 };
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub use self::node::{ForeignOptions, ForeignProgram, ForeignRole, ReadsLog, StartsProgram};

@@ -1,15 +1,17 @@
 //! `--live`: runs in real time, against a broker that runs already, or that is started for each run.
 
+mod login;
 mod measure;
 mod namespace;
+mod running;
+mod tls;
 
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
+use self::login::Login;
 use self::measure::Measured;
+use self::running::Running;
 use super::foreign::{Judged, own_identifiers_only};
 use super::options::RunCommand;
 use super::output::Failure;
@@ -33,7 +35,7 @@ pub(super) struct Live {
     target: Target,
     measured: Measured,
     /// The user name and password of all clients that have none.
-    login: Option<(String, Bytes)>,
+    login: Option<Login>,
     /// The name that keeps the runs of this command apart from those of others.
     name: String,
 }
@@ -42,7 +44,7 @@ enum Target {
     /// The project's own broker, to see what real time alone changes.
     Builtin,
     /// A broker that runs already.
-    Running(SocketAddr),
+    Running(Running),
     /// A program that is started for each run.
     Started(Profile),
 }
@@ -54,35 +56,13 @@ impl Live {
     /// If there is no such profile, or nothing listens at the address.
     pub(super) fn of(command: &RunCommand) -> Result<Option<Self>, Failure> {
         let Some(text) = &command.live.live else { return Ok(None) };
-        let target = match (text.as_str(), text.strip_prefix("tcp://")) {
-            ("builtin", _) => Target::Builtin,
-            (_, Some(address)) => Target::Running(resolve(text, address)?),
-            (name, None) if name.contains("://") => {
-                return Err(Failure::Input(format!("--live {name}: an address is written `tcp://HOST:PORT`")));
-            }
-            (name, None) => {
-                let profile = Profile::find(name).map_err(|error| Failure::Input(error.to_string()))?;
-                profile.check_command().map_err(Failure::Input)?;
-                if profile.role != Role::Broker {
-                    return Err(Failure::Input(format!(
-                        "--live {name}: in real time there are profiles of brokers alone"
-                    )));
-                }
-                Target::Started(profile)
-            }
-        };
-        let address = if let Target::Running(address) = target { Some(address) } else { None };
-        let measured = Measured::take(address).map_err(|error| Failure::Input(format!("--live {text}: {error}")))?;
-        let login = match (&command.live.user, &command.live.password_file) {
-            (None, _) => None,
-            (Some(user), None) => Some((user.clone(), Bytes::new())),
-            (Some(user), Some(path)) => {
-                let read = std::fs::read_to_string(path);
-                let text = read.map_err(|error| Failure::File { path: path.clone(), error })?;
-                Some((user.clone(), text.trim_end_matches(['\r', '\n']).to_owned().into()))
-            }
-        };
-        Ok(Some(Self { target, measured, login, name: measure::unique_name() }))
+        let target = Target::of(text, command)?;
+        let login = Login::of(&command.live)?;
+        let name = measure::unique_name();
+        let running = if let Target::Running(running) = &target { Some(running) } else { None };
+        let measured = Measured::take(running, &name, login.as_ref());
+        let measured = measured.map_err(|why| Failure::Input(format!("--live {text}: {why}")))?;
+        Ok(Some(Self { target, measured, login, name }))
     }
 
     /// Returns what was measured, for people.
@@ -113,8 +93,8 @@ impl Live {
             Err(why) => return skipped(why),
         };
         adapted.tolerance += self.measured.tolerance();
-        if let Some((user, password)) = &self.login {
-            log_in(&mut adapted, user, password);
+        if let Some(login) = &self.login {
+            login.give_to_all(&mut adapted);
         }
         if let Target::Running(_) = self.target {
             let name = format!("{}{:x}", self.name, crate::plan::Seed(0).derive(&plan.run.to_string()).0 & 0xff_ffff);
@@ -181,15 +161,38 @@ impl Live {
         match &self.target {
             Target::Builtin => Ok(None),
             Target::Started(profile) => profile.live_guest().map(Some),
-            Target::Running(address) => {
-                let address = *address;
+            Target::Running(running) => {
+                let (running, address) = (running.clone(), running.address());
                 Ok(Some(ProgramUnderTest::remote(RemoteBroker::new(RemoteOptions {
                     start: Box::new(move |_, _, _| Ok(StartedRemote { address, process: None })),
+                    connect: Box::new(move |_| {
+                        let running = running.clone();
+                        Box::pin(async move { running.connect().await })
+                    }),
                     ready_within: Duration::ZERO,
                     read_log: Box::new(|_| None),
                 }))))
             }
         }
+    }
+}
+
+impl Target {
+    /// Finds what `--live` names.
+    fn of(text: &str, command: &RunCommand) -> Result<Self, Failure> {
+        let wrong = |why: String| Failure::Input(format!("--live {text}: {why}"));
+        if let Some(running) = Running::of(text, &command.live).map_err(wrong)? {
+            return Ok(Self::Running(running));
+        }
+        if text == "builtin" {
+            return Ok(Self::Builtin);
+        }
+        let profile = Profile::find(text).map_err(|error| Failure::Input(error.to_string()))?;
+        profile.check_command().map_err(Failure::Input)?;
+        if profile.role != Role::Broker {
+            return Err(wrong("in real time there are profiles of brokers alone".to_owned()));
+        }
+        Ok(Self::Started(profile))
     }
 }
 
@@ -222,27 +225,6 @@ fn impossible(steps: &[Step], plan: &Plan, is_started: bool) -> Option<String> {
         }
         StepKind::Wait(_) | StepKind::At(_) | StepKind::Mark(_) | StepKind::Network(_) => None,
     })
-}
-
-fn resolve(text: &str, address: &str) -> Result<SocketAddr, Failure> {
-    let wrong = |why: String| Failure::Input(format!("--live {text}: {why}"));
-    let found = address.to_socket_addrs().map_err(|error| wrong(error.to_string()))?.next();
-    found.ok_or_else(|| wrong("there is no such host".to_owned()))
-}
-
-/// Gives all clients that have no user name this one.
-fn log_in(plan: &mut Plan, user: &str, password: &Bytes) {
-    for node in &mut plan.nodes {
-        let connect = match &mut node.program {
-            Program::Client(client) => &mut client.options.connect,
-            Program::RawClient(client) => &mut client.connect,
-            Program::Broker(_) | Program::RawBroker(_) => continue,
-        };
-        if connect.username.is_none() {
-            connect.username = Some(user.into());
-            connect.password = Some(password.clone());
-        }
-    }
 }
 
 #[cfg(test)]
@@ -280,7 +262,7 @@ mod tests {
 
     #[test]
     fn tolerance_is_never_less_than_what_was_measured() {
-        let measured = Measured::take(None).unwrap();
+        let measured = Measured::take(None, "", None).unwrap();
         assert!(measured.tolerance() >= Duration::from_millis(50), "{measured}");
         assert!(measured.to_string().starts_with("tolerance +-"), "{measured}");
     }

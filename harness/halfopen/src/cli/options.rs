@@ -33,8 +33,8 @@ pub(super) struct RunCommand {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Real time")]
 pub(super) struct LiveArgs {
-    /// Run in real time, over real TCP, against a broker that runs already: `tcp://HOST:PORT`; or one that is started for each
-    /// run: the name or the path of a profile.
+    /// Run in real time, over real TCP, against a broker that runs already: `tcp://HOST:PORT`, or `mqtts://HOST:PORT` with TLS; or
+    /// one that is started for each run: the name or the path of a profile.
     #[arg(long, value_name = "TARGET", conflicts_with_all = ["broker", "client", "engine", "defect"])]
     pub(super) live: Option<String>,
     /// With `--live`: skip runs that take longer, `90s`, `30m` or `1h`; `none` is no limit.
@@ -43,9 +43,31 @@ pub(super) struct LiveArgs {
     /// With `--live`: the user name of all clients that have none.
     #[arg(long, value_name = "NAME", requires = "live")]
     pub(super) user: Option<String>,
+    /// With `--user`: the password. It stands in the list of processes, where `--password-file` and the environment variable
+    /// HALFOPEN_PASSWORD do not.
+    #[arg(long, value_name = "PASSWORD", requires = "user", conflicts_with = "password_file")]
+    pub(super) password: Option<String>,
     /// With `--user`: the file with the password.
     #[arg(long, value_name = "FILE", requires = "user")]
     pub(super) password_file: Option<PathBuf>,
+    /// With `--live tcp://HOST:PORT`: speak TLS with the broker.
+    #[arg(long, requires = "live")]
+    pub(super) tls: bool,
+    /// With TLS: trust the certificates in this file, in PEM, and no others [default: those that this machine trusts].
+    #[arg(long, value_name = "FILE", requires = "live")]
+    pub(super) ca: Option<PathBuf>,
+}
+
+impl LiveArgs {
+    /// Returns the arguments that run the same again, but for a password, and the limit of time.
+    pub(super) fn again(&self) -> String {
+        let Some(live) = &self.live else { return String::new() };
+        let tls = if self.tls { " --tls" } else { "" };
+        let ca = self.ca.as_ref().map(|ca| format!(" --ca {}", ca.display())).unwrap_or_default();
+        let user = self.user.as_ref().map(|user| format!(" --user {user}")).unwrap_or_default();
+        let file = self.password_file.as_ref().map(|file| format!(" --password-file {}", file.display()));
+        format!(" --live {live}{tls}{ca}{user}{}", file.unwrap_or_default())
+    }
 }
 
 /// Which runs.

@@ -225,9 +225,7 @@ fn one(command: &RunCommand, place: &Place, chosen: &Chosen) -> Done {
     if !program.tolerance.is_zero() {
         run.command.push_str(&format!(" --tolerance {}ms", program.tolerance.as_millis()));
     }
-    if let Some(live) = &command.live.live {
-        run.command.push_str(&format!(" --live {live}"));
-    }
+    run.command.push_str(&command.live.again());
     let outputs = &command.output;
     let mut written = Ok(());
     if let (Some(folder), Ending::Judged(trace, _)) = (&outputs.pcap, &finished.ending) {

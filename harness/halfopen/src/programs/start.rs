@@ -18,7 +18,7 @@ use super::{ConfigFile, Profile, Role};
 use crate::plan::{Because, Program};
 use crate::world::{
     ForeignOptions, ForeignProgram, ForeignRole, ProgramUnderTest, RemoteBroker, RemoteOptions, RemoteProcess,
-    StartedRemote,
+    RemoteStream, StartedRemote, connect_by_tcp,
 };
 
 impl Profile {
@@ -63,6 +63,9 @@ impl Profile {
                 let output = process.take_output().map(pipe::Receiver::from_owned_fd).transpose()?;
                 let process = Box::new(LiveProcess { process, output });
                 Ok(StartedRemote { address: (Ipv4Addr::LOCALHOST, port).into(), process: Some(process) })
+            }),
+            connect: Box::new(|address| {
+                Box::pin(async move { Ok(Box::new(connect_by_tcp(address).await?) as Box<dyn RemoteStream>) })
             }),
             ready_within: self.ready_within,
             read_log: Box::new(move |line| -> Option<(String, Because)> {

@@ -30,7 +30,10 @@ pub(crate) use self::disk::{Disk, Disks};
 pub use self::foreign::{ForeignOptions, ForeignProgram, ForeignRole, ReadsLog, StartsProgram};
 pub use self::program_under_test::{Connection, NodeHandle, ProgramUnderTest, ProgramsUnderTest};
 use self::queue::QueueReceiver;
-pub use self::remote::{ReadsRemoteLog, RemoteBroker, RemoteOptions, RemoteProcess, StartedRemote, StartsRemote};
+pub use self::remote::{
+    ConnectsRemote, ReadsRemoteLog, RemoteBroker, RemoteConnecting, RemoteOptions, RemoteProcess, RemoteStream,
+    StartedRemote, StartsRemote, connect_by_tcp,
+};
 pub use self::settings::broker_config;
 pub(crate) use self::switchboard::Switchboard;
 use super::breach::BreachedNetwork;

@@ -1,19 +1,17 @@
 //! How exact the machine is.
 
 use std::fmt;
-use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
+
+use super::login::Login;
+use super::running::{PATIENCE, Running};
 
 /// Number of measurements of each kind.
 const TIMES: u32 = 50;
 /// The distance between two measurements.
 const APART: Duration = Duration::from_millis(4);
-/// Time that a connection may take.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Minimum tolerance: no machine is trusted to be more exact.
 const LEAST: Duration = Duration::from_millis(50);
 /// The tolerance as a multiple of what was measured.
@@ -29,12 +27,13 @@ pub(in crate::cli) struct Measured {
 }
 
 impl Measured {
-    /// Measures timers, and connections to a broker if one runs.
+    /// Measures timers, and connections to a broker if one runs, once it has let a client of this identifier in.
     ///
     /// # Errors
-    /// If nothing answers there.
-    pub(super) fn take(broker: Option<SocketAddr>) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// If nothing answers there, or it lets nobody in.
+    pub(super) fn take(broker: Option<&Running>, client_id: &str, login: Option<&Login>) -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
         runtime.block_on(async {
             let mut measured = Self { timer: Duration::ZERO, connection: Duration::ZERO };
             let begun = Instant::now();
@@ -43,12 +42,13 @@ impl Measured {
                 sleep_until(due).await;
                 measured.timer = measured.timer.max(Instant::now() - due);
             }
-            for _ in 0..broker.map_or(0, |_| TIMES / 5) {
+            let Some(broker) = broker else { return Ok(measured) };
+            broker.greet(client_id, login).await?;
+            for _ in 0..TIMES / 5 {
                 let begun = Instant::now();
-                let Some(broker) = broker else { break };
-                timeout(PATIENCE, TcpStream::connect(broker))
-                    .await
-                    .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer within 5 s"))??;
+                let connected = timeout(PATIENCE, broker.connect()).await;
+                let connected = connected.map_err(|_| format!("no answer within {PATIENCE:?}"))?;
+                connected.map_err(|error| error.to_string())?;
                 measured.connection = measured.connection.max(begun.elapsed());
             }
             Ok(measured)

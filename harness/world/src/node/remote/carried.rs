@@ -1,19 +1,14 @@
-use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
+use super::{RemoteConnecting, RemoteStream};
 use crate::network::{Network, Peer};
 use crate::node::client_id::LearnedClientId;
 
 /// Maximum number of bytes in one direction that one end has sent and the other has not taken.
 const HELD: usize = 64 * 1024;
-
-/// The connection to the broker while it is being opened.
-pub(super) type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>>>>;
 
 /// A connection of the world, and the real one that it goes on in.
 pub(super) struct RemoteConnection<N: Network> {
@@ -26,8 +21,8 @@ pub(super) struct RemoteConnection<N: Network> {
 }
 
 enum Real {
-    Connecting(Connecting),
-    Open(TcpStream),
+    Connecting(RemoteConnecting),
+    Open(Box<dyn RemoteStream>),
 }
 
 /// A direction of the proxy.
@@ -36,6 +31,8 @@ struct Pump {
     bytes: Vec<u8>,
     /// The sender has ended its stream.
     has_ended: bool,
+    /// True if something was written that the receiver may still hold back, as TLS does.
+    is_unflushed: bool,
     /// True if the receiver has been told of the end.
     is_finished: bool,
 }
@@ -50,7 +47,7 @@ enum Pumped {
 }
 
 impl<N: Network> RemoteConnection<N> {
-    pub(super) fn new(stream: N::Stream, peer: Peer, connecting: Connecting) -> Self {
+    pub(super) fn new(stream: N::Stream, peer: Peer, connecting: RemoteConnecting) -> Self {
         let (client_id, to_broker, to_client) = Default::default();
         Self { stream, peer, client_id, real: Real::Connecting(connecting), to_broker, to_client }
     }
@@ -74,7 +71,7 @@ impl<N: Network> RemoteConnection<N> {
             Pumped::Waits => {}
             Pumped::WriterFailed => {
                 // RST, which is what the broker would see, or next to it where it would see a time-out.
-                let _ = real.set_zero_linger();
+                real.reset_when_dropped();
                 return Poll::Ready(false);
             }
             Pumped::ReaderFailed => return Poll::Ready(true),
@@ -83,7 +80,7 @@ impl<N: Network> RemoteConnection<N> {
             Pumped::Waits => {}
             Pumped::WriterFailed => return Poll::Ready(true),
             Pumped::ReaderFailed => {
-                let _ = real.set_zero_linger();
+                real.reset_when_dropped();
                 return Poll::Ready(false);
             }
         }
@@ -110,11 +107,21 @@ impl Pump {
             let mut moved = false;
             while !self.bytes.is_empty() {
                 match Pin::new(&mut *to).poll_write(cx, &self.bytes) {
-                    Poll::Ready(Ok(count)) => drop(self.bytes.drain(..count)),
+                    Poll::Ready(Ok(count)) => {
+                        self.bytes.drain(..count);
+                        self.is_unflushed = true;
+                    }
                     Poll::Ready(Err(_)) => return Pumped::ReaderFailed,
                     Poll::Pending => break,
                 }
                 moved = true;
+            }
+            if self.is_unflushed && self.bytes.is_empty() {
+                match Pin::new(&mut *to).poll_flush(cx) {
+                    Poll::Ready(Ok(())) => self.is_unflushed = false,
+                    Poll::Ready(Err(_)) => return Pumped::ReaderFailed,
+                    Poll::Pending => {}
+                }
             }
             if self.has_ended && !self.is_finished && self.bytes.is_empty() {
                 match Pin::new(&mut *to).poll_shutdown(cx) {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -49,6 +50,34 @@ struct Inner {
 /// Starts a broker: on the node of this name, with these settings, for which time since the start of the run.
 pub type StartsRemote = dyn Fn(&str, &BrokerProgram, u64) -> io::Result<StartedRemote>;
 
+/// A connection to a broker outside of the world: TCP, or what carries the bytes over TCP, such as TLS.
+pub trait RemoteStream: AsyncRead + AsyncWrite + Unpin {
+    /// Makes its end an RST, which is what the broker would see if the client's connection has failed.
+    fn reset_when_dropped(&self);
+}
+
+impl RemoteStream for TcpStream {
+    fn reset_when_dropped(&self) {
+        let _ = self.set_zero_linger();
+    }
+}
+
+/// A connection to a broker outside of the world while it is being opened.
+pub type RemoteConnecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn RemoteStream>>>>>;
+
+/// Opens a connection to a broker at an address.
+pub type ConnectsRemote = dyn Fn(SocketAddr) -> RemoteConnecting;
+
+/// Opens a connection over TCP that sends each piece at once.
+///
+/// # Errors
+/// If nobody answers there.
+pub async fn connect_by_tcp(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// Reads a line of a broker's log: which client it closes, and why.
 pub type ReadsRemoteLog = dyn Fn(&str) -> Option<(String, Because)>;
 
@@ -57,6 +86,8 @@ pub struct RemoteOptions {
     /// Starts the broker on the node of this name, with these settings, for which time since the start of the run (from
     /// 0), if it has to be started at all.
     pub start: Box<StartsRemote>,
+    /// Opens a connection to it. Where the connection is encrypted, the world sees what is inside.
+    pub connect: Box<ConnectsRemote>,
     /// Time that it may take until it listens.
     pub ready_within: Duration,
     /// Returns what a line of its log says: which client it closes, and why.
@@ -240,7 +271,8 @@ impl<N: Network, C: WorldClock> Gateway<N, C> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<String> {
         let _ = self.accepting.as_mut().poll(cx);
         while let Poll::Ready(Some((stream, peer))) = self.arrivals.poll_recv(cx) {
-            let connecting = connect(self.address, self.prints.then_some(self.patience));
+            let patience = self.prints.then_some(self.patience);
+            let connecting = connect(self.remote.clone(), self.address, patience);
             self.carried.push(RemoteConnection::new(stream, peer, Box::pin(connecting)));
         }
         // Why it closes is printed before the close.
@@ -308,13 +340,14 @@ impl<N: Network, C> Drop for Gateway<N, C> {
 }
 
 /// Opens a connection to the broker. One that was started by the world and does not listen yet is waited for.
-async fn connect(address: SocketAddr, patience: Option<tokio::time::Instant>) -> io::Result<TcpStream> {
+async fn connect(
+    remote: RemoteBroker,
+    address: SocketAddr,
+    patience: Option<tokio::time::Instant>,
+) -> io::Result<Box<dyn RemoteStream>> {
     loop {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
+        match (remote.0.options.connect)(address).await {
+            Ok(stream) => return Ok(stream),
             Err(error) => {
                 if patience.is_none_or(|patience| tokio::time::Instant::now() > patience) {
                     return Err(error);
