@@ -8,6 +8,7 @@
 //! it is missing, and an equal message that is sent later is not taken for it.
 
 mod intake;
+mod pressure;
 mod subscriber;
 
 use std::cell::Cell;
@@ -86,10 +87,14 @@ struct Broker {
     subscribers: Table<SessionId, Box<Subscriber>>,
     /// SUBSCRIBEs that are not answered yet.
     asked: BTreeMap<(EndId, PacketId), Vec<Subscription>>,
+    /// Ends that closed at an instant, with their sessions: an answer that was written before may still follow at it.
+    closed: (Duration, Vec<(EndId, SessionId)>),
     /// Wills that were announced: how many with this content.
     wills: BTreeMap<Content, usize>,
     /// True if a message has come that may not be written at once.
     has_large: bool,
+    /// Messages of QoS 2 that were owed to groups: how many with this content.
+    of_groups: BTreeMap<Content, usize>,
     /// Contents that were to be retained, by messages or wills.
     retained: BTreeSet<Content>,
 }
@@ -121,6 +126,9 @@ impl Rule for Routing {
 
 impl Broker {
     fn observe(&mut self, fact: &Fact<'_>, program: &BrokerProgram, context: &Context<'_>, report: &mut Report) {
+        if self.closed.0 < fact.at() {
+            self.refuse_unanswered();
+        }
         match fact {
             Fact::Packet(seen) => self.note_will(seen),
             Fact::Accepted { at, end, session, .. } => {
@@ -141,7 +149,7 @@ impl Broker {
                     subscriber.note_packet(seen.at, seen.is_sent);
                 }
                 match seen.is_sent {
-                    true => self.sent(*session, seen),
+                    true => self.sent(*session, seen, context),
                     false => self.received(*session, seen, program, context, report),
                 }
                 self.note_room(seen.at, *session, seen.end, context);
@@ -187,18 +195,31 @@ impl Broker {
         };
         self.settle(at, session, context, report);
         self.intake.end(session);
-        let asked: Vec<(EndId, PacketId)> =
-            self.asked.range((end, PacketId::MIN)..).map(|(key, _)| *key).take_while(|key| key.0 == end).collect();
-        for key in asked {
-            for subscription in self.asked.remove(&key).unwrap_or_default() {
-                self.refuse(session, &subscription.filter);
-            }
+        if self.asked_on(end).next().is_some() {
+            self.closed.0 = at;
+            self.closed.1.push((end, session));
         }
         if let Some(subscriber) = self.subscribers.get_mut(session) {
             subscriber.disconnect();
         }
         if ended.session_expiry() == Some(0) {
             self.forget(session);
+        }
+    }
+
+    /// Returns the SUBSCRIBEs of an end that are not answered.
+    fn asked_on(&self, end: EndId) -> impl Iterator<Item = (EndId, PacketId)> {
+        self.asked.range((end, PacketId::MIN)..).map(|(key, _)| *key).take_while(move |key| key.0 == end)
+    }
+
+    /// The instant is over at which some ends closed: what they had asked for and was not answered is not granted.
+    fn refuse_unanswered(&mut self) {
+        for (end, session) in std::mem::take(&mut self.closed.1) {
+            for key in self.asked_on(end).collect::<Vec<_>>() {
+                for subscription in self.asked.remove(&key).unwrap_or_default() {
+                    self.refuse(session, &subscription.filter);
+                }
+            }
         }
     }
 
@@ -223,10 +244,10 @@ impl Broker {
         }
     }
 
-    fn sent(&mut self, session: SessionId, seen: &Seen<'_>) {
+    fn sent(&mut self, session: SessionId, seen: &Seen<'_>, context: &Context<'_>) {
         match &*seen.packet {
             Packet::PubAck(ack) | Packet::PubRec(ack) => self.intake.answer(session, ack),
-            Packet::SubAck(suback) => self.grant(session, seen, suback),
+            Packet::SubAck(suback) => self.grant(session, seen, suback, context),
             _ => {}
         }
     }
@@ -273,8 +294,11 @@ impl Broker {
         self.asked.insert((seen.end, subscribe.packet_id), subscribe.subscriptions.clone());
     }
 
-    fn grant(&mut self, session: SessionId, seen: &Seen<'_>, suback: &SubAck) {
+    fn grant(&mut self, session: SessionId, seen: &Seen<'_>, suback: &SubAck, context: &Context<'_>) {
         let asked = self.asked.remove(&(seen.end, suback.packet_id)).unwrap_or_default();
+        if is_session_over(seen.end, session, context) {
+            return asked.iter().for_each(|subscription| self.refuse(session, &subscription.filter));
+        }
         for (subscription, reason) in asked.iter().zip(&suback.reasons) {
             let Some(qos) = QoS::new(reason.value()) else {
                 self.refuse(session, &subscription.filter);
@@ -310,12 +334,17 @@ impl Broker {
         if publish.retain {
             self.retained.insert(message.content.clone());
         }
+        let mut is_of_group = false;
         for (session, grants) in self.filters.matching(&message.content.0) {
+            is_of_group |= grants.iter().any(|grant| grant.is_shared);
             let Some(subscriber) = self.subscribers.get_mut(session) else { continue };
             let is_own = |grant: &&&Grant| grant.subscription.no_local && subscriber.client_id == message.from;
             let grants: Vec<&&Grant> = grants.iter().filter(|grant| !is_own(grant)).collect();
             subscriber.settle(message.at, session, context, report);
             subscriber.owe(message, &grants, program);
+        }
+        if is_of_group && message.qos == QoS::ExactlyOnce {
+            *self.of_groups.entry(message.content.clone()).or_default() += 1;
         }
     }
 
@@ -323,18 +352,23 @@ impl Broker {
         let Some(publish) = sent.seen.sent_publish() else { return };
         let Some(subscriber) = self.subscribers.get_mut(sent.session) else { return };
         // What is written after the end of a session went out of a queue that is gone.
-        let end = context.index.end(sent.seen.end);
-        let is_over = end.ended.is_some() && end.session_expiry() == Some(0);
-        if !sent.is_new() || is_over {
+        if !sent.is_new() || is_session_over(sent.seen.end, sent.session, context) {
             return;
         }
         let content = (sent.seen.topic.clone(), publish.payload.clone());
         let spare = subscriber::Spare {
             wills: self.wills.get(&content).copied().unwrap_or_default(),
             is_retained: self.retained.contains(&content),
+            of_groups: self.of_groups.get(&content).copied().unwrap_or_default(),
         };
         subscriber.pass_on(sent, publish, &content, spare, context, report);
     }
+}
+
+/// Returns whether the session that an end belonged to ended with it, or another one has taken its place.
+fn is_session_over(end: EndId, session: SessionId, context: &Context<'_>) -> bool {
+    let (seen, session) = (context.index.end(end), context.index.session(session));
+    seen.ended.is_some() && (seen.session_expiry() == Some(0) || session.current != end && !session.is_resumed)
 }
 
 fn limits(end: EndId, program: &BrokerProgram, context: &Context<'_>) -> SubscriberLimits {

@@ -8,6 +8,7 @@ use halfopen_protocol::packet::{Publish, QoS, Subscription};
 use halfopen_protocol::topic;
 
 use super::intake::ADDED;
+use super::pressure::Pressure;
 use super::{Content, Fate, Grant, Message};
 use crate::invariant::exchanges::{PublishSent, of_qos};
 use crate::invariant::filters::unshared;
@@ -48,50 +49,6 @@ pub(super) struct Subscriber {
     sequence: Sequence<Content, (ByteString, QoS), (ByteString, ByteString, QoS, QoS)>,
 }
 
-/// The causes that may keep the broker from sending on the present connection.
-#[derive(Default)]
-struct Pressure {
-    /// Messages without acknowledgement.
-    unacknowledged: usize,
-    /// Bytes that were sent and not read.
-    unread_bytes: usize,
-    /// Bytes that were to be sent and were not seen, whatever their QoS: a socket that is full takes part of a message,
-    /// and what is behind it waits unseen. First those of earlier instants, then those of the latest.
-    unsent_bytes: [usize; 2],
-    added: Duration,
-    /// Time at which the client was heard last, and at which it was answered at that very instant.
-    heard: Option<Duration>,
-    answered: Option<Duration>,
-}
-
-impl Pressure {
-    fn bytes(&self) -> usize {
-        self.unread_bytes + self.unsent_bytes.iter().sum::<usize>()
-    }
-
-    fn add(&mut self, now: Duration, bytes: usize) {
-        if self.added < now {
-            self.added = now;
-            self.unsent_bytes = [self.unsent_bytes.iter().sum(), 0];
-        }
-        self.unsent_bytes[1] += bytes;
-    }
-
-    fn remove(&mut self, mut bytes: usize) {
-        for unsent in &mut self.unsent_bytes {
-            let removed = bytes.min(*unsent);
-            *unsent -= removed;
-            bytes -= removed;
-        }
-    }
-
-    /// The client was answered at once: what was to be sent before was sent or dropped.
-    fn relieve(&mut self, now: Duration) {
-        self.answered = Some(now);
-        self.unsent_bytes = [0, if self.added < now { 0 } else { self.unsent_bytes[1] }];
-    }
-}
-
 /// The limits of the present connection.
 pub(super) struct SubscriberLimits {
     pub(super) client_id: ByteString,
@@ -106,6 +63,8 @@ pub(super) struct SubscriberLimits {
 pub(super) struct Spare {
     pub(super) wills: usize,
     pub(super) is_retained: bool,
+    /// Messages of QoS 2 that came for groups: one that a member did not acknowledge may go to another (§4.8.2).
+    pub(super) of_groups: usize,
 }
 
 /// A message that is owed to one session.
@@ -376,7 +335,10 @@ impl Subscriber {
         let others = self.others.entry(content.clone()).or_default();
         let again = if spare.is_retained { self.grants } else { 0 };
         *others += 1;
-        if publish.qos == QoS::ExactlyOnce && *others > spare.wills * self.filters.len().max(1) + again {
+        let is_member =
+            self.filters.keys().any(|filter| topic::shared(filter).is_some() && matches(filter, &content.0));
+        let of_groups = if is_member { spare.of_groups } else { 0 };
+        if publish.qos == QoS::ExactlyOnce && *others > spare.wills * self.filters.len().max(1) + again + of_groups {
             let expected = format!("{} sends each message on {topic} to {to} once", broker());
             report.breach(Invariant::Qos2ExactlyOnce, Breach::new(expected, format!("one more than came in, at {at}")));
         }
@@ -404,7 +366,7 @@ impl Subscriber {
                 *self.copies.entry(key.clone()).or_default() += owed.copies - 1;
             }
             self.tidy(&owed);
-            self.skip(owed.number, report);
+            self.skip(&owed, report);
             return true;
         }
         false
@@ -416,12 +378,16 @@ impl Subscriber {
         left.map(|left| *left -= 1).is_some()
     }
 
-    /// The queue is sent in its order: what need not be sent and stood before this one was dropped.
-    fn skip(&mut self, number: u64, report: &mut Report) {
+    /// The queue is sent in its order: what need not be sent and stood before this one was dropped. An equal one may have
+    /// been sent instead, and this one still be to come.
+    fn skip(&mut self, sent: &Owed, report: &mut Report) {
         while let Some(front) = self.queue.front() {
             if front.is_waiting() {
-                if front.number > number || front.is_firm() {
+                if front.number > sent.number || front.is_firm() {
                     return;
+                }
+                if front.qos == sent.qos && front.message.content == sent.message.content {
+                    *self.copies.entry((sent.message.content.clone(), sent.qos)).or_default() += 1;
                 }
                 front.excused(&self.client_id, self.limits.as_ref(), report);
                 front.state.set(State::Gone);

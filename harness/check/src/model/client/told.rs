@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use halfopen_protocol::packet::{PacketId, Publish, QoS};
+use halfopen_protocol::packet::{PacketId, Publish};
 
 use super::Client;
 use super::limits::Limits;
@@ -189,7 +189,8 @@ impl Client {
         };
         let given = &message.publish;
         let accepted = self.connection.as_ref().and_then(|connection| connection.accepted_at);
-        if let (Some(accepted), Some(room)) = (accepted, if publish.qos == QoS::AtMostOnce { accepted } else { room })
+        // While its window is full, a client may hold back QoS 0, too (§4.9).
+        if let (Some(accepted), Some(room)) = (accepted, room)
             && self.is_missing(&message, accepted, room)
         {
             let owed = format!("{} publishes the message on {topic} once it can", self.name);
@@ -225,13 +226,8 @@ impl Client {
     /// Judges which messages the client has not sent.
     pub(super) fn judge_told(&self, findings: &mut Findings) {
         let Some(accepted) = self.connection.as_ref().and_then(|connection| connection.accepted_at) else { return };
-        let is_missing = |message: &&Message| {
-            let room = match message.publish.qos {
-                QoS::AtMostOnce => Some(accepted),
-                _ => self.sender.room_since(),
-            };
-            room.is_some_and(|room| self.is_missing(message, accepted, room))
-        };
+        let Some(room) = self.sender.room_since() else { return };
+        let is_missing = |message: &&Message| self.is_missing(message, accepted, room);
         let missing = self.told.waiting.values().flatten().filter(is_missing).min_by_key(|message| message.since);
         if let Some(message) = missing {
             let (topic, since) = (&message.publish.topic, shown(message.given));

@@ -20,7 +20,9 @@ use crate::trace::ConnectionId;
 impl Server {
     /// The server sends a packet that answers one of the client's.
     pub(super) fn answer(&mut self, id: ConnectionId, packet: &Packet, findings: &mut Findings) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return self.answer_lately(id, packet, findings);
+        };
         let version = connection.version();
         self.judge_late_answer(id, packet.packet_type(), findings);
         let Some(connection) = self.connections.get_mut(&id) else { return };
@@ -42,6 +44,16 @@ impl Server {
         let owed = format!("{} sends {} to {client} only as an answer", self.name, what.name());
         let actual = format!("one that nothing asked for, at {}", shown(self.now));
         findings.push(Invariant::BrokerAnswers, clause(what, version), &owed, actual);
+    }
+
+    /// An answer still goes out on a connection that has ended at this instant: the server had written it before. What it
+    /// says of subscriptions holds for the session, which may go on.
+    fn answer_lately(&mut self, id: ConnectionId, packet: &Packet, findings: &mut Findings) {
+        match packet {
+            Packet::SubAck(suback) => drop(self.send_suback(id, suback, findings)),
+            Packet::UnsubAck(unsuback) => drop(self.send_unsuback(id, unsuback, findings)),
+            _ => {}
+        }
     }
 
     /// Judges whether the oldest request that this packet may answer has waited for too long.
@@ -122,7 +134,7 @@ impl Server {
 
     /// SUBACK has a code for each filter [MQTT-3.8.4-6] (5.0), [MQTT-3.8.4-5] (3.1.1); the subscriptions exist from here.
     fn send_suback(&mut self, id: ConnectionId, suback: &SubAck, findings: &mut Findings) -> bool {
-        let Some(connection) = self.connections.get_mut(&id) else { return true };
+        let Some(connection) = self.connection_until_now(id) else { return true };
         let version = connection.version();
         let Some((_, number, asked)) = take(&mut connection.requests.subscribes, suback.packet_id) else {
             return false;
@@ -165,9 +177,7 @@ impl Server {
             since: self.now,
             is_leaving: false,
         };
-        let Some(client_id) = self.connections.get(&id).and_then(|connection| connection.session.clone()) else {
-            return;
-        };
+        let Some(client_id) = self.client_until_now(id) else { return };
         self.subscribers.add(&asked.filter, &subscribed.filter, &client_id);
         let settings = self.settings.clone();
         let fresh = self.at_this_instant.clone();
@@ -176,7 +186,9 @@ impl Server {
             let of = Match::live(&subscribed, publication);
             self.groups.may_join(&asked.filter, &client_id, publication, of);
         }
-        let Some(session) = self.session_of(id) else { return };
+        let Some(session) = self.sessions.get_mut(&client_id) else { return };
+        // What is retained has been written behind SUBACK, on a connection that may have ended since.
+        session.waits_for_retained |= session.connection != Some(id);
         let is_new = session.subscriptions.insert(asked.filter.clone(), subscribed.clone()).is_none();
         if !is_new {
             // What is retained and still waits for the subscription before need not be sent twice [MQTT-3.8.4-3].
@@ -199,10 +211,10 @@ impl Server {
     }
 
     fn send_unsuback(&mut self, id: ConnectionId, unsuback: &UnsubAck, findings: &mut Findings) -> bool {
-        let Some(connection) = self.connections.get_mut(&id) else { return true };
+        let Some(connection) = self.connection_until_now(id) else { return true };
         let Some((_, filters)) = take(&mut connection.requests.unsubscribes, unsuback.packet_id) else { return false };
         let is_v5 = connection.is_v5();
-        let Some(client_id) = connection.session.clone() else { return true };
+        let Some(client_id) = self.client_until_now(id) else { return true };
         let Some(session) = self.sessions.get_mut(&client_id) else { return true };
         let is_sure = is_v5 && !session.sender.is_doubtful();
         let mut wrong = None;

@@ -327,7 +327,7 @@ impl Server {
         };
         let is_stuck = connection.writable_since().is_none() || self.may_be_stuck(&connection);
         if let Some(session) = self.sessions.get_mut(&client_id).filter(|session| session.connection == Some(id)) {
-            session.lose_connection(self.now, is_stuck);
+            session.lose_connection(self.now, is_stuck, &self.at_this_instant);
             if how != Ended::ByDeath {
                 self.session_lost_its_connection(&client_id, &connection);
             }
@@ -393,6 +393,19 @@ impl Server {
             let actual = format!("none before its end at {}", shown(self.now));
             findings.push(Invariant::BrokerKeepsSessions, "MQTT-3.1.4-3", &owed, actual);
         }
+    }
+
+    /// Returns a connection that is open, or that has ended at this instant.
+    pub(super) fn connection_until_now(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.connections.get_mut(&id).or_else(|| self.lately.get_mut(&id)).map(Box::as_mut)
+    }
+
+    /// Returns the client identifier of the session that a connection belongs to, or has belonged to until this instant;
+    /// nothing if another session has taken its place.
+    pub(super) fn client_until_now(&mut self, id: ConnectionId) -> Option<ByteString> {
+        let client_id = self.connection_until_now(id)?.session.clone()?;
+        let session = self.sessions.get(&client_id)?;
+        (session.connection == Some(id) || session.has_lost_connection_at(self.now)).then_some(client_id)
     }
 
     /// Returns the session that a connection belongs to.

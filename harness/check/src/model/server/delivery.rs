@@ -63,18 +63,19 @@ impl Server {
     }
 
     /// Takes what a PUBLISH to a client is a copy of: what the session is owed itself and has not been sent, then what
-    /// a group of it is owed, then a further copy. Equal messages of several groups may have been taken for one
+    /// a group of it is owed, then a further copy; one with another lifetime comes after those of the group. Equal messages of several groups may have been taken for one
     /// another: then the members change.
     pub(super) fn take_copy(&mut self, client_id: &ByteString, topic: &ByteString, sent: &Publish) -> Option<Copy> {
         let (content, now) = ((topic.clone(), sent.payload.clone()), self.now);
         let session = self.sessions.get_mut(client_id)?;
-        if let Some(owed) = session.owed.take(&content, sent, Which::First, now) {
+        if let Some(owed) = session.owed.take(&content, sent, Which::Exact, now) {
             return Some(Copy::OfSession(owed));
         }
         if self.groups.take(client_id, &session.subscriptions, &content, sent.qos) {
             return Some(Copy::OfGroup);
         }
-        if let Some(owed) = session.owed.take(&content, sent, Which::Further, now) {
+        let others = [Which::First, Which::Further];
+        if let Some(owed) = others.into_iter().find_map(|which| session.owed.take(&content, sent, which, now)) {
             return Some(Copy::OfSession(owed));
         }
         let is_exchanged = self.groups.exchange(client_id, &session.subscriptions, &content, sent.qos);
@@ -249,7 +250,7 @@ impl Server {
             findings.push(Invariant::BrokerDelivers, "MQTT-4.8.2-3", &owed, actual);
             return;
         }
-        if publish.qos != QoS::ExactlyOnce && self.groups.take_back(&session.subscriptions, &content) {
+        if self.groups.take_back(&session.subscriptions, &content) {
             return;
         }
         if self.groups.take_over(&session.subscriptions, &content) {

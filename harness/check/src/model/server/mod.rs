@@ -6,6 +6,7 @@ mod answers;
 mod connection;
 mod delivery;
 mod early;
+mod groups;
 mod outgoing;
 mod owed;
 mod publication;
@@ -28,7 +29,8 @@ use halfopen_protocol::{Packet, ReasonCode, Version};
 use self::access::Access;
 use self::connection::{Connection, Ended};
 use self::early::Early;
-use self::owed::{Content, Groups};
+use self::groups::Groups;
+use self::owed::Content;
 use self::publication::Publication;
 use self::retained::Retained;
 use self::session::Session;
@@ -408,10 +410,10 @@ impl Server {
                 session.doubt_all(latest);
             }
             self.retained.doubt_since(self.now);
+            self.groups.doubt_all();
         } else {
             self.forget();
         }
-        self.groups = Groups::default();
         self.is_down = true;
     }
 
@@ -440,6 +442,7 @@ impl Server {
         self.sessions.clear();
         self.unanswered.clear();
         self.subscribers = Subscribers::default();
+        self.groups = Groups::default();
         self.retained = Retained::default();
         self.timers.clear();
     }

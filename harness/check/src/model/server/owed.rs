@@ -17,13 +17,12 @@ pub(super) type Content = (ByteString, Bytes);
 /// Number of messages with equal content beyond which the oldest that need not be sent are forgotten.
 const CANDIDATES: usize = 64;
 
-/// Number of messages of a group with equal content of which it is remembered to whom they went.
-const GIVEN: usize = 8;
-
 /// The choice between messages with equal content that a PUBLISH may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
-    /// The oldest of which no copy was sent and that is owed as it was sent.
+    /// The oldest of which no copy was sent and that is owed as it was sent, with the lifetime that is left of it.
+    Exact,
+    /// The same with any lifetime.
     First,
     /// One of which a copy was sent and a further one may be.
     Further,
@@ -115,9 +114,17 @@ impl OwedMessage {
         self.publication.payload.len() + self.publication.topic.len()
     }
 
+    /// Returns whether a PUBLISH may be a copy of this message. A single copy for subscriptions that overlap may have the
+    /// QoS of one and the RETAIN of another.
     fn fits(&self, sent: &Publish) -> bool {
         self.sent < self.matches.len()
-            && self.matches.iter().any(|one| one.qos == sent.qos && one.retain == sent.retain)
+            && self.matches.iter().any(|one| one.qos == sent.qos)
+            && self.matches.iter().any(|one| one.retain == sent.retain)
+    }
+
+    /// Returns whether a PUBLISH may be the first copy of this message.
+    fn is_first(&self, sent: &Publish) -> bool {
+        self.sent == 0 && self.fits(sent)
     }
 
     /// Returns whether a copy that is sent now has the lifetime that is left of the message.
@@ -169,13 +176,13 @@ impl Owed {
         }
         let place = |wanted: &dyn Fn(&OwedMessage) -> bool| queue.iter().position(wanted);
         let place = match which {
-            // One that may have been lost must not hide one that cannot, nor one with another lifetime the right one.
+            // One that may have been lost must not hide one that cannot.
+            Which::Exact => {
+                let is_it = |owed: &OwedMessage| owed.is_first(sent) && owed.has_lifetime_of(sent, now);
+                place(&|owed| is_it(owed) && owed.is_must).or_else(|| place(&is_it))
+            }
             Which::First => {
-                let is_first = |owed: &OwedMessage| owed.sent == 0 && owed.fits(sent);
-                place(&|owed| is_first(owed) && owed.has_lifetime_of(sent, now) && owed.is_must)
-                    .or_else(|| place(&|owed| is_first(owed) && owed.has_lifetime_of(sent, now)))
-                    .or_else(|| place(&|owed| is_first(owed) && owed.is_must))
-                    .or_else(|| place(&is_first))
+                place(&|owed| owed.is_first(sent) && owed.is_must).or_else(|| place(&|owed| owed.is_first(sent)))
             }
             Which::Further => place(&|owed| owed.sent > 0 && owed.fits(sent)),
             Which::Other => place(&|owed| owed.sent == 0).or_else(|| place(&|owed| owed.sent < owed.matches.len())),
@@ -281,246 +288,5 @@ impl Owed {
 
     fn all(&mut self) -> impl Iterator<Item = &mut OwedMessage> {
         self.messages.values_mut().flatten()
-    }
-}
-
-/// The messages that the groups of shared subscriptions are owed (§4.8.2): each once, by any of their members.
-#[derive(Default)]
-pub(super) struct Groups(BTreeMap<ByteString, Group>);
-
-#[derive(Default)]
-struct Group {
-    /// The size in bytes of the largest message so far.
-    largest: usize,
-    /// Messages that no member has been sent.
-    messages: BTreeMap<Content, VecDeque<GroupMessage>>,
-    /// The latest that were taken for a PUBLISH to a member.
-    given: BTreeMap<Content, VecDeque<Given>>,
-    /// Messages of QoS 1 that a member had not acknowledged when its session ended, and how many of each: they should
-    /// go to another (§4.8.2).
-    given_back: BTreeMap<Content, usize>,
-}
-
-/// A message of a group that was taken for a PUBLISH to a member.
-struct Given {
-    to: ByteString,
-    qos: QoS,
-    members: BTreeMap<ByteString, Match>,
-}
-
-impl Group {
-    /// Gives the first message that fits to a member, at this QoS. Returns whether there was one.
-    fn give(&mut self, member: &ByteString, content: &Content, fits: impl Fn(&GroupMessage) -> bool, qos: QoS) -> bool {
-        let Some(queue) = self.messages.get_mut(content) else { return false };
-        // One that may have been lost must not hide one that cannot.
-        let place = queue.iter().position(|message| message.is_must && fits(message));
-        let place = place.or_else(|| queue.iter().position(fits));
-        let Some(message) = place.and_then(|place| queue.remove(place)) else { return false };
-        let given = self.given.entry(content.clone()).or_default();
-        given.push_back(Given { to: member.clone(), qos, members: message.members });
-        if given.len() > GIVEN {
-            given.pop_front();
-        }
-        true
-    }
-}
-
-/// Returns those of a session's filters that are shared subscriptions.
-fn shared(filters: &BTreeMap<ByteString, Subscribed>) -> impl Iterator<Item = &ByteString> {
-    filters.iter().filter(|(_, subscribed)| subscribed.filter.group.is_some()).map(|(text, _)| text)
-}
-
-/// A message that a group is owed.
-#[derive(Clone, Debug)]
-pub(super) struct GroupMessage {
-    pub(super) publication: Rc<Publication>,
-    /// The members to whom it may go, each with what its subscription asks of it.
-    pub(super) members: BTreeMap<ByteString, Match>,
-    pub(super) is_must: bool,
-    pub(super) is_held: bool,
-    pub(super) since: Duration,
-}
-
-impl Groups {
-    /// Adds a message for the group with this filter.
-    pub(super) fn push(&mut self, filter: &ByteString, message: GroupMessage) {
-        let content = (message.publication.topic.clone(), message.publication.payload.clone());
-        let group = self.0.entry(filter.clone()).or_default();
-        group.largest = group.largest.max(content.1.len());
-        group.messages.entry(content).or_default().push_back(message);
-    }
-
-    /// Takes note that a client that joins the group at this instant may be sent this message.
-    pub(super) fn may_join(
-        &mut self,
-        filter: &ByteString,
-        member: &ByteString,
-        publication: &Rc<Publication>,
-        of: Match,
-    ) {
-        let mut is_known = false;
-        let content = (publication.topic.clone(), publication.payload.clone());
-        let group = self.0.entry(filter.clone()).or_default();
-        let queue = group.messages.entry(content).or_default();
-        for message in queue.iter_mut().filter(|message| message.publication.number == publication.number) {
-            message.members.insert(member.clone(), of.clone());
-            is_known = true;
-        }
-        if !is_known {
-            queue.push_back(GroupMessage {
-                publication: Rc::clone(publication),
-                members: BTreeMap::from([(member.clone(), of)]),
-                is_must: false,
-                is_held: false,
-                since: publication.at,
-            });
-        }
-    }
-
-    /// Returns since when the latest message of at least this many bytes has waited that this member of some of these groups may
-    /// be sent.
-    pub(super) fn large_since(
-        &self,
-        bytes: usize,
-        member: &ByteString,
-        filters: &BTreeMap<ByteString, Subscribed>,
-    ) -> Option<Duration> {
-        let groups = shared(filters).filter_map(|filter| self.0.get(filter)).filter(|group| group.largest >= bytes);
-        let messages = groups.flat_map(|group| group.messages.values().flatten());
-        let large = messages.filter(|message| message.publication.payload.len() >= bytes);
-        large.filter(|message| message.members.contains_key(member)).map(|message| message.since).max()
-    }
-
-    /// Takes a message that a PUBLISH of this QoS to a member is, out of one of the member's groups. Returns whether
-    /// there was one.
-    pub(super) fn take(
-        &mut self,
-        member: &ByteString,
-        filters: &BTreeMap<ByteString, Subscribed>,
-        content: &Content,
-        qos: QoS,
-    ) -> bool {
-        shared(filters).any(|filter| {
-            let Some(group) = self.0.get_mut(filter) else { return false };
-            let fits = |message: &GroupMessage| message.members.get(member).is_some_and(|one| one.qos == qos);
-            group.give(member, content, fits, qos)
-        })
-    }
-
-    /// Takes a message that a PUBLISH to a member is and that is owed at another QoS. Returns that.
-    pub(super) fn take_at_any_qos(
-        &mut self,
-        member: &ByteString,
-        filters: &BTreeMap<ByteString, Subscribed>,
-        content: &Content,
-    ) -> Option<QoS> {
-        shared(filters).find_map(|filter| {
-            let queue = self.0.get_mut(filter)?.messages.get_mut(content)?;
-            let place = queue.iter().position(|message| message.members.contains_key(member))?;
-            queue.remove(place)?.members.get(member).map(|one| one.qos)
-        })
-    }
-
-    /// Gives a member a message that was taken for one to another member, who may have had an equal one of another
-    /// group. Returns whether that was possible.
-    pub(super) fn exchange(
-        &mut self,
-        member: &ByteString,
-        filters: &BTreeMap<ByteString, Subscribed>,
-        content: &Content,
-        qos: QoS,
-    ) -> bool {
-        for filter in shared(filters) {
-            let given = self.0.get(filter).and_then(|group| group.given.get(content));
-            let fits = |given: &Given| given.members.get(member).is_some_and(|one| one.qos == qos);
-            let candidates = given.into_iter().flatten().enumerate().filter(|(_, given)| fits(given));
-            let candidates: Vec<(usize, ByteString, QoS)> =
-                candidates.map(|(place, given)| (place, given.to.clone(), given.qos)).collect();
-            for (place, other, others_qos) in candidates {
-                let is_for_him =
-                    |message: &GroupMessage| message.members.get(&other).is_some_and(|one| one.qos == others_qos);
-                let instead = self
-                    .0
-                    .iter()
-                    .find(|(_, group)| group.messages.get(content).is_some_and(|queue| queue.iter().any(is_for_him)));
-                let Some(instead) = instead.map(|(filter, _)| filter.clone()) else { continue };
-                let given = self.0.get_mut(filter).and_then(|group| group.given.get_mut(content));
-                if let Some(given) = given.and_then(|given| given.get_mut(place)) {
-                    (given.to, given.qos) = (member.clone(), qos);
-                }
-                return self
-                    .0
-                    .get_mut(&instead)
-                    .is_some_and(|group| group.give(&other, content, is_for_him, others_qos));
-            }
-        }
-        false
-    }
-
-    /// A member has left: what it may have been given already need not go to another, but may.
-    pub(super) fn member_left(&mut self, member: &ByteString, filters: &BTreeMap<ByteString, Subscribed>) {
-        for filter in filters.keys() {
-            let Some(group) = self.0.get_mut(filter) else { continue };
-            for message in group.messages.values_mut().flatten() {
-                if message.members.remove(member).is_some() {
-                    message.is_must = false;
-                }
-            }
-        }
-    }
-
-    /// A member's session has ended before it acknowledged this message of QoS 1, which it may have had for any of
-    /// these filters.
-    pub(super) fn give_back(&mut self, filters: &BTreeMap<ByteString, Subscribed>, content: &Content) {
-        for (filter, subscribed) in filters {
-            if subscribed.filter.group.is_some() && subscribed.filter.matches(&content.0) {
-                let group = self.0.entry(filter.clone()).or_default();
-                *group.given_back.entry(content.clone()).or_default() += 1;
-            }
-        }
-    }
-
-    /// Takes a message that was given back to one of these filters; whether there was one.
-    pub(super) fn take_back(&mut self, filters: &BTreeMap<ByteString, Subscribed>, content: &Content) -> bool {
-        filters.keys().any(|filter| {
-            let left = self.0.get_mut(filter).and_then(|group| group.given_back.get_mut(content));
-            left.filter(|left| **left > 0).map(|left| *left -= 1).is_some()
-        })
-    }
-
-    /// Takes a message that waited for other members, of whom a server may choose none, and that is sent to one who has
-    /// joined the group since. Returns whether there was one.
-    pub(super) fn take_over(&mut self, filters: &BTreeMap<ByteString, Subscribed>, content: &Content) -> bool {
-        shared(filters).any(|filter| {
-            let queue = self.0.get_mut(filter).and_then(|group| group.messages.get_mut(content));
-            queue.is_some_and(|queue| queue.pop_front().is_some())
-        })
-    }
-
-    /// Takes note that this message need not be sent to this group.
-    pub(super) fn doubt(&mut self, filter: &ByteString, publication: &Publication) {
-        self.each(filter, publication, |message| message.is_must = false);
-    }
-
-    /// Takes note that this message cannot be held back any longer.
-    pub(super) fn release(&mut self, filter: &ByteString, publication: &Publication, now: Duration) {
-        self.each(filter, publication, |message| {
-            message.is_held = false;
-            message.since = now;
-        });
-    }
-
-    fn each(&mut self, filter: &ByteString, publication: &Publication, change: impl Fn(&mut GroupMessage)) {
-        let content = (publication.topic.clone(), publication.payload.clone());
-        let queue = self.0.get_mut(filter).and_then(|group| group.messages.get_mut(&content));
-        let queue = queue.into_iter().flatten();
-        queue.filter(|message| message.publication.number == publication.number).for_each(change);
-    }
-
-    /// Returns all that must still be sent, each with the filter of its group.
-    pub(super) fn missing(&self) -> impl Iterator<Item = (&ByteString, &GroupMessage)> {
-        let all =
-            self.0.iter().flat_map(|(filter, group)| group.messages.values().flatten().map(move |one| (filter, one)));
-        all.filter(|(_, message)| message.is_must && !message.is_held)
     }
 }

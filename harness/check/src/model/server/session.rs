@@ -115,12 +115,23 @@ impl Session {
         is_full
     }
 
+    /// Returns whether a group of the session may have been owed one of these publications.
+    fn is_in_group_of(&self, publications: &[Rc<Publication>]) -> bool {
+        let mut shared = self.subscriptions.values().filter(|subscribed| subscribed.filter.group.is_some());
+        shared.any(|shared| publications.iter().any(|publication| shared.filter.matches(&publication.topic)))
+    }
+
+    /// Returns whether a connection of the session ended at this instant.
+    pub(super) fn has_lost_connection_at(&self, now: Duration) -> bool {
+        self.lost_at == Some(now)
+    }
+
     /// Takes note that the connection has ended. Messages of QoS 0 may be lost with it (§4.3.1). One that is stuck may
     /// hold messages that the server has begun to send, and that no trace shows.
-    pub(super) fn lose_connection(&mut self, now: Duration, is_stuck: bool) {
+    pub(super) fn lose_connection(&mut self, now: Duration, is_stuck: bool, fresh: &[Rc<Publication>]) {
         self.connection = None;
         self.lost_at = Some(now);
-        if is_stuck || self.owed_at == self.lost_at {
+        if is_stuck || self.owed_at == self.lost_at || self.is_in_group_of(fresh) {
             self.sender.may_have_begun();
         }
         self.sender.disconnected();
