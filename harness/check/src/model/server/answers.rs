@@ -182,9 +182,10 @@ impl Server {
         let settings = self.settings.clone();
         let fresh = self.at_this_instant.clone();
         let is_shared = subscribed.filter.group.is_some();
+        let maximum = self.sessions.get(&client_id).map_or(usize::MAX, |session| session.maximum_packet_size);
         for publication in fresh.iter().filter(|one| is_shared && subscribed.filter.matches(&one.topic)) {
             let of = Match::live(&subscribed, publication);
-            self.groups.may_join(&asked.filter, &client_id, publication, of);
+            self.groups.may_join(&asked.filter, &client_id, publication, of, publication.size() + 64 <= maximum);
         }
         let Some(session) = self.sessions.get_mut(&client_id) else { return };
         // What is retained has been written behind SUBACK, on a connection that may have ended since.

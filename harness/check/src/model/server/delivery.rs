@@ -235,6 +235,10 @@ impl Server {
             }
             return;
         }
+        // Where the server had a choice, it is not taken for a message that need not be sent.
+        if !session.owed.has_must(&content) && self.may_be_sent(session, topic, publish) {
+            return;
+        }
         if let Some(owed) =
             self.session_of(id).and_then(|session| session.owed.take(&content, publish, Which::Other, now))
         {

@@ -80,13 +80,15 @@ impl Groups {
         group.messages.entry(content).or_default().push_back(message);
     }
 
-    /// Takes note that a client that joins the group at this instant may be sent this message.
+    /// Takes note that a client that joins the group at this instant may be sent this message, and whether it takes one of
+    /// this size.
     pub(super) fn may_join(
         &mut self,
         filter: &ByteString,
         member: &ByteString,
         publication: &Rc<Publication>,
         of: Match,
+        fits: bool,
     ) {
         let mut is_known = false;
         let content = (publication.topic.clone(), publication.payload.clone());
@@ -94,6 +96,7 @@ impl Groups {
         let queue = group.messages.entry(content).or_default();
         for message in queue.iter_mut().filter(|message| message.publication.number == publication.number) {
             message.members.insert(member.clone(), of.clone());
+            message.is_must &= fits;
             is_known = true;
         }
         if !is_known {
@@ -198,6 +201,17 @@ impl Groups {
                 if message.members.remove(member).is_some() {
                     message.is_must = false;
                 }
+            }
+        }
+    }
+
+    /// A member has lost its connection, and what it was to be sent at QoS 0 may be lost with that.
+    pub(super) fn connection_lost(&mut self, member: &ByteString, filters: &BTreeMap<ByteString, Subscribed>) {
+        for filter in shared(filters) {
+            let Some(group) = self.0.get_mut(filter) else { continue };
+            for message in group.messages.values_mut().flatten() {
+                let is_at_most_once = message.members.get(member).is_some_and(|one| one.qos == QoS::AtMostOnce);
+                message.is_must &= !is_at_most_once;
             }
         }
     }

@@ -161,6 +161,11 @@ impl Owed {
         self.messages.entry(content).or_default().push_back(message);
     }
 
+    /// Returns whether one of the messages with this content has to be sent.
+    pub(super) fn has_must(&self, content: &Content) -> bool {
+        self.messages.get(content).into_iter().flatten().any(|message| message.is_must)
+    }
+
     /// Takes a message that a PUBLISH is a copy of, if there is such a one. The copy is counted.
     pub(super) fn take(
         &mut self,

@@ -82,8 +82,9 @@ impl Server {
             // A refused message leaves what was there; of two at one instant either may be the last.
             or = before.or;
             or.push(before.publication);
+            // The first is the one that was retained before this instant.
             if or.len() > 4 {
-                or.remove(0);
+                or.remove(1);
             }
             if before.at < self.now {
                 or.drain(..or.len() - 1);
