@@ -197,7 +197,7 @@ fn a_client_that_sends_no_packets_is_closed_and_its_will_published(
     let will = Will { topic: "t".into(), payload: "gone".into(), ..Will::default() };
     let mut silent = broker.connect(version);
     let start = tokio::time::Instant::now();
-    silent.hello(Connect { keep_alive: 1, will: Some(will), ..connect(version, "silent") });
+    silent.hello(Connect { keep_alive: 1, will: Some(will.into()), ..connect(version, "silent") });
     if pings {
         silent.socket.send(Message::Ping(Bytes::new())).expect("the broker reads");
     }

@@ -274,7 +274,7 @@ mod tests {
                 Packet::from(Connect {
                     version: Version::V5_0,
                     clean_start: false,
-                    will: Some(will),
+                    will: Some(will.into()),
                     username: Some("ann".into()),
                     ..connect()
                 }),

@@ -251,7 +251,7 @@ async fn a_goodbye_is_heard_though_the_peer_is_gone_and_cannot_be_written_to() {
         let mut publisher = Client::connect(&door, "publisher", 0).await;
         let mut leaver = Client::open(&door, 64 * 1024);
         let will = Some(Will { topic: "will".into(), payload: "gone".into(), ..Will::default() });
-        let connect = Connect { will, ..Connect::new(Version::V5_0, "leaver") };
+        let connect = Connect { will: will.map(Box::new), ..Connect::new(Version::V5_0, "leaver") };
         leaver.send(&Packet::from(connect)).await;
         assert!(matches!(leaver.receive().await, Some(Packet::ConnAck(_))));
         leaver.subscribe("t").await;

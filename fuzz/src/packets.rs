@@ -126,6 +126,7 @@ impl Opening {
                 message_expiry: publish.message_expiry,
                 ..Will::default()
             }
+            .into()
         });
         if self.is_v5 {
             connect.session_expiry = self.session_expiry;

@@ -25,7 +25,7 @@ fn the_payload_has_what_the_flags_announce(
         ..Will::default()
     });
     let connect = Connect {
-        will: will.clone(),
+        will: will.clone().map(Box::new),
         username: username.then(|| "u".into()),
         password: password.then(|| Bytes::from_static(b"p")),
         ..Connect::new(version, "c")

@@ -86,7 +86,7 @@ fn nameless_session(connect: &mut Connect) {
 fn with_will(version: Version, change: fn(&mut Will)) -> Packet {
     let mut will = Will { topic: "t".into(), ..Will::default() };
     change(&mut will);
-    Packet::from(Connect { will: Some(will), ..Connect::new(version, "c") })
+    Packet::from(Connect { will: Some(will.into()), ..Connect::new(version, "c") })
 }
 
 fn connack(change: fn(&mut ConnAck)) -> Packet {

@@ -31,7 +31,7 @@ impl Pending {
         let username = username.as_ref().map_or(0, |username| username.len());
         let password = password.as_ref().map_or(0, Bytes::len);
         let properties: usize = user_properties.iter().map(|(name, value)| name.len() + value.len()).sum();
-        client_id.len() + username + password + will.as_ref().map_or(0, will::size) + properties
+        client_id.len() + username + password + will.as_deref().map_or(0, will::size) + properties
     }
 
     /// Returns whether nothing more may be read before the CONNECT is judged.

@@ -82,7 +82,7 @@ impl Broker {
             Some(_) => 0,
             None => connect.client_id.len() + identity.user.as_ref().map_or(0, |user| user.len()),
         };
-        let will = connect.will.as_ref().map_or(0, will::size);
+        let will = connect.will.as_deref().map_or(0, will::size);
         self.sessions.held().has_room(&self.config, session + will)
     }
 
@@ -217,7 +217,7 @@ impl Broker {
         session.expiry = expiry(connect, self.config.maximum_session_expiry);
         let window = connect.receive_maximum.unwrap_or(u16::MAX).min(self.config.in_flight_messages);
         session.set_limits(window, if connect.version.is_v5() { self.config.receive_maximum } else { u16::MAX });
-        session.will = connect.will.as_ref().map(will::owned).map(Box::new);
+        session.will = connect.will.as_deref().map(will::owned).map(Box::new);
         session.count_held();
         self.set_deadline(connection, before);
     }

@@ -87,7 +87,7 @@ fn a_name_means_nothing_where_nobody_judges_it(#[values(V3, V5)] version: Versio
 #[rstest]
 fn a_password_is_judged_before_anything_happens(#[values(V3, V5)] version: Version) {
     let mut world = with_passwords();
-    let peer = connect(&mut world, Connect { will: Some(will()), ..as_user(version, "ann", "secret") });
+    let peer = connect(&mut world, Connect { will: Some(will().into()), ..as_user(version, "ann", "secret") });
     assert_eq!(world.received(peer), []);
     assert_eq!(world.broker.session_count(), 0);
     let (asked, login) = world.asked.pop().expect("a question");

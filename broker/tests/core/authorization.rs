@@ -122,7 +122,7 @@ fn a_will_that_may_not_be_published_is_refused_at_once(#[case] version: Version,
     let mut world = world();
     let peer = world.open();
     let will = Will { topic: "boss/desk".into(), ..will() };
-    world.send(peer, Packet::from(Connect { will: Some(will), ..Connect::new(version, "c") }));
+    world.send(peer, Packet::from(Connect { will: Some(will.into()), ..Connect::new(version, "c") }));
     let reason = ReasonCode::new(reason);
     assert_eq!(world.received(peer), [Packet::from(ConnAck { reason, ..ConnAck::default() })]);
     assert_eq!(world.why_closed(peer), CloseReason::Refused { reason });

@@ -65,7 +65,7 @@ fn a_message_that_asks_for_more_ends_the_connection(#[case] publish: Publish, #[
 #[case::retain(Will { retain: true, ..will() }, 0x9A)]
 fn a_will_that_asks_for_more_is_refused(#[case] will: Will, #[case] reason: u8) {
     let mut world = World::with(restricted());
-    let connect = Connect { will: Some(will), ..Connect::new(V5, "c") };
+    let connect = Connect { will: Some(will.into()), ..Connect::new(V5, "c") };
     assert_eq!(answer(&mut world, connect), ReasonCode::new(reason));
     assert_eq!(world.broker.session_count(), 0);
 }
@@ -105,7 +105,7 @@ fn a_subscription_is_granted_at_the_maximum_qos(#[values(V3, V5)] version: Versi
 fn a_3_1_1_client_which_cannot_be_told_gets_as_much_as_there_is() {
     let mut world = World::with(restricted());
     let will = Will { retain: true, ..will() };
-    let client = world.connect(Connect { will: Some(will), ..Connect::new(V3, "c") });
+    let client = world.connect(Connect { will: Some(will.into()), ..Connect::new(V3, "c") });
     world.send(client, subscribe(Subscription::new("+", QoS::AtMostOnce)));
     let reasons = vec![ReasonCode::UNSPECIFIED_ERROR];
     let suback = SubAck { packet_id: id(1), reason_string: None, user_properties: Vec::new(), reasons };

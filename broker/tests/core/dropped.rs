@@ -78,7 +78,7 @@ fn wills_of_thousands_at_one_instant_reach_a_client_that_reads() {
     for number in 0..3000 {
         let connect = Connect::new(V3, format!("device {number}"));
         let will = Will { qos: QoS::AtLeastOnce, ..will() };
-        world.connect(Connect { will: Some(will), keep_alive: 10, ..connect });
+        world.connect(Connect { will: Some(will.into()), keep_alive: 10, ..connect });
     }
     world.advance(secs(15));
     assert_eq!(count_all(&mut world, watcher), 3000);

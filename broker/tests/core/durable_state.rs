@@ -81,7 +81,7 @@ fn the_will_of_a_connection_that_was_open_waits_for_who_comes_back() {
     let mut world = World::new();
     let watcher = world.connect(lasting(V5, "watcher", 1000));
     world.subscribe(watcher, Subscription::new("will", QoS::AtLeastOnce));
-    world.connect(Connect { will: Some(Will { qos: QoS::AtLeastOnce, ..will() }), ..lasting(V5, "device", 0) });
+    world.connect(Connect { will: Some(Will { qos: QoS::AtLeastOnce, ..will() }.into()), ..lasting(V5, "device", 0) });
     let mut world = restart(world, 10);
     let watcher = world.connect(lasting(V5, "watcher", 1000));
     assert_eq!(world.messages(watcher), ["will gone"]);
@@ -111,7 +111,7 @@ fn what_is_held_for_all_is_counted_anew() {
 fn a_will_that_waited_for_its_delay_waits_on_and_comes_when_it_would_have() {
     let mut world = World::new();
     let delayed = Will { delay: Some(30), retain: true, ..will() };
-    let device = world.connect(Connect { will: Some(delayed), ..lasting(V5, "device", 100) });
+    let device = world.connect(Connect { will: Some(delayed.into()), ..lasting(V5, "device", 100) });
     world.cut(device);
     let mut world = restart(world, 10);
     assert_eq!(world.broker.poll_timeout(), Some((world.now + secs(20), Timer::WillDelay)));

@@ -54,7 +54,7 @@ fn connect() -> BoxedStrategy<Packet> {
                 ..Will::default()
             });
             let connect = Connect::new(version, client_id);
-            Packet::from(Connect { clean_start, keep_alive, session_expiry, will, ..connect })
+            Packet::from(Connect { clean_start, keep_alive, session_expiry, will: will.map(Box::new), ..connect })
         })
         .boxed()
 }

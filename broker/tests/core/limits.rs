@@ -80,7 +80,7 @@ fn the_session_that_ends_next_makes_room_for_another() {
     let mut world = World::with(Config { sessions: 4, ..Config::default() });
     let leaving = [("later", 100), ("next", 50), ("never", u32::MAX)];
     for (client_id, secs) in leaving {
-        let client = world.connect(Connect { will: Some(will()), ..lasting(V5, client_id, secs) });
+        let client = world.connect(Connect { will: Some(will().into()), ..lasting(V5, client_id, secs) });
         world.send(client, disconnect(ReasonCode::DISCONNECT_WITH_WILL));
     }
     let connected = world.connect(lasting(V5, "connected", 10));
@@ -155,7 +155,7 @@ fn topics_are_limited_in_depth_and_length(#[values("a/b/c/d", "0123456789a")] to
 #[test]
 fn a_will_has_the_limits_of_a_message() {
     let mut world = World::with(Config { topic_length: 3, ..Config::default() });
-    let connect = |version| Connect { will: Some(will()), ..Connect::new(version, "c") };
+    let connect = |version| Connect { will: Some(will().into()), ..Connect::new(version, "c") };
     assert_eq!(connack_reason(&mut world, connect(V5)), 0x90);
     assert_eq!(connack_reason(&mut world, connect(V3)), 3);
 }

@@ -231,7 +231,7 @@ fn an_expiry_that_is_too_long_is_cut_and_the_client_told(
 fn a_session_that_ends_takes_its_subscriptions_and_its_will_s_clock_along() {
     let mut world = World::with(Config { sys_interval: secs(10), ..Config::default() });
     let will = Will { delay: Some(1000), ..will() };
-    let client = world.connect(Connect { will: Some(will), ..lasting(V5, "c", 5) });
+    let client = world.connect(Connect { will: Some(will.into()), ..lasting(V5, "c", 5) });
     world.subscribe(client, Subscription::new("t", QoS::AtLeastOnce));
     world.cut(client);
     world.advance(secs(5));

@@ -113,8 +113,9 @@ fn identifiers_and_wills_are_limited(#[case] version: Version, #[case] reason: u
     let known = world.connect(lasting(version, "known", 100));
     world.cut(known);
     leave_room_for(&mut world, 1000);
-    let connect =
-        |client_id: String, will: Option<Will>| Packet::from(Connect { will, ..Connect::new(version, client_id) });
+    let connect = |client_id: String, will: Option<Will>| {
+        Packet::from(Connect { will: will.map(Box::new), ..Connect::new(version, client_id) })
+    };
     let large = Will { payload: vec![0; 1000].into(), ..will() };
     for packet in [connect("x".repeat(1001), None), connect("known".into(), Some(large))] {
         let peer = world.open();

@@ -69,7 +69,7 @@ fn the_way_a_connection_ends_decides_about_the_will(
     let mut world = World::new();
     let watcher = world.watcher(V5, "will", QoS::AtMostOnce);
     let connect = lasting(version, "sensor", session_expiry);
-    let sensor = world.connect(Connect { keep_alive: 10, will: Some(will()), ..connect });
+    let sensor = world.connect(Connect { keep_alive: 10, will: Some(will().into()), ..connect });
     assert!(world.broker.client("sensor").is_some_and(|client| client.has_will));
     end(&mut world, sensor, version, how);
     assert_eq!(world.messages(watcher), if published { vec!["will gone"] } else { vec![] });
@@ -91,7 +91,7 @@ fn a_client_without_a_will_leaves_silently() {
 fn the_will_follows_the_close_at_the_very_instant() {
     let mut world = World::new();
     let watcher = world.watcher(V3, "will", QoS::AtMostOnce);
-    world.connect(Connect { keep_alive: 5, will: Some(will()), ..Connect::new(V3, "sensor") });
+    world.connect(Connect { keep_alive: 5, will: Some(will().into()), ..Connect::new(V3, "sensor") });
     world.advance_to_just_before(Duration::from_millis(7_500));
     assert_eq!(world.messages(watcher), Vec::<String>::new());
     world.advance(Duration::from_millis(1));
@@ -113,7 +113,7 @@ fn a_delayed_will_waits_for_its_delay_or_the_end_of_the_session(
     let mut world = World::new();
     let watcher = world.watcher(V5, "will", QoS::AtMostOnce);
     let will = Will { delay: Some(delay), ..will() };
-    let sensor = world.connect(Connect { will: Some(will), ..lasting(V5, "sensor", session_expiry) });
+    let sensor = world.connect(Connect { will: Some(will.into()), ..lasting(V5, "sensor", session_expiry) });
     world.advance(secs(77));
     world.cut(sensor);
     if after > 0 {
@@ -130,7 +130,7 @@ fn a_delayed_will_waits_for_its_delay_or_the_end_of_the_session(
 fn a_will_that_waits_is_a_timer_of_its_own() {
     let mut world = World::new();
     let will = Will { delay: Some(30), ..will() };
-    let sensor = world.connect(Connect { will: Some(will), ..lasting(V5, "sensor", 100) });
+    let sensor = world.connect(Connect { will: Some(will.into()), ..lasting(V5, "sensor", 100) });
     world.cut(sensor);
     assert_eq!(world.broker.poll_timeout(), Some((world.now + secs(30), Timer::WillDelay)));
     world.advance(secs(30));
@@ -145,11 +145,11 @@ fn a_client_that_returns_to_its_session_in_time_takes_its_will_along() {
     let mut world = World::new();
     let watcher = world.watcher(V5, "will", QoS::AtMostOnce);
     let delayed = Will { delay: Some(30), ..will() };
-    let sensor = world.connect(Connect { will: Some(delayed), ..lasting(V5, "sensor", 100) });
+    let sensor = world.connect(Connect { will: Some(delayed.into()), ..lasting(V5, "sensor", 100) });
     world.cut(sensor);
     world.advance_to_just_before(secs(30));
     // Nor does the clock of the old will set off the new one.
-    world.connect(Connect { will: Some(will()), ..lasting(V5, "sensor", 100) });
+    world.connect(Connect { will: Some(will().into()), ..lasting(V5, "sensor", 100) });
     world.advance(secs(1000));
     assert_eq!(world.messages(watcher), Vec::<String>::new());
 }
@@ -164,7 +164,7 @@ fn at_a_takeover_a_delayed_will_is_published_only_if_the_session_ends(
     let mut world = World::new();
     let watcher = world.watcher(V5, "will", QoS::AtMostOnce);
     let delayed = Will { delay: Some(30), ..will() };
-    world.connect(Connect { will: Some(delayed), ..lasting(V5, "sensor", 100) });
+    world.connect(Connect { will: Some(delayed.into()), ..lasting(V5, "sensor", 100) });
     world.connect(Connect { clean_start, ..lasting(V5, "sensor", 100) });
     world.advance(secs(1000));
     assert_eq!(world.messages(watcher), expected);
@@ -174,10 +174,11 @@ fn at_a_takeover_a_delayed_will_is_published_only_if_the_session_ends(
 fn the_will_of_a_resumed_session_is_that_of_the_new_connect() {
     let mut world = World::new();
     let watcher = world.watcher(V5, "#", QoS::AtMostOnce);
-    let first = world.connect(Connect { will: Some(Will { delay: Some(30), ..will() }), ..lasting(V5, "sensor", 100) });
+    let first =
+        world.connect(Connect { will: Some(Will { delay: Some(30), ..will() }.into()), ..lasting(V5, "sensor", 100) });
     world.cut(first);
     let new = Will { payload: "gone again".into(), ..will() };
-    let second = world.connect(Connect { will: Some(new), ..lasting(V5, "sensor", 100) });
+    let second = world.connect(Connect { will: Some(new.into()), ..lasting(V5, "sensor", 100) });
     world.cut(second);
     world.advance(secs(1000));
     assert_eq!(world.messages(watcher), ["will gone again"]);
@@ -187,7 +188,7 @@ fn the_will_of_a_resumed_session_is_that_of_the_new_connect() {
 fn a_disconnect_that_raises_the_session_expiry_from_0_is_none_and_the_will_is_published() {
     let mut world = World::new();
     let watcher = world.watcher(V5, "will", QoS::AtMostOnce);
-    let sensor = world.connect(Connect { will: Some(will()), ..lasting(V5, "sensor", 0) });
+    let sensor = world.connect(Connect { will: Some(will().into()), ..lasting(V5, "sensor", 0) });
     world.send(sensor, Packet::Disconnect(Disconnect { session_expiry: Some(10), ..Disconnect::default() }));
     assert_eq!(world.received(sensor), [disconnect(ReasonCode::PROTOCOL_ERROR)]);
     assert_eq!(world.messages(watcher), ["will gone"]);
@@ -209,7 +210,7 @@ fn a_will_carries_its_qos_its_retain_flag_and_its_properties(#[values(false, tru
         user_properties: properties.clone(),
         ..will()
     };
-    let sensor = world.connect(Connect { will: Some(will), ..Connect::new(V5, "sensor") });
+    let sensor = world.connect(Connect { will: Some(will.into()), ..Connect::new(V5, "sensor") });
     // The interval of the message counts from its publication.
     world.advance(secs(500));
     world.cut(sensor);
@@ -235,7 +236,8 @@ fn a_shutdown_tells_everybody_and_sends_no_wills_after_it() {
     let mut world = World::new();
     let watcher = world.watcher(V5, "will", QoS::AtMostOnce);
     let old = world.client(V3, "old");
-    let sensor = world.connect(Connect { will: Some(Will { retain: true, ..will() }), ..Connect::new(V5, "sensor") });
+    let sensor =
+        world.connect(Connect { will: Some(Will { retain: true, ..will() }.into()), ..Connect::new(V5, "sensor") });
     // One that leaves before the sensor, and one that leaves after it.
     let other = world.client(V5, "other");
     world.subscribe(other, Subscription::new("#", QoS::AtLeastOnce));
@@ -263,7 +265,7 @@ fn a_connection_that_never_said_connect_has_no_will() {
 #[test]
 fn a_client_does_not_get_its_own_will_after_it_is_gone() {
     let mut world = World::new();
-    let sensor = world.connect(Connect { will: Some(will()), ..Connect::new(V5, "sensor") });
+    let sensor = world.connect(Connect { will: Some(will().into()), ..Connect::new(V5, "sensor") });
     world.subscribe(sensor, Subscription::new("will", QoS::AtMostOnce));
     world.cut(sensor);
     assert_eq!(world.received(sensor), []);

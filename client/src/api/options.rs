@@ -66,7 +66,7 @@ impl ConnectOptions {
     /// Returns what the broker publishes when the connection is lost.
     #[must_use]
     pub fn will(mut self, will: Will) -> Self {
-        self.core.connect.will = Some(will);
+        self.core.connect.will = Some(will.into());
         self
     }
 

@@ -274,13 +274,17 @@ impl Connection {
         if self.disable_clean_session && connect.version.is_v5() && connect.session_expiry.is_none() {
             connect.session_expiry = Some(u32::MAX);
         }
-        connect.will = self.will_topic.clone().map(|topic| Will {
-            topic: topic.into(),
-            payload: self.will_payload.clone().unwrap_or_default().into(),
-            qos: self.will_qos,
-            retain: self.will_retain,
-            ..Will::default()
-        });
+        connect.will = self
+            .will_topic
+            .clone()
+            .map(|topic| Will {
+                topic: topic.into(),
+                payload: self.will_payload.clone().unwrap_or_default().into(),
+                qos: self.will_qos,
+                retain: self.will_retain,
+                ..Will::default()
+            })
+            .map(Box::new);
         self.properties().connect(&mut options)?;
         Ok(options)
     }

@@ -114,7 +114,7 @@ impl Properties {
             return Err(format!("'{}': expected one of {}", property.packet, known.join(", ")));
         }
         let mut options = Options::new(halfopen_protocol::Version::V5_0, "");
-        options.connect.will = Some(Will::default());
+        options.connect.will = Some(Box::default());
         self.connect(&mut options)?;
         self.publish(&mut Publish::default())?;
         self.subscribe()?;

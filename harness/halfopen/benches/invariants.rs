@@ -95,17 +95,17 @@ fn begin(row: &Row) -> Vec<Event> {
         let node = NodeId(PUBLISHER.0 + client);
         story.item(client, node, BROKER, Transmission::Open);
         let connect = Connect { keep_alive: 0, ..Connect::new(Version::V3_1_1, format!("c{client}")) };
-        story.item(client, node, BROKER, Transmission::Packet(Packet::from(connect)));
-        story.item(client, BROKER, node, Transmission::Packet(Packet::ConnAck(Arc::<ConnAck>::default())));
+        story.item(client, node, BROKER, Transmission::from(Packet::from(connect)));
+        story.item(client, BROKER, node, Transmission::from(Packet::ConnAck(Arc::<ConnAck>::default())));
         if client > 0 {
             let subscription = Subscription::new(topic(client), QoS::new(row.qos).expect("a QoS"));
             let subscriptions = vec![subscription];
             let packet_id = PacketId::MIN;
             let subscribe = Subscribe { packet_id, subscription_id: None, user_properties: Vec::new(), subscriptions };
-            story.item(client, node, BROKER, Transmission::Packet(Packet::Subscribe(subscribe)));
+            story.item(client, node, BROKER, Transmission::from(Packet::Subscribe(subscribe)));
             let reasons = vec![ReasonCode::new(row.qos)];
             let suback = SubAck { packet_id, reason_string: None, user_properties: Vec::new(), reasons };
-            story.item(client, BROKER, node, Transmission::Packet(Packet::SubAck(suback)));
+            story.item(client, BROKER, node, Transmission::from(Packet::SubAck(suback)));
         }
     }
     story.events
@@ -125,7 +125,7 @@ fn message(row: &Row, number: u32) -> Vec<Event> {
         ..Publish::default()
     };
     for (client, from, to) in [(0, PUBLISHER, BROKER), (subscriber, BROKER, NodeId(PUBLISHER.0 + subscriber))] {
-        story.item(client, from, to, Transmission::Packet(Packet::from(publish.clone())));
+        story.item(client, from, to, Transmission::from(Packet::from(publish.clone())));
         if to != BROKER {
             let kind = EventKind::Delivered { node: to, message: publish.clone().into() };
             story.events.push(Event { at: story.at, kind });
@@ -133,11 +133,11 @@ fn message(row: &Row, number: u32) -> Vec<Event> {
         let ack = Ack::new(id);
         match row.qos {
             0 => {}
-            1 => story.item(client, to, from, Transmission::Packet(Packet::PubAck(ack))),
+            1 => story.item(client, to, from, Transmission::from(Packet::PubAck(ack))),
             _ => {
-                story.item(client, to, from, Transmission::Packet(Packet::PubRec(ack.clone())));
-                story.item(client, from, to, Transmission::Packet(Packet::PubRel(ack.clone())));
-                story.item(client, to, from, Transmission::Packet(Packet::PubComp(ack)));
+                story.item(client, to, from, Transmission::from(Packet::PubRec(ack.clone())));
+                story.item(client, from, to, Transmission::from(Packet::PubRel(ack.clone())));
+                story.item(client, to, from, Transmission::from(Packet::PubComp(ack)));
             }
         }
     }

@@ -31,7 +31,9 @@ impl Network {
             let (first, last) = scope.connection.map_or((0, u32::MAX), |ordinal| (ordinal, ordinal));
             let overrides = self.overrides.range_mut((from, to, first)..=(from, to, last));
             let mut has_healed = overrides.filter_map(|(_, own)| own.partition.take()).count() > 0;
-            has_healed |= scope.connection.is_none() && self.link_mut(from, to).partition.take().is_some();
+            has_healed |= scope.connection.is_none()
+                && self.link_places.contains_key(&(from, to))
+                && self.link_mut(from, to).partition.take().is_some();
             if has_healed {
                 self.fault_hit(fault);
             }

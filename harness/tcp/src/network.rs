@@ -45,6 +45,8 @@ pub struct Network {
     pub(crate) seeds: Seeds,
     /// The settings of each link that has no others.
     pub(crate) settings: LinkSettings,
+    /// The links that differ from the others. If no link of the network's settings has a state, the first stands for all
+    /// those that do not.
     pub(crate) links: Vec<Link>,
     pub(crate) link_places: BTreeMap<(HostId, HostId), u32>,
     pub(crate) overrides: PathOverrides,
@@ -101,7 +103,10 @@ impl Network {
             hosts: (0..hosts).map(|_| Host::default()).collect(),
             seeds: Box::new(seeds),
             settings,
-            links: Vec::new(),
+            links: is_stateless(&settings)
+                .then(|| Link::new(settings, HostId(0), HostId(0), None))
+                .into_iter()
+                .collect(),
             link_places: BTreeMap::new(),
             overrides: PathOverrides::default(),
             slots: Vec::new(),
@@ -187,17 +192,35 @@ impl Network {
         &mut self.hosts[host.0 as usize]
     }
 
-    /// Returns the place of a link, which it creates if nobody has needed it before.
+    /// Returns the place of a link: its own, or that of the one that stands for all.
     pub(crate) fn link_place(&mut self, from: HostId, to: HostId) -> u32 {
-        *self.link_places.entry((from, to)).or_insert_with(|| {
-            self.links.push(Link::new(self.settings, from, to, None));
-            self.links.len() as u32 - 1
-        })
+        match self.link_places.get(&(from, to)) {
+            Some(place) => *place,
+            None if is_stateless(&self.settings) => 0,
+            None => self.own_link(from, to),
+        }
     }
 
+    /// Returns a link to be changed, which so becomes one of its own.
     pub(crate) fn link_mut(&mut self, from: HostId, to: HostId) -> &mut Link {
-        let place = self.link_place(from, to);
+        let place = match self.link_places.get(&(from, to)) {
+            Some(place) => *place,
+            None => self.own_link(from, to),
+        };
         &mut self.links[place as usize]
+    }
+
+    /// Gives a direction a link of its own, on which its connections are from now on.
+    fn own_link(&mut self, from: HostId, to: HostId) -> u32 {
+        let place = self.links.len() as u32;
+        self.links.push(Link::new(self.settings, from, to, None));
+        self.link_places.insert((from, to), place);
+        for (connection, side) in self.connections_on(from, to, None) {
+            if let Some(end) = self.end_mut(Socket::new(connection, side)) {
+                end.link = place;
+            }
+        }
+        place
     }
 
     /// Returns what is different for one connection on a link, from this call on.
@@ -266,4 +289,9 @@ impl Network {
         };
         opened_by(from, to, Side::Client).chain(opened_by(to, from, Side::Server)).collect()
     }
+}
+
+/// Returns whether a link of these settings treats each packet as if there were no others.
+fn is_stateless(settings: &LinkSettings) -> bool {
+    settings.loss == 0 && settings.jitter.is_zero() && settings.bandwidth.is_none()
 }

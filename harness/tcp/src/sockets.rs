@@ -207,7 +207,7 @@ impl Network {
     pub(crate) fn send_control(&mut self, socket: Socket, segment: Segment) {
         let Some(host) = self.host_of(socket) else { return };
         if self.host(host).control.capacity() == 0 {
-            self.host_mut(host).control = self.spare.pop().unwrap_or_default();
+            self.host_mut(host).control = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(1));
         }
         self.host_mut(host).control.push((socket, segment));
         self.stirred.insert(host);

@@ -7,6 +7,9 @@ use crate::path::Path;
 use crate::segment::{Flag, Segment};
 use crate::{ConnectionId, Event, FaultId, HostId, Network, Side, Socket};
 
+/// Maximum number of empty buffers that are kept for hosts that have something to send: there may be a million hosts.
+const SPARE: usize = 64;
+
 /// Sending, losing and retransmitting segments.
 impl Network {
     /// Sends what programs have written and what hosts have to answer: host by host; of each host first the handshakes,
@@ -40,7 +43,7 @@ impl Network {
             for (socket, segment) in control.drain(..) {
                 self.depart(now, socket, segment);
             }
-            if control.capacity() > 0 {
+            if control.capacity() > 0 && self.spare.len() < SPARE {
                 self.spare.push(control);
             }
             while let Some((_, socket)) = self.host_mut(host).writers.pop_first() {

@@ -240,7 +240,7 @@ impl Direction {
                     if let Packet::Connect(connect) = &packet {
                         *version = connect.version;
                     }
-                    return Some(Transmission::Packet(packet));
+                    return Some(Transmission::from(packet));
                 }
                 Err(_) => self.garbled = true,
             }

@@ -104,7 +104,12 @@ impl Recorder {
     pub(crate) fn sent(&self, connection: ConnectionId, from: NodeId, to: NodeId, item: Transmission) {
         let mut inner = self.0.borrow_mut();
         let in_flight = InFlight { sent: inner.count, kind: InFlightKind::of(&item), arrival: None };
-        inner.under_way.entry((connection, from)).or_default().push_back(in_flight);
+        let under_way = inner.under_way.entry((connection, from)).or_default();
+        if under_way.is_empty() {
+            // Mostly it stays alone, and a queue that grows by itself makes room for four.
+            under_way.reserve_exact(1);
+        }
+        under_way.push_back(in_flight);
         inner.push(EventKind::Sent { connection, from, to, item, arrival: None });
     }
 

@@ -16,7 +16,7 @@ pub struct Connect {
     /// Client Identifier; empty asks the server to choose one (§3.1.3.1).
     pub client_id: ByteString,
     /// The message that the server publishes when the connection ends without a DISCONNECT (§3.1.2.5).
-    pub will: Option<Will>,
+    pub will: Option<Box<Will>>,
     /// User Name.
     pub username: Option<ByteString>,
     /// Password.

@@ -85,7 +85,7 @@ impl Connect {
         }
         connect.client_id = reader.string()?;
         if flags.has(Flags::WILL) {
-            connect.will = Some(Will::decode(flags, reader)?);
+            connect.will = Some(Will::decode(flags, reader)?.into());
         }
         if flags.has(Flags::USERNAME) {
             connect.username = Some(reader.string()?);

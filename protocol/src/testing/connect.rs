@@ -34,7 +34,7 @@ pub fn connect(version: Version) -> impl Strategy<Value = Connect> {
                 clean_start: clean || client_id.is_empty(),
                 keep_alive,
                 client_id,
-                will,
+                will: will.map(Box::new),
                 // 3.1.1 has no password without a user name.
                 password: password.filter(|_| version.is_v5() || username.is_some()),
                 username,

@@ -69,12 +69,12 @@ fn is_false_utf8(payload_format: Option<bool>, payload: &[u8]) -> bool {
     ..Publish::default()
 }))]
 #[case::will_payload_format(Version::V5_0, Role::Client, Packet::from(Connect {
-    will: Some(Will {
+    will: Some(Box::new(Will {
         topic: "t".into(),
         payload_format: Some(true),
         payload: b"\xff"[..].into(),
         ..Will::default()
-    }),
+    })),
     ..Connect::new(Version::V5_0, "c")
 }))]
 fn a_known_disagreement_is_still_there(#[case] version: Version, #[case] sender: Role, #[case] packet: Packet) {

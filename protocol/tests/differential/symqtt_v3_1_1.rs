@@ -66,12 +66,14 @@ fn connect(connect: &v3::Connect) -> Connect {
     Connect {
         clean_start: connect.clean_session,
         keep_alive: connect.keep_alive,
-        will: connect.will.as_ref().map(|will| Will {
-            topic: will.topic.as_str().into(),
-            payload: will.message.clone(),
-            qos: qos(will.qos),
-            retain: will.retain,
-            ..Will::default()
+        will: connect.will.as_ref().map(|will| {
+            Box::new(Will {
+                topic: will.topic.as_str().into(),
+                payload: will.message.clone(),
+                qos: qos(will.qos),
+                retain: will.retain,
+                ..Will::default()
+            })
         }),
         username: connect.username.as_deref().map(Into::into),
         password: connect.password.clone(),

@@ -78,7 +78,7 @@ fn connect(connect: &v5::Connect) -> Connect {
         clean_start: connect.clean_start,
         keep_alive: connect.keep_alive,
         client_id: connect.client_id.as_str().into(),
-        will: connect.will.as_ref().map(will),
+        will: connect.will.as_ref().map(will).map(Box::new),
         username: text(&connect.username),
         password: connect.password.clone(),
         session_expiry: properties.session_expiry_interval,

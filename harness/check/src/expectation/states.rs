@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use halfopen_protocol::{Packet, ReasonCode};
-
 use super::{Judge, Window, millis, seconds};
 use crate::Findings;
 use crate::plan::{Mode, Program, Verb};
 use crate::trace::{EventKind, Transmission};
-use crate::verb::Timeline;
+use crate::verb::{Timeline, accepts};
 
 impl Judge<'_> {
     /// Judges a state: with `at` in the state at that moment, with a range at some time in it; with `during` all the
@@ -51,11 +49,7 @@ impl Judge<'_> {
     fn first_connected(&self) -> Option<Duration> {
         let is_has = matches!(self.expectation.verb, Verb::Has(_));
         self.trace.at(self.index, self.node).find_map(|(_, event)| match &event.kind {
-            EventKind::Received { item: Transmission::Packet(Packet::ConnAck(connack)), .. }
-                if connack.reason == ReasonCode::SUCCESS =>
-            {
-                Some(event.at)
-            }
+            EventKind::Received { item, .. } if accepts(item) => Some(event.at),
             EventKind::Received { item: Transmission::Open, .. } if is_has => Some(event.at),
             _ => None,
         })

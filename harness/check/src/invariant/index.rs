@@ -441,7 +441,7 @@ impl Index {
         item: &Transmission,
         facts: &mut Facts<'_>,
     ) {
-        if let Transmission::Packet(Packet::Publish(publish)) = item
+        if let Some(Packet::Publish(publish)) = item.packet()
             && let Some(id) = self.find(connection, from)
         {
             let end = &mut self.ends[id.0];

@@ -195,8 +195,10 @@ fn for_each_command(steps: &[Step], take: &mut impl FnMut(StepId, NodeId, &Comma
 /// About how many bytes a thing takes on a connection; the fields of fixed size are not counted one by one.
 fn size(item: &Transmission) -> usize {
     match item {
-        Transmission::Packet(Packet::Publish(publish)) => publish.payload.len() + publish.topic.len() + 16,
-        Transmission::Packet(_) => 16,
+        Transmission::Packet(packet) => match &**packet {
+            Packet::Publish(publish) => publish.payload.len() + publish.topic.len() + 16,
+            _ => 16,
+        },
         Transmission::Bytes(bytes) => bytes.len(),
         Transmission::Open | Transmission::Fin | Transmission::Rst | Transmission::TimedOut => 0,
     }

@@ -260,7 +260,7 @@ fn will() -> Will {
 #[case::at_the_same_instant(310, &[])]
 #[case::before(309, &["broker_delivers"])]
 fn will_may_go_out_before_the_connection_is_closed(#[case] published: u64, #[case] expected: &[&str]) {
-    let sensor = Connect { will: Some(will()), ..connect("sensor", 0) };
+    let sensor = Connect { will: Some(will().into()), ..connect("sensor", 0) };
     let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false).joins(1, 0, SENSOR, sensor, false);
     let tale = tale.subscribes(0, 100, Subscription::new("t", QoS::AtMostOnce), None);
     let mut tale = tale.hears(0, published, WATCHER, publish(0, 0, "x"));
@@ -294,7 +294,7 @@ fn server_publishes_a_will(
     #[case] expected: &[&str],
 ) {
     let will = Will { delay: Some(delay), ..will() };
-    let sensor = Connect { will: Some(will), session_expiry: Some(100), ..connect("sensor", 0) };
+    let sensor = Connect { will: Some(will.into()), session_expiry: Some(100), ..connect("sensor", 0) };
     let mut tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false).joins(1, 0, SENSOR, sensor, false);
     tale = tale.subscribes(0, 100, Subscription::new("t", QoS::AtMostOnce), None);
     if let Some(reason) = goodbye {

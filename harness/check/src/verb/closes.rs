@@ -78,12 +78,15 @@ impl Closes {
             Transmission::Open => {
                 self.open.insert(connection, Connection::default());
             }
-            Transmission::Packet(Packet::Disconnect(disconnect)) => self.say(connection, disconnect.reason),
-            Transmission::Packet(Packet::ConnAck(connack)) if connack.reason != ReasonCode::SUCCESS => {
-                self.say(connection, connack.reason);
-            }
+            Transmission::Packet(packet) => match &**packet {
+                Packet::Disconnect(disconnect) => self.say(connection, disconnect.reason),
+                Packet::ConnAck(connack) if connack.reason != ReasonCode::SUCCESS => {
+                    self.say(connection, connack.reason);
+                }
+                _ => {}
+            },
             Transmission::Fin | Transmission::Rst => return self.end(connection, index, at, item.close()),
-            Transmission::Packet(_) | Transmission::Bytes(_) | Transmission::TimedOut => {}
+            Transmission::Bytes(_) | Transmission::TimedOut => {}
         }
         None
     }

@@ -19,6 +19,11 @@ pub(super) fn timeline<'a>(wanted: ClientState, node: NodeId, events: impl IntoI
     timeline
 }
 
+/// Returns whether this is a CONNACK that accepts a connection.
+pub(crate) fn accepts(item: &Transmission) -> bool {
+    matches!(item.packet(), Some(Packet::ConnAck(connack)) if connack.reason == ReasonCode::SUCCESS)
+}
+
 /// Returns what an event makes of the state; `current` is the connection that is being opened or is up.
 fn state_after(node: NodeId, current: &mut Option<ConnectionId>, event: &EventKind) -> Option<ClientState> {
     match event {
@@ -26,9 +31,7 @@ fn state_after(node: NodeId, current: &mut Option<ConnectionId>, event: &EventKi
             *current = Some(*connection);
             Some(ClientState::Connecting)
         }
-        EventKind::Received { connection, to, item: Transmission::Packet(Packet::ConnAck(connack)), .. }
-            if *to == node && connack.reason == ReasonCode::SUCCESS =>
-        {
+        EventKind::Received { connection, to, item, .. } if *to == node && accepts(item) => {
             *current = Some(*connection);
             Some(ClientState::Connected)
         }

@@ -47,7 +47,7 @@ impl Loses {
                 }
                 // What arrives shows that the connection is up, also where the engine does not say so.
                 let state = self.connections.entry(*connection).or_insert(State::Up);
-                if matches!(item, Transmission::Packet(Packet::Disconnect(_))) && *state == State::Up {
+                if matches!(item.packet(), Some(Packet::Disconnect(_))) && *state == State::Up {
                     *state = State::Left;
                 }
             }

@@ -17,7 +17,7 @@ use halfopen_protocol::ReasonCode;
 use self::attempts::Attempts;
 use self::closes::Closes;
 use self::delivers::Delivers;
-pub(super) use self::is::state_text;
+pub(super) use self::is::{accepts, state_text};
 use self::loses::Loses;
 use self::packets::Packets;
 pub(super) use self::timeline::Timeline;

@@ -22,7 +22,7 @@ pub(super) fn of_trace(file: &TraceFile) -> Vec<Compared> {
     let item = |record: &EventRecord| match &file.trace.events.get(record.index)?.kind {
         EventKind::Sent { item, .. } | EventKind::Received { item, .. } => Some(item.clone()),
         EventKind::Delivered { message, .. } => {
-            Some(Transmission::Packet(halfopen_protocol::Packet::Publish(Arc::clone(message))))
+            Some(Transmission::from(halfopen_protocol::Packet::Publish(Arc::clone(message))))
         }
         _ => None,
     };

@@ -59,7 +59,7 @@ fn slower(events: &mut [Event]) {
 fn another_reason(events: &mut [Event]) {
     let place = place(events, is_sent(BROKER, "DISCONNECT"));
     if let EventKind::Sent { item, .. } = &mut events[place].kind {
-        *item = Transmission::Packet(disconnect(0x8e));
+        *item = Transmission::from(disconnect(0x8e));
     }
 }
 

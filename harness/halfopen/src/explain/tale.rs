@@ -80,7 +80,7 @@ impl Explained<'_> {
                     Transmission::Fin => format!("{to} learns that {from} has closed"),
                     Transmission::Rst => format!("{to} learns that {from} has reset the connection, or never had it"),
                     Transmission::TimedOut => format!("{to} gives up: {from} does not acknowledge"),
-                    Transmission::Packet(packet) => match packet {
+                    Transmission::Packet(packet) => match &**packet {
                         halfopen_protocol::Packet::Publish(publish) => {
                             format!("{to} gets a message on {} from {from}", publish.topic)
                         }

@@ -133,7 +133,7 @@ impl TraceBuilder {
 
     /// Sends a packet that arrives after 10 ms.
     pub fn packet(&mut self, connection: u32, from: NodeId, to: NodeId, packet: Packet) -> &mut Self {
-        self.item(connection, from, to, Transmission::Packet(packet))
+        self.item(connection, from, to, Transmission::from(packet))
     }
 
     /// Adds the statement of a node that it closes a connection. `since` is the packet from which a time-out was

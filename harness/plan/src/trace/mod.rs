@@ -231,8 +231,8 @@ pub struct Since {
 pub enum Transmission {
     /// The connection opens: SYN at the client, accept at the broker.
     Open,
-    /// A whole control packet.
-    Packet(Packet),
+    /// A whole control packet, which is shared: most events are about one, and many are kept.
+    Packet(Arc<Packet>),
     /// Bytes that make no packet: a beginning that never went on, or something malformed.
     Bytes(Bytes),
     /// The end of the stream, in order.
@@ -241,6 +241,12 @@ pub enum Transmission {
     Rst,
     /// The socket fails because no answer came within the give-up time; only ever received.
     TimedOut,
+}
+
+impl From<Packet> for Transmission {
+    fn from(packet: Packet) -> Self {
+        Self::Packet(Arc::new(packet))
+    }
 }
 
 impl Transmission {

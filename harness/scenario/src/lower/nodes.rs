@@ -400,7 +400,7 @@ impl Lower<'_> {
             self.put(&fields.keep_alive, |v| Some(connect.keep_alive = v.value(env)?)),
             self.put(&fields.clean, |v| Some(connect.clean_start = *v)),
             self.put(&fields.session_expiry, |v| Some(connect.session_expiry = Some(v.value(env)?))),
-            self.put(&fields.will, |v| Some(connect.will = Some(self.will(v)?))),
+            self.put(&fields.will, |v| Some(connect.will = Some(self.will(v)?.into()))),
             self.put(&fields.username, |v| Some(connect.username = Some(text(v)))),
             self.put(&fields.password, |v| Some(connect.password = Some(self.payload(v)?))),
             self.put(&fields.receive_maximum, |v| Some(connect.receive_maximum = Some(v.to()?))),

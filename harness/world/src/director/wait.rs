@@ -133,7 +133,9 @@ impl AwaitedAnswers {
     /// one has been opened.
     fn receive(&mut self, item: &Transmission, is_old: bool, plan: &Plan, answers: &Answers) -> Result<(), String> {
         match item {
-            Transmission::Packet(Packet::ConnAck(_)) if is_old && matches!(self.answers[0], Answer::Reply(..)) => {
+            Transmission::Packet(packet)
+                if is_old && matches!(**packet, Packet::ConnAck(_)) && matches!(self.answers[0], Answer::Reply(..)) =>
+            {
                 Ok(())
             }
             Transmission::Packet(packet) => self.receive_packet(packet, plan, answers),

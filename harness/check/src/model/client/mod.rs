@@ -140,7 +140,11 @@ impl Client {
                 self.waits.wrote(now);
                 self.send(packet, findings);
             }
-            Transmission::Packet(Packet::Publish(publish)) if self.leaving == Some(id) => self.send_leaving(publish),
+            Transmission::Packet(packet) if self.leaving == Some(id) => {
+                if let Packet::Publish(publish) = &**packet {
+                    self.send_leaving(publish);
+                }
+            }
             Transmission::Fin | Transmission::Rst if self.is_on(id) => self.end(false, findings),
             _ => {}
         }

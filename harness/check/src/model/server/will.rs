@@ -15,14 +15,14 @@ use super::{Server, Timer};
 /// The will of a session.
 #[derive(Clone, Debug)]
 pub(super) struct PendingWill {
-    will: Will,
+    will: Box<Will>,
     /// Time at which it is published, once its connection has ended.
     pub(super) due: Option<Duration>,
 }
 
 impl PendingWill {
     /// The will of a connection that is up.
-    pub(super) fn new(will: Will) -> Self {
+    pub(super) fn new(will: Box<Will>) -> Self {
         Self { will, due: None }
     }
 

@@ -98,13 +98,12 @@ impl End {
         let granted = match kind {
             EventKind::Received { to, item: Transmission::Packet(packet), .. } if *to == self.node => {
                 self.heard.push(place);
-                if let Packet::Connect(connect) = packet { Some(connect.keep_alive) } else { None }
+                if let Packet::Connect(connect) = &**packet { Some(connect.keep_alive) } else { None }
             }
-            EventKind::Sent { from, item: Transmission::Packet(Packet::ConnAck(connack)), .. }
-                if *from == self.node =>
-            {
-                connack.server_keep_alive
-            }
+            EventKind::Sent { from, item, .. } if *from == self.node => match item.packet() {
+                Some(Packet::ConnAck(connack)) => connack.server_keep_alive,
+                _ => None,
+            },
             _ => None,
         };
         if let Some(seconds) = granted {

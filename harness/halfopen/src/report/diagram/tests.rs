@@ -65,7 +65,7 @@ fn what_is_lost_ends_in_a_cross_inside_the_band_of_the_fault() {
     plan.steps.push(step(6, "network: heal", StepKind::Network(NetworkFault::Heal.on(links))));
     let mut story = TraceBuilder::new();
     story.connect(0, SENSOR, connect("sensor", 5)).step(5, "network: partition");
-    story.at(1000).lost(0, SENSOR, BROKER, Transmission::Packet(Packet::PingReq)).at(2000).step(6, "network: heal");
+    story.at(1000).lost(0, SENSOR, BROKER, Transmission::from(Packet::PingReq)).at(2000).step(6, "network: heal");
     let picture = picture(&plan, &mut story, 3000);
     assert_eq!(count(&picture, "ping lost"), 1, "{picture}");
     assert!(picture.contains("partition, from 0.040 to 2.000"), "{picture}");

@@ -87,8 +87,7 @@ impl EventRecord {
             }
             EventKind::Delivered { node, message } => {
                 record.node = name(node);
-                record
-                    .item("delivered", &Transmission::Packet(halfopen_protocol::Packet::Publish(Arc::clone(message))));
+                record.item("delivered", &Transmission::from(halfopen_protocol::Packet::Publish(Arc::clone(message))));
             }
             EventKind::Connected { node, session_present } => {
                 record.node = name(node);

@@ -89,7 +89,7 @@ impl Wire<'_> {
             return self.open(index, at, id, from, to);
         }
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if let Transmission::Packet(Packet::Connect(connect)) = item {
+        if let Some(Packet::Connect(connect)) = item.packet() {
             connection.version = connect.version;
         }
         let lost = arrival.is_none().then(|| "lost, or still under way at the end of the run".to_owned());

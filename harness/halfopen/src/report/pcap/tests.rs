@@ -24,7 +24,7 @@ fn sequence_numbers_count_what_was_sent_and_acknowledgements_what_came() {
     story.at(20).event(EventKind::Established { connection: ConnectionId(0), node: SENSOR });
     story.packet(0, SENSOR, BROKER, Packet::from(connect("sensor", 5)));
     story.at(30).packet(0, BROKER, SENSOR, Packet::ConnAck(Default::default()));
-    story.at(1000).lost(0, SENSOR, BROKER, Transmission::Packet(Packet::PingReq));
+    story.at(1000).lost(0, SENSOR, BROKER, Transmission::from(Packet::PingReq));
     story.at(2000).item(0, BROKER, SENSOR, Transmission::Fin);
     story.at(3000).lost(0, SENSOR, BROKER, Transmission::Rst);
     let shown: Vec<String> = segments(&plan(), &story.end(4000)).iter().map(shown).collect();

@@ -49,7 +49,7 @@ fn full_connect() -> Connect {
         clean_start: false,
         keep_alive: 5,
         client_id: "sensor".into(),
-        will: Some(full_will()),
+        will: Some(full_will().into()),
         username: string(),
         password: data(),
         session_expiry: Some(30),

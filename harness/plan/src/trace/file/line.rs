@@ -156,7 +156,7 @@ impl EventLine {
                 }),
             },
             EventKind::Delivered { node, message } => {
-                let item = Transmission::Packet(Packet::Publish(Arc::clone(message)));
+                let item = Transmission::from(Packet::Publish(Arc::clone(message)));
                 KindLine::Delivered { node: name(node), item: ItemLine::of(None, &item, versions)? }
             }
             EventKind::Connected { node, session_present } => {
@@ -211,8 +211,10 @@ impl EventLine {
                 because,
                 since: since.map(SinceLine::since).transpose()?,
             },
-            KindLine::Delivered { node, item } => match item.item()? {
-                Transmission::Packet(Packet::Publish(message)) => EventKind::Delivered { node: id(node)?, message },
+            KindLine::Delivered { node, item } => match item.item()?.packet() {
+                Some(Packet::Publish(message)) => {
+                    EventKind::Delivered { node: id(node)?, message: Arc::clone(message) }
+                }
                 _ => return Err("what is delivered is no PUBLISH".to_owned()),
             },
             KindLine::Connected { node, session_present } => EventKind::Connected { node: id(node)?, session_present },
@@ -265,7 +267,7 @@ impl ItemLine {
         let version = Version::ALL.into_iter().find(|version| version.to_string() == named);
         let version = version.ok_or_else(|| format!("`mqtt` is `{named}`; it can be `3.1.1` or `5.0`"))?;
         match packet_of(&wire, version) {
-            Some(packet) if packet.packet_type() == packet_type => Ok(Transmission::Packet(packet)),
+            Some(packet) if packet.packet_type() == packet_type => Ok(packet.into()),
             _ => Err(format!("`wire` is no {} of version {version}", packet_type.name())),
         }
     }

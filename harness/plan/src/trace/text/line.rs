@@ -3,6 +3,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use halfopen_protocol::Packet;
+
 use super::members::{Member, Members, masked};
 use super::value::{field_text, hex};
 use crate::trace::{Event, EventKind, Since, Trace, Transmission, fields};
@@ -97,19 +99,15 @@ impl Writer<'_> {
             EventKind::Delivered { node, message } => {
                 // Mostly a message is delivered when it arrives, and its PUBLISH has a line.
                 let arrived = |event: &Event| {
-                    matches!(&event.kind,
-                    EventKind::Received { to, item: Transmission::Packet(halfopen_protocol::Packet::Publish(publish)), .. }
-                        if to == node && publish.topic == message.topic && publish.payload == message.payload)
+                    matches!(received(event, *node), Some(Packet::Publish(publish))
+                        if publish.topic == message.topic && publish.payload == message.payload)
                 };
-                let packet = halfopen_protocol::Packet::Publish(Arc::clone(message));
+                let packet = Packet::Publish(Arc::clone(message));
                 (!self.just_before(index, event.at, arrived))
                     .then(|| self.statement(*node, "delivers", &details(&packet)))
             }
             EventKind::Connected { node, session_present } => {
-                let is_connack = |event: &Event| {
-                    matches!(&event.kind,
-                    EventKind::Received { to, item: Transmission::Packet(halfopen_protocol::Packet::ConnAck(_)), .. } if to == node)
-                };
+                let is_connack = |event: &Event| matches!(received(event, *node), Some(Packet::ConnAck(_)));
                 let session = if *session_present { "session_present=true" } else { "" };
                 (!self.just_before(index, event.at, is_connack)).then(|| self.statement(*node, "is connected", session))
             }
@@ -193,7 +191,7 @@ impl Writer<'_> {
 }
 
 /// Returns the fields of a packet that differ from their defaults, as a trace prints them.
-pub fn details(packet: &halfopen_protocol::Packet) -> String {
+pub fn details(packet: &Packet) -> String {
     let fields = fields(packet);
     fields.iter().filter(|field| !field.is_default).map(field_text).collect::<Vec<_>>().join(" ")
 }
@@ -220,5 +218,13 @@ pub fn item_word(item: &Transmission) -> &'static str {
         Transmission::TimedOut => "timed out",
         Transmission::Packet(_) => "packet",
         Transmission::Bytes(_) => "bytes",
+    }
+}
+
+/// Returns the packet that a node receives in an event, if it is about one.
+fn received(event: &Event, node: NodeId) -> Option<&Packet> {
+    match &event.kind {
+        EventKind::Received { to, item, .. } if *to == node => item.packet(),
+        _ => None,
     }
 }

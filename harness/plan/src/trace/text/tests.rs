@@ -33,8 +33,8 @@ fn lost_and_held_packets_and_a_margin() {
         Because::KeepAlive,
         Some((halfopen_protocol::PacketType::Connect, 30, 7530)),
     );
-    story.lost(0, BROKER, SENSOR, Transmission::Packet(disconnect(0x8d))).lost(0, BROKER, SENSOR, Transmission::Fin);
-    story.at(8995).lost(1, BROKER, WATCHER, Transmission::Packet(publish("s/1", "offline")));
+    story.lost(0, BROKER, SENSOR, Transmission::from(disconnect(0x8d))).lost(0, BROKER, SENSOR, Transmission::Fin);
+    story.at(8995).lost(1, BROKER, WATCHER, Transmission::from(publish("s/1", "offline")));
     assert_snapshot!(shown(&mut story, 9000));
 }
 
@@ -106,7 +106,8 @@ fn fields_of_packets() {
     full.clean_start = false;
     full.session_expiry = Some(u32::MAX);
     full.password = Some(Bytes::from_static(&[0xff, 0x00]));
-    full.will = Some(Will { topic: "s/1".into(), payload: Bytes::from_static(b"offline"), ..Will::default() });
+    let will = Will { topic: "s/1".into(), payload: Bytes::from_static(b"offline"), ..Will::default() };
+    full.will = Some(will.into());
     let message = |payload: &[u8]| {
         Packet::from(Publish {
             topic: "a/b".into(),
@@ -149,7 +150,7 @@ fn what_is_no_packet_has_a_line_where_no_other_tells_it() {
     story.event(EventKind::Connected { node: SENSOR, session_present: false });
     story.at(50).step(5, "network: partition: sensor");
     story.at(1000).event(EventKind::FaultHit { step: StepId(5) });
-    story.lost(0, SENSOR, BROKER, Transmission::Packet(Packet::PingReq));
+    story.lost(0, SENSOR, BROKER, Transmission::from(Packet::PingReq));
     story.at(1010).packet(0, BROKER, SENSOR, publish("a", "1"));
     story.at(1020).event(EventKind::Delivered { node: SENSOR, message: message.clone() });
     story.at(1030).event(EventKind::Delivered { node: SENSOR, message });

@@ -301,7 +301,7 @@ pub(super) static ROWS: &[Row] = &[
         "invents_a_will",
         "publishes a will where none was asked for",
         mistake!(Connect(connect) => {
-            connect.will.get_or_insert(Will { topic: "w".into(), ..Will::default() });
+            connect.will.get_or_insert_with(|| Box::new(Will { topic: "w".into(), ..Will::default() }));
         }),
         &["3.1.2-12"],
         &[],

@@ -150,7 +150,7 @@ pub(super) fn connect_line(connect: &Connect, program: &ClientProgram, host: Ipv
             ("keep_alive", Some(json!(connect.keep_alive))),
             ("username", connect.username.as_ref().map(text)),
             ("password", connect.password.as_ref().map(data)),
-            ("will", connect.will.as_ref().map(will)),
+            ("will", connect.will.as_deref().map(will)),
             ("session_expiry", connect.session_expiry.map(Json::from)),
             ("receive_maximum", connect.receive_maximum.map(Json::from)),
             ("maximum_packet_size", connect.maximum_packet_size.map(Json::from)),

@@ -45,7 +45,7 @@ fn a_packet_in_two_pieces_is_sent_and_received_with_its_last_byte() {
             host.until(2_000).await;
         })
         .run();
-    let ping = Transmission::Packet(Packet::PingReq);
+    let ping = Transmission::from(Packet::PingReq);
     assert_eq!(sent_by_client(&outcome), [(1_000, ping, Some(1_010)), (2_000, Transmission::Fin, Some(2_010))]);
 }
 
@@ -65,7 +65,7 @@ fn a_packet_larger_than_the_window_is_one_item() {
         .run();
     let sent = sent_by_client(&outcome);
     assert_eq!(sent.len(), 2);
-    assert_eq!(sent[0].1, Transmission::Packet(packet));
+    assert_eq!(sent[0].1, Transmission::from(packet));
     assert!(sent[0].2.is_some_and(|at| at > sent[0].0), "{:?}", (sent[0].0, sent[0].2));
 }
 
@@ -101,7 +101,7 @@ fn what_cannot_be_decoded_is_recorded_whole_and_so_is_all_that_follows(#[case] b
         })
         .run();
     let expected = [
-        (20, Transmission::Packet(Packet::PingReq), Some(30)),
+        (20, Transmission::from(Packet::PingReq), Some(30)),
         (100, Transmission::Bytes(Bytes::from_static(bytes)), Some(110)),
         (200, Transmission::Bytes(Bytes::from_static(PINGREQ)), Some(210)),
         (300, Transmission::Fin, Some(310)),
@@ -169,7 +169,7 @@ fn what_comes_for_a_program_that_has_closed_is_not_lost_but_answered_with_a_rese
             host.read_all(&mut stream).await;
         })
         .run();
-    assert_eq!(sent_by_client(&outcome)[0], (1_000, Transmission::Packet(Packet::PingReq), Some(1_010)));
+    assert_eq!(sent_by_client(&outcome)[0], (1_000, Transmission::from(Packet::PingReq), Some(1_010)));
     let received =
         outcome.trace.events.iter().filter(|event| matches!(event.kind, EventKind::Received { to: SERVER, .. }));
     assert_eq!(received.count(), 1, "only that the connection opens");
