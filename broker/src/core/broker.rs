@@ -272,7 +272,7 @@ impl Broker {
         let may_say_why = open.version.is_v5() && open.client.is_some() && open.has_connack;
         let disconnect = reason.disconnect().filter(|_| may_say_why).map(|disconnect| Disconnect {
             reason_string: reason.in_words().and_then(|words| self.explain(connection, words)),
-            ..self.refer(disconnect)
+            ..self.refer(self.disconnect_or_defect(disconnect))
         });
         self.tell(Event::Closing { connection, client_id: self.client_id(connection), reason });
         if let Some(disconnect) = disconnect.map(Packet::Disconnect)

@@ -9,6 +9,7 @@ use halfopen_protocol::packet::{Ack, Connect, Disconnect, PacketId, Publish, QoS
 use halfopen_protocol::{Instant, Packet, PacketType, ReasonCode, Version};
 
 use super::Defect;
+use super::packets::Remembered;
 use crate::core::authenticate::Identity;
 use crate::core::keep_alive::{self, KeepAlive};
 use crate::core::session::{Expiry, SessionKey};
@@ -18,11 +19,13 @@ use crate::core::{Broker, CloseReason, ConnectionId, DurableState, Event, Timer}
 /// The defect that is switched on, if any, and what it remembers.
 #[derive(Debug, Default)]
 pub(in crate::core) struct Defects {
-    on: Option<Defect>,
+    pub(super) on: Option<Defect>,
     /// For [`Defect::TimeoutsBatched`]: the number of silent clients that were looked at, and when.
     batch: (Instant, u32),
     /// For [`Defect::ReleaseNotResent`]: the connection on which each outstanding PUBREL was sent.
     released: BTreeMap<(SessionKey, PacketId), ConnectionId>,
+    /// For the defects of single packets.
+    pub(super) remembered: Remembered,
 }
 
 impl Broker {
@@ -59,6 +62,9 @@ impl Broker {
         let packet_type = packet.packet_type();
         let keep_alive = self.keep_alive_of(connection);
         if let Some(defect) = self.defects.on {
+            if self.break_incoming(defect, now, connection, &mut packet) {
+                return;
+            }
             match &mut packet {
                 Packet::Connect(connect) if self.is_refused(defect, connect) => {
                     let is_v5 = connect.version.is_v5();
@@ -187,6 +193,7 @@ impl Broker {
         let broken = self.broken_keep_alive(defect, now, &connect);
         self.accept(now, connection, connect, identity);
         let Some(key) = self.session_of(connection) else { return };
+        self.remember_accepted(now, connection, key, known == Some(key));
         self.restore_keep_alive(connection, Some(broken));
         match (defect, old_deadline) {
             (Defect::TakeoverOldTimerKillsNew, Some((due, _))) => {
@@ -390,7 +397,7 @@ impl Broker {
             }
             _ => {}
         }
-        Some(packet)
+        self.break_outgoing(defect, now, connection, packet)
     }
 
     pub(in crate::core) fn start_expiry_or_defect(&mut self, now: Instant, key: SessionKey) {

@@ -1,13 +1,15 @@
 //! Named defects that can be switched on, to show that the harness catches them. Each models a case from the field.
 //!
 //! The rules know nothing of them. Where a defect may take the place of a rule, the rule is called by a function that ends
-//! in `_or_defect`. There are few: a packet that came, a CONNECT that is accepted, a timer, a packet that goes out, and a
-//! client that is lost are all that a defect needs. What each does stands in `apply`.
+//! in `_or_defect`. There are few: a packet that came, a CONNECT that is accepted, a timer, a packet that goes out, a
+//! client that is lost, and what it is told then are all that a defect needs. What each does stands in `apply`, or in
+//! `packets` if it shows in single packets.
 //!
 //! Without the cargo feature `defects`, which only the harness enables, there is no defect, and these functions do nothing
 //! but call the rules (`none`). With it there is no other way to one than [`with_defect`](super::Broker::with_defect).
 
 mod apply;
+mod packets;
 
 pub(super) use self::apply::Defects;
 
@@ -99,7 +101,8 @@ pub enum Defect {
     TakeoverSaysNothing "takeover_says_nothing": "the old connection is not told why it is closed",
         models ["takeover-without-reason"], known_by ["takeover/told_why#2"];
     TakeoverSkipsWill "takeover_skips_will": "the will of the old connection is lost at takeover",
-        models ["takeover-skips-the-will"], known_by ["will/each_connection_has_its_own#1"];
+        models ["takeover-skips-the-will", "will-lost-at-takeover-with-clean-start"],
+        known_by ["will/each_connection_has_its_own#1", "will/takeover_with_clean_start#2"];
     TakeoverPublishesNewWill "takeover_publishes_new_will": "the will of the new connection is published at takeover",
         models ["takeover-publishes-the-new-clients-will"], known_by ["will/each_connection_has_its_own#3"];
     TakeoverOldTimerKillsNew "takeover_old_timer_kills_new": "the deadline of the old connection closes the new one",
@@ -146,7 +149,8 @@ pub enum Defect {
     ResendsWhileConnected "resends_while_connected": "what is unacknowledged is sent again with each PINGRESP",
         models ["retransmission-inside-a-live-connection"], known_by ["qos/patience#2"];
     PacketIdInUse "packet_id_in_use": "a message gets the identifier of the oldest that is unacknowledged",
-        models ["packet-id-collision-after-resume"], known_by ["qos/identifiers_after_resume#2"];
+        models ["packet-id-collision-after-resume", "identifiers-go-round-onto-one-in-use"],
+        known_by ["qos/identifiers_after_resume#2", "qos/window_goes_round#2"];
     Qos2LostOnResume "qos2_lost_on_resume": "a message of QoS 2 that comes again is acknowledged and not passed on",
         models ["qos2-messages-lost-after-cable-pull"], known_by ["qos/cable_pulled_under_load#1"];
     AliasesSurviveReconnect "aliases_survive_reconnect":
@@ -155,6 +159,78 @@ pub enum Defect {
     ServerKeepAliveNotAnnounced "server_keep_alive_not_announced":
         "the broker's own keep-alive is enforced and not announced",
         models ["server-idle-limit-below-keepalive"], known_by ["server_keep_alive/within_bounds#1"];
+    RetainedLifetimeNotCounted "retained_lifetime_not_counted":
+        "who subscribes gets a retained message with its whole lifetime",
+        models ["retained-lifetime-not-counted-down"], known_by ["expiry/of_a_retained_message#1"];
+    ExpiredExchangeForgotten "expired_exchange_forgotten":
+        "a PUBREL that is owed is not sent again if its message had a lifetime",
+        models ["expiry-ends-an-exchange-under-way"], known_by ["expiry/not_of_an_exchange_under_way#2"];
+    OversizedStallsQueue "oversized_stalls_queue":
+        "who takes no message of a size gets no message any more once there was one",
+        models ["oversized-message-stalls-the-queue"], known_by ["limits/oversized_message_stalls_nothing#1"];
+    ReasonStringTooLarge "reason_string_too_large":
+        "refusals have words that the client has no room for",
+        models ["reason-string-makes-the-answer-too-large"], known_by ["conformance/acknowledgements_that_fit#1"];
+    RefusalKeepsPlace "refusal_keeps_place":
+        "a message that is refused keeps its place in the window",
+        models ["refused-message-leaks-the-window"], known_by ["limits/refused_message_frees_its_place#1"];
+    ReleaseNeedsRoom "release_needs_room":
+        "PUBREL waits for room in the window for ever",
+        models ["window-of-one-stuck-at-qos-2", "pubrel-queued-behind-a-full-window"], known_by ["limits/window_of_one#1"];
+    UnsubscribedExchangeStuck "unsubscribed_exchange_stuck":
+        "what is under way when UNSUBSCRIBE comes is never settled",
+        models ["unsubscribe-leaves-a-message-stuck"], known_by ["subscribe/unsubscribe_with_a_message_under_way#4"];
+    UnsubscribeForgotten "unsubscribe_forgotten":
+        "UNSUBSCRIBE is answered and nothing else",
+        models ["unsubscription-forgotten"], known_by ["subscribe/unsubscribed_gets_nothing#2"];
+    SubscriptionIdentifierKept "subscription_identifier_kept":
+        "a subscription that is made anew keeps its first identifier",
+        models ["subscription-identifier-of-an-earlier-subscribe"], known_by ["subscribe/new_one_takes_the_place_of_an_old#1"];
+    DisconnectLengthensZero "disconnect_lengthens_zero":
+        "DISCONNECT may keep a session that was to end with its connection",
+        models ["disconnect-lengthens-an-expiry-of-zero"], known_by ["session/expiry_cannot_begin_with_disconnect#1"];
+    RetainHandlingIgnored "retain_handling_ignored":
+        "each SUBSCRIBE brings the retained messages, whatever Retain Handling says",
+        models ["retain-handling-ignored"], known_by ["subscribe/retain_handling#2"];
+    RetainedOnlyOnce "retained_only_once":
+        "a SUBSCRIBE for a filter that is there brings no retained messages",
+        models ["retained-not-sent-on-subscribing-again"], known_by ["subscribe/retained_again_on_every_subscribe#1"];
+    DeafAfterTenReconnects "deaf_after_ten_reconnects":
+        "who has connected ten times gets no messages any more",
+        models ["deaf-after-ten-reconnects"], known_by ["session/new_message_right_after_a_resume#1"];
+    FirstReleaseAfterResumeLost "first_release_after_resume_lost":
+        "the first PUBREL after a resume is not sent",
+        models ["first-message-after-a-resume-gets-no-pubrel"], known_by ["session/new_message_right_after_a_resume#2"];
+    UnsubscribeUnansweredAfterDup "unsubscribe_unanswered_after_dup":
+        "who has repeated a message gets no UNSUBACK",
+        models ["unsubscribe-unanswered-after-repetitions"], known_by ["subscribe/unsubscribe_after_repetitions#1"];
+    NewIdentifierOnResume "new_identifier_on_resume":
+        "what is sent again has another identifier",
+        models ["new-identifiers-on-resume"], known_by ["qos/identifiers_after_resume#1"];
+    QueueBehindNews "queue_behind_news":
+        "what waited for a client comes behind what is new",
+        models ["queue-and-news-out-of-order"], known_by ["session/news_after_what_waited#1"];
+    AnswersDroppedWithQueue "answers_dropped_with_queue":
+        "SUBACK and UNSUBACK are dropped while the window is full",
+        models ["unsuback-dropped-with-the-queue-full"], known_by ["subscribe/unsubscribe_with_the_queue_full#1"];
+    RetainedLimitedByQueue "retained_limited_by_queue":
+        "a connection gets no more retained messages than the queue has room for",
+        models ["a-part-of-the-retained-messages"], known_by ["retained/more_than_a_queue_holds#2"];
+    WindowStopsQos0 "window_stops_qos0":
+        "messages of QoS 0 are dropped while the window is full",
+        models ["full-window-stops-qos-0"], known_by ["limits/full_window_stops_no_qos_0#2"];
+    AliasesOfBeforeKnown "aliases_of_before_known":
+        "the topic aliases of one connection hold on the next",
+        models ["alias-of-the-connection-before-accepted"], known_by ["reset/alias_of_the_connection_before#3"];
+    QuotaReasonWrong "quota_reason_wrong":
+        "who sends too much ahead is told Quota exceeded",
+        models ["quota-exceeded-in-place-of-receive-maximum-exceeded"], known_by ["conformance/window_of_the_broker#1"];
+    PacketsBehindConnectLost "packets_behind_connect_lost":
+        "what comes with CONNECT in one piece is lost",
+        models ["packets-right-behind-connect-lost"], known_by ["connect/packets_right_behind_connect#1"];
+    StopSaysWrongReason "stop_says_wrong_reason":
+        "a broker that stops in order says Unspecified error",
+        models ["orderly-stop-says-the-wrong-reason"], known_by ["broker/orderly_stop#1"];
     /// A core reads no clock, so it is the world that lets its clock leap with the date.
     TimersOnWallClock "timers_on_wall_clock": "timers follow the date",
         models ["wall-clock-jump-kills-connections", "will-delay-and-expiry-on-wall-clock"],

@@ -1,6 +1,6 @@
 //! Without the feature: the rules, and nothing else.
 
-use halfopen_protocol::packet::Connect;
+use halfopen_protocol::packet::{Connect, Disconnect};
 use halfopen_protocol::{Instant, Packet};
 
 use super::authenticate::Identity;
@@ -23,6 +23,11 @@ impl Broker {
 
     pub(super) fn accept_or_defect(&mut self, now: Instant, connection: ConnectionId, connect: Connect, who: Identity) {
         self.accept(now, connection, connect, who);
+    }
+
+    #[expect(clippy::unused_self, reason = "a defect needs it")]
+    pub(super) fn disconnect_or_defect(&self, disconnect: Disconnect) -> Disconnect {
+        disconnect
     }
 
     pub(super) fn pop_due_or_defect(&mut self, now: Instant) -> Option<(Instant, Timer, Subject)> {

@@ -23,6 +23,10 @@ pub(in crate::core) struct Defects {
     has_begun: bool,
     /// Number of connections that there have been.
     connections: u64,
+    /// For [`Defect::LongestPauseKept`]: the longest pause until now.
+    longest: Duration,
+    /// For [`Defect::HandlerDeadlock`]: when the latest message came.
+    message_at: Option<Instant>,
     /// For [`Defect::ReleaseNotResent`]: the connection on which each outstanding PUBREL was sent.
     released: BTreeMap<PacketId, u64>,
 }
@@ -72,6 +76,8 @@ impl Client {
             (Defect::ReleaseNotRemembered, Packet::PubComp(pubcomp)) => {
                 drop(session.outbox.handle_pubrec(&Ack::new(pubcomp.packet_id), Version::V3_1_1));
             }
+            (Defect::RefusalKeepsPlace, Packet::PubAck(ack) | Packet::PubRec(ack)) => return ack.reason.is_error(),
+            (Defect::HandlerDeadlock, Packet::Publish(_)) => self.defects.message_at = Some(now),
             (_, Packet::PubComp(pubcomp)) => {
                 self.defects.released.remove(&pubcomp.packet_id);
             }
@@ -91,6 +97,7 @@ impl Client {
             Defect::ServerKeepAliveNeedsRequest if own == 0 => connack.server_keep_alive = None,
             Defect::PingsNotAtOneSecond if agreed == 1 => connack.server_keep_alive = Some(0),
             Defect::ReceiveMaximumIgnored => connack.receive_maximum = None,
+            Defect::PacketSizeIgnored => connack.maximum_packet_size = None,
             Defect::WindowLeaks => {
                 let leaked = u16::try_from(self.session.outbox.in_flight()).unwrap_or(u16::MAX);
                 connack.receive_maximum = Some(connack.receive_maximum.unwrap_or(u16::MAX).saturating_sub(leaked));
@@ -162,6 +169,7 @@ impl Client {
                 }
             }
             (Defect::OldAcknowledgementsSent, Packet::PubAck(_)) => self.defects.stale_acks.push(packet.clone()),
+            (Defect::HandlerDeadlock, Packet::Publish(_)) if self.defects.message_at == Some(now) => return None,
             (Defect::ResendMissing, Packet::Publish(publish)) if publish.dup => return None,
             (Defect::ResendWithoutDup, Packet::Publish(publish)) => Arc::make_mut(publish).dup = false,
             (Defect::ResendMissing | Defect::ReleaseNotResent, Packet::PubRel(pubrel)) => {
@@ -230,6 +238,10 @@ impl Client {
         match retry_at {
             Some(_) if gives_up => None,
             Some(_) if self.has(Defect::NoBackoff) => Some(now + Duration::from_millis(1)),
+            Some(retry_at) if self.has(Defect::LongestPauseKept) => {
+                self.defects.longest = self.defects.longest.max(retry_at.saturating_since(now));
+                Some(now + self.defects.longest)
+            }
             retry_at => retry_at,
         }
     }

@@ -122,6 +122,18 @@ pub enum Defect {
         models ["stale-ack-sent-on-new-connection"], known_by ["qos/old_acknowledgements_die#3"];
     NewBeforeResent "new_before_resent": "new messages go before those that are sent again",
         models ["resend-order-and-new-messages"], known_by ["qos/order_across_a_cut#1"];
+    LongestPauseKept "longest_pause_kept":
+        "no pause is shorter than one before",
+        models ["longest-pause-kept-for-ever"], known_by ["reconnect/longest_pause_is_not_kept#1"];
+    PacketSizeIgnored "packet_size_ignored":
+        "the broker's Maximum Packet Size does not bind",
+        models ["client-ignores-maximum-packet-size"], known_by ["limits/client_keeps_the_packet_size_of_the_server#1"];
+    HandlerDeadlock "handler_deadlock":
+        "what an application publishes as it takes a message is lost",
+        models ["publishing-from-the-handler-deadlocks"], known_by ["qos/published_from_the_handler#1"];
+    RefusalKeepsPlace "refusal_keeps_place":
+        "a message that is refused keeps its place in the window",
+        models ["refused-message-leaks-the-window"], known_by ["limits/client_is_refused_and_goes_on#1"];
     /// A core reads no clock, so it is the world that lets its clock leap with the date.
     TimersOnWallClock "timers_on_wall_clock": "timers follow the date",
         models ["client-clock-backwards-stops-pings"], known_by ["clock/date_of_a_client_is_set#1"];
