@@ -10,6 +10,7 @@ use halfopen_protocol::packet::{Ack, PacketId, Publish, QoS};
 use halfopen_protocol::{PacketType, Version};
 
 use super::finding::{clause_of, shown};
+use super::properties::Properties;
 
 /// Number of bytes that the properties and the header of a message surely fit into.
 const PROPERTIES: usize = 512;
@@ -42,6 +43,10 @@ struct Exchange {
     topic: ByteString,
     payload: Bytes,
     qos: QoS,
+    /// Properties of its PUBLISH, if that was one of 5.0 and had any.
+    properties: Option<Box<Properties>>,
+    /// Message Expiry Interval in seconds with which the message was first sent, and the time of that.
+    lifetime: Option<(u32, Duration)>,
     /// PUBREC has come.
     is_received: bool,
     /// PUBREC has come, and the sender may not have taken it in.
@@ -159,6 +164,12 @@ impl Sender {
                 topic: topic.clone(),
                 payload: publish.payload.clone(),
                 qos: publish.qos,
+                properties: version
+                    .is_v5()
+                    .then(|| Properties::of(publish))
+                    .filter(|all| !all.is_empty())
+                    .map(Box::new),
+                lifetime: publish.message_expiry.map(|expiry| (expiry, now)),
                 is_received: false,
                 is_doubtful: false,
                 is_here: true,
@@ -204,7 +215,12 @@ impl Sender {
             Some(known) if !known.is_here && is_same(known) && !publish.dup => {
                 (Begun::Again, broken("MQTT-3.3.1-1", "sets DUP on a PUBLISH that it sends again", "none"))
             }
-            Some(known) if is_same(known) && (publish.dup || !known.is_here) => (Begun::Again, None),
+            Some(known) if is_same(known) && (publish.dup || !known.is_here) => {
+                let altered = known.properties.as_ref().filter(|_| version.is_v5());
+                let altered = altered.and_then(|properties| properties.altered_by(publish));
+                let as_before = |name| format!("sends a message again with the {name} that it had");
+                (Begun::Again, altered.and_then(|(clause, name)| broken(clause, &as_before(name), "another one")))
+            }
             Some(_) if self.is_doubtful => (Begun::New, None),
             Some(_) => {
                 let clause = clause_of(version, "MQTT-2.3.1-4", "MQTT-2.2.1-4");
@@ -254,6 +270,12 @@ impl Sender {
             owed: "sends PUBREL after PUBREC".to_owned(),
             actual: format!("before it, with packet identifier {id} at {}", shown(now)),
         })
+    }
+
+    /// Returns the Message Expiry Interval in seconds with which the message under way with this identifier was first sent,
+    /// and the time of that.
+    pub(super) fn lifetime(&self, id: PacketId) -> Option<(u32, Duration)> {
+        self.exchanges.get(&id)?.lifetime
     }
 
     /// Returns topic and payload of the messages of QoS 1 that are not acknowledged.

@@ -134,10 +134,14 @@ impl Client {
         let mut broken = None;
         for one in &subscribe.subscriptions {
             let is_again = wishes.owed.remove(&one.filter);
-            let told = wishes.told.get(&one.filter).and_then(|(subscribe, _)| *subscribe);
-            if let Some(given_up) = wishes.gone.get(&one.filter)
-                && told.is_none_or(|told| given_up.is_none_or(|given_up| told < given_up))
-            {
+            let (told, untold) = wishes.told.get(&one.filter).copied().unwrap_or_default();
+            let is_gone = wishes
+                .gone
+                .get(&one.filter)
+                .is_some_and(|given_up| told.is_none_or(|told| given_up.is_none_or(|given_up| told < given_up)));
+            // What it was told while it was away holds, too, once it has a connection.
+            let is_unwanted = untold.is_some_and(|untold| untold < self.now && told.is_none_or(|told| told < untold));
+            if is_gone || is_unwanted && !is_foreign && self.waits.is_known() {
                 let owed = format!("subscribes no more to {}, which it has given up", one.filter);
                 broken = Some((owed, "it did".to_owned()));
             }

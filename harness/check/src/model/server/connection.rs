@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Subscription};
+use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish, Subscription};
 use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
 use super::Server;
@@ -177,6 +177,15 @@ impl Connection {
     /// Returns how many bytes are on their way to the client.
     pub(super) fn bytes_under_way(&self) -> usize {
         self.under_way
+    }
+
+    /// Returns whether a PUBLISH is seen at the time at which the server sends it. To a client that has read nothing since
+    /// this time, it may have been on its way for long; and one that cannot be written at once is seen when its last bytes
+    /// are.
+    pub(super) fn is_written_now(&self, publish: &Publish, since: Duration) -> bool {
+        let bytes = self.bytes_under_way() + publish.payload.len();
+        let is_writable = self.writable_since().is_some() && bytes < BLOCKED;
+        !self.is_deaf && is_writable && self.reads_since <= since
     }
 
     /// Returns since when the server could have written at any time; `None` if it may be blocked.

@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use halfopen_protocol::packet::{Publish, QoS};
 
 use super::Server;
-use super::connection::{BLOCKED, Connection};
+use super::connection::Connection;
 use super::early::Early;
 use super::owed::{OwedMessage, Which};
 use super::publication::Publication;
@@ -23,8 +23,8 @@ use crate::trace::ConnectionId;
 pub(super) enum Copy {
     /// A message that the session itself is owed.
     OfSession(OwedMessage),
-    /// A message that one of its groups is owed.
-    OfGroup,
+    /// A message that one of its groups is owed, if there is only one that it can be.
+    OfGroup(Option<OwedMessage>),
 }
 
 impl Server {
@@ -34,7 +34,10 @@ impl Server {
         let Some(topic) = resolve(&mut connection.aliases.1, publish) else { return };
         let Some(client_id) = connection.session.clone() else { return };
         let room = self.session_of(id).and_then(|session| session.sender.room_since());
-        if self.begin_exchange(id, &topic, publish, findings) == Begun::Again || topic.starts_with('$') {
+        if self.begin_exchange(id, &topic, publish, findings) == Begun::Again {
+            return self.judge_lifetime_again(id, &topic, publish, findings);
+        }
+        if topic.starts_with('$') {
             return;
         }
         if self.session_of(id).is_none() {
@@ -45,7 +48,8 @@ impl Server {
                 self.judge_late(id, &client_id, &owed, room, findings);
                 self.judge_copy(id, &client_id, &owed, publish, findings);
             }
-            Some(Copy::OfGroup) => {}
+            Some(Copy::OfGroup(Some(owed))) => self.judge_copy(id, &client_id, &owed, publish, findings),
+            Some(Copy::OfGroup(None)) => {}
             None => self.judge_unexpected(id, &client_id, &topic, publish, findings),
         }
     }
@@ -71,15 +75,17 @@ impl Server {
         if let Some(owed) = session.owed.take(&content, sent, Which::Exact, now) {
             return Some(Copy::OfSession(owed));
         }
-        if self.groups.take(client_id, &session.subscriptions, &content, sent.qos) {
-            return Some(Copy::OfGroup);
+        if let Some(given) = self.groups.take(client_id, &session.subscriptions, &content, sent.qos) {
+            let is_sure =
+                !session.owed.knows(&content) && self.groups.is_only(client_id, &session.subscriptions, &content);
+            return Some(Copy::OfGroup(is_sure.then_some(given)));
         }
         let others = [Which::First, Which::Further];
         if let Some(owed) = others.into_iter().find_map(|which| session.owed.take(&content, sent, which, now)) {
             return Some(Copy::OfSession(owed));
         }
         let is_exchanged = self.groups.exchange(client_id, &session.subscriptions, &content, sent.qos);
-        is_exchanged.then_some(Copy::OfGroup)
+        is_exchanged.then_some(Copy::OfGroup(None))
     }
 
     /// Judges whether the first copy of a message goes out when it is due. `room` is since when there had been room for
@@ -149,11 +155,7 @@ impl Server {
         if let Some((clause, field)) = publication.altered_by(publish) {
             broken(clause, format!("with the {field} that was published"), "another one".to_owned());
         }
-        // To a client that read nothing in between, it may have been on its way for long.
-        // One that cannot be written at once is seen when its last bytes are.
-        let bytes = connection.bytes_under_way() + publish.payload.len();
-        let is_writable = connection.writable_since().is_some() && bytes < BLOCKED;
-        let is_on_time = !connection.is_deaf && is_writable && connection.reads_since <= publication.at;
+        let is_on_time = connection.is_written_now(publish, publication.at);
         let judged = if is_on_time { self.judge_expiry(publication, publish) } else { None };
         if let Some((clause, expected, actual)) = judged {
             broken(clause, expected, actual);
@@ -180,6 +182,26 @@ impl Server {
         // A single copy carries all; several copies carry one each.
         if actual != expected && !is_one_of_several {
             broken("MQTT-3.3.4-3", format!("with the subscription identifiers {expected:?}"), format!("{actual:?}"));
+        }
+    }
+
+    /// The lifetime of a message that is sent again has been counted down since it was first sent [MQTT-3.3.2-6].
+    fn judge_lifetime_again(&self, id: ConnectionId, topic: &ByteString, publish: &Publish, findings: &mut Findings) {
+        let Some(connection) = self.connections.get(&id).filter(|connection| connection.is_v5()) else { return };
+        let lifetime =
+            publish.packet_id.and_then(|packet| self.session_with(connection, id)?.1.sender.lifetime(packet));
+        let Some((expiry, since)) = lifetime.filter(|_| !self.has_odd_clock) else { return };
+        let left = u64::from(expiry).saturating_sub(self.now.saturating_sub(since).as_secs());
+        let is_right = publish.message_expiry.is_some_and(|actual| u64::from(actual).abs_diff(left) <= 1);
+        if !is_right && connection.is_written_now(publish, connection.accepted_at.unwrap_or_default()) {
+            let client = self.node_name(connection.client);
+            let owed = format!(
+                "{} sends the message on {topic} to {client} again with a Message Expiry Interval of {left} s",
+                self.name
+            );
+            let actual = publish.message_expiry.map_or("none".to_owned(), |actual| format!("{actual} s"));
+            let actual = format!("{actual}, at {}", shown(self.now));
+            findings.push(Invariant::BrokerDelivers, "MQTT-3.3.2-6", &owed, actual);
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytestring::ByteString;
 use halfopen_protocol::packet::QoS;
 
-use super::owed::{Content, Match};
+use super::owed::{Content, Match, OwedMessage};
 use super::publication::Publication;
 use super::session::Subscribed;
 
@@ -39,19 +39,25 @@ struct Given {
 }
 
 impl Group {
-    /// Gives the first message that fits to a member, at this QoS. Returns whether there was one.
-    fn give(&mut self, member: &ByteString, content: &Content, fits: impl Fn(&GroupMessage) -> bool, qos: QoS) -> bool {
-        let Some(queue) = self.messages.get_mut(content) else { return false };
+    /// Gives the first message that fits to a member, at this QoS, and returns it.
+    fn give(
+        &mut self,
+        member: &ByteString,
+        content: &Content,
+        fits: impl Fn(&GroupMessage) -> bool,
+        qos: QoS,
+    ) -> Option<GroupMessage> {
+        let queue = self.messages.get_mut(content)?;
         // One that may have been lost must not hide one that cannot.
         let place = queue.iter().position(|message| message.is_must && fits(message));
         let place = place.or_else(|| queue.iter().position(fits));
-        let Some(message) = place.and_then(|place| queue.remove(place)) else { return false };
+        let message = queue.remove(place?)?;
         let given = self.given.entry(content.clone()).or_default();
-        given.push_back(Given { to: member.clone(), qos, members: message.members });
+        given.push_back(Given { to: member.clone(), qos, members: message.members.clone() });
         if given.len() > GIVEN {
             given.pop_front();
         }
-        true
+        Some(message)
     }
 }
 
@@ -69,6 +75,21 @@ pub(super) struct GroupMessage {
     pub(super) is_must: bool,
     pub(super) is_held: bool,
     pub(super) since: Duration,
+}
+
+impl GroupMessage {
+    /// Returns the message as one of its members is owed it.
+    fn owed_to(&self, member: &ByteString) -> Option<OwedMessage> {
+        Some(OwedMessage {
+            publication: Rc::clone(&self.publication),
+            matches: vec![self.members.get(member)?.clone()],
+            is_must: self.is_must,
+            is_held: self.is_held,
+            sent: 1,
+            since: self.since,
+            is_retained: false,
+        })
+    }
 }
 
 impl Groups {
@@ -124,23 +145,42 @@ impl Groups {
         large.filter(|message| message.members.contains_key(member)).map(|message| message.since).max()
     }
 
-    /// Takes a message that a PUBLISH of this QoS to a member is, out of one of the member's groups. Returns whether
-    /// there was one.
+    /// Takes a message that a PUBLISH of this QoS to a member is, out of one of the member's groups, and returns it as the
+    /// member is owed it.
     pub(super) fn take(
         &mut self,
         member: &ByteString,
         filters: &BTreeMap<ByteString, Subscribed>,
         content: &Content,
         qos: QoS,
-    ) -> bool {
+    ) -> Option<OwedMessage> {
         // One of one group that may have been lost must not hide one of another group that cannot.
-        [true, false].into_iter().any(|is_must| {
-            shared(filters).any(|filter| {
-                let Some(group) = self.0.get_mut(filter) else { return false };
+        [true, false].into_iter().find_map(|is_must| {
+            shared(filters).find_map(|filter| {
+                let group = self.0.get_mut(filter)?;
                 let is_for = |message: &GroupMessage| message.members.get(member).is_some_and(|one| one.qos == qos);
-                group.give(member, content, |message| is_for(message) && (message.is_must || !is_must), qos)
+                group
+                    .give(member, content, |message| is_for(message) && (message.is_must || !is_must), qos)?
+                    .owed_to(member)
             })
         })
+    }
+
+    /// Returns whether the message that this member was just given is the only one with this content that any of its groups
+    /// has been owed.
+    pub(super) fn is_only(
+        &self,
+        member: &ByteString,
+        filters: &BTreeMap<ByteString, Subscribed>,
+        content: &Content,
+    ) -> bool {
+        let (mut given, mut waiting) = (0, 0);
+        for group in shared(filters).filter_map(|filter| self.0.get(filter)) {
+            given += group.given.get(content).map_or(0, VecDeque::len);
+            let queue = group.messages.get(content).into_iter().flatten();
+            waiting += queue.filter(|message| message.members.contains_key(member)).count();
+        }
+        given == 1 && waiting == 0
     }
 
     /// Takes a message that a PUBLISH to a member is and that is owed at another QoS. Returns that.
@@ -184,10 +224,8 @@ impl Groups {
                 if let Some(given) = given.and_then(|given| given.get_mut(place)) {
                     (given.to, given.qos) = (member.clone(), qos);
                 }
-                return self
-                    .0
-                    .get_mut(&instead)
-                    .is_some_and(|group| group.give(&other, content, is_for_him, others_qos));
+                let group = self.0.get_mut(&instead);
+                return group.is_some_and(|group| group.give(&other, content, is_for_him, others_qos).is_some());
             }
         }
         false

@@ -213,6 +213,11 @@ impl Owed {
         Some(taken)
     }
 
+    /// Returns whether the session is owed a message with this content, or a further copy of one.
+    pub(super) fn knows(&self, content: &Content) -> bool {
+        self.messages.contains_key(content)
+    }
+
     /// The server may have forgotten everything up to the publication with this number.
     pub(super) fn doubt_up_to(&mut self, number: u64) {
         self.doubtful_up_to = number;

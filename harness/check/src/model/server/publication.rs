@@ -3,9 +3,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use halfopen_protocol::packet::{Publish, QoS, UserProperties};
+use halfopen_protocol::packet::{Publish, QoS};
 
 use super::access::Permission;
+use crate::model::properties::Properties;
 
 /// An application message that a server has taken over and has to pass on.
 #[derive(Clone, Debug)]
@@ -30,17 +31,6 @@ pub(super) struct Publication {
     /// The client identifiers of the sessions that are owed it, and the filters of the groups.
     pub(super) owed_to: RefCell<Vec<ByteString>>,
     pub(super) owed_to_groups: RefCell<Vec<ByteString>>,
-}
-
-/// The properties that a server forwards unaltered [MQTT-3.3.2-4], [MQTT-3.3.2-15], [MQTT-3.3.2-16], [MQTT-3.3.2-17],
-/// [MQTT-3.3.2-20].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Properties {
-    payload_format: Option<bool>,
-    response_topic: Option<ByteString>,
-    correlation_data: Option<Bytes>,
-    user_properties: UserProperties,
-    content_type: Option<ByteString>,
 }
 
 impl Publication {
@@ -72,8 +62,7 @@ impl Publication {
 
     /// Returns about how many bytes the message takes as a packet.
     pub(super) fn size(&self) -> usize {
-        let users =
-            self.properties.user_properties.iter().map(|(name, value)| name.len() + value.len() + 5).sum::<usize>();
+        let users = self.properties.user_bytes();
         self.topic.len() + self.payload.len() + users + 32
     }
 
@@ -84,31 +73,6 @@ impl Publication {
 
     /// Returns what a PUBLISH of 5.0 that forwards this message says otherwise, if anything.
     pub(super) fn altered_by(&self, sent: &Publish) -> Option<(&'static str, &'static str)> {
-        let (mine, other) = (&self.properties, Properties::of(sent));
-        if mine.payload_format != other.payload_format {
-            Some(("MQTT-3.3.2-4", "Payload Format Indicator"))
-        } else if mine.response_topic != other.response_topic {
-            Some(("MQTT-3.3.2-15", "Response Topic"))
-        } else if mine.correlation_data != other.correlation_data {
-            Some(("MQTT-3.3.2-16", "Correlation Data"))
-        } else if mine.user_properties != other.user_properties {
-            Some(("MQTT-3.3.2-17", "User Property"))
-        } else if mine.content_type != other.content_type {
-            Some(("MQTT-3.3.2-20", "Content Type"))
-        } else {
-            None
-        }
-    }
-}
-
-impl Properties {
-    fn of(publish: &Publish) -> Self {
-        Self {
-            payload_format: publish.payload_format,
-            response_topic: publish.response_topic.clone(),
-            correlation_data: publish.correlation_data.clone(),
-            user_properties: publish.user_properties.clone(),
-            content_type: publish.content_type.clone(),
-        }
+        self.properties.altered_by(sent)
     }
 }

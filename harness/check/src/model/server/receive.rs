@@ -137,6 +137,8 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let (is_v5, expiry) = (connection.is_v5(), disconnect.session_expiry);
         connection.disconnect = Some(disconnect.reason);
+        let maximum = self.settings.maximum_session_expiry;
+        let client_id = connection.session.clone();
         let Some(session) = self.session_of(id) else { return };
         if let Some(expiry) = expiry.filter(|_| is_v5) {
             if session.expiry == 0 && expiry != 0 {
@@ -146,7 +148,11 @@ impl Server {
                 }
                 return;
             }
-            session.expiry = expiry;
+            session.expiry = expiry.min(maximum);
+            if expiry > maximum {
+                // Whether the limit that CONNACK announces holds here, too, is the server's own affair.
+                self.unanswered.extend(client_id);
+            }
         }
     }
 

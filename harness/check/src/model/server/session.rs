@@ -26,6 +26,8 @@ pub(super) struct Session {
     pub(super) connection: Option<ConnectionId>,
     pub(super) version: Version,
     pub(super) user: User,
+    /// User name of its latest CONNECT.
+    username: Option<ByteString>,
     /// Seconds that the session outlives its connection; `u32::MAX` for ever.
     pub(super) expiry: u32,
     /// Time at which the session ends, if its connection has ended.
@@ -74,6 +76,7 @@ impl Session {
             connection: None,
             version,
             user: User::default(),
+            username: None,
             expiry: 0,
             ends_at: None,
             may_end_at: None,
@@ -178,6 +181,7 @@ impl Server {
         session.is_unknown |= is_unknown;
         session.version = connect.version;
         session.user = user;
+        session.username.clone_from(&connect.username);
         session.connection = Some(id);
         session.ends_at = None;
         session.may_end_at = None;
@@ -228,6 +232,9 @@ impl Server {
         let may_have_ended = session.and_then(|session| session.may_end_at).is_some_and(|at| at <= self.now);
         let is_edge = self.has_odd_clock || may_have_ended || ends_at.is_some_and(|at| at == self.now);
         let exists = session.is_some() && !connect.clean_start;
+        // Where users prove who they are, a server need not hand the session of one to another.
+        let is_anothers =
+            !self.settings.accepts_all && session.is_some_and(|session| session.username != connect.username);
         let version = connect.version;
         // A CONNECT that was never answered may have made one.
         let may_exist =
@@ -240,7 +247,7 @@ impl Server {
             let owed = format!("{} has no session of {client_id}, and sends Session Present 0", self.name);
             findings.push(Invariant::BrokerKeepsSessions, clause, &owed, format!("1 at {}", shown(self.now)));
         }
-        if !is_present && exists && !is_edge && self.sessions.len() < self.settings.sessions {
+        if !is_present && exists && !is_edge && !is_anothers && self.sessions.len() < self.settings.sessions {
             let clause = clause_of(version, "MQTT-3.2.2-2", "MQTT-3.2.2-3");
             let owed = format!("{} still has the session of {client_id}, and sends Session Present 1", self.name);
             findings.push(Invariant::BrokerKeepsSessions, clause, &owed, format!("0 at {}", shown(self.now)));

@@ -218,3 +218,32 @@ fn message_of_a_lost_session_is_not_released_by_the_pubrel_of_another() {
     tale.0.at(1340).event(EventKind::Delivered { node: SENSOR, message: message(2, 3, "y").into() });
     assert_eq!(broken_by_client_of(&plan, tale, 4000), Vec::<String>::new());
 }
+
+/// The application unsubscribes while there is no connection, and the server has lost the session.
+#[rstest]
+#[case::only_unsubscribed(false, &[])]
+#[case::subscribed_again_first(true, &["client_reconnects"])]
+fn what_is_given_up_while_away_is_not_subscribed_again(#[case] again: bool, #[case] expected: &[&str]) {
+    let mut plan = told(vec![Command::Unsubscribe(vec!["t".to_owned()])]);
+    let Program::Client(client) = &mut plan.nodes[SENSOR.0].program else { unreachable!() };
+    client.options.subscriptions = vec![Subscription::new("t", QoS::AtLeastOnce)];
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false);
+    let tale = tale.says(0, 50, SENSOR, subscribe("t", QoS::AtLeastOnce));
+    let mut tale = tale.hears(0, 60, SENSOR, suback(QoS::AtLeastOnce));
+    tale.0.at(200).item(0, BROKER, SENSOR, Transmission::Rst);
+    tale.0.at(300).step(1, "sensor: …");
+    tale = tale.joins(1, 1210, SENSOR, connect("sensor", 60), false);
+    if again {
+        tale = tale.says(1, 1250, SENSOR, subscribe("t", QoS::AtLeastOnce)).hears(
+            1,
+            1260,
+            SENSOR,
+            suback(QoS::AtLeastOnce),
+        );
+    }
+    let id = 3.try_into().unwrap();
+    let unsubscribe = Unsubscribe { packet_id: id, user_properties: Vec::new(), filters: vec!["t".into()] };
+    let unsuback = UnsubAck { packet_id: id, reason_string: None, user_properties: Vec::new(), reasons: vec![] };
+    tale = tale.says(1, 1270, SENSOR, Packet::Unsubscribe(unsubscribe));
+    assert_eq!(broken_by_client_of(&plan, tale.hears(1, 1280, SENSOR, Packet::UnsubAck(unsuback)), 4000), expected);
+}

@@ -1,5 +1,7 @@
 //! Duties of a server towards clients that break rules, and what it says.
 
+use halfopen_protocol::packet::Disconnect;
+
 use super::*;
 use crate::plan::{AccessList, AccessRights};
 
@@ -94,4 +96,61 @@ fn what_an_access_list_forbids_goes_to_nobody(#[case] reason: u8, #[case] passes
     let puback = Packet::PubAck(Ack { reason: ReasonCode::new(reason), ..ack(7) });
     let tale = audience().says(1, 200, SENSOR, publish(1, 7, "x")).hears(1, 210, SENSOR, puback);
     assert_eq!(tale.hears_if(passes, 0, 210, WATCHER, publish(1, 1, "x")).broken(&plan, 1000), expected);
+}
+
+/// A message of QoS 1 that the watcher has not acknowledged when it comes back after ten seconds.
+#[rstest]
+#[case::as_it_was(message_with("a", 90), &[])]
+#[case::with_another_user_property(message_with("b", 90), &["broker_settles"])]
+#[case::with_the_lifetime_that_it_had(message_with("a", 100), &["broker_delivers"])]
+#[case::without_a_lifetime(Publish { message_expiry: None, ..message_with("a", 90) }, &["broker_delivers"])]
+fn message_that_is_sent_again_is_the_same(#[case] again: Publish, #[case] expected: &[&str]) {
+    let tale = audience().says(
+        1,
+        200,
+        SENSOR,
+        Packet::from(Publish { packet_id: Some(5.try_into().unwrap()), ..message_with("a", 100) }),
+    );
+    let tale = tale.hears(1, 210, SENSOR, Packet::PubAck(ack(5)));
+    let mut tale = tale.hears(0, 210, WATCHER, Packet::from(message_with("a", 100)));
+    tale = tale.breaks(0, 300, WATCHER);
+    let back = Connect { clean_start: false, session_expiry: Some(100), ..connect("watcher", 0) };
+    let tale = tale.joins(2, 10_180, WATCHER, back, true);
+    let tale = tale.hears(2, 10_210, WATCHER, Packet::from(Publish { dup: true, ..again }));
+    assert_eq!(tale.says(2, 10_220, WATCHER, Packet::PubAck(ack(1))).broken(&plan(), 10_300), expected);
+}
+
+/// A message of QoS 1 with packet identifier 1, this user property and this lifetime in seconds.
+fn message_with(property: &str, expiry: u32) -> Publish {
+    let user_properties = vec![("who".into(), property.into())];
+    Publish { user_properties, message_expiry: Some(expiry), ..message(1, 1, "x") }
+}
+
+#[rstest]
+#[case::of_its_subscription(vec![7], false, &[])]
+#[case::none(vec![], false, &["broker_delivers"])]
+#[case::with_retain(vec![7], true, &["broker_delivers"])]
+fn member_of_a_group_gets_what_its_subscription_asks_for(
+    #[case] subscription_ids: Vec<u32>,
+    #[case] retain: bool,
+    #[case] expected: &[&str],
+) {
+    let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
+    let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false);
+    let tale = tale.subscribes(0, 100, Subscription::new("$share/g/t", QoS::AtLeastOnce), Some(7));
+    let tale = tale.says(1, 200, SENSOR, Packet::from(Publish { retain: true, ..message(0, 0, "x") }));
+    let copy = Publish { subscription_ids, retain, ..message(0, 0, "x") };
+    assert_eq!(tale.hears(0, 210, WATCHER, Packet::from(copy)).broken(&plan(), 1000), expected);
+}
+
+#[rstest]
+#[case::ended(false, &[])]
+#[case::kept_for_as_long_as_it_asked(true, &[])]
+fn server_may_keep_no_session_longer_than_its_limit(#[case] is_kept: bool, #[case] expected: &[&str]) {
+    let plan = broker(|broker| broker.config.maximum_session_expiry = 10);
+    let sensor = || Connect { clean_start: false, session_expiry: Some(5), ..connect("sensor", 0) };
+    let longer = Disconnect { session_expiry: Some(100), ..Disconnect::default() };
+    let tale = Tale::new().joins(0, 0, SENSOR, sensor(), false).says(0, 100, SENSOR, Packet::Disconnect(longer));
+    let tale = tale.breaks(0, 110, SENSOR).joins(1, 50_000, SENSOR, sensor(), is_kept);
+    assert_eq!(tale.broken(&plan, 51_000), expected);
 }
