@@ -61,7 +61,7 @@ pub fn run<T: Connector, C: Clock, Q: Commands>(
         loop {
             next = match next {
                 Next::Connect => match driver.connecting(&mut connector).await {
-                    // Lent, since a future holds its arguments a second time.
+                    // Lent, and boxed, since a future holds what it moves more than once: there may be a million of them.
                     Ok(mut wire) => driver.connected(&mut wire).await,
                     Err(next) => next,
                 },
@@ -103,16 +103,16 @@ impl<C: Clock, Q: Commands, F: FnMut(Instant, Event)> Driver<C, Q, F> {
     }
 
     /// Opens a connection, unless the client gives up before it is open.
-    async fn connecting<T: Connector>(&mut self, connector: &mut T) -> Result<Wire<T::Stream>, Next> {
+    async fn connecting<T: Connector>(&mut self, connector: &mut T) -> Result<Box<Wire<T::Stream>>, Next> {
         let mut opening = std::pin::pin!(connector.connect());
         loop {
             tokio::select! {
                 biased;
                 result = &mut opening => match result {
                     Ok(stream) => {
-                        let mut wire = Wire::new(stream);
+                        let mut wire = Box::new(Wire::new(stream));
                         self.client.handle_connected(self.clock.now());
-                        return match self.drain(Some(&mut wire)) {
+                        return match self.drain(Some(&mut *wire)) {
                             Next::Same => Ok(wire),
                             next => Err(next),
                         };

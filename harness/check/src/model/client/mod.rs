@@ -55,7 +55,7 @@ pub(super) struct Client {
     is_down: bool,
     is_reading: bool,
     /// The content of each of its CONNECTs, unless the scenario sets another for one of them.
-    own: Option<Box<Connect>>,
+    own: Option<Arc<Connect>>,
     /// The client identifier that a server has given it.
     assigned_id: Option<ByteString>,
     wishes: Wishes,
@@ -119,7 +119,7 @@ impl Client {
             running_since: Some(Duration::ZERO),
             is_down: false,
             is_reading: true,
-            own: (!is_told_otherwise).then(|| Box::new(program.options.connect.clone())),
+            own: (!is_told_otherwise).then(|| Arc::new(program.options.connect.clone())),
             assigned_id: None,
             wishes: Wishes::new(&program.options.subscriptions, is_foreign),
             told: Told::new(program.options.queue_messages),
@@ -277,6 +277,10 @@ impl Client {
                 connection.connect = Some(connect.clone());
                 self.waits.asked_to_connect(connect.keep_alive);
                 self.judge_connect(connect, findings);
+                // Mostly it is the same, and need not be held twice: there may be a million clients.
+                if self.own.as_ref().is_some_and(|own| own == connect) {
+                    self.own = Some(Arc::clone(connect));
+                }
             }
             Packet::PingReq => self.waits.pinged(now),
             Packet::Subscribe(subscribe) => self.send_subscribe(subscribe, findings),

@@ -61,7 +61,7 @@ pub(super) struct Connection {
     /// Time at which CONNACK was sent.
     pub(super) accepted_at: Option<Duration>,
     /// The CONNACK that accepted the client.
-    pub(super) announced: Option<Box<ConnAck>>,
+    pub(super) announced: Option<Arc<ConnAck>>,
     /// Time at which the server sent DISCONNECT, or a CONNACK that refuses.
     pub(super) left_at: Option<Duration>,
     /// The first rule that the client has broken.
@@ -251,7 +251,7 @@ impl Server {
     }
 
     /// CONNACK is sent [MQTT-3.2.0-1].
-    pub(super) fn send_connack(&mut self, id: ConnectionId, connack: &ConnAck, findings: &mut Findings) {
+    pub(super) fn send_connack(&mut self, id: ConnectionId, connack: &Arc<ConnAck>, findings: &mut Findings) {
         let now = self.now;
         let name = self.name.clone();
         let Some(connection) = self.connections.get_mut(&id) else { return };
@@ -283,7 +283,7 @@ impl Server {
         };
         connection.accepted_at = Some(now);
         connection.session = Some(client_id.clone());
-        connection.announced = Some(Box::new(connack.clone()));
+        connection.announced = Some(Arc::clone(connack));
         let early = std::mem::take(&mut connection.early);
         self.judge_announced(&connect, connack, findings);
         self.take_over(id, &client_id, findings);
