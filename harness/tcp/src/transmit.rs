@@ -8,7 +8,7 @@ use crate::segment::{Flag, Segment};
 use crate::{ConnectionId, Event, FaultId, HostId, Network, Side, Socket};
 
 /// Maximum number of empty buffers that are kept for hosts that have something to send: there may be a million hosts.
-const SPARE: usize = 64;
+const SPARE: usize = 16 * 1024;
 
 /// Sending, losing and retransmitting segments.
 impl Network {

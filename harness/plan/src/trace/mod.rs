@@ -243,9 +243,18 @@ pub enum Transmission {
     TimedOut,
 }
 
+thread_local! {
+    /// The packets without content, which are most of those of a fleet that does nothing but live.
+    static PINGS: [Arc<Packet>; 2] = [Arc::new(Packet::PingReq), Arc::new(Packet::PingResp)];
+}
+
 impl From<Packet> for Transmission {
     fn from(packet: Packet) -> Self {
-        Self::Packet(Arc::new(packet))
+        Self::Packet(match packet {
+            Packet::PingReq => PINGS.with(|[request, _]| Arc::clone(request)),
+            Packet::PingResp => PINGS.with(|[_, response]| Arc::clone(response)),
+            packet => Arc::new(packet),
+        })
     }
 }
 
