@@ -51,7 +51,7 @@ fn main() {
     trials.extend(tls::trials(missing));
     trials.extend(clients::trials(always));
     let (paho, mqttjs) = (always.or(clients::other_paho()), always.or(clients::other_mqttjs()));
-    trials.extend(findings::trials(missing.or(other_mosquitto()), paho, mqttjs));
+    trials.extend(findings::trials(always, missing.or(other_mosquitto()), paho, mqttjs));
     libtest_mimic::run(&args, trials).exit();
 }
 

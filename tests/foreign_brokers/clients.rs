@@ -14,6 +14,7 @@ pub(super) fn trials(no_programs: Option<&'static str>) -> Vec<Trial> {
     let mqttjs = no_programs.or(missing("node", "require('mqtt')", "MQTT.js"));
     let known_mqttjs = mqttjs.or(other_mqttjs());
     let known_paho = paho.or(other_paho());
+    let rumqttc = no_programs.or(missing_of_rust("rumqttc_adapter"));
     let libraries = "import gmqtt, ctypes; ctypes.CDLL('libmosquitto.so.1')";
     let gmqtt_and_libmosquitto = no_programs.or(missing("python3", libraries, "gmqtt and libmosquitto"));
     vec![
@@ -31,6 +32,15 @@ pub(super) fn trials(no_programs: Option<&'static str>) -> Vec<Trial> {
         trial("verdicts_on_mqttjs_are_those_that_are_known", known_mqttjs, |folder| {
             verdicts(folder, "mqttjs", "tests/interop/mqttjs-5.16.0.txt")
         }),
+        trial("rumqttc_publishes_is_handed_messages_and_comes_back_after_a_crash", rumqttc, |folder| {
+            let path = folder.join("clients.yaml");
+            fs::write(&path, STORY)?;
+            contains(&run(&[&path.display().to_string(), "--client", "rumqttc"])?, 0, &["2 ok"])
+        }),
+        trial("two_processes_give_the_same_traces_of_rumqttc", rumqttc, |_| meta("rumqttc")),
+        trial("verdicts_on_rumqttc_are_those_that_are_known", rumqttc, |folder| {
+            verdicts(folder, "rumqttc", "tests/interop/rumqttc-0.25.1.txt")
+        }),
         trial("a_scenario_names_the_program_of_a_node", paho.or(mqttjs), named),
         trial("a_program_that_a_scenario_names_and_is_not_there_is_refused", None, named_wrongly),
         trial("runs_that_a_client_cannot_be_told_are_skipped_with_the_reason", paho, skipped),
@@ -46,7 +56,7 @@ fn with_libraries(command: &mut Command) -> &mut Command {
     #[expect(clippy::disallowed_methods, reason = "the programs are where the machine has them")]
     let path = std::env::var("PATH").unwrap_or_default();
     command
-        .env("PATH", format!("{}:{path}", installed.join("venv/bin").display()))
+        .env("PATH", format!("{}:{}:{path}", installed.join("venv/bin").display(), installed.join("bin").display()))
         .env("NODE_PATH", installed.join("node_modules"))
 }
 
@@ -62,6 +72,11 @@ fn missing(program: &str, code: &str, library: &'static str) -> Option<&'static 
 pub(super) fn other_mqttjs() -> Option<&'static str> {
     let is_known = "if (require('mqtt/package.json').version !== '5.16.0') process.exit(1)";
     missing("node", is_known, "MQTT.js 5.16.0")
+}
+
+/// Returns the program of Rust that is missing, if it is: `tests/interop/install` builds it in the version that is known.
+pub(super) fn missing_of_rust(program: &'static str) -> Option<&'static str> {
+    (!root().join("target/interop/bin").join(program).exists()).then_some(program)
 }
 
 /// Returns what is missing if paho is another one than the one whose verdicts are known.

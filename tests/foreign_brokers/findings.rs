@@ -7,16 +7,25 @@ use std::process::Output;
 
 use libtest_mimic::{Failed, Trial};
 
-use super::clients::run;
+use super::clients::{missing_of_rust, run};
 use super::{Result, contains, root, text, trial};
 
 /// The tests, of which those of a program may lack it in the version that the findings are about.
-pub(super) fn trials(mosquitto: Option<&str>, paho: Option<&str>, mqttjs: Option<&str>) -> Vec<Trial> {
+pub(super) fn trials(
+    no_programs: Option<&'static str>,
+    mosquitto: Option<&str>,
+    paho: Option<&str>,
+    mqttjs: Option<&str>,
+) -> Vec<Trial> {
+    let rumqttc = no_programs.or(missing_of_rust("rumqttc_adapter"));
+    let rumqttd = no_programs.or(missing_of_rust("rumqttd"));
     vec![
         trial("findings_are_none_of_the_projects_own_programs", None, of_none),
         trial("findings_in_mosquitto_are_still_there", mosquitto, |_| findings("mosquitto")),
         trial("findings_in_paho_are_still_there", paho, |_| findings("paho")),
         trial("findings_in_mqttjs_are_still_there", mqttjs, |_| findings("mqttjs")),
+        trial("findings_in_rumqttc_are_still_there", rumqttc, |_| findings("rumqttc")),
+        trial("findings_in_rumqttd_are_still_there", rumqttd, |_| findings("rumqttd")),
     ]
 }
 
@@ -25,7 +34,7 @@ fn of_none(_: &Path) -> Result {
 }
 
 fn findings(program: &str) -> Result {
-    let option = if program == "mosquitto" { "--broker" } else { "--client" };
+    let option = if matches!(program, "mosquitto" | "rumqttd") { "--broker" } else { "--client" };
     let mut count = 0;
     for entry in fs::read_dir(root().join("programs/findings"))? {
         let path = entry?.path();

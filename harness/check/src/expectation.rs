@@ -117,9 +117,11 @@ impl Judge<'_> {
         }
     }
 
-    /// Returns whether this is what must never be: it lies in the time and was said as `never` has it.
+    /// Returns whether this is what must never be: it lies in the time, wherever in its tolerance that is, and was said as
+    /// `never` has it.
     fn is_forbidden(&self, found: &VerbMatch, clocked: Option<&Clocked<'_>>) -> bool {
-        let in_time = clocked.is_none_or(|clocked| self.miss(found, clocked).is_none());
+        let tolerance = -millis(self.plan.tolerance);
+        let in_time = clocked.is_none_or(|clocked| self.miss(found, clocked, tolerance).is_none());
         in_time && self.said_otherwise(found).is_none()
     }
 
@@ -180,7 +182,9 @@ impl Judge<'_> {
         if let Some(moment) = clocked.never_came() {
             return self.vacuous(format!("`{moment}` never came"), findings);
         }
-        let misses: Vec<_> = matches.iter().filter_map(|found| Some((found, self.miss(found, clocked)?))).collect();
+        let tolerance = millis(self.plan.tolerance);
+        let miss = |found| Some((found, self.miss(found, clocked, tolerance)?));
+        let misses: Vec<_> = matches.iter().filter_map(miss).collect();
         let Some((first, (window, by))) = misses.first() else { return };
         let side = if *by < 0 { "early" } else { "late" };
         let by = seconds(by.saturating_abs());
@@ -192,9 +196,9 @@ impl Judge<'_> {
         self.violation(self.expected(*window, clocked), actual, findings);
     }
 
-    /// Returns by how much a match lies outside all windows that it may lie in, and the window to report.
-    fn miss(&self, found: &VerbMatch, clocked: &Clocked<'_>) -> Option<(Window, Millis)> {
-        let tolerance = millis(self.plan.tolerance);
+    /// Returns by how much a match lies outside all windows that it may lie in, each widened by this tolerance, and the
+    /// window to report.
+    fn miss(&self, found: &VerbMatch, clocked: &Clocked<'_>, tolerance: Millis) -> Option<(Window, Millis)> {
         let windows = clocked.windows(found.index, found.at);
         let misses: Vec<_> = windows.iter().map(|&window| (window, window.miss(millis(found.at), tolerance))).collect();
         if misses.iter().any(|(_, miss)| miss.is_none()) {

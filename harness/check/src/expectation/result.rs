@@ -140,7 +140,8 @@ impl Judge<'_> {
         matches: &'m [VerbMatch],
         clocked: Option<&Clocked<'_>>,
     ) -> Option<(&'m VerbMatch, Option<(Window, i64)>)> {
-        let untimely = |found: &'m VerbMatch| Some((found, Some(self.miss(found, clocked?)?)));
+        let tolerance = millis(self.plan.tolerance);
+        let untimely = |found: &'m VerbMatch| Some((found, Some(self.miss(found, clocked?, tolerance)?)));
         let gap = || {
             matches.windows(2).find_map(|pair| {
                 let window = self.next_after(&pair[0])?;

@@ -55,24 +55,34 @@ impl Judge<'_> {
         })
     }
 
-    /// The state is there at some time in the window, or for `never` at none.
+    /// The state is there at some time in the window, or for `never` at none. A tolerance makes both easier: where the
+    /// window is may be off by it.
     fn in_window(&self, states: &Timeline, window: Window, text: &str, findings: &mut Findings) {
         let tolerance = millis(self.plan.tolerance);
-        let from = time(window.from.saturating_sub(tolerance));
-        let to = window.to.map_or(self.trace.end, |to| time(to.saturating_add(tolerance)));
-        let was = states.first(true, from, to);
-        match (self.expectation.mode, was) {
-            (Mode::Must, None) => {
+        let to = window.to.unwrap_or(millis(self.trace.end));
+        let (widest_from, widest_to) =
+            (time(window.from.saturating_sub(tolerance)), time(to.saturating_add(tolerance)));
+        match self.expectation.mode {
+            Mode::Must if states.first(true, widest_from, widest_to).is_none() => {
                 let expected = format!("{} {} ({text})", self.subject(), window.text());
-                let actual = format!("was {} at {}", states.text(to), seconds(millis(to)));
+                let actual = format!("was {} at {}", states.text(widest_to), seconds(millis(widest_to)));
                 self.violation(expected, actual, findings);
             }
-            (Mode::Never, Some(at)) => {
-                let expected = format!("never: {} {} ({text})", self.subject(), window.text());
-                let actual = format!("was {} at {}", states.text(at), seconds(millis(at)));
-                self.violation(expected, actual, findings);
+            Mode::Never => {
+                let (from, to) = (time(window.from.saturating_add(tolerance)), time(to.saturating_sub(tolerance)));
+                let was = if from <= to {
+                    states.first(true, from, to)
+                } else {
+                    // No time is in the window wherever it is. A state that is there all the while is.
+                    states.first(false, to, from).is_none().then_some(to)
+                };
+                if let Some(at) = was {
+                    let expected = format!("never: {} {} ({text})", self.subject(), window.text());
+                    let actual = format!("was {} at {}", states.text(at), seconds(millis(at)));
+                    self.violation(expected, actual, findings);
+                }
             }
-            (Mode::Must, Some(_)) | (Mode::Never, None) => {}
+            Mode::Must => {}
         }
     }
 

@@ -38,3 +38,22 @@ fn never_with_a_time_forbids_only_that_time() {
     assert_eq!(judge(never(7500), &mut silent_client(), 9000).verdict, Verdict::Fail);
     assert_eq!(judge(never(7501), &mut silent_client(), 9000).verdict, Verdict::Pass);
 }
+
+/// The client is closed at 7.530; where the window is may be off by 100 ms.
+#[rstest]
+#[case::well_inside(Timing::Between(start(7000), start(8000)), Verdict::Fail)]
+#[case::inside_by_the_tolerance(Timing::Between(start(7430), start(8000)), Verdict::Fail)]
+#[case::at_its_begin(Timing::Between(start(7431), start(8000)), Verdict::Pass)]
+#[case::at_its_end(Timing::Between(start(7000), start(7629)), Verdict::Pass)]
+#[case::at_an_instant(Timing::At(start(7530)), Verdict::Pass)]
+#[case::not_before_it(Timing::NotBefore(start(7430)), Verdict::Fail)]
+fn never_with_a_tolerance_forbids_what_is_in_the_window_wherever_it_is(
+    #[case] timing: Timing,
+    #[case] expected: Verdict,
+) {
+    let mut plan = plan();
+    plan.tolerance = Duration::from_millis(100);
+    let closes = expect(BROKER, closes(SENSOR, None));
+    plan.expectations.push(Expectation { mode: Mode::Never, timing: Some(timing), ..closes });
+    assert_eq!(check(&plan, &silent_client().end(9000)).verdict, expected);
+}

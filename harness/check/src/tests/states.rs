@@ -81,3 +81,17 @@ fn what_a_node_has_that_is_not_ours_is_not_judged() {
         "Vacuous\n8: vacuous: not judged: what sensor holds is seen only by itself, and it does not say it"
     );
 }
+
+/// The client is connected from 0.040 on; where the time is may be off by 100 ms.
+#[rstest]
+#[case::that_begins_shortly_after(0, Verdict::Pass)]
+#[case::that_is_there_nearly_all_the_while(139, Verdict::Pass)]
+#[case::that_is_there_all_the_while(140, Verdict::Fail)]
+fn never_a_state_with_a_tolerance_is_about_the_time_wherever_it_is(#[case] at: i64, #[case] expected: Verdict) {
+    let mut plan = plan();
+    plan.tolerance = Duration::from_millis(100);
+    let timing = Some(Timing::At(start(at)));
+    let is_connected = expect(SENSOR, Verb::Is(ClientState::Connected));
+    plan.expectations.push(Expectation { mode: Mode::Never, timing, ..is_connected });
+    assert_eq!(check(&plan, &silent_client().end(9000)).verdict, expected);
+}

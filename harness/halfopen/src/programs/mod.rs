@@ -34,6 +34,9 @@ const SHIPPED: &[(&str, &str)] = &[
     ("mqttjs", include_str!("../../../../programs/mqttjs.toml")),
     ("paho", include_str!("../../../../programs/paho.toml")),
     ("rabbitmq", include_str!("../../../../programs/rabbitmq.toml")),
+    ("rumqttc", include_str!("../../../../programs/rumqttc.toml")),
+    ("rumqttd", include_str!("../../../../programs/rumqttd.toml")),
+    ("rumqttd5", include_str!("../../../../programs/rumqttd5.toml")),
 ];
 
 /// The adapters of these profiles, by the names of their files.

@@ -92,7 +92,7 @@ fn a_profile_that_is_not_there_names_those_that_are() {
     let error = Profile::find("mosquito").expect_err("there is none").to_string();
     assert!(
         error.starts_with(
-            "there is no profile `mosquito`: known are aedes, amqtt, gmqtt, libmosquitto, mosquitto, mqttjs, paho, rabbitmq;"
+            "there is no profile `mosquito`: known are aedes, amqtt, gmqtt, libmosquitto, mosquitto, mqttjs, paho, rabbitmq, rumqttc, rumqttd, rumqttd5;"
         ),
         "{error}"
     );

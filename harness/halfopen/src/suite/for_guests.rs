@@ -64,7 +64,7 @@ pub(crate) fn adapted(plan: &Plan, abilities: &Abilities<'_>) -> Result<Adapted,
         adapted.nodes[node.0].played_by.get_or_insert_with(|| "a program under test".to_owned());
     }
     let mut left_out = 0;
-    adapted.expectations = lines(&plan.expectations, abilities, &mut left_out);
+    adapted.expectations = lines(plan, &plan.expectations, abilities, &mut left_out);
     if adapted.expectations.is_empty() && !plan.expectations.is_empty() {
         return Err(format!("it asks only what the project's {role} says of itself"));
     }
@@ -120,12 +120,27 @@ fn cannot_be_told(
     }
 }
 
-fn lines(expectations: &[Expectation], abilities: &Abilities<'_>, left_out: &mut usize) -> Vec<Expectation> {
-    expectations.iter().filter_map(|line| adapted_line(line, abilities, left_out)).collect()
+fn lines(
+    plan: &Plan,
+    expectations: &[Expectation],
+    abilities: &Abilities<'_>,
+    left_out: &mut usize,
+) -> Vec<Expectation> {
+    expectations.iter().filter_map(|line| adapted_line(plan, line, abilities, left_out)).collect()
+}
+
+/// Returns whether a client waits for PINGRESP as long as it likes.
+fn has_own_ping_timeout(plan: &Plan, node: NodeId) -> bool {
+    matches!(&plan.node(node).program, Program::Client(client) if client.options.ping_timeout.is_none())
 }
 
 /// Returns what is left of a line, if anything is.
-fn adapted_line(line: &Expectation, abilities: &Abilities<'_>, left_out: &mut usize) -> Option<Expectation> {
+fn adapted_line(
+    plan: &Plan,
+    line: &Expectation,
+    abilities: &Abilities<'_>,
+    left_out: &mut usize,
+) -> Option<Expectation> {
     if line.is_only_of_builtin {
         *left_out += 1;
         return None;
@@ -142,6 +157,11 @@ fn adapted_line(line: &Expectation, abilities: &Abilities<'_>, left_out: &mut us
             if is_none {
                 return None;
             }
+            // For how long it waits for PINGRESP is its own choice, if the scenario does not say.
+            if *because == Some(Because::NoPingresp) && line.nodes.iter().any(|node| has_own_ping_timeout(plan, *node))
+            {
+                line.timing = None;
+            }
             *because = None;
         }
         Verb::Has(_) if is_of_it => {
@@ -150,7 +170,7 @@ fn adapted_line(line: &Expectation, abilities: &Abilities<'_>, left_out: &mut us
         }
         Verb::AnyOf(alternatives) => {
             for alternative in alternatives.iter_mut() {
-                *alternative = lines(alternative, abilities, left_out);
+                *alternative = lines(plan, alternative, abilities, left_out);
             }
             // One of which nothing is left would be true of anything.
             if alternatives.iter().any(Vec::is_empty) {

@@ -23,6 +23,9 @@ pub(super) struct AwaitedAnswers {
     on: Vec<NthConnection>,
     /// True if the node takes some packets on its own, by the standard answers.
     answers_itself: bool,
+    /// True if nothing more is waited for once the connection has ended: a client of others may or may not ask again for what a
+    /// lost connection left unanswered.
+    may_be_lost: bool,
 }
 
 /// An answer that is to come.
@@ -57,7 +60,11 @@ impl AwaitedAnswers {
             }
             _ => None,
         };
-        wait.map(|wait| Self { latest: stage.recorder.latest_connection(node), on: on.clone(), ..wait })
+        let is_request = matches!(command, Command::Subscribe { .. } | Command::Unsubscribe(_));
+        wait.map(|wait| {
+            let may_be_lost = is_request && wait.reconnects && plan.node(node).played_by.is_some();
+            Self { latest: stage.recorder.latest_connection(node), on: on.clone(), may_be_lost, ..wait }
+        })
     }
 
     /// AwaitedByNodes until `node` is connected, from the start of the run on.
@@ -77,7 +84,16 @@ impl AwaitedAnswers {
             Program::RawBroker(_) => (true, true),
             Program::Broker(_) => (false, false),
         };
-        Self { node, answers: vec![answer], cursor, reconnects, latest: None, on: Vec::new(), answers_itself }
+        Self {
+            node,
+            answers: vec![answer],
+            cursor,
+            reconnects,
+            latest: None,
+            on: Vec::new(),
+            answers_itself,
+            may_be_lost: false,
+        }
     }
 
     /// Returns `None` while still waiting, and otherwise the result.
@@ -108,6 +124,9 @@ impl AwaitedAnswers {
         match &event.kind {
             EventKind::Sent { connection, from, item: Transmission::Open, .. } if *from == self.node => {
                 self.latest = Some(*connection);
+                if self.may_be_lost {
+                    self.answers.clear();
+                }
                 Ok(())
             }
             EventKind::Established { node, .. } if *node == self.node => {

@@ -58,6 +58,8 @@ pub(super) struct Client {
     own: Option<Arc<Connect>>,
     /// The client identifier that a server has given it.
     assigned_id: Option<ByteString>,
+    /// The Keep Alive and the Session Expiry Interval that a server has set instead of the client's own.
+    set_by_server: (Option<u16>, Option<u32>),
     wishes: Wishes,
     told: Told,
     /// True if it is told to publish a message that it may not be able to write at once. A part of one is no packet,
@@ -121,6 +123,7 @@ impl Client {
             is_reading: true,
             own: (!is_told_otherwise).then(|| Arc::new(program.options.connect.clone())),
             assigned_id: None,
+            set_by_server: (None, None),
             wishes: Wishes::new(&program.options.subscriptions, is_foreign),
             told: Told::new(program.options.queue_messages),
             writes_large,
@@ -190,6 +193,7 @@ impl Client {
                 self.incoming = Incoming::default();
                 self.wishes.forget();
                 self.assigned_id = None;
+                self.set_by_server = (None, None);
                 self.told.forget(now);
                 self.waits.forget();
                 self.running_since = None;
@@ -385,9 +389,12 @@ impl Client {
         self.told.connected(limits);
         self.wishes.connected();
         self.waits.accepted(self.now, connack.server_keep_alive);
+        let (keep_alive, session_expiry) = &mut self.set_by_server;
+        *keep_alive = connack.server_keep_alive.or(*keep_alive);
+        *session_expiry = connack.session_expiry.or(*session_expiry);
         if !connack.session_present {
             self.wishes.start_over(self.now);
-            self.told.start_over(self.now);
+            self.told.start_over(self.now, self.is_foreign);
             self.sender.clear();
             self.incoming.forget();
         }
@@ -443,17 +450,22 @@ impl Client {
         let clause = |v311, v5| clause_of(connect.version, v311, v5);
         // What the scenario does not set, another program than the project's may set as it likes.
         let is_other = |sent: Option<u32>, own: Option<u32>| sent != own && !(self.is_foreign && own.is_none());
+        // It may keep to what the last server has set, too.
+        let (server_keep_alive, server_expiry) = if self.is_foreign { self.set_by_server } else { (None, None) };
+        let keep_alive = connect.keep_alive != own.keep_alive && server_keep_alive != Some(connect.keep_alive);
+        let session_expiry = connect.session_expiry != own.session_expiry
+            && (server_expiry.is_none() || server_expiry != connect.session_expiry);
         let receive_maximum = is_other(connect.receive_maximum.map(u32::from), own.receive_maximum.map(u32::from));
         let maximum_packet_size = is_other(connect.maximum_packet_size, own.maximum_packet_size);
         let topic_alias_maximum =
             is_other(connect.topic_alias_maximum.map(u32::from), own.topic_alias_maximum.map(u32::from));
         let all = [
             (connect.client_id != *client_id, "§3.1.3.1", "Client Identifier"),
-            (connect.keep_alive != own.keep_alive, "§3.1.2.10", "Keep Alive"),
+            (keep_alive, "§3.1.2.10", "Keep Alive"),
             (connect.clean_start != own.clean_start, "§3.1.2.4", clause("Clean Session", "Clean Start")),
             (connect.will != own.will, "§3.1.2.5", "will"),
             (connect.username != own.username || connect.password != own.password, "§3.1.3", "user name and password"),
-            (connect.session_expiry != own.session_expiry, "§3.1.2.11.2", "Session Expiry Interval"),
+            (session_expiry, "§3.1.2.11.2", "Session Expiry Interval"),
             (receive_maximum, "§3.1.2.11.3", "Receive Maximum"),
             (maximum_packet_size, "§3.1.2.11.4", "Maximum Packet Size"),
             (topic_alias_maximum, "§3.1.2.11.5", "Topic Alias Maximum"),

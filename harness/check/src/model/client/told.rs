@@ -1,5 +1,6 @@
 //! What the application has told a client to publish: it is sent as it was given, once there is a connection and room for it
-//! (§4.3, §4.9), and nothing else is. Where the server has lost the session, what it had not acknowledged is sent anew.
+//! (§4.3, §4.9), and nothing else is. Where the server has lost the session, the project's client sends anew what had not been
+//! acknowledged; the standard leaves it open.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -114,10 +115,14 @@ impl Told {
         waiting.filter(|message| is_doubtful(message.given)).for_each(|message| message.is_must = false);
     }
 
-    /// Takes note that the server has no session: what it had not acknowledged is new again.
-    pub(super) fn start_over(&mut self, now: Duration) {
+    /// Takes note that the server has no session: what it had not acknowledged is new again. Another program than the
+    /// project's (`is_foreign`) may drop it with the session, and what waits behind it.
+    pub(super) fn start_over(&mut self, now: Duration, is_foreign: bool) {
         for message in std::mem::take(&mut self.sent).into_values() {
             self.wait(Message { since: now, ..message });
+        }
+        if is_foreign {
+            self.waiting.values_mut().flatten().for_each(|message| message.is_must = false);
         }
     }
 

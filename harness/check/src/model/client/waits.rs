@@ -164,8 +164,11 @@ impl Waits {
         let base = self.pause.min(longest);
         self.pause = (base * reconnect.factor.max(1.0)).min(longest);
         let jitter = reconnect.jitter.clamp(0.0, 1.0);
-        let within = |share: f64| Duration::from_secs_f64(base * share);
-        self.pauses = Some((within(1.0 - jitter), within(1.0 + jitter)));
+        let within = |pause: f64, share: f64| Duration::from_secs_f64(pause * share);
+        // When the pauses of another program begin with the first again is its own choice.
+        let (least, most) =
+            if self.is_foreign { (reconnect.min.as_secs_f64().min(longest), longest) } else { (base, base) };
+        self.pauses = Some((within(least, 1.0 - jitter), within(most, 1.0 + jitter)));
     }
 
     /// The process is a new one, and has waited for nothing.

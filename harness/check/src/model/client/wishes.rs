@@ -135,18 +135,20 @@ impl Client {
         for one in &subscribe.subscriptions {
             let is_again = wishes.owed.remove(&one.filter);
             let (told, untold) = wishes.told.get(&one.filter).copied().unwrap_or_default();
+            // Another program's application makes the same subscriptions again in each new session.
+            let is_own = wishes.only_own && wishes.own.iter().any(|own| own.filter == one.filter);
             let is_gone = wishes
                 .gone
                 .get(&one.filter)
                 .is_some_and(|given_up| told.is_none_or(|told| given_up.is_none_or(|given_up| told < given_up)));
             // What it was told while it was away holds, too, once it has a connection.
             let is_unwanted = untold.is_some_and(|untold| untold < self.now && told.is_none_or(|told| told < untold));
-            if is_gone || is_unwanted && !is_foreign && self.waits.is_known() {
+            if is_gone && !is_own || is_unwanted && !is_foreign && self.waits.is_known() {
                 let owed = format!("subscribes no more to {}, which it has given up", one.filter);
                 broken = Some((owed, "it did".to_owned()));
             }
             let is_known = |wish: &&Wish| wish.is_sure && told.is_none_or(|told| told < wish.since);
-            let wish = wishes.wanted.get(&one.filter).filter(is_known).filter(|_| is_again);
+            let wish = wishes.wanted.get(&one.filter).filter(is_known).filter(|_| is_again && !is_own);
             if let Some(wish) = wish.filter(|wish| wish.subscription != *one || wish.id != subscribe.subscription_id) {
                 let owed =
                     format!("subscribes to {} again as before, at QoS {}", one.filter, wish.subscription.qos as u8);

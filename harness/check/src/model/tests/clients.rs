@@ -36,10 +36,16 @@ fn client_publishes_what_its_application_gives(#[case] sent: Option<Publish>, #[
 }
 
 #[rstest]
-#[case::sent_anew(true, &[])]
-#[case::lost(false, &["client_publishes"])]
-fn message_that_a_lost_session_had_is_sent_anew(#[case] again: bool, #[case] expected: &[&str]) {
-    let plan = told(vec![Command::Publish(Publish { packet_id: None, ..message(1, 1, "x") })]);
+#[case::sent_anew(false, true, &[])]
+#[case::lost(false, false, &["client_publishes"])]
+#[case::lost_by_another_program(true, false, &[])]
+fn message_that_a_lost_session_had_is_sent_anew(
+    #[case] is_foreign: bool,
+    #[case] again: bool,
+    #[case] expected: &[&str],
+) {
+    let mut plan = told(vec![Command::Publish(Publish { packet_id: None, ..message(1, 1, "x") })]);
+    plan.nodes[SENSOR.0].played_by = is_foreign.then(|| "another".to_owned());
     let mut tale = tells().says(0, 100, SENSOR, publish(1, 1, "x"));
     tale.0.at(200).item(0, BROKER, SENSOR, Transmission::Rst);
     tale = tale.joins(1, 1210, SENSOR, connect("sensor", 60), false);
@@ -143,11 +149,18 @@ fn application_is_given_again_what_it_has_not_taken_over(
     assert_eq!(broken_by_client_of(&plan, tale, 4000), expected);
 }
 
+/// The application of another program makes the subscriptions of its client in each new session.
 #[rstest]
-#[case::not_again(false, &[])]
-#[case::again(true, &["client_reconnects"])]
-fn subscription_that_was_given_up_is_not_made_again(#[case] again: bool, #[case] expected: &[&str]) {
+#[case::not_again(false, false, &[])]
+#[case::again(false, true, &["client_reconnects"])]
+#[case::again_by_another_program(true, true, &[])]
+fn subscription_that_was_given_up_is_not_made_again(
+    #[case] is_foreign: bool,
+    #[case] again: bool,
+    #[case] expected: &[&str],
+) {
     let mut plan = told(vec![Command::Unsubscribe(vec!["t".to_owned()])]);
+    plan.nodes[SENSOR.0].played_by = is_foreign.then(|| "another".to_owned());
     let Program::Client(client) = &mut plan.nodes[SENSOR.0].program else { unreachable!() };
     client.options.subscriptions = vec![Subscription::new("t", QoS::AtLeastOnce)];
     let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false);
@@ -170,12 +183,37 @@ fn subscription_that_was_given_up_is_not_made_again(#[case] again: bool, #[case]
     assert_eq!(broken_by_client_of(&plan, tale, 4000), expected);
 }
 
-/// Each pause is twice the one before; the connection lasts for 0.1 s, which starts nothing over.
+/// The server has set 30 s instead of 60 s on the first connection.
 #[rstest]
-#[case::twice_as_long(3310, &[])]
-#[case::as_long_as_the_first(2310, &["client_reconnects"])]
-fn second_pause_is_longer_than_the_first(#[case] at: u64, #[case] expected: &[&str]) {
+#[case::its_own(false, 60, &[])]
+#[case::that_of_the_server(false, 30, &["client_reconnects"])]
+#[case::that_of_the_server_by_another_program(true, 30, &[])]
+#[case::one_of_nobody_by_another_program(true, 20, &["client_reconnects"])]
+fn client_connects_again_with_its_own_keep_alive(
+    #[case] is_foreign: bool,
+    #[case] keep_alive: u16,
+    #[case] expected: &[&str],
+) {
     let mut plan = ours();
+    plan.nodes[SENSOR.0].played_by = is_foreign.then(|| "another".to_owned());
+    let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false);
+    let connack = ConnAck { server_keep_alive: Some(30), ..ConnAck::default() };
+    tale = tale.hears(0, 50, SENSOR, Packet::from(connack));
+    tale.0.at(200).item(0, BROKER, SENSOR, Transmission::Rst);
+    tale = tale.joins(1, 1210, SENSOR, connect("sensor", keep_alive), false);
+    assert_eq!(broken_by_client_of(&plan, tale, 1300), expected);
+}
+
+/// Each pause is twice the one before; the connection lasts for 0.1 s, which starts nothing over. Another program may begin with the
+/// first pause again, but not connect sooner.
+#[rstest]
+#[case::twice_as_long(false, 3310, &[])]
+#[case::as_long_as_the_first(false, 2310, &["client_reconnects"])]
+#[case::as_long_as_the_first_of_another(true, 2310, &[])]
+#[case::too_short_of_another(true, 1810, &["client_reconnects"])]
+fn second_pause_is_longer_than_the_first(#[case] is_foreign: bool, #[case] at: u64, #[case] expected: &[&str]) {
+    let mut plan = ours();
+    plan.nodes[SENSOR.0].played_by = is_foreign.then(|| "another".to_owned());
     let Program::Client(client) = &mut plan.nodes[SENSOR.0].program else { unreachable!() };
     client.options.reconnect.as_mut().unwrap().max = Duration::from_secs(10);
     let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false);
