@@ -44,10 +44,31 @@ pub(super) fn trials(no_programs: Option<&'static str>) -> Vec<Trial> {
         trial("a_scenario_names_the_program_of_a_node", paho.or(mqttjs), named),
         trial("a_program_that_a_scenario_names_and_is_not_there_is_refused", None, named_wrongly),
         trial("runs_that_a_client_cannot_be_told_are_skipped_with_the_reason", paho, skipped),
+        trial("an_adapter_may_open_a_pipe_by_its_path_as_bash_does", no_programs.or(no_bash()), by_path),
         trial("an_adapter_that_fails_says_so_with_its_last_lines", no_programs, failing),
         trial("an_adapter_that_cannot_do_it_skips_the_run", no_programs, cannot),
         trial("profiles_of_another_role_are_refused", None, roles),
     ]
+}
+
+fn no_bash() -> Option<&'static str> {
+    (!Path::new("/bin/bash").exists()).then_some("bash")
+}
+
+/// Process substitution opens `/dev/fd/63`, and `/dev/stdin` is the adapter's own.
+fn by_path(folder: &Path) -> Result {
+    let script = folder.join("adapter.sh");
+    fs::write(
+        &script,
+        "while read -r line; do echo \"$line\"; done < <(echo '{\"event\":\"ready\"}')\n\
+         read -r told < /dev/stdin\necho \"told: $told\"\nexit 7\n",
+    )?;
+    let own =
+        profile(folder, &format!("role = \"client\"\ncommand = \"/bin/bash\"\nargs = [\"{}\"]\n", script.display()))?;
+    let scenario = folder.join("a.yaml");
+    fs::write(&scenario, "clients: { a: {} }\nuntil: 1s\nexpect: [ { a: { sends: CONNECT } } ]\n")?;
+    let output = run(&[&scenario.display().to_string(), "--client", &own, "--only", "3.1.1"])?;
+    contains(&output, 4, &["exit status: 7", "told: {", "connect_timeout_ms"])
 }
 
 /// Gives a command the libraries that `tests/interop/install` has brought in.

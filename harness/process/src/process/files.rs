@@ -15,6 +15,8 @@ use crate::sys::{self, Pid, descriptors, memory};
 
 /// CLOSE_RANGE_CLOEXEC
 const CLOSE_LATER: i32 = 4;
+/// Number of bytes of the longest path that is not the machine's, with the zero behind it.
+const LONGEST_PATH: usize = 32;
 /// Maximum number of random bytes per call, as the kernel has it for large requests.
 const MOST_RANDOM_BYTES: u64 = 32 << 20;
 
@@ -126,18 +128,24 @@ impl Process {
         }
     }
 
-    /// The devices of randomness are the world's; all other files are the machine's.
+    /// The devices of randomness are the world's, and so is one of its own files that is named by its descriptor, as in
+    /// `/dev/fd/63`; all other files are the machine's.
     fn open(&mut self, question: &Question, path_at: u64, flags: i32) -> Result<Answer, RunError> {
-        let mut path = [0; 13];
+        let mut path = [0; LONGEST_PATH];
         let read = memory::read_some(question.pid, path_at, &mut path).unwrap_or(0);
-        if !matches!(&path[..read], b"/dev/urandom\0" | b"/dev/random\0\0")
-            && !path[..read].starts_with(b"/dev/random\0")
-        {
-            return Ok(Answer::GoOn);
+        let Some(path) = path[..read].split(|byte| *byte == 0).next() else { return Ok(Answer::GoOn) };
+        let cloexec = flags & libc::O_CLOEXEC != 0;
+        if matches!(path, b"/dev/urandom" | b"/dev/random") {
+            // The device itself, so that it looks like one; what is read from it is answered.
+            let file = File::open("/dev/urandom")?;
+            return self.give(question, file.into(), Kind::Random, cloexec);
         }
-        // The device itself, so that it looks like one; what is read from it is answered.
-        let file = File::open("/dev/urandom")?;
-        self.give(question, file.into(), Kind::Random, flags & libc::O_CLOEXEC != 0)
+        let file = named_descriptor(path).and_then(|fd| self.files.find(question.pid, fd));
+        match file.filter(|file| self.files.socket(*file).is_none()) {
+            // A copy of the descriptor is what programs expect of it.
+            Some(file) => self.give_file(question, file, cloexec),
+            None => Ok(Answer::GoOn),
+        }
     }
 
     /// Puts a new file into the program, and answers with its number.
@@ -218,6 +226,19 @@ impl Process {
         }
         descriptors::release(self.files.remove(id));
         self.timers.remove(&id);
+    }
+}
+
+/// Returns the descriptor that a path names.
+fn named_descriptor(path: &[u8]) -> Option<i32> {
+    match path {
+        b"/dev/stdin" => Some(0),
+        b"/dev/stdout" => Some(1),
+        b"/dev/stderr" => Some(2),
+        _ => {
+            let number = path.strip_prefix(b"/dev/fd/").or_else(|| path.strip_prefix(b"/proc/self/fd/"))?;
+            std::str::from_utf8(number).ok()?.parse().ok()
+        }
     }
 }
 
