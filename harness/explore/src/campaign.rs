@@ -96,6 +96,8 @@ pub struct CampaignResult {
     pub runs: u64,
     /// Number of stories with a step that met nothing.
     pub vacuous: u64,
+    /// Number of stories that were ended after [`STORY_EVENTS`](crate::STORY_EVENTS).
+    pub cut: u64,
     /// The number of events of all of them.
     pub events: u64,
     /// Number of stories that showed each kind of finding.
@@ -204,6 +206,7 @@ fn take(
 ) {
     result.runs += 1;
     result.vacuous += u64::from(judged.is_vacuous);
+    result.cut += u64::from(judged.is_cut);
     result.events += judged.events as u64;
     for finding in judged.findings {
         let count = result.kinds.entry(finding.kind.clone()).or_insert(0);

@@ -13,6 +13,9 @@ use halfopen_world::{Defect, Engine, ProgramsUnderTest, RunOptions};
 
 use crate::reached::Reached;
 
+/// Number of events after which a story ends: one in which a client pings each second for weeks shows nothing more.
+pub const STORY_EVENTS: usize = 250_000;
+
 /// The programs that are explored.
 #[derive(Clone, Debug, Default)]
 pub struct Target {
@@ -89,6 +92,8 @@ pub struct Judged {
     pub is_vacuous: bool,
     /// Number of events of the run.
     pub events: usize,
+    /// True if the run was ended after [`STORY_EVENTS`].
+    pub is_cut: bool,
     /// The states and marks that the run reached.
     pub reached: Reached,
 }
@@ -150,10 +155,11 @@ impl Target {
     fn record(&self, plan: &Arc<Plan>, programs_under_test: ProgramsUnderTest) -> Result<Trace, String> {
         let work = || {
             let options = RunOptions {
-                observer: Box::new(Completion::new(plan)),
                 keeps_trace: true,
                 defect: self.defect,
                 programs_under_test,
+                event_limit: Some(STORY_EVENTS),
+                ..RunOptions::new(Box::new(Completion::new(plan)))
             };
             halfopen_world::run(plan, Engine::Sim, options)
         };
@@ -185,7 +191,9 @@ fn judged(plan: &Plan, trace: &Trace, outcome: &Outcome) -> Judged {
         }
     }
     let reached = Reached::of(plan, trace);
-    Judged { findings, unmet, is_vacuous: !outcome.vacuous.is_empty(), events: trace.events.len(), reached }
+    let events = trace.events.len();
+    let is_cut = events >= STORY_EVENTS;
+    Judged { findings, unmet, is_vacuous: !outcome.vacuous.is_empty(), events, is_cut, reached }
 }
 
 /// A line without what differs from run to run: names of nodes, numbers and quoted texts. What stands in brackets is

@@ -16,7 +16,7 @@ use crate::plan::{Feature, Node, NodeId, Plan, Program};
 use crate::scenario::{self, Errors, File, PlanOptions, Scenario};
 use crate::sweep;
 use crate::trace::{Event, RunObserver, Trace, TraceHash, TraceHasher};
-use crate::world::{self, Defect, Engine, EngineError, ProgramsUnderTest, RunOptions};
+use crate::world::{self, Defect, Engine, EngineError, ProgramsUnderTest, RunOptions, Variation};
 
 /// Size of the stack of a thread in bytes: as large as that of the main thread on most systems.
 pub(crate) const STACK: usize = 8 * 1024 * 1024;
@@ -97,6 +97,8 @@ pub struct Runner {
     pub defect: Option<Defect>,
     /// A program that takes the place of the project's broker.
     pub programs_under_test: ProgramsUnderTest,
+    /// What runs do otherwise from one of their events on.
+    pub variation: Option<Variation>,
 }
 
 impl Runner {
@@ -170,6 +172,8 @@ impl Runner {
             keeps_trace,
             defect: self.defect,
             programs_under_test: self.programs_under_test.clone(),
+            variation: self.variation,
+            event_limit: None,
         };
         let trace = world::run(plan, self.engine, options)?;
         let observer = Rc::into_inner(observer).expect("a world that is over observes nothing");

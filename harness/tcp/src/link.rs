@@ -28,8 +28,13 @@ pub enum Purpose {
     Jitter,
 }
 
-/// Returns the seed of a stream of random numbers.
-pub(crate) type Seeds = Box<dyn Fn(RandomStream) -> u64>;
+/// What all random numbers of a network follow from.
+pub(crate) struct Randomness {
+    /// Returns the seed of a stream of random numbers.
+    pub(crate) seeds: Box<dyn Fn(RandomStream) -> u64>,
+    /// The time by which a packet travels longer than its link says, at most.
+    pub(crate) spread: Duration,
+}
 
 /// A direction between two hosts.
 pub(crate) struct Link {
@@ -96,13 +101,13 @@ impl Link {
     }
 
     /// Decides whether the next packet is lost.
-    pub(crate) fn loses(&mut self, seeds: &Seeds) -> bool {
+    pub(crate) fn loses(&mut self, randomness: &Randomness) -> bool {
         let share = u64::from(self.settings.loss);
         if share == 0 {
             return false;
         }
         let stream = self.stream(Purpose::Loss);
-        draw(&mut self.losses, stream, seeds, 1_000_000) < share
+        draw(&mut self.losses, stream, randomness, 1_000_000) < share
     }
 
     /// Returns how long it takes until a segment with this many bytes of the stream, and all that waits before it, has
@@ -116,14 +121,19 @@ impl Link {
     }
 
     /// Returns how long the next packet travels.
-    pub(crate) fn travel_time(&mut self, seeds: &Seeds) -> Duration {
+    pub(crate) fn travel_time(&mut self, randomness: &Randomness) -> Duration {
         let LinkSettings { latency, jitter, .. } = self.settings;
-        let steps = u64::try_from(jitter.as_millis()).unwrap_or(u64::MAX);
+        let steps = u64::try_from((jitter + randomness.spread).as_millis()).unwrap_or(u64::MAX);
         if steps == 0 {
             return latency;
         }
         let stream = self.stream(Purpose::Jitter);
-        latency + Duration::from_millis(draw(&mut self.jitter, stream, seeds, steps.saturating_add(1)))
+        latency + Duration::from_millis(draw(&mut self.jitter, stream, randomness, steps.saturating_add(1)))
+    }
+
+    /// Forgets its streams of random numbers: what is drawn next begins one anew.
+    pub(crate) fn forget_streams(&mut self) {
+        (self.losses, self.jitter) = (None, None);
     }
 
     fn stream(&self, purpose: Purpose) -> RandomStream {
@@ -132,8 +142,9 @@ impl Link {
 }
 
 /// Draws a number below `bound`, each as likely as the others.
-fn draw(generator: &mut Generator, stream: RandomStream, seeds: &Seeds, bound: u64) -> u64 {
-    let generator = generator.get_or_insert_with(|| Box::new(ChaCha8Rng::seed_from_u64(seeds(stream))));
+fn draw(generator: &mut Generator, stream: RandomStream, randomness: &Randomness, bound: u64) -> u64 {
+    let seeded = || Box::new(ChaCha8Rng::seed_from_u64((randomness.seeds)(stream)));
+    let generator = generator.get_or_insert_with(seeded);
     // The upper half of a product of 64 bits is uniform enough, and the same on every platform.
     let product = (u128::from(generator.next_u64()) * u128::from(bound)) >> 64;
     u64::try_from(product).unwrap_or(0)
@@ -152,12 +163,20 @@ mod tests {
         Link::new(LinkSettings::default(), HostId(1), HostId(0), None)
     }
 
-    fn seeds() -> Seeds {
-        Box::new(|stream| u64::from(stream.purpose == Purpose::Loss))
+    fn randomness() -> Randomness {
+        Randomness { seeds: Box::new(|stream| u64::from(stream.purpose == Purpose::Loss)), spread: Duration::ZERO }
     }
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_spread_makes_packets_travel_longer_and_never_shorter() {
+        let (mut link, spread) = (link(), Randomness { spread: ms(5), ..randomness() });
+        let latency = link.settings.latency;
+        let seen: std::collections::BTreeSet<Duration> = (0..200).map(|_| link.travel_time(&spread)).collect();
+        assert_eq!(seen, (0..=5).map(|more| latency + ms(more)).collect());
     }
 
     #[test]
@@ -205,16 +224,16 @@ mod tests {
             let mut link = link();
             link.settings.loss = 0;
             for _ in 0..3 {
-                assert!(!link.loses(&seeds()));
-                assert_eq!(link.travel_time(&seeds()), ms(10));
+                assert!(!link.loses(&randomness()));
+                assert_eq!(link.travel_time(&randomness()), ms(10));
             }
             link.settings = settings;
-            (0..64).map(|_| (link.loses(&seeds()), link.travel_time(&seeds()))).collect::<Vec<_>>()
+            (0..64).map(|_| (link.loses(&randomness()), link.travel_time(&randomness()))).collect::<Vec<_>>()
         };
         let settings = LinkSettings { loss: ALL / 2, jitter: ms(50), ..link().settings };
         let mut fresh = link();
         fresh.settings = settings;
-        let expected: Vec<_> = (0..64).map(|_| (fresh.loses(&seeds()), fresh.travel_time(&seeds()))).collect();
+        let expected: Vec<_> = (0..64).map(|_| (fresh.loses(&randomness()), fresh.travel_time(&randomness()))).collect();
         assert_eq!(draws(settings), expected);
     }
 
@@ -224,7 +243,7 @@ mod tests {
     fn jitter_adds_each_whole_millisecond_up_to_its_own(#[case] jitter: u64) {
         let mut link = link();
         link.settings.jitter = ms(jitter);
-        let seen: std::collections::BTreeSet<Duration> = (0..200).map(|_| link.travel_time(&seeds())).collect();
+        let seen: std::collections::BTreeSet<Duration> = (0..200).map(|_| link.travel_time(&randomness())).collect();
         assert_eq!(seen.into_iter().collect::<Vec<_>>(), (0..=jitter).map(|extra| ms(10 + extra)).collect::<Vec<_>>());
     }
 
@@ -235,7 +254,7 @@ mod tests {
     fn share_of_losses(#[case] loss: u32, #[case] expected: std::ops::Range<usize>) {
         let mut link = link();
         link.settings.loss = loss;
-        let lost = (0..1000).filter(|_| link.loses(&seeds())).count();
+        let lost = (0..1000).filter(|_| link.loses(&randomness())).count();
         assert!(expected.contains(&lost), "{lost}");
     }
 

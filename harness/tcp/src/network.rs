@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::connection::{Connection, End};
 use crate::host::Host;
-use crate::link::{Link, Seeds};
+use crate::link::{Link, Randomness};
 use crate::middlebox::Middlebox;
 use crate::path::{PathOverride, PathOverrides};
 use crate::schedule::Schedule;
@@ -42,7 +42,7 @@ pub enum SynDecision {
 /// are begun and ended with [`partition`](Self::partition), [`half_open`](Self::half_open) and their siblings.
 pub struct Network {
     pub(crate) hosts: Vec<Host>,
-    pub(crate) seeds: Seeds,
+    pub(crate) randomness: Randomness,
     /// The settings of each link that has no others.
     pub(crate) settings: LinkSettings,
     /// The links that differ from the others. If no link of the network's settings has a state, the first stands for all
@@ -101,7 +101,7 @@ impl Network {
     pub fn new(hosts: usize, settings: LinkSettings, seeds: impl Fn(RandomStream) -> u64 + 'static) -> Self {
         Self {
             hosts: (0..hosts).map(|_| Host::default()).collect(),
-            seeds: Box::new(seeds),
+            randomness: Randomness { seeds: Box::new(seeds), spread: Duration::ZERO },
             settings,
             links: is_stateless(&settings)
                 .then(|| Link::new(settings, HostId(0), HostId(0), None))
@@ -124,6 +124,14 @@ impl Network {
             middleboxes: Vec::new(),
             has_idle_limits: settings.idle_limit.is_some(),
         }
+    }
+
+    /// Draws anew what happens by chance to all that leaves after this call: travel times and losses follow from other
+    /// seeds, and each packet travels up to `spread` longer than its link says.
+    pub fn vary(&mut self, spread: Duration, seeds: impl Fn(RandomStream) -> u64 + 'static) {
+        self.randomness = Randomness { seeds: Box::new(seeds), spread };
+        let of_connections = self.overrides.values_mut().map(|own| &mut own.link);
+        self.links.iter_mut().chain(of_connections).for_each(Link::forget_streams);
     }
 
     /// Gives one direction between two hosts other settings than the network's. For a change during a run use

@@ -53,7 +53,7 @@ impl Network {
         let link = &mut self.links[path.link as usize];
         let of_link = link.take_change();
         let Some(own) = self.overrides.get_mut(&path.key) else {
-            let time = link.transmission_time(now, bytes) + link.travel_time(&self.seeds);
+            let time = link.transmission_time(now, bytes) + link.travel_time(&self.randomness);
             if let Some(fault) = of_link {
                 self.fault_hit(fault);
             }
@@ -65,7 +65,7 @@ impl Network {
             Some(_) => own.link.transmission_time(now, bytes),
             None => link.transmission_time(now, bytes),
         };
-        let time = queue + own.link.travel_time(&self.seeds);
+        let time = queue + own.link.travel_time(&self.randomness);
         of_link.into_iter().chain(of_own).for_each(|fault| self.fault_hit(fault));
         time
     }
@@ -76,7 +76,7 @@ impl Network {
             Some(own) if own.change.loss.is_some() => &mut own.link,
             _ => &mut self.links[path.link as usize],
         };
-        let is_lost = link.loses(&self.seeds);
+        let is_lost = link.loses(&self.randomness);
         if is_lost && let Some(fault) = link.take_lossy() {
             self.fault_hit(fault);
         }

@@ -20,7 +20,7 @@ mod tests;
 
 use std::time::Duration;
 
-use halfopen_plan::{self as plan, trace};
+use halfopen_plan::{self as plan, Seed, trace};
 
 pub use self::breach::Breach;
 pub use self::defect::{Defect, UnknownDefect};
@@ -49,4 +49,34 @@ pub struct RunOptions {
     pub defect: Option<Defect>,
     /// Programs that take the place of the project's.
     pub programs_under_test: ProgramsUnderTest,
+    /// Number of events after which the run ends at that instant, whatever the file says; `None` for no bound.
+    pub event_limit: Option<usize>,
+    /// What the run does otherwise from one of its events on. The event-driven engine alone can do this, in virtual time.
+    pub variation: Option<Variation>,
+}
+
+impl RunOptions {
+    /// Creates the options of a run of the project's own programs as they are, without a trace and without a bound.
+    pub fn new(observer: Box<dyn RunObserver>) -> Self {
+        Self {
+            observer,
+            keeps_trace: false,
+            defect: None,
+            programs_under_test: ProgramsUnderTest::default(),
+            event_limit: None,
+            variation: None,
+        }
+    }
+}
+
+/// A run that begins as another one, and goes on otherwise by chance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variation {
+    /// Number of events after which travel times and losses are drawn anew. What is sent at the same instant, before the
+    /// network takes it over, travels anew, too.
+    pub after: usize,
+    /// The seed of what is drawn from then on.
+    pub seed: Seed,
+    /// The time by which each packet travels longer than its link says, at most.
+    pub spread: Duration,
 }

@@ -42,12 +42,7 @@ fn plan(version: Version, steps: Vec<Step>) -> Arc<Plan> {
 }
 
 fn options(plan: &Plan) -> RunOptions {
-    RunOptions {
-        observer: Box::new(halfopen_check::Completion::new(plan)),
-        keeps_trace: true,
-        defect: None,
-        programs_under_test: ProgramsUnderTest::default(),
-    }
+    RunOptions { keeps_trace: true, ..RunOptions::new(Box::new(halfopen_check::Completion::new(plan))) }
 }
 
 fn step(kind: StepKind) -> Step {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::Args;
 use halfopen_explore::{
-    CampaignOptions, CampaignResult, Find, Finding, Mark, OtherPrograms, Target, disturbed, explore, shrink,
+    CampaignOptions, CampaignResult, Find, Finding, Mark, OtherPrograms, STORY_EVENTS, Target, disturbed, explore, shrink,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
@@ -297,6 +297,7 @@ impl ExploreCommand {
             "stories": result.runs,
             "seconds": took.as_secs_f64(),
             "met_nothing": result.vacuous,
+            "cut": result.cut,
             "events": result.events,
             "states": result.reached.states.len(),
             "growth": result.growth,
@@ -377,6 +378,9 @@ impl ExploreCommand {
             result.growth.iter().rev().take(5).rev().map(|(runs, states)| format!("{states} after {runs}")).collect();
         let missing = marks(result, false);
         let marks = Mark::all().count();
+        if result.cut > 0 {
+            writeln!(anstream::stdout(), "stories that were ended after {STORY_EVENTS} events: {}", result.cut)?;
+        }
         writeln!(anstream::stdout(), "states of connections under faults: {}", growth.join(", "))?;
         writeln!(anstream::stdout(), "marks reached: {} of {marks}", marks - missing.len())?;
         if !missing.is_empty() {

@@ -39,6 +39,8 @@ pub(crate) struct Director {
     until: Until,
     /// Time at which the run ends at the latest, whatever the file says.
     limit: Option<Duration>,
+    /// Number of events after which the run ends, whatever the file says.
+    event_limit: Option<usize>,
     next_wake: Option<Duration>,
     over: bool,
     inboxes: SharedInboxes,
@@ -85,6 +87,7 @@ impl Director {
             told_at: None,
             until,
             limit: None,
+            event_limit: None,
             next_wake: None,
             over: false,
             inboxes,
@@ -98,6 +101,11 @@ impl Director {
     /// Ends the run at the latest at this time, whatever the file says.
     pub(crate) fn ending_by(self, limit: Duration) -> Self {
         Self { limit: Some(limit), ..self }
+    }
+
+    /// Ends the run at the instant at which it has this many events, whatever the file says.
+    pub(crate) fn ending_after(self, event_limit: Option<usize>) -> Self {
+        Self { event_limit, ..self }
     }
 
     /// Lets all runners go on as far as they can at this instant.
@@ -162,7 +170,8 @@ impl Director {
             // A time that is always put off again must not keep the run from ending.
             Until::Decided => decided.into_iter().chain(latest).min(),
         };
-        end.into_iter().chain(self.limit).min()
+        let is_full = self.event_limit.is_some_and(|limit| recorder.len() >= limit);
+        end.into_iter().chain(self.limit).chain(is_full.then_some(now)).min()
     }
 
     fn finish(&mut self, recorder: &Recorder) {

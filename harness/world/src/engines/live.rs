@@ -66,12 +66,13 @@ pub(crate) fn is_interrupted() -> bool {
 /// # Errors
 /// The broker failed, or the machine was too slow.
 pub(crate) fn run(plan: &Arc<Plan>, real_time: RealTime, options: RunOptions) -> Result<Trace, EngineError> {
-    let RunOptions { observer, keeps_trace, defect, programs_under_test } = options;
+    let RunOptions { observer, keeps_trace, defect, programs_under_test, event_limit, variation: _ } = options;
     let outside = programs_under_test.as_remote().cloned();
     let programs = Programs::new(plan, defect, programs_under_test);
     let ran = event_driven::run_in_real_time(plan, &programs, outside.as_ref(), |recorder| {
         prepare(recorder, observer, keeps_trace);
-        Director::new(plan, recorder, programs.switchboard().clone()).ending_by(real_time.limit)
+        let director = Director::new(plan, recorder, programs.switchboard().clone()).ending_by(real_time.limit);
+        director.ending_after(event_limit)
     });
     match ran {
         Err(SimError::Interrupted) => Err(EngineError::NotFor("interrupted".to_owned())),

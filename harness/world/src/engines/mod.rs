@@ -67,6 +67,9 @@ pub enum EngineError {
 /// # Errors
 /// The engine cannot express the plan, or failed. The event-driven engine can express every plan.
 pub fn run(plan: &Arc<Plan>, engine: Engine, options: RunOptions) -> Result<Trace, EngineError> {
+    if options.variation.is_some() && engine != Engine::Sim {
+        return Err(EngineError::NotFor(format!("the engine {engine} cannot go on otherwise from an event on")));
+    }
     let programs_under_test = options.programs_under_test.clone();
     let result = match engine {
         Engine::Sim => run_event_driven(plan, options),
@@ -81,13 +84,13 @@ pub fn run(plan: &Arc<Plan>, engine: Engine, options: RunOptions) -> Result<Trac
 }
 
 fn run_event_driven(plan: &Arc<Plan>, options: RunOptions) -> Result<Trace, EngineError> {
-    let RunOptions { observer, keeps_trace, defect, programs_under_test } = options;
+    let RunOptions { observer, keeps_trace, defect, programs_under_test, event_limit, variation } = options;
     let programs = Programs::new(plan, defect, programs_under_test);
     let script = |recorder: &Recorder| {
         prepare(recorder, observer, keeps_trace);
-        Director::new(plan, recorder, programs.switchboard().clone())
+        Director::new(plan, recorder, programs.switchboard().clone()).ending_after(event_limit)
     };
-    event_driven::run(plan, &programs, script).map_err(|error| EngineError::Failed(error.to_string()))
+    event_driven::run(plan, &programs, variation, script).map_err(|error| EngineError::Failed(error.to_string()))
 }
 
 /// Tells a recorder what it is to do with the events of its run.

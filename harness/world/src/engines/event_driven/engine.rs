@@ -12,6 +12,7 @@ use super::fabric::{Fabric, host};
 use super::network::SimNetwork;
 use super::ready::{NodeWaker, Ready};
 use super::{Pace, SimError};
+use crate::Variation;
 use crate::defect::Defect;
 use crate::engines::live;
 use crate::node::{Disks, RemoteBroker};
@@ -36,6 +37,8 @@ pub(super) struct EventDrivenEngine<S, F> {
     timers: Timers,
     defect: Option<Defect>,
     disks: Disks,
+    /// What the run does otherwise from an event on that has not come yet.
+    variation: Option<Variation>,
     ready: Arc<Ready>,
     /// Time at which nodes that stand still go on by themselves.
     resumes: BTreeSet<(Duration, NodeId)>,
@@ -94,6 +97,7 @@ where
             timers,
             defect,
             disks,
+            variation: None,
             ready,
             resumes: BTreeSet::new(),
             nodes,
@@ -107,6 +111,11 @@ where
             engine.start(id);
         }
         engine
+    }
+
+    /// Lets the run go on otherwise from an event on.
+    pub(super) fn set_variation(&mut self, variation: Option<Variation>) {
+        self.variation = variation;
     }
 
     /// Tells this broker when its process stands still and goes on.
@@ -162,6 +171,10 @@ where
             self.poll_ready(&mut polls_left);
             if polls_left == 0 {
                 return Err(SimError::NeverQuiet { at: self.timers.now() });
+            }
+            let recorded = self.recorder.len();
+            if let Some(variation) = self.variation.take_if(|variation| variation.after <= recorded) {
+                self.fabric.borrow_mut().vary(&variation);
             }
             self.flush();
             let goes_on = self.deliver() || self.resume_due() || self.ask_story();

@@ -9,9 +9,10 @@ use halfopen_tcp::{
 };
 
 use super::clock::Timers;
+use crate::Variation;
 use crate::connection_tap::ConnectionTap;
 use crate::network::AcceptPolicy;
-use crate::plan::{self, NetworkChange, NetworkFault, NodeId, NthConnection, Plan, StepId};
+use crate::plan::{self, NetworkChange, NetworkFault, NodeId, NthConnection, Plan, Seed, StepId};
 use crate::record::Recorder;
 use crate::trace::Transmission;
 
@@ -111,7 +112,7 @@ impl Fabric {
     pub(super) fn new(plan: &Arc<Plan>, recorder: &Recorder, timers: &Timers) -> Self {
         let seeds = {
             let plan = Arc::clone(plan);
-            move |stream| seed(&plan, stream)
+            move |stream| seed(&plan, plan.seed, stream)
         };
         let mut tcp = Network::new(plan.nodes.len(), plan.network, seeds);
         for &(from, to, settings) in &plan.links {
@@ -131,6 +132,12 @@ impl Fabric {
             armed: Vec::new(),
             faults: Vec::new(),
         }
+    }
+
+    /// Draws anew what happens by chance on all links from here on.
+    pub(super) fn vary(&mut self, variation: &Variation) {
+        let (plan, varied) = (Arc::clone(&self.plan), variation.seed);
+        self.tcp.vary(variation.spread, move |stream| seed(&plan, varied, stream));
     }
 
     /// Sends what programs have written since the last time.
@@ -337,12 +344,12 @@ fn wake(waker: &mut Option<Waker>) {
 }
 
 /// Returns the seed of a stream of random numbers: derived by the names of what it is for.
-fn seed(plan: &Plan, stream: RandomStream) -> u64 {
+fn seed(plan: &Plan, seed: Seed, stream: RandomStream) -> u64 {
     let name = |host: HostId| &plan.nodes[host.0 as usize].name;
     let number = stream.connection.map_or_else(String::new, |number| format!("#{number}"));
     let link = format!("link {}-{}{number}", name(stream.from), name(stream.to));
     match stream.purpose {
-        Purpose::Jitter => plan.seed.derive(&link).0,
-        Purpose::Loss => plan.seed.derive(&format!("losses on {link}")).0,
+        Purpose::Jitter => seed.derive(&link).0,
+        Purpose::Loss => seed.derive(&format!("losses on {link}")).0,
     }
 }

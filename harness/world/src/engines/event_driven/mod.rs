@@ -22,6 +22,7 @@ pub(crate) use self::clock::NodeClock;
 use self::engine::EventDrivenEngine;
 pub use self::local_time::LocalTime;
 pub(crate) use self::network::SimNetwork;
+use crate::Variation;
 use crate::node::{Programs, RemoteBroker};
 use crate::plan::{NodeId, Plan};
 use crate::record::Recorder;
@@ -51,7 +52,7 @@ pub(crate) enum Pace {
     Real,
 }
 
-/// Runs a plan: `script` makes what tells the engine what to do. A run ends when the script is over, or nothing can
+/// Runs a plan: `script` makes what tells the engine what to do, and `variation` says from where on another run is made. A run ends when the script is over, or nothing can
 /// happen any more.
 ///
 /// # Errors
@@ -62,6 +63,7 @@ pub(crate) enum Pace {
 pub(crate) fn run<S: Script>(
     plan: &Arc<Plan>,
     programs: &Programs,
+    variation: Option<Variation>,
     script: impl FnOnce(&Recorder) -> S,
 ) -> Result<Trace, SimError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -70,6 +72,7 @@ pub(crate) fn run<S: Script>(
         .build()
         .expect("a runtime without input and output takes nothing that could be missing");
     let mut engine = engine(plan, programs, script);
+    engine.set_variation(variation);
     let result = runtime.block_on(tokio::task::unconstrained(engine.run(Pace::Virtual)));
     let trace = engine.recorder().finish();
     drop(engine);

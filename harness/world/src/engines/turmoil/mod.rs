@@ -29,7 +29,7 @@ use crate::{RunOptions, TICK};
 /// # Errors
 /// The plan has something that `turmoil::Sim` cannot express, or the simulation failed.
 pub(super) fn run(plan: &Arc<Plan>, options: RunOptions) -> Result<Trace, EngineError> {
-    let RunOptions { observer, keeps_trace, defect, programs_under_test } = options;
+    let RunOptions { observer, keeps_trace, defect, programs_under_test, event_limit, variation: _ } = options;
     expressible::check(plan)?;
     let mut sim = simulation(plan);
     // Within a host its own clock counts; between two ticks there is none but this.
@@ -38,7 +38,8 @@ pub(super) fn run(plan: &Arc<Plan>, options: RunOptions) -> Result<Trace, Engine
     let recorder = Recorder::new(move || whole_millis(turmoil::sim_elapsed().unwrap_or(now.get())));
     let programs = Programs::new(plan, defect, programs_under_test);
     prepare(&recorder, observer, keeps_trace);
-    let mut director = Director::new(plan, &recorder, programs.switchboard().clone());
+    let mut director =
+        Director::new(plan, &recorder, programs.switchboard().clone()).ending_after(event_limit);
     let network = TickedNetwork::new(plan, &recorder);
     for id in plan.node_ids() {
         let (programs, recorder, network) = (programs.clone(), recorder.clone(), network.on(id));
