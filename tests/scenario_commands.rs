@@ -167,3 +167,49 @@ fn explain_tells_every_scenario() {
         assert!(out(&told).contains("What must be true"), "{}", out(&told));
     }
 }
+
+/// A scenario in which chance decides whether a message comes in time: each packet takes from 10 to 30 ms.
+const BY_CHANCE: &str = "\
+mqtt: 5.0
+network: { jitter: 20ms }
+clients: { sensor: {}, app: { subscribe: alarm } }
+steps:
+  - sensor: { publish: { topic: alarm, qos: 1 } }
+  - wait: 300ms
+expect:
+  - app: { receives: PUBLISH, within: 20ms after PUBLISH from sensor }
+";
+
+#[test]
+fn why_names_the_line_of_the_trace_with_which_a_failure_becomes_certain_and_marks_it() {
+    let folder = folder("why");
+    fs::write(folder.join("late.yaml"), BY_CHANCE).unwrap();
+    let arguments = ["why", "late.yaml", "--spread", "0ms", "--json", "why.json", "--svg", "why.svg"];
+    let why = halfopen(&folder, &arguments);
+    assert_eq!(why.status.code(), Some(0), "{}", err(&why));
+    snapshot("why", &out(&why));
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("why.json")).unwrap()).unwrap();
+    let certain = json["certain"]["at_the_latest"]["text"].as_str().unwrap();
+    assert!(certain.contains("broker   -> app       PUBLISH"), "{certain}");
+    let picture = fs::read_to_string(folder.join("why.svg")).unwrap();
+    assert!(picture.contains("failure certain: "), "{picture}");
+}
+
+#[test]
+fn why_says_that_chance_has_no_part_in_it() {
+    let silent = root().join("scenarios/keep_alive/silent_client.yaml");
+    let arguments = ["why", silent.to_str().unwrap(), "--defect", "broker:keep_alive_twice"];
+    let why = halfopen(&root(), &arguments);
+    assert_eq!(why.status.code(), Some(0), "{}", err(&why));
+    assert!(out(&why).contains("certain (all of the runs fail) from the beginning"), "{}", out(&why));
+}
+
+#[test]
+fn why_refuses_what_does_not_fail() {
+    let passes = halfopen(&root(), &["why", "scenarios/keep_alive/silent_client.yaml"]);
+    assert_eq!((passes.status.code(), out(&passes)), (Some(2), String::new()));
+    assert!(err(&passes).contains("there is no failure to explain"), "{}", err(&passes));
+    let nothing = halfopen(&root(), &["why", "scenarios/keep_alive/silent_client.yaml", "--only", "no such run"]);
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(err(&nothing).contains("no run of these scenarios has `no such run`"), "{}", err(&nothing));
+}

@@ -18,7 +18,9 @@ mod shrink;
 
 pub use self::campaign::{CampaignOptions, CampaignResult, DefectFound, Find, Yardstick, explore, measure, seed_of};
 pub use self::draw::{Recipe, disturbed, story};
-pub use self::judge::{Adapted, Finding, FindingKind, Judged, OtherPrograms, STORY_EVENTS, Target, plan_of, plan_of_story};
+pub use self::judge::{
+    Adapted, Finding, FindingKind, Judged, OtherPrograms, STORY_EVENTS, Target, plan_of, plan_of_story,
+};
 pub use self::reached::{ConnectionStage, ExchangeStage, Mark, Reached, State};
 pub use self::shrink::{SHRINK_RUNS, Shrunk, shrink};
 

@@ -35,6 +35,9 @@ pub struct Shrunk {
     pub runs: usize,
     /// True if it is known that nothing more can be taken away.
     pub is_minimal: bool,
+    /// Number of parts without which the run shows something else, each with a comment that says what; nothing if there was no
+    /// time to look at all of them.
+    pub others: Option<usize>,
 }
 
 impl Shrunk {
@@ -45,10 +48,11 @@ impl Shrunk {
 
     /// Returns the scenario as YAML; `command` reproduces it.
     pub fn to_yaml(&self, command: &str) -> String {
-        let minimal = if self.is_minimal {
-            "No line can be left out: without it the run does not show this."
-        } else {
-            "Some lines may be left out; there was no time to find out which."
+        let minimal = match (self.is_minimal, self.others) {
+            (true, Some(0)) => "No line can be left out: without it nothing is found.",
+            (true, Some(_)) => "No line can be left out: without it nothing is found, or what is said of it.",
+            (true, None) => "No line can be left out: without it the run does not show this.",
+            (false, _) => "Some lines may be left out; there was no time to find out which.",
         };
         let mut head = vec![
             format!("Expected: {}", self.finding.expected),
@@ -88,10 +92,11 @@ pub fn shrink(target: &Target, find: &Find) -> Shrunk {
         shrinker.numbers();
         is_minimal = shrinker.draft == before && shrinker.has_runs();
     }
-    let comments = shrinker.ranges();
+    let mut comments = shrinker.ranges();
+    let others = if is_minimal { shrinker.others(&mut comments) } else { None };
     let expectation = shrinker.expectation();
     let Shrinker { draft, finding, runs, .. } = shrinker;
-    Shrunk { draft, finding, comments, expectation, runs, is_minimal }
+    Shrunk { draft, finding, comments, expectation, runs, is_minimal, others }
 }
 
 struct Shrinker<'a> {
@@ -222,10 +227,8 @@ impl Shrinker<'_> {
             let keys = self.draft.keys_of(&path);
             match (path.key(), path.first()) {
                 ("steps", Some(step)) => {
-                    let comment = comments.steps.entry(step).or_default();
                     let key = if keys[0] == "wait" { String::new() } else { format!("{}: ", keys[0]) };
-                    *comment = [std::mem::take(comment), format!("{key}{range}")].join("; ");
-                    *comment = comment.trim_start_matches("; ").to_owned();
+                    remark(&mut comments, step, &format!("{key}{range}"));
                 }
                 _ => {
                     let of: String = keys[1..].iter().rev().skip(1).rev().map(|key| format!(" of {key}")).collect();
@@ -234,6 +237,33 @@ impl Shrinker<'_> {
             }
         }
         comments
+    }
+
+    /// Says of each part without which the run shows something else what that is: of steps behind them, and of others at the
+    /// head of the file. Returns how many there are; nothing if there were no runs left for some.
+    fn others(&mut self, comments: &mut Comments) -> Option<usize> {
+        let mut count = 0;
+        for piece in self.draft.pieces() {
+            let without = self.draft.without(std::slice::from_ref(&piece));
+            let Ok(plan) = plan_of("story", without.to_yaml(&Comments::default())) else { continue };
+            if !self.has_runs() {
+                return None;
+            }
+            self.runs += 1;
+            let Some(other) = self.target.judge(&plan).findings.into_iter().next() else { continue };
+            count += 1;
+            let what = format!("`{}` finds something else", other.kind.invariant);
+            let keys = self.draft.keys_of(&piece);
+            match (piece.key(), piece.first(), piece.depth()) {
+                ("steps", Some(step), 1) => remark(comments, step, &format!("without it {what}")),
+                ("steps", Some(step), _) => remark(comments, step, &format!("without `{}` {what}", keys[0])),
+                _ => {
+                    let of: String = keys[1..].iter().rev().skip(1).rev().map(|key| format!(" of {key}")).collect();
+                    comments.head.push(format!("Without `{}`{of} {what}.", keys[0]));
+                }
+            }
+        }
+        Some(count)
     }
 
     /// Returns in which range of a number the run shows the same; nothing if that is everywhere.
@@ -287,6 +317,15 @@ impl Shrinker<'_> {
             judged.unmet == 1 && judged.findings.iter().any(|finding| finding.kind == self.kind)
         })
     }
+}
+
+/// Adds to the comment of a step.
+fn remark(comments: &mut Comments, step: usize, text: &str) {
+    let comment = comments.steps.entry(step).or_default();
+    if !comment.is_empty() {
+        comment.push_str("; ");
+    }
+    comment.push_str(text);
 }
 
 /// A number of a scenario whose range is of interest.

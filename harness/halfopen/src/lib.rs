@@ -18,6 +18,7 @@ pub mod report;
 pub mod run;
 pub mod suite;
 pub mod sweep;
+pub mod why;
 
 pub use halfopen_check as check;
 pub use halfopen_plan::{self as plan, trace};

@@ -148,6 +148,14 @@ impl Runner {
         Ok(Observed { trace, outcome, hash, load })
     }
 
+    /// Runs a plan, and returns its judgement without its trace.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record).
+    pub fn outcome(&self, plan: &Arc<Plan>) -> Result<Outcome, EngineError> {
+        self.observe(plan, false).map(|observed| observed.outcome)
+    }
+
     /// Runs a plan, and returns the hash of its trace and the number of its events.
     ///
     /// # Errors

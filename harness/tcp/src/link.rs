@@ -233,7 +233,8 @@ mod tests {
         let settings = LinkSettings { loss: ALL / 2, jitter: ms(50), ..link().settings };
         let mut fresh = link();
         fresh.settings = settings;
-        let expected: Vec<_> = (0..64).map(|_| (fresh.loses(&randomness()), fresh.travel_time(&randomness()))).collect();
+        let expected: Vec<_> =
+            (0..64).map(|_| (fresh.loses(&randomness()), fresh.travel_time(&randomness()))).collect();
         assert_eq!(draws(settings), expected);
     }
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 use halfopen_protocol::{PacketType, Version};
 use rstest::rstest;
 
-use super::{Engine, ProgramsUnderTest, RunOptions, run};
+use super::{Engine, RunOptions, run};
 use crate::plan::{
     BrokerProgram, ClientProgram, ClientSettings, Command, Conditions, LinkSettings, Node, NodeId, Origins, Plan,
     Program, RunName, Seed, Source, Step, StepId, StepKind,
 };
-use crate::trace::{EventKind, Transmission};
+use crate::trace::{EventKind, Trace, Transmission};
 
 const BROKER: NodeId = NodeId(0);
 const SENSOR: NodeId = NodeId(1);
@@ -43,6 +43,45 @@ fn plan(version: Version, steps: Vec<Step>) -> Arc<Plan> {
 
 fn options(plan: &Plan) -> RunOptions {
     RunOptions { keeps_trace: true, ..RunOptions::new(Box::new(halfopen_check::Completion::new(plan))) }
+}
+
+/// The trace of a run of three clients whose links have no jitter.
+fn trace_with(change: impl FnOnce(&mut RunOptions)) -> Trace {
+    let text = "mqtt: 5.0\nclients: { a: { keep_alive: 1s }, b: {}, c: {} }\nsteps: [ { wait: 20s } ]\n";
+    let source = Source { path: "test.yaml".into(), text: text.into(), ..Source::default() };
+    let scenario = halfopen_scenario::parse("test".into(), source).unwrap_or_else(|errors| panic!("{errors}"));
+    let plans = scenario.plans(halfopen_scenario::PlanOptions::default()).unwrap_or_else(|errors| panic!("{errors}"));
+    let plan = Arc::new(plans.into_iter().next().expect("a run"));
+    let mut options = options(&plan);
+    change(&mut options);
+    run(&plan, Engine::Sim, options).expect("the event-driven engine can express this")
+}
+
+fn from_on(after: usize, seed: u64) -> Option<crate::Variation> {
+    Some(crate::Variation { after, seed: Seed(seed), spread: Duration::from_millis(20) })
+}
+
+#[test]
+fn a_varied_run_is_the_same_up_to_its_event_and_another_one_from_there() {
+    let plain = trace_with(|_| ());
+    let varied = |after, seed| trace_with(|options| options.variation = from_on(after, seed)).events;
+    let (first, second) = (varied(30, 1), varied(30, 2));
+    let same = |events: &[crate::trace::Event]| {
+        let kinds = events.iter().zip(&plain.events).take_while(|(one, other)| one.at == other.at);
+        kinds.count()
+    };
+    assert!(same(&first) >= 30 && same(&first) < plain.events.len(), "{}", same(&first));
+    assert_ne!(first, second);
+    assert_eq!(first, varied(30, 1), "the same seed goes on in the same way");
+    assert_eq!(varied(usize::MAX, 1), plain.events);
+}
+
+#[test]
+fn a_run_with_a_bound_ends_at_the_instant_at_which_it_has_that_many_events() {
+    let (plain, cut) = (trace_with(|_| ()), trace_with(|options| options.event_limit = Some(40)));
+    assert!(cut.events.len() >= 40 && cut.events.len() < plain.events.len(), "{}", cut.events.len());
+    assert_eq!(cut.events.last().map(|event| event.at), Some(cut.end));
+    assert_eq!(trace_with(|options| options.event_limit = Some(usize::MAX)), plain);
 }
 
 fn step(kind: StepKind) -> Step {

@@ -9,6 +9,7 @@ use super::explore::ExploreCommand;
 use super::merge::ReportCommand;
 use super::options::RunCommand;
 use super::side_by_side::CompareArgs;
+use super::why::WhyCommand;
 use crate::defects::Defect;
 use crate::programs::VirtualLimit;
 use crate::run::Runner;
@@ -70,6 +71,8 @@ pub(super) enum Command {
     Meta(MetaArgs),
     /// Run the same scenarios with several brokers, and show where their verdicts differ.
     Compare(CompareArgs),
+    /// Say at which event of a failing run the failure became likely, and when certain.
+    Why(WhyCommand),
     /// Merge reports.
     #[command(subcommand)]
     Report(ReportCommand),

@@ -90,6 +90,7 @@ fn merged(parts: &[Value]) -> Result<Value, String> {
         "stories": sum("stories"),
         "seconds": seconds,
         "met_nothing": sum("met_nothing"),
+        "cut": sum("cut"),
         "events": sum("events"),
         "states": most("states"),
         "reached": reached,

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use clap::Args;
 use halfopen_explore::{
-    CampaignOptions, CampaignResult, Find, Finding, Mark, OtherPrograms, STORY_EVENTS, Target, disturbed, explore, shrink,
+    CampaignOptions, CampaignResult, Find, Finding, Mark, OtherPrograms, STORY_EVENTS, Target, disturbed, explore,
+    shrink,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};

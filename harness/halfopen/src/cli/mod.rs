@@ -26,6 +26,7 @@ mod output;
 mod run;
 mod select;
 mod side_by_side;
+mod why;
 
 use std::process::ExitCode;
 
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => compare::replay(&args),
         Command::Meta(args) => compare::meta(&args),
         Command::Compare(args) => side_by_side::compare(&args),
+        Command::Why(command) => why::run(&command),
         Command::Report(ReportCommand::Merge(args)) => merge::merge(&args),
         Command::Report(ReportCommand::Campaigns(args)) => campaigns::merge(&args),
     };

@@ -32,7 +32,8 @@ pub use self::file::{NoEncoding, TraceFile, TraceFileError, TraceLineError, from
 pub use self::hash::{TraceHash, TraceHasher};
 pub use self::index::{ConnectionEnd, IndexedConnection, TraceIndex};
 pub use self::pattern::{differences, kind_matches, message_matches, pattern_matches};
-pub use self::text::{Repetition, details, field_text, item_word, repetitions, since_text, text};
+pub use self::text::TraceLine;
+pub use self::text::{Repetition, details, field_text, item_word, repetitions, since_text, text, trace_lines};
 use crate::{Because, CloseHow, NodeFault, NodeId, StepId};
 
 /// The record of one run.

@@ -56,6 +56,23 @@ pub fn text(plan: &Plan, trace: &Trace) -> String {
     text
 }
 
+/// A line of the text of a trace, before lines are folded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceLine {
+    /// The index of its event in the trace.
+    pub event: usize,
+    /// Time of the event since the start of the run.
+    pub at: Duration,
+    /// The text behind the time.
+    pub text: String,
+}
+
+/// Returns all lines of the text of a trace, of which none is folded.
+pub fn trace_lines(plan: &Plan, trace: &Trace) -> Vec<TraceLine> {
+    let line = |line: Line| TraceLine { event: line.event, at: line.at, text: line.text };
+    lines(plan, trace).into_iter().map(line).collect()
+}
+
 /// Repeated lines of a trace that are shown once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repetition {

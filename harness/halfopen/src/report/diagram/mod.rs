@@ -44,6 +44,11 @@ const BOLD: i32 = 116;
 
 /// Draws a run.
 pub fn scene(plan: &Plan, trace: &Trace) -> Scene {
+    marked_scene(plan, trace, &[])
+}
+
+/// Draws a run with a line across at each of these events, and a text on it.
+pub fn marked_scene(plan: &Plan, trace: &Trace, marked: &[(usize, String)]) -> Scene {
     let lanes = Lanes::new(plan);
     let alike = Alike::of(trace, &lanes);
     let mut drawing = Drawing {
@@ -61,6 +66,7 @@ pub fn scene(plan: &Plan, trace: &Trace) -> Scene {
     };
     drawing.make_room();
     drawing.draw();
+    drawing.marked(marked);
     Scene {
         width: drawing.lanes.width(),
         height: drawing.rows.height(),
@@ -238,6 +244,18 @@ impl Drawing<'_> {
                     shape
                 });
             }
+        }
+    }
+
+    /// Draws a line across at each of these events, and its text.
+    fn marked(&mut self, marked: &[(usize, String)]) {
+        let (left, right) = self.lanes.range();
+        for (index, text) in marked {
+            let y = self.y(*index);
+            let form = Form::Line { x: left - 40, y, x2: right + 40, y2: y };
+            self.shapes.push(Shape::new("turn", form).of(*index).titled(text));
+            let form = Form::Text { x: left - 36, y, dy: -4, anchor: Anchor::Start, text: text.clone() };
+            self.shapes.push(Shape::new("turn", form).of(*index));
         }
     }
 

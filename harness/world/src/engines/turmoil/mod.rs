@@ -38,8 +38,7 @@ pub(super) fn run(plan: &Arc<Plan>, options: RunOptions) -> Result<Trace, Engine
     let recorder = Recorder::new(move || whole_millis(turmoil::sim_elapsed().unwrap_or(now.get())));
     let programs = Programs::new(plan, defect, programs_under_test);
     prepare(&recorder, observer, keeps_trace);
-    let mut director =
-        Director::new(plan, &recorder, programs.switchboard().clone()).ending_after(event_limit);
+    let mut director = Director::new(plan, &recorder, programs.switchboard().clone()).ending_after(event_limit);
     let network = TickedNetwork::new(plan, &recorder);
     for id in plan.node_ids() {
         let (programs, recorder, network) = (programs.clone(), recorder.clone(), network.on(id));

@@ -1,0 +1,248 @@
+//! `halfopen why`.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::args::{SetArgs, tolerance};
+use super::interrupt;
+use super::output::{Failure, INTERRUPTED, SUCCESS, write_file};
+use crate::check::Verdict;
+use crate::defects::Defect;
+use crate::plan::Plan;
+use crate::report::diagram::{marked_scene, svg};
+use crate::run::{Ending, Runner, load_set};
+use crate::scenario::PlanOptions;
+use crate::trace::{Trace, TraceLine, trace_lines};
+use crate::why::{Share, Why, WhyOptions};
+
+/// The exit codes, for `--help`.
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  the answer is printed
+    2  bad input: a scenario or an argument is wrong, or the run does not fail
+    4  the engine failed, or a file could not be written
+  130  interrupted; the answer is from the runs until then";
+
+/// The flags of `halfopen why`.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(super) struct WhyCommand {
+    /// The scenario file, one of whose runs fails.
+    #[arg(value_name = "FILE")]
+    path: PathBuf,
+    /// Use the first run whose name contains this text, instead of the first that fails.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// The seed of everything random, instead of the seeds in the file.
+    #[arg(long)]
+    seed: Option<u64>,
+    #[command(flatten)]
+    set: SetArgs,
+    /// Switch on a defect in the project's brokers or clients, such as `broker:will_lost`.
+    #[arg(long, value_name = "SIDE:NAME")]
+    defect: Option<Defect>,
+    /// Number of runs at most.
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// By how much each packet may travel longer than its link says, as `10ms` or `1s`. With `0ms` only jitter and losses of the
+    /// scenario itself are drawn anew.
+    #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = tolerance)]
+    spread: Duration,
+    /// Write the answer to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the picture of the run to this file, with the events at which the failure became likely and certain.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+/// A run that fails, and the lines of its trace.
+struct Failing {
+    plan: Arc<Plan>,
+    trace: Trace,
+    outcome: crate::check::Outcome,
+    lines: Vec<TraceLine>,
+}
+
+/// Says at which event of a run its failure became likely, and when certain.
+pub(super) fn run(command: &WhyCommand) -> Result<u8, Failure> {
+    interrupt::watch();
+    let runner = Runner { defect: command.defect, ..Runner::default() };
+    let failing = command.failing(&runner)?;
+    let bar = progress(u64::from(command.runs));
+    let options = WhyOptions { runs: command.runs as usize, spread: command.spread };
+    let why = Why::find(command.defect, &failing.plan, &failing.lines, &failing.outcome, options, &mut |done| {
+        bar.set_position(done as u64);
+        !interrupt::came()
+    });
+    bar.finish_and_clear();
+    let why = why.ok_or_else(|| Failure::Input(format!("{} does not fail", failing.plan.run)))?;
+    anstream::stdout().write_all(command.text(&failing, &why).as_bytes())?;
+    if let Some(path) = &command.json {
+        let json = serde_json::to_string_pretty(&to_json(&failing, &why)).expect("an answer is JSON");
+        write_file(path, format!("{json}\n"))?;
+    }
+    if let Some(path) = &command.svg {
+        let scene = marked_scene(&failing.plan, &failing.trace, &marks(&failing, &why));
+        write_file(path, svg(&scene, &failing.plan.run.to_string()))?;
+    }
+    Ok(if interrupt::came() { INTERRUPTED } else { SUCCESS })
+}
+
+impl WhyCommand {
+    /// Returns the run that is asked about.
+    fn failing(&self, runner: &Runner) -> Result<Failing, Failure> {
+        let scenarios = load_set(&[&self.path], PlanOptions { seed: self.seed }, &self.set.values())?;
+        let only = self.only.as_deref().unwrap_or_default();
+        let plans = scenarios.into_iter().flat_map(|(_, plans)| plans);
+        let mut verdicts = Vec::new();
+        for plan in plans.filter(|plan| plan.run.to_string().contains(only)) {
+            let plan = Arc::new(plan);
+            let (trace, outcome) = match runner.run(&plan).ending {
+                Ending::Judged(trace, outcome) => (trace, outcome),
+                Ending::Passed { .. } => unreachable!("its trace is kept"),
+                Ending::Skipped(error) | Ending::Broken(error) => return Err(error.into()),
+            };
+            if !outcome.violations.is_empty() {
+                let lines = trace_lines(&plan, &trace);
+                return Ok(Failing { plan, trace, outcome, lines });
+            }
+            let verdict =
+                if outcome.verdict == Verdict::Vacuous { "is vacuous (nothing was tested)" } else { "passes" };
+            verdicts.push(format!("{} {verdict}", plan.run));
+            if self.only.is_some() {
+                break;
+            }
+        }
+        match verdicts.as_slice() {
+            [] => Err(Failure::NothingToRun(only.to_owned())),
+            [one] => Err(Failure::Input(format!("{one}: there is no failure to explain"))),
+            [first, ..] => {
+                let count = verdicts.len();
+                let why = format!(
+                    "none of the {count} runs fails, the first of which {first}: there is no failure to explain"
+                );
+                Err(Failure::Input(why))
+            }
+        }
+    }
+
+    /// Returns the answer as text.
+    fn text(&self, failing: &Failing, why: &Why) -> String {
+        let Violation { text, expected, actual, position } = Violation::of(failing, why);
+        let mut answer = format!("{} seed={}\n", failing.plan.run, failing.plan.seed.0);
+        let _ = write!(answer, "{position}: {text}\n  expected: {expected}\n  actual:   {actual}\n\n");
+        let runs: usize = why.shares.values().map(|share| share.runs).sum();
+        let _ = writeln!(
+            answer,
+            "{runs} runs begin as this one up to a line of its trace. Then travel times and losses are drawn anew, and each \
+             packet travels up to {} ms longer. Share of those that fail:\n",
+            self.spread.as_millis()
+        );
+        for (place, share) in &why.shares {
+            let _ = writeln!(answer, "{:>5.0} %  {}", share.of_all() * 100.0, line(failing, *place));
+        }
+        answer.push('\n');
+        if why.certain().is_none() {
+            answer.push_str(
+                "The failure is certain (all of the runs fail) from the beginning: no travel time and no loss that was drawn \
+                 changes it. It follows from the steps and the programs; a larger --spread may change it.\n",
+            );
+            return answer;
+        }
+        answer.push_str(&sentence("likely (half of the runs fail)", failing, why.likely()));
+        answer.push_str(&sentence("certain (all of the runs fail)", failing, why.certain()));
+        answer
+    }
+}
+
+/// The failure that is asked about, for print.
+struct Violation<'a> {
+    position: String,
+    text: &'a str,
+    expected: &'a str,
+    actual: &'a str,
+}
+
+impl<'a> Violation<'a> {
+    fn of(failing: &Failing, why: &'a Why) -> Self {
+        let failure = &why.failure;
+        let path = &failing.plan.source.path;
+        let (file, line) = (failure.position.file, failure.position.line);
+        let position = if file != 0 || line == 0 { path.clone() } else { format!("{path}:{line}") };
+        Self { position, text: &failure.text, expected: &failure.expected, actual: &failure.actual }
+    }
+}
+
+/// Returns how the line of a trace is shown up to which runs are the same.
+fn line(failing: &Failing, place: usize) -> String {
+    match place.checked_sub(1).and_then(|last| failing.lines.get(last)) {
+        None => "before anything happens".to_owned(),
+        Some(line) => format!("{:>9.3}  {}", line.at.as_secs_f64(), line.text),
+    }
+}
+
+/// Returns when the failure became so, as a sentence.
+fn sentence(what: &str, failing: &Failing, turn: Option<std::ops::Range<usize>>) -> String {
+    match turn {
+        None => format!("The failure is {what} from the beginning.\n"),
+        Some(turn) if turn.end - turn.start > 1 => {
+            let from = line(failing, turn.start + 1);
+            format!("The failure becomes {what} between\n  {from}\nand\n  {}\n", line(failing, turn.end))
+        }
+        Some(turn) => format!("The failure becomes {what} with\n  {}\n", line(failing, turn.end)),
+    }
+}
+
+/// Returns what is written at which events of the picture.
+fn marks(failing: &Failing, why: &Why) -> Vec<(usize, String)> {
+    let event = |place: usize| place.checked_sub(1).and_then(|last| failing.lines.get(last)).map(|line| line.event);
+    let share = |place: &usize| why.shares.get(place).copied().unwrap_or_default().of_all() * 100.0;
+    let mark = |word: &str, turn: Option<std::ops::Range<usize>>| {
+        let turn = turn?;
+        let text = format!("failure {word}: {:.0} % fail before, {:.0} % after", share(&turn.start), share(&turn.end));
+        Some((event(turn.end)?, text))
+    };
+    match (why.likely(), why.certain()) {
+        (likely, certain) if likely == certain => mark("certain", certain).into_iter().collect(),
+        (likely, certain) => mark("likely", likely).into_iter().chain(mark("certain", certain)).collect(),
+    }
+}
+
+fn to_json(failing: &Failing, why: &Why) -> serde_json::Value {
+    let at = |place: usize| {
+        let line = place.checked_sub(1).and_then(|last| failing.lines.get(last));
+        line.map(|line| json!({ "event": line.event, "at_ms": line.at.as_millis() as u64, "text": line.text.trim() }))
+    };
+    let share =
+        |(place, share): (&usize, &Share)| json!({ "after": at(*place), "runs": share.runs, "failed": share.failed });
+    let turn = |turn: Option<std::ops::Range<usize>>| {
+        turn.map(|turn| json!({ "first_possible": at(turn.start + 1), "at_the_latest": at(turn.end) }))
+    };
+    json!({
+        "format": 1,
+        "run": failing.plan.run.to_string(),
+        "seed": failing.plan.seed.0,
+        "failure": { "text": why.failure.text, "expected": why.failure.expected, "actual": why.failure.actual },
+        "shares": why.shares.iter().map(share).collect::<Vec<_>>(),
+        "likely": turn(why.likely()),
+        "certain": turn(why.certain()),
+    })
+}
+
+/// A bar on a terminal; nothing elsewhere.
+fn progress(total: u64) -> ProgressBar {
+    let bar = ProgressBar::new(total);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of at most {len} runs") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
