@@ -140,7 +140,7 @@ impl Client {
                 self.waits.opened(now);
             }
             Transmission::Packet(packet) if self.is_on(id) => {
-                self.waits.wrote(now);
+                self.waits.wrote(now, super::size(item) >= LARGE);
                 self.send(packet, findings);
             }
             Transmission::Packet(packet) if self.leaving == Some(id) => {

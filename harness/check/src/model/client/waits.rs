@@ -36,6 +36,8 @@ pub(super) struct Waits {
     /// Time at which it last wrote a packet, and at which it last did so at the very instant at which it read something.
     wrote_at: Option<Duration>,
     answered_at: Option<Duration>,
+    /// Time at which it last wrote a packet that may not have been written at once.
+    large_at: Option<Duration>,
     heard_at: Option<Duration>,
     /// The process has stood still, or its clock is not the world's: times are not known.
     is_disturbed: bool,
@@ -62,6 +64,7 @@ impl Waits {
             told_at: Rc::clone(told_at),
             wrote_at: None,
             answered_at: None,
+            large_at: None,
             heard_at: None,
             is_disturbed: false,
             odd_clock: false,
@@ -94,10 +97,13 @@ impl Waits {
         }
     }
 
-    /// A packet is sent.
-    pub(super) fn wrote(&mut self, now: Duration) {
+    /// A packet is sent; the end of a large one says nothing of when it could have been written.
+    pub(super) fn wrote(&mut self, now: Duration, is_large: bool) {
         self.wrote_at = Some(now);
-        if self.heard_at == Some(now) {
+        if is_large {
+            self.large_at = Some(now);
+        }
+        if self.heard_at == Some(now) && self.large_at != Some(now) {
             self.answered_at = Some(now);
         }
     }

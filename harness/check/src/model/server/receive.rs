@@ -84,6 +84,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let asked = (now, subscribe.subscription_id, subscribe.subscriptions.clone());
         connection.requests.subscribes.entry(subscribe.packet_id).or_default().push_back(asked);
+        self.asking.insert(id);
         self.doubt_this_instant(id);
     }
 
@@ -169,6 +170,7 @@ impl Server {
             self.retain(&publication);
         }
         self.at_this_instant.push(Rc::clone(&publication));
+        self.note_asking(&publication);
         self.owe_sessions(&publication, publish.packet_id.is_some());
         self.owe_groups(&publication, publish.packet_id.is_some());
         self.settle_early(&publication);
@@ -176,6 +178,19 @@ impl Server {
             self.doubt(&[Rc::clone(&publication)]);
         }
         publication
+    }
+
+    /// Remembers a message for those who have asked for its topic and have no SUBACK yet.
+    fn note_asking(&mut self, publication: &Publication) {
+        let connections = &self.connections;
+        self.asking
+            .retain(|id| connections.get(id).is_some_and(|connection| !connection.requests.subscribes.is_empty()));
+        for connection in self.asking.iter().filter_map(|id| self.connections.get(id)) {
+            if let Some(client_id) = connection.session.as_ref().filter(|_| connection.asks_for(&publication.topic)) {
+                let content = (publication.topic.clone(), publication.payload.clone());
+                self.while_asked.insert((client_id.clone(), content));
+            }
+        }
     }
 
     fn owe_sessions(&mut self, publication: &Rc<Publication>, has_exchange: bool) {
