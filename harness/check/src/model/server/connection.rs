@@ -55,6 +55,8 @@ pub(super) struct Connection {
     /// Time at which the server last wrote something at the very instant at which the client was heard: then it could
     /// write at once.
     answered_at: Option<Duration>,
+    /// Time at which the server last wrote a packet that may not have been written at once: its end says nothing.
+    large_at: Option<Duration>,
     /// True if the client reads nothing.
     pub(super) is_deaf: bool,
     pub(super) reads_since: Duration,
@@ -112,6 +114,7 @@ impl Connection {
             early: Vec::new(),
             heard_at: now,
             answered_at: None,
+            large_at: None,
             is_deaf: false,
             reads_since: Duration::ZERO,
             accepted_at: None,
@@ -155,7 +158,10 @@ impl Connection {
 
     /// Takes note of bytes that the server has written.
     pub(super) fn wrote(&mut self, now: Duration, size: usize) {
-        if self.heard_at == now {
+        if size >= BLOCKED {
+            self.large_at = Some(now);
+        }
+        if self.heard_at == now && self.large_at != Some(now) {
             self.answered_at = Some(now);
         }
         self.under_way += size;
