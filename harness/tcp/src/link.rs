@@ -28,7 +28,7 @@ pub enum Purpose {
     Jitter,
 }
 
-/// What all random numbers of a network follow from.
+/// The source of all random numbers of a network.
 pub(crate) struct Randomness {
     /// Returns the seed of a stream of random numbers.
     pub(crate) seeds: Box<dyn Fn(RandomStream) -> u64>,

@@ -18,11 +18,11 @@ pub struct MiddleboxRules {
     pub new_per_second: Option<NonZeroU32>,
     /// Time that it remembers a connection on which no packet passes either way; for ever if it is `None`.
     pub idle_limit: Option<Duration>,
-    /// What happens to a new connection while it remembers as many as it can.
+    /// The treatment of a new connection while it remembers as many as it can.
     pub when_full: WhenFull,
 }
 
-/// What a middlebox does with a new connection when it remembers as many as it can.
+/// The treatment of a new connection by a middlebox that remembers as many as it can.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {
     /// The SYN vanishes, as with the connection tracking of Linux.
@@ -41,7 +41,7 @@ pub(crate) struct Middlebox {
     rules: MiddleboxRules,
     /// The time of the last packet on each connection that it remembers.
     last_packets: BTreeMap<ConnectionId, Duration>,
-    /// The same, by time.
+    /// The connections that it remembers, by the time of the last packet on each.
     by_time: BTreeSet<(Duration, ConnectionId)>,
     /// The times at which the latest connections began, as far as they are less than a second ago.
     begun: VecDeque<Duration>,
@@ -148,10 +148,12 @@ impl Network {
         }
     }
 
-    /// Lets the middleboxes forget a connection that both ends have closed.
+    /// Lets the middleboxes on its way forget a connection that both ends have closed.
     pub(crate) fn close_in_middleboxes(&mut self, connection: ConnectionId) {
-        for middlebox in &mut self.middleboxes {
-            middlebox.forget(connection);
+        for side in [Side::Client, Side::Server] {
+            if let Some(id) = self.middlebox_of(Socket::new(connection, side)) {
+                self.middleboxes[id.0 as usize].forget(connection);
+            }
         }
     }
 }

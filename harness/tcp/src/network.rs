@@ -218,7 +218,7 @@ impl Network {
         &mut self.links[place as usize]
     }
 
-    /// Gives a direction a link of its own, on which its connections are from now on.
+    /// Gives a direction a link of its own, and moves its connections to that.
     fn own_link(&mut self, from: HostId, to: HostId) -> u32 {
         let place = self.links.len() as u32;
         self.links.push(Link::new(self.settings, from, to, None));
@@ -269,13 +269,13 @@ impl Network {
         while let Some(id) = self.ending.pop() {
             let Some(connection) = self.connection(id).filter(|connection| connection.is_over()) else { continue };
             let (ordinal, client, server) = (connection.ordinal, connection.client.host, connection.server.host);
+            self.close_in_middleboxes(id);
             self.host_mut(client).opened.remove(&ordinal);
             self.host_mut(server).served.remove(&(client, ordinal));
             let slot = &mut self.slots[id.index()];
             slot.connection = None;
             slot.generation += 1;
             self.free_slots.push(id.index);
-            self.close_in_middleboxes(id);
             self.events.push_back(Event::Forgotten(id));
         }
     }
