@@ -258,7 +258,7 @@ impl Server {
             return;
         }
         // Where the server had a choice, it is not taken for a message that need not be sent.
-        if !session.owed.has_must(&content) && self.may_be_sent(client_id, session, topic, publish) {
+        if !session.owed.has_must(&content) && self.may_be_sent(session, topic, publish) {
             return;
         }
         if let Some(owed) =
@@ -282,11 +282,14 @@ impl Server {
         if self.groups.take_over(&session.subscriptions, &content) {
             return;
         }
-        if self.may_be_sent(client_id, session, topic, publish) {
+        if self.may_be_sent(session, topic, publish) {
             return;
         }
         let version = session.version;
         let is_subscribed = session.subscriptions.values().any(|subscribed| subscribed.filter.matches(topic));
+        if is_subscribed && self.session_of(id).is_some_and(|session| session.came_while_asked(&content)) {
+            return;
+        }
         let (clause, owed) = if !is_subscribed {
             let clause = clause_of(version, "MQTT-3.8.4-3", "MQTT-3.10.4-2");
             (clause, format!("{} sends {client_id} nothing on {topic}: it is not subscribed", self.name))
@@ -305,18 +308,14 @@ impl Server {
     }
 
     /// Returns whether the server had a choice that makes this message right.
-    fn may_be_sent(&self, client_id: &ByteString, session: &Session, topic: &ByteString, publish: &Publish) -> bool {
+    fn may_be_sent(&self, session: &Session, topic: &ByteString, publish: &Publish) -> bool {
         let is_it = |publication: &Publication| publication.payload == publish.payload;
         let is_subscribed = session.subscriptions.values().any(|subscribed| subscribed.filter.matches(topic));
         // A subscription is active before its SUBACK goes out (§3.8.4).
         let connection = session.connection.and_then(|id| self.connections.get(&id));
         let is_asked_for = connection.is_some_and(|connection| connection.asks_for(topic));
         let is_wanted = is_subscribed || is_asked_for;
-        let content = (topic.clone(), publish.payload.clone());
-        if is_wanted && self.possible_wills.contains(&content) {
-            return true;
-        }
-        if is_subscribed && !self.while_asked.is_empty() && self.while_asked.contains(&(client_id.clone(), content)) {
+        if is_wanted && self.possible_wills.contains(&(topic.clone(), publish.payload.clone())) {
             return true;
         }
         if publish.retain && (is_asked_for || session.waits_for_retained && is_subscribed) {

@@ -1,4 +1,4 @@
-//! What the groups of shared subscriptions are owed (§4.8.2): each message once, by any of their members.
+//! Groups of shared subscriptions are owed each message once, by any of their members (§4.8.2).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;

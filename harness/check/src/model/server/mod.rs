@@ -77,9 +77,6 @@ pub(super) struct Server {
     possible_wills: BTreeSet<Content>,
     /// Connections that may have a SUBSCRIBE without SUBACK.
     asking: BTreeSet<ConnectionId>,
-    /// Messages that came after a SUBSCRIBE and before its SUBACK, by client identifier: they may be sent, also behind SUBACK,
-    /// which may have waited for room.
-    while_asked: BTreeSet<(ByteString, Content)>,
     /// Sessions that have ended at this instant.
     ended_now: BTreeSet<ByteString>,
     /// Client identifiers of CONNECTs whose connection ended before their CONNACK: there may be a session.
@@ -143,7 +140,6 @@ impl Server {
             lately: BTreeMap::new(),
             possible_wills: BTreeSet::new(),
             asking: BTreeSet::new(),
-            while_asked: BTreeSet::new(),
             ended_now: BTreeSet::new(),
             unanswered: BTreeSet::new(),
             early: Vec::new(),

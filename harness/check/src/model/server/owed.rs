@@ -22,7 +22,7 @@ const CANDIDATES: usize = 64;
 pub(super) enum Which {
     /// The oldest of which no copy was sent and that is owed as it was sent, with the lifetime that is left of it.
     Exact,
-    /// The same with any lifetime.
+    /// The oldest of which no copy was sent and that is owed as it was sent, with any lifetime.
     First,
     /// One of which a copy was sent and a further one may be.
     Further,

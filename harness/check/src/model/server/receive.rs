@@ -185,10 +185,12 @@ impl Server {
         let connections = &self.connections;
         self.asking
             .retain(|id| connections.get(id).is_some_and(|connection| !connection.requests.subscribes.is_empty()));
-        for connection in self.asking.iter().filter_map(|id| self.connections.get(id)) {
-            if let Some(client_id) = connection.session.as_ref().filter(|_| connection.asks_for(&publication.topic)) {
+        let connections = self.asking.iter().filter_map(|id| self.connections.get(id));
+        for connection in connections.filter(|connection| connection.asks_for(&publication.topic)) {
+            let client_id = connection.session.as_ref();
+            if let Some(session) = client_id.and_then(|client_id| self.sessions.get_mut(client_id)) {
                 let content = (publication.topic.clone(), publication.payload.clone());
-                self.while_asked.insert((client_id.clone(), content));
+                *session.while_asked.entry(content).or_default() += 1;
             }
         }
     }

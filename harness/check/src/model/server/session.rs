@@ -10,7 +10,7 @@ use halfopen_protocol::packet::{ConnAck, Connect, PacketId, QoS};
 
 use super::access::User;
 use super::connection::Connection;
-use super::owed::{Owed, OwedMessage};
+use super::owed::{Content, Owed, OwedMessage};
 use super::publication::Publication;
 use super::settings::Settings;
 use super::topic::Filter;
@@ -46,6 +46,9 @@ pub(super) struct Session {
     pub(super) owed: Owed,
     /// The client's Maximum Packet Size in bytes.
     pub(super) maximum_packet_size: usize,
+    /// Messages that came after a SUBSCRIBE and before its SUBACK, and their number: each may be sent once, also behind SUBACK,
+    /// which may have waited for room.
+    pub(super) while_asked: BTreeMap<Content, u32>,
     /// A subscription was owed retained messages.
     pub(super) waits_for_retained: bool,
     /// True if the session went on where the model had seen it end.
@@ -86,11 +89,22 @@ impl Session {
             sender: Sender::new(settings.in_flight),
             owed: Owed::default(),
             maximum_packet_size: usize::MAX,
+            while_asked: BTreeMap::new(),
             waits_for_retained: false,
             is_unknown: false,
             owed_at: None,
             lost_at: None,
         }
+    }
+
+    /// Returns whether a message came while a SUBSCRIBE waited for its SUBACK, and counts it as sent.
+    pub(super) fn came_while_asked(&mut self, content: &Content) -> bool {
+        let Some(count) = self.while_asked.get_mut(content) else { return false };
+        *count -= 1;
+        if *count == 0 {
+            self.while_asked.remove(content);
+        }
+        true
     }
 
     /// Does not know any more what of it is left to do.
