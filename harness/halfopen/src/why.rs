@@ -19,7 +19,7 @@ use crate::world::{Defect, Variation};
 pub struct Share {
     /// The number of runs.
     pub runs: usize,
-    /// How many of them show the failure.
+    /// The number of those that show the failure.
     pub failed: usize,
 }
 
@@ -40,7 +40,7 @@ impl Share {
     }
 }
 
-/// What made a run fail.
+/// The cause of the failure of a run, as far as its events tell.
 #[derive(Clone, Debug)]
 pub struct Why {
     /// The first thing that is broken in the run; the runs that go on otherwise are asked about the same.
@@ -49,7 +49,7 @@ pub struct Why {
     pub shares: BTreeMap<usize, Share>,
 }
 
-/// How it is found out.
+/// The effort of finding a cause.
 #[derive(Clone, Copy, Debug)]
 pub struct WhyOptions {
     /// The number of runs at most.
@@ -68,8 +68,8 @@ const AT_ONE_EVENT: usize = 200;
 const DIFFERENCE: f64 = 0.1;
 
 impl Why {
-    /// Finds out what made a run of the project's own programs fail. `lines` are the lines of its trace, `outcome` is what it was judged, and `progress`
-    /// is told of the number of runs that are done; it returns false to end early.
+    /// Finds out what made a run of the project's own programs fail. `lines` are the lines of its trace, `outcome` is what it
+    /// was judged, and `progress` is told of the number of runs that are done; it returns false to end early.
     ///
     /// Returns nothing if the run does not fail.
     pub fn find(
@@ -106,7 +106,7 @@ impl Why {
         self.turn(Share::is_likely)
     }
 
-    /// The same for when it became certain.
+    /// Returns the lines among which the failure became certain, likewise.
     pub fn certain(&self) -> Option<Range<usize>> {
         self.turn(Share::is_certain)
     }

@@ -13,7 +13,6 @@ use halfopen_explore::{
     CampaignOptions, CampaignResult, Find, Finding, Mark, OtherPrograms, STORY_EVENTS, Target, disturbed, explore,
     shrink,
 };
-use indicatif::{ProgressBar, ProgressStyle};
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
 use super::args::ProgramArgs;
@@ -22,6 +21,7 @@ use super::foreign::Foreign;
 use super::interrupt;
 use super::options::Shard;
 use super::output::{FAILURE, Failure, INTERRUPTED, SUCCESS, VACUOUS, write_file};
+use super::progress::progress;
 use crate::defects::Defect;
 use crate::plan::Seed;
 use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
@@ -136,7 +136,8 @@ pub(super) fn run(command: &ExploreCommand) -> Result<u8, Failure> {
         ..CampaignOptions::new(command.seed, runs, command.jobs(), target.clone())
     };
     let total = command.runs.or(command.time.is_none().then_some(RUNS)).map(|runs| runs.div_ceil(shard.1));
-    let progress = progress(total);
+    let look = if total.is_some() { "{bar:30} {pos} of {len} stories, {eta} left" } else { "{spinner} {pos} stories" };
+    let progress = progress(total, look);
     let is_over = deadline(command.time);
     let mut filed = Vec::new();
     let mut trouble = command.replay(&target, &mut filed).err();
@@ -402,18 +403,6 @@ fn marks(result: &CampaignResult, is_reached: bool) -> Vec<String> {
 fn deadline(time: Option<WallTime>) -> impl Fn() -> bool + Sync {
     let begun = std::time::Instant::now();
     move || time.is_some_and(|limit| begun.elapsed() >= limit.0)
-}
-
-/// A bar on a terminal; nothing elsewhere.
-fn progress(total: Option<u64>) -> ProgressBar {
-    let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    let template =
-        if total.is_some() { "{bar:30} {pos} of {len} stories, {eta} left" } else { "{spinner} {pos} stories" };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ mod merge;
 mod new;
 mod options;
 mod output;
+mod progress;
 mod run;
 mod select;
 mod side_by_side;

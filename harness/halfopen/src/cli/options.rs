@@ -43,17 +43,17 @@ pub(super) struct LiveArgs {
     /// With `--live`: the user name of all clients that have none.
     #[arg(long, value_name = "NAME", requires = "live")]
     pub(super) user: Option<String>,
-    /// With `--user`: the password. It stands in the list of processes, where `--password-file` and the environment variable
+    /// Log in with this password. It stands in the list of processes, where `--password-file` and the environment variable
     /// HALFOPEN_PASSWORD do not.
     #[arg(long, value_name = "PASSWORD", requires = "user", conflicts_with = "password_file")]
     pub(super) password: Option<String>,
-    /// With `--user`: the file with the password.
+    /// Log in with the password in this file.
     #[arg(long, value_name = "FILE", requires = "user")]
     pub(super) password_file: Option<PathBuf>,
-    /// With `--live tcp://HOST:PORT`: speak TLS with the broker.
+    /// Speak TLS with the broker at `--live tcp://HOST:PORT`.
     #[arg(long, requires = "live")]
     pub(super) tls: bool,
-    /// With TLS: trust the certificates in this file, in PEM, and no others [default: those that this machine trusts].
+    /// Trust the certificates in this file, in PEM, and no others, for TLS [default: those that this machine trusts].
     #[arg(long, value_name = "FILE", requires = "live")]
     pub(super) ca: Option<PathBuf>,
 }

@@ -6,9 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::artifacts::{leave, remember_failed, write_capture};
 use super::commands::{begin_log, timed};
@@ -17,6 +16,7 @@ use super::interrupt;
 use super::live::Live;
 use super::options::RunCommand;
 use super::output::{ENGINE_TROUBLE, FAILURE, Failure, INTERRUPTED, SUCCESS, VACUOUS};
+use super::progress::progress;
 use super::select::{Chosen, choose};
 use crate::plan::Plan;
 use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
@@ -74,7 +74,7 @@ pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
     let mut session = Session {
         command,
         terminal: Terminal::with_verbosity(anstream::stdout().lock(), verbosity(command)),
-        progress: progress(chosen.len()),
+        progress: progress(Some(chosen.len() as u64), "{bar:30} {pos} of {len} runs, {eta} left"),
         report: Report::default(),
         keeps: command.output.forms.is_any(),
         thin: command.output.forms.thin(chosen.len()),
@@ -317,14 +317,4 @@ fn detail(command: &RunCommand) -> Detail {
 /// Returns whether something is asked for that needs the trace of a run that passes.
 fn needs_trace(command: &RunCommand) -> bool {
     detail(command) != Detail::default() || command.output.pcap.is_some()
-}
-
-/// A bar on a terminal; nothing elsewhere.
-fn progress(total: usize) -> ProgressBar {
-    let bar = ProgressBar::new(total as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} runs, {eta} left") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }

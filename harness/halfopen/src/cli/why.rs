@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::args::{SetArgs, tolerance};
 use super::interrupt;
 use super::output::{Failure, INTERRUPTED, SUCCESS, write_file};
+use super::progress::progress;
 use crate::check::Verdict;
 use crate::defects::Defect;
-use crate::plan::Plan;
+use crate::plan::{Plan, Position};
 use crate::report::diagram::{marked_scene, svg};
 use crate::run::{Ending, Runner, load_set};
 use crate::scenario::PlanOptions;
@@ -51,7 +51,7 @@ pub(super) struct WhyCommand {
     /// Number of runs at most.
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// By how much each packet may travel longer than its link says, as `10ms` or `1s`. With `0ms` only jitter and losses of the
+    /// Let each packet travel up to this longer than its link says, as `10ms` or `1s`. With `0ms` only jitter and losses of the
     /// scenario itself are drawn anew.
     #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = tolerance)]
     spread: Duration,
@@ -76,7 +76,7 @@ pub(super) fn run(command: &WhyCommand) -> Result<u8, Failure> {
     interrupt::watch();
     let runner = Runner { defect: command.defect, ..Runner::default() };
     let failing = command.failing(&runner)?;
-    let bar = progress(u64::from(command.runs));
+    let bar = progress(Some(u64::from(command.runs)), "{bar:30} {pos} of at most {len} runs");
     let options = WhyOptions { runs: command.runs as usize, spread: command.spread };
     let why = Why::find(command.defect, &failing.plan, &failing.lines, &failing.outcome, options, &mut |done| {
         bar.set_position(done as u64);
@@ -174,9 +174,11 @@ struct Violation<'a> {
 impl<'a> Violation<'a> {
     fn of(failing: &Failing, why: &'a Why) -> Self {
         let failure = &why.failure;
-        let path = &failing.plan.source.path;
-        let (file, line) = (failure.position.file, failure.position.line);
-        let position = if file != 0 || line == 0 { path.clone() } else { format!("{path}:{line}") };
+        let path = &failing.plan.source_of(failure.position).path;
+        let position = match failure.position {
+            Position { line: 0, .. } => path.clone(),
+            Position { line, column, .. } => format!("{path}:{line}:{column}"),
+        };
         Self { position, text: &failure.text, expected: &failure.expected, actual: &failure.actual }
     }
 }
@@ -235,14 +237,4 @@ fn to_json(failing: &Failing, why: &Why) -> serde_json::Value {
         "likely": turn(why.likely()),
         "certain": turn(why.certain()),
     })
-}
-
-/// A bar on a terminal; nothing elsewhere.
-fn progress(total: u64) -> ProgressBar {
-    let bar = ProgressBar::new(total);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of at most {len} runs") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }

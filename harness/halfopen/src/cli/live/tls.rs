@@ -20,7 +20,7 @@ use tokio_rustls::{TlsConnector, rustls};
 use super::running::PATIENCE;
 use crate::world::{RemoteStream, connect_by_tcp};
 
-/// What a broker's certificate has to say, and who has to have signed it.
+/// The demands on the certificate of a broker: the host it is for, and the authorities that may have signed it.
 #[derive(Clone)]
 pub(super) struct Tls {
     connector: TlsConnector,
@@ -60,7 +60,7 @@ impl Tls {
         }
     }
 
-    /// Returns whether what listens at an address presents a certificate, whoever has signed it.
+    /// Returns whether what listens at an address presents a certificate; any signature will do.
     pub(super) async fn is_spoken_at(address: SocketAddr) -> bool {
         let (Ok(nobody), Ok(stream)) =
             (Self::trusting(RootCertStore::empty(), &address.ip().to_string()), connect_by_tcp(address).await)
