@@ -97,7 +97,7 @@ pub struct Runner {
     pub defect: Option<Defect>,
     /// A program that takes the place of the project's broker.
     pub programs_under_test: ProgramsUnderTest,
-    /// What runs do otherwise from one of their events on.
+    /// The way in which runs differ from one of their events on, if they do.
     pub variation: Option<Variation>,
 }
 
@@ -151,7 +151,7 @@ impl Runner {
     /// Runs a plan, and returns its judgement without its trace.
     ///
     /// # Errors
-    /// As [`record`](Self::record).
+    /// Returns the same errors as [`record`](Self::record).
     pub fn outcome(&self, plan: &Arc<Plan>) -> Result<Outcome, EngineError> {
         self.observe(plan, false).map(|observed| observed.outcome)
     }
@@ -159,7 +159,7 @@ impl Runner {
     /// Runs a plan, and returns the hash of its trace and the number of its events.
     ///
     /// # Errors
-    /// As [`record`](Self::record).
+    /// Returns the same errors as [`record`](Self::record).
     pub fn hash(&self, plan: &Arc<Plan>) -> Result<(TraceHash, u64), EngineError> {
         self.refuse(plan)?;
         let observer = Hashed { decided: Completion::new(plan), hasher: TraceHasher::default() };

@@ -51,7 +51,7 @@ pub struct RunOptions {
     pub programs_under_test: ProgramsUnderTest,
     /// Number of events after which the run ends at that instant, whatever the file says; `None` for no bound.
     pub event_limit: Option<usize>,
-    /// What the run does otherwise from one of its events on. The event-driven engine alone can do this, in virtual time.
+    /// The way in which the run differs from one of its events on. The event-driven engine alone can do this, in virtual time.
     pub variation: Option<Variation>,
 }
 

@@ -24,7 +24,7 @@ pub(in crate::core) struct Defects {
     batch: (Instant, u32),
     /// For [`Defect::ReleaseNotResent`]: the connection on which each outstanding PUBREL was sent.
     released: BTreeMap<(SessionKey, PacketId), ConnectionId>,
-    /// For the defects of single packets.
+    /// The memory of the defects of single packets.
     pub(super) remembered: Remembered,
 }
 

@@ -11,7 +11,7 @@ use super::Defect;
 use crate::core::session::{Expiry, SessionKey};
 use crate::core::{Broker, ConnectionId};
 
-/// What these defects remember.
+/// The memory of these defects.
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
     /// The first Subscription Identifier of each filter.

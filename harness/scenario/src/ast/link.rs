@@ -67,7 +67,7 @@ map! {
 }
 
 words! {
-    /// What a middlebox does when it is full.
+    /// The treatment of a new connection by a middlebox that is full.
     WhenFullWord = "rule of a full middlebox" {
         DropNew = "drop_new" => "the SYN of a new connection vanishes, to be sent again later";
         ForgetOldest = "forget_oldest" => "it forgets the connection that has been without a packet for longest";

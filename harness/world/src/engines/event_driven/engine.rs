@@ -37,7 +37,7 @@ pub(super) struct EventDrivenEngine<S, F> {
     timers: Timers,
     defect: Option<Defect>,
     disks: Disks,
-    /// What the run does otherwise from an event on that has not come yet.
+    /// The way in which the run differs from an event on that has not come yet.
     variation: Option<Variation>,
     ready: Arc<Ready>,
     /// Time at which nodes that stand still go on by themselves.
