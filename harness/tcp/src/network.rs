@@ -130,6 +130,9 @@ impl Network {
     /// seeds, and each packet travels up to `spread` longer than its link says.
     pub fn vary(&mut self, spread: Duration, seeds: impl Fn(RandomStream) -> u64 + 'static) {
         self.randomness = Randomness { seeds: Box::new(seeds), spread };
+        if !self.shares_links() {
+            self.separate_links();
+        }
         let of_connections = self.overrides.values_mut().map(|own| &mut own.link);
         self.links.iter_mut().chain(of_connections).for_each(Link::forget_streams);
     }
@@ -204,7 +207,7 @@ impl Network {
     pub(crate) fn link_place(&mut self, from: HostId, to: HostId) -> u32 {
         match self.link_places.get(&(from, to)) {
             Some(place) => *place,
-            None if is_stateless(&self.settings) => 0,
+            None if self.shares_links() => 0,
             None => self.own_link(from, to),
         }
     }
@@ -216,6 +219,20 @@ impl Network {
             None => self.own_link(from, to),
         };
         &mut self.links[place as usize]
+    }
+
+    /// Returns whether one link stands for all those that differ in nothing: no draw on one may change another.
+    fn shares_links(&self) -> bool {
+        is_stateless(&self.settings) && self.randomness.spread.is_zero()
+    }
+
+    /// Gives each direction on which there is a connection a link of its own.
+    fn separate_links(&mut self) {
+        let connections = self.slots.iter().filter_map(|slot| slot.connection.as_deref());
+        let directions = connections.flat_map(|it| [it.direction(Side::Client), it.direction(Side::Server)]);
+        for (from, to) in directions.collect::<BTreeSet<_>>() {
+            self.link_mut(from, to);
+        }
     }
 
     /// Gives a direction a link of its own, and moves its connections to that.
@@ -302,4 +319,49 @@ impl Network {
 /// Returns whether a link of these settings treats each packet as if there were no others.
 fn is_stateless(settings: &LinkSettings) -> bool {
     settings.loss == 0 && settings.jitter.is_zero() && settings.bandwidth.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// Returns when the SYN of the second client arrives, with up to 50 ms more on the way; the first connects before it, or
+    /// not at all.
+    fn arrival(with_another: bool, varies_first: bool) -> Option<Duration> {
+        let seeds = |stream: RandomStream| u64::from(stream.from.0 + 100 * stream.to.0);
+        let mut network = Network::new(3, LinkSettings::default(), seeds);
+        network.listen(HostId(0)).expect("nobody else listens");
+        if varies_first {
+            network.vary(Duration::from_millis(50), seeds);
+        }
+        let mut clients = vec![HostId(2)];
+        if with_another {
+            clients.insert(0, HostId(1));
+        }
+        let opened: Vec<_> = clients.into_iter().map(|client| network.connect(client, HostId(0))).collect();
+        network.vary(Duration::from_millis(50), seeds);
+        network.flush(Duration::ZERO);
+        while let Some(now) = network.poll_timeout() {
+            let mut arrived = None;
+            while network.handle_arrival(now, |_, id| {
+                arrived = Some(id);
+                SynDecision::Accept
+            }) {
+                if arrived == opened.last().copied() {
+                    return Some(now);
+                }
+            }
+            network.flush(now);
+        }
+        None
+    }
+
+    #[rstest]
+    fn a_draw_on_one_link_changes_nothing_on_another(#[values(false, true)] varies_first: bool) {
+        let alone = arrival(false, varies_first);
+        assert!(alone.is_some_and(|at| at > Duration::from_millis(10)), "{alone:?}");
+        assert_eq!(arrival(true, varies_first), alone);
+    }
 }
