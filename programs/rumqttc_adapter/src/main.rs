@@ -28,7 +28,7 @@ trait Commands: Send + 'static {
     fn disconnect(&self) -> Told;
 }
 
-/// What the library says.
+/// Something that the library says.
 enum Said {
     Connected {
         session_present: bool,
@@ -116,10 +116,11 @@ async fn drive<E: Events>(mut events: E, commands: impl Commands, line: Value, m
                 say("connected", json!({ "session_present": session_present }));
                 pause = pauses.map(|pauses| pauses.min).unwrap_or_default();
                 let wanted = &line["subscribe"];
-                if !session_present && wanted.is_array() {
-                    if let Err(why) = commands.subscribe(wanted, &Value::Null) {
-                        say("cannot", json!({ "text": why }));
-                    }
+                if !session_present
+                    && wanted.is_array()
+                    && let Err(why) = commands.subscribe(wanted, &Value::Null)
+                {
+                    say("cannot", json!({ "text": why }));
                 }
             }
             Ok(Said::Message(fields)) => say("message", fields),
@@ -176,6 +177,7 @@ impl<C: Commands + Clone, E: Events> Session for Client<C, E> {
         &self.commands
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a program by itself, which no world holds in a thread of its own")]
     fn start(&mut self, line: &Value) {
         self.driving = match std::mem::replace(&mut self.driving, Driving::Lost) {
             Driving::Idle(events) => {

@@ -58,7 +58,7 @@ impl Commands for AsyncClient {
     }
 
     fn unsubscribe(&self, filters: &[String]) -> Told {
-        filters.iter().try_for_each(|filter| self.try_unsubscribe(filter)).map_err(|error| error.to_string())
+        filters.iter().try_for_each(|filter| self.try_unsubscribe(filter).map_err(|error| error.to_string()))
     }
 
     fn publish(&self, line: &Value) -> Told {
