@@ -39,6 +39,7 @@ const OTHER_WORDS: &[(&str, &[&str])] = &[
     ("online", &["connected"]),
     ("packet_id", &["id"]),
     ("packet_identifier", &["id"]),
+    ("pairwise", &["pairs"]),
     ("parameters", &["matrix", "let"]),
     ("payload_format_indicator", &["payload_format"]),
     ("ping", &["PINGREQ"]),

@@ -15,7 +15,7 @@ pub const WIDTH: usize = 120;
 const COMMENT_COLUMN: usize = 64;
 
 /// The order of the keys of a file.
-const ORDER: [&str; 25] = [
+const ORDER: [&str; 26] = [
     "grammar",
     "about",
     "tags",
@@ -27,6 +27,7 @@ const ORDER: [&str; 25] = [
     "include",
     "let",
     "matrix",
+    "pairs",
     "table",
     "seeds",
     "exclude",
@@ -44,7 +45,7 @@ const ORDER: [&str; 25] = [
 ];
 
 /// The keys that define parameters. Their order has a meaning: a value may use the names above it.
-const PARAMETERS: [&str; 3] = ["let", "matrix", "table"];
+const PARAMETERS: [&str; 4] = ["let", "matrix", "pairs", "table"];
 
 /// The keys whose values are a list with a line for each item.
 const LINES: [&str; 3] = ["table", "steps", "expect"];

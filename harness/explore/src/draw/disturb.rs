@@ -20,7 +20,12 @@ const REST: Duration = Duration::from_secs(120);
 /// Draws faults and puts them between the steps of a scenario. Its expectations are taken away, since they are about
 /// the story without faults; the invariants judge. Returns nothing if it has several runs, or no steps to be seen.
 pub fn disturbed(file: &File, seed: Seed) -> Option<File> {
-    if file.matrix.is_some() || file.table.is_some() || file.values.is_some() || file.include.is_some() {
+    if file.matrix.is_some()
+        || file.pairs.is_some()
+        || file.table.is_some()
+        || file.values.is_some()
+        || file.include.is_some()
+    {
         return None;
     }
     let mut random = Random::new(seed.derive("disturb"));

@@ -6,7 +6,7 @@ use super::expect::Expectations;
 use super::link::{LinkPath, LinkSettings, Middlebox};
 use super::list::{Named, OneOrMore};
 use super::macros::{map, words};
-use super::matrix::{Exclude, Lets, Matrix, Rows};
+use super::matrix::{Exclude, Lets, Matrix, Pairs, Rows};
 use super::node::{Broker, Client, RawBroker, RawClient};
 use super::reading::Reading;
 use super::scalar::{Name, Number, Text};
@@ -54,6 +54,7 @@ map! {
         reports: Ids => "bug reports that this is about: ids of field reports, URLs, or references of your own";
         clauses: Clauses => "version → ids of the statements that this checks";
         matrix: Matrix => "name → list: axes; the runs are their product";
+        pairs: Pairs => "name → list: axes of which each two values meet in a run; far fewer runs than the product";
         table: Rows => "a list of rows: one axis with several names; `case` names the run";
         values as "let": Lets => "name → value: values that are no axis";
         seeds: Seeds = "1" => "how many random seeds, or a list";

@@ -19,6 +19,10 @@ pub struct Lets(pub Vec<(Name, Raw)>);
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matrix(pub Vec<(Name, Axis)>);
 
+/// Axes of which each two values meet in a run. None is a range.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pairs(pub Matrix);
+
 /// The values of an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Axis {
@@ -146,6 +150,31 @@ impl Value for Matrix {
             };
             (name, values)
         }))
+    }
+}
+
+impl Value for Pairs {
+    const TAKES: ValueKind = Matrix::TAKES;
+
+    fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
+        let mut axes = Matrix::read(cx, node)?;
+        for (name, axis) in &mut axes.0 {
+            if let Axis::Range(range) = axis {
+                cx.error(
+                    &range.0,
+                    format!("expected a list of values for `{}`; a range stands in `matrix`", name.text),
+                );
+                *axis = Axis::Broken;
+            }
+        }
+        if axes.0.len() < 2 {
+            cx.error(node, "pairs need two axes at least; one alone stands in `matrix`");
+        }
+        Some(Self(axes))
+    }
+
+    fn write(&self, fill: Fill<'_>) -> Node {
+        self.0.write(fill)
     }
 }
 

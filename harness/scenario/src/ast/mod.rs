@@ -36,7 +36,7 @@ pub use self::link::{
     WhenFullWord, WhichLink,
 };
 pub use self::list::{Named, OneOrMore};
-pub use self::matrix::{Axis, Combination, Exclude, Lets, Matrix, Row, RowClauses, Rows};
+pub use self::matrix::{Axis, Combination, Exclude, Lets, Matrix, Pairs, Row, RowClauses, Rows};
 pub use self::node::{
     AccessList, AccessRights, Acknowledge, AllAnswers, Answer, AnswerKeys, AnswerLine, AnswerWord, Answered, Answers,
     Auth, Broker, Client, ClientCommon, ClientOnly, CloseWord, ConnectFields, Dialogue, GroupSize, GrowthFactor,

@@ -6,6 +6,7 @@ use halfopen_protocol::Version;
 
 use super::any_order::{self, Orders, Permuted};
 use super::names::check_letters;
+use super::pairs::{self, Forbidden, MAX_AXES, MAX_VALUES};
 use super::params::{MEMBER, ROUND};
 use super::params::{Params, computed};
 use super::range;
@@ -63,6 +64,8 @@ enum Part {
     Axis(Name, Vec<Raw>),
     /// `A .. B step C`, whose values may depend on the names above it.
     Range(Name, Raw),
+    /// Axes of which each two values meet, and the values of each.
+    Pairs(Vec<Name>, Vec<Vec<Raw>>),
     Table(Vec<Row>, Vec<Name>),
 }
 
@@ -84,17 +87,20 @@ impl Axes {
         let mut sections: Vec<(Span, Section<'_>)> = Vec::new();
         sections.extend(file.values.as_ref().map(|field| (field.key.span, Section::Values(&field.value))));
         sections.extend(file.matrix.as_ref().map(|field| (field.key.span, Section::Matrix(&field.value))));
+        sections.extend(file.pairs.as_ref().map(|field| (field.key.span, Section::Pairs(&field.value.0))));
         sections.extend(file.table.as_ref().map(|field| (field.key.span, Section::Table(&field.value))));
         sections.sort_by_key(|(span, _)| span.start);
         for (span, section) in sections {
             match section {
                 Section::Values(lets) => axes.add_values(lets, span, &mut seen, diagnostics),
                 Section::Matrix(matrix) => axes.add_matrix(matrix, span, &mut seen, diagnostics),
+                Section::Pairs(matrix) => axes.add_pairs(matrix, span, &mut seen, diagnostics),
                 Section::Table(rows) => axes.add_table(rows, &mut seen, diagnostics),
             }
         }
         let place = [
             file.matrix.as_ref().map(|field| field.key.span),
+            file.pairs.as_ref().map(|field| field.key.span),
             file.table.as_ref().map(|field| field.key.span),
             file.seeds.as_ref().map(|field| field.key.span),
             file.steps.as_ref().map(|field| field.key.span),
@@ -108,6 +114,7 @@ impl Axes {
         let names = self.parts.iter().flat_map(|part| match part {
             // What a fragment offers need not be used.
             Part::Let(name, _) | Part::Axis(name, _) | Part::Range(name, _) => std::slice::from_ref(name),
+            Part::Pairs(names, _) => names,
             Part::Table(_, columns) => columns,
         });
         names.filter(|name| name.place.span.start.file == 0)
@@ -139,6 +146,32 @@ impl Axes {
                 }
             }
         }
+    }
+
+    fn add_pairs(&mut self, matrix: &Matrix, span: Span, seen: &mut BTreeMap<String, Span>, diagnostics: &Diagnostics) {
+        let (mut names, mut values) = (Vec::new(), Vec::new());
+        for (name, axis) in &matrix.0 {
+            if !self.is_new(name, seen, diagnostics) {
+                continue;
+            }
+            match axis {
+                Axis::Values(all) => {
+                    names.push(name.clone());
+                    values.push(all.clone());
+                }
+                Axis::Range(_) | Axis::Broken => self.broken.push(name.text.clone()),
+            }
+        }
+        let most = values.iter().map(Vec::len).max().unwrap_or(0);
+        if names.len() > MAX_AXES || most > MAX_VALUES {
+            let message = format!("pairs have at most {MAX_AXES} axes of {MAX_VALUES} values each");
+            diagnostics.push(span, message, None);
+            names.truncate(MAX_AXES);
+            self.broken.extend(matrix.0.iter().skip(MAX_AXES).map(|(name, _)| name.text.clone()));
+            values.truncate(MAX_AXES);
+            values.iter_mut().for_each(|values| values.truncate(1));
+        }
+        self.parts.push(Part::Pairs(names, values));
     }
 
     fn add_table(&mut self, rows: &Rows, seen: &mut BTreeMap<String, Span>, diagnostics: &Diagnostics) {
@@ -180,6 +213,9 @@ impl Axes {
                     factors.push((values, format!("`{}`", name.text)));
                 }
                 Part::Range(..) => {}
+                Part::Pairs(_, values) => {
+                    factors.push((pairs::least(values.iter().map(Vec::len)), "runs of `pairs` at least".to_owned()));
+                }
                 Part::Table(rows, _) => factors.push((rows.len(), "rows".to_owned())),
             }
         }
@@ -197,6 +233,7 @@ impl Axes {
             // One run is enough to find what else is wrong.
             self.parts.iter_mut().for_each(|part| match part {
                 Part::Axis(_, values) => values.truncate(1),
+                Part::Pairs(_, values) => values.iter_mut().for_each(|values| values.truncate(1)),
                 Part::Table(rows, _) => rows.truncate(1),
                 Part::Let(..) | Part::Range(..) => {}
             });
@@ -212,8 +249,7 @@ impl Axes {
         first.open = open;
         self.broken.iter().for_each(|name| first.set_broken(name));
         let seeds = seed.map_or_else(|| self.seeds.clone(), |seed| vec![seed]);
-        let mut runs = Vec::new();
-        let mut left_out = BTreeSet::new();
+        let mut expansion = Expansion { seeds, diagnostics, runs: Vec::new(), left_out: BTreeSet::new() };
         for version in &self.versions {
             let mut values = BTreeMap::new();
             values.insert(MQTT.to_owned(), Node::word(version.to_string()));
@@ -227,8 +263,9 @@ impl Axes {
                 clauses: None,
                 orders: Orders::new(),
             };
-            self.expand_parts(&self.parts, run, &seeds, &mut runs, diagnostics);
+            self.expand_parts(&self.parts, run, &mut expansion);
         }
+        let Expansion { mut runs, mut left_out, .. } = expansion;
         if runs.len() as u64 >= MAX_RUNS_OF_RANGES {
             let ranges = self.parts.iter().filter_map(|part| match part {
                 Part::Range(_, range) => Some(range.0.span),
@@ -254,68 +291,70 @@ impl Axes {
         runs
     }
 
-    fn expand_parts(
-        &self,
-        parts: &[Part],
-        mut run: Run,
-        seeds: &[u64],
-        runs: &mut Vec<Run>,
-        diagnostics: &Diagnostics,
-    ) {
-        if runs.len() as u64 >= MAX_RUNS_OF_RANGES {
+    fn expand_parts(&self, parts: &[Part], mut run: Run, expansion: &mut Expansion<'_>) {
+        let diagnostics = expansion.diagnostics;
+        if expansion.runs.len() as u64 >= MAX_RUNS_OF_RANGES {
             return;
         }
         let Some((part, rest)) = parts.split_first() else {
-            self.expand_orders(&self.permuted, &run, seeds, runs);
+            self.expand_orders(&self.permuted, &run, expansion);
             return;
         };
         match part {
             Part::Let(name, value) => {
                 run.params.set(&name.text, computed(run.params.substitute(&value.0, diagnostics)));
-                self.expand_parts(rest, run, seeds, runs, diagnostics);
+                self.expand_parts(rest, run, expansion);
             }
             Part::Axis(name, values) => {
-                let mut seen = BTreeSet::new();
-                for written in values {
-                    let value = computed(run.params.substitute(&written.0, diagnostics));
-                    // Values that are computed may be the same here and there; what is written twice is a slip.
-                    if seen.insert(plain(&value)) {
-                        self.expand_parts(rest, run.with(&name.text, value), seeds, runs, diagnostics);
-                    } else if value.flow() == written.flow() {
-                        let message = format!("`{}` stands here twice; each value is a run of its own", value.flow());
-                        diagnostics.push(written.0.span, message, None);
-                    }
+                for value in run.values_of(values, diagnostics) {
+                    self.expand_parts(rest, run.with(&name.text, value), expansion);
                 }
             }
             Part::Range(name, range) => {
                 let Some(values) = range::values(&run.params.substitute(&range.0, diagnostics), diagnostics) else {
                     run.params.set_broken(&name.text);
-                    return self.expand_parts(rest, run, seeds, runs, diagnostics);
+                    return self.expand_parts(rest, run, expansion);
                 };
                 for value in values {
-                    self.expand_parts(rest, run.with(&name.text, value), seeds, runs, diagnostics);
+                    self.expand_parts(rest, run.with(&name.text, value), expansion);
+                }
+            }
+            Part::Pairs(names, values) => {
+                let values: Vec<_> = values.iter().map(|values| run.values_of(values, diagnostics)).collect();
+                let lengths: Vec<usize> = values.iter().map(Vec::len).collect();
+                let forbidden = self.forbidden(&run, names, &values);
+                let rows = pairs::rows(&lengths, |row| {
+                    let found = forbidden.iter().find(|forbidden| forbidden.has(row));
+                    expansion.left_out.extend(found.map(|forbidden| forbidden.place));
+                    found.is_none()
+                });
+                for row in rows {
+                    let chosen = names.iter().zip(&values).zip(row);
+                    let run =
+                        chosen.fold(run.clone(), |run, ((name, values), at)| run.with(&name.text, values[at].clone()));
+                    self.expand_parts(rest, run, expansion);
                 }
             }
             Part::Table(rows, _) => {
                 let of_version =
                     |row: &&Row| row.versions.as_ref().is_none_or(|versions| versions.0.contains(&run.version));
                 for row in rows.iter().filter(of_version) {
-                    self.expand_parts(rest, run.with_row(row, diagnostics), seeds, runs, diagnostics);
+                    self.expand_parts(rest, run.with_row(row, diagnostics), expansion);
                 }
             }
         }
     }
 
     /// The orders of the races, and then the seeds.
-    fn expand_orders(&self, rest: &[Permuted], run: &Run, seeds: &[u64], runs: &mut Vec<Run>) {
+    fn expand_orders(&self, rest: &[Permuted], run: &Run, expansion: &mut Expansion<'_>) {
         let Some((first, rest)) = rest.split_first() else {
-            for seed in seeds {
+            for seed in &expansion.seeds {
                 let mut run = Run { seed: *seed, ..run.clone() };
                 run.values.insert("seed".to_owned(), Node::word(seed.to_string()));
-                if seeds.len() > 1 {
+                if expansion.seeds.len() > 1 {
                     run.printed.push(format!("seed={seed}"));
                 }
-                runs.push(run);
+                expansion.runs.push(run);
             }
             return;
         };
@@ -325,15 +364,42 @@ impl Axes {
             run.printed.push(format!("any_order={shown}"));
             run.values.insert("any_order".to_owned(), Node::word(shown));
             run.orders.insert(first.span, order);
-            self.expand_orders(rest, &run, seeds, runs);
+            self.expand_orders(rest, &run, expansion);
         }
     }
+
+    /// What the combinations forbid to rows of pairs in this run. Those with an axis that is not known yet are looked at later.
+    fn forbidden(&self, run: &Run, names: &[Name], values: &[Vec<Node>]) -> Vec<Forbidden> {
+        let forbidden = |(place, combination): (usize, &Combination)| {
+            let mut axes = Vec::new();
+            for (name, excluded) in &combination.axes {
+                let has = |actual: &Node| excluded.0.iter().any(|value| same(&value.0, actual));
+                match names.iter().position(|axis| axis.text == name.text) {
+                    Some(axis) => axes.push((axis, values[axis].iter().map(has).collect())),
+                    None if run.values.get(&name.text).is_some_and(has) => {}
+                    None => return None,
+                }
+            }
+            Some(Forbidden { place, axes })
+        };
+        self.excluded.iter().enumerate().filter_map(forbidden).collect()
+    }
+}
+
+/// The runs that have been found, and what each step of the search needs.
+struct Expansion<'a> {
+    seeds: Vec<u64>,
+    diagnostics: &'a Diagnostics,
+    runs: Vec<Run>,
+    /// The places of combinations that have left something out.
+    left_out: BTreeSet<usize>,
 }
 
 /// A section that brings parameters.
 enum Section<'a> {
     Values(&'a Lets),
     Matrix(&'a Matrix),
+    Pairs(&'a Matrix),
     Table(&'a Rows),
 }
 
@@ -353,6 +419,22 @@ fn plain(value: &Node) -> String {
 const MAX_RUNS_OF_RANGES: u64 = MAX_RUNS + 1;
 
 impl Run {
+    /// The values of an axis in this run, each once. What is written twice is a slip; values that are computed may be the
+    /// same here and there.
+    fn values_of(&self, written: &[Raw], diagnostics: &Diagnostics) -> Vec<Node> {
+        let (mut seen, mut values) = (BTreeSet::new(), Vec::new());
+        for written in written {
+            let value = computed(self.params.substitute(&written.0, diagnostics));
+            if seen.insert(plain(&value)) {
+                values.push(value);
+            } else if value.flow() == written.flow() {
+                let message = format!("`{}` stands here twice; each value is a run of its own", value.flow());
+                diagnostics.push(written.0.span, message, None);
+            }
+        }
+        values
+    }
+
     fn with(&self, name: &str, value: Node) -> Self {
         let mut run = self.clone();
         run.printed.push(format!("{name}={}", value.flow()));

@@ -10,6 +10,7 @@ mod links;
 mod names;
 mod nodes;
 mod packets;
+mod pairs;
 pub(crate) mod params;
 pub(crate) mod range;
 mod steps;

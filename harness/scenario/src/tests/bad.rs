@@ -275,6 +275,11 @@ const BAD: &[(&str, &str)] = &[
         "several mistakes in one file",
         "clients:\n  sensor: { keepalive: 5s }\nsteps:\n  - wait: 10\n  - senosr: power_loss\nexpect:\n  - broker: { closes: sensor, at: 1.5 * <sensor.keep_alive> after lst packet from sensor }\n",
     ),
+    (
+        "pairs",
+        "mqtt: 5.0\npairs: { a: [1s, 1s], b: 1 .. 3 step 1, c: 5s }\nexclude: { a: 3s, bb: 1 }\nsteps: [ { wait: <a> }, { wait: <b> } ]\n",
+    ),
+    ("one axis alone in pairs", "pairs: { a: [1s, 2s] }\nsteps: [ { wait: <a> } ]\n"),
 ];
 
 pub(super) fn errors(text: &str) -> String {

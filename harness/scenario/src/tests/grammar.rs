@@ -122,6 +122,23 @@ fn a_range_of_the_matrix_may_use_the_names_above_it() {
 }
 
 #[test]
+fn of_pairs_each_two_values_meet() {
+    let plans = plans(
+        "mqtt: 5.0\npairs: { k: [1s, 2s, 3s], q: [0, 1], away: [1s, 9s, 2s] }\nmatrix: { m: [a] }\nexclude: { k: 3s, q: 1 }\n\
+         clients: { dev: { keep_alive: <k>, subscribe: { filter: <m>, qos: <q> } } }\nsteps: [ { wait: <away> } ]\n",
+    );
+    let names = names(&plans);
+    for (k, away) in ["1s", "2s", "3s"].into_iter().flat_map(|k| ["1s", "9s", "2s"].map(|away| (k, away))) {
+        let met = |name: &String| name.contains(&format!("k={k} ")) && name.contains(&format!("away={away} "));
+        assert!(names.iter().any(met), "{k} {away}: {names:?}");
+    }
+    assert!(names.iter().all(|name| !name.contains("k=3s q=1")), "{names:?}");
+    assert_eq!(names[0], "a[5.0 k=1s q=0 away=1s m=a]");
+    // Of 18 runs, or 15 that may be.
+    assert_eq!(names.len(), 9);
+}
+
+#[test]
 fn a_race_runs_in_all_orders() {
     let plans = plans(
         "mqtt: 5.0\nraw_clients: { a: {}, b: {} }\nsteps:\n  - clients: crash\n  - a: open\n  - any_order: [ { a: { close: fin } }, { b: crash }, { network: { half_open: b } } ]\n  - repeat: { times: 2, steps: [ { any_order: [ { a: crash }, { b: restart } ] } ] }\n"

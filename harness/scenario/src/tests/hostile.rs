@@ -17,6 +17,7 @@ const WORDS: &[&str] = &[
     "5.0",
     "3.1.1",
     "matrix",
+    "pairs",
     "table",
     "let",
     "seeds",
@@ -194,6 +195,21 @@ fn what_is_made_to_take_long_ends_soon() {
         format!(
             "matrix: {{ {} }}\nsteps: [ {{ wait: 1s }} ]\n",
             (0..64).map(|n| format!("a{n}: [1s, 2s]")).collect::<Vec<_>>().join(", ")
+        ),
+        format!(
+            "pairs: {{ {} }}\nsteps: [ {{ wait: 1s }} ]\n",
+            (0..500).map(|n| format!("a{n}: [{}1s]", "2s, ".repeat(99))).collect::<Vec<_>>().join(", ")
+        ),
+        format!(
+            "pairs: {{ {} }}\nexclude: [ {} ]\nsteps: [ {{ wait: 1s }} ]\n",
+            (0..20)
+                .map(|n| format!("a{n}: [{}]", (1..21).map(|s| format!("{s}s")).collect::<Vec<_>>().join(", ")))
+                .collect::<Vec<_>>()
+                .join(", "),
+            (0..500)
+                .map(|n| format!("{{ a{}: 1s, a{}: [{}s, 2s] }}", n % 20, (n + 7) % 20, n % 19 + 1))
+                .collect::<Vec<_>>()
+                .join(", ")
         ),
         format!("clients: {{ a: {{ client_id: {} }} }}\nsteps: [ {{ a: crash }} ]\n", "<a".repeat(200_000)),
         format!("steps: {}\n", "{ a: ".repeat(100_000)),
