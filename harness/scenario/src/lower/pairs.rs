@@ -1,6 +1,6 @@
 //! Pairwise choice: of the product of some axes, few rows in which each two values of two axes meet (D. R. Kuhn, R. N. Kacker and
 //! Y. Lei, *Practical Combinatorial Testing*, NIST SP 800-142). Rows are made one after the other, each for a pair that has not
-//! met, and filled up with what makes most other pairs meet, as in D. M. Cohen et al., *The AETG System*, IEEE TSE 23 (1997).
+//! met, and filled up with what makes most other pairs meet and, where nothing does, with the first values, as in D. M. Cohen et al., *The AETG System*, IEEE TSE 23 (1997).
 
 use std::collections::BTreeSet;
 

@@ -200,7 +200,9 @@ impl Subscriber {
             self.pressure.add(message.at, message.content.1.len());
             self.update(message.at);
         }
-        if qos != QoS::AtMostOnce || self.limits.is_some() {
+        // The members of a group get messages in any order [MQTT-4.6.0-6].
+        let is_ordered = grants.iter().all(|grant| !grant.is_shared);
+        if is_ordered && (qos != QoS::AtMostOnce || self.limits.is_some()) {
             self.sequence.enter(message.content.clone(), (message.from.clone(), message.qos));
         }
         if qos == QoS::AtMostOnce {

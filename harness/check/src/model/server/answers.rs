@@ -238,7 +238,10 @@ impl Server {
                 self.subscribers.remove(filter, &client_id);
                 // What waits may go out or not; nothing may be added [MQTT-3.10.4-2].
                 session.owed.doubt_if(|message| gone.filter.matches(&message.publication.topic));
-                self.groups.member_left(&client_id, &BTreeMap::from([(filter.clone(), gone)]));
+                let given = self.groups.member_left(&client_id, &BTreeMap::from([(filter.clone(), gone)]));
+                for message in given {
+                    session.owed.push(message);
+                }
             }
         }
         if let Some(expected) = wrong {

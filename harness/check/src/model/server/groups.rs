@@ -231,16 +231,24 @@ impl Groups {
         false
     }
 
-    /// A member has left: what it may have been given already need not go to another, but may.
-    pub(super) fn member_left(&mut self, member: &ByteString, filters: &BTreeMap<ByteString, Subscribed>) {
+    /// A member has left: what it may have been given already need not go to another, but may. Returns that: a session that
+    /// goes on may be sent it all the same.
+    pub(super) fn member_left(
+        &mut self,
+        member: &ByteString,
+        filters: &BTreeMap<ByteString, Subscribed>,
+    ) -> Vec<OwedMessage> {
+        let mut given = Vec::new();
         for filter in filters.keys() {
             let Some(group) = self.0.get_mut(filter) else { continue };
             for message in group.messages.values_mut().flatten() {
-                if message.members.remove(member).is_some() {
-                    message.is_must = false;
-                }
+                let Some(owed) = message.owed_to(member) else { continue };
+                given.push(OwedMessage { is_must: false, sent: 0, ..owed });
+                message.members.remove(member);
+                message.is_must = false;
             }
         }
+        given
     }
 
     /// A member has lost its connection, and what it was to be sent at QoS 0 may be lost with that.

@@ -20,7 +20,8 @@ const CANDIDATES: usize = 64;
 /// The choice between messages with equal content that a PUBLISH may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
-    /// The oldest of which no copy was sent and that is owed as it was sent, with the lifetime that is left of it.
+    /// The oldest of which no copy was sent and that is owed as it was sent, with the lifetime that is left of it and an identifier
+    /// of its subscriptions.
     Exact,
     /// The oldest of which no copy was sent and that is owed as it was sent, with any lifetime.
     First,
@@ -127,6 +128,11 @@ impl OwedMessage {
         self.sent == 0 && self.fits(sent)
     }
 
+    /// Returns whether a copy names no subscription but those by which the message is owed.
+    fn has_identifier_of(&self, sent: &Publish) -> bool {
+        sent.subscription_ids.iter().all(|id| self.matches.iter().any(|one| one.id == Some(*id)))
+    }
+
     /// Returns whether a copy that is sent now has the lifetime that is left of the message.
     fn has_lifetime_of(&self, sent: &Publish, now: Duration) -> bool {
         let left = |expiry: u32| u64::from(expiry).saturating_sub(now.saturating_sub(self.publication.at).as_secs());
@@ -183,7 +189,9 @@ impl Owed {
         let place = match which {
             // One that may have been lost must not hide one that cannot.
             Which::Exact => {
-                let is_it = |owed: &OwedMessage| owed.is_first(sent) && owed.has_lifetime_of(sent, now);
+                let is_it = |owed: &OwedMessage| {
+                    owed.is_first(sent) && owed.has_lifetime_of(sent, now) && owed.has_identifier_of(sent)
+                };
                 place(&|owed| is_it(owed) && owed.is_must).or_else(|| place(&is_it))
             }
             Which::First => {
