@@ -30,6 +30,8 @@ struct Takeover {
     at: Duration,
     old: EndId,
     new: EndId,
+    /// True if the broker went on at this instant after it had stood still.
+    went_on: bool,
 }
 
 /// The subscriptions of a session since it began; what was queued may come after UNSUBSCRIBE.
@@ -78,14 +80,14 @@ impl Rule for NoOrphans {
 
 impl NoOrphans {
     fn judge_takeovers(&mut self, context: &Context<'_>, report: &mut Report) {
-        for Takeover { at, old, new } in std::mem::take(&mut self.takeovers) {
+        for Takeover { at, old, new, went_on } in std::mem::take(&mut self.takeovers) {
             let [old, new] = [old, new].map(|end| context.index.end(end));
             if old.is_up(at) {
                 let expected = format!("{} has one connection with {}", context.name(new.node), new.client_id());
                 report.breach(Invariant::NoOrphans, Breach::new(expected, format!("two at {}", shown(at))));
             }
             let clients = self.clients.get(&new.node).copied().unwrap_or_default();
-            session_present(at, [old, new], clients, context, report);
+            session_present((at, went_on), [old, new], clients, context, report);
         }
     }
 
@@ -108,7 +110,8 @@ impl NoOrphans {
             *subscriptions = Subscriptions { is_broken: subscriptions.is_broken, ..Subscriptions::default() };
         }
         if let Some(old) = previous {
-            self.takeovers.push(Takeover { at, old, new: id });
+            let went_on = context.index.resumed_at(end.node) == Some(at);
+            self.takeovers.push(Takeover { at, old, new: id, went_on });
             return;
         }
         *self.clients.entry(end.node).or_default() += 1;
@@ -155,7 +158,7 @@ fn is_present(end: &ConnectionEnd) -> bool {
 }
 
 fn session_present(
-    at: Duration,
+    (at, went_on): (Duration, bool),
     [old, new]: [&ConnectionEnd; 2],
     clients: usize,
     context: &Context<'_>,
@@ -179,7 +182,7 @@ fn session_present(
     if expiry > 0 && ends == Some(at) && !connect.clean_start {
         return not_judged(format!("the session of {client} ends when it comes back: either is right"));
     }
-    if ends.is_some_and(|ends| ends < at) && context.index.resumed_at(new.node) == Some(at) && !connect.clean_start {
+    if ends.is_some_and(|ends| ends < at) && went_on && !connect.clean_start {
         return not_judged(format!("the session of {client} ended while {name} stood still: either is right"));
     }
     let is_there = !connect.clean_start && ends.is_none_or(|ends| ends > at);

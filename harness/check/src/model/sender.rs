@@ -29,11 +29,13 @@ pub(super) struct Sender {
     in_flight: usize,
     /// Number of those whose PUBLISH was sent on the present connection.
     counted: usize,
+    /// True while there is a connection.
+    is_connected: bool,
     /// Time since which there has been room for a further message on the present connection.
     room_since: Option<Duration>,
     /// True if the exchange was under way when the process died: how far it had come is not known.
     is_doubtful: bool,
-    /// Messages may have been begun that no trace shows.
+    /// Messages may have been begun that no trace shows, or an acknowledgement have come that was not taken in.
     may_have_begun: bool,
 }
 
@@ -87,6 +89,7 @@ impl Sender {
             limit,
             in_flight: 0,
             counted: 0,
+            is_connected: false,
             room_since: None,
             is_doubtful: false,
             may_have_begun: false,
@@ -111,6 +114,11 @@ impl Sender {
         self.may_have_begun = true;
     }
 
+    /// Returns whether messages may have been begun that no trace shows, or settled that the sender does not know of.
+    pub(super) fn has_doubtful_beginnings(&self) -> bool {
+        self.may_have_begun
+    }
+
     /// Returns whether what was under way is not known.
     pub(super) fn is_doubtful(&self) -> bool {
         self.is_doubtful
@@ -126,12 +134,14 @@ impl Sender {
         }
         (self.in_flight, self.counted) = (0, 0);
         self.receive_maximum = receive_maximum;
+        self.is_connected = true;
         self.room_since = None;
         self.count(now);
     }
 
     /// Takes note that the connection has ended.
     pub(super) fn disconnected(&mut self) {
+        self.is_connected = false;
         self.room_since = None;
         (self.in_flight, self.counted) = (0, 0);
         // What settles them comes on another connection.
@@ -310,7 +320,7 @@ impl Sender {
     }
 
     fn count(&mut self, now: Duration) {
-        let has_room = self.in_flight < self.receive_maximum.min(self.limit);
+        let has_room = self.is_connected && self.in_flight < self.receive_maximum.min(self.limit);
         self.room_since = if has_room { self.room_since.or(Some(now)) } else { None };
     }
 }

@@ -95,7 +95,13 @@ impl Client {
             }
             _ => false,
         };
-        if !is_repetition {
+        if is_repetition && self.is_slow {
+            // The first copy may have been lost in a buffer: this one is handed on, with what has changed.
+            let waiting = self.incoming.waiting.get_mut(&(topic, publish.payload.clone()));
+            for came in waiting.into_iter().flatten().filter(|came| came.publish.packet_id == publish.packet_id) {
+                came.publish = publish.clone();
+            }
+        } else if !is_repetition {
             let waiting = self.incoming.waiting.entry((topic, publish.payload.clone())).or_default();
             let waits = self.is_foreign && publish.qos == QoS::ExactlyOnce;
             waiting.push_back(Came { since: (!waits).then_some(now), publish: publish.clone() });

@@ -317,7 +317,9 @@ impl Client {
         let room = self.sender.room_since();
         let (begun, broken) = self.sender.publish(now, version, &topic, publish);
         self.report(Invariant::ClientSettles, broken, findings);
-        if begun == Begun::New {
+        // One that repeats what the model has taken for settled.
+        let is_again = publish.dup && self.sender.has_doubtful_beginnings();
+        if begun == Begun::New && !is_again {
             self.send_new(&topic, publish, room, findings);
         }
     }
@@ -423,6 +425,7 @@ impl Client {
         if self.is_slow {
             // What has come may not have been taken in.
             self.sender.doubt_receipts();
+            self.sender.may_have_begun();
         }
         self.sender.disconnected();
         self.waits.lost(self.now, is_asked);

@@ -403,7 +403,7 @@ impl Server {
             for (client_id, session) in &mut self.sessions {
                 // Of those that had a connection nothing has begun to end yet.
                 if session.ends_at == Some(now + Duration::from_secs(session.expiry.into())) {
-                    session.may_end_at = session.ends_at;
+                    session.may_end_at = session.may_end_at.or(session.ends_at);
                 }
                 // Those of an earlier death are counted anew, too, when the process starts again.
                 if let Some(ends_at) = session.ends_at.filter(|_| session.may_end_at.is_some()) {
