@@ -216,7 +216,8 @@ impl Server {
         let left = Duration::from_secs(expiry.into()).checked_sub(waited);
         if left.is_none_or(|left| left.is_zero() && expiry > 0) && waited > self.settings.tolerance {
             let over = publication.expires_at().unwrap_or_default();
-            if self.now > over {
+            // With DUP its delivery has begun before, on a connection that was ending [MQTT-4.3.3-7].
+            if self.now > over && !publish.dup {
                 return Some((
                     "MQTT-3.3.2-5",
                     format!("until it expires at {}", shown(over)),
