@@ -79,6 +79,8 @@ pub(super) struct Connection {
     pub(super) fresh_at: Duration,
     /// Bytes on their way to the client, and since when they have been few.
     under_way: usize,
+    /// Bytes that have reached the client over a network that may have lost its acknowledgements.
+    unconfirmed: usize,
     writable_since: Option<Duration>,
     /// Latest time at which the server was possibly in the middle of a large message.
     stuck_at: Duration,
@@ -127,6 +129,7 @@ impl Connection {
             fresh: Vec::new(),
             fresh_at: now,
             under_way: 0,
+            unconfirmed: 0,
             writable_since: Some(now),
             stuck_at: Duration::ZERO,
         }
@@ -172,12 +175,24 @@ impl Connection {
         }
     }
 
-    /// Takes note of bytes that have reached the client.
-    pub(super) fn delivered(&mut self, now: Duration, size: usize) {
+    /// Takes note of bytes that have reached the client. Where the acknowledgement may be lost, they still fill the window until
+    /// something comes from the client.
+    pub(super) fn delivered(&mut self, now: Duration, size: usize, is_acknowledged: bool) {
+        if !is_acknowledged {
+            self.unconfirmed += size;
+            return;
+        }
         self.under_way = self.under_way.saturating_sub(size);
         if self.under_way < BLOCKED {
             self.writable_since.get_or_insert(now);
         }
+    }
+
+    /// Takes note that something has come from the client.
+    pub(super) fn heard(&mut self, now: Duration) {
+        self.heard_at = now;
+        let acknowledged = std::mem::take(&mut self.unconfirmed);
+        self.delivered(now, acknowledged, true);
     }
 
     /// Returns how many bytes are on their way to the client.

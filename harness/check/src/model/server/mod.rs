@@ -209,7 +209,7 @@ impl Server {
     /// Takes note that what the server has written has reached the other side.
     pub(super) fn arrived(&mut self, now: Duration, id: ConnectionId, size: usize) {
         if let Some(connection) = self.connections.get_mut(&id) {
-            connection.delivered(now, size);
+            connection.delivered(now, size, !self.is_network_hampered);
         }
     }
 

@@ -25,7 +25,7 @@ impl Server {
         let now = self.now;
         self.note_violation(id, packet);
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        connection.heard_at = now;
+        connection.heard(now);
         if let Packet::Connect(connect) = packet {
             if connection.connect.is_none() {
                 connection.connect = Some(connect.clone());
