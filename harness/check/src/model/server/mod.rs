@@ -364,7 +364,10 @@ impl Server {
         self.at_this_instant.clear();
         self.delayed_wills.clear();
         self.lately.clear();
-        self.ended_now.clear();
+        // A process that stands still may end them when it goes on.
+        if !self.is_paused {
+            self.ended_now.clear();
+        }
     }
 
     fn send(&mut self, id: ConnectionId, packet: &Packet, findings: &mut Findings) {
