@@ -146,7 +146,7 @@ impl Model {
                 client.told(now, &mine().collect::<Vec<_>>());
             }
             if let Some(server) = self.servers.get_mut(node) {
-                mine().for_each(|command| server.told(*node, command));
+                mine().for_each(|command| server.told(now, *node, command));
             }
         }
     }

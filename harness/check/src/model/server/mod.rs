@@ -77,6 +77,8 @@ pub(super) struct Server {
     possible_wills: BTreeSet<Content>,
     /// Connections that may have a SUBSCRIBE without SUBACK.
     asking: BTreeSet<ConnectionId>,
+    /// Time at which the scenario last told it to stop in order.
+    stops_at: Option<Duration>,
     /// Sessions that have ended at this instant.
     ended_now: BTreeSet<ByteString>,
     /// Client identifiers of CONNECTs whose connection ended before their CONNACK: there may be a session.
@@ -140,6 +142,7 @@ impl Server {
             lately: BTreeMap::new(),
             possible_wills: BTreeSet::new(),
             asking: BTreeSet::new(),
+            stops_at: None,
             ended_now: BTreeSet::new(),
             unanswered: BTreeSet::new(),
             early: Vec::new(),
@@ -271,7 +274,10 @@ impl Server {
     }
 
     /// Takes note of what the scenario tells the server.
-    pub(super) fn told(&mut self, node: NodeId, command: &Command) {
+    pub(super) fn told(&mut self, now: Duration, node: NodeId, command: &Command) {
+        if matches!(command, Command::Shutdown) {
+            self.stops_at = Some(now);
+        }
         if let Command::Configure(programs) = command
             && let Some(program) = programs.get(&node)
         {

@@ -10,7 +10,7 @@ use halfopen_protocol::{Packet, ReasonCode, encode};
 use super::Server;
 use super::connection::Connection;
 use crate::model::finding::{Findings, clause_of, shown};
-use crate::plan::Invariant;
+use crate::plan::{Invariant, NodeId};
 use crate::trace::ConnectionId;
 
 /// A rule that a client has broken.
@@ -126,17 +126,41 @@ impl Server {
     /// Judges a DISCONNECT of the server: after a violation it says which one.
     pub(super) fn send_disconnect(&mut self, id: ConnectionId, disconnect: &Disconnect, findings: &mut Findings) {
         let now = self.now;
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connection_until_now(id) else { return };
         connection.left_at.get_or_insert(now);
-        let Some(violation) = connection.violation.clone().filter(|violation| violation.at == now) else { return };
+        let (client, heard_at) = (connection.client, connection.heard_at);
+        let Some(violation) = connection.violation.clone().filter(|violation| violation.at == now) else {
+            if heard_at < now {
+                self.judge_farewell(client, disconnect, findings);
+            }
+            return;
+        };
         // At one instant the connection may have been taken over, or the server have been asked to stop.
         let others = [ReasonCode::SESSION_TAKEN_OVER, ReasonCode::SERVER_SHUTTING_DOWN, ReasonCode::USE_ANOTHER_SERVER];
         if disconnect.reason != violation.reason && !others.contains(&disconnect.reason) {
-            let client = connection.client;
             let client = self.node_name(client);
             let owed = format!("{} says {} to {client}, which sent {}", self.name, violation.reason, violation.what);
             let actual = format!("{} at {}", disconnect.reason, shown(now));
             findings.push(Invariant::BrokerAnswers, violation.clause, &owed, actual);
+        }
+    }
+
+    /// Judges the reason of a DISCONNECT for which the client has given no cause: an orderly stop says that it is one
+    /// (§3.14.2.1).
+    fn judge_farewell(&self, client: NodeId, disconnect: &Disconnect, findings: &mut Findings) {
+        // At one instant the connection may have been taken over, or been silent for too long.
+        let right = [
+            ReasonCode::SERVER_SHUTTING_DOWN,
+            ReasonCode::USE_ANOTHER_SERVER,
+            ReasonCode::SERVER_MOVED,
+            ReasonCode::SESSION_TAKEN_OVER,
+            ReasonCode::KEEP_ALIVE_TIMEOUT,
+        ];
+        if self.stops_at == Some(self.now) && !right.contains(&disconnect.reason) {
+            let client = self.node_name(client);
+            let owed = format!("{} says {} to {client} when it stops", self.name, ReasonCode::SERVER_SHUTTING_DOWN);
+            let actual = format!("{} at {}", disconnect.reason, shown(self.now));
+            findings.push(Invariant::BrokerAnswers, "§3.14.2.1", &owed, actual);
         }
     }
 
