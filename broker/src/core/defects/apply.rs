@@ -210,6 +210,9 @@ impl Broker {
         let Some(session) = self.sessions.get_mut(key) else { return };
         let old = session.connection;
         match defect {
+            Defect::ShareOfWhoIsAwayLost => {
+                drop(session.flow.as_mut().map(|flow| flow.queue.take_shared()));
+            }
             Defect::WillDelayNotCancelled if session.will_due.is_some() => self.publish_will(now, key),
             Defect::WillLostWithSession if connect.clean_start && session.will_due.is_some() => session.will = None,
             Defect::WillTwice if connect.clean_start && session.will_due.is_some() => {
@@ -403,6 +406,12 @@ impl Broker {
     pub(in crate::core) fn start_expiry_or_defect(&mut self, now: Instant, key: SessionKey) {
         let Some(defect) = self.defects.on else { return self.start_expiry(now, key) };
         let last = self.timers.last_will().filter(|last| *last > now);
+        if let Some(session) = self.sessions.get_mut(key)
+            && defect == Defect::ShareOfWhoLeftLost
+            && session.expiry == Expiry::AT_CLOSE
+        {
+            session.flow = None;
+        }
         if let Some(session) = self.sessions.get_mut(key)
             && let Some(will) = &mut session.will
         {

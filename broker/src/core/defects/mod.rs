@@ -231,6 +231,12 @@ pub enum Defect {
     StopSaysWrongReason "stop_says_wrong_reason":
         "a broker that stops in order says Unspecified error",
         models ["orderly-stop-says-the-wrong-reason"], known_by ["broker/orderly_stop#1"];
+    ShareOfWhoLeftLost "share_of_who_left_lost":
+        "what a member of a group has not acknowledged ends with its session",
+        models ["shared-messages-of-an-ended-session-lost"], known_by ["shared/what_an_ended_session_leaves#2"];
+    ShareOfWhoIsAwayLost "share_of_who_is_away_lost":
+        "what a group was owed while its members were away is not sent",
+        models ["shared-messages-for-who-is-away-lost"], known_by ["shared/nobody_is_there#1"];
     /// A core reads no clock, so it is the world that lets its clock leap with the date.
     TimersOnWallClock "timers_on_wall_clock": "timers follow the date",
         models ["wall-clock-jump-kills-connections", "will-delay-and-expiry-on-wall-clock"],
