@@ -223,6 +223,9 @@ impl Server {
             Because::Malformed | Because::ProtocolError | Because::Quota | Because::NotAuthorized => Ended::Refused,
             _ => Ended::ByServer,
         };
+        if because == Because::Quota {
+            self.judge_quota(id, findings);
+        }
         if because == Because::Takeover
             && let Some(connection) = self.connections.get(&id)
             && let Some(client_id) = connection.session.clone().filter(|_| connection.is_v5())

@@ -13,6 +13,9 @@ use crate::model::finding::{Findings, clause_of, shown};
 use crate::plan::{Invariant, NodeId};
 use crate::trace::ConnectionId;
 
+/// Number of bytes that a server surely holds for one client.
+const MUCH: usize = 32 * 1024;
+
 /// A rule that a client has broken.
 #[derive(Clone, Debug)]
 pub(super) struct Violation {
@@ -142,6 +145,20 @@ impl Server {
             let owed = format!("{} says {} to {client}, which sent {}", self.name, violation.reason, violation.what);
             let actual = format!("{} at {}", disconnect.reason, shown(now));
             findings.push(Invariant::BrokerAnswers, violation.clause, &owed, actual);
+        }
+    }
+
+    /// Judges a server that ends a connection because it holds too much for it: what it has for the client must be much, for one message
+    /// that the client does not take is no reason [MQTT-3.1.2-25].
+    pub(super) fn judge_quota(&self, id: ConnectionId, findings: &mut Findings) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let Some(session) = connection.session.as_ref().and_then(|client_id| self.sessions.get(client_id)) else {
+            return;
+        };
+        if connection.bytes_under_way() + session.owed.unsent_bytes() < MUCH {
+            let client = self.node_name(connection.client);
+            let owed = format!("{} closes {client} for want of room only if it holds much for it", self.name);
+            findings.push(Invariant::BrokerAnswers, "MQTT-3.1.2-25", &owed, format!("closed at {}", shown(self.now)));
         }
     }
 
