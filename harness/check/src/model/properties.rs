@@ -30,9 +30,13 @@ impl Properties {
         *self == Self::default()
     }
 
-    /// Returns how many bytes the User Properties take in a packet.
-    pub(super) fn user_bytes(&self) -> usize {
-        self.user_properties.iter().map(|(name, value)| name.len() + value.len() + 5).sum()
+    /// Returns how many bytes they take in a packet (§2.2.2).
+    pub(super) fn bytes(&self) -> usize {
+        let texts = [&self.response_topic, &self.content_type].into_iter().flatten().map(|text| 3 + text.len());
+        let users = self.user_properties.iter().map(|(name, value)| 5 + name.len() + value.len());
+        let correlation_data = self.correlation_data.as_ref().map_or(0, |data| 3 + data.len());
+        let payload_format = if self.payload_format.is_some() { 2 } else { 0 };
+        payload_format + correlation_data + texts.chain(users).sum::<usize>()
     }
 
     /// Returns what a PUBLISH of 5.0 of the same message says otherwise, if anything: the clause and the name.

@@ -185,7 +185,8 @@ impl Server {
         let maximum = self.sessions.get(&client_id).map_or(usize::MAX, |session| session.maximum_packet_size);
         for publication in fresh.iter().filter(|one| is_shared && subscribed.filter.matches(&one.topic)) {
             let of = Match::live(&subscribed, publication);
-            self.groups.may_join(&asked.filter, &client_id, publication, of, publication.size() + 64 <= maximum);
+            let fits = publication.fits(std::slice::from_ref(&of), maximum);
+            self.groups.may_join(&asked.filter, &client_id, publication, of, fits);
         }
         let Some(session) = self.sessions.get_mut(&client_id) else { return };
         // What is retained has been written behind SUBACK, on a connection that may have ended since.

@@ -6,6 +6,7 @@ use bytestring::ByteString;
 use halfopen_protocol::packet::{Publish, QoS};
 
 use super::access::Permission;
+use super::owed::Match;
 use crate::model::properties::Properties;
 
 /// An application message that a server has taken over and has to pass on.
@@ -31,6 +32,16 @@ pub(super) struct Publication {
     /// The client identifiers of the sessions that are owed it, and the filters of the groups.
     pub(super) owed_to: RefCell<Vec<ByteString>>,
     pub(super) owed_to_groups: RefCell<Vec<ByteString>>,
+}
+
+/// Returns how many bytes a Variable Byte Integer has (§1.5.5).
+fn variable(value: usize) -> usize {
+    match value {
+        0..128 => 1,
+        128..16_384 => 2,
+        16_384..2_097_152 => 3,
+        _ => 4,
+    }
 }
 
 impl Publication {
@@ -60,10 +71,23 @@ impl Publication {
         }
     }
 
-    /// Returns about how many bytes the message takes as a packet.
+    /// Returns about how many bytes the message takes in a server.
     pub(super) fn size(&self) -> usize {
-        let users = self.properties.user_bytes();
-        self.topic.len() + self.payload.len() + users + 32
+        self.topic.len() + self.payload.len() + self.properties.bytes() + 32
+    }
+
+    /// Returns whether the message has at most this many bytes as a PUBLISH of 5.0 for these matches, whose identifiers all stand
+    /// in it (§3.3).
+    pub(super) fn fits(&self, matches: &[Match], maximum: usize) -> bool {
+        if maximum == usize::MAX {
+            return true;
+        }
+        let identifiers = matches.iter().filter_map(|one| one.id).map(|id| 1 + variable(id as usize));
+        let expiry = if self.expiry.is_some() { 5 } else { 0 };
+        let properties = self.properties.bytes() + expiry + identifiers.sum::<usize>();
+        let packet_id = if matches.iter().any(|one| one.qos > QoS::AtMostOnce) { 2 } else { 0 };
+        let rest = 2 + self.topic.len() + packet_id + variable(properties) + properties + self.payload.len();
+        1 + variable(rest) + rest <= maximum
     }
 
     /// Returns when the message expires, since the start of the run; `None` for never.

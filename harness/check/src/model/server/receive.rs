@@ -222,7 +222,7 @@ impl Server {
             }
             let qos = matches.iter().map(|one| one.qos).max().unwrap_or_default();
             is_must &= permission == Permission::Granted;
-            is_must &= is_sure(publication) && publication.size() + 64 <= session.maximum_packet_size;
+            is_must &= is_sure(publication) && publication.fits(&matches, session.maximum_packet_size);
             // A message of QoS 0 may be lost where it cannot be written at once (§4.3.1).
             let connection = session.connection.and_then(|id| self.connections.get(&id));
             let is_writable = connection.is_some_and(|connection| {
@@ -271,10 +271,11 @@ impl Server {
                 if permission == Permission::Denied {
                     continue;
                 }
-                message.members.insert(client_id.clone(), Match::live(subscribed, publication));
+                let of_member = Match::live(subscribed, publication);
+                message.is_must &= publication.fits(std::slice::from_ref(&of_member), session.maximum_packet_size);
+                message.members.insert(client_id.clone(), of_member);
                 // A message may wait for a member that is away, or be lost with it.
                 message.is_must &= session.connection.is_some() && !subscribed.is_leaving;
-                message.is_must &= publication.size() + 64 <= session.maximum_packet_size;
                 // A message of QoS 0 may be lost where it cannot be written at once (§4.3.1).
                 let is_at_most_once = subscribed.qos.min(publication.qos) == QoS::AtMostOnce;
                 let connection = session.connection.and_then(|id| self.connections.get(&id));

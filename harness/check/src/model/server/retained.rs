@@ -178,7 +178,7 @@ impl Server {
                 Permission::Denied => continue,
                 Permission::Unknown => message.is_must = false,
             }
-            let fits = message.publication.size() + 64 <= session.maximum_packet_size;
+            let fits = message.publication.fits(&message.matches, session.maximum_packet_size);
             session.owed.push_retained(OwedMessage { is_must: message.is_must && fits, ..message });
         }
     }

@@ -211,7 +211,7 @@ impl Server {
         // What the client does not take is dropped [MQTT-3.1.2-25].
         let maximum = session.maximum_packet_size;
         session.sender.connected(now, connect.receive_maximum.unwrap_or(u16::MAX).into(), maximum);
-        session.owed.doubt_if(|message| message.publication.size() + 64 > maximum);
+        session.owed.doubt_if(|message| !message.publication.fits(&message.matches, maximum));
         // What was published at this instant may have gone to the connection before.
         for publication in &self.at_this_instant {
             session.owed.doubt(publication);
