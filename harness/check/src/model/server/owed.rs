@@ -137,7 +137,9 @@ impl OwedMessage {
     fn has_lifetime_of(&self, sent: &Publish, now: Duration) -> bool {
         let left = |expiry: u32| u64::from(expiry).saturating_sub(now.saturating_sub(self.publication.at).as_secs());
         match (self.publication.expiry, sent.message_expiry) {
-            (Some(expiry), Some(sent)) => left(expiry).abs_diff(sent.into()) <= 1,
+            (Some(expiry), Some(sent)) => {
+                left(expiry).abs_diff(sent.into()) <= 1 && self.publication.expires_at().is_none_or(|at| at >= now)
+            }
             (expiry, sent) => expiry == sent,
         }
     }
