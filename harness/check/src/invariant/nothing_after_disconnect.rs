@@ -9,7 +9,7 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode};
 use super::index::{EndId, Fact, Seen};
 use super::report::{Breach, Report};
 use super::{Context, Rule, shown};
-use crate::plan::Invariant;
+use crate::plan::{Invariant, Program};
 
 /// Time that a program may take to write what was to be written before it ends a connection.
 const LINGER: Duration = Duration::from_secs(5);
@@ -38,6 +38,11 @@ impl Rule for NothingAfterDisconnect {
             return;
         };
         if word.is_broken_by(seen) && !word.is_broken {
+            let program = &context.plan.node(context.index.end(seen.end).node).program;
+            if !word.is_sent && matches!(program, Program::Client(client) if !client.handling.is_zero()) {
+                // It has come, and the program is still busy with what came before.
+                return;
+            }
             word.is_broken = true;
             let name = context.name(context.index.end(seen.end).node);
             let expected = format!("{name} sends nothing after the {} of {}", word.packet, shown(word.at));

@@ -70,6 +70,8 @@ struct Grant {
     subscription: Subscription,
     /// Time at which it was granted, and at which QoS; `None` before SUBACK.
     granted: Option<(Duration, QoS)>,
+    /// It has been asked for again, and SUBACK has not come.
+    is_changing: bool,
     is_shared: bool,
 }
 
@@ -288,8 +290,8 @@ impl Broker {
     fn ask(&mut self, session: SessionId, seen: &Seen<'_>, subscribe: &Subscribe) {
         for subscription in &subscribe.subscriptions {
             let is_shared = topic::shared(&subscription.filter).is_some();
-            let make = || Grant { subscription: subscription.clone(), granted: None, is_shared };
-            self.filters.entry(session, &subscription.filter, make);
+            let make = || Grant { subscription: subscription.clone(), granted: None, is_changing: false, is_shared };
+            self.filters.entry(session, &subscription.filter, make).is_changing = true;
         }
         self.asked.insert((seen.end, subscribe.packet_id), subscribe.subscriptions.clone());
     }
@@ -305,10 +307,10 @@ impl Broker {
                 continue;
             };
             let is_shared = topic::shared(&subscription.filter).is_some();
-            let make = || Grant { subscription: subscription.clone(), granted: None, is_shared };
+            let make = || Grant { subscription: subscription.clone(), granted: None, is_changing: false, is_shared };
             let grant = self.filters.entry(session, &subscription.filter, make);
             grant.subscription = subscription.clone();
-            grant.granted = Some((seen.at, qos));
+            (grant.granted, grant.is_changing) = (Some((seen.at, qos)), false);
             if let Some(subscriber) = self.subscribers.get_mut(session) {
                 subscriber.subscribe(subscription, qos);
             }
@@ -317,8 +319,9 @@ impl Broker {
 
     /// A subscription was asked for and not granted; one that was granted before stays.
     fn refuse(&mut self, session: SessionId, filter: &ByteString) {
-        if self.subscribers.get(session).is_none_or(|subscriber| !subscriber.is_subscribed(filter)) {
-            self.filters.remove(session, filter);
+        let stays = self.subscribers.get(session).is_some_and(|subscriber| subscriber.is_subscribed(filter));
+        if let Some(grant) = self.filters.remove(session, filter).filter(|_| stays) {
+            self.filters.entry(session, filter, || Grant { is_changing: false, ..grant });
         }
     }
 

@@ -210,7 +210,7 @@ impl Subscriber {
         }
         let is_firm = |grant: &&&Grant| {
             let is_old = grant.granted.is_some_and(|(since, qos)| since < message.at && qos != QoS::AtMostOnce);
-            is_old && !grant.is_shared
+            is_old && !grant.is_shared && !grant.is_changing
         };
         let is_too_large = self.limits.as_ref().is_some_and(|limits| message.size > limits.maximum_packet_size);
         let excuse = if is_too_large {
@@ -331,7 +331,7 @@ impl Subscriber {
         }
         self.update(sent.seen.at);
         let may_be_live = !publish.retain || self.has_retain_as_published;
-        if publish.qos == QoS::AtMostOnce || may_be_live && self.take(content, publish.qos, report) {
+        if publish.qos == QoS::AtMostOnce || may_be_live && self.take(sent.seen.at, content, publish.qos, report) {
             return;
         }
         let others = self.others.entry(content.clone()).or_default();
@@ -347,12 +347,12 @@ impl Subscriber {
     }
 
     /// Takes what is sent for one that is owed.
-    fn take(&mut self, content: &Content, qos: QoS, report: &mut Report) -> bool {
+    fn take(&mut self, now: Duration, content: &Content, qos: QoS, report: &mut Report) -> bool {
         // An overlapping subscription may have lowered the QoS of a copy.
         let greater = [QoS::AtLeastOnce, QoS::ExactlyOnce].into_iter().filter(|owed| *owed >= qos);
         let keys: Vec<(Content, QoS)> = greater.map(|qos| (content.clone(), qos)).collect();
         for key in &keys {
-            let Some(owed) = self.by_content.get_mut(key).and_then(Waiting::pop) else {
+            let Some(owed) = self.by_content.get_mut(key).and_then(|waiting| waiting.pop(now)) else {
                 if self.take_copy(key) {
                     return true;
                 }
@@ -455,10 +455,10 @@ impl Owed {
 }
 
 impl Waiting {
-    /// The first that must be sent; failing that, the first that may be.
-    fn pop(&mut self) -> Option<Rc<Owed>> {
+    /// The first that must be sent and has not expired; failing that, the first that may be.
+    fn pop(&mut self, now: Duration) -> Option<Rc<Owed>> {
         while let Some(owed) = self.firm.pop_front() {
-            if owed.is_waiting() && owed.is_firm() {
+            if owed.is_waiting() && owed.is_firm() && owed.message.expires.is_none_or(|at| at > now) {
                 return Some(owed);
             }
             if owed.is_waiting() && owed.message.fate.get() != Fate::Refused {

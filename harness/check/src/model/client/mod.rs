@@ -148,6 +148,8 @@ impl Client {
                     self.send_leaving(publish);
                 }
             }
+            // What has come before a reset a slow client reads all the same, and then learns of it.
+            Transmission::Rst if self.is_slow => {}
             Transmission::Fin | Transmission::Rst if self.is_on(id) => self.end(false, findings),
             _ => {}
         }

@@ -67,18 +67,20 @@ impl Server {
     }
 
     /// Takes what a PUBLISH to a client is a copy of: what the session is owed itself and has not been sent, then what
-    /// a group of it is owed, then a further copy; one with another lifetime comes after those of the group. Equal messages of several groups may have been taken for one
+    /// a group of it is owed, first of both what has to be sent, then a further copy; one with another lifetime comes after those of the group. Equal messages of several groups may have been taken for one
     /// another: then the members change.
     pub(super) fn take_copy(&mut self, client_id: &ByteString, topic: &ByteString, sent: &Publish) -> Option<Copy> {
         let (content, now) = ((topic.clone(), sent.payload.clone()), self.now);
         let session = self.sessions.get_mut(client_id)?;
-        if let Some(owed) = session.owed.take(&content, sent, Which::Exact, now) {
-            return Some(Copy::OfSession(owed));
-        }
-        if let Some(given) = self.groups.take(client_id, &session.subscriptions, &content, sent.qos) {
-            let is_sure =
-                !session.owed.knows(&content) && self.groups.is_only(client_id, &session.subscriptions, &content);
-            return Some(Copy::OfGroup(is_sure.then_some(given)));
+        for (which, is_must) in [(Which::Surely, true), (Which::Exact, false)] {
+            if let Some(owed) = session.owed.take(&content, sent, which, now) {
+                return Some(Copy::OfSession(owed));
+            }
+            if let Some(given) = self.groups.take(client_id, &session.subscriptions, &content, sent.qos, is_must) {
+                let is_sure =
+                    !session.owed.knows(&content) && self.groups.is_only(client_id, &session.subscriptions, &content);
+                return Some(Copy::OfGroup(is_sure.then_some(given)));
+            }
         }
         let others = [Which::First, Which::Further];
         if let Some(owed) = others.into_iter().find_map(|which| session.owed.take(&content, sent, which, now)) {

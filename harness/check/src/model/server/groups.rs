@@ -145,24 +145,20 @@ impl Groups {
         large.filter(|message| message.members.contains_key(member)).map(|message| message.since).max()
     }
 
-    /// Takes a message that a PUBLISH of this QoS to a member is, out of one of the member's groups, and returns it as the
-    /// member is owed it.
+    /// Takes a message that a PUBLISH of this QoS to a member is, out of one of the member's groups: one that has to be sent, or
+    /// one that need not be. Returns it as the member is owed it.
     pub(super) fn take(
         &mut self,
         member: &ByteString,
         filters: &BTreeMap<ByteString, Subscribed>,
         content: &Content,
         qos: QoS,
+        is_must: bool,
     ) -> Option<OwedMessage> {
-        // One of one group that may have been lost must not hide one of another group that cannot.
-        [true, false].into_iter().find_map(|is_must| {
-            shared(filters).find_map(|filter| {
-                let group = self.0.get_mut(filter)?;
-                let is_for = |message: &GroupMessage| message.members.get(member).is_some_and(|one| one.qos == qos);
-                group
-                    .give(member, content, |message| is_for(message) && (message.is_must || !is_must), qos)?
-                    .owed_to(member)
-            })
+        shared(filters).find_map(|filter| {
+            let group = self.0.get_mut(filter)?;
+            let is_for = |message: &GroupMessage| message.members.get(member).is_some_and(|one| one.qos == qos);
+            group.give(member, content, |message| is_for(message) && message.is_must == is_must, qos)?.owed_to(member)
         })
     }
 

@@ -88,7 +88,7 @@ pub(super) struct Server {
     /// The clients that take their time with each message.
     slow: BTreeSet<NodeId>,
     /// The clients that read nothing at the moment.
-    deaf: BTreeSet<NodeId>,
+    deaf: BTreeMap<NodeId, Deaf>,
     /// True if the network has had a fault: what is large may take long.
     is_network_hampered: bool,
     is_paused: bool,
@@ -147,7 +147,7 @@ impl Server {
             unanswered: BTreeSet::new(),
             early: Vec::new(),
             slow: plan.node_ids().filter(|node| is_slow(&plan.node(*node).program)).collect(),
-            deaf: BTreeSet::new(),
+            deaf: BTreeMap::new(),
             is_network_hampered: false,
             is_paused: false,
             has_not_run: false,
@@ -172,7 +172,7 @@ impl Server {
             Transmission::Open => {
                 if let Some(client) = self.opening.remove(&id) {
                     let mut connection = Box::new(Connection::new(client, now));
-                    connection.is_deaf = self.deaf.contains(&client);
+                    connection.is_deaf = self.deaf.get(&client).is_some_and(|deaf| deaf.is_so());
                     self.connections.insert(id, connection);
                 }
             }
@@ -293,16 +293,14 @@ impl Server {
 
     /// Takes note that something happens to a node, which may be one that reads nothing any more.
     pub(super) fn peer_changed(&mut self, now: Duration, node: NodeId, change: NodeFault) {
-        let is_deaf = match change {
-            NodeFault::StopReading | NodeFault::Pause(_) => true,
-            NodeFault::ResumeReading | NodeFault::Resume => false,
+        let deaf = self.deaf.entry(node).or_default();
+        match change {
+            NodeFault::StopReading | NodeFault::ResumeReading => deaf.reads_nothing = change == NodeFault::StopReading,
+            NodeFault::Pause(_) | NodeFault::Resume => deaf.stands_still = change != NodeFault::Resume,
+            NodeFault::Restart => *deaf = Deaf::default(),
             _ => return,
-        };
-        if is_deaf {
-            self.deaf.insert(node);
-        } else {
-            self.deaf.remove(&node);
         }
+        let is_deaf = deaf.is_so();
         for connection in self.connections.values_mut().filter(|connection| connection.client == node) {
             connection.is_deaf = is_deaf;
             connection.reads_since = now;
@@ -464,6 +462,19 @@ impl Server {
 
     fn node_name(&self, node: NodeId) -> &str {
         self.names.get(node.0).map_or("", String::as_str)
+    }
+}
+
+/// Why a node reads nothing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Deaf {
+    reads_nothing: bool,
+    stands_still: bool,
+}
+
+impl Deaf {
+    fn is_so(self) -> bool {
+        self.reads_nothing || self.stands_still
     }
 }
 

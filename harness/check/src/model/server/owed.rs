@@ -20,8 +20,10 @@ const CANDIDATES: usize = 64;
 /// The choice between messages with equal content that a PUBLISH may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
-    /// The oldest of which no copy was sent and that is owed as it was sent, with the lifetime that is left of it and an identifier
-    /// of its subscriptions.
+    /// The oldest that has to be sent, of which no copy was, and that is owed as it was sent, with the lifetime that is left of it and
+    /// an identifier of its subscriptions.
+    Surely,
+    /// The same, of those that need not be sent.
     Exact,
     /// The oldest of which no copy was sent and that is owed as it was sent, with any lifetime.
     First,
@@ -190,11 +192,11 @@ impl Owed {
         let place = |wanted: &dyn Fn(&OwedMessage) -> bool| queue.iter().position(wanted);
         let place = match which {
             // One that may have been lost must not hide one that cannot.
-            Which::Exact => {
+            Which::Surely | Which::Exact => {
                 let is_it = |owed: &OwedMessage| {
                     owed.is_first(sent) && owed.has_lifetime_of(sent, now) && owed.has_identifier_of(sent)
                 };
-                place(&|owed| is_it(owed) && owed.is_must).or_else(|| place(&is_it))
+                place(&|owed| is_it(owed) && owed.is_must == (which == Which::Surely))
             }
             Which::First => {
                 place(&|owed| owed.is_first(sent) && owed.is_must).or_else(|| place(&|owed| owed.is_first(sent)))
