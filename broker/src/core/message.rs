@@ -85,8 +85,9 @@ impl Message {
 /// Returns how many bytes the text of a message has.
 pub(super) fn size(publish: &Publish) -> usize {
     let properties: usize = publish.user_properties.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let texts = [&publish.response_topic, &publish.content_type].into_iter().flatten().map(|text| text.len());
     let correlation = publish.correlation_data.as_ref().map_or(0, Bytes::len);
-    publish.topic.len() + publish.payload.len() + properties + correlation
+    publish.topic.len() + publish.payload.len() + properties + correlation + texts.sum::<usize>()
 }
 
 /// Returns what is left of a message expiry interval, in seconds, of which only whole ones count as waited

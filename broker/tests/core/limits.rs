@@ -212,13 +212,18 @@ fn a_full_queue_drops_as_it_is_told(#[case] queue_policy: QueuePolicy, #[case] e
     }
 }
 
-#[test]
-fn what_is_unacknowledged_is_limited_in_bytes_too() {
+#[rstest]
+#[case::payload(|text: &str| Publish { payload: text.to_owned().into(), ..Publish::default() })]
+#[case::response_topic(|text: &str| Publish { response_topic: Some(text.into()), ..Publish::default() })]
+#[case::content_type(|text: &str| Publish { content_type: Some(text.into()), ..Publish::default() })]
+#[case::correlation_data(|text: &str| Publish { correlation_data: Some(text.to_owned().into()), ..Publish::default() })]
+#[case::user_property(|text: &str| Publish { user_properties: vec![("a".into(), text.into())], ..Publish::default() })]
+fn what_is_unacknowledged_is_limited_in_bytes_too(#[case] with: fn(&str) -> Publish) {
     let mut world = World::with(Config { queue_bytes: 2 * MESSAGE + 4, ..Config::default() });
     let client = world.watcher(V5, "t", QoS::ExactlyOnce);
     let publisher = world.client(V5, "publisher");
-    for payload in [&"x".repeat(2 * MESSAGE), "2", "3"] {
-        let publish = Publish { payload: payload.to_owned().into(), ..message("t", "") };
+    let large = Publish { topic: "t".into(), ..with(&"x".repeat(2 * MESSAGE)) };
+    for publish in [large, message("t", "2"), message("t", "3")] {
         world.send(publisher, Packet::from(with_qos(publish, QoS::AtLeastOnce, 1)));
     }
     assert_eq!(world.messages(client).len(), 1);
