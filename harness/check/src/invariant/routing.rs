@@ -75,6 +75,13 @@ struct Grant {
     is_shared: bool,
 }
 
+/// A subscription that was asked for.
+struct Asked {
+    subscription: Subscription,
+    /// UNSUBSCRIBE has come since.
+    is_given_up: bool,
+}
+
 /// The messages that all brokers of a run pass on.
 #[derive(Default)]
 pub(super) struct Routing {
@@ -88,7 +95,7 @@ struct Broker {
     filters: FilterTree<Grant>,
     subscribers: Table<SessionId, Box<Subscriber>>,
     /// SUBSCRIBEs that are not answered yet.
-    asked: BTreeMap<(EndId, PacketId), Vec<Subscription>>,
+    asked: BTreeMap<(EndId, PacketId), Vec<Asked>>,
     /// Ends that closed at an instant, with their sessions: an answer that was written before may still follow at it.
     closed: (Duration, Vec<(EndId, SessionId)>),
     /// Wills that were announced: how many with this content.
@@ -218,8 +225,8 @@ impl Broker {
     fn refuse_unanswered(&mut self) {
         for (end, session) in std::mem::take(&mut self.closed.1) {
             for key in self.asked_on(end).collect::<Vec<_>>() {
-                for subscription in self.asked.remove(&key).unwrap_or_default() {
-                    self.refuse(session, &subscription.filter);
+                for asked in self.asked.remove(&key).unwrap_or_default() {
+                    self.refuse(session, &asked.subscription.filter);
                 }
             }
         }
@@ -280,6 +287,11 @@ impl Broker {
                 for filter in &unsubscribe.filters {
                     self.filters.remove(session, filter);
                 }
+                // A SUBACK that is still to come grants them no more.
+                let asked = self.asked.range_mut((seen.end, PacketId::MIN)..).take_while(|(key, _)| key.0 == seen.end);
+                for one in asked.flat_map(|(_, asked)| asked) {
+                    one.is_given_up |= unsubscribe.filters.contains(&one.subscription.filter);
+                }
                 let Some(subscriber) = self.subscribers.get_mut(session) else { return };
                 subscriber.unsubscribe(&unsubscribe.filters);
             }
@@ -293,15 +305,19 @@ impl Broker {
             let make = || Grant { subscription: subscription.clone(), granted: None, is_changing: false, is_shared };
             self.filters.entry(session, &subscription.filter, make).is_changing = true;
         }
-        self.asked.insert((seen.end, subscribe.packet_id), subscribe.subscriptions.clone());
+        let asked = subscribe.subscriptions.iter().cloned();
+        let asked = asked.map(|subscription| Asked { subscription, is_given_up: false }).collect();
+        self.asked.insert((seen.end, subscribe.packet_id), asked);
     }
 
     fn grant(&mut self, session: SessionId, seen: &Seen<'_>, suback: &SubAck, context: &Context<'_>) {
         let asked = self.asked.remove(&(seen.end, suback.packet_id)).unwrap_or_default();
         if is_session_over(seen.end, session, context) {
-            return asked.iter().for_each(|subscription| self.refuse(session, &subscription.filter));
+            return asked.iter().for_each(|asked| self.refuse(session, &asked.subscription.filter));
         }
-        for (subscription, reason) in asked.iter().zip(&suback.reasons) {
+        for (Asked { subscription, .. }, reason) in
+            asked.iter().zip(&suback.reasons).filter(|(asked, _)| !asked.is_given_up)
+        {
             let Some(qos) = QoS::new(reason.value()) else {
                 self.refuse(session, &subscription.filter);
                 continue;

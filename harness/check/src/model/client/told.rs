@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use halfopen_protocol::packet::{PacketId, Publish};
+use halfopen_protocol::packet::{PacketId, Publish, QoS};
 
 use super::Client;
 use super::limits::Limits;
@@ -135,9 +135,12 @@ impl Told {
         }
     }
 
-    /// Takes note that the client may have begun to send what waits, on a connection that has ended.
+    /// Takes note that the client may have begun to send what waits, on a connection that has ended. Of QoS 0 it may be lost with that.
     pub(super) fn may_have_begun(&mut self) {
-        self.waiting.values_mut().flatten().for_each(|message| message.may_have_begun = true);
+        for message in self.waiting.values_mut().flatten() {
+            message.may_have_begun = true;
+            message.is_must &= message.publish.qos > QoS::AtMostOnce;
+        }
     }
 
     /// Returns whether something waits to be sent.

@@ -10,7 +10,7 @@ use halfopen_protocol::packet::{Publish, QoS};
 use super::Server;
 use super::connection::Connection;
 use super::early::Early;
-use super::owed::{OwedMessage, Which};
+use super::owed::{Content, OwedMessage, Which};
 use super::publication::Publication;
 use super::receive::resolve;
 use super::session::Session;
@@ -86,8 +86,24 @@ impl Server {
         if let Some(owed) = others.into_iter().find_map(|which| session.owed.take(&content, sent, which, now)) {
             return Some(Copy::OfSession(owed));
         }
-        let is_exchanged = self.groups.exchange(client_id, &session.subscriptions, &content, sent.qos);
+        let is_exchanged = self.groups.exchange(client_id, &session.subscriptions, &content, sent.qos)
+            || self.exchange_with_own(client_id, &content, sent);
         is_exchanged.then_some(Copy::OfGroup(None))
+    }
+
+    /// Gives a member a message that was taken for one to another member, who may have had an equal one of its own subscriptions
+    /// instead. Returns whether that was possible.
+    fn exchange_with_own(&mut self, client_id: &ByteString, content: &Content, sent: &Publish) -> bool {
+        let Some(session) = self.sessions.get(client_id) else { return false };
+        for (filter, place, other) in self.groups.given_to_others(client_id, &session.subscriptions, content, sent.qos)
+        {
+            let other = self.sessions.get_mut(&other).filter(|other| !other.owed.has_must(content));
+            if other.is_some_and(|other| other.owed.take(content, sent, Which::Other, self.now).is_some()) {
+                self.groups.give_instead(&filter, place, client_id, content, sent.qos);
+                return true;
+            }
+        }
+        false
     }
 
     /// Judges whether the first copy of a message goes out when it is due. `room` is since when there had been room for
@@ -264,6 +280,9 @@ impl Server {
         if !session.owed.has_must(&content) && self.may_be_sent(session, topic, publish) {
             return;
         }
+        if self.groups.take_back(&session.subscriptions, &content) {
+            return;
+        }
         if let Some(owed) =
             self.session_of(id).and_then(|session| session.owed.take(&content, publish, Which::Other, now))
         {
@@ -277,9 +296,6 @@ impl Server {
             );
             let actual = format!("QoS {}, at {}", publish.qos as u8, shown(self.now));
             findings.push(Invariant::BrokerDelivers, "MQTT-4.8.2-3", &owed, actual);
-            return;
-        }
-        if self.groups.take_back(&session.subscriptions, &content) {
             return;
         }
         if self.groups.take_over(&session.subscriptions, &content) {

@@ -227,6 +227,40 @@ impl Groups {
         false
     }
 
+    /// Returns what was taken for messages to other members of a member's groups that may have been for it: the filter of the group, the
+    /// place among what it was given, and the member.
+    pub(super) fn given_to_others(
+        &self,
+        member: &ByteString,
+        filters: &BTreeMap<ByteString, Subscribed>,
+        content: &Content,
+        qos: QoS,
+    ) -> Vec<(ByteString, usize, ByteString)> {
+        let fits = |given: &Given| given.members.get(member).is_some_and(|one| one.qos == qos);
+        let mut all = Vec::new();
+        for filter in shared(filters) {
+            let given = self.0.get(filter).and_then(|group| group.given.get(content)).into_iter().flatten();
+            let others = given.enumerate().filter(|(_, given)| given.to != *member && fits(given));
+            all.extend(others.map(|(place, given)| (filter.clone(), place, given.to.clone())));
+        }
+        all
+    }
+
+    /// Takes note that a message of a group went to this member, and not to the one for whose it was taken.
+    pub(super) fn give_instead(
+        &mut self,
+        filter: &ByteString,
+        place: usize,
+        member: &ByteString,
+        content: &Content,
+        qos: QoS,
+    ) {
+        let given = self.0.get_mut(filter).and_then(|group| group.given.get_mut(content)?.get_mut(place));
+        if let Some(given) = given {
+            (given.to, given.qos) = (member.clone(), qos);
+        }
+    }
+
     /// A member has left: what it may have been given already need not go to another, but may. Returns that: a session that
     /// goes on may be sent it all the same.
     pub(super) fn member_left(
