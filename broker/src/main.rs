@@ -3,6 +3,7 @@
 mod access;
 mod args;
 mod passwd;
+mod reactor;
 mod reload;
 mod settings;
 mod tcp;
@@ -22,6 +23,7 @@ use tokio::sync::mpsc;
 
 use self::access::{Gate, judge_by};
 use self::args::{Args, Command};
+use self::reactor::Reactor;
 use self::tcp::{Tcp, Transport};
 use self::terminal::Terminal;
 
@@ -90,7 +92,8 @@ fn listen(args: Args) -> Result<(), Failure> {
         terminal::log(
             "Sessions, queued and retained messages are held in memory: they are lost when this process ends.",
         );
-        let listener = Tcp::bind(&settings.listen, &settings.websocket).await?;
+        let reactor = Reactor::new()?;
+        let listener = Tcp::bind(&reactor, &settings.listen, &settings.websocket).await?;
         for (address, transport) in listener.addresses() {
             let kind = match transport {
                 Transport::WebSocket => "websockets",
@@ -105,6 +108,7 @@ fn listen(args: Args) -> Result<(), Failure> {
         let served = serve_verifying(broker, listener, TokioClock::new(), terminal, judge, changes, stop);
         tokio::select! {
             biased;
+            error = reactor.run() => return Err(error.into()),
             served = served => served?,
             () = async { reload.await; pending().await } => {}
         }

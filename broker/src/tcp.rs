@@ -1,14 +1,14 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use halfopen_broker::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
 
+use crate::reactor::{Reactor, TcpListener, TcpStream};
 use crate::settings::Address;
 use crate::websocket::WebSocket;
 
@@ -45,18 +45,19 @@ const EAFNOSUPPORT: i32 = 97;
 /// The origin of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
-    peer: SocketAddr,
+    address: IpAddr,
+    peer_port: u16,
     /// The port that it came to.
     pub(crate) port: u16,
 }
 
 impl Tcp {
     /// Listens on all of these, but not on `::1` after others of its kind if the machine has no IPv6.
-    pub(crate) async fn bind(plain: &[Address], websocket: &[Address]) -> io::Result<Self> {
+    pub(crate) async fn bind(reactor: &Reactor, plain: &[Address], websocket: &[Address]) -> io::Result<Self> {
         let mut doors = Vec::with_capacity(plain.len() + websocket.len());
         for (addresses, transport) in [(plain, Transport::Tcp), (websocket, Transport::WebSocket)] {
             for (index, address) in resolve(addresses).await?.into_iter().enumerate() {
-                let listener = match TcpListener::bind(address).await {
+                let listener = match reactor.listen(address) {
                     Ok(listener) => listener,
                     // Programs of this machine reach the broker over IPv4, too.
                     Err(error) if address.ip() == Ipv6Addr::LOCALHOST && index > 0 && no_ipv6(&error) => continue,
@@ -78,11 +79,13 @@ impl Tcp {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, Origin, Transport)>> {
         for offset in 0..self.doors.len() {
             let index = (self.first + offset) % self.doors.len();
-            let door = &self.doors[index];
+            let door = &mut self.doors[index];
             if let Poll::Ready(accepted) = door.listener.poll_accept(cx) {
                 self.first = index + 1;
                 let (port, transport) = (door.address.port(), door.transport);
-                return Poll::Ready(accepted.map(|(stream, peer)| (stream, Origin { peer, port }, transport)));
+                return Poll::Ready(accepted.map(|(stream, peer)| {
+                    (stream, Origin { address: peer.ip(), peer_port: peer.port(), port }, transport)
+                }));
             }
         }
         Poll::Pending
@@ -174,6 +177,6 @@ impl AsyncWrite for Stream {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.peer.fmt(f)
+        SocketAddr::new(self.address, self.peer_port).fmt(f)
     }
 }

@@ -1,4 +1,5 @@
 use std::cell::Cell;
+use std::io::{Read, Write};
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,8 +12,10 @@ use tokio::time::Instant;
 
 const TOPIC: &[u8] = b"bench/topic";
 const PAYLOAD: [u8; 64] = [b'x'; 64];
-/// How many connections are opened at once.
-const OPENERS: u32 = 32;
+/// Number of threads that open connections.
+const OPENERS: u32 = 2;
+/// Number of connections of one thread that wait for CONNACK at once.
+const CONNECTING: usize = 16;
 
 /// One publisher and the given number of subscribers.
 pub(crate) struct Load {
@@ -58,33 +61,57 @@ impl Load {
 }
 
 /// Opens the given number of connections, each up to CONNACK, and returns the rate per second and the connections.
-pub(crate) async fn open_connections(port: u16, count: u32) -> (f64, Vec<TcpStream>) {
+///
+/// From several threads, with blocking sockets and as few system calls as can be: a client has as much to do as the
+/// broker, and if it took longer it would be all that is measured.
+pub(crate) fn open_connections(port: u16, count: u32) -> (f64, Vec<std::net::TcpStream>) {
     let start = Instant::now();
-    let mut openers = JoinSet::new();
-    for opener in 0..OPENERS {
-        openers.spawn_local(async move {
-            let mut open = Vec::new();
-            for number in (opener..count).step_by(OPENERS as usize) {
-                open.push(connect(port, &format!("idle{number:05}")).await);
-            }
-            open
-        });
-    }
-    let open: Vec<TcpStream> = openers.join_all().await.into_iter().flatten().collect();
+    let open = std::thread::scope(|scope| {
+        let openers: Vec<_> = (0..OPENERS).map(|opener| scope.spawn(move || open_some(port, opener, count))).collect();
+        openers.into_iter().flat_map(|opener| opener.join().expect("the broker accepts all")).collect()
+    });
     (f64::from(count) / start.elapsed().as_secs_f64(), open)
+}
+
+/// Opens every `OPENERS`-th of the connections.
+fn open_some(port: u16, opener: u32, count: u32) -> Vec<std::net::TcpStream> {
+    let mut open = Vec::new();
+    let mut accepted = 0;
+    for number in (opener..count).step_by(OPENERS as usize) {
+        let mut stream = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the broker listens");
+        stream.write_all(&connect_packet(&format!("idle{number:05}"))).expect("the broker reads");
+        open.push(stream);
+        if open.len() - accepted == CONNECTING {
+            await_connack(&mut open[accepted]);
+            accepted += 1;
+        }
+    }
+    open[accepted..].iter_mut().for_each(await_connack);
+    open
+}
+
+fn await_connack(stream: &mut std::net::TcpStream) {
+    let mut connack = [0; 4];
+    stream.read_exact(&mut connack).expect("CONNACK comes");
+    assert_eq!(connack, CONNACK);
 }
 
 /// A connection of 3.1.1 with a clean session and without keep-alive.
 async fn connect(port: u16, id: &str) -> TcpStream {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("the broker listens");
     stream.set_nodelay(true).expect("a TCP socket");
-    let length = u8::try_from(id.len()).expect("a short identifier");
-    let connect = [b"\x10", &[length + 12], &b"\0\x04MQTT\x04\x02\0\0\0"[..], &[length], id.as_bytes()].concat();
-    stream.write_all(&connect).await.expect("the broker reads");
+    stream.write_all(&connect_packet(id)).await.expect("the broker reads");
     let mut connack = [0; 4];
     stream.read_exact(&mut connack).await.expect("CONNACK comes");
-    assert_eq!(connack, [0x20, 2, 0, 0]);
+    assert_eq!(connack, CONNACK);
     stream
+}
+
+const CONNACK: [u8; 4] = [0x20, 2, 0, 0];
+
+fn connect_packet(id: &str) -> Vec<u8> {
+    let length = u8::try_from(id.len()).expect("a short identifier");
+    [b"\x10", &[length + 12], &b"\0\x04MQTT\x04\x02\0\0\0"[..], &[length], id.as_bytes()].concat()
 }
 
 async fn subscribe_for_ever(mut stream: TcpStream, progress: Rc<Progress>) {

@@ -61,7 +61,7 @@ async fn measure(kind: ServerKind, loads: &[(u8, u32)], quick: bool) -> Figures 
     let connections = if quick { 200 } else { CONNECTIONS };
     let server = Server::start(kind).await;
     let before = server.resident_bytes();
-    let (rate, open) = load::open_connections(server.port, connections).await;
+    let (rate, open) = load::open_connections(server.port, connections);
     figures.push(rate);
     figures.push((server.resident_bytes() - before) / f64::from(connections));
     drop(open);

@@ -5,6 +5,22 @@ use halfopen_protocol::packet::Publish;
 
 use super::message::own;
 
+/// The topic aliases of one connection, in both directions.
+#[derive(Debug, Default)]
+pub(super) struct Aliases {
+    pub(super) incoming: IncomingAliases,
+    pub(super) outgoing: OutgoingAliases,
+}
+
+impl Aliases {
+    /// Creates a table in which the broker may set at most this many, which is not more than the client takes
+    /// [MQTT-3.1.2-26].
+    pub(super) fn new(maximum: u16) -> Self {
+        let outgoing = OutgoingAliases { maximum, ..OutgoingAliases::default() };
+        Self { incoming: IncomingAliases::default(), outgoing }
+    }
+}
+
 /// The topic aliases that a client has set on its connection (§3.3.2.3.4); none outlives it [MQTT-3.3.2-7].
 #[derive(Debug, Default)]
 pub(super) struct IncomingAliases {
@@ -54,9 +70,10 @@ pub(super) struct OutgoingAliases {
 }
 
 impl OutgoingAliases {
-    /// Creates a table of at most this many aliases, which is not more than the client takes [MQTT-3.1.2-26].
-    pub(super) fn new(maximum: u16) -> Self {
-        Self { aliases: BTreeMap::new(), bytes: 0, maximum }
+    /// Returns whether the broker may set one.
+    #[cfg(feature = "defects")]
+    pub(super) fn is_allowed(&self) -> bool {
+        self.maximum > 0
     }
 
     /// Returns how many bytes the topics have.

@@ -208,7 +208,7 @@ impl Broker {
         auth: &Auth,
     ) {
         let Some(client) = self.connections.get_mut(&connection).and_then(|open| open.client.as_mut()) else { return };
-        let known = self.sessions.get(client.session).and_then(|session| session.user.as_ref());
+        let known = self.sessions.get(client.session).and_then(|session| session.user.as_deref());
         match exchange.step(auth.authentication_data.as_deref()) {
             Step::Continue(data) => {
                 if let Some(authentication) = &mut client.authentication {
@@ -216,7 +216,7 @@ impl Broker {
                 }
                 self.send_auth(now, connection, ReasonCode::CONTINUE_AUTHENTICATION, Some(method), Some(data));
             }
-            Step::Accept { user, data } if known == Some(&user) => {
+            Step::Accept { user, data } if known == Some(&*user) => {
                 self.send_auth(now, connection, ReasonCode::SUCCESS, Some(method), data);
             }
             // Somebody else cannot take over what the session was allowed. [MQTT-4.12.1-2]

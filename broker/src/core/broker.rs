@@ -291,7 +291,7 @@ impl Broker {
         let (version, maximum) = (open.version, open.maximum_packet_size as usize);
         self.scratch.clear();
         if let Packet::Publish(publish) = &packet
-            && let Some(aliases) = &mut open.outgoing_aliases
+            && let Some(aliases) = open.aliases.as_deref_mut().map(|aliases| &mut aliases.outgoing)
             && let Some((alias, is_known)) = aliases.get(&publish.topic)
             && (is_known || self.sessions.held().has_room(&self.config, publish.topic.len()))
         {

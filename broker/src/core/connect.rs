@@ -3,7 +3,7 @@ use halfopen_protocol::packet::{ConnAck, Connect, QoS};
 use halfopen_protocol::{Instant, Packet, ReasonCode, Version};
 
 use super::access::Operation;
-use super::aliases::OutgoingAliases;
+use super::aliases::Aliases;
 use super::authenticate::{Authentication, Identity};
 use super::connection::Client;
 use super::keep_alive::KeepAlive;
@@ -109,9 +109,9 @@ impl Broker {
     ///
     /// What was kept for one user is not handed to another.
     fn open_session(&mut self, now: Instant, connect: &Connect, identity: &Identity) -> (SessionKey, bool) {
-        let user_of = |key| self.sessions.get(key).and_then(|session| session.user.as_ref());
+        let user_of = |key| self.sessions.get(key).and_then(|session| session.user.as_deref());
         match self.sessions.find(&connect.client_id) {
-            Some(key) if !connect.clean_start && user_of(key) == identity.user.as_ref() => (key, true),
+            Some(key) if !connect.clean_start && user_of(key) == identity.user.as_deref() => (key, true),
             existing => {
                 if let Some(key) = existing {
                     self.end_session(now, key);
@@ -128,7 +128,7 @@ impl Broker {
         open.maximum_packet_size = connect.maximum_packet_size.unwrap_or(u32::MAX);
         open.wants_reasons = connect.request_problem_information != Some(false);
         let aliases = connect.topic_alias_maximum.unwrap_or(0).min(self.config.outgoing_topic_aliases);
-        open.outgoing_aliases = (aliases > 0).then(|| Box::new(OutgoingAliases::new(aliases)));
+        open.aliases = (aliases > 0).then(|| Box::new(Aliases::new(aliases)));
     }
 
     /// Returns what the broker refuses to every client, with the reason of 5.0 or the return code of 3.1.1.
@@ -213,7 +213,7 @@ impl Broker {
         self.timers.set(Timer::SessionExpiry, Subject::Session(key), session.ends.take(), None);
         self.timers.set(Timer::WillDelay, Subject::Session(key), session.will_due.take(), None);
         session.connection = Some(connection);
-        session.user = identity.user;
+        session.user = identity.user.as_deref().map(Box::from);
         session.expiry = expiry(connect, self.config.maximum_session_expiry);
         let window = connect.receive_maximum.unwrap_or(u16::MAX).min(self.config.in_flight_messages);
         session.set_limits(window, if connect.version.is_v5() { self.config.receive_maximum } else { u16::MAX });

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use halfopen_protocol::packet::Publish;
 use halfopen_protocol::{DecodeError, DecodeOptions, Instant, Packet, Role, Version, decode};
 
-use super::aliases::{AliasError, IncomingAliases, OutgoingAliases};
+use super::aliases::{AliasError, Aliases};
 use super::authenticate::{Authentication, Pending};
 use super::held::{Held, Share};
 use super::keep_alive::KeepAlive;
@@ -32,10 +32,8 @@ pub(super) struct Connection {
     pub(super) maximum_packet_size: u32,
     /// 5.0: whether the client wants Reason Strings [MQTT-3.1.2-29].
     pub(super) wants_reasons: bool,
-    /// Once the client has set one.
-    pub(super) incoming_aliases: Option<Box<IncomingAliases>>,
-    /// The aliases set by the broker, if both sides allow some.
-    pub(super) outgoing_aliases: Option<Box<OutgoingAliases>>,
+    /// The topic aliases, once the client has set one or if the broker may set some.
+    pub(super) aliases: Option<Box<Aliases>>,
     /// Memory that the broker holds for this connection.
     share: Share,
 }
@@ -62,8 +60,7 @@ impl Connection {
             unwritten: 0,
             maximum_packet_size: u32::MAX,
             wants_reasons: true,
-            incoming_aliases: None,
-            outgoing_aliases: None,
+            aliases: None,
             share: Share::new(held),
         }
     }
@@ -78,9 +75,8 @@ impl Connection {
     pub(super) fn read_bytes(&self) -> usize {
         let incoming = self.incoming.as_ref().map_or(0, |incoming| incoming.capacity());
         let pending = self.pending.as_ref().map_or(0, |pending| pending.size());
-        let incoming_aliases = self.incoming_aliases.as_ref().map_or(0, |aliases| aliases.bytes());
-        let outgoing_aliases = self.outgoing_aliases.as_ref().map_or(0, |aliases| aliases.bytes());
-        incoming + pending + incoming_aliases + outgoing_aliases
+        let aliases = self.aliases.as_ref().map_or(0, |aliases| aliases.incoming.bytes() + aliases.outgoing.bytes());
+        incoming + pending + aliases
     }
 
     /// Returns when to close it and why, unless something comes.
@@ -99,7 +95,7 @@ impl Connection {
     /// Puts the topic of a PUBLISH in the place of its alias, and remembers it if it is new.
     pub(super) fn resolve_alias(&mut self, publish: &mut Publish, maximum: u16) -> Result<(), AliasError> {
         match publish.topic_alias {
-            Some(_) => self.incoming_aliases.get_or_insert_default().resolve(publish, maximum),
+            Some(_) => self.aliases.get_or_insert_default().incoming.resolve(publish, maximum),
             None => Ok(()),
         }
     }

@@ -9,9 +9,12 @@ use super::{Broker, Output};
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Counts the messages that were dropped for one client because there was no room for them, and decides when the
-/// operator is told: at the first, and then at most every ten seconds.
+/// operator is told: at the first, and then at most every ten seconds. Few clients have any.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Drops(Option<Box<Counts>>);
+
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Drops {
+struct Counts {
     total: u64,
     unreported: u64,
     reported_at: Option<Instant>,
@@ -19,18 +22,22 @@ pub(super) struct Drops {
 
 impl Drops {
     /// Returns how many messages were dropped since the session began.
-    pub(super) fn total(self) -> u64 {
-        self.total
+    pub(super) fn total(&self) -> u64 {
+        self.0.as_ref().map_or(0, |counts| counts.total)
     }
 
     /// Counts dropped messages. Returns how many are to be reported now, if any.
     fn add(&mut self, now: Instant, messages: u64) -> Option<u64> {
-        self.total += messages;
-        self.unreported += messages;
-        let is_time = self.reported_at.is_none_or(|at| now >= at + REPORT_INTERVAL);
-        (self.unreported > 0 && is_time).then(|| {
-            self.reported_at = Some(now);
-            std::mem::take(&mut self.unreported)
+        if messages == 0 && self.0.is_none() {
+            return None;
+        }
+        let counts = self.0.get_or_insert_default();
+        counts.total += messages;
+        counts.unreported += messages;
+        let is_time = counts.reported_at.is_none_or(|at| now >= at + REPORT_INTERVAL);
+        (counts.unreported > 0 && is_time).then(|| {
+            counts.reported_at = Some(now);
+            std::mem::take(&mut counts.unreported)
         })
     }
 }

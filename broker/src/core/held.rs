@@ -65,7 +65,7 @@ impl Share {
     }
 
     /// Returns what this is a part of.
-    pub(super) fn all(&self) -> &Held {
+    pub(super) fn all(&self) -> &Rc<Held> {
         &self.all
     }
 

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -21,12 +22,17 @@ const RECEIVED: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SessionKey(u64);
 
+impl SessionKey {
+    const FIRST: Self = Self(0);
+    const LAST: Self = Self(u64::MAX);
+}
+
 /// The state that the broker keeps for a client, perhaps longer than one connection (§4.1).
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) client_id: ByteString,
     /// The user that the client has proved to be, at its last connection.
-    pub(super) user: Option<ByteString>,
+    pub(super) user: Option<Box<str>>,
     /// The connection, while there is one.
     pub(super) connection: Option<ConnectionId>,
     /// Time that the session outlives its connection.
@@ -42,9 +48,7 @@ pub(super) struct Session {
     /// The messages that were dropped for want of room.
     pub(super) drops: Drops,
     limits: FlowLimits,
-    /// The limits that all sessions share.
-    held: Rc<Held>,
-    /// The share of this session in them, without its messages above QoS 0.
+    /// The share of this session in what all hold, without its messages above QoS 0.
     share: Share,
     /// The bytes that the filters of its subscriptions count for.
     pub(super) filter_bytes: usize,
@@ -73,7 +77,7 @@ pub(super) struct Flow {
 }
 
 impl Session {
-    fn new(client_id: ByteString, config: &Config, held: Rc<Held>) -> Self {
+    fn new(client_id: ByteString, config: &Config, held: &Rc<Held>) -> Self {
         Self {
             client_id,
             user: None,
@@ -85,9 +89,8 @@ impl Session {
             filters: BTreeSet::new(),
             drops: Drops::default(),
             limits: FlowLimits { to_client: config.in_flight_messages, from_client: u16::MAX },
-            share: Share::new(&held),
+            share: Share::new(held),
             filter_bytes: 0,
-            held,
             flow: None,
         }
     }
@@ -108,7 +111,7 @@ impl Session {
             will: self.will.clone(),
             filters: self.filters.clone(),
             share: self.share.copy(held),
-            held: Rc::clone(held),
+            drops: self.drops.clone(),
             flow: self.flow.as_ref().map(|flow| Box::new(flow.copy(held))),
             ..*self
         }
@@ -116,7 +119,7 @@ impl Session {
 
     /// The messages above QoS 0.
     pub(super) fn flow(&mut self) -> &mut Flow {
-        let (limits, held) = (self.limits, &self.held);
+        let (limits, held) = (self.limits, self.share.all());
         self.flow.get_or_insert_with(|| Box::new(Flow::new(limits, held)))
     }
 
@@ -196,7 +199,8 @@ impl Expiry {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     by_key: BTreeMap<SessionKey, Box<Session>>,
-    by_client_id: BTreeMap<ByteString, SessionKey>,
+    /// The sessions by the hash of their client identifiers, each of which would take more room than this does.
+    by_client_id: BTreeSet<(u64, SessionKey)>,
     last_key: u64,
     held: Rc<Held>,
 }
@@ -218,7 +222,9 @@ impl Sessions {
     }
 
     pub(super) fn find(&self, client_id: &str) -> Option<SessionKey> {
-        self.by_client_id.get(client_id).copied()
+        let hash = hash(client_id);
+        let same_hash = self.by_client_id.range((hash, SessionKey::FIRST)..=(hash, SessionKey::LAST));
+        same_hash.map(|&(_, key)| key).find(|&key| self.get(key).is_some_and(|session| session.client_id == client_id))
     }
 
     pub(super) fn get(&self, key: SessionKey) -> Option<&Session> {
@@ -233,14 +239,14 @@ impl Sessions {
     pub(super) fn create(&mut self, client_id: ByteString, config: &Config) -> SessionKey {
         self.last_key += 1;
         let key = SessionKey(self.last_key);
-        self.by_client_id.insert(client_id.clone(), key);
-        self.by_key.insert(key, Box::new(Session::new(client_id, config, Rc::clone(&self.held))));
+        self.by_client_id.insert((hash(&client_id), key));
+        self.by_key.insert(key, Box::new(Session::new(client_id, config, &self.held)));
         key
     }
 
     pub(super) fn remove(&mut self, key: SessionKey) -> Option<Box<Session>> {
         let session = self.by_key.remove(&key)?;
-        self.by_client_id.remove(&session.client_id);
+        self.by_client_id.remove(&(hash(&session.client_id), key));
         Some(session)
     }
 
@@ -256,6 +262,13 @@ impl Sessions {
             }
         }
     }
+}
+
+/// A hash with 64 bits, of which nobody finds many with the same: it need not be secret.
+fn hash(client_id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    client_id.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The same sessions, whose messages are counted on their own.

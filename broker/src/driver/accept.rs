@@ -2,9 +2,7 @@ use std::io;
 use std::time::Duration;
 
 use halfopen_protocol::Clock;
-use tokio::task::LocalSet;
 
-use super::connection::ConnectionTask;
 use super::hub::Hub;
 use super::{Listener, Observer};
 
@@ -12,18 +10,15 @@ use super::{Listener, Observer};
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Accepts connections until the listener is of no more use, and gives its error.
-pub(super) async fn run<L, C, O>(mut listener: L, hub: &Hub<L::Peer, C, O>, tasks: &LocalSet) -> io::Error
+pub(super) async fn run<L, C, O>(mut listener: L, hub: &Hub<L, C, O>) -> io::Error
 where
     L: Listener,
     C: Clock,
-    O: Observer<L::Peer> + 'static,
+    O: Observer<L::Peer>,
 {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                let (id, way) = hub.open(peer);
-                tasks.spawn_local(ConnectionTask::new(stream, id, way, hub.clone()));
-            }
+            Ok((stream, peer)) => hub.open(stream, peer),
             Err(error) if is_final(&error) => return error,
             Err(error) => {
                 hub.accept_failed(&error);

@@ -1,208 +1,199 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use halfopen_protocol::{Clock, Instant};
 use tokio::sync::Notify;
 
-use super::outgoing::WriteQueue;
-use super::{Change, Observer};
+use super::connection::{Connection, Step, Verdict};
+use super::ready::{ConnectionWaker, ReadyQueue};
+use super::{Change, Listener, Observer};
 use crate::core::{Broker, ConnectionId, Event, Login, Output};
 
 /// The size of one read. A simulated socket gives its peer room only when a read drains half of its buffer, which
 /// is this large.
-pub(super) const READ_BUFFER: usize = 64 * 1024;
+const READ_BUFFER: usize = 64 * 1024;
 
-/// The state that the tasks of a server share: the broker, and the way to every connection.
-pub(super) struct Hub<P, C, O>(Rc<Shared<P, C, O>>);
+/// Maximum number of reads and writes of one connection before the others have their turn.
+const STEPS: usize = 32;
+
+/// Maximum number of connections that have their turn before deadlines and new connections have theirs.
+const TURNS: usize = 256;
+
+/// The broker and all its connections, which the parts of a server share.
+pub(super) struct Hub<L: Listener, C, O> {
+    clock: C,
+    verify: Verify,
+    state: RefCell<State<L, O>>,
+    ready: Arc<ReadyQueue>,
+    earlier_deadline: Notify,
+}
 
 /// Judges passwords, and may take its time.
 pub(super) type Verify = Box<dyn Fn(Login) -> Verdict>;
 
-/// A future that resolves to whether a password is right.
-pub(super) type Verdict = Pin<Box<dyn Future<Output = bool>>>;
+type Connections<S, P> = BTreeMap<ConnectionId, Box<Connection<S, P>>>;
 
-struct Shared<P, C, O> {
-    clock: C,
-    verify: Verify,
-    state: RefCell<State<P, O>>,
-    /// All connections read into the same buffer, one after the other.
-    buffer: RefCell<Vec<u8>>,
-    earlier_deadline: Notify,
-    empty: Notify,
-}
-
-struct State<P, O> {
+struct State<L: Listener, O> {
     broker: Broker,
     observer: O,
-    connections: BTreeMap<ConnectionId, Rc<ConnectionHandle<P>>>,
-    /// Number of tasks of connections that run; a closed connection may still have one.
-    tasks: usize,
+    /// The connections whose sockets are open. The broker may have closed them already.
+    connections: Connections<L::Stream, L::Peer>,
+    /// All connections read into the same buffer, one after the other.
+    buffer: Vec<u8>,
     /// The deadline that the timer waits for. It may be too early, never too late.
     armed: Option<Instant>,
 }
 
-/// The state that the hub and the task of a connection share.
-pub(super) struct ConnectionHandle<P> {
-    peer: P,
-    pub(super) outgoing: RefCell<WriteQueue>,
-}
-
-impl<P, C, O> Clone for Hub<P, C, O> {
-    fn clone(&self) -> Self {
-        Self(Rc::clone(&self.0))
-    }
-}
-
-impl<P, C: Clock, O: Observer<P>> Hub<P, C, O> {
+impl<L: Listener, C: Clock, O: Observer<L::Peer>> Hub<L, C, O> {
     pub(super) fn new(broker: Broker, clock: C, observer: O, verify: Verify) -> Self {
-        Self(Rc::new(Shared {
+        let (connections, buffer) = (BTreeMap::new(), vec![0; READ_BUFFER]);
+        Self {
             clock,
             verify,
-            state: RefCell::new(State { broker, observer, connections: BTreeMap::new(), tasks: 0, armed: None }),
-            buffer: RefCell::new(vec![0; READ_BUFFER]),
+            state: RefCell::new(State { broker, observer, connections, buffer, armed: None }),
+            ready: Arc::default(),
             earlier_deadline: Notify::new(),
-            empty: Notify::new(),
-        }))
+        }
     }
 
     pub(super) fn clock(&self) -> &C {
-        &self.0.clock
+        &self.clock
     }
 
     /// The server begins to serve.
     pub(super) fn start(&self) {
-        let now = self.0.clock.now();
-        self.0.state.borrow_mut().broker.handle_start(now);
-        self.carry_out(now);
+        self.change(Broker::handle_start);
     }
 
-    /// A connection was accepted; its task must call [`task_ended`](Self::task_ended) in the end.
-    pub(super) fn open(&self, peer: P) -> (ConnectionId, Rc<ConnectionHandle<P>>) {
-        let now = self.0.clock.now();
-        let mut state = self.0.state.borrow_mut();
+    /// A connection was accepted.
+    pub(super) fn open(&self, stream: L::Stream, peer: L::Peer) {
+        let now = self.clock.now();
+        let state = &mut *self.state.borrow_mut();
         state.observer.opened(now, &peer);
         let id = state.broker.handle_open(now);
-        state.tasks += 1;
-        let handle = Rc::new(ConnectionHandle { peer, outgoing: RefCell::default() });
-        state.connections.insert(id, Rc::clone(&handle));
-        drop(state);
-        self.carry_out(now);
-        (id, handle)
+        let connection = Connection::new(stream, peer, ConnectionWaker::new(id, &self.ready));
+        state.connections.insert(id, Box::new(connection));
+        self.carry_out(state, now);
     }
 
     pub(super) fn accept_failed(&self, error: &io::Error) {
-        let now = self.0.clock.now();
-        self.0.state.borrow_mut().observer.accept_failed(now, error);
+        let now = self.clock.now();
+        self.state.borrow_mut().observer.accept_failed(now, error);
     }
 
-    /// Lets `read` fill the shared buffer.
-    pub(super) fn with_buffer<R>(&self, read: impl FnOnce(&mut [u8]) -> R) -> R {
-        read(&mut self.0.buffer.borrow_mut())
-    }
-
-    /// The first `length` bytes of the shared buffer came on a connection.
-    pub(super) fn received(&self, id: ConnectionId, length: usize) {
-        let now = self.0.clock.now();
-        self.0.state.borrow_mut().broker.handle_bytes(now, id, &self.0.buffer.borrow()[..length]);
-        self.carry_out(now);
-    }
-
-    pub(super) fn written(&self, id: ConnectionId, bytes: usize) {
-        let now = self.0.clock.now();
-        self.0.state.borrow_mut().broker.handle_written(now, id, bytes);
-        self.carry_out(now);
-    }
-
-    /// Finds out whether a password is right.
-    pub(super) fn verify(&self, login: Login) -> Verdict {
-        (self.0.verify)(login)
-    }
-
-    pub(super) fn verified(&self, id: ConnectionId, accepted: bool) {
-        let now = self.0.clock.now();
-        self.0.state.borrow_mut().broker.handle_verified(now, id, accepted);
-        self.carry_out(now);
-    }
-
-    /// The transport of a connection has ended.
-    pub(super) fn closed(&self, id: ConnectionId) {
-        let now = self.0.clock.now();
-        self.0.state.borrow_mut().broker.handle_closed(now, id);
-        self.carry_out(now);
-        self.0.state.borrow_mut().connections.remove(&id);
-    }
-
-    /// The task of a connection has ended, and its socket is dropped.
-    pub(super) fn task_ended(&self) {
-        let mut state = self.0.state.borrow_mut();
-        state.tasks -= 1;
-        if state.tasks == 0 {
-            self.0.empty.notify_one();
-        }
+    /// Reads and writes the connections, for ever.
+    pub(super) async fn serve_connections(&self) {
+        poll_fn(|cx| self.poll_connections(cx)).await
     }
 
     /// Returns what the timer is to wait for.
     pub(super) fn arm(&self) -> Option<Instant> {
-        let mut state = self.0.state.borrow_mut();
+        let mut state = self.state.borrow_mut();
         state.armed = state.broker.poll_timeout().map(|(at, _)| at);
         state.armed
     }
 
     /// Completes when the timer waits for too long.
     pub(super) async fn earlier_deadline(&self) {
-        self.0.earlier_deadline.notified().await;
+        self.earlier_deadline.notified().await;
     }
 
     pub(super) fn timeout(&self) {
-        let now = self.0.clock.now();
-        self.0.state.borrow_mut().broker.handle_timeout(now);
-        self.carry_out(now);
+        self.change(Broker::handle_timeout);
     }
 
-    /// Changes the broker.
-    pub(super) fn change(&self, change: Change) {
-        let now = self.0.clock.now();
-        change(&mut self.0.state.borrow_mut().broker, now);
-        self.carry_out(now);
+    /// Makes a change that somebody else has asked for.
+    pub(super) fn make(&self, change: Change) {
+        self.change(change);
     }
 
     /// Closes all connections and waits until their sockets are dropped, which no peer can hold up.
     pub(super) async fn shut_down(&self) {
-        let now = self.0.clock.now();
-        self.0.state.borrow_mut().broker.handle_shutdown(now);
-        self.carry_out(now);
-        while self.0.state.borrow().tasks > 0 {
-            self.0.empty.notified().await;
+        self.change(Broker::handle_shutdown);
+        poll_fn(|cx| {
+            let turns = self.poll_connections(cx);
+            if self.state.borrow().connections.is_empty() { Poll::Ready(()) } else { turns }
+        })
+        .await;
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Broker, Instant)) {
+        let now = self.clock.now();
+        let state = &mut *self.state.borrow_mut();
+        change(&mut state.broker, now);
+        self.carry_out(state, now);
+    }
+
+    /// Gives the connections that have something to do their turn. Never ready.
+    fn poll_connections(&self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..TURNS {
+            let Poll::Ready(id) = self.ready.poll_pop(cx) else { return Poll::Pending };
+            self.serve_connection(&mut self.state.borrow_mut(), id);
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn serve_connection(&self, state: &mut State<L, O>, id: ConnectionId) {
+        let Some(connection) = state.connections.get_mut(&id) else { return };
+        let waker = connection.begin_turn();
+        let cx = &mut Context::from_waker(&waker);
+        for _ in 0..STEPS {
+            let Some(connection) = state.connections.get_mut(&id) else { return };
+            let Poll::Ready(step) = connection.poll_step(&mut state.buffer, cx) else { return connection.end_turn() };
+            self.handle_step(state, id, step);
+        }
+        if let Some(connection) = state.connections.get_mut(&id) {
+            connection.yield_turn();
+        }
+    }
+
+    fn handle_step(&self, state: &mut State<L, O>, id: ConnectionId, step: Step) {
+        let now = self.clock.now();
+        let broker = &mut state.broker;
+        match step {
+            Step::Read(length) => broker.handle_bytes(now, id, &state.buffer[..length]),
+            Step::Written(bytes) => broker.handle_written(now, id, bytes),
+            Step::Verified(accepted) => broker.handle_verified(now, id, accepted),
+            Step::Ended => broker.handle_closed(now, id),
+            Step::Closed => {
+                state.connections.remove(&id);
+                return;
+            }
+        }
+        self.carry_out(state, now);
+        if matches!(step, Step::Ended) {
+            state.connections.remove(&id);
         }
     }
 
     /// Does what the broker asks for.
-    fn carry_out(&self, now: Instant) {
-        let mut state = self.0.state.borrow_mut();
-        let State { broker, observer, connections, armed, .. } = &mut *state;
+    fn carry_out(&self, state: &mut State<L, O>, now: Instant) {
+        let State { broker, observer, connections, armed, .. } = state;
         while let Some(output) = broker.poll_output() {
             match output {
                 Output::Send { connection, bytes } => {
-                    if let Some(open) = connections.get(&connection) {
-                        open.outgoing.borrow_mut().push(bytes);
+                    if let Some(open) = open_mut(connections, connection) {
+                        open.send(bytes);
                     }
                 }
                 Output::Close { connection } => {
-                    if let Some(open) = connections.remove(&connection) {
-                        open.outgoing.borrow_mut().close();
+                    if let Some(open) = open_mut(connections, connection) {
+                        open.close();
                     }
                 }
                 Output::Verify { connection, login } => {
-                    if let Some(open) = connections.get(&connection) {
-                        open.outgoing.borrow_mut().verify(login);
+                    if let Some(open) = open_mut(connections, connection) {
+                        open.await_verdict((self.verify)(login));
                     }
                 }
                 Output::Dropped { client_id, messages } => observer.dropped(now, &client_id, messages),
                 Output::Event(event) => {
-                    if let Some(open) = connections.get(&connection_of(&event)) {
+                    if let Some(open) = open_mut(connections, connection_of(&event)) {
                         observer.event(now, &open.peer, &event);
                     }
                 }
@@ -213,9 +204,14 @@ impl<P, C: Clock, O: Observer<P>> Hub<P, C, O> {
         let next = broker.poll_timeout().map(|(at, _)| at);
         if next.is_some_and(|next| armed.is_none_or(|armed| next < armed)) {
             *armed = next;
-            self.0.earlier_deadline.notify_one();
+            self.earlier_deadline.notify_one();
         }
     }
+}
+
+/// Returns a connection, unless the broker has closed it.
+fn open_mut<S, P>(connections: &mut Connections<S, P>, id: ConnectionId) -> Option<&mut Connection<S, P>> {
+    connections.get_mut(&id).map(|connection| &mut **connection).filter(|connection| !connection.is_closing())
 }
 
 fn connection_of(event: &Event) -> ConnectionId {

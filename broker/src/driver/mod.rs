@@ -3,8 +3,9 @@
 //! The same code serves a real port and a simulated one: the caller brings the connections ([`Listener`]), the time
 //! ([`Clock`]) and the observer of what happens ([`Observer`]).
 //!
-//! One task for each connection reads and writes; one waits for the next deadline; all share a `Hub`, which owns the
-//! broker and carries out what it asks for. What is ready to be read is read before a deadline is judged.
+//! One future accepts connections, one reads and writes those that have something to do, one waits for the next deadline;
+//! all share a `Hub`, which owns the broker and the connections and carries out what the broker asks for. A connection is
+//! no task: there may be thousands, of which most are idle. What is ready to be read is read before a deadline is judged.
 
 mod accept;
 mod change;
@@ -12,6 +13,7 @@ mod clock;
 mod connection;
 mod hub;
 mod outgoing;
+mod ready;
 mod timer;
 
 use std::future::Future;
@@ -22,7 +24,7 @@ use halfopen_protocol::{Clock, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::LocalSet;
+use tokio::task::unconstrained;
 
 pub use self::clock::TokioClock;
 use self::hub::Hub;
@@ -98,7 +100,7 @@ pub async fn serve<L, C, O>(
 where
     L: Listener,
     C: Clock,
-    O: Observer<L::Peer> + 'static,
+    O: Observer<L::Peer>,
 {
     serve_verifying(broker, listener, clock, observer, |_| std::future::ready(false), mpsc::channel(1).1, shutdown)
         .await
@@ -125,24 +127,20 @@ pub async fn serve_verifying<L, C, O, V>(
 where
     L: Listener,
     C: Clock,
-    O: Observer<L::Peer> + 'static,
+    O: Observer<L::Peer>,
     V: Future<Output = bool> + 'static,
 {
-    // The tasks live in here and die with it.
-    let tasks = LocalSet::new();
-    let hub = Hub::new(broker, clock, observer, Box::new(move |login| Box::pin(verify(login))));
-    tasks
-        .run_until(async {
-            hub.start();
-            tasks.spawn_local(timer::run(hub.clone()));
-            tasks.spawn_local(change::run(changes, hub.clone()));
-            let served = tokio::select! {
-                biased;
-                () = shutdown => Ok(()),
-                error = accept::run(listener, &hub, &tasks) => Err(error),
-            };
-            hub.shut_down().await;
-            served
-        })
-        .await
+    let hub = Hub::<L, C, O>::new(broker, clock, observer, Box::new(move |login| Box::pin(verify(login))));
+    hub.start();
+    let served = tokio::select! {
+        biased;
+        () = shutdown => Ok(()),
+        error = accept::run(listener, &hub) => Err(error),
+        () = change::run(changes, &hub) => Ok(()),
+        // The hub sees to it that each connection has its turn; tokio would count what all of them do together.
+        () = unconstrained(hub.serve_connections()) => Ok(()),
+        () = timer::run(&hub) => Ok(()),
+    };
+    unconstrained(hub.shut_down()).await;
+    served
 }

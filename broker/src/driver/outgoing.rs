@@ -1,12 +1,10 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
-
-use crate::core::Login;
 
 /// The bytes that wait to be written to one connection. The broker bounds how many.
 #[derive(Debug, Default)]
@@ -14,10 +12,6 @@ pub(super) struct WriteQueue {
     waiting: VecDeque<Bytes>,
     /// The bytes behind `waiting`: small pieces in one buffer, since each on its own would cost more than its bytes.
     small: BytesMut,
-    closing: bool,
-    /// A password that is to be judged before anything more is read.
-    login: Option<Box<Login>>,
-    waker: Option<Waker>,
 }
 
 /// Number of pieces that go into one system call. Behind this number, small ones are put together.
@@ -41,34 +35,11 @@ impl WriteQueue {
             self.queue_small();
             self.waiting.push_back(bytes);
         }
-        self.wake();
     }
 
-    /// Marks the end: nothing more is added.
-    pub(super) fn close(&mut self) {
-        self.closing = true;
-        self.wake();
-    }
-
-    /// A password is to be judged.
-    pub(super) fn verify(&mut self, login: Login) {
-        self.login = Some(Box::new(login));
-        self.wake();
-    }
-
-    pub(super) fn take_login(&mut self) -> Option<Login> {
-        self.login.take().map(|login| *login)
-    }
-
-    pub(super) fn is_closing(&self) -> bool {
-        self.closing
-    }
-
-    /// Registers who is to be woken when something is added.
-    pub(super) fn register(&mut self, waker: &Waker) {
-        if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            self.waker = Some(waker.clone());
-        }
+    /// Returns whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.small.is_empty()
     }
 
     /// Writes as much as the stream takes now. Ready with how much that was, unless it was nothing.
@@ -87,10 +58,6 @@ impl WriteQueue {
         }
         if written == 0 {
             return Poll::Pending;
-        }
-        if self.waiting.is_empty() {
-            // An idle connection holds no buffer: there may be thousands.
-            self.waiting = VecDeque::new();
         }
         Poll::Ready(Ok(written))
     }
@@ -140,16 +107,12 @@ impl WriteQueue {
             self.waiting.pop_front();
         }
     }
-
-    fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use super::*;
 
     #[test]
@@ -168,6 +131,6 @@ mod tests {
             matches!(outgoing.poll_write(&mut written, &mut cx), Poll::Ready(Ok(bytes)) if bytes == expected.len())
         );
         assert!(written == expected);
-        assert!(!outgoing.has_some());
+        assert!(outgoing.is_empty());
     }
 }

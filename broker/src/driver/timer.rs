@@ -3,11 +3,16 @@ use std::task::Poll;
 
 use halfopen_protocol::Clock;
 
-use super::Observer;
 use super::hub::Hub;
+use super::{Listener, Observer};
 
 /// Waits for the broker's deadlines, for ever.
-pub(super) async fn run<P, C: Clock, O: Observer<P>>(hub: Hub<P, C, O>) {
+pub(super) async fn run<L, C, O>(hub: &Hub<L, C, O>)
+where
+    L: Listener,
+    C: Clock,
+    O: Observer<L::Peer>,
+{
     loop {
         let deadline = hub.arm();
         let sleep = async {
@@ -27,7 +32,7 @@ pub(super) async fn run<P, C: Clock, O: Observer<P>>(hub: Hub<P, C, O>) {
     }
 }
 
-/// Lets every task that is ready have its turn. Unlike tokio's own, does not wait for a round of the runtime, which a
+/// Lets every task and every connection that is ready have its turn. Unlike tokio's own, does not wait for a round of the runtime, which a
 /// simulated world may not have.
 async fn let_others_run() {
     let mut yielded = false;

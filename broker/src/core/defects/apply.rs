@@ -383,7 +383,13 @@ impl Broker {
             (Defect::ResendMissing, Packet::Publish(publish)) if publish.dup => return None,
             (Defect::ResendWithoutDup, Packet::Publish(publish)) => Arc::make_mut(publish).dup = false,
             (Defect::AliasesSurviveReconnect, Packet::Publish(publish))
-                if publish.dup && self.connections.get(&connection)?.outgoing_aliases.is_some() =>
+                if publish.dup
+                    && self
+                        .connections
+                        .get(&connection)?
+                        .aliases
+                        .as_ref()
+                        .is_some_and(|aliases| aliases.outgoing.is_allowed()) =>
             {
                 Arc::make_mut(publish).topic = String::new().into();
             }
