@@ -70,8 +70,8 @@ struct Grant {
     subscription: Subscription,
     /// Time at which it was granted, and at which QoS; `None` before SUBACK.
     granted: Option<(Duration, QoS)>,
-    /// It has been asked for again, and SUBACK has not come.
-    is_changing: bool,
+    /// The highest QoS at which it has been asked for since, before SUBACK.
+    changes_to: Option<QoS>,
     is_shared: bool,
 }
 
@@ -302,8 +302,9 @@ impl Broker {
     fn ask(&mut self, session: SessionId, seen: &Seen<'_>, subscribe: &Subscribe) {
         for subscription in &subscribe.subscriptions {
             let is_shared = topic::shared(&subscription.filter).is_some();
-            let make = || Grant { subscription: subscription.clone(), granted: None, is_changing: false, is_shared };
-            self.filters.entry(session, &subscription.filter, make).is_changing = true;
+            let make = || Grant { subscription: subscription.clone(), granted: None, changes_to: None, is_shared };
+            let grant = self.filters.entry(session, &subscription.filter, make);
+            grant.changes_to = grant.changes_to.max(Some(subscription.qos));
         }
         let asked = subscribe.subscriptions.iter().cloned();
         let asked = asked.map(|subscription| Asked { subscription, is_given_up: false }).collect();
@@ -323,10 +324,10 @@ impl Broker {
                 continue;
             };
             let is_shared = topic::shared(&subscription.filter).is_some();
-            let make = || Grant { subscription: subscription.clone(), granted: None, is_changing: false, is_shared };
+            let make = || Grant { subscription: subscription.clone(), granted: None, changes_to: None, is_shared };
             let grant = self.filters.entry(session, &subscription.filter, make);
             grant.subscription = subscription.clone();
-            (grant.granted, grant.is_changing) = (Some((seen.at, qos)), false);
+            (grant.granted, grant.changes_to) = (Some((seen.at, qos)), None);
             if let Some(subscriber) = self.subscribers.get_mut(session) {
                 subscriber.subscribe(subscription, qos);
             }
@@ -337,7 +338,7 @@ impl Broker {
     fn refuse(&mut self, session: SessionId, filter: &ByteString) {
         let stays = self.subscribers.get(session).is_some_and(|subscriber| subscriber.is_subscribed(filter));
         if let Some(grant) = self.filters.remove(session, filter).filter(|_| stays) {
-            self.filters.entry(session, filter, || Grant { is_changing: false, ..grant });
+            self.filters.entry(session, filter, || Grant { changes_to: None, ..grant });
         }
     }
 

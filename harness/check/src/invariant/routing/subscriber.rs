@@ -194,7 +194,10 @@ impl Subscriber {
     }
 
     pub(super) fn owe(&mut self, message: &Rc<Message>, grants: &[&&Grant], program: &BrokerProgram) {
-        let qos = |grant: &&&Grant| grant.granted.map_or(grant.subscription.qos, |(_, qos)| qos);
+        let qos = |grant: &&&Grant| {
+            let qos = grant.granted.map_or(grant.subscription.qos, |(_, qos)| qos);
+            qos.max(grant.changes_to.unwrap_or_default())
+        };
         let Some(qos) = grants.iter().map(qos).max().map(|granted| granted.min(message.qos)) else { return };
         if self.limits.is_some() {
             self.pressure.add(message.at, message.content.1.len());
@@ -210,7 +213,7 @@ impl Subscriber {
         }
         let is_firm = |grant: &&&Grant| {
             let is_old = grant.granted.is_some_and(|(since, qos)| since < message.at && qos != QoS::AtMostOnce);
-            is_old && !grant.is_shared && !grant.is_changing
+            is_old && !grant.is_shared && grant.changes_to.is_none()
         };
         let is_too_large = self.limits.as_ref().is_some_and(|limits| message.size > limits.maximum_packet_size);
         let excuse = if is_too_large {
