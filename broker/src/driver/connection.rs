@@ -28,6 +28,7 @@ pub(super) struct Connection<S, P> {
 }
 
 /// The next thing that happened on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// This many bytes were read into the buffer.
     Read(usize),
