@@ -51,7 +51,7 @@ fn main() {
     trials.extend(tls::trials(missing));
     trials.extend(clients::trials(always));
     let (paho, mqttjs) = (always.or(clients::other_paho()), always.or(clients::other_mqttjs()));
-    trials.extend(findings::trials(always, missing.or(other_mosquitto()), paho, mqttjs));
+    trials.extend(findings::trials(always, missing.or(other_mosquitto()), always.or(other_nats()), paho, mqttjs));
     libtest_mimic::run(&args, trials).exit();
 }
 
@@ -212,6 +212,13 @@ const VERDICTS: &str = "tests/interop/mosquitto-2.0.11.txt";
 
 /// Runs that are longer by virtual time are left out: this is a part of a build.
 const LIMIT: &str = "120s";
+
+/// Returns what is missing if NATS is another one than the one that the findings are about.
+fn other_nats() -> Option<&'static str> {
+    let said = Command::new("nats-server").arg("--version").env("PATH", SYSTEM_PATH).stdin(Stdio::null()).output();
+    let is_known = said.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains("v2.9.10"));
+    (!is_known).then_some("nats-server 2.9.10")
+}
 
 /// What is missing if Mosquitto is another one than the one whose verdicts are known.
 fn other_mosquitto() -> Option<&'static str> {

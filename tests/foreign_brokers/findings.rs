@@ -14,6 +14,7 @@ use super::{Result, contains, root, text, trial};
 pub(super) fn trials(
     no_programs: Option<&'static str>,
     mosquitto: Option<&str>,
+    nats: Option<&str>,
     paho: Option<&str>,
     mqttjs: Option<&str>,
 ) -> Vec<Trial> {
@@ -22,6 +23,7 @@ pub(super) fn trials(
     vec![
         trial("findings_are_none_of_the_projects_own_programs", None, of_none),
         trial("findings_in_mosquitto_are_still_there", mosquitto, |_| findings("mosquitto")),
+        trial("findings_in_nats_are_still_there", nats, |_| findings("nats")),
         trial("findings_in_paho_are_still_there", paho, |_| findings("paho")),
         trial("findings_in_mqttjs_are_still_there", mqttjs, |_| findings("mqttjs")),
         trial("findings_in_rumqttc_are_still_there", rumqttc, |_| findings("rumqttc")),
@@ -34,7 +36,7 @@ fn of_none(_: &Path) -> Result {
 }
 
 fn findings(program: &str) -> Result {
-    let option = if matches!(program, "mosquitto" | "rumqttd") { "--broker" } else { "--client" };
+    let option = if matches!(program, "mosquitto" | "nats" | "rumqttd") { "--broker" } else { "--client" };
     let mut count = 0;
     for entry in fs::read_dir(root().join("programs/findings"))? {
         let path = entry?.path();

@@ -36,8 +36,34 @@ pub struct Expectation {
     pub timing: Option<Timing>,
     /// The period outside of which nothing counts.
     pub during: Option<(Moment, Moment)>,
-    /// True if the standard leaves it open, so that only the project's own programs are judged by it.
-    pub is_only_of_builtin: bool,
+    /// The programs that are judged by it only if they are the project's own, since the standard leaves the choice to them.
+    pub only_builtin: OnlyBuiltin,
+}
+
+/// The programs that an expectation judges only if they are the project's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnlyBuiltin {
+    /// Programs of others are judged, too.
+    #[default]
+    Neither,
+    /// Brokers of others are not judged.
+    Broker,
+    /// Clients of others are not judged.
+    Client,
+    /// Neither brokers nor clients of others are judged.
+    Both,
+}
+
+impl OnlyBuiltin {
+    /// Returns whether brokers of others are not judged.
+    pub const fn is_of_broker(self) -> bool {
+        matches!(self, Self::Broker | Self::Both)
+    }
+
+    /// Returns whether clients of others are not judged.
+    pub const fn is_of_client(self) -> bool {
+        matches!(self, Self::Client | Self::Both)
+    }
 }
 
 impl Expectation {

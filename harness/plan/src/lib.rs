@@ -26,7 +26,7 @@ use halfopen_protocol::Version;
 pub use self::answer::{Answer, AnswerKind, Answers};
 pub use self::conditions::{Conditions, Feature, OnlyOn, Sweep};
 pub use self::expectation::{
-    Because, ClientState, CountRange, DurationRange, Expectation, Holding, Mode, Timing, Verb, Weight,
+    Because, ClientState, CountRange, DurationRange, Expectation, Holding, Mode, OnlyBuiltin, Timing, Verb, Weight,
 };
 pub use self::fault::NodeFault;
 pub use self::invariant::{Invariant, Waiver};

@@ -41,15 +41,28 @@ pub enum RunError {
     },
     /// A program makes one system call after the other, and none that waits.
     #[error(
-        "the program has made {calls} system calls at one instant, and none of them waits: it spins, and virtual time stands still meanwhile"
+        "the program has made {calls} system calls, most of them `{most}`, and none of them waits: it spins{}",
+        advice_on_spinning(most)
     )]
     NeverWaits {
-        /// Number of system calls at this instant.
+        /// Number of system calls since it waited last.
         calls: u64,
+        /// The call that it has made most often.
+        most: &'static str,
     },
     /// The program cannot be watched any more.
     #[error("the program cannot be watched any more: {0}")]
     System(#[from] io::Error),
+}
+
+fn advice_on_spinning(most: &str) -> &'static str {
+    match most {
+        "sched_yield" => {
+            ". Its threads may wait for each other without sleeping: Erlang's do not with \
+             `+sbwt none +sbwtdcpu none +sbwtdio none`, and other runtimes have options of their own"
+        }
+        _ => "",
+    }
 }
 
 fn filter_advice(error: &io::Error) -> &'static str {

@@ -66,6 +66,8 @@ pub struct Stats {
     /// Number of times that a thread was found blocked in the kernel in a call that is not asked about. When it goes on
     /// again depends on real time, so that runs may differ.
     pub blocked_natively: u64,
+    /// The first call that was found so.
+    pub blocked_in: Option<&'static str>,
     /// Number of times that a thread computed too long, so that another was let run beside it. Runs may differ then.
     pub overtaken: u64,
 }
@@ -75,9 +77,10 @@ impl Stats {
     pub fn nondeterminism(&self) -> Option<String> {
         match (self.blocked_natively, self.overtaken) {
             (0, 0) => None,
-            (0, count) => Some(format!("a thread computed for seconds, and others ran beside it ({count} times)")),
-            (count, _) => {
-                Some(format!("a thread waited in the kernel for something outside of the world ({count} times)"))
+            (0, _) => Some("a thread computed for seconds, and others ran beside it".to_owned()),
+            _ => {
+                let call = self.blocked_in.unwrap_or("a call that is not asked about");
+                Some(format!("a thread waited in the kernel for something outside of the world, in {call}"))
             }
         }
     }

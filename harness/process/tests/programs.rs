@@ -39,6 +39,8 @@ fn main() {
         c("clocks::nothing_is_left_of_a_program_that_is_dropped", dropped),
         own("python::threads_and_subprocesses_take_no_time", "python3", python),
         own("python::polling_for_ever_is_reported", "python3", polls),
+        own("python::polling_for_a_time_ends", "python3", polls_for_a_time),
+        own("python::waiting_for_one_child_of_two", "python3", waits_for_one),
         own("python::a_socket_reaches_a_listener_of_its_own_program", "python3", loopback),
         own("node::timers_and_workers_take_no_time", "node", node),
         own("mosquitto::closes_a_silent_client_at_95_s", "mosquitto", mosquitto),
@@ -365,10 +367,40 @@ fn spins(bench: &Bench, program: &str) -> Result {
 
 fn polls(bench: &Bench, program: &str) -> Result {
     let mut world = bench.start(program, &["-c", "import select; p = select.epoll()\nwhile True: p.poll(0)"])?;
-    match world.process.run(Duration::ZERO, true, None) {
-        Err(RunError::NeverWaits { .. }) => Ok(()),
-        other => Err(format!("{other:?}").into()),
+    let mut now = Duration::ZERO;
+    loop {
+        match world.process.run(now, true, None) {
+            Err(RunError::NeverWaits { most: "epoll_wait", .. }) => return Ok(()),
+            Ok(_) if now < S => now = world.process.deadline().ok_or("it waits for ever")?,
+            other => return Err(format!("{other:?}").into()),
+        }
     }
+}
+
+/// It polls until its clock has gone on, which takes it calls by the thousand.
+fn polls_for_a_time(bench: &Bench, program: &str) -> Result {
+    let code = "import select, time; p = select.epoll(); end = time.monotonic() + 0.003\n\
+                while time.monotonic() < end: p.poll(0)\nprint('done')";
+    let run = || -> std::result::Result<World, Failed> {
+        let mut world = bench.start(program, &["-c", code])?;
+        world.pass(S)?;
+        Ok(world)
+    };
+    let (first, again) = (run()?, run()?);
+    equal(&first.output(), "done\n")?;
+    let calls = |world: &World| world.process.stats().notifications.to_string();
+    equal(&calls(&first), &calls(&again))
+}
+
+/// A child that ends is none that another is waited for.
+fn waits_for_one(bench: &Bench, program: &str) -> Result {
+    let code = "import subprocess, time\n\
+                one, two = (subprocess.Popen(['sleep', s]) for s in '12')\n\
+                two.wait(); print(round(time.monotonic() % 1000)); one.wait()";
+    let mut world = bench.start(program, &["-c", code])?;
+    world.pass(S * 10)?;
+    equal(&world.output(), "2\n")?;
+    equal(&format!("{:?}", world.process.stats().nondeterminism()), "None")
 }
 
 fn ticks(bench: &Bench, program: &str) -> Result {

@@ -281,11 +281,12 @@ fn words(keys: &[Key]) -> Value {
     or_parameter(keys.iter().filter(|key| is_usable(key)).map(constant).collect())
 }
 
-/// A word as YAML may have it: `1` is a number there.
+/// A word as YAML may have it: `1` is a number there, and `true` is no text.
 fn constant(key: &Key) -> Value {
-    let value = match key.name.parse::<u64>() {
-        Ok(number) => json!({ "enum": [key.name, number] }),
-        Err(_) => json!({ "const": key.name }),
+    let value = match (key.name.parse::<u64>(), key.name.parse::<bool>()) {
+        (Ok(number), _) => json!({ "enum": [key.name, number] }),
+        (_, Ok(truth)) => json!({ "const": truth }),
+        _ => json!({ "const": key.name }),
     };
     let Value::Object(mut value) = value else { return value };
     if !key.about.is_empty() {

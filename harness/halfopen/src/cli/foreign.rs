@@ -243,7 +243,7 @@ fn adapted_to(profile: &Profile, nodes: &BTreeSet<NodeId>, plan: &Plan) -> Resul
     if role == Role::Client && nodes.len() > CLIENTS {
         return Err(format!("it has {} clients, and more than {CLIENTS} processes are too many", nodes.len()));
     }
-    if let Some(why) = profile.does_not_speak(plan).or_else(|| profile.lacks(&plan.conditions.requires)) {
+    if let Some(why) = profile.does_not_speak(plan).or_else(|| profile.lacks(plan)) {
         return Err(why);
     }
     let does_not_take = |program: &_| profile.does_not_take(program);

@@ -138,7 +138,7 @@ impl Live {
             (2.., None) => return Err("it has several brokers".to_owned()),
             _ => {}
         }
-        if let Some(why) = profile.and_then(|profile| profile.lacks(&plan.conditions.requires)) {
+        if let Some(why) = profile.and_then(|profile| profile.lacks(plan)) {
             return Err(why);
         }
         if let Some(fault) = impossible(&plan.steps, plan, profile.is_some()) {

@@ -1,6 +1,7 @@
 //! Programs of others: profiles that say how each is started, configured and read.
 
 mod limit;
+mod needs;
 mod parse;
 mod pattern;
 mod settings;
@@ -32,6 +33,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("libmosquitto", include_str!("../../../../programs/libmosquitto.toml")),
     ("mosquitto", include_str!("../../../../programs/mosquitto.toml")),
     ("mqttjs", include_str!("../../../../programs/mqttjs.toml")),
+    ("nats", include_str!("../../../../programs/nats.toml")),
     ("paho", include_str!("../../../../programs/paho.toml")),
     ("rabbitmq", include_str!("../../../../programs/rabbitmq.toml")),
     ("rumqttc", include_str!("../../../../programs/rumqttc.toml")),
@@ -189,9 +191,9 @@ impl Profile {
         self.closes.iter().map(|close| close.because).collect()
     }
 
-    /// Returns why it cannot be what a plan's broker is, if it lacks what the plan requires.
-    pub fn lacks(&self, features: &[Feature]) -> Option<String> {
-        let missing = features.iter().find(|feature| self.lacks.contains(feature))?;
+    /// Returns why it cannot be what a plan's broker is, if it lacks what the plan requires or makes use of.
+    pub fn lacks(&self, plan: &Plan) -> Option<String> {
+        let missing = needs::needs(plan).into_iter().find(|feature| self.lacks.contains(feature))?;
         Some(format!("{} has no {}", self.name, missing.word().replace('_', " ")))
     }
 }

@@ -3,6 +3,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::plan::{BrokerProgram, ClientProgram, ClientSettings, NodeId, Reconnect};
+use crate::scenario::{PlanOptions, parse};
 
 #[test]
 fn shipped_profiles_have_no_errors() {
@@ -92,7 +93,7 @@ fn a_profile_that_is_not_there_names_those_that_are() {
     let error = Profile::find("mosquito").expect_err("there is none").to_string();
     assert!(
         error.starts_with(
-            "there is no profile `mosquito`: known are aedes, amqtt, gmqtt, libmosquitto, mosquitto, mqttjs, paho, rabbitmq, rumqttc, rumqttd, rumqttd5;"
+            "there is no profile `mosquito`: known are aedes, amqtt, gmqtt, libmosquitto, mosquitto, mqttjs, nats, paho, rabbitmq, rumqttc, rumqttd, rumqttd5;"
         ),
         "{error}"
     );
@@ -142,4 +143,32 @@ fn paho_takes_what_it_can_be_told() {
         profile.does_not_take(&program(&|settings| settings.ping_timeout = Some(Duration::ZERO))).as_deref(),
         Some("it sets `ping_timeout` on a client, which paho does not take")
     );
+}
+
+const QOS_2: &str = "{ topic: t, payload: x, qos: 2 }";
+const RAW_QOS_2: &str = "raw: { send: { PUBLISH: { topic: t, payload: x, qos: 2, id: 1 } } }";
+
+#[rstest]
+#[case::publishes("", &format!("a: {{ publish: {QOS_2} }}"), Some("qos 2"))]
+#[case::in_a_loop("", &format!("repeat: {{ times: 2, steps: [ {{ a: {{ publish: {QOS_2} }} }} ] }}"), Some("qos 2"))]
+#[case::raw("", RAW_QOS_2, Some("qos 2"))]
+#[case::will(&format!("b: {{ will: {QOS_2} }}"), "wait: 1s", Some("qos 2"))]
+#[case::subscription("b: { subscribe: $share/g/t }", "wait: 1s", Some("shared subscriptions"))]
+#[case::neither("b: { subscribe: t }", "a: { publish: { topic: t, payload: x, qos: 1 } }", None)]
+#[case::taken_from_the_broker("}\nbrokers: { broker: { maximum_qos: 1 }", RAW_QOS_2, None)]
+#[case::named("}\nrequires: qos_2\nlet: { z: 1", "wait: 1s", Some("qos 2"))]
+fn runs_that_make_use_of_what_a_program_lacks_are_skipped(
+    #[case] client: &str,
+    #[case] step: &str,
+    #[case] lacks: Option<&str>,
+) {
+    let text = "command = \"a\"\nlacks = [\"shared_subscriptions\", \"qos_2\"]\n";
+    let profile =
+        Profile::parse("a", "a.toml", text, &|_| Err(io::ErrorKind::NotFound.into())).expect("it has no errors");
+    let text =
+        format!("mqtt: 5.0\nraw_clients: {{ raw: {{}} }}\nclients: {{ a: {{}}, {client} }}\nsteps: [ {{ {step} }} ]\n");
+    let source = Source { path: "x.yaml".to_owned(), text, ..Source::default() };
+    let scenario = parse("x".to_owned(), source).unwrap_or_else(|errors| panic!("{errors}"));
+    let plan = scenario.plans(PlanOptions::default()).expect("it has a run").remove(0);
+    assert_eq!(profile.lacks(&plan), lacks.map(|what| format!("a has no {what}")));
 }

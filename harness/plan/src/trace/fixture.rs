@@ -10,8 +10,8 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 use super::{ConnectionId, Event, EventKind, NodeFault, Since, Trace, Transmission};
 use crate::{
     Because, BrokerProgram, Conditions, CountRange, EventRef, Expectation, ExpectationId, LinkSettings, Mode, Moment,
-    Node, NodeId, Ordinal, Origins, PacketKind, PacketPattern, Plan, Point, Position, Program, RawClientProgram,
-    RunName, Seed, Source, Step, StepId, StepKind, Verb, Weight,
+    Node, NodeId, OnlyBuiltin, Ordinal, Origins, PacketKind, PacketPattern, Plan, Point, Position, Program,
+    RawClientProgram, RunName, Seed, Source, Step, StepId, StepKind, Verb, Weight,
 };
 
 /// The only broker of the plan.
@@ -280,7 +280,7 @@ pub fn expect(node: NodeId, verb: Verb) -> Expectation {
         on: Vec::new(),
         timing: None,
         during: None,
-        is_only_of_builtin: false,
+        only_builtin: OnlyBuiltin::Neither,
     }
 }
 

@@ -92,8 +92,13 @@ impl Launch {
 /// Number of descriptors that a program may have: for fleets of thousands.
 const DESCRIPTORS: u64 = 16_384;
 
-/// Maximum number of system calls at one instant. A program that waits is held, and makes no more.
-const CALLS_AT_AN_INSTANT: u64 = 1_000_000;
+/// Number of system calls at one instant after which a program rests, so that time goes on for one that looks at the clock
+/// again and again until it has.
+const CALLS_AT_AN_INSTANT: u64 = 50_000;
+/// The time that it rests.
+const REST: Duration = Duration::from_millis(1);
+/// Maximum number of system calls since the program waited last. A program that waits is held, and makes no more.
+const CALLS_WITHOUT_WAITING: u64 = 1_000_000;
 
 /// A program under the world's time. Dropping it kills all its processes.
 #[derive(Debug)]
@@ -138,6 +143,10 @@ pub struct Process {
     stats: Stats,
     /// The latest time at which it was asked whether it waits, and the number of its system calls when that time began.
     instant: (Duration, u64),
+    /// Number of its system calls when it waited last.
+    waited_at: u64,
+    /// The time at which a program goes on that has made too many system calls at an instant.
+    rests_until: Option<Duration>,
 }
 
 /// A process of the program.
@@ -250,6 +259,8 @@ impl Process {
             has_exited: false,
             stats: Stats::default(),
             instant: (Duration::ZERO, 0),
+            waited_at: 0,
+            rests_until: None,
         };
         let pidfd = sys::pidfd_open(root)?;
         process.tasks.insert(root, Task::new(pidfd, 0));
@@ -274,15 +285,18 @@ impl Process {
             self.show_time_to_all()?;
         }
         self.quiet_until = quiet_until;
-        while !self.has_exited {
-            self.check_that_it_waits()?;
+        self.rests_until = self.rests_until.filter(|until| *until > self.now);
+        while !self.has_exited && self.rests_until.is_none() {
             if self.schedule.is_running() {
                 self.receive()?;
+            } else if self.is_tired()? {
+                self.rests_until = Some(self.now + REST);
             } else if self.has_signalled {
                 self.settle_signals();
             } else if let Some(thread) = self.schedule.next() {
                 self.resume(thread)?;
             } else if !(self.wake_ready()? || fire && self.fire()) {
+                self.waited_at = self.stats.notifications;
                 break;
             }
         }
@@ -292,18 +306,28 @@ impl Process {
         Ok(std::mem::take(&mut self.events))
     }
 
-    /// Refuses to go on with a program that asks and asks at one instant: it polls for what can only happen later.
-    fn check_that_it_waits(&mut self) -> Result<(), RunError> {
+    /// Returns whether the program asks and asks at one instant: it polls for what can only happen later.
+    ///
+    /// # Errors
+    /// If it does so again and again, and waits for nothing in between.
+    fn is_tired(&mut self) -> Result<bool, RunError> {
         let asked = self.stats.notifications;
         if self.instant.0 != self.now {
             self.instant = (self.now, asked);
         }
-        let calls = asked - self.instant.1;
-        if calls > CALLS_AT_AN_INSTANT { Err(RunError::NeverWaits { calls }) } else { Ok(()) }
+        let calls = asked - self.waited_at;
+        if calls > CALLS_WITHOUT_WAITING {
+            let most = self.stats.by_call.iter().max_by_key(|(_, count)| **count).map_or("none", |(name, _)| *name);
+            return Err(RunError::NeverWaits { calls, most });
+        }
+        Ok(asked - self.instant.1 > CALLS_AT_AN_INSTANT)
     }
 
     /// Returns when it is to be run again even if nothing arrives until then.
     pub fn deadline(&self) -> Option<Duration> {
+        if self.rests_until.is_some() {
+            return self.rests_until;
+        }
         let waits = self.threads.values().filter_map(Thread::deadline);
         let timers = self.timers.iter().filter_map(|timer| match &self.files.get(*timer)?.kind {
             Kind::Timer(timer) => timer.at,

@@ -36,7 +36,7 @@ impl Process {
             Call::Execve | Call::Execveat => {
                 let parent = self.tasks.get_mut(&pid).and_then(|task| {
                     task.executes = true;
-                    task.vfork_parent.take()
+                    task.vfork_parent
                 });
                 self.go_on(question.thread, &question.notification)?;
                 self.continue_after_vfork(parent);
@@ -65,7 +65,8 @@ impl Process {
             Call::Waitid if question.int(3) & 1 != 0 => Answer::GoOn,
             _ => {
                 self.forget_reaped();
-                if self.has_no_living_child_to_wait_for(pid) { Answer::GoOn } else { Answer::Wait(Wait::Child, None) }
+                let child = awaited(question);
+                if self.need_not_wait_for(pid, child) { Answer::GoOn } else { Answer::Wait(Wait::Child(child), None) }
             }
         })
     }
@@ -77,10 +78,12 @@ impl Process {
         }
     }
 
-    /// Returns whether waiting for a child would not block: one has ended, or there is none.
-    pub(super) fn has_no_living_child_to_wait_for(&self, pid: Pid) -> bool {
-        let mut children = self.tasks.values().filter(|task| task.parent == pid).peekable();
-        children.peek().is_none() || children.any(|task| task.has_ended)
+    /// Returns whether waiting for a child, or for any, would not block: it has ended, or there is none.
+    pub(super) fn need_not_wait_for(&self, pid: Pid, child: Option<Pid>) -> bool {
+        let is_meant =
+            |pid: Pid| child.is_none_or(|child| proc::status(pid).is_some_and(|status| status.inner_thread == child));
+        let mut children = self.tasks.iter().filter(|(child, task)| task.parent == pid && is_meant(**child)).peekable();
+        children.peek().is_none() || children.any(|(_, task)| task.has_ended)
     }
 
     /// Waits until the kernel has ended a process whose end has begun.
@@ -176,6 +179,16 @@ impl Process {
         }
         std::mem::take(&mut self.events)
     }
+}
+
+/// Returns the child that is waited for, as its parent sees its number; none for any of them.
+fn awaited(question: &Question) -> Option<Pid> {
+    let child = match question.call {
+        Call::Wait4 => question.int(0),
+        _ if question.int(0) == libc::P_PID as i32 => question.int(1),
+        _ => 0,
+    };
+    (child > 0).then_some(child)
 }
 
 fn is_vfork(question: &Question) -> bool {

@@ -153,6 +153,10 @@ impl Process {
             thread.state = State::Queued(Next::Ask(notification));
             thread.looked_at = None;
         }
+        // One that asks is out of `vfork`.
+        for task in self.tasks.values_mut() {
+            task.vfork_parent.take_if(|parent| *parent == thread);
+        }
         self.schedule.handle_asked(thread);
         Ok(())
     }
@@ -234,6 +238,16 @@ impl Process {
                 return Ok(true);
             };
             let call = state.call.unwrap_or(-1);
+            if state.letter == 'D'
+                && let Some(child) = self.vfork_child_of(id)
+            {
+                // It goes on when its child has executed a program. If that has asked for something else meanwhile, it has failed to.
+                if self.schedule.running().any(|other| self.is_of(other, child)) {
+                    continue;
+                }
+                self.stand_aside(id);
+                return Ok(true);
+            }
             let blocks = match state.letter {
                 'S' => MAY_BLOCK.contains(&call) || waited > SLEEPS_AFTER,
                 'D' => waited > SLEEPS_AFTER || is_vfork(call),
@@ -241,6 +255,9 @@ impl Process {
             };
             if blocks {
                 self.stats.blocked_natively += 1;
+                self.stats.blocked_in.get_or_insert_with(|| {
+                    i32::try_from(call).ok().and_then(Call::of).map_or("a call that is not asked about", Call::name)
+                });
                 self.stand_aside(id);
                 return Ok(true);
             }
@@ -261,6 +278,16 @@ impl Process {
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// Returns the child that a thread waits for in `vfork`.
+    fn vfork_child_of(&self, id: ThreadId) -> Option<Pid> {
+        self.tasks.iter().find(|(_, task)| task.vfork_parent == Some(id)).map(|(pid, _)| *pid)
+    }
+
+    /// Returns whether a thread is one of a process.
+    fn is_of(&self, id: ThreadId, process: Pid) -> bool {
+        self.threads.get(&id).is_some_and(|thread| thread.process == process)
     }
 
     /// A thread does not count as running, though it may ask at any time.

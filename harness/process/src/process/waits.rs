@@ -62,8 +62,8 @@ pub(super) enum Wait {
     },
     Accept(FileId),
     Connect(FileId),
-    /// A child that ends.
-    Child,
+    /// A child that ends: the one of this number, or any.
+    Child(Option<Pid>),
     /// A signal out of this set.
     Signals(u64),
     Sleep,
@@ -289,7 +289,7 @@ impl Process {
                 Some((_, socket)) => Some(Next::Reply(notification, -i64::from(socket.error))),
                 None => Some(Next::GoOn(notification)),
             },
-            Wait::Child => self.has_no_living_child_to_wait_for(pid).then_some(Next::GoOn(notification)),
+            Wait::Child(child) => self.need_not_wait_for(pid, *child).then_some(Next::GoOn(notification)),
             Wait::Signals(signals) => is_pending(*signals).then_some(Next::GoOn(notification)),
         }
     }
@@ -345,7 +345,7 @@ impl Process {
             Wait::Futex { .. } => -i64::from(libc::ETIMEDOUT),
             Wait::Ready { .. } | Wait::Accept(_) | Wait::Signals(_) => -i64::from(libc::EAGAIN),
             Wait::Select { sets, size, fds } => look_at_select(pid, *sets, *size, fds, true).unwrap_or(0),
-            Wait::Epoll { .. } | Wait::Poll { .. } | Wait::Connect(_) | Wait::Child | Wait::Sleep => 0,
+            Wait::Epoll { .. } | Wait::Poll { .. } | Wait::Connect(_) | Wait::Child(_) | Wait::Sleep => 0,
         };
         thread.state = State::Queued(Next::Reply(notification, value));
         if is_epoll {

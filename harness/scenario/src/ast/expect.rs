@@ -35,6 +35,16 @@ words! {
 }
 
 words! {
+    /// The programs that an expectation judges only if they are the project's own.
+    BuiltinPrograms = "choice of `only_builtin`" {
+        Both = "true" => "the broker and the clients";
+        Broker = "broker" => "the broker; clients of others are judged";
+        Client = "client" => "the clients; brokers of others are judged";
+        Neither = "false" => "programs of others are judged";
+    }
+}
+
+words! {
     /// The word for the absence of a DISCONNECT.
     NothingWord = "reason" {
         Nothing = "nothing" => "there is none";
@@ -86,7 +96,7 @@ group! {
         reason: Param<ClosingReasons> => "of closes, 5.0: the reason of the DISCONNECT before it, which must be there";
         reason_if_any: Param<ClosingReasonsIfAny> => "of closes: the reason of the DISCONNECT before it, if there is one; void in 3.1.1";
         per: Param<DurationExpr> = "the whole run" => "`count` is about any window this long";
-        only_builtin: Param<bool> = "false" => "the standard leaves it open: only judged with the project's own programs";
+        only_builtin: Param<BuiltinPrograms> = "false" => "the standard leaves it open to the broker, the client, or both (`true`): only judged if that is the project's own";
     }
 }
 

@@ -25,8 +25,8 @@ mod value;
 pub use self::action::{Action, ActionKind, Actions, Configured, ConnectArgs, ConnectKeys, Filter};
 pub(crate) use self::action::{CONNECTION, DONE_ON_ONE};
 pub use self::expect::{
-    Alternative, Alternatives, Clause, ClosingReasons, ClosingReasonsIfAny, Condition, Expectation, Expectations,
-    Holding, How, NodeExpectation, NothingWord, Qualifiers, State, Statement, Verb,
+    Alternative, Alternatives, BuiltinPrograms, Clause, ClosingReasons, ClosingReasonsIfAny, Condition, Expectation,
+    Expectations, Holding, How, NodeExpectation, NothingWord, Qualifiers, State, Statement, Verb,
 };
 pub(crate) use self::expect::{CAUSES, EXPECTATION, MODIFIERS};
 pub(crate) use self::file::value_of;

@@ -15,7 +15,7 @@ use crate::ast::{
 };
 use crate::plan::{
     ClientState, CloseHow, CountRange, DurationRange, Expectation, ExpectationId, Holding, Mode, Moment, NodeId,
-    PacketKind, Timing, Verb, Weight,
+    OnlyBuiltin, PacketKind, Timing, Verb, Weight,
 };
 use crate::suggest::one_of;
 use crate::tree::NodeKind;
@@ -449,8 +449,18 @@ impl Lower<'_> {
         complete &= self.put(&q.from, |from| Some(expectation.from = Some(node(from)?)));
         complete &= self.put(&q.connection, |on| Some(expectation.on = self.connection(on)?));
         complete &= self.put(&q.during, |during| Some(expectation.during = Some(self.moments(during)?)));
-        complete &= self.put(&q.only_builtin, |is_only| Some(expectation.is_only_of_builtin = *is_only));
+        complete &= self.put(&q.only_builtin, |only| Some(expectation.only_builtin = only_builtin(*only)));
         complete.then_some(())
+    }
+}
+
+/// Returns whose choice an expectation is about.
+const fn only_builtin(only: ast::BuiltinPrograms) -> OnlyBuiltin {
+    match only {
+        ast::BuiltinPrograms::Neither => OnlyBuiltin::Neither,
+        ast::BuiltinPrograms::Broker => OnlyBuiltin::Broker,
+        ast::BuiltinPrograms::Client => OnlyBuiltin::Client,
+        ast::BuiltinPrograms::Both => OnlyBuiltin::Both,
     }
 }
 
@@ -471,7 +481,7 @@ fn blank(verb: Verb) -> Expectation {
         on: Vec::new(),
         timing: None,
         during: None,
-        is_only_of_builtin: false,
+        only_builtin: OnlyBuiltin::Neither,
     }
 }
 

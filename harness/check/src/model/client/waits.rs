@@ -75,7 +75,7 @@ impl Waits {
     pub(super) fn opened(&mut self, now: Duration) {
         if self.opening_since.is_some() {
             // The attempt before has failed, and no trace shows when.
-            self.next_pause();
+            self.next_pause(false);
         }
         self.opening_since = Some(now);
         self.stop_pinging();
@@ -159,21 +159,26 @@ impl Waits {
             return self.stop();
         }
         self.lost_at = Some(now);
-        self.next_pause();
+        self.next_pause(lasted.is_some());
     }
 
     /// A pause begins: each is longer than the one before by the same factor, up to a longest one, and the first again
     /// after a connection that has lasted.
-    fn next_pause(&mut self) {
+    ///
+    /// Another program may connect again at once when it has lost a connection that was accepted (`had_one`), and when its pauses begin
+    /// with the first again is its own choice.
+    fn next_pause(&mut self, had_one: bool) {
         let Some(reconnect) = &self.reconnect else { return };
         let longest = reconnect.max.as_secs_f64();
         let base = self.pause.min(longest);
         self.pause = (base * reconnect.factor.max(1.0)).min(longest);
         let jitter = reconnect.jitter.clamp(0.0, 1.0);
         let within = |pause: f64, share: f64| Duration::from_secs_f64(pause * share);
-        // When the pauses of another program begin with the first again is its own choice.
-        let (least, most) =
-            if self.is_foreign { (reconnect.min.as_secs_f64().min(longest), longest) } else { (base, base) };
+        let (least, most) = match (self.is_foreign, had_one) {
+            (true, true) => (0.0, longest),
+            (true, false) => (reconnect.min.as_secs_f64().min(longest), longest),
+            (false, _) => (base, base),
+        };
         self.pauses = Some((within(least, 1.0 - jitter), within(most, 1.0 + jitter)));
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use halfopen_protocol::packet::{PacketId, Publish, QoS};
 use halfopen_protocol::{Packet, PacketType, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -69,6 +70,18 @@ enum KindLine {
         node: String,
         #[serde(flatten)]
         item: ItemLine,
+    },
+    /// A message that an application was handed, and that no PUBLISH can carry: its topic has a wildcard, its Packet Identifier is
+    /// missing. Its properties are not kept.
+    DeliveredMalformed {
+        node: String,
+        topic: String,
+        payload: String,
+        qos: u8,
+        retain: bool,
+        dup: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u16>,
     },
     Connected {
         node: String,
@@ -157,7 +170,18 @@ impl EventLine {
             },
             EventKind::Delivered { node, message } => {
                 let item = Transmission::from(Packet::Publish(Arc::clone(message)));
-                KindLine::Delivered { node: name(node), item: ItemLine::of(None, &item, versions)? }
+                match ItemLine::of(None, &item, versions) {
+                    Some(item) => KindLine::Delivered { node: name(node), item },
+                    None => KindLine::DeliveredMalformed {
+                        node: name(node),
+                        topic: message.topic.to_string(),
+                        payload: hex(&message.payload),
+                        qos: message.qos as u8,
+                        retain: message.retain,
+                        dup: message.dup,
+                        id: message.packet_id.map(PacketId::get),
+                    },
+                }
             }
             EventKind::Connected { node, session_present } => {
                 KindLine::Connected { node: name(node), session_present: *session_present }
@@ -217,6 +241,18 @@ impl EventLine {
                 }
                 _ => return Err("what is delivered is no PUBLISH".to_owned()),
             },
+            KindLine::DeliveredMalformed { node, topic, payload, qos, retain, dup, id: packet_id } => {
+                let message = Publish {
+                    topic: topic.into(),
+                    payload: from_hex(&payload).ok_or("`payload` is not an even number of hex digits")?,
+                    qos: QoS::new(qos).ok_or("`qos` is 0, 1 or 2")?,
+                    retain,
+                    dup,
+                    packet_id: packet_id.and_then(PacketId::new),
+                    ..Publish::default()
+                };
+                EventKind::Delivered { node: id(node)?, message: message.into() }
+            }
             KindLine::Connected { node, session_present } => EventKind::Connected { node: id(node)?, session_present },
             KindLine::HoldsSession { node, client_id, session } => {
                 EventKind::Holds { node: id(node)?, held: Held::Session(client_id, session) }

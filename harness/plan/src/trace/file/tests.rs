@@ -1,4 +1,4 @@
-use halfopen_protocol::packet::Publish;
+use halfopen_protocol::packet::{Publish, QoS};
 use halfopen_protocol::{Packet, Role, Version};
 use proptest::prelude::*;
 use rstest::rstest;
@@ -40,6 +40,7 @@ fn everything() -> TraceFile {
         .event(EventKind::Established { connection: ConnectionId(0), node: SENSOR })
         .event(EventKind::Connected { node: SENSOR, session_present: true })
         .event(EventKind::Delivered { node: SENSOR, message: message().into() })
+        .event(EventKind::Delivered { node: SENSOR, message: malformed().into() })
         .event(EventKind::Holds { node: BROKER, held: Held::Session("a \"b\"\n".to_owned(), Some(session)) })
         .event(EventKind::Holds { node: BROKER, held: Held::Session(String::new(), None) })
         .event(EventKind::Holds { node: BROKER, held: Held::Retained(3) })
@@ -56,6 +57,11 @@ fn everything() -> TraceFile {
 
 fn message() -> Publish {
     Publish { topic: "t".into(), payload: Bytes::from_static(&[0xff, 0]), ..Publish::default() }
+}
+
+/// A message as only a broken client hands it on.
+fn malformed() -> Publish {
+    Publish { topic: "a/#".into(), qos: QoS::AtLeastOnce, dup: true, ..message() }
 }
 
 /// A packet that some side of some version may send.
