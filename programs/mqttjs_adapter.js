@@ -26,7 +26,8 @@ const to_pairs = (object) =>
   object && Object.entries(object).flatMap(([name, values]) => [values].flat().map((value) => [name, value]));
 
 const message_properties = (line) => ({
-  payloadFormatIndicator: line.payload_format,
+  // MQTT.js takes no number here, and closes the connection at one.
+  payloadFormatIndicator: line.payload_format === undefined ? undefined : line.payload_format !== 0,
   messageExpiryInterval: line.message_expiry,
   topicAlias: line.topic_alias,
   responseTopic: line.response_topic,
