@@ -295,6 +295,9 @@ impl Process {
                 self.settle_signals();
             } else if let Some(thread) = self.schedule.next() {
                 self.resume(thread)?;
+            } else if self.is_asked_by_a_native() {
+                // One that was blocked in the kernel goes on.
+                self.receive_from_a_native()?;
             } else if !(self.wake_ready()? || fire && self.fire()) {
                 self.waited_at = self.stats.notifications;
                 break;

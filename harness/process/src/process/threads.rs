@@ -239,6 +239,7 @@ impl Process {
             };
             let call = state.call.unwrap_or(-1);
             if state.letter == 'D'
+                && is_vfork(call)
                 && let Some(child) = self.vfork_child_of(id)
             {
                 // It goes on when its child has executed a program. If that has asked for something else meanwhile, it has failed to.
@@ -278,6 +279,22 @@ impl Process {
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// Returns whether a call is there of a thread that did not count as running.
+    pub(super) fn is_asked_by_a_native(&self) -> bool {
+        self.threads.values().any(|thread| matches!(thread.state, State::Native))
+            && sys::is_ready(self.started.listener.as_fd(), libc::POLLIN)
+    }
+
+    /// Takes the call of a thread that did not count as running.
+    pub(super) fn receive_from_a_native(&mut self) -> Result<(), RunError> {
+        match self.started.listener.receive() {
+            Ok(notification) => self.handle_notification(notification),
+            // It was killed meanwhile.
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Returns the child that a thread waits for in `vfork`.
