@@ -156,7 +156,7 @@ const RAW_QOS_2: &str = "raw: { send: { PUBLISH: { topic: t, payload: x, qos: 2,
 #[case::subscription("b: { subscribe: $share/g/t }", "wait: 1s", Some("shared subscriptions"))]
 #[case::neither("b: { subscribe: t }", "a: { publish: { topic: t, payload: x, qos: 1 } }", None)]
 #[case::taken_from_the_broker("}\nbrokers: { broker: { maximum_qos: 1 }", RAW_QOS_2, None)]
-#[case::named("}\nrequires: qos_2\nlet: { z: 1", "wait: 1s", Some("qos 2"))]
+#[case::named("}\nrequires: qos_2\nnetwork: { latency: 10ms", "wait: 1s", Some("qos 2"))]
 fn runs_that_make_use_of_what_a_program_lacks_are_skipped(
     #[case] client: &str,
     #[case] step: &str,
