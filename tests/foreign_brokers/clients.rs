@@ -323,6 +323,6 @@ fn roles(_: &Path) -> Result {
     refused(&["--live", "paho"], "in real time there are profiles of brokers alone")?;
     refused(
         &["--client", "mqttj"],
-        "there is no profile `mqttj`: known are aedes, amqtt, gmqtt, libmosquitto, mosquitto, mqttjs, paho",
+        "there is no profile `mqttj`: known are aedes, amqtt, gmqtt, libmosquitto, mosquitto, mqttjs, nats, paho",
     )
 }
