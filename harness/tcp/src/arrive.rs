@@ -91,7 +91,7 @@ impl Network {
         let stream_end = match segment.flag {
             Flag::Fin => Some(StreamEnd::Fin),
             Flag::Rst => Some(StreamEnd::Rst),
-            Flag::None | Flag::Syn => None,
+            Flag::None | Flag::Syn | Flag::Probe => None,
         };
         self.events.extend(stream_end.map(|end| Event::EndArrived { sender: from, end }));
         if segment.flag == Flag::Rst {
@@ -160,11 +160,13 @@ impl Network {
         let after_payload = segment.sequence + segment.payload.len() as u64;
         if segment.acknowledgement.is_some() {
             end.sender.window = segment.window;
+            end.sender.probe_answered();
         }
+        let is_probe = segment.flag == Flag::Probe;
         let has_stored = end.receiver.store(segment.sequence, segment.payload);
         let has_finished = segment.flag == Flag::Fin && end.receiver.store_fin(after_payload);
         let is_news = has_stored || has_finished;
-        let acknowledgement = is_news.then(|| end.acknowledgement());
+        let acknowledgement = (is_news || is_probe).then(|| end.acknowledgement());
         let may_send = end.sender.has_unsent();
         self.wake(to, is_news, segment.acknowledgement.is_some());
         if let Some(acknowledgement) = acknowledgement {

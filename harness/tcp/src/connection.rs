@@ -104,6 +104,8 @@ pub(crate) struct End {
     pub(crate) state: State,
     /// Rank among the sockets of its host, by the order in which they came to be.
     pub(crate) rank: u64,
+    /// The program has been told how the connection failed.
+    pub(crate) knows_failure: bool,
     /// A read is blocked.
     pub(crate) wants_read: bool,
     /// A write is blocked.
@@ -148,6 +150,7 @@ impl End {
             program: Program::Waiting,
             state: State::Absent,
             rank: 0,
+            knows_failure: false,
             wants_read: false,
             wants_write: false,
             is_queued: false,

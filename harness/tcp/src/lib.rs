@@ -27,8 +27,9 @@
 //! # What is modelled
 //!
 //! The handshake with its retries, FIN, RST, windows counted in bytes, retransmission with time-outs that double
-//! (RFC 6298, with the bounds that Linux has), and the failure of a socket whose bytes nobody acknowledges. A segment
-//! that the network loses arrives late, or its sender's socket fails; a program never misses a byte. Middleboxes forget
+//! (RFC 6298, with the bounds that Linux has), and the failure of a socket whose bytes nobody acknowledges. A sender
+//! whose peer has closed its window asks for it, and fails if nobody answers (RFC 9293, 3.8.6.1). A segment that the network
+//! loses arrives late, or its sender's socket fails; a program never misses a byte. Middleboxes forget
 //! connections by rules of their own. Congestion control and delayed acknowledgements are absent: no program can tell.
 //!
 //! # Cost
@@ -46,6 +47,7 @@ mod link;
 mod middlebox;
 mod network;
 mod path;
+mod probing;
 mod receiver;
 mod schedule;
 mod segment;

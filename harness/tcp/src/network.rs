@@ -93,6 +93,8 @@ pub(crate) enum Timeout {
     Retry,
     /// The end of all attempts.
     GiveUp,
+    /// The question whether the other end's window is still closed.
+    Probe,
 }
 
 impl Network {

@@ -20,6 +20,8 @@ pub(crate) enum Flag {
     Syn,
     Fin,
     Rst,
+    /// Not a flag of its own: asks for the window of the other end, which it is answered with.
+    Probe,
 }
 
 impl Segment {

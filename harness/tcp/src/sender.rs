@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::probing::{Probe, Probing};
 use crate::segment::{Flag, Segment};
 use crate::{BUFFER_CAPACITY, FaultId, MAXIMUM_SEGMENT_SIZE};
 
@@ -42,6 +43,7 @@ pub(crate) struct Sender {
     /// Time that the socket waits for an answer before it fails.
     give_up: Duration,
     losses: Option<Box<Losses>>,
+    probing: Option<Box<Probing>>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -99,6 +101,7 @@ impl Sender {
         if !self.unsent.is_empty() {
             let count = self.unsent.len().min(MAXIMUM_SEGMENT_SIZE).min(room as usize);
             let payload = self.unsent.split_to(count).freeze();
+            self.probing = None;
             if self.unsent.is_empty() {
                 // What is left of the allocation goes with the segment.
                 self.unsent = BytesMut::new();
@@ -109,12 +112,42 @@ impl Sender {
             return None;
         }
         self.fin = Fin::Sent;
+        self.probing = None;
         Some((Bytes::new(), Flag::Fin))
     }
 
     /// Returns whether there is something to be sent as soon as the window has room.
     pub(crate) fn has_unsent(&self) -> bool {
         !self.unsent.is_empty() || self.fin == Fin::Queued
+    }
+
+    /// Returns whether nothing is under way and the window is closed for what is to be sent: unless one asks, the news
+    /// that it has opened may be lost.
+    fn is_stalled(&self) -> bool {
+        self.has_unsent() && !self.is_outstanding() && self.window == 0
+    }
+
+    /// Begins to ask whether the window is still closed, if it has to, and returns when to ask first.
+    pub(crate) fn begin_probing(&mut self, now: Duration, round_trip: Duration) -> Option<Duration> {
+        if self.probing.is_some() || !self.is_stalled() {
+            return None;
+        }
+        let probing = Probing::new(now, first_timeout(round_trip));
+        let first = probing.next_at();
+        self.probing = Some(Box::new(probing));
+        Some(first)
+    }
+
+    /// Returns what to do at `now`, for which a question was planned; `None` if it was for another time.
+    pub(crate) fn next_probe(&mut self, now: Duration, give_up: Duration) -> Option<Probe> {
+        self.probing.as_mut()?.next(now, give_up, MAXIMUM_TIMEOUT)
+    }
+
+    /// Registers that the other end has answered.
+    pub(crate) fn probe_answered(&mut self) {
+        if let Some(probing) = &mut self.probing {
+            probing.answered();
+        }
     }
 
     /// Registers that a segment leaves.
@@ -250,6 +283,7 @@ impl Sender {
     pub(crate) fn forget(&mut self) {
         self.unsent = BytesMut::new();
         self.losses = None;
+        self.probing = None;
         self.acknowledged = self.next;
     }
 }

@@ -22,7 +22,8 @@ pub enum Write {
     Bytes(usize),
     /// There is no room. [`Event::Writable`] follows when that may have changed.
     Blocked,
-    /// The connection has failed, or the program has shut down its direction.
+    /// The connection has failed, or the program has shut down its direction. A program that knows of the failure already
+    /// is told the same as after a shutdown.
     Failed(SocketError),
 }
 
@@ -110,6 +111,7 @@ impl Network {
         let Some(end) = self.end_mut(socket) else { return Read::Failed(SocketError::Reset) };
         if end.receiver.unread() == 0 {
             if let Some(error) = end.failure() {
+                end.knows_failure = true;
                 return Read::Failed(error);
             }
             if end.receiver.has_fin() {
@@ -129,10 +131,11 @@ impl Network {
     /// Takes bytes to be sent, as many as there is room for.
     pub fn write(&mut self, socket: Socket, bytes: &[u8]) -> Write {
         let Some(end) = self.end_mut(socket) else { return Write::Failed(SocketError::Reset) };
-        if let Some(error) = end.failure() {
+        if let Some(error) = end.failure().filter(|_| !end.knows_failure) {
+            end.knows_failure = true;
             return Write::Failed(error);
         }
-        if end.sender.is_finished() {
+        if end.sender.is_finished() || end.is_gone() {
             return Write::Failed(SocketError::ShutDown);
         }
         let count = end.sender.write(bytes);

@@ -4,6 +4,7 @@ use std::time::Duration;
 use crate::connection::{Program, State};
 use crate::network::{Arrival, Timeout};
 use crate::path::Path;
+use crate::probing::Probe;
 use crate::segment::{Flag, Segment};
 use crate::{ConnectionId, Event, FaultId, HostId, Network, Side, Socket};
 
@@ -32,6 +33,7 @@ impl Network {
             match timeout {
                 Timeout::Retry => self.retry(now, socket),
                 Timeout::GiveUp => self.give_up(now, socket),
+                Timeout::Probe => self.probe(now, socket),
             }
         }
         true
@@ -63,6 +65,10 @@ impl Network {
         {
             let segment = Segment { payload, flag, ..end.acknowledgement() };
             self.depart(now, socket, segment);
+        }
+        let round_trip = self.round_trip(socket);
+        if let Some(at) = self.end_mut(socket).and_then(|end| end.sender.begin_probing(now, round_trip)) {
+            self.timeouts.push((at, Timeout::Probe), socket);
         }
     }
 
@@ -158,11 +164,10 @@ impl Network {
         let Some(connection) = self.connection(socket.connection) else { return };
         let is_peer_gone = connection.end(socket.side.other()).is_gone();
         let is_gone = connection.end(socket.side).is_gone();
-        if segment.flag == Flag::Rst || is_gone || (!must_arrive && is_peer_gone) {
+        if matches!(segment.flag, Flag::Rst | Flag::Probe) || is_gone || (!must_arrive && is_peer_gone) {
             return;
         }
-        let latency = |path: Option<Path>| path.map_or(Duration::ZERO, |path| self.path_settings(path).latency);
-        let round_trip = latency(self.path(socket)) + latency(self.path(socket.peer()));
+        let round_trip = self.round_trip(socket);
         let Some(end) = self.end_mut(socket) else { return };
         let retry = if must_arrive {
             end.sender.lose(segment, left, round_trip)
@@ -217,6 +222,30 @@ impl Network {
         for segment in segments {
             self.put_on_path(now, socket, path, segment);
         }
+    }
+
+    /// Asks whether the other end's window is still closed, or gives up if nobody has answered for too long.
+    fn probe(&mut self, now: Duration, socket: Socket) {
+        let Some(path) = self.path(socket) else { return };
+        let give_up = self.path_settings(path).give_up;
+        let Some(end) = self.end_mut(socket).filter(|end| end.state == State::Synchronized) else { return };
+        match end.sender.next_probe(now, give_up) {
+            None => {}
+            Some(Probe::Ask { again_at }) => {
+                let probe = Segment { flag: Flag::Probe, ..end.acknowledgement() };
+                self.send_control(socket, probe);
+                self.timeouts.push((again_at, Timeout::Probe), socket);
+            }
+            Some(Probe::GiveUp) => {
+                self.fail(socket, State::TimedOut);
+                self.ending.push(socket.connection);
+            }
+        }
+    }
+
+    fn round_trip(&self, socket: Socket) -> Duration {
+        let latency = |path: Option<Path>| path.map_or(Duration::ZERO, |path| self.path_settings(path).latency);
+        latency(self.path(socket)) + latency(self.path(socket.peer()))
     }
 
     /// Makes a socket fail that has waited long enough for an answer.

@@ -164,6 +164,7 @@ impl Kernel {
             Act::Listen => self.listen()?,
             Act::StopListening => self.listener = None,
             Act::StopAccepting => self.accepts = false,
+            Act::ResumeAccepting => self.accepts = true,
             Act::Connect => self.connect()?,
             Act::Write(end, count) => {
                 self.unwritten[end as usize].0 = count;

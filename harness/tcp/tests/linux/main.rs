@@ -6,6 +6,7 @@
 //! `HALFOPEN_INTEROP=required` makes that an error. What both did is written to `docs/tcp.md`.
 
 mod case;
+mod cases;
 mod kernel;
 mod model;
 mod wire;
@@ -16,7 +17,8 @@ use std::process::{Command, Stdio};
 
 use libtest_mimic::{Arguments, Trial};
 
-use self::case::{CASES, Case, Note};
+use self::case::{Case, Note};
+use self::cases::CASES;
 
 /// By how much two times may differ: a part of the time since the start, and what a busy machine takes.
 const TOLERANCE: (u64, u64) = (10, 250);

@@ -156,6 +156,7 @@ impl Model {
             Act::Listen => self.network.listen(SERVER).expect("nobody listens"),
             Act::StopListening => self.network.stop_listening(SERVER),
             Act::StopAccepting => self.accepts = false,
+            Act::ResumeAccepting => self.accepts = true,
             Act::Connect => self.connecting = Some(self.network.connect(CLIENT, SERVER)),
             Act::Write(end, count) => {
                 self.unwritten[end as usize].0 = count;

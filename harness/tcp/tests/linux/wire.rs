@@ -114,7 +114,11 @@ impl Wire {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             };
-            let Some(port) = self.look_at(packet, towards) else { continue };
+            let Some((port, is_opening)) = self.look_at(packet, towards) else { continue };
+            if is_opening {
+                // A path that has forgotten a connection takes a SYN for the first packet of another.
+                self.forgotten.retain(|(_, forgotten)| *forgotten != port);
+            }
             let is_lost = self.cut.contains(&towards) || self.forgotten.contains(&(towards, port));
             if let Some(to) = to.filter(|_| !is_lost) {
                 to.device.send(packet)?;
@@ -122,8 +126,8 @@ impl Wire {
         }
     }
 
-    /// Takes note of a packet, and returns its client's port if it is one of TCP.
-    fn look_at(&mut self, packet: &[u8], towards: End) -> Option<u16> {
+    /// Takes note of a packet. Returns its client's port, and whether it opens a connection, if it is one of TCP.
+    fn look_at(&mut self, packet: &[u8], towards: End) -> Option<(u16, bool)> {
         let sliced = SlicedPacket::from_ip(packet).ok()?;
         let (Some(NetSlice::Ipv4(ip)), Some(TransportSlice::Tcp(tcp))) = (&sliced.net, &sliced.transport) else {
             return None;
@@ -131,7 +135,8 @@ impl Wire {
         let _ = ip;
         let port = if towards == End::Server { tcp.source_port() } else { tcp.destination_port() };
         let length = tcp.payload().len() as u32 + u32::from(tcp.syn()) + u32::from(tcp.fin());
-        if tcp.syn() && towards == End::Server {
+        let is_opening = tcp.syn() && towards == End::Server;
+        if is_opening {
             self.ports.insert(port);
             self.latest = Some((port, [0; 2]));
         }
@@ -140,7 +145,7 @@ impl Wire {
         {
             next[towards as usize] = tcp.sequence_number().wrapping_add(length);
         }
-        Some(port)
+        Some((port, is_opening))
     }
 
     /// Returns an RST towards an end, as a middlebox makes it up.
