@@ -90,6 +90,11 @@ impl<L: Listener, C: Clock, O: Observer<L::Peer>> Hub<L, C, O> {
         poll_fn(|cx| self.poll_connections(cx)).await
     }
 
+    /// Returns whether a connection waits for its turn.
+    pub(super) fn has_ready_connections(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// Returns what the timer is to wait for.
     pub(super) fn arm(&self) -> Option<Instant> {
         let mut state = self.state.borrow_mut();

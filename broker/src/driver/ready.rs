@@ -31,6 +31,11 @@ impl ReadyQueue {
         }
     }
 
+    /// Returns whether no connection waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).connections.is_empty()
+    }
+
     fn push(&self, connection: ConnectionId) {
         let mut ready = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ready.connections.push_back(connection);

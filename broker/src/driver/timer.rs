@@ -26,14 +26,17 @@ where
             () = hub.earlier_deadline() => continue,
             () = sleep => {}
         }
-        // What arrived at this instant is read first: a packet on the deadline is in time.
-        let_others_run().await;
+        // What arrived at this instant is read first: a packet on the deadline is in time. The connections have had their
+        // turn just now, unless there were too many of them or one of them had too much to say.
+        if hub.has_ready_connections() {
+            let_others_run().await;
+        }
         hub.timeout();
     }
 }
 
-/// Lets every task and every connection that is ready have its turn. Unlike tokio's own, does not wait for a round of the runtime, which a
-/// simulated world may not have.
+/// Lets every task and every connection that is ready have its turn. Unlike tokio's own, does not wait for a round of
+/// the runtime, which a simulated world may not have.
 async fn let_others_run() {
     let mut yielded = false;
     poll_fn(|cx| {
