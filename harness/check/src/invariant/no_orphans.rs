@@ -185,6 +185,10 @@ fn session_present(
     if ends.is_some_and(|ends| ends < at) && went_on && !connect.clean_start {
         return not_judged(format!("the session of {client} ended while {name} stood still: either is right"));
     }
+    let tolerance = context.plan.tolerance;
+    if !tolerance.is_zero() && !connect.clean_start && ends.is_some_and(|ends| ends <= at && at <= ends + tolerance) {
+        return not_judged(format!("the session of {client} ended within the tolerance: either is right"));
+    }
     let is_there = !connect.clean_start && ends.is_none_or(|ends| ends > at);
     if is_there && clients > config.sessions {
         return not_judged(format!(

@@ -86,6 +86,8 @@ impl ExactlyOnce {
         }
         match &*seen.packet {
             Packet::PubComp(ack) if is_foreign && seen.is_sent => drop(delivered.remove(&ack.packet_id)),
+            // What the application has refused is not kept, and is a new message if it comes again (§4.3.3).
+            Packet::PubRec(ack) if seen.is_sent && ack.reason.is_error() => drop(delivered.remove(&ack.packet_id)),
             _ if is_foreign => {}
             Packet::PubRec(ack) if seen.is_sent && !ack.reason.is_error() && !delivered.contains(&ack.packet_id) => {
                 let expected = format!("{} acknowledges what it has delivered", context.name(node));

@@ -281,7 +281,11 @@ impl Broker {
                     self.owe(&message, publish, program, context, report);
                 }
             }
-            Packet::PubRel(ack) => self.intake.release(session, ack.packet_id, seen.at),
+            Packet::PubRel(ack) => {
+                if let Some(message) = self.intake.release(session, ack.packet_id, seen.at) {
+                    self.owe_at_release(&message, program);
+                }
+            }
             Packet::Subscribe(subscribe) => self.ask(session, seen, subscribe),
             Packet::Unsubscribe(unsubscribe) => {
                 for filter in &unsubscribe.filters {
@@ -365,6 +369,17 @@ impl Broker {
         }
         if is_of_group && message.qos == QoS::ExactlyOnce {
             *self.of_groups.entry(message.content.clone()).or_default() += 1;
+        }
+    }
+
+    /// A broker may look for the subscribers of a message of QoS 2 when it is released (§4.3.3): a subscription that is newer
+    /// than the message may be sent it.
+    fn owe_at_release(&mut self, message: &Rc<Message>, program: &BrokerProgram) {
+        for (session, grants) in self.filters.matching(&message.content.0) {
+            let Some(subscriber) = self.subscribers.get_mut(session) else { continue };
+            let is_newer = |grant: &&&Grant| grant.granted.is_none_or(|(since, _)| since >= message.at);
+            let grants: Vec<&&Grant> = grants.iter().filter(is_newer).collect();
+            subscriber.owe(message, &grants, program);
         }
     }
 

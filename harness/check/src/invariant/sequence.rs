@@ -13,17 +13,26 @@ pub(super) struct Sequence<K, S, L> {
 }
 
 struct Waiting<S> {
-    places: VecDeque<(u64, S)>,
+    places: VecDeque<Place<S>>,
     /// True if one was overtaken: what looks like it comes out too late after that.
     is_overtaken: bool,
 }
 
-impl<K: Ord, S, L: Ord> Sequence<K, S, L> {
-    /// Something goes in.
-    pub(super) fn enter(&mut self, key: K, source: S) {
+struct Place<S> {
+    number: u64,
+    source: S,
+    /// True if it need not come out: a further copy of the one before.
+    is_copy: bool,
+}
+
+impl<K: Ord, S: Clone, L: Ord> Sequence<K, S, L> {
+    /// Something goes in, of which up to so many copies may come out.
+    pub(super) fn enter(&mut self, key: K, source: S, copies: usize) {
         let waiting =
             self.waiting.entry(key).or_insert_with(|| Waiting { places: VecDeque::new(), is_overtaken: false });
-        waiting.places.push_back((self.next, source));
+        let number = self.next;
+        let place = |copy| Place { number, source: source.clone(), is_copy: copy > 0 };
+        waiting.places.extend((0..copies).map(place));
         self.next += 1;
     }
 
@@ -33,14 +42,14 @@ impl<K: Ord, S, L: Ord> Sequence<K, S, L> {
     pub(super) fn leave(&mut self, key: &K, lane: impl Fn(&S) -> L) -> bool {
         let Some(waiting) = self.waiting.get_mut(key) else { return true };
         let mut is_in_order = false;
-        while let Some((place, source)) = waiting.places.pop_front() {
-            let latest = self.latest.entry(lane(&source)).or_insert(place);
-            if place >= *latest {
-                *latest = place;
+        while let Some(Place { number, source, is_copy }) = waiting.places.pop_front() {
+            let latest = self.latest.entry(lane(&source)).or_insert(number);
+            if number >= *latest {
+                *latest = number;
                 is_in_order = true;
                 break;
             }
-            waiting.is_overtaken = true;
+            waiting.is_overtaken |= !is_copy;
         }
         let is_late = !is_in_order && std::mem::take(&mut waiting.is_overtaken);
         if waiting.places.is_empty() && !waiting.is_overtaken {

@@ -129,6 +129,11 @@ impl Model {
                 }
                 self.servers.values_mut().for_each(|server| server.peer_changed(event.at, *node, *change));
             }
+            EventKind::Holds { node, held } => {
+                if let Some(server) = self.servers.get_mut(node) {
+                    server.holds(held);
+                }
+            }
             _ => {}
         }
         self.index += 1;

@@ -37,6 +37,11 @@ pub(super) struct Sender {
     is_doubtful: bool,
     /// Messages may have been begun that no trace shows, or an acknowledgement have come that was not taken in.
     may_have_begun: bool,
+    /// Time of the latest acknowledgement that settled a message.
+    settled_at: Option<Duration>,
+    /// True if messages may be sent again whose acknowledgement came at the instant at which this connection took the place
+    /// of the one before: it may not have been read.
+    may_repeat_settled: bool,
 }
 
 /// A message that was sent and that is not settled.
@@ -93,6 +98,8 @@ impl Sender {
             room_since: None,
             is_doubtful: false,
             may_have_begun: false,
+            settled_at: None,
+            may_repeat_settled: false,
         }
     }
 
@@ -119,6 +126,11 @@ impl Sender {
         self.may_have_begun
     }
 
+    /// Returns how many messages were sent and are not settled.
+    pub(super) fn unsettled(&self) -> usize {
+        self.exchanges.len()
+    }
+
     /// Returns whether what was under way is not known.
     pub(super) fn is_doubtful(&self) -> bool {
         self.is_doubtful
@@ -135,6 +147,7 @@ impl Sender {
         (self.in_flight, self.counted) = (0, 0);
         self.receive_maximum = receive_maximum;
         self.is_connected = true;
+        self.may_repeat_settled = self.settled_at == Some(now);
         self.room_since = None;
         self.count(now);
     }
@@ -239,6 +252,7 @@ impl Sender {
                     broken(clause, "begins an exchange with an identifier that is not in use", "another message"),
                 )
             }
+            None if publish.dup && self.may_repeat_settled => (Begun::Again, None),
             None if publish.dup && !self.is_doubtful && !self.may_have_begun => {
                 (Begun::New, broken("MQTT-3.3.1-3", "sets DUP only on what it sends again", "DUP on a new message"))
             }
@@ -265,6 +279,7 @@ impl Sender {
         if is_settled && let Some(settled) = self.exchanges.remove(&ack.packet_id) {
             self.in_flight -= usize::from(settled.is_here);
             self.counted -= usize::from(settled.is_counted);
+            self.settled_at = Some(now);
         }
         self.count(now);
         owes_release

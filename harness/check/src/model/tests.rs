@@ -14,7 +14,9 @@ use crate::plan::{Because, ClientProgram, ClientSettings, NodeFault, NodeId, Pla
 use crate::trace::fixture::{BROKER, SENSOR, TraceBuilder, WATCHER, connect, disconnect, plan};
 use crate::trace::{EventKind, Transmission};
 
+mod choices;
 mod clients;
+mod memory;
 mod servers;
 
 /// Tells a story of the broker with two raw clients, which are not judged.

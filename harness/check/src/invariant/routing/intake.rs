@@ -84,12 +84,11 @@ impl Intake {
         }
     }
 
-    /// A PUBREL has come.
-    pub(super) fn release(&mut self, session: SessionId, id: PacketId, at: Duration) {
-        let released = self.senders.get_mut(&session).and_then(|sender| sender.open.remove(&id));
-        if let Some(message) = released {
-            message.owed_since.set(Some(at));
-        }
+    /// Takes note of a PUBREL, and returns the message that it releases, if there is one.
+    pub(super) fn release(&mut self, session: SessionId, id: PacketId, at: Duration) -> Option<Rc<Message>> {
+        let message = self.senders.get_mut(&session)?.open.remove(&id)?;
+        message.owed_since.set(Some(at));
+        Some(message)
     }
 }
 

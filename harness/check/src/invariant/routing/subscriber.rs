@@ -206,7 +206,8 @@ impl Subscriber {
         // The members of a group get messages in any order [MQTT-4.6.0-6].
         let is_ordered = grants.iter().all(|grant| !grant.is_shared);
         if is_ordered && (qos != QoS::AtMostOnce || self.limits.is_some()) {
-            self.sequence.enter(message.content.clone(), (message.from.clone(), message.qos));
+            let source = (message.from.clone(), message.qos);
+            self.sequence.enter(message.content.clone(), source, grants.len());
         }
         if qos == QoS::AtMostOnce {
             return;

@@ -61,6 +61,9 @@ impl Client {
         if !matches!(packet, Packet::PubRec(ack) if !ack.reason.is_error()) {
             connection.unacknowledged.remove(&id);
         }
+        if matches!(packet, Packet::PubRec(ack) if ack.reason.is_error()) {
+            self.incoming.refuse(id);
+        }
         if !connection.requests.take(answer, id) {
             let owed = format!("{} sends {} only as an answer", self.name, answer.name());
             let actual = format!("{id}, which nothing asked for, at {}", shown(self.now));

@@ -39,6 +39,11 @@ impl Incoming {
         }
     }
 
+    /// Takes note that the application refuses a message of QoS 2: it is not kept, and is a new one if it comes again (§4.3.3).
+    pub(super) fn refuse(&mut self, id: PacketId) {
+        self.unreleased.remove(&id);
+    }
+
     /// The connection has ended before the application acknowledged what these answers are owed for: it has not taken
     /// that over, and is given it again when it comes again.
     pub(super) fn forget_unacknowledged(&mut self, requests: &Requests) {

@@ -358,6 +358,8 @@ impl Server {
         let is_stuck = connection.writable_since().is_none() || self.may_be_stuck(&connection);
         if let Some(session) = self.sessions.get_mut(&client_id).filter(|session| session.connection == Some(id)) {
             session.lose_connection(self.now, is_stuck, &self.at_this_instant);
+            let requests = &connection.requests;
+            session.has_unanswered |= !requests.subscribes.is_empty() || !requests.unsubscribes.is_empty();
             self.groups.connection_lost(&client_id, &session.subscriptions);
             if how != Ended::ByDeath {
                 self.session_lost_its_connection(&client_id, &connection);

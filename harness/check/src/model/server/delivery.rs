@@ -82,7 +82,7 @@ impl Server {
                 return Some(Copy::OfGroup(is_sure.then_some(given)));
             }
         }
-        let others = [Which::First, Which::Further];
+        let others = [Which::FurtherExact, Which::First, Which::Further];
         if let Some(owed) = others.into_iter().find_map(|which| session.owed.take(&content, sent, which, now)) {
             return Some(Copy::OfSession(owed));
         }
@@ -124,13 +124,8 @@ impl Server {
         let since = message.since.max(room);
         if message.sent == 1 && session.owed.is_sure(message) && self.is_overdue(connection, since) {
             let publication = &message.publication;
-            let owed = format!(
-                "{} sends the message on {} that {} published at {} to {client_id} once it can",
-                self.name,
-                publication.topic,
-                publication.publisher,
-                shown(publication.at)
-            );
+            let message = publication.named("message");
+            let owed = format!("{} sends {message} to {client_id} once it can", self.name);
             let clause = clause_of(connection.version(), "MQTT-3.3.5-1", "MQTT-4.5.0-1");
             let actual = format!("at {}, and it could since {}", shown(self.now), shown(since));
             findings.push(Invariant::BrokerDelivers, clause, &owed, actual);
@@ -367,13 +362,7 @@ impl Server {
             true => ("retained message", clause_of(version, "MQTT-3.3.1-6", "MQTT-3.3.1-9")),
             false => ("message", clause_of(version, "MQTT-3.3.5-1", "MQTT-4.5.0-1")),
         };
-        let owed = format!(
-            "{} sends the {kind} on {} that {} published at {} to {client_id}",
-            self.name,
-            publication.topic,
-            publication.publisher,
-            shown(publication.at)
-        );
+        let owed = format!("{} sends {} to {client_id}", self.name, publication.named(kind));
         findings.push(Invariant::BrokerDelivers, clause, &owed, format!("not until {}", shown(self.now)));
     }
 

@@ -7,6 +7,7 @@ mod connection;
 mod delivery;
 mod early;
 mod groups;
+mod held;
 mod outgoing;
 mod owed;
 mod publication;
@@ -30,6 +31,7 @@ use self::access::Access;
 use self::connection::{Connection, Ended};
 use self::early::Early;
 use self::groups::Groups;
+use self::held::Memory;
 use self::owed::Content;
 use self::publication::Publication;
 use self::retained::Retained;
@@ -39,7 +41,7 @@ use self::subscribers::Subscribers;
 use self::will::PendingWill;
 use super::finding::Findings;
 use crate::plan::{Because, BrokerProgram, Command, Invariant, NodeFault, NodeId, Plan, Program};
-use crate::trace::{ConnectionId, Transmission};
+use crate::trace::{ConnectionId, Held, Transmission};
 
 /// One server, as the standards would have it.
 pub(super) struct Server {
@@ -79,8 +81,8 @@ pub(super) struct Server {
     asking: BTreeSet<ConnectionId>,
     /// Time at which the scenario last told it to stop in order.
     stops_at: Option<Duration>,
-    /// Sessions that have ended at this instant.
-    ended_now: BTreeSet<ByteString>,
+    /// Sessions that have ended at this instant, or within the tolerance.
+    ended_now: BTreeMap<ByteString, Duration>,
     /// Client identifiers of CONNECTs whose connection ended before their CONNACK: there may be a session.
     unanswered: BTreeSet<ByteString>,
     /// Messages that were sent at this instant and for which there is no reason yet.
@@ -104,6 +106,7 @@ pub(super) struct Server {
     is_down: bool,
     /// True if the data of a durable server was lost while it ran: it may know its sessions again or not.
     has_lost_disk: bool,
+    memory: Memory,
     /// The parts that could not be judged: the invariant, since when, and why.
     unknown: Vec<(Invariant, Duration, String)>,
 }
@@ -143,7 +146,7 @@ impl Server {
             possible_wills: BTreeSet::new(),
             asking: BTreeSet::new(),
             stops_at: None,
-            ended_now: BTreeSet::new(),
+            ended_now: BTreeMap::new(),
             unanswered: BTreeSet::new(),
             early: Vec::new(),
             slow: plan.node_ids().filter(|node| is_slow(&plan.node(*node).program)).collect(),
@@ -156,6 +159,7 @@ impl Server {
             has_odd_clock: false,
             is_down: false,
             has_lost_disk: false,
+            memory: Memory::default(),
             unknown: Vec::new(),
         }
     }
@@ -307,6 +311,11 @@ impl Server {
         }
     }
 
+    /// Takes note of what the server says that it holds.
+    pub(super) fn holds(&mut self, held: &Held) {
+        self.memory.note(held);
+    }
+
     /// Takes note that a fault of the network begins.
     pub(super) fn network_changed(&mut self) {
         self.is_network_hampered = true;
@@ -321,6 +330,7 @@ impl Server {
             self.judge_connection(id, findings);
         }
         self.judge_taken_over(findings);
+        self.judge_memory(findings);
         if !self.is_paused {
             self.judge_groups(findings);
         }
@@ -373,7 +383,8 @@ impl Server {
         self.lately.clear();
         // A process that stands still may end them when it goes on.
         if !self.is_paused {
-            self.ended_now.clear();
+            let (now, tolerance) = (self.now, self.settings.tolerance);
+            self.ended_now.retain(|_, at| !tolerance.is_zero() && *at + tolerance >= now);
         }
     }
 
@@ -428,6 +439,7 @@ impl Server {
             self.forget();
         }
         self.is_down = true;
+        self.memory.clear();
     }
 
     /// Takes note that the process stands still. What its timers owed at this instant may wait until it goes on, and one

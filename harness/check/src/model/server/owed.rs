@@ -25,9 +25,11 @@ pub(super) enum Which {
     Surely,
     /// The same, of those that need not be sent.
     Exact,
+    /// One of which a copy was sent and a further one may be, with the lifetime that is left of it.
+    FurtherExact,
     /// The oldest of which no copy was sent and that is owed as it was sent, with any lifetime.
     First,
-    /// One of which a copy was sent and a further one may be.
+    /// One of which a copy was sent and a further one may be, with any lifetime.
     Further,
     /// One that is owed otherwise than it was sent.
     Other,
@@ -201,6 +203,11 @@ impl Owed {
             Which::First => {
                 place(&|owed| owed.is_first(sent) && owed.is_must).or_else(|| place(&|owed| owed.is_first(sent)))
             }
+            // A further copy with another lifetime than that of a message that waits is none of that message.
+            Which::FurtherExact => place(&|owed| {
+                let has_lifetime = owed.publication.expiry.is_some() && owed.has_lifetime_of(sent, now);
+                owed.sent > 0 && owed.fits(sent) && has_lifetime
+            }),
             Which::Further => place(&|owed| owed.sent > 0 && owed.fits(sent)),
             Which::Other => place(&|owed| owed.sent == 0).or_else(|| place(&|owed| owed.sent < owed.matches.len())),
         };
@@ -274,6 +281,11 @@ impl Owed {
     /// Returns whether messages of QoS 0 wait since an earlier instant: the server cannot write as it would.
     pub(super) fn is_stuck(&self, now: Duration) -> bool {
         self.at_most_once.count > 0 && self.at_most_once.since < now
+    }
+
+    /// Returns how many messages may wait to be sent at most.
+    pub(super) fn possible(&self) -> usize {
+        self.messages.values().map(VecDeque::len).sum()
     }
 
     /// Returns how many bytes wait to be sent.

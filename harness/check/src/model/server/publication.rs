@@ -7,6 +7,7 @@ use halfopen_protocol::packet::{Publish, QoS};
 
 use super::access::Permission;
 use super::owed::Match;
+use crate::model::finding::shown;
 use crate::model::properties::Properties;
 
 /// An application message that a server has taken over and has to pass on.
@@ -20,6 +21,8 @@ pub(super) struct Publication {
     pub(super) retain: bool,
     /// The client identifier of its publisher, also for a will.
     pub(super) publisher: ByteString,
+    /// True if it is the will of its publisher.
+    pub(super) is_will: bool,
     /// Time at which the server took it over, since the start of the run.
     pub(super) at: Duration,
     /// The Message Expiry Interval in seconds (§3.3.2.3.3).
@@ -61,6 +64,7 @@ impl Publication {
             qos: publish.qos,
             retain: publish.retain,
             publisher,
+            is_will: false,
             at,
             expiry: publish.message_expiry,
             properties: Properties::of(publish),
@@ -68,6 +72,15 @@ impl Publication {
             has_subscriber: Cell::new(false),
             owed_to: RefCell::default(),
             owed_to_groups: RefCell::default(),
+        }
+    }
+
+    /// Returns how a finding names the message, of the given kind.
+    pub(super) fn named(&self, kind: &str) -> String {
+        let Self { topic, publisher, at, .. } = self;
+        match self.is_will {
+            true => format!("the will of {publisher} on {topic}, due at {}", shown(*at)),
+            false => format!("the {kind} on {topic} that {publisher} published at {}", shown(*at)),
         }
     }
 

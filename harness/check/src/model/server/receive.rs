@@ -157,12 +157,25 @@ impl Server {
         }
     }
 
+    /// Takes over a message of a PUBLISH.
+    fn publish(&mut self, client_id: &ByteString, topic: ByteString, publish: &Publish) -> Rc<Publication> {
+        self.take_in(client_id, topic, publish, false)
+    }
+
     /// Takes over a message: every session that is subscribed to its topic is owed it [MQTT-4.5.0-1].
-    pub(super) fn publish(&mut self, client_id: &ByteString, topic: ByteString, publish: &Publish) -> Rc<Publication> {
+    pub(super) fn take_in(
+        &mut self,
+        client_id: &ByteString,
+        topic: ByteString,
+        publish: &Publish,
+        is_will: bool,
+    ) -> Rc<Publication> {
         self.publications += 1;
         let number = self.publications;
         let permission = self.may_write(client_id, &topic);
-        let publication = Rc::new(Publication::of(publish, topic, client_id.clone(), permission, number, self.now));
+        let mut publication = Publication::of(publish, topic, client_id.clone(), permission, number, self.now);
+        publication.is_will = is_will;
+        let publication = Rc::new(publication);
         if permission == Permission::Denied {
             return publication;
         }
@@ -316,7 +329,7 @@ impl Server {
     }
 
     /// PUBREL has released a message of QoS 2, which a server may have held back until then (§4.3.3).
-    fn release(&mut self, publication: &Publication) {
+    fn release(&mut self, publication: &Rc<Publication>) {
         for client_id in publication.owed_to.borrow().iter() {
             if let Some(session) = self.sessions.get_mut(client_id) {
                 session.owed.release(publication, self.now);
@@ -324,6 +337,26 @@ impl Server {
         }
         for filter in publication.owed_to_groups.borrow().iter() {
             self.groups.release(filter, publication, self.now);
+        }
+        self.note_newer_subscriptions(publication);
+    }
+
+    /// A server may look for the subscribers of a message of QoS 2 when it is released (§4.3.3): a subscription that is newer
+    /// than the message may be sent it.
+    fn note_newer_subscriptions(&mut self, publication: &Rc<Publication>) {
+        for client_id in self.subscribers.of(&publication.topic) {
+            let Some(session) = self.sessions.get_mut(&client_id) else { continue };
+            let newer = session.subscriptions.values().filter(|subscribed| {
+                subscribed.since >= publication.at
+                    && subscribed.filter.group.is_none()
+                    && subscribed.filter.matches(&publication.topic)
+                    && !(subscribed.no_local && client_id == publication.publisher)
+            });
+            let count = u32::try_from(newer.count()).unwrap_or(u32::MAX);
+            if count > 0 {
+                let content = (publication.topic.clone(), publication.payload.clone());
+                *session.while_asked.entry(content).or_default() += count;
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use super::Server;
 use super::access::Permission;
 use super::owed::{Match, OwedMessage};
 use super::publication::Publication;
-use super::session::Subscribed;
+use super::session::{Session, Subscribed};
 use crate::plan::Invariant;
 use crate::trace::ConnectionId;
 
@@ -50,6 +50,18 @@ impl Retained {
         }
     }
 
+    /// Returns the least and the greatest number of messages that may be retained; nothing if there were too many.
+    pub(super) fn count(&self, now: Duration) -> Option<(usize, usize)> {
+        let is_possible = |entry: &&Entry| entry.publication.is_some() || entry.or.iter().any(Option::is_some);
+        let is_sure = |entry: &&Entry| {
+            let publications = entry.or.iter().chain([&entry.publication]);
+            let lasts = |one: &Rc<Publication>| one.expires_at().is_none_or(|at| at > now);
+            publications.into_iter().all(|one| one.as_ref().is_some_and(lasts))
+        };
+        let entries = || self.messages.values();
+        (!self.is_over).then(|| (entries().filter(is_sure).count(), entries().filter(is_possible).count()))
+    }
+
     /// Returns whether this may be what the topic retains.
     pub(super) fn may_be(&self, topic: &ByteString, is_it: impl Fn(&Publication) -> bool) -> bool {
         let Some(entry) = self.messages.get(topic) else { return false };
@@ -69,11 +81,9 @@ impl Server {
         let kept = (!publication.payload.is_empty()).then(|| Rc::clone(publication));
         let retained = &mut self.retained;
         let before = retained.messages.remove(&publication.topic);
-        // A server may retain a message of QoS 2 when it is released, and so after a later one (§4.3.3).
-        let is_open = before.as_ref().and_then(|before| before.publication.as_ref()).is_some_and(|before| {
-            let session = self.sessions.get(&before.publisher);
-            session.is_some_and(|session| session.unreleased.values().any(|open| Rc::ptr_eq(open, before)))
-        });
+        // A server may retain a message of QoS 2 when it is released, and so after a later one.
+        let before_is_open = before.as_ref().and_then(|before| before.publication.as_ref());
+        let is_open = before_is_open.is_some_and(|before| is_unreleased(&self.sessions, before));
         let size = |entry: &Option<Rc<Publication>>| entry.as_ref().map_or(0, |one| one.size());
         retained.bytes += size(&kept);
         let mut or = Vec::new();
@@ -154,6 +164,7 @@ impl Server {
                 && entry.or.iter().all(|or| or.is_some())
                 && entry.at < now
                 && !may_be_replaced
+                && !is_unreleased(&self.sessions, publication)
                 && expires_at.is_none_or(|at| at > now);
             let one = Match { qos: publication.qos.min(subscribed.qos), retain: true, id: subscribed.id };
             owed.push(OwedMessage {
@@ -182,4 +193,10 @@ impl Server {
             session.owed.push_retained(OwedMessage { is_must: message.is_must && fits, ..message });
         }
     }
+}
+
+/// Returns whether a message of QoS 2 has not been released by PUBREL: a server may retain it only then (§4.3.3).
+fn is_unreleased(sessions: &BTreeMap<ByteString, Box<Session>>, publication: &Rc<Publication>) -> bool {
+    let session = sessions.get(&publication.publisher);
+    session.is_some_and(|session| session.unreleased.values().any(|open| Rc::ptr_eq(open, publication)))
 }

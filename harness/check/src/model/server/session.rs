@@ -46,13 +46,15 @@ pub(super) struct Session {
     pub(super) owed: Owed,
     /// The client's Maximum Packet Size in bytes.
     pub(super) maximum_packet_size: usize,
-    /// Messages that came after a SUBSCRIBE and before its SUBACK, and their number: each may be sent once, also behind SUBACK,
-    /// which may have waited for room.
+    /// Messages that came after a SUBSCRIBE and before its SUBACK, or of QoS 2 before a subscription and were released after
+    /// it, and their number: each may be sent once, also behind SUBACK, which may have waited for room.
     pub(super) while_asked: BTreeMap<Content, u32>,
     /// A subscription was owed retained messages.
     pub(super) waits_for_retained: bool,
     /// True if the session went on where the model had seen it end.
     pub(super) is_unknown: bool,
+    /// True if a connection ended before a SUBSCRIBE or UNSUBSCRIBE was answered.
+    pub(super) has_unanswered: bool,
     /// Latest time at which it became owed a message, and time at which it lost its connection.
     owed_at: Option<Duration>,
     lost_at: Option<Duration>,
@@ -92,6 +94,7 @@ impl Session {
             while_asked: BTreeMap::new(),
             waits_for_retained: false,
             is_unknown: false,
+            has_unanswered: false,
             owed_at: None,
             lost_at: None,
         }
@@ -136,6 +139,17 @@ impl Session {
     fn is_in_group_of(&self, publications: &[Rc<Publication>]) -> bool {
         let mut shared = self.subscriptions.values().filter(|subscribed| subscribed.filter.group.is_some());
         shared.any(|shared| publications.iter().any(|publication| shared.filter.matches(&publication.topic)))
+    }
+
+    /// Returns whether the session may have more or less than is known.
+    pub(super) fn is_uncertain(&self) -> bool {
+        let is_sender_uncertain = self.sender.is_doubtful() || self.sender.has_doubtful_beginnings();
+        is_sender_uncertain || self.is_unknown || self.has_unanswered || self.may_end_at.is_some()
+    }
+
+    /// Returns whether a connection of the session ended at this time or later.
+    pub(super) fn has_lost_connection_since(&self, since: Duration) -> bool {
+        self.lost_at.is_some_and(|lost| lost >= since)
     }
 
     /// Returns whether a connection of the session ended at this instant.
@@ -252,7 +266,7 @@ impl Server {
         let version = connect.version;
         // A CONNECT that was never answered may have made one.
         let may_exist =
-            self.ended_now.contains(client_id) || self.unanswered.contains(client_id) && !connect.clean_start;
+            self.ended_now.contains_key(client_id) || self.unanswered.contains(client_id) && !connect.clean_start;
         if is_present && !exists && !may_exist {
             let clause = match connect.clean_start {
                 true => clause_of(version, "MQTT-3.2.2-1", "MQTT-3.2.2-2"),
@@ -305,7 +319,7 @@ impl Server {
         let session = self.sessions.get(client_id);
         let waits = session.is_some_and(|session| session.will.as_ref().is_some_and(PendingWill::waits));
         let will = if waits { self.will_is_due(client_id) } else { None };
-        self.ended_now.insert(client_id.clone());
+        self.ended_now.insert(client_id.clone(), self.now);
         self.end_session(client_id);
         will
     }
@@ -314,6 +328,7 @@ impl Server {
     pub(super) fn end_session(&mut self, client_id: &ByteString) {
         self.stop_timers(client_id);
         if let Some(session) = self.sessions.remove(client_id) {
+            self.memory.session_ends(self.now, client_id, session.version);
             session.subscriptions.keys().for_each(|text| self.subscribers.remove(text, client_id));
             self.groups.member_left(client_id, &session.subscriptions);
             for (topic, payload) in session.sender.unsettled_at_least_once() {

@@ -86,7 +86,7 @@ impl Server {
             payload: will.payload,
             ..Publish::default()
         };
-        let publication = self.publish(client_id, will.topic, &publish);
+        let publication = self.take_in(client_id, will.topic, &publish, true);
         if self.has_odd_clock {
             self.doubt(&[Rc::clone(&publication)]);
         }

@@ -1,0 +1,70 @@
+//! What the standards leave to a server (§4.3.3): when it takes a message of QoS 2 over, and what it has read at an instant.
+
+use super::*;
+
+/// The watcher subscribes to `u`, the sensor publishes on `t` at QoS 2, and the watcher subscribes to `t` before PUBREL.
+fn subscribed_before_release(sends: u64) -> Tale {
+    let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
+    let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false).says(1, 100, SENSOR, publish(2, 7, "x"));
+    let tale = tale.hears(1, 110, SENSOR, Packet::PubRec(ack(7)));
+    let tale = tale.subscribes(0, 200, Subscription::new("t", QoS::ExactlyOnce), None);
+    let mut tale = tale.says(1, 300, SENSOR, Packet::PubRel(ack(7)));
+    for number in 0..sends {
+        tale = tale.hears(0, 310 + number, WATCHER, publish(2, 1 + number as u16, "x"));
+    }
+    tale.hears(1, 310, SENSOR, Packet::PubComp(ack(7)))
+}
+
+#[rstest]
+#[case::not_at_all(0, &[])]
+#[case::once(1, &[])]
+#[case::twice(2, &["broker_delivers"])]
+fn server_may_look_for_subscribers_at_pubrel(#[case] sends: u64, #[case] expected: &[&str]) {
+    assert_eq!(subscribed_before_release(sends).broken(&plan(), 1000), expected);
+}
+
+/// PUBLISH and SUBSCRIBE come at one instant.
+#[test]
+fn server_may_look_for_subscribers_of_the_instant_of_publish_at_pubrel() {
+    let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
+    let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false).says(1, 100, SENSOR, publish(2, 7, "x"));
+    let subscription = Subscription::new("t", QoS::ExactlyOnce);
+    let tale = tale.hears(1, 110, SENSOR, Packet::PubRec(ack(7))).subscribes(0, 100, subscription, None);
+    let tale = tale.says(1, 120, SENSOR, Packet::PubRel(ack(7))).hears(0, 130, WATCHER, publish(2, 1, "x"));
+    assert_eq!(tale.hears(1, 130, SENSOR, Packet::PubComp(ack(7))).broken(&plan(), 1000), [""; 0]);
+}
+
+#[rstest]
+#[case::released(true, &["broker_delivers"])]
+#[case::not_released(false, &[])]
+fn server_may_retain_a_message_when_it_is_released(#[case] is_released: bool, #[case] expected: &[&str]) {
+    let retained = Publish { retain: true, ..message(2, 7, "x") };
+    let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
+    let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false).says(1, 100, SENSOR, Packet::from(retained));
+    let mut tale = tale.hears(1, 110, SENSOR, Packet::PubRec(ack(7)));
+    if is_released {
+        tale = tale.says(1, 200, SENSOR, Packet::PubRel(ack(7))).hears(1, 210, SENSOR, Packet::PubComp(ack(7)));
+    }
+    // What is retained is not sent.
+    assert_eq!(tale.subscribes(0, 300, Subscription::new("t", QoS::AtMostOnce), None).broken(&plan(), 3000), expected);
+}
+
+#[rstest]
+#[case::at_that_instant(520, &[])]
+#[case::before(500, &["broker_settles", "broker_delivers"])]
+fn server_may_not_have_read_an_acknowledgement_of_the_instant_of_a_takeover(
+    #[case] acknowledged: u64,
+    #[case] expected: &[&str],
+) {
+    let again = Connect { clean_start: false, session_expiry: Some(100), ..connect("watcher", 0) };
+    let tale = audience().says(1, 200, SENSOR, publish(1, 7, "x")).hears(1, 210, SENSOR, Packet::PubAck(ack(7)));
+    let tale = tale.hears(0, 210, WATCHER, publish(1, 1, "x"));
+    // The CONNECT of the new connection is answered 30 ms after it was opened, at 530.
+    let mut tale = tale.says(0, acknowledged, WATCHER, Packet::PubAck(ack(1)));
+    tale.0.at(500).item(2, WATCHER, BROKER, Transmission::Open);
+    tale.0.at(520).packet(2, WATCHER, BROKER, Packet::from(again));
+    tale.0.at(530).item(0, BROKER, WATCHER, Transmission::Fin);
+    tale.0.at(530).packet(2, BROKER, WATCHER, Packet::from(ConnAck { session_present: true, ..ConnAck::default() }));
+    let copy = Packet::from(Publish { dup: true, ..message(1, 1, "x") });
+    assert_eq!(tale.hears(2, 540, WATCHER, copy).broken(&plan(), 1000), expected);
+}
