@@ -162,6 +162,12 @@ impl Scenario {
         diagnostics.finish(plans)
     }
 
+    /// Returns each run as a file of its own, without axes and expectations; of many runs 100, evenly chosen. Runs that are
+    /// more than the values of their axes, such as those of `any_order` and `sweep`, are left out.
+    pub fn single_runs(&self) -> Vec<Ast> {
+        lower::single::files(self)
+    }
+
     /// Returns what is right but may not mean what was meant, in its plans.
     pub fn warnings(&self, plans: &[Plan]) -> Vec<Error> {
         lints::warnings(plans)

@@ -13,6 +13,7 @@ mod packets;
 mod pairs;
 pub(crate) mod params;
 pub(crate) mod range;
+pub(crate) mod single;
 mod steps;
 mod useless_steps;
 mod when;

@@ -122,6 +122,42 @@ impl Params {
         scalar_node(node, text)
     }
 
+    /// Returns the tree with the parameters filled in that have a value in the run; fields of nodes and the numbers of members
+    /// and rounds stay parameters.
+    pub(super) fn fill_known(&self, node: &Node) -> Node {
+        let fill = |node: &Node| self.fill_known(node);
+        let kind = match &node.kind {
+            NodeKind::Scalar(scalar) => return self.fill_scalar(node, scalar),
+            NodeKind::List(items) => NodeKind::List(items.iter().map(fill).collect()),
+            NodeKind::Map(entries) => {
+                NodeKind::Map(entries.iter().map(|(key, value)| (fill(key), fill(value))).collect())
+            }
+            NodeKind::Broken => NodeKind::Broken,
+        };
+        Node { kind, ..node.clone_place() }
+    }
+
+    fn fill_scalar(&self, node: &Node, scalar: &Scalar) -> Node {
+        let references = references(&scalar.text);
+        if let [only] = references.as_slice()
+            && only.end - only.start == scalar.text.len()
+            && !scalar.quoted
+            && let Some(value) = self.values.get(&only.name)
+        {
+            return Node::clone(value);
+        }
+        let (mut text, mut end) = (String::new(), 0);
+        for reference in &references {
+            let value = self.values.get(&reference.name).and_then(|value| value.text());
+            let Some(value) = value else { continue };
+            text.push_str(&scalar.text[end..reference.start]);
+            text.push_str(&bracketed(value));
+            end = reference.end;
+        }
+        text.push_str(&scalar.text[end..]);
+        if end == 0 { node.clone() } else { scalar_node(node, text) }
+    }
+
     /// Returns what stands for a parameter at a span inside of a text; nothing if it is wrong, which is reported.
     pub(crate) fn text(&self, name: &str, span: Span, diagnostics: &Diagnostics) -> Option<String> {
         match self.find(name, span, diagnostics) {

@@ -8,6 +8,7 @@ mod mutated;
 mod newcomer;
 mod schema;
 mod serde_yaml_agrees;
+mod single;
 mod tables;
 mod write;
 
