@@ -76,7 +76,7 @@ fn clean(options: &CampaignOptions, limit: Duration) {
     let result = explore(options, &|| begun.elapsed() >= limit, &mut |_| (), &mut |_| ());
     let took = begun.elapsed().as_secs_f64();
     for find in &result.finds {
-        let small = shrink(&options.target, find);
+        let small = shrink(&options.target, find, &|| false);
         let name = find.finding.kind.file_name();
         println!(
             "--- {name} {} times, first in story {}\n{}",

@@ -33,8 +33,8 @@ pub struct CampaignOptions {
     pub is_guided: bool,
     /// The part of the stories that is run, from 1, and the number of parts.
     pub shard: (u64, u64),
-    /// Scenarios to which faults are added, instead of drawing whole stories. None: whole stories.
-    pub bases: Arc<Vec<File>>,
+    /// The runs of each scenario to which faults are added, instead of drawing whole stories. None: whole stories.
+    pub bases: Arc<Vec<Vec<File>>>,
     /// The programs that are explored.
     pub target: Target,
 }
@@ -66,8 +66,9 @@ impl CampaignOptions {
         if self.bases.is_empty() {
             return Some(story(recipe, self.is_swarm_on));
         }
-        let place = Random::new(recipe.seed.derive("base")).place(self.bases.len());
-        disturbed(&self.bases[place], recipe.turns.last().map_or(recipe.seed, |(_, seed)| *seed))
+        let mut random = Random::new(recipe.seed.derive("base"));
+        let runs = &self.bases[random.place(self.bases.len())];
+        disturbed(&runs[random.place(runs.len())], recipe.turns.last().map_or(recipe.seed, |(_, seed)| *seed))
     }
 }
 
@@ -96,6 +97,10 @@ pub struct CampaignResult {
     pub runs: u64,
     /// Number of stories with a step that met nothing.
     pub vacuous: u64,
+    /// Number of stories that the programs could not be asked, however often they were drawn anew.
+    pub unasked: u64,
+    /// The notes of programs that are not the project's.
+    pub notes: BTreeSet<String>,
     /// Number of stories that were ended after [`STORY_EVENTS`](crate::STORY_EVENTS).
     pub cut: u64,
     /// The number of events of all of them.
@@ -161,8 +166,7 @@ fn round(
                 while !is_over() {
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let Some(number) = options.number(place).filter(|_| place < first + ROUND) else { break };
-                    let recipe = options.recipe(number, kept);
-                    let judged = judge(options, &recipe);
+                    let (recipe, judged) = judge(options, options.recipe(number, kept));
                     if sender.send((place, number, recipe, judged)).is_err() {
                         break;
                     }
@@ -182,12 +186,29 @@ fn round(
     });
 }
 
-fn judge(options: &CampaignOptions, recipe: &Recipe) -> Judged {
-    let Some(file) = options.file(recipe) else { return Judged { is_vacuous: true, ..Judged::default() } };
+/// Number of times that a story is drawn anew which the programs cannot be asked.
+const REDRAWS: u64 = 50;
+
+/// Judges the story of a recipe, or of another one if the programs cannot be asked this; returns the recipe of the story.
+fn judge(options: &CampaignOptions, recipe: Recipe) -> (Recipe, Judged) {
+    let first = recipe.seed;
+    let (mut recipe, mut again) = (recipe, 0);
+    loop {
+        let judged = judge_story(options, &recipe);
+        if !judged.is_unasked || again == REDRAWS {
+            return (recipe, judged);
+        }
+        again += 1;
+        recipe = Recipe::new(first.derive(&format!("again {again}")));
+    }
+}
+
+fn judge_story(options: &CampaignOptions, recipe: &Recipe) -> Judged {
+    let Some(file) = options.file(recipe) else { return Judged::unasked() };
     match plan_of_story(&file) {
         Ok(plan) => options.target.judge(&plan),
         // Not every fault can be added everywhere.
-        Err(_) if !options.bases.is_empty() => Judged { is_vacuous: true, ..Judged::default() },
+        Err(_) if !options.bases.is_empty() => Judged::unasked(),
         Err(errors) => {
             let kind = FindingKind { invariant: "drawing".to_owned(), pattern: errors.clone() };
             let finding = Finding { kind, expected: "a story without errors".to_owned(), actual: errors };
@@ -206,6 +227,8 @@ fn take(
 ) {
     result.runs += 1;
     result.vacuous += u64::from(judged.is_vacuous);
+    result.unasked += u64::from(judged.is_unasked);
+    result.notes.extend(judged.notes);
     result.cut += u64::from(judged.is_cut);
     result.events += judged.events as u64;
     for finding in judged.findings {

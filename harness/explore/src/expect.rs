@@ -24,7 +24,7 @@ pub(crate) fn candidates(expected: &str, nodes: &[String]) -> Vec<String> {
         (["sends", packet, "to", client, ..], _) if is_packet(packet) && is_node(client) => {
             vec![format!("{client}: {{ receives: {packet} }}")]
         }
-        (["sends", "the", "message" | "retained", ..], Some(client)) => {
+        (["sends", "the", "message" | "retained" | "will", ..], Some(client)) => {
             let Some(topic) = after("on") else { return Vec::new() };
             let exact = field(text).map(|field| format!("topic: \"{topic}\", {field}"));
             let fields = exact.into_iter().chain([format!("topic: \"{topic}\"")]);
@@ -44,12 +44,35 @@ pub(crate) fn candidates(expected: &str, nodes: &[String]) -> Vec<String> {
         (["has", "no", "session", "of", client, ..], _) if is_node(client) => {
             vec![format!("{client}: {{ receives: {{ CONNACK: {{ session_present: true }} }}, count: 0 }}")]
         }
+        (["holds" | "retains", ..], _) => held(who, rest).into_iter().collect(),
         (["sends", packet, ..], _) if is_packet(packet) => vec![format!("{who}: {{ sends: {packet} }}")],
         (["publishes", "the", "message", "on", topic, ..], _) => {
             vec![format!("{who}: {{ sends: {{ PUBLISH: {{ topic: \"{topic}\" }} }} }}")]
         }
         _ => Vec::new(),
     }
+}
+
+/// Returns the expectation about what a broker holds, from the words behind its name.
+fn held(broker: &str, words: &[&str]) -> Option<String> {
+    let has = |what: String| format!("{broker}: {{ has: {{ {what} }}, at: end }}");
+    let at_most = |count: &str| if count == "0" { "0".to_owned() } else { format!("\"..{count}\"") };
+    Some(match *words {
+        ["holds", "no", "session", "of", client, ..] => {
+            format!("never: {{ {broker}: {{ has: {{ session: {client} }}, at: end }} }}")
+        }
+        ["holds", "no", "will", "of", client] => has(format!("session: {client}, will: false")),
+        ["holds", count, "subscriptions", "of", client] => has(format!("session: {client}, subscriptions: {count}")),
+        ["holds", "at", "most", count, "messages", "under", "way", "to", client] => {
+            has(format!("session: {client}, in_flight: {}", at_most(count)))
+        }
+        ["holds", "at", "most", count, "messages", "that", "wait", "for", client] => {
+            has(format!("session: {client}, queued: {}", at_most(count)))
+        }
+        ["retains", "at", "most", count, "messages"] => has(format!("retained: {}", at_most(count))),
+        ["retains", "at", "least", count, "messages"] => has(format!("retained: \"{count}..\"")),
+        _ => return None,
+    })
 }
 
 fn is_packet(word: &str) -> bool {
@@ -80,6 +103,10 @@ mod tests {
         "broker sends the message on t/a that app published at 0.060 to probe [MQTT-4.5.0-1]",
         "probe: { receives: { PUBLISH: { topic: \"t/a\" } } }"
     )]
+    #[case::will(
+        "broker sends the will of app on t/a, due at 0.060, to probe once it can [MQTT-3.3.5-1]",
+        "probe: { receives: { PUBLISH: { topic: \"t/a\" } } }"
+    )]
     #[case::at_a_qos(
         "broker sends the message on s to app at QoS 1 [MQTT-3.8.4-8]",
         "app: { receives: { PUBLISH: { topic: \"s\", qos: 1 } } }"
@@ -92,6 +119,19 @@ mod tests {
         "broker still has the session of app, and sends Session Present 1 [MQTT-3.2.2-3]",
         "app: { receives: { CONNACK: { session_present: true } } }"
     )]
+    #[case::ended_session(
+        "broker holds no session of app, which ended at 5.050 [§4.1]",
+        "never: { broker: { has: { session: app }, at: end } }"
+    )]
+    #[case::subscriptions(
+        "broker holds 1 subscriptions of app [§4.1]",
+        "broker: { has: { session: app, subscriptions: 1 }, at: end }"
+    )]
+    #[case::under_way(
+        "broker holds at most 0 messages under way to app [§4.1]",
+        "broker: { has: { session: app, in_flight: 0 }, at: end }"
+    )]
+    #[case::retained("broker retains at most 2 messages [§3.3.1.3]", "broker: { has: { retained: \"..2\" }, at: end }")]
     #[case::of_a_client("app sends PUBREL 1, which it owes since 0.100 [MQTT-4.3.3-4]", "app: { sends: PUBREL }")]
     fn right_behaviour_becomes_an_expectation(#[case] expected: &str, #[case] first: &str) {
         let nodes = ["broker", "app", "probe"].map(str::to_owned);

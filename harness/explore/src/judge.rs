@@ -1,15 +1,18 @@
 //! One story: from the drawn file to what the invariants found.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use halfopen_check::{Completion, Outcome, check};
 use halfopen_plan::trace::Trace;
-use halfopen_plan::{Plan, Source};
+use halfopen_plan::{
+    CountRange, Expectation, ExpectationId, Holding, Mode, NodeId, OnlyBuiltin, Plan, Program, Source, Verb, Weight,
+};
 use halfopen_scenario::ast::File;
 use halfopen_scenario::{Comments, Errors, PlanOptions, parse};
-use halfopen_world::{Defect, Engine, ProgramsUnderTest, RunOptions};
+use halfopen_world::{Defect, Engine, EngineError, ProgramsUnderTest, RunOptions};
 
 use crate::reached::Reached;
 
@@ -64,6 +67,16 @@ pub struct FindingKind {
     pub pattern: String,
 }
 
+/// The name in the place of an invariant of a run that could not go on.
+const ENGINE: &str = "engine";
+
+impl FindingKind {
+    /// Returns whether the run could not go on.
+    pub fn is_of_engine(&self) -> bool {
+        self.invariant == ENGINE
+    }
+}
+
 impl fmt::Display for FindingKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.invariant, self.pattern)
@@ -81,6 +94,13 @@ pub struct Finding {
     pub actual: String,
 }
 
+impl Finding {
+    /// Returns a line about a further finding of the same run.
+    pub(crate) fn also(&self) -> String {
+        format!("The same run shows `{}`, too: {}; actual: {}", self.kind.invariant, self.expected, self.actual)
+    }
+}
+
 /// The result of a story.
 #[derive(Clone, Debug, Default)]
 pub struct Judged {
@@ -96,6 +116,17 @@ pub struct Judged {
     pub is_cut: bool,
     /// The states and marks that the run reached.
     pub reached: Reached,
+    /// True if the programs could not be asked the story, so that nothing was run.
+    pub is_unasked: bool,
+    /// The notes of programs that are not the project's: what they asked for in vain, and why two runs may differ.
+    pub notes: BTreeSet<String>,
+}
+
+impl Judged {
+    /// A story that the programs could not be asked.
+    pub(crate) fn unasked() -> Self {
+        Self { is_unasked: true, ..Self::default() }
+    }
 }
 
 /// Returns the plan of a file that has one run.
@@ -129,9 +160,10 @@ impl Target {
             None => (Arc::clone(plan), ProgramsUnderTest::default()),
             Some(Ok((plan, programs))) => (plan, programs),
             // The programs cannot be asked this.
-            Some(Err(_)) => return Judged { is_vacuous: true, ..Judged::default() },
+            Some(Err(_)) => return Judged::unasked(),
         };
-        self.judge_with(&plan, programs)
+        let judged = self.judge_with(&plan, programs.clone());
+        Judged { notes: programs.take_notes().into_iter().collect(), ..judged }
     }
 
     fn judge_with(&self, plan: &Arc<Plan>, programs: ProgramsUnderTest) -> Judged {
@@ -140,8 +172,10 @@ impl Target {
                 let outcome = check(plan, &trace);
                 judged(plan, &trace, &outcome)
             }
-            Err(why) => {
-                let kind = FindingKind { invariant: "engine".to_owned(), pattern: pattern(plan, &why) };
+            // It is found out only in the run that the programs cannot be asked this.
+            Err(NotRun::NotFor) => Judged::unasked(),
+            Err(NotRun::Broken(why)) => {
+                let kind = FindingKind { invariant: ENGINE.to_owned(), pattern: pattern(plan, &why) };
                 let finding = Finding { kind, expected: "the run goes on".to_owned(), actual: why };
                 Judged { findings: vec![finding], ..Judged::default() }
             }
@@ -151,8 +185,8 @@ impl Target {
     /// Runs a plan.
     ///
     /// # Errors
-    /// Why the run could not go on.
-    fn record(&self, plan: &Arc<Plan>, programs_under_test: ProgramsUnderTest) -> Result<Trace, String> {
+    /// Why there is no run, or why it could not go on.
+    fn record(&self, plan: &Arc<Plan>, programs_under_test: ProgramsUnderTest) -> Result<Trace, NotRun> {
         let work = || {
             let options = RunOptions {
                 keeps_trace: true,
@@ -161,18 +195,66 @@ impl Target {
                 event_limit: Some(STORY_EVENTS),
                 ..RunOptions::new(Box::new(Completion::new(plan)))
             };
-            halfopen_world::run(plan, Engine::Sim, options)
+            halfopen_world::run(&watched(plan), Engine::Sim, options)
         };
         match catch_unwind(AssertUnwindSafe(work)) {
             Ok(Ok(trace)) => Ok(trace),
-            Ok(Err(error)) => Err(error.to_string()),
+            Ok(Err(EngineError::NotFor(_))) => Err(NotRun::NotFor),
+            Ok(Err(error)) => Err(NotRun::Broken(error.to_string())),
             Err(panic) => {
                 let text = panic.downcast_ref::<String>().cloned();
                 let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-                Err(format!("panic: {}", text.unwrap_or_default()))
+                Err(NotRun::Broken(format!("panic: {}", text.unwrap_or_default())))
             }
         }
     }
+}
+
+/// Returns a plan that asks what the project's brokers hold of each client and how much they retain, so that the trace tells it.
+fn watched(plan: &Arc<Plan>) -> Arc<Plan> {
+    let is_broker = |node: &NodeId| matches!(plan.node(*node).program, Program::Broker(_));
+    let brokers: Vec<NodeId> = plan.node_ids().filter(is_broker).collect();
+    let clients = plan.nodes.iter().filter_map(|node| match &node.program {
+        Program::Client(client) => Some(client.options.connect.client_id.to_string()),
+        Program::RawClient(client) => Some(client.connect.client_id.to_string()),
+        Program::Broker(_) | Program::RawBroker(_) => None,
+    });
+    let of_session = |session| Holding { session: Some(session), ..Holding::default() };
+    let of_retained = Holding { retained: Some(CountRange { min: 0, max: None }), ..Holding::default() };
+    let mut watched = Plan::clone(plan);
+    for holding in clients.map(of_session).chain([of_retained]) {
+        watched.expectations.push(asks(&brokers, holding));
+    }
+    Arc::new(watched)
+}
+
+/// Returns an expectation that asks brokers for something that they hold.
+fn asks(brokers: &[NodeId], holding: Holding) -> Expectation {
+    Expectation {
+        id: ExpectationId(0),
+        text: String::new(),
+        mode: Mode::Must,
+        weight: Weight::Advised,
+        nodes: brokers.to_vec(),
+        verb: Verb::Has(holding),
+        count: None,
+        per: None,
+        gap: None,
+        to: None,
+        from: None,
+        on: Vec::new(),
+        timing: None,
+        during: None,
+        only_builtin: OnlyBuiltin::default(),
+    }
+}
+
+/// The reason why there is no trace of a run.
+enum NotRun {
+    /// The programs cannot be asked it.
+    NotFor,
+    /// It could not go on.
+    Broken(String),
 }
 
 fn judged(plan: &Plan, trace: &Trace, outcome: &Outcome) -> Judged {
@@ -193,13 +275,14 @@ fn judged(plan: &Plan, trace: &Trace, outcome: &Outcome) -> Judged {
     let reached = Reached::of(plan, trace);
     let events = trace.events.len();
     let is_cut = events >= STORY_EVENTS;
-    Judged { findings, unmet, is_vacuous: !outcome.vacuous.is_empty(), events, is_cut, reached }
+    let is_vacuous = !outcome.vacuous.is_empty();
+    Judged { findings, unmet, is_vacuous, events, is_cut, reached, ..Judged::default() }
 }
 
-/// A line without what differs from run to run: names of nodes, numbers and quoted texts. What stands in brackets is
+/// A line without what differs from run to run: names of nodes, topics, numbers and quoted texts. What stands in brackets is
 /// the clause, and stays.
 fn pattern(plan: &Plan, line: &str) -> String {
-    let mut words = Vec::new();
+    let (mut words, mut is_topic) = (Vec::new(), false);
     for word in line.split_whitespace() {
         let is_clause = word.starts_with('[') || word.starts_with("MQTT-");
         let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
@@ -208,7 +291,9 @@ fn pattern(plan: &Plan, line: &str) -> String {
             || bare.split_once('#').is_some_and(|(name, _)| plan.nodes.iter().any(|node| node.name == name));
         let has_digits = bare.chars().any(|c| c.is_ascii_digit());
         let is_text = word.contains(['"', '`', '/']);
-        words.push(if is_clause || !(is_name || has_digits || is_text) { word } else { "…" });
+        let is_kept = is_clause || !(is_name || has_digits || is_text || is_topic);
+        words.push(if is_kept { word } else { "…" });
+        is_topic = word == "on";
     }
     words.dedup_by(|a, b| a == b && *a == "…");
     words.join(" ")

@@ -58,6 +58,11 @@ pub(crate) fn link(from: &str, to: &str, both: bool) -> LinkPath {
     LinkPath::from(if both { Ends::Between(from, to) } else { Ends::From(from, to) })
 }
 
+/// All links of a node, both ways.
+pub(crate) fn all_links(node: &str) -> LinkPath {
+    LinkPath::from(Ends::Of(EventNode::new(node)))
+}
+
 /// A link with a fault that begins at once or with a packet.
 pub(crate) fn faulty(link: LinkPath, packet: Option<PacketType>) -> FaultyLink {
     match packet {

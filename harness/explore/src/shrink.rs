@@ -38,9 +38,29 @@ pub struct Shrunk {
     /// Number of parts without which the run shows something else, each with a comment that says what; nothing if there was no
     /// time to look at all of them.
     pub others: Option<usize>,
+    /// The other findings of its run.
+    pub also: Vec<Finding>,
+    /// False if the story was run again and did not show the finding: two runs of the programs may differ.
+    pub is_seen_again: bool,
 }
 
 impl Shrunk {
+    /// A story of which nothing is known but its finding.
+    fn of(draft: Draft, finding: Finding, runs: usize) -> Self {
+        let comments = Comments::default();
+        Self {
+            draft,
+            finding,
+            comments,
+            expectation: None,
+            runs,
+            is_minimal: false,
+            others: None,
+            also: Vec::new(),
+            is_seen_again: true,
+        }
+    }
+
     /// Returns the number of lines of the scenario, without those at its head.
     pub fn lines(&self) -> usize {
         self.draft.to_yaml(&Comments::default()).lines().count() + if self.expectation.is_some() { 2 } else { 0 }
@@ -49,9 +69,14 @@ impl Shrunk {
     /// Returns the scenario as YAML; `command` reproduces it.
     pub fn to_yaml(&self, command: &str) -> String {
         let minimal = match (self.is_minimal, self.others) {
-            (true, Some(0)) => "No line can be left out: without it nothing is found.",
-            (true, Some(_)) => "No line can be left out: without it nothing is found, or what is said of it.",
-            (true, None) => "No line can be left out: without it the run does not show this.",
+            (true, Some(0)) if self.also.is_empty() => "No line can be left out: without it nothing is found.",
+            (true, Some(_)) if self.also.is_empty() => {
+                "No line can be left out: without it nothing is found, or what is said of it."
+            }
+            (true, _) => "No line can be left out: without it the run does not show this.",
+            _ if !self.is_seen_again => {
+                "It was seen once, and not when this was run again: two runs of the programs may differ."
+            }
             (false, _) => "Some lines may be left out; there was no time to find out which.",
         };
         let mut head = vec![
@@ -60,6 +85,7 @@ impl Shrunk {
             format!("Found by the invariant `{}`. {command}", self.finding.kind.invariant),
             minimal.to_owned(),
         ];
+        head.extend(self.also.iter().map(Finding::also));
         head.extend(self.comments.head.iter().cloned());
         let text = self.draft.to_yaml(&Comments { head, ..self.comments.clone() });
         match &self.expectation {
@@ -75,13 +101,28 @@ fn with_expectation(text: &str, expectation: &str, clause: Option<&str>) -> Stri
     format!("{text}expect:\n  - {expectation}{clause}\n")
 }
 
-/// Makes the story of a find small.
-pub fn shrink(target: &Target, find: &Find) -> Shrunk {
+/// Number of times that a find is run again before it counts as one that is not seen again.
+const TRIES: usize = 3;
+
+/// Makes the story of a find small. Once `is_over` says so, what is left is taken as it is.
+pub fn shrink(target: &Target, find: &Find, is_over: &dyn Fn() -> bool) -> Shrunk {
     let draft = Draft::from(&find.file);
     let waived =
         find.file.waive.iter().flat_map(|field| &field.value.0).map(|(_, invariant, _)| invariant.name()).collect();
-    let mut shrinker =
-        Shrinker { target, kind: find.finding.kind.clone(), waived, draft, finding: find.finding.clone(), runs: 0 };
+    let mut shrinker = Shrinker {
+        target,
+        is_over,
+        kind: find.finding.kind.clone(),
+        waived,
+        draft,
+        finding: find.finding.clone(),
+        runs: 0,
+    };
+    let draft = shrinker.draft.clone();
+    // Two runs of the project's programs are the same.
+    if target.programs.is_some() && !(0..TRIES).any(|_| shrinker.shows(&draft).is_some()) {
+        return Shrunk { is_seen_again: false, ..Shrunk::of(draft, find.finding.clone(), shrinker.runs) };
+    }
     let mut is_minimal = false;
     while !is_minimal && shrinker.has_runs() {
         let before = shrinker.draft.clone();
@@ -93,14 +134,16 @@ pub fn shrink(target: &Target, find: &Find) -> Shrunk {
         is_minimal = shrinker.draft == before && shrinker.has_runs();
     }
     let mut comments = shrinker.ranges();
-    let others = if is_minimal { shrinker.others(&mut comments) } else { None };
+    let also = shrinker.also();
+    let others = if is_minimal { shrinker.others(&also, &mut comments) } else { None };
     let expectation = shrinker.expectation();
     let Shrinker { draft, finding, runs, .. } = shrinker;
-    Shrunk { draft, finding, comments, expectation, runs, is_minimal, others }
+    Shrunk { comments, expectation, is_minimal, others, also, ..Shrunk::of(draft, finding, runs) }
 }
 
 struct Shrinker<'a> {
     target: &'a Target,
+    is_over: &'a dyn Fn() -> bool,
     kind: FindingKind,
     /// The invariants that the story waives: what is left of it must not break them unwaived.
     waived: Vec<&'static str>,
@@ -111,7 +154,7 @@ struct Shrinker<'a> {
 
 impl Shrinker<'_> {
     fn has_runs(&self) -> bool {
-        self.runs < SHRINK_RUNS
+        self.runs < SHRINK_RUNS && !(self.is_over)()
     }
 
     /// Runs a draft; what it shows, if it is a scenario of one run that shows the same kind of finding.
@@ -240,8 +283,9 @@ impl Shrinker<'_> {
     }
 
     /// Says of each part without which the run shows something else what that is: of steps behind them, and of others at the
-    /// head of the file. Returns how many there are; nothing if there were no runs left for some.
-    fn others(&mut self, comments: &mut Comments) -> Option<usize> {
+    /// head of the file. Returns how many there are; nothing if there were no runs left for some. What the run with all its
+    /// parts shows, too, is nothing else.
+    fn others(&mut self, also: &[Finding], comments: &mut Comments) -> Option<usize> {
         let mut count = 0;
         for piece in self.draft.pieces() {
             let without = self.draft.without(std::slice::from_ref(&piece));
@@ -250,7 +294,8 @@ impl Shrinker<'_> {
                 return None;
             }
             self.runs += 1;
-            let Some(other) = self.target.judge(&plan).findings.into_iter().next() else { continue };
+            let is_new = |other: &Finding| also.iter().all(|also| also.kind != other.kind);
+            let Some(other) = self.target.judge(&plan).findings.into_iter().find(is_new) else { continue };
             count += 1;
             let what = format!("`{}` finds something else", other.kind.invariant);
             let keys = self.draft.keys_of(&piece);
@@ -303,6 +348,14 @@ impl Shrinker<'_> {
             }
         }
         good
+    }
+
+    /// Returns the other findings of the run.
+    fn also(&mut self) -> Vec<Finding> {
+        let Ok(plan) = plan_of("story", self.draft.to_yaml(&Comments::default())) else { return Vec::new() };
+        self.runs += 1;
+        let findings = self.target.judge(&plan).findings;
+        findings.into_iter().filter(|finding| finding.kind != self.kind).collect()
     }
 
     /// Returns the expectation that states the right behaviour and fails in this run, if the language can say it.
@@ -429,7 +482,7 @@ mod tests {
         let options = CampaignOptions::new(1, 300, std::num::NonZero::new(2).unwrap(), target.clone());
         let result = explore(&options, &|| false, &mut |_| (), &mut |_| ());
         let find = result.finds.iter().find(|find| find.finding.kind.invariant == invariant).expect("it is found");
-        shrink(&target, find)
+        shrink(&target, find, &|| false)
     }
 
     #[rstest]

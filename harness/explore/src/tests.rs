@@ -1,7 +1,14 @@
+use std::num::NonZero;
+use std::sync::Arc;
+
 use halfopen_plan::Seed;
 use halfopen_scenario::Comments;
+use halfopen_world::ProgramsUnderTest;
 
-use crate::{CampaignOptions, Mark, Recipe, Target, explore, plan_of, plan_of_story, seed_of, story};
+use crate::{
+    CampaignOptions, Find, Finding, FindingKind, Mark, OtherPrograms, Recipe, Target, explore, plan_of, plan_of_story,
+    seed_of, shrink, story,
+};
 
 #[test]
 fn every_story_that_is_drawn_is_a_scenario_without_errors() {
@@ -29,8 +36,7 @@ fn what_was_once_taken_for_wrong_is_right() {
     for file in &files {
         let plan = plan_of("right", std::fs::read_to_string(file).unwrap()).unwrap();
         let findings = Target::default().judge(&plan).findings;
-        let told =
-            |finding: &crate::Finding| format!("{}: {} | {}", finding.kind.invariant, finding.expected, finding.actual);
+        let told = |finding: &Finding| format!("{}: {} | {}", finding.kind.invariant, finding.expected, finding.actual);
         wrong.extend(findings.iter().map(|finding| format!("{}\n    {}", file.display(), told(finding))));
     }
     assert!(!files.is_empty());
@@ -88,4 +94,35 @@ fn steps_that_cause_their_own_event_come_to_an_end() {
                 t } } }\n  - wait: 1s\n";
     let judged = Target::default().judge(&plan_of("story", text.to_owned()).unwrap());
     assert!(judged.events < 10_000, "{} events", judged.events);
+}
+
+/// Programs that can be asked few stories: those with two nodes at most.
+fn programs() -> OtherPrograms {
+    OtherPrograms::new(|plan| match plan.nodes.len() {
+        0..=2 => Ok((Arc::clone(plan), ProgramsUnderTest::default())),
+        _ => Err("it has too many nodes".to_owned()),
+    })
+}
+
+#[test]
+fn stories_that_programs_cannot_be_asked_are_drawn_anew() {
+    let target = Target { programs: Some(programs()), ..Target::default() };
+    let options = CampaignOptions::new(1, 40, NonZero::<usize>::MIN, target);
+    let result = explore(&options, &|| false, &mut |_| (), &mut |_| ());
+    assert_eq!((result.runs, result.unasked), (40, 0));
+    assert!(result.events > 0 && result.finds.is_empty());
+}
+
+#[test]
+fn find_that_is_not_seen_again_says_so() {
+    let file = story(&Recipe::new(Seed(5)), true);
+    let kind = FindingKind { invariant: "broker_delivers".to_owned(), pattern: "what nobody sees".to_owned() };
+    let finding = Finding { kind, expected: "something".to_owned(), actual: "nothing".to_owned() };
+    let target = Target {
+        programs: Some(OtherPrograms::new(|plan| Ok((Arc::clone(plan), ProgramsUnderTest::default())))),
+        ..Target::default()
+    };
+    let small = shrink(&target, &Find { run: 0, file, finding }, &|| false);
+    assert!(!small.is_seen_again && small.runs == 3, "{} runs", small.runs);
+    assert!(small.to_yaml("").contains("It was seen once"), "{}", small.to_yaml(""));
 }

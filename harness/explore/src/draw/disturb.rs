@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use halfopen_plan::{Invariant, Seed};
 use halfopen_protocol::Version;
+use halfopen_scenario::Comments;
 use halfopen_scenario::ast::{
     ActionKind, CloseWord, Field, File, NetworkChange, Nodes, Param, Place, Step, Steps, Versions, Waive,
 };
@@ -20,12 +21,8 @@ const REST: Duration = Duration::from_secs(120);
 /// Draws faults and puts them between the steps of a scenario. Its expectations are taken away, since they are about
 /// the story without faults; the invariants judge. Returns nothing if it has several runs, or no steps to be seen.
 pub fn disturbed(file: &File, seed: Seed) -> Option<File> {
-    if file.matrix.is_some()
-        || file.pairs.is_some()
-        || file.table.is_some()
-        || file.values.is_some()
-        || file.include.is_some()
-    {
+    let has_axes = file.matrix.is_some() || file.pairs.is_some() || file.table.is_some() || file.values.is_some();
+    if has_axes || file.include.is_some() {
         return None;
     }
     let mut random = Random::new(seed.derive("disturb"));
@@ -43,6 +40,15 @@ pub fn disturbed(file: &File, seed: Seed) -> Option<File> {
         let place = random.place(steps.len() + 1);
         let added = fault(&mut random, &clients, &raw, &brokers, &mut waived);
         steps.splice(place..place, added.into_iter().map(Param::new));
+    }
+    let text = file.to_yaml(&Comments::default());
+    // What a fault leaves out may be the end of a pause.
+    if text.contains("pause") {
+        waived.push((Invariant::BrokerKeepsItsDeadline, "A broker that is paused does nothing.".to_owned()));
+        waived.push((Invariant::ClientKeepsItsInterval, "A client that is paused does nothing.".to_owned()));
+    }
+    if text.contains("size:") {
+        waived.push((Invariant::ClientKeepsItsInterval, "A large message may not get out.".to_owned()));
     }
     steps.push(Param::new(wait(REST)));
     file.steps = given(Steps(steps));
@@ -115,7 +121,8 @@ fn fault(
         _ => {
             let how = random.pick(&[ActionKind::Crash, ActionKind::PowerLoss]);
             let mut steps = vec![act(node, how), wait(time), act(node, ActionKind::Restart)];
-            if role < 2 {
+            // A client connects by itself, unless the scenario says otherwise.
+            if role == 1 {
                 steps.push(act(node, connect(false)));
             }
             steps

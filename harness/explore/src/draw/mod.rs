@@ -10,12 +10,13 @@ mod nodes;
 mod steps;
 mod swarm;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use halfopen_plan::{Invariant, Seed};
+use halfopen_plan::{Feature, Invariant, Seed};
 use halfopen_protocol::Version;
 use halfopen_scenario::ast::{
-    File, LinkProperties, LinkSettings, Name, Nodes, Param, Place, Step, Steps, Versions, Waive,
+    File, LinkProperties, LinkSettings, Name, Nodes, OneOrMore, Param, Place, Step, Steps, Versions, Waive,
 };
 
 pub use self::disturb::disturbed;
@@ -76,6 +77,7 @@ pub fn story(recipe: &Recipe, is_swarm_on: bool) -> File {
         parted: Vec::new(),
         broker_is_up: true,
         recovery: Duration::from_secs(2),
+        uses: BTreeSet::new(),
     }
     .file()
 }
@@ -115,6 +117,8 @@ struct Draw {
     broker_is_up: bool,
     /// The time in which all is well again once nothing is broken any more.
     recovery: Duration,
+    /// The optional features of a broker that the story uses.
+    uses: BTreeSet<Feature>,
 }
 
 impl Draw {
@@ -123,6 +127,7 @@ impl Draw {
         let version = if self.swarm.is_v5 { Version::V5_0 } else { Version::V3_1_1 };
         file.mqtt = some(Versions(vec![version]));
         self.declare(&mut file);
+        file.middleboxes = self.middleboxes();
         if let Some(latency) = self.swarm.latency {
             let properties = LinkProperties { latency: given(latency.into()), ..LinkProperties::default() };
             file.network = given(LinkSettings { properties });
@@ -145,6 +150,9 @@ impl Draw {
         }
         self.end();
         self.waive(&mut file);
+        // A broker that lacks one is not asked the story.
+        let uses: Vec<_> = self.uses.iter().map(|feature| Param::new(*feature)).collect();
+        file.requires = if uses.is_empty() || self.swarm.is_fake { None } else { given(OneOrMore(uses)) };
         file.steps = given(Steps(self.steps.into_iter().map(Param::new).collect()));
         file
     }

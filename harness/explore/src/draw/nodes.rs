@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use halfopen_plan::Feature;
 use halfopen_protocol::{PacketType, Version};
 use halfopen_scenario::ast::{
-    Answer, AnswerKeys, AnswerLine, AnswerWord, Answered, Answers, Broker, Client, CloseWord, ConnectFields, Expiry,
-    Factor, Field, File, GrowthFactor, Number, OneOrMore, Param, Payload, Place, RawBroker, RawClient, Reconnect,
-    ReconnectChoice, Sent, Subscription, SubscriptionKeys, Text, Will,
+    Acknowledge, Answer, AnswerKeys, AnswerLine, AnswerWord, Answered, Answers, Broker, Client, CloseWord,
+    ConnectFields, Expiry, Factor, Field, FieldValue, File, GrowthFactor, IdleLimit, Middlebox, Name, Named, Number,
+    OneOrMore, Param, Payload, Place, Properties, RawBroker, RawClient, Reason, Reconnect, ReconnectChoice, Sent,
+    Subscription, SubscriptionKeys, Text, UserProperties, WhenFullWord, Will,
 };
 
 use super::{BROKER, CLIENTS, Draw, FAKE, Peer, RAW, TOPICS, nodes};
-use crate::make::{field, given, number, packet};
+use crate::make::{all_links, field, given, number, packet, text};
 
 /// The shortest half of the keep-alives; where no keep-alive is.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -86,7 +88,32 @@ impl Draw {
         if is_v5 && self.random.chance(15) {
             broker.topic_alias_maximum = given(Number::new(self.random.below(3)));
         }
+        if self.random.chance(20) {
+            broker.in_flight_messages = given(Number::new(self.random.pick(&[1, 2, 3])));
+        }
+        // Whether a will has filled a queue is not followed by each invariant.
+        if !self.swarm.has_wills && self.random.chance(15) {
+            broker.queue_messages = given(Number::new(self.random.pick(&[1, 2, 5])));
+        }
         broker
+    }
+
+    /// Draws a middlebox on the links of the server, which forgets connections that are idle or too many.
+    pub(super) fn middleboxes(&mut self) -> Option<Field<Param<Named<Param<Middlebox>>>>> {
+        if !self.swarm.has_middlebox {
+            return None;
+        }
+        let links = given(OneOrMore(vec![Param::new(all_links(self.server()))]));
+        let mut middlebox = Middlebox { links, ..Middlebox::default() };
+        if self.random.chance(75) {
+            let limit = Duration::from_secs(self.random.pick(&[2, 5, 10, 60]));
+            self.times.push(limit);
+            middlebox.idle_limit = given(IdleLimit::After(limit.into()));
+        } else {
+            middlebox.connections = given(Number::new(1 + self.random.below(2)));
+            middlebox.when_full = given(WhenFullWord::ForgetOldest);
+        }
+        given(Named(vec![(Name::new("nat"), Param::new(middlebox))]))
     }
 
     fn keep_alive(&mut self) -> Duration {
@@ -161,9 +188,22 @@ impl Draw {
             payload: given(Payload::text(format!("will of {name}"))),
             ..Will::default()
         };
+        if is_v5 && self.swarm.has_properties {
+            will.content_type = self.random.chance(50).then(|| Field::new(Param::new(Text("text/plain".to_owned()))));
+            will.response_topic = self.random.chance(50).then(|| Field::new(Param::new(Text("s".to_owned()))));
+            will.correlation_data = self.random.chance(30).then(|| Field::new(Param::new(Payload::text("c7"))));
+            will.payload_format = self.random.chance(30).then(|| Field::new(Param::new(true)));
+            will.user_properties =
+                self.random.chance(50).then(|| Field::new(Param::new(Properties(user_properties()))));
+        }
+        if is_v5 && self.swarm.has_expiry && self.random.chance(40) {
+            let expiry = Duration::from_secs(self.random.pick(&[1, 2, 5, 10]));
+            self.times.push(expiry);
+            will.message_expiry = given(expiry.into());
+        }
         let qos = self.qos();
         will.qos = (qos > 0).then(|| Field::new(Param::new(Number::new(qos))));
-        if self.swarm.has_retained && self.random.chance(40) {
+        if self.retains() {
             will.retain = given(true);
         }
         if is_v5 && self.random.chance(55) {
@@ -177,7 +217,20 @@ impl Draw {
 
     pub(super) fn qos(&mut self) -> u64 {
         let levels = self.swarm.qos.clone();
-        self.random.pick(&levels)
+        let qos = self.random.pick(&levels);
+        self.uses.extend(match qos {
+            0 => None,
+            1 => Some(Feature::Qos1),
+            _ => Some(Feature::Qos2),
+        });
+        qos
+    }
+
+    /// Draws whether a message is to be retained.
+    pub(super) fn retains(&mut self) -> bool {
+        let retains = self.swarm.has_retained && self.random.chance(40);
+        self.uses.extend(retains.then_some(Feature::RetainedMessages));
+        retains
     }
 
     fn client(&mut self, name: &'static str) -> Client {
@@ -206,6 +259,9 @@ impl Draw {
         if (self.swarm.is_v5 || !self.swarm.is_fake) && self.random.chance(7) {
             client.own.handling = given(Duration::from_millis(self.random.pick(&[100, 1_000, 3_000])).into());
         }
+        if self.random.chance(7) {
+            client.own.acknowledge = given(self.acknowledge(peer.is_v5));
+        }
         if self.swarm.has_reconnects && self.random.chance(75) {
             peer.reconnects = true;
             client.own.reconnect = given(self.reconnect());
@@ -218,6 +274,13 @@ impl Draw {
         }
         self.peers.push(peer);
         client
+    }
+
+    /// Draws when and how an application acknowledges messages itself.
+    fn acknowledge(&mut self, is_v5: bool) -> Acknowledge {
+        let after = Duration::from_millis(self.random.pick(&[0, 100, 1_000, 3_000]));
+        let reason = (is_v5 && self.random.chance(30)).then(|| Field::new(Param::new(Reason::new(0x80))));
+        Acknowledge { after: given(after.into()), reason }
     }
 
     fn reconnect(&mut self) -> ReconnectChoice {
@@ -269,12 +332,15 @@ impl Draw {
 
     pub(super) fn filter(&mut self) -> String {
         if self.swarm.has_shared && self.random.chance(40) {
+            self.uses.extend([Feature::SharedSubscriptions, Feature::WildcardSubscriptions]);
             return self.random.pick(&["$share/g/t/#", "$share/g/s", "$share/h/t/#"]).to_owned();
         }
-        if self.swarm.has_overlaps {
-            return self.random.pick(&["#", "t/#", "t/+", "+/a", "t/a", "s", "t", "+"]).to_owned();
-        }
-        self.random.pick(&["#", "#", "t/#", "t/a", "s"]).to_owned()
+        let filter = match self.swarm.has_overlaps {
+            true => self.random.pick(&["#", "t/#", "t/+", "+/a", "t/a", "s", "t", "+"]),
+            false => self.random.pick(&["#", "#", "t/#", "t/a", "s"]),
+        };
+        self.uses.extend(filter.contains(['#', '+']).then_some(Feature::WildcardSubscriptions));
+        filter.to_owned()
     }
 
     pub(super) fn subscription(&mut self, filter: String, is_v5: bool) -> Subscription {
@@ -352,7 +418,11 @@ impl Draw {
         match self.random.below(8) {
             0 | 1 => word(AnswerWord::Standard),
             2 | 3 => word(AnswerWord::Nothing),
-            4 if can_refuse && self.swarm.is_fake => word(AnswerWord::Refuse),
+            4 if can_refuse
+                && (self.swarm.is_fake || !self.swarm.is_mixed && *to == Answered::Packet(PacketType::Publish)) =>
+            {
+                word(AnswerWord::Refuse)
+            }
             5 if *to == Answered::Open => word(AnswerWord::Ignore),
             5 if self.swarm.is_fake && *to == Answered::Packet(PacketType::Connect) && self.swarm.is_v5 => {
                 with(AnswerKeys { send: given(self.connack()), ..AnswerKeys::default() })
@@ -377,7 +447,7 @@ impl Draw {
             let seconds = self.random.pick(&[1, 2, 5, 10]);
             let time = Duration::from_secs(seconds);
             self.times.extend([time, time * 3 / 2]);
-            fields.push(field("server_keep_alive", halfopen_scenario::ast::FieldValue::Duration(time.into())));
+            fields.push(field("server_keep_alive", FieldValue::Duration(time.into())));
         }
         if self.random.chance(40) {
             fields.push(field("receive_maximum", number(self.random.pick(&[1, 2]))));
@@ -385,10 +455,32 @@ impl Draw {
         if self.random.chance(20) {
             fields.push(field("topic_alias_maximum", number(self.random.pick(&[0, 2]))));
         }
+        if self.random.chance(20) {
+            fields.push(field("maximum_packet_size", number(self.random.pick(&[60, 200, 2_000]))));
+        }
         Sent(OneOrMore(vec![Param::new(packet(PacketType::ConnAck, fields))]))
+    }
+
+    /// Draws the properties of a message of 5.0.
+    pub(super) fn properties(&mut self) -> Vec<(Name, Param<FieldValue>)> {
+        let all = [
+            ("content_type", text("text/plain")),
+            ("response_topic", text("s")),
+            ("correlation_data", FieldValue::Payload(Payload::text("c7"))),
+            ("payload_format", FieldValue::Bool(true)),
+            ("user_properties", FieldValue::Properties(user_properties())),
+        ];
+        let drawn = all.into_iter().filter(|_| self.random.chance(40));
+        drawn.map(|(name, value)| field(name, value)).collect()
     }
 
     pub(super) fn topic(&mut self) -> &'static str {
         self.random.pick(&TOPICS)
     }
+}
+
+/// User properties, of which one name stands twice.
+fn user_properties() -> UserProperties {
+    let values = ["b", "c"].map(|value| Text(value.to_owned()));
+    Named(vec![(Name::new("a"), Param::new(OneOrMore(values.into())))])
 }

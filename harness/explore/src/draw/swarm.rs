@@ -128,6 +128,10 @@ pub(super) struct Swarm {
     pub(super) has_expiry: bool,
     pub(super) has_limits: bool,
     pub(super) has_large: bool,
+    /// True if messages and wills have properties of 5.0.
+    pub(super) has_properties: bool,
+    /// True if a middlebox forgets connections.
+    pub(super) has_middlebox: bool,
     pub(super) is_durable: bool,
     pub(super) has_silent_peers: bool,
     pub(super) qos: Vec<u64>,
@@ -172,10 +176,12 @@ impl Swarm {
             1 => vec![2],
             _ => vec![0, 1, 2],
         };
+        let is_mixed = is_v5 && random.chance(10);
+        let (has_properties, has_middlebox) = (random.chance(20) || is_off, random.chance(8) || is_off);
         Self {
             is_fake,
             is_v5,
-            is_mixed: is_v5 && random.chance(10),
+            is_mixed,
             is_long,
             deeds,
             has_sessions,
@@ -186,10 +192,13 @@ impl Swarm {
             has_aliases,
             has_options,
             has_overlaps,
-            has_shared,
+            // 3.1.1 knows none.
+            has_shared: has_shared && is_v5 && !is_mixed,
             has_expiry,
             has_limits,
             has_large,
+            has_properties: has_properties && is_v5,
+            has_middlebox: has_middlebox && !is_long,
             is_durable,
             has_silent_peers,
             qos,

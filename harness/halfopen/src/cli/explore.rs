@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Args;
 use halfopen_explore::{
     CampaignOptions, CampaignResult, Find, Finding, Mark, OtherPrograms, STORY_EVENTS, Target, disturbed, explore,
-    shrink,
+    plan_of, shrink,
 };
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
@@ -28,7 +28,7 @@ use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
 use crate::report::{CampaignSummary, html_of_campaign};
 use crate::run::{Runner, load};
 use crate::scenario::ast::File;
-use crate::scenario::{Comments, PlanOptions, load_all};
+use crate::scenario::{Comments, PlanOptions, Scenario, load_all};
 
 /// The exit codes, for `--help`.
 const EXIT_CODES: &str = "\
@@ -47,8 +47,8 @@ const RUNS: u64 = 1_000;
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct ExploreCommand {
-    /// Scenarios to add faults to, instead of drawing whole stories: files or folders. Those with a matrix, a table or
-    /// fragments are left out.
+    /// Scenarios to add faults to, instead of drawing whole stories: files or folders. Each of their runs is a story;
+    /// those with fragments are left out.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Number of stories [default: 1000, or as many as --time allows].
@@ -97,6 +97,9 @@ pub(super) struct ExploreCommand {
     program: ProgramArgs,
 }
 
+/// The scenarios that no faults can be added to.
+const LEFT_OUT: &str = "they have fragments, no steps, or only runs of `any_order` or `sweep`";
+
 /// A time on the machine's clock.
 #[derive(Clone, Copy, Debug)]
 struct WallTime(Duration);
@@ -126,6 +129,7 @@ pub(super) fn run(command: &ExploreCommand) -> Result<u8, Failure> {
     interrupt::watch();
     let bases = command.bases()?;
     let target = Target { defect: command.defect, programs: command.other_programs()? };
+    starts(&target)?;
     let runs = command.runs.unwrap_or(if command.time.is_some() { u64::MAX } else { RUNS });
     let shard = command.shard.map_or((1, 1), |shard| (shard.number, shard.of));
     let options = CampaignOptions {
@@ -142,9 +146,15 @@ pub(super) fn run(command: &ExploreCommand) -> Result<u8, Failure> {
     let mut filed = Vec::new();
     let mut trouble = command.replay(&target, &mut filed).err();
     let (result, took) = timed(|| {
-        let mut found = |find: &Find| match progress.suspend(|| command.file(&target, find)) {
-            Ok(one) => filed.push(one),
-            Err(error) => trouble = trouble.take().or(Some(error)),
+        let mut found = |find: &Find| {
+            let one = progress.suspend(|| match filed.iter().find(|one: &&Filed| one.shows(&find.finding)) {
+                Some(known) => known.with(find),
+                None => command.file(&target, find),
+            });
+            match one {
+                Ok(one) => filed.push(one),
+                Err(error) => trouble = trouble.take().or(Some(error)),
+            }
         };
         explore(&options, &|| interrupt::came() || is_over(), &mut found, &mut |_| progress.inc(1))
     });
@@ -163,6 +173,22 @@ pub(super) fn run(command: &ExploreCommand) -> Result<u8, Failure> {
     }
 }
 
+/// Runs nearly nothing, so that programs which do not even start are no findings.
+///
+/// # Errors
+/// If they do not start.
+fn starts(target: &Target) -> Result<(), Failure> {
+    if target.programs.is_none() {
+        return Ok(());
+    }
+    let story = |version| format!("mqtt: {version}\nclients: {{ app: {{}} }}\nsteps:\n  - wait: 1s\n");
+    // Some speak one of the versions.
+    let judged = ["3.1.1", "5.0"].map(|version| plan_of("start", story(version)).map(|plan| target.judge(&plan)));
+    let asked = judged.into_iter().flatten().find(|judged| !judged.is_unasked);
+    let broken = asked.and_then(|judged| judged.findings.into_iter().find(|finding| finding.kind.is_of_engine()));
+    broken.map_or(Ok(()), |finding| Err(Failure::Input(finding.actual)))
+}
+
 /// A find that has been filed.
 struct Filed {
     find: Find,
@@ -171,6 +197,32 @@ struct Filed {
     command: String,
     /// Number of lines of the file, without those at its head; nothing if it was not made small.
     lines: Option<usize>,
+    /// The other findings of its run.
+    also: Vec<Finding>,
+}
+
+impl Filed {
+    /// Returns whether the file shows a finding of the same kind.
+    fn shows(&self, finding: &Finding) -> bool {
+        self.also.iter().any(|also| also.kind == finding.kind)
+    }
+
+    /// Tells of a find that the file of this one shows, too.
+    fn with(&self, find: &Find) -> Result<Self, Failure> {
+        let shown = self.also.iter().find(|also| also.kind == find.finding.kind);
+        let finding = shown.unwrap_or(&find.finding).clone();
+        told(find, &finding, &format!("in the file of another finding, {}", self.path.display()))?;
+        let (path, command) = (self.path.clone(), self.command.clone());
+        Ok(Self { find: find.clone(), finding, path, command, lines: self.lines, also: Vec::new() })
+    }
+}
+
+/// Tells of a find, and where it is.
+fn told(find: &Find, finding: &Finding, place: &str) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    writeln!(out, "FOUND {} (story {})", finding.kind.invariant, find.run)?;
+    writeln!(out, "    expected: {}\n    actual:   {}\n    {place}", finding.expected, finding.actual)?;
+    Ok(())
 }
 
 impl ExploreCommand {
@@ -180,23 +232,23 @@ impl ExploreCommand {
     }
 
     /// Reads the scenarios that faults are added to.
-    fn bases(&self) -> Result<Vec<File>, Failure> {
+    fn bases(&self) -> Result<Vec<Vec<File>>, Failure> {
         if self.paths.is_empty() {
             return Ok(Vec::new());
         }
         let all = load_all(&self.paths, PlanOptions::default())?;
         let count = all.len();
-        let files = all.into_iter().map(|(scenario, _)| scenario.file);
-        let bases: Vec<File> = files.filter(|file| disturbed(file, Seed(0)).is_some()).collect();
-        if bases.is_empty() {
-            let why = format!("none of the {count} scenarios has a single run, so faults can be added to none");
+        let is_base = |file: &File| disturbed(file, Seed(0)).is_some();
+        let runs_of = |(scenario, _): (Scenario, _)| scenario.single_runs().into_iter().filter(is_base).collect();
+        let runs: Vec<Vec<File>> = all.into_iter().map(runs_of).filter(|runs: &Vec<File>| !runs.is_empty()).collect();
+        if runs.is_empty() {
+            let why = format!("faults can be added to none of the {count} scenarios: {LEFT_OUT}");
             return Err(Failure::Input(why));
         }
-        if bases.len() < count {
-            let left = count - bases.len();
-            writeln!(anstream::stderr(), "{left} of {count} scenarios have a matrix, a table or fragments: left out")?;
+        if runs.len() < count {
+            writeln!(anstream::stderr(), "{} of {count} scenarios are left out: {LEFT_OUT}", count - runs.len())?;
         }
-        Ok(bases)
+        Ok(runs)
     }
 
     /// Returns what makes stories for the programs that take the place of the project's, if any do.
@@ -236,18 +288,17 @@ impl ExploreCommand {
         for argument in self.program.again() {
             command.push_str(&format!(" {argument}"));
         }
-        let (text, finding, lines) = if self.no_shrink {
-            (find.to_yaml(&command), find.finding.clone(), None)
+        let (text, finding, lines, also) = if self.no_shrink {
+            (find.to_yaml(&command), find.finding.clone(), None, Vec::new())
         } else {
-            let small = shrink(target, find);
-            (small.to_yaml(&command), small.finding.clone(), Some(small.lines()))
+            let small = shrink(target, find, &interrupt::came);
+            let text = small.to_yaml(&command);
+            let lines = small.lines();
+            (text, small.finding, Some(lines), small.also)
         };
         write_file(&path, text)?;
-        let mut out = anstream::stdout().lock();
-        writeln!(out, "FOUND {} (story {})", finding.kind.invariant, find.run)?;
-        writeln!(out, "    expected: {}\n    actual:   {}", finding.expected, finding.actual)?;
-        writeln!(out, "    {command}")?;
-        Ok(Filed { find: find.clone(), finding, path, command, lines })
+        told(find, &finding, &command)?;
+        Ok(Filed { find: find.clone(), finding, path, command, lines, also })
     }
 
     /// Writes the files that are asked for.
@@ -300,6 +351,8 @@ impl ExploreCommand {
             "seconds": took.as_secs_f64(),
             "met_nothing": result.vacuous,
             "cut": result.cut,
+            "unasked": result.unasked,
+            "notes": result.notes,
             "events": result.events,
             "states": result.reached.states.len(),
             "growth": result.growth,
@@ -382,6 +435,12 @@ impl ExploreCommand {
         let marks = Mark::all().count();
         if result.cut > 0 {
             writeln!(anstream::stdout(), "stories that were ended after {STORY_EVENTS} events: {}", result.cut)?;
+        }
+        if result.unasked > 0 {
+            writeln!(anstream::stdout(), "stories that the program cannot be asked: {}", result.unasked)?;
+        }
+        for note in &result.notes {
+            writeln!(anstream::stdout(), "note: {note}")?;
         }
         writeln!(anstream::stdout(), "states of connections under faults: {}", growth.join(", "))?;
         writeln!(anstream::stdout(), "marks reached: {} of {marks}", marks - missing.len())?;

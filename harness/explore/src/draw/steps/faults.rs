@@ -24,7 +24,7 @@ impl Draw {
             self.push(wait(time));
             self.push(act(name, ActionKind::Restart));
             if self.random.chance(85) {
-                self.connect(place, true);
+                self.connect_after_restart(place, true);
             }
         } else {
             self.peers[place].is_up = false;
@@ -146,6 +146,9 @@ impl Draw {
     pub(super) fn fake_silent(&mut self) {
         use PacketType::{Connect, PingReq, Publish};
         let packet = self.random.pick(&[PingReq, PingReq, Connect, Publish]);
+        if self.random.chance(25) {
+            self.fake_sends();
+        }
         let nothing = Answer::Word(Place::default(), AnswerWord::Nothing);
         let answers = Answers::Some(vec![AnswerLine::new(Answered::Packet(packet), vec![nothing])]);
         self.push(act(FAKE, ActionKind::Answer(Param::new(answers))));

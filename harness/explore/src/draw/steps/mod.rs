@@ -87,9 +87,22 @@ impl Draw {
             if !self.peers[place].is_up {
                 self.push(act(name, ActionKind::Restart));
                 self.peers[place].is_up = true;
-                self.connect(place, false);
+                self.connect_after_restart(place, false);
             }
         }
+    }
+
+    /// Connects a client that has started again. The project's connect by themselves, but those of a scripted broker.
+    pub(super) fn connect_after_restart(&mut self, place: usize, waits: bool) {
+        if self.peers[place].is_raw || self.swarm.is_fake {
+            return self.connect(place, waits);
+        }
+        if waits {
+            self.push(wait(Duration::from_millis(500)));
+        }
+        let peer = &mut self.peers[place];
+        (peer.is_connected, peer.is_silent) = (true, false);
+        peer.connections += 1;
     }
 
     /// Draws a client with a property; its place.
@@ -137,13 +150,16 @@ impl Draw {
         if qos > 0 {
             fields.push(field("qos", FieldValue::Qos(Number::new(qos))));
         }
-        if self.swarm.has_retained && self.random.chance(40) {
+        if self.retains() {
             fields.push(field("retain", FieldValue::Bool(true)));
         }
         if is_v5 && self.swarm.has_expiry && self.random.chance(50) {
             let expiry = Duration::from_secs(self.random.pick(&[1, 2, 5, 10]));
             self.times.push(expiry);
             fields.push(field("message_expiry", FieldValue::Duration(expiry.into())));
+        }
+        if is_v5 && self.swarm.has_properties {
+            fields.extend(self.properties());
         }
         fields
     }
@@ -192,6 +208,11 @@ impl Draw {
         self.push(wait(time));
         self.connect(place, true);
         self.push(act(name, again(true)));
+        match self.random.below(4) {
+            0 => self.unsubscribe(),
+            1 => self.subscribe(),
+            _ => {}
+        }
     }
 
     fn burst(&mut self) {
@@ -271,6 +292,12 @@ impl Draw {
         let is_v5 = self.peers[place].is_v5;
         let fields = match self.random.below(4) {
             0 if is_v5 => Some(vec![field("reason", FieldValue::Reason(Reason::new(0x04)))]),
+            // An expiry of 0 can be made no longer (§3.14.2.2.2).
+            1 if is_v5 && self.peers[place].expiry.is_some() => {
+                let expiry = Duration::from_secs(self.random.pick(&[0, 2, 5, 60]));
+                self.times.push(expiry);
+                Some(vec![field("session_expiry", FieldValue::Duration(expiry.into()))])
+            }
             _ => None,
         };
         let fields = fields.map(|fields| Param::new(fields.into()));
