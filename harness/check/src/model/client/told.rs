@@ -12,6 +12,7 @@ use halfopen_protocol::packet::{PacketId, Publish, QoS};
 use super::Client;
 use super::limits::Limits;
 use crate::model::finding::{Findings, shown};
+use crate::model::properties::Properties;
 use crate::plan::Invariant;
 
 /// Number of bytes waiting on a connection from which on it may take no more.
@@ -160,8 +161,17 @@ impl Told {
         let queue = self.waiting.get_mut(&key)?;
         let is_it = |message: &Message| message.publish.qos == publish.qos && message.publish.retain == publish.retain;
         let place = |wanted: &dyn Fn(&Message) -> bool| queue.iter().position(wanted);
-        // One that may not have been given must not hide one that was, nor one with another lifetime the right one.
-        let place = place(&|message| message.is_must && is_it(message) && is_alive(message))
+        let properties = (queue.len() > 1).then(|| Properties::of(publish));
+        let is_same = |message: &Message| {
+            let is_as_given =
+                properties.as_ref().is_none_or(|properties| Properties::of(&message.publish) == *properties);
+            is_it(message) && is_alive(message) && is_as_given
+        };
+        // One that may not have been given must not hide one that was, nor one with another lifetime or other properties the
+        // right one.
+        let place = place(&|message| message.is_must && is_same(message))
+            .or_else(|| place(&is_same))
+            .or_else(|| place(&|message| message.is_must && is_it(message) && is_alive(message)))
             .or_else(|| place(&|message| is_it(message) && is_alive(message)))
             .or_else(|| place(&|message| message.is_must && is_it(message)))
             .or_else(|| place(&is_it))

@@ -239,6 +239,9 @@ impl Server {
         });
         let is_hampered = connection.is_deaf || self.is_network_hampered || self.slow.contains(&connection.client);
         let is_silent = |since: Duration| connection.heard_at <= since.max(connection.reads_since) + GRACE;
+        if connection.is_deaf && session.is_some_and(|(_, session)| session.is_unknown) {
+            return true;
+        }
         large.is_some_and(|since| {
             connection.answered_at.is_none_or(|answered| answered <= since) && (is_hampered || is_silent(since))
         })

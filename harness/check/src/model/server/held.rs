@@ -87,7 +87,8 @@ impl Server {
         if state.subscriptions != subscriptions {
             return held(format!("{subscriptions} subscriptions of"), state.subscriptions.to_string());
         }
-        if state.has_will && session.will.is_none() {
+        let is_due_now = self.delayed_wills.iter().any(|(client, _)| client == client_id);
+        if state.has_will && session.will.is_none() && !is_due_now {
             return held("no will of".to_owned(), "one".to_owned());
         }
         let under_way = session.sender.unsettled() as u64;

@@ -79,6 +79,8 @@ pub(super) struct Server {
     possible_wills: BTreeSet<Content>,
     /// Connections that may have a SUBSCRIBE without SUBACK.
     asking: BTreeSet<ConnectionId>,
+    /// A client has resumed a session of which nothing is known.
+    has_unknown_session: bool,
     /// Time at which the scenario last told it to stop in order.
     stops_at: Option<Duration>,
     /// Sessions that have ended at this instant, or within the tolerance.
@@ -145,6 +147,7 @@ impl Server {
             lately: BTreeMap::new(),
             possible_wills: BTreeSet::new(),
             asking: BTreeSet::new(),
+            has_unknown_session: false,
             stops_at: None,
             ended_now: BTreeMap::new(),
             unanswered: BTreeSet::new(),

@@ -20,8 +20,8 @@ const CANDIDATES: usize = 64;
 /// The choice between messages with equal content that a PUBLISH may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
-    /// The oldest that has to be sent, of which no copy was, and that is owed as it was sent, with the lifetime that is left of it and
-    /// an identifier of its subscriptions.
+    /// The oldest that has to be sent, of which no copy was, and that is owed as it was sent, with the lifetime that is left of it, an
+    /// identifier of its subscriptions, and its properties.
     Surely,
     /// The same, of those that need not be sent.
     Exact,
@@ -196,7 +196,10 @@ impl Owed {
             // One that may have been lost must not hide one that cannot.
             Which::Surely | Which::Exact => {
                 let is_it = |owed: &OwedMessage| {
-                    owed.is_first(sent) && owed.has_lifetime_of(sent, now) && owed.has_identifier_of(sent)
+                    owed.is_first(sent)
+                        && owed.has_lifetime_of(sent, now)
+                        && owed.has_identifier_of(sent)
+                        && owed.publication.altered_by(sent).is_none()
                 };
                 place(&|owed| is_it(owed) && owed.is_must == (which == Which::Surely))
             }

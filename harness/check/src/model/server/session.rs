@@ -207,6 +207,7 @@ impl Server {
             session.sender.doubt();
         }
         session.is_unknown |= is_unknown;
+        self.has_unknown_session |= is_unknown;
         session.version = connect.version;
         session.user = user;
         session.username.clone_from(&connect.username);
