@@ -45,7 +45,7 @@ impl Broker {
                 subscription_ids: Vec::new(),
                 shared: Some(shared?),
             };
-            (publish.qos == QoS::AtLeastOnce && !message.is_expired(now)).then_some((message, delivery))
+            (publish.qos == QoS::AtLeastOnce).then_some((message, delivery))
         });
         let left: Vec<_> = begun.chain(flow.queue.take_shared()).collect();
         for (message, delivery) in left {
@@ -61,6 +61,10 @@ impl Broker {
         delivery: Delivery,
         allowed: impl Fn(Rank) -> Rank,
     ) -> Result<(), Delivery> {
+        if message.is_expired(now) {
+            // Its delivery to another member has not begun [MQTT-3.3.2-5].
+            return Ok(());
+        }
         let Some(name) = &delivery.shared else { return Err(delivery) };
         let (qos, retain) = (message.publish().qos, message.publish().retain);
         let member = self.subscriptions.member(name, qos, retain, |key| allowed(self.rank(key)));
