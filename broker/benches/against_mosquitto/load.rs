@@ -62,7 +62,7 @@ impl Load {
 
 /// Opens the given number of connections, each up to CONNACK, and returns the rate per second and the connections.
 ///
-/// From several threads, with blocking sockets and as few system calls as can be: a client has as much to do as the
+/// The connections come from several threads, with blocking sockets and as few system calls as can be: a client has as much to do as the
 /// broker, and if it took longer it would be all that is measured.
 pub(crate) fn open_connections(port: u16, count: u32) -> (f64, Vec<std::net::TcpStream>) {
     let start = Instant::now();

@@ -111,7 +111,7 @@ impl<L: Listener, C: Clock, O: Observer<L::Peer>> Hub<L, C, O> {
         self.change(Broker::handle_timeout);
     }
 
-    /// Makes a change that somebody else has asked for.
+    /// Makes a change that was asked for from outside of the broker.
     pub(super) fn make(&self, change: Change) {
         self.change(change);
     }

@@ -44,7 +44,7 @@ struct State {
 
 const READABLE: u8 = 1;
 const WRITABLE: u8 = 2;
-/// Nothing will come after what can be read now.
+/// The bit that says that nothing comes after what can be read now.
 const READ_CLOSED: u8 = 4;
 
 impl Reactor {

@@ -10,7 +10,7 @@ pub(crate) struct Probing {
     unanswered_since: Option<Duration>,
 }
 
-/// What a sender does when the time of a question has come.
+/// An action of a sender when the time of a question has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Probe {
     /// It asks, and plans the next question.

@@ -20,7 +20,7 @@ pub(crate) enum Flag {
     Syn,
     Fin,
     Rst,
-    /// Not a flag of its own: asks for the window of the other end, which it is answered with.
+    /// Asks for the window of the other end, which answers with it. TCP has no flag for it.
     Probe,
 }
 

@@ -26,7 +26,7 @@ struct Place<S> {
 }
 
 impl<K: Ord, S: Clone, L: Ord> Sequence<K, S, L> {
-    /// Something goes in, of which up to so many copies may come out.
+    /// Something goes in, of which up to `copies` copies may come out.
     pub(super) fn enter(&mut self, key: K, source: S, copies: usize) {
         let waiting =
             self.waiting.entry(key).or_insert_with(|| Waiting { places: VecDeque::new(), is_overtaken: false });

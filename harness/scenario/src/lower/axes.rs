@@ -368,7 +368,7 @@ impl Axes {
         }
     }
 
-    /// What the combinations forbid to rows of pairs in this run. Those with an axis that is not known yet are looked at later.
+    /// Returns what the combinations forbid to rows of pairs in this run. Those with an axis that is not known yet are looked at later.
     fn forbidden(&self, run: &Run, names: &[Name], values: &[Vec<Node>]) -> Vec<Forbidden> {
         let forbidden = |(place, combination): (usize, &Combination)| {
             let mut axes = Vec::new();

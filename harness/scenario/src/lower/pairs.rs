@@ -14,7 +14,7 @@ const MAX_CHOICES: usize = 1_000;
 /// Two values that are to meet: their axes, the smaller first, and their places in them.
 type Pair = [(usize, usize); 2];
 
-/// What a combination forbids to rows.
+/// Values that a combination forbids to stand in one row.
 pub(super) struct Forbidden {
     /// The place of the combination.
     pub(super) place: usize,

@@ -1,4 +1,4 @@
-//! What a server holds, as it tells itself, against what its connections and sessions justify (§4.1): whether something
+//! Holds what a server says that it holds against what its connections and sessions justify (§4.1): whether something
 //! outlives its session, or is lost without a reason. Other programs than the project's tell nothing of it.
 
 use std::collections::BTreeMap;

@@ -23,7 +23,7 @@ pub(super) enum Which {
     /// The oldest that has to be sent, of which no copy was, and that is owed as it was sent, with the lifetime that is left of it, an
     /// identifier of its subscriptions, and its properties.
     Surely,
-    /// The same, of those that need not be sent.
+    /// The oldest that fits in this way and need not be sent.
     Exact,
     /// One of which a copy was sent and a further one may be, with the lifetime that is left of it.
     FurtherExact,

@@ -1,4 +1,4 @@
-//! What the standards leave to a server (§4.3.3): when it takes a message of QoS 2 over, and what it has read at an instant.
+//! The standards leave some choices to a server (§4.3.3): when it takes a message of QoS 2 over, and what it has read at an instant.
 
 use super::*;
 

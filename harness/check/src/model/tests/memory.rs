@@ -1,4 +1,4 @@
-//! What a server holds, as it tells itself.
+//! A server says what it holds, and the model judges that.
 
 use super::*;
 use crate::trace::{Held, SessionState};
