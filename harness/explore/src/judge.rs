@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use halfopen_check::{Completion, Outcome, check};
 use halfopen_plan::trace::Trace;
-use halfopen_plan::{
-    CountRange, Expectation, ExpectationId, Holding, Mode, NodeId, OnlyBuiltin, Plan, Program, Source, Verb, Weight,
-};
+use halfopen_plan::{CountRange, Expectation, Holding, NodeId, Plan, Program, Source, Verb, Weight};
 use halfopen_scenario::ast::File;
 use halfopen_scenario::{Comments, Errors, PlanOptions, parse};
 use halfopen_world::{Defect, Engine, EngineError, ProgramsUnderTest, RunOptions};
@@ -230,23 +228,7 @@ fn watched(plan: &Arc<Plan>) -> Arc<Plan> {
 
 /// Returns an expectation that asks brokers for something that they hold.
 fn asks(brokers: &[NodeId], holding: Holding) -> Expectation {
-    Expectation {
-        id: ExpectationId(0),
-        text: String::new(),
-        mode: Mode::Must,
-        weight: Weight::Advised,
-        nodes: brokers.to_vec(),
-        verb: Verb::Has(holding),
-        count: None,
-        per: None,
-        gap: None,
-        to: None,
-        from: None,
-        on: Vec::new(),
-        timing: None,
-        during: None,
-        only_builtin: OnlyBuiltin::default(),
-    }
+    Expectation { weight: Weight::Advised, ..Expectation::new(brokers.to_vec(), Verb::Has(holding)) }
 }
 
 /// The reason why there is no trace of a run.

@@ -67,6 +67,28 @@ impl OnlyBuiltin {
 }
 
 impl Expectation {
+    /// Creates a required expectation that these nodes do this, with nothing said of how often or when, and neither identity nor
+    /// text.
+    pub fn new(nodes: Vec<NodeId>, verb: Verb) -> Self {
+        Self {
+            id: ExpectationId::default(),
+            text: String::new(),
+            mode: Mode::Must,
+            weight: Weight::Required,
+            nodes,
+            verb,
+            count: None,
+            per: None,
+            gap: None,
+            to: None,
+            from: None,
+            on: Vec::new(),
+            timing: None,
+            during: None,
+            only_builtin: OnlyBuiltin::Neither,
+        }
+    }
+
     /// Returns the other end, if only what happens with one node counts.
     pub fn peer(&self) -> Option<NodeId> {
         match &self.verb {

@@ -9,9 +9,9 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
 use super::{ConnectionId, Event, EventKind, NodeFault, Since, Trace, Transmission};
 use crate::{
-    Because, BrokerProgram, Conditions, CountRange, EventRef, Expectation, ExpectationId, LinkSettings, Mode, Moment,
-    Node, NodeId, OnlyBuiltin, Ordinal, Origins, PacketKind, PacketPattern, Plan, Point, Position, Program,
-    RawClientProgram, RunName, Seed, Source, Step, StepId, StepKind, Verb, Weight,
+    Because, BrokerProgram, Conditions, CountRange, EventRef, Expectation, ExpectationId, LinkSettings, Moment, Node,
+    NodeId, Ordinal, Origins, PacketKind, PacketPattern, Plan, Point, Position, Program, RawClientProgram, RunName,
+    Seed, Source, Step, StepId, StepKind, Verb,
 };
 
 /// The only broker of the plan.
@@ -265,23 +265,7 @@ pub fn silent_client() -> TraceBuilder {
 
 /// The node must do so at least once; it stands in line 8.
 pub fn expect(node: NodeId, verb: Verb) -> Expectation {
-    Expectation {
-        id: ExpectationId(8),
-        text: "the expectation".to_owned(),
-        mode: Mode::Must,
-        weight: Weight::Required,
-        nodes: vec![node],
-        verb,
-        count: None,
-        per: None,
-        gap: None,
-        to: None,
-        from: None,
-        on: Vec::new(),
-        timing: None,
-        during: None,
-        only_builtin: OnlyBuiltin::Neither,
-    }
+    Expectation { id: ExpectationId(8), text: "the expectation".to_owned(), ..Expectation::new(vec![node], verb) }
 }
 
 /// `closes: peer, because: …`.

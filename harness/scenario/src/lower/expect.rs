@@ -14,8 +14,8 @@ use crate::ast::{
     NodeExpectation, Param, Place, Qualifiers, Statement, Value, Verb as WrittenVerb,
 };
 use crate::plan::{
-    ClientState, CloseHow, CountRange, DurationRange, Expectation, ExpectationId, Holding, Mode, Moment, NodeId,
-    OnlyBuiltin, PacketKind, Timing, Verb, Weight,
+    ClientState, CloseHow, CountRange, DurationRange, Expectation, Holding, Mode, Moment, NodeId, OnlyBuiltin,
+    PacketKind, Timing, Verb, Weight,
 };
 use crate::suggest::one_of;
 use crate::tree::NodeKind;
@@ -466,23 +466,7 @@ const fn only_builtin(only: ast::BuiltinPrograms) -> OnlyBuiltin {
 
 /// An expectation that says nothing besides its verb.
 fn blank(verb: Verb) -> Expectation {
-    Expectation {
-        id: ExpectationId::default(),
-        text: String::new(),
-        mode: Mode::Must,
-        weight: Weight::Required,
-        nodes: Vec::new(),
-        verb,
-        count: None,
-        per: None,
-        gap: None,
-        to: None,
-        from: None,
-        on: Vec::new(),
-        timing: None,
-        during: None,
-        only_builtin: OnlyBuiltin::Neither,
-    }
+    Expectation::new(Vec::new(), verb)
 }
 
 fn range(count: Count) -> CountRange {
