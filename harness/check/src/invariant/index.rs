@@ -272,6 +272,8 @@ pub(super) struct KnownSession {
 
 struct Watched {
     is_broker: bool,
+    /// A program of others does not say that it ends a connection.
+    is_foreign: bool,
     /// Time at which the process resumed after a pause.
     resumed_at: Option<Duration>,
     is_down: bool,
@@ -302,6 +304,7 @@ impl Index {
             let is_broker = watched(&node.program)?;
             Some(Watched {
                 is_broker,
+                is_foreign: node.played_by.is_some(),
                 resumed_at: None,
                 is_down: false,
                 generation: 0,
@@ -398,11 +401,14 @@ impl Index {
             Transmission::Packet(packet) => self.packet(at, id, true, packet, facts),
             Transmission::Fin | Transmission::Rst => {
                 self.ends[id.0].over.get_or_insert(at);
-                if let Some(watched) = &mut self.watched[from.0] {
-                    watched.open.remove(&id);
+                let Some(watched) = &mut self.watched[from.0] else { return };
+                watched.open.remove(&id);
+                // Its host answers for a connection that was reset. What has come before that, the program may still read.
+                let is_ended = watched.is_foreign || matches!(item, Transmission::Fin);
+                if is_ended {
+                    self.ended(at, id, facts);
+                    self.ends[id.0].aliases.clear();
                 }
-                self.ended(at, id, facts);
-                self.ends[id.0].aliases.clear();
             }
             Transmission::Open | Transmission::Bytes(_) | Transmission::TimedOut => {}
         }

@@ -148,8 +148,9 @@ impl Client {
                     self.send_leaving(publish);
                 }
             }
-            // What has come before a reset a slow client reads all the same, and then learns of it.
-            Transmission::Rst if self.is_slow => {}
+            // Its host answers for a connection that was reset. What has come before that, the client may still read, and then
+            // it learns of the reset. When it ends a connection itself, it says so before.
+            Transmission::Rst if !self.is_foreign => {}
             Transmission::Fin | Transmission::Rst if self.is_on(id) => self.end(false, findings),
             _ => {}
         }
@@ -428,6 +429,7 @@ impl Client {
             // What has come may not have been taken in.
             self.sender.doubt_receipts();
             self.sender.may_have_begun();
+            self.wishes.doubt_granted_since(accepted.unwrap_or(now));
         }
         self.sender.disconnected();
         self.waits.lost(self.now, is_asked);

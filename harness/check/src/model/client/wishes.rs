@@ -113,6 +113,12 @@ impl Wishes {
         }
     }
 
+    /// Takes note that what was granted at this time or later may not have been taken in before the connection was lost.
+    pub(super) fn doubt_granted_since(&mut self, accepted: Duration) {
+        let granted = self.wanted.values_mut().filter(|wish| wish.since >= accepted && wish.since > Duration::ZERO);
+        granted.for_each(|wish| wish.is_sure = false);
+    }
+
     /// Takes note of UNSUBACK: what it names is not wanted any more.
     pub(super) fn given_up(&mut self, ack: &UnsubAck) {
         let Some(asked) = self.unsubscribes.remove(&ack.packet_id) else { return };

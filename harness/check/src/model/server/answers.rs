@@ -202,7 +202,12 @@ impl Server {
             let is_for_it = subscribed.filter.group.is_none()
                 && subscribed.filter.matches(&publication.topic)
                 && !(subscribed.no_local && publication.publisher == client_id);
-            if is_for_it && !publication.owed_to.borrow().contains(&client_id) {
+            if !is_for_it {
+                continue;
+            }
+            if publication.owed_to.borrow().contains(&client_id) {
+                session.owed.may_match_too(&publication, &Match::live(&subscribed, &publication));
+            } else {
                 publication.owed_to.borrow_mut().push(client_id.clone());
                 session.owe(OwedMessage::possible(publication, &subscribed), &settings);
             }

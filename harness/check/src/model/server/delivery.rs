@@ -256,11 +256,16 @@ impl Server {
         publish: &Publish,
         findings: &mut Findings,
     ) {
-        let Some(session) = self.sessions.get(client_id) else { return };
+        let (content, now) = ((topic.clone(), publish.payload.clone()), self.now);
+        let Some(session) = self.sessions.get_mut(client_id) else { return };
         if session.sender.is_doubtful() {
+            // A single copy may be for a subscription that is not known, too.
+            if session.is_unknown {
+                session.owed.take(&content, publish, Which::Other, now);
+            }
             return;
         }
-        let (content, now) = ((topic.clone(), publish.payload.clone()), self.now);
+        let Some(session) = self.sessions.get(client_id) else { return };
         if self.may_be_new(session, topic, publish) {
             // A client that has just joined a group may have had what the others are owed.
             let is_it = |one: &&Rc<Publication>| one.topic == *topic && one.payload == publish.payload;

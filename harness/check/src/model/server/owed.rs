@@ -115,6 +115,12 @@ impl OwedMessage {
         self.matches.iter().map(|one| one.qos).max().unwrap_or_default()
     }
 
+    /// Returns whether it has to be sent, though the server may have forgotten everything up to the publication with this
+    /// number.
+    fn is_owed(&self, doubtful_up_to: u64) -> bool {
+        self.is_must && self.publication.number > doubtful_up_to
+    }
+
     fn size(&self) -> usize {
         self.publication.payload.len() + self.publication.topic.len()
     }
@@ -166,6 +172,22 @@ impl Owed {
         self.waiting
     }
 
+    /// A message that the session is owed at this instant may be owed for one more subscription, which is as new.
+    pub(super) fn may_match_too(&mut self, publication: &Publication, one: &Match) {
+        let content = (publication.topic.clone(), publication.payload.clone());
+        let queue = self.messages.get_mut(&content).into_iter().flatten();
+        for message in queue.filter(|message| message.publication.number == publication.number) {
+            let is_first_above_qos_0 = message.qos() == QoS::AtMostOnce && one.qos > QoS::AtMostOnce;
+            if is_first_above_qos_0 && message.sent == 0 && !message.is_retained {
+                self.at_most_once.count = self.at_most_once.count.saturating_sub(1);
+                self.at_most_once.bytes = self.at_most_once.bytes.saturating_sub(message.size());
+                self.waiting.0 += 1;
+                self.waiting.1 += message.size();
+            }
+            message.matches.push(one.clone());
+        }
+    }
+
     /// Adds a retained message, for which no queue needs room.
     pub(super) fn push_retained(&mut self, message: OwedMessage) {
         self.largest = self.largest.max(message.size());
@@ -175,7 +197,7 @@ impl Owed {
 
     /// Returns whether one of the messages with this content has to be sent.
     pub(super) fn has_must(&self, content: &Content) -> bool {
-        self.messages.get(content).into_iter().flatten().any(|message| message.is_must)
+        self.messages.get(content).into_iter().flatten().any(|message| message.is_owed(self.doubtful_up_to))
     }
 
     /// Takes a message that a PUBLISH is a copy of, if there is such a one. The copy is counted.
@@ -186,6 +208,7 @@ impl Owed {
         which: Which,
         now: Duration,
     ) -> Option<OwedMessage> {
+        let doubtful_up_to = self.doubtful_up_to;
         let queue = self.messages.get_mut(content)?;
         // Of the oldest, further copies may still come; they must not hide one of which none was sent.
         while queue.len() > CANDIDATES && queue.front().is_some_and(|first| first.sent > 0 || !first.is_must) {
@@ -201,7 +224,7 @@ impl Owed {
                         && owed.has_identifier_of(sent)
                         && owed.publication.altered_by(sent).is_none()
                 };
-                place(&|owed| is_it(owed) && owed.is_must == (which == Which::Surely))
+                place(&|owed| is_it(owed) && owed.is_owed(doubtful_up_to) == (which == Which::Surely))
             }
             Which::First => {
                 place(&|owed| owed.is_first(sent) && owed.is_must).or_else(|| place(&|owed| owed.is_first(sent)))
@@ -320,7 +343,7 @@ impl Owed {
 
     /// Returns whether a message has to be sent, and now.
     pub(super) fn is_sure(&self, message: &OwedMessage) -> bool {
-        message.is_must && !message.is_held && message.publication.number > self.doubtful_up_to
+        message.is_owed(self.doubtful_up_to) && !message.is_held
     }
 
     fn all(&mut self) -> impl Iterator<Item = &mut OwedMessage> {
