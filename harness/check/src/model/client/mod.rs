@@ -322,8 +322,10 @@ impl Client {
         self.report(Invariant::ClientSettles, broken, findings);
         // One that repeats what the model has taken for settled.
         let is_again = publish.dup && self.sender.has_doubtful_beginnings();
-        if begun == Begun::New && !is_again {
-            self.send_new(&topic, publish, room, findings);
+        match begun {
+            Begun::New if is_again => self.told.may_be(&topic, publish),
+            Begun::New => self.send_new(&topic, publish, room, findings),
+            Begun::Again => {}
         }
     }
 

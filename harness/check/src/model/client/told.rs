@@ -144,6 +144,13 @@ impl Told {
         }
     }
 
+    /// Takes note of a PUBLISH with DUP that may be a message that was begun on a connection that has ended, or another one.
+    pub(super) fn may_be(&mut self, topic: &ByteString, publish: &Publish) {
+        let queue = self.waiting.get_mut(&(topic.clone(), publish.payload.clone())).into_iter().flatten();
+        let begun = queue.filter(|message| message.may_have_begun && message.publish.qos == publish.qos);
+        begun.for_each(|message| message.is_must = false);
+    }
+
     /// Returns whether something waits to be sent.
     pub(super) fn has_waiting(&self) -> bool {
         self.count > 0

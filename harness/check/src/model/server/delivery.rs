@@ -10,7 +10,7 @@ use halfopen_protocol::packet::{Publish, QoS};
 use super::Server;
 use super::connection::Connection;
 use super::early::Early;
-use super::owed::{Content, OwedMessage, Which};
+use super::owed::{Copy, OwedMessage, Which};
 use super::publication::Publication;
 use super::receive::resolve;
 use super::session::Session;
@@ -20,7 +20,7 @@ use crate::plan::Invariant;
 use crate::trace::ConnectionId;
 
 /// The origin of a copy that a server sends.
-pub(super) enum Copy {
+pub(super) enum Origin {
     /// A message that the session itself is owed.
     OfSession(OwedMessage),
     /// A message that one of its groups is owed, if there is only one that it can be.
@@ -44,12 +44,12 @@ impl Server {
             return;
         }
         match self.take_copy(&client_id, &topic, publish) {
-            Some(Copy::OfSession(owed)) => {
+            Some(Origin::OfSession(owed)) => {
                 self.judge_late(id, &client_id, &owed, room, findings);
                 self.judge_copy(id, &client_id, &owed, publish, findings);
             }
-            Some(Copy::OfGroup(Some(owed))) => self.judge_copy(id, &client_id, &owed, publish, findings),
-            Some(Copy::OfGroup(None)) => {}
+            Some(Origin::OfGroup(Some(owed))) => self.judge_copy(id, &client_id, &owed, publish, findings),
+            Some(Origin::OfGroup(None)) => {}
             None => self.judge_unexpected(id, &client_id, &topic, publish, findings),
         }
     }
@@ -69,37 +69,36 @@ impl Server {
     /// Takes what a PUBLISH to a client is a copy of: what the session is owed itself and has not been sent, then what
     /// a group of it is owed, first of both what has to be sent, then a further copy; one with another lifetime comes after those of the group. Equal messages of several groups may have been taken for one
     /// another: then the members change.
-    pub(super) fn take_copy(&mut self, client_id: &ByteString, topic: &ByteString, sent: &Publish) -> Option<Copy> {
-        let (content, now) = ((topic.clone(), sent.payload.clone()), self.now);
+    pub(super) fn take_copy(&mut self, client_id: &ByteString, topic: &ByteString, sent: &Publish) -> Option<Origin> {
         let session = self.sessions.get_mut(client_id)?;
-        for (which, is_must) in [(Which::Surely, true), (Which::Exact, false)] {
-            if let Some(owed) = session.owed.take(&content, sent, which, now) {
-                return Some(Copy::OfSession(owed));
+        let content = (topic.clone(), sent.payload.clone());
+        let copy = Copy { content, publish: sent, now: self.now, version: session.version };
+        for which in [Which::Surely, Which::Exact, Which::FurtherExact, Which::First, Which::Further] {
+            if let Some(owed) = session.owed.take(&copy, which) {
+                return Some(Origin::OfSession(owed));
             }
-            if let Some(given) = self.groups.take(client_id, &session.subscriptions, &content, sent.qos, is_must) {
-                let is_sure =
-                    !session.owed.knows(&content) && self.groups.is_only(client_id, &session.subscriptions, &content);
-                return Some(Copy::OfGroup(is_sure.then_some(given)));
+            let is_of_groups = matches!(which, Which::Surely | Which::Exact | Which::First);
+            let group = is_of_groups.then(|| self.groups.take(client_id, &session.subscriptions, &copy, which));
+            if let Some(given) = group.flatten() {
+                let is_sure = !session.owed.knows(&copy.content)
+                    && self.groups.is_only(client_id, &session.subscriptions, &copy.content);
+                return Some(Origin::OfGroup(is_sure.then_some(given)));
             }
         }
-        let others = [Which::FurtherExact, Which::First, Which::Further];
-        if let Some(owed) = others.into_iter().find_map(|which| session.owed.take(&content, sent, which, now)) {
-            return Some(Copy::OfSession(owed));
-        }
-        let is_exchanged = self.groups.exchange(client_id, &session.subscriptions, &content, sent.qos)
-            || self.exchange_with_own(client_id, &content, sent);
-        is_exchanged.then_some(Copy::OfGroup(None))
+        let is_exchanged = self.groups.exchange(client_id, &session.subscriptions, &copy.content, sent.qos)
+            || self.exchange_with_own(client_id, &copy);
+        is_exchanged.then_some(Origin::OfGroup(None))
     }
 
     /// Gives a member a message that was taken for one to another member, who may have had an equal one of its own subscriptions
     /// instead. Returns whether that was possible.
-    fn exchange_with_own(&mut self, client_id: &ByteString, content: &Content, sent: &Publish) -> bool {
+    fn exchange_with_own(&mut self, client_id: &ByteString, copy: &Copy<'_>) -> bool {
+        let (content, qos) = (&copy.content, copy.publish.qos);
         let Some(session) = self.sessions.get(client_id) else { return false };
-        for (filter, place, other) in self.groups.given_to_others(client_id, &session.subscriptions, content, sent.qos)
-        {
+        for (filter, place, other) in self.groups.given_to_others(client_id, &session.subscriptions, content, qos) {
             let other = self.sessions.get_mut(&other).filter(|other| !other.owed.has_must(content));
-            if other.is_some_and(|other| other.owed.take(content, sent, Which::Other, self.now).is_some()) {
-                self.groups.give_instead(&filter, place, client_id, content, sent.qos);
+            if other.is_some_and(|other| other.owed.take(copy, Which::Other).is_some()) {
+                self.groups.give_instead(&filter, place, client_id, content, qos);
                 return true;
             }
         }
@@ -256,15 +255,17 @@ impl Server {
         publish: &Publish,
         findings: &mut Findings,
     ) {
-        let (content, now) = ((topic.clone(), publish.payload.clone()), self.now);
         let Some(session) = self.sessions.get_mut(client_id) else { return };
+        let content = (topic.clone(), publish.payload.clone());
+        let copy = Copy { content, publish, now: self.now, version: session.version };
         if session.sender.is_doubtful() {
             // A single copy may be for a subscription that is not known, too.
             if session.is_unknown {
-                session.owed.take(&content, publish, Which::Other, now);
+                session.owed.take(&copy, Which::Other);
             }
             return;
         }
+        let content = &copy.content;
         let Some(session) = self.sessions.get(client_id) else { return };
         if self.may_be_new(session, topic, publish) {
             // A client that has just joined a group may have had what the others are owed.
@@ -277,19 +278,17 @@ impl Server {
             return;
         }
         // Where the server had a choice, it is not taken for a message that need not be sent.
-        if !session.owed.has_must(&content) && self.may_be_sent(session, topic, publish) {
+        if !session.owed.has_must(content) && self.may_be_sent(session, topic, publish) {
             return;
         }
-        if self.groups.take_back(&session.subscriptions, &content) {
+        if self.groups.take_back(&session.subscriptions, content) {
             return;
         }
-        if let Some(owed) =
-            self.session_of(id).and_then(|session| session.owed.take(&content, publish, Which::Other, now))
-        {
+        if let Some(owed) = self.session_of(id).and_then(|session| session.owed.take(&copy, Which::Other)) {
             return self.judge_copy(id, client_id, &owed, publish, findings);
         }
         let Some(session) = self.sessions.get(client_id) else { return };
-        if let Some(qos) = self.groups.take_at_any_qos(client_id, &session.subscriptions, &content) {
+        if let Some(qos) = self.groups.take_at_any_qos(client_id, &session.subscriptions, content) {
             let owed = format!(
                 "{} sends the message on {topic} to {client_id}, a member of a group, at QoS {}",
                 self.name, qos as u8
@@ -298,7 +297,7 @@ impl Server {
             findings.push(Invariant::BrokerDelivers, "MQTT-4.8.2-3", &owed, actual);
             return;
         }
-        if self.groups.take_over(&session.subscriptions, &content) {
+        if self.groups.take_over(&session.subscriptions, content) {
             return;
         }
         if self.may_be_sent(session, topic, publish) {
@@ -306,7 +305,7 @@ impl Server {
         }
         let version = session.version;
         let is_subscribed = session.subscriptions.values().any(|subscribed| subscribed.filter.matches(topic));
-        if is_subscribed && self.session_of(id).is_some_and(|session| session.came_while_asked(&content)) {
+        if is_subscribed && self.session_of(id).is_some_and(|session| session.came_while_asked(content)) {
             return;
         }
         let (clause, owed) = if !is_subscribed {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytestring::ByteString;
 use halfopen_protocol::packet::QoS;
 
-use super::owed::{Content, Match, OwedMessage};
+use super::owed::{Content, Copy, Match, OwedMessage, Which};
 use super::publication::Publication;
 use super::session::Subscribed;
 
@@ -145,21 +145,24 @@ impl Groups {
         large.filter(|message| message.members.contains_key(member)).map(|message| message.since).max()
     }
 
-    /// Takes a message that a PUBLISH of this QoS to a member is, out of one of the member's groups: one that has to be sent, or
-    /// one that need not be. Returns it as the member is owed it.
+    /// Takes a message that a PUBLISH to a member is, out of one of the member's groups. Returns it as the member is owed it.
     pub(super) fn take(
         &mut self,
         member: &ByteString,
         filters: &BTreeMap<ByteString, Subscribed>,
-        content: &Content,
-        qos: QoS,
-        is_must: bool,
+        copy: &Copy<'_>,
+        which: Which,
     ) -> Option<OwedMessage> {
-        shared(filters).find_map(|filter| {
-            let group = self.0.get_mut(filter)?;
-            let is_for = |message: &GroupMessage| message.members.get(member).is_some_and(|one| one.qos == qos);
-            group.give(member, content, |message| is_for(message) && message.is_must == is_must, qos)?.owed_to(member)
-        })
+        let qos = copy.publish.qos;
+        let is_for = |message: &GroupMessage| match which {
+            Which::Surely | Which::Exact => {
+                let owed = message.owed_to(member).map(|owed| OwedMessage { sent: 0, ..owed });
+                message.is_must == (which == Which::Surely) && owed.is_some_and(|owed| owed.is_exactly(copy))
+            }
+            _ => message.members.get(member).is_some_and(|one| one.qos == qos),
+        };
+        let group = |filter| self.0.get_mut(filter)?.give(member, &copy.content, is_for, qos)?.owed_to(member);
+        shared(filters).find_map(group)
     }
 
     /// Returns whether the message that this member was just given is the only one with this content that any of its groups

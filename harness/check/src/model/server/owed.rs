@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use halfopen_protocol::Version;
 use halfopen_protocol::packet::{Publish, QoS};
 
 use super::publication::Publication;
@@ -16,6 +17,15 @@ pub(super) type Content = (ByteString, Bytes);
 
 /// Number of messages with equal content beyond which the oldest that need not be sent are forgotten.
 const CANDIDATES: usize = 64;
+
+/// A PUBLISH that a server sends to a client, to be recognised.
+pub(super) struct Copy<'a> {
+    pub(super) content: Content,
+    pub(super) publish: &'a Publish,
+    pub(super) now: Duration,
+    /// The version of the receiver: a copy in 3.1.1 has no properties.
+    pub(super) version: Version,
+}
 
 /// The choice between messages with equal content that a PUBLISH may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,15 +153,23 @@ impl OwedMessage {
         sent.subscription_ids.iter().all(|id| self.matches.iter().any(|one| one.id == Some(*id)))
     }
 
-    /// Returns whether a copy that is sent now has the lifetime that is left of the message.
-    fn has_lifetime_of(&self, sent: &Publish, now: Duration) -> bool {
-        let left = |expiry: u32| u64::from(expiry).saturating_sub(now.saturating_sub(self.publication.at).as_secs());
-        match (self.publication.expiry, sent.message_expiry) {
-            (Some(expiry), Some(sent)) => {
-                left(expiry).abs_diff(sent.into()) <= 1 && self.publication.expires_at().is_none_or(|at| at >= now)
-            }
+    /// Returns whether a copy has the lifetime that is left of the message.
+    fn has_lifetime_of(&self, copy: &Copy<'_>) -> bool {
+        let waited = copy.now.saturating_sub(self.publication.at).as_secs();
+        let lasts = self.publication.expires_at().is_none_or(|at| at >= copy.now);
+        match (self.publication.expiry, copy.publish.message_expiry) {
+            _ if !copy.version.is_v5() => lasts,
+            (Some(expiry), Some(sent)) => lasts && u64::from(expiry).saturating_sub(waited).abs_diff(sent.into()) <= 1,
             (expiry, sent) => expiry == sent,
         }
+    }
+
+    /// Returns whether a PUBLISH is the first copy of this message, as it is owed in each respect.
+    pub(super) fn is_exactly(&self, copy: &Copy<'_>) -> bool {
+        self.is_first(copy.publish)
+            && self.has_lifetime_of(copy)
+            && self.has_identifier_of(copy.publish)
+            && self.publication.altered_by(copy.publish).is_none()
     }
 }
 
@@ -201,15 +219,9 @@ impl Owed {
     }
 
     /// Takes a message that a PUBLISH is a copy of, if there is such a one. The copy is counted.
-    pub(super) fn take(
-        &mut self,
-        content: &Content,
-        sent: &Publish,
-        which: Which,
-        now: Duration,
-    ) -> Option<OwedMessage> {
-        let doubtful_up_to = self.doubtful_up_to;
-        let queue = self.messages.get_mut(content)?;
+    pub(super) fn take(&mut self, copy: &Copy<'_>, which: Which) -> Option<OwedMessage> {
+        let (doubtful_up_to, sent) = (self.doubtful_up_to, copy.publish);
+        let queue = self.messages.get_mut(&copy.content)?;
         // Of the oldest, further copies may still come; they must not hide one of which none was sent.
         while queue.len() > CANDIDATES && queue.front().is_some_and(|first| first.sent > 0 || !first.is_must) {
             queue.pop_front();
@@ -218,20 +230,14 @@ impl Owed {
         let place = match which {
             // One that may have been lost must not hide one that cannot.
             Which::Surely | Which::Exact => {
-                let is_it = |owed: &OwedMessage| {
-                    owed.is_first(sent)
-                        && owed.has_lifetime_of(sent, now)
-                        && owed.has_identifier_of(sent)
-                        && owed.publication.altered_by(sent).is_none()
-                };
-                place(&|owed| is_it(owed) && owed.is_owed(doubtful_up_to) == (which == Which::Surely))
+                place(&|owed| owed.is_exactly(copy) && owed.is_owed(doubtful_up_to) == (which == Which::Surely))
             }
             Which::First => {
                 place(&|owed| owed.is_first(sent) && owed.is_must).or_else(|| place(&|owed| owed.is_first(sent)))
             }
             // A further copy with another lifetime than that of a message that waits is none of that message.
             Which::FurtherExact => place(&|owed| {
-                let has_lifetime = owed.publication.expiry.is_some() && owed.has_lifetime_of(sent, now);
+                let has_lifetime = owed.publication.expiry.is_some() && owed.has_lifetime_of(copy);
                 owed.sent > 0 && owed.fits(sent) && has_lifetime
             }),
             Which::Further => place(&|owed| owed.sent > 0 && owed.fits(sent)),
@@ -253,7 +259,7 @@ impl Owed {
             queue.remove(place);
         }
         if queue.is_empty() {
-            self.messages.remove(content);
+            self.messages.remove(&copy.content);
         }
         Some(taken)
     }

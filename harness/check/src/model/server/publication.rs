@@ -103,6 +103,13 @@ impl Publication {
         1 + variable(rest) + rest <= maximum
     }
 
+    /// Returns whether the server took this message over after another one: at one instant, the messages of different
+    /// clients, and wills, come in any order.
+    pub(super) fn is_surely_after(&self, other: &Self) -> bool {
+        let is_ordered = self.publisher == other.publisher && !self.is_will && !other.is_will;
+        other.at < self.at || is_ordered && other.number < self.number
+    }
+
     /// Returns when the message expires, since the start of the run; `None` for never.
     pub(super) fn expires_at(&self) -> Option<Duration> {
         self.expiry.map(|seconds| self.at + Duration::from_secs(seconds.into()))

@@ -159,9 +159,10 @@ impl Server {
             if expires_at.is_some_and(|at| at < now) {
                 continue;
             }
+            let is_last = |or: &Option<Rc<Publication>>| or.as_ref().is_some_and(|or| publication.is_surely_after(or));
             let is_must = is_sure
                 && !topic.starts_with('$')
-                && entry.or.iter().all(|or| or.is_some())
+                && entry.or.iter().all(is_last)
                 && entry.at < now
                 && !may_be_replaced
                 && !is_unreleased(&self.sessions, publication)
