@@ -23,6 +23,7 @@ mod expectation;
 mod invariant;
 mod model;
 mod moment;
+mod sequence;
 mod steps;
 mod verb;
 

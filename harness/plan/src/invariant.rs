@@ -7,9 +7,9 @@ pub enum Invariant {
     ClientKeepsItsInterval,
     /// A broker of the project closes who is silent for 1.5 keep-alives, at that instant, and nobody before.
     BrokerKeepsItsDeadline,
-    /// QoS 1: what was acknowledged arrives.
+    /// QoS 1: a client acknowledges what it has handed on.
     Qos1AtLeastOnce,
-    /// QoS 2: what was acknowledged arrives, and nothing arrives twice.
+    /// QoS 2: a client hands each message on once, and nobody sends again what was taken over.
     Qos2ExactlyOnce,
     /// Messages of one topic and QoS arrive in the order in which they were sent.
     TopicOrder,

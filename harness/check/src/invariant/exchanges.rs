@@ -1,21 +1,15 @@
 //! The exchanges that a node began: its messages of QoS 1 and 2 over all connections of a session, and its requests.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use halfopen_protocol::Packet;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
 
-use super::index::{EndId, Fact, Seen, SessionId};
-use super::report::{Breach, Report};
+use super::Context;
+use super::index::{Fact, Seen, SessionId};
 use super::table::Table;
-use super::{Context, LARGE, SOON, shown};
-use crate::plan::Invariant;
-
-/// Number of bytes that the properties and the header of a message surely fit into.
-const PROPERTIES: usize = 512;
 
 /// A PUBLISH, SUBSCRIBE or UNSUBSCRIBE that was sent.
 pub(super) struct PublishSent<'e> {
@@ -30,13 +24,6 @@ pub(super) struct PublishSent<'e> {
     /// A message of the same topic and QoS, sent on an earlier connection, that this one is sent before: a new message
     /// goes behind all that are to be sent again.
     pub(super) overtakes: Option<PacketId>,
-}
-
-impl PublishSent<'_> {
-    /// Returns whether a new exchange begins.
-    pub(super) fn is_new(&self) -> bool {
-        matches!(self.before, Before::Free | Before::Another)
-    }
 }
 
 /// The former meaning of an identifier.
@@ -94,18 +81,10 @@ struct Message {
 }
 
 impl Exchanges {
-    pub(super) fn observe<'e>(
-        &mut self,
-        fact: &Fact<'e>,
-        context: &Context<'_>,
-        report: &mut Report,
-    ) -> Option<PublishSent<'e>> {
+    pub(super) fn observe<'e>(&mut self, fact: &Fact<'e>, context: &Context<'_>) -> Option<PublishSent<'e>> {
         match fact {
-            Fact::Accepted { at, end, session, previous } => {
+            Fact::Accepted { end, session, .. } => {
                 let flow = self.flows.get_or_default(*session);
-                if let Some(previous) = previous {
-                    flow.judge(*at, *previous, context, report);
-                }
                 let maximum_packet_size = context.index.end(*end).maximum_packet_size();
                 flow.begin(context.index.session(*session).is_resumed, maximum_packet_size);
                 None
@@ -122,12 +101,6 @@ impl Exchanges {
                 None
             }
             _ => None,
-        }
-    }
-
-    pub(super) fn finish(&mut self, end: Duration, context: &Context<'_>, report: &mut Report) {
-        for (session, flow) in self.flows.iter() {
-            flow.judge(end, context.index.session(session).current, context, report);
         }
     }
 }
@@ -249,56 +222,6 @@ impl Flow {
             self.in_use.remove(&id);
         }
     }
-
-    /// Returns whether a message is to be sent again that may not be written at once.
-    fn has_large_elsewhere(&self) -> bool {
-        let mut elsewhere = self.in_use.values().filter(|exchange| !exchange.is_here);
-        elsewhere.any(|exchange| matches!(&exchange.what, What::Message(message) if message.payload.len() >= LARGE))
-    }
-
-    /// [MQTT-4.4.0-1]: what was not acknowledged is sent again on a resumed session, on this end that ended or was
-    /// still open at `now`.
-    fn judge(&self, now: Duration, end: EndId, context: &Context<'_>, report: &mut Report) {
-        if !self.is_resumed || self.elsewhere == 0 {
-            return;
-        }
-        let end = context.index.end(end);
-        let Some((accepted, _)) = end.connack else { return };
-        let until = end.ended.unwrap_or(now);
-        let excuse = if until.saturating_sub(accepted) < SOON {
-            Some("it lasted less than a second")
-        } else if end.unacknowledged.len() >= end.window() {
-            Some("its window was full")
-        } else if !end.takes_all_kinds() {
-            Some("the server does not take all kinds of messages")
-        } else if self.has_large_elsewhere() {
-            Some("the network may have been full")
-        } else {
-            None
-        };
-        let name = context.name(end.node);
-        let maximum = end.maximum_packet_size();
-        for (id, exchange) in self.in_use.iter().filter(|(_, exchange)| !exchange.is_here) {
-            let (message, packet) = match &exchange.what {
-                // With its properties, it may be larger than the other side takes.
-                What::Message(message) if message.topic.len() + message.payload.len() + PROPERTIES > maximum => {
-                    continue;
-                }
-                What::Message(message) => (message, "PUBLISH"),
-                What::TakenOver(message) => (message, "PUBREL"),
-                What::Request => continue,
-            };
-            let invariant = of_qos(message.qos);
-            if let Some(excuse) = excuse {
-                let why = format!("{name} had a {packet} to send again on a connection, but {excuse}");
-                report.not_judged_of(invariant, until, if end.is_broker { "" } else { name }, &why);
-            } else {
-                let resumed = shown(accepted);
-                let expected = format!("{name} sends {packet} {id} again on the session resumed at {resumed}");
-                report.breach(invariant, Breach::new(expected, "never"));
-            }
-        }
-    }
 }
 
 impl Exchange {
@@ -314,12 +237,4 @@ impl Exchange {
 
 fn message(topic: &ByteString, publish: &Publish) -> Message {
     Message { topic: topic.clone(), payload: publish.payload.clone(), qos: publish.qos }
-}
-
-/// The invariant that speaks of messages of this QoS, 1 or 2.
-pub(super) fn of_qos(qos: QoS) -> Invariant {
-    match qos {
-        QoS::ExactlyOnce => Invariant::Qos2ExactlyOnce,
-        QoS::AtMostOnce | QoS::AtLeastOnce => Invariant::Qos1AtLeastOnce,
-    }
 }

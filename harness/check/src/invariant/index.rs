@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish, QoS};
+use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 
 use super::Facts;
@@ -22,13 +22,6 @@ pub(super) struct EndId(usize);
 /// Names what one node knows of one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SessionId(usize);
-
-#[cfg(test)]
-impl SessionId {
-    pub(super) fn of(number: usize) -> Self {
-        Self(number)
-    }
-}
 
 impl Place for EndId {
     fn at(place: usize) -> Self {
@@ -61,14 +54,10 @@ pub(super) enum Fact<'e> {
     Exchanged(SessionId, Seen<'e>),
     /// A packet for a client, a PUBLISH or PUBREL, went out, and this is what its identifier stood for until then.
     PublishSent(PublishSent<'e>),
-    /// The other end has read a message that this end sent.
-    Read { at: Duration, end: EndId },
     /// The connection has ended, as this end sees it.
     Ended { at: Duration, end: EndId },
     /// The process or the host of a node died.
     Died { at: Duration, node: NodeId },
-    /// The data that a node had kept over its death is lost.
-    DiskLost { at: Duration, node: NodeId },
     /// A client handed a message to its application.
     Delivered { at: Duration, node: NodeId, message: &'e Publish },
     /// A step of the story began.
@@ -81,10 +70,8 @@ impl Fact<'_> {
         match self {
             Self::Packet(seen) | Self::Exchanged(_, seen) | Self::PublishSent(PublishSent { seen, .. }) => seen.at,
             Self::Accepted { at, .. }
-            | Self::Read { at, .. }
             | Self::Ended { at, .. }
             | Self::Died { at, .. }
-            | Self::DiskLost { at, .. }
             | Self::Delivered { at, .. }
             | Self::Step { at, .. } => *at,
         }
@@ -154,8 +141,6 @@ pub(super) struct ConnectionEnd {
     pub(super) died: bool,
     /// Messages that were sent on this connection and are not acknowledged.
     pub(super) unacknowledged: BTreeSet<PacketId>,
-    /// Number of bytes of messages that were sent and not yet read by the other end.
-    pub(super) unread_bytes: usize,
     /// The topic of each topic alias, by direction (true for what this end sends).
     aliases: BTreeMap<(bool, u16), ByteString>,
     /// The packets that were seen before CONNACK.
@@ -192,15 +177,6 @@ impl ConnectionEnd {
             false => self.connack.as_ref().and_then(|(_, connack)| connack.maximum_packet_size),
         };
         maximum.map_or(usize::MAX, |size| size as usize)
-    }
-
-    /// Returns whether the other side takes messages of each QoS, and those with RETAIN: CONNACK may say otherwise.
-    pub(super) fn takes_all_kinds(&self) -> bool {
-        let announced = self.connack.as_ref().filter(|_| !self.is_broker);
-        announced.is_none_or(|(_, connack)| {
-            connack.maximum_qos.unwrap_or(QoS::ExactlyOnce) == QoS::ExactlyOnce
-                && connack.retain_available.unwrap_or(true)
-        })
     }
 
     /// Returns whether the connection is up at this time, as far as this end knows.
@@ -245,7 +221,6 @@ impl ConnectionEnd {
             }
             Packet::Publish(publish) if is_sent => {
                 self.unacknowledged.extend(publish.packet_id);
-                self.unread_bytes += size(publish);
             }
             Packet::PubAck(ack) | Packet::PubComp(ack) if !is_sent => drop(self.unacknowledged.remove(&ack.packet_id)),
             Packet::PubRec(ack) if !is_sent && ack.reason.is_error() => {
@@ -256,14 +231,9 @@ impl ConnectionEnd {
     }
 }
 
-fn size(publish: &Publish) -> usize {
-    publish.payload.len()
-}
-
 /// The knowledge of one node about one session.
 pub(super) struct KnownSession {
     pub(super) node: NodeId,
-    pub(super) client_id: ByteString,
     /// The end of its latest connection.
     pub(super) current: EndId,
     /// True if the node knew on this connection what it had known on the one before.
@@ -350,10 +320,7 @@ impl Index {
         let at = event.at;
         match &event.kind {
             EventKind::Sent { connection, from, item, .. } => self.sent(at, *connection, *from, item, &mut facts),
-            EventKind::Received { connection, from, to, item, .. } => {
-                self.received(at, *connection, *to, item, &mut facts);
-                self.read_by_peer(at, *connection, *from, item, &mut facts);
-            }
+            EventKind::Received { connection, to, item, .. } => self.received(at, *connection, *to, item, &mut facts),
             EventKind::Closing { node, connection, because, .. } => {
                 if let Some(id) = self.find(*connection, *node)
                     && self.ends[id.0].ended.is_none()
@@ -439,23 +406,6 @@ impl Index {
         }
     }
 
-    fn read_by_peer(
-        &mut self,
-        at: Duration,
-        connection: ConnectionId,
-        from: NodeId,
-        item: &Transmission,
-        facts: &mut Facts<'_>,
-    ) {
-        if let Some(Packet::Publish(publish)) = item.packet()
-            && let Some(id) = self.find(connection, from)
-        {
-            let end = &mut self.ends[id.0];
-            end.unread_bytes = end.unread_bytes.saturating_sub(size(publish));
-            facts.push_back(Fact::Read { at, end: id });
-        }
-    }
-
     fn changed(&mut self, at: Duration, node: NodeId, change: NodeFault, facts: &mut Facts<'_>) {
         let Some(watched) = &mut self.watched[node.0] else { return };
         match change {
@@ -474,7 +424,6 @@ impl Index {
             NodeFault::Resume => watched.resumed_at = Some(at),
             NodeFault::LoseDisk if watched.is_down => {
                 self.ends.iter_mut().filter(|end| end.node == node).for_each(|end| end.died = true);
-                facts.push_back(Fact::DiskLost { at, node });
             }
             // Its process lives, and so do its connections.
             NodeFault::LoseDisk
@@ -521,7 +470,6 @@ impl Index {
             over: None,
             died: false,
             unacknowledged: BTreeSet::new(),
-            unread_bytes: 0,
             aliases: BTreeMap::new(),
             early: Vec::new(),
         });
@@ -557,14 +505,14 @@ impl Index {
                 .unwrap_or_else(|| format!("unnamed {}", id.0).into()),
             false => ByteString::new(),
         };
-        let key = (end.node, name.clone());
+        let key = (end.node, name);
         let known = self.names.get(&key).copied();
         let previous = known.map(|session| self.sessions[session.0].current);
         let knows = |previous: EndId| end.is_broker || self.ends[previous.0].generation == end.generation;
         let is_present = end.connack.as_ref().is_some_and(|(_, connack)| connack.session_present);
         let is_resumed = is_present && previous.is_some_and(knows);
         let session = known.unwrap_or(SessionId(self.sessions.len()));
-        let now = KnownSession { node: end.node, client_id: name, current: id, is_resumed };
+        let now = KnownSession { node: end.node, current: id, is_resumed };
         match self.sessions.get_mut(session.0) {
             Some(known) => *known = now,
             None => {

@@ -5,13 +5,12 @@
 //! run costs a time that is linear in its events, and a run that is judged need not be kept.
 //!
 //! A message is identified by its exchange (the session, the direction, the packet identifier, and when the exchange
-//! began), not by its content: with equal payloads a lost and a doubled message would cancel out. Only what a broker
-//! passes on has to be recognised by its content; [`routing`] counts it, in the order in which it came.
+//! began), not by its content: with equal payloads a lost and a doubled message would cancel out. What a broker passes on has
+//! to be recognised by its content; that is the [`model`](super::model)'s affair.
 
 mod broker_keeps_its_deadline;
 mod client_keeps_its_interval;
 mod exchanges;
-mod filters;
 mod index;
 mod no_orphans;
 mod nothing_after_disconnect;
@@ -21,8 +20,6 @@ mod qos_2_exactly_once;
 mod receive_maximum;
 mod report;
 mod resend_only_on_resume;
-mod routing;
-mod sequence;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -40,12 +37,6 @@ use super::moment::{millis, seconds};
 use super::{Findings, Outcome};
 use crate::plan::{NodeId, Plan};
 use crate::trace::Event;
-
-/// Tolerance for something that is due before it counts as missing.
-const SOON: Duration = Duration::from_secs(1);
-
-/// A message of this many bytes may not be written at once; until it is whole, no trace shows it.
-const LARGE: usize = 8 * 1024;
 
 /// One invariant, or a part of it.
 trait Rule {
@@ -96,7 +87,6 @@ impl<P: Deref<Target = Plan>> Invariants<P> {
                 Box::<nothing_after_disconnect::NothingAfterDisconnect>::default(),
                 Box::new(resend_only_on_resume::ResendOnlyOnResume),
                 Box::<no_orphans::NoOrphans>::default(),
-                Box::<routing::Routing>::default(),
             ],
             model: Model::new(&plan),
             report: Report::default(),
@@ -110,7 +100,7 @@ impl<P: Deref<Target = Plan>> Invariants<P> {
         let mut facts = self.index.event(event);
         let context = Context { plan: &self.plan, index: &self.index };
         while let Some(fact) = facts.pop_front() {
-            let transmission = self.exchanges.observe(&fact, &context, &mut self.report);
+            let transmission = self.exchanges.observe(&fact, &context);
             for fact in [Some(fact), transmission.map(Fact::PublishSent)].into_iter().flatten() {
                 for rule in &mut self.rules {
                     rule.observe(&fact, &context, &mut self.report);
@@ -128,7 +118,6 @@ impl<P: Deref<Target = Plan>> Invariants<P> {
 
     pub(super) fn end(mut self, end: Duration, findings: &mut Findings) {
         let context = Context { plan: &self.plan, index: &self.index };
-        self.exchanges.finish(end, &context, &mut self.report);
         for rule in &mut self.rules {
             rule.finish(end, &context, &mut self.report);
         }

@@ -9,7 +9,6 @@ use bytestring::ByteString;
 use halfopen_protocol::packet::{PacketId, QoS};
 use halfopen_protocol::{Packet, topic};
 
-use super::filters::unshared;
 use super::index::{ConnectionEnd, EndId, Fact, Seen, SessionId};
 use super::report::{Breach, Report};
 use super::table::Table;
@@ -141,7 +140,8 @@ impl Subscriptions {
     }
 
     fn cover(&mut self, name: &ByteString) -> bool {
-        let matches = |filter: &ByteString| topic::matches(unshared(filter), name);
+        let matches =
+            |filter: &ByteString| topic::matches(topic::shared(filter).map_or(filter, |shared| shared.filter), name);
         if self.covered.contains(name) || self.asked.values().flatten().any(matches) {
             return true;
         }

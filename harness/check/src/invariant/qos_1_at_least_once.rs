@@ -1,6 +1,4 @@
-//! [MQTT-4.3.2-1], [MQTT-4.3.2-4], [MQTT-4.4.0-1]: what is acknowledged has been handed on; what is not is sent again
-//! when the session is resumed ([`exchanges`](super::exchanges)); and what a broker has taken it passes on to every
-//! subscriber that is there ([`routing`](super::routing)).
+//! [MQTT-4.3.2-4]: what a client acknowledges it has handed on.
 
 use std::collections::BTreeMap;
 

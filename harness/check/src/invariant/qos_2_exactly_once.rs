@@ -1,6 +1,5 @@
 //! [MQTT-4.3.3-1] to [MQTT-4.3.3-12]: a message of QoS 2 is handed on once, before it is acknowledged; what the other side
-//! has taken over with PUBREC is not sent again, but the PUBREL that is owed is ([`exchanges`](super::exchanges)); and a
-//! broker passes each on once ([`routing`](super::routing)).
+//! has taken over with PUBREC is not sent again.
 
 use std::collections::{BTreeMap, BTreeSet};
 

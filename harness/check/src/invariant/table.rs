@@ -53,8 +53,4 @@ impl<K: Place, V> Table<K, V> {
     pub(super) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
         self.values.iter().enumerate().filter_map(|(place, value)| Some((K::at(place), value.as_ref()?)))
     }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (K, &mut V)> {
-        self.values.iter_mut().enumerate().filter_map(|(place, value)| Some((K::at(place), value.as_mut()?)))
-    }
 }

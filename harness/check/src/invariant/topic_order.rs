@@ -1,5 +1,5 @@
-//! [MQTT-4.6.0-1] to [MQTT-4.6.0-6]: messages of one sender, topic and QoS keep their order: handed on by a client, passed
-//! on by a broker ([`routing`](super::routing)), and sent again, with what is new behind it. PUBACK and PUBREC have the
+//! [MQTT-4.6.0-1] to [MQTT-4.6.0-6]: messages of one sender, topic and QoS keep their order: handed on by a client
+//! and sent again, with what is new behind it. PUBACK and PUBREC have the
 //! order of the messages that they answer, PUBREL the order of the PUBRECs.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -13,9 +13,9 @@ use halfopen_protocol::{Packet, PacketType};
 use super::exchanges::{Before, PublishSent};
 use super::index::{EndId, Fact, Seen};
 use super::report::{Breach, Report};
-use super::sequence::Sequence;
 use super::{Context, Rule, shown};
 use crate::plan::{Invariant, NodeId};
+use crate::sequence::Sequence;
 
 #[derive(Default)]
 pub(super) struct TopicOrder {

@@ -393,7 +393,6 @@ impl Client {
             // What it does not take any more cannot be sent again.
             self.sender.doubt();
         }
-        self.told.connected(limits);
         self.wishes.connected();
         self.waits.accepted(self.now, connack.server_keep_alive);
         let (keep_alive, session_expiry) = &mut self.set_by_server;
@@ -405,6 +404,7 @@ impl Client {
             self.sender.clear();
             self.incoming.forget();
         }
+        self.told.connected(limits);
         let maximum_packet_size = connack.maximum_packet_size.map_or(usize::MAX, |size| size as usize);
         self.sender.connected(self.now, connack.receive_maximum.unwrap_or(u16::MAX).into(), maximum_packet_size);
     }

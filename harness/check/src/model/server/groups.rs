@@ -88,6 +88,7 @@ impl GroupMessage {
             sent: 1,
             since: self.since,
             is_retained: false,
+            is_ordered: false,
         })
     }
 }

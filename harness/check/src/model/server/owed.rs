@@ -11,6 +11,7 @@ use halfopen_protocol::packet::{Publish, QoS};
 
 use super::publication::Publication;
 use super::session::Subscribed;
+use crate::sequence::Sequence;
 
 /// Messages are recognised by topic and payload, in the order in which they became owed.
 pub(super) type Content = (ByteString, Bytes);
@@ -57,6 +58,8 @@ pub(super) struct Owed {
     doubtful_up_to: u64,
     /// The size in bytes of the largest message so far.
     largest: usize,
+    /// The order in which messages of one client on one topic were published, by the QoS with which they came and go out.
+    order: Sequence<Content, (ByteString, QoS), (ByteString, ByteString, QoS, QoS)>,
 }
 
 /// Messages that wait to be sent.
@@ -84,6 +87,8 @@ pub(super) struct OwedMessage {
     pub(super) since: Duration,
     /// Sent because a subscription was made, not because the message was published.
     pub(super) is_retained: bool,
+    /// True if it has a place in the order of its topic. The members of a group get messages in any order.
+    pub(super) is_ordered: bool,
 }
 
 /// The demands of a subscription on a copy.
@@ -117,6 +122,7 @@ impl OwedMessage {
             is_held: false,
             sent: 0,
             is_retained: false,
+            is_ordered: false,
         }
     }
 
@@ -186,6 +192,10 @@ impl Owed {
             self.at_most_once = Unsent { count: count + 1, bytes: bytes + message.size(), since };
         }
         let content = (message.publication.topic.clone(), message.publication.payload.clone());
+        if message.is_ordered {
+            let source = (message.publication.publisher.clone(), message.publication.qos);
+            self.order.enter(content.clone(), source, message.matches.len());
+        }
         self.messages.entry(content).or_default().push_back(message);
         self.waiting
     }
@@ -267,6 +277,14 @@ impl Owed {
     /// Returns whether the session is owed a message with this content, or a further copy of one.
     pub(super) fn knows(&self, content: &Content) -> bool {
         self.messages.contains_key(content)
+    }
+
+    /// Takes note that a copy of a message goes out. Returns whether it is in the order of its topic [MQTT-4.6.0-6]: of equal
+    /// messages it is taken for the first that is.
+    pub(super) fn is_in_order(&mut self, message: &OwedMessage, qos: QoS) -> bool {
+        let Publication { topic, payload, .. } = &*message.publication;
+        let lane = |(from, came): &(ByteString, QoS)| (from.clone(), topic.clone(), *came, qos);
+        !message.is_ordered || self.order.leave(&(topic.clone(), payload.clone()), lane)
     }
 
     /// The server may have forgotten everything up to the publication with this number.

@@ -13,6 +13,7 @@ use super::connection::BLOCKED;
 use super::groups::GroupMessage;
 use super::owed::{Match, OwedMessage};
 use super::publication::Publication;
+use super::session::Subscribed;
 use crate::plan::Invariant;
 use crate::trace::ConnectionId;
 
@@ -221,6 +222,8 @@ impl Server {
                     && subscribed.filter.matches(&publication.topic)
                     && !(subscribed.no_local && client_id == publication.publisher)
             });
+            let is_shared = |one: &Subscribed| one.filter.group.is_some() && one.filter.matches(&publication.topic);
+            let is_member = session.subscriptions.values().any(is_shared);
             let (mut matches, mut is_must) = (Vec::new(), false);
             for subscribed in matching {
                 matches.push(Match::live(subscribed, publication));
@@ -252,6 +255,7 @@ impl Server {
                     sent: 0,
                     since: self.now,
                     is_retained: false,
+                    is_ordered: !publication.is_will && !is_member && (connection.is_some() || qos > QoS::AtMostOnce),
                 },
                 &self.settings,
             );

@@ -176,6 +176,7 @@ impl Server {
                 sent: 0,
                 since: now,
                 is_retained: true,
+                is_ordered: false,
             });
         }
         let access = self.access.clone();
