@@ -261,7 +261,8 @@ impl Inner {
         }
     }
 
-    /// Takes what `item` arrives from: the oldest under way, or for an abort the abort itself.
+    /// Takes what `item` arrives from: the oldest under way, or for an abort the abort itself. A program that has learned of the
+    /// abort from a failed write may still read what has come before it.
     fn take_in_flight(&mut self, connection: ConnectionId, from: NodeId, item: &Transmission) -> Option<InFlight> {
         let Entry::Occupied(mut entry) = self.under_way.entry((connection, from)) else { return None };
         let under_way = entry.get_mut();
@@ -269,7 +270,7 @@ impl Inner {
             Transmission::TimedOut => None,
             Transmission::Rst => {
                 let place = under_way.iter().position(|in_flight| in_flight.kind == InFlightKind::Rst)?;
-                under_way.drain(..=place).next_back()
+                under_way.remove(place)
             }
             _ => under_way.pop_front(),
         };

@@ -155,8 +155,15 @@ impl Connection {
 
     /// Returns whether a SUBSCRIBE that has no SUBACK yet asks for this topic.
     pub(super) fn asks_for(&self, topic: &str) -> bool {
-        let asked = self.requests.subscribes.values().flatten().flat_map(|(_, _, asked)| asked);
-        asked.into_iter().any(|one| Filter::new(&one.filter).matches(topic))
+        self.asked_for(topic).next().is_some()
+    }
+
+    /// Returns the subscriptions to this topic that SUBSCRIBE has asked for and that have no SUBACK yet, with their
+    /// identifiers.
+    pub(super) fn asked_for(&self, topic: &str) -> impl Iterator<Item = (&Subscription, Option<u32>)> {
+        let asked = self.requests.subscribes.values().flatten();
+        let asked = asked.flat_map(|(_, id, asked)| asked.iter().map(|one| (one, *id)));
+        asked.filter(|(one, _)| Filter::new(&one.filter).matches(topic))
     }
 
     /// Takes note of bytes that the server has written.

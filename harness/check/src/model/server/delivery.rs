@@ -180,7 +180,11 @@ impl Server {
         if !version.is_v5() {
             return;
         }
-        self.judge_identifiers(owed, publish, &mut broken);
+        if !owed.is_identified_by(&publish.subscription_ids) {
+            let expected: Vec<u32> = owed.matches.iter().filter_map(|one| one.id).collect();
+            let actual = format!("{:?}", publish.subscription_ids);
+            broken("MQTT-3.3.4-3", format!("with the subscription identifiers {expected:?}"), actual);
+        }
         if let Some((clause, field)) = publication.altered_by(publish) {
             broken(clause, format!("with the {field} that was published"), "another one".to_owned());
         }
@@ -193,24 +197,6 @@ impl Server {
             let maximum = connection.alias_maximum();
             let alias = publish.topic_alias.unwrap_or(0);
             broken("MQTT-3.1.2-26", format!("with a topic alias of at most {maximum}"), format!("alias {alias}"));
-        }
-    }
-
-    /// [MQTT-3.3.4-3], [MQTT-3.3.4-4], [MQTT-3.3.4-5].
-    fn judge_identifiers(&self, owed: &OwedMessage, publish: &Publish, broken: &mut impl FnMut(&str, String, String)) {
-        let mut expected: Vec<u32> = owed.matches.iter().filter_map(|one| one.id).collect();
-        let mut actual = publish.subscription_ids.clone();
-        expected.sort_unstable();
-        actual.sort_unstable();
-        let is_one_of_several = owed.matches.len() > 1
-            && match actual[..] {
-                [] => owed.matches.iter().any(|one| one.id.is_none()),
-                [id] => expected.contains(&id),
-                _ => false,
-            };
-        // A single copy carries all; several copies carry one each.
-        if actual != expected && !is_one_of_several {
-            broken("MQTT-3.3.4-3", format!("with the subscription identifiers {expected:?}"), format!("{actual:?}"));
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use bytestring::ByteString;
 use halfopen_protocol::Version;
-use halfopen_protocol::packet::{Publish, QoS};
+use halfopen_protocol::packet::{Publish, QoS, Subscription};
 
 use super::publication::Publication;
 use super::session::Subscribed;
@@ -97,6 +97,8 @@ pub(super) struct Match {
     pub(super) qos: QoS,
     pub(super) retain: bool,
     pub(super) id: Option<u32>,
+    /// False if the server may not have made the subscription yet when the message came, or have replaced it.
+    pub(super) is_sure: bool,
 }
 
 impl Match {
@@ -107,6 +109,17 @@ impl Match {
             qos: publication.qos.min(subscribed.qos),
             retain: subscribed.retain_as_published && publication.retain,
             id: subscribed.id,
+            is_sure: true,
+        }
+    }
+
+    /// Returns what a subscription that was asked for, and not granted yet, may ask of a message that is published.
+    pub(super) fn asked(subscription: &Subscription, id: Option<u32>, publication: &Publication) -> Self {
+        Self {
+            qos: publication.qos.min(subscription.qos),
+            retain: subscription.retain_as_published && publication.retain,
+            id,
+            is_sure: false,
         }
     }
 }
@@ -159,6 +172,23 @@ impl OwedMessage {
         sent.subscription_ids.iter().all(|id| self.matches.iter().any(|one| one.id == Some(*id)))
     }
 
+    /// Returns whether the identifiers of a copy are those of its subscriptions: a single copy carries all, several copies carry
+    /// one each [MQTT-3.3.4-3], [MQTT-3.3.4-4], [MQTT-3.3.4-5].
+    pub(super) fn is_identified_by(&self, ids: &[u32]) -> bool {
+        let count = |id: u32| ids.iter().filter(|one| **one == id).count();
+        let possible = |id: u32| self.matches.iter().filter(|one| one.id == Some(id)).count();
+        let sure = |id: u32| self.matches.iter().filter(|one| one.is_sure && one.id == Some(id)).count();
+        let has_no_other = ids.iter().all(|id| count(*id) <= possible(*id));
+        let has_all = self.matches.iter().filter_map(|one| one.id).all(|id| sure(id) <= count(id));
+        let is_one_of_several = self.matches.len() > 1
+            && match ids {
+                [] => self.matches.iter().any(|one| one.id.is_none()),
+                [_] => true,
+                _ => false,
+            };
+        has_no_other && (has_all || is_one_of_several)
+    }
+
     /// Returns whether a copy has the lifetime that is left of the message.
     fn has_lifetime_of(&self, copy: &Copy<'_>) -> bool {
         let waited = copy.now.saturating_sub(self.publication.at).as_secs();
@@ -170,12 +200,16 @@ impl OwedMessage {
         }
     }
 
-    /// Returns whether a PUBLISH is the first copy of this message, as it is owed in each respect.
+    /// Returns whether a PUBLISH is the first copy of this message, as it is owed in each respect. A copy of a lower QoS may be a
+    /// further one for another subscription, or for a group.
     pub(super) fn is_exactly(&self, copy: &Copy<'_>) -> bool {
-        self.is_first(copy.publish)
-            && self.has_lifetime_of(copy)
-            && self.has_identifier_of(copy.publish)
-            && self.publication.altered_by(copy.publish).is_none()
+        self.is_first(copy.publish) && self.qos() == copy.publish.qos && self.is_like(copy)
+    }
+
+    /// Returns whether a copy says what the message says, now.
+    fn is_like(&self, copy: &Copy<'_>) -> bool {
+        let is_altered = copy.version.is_v5() && self.publication.altered_by(copy.publish).is_some();
+        self.has_lifetime_of(copy) && self.has_identifier_of(copy.publish) && !is_altered
     }
 }
 
@@ -212,7 +246,9 @@ impl Owed {
                 self.waiting.0 += 1;
                 self.waiting.1 += message.size();
             }
-            message.matches.push(one.clone());
+            // It may be the same subscription, made anew.
+            message.matches.iter_mut().for_each(|before| before.is_sure = false);
+            message.matches.push(Match { is_sure: false, ..one.clone() });
         }
     }
 
@@ -247,8 +283,8 @@ impl Owed {
             }
             // A further copy with another lifetime than that of a message that waits is none of that message.
             Which::FurtherExact => place(&|owed| {
-                let has_lifetime = owed.publication.expiry.is_some() && owed.has_lifetime_of(copy);
-                owed.sent > 0 && owed.fits(sent) && has_lifetime
+                let is_it = owed.publication.expiry.is_some() && owed.is_like(copy);
+                owed.sent > 0 && owed.fits(sent) && is_it
             }),
             Which::Further => place(&|owed| owed.sent > 0 && owed.fits(sent)),
             Which::Other => place(&|owed| owed.sent == 0).or_else(|| place(&|owed| owed.sent < owed.matches.len())),
@@ -343,12 +379,16 @@ impl Owed {
         self.waiting.1 + self.at_most_once.bytes
     }
 
-    /// Messages of QoS 0 may be lost with the connection, and so may retained messages of which none was sent.
+    /// Messages of QoS 0 may be lost with the connection, and so may retained messages of which none was sent. Of a message of
+    /// which a copy was sent, another one of a higher QoS may still come for another subscription.
     pub(super) fn connection_lost(&mut self) {
         self.at_most_once = Unsent::default();
         for queue in self.messages.values_mut() {
-            queue.retain(|message| message.sent == 0);
-            for message in queue.iter_mut().filter(|message| message.qos() == QoS::AtMostOnce) {
+            queue.retain(|message| message.sent == 0 || message.qos() > QoS::AtMostOnce);
+            let is_kept = |message: &OwedMessage| {
+                message.sent == 0 && message.matches.iter().any(|one| one.is_sure && one.qos > QoS::AtMostOnce)
+            };
+            for message in queue.iter_mut().filter(|message| !is_kept(message)) {
                 message.is_must = false;
             }
         }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use bytestring::ByteString;
 use halfopen_protocol::Packet;
-use halfopen_protocol::packet::{Disconnect, Publish, QoS, Subscribe};
+use halfopen_protocol::packet::{Disconnect, Publish, QoS, Subscribe, Subscription};
 
 use super::Server;
 use super::access::Permission;
@@ -14,6 +14,7 @@ use super::groups::GroupMessage;
 use super::owed::{Match, OwedMessage};
 use super::publication::Publication;
 use super::session::Subscribed;
+use super::topic::Filter;
 use crate::plan::Invariant;
 use crate::trace::ConnectionId;
 
@@ -25,7 +26,7 @@ impl Server {
     pub(super) fn receive(&mut self, id: ConnectionId, packet: &Packet) {
         let now = self.now;
         self.note_violation(id, packet);
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(&id) else { return self.receive_lately(id, packet) };
         connection.heard(now);
         if let Packet::Connect(connect) = packet {
             if connection.connect.is_none() {
@@ -77,6 +78,20 @@ impl Server {
             }
             Packet::Disconnect(disconnect) => self.receive_disconnect(id, disconnect),
             _ => {}
+        }
+    }
+
+    /// A message that is read from a connection which the server knows to be lost: it may take it in, or not.
+    fn receive_lately(&mut self, id: ConnectionId, packet: &Packet) {
+        let Packet::Publish(publish) = packet else { return };
+        let Some(connection) = self.lately.get_mut(&id) else { return };
+        let Some(topic) = resolve(&mut connection.aliases.0, publish) else { return };
+        let Some(client_id) = connection.session.clone() else { return };
+        let publication = self.publish(&client_id, topic, publish);
+        self.doubt(&[Rc::clone(&publication)]);
+        let session = self.sessions.get_mut(&client_id).filter(|_| publish.qos == QoS::ExactlyOnce);
+        if let (Some(session), Some(packet_id)) = (session, publish.packet_id) {
+            session.unreleased.insert(packet_id, publication);
         }
     }
 
@@ -217,7 +232,7 @@ impl Server {
                 continue;
             }
             let now = self.now;
-            let matching = session.subscriptions.values().filter(|subscribed| {
+            let matching = session.subscriptions.iter().filter(|(_, subscribed)| {
                 subscribed.filter.group.is_none()
                     && subscribed.filter.matches(&publication.topic)
                     && !(subscribed.no_local && client_id == publication.publisher)
@@ -225,8 +240,15 @@ impl Server {
             let is_shared = |one: &Subscribed| one.filter.group.is_some() && one.filter.matches(&publication.topic);
             let is_member = session.subscriptions.values().any(is_shared);
             let (mut matches, mut is_must) = (Vec::new(), false);
-            for subscribed in matching {
-                matches.push(Match::live(subscribed, publication));
+            let connection = session.connection.and_then(|id| self.connections.get(&id));
+            let is_for_it = |one: &Subscription| {
+                Filter::new(&one.filter).group.is_none() && !(one.no_local && client_id == publication.publisher)
+            };
+            let asked = connection.into_iter().flat_map(|connection| connection.asked_for(&publication.topic));
+            let asked: Vec<(&Subscription, Option<u32>)> = asked.filter(|(one, _)| is_for_it(one)).collect();
+            for (filter, subscribed) in matching {
+                let is_asked_anew = asked.iter().any(|(one, _)| one.filter == *filter);
+                matches.push(Match { is_sure: !is_asked_anew, ..Match::live(subscribed, publication) });
                 is_must |= !subscribed.is_leaving;
                 let is_there = session.may_end_at.is_none_or(|at| at > now);
                 if is_there && subscribed.since < now && !subscribed.is_leaving && permission == Permission::Granted {
@@ -240,12 +262,12 @@ impl Server {
             is_must &= permission == Permission::Granted;
             is_must &= is_sure(publication) && publication.fits(&matches, session.maximum_packet_size);
             // A message of QoS 0 may be lost where it cannot be written at once (§4.3.1).
-            let connection = session.connection.and_then(|id| self.connections.get(&id));
             let is_writable = connection.is_some_and(|connection| {
                 let waiting = connection.bytes_under_way() + session.owed.unsent_bytes();
                 connection.writable_since().is_some() && waiting < BLOCKED
             });
             is_must &= is_writable && !session.owed.is_stuck(self.now) || qos > QoS::AtMostOnce;
+            matches.extend(asked.into_iter().map(|(one, id)| Match::asked(one, id, publication)));
             let is_full = session.owe(
                 OwedMessage {
                     publication: Rc::clone(publication),

@@ -167,7 +167,8 @@ impl Server {
                 && !may_be_replaced
                 && !is_unreleased(&self.sessions, publication)
                 && expires_at.is_none_or(|at| at > now);
-            let one = Match { qos: publication.qos.min(subscribed.qos), retain: true, id: subscribed.id };
+            let one =
+                Match { qos: publication.qos.min(subscribed.qos), retain: true, id: subscribed.id, is_sure: true };
             owed.push(OwedMessage {
                 publication: Rc::clone(publication),
                 matches: vec![one],
