@@ -75,6 +75,7 @@ impl Broker {
 
     /// A session is over [MQTT-4.1.0-2]; a will that still waits does not wait any longer [MQTT-3.1.2-8] (5.0).
     pub(super) fn end_session(&mut self, now: Instant, key: SessionKey) {
+        let may_publish = self.permits_last_will(key);
         let Some(mut session) = self.sessions.remove(key) else { return };
         self.timers.set(Timer::SessionExpiry, Subject::Session(key), session.ends, None);
         self.timers.set(Timer::WillDelay, Subject::Session(key), session.will_due, None);
@@ -82,7 +83,7 @@ impl Broker {
             self.subscriptions.unsubscribe(key, filter);
         }
         self.share_left(now, &mut session);
-        if let Some(will) = session.will {
+        if let Some(will) = session.will.filter(|_| may_publish) {
             self.publish_last_will(now, key, *will);
         }
     }

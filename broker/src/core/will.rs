@@ -5,6 +5,7 @@ use halfopen_protocol::Instant;
 use halfopen_protocol::packet::{Publish, Will};
 
 use super::Broker;
+use super::access::Operation;
 use super::message::{Message, own, own_all};
 use super::session::SessionKey;
 
@@ -55,13 +56,22 @@ fn publish(will: Will) -> Publish {
 impl Broker {
     /// Publishes the will that a session still has, and forgets it [MQTT-3.1.2-10].
     pub(super) fn publish_will(&mut self, now: Instant, key: SessionKey) {
+        let is_permitted = self.permits_last_will(key);
         let Some(session) = self.sessions.get_mut(key) else { return };
         let Some(will) = session.will.take() else { return };
         session.count_held();
-        self.publish_last_will(now, key, *will);
+        if is_permitted {
+            self.publish_last_will(now, key, *will);
+        }
     }
 
-    /// The same for a session that has ended.
+    /// Returns whether the client of a session may publish its will now: its rights may be others than they were at CONNECT.
+    pub(super) fn permits_last_will(&self, key: SessionKey) -> bool {
+        let will = self.sessions.get(key).and_then(|session| session.will.as_ref());
+        will.is_none_or(|will| self.allows(key, Operation::Publish, &will.topic))
+    }
+
+    /// Publishes the will of a session that has ended.
     pub(super) fn publish_last_will(&mut self, now: Instant, from: SessionKey, will: Will) {
         self.route(now, &Message::new(now, &publish(will)), Some(from));
     }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use halfopen_broker::core::{Authorize, Operation, Timer, Who};
 use halfopen_broker::{Access, Config};
-use halfopen_protocol::packet::{Connect, QoS, Subscription};
+use halfopen_protocol::packet::{Connect, QoS, Subscription, Will};
 use halfopen_protocol::{Packet, Version};
+use rstest::rstest;
 
-use crate::fixture::{World, message, secs, with_qos};
+use crate::fixture::{World, lasting, message, secs, will, with_qos};
 
 const V5: Version = Version::V5_0;
 
@@ -18,6 +19,16 @@ struct Closed;
 impl Authorize for Closed {
     fn allows(&self, _: Who<'_>, _: Operation, _: &str) -> bool {
         false
+    }
+}
+
+/// Nobody may publish.
+#[derive(Debug)]
+struct ReadOnly;
+
+impl Authorize for ReadOnly {
+    fn allows(&self, _: Who<'_>, operation: Operation, _: &str) -> bool {
+        operation != Operation::Publish
     }
 }
 
@@ -78,4 +89,27 @@ fn other_rights_hold_for_those_that_are_connected_too() {
     assert_eq!(world.messages(watcher), [""; 0]);
     assert_eq!(world.denied, [(Operation::Publish, "a".to_owned())]);
     assert!(world.is_open(watcher) && world.is_open(publisher));
+}
+
+#[rstest]
+#[case::at_once(0, 0)]
+#[case::delayed(5, 100)]
+#[case::at_the_end_of_its_session(100, 5)]
+fn will_needs_the_right_to_publish_when_it_is_published(#[case] delay: u32, #[case] expiry: u32) {
+    let mut world = World::new();
+    let watcher = world.watcher(V5, "will", QoS::AtMostOnce);
+    let left = |world: &mut World| {
+        let will = Will { delay: Some(delay), ..will() };
+        let device = world.connect(Connect { will: Some(will.into()), ..lasting(V5, "device", expiry) });
+        world.cut(device);
+        world.advance(secs(5));
+        world.messages(watcher).len()
+    };
+    assert_eq!(left(&mut world), 1);
+    let will = Will { delay: Some(delay), ..will() };
+    let device = world.connect(Connect { will: Some(will.into()), ..lasting(V5, "device", expiry) });
+    world.broker.handle_access(Access { authorizer: Some(Box::new(ReadOnly)), ..Access::default() });
+    world.cut(device);
+    world.advance(secs(5));
+    assert_eq!(world.messages(watcher), [""; 0]);
 }

@@ -487,7 +487,7 @@ mod tests {
 
     #[rstest]
     #[case("broker:keep_alive_twice", "broker_keeps_its_deadline", 12)]
-    #[case("broker:session_never_ends", "no_orphans", 14)]
+    #[case("broker:session_never_ends", "broker_keeps_sessions", 14)]
     #[case("client:qos2_twice", "qos_2_exactly_once", 12)]
     fn find_becomes_a_short_scenario_that_shows_the_same(
         #[case] defect: &str,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish};
-use halfopen_protocol::{Packet, ReasonCode, Version};
+use halfopen_protocol::{Packet, ReasonCode};
 
 use super::Facts;
 use super::exchanges::PublishSent;
@@ -47,8 +47,8 @@ impl Place for SessionId {
 pub(super) enum Fact<'e> {
     /// A packet was sent or received at an end. What arrives after the end has closed is left out.
     Packet(Seen<'e>),
-    /// CONNACK accepted the connection. `previous` is the end of the session's connection before it.
-    Accepted { at: Duration, end: EndId, session: SessionId, previous: Option<EndId> },
+    /// CONNACK accepted the connection.
+    Accepted { end: EndId, session: SessionId },
     /// A packet of an accepted connection, except CONNECT and CONNACK. What was read before CONNACK was sent comes
     /// after [`Accepted`](Self::Accepted), with its own time.
     Exchanged(SessionId, Seen<'e>),
@@ -57,25 +57,11 @@ pub(super) enum Fact<'e> {
     /// The connection has ended, as this end sees it.
     Ended { at: Duration, end: EndId },
     /// The process or the host of a node died.
-    Died { at: Duration, node: NodeId },
+    Died { node: NodeId },
     /// A client handed a message to its application.
     Delivered { at: Duration, node: NodeId, message: &'e Publish },
     /// A step of the story began.
     Step { at: Duration, step: StepId },
-}
-
-impl Fact<'_> {
-    /// Returns when it was.
-    pub(super) fn at(&self) -> Duration {
-        match self {
-            Self::Packet(seen) | Self::Exchanged(_, seen) | Self::PublishSent(PublishSent { seen, .. }) => seen.at,
-            Self::Accepted { at, .. }
-            | Self::Ended { at, .. }
-            | Self::Died { at, .. }
-            | Self::Delivered { at, .. }
-            | Self::Step { at, .. } => *at,
-        }
-    }
 }
 
 /// A packet that was sent or received.
@@ -177,23 +163,6 @@ impl ConnectionEnd {
             false => self.connack.as_ref().and_then(|(_, connack)| connack.maximum_packet_size),
         };
         maximum.map_or(usize::MAX, |size| size as usize)
-    }
-
-    /// Returns whether the connection is up at this time, as far as this end knows.
-    pub(super) fn is_up(&self, at: Duration) -> bool {
-        self.connack.as_ref().is_some_and(|(begun, _)| *begun <= at) && self.ended.is_none_or(|ended| ended > at)
-    }
-
-    /// Returns the time for which the session outlives the connection, in seconds; `u32::MAX` is for ever.
-    pub(super) fn session_expiry(&self) -> Option<u32> {
-        let connect = self.connect.as_ref()?;
-        if connect.version == Version::V3_1_1 {
-            return Some(if connect.clean_start { 0 } else { u32::MAX });
-        }
-        let asked = connect.session_expiry.unwrap_or(0);
-        let granted = self.connack.as_ref().and_then(|(_, connack)| connack.session_expiry).unwrap_or(asked);
-        // It cannot be raised from 0.
-        Some(self.disconnect_expiry.filter(|_| asked > 0).unwrap_or(granted))
     }
 
     /// Returns whether CONNECT has come and has no answer.
@@ -298,11 +267,6 @@ impl Index {
     /// Returns all ends of connections, in the order in which they were opened.
     pub(super) fn ends(&self) -> impl Iterator<Item = (EndId, &ConnectionEnd)> {
         self.ends.iter().enumerate().map(|(place, end)| (EndId(place), end))
-    }
-
-    /// Returns the time at which a node went on last that had been paused.
-    pub(super) fn resumed_at(&self, node: NodeId) -> Option<Duration> {
-        self.watched[node.0].as_ref()?.resumed_at
     }
 
     pub(super) fn session(&self, id: SessionId) -> &KnownSession {
@@ -415,7 +379,7 @@ impl Index {
                     self.ends[id.0].died = true;
                     self.ended(at, id, facts);
                 }
-                facts.push_back(Fact::Died { at, node });
+                facts.push_back(Fact::Died { node });
             }
             NodeFault::Restart => {
                 watched.is_down = false;
@@ -486,7 +450,7 @@ impl Index {
         facts.push_back(Fact::Packet(seen.clone()));
         if matches!(packet, Packet::Connect(_) | Packet::ConnAck(_)) {
             if end.connack.is_some() && end.session.is_none() {
-                self.accepted(at, id, facts);
+                self.accepted(id, facts);
             }
         } else if let Some(session) = end.session {
             facts.push_back(Fact::Exchanged(session, seen));
@@ -495,7 +459,7 @@ impl Index {
         }
     }
 
-    fn accepted(&mut self, at: Duration, id: EndId, facts: &mut Facts<'_>) {
+    fn accepted(&mut self, id: EndId, facts: &mut Facts<'_>) {
         let end = &self.ends[id.0];
         // A client has one session, whatever its name. With its process goes its memory; a broker's may last.
         let name = match end.is_broker {
@@ -522,7 +486,7 @@ impl Index {
         }
         let end = &mut self.ends[id.0];
         end.session = Some(session);
-        facts.push_back(Fact::Accepted { at, end: id, session, previous });
+        facts.push_back(Fact::Accepted { end: id, session });
         facts.extend(std::mem::take(&mut end.early).into_iter().map(|seen| Fact::Exchanged(session, seen)));
     }
 }

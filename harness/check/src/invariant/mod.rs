@@ -12,7 +12,6 @@ mod broker_keeps_its_deadline;
 mod client_keeps_its_interval;
 mod exchanges;
 mod index;
-mod no_orphans;
 mod nothing_after_disconnect;
 mod packet_ids;
 mod qos_1_at_least_once;
@@ -86,7 +85,6 @@ impl<P: Deref<Target = Plan>> Invariants<P> {
                 Box::<receive_maximum::ReceiveMaximum>::default(),
                 Box::<nothing_after_disconnect::NothingAfterDisconnect>::default(),
                 Box::new(resend_only_on_resume::ResendOnlyOnResume),
-                Box::<no_orphans::NoOrphans>::default(),
             ],
             model: Model::new(&plan),
             report: Report::default(),

@@ -1,18 +1,16 @@
-//! [MQTT-4.3.3-1] to [MQTT-4.3.3-12]: a message of QoS 2 is handed on once, before it is acknowledged; what the other side
-//! has taken over with PUBREC is not sent again.
+//! [MQTT-4.3.3-2] (3.1.1), [MQTT-4.3.3-10], [MQTT-4.3.3-11] (5.0): a client hands a message of QoS 2 on once, before it acknowledges it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use halfopen_protocol::Packet;
 use halfopen_protocol::packet::{PacketId, QoS};
 
-use super::exchanges::Before;
 use super::index::{Fact, Seen};
 use super::report::{Breach, Report};
 use super::{Context, Rule, shown};
 use crate::plan::{Invariant, NodeId, Program};
 
-/// Clients deliver once and then acknowledge; nobody sends again what was taken over.
+/// Clients deliver once and then acknowledge.
 #[derive(Default)]
 pub(super) struct ExactlyOnce {
     /// Messages that a client has delivered and that are not released yet.
@@ -50,21 +48,6 @@ impl Rule for ExactlyOnce {
                 if let Some(delivered) = self.delivered.get_mut(&node) {
                     delivered.retain(|id| !unacknowledged.contains(id));
                 }
-            }
-            Fact::PublishSent(sent) if sent.before == Before::SameTakenOver => {
-                let node = context.index.end(sent.seen.end).node;
-                if let Program::Client(client) = &context.plan.node(node).program
-                    && !client.handling.is_zero()
-                {
-                    // It takes its time with what it has read, and the connection may have ended before the PUBREC.
-                    let name = context.name(node);
-                    let why = format!("whether {name}, which handles each message slowly, has seen a PUBREC");
-                    return report.not_judged_of(Invariant::Qos2ExactlyOnce, sent.seen.at, name, &why);
-                }
-                let id = sent.id.unwrap_or(PacketId::MIN);
-                let expected = format!("{} never sends PUBLISH {id} again after PUBREC", context.name(node));
-                let actual = format!("it does at {}", shown(sent.seen.at));
-                report.breach(Invariant::Qos2ExactlyOnce, Breach::new(expected, actual));
             }
             _ => {}
         }

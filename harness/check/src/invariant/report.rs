@@ -113,9 +113,9 @@ mod tests {
         let mut report = Report::default();
         for (second, client) in (1..).zip(["dev-1", "dev-2", "dev-10", "dev-2"]) {
             let why = format!("whether {client} is there");
-            report.not_judged_of(Invariant::NoOrphans, Duration::from_secs(second), client, &why);
+            report.not_judged_of(Invariant::BrokerKeepsSessions, Duration::from_secs(second), client, &why);
         }
-        report.not_judged_of(Invariant::NoOrphans, Duration::from_secs(9), "dev-1", "what dev-1 wants");
+        report.not_judged_of(Invariant::BrokerKeepsSessions, Duration::from_secs(9), "dev-1", "what dev-1 wants");
         let mut findings = Findings::default();
         report.write(&plan(), &mut findings);
         let why: Vec<String> = findings.not_judged.into_iter().map(|part| part.why).collect();

@@ -103,6 +103,11 @@ impl Sender {
         }
     }
 
+    /// Has at most this many messages under way from now on.
+    pub(super) fn limit_to(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Forgets all that a session had under way.
     pub(super) fn clear(&mut self) {
         self.exchanges.clear();

@@ -5,10 +5,10 @@ use std::time::Duration;
 use halfopen_plan::Feature;
 use halfopen_protocol::{PacketType, Version};
 use halfopen_scenario::ast::{
-    Acknowledge, Answer, AnswerKeys, AnswerLine, AnswerWord, Answered, Answers, Broker, Client, CloseWord,
-    ConnectFields, Expiry, Factor, Field, FieldValue, File, GrowthFactor, IdleLimit, Middlebox, Name, Named, Number,
-    OneOrMore, Param, Payload, Place, Properties, RawBroker, RawClient, Reason, Reconnect, ReconnectChoice, Sent,
-    Subscription, SubscriptionKeys, Text, UserProperties, WhenFullWord, Will,
+    AccessList, AccessRights, Acknowledge, Answer, AnswerKeys, AnswerLine, AnswerWord, Answered, Answers, Broker,
+    Client, CloseWord, ConnectFields, Expiry, Factor, Field, FieldValue, File, GrowthFactor, IdleLimit, Middlebox,
+    Name, Named, Number, OneOrMore, Param, Payload, Place, Properties, QueuePolicyWord, RawBroker, RawClient, Reason,
+    Reconnect, ReconnectChoice, Sent, Subscription, SubscriptionKeys, Text, UserProperties, WhenFullWord, Will,
 };
 
 use super::{BROKER, CLIENTS, Draw, FAKE, Peer, RAW, TOPICS, nodes};
@@ -34,7 +34,7 @@ impl Draw {
             let fake = RawBroker { answers };
             file.raw_brokers = nodes(vec![(FAKE, fake)]);
         } else {
-            let broker = self.broker();
+            let broker = self.broker(raw == 0);
             file.brokers = (broker != Broker::default()).then(|| nodes(vec![(BROKER, broker)])).flatten();
         }
         let mut declared = Vec::new();
@@ -49,16 +49,39 @@ impl Draw {
         file.raw_clients = nodes(declared);
     }
 
-    fn broker(&mut self) -> Broker {
+    /// Draws a broker. Scripted clients do not heed what it announces.
+    fn broker(&mut self, is_heeded: bool) -> Broker {
         let mut broker = Broker::default();
-        let (is_v5, is_durable) = (self.swarm.is_v5, self.swarm.is_durable);
-        broker.durable = if is_durable { given(true) } else { None };
+        broker.durable = if self.swarm.is_durable { given(true) } else { None };
         if self.swarm.has_windows && self.random.chance(60) {
             broker.receive_maximum = given(Number::new(self.random.pick(&[1, 2, 3])));
         }
-        if !self.swarm.has_limits {
-            return broker;
+        if self.swarm.has_access {
+            broker.access = given(access());
         }
+        if self.swarm.has_refusals && is_heeded {
+            self.refuse(&mut broker);
+        }
+        if self.swarm.has_limits {
+            self.limit(&mut broker);
+        }
+        broker
+    }
+
+    /// Draws what a broker does not take.
+    fn refuse(&mut self, broker: &mut Broker) {
+        match self.random.below(5) {
+            0 => broker.maximum_qos = given(Number::new(self.random.below(2))),
+            1 => broker.retain_available = given(false),
+            2 => broker.wildcard_subscription_available = given(false),
+            3 => broker.subscription_identifiers_available = given(false),
+            _ => broker.maximum_packet_size = given(Number::new(self.random.pick(&[60, 200]))),
+        }
+    }
+
+    /// Draws the limits of a broker.
+    fn limit(&mut self, broker: &mut Broker) {
+        let is_v5 = self.swarm.is_v5;
         let keep_alive = |draw: &mut Self| {
             let seconds = draw.random.pick(&[1, 2, 5, 10, 60]);
             draw.times.push(Duration::from_millis(seconds * 1_500));
@@ -67,9 +90,10 @@ impl Draw {
         // Clients of both versions: what binds one of 5.0 may not bind one of 3.1.1.
         // A quiet story of days is over at once; one with a packet a second is millions of events.
         if is_v5 && !self.swarm.is_long && self.random.chance(50) {
-            match self.random.below(3) {
-                0 => broker.server_keep_alive = given(keep_alive(self).into()),
-                1 => broker.min_keep_alive = given(keep_alive(self).into()),
+            match self.random.below(4) {
+                0 => broker.server_keep_alive = given(Duration::ZERO.into()),
+                1 => broker.server_keep_alive = given(keep_alive(self).into()),
+                2 => broker.min_keep_alive = given(keep_alive(self).into()),
                 _ => broker.max_keep_alive = given(keep_alive(self).into()),
             }
         }
@@ -91,11 +115,24 @@ impl Draw {
         if self.random.chance(20) {
             broker.in_flight_messages = given(Number::new(self.random.pick(&[1, 2, 3])));
         }
-        // Whether a will has filled a queue is not followed by each invariant.
-        if !self.swarm.has_wills && self.random.chance(15) {
+        if self.random.chance(15) {
             broker.queue_messages = given(Number::new(self.random.pick(&[1, 2, 5])));
+            if self.random.chance(50) {
+                broker.queue_policy = given(QueuePolicyWord::DropOldest);
+            }
         }
-        broker
+        if self.random.chance(10) {
+            broker.retained_messages = given(Number::new(self.random.pick(&[1, 2])));
+        }
+        if self.random.chance(10) {
+            broker.maximum_sessions = given(Number::new(self.random.pick(&[1, 2, 3])));
+        }
+        if self.random.chance(10) {
+            broker.maximum_subscriptions = given(Number::new(self.random.pick(&[1, 2])));
+        }
+        if is_v5 && self.random.chance(10) {
+            broker.maximum_outgoing_topic_alias = given(Number::new(self.random.below(3)));
+        }
     }
 
     /// Draws a middlebox on the links of the server, which forgets connections that are idle or too many.
@@ -163,7 +200,10 @@ impl Draw {
             fields.topic_alias_maximum = given(Number::new(self.random.pick(&[1, 2, 10])));
         }
         if may_limit && self.swarm.has_limits && self.random.chance(15) {
-            fields.maximum_packet_size = given(Number::new(self.random.pick(&[60, 200])));
+            fields.maximum_packet_size = given(Number::new(self.random.pick(&[24, 28, 32, 60, 200])));
+        }
+        if is_v5 && self.swarm.has_limits && self.random.chance(15) {
+            fields.request_problem_information = given(false);
         }
         let peer = Peer {
             name: "",
@@ -259,6 +299,12 @@ impl Draw {
         if (self.swarm.is_v5 || !self.swarm.is_fake) && self.random.chance(7) {
             client.own.handling = given(Duration::from_millis(self.random.pick(&[100, 1_000, 3_000])).into());
         }
+        if self.swarm.has_limits && self.random.chance(15) {
+            client.own.queue_messages = given(Number::new(self.random.pick(&[0, 1, 2, 5])));
+        }
+        if peer.is_v5 && self.swarm.has_aliases && self.random.chance(50) {
+            client.own.topic_aliases = given(Number::new(self.random.pick(&[1, 2])));
+        }
         if self.random.chance(7) {
             client.own.acknowledge = given(self.acknowledge(peer.is_v5));
         }
@@ -345,11 +391,7 @@ impl Draw {
 
     pub(super) fn subscription(&mut self, filter: String, is_v5: bool) -> Subscription {
         let is_shared = filter.starts_with("$share");
-        // What a member of a group leaves unacknowledged at QoS 1 may go to another: the invariants do not follow that.
-        let qos = match self.qos() {
-            1 if is_shared => 0,
-            qos => qos,
-        };
+        let qos = self.qos();
         let mut keys = SubscriptionKeys { filter: given(Text(filter.clone())), ..SubscriptionKeys::default() };
         keys.qos = (qos > 0).then(|| Field::new(Param::new(Number::new(qos))));
         if is_v5 && self.swarm.has_options {
@@ -477,6 +519,13 @@ impl Draw {
     pub(super) fn topic(&mut self) -> &'static str {
         self.random.pick(&TOPICS)
     }
+}
+
+/// Rights to everything but one topic.
+pub(super) fn access() -> AccessList {
+    let filters = |filter: &str| given(OneOrMore(vec![Param::new(Text(filter.to_owned()))]));
+    let rights = AccessRights { read: filters("#"), write: filters("#"), deny: filters("s") };
+    AccessList { everybody: given(rights), ..AccessList::default() }
 }
 
 /// User properties, of which one name stands twice.

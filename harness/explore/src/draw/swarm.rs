@@ -42,10 +42,12 @@ pub(super) enum Deed {
     FakeSends,
     FakeCloses,
     FakeSilent,
+    Configure,
+    OtherConnect,
 }
 
 /// Deeds of a story with a broker, and how often each is drawn among all that are switched on.
-const OF_BROKER: [(u64, Deed); 32] = [
+const OF_BROKER: [(u64, Deed); 34] = [
     (10, Deed::Publish),
     (3, Deed::Burst),
     (3, Deed::Periodic),
@@ -78,6 +80,8 @@ const OF_BROKER: [(u64, Deed); 32] = [
     (2, Deed::Site),
     (3, Deed::Expire),
     (2, Deed::Window),
+    (1, Deed::Configure),
+    (2, Deed::OtherConnect),
 ];
 
 /// The same of a story in which a scripted broker faces clients.
@@ -132,6 +136,14 @@ pub(super) struct Swarm {
     pub(super) has_properties: bool,
     /// True if a middlebox forgets connections.
     pub(super) has_middlebox: bool,
+    /// True if subscriptions have identifiers.
+    pub(super) has_ids: bool,
+    /// True if a SUBSCRIBE or UNSUBSCRIBE has several filters.
+    pub(super) has_lists: bool,
+    /// True if an access list forbids a topic.
+    pub(super) has_access: bool,
+    /// True if the broker announces that it does not take everything.
+    pub(super) has_refusals: bool,
     pub(super) is_durable: bool,
     pub(super) has_silent_peers: bool,
     pub(super) qos: Vec<u64>,
@@ -178,6 +190,8 @@ impl Swarm {
         };
         let is_mixed = is_v5 && random.chance(10);
         let (has_properties, has_middlebox) = (random.chance(20) || is_off, random.chance(8) || is_off);
+        let (has_ids, has_lists) = (random.chance(25) || is_off, random.chance(30) || is_off);
+        let (has_access, has_refusals) = (random.chance(8) || is_off, random.chance(8) || is_off);
         Self {
             is_fake,
             is_v5,
@@ -199,6 +213,10 @@ impl Swarm {
             has_large,
             has_properties: has_properties && is_v5,
             has_middlebox: has_middlebox && !is_long,
+            has_ids: has_ids && is_v5,
+            has_lists,
+            has_access,
+            has_refusals: has_refusals && is_v5 && !is_mixed,
             is_durable,
             has_silent_peers,
             qos,

@@ -137,7 +137,7 @@ mod tests {
         json!({
             "format": 1, "seed": 7, "shard": shard, "stories": 10, "seconds": 1.5, "met_nothing": 2, "events": 100,
             "states": 40, "reached": reached, "not_reached": not_reached,
-            "findings": [{ "invariant": "no_orphans", "stories": 2, "first_story": first_story, "file": "found/no_orphans-1.yaml" }],
+            "findings": [{ "invariant": "topic_order", "stories": 2, "first_story": first_story, "file": "found/topic_order-1.yaml" }],
         })
     }
 

@@ -222,7 +222,6 @@ const fn statement(invariant: Invariant) -> &'static str {
         Invariant::ReceiveMaximum => "nobody sends more ahead than the other side allows",
         Invariant::NothingAfterDisconnect => "nobody sends after DISCONNECT",
         Invariant::ResendOnlyOnResume => "packets are sent again only when a session is resumed",
-        Invariant::NoOrphans => "no state of sessions is left that nothing belongs to",
         Invariant::BrokerAnswers => "a broker answers what has an answer, and nothing else",
         Invariant::BrokerKeepsSessions => "a broker has the sessions that there should be",
         Invariant::BrokerDelivers => "a broker passes on what was published, as it was published, and nothing else",

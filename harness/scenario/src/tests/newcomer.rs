@@ -87,7 +87,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "lists where maps stand",
-        "matrix: [1s]\nlet: 5s\nwaive: [no_orphans]\nclauses: [MQTT-3.1.2-24]\nabout: [a]\nsteps:\n  - wait: 1s\n",
+        "matrix: [1s]\nlet: 5s\nwaive: [topic_order]\nclauses: [MQTT-3.1.2-24]\nabout: [a]\nsteps:\n  - wait: 1s\n",
     ),
     (
         "fields beside `with`",

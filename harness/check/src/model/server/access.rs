@@ -20,7 +20,7 @@ pub(super) enum Access {
         /// True if a user name is proved by a password; otherwise it has no meaning.
         has_users: bool,
     },
-    /// The list was changed while the server ran: who may do what is not known.
+    /// Users were given a meaning while the server ran: who may do what is not known.
     Unknown,
 }
 
@@ -59,6 +59,14 @@ impl Access {
                 Self::List { list: list.clone(), has_users }
             }
             None => Self::Open,
+        }
+    }
+
+    /// Returns the access list after a change. Who the clients are is not known where nobody had to be anybody before.
+    pub(super) fn changed_to(&self, next: Self) -> Self {
+        match (self, &next) {
+            (Self::Open, Self::List { has_users: true, .. }) | (Self::Unknown, _) => Self::Unknown,
+            _ => next,
         }
     }
 

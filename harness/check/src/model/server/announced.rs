@@ -8,7 +8,6 @@ use halfopen_protocol::{Packet, encode};
 
 use super::Server;
 use super::connection::Connection;
-use super::settings::Settings;
 use crate::model::finding::{Findings, shown};
 use crate::plan::{BrokerSettings, Invariant};
 use crate::trace::ConnectionId;
@@ -38,7 +37,7 @@ impl Server {
             method(&connect.authentication_method),
             method(&connack.authentication_method),
         );
-        let Some(settings) = &self.settings.announced else { return };
+        let settings = &self.settings.announced;
         // What the scenario does not set is the program's own affair.
         let usual = BrokerSettings::default();
         let asked = connect.session_expiry.unwrap_or(0);
@@ -161,13 +160,6 @@ impl Connection {
             _ => return false,
         };
         reason.is_some() || !properties.is_empty()
-    }
-}
-
-impl Settings {
-    /// Takes other settings while the server runs: what it announces after this.
-    pub(super) fn announce(&mut self, settings: &BrokerSettings) {
-        self.announced = Some(settings.clone());
     }
 }
 

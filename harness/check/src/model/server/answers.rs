@@ -179,7 +179,7 @@ impl Server {
         };
         let Some(client_id) = self.client_until_now(id) else { return };
         self.subscribers.add(&asked.filter, &subscribed.filter, &client_id);
-        let settings = self.settings.clone();
+        let queue = self.queue();
         let fresh = self.at_this_instant.clone();
         let is_shared = subscribed.filter.group.is_some();
         let maximum = self.sessions.get(&client_id).map_or(usize::MAX, |session| session.maximum_packet_size);
@@ -209,7 +209,7 @@ impl Server {
                 session.owed.may_match_too(&publication, &Match::live(&subscribed, &publication));
             } else {
                 publication.owed_to.borrow_mut().push(client_id.clone());
-                session.owe(OwedMessage::possible(publication, &subscribed), &settings);
+                session.owe(OwedMessage::possible(publication, &subscribed), queue);
             }
         }
         self.owe_retained(id, &subscribed, asked.retain_handling, is_new);

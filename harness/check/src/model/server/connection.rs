@@ -10,6 +10,7 @@ use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish, Subscriptio
 use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
 use super::Server;
+use super::access::{Permission, Right};
 use super::publication::Publication;
 use super::session::Session;
 use super::topic::Filter;
@@ -328,7 +329,12 @@ impl Server {
         let is_plain = connect.username.is_none() && connect.authentication_method.is_none();
         // A server may send its clients away (§4.11).
         let is_elsewhere = matches!(connack.reason, ReasonCode::USE_ANOTHER_SERVER | ReasonCode::SERVER_MOVED);
-        if !self.settings.accepts_all || !is_plain || connect.client_id.is_empty() || is_elsewhere {
+        let user = self.access.user(None, None);
+        let may_have_will = connect.will.as_ref().is_none_or(|will| {
+            self.access.permits(&connect.client_id, &user, Right::Write, &will.topic) == Permission::Granted
+        });
+        let is_plain = is_plain && may_have_will && !connect.client_id.is_empty();
+        if !self.settings.accepts_all || !is_plain || is_elsewhere {
             return;
         }
         if self.sessions.len() < self.settings.sessions {
@@ -345,6 +351,8 @@ impl Server {
         let Some(earlier) = earlier.filter(|earlier| *earlier != id) else { return };
         let version = self.connections.get(&earlier).map_or(Version::V5_0, |connection| connection.version());
         self.end(earlier, Ended::ByServer, findings);
+        // One that ends with its connection has ended before this one begins.
+        self.ended_now.remove(client_id);
         self.taken_over.insert(earlier, (self.now, client_id.clone(), version));
     }
 

@@ -62,7 +62,7 @@ impl Group {
 }
 
 /// Returns those of a session's filters that are shared subscriptions.
-fn shared(filters: &BTreeMap<ByteString, Subscribed>) -> impl Iterator<Item = &ByteString> {
+fn shared(filters: &BTreeMap<ByteString, Subscribed>) -> impl Iterator<Item = &ByteString> + Clone {
     filters.iter().filter(|(_, subscribed)| subscribed.filter.group.is_some()).map(|(text, _)| text)
 }
 
@@ -141,9 +141,14 @@ impl Groups {
         filters: &BTreeMap<ByteString, Subscribed>,
     ) -> Option<Duration> {
         let groups = shared(filters).filter_map(|filter| self.0.get(filter)).filter(|group| group.largest >= bytes);
-        let messages = groups.flat_map(|group| group.messages.values().flatten());
-        let large = messages.filter(|message| message.publication.payload.len() >= bytes);
-        large.filter(|message| message.members.contains_key(member)).map(|message| message.since).max()
+        let own = groups.clone().flat_map(|group| group.messages.values().flatten());
+        let own = own.filter(|message| message.members.contains_key(member));
+        // What was taken for one of its groups may have been an equal one of another group, which waits.
+        let to_others = |given: &Given| given.to != *member && given.members.contains_key(member);
+        let given = groups.flat_map(|group| &group.given).filter(|(_, given)| given.iter().any(to_others));
+        let equal = given.flat_map(|(content, _)| self.0.values().filter_map(|group| group.messages.get(content)));
+        let large = own.chain(equal.flatten()).filter(|message| message.publication.payload.len() >= bytes);
+        large.map(|message| message.since).max()
     }
 
     /// Takes a message that a PUBLISH to a member is, out of one of the member's groups. Returns it as the member is owed it.

@@ -50,6 +50,11 @@ pub(super) struct Server {
     names: Rc<Vec<String>>,
     settings: Settings,
     access: Access,
+    /// Other settings that the scenario has told it, and when, and the time at which it took some last.
+    configured: Option<(Duration, Box<BrokerProgram>)>,
+    configured_at: Option<Duration>,
+    /// Settings and access list with which the process starts.
+    declared: Box<(Settings, Access)>,
     /// The nodes whose connections are being opened: the SYN has not arrived yet.
     opening: BTreeMap<ConnectionId, NodeId>,
     connections: BTreeMap<ConnectionId, Box<Connection>>,
@@ -125,11 +130,16 @@ enum Timer {
 impl Server {
     /// A server that has just started and knows nobody.
     pub(super) fn new(plan: &Plan, node: NodeId, program: &BrokerProgram) -> Self {
+        let settings = Settings::of(plan, program, plan.node(node).played_by.is_some());
+        let access = Access::of(program);
         Self {
             name: plan.node(node).name.clone(),
             names: Rc::new(plan.nodes.iter().map(|node| node.name.clone()).collect()),
-            settings: Settings::of(plan, program, plan.node(node).played_by.is_some()),
-            access: Access::of(program),
+            configured: None,
+            configured_at: None,
+            declared: Box::new((settings.clone(), access.clone())),
+            settings,
+            access,
             opening: BTreeMap::new(),
             connections: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -271,6 +281,10 @@ impl Server {
                 self.running_since = now;
                 self.has_not_run = false;
                 self.restarted_at = Some(now);
+                // At one instant, it was told of after it had started.
+                if self.configured_at != Some(now) {
+                    (self.settings, self.access) = (*self.declared).clone();
+                }
                 self.restart_sessions();
             }
             NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) => {
@@ -291,10 +305,7 @@ impl Server {
         if let Command::Configure(programs) = command
             && let Some(program) = programs.get(&node)
         {
-            self.settings.announce(&program.config);
-            if !matches!(self.access, Access::Open) || program.access.is_some() {
-                self.access = Access::Unknown;
-            }
+            self.configured = Some((now, Box::new(program.clone())));
         }
     }
 
@@ -354,7 +365,15 @@ impl Server {
         if !self.is_paused {
             self.fire(now);
         }
-        self.now = self.now.max(now);
+        if now > self.now {
+            self.forget_instant();
+            self.now = now;
+        }
+        if let Some((at, program)) = self.configured.take() {
+            self.settings.configure(&program.config, self.names.len());
+            self.access = self.access.changed_to(Access::of(&program));
+            self.configured_at = Some(at);
+        }
     }
 
     fn fire(&mut self, now: Duration) {

@@ -167,11 +167,6 @@ impl OwedMessage {
         self.sent == 0 && self.fits(sent)
     }
 
-    /// Returns whether a copy names no subscription but those by which the message is owed.
-    fn has_identifier_of(&self, sent: &Publish) -> bool {
-        sent.subscription_ids.iter().all(|id| self.matches.iter().any(|one| one.id == Some(*id)))
-    }
-
     /// Returns whether the identifiers of a copy are those of its subscriptions: a single copy carries all, several copies carry
     /// one each [MQTT-3.3.4-3], [MQTT-3.3.4-4], [MQTT-3.3.4-5].
     pub(super) fn is_identified_by(&self, ids: &[u32]) -> bool {
@@ -208,8 +203,10 @@ impl OwedMessage {
 
     /// Returns whether a copy says what the message says, now.
     fn is_like(&self, copy: &Copy<'_>) -> bool {
-        let is_altered = copy.version.is_v5() && self.publication.altered_by(copy.publish).is_some();
-        self.has_lifetime_of(copy) && self.has_identifier_of(copy.publish) && !is_altered
+        let says_the_same = || {
+            self.is_identified_by(&copy.publish.subscription_ids) && self.publication.altered_by(copy.publish).is_none()
+        };
+        self.has_lifetime_of(copy) && (!copy.version.is_v5() || says_the_same())
     }
 }
 

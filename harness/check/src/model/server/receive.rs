@@ -14,6 +14,7 @@ use super::groups::GroupMessage;
 use super::owed::{Match, OwedMessage};
 use super::publication::Publication;
 use super::session::Subscribed;
+use super::settings::Settings;
 use super::topic::Filter;
 use crate::plan::Invariant;
 use crate::trace::ConnectionId;
@@ -74,7 +75,11 @@ impl Server {
                 }
             }
             Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
+                let is_behind_violation = connection.violation.is_some();
                 self.receive_acknowledgement(id, packet.packet_type(), ack);
+                if let Some(session) = self.session_of(id).filter(|_| is_behind_violation) {
+                    session.sender.doubt();
+                }
             }
             Packet::Disconnect(disconnect) => self.receive_disconnect(id, disconnect),
             _ => {}
@@ -209,6 +214,13 @@ impl Server {
         publication
     }
 
+    /// Returns how many messages and bytes surely have room in the queue of a session: a will of which it is not known whether it
+    /// was published may take one place.
+    pub(super) fn queue(&self) -> (usize, usize) {
+        let Settings { queue_messages, queue_bytes, .. } = self.settings;
+        (queue_messages.saturating_sub(self.possible_wills.len()), queue_bytes)
+    }
+
     /// Remembers a message for those who have asked for its topic and have no SUBACK yet.
     fn note_asking(&mut self, publication: &Publication) {
         let connections = &self.connections;
@@ -225,6 +237,7 @@ impl Server {
     }
 
     fn owe_sessions(&mut self, publication: &Rc<Publication>, has_exchange: bool) {
+        let queue = self.queue();
         for client_id in self.subscribers.of(&publication.topic) {
             let Some(session) = self.sessions.get_mut(&client_id) else { continue };
             let permission = Self::may_read(&self.access, &client_id, session, &publication.topic);
@@ -279,7 +292,7 @@ impl Server {
                     is_retained: false,
                     is_ordered: !publication.is_will && !is_member && (connection.is_some() || qos > QoS::AtMostOnce),
                 },
-                &self.settings,
+                queue,
             );
             if is_full {
                 let why = format!("messages to {client_id}, whose queue was full");

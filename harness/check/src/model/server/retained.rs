@@ -74,7 +74,7 @@ impl Server {
     /// A message with RETAIN replaces what its topic retains [MQTT-3.3.1-5]; an empty one removes it [MQTT-3.3.1-6]
     /// (5.0), [MQTT-3.3.1-10] (3.1.1).
     pub(super) fn retain(&mut self, publication: &Rc<Publication>) {
-        if self.settings.announced.as_ref().is_some_and(|settings| !settings.retain_available) {
+        if !self.settings.announced.retain_available {
             // In 3.1.1 a server cannot say that it retains nothing.
             return;
         }

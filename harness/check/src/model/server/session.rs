@@ -117,16 +117,17 @@ impl Session {
         self.will = None;
     }
 
-    /// Adds a message that is owed. Returns whether the queue is full: which messages it loses is the server's choice.
-    pub(super) fn owe(&mut self, message: OwedMessage, settings: &Settings) -> bool {
+    /// Adds a message that is owed, for which so many messages and bytes may wait. Returns whether the queue is full: which messages
+    /// it loses is the server's choice.
+    pub(super) fn owe(&mut self, message: OwedMessage, (messages, bytes): (usize, usize)) -> bool {
         let (before, number) = (self.owed.waiting, message.publication.number);
         self.owed_at = Some(message.since);
         if self.connection.is_none() && self.lost_at == self.owed_at {
             // At one instant it may have become owed before the connection ended.
             self.sender.may_have_begun();
         }
-        let (count, bytes) = self.owed.push(message);
-        let is_full = count > settings.queue_messages || bytes > settings.queue_bytes;
+        let (count, size) = self.owed.push(message);
+        let is_full = count > messages || size > bytes;
         if is_full {
             self.owed.doubt_up_to(number);
             // One of them is lost, and waits no longer.
@@ -225,6 +226,7 @@ impl Server {
         session.owed.resumed(now);
         // What the client does not take is dropped [MQTT-3.1.2-25].
         let maximum = session.maximum_packet_size;
+        session.sender.limit_to(self.settings.in_flight);
         session.sender.connected(now, connect.receive_maximum.unwrap_or(u16::MAX).into(), maximum);
         session.owed.doubt_if(|message| !message.publication.fits(&message.matches, maximum));
         // What was published at this instant may have gone to the connection before.
@@ -246,7 +248,7 @@ impl Server {
 
     /// [MQTT-3.2.2-2], [MQTT-3.2.2-3] (5.0); [MQTT-3.2.2-1], [MQTT-3.2.2-2], [MQTT-3.2.2-3] (3.1.1).
     fn judge_session_present(
-        &self,
+        &mut self,
         client_id: &ByteString,
         connect: &Connect,
         is_present: bool,
@@ -266,8 +268,14 @@ impl Server {
             !self.settings.accepts_all && session.is_some_and(|session| session.username != connect.username);
         let version = connect.version;
         // A CONNECT that was never answered may have made one.
-        let may_exist =
-            self.ended_now.contains_key(client_id) || self.unanswered.contains(client_id) && !connect.clean_start;
+        let may_have_been = self.ended_now.contains_key(client_id) || self.unanswered.contains(client_id);
+        let may_exist = may_have_been && !connect.clean_start;
+        if exists && (is_edge || is_anothers) {
+            let why = format!(
+                "whether the server still has the session of {client_id}, which may have ended, or is another user's"
+            );
+            self.unknown.push((Invariant::BrokerKeepsSessions, self.now, why));
+        }
         if is_present && !exists && !may_exist {
             let clause = match connect.clean_start {
                 true => clause_of(version, "MQTT-3.2.2-1", "MQTT-3.2.2-2"),

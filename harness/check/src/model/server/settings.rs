@@ -29,13 +29,25 @@ pub(super) struct Settings {
     pub(super) connect_timeout: Option<Duration>,
     /// True if a client that breaks no rule is accepted: all may connect, and may have any will.
     pub(super) accepts_all: bool,
-    /// The settings that the server has to announce; `None` if they have changed at this instant.
-    pub(super) announced: Option<BrokerSettings>,
+    /// The settings that the server has to announce.
+    pub(super) announced: BrokerSettings,
     /// The time by which something may be earlier or later than due.
     pub(super) tolerance: Duration,
 }
 
 impl Settings {
+    /// Takes the settings that a server can change while it runs; the others it has announced, or they hold for as long as it
+    /// runs.
+    pub(super) fn configure(&mut self, settings: &BrokerSettings, nodes: usize) {
+        self.queue_messages = settings.queue_messages;
+        self.queue_bytes = settings.queue_bytes;
+        self.in_flight = settings.in_flight_messages.into();
+        self.retained.0 = settings.retained_messages;
+        self.sessions = settings.sessions_among(nodes);
+        self.maximum_session_expiry = settings.maximum_session_expiry;
+        self.announced = settings.clone();
+    }
+
     /// The limits of the broker on a node of this plan.
     pub(super) fn of(plan: &Plan, program: &BrokerProgram, is_foreign: bool) -> Self {
         let settings = &program.config;
@@ -51,7 +63,7 @@ impl Settings {
             accepts_all: program.auth.is_none()
                 && settings.retain_available
                 && settings.maximum_qos == QoS::ExactlyOnce,
-            announced: Some(settings.clone()),
+            announced: settings.clone(),
             tolerance: plan.tolerance,
         }
     }

@@ -5,10 +5,12 @@ use std::time::Duration;
 use halfopen_plan::Invariant;
 use halfopen_protocol::PacketType;
 use halfopen_scenario::ast::{
-    ActionKind, AllAnswers, Answer, AnswerLine, AnswerWord, Answered, Answers, Bandwidth, CloseWord, Drift, Factor,
-    FieldValue, Leap, LinkProperties, NetworkChange, Param, Place, SetLink, SetProperties, Share, WhichLink,
+    ActionKind, AllAnswers, Answer, AnswerLine, AnswerWord, Answered, Answers, Bandwidth, Broker, CloseWord,
+    Configured, Drift, Expiry, Factor, FieldValue, Leap, LinkProperties, NetworkChange, Number, Param, Place, SetLink,
+    SetProperties, Share, WhichLink,
 };
 
+use crate::draw::nodes::access;
 use crate::draw::{BROKER, Draw, FAKE};
 use crate::make::{act, acts, faulty, field, given, link, network, packet, repeat, send, sized, text, wait};
 
@@ -33,7 +35,7 @@ impl Draw {
     }
 
     pub(super) fn broker_fails(&mut self) {
-        let how = self.random.pick(&[ActionKind::Crash, ActionKind::PowerLoss]);
+        let how = self.random.pick(&[ActionKind::Crash, ActionKind::PowerLoss, ActionKind::Shutdown]);
         self.push(act(BROKER, how));
         let time = if self.random.chance(50) { Duration::from_millis(500) } else { self.time() };
         self.push(wait(time));
@@ -52,6 +54,25 @@ impl Draw {
         for peer in &mut self.peers {
             peer.is_connected = peer.reconnects && peer.is_connected;
         }
+    }
+
+    /// The broker takes other settings while it runs.
+    pub(super) fn configure(&mut self) {
+        if !self.broker_is_up {
+            return;
+        }
+        let mut settings = Broker::default();
+        match self.random.below(4) {
+            0 => settings.queue_messages = given(Number::new(self.random.pick(&[1, 2]))),
+            1 => settings.in_flight_messages = given(Number::new(self.random.pick(&[1, 2]))),
+            2 => {
+                let most = Duration::from_secs(self.random.pick(&[2, 5]));
+                self.times.push(most);
+                settings.max_session_expiry = given(Expiry::After(most.into()));
+            }
+            _ => settings.access = given(access()),
+        }
+        self.push(act(BROKER, ActionKind::Configure(Param::new(Configured(Box::new(settings))))));
     }
 
     pub(super) fn pause(&mut self) {

@@ -4,15 +4,17 @@ mod faults;
 
 use std::time::Duration;
 
+use halfopen_plan::Feature;
 use halfopen_protocol::PacketType;
 use halfopen_scenario::ast::{
-    ActionKind, ByteText, CloseWord, FieldValue, Filter, Name, NetworkChange, Number, OneOrMore, Outgoing, Param,
-    Payload, Reason, Step,
+    ActionKind, ByteText, CloseWord, ConnectArgs, ConnectFields, ConnectKeys, Expiry, FieldValue, Filter, Name,
+    NetworkChange, Number, OneOrMore, Outgoing, Param, Payload, Reason, Step, Subscription, SubscriptionKeys, Text,
+    With,
 };
 
 use crate::draw::swarm::Deed;
 use crate::draw::{Draw, FAKE, Peer};
-use crate::make::{act, acts, connect, every, field, link, network, number, packet, send, sized, text, wait};
+use crate::make::{act, acts, connect, every, field, given, link, network, number, packet, send, sized, text, wait};
 
 /// A message as the fields of a PUBLISH.
 type Message = Vec<(Name, Param<FieldValue>)>;
@@ -57,6 +59,8 @@ impl Draw {
             Deed::StopReading => self.stop_reading(),
             Deed::SetWallClock => self.set_wall_clock(),
             Deed::ClockLeaps => self.clock_leaps(),
+            Deed::Configure => self.configure(),
+            Deed::OtherConnect => self.connect_otherwise(),
             Deed::Partition => self.partition(),
             Deed::HalfOpen => self.half_open(),
             Deed::Reset => self.reset(),
@@ -257,9 +261,32 @@ impl Draw {
         if self.parted.contains(&name) || !self.broker_is_up || self.swarm.is_fake {
             return;
         }
-        let filter = self.filter();
-        let subscription = self.subscription(filter, self.peers[place].is_v5);
-        self.push(act(name, ActionKind::Subscribe(Param::new(OneOrMore(vec![Param::new(subscription)])))));
+        let is_v5 = self.peers[place].is_v5;
+        let filters = self.filters();
+        let mut subscriptions: Vec<Subscription> =
+            filters.into_iter().map(|filter| self.subscription(filter, is_v5)).collect();
+        if is_v5 && self.swarm.has_ids && self.random.chance(70) {
+            self.uses.insert(Feature::SubscriptionIdentifiers);
+            let id = 1 + self.random.below(3);
+            if let Some(first) = subscriptions.first_mut() {
+                *first = identified(first, id);
+            }
+        }
+        let subscriptions = subscriptions.into_iter().map(Param::new).collect();
+        self.push(act(name, ActionKind::Subscribe(Param::new(OneOrMore(subscriptions)))));
+    }
+
+    /// Draws the filters of one packet.
+    fn filters(&mut self) -> Vec<String> {
+        let count = if self.swarm.has_lists { 1 + self.random.below(3) } else { 1 };
+        let mut filters = Vec::new();
+        for _ in 0..count {
+            let filter = self.filter();
+            if !filters.contains(&filter) {
+                filters.push(filter);
+            }
+        }
+        filters
     }
 
     fn unsubscribe(&mut self) {
@@ -268,8 +295,8 @@ impl Draw {
         if self.parted.contains(&name) || !self.broker_is_up || self.swarm.is_fake {
             return;
         }
-        let filter = self.filter();
-        self.push(act(name, ActionKind::Unsubscribe(Param::new(OneOrMore(vec![Param::new(Filter::from(&*filter))])))));
+        let filters = self.filters().iter().map(|filter| Param::new(Filter::from(&**filter))).collect();
+        self.push(act(name, ActionKind::Unsubscribe(Param::new(OneOrMore(filters)))));
     }
 
     fn connect_one(&mut self) {
@@ -285,6 +312,31 @@ impl Draw {
             let time = self.random.pick(&[1, 21, 100, 500]);
             self.push(wait(Duration::from_millis(time)));
         }
+    }
+
+    /// A client connects with another CONNECT than its own.
+    fn connect_otherwise(&mut self) {
+        let Some(place) = self.peer(|peer| peer.is_up && (peer.is_raw || !peer.is_connected)) else { return };
+        let (name, is_v5) = (self.name(place), self.peers[place].is_v5);
+        let mut fields = ConnectFields::default();
+        match self.random.below(if is_v5 { 5 } else { 3 }) {
+            0 => fields.clean = given(true),
+            1 => fields.clean = given(false),
+            2 => fields.client_id = given(Text("one".to_owned())),
+            3 => {
+                let expiry = Duration::from_secs(self.random.pick(&[0, 2, 5]));
+                self.times.push(expiry);
+                fields.session_expiry = given(Expiry::After(expiry.into()));
+            }
+            _ => fields.receive_maximum = given(Number::new(self.random.pick(&[1, 2]))),
+        }
+        let keys = ConnectKeys { with: given(With { connect: fields }), wait: given(false), ..ConnectKeys::default() };
+        self.push(act(name, ActionKind::Connect(Some(Param::new(ConnectArgs(keys))))));
+        let peer = &mut self.peers[place];
+        (peer.is_connected, peer.is_silent) = (true, false);
+        peer.connections += 1;
+        let time = self.random.pick(&[1, 100, 500]);
+        self.push(wait(Duration::from_millis(time)));
     }
 
     fn disconnect(&mut self) {
@@ -413,6 +465,18 @@ impl Draw {
             self.push(wait(time));
         }
     }
+}
+
+/// A subscription with an identifier.
+fn identified(subscription: &Subscription, id: u64) -> Subscription {
+    let mut keys = match subscription {
+        Subscription::With(keys) => (**keys).clone(),
+        Subscription::Filter(_, filter) => {
+            SubscriptionKeys { filter: given(filter.clone()), ..SubscriptionKeys::default() }
+        }
+    };
+    keys.subscription_id = given(Number::new(id));
+    Subscription::With(Box::new(keys))
 }
 
 /// A PUBLISH with an identifier of the story's own.
