@@ -479,7 +479,7 @@ mod tests {
     /// Shrinks the first story of a campaign that shows the invariant with the defect.
     fn shrunk(defect: &str, invariant: &str) -> Shrunk {
         let target = Target { defect: Some(defect.parse().unwrap()), ..Target::default() };
-        let options = CampaignOptions::new(1, 300, std::num::NonZero::new(2).unwrap(), target.clone());
+        let options = CampaignOptions::new(1, 500, std::num::NonZero::new(2).unwrap(), target.clone());
         let result = explore(&options, &|| false, &mut |_| (), &mut |_| ());
         let find = result.finds.iter().find(|find| find.finding.kind.invariant == invariant).expect("it is found");
         shrink(&target, find, &|| false)

@@ -135,13 +135,15 @@ impl Flow {
             }
             _ => return None,
         };
+        let is_again = matches!(&*seen.packet, Packet::Publish(publish) if publish.dup);
         let transmission =
             |before, exchange, overtakes| PublishSent { session, seen: seen.clone(), id, before, exchange, overtakes };
         let Some(id) = id else { return Some(transmission(Before::Free, 0, None)) };
         let known = self.in_use.get(&id);
         let before = known.map_or(Before::Free, |known| known.before(&what));
         if matches!(before, Before::Free | Before::Another) {
-            let overtakes = self.overtaken_by(&what);
+            // One with DUP is none that is new: an acknowledgement of it was not taken in.
+            let overtakes = if is_again { None } else { self.overtaken_by(&what) };
             self.arrive_here(id);
             self.begun += 1;
             self.in_use.insert(id, Exchange { what, is_here: true, number: self.begun });

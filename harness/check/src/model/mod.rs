@@ -31,7 +31,7 @@ use self::client::Client;
 pub use self::finding::without_clause;
 pub(crate) use self::finding::{Finding, Findings};
 use self::server::Server;
-use crate::plan::{Action, Command, NodeId, Plan, Program, Step, StepId, StepKind};
+use crate::plan::{Action, Command, NodeFault, NodeId, Plan, Program, Step, StepId, StepKind};
 use crate::trace::{Event, EventKind, Transmission};
 
 /// Time that a program may take for what it owes before it counts as not done.
@@ -151,7 +151,13 @@ impl Model {
                 client.told(now, &mine().collect::<Vec<_>>());
             }
             if let Some(server) = self.servers.get_mut(node) {
-                mine().for_each(|command| server.told(now, *node, command));
+                for action in actions.iter().filter_map(|action| action.of(*node)) {
+                    match action.command() {
+                        Some(command) => server.told(now, *node, command),
+                        None if action.fault() == Some(NodeFault::Restart) => server.told_to_restart(),
+                        None => {}
+                    }
+                }
             }
         }
     }

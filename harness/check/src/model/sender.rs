@@ -58,6 +58,8 @@ struct Exchange {
     is_received: bool,
     /// PUBREC has come, and the sender may not have taken it in.
     is_doubtful: bool,
+    /// True if it may have been too large for a connection since, and its flow be over [MQTT-3.1.2-25].
+    may_be_over: bool,
     /// Something of it was sent on the present connection.
     is_here: bool,
     /// True if its PUBLISH was sent on the present connection: a PUBREL that is sent again counts for no window (§4.9).
@@ -81,6 +83,13 @@ pub(super) struct Broken {
     /// The duty of the sender, to be read after its name.
     pub(super) owed: String,
     pub(super) actual: String,
+}
+
+impl Exchange {
+    /// Returns whether what is to be sent again surely has at most this many bytes, whatever its properties.
+    fn fits(&self, maximum: usize) -> bool {
+        self.is_received || self.topic.len() + self.payload.len() + PROPERTIES <= maximum
+    }
 }
 
 impl Sender {
@@ -148,6 +157,7 @@ impl Sender {
         self.exchanges.retain(|_, exchange| exchange.is_received || exchange.payload.len() < self.maximum_packet_size);
         for exchange in self.exchanges.values_mut() {
             (exchange.is_here, exchange.is_counted) = (false, false);
+            exchange.may_be_over |= !exchange.fits(maximum_packet_size);
         }
         (self.in_flight, self.counted) = (0, 0);
         self.receive_maximum = receive_maximum;
@@ -200,6 +210,7 @@ impl Sender {
                 lifetime: publish.message_expiry.map(|expiry| (expiry, now)),
                 is_received: false,
                 is_doubtful: false,
+                may_be_over: false,
                 is_here: true,
                 is_counted: true,
                 number: self.begun,
@@ -249,7 +260,7 @@ impl Sender {
                 let as_before = |name| format!("sends a message again with the {name} that it had");
                 (Begun::Again, altered.and_then(|(clause, name)| broken(clause, &as_before(name), "another one")))
             }
-            Some(_) if self.is_doubtful => (Begun::New, None),
+            Some(known) if self.is_doubtful || known.may_be_over => (Begun::New, None),
             Some(_) => {
                 let clause = clause_of(version, "MQTT-2.3.1-4", "MQTT-2.2.1-4");
                 (
@@ -317,12 +328,7 @@ impl Sender {
     /// Returns the oldest message that the present connection has not seen: what would be sent again for it
     /// [MQTT-4.4.0-1], and its topic.
     pub(super) fn left(&self) -> Option<(PacketType, PacketId, &ByteString)> {
-        // With its properties, a message may be larger than the receiver takes.
-        let fits = |exchange: &Exchange| {
-            let size = exchange.topic.len() + exchange.payload.len() + PROPERTIES;
-            exchange.is_received || size <= self.maximum_packet_size
-        };
-        let left = self.exchanges.iter().filter(|(_, exchange)| !exchange.is_here && fits(exchange));
+        let left = self.exchanges.iter().filter(|(_, exchange)| !exchange.is_here && !exchange.may_be_over);
         let (id, exchange) = left.min_by_key(|(_, exchange)| exchange.number)?;
         let what = if exchange.is_received { PacketType::PubRel } else { PacketType::Publish };
         Some((what, *id, &exchange.topic))

@@ -87,6 +87,8 @@ struct Connection {
     unacknowledged: BTreeSet<PacketId>,
     /// The server has sent what the client need not take.
     is_misused: bool,
+    /// The client has read nothing for a time, in which it may have written to a connection that was lost.
+    has_been_deaf: bool,
 }
 
 impl Client {
@@ -136,7 +138,7 @@ impl Client {
         match item {
             Transmission::Open => {
                 self.judge_pause(true, findings);
-                self.connection = Some(Connection::new(id));
+                self.connection = Some(Connection { has_been_deaf: !self.is_reading, ..Connection::new(id) });
                 self.waits.opened(now);
             }
             Transmission::Packet(packet) if self.is_on(id) => {
@@ -211,7 +213,10 @@ impl Client {
                 self.running_since = Some(now);
                 self.waits.disturbed();
             }
-            NodeFault::StopReading => self.is_reading = false,
+            NodeFault::StopReading => {
+                self.is_reading = false;
+                self.connection.iter_mut().for_each(|connection| connection.has_been_deaf = true);
+            }
             NodeFault::ResumeReading => {
                 self.is_reading = true;
                 self.waits.reads_again();
@@ -415,15 +420,16 @@ impl Client {
         let connection = self.connection.take();
         // What was given or could first be sent at this instant may have been lost with the connection.
         let accepted = connection.as_ref().and_then(|connection| connection.accepted_at);
+        let has_been_deaf = connection.as_ref().is_some_and(|connection| connection.has_been_deaf);
         if let Some(connection) = connection.filter(|_| self.acknowledges) {
             self.incoming.forget_unacknowledged(&connection.requests);
         }
         let is_first = accepted == Some(now) || self.running_since == Some(now);
         self.told.doubt(|given| is_first || given == now);
-        if self.writes_large {
+        if self.writes_large || has_been_deaf {
             self.told.may_have_begun();
         }
-        if self.writes_large || is_first && self.told.has_waiting() || self.told.has_given_at(now) {
+        if self.writes_large || has_been_deaf || is_first && self.told.has_waiting() || self.told.has_given_at(now) {
             self.sender.may_have_begun();
         }
         self.ended_at = Some(now);
@@ -516,6 +522,7 @@ impl Connection {
             own_aliases: BTreeMap::new(),
             unacknowledged: BTreeSet::new(),
             is_misused: false,
+            has_been_deaf: false,
         }
     }
 }

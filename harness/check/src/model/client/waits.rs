@@ -234,7 +234,9 @@ impl Client {
         }
         let Some(since) = waits.ping_since.filter(|_| !waits.keep_alive.is_zero()) else { return };
         let timeout = waits.ping_timeout.unwrap_or(waits.keep_alive / 2);
-        // A packet that is still arriving puts the time-out off, and is not seen before it is whole.
+        // What waited to be written and gets out puts the time-out off, and so does a packet that is still arriving, which is
+        // not seen before it is whole.
+        let since = since.max(waits.wrote_at.filter(|_| self.writes_large).unwrap_or_default());
         if self.now > since + timeout + waits.keep_alive.max(timeout) + self.tolerance {
             let owed = format!("{} closes a connection without PINGRESP by {}", self.name, shown(since + timeout));
             findings.push(Invariant::ClientGivesUp, "§3.1.2.10", &owed, format!("it waited until {}", shown(self.now)));

@@ -136,7 +136,7 @@ impl Server {
     fn send_suback(&mut self, id: ConnectionId, suback: &SubAck, findings: &mut Findings) -> bool {
         let Some(connection) = self.connection_until_now(id) else { return true };
         let version = connection.version();
-        let Some((_, number, asked)) = take(&mut connection.requests.subscribes, suback.packet_id) else {
+        let Some((asked_at, number, asked)) = take(&mut connection.requests.subscribes, suback.packet_id) else {
             return false;
         };
         if asked.len() != suback.reasons.len() {
@@ -158,16 +158,16 @@ impl Server {
                         &owed,
                         actual,
                     );
-                    self.subscribe(id, subscription, qos, number);
+                    self.subscribe(id, subscription, qos, number, asked_at);
                 }
-                Some(qos) => self.subscribe(id, subscription, qos, number),
+                Some(qos) => self.subscribe(id, subscription, qos, number, asked_at),
                 None => {}
             }
         }
         true
     }
 
-    fn subscribe(&mut self, id: ConnectionId, asked: &Subscription, qos: QoS, number: Option<u32>) {
+    fn subscribe(&mut self, id: ConnectionId, asked: &Subscription, qos: QoS, number: Option<u32>, asked_at: Duration) {
         let subscribed = Subscribed {
             filter: Filter::new(&asked.filter),
             qos,
@@ -212,7 +212,7 @@ impl Server {
                 session.owe(OwedMessage::possible(publication, &subscribed), queue);
             }
         }
-        self.owe_retained(id, &subscribed, asked.retain_handling, is_new);
+        self.owe_retained(id, &subscribed, asked.retain_handling, is_new, asked_at);
         // Nor is it known whether that was retained before.
         self.doubt_this_instant(id);
     }

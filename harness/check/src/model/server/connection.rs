@@ -24,6 +24,9 @@ use crate::trace::ConnectionId;
 /// Number of bytes under way from which on a server may not be able to write at once.
 pub(super) const BLOCKED: usize = 8 * 1024;
 
+/// Maximum Packet Size below which a CONNECT or its CONNACK may be too large.
+const SMALL: u32 = 1024;
+
 /// The way in which a connection ended for the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -221,6 +224,12 @@ impl Connection {
     pub(super) fn writable_since(&self) -> Option<Duration> {
         self.writable_since
     }
+
+    /// Returns whether the server can surely write something at this time: what has reached the client may not have been
+    /// acknowledged yet, and the window be full until then.
+    pub(super) fn is_writable_at(&self, now: Duration) -> bool {
+        self.writable_since.is_some_and(|since| since == self.opened_at || now > since + GRACE)
+    }
 }
 
 impl Server {
@@ -247,7 +256,7 @@ impl Server {
         });
         let is_hampered = connection.is_deaf || self.is_network_hampered || self.slow.contains(&connection.client);
         let is_silent = |since: Duration| connection.heard_at <= since.max(connection.reads_since) + GRACE;
-        if connection.is_deaf && session.is_some_and(|(_, session)| session.is_unknown) {
+        if session.is_some_and(|(_, session)| session.is_unknown) {
             return true;
         }
         large.is_some_and(|since| {
@@ -333,7 +342,10 @@ impl Server {
         let may_have_will = connect.will.as_ref().is_none_or(|will| {
             self.access.permits(&connect.client_id, &user, Right::Write, &will.topic) == Permission::Granted
         });
-        let is_plain = is_plain && may_have_will && !connect.client_id.is_empty();
+        // CONNECT, or the CONNACK that accepts it, may be larger than the other side takes.
+        let is_small = self.settings.announced.maximum_packet_size >= SMALL
+            && connect.maximum_packet_size.is_none_or(|maximum| maximum >= SMALL);
+        let is_plain = is_plain && may_have_will && is_small && !connect.client_id.is_empty();
         if !self.settings.accepts_all || !is_plain || is_elsewhere {
             return;
         }

@@ -50,8 +50,7 @@ pub(super) struct Server {
     names: Rc<Vec<String>>,
     settings: Settings,
     access: Access,
-    /// Other settings that the scenario has told it, and when, and the time at which it took some last.
-    configured: Option<(Duration, Box<BrokerProgram>)>,
+    /// Time at which the scenario last told it other settings.
     configured_at: Option<Duration>,
     /// Settings and access list with which the process starts.
     declared: Box<(Settings, Access)>,
@@ -135,7 +134,6 @@ impl Server {
         Self {
             name: plan.node(node).name.clone(),
             names: Rc::new(plan.nodes.iter().map(|node| node.name.clone()).collect()),
-            configured: None,
             configured_at: None,
             declared: Box::new((settings.clone(), access.clone())),
             settings,
@@ -246,7 +244,7 @@ impl Server {
         if because == Because::Takeover
             && let Some(connection) = self.connections.get(&id)
             && let Some(client_id) = connection.session.clone().filter(|_| connection.is_v5())
-            && connection.writable_since().is_some()
+            && connection.is_writable_at(self.now)
             && !self.may_be_stuck(connection)
         {
             self.untold.insert(id, client_id);
@@ -297,6 +295,12 @@ impl Server {
         }
     }
 
+    /// Takes note that the scenario starts the server again, which then has the settings that it is declared with.
+    pub(super) fn told_to_restart(&mut self) {
+        self.configured_at = None;
+        (self.settings, self.access) = (*self.declared).clone();
+    }
+
     /// Takes note of what the scenario tells the server.
     pub(super) fn told(&mut self, now: Duration, node: NodeId, command: &Command) {
         if matches!(command, Command::Shutdown) {
@@ -305,7 +309,13 @@ impl Server {
         if let Command::Configure(programs) = command
             && let Some(program) = programs.get(&node)
         {
-            self.configured = Some((now, Box::new(program.clone())));
+            // What was due before is done with the settings before.
+            if !self.is_paused {
+                self.fire(now);
+            }
+            self.settings.configure(&program.config, self.names.len());
+            self.access = self.access.changed_to(Access::of(program));
+            self.configured_at = Some(now);
         }
     }
 
@@ -368,11 +378,6 @@ impl Server {
         if now > self.now {
             self.forget_instant();
             self.now = now;
-        }
-        if let Some((at, program)) = self.configured.take() {
-            self.settings.configure(&program.config, self.names.len());
-            self.access = self.access.changed_to(Access::of(&program));
-            self.configured_at = Some(at);
         }
     }
 

@@ -254,17 +254,15 @@ impl Server {
             let is_member = session.subscriptions.values().any(is_shared);
             let (mut matches, mut is_must) = (Vec::new(), false);
             let connection = session.connection.and_then(|id| self.connections.get(&id));
-            let is_for_it = |one: &Subscription| {
-                Filter::new(&one.filter).group.is_none() && !(one.no_local && client_id == publication.publisher)
-            };
             let asked = connection.into_iter().flat_map(|connection| connection.asked_for(&publication.topic));
-            let asked: Vec<(&Subscription, Option<u32>)> = asked.filter(|(one, _)| is_for_it(one)).collect();
+            let asked: Vec<(&Subscription, Option<u32>)> = asked.collect();
             for (filter, subscribed) in matching {
                 let is_asked_anew = asked.iter().any(|(one, _)| one.filter == *filter);
                 matches.push(Match { is_sure: !is_asked_anew, ..Match::live(subscribed, publication) });
                 is_must |= !subscribed.is_leaving;
                 let is_there = session.may_end_at.is_none_or(|at| at > now);
-                if is_there && subscribed.since < now && !subscribed.is_leaving && permission == Permission::Granted {
+                let is_made = subscribed.since < now && !subscribed.is_leaving && !is_asked_anew;
+                if is_there && is_made && permission == Permission::Granted {
                     publication.has_subscriber.set(true);
                 }
             }
@@ -280,7 +278,11 @@ impl Server {
                 connection.writable_since().is_some() && waiting < BLOCKED
             });
             is_must &= is_writable && !session.owed.is_stuck(self.now) || qos > QoS::AtMostOnce;
-            matches.extend(asked.into_iter().map(|(one, id)| Match::asked(one, id, publication)));
+            let is_for_it = |one: &Subscription| {
+                Filter::new(&one.filter).group.is_none() && !(one.no_local && client_id == publication.publisher)
+            };
+            let asked = asked.into_iter().filter(|(one, _)| is_for_it(one));
+            matches.extend(asked.map(|(one, id)| Match::asked(one, id, publication)));
             let is_full = session.owe(
                 OwedMessage {
                     publication: Rc::clone(publication),

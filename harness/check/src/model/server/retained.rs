@@ -121,13 +121,15 @@ impl Server {
     }
 
     /// A subscription is owed the retained messages that it matches [MQTT-3.3.1-9] (5.0), [MQTT-3.3.1-6] (3.1.1), as
-    /// its Retain Handling asks for it [MQTT-3.3.1-10], [MQTT-3.3.1-11]; a shared one is owed none (§4.8.2).
+    /// its Retain Handling asks for it [MQTT-3.3.1-10], [MQTT-3.3.1-11]; a shared one is owed none (§4.8.2). It may have been made
+    /// when it was asked for: its SUBACK may have waited for room.
     pub(super) fn owe_retained(
         &mut self,
         id: ConnectionId,
         subscribed: &Subscribed,
         handling: RetainHandling,
         is_new: bool,
+        asked_at: Duration,
     ) {
         let is_asked_for = match handling {
             RetainHandling::Send => true,
@@ -149,8 +151,8 @@ impl Server {
             if !subscribed.filter.matches(topic) {
                 continue;
             }
-            // At one instant it may have been subscribed to before the latest came.
-            if entry.at == now {
+            // It may have been subscribed to before the latest came.
+            if entry.at >= asked_at {
                 owed.extend(entry.or.iter().flatten().map(possible));
             }
             let Some(publication) = &entry.publication else { continue };
@@ -163,7 +165,7 @@ impl Server {
             let is_must = is_sure
                 && !topic.starts_with('$')
                 && entry.or.iter().all(is_last)
-                && entry.at < now
+                && entry.at < asked_at
                 && !may_be_replaced
                 && !is_unreleased(&self.sessions, publication)
                 && expires_at.is_none_or(|at| at > now);
