@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -139,9 +140,13 @@ pub(super) struct ProgramArgs {
     #[arg(long, value_name = "TIME", default_value_t)]
     pub(super) virtual_limit: VirtualLimit,
     /// With `--broker` and `--client`: by how much the programs may be earlier or later than a scenario says, as `10ms` or `1s`.
-    #[arg(long, value_name = "TIME", default_value = "0ms", value_parser = tolerance)]
+    #[arg(long, value_name = "TIME", default_value = TOLERANCE, value_parser = tolerance)]
     pub(super) tolerance: Duration,
 }
+
+/// The tolerance where none is given. Programs of others count milliseconds from one that has begun, so that an exact one may be
+/// one off.
+pub(super) const TOLERANCE: &str = "1ms";
 
 /// Reads by how much programs of others may be earlier or later.
 pub(super) fn tolerance(text: &str) -> Result<Duration, String> {
@@ -159,9 +164,27 @@ impl ProgramArgs {
         }
         if !again.is_empty() {
             again.extend(["--virtual-limit".to_owned(), self.virtual_limit.to_string()]);
-            again.extend(["--tolerance".to_owned(), format!("{}ms", self.tolerance.as_millis())]);
+            again.extend(["--tolerance".to_owned(), self.tolerance_text()]);
         }
         again
+    }
+
+    /// Returns the tolerance as the option has it.
+    fn tolerance_text(&self) -> String {
+        format!("{}ms", self.tolerance.as_millis())
+    }
+
+    /// Returns the tolerance as the option has it, if it is not the one that is used where none is given.
+    pub(super) fn chosen_tolerance(&self) -> Option<String> {
+        Some(self.tolerance_text()).filter(|text| text != TOLERANCE)
+    }
+
+    /// Prints the tolerance by which programs of others are judged, if there is one.
+    pub(super) fn print_tolerance(&self) -> io::Result<()> {
+        if self.tolerance.is_zero() {
+            return Ok(());
+        }
+        writeln!(anstream::stderr(), "programs of others: tolerance +-{} ms (--tolerance)", self.tolerance.as_millis())
     }
 }
 

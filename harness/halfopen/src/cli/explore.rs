@@ -258,6 +258,7 @@ impl ExploreCommand {
             let refusal = "--defect is for the project's own programs, and --broker and --client are not";
             return Err(Failure::Input(refusal.to_owned()));
         }
+        self.program.print_tolerance()?;
         let args = self.program.clone();
         Ok(Some(OtherPrograms::new(move |plan| foreign.adapt(&args, plan))))
     }

@@ -67,9 +67,13 @@ pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
         (None, None) => Place::Own,
     };
     interrupt::watch();
-    if let Place::Live(live) = &place {
-        writeln!(anstream::stderr(), "live: {}", live.measured())?;
-        Live::sort(&mut chosen);
+    match &place {
+        Place::Own => {}
+        Place::World(_) => command.run.program.print_tolerance()?,
+        Place::Live(live) => {
+            writeln!(anstream::stderr(), "live: {}", live.measured())?;
+            Live::sort(&mut chosen);
+        }
     }
     let mut session = Session {
         command,
@@ -222,8 +226,8 @@ fn one(command: &RunCommand, place: &Place, chosen: &Chosen) -> Done {
             run.command.push_str(&format!(" {option} {name}"));
         }
     }
-    if !program.tolerance.is_zero() {
-        run.command.push_str(&format!(" --tolerance {}ms", program.tolerance.as_millis()));
+    if let Some(tolerance) = program.chosen_tolerance() {
+        run.command.push_str(&format!(" --tolerance {tolerance}"));
     }
     run.command.push_str(&command.live.again());
     let outputs = &command.output;

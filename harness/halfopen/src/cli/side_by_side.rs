@@ -14,7 +14,7 @@ use serde_json::json;
 
 use self::compared::Row;
 use self::tables::{Form, by_area, by_class, by_statement, differences, written};
-use super::args::{ProgramArgs, tolerance};
+use super::args::{ProgramArgs, TOLERANCE, tolerance};
 use super::foreign::Foreign;
 use super::interrupt;
 use super::output::{ENGINE_TROUBLE, FAILURE, Failure, INTERRUPTED, SUCCESS, write_file};
@@ -44,7 +44,7 @@ pub(super) struct CompareArgs {
     #[arg(long, value_name = "TIME", default_value_t)]
     virtual_limit: VirtualLimit,
     /// The time by which other programs may be earlier or later than a scenario says, as `10ms` or `1s`.
-    #[arg(long, value_name = "TIME", default_value = "0ms", value_parser = tolerance)]
+    #[arg(long, value_name = "TIME", default_value = TOLERANCE, value_parser = tolerance)]
     tolerance: Duration,
     /// Select the runs whose name contains this text.
     #[arg(long, value_name = "TEXT", default_value = "")]
@@ -93,6 +93,9 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8, Failure> {
         return Err(Failure::NothingToRun(args.only.clone()));
     }
     interrupt::watch();
+    if programs.iter().any(Option::is_some) {
+        args.program().print_tolerance()?;
+    }
     let rows: Vec<Row> =
         on_all_cores(&runs, |(about, plan)| row(args, &names, &programs, about, plan)).into_iter().flatten().collect();
     write!(anstream::stdout().lock(), "{}", report(&names, &rows, Form::Text))?;
