@@ -61,7 +61,7 @@ const commands = {
     stores ??= { incomingStore: new mqtt.Store({ clean: false }), outgoingStore: new mqtt.Store({ clean: false }) };
     if (line.clean) stores = undefined;
     const { will } = line;
-    client = mqtt.connect({
+    const options = {
       host: line.host,
       port: line.port,
       protocolVersion: line.protocol_level,
@@ -72,6 +72,7 @@ const commands = {
       password: from_hex(line.password),
       connectTimeout: line.connect_timeout_ms,
       reconnectPeriod: line.reconnect?.min_ms ?? 0,
+      reconnectOnConnackError: line.reconnect !== undefined,
       // The application does it, see below.
       resubscribe: false,
       will: will && {
@@ -91,8 +92,19 @@ const commands = {
         userProperties: to_object(line.user_properties),
       }),
       ...stores,
+    };
+    try {
+      client = mqtt.connect(options);
+    } catch (error) {
+      return say("cannot", { text: `MQTT.js does not connect: ${error.message}` });
+    }
+    // Its pause is always the same; an application that wants longer ones sets it before the next is made.
+    const { reconnect } = line;
+    client.on("reconnect", () => {
+      client.options.reconnectPeriod = Math.min(client.options.reconnectPeriod * reconnect.factor, reconnect.max_ms);
     });
     client.on("connect", (connack) => {
+      if (reconnect) client.options.reconnectPeriod = reconnect.min_ms;
       say("connected", { session_present: connack.sessionPresent });
       if (!connack.sessionPresent && line.subscribe) subscribe(line.subscribe);
     });
