@@ -1,6 +1,8 @@
 //! `halfopen run --broker`, `--client` and `--live`: programs of others, by the command line. What is not on the machine is ignored by
 //! name.
 
+#[path = "foreign_brokers/broken.rs"]
+mod broken;
 #[path = "foreign_brokers/clients.rs"]
 mod clients;
 #[path = "foreign_brokers/findings.rs"]
@@ -50,12 +52,13 @@ fn main() {
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     trials.extend(tls::trials(missing));
     trials.extend(clients::trials(always));
+    trials.extend(broken::trials(always));
     let (paho, mqttjs) = (always.or(clients::other_paho()), always.or(clients::other_mqttjs()));
     trials.extend(findings::trials(always, missing.or(other_mosquitto()), always.or(other_nats()), paho, mqttjs));
     libtest_mimic::run(&args, trials).exit();
 }
 
-fn trial(name: &str, missing: Option<&str>, test: fn(&Path) -> Result) -> Trial {
+fn trial(name: &str, missing: Option<&str>, test: impl FnOnce(&Path) -> Result + Send + 'static) -> Trial {
     #[expect(clippy::disallowed_methods, reason = "decides whether tests are ignored, not what they find")]
     let is_required = std::env::var("HALFOPEN_INTEROP").is_ok_and(|value| value == "required");
     let run = move || test(tempfile::tempdir()?.path());

@@ -32,6 +32,12 @@ pub(super) fn trials(no_programs: Option<&'static str>) -> Vec<Trial> {
         trial("verdicts_on_mqttjs_are_those_that_are_known", known_mqttjs, |folder| {
             verdicts(folder, "mqttjs", "tests/interop/mqttjs-5.16.0.txt")
         }),
+        trial("mqttjs_is_told_the_payload_format_as_it_takes_it", mqttjs, |folder| {
+            let path = folder.join("payload_format.yaml");
+            fs::write(&path, PAYLOAD_FORMAT)?;
+            contains(&run(&[&path.display().to_string(), "--client", "mqttjs"])?, 0, &["2 ok"])
+        }),
+        trial("mqttjs_that_refuses_to_connect_skips_the_run", mqttjs, refusing),
         trial("rumqttc_publishes_is_handed_messages_and_comes_back_after_a_crash", rumqttc, |folder| {
             let path = folder.join("clients.yaml");
             fs::write(&path, STORY)?;
@@ -72,7 +78,7 @@ fn by_path(folder: &Path) -> Result {
 }
 
 /// Gives a command the libraries that `tests/interop/install` has brought in.
-fn with_libraries(command: &mut Command) -> &mut Command {
+pub(super) fn with_libraries(command: &mut Command) -> &mut Command {
     let installed = root().join("target/interop");
     #[expect(clippy::disallowed_methods, reason = "the programs are where the machine has them")]
     let path = std::env::var("PATH").unwrap_or_default();
@@ -150,6 +156,37 @@ fn story(folder: &Path, client: &str) -> Result {
     fs::write(&path, PINGS)?;
     let (path, strictly) = (path.display().to_string(), format!("--client {client}"));
     contains(&run(&[&path, "--client", client])?, 1, &["invariant `client_keeps_its_interval`", &strictly])
+}
+
+/// The payload format of a message and of a will, which some libraries take as a number, and MQTT.js as a truth value.
+const PAYLOAD_FORMAT: &str = "
+mqtt: 5.0
+matrix: { form: [false, true] }
+clients:
+  a: { subscribe: [{ filter: t/#, qos: 1 }] }
+  b: { will: { topic: t/will, payload: gone, payload_format: <form> } }
+steps:
+  - wait: 1s
+  - b: { publish: { topic: t/message, payload: hi, qos: 1, payload_format: <form> } }
+  - wait: 1s
+  - b: crash
+  - wait: 1s
+expect:
+  - b: { sends: { PUBLISH: { topic: t/message, payload_format: <form> } }, count: 1 }
+  - a: { delivers: { topic: t/message, payload_format: <form> }, count: 1 }
+  - a: { delivers: { topic: t/will, payload_format: <form> }, count: 1 }
+";
+
+/// A client without an identifier that asks for its session: MQTT.js throws.
+fn refusing(folder: &Path) -> Result {
+    let path = folder.join("unnamed.yaml");
+    fs::write(
+        &path,
+        "mqtt: 5.0\nclients: { a: { client_id: '', clean: false } }\nsteps: [ { wait: 1s } ]\n\
+         expect: [ { a: { receives: CONNACK } } ]\n",
+    )?;
+    let output = run(&[&path.display().to_string(), "--client", "mqttjs"])?;
+    contains(&output, 3, &["the client of a cannot do it: MQTT.js does not connect: Missing clientId", "1 skipped"])
 }
 
 /// The ping after SUBACK is late by the time that SUBACK took.

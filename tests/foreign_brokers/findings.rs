@@ -7,6 +7,7 @@ use std::process::Output;
 
 use libtest_mimic::{Failed, Trial};
 
+use super::broken::no_aedes;
 use super::clients::{missing_of_rust, run};
 use super::{Result, contains, root, text, trial};
 
@@ -23,6 +24,7 @@ pub(super) fn trials(
     vec![
         trial("findings_are_none_of_the_projects_own_programs", None, of_none),
         trial("findings_in_mosquitto_are_still_there", mosquitto, |_| findings("mosquitto")),
+        trial("findings_in_aedes_are_still_there", no_programs.or(no_aedes()), |_| findings("aedes")),
         trial("findings_in_nats_are_still_there", nats, |_| findings("nats")),
         trial("findings_in_paho_are_still_there", paho, |_| findings("paho")),
         trial("findings_in_mqttjs_are_still_there", mqttjs, |_| findings("mqttjs")),
@@ -36,7 +38,7 @@ fn of_none(_: &Path) -> Result {
 }
 
 fn findings(program: &str) -> Result {
-    let option = if matches!(program, "mosquitto" | "nats" | "rumqttd") { "--broker" } else { "--client" };
+    let option = if matches!(program, "aedes" | "mosquitto" | "nats" | "rumqttd") { "--broker" } else { "--client" };
     let mut count = 0;
     for entry in fs::read_dir(root().join("programs/findings"))? {
         let path = entry?.path();
