@@ -179,7 +179,8 @@ impl Client {
         if packet_size(&request.packet(PacketId::MIN), self.version())? > LARGEST {
             return Err(CommandError::TooLarge);
         }
-        if self.session.requests.len() >= self.options.queue_limit {
+        let at_once = self.is_up() && !self.is_congested() && self.session.requests.is_empty();
+        if !at_once && self.session.requests.len() >= self.options.queue_limit {
             return Err(CommandError::QueueFull);
         }
         let token = self.next_token();

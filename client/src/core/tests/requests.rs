@@ -4,7 +4,7 @@ use halfopen_protocol::{Packet, ReasonCode, Version};
 use rstest::rstest;
 
 use super::bench::{Bench, brief, id, options, suback};
-use crate::core::{AckDetails, DisconnectReason, Event, Options, Token, Transport};
+use crate::core::{AckDetails, CommandError, DisconnectReason, Event, Options, Token, Transport};
 
 const V3: Version = Version::V3_1_1;
 const V5: Version = Version::V5_0;
@@ -239,4 +239,18 @@ fn each_request_that_waits_is_judged_by_itself() {
     assert_eq!(connect, "CONNECT");
     assert!(subscribe.ends_with(" b"), "{subscribe}");
     assert!(!bench.client.session.outbox.release_id(id(1)), "what was not sent needs no identifier");
+}
+
+#[test]
+fn request_needs_no_queue_while_there_is_a_connection() {
+    let mut options = options(V5, 60);
+    options.queue_limit = 0;
+    let mut bench = Bench::new(options);
+    let unsubscribe = |bench: &mut Bench| bench.client.unsubscribe(bench.now, vec![ByteString::from("a")]);
+    assert_eq!(unsubscribe(&mut bench), Err(CommandError::QueueFull));
+    bench.client.connect(bench.now);
+    bench.accept(ConnAck::default());
+    bench.take();
+    assert!(unsubscribe(&mut bench).is_ok());
+    assert_eq!(bench.sent().len(), 1);
 }

@@ -254,7 +254,10 @@ impl Client {
                 Command::Subscribe { subscriptions, .. } => {
                     self.wishes.told_to_subscribe(subscriptions.iter().map(|one| one.filter.clone()), now);
                 }
-                Command::Unsubscribe(filters) => self.wishes.told_to_unsubscribe(filters, now),
+                Command::Unsubscribe(filters) => {
+                    let is_up = self.connection.as_ref().is_some_and(|connection| connection.limits.is_some());
+                    self.wishes.told_to_unsubscribe(filters, now, is_up || self.told.has_room());
+                }
                 // It waits for no PINGRESP either.
                 Command::StopPinging => self.waits.stop_pinging(),
                 _ => {}

@@ -76,6 +76,11 @@ impl Told {
         fresh.for_each(|message| self.wait(Message { is_must: false, ..message }));
     }
 
+    /// Returns whether the client has room for something that waits.
+    pub(super) fn has_room(&self) -> bool {
+        self.count < self.limit
+    }
+
     /// Returns whether something that waits was given at this instant.
     pub(super) fn has_given_at(&self, now: Duration) -> bool {
         self.waiting.values().flatten().any(|message| message.given == now)
@@ -83,7 +88,7 @@ impl Told {
 
     /// Adds a message of the application. `is_sure` says whether it is given at once.
     pub(super) fn give(&mut self, publish: &Publish, now: Duration, is_sure: bool, limits: Option<&Limits>) {
-        let has_room = self.count < self.limit;
+        let has_room = self.has_room();
         let is_must = is_sure && has_room && limits.is_none_or(|limits| limits.takes_message(publish));
         self.wait(Message {
             publish: publish.clone(),

@@ -67,15 +67,16 @@ impl Wishes {
         }
     }
 
-    /// Takes note that the application asks to unsubscribe from these filters.
-    pub(super) fn told_to_unsubscribe(&mut self, filters: &[String], now: Duration) {
+    /// Takes note that the application asks to unsubscribe from these filters; without room for that it may come to nothing.
+    pub(super) fn told_to_unsubscribe(&mut self, filters: &[String], now: Duration, has_room: bool) {
         for filter in filters {
             let filter = ByteString::from(filter.as_str());
             if let Some(wish) = self.wanted.get_mut(&filter) {
                 wish.is_sure = false;
             }
             self.owed.remove(&filter);
-            self.told.entry(filter).or_default().1 = Some(now);
+            let told = self.told.entry(filter).or_default();
+            told.1 = if has_room { Some(now) } else { told.1 };
         }
     }
 

@@ -35,7 +35,12 @@ struct Group {
 struct Given {
     to: ByteString,
     qos: QoS,
-    members: BTreeMap<ByteString, Match>,
+    members: BTreeMap<ByteString, Vec<Match>>,
+}
+
+/// Returns whether a member may be sent a message at this QoS.
+fn takes(members: &BTreeMap<ByteString, Vec<Match>>, member: &ByteString, qos: QoS) -> bool {
+    members.get(member).is_some_and(|matches| matches.iter().any(|one| one.qos == qos))
 }
 
 impl Group {
@@ -70,8 +75,8 @@ fn shared(filters: &BTreeMap<ByteString, Subscribed>) -> impl Iterator<Item = &B
 #[derive(Clone, Debug)]
 pub(super) struct GroupMessage {
     pub(super) publication: Rc<Publication>,
-    /// The members to whom it may go, each with what its subscription asks of it.
-    pub(super) members: BTreeMap<ByteString, Match>,
+    /// The members to whom it may go, each with what its subscription asks of it, or may ask if it is made anew.
+    pub(super) members: BTreeMap<ByteString, Vec<Match>>,
     pub(super) is_must: bool,
     pub(super) is_held: bool,
     pub(super) since: Duration,
@@ -82,10 +87,10 @@ impl GroupMessage {
     fn owed_to(&self, member: &ByteString) -> Option<OwedMessage> {
         Some(OwedMessage {
             publication: Rc::clone(&self.publication),
-            matches: vec![self.members.get(member)?.clone()],
+            matches: self.members.get(member)?.clone(),
             is_must: self.is_must,
             is_held: self.is_held,
-            sent: 1,
+            sent: self.members.get(member)?.len(),
             since: self.since,
             is_retained: false,
             is_ordered: false,
@@ -117,14 +122,16 @@ impl Groups {
         let group = self.0.entry(filter.clone()).or_default();
         let queue = group.messages.entry(content).or_default();
         for message in queue.iter_mut().filter(|message| message.publication.number == publication.number) {
-            message.members.insert(member.clone(), of.clone());
+            let matches = message.members.entry(member.clone()).or_default();
+            matches.iter_mut().for_each(|before| before.is_sure = false);
+            matches.push(Match { is_sure: matches.is_empty(), ..of.clone() });
             message.is_must &= fits;
             is_known = true;
         }
         if !is_known {
             queue.push_back(GroupMessage {
                 publication: Rc::clone(publication),
-                members: BTreeMap::from([(member.clone(), of)]),
+                members: BTreeMap::from([(member.clone(), vec![of])]),
                 is_must: false,
                 is_held: false,
                 since: publication.at,
@@ -165,7 +172,7 @@ impl Groups {
                 let owed = message.owed_to(member).map(|owed| OwedMessage { sent: 0, ..owed });
                 message.is_must == (which == Which::Surely) && owed.is_some_and(|owed| owed.is_exactly(copy))
             }
-            _ => message.members.get(member).is_some_and(|one| one.qos == qos),
+            _ => takes(&message.members, member, qos),
         };
         let group = |filter| self.0.get_mut(filter)?.give(member, &copy.content, is_for, qos)?.owed_to(member);
         shared(filters).find_map(group)
@@ -198,7 +205,7 @@ impl Groups {
         shared(filters).find_map(|filter| {
             let queue = self.0.get_mut(filter)?.messages.get_mut(content)?;
             let place = queue.iter().position(|message| message.members.contains_key(member))?;
-            queue.remove(place)?.members.get(member).map(|one| one.qos)
+            queue.remove(place)?.members.get(member)?.iter().map(|one| one.qos).max()
         })
     }
 
@@ -213,13 +220,12 @@ impl Groups {
     ) -> bool {
         for filter in shared(filters) {
             let given = self.0.get(filter).and_then(|group| group.given.get(content));
-            let fits = |given: &Given| given.members.get(member).is_some_and(|one| one.qos == qos);
+            let fits = |given: &Given| takes(&given.members, member, qos);
             let candidates = given.into_iter().flatten().enumerate().filter(|(_, given)| fits(given));
             let candidates: Vec<(usize, ByteString, QoS)> =
                 candidates.map(|(place, given)| (place, given.to.clone(), given.qos)).collect();
             for (place, other, others_qos) in candidates {
-                let is_for_him =
-                    |message: &GroupMessage| message.members.get(&other).is_some_and(|one| one.qos == others_qos);
+                let is_for_him = |message: &GroupMessage| takes(&message.members, &other, others_qos);
                 let instead = self
                     .0
                     .iter()
@@ -245,7 +251,7 @@ impl Groups {
         content: &Content,
         qos: QoS,
     ) -> Vec<(ByteString, usize, ByteString)> {
-        let fits = |given: &Given| given.members.get(member).is_some_and(|one| one.qos == qos);
+        let fits = |given: &Given| takes(&given.members, member, qos);
         let mut all = Vec::new();
         for filter in shared(filters) {
             let given = self.0.get(filter).and_then(|group| group.given.get(content)).into_iter().flatten();
@@ -295,7 +301,7 @@ impl Groups {
         for filter in shared(filters) {
             let Some(group) = self.0.get_mut(filter) else { continue };
             for message in group.messages.values_mut().flatten() {
-                let is_at_most_once = message.members.get(member).is_some_and(|one| one.qos == QoS::AtMostOnce);
+                let is_at_most_once = takes(&message.members, member, QoS::AtMostOnce);
                 message.is_must &= !is_at_most_once;
             }
         }

@@ -54,6 +54,8 @@ pub(super) struct Owed {
     pub(super) waiting: (usize, usize),
     /// Messages of QoS 0 that have not been sent.
     at_most_once: Unsent,
+    /// Numbers and sizes of messages that may wait or be lost, since the queue was full.
+    overflow: VecDeque<(u64, usize)>,
     /// Messages with this number and below need not be sent: the queue has been full since.
     doubtful_up_to: u64,
     /// The size in bytes of the largest message so far.
@@ -150,7 +152,8 @@ impl OwedMessage {
         self.is_must && self.publication.number > doubtful_up_to
     }
 
-    fn size(&self) -> usize {
+    /// About how many bytes it has.
+    pub(super) fn size(&self) -> usize {
         self.publication.payload.len() + self.publication.topic.len()
     }
 
@@ -235,9 +238,11 @@ impl Owed {
     pub(super) fn may_match_too(&mut self, publication: &Publication, one: &Match) {
         let content = (publication.topic.clone(), publication.payload.clone());
         let queue = self.messages.get_mut(&content).into_iter().flatten();
-        for message in queue.filter(|message| message.publication.number == publication.number) {
+        let is_it =
+            |message: &&mut OwedMessage| message.publication.number == publication.number && !message.is_retained;
+        for message in queue.filter(is_it) {
             let is_first_above_qos_0 = message.qos() == QoS::AtMostOnce && one.qos > QoS::AtMostOnce;
-            if is_first_above_qos_0 && message.sent == 0 && !message.is_retained {
+            if is_first_above_qos_0 && message.sent == 0 {
                 self.at_most_once.count = self.at_most_once.count.saturating_sub(1);
                 self.at_most_once.bytes = self.at_most_once.bytes.saturating_sub(message.size());
                 self.waiting.0 += 1;
@@ -298,6 +303,8 @@ impl Owed {
         }
         message.sent += 1;
         let taken = message.clone();
+        // What waited before it is sent before it.
+        self.overflow.retain(|(number, _)| *number > taken.publication.number);
         if taken.sent >= taken.matches.len() {
             queue.remove(place);
         }
@@ -310,6 +317,24 @@ impl Owed {
     /// Returns whether the session is owed a message with this content, or a further copy of one.
     pub(super) fn knows(&self, content: &Content) -> bool {
         self.messages.contains_key(content)
+    }
+
+    /// Returns the number and the bytes of the messages that may wait beside those that surely do.
+    pub(super) fn overflow(&self) -> (usize, usize) {
+        (self.overflow.len(), self.overflow.iter().map(|(_, size)| size).sum())
+    }
+
+    /// Takes note that only what surely waits still does.
+    pub(super) fn forget_overflow(&mut self) {
+        self.overflow.clear();
+    }
+
+    /// Takes note that there may have been no room for a message of this number and size in a queue of so many.
+    pub(super) fn overflows(&mut self, number: u64, size: usize, most: usize) {
+        self.overflow.push_back((number, size));
+        if self.overflow.len() > most {
+            self.overflow.pop_front();
+        }
     }
 
     /// Takes note that a copy of a message goes out. Returns whether it is in the order of its topic [MQTT-4.6.0-6]: of equal

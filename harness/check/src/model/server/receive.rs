@@ -328,7 +328,15 @@ impl Server {
                 }
                 let of_member = Match::live(subscribed, publication);
                 message.is_must &= publication.fits(std::slice::from_ref(&of_member), session.maximum_packet_size);
-                message.members.insert(client_id.clone(), of_member);
+                let matches = message.members.entry(client_id.clone()).or_default();
+                matches.push(of_member);
+                // It may be the same subscription, made anew.
+                let connection = session.connection.and_then(|id| self.connections.get(&id));
+                let asked = connection.into_iter().flat_map(|connection| connection.asked_for(&publication.topic));
+                for (one, id) in asked.filter(|(one, _)| one.filter == *text) {
+                    matches[0].is_sure = false;
+                    matches.push(Match::asked(one, id, publication));
+                }
                 // A message may wait for a member that is away, or be lost with it.
                 message.is_must &= session.connection.is_some() && !subscribed.is_leaving;
                 // A message of QoS 0 may be lost where it cannot be written at once (§4.3.1).

@@ -16,6 +16,7 @@ use super::settings::Settings;
 use super::topic::Filter;
 use super::will::PendingWill;
 use super::{Server, Timer};
+use crate::model::GRACE;
 use crate::model::finding::{Findings, clause_of, shown};
 use crate::model::sender::Sender;
 use crate::plan::Invariant;
@@ -126,12 +127,19 @@ impl Session {
             // At one instant it may have become owed before the connection ended.
             self.sender.may_have_begun();
         }
+        if self.sender.room_since().is_some_and(|since| message.since > since + GRACE) {
+            // What may have waited would have been sent by now.
+            self.owed.forget_overflow();
+        }
+        let added = message.size();
         let (count, size) = self.owed.push(message);
-        let is_full = count > messages || size > bytes;
+        let (more, larger) = self.owed.overflow();
+        let is_full = count + more > messages || size + larger > bytes;
         if is_full {
             self.owed.doubt_up_to(number);
-            // One of them is lost, and waits no longer.
+            // One of them is lost, or all of them wait.
             self.owed.waiting = before;
+            self.owed.overflows(number, added, messages);
         }
         is_full
     }

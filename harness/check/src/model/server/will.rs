@@ -86,6 +86,10 @@ impl Server {
             payload: will.payload,
             ..Publish::default()
         };
+        if self.stops_at == Some(self.now) && self.settings.is_durable {
+            // It may be left for the process that starts next.
+            self.possible_wills.insert((publish.topic.clone(), publish.payload.clone()));
+        }
         let publication = self.take_in(client_id, will.topic, &publish, true);
         if self.has_odd_clock {
             self.doubt(&[Rc::clone(&publication)]);
