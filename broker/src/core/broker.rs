@@ -320,6 +320,16 @@ impl Broker {
         Ok(fits.then_some(shorter))
     }
 
+    /// Returns whether the client of a connection takes a packet of this size.
+    pub(super) fn can_take(&mut self, connection: ConnectionId, packet: &Packet) -> bool {
+        let Some(open) = self.connections.get(&connection) else { return false };
+        self.scratch.clear();
+        let is_encoded = encode(packet, open.version, &mut self.scratch).is_ok();
+        let size = self.scratch.len();
+        self.scratch.clear();
+        is_encoded && size <= open.maximum_packet_size as usize
+    }
+
     /// Sends what stands in `scratch`, which is `packet`.
     fn send_scratch(&mut self, connection: ConnectionId, packet: Packet) {
         let bytes = self.scratch.split().freeze();

@@ -50,11 +50,17 @@ impl Broker {
             return self.refuse(now, connection, connect.version, reason);
         }
 
-        self.take_over(now, &connect);
-        let (session, session_present) = self.open_session(now, &connect, &identity);
-        let mut connack = self.connack(&connect, session_present, assigned);
+        let mut connack = self.connack(&connect, assigned);
         connack.authentication_method = identity.method.clone();
         connack.authentication_data = identity.data.clone();
+        if !self.can_take(connection, &Packet::from(connack.clone())) {
+            // Who cannot be told is not accepted [MQTT-3.1.2-24] (5.0).
+            return self.refuse(now, connection, connect.version, ReasonCode::PACKET_TOO_LARGE);
+        }
+
+        self.take_over(now, &connect);
+        let session;
+        (session, connack.session_present) = self.open_session(now, &connect, &identity);
         self.attach(now, connection, session, &connect, identity);
         self.send(now, connection, Packet::from(connack));
         self.resend(now, session);
@@ -148,8 +154,8 @@ impl Broker {
         Ok(())
     }
 
-    fn connack(&self, connect: &Connect, session_present: bool, assigned: bool) -> ConnAck {
-        let success = ConnAck { session_present, ..ConnAck::default() };
+    fn connack(&self, connect: &Connect, assigned: bool) -> ConnAck {
+        let success = ConnAck::default();
         if !connect.version.is_v5() {
             return success;
         }

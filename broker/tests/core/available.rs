@@ -225,3 +225,17 @@ fn the_maximum_session_expiry_binds_disconnect_and_3_1_1_too() {
     world.advance(crate::fixture::secs(1));
     assert_eq!(world.broker.session_count(), 0);
 }
+
+#[test]
+fn client_that_cannot_take_its_connack_is_refused_and_leaves_nothing() {
+    let mut world = World::new();
+    let watcher = world.watcher(V5, "will", QoS::AtMostOnce);
+    let here = world.client(V5, "c");
+    let stranger = world.open();
+    let connect = Connect { will: Some(will().into()), maximum_packet_size: Some(10), ..Connect::new(V5, "c") };
+    world.send(stranger, Packet::from(connect));
+    let reason = ReasonCode::PACKET_TOO_LARGE;
+    assert_eq!(world.received(stranger), [Packet::from(ConnAck { reason, ..ConnAck::default() })]);
+    assert!(!world.is_open(stranger) && world.is_open(here));
+    assert_eq!(world.messages(watcher), [""; 0]);
+}
