@@ -32,8 +32,8 @@ const FAKE: &str = "fake";
 const CLIENTS: [&str; 3] = ["sensor", "app", "panel"];
 /// The scripted clients.
 const RAW: [&str; 3] = ["device", "probe", "tablet"];
-/// The topics: few, so that they meet.
-const TOPICS: [&str; 4] = ["t", "t/a", "t/b", "s"];
+/// The topics: few, so that they meet. One has an empty level.
+const TOPICS: [&str; 5] = ["t", "t/a", "t/b", "s", "t/"];
 
 /// The parameters that a story is drawn from: the same recipe is the same story.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -169,6 +169,9 @@ impl Draw {
         // The same identifier on two nodes: the later connection takes the earlier one's over.
         if self.random.chance(20) {
             fields.client_id = given(Text("one".to_owned()));
+        } else if is_v5 && !is_raw && !self.swarm.is_fake && self.random.chance(7) {
+            // The broker gives it one, which it keeps.
+            fields.client_id = given(Text(String::new()));
         }
         let mut session_expiry = None;
         let keeps_session = self.swarm.has_sessions && self.random.chance(75);
@@ -379,7 +382,7 @@ impl Draw {
     pub(super) fn filter(&mut self) -> String {
         if self.swarm.has_shared && self.random.chance(40) {
             self.uses.extend([Feature::SharedSubscriptions, Feature::WildcardSubscriptions]);
-            return self.random.pick(&["$share/g/t/#", "$share/g/s", "$share/h/t/#"]).to_owned();
+            return self.random.pick(&["$share/g/t/#", "$share/g/s", "$share/g/t/a", "$share/h/t/#"]).to_owned();
         }
         let filter = match self.swarm.has_overlaps {
             true => self.random.pick(&["#", "t/#", "t/+", "+/a", "t/a", "s", "t", "+"]),
@@ -496,6 +499,12 @@ impl Draw {
         }
         if self.random.chance(20) {
             fields.push(field("topic_alias_maximum", number(self.random.pick(&[0, 2]))));
+        }
+        if self.random.chance(15) {
+            fields.push(field("maximum_qos", FieldValue::Qos(Number::new(self.random.below(2)))));
+        }
+        if self.random.chance(15) {
+            fields.push(field("retain_available", FieldValue::Bool(false)));
         }
         if self.random.chance(20) {
             fields.push(field("maximum_packet_size", number(self.random.pick(&[60, 200, 2_000]))));

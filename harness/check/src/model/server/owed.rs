@@ -187,12 +187,13 @@ impl OwedMessage {
         has_no_other && (has_all || is_one_of_several)
     }
 
-    /// Returns whether a copy has the lifetime that is left of the message.
+    /// Returns whether a copy has the lifetime that is left of the message; with DUP, its delivery has begun before.
     fn has_lifetime_of(&self, copy: &Copy<'_>) -> bool {
         let waited = copy.now.saturating_sub(self.publication.at).as_secs();
         let lasts = self.publication.expires_at().is_none_or(|at| at >= copy.now);
         match (self.publication.expiry, copy.publish.message_expiry) {
             _ if !copy.version.is_v5() => lasts,
+            (Some(expiry), Some(sent)) if copy.publish.dup => sent <= expiry,
             (Some(expiry), Some(sent)) => lasts && u64::from(expiry).saturating_sub(waited).abs_diff(sent.into()) <= 1,
             (expiry, sent) => expiry == sent,
         }

@@ -139,6 +139,10 @@ impl Draw {
         let payload = match self.random.below(10) {
             0 => Payload::text(""),
             1 => Payload::text("same"),
+            // Sizes about the limits of packets.
+            2..=4 if self.swarm.has_limits => {
+                sized(self.random.pick(&[8, 10, 11, 12, 13, 14, 15, 16, 20, 40, 50, 180]))
+            }
             _ => {
                 self.payloads += 1;
                 Payload::text(format!("m{}", self.payloads))
@@ -348,7 +352,11 @@ impl Draw {
             1 if is_v5 && self.peers[place].expiry.is_some() => {
                 let expiry = Duration::from_secs(self.random.pick(&[0, 2, 5, 60]));
                 self.times.push(expiry);
-                Some(vec![field("session_expiry", FieldValue::Duration(expiry.into()))])
+                let mut fields = vec![field("session_expiry", FieldValue::Duration(expiry.into()))];
+                if self.random.chance(30) {
+                    fields.push(field("reason", FieldValue::Reason(Reason::new(0x04))));
+                }
+                Some(fields)
             }
             _ => None,
         };
