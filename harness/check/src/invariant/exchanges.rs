@@ -11,6 +11,9 @@ use super::Context;
 use super::index::{Fact, Seen, SessionId};
 use super::table::Table;
 
+/// Number of bytes that the properties and the header of a message surely fit into.
+const PROPERTIES: usize = 512;
+
 /// A PUBLISH, SUBSCRIBE or UNSUBSCRIBE that was sent.
 pub(super) struct PublishSent<'e> {
     pub(super) session: SessionId,
@@ -112,9 +115,11 @@ impl Flow {
             self.in_use.clear();
         }
         // Requests do not outlive their connection.
-        // Nor does a message that the other side does not take any more [MQTT-3.1.2-25].
+        // Nor does a message that the other side may not take any more [MQTT-3.1.2-25].
         self.in_use.retain(|_, exchange| match &exchange.what {
-            What::Message(message) => message.payload.len() < maximum_packet_size,
+            What::Message(Message { topic, payload, .. }) => {
+                topic.len() + payload.len() + PROPERTIES <= maximum_packet_size
+            }
             What::TakenOver(_) => true,
             What::Request => false,
         });
