@@ -370,13 +370,13 @@ impl Server {
                 self.end(id, how, findings);
             }
             self.judge_early(findings);
-            self.forget_instant();
+            self.forget_instant(now);
         }
         if !self.is_paused {
             self.fire(now);
         }
         if now > self.now {
-            self.forget_instant();
+            self.forget_instant(now);
             self.now = now;
         }
     }
@@ -384,9 +384,10 @@ impl Server {
     fn fire(&mut self, now: Duration) {
         while let Some((due, timer)) = self.timers.first().filter(|(due, _)| *due <= now).cloned() {
             self.timers.remove(&(due, timer.clone()));
-            if due.max(self.running_since) > self.now {
-                self.forget_instant();
-                self.now = due.max(self.running_since);
+            let next = due.max(self.running_since);
+            if next > self.now {
+                self.forget_instant(next);
+                self.now = next;
             }
             match timer {
                 // A will that a connection before had, and that its death has made doubtful, is not this one.
@@ -403,15 +404,15 @@ impl Server {
         }
     }
 
-    /// The instant is over: what happens from here on comes after it.
-    fn forget_instant(&mut self) {
+    /// Forgets what holds for this instant alone: what happens from here on comes later, at the earliest at `next`.
+    fn forget_instant(&mut self, next: Duration) {
         self.at_this_instant.clear();
         self.delayed_wills.clear();
         self.lately.clear();
         // A process that stands still may end them when it goes on.
         if !self.is_paused {
-            let (now, tolerance) = (self.now, self.settings.tolerance);
-            self.ended_now.retain(|_, at| !tolerance.is_zero() && *at + tolerance >= now);
+            let tolerance = self.settings.tolerance;
+            self.ended_now.retain(|_, at| *at + tolerance >= next);
         }
     }
 

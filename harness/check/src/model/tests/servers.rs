@@ -154,3 +154,22 @@ fn server_may_keep_no_session_longer_than_its_limit(#[case] is_kept: bool, #[cas
     let tale = tale.breaks(0, 110, SENSOR).joins(1, 50_000, SENSOR, sensor(), is_kept);
     assert_eq!(tale.broken(&plan, 51_000), expected);
 }
+
+/// The session of the sensor ends with its connection, at 1.010, and comes back with a connection whose first packet is read with its opening.
+#[rstest]
+#[case::a_second_later(0, 2000, &["broker_keeps_sessions"])]
+#[case::a_second_later_with_a_tolerance(1, 2000, &["broker_keeps_sessions"])]
+#[case::within_the_tolerance(100, 1050, &[])]
+fn session_that_has_ended_is_over_when_its_tolerance_is(
+    #[case] tolerance: u64,
+    #[case] at: u64,
+    #[case] expected: &[&str],
+) {
+    let plan = Plan { tolerance: Duration::from_millis(tolerance), ..plan() };
+    let back = Connect { clean_start: false, session_expiry: Some(100), ..connect("sensor", 0) };
+    let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 0), false).breaks(0, 1000, SENSOR);
+    tale.0.at(at).item(1, SENSOR, BROKER, Transmission::Open);
+    let connack = ConnAck { session_present: true, ..ConnAck::default() };
+    let tale = tale.says(1, at, SENSOR, Packet::from(back)).hears(1, at + 10, SENSOR, Packet::from(connack));
+    assert_eq!(tale.broken(&plan, 3000), expected);
+}
