@@ -47,6 +47,7 @@ fn main() {
         trial("bad_profiles_are_refused_before_anything_runs", None, bad_profiles),
         trial("a_program_that_fails_says_so_with_its_last_lines", always, failing_programs),
         trial("nothing_is_left_after_an_interrupt", always, interrupted),
+        trial("why_a_run_of_mosquitto_fails_is_told_by_runs_that_go_on_otherwise", missing, why),
     ];
     trials.extend(live::trials(missing, always));
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -292,6 +293,17 @@ fn by_scenario(tap: &str) -> String {
         format!("{scenario}: {}\n", counts.join(", "))
     };
     scenarios.into_iter().map(line).collect()
+}
+
+fn why(folder: &Path) -> Result {
+    let path = folder.join("late.yaml");
+    let late = "mqtt: 5.0\nnetwork: { jitter: 15ms }\nclients: { app: { subscribe: alarm }, sensor: {} }\nsteps:\n  - sensor: { publish: { \
+                topic: alarm } }\n  - wait: 1s\nexpect:\n  - app: { receives: PUBLISH, within: 20ms after PUBLISH from sensor }\n";
+    fs::write(&path, late)?;
+    let path = path.display().to_string();
+    let arguments = ["why", &path, "--broker", "mosquitto", "--runs", "200", "--seed", "2"];
+    let why = Command::new(env!("CARGO_BIN_EXE_halfopen")).current_dir(root()).args(arguments).output()?;
+    contains(&why, 0, &["The failure becomes certain (all of the runs fail) with", "broker   -> app       PUBLISH"])
 }
 
 fn left_out(_: &Path) -> Result {

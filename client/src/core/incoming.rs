@@ -246,7 +246,7 @@ impl Client {
             return Err(Violation::protocol(clause, "SUBACK without one code per filter"));
         }
         let reasons = asked.merge(std::mem::take(&mut suback.reasons));
-        self.session.remember(request, &reasons);
+        self.session.remember(asked.request.token, request, &reasons);
         self.tell(Event::Subscribed { token: asked.request.token, reasons, details: suback.into() });
         Ok(())
     }

@@ -123,10 +123,11 @@ impl Session {
         tokens
     }
 
-    /// Stores what the broker granted, to ask for it again when the session is lost.
-    pub(super) fn remember(&mut self, request: &SubscribeRequest, reasons: &[ReasonCode]) {
+    /// Stores what the broker granted, to ask for it again when the session is lost; not what the application has asked to give
+    /// up since.
+    pub(super) fn remember(&mut self, token: Token, request: &SubscribeRequest, reasons: &[ReasonCode]) {
         for (subscription, reason) in request.subscriptions.iter().zip(reasons) {
-            if reason.is_error() {
+            if reason.is_error() || self.is_given_up_after(token, &subscription.filter) {
                 continue;
             }
             let entry = (subscription.clone(), request.subscription_id);
@@ -135,6 +136,15 @@ impl Session {
                 None => self.subscriptions.push(entry),
             }
         }
+    }
+
+    /// Returns whether a later request than this one, which has no answer yet, unsubscribes from a filter.
+    fn is_given_up_after(&self, token: Token, filter: &bytestring::ByteString) -> bool {
+        let open = self.asked.iter().map(|asked| &asked.request).chain(&self.requests);
+        open.filter(|later| later.token > token).any(|later| match &later.kind {
+            RequestKind::Unsubscribe(request) => request.filters.contains(filter),
+            RequestKind::Subscribe(_) => false,
+        })
     }
 
     /// Removes what was unsubscribed.

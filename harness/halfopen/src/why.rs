@@ -5,14 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::{Outcome, Violation};
-use crate::plan::Plan;
-use crate::run::{Runner, on_all_cores};
+use crate::plan::Seed;
+use crate::run::on_all_cores;
 use crate::trace::TraceLine;
-use crate::world::{Defect, Variation};
+use crate::world::Variation;
 
 /// Number of runs that begin alike, and how many of them fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,16 +67,17 @@ const AT_ONE_EVENT: usize = 200;
 const DIFFERENCE: f64 = 0.1;
 
 impl Why {
-    /// Finds out what made a run of the project's own programs fail. `lines` are the lines of its trace, `outcome` is what it
-    /// was judged, and `progress` is told of the number of runs that are done; it returns false to end early.
+    /// Finds out what made a run fail. `lines` are the lines of its trace, `outcome` is what it was judged, `again` makes the run
+    /// again, going on otherwise from one of its events, and returns what that was judged, or nothing if it cannot be made, and
+    /// `progress` is told of the number of runs that are done; it returns false to end early.
     ///
     /// Returns nothing if the run does not fail.
     pub fn find(
-        defect: Option<Defect>,
-        plan: &Arc<Plan>,
+        seed: Seed,
         lines: &[TraceLine],
         outcome: &Outcome,
         options: WhyOptions,
+        again: &(dyn Fn(Variation) -> Option<Outcome> + Sync),
         progress: &mut dyn FnMut(usize) -> bool,
     ) -> Option<Self> {
         let failure = outcome.violations.first()?.clone();
@@ -90,8 +90,10 @@ impl Why {
             let after = place.checked_sub(1).map_or(0, |last| lines[last].event + 1);
             let seeds: Vec<u64> = (0..batch as u64).collect();
             let fails = |number: &u64| {
-                let seed = plan.seed.derive(&format!("why {number}"));
-                shows(defect, plan, &failure, Variation { after, seed, spread: options.spread })
+                let seed = seed.derive(&format!("why {number}"));
+                // A run that cannot go on shows something else.
+                let outcome = again(Variation { after, seed, spread: options.spread });
+                outcome.is_some_and(|outcome| shows(&outcome, &failure))
             };
             let failed = on_all_cores(&seeds, fails).into_iter().filter(|fails| *fails).count();
             Some(Share { runs: batch, failed })
@@ -138,11 +140,8 @@ fn shares(lines: usize, batch: usize, mut measure: impl FnMut(usize) -> Option<S
     }
 }
 
-/// Returns whether a run that goes on otherwise shows the failure.
-fn shows(defect: Option<Defect>, plan: &Arc<Plan>, failure: &Violation, variation: Variation) -> bool {
-    let runner = Runner { defect, variation: Some(variation), ..Runner::default() };
-    // A run that cannot go on shows something else.
-    let Ok(outcome) = runner.outcome(plan) else { return false };
+/// Returns whether a run shows the failure.
+fn shows(outcome: &Outcome, failure: &Violation) -> bool {
     outcome.violations.iter().any(|one| one.text == failure.text && one.position == failure.position)
 }
 

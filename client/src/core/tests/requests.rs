@@ -87,7 +87,7 @@ fn a_lost_session_is_subscribed_again_as_far_as_it_was_granted() {
 #[case(false, &["CONNECT", "SUBSCRIBE 3 own", "SUBSCRIBE 4 a", "UNSUBSCRIBE 5 b"])]
 fn requests_without_an_answer_are_asked_again(#[case] session_present: bool, #[case] expected: &[&str]) {
     let mut bench = Bench::connected(options(V3, 60));
-    bench.client.session.remember(&to(&["own", "b"]).into(), &[ReasonCode::SUCCESS; 2]);
+    bench.client.session.remember(Token::OWN, &to(&["own", "b"]).into(), &[ReasonCode::SUCCESS; 2]);
     bench.subscribe("a");
     bench.unsubscribe("b");
     bench.reconnect(session_present);
@@ -253,4 +253,18 @@ fn request_needs_no_queue_while_there_is_a_connection() {
     bench.take();
     assert!(unsubscribe(&mut bench).is_ok());
     assert_eq!(bench.sent().len(), 1);
+}
+
+#[test]
+fn what_is_given_up_before_its_suback_is_not_subscribed_again() {
+    let mut bench = Bench::connected(options(V5, 60));
+    bench.subscribe("a");
+    bench.unsubscribe("a");
+    assert_eq!(brief(&bench.sent()), ["SUBSCRIBE 1 a", "UNSUBSCRIBE 2 a"]);
+    bench.receive(suback(1, &[1]));
+    bench.client.handle_closed(bench.now, Transport::Eof);
+    bench.client.connect(bench.now);
+    bench.take();
+    bench.accept(ConnAck::default());
+    assert_eq!(brief(&bench.sent()), ["CONNECT", "UNSUBSCRIBE 3 a"]);
 }

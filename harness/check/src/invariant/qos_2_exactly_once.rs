@@ -17,6 +17,8 @@ pub(super) struct ExactlyOnce {
     delivered: BTreeMap<NodeId, BTreeSet<PacketId>>,
     /// Those that an application has been given and has not acknowledged, where that is its own affair.
     unacknowledged: BTreeMap<NodeId, BTreeSet<PacketId>>,
+    /// Those of which it is not known whether the application acknowledged them before the connection ended.
+    doubtful: BTreeMap<NodeId, BTreeSet<PacketId>>,
 }
 
 impl Rule for ExactlyOnce {
@@ -24,6 +26,7 @@ impl Rule for ExactlyOnce {
         match fact {
             Fact::Delivered { at, node, message } if message.qos == QoS::ExactlyOnce => {
                 let Some(id) = message.packet_id else { return };
+                self.doubtful.entry(*node).or_default().remove(&id);
                 if acknowledges(*node, context) {
                     self.unacknowledged.entry(*node).or_default().insert(id);
                 }
@@ -41,13 +44,14 @@ impl Rule for ExactlyOnce {
                 }
             }
             Fact::Died { node, .. } => drop((self.delivered.remove(node), self.unacknowledged.remove(node))),
-            // What the application has not acknowledged it has not taken over.
+            // What the application has not acknowledged it has not taken over; at this instant it may have.
             Fact::Ended { end, .. } => {
                 let node = context.index.end(*end).node;
                 let unacknowledged = self.unacknowledged.remove(&node).unwrap_or_default();
                 if let Some(delivered) = self.delivered.get_mut(&node) {
                     delivered.retain(|id| !unacknowledged.contains(id));
                 }
+                self.doubtful.entry(node).or_default().extend(unacknowledged);
             }
             _ => {}
         }
@@ -58,6 +62,7 @@ impl ExactlyOnce {
     fn packet(&mut self, seen: &Seen<'_>, context: &Context<'_>, report: &mut Report) {
         let node = context.index.end(seen.end).node;
         let delivered = self.delivered.entry(node).or_default();
+        let doubtful = self.doubtful.get(&node);
         // A receiver delivers with PUBLISH or with PUBREL, as it likes (§4.3.3); the project's client with PUBLISH.
         let is_foreign = context.plan.node(node).played_by.is_some();
         if let Packet::PubRec(ack) = &*seen.packet
@@ -71,6 +76,7 @@ impl ExactlyOnce {
             // What the application has refused is not kept, and is a new message if it comes again (§4.3.3).
             Packet::PubRec(ack) if seen.is_sent && ack.reason.is_error() => drop(delivered.remove(&ack.packet_id)),
             _ if is_foreign => {}
+            Packet::PubRec(ack) if doubtful.is_some_and(|doubtful| doubtful.contains(&ack.packet_id)) => {}
             Packet::PubRec(ack) if seen.is_sent && !ack.reason.is_error() && !delivered.contains(&ack.packet_id) => {
                 let expected = format!("{} acknowledges what it has delivered", context.name(node));
                 let actual = format!("PUBREC {} at {} is for a message that was not", ack.packet_id, shown(seen.at));

@@ -19,7 +19,7 @@ pub(super) fn trace(args: &TraceArgs) -> Result<u8, Failure> {
     let plans = plans(args)?;
     let foreign = Foreign::of(&args.program, &plans)?;
     if let Some(foreign) = &foreign {
-        foreign.refuse_defect(args)?;
+        foreign.refuse_defect(args.defect)?;
     }
     let runner = args.runner();
     let record = |plan| match &foreign {

@@ -254,10 +254,7 @@ impl ExploreCommand {
     /// Returns what makes stories for the programs that take the place of the project's, if any do.
     fn other_programs(&self) -> Result<Option<OtherPrograms>, Failure> {
         let Some(foreign) = Foreign::of(&self.program, &[])? else { return Ok(None) };
-        if self.defect.is_some() {
-            let refusal = "--defect is for the project's own programs, and --broker and --client are not";
-            return Err(Failure::Input(refusal.to_owned()));
-        }
+        foreign.refuse_defect(self.defect)?;
         self.program.print_tolerance()?;
         let args = self.program.clone();
         Ok(Some(OtherPrograms::new(move |plan| foreign.adapt(&args, plan))))

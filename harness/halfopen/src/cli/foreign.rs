@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::{ProgramArgs, RunArgs};
+use super::args::ProgramArgs;
 use super::output::Failure;
 use crate::check::Verdict;
+use crate::defects::Defect;
 use crate::plan::{Node, NodeId, Plan};
 use crate::programs::{Profile, Role};
 use crate::run::{Ending, Finished, Runner};
@@ -89,9 +90,9 @@ impl Foreign {
     ///
     /// # Errors
     /// If one is asked for.
-    pub(super) fn refuse_defect(&self, args: &RunArgs) -> Result<(), Failure> {
+    pub(super) fn refuse_defect(&self, defect: Option<Defect>) -> Result<(), Failure> {
         let refusal = "--defect is for the project's own programs, and --broker and --client are not";
-        if args.defect.is_some() { Err(Failure::Input(refusal.to_owned())) } else { Ok(()) }
+        if defect.is_some() { Err(Failure::Input(refusal.to_owned())) } else { Ok(()) }
     }
 
     /// Returns the variables that the programs have from this process.

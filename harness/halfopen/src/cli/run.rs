@@ -61,7 +61,7 @@ pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
     let place = match (live, Foreign::of(&command.run.program, &plans)?) {
         (Some(live), _) => Place::Live(live),
         (None, Some(foreign)) => {
-            foreign.refuse_defect(&command.run)?;
+            foreign.refuse_defect(command.run.defect)?;
             Place::World(foreign)
         }
         (None, None) => Place::Own,

@@ -9,7 +9,8 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use super::args::{SetArgs, tolerance};
+use super::args::{ProgramArgs, SetArgs, tolerance};
+use super::foreign::Foreign;
 use super::interrupt;
 use super::output::{Failure, INTERRUPTED, SUCCESS, write_file};
 use super::progress::progress;
@@ -55,6 +56,8 @@ pub(super) struct WhyCommand {
     /// scenario itself are drawn anew.
     #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = tolerance)]
     spread: Duration,
+    #[command(flatten)]
+    program: ProgramArgs,
     /// Write the answer to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -63,8 +66,27 @@ pub(super) struct WhyCommand {
     svg: Option<PathBuf>,
 }
 
+/// The programs that a run is made with.
+struct Programs<'a> {
+    args: &'a ProgramArgs,
+    defect: Option<Defect>,
+    foreign: Option<Foreign>,
+}
+
+impl Programs<'_> {
+    /// Returns a plan as the programs can be asked it, and what runs it.
+    fn runner(&self, plan: &Arc<Plan>) -> Result<(Arc<Plan>, Runner), String> {
+        let own = Runner { defect: self.defect, ..Runner::default() };
+        let Some(foreign) = &self.foreign else { return Ok((Arc::clone(plan), own)) };
+        let (plan, programs_under_test) = foreign.adapt(self.args, plan)?;
+        Ok((plan, Runner { programs_under_test, ..own }))
+    }
+}
+
 /// A run that fails, and the lines of its trace.
 struct Failing {
+    /// The plan of the file, and as the programs can be asked it.
+    asked: Arc<Plan>,
     plan: Arc<Plan>,
     trace: Trace,
     outcome: crate::check::Outcome,
@@ -74,11 +96,17 @@ struct Failing {
 /// Says at which event of a run its failure became likely, and when certain.
 pub(super) fn run(command: &WhyCommand) -> Result<u8, Failure> {
     interrupt::watch();
-    let runner = Runner { defect: command.defect, ..Runner::default() };
-    let failing = command.failing(&runner)?;
+    let programs = command.programs()?;
+    let failing = command.failing(&programs)?;
     let bar = progress(Some(u64::from(command.runs)), "{bar:30} {pos} of at most {len} runs");
     let options = WhyOptions { runs: command.runs as usize, spread: command.spread };
-    let why = Why::find(command.defect, &failing.plan, &failing.lines, &failing.outcome, options, &mut |done| {
+    let again = |variation| {
+        programs
+            .runner(&failing.asked)
+            .ok()
+            .and_then(|(plan, runner)| Runner { variation: Some(variation), ..runner }.outcome(&plan).ok())
+    };
+    let why = Why::find(failing.plan.seed, &failing.lines, &failing.outcome, options, &again, &mut |done| {
         bar.set_position(done as u64);
         !interrupt::came()
     });
@@ -97,14 +125,31 @@ pub(super) fn run(command: &WhyCommand) -> Result<u8, Failure> {
 }
 
 impl WhyCommand {
+    /// Returns the programs that are asked for.
+    fn programs(&self) -> Result<Programs<'_>, Failure> {
+        let foreign = Foreign::of(&self.program, &[])?;
+        if let Some(foreign) = &foreign {
+            foreign.refuse_defect(self.defect)?;
+            self.program.print_tolerance()?;
+        }
+        Ok(Programs { args: &self.program, defect: self.defect, foreign })
+    }
+
     /// Returns the run that is asked about.
-    fn failing(&self, runner: &Runner) -> Result<Failing, Failure> {
+    fn failing(&self, programs: &Programs<'_>) -> Result<Failing, Failure> {
         let scenarios = load_set(&[&self.path], PlanOptions { seed: self.seed }, &self.set.values())?;
         let only = self.only.as_deref().unwrap_or_default();
         let plans = scenarios.into_iter().flat_map(|(_, plans)| plans);
         let mut verdicts = Vec::new();
         for plan in plans.filter(|plan| plan.run.to_string().contains(only)) {
-            let plan = Arc::new(plan);
+            let asked = Arc::new(plan);
+            let (plan, runner) = match programs.runner(&asked) {
+                Ok(ready) => ready,
+                Err(why) => {
+                    verdicts.push(format!("{} cannot be asked: {why}", asked.run));
+                    continue;
+                }
+            };
             let (trace, outcome) = match runner.run(&plan).ending {
                 Ending::Judged(trace, outcome) => (trace, outcome),
                 Ending::Passed { .. } => unreachable!("its trace is kept"),
@@ -112,7 +157,7 @@ impl WhyCommand {
             };
             if !outcome.violations.is_empty() {
                 let lines = trace_lines(&plan, &trace);
-                return Ok(Failing { plan, trace, outcome, lines });
+                return Ok(Failing { asked, plan, trace, outcome, lines });
             }
             let verdict =
                 if outcome.verdict == Verdict::Vacuous { "is vacuous (nothing was tested)" } else { "passes" };

@@ -204,7 +204,11 @@ impl Client {
                 self.running_since = None;
                 self.is_down = true;
             }
-            NodeFault::Pause(_) => self.running_since = None,
+            NodeFault::Pause(_) => {
+                self.running_since = None;
+                // What it was given at this instant it may take in when it goes on.
+                self.told.doubt(|given| given == now);
+            }
             NodeFault::Resume | NodeFault::Restart => {
                 self.is_down &= change == NodeFault::Resume;
                 if change == NodeFault::Restart {

@@ -396,6 +396,9 @@ impl Server {
                 self.is_overdue(connection, since).then_some(())
             };
             let is_expired = message.publication.expires_at().is_some_and(|at| at <= self.now);
+            if self.groups.may_have_been_given(filter, message) {
+                continue;
+            }
             if !is_expired && message.members.keys().all(|member| is_able(member).is_some()) {
                 let owed = format!(
                     "{} sends the message on {} of {} to one member of {filter}",

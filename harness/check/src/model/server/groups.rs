@@ -361,6 +361,15 @@ impl Groups {
         queue.filter(|message| message.publication.number == publication.number).for_each(change);
     }
 
+    /// Returns whether what a member was sent for another one of its groups may have been this message of the group with this
+    /// filter.
+    pub(super) fn may_have_been_given(&self, filter: &ByteString, message: &GroupMessage) -> bool {
+        let content = (message.publication.topic.clone(), message.publication.payload.clone());
+        let others = self.0.iter().filter(|(other, _)| *other != filter);
+        let given = others.filter_map(|(_, group)| group.given.get(&content)).flatten();
+        given.into_iter().any(|given| message.members.contains_key(&given.to) && given.members.len() > 1)
+    }
+
     /// Returns all that must still be sent, each with the filter of its group.
     pub(super) fn missing(&self) -> impl Iterator<Item = (&ByteString, &GroupMessage)> {
         let all =

@@ -114,6 +114,11 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Some(topic) = resolve(&mut connection.aliases.0, publish) else { return };
         let client_id = connection.session.clone().unwrap_or_default();
+        if connection.violation.is_some() {
+            // What breaks a rule, and what comes behind it, the server need not take in.
+            let publication = self.publish(&client_id, topic, publish);
+            return self.doubt(&[publication]);
+        }
         let publication = match (publish.qos, publish.packet_id) {
             (QoS::ExactlyOnce, Some(packet_id)) => {
                 let known = self.session_of(id).and_then(|session| session.unreleased.get(&packet_id).cloned());
@@ -356,6 +361,7 @@ impl Server {
     /// These publications may have had no effect.
     pub(super) fn doubt(&mut self, publications: &[Rc<Publication>]) {
         for publication in publications {
+            publication.has_subscriber.set(false);
             for client_id in publication.owed_to.borrow().iter() {
                 if let Some(session) = self.sessions.get_mut(client_id) {
                     session.owed.doubt(publication);
