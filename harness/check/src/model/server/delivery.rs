@@ -38,7 +38,7 @@ impl Server {
             return self.judge_lifetime_again(id, &topic, publish, findings);
         }
         if topic.starts_with('$') {
-            return;
+            return self.judge_dollar(&client_id, &topic, findings);
         }
         if self.session_of(id).is_none() {
             return;
@@ -52,6 +52,22 @@ impl Server {
             Some(Origin::OfGroup(Some(owed))) => self.judge_copy(id, &client_id, &owed, publish, findings),
             Some(Origin::OfGroup(None)) => {}
             None => self.judge_unexpected(id, &client_id, &topic, publish, findings),
+        }
+    }
+
+    /// [MQTT-4.7.2-1]: filters that begin with a wildcard do not match topics that begin with `$`; whatever else a server does with
+    /// those is its own affair.
+    fn judge_dollar(&self, client_id: &ByteString, topic: &ByteString, findings: &mut Findings) {
+        let Some(session) = self.sessions.get(client_id).filter(|session| !session.sender.is_doubtful()) else {
+            return;
+        };
+        let filters = || session.subscriptions.values().map(|subscribed| &subscribed.filter);
+        let wrong = filters().any(|filter| filter.matches_against_rule(topic));
+        if wrong && !filters().any(|filter| filter.matches(topic)) && !session.has_unanswered {
+            let owed =
+                format!("{} sends {client_id} nothing on {topic} for a filter that begins with a wildcard", self.name);
+            let actual = format!("a message at {}", shown(self.now));
+            findings.push(Invariant::BrokerDelivers, "MQTT-4.7.2-1", &owed, actual);
         }
     }
 

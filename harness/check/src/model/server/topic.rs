@@ -24,10 +24,19 @@ impl Filter {
     /// Returns whether a topic name matches. Filters that begin with a wildcard do not match topics that begin with `$`
     /// [MQTT-4.7.2-1].
     pub(super) fn matches(&self, topic: &str) -> bool {
-        let first_is_wildcard = self.levels.first().is_some_and(|level| level == "#" || level == "+");
-        if topic.starts_with('$') && first_is_wildcard {
-            return false;
-        }
+        !self.is_kept_from(topic) && self.has_levels_of(topic)
+    }
+
+    /// Returns whether a topic name matches but for the rule of topics that begin with `$`.
+    pub(super) fn matches_against_rule(&self, topic: &str) -> bool {
+        self.is_kept_from(topic) && self.has_levels_of(topic)
+    }
+
+    fn is_kept_from(&self, topic: &str) -> bool {
+        topic.starts_with('$') && self.levels.first().is_some_and(|level| level == "#" || level == "+")
+    }
+
+    fn has_levels_of(&self, topic: &str) -> bool {
         let names: Vec<&str> = topic.split('/').collect();
         let (fixed, has_rest) = match self.levels.split_last() {
             Some((last, fixed)) if last == "#" => (fixed, true),
