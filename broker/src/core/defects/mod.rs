@@ -237,6 +237,12 @@ pub enum Defect {
     ShareOfWhoIsAwayLost "share_of_who_is_away_lost":
         "what a group was owed while its members were away is not sent",
         models ["shared-messages-for-who-is-away-lost"], known_by ["shared/nobody_is_there#1"];
+    StuckMemberHoldsUpGroup "stuck_member_holds_up_group":
+        "a group gets no message while one of its members takes none",
+        models ["group-idle-behind-a-stuck-member"], known_by ["shared/nobody_waits_behind_a_stuck_member#2"];
+    RepetitionNotAnswered "repetition_not_answered":
+        "a message that comes again on the same connection is not answered",
+        models ["impatient-device-repeats-its-message"], known_by ["qos/impatient_device#1"];
     /// A core reads no clock, so it is the world that lets its clock leap with the date.
     TimersOnWallClock "timers_on_wall_clock": "timers follow the date",
         models ["wall-clock-jump-kills-connections", "will-delay-and-expiry-on-wall-clock"],

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytestring::ByteString;
-use halfopen_protocol::packet::{Disconnect, PacketId, QoS, RetainHandling, Subscribe, UnsubAck, Unsubscribe};
+use halfopen_protocol::packet::{Disconnect, PacketId, Publish, QoS, RetainHandling, Subscribe, UnsubAck, Unsubscribe};
 use halfopen_protocol::{Instant, Packet, ReasonCode};
 
 use super::Defect;
@@ -72,6 +72,7 @@ impl Broker {
                     lifetimes.insert(publish.topic.clone(), publish.message_expiry);
                 }
                 Defect::OversizedStallsQueue => self.stall(publish.payload.len()),
+                Defect::RepetitionNotAnswered => return self.is_repeated(connection, key, publish),
                 Defect::UnsubscribeUnansweredAfterDup if publish.dup => _ = self.defects.remembered.begun.insert(key),
                 Defect::AliasesOfBeforeKnown => {
                     let Some(alias) = publish.topic_alias else { return false };
@@ -106,6 +107,21 @@ impl Broker {
             _ => {}
         }
         false
+    }
+
+    /// Returns whether a message has come on this connection before.
+    fn is_repeated(&mut self, connection: ConnectionId, key: SessionKey, publish: &Publish) -> bool {
+        let Some(id) = publish.packet_id else { return false };
+        let before = self.defects.remembered.exchanges.insert((key, id), Some(connection));
+        publish.dup && before == Some(Some(connection))
+    }
+
+    /// Returns whether a message goes to a member of a group while another session takes no more messages.
+    fn waits_for_stuck_member(&self, key: SessionKey, publish: &Publish) -> bool {
+        let flow = |key| self.sessions.get(key).and_then(|session| session.flow.as_ref());
+        let flight = flow(key).zip(publish.packet_id).and_then(|(flow, id)| flow.outbox.tag(id));
+        let is_stuck = |other: SessionKey| other != key && flow(other).is_some_and(|flow| !flow.outbox.has_room());
+        flight.is_some_and(|flight| flight.shared.is_some()) && self.sessions.keys().into_iter().any(is_stuck)
     }
 
     /// The sessions whose clients take no packet of this size get nothing more.
@@ -172,6 +188,9 @@ impl Broker {
         mut packet: Packet,
     ) -> Option<Packet> {
         let Some(key) = self.session_of(connection) else { return Some(packet) };
+        if let (Defect::StuckMemberHoldsUpGroup, Packet::Publish(publish)) = (defect, &packet) {
+            return (!self.waits_for_stuck_member(key, publish)).then_some(packet);
+        }
         let flow = self.sessions.get(key).and_then(|session| session.flow.as_ref());
         let has_room = flow.is_none_or(|flow| flow.outbox.has_room());
         let queue_messages = self.config.queue_messages;

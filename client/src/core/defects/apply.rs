@@ -170,6 +170,9 @@ impl Client {
             }
             (Defect::OldAcknowledgementsSent, Packet::PubAck(_)) => self.defects.stale_acks.push(packet.clone()),
             (Defect::HandlerDeadlock, Packet::Publish(_)) if self.defects.message_at == Some(now) => return None,
+            (Defect::BirthOnlyOnce, Packet::Publish(publish)) if !publish.dup && self.has_come_back_at(now) => {
+                return None;
+            }
             (Defect::ResendMissing, Packet::Publish(publish)) if publish.dup => return None,
             (Defect::ResendWithoutDup, Packet::Publish(publish)) => Arc::make_mut(publish).dup = false,
             (Defect::ResendMissing | Defect::ReleaseNotResent, Packet::PubRel(pubrel)) => {
@@ -181,6 +184,11 @@ impl Client {
             _ => {}
         }
         Some(packet)
+    }
+
+    /// Returns whether a connection that is not the first has begun at `now`.
+    fn has_come_back_at(&self, now: Instant) -> bool {
+        self.defects.connections > 1 && matches!(&self.link, Link::Up(up) if up.since == now)
     }
 
     pub(in crate::core) fn keep_alive_or_defect(

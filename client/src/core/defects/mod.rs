@@ -134,6 +134,9 @@ pub enum Defect {
     RefusalKeepsPlace "refusal_keeps_place":
         "a message that is refused keeps its place in the window",
         models ["refused-message-leaks-the-window"], known_by ["limits/client_is_refused_and_goes_on#1"];
+    BirthOnlyOnce "birth_only_once":
+        "what an application publishes as a connection begins is sent on the first connection alone",
+        models ["birth-message-missing-after-a-reconnect"], known_by ["reconnect/birth_message#1"];
     /// A core reads no clock, so it is the world that lets its clock leap with the date.
     TimersOnWallClock "timers_on_wall_clock": "timers follow the date",
         models ["client-clock-backwards-stops-pings"], known_by ["clock/date_of_a_client_is_set#1"];
