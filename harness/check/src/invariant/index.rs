@@ -127,6 +127,8 @@ pub(super) struct ConnectionEnd {
     pub(super) died: bool,
     /// Messages that were sent on this connection and are not acknowledged.
     pub(super) unacknowledged: BTreeSet<PacketId>,
+    /// Messages that were received, and that this end has not acknowledged.
+    pub(super) unanswered: BTreeSet<PacketId>,
     /// The topic of each topic alias, by direction (true for what this end sends).
     aliases: BTreeMap<(bool, u16), ByteString>,
     /// The packets that were seen before CONNACK.
@@ -152,6 +154,15 @@ impl ConnectionEnd {
         let maximum = match self.is_broker {
             true => self.connect.as_ref().and_then(|connect| connect.receive_maximum),
             false => self.connack.as_ref().and_then(|(_, connack)| connack.receive_maximum),
+        };
+        maximum.unwrap_or(u16::MAX).into()
+    }
+
+    /// Returns how many messages the other end may have unacknowledged.
+    pub(super) fn own_window(&self) -> usize {
+        let maximum = match self.is_broker {
+            true => self.connack.as_ref().and_then(|(_, connack)| connack.receive_maximum),
+            false => self.connect.as_ref().and_then(|connect| connect.receive_maximum),
         };
         maximum.unwrap_or(u16::MAX).into()
     }
@@ -191,6 +202,9 @@ impl ConnectionEnd {
             Packet::Publish(publish) if is_sent => {
                 self.unacknowledged.extend(publish.packet_id);
             }
+            Packet::Publish(publish) => self.unanswered.extend(publish.packet_id),
+            Packet::PubAck(ack) | Packet::PubComp(ack) if is_sent => drop(self.unanswered.remove(&ack.packet_id)),
+            Packet::PubRec(ack) if is_sent && ack.reason.is_error() => drop(self.unanswered.remove(&ack.packet_id)),
             Packet::PubAck(ack) | Packet::PubComp(ack) if !is_sent => drop(self.unacknowledged.remove(&ack.packet_id)),
             Packet::PubRec(ack) if !is_sent && ack.reason.is_error() => {
                 self.unacknowledged.remove(&ack.packet_id);
@@ -434,6 +448,7 @@ impl Index {
             over: None,
             died: false,
             unacknowledged: BTreeSet::new(),
+            unanswered: BTreeSet::new(),
             aliases: BTreeMap::new(),
             early: Vec::new(),
         });

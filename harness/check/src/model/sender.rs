@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Ack, PacketId, Publish, QoS};
-use halfopen_protocol::{PacketType, Version};
+use halfopen_protocol::{PacketType, ReasonCode, Version};
 
 use super::finding::{clause_of, shown};
 use super::properties::Properties;
@@ -19,6 +19,8 @@ const PROPERTIES: usize = 512;
 pub(super) struct Sender {
     exchanges: BTreeMap<PacketId, Exchange>,
     begun: u64,
+    /// Number of PUBRECs that have come.
+    receipts: u64,
     /// The receiver's Receive Maximum.
     receive_maximum: usize,
     /// The receiver's Maximum Packet Size in bytes.
@@ -50,12 +52,15 @@ struct Exchange {
     topic: ByteString,
     payload: Bytes,
     qos: QoS,
+    retain: bool,
     /// Properties of its PUBLISH, if that was one of 5.0 and had any.
     properties: Option<Box<Properties>>,
     /// Message Expiry Interval in seconds with which the message was first sent, and the time of that.
     lifetime: Option<(u32, Duration)>,
     /// PUBREC has come.
     is_received: bool,
+    /// The place of its first PUBREC among those of the session.
+    receipt: u64,
     /// PUBREC has come, and the sender may not have taken it in.
     is_doubtful: bool,
     /// True if it may have been too large for a connection since, and its flow be over [MQTT-3.1.2-25].
@@ -98,6 +103,7 @@ impl Sender {
         Self {
             exchanges: BTreeMap::new(),
             begun: 0,
+            receipts: 0,
             receive_maximum: usize::from(u16::MAX),
             maximum_packet_size: usize::MAX,
             limit,
@@ -202,6 +208,7 @@ impl Sender {
                 topic: topic.clone(),
                 payload: publish.payload.clone(),
                 qos: publish.qos,
+                retain: publish.retain,
                 properties: version
                     .is_v5()
                     .then(|| Properties::of(publish))
@@ -209,6 +216,7 @@ impl Sender {
                     .map(Box::new),
                 lifetime: publish.message_expiry.map(|expiry| (expiry, now)),
                 is_received: false,
+                receipt: 0,
                 is_doubtful: false,
                 may_be_over: false,
                 is_here: true,
@@ -257,6 +265,9 @@ impl Sender {
             Some(known) if is_same(known) && (publish.dup || !known.is_here) => {
                 let altered = known.properties.as_ref().filter(|_| version.is_v5());
                 let altered = altered.and_then(|properties| properties.altered_by(publish));
+                let flags = [(known.retain != publish.retain, "RETAIN"), (known.qos != publish.qos, "QoS")];
+                let flag = flags.into_iter().find(|(is_other, _)| *is_other);
+                let altered = altered.or(flag.map(|(_, name)| ("MQTT-4.4.0-1", name)));
                 let as_before = |name| format!("sends a message again with the {name} that it had");
                 (Begun::Again, altered.and_then(|(clause, name)| broken(clause, &as_before(name), "another one")))
             }
@@ -284,7 +295,10 @@ impl Sender {
             (PacketType::PubAck, QoS::AtLeastOnce) => true,
             (PacketType::PubRec, QoS::ExactlyOnce) if ack.reason.is_error() => true,
             (PacketType::PubRec, QoS::ExactlyOnce) => {
-                exchange.is_received = true;
+                self.receipts += 1;
+                if !std::mem::replace(&mut exchange.is_received, true) {
+                    exchange.receipt = self.receipts;
+                }
                 self.in_flight += usize::from(!std::mem::replace(&mut exchange.is_here, true));
                 owes_release = true;
                 false
@@ -302,15 +316,39 @@ impl Sender {
     }
 
     /// Takes note of PUBREL that is sent: as the answer to PUBREC, or again on a resumed session.
-    pub(super) fn release(&mut self, now: Duration, version: Version, id: PacketId, was_asked: bool) -> Option<Broken> {
+    pub(super) fn release(&mut self, now: Duration, version: Version, pubrel: &Ack, was_asked: bool) -> Option<Broken> {
+        let id = pubrel.packet_id;
         // PUBREL for a PUBREC that nothing was sent for says 0x92, or nothing (§4.3.3).
+        let is_out_of_turn = self.is_out_of_turn(id);
         let exchange = self.exchanges.get_mut(&id)?;
         self.in_flight += usize::from(!std::mem::replace(&mut exchange.is_here, true));
+        let place = || format!("with packet identifier {id} at {}", shown(now));
+        if is_out_of_turn {
+            return Some(Broken {
+                clause: "MQTT-4.6.0-4",
+                owed: "sends PUBREL again in the order in which PUBREC came".to_owned(),
+                actual: format!("before another one, {}", place()),
+            });
+        }
+        if exchange.is_received && !exchange.is_doubtful && pubrel.reason == ReasonCode::PACKET_IDENTIFIER_NOT_FOUND {
+            return Some(Broken {
+                clause: "§3.6.2.1",
+                owed: "knows the message that PUBREC was sent for".to_owned(),
+                actual: format!("{} {}", pubrel.reason, place()),
+            });
+        }
         (!exchange.is_received && !was_asked && !self.is_doubtful).then(|| Broken {
             clause: clause_of(version, "MQTT-4.3.3-1", "MQTT-4.3.3-4"),
             owed: "sends PUBREL after PUBREC".to_owned(),
-            actual: format!("before it, with packet identifier {id} at {}", shown(now)),
+            actual: format!("before it, {}", place()),
         })
+    }
+
+    /// Returns whether a PUBREL that is sent again on the present connection goes before that of an earlier PUBREC.
+    fn is_out_of_turn(&self, id: PacketId) -> bool {
+        let waits = |exchange: &&Exchange| exchange.is_received && !exchange.is_doubtful && !exchange.is_here;
+        let Some(exchange) = self.exchanges.get(&id).filter(waits) else { return false };
+        !self.is_doubtful && self.exchanges.values().filter(waits).any(|other| other.receipt < exchange.receipt)
     }
 
     /// Returns the Message Expiry Interval in seconds with which the message under way with this identifier was first sent,

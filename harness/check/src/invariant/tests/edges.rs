@@ -269,6 +269,26 @@ fn acknowledgement_makes_room_for_one_more(#[case] between: &[(NodeId, Packet)],
     assert_eq!(told("receive_maximum", &ours(), &mut story, 200).len(), breaches);
 }
 
+#[rstest]
+#[case::that_has_exceeded_it(3, 0)]
+#[case::that_has_not(2, 1)]
+fn receive_maximum_is_said_to_be_exceeded_to_a_client(#[case] messages: u16, #[case] breaches: usize) {
+    let mut story = TraceBuilder::new();
+    story.item(0, WATCHER, BROKER, Transmission::Open);
+    story.at(20).packet(0, WATCHER, BROKER, Packet::from(connect("watcher", 0)));
+    let connack = ConnAck { receive_maximum: Some(2), ..ConnAck::default() };
+    story.at(30).packet(0, BROKER, WATCHER, Packet::from(connack));
+    // What is answered takes no room.
+    story.at(50).packet(0, WATCHER, BROKER, message(1, 9, "y", false));
+    story.at(60).packet(0, BROKER, WATCHER, Packet::PubAck(Ack::new(id(9))));
+    for packet_id in 1..=messages {
+        story.at(100).packet(0, WATCHER, BROKER, message(1, packet_id, "x", false));
+    }
+    let disconnect = Disconnect::new(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED);
+    story.at(120).packet(0, BROKER, WATCHER, Packet::Disconnect(disconnect));
+    assert_eq!(told("receive_maximum", &ours(), &mut story, 200).len(), breaches);
+}
+
 fn refusing(packet_id: u16) -> Ack {
     Ack { reason: ReasonCode::new(0x97), ..Ack::new(id(packet_id)) }
 }

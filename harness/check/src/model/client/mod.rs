@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish};
+use halfopen_protocol::packet::{Ack, ConnAck, Connect, PacketId, Publish};
 use halfopen_protocol::{Packet, ReasonCode, Version};
 
 use self::answers::Requests;
@@ -309,7 +309,7 @@ impl Client {
                 self.waits.stop();
             }
             Packet::Publish(publish) => self.send_publish(publish, findings),
-            Packet::PubRel(ack) => self.send_pubrel(ack.packet_id, findings),
+            Packet::PubRel(ack) => self.send_pubrel(ack, findings),
             packet => self.send_answer(packet, findings),
         }
     }
@@ -353,11 +353,11 @@ impl Client {
         }
     }
 
-    fn send_pubrel(&mut self, id: PacketId, findings: &mut Findings) {
+    fn send_pubrel(&mut self, pubrel: &Ack, findings: &mut Findings) {
         let (now, version) = (self.now, self.version());
         let Some(connection) = &mut self.connection else { return };
-        let was_asked = connection.requests.released(id);
-        let broken = self.sender.release(now, version, id, was_asked);
+        let was_asked = connection.requests.released(pubrel.packet_id);
+        let broken = self.sender.release(now, version, pubrel, was_asked);
         self.report(Invariant::ClientSettles, broken, findings);
     }
 

@@ -236,10 +236,15 @@ impl Server {
     /// Judges whether something that was owed since `since` on a connection is missing by now, and since when it could
     /// have been done.
     pub(super) fn is_overdue(&self, connection: &Connection, since: Duration) -> bool {
+        self.is_overdue_at(connection, since, self.now)
+    }
+
+    /// The same at an earlier time, after which it was owed no more.
+    pub(super) fn is_overdue_at(&self, connection: &Connection, since: Duration, at: Duration) -> bool {
         let Some(writable) = connection.writable_since() else { return false };
         !self.is_paused
             && !self.may_be_stuck(connection)
-            && self.now
+            && at
                 > since.max(writable).max(connection.stuck_at).max(self.running_since) + GRACE + self.settings.tolerance
     }
 

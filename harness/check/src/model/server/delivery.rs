@@ -382,6 +382,7 @@ impl Server {
     pub(super) fn judge_delivery(&self, id: ConnectionId, findings: &mut Findings) {
         let Some(connection) = self.connections.get(&id) else { return };
         let Some((client_id, session)) = self.session_with(connection, id) else { return };
+        self.judge_identifiers(connection, client_id, session, findings);
         let missing = session.owed.missing().filter(|message| self.is_missing(connection, session, message));
         let Some(first) = missing.min_by_key(|message| (message.since, message.publication.number)) else { return };
         let version = connection.version();
@@ -394,12 +395,28 @@ impl Server {
         findings.push(Invariant::BrokerDelivers, clause, &owed, format!("not until {}", shown(self.now)));
     }
 
+    /// Judges whether the copies of a message name all subscriptions that it matches, be it one copy or several
+    /// [MQTT-3.3.4-3], [MQTT-3.3.4-4].
+    fn judge_identifiers(
+        &self,
+        connection: &Connection,
+        client_id: &ByteString,
+        session: &Session,
+        findings: &mut Findings,
+    ) {
+        let mut unnamed = session.owed.unnamed().filter(|message| self.is_missing(connection, session, message));
+        let Some(first) = unnamed.next().filter(|_| connection.is_v5()) else { return };
+        let message = first.publication.named("message");
+        let owed = format!("{} names all subscriptions of {client_id} that {message} matches", self.name);
+        findings.push(Invariant::BrokerDelivers, "MQTT-3.3.4-3", &owed, format!("not until {}", shown(self.now)));
+    }
+
     fn is_missing(&self, connection: &Connection, session: &Session, message: &OwedMessage) -> bool {
-        let is_expired = message.publication.expires_at().is_some_and(|at| at <= self.now);
         // The window may be full, and waiting for the client; then QoS 0 may wait, too (§4.9).
         let Some(room) = session.sender.room_since() else { return false };
-        let since = message.since.max(room);
-        !is_expired && self.is_overdue(connection, since)
+        // What has expired since then was owed before.
+        let until = message.publication.expires_at().map_or(self.now, |at| at.min(self.now));
+        self.is_overdue_at(connection, message.since.max(room), until)
     }
 
     /// Judges which messages of groups no member was sent.

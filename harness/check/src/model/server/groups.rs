@@ -91,6 +91,7 @@ impl GroupMessage {
             is_must: self.is_must,
             is_held: self.is_held,
             sent: self.members.get(member)?.len(),
+            named: Vec::new(),
             since: self.since,
             is_retained: false,
             is_ordered: false,

@@ -421,7 +421,7 @@ impl Server {
         match packet {
             Packet::ConnAck(connack) => self.send_connack(id, connack, findings),
             Packet::Publish(publish) => self.send_publish(id, publish, findings),
-            Packet::PubRel(ack) => self.send_pubrel(id, ack.packet_id, findings),
+            Packet::PubRel(ack) => self.send_pubrel(id, ack, findings),
             Packet::Disconnect(disconnect) => {
                 if disconnect.reason == ReasonCode::SESSION_TAKEN_OVER {
                     self.untold.remove(&id);

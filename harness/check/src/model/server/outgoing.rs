@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::PacketType;
-use halfopen_protocol::packet::{Ack, PacketId, Publish};
+use halfopen_protocol::packet::{Ack, Publish};
 
 use super::Server;
 use super::answers::take;
@@ -44,13 +44,13 @@ impl Server {
     }
 
     /// The server sends PUBREL.
-    pub(super) fn send_pubrel(&mut self, id: ConnectionId, packet_id: PacketId, findings: &mut Findings) {
+    pub(super) fn send_pubrel(&mut self, id: ConnectionId, pubrel: &Ack, findings: &mut Findings) {
         let now = self.now;
         self.judge_outgoing(id, findings);
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let was_asked = take(&mut connection.requests.receipts, packet_id).is_some();
+        let was_asked = take(&mut connection.requests.receipts, pubrel.packet_id).is_some();
         let Some(session) = self.session_of(id) else { return };
-        let broken = session.sender.release(now, session.version, packet_id, was_asked);
+        let broken = session.sender.release(now, session.version, pubrel, was_asked);
         self.report_sender(broken, findings);
     }
 

@@ -85,6 +85,8 @@ pub(super) struct OwedMessage {
     pub(super) is_held: bool,
     /// Number of copies that were sent.
     pub(super) sent: usize,
+    /// The Subscription Identifiers that these have named.
+    pub(super) named: Vec<u32>,
     /// Time since which it could have been sent.
     pub(super) since: Duration,
     /// Sent because a subscription was made, not because the message was published.
@@ -136,6 +138,7 @@ impl OwedMessage {
             is_must: false,
             is_held: false,
             sent: 0,
+            named: Vec::new(),
             is_retained: false,
             is_ordered: false,
         }
@@ -303,6 +306,7 @@ impl Owed {
             self.at_most_once.bytes = self.at_most_once.bytes.saturating_sub(size);
         }
         message.sent += 1;
+        message.named.extend(&sent.subscription_ids);
         let taken = message.clone();
         // What waited before it is sent before it.
         self.overflow.retain(|(number, _)| *number > taken.publication.number);
@@ -426,6 +430,15 @@ impl Owed {
     /// Returns all that must still be sent and of which no copy was.
     pub(super) fn missing(&self) -> impl Iterator<Item = &OwedMessage> {
         self.messages.values().flatten().filter(|message| self.is_sure(message) && message.sent == 0)
+    }
+
+    /// Returns all of which copies were sent that do not name all subscriptions by which they are owed.
+    pub(super) fn unnamed(&self) -> impl Iterator<Item = &OwedMessage> {
+        let sent = self.messages.values().flatten().filter(|message| message.sent > 0 && self.is_sure(message));
+        sent.filter(|message| {
+            let mut sure = message.matches.iter().filter(|one| one.is_sure).filter_map(|one| one.id);
+            sure.any(|id| !message.named.contains(&id))
+        })
     }
 
     /// Returns whether a message has to be sent, and now.

@@ -295,6 +295,7 @@ impl Server {
                     is_must,
                     is_held: is_held(publication, has_exchange),
                     sent: 0,
+                    named: Vec::new(),
                     since: self.now,
                     is_retained: false,
                     is_ordered: !publication.is_will && !is_member && (connection.is_some() || qos > QoS::AtMostOnce),

@@ -177,6 +177,7 @@ impl Server {
                 is_must,
                 is_held: false,
                 sent: 0,
+                named: Vec::new(),
                 since: now,
                 is_retained: true,
                 is_ordered: false,

@@ -102,6 +102,8 @@ fn what_an_access_list_forbids_goes_to_nobody(#[case] reason: u8, #[case] passes
 #[rstest]
 #[case::as_it_was(message_with("a", 90), &[])]
 #[case::with_another_user_property(message_with("b", 90), &["broker_settles"])]
+#[case::with_another_retain(Publish { retain: true, ..message_with("a", 90) }, &["broker_settles"])]
+#[case::with_another_qos(Publish { qos: QoS::ExactlyOnce, ..message_with("a", 90) }, &["broker_settles"])]
 #[case::with_the_lifetime_that_it_had(message_with("a", 100), &["broker_delivers"])]
 #[case::without_a_lifetime(Publish { message_expiry: None, ..message_with("a", 90) }, &["broker_delivers"])]
 fn message_that_is_sent_again_is_the_same(#[case] again: Publish, #[case] expected: &[&str]) {
@@ -172,4 +174,32 @@ fn session_that_has_ended_is_over_when_its_tolerance_is(
     let connack = ConnAck { session_present: true, ..ConnAck::default() };
     let tale = tale.says(1, at, SENSOR, Packet::from(back)).hears(1, at + 10, SENSOR, Packet::from(connack));
     assert_eq!(tale.broken(&plan, 3000), expected);
+}
+
+#[rstest]
+#[case::in_one_copy(&[&[1, 2]], &[])]
+#[case::in_a_copy_for_each(&[&[1], &[2]], &[])]
+#[case::but_one(&[&[1]], &["broker_delivers"])]
+fn copies_of_a_message_name_all_subscriptions(#[case] copies: &[&[u32]], #[case] expected: &[&str]) {
+    let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
+    let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false);
+    let tale = tale.subscribes(0, 100, Subscription::new("t", QoS::AtMostOnce), Some(1));
+    let tale = tale.subscribes(0, 120, Subscription::new("+", QoS::AtMostOnce), Some(2));
+    let mut tale = tale.says(1, 200, SENSOR, publish(0, 0, "x"));
+    for ids in copies {
+        let copy = Publish { subscription_ids: ids.to_vec(), ..message(0, 0, "x") };
+        tale = tale.hears(0, 210, WATCHER, Packet::from(copy));
+    }
+    assert_eq!(tale.broken(&plan(), 3000), expected);
+}
+
+/// The run ends long after the lifetime of the message.
+#[rstest]
+#[case::sent(5, true, &[])]
+#[case::never_sent(5, false, &["broker_delivers"])]
+#[case::over_before_it_was_late(1, false, &[])]
+fn message_is_owed_for_as_long_as_it_lives(#[case] expiry: u32, #[case] is_sent: bool, #[case] expected: &[&str]) {
+    let short_lived = |id| Packet::from(Publish { message_expiry: Some(expiry), ..message(1, id, "x") });
+    let tale = audience().says(1, 200, SENSOR, short_lived(7)).hears(1, 210, SENSOR, Packet::PubAck(ack(7)));
+    assert_eq!(tale.hears_if(is_sent, 0, 210, WATCHER, short_lived(1)).broken(&plan(), 60_000), expected);
 }
