@@ -127,8 +127,8 @@ pub(super) struct ConnectionEnd {
     pub(super) died: bool,
     /// Messages that were sent on this connection and are not acknowledged.
     pub(super) unacknowledged: BTreeSet<PacketId>,
-    /// Messages that were received, and that this end has not acknowledged.
-    pub(super) unanswered: BTreeSet<PacketId>,
+    /// Messages that were received, and that this end has not acknowledged, oldest first; an identifier may stand there twice.
+    pub(super) unanswered: Vec<PacketId>,
     /// The topic of each topic alias, by direction (true for what this end sends).
     aliases: BTreeMap<(bool, u16), ByteString>,
     /// The packets that were seen before CONNACK.
@@ -190,6 +190,12 @@ impl ConnectionEnd {
         publish.topic.clone()
     }
 
+    fn answered(&mut self, id: PacketId) {
+        if let Some(place) = self.unanswered.iter().position(|one| *one == id) {
+            self.unanswered.remove(place);
+        }
+    }
+
     fn note(&mut self, at: Duration, is_sent: bool, packet: &Packet) {
         match packet {
             Packet::Connect(connect) => drop(self.connect.get_or_insert_with(|| connect.clone())),
@@ -203,8 +209,8 @@ impl ConnectionEnd {
                 self.unacknowledged.extend(publish.packet_id);
             }
             Packet::Publish(publish) => self.unanswered.extend(publish.packet_id),
-            Packet::PubAck(ack) | Packet::PubComp(ack) if is_sent => drop(self.unanswered.remove(&ack.packet_id)),
-            Packet::PubRec(ack) if is_sent && ack.reason.is_error() => drop(self.unanswered.remove(&ack.packet_id)),
+            Packet::PubAck(ack) | Packet::PubComp(ack) if is_sent => self.answered(ack.packet_id),
+            Packet::PubRec(ack) if is_sent && ack.reason.is_error() => self.answered(ack.packet_id),
             Packet::PubAck(ack) | Packet::PubComp(ack) if !is_sent => drop(self.unacknowledged.remove(&ack.packet_id)),
             Packet::PubRec(ack) if !is_sent && ack.reason.is_error() => {
                 self.unacknowledged.remove(&ack.packet_id);
@@ -448,7 +454,7 @@ impl Index {
             over: None,
             died: false,
             unacknowledged: BTreeSet::new(),
-            unanswered: BTreeSet::new(),
+            unanswered: Vec::new(),
             aliases: BTreeMap::new(),
             early: Vec::new(),
         });

@@ -37,6 +37,10 @@ impl Server {
             method(&connect.authentication_method),
             method(&connack.authentication_method),
         );
+        if self.configured_at == Some(self.now) {
+            // At this instant it may have had the settings before.
+            return;
+        }
         let settings = &self.settings.announced;
         // What the scenario does not set is the program's own affair.
         let usual = BrokerSettings::default();

@@ -12,6 +12,7 @@ use super::access::Permission;
 use super::owed::{Match, OwedMessage};
 use super::publication::Publication;
 use super::session::{Session, Subscribed};
+use crate::model::GRACE;
 use crate::plan::Invariant;
 use crate::trace::ConnectionId;
 
@@ -56,7 +57,8 @@ impl Retained {
         let is_sure = |entry: &&Entry| {
             let publications = entry.or.iter().chain([&entry.publication]);
             let lasts = |one: &Rc<Publication>| one.expires_at().is_none_or(|at| at > now);
-            publications.into_iter().all(|one| one.as_ref().is_some_and(lasts))
+            // What came within the last moment may not be there yet.
+            entry.at + GRACE < now && publications.into_iter().all(|one| one.as_ref().is_some_and(lasts))
         };
         let entries = || self.messages.values();
         (!self.is_over).then(|| (entries().filter(is_sure).count(), entries().filter(is_possible).count()))

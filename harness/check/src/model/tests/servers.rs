@@ -177,9 +177,9 @@ fn session_that_has_ended_is_over_when_its_tolerance_is(
 }
 
 #[rstest]
-#[case::in_one_copy(&[&[1, 2]], &[])]
-#[case::in_a_copy_for_each(&[&[1], &[2]], &[])]
-#[case::but_one(&[&[1]], &["broker_delivers"])]
+#[case::in_one_copy(&[&[1, 2][..]], &[])]
+#[case::in_a_copy_for_each(&[&[1][..], &[2][..]], &[])]
+#[case::but_one(&[&[1][..]], &["broker_delivers"])]
 fn copies_of_a_message_name_all_subscriptions(#[case] copies: &[&[u32]], #[case] expected: &[&str]) {
     let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
     let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false);
