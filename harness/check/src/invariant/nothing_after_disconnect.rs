@@ -9,7 +9,7 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode};
 use super::index::{EndId, Fact, Seen};
 use super::report::{Breach, Report};
 use super::{Context, Rule, shown};
-use crate::plan::{Invariant, Program};
+use crate::plan::{Invariant, NodeId, Program};
 
 /// Time that a program may take to write what was to be written before it ends a connection.
 const LINGER: Duration = Duration::from_secs(5);
@@ -38,9 +38,7 @@ impl Rule for NothingAfterDisconnect {
             return;
         };
         if word.is_broken_by(seen) && !word.is_broken {
-            let program = &context.plan.node(context.index.end(seen.end).node).program;
-            if !word.is_sent && matches!(program, Program::Client(client) if !client.handling.is_zero()) {
-                // It has come, and the program is still busy with what came before.
+            if word.may_wait(context.index.end(seen.end).node, context) {
                 return;
             }
             word.is_broken = true;
@@ -55,7 +53,7 @@ impl Rule for NothingAfterDisconnect {
         for (id, word) in self.last_words.iter().filter(|(_, word)| !word.is_broken) {
             let end = context.index.end(*id);
             let is_open = end.over.is_none() && end.ended.is_none_or(|_| end.closing.is_some()) && !end.died;
-            if !is_open {
+            if !is_open || word.may_wait(end.node, context) {
                 continue;
             }
             let name = context.name(end.node);
@@ -73,6 +71,12 @@ impl Rule for NothingAfterDisconnect {
 }
 
 impl LastWord {
+    /// Returns whether it has come to a program that may still be busy with what came before.
+    fn may_wait(&self, node: NodeId, context: &Context<'_>) -> bool {
+        let program = &context.plan.node(node).program;
+        !self.is_sent && matches!(program, Program::Client(client) if !client.handling.is_zero())
+    }
+
     /// Returns what was read in one piece with the DISCONNECT is still answered.
     fn is_broken_by(&self, seen: &Seen<'_>) -> bool {
         seen.is_sent && (self.is_sent || seen.at > self.at)

@@ -349,7 +349,7 @@ impl Client {
         }
         let (begun, _) = self.sender.publish(self.now, self.version(), &publish.topic, publish);
         if begun == Begun::New {
-            drop(self.told.take(&publish.topic, publish, |_| true));
+            drop(self.told.take(&publish.topic, publish, |_, _| true));
         }
     }
 

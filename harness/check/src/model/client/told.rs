@@ -47,15 +47,15 @@ pub(super) struct Message {
 
 impl Message {
     /// Returns whether the lifetime of the message has been counted down while it waited, or begun anew with a session,
-    /// in a PUBLISH that is sent now. `is_known` says whether the times of the client are.
-    fn is_right_expiry(&self, publish: &Publish, now: Duration, is_known: bool) -> bool {
+    /// in a PUBLISH that is sent now, up to so many seconds. `is_known` says whether the times of the client are.
+    fn is_right_expiry(&self, publish: &Publish, now: Duration, is_known: bool, slack: u64) -> bool {
         let (given, sent) = match (self.publish.message_expiry, publish.message_expiry) {
             (Some(given), Some(sent)) => (u64::from(given), u64::from(sent)),
             (given, sent) => return given == sent,
         };
         let is_left = |from: u64, since: Duration| {
             let left = from.saturating_sub(now.saturating_sub(since).as_secs());
-            left.abs_diff(sent) <= 1
+            left.abs_diff(sent) <= slack
         };
         let is_left_anew = self.sent_expiry.is_some_and(|before| is_left(before.into(), self.since));
         let is_sure = self.is_must && !self.may_have_begun && is_known;
@@ -162,29 +162,30 @@ impl Told {
     }
 
     /// Takes the message that a PUBLISH on this topic begins to send: of several with the same content one that is sent as
-    /// it was given, and for which `is_alive` says that its lifetime fits.
+    /// it was given, and for which `is_alive` says that its lifetime fits, up to so many seconds.
     pub(super) fn take(
         &mut self,
         topic: &ByteString,
         publish: &Publish,
-        is_alive: impl Fn(&Message) -> bool,
+        is_alive: impl Fn(&Message, u64) -> bool,
     ) -> Option<Message> {
         let key = (topic.clone(), publish.payload.clone());
         let queue = self.waiting.get_mut(&key)?;
         let is_it = |message: &Message| message.publish.qos == publish.qos && message.publish.retain == publish.retain;
         let place = |wanted: &dyn Fn(&Message) -> bool| queue.iter().position(wanted);
         let properties = (queue.len() > 1).then(|| Properties::of(publish));
-        let is_same = |message: &Message| {
+        let is_same = |message: &Message, slack: u64| {
             let is_as_given =
                 properties.as_ref().is_none_or(|properties| Properties::of(&message.publish) == *properties);
-            is_it(message) && is_alive(message) && is_as_given
+            is_it(message) && is_alive(message, slack) && is_as_given
         };
         // One that may not have been given must not hide one that was, nor one with another lifetime or other properties the
         // right one.
-        let place = place(&|message| message.is_must && is_same(message))
-            .or_else(|| place(&is_same))
-            .or_else(|| place(&|message| message.is_must && is_it(message) && is_alive(message)))
-            .or_else(|| place(&|message| is_it(message) && is_alive(message)))
+        let place = place(&|message| message.is_must && is_same(message, 0))
+            .or_else(|| place(&|message| message.is_must && is_same(message, 1)))
+            .or_else(|| place(&|message| is_same(message, 1)))
+            .or_else(|| place(&|message| message.is_must && is_it(message) && is_alive(message, 1)))
+            .or_else(|| place(&|message| is_it(message) && is_alive(message, 1)))
             .or_else(|| place(&|message| message.is_must && is_it(message)))
             .or_else(|| place(&is_it))
             .unwrap_or(0);
@@ -211,7 +212,7 @@ impl Client {
         findings: &mut Findings,
     ) {
         let (now, is_known) = (self.now, self.waits.is_known() && !self.writes_large);
-        let is_alive = |message: &Message| message.is_right_expiry(publish, now, is_known);
+        let is_alive = |message: &Message, slack| message.is_right_expiry(publish, now, is_known, slack);
         let Some(message) = self.told.take(topic, publish, is_alive) else {
             let owed = format!("{} publishes what its application gives it", self.name);
             let actual = format!("another message on {topic} at {}", shown(self.now));
@@ -236,7 +237,7 @@ impl Client {
             .or(altered(given.correlation_data != publish.correlation_data, "Correlation Data"))
             .or(altered(given.user_properties != publish.user_properties, "User Property"))
             .or(altered(given.content_type != publish.content_type, "Content Type"))
-            .or(altered(!is_alive(&message), "Message Expiry Interval"))
+            .or(altered(!is_alive(&message, 1), "Message Expiry Interval"))
             .filter(|what| self.version().is_v5() || matches!(*what, "QoS" | "RETAIN"));
         if let Some(what) = what {
             let owed = format!("{} publishes on {topic} with the {what} that its application gives", self.name);

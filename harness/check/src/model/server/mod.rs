@@ -52,6 +52,8 @@ pub(super) struct Server {
     access: Access,
     /// Time at which the scenario last told it other settings.
     configured_at: Option<Duration>,
+    /// The access list from the next instant on, if another one was told at this one.
+    next_access: Option<Access>,
     /// Settings and access list with which the process starts.
     declared: Box<(Settings, Access)>,
     /// The nodes whose connections are being opened: the SYN has not arrived yet.
@@ -135,6 +137,7 @@ impl Server {
             name: plan.node(node).name.clone(),
             names: Rc::new(plan.nodes.iter().map(|node| node.name.clone()).collect()),
             configured_at: None,
+            next_access: None,
             declared: Box::new((settings.clone(), access.clone())),
             settings,
             access,
@@ -282,6 +285,7 @@ impl Server {
                 // At one instant, it was told of after it had started.
                 if self.configured_at != Some(now) {
                     (self.settings, self.access) = (*self.declared).clone();
+                    self.next_access = None;
                 }
                 self.restart_sessions();
             }
@@ -299,6 +303,7 @@ impl Server {
     pub(super) fn told_to_restart(&mut self) {
         self.configured_at = None;
         (self.settings, self.access) = (*self.declared).clone();
+        self.next_access = None;
     }
 
     /// Takes note of what the scenario tells the server.
@@ -314,7 +319,12 @@ impl Server {
                 self.fire(now);
             }
             self.settings.configure(&program.config, self.names.len());
-            self.access = self.access.changed_to(Access::of(program));
+            let before = self.next_access.take().unwrap_or_else(|| self.access.clone());
+            let next = before.changed_to(Access::of(program));
+            if !matches!((&before, &next), (Access::Open, Access::Open)) {
+                // What else happens at this instant may come before.
+                (self.access, self.next_access) = (Access::Unknown, Some(next));
+            }
             self.configured_at = Some(now);
         }
     }
@@ -406,6 +416,9 @@ impl Server {
 
     /// Forgets what holds for this instant alone: what happens from here on comes later, at the earliest at `next`.
     fn forget_instant(&mut self, next: Duration) {
+        if let Some(access) = self.next_access.take() {
+            self.access = access;
+        }
         self.at_this_instant.clear();
         self.delayed_wills.clear();
         self.lately.clear();
