@@ -15,6 +15,9 @@ use super::properties::Properties;
 /// Number of bytes that the properties and the header of a message surely fit into.
 const PROPERTIES: usize = 512;
 
+/// The statement that a client sends PUBRELs in the order of the PUBRECs.
+pub(super) const RELEASES_IN_ORDER: &str = "MQTT-4.6.0-4";
+
 /// The exchanges that one side of a session has begun.
 pub(super) struct Sender {
     exchanges: BTreeMap<PacketId, Exchange>,
@@ -80,6 +83,8 @@ pub(super) enum Begun {
     New,
     /// A repetition.
     Again,
+    /// A message that was begun where no trace shows it, or the repetition of one whose acknowledgement was not read.
+    Either,
 }
 
 /// A rule that a sender has broken.
@@ -279,7 +284,7 @@ impl Sender {
                     broken(clause, "begins an exchange with an identifier that is not in use", "another message"),
                 )
             }
-            None if publish.dup && self.may_repeat_settled => (Begun::Again, None),
+            None if publish.dup && self.may_repeat_settled => (Begun::Either, None),
             None if publish.dup && !self.is_doubtful && !self.may_have_begun => {
                 (Begun::New, broken("MQTT-3.3.1-3", "sets DUP only on what it sends again", "DUP on a new message"))
             }
@@ -325,7 +330,7 @@ impl Sender {
         let place = || format!("with packet identifier {id} at {}", shown(now));
         if is_out_of_turn {
             return Some(Broken {
-                clause: "MQTT-4.6.0-4",
+                clause: RELEASES_IN_ORDER,
                 owed: "sends PUBREL again in the order in which PUBREC came".to_owned(),
                 actual: format!("before another one, {}", place()),
             });

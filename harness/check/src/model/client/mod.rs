@@ -335,6 +335,7 @@ impl Client {
         // One that repeats what the model has taken for settled.
         let is_again = publish.dup && self.sender.has_doubtful_beginnings();
         match begun {
+            Begun::Either => self.told.may_be(&topic, publish),
             Begun::New if is_again => self.told.may_be(&topic, publish),
             Begun::New => self.send_new(&topic, publish, room, findings),
             Begun::Again => {}

@@ -34,8 +34,10 @@ impl Server {
         let Some(topic) = resolve(&mut connection.aliases.1, publish) else { return };
         let Some(client_id) = connection.session.clone() else { return };
         let room = self.session_of(id).and_then(|session| session.sender.room_since());
-        if self.begin_exchange(id, &topic, publish, findings) == Begun::Again {
-            return self.judge_lifetime_again(id, &topic, publish, findings);
+        match self.begin_exchange(id, &topic, publish, findings) {
+            Begun::Again => return self.judge_lifetime_again(id, &topic, publish, findings),
+            Begun::Either => return drop(self.take_copy(&client_id, &topic, publish)),
+            Begun::New => {}
         }
         if topic.starts_with('$') {
             return self.judge_dollar(&client_id, &topic, findings);

@@ -27,6 +27,8 @@ pub(super) struct Settings {
     /// Maximum time without a CONNECT on a new connection; none for another program than the project's: how long is
     /// reasonable is its own choice (§3.1.4).
     pub(super) connect_timeout: Option<Duration>,
+    /// True if it is another program than the project's: what the standard leaves to a server is not judged.
+    pub(super) is_foreign: bool,
     /// True if a client that breaks no rule is accepted: all may connect, and may have any will.
     pub(super) accepts_all: bool,
     /// The settings that the server has to announce.
@@ -60,6 +62,7 @@ impl Settings {
             maximum_session_expiry: settings.maximum_session_expiry,
             is_durable: program.durable,
             connect_timeout: (!is_foreign).then_some(settings.connect_timeout),
+            is_foreign,
             accepts_all: program.auth.is_none()
                 && settings.retain_available
                 && settings.maximum_qos == QoS::ExactlyOnce,
