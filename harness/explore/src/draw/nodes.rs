@@ -51,8 +51,8 @@ impl Draw {
 
     /// Draws a broker. Scripted clients do not heed what it announces.
     fn broker(&mut self, is_heeded: bool) -> Broker {
-        let mut broker = Broker::default();
-        broker.durable = if self.swarm.is_durable { given(true) } else { None };
+        let durable = if self.swarm.is_durable { given(true) } else { None };
+        let mut broker = Broker { durable, ..Broker::default() };
         if self.swarm.has_windows && self.random.chance(60) {
             broker.receive_maximum = given(Number::new(self.random.pick(&[1, 2, 3])));
         }
