@@ -1,6 +1,6 @@
-//! [MQTT-4.6.0-1] to [MQTT-4.6.0-6]: messages of one sender, topic and QoS keep their order: handed on by a client
-//! and sent again, with what is new behind it. PUBACK and PUBREC have the
-//! order of the messages that they answer, PUBREL the order of the PUBRECs.
+//! [MQTT-4.6.0-1] to [MQTT-4.6.0-6]: messages of one sender, topic and QoS keep their order: handed on by a client and sent
+//! again, with what is new behind it. PUBACK and PUBREC have the order of the messages that they answer, PUBREL the order of
+//! the PUBRECs.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

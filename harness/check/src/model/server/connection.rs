@@ -239,7 +239,7 @@ impl Server {
         self.is_overdue_at(connection, since, self.now)
     }
 
-    /// The same at an earlier time, after which it was owed no more.
+    /// Returns whether something that was owed since `since` was missing at this time, after which it may not be owed any more.
     pub(super) fn is_overdue_at(&self, connection: &Connection, since: Duration, at: Duration) -> bool {
         let Some(writable) = connection.writable_since() else { return false };
         !self.is_paused
