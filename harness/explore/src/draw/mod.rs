@@ -5,6 +5,7 @@
 //! does wrong is its own fault. Times cluster where bugs are: at 1.5 keep-alives, at expiries, at limits, and 1 ms beside
 //! them. Faults are drawn where they meet something, by a rough idea of the state of each node.
 
+mod broker;
 mod disturb;
 mod nodes;
 mod steps;

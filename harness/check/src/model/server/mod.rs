@@ -10,6 +10,7 @@ mod groups;
 mod held;
 mod outgoing;
 mod owed;
+mod process;
 mod publication;
 mod receive;
 mod retained;
@@ -38,9 +39,8 @@ use self::retained::Retained;
 use self::session::Session;
 use self::settings::Settings;
 use self::subscribers::Subscribers;
-use self::will::PendingWill;
 use super::finding::Findings;
-use crate::plan::{Because, BrokerProgram, Command, Invariant, NodeFault, NodeId, Plan, Program};
+use crate::plan::{Because, BrokerProgram, Invariant, NodeId, Plan, Program};
 use crate::trace::{ConnectionId, Held, Transmission};
 
 /// One server, as the standards would have it.
@@ -259,92 +259,6 @@ impl Server {
         }
     }
 
-    /// Takes note that something happens to the server itself.
-    pub(super) fn changed(&mut self, now: Duration, change: NodeFault, findings: &mut Findings) {
-        self.advance(now, findings);
-        match change {
-            NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Shutdown => self.die(findings),
-            NodeFault::Pause(_) => self.pause(),
-            NodeFault::Resume => {
-                self.is_paused = false;
-                self.running_since = now;
-                if std::mem::take(&mut self.has_not_run) {
-                    self.restart_sessions();
-                }
-                self.fire(now);
-            }
-            NodeFault::Restart => {
-                if !self.is_down {
-                    self.die(findings);
-                }
-                self.is_paused = false;
-                self.is_down = false;
-                self.running_since = now;
-                self.has_not_run = false;
-                self.restarted_at = Some(now);
-                // At one instant, it was told of after it had started.
-                if self.configured_at != Some(now) {
-                    (self.settings, self.access) = (*self.declared).clone();
-                    self.next_access = None;
-                }
-                self.restart_sessions();
-            }
-            NodeFault::ClockDrift(_) | NodeFault::ClockJump(_) => {
-                self.has_odd_clock = true;
-                let why = "delays of wills, ends of sessions and lifetimes, after the clock was changed".to_owned();
-                self.unknown.push((Invariant::BrokerKeepsSessions, now, why));
-            }
-            NodeFault::LoseDisk => self.lose_disk(),
-            NodeFault::StopReading | NodeFault::ResumeReading | NodeFault::SetWallClock(_) => {}
-        }
-    }
-
-    /// Takes note that the scenario starts the server again, which then has the settings that it is declared with.
-    pub(super) fn told_to_restart(&mut self) {
-        self.configured_at = None;
-        (self.settings, self.access) = (*self.declared).clone();
-        self.next_access = None;
-    }
-
-    /// Takes note of what the scenario tells the server.
-    pub(super) fn told(&mut self, now: Duration, node: NodeId, command: &Command) {
-        if matches!(command, Command::Shutdown) {
-            self.stops_at = Some(now);
-        }
-        if let Command::Configure(programs) = command
-            && let Some(program) = programs.get(&node)
-        {
-            // What was due before is done with the settings before.
-            if !self.is_paused {
-                self.fire(now);
-            }
-            self.settings.configure(&program.config, self.names.len());
-            let before = self.next_access.take().unwrap_or_else(|| self.access.clone());
-            let next = before.changed_to(Access::of(program));
-            if !matches!((&before, &next), (Access::Open, Access::Open)) {
-                // What else happens at this instant may come before.
-                (self.access, self.next_access) = (Access::Unknown, Some(next));
-            }
-            self.configured_at = Some(now);
-        }
-    }
-
-    /// Takes note that something happens to a node, which may be one that reads nothing any more.
-    pub(super) fn peer_changed(&mut self, now: Duration, node: NodeId, change: NodeFault) {
-        let deaf = self.deaf.entry(node).or_default();
-        match change {
-            NodeFault::StopReading | NodeFault::ResumeReading => deaf.reads_nothing = change == NodeFault::StopReading,
-            NodeFault::Pause(_) | NodeFault::Resume => deaf.stands_still = change != NodeFault::Resume,
-            NodeFault::Restart => *deaf = Deaf::default(),
-            _ => return,
-        }
-        let is_deaf = deaf.is_so();
-        for connection in self.connections.values_mut().filter(|connection| connection.client == node) {
-            connection.is_deaf = is_deaf;
-            connection.reads_since = now;
-        }
-    }
-
     /// Takes note of what the server says that it holds.
     pub(super) fn holds(&mut self, held: &Held) {
         self.memory.note(held);
@@ -448,69 +362,6 @@ impl Server {
             }
             packet => self.answer(id, packet, findings),
         }
-    }
-
-    /// The process of the server dies: all connections end, and what is not durable is gone.
-    fn die(&mut self, findings: &mut Findings) {
-        let open: Vec<ConnectionId> = self.connections.keys().copied().collect();
-        for id in open {
-            self.end(id, Ended::ByDeath, findings);
-        }
-        if self.settings.is_durable {
-            // What was to be sent on may have been lost half-way into the store.
-            let why = "messages under way and wills, when a durable broker died".to_owned();
-            self.unknown.push((Invariant::BrokerDelivers, self.now, why));
-            let latest = self.publications;
-            let now = self.now;
-            for (client_id, session) in &mut self.sessions {
-                // Of those that had a connection nothing has begun to end yet.
-                if session.ends_at == Some(now + Duration::from_secs(session.expiry.into())) {
-                    session.may_end_at = session.may_end_at.or(session.ends_at);
-                }
-                // Those of an earlier death are counted anew, too, when the process starts again.
-                if let Some(ends_at) = session.ends_at.filter(|_| session.may_end_at.is_some()) {
-                    self.timers.remove(&(ends_at, Timer::SessionEnd(client_id.clone())));
-                }
-                self.possible_wills.extend(session.will.as_ref().map(PendingWill::content));
-                session.doubt_all(latest);
-            }
-            self.retained.doubt_since(self.now);
-            self.groups.doubt_all();
-        } else {
-            self.forget();
-        }
-        self.is_down = true;
-        self.memory.clear();
-    }
-
-    /// Takes note that the process stands still. What its timers owed at this instant may wait until it goes on, and one
-    /// that has been started at this instant has not run yet.
-    fn pause(&mut self) {
-        self.is_paused = true;
-        self.has_not_run = self.restarted_at == Some(self.now);
-        let delayed: Vec<Rc<Publication>> = self.delayed_wills.iter().map(|(_, will)| Rc::clone(will)).collect();
-        self.possible_wills.extend(delayed.iter().map(|will| (will.topic.clone(), will.payload.clone())));
-        self.doubt(&delayed);
-    }
-
-    /// Takes note that the data of a durable server is lost; one that runs may write it again before it ends.
-    fn lose_disk(&mut self) {
-        if self.is_down {
-            self.forget();
-        } else if self.settings.is_durable {
-            self.has_lost_disk = true;
-            let why = "sessions, after a server that ran lost its disk".to_owned();
-            self.unknown.push((Invariant::BrokerKeepsSessions, self.now, why));
-        }
-    }
-
-    fn forget(&mut self) {
-        self.sessions.clear();
-        self.unanswered.clear();
-        self.subscribers = Subscribers::default();
-        self.groups = Groups::default();
-        self.retained = Retained::default();
-        self.timers.clear();
     }
 
     fn node_name(&self, node: NodeId) -> &str {

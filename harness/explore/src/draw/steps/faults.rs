@@ -10,7 +10,7 @@ use halfopen_scenario::ast::{
     SetProperties, Share, WhichLink,
 };
 
-use crate::draw::nodes::access;
+use crate::draw::broker::access;
 use crate::draw::{BROKER, Draw, FAKE};
 use crate::make::{act, acts, faulty, field, given, link, network, packet, repeat, send, sized, text, wait};
 
