@@ -42,7 +42,7 @@ struct Bug {
     only: String,
     /// Options of `halfopen run` in the place of those of all.
     options: Option<Vec<String>>,
-    /// What the report says.
+    /// The texts that the report must have.
     says: Vec<String>,
 }
 

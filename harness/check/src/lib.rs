@@ -24,6 +24,7 @@ mod invariant;
 mod model;
 mod moment;
 mod sequence;
+mod size;
 mod steps;
 mod verb;
 

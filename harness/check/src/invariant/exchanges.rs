@@ -10,9 +10,7 @@ use halfopen_protocol::packet::{PacketId, Publish, QoS};
 use super::Context;
 use super::index::{Fact, Seen, SessionId};
 use super::table::Table;
-
-/// Number of bytes that the properties and the header of a message surely fit into.
-const PROPERTIES: usize = 512;
+use crate::size::surely_fits;
 
 /// A PUBLISH, SUBSCRIBE or UNSUBSCRIBE that was sent.
 pub(super) struct PublishSent<'e> {
@@ -117,9 +115,7 @@ impl Flow {
         // Requests do not outlive their connection.
         // Nor does a message that the other side may not take any more [MQTT-3.1.2-25].
         self.in_use.retain(|_, exchange| match &exchange.what {
-            What::Message(Message { topic, payload, .. }) => {
-                topic.len() + payload.len() + PROPERTIES <= maximum_packet_size
-            }
+            What::Message(Message { topic, payload, .. }) => surely_fits(topic, payload, maximum_packet_size),
             What::TakenOver(_) => true,
             What::Request => false,
         });

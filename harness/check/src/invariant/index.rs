@@ -151,18 +151,19 @@ impl ConnectionEnd {
 
     /// Returns how many messages this end may have unacknowledged.
     pub(super) fn window(&self) -> usize {
-        let maximum = match self.is_broker {
-            true => self.connect.as_ref().and_then(|connect| connect.receive_maximum),
-            false => self.connack.as_ref().and_then(|(_, connack)| connack.receive_maximum),
-        };
-        maximum.unwrap_or(u16::MAX).into()
+        self.receive_maximum_of(self.is_broker)
     }
 
     /// Returns how many messages the other end may have unacknowledged.
     pub(super) fn own_window(&self) -> usize {
-        let maximum = match self.is_broker {
-            true => self.connack.as_ref().and_then(|(_, connack)| connack.receive_maximum),
-            false => self.connect.as_ref().and_then(|connect| connect.receive_maximum),
+        self.receive_maximum_of(!self.is_broker)
+    }
+
+    /// Returns the Receive Maximum of the client, or else of the broker.
+    fn receive_maximum_of(&self, is_clients: bool) -> usize {
+        let maximum = match is_clients {
+            true => self.connect.as_ref().and_then(|connect| connect.receive_maximum),
+            false => self.connack.as_ref().and_then(|(_, connack)| connack.receive_maximum),
         };
         maximum.unwrap_or(u16::MAX).into()
     }
@@ -233,8 +234,6 @@ struct Watched {
     is_broker: bool,
     /// A program of others does not say that it ends a connection.
     is_foreign: bool,
-    /// Time at which the process resumed after a pause.
-    resumed_at: Option<Duration>,
     is_down: bool,
     generation: u32,
     /// Ends that have not sent FIN or RST.
@@ -264,7 +263,6 @@ impl Index {
             Some(Watched {
                 is_broker,
                 is_foreign: node.played_by.is_some(),
-                resumed_at: None,
                 is_down: false,
                 generation: 0,
                 open: BTreeSet::new(),
@@ -405,13 +403,13 @@ impl Index {
                 watched.is_down = false;
                 watched.generation += 1;
             }
-            NodeFault::Resume => watched.resumed_at = Some(at),
             NodeFault::LoseDisk if watched.is_down => {
                 self.ends.iter_mut().filter(|end| end.node == node).for_each(|end| end.died = true);
             }
             // Its process lives, and so do its connections.
             NodeFault::LoseDisk
             | NodeFault::Pause(_)
+            | NodeFault::Resume
             | NodeFault::StopReading
             | NodeFault::ResumeReading
             | NodeFault::ClockDrift(_)

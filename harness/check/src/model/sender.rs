@@ -11,9 +11,7 @@ use halfopen_protocol::{PacketType, ReasonCode, Version};
 
 use super::finding::{clause_of, shown};
 use super::properties::Properties;
-
-/// Number of bytes that the properties and the header of a message surely fit into.
-const PROPERTIES: usize = 512;
+use crate::size::surely_fits;
 
 /// The statement that a client sends PUBRELs in the order of the PUBRECs.
 pub(super) const RELEASES_IN_ORDER: &str = "MQTT-4.6.0-4";
@@ -98,7 +96,7 @@ pub(super) struct Broken {
 impl Exchange {
     /// Returns whether what is to be sent again surely has at most this many bytes, whatever its properties.
     fn fits(&self, maximum: usize) -> bool {
-        self.is_received || self.topic.len() + self.payload.len() + PROPERTIES <= maximum
+        self.is_received || surely_fits(&self.topic, &self.payload, maximum)
     }
 }
 
@@ -123,7 +121,7 @@ impl Sender {
         }
     }
 
-    /// Has at most this many messages under way from now on.
+    /// Sets the number of messages that it has under way at most.
     pub(super) fn limit_to(&mut self, limit: usize) {
         self.limit = limit;
     }

@@ -243,6 +243,16 @@ fn each_answer_has_the_identifier_of_its_question(
     assert_eq!(answered(&[7, 7]), 1, "twice");
 }
 
+/// A client connects to a broker whose Receive Maximum is 2.
+fn with_room_for_two(client: NodeId) -> TraceBuilder {
+    let mut story = TraceBuilder::new();
+    story.item(0, client, BROKER, Transmission::Open);
+    story.at(20).packet(0, client, BROKER, Packet::from(connect("client", 0)));
+    let connack = ConnAck { receive_maximum: Some(2), ..ConnAck::default() };
+    story.at(30).packet(0, BROKER, client, Packet::from(connack));
+    story
+}
+
 #[rstest]
 #[case::nothing_free(&[], 1)]
 #[case::puback(&[(BROKER, Packet::PubAck(Ack::new(id(1))))], 0)]
@@ -252,11 +262,7 @@ fn each_answer_has_the_identifier_of_its_question(
 #[case::acknowledgement_of_ours(&[(SENSOR, Packet::PubAck(Ack::new(id(1))))], 1)]
 #[case::pubrec_of_ours_that_refuses(&[(SENSOR, Packet::PubRec(refusing(1)))], 1)]
 fn acknowledgement_makes_room_for_one_more(#[case] between: &[(NodeId, Packet)], #[case] breaches: usize) {
-    let mut story = TraceBuilder::new();
-    story.item(0, SENSOR, BROKER, Transmission::Open);
-    story.at(20).packet(0, SENSOR, BROKER, Packet::from(connect("sensor", 0)));
-    let connack = ConnAck { receive_maximum: Some(2), ..ConnAck::default() };
-    story.at(30).packet(0, BROKER, SENSOR, Packet::from(connack));
+    let mut story = with_room_for_two(SENSOR);
     // What comes the other way has its own bound.
     story.at(50).packet(0, BROKER, SENSOR, message(1, 9, "y", false));
     story.at(100).packet(0, SENSOR, BROKER, message(1, 1, "x", false));
@@ -273,11 +279,7 @@ fn acknowledgement_makes_room_for_one_more(#[case] between: &[(NodeId, Packet)],
 #[case::that_has_exceeded_it(3, 0)]
 #[case::that_has_not(2, 1)]
 fn receive_maximum_is_said_to_be_exceeded_to_a_client(#[case] messages: u16, #[case] breaches: usize) {
-    let mut story = TraceBuilder::new();
-    story.item(0, WATCHER, BROKER, Transmission::Open);
-    story.at(20).packet(0, WATCHER, BROKER, Packet::from(connect("watcher", 0)));
-    let connack = ConnAck { receive_maximum: Some(2), ..ConnAck::default() };
-    story.at(30).packet(0, BROKER, WATCHER, Packet::from(connack));
+    let mut story = with_room_for_two(WATCHER);
     // What is answered takes no room.
     story.at(50).packet(0, WATCHER, BROKER, message(1, 9, "y", false));
     story.at(60).packet(0, BROKER, WATCHER, Packet::PubAck(Ack::new(id(9))));

@@ -47,7 +47,7 @@ pub(super) struct Message {
 
 impl Message {
     /// Returns whether the lifetime of the message has been counted down while it waited, or begun anew with a session,
-    /// in a PUBLISH that is sent now, up to so many seconds. `is_known` says whether the times of the client are.
+    /// in a PUBLISH that is sent now, within `slack` seconds. `is_known` says whether the times of the client are.
     fn is_right_expiry(&self, publish: &Publish, now: Duration, is_known: bool, slack: u64) -> bool {
         let (given, sent) = match (self.publish.message_expiry, publish.message_expiry) {
             (Some(given), Some(sent)) => (u64::from(given), u64::from(sent)),
@@ -162,7 +162,7 @@ impl Told {
     }
 
     /// Takes the message that a PUBLISH on this topic begins to send: of several with the same content one that is sent as
-    /// it was given, and for which `is_alive` says that its lifetime fits, up to so many seconds.
+    /// it was given, and for which `is_alive` says that its lifetime fits, within a number of seconds.
     pub(super) fn take(
         &mut self,
         topic: &ByteString,

@@ -334,7 +334,7 @@ impl Owed {
         self.overflow.clear();
     }
 
-    /// Takes note that there may have been no room for a message of this number and size in a queue of so many.
+    /// Takes note that there may have been no room for a message of this number and size in a queue for `most` messages.
     pub(super) fn overflows(&mut self, number: u64, size: usize, most: usize) {
         self.overflow.push_back((number, size));
         if self.overflow.len() > most {

@@ -1,4 +1,4 @@
-//! What happens to the process of a server, and what the scenario tells it and its peers.
+//! Takes note of what befalls the process of a server, and of what the scenario tells it and its peers.
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -118,7 +118,7 @@ impl Session {
         self.will = None;
     }
 
-    /// Adds a message that is owed, for which so many messages and bytes may wait. Returns whether the queue is full: which messages
+    /// Adds a message that is owed, to a queue for at most `messages` messages and `bytes` bytes. Returns whether the queue is full: which messages
     /// it loses is the server's choice.
     pub(super) fn owe(&mut self, message: OwedMessage, (messages, bytes): (usize, usize)) -> bool {
         let (before, number) = (self.owed.waiting, message.publication.number);
