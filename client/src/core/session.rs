@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 
+use bytestring::ByteString;
 use halfopen_protocol::flow::{Inbox, Outbox};
 use halfopen_protocol::packet::{PacketId, Publish, QoS, Subscription};
 use halfopen_protocol::{Instant, ReasonCode};
@@ -81,12 +82,22 @@ impl Session {
         Some(self.asked.remove(index))
     }
 
-    /// The connection is gone. Requests are no part of the session state: what was not answered is asked again. Nor are
-    /// acknowledgements that were not sent: the messages come again.
+    /// The connection is gone. Requests are no part of the session state: what was not answered is asked again, but for what
+    /// the client subscribes to on its own and the application has given up since. Nor are acknowledgements that were not sent:
+    /// the messages come again.
     pub(super) fn connection_lost(&mut self) {
+        let given_up: Vec<ByteString> = self.given_up_after(Token::OWN).cloned().collect();
+        let own = self.asked.iter_mut().filter(|asked| asked.request.token == Token::OWN);
+        for Asked { request, .. } in own {
+            if let RequestKind::Subscribe(subscribe) = &mut request.kind {
+                subscribe.subscriptions.retain(|one| !given_up.contains(&one.filter));
+            }
+        }
         for Asked { id, request, .. } in self.asked.drain(..).rev() {
             self.outbox.release_id(id);
-            self.requests.push_front(request);
+            if !matches!(&request.kind, RequestKind::Subscribe(subscribe) if subscribe.subscriptions.is_empty()) {
+                self.requests.push_front(request);
+            }
         }
         for id in self.receipts.clear() {
             let message = Publish { qos: QoS::ExactlyOnce, packet_id: Some(id), ..Publish::default() };
@@ -127,7 +138,7 @@ impl Session {
     /// up since.
     pub(super) fn remember(&mut self, token: Token, request: &SubscribeRequest, reasons: &[ReasonCode]) {
         for (subscription, reason) in request.subscriptions.iter().zip(reasons) {
-            if reason.is_error() || self.is_given_up_after(token, &subscription.filter) {
+            if reason.is_error() || self.given_up_after(token).any(|filter| *filter == subscription.filter) {
                 continue;
             }
             let entry = (subscription.clone(), request.subscription_id);
@@ -138,17 +149,18 @@ impl Session {
         }
     }
 
-    /// Returns whether a later request than this one, which has no answer yet, unsubscribes from a filter.
-    fn is_given_up_after(&self, token: Token, filter: &bytestring::ByteString) -> bool {
+    /// Returns the filters that later requests than this one, which have no answer yet, unsubscribe from.
+    fn given_up_after(&self, token: Token) -> impl Iterator<Item = &ByteString> {
         let open = self.asked.iter().map(|asked| &asked.request).chain(&self.requests);
-        open.filter(|later| later.token > token).any(|later| match &later.kind {
-            RequestKind::Unsubscribe(request) => request.filters.contains(filter),
-            RequestKind::Subscribe(_) => false,
+        let later = open.filter(move |later| later.token > token);
+        later.flat_map(|later| match &later.kind {
+            RequestKind::Unsubscribe(request) => request.filters.as_slice(),
+            RequestKind::Subscribe(_) => &[],
         })
     }
 
     /// Removes what was unsubscribed.
-    pub(super) fn forget(&mut self, filters: &[bytestring::ByteString]) {
+    pub(super) fn forget(&mut self, filters: &[ByteString]) {
         self.subscriptions.retain(|(known, _)| !filters.contains(&known.filter));
     }
 

@@ -268,3 +268,17 @@ fn what_is_given_up_before_its_suback_is_not_subscribed_again() {
     bench.accept(ConnAck::default());
     assert_eq!(brief(&bench.sent()), ["CONNECT", "UNSUBSCRIBE 3 a"]);
 }
+
+#[test]
+fn own_subscription_that_is_given_up_before_its_suback_is_not_asked_for_again() {
+    let mut options = subscribed_to(V5, &["a", "b"]);
+    options.connect.clean_start = false;
+    let mut bench = Bench::connected(options);
+    bench.unsubscribe("a");
+    assert_eq!(brief(&bench.sent()), ["UNSUBSCRIBE 2 a"]);
+    bench.client.handle_closed(bench.now, Transport::Eof);
+    bench.client.connect(bench.now);
+    bench.take();
+    bench.accept(ConnAck { session_present: true, ..ConnAck::default() });
+    assert_eq!(brief(&bench.sent()), ["CONNECT", "SUBSCRIBE 3 b", "UNSUBSCRIBE 4 a"]);
+}

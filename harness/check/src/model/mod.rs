@@ -153,7 +153,7 @@ impl Model {
             if let Some(server) = self.servers.get_mut(node) {
                 for action in actions.iter().filter_map(|action| action.of(*node)) {
                     match action.command() {
-                        Some(command) => server.told(now, *node, command),
+                        Some(command) => server.told(now, *node, command, &mut self.findings),
                         None if action.fault() == Some(NodeFault::Restart) => server.told_to_restart(),
                         None => {}
                     }

@@ -171,7 +171,7 @@ impl Groups {
         let is_for = |message: &GroupMessage| match which {
             Which::Surely | Which::Exact => {
                 let owed = message.owed_to(member).map(|owed| OwedMessage { sent: 0, ..owed });
-                message.is_must == (which == Which::Surely) && owed.is_some_and(|owed| owed.is_exactly(copy))
+                message.is_must == (which == Which::Surely) && owed.is_some_and(|owed| owed.is_exactly(copy, 1))
             }
             _ => takes(&message.members, member, qos),
         };
@@ -275,6 +275,15 @@ impl Groups {
         if let Some(given) = given {
             (given.to, given.qos) = (member.clone(), qos);
         }
+    }
+
+    /// Returns whether something waits that this member of some of these groups may be sent.
+    pub(super) fn has_some_for(&self, member: &ByteString, filters: &BTreeMap<ByteString, Subscribed>) -> bool {
+        shared(filters).filter_map(|filter| self.0.get(filter)).any(|group| {
+            let mut waiting = group.messages.values().flatten();
+            waiting.any(|message| message.members.contains_key(member))
+                || group.given_back.values().any(|left| *left > 0)
+        })
     }
 
     /// A member has left: what it may have been given already need not go to another, but may. Returns that: a session that

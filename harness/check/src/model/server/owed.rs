@@ -190,30 +190,33 @@ impl OwedMessage {
         has_no_other && (has_all || is_one_of_several)
     }
 
-    /// Returns whether a copy has the lifetime that is left of the message; with DUP, its delivery has begun before.
-    fn has_lifetime_of(&self, copy: &Copy<'_>) -> bool {
+    /// Returns whether a copy has the lifetime that is left of the message, within `slack` seconds; with DUP, its delivery has begun
+    /// before.
+    fn has_lifetime_of(&self, copy: &Copy<'_>, slack: u64) -> bool {
         let waited = copy.now.saturating_sub(self.publication.at).as_secs();
         let lasts = self.publication.expires_at().is_none_or(|at| at >= copy.now);
         match (self.publication.expiry, copy.publish.message_expiry) {
             _ if !copy.version.is_v5() => lasts,
             (Some(expiry), Some(sent)) if copy.publish.dup => sent <= expiry,
-            (Some(expiry), Some(sent)) => lasts && u64::from(expiry).saturating_sub(waited).abs_diff(sent.into()) <= 1,
+            (Some(expiry), Some(sent)) => {
+                lasts && u64::from(expiry).saturating_sub(waited).abs_diff(sent.into()) <= slack
+            }
             (expiry, sent) => expiry == sent,
         }
     }
 
     /// Returns whether a PUBLISH is the first copy of this message, as it is owed in each respect. A copy of a lower QoS may be a
-    /// further one for another subscription, or for a group.
-    pub(super) fn is_exactly(&self, copy: &Copy<'_>) -> bool {
-        self.is_first(copy.publish) && self.qos() == copy.publish.qos && self.is_like(copy)
+    /// further one for another subscription, or for a group. Its lifetime is right within `slack` seconds.
+    pub(super) fn is_exactly(&self, copy: &Copy<'_>, slack: u64) -> bool {
+        self.is_first(copy.publish) && self.qos() == copy.publish.qos && self.is_like(copy, slack)
     }
 
     /// Returns whether a copy says what the message says, now.
-    fn is_like(&self, copy: &Copy<'_>) -> bool {
+    fn is_like(&self, copy: &Copy<'_>, slack: u64) -> bool {
         let says_the_same = || {
             self.is_identified_by(&copy.publish.subscription_ids) && self.publication.altered_by(copy.publish).is_none()
         };
-        self.has_lifetime_of(copy) && (!copy.version.is_v5() || says_the_same())
+        self.has_lifetime_of(copy, slack) && (!copy.version.is_v5() || says_the_same())
     }
 }
 
@@ -281,15 +284,19 @@ impl Owed {
         let place = |wanted: &dyn Fn(&OwedMessage) -> bool| queue.iter().position(wanted);
         let place = match which {
             // One that may have been lost must not hide one that cannot.
+            // Of several that are right within a second, the one that is right to the second.
             Which::Surely | Which::Exact => {
-                place(&|owed| owed.is_exactly(copy) && owed.is_owed(doubtful_up_to) == (which == Which::Surely))
+                let is_it = |owed: &OwedMessage, slack| {
+                    owed.is_exactly(copy, slack) && owed.is_owed(doubtful_up_to) == (which == Which::Surely)
+                };
+                place(&|owed| is_it(owed, 0)).or_else(|| place(&|owed| is_it(owed, 1)))
             }
             Which::First => {
                 place(&|owed| owed.is_first(sent) && owed.is_must).or_else(|| place(&|owed| owed.is_first(sent)))
             }
             // A further copy with another lifetime than that of a message that waits is none of that message.
             Which::FurtherExact => place(&|owed| {
-                let is_it = owed.publication.expiry.is_some() && owed.is_like(copy);
+                let is_it = owed.publication.expiry.is_some() && owed.is_like(copy, 1);
                 owed.sent > 0 && owed.fits(sent) && is_it
             }),
             Which::Further => place(&|owed| owed.sent > 0 && owed.fits(sent)),

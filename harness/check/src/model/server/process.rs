@@ -64,17 +64,14 @@ impl Server {
     }
 
     /// Takes note of what the scenario tells the server.
-    pub(in crate::model) fn told(&mut self, now: Duration, node: NodeId, command: &Command) {
+    pub(in crate::model) fn told(&mut self, now: Duration, node: NodeId, command: &Command, findings: &mut Findings) {
+        self.advance(now, findings);
         if matches!(command, Command::Shutdown) {
             self.stops_at = Some(now);
         }
         if let Command::Configure(programs) = command
             && let Some(program) = programs.get(&node)
         {
-            // What was due before is done with the settings before.
-            if !self.is_paused {
-                self.fire(now);
-            }
             self.settings.configure(&program.config, self.names.len());
             let before = self.next_access.take().unwrap_or_else(|| self.access.clone());
             let next = before.changed_to(Access::of(program));
