@@ -56,14 +56,14 @@ pub(super) struct WhyCommand {
     /// scenario itself are drawn anew.
     #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = tolerance)]
     spread: Duration,
-    #[command(flatten)]
-    program: ProgramArgs,
     /// Write the answer to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Write the picture of the run to this file, with the events at which the failure became likely and certain.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    #[command(flatten)]
+    program: ProgramArgs,
 }
 
 /// The programs that a run is made with.
