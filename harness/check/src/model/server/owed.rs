@@ -28,6 +28,23 @@ pub(super) struct Copy<'a> {
     pub(super) version: Version,
 }
 
+impl Copy<'_> {
+    /// Returns whether the copy has the lifetime that is left of a message, within `slack` seconds; with DUP, its delivery has begun
+    /// before.
+    fn has_lifetime_of(&self, message: &Publication, slack: u64) -> bool {
+        let waited = self.now.saturating_sub(message.at).as_secs();
+        let lasts = message.expires_at().is_none_or(|at| at >= self.now);
+        match (message.expiry, self.publish.message_expiry) {
+            _ if !self.version.is_v5() => lasts,
+            (Some(expiry), Some(sent)) if self.publish.dup => sent <= expiry,
+            (Some(expiry), Some(sent)) => {
+                lasts && u64::from(expiry).saturating_sub(waited).abs_diff(sent.into()) <= slack
+            }
+            (expiry, sent) => expiry == sent,
+        }
+    }
+}
+
 /// The choice between messages with equal content that a PUBLISH may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
@@ -54,14 +71,26 @@ pub(super) struct Owed {
     pub(super) waiting: (usize, usize),
     /// Messages of QoS 0 that have not been sent.
     at_most_once: Unsent,
-    /// Numbers and sizes of messages that may wait or be lost, since the queue was full.
-    overflow: VecDeque<(u64, usize)>,
+    /// Messages that may wait or be lost, since the queue was full.
+    overflow: VecDeque<Overflowing>,
+    /// The equal messages of which all copies were sent while others of them waited, if they expire.
+    gone: BTreeMap<Content, Vec<Rc<Publication>>>,
     /// Messages with this number and below need not be sent: the queue has been full since.
     doubtful_up_to: u64,
     /// The size in bytes of the largest message so far.
     largest: usize,
     /// The order in which messages of one client on one topic were published, by the QoS with which they came and go out.
     order: Sequence<Content, (ByteString, QoS), (ByteString, ByteString, QoS, QoS)>,
+}
+
+/// A message that may wait or be lost.
+struct Overflowing {
+    /// The number of its publication.
+    number: u64,
+    /// Size in bytes.
+    size: usize,
+    /// Time at which it became owed.
+    at: Duration,
 }
 
 /// Messages that wait to be sent.
@@ -190,21 +219,6 @@ impl OwedMessage {
         has_no_other && (has_all || is_one_of_several)
     }
 
-    /// Returns whether a copy has the lifetime that is left of the message, within `slack` seconds; with DUP, its delivery has begun
-    /// before.
-    fn has_lifetime_of(&self, copy: &Copy<'_>, slack: u64) -> bool {
-        let waited = copy.now.saturating_sub(self.publication.at).as_secs();
-        let lasts = self.publication.expires_at().is_none_or(|at| at >= copy.now);
-        match (self.publication.expiry, copy.publish.message_expiry) {
-            _ if !copy.version.is_v5() => lasts,
-            (Some(expiry), Some(sent)) if copy.publish.dup => sent <= expiry,
-            (Some(expiry), Some(sent)) => {
-                lasts && u64::from(expiry).saturating_sub(waited).abs_diff(sent.into()) <= slack
-            }
-            (expiry, sent) => expiry == sent,
-        }
-    }
-
     /// Returns whether a PUBLISH is the first copy of this message, as it is owed in each respect. A copy of a lower QoS may be a
     /// further one for another subscription, or for a group. Its lifetime is right within `slack` seconds.
     pub(super) fn is_exactly(&self, copy: &Copy<'_>, slack: u64) -> bool {
@@ -216,7 +230,7 @@ impl OwedMessage {
         let says_the_same = || {
             self.is_identified_by(&copy.publish.subscription_ids) && self.publication.altered_by(copy.publish).is_none()
         };
-        self.has_lifetime_of(copy, slack) && (!copy.version.is_v5() || says_the_same())
+        copy.has_lifetime_of(&self.publication, slack) && (!copy.version.is_v5() || says_the_same())
     }
 }
 
@@ -314,14 +328,23 @@ impl Owed {
         }
         message.sent += 1;
         message.named.extend(&sent.subscription_ids);
-        let taken = message.clone();
+        let mut taken = message.clone();
         // What waited before it is sent before it.
-        self.overflow.retain(|(number, _)| *number > taken.publication.number);
+        self.overflow.retain(|one| one.number > taken.publication.number);
         if taken.sent >= taken.matches.len() {
             queue.remove(place);
+            // An equal one that was taken for this one, or this one for it: only the lifetimes tell them apart.
+            let gone = self.gone.get_mut(&copy.content).into_iter().flatten();
+            let other = gone.filter(|_| !copy.has_lifetime_of(&taken.publication, 1));
+            if let Some(other) = { other }.find(|other| copy.has_lifetime_of(other, 1)) {
+                std::mem::swap(other, &mut taken.publication);
+            } else if taken.publication.expiry.is_some() && !queue.is_empty() {
+                self.gone.entry(copy.content.clone()).or_default().push(Rc::clone(&taken.publication));
+            }
         }
         if queue.is_empty() {
             self.messages.remove(&copy.content);
+            self.gone.remove(&copy.content);
         }
         Some(taken)
     }
@@ -333,17 +356,17 @@ impl Owed {
 
     /// Returns the number and the bytes of the messages that may wait beside those that surely do.
     pub(super) fn overflow(&self) -> (usize, usize) {
-        (self.overflow.len(), self.overflow.iter().map(|(_, size)| size).sum())
+        (self.overflow.len(), self.overflow.iter().map(|one| one.size).sum())
     }
 
-    /// Takes note that only what surely waits still does.
-    pub(super) fn forget_overflow(&mut self) {
-        self.overflow.clear();
+    /// Takes note that of what became owed before this time only what surely waits still does.
+    pub(super) fn forget_overflow(&mut self, before: Duration) {
+        self.overflow.retain(|one| one.at >= before);
     }
 
     /// Takes note that there may have been no room for a message of this number and size in a queue for `most` messages.
-    pub(super) fn overflows(&mut self, number: u64, size: usize, most: usize) {
-        self.overflow.push_back((number, size));
+    pub(super) fn overflows(&mut self, number: u64, size: usize, at: Duration, most: usize) {
+        self.overflow.push_back(Overflowing { number, size, at });
         if self.overflow.len() > most {
             self.overflow.pop_front();
         }

@@ -122,14 +122,15 @@ impl Session {
     /// it loses is the server's choice.
     pub(super) fn owe(&mut self, message: OwedMessage, (messages, bytes): (usize, usize)) -> bool {
         let (before, number) = (self.owed.waiting, message.publication.number);
-        self.owed_at = Some(message.since);
+        let now = message.since;
+        self.owed_at = Some(now);
         if self.connection.is_none() && self.lost_at == self.owed_at {
             // At one instant it may have become owed before the connection ended.
             self.sender.may_have_begun();
         }
-        if self.sender.room_since().is_some_and(|since| message.since > since + GRACE) {
+        if self.sender.room_since().is_some_and(|since| now > since + GRACE) {
             // What may have waited would have been sent by now.
-            self.owed.forget_overflow();
+            self.owed.forget_overflow(now);
         }
         let added = message.size();
         let (count, size) = self.owed.push(message);
@@ -139,7 +140,7 @@ impl Session {
             self.owed.doubt_up_to(number);
             // One of them is lost, or all of them wait.
             self.owed.waiting = before;
-            self.owed.overflows(number, added, messages);
+            self.owed.overflows(number, added, now, messages);
         }
         is_full
     }
