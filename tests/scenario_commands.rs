@@ -184,7 +184,7 @@ expect:
 fn why_names_the_line_of_the_trace_with_which_a_failure_becomes_certain_and_marks_it() {
     let folder = folder("why");
     fs::write(folder.join("late.yaml"), BY_CHANCE).unwrap();
-    let arguments = ["why", "late.yaml", "--spread", "0ms", "--json", "why.json", "--svg", "why.svg"];
+    let arguments = ["why", "late.yaml", "--spread", "0ms", "--json", "why.json", "--svg", "why.svg", "--html", "why.html"];
     let why = halfopen(&folder, &arguments);
     assert_eq!(why.status.code(), Some(0), "{}", err(&why));
     snapshot("why", &out(&why));
@@ -193,6 +193,10 @@ fn why_names_the_line_of_the_trace_with_which_a_failure_becomes_certain_and_mark
     assert!(certain.contains("broker   -> app       PUBLISH"), "{certain}");
     let picture = fs::read_to_string(folder.join("why.svg")).unwrap();
     assert!(picture.contains("failure certain: "), "{picture}");
+    let page = fs::read_to_string(folder.join("why.html")).unwrap();
+    for part in ["Why it fails", "line 13 of the trace", "failure certain: ", "The failure becomes certain"] {
+        assert!(page.contains(part), "{part}");
+    }
 }
 
 #[test]

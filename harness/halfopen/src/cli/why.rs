@@ -14,12 +14,14 @@ use super::foreign::Foreign;
 use super::interrupt;
 use super::output::{Failure, INTERRUPTED, SUCCESS, write_file};
 use super::progress::progress;
-use crate::check::Verdict;
+use crate::check::{Outcome, Verdict};
 use crate::defects::Defect;
 use crate::plan::{Plan, Position};
 use crate::report::diagram::{marked_scene, svg};
-use crate::run::{Ending, Runner, load_set};
-use crate::scenario::PlanOptions;
+use crate::report::model::{Detail, Report, RunRecord, SourceRecord};
+use crate::report::{WhySummary, html_of_failure};
+use crate::run::{Ending, Finished, Runner, load_set};
+use crate::scenario::{About, PlanOptions};
 use crate::trace::{Trace, TraceLine, trace_lines};
 use crate::why::{Share, Why, WhyOptions};
 
@@ -62,6 +64,9 @@ pub(super) struct WhyCommand {
     /// Write the picture of the run to this file, with the events at which the failure became likely and certain.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Write the answer and the picture to this file, as a page.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     #[command(flatten)]
     program: ProgramArgs,
 }
@@ -88,8 +93,9 @@ struct Failing {
     /// The plan of the file, and as the programs can be asked it.
     asked: Arc<Plan>,
     plan: Arc<Plan>,
+    about: About,
     trace: Trace,
-    outcome: crate::check::Outcome,
+    outcome: Outcome,
     lines: Vec<TraceLine>,
 }
 
@@ -121,6 +127,9 @@ pub(super) fn run(command: &WhyCommand) -> Result<u8, Failure> {
         let scene = marked_scene(&failing.plan, &failing.trace, &marks(&failing, &why));
         write_file(path, svg(&scene, &failing.plan.run.to_string()))?;
     }
+    if let Some(path) = &command.html {
+        write_file(path, command.page(&failing, &why))?;
+    }
     Ok(if interrupt::came() { INTERRUPTED } else { SUCCESS })
 }
 
@@ -139,10 +148,10 @@ impl WhyCommand {
     fn failing(&self, programs: &Programs<'_>) -> Result<Failing, Failure> {
         let scenarios = load_set(&[&self.path], PlanOptions { seed: self.seed }, &self.set.values())?;
         let only = self.only.as_deref().unwrap_or_default();
-        let plans = scenarios.into_iter().flat_map(|(_, plans)| plans);
+        let plans = scenarios.iter().flat_map(|(scenario, plans)| plans.iter().map(|plan| (&scenario.about, plan)));
         let mut verdicts = Vec::new();
-        for plan in plans.filter(|plan| plan.run.to_string().contains(only)) {
-            let asked = Arc::new(plan);
+        for (about, plan) in plans.filter(|(_, plan)| plan.run.to_string().contains(only)) {
+            let asked = Arc::new(plan.clone());
             let (plan, runner) = match programs.runner(&asked) {
                 Ok(ready) => ready,
                 Err(why) => {
@@ -157,7 +166,7 @@ impl WhyCommand {
             };
             if !outcome.violations.is_empty() {
                 let lines = trace_lines(&plan, &trace);
-                return Ok(Failing { asked, plan, trace, outcome, lines });
+                return Ok(Failing { asked, plan, about: about.clone(), trace, outcome, lines });
             }
             let verdict =
                 if outcome.verdict == Verdict::Vacuous { "is vacuous (nothing was tested)" } else { "passes" };
@@ -195,16 +204,25 @@ impl WhyCommand {
             let _ = writeln!(answer, "{:>5.0} %  {}", share.of_all() * 100.0, line(failing, *place));
         }
         answer.push('\n');
-        if why.certain().is_none() {
-            answer.push_str(
-                "The failure is certain (all of the runs fail) from the beginning: no travel time and no loss that was drawn \
-                 changes it. It follows from the steps and the programs; a larger --spread may change it.\n",
-            );
-            return answer;
+        for said in answer_in_sentences(failing, why) {
+            answer.push_str(&said);
+            answer.push('\n');
         }
-        answer.push_str(&sentence("likely (half of the runs fail)", failing, why.likely()));
-        answer.push_str(&sentence("certain (all of the runs fail)", failing, why.certain()));
         answer
+    }
+
+    /// Returns the answer as a page, with the picture of the run.
+    fn page(&self, failing: &Failing, why: &Why) -> String {
+        let ending = Ending::Judged(failing.trace.clone(), failing.outcome.clone());
+        let run = Finished { plan: Arc::clone(&failing.plan), defect: self.defect, ending };
+        let detail = Detail { events: true, diagram: false, text: true };
+        let mut record = RunRecord::new(&run, &failing.about, 0, Duration::ZERO, detail);
+        record.diagram = Some(marked_scene(&failing.plan, &failing.trace, &marks(failing, why)));
+        let mut report = Report::default();
+        report.add(record, SourceRecord::of(&failing.plan));
+        let share = |(place, share): (&usize, &Share)| (*place, share.of_all(), line(failing, *place));
+        let shares = why.shares.iter().map(share).collect();
+        html_of_failure(&report, &WhySummary { answer: answer_in_sentences(failing, why), shares })
     }
 }
 
@@ -236,15 +254,29 @@ fn line(failing: &Failing, place: usize) -> String {
     }
 }
 
+/// Returns when the failure became likely and when certain, a sentence each.
+fn answer_in_sentences(failing: &Failing, why: &Why) -> Vec<String> {
+    if why.certain().is_none() {
+        let from_the_beginning = "The failure is certain (all of the runs fail) from the beginning: no travel time and no loss that \
+                                  was drawn changes it. It follows from the steps and the programs; a larger --spread may change \
+                                  it.";
+        return vec![from_the_beginning.to_owned()];
+    }
+    vec![
+        sentence("likely (half of the runs fail)", failing, why.likely()),
+        sentence("certain (all of the runs fail)", failing, why.certain()),
+    ]
+}
+
 /// Returns when the failure became so, as a sentence.
 fn sentence(what: &str, failing: &Failing, turn: Option<std::ops::Range<usize>>) -> String {
     match turn {
-        None => format!("The failure is {what} from the beginning.\n"),
+        None => format!("The failure is {what} from the beginning."),
         Some(turn) if turn.end - turn.start > 1 => {
             let from = line(failing, turn.start + 1);
-            format!("The failure becomes {what} between\n  {from}\nand\n  {}\n", line(failing, turn.end))
+            format!("The failure becomes {what} between\n  {from}\nand\n  {}", line(failing, turn.end))
         }
-        Some(turn) => format!("The failure becomes {what} with\n  {}\n", line(failing, turn.end)),
+        Some(turn) => format!("The failure becomes {what} with\n  {}", line(failing, turn.end)),
     }
 }
 

@@ -11,8 +11,11 @@ use super::model::{Report, RunRecord};
 use crate::check::Verdict;
 
 mod campaign;
+mod curve;
+mod why;
 
 pub use self::campaign::CampaignSummary;
+pub use self::why::WhySummary;
 
 const PAGE: &str = include_str!("html/page.html");
 const LOOKS: &str = include_str!("html/page.css");
@@ -49,6 +52,11 @@ pub fn html(report: &Report, pictures: Pictures) -> String {
 /// The page of what a campaign of exploration has found, with all pictures, and what the campaign reached.
 pub fn html_of_campaign(report: &Report, campaign: &CampaignSummary) -> String {
     page(report, Pictures::All, &campaign.section())
+}
+
+/// The page of a run that fails, and why.
+pub fn html_of_failure(report: &Report, why: &WhySummary) -> String {
+    page(report, Pictures::All, &why.section())
 }
 
 fn page(report: &Report, pictures: Pictures, section: &str) -> String {

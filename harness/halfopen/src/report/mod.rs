@@ -11,7 +11,7 @@ mod terminal;
 mod waivers;
 mod wrong;
 
-pub use self::html::{CampaignSummary, Pictures, Thin, html, html_of_campaign};
+pub use self::html::{CampaignSummary, Pictures, Thin, WhySummary, html, html_of_campaign, html_of_failure};
 pub use self::junit::junit;
 pub use self::pcap::pcapng;
 pub use self::summary::Summary;

@@ -1,13 +1,7 @@
 //! The section of a page that tells of a campaign of exploration: how what it reached grew, and what it did not reach.
 
-use std::fmt::Write as _;
-
+use super::curve::Curve;
 use crate::report::diagram::escaped;
-
-/// The width and the height of the curve, and the room around it, in pixels.
-const WIDTH: f64 = 420.0;
-const HEIGHT: f64 = 120.0;
-const MARGIN: f64 = 34.0;
 
 /// The summary of a campaign of exploration on a page.
 #[derive(Clone, Debug, Default)]
@@ -42,34 +36,21 @@ impl CampaignSummary {
 
     /// Draws the curve: the stories on a scale that doubles, as they are counted.
     fn curve(&self) -> String {
-        let (Some((stories, _)), Some(most)) =
-            (self.growth.last(), self.growth.iter().map(|(_, states)| *states).max())
-        else {
-            return String::new();
-        };
+        let stories = self.growth.last().map_or(0, |(stories, _)| *stories);
+        let most = self.growth.iter().map(|(_, states)| *states).max().unwrap_or(0);
         let scale = |runs: u64| (runs.max(1) as f64).log2();
-        let x = |runs: u64| MARGIN + WIDTH * scale(runs) / scale(*stories).max(1.0);
-        let y = |states: usize| 10.0 + HEIGHT * (1.0 - states as f64 / most.max(1) as f64);
-        let (mut line, mut points) = (String::new(), String::new());
-        for (runs, states) in &self.growth {
-            let (x, y) = (x(*runs), y(*states));
-            let _ = write!(line, "{x:.1},{y:.1} ");
-            let _ = write!(
-                points,
-                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"><title>{states} states after {runs} stories</title></circle>"
-            );
+        let point = |(runs, states): &(u64, usize)| {
+            let across = scale(*runs) / scale(stories).max(1.0);
+            (across, *states as f64 / most.max(1) as f64, format!("{states} states after {runs} stories"))
+        };
+        Curve {
+            label: "growth of states",
+            points: self.growth.iter().map(point).collect(),
+            from: "1 story".to_owned(),
+            to: format!("{stories} stories"),
+            top: most.to_string(),
         }
-        let (width, height, bottom) = (WIDTH + 2.0 * MARGIN, HEIGHT + MARGIN, 10.0 + HEIGHT);
-        format!(
-            "<svg class=\"growth\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"growth of states\">\
-             <path d=\"M{MARGIN} 10V{bottom}H{end}\"/><polyline points=\"{line}\"/>{points}\
-             <text x=\"{MARGIN}\" y=\"{label}\">1 story</text>\
-             <text x=\"{end}\" y=\"{label}\" text-anchor=\"end\">{stories} stories</text>\
-             <text x=\"{end}\" y=\"{top:.1}\" text-anchor=\"end\" dy=\"-6\">{most}</text></svg>",
-            end = MARGIN + WIDTH,
-            label = bottom + 16.0,
-            top = y(most).max(18.0),
-        )
+        .svg()
     }
 }
 
