@@ -213,11 +213,11 @@ impl Broker {
         let Some(packet) = self.packet_or_defect(now, connection, packet) else { return };
         let Some(open) = self.connections.get(&connection) else { return };
         let packet = in_version(packet, open.version);
-        let is_connack = packet.packet_type() == PacketType::ConnAck;
+        let is_awaited = matches!(packet.packet_type(), PacketType::ConnAck | PacketType::Auth);
         match self.encode_for(connection, packet) {
             Ok(Some(packet)) => self.send_scratch(connection, packet),
-            Ok(None) if is_connack => {
-                // The client would wait for it for ever, and DISCONNECT must not come before it [MQTT-3.14.0-1].
+            Ok(None) if is_awaited => {
+                // The client would wait for it for ever. DISCONNECT must not come before CONNACK [MQTT-3.14.0-1].
                 let reason = CloseReason::Refused { reason: ReasonCode::PACKET_TOO_LARGE };
                 return self.close(now, connection, reason);
             }

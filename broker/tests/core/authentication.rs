@@ -276,6 +276,14 @@ fn a_client_may_take_its_leave_before_connack() {
 }
 
 #[test]
+fn client_that_cannot_take_the_question_is_not_kept_waiting() {
+    let mut world = with_dialogue();
+    let peer = connect(&mut world, Connect { maximum_packet_size: Some(10), ..by_test("c") });
+    assert_eq!(world.received(peer), []);
+    assert_eq!(world.why_closed(peer), CloseReason::Refused { reason: ReasonCode::PACKET_TOO_LARGE });
+}
+
+#[test]
 fn an_answer_that_never_comes_is_not_waited_for() {
     let mut world = with_dialogue();
     let peer = connect(&mut world, by_test("c"));
