@@ -1,6 +1,8 @@
 //! Access lists: what nothing allows is forbidden, and what is forbidden goes to nobody and comes from nobody.
 
+use bytes::Bytes;
 use bytestring::ByteString;
+use halfopen_protocol::packet::Connect;
 
 use super::Server;
 use super::session::Session;
@@ -48,6 +50,23 @@ pub(super) enum User {
     Named(ByteString),
     /// The client has proved a name that the trace does not show.
     Unknown,
+}
+
+/// Who a client says it is: its user name, and the method and the first data of an authentication. Two that say the same are taken
+/// for one user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Identity {
+    username: Option<ByteString>,
+    method: Option<ByteString>,
+    data: Option<Bytes>,
+}
+
+impl Identity {
+    /// Returns what a CONNECT says.
+    pub(super) fn of(connect: &Connect) -> Self {
+        let Connect { username, authentication_method: method, authentication_data: data, .. } = connect.clone();
+        Self { username, method, data }
+    }
 }
 
 impl Access {

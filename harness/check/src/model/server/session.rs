@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use halfopen_protocol::Version;
 use halfopen_protocol::packet::{ConnAck, Connect, PacketId, QoS};
 
-use super::access::User;
+use super::access::{Identity, User};
 use super::connection::Connection;
 use super::owed::{Content, Owed, OwedMessage};
 use super::publication::Publication;
@@ -27,8 +27,8 @@ pub(super) struct Session {
     pub(super) connection: Option<ConnectionId>,
     pub(super) version: Version,
     pub(super) user: User,
-    /// User name of its latest CONNECT.
-    username: Option<ByteString>,
+    /// Who the client of its latest CONNECT says it is.
+    identity: Identity,
     /// Seconds that the session outlives its connection; `u32::MAX` for ever.
     pub(super) expiry: u32,
     /// Time at which the session ends, if its connection has ended.
@@ -82,7 +82,7 @@ impl Session {
             connection: None,
             version,
             user: User::default(),
-            username: None,
+            identity: Identity::default(),
             expiry: 0,
             ends_at: None,
             may_end_at: None,
@@ -220,7 +220,7 @@ impl Server {
         self.has_unknown_session |= is_unknown;
         session.version = connect.version;
         session.user = user;
-        session.username.clone_from(&connect.username);
+        session.identity = Identity::of(connect);
         session.connection = Some(id);
         session.ends_at = None;
         session.may_end_at = None;
@@ -274,7 +274,7 @@ impl Server {
         let exists = session.is_some() && !connect.clean_start;
         // Where users prove who they are, a server need not hand the session of one to another.
         let is_anothers =
-            !self.settings.accepts_all && session.is_some_and(|session| session.username != connect.username);
+            !self.settings.accepts_all && session.is_some_and(|session| session.identity != Identity::of(connect));
         let version = connect.version;
         // A CONNECT that was never answered may have made one.
         let may_have_been = self.ended_now.contains_key(client_id) || self.unanswered.contains(client_id);
