@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use halfopen_scenario::ast::{
-    AccessList, AccessRights, Broker, Expiry, Factor, Field, IdleLimit, Middlebox, Name, Named, Number, OneOrMore,
-    Param, PositiveFactor, QueuePolicyWord, Text, WhenFullWord,
+    AccessList, AccessRights, Auth, Broker, Dialogue, Expiry, Factor, Field, IdleLimit, Middlebox, Name, Named, Number,
+    OneOrMore, Param, Payload, PositiveFactor, QueuePolicyWord, Text, WhenFullWord,
 };
 
-use super::Draw;
+use super::{Draw, SPARE};
 use crate::make::{all_links, given};
+
+/// The users and their passwords.
+pub(super) const USERS: [(&str, &str); 2] = [("alice", "a"), ("bob", "b")];
+/// The enhanced authentication, and what is said in it in turn, by the client first.
+pub(super) const METHOD: &str = "LORE";
+pub(super) const DIALOGUE: [&str; 4] = ["knock", "who is there", "Arthur", "welcome"];
 
 impl Draw {
     /// Draws a broker. Scripted clients do not heed what it announces.
@@ -27,7 +33,28 @@ impl Draw {
         if self.swarm.has_limits {
             self.limit(&mut broker);
         }
+        if self.swarm.has_users || self.swarm.has_dialogue {
+            broker.auth = given(self.auth());
+        }
+        if self.swarm.has_spare && self.swarm.is_v5 && self.random.chance(50) {
+            broker.server_reference = given(Text(format!("{SPARE}:1883")));
+        }
         broker
+    }
+
+    /// Draws who may connect. Who names nobody may.
+    fn auth(&mut self) -> Auth {
+        let mut auth = Auth { anonymous: given(true), ..Auth::default() };
+        if self.swarm.has_users {
+            let user = |(name, password): (&str, &str)| (Name::new(name), Param::new(Payload::text(password)));
+            auth.users = given(Named(USERS.into_iter().map(user).collect()));
+        }
+        if self.swarm.has_dialogue {
+            let words = if self.random.chance(50) { &DIALOGUE[..3] } else { &DIALOGUE[..] };
+            auth.method = given(Text(METHOD.to_owned()));
+            auth.dialogue = given(Dialogue(words.iter().map(|word| Param::new(Payload::text(*word))).collect()));
+        }
+        auth
     }
 
     /// Draws what a broker does not take.

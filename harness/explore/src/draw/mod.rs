@@ -27,7 +27,9 @@ use crate::random::Random;
 
 /// The broker of a story.
 const BROKER: &str = "broker";
-/// The scripted broker that takes its place.
+/// The broker to which clients go when they lose the first.
+const SPARE: &str = "spare";
+/// The scripted broker that takes the place of the first.
 const FAKE: &str = "fake";
 /// The clients.
 const CLIENTS: [&str; 3] = ["sensor", "app", "panel"];
@@ -92,6 +94,8 @@ struct Peer {
     keep_alive: Duration,
     reconnects: bool,
     keeps_session: bool,
+    /// True if it authenticates in a dialogue.
+    authenticates: bool,
     /// Time for which its session outlives its connections, if it does.
     expiry: Option<Duration>,
     is_up: bool,

@@ -6,12 +6,13 @@ use halfopen_plan::Feature;
 use halfopen_protocol::{PacketType, Version};
 use halfopen_scenario::ast::{
     Acknowledge, Answer, AnswerKeys, AnswerLine, AnswerWord, Answered, Answers, Broker, Client, CloseWord,
-    ConnectFields, Expiry, Factor, Field, FieldValue, File, GrowthFactor, Name, Named, Number, OneOrMore, Param,
-    Payload, Place, Properties, RawBroker, RawClient, Reason, Reconnect, ReconnectChoice, Sent, Subscription,
-    SubscriptionKeys, Text, UserProperties, Will,
+    ConnectFields, Expiry, Factor, Field, FieldValue, File, GrowthFactor, Name, Named, NodeName, Number, OneOrMore,
+    Outgoing, Param, Payload, Place, Properties, RawBroker, RawClient, Reason, Reconnect, ReconnectChoice, Sent,
+    Subscription, SubscriptionKeys, Text, UserProperties, Will,
 };
 
-use super::{BROKER, CLIENTS, Draw, FAKE, Peer, RAW, TOPICS, nodes};
+use super::broker::{DIALOGUE, METHOD, USERS};
+use super::{BROKER, CLIENTS, Draw, FAKE, Peer, RAW, SPARE, TOPICS, nodes};
 use crate::make::{field, given, number, packet, text};
 
 /// The shortest half of the keep-alives; where no keep-alive is.
@@ -35,7 +36,11 @@ impl Draw {
             file.raw_brokers = nodes(vec![(FAKE, fake)]);
         } else {
             let broker = self.broker(raw == 0);
-            file.brokers = (broker != Broker::default()).then(|| nodes(vec![(BROKER, broker)])).flatten();
+            if self.swarm.has_spare {
+                file.brokers = nodes(vec![(BROKER, broker), (SPARE, Broker::default())]);
+            } else if broker != Broker::default() {
+                file.brokers = nodes(vec![(BROKER, broker)]);
+            }
         }
         let mut declared = Vec::new();
         for name in CLIENTS.into_iter().take(clients) {
@@ -104,6 +109,16 @@ impl Draw {
         if is_v5 && self.swarm.has_limits && self.random.chance(15) {
             fields.request_problem_information = given(false);
         }
+        if self.swarm.has_users && self.random.chance(70) {
+            let (user, password) = self.random.pick(&USERS);
+            fields.username = given(Text(user.to_owned()));
+            fields.password = given(Payload::text(password));
+        }
+        let authenticates = is_raw && self.swarm.has_dialogue && self.random.chance(70);
+        if authenticates {
+            fields.authentication_method = given(Text(METHOD.to_owned()));
+            fields.authentication_data = given(Payload::text(DIALOGUE[0]));
+        }
         let peer = Peer {
             name: "",
             is_raw,
@@ -111,6 +126,7 @@ impl Draw {
             keep_alive,
             reconnects: false,
             keeps_session,
+            authenticates,
             expiry: session_expiry,
             is_up: true,
             is_connected: false,
@@ -211,6 +227,10 @@ impl Draw {
             peer.reconnects = true;
             client.own.reconnect = given(self.reconnect());
         }
+        client.common.to = self.destination(peer.reconnects);
+        if self.swarm.has_spare && peer.is_v5 && self.random.chance(50) {
+            client.own.follows_references = given(true);
+        }
         if self.swarm.is_fake {
             client.own.autostart = given(false);
         } else {
@@ -251,11 +271,28 @@ impl Draw {
             client.common.mqtt = given(Version::V3_1_1);
         }
         client.common.subscribe = self.subscriptions(peer.is_v5);
-        if self.swarm.has_silent_peers && self.random.chance(60) {
-            client.own.answers = self.answers(false).map(|answers| Field::new(Param::new(answers)));
+        client.common.to = self.destination(false);
+        let may_be_silent = self.swarm.has_silent_peers && self.random.chance(60);
+        let mut answers = if may_be_silent { self.answers(false) } else { None };
+        if peer.authenticates {
+            let said =
+                AnswerKeys { send: given(Sent(OneOrMore(vec![Param::new(next_word())]))), ..AnswerKeys::default() };
+            let line = AnswerLine::new(Answered::Packet(PacketType::Auth), vec![Answer::With(Box::new(said))]);
+            match &mut answers {
+                Some(Answers::Some(lines)) => lines.push(line),
+                _ => answers = Some(Answers::Some(vec![line])),
+            }
         }
+        client.own.answers = answers.map(|answers| Field::new(Param::new(answers)));
         self.peers.push(peer);
         client
+    }
+
+    /// Where a client connects to, if there are two brokers: one that connects again on its own goes from one to the other.
+    fn destination(&self, goes_on: bool) -> Option<Field<Param<OneOrMore<Param<NodeName>>>>> {
+        let brokers = if goes_on { vec![BROKER, SPARE] } else { vec![BROKER] };
+        let name = |name| Param::new(NodeName(Name::new(name)));
+        if self.swarm.has_spare { given(OneOrMore(brokers.into_iter().map(name).collect())) } else { None }
     }
 
     fn subscriptions(&mut self, is_v5: bool) -> Option<Field<Param<OneOrMore<Param<Subscription>>>>> {
@@ -424,6 +461,21 @@ impl Draw {
     pub(super) fn topic(&mut self) -> &'static str {
         self.random.pick(&TOPICS)
     }
+}
+
+/// The AUTH with which a client goes on in a dialogue.
+fn next_word() -> Outgoing {
+    auth(0x18, DIALOGUE[2])
+}
+
+/// An AUTH with a reason and data.
+pub(super) fn auth(reason: u8, said: &str) -> Outgoing {
+    let fields = vec![
+        field("reason", FieldValue::Reason(Reason::new(reason))),
+        field("authentication_method", text(METHOD)),
+        field("authentication_data", FieldValue::Payload(Payload::text(said))),
+    ];
+    packet(PacketType::Auth, fields)
 }
 
 /// User properties, of which one name stands twice.

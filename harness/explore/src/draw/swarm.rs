@@ -44,10 +44,11 @@ pub(super) enum Deed {
     FakeSilent,
     Configure,
     OtherConnect,
+    Renew,
 }
 
 /// Deeds of a story with a broker, and how often each is drawn among all that are switched on.
-const OF_BROKER: [(u64, Deed); 34] = [
+const OF_BROKER: [(u64, Deed); 35] = [
     (10, Deed::Publish),
     (3, Deed::Burst),
     (3, Deed::Periodic),
@@ -82,6 +83,7 @@ const OF_BROKER: [(u64, Deed); 34] = [
     (2, Deed::Window),
     (1, Deed::Configure),
     (2, Deed::OtherConnect),
+    (1, Deed::Renew),
 ];
 
 /// The same of a story in which a scripted broker faces clients.
@@ -144,6 +146,12 @@ pub(super) struct Swarm {
     pub(super) has_access: bool,
     /// True if the broker announces that it does not take everything.
     pub(super) has_refusals: bool,
+    /// True if the broker knows users and their passwords.
+    pub(super) has_users: bool,
+    /// True if scripted clients authenticate in a dialogue.
+    pub(super) has_dialogue: bool,
+    /// True if there is a second broker, to which clients go when they lose the first.
+    pub(super) has_spare: bool,
     pub(super) is_durable: bool,
     pub(super) has_silent_peers: bool,
     pub(super) qos: Vec<u64>,
@@ -192,6 +200,8 @@ impl Swarm {
         let (has_properties, has_middlebox) = (random.chance(20) || is_off, random.chance(8) || is_off);
         let (has_ids, has_lists) = (random.chance(25) || is_off, random.chance(30) || is_off);
         let (has_access, has_refusals) = (random.chance(8) || is_off, random.chance(8) || is_off);
+        let has_users = random.chance(10) || is_off;
+        let (has_dialogue, has_spare) = (random.chance(8) || is_off, random.chance(8));
         Self {
             is_fake,
             is_v5,
@@ -217,6 +227,11 @@ impl Swarm {
             has_lists,
             has_access,
             has_refusals: has_refusals && is_v5 && !is_mixed,
+            has_users: has_users && !is_fake,
+            // 3.1.1 knows none.
+            has_dialogue: has_dialogue && is_v5 && !is_mixed && !is_fake,
+            // All are not at once: a spare broker has no dialogue, and what comes to it meets little else.
+            has_spare: has_spare && !has_dialogue && !is_fake && !is_long,
             is_durable,
             has_silent_peers,
             qos,

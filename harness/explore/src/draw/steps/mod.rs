@@ -12,6 +12,8 @@ use halfopen_scenario::ast::{
     With,
 };
 
+use crate::draw::broker::{DIALOGUE, USERS};
+use crate::draw::nodes::auth;
 use crate::draw::swarm::Deed;
 use crate::draw::{Draw, FAKE, Peer};
 use crate::make::{act, acts, connect, every, field, given, link, network, number, packet, send, sized, text, wait};
@@ -61,6 +63,7 @@ impl Draw {
             Deed::ClockLeaps => self.clock_leaps(),
             Deed::Configure => self.configure(),
             Deed::OtherConnect => self.connect_otherwise(),
+            Deed::Renew => self.renew(),
             Deed::Partition => self.partition(),
             Deed::HalfOpen => self.half_open(),
             Deed::Reset => self.reset(),
@@ -126,7 +129,11 @@ impl Draw {
     /// Connects a client. A step that waits for an answer which never comes would hold up the story.
     fn connect(&mut self, place: usize, waits: bool) {
         let name = self.name(place);
-        let waits = waits && self.broker_is_up && !self.parted.contains(&name) && !self.peers[place].is_deaf;
+        let waits = waits
+            && !self.peers[place].authenticates
+            && self.broker_is_up
+            && !self.parted.contains(&name)
+            && !self.peers[place].is_deaf;
         self.push(act(name, connect(waits)));
         let peer = &mut self.peers[place];
         peer.is_connected = true;
@@ -324,6 +331,11 @@ impl Draw {
         let (name, is_v5) = (self.name(place), self.peers[place].is_v5);
         let mut fields = ConnectFields::default();
         match self.random.below(if is_v5 { 5 } else { 3 }) {
+            _ if self.swarm.has_users && self.random.chance(50) => {
+                let (user, password) = self.random.pick(&[USERS[0], USERS[1], (USERS[0].0, "guessed")]);
+                fields.username = given(Text(user.to_owned()));
+                fields.password = given(Payload::text(password));
+            }
             0 => fields.clean = given(true),
             1 => fields.clean = given(false),
             2 => fields.client_id = given(Text("one".to_owned())),
@@ -341,6 +353,13 @@ impl Draw {
         peer.connections += 1;
         let time = self.random.pick(&[1, 100, 500]);
         self.push(wait(Duration::from_millis(time)));
+    }
+
+    /// A client authenticates anew on the connection that it has.
+    fn renew(&mut self) {
+        let may = |peer: &Peer| peer.authenticates && peer.is_connected && peer.is_up && !peer.is_deaf;
+        let Some(place) = self.peer(may) else { return };
+        self.push(act(self.name(place), send(vec![auth(0x19, DIALOGUE[0])])));
     }
 
     fn disconnect(&mut self) {
