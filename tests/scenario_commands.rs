@@ -184,7 +184,8 @@ expect:
 fn why_names_the_line_of_the_trace_with_which_a_failure_becomes_certain_and_marks_it() {
     let folder = folder("why");
     fs::write(folder.join("late.yaml"), BY_CHANCE).unwrap();
-    let arguments = ["why", "late.yaml", "--spread", "0ms", "--json", "why.json", "--svg", "why.svg", "--html", "why.html"];
+    let arguments =
+        ["why", "late.yaml", "--spread", "0ms", "--json", "why.json", "--svg", "why.svg", "--html", "why.html"];
     let why = halfopen(&folder, &arguments);
     assert_eq!(why.status.code(), Some(0), "{}", err(&why));
     snapshot("why", &out(&why));

@@ -39,6 +39,11 @@ pub(crate) fn page(fates: &[(&Change, Fate)], equivalents: &Equivalents, count: 
         some => format!("\nOf {count} changes, {some} were chosen evenly.\n"),
     };
     let mut page = format!("{HEAD}{chosen}\n{LINE}{:.1} %\n\n", share(fates, equivalents));
+    let _ = write!(
+        page,
+        "Of those that change a trace, so that a peer could notice: {:.1} %\n\n",
+        share_of_seen(fates, equivalents)
+    );
     page.push_str("| module | caught | seen | unseen | not reached | equivalent |\n|---|---|---|---|---|---|\n");
     let mut sum = [0; COLUMNS];
     for (file, counts) in &files {
@@ -94,6 +99,14 @@ pub(crate) fn share(fates: &[(&Change, Fate)], equivalents: &Equivalents) -> f64
     100.0 * caught as f64 / reached.max(1) as f64
 }
 
+/// Returns the share in percent that is caught, of those that change what a trace shows.
+#[expect(clippy::cast_precision_loss, reason = "counts of some thousands")]
+fn share_of_seen(fates: &[(&Change, Fate)], equivalents: &Equivalents) -> f64 {
+    let seen = fates.iter().filter(|(change, fate)| column(change, fate, equivalents) == 1).count();
+    let (_, caught) = counts(fates, equivalents);
+    100.0 * caught as f64 / (caught + seen).max(1) as f64
+}
+
 /// Returns the share that a page says.
 pub(crate) fn written_share(page: &str) -> Option<f64> {
     page.lines().find_map(|line| line.strip_prefix(LINE))?.strip_suffix(" %")?.parse().ok()
@@ -114,6 +127,7 @@ mod tests {
         let equivalents = Equivalents::parse("= nobody sees it\na.rs g: `1` is `2`\n").unwrap();
         let page = page(&fates, &equivalents, 9);
         assert_eq!(written_share(&page), Some(50.0));
+        assert!(page.contains("so that a peer could notice: 66.7 %\n"), "{page}");
         assert!(page.contains("\nOf 9 changes, 6 were chosen evenly.\n"), "{page}");
         assert!(page.contains("| all | 2 | 1 | 1 | 1 | 1 |\n\n## Seen"), "{page}");
         assert!(page.contains("- `a.rs:3` f: `1` is `2` (in `area/one`)\n"), "{page}");
