@@ -43,8 +43,8 @@ pub(super) struct Live {
 enum Target {
     /// The project's own broker, to see what real time alone changes.
     Builtin,
-    /// A broker that runs already.
-    Running(Running),
+    /// A broker that runs already, and the profile that says what it speaks and lacks, if one is given.
+    Running(Running, Option<Profile>),
     /// A program that is started for each run.
     Started(Profile),
 }
@@ -59,7 +59,7 @@ impl Live {
         let target = Target::of(text, command)?;
         let login = Login::of(&command.live)?;
         let name = measure::unique_name();
-        let running = if let Target::Running(running) = &target { Some(running) } else { None };
+        let running = if let Target::Running(running, _) = &target { Some(running) } else { None };
         let measured = Measured::take(running, &name, login.as_ref());
         let measured = measured.map_err(|why| Failure::Input(format!("--live {text}: {why}")))?;
         Ok(Some(Self { target, measured, login, name }))
@@ -96,7 +96,7 @@ impl Live {
         if let Some(login) = &self.login {
             login.give_to_all(&mut adapted);
         }
-        if let Target::Running(_) = self.target {
+        if let Target::Running(..) = self.target {
             let name = format!("{}{:x}", self.name, crate::plan::Seed(0).derive(&plan.run.to_string()).0 & 0xff_ffff);
             if let Err(why) = namespace::move_into(&mut adapted, &name) {
                 return skipped(format!("{why}: on a broker that others use, too, runs have names of their own"));
@@ -127,29 +127,31 @@ impl Live {
 
     /// Returns the plan for this broker, and how much was left out.
     fn adapted(&self, plan: &Plan) -> Result<(Plan, usize), String> {
-        let profile = match &self.target {
+        let (profile, is_started) = match &self.target {
             Target::Builtin => return Ok((plan.clone(), 0)),
-            Target::Running(_) => None,
-            Target::Started(profile) => Some(profile),
+            Target::Running(_, profile) => (profile.as_ref(), false),
+            Target::Started(profile) => (Some(profile), true),
         };
         let brokers = plan.nodes.iter().filter(|node| matches!(node.program, Program::Broker(_))).count();
-        match (brokers, profile) {
+        match (brokers, is_started) {
             (0, _) => return Err("it has no broker that the program could be".to_owned()),
-            (2.., None) => return Err("it has several brokers".to_owned()),
+            (2.., false) => return Err("it has several brokers".to_owned()),
             _ => {}
         }
-        if let Some(why) = profile.and_then(|profile| profile.lacks(plan)) {
+        if let Some(why) = profile.and_then(|profile| profile.does_not_speak(plan).or_else(|| profile.lacks(plan))) {
             return Err(why);
         }
-        if let Some(fault) = impossible(&plan.steps, plan, profile.is_some()) {
+        if let Some(fault) = impossible(&plan.steps, plan, is_started) {
             return Err(fault);
         }
-        let does_not_take = |program: &Program| match profile {
+        // Only a program that is started for the run can be told something, and leaves a log that can be read.
+        let started = profile.filter(|_| is_started);
+        let does_not_take = |program: &Program| match started {
             Some(profile) => profile.does_not_take(program),
             None if matches!(program, Program::Broker(broker) if *broker == BrokerProgram::default()) => None,
             None => Some("it sets something on a broker, which runs already".to_owned()),
         };
-        let reasons = profile.map(Profile::reasons).unwrap_or_default();
+        let reasons = started.map(Profile::reasons).unwrap_or_default();
         let nodes = for_guests::brokers(plan);
         let role = Role::Broker;
         let abilities = Abilities { nodes, role, does_not_take: &does_not_take, has_clock: false, reasons };
@@ -161,7 +163,7 @@ impl Live {
         match &self.target {
             Target::Builtin => Ok(None),
             Target::Started(profile) => profile.live_guest().map(Some),
-            Target::Running(running) => {
+            Target::Running(running, _) => {
                 let (running, address) = (running.clone(), running.address());
                 Ok(Some(ProgramUnderTest::remote(RemoteBroker::new(RemoteOptions {
                     start: Box::new(move |_, _, _| Ok(StartedRemote { address, process: None })),
@@ -181,17 +183,29 @@ impl Target {
     /// Finds what `--live` names.
     fn of(text: &str, command: &RunCommand) -> Result<Self, Failure> {
         let wrong = |why: String| Failure::Input(format!("--live {text}: {why}"));
+        let of_a_broker = |name: &str| {
+            let profile = Profile::find(name).map_err(|error| Failure::Input(error.to_string()))?;
+            if profile.role == Role::Broker {
+                Ok(profile)
+            } else {
+                Err(wrong(format!("the profile {name} is of a client: in real time there are brokers alone")))
+            }
+        };
+        let is = command.run.program.broker.as_deref();
         if let Some(running) = Running::of(text, &command.live).map_err(wrong)? {
-            return Ok(Self::Running(running));
+            return Ok(Self::Running(running, is.map(of_a_broker).transpose()?));
+        }
+        if let Some(is) = is {
+            return Err(wrong(format!(
+                "`--broker {is}` says what a broker at an address is, as in `--live tcp://HOST:PORT --broker {is}`; \
+                 `--live {is}` starts it"
+            )));
         }
         if text == "builtin" {
             return Ok(Self::Builtin);
         }
-        let profile = Profile::find(text).map_err(|error| Failure::Input(error.to_string()))?;
+        let profile = of_a_broker(text)?;
         profile.check_command().map_err(Failure::Input)?;
-        if profile.role != Role::Broker {
-            return Err(wrong("in real time there are profiles of brokers alone".to_owned()));
-        }
         Ok(Self::Started(profile))
     }
 }

@@ -34,8 +34,9 @@ pub(super) struct RunCommand {
 #[command(next_help_heading = "Real time")]
 pub(super) struct LiveArgs {
     /// Run in real time, over real TCP, against a broker that runs already: `tcp://HOST:PORT`, or `mqtts://HOST:PORT` with TLS; or
-    /// one that is started for each run: the name or the path of a profile.
-    #[arg(long, value_name = "TARGET", conflicts_with_all = ["broker", "client", "engine", "defect"])]
+    /// one that is started for each run: the name or the path of a profile. With an address, `--broker PROFILE` says which versions
+    /// the broker there speaks, and what it lacks.
+    #[arg(long, value_name = "TARGET", conflicts_with_all = ["client", "engine", "defect"])]
     pub(super) live: Option<String>,
     /// With `--live`: skip runs that take longer, `90s`, `30m` or `1h`; `none` is no limit.
     #[arg(long, value_name = "TIME", default_value = "60s", requires = "live")]

@@ -9,6 +9,7 @@ use std::sync::mpsc;
 
 use indicatif::ProgressBar;
 
+use super::args::ProgramArgs;
 use super::artifacts::{leave, remember_failed, write_capture};
 use super::commands::{begin_log, timed};
 use super::foreign::{Foreign, Judged};
@@ -58,7 +59,9 @@ pub(super) fn run(command: &RunCommand) -> Result<u8, Failure> {
     let live = Live::of(command)?;
     let mut chosen = choose(command)?;
     let plans: Vec<Arc<Plan>> = chosen.iter().map(|chosen| Arc::clone(&chosen.plan)).collect();
-    let place = match (live, Foreign::of(&command.run.program, &plans)?) {
+    // In real time, `--broker` only describes the broker: it is not started.
+    let program = if live.is_some() { &ProgramArgs::default() } else { &command.run.program };
+    let place = match (live, Foreign::of(program, &plans)?) {
         (Some(live), _) => Place::Live(live),
         (None, Some(foreign)) => {
             foreign.refuse_defect(command.run.defect)?;

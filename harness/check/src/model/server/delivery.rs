@@ -343,7 +343,7 @@ impl Server {
         let actual = format!("one more{retained}, of {} bytes, at {}", publish.payload.len(), shown(self.now));
         let finding = Finding::new(Invariant::BrokerDelivers, clause, &owed, actual);
         let (client_id, topic) = (client_id.clone(), topic.clone());
-        self.early.push(Early { client_id, topic, publish: publish.clone(), finding });
+        self.early.push(Early { client_id, topic, publish: publish.clone(), at: self.now, finding });
     }
 
     /// Returns whether the server had a choice that makes this message right.

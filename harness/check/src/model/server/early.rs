@@ -1,5 +1,7 @@
-//! Messages that a server sends before the trace shows why: at one instant it may publish the wills of connections that it
-//! closes only after that.
+//! Messages that a server sends before the trace shows why: it may publish the wills of connections that it closes only after
+//! that, at the same instant or, in real time, within the tolerance.
+
+use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::Publish;
@@ -14,12 +16,14 @@ pub(super) struct Early {
     pub(super) client_id: ByteString,
     pub(super) topic: ByteString,
     pub(super) publish: Publish,
-    /// The finding if no reason follows at the same instant.
+    /// The time at which it was sent.
+    pub(super) at: Duration,
+    /// The finding if no reason follows at the same instant, or within the tolerance.
     pub(super) finding: Finding,
 }
 
 impl Server {
-    /// Takes a publication that has become owed for the reason of what was sent at the same instant before.
+    /// Takes a publication that has become owed for the reason of what was sent just before.
     pub(super) fn settle_early(&mut self, publication: &Publication) {
         let mut early = std::mem::take(&mut self.early);
         early.retain(|early| {
@@ -29,8 +33,9 @@ impl Server {
         self.early = early;
     }
 
-    /// The instant is over: what was sent at it for no reason was wrong.
-    pub(super) fn judge_early(&mut self, findings: &mut Findings) {
-        self.early.drain(..).for_each(|early| findings.add(early.finding));
+    /// Finds what was sent for no reason, and for which none can follow any more at `next`, the next instant.
+    pub(super) fn judge_early(&mut self, next: Duration, findings: &mut Findings) {
+        let tolerance = self.settings.tolerance;
+        self.early.extract_if(.., |early| early.at + tolerance < next).for_each(|early| findings.add(early.finding));
     }
 }

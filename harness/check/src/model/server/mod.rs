@@ -272,7 +272,7 @@ impl Server {
     /// Judges what is still open at the end of the run.
     pub(super) fn finish(&mut self, end: Duration, findings: &mut Findings) {
         self.advance(end, findings);
-        self.judge_early(findings);
+        self.judge_early(Duration::MAX, findings);
         let open: Vec<ConnectionId> = self.connections.keys().copied().collect();
         for id in open {
             self.judge_connection(id, findings);
@@ -293,7 +293,7 @@ impl Server {
             for (id, how) in std::mem::take(&mut self.closing) {
                 self.end(id, how, findings);
             }
-            self.judge_early(findings);
+            self.judge_early(now, findings);
             self.forget_instant(now);
         }
         if !self.is_paused {
