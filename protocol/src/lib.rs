@@ -35,6 +35,7 @@ pub mod flow;
 pub mod normative;
 pub mod packet;
 mod reason;
+mod room;
 #[cfg(feature = "scram")]
 pub mod scram;
 #[cfg(feature = "testing")]
@@ -46,5 +47,6 @@ mod version;
 pub use crate::codec::{DecodeError, DecodeOptions, EncodeError, Role, decode, encode};
 pub use crate::packet::{Packet, PacketType};
 pub use crate::reason::ReasonCode;
+pub use crate::room::{Empty, Rare, Shared};
 pub use crate::time::{Clock, Instant};
 pub use crate::version::Version;

@@ -426,7 +426,7 @@ mod tests {
         let line = "sub -t a -q 1 -k 5 -i me -V 5 -c -u you -P secret --will-topic w --will-qos 1 --will-retain";
         let Ok(Args { what: ProgramCommand::Sub(sub), .. }) = parse(line) else { panic!() };
         let options = sub.options(0).expect("the line is good");
-        let connect = options.connect;
+        let connect = options.connect.into_inner();
         assert_eq!((&*connect.client_id, connect.keep_alive, connect.version), ("me", 5, Version::V5_0));
         assert_eq!((connect.clean_start, connect.session_expiry), (false, Some(u32::MAX)));
         assert_eq!((connect.username.as_deref(), connect.password.as_deref()), (Some("you"), Some(&b"secret"[..])));

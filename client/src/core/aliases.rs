@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use bytestring::ByteString;
+use halfopen_protocol::Rare;
 use halfopen_protocol::packet::Publish;
 
 /// Topic aliases for what goes out on one connection (§3.3.2.3.4 of 5.0): the first topics get one, as far as the
@@ -8,13 +9,13 @@ use halfopen_protocol::packet::Publish;
 #[derive(Debug, Default)]
 pub(super) struct Aliases {
     maximum: u16,
-    known: BTreeMap<ByteString, u16>,
+    known: Rare<BTreeMap<ByteString, u16>>,
 }
 
 impl Aliases {
     /// Creates a table of at most `maximum` aliases; with 0 none at all [MQTT-3.2.2-18].
     pub(super) fn new(maximum: u16) -> Self {
-        Self { maximum, known: BTreeMap::new() }
+        Self { maximum, known: Rare::new() }
     }
 
     /// The message with an alias in place of its topic, or in addition to it at the first time; `None` if there is no

@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use halfopen_protocol::packet::{Auth, ConnAck, Disconnect};
 use halfopen_protocol::{Instant, Packet, ReasonCode};
 
-use super::link::{Attempt, Handshake, Link};
+use super::link::{Attempt, Link};
 use super::violation::Violation;
 use super::{Client, CommandError, DisconnectReason, Event};
 
@@ -143,7 +143,7 @@ impl Client {
 
     fn check_method(&self, method: Option<&ByteString>) -> Result<(), Violation> {
         let asked = match &self.link {
-            Link::Handshake(Handshake { authentication_method, .. }) => authentication_method.as_ref(),
+            Link::Handshake(handshake) => handshake.authentication_method.as_ref(),
             Link::Up(up) => up.authentication_method.as_ref(),
             Link::Idle | Link::Waiting { .. } | Link::Opening(_) => None,
         };

@@ -2,6 +2,8 @@ use std::collections::VecDeque;
 
 use bytes::BytesMut;
 use bytestring::ByteString;
+#[cfg(feature = "defects")]
+use halfopen_protocol::Rare;
 use halfopen_protocol::packet::{Connect, Disconnect, PacketId, Publish, QoS};
 use halfopen_protocol::{Instant, Packet, Version, encode};
 
@@ -26,7 +28,7 @@ use super::{CommandError, DisconnectReason, Event, Mechanism, Options, Output, T
 #[derive(Debug)]
 pub struct Client {
     pub(super) options: Options,
-    pub(super) backoff: Option<Backoff>,
+    pub(super) backoff: Option<Box<Backoff>>,
     pub(super) link: Link,
     pub(super) session: Session,
     /// Overrides the Clean Start of the options.
@@ -38,7 +40,7 @@ pub struct Client {
     pub(super) credit: Option<usize>,
     pinging: bool,
     #[cfg(feature = "defects")]
-    pub(super) defects: Defects,
+    pub(super) defects: Rare<Defects>,
     last_token: u64,
     pub(super) outputs: VecDeque<Output>,
     /// Number of bytes that wait in them to be sent.
@@ -52,7 +54,7 @@ impl Client {
     /// A client that is not connected. `seed` is where the jitter of the back-off comes from.
     pub fn new(options: Options, seed: u64) -> Self {
         Self {
-            backoff: options.reconnect.map(|reconnect| Backoff::new(reconnect, seed)),
+            backoff: options.reconnect.map(|reconnect| Box::new(Backoff::new(reconnect, seed))),
             link: Link::Idle,
             session: Session::new(options.subscriptions.clone()),
             clean_start: None,
@@ -61,7 +63,7 @@ impl Client {
             credit: options.incoming_limit,
             pinging: true,
             #[cfg(feature = "defects")]
-            defects: Defects::default(),
+            defects: Rare::new(),
             last_token: Token::OWN.0,
             outputs: VecDeque::new(),
             unpolled: 0,
@@ -92,7 +94,7 @@ impl Client {
     pub fn connect_as(&mut self, now: Instant, connect: Connect) {
         if matches!(self.link, Link::Idle | Link::Waiting { .. }) {
             self.clean_start = None;
-            self.options.connect = Connect { version: self.version(), ..connect };
+            self.options.connect = Connect { version: self.version(), ..connect }.into();
             self.begin(now);
         }
     }
@@ -213,13 +215,13 @@ impl Client {
             self.tell(Event::Disconnected { reason, retry_at: None });
             return;
         }
-        self.link = Link::Handshake(Handshake {
+        self.link = Link::Handshake(Box::new(Handshake {
             attempt,
             connect_sent: now,
             clean_start: connect.clean_start,
             authentication_method: connect.authentication_method.clone(),
             buffer: BytesMut::new(),
-        });
+        }));
         self.write(now, Packet::from(connect));
     }
 
@@ -268,9 +270,10 @@ impl Client {
         }
         match (timer, &mut self.link) {
             (Timer::Reconnect, _) => self.begin(now),
-            (Timer::Connect, Link::Opening(attempt) | Link::Handshake(Handshake { attempt, .. })) => {
-                let reason = DisconnectReason::NoConnack { at: attempt.at, due: attempt.due };
-                self.end(now, reason);
+            (Timer::Connect, link) => {
+                if let Some(Attempt { at, due }) = link.attempt() {
+                    self.end(now, DisconnectReason::NoConnack { at, due });
+                }
             }
             (Timer::KeepAlive, Link::Up(up)) => {
                 up.keep_alive.asked(now);
@@ -314,7 +317,7 @@ impl Client {
         match &self.link {
             Link::Idle => None,
             Link::Waiting { retry_at } => Some((*retry_at, Timer::Reconnect)),
-            Link::Opening(attempt) | Link::Handshake(Handshake { attempt, .. }) => Some((attempt.due, Timer::Connect)),
+            Link::Opening(_) | Link::Handshake(_) => Some((self.link.attempt()?.due, Timer::Connect)),
             Link::Up(up) => {
                 let ping = if self.pinging { self.ping_or_defect(up) } else { None };
                 // A client that does not listen cannot blame the peer for its silence.
@@ -400,7 +403,7 @@ impl Client {
     }
 
     fn connect_packet(&mut self) -> Connect {
-        let mut connect = self.options.connect.clone();
+        let mut connect = Connect::clone(&self.options.connect);
         connect.clean_start = self.clean_start.unwrap_or(connect.clean_start);
         if let (true, Some(id)) = (connect.client_id.is_empty(), &self.assigned_id) {
             connect.client_id = id.clone();

@@ -1,9 +1,8 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use halfopen_protocol::flow::PubRecOutcome;
 use halfopen_protocol::packet::{Ack, ConnAck, Publish, QoS, SubAck, UnsubAck};
-use halfopen_protocol::{DecodeOptions, Instant, Packet, ReasonCode, Role, decode};
+use halfopen_protocol::{DecodeOptions, Instant, Packet, Rare, ReasonCode, Role, decode};
 
 use super::aliases::Aliases;
 use super::limits::Limits;
@@ -112,7 +111,7 @@ impl Client {
             keep_alive,
             limits,
             buffer: std::mem::take(&mut handshake.buffer),
-            aliases: BTreeMap::new(),
+            aliases: Rare::new(),
             outgoing: Aliases::new(connack.topic_alias_maximum.unwrap_or(0).min(self.options.topic_aliases)),
             since: now,
             authentication_method: handshake.authentication_method.take(),

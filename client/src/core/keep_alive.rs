@@ -62,6 +62,10 @@ impl KeepAlive {
 
     /// Takes note that a PINGREQ was sent.
     pub(super) fn asked(&mut self, now: Instant) {
+        if self.unanswered.is_empty() {
+            // Mostly it stays alone, and a queue that grows by itself makes room for four.
+            self.unanswered.reserve_exact(1);
+        }
         if self.unanswered.len() < REMEMBERED {
             self.unanswered.push_back(now);
         }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use bytes::BytesMut;
 use bytestring::ByteString;
-use halfopen_protocol::Instant;
+use halfopen_protocol::{Instant, Rare};
 
 use super::aliases::Aliases;
 use super::defects::KeepAliveOrDefect;
@@ -21,7 +21,7 @@ pub(super) enum Link {
     /// The driver opens the transport.
     Opening(Attempt),
     /// CONNECT is sent.
-    Handshake(Handshake),
+    Handshake(Box<Handshake>),
     /// CONNACK has come.
     Up(Box<Up>),
 }
@@ -52,7 +52,7 @@ pub(super) struct Up {
     pub(super) limits: Limits,
     pub(super) buffer: BytesMut,
     /// Topic aliases that the broker set (§3.3.2.3.4 of 5.0).
-    pub(super) aliases: BTreeMap<u16, ByteString>,
+    pub(super) aliases: Rare<BTreeMap<u16, ByteString>>,
     /// The aliases that we set.
     pub(super) outgoing: Aliases,
     /// Time since which there is this connection.
@@ -66,6 +66,15 @@ pub(super) struct Up {
 }
 
 impl Link {
+    /// Returns the attempt to connect that has no CONNACK yet.
+    pub(super) fn attempt(&self) -> Option<Attempt> {
+        match self {
+            Self::Opening(attempt) => Some(*attempt),
+            Self::Handshake(handshake) => Some(handshake.attempt),
+            Self::Idle | Self::Waiting { .. } | Self::Up(_) => None,
+        }
+    }
+
     /// Returns what came in and is not decoded yet; `None` without a transport.
     pub(super) fn buffer(&mut self) -> Option<&mut BytesMut> {
         match self {

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use halfopen_protocol::Version;
 use halfopen_protocol::packet::{Connect, Subscription};
+use halfopen_protocol::{Shared, Version};
 
 /// Options for connecting, and the time-outs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// The CONNECT to send: version, client id, keep-alive (60 s by default), clean start, will, session expiry …
-    pub connect: Connect,
+    pub connect: Shared<Connect>,
     /// Time after which a missing PINGRESP closes the connection; `None` is half of the keep-alive, so that the
     /// client notices before a broker would.
     pub ping_timeout: Option<Duration>,
@@ -41,7 +41,7 @@ impl Options {
         let mut connect = Connect::new(version, client_id);
         connect.keep_alive = 60;
         Self {
-            connect,
+            connect: connect.into(),
             ping_timeout: None,
             connect_timeout: Duration::from_secs(10),
             reconnect: None,

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
-use halfopen_protocol::ReasonCode;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
+use halfopen_protocol::{Empty, ReasonCode};
 
 /// Names a message that waits for [`Client::acknowledge`](super::Client::acknowledge). It ends with the connection: the
 /// broker then sends the message again, and it comes with a new ticket.
@@ -17,6 +17,10 @@ pub(super) struct Receipts {
     last: u64,
     at_least_once: VecDeque<Pending>,
     exactly_once: VecDeque<Pending>,
+}
+
+impl Empty for Receipts {
+    const EMPTY: &'static Self = &Self { last: 0, at_least_once: VecDeque::new(), exactly_once: VecDeque::new() };
 }
 
 #[derive(Debug)]

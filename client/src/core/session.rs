@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use bytestring::ByteString;
 use halfopen_protocol::flow::{Inbox, Outbox};
 use halfopen_protocol::packet::{PacketId, Publish, QoS, Subscription};
-use halfopen_protocol::{Instant, ReasonCode};
+use halfopen_protocol::{Instant, Rare, ReasonCode};
 
 use super::Token;
 use super::receipts::Receipts;
@@ -15,11 +15,11 @@ pub(super) struct Session {
     pub(super) outbox: Outbox<Token>,
     pub(super) inbox: Inbox,
     /// The acknowledgements by the application. They end with the connection.
-    pub(super) receipts: Receipts,
+    pub(super) receipts: Rare<Receipts>,
     /// Messages that were not sent yet, oldest first.
-    pub(super) messages: VecDeque<Waiting>,
+    pub(super) messages: Rare<VecDeque<Waiting>>,
     /// Requests that were not sent yet, oldest first.
-    pub(super) requests: VecDeque<Request>,
+    pub(super) requests: Rare<VecDeque<Request>>,
     /// Requests that were sent and not answered, in the order in which they were sent.
     asked: Vec<Asked>,
     /// The subscriptions to make when the broker has no session, with their Subscription Identifiers.
@@ -62,9 +62,9 @@ impl Session {
         Self {
             outbox: Outbox::new(u16::MAX),
             inbox: Inbox::new(u16::MAX),
-            receipts: Receipts::default(),
-            messages: VecDeque::new(),
-            requests: VecDeque::new(),
+            receipts: Rare::new(),
+            messages: Rare::new(),
+            requests: Rare::new(),
             asked: Vec::new(),
             subscriptions: subscriptions.into_iter().map(|subscription| (subscription, None)).collect(),
         }
@@ -99,7 +99,7 @@ impl Session {
                 self.requests.push_front(request);
             }
         }
-        for id in self.receipts.clear() {
+        for id in self.receipts.existing().map_or_else(Vec::new, Receipts::clear) {
             let message = Publish { qos: QoS::ExactlyOnce, packet_id: Some(id), ..Publish::default() };
             self.inbox.refuse(&message, ReasonCode::UNSPECIFIED_ERROR);
         }
@@ -114,7 +114,9 @@ impl Session {
         for (publish, token) in drained.unacknowledged.into_iter().rev() {
             self.messages.push_front(Waiting { publish, token, since: now });
         }
-        self.requests.retain(|request| request.token != Token::OWN);
+        if let Some(requests) = self.requests.existing() {
+            requests.retain(|request| request.token != Token::OWN);
+        }
         for request in self.resubscribe().into_iter().rev() {
             self.requests.push_front(Request { token: Token::OWN, kind: RequestKind::Subscribe(request) });
         }
@@ -124,7 +126,8 @@ impl Session {
     /// Takes messages out of the queue that have waited for longer than they may.
     pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Token> {
         let mut tokens = Vec::new();
-        self.messages.retain(|waiting| {
+        let Some(messages) = self.messages.existing() else { return tokens };
+        messages.retain(|waiting| {
             let is_expired = waiting.is_expired(now);
             if is_expired {
                 tokens.push(waiting.token);
@@ -151,7 +154,7 @@ impl Session {
 
     /// Returns the filters that later requests than this one, which have no answer yet, unsubscribe from.
     fn given_up_after(&self, token: Token) -> impl Iterator<Item = &ByteString> {
-        let open = self.asked.iter().map(|asked| &asked.request).chain(&self.requests);
+        let open = self.asked.iter().map(|asked| &asked.request).chain(self.requests.iter());
         let later = open.filter(move |later| later.token > token);
         later.flat_map(|later| match &later.kind {
             RequestKind::Unsubscribe(request) => request.filters.as_slice(),

@@ -25,6 +25,13 @@ struct Place<S> {
     is_copy: bool,
 }
 
+impl<K, S, L> Sequence<K, S, L> {
+    /// Nothing has gone in.
+    pub(super) const fn new() -> Self {
+        Self { waiting: BTreeMap::new(), latest: BTreeMap::new(), next: 0 }
+    }
+}
+
 impl<K: Ord, S: Clone, L: Ord> Sequence<K, S, L> {
     /// Something goes in, of which up to `copies` copies may come out.
     pub(super) fn enter(&mut self, key: K, source: S, copies: usize) {
@@ -66,6 +73,6 @@ impl<K: Ord, S: Clone, L: Ord> Sequence<K, S, L> {
 
 impl<K, S, L> Default for Sequence<K, S, L> {
     fn default() -> Self {
-        Self { waiting: BTreeMap::new(), latest: BTreeMap::new(), next: 0 }
+        Self::new()
     }
 }

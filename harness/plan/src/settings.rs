@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Connect, QoS, Subscription};
-use halfopen_protocol::{ReasonCode, Version};
+use halfopen_protocol::{ReasonCode, Shared, Version};
 
 /// The settings of a broker in the words of the standard: any broker that is configurable can be given them.
 ///
@@ -131,7 +131,7 @@ impl Default for BrokerSettings {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientSettings {
     /// The CONNECT to send: version, client id, keep-alive, clean start, will, session expiry …
-    pub connect: Connect,
+    pub connect: Shared<Connect>,
     /// Time after which a missing PINGRESP closes the connection; half of the keep-alive if `None`.
     pub ping_timeout: Option<Duration>,
     /// Time that opening a connection and CONNACK may take together.
@@ -166,7 +166,7 @@ impl ClientSettings {
         let mut connect = Connect::new(version, client_id);
         connect.keep_alive = 60;
         Self {
-            connect,
+            connect: connect.into(),
             ping_timeout: None,
             connect_timeout: Duration::from_secs(10),
             reconnect: None,

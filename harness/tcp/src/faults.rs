@@ -90,7 +90,7 @@ impl Network {
         it.backlog.clear();
         it.control.clear();
         it.writers.clear();
-        let clients = it.opened.values().map(|id| Socket::new(*id, Side::Client));
+        let clients = it.opened(0..=u32::MAX).map(|id| Socket::new(id, Side::Client));
         let sockets: Vec<Socket> = clients.chain(it.served.values().map(|id| Socket::new(*id, Side::Server))).collect();
         self.stopped_listening.retain(|stopped| *stopped != host);
         for socket in sockets {

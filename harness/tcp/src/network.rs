@@ -278,7 +278,7 @@ impl Network {
             passed_at: Duration::ZERO,
         };
         slot.connection = Some(Box::new(connection));
-        self.host_mut(client_host).opened.insert(ordinal, id);
+        self.host_mut(client_host).add_opened(ordinal, id);
         self.host_mut(server_host).served.insert((client_host, ordinal), id);
         id
     }
@@ -289,7 +289,7 @@ impl Network {
             let Some(connection) = self.connection(id).filter(|connection| connection.is_over()) else { continue };
             let (ordinal, client, server) = (connection.ordinal, connection.client.host, connection.server.host);
             self.close_in_middleboxes(id);
-            self.host_mut(client).opened.remove(&ordinal);
+            self.host_mut(client).remove_opened(ordinal);
             self.host_mut(server).served.remove(&(client, ordinal));
             let slot = &mut self.slots[id.index()];
             slot.connection = None;
@@ -310,7 +310,7 @@ impl Network {
     pub(crate) fn connections_on(&self, from: HostId, to: HostId, ordinal: Option<u32>) -> Vec<(ConnectionId, Side)> {
         let opened_by = |client: HostId, server: HostId, side: Side| {
             let (first, last) = ordinal.map_or((0, u32::MAX), |ordinal| (ordinal, ordinal));
-            let opened = self.host(client).opened.range(first..=last).map(|(_, id)| *id);
+            let opened = self.host(client).opened(first..=last);
             let is_meant = move |id: &ConnectionId| self.connection(*id).is_some_and(|it| it.server.host == server);
             opened.filter(is_meant).map(move |id| (id, side))
         };

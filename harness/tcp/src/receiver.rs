@@ -12,7 +12,7 @@ use crate::BUFFER_CAPACITY;
 pub(crate) struct Receiver {
     /// The oldest bytes. Most of the time there are no others.
     first: Bytes,
-    rest: VecDeque<Bytes>,
+    rest: Option<Box<VecDeque<Bytes>>>,
     /// Number of bytes that the window counts: those after `taken`.
     buffered: usize,
     /// Number of bytes that a read has taken out of the receive buffer and the program has not read.
@@ -37,7 +37,7 @@ impl Receiver {
         if self.first.is_empty() {
             self.first = payload;
         } else {
-            self.rest.push_back(payload);
+            self.rest.get_or_insert_default().push_back(payload);
         }
         true
     }
@@ -99,9 +99,9 @@ impl Receiver {
 
     fn next_chunk(&mut self) {
         if self.first.is_empty() {
-            self.first = self.rest.pop_front().unwrap_or_default();
-            if self.rest.is_empty() {
-                self.rest = VecDeque::new();
+            self.first = self.rest.as_mut().and_then(|rest| rest.pop_front()).unwrap_or_default();
+            if self.first.is_empty() {
+                self.rest = None;
             }
         }
     }

@@ -221,7 +221,12 @@ impl Network {
         let Some(end) = self.end_mut(socket) else { return };
         if !std::mem::replace(&mut end.is_queued, true) {
             let (host, rank) = (end.host, end.rank);
-            self.host_mut(host).writers.insert((rank, socket));
+            let writers = &mut self.host_mut(host).writers;
+            if writers.is_empty() {
+                // Mostly it stays alone, and a list that grows by itself makes room for four.
+                writers.reserve_exact(1);
+            }
+            writers.push((rank, socket));
             self.stirred.insert(host);
         }
     }

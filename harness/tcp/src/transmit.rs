@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::connection::{Program, State};
@@ -48,11 +47,9 @@ impl Network {
             if control.capacity() > 0 && self.spare.len() < SPARE {
                 self.spare.push(control);
             }
-            while let Some((_, socket)) = self.host_mut(host).writers.pop_first() {
-                self.send_stream(now, socket);
-            }
-            // An empty set may still hold room.
-            self.host_mut(host).writers = BTreeSet::new();
+            let mut writers = std::mem::take(&mut self.host_mut(host).writers);
+            writers.sort_unstable();
+            writers.into_iter().for_each(|(_, socket)| self.send_stream(now, socket));
         }
     }
 

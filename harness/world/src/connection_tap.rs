@@ -205,6 +205,7 @@ impl ConnectionTap {
     }
 
     fn sent(&self, side: Role, direction: &mut Direction, end: u64, item: Transmission) {
+        let item = self.recorder.shared(item);
         if direction.under_way.is_empty() {
             // Mostly it stays alone, and a queue that grows by itself makes room for four.
             direction.under_way.reserve_exact(1);

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use halfopen_protocol::Packet;
 use halfopen_protocol::packet::Publish;
 
 use crate::plan::{Because, NodeFault, NodeId, StepId};
@@ -31,6 +32,8 @@ struct Inner {
     opened: BTreeMap<NodeId, (u32, ConnectionId)>,
     /// The steps whose faults have met something.
     hit: BTreeSet<StepId>,
+    /// The CONNACK that was sent last.
+    connack: Option<Arc<Packet>>,
     /// The items under way in each direction of a connection, by its sender.
     under_way: BTreeMap<(ConnectionId, NodeId), VecDeque<InFlight>>,
 }
@@ -64,6 +67,7 @@ impl Recorder {
             connections: 0,
             opened: BTreeMap::new(),
             hit: BTreeSet::new(),
+            connack: None,
             under_way: BTreeMap::new(),
         })))
     }
@@ -98,6 +102,18 @@ impl Recorder {
         *number += 1;
         *latest = id;
         (id, *number)
+    }
+
+    /// Returns the CONNACK that was sent last in the place of an equal one: a server says the same to each client of a
+    /// fleet, and it need not be held as often.
+    pub(crate) fn shared(&self, item: Transmission) -> Transmission {
+        let Transmission::Packet(packet) = item else { return item };
+        if !matches!(*packet, Packet::ConnAck(_)) {
+            return Transmission::Packet(packet);
+        }
+        let connack = &mut self.0.borrow_mut().connack;
+        let shared = connack.take().filter(|last| *last == packet).unwrap_or(packet);
+        Transmission::Packet(Arc::clone(connack.insert(shared)))
     }
 
     /// `item` leaves `from`.

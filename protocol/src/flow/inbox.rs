@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::FlowError;
 use crate::packet::{Ack, PacketId, Publish, QoS};
-use crate::{Packet, ReasonCode, Version};
+use crate::{Packet, Rare, ReasonCode, Version};
 
 /// The receiving side of one session: each QoS 2 message is handed on once, whatever is sent again.
 ///
@@ -13,9 +13,9 @@ use crate::{Packet, ReasonCode, Version};
 pub struct Inbox {
     maximum: u16,
     /// Handed on, and PUBREL has not come: part of the session state.
-    received: BTreeSet<PacketId>,
+    received: Rare<BTreeSet<PacketId>>,
     /// The identifiers that came on this connection and so use up the sender's quota (§4.9).
-    counted: BTreeSet<PacketId>,
+    counted: Rare<BTreeSet<PacketId>>,
 }
 
 /// The consequence of a received PUBLISH.
@@ -31,7 +31,7 @@ pub struct Receipt {
 impl Inbox {
     /// An empty one that lets the peer have `maximum` messages open: our own Receive Maximum, 65535 in 3.1.1.
     pub fn new(maximum: u16) -> Self {
-        Self { maximum, received: BTreeSet::new(), counted: BTreeSet::new() }
+        Self { maximum, received: Rare::new(), counted: Rare::new() }
     }
 
     /// A new connection of the session begins, on which our own Receive Maximum is `maximum`.

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::FlowError;
 use crate::packet::{Ack, PacketId, Publish, QoS};
-use crate::{Packet, ReasonCode, Version};
+use crate::{Packet, Rare, ReasonCode, Version};
 
 /// The sending side of QoS 1 and QoS 2 for one session, and the pool of its packet identifiers.
 ///
@@ -17,13 +17,13 @@ use crate::{Packet, ReasonCode, Version};
 pub struct Outbox<T> {
     window: u16,
     /// The flows whose PUBLISH went out on this connection: what the send quota of §4.9 is short of the window.
-    charged: BTreeSet<PacketId>,
-    ids: BTreeMap<PacketId, Use>,
+    charged: Rare<BTreeSet<PacketId>>,
+    ids: Rare<BTreeMap<PacketId, Use>>,
     /// Unacknowledged packets in the order in which they first went out. A PUBREL takes a new place, behind the
     /// PUBRELs before it [MQTT-4.6.0-4].
-    flights: BTreeMap<Place, Flight<T>>,
+    flights: Rare<BTreeMap<Place, Flight<T>>>,
     /// The packets that are still to be sent again on this connection.
-    to_resend: BTreeSet<Place>,
+    to_resend: Rare<BTreeSet<Place>>,
     next_place: Place,
     last_id: u16,
 }
@@ -70,16 +70,16 @@ pub struct Drained<T> {
     pub released: Vec<T>,
 }
 
-impl<T> Outbox<T> {
+impl<T: 'static> Outbox<T> {
     /// An empty one that may have `window` messages in flight: the peer's Receive Maximum, 65535 in 3.1.1 or any
     /// smaller number of the owner's choice.
     pub fn new(window: u16) -> Self {
         Self {
             window,
-            charged: BTreeSet::new(),
-            ids: BTreeMap::new(),
-            flights: BTreeMap::new(),
-            to_resend: BTreeSet::new(),
+            charged: Rare::new(),
+            ids: Rare::new(),
+            flights: Rare::new(),
+            to_resend: Rare::new(),
             next_place: 0,
             last_id: 0,
         }
@@ -235,7 +235,10 @@ impl<T> Outbox<T> {
     /// Like [`resend`](Self::resend), but leaves it to [`poll_resend`](Self::poll_resend) to give the packets, for an
     /// owner that does not want them all at once.
     pub fn restart(&mut self) {
-        self.to_resend = self.flights.keys().copied().collect();
+        self.to_resend.clear();
+        if !self.flights.is_empty() {
+            self.to_resend.extend(self.flights.keys());
+        }
     }
 
     /// The next packet of a resumed session that is to be sent again and for which there is room now.
@@ -260,9 +263,11 @@ impl<T> Outbox<T> {
     pub fn drain(&mut self) -> Drained<T> {
         self.to_resend.clear();
         self.charged.clear();
-        self.ids.retain(|_, used| matches!(used, Use::Reserved));
+        if let Some(ids) = self.ids.existing() {
+            ids.retain(|_, used| matches!(used, Use::Reserved));
+        }
         let mut drained = Drained { unacknowledged: Vec::new(), released: Vec::new() };
-        for flight in std::mem::take(&mut self.flights).into_values() {
+        for flight in std::mem::take(&mut self.flights).into_inner().into_values() {
             match flight {
                 Flight::Publish(publish, tag) => {
                     drained.unacknowledged.push((Publish { packet_id: None, ..publish }, tag));

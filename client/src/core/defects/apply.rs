@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen_protocol::packet::{Ack, ConnAck, PacketId, QoS};
-use halfopen_protocol::{Instant, Packet, ReasonCode, Version};
+use halfopen_protocol::{Empty, Instant, Packet, ReasonCode, Version};
 
 use super::{Defect, KeepAliveOrDefect};
 use crate::core::link::{Link, Up};
@@ -29,6 +29,19 @@ pub(in crate::core) struct Defects {
     message_at: Option<Instant>,
     /// For [`Defect::ReleaseNotResent`]: the connection on which each outstanding PUBREL was sent.
     released: BTreeMap<PacketId, u64>,
+}
+
+impl Empty for Defects {
+    const EMPTY: &'static Self = &Self {
+        on: None,
+        stale_ping: None,
+        stale_acks: Vec::new(),
+        has_begun: false,
+        connections: 0,
+        longest: Duration::ZERO,
+        message_at: None,
+        released: BTreeMap::new(),
+    };
 }
 
 impl Client {
@@ -232,7 +245,7 @@ impl Client {
         reason: &DisconnectReason,
         retry_at: Option<Instant>,
     ) -> Option<Instant> {
-        if let Link::Up(up) = &self.link {
+        if let (Some(_), Link::Up(up)) = (self.defects.on, &self.link) {
             self.defects.stale_ping = up.keep_alive.awaited().map(|awaited| awaited.at);
         }
         let gives_up = match reason {

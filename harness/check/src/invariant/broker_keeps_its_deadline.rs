@@ -19,7 +19,7 @@ pub(super) struct BrokerDeadline {
 struct Heard {
     last: Duration,
     /// The first packet that came too late, and the one before it.
-    late: Option<(Duration, Duration)>,
+    late: Option<Box<(Duration, Duration)>>,
 }
 
 impl Rule for BrokerDeadline {
@@ -33,7 +33,7 @@ impl Rule for BrokerDeadline {
         if let Some(limit) = limit(end, context)
             && seen.at > heard.last + limit + context.plan.tolerance
         {
-            heard.late.get_or_insert((heard.last, seen.at));
+            heard.late.get_or_insert_with(|| Box::new((heard.last, seen.at)));
         }
         heard.last = seen.at;
     }
@@ -63,7 +63,7 @@ impl BrokerDeadline {
         let tolerance = context.plan.tolerance;
         let is_late = over > heard.last + limit + tolerance;
         let is_early = says_silence && over + tolerance < heard.last + limit;
-        let (last, next) = heard.late.or((is_late || is_early).then_some((heard.last, over)))?;
+        let (last, next) = heard.late.as_deref().copied().or((is_late || is_early).then_some((heard.last, over)))?;
         let is_closed = next == over && end.ended.is_some();
         let actual = format!("{} at {}", if is_closed { "closed" } else { "it was still open" }, shown(next));
         let expected = format!("{} at {} ({} after its last packet)", closes(), shown(last + limit), shown(limit));

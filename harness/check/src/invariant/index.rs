@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish};
-use halfopen_protocol::{Packet, ReasonCode};
+use halfopen_protocol::{Packet, Rare, ReasonCode};
 
 use super::Facts;
 use super::exchanges::PublishSent;
@@ -17,29 +17,29 @@ use crate::trace::{ConnectionId, Event, EventKind, Transmission};
 
 /// Names one end of one connection, in the order in which they were opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct EndId(usize);
+pub(super) struct EndId(u32);
 
 /// Names what one node knows of one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SessionId(usize);
+pub(super) struct SessionId(u32);
 
 impl Place for EndId {
     fn at(place: usize) -> Self {
-        Self(place)
+        Self(u32::try_from(place).expect("fewer than four billion"))
     }
 
     fn place(self) -> usize {
-        self.0
+        self.0 as usize
     }
 }
 
 impl Place for SessionId {
     fn at(place: usize) -> Self {
-        Self(place)
+        Self(u32::try_from(place).expect("fewer than four billion"))
     }
 
     fn place(self) -> usize {
-        self.0
+        self.0 as usize
     }
 }
 
@@ -126,13 +126,13 @@ pub(super) struct ConnectionEnd {
     /// True if the node died before it had sent FIN or RST.
     pub(super) died: bool,
     /// Messages that were sent on this connection and are not acknowledged.
-    pub(super) unacknowledged: BTreeSet<PacketId>,
+    pub(super) unacknowledged: Rare<BTreeSet<PacketId>>,
     /// Messages that were received, and that this end has not acknowledged, oldest first; an identifier may stand there twice.
-    pub(super) unanswered: Vec<PacketId>,
+    pub(super) unanswered: Rare<Vec<PacketId>>,
     /// The topic of each topic alias, by direction (true for what this end sends).
-    aliases: BTreeMap<(bool, u16), ByteString>,
+    aliases: Rare<BTreeMap<(bool, u16), ByteString>>,
     /// The packets that were seen before CONNACK.
-    early: Vec<Seen<'static>>,
+    early: Rare<Vec<Seen<'static>>>,
 }
 
 impl ConnectionEnd {
@@ -191,9 +191,19 @@ impl ConnectionEnd {
         publish.topic.clone()
     }
 
+    /// Takes note that a message that this end sent is acknowledged.
+    fn settle(&mut self, id: PacketId) {
+        if let Some(unacknowledged) = self.unacknowledged.existing() {
+            unacknowledged.remove(&id);
+        }
+    }
+
+    /// Takes note that this end acknowledges a message.
     fn answered(&mut self, id: PacketId) {
-        if let Some(place) = self.unanswered.iter().position(|one| *one == id) {
-            self.unanswered.remove(place);
+        if let Some(unanswered) = self.unanswered.existing()
+            && let Some(place) = unanswered.iter().position(|one| *one == id)
+        {
+            unanswered.remove(place);
         }
     }
 
@@ -207,14 +217,20 @@ impl ConnectionEnd {
                 self.disconnect_expiry = self.disconnect_expiry.or(disconnect.session_expiry);
             }
             Packet::Publish(publish) if is_sent => {
-                self.unacknowledged.extend(publish.packet_id);
+                if let Some(id) = publish.packet_id {
+                    self.unacknowledged.insert(id);
+                }
             }
-            Packet::Publish(publish) => self.unanswered.extend(publish.packet_id),
+            Packet::Publish(publish) => {
+                if let Some(id) = publish.packet_id {
+                    self.unanswered.push(id);
+                }
+            }
             Packet::PubAck(ack) | Packet::PubComp(ack) if is_sent => self.answered(ack.packet_id),
             Packet::PubRec(ack) if is_sent && ack.reason.is_error() => self.answered(ack.packet_id),
-            Packet::PubAck(ack) | Packet::PubComp(ack) if !is_sent => drop(self.unacknowledged.remove(&ack.packet_id)),
+            Packet::PubAck(ack) | Packet::PubComp(ack) if !is_sent => self.settle(ack.packet_id),
             Packet::PubRec(ack) if !is_sent && ack.reason.is_error() => {
-                self.unacknowledged.remove(&ack.packet_id);
+                self.settle(ack.packet_id);
             }
             _ => {}
         }
@@ -279,16 +295,16 @@ impl Index {
     }
 
     pub(super) fn end(&self, id: EndId) -> &ConnectionEnd {
-        &self.ends[id.0]
+        &self.ends[id.place()]
     }
 
     /// Returns all ends of connections, in the order in which they were opened.
     pub(super) fn ends(&self) -> impl Iterator<Item = (EndId, &ConnectionEnd)> {
-        self.ends.iter().enumerate().map(|(place, end)| (EndId(place), end))
+        self.ends.iter().enumerate().map(|(place, end)| (EndId::at(place), end))
     }
 
     pub(super) fn session(&self, id: SessionId) -> &KnownSession {
-        &self.sessions[id.0]
+        &self.sessions[id.place()]
     }
 
     /// The end of the connection that the node opened last.
@@ -305,11 +321,11 @@ impl Index {
             EventKind::Received { connection, to, item, .. } => self.received(at, *connection, *to, item, &mut facts),
             EventKind::Closing { node, connection, because, .. } => {
                 if let Some(id) = self.find(*connection, *node)
-                    && self.ends[id.0].ended.is_none()
+                    && self.ends[id.place()].ended.is_none()
                 {
-                    self.ends[id.0].closing = Some(*because);
+                    self.ends[id.place()].closing = Some(*because);
                     // Before CONNACK, what was written before may follow at this instant.
-                    if !self.ends[id.0].waits_for_connack() {
+                    if !self.ends[id.place()].waits_for_connack() {
                         self.ended(at, id, &mut facts);
                     }
                 }
@@ -349,14 +365,14 @@ impl Index {
         match item {
             Transmission::Packet(packet) => self.packet(at, id, true, packet, facts),
             Transmission::Fin | Transmission::Rst => {
-                self.ends[id.0].over.get_or_insert(at);
+                self.ends[id.place()].over.get_or_insert(at);
                 let Some(watched) = &mut self.watched[from.0] else { return };
                 watched.open.remove(&id);
                 // Its host answers for a connection that was reset. What has come before that, the program may still read.
                 let is_ended = watched.is_foreign || matches!(item, Transmission::Fin);
                 if is_ended {
                     self.ended(at, id, facts);
-                    self.ends[id.0].aliases.clear();
+                    self.ends[id.place()].aliases.clear();
                 }
             }
             Transmission::Open | Transmission::Bytes(_) | Transmission::TimedOut => {}
@@ -377,10 +393,10 @@ impl Index {
         if matches!(item, Transmission::Rst | Transmission::TimedOut)
             && let Some(id) = self.find(connection, to)
         {
-            self.ends[id.0].over.get_or_insert(at);
+            self.ends[id.place()].over.get_or_insert(at);
         }
         // A program that has closed still empties its socket, but nothing comes of it.
-        let Some(id) = self.find(connection, to).filter(|id| self.ends[id.0].ended.is_none()) else { return };
+        let Some(id) = self.find(connection, to).filter(|id| self.ends[id.place()].ended.is_none()) else { return };
         match item {
             Transmission::Packet(packet) => self.packet(at, id, false, packet, facts),
             Transmission::Fin | Transmission::Rst | Transmission::TimedOut => self.ended(at, id, facts),
@@ -394,7 +410,7 @@ impl Index {
             NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Shutdown => {
                 watched.is_down = true;
                 for id in std::mem::take(&mut watched.open) {
-                    self.ends[id.0].died = true;
+                    self.ends[id.place()].died = true;
                     self.ended(at, id, facts);
                 }
                 facts.push_back(Fact::Died { node });
@@ -419,16 +435,16 @@ impl Index {
     }
 
     fn ended(&mut self, at: Duration, id: EndId, facts: &mut Facts<'_>) {
-        let end = &mut self.ends[id.0];
+        let end = &mut self.ends[id.place()];
         if end.ended.is_none() {
             end.ended = Some(at);
-            end.early = Vec::new();
+            end.early.clear();
             facts.push_back(Fact::Ended { at, end: id });
         }
     }
 
     fn open(&mut self, connection: ConnectionId, node: NodeId) {
-        let id = EndId(self.ends.len());
+        let id = EndId::at(self.ends.len());
         let Some(watched) = &mut self.watched[node.0] else { return };
         watched.open.insert(id);
         watched.latest = Some(id);
@@ -451,15 +467,15 @@ impl Index {
             closing: None,
             over: None,
             died: false,
-            unacknowledged: BTreeSet::new(),
-            unanswered: Vec::new(),
-            aliases: BTreeMap::new(),
-            early: Vec::new(),
+            unacknowledged: Rare::new(),
+            unanswered: Rare::new(),
+            aliases: Rare::new(),
+            early: Rare::new(),
         });
     }
 
     fn packet<'e>(&mut self, at: Duration, id: EndId, is_sent: bool, packet: &'e Packet, facts: &mut Facts<'e>) {
-        let end = &mut self.ends[id.0];
+        let end = &mut self.ends[id.place()];
         let topic = match packet {
             Packet::Publish(publish) => end.resolve(is_sent, publish),
             _ => ByteString::new(),
@@ -479,7 +495,7 @@ impl Index {
     }
 
     fn accepted(&mut self, id: EndId, facts: &mut Facts<'_>) {
-        let end = &self.ends[id.0];
+        let end = &self.ends[id.place()];
         // A client has one session, whatever its name. With its process goes its memory; a broker's may last.
         let name = match end.is_broker {
             // 3.1.1 does not tell a client which identifier it was given; each has one of its own [MQTT-3.1.3-6].
@@ -490,22 +506,23 @@ impl Index {
         };
         let key = (end.node, name);
         let known = self.names.get(&key).copied();
-        let previous = known.map(|session| self.sessions[session.0].current);
-        let knows = |previous: EndId| end.is_broker || self.ends[previous.0].generation == end.generation;
+        let previous = known.map(|session| self.sessions[session.place()].current);
+        let knows = |previous: EndId| end.is_broker || self.ends[previous.place()].generation == end.generation;
         let is_present = end.connack.as_ref().is_some_and(|(_, connack)| connack.session_present);
         let is_resumed = is_present && previous.is_some_and(knows);
-        let session = known.unwrap_or(SessionId(self.sessions.len()));
+        let session = known.unwrap_or(SessionId::at(self.sessions.len()));
         let now = KnownSession { node: end.node, current: id, is_resumed };
-        match self.sessions.get_mut(session.0) {
+        match self.sessions.get_mut(session.place()) {
             Some(known) => *known = now,
             None => {
                 self.names.insert(key, session);
                 self.sessions.push(now);
             }
         }
-        let end = &mut self.ends[id.0];
+        let end = &mut self.ends[id.place()];
         end.session = Some(session);
         facts.push_back(Fact::Accepted { end: id, session });
-        facts.extend(std::mem::take(&mut end.early).into_iter().map(|seen| Fact::Exchanged(session, seen)));
+        let early = std::mem::take(&mut end.early).into_inner();
+        facts.extend(early.into_iter().map(|seen| Fact::Exchanged(session, seen)));
     }
 }

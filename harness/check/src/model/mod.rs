@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use halfopen_protocol::Packet;
 
-use self::client::Client;
+use self::client::{Client, Foretold};
 pub use self::finding::without_clause;
 pub(crate) use self::finding::{Finding, Findings};
 use self::server::Server;
@@ -58,11 +58,13 @@ impl Model {
         let mut servers = BTreeMap::new();
         let mut clients: Vec<Option<Box<Client>>> = plan.nodes.iter().map(|_| None).collect();
         let told_at = Rc::<Cell<_>>::default();
+        let mut foretold = vec![Foretold::default(); plan.nodes.len()];
+        for_each_command(&plan.steps, &mut |_, node, command| foretold[node.0].note(node, command));
         for node in plan.node_ids() {
             match &plan.node(node).program {
                 Program::Broker(broker) => drop(servers.insert(node, Server::new(plan, node, broker))),
                 Program::Client(client) => {
-                    clients[node.0] = Some(Box::new(Client::new(plan, node, client, &told_at)));
+                    clients[node.0] = Some(Box::new(Client::new(plan, node, client, foretold[node.0], &told_at)));
                 }
                 Program::RawClient(_) | Program::RawBroker(_) => {}
             }

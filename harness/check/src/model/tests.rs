@@ -652,7 +652,7 @@ fn client_subscribes_where_it_has_no_session(
         reasons: vec![ReasonCode::SUCCESS],
     };
     let connect = Connect { clean_start: false, session_expiry: Some(100), ..connect("sensor", 60) };
-    client.options.connect = connect.clone();
+    client.options.connect = connect.clone().into();
     let mut tale = Tale::new().joins(0, 0, SENSOR, connect, session_present);
     if subscribes {
         tale = tale.says(0, 50, SENSOR, Packet::Subscribe(subscribe)).hears(0, 60, SENSOR, Packet::SubAck(suback));

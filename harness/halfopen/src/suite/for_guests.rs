@@ -116,7 +116,7 @@ fn cannot_be_told(
         (Command::Close(CloseHow::Rst), _) => Some("it has a client close by RST".to_owned()),
         (Command::Connect(connect), Program::Client(client)) => connect.with.values().find_map(|connect| {
             let mut client = client.clone();
-            client.options.connect = connect.clone();
+            client.options.connect = connect.clone().into();
             does_not_take(&Program::Client(client))
         }),
         _ => None,

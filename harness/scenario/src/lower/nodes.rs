@@ -283,8 +283,8 @@ impl Lower<'_> {
     fn client(&self, name: &str, client: &ast::Client, place: &Place) -> Option<(Program, Fields)> {
         let mut options = ClientSettings::new(self.version, name);
         let env = self.env;
-        let connect = self.connect(&client.connect, options.connect);
-        options.connect = connect.clone().unwrap_or_else(|| Connect::new(self.version, name));
+        let connect = self.connect(&client.connect, options.connect.into_inner());
+        options.connect = connect.clone().unwrap_or_else(|| Connect::new(self.version, name)).into();
         let common = self.common(&client.common, name, place);
         let mut program = ClientProgram::new(ClientSettings::new(self.version, name), NodeId(0));
         let own = &client.own;

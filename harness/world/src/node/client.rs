@@ -9,7 +9,7 @@ use std::time::Duration;
 use halfopen_client::core::{Client, DisconnectReason, Event, Servers, SubscribeRequest, Ticket};
 use halfopen_client::driver::{self, Commands, Connector};
 use halfopen_protocol::packet::Connect;
-use halfopen_protocol::{Instant, PacketType, ReasonCode};
+use halfopen_protocol::{Instant, PacketType, ReasonCode, Shared};
 
 use super::abortable::Abortable;
 use super::queue::{QueueReceiver, QueueSender, queue};
@@ -19,11 +19,12 @@ use crate::defect::Defect;
 use crate::network::{Network, Peer};
 use crate::plan::{Acknowledge, Because, ClientProgram, CloseHow, NodeId, Plan};
 use crate::record::Recorder;
+use crate::script::NodeFuture;
 use crate::trace::Since;
 
 /// Runs the client. What it needs is made here and not in the future, which would hold it for as long as it lives: there may
 /// be a million of them.
-pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientProgram) -> impl Future<Output = ()> {
+pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientProgram) -> NodeFuture {
     let seed = env.plan.seed.derive(&format!("client {}", env.plan.node(env.node).name));
     let mut client = Client::new(client_options(program), seed.0);
     if let Some(Defect::Client(defect)) = env.defect {
@@ -50,7 +51,7 @@ pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientPro
     let mut commands = NodeCommands {
         starts: program.autostart,
         directives: env.commands,
-        own: &program.options.connect,
+        own: program.options.connect.clone(),
         application: None,
         aborts,
     };
@@ -58,7 +59,7 @@ pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientPro
     let (is_busy, acknowledges) = (!program.handling.is_zero(), program.options.acknowledge);
     let (handed_on, messages) = is_busy.then(queue).unzip();
     let (unacknowledged, tickets) = acknowledges.is_some().then(queue).unzip();
-    let mut application = (is_busy || acknowledges.is_some()).then(|| {
+    let application = (is_busy || acknowledges.is_some()).then(|| {
         let (sender, receiver) = queue();
         commands.application = Some(receiver);
         let handle = handle(messages, sender.clone(), env.clock.clone(), program.handling);
@@ -67,7 +68,7 @@ pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientPro
             tokio::join!(biased; handle, acknowledge);
         })
     });
-    let mut client = Box::pin(driver::run(client, connector, env.clock, commands, move |now, event| {
+    let client = driver::run(client, connector, env.clock, commands, move |now, event| {
         if let (Event::Unacknowledged { ticket, .. }, Some(unacknowledged)) = (&event, &unacknowledged) {
             // Its other end lives as long.
             unacknowledged.send((now, *ticket));
@@ -77,35 +78,30 @@ pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientPro
             handed_on.send(now);
         }
         witness.event(now, event);
-    }));
-    async move {
-        poll_fn(|cx| {
-            if let Some(application) = &mut application {
-                // It never completes.
-                let _ = application.as_mut().poll(cx);
-            }
-            client.as_mut().poll(cx)
-        })
-        .await;
-        // A program that has nothing left to do still holds its node.
-        std::future::pending().await
-    }
+    });
+    let Some(mut application) = application else { return Box::pin(client) };
+    let mut client = Box::pin(client);
+    Box::pin(poll_fn(move |cx| {
+        // It never completes.
+        let _ = application.as_mut().poll(cx);
+        client.as_mut().poll(cx)
+    }))
 }
 
 /// The orders of the client: those of the script first, as its user would give them, then those of its application. There is
-/// always one to come, so that the client lives on.
-struct NodeCommands<'a> {
+/// always one to come, so that the client lives on and holds its node, also with nothing left to do.
+struct NodeCommands {
     /// True until the client has begun to connect by itself.
     starts: bool,
     directives: QueueReceiver<Directive>,
     /// The CONNECT that the client sends if it is not told otherwise.
-    own: &'a Connect,
+    own: Shared<Connect>,
     /// The orders of an application that takes its time.
     application: Option<QueueReceiver<driver::Command>>,
     aborts: Rc<Cell<bool>>,
 }
 
-impl Commands for NodeCommands<'_> {
+impl Commands for NodeCommands {
     type Order = driver::Command;
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<driver::Command>> {
@@ -116,7 +112,7 @@ impl Commands for NodeCommands<'_> {
             if let Command::Close(how) = directive.command {
                 self.aborts.set(how == CloseHow::Rst);
             }
-            if let Some(command) = translate(directive.command, self.own) {
+            if let Some(command) = translate(directive.command, &self.own) {
                 return Poll::Ready(Some(command));
             }
         }
@@ -158,9 +154,9 @@ async fn acknowledge<C: WorldClock>(
 }
 
 /// Returns what only scripted clients do has no counterpart; the loader refuses it.
-fn translate(order: Command, own: &Connect) -> Option<driver::Command> {
+fn translate(order: Command, own: &Shared<Connect>) -> Option<driver::Command> {
     Some(match order {
-        Command::Connect { connect } => driver::Command::ConnectAs(connect.unwrap_or_else(|| Arc::new(own.clone()))),
+        Command::Connect { connect } => driver::Command::ConnectAs(connect.unwrap_or_else(|| own.clone().into_arc())),
         Command::Subscribe { subscriptions, subscription_id } => driver::Command::SubscribeWith(SubscribeRequest {
             subscriptions,
             subscription_id,

@@ -40,6 +40,7 @@ use super::breach::BreachedNetwork;
 use super::defect::Defect;
 use super::network::{Network, Peer};
 use super::record::Recorder;
+use super::script::NodeFuture;
 use crate::plan::{Answers, BrokerProgram, CloseHow, NodeId, NthConnection, Outgoing, Plan, Program, StepId};
 
 /// A command of the script to a program.
@@ -182,7 +183,7 @@ impl Programs {
         node: NodeId,
         network: N,
         clock: C,
-    ) -> impl Future<Output = ()> + use<N, C> {
+    ) -> NodeFuture {
         run(Env {
             plan: Arc::clone(&self.plan),
             node,
@@ -198,17 +199,25 @@ impl Programs {
 }
 
 /// Runs the program of a node until it is dropped. Dropping it closes its sockets, as the death of a process does.
-async fn run<N: Network, C: WorldClock>(env: Env<N, C>) {
+fn run<N: Network, C: WorldClock>(env: Env<N, C>) -> NodeFuture {
     let plan = Arc::clone(&env.plan);
-    // Boxed, so that a node has room for its own program and not for the largest: there may be a million of them.
     if let Some(program) = env.program_under_test.clone() {
-        return Box::pin(program_under_test::run(env, program)).await;
+        return Box::pin(program_under_test::run(env, program));
     }
     match &plan.node(env.node).program {
+        // There may be a million of them, and nothing is held beside what the client itself needs.
+        Program::Client(program) => client::run(env.breached(Role::Client), program),
+        _ => Box::pin(run_other(env, plan)),
+    }
+}
+
+/// Runs a program of the project or of the harness that is no client.
+async fn run_other<N: Network, C: WorldClock>(env: Env<N, C>, plan: Arc<Plan>) {
+    match &plan.node(env.node).program {
         Program::Broker(program) => Box::pin(broker::run(env.breached(Role::Server), program)).await,
-        Program::Client(program) => client::run(env.breached(Role::Client), program).await,
         Program::RawClient(program) => Box::pin(raw::run_client(env, program)).await,
         Program::RawBroker(program) => Box::pin(raw::run_broker(env, program)).await,
+        Program::Client(_) => unreachable!("a client is run by itself"),
     }
 }
 

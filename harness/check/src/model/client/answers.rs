@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use halfopen_protocol::packet::PacketId;
-use halfopen_protocol::{Packet, PacketType, Version};
+use halfopen_protocol::{Packet, PacketType, Rare, Version};
 
 use super::Client;
 use crate::model::finding::{Findings, clause_of, shown};
@@ -12,7 +12,7 @@ use crate::plan::Invariant;
 
 /// The answers that a client owes: type and identifier of each, and the times since which it is owed, oldest first.
 #[derive(Default)]
-pub(super) struct Requests(BTreeMap<(PacketType, PacketId), VecDeque<Duration>>);
+pub(super) struct Requests(Rare<BTreeMap<(PacketType, PacketId), VecDeque<Duration>>>);
 
 impl Requests {
     /// A packet came that this one must answer.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
-use halfopen_protocol::{Packet, PacketType, encode};
+use halfopen_protocol::{Empty, Packet, PacketType, encode};
 
 use super::answers::Requests;
 use super::{Client, Connection};
@@ -19,6 +19,10 @@ pub(super) struct Incoming {
     waiting: BTreeMap<(ByteString, Bytes), VecDeque<Came>>,
     /// Identifiers of QoS 2 messages that PUBREL has not released.
     unreleased: BTreeSet<PacketId>,
+}
+
+impl Empty for Incoming {
+    const EMPTY: &'static Self = &Self { waiting: BTreeMap::new(), unreleased: BTreeSet::new() };
 }
 
 /// A message that came.

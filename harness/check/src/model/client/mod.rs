@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Ack, ConnAck, Connect, PacketId, Publish};
-use halfopen_protocol::{Packet, ReasonCode, Version};
+use halfopen_protocol::{Packet, Rare, ReasonCode, Version};
 
 use self::answers::Requests;
 use self::delivery::Incoming;
@@ -23,9 +23,9 @@ use self::limits::Limits;
 use self::told::Told;
 use self::waits::Waits;
 use self::wishes::Wishes;
+use super::GRACE;
 use super::finding::{Findings, clause_of, shown};
 use super::sender::{Begun, Broken, Sender};
-use super::{GRACE, for_each_command};
 use crate::plan::{Because, ClientProgram, Command, Invariant, NodeFault, NodeId, Plan};
 use crate::trace::{ConnectionId, Transmission};
 
@@ -47,7 +47,7 @@ pub(super) struct Client {
     /// The connection that it closes because it is asked to: what it wrote before still goes out.
     leaving: Option<ConnectionId>,
     sender: Sender,
-    incoming: Incoming,
+    incoming: Rare<Incoming>,
     waits: Waits,
     /// Time since which the process has run without a pause; `None` while it stands still or is down.
     running_since: Option<Duration>,
@@ -57,10 +57,10 @@ pub(super) struct Client {
     /// The content of each of its CONNECTs, unless the scenario sets another for one of them.
     own: Option<Arc<Connect>>,
     /// The client identifier that a server has given it.
-    assigned_id: Option<ByteString>,
+    assigned_id: Option<Box<ByteString>>,
     /// The Keep Alive and the Session Expiry Interval that a server has set instead of the client's own.
     set_by_server: (Option<u16>, Option<u32>),
-    wishes: Wishes,
+    wishes: Rare<Wishes>,
     told: Told,
     /// True if it is told to publish a message that it may not be able to write at once. A part of one is no packet,
     /// and stands in no trace.
@@ -81,14 +81,33 @@ struct Connection {
     /// Time at which the server accepted the client.
     accepted_at: Option<Duration>,
     /// Topic aliases of the server, and of the client.
-    aliases: BTreeMap<u16, ByteString>,
-    own_aliases: BTreeMap<u16, ByteString>,
+    aliases: Rare<BTreeMap<u16, ByteString>>,
+    own_aliases: Rare<BTreeMap<u16, ByteString>>,
     /// Identifiers of the server's messages that the client has not acknowledged.
-    unacknowledged: BTreeSet<PacketId>,
+    unacknowledged: Rare<BTreeSet<PacketId>>,
     /// The server has sent what the client need not take.
     is_misused: bool,
     /// The client has read nothing for a time, in which it may have written to a connection that was lost.
     has_been_deaf: bool,
+}
+
+/// What the steps of a scenario hold for a client, as far as it has to be known from the start.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Foretold {
+    /// True if the scenario sets the content of one of its CONNECTs.
+    connects_otherwise: bool,
+    writes_large: bool,
+}
+
+impl Foretold {
+    /// Takes note of a command to the client on this node.
+    pub(super) fn note(&mut self, node: NodeId, command: &Command) {
+        match command {
+            Command::Connect(connect) => self.connects_otherwise |= connect.with.contains_key(&node),
+            Command::Publish(publish) => self.writes_large |= publish.payload.len() >= LARGE,
+            _ => {}
+        }
+    }
 }
 
 impl Client {
@@ -97,15 +116,9 @@ impl Client {
         plan: &Plan,
         node: NodeId,
         program: &ClientProgram,
+        foretold: Foretold,
         told_at: &Rc<Cell<Option<Duration>>>,
     ) -> Self {
-        let (mut is_told_otherwise, mut writes_large) = (false, false);
-        for_each_command(&plan.steps, &mut |_, of, command| match command {
-            _ if of != node => {}
-            Command::Connect(connect) => is_told_otherwise |= connect.with.contains_key(&node),
-            Command::Publish(publish) => writes_large |= publish.payload.len() >= LARGE,
-            _ => {}
-        });
         let is_foreign = plan.node(node).played_by.is_some();
         Self {
             name: plan.node(node).name.clone(),
@@ -118,17 +131,17 @@ impl Client {
             ended_at: None,
             leaving: None,
             sender: Sender::new(usize::MAX),
-            incoming: Incoming::default(),
+            incoming: Rare::new(),
             waits: Waits::of(program, is_foreign, told_at),
             running_since: Some(Duration::ZERO),
             is_down: false,
             is_reading: true,
-            own: (!is_told_otherwise).then(|| Arc::new(program.options.connect.clone())),
+            own: (!foretold.connects_otherwise).then(|| program.options.connect.clone().into_arc()),
             assigned_id: None,
             set_by_server: (None, None),
             wishes: Wishes::new(&program.options.subscriptions, is_foreign),
             told: Told::new(program.options.queue_messages),
-            writes_large,
+            writes_large: foretold.writes_large,
         }
     }
 
@@ -195,8 +208,10 @@ impl Client {
                 // With the process goes its memory.
                 self.connection = None;
                 self.sender.clear();
-                self.incoming = Incoming::default();
-                self.wishes.forget();
+                self.incoming.clear();
+                if let Some(wishes) = self.wishes.existing() {
+                    wishes.forget();
+                }
                 self.assigned_id = None;
                 self.set_by_server = (None, None);
                 self.told.forget(now);
@@ -296,10 +311,6 @@ impl Client {
                 connection.connect = Some(connect.clone());
                 self.waits.asked_to_connect(connect.keep_alive);
                 self.judge_connect(connect, findings);
-                // Mostly it is the same, and need not be held twice: there may be a million clients.
-                if self.own.as_ref().is_some_and(|own| own == connect) {
-                    self.own = Some(Arc::clone(connect));
-                }
             }
             Packet::PingReq => self.waits.pinged(now),
             Packet::Subscribe(subscribe) => self.send_subscribe(subscribe, findings),
@@ -400,22 +411,27 @@ impl Client {
         }
         let Some(connection) = &mut self.connection else { return };
         connection.accepted_at = Some(self.now);
-        self.assigned_id = connack.assigned_client_id.clone().or(self.assigned_id.take());
+        if let Some(assigned) = &connack.assigned_client_id {
+            self.assigned_id = Some(Box::new(assigned.clone()));
+        }
         let limits = connection.limits.insert(Limits::of(connack));
         if connack.session_present && !limits.takes_all_kinds() {
             // What it does not take any more cannot be sent again.
             self.sender.doubt();
         }
-        self.wishes.connected();
+        if let Some(wishes) = self.wishes.existing() {
+            wishes.connected(self.now, connack.session_present);
+        }
         self.waits.accepted(self.now, connack.server_keep_alive);
         let (keep_alive, session_expiry) = &mut self.set_by_server;
         *keep_alive = connack.server_keep_alive.or(*keep_alive);
         *session_expiry = connack.session_expiry.or(*session_expiry);
         if !connack.session_present {
-            self.wishes.start_over(self.now);
             self.told.start_over(self.now, self.is_foreign);
             self.sender.clear();
-            self.incoming.forget();
+            if let Some(incoming) = self.incoming.existing() {
+                incoming.forget();
+            }
         }
         self.told.connected(limits);
         let maximum_packet_size = connack.maximum_packet_size.map_or(usize::MAX, |size| size as usize);
@@ -467,7 +483,7 @@ impl Client {
     fn judge_connect(&self, connect: &Connect, findings: &mut Findings) {
         let Some(own) = &self.own else { return };
         let client_id = match (&self.assigned_id, own.client_id.is_empty()) {
-            (Some(id), true) if *id == connect.client_id => id,
+            (Some(id), true) if **id == connect.client_id => id.as_ref(),
             _ => &own.client_id,
         };
         let clause = |v311, v5| clause_of(connect.version, v311, v5);
@@ -526,9 +542,9 @@ impl Connection {
             is_dismissed: false,
             requests: Requests::default(),
             accepted_at: None,
-            aliases: BTreeMap::new(),
-            own_aliases: BTreeMap::new(),
-            unacknowledged: BTreeSet::new(),
+            aliases: Rare::new(),
+            own_aliases: Rare::new(),
+            unacknowledged: Rare::new(),
             is_misused: false,
             has_been_deaf: false,
         }

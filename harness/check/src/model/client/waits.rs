@@ -15,7 +15,7 @@ pub(super) struct Waits {
     /// True if the program is not the project's: how long it waits is its own choice.
     is_foreign: bool,
     /// The policy for connecting again; `None` never does.
-    reconnect: Option<Reconnect>,
+    reconnect: Option<Box<Reconnect>>,
     /// The next pause before chance, in seconds.
     pause: f64,
     /// The shortest and the longest that the present pause may be.
@@ -52,7 +52,7 @@ impl Waits {
             ping_timeout: options.ping_timeout,
             connect_timeout: options.connect_timeout,
             is_foreign,
-            reconnect: options.reconnect,
+            reconnect: options.reconnect.map(Box::new),
             pause: options.reconnect.map_or(0.0, |reconnect| reconnect.min.as_secs_f64()),
             pauses: None,
             accepted_at: None,
@@ -186,7 +186,7 @@ impl Waits {
     pub(super) fn forget(&mut self) {
         self.stop();
         self.accepted_at = None;
-        self.pause = self.reconnect.map_or(0.0, |reconnect| reconnect.min.as_secs_f64());
+        self.pause = self.reconnect.as_ref().map_or(0.0, |reconnect| reconnect.min.as_secs_f64());
     }
 
     /// The client need not connect again.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{PacketId, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe};
+use halfopen_protocol::{Empty, Rare};
 
 use super::Client;
 use crate::model::finding::{Findings, shown};
@@ -33,6 +34,21 @@ pub(super) struct Wishes {
     asked: BTreeSet<ByteString>,
 }
 
+impl Empty for Wishes {
+    const EMPTY: &'static Self = &Self {
+        own: Vec::new(),
+        only_own: false,
+        wanted: BTreeMap::new(),
+        gone: BTreeMap::new(),
+        told: BTreeMap::new(),
+        subscribes: BTreeMap::new(),
+        unsubscribes: BTreeMap::new(),
+        owed: BTreeSet::new(),
+        owed_since: Duration::ZERO,
+        asked: BTreeSet::new(),
+    };
+}
+
 /// A subscription that was made.
 struct Wish {
     subscription: Subscription,
@@ -45,10 +61,13 @@ struct Wish {
 
 impl Wishes {
     /// Creates the wishes of a client that makes these subscriptions on its own.
-    pub(super) fn new(own: &[Subscription], only_own: bool) -> Self {
+    pub(super) fn new(own: &[Subscription], only_own: bool) -> Rare<Self> {
+        if own.is_empty() && !only_own {
+            return Rare::new();
+        }
         let mut wishes = Self { own: own.to_vec(), only_own, ..Self::default() };
         wishes.forget();
-        wishes
+        wishes.into()
     }
 
     /// Forgets everything but what the client subscribes to on its own, as the process does when it ends.
@@ -80,16 +99,16 @@ impl Wishes {
         }
     }
 
-    /// Takes note that a connection begins: what was not answered on the last one never will be.
-    pub(super) fn connected(&mut self) {
+    /// Takes note that a connection begins: what was not answered on the last one never will be. If the server has no session,
+    /// everything is to be subscribed to again.
+    pub(super) fn connected(&mut self, now: Duration, has_session: bool) {
         self.subscribes.clear();
         self.unsubscribes.clear();
         self.owed.clear();
         self.asked.clear();
-    }
-
-    /// Takes note that the server has no session: everything is to be subscribed to again.
-    pub(super) fn start_over(&mut self, now: Duration) {
+        if has_session {
+            return;
+        }
         self.owed = self.wanted.iter().filter(|(_, wish)| wish.is_sure).map(|(filter, _)| filter.clone()).collect();
         self.owed_since = now;
     }
@@ -137,7 +156,7 @@ impl Client {
         // A client that asks for anything on a new connection asks for this first.
         self.judge_subscribing(findings);
         let is_foreign = self.waits.is_foreign();
-        let wishes = &mut self.wishes;
+        let wishes = &mut *self.wishes;
         let mut broken = None;
         for one in &subscribe.subscriptions {
             let is_again = wishes.owed.remove(&one.filter);

@@ -8,7 +8,7 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
 use super::Server;
 use super::access::Permission;
-use super::connection::Requests;
+use super::connection::Connection;
 use super::owed::{Match, OwedMessage};
 use super::publication::Publication;
 use super::session::Subscribed;
@@ -26,9 +26,8 @@ impl Server {
         let version = connection.version();
         self.judge_late_answer(id, packet.packet_type(), findings);
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let requests = &mut connection.requests;
         let answered = match packet {
-            Packet::PingResp => requests.pings.pop_front().is_some(),
+            Packet::PingResp => connection.pings.pop_front().is_some(),
             Packet::PubAck(ack) => self.send_puback(id, ack, findings),
             Packet::PubRec(ack) => self.send_pubrec(id, ack, findings),
             Packet::PubComp(ack) => self.send_pubcomp(id, ack, findings),
@@ -59,7 +58,7 @@ impl Server {
     /// Judges whether the oldest request that this packet may answer has waited for too long.
     fn judge_late_answer(&self, id: ConnectionId, answer: PacketType, findings: &mut Findings) {
         let Some(connection) = self.connections.get(&id) else { return };
-        let late = oldest(&connection.requests).into_iter().find(|(_, what, _)| *what == answer);
+        let late = oldest(connection).into_iter().find(|(_, what, _)| *what == answer);
         if let Some((asked, what, since)) = late.filter(|(.., since)| self.is_overdue(connection, *since)) {
             let client = self.node_name(connection.client);
             let owed = format!("{} sends {} to {client} for its {} at once", self.name, what.name(), asked.name());
@@ -263,7 +262,7 @@ impl Server {
     pub(super) fn judge_answers(&self, id: ConnectionId, findings: &mut Findings) {
         let Some(connection) = self.connections.get(&id) else { return };
         let version = connection.version();
-        for (asked, what, since) in oldest(&connection.requests) {
+        for (asked, what, since) in oldest(connection) {
             if !self.is_overdue(connection, since) {
                 continue;
             }
@@ -277,12 +276,13 @@ impl Server {
 }
 
 /// Returns the oldest request of each kind that has no answer: what it is, what answers it, and since when that is owed.
-fn oldest(requests: &Requests) -> Vec<(PacketType, PacketType, Duration)> {
+fn oldest(connection: &Connection) -> Vec<(PacketType, PacketType, Duration)> {
     fn first<T>(queues: &BTreeMap<PacketId, VecDeque<T>>, since: impl Fn(&T) -> Duration) -> Option<Duration> {
         queues.values().flatten().map(since).min()
     }
+    let requests = &connection.requests;
     let all = [
-        (PacketType::PingReq, PacketType::PingResp, requests.pings.front().copied()),
+        (PacketType::PingReq, PacketType::PingResp, connection.pings.front().copied()),
         (PacketType::Subscribe, PacketType::SubAck, first(&requests.subscribes, |one| one.0)),
         (PacketType::Unsubscribe, PacketType::UnsubAck, first(&requests.unsubscribes, |one| one.0)),
         (PacketType::Publish, PacketType::PubAck, first(&requests.publishes, |one| one.0)),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish, Subscription};
-use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
+use halfopen_protocol::{Empty, Packet, PacketType, Rare, ReasonCode, Version};
 
 use super::Server;
 use super::access::{Permission, Right};
@@ -53,7 +53,7 @@ pub(super) struct Connection {
     /// Time at which something came that CONNACK or the end of the connection must answer.
     pub(super) asked_at: Option<Duration>,
     /// The packets that came after CONNECT and before CONNACK, which a server takes in once it has accepted (§3.1.4).
-    pub(super) early: Vec<Packet>,
+    pub(super) early: Rare<Vec<Packet>>,
     /// Time at which the client was last heard.
     pub(super) heard_at: Duration,
     /// Time at which the server last wrote something at the very instant at which the client was heard: then it could
@@ -75,8 +75,10 @@ pub(super) struct Connection {
     /// The client has sent DISCONNECT: with this reason.
     pub(super) disconnect: Option<ReasonCode>,
     /// Topic aliases of the client, and of the server.
-    pub(super) aliases: (BTreeMap<u16, ByteString>, BTreeMap<u16, ByteString>),
-    pub(super) requests: Requests,
+    pub(super) aliases: (Aliases, Aliases),
+    /// Time since which PINGRESP is owed, for each PINGREQ that has none.
+    pub(super) pings: VecDeque<Duration>,
+    pub(super) requests: Rare<Requests>,
     /// Publications that were taken over from this connection at the latest instant.
     pub(super) fresh: Vec<Rc<Publication>>,
     /// The instant of `fresh`.
@@ -90,13 +92,15 @@ pub(super) struct Connection {
     stuck_at: Duration,
 }
 
+/// The topics of topic aliases.
+pub(super) type Aliases = Rare<BTreeMap<u16, ByteString>>;
+
 /// A SUBSCRIBE: since when its answer is owed, its identifier, and its filters.
 pub(super) type Asked = (Duration, Option<u32>, Vec<Subscription>);
 
-/// The requests of a client, oldest first, each with the time since which the answer is owed.
+/// The other requests of a client, oldest first, each with the time since which the answer is owed.
 #[derive(Default)]
 pub(super) struct Requests {
-    pub(super) pings: VecDeque<Duration>,
     pub(super) subscribes: BTreeMap<PacketId, VecDeque<Asked>>,
     pub(super) unsubscribes: BTreeMap<PacketId, VecDeque<(Duration, Vec<ByteString>)>>,
     pub(super) publishes: BTreeMap<PacketId, VecDeque<(Duration, Rc<Publication>)>>,
@@ -105,6 +109,17 @@ pub(super) struct Requests {
     pub(super) releases: BTreeMap<PacketId, VecDeque<(Duration, bool)>>,
     /// PUBREC of the client, which PUBREL must answer.
     pub(super) receipts: BTreeMap<PacketId, VecDeque<Duration>>,
+}
+
+impl Empty for Requests {
+    const EMPTY: &'static Self = &Self {
+        subscribes: BTreeMap::new(),
+        unsubscribes: BTreeMap::new(),
+        publishes: BTreeMap::new(),
+        publishes_qos_2: BTreeMap::new(),
+        releases: BTreeMap::new(),
+        receipts: BTreeMap::new(),
+    };
 }
 
 impl Connection {
@@ -117,7 +132,7 @@ impl Connection {
             has_malformed_connect: false,
             session: None,
             asked_at: None,
-            early: Vec::new(),
+            early: Rare::new(),
             heard_at: now,
             answered_at: None,
             large_at: None,
@@ -128,8 +143,9 @@ impl Connection {
             left_at: None,
             violation: None,
             disconnect: None,
-            aliases: (BTreeMap::new(), BTreeMap::new()),
-            requests: Requests::default(),
+            aliases: (Rare::new(), Rare::new()),
+            pings: VecDeque::new(),
+            requests: Rare::new(),
             fresh: Vec::new(),
             fresh_at: now,
             under_way: 0,

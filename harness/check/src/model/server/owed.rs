@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use halfopen_protocol::Version;
 use halfopen_protocol::packet::{Publish, QoS, Subscription};
+use halfopen_protocol::{Empty, Version};
 
 use super::publication::Publication;
 use super::session::Subscribed;
@@ -81,6 +81,19 @@ pub(super) struct Owed {
     largest: usize,
     /// The order in which messages of one client on one topic were published, by the QoS with which they came and go out.
     order: Sequence<Content, (ByteString, QoS), (ByteString, ByteString, QoS, QoS)>,
+}
+
+impl Empty for Owed {
+    const EMPTY: &'static Self = &Self {
+        messages: BTreeMap::new(),
+        waiting: (0, 0),
+        at_most_once: Unsent { count: 0, bytes: 0, since: Duration::ZERO },
+        overflow: VecDeque::new(),
+        gone: BTreeMap::new(),
+        doubtful_up_to: 0,
+        largest: 0,
+        order: Sequence::new(),
+    };
 }
 
 /// A message that may wait or be lost.

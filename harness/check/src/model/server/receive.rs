@@ -9,7 +9,7 @@ use halfopen_protocol::packet::{Disconnect, Publish, QoS, Subscribe, Subscriptio
 
 use super::Server;
 use super::access::Permission;
-use super::connection::BLOCKED;
+use super::connection::{Aliases, BLOCKED};
 use super::groups::GroupMessage;
 use super::owed::{Match, OwedMessage};
 use super::publication::Publication;
@@ -45,13 +45,19 @@ impl Server {
             }
             return;
         }
-        let requests = &mut connection.requests;
         match packet {
-            Packet::PingReq => requests.pings.push_back(now),
+            Packet::PingReq => {
+                if connection.pings.is_empty() {
+                    // Mostly it stays alone, and a queue that grows by itself makes room for four.
+                    connection.pings.reserve_exact(1);
+                }
+                connection.pings.push_back(now);
+            }
             Packet::Subscribe(subscribe) => self.receive_subscribe(id, subscribe),
             Packet::Unsubscribe(unsubscribe) => {
                 let filters = unsubscribe.filters.clone();
-                requests.unsubscribes.entry(unsubscribe.packet_id).or_default().push_back((now, filters.clone()));
+                let asked = connection.requests.unsubscribes.entry(unsubscribe.packet_id).or_default();
+                asked.push_back((now, filters.clone()));
                 if let Some(session) = self.session_of(id) {
                     for filter in &filters {
                         if let Some(subscribed) = session.subscriptions.get_mut(filter) {
@@ -430,7 +436,7 @@ fn is_held(publication: &Publication, has_exchange: bool) -> bool {
 }
 
 /// Returns the topic of a PUBLISH, also where an alias stands for it, and remembers the alias (§3.3.2.3.4).
-pub(super) fn resolve(aliases: &mut BTreeMap<u16, ByteString>, publish: &Publish) -> Option<ByteString> {
+pub(super) fn resolve(aliases: &mut Aliases, publish: &Publish) -> Option<ByteString> {
     let Some(alias) = publish.topic_alias else { return Some(publish.topic.clone()) };
     if publish.topic.is_empty() {
         return aliases.get(&alias).cloned();

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::Version;
 use halfopen_protocol::packet::{ConnAck, Connect, PacketId, QoS};
+use halfopen_protocol::{Rare, Version};
 
 use super::access::{Identity, User};
 use super::connection::Connection;
@@ -40,16 +40,16 @@ pub(super) struct Session {
     pub(super) subscriptions: BTreeMap<ByteString, Subscribed>,
     pub(super) will: Option<PendingWill>,
     /// Identifiers of QoS 2 messages from the client that PUBREL has not released, and their publication.
-    pub(super) unreleased: BTreeMap<PacketId, Rc<Publication>>,
+    pub(super) unreleased: Rare<BTreeMap<PacketId, Rc<Publication>>>,
     /// Exchanges that the server has begun.
     pub(super) sender: Sender,
     /// The messages that the client is still owed.
-    pub(super) owed: Owed,
+    pub(super) owed: Rare<Owed>,
     /// The client's Maximum Packet Size in bytes.
     pub(super) maximum_packet_size: usize,
     /// Messages that came after a SUBSCRIBE and before its SUBACK, or of QoS 2 before a subscription and were released after
     /// it, and their number: each may be sent once, also behind SUBACK, which may have waited for room.
-    pub(super) while_asked: BTreeMap<Content, u32>,
+    pub(super) while_asked: Rare<BTreeMap<Content, u32>>,
     /// A subscription was owed retained messages.
     pub(super) waits_for_retained: bool,
     /// True if the session went on where the model had seen it end.
@@ -88,11 +88,11 @@ impl Session {
             may_end_at: None,
             subscriptions: BTreeMap::new(),
             will: None,
-            unreleased: BTreeMap::new(),
+            unreleased: Rare::new(),
             sender: Sender::new(settings.in_flight),
-            owed: Owed::default(),
+            owed: Rare::new(),
             maximum_packet_size: usize::MAX,
-            while_asked: BTreeMap::new(),
+            while_asked: Rare::new(),
             waits_for_retained: false,
             is_unknown: false,
             has_unanswered: false,
@@ -103,7 +103,7 @@ impl Session {
 
     /// Returns whether a message came while a SUBSCRIBE waited for its SUBACK, and counts it as sent.
     pub(super) fn came_while_asked(&mut self, content: &Content) -> bool {
-        let Some(count) = self.while_asked.get_mut(content) else { return false };
+        let Some(count) = self.while_asked.existing().and_then(|all| all.get_mut(content)) else { return false };
         *count -= 1;
         if *count == 0 {
             self.while_asked.remove(content);
@@ -176,7 +176,9 @@ impl Session {
             self.sender.may_have_begun();
         }
         self.sender.disconnected();
-        self.owed.connection_lost();
+        if let Some(owed) = self.owed.existing() {
+            owed.connection_lost();
+        }
         self.ends_at = (self.expiry != u32::MAX).then(|| now + Duration::from_secs(self.expiry.into()));
     }
 }
@@ -232,15 +234,15 @@ impl Server {
         session.maximum_packet_size = connect.maximum_packet_size.map_or(usize::MAX, |size| size as usize);
         // A will that still waits is not published when the session goes on in time [MQTT-3.1.3-9].
         session.will = connect.will.clone().map(PendingWill::new);
-        session.owed.resumed(now);
         // What the client does not take is dropped [MQTT-3.1.2-25].
         let maximum = session.maximum_packet_size;
         session.sender.limit_to(self.settings.in_flight);
         session.sender.connected(now, connect.receive_maximum.unwrap_or(u16::MAX).into(), maximum);
-        session.owed.doubt_if(|message| !message.publication.fits(&message.matches, maximum));
-        // What was published at this instant may have gone to the connection before.
-        for publication in &self.at_this_instant {
-            session.owed.doubt(publication);
+        if let Some(owed) = session.owed.existing() {
+            owed.resumed(now);
+            owed.doubt_if(|message| !message.publication.fits(&message.matches, maximum));
+            // What was published at this instant may have gone to the connection before.
+            self.at_this_instant.iter().for_each(|publication| owed.doubt(publication));
         }
     }
 

@@ -40,7 +40,7 @@ impl Login {
     pub(super) fn give_to_all(&self, plan: &mut Plan) {
         for node in &mut plan.nodes {
             let connect = match &mut node.program {
-                Program::Client(client) => &mut client.options.connect,
+                Program::Client(client) => &mut *client.options.connect,
                 Program::RawClient(client) => &mut client.connect,
                 Program::Broker(_) | Program::RawBroker(_) => continue,
             };

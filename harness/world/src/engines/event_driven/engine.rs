@@ -217,10 +217,12 @@ where
             }
             is_unsent = true;
             let node = &mut self.nodes[id.0];
-            if let Some(program) = &mut node.program
-                && program.as_mut().poll(&mut Context::from_waker(&node.as_waker)).is_ready()
-            {
-                node.program = None;
+            if let Some(program) = &mut node.program {
+                // Nodes are polled many times within one poll of the world, which would use up the world's budget.
+                let program = pin!(tokio::task::unconstrained(program.as_mut()));
+                if program.poll(&mut Context::from_waker(&node.as_waker)).is_ready() {
+                    node.program = None;
+                }
             }
         }
     }
@@ -402,8 +404,7 @@ where
         let network = SimNetwork::new(id, &self.fabric);
         let program = (self.start)(&self.recorder, id, network, NodeClock::new(&self.timers, id));
         let node = &mut self.nodes[id.0];
-        // Nodes are polled many times within one poll of the world, which would use up the world's budget.
-        node.program = Some(Box::pin(tokio::task::unconstrained(program)));
+        node.program = Some(program);
         node.as_waker.wake_by_ref();
     }
 

@@ -86,7 +86,7 @@ fn engine<S: Script>(
 ) -> EventDrivenEngine<S, impl FnMut(&Recorder, NodeId, SimNetwork, NodeClock) -> NodeFuture> {
     let started = programs.clone();
     let start = move |recorder: &Recorder, node, network, clock| -> NodeFuture {
-        Box::pin(started.start(recorder, node, network, clock))
+        started.start(recorder, node, network, clock)
     };
     EventDrivenEngine::new(plan, programs.defect(), programs.disks().clone(), script, start)
 }
