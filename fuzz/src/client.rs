@@ -114,7 +114,7 @@ impl World {
     fn new(opening: &Opening, settings: Settings) -> Self {
         let version = opening.version();
         let mut options = Options::new(version, "");
-        options.connect = opening.connect();
+        options.connect = opening.connect().into();
         options.reconnect = settings.reconnects.then(Reconnect::default);
         options.queue_limit = 4;
         options.manual_acknowledgement = settings.is_manual;
