@@ -1,16 +1,14 @@
-//! The connections and sessions of a run as each of the project's programs sees them, built event by event.
+//! The connections of a run as each of the project's programs sees them, built event by event.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish};
+use halfopen_protocol::packet::{ConnAck, Connect, Publish};
 use halfopen_protocol::{Packet, Rare, ReasonCode};
 
 use super::Facts;
-use super::exchanges::PublishSent;
 use super::table::Place;
 use crate::plan::{Because, NodeFault, NodeId, Plan, Program, StepId};
 use crate::trace::{ConnectionId, Event, EventKind, Transmission};
@@ -19,21 +17,7 @@ use crate::trace::{ConnectionId, Event, EventKind, Transmission};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EndId(u32);
 
-/// Names what one node knows of one session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SessionId(u32);
-
 impl Place for EndId {
-    fn at(place: usize) -> Self {
-        Self(u32::try_from(place).expect("fewer than four billion"))
-    }
-
-    fn place(self) -> usize {
-        self.0 as usize
-    }
-}
-
-impl Place for SessionId {
     fn at(place: usize) -> Self {
         Self(u32::try_from(place).expect("fewer than four billion"))
     }
@@ -47,13 +31,8 @@ impl Place for SessionId {
 pub(super) enum Fact<'e> {
     /// A packet was sent or received at an end. What arrives after the end has closed is left out.
     Packet(Seen<'e>),
-    /// CONNACK accepted the connection.
-    Accepted { end: EndId, session: SessionId },
-    /// A packet of an accepted connection, except CONNECT and CONNACK. What was read before CONNACK was sent comes
-    /// after [`Accepted`](Self::Accepted), with its own time.
-    Exchanged(SessionId, Seen<'e>),
-    /// A packet for a client, a PUBLISH or PUBREL, went out, and this is what its identifier stood for until then.
-    PublishSent(PublishSent<'e>),
+    /// CONNACK accepted a client, which knows what it had known on the connection before, or has begun a new session.
+    Accepted { client: NodeId, is_resumed: bool },
     /// The connection has ended, as this end sees it.
     Ended { at: Duration, end: EndId },
     /// The process or the host of a node died.
@@ -70,30 +49,15 @@ pub(super) struct Seen<'e> {
     pub(super) at: Duration,
     pub(super) end: EndId,
     pub(super) is_sent: bool,
-    pub(super) packet: Cow<'e, Packet>,
+    pub(super) packet: &'e Packet,
     /// The topic of a PUBLISH, also where an alias stands for it.
     pub(super) topic: ByteString,
 }
 
 impl Seen<'_> {
-    /// The message, if this is a PUBLISH that was sent.
-    pub(super) fn sent_publish(&self) -> Option<&Publish> {
-        publish(&self.packet).filter(|_| self.is_sent)
-    }
-
     /// The message, if this is a PUBLISH that was received.
     pub(super) fn received_publish(&self) -> Option<&Publish> {
-        publish(&self.packet).filter(|_| !self.is_sent)
-    }
-
-    fn into_owned(self) -> Seen<'static> {
-        Seen {
-            at: self.at,
-            end: self.end,
-            is_sent: self.is_sent,
-            packet: Cow::Owned(self.packet.into_owned()),
-            topic: self.topic,
-        }
+        publish(self.packet).filter(|_| !self.is_sent)
     }
 }
 
@@ -113,9 +77,6 @@ pub(super) struct ConnectionEnd {
     pub(super) connect: Option<Arc<Connect>>,
     /// Time at which the connection was accepted, and how.
     pub(super) connack: Option<(Duration, Arc<ConnAck>)>,
-    pub(super) session: Option<SessionId>,
-    /// The Session Expiry Interval of a DISCONNECT that was received, in seconds.
-    disconnect_expiry: Option<u32>,
     /// Time at which the connection ended for this end: by its own statement, by FIN or RST of either side, or by its
     /// death.
     pub(super) ended: Option<Duration>,
@@ -125,14 +86,8 @@ pub(super) struct ConnectionEnd {
     pub(super) over: Option<Duration>,
     /// True if the node died before it had sent FIN or RST.
     pub(super) died: bool,
-    /// Messages that were sent on this connection and are not acknowledged.
-    pub(super) unacknowledged: Rare<BTreeSet<PacketId>>,
-    /// Messages that were received, and that this end has not acknowledged, oldest first; an identifier may stand there twice.
-    pub(super) unanswered: Rare<Vec<PacketId>>,
     /// The topic of each topic alias, by direction (true for what this end sends).
     aliases: Rare<BTreeMap<(bool, u16), ByteString>>,
-    /// The packets that were seen before CONNACK.
-    early: Rare<Vec<Seen<'static>>>,
 }
 
 impl ConnectionEnd {
@@ -149,34 +104,6 @@ impl ConnectionEnd {
         assigned.or_else(|| Some(self.connect.as_ref()?.client_id.clone())).unwrap_or_default()
     }
 
-    /// Returns how many messages this end may have unacknowledged.
-    pub(super) fn window(&self) -> usize {
-        self.receive_maximum_of(self.is_broker)
-    }
-
-    /// Returns how many messages the other end may have unacknowledged.
-    pub(super) fn own_window(&self) -> usize {
-        self.receive_maximum_of(!self.is_broker)
-    }
-
-    /// Returns the Receive Maximum of the client, or else of the broker.
-    fn receive_maximum_of(&self, is_clients: bool) -> usize {
-        let maximum = match is_clients {
-            true => self.connect.as_ref().and_then(|connect| connect.receive_maximum),
-            false => self.connack.as_ref().and_then(|(_, connack)| connack.receive_maximum),
-        };
-        maximum.unwrap_or(u16::MAX).into()
-    }
-
-    /// Returns how many bytes a packet of this end may have.
-    pub(super) fn maximum_packet_size(&self) -> usize {
-        let maximum = match self.is_broker {
-            true => self.connect.as_ref().and_then(|connect| connect.maximum_packet_size),
-            false => self.connack.as_ref().and_then(|(_, connack)| connack.maximum_packet_size),
-        };
-        maximum.map_or(usize::MAX, |size| size as usize)
-    }
-
     /// Returns whether CONNECT has come and has no answer.
     fn waits_for_connack(&self) -> bool {
         self.is_broker && self.connect.is_some() && self.connack.is_none()
@@ -191,59 +118,15 @@ impl ConnectionEnd {
         publish.topic.clone()
     }
 
-    /// Takes note that a message that this end sent is acknowledged.
-    fn settle(&mut self, id: PacketId) {
-        if let Some(unacknowledged) = self.unacknowledged.existing() {
-            unacknowledged.remove(&id);
-        }
-    }
-
-    /// Takes note that this end acknowledges a message.
-    fn answered(&mut self, id: PacketId) {
-        if let Some(unanswered) = self.unanswered.existing()
-            && let Some(place) = unanswered.iter().position(|one| *one == id)
-        {
-            unanswered.remove(place);
-        }
-    }
-
-    fn note(&mut self, at: Duration, is_sent: bool, packet: &Packet) {
+    fn note(&mut self, at: Duration, packet: &Packet) {
         match packet {
             Packet::Connect(connect) => drop(self.connect.get_or_insert_with(|| connect.clone())),
             Packet::ConnAck(connack) if connack.reason == ReasonCode::SUCCESS => {
                 self.connack.get_or_insert_with(|| (at, connack.clone()));
             }
-            Packet::Disconnect(disconnect) if !is_sent => {
-                self.disconnect_expiry = self.disconnect_expiry.or(disconnect.session_expiry);
-            }
-            Packet::Publish(publish) if is_sent => {
-                if let Some(id) = publish.packet_id {
-                    self.unacknowledged.insert(id);
-                }
-            }
-            Packet::Publish(publish) => {
-                if let Some(id) = publish.packet_id {
-                    self.unanswered.push(id);
-                }
-            }
-            Packet::PubAck(ack) | Packet::PubComp(ack) if is_sent => self.answered(ack.packet_id),
-            Packet::PubRec(ack) if is_sent && ack.reason.is_error() => self.answered(ack.packet_id),
-            Packet::PubAck(ack) | Packet::PubComp(ack) if !is_sent => self.settle(ack.packet_id),
-            Packet::PubRec(ack) if !is_sent && ack.reason.is_error() => {
-                self.settle(ack.packet_id);
-            }
             _ => {}
         }
     }
-}
-
-/// The knowledge of one node about one session.
-pub(super) struct KnownSession {
-    pub(super) node: NodeId,
-    /// The end of its latest connection.
-    pub(super) current: EndId,
-    /// True if the node knew on this connection what it had known on the one before.
-    pub(super) is_resumed: bool,
 }
 
 struct Watched {
@@ -254,17 +137,17 @@ struct Watched {
     generation: u32,
     /// Ends that have not sent FIN or RST.
     open: BTreeSet<EndId>,
+    /// The connection that was opened last, and the one that was accepted last.
     latest: Option<EndId>,
+    accepted: Option<EndId>,
 }
 
-/// All connections and sessions of a run so far. Raw peers have none.
+/// All connections of a run so far, as the programs see them. Raw peers have none.
 pub(super) struct Index {
     watched: Vec<Option<Watched>>,
     ends: Vec<ConnectionEnd>,
     /// Both ends of each connection, by its number.
     places: Vec<[Option<(NodeId, EndId)>; 2]>,
-    sessions: Vec<KnownSession>,
-    names: BTreeMap<(NodeId, ByteString), SessionId>,
 }
 
 impl Index {
@@ -283,15 +166,10 @@ impl Index {
                 generation: 0,
                 open: BTreeSet::new(),
                 latest: None,
+                accepted: None,
             })
         });
-        Self {
-            watched: watched.collect(),
-            ends: Vec::new(),
-            places: Vec::new(),
-            sessions: Vec::new(),
-            names: BTreeMap::new(),
-        }
+        Self { watched: watched.collect(), ends: Vec::new(), places: Vec::new() }
     }
 
     pub(super) fn end(&self, id: EndId) -> &ConnectionEnd {
@@ -301,10 +179,6 @@ impl Index {
     /// Returns all ends of connections, in the order in which they were opened.
     pub(super) fn ends(&self) -> impl Iterator<Item = (EndId, &ConnectionEnd)> {
         self.ends.iter().enumerate().map(|(place, end)| (EndId::at(place), end))
-    }
-
-    pub(super) fn session(&self, id: SessionId) -> &KnownSession {
-        &self.sessions[id.place()]
     }
 
     /// The end of the connection that the node opened last.
@@ -438,7 +312,6 @@ impl Index {
         let end = &mut self.ends[id.place()];
         if end.ended.is_none() {
             end.ended = Some(at);
-            end.early.clear();
             facts.push_back(Fact::Ended { at, end: id });
         }
     }
@@ -461,16 +334,11 @@ impl Index {
             generation: watched.generation,
             connect: None,
             connack: None,
-            session: None,
-            disconnect_expiry: None,
             ended: None,
             closing: None,
             over: None,
             died: false,
-            unacknowledged: Rare::new(),
-            unanswered: Rare::new(),
             aliases: Rare::new(),
-            early: Rare::new(),
         });
     }
 
@@ -480,49 +348,23 @@ impl Index {
             Packet::Publish(publish) => end.resolve(is_sent, publish),
             _ => ByteString::new(),
         };
-        end.note(at, is_sent, packet);
-        let seen = Seen { at, end: id, is_sent, packet: Cow::Borrowed(packet), topic };
-        facts.push_back(Fact::Packet(seen.clone()));
-        if matches!(packet, Packet::Connect(_) | Packet::ConnAck(_)) {
-            if end.connack.is_some() && end.session.is_none() {
-                self.accepted(id, facts);
-            }
-        } else if let Some(session) = end.session {
-            facts.push_back(Fact::Exchanged(session, seen));
-        } else if end.ended.is_none() {
-            end.early.push(seen.into_owned());
+        let was_accepted = end.connack.is_some();
+        end.note(at, packet);
+        let is_accepted = end.connack.is_some() && !was_accepted;
+        facts.push_back(Fact::Packet(Seen { at, end: id, is_sent, packet, topic }));
+        if is_accepted && !self.ends[id.place()].is_broker {
+            self.accepted(id, facts);
         }
     }
 
+    /// A client has one session, whatever its name, and its memory goes with its process.
     fn accepted(&mut self, id: EndId, facts: &mut Facts<'_>) {
         let end = &self.ends[id.place()];
-        // A client has one session, whatever its name. With its process goes its memory; a broker's may last.
-        let name = match end.is_broker {
-            // 3.1.1 does not tell a client which identifier it was given; each has one of its own [MQTT-3.1.3-6].
-            true => Some(end.client_id())
-                .filter(|name| !name.is_empty())
-                .unwrap_or_else(|| format!("unnamed {}", id.0).into()),
-            false => ByteString::new(),
-        };
-        let key = (end.node, name);
-        let known = self.names.get(&key).copied();
-        let previous = known.map(|session| self.sessions[session.place()].current);
-        let knows = |previous: EndId| end.is_broker || self.ends[previous.place()].generation == end.generation;
+        let Some(watched) = &mut self.watched[end.node.0] else { return };
+        let previous = watched.accepted.replace(id);
         let is_present = end.connack.as_ref().is_some_and(|(_, connack)| connack.session_present);
+        let knows = |previous: EndId| self.ends[previous.place()].generation == end.generation;
         let is_resumed = is_present && previous.is_some_and(knows);
-        let session = known.unwrap_or(SessionId::at(self.sessions.len()));
-        let now = KnownSession { node: end.node, current: id, is_resumed };
-        match self.sessions.get_mut(session.place()) {
-            Some(known) => *known = now,
-            None => {
-                self.names.insert(key, session);
-                self.sessions.push(now);
-            }
-        }
-        let end = &mut self.ends[id.place()];
-        end.session = Some(session);
-        facts.push_back(Fact::Accepted { end: id, session });
-        let early = std::mem::take(&mut end.early).into_inner();
-        facts.extend(early.into_iter().map(|seen| Fact::Exchanged(session, seen)));
+        facts.push_back(Fact::Accepted { client: end.node, is_resumed });
     }
 }

@@ -1,24 +1,19 @@
 //! What is true of every run without being asked for: one file for each invariant.
 //!
 //! Invariants judge the project's own programs. Raw peers do what is written, and are what the programs are judged
-//! against. All invariants are fed event by event and share one [`Index`] of connections and sessions, so that judging a
+//! against. All invariants are fed event by event and share one [`Index`] of connections, so that judging a
 //! run costs a time that is linear in its events, and a run that is judged need not be kept.
 //!
-//! A message is identified by its exchange (the session, the direction, the packet identifier, and when the exchange
-//! began), not by its content: with equal payloads a lost and a doubled message would cancel out. What a broker passes on has
-//! to be recognised by its content; that is the [`model`](super::model)'s affair.
+//! What passes between server and client in exchanges and sessions is the [`model`](super::model)'s affair; the files here are
+//! about times, and about what a client hands on.
 
 mod broker_keeps_its_deadline;
 mod client_keeps_its_interval;
-mod exchanges;
 mod index;
 mod nothing_after_disconnect;
-mod packet_ids;
 mod qos_1_at_least_once;
 mod qos_2_exactly_once;
-mod receive_maximum;
 mod report;
-mod resend_only_on_resume;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -28,10 +23,9 @@ use std::collections::VecDeque;
 use std::ops::Deref;
 use std::time::Duration;
 
-use self::exchanges::Exchanges;
 use self::index::{Fact, Index};
 use self::report::{Breach, Report};
-use super::model::{Finding, Model};
+use super::model::{Finding, Model, NotJudged};
 use super::moment::{millis, seconds};
 use super::{Findings, Outcome};
 use crate::plan::{NodeId, Plan};
@@ -58,12 +52,11 @@ impl Context<'_> {
     }
 }
 
-/// Judges all invariants of one run, event by event. Holds no more of the run than its connections, its subscriptions
-/// and what is under way.
+/// Judges all invariants of one run, event by event. Holds no more of the run than its connections,
+/// its subscriptions and what is under way.
 pub struct Invariants<P> {
     plan: P,
     index: Index,
-    exchanges: Exchanges,
     rules: Vec<Box<dyn Rule>>,
     model: Model,
     report: Report,
@@ -74,17 +67,13 @@ impl<P: Deref<Target = Plan>> Invariants<P> {
     pub fn new(plan: P) -> Self {
         Self {
             index: Index::new(&plan),
-            exchanges: Exchanges::default(),
             rules: vec![
                 Box::new(client_keeps_its_interval::ClientInterval::new(&plan)),
                 Box::<broker_keeps_its_deadline::BrokerDeadline>::default(),
                 Box::<qos_1_at_least_once::AtLeastOnce>::default(),
                 Box::<qos_2_exactly_once::ExactlyOnce>::default(),
                 Box::<topic_order::TopicOrder>::default(),
-                Box::<packet_ids::PacketIds>::default(),
-                Box::<receive_maximum::ReceiveMaximum>::default(),
                 Box::<nothing_after_disconnect::NothingAfterDisconnect>::default(),
-                Box::new(resend_only_on_resume::ResendOnlyOnResume),
             ],
             model: Model::new(&plan),
             report: Report::default(),
@@ -98,11 +87,8 @@ impl<P: Deref<Target = Plan>> Invariants<P> {
         let mut facts = self.index.event(event);
         let context = Context { plan: &self.plan, index: &self.index };
         while let Some(fact) = facts.pop_front() {
-            let transmission = self.exchanges.observe(&fact, &context);
-            for fact in [Some(fact), transmission.map(Fact::PublishSent)].into_iter().flatten() {
-                for rule in &mut self.rules {
-                    rule.observe(&fact, &context, &mut self.report);
-                }
+            for rule in &mut self.rules {
+                rule.observe(&fact, &context, &mut self.report);
             }
         }
     }
@@ -123,8 +109,8 @@ impl<P: Deref<Target = Plan>> Invariants<P> {
         for Finding { duty, expected, actual } in found {
             self.report.breach(duty, Breach::new(expected, actual));
         }
-        for (duty, since, why) in not_judged {
-            self.report.not_judged(duty, since, why);
+        for NotJudged { duty, since, why, client } in not_judged {
+            self.report.not_judged_of(duty, since, &client, &why);
         }
         self.report.write(&self.plan, findings);
     }

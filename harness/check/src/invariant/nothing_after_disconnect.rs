@@ -30,7 +30,7 @@ impl Rule for NothingAfterDisconnect {
     fn observe(&mut self, fact: &Fact<'_>, context: &Context<'_>, report: &mut Report) {
         let Fact::Packet(seen) = fact else { return };
         let Some(word) = self.last_words.get_mut(&seen.end) else {
-            if is_last_word(&seen.packet) {
+            if is_last_word(seen.packet) {
                 let packet = seen.packet.packet_type();
                 let word = LastWord { at: seen.at, is_sent: seen.is_sent, packet, is_broken: false };
                 self.last_words.insert(seen.end, word);

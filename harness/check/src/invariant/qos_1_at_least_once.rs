@@ -33,7 +33,7 @@ impl Rule for AtLeastOnce {
                 {
                     self.received.entry((seen.end, id)).or_default().messages += 1;
                 }
-                let Packet::PubAck(ack) = &*seen.packet else { return };
+                let Packet::PubAck(ack) = seen.packet else { return };
                 if !seen.is_sent {
                     return;
                 }

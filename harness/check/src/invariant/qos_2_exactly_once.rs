@@ -37,12 +37,7 @@ impl Rule for ExactlyOnce {
                 }
             }
             Fact::Packet(seen) if !context.index.end(seen.end).is_broker => self.packet(seen, context, report),
-            Fact::Accepted { session, .. } => {
-                let session = context.index.session(*session);
-                if !session.is_resumed {
-                    self.delivered.remove(&session.node);
-                }
-            }
+            Fact::Accepted { client, is_resumed: false } => drop(self.delivered.remove(client)),
             Fact::Died { node, .. } => drop((self.delivered.remove(node), self.unacknowledged.remove(node))),
             // What the application has not acknowledged it has not taken over; at this instant it may have.
             Fact::Ended { end, .. } => {
@@ -65,13 +60,13 @@ impl ExactlyOnce {
         let doubtful = self.doubtful.get(&node);
         // A receiver delivers with PUBLISH or with PUBREL, as it likes (§4.3.3); the project's client with PUBLISH.
         let is_foreign = context.plan.node(node).played_by.is_some();
-        if let Packet::PubRec(ack) = &*seen.packet
+        if let Packet::PubRec(ack) = seen.packet
             && seen.is_sent
             && let Some(unacknowledged) = self.unacknowledged.get_mut(&node)
         {
             unacknowledged.remove(&ack.packet_id);
         }
-        match &*seen.packet {
+        match seen.packet {
             Packet::PubComp(ack) if is_foreign && seen.is_sent => drop(delivered.remove(&ack.packet_id)),
             // What the application has refused is not kept, and is a new message if it comes again (§4.3.3).
             Packet::PubRec(ack) if seen.is_sent && ack.reason.is_error() => drop(delivered.remove(&ack.packet_id)),

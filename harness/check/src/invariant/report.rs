@@ -50,12 +50,7 @@ impl Report {
         }
     }
 
-    /// Something that the invariant is about could not be judged, for this reason.
-    pub(super) fn not_judged(&mut self, invariant: Invariant, at: Duration, why: String) {
-        self.add(invariant, at, why, "");
-    }
-
-    /// The same for a reason that names this client; with an empty name as [`not_judged`](Self::not_judged).
+    /// Something that the invariant is about could not be judged, for a reason that names this client, or none.
     pub(super) fn not_judged_of(&mut self, invariant: Invariant, at: Duration, client: &str, why: &str) {
         let why = if client.is_empty() { why.to_owned() } else { why.replace(client, NAME) };
         self.add(invariant, at, why, client);

@@ -35,13 +35,6 @@ impl<K: Place, V> Table<K, V> {
         self.values[place].get_or_insert_with(make)
     }
 
-    pub(super) fn get_or_default(&mut self, key: K) -> &mut V
-    where
-        V: Default,
-    {
-        self.get_or_insert_with(key, V::default)
-    }
-
     pub(super) fn remove(&mut self, key: K) -> Option<V> {
         self.values.get_mut(key.place())?.take()
     }

@@ -197,8 +197,8 @@ fn client_acknowledges_what_it_delivered(#[case] is_delivered: bool, #[case] exp
 #[rstest]
 #[case::sent_again(Some(true), true, &[])]
 #[case::never(None, true, &["client_settles"])]
-#[case::without_dup(Some(false), true, &["resend_only_on_resume", "client_settles"])]
-#[case::not_resumed(Some(true), false, &["resend_only_on_resume", "client_settles"])]
+#[case::without_dup(Some(false), true, &["resend_only_on_resume"])]
+#[case::not_resumed(Some(true), false, &["resend_only_on_resume"])]
 fn what_is_not_acknowledged_is_sent_again_on_resume(
     #[case] again: Option<bool>,
     #[case] session_present: bool,

@@ -10,7 +10,6 @@ use bytestring::ByteString;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
 use halfopen_protocol::{Packet, PacketType};
 
-use super::exchanges::{Before, PublishSent};
 use super::index::{EndId, Fact, Seen};
 use super::report::{Breach, Report};
 use super::{Context, Rule, shown};
@@ -21,8 +20,6 @@ use crate::sequence::Sequence;
 pub(super) struct TopicOrder {
     /// The messages that each client has received and not yet delivered. QoS 1 and 2 are known by their identifiers.
     received: BTreeMap<NodeId, Sequence<Received, (), (ByteString, QoS)>>,
-    /// The latest exchange that was sent again on each connection.
-    sent_again: BTreeMap<EndId, u64>,
     answers: BTreeMap<(EndId, PacketType), Answers>,
 }
 
@@ -59,9 +56,7 @@ impl Rule for TopicOrder {
                 for answer in [PacketType::PubAck, PacketType::PubRec, PacketType::PubRel] {
                     self.answers.remove(&(*end, answer));
                 }
-                self.sent_again.remove(end);
             }
-            Fact::PublishSent(sent) => self.sent(sent, context, report),
             _ => {}
         }
     }
@@ -77,26 +72,8 @@ impl TopicOrder {
         }
     }
 
-    fn sent(&mut self, sent: &PublishSent<'_>, context: &Context<'_>, report: &mut Report) {
-        let name = || context.name(context.index.end(sent.seen.end).node);
-        let at = shown(sent.seen.at);
-        if let Some(earlier) = sent.overtakes {
-            let expected =
-                format!("{} sends PUBLISH {earlier} again before new messages on {}", name(), sent.seen.topic);
-            report.breach(Invariant::TopicOrder, Breach::new(expected, format!("a new one first, at {at}")));
-        }
-        if sent.before == Before::SameEarlier {
-            let latest = self.sent_again.entry(sent.seen.end).or_default();
-            if sent.exchange < *latest {
-                let expected = format!("{} sends again in the order of the first time", name());
-                report.breach(Invariant::TopicOrder, Breach::new(expected, format!("not at {at}")));
-            }
-            *latest = sent.exchange.max(*latest);
-        }
-    }
-
     fn answer(&mut self, seen: &Seen<'_>, context: &Context<'_>, report: &mut Report) {
-        let (id, answer) = match (&*seen.packet, seen.is_sent) {
+        let (id, answer) = match (seen.packet, seen.is_sent) {
             (Packet::Publish(publish), false) => match (publish.qos, publish.packet_id) {
                 (QoS::AtLeastOnce, Some(id)) => (id, PacketType::PubAck),
                 (QoS::ExactlyOnce, Some(id)) => (id, PacketType::PubRec),

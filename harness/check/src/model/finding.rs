@@ -30,11 +30,24 @@ pub fn without_clause(expected: &str) -> (&str, Option<&str>) {
     clause.map_or((expected, None), |(text, clause)| (text, Some(clause)))
 }
 
+/// Something that could not be judged.
+#[derive(Debug)]
+pub(crate) struct NotJudged {
+    /// The invariant that is about it.
+    pub(crate) duty: Invariant,
+    /// Time since which it could not.
+    pub(crate) since: Duration,
+    /// The reason.
+    pub(crate) why: String,
+    /// The client that the reason names; empty if none.
+    pub(crate) client: String,
+}
+
 /// Collects findings, and what could not be judged.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     found: Vec<Finding>,
-    not_judged: Vec<(Invariant, Duration, String)>,
+    not_judged: Vec<NotJudged>,
 }
 
 impl Findings {
@@ -50,11 +63,16 @@ impl Findings {
 
     /// Takes note that something could not be judged since this time, for this reason.
     pub(crate) fn not_judged(&mut self, duty: Invariant, since: Duration, why: String) {
-        self.not_judged.push((duty, since, why));
+        self.not_judged.push(NotJudged { duty, since, why, client: String::new() });
+    }
+
+    /// The same for a reason that names this client.
+    pub(crate) fn not_judged_of(&mut self, duty: Invariant, since: Duration, client: &str, why: &str) {
+        self.not_judged.push(NotJudged { duty, since, why: why.to_owned(), client: client.to_owned() });
     }
 
     /// Returns all findings, and what was not judged, each in the order in which it was noted.
-    pub(crate) fn into_parts(self) -> (Vec<Finding>, Vec<(Invariant, Duration, String)>) {
+    pub(crate) fn into_parts(self) -> (Vec<Finding>, Vec<NotJudged>) {
         (self.found, self.not_judged)
     }
 }

@@ -19,6 +19,7 @@ mod sender;
 mod server;
 #[cfg(test)]
 mod tests;
+mod unanswered;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ use halfopen_protocol::Packet;
 
 use self::client::{Client, Foretold};
 pub use self::finding::without_clause;
-pub(crate) use self::finding::{Finding, Findings};
+pub(crate) use self::finding::{Finding, Findings, NotJudged};
 use self::server::Server;
 use crate::plan::{Action, Command, NodeFault, NodeId, Plan, Program, Step, StepId, StepKind};
 use crate::trace::{Event, EventKind, Transmission};

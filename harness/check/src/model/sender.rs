@@ -1,25 +1,36 @@
 //! The sending side of QoS 1 and 2, which is the same for server and client (§2.2.1, §4.3, §4.4, §4.9): identifiers, DUP,
 //! PUBREL, the window, and what a resumed session sends again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Ack, PacketId, Publish, QoS};
-use halfopen_protocol::{PacketType, ReasonCode, Version};
+use halfopen_protocol::{PacketType, Rare, ReasonCode, Version};
 
 use super::finding::{clause_of, shown};
 use super::properties::Properties;
+use crate::plan::Invariant;
 use crate::size::surely_fits;
 
 /// The statement that a client sends PUBRELs in the order of the PUBRECs.
 pub(super) const RELEASES_IN_ORDER: &str = "MQTT-4.6.0-4";
 
+/// The statement that messages are sent again in the order of the first time, before new ones.
+const RESENT_IN_ORDER: &str = "MQTT-4.6.0-1";
+
+/// The duty to take an identifier that stands for nothing.
+const FREE: &str = "begins an exchange with an identifier that is not in use";
+
 /// The exchanges that one side of a session has begun.
 pub(super) struct Sender {
     exchanges: BTreeMap<PacketId, Exchange>,
+    /// The identifiers of SUBSCRIBE and UNSUBSCRIBE that are not answered.
+    requests: Rare<BTreeSet<PacketId>>,
     begun: u64,
+    /// The place of the latest message that was sent again on the present connection.
+    again: u64,
     /// Number of PUBRECs that have come.
     receipts: u64,
     /// The receiver's Receive Maximum.
@@ -87,6 +98,8 @@ pub(super) enum Begun {
 
 /// A rule that a sender has broken.
 pub(super) struct Broken {
+    /// The invariant, if another one than that messages are settled.
+    pub(super) invariant: Option<Invariant>,
     pub(super) clause: &'static str,
     /// The duty of the sender, to be read after its name.
     pub(super) owed: String,
@@ -105,7 +118,9 @@ impl Sender {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             exchanges: BTreeMap::new(),
+            requests: Rare::new(),
             begun: 0,
+            again: 0,
             receipts: 0,
             receive_maximum: usize::from(u16::MAX),
             maximum_packet_size: usize::MAX,
@@ -169,6 +184,8 @@ impl Sender {
             exchange.may_be_over |= !exchange.fits(maximum_packet_size);
         }
         (self.in_flight, self.counted) = (0, 0);
+        self.requests.clear();
+        self.again = 0;
         self.receive_maximum = receive_maximum;
         self.is_connected = true;
         self.may_repeat_settled = self.settled_at == Some(now);
@@ -205,6 +222,17 @@ impl Sender {
         let known = self.exchanges.get(&id).cloned();
         let (begun, mut broken) = self.judge(now, version, topic, publish, id, known.as_ref());
         let known = known.filter(|_| begun == Begun::Again);
+        if broken.is_none() && !self.is_doubtful {
+            broken = match &known {
+                Some(known) => self.judge_order_again(now, known),
+                // One with DUP is none that is new: an acknowledgement of it was not taken in.
+                None if publish.dup => None,
+                None => self.judge_overtaking(now, topic, publish.qos),
+            };
+        }
+        if let Some(known) = known.as_ref().filter(|known| !known.is_here) {
+            self.again = self.again.max(known.number);
+        }
         self.begun += u64::from(known.is_none());
         let exchange = known.map_or_else(
             || Exchange {
@@ -235,6 +263,7 @@ impl Sender {
         if self.counted > self.receive_maximum && broken.is_none() {
             let maximum = self.receive_maximum;
             broken = Some(Broken {
+                invariant: Some(Invariant::ReceiveMaximum),
                 clause: clause_of(version, "§4.4", "MQTT-4.9.0-2"),
                 owed: format!("has at most {maximum} messages unacknowledged (Receive Maximum)"),
                 actual: format!("one more, with packet identifier {id} at {}", shown(now)),
@@ -253,17 +282,25 @@ impl Sender {
         known: Option<&Exchange>,
     ) -> (Begun, Option<Broken>) {
         let place = format!("with packet identifier {id} at {}", shown(now));
-        let broken = |clause, owed: &str, actual: &str| {
-            Some(Broken { clause, owed: owed.to_owned(), actual: format!("{actual} {place}") })
+        let broken = |invariant, clause, owed: &str, actual: &str| {
+            Some(Broken { invariant, clause, owed: owed.to_owned(), actual: format!("{actual} {place}") })
         };
+        let resends = Some(Invariant::ResendOnlyOnResume);
         let is_same = |known: &Exchange| known.topic == *topic && known.payload == publish.payload;
         match known {
             Some(known) if !known.is_here && is_same(known) && known.is_received && !known.is_doubtful => {
                 let clause = clause_of(version, "MQTT-4.3.3-1", "MQTT-4.3.3-6");
-                (Begun::Again, broken(clause, "sends PUBREL again and not PUBLISH, once PUBREC has come", "PUBLISH"))
+                (
+                    Begun::Again,
+                    broken(None, clause, "sends PUBREL again and not PUBLISH, once PUBREC has come", "PUBLISH"),
+                )
             }
             Some(known) if !known.is_here && is_same(known) && !publish.dup => {
-                (Begun::Again, broken("MQTT-3.3.1-1", "sets DUP on a PUBLISH that it sends again", "none"))
+                (Begun::Again, broken(resends, "MQTT-3.3.1-1", "sets DUP on a PUBLISH that it sends again", "none"))
+            }
+            Some(known) if known.is_here && is_same(known) && !self.is_doubtful && !known.is_doubtful => {
+                let owed = "sends a message again only on another connection of its session";
+                (Begun::Again, broken(resends, "MQTT-4.4.0-1", owed, "again on the same"))
             }
             Some(known) if is_same(known) && (publish.dup || !known.is_here) => {
                 let altered = known.properties.as_ref().filter(|_| version.is_v5());
@@ -272,21 +309,67 @@ impl Sender {
                 let flag = flags.into_iter().find(|(is_other, _)| *is_other);
                 let altered = altered.or(flag.map(|(_, name)| ("MQTT-4.4.0-1", name)));
                 let as_before = |name| format!("sends a message again with the {name} that it had");
-                (Begun::Again, altered.and_then(|(clause, name)| broken(clause, &as_before(name), "another one")))
+                (Begun::Again, altered.and_then(|(clause, name)| broken(None, clause, &as_before(name), "another one")))
             }
             Some(known) if self.is_doubtful || known.may_be_over => (Begun::New, None),
             Some(_) => {
                 let clause = clause_of(version, "MQTT-2.3.1-4", "MQTT-2.2.1-4");
-                (
-                    Begun::New,
-                    broken(clause, "begins an exchange with an identifier that is not in use", "another message"),
-                )
+                (Begun::New, broken(Some(Invariant::PacketIds), clause, FREE, "another message"))
+            }
+            None if self.requests.contains(&id) => {
+                let clause = clause_of(version, "MQTT-2.3.1-4", "MQTT-2.2.1-4");
+                (Begun::New, broken(Some(Invariant::PacketIds), clause, FREE, "a request"))
             }
             None if publish.dup && self.may_repeat_settled => (Begun::Either, None),
-            None if publish.dup && !self.is_doubtful && !self.may_have_begun => {
-                (Begun::New, broken("MQTT-3.3.1-3", "sets DUP only on what it sends again", "DUP on a new message"))
-            }
+            None if publish.dup && !self.is_doubtful && !self.may_have_begun => (
+                Begun::New,
+                broken(resends, "MQTT-3.3.1-3", "sets DUP only on what it sends again", "DUP on a new message"),
+            ),
             None => (Begun::New, None),
+        }
+    }
+
+    /// [MQTT-4.6.0-1]: what is sent again goes out in the order of the first time.
+    fn judge_order_again(&self, now: Duration, known: &Exchange) -> Option<Broken> {
+        (!known.is_here && known.number < self.again).then(|| Broken {
+            invariant: Some(Invariant::TopicOrder),
+            clause: RESENT_IN_ORDER,
+            owed: "sends messages again in the order of the first time".to_owned(),
+            actual: format!("an earlier one at {}", shown(now)),
+        })
+    }
+
+    /// [MQTT-4.6.0-1]: a new message goes behind all of its topic and QoS that are to be sent again.
+    fn judge_overtaking(&self, now: Duration, topic: &ByteString, qos: QoS) -> Option<Broken> {
+        if self.exchanges.len() == self.in_flight {
+            return None;
+        }
+        let waits = |exchange: &Exchange| !exchange.is_here && !exchange.is_received && !exchange.may_be_over;
+        let is_overtaken = |exchange: &Exchange| waits(exchange) && exchange.topic == *topic && exchange.qos == qos;
+        let (earlier, _) = self.exchanges.iter().find(|(_, exchange)| is_overtaken(exchange))?;
+        Some(Broken {
+            invariant: Some(Invariant::TopicOrder),
+            clause: RESENT_IN_ORDER,
+            owed: format!("sends PUBLISH {earlier} again before new messages on {topic}"),
+            actual: format!("a new one first, at {}", shown(now)),
+        })
+    }
+
+    /// Takes note of SUBSCRIBE or UNSUBSCRIBE that is sent.
+    pub(super) fn request(&mut self, now: Duration, version: Version, id: PacketId) -> Option<Broken> {
+        let is_in_use = self.exchanges.contains_key(&id) || !self.requests.insert(id);
+        (is_in_use && !self.is_doubtful).then(|| Broken {
+            invariant: Some(Invariant::PacketIds),
+            clause: clause_of(version, "MQTT-2.3.1-2", "MQTT-2.2.1-3"),
+            owed: FREE.to_owned(),
+            actual: format!("{id} at {}, which is", shown(now)),
+        })
+    }
+
+    /// Takes note of SUBACK or UNSUBACK.
+    pub(super) fn request_answered(&mut self, id: PacketId) {
+        if let Some(requests) = self.requests.existing() {
+            requests.remove(&id);
         }
     }
 
@@ -328,6 +411,7 @@ impl Sender {
         let place = || format!("with packet identifier {id} at {}", shown(now));
         if is_out_of_turn {
             return Some(Broken {
+                invariant: None,
                 clause: RELEASES_IN_ORDER,
                 owed: "sends PUBREL again in the order in which PUBREC came".to_owned(),
                 actual: format!("before another one, {}", place()),
@@ -335,12 +419,14 @@ impl Sender {
         }
         if exchange.is_received && !exchange.is_doubtful && pubrel.reason == ReasonCode::PACKET_IDENTIFIER_NOT_FOUND {
             return Some(Broken {
+                invariant: None,
                 clause: "§3.6.2.1",
                 owed: "knows the message that PUBREC was sent for".to_owned(),
                 actual: format!("{} {}", pubrel.reason, place()),
             });
         }
         (!exchange.is_received && !was_asked && !self.is_doubtful).then(|| Broken {
+            invariant: None,
             clause: clause_of(version, "MQTT-4.3.3-1", "MQTT-4.3.3-4"),
             owed: "sends PUBREL after PUBREC".to_owned(),
             actual: format!("before it, {}", place()),
@@ -390,4 +476,10 @@ impl Sender {
         let has_room = self.is_connected && self.in_flight < self.receive_maximum.min(self.limit);
         self.room_since = if has_room { self.room_since.or(Some(now)) } else { None };
     }
+}
+
+/// Returns why it is not judged whether a message that is sent with DUP is sent again: what was about to be sent when the last
+/// connection ended has been tried before, but was not seen.
+pub(super) fn may_be_again(name: &str) -> String {
+    format!("{name} sends with DUP what may have been under way when its last connection ended")
 }

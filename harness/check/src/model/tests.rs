@@ -126,7 +126,7 @@ fn server_answers_pingreq(#[case] answers: bool, #[case] expected: &[&str]) {
 
 #[rstest]
 #[case::to_its_message(7, &[])]
-#[case::to_another(8, &["broker_answers"])]
+#[case::to_another(8, &["packet_ids"])]
 fn server_acknowledges_what_came(#[case] id: u16, #[case] expected: &[&str]) {
     let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 0), false).says(0, 100, SENSOR, publish(1, 7, "x"));
     let tale = tale.hears(0, 110, SENSOR, Packet::PubAck(ack(id)));
@@ -341,7 +341,7 @@ fn server_closes_the_connection_that_is_taken_over(#[case] closes: bool, #[case]
 
 #[rstest]
 #[case::with_dup(Some(true), &[])]
-#[case::without_dup(Some(false), &["broker_settles"])]
+#[case::without_dup(Some(false), &["resend_only_on_resume"])]
 #[case::not_at_all(None, &["broker_settles"])]
 fn server_sends_again_what_a_resumed_session_left(#[case] dup: Option<bool>, #[case] expected: &[&str]) {
     let again = Connect { clean_start: false, session_expiry: Some(100), ..connect("watcher", 0) };

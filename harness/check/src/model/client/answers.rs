@@ -58,16 +58,14 @@ impl Client {
             _ => return,
         };
         let Some(connection) = &mut self.connection else { return };
-        if !matches!(packet, Packet::PubRec(ack) if !ack.reason.is_error()) {
-            connection.unacknowledged.remove(&id);
-        }
+        connection.unanswered.answered(packet);
         if matches!(packet, Packet::PubRec(ack) if ack.reason.is_error()) {
             self.incoming.refuse(id);
         }
         if !connection.requests.take(answer, id) {
             let owed = format!("{} sends {} only as an answer", self.name, answer.name());
             let actual = format!("{id}, which nothing asked for, at {}", shown(self.now));
-            findings.push(Invariant::ClientAnswers, clause(answer, self.version()), &owed, actual);
+            findings.push(Invariant::PacketIds, clause(answer, self.version()), &owed, actual);
         }
     }
 

@@ -63,13 +63,14 @@ impl Connection {
     fn is_misused_by(&mut self, publish: &Publish) -> bool {
         let Some(connect) = self.connect.as_ref().filter(|connect| connect.version.is_v5()) else { return false };
         let most = connect.receive_maximum.map_or(usize::MAX, usize::from);
-        let is_in_use = publish.packet_id.is_some_and(|id| !self.unacknowledged.insert(id)) && !publish.dup;
+        let is_in_use = publish.packet_id.is_some_and(|id| self.unanswered.contains(id)) && !publish.dup;
         let is_too_large = connect.maximum_packet_size.is_some_and(|size| {
             let mut bytes = BytesMut::new();
             let is_written = encode(&Packet::Publish(publish.clone().into()), connect.version, &mut bytes).is_ok();
             is_written && bytes.len() > size as usize
         });
-        is_in_use || self.unacknowledged.len() > most || is_too_large
+        publish.packet_id.into_iter().for_each(|id| self.unanswered.received(id));
+        is_in_use || self.unanswered.identifiers() > most || is_too_large
     }
 }
 

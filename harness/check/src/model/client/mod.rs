@@ -8,7 +8,7 @@ mod waits;
 mod wishes;
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,8 @@ use self::waits::Waits;
 use self::wishes::Wishes;
 use super::GRACE;
 use super::finding::{Findings, clause_of, shown};
-use super::sender::{Begun, Broken, Sender};
+use super::sender::{Begun, Broken, Sender, may_be_again};
+use super::unanswered::Unanswered;
 use crate::plan::{Because, ClientProgram, Command, Invariant, NodeFault, NodeId, Plan};
 use crate::trace::{ConnectionId, Transmission};
 
@@ -83,8 +84,8 @@ struct Connection {
     /// Topic aliases of the server, and of the client.
     aliases: Rare<BTreeMap<u16, ByteString>>,
     own_aliases: Rare<BTreeMap<u16, ByteString>>,
-    /// Identifiers of the server's messages that the client has not acknowledged.
-    unacknowledged: Rare<BTreeSet<PacketId>>,
+    /// The server's messages that the client has not acknowledged.
+    unanswered: Unanswered,
     /// The server has sent what the client need not take.
     is_misused: bool,
     /// The client has read nothing for a time, in which it may have written to a connection that was lost.
@@ -313,16 +314,29 @@ impl Client {
                 self.judge_connect(connect, findings);
             }
             Packet::PingReq => self.waits.pinged(now),
-            Packet::Subscribe(subscribe) => self.send_subscribe(subscribe, findings),
-            Packet::Unsubscribe(unsubscribe) => self.send_unsubscribe(unsubscribe),
-            Packet::Disconnect(_) => {
+            Packet::Subscribe(subscribe) => {
+                self.send_request(subscribe.packet_id, findings);
+                self.send_subscribe(subscribe, findings);
+            }
+            Packet::Unsubscribe(unsubscribe) => {
+                self.send_request(unsubscribe.packet_id, findings);
+                self.send_unsubscribe(unsubscribe);
+            }
+            Packet::Disconnect(disconnect) => {
                 connection.said_goodbye = true;
+                let maximum = connection.connect.as_ref().and_then(|connect| connect.receive_maximum);
+                connection.unanswered.judge_reason(&self.name, disconnect, maximum, now, findings);
                 self.waits.stop();
             }
             Packet::Publish(publish) => self.send_publish(publish, findings),
             Packet::PubRel(ack) => self.send_pubrel(ack, findings),
             packet => self.send_answer(packet, findings),
         }
+    }
+
+    fn send_request(&mut self, id: PacketId, findings: &mut Findings) {
+        let broken = self.sender.request(self.now, self.version(), id);
+        self.report(broken, findings);
     }
 
     fn send_publish(&mut self, publish: &Publish, findings: &mut Findings) {
@@ -342,9 +356,12 @@ impl Client {
         };
         let room = self.sender.room_since();
         let (begun, broken) = self.sender.publish(now, version, &topic, publish);
-        self.report(Invariant::ClientSettles, broken, findings);
+        self.report(broken, findings);
         // One that repeats what the model has taken for settled.
         let is_again = publish.dup && self.sender.has_doubtful_beginnings();
+        if is_again && begun == Begun::New {
+            findings.not_judged_of(Invariant::ResendOnlyOnResume, now, &self.name, &may_be_again(&self.name));
+        }
         match begun {
             Begun::Either => self.told.may_be(&topic, publish),
             Begun::New if is_again => self.told.may_be(&topic, publish),
@@ -370,7 +387,7 @@ impl Client {
         let Some(connection) = &mut self.connection else { return };
         let was_asked = connection.requests.released(pubrel.packet_id);
         let broken = self.sender.release(now, version, pubrel, was_asked);
-        self.report(Invariant::ClientSettles, broken, findings);
+        self.report(broken, findings);
     }
 
     fn receive(&mut self, packet: &Packet) {
@@ -390,8 +407,14 @@ impl Client {
                     connection.is_dismissed = true;
                 }
             }
-            Packet::SubAck(ack) => self.wishes.granted(ack, now),
-            Packet::UnsubAck(ack) => self.wishes.given_up(ack),
+            Packet::SubAck(ack) => {
+                self.sender.request_answered(ack.packet_id);
+                self.wishes.granted(ack, now);
+            }
+            Packet::UnsubAck(ack) => {
+                self.sender.request_answered(ack.packet_id);
+                self.wishes.given_up(ack);
+            }
             Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
                 self.told.acknowledged(ack.packet_id, !self.is_slow);
                 if self.sender.acknowledged(now, packet.packet_type(), ack)
@@ -525,9 +548,10 @@ impl Client {
         self.is_reading && !self.is_slow && !may_be_stuck && self.now > since.max(running) + GRACE + self.tolerance
     }
 
-    fn report(&self, duty: Invariant, broken: Option<Broken>, findings: &mut Findings) {
-        if let Some(Broken { clause, owed, actual }) = broken {
-            findings.push(duty, clause, &format!("{} {owed}", self.name), actual);
+    fn report(&self, broken: Option<Broken>, findings: &mut Findings) {
+        if let Some(Broken { invariant, clause, owed, actual }) = broken {
+            let invariant = invariant.unwrap_or(Invariant::ClientSettles);
+            findings.push(invariant, clause, &format!("{} {owed}", self.name), actual);
         }
     }
 }
@@ -544,7 +568,7 @@ impl Connection {
             accepted_at: None,
             aliases: Rare::new(),
             own_aliases: Rare::new(),
-            unacknowledged: Rare::new(),
+            unanswered: Unanswered::default(),
             is_misused: false,
             has_been_deaf: false,
         }

@@ -42,7 +42,11 @@ impl Server {
         let what = packet.packet_type();
         let owed = format!("{} sends {} to {client} only as an answer", self.name, what.name());
         let actual = format!("one that nothing asked for, at {}", shown(self.now));
-        findings.push(Invariant::BrokerAnswers, clause(what, version), &owed, actual);
+        let invariant = match what {
+            PacketType::PingResp => Invariant::BrokerAnswers,
+            _ => Invariant::PacketIds,
+        };
+        findings.push(invariant, clause(what, version), &owed, actual);
     }
 
     /// An answer still goes out on a connection that has ended at this instant: the server had written it before. What it

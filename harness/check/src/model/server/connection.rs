@@ -17,6 +17,7 @@ use super::topic::Filter;
 use super::violation::Violation;
 use crate::model::GRACE;
 use crate::model::finding::{Findings, clause_of, shown};
+use crate::model::unanswered::Unanswered;
 use crate::plan::Invariant;
 use crate::plan::NodeId;
 use crate::trace::ConnectionId;
@@ -79,6 +80,8 @@ pub(super) struct Connection {
     /// Time since which PINGRESP is owed, for each PINGREQ that has none.
     pub(super) pings: VecDeque<Duration>,
     pub(super) requests: Rare<Requests>,
+    /// The client's messages that the server has not acknowledged.
+    pub(super) unanswered: Unanswered,
     /// Publications that were taken over from this connection at the latest instant.
     pub(super) fresh: Vec<Rc<Publication>>,
     /// The instant of `fresh`.
@@ -146,6 +149,7 @@ impl Connection {
             aliases: (Rare::new(), Rare::new()),
             pings: VecDeque::new(),
             requests: Rare::new(),
+            unanswered: Unanswered::default(),
             fresh: Vec::new(),
             fresh_at: now,
             under_way: 0,

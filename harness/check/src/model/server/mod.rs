@@ -360,7 +360,12 @@ impl Server {
                     connection.asked_at = None;
                 }
             }
-            packet => self.answer(id, packet, findings),
+            packet => {
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.unanswered.answered(packet);
+                }
+                self.answer(id, packet, findings);
+            }
         }
     }
 

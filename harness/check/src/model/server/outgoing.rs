@@ -9,7 +9,7 @@ use halfopen_protocol::packet::{Ack, Publish};
 use super::Server;
 use super::answers::take;
 use crate::model::finding::{Findings, shown};
-use crate::model::sender::{Begun, Broken, RELEASES_IN_ORDER};
+use crate::model::sender::{Begun, Broken, RELEASES_IN_ORDER, may_be_again};
 use crate::plan::Invariant;
 use crate::trace::ConnectionId;
 
@@ -27,7 +27,11 @@ impl Server {
             self.judge_outgoing(id, findings);
         }
         let Some(session) = self.session_of(id) else { return Begun::New };
+        let may_be = publish.dup && session.sender.has_doubtful_beginnings();
         let (begun, broken) = session.sender.publish(now, session.version, topic, publish);
+        if may_be && begun == Begun::New {
+            findings.not_judged(Invariant::ResendOnlyOnResume, now, may_be_again(&self.name));
+        }
         self.report_sender(broken, findings);
         begun
     }
@@ -57,8 +61,9 @@ impl Server {
     }
 
     fn report_sender(&self, broken: Option<Broken>, findings: &mut Findings) {
-        if let Some(Broken { clause, owed, actual }) = broken {
-            findings.push(Invariant::BrokerSettles, clause, &format!("{} {owed}", self.name), actual);
+        if let Some(Broken { invariant, clause, owed, actual }) = broken {
+            let invariant = invariant.unwrap_or(Invariant::BrokerSettles);
+            findings.push(invariant, clause, &format!("{} {owed}", self.name), actual);
         }
     }
 

@@ -67,7 +67,12 @@ impl Server {
                 }
                 self.doubt_this_instant(id);
             }
-            Packet::Publish(publish) => self.receive_publish(id, publish),
+            Packet::Publish(publish) => {
+                if let Some((packet_id, connection)) = publish.packet_id.zip(self.connections.get_mut(&id)) {
+                    connection.unanswered.received(packet_id);
+                }
+                self.receive_publish(id, publish);
+            }
             Packet::PubRel(ack) => {
                 let session = self.session_of(id);
                 let is_doubtful = session.as_ref().is_none_or(|session| session.sender.is_doubtful());

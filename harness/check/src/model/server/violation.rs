@@ -129,9 +129,12 @@ impl Server {
     /// Judges a DISCONNECT of the server: after a violation it says which one.
     pub(super) fn send_disconnect(&mut self, id: ConnectionId, disconnect: &Disconnect, findings: &mut Findings) {
         let now = self.now;
+        let name = self.name.clone();
         let Some(connection) = self.connection_until_now(id) else { return };
         connection.left_at.get_or_insert(now);
         let (client, heard_at) = (connection.client, connection.heard_at);
+        let maximum = connection.announced.as_ref().and_then(|connack| connack.receive_maximum);
+        connection.unanswered.judge_reason(&name, disconnect, maximum, now, findings);
         let Some(violation) = connection.violation.clone().filter(|violation| violation.at == now) else {
             if heard_at < now {
                 self.judge_farewell(client, disconnect, findings);

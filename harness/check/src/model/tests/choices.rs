@@ -51,7 +51,7 @@ fn server_may_retain_a_message_when_it_is_released(#[case] is_released: bool, #[
 
 #[rstest]
 #[case::at_that_instant(520, &[])]
-#[case::before(500, &["broker_settles", "broker_delivers"])]
+#[case::before(500, &["resend_only_on_resume", "broker_delivers"])]
 fn server_may_not_have_read_an_acknowledgement_of_the_instant_of_a_takeover(
     #[case] acknowledged: u64,
     #[case] expected: &[&str],
