@@ -12,6 +12,7 @@ use crate::BUFFER_CAPACITY;
 pub(crate) struct Receiver {
     /// The oldest bytes. Most of the time there are no others.
     first: Bytes,
+    #[expect(clippy::box_collection, reason = "mostly there is none, and then it takes the room of a pointer")]
     rest: Option<Box<VecDeque<Bytes>>>,
     /// Number of bytes that the window counts: those after `taken`.
     buffered: usize,
