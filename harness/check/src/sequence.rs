@@ -65,6 +65,15 @@ impl<K: Ord, S: Clone, L: Ord> Sequence<K, S, L> {
         !is_late
     }
 
+    /// Something comes out that may be this or what never went in: one of those that look like it is not looked at.
+    pub(super) fn pass(&mut self, key: &K) {
+        let Some(waiting) = self.waiting.get_mut(key) else { return };
+        waiting.places.pop_front();
+        if waiting.places.is_empty() && !waiting.is_overtaken {
+            self.waiting.remove(key);
+        }
+    }
+
     /// Forgets what went in and has not come out.
     pub(super) fn clear(&mut self) {
         self.waiting.clear();

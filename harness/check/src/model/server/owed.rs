@@ -390,7 +390,14 @@ impl Owed {
     pub(super) fn is_in_order(&mut self, message: &OwedMessage, qos: QoS) -> bool {
         let Publication { topic, payload, .. } = &*message.publication;
         let lane = |(from, came): &(ByteString, QoS)| (from.clone(), topic.clone(), *came, qos);
-        !message.is_ordered || self.order.leave(&(topic.clone(), payload.clone()), lane)
+        let content = (topic.clone(), payload.clone());
+        let may_be = |other: &OwedMessage| !other.is_ordered && other.publication.number < message.publication.number;
+        if message.is_ordered && self.messages.get(&content).into_iter().flatten().any(may_be) {
+            // It may be an earlier one that has no place in the order, and need not be sent.
+            self.order.pass(&content);
+            return true;
+        }
+        !message.is_ordered || self.order.leave(&content, lane)
     }
 
     /// The server may have forgotten everything up to the publication with this number.
