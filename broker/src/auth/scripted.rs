@@ -7,8 +7,8 @@ use crate::core::{Exchange, Mechanism, Step};
 
 /// A method of enhanced authentication that is nothing but a dialogue learnt by heart, for tests and scenarios.
 ///
-/// The client speaks first, in CONNECT, and both take turns. If the last word is the broker's, it comes with the
-/// success. The client is the user that its own last word names.
+/// The client speaks first, in CONNECT, and both take turns; the client may have a choice of words. If the last word is the
+/// broker's, it comes with the success. The client is the user that its own last word names.
 ///
 /// ```
 /// use halfopen_broker::auth::Scripted;
@@ -22,12 +22,13 @@ use crate::core::{Exchange, Mechanism, Step};
 #[derive(Clone, Debug)]
 pub struct Scripted {
     method: String,
-    dialogue: Rc<[Bytes]>,
+    dialogue: Rc<[Vec<Bytes>]>,
 }
 
 #[derive(Debug)]
 struct Performance {
-    dialogue: Rc<[Bytes]>,
+    /// The words in turn, and for each what may be said in its place.
+    dialogue: Rc<[Vec<Bytes>]>,
     /// Number of words that have been spoken.
     spoken: usize,
 }
@@ -35,7 +36,12 @@ struct Performance {
 impl Scripted {
     /// The dialogue by this method's name: client, broker, client and so on.
     pub fn new(method: impl Into<String>, dialogue: impl IntoIterator<Item = impl Into<Bytes>>) -> Self {
-        Self { method: method.into(), dialogue: dialogue.into_iter().map(Into::into).collect() }
+        Self::with_choices(method, dialogue.into_iter().map(|word| vec![word.into()]))
+    }
+
+    /// The same with a choice of words at each turn. The broker says the first of its own.
+    pub fn with_choices(method: impl Into<String>, dialogue: impl IntoIterator<Item = Vec<Bytes>>) -> Self {
+        Self { method: method.into(), dialogue: dialogue.into_iter().collect() }
     }
 }
 
@@ -53,10 +59,10 @@ impl Exchange for Performance {
     fn step(&mut self, data: Option<&[u8]>) -> Step {
         // Authentication Data may be left out where there is nothing to say.
         let said = data.unwrap_or_default();
-        if self.dialogue.get(self.spoken).is_none_or(|expected| **expected != *said) {
+        if !self.dialogue.get(self.spoken).is_some_and(|words| words.iter().any(|word| **word == *said)) {
             return Step::Refuse;
         }
-        let answer = self.dialogue.get(self.spoken + 1).cloned();
+        let answer = self.dialogue.get(self.spoken + 1).and_then(|words| words.first().cloned());
         self.spoken += 2;
         match answer {
             Some(answer) if self.spoken < self.dialogue.len() => Step::Continue(answer),

@@ -97,8 +97,8 @@ pub struct BrokerAuth {
 pub struct Dialogue {
     /// The Authentication Method.
     pub method: String,
-    /// The words of the exchange in turn, the client's first.
-    pub words: Vec<Bytes>,
+    /// The words of the exchange in turn, the client's first; each of the client's is one of several.
+    pub words: Vec<Vec<Bytes>>,
 }
 
 /// The project's client on a node.

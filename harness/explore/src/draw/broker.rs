@@ -52,7 +52,7 @@ impl Draw {
         if self.swarm.has_dialogue {
             let words = if self.random.chance(50) { &DIALOGUE[..3] } else { &DIALOGUE[..] };
             auth.method = given(Text(METHOD.to_owned()));
-            auth.dialogue = given(Dialogue(words.iter().map(|word| Param::new(Payload::text(*word))).collect()));
+            auth.dialogue = given(Dialogue(words.iter().map(|word| Param::new(Payload::text(*word)).into()).collect()));
         }
         auth
     }

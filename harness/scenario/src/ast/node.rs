@@ -191,7 +191,7 @@ map! {
         anonymous: Param<bool> = "false" => "whether a client may that names neither a user nor a method";
         users: Param<Named<Param<Payload>>> = "user names mean nothing" => "user name → password";
         method: Param<Text> = "none", since_5 => "the name of an enhanced authentication; needs `dialogue`";
-        dialogue: Param<Dialogue>, since_5 => "what is said in it in turn, by the client first; the last word of the client is its user";
+        dialogue: Param<Dialogue>, since_5 => "what is said in it in turn, by the client first, a list where it has a choice of words; its last word is its user";
     }
 }
 
@@ -301,15 +301,15 @@ impl Value for Properties {
     }
 }
 
-/// The words of an enhanced authentication in turn.
+/// The words of an enhanced authentication in turn, and for each what may be said in its place.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Dialogue(pub Vec<Param<Payload>>);
+pub struct Dialogue(pub Vec<OneOrMore<Param<Payload>>>);
 
 impl Value for Dialogue {
-    const TAKES: ValueKind = ValueKind::List(&ValueKind::Payload);
+    const TAKES: ValueKind = ValueKind::List(&OneOrMore::<Param<Payload>>::TAKES);
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
-        let words = cx.each(cx.list(node, "what is said")?, |item| Param::read(cx, item));
+        let words = cx.each(cx.list(node, "what is said")?, |item| OneOrMore::read(cx, item));
         (!words.is_empty()).then_some(Self(words))
     }
 

@@ -261,7 +261,11 @@ impl Lower<'_> {
             (None, None) => None,
             (Some(_), Some(_)) => {
                 let method = self.get(&auth.method)?.0.clone();
-                let words = self.each(&self.get(&auth.dialogue)?.0, |word| self.payload(word))?;
+                let dialogue = self.get(&auth.dialogue)?;
+                let mut words = Vec::with_capacity(dialogue.0.len());
+                for choice in &dialogue.0 {
+                    words.push(self.each(&choice.0, |word| self.payload(word))?);
+                }
                 Some(Dialogue { method, words })
             }
             (Some(Field { value, .. }), None) => return self.alone(&value.place),

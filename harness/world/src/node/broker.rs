@@ -107,7 +107,7 @@ fn access(program: &BrokerProgram) -> Access {
     let authorizer = program.access.as_ref().map(|access| -> Box<dyn Authorize> { Box::new(acl(access)) });
     let Some(auth) = &program.auth else { return Access { authorizer, ..Access::default() } };
     let mechanism = |dialogue: &Dialogue| -> Box<dyn Mechanism> {
-        Box::new(Scripted::new(dialogue.method.clone(), dialogue.words.clone()))
+        Box::new(Scripted::with_choices(dialogue.method.clone(), dialogue.words.clone()))
     };
     Access {
         anonymous: auth.anonymous,
