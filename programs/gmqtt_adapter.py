@@ -127,6 +127,8 @@ def make(line):
 
 async def do_connect(line):
     global client, identity, is_v5
+    if not line["client_id"]:
+        return say("cannot", text="gmqtt makes an identifier up for a client that has none")
     is_v5 = line["protocol_level"] == 5
     # What the session keeps is in the client, which is made anew for another session alone.
     wanted = {name: value for name, value in line.items() if name not in ("host", "port")}

@@ -249,7 +249,11 @@ fn adapted_to(profile: &Profile, nodes: &BTreeSet<NodeId>, plan: &Plan) -> Resul
     }
     let does_not_take = |program: &_| profile.does_not_take(program);
     let mut plan = plan.clone();
-    nodes.iter().for_each(|node| plan.nodes[node.0].played_by = Some(profile.name.clone()));
+    for node in &nodes {
+        let node = &mut plan.nodes[node.0];
+        node.played_by = Some(profile.name.clone());
+        profile.set_together(&mut node.program);
+    }
     adapted(
         &plan,
         &Abilities { nodes, role, does_not_take: &does_not_take, has_clock: true, reasons: profile.reasons() },

@@ -152,10 +152,14 @@ impl Live {
             None => Some("it sets something on a broker, which runs already".to_owned()),
         };
         let reasons = started.map(Profile::reasons).unwrap_or_default();
-        let nodes = for_guests::brokers(plan);
+        let mut plan = plan.clone();
+        let nodes = for_guests::brokers(&plan);
+        if let Some(profile) = started {
+            nodes.iter().for_each(|node| profile.set_together(&mut plan.nodes[node.0].program));
+        }
         let role = Role::Broker;
         let abilities = Abilities { nodes, role, does_not_take: &does_not_take, has_clock: false, reasons };
-        let Adapted { plan, left_out } = adapted(plan, &abilities)?;
+        let Adapted { plan, left_out } = adapted(&plan, &abilities)?;
         Ok((plan, left_out))
     }
 

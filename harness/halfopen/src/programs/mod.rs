@@ -21,7 +21,7 @@ use std::time::Duration;
 pub use self::limit::VirtualLimit;
 use self::pattern::Pattern;
 use self::settings::{client_settings, settings};
-use crate::plan::{Because, Feature, Plan, Program, Source};
+use crate::plan::{Because, BrokerProgram, BrokerSettings, Feature, Plan, Program, Source};
 use crate::scenario::Errors;
 use halfopen_protocol::Version;
 
@@ -75,6 +75,8 @@ pub struct Profile {
     config: Option<ConfigFile>,
     /// The settings of a broker that a scenario may make, each with the text that is added to the configuration.
     settings: BTreeMap<String, String>,
+    /// The smallest values that the program takes of some settings.
+    minimum: BTreeMap<String, u64>,
     lacks: BTreeSet<Feature>,
     closes: Vec<Close>,
 }
@@ -166,13 +168,40 @@ impl Profile {
     /// Returns what a scenario sets on a program and this one cannot be told, if there is anything.
     pub fn does_not_take(&self, program: &Program) -> Option<String> {
         let name = match program {
-            Program::Broker(broker) => {
-                settings(broker).into_iter().map(|(name, _)| name).find(|name| !self.settings.contains_key(*name))?
-            }
+            Program::Broker(broker) => return self.does_not_set(broker),
             Program::Client(client) => client_settings(client).into_iter().find(|name| !self.takes.contains(*name))?,
             Program::RawClient(_) | Program::RawBroker(_) => return None,
         };
         Some(format!("it sets `{name}` on a {}, which {} does not take", self.role, self.name))
+    }
+
+    /// Returns what a scenario sets on a broker and this one cannot be told, if there is anything.
+    fn does_not_set(&self, broker: &BrokerProgram) -> Option<String> {
+        settings(broker).into_iter().find_map(|(name, value)| {
+            let sets = format!("it sets `{name}` on a broker");
+            if !self.settings.contains_key(name) {
+                return Some(format!("{sets}, which {} does not take", self.name));
+            }
+            let minimum = self.minimum.get(name)?;
+            let is_less = value.parse().is_ok_and(|value: u64| value < *minimum);
+            is_less.then(|| format!("{sets} to {value}, and {} takes {minimum} at least", self.name))
+        })
+    }
+
+    /// Makes one setting of two that are one for the program, because its profile gives both the same text: the Receive Maximum of a
+    /// broker, and how many messages it has under way to a client. A scenario that sets one of them sets both.
+    pub fn set_together(&self, program: &mut Program) {
+        let Program::Broker(broker) = program else { return };
+        let text = |name| self.settings.get(name);
+        if text("receive_maximum").is_none() || text("receive_maximum") != text("in_flight_messages") {
+            return;
+        }
+        let (config, usual) = (&mut broker.config, BrokerSettings::default());
+        if config.in_flight_messages == usual.in_flight_messages {
+            config.in_flight_messages = config.receive_maximum;
+        } else if config.receive_maximum == usual.receive_maximum {
+            config.receive_maximum = config.in_flight_messages;
+        }
     }
 
     /// Returns why it cannot speak with the nodes of a plan, if it cannot.

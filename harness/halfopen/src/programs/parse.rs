@@ -18,7 +18,7 @@ use crate::scenario::{Error, Errors, Span};
 
 const KEYS: &[&str] = &["role", "command", "args", "environment", "inherits", "ready_within", "mqtt"];
 /// Keys of a broker.
-const BROKER_KEYS: &[&str] = &["port", "config", "settings", "lacks", "closes"];
+const BROKER_KEYS: &[&str] = &["port", "config", "settings", "minimum", "lacks", "closes"];
 /// Keys of a client.
 const CLIENT_KEYS: &[&str] = &["adapter", "takes"];
 const CONFIG_KEYS: &[&str] = &["file", "text"];
@@ -101,6 +101,7 @@ impl Reader {
         let port = get("port").map_or(Some(1883), |value| self.port(value));
         let ready_within = get("ready_within").map_or(Some(Duration::from_secs(60)), |value| self.seconds(value));
         let settings = get("settings").map_or_else(BTreeMap::new, |value| self.map(value, Some(NAMES)));
+        let minimum = get("minimum").map_or_else(BTreeMap::new, |value| self.numbers(value, &settings));
         let lacks = get("lacks").map_or_else(BTreeSet::new, |value| self.features(value));
         let closes = get("closes").map_or_else(Vec::new, |value| self.closes(value));
         Some(Profile {
@@ -117,6 +118,7 @@ impl Reader {
             ready_within: ready_within?,
             config,
             settings,
+            minimum,
             lacks,
             closes,
         })
@@ -235,6 +237,20 @@ impl Reader {
             self.know(table, names);
         }
         table.iter().filter_map(|(key, value)| Some((key.get_ref().to_string(), self.text(value)?))).collect()
+    }
+
+    /// Reads the smallest value of each of some settings.
+    fn numbers(&mut self, value: &Value<'_>, settings: &BTreeMap<String, String>) -> BTreeMap<String, u64> {
+        let Some(table) = self.table(value) else { return BTreeMap::new() };
+        self.know(table, &settings.keys().map(String::as_str).collect::<Vec<_>>());
+        let mut numbers = BTreeMap::new();
+        for (key, value) in table.iter() {
+            match value.get_ref().as_integer().and_then(|number| number.as_str().parse().ok()) {
+                Some(number) => drop(numbers.insert(key.get_ref().to_string(), number)),
+                None => self.error(value.span(), "the smallest value of a setting is a number".to_owned(), None),
+            }
+        }
+        numbers
     }
 
     fn table<'v, 'a>(&mut self, value: &'v Value<'a>) -> Option<&'v DeTable<'a>> {

@@ -1,4 +1,3 @@
-use crate::plan::BrokerSettings;
 use rstest::rstest;
 
 use super::*;
@@ -55,6 +54,14 @@ fn all_errors_are_told_at_once_with_their_places() {
     "command = \"a\"\n[[closes]]\nbecause = \"keep_alive\"\nprints = \"gone\"\n",
     "a.toml:4:10: a line is a text with `{client}` once, and something before it"
 )]
+#[case::minimum(
+    "command = \"a\"\n[config]\nfile = \"f\"\ntext = \"\"\n[settings]\nmax_keep_alive = \"x\"\n[minimum]\nmax_keep_alive = \"10\"\n",
+    "a.toml:8:18: the smallest value of a setting is a number"
+)]
+#[case::minimum_of_what_it_does_not_take(
+    "command = \"a\"\n[minimum]\nmax_keep_alive = 10\n",
+    "a.toml:3:1: unknown key `max_keep_alive`"
+)]
 #[case::port("command = \"a\"\nport = 70000\n", "a.toml:2:8: a port is a number from 1 to 65535")]
 #[case::file(
     "command = \"a\"\n[config]\nfile = \"../f\"\ntext = \"\"\n",
@@ -77,8 +84,14 @@ fn mosquitto_takes_what_it_can_be_told() {
     let profile = Profile::find("mosquitto").expect("it is shipped");
     let program = |config| Program::Broker(BrokerProgram { config, ..BrokerProgram::default() });
     assert_eq!(
-        profile.does_not_take(&program(BrokerSettings { max_keep_alive: Some(5), ..BrokerSettings::default() })),
+        profile.does_not_take(&program(BrokerSettings { max_keep_alive: Some(10), ..BrokerSettings::default() })),
         None
+    );
+    assert_eq!(
+        profile
+            .does_not_take(&program(BrokerSettings { max_keep_alive: Some(9), ..BrokerSettings::default() }))
+            .as_deref(),
+        Some("it sets `max_keep_alive` on a broker to 9, and mosquitto takes 10 at least")
     );
     assert_eq!(
         profile
@@ -171,4 +184,27 @@ fn runs_that_make_use_of_what_a_program_lacks_are_skipped(
     let scenario = parse("x".to_owned(), source).unwrap_or_else(|errors| panic!("{errors}"));
     let plan = scenario.plans(PlanOptions::default()).expect("it has a run").remove(0);
     assert_eq!(profile.lacks(&plan), lacks.map(|what| format!("a has no {what}")));
+}
+
+#[rstest]
+#[case::the_receive_maximum("receive_maximum: 3", "inflight {value}", (3, 3))]
+#[case::what_is_under_way("in_flight_messages: 3", "inflight {value}", (3, 3))]
+#[case::both("receive_maximum: 3, in_flight_messages: 5", "inflight {value}", (3, 5))]
+#[case::two_settings("receive_maximum: 3", "other {value}", (3, 1000))]
+fn two_settings_with_one_text_are_set_together(#[case] set: &str, #[case] text: &str, #[case] expected: (u16, u16)) {
+    let profile = format!(
+        "command = \"a\"\n[config]\nfile = \"c\"\ntext = \"\"\n[settings]\nreceive_maximum = \"inflight {{value}}\"\n\
+         in_flight_messages = \"{text}\"\n"
+    );
+    let profile =
+        Profile::parse("a", "a.toml", &profile, &|_| Err(io::ErrorKind::NotFound.into())).expect("it has no errors");
+    let text =
+        format!("mqtt: 5.0\nbrokers: {{ broker: {{ {set} }} }}\nclients: {{ a: {{}} }}\nsteps: [ {{ wait: 1s }} ]\n");
+    let source = Source { path: "x.yaml".to_owned(), text, ..Source::default() };
+    let scenario = parse("x".to_owned(), source).unwrap_or_else(|errors| panic!("{errors}"));
+    let mut plan = scenario.plans(PlanOptions::default()).expect("it has a run").remove(0);
+    let broker = plan.nodes.iter_mut().find(|node| node.is_broker()).expect("it has a broker");
+    profile.set_together(&mut broker.program);
+    let Program::Broker(broker) = &broker.program else { unreachable!("it is a broker") };
+    assert_eq!((broker.config.receive_maximum, broker.config.in_flight_messages), expected);
 }
