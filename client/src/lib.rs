@@ -46,6 +46,7 @@ mod api;
 pub mod core;
 pub mod driver;
 mod scram;
+mod scripted;
 
 pub use halfopen_protocol::packet::{Publish, QoS, Subscription, Will};
 pub use halfopen_protocol::{ReasonCode, Version};
@@ -55,3 +56,4 @@ pub use crate::api::{
 };
 pub use crate::core::{AckDetails, Options};
 pub use crate::scram::Scram;
+pub use crate::scripted::Scripted;

@@ -1,5 +1,7 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Connect, QoS, Subscription};
 use halfopen_protocol::{ReasonCode, Shared, Version};
@@ -149,6 +151,9 @@ pub struct ClientSettings {
     /// The way in which the application acknowledges messages of QoS 1 and 2 itself; the client does so at once if
     /// `None`.
     pub acknowledge: Option<Acknowledge>,
+    /// The words of the enhanced authentication in turn, its own first, and for each what may be said in its place; without them it
+    /// answers no AUTH.
+    pub dialogue: Option<Arc<[Vec<Bytes>]>>,
 }
 
 /// The way in which an application acknowledges messages itself.
@@ -175,6 +180,7 @@ impl ClientSettings {
             topic_aliases: 0,
             packet_limit: None,
             acknowledge: None,
+            dialogue: None,
         }
     }
 }

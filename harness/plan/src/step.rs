@@ -172,6 +172,8 @@ pub enum Command {
     StopPinging,
     /// Ends `StopPinging`.
     ResumePinging,
+    /// A client authenticates again on the connection that it has; over at once.
+    Reauthenticate,
 }
 
 /// `connect` with what may differ from the node's own settings.

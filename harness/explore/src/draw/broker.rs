@@ -51,8 +51,9 @@ impl Draw {
         }
         if self.swarm.has_dialogue {
             let words = if self.random.chance(50) { &DIALOGUE[..3] } else { &DIALOGUE[..] };
+            self.dialogue = given(Dialogue(words.iter().map(|word| Param::new(Payload::text(*word)).into()).collect()));
             auth.method = given(Text(METHOD.to_owned()));
-            auth.dialogue = given(Dialogue(words.iter().map(|word| Param::new(Payload::text(*word)).into()).collect()));
+            auth.dialogue = self.dialogue.clone();
         }
         auth
     }

@@ -17,7 +17,8 @@ use std::time::Duration;
 use halfopen_plan::{Feature, Invariant, Seed};
 use halfopen_protocol::Version;
 use halfopen_scenario::ast::{
-    File, LinkProperties, LinkSettings, Name, Nodes, OneOrMore, Param, Place, Step, Steps, Versions, Waive,
+    Dialogue, Field, File, LinkProperties, LinkSettings, Name, Nodes, OneOrMore, Param, Place, Step, Steps, Versions,
+    Waive,
 };
 
 pub use self::disturb::disturbed;
@@ -74,6 +75,7 @@ pub fn story(recipe: &Recipe, is_swarm_on: bool) -> File {
         peers: Vec::new(),
         times: Vec::new(),
         steps: Vec::new(),
+        dialogue: None,
         waived: Vec::new(),
         payloads: 0,
         ids: 0,
@@ -114,6 +116,8 @@ struct Draw {
     /// Times at which something is due: keep-alives, expiries, time-outs.
     times: Vec<Duration>,
     steps: Vec<Step>,
+    /// What is said in the authentication of the broker, if it has one.
+    dialogue: Option<Field<Param<Dialogue>>>,
     waived: Vec<(Invariant, &'static str)>,
     payloads: u64,
     ids: u64,
@@ -198,7 +202,7 @@ impl Draw {
         }
         let waivers: Vec<_> =
             self.waived.iter().map(|(invariant, why)| (Place::default(), *invariant, (*why).to_owned())).collect();
-        file.waive = (!waivers.is_empty()).then(|| halfopen_scenario::ast::Field::new(Waive(waivers)));
+        file.waive = (!waivers.is_empty()).then(|| Field::new(Waive(waivers)));
     }
 
     /// Takes note that an invariant cannot hold here, once.
@@ -215,7 +219,7 @@ impl Draw {
 }
 
 /// The nodes of a role, or nothing if there are none.
-fn nodes<T>(nodes: Vec<(&'static str, T)>) -> Option<halfopen_scenario::ast::Field<Nodes<T>>> {
+fn nodes<T>(nodes: Vec<(&'static str, T)>) -> Option<Field<Nodes<T>>> {
     let nodes: Vec<_> = nodes.into_iter().map(|(name, node)| (Name::new(name), Param::new(node))).collect();
     if nodes.is_empty() { None } else { some(Nodes(nodes)) }
 }

@@ -114,10 +114,11 @@ impl Draw {
             fields.username = given(Text(user.to_owned()));
             fields.password = given(Payload::text(password));
         }
-        let authenticates = is_raw && self.swarm.has_dialogue && self.random.chance(70);
+        let authenticates = is_v5 && self.swarm.has_dialogue && self.random.chance(70);
         if authenticates {
             fields.authentication_method = given(Text(METHOD.to_owned()));
-            fields.authentication_data = given(Payload::text(DIALOGUE[0]));
+            // A client of the project knows its words.
+            fields.authentication_data = if is_raw { given(Payload::text(DIALOGUE[0])) } else { None };
         }
         let peer = Peer {
             name: "",
@@ -226,6 +227,9 @@ impl Draw {
         if self.swarm.has_reconnects && self.random.chance(75) {
             peer.reconnects = true;
             client.own.reconnect = given(self.reconnect());
+        }
+        if peer.authenticates {
+            client.own.dialogue = self.dialogue.clone();
         }
         client.common.to = self.destination(peer.reconnects);
         if self.swarm.has_spare && peer.is_v5 && self.random.chance(50) {

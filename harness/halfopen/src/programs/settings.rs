@@ -86,6 +86,7 @@ pub(super) fn client_settings(program: &ClientProgram) -> Vec<&'static str> {
         ("request_problem_information", connect.request_problem_information.is_some()),
         ("user_properties", !connect.user_properties.is_empty()),
         ("authentication_method", connect.authentication_method.is_some() || connect.authentication_data.is_some()),
+        ("dialogue", settings.dialogue.is_some()),
         ("ping_timeout", settings.ping_timeout.is_some()),
         ("connect_timeout", settings.connect_timeout != usual.connect_timeout),
         ("queue_messages", settings.queue_messages != usual.queue_messages),

@@ -113,6 +113,7 @@ fn cannot_be_told(
         (Command::StopPinging | Command::ResumePinging, _) => {
             Some("it keeps a client from pinging, which only the project's can be told".to_owned())
         }
+        (Command::Reauthenticate, _) => Some("it has a client authenticate again".to_owned()),
         (Command::Close(CloseHow::Rst), _) => Some("it has a client close by RST".to_owned()),
         (Command::Connect(connect), Program::Client(client)) => connect.with.values().find_map(|connect| {
             let mut client = client.clone();

@@ -237,6 +237,7 @@ actions! {
     Open = "open", RawClients => "raw clients: opens a TCP connection and waits until it is there";
     StopPinging = "stop_pinging", Clients => "clients: sends no PINGREQ any more";
     ResumePinging = "resume_pinging", Clients => "clients: ends stop_pinging";
+    Reauthenticate = "reauthenticate", Clients => "clients of 5.0 with a `dialogue`: authenticates again on the connection that it has; over at once";
     Crash = "crash", All => "the process dies; its kernel sends FIN, or RST where unread data was waiting";
     PowerLoss = "power_loss", All => "the host dies; nothing is sent";
     Restart = "restart", All => "starts again on the same address";

@@ -56,6 +56,7 @@ group! {
         packet_limit: Param<Number<14, 268_435_460>> = "no limit" => "the largest packet that it takes, in bytes, where CONNECT does not say it";
         handling: Param<DurationExpr> = "0s" => "how long its application is busy with each message; until then nothing more is read";
         acknowledge: Param<Acknowledge> = "at once" => "its application acknowledges messages of QoS 1 and 2 itself: when, and with which reason";
+        dialogue: Param<Dialogue> = "it answers no AUTH", since_5 => "what is said in the enhanced authentication in turn, by the client first, a list where the broker has a choice of words; needs `authentication_method`";
         reconnect: Param<ReconnectChoice> = "never" => "how it connects again on its own: min, max, factor, jitter";
         follows_references: Param<bool> = "false", since_5 => "whether it goes to the broker that a Server Reference names, `NAME:1883`: for one connection after 0x9C, for good after 0x9D";
         ! answers => "`answers` belongs to a raw client; a client answers as the standard says";

@@ -28,6 +28,14 @@ impl Lower<'_> {
             self.error(&action.word, format!("`{word}` is for {who}; this is {}", role.with_article()));
             return None;
         }
+        let lacks_words = |id: &NodeId| match programs.get(id.0).map(|node| &node.program) {
+            Some(Program::Client(client)) => client.options.dialogue.is_none(),
+            _ => false,
+        };
+        if matches!(action.kind, ActionKind::Reauthenticate) && nodes.iter().any(lacks_words) {
+            self.error(&action.word, format!("`{word}` is for a client with a `dialogue`"));
+            return None;
+        }
         let lowered = match &action.kind {
             ActionKind::Crash => NodeFault::Crash.into(),
             ActionKind::PowerLoss => NodeFault::PowerLoss.into(),
@@ -84,6 +92,7 @@ impl Lower<'_> {
             }
             ActionKind::StopPinging => Command::StopPinging,
             ActionKind::ResumePinging => Command::ResumePinging,
+            ActionKind::Reauthenticate => Command::Reauthenticate,
             ActionKind::Connect(None) => Command::Connect(ConnectAction::default()),
             ActionKind::Connect(Some(with)) => {
                 let read = with.get(env)?;

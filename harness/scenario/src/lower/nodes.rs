@@ -3,8 +3,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Connect, QoS, RetainHandling, Subscription, UserProperties, Will};
 use halfopen_protocol::{PacketType, ReasonCode, Version, topic};
@@ -261,17 +263,37 @@ impl Lower<'_> {
             (None, None) => None,
             (Some(_), Some(_)) => {
                 let method = self.get(&auth.method)?.0.clone();
-                let dialogue = self.get(&auth.dialogue)?;
-                let mut words = Vec::with_capacity(dialogue.0.len());
-                for choice in &dialogue.0 {
-                    words.push(self.each(&choice.0, |word| self.payload(word))?);
-                }
+                let words = self.words(&*self.get(&auth.dialogue)?)?;
                 Some(Dialogue { method, words })
             }
             (Some(Field { value, .. }), None) => return self.alone(&value.place),
             (None, Some(Field { value, .. })) => return self.alone(&value.place),
         };
         complete.then_some(read)
+    }
+
+    /// Reads the words of a dialogue.
+    fn words(&self, dialogue: &ast::Dialogue) -> Option<Vec<Vec<Bytes>>> {
+        dialogue.0.iter().map(|choice| self.each(&choice.0, |word| self.payload(word))).collect()
+    }
+
+    /// Reads the dialogue of a client, whose first word stands in its CONNECT.
+    fn dialogue(&self, written: &Field<Param<ast::Dialogue>>, connect: &mut Connect) -> Option<Arc<[Vec<Bytes>]>> {
+        let words = self.words(&*written.value.get(self.env)?)?;
+        if connect.authentication_method.is_none() {
+            self.error(
+                &written.key,
+                "`dialogue` needs `authentication_method`, the name of the authentication".to_owned(),
+            );
+            return None;
+        }
+        if connect.authentication_data.is_some() {
+            let message = "the first word of `dialogue` is the `authentication_data`; leave that out".to_owned();
+            self.error(&written.key, message);
+            return None;
+        }
+        connect.authentication_data = words.first().and_then(|choice| choice.first().cloned());
+        Some(words.into())
     }
 
     fn alone(&self, place: &Place) -> Option<BrokerAuth> {
@@ -287,13 +309,19 @@ impl Lower<'_> {
     fn client(&self, name: &str, client: &ast::Client, place: &Place) -> Option<(Program, Fields)> {
         let mut options = ClientSettings::new(self.version, name);
         let env = self.env;
-        let connect = self.connect(&client.connect, options.connect.into_inner());
+        let mut connect = self.connect(&client.connect, options.connect.into_inner());
+        let mut has_words = true;
+        if let (Some(written), Some(connect)) = (&client.own.dialogue, &mut connect) {
+            options.dialogue = self.dialogue(written, connect);
+            has_words = options.dialogue.is_some();
+        }
         options.connect = connect.clone().unwrap_or_else(|| Connect::new(self.version, name)).into();
         let common = self.common(&client.common, name, place);
         let mut program = ClientProgram::new(ClientSettings::new(self.version, name), NodeId(0));
         let own = &client.own;
         let complete = [
             self.has_keys(client),
+            has_words,
             self.put(&own.autostart, |v| Some(program.autostart = *v)),
             self.put(&own.follows_references, |v| Some(program.follows_references = *v)),
             self.put(&own.ping_timeout, |v| Some(options.ping_timeout = Some(v.value(env)?))),

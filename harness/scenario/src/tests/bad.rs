@@ -118,6 +118,10 @@ const BAD: &[(&str, &str)] = &[
         "clients: { a: {} }\nsteps: [ { a: powerloss }, { a: { resume: 5s } }, { a: close }, { a: { crash: now } } ]\n",
     ),
     (
+        "a dialogue without a method, with a first word twice, and none where it is needed",
+        "mqtt: 5.0\nclients: { a: { dialogue: [x] }, b: { authentication_method: M, authentication_data: x, dialogue: [x] }, c: {} }\nsteps: [ { c: reauthenticate } ]\n",
+    ),
+    (
         "action for raw clients",
         "clients: { a: {} }\nraw_clients: { r: {} }\nsteps: [ { a: open }, { r: stop_pinging }, { broker: connect } ]\n",
     ),

@@ -396,5 +396,6 @@ fn told(command: &Command, node: NodeId) -> Option<node::Command> {
         Command::Configure(programs) => node::Command::Configure(Box::new(programs.get(&node)?.clone())),
         Command::StopPinging => node::Command::StopPinging,
         Command::ResumePinging => node::Command::ResumePinging,
+        Command::Reauthenticate => node::Command::Reauthenticate,
     })
 }

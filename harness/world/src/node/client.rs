@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use halfopen_client::Scripted;
 use halfopen_client::core::{Client, DisconnectReason, Event, Servers, SubscribeRequest, Ticket};
 use halfopen_client::driver::{self, Commands, Connector};
 use halfopen_protocol::packet::Connect;
@@ -29,6 +30,10 @@ pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientPro
     let mut client = Client::new(client_options(program), seed.0);
     if let Some(Defect::Client(defect)) = env.defect {
         client = client.with_defect(defect);
+    }
+    let connect = &program.options.connect;
+    if let (Some(words), Some(method)) = (&program.options.dialogue, &connect.authentication_method) {
+        client = client.with_mechanism(Box::new(Scripted::new(method.clone(), words.iter().cloned())));
     }
     let peer = Rc::new(Cell::new(None));
     let aborts = Rc::new(Cell::new(false));
@@ -168,6 +173,7 @@ fn translate(order: Command, own: &Shared<Connect>) -> Option<driver::Command> {
         Command::Close(_) => driver::Command::Close,
         Command::StopPinging => driver::Command::StopPinging,
         Command::ResumePinging => driver::Command::ResumePinging,
+        Command::Reauthenticate => driver::Command::Reauthenticate,
         Command::Open
         | Command::Send(_)
         | Command::Answer(_)

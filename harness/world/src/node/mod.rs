@@ -82,6 +82,8 @@ pub(crate) enum Command {
     StopPinging,
     /// PINGREQ again.
     ResumePinging,
+    /// Authenticate again.
+    Reauthenticate,
 }
 
 /// A node's clock, which may go otherwise than the world's.

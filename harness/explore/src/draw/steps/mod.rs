@@ -359,7 +359,11 @@ impl Draw {
     fn renew(&mut self) {
         let may = |peer: &Peer| peer.authenticates && peer.is_connected && peer.is_up && !peer.is_deaf;
         let Some(place) = self.peer(may) else { return };
-        self.push(act(self.name(place), send(vec![auth(0x19, DIALOGUE[0])])));
+        let again = match self.peers[place].is_raw {
+            true => send(vec![auth(0x19, DIALOGUE[0])]),
+            false => ActionKind::Reauthenticate,
+        };
+        self.push(act(self.name(place), again));
     }
 
     fn disconnect(&mut self) {

@@ -94,7 +94,8 @@ impl Namespace<'_> {
             | Command::Shutdown
             | Command::Configure(_)
             | Command::StopPinging
-            | Command::ResumePinging => {}
+            | Command::ResumePinging
+            | Command::Reauthenticate => {}
         }
     }
 

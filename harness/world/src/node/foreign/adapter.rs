@@ -205,6 +205,7 @@ pub(super) fn command_line(command: &Command) -> Option<String> {
         Command::Connect { .. }
         | Command::StopPinging
         | Command::ResumePinging
+        | Command::Reauthenticate
         | Command::Open
         | Command::Send(_)
         | Command::Answer(_)

@@ -342,7 +342,11 @@ impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
                 Ok(())
             }
             // There is nothing that it would do on its own, and the rest is for brokers.
-            Command::StopPinging | Command::ResumePinging | Command::Shutdown | Command::Configure(_) => Ok(()),
+            Command::StopPinging
+            | Command::ResumePinging
+            | Command::Reauthenticate
+            | Command::Shutdown
+            | Command::Configure(_) => Ok(()),
         }
     }
 
