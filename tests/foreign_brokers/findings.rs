@@ -30,6 +30,7 @@ pub(super) fn trials(
         trial("findings_in_mqttjs_are_still_there", mqttjs, |_| findings("mqttjs")),
         trial("findings_in_rumqttc_are_still_there", rumqttc, |_| findings("rumqttc")),
         trial("findings_in_rumqttd_are_still_there", rumqttd, |_| findings("rumqttd")),
+        trial("findings_in_rumqttd_with_mqtt_5_are_still_there", rumqttd, |_| findings("rumqttd5")),
     ]
 }
 
@@ -38,11 +39,12 @@ fn of_none(_: &Path) -> Result {
 }
 
 fn findings(program: &str) -> Result {
-    let option = if matches!(program, "aedes" | "mosquitto" | "nats" | "rumqttd") { "--broker" } else { "--client" };
+    let is_broker = matches!(program, "aedes" | "mosquitto" | "nats" | "rumqttd" | "rumqttd5");
+    let option = if is_broker { "--broker" } else { "--client" };
     let mut count = 0;
     for entry in fs::read_dir(root().join("programs/findings"))? {
         let path = entry?.path();
-        if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(program)) {
+        if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&format!("{program}_"))) {
             continue;
         }
         count += 1;
