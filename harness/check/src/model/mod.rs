@@ -14,6 +14,7 @@
 
 mod client;
 mod finding;
+mod form;
 mod properties;
 mod sender;
 mod server;

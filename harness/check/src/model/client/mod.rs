@@ -2,6 +2,7 @@
 
 mod answers;
 mod delivery;
+mod form;
 mod limits;
 mod told;
 mod waits;
@@ -159,6 +160,7 @@ impl Client {
                 self.waits.wrote(now, super::size(item) >= LARGE);
                 self.send(packet, findings);
             }
+            Transmission::Bytes(bytes) if self.is_on(id) => self.send_bytes(bytes, findings),
             Transmission::Packet(packet) if self.leaving == Some(id) => {
                 if let Packet::Publish(publish) = &**packet {
                     self.send_leaving(publish);

@@ -127,7 +127,9 @@ impl Wishes {
             }
             self.gone.remove(&filter);
             let is_again = !self.only_own || self.own.iter().any(|own| own.filter == filter);
-            let is_kept = self.told.get(&filter).is_none_or(|(subscribe, unsubscribe)| unsubscribe <= subscribe);
+            // What was told at one instant has an order that the trace does not show.
+            let told = self.told.get(&filter);
+            let is_kept = told.is_none_or(|(subscribe, unsubscribe)| unsubscribe.is_none() || unsubscribe < subscribe);
             let is_sure = is_again && is_kept;
             self.wanted.insert(filter, Wish { subscription, id: asked.subscription_id, since: now, is_sure });
         }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish, Subscription};
-use halfopen_protocol::{Empty, Packet, PacketType, Rare, ReasonCode, Version};
+use halfopen_protocol::{Empty, Packet, Rare, ReasonCode, Version};
 
 use super::Server;
 use super::access::{Permission, Right};
+use super::form::MalformedConnect;
 use super::publication::Publication;
 use super::session::Session;
 use super::topic::Filter;
@@ -47,8 +48,8 @@ pub(super) struct Connection {
     opened_at: Duration,
     /// The client's CONNECT.
     pub(super) connect: Option<Arc<Connect>>,
-    /// True if the first thing received is a malformed CONNECT, which a server may refuse by CONNACK (§3.1.4).
-    has_malformed_connect: bool,
+    /// The malformed CONNECT that is the first thing received.
+    pub(super) malformed_connect: Option<MalformedConnect>,
     /// The client identifier, once CONNACK has accepted it.
     pub(super) session: Option<ByteString>,
     /// Time at which something came that CONNACK or the end of the connection must answer.
@@ -132,7 +133,7 @@ impl Connection {
             client,
             opened_at: now,
             connect: None,
-            has_malformed_connect: false,
+            malformed_connect: None,
             session: None,
             asked_at: None,
             early: Rare::new(),
@@ -306,23 +307,15 @@ impl Server {
         }
     }
 
-    /// Takes note of bytes that make no packet.
-    pub(super) fn receive_bytes(&mut self, id: ConnectionId, bytes: &[u8]) {
-        if let Some(connection) = self.connections.get_mut(&id)
-            && connection.connect.is_none()
-            && bytes.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8)
-        {
-            connection.has_malformed_connect = true;
-        }
-    }
-
     /// CONNACK is sent [MQTT-3.2.0-1].
     pub(super) fn send_connack(&mut self, id: ConnectionId, connack: &Arc<ConnAck>, findings: &mut Findings) {
         let now = self.now;
         let name = self.name.clone();
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Some(connect) = connection.connect.clone() else {
-            if connection.has_malformed_connect && connack.reason != ReasonCode::SUCCESS {
+            if connack.reason != ReasonCode::SUCCESS
+                && connection.malformed_connect.is_some_and(|connect| connect.may_be_refused())
+            {
                 connection.left_at.get_or_insert(now);
                 return;
             }

@@ -6,6 +6,7 @@ mod answers;
 mod connection;
 mod delivery;
 mod early;
+mod form;
 mod groups;
 mod held;
 mod outgoing;
@@ -211,8 +212,10 @@ impl Server {
     ) {
         self.advance(now, findings);
         self.note_stuck(id);
-        if let Transmission::Packet(packet) = item {
-            self.send(id, packet, findings);
+        match item {
+            Transmission::Packet(packet) => self.send(id, packet, findings),
+            Transmission::Bytes(bytes) => self.send_bytes(id, bytes, findings),
+            Transmission::Open | Transmission::Fin | Transmission::Rst | Transmission::TimedOut => {}
         }
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.wrote(now, size);

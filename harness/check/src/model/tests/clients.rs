@@ -286,3 +286,12 @@ fn what_is_given_up_while_away_is_not_subscribed_again(#[case] again: bool, #[ca
     tale = tale.says(1, 1270, SENSOR, Packet::Unsubscribe(unsubscribe));
     assert_eq!(broken_by_client_of(&plan, tale.hears(1, 1280, SENSOR, Packet::UnsubAck(unsuback)), 4000), expected);
 }
+
+#[rstest]
+#[case::no_packet(b"\x36\x05\0\x01t\0\x01", &["client_answers"])]
+#[case::beginning_of_a_packet(b"\x30\x05\0\x01t", &[])]
+fn client_writes_packets(#[case] bytes: &'static [u8], #[case] expected: &[&str]) {
+    let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false);
+    tale.0.at(100).item(0, SENSOR, BROKER, Transmission::Bytes(Bytes::from_static(bytes)));
+    assert_eq!(broken_by_client_of(&ours(), tale, 1000), expected);
+}

@@ -203,3 +203,26 @@ fn message_is_owed_for_as_long_as_it_lives(#[case] expiry: u32, #[case] is_sent:
     let tale = audience().says(1, 200, SENSOR, short_lived(7)).hears(1, 210, SENSOR, Packet::PubAck(ack(7)));
     assert_eq!(tale.hears_if(is_sent, 0, 210, WATCHER, short_lived(1)).broken(&plan(), 60_000), expected);
 }
+
+/// The sensor has a malformed CONNECT of this level, or none, and the server writes these bytes to it.
+#[rstest]
+#[case::connack_of_5_0(Some(5), b"\x20\x03\0\x81\0", &[])]
+#[case::connack_of_3_1_1_to_5_0(Some(5), b"\x20\x02\0\x81", &["broker_answers"])]
+#[case::beginning_of_a_connack(Some(5), b"\x20\x03\0", &[])]
+#[case::connack_to_3_1_1(Some(4), b"\x20\x03\0\x81\0", &["broker_answers"])]
+#[case::connack_to_another_level(Some(9), b"\x20\x02\0\x01", &[])]
+#[case::no_packet_after_a_good_connect(None, b"\xf1\0", &["broker_answers"])]
+fn server_writes_packets(#[case] level: Option<u8>, #[case] bytes: &'static [u8], #[case] expected: &[&str]) {
+    let mut tale = Tale::new();
+    match level {
+        None => tale = tale.joins(0, 0, SENSOR, connect("sensor", 0), false),
+        Some(level) => {
+            let malformed = [b"\x10\x0d\0\x04MQTT".as_slice(), &[level, 3], b"\0\x3c\0\x01a"].concat();
+            tale.0.at(0).item(0, SENSOR, BROKER, Transmission::Open);
+            tale.0.at(20).item(0, SENSOR, BROKER, Transmission::Bytes(Bytes::from(malformed)));
+        }
+    }
+    tale.0.at(40).item(0, BROKER, SENSOR, Transmission::Bytes(Bytes::from_static(bytes)));
+    tale.0.at(40).item(0, BROKER, SENSOR, Transmission::Fin);
+    assert_eq!(tale.broken(&plan(), 1000), expected);
+}

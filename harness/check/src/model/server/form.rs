@@ -1,0 +1,67 @@
+//! The form of what a server writes, see [`broken_form`](crate::model::form::broken_form), and what it may say to a
+//! CONNECT that has none (§3.1.4).
+
+use halfopen_protocol::{PacketType, Role, Version};
+
+use super::Server;
+use crate::model::finding::{Findings, shown};
+use crate::model::form::broken_form;
+use crate::plan::Invariant;
+use crate::trace::ConnectionId;
+
+/// A CONNECT that is malformed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MalformedConnect {
+    /// The protocol level, if it names one.
+    level: Option<u8>,
+}
+
+impl MalformedConnect {
+    fn new(bytes: &[u8]) -> Self {
+        const NAME: &[u8] = b"\0\x04MQTT";
+        // Behind the fixed header, which has at most five bytes.
+        let name = bytes.windows(NAME.len()).take(6).position(|window| window == NAME);
+        Self { level: name.and_then(|place| bytes.get(place + NAME.len()).copied()) }
+    }
+
+    /// Returns whether a server may refuse it by CONNACK: in 3.1.1 it closes without [MQTT-3.1.4-1].
+    pub(super) fn may_be_refused(self) -> bool {
+        self.level != Some(Version::V3_1_1.level())
+    }
+}
+
+impl Server {
+    /// Takes note of bytes of a client that are no packet.
+    pub(super) fn receive_bytes(&mut self, id: ConnectionId, bytes: &[u8]) {
+        if let Some(connection) = self.connections.get_mut(&id)
+            && connection.connect.is_none()
+            && bytes.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8)
+        {
+            connection.malformed_connect = Some(MalformedConnect::new(bytes));
+        }
+    }
+
+    /// Judges bytes that the server writes and that are no packet.
+    pub(super) fn send_bytes(&self, id: ConnectionId, bytes: &[u8], findings: &mut Findings) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let version = match (&connection.connect, connection.malformed_connect) {
+            (Some(connect), _) => connect.version,
+            (None, Some(MalformedConnect { level: Some(level) })) if level == Version::V3_1_1.level() => {
+                Version::V3_1_1
+            }
+            (None, Some(MalformedConnect { level: Some(level) })) if level == Version::V5_0.level() => Version::V5_0,
+            // Which form a server chooses for who speaks neither version is its own affair.
+            _ => return,
+        };
+        if let Some(error) = broken_form(bytes, version, Role::Client) {
+            let client = self.node_name(connection.client);
+            let owed = format!("{} writes to {client} packets of {version} as they are defined", self.name);
+            findings.push(
+                Invariant::BrokerAnswers,
+                error.clause,
+                &owed,
+                format!("{}, at {}", error.what, shown(self.now)),
+            );
+        }
+    }
+}
