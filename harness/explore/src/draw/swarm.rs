@@ -108,6 +108,35 @@ const OF_FAKE: [(u64, Deed); 18] = [
     (3, Deed::FakeSilent),
 ];
 
+/// What meets seldom where each is switched on by itself: a story now and then has all of one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Focus {
+    /// Members of a group come, go, and take nothing.
+    Groups,
+    /// A client reads nothing while much is to be sent to it.
+    Congestion,
+    /// Messages and what is retained expire while nobody takes them.
+    Expiry,
+    /// Windows are full when a connection is lost.
+    Windows,
+}
+
+const FOCI: [Focus; 4] = [Focus::Groups, Focus::Congestion, Focus::Expiry, Focus::Windows];
+
+impl Focus {
+    /// Returns the deeds that belong to it.
+    fn deeds(self) -> &'static [Deed] {
+        match self {
+            Self::Groups => {
+                &[Deed::Publish, Deed::Connect, Deed::Disconnect, Deed::Close, Deed::Answer, Deed::Unsubscribe]
+            }
+            Self::Congestion => &[Deed::Publish, Deed::Burst, Deed::StopReading, Deed::Periodic],
+            Self::Expiry => &[Deed::Publish, Deed::Disconnect, Deed::Connect, Deed::Subscribe, Deed::Close],
+            Self::Windows => &[Deed::Burst, Deed::Publish, Deed::Answer, Deed::Close, Deed::Connect, Deed::Repeat],
+        }
+    }
+}
+
 /// Number of steps that a story has at most before it ends.
 pub(super) const MOST_STEPS: u64 = 14;
 
@@ -196,7 +225,13 @@ impl Swarm {
             1 => vec![2],
             _ => vec![0, 1, 2],
         };
-        let is_mixed = is_v5 && random.chance(10);
+        let focus = (!is_off && !is_fake && random.chance(20)).then(|| random.pick(&FOCI));
+        for deed in focus.map(Focus::deeds).unwrap_or_default() {
+            deeds.push((8, *deed));
+        }
+        let is_focus = |on: &[Focus]| focus.is_some_and(|focus| on.contains(&focus));
+        let (is_v5, is_long) = (is_v5 || is_focus(&[Focus::Groups, Focus::Expiry]), is_long && focus.is_none());
+        let is_mixed = is_v5 && focus.is_none() && random.chance(10);
         let (has_properties, has_middlebox) = (random.chance(20) || is_off, random.chance(8) || is_off);
         let (has_ids, has_lists) = (random.chance(25) || is_off, random.chance(30) || is_off);
         let (has_access, has_refusals) = (random.chance(8) || is_off, random.chance(8) || is_off);
@@ -208,19 +243,19 @@ impl Swarm {
             is_mixed,
             is_long,
             deeds,
-            has_sessions,
+            has_sessions: has_sessions || is_focus(&[Focus::Groups, Focus::Expiry, Focus::Windows]),
             has_wills,
-            has_retained,
+            has_retained: has_retained || is_focus(&[Focus::Expiry]),
             has_reconnects: has_reconnects && !is_long,
-            has_windows,
+            has_windows: has_windows || is_focus(&[Focus::Windows]),
             has_aliases,
             has_options,
             has_overlaps,
             // 3.1.1 knows none.
-            has_shared: has_shared && is_v5 && !is_mixed,
-            has_expiry,
+            has_shared: (has_shared || is_focus(&[Focus::Groups])) && is_v5 && !is_mixed,
+            has_expiry: has_expiry || is_focus(&[Focus::Expiry]),
             has_limits,
-            has_large,
+            has_large: has_large || is_focus(&[Focus::Congestion]),
             has_properties: has_properties && is_v5,
             has_middlebox: has_middlebox && !is_long,
             has_ids: has_ids && is_v5,
