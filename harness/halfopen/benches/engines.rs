@@ -15,6 +15,11 @@ use halfopen::run::{Ending, Runner};
 use halfopen::trace::{Event, EventKind, Transmission};
 use halfopen::world::Engine;
 use halfopen_protocol::Version;
+use mimalloc::MiMalloc;
+
+/// The allocator of the program `halfopen`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// One line of the table.
 struct Row {
