@@ -1,18 +1,22 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
+use halfopen_protocol::packet::Connect;
 use halfopen_protocol::{DecodeOptions, Packet, PacketType, Role, Version, decode};
 
 use super::record::Recorder;
-use crate::plan::NodeId;
+use crate::plan::{NodeId, Plan, Program};
 use crate::trace::{ConnectionId, Transmission};
 
 /// The data between the two ends of one connection, as their taps see it.
 ///
 /// Bytes become packets where they are written. Where they are read they are only counted, so that both ends speak of
-/// the same items, however the bytes were cut on their way, and the n-th that arrives is the n-th that was sent.
+/// the same items, however the bytes were cut on their way, and the n-th that arrives is the n-th that was sent, except that
+/// an abort may be seen before what was sent before it.
 pub(crate) struct ConnectionTap {
     recorder: Recorder,
     connection: ConnectionId,
@@ -25,6 +29,8 @@ pub(crate) struct ConnectionTap {
 
 struct State {
     version: Version,
+    /// The CONNECT that the client sends if it is not told otherwise, until it has sent one.
+    own: Option<Arc<Connect>>,
     from_client: Direction,
     from_server: Direction,
 }
@@ -37,8 +43,8 @@ struct Direction {
     garbled: bool,
     written: u64,
     read: u64,
-    /// The items that were sent and are not read yet, each with the number of bytes up to its end.
-    under_way: VecDeque<(u64, Transmission)>,
+    /// The items that were sent and that no program has read yet.
+    under_way: VecDeque<UnderWay>,
     fin_sent: bool,
     rst_sent: bool,
     fin_seen: bool,
@@ -46,23 +52,31 @@ struct Direction {
     failure_seen: bool,
 }
 
+/// An item that was sent and that no program has read yet.
+struct UnderWay {
+    item: Transmission,
+    /// Number of bytes written up to its end.
+    end: u64,
+    /// The index of the event that sent it.
+    sent: usize,
+    /// Time at which it reached the other host, if it has.
+    arrival: Option<Duration>,
+}
+
 impl ConnectionTap {
-    /// A connection that `client` is about to open; `version` is assumed until a CONNECT names one. Records the SYN.
-    pub(crate) fn open(recorder: &Recorder, client: NodeId, server: NodeId, version: Version) -> Rc<Self> {
+    /// A connection that `client` is about to open; the version of the plan is assumed until a CONNECT names one. Records the
+    /// SYN.
+    pub(crate) fn open(recorder: &Recorder, plan: &Plan, client: NodeId, server: NodeId) -> Rc<Self> {
         let (connection, number) = recorder.new_connection(client);
-        recorder.sent(connection, client, server, Transmission::Open);
-        Rc::new(Self {
-            recorder: recorder.clone(),
-            connection,
-            number,
-            client,
-            server,
-            state: RefCell::new(State {
-                version,
-                from_client: Direction::default(),
-                from_server: Direction::default(),
-            }),
-        })
+        let own = match &plan.node(client).program {
+            Program::Client(program) => Some(program.options.connect.clone().into_arc()),
+            Program::RawClient(_) | Program::Broker(_) | Program::RawBroker(_) => None,
+        };
+        let (from_client, from_server) = Default::default();
+        let state = RefCell::new(State { version: plan.version, own, from_client, from_server });
+        let tap = Self { recorder: recorder.clone(), connection, number, client, server, state };
+        tap.sent(Role::Client, &mut tap.state.borrow_mut().from_client, 0, Transmission::Open);
+        Rc::new(tap)
     }
 
     /// The connection's name in the trace.
@@ -85,27 +99,33 @@ impl ConnectionTap {
 
     /// The program of the server has taken the connection.
     pub(crate) fn accepted(&self) {
-        self.recorder.received(self.connection, self.client, self.server, Transmission::Open);
+        self.received(Role::Server, &mut self.state.borrow_mut().from_client, Transmission::Open);
     }
 
     /// `side` has written these bytes. Gives the types of the packets that are whole with them.
-    pub(crate) fn wrote(&self, side: Role, bytes: &[u8]) -> Vec<PacketType> {
+    pub(crate) fn wrote(&self, side: Role, bytes: &[u8]) -> impl Iterator<Item = PacketType> + use<> {
         let mut state = self.state.borrow_mut();
-        let mut version = state.version;
+        let (mut version, mut own) = (state.version, state.own.take());
         let direction = state.from(side);
         direction.written += bytes.len() as u64;
         direction.rest.extend_from_slice(bytes);
-        let mut types = Vec::new();
-        while let Some(item) = direction.next_item(side, &mut version) {
-            types.extend(item.packet().map(Packet::packet_type));
+        // Mostly it is one, which needs no list.
+        let (mut first, mut further) = (None, Vec::new());
+        while let Some(item) = direction.next_item(side, &mut version, &mut own) {
+            if let Some(packet) = item.packet() {
+                match first {
+                    None => first = Some(packet.packet_type()),
+                    Some(_) => further.push(packet.packet_type()),
+                }
+            }
             let end = direction.written - direction.rest.len() as u64;
             self.sent(side, direction, end, item);
         }
         if direction.rest.is_empty() {
             direction.rest = BytesMut::new();
         }
-        state.version = version;
-        types
+        (state.version, state.own) = (version, own);
+        first.into_iter().chain(further)
     }
 
     /// `side` has ended its direction in order. Recorded once.
@@ -117,7 +137,8 @@ impl ConnectionTap {
         }
         self.leave_rest(side, direction);
         direction.fin_sent = true;
-        self.record_sent(side, Transmission::Fin);
+        let end = direction.written;
+        self.sent(side, direction, end, Transmission::Fin);
     }
 
     /// `side` has aborted the connection. Recorded once.
@@ -129,21 +150,23 @@ impl ConnectionTap {
         }
         self.leave_rest(side, direction);
         direction.rst_sent = true;
-        self.record_sent(side, Transmission::Rst);
+        let end = direction.written;
+        self.sent(side, direction, end, Transmission::Rst);
     }
 
     /// The end that `side` has sent has reached the other host, whether or not its program reads it.
     pub(crate) fn end_arrived(&self, side: Role, end: &Transmission) {
-        self.recorder.end_reached_host(self.connection, self.node(side), end);
+        let mut state = self.state.borrow_mut();
+        let ends = state.from(side).under_way.iter_mut().filter(|one| one.item == *end);
+        ends.for_each(|one| self.reached(one));
     }
 
     /// Takes note that the given number of bytes from `side` have reached the other host, whose program will not read
     /// them.
     pub(crate) fn reached_host(&self, side: Role, bytes: u64) {
         let mut state = self.state.borrow_mut();
-        let direction = state.from(side);
-        let whole = direction.under_way.iter().take_while(|(end, _)| *end <= bytes).count();
-        self.recorder.reached_host(self.connection, self.node(side), whole);
+        let data = state.from(side).under_way.iter_mut().filter(|one| one.is_data());
+        data.take_while(|one| one.end <= bytes).for_each(|one| self.reached(one));
     }
 
     /// The program of `side` is gone without a word: what it left unfinished will never be whole.
@@ -179,20 +202,37 @@ impl ConnectionTap {
         self.take_arrived(side, direction);
         direction.fin_seen |= how == Transmission::Fin;
         direction.failure_seen |= how != Transmission::Fin;
-        self.recorder.received(self.connection, self.node(from), self.node(side), how);
+        self.received(side, direction, how);
     }
 
     fn take_arrived(&self, side: Role, direction: &mut Direction) {
-        while let Some((end, _)) = direction.under_way.front()
-            && *end <= direction.read
+        while let Some(one) = direction.under_way.front()
+            && one.is_data()
+            && one.end <= direction.read
         {
-            if let Some((_, item)) = direction.under_way.pop_front() {
-                self.recorder.received(self.connection, self.node(other(side)), self.node(side), item);
-            }
+            let item = one.item.clone();
+            self.received(side, direction, item);
         }
-        if direction.under_way.is_empty() {
+    }
+
+    /// The program of `side` reads an item, or sees how the connection ends. A program that has learned of an abort from a failed
+    /// write may still read what has come before it.
+    fn received(&self, side: Role, direction: &mut Direction, item: Transmission) {
+        let under_way = &mut direction.under_way;
+        let place = under_way.iter().position(|one| one.item == item);
+        let one = place.and_then(|place| under_way.remove(place));
+        if under_way.is_empty() {
             // An idle connection holds no buffer: there may be a million of them.
-            direction.under_way = VecDeque::new();
+            *under_way = VecDeque::new();
+        }
+        let sent = one.map(|one| (one.sent, one.arrival));
+        self.recorder.received(self.connection, self.node(other(side)), self.node(side), item, sent);
+    }
+
+    /// An item has reached the other host.
+    fn reached(&self, one: &mut UnderWay) {
+        if one.arrival.is_none() {
+            one.arrival = Some(self.recorder.reached(one.sent));
         }
     }
 
@@ -210,12 +250,8 @@ impl ConnectionTap {
             // Mostly it stays alone, and a queue that grows by itself makes room for four.
             direction.under_way.reserve_exact(1);
         }
-        direction.under_way.push_back((end, item.clone()));
-        self.record_sent(side, item);
-    }
-
-    fn record_sent(&self, side: Role, item: Transmission) {
-        self.recorder.sent(self.connection, self.node(side), self.node(other(side)), item);
+        let sent = self.recorder.sent(self.connection, self.node(side), self.node(other(side)), item.clone());
+        direction.under_way.push_back(UnderWay { item, end, sent, arrival: None });
     }
 }
 
@@ -228,8 +264,19 @@ impl State {
     }
 }
 
+impl UnderWay {
+    fn is_data(&self) -> bool {
+        matches!(self.item, Transmission::Packet(_) | Transmission::Bytes(_))
+    }
+}
+
 impl Direction {
-    fn next_item(&mut self, writer: Role, version: &mut Version) -> Option<Transmission> {
+    fn next_item(
+        &mut self,
+        writer: Role,
+        version: &mut Version,
+        own: &mut Option<Arc<Connect>>,
+    ) -> Option<Transmission> {
         if self.rest.is_empty() {
             return None;
         }
@@ -237,9 +284,13 @@ impl Direction {
             let options = DecodeOptions { version: *version, reader: other(writer), maximum_packet_size: u32::MAX };
             match decode(&mut self.rest, &options) {
                 Ok(None) => return None,
-                Ok(Some(packet)) => {
-                    if let Packet::Connect(connect) = &packet {
+                Ok(Some(mut packet)) => {
+                    if let Packet::Connect(connect) = &mut packet {
                         *version = connect.version;
+                        // The plan has it already, and there may be a million of them.
+                        if let Some(own) = own.take().filter(|own| own == connect) {
+                            *connect = own;
+                        }
                     }
                     return Some(Transmission::from(packet));
                 }

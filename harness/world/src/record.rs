@@ -1,6 +1,5 @@
 use std::cell::RefCell;
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +12,6 @@ use crate::trace::{ConnectionId, Event, EventKind, Held, RunObserver, Since, Tra
 
 /// Tells observers what happens, and writes the trace if it is to be kept. All who see something happen in a world hold
 /// a clone of it.
-///
-/// Pairs what arrives with what was sent: each direction of a connection is a stream, so the n-th item that arrives is
-/// the n-th that was sent, except that an abort overtakes what was lost before it.
 #[derive(Clone)]
 pub(crate) struct Recorder(Rc<RefCell<Inner>>);
 
@@ -34,26 +30,6 @@ struct Inner {
     hit: BTreeSet<StepId>,
     /// The CONNACK that was sent last.
     connack: Option<Arc<Packet>>,
-    /// The items under way in each direction of a connection, by its sender.
-    under_way: BTreeMap<(ConnectionId, NodeId), VecDeque<InFlight>>,
-}
-
-/// Something that was sent and that no program has read yet.
-struct InFlight {
-    /// The index of the event that sent it.
-    sent: usize,
-    kind: InFlightKind,
-    /// Time at which it reached the other host, if it has.
-    arrival: Option<Duration>,
-}
-
-/// The part of an item that the recorder must know.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum InFlightKind {
-    Open,
-    Data,
-    Fin,
-    Rst,
 }
 
 impl Recorder {
@@ -68,7 +44,6 @@ impl Recorder {
             opened: BTreeMap::new(),
             hit: BTreeSet::new(),
             connack: None,
-            under_way: BTreeMap::new(),
         })))
     }
 
@@ -116,56 +91,39 @@ impl Recorder {
         Transmission::Packet(Arc::clone(connack.insert(shared)))
     }
 
-    /// `item` leaves `from`.
-    pub(crate) fn sent(&self, connection: ConnectionId, from: NodeId, to: NodeId, item: Transmission) {
+    /// `item` leaves `from`. Returns the index of this event.
+    pub(crate) fn sent(&self, connection: ConnectionId, from: NodeId, to: NodeId, item: Transmission) -> usize {
         let mut inner = self.0.borrow_mut();
-        let in_flight = InFlight { sent: inner.count, kind: InFlightKind::of(&item), arrival: None };
-        let under_way = inner.under_way.entry((connection, from)).or_default();
-        if under_way.is_empty() {
-            // Mostly it stays alone, and a queue that grows by itself makes room for four.
-            under_way.reserve_exact(1);
-        }
-        under_way.push_back(in_flight);
         inner.push(EventKind::Sent { connection, from, to, item, arrival: None });
+        inner.count - 1
     }
 
-    /// `item` arrives at `to`.
-    pub(crate) fn received(&self, connection: ConnectionId, from: NodeId, to: NodeId, item: Transmission) {
+    /// `item` arrives at `to`. `sent` is the index of the event that sent it, and the time at which it had reached the host
+    /// before; none for what the world itself made.
+    pub(crate) fn received(
+        &self,
+        connection: ConnectionId,
+        from: NodeId,
+        to: NodeId,
+        item: Transmission,
+        sent: Option<(usize, Option<Duration>)>,
+    ) {
         let mut inner = self.0.borrow_mut();
-        let at = (inner.now)();
-        let in_flight = inner.take_in_flight(connection, from, &item);
-        let sent = in_flight.as_ref().map(|in_flight| in_flight.sent);
-        if let Some(InFlight { sent, arrival, .. }) = in_flight {
-            inner.arrived(sent, arrival, at);
+        if let Some((sent, before)) = sent {
+            let at = (inner.now)();
+            inner.arrived(sent, before, at);
         }
+        let sent = sent.map(|(sent, _)| sent);
         inner.push(EventKind::Received { connection, from, to, item, sent });
     }
 
-    /// The end of a connection that `from` has sent, in order or by abort, has reached the other host. Its program may
-    /// never read it: then nothing is ever [`received`](Self::received).
-    pub(crate) fn end_reached_host(&self, connection: ConnectionId, from: NodeId, end: &Transmission) {
-        let kind = InFlightKind::of(end);
-        self.reached(connection, from, usize::MAX, |in_flight| in_flight == kind);
-    }
-
-    /// The first `count` packets, or pieces of them, that `from` has under way have reached the other host, whose
-    /// program will not read them: they are answered by an abort, and not lost.
-    pub(crate) fn reached_host(&self, connection: ConnectionId, from: NodeId, count: usize) {
-        self.reached(connection, from, count, |in_flight| in_flight == InFlightKind::Data);
-    }
-
-    /// The first `count` things of a kind that `from` has under way have reached the other host.
-    fn reached(&self, connection: ConnectionId, from: NodeId, count: usize, is_it: impl Fn(InFlightKind) -> bool) {
+    /// What was sent at this index has reached the other host, now. Its program may never read it: then nothing is ever
+    /// [`received`](Self::received).
+    pub(crate) fn reached(&self, sent: usize) -> Duration {
         let mut inner = self.0.borrow_mut();
         let at = (inner.now)();
-        let Some(mut under_way) = inner.under_way.remove(&(connection, from)) else { return };
-        for in_flight in under_way.iter_mut().filter(|in_flight| is_it(in_flight.kind)).take(count) {
-            if in_flight.arrival.is_none() {
-                in_flight.arrival = Some(at);
-                inner.arrived(in_flight.sent, None, at);
-            }
-        }
-        inner.under_way.insert((connection, from), under_way);
+        inner.arrived(sent, None, at);
+        at
     }
 
     /// The connection that `node` opened is up.
@@ -247,7 +205,6 @@ impl Recorder {
     pub(crate) fn finish(&self) -> Trace {
         let mut inner = self.0.borrow_mut();
         // The programs are still there, and their sockets have something to say when they are dropped.
-        inner.under_way.clear();
         inner.observers.clear();
         Trace { end: (inner.now)(), events: inner.kept.take().unwrap_or_default() }
     }
@@ -274,38 +231,6 @@ impl Inner {
             self.kept.as_mut().and_then(|kept| kept.get_mut(sent))
         {
             *arrival = Some(at);
-        }
-    }
-
-    /// Takes what `item` arrives from: the oldest under way, or for an abort the abort itself. A program that has learned of the
-    /// abort from a failed write may still read what has come before it.
-    fn take_in_flight(&mut self, connection: ConnectionId, from: NodeId, item: &Transmission) -> Option<InFlight> {
-        let Entry::Occupied(mut entry) = self.under_way.entry((connection, from)) else { return None };
-        let under_way = entry.get_mut();
-        let taken = match item {
-            Transmission::TimedOut => None,
-            Transmission::Rst => {
-                let place = under_way.iter().position(|in_flight| in_flight.kind == InFlightKind::Rst)?;
-                under_way.remove(place)
-            }
-            _ => under_way.pop_front(),
-        };
-        if under_way.is_empty() {
-            // Of an idle connection nothing is held.
-            entry.remove();
-        }
-        taken
-    }
-}
-
-impl InFlightKind {
-    fn of(item: &Transmission) -> Self {
-        match item {
-            Transmission::Open => Self::Open,
-            Transmission::Packet(_) | Transmission::Bytes(_) => Self::Data,
-            Transmission::Fin => Self::Fin,
-            // Nobody sends a time-out.
-            Transmission::Rst | Transmission::TimedOut => Self::Rst,
         }
     }
 }

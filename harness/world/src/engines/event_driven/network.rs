@@ -120,7 +120,7 @@ struct Dialing {
 impl Dialing {
     fn new(network: &SimNetwork, to: NodeId) -> Self {
         let mut fabric = network.fabric.borrow_mut();
-        let connection_tap = ConnectionTap::open(&fabric.recorder, network.node, to, fabric.plan.version);
+        let connection_tap = ConnectionTap::open(&fabric.recorder, &fabric.plan, network.node, to);
         let id = fabric.connect(network.node, to, Rc::clone(&connection_tap));
         drop(fabric);
         Self { id, connection_tap, fabric: Rc::clone(&network.fabric), is_over: false }

@@ -73,7 +73,7 @@ impl Network for TickedNetwork {
     }
 
     async fn connect(&self, to: NodeId) -> io::Result<(Self::Stream, Peer)> {
-        let connection_tap = ConnectionTap::open(&self.recorder, self.node, to, self.plan.version);
+        let connection_tap = ConnectionTap::open(&self.recorder, &self.plan, self.node, to);
         self.opened.borrow_mut().push_back(Rc::clone(&connection_tap));
         let stream = TcpStream::connect((self.plan.node(to).name.as_str(), PORT)).await?;
         // turmoil's SYN-ACK arrives at the instant at which it is sent.
