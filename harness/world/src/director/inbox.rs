@@ -8,11 +8,11 @@ use crate::trace::{ConnectionIndex, Event, EventKind, RunObserver, Transmission}
 
 /// The events that steps wait for or may wait for, taken as they happen. The trace itself is not needed.
 ///
-/// The events of the run stand here by the node whose steps may wait for them, so that no wait looks at the events of
-/// others, and go once no wait can ask for them any more.
+/// The events of the run stand here by the node whose steps wait for them, so that no wait looks at the events of
+/// others, and go once no wait can ask for them any more. Those of a node for which nothing waits are not kept.
 pub(super) struct Inboxes {
     nodes: Vec<Inbox>,
-    /// The nodes of the latest events, in the order of the events.
+    /// The nodes of the latest events that are kept, in the order of the events.
     latest: Vec<NodeId>,
     /// The number of events before those in `latest`.
     before: usize,
@@ -25,8 +25,10 @@ pub(super) struct Inboxes {
 /// The events of one node.
 #[derive(Default)]
 struct Inbox {
-    /// The number of events that have gone.
+    /// The number of events that were kept and have gone.
     gone: usize,
+    /// The number of waits for something that happens at this node.
+    waits: usize,
     events: VecDeque<Event>,
     /// True if a step may `receive` what came before it began.
     is_read_later: bool,
@@ -75,6 +77,16 @@ impl Inboxes {
         }
     }
 
+    /// Begins to keep the events of a node, for one wait more.
+    pub(super) fn begin_wait(&mut self, node: NodeId) {
+        self.nodes[node.0].waits += 1;
+    }
+
+    /// Takes note that one wait for events of a node is over.
+    pub(super) fn end_wait(&mut self, node: NodeId) {
+        self.nodes[node.0].waits -= 1;
+    }
+
     fn look_for(&mut self, plan: &Plan, event: Option<&EventRef>) {
         if let Some(event) = event.filter(|event| self.occurred(event).is_none()) {
             self.occurred.push(Occurred::new(plan, event));
@@ -102,13 +114,13 @@ impl Inboxes {
         number.checked_sub(inbox.gone).and_then(|place| inbox.events.get(place))
     }
 
-    /// Returns the number of events of a node.
+    /// Returns the number of events of a node that were kept.
     pub(super) fn len(&self, node: NodeId) -> usize {
         let inbox = &self.nodes[node.0];
         inbox.gone + inbox.events.len()
     }
 
-    /// Returns the nodes of the events after the given number of events, and the number of all.
+    /// Returns the nodes of the kept events after the given number of these, and the number of all.
     pub(super) fn nodes_since(&self, seen: usize) -> (&[NodeId], usize) {
         let first = seen.saturating_sub(self.before).min(self.latest.len());
         (&self.latest[first..], self.before + self.latest.len())
@@ -135,15 +147,17 @@ impl RunObserver for Inboxes {
     fn event(&mut self, event: &Event) {
         self.opened.feed(event);
         self.occurred.iter_mut().for_each(|occurred| occurred.feed(event));
-        if let Some(node) = node_of(event) {
-            let events = &mut self.nodes[node.0].events;
-            if events.is_empty() {
-                // Mostly it stays alone, and a queue that grows by itself makes room for four.
-                events.reserve_exact(1);
-            }
-            events.push_back(event.clone());
-            self.latest.push(node);
+        let Some(node) = node_of(event) else { return };
+        let inbox = &mut self.nodes[node.0];
+        if inbox.waits == 0 && !inbox.is_read_later {
+            return;
         }
+        if inbox.events.is_empty() {
+            // Mostly it stays alone, and a queue that grows by itself makes room for four.
+            inbox.events.reserve_exact(1);
+        }
+        inbox.events.push_back(event.clone());
+        self.latest.push(node);
     }
 }
 

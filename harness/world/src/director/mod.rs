@@ -77,12 +77,15 @@ enum Until {
 impl Director {
     /// A director that has told nothing yet. It must be made before anything is recorded.
     pub(crate) fn new(plan: &Arc<Plan>, recorder: &Recorder, switchboard: Switchboard) -> Self {
-        let inboxes = Rc::new(RefCell::new(Inboxes::new(plan)));
+        let prologue = prologue(plan);
+        let mut inboxes = Inboxes::new(plan);
+        prologue.iter().for_each(|wait| inboxes.begin_wait(wait.node));
+        let inboxes = Rc::new(RefCell::new(inboxes));
         recorder.observe(Box::new(Rc::clone(&inboxes)));
         let pending = |moment| Until::Event(Pending::new(moment, &inboxes.borrow()));
         let until = plan.until.clone().map_or(Until::Decided, pending);
         Self {
-            runners: vec![StepRunner::story(plan.steps.clone(), prologue(plan))],
+            runners: vec![StepRunner::story(plan.steps.clone(), prologue)],
             patience: Patience::new(plan),
             told_at: None,
             until,

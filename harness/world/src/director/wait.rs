@@ -10,7 +10,7 @@ use crate::trace::{ConnectionId, Event, EventKind, Transmission, field_text, fie
 
 /// The condition that an action waits for at one node. A step that waits for an answer checks it.
 pub(super) struct AwaitedAnswers {
-    node: NodeId,
+    pub(super) node: NodeId,
     /// The answers that are to come, in order.
     answers: Vec<Answer>,
     /// Number of the node's events that have been looked at.
@@ -62,6 +62,7 @@ impl AwaitedAnswers {
         };
         let is_request = matches!(command, Command::Subscribe { .. } | Command::Unsubscribe(_));
         wait.map(|wait| {
+            stage.inboxes.borrow_mut().begin_wait(node);
             let may_be_lost = is_request && wait.reconnects && plan.node(node).played_by.is_some();
             Self { latest: stage.recorder.latest_connection(node), on: on.clone(), may_be_lost, ..wait }
         })
@@ -242,7 +243,9 @@ impl AwaitedByNodes {
         drop(inboxes);
         for place in due {
             let Some(outcome) = self.waits[place].as_mut().and_then(|wait| wait.poll(stage)) else { continue };
-            self.waits[place] = None;
+            if let Some(wait) = self.waits[place].take() {
+                stage.inboxes.borrow_mut().end_wait(wait.node);
+            }
             self.left -= 1;
             if let Err(why) = outcome {
                 failed(why, stage);
