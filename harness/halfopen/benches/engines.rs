@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen::plan::{
-    BrokerProgram, ClientProgram, ClientSettings, Command, Conditions, EventRef, LinkSettings, Moment, Node, NodeId,
-    Origins, Plan, Program, RunName, Seed, Source, Step, StepId, StepKind,
+    ClientProgram, ClientSettings, Command, Conditions, EventRef, LinkSettings, Moment, Node, NodeId, Origins, Plan,
+    Program, RunName, Seed, Source, Step, StepId, StepKind,
 };
 use halfopen::run::{Ending, Runner};
 use halfopen::trace::{Event, EventKind, Transmission};
@@ -242,7 +242,7 @@ fn speed(row: &Row, engine: Engine, duration: Duration, runs: usize) -> Speed {
 
 fn plan(row: &Row, duration: Duration) -> Arc<Plan> {
     let version = Version::V5_0;
-    let broker = Node::new("broker", Program::Broker(BrokerProgram::default()));
+    let broker = Node::new("broker", Program::Broker(Box::default()));
     let client = |number: usize| {
         let name = format!("fleet.{number}");
         let mut options = ClientSettings::new(version, name.as_str());

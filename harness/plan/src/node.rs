@@ -31,17 +31,17 @@ impl Node {
     }
 }
 
-/// The program of a node.
+/// The program of a node. What there are few of is boxed: there may be a million clients.
 #[derive(Clone, Debug)]
 pub enum Program {
     /// The project's broker.
-    Broker(BrokerProgram),
+    Broker(Box<BrokerProgram>),
     /// The project's client, up and connected when the story begins.
     Client(ClientProgram),
     /// A peer that does what the story says: it sends what it is told to send, well-formed or not.
-    RawClient(RawClientProgram),
+    RawClient(Box<RawClientProgram>),
     /// A broker that answers as the story says.
-    RawBroker(RawBrokerProgram),
+    RawBroker(Box<RawBrokerProgram>),
 }
 
 /// The project's broker on a node.

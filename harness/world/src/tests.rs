@@ -6,8 +6,8 @@ use rstest::rstest;
 
 use super::{Engine, RunOptions, run};
 use crate::plan::{
-    BrokerProgram, ClientProgram, ClientSettings, Command, Conditions, LinkSettings, Node, NodeId, Origins, Plan,
-    Program, RunName, Seed, Source, Step, StepId, StepKind,
+    ClientProgram, ClientSettings, Command, Conditions, LinkSettings, Node, NodeId, Origins, Plan, Program, RunName,
+    Seed, Source, Step, StepId, StepKind,
 };
 use crate::trace::{EventKind, Trace, Transmission};
 
@@ -23,7 +23,7 @@ fn plan(version: Version, steps: Vec<Step>) -> Arc<Plan> {
         version,
         seed: Seed(1),
         nodes: vec![
-            Node::new("broker", Program::Broker(BrokerProgram::default())),
+            Node::new("broker", Program::Broker(Box::default())),
             Node::new("sensor", Program::Client(ClientProgram::new(options, BROKER))),
         ],
         links: Vec::new(),

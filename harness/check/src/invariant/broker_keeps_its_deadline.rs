@@ -8,7 +8,7 @@ use super::index::{ConnectionEnd, EndId, Fact};
 use super::report::{Breach, Report};
 use super::table::Table;
 use super::{Context, Rule, shown};
-use crate::plan::{Because, BrokerProgram, Invariant, Program};
+use crate::plan::{Because, Invariant, Program};
 
 #[derive(Default)]
 pub(super) struct BrokerDeadline {
@@ -72,7 +72,7 @@ impl BrokerDeadline {
 }
 
 fn limit(end: &ConnectionEnd, context: &Context<'_>) -> Option<Duration> {
-    let Program::Broker(BrokerProgram { config, .. }) = &context.plan.node(end.node).program else { return None };
+    let Program::Broker(broker) = &context.plan.node(end.node).program else { return None };
     let keep_alive = end.keep_alive()?;
-    Some(Duration::from_millis((keep_alive.as_millis() as f64 * config.keep_alive_factor).round() as u64))
+    Some(Duration::from_millis((keep_alive.as_millis() as f64 * broker.config.keep_alive_factor).round() as u64))
 }

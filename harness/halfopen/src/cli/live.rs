@@ -148,7 +148,7 @@ impl Live {
         let started = profile.filter(|_| is_started);
         let does_not_take = |program: &Program| match started {
             Some(profile) => profile.does_not_take(program),
-            None if matches!(program, Program::Broker(broker) if *broker == BrokerProgram::default()) => None,
+            None if matches!(program, Program::Broker(broker) if **broker == BrokerProgram::default()) => None,
             None => Some("it sets something on a broker, which runs already".to_owned()),
         };
         let reasons = started.map(Profile::reasons).unwrap_or_default();

@@ -58,7 +58,8 @@ impl Profile {
         let options = RemoteOptions {
             start: Box::new(move |node, program, starts| {
                 let port = free_port()?;
-                let launch = profile.launch(&folder, node, &Program::Broker(program.clone()), starts, port)?;
+                let launch =
+                    profile.launch(&folder, node, &Program::Broker(Box::new(program.clone())), starts, port)?;
                 let mut process = NativeProcess::start(&launch).map_err(io::Error::other)?;
                 let output = process.take_output().map(pipe::Receiver::from_owned_fd).transpose()?;
                 let process = Box::new(LiveProcess { process, output });
@@ -77,7 +78,7 @@ impl Profile {
 
     fn launch(&self, root: &TempDir, node: &str, program: &Program, starts: u64, port: u16) -> io::Result<Launch> {
         let folder = root.path().join(node);
-        let broker = if let Program::Broker(broker) = program { Some(broker) } else { None };
+        let broker = if let Program::Broker(broker) = program { Some(&**broker) } else { None };
         // What is not durable is gone with the process.
         if starts > 0 && !broker.is_some_and(|broker| broker.durable) {
             fs::remove_dir_all(&folder)?;

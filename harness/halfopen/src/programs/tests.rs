@@ -82,7 +82,7 @@ fn profile_is_refused(#[case] text: &str, #[case] error: &str) {
 #[test]
 fn mosquitto_takes_what_it_can_be_told() {
     let profile = Profile::find("mosquitto").expect("it is shipped");
-    let program = |config| Program::Broker(BrokerProgram { config, ..BrokerProgram::default() });
+    let program = |config| Program::Broker(Box::new(BrokerProgram { config, ..BrokerProgram::default() }));
     assert_eq!(
         profile.does_not_take(&program(BrokerSettings { max_keep_alive: Some(10), ..BrokerSettings::default() })),
         None

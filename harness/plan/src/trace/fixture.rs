@@ -9,9 +9,9 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
 
 use super::{ConnectionId, Event, EventKind, NodeFault, Since, Trace, Transmission};
 use crate::{
-    Because, BrokerProgram, Conditions, CountRange, EventRef, Expectation, ExpectationId, LinkSettings, Moment, Node,
-    NodeId, Ordinal, Origins, PacketKind, PacketPattern, Plan, Point, Position, Program, RawClientProgram, RunName,
-    Seed, Source, Step, StepId, StepKind, Verb,
+    Because, Conditions, CountRange, EventRef, Expectation, ExpectationId, LinkSettings, Moment, Node, NodeId, Ordinal,
+    Origins, PacketKind, PacketPattern, Plan, Point, Position, Program, RawClientProgram, RunName, Seed, Source, Step,
+    StepId, StepKind, Verb,
 };
 
 /// The only broker of the plan.
@@ -30,9 +30,9 @@ pub fn plan() -> Plan {
             subscribe: Vec::new(),
             answers: crate::Answers::default(),
         };
-        Node::new(name, Program::RawClient(program))
+        Node::new(name, Program::RawClient(Box::new(program)))
     };
-    let broker = Node::new("broker", Program::Broker(BrokerProgram::default()));
+    let broker = Node::new("broker", Program::Broker(Box::default()));
     Plan {
         run: RunName { scenario: "area/story".to_owned(), version: Version::V5_0, parameters: Vec::new() },
         source: Arc::new(Source {

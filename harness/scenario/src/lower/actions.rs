@@ -85,7 +85,7 @@ impl Lower<'_> {
                 let mut changed = BTreeMap::new();
                 for id in nodes {
                     let Program::Broker(own) = &programs.get(id.0)?.program else { return None };
-                    let program = self.configured(own.clone(), &read.0).filter(|_| settings.is_right())?;
+                    let program = self.configured((**own).clone(), &read.0).filter(|_| settings.is_right())?;
                     changed.insert(*id, program);
                 }
                 Command::Configure(changed)

@@ -100,12 +100,12 @@ pub(super) fn build(
 pub(super) fn placeholders(declared: &[Declared<'_>]) -> Vec<PlanNode> {
     let place = |declared: &Declared<'_>| PlanNode {
         name: declared.name.clone(),
-        program: Program::RawClient(RawClientProgram {
+        program: Program::RawClient(Box::new(RawClientProgram {
             connect: Connect::new(Version::V5_0, declared.name.as_str()),
             to: NodeId(0),
             subscribe: Vec::new(),
             answers: Answers::default(),
-        }),
+        })),
         played_by: None,
     };
     declared.iter().map(place).collect()
@@ -154,7 +154,7 @@ impl Lower<'_> {
     fn broker(&self, broker: &ast::Broker, is_right: bool) -> Option<(Program, Fields)> {
         let program = self.configured(BrokerProgram::default(), broker).filter(|_| is_right)?;
         let fields = fields_of_broker(&program.config);
-        Some((Program::Broker(program), fields))
+        Some((Program::Broker(Box::new(program)), fields))
     }
 
     /// A broker with settings that differ from those of another one.
@@ -303,7 +303,7 @@ impl Lower<'_> {
 
     fn raw_broker(&self, raw: &ast::RawBroker, is_right: bool) -> Option<(Program, Fields)> {
         let answers = self.answers_or_standard(&raw.answers, Role::RawBroker)?;
-        is_right.then(|| (Program::RawBroker(RawBrokerProgram { answers }), Fields::new()))
+        is_right.then(|| (Program::RawBroker(Box::new(RawBrokerProgram { answers })), Fields::new()))
     }
 
     fn client(&self, name: &str, client: &ast::Client, place: &Place) -> Option<(Program, Fields)> {
@@ -381,7 +381,8 @@ impl Lower<'_> {
         let to = *to.first()?;
         let connect = connect.filter(|_| complete)?;
         let fields = fields_of_connect(&connect);
-        Some((Program::RawClient(RawClientProgram { connect, to, subscribe, answers: answers? }), fields))
+        let program = RawClientProgram { connect, to, subscribe, answers: answers? };
+        Some((Program::RawClient(Box::new(program)), fields))
     }
 
     fn common(

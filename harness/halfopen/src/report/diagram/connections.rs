@@ -8,7 +8,7 @@ use halfopen_protocol::Packet;
 use super::lanes::Lanes;
 use super::scene::{Form, Shape, Sign};
 use super::{Drawing, short};
-use crate::plan::{BrokerProgram, NodeId, Plan, Program};
+use crate::plan::{NodeId, Plan, Program};
 use crate::trace::{ConnectionEnd, ConnectionId, EventKind, IndexedConnection, Trace, TraceIndex, Transmission};
 
 /// Width of a bar.
@@ -83,10 +83,10 @@ impl End {
             limit: None,
             heard: Vec::new(),
         };
-        if let Program::Broker(BrokerProgram { config, .. }) = &plan.node(node).program {
+        if let Program::Broker(broker) = &plan.node(node).program {
             let places = connection.events.iter().map(|place| *place as usize);
             for place in places.filter(|place| (opened..over).contains(place)) {
-                drawn.hear(place, &trace.events[place].kind, config.keep_alive_factor);
+                drawn.hear(place, &trace.events[place].kind, broker.config.keep_alive_factor);
             }
         }
         Some(drawn)

@@ -18,8 +18,8 @@ use crate::engines::event_driven::{NodeClock, SimNetwork};
 use crate::network::Network;
 use crate::node::Disks;
 use crate::plan::{
-    BrokerProgram, Conditions, LinkChange, LinkSettings, Middlebox, MiddleboxRules, NetworkChange, NetworkFault, Node,
-    NodeId, Origins, Plan, Program, RunName, Seed, Source, StepId,
+    Conditions, LinkChange, LinkSettings, Middlebox, MiddleboxRules, NetworkChange, NetworkFault, Node, NodeId,
+    Origins, Plan, Program, RunName, Seed, Source, StepId,
 };
 use crate::record::Recorder;
 use crate::script::{EngineCommand, NodeFuture, Script};
@@ -141,7 +141,7 @@ impl World {
     /// Adds a node with this program: the server first, then the client.
     pub(super) fn node<P: Future<Output = ()> + 'static>(mut self, program: impl Fn(Host) -> P + 'static) -> Self {
         let name = format!("node-{}", self.plan.nodes.len());
-        self.plan.nodes.push(Node::new(name, Program::Broker(BrokerProgram::default())));
+        self.plan.nodes.push(Node::new(name, Program::Broker(Box::default())));
         self.programs.push(Rc::new(move |host| {
             let tasks = LocalSet::new();
             let program = program(host);
