@@ -357,7 +357,7 @@ fn roles(_: &Path) -> Result {
     let refused = |args: &[&str], part: &str| contains(&run(&[&["scenarios/connect"], args].concat())?, 2, &[part]);
     refused(&["--client", "mosquitto"], "--client mosquitto: profile mosquitto: it is a broker, and not a client")?;
     refused(&["--broker", "paho"], "--broker paho: profile paho: it is a client, and not a broker")?;
-    refused(&["--live", "paho"], "in real time there are profiles of brokers alone")?;
+    refused(&["--live", "paho"], "in real time there are brokers alone")?;
     refused(
         &["--client", "mqttj"],
         "there is no profile `mqttj`: known are aedes, amqtt, gmqtt, libmosquitto, mosquitto, mqttjs, nats, paho",
