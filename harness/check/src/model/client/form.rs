@@ -1,4 +1,4 @@
-//! The form of what a client writes: see [`broken_form`](crate::model::form::broken_form).
+//! The form of what a client writes: see [`broken_form`].
 
 use halfopen_protocol::{Role, Version};
 

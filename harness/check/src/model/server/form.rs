@@ -1,4 +1,4 @@
-//! The form of what a server writes, see [`broken_form`](crate::model::form::broken_form), and what it may say to a
+//! The form of what a server writes, see [`broken_form`], and what it may say to a
 //! CONNECT that has none (§3.1.4).
 
 use halfopen_protocol::{PacketType, Role, Version};
