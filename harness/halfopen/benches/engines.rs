@@ -15,9 +15,11 @@ use halfopen::run::{Ending, Runner};
 use halfopen::trace::{Event, EventKind, Transmission};
 use halfopen::world::Engine;
 use halfopen_protocol::Version;
+#[cfg(feature = "mimalloc")]
 use mimalloc::MiMalloc;
 
 /// The allocator of the program `halfopen`.
+#[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
