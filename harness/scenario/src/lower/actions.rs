@@ -6,8 +6,8 @@ use std::sync::Arc;
 use halfopen_protocol::packet::{Connect, Disconnect};
 use halfopen_protocol::{Packet, PacketType, ReasonCode, topic};
 
+use super::answers::close_how;
 use super::names::Role;
-use super::nodes::close_how;
 use super::{Lower, packets};
 use crate::ast::{
     self, ActionKind, ConnectKeys, ConnectionName, DONE_ON_ONE, FieldValue, FieldsOf, OfDisconnect, OfPublish, Place,

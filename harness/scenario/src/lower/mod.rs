@@ -1,6 +1,8 @@
 //! From the typed file to plans: one per run, with the values that its axes have there.
 
+mod access;
 mod actions;
+mod answers;
 mod any_order;
 mod axes;
 mod check;
@@ -15,6 +17,7 @@ pub(crate) mod params;
 pub(crate) mod range;
 pub(crate) mod single;
 mod steps;
+mod subscriptions;
 mod useless_steps;
 mod when;
 

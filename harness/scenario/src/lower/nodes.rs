@@ -3,22 +3,20 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use bytestring::ByteString;
-use halfopen_protocol::packet::{Connect, QoS, RetainHandling, Subscription, UserProperties, Will};
-use halfopen_protocol::{PacketType, ReasonCode, Version, topic};
+use halfopen_protocol::packet::{Connect, Subscription, UserProperties, Will};
+use halfopen_protocol::{ReasonCode, Version};
 
 use super::axes::Run;
 use super::names::{Declared, Names, Role, Settings};
+use super::subscriptions::qos;
 use super::{Lower, Shared};
-use crate::ast::{self, Answered, Env, Field, Param, Place, QosLevel, Reading, value_of};
+use crate::ast::{self, Env, Place, Reading};
 use crate::plan::{
-    AccessList, AccessRights, Acknowledge, Answer, AnswerKind, Answers, BrokerAuth, BrokerProgram, BrokerSettings,
-    ClientProgram, ClientSettings, CloseHow, Dialogue, Node as PlanNode, NodeId, Program, QueuePolicy,
-    RawBrokerProgram, RawClientProgram, Reconnect, Referral,
+    Acknowledge, Answers, BrokerProgram, BrokerSettings, ClientProgram, ClientSettings, Node as PlanNode, NodeId,
+    Program, QueuePolicy, RawBrokerProgram, RawClientProgram, Reconnect, Referral,
 };
 use crate::time;
 use crate::tree::Node;
@@ -208,97 +206,6 @@ impl Lower<'_> {
             self.put(&broker.access, |v| Some(program.access = Some(self.access(v)?))),
         ];
         (!complete.contains(&false)).then_some(program)
-    }
-
-    fn access(&self, access: &ast::AccessList) -> Option<AccessList> {
-        let mut read = AccessList::default();
-        let complete = [
-            self.put(&access.everybody, |v| Some(read.everybody = self.rights(v)?)),
-            self.put(&access.anonymous, |v| Some(read.anonymous = self.rights(v)?)),
-            self.put(&access.users, |users| {
-                for (name, rights) in &users.0 {
-                    if name.text.trim() != name.text || name.text.is_empty() || name.text.contains(['#', '\n']) {
-                        self.error(&name.place, format!("`{}` cannot be a user of an access list", name.text));
-                        return None;
-                    }
-                    read.users.insert(name.text.clone(), self.rights(&*rights.get(self.env)?)?);
-                }
-                Some(())
-            }),
-        ];
-        (!complete.contains(&false)).then_some(read)
-    }
-
-    fn rights(&self, rights: &ast::AccessRights) -> Option<AccessRights> {
-        let filters = |field: &Option<Field<Param<ast::OneOrMore<Param<ast::Text>>>>>| match field {
-            None => Some(Vec::new()),
-            Some(_) => {
-                let written = self.get(field)?;
-                let mut read = Vec::new();
-                for item in &written.0 {
-                    let text = item.get(self.env)?.0.clone();
-                    self.check_filter(&text, &item.place)?;
-                    read.push(text);
-                }
-                Some(read)
-            }
-        };
-        Some(AccessRights {
-            read: filters(&rights.read)?,
-            write: filters(&rights.write)?,
-            deny: filters(&rights.deny)?,
-        })
-    }
-
-    fn auth(&self, auth: &ast::Auth) -> Option<BrokerAuth> {
-        let mut read = BrokerAuth::default();
-        let mut complete = self.has_keys(auth) && self.put(&auth.anonymous, |v| Some(read.anonymous = *v));
-        complete &= self.put(&auth.users, |users| {
-            for (name, password) in &users.0 {
-                read.users.insert(name.text.clone(), self.payload(&*password.get(self.env)?)?);
-            }
-            Some(())
-        });
-        read.dialogue = match (&auth.method, &auth.dialogue) {
-            (None, None) => None,
-            (Some(_), Some(_)) => {
-                let method = self.get(&auth.method)?.0.clone();
-                let words = self.words(&*self.get(&auth.dialogue)?)?;
-                Some(Dialogue { method, words })
-            }
-            (Some(Field { value, .. }), None) => return self.alone(&value.place),
-            (None, Some(Field { value, .. })) => return self.alone(&value.place),
-        };
-        complete.then_some(read)
-    }
-
-    /// Reads the words of a dialogue.
-    fn words(&self, dialogue: &ast::Dialogue) -> Option<Vec<Vec<Bytes>>> {
-        dialogue.0.iter().map(|choice| self.each(&choice.0, |word| self.payload(word))).collect()
-    }
-
-    /// Reads the dialogue of a client, whose first word stands in its CONNECT.
-    fn dialogue(&self, written: &Field<Param<ast::Dialogue>>, connect: &mut Connect) -> Option<Arc<[Vec<Bytes>]>> {
-        let words = self.words(&*written.value.get(self.env)?)?;
-        if connect.authentication_method.is_none() {
-            self.error(
-                &written.key,
-                "`dialogue` needs `authentication_method`, the name of the authentication".to_owned(),
-            );
-            return None;
-        }
-        if connect.authentication_data.is_some() {
-            let message = "the first word of `dialogue` is the `authentication_data`; leave that out".to_owned();
-            self.error(&written.key, message);
-            return None;
-        }
-        connect.authentication_data = words.first().and_then(|choice| choice.first().cloned());
-        Some(words.into())
-    }
-
-    fn alone(&self, place: &Place) -> Option<BrokerAuth> {
-        self.error(place, "`method` and `dialogue` go together");
-        None
     }
 
     fn raw_broker(&self, raw: &ast::RawBroker, is_right: bool) -> Option<(Program, Fields)> {
@@ -513,174 +420,6 @@ impl Lower<'_> {
         }
         Some(Some(reconnect))
     }
-
-    /// Filters with their options.
-    pub(super) fn subscriptions(&self, subscriptions: &ast::Subscriptions) -> Option<Vec<Subscription>> {
-        self.each(&subscriptions.0, |subscription| self.subscription(subscription))
-    }
-
-    /// The same with the identifier that its SUBSCRIBE carries: one for all of them.
-    pub(super) fn subscribe(&self, subscriptions: &ast::Subscriptions) -> Option<(Vec<Subscription>, Option<u32>)> {
-        let read = self.subscriptions(subscriptions)?;
-        let mut id = None;
-        for item in &subscriptions.0 {
-            let item = item.get(self.env)?;
-            let ast::Subscription::With(keys) = &*item else { continue };
-            let Some(field) = &keys.subscription_id else { continue };
-            let own: u32 = field.value.get(self.env)?.to()?;
-            if id.is_some_and(|id| id != own) {
-                let message = "one SUBSCRIBE has one identifier; subscribe with several of them";
-                self.error(&field.value.place, message);
-                return None;
-            }
-            id = Some(own);
-        }
-        Some((read, id))
-    }
-
-    fn subscription(&self, subscription: &ast::Subscription) -> Option<Subscription> {
-        let keys = match subscription {
-            ast::Subscription::Filter(_, text) => return Some(Subscription::new(text.0.as_str(), QoS::AtMostOnce)),
-            ast::Subscription::With(keys) => keys,
-        };
-        let mut read = Subscription::new(self.get(&keys.filter)?.0.as_str(), QoS::AtMostOnce);
-        let complete = [
-            self.has_keys(&**keys),
-            self.put(&keys.qos, |v| Some(read.qos = qos(*v))),
-            self.put(&keys.no_local, |v| Some(read.no_local = *v)),
-            self.put(&keys.retain_as_published, |v| Some(read.retain_as_published = *v)),
-            self.put(&keys.retain_handling, |v| {
-                read.retain_handling = match v.value {
-                    0 => RetainHandling::Send,
-                    1 => RetainHandling::SendIfNew,
-                    _ => RetainHandling::DoNotSend,
-                };
-                Some(())
-            }),
-        ];
-        (!complete.contains(&false)).then_some(read)
-    }
-
-    /// Reports filters that the project's client would not send.
-    pub(super) fn check_filters(&self, subscriptions: &ast::Subscriptions) -> Option<()> {
-        let mut right = Some(());
-        for item in &subscriptions.0 {
-            let item = item.get(self.env)?;
-            let checked = match &*item {
-                ast::Subscription::Filter(place, text) => self.check_filter(&text.0, place),
-                ast::Subscription::With(keys) => match &keys.filter {
-                    Some(filter) => self.check_filter(&filter.value.get(self.env)?.0, &filter.value.place),
-                    None => None,
-                },
-            };
-            right = right.and(checked);
-        }
-        right
-    }
-
-    /// Reports a filter that the project's client would not send.
-    pub(super) fn check_filter(&self, text: &str, place: &Place) -> Option<()> {
-        let Err(wrong) = topic::check_filter(text, self.version) else { return Some(()) };
-        let message = format!("`{text}` is no topic filter: {}; a client does not send it", wrong.what);
-        let note = format!("{}; a raw client may `send` a SUBSCRIBE with it", wrong.clause);
-        self.error_with_note(place, message, note);
-        None
-    }
-
-    fn answers_or_standard(&self, answers: &Option<Field<Param<ast::Answers>>>, role: Role) -> Option<Answers> {
-        match value_of(answers) {
-            Some(written) => self.answers(&*written.get(self.env)?, role).filter(|_| written.is_right()),
-            None => Some(Answers::default()),
-        }
-    }
-
-    /// Returns what a raw peer answers.
-    pub(super) fn answers(&self, answers: &ast::Answers, role: Role) -> Option<Answers> {
-        let lines = match answers {
-            ast::Answers::All(all) => return Some(Answers::all(*all == ast::AllAnswers::Standard)),
-            ast::Answers::Some(lines) => lines,
-        };
-        let mut read = Answers::all(true);
-        let mut complete = true;
-        for line in lines {
-            complete &= self.answer_line(line, role, &mut read).is_some();
-        }
-        complete.then_some(read)
-    }
-
-    fn answer_line(&self, line: &ast::AnswerLine, role: Role, answers: &mut Answers) -> Option<()> {
-        let packet = match line.to {
-            Answered::Open if !role.is_broker() => {
-                let message = "a connection is opened by the client; a raw broker may answer `open`";
-                self.error(&line.place, message);
-                return None;
-            }
-            Answered::Open => None,
-            Answered::Packet(packet) => Some(packet),
-        };
-        if let Some(packet) = packet {
-            self.has_packet(packet, &line.place)?;
-            if !comes_to(role, packet) {
-                self.error(&line.place, format!("{packet} never comes to {}", role.with_article()));
-                return None;
-            }
-        }
-        let read = self.each(&line.answers.get(self.env)?.0, |answer| self.answer(answer, packet))?;
-        match packet {
-            None => answers.open = read,
-            Some(packet) => drop(answers.packets.insert(packet, read)),
-        }
-        Some(())
-    }
-
-    fn answer(&self, answer: &ast::Answer, packet: Option<PacketType>) -> Option<Answer> {
-        let keys = match answer {
-            ast::Answer::Word(place, word) => return self.answer_word(*word, place, packet).map(Answer::now),
-            ast::Answer::With(keys) => keys,
-        };
-        let after = match &keys.after {
-            Some(_) => self.get(&keys.after)?.value(self.env)?,
-            None => Duration::ZERO,
-        };
-        let kind = if keys.send.is_some() {
-            AnswerKind::Send(self.sent(&*self.get(&keys.send)?, &Connect::new(self.version, ""), true)?)
-        } else if keys.close.is_some() {
-            AnswerKind::Close(close_how(*self.get(&keys.close)?))
-        } else {
-            AnswerKind::Standard
-        };
-        Some(Answer { after, kind })
-    }
-
-    fn answer_word(&self, word: ast::AnswerWord, place: &Place, packet: Option<PacketType>) -> Option<AnswerKind> {
-        match (word, packet) {
-            (ast::AnswerWord::Standard, _) => Some(AnswerKind::Standard),
-            (ast::AnswerWord::Nothing, _) => Some(AnswerKind::Nothing),
-            (ast::AnswerWord::Ignore, None) => Some(AnswerKind::Ignore),
-            (ast::AnswerWord::Ignore, Some(_)) => {
-                let message = "`ignore` is for `open`, whose SYN is lost; a packet is answered with `nothing`";
-                self.error(place, message);
-                None
-            }
-            (ast::AnswerWord::Refuse, Some(packet)) if !can_refuse(packet, self.version.is_v5()) => {
-                self.error(place, format!("MQTT {} has no way to refuse a {packet}", self.version));
-                None
-            }
-            (ast::AnswerWord::Refuse, _) => Some(AnswerKind::Refuse),
-        }
-    }
-}
-
-/// The level of QoS, of which there are three.
-pub(super) fn qos(level: QosLevel) -> QoS {
-    level.to().and_then(QoS::new).unwrap_or_default()
-}
-
-pub(super) fn close_how(word: ast::CloseWord) -> CloseHow {
-    match word {
-        ast::CloseWord::Fin => CloseHow::Fin,
-        ast::CloseWord::Rst => CloseHow::Rst,
-    }
 }
 
 fn fields_of_broker(config: &BrokerSettings) -> Fields {
@@ -713,21 +452,4 @@ fn fields_of_connect(connect: &Connect) -> Fields {
         fields.insert("will_delay".to_owned(), format!("{}s", will.delay.unwrap_or(0)));
     }
     fields
-}
-
-/// Returns whether a packet can come to a peer of this role [MQTT-2.1.2 of both standards].
-fn comes_to(role: Role, packet: PacketType) -> bool {
-    match packet {
-        PacketType::Connect | PacketType::Subscribe | PacketType::Unsubscribe | PacketType::PingReq => role.is_broker(),
-        PacketType::ConnAck | PacketType::SubAck | PacketType::UnsubAck | PacketType::PingResp => !role.is_broker(),
-        _ => true,
-    }
-}
-
-fn can_refuse(packet: PacketType, is_v5: bool) -> bool {
-    match packet {
-        PacketType::Connect | PacketType::Subscribe => true,
-        PacketType::Unsubscribe | PacketType::Publish | PacketType::PubRec | PacketType::PubRel => is_v5,
-        _ => false,
-    }
 }
