@@ -39,7 +39,7 @@ impl Scripted {
         Self::with_choices(method, dialogue.into_iter().map(|word| vec![word.into()]))
     }
 
-    /// The same with a choice of words at each turn. The broker says the first of its own.
+    /// Creates the dialogue with a choice of words at each turn, of which the broker says the first.
     pub fn with_choices(method: impl Into<String>, dialogue: impl IntoIterator<Item = Vec<Bytes>>) -> Self {
         Self { method: method.into(), dialogue: dialogue.into_iter().collect() }
     }

@@ -26,7 +26,7 @@ struct Place<S> {
 }
 
 impl<K, S, L> Sequence<K, S, L> {
-    /// Nothing has gone in.
+    /// Creates a sequence into which nothing has gone.
     pub(super) const fn new() -> Self {
         Self { waiting: BTreeMap::new(), latest: BTreeMap::new(), next: 0 }
     }

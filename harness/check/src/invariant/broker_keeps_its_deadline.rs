@@ -12,7 +12,7 @@ use crate::plan::{Because, Invariant, Program};
 
 #[derive(Default)]
 pub(super) struct BrokerDeadline {
-    clients: Table<EndId, Heard>,
+    clients: Table<Heard>,
 }
 
 /// The times at which a client was heard.

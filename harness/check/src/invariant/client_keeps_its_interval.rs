@@ -15,7 +15,7 @@ pub(super) struct ClientInterval {
     orders: BTreeMap<StepId, Vec<(NodeId, bool)>>,
     /// The times during which each client has been told to be silent.
     silences: BTreeMap<NodeId, Vec<(Duration, Duration)>>,
-    clients: Table<EndId, Client>,
+    clients: Table<Client>,
 }
 
 struct Client {

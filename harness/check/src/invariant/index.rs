@@ -9,7 +9,6 @@ use halfopen_protocol::packet::{ConnAck, Connect, Publish};
 use halfopen_protocol::{Packet, Rare, ReasonCode};
 
 use super::Facts;
-use super::table::Place;
 use crate::plan::{Because, NodeFault, NodeId, Plan, Program, StepId};
 use crate::trace::{ConnectionId, Event, EventKind, Transmission};
 
@@ -17,12 +16,14 @@ use crate::trace::{ConnectionId, Event, EventKind, Transmission};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EndId(u32);
 
-impl Place for EndId {
-    fn at(place: usize) -> Self {
+impl EndId {
+    /// Returns the name of the end that was opened at this place, from 0.
+    pub(super) fn at(place: usize) -> Self {
         Self(u32::try_from(place).expect("fewer than four billion"))
     }
 
-    fn place(self) -> usize {
+    /// Returns the place at which it was opened.
+    pub(super) fn place(self) -> usize {
         self.0 as usize
     }
 }
@@ -50,7 +51,7 @@ pub(super) struct Seen<'e> {
     pub(super) end: EndId,
     pub(super) is_sent: bool,
     pub(super) packet: &'e Packet,
-    /// The topic of a PUBLISH, also where an alias stands for it.
+    /// The topic of a PUBLISH that a client received, also where an alias stands for it.
     pub(super) topic: ByteString,
 }
 
@@ -86,8 +87,8 @@ pub(super) struct ConnectionEnd {
     pub(super) over: Option<Duration>,
     /// True if the node died before it had sent FIN or RST.
     pub(super) died: bool,
-    /// The topic of each topic alias, by direction (true for what this end sends).
-    aliases: Rare<BTreeMap<(bool, u16), ByteString>>,
+    /// The topics of the topic aliases that a client was told.
+    aliases: Rare<BTreeMap<u16, ByteString>>,
 }
 
 impl ConnectionEnd {
@@ -109,12 +110,12 @@ impl ConnectionEnd {
         self.is_broker && self.connect.is_some() && self.connack.is_none()
     }
 
-    fn resolve(&mut self, is_sent: bool, publish: &Publish) -> ByteString {
+    fn resolve(&mut self, publish: &Publish) -> ByteString {
         let Some(alias) = publish.topic_alias else { return publish.topic.clone() };
         if publish.topic.is_empty() {
-            return self.aliases.get(&(is_sent, alias)).cloned().unwrap_or_default();
+            return self.aliases.get(&alias).cloned().unwrap_or_default();
         }
-        self.aliases.insert((is_sent, alias), publish.topic.clone());
+        self.aliases.insert(alias, publish.topic.clone());
         publish.topic.clone()
     }
 
@@ -345,7 +346,7 @@ impl Index {
     fn packet<'e>(&mut self, at: Duration, id: EndId, is_sent: bool, packet: &'e Packet, facts: &mut Facts<'e>) {
         let end = &mut self.ends[id.place()];
         let topic = match packet {
-            Packet::Publish(publish) => end.resolve(is_sent, publish),
+            Packet::Publish(publish) if !is_sent && !end.is_broker => end.resolve(publish),
             _ => ByteString::new(),
         };
         let was_accepted = end.connack.is_some();

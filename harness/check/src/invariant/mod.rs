@@ -4,8 +4,7 @@
 //! against. All invariants are fed event by event and share one [`Index`] of connections, so that judging a
 //! run costs a time that is linear in its events, and a run that is judged need not be kept.
 //!
-//! What passes between server and client in exchanges and sessions is the [`model`](super::model)'s affair; the files here are
-//! about times, and about what a client hands on.
+//! The [`model`](super::model) judges exchanges and sessions; the files here judge times, and the messages that a client hands on.
 
 mod broker_keeps_its_deadline;
 mod client_keeps_its_interval;

@@ -1,49 +1,39 @@
-use std::marker::PhantomData;
+//! What is known of each end of a connection.
 
-/// An id that is the place of something in a list: 0, 1, 2 and so on.
-pub(super) trait Place: Copy {
-    fn at(place: usize) -> Self;
-    fn place(self) -> usize;
-}
+use super::index::EndId;
 
-/// A map from ids that are places in a list, ordered by id. To look something up costs the same however many there are.
-pub(super) struct Table<K, V> {
-    values: Vec<Option<V>>,
-    keys: PhantomData<K>,
-}
+/// A map from the ends of connections, in their order. To look something up costs the same however many there are.
+pub(super) struct Table<V>(Vec<Option<V>>);
 
-impl<K, V> Default for Table<K, V> {
+impl<V> Default for Table<V> {
     fn default() -> Self {
-        Self { values: Vec::new(), keys: PhantomData }
+        Self(Vec::new())
     }
 }
 
-impl<K: Place, V> Table<K, V> {
-    pub(super) fn get(&self, key: K) -> Option<&V> {
-        self.values.get(key.place())?.as_ref()
+impl<V> Table<V> {
+    pub(super) fn get(&self, end: EndId) -> Option<&V> {
+        self.0.get(end.place())?.as_ref()
     }
 
-    pub(super) fn get_mut(&mut self, key: K) -> Option<&mut V> {
-        self.values.get_mut(key.place())?.as_mut()
+    pub(super) fn get_mut(&mut self, end: EndId) -> Option<&mut V> {
+        self.0.get_mut(end.place())?.as_mut()
     }
 
-    pub(super) fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
-        let place = key.place();
-        if place >= self.values.len() {
-            self.values.resize_with(place + 1, || None);
+    pub(super) fn get_or_insert_with(&mut self, end: EndId, make: impl FnOnce() -> V) -> &mut V {
+        let place = end.place();
+        if place >= self.0.len() {
+            self.0.resize_with(place + 1, || None);
         }
-        self.values[place].get_or_insert_with(make)
+        self.0[place].get_or_insert_with(make)
     }
 
-    pub(super) fn remove(&mut self, key: K) -> Option<V> {
-        self.values.get_mut(key.place())?.take()
+    pub(super) fn remove(&mut self, end: EndId) -> Option<V> {
+        self.0.get_mut(end.place())?.take()
     }
 
-    pub(super) fn keys(&self) -> impl Iterator<Item = K> {
-        self.iter().map(|(key, _)| key)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
-        self.values.iter().enumerate().filter_map(|(place, value)| Some((K::at(place), value.as_ref()?)))
+    pub(super) fn keys(&self) -> impl Iterator<Item = EndId> {
+        let there = self.0.iter().enumerate().filter(|(_, value)| value.is_some());
+        there.map(|(place, _)| EndId::at(place))
     }
 }

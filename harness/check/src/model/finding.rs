@@ -66,7 +66,7 @@ impl Findings {
         self.not_judged.push(NotJudged { duty, since, why, client: String::new() });
     }
 
-    /// The same for a reason that names this client.
+    /// Takes note of it for a reason that names this client.
     pub(crate) fn not_judged_of(&mut self, duty: Invariant, since: Duration, client: &str, why: &str) {
         self.not_judged.push(NotJudged { duty, since, why: why.to_owned(), client: client.to_owned() });
     }

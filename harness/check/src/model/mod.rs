@@ -158,7 +158,9 @@ impl Model {
                 for action in actions.iter().filter_map(|action| action.of(*node)) {
                     match action.command() {
                         Some(command) => server.told(now, *node, command, &mut self.findings),
-                        None if action.fault() == Some(NodeFault::Restart) => server.told_to_restart(),
+                        None if action.fault() == Some(NodeFault::Restart) => {
+                            server.told_to_restart(now, &mut self.findings);
+                        }
                         None => {}
                     }
                 }

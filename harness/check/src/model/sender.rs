@@ -357,7 +357,8 @@ impl Sender {
 
     /// Takes note of SUBSCRIBE or UNSUBSCRIBE that is sent.
     pub(super) fn request(&mut self, now: Duration, version: Version, id: PacketId) -> Option<Broken> {
-        let is_in_use = self.exchanges.contains_key(&id) || !self.requests.insert(id);
+        let is_under_way = self.exchanges.get(&id).is_some_and(|exchange| !exchange.may_be_over);
+        let is_in_use = !self.requests.insert(id) || is_under_way;
         (is_in_use && !self.is_doubtful).then(|| Broken {
             invariant: Some(Invariant::PacketIds),
             clause: clause_of(version, "MQTT-2.3.1-2", "MQTT-2.2.1-3"),

@@ -116,7 +116,7 @@ struct Draw {
     /// Times at which something is due: keep-alives, expiries, time-outs.
     times: Vec<Duration>,
     steps: Vec<Step>,
-    /// What is said in the authentication of the broker, if it has one.
+    /// The words of the broker's authentication, if it has one.
     dialogue: Option<Field<Param<Dialogue>>>,
     waived: Vec<(Invariant, &'static str)>,
     payloads: u64,

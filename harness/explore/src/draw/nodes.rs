@@ -279,8 +279,10 @@ impl Draw {
         let may_be_silent = self.swarm.has_silent_peers && self.random.chance(60);
         let mut answers = if may_be_silent { self.answers(false) } else { None };
         if peer.authenticates {
-            let said =
-                AnswerKeys { send: given(Sent(OneOrMore(vec![Param::new(next_word())]))), ..AnswerKeys::default() };
+            let said = AnswerKeys {
+                send: given(Sent(OneOrMore(vec![Param::new(auth(0x18, DIALOGUE[2]))]))),
+                ..AnswerKeys::default()
+            };
             let line = AnswerLine::new(Answered::Packet(PacketType::Auth), vec![Answer::With(Box::new(said))]);
             match &mut answers {
                 Some(Answers::Some(lines)) => lines.push(line),
@@ -465,11 +467,6 @@ impl Draw {
     pub(super) fn topic(&mut self) -> &'static str {
         self.random.pick(&TOPICS)
     }
-}
-
-/// The AUTH with which a client goes on in a dialogue.
-fn next_word() -> Outgoing {
-    auth(0x18, DIALOGUE[2])
 }
 
 /// An AUTH with a reason and data.

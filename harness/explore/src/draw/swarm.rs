@@ -108,7 +108,7 @@ const OF_FAKE: [(u64, Deed); 18] = [
     (3, Deed::FakeSilent),
 ];
 
-/// What meets seldom where each is switched on by itself: a story now and then has all of one of these.
+/// A group of features and deeds that seldom meet where each is switched on by itself; one story in five has all of one group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Focus {
     /// Members of a group come, go, and take nothing.
@@ -177,7 +177,7 @@ pub(super) struct Swarm {
     pub(super) has_refusals: bool,
     /// True if the broker knows users and their passwords.
     pub(super) has_users: bool,
-    /// True if scripted clients authenticate in a dialogue.
+    /// True if clients authenticate in a dialogue.
     pub(super) has_dialogue: bool,
     /// True if there is a second broker, to which clients go when they lose the first.
     pub(super) has_spare: bool,
@@ -205,6 +205,13 @@ impl Swarm {
         for (weight, _) in deeds.iter_mut().filter(|_| !is_off) {
             *weight *= random.pick(&[1, 1, 2, 4]);
         }
+        let focus = (!is_off && !is_fake && !is_long && random.chance(20)).then(|| random.pick(&FOCI));
+        for deed in focus.map(Focus::deeds).unwrap_or_default() {
+            deeds.push((8, *deed));
+        }
+        let is_focus = |on: &[Focus]| focus.is_some_and(|focus| on.contains(&focus));
+        // 3.1.1 knows neither groups nor expiry.
+        let is_v5 = is_v5 || is_focus(&[Focus::Groups, Focus::Expiry]);
         let mut feature = |percent| is_off || random.chance(percent);
         let (has_sessions, has_wills, has_retained) = (feature(55), feature(45), feature(30));
         let (has_reconnects, has_windows, has_aliases) = (feature(50), feature(30), feature(20));
@@ -225,12 +232,6 @@ impl Swarm {
             1 => vec![2],
             _ => vec![0, 1, 2],
         };
-        let focus = (!is_off && !is_fake && random.chance(20)).then(|| random.pick(&FOCI));
-        for deed in focus.map(Focus::deeds).unwrap_or_default() {
-            deeds.push((8, *deed));
-        }
-        let is_focus = |on: &[Focus]| focus.is_some_and(|focus| on.contains(&focus));
-        let (is_v5, is_long) = (is_v5 || is_focus(&[Focus::Groups, Focus::Expiry]), is_long && focus.is_none());
         let is_mixed = is_v5 && focus.is_none() && random.chance(10);
         let (has_properties, has_middlebox) = (random.chance(20) || is_off, random.chance(8) || is_off);
         let (has_ids, has_lists) = (random.chance(25) || is_off, random.chance(30) || is_off);
@@ -265,7 +266,7 @@ impl Swarm {
             has_users: has_users && !is_fake,
             // 3.1.1 knows none.
             has_dialogue: has_dialogue && is_v5 && !is_mixed && !is_fake,
-            // All are not at once: a spare broker has no dialogue, and what comes to it meets little else.
+            // A spare broker has no dialogue.
             has_spare: has_spare && !has_dialogue && !is_fake && !is_long,
             is_durable,
             has_silent_peers,

@@ -93,7 +93,7 @@ struct Connection {
     has_been_deaf: bool,
 }
 
-/// What the steps of a scenario hold for a client, as far as it has to be known from the start.
+/// The commands of a scenario to a client, as far as the model has to know them from the start.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Foretold {
     /// True if the scenario sets the content of one of its CONNECTs.

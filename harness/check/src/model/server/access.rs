@@ -52,8 +52,8 @@ pub(super) enum User {
     Unknown,
 }
 
-/// Who a client says it is: its user name, and the method and the first data of an authentication. Two that say the same are taken
-/// for one user.
+/// The user that a client says it is: its user name, and the method and the first data of an authentication. Two clients that say
+/// the same are taken for one user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Identity {
     username: Option<ByteString>,

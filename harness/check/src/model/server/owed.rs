@@ -470,6 +470,7 @@ impl Owed {
             }
         }
         self.messages.retain(|_, queue| !queue.is_empty());
+        self.gone.retain(|content, _| self.messages.contains_key(content));
     }
 
     /// A new connection goes on with the session: what is owed can be sent again from this time on.

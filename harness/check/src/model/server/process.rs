@@ -57,10 +57,12 @@ impl Server {
     }
 
     /// Takes note that the scenario starts the server again, which then has the settings that it is declared with.
-    pub(in crate::model) fn told_to_restart(&mut self) {
+    pub(in crate::model) fn told_to_restart(&mut self, now: Duration, findings: &mut Findings) {
+        self.advance(now, findings);
         self.configured_at = None;
-        (self.settings, self.access) = (*self.declared).clone();
-        self.next_access = None;
+        let (settings, access) = (*self.declared).clone();
+        self.settings = settings;
+        self.change_access(|_| access);
     }
 
     /// Takes note of what the scenario tells the server.
@@ -73,13 +75,17 @@ impl Server {
             && let Some(program) = programs.get(&node)
         {
             self.settings.configure(&program.config, self.names.len());
-            let before = self.next_access.take().unwrap_or_else(|| self.access.clone());
-            let next = before.changed_to(Access::of(program));
-            if !matches!((&before, &next), (Access::Open, Access::Open)) {
-                // What else happens at this instant may come before.
-                (self.access, self.next_access) = (Access::Unknown, Some(next));
-            }
+            self.change_access(|before| before.changed_to(Access::of(program)));
             self.configured_at = Some(now);
+        }
+    }
+
+    /// Another access list holds, from this instant on: what else happens at it may come before.
+    fn change_access(&mut self, next: impl FnOnce(&Access) -> Access) {
+        let before = self.next_access.take().unwrap_or_else(|| self.access.clone());
+        let next = next(&before);
+        if !matches!((&before, &next), (Access::Open, Access::Open)) {
+            (self.access, self.next_access) = (Access::Unknown, Some(next));
         }
     }
 

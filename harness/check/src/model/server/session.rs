@@ -27,7 +27,7 @@ pub(super) struct Session {
     pub(super) connection: Option<ConnectionId>,
     pub(super) version: Version,
     pub(super) user: User,
-    /// Who the client of its latest CONNECT says it is.
+    /// The user that the client of its latest CONNECT says it is.
     identity: Identity,
     /// Seconds that the session outlives its connection; `u32::MAX` for ever.
     pub(super) expiry: u32,

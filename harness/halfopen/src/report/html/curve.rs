@@ -11,9 +11,9 @@ const MARGIN: f64 = 34.0;
 
 /// A curve.
 pub(super) struct Curve<'a> {
-    /// What the curve shows, for those who do not see it.
+    /// The text for those who do not see the curve.
     pub(super) label: &'a str,
-    /// From the left to the right: the place across and the height, both from 0 to 1, and what is said of the point.
+    /// The points from the left to the right: the place across and the height, both from 0 to 1, and a text.
     pub(super) points: Vec<(f64, f64, String)>,
     /// The words below both ends, and at the height of 1.
     pub(super) from: String,
