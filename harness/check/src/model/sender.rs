@@ -484,3 +484,27 @@ impl Sender {
 pub(super) fn may_be_again(name: &str) -> String {
     format!("{name} sends with DUP what may have been under way when its last connection ended")
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::under_way(1_000, true)]
+    #[case::perhaps_too_large_now(200, false)]
+    fn identifier_of_a_message_is_free_for_a_request_where_its_flow_may_be_over(
+        #[case] size: usize,
+        #[case] broken: bool,
+    ) {
+        let (now, id) = (Duration::ZERO, PacketId::MIN);
+        let message = Publish { qos: QoS::AtLeastOnce, packet_id: Some(id), ..Publish::default() };
+        let mut sender = Sender::new(10);
+        sender.connected(now, 10, 1_000);
+        sender.publish(now, Version::V5_0, &"t".into(), &message);
+        sender.disconnected();
+        sender.connected(now, 10, size);
+        assert_eq!(sender.request(now, Version::V5_0, id).is_some(), broken);
+    }
+}
