@@ -54,7 +54,7 @@ pub fn html_of_campaign(report: &Report, campaign: &CampaignSummary) -> String {
     page(report, Pictures::All, &campaign.section())
 }
 
-/// The page of a run that fails, and why.
+/// Returns the page of a run that fails: why it does, as far as its events tell, and its picture.
 pub fn html_of_failure(report: &Report, why: &WhySummary) -> String {
     page(report, Pictures::All, &why.section())
 }

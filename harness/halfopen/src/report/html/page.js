@@ -9,6 +9,7 @@
   }
   const report = await read();
   const runs = report.runs;
+  const countOf = (count) => `${count} ${count === 1 ? "run" : "runs"}`;
   const sources = new Map(report.sources.map((source) => [source.path, source.text]));
   const SIGN = { pass: "✓", fail: "✗", vacuous: "?", skipped: "–", broken: "!" };
   const WORD = { pass: "ok", fail: "failed", vacuous: "vacuous", skipped: "skipped", broken: "engine trouble" };
@@ -61,7 +62,7 @@
     const virtual = runs.reduce((sum, run) => sum + run.virtual_ms, 0);
     const wall = runs.reduce((sum, run) => sum + run.wall_us, 0) / 1e6;
     const speed = wall > 0 ? `, ${Math.round(virtual / 1000 / wall).toLocaleString("en")} × real time` : "";
-    byId("totals").textContent = `${runs.length} ${runs.length === 1 ? "run" : "runs"}; ${span(virtual)} of virtual time in ${wall.toFixed(3)} s${speed}`;
+    byId("totals").textContent = `${countOf(runs.length)}; ${span(virtual)} of virtual time in ${wall.toFixed(3)} s${speed}`;
   }
 
   /* Filters and the list. */
@@ -96,7 +97,7 @@
       items.push(element("li", {}, link));
     }
     byId("runs").replaceChildren(...items);
-    byId("shown").textContent = shown.length === runs.length ? `${runs.length} ${runs.length === 1 ? "run" : "runs"}` : `${shown.length} of ${runs.length} runs`;
+    byId("shown").textContent = shown.length === runs.length ? countOf(runs.length) : `${shown.length} of ${runs.length} runs`;
     if (open === null) overview(shown);
   }
 
