@@ -21,7 +21,7 @@ pub enum Invariant {
     NothingAfterDisconnect,
     /// Messages are sent again on a later connection of a resumed session only, and say so with DUP.
     ResendOnlyOnResume,
-    /// A broker answers what has an answer, and nothing else.
+    /// A broker answers what has an answer, in packets that are well-formed.
     BrokerAnswers,
     /// A broker has the sessions that there should be, each with one connection.
     BrokerKeepsSessions,
@@ -29,7 +29,7 @@ pub enum Invariant {
     BrokerDelivers,
     /// A broker settles each exchange that it has begun, and sends again what a resumed session left unsettled.
     BrokerSettles,
-    /// A client answers what has an answer, and nothing else.
+    /// A client answers what has an answer, in packets that are well-formed.
     ClientAnswers,
     /// A client hands each message that it accepts to its application, one of QoS 2 once.
     ClientDelivers,
