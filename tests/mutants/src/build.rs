@@ -25,6 +25,11 @@ const SWITCH: &str = "::halfopen_mutants_switch::on";
 /// The list of changes that do not compile, as a path from the root of the workspace.
 const REFUSED: &str = "tests/mutants/refused.txt";
 
+/// How the version of the workspace begins, and that of the copy: by it, cargo tells the changed crates from the real ones
+/// in the folder that they are built in, so that the dependencies of both are built once.
+const VERSION: &str = "\nversion = \"";
+const CHANGED_VERSION: &str = "\nversion = \"0.0.0-changed.";
+
 const HEAD: &str = "# Changes that do not compile. `cargo run -p halfopen-mutants` writes this file.\n";
 
 /// A program in which each change can be switched on.
@@ -78,7 +83,8 @@ pub(crate) fn build(root: &Path, work: &Path) -> Result<Program, Box<dyn Error>>
     }
     let mut written: BTreeSet<PathBuf> = sources.iter().map(|(path, _)| work.join(path)).collect();
     let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
-    write(&work.join("Cargo.toml"), &manifest.replace(", \"tests/purity\", \"tests/mutants\"", ""))?;
+    let manifest = manifest.replace(", \"tests/purity\", \"tests/mutants\"", "").replacen(VERSION, CHANGED_VERSION, 1);
+    write(&work.join("Cargo.toml"), &manifest)?;
     for (crate_name, _) in CORES {
         let place = Path::new(crate_name).join("Cargo.toml");
         let manifest = fs::read_to_string(root.join(&place))?;
@@ -91,13 +97,14 @@ pub(crate) fn build(root: &Path, work: &Path) -> Result<Program, Box<dyn Error>>
     }
     let listed = listed(root)?;
     let known: BTreeSet<usize> = all.iter().filter(|one| listed.contains(&one.key())).map(|one| one.number).collect();
-    let refused = refused(work, &sources, known)?;
+    let target = root.join("target");
+    let refused = refused(work, &target, &sources, known)?;
     eprintln!("{} changes, of which {} do not compile", all.len(), refused.len());
     let lines: Vec<String> =
         all.iter().filter(|one| refused.contains(&one.number)).map(|one| one.key() + "\n").collect();
     write(&root.join(REFUSED), &format!("{HEAD}{}", lines.concat()))?;
     all.retain(|change| !refused.contains(&change.number));
-    Ok(Program { path: work.join("target/release/judge-mutants"), scenarios: work.join("scenarios"), changes: all })
+    Ok(Program { path: target.join("release/judge-mutants"), scenarios: work.join("scenarios"), changes: all })
 }
 
 impl Change {
@@ -119,6 +126,7 @@ fn listed(root: &Path) -> Result<BTreeSet<String>, Box<dyn Error>> {
 /// Takes changes out until what is left compiles; returns those that were taken out.
 fn refused(
     work: &Path,
+    target: &Path,
     sources: &[(PathBuf, Source)],
     mut refused: BTreeSet<usize>,
 ) -> Result<BTreeSet<usize>, Box<dyn Error>> {
@@ -127,7 +135,7 @@ fn refused(
             write(&work.join(path), &source.render(SWITCH, &refused))?;
         }
         let before = refused.len();
-        let errors = errors(&compile(work)?)?;
+        let errors = errors(&compile(work, target)?)?;
         if errors.is_empty() {
             return Ok(refused);
         }
@@ -183,11 +191,10 @@ fn errors(output: &Output) -> Result<Vec<CompileError>, Box<dyn Error>> {
     Ok(found)
 }
 
-/// Builds the copy. It has a folder of its own for what it builds: in that of the workspace, the changed crates would be
-/// taken for the real ones.
-fn compile(work: &Path) -> std::io::Result<Output> {
+/// Builds the copy in the folder of the workspace, which has the dependencies of both.
+fn compile(work: &Path, target: &Path) -> std::io::Result<Output> {
     let mut command = Command::new(env!("CARGO"));
-    command.current_dir(work).env("CARGO_TARGET_DIR", work.join("target")).env("CARGO_PROFILE_RELEASE_DEBUG", "0");
+    command.current_dir(work).env("CARGO_TARGET_DIR", target);
     command.args(["build", "--release", "-q", "-p", "halfopen-mutants-judge", "--message-format=json"]);
     command.stderr(Stdio::null()).output()
 }
