@@ -148,18 +148,18 @@ pub struct ClientSettings {
     pub topic_aliases: u16,
     /// The largest packet that it takes, in bytes, where CONNECT does not say it; any if `None`.
     pub packet_limit: Option<u32>,
-    /// The way in which the application acknowledges messages of QoS 1 and 2 itself; the client does so at once if
-    /// `None`.
-    pub acknowledge: Option<Acknowledge>,
+    /// The ways in which the application acknowledges messages of QoS 1 and 2 itself, one after the other; the last one holds for
+    /// all that follow. The client acknowledges at once if there is none.
+    pub acknowledge: Arc<[Acknowledge]>,
     /// The words of the enhanced authentication in turn, its own first, and for each what may be said in its place; without them it
     /// answers no AUTH.
     pub dialogue: Option<Arc<[Vec<Bytes>]>>,
 }
 
-/// The way in which an application acknowledges messages itself.
+/// The way in which an application acknowledges a message itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Acknowledge {
-    /// The delay after the arrival of a message.
+    /// The delay after the arrival of the message.
     pub after: Duration,
     /// The reason in PUBACK or PUBREC; 5.0 alone has others than success.
     pub reason: ReasonCode,
@@ -179,7 +179,7 @@ impl ClientSettings {
             queue_messages: 1000,
             topic_aliases: 0,
             packet_limit: None,
-            acknowledge: None,
+            acknowledge: Arc::default(),
             dialogue: None,
         }
     }

@@ -85,5 +85,5 @@ impl ExactlyOnce {
 
 /// Returns whether the application of a client acknowledges messages itself.
 fn acknowledges(node: NodeId, context: &Context<'_>) -> bool {
-    matches!(&context.plan.node(node).program, Program::Client(client) if client.options.acknowledge.is_some())
+    matches!(&context.plan.node(node).program, Program::Client(client) if !client.options.acknowledge.is_empty())
 }

@@ -222,7 +222,7 @@ impl Draw {
             client.own.topic_aliases = given(Number::new(self.random.pick(&[1, 2])));
         }
         if self.random.chance(7) {
-            client.own.acknowledge = given(self.acknowledge(peer.is_v5));
+            client.own.acknowledge = given(self.acknowledgements(peer.is_v5));
         }
         if self.swarm.has_reconnects && self.random.chance(75) {
             peer.reconnects = true;
@@ -245,7 +245,12 @@ impl Draw {
         client
     }
 
-    /// Draws when and how an application acknowledges messages itself.
+    /// Draws when and how an application acknowledges messages itself, each as the one before or each in its own way.
+    fn acknowledgements(&mut self, is_v5: bool) -> OneOrMore<Param<Acknowledge>> {
+        let count = if self.random.chance(50) { 1 } else { 3 };
+        OneOrMore((0..count).map(|_| Param::new(self.acknowledge(is_v5))).collect())
+    }
+
     fn acknowledge(&mut self, is_v5: bool) -> Acknowledge {
         let after = Duration::from_millis(self.random.pick(&[0, 100, 1_000, 3_000]));
         let reason = (is_v5 && self.random.chance(30)).then(|| Field::new(Param::new(Reason::new(0x80))));

@@ -93,7 +93,7 @@ pub(super) fn client_settings(program: &ClientProgram) -> Vec<&'static str> {
         ("topic_aliases", settings.topic_aliases != usual.topic_aliases),
         ("packet_limit", settings.packet_limit.is_some()),
         ("handling", !program.handling.is_zero()),
-        ("acknowledge", settings.acknowledge.is_some()),
+        ("acknowledge", !settings.acknowledge.is_empty()),
         ("reconnect", reconnect.is_some()),
         ("reconnect_that_grows", reconnect.is_some_and(doubles)),
         ("reconnect_by_chance", reconnect.is_some_and(|reconnect| reconnect.jitter > 0.0)),

@@ -55,7 +55,7 @@ group! {
         topic_aliases: Param<Number<0, 65_535>> = "0", since_5 => "maximum number of topics that get a topic alias when messages are sent";
         packet_limit: Param<Number<14, 268_435_460>> = "no limit" => "the largest packet that it takes, in bytes, where CONNECT does not say it";
         handling: Param<DurationExpr> = "0s" => "how long its application is busy with each message; until then nothing more is read";
-        acknowledge: Param<Acknowledge> = "at once" => "its application acknowledges messages of QoS 1 and 2 itself: when, and with which reason";
+        acknowledge: Param<OneOrMore<Param<Acknowledge>>> = "at once" => "its application acknowledges messages of QoS 1 and 2 itself: when, and with which reason; a list is used item after item, and its last one is repeated";
         dialogue: Param<Dialogue> = "it answers no AUTH", since_5 => "what is said in the enhanced authentication in turn, by the client first, a list where the broker has a choice of words; needs `authentication_method`";
         reconnect: Param<ReconnectChoice> = "never" => "how it connects again on its own: min, max, factor, jitter";
         follows_references: Param<bool> = "false", since_5 => "whether it goes to the broker that a Server Reference names, `NAME:1883`: for one connection after 0x9C, for good after 0x9D";

@@ -234,7 +234,9 @@ impl Lower<'_> {
             self.put(&own.ping_timeout, |v| Some(options.ping_timeout = Some(v.value(env)?))),
             self.put(&own.connect_timeout, |v| Some(options.connect_timeout = v.value(env)?)),
             self.put(&own.queue_messages, |v| Some(options.queue_messages = v.to()?)),
-            self.put(&own.acknowledge, |v| Some(options.acknowledge = Some(self.acknowledge(v)?))),
+            self.put(&own.acknowledge, |v| {
+                Some(options.acknowledge = self.each(&v.0, |one| self.acknowledge(one))?.into())
+            }),
             self.put(&own.topic_aliases, |v| Some(options.topic_aliases = v.to()?)),
             self.put(&own.packet_limit, |v| Some(options.packet_limit = Some(v.to()?))),
             self.put(&own.handling, |v| Some(program.handling = v.value(env)?)),

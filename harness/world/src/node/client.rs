@@ -1,4 +1,5 @@
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::rc::Rc;
@@ -61,10 +62,10 @@ pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientPro
         aborts,
     };
     // Most clients have an application that takes each message at once.
-    let (is_busy, acknowledges) = (!program.handling.is_zero(), program.options.acknowledge);
+    let (is_busy, acknowledges) = (!program.handling.is_zero(), Arc::clone(&program.options.acknowledge));
     let (handed_on, messages) = is_busy.then(queue).unzip();
-    let (unacknowledged, tickets) = acknowledges.is_some().then(queue).unzip();
-    let application = (is_busy || acknowledges.is_some()).then(|| {
+    let (unacknowledged, tickets) = (!acknowledges.is_empty()).then(queue).unzip();
+    let application = (is_busy || !acknowledges.is_empty()).then(|| {
         let (sender, receiver) = queue();
         commands.application = Some(receiver);
         let handle = handle(messages, sender.clone(), env.clock.clone(), program.handling);
@@ -148,14 +149,27 @@ async fn acknowledge<C: WorldClock>(
     tickets: Option<QueueReceiver<(Instant, Ticket)>>,
     client: QueueSender<driver::Command>,
     clock: C,
-    how: Option<Acknowledge>,
+    how: Arc<[Acknowledge]>,
 ) {
-    let (Some(how), Some(mut tickets)) = (how, tickets) else { return };
-    while let Some((arrived, ticket)) = tickets.recv().await {
-        clock.sleep_until(arrived + how.after).await;
-        client.send(driver::Command::Acknowledge(ticket, how.reason));
+    let (Some(last), Some(mut tickets)) = (how.last(), tickets) else { return };
+    let mut ways = how.iter().chain(std::iter::repeat(last));
+    // What is due first is acknowledged first, of one instant in the order in which it arrived.
+    let mut pending: BTreeMap<(Instant, Ticket), ReasonCode> = BTreeMap::new();
+    loop {
+        let due = pending.first_key_value().map(|(&(due, _), _)| due);
+        tokio::select! {
+            biased;
+            Some((arrived, ticket)) = tickets.recv() => {
+                pending.extend(ways.next().map(|way| ((arrived + way.after, ticket), way.reason)));
+            }
+            () = clock.sleep_until(due.unwrap_or_default()), if due.is_some() => {
+                if let Some(((_, ticket), reason)) = pending.pop_first() {
+                    client.send(driver::Command::Acknowledge(ticket, reason));
+                }
+            }
+            else => return std::future::pending().await,
+        }
     }
-    std::future::pending().await
 }
 
 /// Returns what only scripted clients do has no counterpart; the loader refuses it.

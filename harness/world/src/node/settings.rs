@@ -64,7 +64,7 @@ pub(super) fn client_options(program: &ClientProgram) -> Options {
         subscriptions: settings.subscriptions.clone(),
         // Whose application is busy with a message takes no other meanwhile.
         incoming_limit: (!program.handling.is_zero()).then_some(1),
-        manual_acknowledgement: settings.acknowledge.is_some(),
+        manual_acknowledgement: !settings.acknowledge.is_empty(),
         queue_limit: settings.queue_messages,
         topic_aliases: settings.topic_aliases,
         packet_limit: settings.packet_limit.unwrap_or(usual),

@@ -125,8 +125,8 @@ impl Client {
         Self {
             name: plan.node(node).name.clone(),
             is_foreign,
-            is_slow: !program.handling.is_zero() || program.options.acknowledge.is_some(),
-            acknowledges: program.options.acknowledge.is_some(),
+            is_slow: !program.handling.is_zero() || !program.options.acknowledge.is_empty(),
+            acknowledges: !program.options.acknowledge.is_empty(),
             tolerance: plan.tolerance,
             now: Duration::ZERO,
             connection: None,

@@ -133,8 +133,8 @@ fn application_is_given_again_what_it_has_not_taken_over(
     let mut plan = ours();
     let Program::Client(client) = &mut plan.nodes[SENSOR.0].program else { unreachable!() };
     client.options.connect.clean_start = false;
-    client.options.acknowledge =
-        acknowledges.then(|| Acknowledge { after: Duration::from_secs(1), reason: ReasonCode::SUCCESS });
+    let way = Acknowledge { after: Duration::from_secs(1), reason: ReasonCode::SUCCESS };
+    client.options.acknowledge = acknowledges.then_some(way).into_iter().collect();
     let sensor = || Connect { clean_start: false, ..connect("sensor", 60) };
     let tale = Tale::new().joins(0, 0, SENSOR, sensor(), false).hears(0, 100, SENSOR, publish(2, 3, "x"));
     let mut tale = delivered(tale, 110, 2);
