@@ -39,9 +39,9 @@ impl Unanswered {
         self.0.contains(&id)
     }
 
-    /// Returns how many identifiers wait: what is sent again is no further message.
-    pub(super) fn identifiers(&self) -> usize {
-        self.0.iter().collect::<BTreeSet<_>>().len()
+    /// Returns whether more than this many identifiers wait: what is sent again is no further message.
+    pub(super) fn exceed(&self, maximum: usize) -> bool {
+        self.0.len() > maximum && self.0.iter().collect::<BTreeSet<_>>().len() > maximum
     }
 
     /// A peer that has kept the Receive Maximum of this side is not told that it has not (§3.14.2.1).

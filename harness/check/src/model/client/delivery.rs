@@ -70,7 +70,7 @@ impl Connection {
             is_written && bytes.len() > size as usize
         });
         publish.packet_id.into_iter().for_each(|id| self.unanswered.received(id));
-        is_in_use || self.unanswered.identifiers() > most || is_too_large
+        is_in_use || self.unanswered.exceed(most) || is_too_large
     }
 }
 

@@ -74,6 +74,8 @@ pub(super) struct Connection {
     pub(super) left_at: Option<Duration>,
     /// The first rule that the client has broken.
     pub(super) violation: Option<Violation>,
+    /// True once the client has had more messages under way than the server takes (Receive Maximum).
+    pub(super) has_exceeded_maximum: bool,
     /// The client has sent DISCONNECT: with this reason.
     pub(super) disconnect: Option<ReasonCode>,
     /// Topic aliases of the client, and of the server.
@@ -146,6 +148,7 @@ impl Connection {
             announced: None,
             left_at: None,
             violation: None,
+            has_exceeded_maximum: false,
             disconnect: None,
             aliases: (Rare::new(), Rare::new()),
             pings: VecDeque::new(),

@@ -104,7 +104,8 @@ impl Server {
             let is_of_groups = matches!(which, Which::Surely | Which::Exact | Which::First);
             let group = is_of_groups.then(|| self.groups.take(client_id, &session.subscriptions, &copy, which));
             if let Some(given) = group.flatten() {
-                let is_sure = !session.owed.knows(&copy.content)
+                let is_sure = !session.is_unknown
+                    && !session.owed.knows(&copy.content)
                     && self.groups.is_only(client_id, &session.subscriptions, &copy.content);
                 return Some(Origin::OfGroup(is_sure.then_some(given)));
             }

@@ -4,46 +4,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use bytestring::ByteString;
-use halfopen_protocol::packet::{Publish, QoS, Subscription};
-use halfopen_protocol::{Empty, Version};
+use halfopen_protocol::Empty;
+use halfopen_protocol::packet::QoS;
 
+pub(super) use self::message::{Content, Copy, Match, OwedMessage};
 use super::publication::Publication;
-use super::session::Subscribed;
 use crate::sequence::Sequence;
 
-/// Messages are recognised by topic and payload, in the order in which they became owed.
-pub(super) type Content = (ByteString, Bytes);
+mod message;
 
 /// Number of messages with equal content beyond which the oldest that need not be sent are forgotten.
 const CANDIDATES: usize = 64;
-
-/// A PUBLISH that a server sends to a client, to be recognised.
-pub(super) struct Copy<'a> {
-    pub(super) content: Content,
-    pub(super) publish: &'a Publish,
-    pub(super) now: Duration,
-    /// The version of the receiver: a copy in 3.1.1 has no properties.
-    pub(super) version: Version,
-}
-
-impl Copy<'_> {
-    /// Returns whether the copy has the lifetime that is left of a message, within `slack` seconds; with DUP, its delivery has begun
-    /// before.
-    fn has_lifetime_of(&self, message: &Publication, slack: u64) -> bool {
-        let waited = self.now.saturating_sub(message.at).as_secs();
-        let lasts = message.expires_at().is_none_or(|at| at >= self.now);
-        match (message.expiry, self.publish.message_expiry) {
-            _ if !self.version.is_v5() => lasts,
-            (Some(expiry), Some(sent)) if self.publish.dup => sent <= expiry,
-            (Some(expiry), Some(sent)) => {
-                lasts && u64::from(expiry).saturating_sub(waited).abs_diff(sent.into()) <= slack
-            }
-            (expiry, sent) => expiry == sent,
-        }
-    }
-}
 
 /// The choice between messages with equal content that a PUBLISH may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,138 +85,6 @@ struct Unsent {
     bytes: usize,
     /// Time since which there have been any.
     since: Duration,
-}
-
-/// A message that a session is owed.
-#[derive(Clone, Debug)]
-pub(super) struct OwedMessage {
-    pub(super) publication: Rc<Publication>,
-    /// One for each subscription that it matches; each may be a copy of its own (§3.3.4).
-    pub(super) matches: Vec<Match>,
-    /// True if at least one copy has to be sent.
-    pub(super) is_must: bool,
-    /// True if the server may still hold it back, for want of PUBREL (§4.3.3).
-    pub(super) is_held: bool,
-    /// Number of copies that were sent.
-    pub(super) sent: usize,
-    /// The Subscription Identifiers that these have named.
-    pub(super) named: Vec<u32>,
-    /// Time since which it could have been sent.
-    pub(super) since: Duration,
-    /// Sent because a subscription was made, not because the message was published.
-    pub(super) is_retained: bool,
-    /// True if it has a place in the order of its topic. The members of a group get messages in any order.
-    pub(super) is_ordered: bool,
-}
-
-/// The demands of a subscription on a copy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Match {
-    pub(super) qos: QoS,
-    pub(super) retain: bool,
-    pub(super) id: Option<u32>,
-    /// False if the server may not have made the subscription yet when the message came, or have replaced it.
-    pub(super) is_sure: bool,
-}
-
-impl Match {
-    /// Returns what a subscription asks of a message that is published [MQTT-3.8.4-8], [MQTT-3.3.1-12],
-    /// [MQTT-3.3.1-13].
-    pub(super) fn live(subscribed: &Subscribed, publication: &Publication) -> Self {
-        Self {
-            qos: publication.qos.min(subscribed.qos),
-            retain: subscribed.retain_as_published && publication.retain,
-            id: subscribed.id,
-            is_sure: true,
-        }
-    }
-
-    /// Returns what a subscription that was asked for, and not granted yet, may ask of a message that is published.
-    pub(super) fn asked(subscription: &Subscription, id: Option<u32>, publication: &Publication) -> Self {
-        Self {
-            qos: publication.qos.min(subscription.qos),
-            retain: subscription.retain_as_published && publication.retain,
-            id,
-            is_sure: false,
-        }
-    }
-}
-
-impl OwedMessage {
-    /// A message that may be sent for a subscription, and need not be.
-    pub(super) fn possible(publication: Rc<Publication>, subscribed: &Subscribed) -> Self {
-        Self {
-            matches: vec![Match::live(subscribed, &publication)],
-            since: publication.at,
-            publication,
-            is_must: false,
-            is_held: false,
-            sent: 0,
-            named: Vec::new(),
-            is_retained: false,
-            is_ordered: false,
-        }
-    }
-
-    /// The highest QoS at which the message is owed [MQTT-3.3.4-2] (5.0), [MQTT-3.3.5-1] (3.1.1).
-    pub(super) fn qos(&self) -> QoS {
-        self.matches.iter().map(|one| one.qos).max().unwrap_or_default()
-    }
-
-    /// Returns whether it has to be sent, though the server may have forgotten everything up to the publication with this
-    /// number.
-    fn is_owed(&self, doubtful_up_to: u64) -> bool {
-        self.is_must && self.publication.number > doubtful_up_to
-    }
-
-    /// About how many bytes it has.
-    pub(super) fn size(&self) -> usize {
-        self.publication.payload.len() + self.publication.topic.len()
-    }
-
-    /// Returns whether a PUBLISH may be a copy of this message. A single copy for subscriptions that overlap may have the
-    /// QoS of one and the RETAIN of another.
-    fn fits(&self, sent: &Publish) -> bool {
-        self.sent < self.matches.len()
-            && self.matches.iter().any(|one| one.qos == sent.qos)
-            && self.matches.iter().any(|one| one.retain == sent.retain)
-    }
-
-    /// Returns whether a PUBLISH may be the first copy of this message.
-    fn is_first(&self, sent: &Publish) -> bool {
-        self.sent == 0 && self.fits(sent)
-    }
-
-    /// Returns whether the identifiers of a copy are those of its subscriptions: a single copy carries all, several copies carry
-    /// one each [MQTT-3.3.4-3], [MQTT-3.3.4-4], [MQTT-3.3.4-5].
-    pub(super) fn is_identified_by(&self, ids: &[u32]) -> bool {
-        let count = |id: u32| ids.iter().filter(|one| **one == id).count();
-        let possible = |id: u32| self.matches.iter().filter(|one| one.id == Some(id)).count();
-        let sure = |id: u32| self.matches.iter().filter(|one| one.is_sure && one.id == Some(id)).count();
-        let has_no_other = ids.iter().all(|id| count(*id) <= possible(*id));
-        let has_all = self.matches.iter().filter_map(|one| one.id).all(|id| sure(id) <= count(id));
-        let is_one_of_several = self.matches.len() > 1
-            && match ids {
-                [] => self.matches.iter().any(|one| one.id.is_none()),
-                [_] => true,
-                _ => false,
-            };
-        has_no_other && (has_all || is_one_of_several)
-    }
-
-    /// Returns whether a PUBLISH is the first copy of this message, as it is owed in each respect. A copy of a lower QoS may be a
-    /// further one for another subscription, or for a group. Its lifetime is right within `slack` seconds.
-    pub(super) fn is_exactly(&self, copy: &Copy<'_>, slack: u64) -> bool {
-        self.is_first(copy.publish) && self.qos() == copy.publish.qos && self.is_like(copy, slack)
-    }
-
-    /// Returns whether a copy says what the message says, now.
-    fn is_like(&self, copy: &Copy<'_>, slack: u64) -> bool {
-        let says_the_same = || {
-            self.is_identified_by(&copy.publish.subscription_ids) && self.publication.altered_by(copy.publish).is_none()
-        };
-        copy.has_lifetime_of(&self.publication, slack) && (!copy.version.is_v5() || says_the_same())
-    }
 }
 
 impl Owed {

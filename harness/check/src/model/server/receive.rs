@@ -68,8 +68,11 @@ impl Server {
                 self.doubt_this_instant(id);
             }
             Packet::Publish(publish) => {
-                if let Some((packet_id, connection)) = publish.packet_id.zip(self.connections.get_mut(&id)) {
+                if let Some(packet_id) = publish.packet_id {
                     connection.unanswered.received(packet_id);
+                    let announced = connection.announced.as_ref();
+                    let maximum = announced.and_then(|connack| connack.receive_maximum).unwrap_or(u16::MAX);
+                    connection.has_exceeded_maximum |= connection.unanswered.exceed(maximum.into());
                 }
                 self.receive_publish(id, publish);
             }
@@ -86,9 +89,9 @@ impl Server {
                 }
             }
             Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
-                let is_behind_violation = connection.violation.is_some();
+                let may_be_unread = connection.violation.is_some() || connection.has_exceeded_maximum;
                 self.receive_acknowledgement(id, packet.packet_type(), ack);
-                if let Some(session) = self.session_of(id).filter(|_| is_behind_violation) {
+                if let Some(session) = self.session_of(id).filter(|_| may_be_unread) {
                     session.sender.doubt();
                 }
             }
@@ -125,6 +128,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Some(topic) = resolve(&mut connection.aliases.0, publish) else { return };
         let client_id = connection.session.clone().unwrap_or_default();
+        let may_be_unread = connection.has_exceeded_maximum;
         if connection.violation.is_some() {
             // What breaks a rule, and what comes behind it, the server need not take in.
             let publication = self.publish(&client_id, topic, publish);
@@ -156,6 +160,10 @@ impl Server {
             }
             _ => self.publish(&client_id, topic, publish),
         };
+        if may_be_unread {
+            // A server ends the connection of a client that sends more than it takes (§3.3.4), if it minds.
+            self.doubt(&[Rc::clone(&publication)]);
+        }
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.fresh_at != now {
             connection.fresh_at = now;
