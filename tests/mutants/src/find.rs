@@ -41,7 +41,8 @@ const LIKE: [(&str, &str); 18] = [
     ("starts_with", "ends_with"),
 ];
 
-/// Returns all changes of a file, in the order of their places. Tests, constants and macros are left alone.
+/// Returns all changes of a file, in the order of their places. Tests, what only defects need, constants and macros are left
+/// alone.
 ///
 /// # Errors
 /// If the text is not Rust.
@@ -88,7 +89,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
             Item::Trait(item) => (&item.attrs, false),
             _ => return,
         };
-        if is_const || attributes.iter().any(is_of_tests) {
+        if is_const || attributes.iter().any(is_no_rule) {
             return;
         }
         let before = (self.owner.clone(), self.function.clone());
@@ -103,7 +104,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
-        if item.sig.constness.is_none() && !item.attrs.iter().any(is_of_tests) {
+        if item.sig.constness.is_none() && !item.attrs.iter().any(is_no_rule) {
             self.function = format!("{}{}", self.owner, item.sig.ident);
             visit::visit_impl_item_fn(self, item);
         }
@@ -196,9 +197,11 @@ fn name_of(of: &syn::Type) -> String {
     }
 }
 
-fn is_of_tests(attribute: &syn::Attribute) -> bool {
+/// Returns whether this marks code of tests, or code that only the defects need which can be switched on.
+fn is_no_rule(attribute: &syn::Attribute) -> bool {
     let syn::Meta::List(list) = &attribute.meta else { return attribute.path().is_ident("test") };
-    list.path.is_ident("cfg") && list.tokens.to_string().contains("test")
+    let condition = list.tokens.to_string();
+    list.path.is_ident("cfg") && (condition.contains("test") || condition.contains("\"defects\""))
 }
 
 /// A condition with `let` is no value that another can be chosen for.
@@ -257,6 +260,7 @@ mod tests {
     #[case::constant("const A: u8 = 1;", &[])]
     #[case::constant_function("const fn f() -> u8 { 1 }", &[])]
     #[case::pattern("fn f() { match a { 1 => b, _ => c } }", &[])]
+    #[case::of_defects("impl A { #[cfg(feature = \"defects\")] fn f() -> u8 { 1 } }", &[])]
     #[case::tests_own("#[cfg(test)] mod tests { fn f() -> u8 { 1 } }", &[])]
     fn changes_of_a_text(#[case] text: &str, #[case] expected: &[&str]) {
         let found: Vec<String> = mutants(text).unwrap().into_iter().map(|mutant| mutant.what).collect();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -39,26 +40,27 @@ pub(crate) enum Fate {
     NotReached,
 }
 
-/// Runs all scenarios with each of these changes, the given number at once.
+/// Runs these scenarios with each of these changes, the given number at once.
 ///
 /// # Errors
 /// If the program does not run.
 pub(crate) fn judge<'c>(
     program: &Program,
+    scenarios: &[PathBuf],
     chosen: &[&'c Change],
     jobs: usize,
 ) -> Result<Vec<(&'c Change, Fate)>, Box<dyn Error>> {
     let next = AtomicUsize::new(0);
     let fates = Mutex::new(Vec::new());
     let work = || -> Result<(), String> {
-        let mut judge = Judge::start(program)?;
+        let mut judge = Judge::start(program, scenarios)?;
         while let Some(change) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
             let fate = match judge.reached.contains(&change.number) {
                 true => judge.fate(change.number)?,
                 false => Fate::NotReached,
             };
             if judge.is_over {
-                judge = Judge::start(program)?;
+                judge = Judge::start(program, scenarios)?;
             }
             let mut fates = fates.lock().unwrap_or_else(PoisonError::into_inner);
             fates.push((*change, fate));
@@ -89,11 +91,11 @@ struct Judge {
 }
 
 impl Judge {
-    fn start(program: &Program) -> Result<Self, String> {
+    fn start(program: &Program, scenarios: &[PathBuf]) -> Result<Self, String> {
         let said = |error: std::io::Error| format!("{}: {error}", program.path.display());
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("ulimit -v {MEMORY} && exec \"$@\"")).arg("sh");
-        command.arg(&program.path).arg(&program.scenarios);
+        command.arg(&program.path).args(scenarios);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().map_err(said)?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {

@@ -32,9 +32,12 @@ struct Args {
     /// Compare the share that is caught with the page instead of writing it
     #[arg(long)]
     check: bool,
-    /// Judge only the changes of files whose path contains this, and print instead of writing the page
-    #[arg(long)]
-    only: Option<String>,
+    /// Judge only the changes of files whose path contains one of these, and print instead of writing the page
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Run only these scenarios, files or folders as paths from the root of the workspace, and print
+    #[arg(long, value_delimiter = ',')]
+    scenarios: Vec<PathBuf>,
     /// How many programs run at once
     #[arg(long, short, default_value_t = 2)]
     jobs: usize,
@@ -53,23 +56,28 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let equivalents = Equivalents::parse(&std::fs::read_to_string(root.join(equivalent::PATH))?)?;
-    let program = build::build(&root, &root.join("target/mutants"))?;
+    let work = root.join("target/mutants");
+    let program = build::build(&root, &work)?;
     let unknown = equivalents.unknown(&program.changes);
     if !unknown.is_empty() {
         return Err(format!("{} lists what is no change any more:\n{}", equivalent::PATH, unknown.join("\n")).into());
     }
-    let wanted = |file: &str| args.only.as_ref().is_none_or(|only| file.contains(only.as_str()));
+    let wanted = |file: &str| args.only.is_empty() || args.only.iter().any(|only| file.contains(only.as_str()));
     let all: Vec<&build::Change> = program.changes.iter().filter(|change| wanted(&change.file)).collect();
     let count = all.len();
     let step = args.sample.map_or(1, |sample| all.len().div_ceil(sample.max(1)).max(1));
     let chosen: Vec<_> = all.into_iter().step_by(step).collect();
-    let fates = judge::judge(&program, &chosen, args.jobs)?;
+    let scenarios = match &args.scenarios[..] {
+        [] => vec![program.scenarios.clone()],
+        some => some.iter().map(|path| work.join(path)).collect(),
+    };
+    let fates = judge::judge(&program, &scenarios, &chosen, args.jobs)?;
     for (change, _) in fates.iter().filter(|(change, fate)| equivalents.has(change) && is_caught(fate)) {
         eprintln!("caught, though {} lists it: {}", equivalent::PATH, change.key());
     }
     let page = page::page(&fates, &equivalents, count);
     let path = root.join("docs/mutants.md");
-    if args.only.is_some() {
+    if !args.only.is_empty() || !args.scenarios.is_empty() {
         print!("{page}");
         return Ok(ExitCode::SUCCESS);
     }

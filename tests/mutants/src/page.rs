@@ -16,13 +16,12 @@ it. For each module the table says how many changes are
 - **caught**: a run fails, or the program breaks;
 - **seen**: all runs pass, but the trace of one is another: a peer could notice, and nothing judges it;
 - **unseen**: they are reached, and no trace is another;
-- **not reached** by any run: most of it is for settings and requests that no scenario has, and is tested elsewhere
-  (`cargo test`);
+- **not reached** by any run: most of it is for requests that no scenario has, and is tested elsewhere (`cargo test`);
 - **equivalent**: no peer can notice the change. `tests/mutants/equivalent.txt` says for each one why, and they count
   nowhere else.
 
-Most of what survives counts bytes against limits that no scenario comes near (`held.rs`, sizes), is a default that the world
-sets itself (`config.rs`), or counts for `$SYS` and the log (`counters.rs`, `drops.rs`).
+Most of what survives shows only to a peer that sends tens of thousands of packets or hundreds of MiB (identifiers that run
+out, the largest packet of all), or by calls that no scenario makes (another Clean Start than that of the CONNECT).
 ";
 
 /// The columns of the table.
@@ -59,6 +58,10 @@ pub(crate) fn page(fates: &[(&Change, Fate)], equivalents: &Equivalents, count: 
     }
     page.push_str("\n## Reached, and seen in no trace\n\n");
     for (change, _) in fates.iter().filter(|(change, fate)| *fate == Fate::Unseen && !equivalents.has(change)) {
+        let _ = writeln!(page, "- {}", place(change));
+    }
+    page.push_str("\n## Reached by no run\n\n");
+    for (change, _) in fates.iter().filter(|(change, fate)| *fate == Fate::NotReached && !equivalents.has(change)) {
         let _ = writeln!(page, "- {}", place(change));
     }
     page
@@ -131,6 +134,7 @@ mod tests {
         assert!(page.contains("\nOf 9 changes, 6 were chosen evenly.\n"), "{page}");
         assert!(page.contains("| all | 2 | 1 | 1 | 1 | 1 |\n\n## Seen"), "{page}");
         assert!(page.contains("- `a.rs:3` f: `1` is `2` (in `area/one`)\n"), "{page}");
-        assert!(page.ends_with("## Reached, and seen in no trace\n\n- `a.rs:3` f: `1` is `2`\n"), "{page}");
+        let unseen = "## Reached, and seen in no trace\n\n- `a.rs:3` f: `1` is `2`\n";
+        assert!(page.ends_with(&format!("{unseen}\n## Reached by no run\n\n- `a.rs:3` f: `1` is `2`\n")), "{page}");
     }
 }
