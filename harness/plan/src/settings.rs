@@ -21,6 +21,10 @@ pub struct BrokerSettings {
     pub keep_alive_factor: f64,
     /// Maximum time without a CONNECT on a new connection (§3.1.4 gives no figure).
     pub connect_timeout: Duration,
+    /// Maximum number of connections that are open and not accepted by CONNACK.
+    pub pending_connections: usize,
+    /// Maximum size in bytes of the first packet of a connection.
+    pub maximum_connect_size: u32,
     /// Maximum size in bytes of a packet from a client; announced in 5.0.
     pub maximum_packet_size: u32,
     /// Maximum number of QoS 1 and 2 messages that a client may have unacknowledged, at least 1; announced in 5.0.
@@ -55,8 +59,22 @@ pub struct BrokerSettings {
     pub sessions: usize,
     /// Maximum number of subscriptions of a session.
     pub subscriptions: usize,
+    /// Maximum size in bytes of the subscriptions of a session.
+    pub subscription_bytes: usize,
+    /// Maximum number of levels of a topic name or filter, at least 1.
+    pub topic_levels: usize,
+    /// Maximum size in bytes of a topic name or filter, at least 1.
+    pub topic_length: usize,
     /// Maximum number of retained messages.
     pub retained_messages: usize,
+    /// Maximum size in bytes of the retained messages.
+    pub retained_bytes: usize,
+    /// Maximum size in bytes of all that is held for all clients together.
+    pub total_bytes: usize,
+    /// 5.0: the basis for response topics that a client is told if it asks for it; `%c` is its identifier (§3.2.2.3.15).
+    pub response_information: Option<String>,
+    /// The interval at which statistics are published under `$SYS/broker/`; zero is never.
+    pub sys_interval: Duration,
     /// 5.0: whether clients that do not object are told in words what went wrong (§3.1.2.11.7).
     pub reason_strings: bool,
     /// 5.0: another server for the clients (§4.11).
@@ -94,6 +112,18 @@ impl BrokerSettings {
         let is_default = self.sessions == Self::default().sessions;
         if is_default { self.sessions.max(nodes) } else { self.sessions }
     }
+
+    /// Returns the maximum number of connections without CONNACK in a world of this many nodes, likewise.
+    pub fn pending_connections_among(&self, nodes: usize) -> usize {
+        let is_default = self.pending_connections == Self::default().pending_connections;
+        if is_default { self.pending_connections.max(nodes) } else { self.pending_connections }
+    }
+
+    /// Returns whether a scenario bounds the memory for all clients together, so that what is held for one may leave no
+    /// room for another.
+    pub fn bounds_total(&self) -> bool {
+        self.total_bytes != Self::default().total_bytes
+    }
 }
 
 impl Default for BrokerSettings {
@@ -104,6 +134,8 @@ impl Default for BrokerSettings {
             max_keep_alive: None,
             keep_alive_factor: 1.5,
             connect_timeout: Duration::from_secs(10),
+            pending_connections: 10_000,
+            maximum_connect_size: 256 * 1024,
             maximum_packet_size: 16 * 1024 * 1024,
             receive_maximum: 1000,
             topic_alias_maximum: 10,
@@ -121,7 +153,14 @@ impl Default for BrokerSettings {
             outgoing_topic_aliases: 10,
             sessions: 100_000,
             subscriptions: 1000,
+            subscription_bytes: 4 * 1024 * 1024,
+            topic_levels: 200,
+            topic_length: 65_535,
             retained_messages: 100_000,
+            retained_bytes: 256 * 1024 * 1024,
+            total_bytes: 1024 * 1024 * 1024,
+            response_information: None,
+            sys_interval: Duration::ZERO,
             reason_strings: true,
             server_reference: None,
             referral: Referral::WhenStopping,

@@ -22,6 +22,9 @@ pub(super) fn settings(program: &BrokerProgram) -> Vec<(&'static str, String)> {
     add("server_reference", config.server_reference != usual.server_reference, &|| {
         config.server_reference.clone().unwrap_or_default()
     });
+    add("response_information", config.response_information != usual.response_information, &|| {
+        config.response_information.clone().unwrap_or_default()
+    });
     add("referral", config.referral != usual.referral, &String::new);
     macro_rules! numbers {
         ($($name:literal: $field:ident;)*) => {
@@ -56,11 +59,19 @@ pub(super) fn settings(program: &BrokerProgram) -> Vec<(&'static str, String)> {
         "maximum_sessions": sessions;
         "maximum_subscriptions": subscriptions;
         "retained_messages": retained_messages;
+        "retained_bytes": retained_bytes;
+        "subscription_bytes": subscription_bytes;
+        "total_bytes": total_bytes;
+        "topic_levels": topic_levels;
+        "topic_length": topic_length;
+        "pending_connections": pending_connections;
+        "maximum_connect_size": maximum_connect_size;
         "reason_strings": reason_strings;
     }
     add("connect_timeout", config.connect_timeout != usual.connect_timeout, &|| {
         config.connect_timeout.as_secs_f64().to_string()
     });
+    add("sys_interval", config.sys_interval != usual.sys_interval, &|| config.sys_interval.as_secs_f64().to_string());
     add("maximum_qos", config.maximum_qos != usual.maximum_qos, &|| (config.maximum_qos as u8).to_string());
     settings
 }
@@ -149,6 +160,15 @@ pub(super) const NAMES: &[&str] = &[
     "maximum_sessions",
     "maximum_subscriptions",
     "retained_messages",
+    "retained_bytes",
+    "subscription_bytes",
+    "total_bytes",
+    "topic_levels",
+    "topic_length",
+    "pending_connections",
+    "maximum_connect_size",
+    "response_information",
+    "sys_interval",
     "reason_strings",
     "server_reference",
     "connect_timeout",

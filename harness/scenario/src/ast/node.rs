@@ -143,6 +143,15 @@ map! {
         maximum_sessions: Param<Number<1, 1_000_000>> = "100000" => "maximum number of sessions, with and without a connection";
         maximum_subscriptions: Param<Number<0, 1_000_000>> = "1000" => "maximum number of subscriptions of a session";
         retained_messages: Param<Number<0, 1_000_000>> = "100000" => "maximum number of retained messages";
+        retained_bytes: Param<Size> = "256MiB" => "maximum size of the retained messages; each counts with 128 bytes for a level of its topic besides";
+        subscription_bytes: Param<Size> = "4MiB" => "maximum size of the subscriptions of a session: twice the filter, and 128 bytes for each of its levels";
+        total_bytes: Param<Size> = "1GiB" => "maximum size of all that is held for all clients together; what would be held beyond it is refused";
+        topic_levels: Param<Number<1, 65_535>> = "200" => "maximum number of levels of a topic name or filter";
+        topic_length: Param<Number<1, 65_535>> = "65535" => "maximum length of a topic name or filter, in bytes";
+        pending_connections: Param<Number<1, 1_000_000>> = "10000" => "maximum number of connections that are open and have no CONNACK; more are closed at once";
+        maximum_connect_size: Param<Number<14, 268_435_460>> = "262144" => "the largest first packet of a connection, in bytes";
+        response_information: Param<Text> = "none", since_5 => "what clients that ask for it are told as a basis for response topics; `%c` is the client identifier";
+        sys_interval: Param<DurationExpr> = "never" => "how often statistics are published under `$SYS/broker/`, as Mosquitto's are";
         reason_strings: Param<bool> = "true", since_5 => "whether clients that do not object are told in words what went wrong";
         server_reference: Param<Text> = "none", since_5 => "another server for the clients, `host:port`";
         referral: Param<ReferralWord> = "when_stopping", since_5 => "when clients are sent to `server_reference`";

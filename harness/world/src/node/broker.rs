@@ -76,7 +76,7 @@ pub(super) async fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &Bro
 fn with_room_for_all(settings: &BrokerSettings, plan: &Plan) -> Config {
     let (config, clients) = (broker_config(settings), plan.nodes.len());
     Config {
-        pending_connections: config.pending_connections.max(clients),
+        pending_connections: settings.pending_connections_among(clients),
         sessions: settings.sessions_among(clients),
         ..config
     }

@@ -5,44 +5,37 @@ use halfopen_client::core::{Options, Reconnect};
 
 use crate::plan::{BrokerSettings, ClientProgram, QueuePolicy, Referral};
 
-/// Returns what the project's broker is made with, on the node of a plan.
+/// Returns what the project's broker is made with, on the node of a plan. What is set to its default is left out, so that
+/// it is the broker's own default that holds.
 pub fn broker_config(settings: &BrokerSettings) -> Config {
-    Config {
-        server_keep_alive: settings.server_keep_alive,
-        min_keep_alive: settings.min_keep_alive,
-        max_keep_alive: settings.max_keep_alive,
-        keep_alive_factor: settings.keep_alive_factor,
-        connect_timeout: settings.connect_timeout,
-        maximum_packet_size: settings.maximum_packet_size,
-        receive_maximum: settings.receive_maximum,
-        topic_alias_maximum: settings.topic_alias_maximum,
-        maximum_qos: settings.maximum_qos,
-        retain_available: settings.retain_available,
-        wildcard_subscriptions: settings.wildcard_subscriptions,
-        subscription_identifiers: settings.subscription_identifiers,
-        shared_subscriptions: settings.shared_subscriptions,
-        maximum_session_expiry: settings.maximum_session_expiry,
-        in_flight_messages: settings.in_flight_messages,
-        queue_messages: settings.queue_messages,
-        queue_bytes: settings.queue_bytes,
-        queue_policy: match settings.queue_policy {
-            QueuePolicy::DropNewest => halfopen_broker::core::QueuePolicy::DropNewest,
-            QueuePolicy::DropOldest => halfopen_broker::core::QueuePolicy::DropOldest,
-        },
-        write_buffer: settings.write_buffer,
-        outgoing_topic_aliases: settings.outgoing_topic_aliases,
-        sessions: settings.sessions,
-        subscriptions: settings.subscriptions,
-        retained_messages: settings.retained_messages,
-        reason_strings: settings.reason_strings,
-        server_reference: settings.server_reference.clone(),
-        referral: match settings.referral {
-            Referral::WhenStopping => halfopen_broker::core::Referral::WhenStopping,
-            Referral::Temporary => halfopen_broker::core::Referral::Temporary,
-            Referral::Permanent => halfopen_broker::core::Referral::Permanent,
-        },
-        ..Config::default()
+    let (usual, mut config) = (BrokerSettings::default(), Config::default());
+    macro_rules! set {
+        ($($field:ident)*) => {
+            $(if settings.$field != usual.$field {
+                config.$field = settings.$field.clone();
+            })*
+        };
     }
+    set! {
+        server_keep_alive min_keep_alive max_keep_alive keep_alive_factor
+        connect_timeout pending_connections maximum_connect_size maximum_packet_size
+        receive_maximum topic_alias_maximum outgoing_topic_aliases in_flight_messages
+        maximum_qos retain_available wildcard_subscriptions subscription_identifiers shared_subscriptions
+        topic_levels topic_length subscriptions subscription_bytes
+        sessions maximum_session_expiry queue_messages queue_bytes write_buffer
+        retained_messages retained_bytes total_bytes
+        response_information reason_strings server_reference sys_interval
+    }
+    config.queue_policy = match settings.queue_policy {
+        QueuePolicy::DropNewest => halfopen_broker::core::QueuePolicy::DropNewest,
+        QueuePolicy::DropOldest => halfopen_broker::core::QueuePolicy::DropOldest,
+    };
+    config.referral = match settings.referral {
+        Referral::WhenStopping => halfopen_broker::core::Referral::WhenStopping,
+        Referral::Temporary => halfopen_broker::core::Referral::Temporary,
+        Referral::Permanent => halfopen_broker::core::Referral::Permanent,
+    };
+    config
 }
 
 /// Returns what the project's client is made with.

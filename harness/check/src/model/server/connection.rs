@@ -367,7 +367,7 @@ impl Server {
         let is_small = self.settings.announced.maximum_packet_size >= SMALL
             && connect.maximum_packet_size.is_none_or(|maximum| maximum >= SMALL);
         let is_plain = is_plain && may_have_will && is_small && !connect.client_id.is_empty();
-        let may_have_others = self.configured_at == Some(self.now);
+        let may_have_others = self.configured_at == Some(self.now) || self.settings.announced.bounds_total();
         if !self.settings.accepts_all || !is_plain || is_elsewhere || may_have_others {
             return;
         }

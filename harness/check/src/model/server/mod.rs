@@ -244,7 +244,7 @@ impl Server {
             Because::Malformed | Because::ProtocolError | Because::Quota | Because::NotAuthorized => Ended::Refused,
             _ => Ended::ByServer,
         };
-        if because == Because::Quota {
+        if because == Because::Quota && !self.settings.announced.bounds_total() {
             self.judge_quota(id, findings);
         }
         if because == Because::Takeover

@@ -4,7 +4,7 @@ use halfopen_protocol::packet::QoS;
 
 use crate::plan::{BrokerProgram, BrokerSettings, Plan};
 
-/// Number of bytes that a server surely retains; no scenario sets another limit.
+/// Number of bytes that a server surely retains where a scenario sets no other limit.
 const RETAINED_BYTES: usize = 16 * 1024 * 1024;
 
 /// The known limits of a server: beyond them the model judges nothing.
@@ -41,10 +41,9 @@ impl Settings {
     /// Takes the settings that a server can change while it runs; the others it has announced, or they hold for as long as it
     /// runs.
     pub(super) fn configure(&mut self, settings: &BrokerSettings, nodes: usize) {
-        self.queue_messages = settings.queue_messages;
-        self.queue_bytes = settings.queue_bytes;
+        (self.queue_messages, self.queue_bytes) = queue(settings);
         self.in_flight = settings.in_flight_messages.into();
-        self.retained.0 = settings.retained_messages;
+        self.retained = retained(settings);
         self.sessions = settings.sessions_among(nodes);
         self.maximum_session_expiry = settings.maximum_session_expiry;
         self.announced = settings.clone();
@@ -53,11 +52,12 @@ impl Settings {
     /// The limits of the broker on a node of this plan.
     pub(super) fn of(plan: &Plan, program: &BrokerProgram, is_foreign: bool) -> Self {
         let settings = &program.config;
+        let (queue_messages, queue_bytes) = queue(settings);
         Self {
-            queue_messages: settings.queue_messages,
-            queue_bytes: settings.queue_bytes,
+            queue_messages,
+            queue_bytes,
             in_flight: settings.in_flight_messages.into(),
-            retained: (settings.retained_messages, RETAINED_BYTES),
+            retained: retained(settings),
             sessions: settings.sessions_among(plan.nodes.len()),
             maximum_session_expiry: settings.maximum_session_expiry,
             is_durable: program.durable,
@@ -69,5 +69,20 @@ impl Settings {
             announced: settings.clone(),
             tolerance: plan.tolerance,
         }
+    }
+}
+
+/// Returns how many messages and bytes surely have room in each queue: none where all clients together have little.
+fn queue(settings: &BrokerSettings) -> (usize, usize) {
+    if settings.bounds_total() { (0, 0) } else { (settings.queue_messages, settings.queue_bytes) }
+}
+
+/// Returns how many messages and bytes are surely retained.
+fn retained(settings: &BrokerSettings) -> (usize, usize) {
+    match settings.retained_bytes {
+        _ if settings.bounds_total() => (0, 0),
+        bytes if bytes == BrokerSettings::default().retained_bytes => (settings.retained_messages, RETAINED_BYTES),
+        // What a server counts beside the text is its own affair.
+        _ => (0, 0),
     }
 }
