@@ -303,7 +303,9 @@ impl Sender {
             }
             Some(known) if known.is_here && is_same(known) && !self.is_doubtful && !known.is_doubtful => {
                 let owed = "sends a message again only on another connection of its session";
-                (Begun::Again, broken(resends, "MQTT-4.4.0-1", owed, "again on the same"))
+                let again = broken(resends, "MQTT-4.4.0-1", owed, "again on the same");
+                // 3.1.1 asks for repetitions on another connection, and forbids no others (§4.4).
+                (Begun::Again, again.filter(|_| version.is_v5() || known.is_received || !publish.dup))
             }
             Some(known) if is_same(known) && (publish.dup || !known.is_here) => {
                 let altered = known.properties.as_ref().filter(|_| version.is_v5());
@@ -381,6 +383,9 @@ impl Sender {
     pub(super) fn acknowledged(&mut self, now: Duration, what: PacketType, ack: &Ack) -> bool {
         let Some(exchange) = self.exchanges.get_mut(&ack.packet_id) else { return false };
         let mut owes_release = false;
+        // One that comes before anything was sent again may not have been read when that is sent.
+        let is_early = !exchange.is_here;
+        exchange.is_doubtful |= is_early && what == PacketType::PubRec;
         let is_settled = match (what, exchange.qos) {
             (PacketType::PubAck, QoS::AtLeastOnce) => true,
             (PacketType::PubRec, QoS::ExactlyOnce) if ack.reason.is_error() => true,
@@ -400,6 +405,7 @@ impl Sender {
             self.in_flight -= usize::from(settled.is_here);
             self.counted -= usize::from(settled.is_counted);
             self.settled_at = Some(now);
+            self.may_repeat_settled |= is_early;
         }
         self.count(now);
         owes_release

@@ -52,25 +52,19 @@ impl Tale {
 
     /// The watcher subscribes, and the broker grants it.
     fn subscribes(self, connection: u32, at: u64, subscription: Subscription, number: Option<u32>) -> Self {
-        let granted = ReasonCode::new(subscription.qos as u8);
+        let granted = suback(subscription.qos);
+        self.asks(connection, at, subscription, number).hears(connection, at + 10, WATCHER, granted)
+    }
+
+    /// The watcher sends SUBSCRIBE.
+    fn asks(self, connection: u32, at: u64, subscription: Subscription, number: Option<u32>) -> Self {
         let subscribe = Subscribe {
             packet_id: 99.try_into().unwrap(),
             subscription_id: number,
             user_properties: Vec::new(),
             subscriptions: vec![subscription],
         };
-        let suback = SubAck {
-            packet_id: 99.try_into().unwrap(),
-            reason_string: None,
-            user_properties: Vec::new(),
-            reasons: vec![granted],
-        };
-        self.says(connection, at, WATCHER, Packet::Subscribe(subscribe)).hears(
-            connection,
-            at + 10,
-            WATCHER,
-            Packet::SubAck(suback),
-        )
+        self.says(connection, at, WATCHER, Packet::Subscribe(subscribe))
     }
 
     /// The connection breaks at this time: the broker receives RST 10 ms later.
@@ -96,6 +90,16 @@ fn audience() -> Tale {
     let watcher = Connect { clean_start: false, session_expiry: Some(100), ..connect("watcher", 0) };
     let tale = Tale::new().joins(0, 0, WATCHER, watcher, false).joins(1, 0, SENSOR, connect("sensor", 0), false);
     tale.subscribes(0, 100, Subscription::new("t", QoS::ExactlyOnce), None)
+}
+
+/// Returns the answer to the SUBSCRIBE of the watcher.
+fn suback(qos: QoS) -> Packet {
+    Packet::SubAck(SubAck {
+        packet_id: 99.try_into().unwrap(),
+        reason_string: None,
+        user_properties: Vec::new(),
+        reasons: vec![ReasonCode::new(qos as u8)],
+    })
 }
 
 fn message(qos: u8, id: u16, payload: &str) -> Publish {

@@ -1,3 +1,5 @@
+//! The sending side, by itself.
+
 use rstest::rstest;
 
 use super::*;
@@ -38,4 +40,23 @@ fn what_was_not_known_to_be_under_way_has_no_place_behind_what_follows_it() {
         }
     }
     assert!(broken.is_empty(), "{}", broken[0].actual);
+}
+
+/// An answer comes before anything was sent again: the sender may not have read it when it sends again.
+#[rstest]
+#[case::puback(QoS::AtLeastOnce, PacketType::PubAck)]
+#[case::pubrec(QoS::ExactlyOnce, PacketType::PubRec)]
+fn answer_that_comes_first_on_a_connection_may_not_have_been_read(#[case] qos: QoS, #[case] answer: PacketType) {
+    let (now, id) = (Duration::ZERO, PacketId::MIN);
+    let message = Publish { qos, packet_id: Some(id), ..Publish::default() };
+    let mut sender = Sender::new(10);
+    sender.connected(now, 10, 1_000);
+    sender.publish(now, Version::V3_1_1, &"t".into(), &message);
+    sender.disconnected();
+    let later = Duration::from_secs(1);
+    sender.connected(later, 10, 1_000);
+    sender.acknowledged(later, answer, &Ack::new(id));
+    let again = Publish { dup: true, ..message };
+    let (_, broken) = sender.publish(later, Version::V3_1_1, &"t".into(), &again);
+    assert!(broken.is_none());
 }

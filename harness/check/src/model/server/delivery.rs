@@ -301,6 +301,12 @@ impl Server {
         }
         // Where the server had a choice, it is not taken for a message that need not be sent.
         if !session.owed.has_must(content) && self.may_be_sent(session, topic, publish) {
+            let connection = self.connections.get(&id);
+            let is_asked_for = connection.is_some_and(|connection| connection.asks_for(topic));
+            if publish.retain && is_asked_for {
+                let session = self.session_of(id);
+                session.into_iter().for_each(|session| session.retained_while_asked.push(content.clone()));
+            }
             return;
         }
         if self.groups.take_back(&session.subscriptions, content) {

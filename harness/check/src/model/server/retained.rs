@@ -192,6 +192,10 @@ impl Server {
         let Some(session) = self.session_of(id) else { return };
         session.waits_for_retained = true;
         for mut message in owed {
+            let content = (message.publication.topic.clone(), message.publication.payload.clone());
+            if session.was_sent_before_suback(&content) {
+                continue;
+            }
             match Self::may_read(&access, &client_id, session, &message.publication.topic) {
                 Permission::Granted => {}
                 Permission::Denied => continue,

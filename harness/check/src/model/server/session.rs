@@ -50,6 +50,8 @@ pub(super) struct Session {
     /// Messages that came after a SUBSCRIBE and before its SUBACK, or of QoS 2 before a subscription and were released after
     /// it, and their number: each may be sent once, also behind SUBACK, which may have waited for room.
     pub(super) while_asked: Rare<BTreeMap<Content, u32>>,
+    /// Retained messages that were sent after a SUBSCRIBE and before its SUBACK, which a server may do (§3.8.4).
+    pub(super) retained_while_asked: Rare<Vec<Content>>,
     /// A subscription was owed retained messages.
     pub(super) waits_for_retained: bool,
     /// True if the session went on where the model had seen it end.
@@ -93,6 +95,7 @@ impl Session {
             owed: Rare::new(),
             maximum_packet_size: usize::MAX,
             while_asked: Rare::new(),
+            retained_while_asked: Rare::new(),
             waits_for_retained: false,
             is_unknown: false,
             has_unanswered: false,
@@ -109,6 +112,13 @@ impl Session {
             self.while_asked.remove(content);
         }
         true
+    }
+
+    /// Returns whether a retained message was sent before the SUBACK of the subscription that asked for it, and forgets that.
+    pub(super) fn was_sent_before_suback(&mut self, content: &Content) -> bool {
+        let sent = self.retained_while_asked.existing();
+        let place = |sent: &Vec<Content>| sent.iter().position(|one| one == content);
+        sent.is_some_and(|sent| place(sent).map(|place| sent.swap_remove(place)).is_some())
     }
 
     /// Does not know any more what of it is left to do.
@@ -176,6 +186,7 @@ impl Session {
             self.sender.may_have_begun();
         }
         self.sender.disconnected();
+        self.retained_while_asked.clear();
         if let Some(owed) = self.owed.existing() {
             owed.connection_lost();
         }

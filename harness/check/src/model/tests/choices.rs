@@ -34,6 +34,32 @@ fn server_may_look_for_subscribers_of_the_instant_of_publish_at_pubrel() {
     assert_eq!(tale.hears(1, 130, SENSOR, Packet::PubComp(ack(7))).broken(&plan(), 1000), [""; 0]);
 }
 
+/// Two messages are retained, of which this one, or none, is sent before SUBACK (§3.8.4), and the other one behind it.
+#[rstest]
+#[case::both(&["x"], &["y"], &[])]
+#[case::all_before(&["x", "y"], &[], &[])]
+#[case::one_is_missing(&["x"], &[], &["broker_delivers"])]
+fn server_may_send_what_is_retained_before_suback(
+    #[case] before: &[&'static str],
+    #[case] behind: &[&'static str],
+    #[case] expected: &[&str],
+) {
+    let retained =
+        |topic: &'static str| Packet::from(Publish { topic: topic.into(), retain: true, ..message(0, 0, topic) });
+    let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
+    let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false);
+    let tale = tale.says(1, 50, SENSOR, retained("x")).says(1, 50, SENSOR, retained("y"));
+    let mut tale = tale.asks(0, 100, Subscription::new("+", QoS::AtMostOnce), None);
+    for topic in before {
+        tale = tale.hears(0, 110, WATCHER, retained(topic));
+    }
+    tale = tale.hears(0, 110, WATCHER, suback(QoS::AtMostOnce));
+    for topic in behind {
+        tale = tale.hears(0, 110, WATCHER, retained(topic));
+    }
+    assert_eq!(tale.broken(&plan(), 3000), expected);
+}
+
 #[rstest]
 #[case::released(true, &["broker_delivers"])]
 #[case::not_released(false, &[])]
@@ -47,6 +73,25 @@ fn server_may_retain_a_message_when_it_is_released(#[case] is_released: bool, #[
     }
     // What is retained is not sent.
     assert_eq!(tale.subscribes(0, 300, Subscription::new("t", QoS::AtMostOnce), None).broken(&plan(), 3000), expected);
+}
+
+/// 3.1.1 forbids nobody to send a message again on the same connection, but then it has DUP (§4.4).
+#[rstest]
+#[case::with_dup(Version::V3_1_1, true, &[])]
+#[case::without_dup(Version::V3_1_1, false, &["resend_only_on_resume"])]
+#[case::never_in_5_0(Version::V5_0, true, &["resend_only_on_resume"])]
+fn server_may_send_again_on_the_same_connection(
+    #[case] version: Version,
+    #[case] dup: bool,
+    #[case] expected: &[&str],
+) {
+    let tale = Tale::new().joins(0, 0, WATCHER, Connect { version, ..connect("watcher", 0) }, false);
+    let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false);
+    let tale = tale.subscribes(0, 100, Subscription::new("t", QoS::AtLeastOnce), None);
+    let tale = tale.says(1, 200, SENSOR, publish(1, 7, "x")).hears(1, 210, SENSOR, Packet::PubAck(ack(7)));
+    let again = Packet::from(Publish { dup, ..message(1, 1, "x") });
+    let tale = tale.hears(0, 210, WATCHER, publish(1, 1, "x")).hears(0, 30_210, WATCHER, again);
+    assert_eq!(tale.broken(&plan(), 40_000), expected);
 }
 
 #[rstest]
