@@ -177,6 +177,13 @@ impl Profile {
 
     /// Returns what a scenario sets on a broker and this one cannot be told, if there is anything.
     fn does_not_set(&self, broker: &BrokerProgram) -> Option<String> {
+        let (config, usual) = (&broker.config, BrokerSettings::default());
+        let are_set =
+            config.receive_maximum != usual.receive_maximum && config.in_flight_messages != usual.in_flight_messages;
+        if self.has_one_window() && are_set && config.receive_maximum != config.in_flight_messages {
+            let sets = "it sets `receive_maximum` and `in_flight_messages` on a broker to different values";
+            return Some(format!("{sets}, which are one for {}", self.name));
+        }
         settings(broker).into_iter().find_map(|(name, value)| {
             let sets = format!("it sets `{name}` on a broker");
             if !self.settings.contains_key(name) {
@@ -192,8 +199,7 @@ impl Profile {
     /// broker, and how many messages it has under way to a client. A scenario that sets one of them sets both.
     pub fn set_together(&self, program: &mut Program) {
         let Program::Broker(broker) = program else { return };
-        let text = |name| self.settings.get(name);
-        if text("receive_maximum").is_none() || text("receive_maximum") != text("in_flight_messages") {
+        if !self.has_one_window() {
             return;
         }
         let (config, usual) = (&mut broker.config, BrokerSettings::default());
@@ -202,6 +208,12 @@ impl Profile {
         } else if config.receive_maximum == usual.receive_maximum {
             config.receive_maximum = config.in_flight_messages;
         }
+    }
+
+    /// Returns whether the Receive Maximum of a broker and the number of messages that it has under way are one setting of the program.
+    fn has_one_window(&self) -> bool {
+        let text = |name| self.settings.get(name);
+        text("receive_maximum").is_some() && text("receive_maximum") == text("in_flight_messages")
     }
 
     /// Returns why it cannot speak with the nodes of a plan, if it cannot.

@@ -78,6 +78,7 @@ impl Needs {
                 self.subscriptions(&subscribe.subscriptions);
                 self.add_if(subscribe.subscription_id.is_some(), Feature::SubscriptionIdentifiers);
             }
+            Outgoing::Packet(Packet::PubRec(_) | Packet::PubRel(_) | Packet::PubComp(_)) => self.qos(QoS::ExactlyOnce),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::plan::{BrokerProgram, ClientProgram, ClientSettings, NodeId, Reconnect};
+use crate::plan::{BrokerProgram, ClientProgram, ClientSettings, Node, NodeId, Reconnect};
 use crate::scenario::{PlanOptions, parse};
 
 #[test]
@@ -165,6 +165,7 @@ const RAW_QOS_2: &str = "raw: { send: { PUBLISH: { topic: t, payload: x, qos: 2,
 #[case::publishes("", &format!("a: {{ publish: {QOS_2} }}"), Some("qos 2"))]
 #[case::in_a_loop("", &format!("repeat: {{ times: 2, steps: [ {{ a: {{ publish: {QOS_2} }} }} ] }}"), Some("qos 2"))]
 #[case::raw("", RAW_QOS_2, Some("qos 2"))]
+#[case::raw_release("", "raw: { send: { PUBREL: { id: 1 } } }", Some("qos 2"))]
 #[case::will(&format!("b: {{ will: {QOS_2} }}"), "wait: 1s", Some("qos 2"))]
 #[case::subscription("b: { subscribe: $share/g/t }", "wait: 1s", Some("shared subscriptions"))]
 #[case::neither("b: { subscribe: t }", "a: { publish: { topic: t, payload: x, qos: 1 } }", None)]
@@ -189,9 +190,25 @@ fn runs_that_make_use_of_what_a_program_lacks_are_skipped(
 #[rstest]
 #[case::the_receive_maximum("receive_maximum: 3", "inflight {value}", (3, 3))]
 #[case::what_is_under_way("in_flight_messages: 3", "inflight {value}", (3, 3))]
-#[case::both("receive_maximum: 3, in_flight_messages: 5", "inflight {value}", (3, 5))]
-#[case::two_settings("receive_maximum: 3", "other {value}", (3, 1000))]
+#[case::both("receive_maximum: 3, in_flight_messages: 3", "inflight {value}", (3, 3))]
+#[case::two_settings("receive_maximum: 3, in_flight_messages: 5", "other {value}", (3, 5))]
 fn two_settings_with_one_text_are_set_together(#[case] set: &str, #[case] text: &str, #[case] expected: (u16, u16)) {
+    let (profile, mut broker) = with_windows(set, text);
+    assert_eq!(profile.does_not_take(&broker), None);
+    profile.set_together(&mut broker);
+    let Program::Broker(broker) = broker else { unreachable!("it is a broker") };
+    assert_eq!((broker.config.receive_maximum, broker.config.in_flight_messages), expected);
+}
+
+#[test]
+fn two_settings_with_one_text_cannot_be_different() {
+    let (profile, broker) = with_windows("receive_maximum: 3, in_flight_messages: 5", "inflight {value}");
+    let why = "it sets `receive_maximum` and `in_flight_messages` on a broker to different values, which are one for a";
+    assert_eq!(profile.does_not_take(&broker).as_deref(), Some(why));
+}
+
+/// Returns a profile whose text for `in_flight_messages` is given, and the broker of a scenario that sets something.
+fn with_windows(set: &str, text: &str) -> (Profile, Program) {
     let profile = format!(
         "command = \"a\"\n[config]\nfile = \"c\"\ntext = \"\"\n[settings]\nreceive_maximum = \"inflight {{value}}\"\n\
          in_flight_messages = \"{text}\"\n"
@@ -203,8 +220,6 @@ fn two_settings_with_one_text_are_set_together(#[case] set: &str, #[case] text: 
     let source = Source { path: "x.yaml".to_owned(), text, ..Source::default() };
     let scenario = parse("x".to_owned(), source).unwrap_or_else(|errors| panic!("{errors}"));
     let mut plan = scenario.plans(PlanOptions::default()).expect("it has a run").remove(0);
-    let broker = plan.nodes.iter_mut().find(|node| node.is_broker()).expect("it has a broker");
-    profile.set_together(&mut broker.program);
-    let Program::Broker(broker) = &broker.program else { unreachable!("it is a broker") };
-    assert_eq!((broker.config.receive_maximum, broker.config.in_flight_messages), expected);
+    let place = plan.nodes.iter().position(Node::is_broker).expect("it has a broker");
+    (profile, plan.nodes.swap_remove(place).program)
 }
