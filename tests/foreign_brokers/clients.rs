@@ -112,6 +112,19 @@ pub(super) fn other_paho() -> Option<&'static str> {
     missing("python3", is_known, "paho-mqtt 2.2.0")
 }
 
+/// Returns what is missing if gmqtt is another one than the one that the findings are about.
+pub(super) fn other_gmqtt() -> Option<&'static str> {
+    let is_known = "import gmqtt, sys; sys.exit(gmqtt.__version__ != '0.8.0')";
+    missing("python3", is_known, "gmqtt 0.8.0")
+}
+
+/// Returns what is missing if libmosquitto is another one than the one that the findings are about.
+pub(super) fn other_libmosquitto() -> Option<&'static str> {
+    let is_known = "import ctypes, sys; library = ctypes.CDLL('libmosquitto.so.1'); \
+                    sys.exit(library.mosquitto_lib_version(None, None, None) != 2000011)";
+    missing("python3", is_known, "libmosquitto 2.0.11")
+}
+
 pub(super) fn run(args: &[&str]) -> std::result::Result<Output, Failed> {
     Ok(with_libraries(&mut command(args)).output()?)
 }

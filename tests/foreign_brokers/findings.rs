@@ -8,8 +8,25 @@ use std::process::Output;
 use libtest_mimic::{Failed, Trial};
 
 use super::broken::no_aedes;
-use super::clients::{missing_of_rust, run};
+use super::clients::{missing_of_rust, other_gmqtt, other_libmosquitto, run};
 use super::{Result, contains, root, text, trial};
+
+/// The programs that `tests/interop/install` brings in, and the side that each is.
+const INSTALLED: [(&str, &str); 10] = [
+    ("aedes", "--broker"),
+    ("gmqtt", "--client"),
+    ("libmosquitto", "--client"),
+    ("mosquitto", "--broker"),
+    ("mqttjs", "--client"),
+    ("nats", "--broker"),
+    ("paho", "--client"),
+    ("rumqttc", "--client"),
+    ("rumqttd", "--broker"),
+    ("rumqttd5", "--broker"),
+];
+
+/// The programs that it does not bring in, whose findings no test looks for.
+const NOT_INSTALLED: [&str; 2] = ["amqtt", "rabbitmq"];
 
 /// The tests, of which those of a program may lack it in the version that the findings are about.
 pub(super) fn trials(
@@ -19,39 +36,56 @@ pub(super) fn trials(
     paho: Option<&str>,
     mqttjs: Option<&str>,
 ) -> Vec<Trial> {
-    let rumqttc = no_programs.or(missing_of_rust("rumqttc_adapter"));
-    let rumqttd = no_programs.or(missing_of_rust("rumqttd"));
-    vec![
+    let missing = |program| match program {
+        "aedes" => no_programs.or(no_aedes()),
+        "gmqtt" => no_programs.or(other_gmqtt()),
+        "libmosquitto" => no_programs.or(other_libmosquitto()),
+        "mosquitto" => mosquitto,
+        "mqttjs" => mqttjs,
+        "nats" => nats,
+        "paho" => paho,
+        "rumqttc" => no_programs.or(missing_of_rust("rumqttc_adapter")),
+        _ => no_programs.or(missing_of_rust("rumqttd")),
+    };
+    let of_programs = INSTALLED.map(|(program, option)| {
+        let name = format!("findings_in_{program}_are_still_there");
+        trial(&name, missing(program), move |_| findings(program, option))
+    });
+    let of_all = [
         trial("findings_are_none_of_the_projects_own_programs", None, of_none),
-        trial("findings_in_mosquitto_are_still_there", mosquitto, |_| findings("mosquitto")),
-        trial("findings_in_aedes_are_still_there", no_programs.or(no_aedes()), |_| findings("aedes")),
-        trial("findings_in_nats_are_still_there", nats, |_| findings("nats")),
-        trial("findings_in_paho_are_still_there", paho, |_| findings("paho")),
-        trial("findings_in_mqttjs_are_still_there", mqttjs, |_| findings("mqttjs")),
-        trial("findings_in_rumqttc_are_still_there", rumqttc, |_| findings("rumqttc")),
-        trial("findings_in_rumqttd_are_still_there", rumqttd, |_| findings("rumqttd")),
-        trial("findings_in_rumqttd_with_mqtt_5_are_still_there", rumqttd, |_| findings("rumqttd5")),
-    ]
+        trial("findings_are_of_programs_that_are_known", None, of_known),
+    ];
+    of_all.into_iter().chain(of_programs).collect()
 }
 
 fn of_none(_: &Path) -> Result {
     contains(&run(&["programs/findings"])?, 0, &[" ok; "])
 }
 
-fn findings(program: &str) -> Result {
-    let is_broker = matches!(program, "aedes" | "mosquitto" | "nats" | "rumqttd" | "rumqttd5");
-    let option = if is_broker { "--broker" } else { "--client" };
-    let mut count = 0;
-    for entry in fs::read_dir(root().join("programs/findings"))? {
-        let path = entry?.path();
-        if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&format!("{program}_"))) {
-            continue;
+fn of_known(_: &Path) -> Result {
+    for name in names()? {
+        let program = name.split('_').next().unwrap_or_default();
+        if !INSTALLED.iter().any(|(known, _)| *known == program) && !NOT_INSTALLED.contains(&program) {
+            return Err(format!("no test looks for {name}").into());
         }
-        count += 1;
-        let output = run(&[&path.display().to_string(), option, program])?;
-        fails(&output).map_err(|why| format!("{}: {why:?}", path.display()))?;
     }
-    if count == 0 { Err(format!("there is no finding in {program}").into()) } else { Ok(()) }
+    Ok(())
+}
+
+fn findings(program: &str, option: &str) -> Result {
+    let of_program = format!("{program}_");
+    let names: Vec<String> = names()?.into_iter().filter(|name| name.starts_with(&of_program)).collect();
+    for name in &names {
+        let output = run(&[&format!("programs/findings/{name}"), option, program])?;
+        fails(&output).map_err(|why| format!("{name}: {why:?}"))?;
+    }
+    if names.is_empty() { Err(format!("there is no finding in {program}").into()) } else { Ok(()) }
+}
+
+/// Returns the names of the files of all findings.
+fn names() -> std::result::Result<Vec<String>, Failed> {
+    let entries = fs::read_dir(root().join("programs/findings"))?;
+    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
 }
 
 fn fails(output: &Output) -> std::result::Result<(), Failed> {
