@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use halfopen_protocol::PacketType;
+use halfopen_protocol::{Packet, PacketType, ReasonCode};
 
 use crate::plan::{
     EventRef, Expectation, Moment, NodeId, PacketKind, PacketPattern, Plan, Program, StepId, Timing, Verb,
@@ -13,9 +13,10 @@ use crate::trace::{ConnectionId, Event, EventKind, Trace, TraceIndex, Transmissi
 
 /// The events of a run that are kept to judge its expectations by.
 ///
-/// That is all that is no packet, what every connection needs (CONNECT, CONNACK, DISCONNECT, and the first that
-/// arrives, which shows that it is up), and of the other packets those that an expectation names. So a fleet that pings
-/// for a day leaves nothing of it, unless somebody expects pings.
+/// That is what shows how clients are over time (SYN, CONNACK, and all that ends a connection), what steps and faults
+/// did, and of the packets those that an expectation names. If more is asked of connections, it is also what opens them,
+/// and the first that arrives at an end that nothing else shows to be up. So a fleet that pings for a day leaves nothing of
+/// it, unless somebody expects pings.
 pub(super) struct Evidence {
     /// The events, each with its index in the trace.
     pub(super) events: Vec<(usize, Event)>,
@@ -24,15 +25,17 @@ pub(super) struct Evidence {
     /// Time at which the run ended.
     pub(super) end: Duration,
     wanted: Wanted,
-    /// The ends of connections at which something has arrived.
-    reached: BTreeSet<(ConnectionId, NodeId)>,
+    /// Whether each connection is known to be up, at the end of its broker and at that of its client.
+    up: Vec<[bool; 2]>,
     /// The steps that have begun.
     begun: BTreeSet<StepId>,
     was_sent: bool,
 }
 
-/// The packets that expectations name.
+/// What expectations name.
 struct Wanted {
+    /// True if more is asked of connections than what it makes of the states of clients.
+    connections: bool,
     /// Wherever they are sent.
     everywhere: TypeSet,
     /// The types that each node sends or receives.
@@ -48,15 +51,19 @@ struct TypeSet(u16);
 impl Evidence {
     /// Keeps nothing yet of a run of this plan.
     pub(super) fn new(plan: &Plan) -> Self {
-        let mut wanted =
-            Wanted { everywhere: TypeSet(0), at: vec![TypeSet(0); plan.nodes.len()], deliveries: BTreeSet::new() };
+        let mut wanted = Wanted {
+            connections: false,
+            everywhere: TypeSet(0),
+            at: vec![TypeSet(0); plan.nodes.len()],
+            deliveries: BTreeSet::new(),
+        };
         plan.expectations.iter().for_each(|expectation| wanted.add(plan, expectation));
         Self {
             events: Vec::new(),
             len: 0,
             end: Duration::ZERO,
             wanted,
-            reached: BTreeSet::new(),
+            up: Vec::new(),
             begun: BTreeSet::new(),
             was_sent: false,
         }
@@ -133,18 +140,26 @@ impl Evidence {
             EventKind::Step { step, .. } => self.begun.insert(*step),
             EventKind::Sent { from, to, item, .. } => {
                 self.was_sent = true;
-                self.is_item_needed(*from, *to, item)
+                match item {
+                    Transmission::Packet(packet) => is_refusal(packet) || self.wanted.has(packet, *from, *to),
+                    Transmission::Bytes(_) => false,
+                    Transmission::Open | Transmission::Fin | Transmission::Rst | Transmission::TimedOut => true,
+                }
             }
             EventKind::Received { connection, from, to, item, .. } => {
-                let is_first = matches!(item, Transmission::Packet(_) | Transmission::Bytes(_))
-                    && self.reached.insert((*connection, *to));
-                is_first || self.is_item_needed(*from, *to, item)
+                let is_closed = item.close().is_some();
+                let is_first = self.wanted.connections && !is_closed && self.is_now_up(*connection, to < from);
+                let is_named = item.packet().is_some_and(|packet| {
+                    let is_answer = packet.packet_type() == PacketType::ConnAck;
+                    is_answer || is_refusal(packet) || self.wanted.has(packet, *from, *to)
+                });
+                is_closed || is_first || is_named
             }
+            EventKind::Established { connection, .. } => self.wanted.connections && self.is_now_up(*connection, false),
             EventKind::Delivered { node, .. } => self.wanted.deliveries.contains(node),
             EventKind::Connected { .. } => false,
             EventKind::Mark(_)
             | EventKind::Node { .. }
-            | EventKind::Established { .. }
             | EventKind::Closing { .. }
             | EventKind::Holds { .. }
             | EventKind::StepFailed { .. }
@@ -152,23 +167,28 @@ impl Evidence {
         }
     }
 
-    fn is_item_needed(&self, from: NodeId, to: NodeId, item: &Transmission) -> bool {
-        match item {
-            Transmission::Packet(packet) => {
-                let packet_type = packet.packet_type();
-                let at = |node: NodeId| self.wanted.at.get(node.0).is_some_and(|types| types.has(packet_type));
-                let is_of_connection =
-                    matches!(packet_type, PacketType::Connect | PacketType::ConnAck | PacketType::Disconnect);
-                is_of_connection || self.wanted.everywhere.has(packet_type) || at(from) || at(to)
-            }
-            Transmission::Bytes(_) => false,
-            Transmission::Open | Transmission::Fin | Transmission::Rst | Transmission::TimedOut => true,
+    /// Takes note that a connection is up at one of its ends, and returns whether that was not known.
+    fn is_now_up(&mut self, connection: ConnectionId, is_broker: bool) -> bool {
+        let place = connection.0 as usize;
+        if self.up.len() <= place {
+            self.up.resize(place + 1, [false; 2]);
         }
+        !std::mem::replace(&mut self.up[place][usize::from(!is_broker)], true)
+    }
+}
+
+/// Returns whether this is a packet that ends a connection: DISCONNECT, or a CONNACK that refuses.
+fn is_refusal(packet: &Packet) -> bool {
+    match packet {
+        Packet::Disconnect(_) => true,
+        Packet::ConnAck(connack) => connack.reason != ReasonCode::SUCCESS,
+        _ => false,
     }
 }
 
 impl Wanted {
     fn add(&mut self, plan: &Plan, expectation: &Expectation) {
+        self.connections |= !matches!(expectation.verb, Verb::Is(_) | Verb::AnyOf(_));
         match &expectation.verb {
             Verb::Receives(patterns) | Verb::Sends(patterns) => self.patterns(&expectation.nodes, patterns),
             Verb::Delivers(_) => {
@@ -208,12 +228,21 @@ impl Wanted {
     }
 
     fn moment(&mut self, moment: &Moment) {
-        if let EventRef::Packet { packet, from, to, .. } = &moment.event {
-            match from.or(*to) {
+        match &moment.event {
+            EventRef::Packet { packet, from, to, .. } => match from.or(*to) {
                 Some(node) => self.at[node.0].add(*packet),
                 None => self.everywhere.add(*packet),
-            }
+            },
+            EventRef::Point { .. } => self.connections = true,
+            EventRef::Start | EventRef::End | EventRef::Mark(_) => {}
         }
+    }
+
+    /// Returns whether an expectation names packets of this type between these nodes.
+    fn has(&self, packet: &Packet, from: NodeId, to: NodeId) -> bool {
+        let packet_type = packet.packet_type();
+        let at = |node: NodeId| self.at.get(node.0).is_some_and(|types| types.has(packet_type));
+        self.everywhere.has(packet_type) || at(from) || at(to)
     }
 }
 
@@ -233,11 +262,11 @@ impl TypeSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::ClientState;
     use crate::trace::fixture::{
         BROKER, SENSOR, TraceBuilder, WATCHER, after, any, closes, connect, expect, packet_from, plan, publish,
         silent_client,
     };
-    use halfopen_protocol::Packet;
 
     /// Returns how many packets of this type are kept of a run of two clients that ping and publish.
     fn kept(expectation: Expectation, packet_type: PacketType) -> usize {
@@ -263,7 +292,22 @@ mod tests {
     #[test]
     fn packets_that_nobody_names_are_not_kept() {
         assert_eq!(kept(expect(BROKER, closes(SENSOR, None)), PacketType::PingReq), 0);
-        assert_eq!(kept(expect(BROKER, closes(SENSOR, None)), PacketType::Connect), 4);
+        assert_eq!(kept(expect(BROKER, closes(SENSOR, None)), PacketType::Connect), 0);
+        assert_eq!(kept(expect(BROKER, closes(SENSOR, None)), PacketType::ConnAck), 2, "as clients have them");
+    }
+
+    #[test]
+    fn what_opens_connections_is_kept_where_more_than_states_is_asked() {
+        let mut story = TraceBuilder::new();
+        story.connect(0, SENSOR, connect("sensor", 5));
+        let trace = story.end(10_000);
+        let kept = |verb: Verb| {
+            let mut plan = plan();
+            plan.expectations.push(expect(SENSOR, verb));
+            Evidence::of(&plan, &trace).events.len()
+        };
+        assert_eq!(kept(Verb::Is(ClientState::Connected)), 2, "SYN and CONNACK");
+        assert_eq!(kept(Verb::Attempts { peer: BROKER }), 3, "and the arrival of SYN");
     }
 
     #[test]
