@@ -28,7 +28,8 @@ pub struct Completion {
     /// Lists of which one each must be decided.
     any_of: Vec<Vec<Self>>,
     brokers: usize,
-    opened: ConnectionIndex,
+    /// The connections that have been opened, if one of them is named.
+    opened: Option<ConnectionIndex>,
     /// Number of events that have been looked at.
     seen: usize,
     /// Time at which the latest of what was wanted came.
@@ -71,7 +72,7 @@ impl Completion {
             passed: Cell::new(None),
             any_of: Vec::new(),
             brokers: plan.nodes.partition_point(Node::is_broker),
-            opened: ConnectionIndex::default(),
+            opened: expectations.iter().any(|expectation| !expectation.on.is_empty()).then(ConnectionIndex::default),
             seen: 0,
             latest: Duration::ZERO,
         };
@@ -152,7 +153,7 @@ impl Completion {
 
     fn feed(&mut self, index: usize, event: &Event) {
         self.feed_horizons(event);
-        self.opened.feed(event);
+        self.opened.iter_mut().for_each(|opened| opened.feed(event));
         let Some(node) = event.node() else { return };
         let peer = event.nodes().into_iter().flatten().find(|other| *other != node);
         self.feed_wanted((node, None), index, event);
@@ -170,7 +171,8 @@ impl Completion {
         let Some(open) = self.open.get_mut(&ends) else { return };
         open.retain_mut(|wanted| {
             let from = wanted.from.map_or(Some(Duration::ZERO), |from| self.horizons[from].time());
-            if self.opened.is_on(event, &wanted.on) && wanted.is_met_by(index, event, from) {
+            let is_on = self.opened.as_ref().is_none_or(|opened| opened.is_on(event, &wanted.on));
+            if is_on && wanted.is_met_by(index, event, from) {
                 wanted.missing -= 1;
                 self.latest = event.at;
             }

@@ -55,6 +55,10 @@ impl Rule for ExactlyOnce {
 
 impl ExactlyOnce {
     fn packet(&mut self, seen: &Seen<'_>, context: &Context<'_>, report: &mut Report) {
+        // Of clients that exchange no such messages nothing is kept.
+        if !matches!(seen.packet, Packet::PubRec(_) | Packet::PubRel(_) | Packet::PubComp(_)) {
+            return;
+        }
         let node = context.index.end(seen.end).node;
         let delivered = self.delivered.entry(node).or_default();
         let doubtful = self.doubtful.get(&node);

@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::plan::{Action, Command, EventRef, NodeId, Plan, Step, StepKind};
+use crate::plan::{Action, Command, EventRef, NodeId, NthConnection, Plan, Step, StepKind};
 use crate::trace::find::{Awaited, Occurred};
 use crate::trace::{ConnectionIndex, Event, EventKind, RunObserver, Transmission};
 
@@ -18,8 +18,8 @@ pub(super) struct Inboxes {
     before: usize,
     /// The moments of the plan that steps wait for.
     occurred: Vec<Occurred>,
-    /// The connections that have been opened.
-    pub(super) opened: ConnectionIndex,
+    /// The connections that have been opened, if a step names one.
+    opened: Option<ConnectionIndex>,
 }
 
 /// The events of one node.
@@ -45,7 +45,7 @@ impl Inboxes {
             latest: Vec::new(),
             before: 0,
             occurred: Vec::new(),
-            opened: ConnectionIndex::default(),
+            opened: None,
         };
         inboxes.look_for(plan, plan.until.as_ref().map(|moment| &moment.event));
         inboxes.prepare(plan, &plan.steps);
@@ -70,6 +70,9 @@ impl Inboxes {
                     let receives = |action: &Action| matches!(action.command(), Some(Command::Receive(_)));
                     if actions.iter().any(receives) {
                         nodes.iter().for_each(|node| self.nodes[node.0].is_read_later = true);
+                    }
+                    if actions.iter().any(names_connection) {
+                        self.opened.get_or_insert_default();
                     }
                 }
                 StepKind::Wait(_) | StepKind::Mark(_) | StepKind::Network(_) => {}
@@ -114,6 +117,12 @@ impl Inboxes {
         number.checked_sub(inbox.gone).and_then(|place| inbox.events.get(place))
     }
 
+    /// Returns whether an event may count where only what happens on one of these connections does; any does if there are
+    /// none.
+    pub(super) fn is_on(&self, event: &Event, on: &[NthConnection]) -> bool {
+        self.opened.as_ref().is_none_or(|opened| opened.is_on(event, on))
+    }
+
     /// Returns the number of events of a node that were kept.
     pub(super) fn len(&self, node: NodeId) -> usize {
         let inbox = &self.nodes[node.0];
@@ -145,7 +154,7 @@ impl Inboxes {
 
 impl RunObserver for Inboxes {
     fn event(&mut self, event: &Event) {
-        self.opened.feed(event);
+        self.opened.iter_mut().for_each(|opened| opened.feed(event));
         self.occurred.iter_mut().for_each(|occurred| occurred.feed(event));
         let Some(node) = node_of(event) else { return };
         let inbox = &mut self.nodes[node.0];
@@ -158,6 +167,15 @@ impl RunObserver for Inboxes {
         }
         inbox.events.push_back(event.clone());
         self.latest.push(node);
+    }
+}
+
+/// Returns whether an action is about one connection of a node.
+fn names_connection(action: &Action) -> bool {
+    match action {
+        Action::Command { on, .. } => !on.is_empty(),
+        Action::Each(of_nodes) => of_nodes.values().any(names_connection),
+        Action::Fault(_) => false,
     }
 }
 

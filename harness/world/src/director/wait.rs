@@ -108,7 +108,7 @@ impl AwaitedAnswers {
     fn read(&mut self, inboxes: &Inboxes, plan: &Plan, answers: &Answers) -> Option<Result<(), String>> {
         while let Some(event) = inboxes.event(self.node, self.cursor) {
             self.cursor += 1;
-            if !inboxes.opened.is_on(event, &self.on) {
+            if !inboxes.is_on(event, &self.on) {
                 continue;
             }
             if let Err(why) = self.look_at(event, plan, answers) {
