@@ -40,9 +40,9 @@ pub(super) struct Sender {
     /// Number of messages that the sender itself has under way at most.
     limit: usize,
     /// Number of messages of which something was sent on the present connection, and that are not settled.
-    in_flight: usize,
+    in_flight: u32,
     /// Number of those whose PUBLISH was sent on the present connection.
-    counted: usize,
+    counted: u32,
     /// True while there is a connection.
     is_connected: bool,
     /// Time since which there has been room for a further message on the present connection.
@@ -258,10 +258,10 @@ impl Sender {
             |known| Exchange { is_here: true, is_counted: true, ..known },
         );
         let before = self.exchanges.insert(id, exchange);
-        self.in_flight += usize::from(!before.as_ref().is_some_and(|before| before.is_here));
-        self.counted += usize::from(!before.is_some_and(|before| before.is_counted));
+        self.in_flight += u32::from(!before.as_ref().is_some_and(|before| before.is_here));
+        self.counted += u32::from(!before.is_some_and(|before| before.is_counted));
         self.count(now);
-        if self.counted > self.receive_maximum && broken.is_none() {
+        if self.counted as usize > self.receive_maximum && broken.is_none() {
             let maximum = self.receive_maximum;
             broken = Some(Broken {
                 invariant: Some(Invariant::ReceiveMaximum),
@@ -346,7 +346,7 @@ impl Sender {
 
     /// [MQTT-4.6.0-1]: a new message goes behind all of its topic and QoS that are to be sent again.
     fn judge_overtaking(&self, now: Duration, topic: &ByteString, qos: QoS) -> Option<Broken> {
-        if self.exchanges.len() == self.in_flight {
+        if self.exchanges.len() == self.in_flight as usize {
             return None;
         }
         let waits = |exchange: &Exchange| !exchange.is_here && !exchange.is_received && !exchange.may_be_over;
@@ -394,7 +394,7 @@ impl Sender {
                 if !std::mem::replace(&mut exchange.is_received, true) {
                     exchange.receipt = self.receipts;
                 }
-                self.in_flight += usize::from(!std::mem::replace(&mut exchange.is_here, true));
+                self.in_flight += u32::from(!std::mem::replace(&mut exchange.is_here, true));
                 owes_release = true;
                 false
             }
@@ -402,8 +402,8 @@ impl Sender {
             _ => false,
         };
         if is_settled && let Some(settled) = self.exchanges.remove(&ack.packet_id) {
-            self.in_flight -= usize::from(settled.is_here);
-            self.counted -= usize::from(settled.is_counted);
+            self.in_flight -= u32::from(settled.is_here);
+            self.counted -= u32::from(settled.is_counted);
             self.settled_at = Some(now);
             self.may_repeat_settled |= is_early;
         }
@@ -417,7 +417,7 @@ impl Sender {
         // PUBREL for a PUBREC that nothing was sent for says 0x92, or nothing (§4.3.3).
         let is_out_of_turn = self.is_out_of_turn(id);
         let exchange = self.exchanges.get_mut(&id)?;
-        self.in_flight += usize::from(!std::mem::replace(&mut exchange.is_here, true));
+        self.in_flight += u32::from(!std::mem::replace(&mut exchange.is_here, true));
         let place = || format!("with packet identifier {id} at {}", shown(now));
         if is_out_of_turn {
             return Some(Broken {
@@ -483,7 +483,7 @@ impl Sender {
     }
 
     fn count(&mut self, now: Duration) {
-        let has_room = self.is_connected && self.in_flight < self.receive_maximum.min(self.limit);
+        let has_room = self.is_connected && (self.in_flight as usize) < self.receive_maximum.min(self.limit);
         self.room_since = if has_room { self.room_since.or(Some(now)) } else { None };
     }
 }

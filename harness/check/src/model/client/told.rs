@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use halfopen_protocol::Rare;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
 
 use super::Client;
@@ -20,12 +21,12 @@ const BLOCKED: usize = 16 * 1024;
 
 /// The messages that a client has been told to publish.
 pub(super) struct Told {
-    waiting: BTreeMap<(ByteString, Bytes), VecDeque<Message>>,
+    waiting: Rare<BTreeMap<(ByteString, Bytes), VecDeque<Message>>>,
     /// Number of messages that wait, and the most that the client queues.
     count: usize,
     limit: usize,
     /// The messages that were sent and are not acknowledged.
-    sent: BTreeMap<PacketId, Message>,
+    sent: Rare<BTreeMap<PacketId, Message>>,
     /// Number of bytes of messages that were sent on the present connection, or wait.
     bytes: usize,
 }
@@ -66,13 +67,13 @@ impl Message {
 impl Told {
     /// Creates the list of a client that has been told nothing, and that queues this many messages.
     pub(super) fn new(limit: usize) -> Self {
-        Self { waiting: BTreeMap::new(), count: 0, limit, sent: BTreeMap::new(), bytes: 0 }
+        Self { waiting: Rare::new(), count: 0, limit, sent: Rare::new(), bytes: 0 }
     }
 
     /// Forgets everything, as the process does when it ends; what was given at this instant the next one may have.
     pub(super) fn forget(&mut self, now: Duration) {
         let before = std::mem::replace(self, Self::new(self.limit));
-        let fresh = before.waiting.into_values().flatten().filter(|message| message.given == now);
+        let fresh = before.waiting.into_inner().into_values().flatten().filter(|message| message.given == now);
         fresh.for_each(|message| self.wait(Message { is_must: false, ..message }));
     }
 
@@ -100,6 +101,10 @@ impl Told {
         });
     }
 
+    fn waiting_mut(&mut self) -> impl Iterator<Item = &mut Message> {
+        self.waiting.existing().into_iter().flat_map(BTreeMap::values_mut).flatten()
+    }
+
     fn wait(&mut self, message: Message) {
         self.count += 1;
         self.bytes += message.publish.payload.len() + message.publish.topic.len();
@@ -111,39 +116,40 @@ impl Told {
     pub(super) fn connected(&mut self, limits: &Limits) {
         let waiting = self.waiting.values().flatten().map(|message| &message.publish);
         self.bytes = waiting.map(|publish| publish.payload.len() + publish.topic.len()).sum();
-        let refused = self.waiting.values_mut().flatten().filter(|message| !limits.takes_message(&message.publish));
+        let refused = self.waiting_mut().filter(|message| !limits.takes_message(&message.publish));
         refused.for_each(|message| message.is_must = false);
     }
 
     /// Takes note that messages that were given at such a time need not be sent.
     pub(super) fn doubt(&mut self, is_doubtful: impl Fn(Duration) -> bool) {
-        let waiting = self.waiting.values_mut().flatten();
+        let waiting = self.waiting_mut();
         waiting.filter(|message| is_doubtful(message.given)).for_each(|message| message.is_must = false);
     }
 
     /// Takes note that the server has no session: what it had not acknowledged is new again. Another program than the
     /// project's (`is_foreign`) may drop it with the session, and what waits behind it.
     pub(super) fn start_over(&mut self, now: Duration, is_foreign: bool) {
-        for message in std::mem::take(&mut self.sent).into_values() {
+        for message in std::mem::take(&mut self.sent).into_inner().into_values() {
             self.wait(Message { since: now, ..message });
         }
         if is_foreign {
-            self.waiting.values_mut().flatten().for_each(|message| message.is_must = false);
+            self.waiting_mut().for_each(|message| message.is_must = false);
         }
     }
 
     /// Takes note of PUBACK or PUBREC: the server has the message, or does not want it. A client that takes its time may
     /// not have seen it when the connection ends.
     pub(super) fn acknowledged(&mut self, id: PacketId, is_seen: bool) {
-        match self.sent.get_mut(&id).filter(|_| !is_seen) {
+        let Some(sent) = self.sent.existing() else { return };
+        match sent.get_mut(&id).filter(|_| !is_seen) {
             Some(message) => message.is_must = false,
-            None => drop(self.sent.remove(&id)),
+            None => drop(sent.remove(&id)),
         }
     }
 
     /// Takes note that the client may have begun to send what waits, on a connection that has ended. Of QoS 0 it may be lost with that.
     pub(super) fn may_have_begun(&mut self) {
-        for message in self.waiting.values_mut().flatten() {
+        for message in self.waiting_mut() {
             message.may_have_begun = true;
             message.is_must &= message.publish.qos > QoS::AtMostOnce;
         }

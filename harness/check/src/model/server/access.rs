@@ -47,14 +47,14 @@ pub(super) enum Right {
 pub(super) enum User {
     #[default]
     Anonymous,
-    Named(ByteString),
+    Named(Box<ByteString>),
     /// The client has proved a name that the trace does not show.
     Unknown,
 }
 
 /// The user that a client says it is: its user name, and the method and the first data of an authentication. Two clients that say
 /// the same are taken for one user.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     username: Option<ByteString>,
     method: Option<ByteString>,
@@ -62,10 +62,11 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Returns what a CONNECT says.
-    pub(super) fn of(connect: &Connect) -> Self {
-        let Connect { username, authentication_method: method, authentication_data: data, .. } = connect.clone();
-        Self { username, method, data }
+    /// Returns what a CONNECT says, boxed since most of a fleet say nothing.
+    pub(super) fn of(connect: &Connect) -> Option<Box<Self>> {
+        let Connect { username, authentication_method: method, authentication_data: data, .. } = connect;
+        (username.is_some() || method.is_some() || data.is_some())
+            .then(|| Box::new(Self { username: username.clone(), method: method.clone(), data: data.clone() }))
     }
 }
 
@@ -93,7 +94,7 @@ impl Access {
     pub(super) fn user(&self, username: Option<&ByteString>, method: Option<&ByteString>) -> User {
         match (self, username) {
             (Self::List { .. }, _) if method.is_some() => User::Unknown,
-            (Self::List { has_users: true, .. }, Some(name)) => User::Named(name.clone()),
+            (Self::List { has_users: true, .. }, Some(name)) => User::Named(Box::new(name.clone())),
             _ => User::Anonymous,
         }
     }
@@ -104,7 +105,7 @@ impl Access {
             (Self::Open, _) => return Permission::Granted,
             (Self::Unknown, _) | (_, User::Unknown) => return Permission::Unknown,
             (Self::List { list, .. }, User::Anonymous) => (list, None),
-            (Self::List { list, .. }, User::Named(name)) => (list, Some(&**name)),
+            (Self::List { list, .. }, User::Named(name)) => (list, Some(&***name)),
         };
         let own = user.map_or(Some(&list.anonymous), |user| list.users.get(user));
         let names = |filter: &String, has_patterns: bool| {

@@ -73,7 +73,7 @@ pub(super) struct Connection {
     /// Time at which the server sent DISCONNECT, or a CONNACK that refuses.
     pub(super) left_at: Option<Duration>,
     /// The first rule that the client has broken.
-    pub(super) violation: Option<Violation>,
+    pub(super) violation: Option<Box<Violation>>,
     /// True once the client has had more messages under way than the server takes (Receive Maximum).
     pub(super) has_exceeded_maximum: bool,
     /// The client has sent DISCONNECT: with this reason.
@@ -85,10 +85,8 @@ pub(super) struct Connection {
     pub(super) requests: Rare<Requests>,
     /// The client's messages that the server has not acknowledged.
     pub(super) unanswered: Unanswered,
-    /// Publications that were taken over from this connection at the latest instant.
-    pub(super) fresh: Vec<Rc<Publication>>,
-    /// The instant of `fresh`.
-    pub(super) fresh_at: Duration,
+    /// Publications that were taken over from this connection at the latest instant at which there were any.
+    pub(super) fresh: Rare<Fresh>,
     /// Bytes on their way to the client, and since when they have been few.
     under_way: usize,
     /// Bytes that have reached the client over a network that may have lost its acknowledgements.
@@ -96,6 +94,17 @@ pub(super) struct Connection {
     writable_since: Option<Duration>,
     /// Latest time at which the server was possibly in the middle of a large message.
     stuck_at: Duration,
+}
+
+/// Publications of one instant.
+#[derive(Default)]
+pub(super) struct Fresh {
+    pub(super) at: Duration,
+    pub(super) publications: Vec<Rc<Publication>>,
+}
+
+impl Empty for Fresh {
+    const EMPTY: &'static Self = &Self { at: Duration::ZERO, publications: Vec::new() };
 }
 
 /// The topics of topic aliases.
@@ -154,8 +163,7 @@ impl Connection {
             pings: VecDeque::new(),
             requests: Rare::new(),
             unanswered: Unanswered::default(),
-            fresh: Vec::new(),
-            fresh_at: now,
+            fresh: Rare::new(),
             under_way: 0,
             unconfirmed: 0,
             writable_since: Some(now),
@@ -400,8 +408,8 @@ impl Server {
             self.judge_connection(id, findings);
         }
         let Some(connection) = self.connections.remove(&id) else { return };
-        if how != Ended::ByPeer && connection.fresh_at == self.now {
-            self.doubt(&connection.fresh);
+        if how != Ended::ByPeer && connection.fresh.at == self.now {
+            self.doubt(&connection.fresh.publications);
         }
         let Some(client_id) = connection.session.clone() else {
             if let Some(connect) = connection.connect {

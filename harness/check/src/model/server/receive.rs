@@ -165,11 +165,12 @@ impl Server {
             self.doubt(&[Rc::clone(&publication)]);
         }
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if connection.fresh_at != now {
-            connection.fresh_at = now;
-            connection.fresh.clear();
+        let fresh = &mut *connection.fresh;
+        if fresh.at != now {
+            fresh.at = now;
+            fresh.publications.clear();
         }
-        connection.fresh.push(Rc::clone(&publication));
+        fresh.publications.push(Rc::clone(&publication));
         if let Some(packet_id) = publish.packet_id {
             let owed = match publish.qos {
                 QoS::ExactlyOnce => &mut connection.requests.publishes_qos_2,

@@ -27,8 +27,8 @@ pub(super) struct Session {
     pub(super) connection: Option<ConnectionId>,
     pub(super) version: Version,
     pub(super) user: User,
-    /// The user that the client of its latest CONNECT says it is.
-    identity: Identity,
+    /// The user that the client of its latest CONNECT says it is; `None` if it names none.
+    identity: Option<Box<Identity>>,
     /// Seconds that the session outlives its connection; `u32::MAX` for ever.
     pub(super) expiry: u32,
     /// Time at which the session ends, if its connection has ended.
@@ -84,7 +84,7 @@ impl Session {
             connection: None,
             version,
             user: User::default(),
-            identity: Identity::default(),
+            identity: None,
             expiry: 0,
             ends_at: None,
             may_end_at: None,

@@ -122,7 +122,7 @@ impl Server {
             && connection.disconnect.is_none()
             && connection.violation.is_none()
         {
-            connection.violation = connection.broken_by(packet, now);
+            connection.violation = connection.broken_by(packet, now).map(Box::new);
         }
     }
 
@@ -199,7 +199,7 @@ impl Server {
         } else if let Some(violation) = connection.violation.as_ref().filter(|_| connection.left_at.is_none())
             && self.is_overdue(connection, violation.at)
         {
-            let Violation { what, at, .. } = violation;
+            let Violation { what, at, .. } = &**violation;
             let owed = format!("{} closes the connection of {client}, which sent {what} at {}", self.name, shown(*at));
             findings.push(Invariant::BrokerAnswers, violation.clause, &owed, still());
         }
