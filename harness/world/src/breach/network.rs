@@ -17,24 +17,30 @@ use crate::plan::NodeId;
 #[derive(Clone)]
 pub(crate) struct BreachedNetwork<N: Network> {
     network: N,
-    breach: Option<Breach>,
-    version: Version,
-    /// Connections that should have been closed.
-    left_open: LeftOpen<N>,
+    breaching: Option<Rc<Breaching<N>>>,
 }
 
-type LeftOpen<N> = Rc<RefCell<Vec<<N as Network>::Stream>>>;
+/// A breach, and what it has led to.
+struct Breaching<N: Network> {
+    breach: Breach,
+    version: Version,
+    /// Connections that should have been closed.
+    left_open: RefCell<Vec<N::Stream>>,
+}
 
 impl<N: Network> BreachedNetwork<N> {
     /// Creates it for a program on this side; `version` is assumed until a CONNECT names one.
     pub(crate) fn new(network: N, breach: Option<Breach>, side: Role, version: Version) -> Self {
         let breach = breach.filter(|breach| breach.side() == side);
-        Self { network, breach, version, left_open: Rc::default() }
+        let breaching = breach.map(|breach| Rc::new(Breaching { breach, version, left_open: RefCell::default() }));
+        Self { network, breaching }
     }
 
     fn stream(&self, stream: N::Stream) -> BreachedStream<N> {
-        let editor = |breach: Breach| Box::new(Editor::new(&breach.row().edit, breach.side(), self.version));
-        let breached = self.breach.map(|breach| (editor(breach), Rc::clone(&self.left_open)));
+        let breached = self.breaching.as_ref().map(|breaching| {
+            let editor = Editor::new(&breaching.breach.row().edit, breaching.breach.side(), breaching.version);
+            (Box::new(editor), Rc::clone(breaching))
+        });
         BreachedStream { stream: Some(stream), breached }
     }
 }
@@ -72,7 +78,7 @@ impl<N: Network> Network for BreachedNetwork<N> {
 pub(crate) struct BreachedStream<N: Network> {
     /// There until it is dropped.
     stream: Option<N::Stream>,
-    breached: Option<(Box<Editor>, LeftOpen<N>)>,
+    breached: Option<(Box<Editor>, Rc<Breaching<N>>)>,
 }
 
 impl<N: Network> BreachedStream<N> {
@@ -152,10 +158,10 @@ impl<N: Network> AsyncWrite for BreachedStream<N> {
 
 impl<N: Network> Drop for BreachedStream<N> {
     fn drop(&mut self) {
-        if let Some((editor, left_open)) = &self.breached
-            && editor.keeps_open()
+        if self.keeps_open()
+            && let Some((_, breaching)) = &self.breached
         {
-            left_open.borrow_mut().extend(self.stream.take());
+            breaching.left_open.borrow_mut().extend(self.stream.take());
         }
     }
 }

@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use halfopen_broker::core::DurableState;
@@ -6,38 +7,35 @@ use halfopen_broker::core::DurableState;
 use crate::plan::NodeId;
 
 /// The disks of the nodes of a world, which outlast their processes.
-#[derive(Clone)]
-pub(crate) struct Disks(Rc<[Disk]>);
+#[derive(Clone, Default)]
+pub(crate) struct Disks(Rc<RefCell<BTreeMap<NodeId, DurableState>>>);
 
 /// The disk of one node. A scripted peer and a client keep nothing.
-#[derive(Clone, Default)]
-pub(crate) struct Disk(Rc<RefCell<Option<Box<DurableState>>>>);
+pub(crate) struct Disk {
+    disks: Disks,
+    node: NodeId,
+}
 
 impl Disks {
-    /// Creates empty disks for this many nodes.
-    pub(crate) fn new(nodes: usize) -> Self {
-        Self((0..nodes).map(|_| Disk::default()).collect())
-    }
-
     /// Returns the disk of `node`.
     pub(crate) fn of(&self, node: NodeId) -> Disk {
-        self.0[node.0].clone()
+        Disk { disks: self.clone(), node }
     }
 }
 
 impl Disk {
     /// Writes at once and as a whole, in place of what there was.
     pub(super) fn write(&self, state: DurableState) {
-        *self.0.borrow_mut() = Some(Box::new(state));
+        self.disks.0.borrow_mut().insert(self.node, state);
     }
 
     /// Forgets what was written; whether anything was.
     pub(crate) fn clear(&self) -> bool {
-        self.0.borrow_mut().take().is_some()
+        self.disks.0.borrow_mut().remove(&self.node).is_some()
     }
 
     /// Returns what was written last.
     pub(super) fn read(&self) -> Option<DurableState> {
-        self.0.borrow().as_deref().cloned()
+        self.disks.0.borrow().get(&self.node).cloned()
     }
 }

@@ -157,7 +157,7 @@ impl Programs {
         Self {
             plan: Arc::clone(plan),
             switchboard: Switchboard::new(nodes),
-            disks: Disks::new(nodes),
+            disks: Disks::default(),
             defect,
             programs_under_test,
         }

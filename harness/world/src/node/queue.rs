@@ -5,17 +5,17 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use halfopen_client::driver::{Commands, Order};
+use halfopen_protocol::Rare;
 
 /// Makes a queue between two parts of a world. It holds no room for what is not in it: a world may have a million of
 /// them.
 pub(crate) fn queue<T>() -> (QueueSender<T>, QueueReceiver<T>) {
-    let shared =
-        Rc::new(RefCell::new(Shared { items: VecDeque::new(), receiver: None, is_received: true, senders: 1 }));
+    let shared = Rc::new(RefCell::new(Shared { items: Rare::new(), receiver: None, is_received: true, senders: 1 }));
     (QueueSender(Rc::clone(&shared)), QueueReceiver(shared))
 }
 
 struct Shared<T> {
-    items: VecDeque<T>,
+    items: Rare<VecDeque<T>>,
     /// The waker of the receiver that waits for an item.
     receiver: Option<Waker>,
     /// True if there is still somebody to receive.
@@ -29,7 +29,7 @@ pub(crate) struct QueueSender<T>(Rc<RefCell<Shared<T>>>);
 /// Takes items out of a queue.
 pub(crate) struct QueueReceiver<T>(Rc<RefCell<Shared<T>>>);
 
-impl<T> QueueSender<T> {
+impl<T: 'static> QueueSender<T> {
     /// Adds an item; false if nobody will ever receive it.
     pub(crate) fn send(&self, item: T) -> bool {
         let waker = {
@@ -54,10 +54,10 @@ impl<T> QueueReceiver<T> {
     /// See [`recv`](Self::recv).
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut shared = self.0.borrow_mut();
-        match shared.items.pop_front() {
+        match shared.items.existing().and_then(VecDeque::pop_front) {
             Some(item) => {
-                if shared.items.is_empty() {
-                    shared.items = VecDeque::new();
+                if shared.items.existing().is_some_and(|items| items.is_empty()) {
+                    shared.items.clear();
                 }
                 Poll::Ready(Some(item))
             }
