@@ -69,7 +69,7 @@ impl Client {
         if up.authenticating.is_some() {
             return Err(CommandError::Authenticating);
         }
-        up.authenticating = Some(Attempt { at: now, due: now + self.options.connect_timeout });
+        up.authenticating = Some(Box::new(Attempt { at: now, due: now + self.options.connect_timeout }));
         let auth = Auth {
             reason: ReasonCode::RE_AUTHENTICATE,
             authentication_method: Some(mechanism.name()),
@@ -144,7 +144,7 @@ impl Client {
     fn check_method(&self, method: Option<&ByteString>) -> Result<(), Violation> {
         let asked = match &self.link {
             Link::Handshake(handshake) => handshake.authentication_method.as_ref(),
-            Link::Up(up) => up.authentication_method.as_ref(),
+            Link::Up(up) => up.authentication_method.as_deref(),
             Link::Idle | Link::Waiting { .. } | Link::Opening(_) => None,
         };
         match (asked, method) {

@@ -286,7 +286,7 @@ impl Client {
                 }
             }
             (Timer::Authenticate, Link::Up(up)) => {
-                if let Some(asked) = up.authenticating {
+                if let Some(asked) = up.authenticating.as_deref().copied() {
                     self.end(now, DisconnectReason::NoAuth { at: asked.at, due: asked.due });
                 }
             }
@@ -321,7 +321,7 @@ impl Client {
             Link::Up(up) => {
                 let ping = if self.pinging { self.ping_or_defect(up) } else { None };
                 // A client that does not listen cannot blame the peer for its silence.
-                let authenticating = up.authenticating.filter(|_| self.is_listening());
+                let authenticating = up.authenticating.as_ref().filter(|_| self.is_listening());
                 ping.into_iter().chain(authenticating.map(|asked| (asked.due, Timer::Authenticate))).min()
             }
         }

@@ -114,7 +114,7 @@ impl Client {
             aliases: Rare::new(),
             outgoing: Aliases::new(connack.topic_alias_maximum.unwrap_or(0).min(self.options.topic_aliases)),
             since: now,
-            authentication_method: handshake.authentication_method.take(),
+            authentication_method: handshake.authentication_method.take().map(Box::new),
             authenticating: None,
             is_congested: false,
         }));

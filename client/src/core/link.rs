@@ -58,9 +58,9 @@ pub(super) struct Up {
     /// Time since which there is this connection.
     pub(super) since: Instant,
     /// The one of CONNECT.
-    pub(super) authentication_method: Option<ByteString>,
+    pub(super) authentication_method: Option<Box<ByteString>>,
     /// We have asked to authenticate again, and it is not done.
-    pub(super) authenticating: Option<Attempt>,
+    pub(super) authenticating: Option<Box<Attempt>>,
     /// The driver has more to write than it wants to hold.
     pub(super) is_congested: bool,
 }
