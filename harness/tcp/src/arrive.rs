@@ -148,7 +148,7 @@ impl Network {
             }
             Side::Server => {
                 let host = end.host;
-                self.host_mut(host).backlog.push_back(to.connection);
+                self.host_mut(host).served_mut().backlog.push_back(to.connection);
                 self.events.push_back(Event::Acceptable(host));
             }
         }

@@ -87,11 +87,11 @@ impl Network {
         let it = self.host_mut(host);
         it.is_down = true;
         it.is_listening = false;
-        it.backlog.clear();
+        it.clear_backlog();
         it.control.clear();
         it.writers.clear();
         let clients = it.opened(0..=u32::MAX).map(|id| Socket::new(id, Side::Client));
-        let sockets: Vec<Socket> = clients.chain(it.served.values().map(|id| Socket::new(*id, Side::Server))).collect();
+        let sockets: Vec<Socket> = clients.chain(it.served().map(|id| Socket::new(id, Side::Server))).collect();
         self.stopped_listening.retain(|stopped| *stopped != host);
         for socket in sockets {
             let is_unanswered = self.is_unanswered(socket);

@@ -16,21 +16,45 @@ pub(crate) struct Host {
     pub(crate) is_down: bool,
     /// True if a program accepts connections.
     pub(crate) is_listening: bool,
-    /// Open connections that wait to be accepted.
-    pub(crate) backlog: VecDeque<ConnectionId>,
     /// Number of connections that it has opened.
     pub(crate) opened_count: u32,
     /// The connections it has opened, by their ordinals.
     opened: Vec<(u32, ConnectionId)>,
-    /// The connections that others have opened to it, by client and ordinal.
-    pub(crate) served: BTreeMap<(HostId, u32), ConnectionId>,
+    /// The connections that others have opened to it, if any have.
+    pub(crate) served: Option<Box<Served>>,
     /// Segments of the handshake, acknowledgements and RSTs that leave with the next flush.
     pub(crate) control: Vec<(Socket, Segment)>,
     /// Sockets that may have bytes or FIN to send, with their ranks.
     pub(crate) writers: Vec<(u64, Socket)>,
 }
 
+/// The connections that others have opened to a host.
+#[derive(Default)]
+pub(crate) struct Served {
+    /// All of them, by client and ordinal.
+    pub(crate) all: BTreeMap<(HostId, u32), ConnectionId>,
+    /// The open ones that wait to be accepted.
+    pub(crate) backlog: VecDeque<ConnectionId>,
+}
+
 impl Host {
+    /// Returns the connections that others have opened to it, to be changed.
+    pub(crate) fn served_mut(&mut self) -> &mut Served {
+        self.served.get_or_insert_default()
+    }
+
+    /// Returns all connections that others have opened to it, in the order of client and ordinal.
+    pub(crate) fn served(&self) -> impl Iterator<Item = ConnectionId> {
+        self.served.iter().flat_map(|served| served.all.values().copied())
+    }
+
+    /// Forgets the connections that wait to be accepted.
+    pub(crate) fn clear_backlog(&mut self) {
+        if let Some(served) = &mut self.served {
+            served.backlog.clear();
+        }
+    }
+
     /// Adds a connection that the host has opened. Its ordinal is greater than those before.
     pub(crate) fn add_opened(&mut self, ordinal: u32, id: ConnectionId) {
         if self.opened.is_empty() {

@@ -279,7 +279,7 @@ impl Network {
         };
         slot.connection = Some(Box::new(connection));
         self.host_mut(client_host).add_opened(ordinal, id);
-        self.host_mut(server_host).served.insert((client_host, ordinal), id);
+        self.host_mut(server_host).served_mut().all.insert((client_host, ordinal), id);
         id
     }
 
@@ -290,7 +290,7 @@ impl Network {
             let (ordinal, client, server) = (connection.ordinal, connection.client.host, connection.server.host);
             self.close_in_middleboxes(id);
             self.host_mut(client).remove_opened(ordinal);
-            self.host_mut(server).served.remove(&(client, ordinal));
+            self.host_mut(server).served_mut().all.remove(&(client, ordinal));
             let slot = &mut self.slots[id.index()];
             slot.connection = None;
             slot.generation += 1;

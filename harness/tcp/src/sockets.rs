@@ -48,7 +48,7 @@ impl Network {
     /// were opened are left out.
     pub fn accept(&mut self, host: HostId) -> Option<ConnectionId> {
         loop {
-            let id = self.host_mut(host).backlog.pop_front()?;
+            let id = self.host_mut(host).served_mut().backlog.pop_front()?;
             let Some(connection) = self.connection_mut(id) else { continue };
             if !connection.server.is_gone() {
                 connection.server.program = Program::Open;

@@ -294,12 +294,12 @@ impl Network {
                 end.program == Program::Waiting && has_answered && end.sender.next_sequence() > 0
             })
         };
-        let waiting: Vec<ConnectionId> = self.host(host).served.values().copied().filter(is_waiting).collect();
+        let waiting: Vec<ConnectionId> = self.host(host).served().filter(is_waiting).collect();
         for id in waiting {
             let socket = Socket::new(id, Side::Server);
             self.abort_now(now, socket);
             self.close(socket);
         }
-        self.host_mut(host).backlog.clear();
+        self.host_mut(host).clear_backlog();
     }
 }
