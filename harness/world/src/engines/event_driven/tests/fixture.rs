@@ -196,7 +196,7 @@ impl World {
             .start_paused(true)
             .build()
             .expect("a runtime without input and output");
-        let mut engine = EventDrivenEngine::new(&plan, None, Disks::new(plan.nodes.len()), |_| script, start);
+        let mut engine = EventDrivenEngine::new(&plan, None, Disks::default(), |_| script, start);
         runtime
             .block_on(tokio::task::unconstrained(engine.run(crate::engines::event_driven::Pace::Virtual)))
             .expect("the world comes to rest");
