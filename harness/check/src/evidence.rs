@@ -32,7 +32,7 @@ pub(super) struct Evidence {
     was_sent: bool,
 }
 
-/// What expectations name.
+/// The packets, deliveries and connections that expectations name.
 struct Wanted {
     /// True if more is asked of connections than what it makes of the states of clients.
     connections: bool,

@@ -25,9 +25,11 @@ const SWITCH: &str = "::halfopen_mutants_switch::on";
 /// The list of changes that do not compile, as a path from the root of the workspace.
 const REFUSED: &str = "tests/mutants/refused.txt";
 
-/// How the version of the workspace begins, and that of the copy: by it, cargo tells the changed crates from the real ones
-/// in the folder that they are built in, so that the dependencies of both are built once.
+/// The beginning of the line with the version of the workspace.
 const VERSION: &str = "\nversion = \"";
+
+/// The beginning of that line in the copy. By the version, cargo tells the changed crates from the real ones in the folder that
+/// both are built in, so that their dependencies are built once.
 const CHANGED_VERSION: &str = "\nversion = \"0.0.0-changed.";
 
 const HEAD: &str = "# Changes that do not compile. `cargo run -p halfopen-mutants` writes this file.\n";

@@ -1,4 +1,4 @@
-//! What is known of each end of a connection.
+//! A table with an entry for each end of a connection.
 
 use super::index::EndId;
 

@@ -1,4 +1,4 @@
-//! Who may connect to a broker, and who may do what there.
+//! Reads `auth` and `access` of a broker: the clients that may connect, and their rights.
 #![expect(clippy::unit_arg, reason = "an assignment whose value may be missing is one expression")]
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a raw peer answers.
+//! Reads `answers` of a raw peer.
 
 use std::time::Duration;
 

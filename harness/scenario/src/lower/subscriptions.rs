@@ -13,7 +13,7 @@ impl Lower<'_> {
         self.each(&subscriptions.0, |subscription| self.subscription(subscription))
     }
 
-    /// The same with the identifier that its SUBSCRIBE carries: one for all of them.
+    /// Returns filters with their options, and the subscription identifier that their SUBSCRIBE carries for all of them.
     pub(super) fn subscribe(&self, subscriptions: &ast::Subscriptions) -> Option<(Vec<Subscription>, Option<u32>)> {
         let read = self.subscriptions(subscriptions)?;
         let mut id = None;
