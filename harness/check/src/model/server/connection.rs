@@ -412,12 +412,13 @@ impl Server {
             self.doubt(&connection.fresh.publications);
         }
         let Some(client_id) = connection.session.clone() else {
-            if let Some(connect) = connection.connect {
+            if let Some(connect) = &connection.connect {
                 // It may have been accepted, and its CONNACK be lost with the connection.
                 let will = connect.will.as_ref().filter(|_| how == Ended::ByPeer);
                 self.possible_wills.extend(will.map(|will| (will.topic.clone(), will.payload.clone())));
                 self.unanswered.insert(connect.client_id.clone());
             }
+            self.lately.insert(id, connection);
             return;
         };
         let is_stuck = connection.writable_since().is_none() || self.may_be_stuck(&connection);

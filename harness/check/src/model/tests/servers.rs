@@ -212,7 +212,12 @@ fn message_is_owed_for_as_long_as_it_lives(#[case] expiry: u32, #[case] is_sent:
 #[case::connack_to_3_1_1(Some(4), b"\x20\x03\0\x81\0", &["broker_answers"])]
 #[case::connack_to_another_level(Some(9), b"\x20\x02\0\x01", &[])]
 #[case::no_packet_after_a_good_connect(None, b"\xf1\0", &["broker_answers"])]
-fn server_writes_packets(#[case] level: Option<u8>, #[case] bytes: &'static [u8], #[case] expected: &[&str]) {
+fn server_writes_packets(
+    #[case] level: Option<u8>,
+    #[case] bytes: &'static [u8],
+    #[case] expected: &[&str],
+    #[values(false, true)] says_that_it_closes: bool,
+) {
     let mut tale = Tale::new();
     match level {
         None => tale = tale.joins(0, 0, SENSOR, connect("sensor", 0), false),
@@ -221,6 +226,9 @@ fn server_writes_packets(#[case] level: Option<u8>, #[case] bytes: &'static [u8]
             tale.0.at(0).item(0, SENSOR, BROKER, Transmission::Open);
             tale.0.at(20).item(0, SENSOR, BROKER, Transmission::Bytes(Bytes::from(malformed)));
         }
+    }
+    if says_that_it_closes {
+        tale.0.at(40).closing(0, BROKER, SENSOR, Because::Malformed, None);
     }
     tale.0.at(40).item(0, BROKER, SENSOR, Transmission::Bytes(Bytes::from_static(bytes)));
     tale.0.at(40).item(0, BROKER, SENSOR, Transmission::Fin);
