@@ -9,8 +9,8 @@ const MAX_REMAINING: u32 = 268_435_455;
 /// The largest payload: what a PUBLISH can carry at most is 256 MB, which nobody needs here.
 pub(super) const MAX_PAYLOAD: u64 = 64 * 1024 * 1024;
 
-const UNITS: [(&str, u64); 6] =
-    [("B", 1), ("kB", 1_000), ("MB", 1_000_000), ("KiB", 1_024), ("MiB", 1_048_576), ("", 1)];
+const UNITS: [(&str, u64); 7] =
+    [("B", 1), ("kB", 1_000), ("MB", 1_000_000), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)];
 
 /// Reads a number of bytes, as `64kB`.
 pub(super) fn parse_size(text: &str) -> Result<u64, String> {

@@ -50,7 +50,7 @@ pub use self::packet::{
 };
 pub(crate) use self::reading::{Outline, Reading, found};
 pub use self::scalar::{
-    Bandwidth, Count, Drift, Factor, Hex, Name, NodeName, Number, QosLevel, Rate, Reason, Share, Size, Text,
+    Bandwidth, Count, Drift, Factor, Hex, Memory, Name, NodeName, Number, QosLevel, Rate, Reason, Share, Size, Text,
 };
 pub use self::step::{
     AnyOrderSteps, Every, FaultyLink, FilledSteps, MarkName, NetworkChange, OnlyWhen, Period, Repeat, SetProperties,

@@ -324,14 +324,17 @@ impl Value for Rate {
     }
 }
 
-/// A number of bytes: `64kB`.
+/// A number of bytes, at most as many as a payload has or as `MAX`: `64kB`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Size(String);
+pub struct Size<const MAX: u64 = MAX_PAYLOAD>(String);
 
-impl Size {
+/// A number of bytes that a program may hold, up to 64 GiB.
+pub type Memory = Size<{ 64 << 30 }>;
+
+impl<const MAX: u64> Size<MAX> {
     /// Creates a size in bytes.
     pub fn new(bytes: u64) -> Self {
-        Self(format!("{}B", bytes.min(MAX_PAYLOAD)))
+        Self(format!("{}B", bytes.min(MAX)))
     }
 
     pub(crate) fn bytes(&self) -> Option<usize> {
@@ -339,14 +342,14 @@ impl Size {
     }
 }
 
-impl Value for Size {
+impl<const MAX: u64> Value for Size<MAX> {
     const TAKES: ValueKind = ValueKind::Text;
 
     fn read(cx: &Reading<'_>, node: &Node) -> Option<Self> {
         let text = cx.scalar(node, "a size, such as `64kB`")?;
         match parse_size(text) {
-            Ok(size) if size <= MAX_PAYLOAD => return Some(Self(text.to_owned())),
-            Ok(_) => cx.error(node, format!("`{text}` is more than {MAX_PAYLOAD} bytes, the most there is")),
+            Ok(size) if size <= MAX => return Some(Self(text.to_owned())),
+            Ok(_) => cx.error(node, format!("`{text}` is more than {MAX} bytes, the most there is")),
             Err(message) => cx.error(node, message),
         }
         None

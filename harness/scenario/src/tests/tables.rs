@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use rstest::rstest;
 
+use crate::ast::{self, Map};
+use crate::plan::{Program, Source};
 use crate::reference::PAGES;
-use crate::with_tables;
+use crate::{PlanOptions, parse, with_tables};
 
 fn reference() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference")
@@ -29,6 +31,30 @@ fn tables_of_a_page_are_those_of_the_program(
         panic!("{}:{line} has\n  {shown}\nthe program has\n  {is}", page.display());
     } else {
         assert_eq!(now.len(), text.len(), "{}", page.display());
+    }
+}
+
+/// Returns what is said of the broker of a scenario that sets this.
+fn broker_that_has(setting: &str) -> Program {
+    let text = format!(
+        "mqtt: 5.0\nbrokers: {{ broker: {{ {setting} }} }}\nclients: {{ a: {{}} }}\nsteps: [ {{ wait: 1s }} ]\n"
+    );
+    let source = Source { path: "a.yaml".to_owned(), text, ..Source::default() };
+    let plans = parse("a".into(), source).and_then(|scenario| scenario.plans(PlanOptions::default()));
+    let plans = plans.unwrap_or_else(|errors| panic!("{errors}"));
+    plans[0].nodes.iter().find(|node| node.is_broker()).unwrap().program.clone()
+}
+
+#[test]
+fn default_of_a_broker_can_be_written_and_is_what_holds_without_it() {
+    let are_words = ["the project's", "none", "as many as come", "everybody", "everybody may do everything"];
+    let without = format!("{:?}", broker_that_has(""));
+    for key in ast::Broker::TABLE.all() {
+        let default = key.default.unwrap();
+        if !are_words.contains(&default) {
+            let setting = format!("{}: {default}", key.name);
+            assert_eq!(format!("{:?}", broker_that_has(&setting)), without, "{setting}");
+        }
     }
 }
 
