@@ -57,8 +57,6 @@ pub struct Network {
     pub(crate) timeouts: Schedule<(Duration, Timeout), Socket>,
     /// Hosts whose sockets may have something to send.
     pub(crate) stirred: BTreeSet<HostId>,
-    /// Empty buffers for [`Host::control`], so that a host that is idle holds none.
-    pub(crate) spare: Vec<Vec<(Socket, Segment)>>,
     /// Sockets that end by RST with the next flush.
     pub(crate) aborting: Vec<Socket>,
     /// Hosts whose program has stopped listening.
@@ -117,7 +115,6 @@ impl Network {
             arrivals: Schedule::new(),
             timeouts: Schedule::new(),
             stirred: BTreeSet::new(),
-            spare: Vec::new(),
             aborting: Vec::new(),
             stopped_listening: Vec::new(),
             ending: Vec::new(),

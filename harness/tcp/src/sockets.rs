@@ -209,10 +209,12 @@ impl Network {
     /// Sends a segment that no window holds back with the next flush.
     pub(crate) fn send_control(&mut self, socket: Socket, segment: Segment) {
         let Some(host) = self.host_of(socket) else { return };
-        if self.host(host).control.capacity() == 0 {
-            self.host_mut(host).control = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(1));
+        let control = &mut self.host_mut(host).control;
+        if control.is_empty() {
+            // Mostly it stays alone, and a list that grows by itself makes room for four.
+            control.reserve_exact(1);
         }
-        self.host_mut(host).control.push((socket, segment));
+        control.push((socket, segment));
         self.stirred.insert(host);
     }
 

@@ -7,9 +7,6 @@ use crate::probing::Probe;
 use crate::segment::{Flag, Segment};
 use crate::{ConnectionId, Event, FaultId, HostId, Network, Side, Socket};
 
-/// Maximum number of empty buffers that are kept for hosts that have something to send: there may be a million hosts.
-const SPARE: usize = 16 * 1024;
-
 /// Sending, losing and retransmitting segments.
 impl Network {
     /// Sends what programs have written and what hosts have to answer: host by host; of each host first the handshakes,
@@ -40,12 +37,8 @@ impl Network {
 
     fn send_all(&mut self, now: Duration) {
         while let Some(host) = self.stirred.pop_first() {
-            let mut control = std::mem::take(&mut self.host_mut(host).control);
-            for (socket, segment) in control.drain(..) {
+            for (socket, segment) in std::mem::take(&mut self.host_mut(host).control) {
                 self.depart(now, socket, segment);
-            }
-            if control.capacity() > 0 && self.spare.len() < SPARE {
-                self.spare.push(control);
             }
             let mut writers = std::mem::take(&mut self.host_mut(host).writers);
             writers.sort_unstable();
