@@ -115,7 +115,7 @@ impl World {
         let version = opening.version();
         let mut options = Options::new(version, "");
         options.connect = opening.connect().into();
-        options.reconnect = settings.reconnects.then(Reconnect::default);
+        options.reconnect = settings.reconnects.then(Box::default);
         options.queue_limit = 4;
         options.manual_acknowledgement = settings.is_manual;
         options.topic_aliases = settings.aliases.into();

@@ -1,4 +1,6 @@
+use std::fmt;
 use std::future::Future;
+use std::num::NonZeroU64;
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
@@ -6,44 +8,72 @@ use std::time::Duration;
 ///
 /// Not `std::time::Instant`, because that one can only be had by reading the machine's clock. This one is a plain
 /// value: a test writes `Instant::from_secs(5)`, a simulated node may have a clock that drifts or leaps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant(Duration);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(
+    /// Nanoseconds since the origin, plus one: an `Option<Instant>` takes 8 bytes as well, and there may be a million clients.
+    NonZeroU64,
+);
 
 impl Instant {
     /// The origin.
-    pub const ZERO: Self = Self(Duration::ZERO);
+    pub const ZERO: Self = Self(NonZeroU64::MIN);
+
+    /// The largest representable moment, 584 years after the origin, which stands for never.
+    pub const MAX: Self = Self(NonZeroU64::MAX);
 
     /// The moment `since_origin` after the origin.
     pub const fn new(since_origin: Duration) -> Self {
-        Self(since_origin)
+        Self(NonZeroU64::MIN.saturating_add(nanos(since_origin)))
     }
 
     /// The moment this many seconds after the origin.
     pub const fn from_secs(secs: u64) -> Self {
-        Self(Duration::from_secs(secs))
+        Self::new(Duration::from_secs(secs))
     }
 
     /// The moment this many milliseconds after the origin.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(Duration::from_millis(millis))
+        Self::new(Duration::from_millis(millis))
     }
 
-    /// The time since the origin.
+    /// The time since the origin; the longest there is for [`MAX`](Self::MAX).
     pub const fn since_origin(self) -> Duration {
-        self.0
+        match self.0 {
+            NonZeroU64::MAX => Duration::MAX,
+            nanos => Duration::from_nanos(nanos.get() - 1),
+        }
     }
 
     /// The time from `earlier` to `self`; zero if `earlier` is in truth later.
     pub fn saturating_since(self, earlier: Self) -> Duration {
-        self.0.saturating_sub(earlier.0)
+        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
     }
 }
 
-/// Saturates at the largest representable moment, which is 584 billion years away.
+/// Returns a time in nanoseconds, as far as they can be counted.
+const fn nanos(time: Duration) -> u64 {
+    let nanos = time.as_nanos();
+    if nanos < u64::MAX as u128 { nanos as u64 } else { u64::MAX }
+}
+
+impl Default for Instant {
+    /// The origin.
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Instant").field(&self.since_origin()).finish()
+    }
+}
+
+/// Saturates at the largest representable moment.
 impl Add<Duration> for Instant {
     type Output = Self;
     fn add(self, rhs: Duration) -> Self {
-        Self(self.0.saturating_add(rhs))
+        Self(self.0.saturating_add(nanos(rhs)))
     }
 }
 
@@ -71,4 +101,33 @@ pub trait Clock: Clone + 'static {
 
     /// Completes once [`now`](Self::now) has reached `deadline`; at once if it already has.
     fn sleep_until(&self, deadline: Instant) -> impl Future<Output = ()> + 'static;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_takes_8_bytes_also_where_there_may_be_none() {
+        assert_eq!((size_of::<Instant>(), size_of::<Option<Instant>>()), (8, 8));
+    }
+
+    #[test]
+    fn times_are_what_they_were_made_of() {
+        assert_eq!(Instant::default().since_origin(), Duration::ZERO);
+        let at = Instant::from_millis(1500) + Duration::from_nanos(1);
+        assert_eq!(at.since_origin(), Duration::new(1, 500_000_001));
+        assert_eq!(
+            (at - Instant::from_secs(1), Instant::ZERO - at),
+            (Duration::from_nanos(500_000_001), Duration::ZERO)
+        );
+        assert_eq!(format!("{:?}", Instant::from_secs(5)), "Instant(5s)");
+    }
+
+    #[test]
+    fn the_largest_moment_stands_for_never() {
+        assert_eq!(Instant::new(Duration::MAX), Instant::MAX);
+        assert_eq!(Instant::from_secs(1) + Duration::MAX, Instant::MAX);
+        assert_eq!(Instant::MAX.since_origin(), Duration::MAX);
+    }
 }

@@ -23,7 +23,7 @@ impl ConnectOptions {
     /// MQTT 5.0 over TCP, with a client id that the broker chooses, a keep-alive of 60 s, a clean start, and a
     /// connection that is made again when it is lost.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        let core = Options { reconnect: Some(Reconnect::default()), ..Options::new(Version::V5_0, "") };
+        let core = Options { reconnect: Some(Box::default()), ..Options::new(Version::V5_0, "") };
         Self { host: host.into(), port, core, mechanism: None, capacity: 100, request_timeout: None }
     }
 
@@ -89,7 +89,7 @@ impl ConnectOptions {
     /// Returns whether and how to connect again after the connection is lost.
     #[must_use]
     pub fn reconnect(mut self, reconnect: Option<Reconnect>) -> Self {
-        self.core.reconnect = reconnect;
+        self.core.reconnect = reconnect.map(Box::new);
         self
     }
 

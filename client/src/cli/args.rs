@@ -258,7 +258,7 @@ impl Connection {
         let prefix = self.id_prefix.as_deref().unwrap_or("halfopen-");
         let id = self.id.clone().unwrap_or_else(|| format!("{prefix}{:08x}", (seed ^ (seed >> 32)) as u32));
         let mut options = Options::new(self.protocol_version, id);
-        options.reconnect = Some(Reconnect::default());
+        options.reconnect = Some(Box::default());
         let connect = &mut options.connect;
         connect.keep_alive = self.keepalive;
         if self.auth_method.is_none() {

@@ -34,7 +34,7 @@ pub struct Client {
     /// Overrides the Clean Start of the options.
     clean_start: Option<bool>,
     /// The client identifier that the broker assigned when we had none (§3.2.2.3.7 of 5.0).
-    pub(super) assigned_id: Option<ByteString>,
+    pub(super) assigned_id: Option<Box<ByteString>>,
     pub(super) mechanism: Option<Box<dyn Mechanism>>,
     /// Number of messages that the application still takes; `None`: any number.
     pub(super) credit: Option<usize>,
@@ -54,9 +54,9 @@ impl Client {
     /// A client that is not connected. `seed` is where the jitter of the back-off comes from.
     pub fn new(options: Options, seed: u64) -> Self {
         Self {
-            backoff: options.reconnect.map(|reconnect| Box::new(Backoff::new(reconnect, seed))),
+            backoff: options.reconnect.as_deref().map(|reconnect| Box::new(Backoff::new(*reconnect, seed))),
             link: Link::Idle,
-            session: Session::new(options.subscriptions.clone()),
+            session: Session::new(&options.subscriptions),
             clean_start: None,
             assigned_id: None,
             mechanism: None,
@@ -245,6 +245,12 @@ impl Client {
         {
             self.handle_packet_or_defect(now, packet);
         }
+        if let Some(buffer) = self.link.buffer()
+            && buffer.is_empty()
+        {
+            // An idle client holds no buffer: there may be a million of them.
+            *buffer = BytesMut::new();
+        }
     }
 
     /// Bytes of [`Output::Send`] that had to wait for the socket have been taken by it. Not needed for those that it
@@ -406,7 +412,7 @@ impl Client {
         let mut connect = Connect::clone(&self.options.connect);
         connect.clean_start = self.clean_start.unwrap_or(connect.clean_start);
         if let (true, Some(id)) = (connect.client_id.is_empty(), &self.assigned_id) {
-            connect.client_id = id.clone();
+            connect.client_id = ByteString::clone(id);
         }
         if let Some(mechanism) = &mut self.mechanism {
             connect.authentication_method = Some(mechanism.name());

@@ -118,7 +118,7 @@ impl Client {
             authenticating: None,
             is_congested: false,
         }));
-        self.assigned_id = connack.assigned_client_id.clone().or(self.assigned_id.take());
+        self.assigned_id = connack.assigned_client_id.clone().map(Box::new).or(self.assigned_id.take());
         let session_present = connack.session_present;
         self.tell(Event::Connected(connack));
         self.begin_session(now, session_present, limits.receive_maximum);

@@ -13,8 +13,8 @@ pub struct Options {
     pub ping_timeout: Option<Duration>,
     /// Time that opening a connection and CONNACK may take together, and how long authenticating again on one.
     pub connect_timeout: Duration,
-    /// The policy for connecting again; `None` never does.
-    pub reconnect: Option<Reconnect>,
+    /// The policy for connecting again; `None` never does. Boxed, since most of a million clients may have none.
+    pub reconnect: Option<Box<Reconnect>>,
     /// The subscriptions made after each CONNACK that says there is no session.
     pub subscriptions: Vec<Subscription>,
     /// Number of messages that may wait to be sent, QoS 0 included, and how many requests (subscribe, unsubscribe):

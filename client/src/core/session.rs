@@ -21,9 +21,9 @@ pub(super) struct Session {
     /// Requests that were not sent yet, oldest first.
     pub(super) requests: Rare<VecDeque<Request>>,
     /// Requests that were sent and not answered, in the order in which they were sent.
-    asked: Vec<Asked>,
+    asked: Rare<Vec<Asked>>,
     /// The subscriptions to make when the broker has no session, with their Subscription Identifiers.
-    pub(super) subscriptions: Vec<(Subscription, Option<u32>)>,
+    pub(super) subscriptions: Rare<Vec<(Subscription, Option<u32>)>>,
 }
 
 /// A message that was not sent yet.
@@ -58,15 +58,16 @@ impl Waiting {
 }
 
 impl Session {
-    pub(super) fn new(subscriptions: Vec<Subscription>) -> Self {
+    pub(super) fn new(subscriptions: &[Subscription]) -> Self {
+        let all: Vec<_> = subscriptions.iter().map(|subscription| (subscription.clone(), None)).collect();
         Self {
             outbox: Outbox::new(u16::MAX),
             inbox: Inbox::new(u16::MAX),
             receipts: Rare::new(),
             messages: Rare::new(),
             requests: Rare::new(),
-            asked: Vec::new(),
-            subscriptions: subscriptions.into_iter().map(|subscription| (subscription, None)).collect(),
+            asked: Rare::new(),
+            subscriptions: if all.is_empty() { Rare::new() } else { all.into() },
         }
     }
 
@@ -87,13 +88,13 @@ impl Session {
     /// the messages come again.
     pub(super) fn connection_lost(&mut self) {
         let given_up: Vec<ByteString> = self.given_up_after(Token::OWN).cloned().collect();
-        let own = self.asked.iter_mut().filter(|asked| asked.request.token == Token::OWN);
+        let own = self.asked.existing().into_iter().flatten().filter(|asked| asked.request.token == Token::OWN);
         for Asked { request, .. } in own {
             if let RequestKind::Subscribe(subscribe) = &mut request.kind {
                 subscribe.subscriptions.retain(|one| !given_up.contains(&one.filter));
             }
         }
-        for Asked { id, request, .. } in self.asked.drain(..).rev() {
+        for Asked { id, request, .. } in std::mem::take(&mut self.asked).into_inner().into_iter().rev() {
             self.outbox.release_id(id);
             if !matches!(&request.kind, RequestKind::Subscribe(subscribe) if subscribe.subscriptions.is_empty()) {
                 self.requests.push_front(request);
@@ -164,13 +165,15 @@ impl Session {
 
     /// Removes what was unsubscribed.
     pub(super) fn forget(&mut self, filters: &[ByteString]) {
-        self.subscriptions.retain(|(known, _)| !filters.contains(&known.filter));
+        if let Some(subscriptions) = self.subscriptions.existing() {
+            subscriptions.retain(|(known, _)| !filters.contains(&known.filter));
+        }
     }
 
     /// Returns what is subscribed, in one request for each Subscription Identifier.
     fn resubscribe(&self) -> Vec<SubscribeRequest> {
         let mut requests: Vec<SubscribeRequest> = Vec::new();
-        for (subscription, id) in &self.subscriptions {
+        for (subscription, id) in self.subscriptions.iter() {
             match requests.iter_mut().find(|request| request.subscription_id == *id) {
                 Some(request) => request.subscriptions.push(subscription.clone()),
                 None => requests.push(SubscribeRequest {

@@ -60,11 +60,18 @@ pub fn run<T: Connector, C: Clock, Q: Commands>(
         let mut next = driver.drain(None::<&mut Wire<T::Stream>>);
         loop {
             next = match next {
-                Next::Connect => match driver.connecting(&mut connector).await {
-                    // Lent, and boxed, since a future holds what it moves more than once: there may be a million of them.
-                    Ok(mut wire) => driver.connected(&mut wire).await,
-                    Err(next) => next,
-                },
+                Next::Connect => {
+                    // Boxed, so that a client that is connected does not hold the room for it: there may be a million of them.
+                    let mut wire = match Box::pin(driver.connecting(&mut connector)).await {
+                        Ok(wire) => wire,
+                        Err(instead) => {
+                            next = instead;
+                            continue;
+                        }
+                    };
+                    // Lent, and boxed, since a future holds what it moves more than once.
+                    driver.connected(&mut wire).await
+                }
                 Next::Same | Next::Close if driver.is_over() => return,
                 Next::Same | Next::Close => driver.disconnected::<T::Stream>().await,
             };

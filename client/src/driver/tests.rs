@@ -173,7 +173,7 @@ async fn an_answer_at_the_very_instant_of_the_time_out_counts() {
 #[tokio::test(start_paused = true)]
 async fn connects_again_on_its_own() {
     let mut options = options(0);
-    options.reconnect = Some(Reconnect { jitter: 0.0, ..Reconnect::default() });
+    options.reconnect = Some(Box::new(Reconnect { jitter: 0.0, ..Reconnect::default() }));
     let mut bench = Bench::new(options, 2);
     bench.connect();
     let local = std::mem::take(&mut bench.local);
@@ -342,7 +342,7 @@ async fn ends_when_nobody_can_tell_it_anything_and_it_is_disconnected() {
 #[tokio::test(start_paused = true)]
 async fn goes_on_connecting_when_nobody_can_tell_it_anything() {
     let mut options = options(0);
-    options.reconnect = Some(Reconnect::default());
+    options.reconnect = Some(Box::default());
     let mut bench = Bench::new(options, 2);
     bench.connect();
     let local = std::mem::take(&mut bench.local);

@@ -42,7 +42,9 @@ pub use self::node::{
 pub use self::origins::{ExpectationId, Origins, StepId};
 pub use self::pattern::{FieldPattern, Matcher, PacketPattern, Value};
 pub use self::seed::Seed;
-pub use self::settings::{Acknowledge, BrokerSettings, ClientSettings, QueuePolicy, Reconnect, Referral};
+pub use self::settings::{
+    Acknowledge, BrokerSettings, ClientSettings, CommonSettings, QueuePolicy, Reconnect, Referral,
+};
 pub use self::step::{Action, CloseHow, Command, ConnectAction, Outgoing, Step, StepKind};
 
 /// The plan of one run of one scenario.

@@ -1,3 +1,4 @@
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -168,11 +169,32 @@ impl Default for BrokerSettings {
     }
 }
 
-/// The settings of a client in the words of the standard.
+/// The settings of a client in the words of the standard: its CONNECT, and those that it dereferences to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientSettings {
     /// The CONNECT to send: version, client id, keep-alive, clean start, will, session expiry …
     pub connect: Shared<Connect>,
+    /// The settings beside CONNECT, which members of a group share: there may be a million of them.
+    pub common: Shared<CommonSettings>,
+}
+
+impl Deref for ClientSettings {
+    type Target = CommonSettings;
+
+    fn deref(&self) -> &CommonSettings {
+        &self.common
+    }
+}
+
+impl DerefMut for ClientSettings {
+    fn deref_mut(&mut self) -> &mut CommonSettings {
+        &mut self.common
+    }
+}
+
+/// The settings of a client beside its CONNECT.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommonSettings {
     /// Time after which a missing PINGRESP closes the connection; half of the keep-alive if `None`.
     pub ping_timeout: Option<Duration>,
     /// Time that opening a connection and CONNACK may take together.
@@ -209,8 +231,7 @@ impl ClientSettings {
     pub fn new(version: Version, client_id: impl Into<ByteString>) -> Self {
         let mut connect = Connect::new(version, client_id);
         connect.keep_alive = 60;
-        Self {
-            connect: connect.into(),
+        let common = CommonSettings {
             ping_timeout: None,
             connect_timeout: Duration::from_secs(10),
             reconnect: None,
@@ -220,7 +241,8 @@ impl ClientSettings {
             packet_limit: None,
             acknowledge: Arc::default(),
             dialogue: None,
-        }
+        };
+        Self { connect: connect.into(), common: common.into() }
     }
 }
 

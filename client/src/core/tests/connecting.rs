@@ -186,7 +186,7 @@ fn what_comes_after_the_end_is_ignored() {
 fn a_connect_packet_that_has_no_form_is_a_failure_that_is_not_repeated() {
     let mut options = options(V3, 60);
     options.connect.session_expiry = Some(1); // 3.1.1 has no properties.
-    options.reconnect = Some(crate::core::Reconnect::default());
+    options.reconnect = Some(Box::default());
     let mut bench = Bench::new(options);
     bench.client.connect(bench.now);
     bench.client.handle_connected(bench.now);

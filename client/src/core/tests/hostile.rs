@@ -346,7 +346,7 @@ impl World {
         options.manual_acknowledgement = manual;
         options.incoming_limit = Some(CREDIT);
         options.packet_limit = LARGEST;
-        options.reconnect = reconnects.then(Reconnect::default);
+        options.reconnect = reconnects.then(Box::default);
         if version.is_v5() {
             options.connect.receive_maximum = Some(RECEIVE_MAXIMUM);
             options.connect.topic_alias_maximum = Some(ALIASES);

@@ -151,7 +151,7 @@ proptest! {
         reconnects: bool,
     ) {
         let mut options = options(version, 10);
-        options.reconnect = reconnects.then(Reconnect::default);
+        options.reconnect = reconnects.then(Box::default);
         options.queue_limit = 5;
         let mut bench = Bench::new(options);
         let mut watch = Watch { version, has_transport: false, is_opening: false, announced: None };

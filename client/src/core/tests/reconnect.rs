@@ -22,7 +22,7 @@ fn pauses(settings: Reconnect, seed: u64, count: usize) -> Vec<u128> {
 
 fn reconnecting(jitter: f64) -> Bench {
     let mut options = options(V3, 60);
-    options.reconnect = Some(reconnect(jitter));
+    options.reconnect = Some(Box::new(reconnect(jitter)));
     Bench::new(options)
 }
 

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use halfopen_protocol::Instant;
+
 use super::index::{ConnectionEnd, EndId, Fact};
 use super::report::{Breach, Report};
 use super::table::Table;
@@ -50,7 +52,7 @@ impl Rule for BrokerDeadline {
 impl BrokerDeadline {
     fn breach(&self, id: EndId, end: &ConnectionEnd, run_end: Duration, context: &Context<'_>) -> Option<Breach> {
         let closes = || format!("{} closes {}", context.name(end.node), end.client_id());
-        let over = end.ended.unwrap_or(run_end);
+        let over = end.ended.map_or(run_end, Instant::since_origin);
         let says_silence = end.closing == Some(Because::KeepAlive);
         if says_silence && end.over.is_none() && !end.died {
             return Some(Breach::new(closes(), format!("it only says so, at {}", shown(over))));

@@ -36,7 +36,7 @@ impl ClientInterval {
         let (Some(keep_alive), Some((accepted, _))) = (end.keep_alive(), end.connack.as_ref()) else { return };
         let Some(client) = self.clients.get_mut(id).filter(|client| !client.is_broken) else { return };
         // Nothing may be sent before CONNACK has come.
-        let due = (client.last_sent + keep_alive).max(*accepted);
+        let due = (client.last_sent + keep_alive).max(accepted.since_origin());
         if now <= due + context.plan.tolerance {
             return;
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{ConnAck, Connect, Publish};
-use halfopen_protocol::{Packet, Rare, ReasonCode};
+use halfopen_protocol::{Instant, Packet, Rare, ReasonCode};
 
 use super::Facts;
 use crate::plan::{Because, NodeFault, NodeId, Plan, Program, StepId};
@@ -77,14 +77,14 @@ pub(super) struct ConnectionEnd {
     pub(super) generation: u32,
     pub(super) connect: Option<Arc<Connect>>,
     /// Time at which the connection was accepted, and how.
-    pub(super) connack: Option<(Duration, Arc<ConnAck>)>,
+    pub(super) connack: Option<(Instant, Arc<ConnAck>)>,
     /// Time at which the connection ended for this end: by its own statement, by FIN or RST of either side, or by its
     /// death.
-    pub(super) ended: Option<Duration>,
+    pub(super) ended: Option<Instant>,
     /// The reason for which this end closed the connection, as it says itself; `None` if it did not.
     pub(super) closing: Option<Because>,
     /// Time at which FIN or RST was sent, or the socket failed: nothing is left to be ended.
-    pub(super) over: Option<Duration>,
+    pub(super) over: Option<Instant>,
     /// True if the node died before it had sent FIN or RST.
     pub(super) died: bool,
     /// The topics of the topic aliases that a client was told.
@@ -123,7 +123,7 @@ impl ConnectionEnd {
         match packet {
             Packet::Connect(connect) => drop(self.connect.get_or_insert_with(|| connect.clone())),
             Packet::ConnAck(connack) if connack.reason == ReasonCode::SUCCESS => {
-                self.connack.get_or_insert_with(|| (at, connack.clone()));
+                self.connack.get_or_insert_with(|| (Instant::new(at), connack.clone()));
             }
             _ => {}
         }
@@ -136,8 +136,6 @@ struct Watched {
     is_foreign: bool,
     is_down: bool,
     generation: u32,
-    /// Ends that have not sent FIN or RST.
-    open: BTreeSet<EndId>,
     /// The connection that was opened last, and the one that was accepted last.
     latest: Option<EndId>,
     accepted: Option<EndId>,
@@ -146,9 +144,11 @@ struct Watched {
 /// All connections of a run so far, as the programs see them. Raw peers have none.
 pub(super) struct Index {
     watched: Vec<Option<Watched>>,
+    /// Ends that have not sent FIN or RST, by their nodes.
+    open: BTreeSet<(NodeId, EndId)>,
     ends: Vec<ConnectionEnd>,
     /// Both ends of each connection, by its number.
-    places: Vec<[Option<(NodeId, EndId)>; 2]>,
+    places: Vec<[Option<EndId>; 2]>,
 }
 
 impl Index {
@@ -165,12 +165,11 @@ impl Index {
                 is_foreign: node.played_by.is_some(),
                 is_down: false,
                 generation: 0,
-                open: BTreeSet::new(),
                 latest: None,
                 accepted: None,
             })
         });
-        Self { watched: watched.collect(), ends: Vec::new(), places: Vec::new() }
+        Self { watched: watched.collect(), open: BTreeSet::new(), ends: Vec::new(), places: Vec::new() }
     }
 
     pub(super) fn end(&self, id: EndId) -> &ConnectionEnd {
@@ -222,7 +221,7 @@ impl Index {
 
     fn find(&self, connection: ConnectionId, node: NodeId) -> Option<EndId> {
         let ends = self.places.get(connection.0 as usize)?;
-        ends.iter().flatten().find(|(of, _)| *of == node).map(|(_, end)| *end)
+        ends.iter().flatten().copied().find(|end| self.ends[end.place()].node == node)
     }
 
     fn sent<'e>(
@@ -240,9 +239,9 @@ impl Index {
         match item {
             Transmission::Packet(packet) => self.packet(at, id, true, packet, facts),
             Transmission::Fin | Transmission::Rst => {
-                self.ends[id.place()].over.get_or_insert(at);
-                let Some(watched) = &mut self.watched[from.0] else { return };
-                watched.open.remove(&id);
+                self.ends[id.place()].over.get_or_insert(Instant::new(at));
+                let Some(watched) = &self.watched[from.0] else { return };
+                self.open.remove(&(from, id));
                 // Its host answers for a connection that was reset. What has come before that, the program may still read.
                 let is_ended = watched.is_foreign || matches!(item, Transmission::Fin);
                 if is_ended {
@@ -268,7 +267,7 @@ impl Index {
         if matches!(item, Transmission::Rst | Transmission::TimedOut)
             && let Some(id) = self.find(connection, to)
         {
-            self.ends[id.place()].over.get_or_insert(at);
+            self.ends[id.place()].over.get_or_insert(Instant::new(at));
         }
         // A program that has closed still empties its socket, but nothing comes of it.
         let Some(id) = self.find(connection, to).filter(|id| self.ends[id.place()].ended.is_none()) else { return };
@@ -284,7 +283,7 @@ impl Index {
         match change {
             NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Shutdown => {
                 watched.is_down = true;
-                for id in std::mem::take(&mut watched.open) {
+                for id in self.take_open(node) {
                     self.ends[id.place()].died = true;
                     self.ended(at, id, facts);
                 }
@@ -309,10 +308,20 @@ impl Index {
         }
     }
 
+    /// Removes the open ends of a node, and returns them in the order in which they were opened.
+    fn take_open(&mut self, node: NodeId) -> Vec<EndId> {
+        let open = self.open.range((node, EndId(0))..=(node, EndId(u32::MAX)));
+        let ends: Vec<EndId> = open.map(|(_, end)| *end).collect();
+        for end in &ends {
+            self.open.remove(&(node, *end));
+        }
+        ends
+    }
+
     fn ended(&mut self, at: Duration, id: EndId, facts: &mut Facts<'_>) {
         let end = &mut self.ends[id.place()];
         if end.ended.is_none() {
-            end.ended = Some(at);
+            end.ended = Some(Instant::new(at));
             facts.push_back(Fact::Ended { at, end: id });
         }
     }
@@ -320,14 +329,17 @@ impl Index {
     fn open(&mut self, connection: ConnectionId, node: NodeId) {
         let id = EndId::at(self.ends.len());
         let Some(watched) = &mut self.watched[node.0] else { return };
-        watched.open.insert(id);
+        self.open.insert((node, id));
         watched.latest = Some(id);
         let place = connection.0 as usize;
         if self.places.len() <= place {
             self.places.resize(place + 1, [None, None]);
         }
-        if let Some(free) = self.places[place].iter_mut().find(|end| end.is_none_or(|(of, _)| of == node)) {
-            *free = Some((node, id));
+        let ends = &self.ends;
+        if let Some(free) =
+            self.places[place].iter_mut().find(|end| end.is_none_or(|end| ends[end.place()].node == node))
+        {
+            *free = Some(id);
         }
         self.ends.push(ConnectionEnd {
             node,

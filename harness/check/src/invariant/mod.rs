@@ -109,7 +109,7 @@ impl<P: Deref<Target = Plan>> Invariants<P> {
             self.report.breach(duty, Breach::new(expected, actual));
         }
         for NotJudged { duty, since, why, client } in not_judged {
-            self.report.not_judged_of(duty, since, &client, &why);
+            self.report.not_judged_of(duty, since.since_origin(), &client, &why);
         }
         self.report.write(&self.plan, findings);
     }

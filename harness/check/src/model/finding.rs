@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use halfopen_protocol::Version;
+use halfopen_protocol::{Instant, Version};
 
 use crate::plan::Invariant;
 
@@ -36,7 +36,7 @@ pub(crate) struct NotJudged {
     /// The invariant that is about it.
     pub(crate) duty: Invariant,
     /// Time since which it could not.
-    pub(crate) since: Duration,
+    pub(crate) since: Instant,
     /// The reason.
     pub(crate) why: String,
     /// The client that the reason names; empty if none.
@@ -62,12 +62,12 @@ impl Findings {
     }
 
     /// Takes note that something could not be judged since this time, for this reason.
-    pub(crate) fn not_judged(&mut self, duty: Invariant, since: Duration, why: String) {
+    pub(crate) fn not_judged(&mut self, duty: Invariant, since: Instant, why: String) {
         self.not_judged.push(NotJudged { duty, since, why, client: String::new() });
     }
 
     /// Takes note of it for a reason that names this client.
-    pub(crate) fn not_judged_of(&mut self, duty: Invariant, since: Duration, client: &str, why: &str) {
+    pub(crate) fn not_judged_of(&mut self, duty: Invariant, since: Instant, client: &str, why: &str) {
         self.not_judged.push(NotJudged { duty, since, why: why.to_owned(), client: client.to_owned() });
     }
 
@@ -78,8 +78,13 @@ impl Findings {
 }
 
 /// Prints a time since the start of the run, in seconds with three decimals.
-pub(super) fn shown(at: Duration) -> String {
-    format!("{}.{:03}", at.as_secs(), at.subsec_millis())
+pub(super) fn shown(at: Instant) -> String {
+    shown_time(at.since_origin())
+}
+
+/// Returns a length of time in seconds with three decimals.
+pub(super) fn shown_time(time: Duration) -> String {
+    format!("{}.{:03}", time.as_secs(), time.subsec_millis())
 }
 
 /// Returns the number of a statement in the standard of this version; the numbers of the two have nothing in common.

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use halfopen_protocol::Packet;
+use halfopen_protocol::{Instant, Packet};
 
 use self::client::{Client, Foretold};
 pub use self::finding::without_clause;
@@ -50,7 +50,7 @@ pub(crate) struct Model {
     /// The steps in which nodes are told something, or the network changes.
     steps: BTreeMap<StepId, Step>,
     /// Time of the scenario's latest command; what a client does at that instant may not be its own doing.
-    told_at: Rc<Cell<Option<Duration>>>,
+    told_at: Rc<Cell<Option<Instant>>>,
     findings: Findings,
 }
 
@@ -78,16 +78,16 @@ impl Model {
 
     /// Takes note of the next event of the run.
     pub(crate) fn event(&mut self, event: &Event) {
-        let findings = &mut self.findings;
+        let (at, findings) = (Instant::new(event.at), &mut self.findings);
         match &event.kind {
             EventKind::Sent { connection, from, to, item, .. } => {
                 if let Some(client) = &mut self.clients[from.0] {
-                    client.sent(event.at, *connection, item, findings);
+                    client.sent(at, *connection, item, findings);
                 }
                 if let Some(server) = self.servers.get_mut(from) {
                     let size = size(item);
                     self.under_way.insert(self.index, size);
-                    server.sent(event.at, *connection, item, size, findings);
+                    server.sent(at, *connection, item, size, findings);
                 } else if *item == Transmission::Open
                     && let Some(server) = self.servers.get_mut(to)
                 {
@@ -96,42 +96,42 @@ impl Model {
             }
             EventKind::Received { connection, from, to, item, sent } => {
                 if let Some(client) = &mut self.clients[to.0] {
-                    client.received(event.at, *connection, item, findings);
+                    client.received(at, *connection, item, findings);
                 }
                 if let Some(server) = self.servers.get_mut(to) {
-                    server.received(event.at, *connection, item, findings);
+                    server.received(at, *connection, item, findings);
                 }
                 if let Some(server) = self.servers.get_mut(from)
                     && let Some(size) = sent.and_then(|index| self.under_way.remove(&index))
                 {
-                    server.arrived(event.at, *connection, size);
+                    server.arrived(at, *connection, size);
                 }
             }
             EventKind::Closing { node, connection, because, .. } => {
                 if let Some(client) = &mut self.clients[node.0] {
-                    client.closing(event.at, *connection, *because, findings);
+                    client.closing(at, *connection, *because, findings);
                 }
                 if let Some(server) = self.servers.get_mut(node) {
-                    server.closing(event.at, *connection, *because, findings);
+                    server.closing(at, *connection, *because, findings);
                 }
             }
             EventKind::Delivered { node, message } => {
                 if let Some(client) = &mut self.clients[node.0] {
-                    client.delivered(event.at, message, findings);
+                    client.delivered(at, message, findings);
                 }
             }
             EventKind::Step { step, .. } => {
-                self.told_at.set(Some(event.at));
-                self.step(event.at, *step);
+                self.told_at.set(Some(at));
+                self.step(at, *step);
             }
             EventKind::Node { node, change } => {
                 if let Some(client) = &mut self.clients[node.0] {
-                    client.changed(event.at, *change, findings);
+                    client.changed(at, *change, findings);
                 }
                 if let Some(server) = self.servers.get_mut(node) {
-                    server.changed(event.at, *change, findings);
+                    server.changed(at, *change, findings);
                 }
-                self.servers.values_mut().for_each(|server| server.peer_changed(event.at, *node, *change));
+                self.servers.values_mut().for_each(|server| server.peer_changed(at, *node, *change));
             }
             EventKind::Holds { node, held } => {
                 if let Some(server) = self.servers.get_mut(node) {
@@ -144,7 +144,7 @@ impl Model {
     }
 
     /// Takes note of what a step tells the programs.
-    fn step(&mut self, now: Duration, step: StepId) {
+    fn step(&mut self, now: Instant, step: StepId) {
         let Some(step) = self.steps.get(&step) else { return };
         let StepKind::Node { nodes, actions } = &step.kind else {
             return self.servers.values_mut().for_each(Server::network_changed);
@@ -170,6 +170,7 @@ impl Model {
 
     /// Ends the run at this time, and returns what was found.
     pub(crate) fn finish(mut self, end: Duration) -> Findings {
+        let end = Instant::new(end);
         for server in self.servers.values_mut() {
             server.finish(end, &mut self.findings);
         }

@@ -2,12 +2,11 @@
 //! PUBREL, the window, and what a resumed session sends again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Ack, PacketId, Publish, QoS};
-use halfopen_protocol::{PacketType, Rare, ReasonCode, Version};
+use halfopen_protocol::{Instant, PacketType, Rare, ReasonCode, Version};
 
 use super::finding::{clause_of, shown};
 use super::properties::Properties;
@@ -25,7 +24,7 @@ const FREE: &str = "begins an exchange with an identifier that is not in use";
 
 /// The exchanges that one side of a session has begun.
 pub(super) struct Sender {
-    exchanges: BTreeMap<PacketId, Exchange>,
+    exchanges: Rare<BTreeMap<PacketId, Exchange>>,
     /// The identifiers of SUBSCRIBE and UNSUBSCRIBE that are not answered.
     requests: Rare<BTreeSet<PacketId>>,
     begun: u64,
@@ -46,13 +45,13 @@ pub(super) struct Sender {
     /// True while there is a connection.
     is_connected: bool,
     /// Time since which there has been room for a further message on the present connection.
-    room_since: Option<Duration>,
+    room_since: Option<Instant>,
     /// True if the exchange was under way when the process died: how far it had come is not known.
     is_doubtful: bool,
     /// Messages may have been begun that no trace shows, or an acknowledgement have come that was not taken in.
     may_have_begun: bool,
     /// Time of the latest acknowledgement that settled a message.
-    settled_at: Option<Duration>,
+    settled_at: Option<Instant>,
     /// True if messages may be sent again whose acknowledgement came at the instant at which this connection took the place
     /// of the one before: it may not have been read.
     may_repeat_settled: bool,
@@ -68,7 +67,7 @@ struct Exchange {
     /// Properties of its PUBLISH, if that was one of 5.0 and had any.
     properties: Option<Box<Properties>>,
     /// Message Expiry Interval in seconds with which the message was first sent, and the time of that.
-    lifetime: Option<(u32, Duration)>,
+    lifetime: Option<(u32, Instant)>,
     /// PUBREC has come.
     is_received: bool,
     /// The place of its first PUBREC among those of the session.
@@ -117,7 +116,7 @@ impl Sender {
     /// A sender that has begun nothing, and has at most `limit` messages under way.
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            exchanges: BTreeMap::new(),
+            exchanges: Rare::new(),
             requests: Rare::new(),
             begun: 0,
             again: 0,
@@ -176,12 +175,14 @@ impl Sender {
 
     /// Goes on with a new connection, on which the receiver takes this many messages at once, and packets of this many
     /// bytes. A message that is larger now cannot be sent again, and its flow is over [MQTT-3.1.2-25].
-    pub(super) fn connected(&mut self, now: Duration, receive_maximum: usize, maximum_packet_size: usize) {
+    pub(super) fn connected(&mut self, now: Instant, receive_maximum: usize, maximum_packet_size: usize) {
         self.maximum_packet_size = maximum_packet_size;
-        self.exchanges.retain(|_, exchange| exchange.is_received || exchange.payload.len() < self.maximum_packet_size);
-        for exchange in self.exchanges.values_mut() {
-            (exchange.is_here, exchange.is_counted) = (false, false);
-            exchange.may_be_over |= !exchange.fits(maximum_packet_size);
+        if let Some(exchanges) = self.exchanges.existing() {
+            exchanges.retain(|_, exchange| exchange.is_received || exchange.payload.len() < maximum_packet_size);
+            for exchange in exchanges.values_mut() {
+                (exchange.is_here, exchange.is_counted) = (false, false);
+                exchange.may_be_over |= !exchange.fits(maximum_packet_size);
+            }
         }
         (self.in_flight, self.counted) = (0, 0);
         self.requests.clear();
@@ -199,21 +200,21 @@ impl Sender {
         self.room_since = None;
         (self.in_flight, self.counted) = (0, 0);
         // What settles them comes on another connection.
-        for exchange in self.exchanges.values_mut() {
+        for exchange in self.exchanges.existing().into_iter().flat_map(BTreeMap::values_mut) {
             (exchange.is_here, exchange.is_counted) = (false, false);
         }
     }
 
     /// Returns since when there has been room for a further message; `None` while the window is full, or without a
     /// connection.
-    pub(super) fn room_since(&self) -> Option<Duration> {
+    pub(super) fn room_since(&self) -> Option<Instant> {
         self.room_since
     }
 
     /// Takes note of a PUBLISH that is sent: it begins an exchange, or repeats one with DUP [MQTT-3.3.1-1].
     pub(super) fn publish(
         &mut self,
-        now: Duration,
+        now: Instant,
         version: Version,
         topic: &ByteString,
         publish: &Publish,
@@ -275,7 +276,7 @@ impl Sender {
 
     fn judge(
         &self,
-        now: Duration,
+        now: Instant,
         version: Version,
         topic: &ByteString,
         publish: &Publish,
@@ -335,7 +336,7 @@ impl Sender {
     }
 
     /// [MQTT-4.6.0-1]: what is sent again goes out in the order of the first time.
-    fn judge_order_again(&self, now: Duration, known: &Exchange) -> Option<Broken> {
+    fn judge_order_again(&self, now: Instant, known: &Exchange) -> Option<Broken> {
         (!known.is_here && known.number < self.again).then(|| Broken {
             invariant: Some(Invariant::TopicOrder),
             clause: RESENT_IN_ORDER,
@@ -345,7 +346,7 @@ impl Sender {
     }
 
     /// [MQTT-4.6.0-1]: a new message goes behind all of its topic and QoS that are to be sent again.
-    fn judge_overtaking(&self, now: Duration, topic: &ByteString, qos: QoS) -> Option<Broken> {
+    fn judge_overtaking(&self, now: Instant, topic: &ByteString, qos: QoS) -> Option<Broken> {
         if self.exchanges.len() == self.in_flight as usize {
             return None;
         }
@@ -361,7 +362,7 @@ impl Sender {
     }
 
     /// Takes note of SUBSCRIBE or UNSUBSCRIBE that is sent.
-    pub(super) fn request(&mut self, now: Duration, version: Version, id: PacketId) -> Option<Broken> {
+    pub(super) fn request(&mut self, now: Instant, version: Version, id: PacketId) -> Option<Broken> {
         let is_under_way = self.exchanges.get(&id).is_some_and(|exchange| !exchange.may_be_over);
         let is_in_use = !self.requests.insert(id) || is_under_way;
         (is_in_use && !self.is_doubtful).then(|| Broken {
@@ -380,8 +381,9 @@ impl Sender {
     }
 
     /// Takes note of PUBACK, PUBREC or PUBCOMP. Returns whether it must be answered with PUBREL.
-    pub(super) fn acknowledged(&mut self, now: Duration, what: PacketType, ack: &Ack) -> bool {
-        let Some(exchange) = self.exchanges.get_mut(&ack.packet_id) else { return false };
+    pub(super) fn acknowledged(&mut self, now: Instant, what: PacketType, ack: &Ack) -> bool {
+        let exchanges = self.exchanges.existing();
+        let Some(exchange) = exchanges.and_then(|all| all.get_mut(&ack.packet_id)) else { return false };
         let mut owes_release = false;
         // One that comes before anything was sent again may not have been read when that is sent.
         let is_early = !exchange.is_here;
@@ -412,11 +414,11 @@ impl Sender {
     }
 
     /// Takes note of PUBREL that is sent: as the answer to PUBREC, or again on a resumed session.
-    pub(super) fn release(&mut self, now: Duration, version: Version, pubrel: &Ack, was_asked: bool) -> Option<Broken> {
+    pub(super) fn release(&mut self, now: Instant, version: Version, pubrel: &Ack, was_asked: bool) -> Option<Broken> {
         let id = pubrel.packet_id;
         // PUBREL for a PUBREC that nothing was sent for says 0x92, or nothing (§4.3.3).
         let is_out_of_turn = self.is_out_of_turn(id);
-        let exchange = self.exchanges.get_mut(&id)?;
+        let exchange = self.exchanges.existing()?.get_mut(&id)?;
         self.in_flight += u32::from(!std::mem::replace(&mut exchange.is_here, true));
         let place = || format!("with packet identifier {id} at {}", shown(now));
         if is_out_of_turn {
@@ -452,7 +454,7 @@ impl Sender {
 
     /// Returns the Message Expiry Interval in seconds with which the message under way with this identifier was first sent,
     /// and the time of that.
-    pub(super) fn lifetime(&self, id: PacketId) -> Option<(u32, Duration)> {
+    pub(super) fn lifetime(&self, id: PacketId) -> Option<(u32, Instant)> {
         self.exchanges.get(&id)?.lifetime
     }
 
@@ -479,10 +481,11 @@ impl Sender {
 
     /// Does not know any more which PUBRECs the sender has taken in before its connection ended.
     pub(super) fn doubt_receipts(&mut self) {
-        self.exchanges.values_mut().for_each(|exchange| exchange.is_doubtful |= exchange.is_received);
+        let exchanges = self.exchanges.existing().into_iter().flat_map(BTreeMap::values_mut);
+        exchanges.for_each(|exchange| exchange.is_doubtful |= exchange.is_received);
     }
 
-    fn count(&mut self, now: Duration) {
+    fn count(&mut self, now: Instant) {
         let has_room = self.is_connected && (self.in_flight as usize) < self.receive_maximum.min(self.limit);
         self.room_since = if has_room { self.room_since.or(Some(now)) } else { None };
     }

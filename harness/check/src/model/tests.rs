@@ -398,16 +398,14 @@ fn server_sends_a_message_to_one_member_of_a_group(#[case] times: u64, #[case] e
 /// The sensor is a client of the project that connects again after 1 s.
 fn ours() -> Plan {
     let mut plan = plan();
-    let options = ClientSettings {
-        reconnect: Some(Reconnect {
-            min: Duration::from_secs(1),
-            max: Duration::from_secs(1),
-            factor: 2.0,
-            jitter: 0.0,
-            stable: Duration::from_secs(60),
-        }),
-        ..ClientSettings::new(Version::V5_0, "sensor")
-    };
+    let mut options = ClientSettings::new(Version::V5_0, "sensor");
+    options.reconnect = Some(Reconnect {
+        min: Duration::from_secs(1),
+        max: Duration::from_secs(1),
+        factor: 2.0,
+        jitter: 0.0,
+        stable: Duration::from_secs(60),
+    });
     plan.nodes[SENSOR.0].program = Program::Client(ClientProgram::new(options, BROKER));
     plan
 }

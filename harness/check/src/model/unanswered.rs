@@ -1,10 +1,9 @@
 //! The messages of the other side that one side of a connection has not acknowledged (§4.9), and whether it says that they are too many.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use halfopen_protocol::packet::{Disconnect, PacketId};
-use halfopen_protocol::{Packet, Rare, ReasonCode};
+use halfopen_protocol::{Instant, Packet, Rare, ReasonCode};
 
 use super::finding::{Findings, shown};
 use crate::plan::Invariant;
@@ -50,7 +49,7 @@ impl Unanswered {
         name: &str,
         disconnect: &Disconnect,
         receive_maximum: Option<u16>,
-        now: Duration,
+        now: Instant,
         findings: &mut Findings,
     ) {
         let maximum = receive_maximum.unwrap_or(u16::MAX);

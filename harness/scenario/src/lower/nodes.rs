@@ -37,6 +37,8 @@ pub(super) fn build(
     reading: &Reading<'_>,
 ) -> Vec<Option<PlanNode>> {
     let mut built = Vec::with_capacity(declared.len());
+    // The settings of the client before, which the next member of its group has, too.
+    let mut latest = None;
     for declared in declared {
         if let Some(member) = declared.member {
             run.params.set("i", Node::word(member.to_string()));
@@ -57,7 +59,11 @@ pub(super) fn build(
             lower.program(declared).map(|(program, fields)| ((program, lower.played_by(declared)), fields))
         };
         run.params.remove("i");
-        let (program, fields) = made.unzip();
+        let (mut program, fields) = made.unzip();
+        if let Some((Program::Client(client), _)) = &mut program {
+            let common = latest.take().filter(|latest| *latest == client.options.common);
+            client.options.common = latest.insert(common.unwrap_or_else(|| client.options.common.clone())).clone();
+        }
         if let Some((group, "1")) = declared.name.rsplit_once('.') {
             run.params.set_fields(group, fields.clone());
         }
@@ -225,7 +231,7 @@ impl Lower<'_> {
     fn client(&self, name: &str, client: &ast::Client, place: &Place) -> Option<(Program, Fields)> {
         let mut options = ClientSettings::new(self.version, name);
         let env = self.env;
-        let mut connect = self.connect(&client.connect, options.connect.into_inner());
+        let mut connect = self.connect(&client.connect, Connect::clone(&options.connect));
         let mut has_words = true;
         if let (Some(written), Some(connect)) = (&client.own.dialogue, &mut connect) {
             options.dialogue = self.dialogue(written, connect);

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use halfopen_protocol::{Packet, PacketType};
@@ -33,9 +33,9 @@ enum Answer {
     /// The connection is open.
     Established,
     /// The next packet that is not taken by the standard answers: it must match.
-    Packet(PacketPattern),
+    Packet(Box<PacketPattern>),
     /// The next packet of this type: it must match, or by default be a success.
-    Reply(PacketType, Option<PacketPattern>),
+    Reply(PacketType, Option<Box<PacketPattern>>),
 }
 
 impl AwaitedAnswers {
@@ -49,14 +49,17 @@ impl AwaitedAnswers {
             Command::Connect(connect) if connect.connack.is_none() => {
                 Some(Self { cursor: now, ..Self::connected(node, plan) })
             }
-            Command::Connect(connect) => {
-                Some(Self::of(node, plan, now, Answer::Reply(PacketType::ConnAck, connect.connack.clone())))
-            }
+            Command::Connect(connect) => Some(Self::of(
+                node,
+                plan,
+                now,
+                Answer::Reply(PacketType::ConnAck, connect.connack.clone().map(Box::new)),
+            )),
             Command::Open => Some(Self::of(node, plan, now, Answer::Established)),
             Command::Subscribe { .. } => Some(Self::of(node, plan, now, Answer::Reply(PacketType::SubAck, None))),
             Command::Unsubscribe(_) => Some(Self::of(node, plan, now, Answer::Reply(PacketType::UnsubAck, None))),
             Command::Receive(pattern) => {
-                Some(Self::of(node, plan, stage.unread[node.0], Answer::Packet(pattern.clone())))
+                Some(Self::of(node, plan, stage.unread[node.0], Answer::Packet(Box::new(pattern.clone()))))
             }
             _ => None,
         };
@@ -197,7 +200,7 @@ pub(super) struct AwaitedByNodes {
     /// Emptied one by one.
     waits: Vec<Option<AwaitedAnswers>>,
     /// The places in `waits` of each node.
-    places: BTreeMap<NodeId, Vec<usize>>,
+    places: BTreeSet<(NodeId, usize)>,
     /// The conditions that have not been looked at at all.
     unseen: Vec<usize>,
     /// Number of events of all nodes that have been taken into account.
@@ -217,7 +220,7 @@ impl AwaitedByNodes {
     pub(super) fn add(&mut self, wait: Option<AwaitedAnswers>) {
         let Some(wait) = wait else { return };
         let place = self.waits.len();
-        self.places.entry(wait.node).or_default().push(place);
+        self.places.insert((wait.node, place));
         self.unseen.push(place);
         self.waits.push(Some(wait));
         self.left += 1;
@@ -238,7 +241,8 @@ impl AwaitedByNodes {
         let mut due: BTreeSet<usize> = self.unseen.drain(..).collect();
         let inboxes = stage.inboxes.borrow();
         let (nodes, seen) = inboxes.nodes_since(self.seen);
-        due.extend(nodes.iter().filter_map(|node| self.places.get(node)).flatten());
+        let of_node = |node: &NodeId| self.places.range((*node, 0)..=(*node, usize::MAX)).map(|(_, place)| *place);
+        due.extend(nodes.iter().flat_map(of_node));
         self.seen = seen;
         drop(inboxes);
         for place in due {

@@ -19,7 +19,7 @@ use super::settings::client_options;
 use super::{Command, Directive, Env, WorldClock, log};
 use crate::defect::Defect;
 use crate::network::{Network, Peer};
-use crate::plan::{Acknowledge, Because, ClientProgram, CloseHow, NodeId, Plan};
+use crate::plan::{Acknowledge, Because, ClientProgram, CloseHow, NodeId, Plan, Program};
 use crate::record::Recorder;
 use crate::script::NodeFuture;
 use crate::trace::Since;
@@ -49,7 +49,6 @@ pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientPro
         plan: Arc::clone(&env.plan),
         node: env.node,
         servers,
-        follows_references: program.follows_references,
         peer,
         recorder: env.recorder,
         clock: env.clock.clone(),
@@ -221,7 +220,6 @@ struct TraceObserver<C> {
     plan: Arc<Plan>,
     node: NodeId,
     servers: Rc<RefCell<Servers<NodeId>>>,
-    follows_references: bool,
     peer: Rc<Cell<Option<Peer>>>,
     recorder: Recorder,
     clock: C,
@@ -237,7 +235,7 @@ impl<C: WorldClock> TraceObserver<C> {
             }
             Event::Closing(reason) => self.closing(&reason),
             Event::Disconnected { reason, .. } => {
-                let find = |reference: &str| self.broker_of(reference).filter(|_| self.follows_references);
+                let find = |reference: &str| self.broker_of(reference).filter(|_| self.follows_references());
                 self.servers.borrow_mut().ended(&reason, find);
             }
             _ => {}
@@ -251,6 +249,10 @@ impl<C: WorldClock> TraceObserver<C> {
         let (because, since) = because(reason, &self.clock);
         let to = *self.servers.borrow().current();
         self.recorder.closing(self.node, to, connection, because, since);
+    }
+
+    fn follows_references(&self) -> bool {
+        matches!(&self.plan.node(self.node).program, Program::Client(client) if client.follows_references)
     }
 
     /// Returns the first broker of the world that a Server Reference names, as `NAME` or `NAME:PORT`.

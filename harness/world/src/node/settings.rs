@@ -48,12 +48,14 @@ pub fn broker_config(settings: &BrokerSettings) -> Config {
 /// Returns what the project's client is made with.
 pub(super) fn client_options(program: &ClientProgram) -> Options {
     let settings = &program.options;
-    let reconnect = settings.reconnect.map(|reconnect| Reconnect {
-        min: reconnect.min,
-        max: reconnect.max,
-        factor: reconnect.factor,
-        jitter: reconnect.jitter,
-        stable: reconnect.stable,
+    let reconnect = settings.reconnect.map(|reconnect| {
+        Box::new(Reconnect {
+            min: reconnect.min,
+            max: reconnect.max,
+            factor: reconnect.factor,
+            jitter: reconnect.jitter,
+            stable: reconnect.stable,
+        })
     });
     let usual = Options::new(settings.connect.version, "").packet_limit;
     Options {

@@ -1,10 +1,9 @@
 //! Answers of a client (§3.3.4, §4.3): every PUBLISH and PUBREL has one, and what a resumed session left is sent again.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use halfopen_protocol::packet::PacketId;
-use halfopen_protocol::{Packet, PacketType, Rare, Version};
+use halfopen_protocol::{Instant, Packet, PacketType, Rare, Version};
 
 use super::Client;
 use crate::model::finding::{Findings, clause_of, shown};
@@ -12,16 +11,16 @@ use crate::plan::Invariant;
 
 /// The answers that a client owes: type and identifier of each, and the times since which it is owed, oldest first.
 #[derive(Default)]
-pub(super) struct Requests(Rare<BTreeMap<(PacketType, PacketId), VecDeque<Duration>>>);
+pub(super) struct Requests(Rare<BTreeMap<(PacketType, PacketId), VecDeque<Instant>>>);
 
 impl Requests {
     /// A packet came that this one must answer.
-    pub(super) fn owe(&mut self, answer: PacketType, id: PacketId, now: Duration) {
+    pub(super) fn owe(&mut self, answer: PacketType, id: PacketId, now: Instant) {
         self.0.entry((answer, id)).or_default().push_back(now);
     }
 
     /// PUBREC came, which PUBREL must answer.
-    pub(super) fn receipt(&mut self, id: PacketId, now: Duration) {
+    pub(super) fn receipt(&mut self, id: PacketId, now: Instant) {
         self.owe(PacketType::PubRel, id, now);
     }
 
@@ -44,7 +43,7 @@ impl Requests {
         self.0.keys().filter(move |(owed, _)| *owed == answer).map(|(_, id)| *id)
     }
 
-    fn oldest(&self) -> Option<(PacketType, PacketId, Duration)> {
+    fn oldest(&self) -> Option<(PacketType, PacketId, Instant)> {
         let all = self.0.iter().filter_map(|((answer, id), since)| Some((*answer, *id, *since.front()?)));
         all.min_by_key(|(answer, _, since)| (*since, *answer))
     }

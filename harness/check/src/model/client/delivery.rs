@@ -1,12 +1,11 @@
 //! What a client hands to its application (§4.3, §4.5): each message that it accepts, and one of QoS 2 once.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
-use halfopen_protocol::{Empty, Packet, PacketType, encode};
+use halfopen_protocol::{Empty, Instant, Packet, PacketType, encode};
 
 use super::answers::Requests;
 use super::{Client, Connection};
@@ -29,7 +28,7 @@ impl Empty for Incoming {
 struct Came {
     /// Time since which it is to be handed on. A program of others may wait for PUBREL with one of QoS 2 (§4.3.3): `None`
     /// until then.
-    since: Option<Duration>,
+    since: Option<Instant>,
     publish: Publish,
 }
 
@@ -132,7 +131,7 @@ impl Client {
     }
 
     /// The application is given a message.
-    pub(in crate::model) fn delivered(&mut self, now: Duration, message: &Publish, findings: &mut Findings) {
+    pub(in crate::model) fn delivered(&mut self, now: Instant, message: &Publish, findings: &mut Findings) {
         self.now = now;
         let key = (message.topic.clone(), message.payload.clone());
         let Some(queue) = self.incoming.waiting.get_mut(&key) else {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Ack, ConnAck, Connect, PacketId, Publish};
-use halfopen_protocol::{Packet, Rare, ReasonCode, Version};
+use halfopen_protocol::{Instant, Packet, Rare, ReasonCode, Version};
 
 use self::answers::Requests;
 use self::delivery::Incoming;
@@ -42,17 +42,17 @@ pub(super) struct Client {
     /// True if its application acknowledges the messages, and so takes them over.
     acknowledges: bool,
     tolerance: Duration,
-    now: Duration,
+    now: Instant,
     connection: Option<Connection>,
     /// Time at which its latest connection ended.
-    ended_at: Option<Duration>,
+    ended_at: Option<Instant>,
     /// The connection that it closes because it is asked to: what it wrote before still goes out.
     leaving: Option<ConnectionId>,
     sender: Sender,
     incoming: Rare<Incoming>,
     waits: Waits,
     /// Time since which the process has run without a pause; `None` while it stands still or is down.
-    running_since: Option<Duration>,
+    running_since: Option<Instant>,
     /// True if its process has ended.
     is_down: bool,
     is_reading: bool,
@@ -81,7 +81,7 @@ struct Connection {
     is_dismissed: bool,
     requests: Requests,
     /// Time at which the server accepted the client.
-    accepted_at: Option<Duration>,
+    accepted_at: Option<Instant>,
     /// Topic aliases of the server, and of the client.
     aliases: Rare<BTreeMap<u16, ByteString>>,
     own_aliases: Rare<BTreeMap<u16, ByteString>>,
@@ -119,7 +119,7 @@ impl Client {
         node: NodeId,
         program: &ClientProgram,
         foretold: Foretold,
-        told_at: &Rc<Cell<Option<Duration>>>,
+        told_at: &Rc<Cell<Option<Instant>>>,
     ) -> Self {
         let is_foreign = plan.node(node).played_by.is_some();
         Self {
@@ -128,14 +128,14 @@ impl Client {
             is_slow: !program.handling.is_zero() || !program.options.acknowledge.is_empty(),
             acknowledges: !program.options.acknowledge.is_empty(),
             tolerance: plan.tolerance,
-            now: Duration::ZERO,
+            now: Instant::ZERO,
             connection: None,
             ended_at: None,
             leaving: None,
             sender: Sender::new(usize::MAX),
             incoming: Rare::new(),
             waits: Waits::of(program, is_foreign, told_at),
-            running_since: Some(Duration::ZERO),
+            running_since: Some(Instant::ZERO),
             is_down: false,
             is_reading: true,
             own: (!foretold.connects_otherwise).then(|| program.options.connect.clone().into_arc()),
@@ -148,7 +148,7 @@ impl Client {
     }
 
     /// Takes note of something that the client writes.
-    pub(super) fn sent(&mut self, now: Duration, id: ConnectionId, item: &Transmission, findings: &mut Findings) {
+    pub(super) fn sent(&mut self, now: Instant, id: ConnectionId, item: &Transmission, findings: &mut Findings) {
         self.now = now;
         match item {
             Transmission::Open => {
@@ -175,7 +175,7 @@ impl Client {
     }
 
     /// Takes note of something that the client reads.
-    pub(super) fn received(&mut self, now: Duration, id: ConnectionId, item: &Transmission, findings: &mut Findings) {
+    pub(super) fn received(&mut self, now: Instant, id: ConnectionId, item: &Transmission, findings: &mut Findings) {
         self.now = now;
         if !self.is_on(id) {
             return;
@@ -189,7 +189,7 @@ impl Client {
     }
 
     /// Takes note that the client says it ends the connection.
-    pub(super) fn closing(&mut self, now: Duration, id: ConnectionId, because: Because, findings: &mut Findings) {
+    pub(super) fn closing(&mut self, now: Instant, id: ConnectionId, because: Because, findings: &mut Findings) {
         self.now = now;
         if self.is_on(id) {
             self.judge_haste(because, findings);
@@ -203,7 +203,7 @@ impl Client {
     }
 
     /// Takes note that something happens to the client itself.
-    pub(super) fn changed(&mut self, now: Duration, change: NodeFault, findings: &mut Findings) {
+    pub(super) fn changed(&mut self, now: Instant, change: NodeFault, findings: &mut Findings) {
         self.now = now;
         match change {
             NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Shutdown => {
@@ -250,7 +250,7 @@ impl Client {
 
     /// Takes note of what the scenario tells the client in one step, in this order. An action that waits puts off those
     /// that follow, so that it is not known when they are taken.
-    pub(super) fn told(&mut self, now: Duration, commands: &[&Command]) {
+    pub(super) fn told(&mut self, now: Instant, commands: &[&Command]) {
         self.now = now;
         if self.is_down {
             // A process that is started at this instant may be told it.
@@ -289,7 +289,7 @@ impl Client {
     }
 
     /// Judges what is still open at the end of the run.
-    pub(super) fn finish(&mut self, end: Duration, findings: &mut Findings) {
+    pub(super) fn finish(&mut self, end: Instant, findings: &mut Findings) {
         self.now = end;
         self.judge_connection(findings);
         self.judge_delivery(findings);
@@ -543,7 +543,7 @@ impl Client {
     }
 
     /// Returns whether something that was owed since `since` is missing by now.
-    fn is_overdue(&self, since: Duration) -> bool {
+    fn is_overdue(&self, since: Instant) -> bool {
         let Some(running) = self.running_since else { return false };
         let may_be_stuck =
             self.writes_large && self.waits.answered_at().is_none_or(|answered| answered <= since.max(running));

@@ -3,12 +3,11 @@
 //! acknowledged; the standard leaves it open.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use halfopen_protocol::Rare;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
+use halfopen_protocol::{Instant, Rare};
 
 use super::Client;
 use super::limits::Limits;
@@ -36,9 +35,9 @@ pub(super) struct Told {
 pub(super) struct Message {
     publish: Publish,
     /// Time since which the message could have been sent.
-    since: Duration,
+    since: Instant,
     /// Time at which the application gave it to the client.
-    given: Duration,
+    given: Instant,
     is_must: bool,
     /// True if the client may have begun to send it on a connection that has ended.
     may_have_begun: bool,
@@ -49,13 +48,13 @@ pub(super) struct Message {
 impl Message {
     /// Returns whether the lifetime of the message has been counted down while it waited, or begun anew with a session,
     /// in a PUBLISH that is sent now, within `slack` seconds. `is_known` says whether the times of the client are.
-    fn is_right_expiry(&self, publish: &Publish, now: Duration, is_known: bool, slack: u64) -> bool {
+    fn is_right_expiry(&self, publish: &Publish, now: Instant, is_known: bool, slack: u64) -> bool {
         let (given, sent) = match (self.publish.message_expiry, publish.message_expiry) {
             (Some(given), Some(sent)) => (u64::from(given), u64::from(sent)),
             (given, sent) => return given == sent,
         };
-        let is_left = |from: u64, since: Duration| {
-            let left = from.saturating_sub(now.saturating_sub(since).as_secs());
+        let is_left = |from: u64, since: Instant| {
+            let left = from.saturating_sub(now.saturating_since(since).as_secs());
             left.abs_diff(sent) <= slack
         };
         let is_left_anew = self.sent_expiry.is_some_and(|before| is_left(before.into(), self.since));
@@ -71,7 +70,7 @@ impl Told {
     }
 
     /// Forgets everything, as the process does when it ends; what was given at this instant the next one may have.
-    pub(super) fn forget(&mut self, now: Duration) {
+    pub(super) fn forget(&mut self, now: Instant) {
         let before = std::mem::replace(self, Self::new(self.limit));
         let fresh = before.waiting.into_inner().into_values().flatten().filter(|message| message.given == now);
         fresh.for_each(|message| self.wait(Message { is_must: false, ..message }));
@@ -83,12 +82,12 @@ impl Told {
     }
 
     /// Returns whether something that waits was given at this instant.
-    pub(super) fn has_given_at(&self, now: Duration) -> bool {
+    pub(super) fn has_given_at(&self, now: Instant) -> bool {
         self.waiting.values().flatten().any(|message| message.given == now)
     }
 
     /// Adds a message of the application. `is_sure` says whether it is given at once.
-    pub(super) fn give(&mut self, publish: &Publish, now: Duration, is_sure: bool, limits: Option<&Limits>) {
+    pub(super) fn give(&mut self, publish: &Publish, now: Instant, is_sure: bool, limits: Option<&Limits>) {
         let has_room = self.has_room();
         let is_must = is_sure && has_room && limits.is_none_or(|limits| limits.takes_message(publish));
         self.wait(Message {
@@ -121,14 +120,14 @@ impl Told {
     }
 
     /// Takes note that messages that were given at such a time need not be sent.
-    pub(super) fn doubt(&mut self, is_doubtful: impl Fn(Duration) -> bool) {
+    pub(super) fn doubt(&mut self, is_doubtful: impl Fn(Instant) -> bool) {
         let waiting = self.waiting_mut();
         waiting.filter(|message| is_doubtful(message.given)).for_each(|message| message.is_must = false);
     }
 
     /// Takes note that the server has no session: what it had not acknowledged is new again. Another program than the
     /// project's (`is_foreign`) may drop it with the session, and what waits behind it.
-    pub(super) fn start_over(&mut self, now: Duration, is_foreign: bool) {
+    pub(super) fn start_over(&mut self, now: Instant, is_foreign: bool) {
         for message in std::mem::take(&mut self.sent).into_inner().into_values() {
             self.wait(Message { since: now, ..message });
         }
@@ -224,7 +223,7 @@ impl Client {
         &mut self,
         topic: &ByteString,
         publish: &Publish,
-        room: Option<Duration>,
+        room: Option<Instant>,
         findings: &mut Findings,
     ) {
         let (now, is_known) = (self.now, self.waits.is_known() && !self.writes_large);
@@ -266,7 +265,7 @@ impl Client {
     }
 
     /// Returns whether a message that is not sent yet should have been.
-    fn is_missing(&self, message: &Message, accepted: Duration, room: Duration) -> bool {
+    fn is_missing(&self, message: &Message, accepted: Instant, room: Instant) -> bool {
         message.is_must
             && message.publish.message_expiry.is_none()
             && self.told.bytes < BLOCKED

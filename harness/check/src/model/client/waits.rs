@@ -5,40 +5,39 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::Client;
-use crate::model::finding::{Findings, shown};
-use crate::plan::{Because, ClientProgram, Invariant, Reconnect};
+use crate::model::finding::{Findings, shown, shown_time};
+use crate::plan::{Because, ClientProgram, CommonSettings, Invariant};
+use halfopen_protocol::{Instant, Shared};
 
 /// The waits of one client, and what it waits for now.
 pub(super) struct Waits {
-    ping_timeout: Option<Duration>,
-    connect_timeout: Duration,
+    /// The settings of the client, which its plan has, too.
+    settings: Shared<CommonSettings>,
     /// True if the program is not the project's: how long it waits is its own choice.
     is_foreign: bool,
-    /// The policy for connecting again; `None` never does.
-    reconnect: Option<Box<Reconnect>>,
     /// The next pause before chance, in seconds.
     pause: f64,
     /// The shortest and the longest that the present pause may be.
     pauses: Option<(Duration, Duration)>,
     /// Time at which the server accepted the connection.
-    accepted_at: Option<Duration>,
+    accepted_at: Option<Instant>,
     keep_alive: Duration,
     /// Time since which it waits for CONNACK.
-    opening_since: Option<Duration>,
+    opening_since: Option<Instant>,
     /// Time since which it waits for PINGRESP: since PINGREQ, or since something came after it.
-    ping_since: Option<Duration>,
+    ping_since: Option<Instant>,
     /// Number of PINGREQs that have no PINGRESP.
     pings: u32,
     /// Time since which it has had no connection and has to make one.
-    lost_at: Option<Duration>,
+    lost_at: Option<Instant>,
     /// Time of the scenario's latest command.
-    told_at: Rc<Cell<Option<Duration>>>,
+    told_at: Rc<Cell<Option<Instant>>>,
     /// Time at which it last wrote a packet, and at which it last did so at the very instant at which it read something.
-    wrote_at: Option<Duration>,
-    answered_at: Option<Duration>,
+    wrote_at: Option<Instant>,
+    answered_at: Option<Instant>,
     /// Time at which it last wrote a packet that may not have been written at once.
-    large_at: Option<Duration>,
-    heard_at: Option<Duration>,
+    large_at: Option<Instant>,
+    heard_at: Option<Instant>,
     /// The process has stood still, or its clock is not the world's: times are not known.
     is_disturbed: bool,
     odd_clock: bool,
@@ -46,14 +45,12 @@ pub(super) struct Waits {
 
 impl Waits {
     /// The waits of the client on a node.
-    pub(super) fn of(program: &ClientProgram, is_foreign: bool, told_at: &Rc<Cell<Option<Duration>>>) -> Self {
+    pub(super) fn of(program: &ClientProgram, is_foreign: bool, told_at: &Rc<Cell<Option<Instant>>>) -> Self {
         let options = &program.options;
         Self {
-            ping_timeout: options.ping_timeout,
-            connect_timeout: options.connect_timeout,
+            settings: options.common.clone(),
             is_foreign,
-            reconnect: options.reconnect.map(Box::new),
-            pause: options.reconnect.map_or(0.0, |reconnect| reconnect.min.as_secs_f64()),
+            pause: options.reconnect.as_ref().map_or(0.0, |reconnect| reconnect.min.as_secs_f64()),
             pauses: None,
             accepted_at: None,
             keep_alive: Duration::ZERO,
@@ -72,7 +69,7 @@ impl Waits {
     }
 
     /// A connection is being opened.
-    pub(super) fn opened(&mut self, now: Duration) {
+    pub(super) fn opened(&mut self, now: Instant) {
         if self.opening_since.is_some() {
             // The attempt before has failed, and no trace shows when.
             self.next_pause(false);
@@ -89,7 +86,7 @@ impl Waits {
     }
 
     /// CONNACK has accepted the client, perhaps with another keep-alive [MQTT-3.2.2-21].
-    pub(super) fn accepted(&mut self, now: Duration, server_keep_alive: Option<u16>) {
+    pub(super) fn accepted(&mut self, now: Instant, server_keep_alive: Option<u16>) {
         self.opening_since = None;
         self.accepted_at = Some(now);
         if let Some(seconds) = server_keep_alive {
@@ -98,7 +95,7 @@ impl Waits {
     }
 
     /// A packet is sent; the end of a large one says nothing of when it could have been written.
-    pub(super) fn wrote(&mut self, now: Duration, is_large: bool) {
+    pub(super) fn wrote(&mut self, now: Instant, is_large: bool) {
         self.wrote_at = Some(now);
         if is_large {
             self.large_at = Some(now);
@@ -109,13 +106,13 @@ impl Waits {
     }
 
     /// PINGREQ is sent.
-    pub(super) fn pinged(&mut self, now: Duration) {
+    pub(super) fn pinged(&mut self, now: Instant) {
         self.pings += 1;
         self.ping_since.get_or_insert(now);
     }
 
     /// Returns when the client last answered something at once: then it could write.
-    pub(super) fn answered_at(&self) -> Option<Duration> {
+    pub(super) fn answered_at(&self) -> Option<Instant> {
         self.answered_at
     }
 
@@ -138,7 +135,7 @@ impl Waits {
     }
 
     /// Something comes: the server is alive.
-    pub(super) fn heard(&mut self, now: Duration) {
+    pub(super) fn heard(&mut self, now: Instant) {
         self.heard_at = Some(now);
         if let Some(since) = &mut self.ping_since {
             *since = now;
@@ -146,11 +143,11 @@ impl Waits {
     }
 
     /// The connection has ended: a pause begins, unless the client was asked to end it.
-    pub(super) fn lost(&mut self, now: Duration, is_asked: bool) {
+    pub(super) fn lost(&mut self, now: Instant, is_asked: bool) {
         self.opening_since = None;
         self.stop_pinging();
-        let lasted = self.accepted_at.take().map(|accepted| now.saturating_sub(accepted));
-        if let Some(reconnect) = &self.reconnect
+        let lasted = self.accepted_at.take().map(|accepted| now.saturating_since(accepted));
+        if let Some(reconnect) = &self.settings.reconnect
             && lasted.is_some_and(|lasted| lasted >= reconnect.stable)
         {
             self.pause = reconnect.min.as_secs_f64();
@@ -168,7 +165,7 @@ impl Waits {
     /// Another program may connect again at once when it has lost a connection that was accepted (`had_one`), and when its pauses begin
     /// with the first again is its own choice.
     fn next_pause(&mut self, had_one: bool) {
-        let Some(reconnect) = &self.reconnect else { return };
+        let Some(reconnect) = &self.settings.reconnect else { return };
         let longest = reconnect.max.as_secs_f64();
         let base = self.pause.min(longest);
         self.pause = (base * reconnect.factor.max(1.0)).min(longest);
@@ -186,7 +183,7 @@ impl Waits {
     pub(super) fn forget(&mut self) {
         self.stop();
         self.accepted_at = None;
-        self.pause = self.reconnect.as_ref().map_or(0.0, |reconnect| reconnect.min.as_secs_f64());
+        self.pause = self.settings.reconnect.as_ref().map_or(0.0, |reconnect| reconnect.min.as_secs_f64());
     }
 
     /// The client need not connect again.
@@ -226,14 +223,14 @@ impl Client {
             return;
         }
         if let Some(since) =
-            waits.opening_since.filter(|since| self.now > *since + waits.connect_timeout + self.tolerance)
+            waits.opening_since.filter(|since| self.now > *since + waits.settings.connect_timeout + self.tolerance)
         {
-            let due = since + waits.connect_timeout;
+            let due = since + waits.settings.connect_timeout;
             let owed = format!("{} closes a connection without CONNACK by {}", self.name, shown(due));
             findings.push(Invariant::ClientGivesUp, "§4.13", &owed, format!("it waited until {}", shown(self.now)));
         }
         let Some(since) = waits.ping_since.filter(|_| !waits.keep_alive.is_zero()) else { return };
-        let timeout = waits.ping_timeout.unwrap_or(waits.keep_alive / 2);
+        let timeout = waits.settings.ping_timeout.unwrap_or(waits.keep_alive / 2);
         // What waited to be written and gets out puts the time-out off, and so does a packet that is still arriving, which is
         // not seen before it is whole.
         let since = since.max(waits.wrote_at.filter(|_| self.writes_large).unwrap_or_default());
@@ -251,10 +248,10 @@ impl Client {
         }
         let (what, clause, since, timeout) = match because {
             Because::NoPingresp => {
-                let timeout = waits.ping_timeout.unwrap_or(waits.keep_alive / 2);
+                let timeout = waits.settings.ping_timeout.unwrap_or(waits.keep_alive / 2);
                 ("PINGRESP", "§3.1.2.10", waits.ping_since, timeout)
             }
-            Because::NoConnack => ("CONNACK", "§4.13", waits.opening_since, waits.connect_timeout),
+            Because::NoConnack => ("CONNACK", "§4.13", waits.opening_since, waits.settings.connect_timeout),
             _ => return,
         };
         let slack = self.tolerance + Duration::from_millis(1);
@@ -286,14 +283,14 @@ impl Client {
         {
             return;
         }
-        let pause = self.now.saturating_sub(lost_at);
+        let pause = self.now.saturating_since(lost_at);
         let slack = self.tolerance + Duration::from_millis(1);
         if pause > longest + slack {
-            let owed = format!("{} connects again within {} of {}", self.name, shown(longest), shown(lost_at));
+            let owed = format!("{} connects again within {} of {}", self.name, shown_time(longest), shown(lost_at));
             findings.push(Invariant::ClientReconnects, "§4.1", &owed, format!("not until {}", shown(self.now)));
         } else if is_opening && pause + slack < shortest {
-            let owed = format!("{} waits at least {} before it connects again", self.name, shown(shortest));
-            findings.push(Invariant::ClientReconnects, "§4.1", &owed, format!("after {}", shown(pause)));
+            let owed = format!("{} waits at least {} before it connects again", self.name, shown_time(shortest));
+            findings.push(Invariant::ClientReconnects, "§4.1", &owed, format!("after {}", shown_time(pause)));
         }
     }
 }

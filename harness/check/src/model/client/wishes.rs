@@ -2,11 +2,10 @@
 //! with the options that they had, those that were made while it ran among them, and none that it has given up.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{PacketId, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe};
-use halfopen_protocol::{Empty, Rare};
+use halfopen_protocol::{Empty, Instant, Rare};
 
 use super::Client;
 use crate::model::finding::{Findings, shown};
@@ -21,15 +20,15 @@ pub(super) struct Wishes {
     only_own: bool,
     wanted: BTreeMap<ByteString, Wish>,
     /// The filters that were unsubscribed, and when the application asked for it.
-    gone: BTreeMap<ByteString, Option<Duration>>,
+    gone: BTreeMap<ByteString, Option<Instant>>,
     /// The latest time at which the application asked to subscribe, and to unsubscribe, by filter.
-    told: BTreeMap<ByteString, (Option<Duration>, Option<Duration>)>,
+    told: BTreeMap<ByteString, (Option<Instant>, Option<Instant>)>,
     /// SUBSCRIBE and UNSUBSCRIBE that have no answer yet.
     subscribes: BTreeMap<PacketId, Subscribe>,
     unsubscribes: BTreeMap<PacketId, Unsubscribe>,
     /// The filters to be subscribed again on the present connection.
     owed: BTreeSet<ByteString>,
-    owed_since: Duration,
+    owed_since: Instant,
     /// The filters that were asked for on the present connection.
     asked: BTreeSet<ByteString>,
 }
@@ -44,7 +43,7 @@ impl Empty for Wishes {
         subscribes: BTreeMap::new(),
         unsubscribes: BTreeMap::new(),
         owed: BTreeSet::new(),
-        owed_since: Duration::ZERO,
+        owed_since: Instant::ZERO,
         asked: BTreeSet::new(),
     };
 }
@@ -54,7 +53,7 @@ struct Wish {
     subscription: Subscription,
     id: Option<u32>,
     /// Time at which it was granted; zero for what the client subscribes to on its own.
-    since: Duration,
+    since: Instant,
     /// The application has not asked to give it up.
     is_sure: bool,
 }
@@ -74,20 +73,20 @@ impl Wishes {
     pub(super) fn forget(&mut self) {
         let own = std::mem::take(&mut self.own);
         let wish =
-            |one: &Subscription| Wish { subscription: one.clone(), id: None, since: Duration::ZERO, is_sure: true };
+            |one: &Subscription| Wish { subscription: one.clone(), id: None, since: Instant::ZERO, is_sure: true };
         let wanted = own.iter().map(|one| (one.filter.clone(), wish(one))).collect();
         *self = Self { own, only_own: self.only_own, wanted, ..Self::default() };
     }
 
     /// Takes note that the application asks to subscribe to these filters.
-    pub(super) fn told_to_subscribe(&mut self, filters: impl IntoIterator<Item = ByteString>, now: Duration) {
+    pub(super) fn told_to_subscribe(&mut self, filters: impl IntoIterator<Item = ByteString>, now: Instant) {
         for filter in filters {
             self.told.entry(filter).or_default().0 = Some(now);
         }
     }
 
     /// Takes note that the application asks to unsubscribe from these filters; without room for that it may come to nothing.
-    pub(super) fn told_to_unsubscribe(&mut self, filters: &[String], now: Duration, has_room: bool) {
+    pub(super) fn told_to_unsubscribe(&mut self, filters: &[String], now: Instant, has_room: bool) {
         for filter in filters {
             let filter = ByteString::from(filter.as_str());
             if let Some(wish) = self.wanted.get_mut(&filter) {
@@ -101,7 +100,7 @@ impl Wishes {
 
     /// Takes note that a connection begins: what was not answered on the last one never will be. If the server has no session,
     /// everything is to be subscribed to again.
-    pub(super) fn connected(&mut self, now: Duration, has_session: bool) {
+    pub(super) fn connected(&mut self, now: Instant, has_session: bool) {
         self.subscribes.clear();
         self.unsubscribes.clear();
         self.owed.clear();
@@ -114,7 +113,7 @@ impl Wishes {
     }
 
     /// Takes note of SUBACK: what it grants is wanted from then on.
-    pub(super) fn granted(&mut self, ack: &SubAck, now: Duration) {
+    pub(super) fn granted(&mut self, ack: &SubAck, now: Instant) {
         let Some(asked) = self.subscribes.remove(&ack.packet_id) else { return };
         for (subscription, reason) in asked.subscriptions.into_iter().zip(&ack.reasons) {
             let filter = subscription.filter.clone();
@@ -136,8 +135,8 @@ impl Wishes {
     }
 
     /// Takes note that what was granted at this time or later may not have been taken in before the connection was lost.
-    pub(super) fn doubt_granted_since(&mut self, accepted: Duration) {
-        let granted = self.wanted.values_mut().filter(|wish| wish.since >= accepted && wish.since > Duration::ZERO);
+    pub(super) fn doubt_granted_since(&mut self, accepted: Instant) {
+        let granted = self.wanted.values_mut().filter(|wish| wish.since >= accepted && wish.since > Instant::ZERO);
         granted.for_each(|wish| wish.is_sure = false);
     }
 

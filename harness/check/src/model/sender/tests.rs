@@ -8,7 +8,7 @@ use super::*;
 #[case::under_way(1_000, true)]
 #[case::perhaps_too_large_now(200, false)]
 fn identifier_of_a_message_is_free_for_a_request_where_its_flow_may_be_over(#[case] size: usize, #[case] broken: bool) {
-    let (now, id) = (Duration::ZERO, PacketId::MIN);
+    let (now, id) = (Instant::ZERO, PacketId::MIN);
     let message = Publish { qos: QoS::AtLeastOnce, packet_id: Some(id), ..Publish::default() };
     let mut sender = Sender::new(10);
     sender.connected(now, 10, 1_000);
@@ -20,7 +20,7 @@ fn identifier_of_a_message_is_free_for_a_request_where_its_flow_may_be_over(#[ca
 
 #[test]
 fn what_was_not_known_to_be_under_way_has_no_place_behind_what_follows_it() {
-    let now = Duration::ZERO;
+    let now = Instant::ZERO;
     let id = |id| PacketId::new(id).unwrap();
     let message = |of, dup| Publish { qos: QoS::AtLeastOnce, packet_id: Some(id(of)), dup, ..Publish::default() };
     let mut sender = Sender::new(10);
@@ -47,13 +47,13 @@ fn what_was_not_known_to_be_under_way_has_no_place_behind_what_follows_it() {
 #[case::puback(QoS::AtLeastOnce, PacketType::PubAck)]
 #[case::pubrec(QoS::ExactlyOnce, PacketType::PubRec)]
 fn answer_that_comes_first_on_a_connection_may_not_have_been_read(#[case] qos: QoS, #[case] answer: PacketType) {
-    let (now, id) = (Duration::ZERO, PacketId::MIN);
+    let (now, id) = (Instant::ZERO, PacketId::MIN);
     let message = Publish { qos, packet_id: Some(id), ..Publish::default() };
     let mut sender = Sender::new(10);
     sender.connected(now, 10, 1_000);
     sender.publish(now, Version::V3_1_1, &"t".into(), &message);
     sender.disconnected();
-    let later = Duration::from_secs(1);
+    let later = Instant::from_secs(1);
     sender.connected(later, 10, 1_000);
     sender.acknowledged(later, answer, &Ack::new(id));
     let again = Publish { dup: true, ..message };

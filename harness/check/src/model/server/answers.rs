@@ -1,10 +1,9 @@
 //! Answers of a server: every request has one, with the identifier of the request, and nothing else is answered.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use halfopen_protocol::packet::{Ack, PacketId, QoS, SubAck, Subscription, UnsubAck};
-use halfopen_protocol::{Packet, PacketType, ReasonCode, Version};
+use halfopen_protocol::{Instant, Packet, PacketType, ReasonCode, Version};
 
 use super::Server;
 use super::access::Permission;
@@ -170,7 +169,7 @@ impl Server {
         true
     }
 
-    fn subscribe(&mut self, id: ConnectionId, asked: &Subscription, qos: QoS, number: Option<u32>, asked_at: Duration) {
+    fn subscribe(&mut self, id: ConnectionId, asked: &Subscription, qos: QoS, number: Option<u32>, asked_at: Instant) {
         let subscribed = Subscribed {
             filter: Filter::new(&asked.filter),
             qos,
@@ -280,8 +279,8 @@ impl Server {
 }
 
 /// Returns the oldest request of each kind that has no answer: what it is, what answers it, and since when that is owed.
-fn oldest(connection: &Connection) -> Vec<(PacketType, PacketType, Duration)> {
-    fn first<T>(queues: &BTreeMap<PacketId, VecDeque<T>>, since: impl Fn(&T) -> Duration) -> Option<Duration> {
+fn oldest(connection: &Connection) -> Vec<(PacketType, PacketType, Instant)> {
+    fn first<T>(queues: &BTreeMap<PacketId, VecDeque<T>>, since: impl Fn(&T) -> Instant) -> Option<Instant> {
         queues.values().flatten().map(since).min()
     }
     let requests = &connection.requests;

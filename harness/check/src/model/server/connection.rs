@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish, Subscription};
-use halfopen_protocol::{Empty, Packet, Rare, ReasonCode, Version};
+use halfopen_protocol::{Empty, Instant, Packet, Rare, ReasonCode, Version};
 
 use super::Server;
 use super::access::{Permission, Right};
@@ -45,7 +44,7 @@ pub(super) enum Ended {
 /// A connection that the server has not seen end.
 pub(super) struct Connection {
     pub(super) client: NodeId,
-    opened_at: Duration,
+    opened_at: Instant,
     /// The client's CONNECT.
     pub(super) connect: Option<Arc<Connect>>,
     /// The malformed CONNECT that is the first thing received.
@@ -53,25 +52,25 @@ pub(super) struct Connection {
     /// The client identifier, once CONNACK has accepted it.
     pub(super) session: Option<ByteString>,
     /// Time at which something came that CONNACK or the end of the connection must answer.
-    pub(super) asked_at: Option<Duration>,
+    pub(super) asked_at: Option<Instant>,
     /// The packets that came after CONNECT and before CONNACK, which a server takes in once it has accepted (§3.1.4).
     pub(super) early: Rare<Vec<Packet>>,
     /// Time at which the client was last heard.
-    pub(super) heard_at: Duration,
+    pub(super) heard_at: Instant,
     /// Time at which the server last wrote something at the very instant at which the client was heard: then it could
     /// write at once.
-    answered_at: Option<Duration>,
+    answered_at: Option<Instant>,
     /// Time at which the server last wrote a packet that may not have been written at once: its end says nothing.
-    large_at: Option<Duration>,
+    large_at: Option<Instant>,
     /// True if the client reads nothing.
     pub(super) is_deaf: bool,
-    pub(super) reads_since: Duration,
+    pub(super) reads_since: Instant,
     /// Time at which CONNACK was sent.
-    pub(super) accepted_at: Option<Duration>,
+    pub(super) accepted_at: Option<Instant>,
     /// The CONNACK that accepted the client.
     pub(super) announced: Option<Arc<ConnAck>>,
     /// Time at which the server sent DISCONNECT, or a CONNACK that refuses.
-    pub(super) left_at: Option<Duration>,
+    pub(super) left_at: Option<Instant>,
     /// The first rule that the client has broken.
     pub(super) violation: Option<Box<Violation>>,
     /// True once the client has had more messages under way than the server takes (Receive Maximum).
@@ -81,7 +80,7 @@ pub(super) struct Connection {
     /// Topic aliases of the client, and of the server.
     pub(super) aliases: (Aliases, Aliases),
     /// Time since which PINGRESP is owed, for each PINGREQ that has none.
-    pub(super) pings: VecDeque<Duration>,
+    pub(super) pings: VecDeque<Instant>,
     pub(super) requests: Rare<Requests>,
     /// The client's messages that the server has not acknowledged.
     pub(super) unanswered: Unanswered,
@@ -91,39 +90,39 @@ pub(super) struct Connection {
     under_way: usize,
     /// Bytes that have reached the client over a network that may have lost its acknowledgements.
     unconfirmed: usize,
-    writable_since: Option<Duration>,
+    writable_since: Option<Instant>,
     /// Latest time at which the server was possibly in the middle of a large message.
-    stuck_at: Duration,
+    stuck_at: Instant,
 }
 
 /// Publications of one instant.
 #[derive(Default)]
 pub(super) struct Fresh {
-    pub(super) at: Duration,
+    pub(super) at: Instant,
     pub(super) publications: Vec<Rc<Publication>>,
 }
 
 impl Empty for Fresh {
-    const EMPTY: &'static Self = &Self { at: Duration::ZERO, publications: Vec::new() };
+    const EMPTY: &'static Self = &Self { at: Instant::ZERO, publications: Vec::new() };
 }
 
 /// The topics of topic aliases.
 pub(super) type Aliases = Rare<BTreeMap<u16, ByteString>>;
 
 /// A SUBSCRIBE: since when its answer is owed, its identifier, and its filters.
-pub(super) type Asked = (Duration, Option<u32>, Vec<Subscription>);
+pub(super) type Asked = (Instant, Option<u32>, Vec<Subscription>);
 
 /// The other requests of a client, oldest first, each with the time since which the answer is owed.
 #[derive(Default)]
 pub(super) struct Requests {
     pub(super) subscribes: BTreeMap<PacketId, VecDeque<Asked>>,
-    pub(super) unsubscribes: BTreeMap<PacketId, VecDeque<(Duration, Vec<ByteString>)>>,
-    pub(super) publishes: BTreeMap<PacketId, VecDeque<(Duration, Rc<Publication>)>>,
-    pub(super) publishes_qos_2: BTreeMap<PacketId, VecDeque<(Duration, Rc<Publication>)>>,
+    pub(super) unsubscribes: BTreeMap<PacketId, VecDeque<(Instant, Vec<ByteString>)>>,
+    pub(super) publishes: BTreeMap<PacketId, VecDeque<(Instant, Rc<Publication>)>>,
+    pub(super) publishes_qos_2: BTreeMap<PacketId, VecDeque<(Instant, Rc<Publication>)>>,
     /// PUBREL of the client, and whether the server knew its identifier.
-    pub(super) releases: BTreeMap<PacketId, VecDeque<(Duration, bool)>>,
+    pub(super) releases: BTreeMap<PacketId, VecDeque<(Instant, bool)>>,
     /// PUBREC of the client, which PUBREL must answer.
-    pub(super) receipts: BTreeMap<PacketId, VecDeque<Duration>>,
+    pub(super) receipts: BTreeMap<PacketId, VecDeque<Instant>>,
 }
 
 impl Empty for Requests {
@@ -139,7 +138,7 @@ impl Empty for Requests {
 
 impl Connection {
     /// A connection that the server has just accepted from this node.
-    pub(super) fn new(client: NodeId, now: Duration) -> Self {
+    pub(super) fn new(client: NodeId, now: Instant) -> Self {
         Self {
             client,
             opened_at: now,
@@ -152,7 +151,7 @@ impl Connection {
             answered_at: None,
             large_at: None,
             is_deaf: false,
-            reads_since: Duration::ZERO,
+            reads_since: Instant::ZERO,
             accepted_at: None,
             announced: None,
             left_at: None,
@@ -167,7 +166,7 @@ impl Connection {
             under_way: 0,
             unconfirmed: 0,
             writable_since: Some(now),
-            stuck_at: Duration::ZERO,
+            stuck_at: Instant::ZERO,
         }
     }
 
@@ -203,7 +202,7 @@ impl Connection {
     }
 
     /// Takes note of bytes that the server has written.
-    pub(super) fn wrote(&mut self, now: Duration, size: usize) {
+    pub(super) fn wrote(&mut self, now: Instant, size: usize) {
         if size >= BLOCKED {
             self.large_at = Some(now);
         }
@@ -220,7 +219,7 @@ impl Connection {
 
     /// Takes note of bytes that have reached the client. Where the acknowledgement may be lost, they still fill the window until
     /// something comes from the client.
-    pub(super) fn delivered(&mut self, now: Duration, size: usize, is_acknowledged: bool) {
+    pub(super) fn delivered(&mut self, now: Instant, size: usize, is_acknowledged: bool) {
         if !is_acknowledged {
             self.unconfirmed += size;
             return;
@@ -232,7 +231,7 @@ impl Connection {
     }
 
     /// Takes note that something has come from the client.
-    pub(super) fn heard(&mut self, now: Duration) {
+    pub(super) fn heard(&mut self, now: Instant) {
         self.heard_at = now;
         let acknowledged = std::mem::take(&mut self.unconfirmed);
         self.delivered(now, acknowledged, true);
@@ -246,20 +245,20 @@ impl Connection {
     /// Returns whether a PUBLISH is seen at the time at which the server sends it. To a client that has read nothing since
     /// this time, it may have been on its way for long; and one that cannot be written at once is seen when its last bytes
     /// are.
-    pub(super) fn is_written_now(&self, publish: &Publish, since: Duration) -> bool {
+    pub(super) fn is_written_now(&self, publish: &Publish, since: Instant) -> bool {
         let bytes = self.bytes_under_way() + publish.payload.len();
         let is_writable = self.writable_since().is_some() && bytes < BLOCKED;
         !self.is_deaf && is_writable && self.reads_since <= since
     }
 
     /// Returns since when the server could have written at any time; `None` if it may be blocked.
-    pub(super) fn writable_since(&self) -> Option<Duration> {
+    pub(super) fn writable_since(&self) -> Option<Instant> {
         self.writable_since
     }
 
     /// Returns whether the server can surely write something at this time: what has reached the client may not have been
     /// acknowledged yet, and the window be full until then.
-    pub(super) fn is_writable_at(&self, now: Duration) -> bool {
+    pub(super) fn is_writable_at(&self, now: Instant) -> bool {
         self.writable_since.is_some_and(|since| since == self.opened_at || now > since + GRACE)
     }
 }
@@ -267,12 +266,12 @@ impl Connection {
 impl Server {
     /// Judges whether something that was owed since `since` on a connection is missing by now, and since when it could
     /// have been done.
-    pub(super) fn is_overdue(&self, connection: &Connection, since: Duration) -> bool {
+    pub(super) fn is_overdue(&self, connection: &Connection, since: Instant) -> bool {
         self.is_overdue_at(connection, since, self.now)
     }
 
     /// Returns whether something that was owed since `since` was missing at this time, after which it may not be owed any more.
-    pub(super) fn is_overdue_at(&self, connection: &Connection, since: Duration, at: Duration) -> bool {
+    pub(super) fn is_overdue_at(&self, connection: &Connection, since: Instant, at: Instant) -> bool {
         let Some(writable) = connection.writable_since() else { return false };
         !self.is_paused
             && !self.may_be_stuck(connection)
@@ -292,7 +291,7 @@ impl Server {
             again.or_else(|| Some(self.large_since(client_id, session)?.max(room)))
         });
         let is_hampered = connection.is_deaf || self.is_network_hampered || self.slow.contains(&connection.client);
-        let is_silent = |since: Duration| connection.heard_at <= since.max(connection.reads_since) + GRACE;
+        let is_silent = |since: Instant| connection.heard_at <= since.max(connection.reads_since) + GRACE;
         if session.is_some_and(|(_, session)| session.is_unknown) {
             return true;
         }
@@ -302,7 +301,7 @@ impl Server {
     }
 
     /// Returns since when the latest large message has waited that the client may be sent: its own, or one of its groups.
-    pub(super) fn large_since(&self, client_id: &ByteString, session: &Session) -> Option<Duration> {
+    pub(super) fn large_since(&self, client_id: &ByteString, session: &Session) -> Option<Instant> {
         let of_groups = self.groups.large_since(BLOCKED, client_id, &session.subscriptions);
         session.owed.large_since(BLOCKED).into_iter().chain(of_groups).max()
     }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytestring::ByteString;
+use halfopen_protocol::Instant;
 use halfopen_protocol::packet::{Publish, QoS};
 
 use super::Server;
@@ -148,7 +149,7 @@ impl Server {
         id: ConnectionId,
         client_id: &ByteString,
         message: &OwedMessage,
-        room: Option<Duration>,
+        room: Option<Instant>,
         findings: &mut Findings,
     ) {
         let (Some(connection), Some(session)) = (self.connections.get(&id), self.sessions.get(client_id)) else {
@@ -225,7 +226,7 @@ impl Server {
         let lifetime =
             publish.packet_id.and_then(|packet| self.session_with(connection, id)?.1.sender.lifetime(packet));
         let Some((expiry, since)) = lifetime.filter(|_| !self.has_odd_clock) else { return };
-        let left = u64::from(expiry).saturating_sub(self.now.saturating_sub(since).as_secs());
+        let left = u64::from(expiry).saturating_sub(self.now.saturating_since(since).as_secs());
         let is_right = publish.message_expiry.is_some_and(|actual| u64::from(actual).abs_diff(left) <= 1);
         if !is_right && connection.is_written_now(publish, connection.accepted_at.unwrap_or_default()) {
             let client = self.node_name(connection.client);
@@ -246,7 +247,7 @@ impl Server {
             let added = publish.message_expiry.filter(|_| publication.expiry.is_none())?;
             return Some(("MQTT-3.3.2-6", "without a Message Expiry Interval".to_owned(), format!("{added} s")));
         };
-        let waited = self.now.saturating_sub(publication.at);
+        let waited = self.now.saturating_since(publication.at);
         let left = Duration::from_secs(expiry.into()).checked_sub(waited);
         if left.is_none_or(|left| left.is_zero() && expiry > 0) && waited > self.settings.tolerance {
             let over = publication.expires_at().unwrap_or_default();

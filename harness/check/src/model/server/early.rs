@@ -1,9 +1,8 @@
 //! Messages that a server sends before the trace shows why: it may publish the wills of connections that it closes only after
 //! that, at the same instant or, in real time, within the tolerance.
 
-use std::time::Duration;
-
 use bytestring::ByteString;
+use halfopen_protocol::Instant;
 use halfopen_protocol::packet::Publish;
 
 use super::Server;
@@ -17,7 +16,7 @@ pub(super) struct Early {
     pub(super) topic: ByteString,
     pub(super) publish: Publish,
     /// The time at which it was sent.
-    pub(super) at: Duration,
+    pub(super) at: Instant,
     /// The finding if no reason follows at the same instant, or within the tolerance.
     pub(super) finding: Finding,
 }
@@ -34,7 +33,7 @@ impl Server {
     }
 
     /// Finds what was sent for no reason, and for which none can follow any more at `next`, the next instant.
-    pub(super) fn judge_early(&mut self, next: Duration, findings: &mut Findings) {
+    pub(super) fn judge_early(&mut self, next: Instant, findings: &mut Findings) {
         let tolerance = self.settings.tolerance;
         self.early.extract_if(.., |early| early.at + tolerance < next).for_each(|early| findings.add(early.finding));
     }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
-use std::time::Duration;
 
 use bytestring::ByteString;
+use halfopen_protocol::Instant;
 use halfopen_protocol::packet::QoS;
 
 use super::owed::{Content, Copy, Match, OwedMessage, Which};
@@ -79,7 +79,7 @@ pub(super) struct GroupMessage {
     pub(super) members: BTreeMap<ByteString, Vec<Match>>,
     pub(super) is_must: bool,
     pub(super) is_held: bool,
-    pub(super) since: Duration,
+    pub(super) since: Instant,
 }
 
 impl GroupMessage {
@@ -147,7 +147,7 @@ impl Groups {
         bytes: usize,
         member: &ByteString,
         filters: &BTreeMap<ByteString, Subscribed>,
-    ) -> Option<Duration> {
+    ) -> Option<Instant> {
         let groups = shared(filters).filter_map(|filter| self.0.get(filter)).filter(|group| group.largest >= bytes);
         let own = groups.clone().flat_map(|group| group.messages.values().flatten());
         let own = own.filter(|message| message.members.contains_key(member));
@@ -357,7 +357,7 @@ impl Groups {
     }
 
     /// Takes note that this message cannot be held back any longer.
-    pub(super) fn release(&mut self, filter: &ByteString, publication: &Publication, now: Duration) {
+    pub(super) fn release(&mut self, filter: &ByteString, publication: &Publication, now: Instant) {
         self.each(filter, publication, |message| {
             message.is_held = false;
             message.since = now;

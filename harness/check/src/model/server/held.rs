@@ -2,9 +2,8 @@
 //! outlives its session, or is lost without a reason. Other programs than the project's tell nothing of it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use halfopen_protocol::Version;
+use halfopen_protocol::{Instant, Version};
 
 use super::Server;
 use super::session::Session;
@@ -19,7 +18,7 @@ pub(super) struct Memory {
     /// The sessions by their client identifiers.
     sessions: BTreeMap<String, SessionState>,
     /// Time at which watched sessions ended, and the version of their clients.
-    ended: BTreeMap<String, (Duration, Version)>,
+    ended: BTreeMap<String, (Instant, Version)>,
     /// Number of retained messages, if that is watched and has changed.
     retained: Option<u64>,
 }
@@ -35,7 +34,7 @@ impl Memory {
     }
 
     /// Takes note that the session of a client ends.
-    pub(super) fn session_ends(&mut self, now: Duration, client_id: &str, version: Version) {
+    pub(super) fn session_ends(&mut self, now: Instant, client_id: &str, version: Version) {
         if self.sessions.contains_key(client_id) {
             self.ended.insert(client_id.to_owned(), (now, version));
         }
@@ -116,7 +115,7 @@ impl Server {
                 let accepted = connection.accepted_at.unwrap_or(self.now);
                 is_open && is_answered && self.is_overdue(connection, accepted.max(connection.heard_at))
             }
-            None => !session.has_lost_connection_since(self.now.saturating_sub(GRACE)),
+            None => !session.has_lost_connection_since(Instant::new(self.now.since_origin().saturating_sub(GRACE))),
         }
     }
 

@@ -24,10 +24,9 @@ mod will;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::{Packet, ReasonCode, Version};
+use halfopen_protocol::{Instant, Packet, ReasonCode, Version};
 
 use self::access::Access;
 use self::connection::{Connection, Ended};
@@ -52,7 +51,7 @@ pub(super) struct Server {
     settings: Settings,
     access: Access,
     /// Time at which the scenario last told it other settings.
-    configured_at: Option<Duration>,
+    configured_at: Option<Instant>,
     /// The access list from the next instant on, if another one was told at this one.
     next_access: Option<Access>,
     /// Settings and access list with which the process starts.
@@ -67,10 +66,10 @@ pub(super) struct Server {
     /// told.
     untold: BTreeMap<ConnectionId, ByteString>,
     /// Connections that another one of the same client has replaced: since when, whose, and in which version.
-    taken_over: BTreeMap<ConnectionId, (Duration, ByteString, Version)>,
+    taken_over: BTreeMap<ConnectionId, (Instant, ByteString, Version)>,
     retained: Retained,
-    timers: BTreeSet<(Duration, Timer)>,
-    now: Duration,
+    timers: BTreeSet<(Instant, Timer)>,
+    now: Instant,
     publications: u64,
     /// Messages that were taken over at this instant; what else happens at it may have come before them.
     at_this_instant: Vec<Rc<Publication>>,
@@ -89,9 +88,9 @@ pub(super) struct Server {
     /// A client has resumed a session of which nothing is known.
     has_unknown_session: bool,
     /// Time at which the scenario last told it to stop in order.
-    stops_at: Option<Duration>,
+    stops_at: Option<Instant>,
     /// Sessions that have ended at this instant, or within the tolerance.
-    ended_now: BTreeMap<ByteString, Duration>,
+    ended_now: BTreeMap<ByteString, Instant>,
     /// Client identifiers of CONNECTs whose connection ended before their CONNACK: there may be a session.
     unanswered: BTreeSet<ByteString>,
     /// Messages that were sent at this instant and for which there is no reason yet.
@@ -106,9 +105,9 @@ pub(super) struct Server {
     /// True if the process was paused at the very instant of its start.
     has_not_run: bool,
     /// Time at which the process was started again.
-    restarted_at: Option<Duration>,
+    restarted_at: Option<Instant>,
     /// Time since which the process has run without a pause.
-    running_since: Duration,
+    running_since: Instant,
     /// The scenario has changed the server's clock, so that its delays are not known.
     has_odd_clock: bool,
     /// True if its process has ended.
@@ -117,7 +116,7 @@ pub(super) struct Server {
     has_lost_disk: bool,
     memory: Memory,
     /// The parts that could not be judged: the invariant, since when, and why.
-    unknown: Vec<(Invariant, Duration, String)>,
+    unknown: Vec<(Invariant, Instant, String)>,
 }
 
 /// A duty of a server that falls due at a time.
@@ -151,7 +150,7 @@ impl Server {
             taken_over: BTreeMap::new(),
             retained: Retained::default(),
             timers: BTreeSet::new(),
-            now: Duration::ZERO,
+            now: Instant::ZERO,
             publications: 0,
             at_this_instant: Vec::new(),
             delayed_wills: Vec::new(),
@@ -170,7 +169,7 @@ impl Server {
             is_paused: false,
             has_not_run: false,
             restarted_at: None,
-            running_since: Duration::ZERO,
+            running_since: Instant::ZERO,
             has_odd_clock: false,
             is_down: false,
             has_lost_disk: false,
@@ -185,7 +184,7 @@ impl Server {
     }
 
     /// Takes note of something that the server reads.
-    pub(super) fn received(&mut self, now: Duration, id: ConnectionId, item: &Transmission, findings: &mut Findings) {
+    pub(super) fn received(&mut self, now: Instant, id: ConnectionId, item: &Transmission, findings: &mut Findings) {
         self.advance(now, findings);
         match item {
             Transmission::Open => {
@@ -204,7 +203,7 @@ impl Server {
     /// Takes note of something that the server writes.
     pub(super) fn sent(
         &mut self,
-        now: Duration,
+        now: Instant,
         id: ConnectionId,
         item: &Transmission,
         size: usize,
@@ -231,14 +230,14 @@ impl Server {
     }
 
     /// Takes note that what the server has written has reached the other side.
-    pub(super) fn arrived(&mut self, now: Duration, id: ConnectionId, size: usize) {
+    pub(super) fn arrived(&mut self, now: Instant, id: ConnectionId, size: usize) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.delivered(now, size, !self.is_network_hampered);
         }
     }
 
     /// Takes note that the server says it ends a connection.
-    pub(super) fn closing(&mut self, now: Duration, id: ConnectionId, because: Because, findings: &mut Findings) {
+    pub(super) fn closing(&mut self, now: Instant, id: ConnectionId, because: Because, findings: &mut Findings) {
         self.advance(now, findings);
         let how = match because {
             Because::Malformed | Because::ProtocolError | Because::Quota | Because::NotAuthorized => Ended::Refused,
@@ -273,9 +272,9 @@ impl Server {
     }
 
     /// Judges what is still open at the end of the run.
-    pub(super) fn finish(&mut self, end: Duration, findings: &mut Findings) {
+    pub(super) fn finish(&mut self, end: Instant, findings: &mut Findings) {
         self.advance(end, findings);
-        self.judge_early(Duration::MAX, findings);
+        self.judge_early(Instant::MAX, findings);
         let open: Vec<ConnectionId> = self.connections.keys().copied().collect();
         for id in open {
             self.judge_connection(id, findings);
@@ -291,7 +290,7 @@ impl Server {
     }
 
     /// Lets the time pass that the server has its timers for.
-    fn advance(&mut self, now: Duration, findings: &mut Findings) {
+    fn advance(&mut self, now: Instant, findings: &mut Findings) {
         if now > self.now {
             for (id, how) in std::mem::take(&mut self.closing) {
                 self.end(id, how, findings);
@@ -308,7 +307,7 @@ impl Server {
         }
     }
 
-    fn fire(&mut self, now: Duration) {
+    fn fire(&mut self, now: Instant) {
         while let Some((due, timer)) = self.timers.first().filter(|(due, _)| *due <= now).cloned() {
             self.timers.remove(&(due, timer.clone()));
             let next = due.max(self.running_since);
@@ -332,7 +331,7 @@ impl Server {
     }
 
     /// Forgets what holds for this instant alone: what happens from here on comes later, at the earliest at `next`.
-    fn forget_instant(&mut self, next: Duration) {
+    fn forget_instant(&mut self, next: Instant) {
         if let Some(access) = self.next_access.take() {
             self.access = access;
         }

@@ -1,10 +1,8 @@
 //! Exchanges of a server with each of its clients: see [`Sender`](crate::model::sender::Sender).
 
-use std::time::Duration;
-
 use bytestring::ByteString;
-use halfopen_protocol::PacketType;
 use halfopen_protocol::packet::{Ack, Publish};
+use halfopen_protocol::{Instant, PacketType};
 
 use super::Server;
 use super::answers::take;
@@ -75,7 +73,7 @@ impl Server {
             return;
         };
         let (Some(accepted), Some(room)) = (connection.accepted_at, session.sender.room_since()) else { return };
-        if session.sender.is_doubtful() || !self.is_overdue(connection, Duration::max(accepted, room)) {
+        if session.sender.is_doubtful() || !self.is_overdue(connection, Instant::max(accepted, room)) {
             return;
         }
         if let Some((what, packet_id, topic)) = session.sender.left() {

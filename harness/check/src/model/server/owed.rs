@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
-use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::Empty;
 use halfopen_protocol::packet::QoS;
+use halfopen_protocol::{Empty, Instant};
 
 pub(super) use self::message::{Content, Copy, Match, OwedMessage};
 use super::publication::Publication;
@@ -59,7 +58,7 @@ impl Empty for Owed {
     const EMPTY: &'static Self = &Self {
         messages: BTreeMap::new(),
         waiting: (0, 0),
-        at_most_once: Unsent { count: 0, bytes: 0, since: Duration::ZERO },
+        at_most_once: Unsent { count: 0, bytes: 0, since: Instant::ZERO },
         overflow: VecDeque::new(),
         gone: BTreeMap::new(),
         doubtful_up_to: 0,
@@ -75,7 +74,7 @@ struct Overflowing {
     /// Size in bytes.
     size: usize,
     /// Time at which it became owed.
-    at: Duration,
+    at: Instant,
 }
 
 /// Messages that wait to be sent.
@@ -84,7 +83,7 @@ struct Unsent {
     count: usize,
     bytes: usize,
     /// Time since which there have been any.
-    since: Duration,
+    since: Instant,
 }
 
 impl Owed {
@@ -213,12 +212,12 @@ impl Owed {
     }
 
     /// Takes note that of what became owed before this time only what surely waits still does.
-    pub(super) fn forget_overflow(&mut self, before: Duration) {
+    pub(super) fn forget_overflow(&mut self, before: Instant) {
         self.overflow.retain(|one| one.at >= before);
     }
 
     /// Takes note that there may have been no room for a message of this number and size in a queue for `most` messages.
-    pub(super) fn overflows(&mut self, number: u64, size: usize, at: Duration, most: usize) {
+    pub(super) fn overflows(&mut self, number: u64, size: usize, at: Instant, most: usize) {
         self.overflow.push_back(Overflowing { number, size, at });
         if self.overflow.len() > most {
             self.overflow.pop_front();
@@ -251,7 +250,7 @@ impl Owed {
     }
 
     /// Takes note that this message cannot be held back any longer.
-    pub(super) fn release(&mut self, publication: &Publication, now: Duration) {
+    pub(super) fn release(&mut self, publication: &Publication, now: Instant) {
         self.each(publication, |message| {
             if message.is_held {
                 message.is_held = false;
@@ -273,7 +272,7 @@ impl Owed {
     }
 
     /// Returns since when the latest message of at least this many bytes has waited of which no copy was sent.
-    pub(super) fn large_since(&self, bytes: usize) -> Option<Duration> {
+    pub(super) fn large_since(&self, bytes: usize) -> Option<Instant> {
         if self.largest < bytes {
             return None;
         }
@@ -282,7 +281,7 @@ impl Owed {
     }
 
     /// Returns whether messages of QoS 0 wait since an earlier instant: the server cannot write as it would.
-    pub(super) fn is_stuck(&self, now: Duration) -> bool {
+    pub(super) fn is_stuck(&self, now: Instant) -> bool {
         self.at_most_once.count > 0 && self.at_most_once.since < now
     }
 
@@ -314,7 +313,7 @@ impl Owed {
     }
 
     /// A new connection goes on with the session: what is owed can be sent again from this time on.
-    pub(super) fn resumed(&mut self, now: Duration) {
+    pub(super) fn resumed(&mut self, now: Instant) {
         self.all().for_each(|message| message.since = now);
     }
 

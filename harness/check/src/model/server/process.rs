@@ -14,10 +14,11 @@ use super::{Deaf, Server, Timer};
 use crate::model::finding::Findings;
 use crate::plan::{Command, Invariant, NodeFault, NodeId};
 use crate::trace::ConnectionId;
+use halfopen_protocol::Instant;
 
 impl Server {
     /// Takes note that something happens to the server itself.
-    pub(in crate::model) fn changed(&mut self, now: Duration, change: NodeFault, findings: &mut Findings) {
+    pub(in crate::model) fn changed(&mut self, now: Instant, change: NodeFault, findings: &mut Findings) {
         self.advance(now, findings);
         match change {
             NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Shutdown => self.die(findings),
@@ -57,7 +58,7 @@ impl Server {
     }
 
     /// Takes note that the scenario starts the server again, which then has the settings that it is declared with.
-    pub(in crate::model) fn told_to_restart(&mut self, now: Duration, findings: &mut Findings) {
+    pub(in crate::model) fn told_to_restart(&mut self, now: Instant, findings: &mut Findings) {
         self.advance(now, findings);
         self.configured_at = None;
         let (settings, access) = (*self.declared).clone();
@@ -66,7 +67,7 @@ impl Server {
     }
 
     /// Takes note of what the scenario tells the server.
-    pub(in crate::model) fn told(&mut self, now: Duration, node: NodeId, command: &Command, findings: &mut Findings) {
+    pub(in crate::model) fn told(&mut self, now: Instant, node: NodeId, command: &Command, findings: &mut Findings) {
         self.advance(now, findings);
         if matches!(command, Command::Shutdown) {
             self.stops_at = Some(now);
@@ -90,7 +91,7 @@ impl Server {
     }
 
     /// Takes note that something happens to a node, which may be one that reads nothing any more.
-    pub(in crate::model) fn peer_changed(&mut self, now: Duration, node: NodeId, change: NodeFault) {
+    pub(in crate::model) fn peer_changed(&mut self, now: Instant, node: NodeId, change: NodeFault) {
         let deaf = self.deaf.entry(node).or_default();
         match change {
             NodeFault::StopReading | NodeFault::ResumeReading => deaf.reads_nothing = change == NodeFault::StopReading,

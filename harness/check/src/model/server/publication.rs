@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use halfopen_protocol::Instant;
 use halfopen_protocol::packet::{Publish, QoS};
 
 use super::access::Permission;
@@ -24,7 +25,7 @@ pub(super) struct Publication {
     /// True if it is the will of its publisher.
     pub(super) is_will: bool,
     /// Time at which the server took it over, since the start of the run.
-    pub(super) at: Duration,
+    pub(super) at: Instant,
     /// The Message Expiry Interval in seconds (§3.3.2.3.3).
     pub(super) expiry: Option<u32>,
     properties: Properties,
@@ -55,7 +56,7 @@ impl Publication {
         publisher: ByteString,
         permission: Permission,
         number: u64,
-        at: Duration,
+        at: Instant,
     ) -> Self {
         Self {
             number,
@@ -111,7 +112,7 @@ impl Publication {
     }
 
     /// Returns when the message expires, since the start of the run; `None` for never.
-    pub(super) fn expires_at(&self) -> Option<Duration> {
+    pub(super) fn expires_at(&self) -> Option<Instant> {
         self.expiry.map(|seconds| self.at + Duration::from_secs(seconds.into()))
     }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 use bytestring::ByteString;
+use halfopen_protocol::Instant;
 use halfopen_protocol::packet::RetainHandling;
 
 use super::Server;
@@ -33,7 +33,7 @@ struct Entry {
     /// at the same instant.
     or: Vec<Option<Rc<Publication>>>,
     /// Time at which the latest message came.
-    at: Duration,
+    at: Instant,
 }
 
 impl Retained {
@@ -45,14 +45,14 @@ impl Retained {
     }
 
     /// Takes note that what was retained at this instant may be lost.
-    pub(super) fn doubt_since(&mut self, now: Duration) {
+    pub(super) fn doubt_since(&mut self, now: Instant) {
         for entry in self.messages.values_mut().filter(|entry| entry.at == now) {
             entry.or.push(None);
         }
     }
 
     /// Returns the least and the greatest number of messages that may be retained; nothing if there were too many.
-    pub(super) fn count(&self, now: Duration) -> Option<(usize, usize)> {
+    pub(super) fn count(&self, now: Instant) -> Option<(usize, usize)> {
         let is_possible = |entry: &&Entry| entry.publication.is_some() || entry.or.iter().any(Option::is_some);
         let is_sure = |entry: &&Entry| {
             let publications = entry.or.iter().chain([&entry.publication]);
@@ -131,7 +131,7 @@ impl Server {
         subscribed: &Subscribed,
         handling: RetainHandling,
         is_new: bool,
-        asked_at: Duration,
+        asked_at: Instant,
     ) {
         let is_asked_for = match handling {
             RetainHandling::Send => true,

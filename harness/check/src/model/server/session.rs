@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{ConnAck, Connect, PacketId, QoS};
-use halfopen_protocol::{Rare, Version};
+use halfopen_protocol::{Instant, Rare, Version};
 
 use super::access::{Identity, User};
 use super::connection::Connection;
@@ -32,10 +32,10 @@ pub(super) struct Session {
     /// Seconds that the session outlives its connection; `u32::MAX` for ever.
     pub(super) expiry: u32,
     /// Time at which the session ends, if its connection has ended.
-    pub(super) ends_at: Option<Duration>,
+    pub(super) ends_at: Option<Instant>,
     /// Time since which the session may have ended: its connection ended with the server's process, and the server may
     /// count from that or from its restart.
-    pub(super) may_end_at: Option<Duration>,
+    pub(super) may_end_at: Option<Instant>,
     /// The subscriptions by the text of their filters.
     pub(super) subscriptions: BTreeMap<ByteString, Subscribed>,
     pub(super) will: Option<PendingWill>,
@@ -59,8 +59,8 @@ pub(super) struct Session {
     /// True if a connection ended before a SUBSCRIBE or UNSUBSCRIBE was answered.
     pub(super) has_unanswered: bool,
     /// Latest time at which it became owed a message, and time at which it lost its connection.
-    owed_at: Option<Duration>,
-    lost_at: Option<Duration>,
+    owed_at: Option<Instant>,
+    lost_at: Option<Instant>,
 }
 
 /// A subscription of a session.
@@ -73,7 +73,7 @@ pub(super) struct Subscribed {
     pub(super) retain_as_published: bool,
     pub(super) id: Option<u32>,
     /// Time at which SUBACK granted it.
-    pub(super) since: Duration,
+    pub(super) since: Instant,
     /// UNSUBSCRIBE has come, and no UNSUBACK has gone out yet.
     pub(super) is_leaving: bool,
 }
@@ -168,18 +168,18 @@ impl Session {
     }
 
     /// Returns whether a connection of the session ended at this time or later.
-    pub(super) fn has_lost_connection_since(&self, since: Duration) -> bool {
+    pub(super) fn has_lost_connection_since(&self, since: Instant) -> bool {
         self.lost_at.is_some_and(|lost| lost >= since)
     }
 
     /// Returns whether a connection of the session ended at this instant.
-    pub(super) fn has_lost_connection_at(&self, now: Duration) -> bool {
+    pub(super) fn has_lost_connection_at(&self, now: Instant) -> bool {
         self.lost_at == Some(now)
     }
 
     /// Takes note that the connection has ended. Messages of QoS 0 may be lost with it (§4.3.1). One that is stuck may
     /// hold messages that the server has begun to send, and that no trace shows.
-    pub(super) fn lose_connection(&mut self, now: Duration, is_stuck: bool, fresh: &[Rc<Publication>]) {
+    pub(super) fn lose_connection(&mut self, now: Instant, is_stuck: bool, fresh: &[Rc<Publication>]) {
         self.connection = None;
         self.lost_at = Some(now);
         if is_stuck || self.owed_at == self.lost_at || self.is_in_group_of(fresh) {

@@ -1,11 +1,9 @@
 //! What a client must not do: the server closes the connection (§4.8 of 3.1.1, §4.13 of 5.0), and in 5.0 says why if it says
 //! anything. After it has sent DISCONNECT, or a CONNACK that refuses, it closes in any case.
 
-use std::time::Duration;
-
 use bytes::BytesMut;
 use halfopen_protocol::packet::{Disconnect, Publish, QoS, Subscribe};
-use halfopen_protocol::{Packet, ReasonCode, encode};
+use halfopen_protocol::{Instant, Packet, ReasonCode, encode};
 
 use super::Server;
 use super::connection::Connection;
@@ -23,12 +21,12 @@ pub(super) struct Violation {
     what: String,
     /// The reason code of DISCONNECT.
     reason: ReasonCode,
-    at: Duration,
+    at: Instant,
 }
 
 impl Connection {
     /// Returns the rule that this packet of the client breaks, if it breaks one that the server has to close for.
-    fn broken_by(&self, packet: &Packet, now: Duration) -> Option<Violation> {
+    fn broken_by(&self, packet: &Packet, now: Instant) -> Option<Violation> {
         let broken = |clause, what: &str, reason| Some(Violation { clause, what: what.to_owned(), reason, at: now });
         let name = packet.packet_type().name();
         match packet {

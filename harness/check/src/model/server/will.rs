@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::ReasonCode;
 use halfopen_protocol::packet::{Publish, Will};
+use halfopen_protocol::{Instant, ReasonCode};
 
 use super::connection::Connection;
 use super::owed::Content;
@@ -17,7 +17,7 @@ use super::{Server, Timer};
 pub(super) struct PendingWill {
     will: Box<Will>,
     /// Time at which it is published, once its connection has ended.
-    pub(super) due: Option<Duration>,
+    pub(super) due: Option<Instant>,
 }
 
 impl PendingWill {
@@ -62,7 +62,7 @@ impl Server {
     }
 
     /// Returns whether the will of a client is published at this time.
-    pub(super) fn is_will_due_at(&self, client_id: &ByteString, due: Duration) -> bool {
+    pub(super) fn is_will_due_at(&self, client_id: &ByteString, due: Instant) -> bool {
         let will = self.sessions.get(client_id).and_then(|session| session.will.as_ref());
         will.is_some_and(|will| will.due == Some(due))
     }

@@ -1,12 +1,11 @@
 //! A message that a session is owed, and what tells whether a PUBLISH is a copy of it.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use halfopen_protocol::Version;
 use halfopen_protocol::packet::{Publish, QoS, Subscription};
+use halfopen_protocol::{Instant, Version};
 
 use crate::model::server::publication::Publication;
 use crate::model::server::session::Subscribed;
@@ -18,7 +17,7 @@ pub(in crate::model::server) type Content = (ByteString, Bytes);
 pub(in crate::model::server) struct Copy<'a> {
     pub(in crate::model::server) content: Content,
     pub(in crate::model::server) publish: &'a Publish,
-    pub(in crate::model::server) now: Duration,
+    pub(in crate::model::server) now: Instant,
     /// The version of the receiver: a copy in 3.1.1 has no properties.
     pub(in crate::model::server) version: Version,
 }
@@ -27,7 +26,7 @@ impl Copy<'_> {
     /// Returns whether the copy has the lifetime that is left of a message, within `slack` seconds; with DUP, its delivery has begun
     /// before.
     pub(super) fn has_lifetime_of(&self, message: &Publication, slack: u64) -> bool {
-        let waited = self.now.saturating_sub(message.at).as_secs();
+        let waited = self.now.saturating_since(message.at).as_secs();
         let lasts = message.expires_at().is_none_or(|at| at >= self.now);
         match (message.expiry, self.publish.message_expiry) {
             _ if !self.version.is_v5() => lasts,
@@ -55,7 +54,7 @@ pub(in crate::model::server) struct OwedMessage {
     /// The Subscription Identifiers that these have named.
     pub(in crate::model::server) named: Vec<u32>,
     /// Time since which it could have been sent.
-    pub(in crate::model::server) since: Duration,
+    pub(in crate::model::server) since: Instant,
     /// Sent because a subscription was made, not because the message was published.
     pub(in crate::model::server) is_retained: bool,
     /// True if it has a place in the order of its topic. The members of a group get messages in any order.
