@@ -10,7 +10,7 @@ use super::DisconnectReason;
 #[derive(Clone, Debug)]
 pub struct Servers<A> {
     first: A,
-    further: Vec<A>,
+    further: Box<[A]>,
     /// Place of the server that is due; 0 is the first.
     place: usize,
     /// The server that another one named for a while.
@@ -20,7 +20,7 @@ pub struct Servers<A> {
 impl<A: Clone> Servers<A> {
     /// Creates a list of a first server and those after it, of which the first is due.
     pub fn new(first: A, further: Vec<A>) -> Self {
-        Self { first, further, place: 0, named: None }
+        Self { first, further: further.into(), place: 0, named: None }
     }
 
     /// Returns the server that the next attempt goes to, and during a connection its server.

@@ -1,8 +1,7 @@
-use std::time::Duration;
-
 use crate::HostId;
 use crate::receiver::Receiver;
 use crate::sender::Sender;
+use crate::time::StoredTime;
 
 /// Identifies a connection for as long as the network knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,7 +91,7 @@ pub(crate) struct Connection {
     /// True if the server knows that the connection is open.
     pub(crate) is_confirmed: bool,
     /// Time at which the last packet passed the path, either way.
-    pub(crate) passed_at: Duration,
+    pub(crate) passed_at: StoredTime,
 }
 
 /// The state of one end of a connection.

@@ -54,6 +54,7 @@ mod segment;
 mod sender;
 mod settings;
 mod sockets;
+mod time;
 mod transmit;
 
 pub use self::connection::{ConnectionId, Side, Socket, SocketError};

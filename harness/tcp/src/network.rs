@@ -8,6 +8,7 @@ use crate::middlebox::Middlebox;
 use crate::path::{PathOverride, PathOverrides};
 use crate::schedule::Schedule;
 use crate::segment::Segment;
+use crate::time::StoredTime;
 use crate::{ConnectionId, Event, HostId, LinkSettings, RandomStream, Side, Socket};
 
 /// Identifies a fault, in the numbering of the caller.
@@ -272,7 +273,7 @@ impl Network {
             server,
             is_established: false,
             is_confirmed: false,
-            passed_at: Duration::ZERO,
+            passed_at: StoredTime::default(),
         };
         slot.connection = Some(Box::new(connection));
         self.host_mut(client_host).add_opened(ordinal, id);

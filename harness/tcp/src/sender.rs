@@ -5,6 +5,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::probing::{Probe, Probing};
 use crate::segment::{Flag, Segment};
+use crate::time::StoredTime;
 use crate::{BUFFER_CAPACITY, FaultId, MAXIMUM_SEGMENT_SIZE};
 
 /// First time-out of a SYN or its answer (RFC 6298, 2.1).
@@ -35,13 +36,13 @@ pub(crate) struct Sender {
     /// True if something looks at [`failure_due`](Self::failure_due) when it comes.
     pub(crate) is_watched: bool,
     /// Time at which the last segment that is on its way arrives: none may overtake another.
-    pub(crate) last_arrival: Duration,
+    last_arrival: StoredTime,
     /// The fault that made the path forget this direction.
     pub(crate) forgotten: Option<FaultId>,
     /// Time at which the oldest outstanding byte was sent, or when there last was an answer.
-    waiting_since: Duration,
+    waiting_since: StoredTime,
     /// Time that the socket waits for an answer before it fails.
-    give_up: Duration,
+    give_up: StoredTime,
     losses: Option<Box<Losses>>,
     probing: Option<Box<Probing>>,
 }
@@ -157,8 +158,8 @@ impl Sender {
             return;
         }
         if !self.is_outstanding() {
-            self.waiting_since = now;
-            self.give_up = give_up;
+            self.waiting_since = now.into();
+            self.give_up = give_up.into();
         }
         self.next = segment.sequence + length;
     }
@@ -167,7 +168,7 @@ impl Sender {
     pub(crate) fn acknowledged(&mut self, up_to: u64, now: Duration) {
         if up_to > self.acknowledged && up_to <= self.next {
             self.acknowledged = up_to;
-            self.waiting_since = now;
+            self.waiting_since = now.into();
             if let Some(losses) = &mut self.losses {
                 losses.timeout = None;
                 if losses.retry_at.is_none() && !losses.has_any() {
@@ -175,6 +176,13 @@ impl Sender {
                 }
             }
         }
+    }
+
+    /// Returns when a segment arrives that would by itself at this time: not before those that were sent earlier.
+    pub(crate) fn arrives(&mut self, at: Duration) -> Duration {
+        let at = at.max(self.last_arrival.into());
+        self.last_arrival = at.into();
+        at
     }
 
     /// Returns whether something was sent that is not acknowledged.
@@ -189,12 +197,12 @@ impl Sender {
 
     /// Returns since when the socket waits for an answer, if it does.
     pub(crate) fn waiting_since(&self) -> Duration {
-        self.waiting_since
+        self.waiting_since.into()
     }
 
     /// Returns when the socket fails, unless there is an answer before.
     pub(crate) fn failure_due(&self) -> Option<Duration> {
-        self.is_outstanding().then(|| self.waiting_since.saturating_add(self.give_up))
+        self.is_outstanding().then(|| self.waiting_since().saturating_add(self.give_up.into()))
     }
 
     /// Returns whether something that was lost has to arrive before what is sent now.

@@ -111,12 +111,11 @@ impl Network {
         let sender = &mut end.sender;
         sender.drop_lost_ack();
         sender.in_flight += 1;
-        sender.last_arrival = sender.last_arrival.max(now + travel_time);
-        let at = sender.last_arrival;
+        let at = sender.arrives(now + travel_time);
         if self.has_idle_limits
             && let Some(connection) = self.connection_mut(socket.connection)
         {
-            connection.passed_at = now;
+            connection.passed_at = now.into();
         }
         self.arrivals.push(at, Arrival { segment, from: socket, left: now });
     }
@@ -129,7 +128,7 @@ impl Network {
         let limit = |socket: Socket| self.path_settings(self.path(socket)?).idle_limit;
         let limit = limit(socket).into_iter().chain(limit(socket.peer())).min();
         let Some(connection) = self.connection_mut(socket.connection) else { return };
-        let is_over = limit.is_some_and(|limit| now.saturating_sub(connection.passed_at) > limit);
+        let is_over = limit.is_some_and(|limit| now.saturating_sub(connection.passed_at.into()) > limit);
         if connection.is_established && is_over {
             connection.client.sender.forgotten.get_or_insert(FaultId::IDLE);
             connection.server.sender.forgotten.get_or_insert(FaultId::IDLE);

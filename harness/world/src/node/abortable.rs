@@ -1,4 +1,3 @@
-use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -6,21 +5,20 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::client::Transport;
 use crate::network::Network;
 
 /// A connection of a program that knows only how to close in order: the story may make it an abort.
 pub(super) struct Abortable<N: Network> {
     stream: Option<N::Stream>,
-    network: N,
-    /// True if the next end of a connection is an abort.
-    aborts: Rc<Cell<bool>>,
+    transport: Rc<Transport<N>>,
 }
 
 impl<N: Network> Abortable<N> {
-    pub(super) fn new(stream: N::Stream, network: &N, aborts: &Rc<Cell<bool>>) -> Self {
+    pub(super) fn new(stream: N::Stream, transport: &Rc<Transport<N>>) -> Self {
         // What was to be aborted has ended otherwise.
-        aborts.set(false);
-        Self { stream: Some(stream), network: network.clone(), aborts: Rc::clone(aborts) }
+        transport.aborts.set(false);
+        Self { stream: Some(stream), transport: Rc::clone(transport) }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut N::Stream>> {
@@ -29,11 +27,11 @@ impl<N: Network> Abortable<N> {
 
     /// Aborts the connection if that is what the story wants; whether it does.
     fn abort(&mut self) -> bool {
-        if !self.aborts.get() {
+        if !self.transport.aborts.get() {
             return false;
         }
         if let Some(stream) = self.stream.take() {
-            self.network.abort(stream);
+            self.transport.network.abort(stream);
         }
         true
     }

@@ -36,20 +36,17 @@ pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientPro
     if let (Some(words), Some(method)) = (&program.options.dialogue, &connect.authentication_method) {
         client = client.with_mechanism(Box::new(Scripted::new(method.clone(), words.iter().cloned())));
     }
-    let peer = Rc::new(Cell::new(None));
-    let aborts = Rc::new(Cell::new(false));
-    let servers = Rc::new(RefCell::new(Servers::new(program.to, program.further.to_vec())));
-    let connector = NodeConnector {
+    let transport = Rc::new(Transport {
         network: env.network,
-        servers: Rc::clone(&servers),
-        peer: Rc::clone(&peer),
-        aborts: Rc::clone(&aborts),
-    };
+        servers: RefCell::new(Servers::new(program.to, program.further.to_vec())),
+        peer: Cell::new(None),
+        aborts: Cell::new(false),
+    });
+    let connector = NodeConnector(Rc::clone(&transport));
     let mut witness = TraceObserver {
         plan: Arc::clone(&env.plan),
         node: env.node,
-        servers,
-        peer,
+        transport: Rc::clone(&transport),
         recorder: env.recorder,
         clock: env.clock.clone(),
     };
@@ -58,7 +55,7 @@ pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientPro
         directives: env.commands,
         own: program.options.connect.clone(),
         application: None,
-        aborts,
+        transport,
     };
     // Most clients have an application that takes each message at once.
     let (is_busy, acknowledges) = (!program.handling.is_zero(), Arc::clone(&program.options.acknowledge));
@@ -95,7 +92,7 @@ pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientPro
 
 /// The orders of the client: those of the script first, as its user would give them, then those of its application. There is
 /// always one to come, so that the client lives on and holds its node, also with nothing left to do.
-struct NodeCommands {
+struct NodeCommands<N> {
     /// True until the client has begun to connect by itself.
     starts: bool,
     directives: QueueReceiver<Directive>,
@@ -103,10 +100,10 @@ struct NodeCommands {
     own: Shared<Connect>,
     /// The orders of an application that takes its time.
     application: Option<QueueReceiver<driver::Command>>,
-    aborts: Rc<Cell<bool>>,
+    transport: Rc<Transport<N>>,
 }
 
-impl Commands for NodeCommands {
+impl<N: Network> Commands for NodeCommands<N> {
     type Order = driver::Command;
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<driver::Command>> {
@@ -115,7 +112,7 @@ impl Commands for NodeCommands {
         }
         while let Poll::Ready(Some(directive)) = self.directives.poll_recv(cx) {
             if let Command::Close(how) = directive.command {
-                self.aborts.set(how == CloseHow::Rst);
+                self.transport.aborts.set(how == CloseHow::Rst);
             }
             if let Some(command) = translate(directive.command, &self.own) {
                 return Poll::Ready(Some(command));
@@ -196,36 +193,41 @@ fn translate(order: Command, own: &Shared<Connect>) -> Option<driver::Command> {
     })
 }
 
-struct NodeConnector<N> {
-    network: N,
-    servers: Rc<RefCell<Servers<NodeId>>>,
-    peer: Rc<Cell<Option<Peer>>>,
-    aborts: Rc<Cell<bool>>,
+/// The way of a client to its servers, which all parts of it share.
+pub(super) struct Transport<N> {
+    pub(super) network: N,
+    servers: RefCell<Servers<NodeId>>,
+    /// The other end of the latest connection, once that is open.
+    peer: Cell<Option<Peer>>,
+    /// True if the next end of a connection is an abort.
+    pub(super) aborts: Cell<bool>,
 }
+
+struct NodeConnector<N>(Rc<Transport<N>>);
 
 impl<N: Network> Connector for NodeConnector<N> {
     type Stream = Abortable<N>;
 
     async fn connect(&mut self) -> io::Result<Abortable<N>> {
-        self.peer.set(None);
-        let to = *self.servers.borrow().current();
-        let (stream, peer) = self.network.connect(to).await?;
-        self.peer.set(Some(peer));
-        Ok(Abortable::new(stream, &self.network, &self.aborts))
+        let Self(transport) = self;
+        transport.peer.set(None);
+        let to = *transport.servers.borrow().current();
+        let (stream, peer) = transport.network.connect(to).await?;
+        transport.peer.set(Some(peer));
+        Ok(Abortable::new(stream, transport))
     }
 }
 
 /// Brings what only the client can know into the trace: what it hands on, and why it closes.
-struct TraceObserver<C> {
+struct TraceObserver<N, C> {
     plan: Arc<Plan>,
     node: NodeId,
-    servers: Rc<RefCell<Servers<NodeId>>>,
-    peer: Rc<Cell<Option<Peer>>>,
+    transport: Rc<Transport<N>>,
     recorder: Recorder,
     clock: C,
 }
 
-impl<C: WorldClock> TraceObserver<C> {
+impl<N, C: WorldClock> TraceObserver<N, C> {
     fn event(&mut self, now: Instant, event: Event) {
         log(&self.plan, self.node, self.clock.world_time(now), || vec![line(&event)]);
         match event {
@@ -236,18 +238,18 @@ impl<C: WorldClock> TraceObserver<C> {
             Event::Closing(reason) => self.closing(&reason),
             Event::Disconnected { reason, .. } => {
                 let find = |reference: &str| self.broker_of(reference).filter(|_| self.follows_references());
-                self.servers.borrow_mut().ended(&reason, find);
+                self.transport.servers.borrow_mut().ended(&reason, find);
             }
             _ => {}
         }
     }
 
     fn closing(&self, reason: &DisconnectReason) {
-        let connection = self.peer.get().map(|peer| peer.connection);
+        let connection = self.transport.peer.get().map(|peer| peer.connection);
         // A connection that is still being opened has no stream yet, but a name in the trace.
         let Some(connection) = connection.or_else(|| self.recorder.latest_connection(self.node)) else { return };
         let (because, since) = because(reason, &self.clock);
-        let to = *self.servers.borrow().current();
+        let to = *self.transport.servers.borrow().current();
         self.recorder.closing(self.node, to, connection, because, since);
     }
 

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::Duration;
 
+use halfopen_protocol::Instant;
+
 use crate::plan::NodeId;
 
 /// The absence of a place.
@@ -48,9 +50,9 @@ struct Slot {
     /// The waker; `None` in a free place.
     waker: Option<Waker>,
     sequence: u64,
-    due: Duration,
+    due: Instant,
     /// The deadline in the time of the node.
-    deadline: Duration,
+    deadline: Instant,
 }
 
 const EMPTY: Ends = Ends { first: NONE, last: NONE };
@@ -79,7 +81,7 @@ impl TimerQueue {
         slot.node = node;
         slot.waker = Some(waker);
         slot.sequence = self.sequence;
-        slot.deadline = deadline;
+        slot.deadline = Instant::new(deadline);
         slot.previous_of_node = last;
         slot.next_of_node = NONE;
         let id = TimerId { place, generation: slot.generation };
@@ -124,7 +126,7 @@ impl TimerQueue {
         while place != NONE {
             self.unlink(place);
             let slot = &self.timers[place as usize];
-            let (next, due) = (slot.next_of_node, due(slot.deadline));
+            let (next, due) = (slot.next_of_node, due(slot.deadline.since_origin()));
             self.link(place, due);
             place = next;
         }
@@ -164,8 +166,8 @@ impl TimerQueue {
             node: 0,
             waker: None,
             sequence: 0,
-            due: Duration::ZERO,
-            deadline: Duration::ZERO,
+            due: Instant::ZERO,
+            deadline: Instant::ZERO,
         });
         place
     }
@@ -209,13 +211,14 @@ impl TimerQueue {
             next => self.timers[next as usize].previous = place,
         }
         let slot = &mut self.timers[place as usize];
-        slot.due = due;
+        slot.due = Instant::new(due);
         slot.previous = previous;
         slot.next = next;
     }
 
     fn unlink(&mut self, place: u32) {
         let Slot { due, previous, next, .. } = self.timers[place as usize];
+        let due = due.since_origin();
         if previous == NONE && next == NONE {
             self.instants.remove(&due);
             return;
