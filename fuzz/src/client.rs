@@ -7,7 +7,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 use halfopen_client::Options;
-use halfopen_client::core::{AuthError, Client, Event, Mechanism, Output, Reconnect, Ticket, Token, Transport};
+use halfopen_client::core::{AuthError, Client, Event, Mechanism, Output, Ticket, Token, Transport};
 use halfopen_protocol::packet::Disconnect;
 use halfopen_protocol::{DecodeOptions, Instant, Packet, ReasonCode, Role, Version, decode};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use bytestring::ByteString;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
-use halfopen_client::core::{Reconnect, SubscribeRequest};
+use halfopen_client::core::SubscribeRequest;
 use halfopen_client::{Options, Scram};
 use halfopen_protocol::packet::{Disconnect, Publish, QoS, Subscription, Will};
 use halfopen_protocol::{Version, topic};

@@ -13,7 +13,7 @@ use halfopen_protocol::{Packet, ReasonCode, Version, encode};
 use proptest::prelude::*;
 
 use super::bench::{Bench, message, options};
-use crate::core::{AuthError, DisconnectReason, Event, Mechanism, Options, Output, Reconnect, Ticket, Transport};
+use crate::core::{AuthError, DisconnectReason, Event, Mechanism, Options, Output, Ticket, Transport};
 
 /// Of what we announce to the broker.
 const RECEIVE_MAXIMUM: u16 = 3;

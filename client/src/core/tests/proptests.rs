@@ -6,7 +6,7 @@ use halfopen_protocol::{Packet, ReasonCode, Version, encode};
 use proptest::prelude::*;
 
 use super::bench::{Bench, incoming, message, options, suback};
-use crate::core::{Event, Output, Reconnect, Transport};
+use crate::core::{Event, Output, Transport};
 
 /// Anything that can happen to a client.
 #[derive(Clone, Debug)]
