@@ -13,7 +13,7 @@ use crate::sequence::Sequence;
 
 mod message;
 
-/// Number of messages with equal content beyond which the oldest that need not be sent are forgotten.
+/// Number of messages with equal content beyond which the oldest that need not be sent are no longer told apart.
 const CANDIDATES: usize = 64;
 
 /// The choice between messages with equal content that a PUBLISH may be.
@@ -38,6 +38,8 @@ pub(super) enum Which {
 #[derive(Default)]
 pub(super) struct Owed {
     messages: BTreeMap<Content, VecDeque<OwedMessage>>,
+    /// The messages of equal content beyond [`CANDIDATES`] that may be sent and need not be: how many, and one of them.
+    alike: BTreeMap<Content, (usize, OwedMessage)>,
     /// Number and bytes of the messages above QoS 0 that have not been sent at all.
     pub(super) waiting: (usize, usize),
     /// Messages of QoS 0 that have not been sent.
@@ -57,6 +59,7 @@ pub(super) struct Owed {
 impl Empty for Owed {
     const EMPTY: &'static Self = &Self {
         messages: BTreeMap::new(),
+        alike: BTreeMap::new(),
         waiting: (0, 0),
         at_most_once: Unsent { count: 0, bytes: 0, since: Instant::ZERO },
         overflow: VecDeque::new(),
@@ -142,11 +145,8 @@ impl Owed {
     /// Takes a message that a PUBLISH is a copy of, if there is such a one. The copy is counted.
     pub(super) fn take(&mut self, copy: &Copy<'_>, which: Which) -> Option<OwedMessage> {
         let (doubtful_up_to, sent) = (self.doubtful_up_to, copy.publish);
-        let queue = self.messages.get_mut(&copy.content)?;
-        // Of the oldest, further copies may still come; they must not hide one of which none was sent.
-        while queue.len() > CANDIDATES && queue.front().is_some_and(|first| first.sent > 0 || !first.is_must) {
-            queue.pop_front();
-        }
+        self.gather_alike(&copy.content);
+        let Some(queue) = self.messages.get_mut(&copy.content) else { return self.take_alike(copy, which) };
         let place = |wanted: &dyn Fn(&OwedMessage) -> bool| queue.iter().position(wanted);
         let place = match which {
             // One that may have been lost must not hide one that cannot.
@@ -168,21 +168,18 @@ impl Owed {
             Which::Further => place(&|owed| owed.sent > 0 && owed.fits(sent)),
             Which::Other => place(&|owed| owed.sent == 0).or_else(|| place(&|owed| owed.sent < owed.matches.len())),
         };
-        let place = place?;
+        let Some(place) = place else { return self.take_alike(copy, which) };
         let message = &mut queue[place];
-        let size = message.size();
-        if message.sent == 0 && !message.is_retained && message.qos() > QoS::AtMostOnce {
-            self.waiting.0 = self.waiting.0.saturating_sub(1);
-            self.waiting.1 = self.waiting.1.saturating_sub(size);
-        } else if message.sent == 0 {
-            self.at_most_once.count = self.at_most_once.count.saturating_sub(1);
-            self.at_most_once.bytes = self.at_most_once.bytes.saturating_sub(size);
-        }
+        let was_sent = message.sent > 0;
         message.sent += 1;
         message.named.extend(&sent.subscription_ids);
         let mut taken = message.clone();
+        if !was_sent {
+            self.waits_no_longer(&taken);
+        }
         // What waited before it is sent before it.
         self.overflow.retain(|one| one.number > taken.publication.number);
+        let queue = self.messages.get_mut(&copy.content)?;
         if taken.sent >= taken.matches.len() {
             queue.remove(place);
             // An equal one that was taken for this one, or this one for it: only the lifetimes tell them apart.
@@ -201,9 +198,55 @@ impl Owed {
         Some(taken)
     }
 
+    /// Keeps the number of messages with this content that are told apart small. Of the oldest, further copies may still come; they
+    /// must not hide one of which none was sent.
+    fn gather_alike(&mut self, content: &Content) {
+        let Some(queue) = self.messages.get_mut(content) else { return };
+        while queue.len() > CANDIDATES
+            && let Some(first) = queue.front()
+        {
+            let is_forgotten = first.sent > 0;
+            let is_alike = !first.is_must
+                && first.publication.expiry.is_none()
+                && self.alike.get(content).is_none_or(|(_, one)| one.is_owed_like(first));
+            match queue.pop_front_if(|_| is_forgotten || is_alike) {
+                None => break,
+                Some(_) if is_forgotten => {}
+                Some(first) => self.alike.entry(content.clone()).or_insert((0, first)).0 += 1,
+            }
+        }
+    }
+
+    /// Takes one of the messages that are not told apart.
+    fn take_alike(&mut self, copy: &Copy<'_>, which: Which) -> Option<OwedMessage> {
+        let (count, message) = self.alike.get_mut(&copy.content)?;
+        if which != Which::First || !message.is_first(copy.publish) {
+            return None;
+        }
+        *count -= 1;
+        let taken = OwedMessage { sent: 1, ..message.clone() };
+        if *count == 0 {
+            self.alike.remove(&copy.content);
+        }
+        self.waits_no_longer(&taken);
+        Some(taken)
+    }
+
+    /// Takes note that the first copy of a message goes out.
+    fn waits_no_longer(&mut self, message: &OwedMessage) {
+        let size = message.size();
+        if !message.is_retained && message.qos() > QoS::AtMostOnce {
+            self.waiting.0 = self.waiting.0.saturating_sub(1);
+            self.waiting.1 = self.waiting.1.saturating_sub(size);
+        } else {
+            self.at_most_once.count = self.at_most_once.count.saturating_sub(1);
+            self.at_most_once.bytes = self.at_most_once.bytes.saturating_sub(size);
+        }
+    }
+
     /// Returns whether the session is owed a message with this content, or a further copy of one.
     pub(super) fn knows(&self, content: &Content) -> bool {
-        self.messages.contains_key(content)
+        self.messages.contains_key(content) || self.alike.contains_key(content)
     }
 
     /// Returns the number and the bytes of the messages that may wait beside those that surely do.
@@ -287,7 +330,8 @@ impl Owed {
 
     /// Returns how many messages may wait to be sent at most.
     pub(super) fn possible(&self) -> usize {
-        self.messages.values().map(VecDeque::len).sum()
+        let alike: usize = self.alike.values().map(|(count, _)| count).sum();
+        self.messages.values().map(VecDeque::len).sum::<usize>() + alike
     }
 
     /// Returns how many bytes wait to be sent.
@@ -338,5 +382,46 @@ impl Owed {
 
     fn all(&mut self) -> impl Iterator<Item = &mut OwedMessage> {
         self.messages.values_mut().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use halfopen_protocol::Version;
+    use halfopen_protocol::packet::Publish;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::model::server::access::Permission;
+
+    #[rstest]
+    fn equal_messages_that_may_be_lost_are_counted(#[values(CANDIDATES, 200)] count: usize) {
+        let publish = Publish { topic: "a".into(), payload: "x".into(), ..Publish::default() };
+        let mut owed = Owed::default();
+        for number in 0..count as u64 {
+            let (topic, publisher) = (publish.topic.clone(), "boss".into());
+            let publication =
+                Publication::of(&publish, topic, publisher, Permission::Granted, number, Instant::ZERO).into();
+            let matching = Match { qos: QoS::AtMostOnce, retain: false, id: None, is_sure: true };
+            owed.push(OwedMessage {
+                publication,
+                matches: vec![matching],
+                is_must: false,
+                is_held: false,
+                sent: 0,
+                named: Vec::new(),
+                since: Instant::ZERO,
+                is_retained: false,
+                is_ordered: true,
+            });
+        }
+        let content = (publish.topic.clone(), publish.payload.clone());
+        let copy = Copy { content, publish: &publish, now: Instant::ZERO, version: Version::V5_0 };
+        let sent = (0..2 * count).map_while(|_| {
+            let all = [Which::Surely, Which::Exact, Which::FurtherExact, Which::First, Which::Further];
+            all.into_iter().find_map(|which| owed.take(&copy, which))
+        });
+        assert_eq!(sent.count(), count, "no more than were published");
+        assert_eq!((owed.possible(), owed.unsent_bytes()), (0, 0));
     }
 }

@@ -119,6 +119,11 @@ impl OwedMessage {
         self.matches.iter().map(|one| one.qos).max().unwrap_or_default()
     }
 
+    /// Returns whether another message with equal content is owed for equal subscriptions.
+    pub(super) fn is_owed_like(&self, other: &Self) -> bool {
+        self.matches == other.matches && self.is_retained == other.is_retained
+    }
+
     /// Returns whether it has to be sent, though the server may have forgotten everything up to the publication with this
     /// number.
     pub(super) fn is_owed(&self, doubtful_up_to: u64) -> bool {
