@@ -7,12 +7,12 @@ use std::sync::Arc;
 use halfopen_protocol::normative::{Side, Statement, statements};
 use halfopen_protocol::{Role, Version};
 
-use crate::check::Verdict;
+use crate::check::{Outcome, Verdict};
 use crate::defects::Defect;
 use crate::plan::{Plan, Program};
-use crate::run::{Ending, Runner, on_all_cores};
+use crate::run::{Runner, on_all_cores};
 use crate::scenario::Scenario;
-use crate::world::Breach;
+use crate::world::{Breach, EngineError};
 
 /// The coverage of both standards by scenarios.
 #[derive(Clone, Debug)]
@@ -46,6 +46,9 @@ pub struct Counts {
     pub proven: usize,
 }
 
+/// The statements that a defect proves, each with its version.
+type Proofs = BTreeSet<(Version, String)>;
+
 /// The runs of a scenario in one version that name the same statements.
 struct ScenarioRuns {
     scenario: String,
@@ -57,7 +60,7 @@ struct ScenarioRuns {
 impl Coverage {
     /// Runs all scenarios once without any defect, and with each of `defects`, of which it tells `begins` before, until
     /// a run of a scenario fails.
-    pub fn of(scenarios: Vec<(Scenario, Vec<Plan>)>, defects: &[Defect], begins: impl Fn(Defect)) -> Self {
+    pub fn of(scenarios: Vec<(Scenario, Vec<Plan>)>, defects: &[Defect], begins: impl Fn(Defect) + Sync) -> Self {
         let mut stories: Vec<ScenarioRuns> = Vec::new();
         for (scenario, runs) in scenarios {
             let mut of_scenario: BTreeMap<(Version, Vec<String>), Vec<Arc<Plan>>> = BTreeMap::new();
@@ -88,48 +91,18 @@ impl Coverage {
             }
         }
         let mut coverage = Self { rows, unfit: unfit.into_iter().collect() };
-        for &defect in defects {
+        coverage.add(defects, |&defect| {
             begins(defect);
-            let judging: Vec<&ScenarioRuns> = stories.iter().filter(|story| story.judges(side_of(defect))).collect();
-            let failing = on_all_cores(&judging, |story| story.fails(Some(defect)));
-            // What breaks nearly everything says nothing about the statement of one scenario.
-            let is_broad = failing.iter().flatten().count() * BROAD > judging.len();
-            for (story, named) in judging.iter().zip(failing).filter_map(|(story, named)| Some((story, named?))) {
-                named.iter().for_each(|id| coverage.prove(story.version, id, defect));
-                if !is_broad {
-                    story.clauses.iter().for_each(|id| coverage.prove(story.version, id, defect));
-                }
-            }
-        }
-        coverage.prove_by_breaches(&stories);
+            proofs_by_defect(&stories, defect)
+        });
+        let breaches: Vec<Defect> = Breach::all().map(Defect::from).collect();
+        coverage.add(&breaches, |&breach| proofs_by_breach(&stories, breach));
         coverage
     }
 
-    /// Makes each breach in the scenarios that name one of the statements that it breaks.
-    fn prove_by_breaches(&mut self, stories: &[ScenarioRuns]) {
-        let breaches: Vec<Breach> = Breach::all().collect();
-        let proofs = on_all_cores(&breaches, |breach| {
-            let mut proofs = BTreeSet::new();
-            for version in Version::ALL {
-                let mut broken: Vec<String> =
-                    breach.statements(version).iter().map(|id| format!("MQTT-{id}")).collect();
-                let of_version =
-                    |story: &&ScenarioRuns| story.version == version && story.judges(side_of((*breach).into()));
-                for story in stories.iter().filter(of_version) {
-                    if story.clauses.iter().any(|id| broken.contains(id))
-                        && story.fails(Some((*breach).into())).is_some()
-                    {
-                        proofs.extend(
-                            story.clauses.iter().filter(|id| broken.contains(id)).map(|id| (version, id.clone())),
-                        );
-                        broken.retain(|id| !story.clauses.contains(id));
-                    }
-                }
-            }
-            proofs
-        });
-        for (breach, proofs) in breaches.into_iter().zip(proofs) {
-            proofs.iter().for_each(|(version, id)| self.prove(*version, id, breach.into()));
+    fn add(&mut self, defects: &[Defect], proofs: impl Fn(&Defect) -> Proofs + Sync) {
+        for (defect, proofs) in defects.iter().zip(on_all_cores(defects, proofs)) {
+            proofs.iter().for_each(|(version, id)| self.prove(*version, id, *defect));
         }
     }
 
@@ -282,6 +255,40 @@ fn few<'a>(mut names: impl ExactSizeIterator<Item = &'a str>) -> String {
     text.join(", ")
 }
 
+fn proofs_by_defect(stories: &[ScenarioRuns], defect: Defect) -> Proofs {
+    let judging: Vec<&ScenarioRuns> = stories.iter().filter(|story| story.judges(side_of(defect))).collect();
+    let failing: Vec<(&ScenarioRuns, BTreeSet<String>)> =
+        judging.iter().filter_map(|story| Some((*story, story.fails(Some(defect))?))).collect();
+    // What breaks nearly everything says nothing about the statement of one scenario.
+    let is_broad = failing.len() * BROAD > judging.len();
+    let mut proofs = Proofs::new();
+    for (story, named) in failing {
+        proofs.extend(named.into_iter().map(|id| (story.version, id)));
+        if !is_broad {
+            proofs.extend(story.clauses.iter().map(|id| (story.version, id.clone())));
+        }
+    }
+    proofs
+}
+
+/// A breach is made in the scenarios that name one of the statements that it breaks.
+fn proofs_by_breach(stories: &[ScenarioRuns], defect: Defect) -> Proofs {
+    let Defect::Breach(breach) = defect else { return Proofs::new() };
+    let mut proofs = Proofs::new();
+    for version in Version::ALL {
+        let mut broken: Vec<String> = breach.statements(version).iter().map(|id| format!("MQTT-{id}")).collect();
+        let of_version = |story: &&ScenarioRuns| story.version == version && story.judges(side_of(defect));
+        for story in stories.iter().filter(of_version) {
+            if story.clauses.iter().any(|id| broken.contains(id)) && story.fails(Some(defect)).is_some() {
+                let proven = story.clauses.iter().filter(|id| broken.contains(id));
+                proofs.extend(proven.map(|id| (version, id.clone())));
+                broken.retain(|id| !story.clauses.contains(id));
+            }
+        }
+    }
+    proofs
+}
+
 impl ScenarioRuns {
     /// Returns whether one of the project's programs on this side takes part.
     fn judges(&self, side: Side) -> bool {
@@ -295,17 +302,11 @@ impl ScenarioRuns {
     /// Returns what the findings of the first run that does not pass name, if there is one.
     fn fails(&self, defect: Option<Defect>) -> Option<BTreeSet<String>> {
         let runner = Runner { defect, ..Runner::default() };
-        self.runs.iter().find_map(|plan| {
-            let result = runner.run(plan);
-            if matches!(result.verdict(), Verdict::Pass | Verdict::Skipped) {
-                return None;
-            }
-            Some(match &result.ending {
-                Ending::Judged(_, outcome) => {
-                    outcome.violations.iter().filter_map(|one| named(&one.expected)).collect()
-                }
-                _ => BTreeSet::new(),
-            })
+        self.runs.iter().find_map(|plan| match runner.outcome(plan) {
+            Ok(Outcome { verdict: Verdict::Pass, .. }) => None,
+            Ok(outcome) => Some(outcome.violations.iter().filter_map(|one| named(&one.expected)).collect()),
+            Err(EngineError::NotFor(_)) => None,
+            Err(_) => Some(BTreeSet::new()),
         })
     }
 }
