@@ -254,6 +254,9 @@ fn adapted_to(profile: &Profile, nodes: &BTreeSet<NodeId>, plan: &Plan) -> Resul
         node.played_by = Some(profile.name.clone());
         profile.set_together(&mut node.program);
     }
+    if let Some(login) = profile.login() {
+        login.give_to_all(&mut plan);
+    }
     adapted(
         &plan,
         &Abilities { nodes, role, does_not_take: &does_not_take, has_clock: true, reasons: profile.reasons() },

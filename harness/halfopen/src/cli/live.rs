@@ -9,7 +9,7 @@ mod tls;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::login::Login;
+use self::login::{Login, login};
 use self::measure::Measured;
 use self::running::Running;
 use super::foreign::{Judged, own_identifiers_only};
@@ -57,7 +57,7 @@ impl Live {
     pub(super) fn of(command: &RunCommand) -> Result<Option<Self>, Failure> {
         let Some(text) = &command.live.live else { return Ok(None) };
         let target = Target::of(text, command)?;
-        let login = Login::of(&command.live)?;
+        let login = login(&command.live)?.or_else(|| target.profile()?.login().cloned());
         let name = measure::unique_name();
         let running = if let Target::Running(running, _) = &target { Some(running) } else { None };
         let measured = Measured::take(running, &name, login.as_ref());
@@ -127,10 +127,11 @@ impl Live {
 
     /// Returns the plan for this broker, and how much was left out.
     fn adapted(&self, plan: &Plan) -> Result<(Plan, usize), String> {
-        let (profile, is_started) = match &self.target {
+        let profile = self.target.profile();
+        let is_started = match self.target {
             Target::Builtin => return Ok((plan.clone(), 0)),
-            Target::Running(_, profile) => (profile.as_ref(), false),
-            Target::Started(profile) => (Some(profile), true),
+            Target::Running(..) => false,
+            Target::Started(_) => true,
         };
         let brokers = plan.nodes.iter().filter(|node| matches!(node.program, Program::Broker(_))).count();
         match (brokers, is_started) {
@@ -184,6 +185,15 @@ impl Live {
 }
 
 impl Target {
+    /// Returns the profile that describes the broker, if one does.
+    fn profile(&self) -> Option<&Profile> {
+        match self {
+            Self::Builtin => None,
+            Self::Running(_, profile) => profile.as_ref(),
+            Self::Started(profile) => Some(profile),
+        }
+    }
+
     /// Finds what `--live` names.
     fn of(text: &str, command: &RunCommand) -> Result<Self, Failure> {
         let wrong = |why: String| Failure::Input(format!("--live {text}: {why}"));

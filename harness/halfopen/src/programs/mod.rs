@@ -1,6 +1,7 @@
 //! Programs of others: profiles that say how each is started, configured and read.
 
 mod limit;
+mod login;
 mod needs;
 mod parse;
 mod pattern;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::limit::VirtualLimit;
+pub use self::login::Login;
 use self::pattern::Pattern;
 use self::settings::{client_settings, settings};
 use crate::plan::{Because, BrokerProgram, BrokerSettings, Feature, Plan, Program, Source};
@@ -78,6 +80,8 @@ pub struct Profile {
     /// The smallest values that the program takes of some settings.
     minimum: BTreeMap<String, u64>,
     lacks: BTreeSet<Feature>,
+    /// The user name and password that a broker wants of all clients.
+    login: Option<Login>,
     closes: Vec<Close>,
 }
 
@@ -163,6 +167,11 @@ impl Profile {
     fn parse(name: &str, path: &str, text: &str, beside: &dyn Fn(&str) -> io::Result<String>) -> Result<Self, Errors> {
         let source = Source { path: path.to_owned(), text: text.to_owned(), ..Source::default() };
         parse::parse(name, &Arc::new(source), beside)
+    }
+
+    /// Returns the user name and password that a broker wants of all clients, if it does.
+    pub fn login(&self) -> Option<&Login> {
+        self.login.as_ref()
     }
 
     /// Returns what a scenario sets on a program and this one cannot be told, if there is anything.

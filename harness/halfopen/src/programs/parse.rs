@@ -12,16 +12,17 @@ use toml::de::{DeTable, DeValue};
 
 use super::pattern::Pattern;
 use super::settings::{CLIENT_NAMES, NAMES};
-use super::{AdapterFile, Close, ConfigFile, Profile, Role};
+use super::{AdapterFile, Close, ConfigFile, Login, Profile, Role};
 use crate::plan::{Because, Feature, Position, Source};
 use crate::scenario::{Error, Errors, Span};
 
 const KEYS: &[&str] = &["role", "command", "args", "environment", "inherits", "ready_within", "mqtt"];
 /// Keys of a broker.
-const BROKER_KEYS: &[&str] = &["port", "config", "settings", "minimum", "lacks", "closes"];
+const BROKER_KEYS: &[&str] = &["port", "config", "settings", "minimum", "lacks", "login", "closes"];
 /// Keys of a client.
 const CLIENT_KEYS: &[&str] = &["adapter", "takes"];
 const CONFIG_KEYS: &[&str] = &["file", "text"];
+const LOGIN_KEYS: &[&str] = &["user", "password"];
 const CLOSE_KEYS: &[&str] = &["because", "prints"];
 const PLACEHOLDERS: &[&str] = &["{port}", "{config}", "{dir}", "{value}", "{adapter}"];
 
@@ -103,6 +104,7 @@ impl Reader {
         let settings = get("settings").map_or_else(BTreeMap::new, |value| self.map(value, Some(NAMES)));
         let minimum = get("minimum").map_or_else(BTreeMap::new, |value| self.numbers(value, &settings));
         let lacks = get("lacks").map_or_else(BTreeSet::new, |value| self.features(value));
+        let login = get("login").and_then(|value| self.login(value));
         let closes = get("closes").map_or_else(Vec::new, |value| self.closes(value));
         Some(Profile {
             name: name.to_owned(),
@@ -120,6 +122,7 @@ impl Reader {
             settings,
             minimum,
             lacks,
+            login,
             closes,
         })
     }
@@ -179,6 +182,19 @@ impl Reader {
         });
         let text = table.get("text").and_then(|text| self.text(text));
         Some(ConfigFile { file: file?, text: text?.trim_start().to_owned() })
+    }
+
+    fn login(&mut self, value: &Value<'_>) -> Option<Login> {
+        let table = self.table(value)?;
+        self.know(table, LOGIN_KEYS);
+        let password = table.get("password").and_then(|password| self.text(password));
+        match table.get("user") {
+            Some(user) => Some(Login { user: self.text(user)?, password: password.map(Into::into) }),
+            None => {
+                self.error(value.span(), "`user` of the login is missing".to_owned(), None);
+                None
+            }
+        }
     }
 
     fn closes(&mut self, value: &Value<'_>) -> Vec<Close> {

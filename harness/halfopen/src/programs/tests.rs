@@ -71,6 +71,14 @@ fn all_errors_are_told_at_once_with_their_places() {
     "command = \"a\"\nsettings = 3\n[config]\nfile = \"f\"\ntext = \"\"\n",
     "a.toml:2:12: a table is expected"
 )]
+#[case::login_without_user(
+    "command = \"a\"\nlogin = { pasword = \"x\" }\n",
+    "a.toml:2:9: `user` of the login is missing\n   2 | login = { pasword = \"x\" }\n"
+)]
+#[case::login_key(
+    "command = \"a\"\nlogin = { user = \"a\", pasword = \"x\" }\n",
+    "a.toml:2:23: unknown key `pasword`; did you mean `password`?"
+)]
 #[case::empty("", "a.toml:1:1: `command` is missing: the program to start")]
 fn profile_is_refused(#[case] text: &str, #[case] error: &str) {
     let errors = Profile::parse("a", "a.toml", text, &|_| Err(io::ErrorKind::NotFound.into()))
@@ -205,6 +213,26 @@ fn two_settings_with_one_text_cannot_be_different() {
     let (profile, broker) = with_windows("receive_maximum: 3, in_flight_messages: 5", "inflight {value}");
     let why = "it sets `receive_maximum` and `in_flight_messages` on a broker to different values, which are one for a";
     assert_eq!(profile.does_not_take(&broker).as_deref(), Some(why));
+}
+
+#[test]
+fn clients_without_a_user_name_have_that_of_the_profile() {
+    let profile = "command = \"a\"\nlogin = { user = \"all\", password = \"secret\" }\n";
+    let profile =
+        Profile::parse("a", "a.toml", profile, &|_| Err(io::ErrorKind::NotFound.into())).expect("it has no errors");
+    let text = "mqtt: 5.0\nclients: { a: {}, b: { username: me, password: mine } }\nraw_clients: { c: {} }\n\
+                steps: [ { wait: 1s } ]\n";
+    let source = Source { path: "x.yaml".to_owned(), text: text.to_owned(), ..Source::default() };
+    let scenario = parse("x".to_owned(), source).unwrap_or_else(|errors| panic!("{errors}"));
+    let mut plan = scenario.plans(PlanOptions::default()).expect("it has a run").remove(0);
+    profile.login().expect("it has one").give_to_all(&mut plan);
+    let user = |node: &Node| match &node.program {
+        Program::Client(client) => client.options.connect.username.clone(),
+        Program::RawClient(client) => client.connect.username.clone(),
+        Program::Broker(_) | Program::RawBroker(_) => None,
+    };
+    let users: Vec<_> = plan.nodes.iter().filter_map(user).collect();
+    assert_eq!(users, ["all", "me", "all"]);
 }
 
 /// Returns a profile whose text for `in_flight_messages` is given, and the broker of a scenario that sets something.
