@@ -37,7 +37,7 @@ impl Rule for NothingAfterDisconnect {
             }
             return;
         };
-        if word.is_broken_by(seen) && !word.is_broken {
+        if word.is_broken_by(seen, context.plan.tolerance) && !word.is_broken {
             if word.may_wait(context.index.end(seen.end).node, context) {
                 return;
             }
@@ -77,9 +77,9 @@ impl LastWord {
         !self.is_sent && matches!(program, Program::Client(client) if !client.handling.is_zero())
     }
 
-    /// Returns what was read in one piece with the DISCONNECT is still answered.
-    fn is_broken_by(&self, seen: &Seen<'_>) -> bool {
-        seen.is_sent && (self.is_sent || seen.at > self.at)
+    /// Returns whether a packet may not come after it. What was read before a DISCONNECT, or in one piece with it, is still answered.
+    fn is_broken_by(&self, seen: &Seen<'_>, tolerance: Duration) -> bool {
+        seen.is_sent && (self.is_sent || seen.at > self.at + tolerance)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The edges of the rules: one millisecond, one packet or one direction beside, from both sides.
 
-use halfopen_protocol::packet::{UnsubAck, Unsubscribe};
+use halfopen_protocol::packet::{Disconnect, UnsubAck, Unsubscribe};
 
 use super::*;
 
@@ -309,4 +309,18 @@ fn what_is_new_has_no_dup(#[case] session_present: bool) {
     joins(&mut story, 1, 1000, SENSOR, persistent("sensor"), session_present);
     story.at(1040).packet(1, SENSOR, BROKER, message(1, 7, "x", true));
     assert_eq!(told("resend_only", &ours(), &mut story, 1100).len(), 1);
+}
+
+#[rstest]
+#[case::at_that_instant(ours(), 110, 0)]
+#[case::later(ours(), 111, 1)]
+#[case::within_the_tolerance(tolerant(), 120, 0)]
+#[case::beyond_it(tolerant(), 121, 1)]
+fn answer_may_cross_a_disconnect(#[case] plan: Plan, #[case] answer: u64, #[case] breaches: usize) {
+    let mut story = sensor();
+    story.at(99).packet(0, SENSOR, BROKER, Packet::PingReq);
+    story.at(100).packet(0, SENSOR, BROKER, Packet::Disconnect(Disconnect::default()));
+    story.at(answer).packet(0, BROKER, SENSOR, Packet::PingResp);
+    story.at(130).item(0, BROKER, SENSOR, Transmission::Fin);
+    assert_eq!(told("nothing_after_disconnect", &plan, &mut story, 9000).len(), breaches);
 }
