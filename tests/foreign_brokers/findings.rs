@@ -26,7 +26,7 @@ const INSTALLED: [(&str, &str); 10] = [
 ];
 
 /// The programs that it does not bring in, whose findings no test looks for.
-const NOT_INSTALLED: [&str; 2] = ["amqtt", "rabbitmq"];
+const NOT_INSTALLED: [&str; 4] = ["activemq", "amqtt", "ejabberd", "rabbitmq"];
 
 /// The tests, of which those of a program may lack it in the version that the findings are about.
 pub(super) fn trials(

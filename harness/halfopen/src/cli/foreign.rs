@@ -255,12 +255,13 @@ fn adapted_to(profile: &Profile, nodes: &BTreeSet<NodeId>, plan: &Plan) -> Resul
         profile.set_together(&mut node.program);
     }
     if let Some(login) = profile.login() {
-        login.give_to_all(&mut plan);
+        login.give_to_all(&mut plan)?;
     }
-    adapted(
-        &plan,
-        &Abilities { nodes, role, does_not_take: &does_not_take, has_clock: true, reasons: profile.reasons() },
-    )
+    let abilities =
+        Abilities { nodes, role, does_not_take: &does_not_take, has_clock: true, reasons: profile.reasons() };
+    let mut adapted = adapted(&plan, &abilities)?;
+    abilities.nodes.iter().for_each(|node| profile.fix(&mut adapted.plan.nodes[node.0].program));
+    Ok(adapted)
 }
 
 impl Judged {

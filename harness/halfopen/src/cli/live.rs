@@ -93,8 +93,8 @@ impl Live {
             Err(why) => return skipped(why),
         };
         adapted.tolerance += self.measured.tolerance();
-        if let Some(login) = &self.login {
-            login.give_to_all(&mut adapted);
+        if let Some(Err(why)) = self.login.as_ref().map(|login| login.give_to_all(&mut adapted)) {
+            return skipped(why);
         }
         if let Target::Running(..) = self.target {
             let name = format!("{}{:x}", self.name, crate::plan::Seed(0).derive(&plan.run.to_string()).0 & 0xff_ffff);
@@ -160,7 +160,10 @@ impl Live {
         }
         let role = Role::Broker;
         let abilities = Abilities { nodes, role, does_not_take: &does_not_take, has_clock: false, reasons };
-        let Adapted { plan, left_out } = adapted(&plan, &abilities)?;
+        let Adapted { mut plan, left_out } = adapted(&plan, &abilities)?;
+        if let Some(profile) = profile {
+            abilities.nodes.iter().for_each(|node| profile.fix(&mut plan.nodes[node.0].program));
+        }
         Ok((plan, left_out))
     }
 

@@ -22,15 +22,17 @@ use std::time::Duration;
 pub use self::limit::VirtualLimit;
 pub use self::login::Login;
 use self::pattern::Pattern;
-use self::settings::{client_settings, settings};
+use self::settings::{client_settings, fix, settings};
 use crate::plan::{Because, BrokerProgram, BrokerSettings, Feature, Plan, Program, Source};
 use crate::scenario::Errors;
 use halfopen_protocol::Version;
 
 /// The profiles that come with the program, by name.
 const SHIPPED: &[(&str, &str)] = &[
+    ("activemq", include_str!("../../../../programs/activemq.toml")),
     ("aedes", include_str!("../../../../programs/aedes.toml")),
     ("amqtt", include_str!("../../../../programs/amqtt.toml")),
+    ("ejabberd", include_str!("../../../../programs/ejabberd.toml")),
     ("gmqtt", include_str!("../../../../programs/gmqtt.toml")),
     ("libmosquitto", include_str!("../../../../programs/libmosquitto.toml")),
     ("mosquitto", include_str!("../../../../programs/mosquitto.toml")),
@@ -79,6 +81,8 @@ pub struct Profile {
     settings: BTreeMap<String, String>,
     /// The smallest values that the program takes of some settings.
     minimum: BTreeMap<String, u64>,
+    /// The values that the program has of some settings and cannot be told.
+    fixed: BTreeMap<String, u64>,
     lacks: BTreeSet<Feature>,
     /// The user name and password that a broker wants of all clients.
     login: Option<Login>,
@@ -217,6 +221,12 @@ impl Profile {
         } else if config.receive_maximum == usual.receive_maximum {
             config.receive_maximum = config.in_flight_messages;
         }
+    }
+
+    /// Gives a broker of a plan the settings that the program has in its own way.
+    pub fn fix(&self, program: &mut Program) {
+        let Program::Broker(broker) = program else { return };
+        self.fixed.iter().for_each(|(name, value)| fix(&mut broker.config, name, *value));
     }
 
     /// Returns whether the Receive Maximum of a broker and the number of messages that it has under way are one setting of the program.

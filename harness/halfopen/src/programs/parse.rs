@@ -11,14 +11,14 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::pattern::Pattern;
-use super::settings::{CLIENT_NAMES, NAMES};
+use super::settings::{CLIENT_NAMES, FIXED, NAMES};
 use super::{AdapterFile, Close, ConfigFile, Login, Profile, Role};
 use crate::plan::{Because, Feature, Position, Source};
 use crate::scenario::{Error, Errors, Span};
 
 const KEYS: &[&str] = &["role", "command", "args", "environment", "inherits", "ready_within", "mqtt"];
 /// Keys of a broker.
-const BROKER_KEYS: &[&str] = &["port", "config", "settings", "minimum", "lacks", "login", "closes"];
+const BROKER_KEYS: &[&str] = &["port", "config", "settings", "minimum", "fixed", "lacks", "login", "closes"];
 /// Keys of a client.
 const CLIENT_KEYS: &[&str] = &["adapter", "takes"];
 const CONFIG_KEYS: &[&str] = &["file", "text"];
@@ -102,7 +102,9 @@ impl Reader {
         let port = get("port").map_or(Some(1883), |value| self.port(value));
         let ready_within = get("ready_within").map_or(Some(Duration::from_secs(60)), |value| self.seconds(value));
         let settings = get("settings").map_or_else(BTreeMap::new, |value| self.map(value, Some(NAMES)));
-        let minimum = get("minimum").map_or_else(BTreeMap::new, |value| self.numbers(value, &settings));
+        let names: Vec<&str> = settings.keys().map(String::as_str).collect();
+        let minimum = get("minimum").map_or_else(BTreeMap::new, |value| self.numbers(value, &names));
+        let fixed = get("fixed").map_or_else(BTreeMap::new, |value| self.numbers(value, FIXED));
         let lacks = get("lacks").map_or_else(BTreeSet::new, |value| self.features(value));
         let login = get("login").and_then(|value| self.login(value));
         let closes = get("closes").map_or_else(Vec::new, |value| self.closes(value));
@@ -121,6 +123,7 @@ impl Reader {
             config,
             settings,
             minimum,
+            fixed,
             lacks,
             login,
             closes,
@@ -255,15 +258,15 @@ impl Reader {
         table.iter().filter_map(|(key, value)| Some((key.get_ref().to_string(), self.text(value)?))).collect()
     }
 
-    /// Reads the smallest value of each of some settings.
-    fn numbers(&mut self, value: &Value<'_>, settings: &BTreeMap<String, String>) -> BTreeMap<String, u64> {
+    /// Reads a number for each of some settings.
+    fn numbers(&mut self, value: &Value<'_>, names: &[&str]) -> BTreeMap<String, u64> {
         let Some(table) = self.table(value) else { return BTreeMap::new() };
-        self.know(table, &settings.keys().map(String::as_str).collect::<Vec<_>>());
+        self.know(table, names);
         let mut numbers = BTreeMap::new();
         for (key, value) in table.iter() {
             match value.get_ref().as_integer().and_then(|number| number.as_str().parse().ok()) {
                 Some(number) => drop(numbers.insert(key.get_ref().to_string(), number)),
-                None => self.error(value.span(), "the smallest value of a setting is a number".to_owned(), None),
+                None => self.error(value.span(), "the value of a setting is a number here".to_owned(), None),
             }
         }
         numbers

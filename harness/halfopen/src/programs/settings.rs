@@ -76,6 +76,26 @@ pub(super) fn settings(program: &BrokerProgram) -> Vec<(&'static str, String)> {
     settings
 }
 
+/// The settings that a program may have in its own way and cannot be told, as its profile says them.
+pub(super) const FIXED: &[&str] =
+    &["in_flight_messages", "queue_messages", "queue_bytes", "topic_levels", "topic_length"];
+
+/// Gives a broker the value of one of [`FIXED`]. What a scenario sets stays.
+pub(super) fn fix(config: &mut BrokerSettings, name: &str, value: u64) {
+    let usual = BrokerSettings::default();
+    let count = usize::try_from(value).unwrap_or(usize::MAX);
+    match name {
+        "in_flight_messages" if config.in_flight_messages == usual.in_flight_messages => {
+            config.in_flight_messages = u16::try_from(value).unwrap_or(u16::MAX).max(1);
+        }
+        "queue_messages" if config.queue_messages == usual.queue_messages => config.queue_messages = count,
+        "queue_bytes" if config.queue_bytes == usual.queue_bytes => config.queue_bytes = count,
+        "topic_levels" if config.topic_levels == usual.topic_levels => config.topic_levels = count,
+        "topic_length" if config.topic_length == usual.topic_length => config.topic_length = count,
+        _ => {}
+    }
+}
+
 /// Returns the names of what a scenario sets on a client, in the scenario's words, as far as it is more than any client
 /// takes: the identifier, the keep-alive, whether to begin without a session, and what to subscribe to.
 pub(super) fn client_settings(program: &ClientProgram) -> Vec<&'static str> {

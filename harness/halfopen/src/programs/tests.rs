@@ -56,7 +56,7 @@ fn all_errors_are_told_at_once_with_their_places() {
 )]
 #[case::minimum(
     "command = \"a\"\n[config]\nfile = \"f\"\ntext = \"\"\n[settings]\nmax_keep_alive = \"x\"\n[minimum]\nmax_keep_alive = \"10\"\n",
-    "a.toml:8:18: the smallest value of a setting is a number"
+    "a.toml:8:18: the value of a setting is a number here"
 )]
 #[case::minimum_of_what_it_does_not_take(
     "command = \"a\"\n[minimum]\nmax_keep_alive = 10\n",
@@ -70,6 +70,10 @@ fn all_errors_are_told_at_once_with_their_places() {
 #[case::not_a_table(
     "command = \"a\"\nsettings = 3\n[config]\nfile = \"f\"\ntext = \"\"\n",
     "a.toml:2:12: a table is expected"
+)]
+#[case::fixed(
+    "command = \"a\"\n[fixed]\nin_flight_message = 1\n",
+    "a.toml:3:1: unknown key `in_flight_message`; did you mean `in_flight_messages`?"
 )]
 #[case::login_without_user(
     "command = \"a\"\nlogin = { pasword = \"x\" }\n",
@@ -114,7 +118,7 @@ fn a_profile_that_is_not_there_names_those_that_are() {
     let error = Profile::find("mosquito").expect_err("there is none").to_string();
     assert!(
         error.starts_with(
-            "there is no profile `mosquito`: known are aedes, amqtt, gmqtt, libmosquitto, mosquitto, mqttjs, nats, paho, rabbitmq, rumqttc, rumqttd, rumqttd5;"
+            "there is no profile `mosquito`: known are activemq, aedes, amqtt, ejabberd, gmqtt, libmosquitto, mosquitto, mqttjs, nats, paho, rabbitmq, rumqttc, rumqttd, rumqttd5;"
         ),
         "{error}"
     );
@@ -215,24 +219,36 @@ fn two_settings_with_one_text_cannot_be_different() {
     assert_eq!(profile.does_not_take(&broker).as_deref(), Some(why));
 }
 
-#[test]
-fn clients_without_a_user_name_have_that_of_the_profile() {
+#[rstest]
+#[case::what_nobody_sets("", 1)]
+#[case::what_a_scenario_sets("in_flight_messages: 7", 7)]
+fn broker_has_what_its_profile_fixes(#[case] set: &str, #[case] expected: u16) {
+    let (_, mut broker) = with_windows(set, "x");
+    let profile = "command = \"a\"\n[fixed]\nin_flight_messages = 1\nqueue_messages = 100\n";
+    let profile =
+        Profile::parse("a", "a.toml", profile, &|_| Err(io::ErrorKind::NotFound.into())).expect("it has no errors");
+    profile.fix(&mut broker);
+    let Program::Broker(broker) = broker else { unreachable!("it is a broker") };
+    assert_eq!((broker.config.in_flight_messages, broker.config.queue_messages), (expected, 100));
+}
+
+#[rstest]
+#[case::all("", true)]
+#[case::one_has_another("username: me", false)]
+fn login_is_in_each_connect_if_no_other_is(#[case] own: &str, #[case] expected: bool) {
     let profile = "command = \"a\"\nlogin = { user = \"all\", password = \"secret\" }\n";
     let profile =
         Profile::parse("a", "a.toml", profile, &|_| Err(io::ErrorKind::NotFound.into())).expect("it has no errors");
-    let text = "mqtt: 5.0\nclients: { a: {}, b: { username: me, password: mine } }\nraw_clients: { c: {} }\n\
-                steps: [ { wait: 1s } ]\n";
-    let source = Source { path: "x.yaml".to_owned(), text: text.to_owned(), ..Source::default() };
+    let text = format!(
+        "mqtt: 5.0\nclients: {{ a: {{}}, b: {{ {own} }} }}\nraw_clients: {{ c: {{}} }}\nsteps:\n  \
+         - a: {{ connect: {{ with: {{ keep_alive: 5s }} }} }}\n  - repeat: {{ times: 1, steps: [ {{ c: {{ send: {{ CONNECT: {{ keep_alive: 7s }} }} }} }} ] }}\n"
+    );
+    let source = Source { path: "x.yaml".to_owned(), text, ..Source::default() };
     let scenario = parse("x".to_owned(), source).unwrap_or_else(|errors| panic!("{errors}"));
     let mut plan = scenario.plans(PlanOptions::default()).expect("it has a run").remove(0);
-    profile.login().expect("it has one").give_to_all(&mut plan);
-    let user = |node: &Node| match &node.program {
-        Program::Client(client) => client.options.connect.username.clone(),
-        Program::RawClient(client) => client.connect.username.clone(),
-        Program::Broker(_) | Program::RawBroker(_) => None,
-    };
-    let users: Vec<_> = plan.nodes.iter().filter_map(user).collect();
-    assert_eq!(users, ["all", "me", "all"]);
+    assert_eq!(profile.login().expect("it has one").give_to_all(&mut plan).is_ok(), expected);
+    let shown = format!("{plan:?}");
+    assert_eq!(shown.matches("username: Some(\"all\")").count(), if expected { 5 } else { 4 }, "{shown}");
 }
 
 /// Returns a profile whose text for `in_flight_messages` is given, and the broker of a scenario that sets something.
