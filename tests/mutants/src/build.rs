@@ -26,11 +26,12 @@ const SWITCH: &str = "::halfopen_mutants_switch::on";
 const REFUSED: &str = "tests/mutants/refused.txt";
 
 /// The beginning of the line with the version of the workspace.
-const VERSION: &str = "\nversion = \"";
+const VERSION: &str = "\nversion = \"0.";
 
 /// The beginning of that line in the copy. By the version, cargo tells the changed crates from the real ones in the folder that
-/// both are built in, so that their dependencies are built once.
-const CHANGED_VERSION: &str = "\nversion = \"0.0.0-changed.";
+/// both are built in, so that their dependencies are built once. It is as long as the real one, since the broker publishes it, and
+/// scenarios count bytes.
+const CHANGED_VERSION: &str = "\nversion = \"9.";
 
 const HEAD: &str = "# Changes that do not compile. `cargo run -p halfopen-mutants` writes this file.\n";
 
@@ -85,6 +86,9 @@ pub(crate) fn build(root: &Path, work: &Path) -> Result<Program, Box<dyn Error>>
     }
     let mut written: BTreeSet<PathBuf> = sources.iter().map(|(path, _)| work.join(path)).collect();
     let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
+    if !manifest.contains(VERSION) {
+        return Err("Cargo.toml has another version than this program expects: see `VERSION`".into());
+    }
     let manifest = manifest.replace(", \"tests/purity\", \"tests/mutants\"", "").replacen(VERSION, CHANGED_VERSION, 1);
     write(&work.join("Cargo.toml"), &manifest)?;
     for (crate_name, _) in CORES {

@@ -107,6 +107,9 @@ impl Judge {
             BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
         });
         let first = lines.recv_timeout(START).map_err(|_| "the program with the changes does not start".to_owned())?;
+        if let Some(runs) = first.strip_prefix("unfit ") {
+            return Err(format!("these runs do not pass without any change: {runs}"));
+        }
         let reached = first.split(' ').skip(1).filter_map(|number| number.parse().ok()).collect();
         Ok(Self { child, input, lines, reached, is_over: false })
     }

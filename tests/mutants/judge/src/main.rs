@@ -1,7 +1,7 @@
 //! Runs all scenarios with one change of the cores after the other, and says what they notice.
 //!
 //! `judge-mutants SCENARIOS` first runs everything without a change and prints `reached` and the numbers of all changes
-//! that some run reaches. It then reads one number a line, and prints one line for each:
+//! that some run reaches, or `unfit` and the names of runs that do not pass without any. It then reads one number a line, and prints one line for each:
 //!
 //! - `caught RUN`: this run has another verdict than without the change;
 //! - `broke RUN`: the cores panicked in it;
@@ -57,6 +57,12 @@ fn judge() -> Result<(), Box<dyn Error>> {
         reached.into_iter().for_each(|number| reaching.entry(number).or_default().push(runs.len()));
         let (verdict, hash) = (finished.verdict(), finished.hash());
         runs.push(Run { plan, verdict, hash });
+    }
+    let is_unfit = |run: &&Run| !matches!(run.verdict, Verdict::Pass | Verdict::Skipped);
+    let unfit: Vec<String> = runs.iter().filter(is_unfit).map(|run| run.plan.run.to_string()).collect();
+    if !unfit.is_empty() {
+        say(&format!("unfit {}", unfit.join(", ")))?;
+        return Ok(());
     }
     std::panic::set_hook(Box::new(|_| {}));
     let numbers: Vec<String> = reaching.keys().map(usize::to_string).collect();
