@@ -76,8 +76,8 @@ fn all_errors_are_told_at_once_with_their_places() {
     "a.toml:3:1: unknown key `in_flight_message`; did you mean `in_flight_messages`?"
 )]
 #[case::login_without_user(
-    "command = \"a\"\nlogin = { pasword = \"x\" }\n",
-    "a.toml:2:9: `user` of the login is missing\n   2 | login = { pasword = \"x\" }\n"
+    "command = \"a\"\nlogin = { password = \"x\" }\n",
+    "a.toml:2:9: `user` of the login is missing"
 )]
 #[case::login_key(
     "command = \"a\"\nlogin = { user = \"a\", pasword = \"x\" }\n",

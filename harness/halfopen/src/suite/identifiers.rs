@@ -79,8 +79,10 @@ fn named_in_lines(lines: &[Expectation], nodes: &BTreeSet<NodeId>) -> Option<u16
     let of_line = |line: &Expectation| {
         let is_of_them = line.nodes.iter().any(|node| nodes.contains(node));
         match &line.verb {
-            Verb::Sends(patterns) if is_of_them => patterns.iter().filter_map(begun).max(),
-            Verb::Receives(patterns) if !is_of_them => patterns.iter().filter_map(begun).max(),
+            Verb::Sends(patterns) if is_of_them => named_among(&BEGIN, patterns),
+            Verb::Receives(patterns) if !is_of_them => named_among(&BEGIN, patterns),
+            Verb::Sends(patterns) => named_among(&ANSWER, patterns),
+            Verb::Receives(patterns) => named_among(&ANSWER, patterns),
             Verb::AnyOf(alternatives) => {
                 alternatives.iter().filter_map(|alternative| named_in_lines(alternative, nodes)).max()
             }
@@ -90,12 +92,22 @@ fn named_in_lines(lines: &[Expectation], nodes: &BTreeSet<NodeId>) -> Option<u16
     lines.iter().filter_map(of_line).max()
 }
 
-/// Returns the identifier of a pattern of a packet with which, or with whose release, its sender goes on with an exchange of its own.
-fn begun(pattern: &PacketPattern) -> Option<u16> {
-    let types = [PacketType::Publish, PacketType::PubRel, PacketType::Subscribe, PacketType::Unsubscribe];
-    if !matches!(pattern.packet, PacketKind::Type(packet) if types.contains(&packet)) {
-        return None;
-    }
+/// The packets with which, or with whose release, their sender goes on with an exchange of its own.
+const BEGIN: [PacketType; 4] =
+    [PacketType::Publish, PacketType::PubRel, PacketType::Subscribe, PacketType::Unsubscribe];
+
+/// The packets that answer in an exchange of the other side.
+const ANSWER: [PacketType; 5] =
+    [PacketType::PubAck, PacketType::PubRec, PacketType::PubComp, PacketType::SubAck, PacketType::UnsubAck];
+
+/// Returns the largest identifier that one of the patterns of these packets names.
+fn named_among(types: &[PacketType], patterns: &[PacketPattern]) -> Option<u16> {
+    let of_them =
+        |pattern: &&PacketPattern| matches!(pattern.packet, PacketKind::Type(packet) if types.contains(&packet));
+    patterns.iter().filter(of_them).filter_map(named).max()
+}
+
+fn named(pattern: &PacketPattern) -> Option<u16> {
     pattern.fields.iter().find_map(|field| match field {
         FieldPattern { name, matcher: Matcher::Is(Value::Number(id)) } if name == "id" => u16::try_from(*id).ok(),
         _ => None,
@@ -120,6 +132,8 @@ mod tests {
     #[rstest]
     #[case::script(ACKNOWLEDGED, ANY, &[1, 7], Some("broker chose 7"))]
     #[case::expectation("- wait: 1s", "- b: { receives: { PUBLISH: { id: 3 } } }", &[24954], Some("broker chose 24954"))]
+    #[case::answer("- wait: 1s", "- b: { sends: { PUBACK: { id: 3 } } }", &[24954], Some("broker chose 24954"))]
+    #[case::answer_that_comes("- wait: 1s", "- broker: { receives: { PUBACK: { id: 3 } } }", &[24954], Some("broker chose 24954"))]
     #[case::those_that_are_named(ACKNOWLEDGED, ANY, &[1, 1, 2, 9], None)]
     #[case::nothing_came(ACKNOWLEDGED, ANY, &[], None)]
     #[case::none_is_named("- wait: 1s", ANY, &[7], None)]
