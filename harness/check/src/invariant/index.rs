@@ -241,10 +241,10 @@ impl Index {
             Transmission::Fin | Transmission::Rst => {
                 self.ends[id.place()].over.get_or_insert(Instant::new(at));
                 let Some(watched) = &self.watched[from.0] else { return };
-                self.open.remove(&(from, id));
                 // Its host answers for a connection that was reset. What has come before that, the program may still read.
                 let is_ended = watched.is_foreign || matches!(item, Transmission::Fin);
                 if is_ended {
+                    self.open.remove(&(from, id));
                     self.ended(at, id, facts);
                     self.ends[id.place()].aliases.clear();
                 }
@@ -284,7 +284,8 @@ impl Index {
             NodeFault::Crash | NodeFault::PowerLoss | NodeFault::Shutdown => {
                 watched.is_down = true;
                 for id in self.take_open(node) {
-                    self.ends[id.place()].died = true;
+                    let end = &mut self.ends[id.place()];
+                    end.died = end.over.is_none();
                     self.ended(at, id, facts);
                 }
                 facts.push_back(Fact::Died { node });

@@ -106,8 +106,12 @@ impl Server {
     ) {
         let Some(connection) = self.connections.get(&id).filter(|connection| connection.is_v5()) else { return };
         let client = self.node_name(connection.client);
+        // A server that knows the message of an earlier connection answers as it did then.
+        let may_be_known = self.session_with(connection, id).is_some_and(|(_, session)| session.is_unknown);
         let (clause, owed) = match publication.permission {
-            Permission::Denied if !ack.reason.is_error() => ("§3.4.2.1", "refuses a message that is not allowed"),
+            Permission::Denied if !ack.reason.is_error() && !may_be_known => {
+                ("§3.4.2.1", "refuses a message that is not allowed")
+            }
             Permission::Granted if ack.reason == ReasonCode::NOT_AUTHORIZED && !publication.topic.starts_with('$') => {
                 ("§3.4.2.1", "takes a message that is allowed")
             }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish, Subscription};
@@ -24,6 +25,9 @@ use crate::trace::ConnectionId;
 
 /// Number of bytes under way from which on a server may not be able to write at once.
 pub(super) const BLOCKED: usize = 8 * 1024;
+
+/// Time for which a server may be in the middle of a large message after it has written another one.
+const UNDER_WAY: Duration = Duration::from_secs(5);
 
 /// Maximum Packet Size below which a CONNECT or its CONNACK may be too large.
 const SMALL: u32 = 1024;
@@ -247,7 +251,8 @@ impl Connection {
     /// are.
     pub(super) fn is_written_now(&self, publish: &Publish, since: Instant) -> bool {
         let bytes = self.bytes_under_way() + publish.payload.len();
-        let is_writable = self.writable_since().is_some() && bytes < BLOCKED;
+        let was_writable = self.writable_since().is_some_and(|at| at <= since.max(self.opened_at));
+        let is_writable = was_writable && bytes < BLOCKED;
         !self.is_deaf && is_writable && self.reads_since <= since
     }
 
@@ -280,8 +285,8 @@ impl Server {
     }
 
     /// Returns whether the server may be in the middle of a large message: it has answered nothing at once since that
-    /// became owed, and the client reads nothing or slowly, or has been silent, or the network has had a fault. A part of
-    /// a message is no packet, and stands in no trace before the connection ends.
+    /// became owed, and the client reads nothing or slowly, or has been silent, or the network has had a fault, or another large
+    /// message has just been written. A part of a message is no packet, and stands in no trace before the connection ends.
     pub(super) fn may_be_stuck(&self, connection: &Connection) -> bool {
         let client_id = connection.session.as_ref();
         let session = client_id.and_then(|client_id| Some((client_id, self.sessions.get(client_id)?)));
@@ -292,11 +297,13 @@ impl Server {
         });
         let is_hampered = connection.is_deaf || self.is_network_hampered || self.slow.contains(&connection.client);
         let is_silent = |since: Instant| connection.heard_at <= since.max(connection.reads_since) + GRACE;
+        let is_under_way = connection.large_at.is_some_and(|at| self.now <= at + UNDER_WAY);
         if session.is_some_and(|(_, session)| session.is_unknown) {
             return true;
         }
         large.is_some_and(|since| {
-            connection.answered_at.is_none_or(|answered| answered <= since) && (is_hampered || is_silent(since))
+            connection.answered_at.is_none_or(|answered| answered <= since)
+                && (is_hampered || is_under_way || is_silent(since))
         })
     }
 

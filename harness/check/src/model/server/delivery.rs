@@ -200,7 +200,8 @@ impl Server {
         if !version.is_v5() {
             return;
         }
-        if !owed.is_identified_by(&publish.subscription_ids) {
+        let may_have_others = self.session_with(connection, id).is_some_and(|(_, session)| session.is_unknown);
+        if !owed.is_identified_by(&publish.subscription_ids) && !may_have_others {
             let expected: Vec<u32> = owed.matches.iter().filter_map(|one| one.id).collect();
             let actual = format!("{:?}", publish.subscription_ids);
             broken("MQTT-3.3.4-3", format!("with the subscription identifiers {expected:?}"), actual);
@@ -460,7 +461,7 @@ impl Server {
         }
     }
 
-    fn session_with(&self, connection: &Connection, id: ConnectionId) -> Option<(&ByteString, &Session)> {
+    pub(super) fn session_with(&self, connection: &Connection, id: ConnectionId) -> Option<(&ByteString, &Session)> {
         let client_id = connection.session.as_ref()?;
         let (client_id, session) = self.sessions.get_key_value(client_id)?;
         (session.connection == Some(id)).then_some((client_id, &**session))

@@ -100,12 +100,15 @@ impl Server {
         }
     }
 
-    /// A message that is read from a connection which the server knows to be lost: it may take it in, or not.
+    /// A packet that is read from a connection which the server knows to be lost: it may take it in, or not.
     fn receive_lately(&mut self, id: ConnectionId, packet: &Packet) {
-        let Packet::Publish(publish) = packet else { return };
         let Some(connection) = self.lately.get_mut(&id) else { return };
-        let Some(topic) = resolve(&mut connection.aliases.0, publish) else { return };
         let Some(client_id) = connection.session.clone() else { return };
+        if matches!(packet, Packet::Disconnect(_)) {
+            return self.doubt_will(&client_id);
+        }
+        let Packet::Publish(publish) = packet else { return };
+        let Some(topic) = resolve(&mut connection.aliases.0, publish) else { return };
         let publication = self.publish(&client_id, topic, publish);
         self.doubt(&[Rc::clone(&publication)]);
         let session = self.sessions.get_mut(&client_id).filter(|_| publish.qos == QoS::ExactlyOnce);
@@ -233,7 +236,13 @@ impl Server {
         self.owe_sessions(&publication, publish.packet_id.is_some());
         self.owe_groups(&publication, publish.packet_id.is_some());
         self.settle_early(&publication);
-        if permission == Permission::Unknown {
+        let session = self.sessions.get(client_id).and_then(|session| session.connection);
+        let publisher = session.and_then(|id| self.connections.get(&id));
+        // A refusal of one more retained message may wait behind what the publisher does not read.
+        let may_be_refused = self.retained.is_over()
+            && publication.retain
+            && publisher.is_some_and(|publisher| publisher.is_deaf || self.may_be_stuck(publisher));
+        if permission == Permission::Unknown || may_be_refused {
             self.doubt(&[Rc::clone(&publication)]);
         }
         publication

@@ -51,6 +51,11 @@ impl Retained {
         }
     }
 
+    /// Returns whether more has been retained than the server can hold.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     /// Returns the least and the greatest number of messages that may be retained; nothing if there were too many.
     pub(super) fn count(&self, now: Instant) -> Option<(usize, usize)> {
         let is_possible = |entry: &&Entry| entry.publication.is_some() || entry.or.iter().any(Option::is_some);

@@ -61,6 +61,18 @@ impl Server {
         }
     }
 
+    /// A DISCONNECT is read at the instant at which its connection was lost: the will may have been published before it, or not.
+    pub(super) fn doubt_will(&mut self, client_id: &ByteString) {
+        let is_its = |one: &&Rc<Publication>| one.is_will && one.publisher == *client_id;
+        let published: Vec<Rc<Publication>> = self.at_this_instant.iter().filter(is_its).cloned().collect();
+        self.doubt(&published);
+        if let Some(will) =
+            self.sessions.get_mut(client_id).and_then(|session| session.will.take_if(|will| will.waits()))
+        {
+            self.possible_wills.insert(will.content());
+        }
+    }
+
     /// Returns whether the will of a client is published at this time.
     pub(super) fn is_will_due_at(&self, client_id: &ByteString, due: Instant) -> bool {
         let will = self.sessions.get(client_id).and_then(|session| session.will.as_ref());
