@@ -373,6 +373,6 @@ fn roles(_: &Path) -> Result {
     refused(&["--live", "paho"], "in real time there are brokers alone")?;
     refused(
         &["--client", "mqttj"],
-        "there is no profile `mqttj`: known are aedes, amqtt, gmqtt, libmosquitto, mosquitto, mqttjs, nats, paho",
+        "there is no profile `mqttj`: known are activemq, aedes, amqtt, ejabberd, gmqtt, libmosquitto, mosquitto, mqttjs, nats, paho",
     )
 }
