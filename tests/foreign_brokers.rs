@@ -322,7 +322,10 @@ fn left_out(_: &Path) -> Result {
 
 fn bad_profiles(folder: &Path) -> Result {
     let refused = |broker: &str, parts: &[&str]| contains(&halfopen(&[SILENT, "--broker", broker])?, 2, parts);
-    refused("mosquito", &["there is no profile `mosquito`: known are activemq, aedes, amqtt, ejabberd, gmqtt, libmosquitto, mosquitto"])?;
+    refused(
+        "mosquito",
+        &["there is no profile `mosquito`: known are activemq, aedes, amqtt, ejabberd, gmqtt, libmosquitto, mosquitto"],
+    )?;
     refused("./no/such.toml", &["./no/such.toml: No such file"])?;
     let wrong = profile(folder, "comand = \"sh\"\nlacks = [\"shared\"]\n")?;
     refused(

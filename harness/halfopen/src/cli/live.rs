@@ -34,7 +34,7 @@ const LONGER: Duration = Duration::from_secs(10);
 pub(super) struct Live {
     target: Target,
     measured: Measured,
-    /// The user name and password of all clients that have none.
+    /// The user name and password of all clients.
     login: Option<Login>,
     /// The name that keeps the runs of this command apart from those of others.
     name: String,

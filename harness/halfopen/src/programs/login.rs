@@ -1,4 +1,4 @@
-//! The user name and password of clients that have none.
+//! The user name and password that a broker wants of all clients.
 
 use std::sync::Arc;
 

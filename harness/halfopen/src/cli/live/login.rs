@@ -1,4 +1,4 @@
-//! Reads the user name and password of the clients that have none.
+//! Reads the user name and password that all clients have.
 
 use crate::cli::options::LiveArgs;
 use crate::cli::output::Failure;
