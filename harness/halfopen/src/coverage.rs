@@ -61,37 +61,6 @@ impl Coverage {
     /// Runs all scenarios once without any defect, and with each of `defects`, of which it tells `begins` before, until
     /// a run of a scenario fails.
     pub fn of(scenarios: Vec<(Scenario, Vec<Plan>)>, defects: &[Defect], begins: impl Fn(Defect) + Sync) -> Self {
-        let (mut coverage, stories) = Self::shown_by(scenarios);
-        coverage.prove_by_breaches(&stories);
-        coverage.prove_by_defects(&stories, defects, begins);
-        coverage
-    }
-
-    /// Finds out no more than whether a page says more than is true now: first with the defects that it names for what nothing else
-    /// proves, and with all only if these do not prove as much as it says.
-    pub fn compared(
-        scenarios: Vec<(Scenario, Vec<Plan>)>,
-        defects: &[Defect],
-        page: &str,
-        begins: impl Fn(Defect) + Sync,
-    ) -> Self {
-        let (mut coverage, stories) = Self::shown_by(scenarios);
-        coverage.prove_by_breaches(&stories);
-        let unproven: BTreeSet<&str> =
-            coverage.rows.iter().filter(|row| row.proven.is_empty()).map(|row| row.statement.id).collect();
-        let is_of_them = |line: &&str| line.split('|').nth(1).is_some_and(|id| unproven.contains(id.trim()));
-        let lines: Vec<&str> = page.lines().filter(is_of_them).collect();
-        let is_named = |defect: &Defect| lines.iter().any(|line| line.contains(&defect.to_string()));
-        let (named, others): (Vec<Defect>, Vec<Defect>) = defects.iter().partition(|defect| is_named(defect));
-        coverage.prove_by_defects(&stories, &named, &begins);
-        if coverage.losses(page).is_ok_and(|losses| !losses.is_empty()) {
-            coverage.prove_by_defects(&stories, &others, &begins);
-        }
-        coverage
-    }
-
-    /// Runs all scenarios once without any defect: what they show, of which nothing is proven yet, and those that pass.
-    fn shown_by(scenarios: Vec<(Scenario, Vec<Plan>)>) -> (Self, Vec<ScenarioRuns>) {
         let mut stories: Vec<ScenarioRuns> = Vec::new();
         for (scenario, runs) in scenarios {
             let mut of_scenario: BTreeMap<(Version, Vec<String>), Vec<Arc<Plan>>> = BTreeMap::new();
@@ -121,19 +90,14 @@ impl Coverage {
                 rows.push(Row { version, statement, shown, proven: BTreeSet::new() });
             }
         }
-        (Self { rows, unfit: unfit.into_iter().collect() }, stories)
-    }
-
-    fn prove_by_breaches(&mut self, stories: &[ScenarioRuns]) {
-        let breaches: Vec<Defect> = Breach::all().map(Defect::from).collect();
-        self.add(&breaches, |&breach| proofs_by_breach(stories, breach));
-    }
-
-    fn prove_by_defects(&mut self, stories: &[ScenarioRuns], defects: &[Defect], begins: impl Fn(Defect) + Sync) {
-        self.add(defects, |&defect| {
+        let mut coverage = Self { rows, unfit: unfit.into_iter().collect() };
+        coverage.add(defects, |&defect| {
             begins(defect);
-            proofs_by_defect(stories, defect)
+            proofs_by_defect(&stories, defect)
         });
+        let breaches: Vec<Defect> = Breach::all().map(Defect::from).collect();
+        coverage.add(&breaches, |&breach| proofs_by_breach(&stories, breach));
+        coverage
     }
 
     fn add(&mut self, defects: &[Defect], proofs: impl Fn(&Defect) -> Proofs + Sync) {

@@ -12,30 +12,22 @@ pub(super) fn coverage(args: &CoverageArgs) -> Result<u8, Failure> {
     let scenarios = load(&args.paths, PlanOptions::default())?;
     let defects: Vec<Defect> = Defect::all().collect();
     let is_watched = std::io::stderr().is_terminal();
-    let begins = |defect: Defect| {
+    let coverage = Coverage::of(scenarios, &defects, |defect| {
         if is_watched {
             // Progress that cannot be shown is no failure.
             let _ = writeln!(anstream::stderr(), "{defect}");
         }
-    };
-    let page = args
-        .at_least
-        .as_ref()
-        .map(|path| std::fs::read_to_string(path).map_err(|error| Failure::File { path: path.clone(), error }));
-    let page = page.transpose()?;
-    let coverage = match &page {
-        Some(page) => Coverage::compared(scenarios, &defects, page, begins),
-        None => Coverage::of(scenarios, &defects, begins),
-    };
+    });
     let mut out = anstream::stdout().lock();
     for name in &coverage.unfit {
         writeln!(anstream::stderr(), "NOT COUNTED {name}: it does not pass without any defect")?;
     }
-    let (Some(path), Some(page)) = (&args.at_least, &page) else {
+    let Some(path) = &args.at_least else {
         write!(out, "{}", coverage.page())?;
         return Ok(if coverage.unfit.is_empty() { SUCCESS } else { FAILURE });
     };
-    let losses = coverage.losses(page).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
+    let page = std::fs::read_to_string(path).map_err(|error| Failure::File { path: path.clone(), error })?;
+    let losses = coverage.losses(&page).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
     for loss in &losses {
         writeln!(out, "{loss}")?;
     }
