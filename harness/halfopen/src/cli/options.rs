@@ -41,7 +41,7 @@ pub(super) struct LiveArgs {
     /// With `--live`: skip runs that take longer, `90s`, `30m` or `1h`; `none` is no limit.
     #[arg(long, value_name = "TIME", default_value = "60s", requires = "live")]
     pub(super) time_limit: VirtualLimit,
-    /// With `--live`: the user name of all clients; runs in which one has another are skipped.
+    /// Gives all clients this user name, with `--live`; runs in which one has another are skipped.
     #[arg(long, value_name = "NAME", requires = "live")]
     pub(super) user: Option<String>,
     /// Log in with this password. It stands in the list of processes, where `--password-file` and the environment variable

@@ -236,8 +236,8 @@ impl Server {
         self.owe_sessions(&publication, publish.packet_id.is_some());
         self.owe_groups(&publication, publish.packet_id.is_some());
         self.settle_early(&publication);
-        let session = self.sessions.get(client_id).and_then(|session| session.connection);
-        let publisher = session.and_then(|id| self.connections.get(&id));
+        let connection = self.sessions.get(client_id).and_then(|session| session.connection);
+        let publisher = connection.and_then(|id| self.connections.get(&id));
         // A refusal of one more retained message may wait behind what the publisher does not read.
         let may_be_refused = self.retained.is_over()
             && publication.retain
