@@ -32,7 +32,7 @@ impl<K, S, L> Sequence<K, S, L> {
     }
 }
 
-impl<K: Ord, S: Clone, L: Ord> Sequence<K, S, L> {
+impl<K: Ord, S: Clone + PartialEq, L: Ord> Sequence<K, S, L> {
     /// Something goes in, of which up to `copies` copies may come out.
     pub(super) fn enter(&mut self, key: K, source: S, copies: usize) {
         let waiting =
@@ -45,12 +45,17 @@ impl<K: Ord, S: Clone, L: Ord> Sequence<K, S, L> {
 
     /// Something comes out; whether it is in order on its lane. What never went in is.
     ///
-    /// Of several that look alike it is taken for the first that is in order; each is looked at once.
-    pub(super) fn leave(&mut self, key: &K, lane: impl Fn(&S) -> L) -> bool {
+    /// Of several that look alike it is taken for the first that is in order; each is looked at once. If they are of several
+    /// sources, it is taken rather for one before which nothing waits on its lane.
+    pub(super) fn leave(&mut self, key: &K, lane: impl Fn(&K, &S) -> L) -> bool {
+        let free = self.place_of_free(key, &lane);
         let Some(waiting) = self.waiting.get_mut(key) else { return true };
+        if let Some(place) = free.and_then(|free| waiting.places.remove(free)) {
+            waiting.places.push_front(place);
+        }
         let mut is_in_order = false;
         while let Some(Place { number, source, is_copy }) = waiting.places.pop_front() {
-            let latest = self.latest.entry(lane(&source)).or_insert(number);
+            let latest = self.latest.entry(lane(key, &source)).or_insert(number);
             if number >= *latest {
                 *latest = number;
                 is_in_order = true;
@@ -63,6 +68,23 @@ impl<K: Ord, S: Clone, L: Ord> Sequence<K, S, L> {
             self.waiting.remove(key);
         }
         !is_late
+    }
+
+    /// Returns which of those that look like this is in order and overtakes nothing, if they are of several sources.
+    fn place_of_free(&self, key: &K, lane: &impl Fn(&K, &S) -> L) -> Option<usize> {
+        let places = &self.waiting.get(key)?.places;
+        let first = &places.front()?.source;
+        if places.iter().all(|place| place.source == *first) {
+            return None;
+        }
+        places.iter().position(|candidate| {
+            let its_lane = lane(key, &candidate.source);
+            let mut all =
+                self.waiting.iter().flat_map(|(other, waiting)| waiting.places.iter().map(move |place| (other, place)));
+            let overtakes =
+                all.any(|(other, place)| place.number < candidate.number && lane(other, &place.source) == its_lane);
+            !overtakes && self.latest.get(&its_lane).is_none_or(|latest| candidate.number >= *latest)
+        })
     }
 
     /// Something comes out that may be this or what never went in: one of those that look like it is not looked at.
@@ -83,5 +105,29 @@ impl<K: Ord, S: Clone, L: Ord> Sequence<K, S, L> {
 impl<K, S, L> Default for Sequence<K, S, L> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_alike_is_taken_for_the_one_that_overtakes_nothing() {
+        let mut sequence = Sequence::<&str, u8, u8>::new();
+        for (key, source) in [("small", 2), ("large", 2), ("large", 0)] {
+            sequence.enter(key, source, 1);
+        }
+        let in_order = ["large", "small", "large"].map(|key| sequence.leave(&key, |_, source| *source));
+        assert_eq!(in_order, [true, true, true]);
+    }
+
+    #[test]
+    fn what_comes_out_behind_a_later_one_is_late() {
+        let mut sequence = Sequence::<&str, u8, u8>::new();
+        for (key, source) in [("small", 2), ("large", 2)] {
+            sequence.enter(key, source, 1);
+        }
+        assert_eq!(["large", "small"].map(|key| sequence.leave(&key, |_, source| *source)), [true, false]);
     }
 }

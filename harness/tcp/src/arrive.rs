@@ -31,7 +31,7 @@ impl Network {
         Arrival { segment, from, left }: Arrival,
         decide: impl FnOnce(HostId, ConnectionId) -> SynDecision,
     ) {
-        let to = from.peer();
+        let (to, left) = (from.peer(), left.into());
         let (Some(host), Some(sender)) = (self.host_of(to), self.end_mut(from)) else { return };
         sender.sender.in_flight -= 1;
         self.ending.push(from.connection);

@@ -82,7 +82,7 @@ pub(crate) struct Arrival {
     pub(crate) segment: Segment,
     pub(crate) from: Socket,
     /// Time at which it left.
-    pub(crate) left: Duration,
+    pub(crate) left: StoredTime,
 }
 
 /// A timer of the TCP of a host.

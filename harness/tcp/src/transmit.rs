@@ -117,7 +117,7 @@ impl Network {
         {
             connection.passed_at = now.into();
         }
-        self.arrivals.push(at, Arrival { segment, from: socket, left: now });
+        self.arrivals.push(at, Arrival { segment, from: socket, left: now.into() });
     }
 
     /// Makes the path forget a connection on which nothing has passed for longer than the path remembers it.

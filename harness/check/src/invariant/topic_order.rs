@@ -65,7 +65,7 @@ impl Rule for TopicOrder {
 impl TopicOrder {
     fn delivered(&mut self, at: Duration, node: NodeId, message: &Publish, context: &Context<'_>, report: &mut Report) {
         let key = received(&message.topic, message);
-        let lane = |(): &()| (message.topic.clone(), message.qos);
+        let lane = |_: &Received, (): &()| (message.topic.clone(), message.qos);
         if !self.received.entry(node).or_default().leave(&key, lane) {
             let expected = format!("{} delivers messages on {} as they came", context.name(node), message.topic);
             report.breach(Invariant::TopicOrder, Breach::new(expected, format!("an earlier one at {}", shown(at))));

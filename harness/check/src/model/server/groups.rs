@@ -171,7 +171,8 @@ impl Groups {
         let is_for = |message: &GroupMessage| match which {
             Which::Surely | Which::Exact => {
                 let owed = message.owed_to(member).map(|owed| OwedMessage { sent: 0, ..owed });
-                message.is_must == (which == Which::Surely) && owed.is_some_and(|owed| owed.is_exactly(copy, 1))
+                let is_sure = message.is_must && !message.is_held;
+                is_sure == (which == Which::Surely) && owed.is_some_and(|owed| owed.is_exactly(copy, 1))
             }
             _ => takes(&message.members, member, qos),
         };

@@ -149,13 +149,18 @@ impl Owed {
         let Some(queue) = self.messages.get_mut(&copy.content) else { return self.take_alike(copy, which) };
         let place = |wanted: &dyn Fn(&OwedMessage) -> bool| queue.iter().position(wanted);
         let place = match which {
-            // One that may have been lost must not hide one that cannot.
+            // One that may have been lost, or may still be held back, must not hide one that cannot.
             // Of several that are right within a second, the one that is right to the second.
             Which::Surely | Which::Exact => {
-                let is_it = |owed: &OwedMessage, slack| {
-                    owed.is_exactly(copy, slack) && owed.is_owed(doubtful_up_to) == (which == Which::Surely)
+                let is_sure = |owed: &OwedMessage| owed.is_owed(doubtful_up_to) && !owed.is_held;
+                let wanted: &[&dyn Fn(&OwedMessage) -> bool] = match which {
+                    Which::Surely => &[&is_sure],
+                    _ => &[&|owed| owed.is_owed(doubtful_up_to) && owed.is_held, &|owed| !owed.is_owed(doubtful_up_to)],
                 };
-                place(&|owed| is_it(owed, 0)).or_else(|| place(&|owed| is_it(owed, 1)))
+                wanted.iter().find_map(|wanted| {
+                    let is_it = |owed: &OwedMessage, slack| owed.is_exactly(copy, slack) && wanted(owed);
+                    place(&|owed| is_it(owed, 0)).or_else(|| place(&|owed| is_it(owed, 1)))
+                })
             }
             Which::First => {
                 place(&|owed| owed.is_first(sent) && owed.is_must).or_else(|| place(&|owed| owed.is_first(sent)))
@@ -271,7 +276,7 @@ impl Owed {
     /// messages it is taken for the first that is.
     pub(super) fn is_in_order(&mut self, message: &OwedMessage, qos: QoS) -> bool {
         let Publication { topic, payload, .. } = &*message.publication;
-        let lane = |(from, came): &(ByteString, QoS)| (from.clone(), topic.clone(), *came, qos);
+        let lane = |(topic, _): &Content, (from, came): &(ByteString, QoS)| (from.clone(), topic.clone(), *came, qos);
         let content = (topic.clone(), payload.clone());
         let may_be = |other: &OwedMessage| !other.is_ordered && other.publication.number < message.publication.number;
         if message.is_ordered && self.messages.get(&content).into_iter().flatten().any(may_be) {
@@ -394,34 +399,53 @@ mod tests {
     use super::*;
     use crate::model::server::access::Permission;
 
+    /// A message that may be lost.
+    fn message(publish: &Publish, number: u64) -> OwedMessage {
+        let (topic, publisher) = (publish.topic.clone(), "boss".into());
+        let publication = Publication::of(publish, topic, publisher, Permission::Granted, number, Instant::ZERO).into();
+        let matching = Match { qos: QoS::AtMostOnce, retain: false, id: None, is_sure: true };
+        OwedMessage {
+            publication,
+            matches: vec![matching],
+            is_must: false,
+            is_held: false,
+            sent: 0,
+            named: Vec::new(),
+            since: Instant::ZERO,
+            is_retained: false,
+            is_ordered: true,
+        }
+    }
+
+    fn publish() -> Publish {
+        Publish { topic: "a".into(), payload: "x".into(), ..Publish::default() }
+    }
+
+    fn take(owed: &mut Owed, publish: &Publish) -> Option<OwedMessage> {
+        let content = (publish.topic.clone(), publish.payload.clone());
+        let copy = Copy { content, publish, now: Instant::ZERO, version: Version::V5_0 };
+        let all = [Which::Surely, Which::Exact, Which::FurtherExact, Which::First, Which::Further];
+        all.into_iter().find_map(|which| owed.take(&copy, which))
+    }
+
     #[rstest]
     fn equal_messages_that_may_be_lost_are_counted(#[values(CANDIDATES, 200)] count: usize) {
-        let publish = Publish { topic: "a".into(), payload: "x".into(), ..Publish::default() };
-        let mut owed = Owed::default();
+        let (publish, mut owed) = (publish(), Owed::default());
         for number in 0..count as u64 {
-            let (topic, publisher) = (publish.topic.clone(), "boss".into());
-            let publication =
-                Publication::of(&publish, topic, publisher, Permission::Granted, number, Instant::ZERO).into();
-            let matching = Match { qos: QoS::AtMostOnce, retain: false, id: None, is_sure: true };
-            owed.push(OwedMessage {
-                publication,
-                matches: vec![matching],
-                is_must: false,
-                is_held: false,
-                sent: 0,
-                named: Vec::new(),
-                since: Instant::ZERO,
-                is_retained: false,
-                is_ordered: true,
-            });
+            owed.push(message(&publish, number));
         }
-        let content = (publish.topic.clone(), publish.payload.clone());
-        let copy = Copy { content, publish: &publish, now: Instant::ZERO, version: Version::V5_0 };
-        let sent = (0..2 * count).map_while(|_| {
-            let all = [Which::Surely, Which::Exact, Which::FurtherExact, Which::First, Which::Further];
-            all.into_iter().find_map(|which| owed.take(&copy, which))
-        });
+        let sent = (0..2 * count).map_while(|_| take(&mut owed, &publish));
         assert_eq!(sent.count(), count, "no more than were published");
         assert_eq!((owed.possible(), owed.unsent_bytes()), (0, 0));
+    }
+
+    #[test]
+    fn message_that_may_be_held_back_does_not_hide_an_equal_one_that_has_to_be_sent() {
+        let (publish, mut owed) = (publish(), Owed::default());
+        owed.push(message(&publish, 0));
+        owed.push(OwedMessage { is_must: true, is_held: true, ..message(&publish, 1) });
+        owed.push(OwedMessage { is_must: true, ..message(&publish, 2) });
+        let taken = std::iter::from_fn(|| take(&mut owed, &publish));
+        assert_eq!(taken.map(|one| one.publication.number).collect::<Vec<_>>(), [2, 1, 0]);
     }
 }

@@ -128,21 +128,21 @@ pub(super) static ROWS: &[Row] = &[
         &["3.14.0-1"],
     ),
     server("second_connack", "sends CONNACK twice", Edit::Twice(PacketType::ConnAck), &[], &["3.2.0-2"]),
-    server(
+    both(
         "auth_reason_too_long",
         "puts a reason in words into AUTH that does not fit",
         change!(Auth(packet) => packet.reason_string = Some("a reason that is too long for a small packet".into())),
         &[],
         &["3.15.2-2"],
     ),
-    server(
+    both(
         "auth_user_property_too_long",
         "puts a user property into AUTH that does not fit",
         change!(Auth(packet) => packet.user_properties = vec![("a name that is".into(), "too long for a small packet".into())]),
         &[],
         &["3.15.2-3"],
     ),
-    server(
+    both(
         "auth_unknown_reason",
         "sends AUTH with a reason that its table does not have",
         Edit::Bytes(PacketType::Auth, |frame| frame.body[0] = 0x01),

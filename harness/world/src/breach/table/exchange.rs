@@ -41,7 +41,7 @@ pub(super) static ROWS: &[Row] = &[
         &["3.3.4-1", "4.3.3-2"],
         &["3.3.4-1", "4.3.3-8", "4.3.3-10"],
     ),
-    both("no_pubcomp", "sends no PUBCOMP", Edit::Lose(PacketType::PubComp), &["4.3.3-2"], &["4.3.3-11"]),
+    both("no_pubcomp", "sends no PUBCOMP", Edit::Lose(PacketType::PubComp), &["4.3.3-2"], &["4.3.3-11", "4.3.3-13"]),
     both(
         "puback_other_identifier",
         "sends PUBACK with another identifier",
