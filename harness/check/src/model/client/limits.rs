@@ -49,6 +49,16 @@ impl Limits {
             && (self.takes_identifiers || id.is_none())
     }
 
+    /// Returns whether this QoS is the one that a client was given, or as much of it as the server takes.
+    pub(super) fn is_as_given(&self, given: QoS, sent: QoS) -> bool {
+        sent == given || sent == given.min(self.maximum_qos)
+    }
+
+    /// Returns whether this RETAIN is the one that a client was given, or as much of it as the server takes.
+    pub(super) fn is_retain_as_given(&self, given: bool, sent: bool) -> bool {
+        sent == given || (!sent && !self.retains)
+    }
+
     /// Returns whether the server takes a message, as far as that is sure.
     pub(super) fn takes_message(&self, publish: &Publish) -> bool {
         let users: usize = publish.user_properties.iter().map(|(name, value)| name.len() + value.len() + 5).sum();

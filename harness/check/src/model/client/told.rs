@@ -245,8 +245,13 @@ impl Client {
             findings.push(Invariant::ClientPublishes, "§4.3", &owed, actual);
         }
         let altered = |is: bool, what| is.then_some(what);
-        let what = altered(given.qos != publish.qos, "QoS")
-            .or(altered(given.retain != publish.retain, "RETAIN"))
+        // What the server does not take, a client may leave out.
+        let limits = self.connection.as_ref().and_then(|connection| connection.limits.as_ref());
+        let qos = limits.map_or(given.qos == publish.qos, |limits| limits.is_as_given(given.qos, publish.qos));
+        let retain = limits
+            .map_or(given.retain == publish.retain, |limits| limits.is_retain_as_given(given.retain, publish.retain));
+        let what = altered(!qos, "QoS")
+            .or(altered(!retain, "RETAIN"))
             .or(altered(given.payload_format != publish.payload_format, "Payload Format Indicator"))
             .or(altered(given.response_topic != publish.response_topic, "Response Topic"))
             .or(altered(given.correlation_data != publish.correlation_data, "Correlation Data"))

@@ -35,6 +35,36 @@ fn client_publishes_what_its_application_gives(#[case] sent: Option<Publish>, #[
     assert_eq!(broken_by_client_of(&plan, tale, 3000), expected);
 }
 
+/// A client may leave out of a message what the server does not take (§3.2.2.3.4, §3.2.2.3.5).
+#[rstest]
+#[case::without_both(0, false, true, &[])]
+#[case::with_retain(0, true, true, &["client_obeys_limits"])]
+#[case::without_retain_that_the_server_takes(1, false, false, &["client_publishes"])]
+fn client_gives_a_server_as_much_as_it_takes(
+    #[case] qos: u8,
+    #[case] retain: bool,
+    #[case] is_limited: bool,
+    #[case] expected: &[&str],
+) {
+    let given = Publish { packet_id: None, retain: true, ..message(1, 1, "x") };
+    let plan = told(vec![Command::Publish(given)]);
+    let connack = ConnAck {
+        maximum_qos: is_limited.then_some(QoS::AtMostOnce),
+        retain_available: is_limited.then_some(false),
+        ..ConnAck::default()
+    };
+    let mut tale = Tale::new();
+    tale.0.at(0).item(0, SENSOR, BROKER, Transmission::Open);
+    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::from(connect("sensor", 60)));
+    tale.0.at(30).packet(0, BROKER, SENSOR, Packet::from(connack));
+    tale.0.at(100).step(1, "sensor: …");
+    let mut tale = tale.says(0, 100, SENSOR, Packet::from(Publish { retain, ..message(qos, 1, "x") }));
+    if qos > 0 {
+        tale = tale.hears(0, 120, SENSOR, Packet::PubAck(ack(1)));
+    }
+    assert_eq!(broken_by_client_of(&plan, tale, 3000), expected);
+}
+
 #[rstest]
 #[case::sent_anew(false, true, &[])]
 #[case::lost(false, false, &["client_publishes"])]
