@@ -161,6 +161,9 @@ async def do_publish(line):
         client.publish(line["topic"], payload, qos=line["qos"], retain=line["retain"], **message_properties(line))
     except OverflowError:
         say("cannot", text="gmqtt takes no message that the Receive Maximum of the server has no room for")
+    except AttributeError as error:
+        # What it is told before it has ever had a connection.
+        say("error", text=str(error))
 
 
 async def do_disconnect(line):

@@ -148,6 +148,11 @@ const commands = {
 
 require("readline").createInterface({ input: process.stdin }).on("line", (text) => {
   const line = JSON.parse(text);
-  commands[line.do](line);
+  try {
+    commands[line.do](line);
+  } catch (error) {
+    // Some of what it refuses it throws.
+    say("error", { text: error.message });
+  }
 });
 say("ready");

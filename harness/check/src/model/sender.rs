@@ -168,6 +168,11 @@ impl Sender {
         self.exchanges.len()
     }
 
+    /// Returns when the last message was settled, if none is unsettled.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        self.exchanges.is_empty().then(|| self.settled_at.unwrap_or(Instant::ZERO))
+    }
+
     /// Returns whether what was under way is not known.
     pub(super) fn is_doubtful(&self) -> bool {
         self.is_doubtful

@@ -85,7 +85,8 @@ impl Client {
         if connection.is_misused {
             // It has to close; what another program does instead is not judged.
             if self.is_foreign {
-                let waiting = self.incoming.waiting.entry((publish.topic.clone(), publish.payload.clone())).or_default();
+                let waiting =
+                    self.incoming.waiting.entry((publish.topic.clone(), publish.payload.clone())).or_default();
                 waiting.push_back(Came { since: None, publish: publish.clone() });
             }
             return;

@@ -356,7 +356,7 @@ impl Client {
             Some(alias) => connection.own_aliases.entry(alias).insert_entry(publish.topic.clone()).get().clone(),
             None => publish.topic.clone(),
         };
-        let room = self.sender.room_since();
+        let room = self.room_since();
         let (begun, broken) = self.sender.publish(now, version, &topic, publish);
         self.report(broken, findings);
         // One that repeats what the model has taken for settled.
@@ -543,6 +543,12 @@ impl Client {
     }
 
     /// Returns whether something that was owed since `since` is missing by now.
+    /// Returns since when it could have sent another message. Another program may first finish what it has begun.
+    fn room_since(&self) -> Option<Instant> {
+        let room = self.sender.room_since()?;
+        if self.is_foreign { self.sender.idle_since().map(|idle| room.max(idle)) } else { Some(room) }
+    }
+
     fn is_overdue(&self, since: Instant) -> bool {
         let Some(running) = self.running_since else { return false };
         let may_be_stuck =

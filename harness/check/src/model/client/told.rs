@@ -280,7 +280,7 @@ impl Client {
     /// Judges which messages the client has not sent.
     pub(super) fn judge_told(&self, findings: &mut Findings) {
         let Some(accepted) = self.connection.as_ref().and_then(|connection| connection.accepted_at) else { return };
-        let Some(room) = self.sender.room_since() else { return };
+        let Some(room) = self.room_since() else { return };
         let is_missing = |message: &&Message| self.is_missing(message, accepted, room);
         let missing = self.told.waiting.values().flatten().filter(is_missing).min_by_key(|message| message.since);
         if let Some(message) = missing {

@@ -207,7 +207,10 @@ impl Client {
             let id = wishes.wanted.get(*filter).and_then(|wish| wish.id);
             limits.is_some_and(|limits| limits.takes(filter, id))
         };
-        if !self.is_overdue(wishes.owed_since) || !self.waits.is_known() {
+        // Another program may first finish what it has begun.
+        let free = if self.is_foreign { self.sender.idle_since() } else { Some(Instant::ZERO) };
+        let is_late = free.is_some_and(|free| self.is_overdue(wishes.owed_since.max(free)));
+        if !is_late || !self.waits.is_known() {
             return;
         }
         if let Some(filter) = wishes.owed.iter().find(takes) {

@@ -35,6 +35,23 @@ fn client_publishes_what_its_application_gives(#[case] sent: Option<Publish>, #[
     assert_eq!(broken_by_client_of(&plan, tale, 3000), expected);
 }
 
+#[rstest]
+#[case::of_the_project(false, 1510, &["client_publishes"])]
+#[case::of_others(true, 1510, &[])]
+#[case::of_others_late(true, 3500, &["client_publishes"])]
+fn another_program_may_first_finish_what_it_has_begun(
+    #[case] is_foreign: bool,
+    #[case] at: u64,
+    #[case] expected: &[&str],
+) {
+    let given = |qos, payload| Command::Publish(Publish { packet_id: None, ..message(qos, 1, payload) });
+    let mut plan = told(vec![given(1, "x"), given(0, "y")]);
+    plan.nodes[SENSOR.0].played_by = is_foreign.then(|| "another".to_owned());
+    let tale = tells().says(0, 100, SENSOR, publish(1, 1, "x")).hears(0, 1500, SENSOR, Packet::PubAck(ack(1)));
+    let tale = tale.says(0, at, SENSOR, publish(0, 1, "y"));
+    assert_eq!(broken_by_client_of(&plan, tale, 5000), expected);
+}
+
 /// A client may leave out of a message what the server does not take (§3.2.2.3.4, §3.2.2.3.5).
 #[rstest]
 #[case::without_both(0, false, true, &[])]
