@@ -203,6 +203,23 @@ fn server_sends_what_is_retained(
     assert_eq!(tale.broken(&plan(), 3000), expected);
 }
 
+/// What was not released may be dropped with the session of its publisher (§4.3.3).
+#[rstest]
+#[case::not_released(false, &[])]
+#[case::released(true, &["broker_delivers"])]
+fn server_retains_what_is_released(#[case] is_released: bool, #[case] expected: &[&str]) {
+    let retained = Publish { retain: true, ..message(2, 7, "x") };
+    let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
+    let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false).says(1, 50, SENSOR, Packet::from(retained));
+    let mut tale = tale.hears(1, 60, SENSOR, Packet::PubRec(ack(7)));
+    if is_released {
+        tale = tale.says(1, 70, SENSOR, Packet::PubRel(ack(7))).hears(1, 80, SENSOR, Packet::PubComp(ack(7)));
+    }
+    tale.0.at(90).item(1, SENSOR, BROKER, Transmission::Rst);
+    let tale = tale.subscribes(0, 200, Subscription::new("t", QoS::AtMostOnce), None);
+    assert_eq!(tale.broken(&plan(), 3000), expected);
+}
+
 #[rstest]
 #[case::nothing(false, &[])]
 #[case::a_message(true, &["broker_delivers"])]

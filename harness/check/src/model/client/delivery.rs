@@ -83,12 +83,9 @@ impl Client {
             connection.is_misused = true;
         }
         if connection.is_misused {
-            // It has to close; what another program does instead is not judged.
-            if self.is_foreign {
-                let waiting =
-                    self.incoming.waiting.entry((publish.topic.clone(), publish.payload.clone())).or_default();
-                waiting.push_back(Came { since: None, publish: publish.clone() });
-            }
+            // It has to close. What it does until it has seen that is not judged.
+            let waiting = self.incoming.waiting.entry((publish.topic.clone(), publish.payload.clone())).or_default();
+            waiting.push_back(Came { since: None, publish: publish.clone() });
             return;
         }
         let topic = match publish.topic_alias {

@@ -44,6 +44,15 @@ impl Retained {
         }
     }
 
+    /// Takes note that this publication, if it is the latest of its topic, may not be retained.
+    pub(super) fn may_lack(&mut self, publication: &Rc<Publication>) {
+        let is_it =
+            |entry: &&mut Entry| entry.publication.as_ref().is_some_and(|latest| Rc::ptr_eq(latest, publication));
+        if let Some(entry) = self.messages.get_mut(&publication.topic).filter(is_it) {
+            entry.or.push(None);
+        }
+    }
+
     /// Takes note that what was retained at this instant may be lost.
     pub(super) fn doubt_since(&mut self, now: Instant) {
         for entry in self.messages.values_mut().filter(|entry| entry.at == now) {

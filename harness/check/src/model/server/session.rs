@@ -365,6 +365,8 @@ impl Server {
             for (topic, payload) in session.sender.unsettled_at_least_once() {
                 self.groups.give_back(&session.subscriptions, &(topic.clone(), payload.clone()));
             }
+            // What was not released may be dropped with it, and need not have been retained (§4.3.3).
+            session.unreleased.values().for_each(|publication| self.retained.may_lack(publication));
         }
     }
 
