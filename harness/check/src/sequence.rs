@@ -34,7 +34,7 @@ impl<K, S, L> Sequence<K, S, L> {
 
 impl<K: Ord, S: Clone + PartialEq, L: Ord> Sequence<K, S, L> {
     /// Something goes in, of which up to `copies` copies may come out.
-    pub(super) fn enter(&mut self, key: K, source: S, copies: usize) {
+    pub(super) fn enter(&mut self, key: K, source: &S, copies: usize) {
         let waiting =
             self.waiting.entry(key).or_insert_with(|| Waiting { places: VecDeque::new(), is_overtaken: false });
         let number = self.next;
@@ -116,7 +116,7 @@ mod tests {
     fn what_looks_alike_is_taken_for_the_one_that_overtakes_nothing() {
         let mut sequence = Sequence::<&str, u8, u8>::new();
         for (key, source) in [("small", 2), ("large", 2), ("large", 0)] {
-            sequence.enter(key, source, 1);
+            sequence.enter(key, &source, 1);
         }
         let in_order = ["large", "small", "large"].map(|key| sequence.leave(&key, |_, source| *source));
         assert_eq!(in_order, [true, true, true]);
@@ -126,7 +126,7 @@ mod tests {
     fn what_comes_out_behind_a_later_one_is_late() {
         let mut sequence = Sequence::<&str, u8, u8>::new();
         for (key, source) in [("small", 2), ("large", 2)] {
-            sequence.enter(key, source, 1);
+            sequence.enter(key, &source, 1);
         }
         assert_eq!(["large", "small"].map(|key| sequence.leave(&key, |_, source| *source)), [true, false]);
     }

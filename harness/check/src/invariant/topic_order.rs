@@ -41,7 +41,7 @@ impl Rule for TopicOrder {
                 if let Some(publish) = seen.received_publish() {
                     let end = context.index.end(seen.end);
                     if !end.is_broker {
-                        self.received.entry(end.node).or_default().enter(received(&seen.topic, publish), (), 1);
+                        self.received.entry(end.node).or_default().enter(received(&seen.topic, publish), &(), 1);
                     }
                 }
                 self.answer(seen, context, report);

@@ -104,7 +104,7 @@ impl Owed {
         let content = (message.publication.topic.clone(), message.publication.payload.clone());
         if message.is_ordered {
             let source = (message.publication.publisher.clone(), message.publication.qos);
-            self.order.enter(content.clone(), source, message.matches.len());
+            self.order.enter(content.clone(), &source, message.matches.len());
         }
         self.messages.entry(content).or_default().push_back(message);
         self.waiting
