@@ -229,7 +229,8 @@ impl Server {
         let is_v5 = connection.is_v5();
         let Some(client_id) = self.client_until_now(id) else { return true };
         let Some(session) = self.sessions.get_mut(&client_id) else { return true };
-        let is_sure = is_v5 && !session.sender.is_doubtful();
+        // What an unanswered request of a connection before has done is not known.
+        let is_sure = is_v5 && !session.sender.is_doubtful() && !session.has_unanswered;
         let mut wrong = None;
         if is_v5 && unsuback.reasons.len() != filters.len() {
             wrong = Some(format!("{} codes, one for each filter", filters.len()));
