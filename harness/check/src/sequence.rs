@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+/// Number of things that are compared with each other where several look alike.
+const FEW: usize = 16;
+
 /// The order of things that went in, by what they look like (`K`).
 ///
 /// Each has a source `S`; what comes out is on a lane `L`, which must be in order by itself.
@@ -70,17 +73,21 @@ impl<K: Ord, S: Clone + PartialEq, L: Ord> Sequence<K, S, L> {
         !is_late
     }
 
-    /// Returns which of those that look like this is in order and overtakes nothing, if they are of several sources.
+    /// Returns which of those that look like this is in order and overtakes nothing, if they are of several sources. Where much
+    /// waits, only the first few are looked at.
     fn place_of_free(&self, key: &K, lane: &impl Fn(&K, &S) -> L) -> Option<usize> {
         let places = &self.waiting.get(key)?.places;
         let first = &places.front()?.source;
-        if places.iter().all(|place| place.source == *first) {
+        let is_alone = places.iter().take(FEW).all(|place| place.source == *first);
+        if is_alone || self.waiting.len() > FEW {
             return None;
         }
-        places.iter().position(|candidate| {
+        places.iter().take(FEW).position(|candidate| {
             let its_lane = lane(key, &candidate.source);
-            let mut all =
-                self.waiting.iter().flat_map(|(other, waiting)| waiting.places.iter().map(move |place| (other, place)));
+            let mut all = self
+                .waiting
+                .iter()
+                .flat_map(|(other, waiting)| waiting.places.iter().take(FEW).map(move |place| (other, place)));
             let overtakes =
                 all.any(|(other, place)| place.number < candidate.number && lane(other, &place.source) == its_lane);
             !overtakes && self.latest.get(&its_lane).is_none_or(|latest| candidate.number >= *latest)
