@@ -48,8 +48,8 @@ impl<K: Ord, S: Clone + PartialEq, L: Ord> Sequence<K, S, L> {
 
     /// Something comes out; whether it is in order on its lane. What never went in is.
     ///
-    /// Of several that look alike it is taken for the first that is in order; each is looked at once. If they are of several
-    /// sources, it is taken rather for one before which nothing waits on its lane.
+    /// It is taken for the first in order of those that look alike, and each of them is looked at once. If they are of several
+    /// sources, one before which nothing waits on its lane is preferred.
     pub(super) fn leave(&mut self, key: &K, lane: impl Fn(&K, &S) -> L) -> bool {
         let free = self.place_of_free(key, &lane);
         let Some(waiting) = self.waiting.get_mut(key) else { return true };

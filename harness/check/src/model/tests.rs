@@ -203,7 +203,7 @@ fn server_sends_what_is_retained(
     assert_eq!(tale.broken(&plan(), 3000), expected);
 }
 
-/// What was not released may be dropped with the session of its publisher (§4.3.3).
+/// A server may drop a message that was not released with the session of its publisher (§4.3.3).
 #[rstest]
 #[case::not_released(false, &[])]
 #[case::released(true, &["broker_delivers"])]
