@@ -61,8 +61,8 @@ impl Client {
         if matches!(packet, Packet::PubRec(ack) if ack.reason.is_error()) {
             self.incoming.refuse(id);
         }
-        // A client that has not seen yet that its server sends too much answers that, too.
-        if !connection.requests.take(answer, id) && !connection.is_misused {
+        let is_taken = connection.requests.take(answer, id) || connection.may_go_on(self.now, self.is_foreign);
+        if !is_taken {
             let owed = format!("{} sends {} only as an answer", self.name, answer.name());
             let actual = format!("{id}, which nothing asked for, at {}", shown(self.now));
             findings.push(Invariant::PacketIds, clause(answer, self.version()), &owed, actual);

@@ -57,6 +57,12 @@ impl Incoming {
 }
 
 impl Connection {
+    /// Returns whether a client may still take what comes on a connection that its server misuses: at the instant at which that
+    /// began it may not have seen it yet. What another program does later is not judged.
+    pub(super) fn may_go_on(&self, now: Instant, is_foreign: bool) -> bool {
+        self.misused_at.is_some_and(|at| is_foreign || at == now)
+    }
+
     /// Returns whether a message breaks the limits that the client has set: more unacknowledged than its Receive Maximum, or
     /// larger than its Maximum Packet Size.
     fn is_misused_by(&mut self, publish: &Publish) -> bool {
@@ -80,12 +86,15 @@ impl Client {
         let now = self.now;
         let Some(connection) = &mut self.connection else { return };
         if connection.is_misused_by(publish) {
-            connection.is_misused = true;
+            connection.misused_at.get_or_insert(now);
         }
-        if connection.is_misused {
-            // It has to close. What it does until it has seen that is not judged.
-            let waiting = self.incoming.waiting.entry((publish.topic.clone(), publish.payload.clone())).or_default();
-            waiting.push_back(Came { since: None, publish: publish.clone() });
+        if connection.misused_at.is_some() {
+            // It has to close. What it may still take it may hand on.
+            if connection.may_go_on(now, self.is_foreign) {
+                let waiting =
+                    self.incoming.waiting.entry((publish.topic.clone(), publish.payload.clone())).or_default();
+                waiting.push_back(Came { since: None, publish: publish.clone() });
+            }
             return;
         }
         let topic = match publish.topic_alias {

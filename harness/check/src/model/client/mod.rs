@@ -87,8 +87,8 @@ struct Connection {
     own_aliases: Rare<BTreeMap<u16, ByteString>>,
     /// The server's messages that the client has not acknowledged.
     unanswered: Unanswered,
-    /// The server has sent what the client need not take.
-    is_misused: bool,
+    /// Time at which the server first sent what the client need not take.
+    misused_at: Option<Instant>,
     /// The client has read nothing for a time, in which it may have written to a connection that was lost.
     has_been_deaf: bool,
 }
@@ -397,7 +397,7 @@ impl Client {
         // Before CONNACK nothing else may come [MQTT-3.2.0-1].
         let is_early = !matches!(packet, Packet::ConnAck(_) | Packet::Auth(_) | Packet::Disconnect(_));
         if let Some(connection) = self.connection.as_mut().filter(|connection| connection.limits.is_none()) {
-            connection.is_misused |= is_early;
+            connection.misused_at = connection.misused_at.or(is_early.then_some(now));
         }
         match packet {
             Packet::ConnAck(connack) => self.receive_connack(connack),
@@ -493,7 +493,8 @@ impl Client {
     }
 
     fn judge_connection(&mut self, findings: &mut Findings) {
-        if self.connection.as_ref().is_none_or(|connection| connection.said_goodbye || connection.is_misused) {
+        if self.connection.as_ref().is_none_or(|connection| connection.said_goodbye || connection.misused_at.is_some())
+        {
             return;
         }
         self.judge_waits(findings);
@@ -577,7 +578,7 @@ impl Connection {
             aliases: Rare::new(),
             own_aliases: Rare::new(),
             unanswered: Unanswered::default(),
-            is_misused: false,
+            misused_at: None,
             has_been_deaf: false,
         }
     }

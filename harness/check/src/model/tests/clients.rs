@@ -52,6 +52,27 @@ fn another_program_may_first_finish_what_it_has_begun(
     assert_eq!(broken_by_client_of(&plan, tale, 5000), expected);
 }
 
+/// The second message is one too many: the client closes, once it has seen that.
+#[rstest]
+#[case::at_that_instant(false, 110, &[])]
+#[case::later(false, 200, &["packet_ids"])]
+#[case::by_another_program(true, 200, &[])]
+fn client_may_answer_what_it_takes_before_it_sees_that_there_is_too_much(
+    #[case] is_foreign: bool,
+    #[case] at: u64,
+    #[case] expected: &[&str],
+) {
+    let mut plan = ours();
+    plan.nodes[SENSOR.0].played_by = is_foreign.then(|| "another".to_owned());
+    let narrow = Connect { receive_maximum: Some(1), ..connect("sensor", 60) };
+    let tale = Tale::new().joins(0, 0, SENSOR, narrow, false);
+    let tale = tale.hears(0, 100, SENSOR, publish(1, 1, "x")).hears(0, 100, SENSOR, publish(1, 2, "y"));
+    let tale = tale.says(0, at, SENSOR, Packet::PubAck(ack(1))).says(0, at, SENSOR, Packet::PubAck(ack(2)));
+    let broken = tale.broken(&plan, 1000);
+    let of_answers: Vec<&String> = broken.iter().filter(|name| *name == "packet_ids").collect();
+    assert_eq!(of_answers, expected);
+}
+
 /// A client may leave out of a message what the server does not take (§3.2.2.3.4, §3.2.2.3.5).
 #[rstest]
 #[case::without_both(0, false, true, &[])]
