@@ -435,7 +435,8 @@ impl Server {
                 || self.groups.has_some_for(&client_id, &session.subscriptions);
             session.lose_connection(self.now, may_have_begun, &self.at_this_instant);
             let requests = &connection.requests;
-            session.has_unanswered |= !requests.subscribes.is_empty() || !requests.unsubscribes.is_empty();
+            session.has_unanswered |= !requests.unsubscribes.is_empty();
+            session.leave_unanswered(requests.subscribes.values().flatten().flat_map(|(_, _, asked)| asked));
             self.groups.connection_lost(&client_id, &session.subscriptions);
             if how != Ended::ByDeath {
                 self.session_lost_its_connection(&client_id, &connection);

@@ -185,11 +185,15 @@ impl Server {
             let actual = format!("{actual}, at {}", shown(self.now));
             findings.push(Invariant::BrokerDelivers, clause, &format!("{} {how}", what()), actual);
         };
-        if !owed.matches.iter().any(|one| one.qos == publish.qos) {
+        // Subscriptions that are not known may have another QoS, other options and other identifiers.
+        let may_have_others = self
+            .session_with(connection, id)
+            .is_some_and(|(_, session)| session.is_unknown || session.may_be_subscribed(&publication.topic));
+        if !may_have_others && !owed.matches.iter().any(|one| one.qos == publish.qos) {
             let clause = clause_of(version, "MQTT-3.8.4-6", "MQTT-3.8.4-8");
             broken(clause, format!("at QoS {}", owed.qos() as u8), format!("QoS {}", publish.qos as u8));
         }
-        if !owed.matches.iter().any(|one| one.retain == publish.retain) {
+        if !may_have_others && !owed.matches.iter().any(|one| one.retain == publish.retain) {
             let clause = match (owed.is_retained, publish.retain) {
                 (true, _) => clause_of(version, "MQTT-3.3.1-8", "§3.3.1.3"),
                 (false, true) => clause_of(version, "MQTT-3.3.1-9", "MQTT-3.3.1-12"),
@@ -200,7 +204,6 @@ impl Server {
         if !version.is_v5() {
             return;
         }
-        let may_have_others = self.session_with(connection, id).is_some_and(|(_, session)| session.is_unknown);
         if !owed.is_identified_by(&publish.subscription_ids) && !may_have_others {
             let expected: Vec<u32> = owed.matches.iter().filter_map(|one| one.id).collect();
             let actual = format!("{:?}", publish.subscription_ids);
@@ -291,6 +294,9 @@ impl Server {
         }
         let content = &copy.content;
         let Some(session) = self.sessions.get(client_id) else { return };
+        if session.may_be_subscribed(topic) {
+            return;
+        }
         if self.may_be_new(session, topic, publish) {
             // A client that has just joined a group may have had what the others are owed.
             let is_it = |one: &&Rc<Publication>| one.topic == *topic && one.payload == publish.payload;

@@ -107,6 +107,9 @@ impl Server {
         if matches!(packet, Packet::Disconnect(_)) {
             return self.doubt_will(&client_id);
         }
+        if let (Packet::Subscribe(subscribe), Some(session)) = (packet, self.sessions.get_mut(&client_id)) {
+            return session.leave_unanswered(subscribe.subscriptions.iter());
+        }
         let Packet::Publish(publish) = packet else { return };
         let Some(topic) = resolve(&mut connection.aliases.0, publish) else { return };
         let publication = self.publish(&client_id, topic, publish);

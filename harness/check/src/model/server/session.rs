@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::packet::{ConnAck, Connect, PacketId, QoS};
+use halfopen_protocol::packet::{ConnAck, Connect, PacketId, QoS, Subscription};
 use halfopen_protocol::{Instant, Rare, Version};
 
 use super::access::{Identity, User};
@@ -58,6 +58,8 @@ pub(super) struct Session {
     pub(super) is_unknown: bool,
     /// True if a connection ended before a SUBSCRIBE or UNSUBSCRIBE was answered.
     pub(super) has_unanswered: bool,
+    /// Filters of such SUBSCRIBEs: the server may have made these subscriptions, or not.
+    pub(super) possible_filters: Rare<Vec<Filter>>,
     /// Latest time at which it became owed a message, and time at which it lost its connection.
     owed_at: Option<Instant>,
     lost_at: Option<Instant>,
@@ -99,6 +101,7 @@ impl Session {
             waits_for_retained: false,
             is_unknown: false,
             has_unanswered: false,
+            possible_filters: Rare::new(),
             owed_at: None,
             lost_at: None,
         }
@@ -165,6 +168,19 @@ impl Session {
     pub(super) fn is_uncertain(&self) -> bool {
         let is_sender_uncertain = self.sender.is_doubtful() || self.sender.has_doubtful_beginnings();
         is_sender_uncertain || self.is_unknown || self.has_unanswered || self.may_end_at.is_some()
+    }
+
+    /// Takes note that nothing will answer these SUBSCRIBEs: what they have done is not known.
+    pub(super) fn leave_unanswered<'a>(&mut self, asked: impl Iterator<Item = &'a Subscription>) {
+        for subscription in asked {
+            self.has_unanswered = true;
+            self.possible_filters.push(Filter::new(&subscription.filter));
+        }
+    }
+
+    /// Returns whether a SUBSCRIBE without an answer asked for this topic.
+    pub(super) fn may_be_subscribed(&self, topic: &str) -> bool {
+        self.possible_filters.iter().any(|filter| filter.matches(topic))
     }
 
     /// Returns whether a connection of the session ended at this time or later.

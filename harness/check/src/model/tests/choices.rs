@@ -113,3 +113,26 @@ fn server_may_not_have_read_an_acknowledgement_of_the_instant_of_a_takeover(
     let copy = Packet::from(Publish { dup: true, ..message(1, 1, "x") });
     assert_eq!(tale.hears(2, 540, WATCHER, copy).broken(&plan(), 1000), expected);
 }
+
+/// The watcher has asked for this filter when another connection takes over at the same instant, and has no SUBACK.
+#[rstest]
+#[case::read_before("t", true, true, &[])]
+#[case::read_behind("t", false, true, &[])]
+#[case::not_read("t", true, false, &[])]
+#[case::of_another_topic("u", true, true, &["broker_delivers"])]
+fn subscribe_without_an_answer_may_have_been_taken(
+    #[case] filter: &str,
+    #[case] is_first: bool,
+    #[case] sends: bool,
+    #[case] expected: &[&str],
+) {
+    let watcher = || Connect { clean_start: false, session_expiry: Some(100), ..connect("watcher", 0) };
+    let subscription = || Subscription::new(filter, QoS::AtMostOnce);
+    let tale = Tale::new().joins(0, 0, WATCHER, watcher(), false).joins(1, 0, SENSOR, connect("sensor", 0), false);
+    let tale = if is_first { tale.asks(0, 100, subscription(), None) } else { tale };
+    let tale = tale.joins(2, 80, WATCHER, watcher(), true);
+    let mut tale = if is_first { tale } else { tale.asks(0, 100, subscription(), None) };
+    tale.0.at(110).packet(0, BROKER, WATCHER, disconnect(0x8E)).item(0, BROKER, WATCHER, Transmission::Fin);
+    let tale = tale.says(1, 200, SENSOR, publish(0, 0, "x"));
+    assert_eq!(tale.hears_if(sends, 2, 210, WATCHER, publish(0, 0, "x")).broken(&plan(), 3000), expected);
+}
