@@ -161,9 +161,6 @@ async def do_publish(line):
         client.publish(line["topic"], payload, qos=line["qos"], retain=line["retain"], **message_properties(line))
     except OverflowError:
         say("cannot", text="gmqtt takes no message that the Receive Maximum of the server has no room for")
-    except AttributeError as error:
-        # What it is told before it has ever had a connection.
-        say("error", text=str(error))
 
 
 async def do_disconnect(line):
@@ -179,14 +176,24 @@ async def do_close(_line):
     say("cannot", text="gmqtt closes no connection without DISCONNECT")
 
 
+async def obey(line):
+    do = globals().get("do_" + line["do"])
+    if do is None:
+        return say("cannot", text=f"`{line['do']}` is nothing that the adapter knows")
+    try:
+        await do(line)
+    except Exception as error:
+        # What gmqtt refuses it raises, and before it has ever had a connection much else.
+        say("error", text=str(error))
+
+
 async def main():
     logging.disable(logging.CRITICAL)
     lines = asyncio.StreamReader(limit=2**28)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     say("ready")
     async for text in lines:
-        told = json.loads(text)
-        await globals()["do_" + told["do"]](told)
+        await obey(json.loads(text))
 
 
 asyncio.run(main())

@@ -14,6 +14,7 @@ library.mosquitto_new.argtypes = [c_char_p, c_bool, c_void_p]
 library.mosquitto_property_next.restype = c_void_p
 library.mosquitto_property_next.argtypes = [c_void_p]
 library.mosquitto_property_identifier.argtypes = [c_void_p]
+library.mosquitto_strerror.restype = c_char_p
 
 PROTOCOL_VERSION, RECEIVE_MAXIMUM = 1, 4  # of mosquitto_int_option
 
@@ -57,6 +58,13 @@ is_v5 = False
 def say(event, **fields):
     known = {name: value for name, value in fields.items() if value is not None}
     print(json.dumps({"event": event, **known}), flush=True)
+
+
+def tell(function, *arguments):
+    """Calls a function of the library about the client, and says what it refuses."""
+    error = getattr(library, function)(c_void_p(client), *arguments)
+    if error:
+        say("error", text=library.mosquitto_strerror(error).decode())
 
 
 def from_hex(text):
@@ -170,7 +178,7 @@ def subscribe(subscriptions, line):
         options = 0
         if is_v5:
             options = each["no_local"] << 2 | each["retain_as_published"] << 3 | each["retain_handling"] << 4
-        library.mosquitto_subscribe_v5(c_void_p(client), None, each["filter"].encode(), each["qos"], options, given)
+        tell("mosquitto_subscribe_v5", None, each["filter"].encode(), each["qos"], options, given)
 
 
 def make(line):
@@ -233,20 +241,19 @@ def do_subscribe(line):
 
 def do_unsubscribe(line):
     for each in line["filters"]:
-        library.mosquitto_unsubscribe(c_void_p(client), None, each.encode())
+        tell("mosquitto_unsubscribe", None, each.encode())
 
 
 def do_publish(line):
     payload = from_hex(line["payload"])
     given = properties(line, *OF_A_MESSAGE)
-    library.mosquitto_publish_v5(
-        c_void_p(client), None, line["topic"].encode(), len(payload), payload, line["qos"], line["retain"], given
-    )
+    what = (line["topic"].encode(), len(payload), payload, line["qos"], line["retain"])
+    tell("mosquitto_publish_v5", None, *what, given)
 
 
 def do_disconnect(line):
     given = properties(line, "session_expiry", "reason_string", "user_properties")
-    library.mosquitto_disconnect_v5(c_void_p(client), line.get("reason", 0), given)
+    tell("mosquitto_disconnect_v5", line.get("reason", 0), given)
 
 
 def do_close(_line):
@@ -257,4 +264,8 @@ library.mosquitto_lib_init()
 say("ready")
 for text in sys.stdin:
     told = json.loads(text)
-    globals()["do_" + told["do"]](told)
+    do = globals().get("do_" + told["do"])
+    if do is None:
+        say("cannot", text=f"`{told['do']}` is nothing that the adapter knows")
+    else:
+        do(told)

@@ -148,10 +148,11 @@ const commands = {
 
 require("readline").createInterface({ input: process.stdin }).on("line", (text) => {
   const line = JSON.parse(text);
+  if (!Object.hasOwn(commands, line.do)) return say("cannot", { text: `\`${line.do}\` is nothing that the adapter knows` });
   try {
     commands[line.do](line);
   } catch (error) {
-    // Some of what it refuses it throws.
+    // Some of what it refuses it throws, and before the first connection there is no client.
     say("error", { text: error.message });
   }
 });

@@ -187,7 +187,17 @@ def do_close(_line):
     say("cannot", text="paho-mqtt closes no connection without DISCONNECT")
 
 
+def obey(line):
+    do = globals().get("do_" + line["do"])
+    if do is None:
+        return say("cannot", text=f"`{line['do']}` is nothing that the adapter knows")
+    try:
+        do(line)
+    except Exception as error:
+        # What paho refuses it raises, and before the first connection there is no client.
+        say("error", text=str(error))
+
+
 say("ready")
 for text in sys.stdin:
-    told = json.loads(text)
-    globals()["do_" + told["do"]](told)
+    obey(json.loads(text))

@@ -1,6 +1,8 @@
 //! `halfopen run --broker`, `--client` and `--live`: programs of others, by the command line. What is not on the machine is ignored by
 //! name.
 
+#[path = "foreign_brokers/adapters.rs"]
+mod adapters;
 #[path = "foreign_brokers/broken.rs"]
 mod broken;
 #[path = "foreign_brokers/clients.rs"]
@@ -52,6 +54,7 @@ fn main() {
     trials.extend(live::trials(missing, always));
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     trials.extend(tls::trials(missing));
+    trials.extend(adapters::trials());
     trials.extend(clients::trials(always));
     trials.extend(broken::trials(always));
     let (paho, mqttjs) = (always.or(clients::other_paho()), always.or(clients::other_mqttjs()));

@@ -88,7 +88,7 @@ pub(super) fn with_libraries(command: &mut Command) -> &mut Command {
 }
 
 /// Returns the library, if the program does not find it.
-fn missing(program: &str, code: &str, library: &'static str) -> Option<&'static str> {
+pub(super) fn missing(program: &str, code: &str, library: &'static str) -> Option<&'static str> {
     let option = if program == "node" { "-e" } else { "-c" };
     let mut command = Command::new(program);
     let found = with_libraries(&mut command).args([option, code]).stdin(Stdio::null()).output();

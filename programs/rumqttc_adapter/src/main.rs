@@ -217,24 +217,29 @@ impl Adapter {
         if line["do"] == "connect" {
             return self.connect(line).await;
         }
-        let Some(session) = &mut self.session else { return Err("it was not told to connect yet".to_owned()) };
-        match text(&line["do"]).as_str() {
-            "close" => {
+        match (text(&line["do"]).as_str(), &mut self.session) {
+            ("close" | "subscribe" | "unsubscribe" | "publish" | "disconnect", None) => {
+                say("error", json!({ "text": "it was not told to connect yet" }));
+                Ok(())
+            }
+            ("close", Some(session)) => {
                 session.stop().await;
                 say("closed", json!({}));
                 Ok(())
             }
-            "subscribe" => session.commands().subscribe(&line["subscriptions"], &line["subscription_id"]),
-            "unsubscribe" => session.commands().unsubscribe(&strings(&line["filters"])),
-            "publish" => session.commands().publish(line),
-            "disconnect" => {
+            ("subscribe", Some(session)) => {
+                session.commands().subscribe(&line["subscriptions"], &line["subscription_id"])
+            }
+            ("unsubscribe", Some(session)) => session.commands().unsubscribe(&strings(&line["filters"])),
+            ("publish", Some(session)) => session.commands().publish(line),
+            ("disconnect", Some(session)) => {
                 let more = ["session_expiry", "reason_string", "user_properties"];
                 match number(&line["reason"]).unwrap_or(0_u8) == 0 && more.iter().all(|name| line[name].is_null()) {
                     true => session.commands().disconnect(),
                     false => Err("the DISCONNECT of rumqttc has no reason and no properties".to_owned()),
                 }
             }
-            other => Err(format!("`{other}` is nothing that the adapter knows")),
+            (other, _) => Err(format!("`{other}` is nothing that the adapter knows")),
         }
     }
 
