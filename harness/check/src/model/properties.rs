@@ -13,6 +13,11 @@ pub(super) struct Properties {
     content_type: Option<ByteString>,
 }
 
+/// Returns whether two Payload Format Indicators say the same: one of 0 is equivalent to none (§3.3.2.3.2).
+pub(super) fn is_same_format(one: Option<bool>, other: Option<bool>) -> bool {
+    one.unwrap_or(false) == other.unwrap_or(false)
+}
+
 impl Properties {
     /// Returns the properties of a PUBLISH.
     pub(super) fn of(publish: &Publish) -> Self {
@@ -42,7 +47,7 @@ impl Properties {
     /// Returns what a PUBLISH of 5.0 of the same message says otherwise, if anything: the clause and the name.
     pub(super) fn altered_by(&self, sent: &Publish) -> Option<(&'static str, &'static str)> {
         let all = [
-            (self.payload_format != sent.payload_format, "MQTT-3.3.2-4", "Payload Format Indicator"),
+            (!is_same_format(self.payload_format, sent.payload_format), "MQTT-3.3.2-4", "Payload Format Indicator"),
             (self.response_topic != sent.response_topic, "MQTT-3.3.2-15", "Response Topic"),
             (self.correlation_data != sent.correlation_data, "MQTT-3.3.2-16", "Correlation Data"),
             (self.user_properties != sent.user_properties, "MQTT-3.3.2-17", "User Property"),

@@ -10,6 +10,7 @@ use halfopen_protocol::{Empty, Instant, Packet, PacketType, encode};
 use super::answers::Requests;
 use super::{Client, Connection};
 use crate::model::finding::{Findings, clause_of, shown};
+use crate::model::properties::is_same_format;
 use crate::plan::Invariant;
 
 /// Messages that came and that the application has not been given.
@@ -189,7 +190,7 @@ fn altered(came: &Publish, given: &Publish) -> Option<&'static str> {
     let all = [
         (came.qos != given.qos, "QoS"),
         (came.retain != given.retain, "RETAIN"),
-        (came.payload_format != given.payload_format, "Payload Format Indicator"),
+        (!is_same_format(came.payload_format, given.payload_format), "Payload Format Indicator"),
         (came.message_expiry != given.message_expiry, "Message Expiry Interval"),
         (came.response_topic != given.response_topic, "Response Topic"),
         (came.correlation_data != given.correlation_data, "Correlation Data"),

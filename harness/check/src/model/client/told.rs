@@ -12,7 +12,7 @@ use halfopen_protocol::{Instant, Rare};
 use super::Client;
 use super::limits::Limits;
 use crate::model::finding::{Findings, shown};
-use crate::model::properties::Properties;
+use crate::model::properties::{Properties, is_same_format};
 use crate::plan::Invariant;
 
 /// Number of bytes waiting on a connection from which on it may take no more.
@@ -252,7 +252,7 @@ impl Client {
             .map_or(given.retain == publish.retain, |limits| limits.is_retain_as_given(given.retain, publish.retain));
         let what = altered(!qos, "QoS")
             .or(altered(!retain, "RETAIN"))
-            .or(altered(given.payload_format != publish.payload_format, "Payload Format Indicator"))
+            .or(altered(!is_same_format(given.payload_format, publish.payload_format), "Payload Format Indicator"))
             .or(altered(given.response_topic != publish.response_topic, "Response Topic"))
             .or(altered(given.correlation_data != publish.correlation_data, "Correlation Data"))
             .or(altered(given.user_properties != publish.user_properties, "User Property"))

@@ -98,6 +98,18 @@ fn what_an_access_list_forbids_goes_to_nobody(#[case] reason: u8, #[case] passes
     assert_eq!(tale.hears_if(passes, 0, 210, WATCHER, publish(1, 1, "x")).broken(&plan, 1000), expected);
 }
 
+/// A Payload Format Indicator of 0 is equivalent to none (§3.3.2.3.2).
+#[rstest]
+#[case::left_out(Some(false), None, &[])]
+#[case::added(None, Some(false), &[])]
+#[case::lost(Some(true), None, &["broker_delivers"])]
+#[case::made_up(None, Some(true), &["broker_delivers"])]
+fn payload_format_is_passed_on(#[case] published: Option<bool>, #[case] sent: Option<bool>, #[case] expected: &[&str]) {
+    let with = |payload_format| Packet::from(Publish { payload_format, ..message(0, 0, "x") });
+    let tale = audience().says(1, 200, SENSOR, with(published)).hears(0, 210, WATCHER, with(sent));
+    assert_eq!(tale.broken(&plan(), 1000), expected);
+}
+
 /// A message of QoS 1 that the watcher has not acknowledged when it comes back after ten seconds.
 #[rstest]
 #[case::as_it_was(message_with("a", 90), &[])]
