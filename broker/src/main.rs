@@ -8,7 +8,6 @@ mod reload;
 mod settings;
 mod tcp;
 mod terminal;
-mod websocket;
 
 use std::future::pending;
 use std::io;

@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use halfopen_broker::Listener;
+use halfopen_websocket::WebSocket;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::reactor::{Reactor, TcpListener, TcpStream};
 use crate::settings::Address;
-use crate::websocket::WebSocket;
 
 /// Connections of real ports.
 pub(crate) struct Tcp {
@@ -119,7 +119,7 @@ impl Listener for Tcp {
         let _ = stream.set_nodelay(true);
         let stream = match transport {
             Transport::Tcp => Stream::Tcp(stream),
-            Transport::WebSocket => Stream::WebSocket(Box::new(WebSocket::new(stream))),
+            Transport::WebSocket => Stream::WebSocket(Box::new(WebSocket::server(stream))),
         };
         Ok((stream, origin))
     }

@@ -1,11 +1,14 @@
 use std::io::Cursor;
 
+use halfopen_protocol::Role;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
 /// Takes frames apart.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Incoming {
+    /// The side that reads.
+    side: Role,
     /// The beginning of a frame's head.
     head: Head,
     /// The frame whose payload is being read.
@@ -49,6 +52,12 @@ const LONGEST_HEAD: usize = 14;
 const LONGEST_CONTROL: u64 = 125;
 
 impl Incoming {
+    /// Creates one that has read nothing yet.
+    pub(super) fn new(side: Role) -> Self {
+        let (head, frame, in_message, control, ping, end) = Default::default();
+        Self { side, head, frame, in_message, control, ping, end }
+    }
+
     /// Reads these bytes, and leaves at their beginning what was inside the data frames: this many.
     ///
     /// After [`end`](Self::end) nothing more is read.
@@ -114,7 +123,12 @@ impl Incoming {
     }
 
     fn begin_frame(&mut self, header: &FrameHeader, length: u64) -> Result<Frame, End> {
-        let Some(mask) = header.mask else { return Err(protocol("a client must mask its frames")) };
+        let mask = match (self.side, header.mask) {
+            (Role::Server, Some(mask)) => mask,
+            (Role::Client, None) => [0; 4],
+            (Role::Server, None) => return Err(protocol("a client must mask its frames")),
+            (Role::Client, Some(_)) => return Err(protocol("a server must not mask its frames")),
+        };
         if header.rsv1 || header.rsv2 || header.rsv3 {
             return Err(protocol("no extension was agreed on"));
         }

@@ -1,31 +1,43 @@
-//! MQTT over WebSocket (§6), as a stream of bytes for the driver.
+//! MQTT over WebSocket (§6), as a stream of bytes for a driver: the side of the server, that of the client, and what an
+//! observer between them sees.
 //!
 //! What is inside the frames goes straight to the reader's own buffer, piece by piece: however long frames and messages
 //! are, nothing of them is held here, and packets may begin and end in any of them ([MQTT-6.0.0-2]). So the broker's
 //! limits on packets are the only ones that are needed. HTTP and the heads of frames are read by `tungstenite`.
 
+mod answer;
 mod incoming;
+mod observer;
+mod offer;
 mod outgoing;
-mod upgrade;
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use halfopen_protocol::Role;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tungstenite::protocol::frame::coding::{CloseCode, Control};
+use tungstenite::protocol::frame::coding::CloseCode;
 
+use self::answer::Answer;
 use self::incoming::{End, Incoming};
+pub use self::observer::{FrameKind, Observer, Piece, frame};
+use self::offer::Offer;
 use self::outgoing::FrameWriter;
-use self::upgrade::Upgrade;
 
-/// The server's side of a WebSocket with the subprotocol `mqtt`.
+/// The name of the subprotocol that a client offers and a server selects ([MQTT-6.0.0-3], [MQTT-6.0.0-4]).
+pub const SUBPROTOCOL: &str = "mqtt";
+
+/// One side of a WebSocket with the subprotocol `mqtt`.
 ///
-/// Reading also drives the upgrade from HTTP and answers pings. A peer that breaks a rule is told so in a close
-/// frame, and reading then gives an error.
+/// Reading also drives the upgrade from HTTP and answers pings; nothing is written before that is complete. A peer that breaks
+/// a rule is told so in a close frame, and reading then gives an error.
 #[derive(Debug)]
-pub(crate) struct WebSocket<S> {
+pub struct WebSocket<S> {
     stream: S,
+    side: Role,
     phase: Phase,
     outgoing: FrameWriter,
     /// True if the peer has been told of the end, or is about to be.
@@ -34,8 +46,10 @@ pub(crate) struct WebSocket<S> {
 
 #[derive(Debug)]
 enum Phase {
-    /// The request is being read.
-    Upgrade(Upgrade),
+    /// The server reads the request.
+    Answer(Answer),
+    /// The client reads the answer to its request.
+    Offer(Offer),
     Open(Incoming),
     /// Reading has ended.
     Over,
@@ -46,27 +60,53 @@ enum Phase {
 const READS_AT_END: usize = 16;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// Creates a reader that has read nothing yet.
-    pub(crate) fn new(stream: S) -> Self {
-        Self { stream, phase: Phase::Upgrade(Upgrade::default()), outgoing: FrameWriter::default(), is_closing: false }
+    /// Creates the side of the server, which has read nothing yet.
+    pub fn server(stream: S) -> Self {
+        let (phase, outgoing) = (Phase::Answer(Answer::default()), FrameWriter::default());
+        Self { stream, side: Role::Server, phase, outgoing, is_closing: false }
+    }
+
+    /// Creates the side of the client, which asks `host` for this path. The key and the masks are drawn from `seed`.
+    pub fn client(stream: S, host: &str, path: &str, seed: u64) -> Self {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let offer = Offer::new(&mut random);
+        let request = offer.request(host, path);
+        let mut outgoing = FrameWriter::masking(random);
+        outgoing.push(&request);
+        Self { stream, side: Role::Client, phase: Phase::Offer(offer), outgoing, is_closing: false }
+    }
+
+    /// Returns whether the upgrade is complete, so that frames may be sent.
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open(_))
+    }
+
+    /// Returns the stream below.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+
+    /// Sends a whole frame of this kind behind what has been written. It leaves with the next write, read or flush.
+    pub fn push_frame(&mut self, kind: FrameKind, payload: &[u8]) {
+        self.outgoing.frame(kind, payload);
     }
 
     /// Reads on in the request.
-    fn poll_upgrade(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Phase::Upgrade(upgrade) = &mut self.phase else { return Poll::Ready(Ok(())) };
+    fn poll_answer(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Phase::Answer(answer) = &mut self.phase else { return Poll::Ready(Ok(())) };
         let free = buffer.initialize_unfilled();
-        let room = free.len().min(upgrade.room());
+        let room = free.len().min(answer.room());
         let mut request = ReadBuf::new(&mut free[..room]);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut request))?;
         if request.filled().is_empty() {
             self.phase = Phase::Over;
             return Poll::Ready(Ok(()));
         }
-        match upgrade.read(request.filled()) {
+        match answer.read(request.filled()) {
             Ok(None) => {}
             Ok(Some(response)) => {
                 self.outgoing.push(&response);
-                self.phase = Phase::Open(Incoming::default());
+                self.phase = Phase::Open(Incoming::new(self.side));
                 // What waited to be written may go now.
                 cx.waker().wake_by_ref();
             }
@@ -77,6 +117,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Reads on in the answer to the request. Frames may follow at once.
+    fn poll_offer(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Phase::Offer(offer) = &mut self.phase else { return Poll::Ready(Ok(())) };
+        let mut raw = ReadBuf::new(buffer.initialize_unfilled());
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut raw))?;
+        let bytes = raw.filled_mut();
+        if bytes.is_empty() {
+            self.phase = Phase::Over;
+            return Poll::Ready(Ok(()));
+        }
+        match offer.read(bytes) {
+            Ok(None) => Poll::Ready(Ok(())),
+            Ok(Some(used)) => {
+                let mut incoming = Incoming::new(self.side);
+                let rest = bytes.len() - used;
+                bytes.copy_within(used.., 0);
+                let length = incoming.read(&mut bytes[..rest]);
+                if let Some(ping) = incoming.take_ping() {
+                    self.outgoing.pong(&ping);
+                }
+                self.phase = Phase::Open(incoming);
+                buffer.advance(length);
+                // What waited to be written may go now.
+                cx.waker().wake_by_ref();
+                Poll::Ready(Ok(()))
+            }
+            Err(refused) => {
+                self.end(cx, buffer);
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, refused)))
+            }
+        }
     }
 
     /// Reads frames, and leaves what is inside them in the buffer. Ready with nothing if they had nothing inside.
@@ -108,7 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// A close frame, once.
     fn close(&mut self, payload: &[u8]) {
         if !std::mem::replace(&mut self.is_closing, true) {
-            self.outgoing.control(Control::Close, payload);
+            self.outgoing.frame(FrameKind::Close, payload);
         }
     }
 
@@ -135,7 +208,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocket<S> {
             // However long the peer takes to read this, what it says is heard.
             let _ = this.outgoing.poll_flush(&mut this.stream, cx);
             match &this.phase {
-                Phase::Upgrade(_) => ready!(this.poll_upgrade(cx, buffer))?,
+                Phase::Answer(_) => ready!(this.poll_answer(cx, buffer))?,
+                Phase::Offer(_) => ready!(this.poll_offer(cx, buffer))?,
                 Phase::Open(_) => ready!(this.poll_frames(cx, buffer))?,
                 Phase::Over => break,
             }
@@ -159,7 +233,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<S> {
         let this = self.get_mut();
         match this.phase {
             // The end of the upgrade wakes the task that waits for this.
-            Phase::Upgrade(_) => Poll::Pending,
+            Phase::Answer(_) | Phase::Offer(_) => Poll::Pending,
             Phase::Open(_) => this.outgoing.poll_write(&mut this.stream, cx, pieces),
             Phase::Over => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         }

@@ -3,9 +3,11 @@ use tungstenite::handshake::machine::TryParse;
 use tungstenite::handshake::server::{Request, Response, create_response, write_response};
 use tungstenite::http::HeaderValue;
 
-/// Reads the request by which HTTP becomes WebSocket.
+use super::SUBPROTOCOL;
+
+/// The server's side of the upgrade: reads the request by which HTTP becomes WebSocket.
 #[derive(Debug, Default)]
-pub(super) struct Upgrade {
+pub(super) struct Answer {
     request: Vec<u8>,
 }
 
@@ -37,9 +39,7 @@ pub(super) const LONGEST_REQUEST: usize = 16 * 1024;
 /// Maximum length of a method: no method of HTTP is longer.
 const LONGEST_METHOD: usize = 32;
 
-const SUBPROTOCOL: &str = "mqtt";
-
-impl Upgrade {
+impl Answer {
     /// Returns how many bytes may follow.
     pub(super) fn room(&self) -> usize {
         LONGEST_REQUEST - self.request.len()

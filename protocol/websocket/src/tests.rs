@@ -2,12 +2,13 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::task::Waker;
 
+use bytes::Bytes;
 use proptest::prelude::*;
 use rstest::rstest;
-use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket as Foreign};
 
-use super::upgrade::{LONGEST_REQUEST, Refusal};
+use super::answer::{LONGEST_REQUEST, Refusal};
+use super::offer::{LONGEST_ANSWER, Refused};
 use super::*;
 
 /// A connection whose peer has sent all it will send, which comes and goes in pieces of these sizes.
@@ -86,7 +87,7 @@ fn read_all(socket: &mut WebSocket<Wire>, buffer: usize) -> io::Result<Vec<u8>> 
 /// One that is open already.
 fn open(sent: &[u8], pieces: &[usize]) -> WebSocket<Wire> {
     let stream = Wire::new(sent, pieces);
-    WebSocket { phase: Phase::Open(Incoming::default()), ..WebSocket::new(stream) }
+    WebSocket { phase: Phase::Open(Incoming::new(Role::Server)), ..WebSocket::server(stream) }
 }
 
 /// A frame of a client.
@@ -99,7 +100,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// What a foreign client writes.
 fn written_by_foreign_client(messages: &[Vec<u8>]) -> Vec<u8> {
-    let mut client = Foreign::from_raw_socket(io::Cursor::new(Vec::new()), Role::Client, None);
+    let mut client = Foreign::from_raw_socket(io::Cursor::new(Vec::new()), tungstenite::protocol::Role::Client, None);
     for (index, message) in messages.iter().enumerate() {
         if index % 3 == 1 {
             client.write(Message::Ping(vec![1, 2, 3].into())).expect("room");
@@ -126,7 +127,7 @@ fn read_by_foreign_client(bytes: &[u8]) -> Vec<Message> {
             Ok(())
         }
     }
-    let mut client = Foreign::from_raw_socket(Bytes(bytes), Role::Client, None);
+    let mut client = Foreign::from_raw_socket(Bytes(bytes), tungstenite::protocol::Role::Client, None);
     std::iter::from_fn(|| client.read().ok()).collect()
 }
 
@@ -196,7 +197,7 @@ proptest! {
         if as_request {
             bytes.splice(0..0, REQUEST.bytes());
         }
-        for mut socket in [open(&bytes, &pieces), WebSocket::new(Wire::new(&bytes, &pieces))] {
+        for mut socket in [open(&bytes, &pieces), WebSocket::server(Wire::new(&bytes, &pieces))] {
             if let Ok(inside) = read_all(&mut socket, 64) {
                 prop_assert!(inside.len() <= bytes.len());
             }
@@ -259,7 +260,7 @@ fn pings_without_end_and_a_peer_that_takes_no_answer_are_not_collected() {
 /// 3.1.1 MQTT-6.0.0-4, 5.0 MQTT-6.0.0-4
 #[rstest]
 fn the_upgrade_selects_mqtt_and_what_follows_is_read(#[values(1, 7, 1000)] piece: usize) {
-    let mut socket = WebSocket::new(Wire::new(REQUEST.as_bytes(), &vec![piece; REQUEST.len()]));
+    let mut socket = WebSocket::server(Wire::new(REQUEST.as_bytes(), &vec![piece; REQUEST.len()]));
     let mut cx = Context::from_waker(Waker::noop());
     let early = Pin::new(&mut socket).poll_write(&mut cx, b"too early");
     assert!(early.is_pending(), "{early:?}");
@@ -280,8 +281,151 @@ fn the_upgrade_selects_mqtt_and_what_follows_is_read(#[values(1, 7, 1000)] piece
 #[case::other_subprotocol(&REQUEST.replace(", mqtt", ", chat"), Refusal::Subprotocol)]
 #[case::endless(&format!("GET / HTTP/1.1\r\nCookie: {}", "x".repeat(2 * LONGEST_REQUEST)), Refusal::TooLong)]
 fn other_requests_are_turned_away_in_http(#[case] request: &str, #[case] refusal: Refusal) {
-    let mut socket = WebSocket::new(Wire::new(request.as_bytes(), &[]));
+    let mut socket = WebSocket::server(Wire::new(request.as_bytes(), &[]));
     assert_eq!(read_all(&mut socket, 65_536).expect_err("an end").to_string(), refusal.to_string());
     assert_eq!(socket.stream.received, refusal.response());
     assert!(socket.stream.received.starts_with(b"HTTP/1.1 4"));
+}
+
+/// The answer of a server to this key, with this in place of the usual subprotocol.
+fn answer(key: &str, subprotocol: &str) -> String {
+    let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: {subprotocol}\r\n\r\n"
+    )
+}
+
+/// A client that has sent its request, and the key in it.
+fn asking() -> (WebSocket<Wire>, String) {
+    let mut client = WebSocket::client(Wire::new(&[], &[]), "broker:8080", "/mqtt", 7);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut client).poll_flush(&mut cx).is_ready());
+    let request = String::from_utf8(std::mem::take(&mut client.stream.received)).expect("HTTP is text");
+    let key = request.split("Sec-WebSocket-Key: ").nth(1).and_then(|rest| rest.lines().next()).expect("a key");
+    let head = "GET /mqtt HTTP/1.1\r\nHost: broker:8080\r\n";
+    assert!(request.starts_with(head) && request.contains("Sec-WebSocket-Protocol: mqtt\r\n"), "{request}");
+    (client, key.to_owned())
+}
+
+proptest! {
+    #[test]
+    fn the_two_sides_understand_each_other_and_an_observer_does_too(
+        messages in messages(),
+        pieces in pieces(),
+        from_client in any::<bool>(),
+    ) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut client = WebSocket { phase: Phase::Open(Incoming::new(Role::Client)), ..asking().0 };
+        let mut server = open(&[], &pieces);
+        let mut observer = Observer::default();
+        observer.push(if from_client { b"GET / HTTP/1.1\r\n\r\n" } else { b"HTTP/1.1 101 \r\n\r\n" });
+        client.stream.pieces = pieces.iter().copied().collect();
+        let (from, to) = if from_client { (&mut client, &mut server) } else { (&mut server, &mut client) };
+        for message in &messages {
+            let mut left = &message[..];
+            while !left.is_empty() {
+                if let Poll::Ready(written) = Pin::new(&mut *from).poll_write(&mut cx, left) {
+                    left = &left[written.expect("the wire takes all")..];
+                }
+            }
+        }
+        while Pin::new(&mut *from).poll_shutdown(&mut cx).is_pending() {}
+        let wire = std::mem::take(&mut from.stream.received);
+        to.stream.sent.extend(&wire);
+        prop_assert_eq!(read_all(to, 100).expect("in order"), messages.concat());
+        for bytes in wire.chunks(7) {
+            observer.push(bytes);
+        }
+        let seen: Vec<Piece> = std::iter::from_fn(|| observer.next_piece()).collect();
+        let [Piece::Http(_), data @ .., Piece::Frame(FrameKind::Close, _)] = &seen[..] else { panic!("{seen:?}") };
+        let data = data.iter().map(|piece| match piece {
+            Piece::Data { bytes, .. } => bytes.to_vec(),
+            other => panic!("{other:?}"),
+        });
+        prop_assert_eq!(data.collect::<Vec<_>>().concat(), messages.concat());
+    }
+
+    #[test]
+    fn no_answer_makes_a_client_panic_or_grow(
+        mut bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(0x82), Just(0x80), Just(b'\n')], 0..400),
+        pieces in pieces(),
+        is_right in any::<bool>(),
+    ) {
+        let (mut client, key) = asking();
+        if is_right {
+            bytes.splice(0..0, answer(&key, "mqtt").bytes());
+        }
+        client.stream.pieces = pieces.iter().copied().collect();
+        client.stream.sent.extend(&bytes);
+        if let Ok(inside) = read_all(&mut client, 64) {
+            prop_assert!(inside.len() <= bytes.len());
+        }
+        prop_assert!(client.stream.received.len() <= 2 * bytes.len() + 300);
+    }
+}
+
+/// 3.1.1 MQTT-6.0.0-3, 5.0 MQTT-6.0.0-3
+#[rstest]
+fn a_client_offers_mqtt_and_reads_what_follows_the_answer_at_once(#[values(1, 7, 1000)] piece: usize) {
+    let (mut client, key) = asking();
+    let mut cx = Context::from_waker(Waker::noop());
+    let early = Pin::new(&mut client).poll_write(&mut cx, b"too early");
+    assert!(early.is_pending(), "{early:?}");
+    client.stream.pieces = vec![piece; 300].into();
+    client.stream.sent.extend(answer(&key, "mqtt").bytes());
+    client.stream.sent.extend([0x82, 5, b'e', b'a', b'r', b'l', b'y']);
+    assert_eq!(read_all(&mut client, 100).expect("in order"), b"early");
+}
+
+#[rstest]
+#[case::other_subprotocol(|key: &str| answer(key, "chat"), Refused::Subprotocol)]
+#[case::no_subprotocol(|key: &str| answer(key, "").replace("Sec-WebSocket-Protocol: \r\n", ""), Refused::Subprotocol)]
+#[case::other_key(|_: &str| answer("another", "mqtt"), Refused::Accept)]
+#[case::forbidden(|_: &str| "HTTP/1.1 403 Forbidden\r\n\r\n".to_owned(), Refused::Status(tungstenite::http::StatusCode::FORBIDDEN))]
+#[case::mqtt(|_: &str| "\x20\x02\x00\x00\n".to_owned(), Refused::NoHttp)]
+#[case::endless(|_: &str| format!("HTTP/1.1 101 {}", "x".repeat(2 * LONGEST_ANSWER)), Refused::TooLong)]
+fn an_answer_that_is_none_ends_the_connection(#[case] answer: fn(&str) -> String, #[case] refused: Refused) {
+    let (mut client, key) = asking();
+    client.stream.sent.extend(answer(&key).bytes());
+    assert_eq!(read_all(&mut client, 65_536).expect_err("an end").to_string(), refused.to_string());
+}
+
+#[test]
+fn a_server_must_not_mask() {
+    let mut client = WebSocket { phase: Phase::Open(Incoming::new(Role::Client)), ..asking().0 };
+    client.stream.sent.extend(frame(0x82, b"masked"));
+    assert_eq!(read_all(&mut client, 100).expect_err("an end").kind(), io::ErrorKind::InvalidData);
+    // What a client says is masked.
+    assert_eq!(client.stream.received[..2], [0x88, 0x80 | 35]);
+}
+
+#[rstest]
+#[case::mqtt_alone(b"\x10\x0F\0\x04MQTT", &[Piece::Garbled(Bytes::from_static(b"\x10\x0F\0\x04MQTT"))])]
+#[case::refused(b"HTTP/1.1 400 No\r\n\r\nbody", &[Piece::Http(Bytes::from_static(b"HTTP/1.1 400 No\r\n\r\n")), Piece::Garbled(Bytes::from_static(b"body"))])]
+#[case::not_whole(b"GET / HTTP/1.1\r\n", &[])]
+fn an_observer_sees_what_is_no_websocket(#[case] bytes: &'static [u8], #[case] seen: &[Piece]) {
+    let mut observer = Observer::default();
+    observer.push(bytes);
+    assert_eq!(std::iter::from_fn(|| observer.next_piece()).collect::<Vec<_>>(), seen);
+}
+
+#[test]
+fn an_observer_sees_a_text_in_parts_and_a_ping_between() {
+    let mut observer = Observer::default();
+    observer.push(b"GET / HTTP/1.1\r\n\r\n");
+    for bytes in [frame(0x01, b"te"), frame(0x89, b"?"), frame(0x80, b"xt"), frame(0x82, b"data")].concat().chunks(3) {
+        observer.push(bytes);
+    }
+    let text = |text: &'static [u8]| Piece::Frame(FrameKind::Text, Bytes::from_static(text));
+    let ping = Piece::Frame(FrameKind::Ping, Bytes::from_static(b"?"));
+    let seen: Vec<Piece> = std::iter::from_fn(|| observer.next_piece()).skip(1).collect();
+    let data: Vec<u8> = seen[3..]
+        .iter()
+        .flat_map(|piece| match piece {
+            Piece::Data { bytes, .. } => bytes.to_vec(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!((&seen[..3], &data[..]), (&[text(b"te"), ping, text(b"xt")][..], &b"data"[..]));
 }
