@@ -9,8 +9,9 @@ use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
 
 use halfopen_broker::{Broker, Config};
+use halfopen_websocket::WebSocket;
 use rstest::rstest;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdout, Command};
 
@@ -82,13 +83,26 @@ async fn with_broker<T>(test: impl AsyncFnOnce(SocketAddr) -> T) -> T {
 }
 
 /// Reads one whole packet, which is small.
-async fn read_packet(stream: &mut TcpStream) -> Vec<u8> {
+async fn read_packet(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let mut packet = vec![0; 2];
     stream.read_exact(&mut packet).await.expect("the client sends a packet");
     let mut body = vec![0; packet[1].into()];
     stream.read_exact(&mut body).await.expect("the client sends all of it");
     packet.extend(body);
     packet
+}
+
+#[tokio::test]
+async fn a_message_goes_over_websocket() {
+    let (listener, address) = listen().await;
+    let program = Program::start(address, "pub -t a -m hello --ws");
+    let (stream, _) = listener.accept().await.expect("the client connects");
+    let mut stream = WebSocket::server(stream);
+    assert_eq!(read_packet(&mut stream).await[0], 0x10);
+    stream.write_all(&[0x20, 2, 0, 0]).await.expect("the client reads");
+    assert_eq!(read_packet(&mut stream).await, b"\x30\x08\0\x01ahello");
+    assert_eq!(read_packet(&mut stream).await, [0xE0, 0]);
+    assert_eq!(program.end_well().await, [""; 0]);
 }
 
 // Shows 3.1.1 MQTT-7.1.2-1, 5.0 MQTT-4.2-1.

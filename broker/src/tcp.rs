@@ -1,13 +1,11 @@
 use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use halfopen_broker::Listener;
-use halfopen_websocket::WebSocket;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use halfopen_websocket::Carried;
 
 use crate::reactor::{Reactor, TcpListener, TcpStream};
 use crate::settings::Address;
@@ -30,13 +28,6 @@ struct Door {
 pub(crate) enum Transport {
     Tcp,
     WebSocket,
-}
-
-/// A connection.
-pub(crate) enum Stream {
-    Tcp(TcpStream),
-    /// Apart, so that the others are not larger for it.
-    WebSocket(Box<WebSocket<TcpStream>>),
 }
 
 /// The error number of Linux.
@@ -110,68 +101,14 @@ fn no_ipv6(error: &io::Error) -> bool {
 }
 
 impl Listener for Tcp {
-    type Stream = Stream;
+    type Stream = Carried<TcpStream>;
     type Peer = Origin;
 
-    async fn accept(&mut self) -> io::Result<(Stream, Origin)> {
+    async fn accept(&mut self) -> io::Result<(Carried<TcpStream>, Origin)> {
         let (stream, origin, transport) = poll_fn(|cx| self.poll_accept(cx)).await?;
         // Packets are small and each is wanted soon. A socket that refuses the option works all the same.
         let _ = stream.set_nodelay(true);
-        let stream = match transport {
-            Transport::Tcp => Stream::Tcp(stream),
-            Transport::WebSocket => Stream::WebSocket(Box::new(WebSocket::server(stream))),
-        };
-        Ok((stream, origin))
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::WebSocket(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::WebSocket(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
-            Self::WebSocket(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Tcp(stream) => stream.is_write_vectored(),
-            Self::WebSocket(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Self::WebSocket(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::WebSocket(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+        Ok((Carried::server(stream, transport == Transport::WebSocket), origin))
     }
 }
 

@@ -56,6 +56,9 @@ pub(crate) struct Connection {
     /// The address of this machine to connect from.
     #[arg(short = 'A', value_name = "ADDRESS")]
     pub(crate) bind_address: Option<std::net::IpAddr>,
+    /// Speak MQTT over WebSocket, at the path /mqtt.
+    #[arg(long)]
+    pub(crate) ws: bool,
     /// A property of 5.0, as in -D publish content-type text/plain or -D connect user-property NAME VALUE; may be given
     /// several times.
     #[arg(short = 'D', long = "property", value_name = "COMMAND PROPERTY VALUE", value_parser = super::property::parse)]

@@ -111,6 +111,7 @@ impl Remote {
 fn client(connection: &args::Connection, options: Options, seed: u64) -> Result<(Client, Log, Tcp), String> {
     let log = Log::new(connection.debug, &options);
     let tcp = Tcp::new(connection.host().to_owned(), connection.port()).from_address(connection.bind_address);
+    let tcp = if connection.ws { tcp.over_websocket("/mqtt".to_owned(), seed) } else { tcp };
     let client = Client::new(options, seed);
     Ok(match connection.mechanism()? {
         Some(mechanism) => (client.with_mechanism(Box::new(mechanism)), log, tcp),

@@ -6,6 +6,7 @@
 //! limits on packets are the only ones that are needed. HTTP and the heads of frames are read by `tungstenite`.
 
 mod answer;
+mod carried;
 mod incoming;
 mod observer;
 mod offer;
@@ -22,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use self::answer::Answer;
+pub use self::carried::Carried;
 use self::incoming::{End, Incoming};
 pub use self::observer::{FrameKind, Observer, Piece, frame};
 use self::offer::Offer;
