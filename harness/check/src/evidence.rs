@@ -142,7 +142,7 @@ impl Evidence {
                 self.was_sent = true;
                 match item {
                     Transmission::Packet(packet) => is_refusal(packet) || self.wanted.has(packet, *from, *to),
-                    Transmission::Bytes(_) => false,
+                    Transmission::Bytes(_) | Transmission::WebSocket(_) => false,
                     Transmission::Open | Transmission::Fin | Transmission::Rst | Transmission::TimedOut => true,
                 }
             }

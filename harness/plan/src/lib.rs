@@ -37,7 +37,7 @@ pub use self::link::{
 pub use self::moment::{EventRef, Moment, Ordinal, PacketKind, Point};
 pub use self::node::{
     AccessList, AccessRights, BrokerAuth, BrokerProgram, ClientProgram, Dialogue, Node, Program, RawBrokerProgram,
-    RawClientProgram,
+    RawClientProgram, Transport,
 };
 pub use self::origins::{ExpectationId, Origins, StepId};
 pub use self::pattern::{FieldPattern, Matcher, PacketPattern, Value};

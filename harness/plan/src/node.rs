@@ -25,6 +25,15 @@ impl Node {
         Self { name: name.into(), program, played_by: None }
     }
 
+    /// Returns the transport of its port; that of a node without one is TCP.
+    pub fn transport(&self) -> Transport {
+        match &self.program {
+            Program::Broker(broker) => broker.transport,
+            Program::RawBroker(broker) => broker.transport,
+            Program::Client(_) | Program::RawClient(_) => Transport::Tcp,
+        }
+    }
+
     /// Returns whether other nodes connect to this one.
     pub fn is_broker(&self) -> bool {
         matches!(self.program, Program::Broker(_) | Program::RawBroker(_))
@@ -44,6 +53,16 @@ pub enum Program {
     RawBroker(Box<RawBrokerProgram>),
 }
 
+/// The transport by which MQTT is carried to a broker's port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP alone.
+    #[default]
+    Tcp,
+    /// WebSocket over TCP (§6).
+    WebSocket,
+}
+
 /// The project's broker on a node.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BrokerProgram {
@@ -57,6 +76,8 @@ pub struct BrokerProgram {
     pub auth: Option<BrokerAuth>,
     /// The access list; everybody may do everything if `None`.
     pub access: Option<AccessList>,
+    /// The transport of its port.
+    pub transport: Transport,
 }
 
 /// An access list. Whatever no entry allows is forbidden.
@@ -155,4 +176,6 @@ pub struct RawClientProgram {
 pub struct RawBrokerProgram {
     /// The answers; by default those of a broker that knows nobody and passes nothing on.
     pub answers: Answers,
+    /// The transport of its port.
+    pub transport: Transport,
 }

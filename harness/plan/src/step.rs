@@ -215,4 +215,6 @@ pub enum Outgoing {
     Reply(Packet),
     /// Any bytes.
     Bytes(Bytes),
+    /// These in a text frame of WebSocket, which MQTT forbids ([MQTT-6.0.0-1]).
+    Text(Bytes),
 }

@@ -17,7 +17,8 @@ use crate::ast::{
     Matrix, MessagePattern, Middlebox, Moments, Name, Named, NetworkChange, NodeExpectation, NodeName, Nodes, Number,
     OneOrMore, Outgoing, PacketFields, Param, Pattern, PatternFields, Payload, Period, Rate, Raw, RawClient, Reason,
     Reconnect, ReconnectChoice, Repeat, Seeds, Sent, SetLink, SetProperties, Share, Size, State, Statement, Step,
-    StepWord, Steps, Subscription, SubscriptionKeys, Text, Verb, Versions, When, WhenFullWord, WhichLink, Will,
+    StepWord, Steps, Subscription, SubscriptionKeys, Text, TransportWord, Verb, Versions, When, WhenFullWord,
+    WhichLink, Will,
 };
 use crate::ast::{File, Place};
 use crate::plan::{Because, Ordinal, PacketKind, Point, Seed};
@@ -157,6 +158,7 @@ impl Draw {
             queue_messages: self.maybe(30, |draw| Number::new(draw.below(100))),
             receive_maximum: self.maybe(20, |draw| Number::new(1 + draw.below(20))),
             durable: self.maybe(50, |_| true),
+            transport: self.maybe(20, |_| TransportWord::WebSocket),
             handles: self.maybe(10, |_| Rate::new(std::num::NonZeroU32::MIN.saturating_add(999))),
             max_session_expiry: self.maybe(10, |_| Expiry::After(Duration::from_secs(60).into())),
             ..Broker::default()

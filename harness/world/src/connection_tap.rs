@@ -4,13 +4,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use halfopen_protocol::packet::Connect;
 use halfopen_protocol::{DecodeOptions, Packet, PacketType, Role, Version, decode};
+use halfopen_websocket::{FrameKind, Observer, Piece};
 
 use super::record::Recorder;
-use crate::plan::{NodeId, Plan, Program};
-use crate::trace::{ConnectionId, Transmission};
+use crate::plan::{NodeId, Plan, Program, Transport};
+use crate::trace::{ConnectionId, Transmission, WebSocketItem};
 
 /// The data between the two ends of one connection, as their taps see it.
 ///
@@ -37,6 +38,8 @@ struct State {
 
 #[derive(Default)]
 struct Direction {
+    /// The part of WebSocket, where it carries the connection.
+    websocket: Option<Box<Observer>>,
     /// Bytes written that make no whole packet yet.
     rest: BytesMut,
     /// True after bytes that cannot be decoded: nothing that follows has a meaning.
@@ -72,7 +75,9 @@ impl ConnectionTap {
             Program::Client(program) => Some(program.options.connect.clone().into_arc()),
             Program::RawClient(_) | Program::Broker(_) | Program::RawBroker(_) => None,
         };
-        let (from_client, from_server) = Default::default();
+        let is_websocket = plan.node(server).transport() == Transport::WebSocket;
+        let direction = || Direction { websocket: is_websocket.then(Box::default), ..Direction::default() };
+        let (from_client, from_server) = (direction(), direction());
         let state = RefCell::new(State { version: plan.version, own, from_client, from_server });
         let tap = Self { recorder: recorder.clone(), connection, number, client, server, state };
         tap.sent(Role::Client, &mut tap.state.borrow_mut().from_client, 0, Transmission::Open);
@@ -108,19 +113,35 @@ impl ConnectionTap {
         let (mut version, mut own) = (state.version, state.own.take());
         let direction = state.from(side);
         direction.written += bytes.len() as u64;
-        direction.rest.extend_from_slice(bytes);
         // Mostly it is one, which needs no list.
         let (mut first, mut further) = (None, Vec::new());
-        while let Some(item) = direction.next_item(side, &mut version, &mut own) {
-            if let Some(packet) = item.packet() {
-                match first {
-                    None => first = Some(packet.packet_type()),
-                    Some(_) => further.push(packet.packet_type()),
+        let mut websocket = direction.websocket.take();
+        match &mut websocket {
+            None => direction.rest.extend_from_slice(bytes),
+            Some(websocket) => websocket.push(bytes),
+        }
+        loop {
+            while let Some(item) = direction.next_item(side, &mut version, &mut own) {
+                if let Some(packet) = item.packet() {
+                    match first {
+                        None => first = Some(packet.packet_type()),
+                        Some(_) => further.push(packet.packet_type()),
+                    }
+                }
+                let behind = websocket.as_ref().map_or(0, |websocket| websocket.pending()) + direction.rest.len();
+                self.sent(side, direction, direction.written - behind as u64, item);
+            }
+            let Some(websocket) = &mut websocket else { break };
+            let Some(piece) = websocket.next_piece() else { break };
+            match piece {
+                Piece::Data { bytes, .. } => direction.rest.extend_from_slice(&bytes),
+                piece => {
+                    let end = direction.written - websocket.pending() as u64;
+                    self.sent(side, direction, end, item_of(piece, side));
                 }
             }
-            let end = direction.written - direction.rest.len() as u64;
-            self.sent(side, direction, end, item);
         }
+        direction.websocket = websocket;
         if direction.rest.is_empty() {
             direction.rest = BytesMut::new();
         }
@@ -237,8 +258,9 @@ impl ConnectionTap {
     }
 
     fn leave_rest(&self, side: Role, direction: &mut Direction) {
-        if !direction.rest.is_empty() {
-            let rest = direction.rest.split().freeze();
+        let rest = direction.rest.split().freeze();
+        let of_websocket = direction.websocket.as_mut().map_or_else(Bytes::new, |websocket| websocket.take_pending());
+        for rest in [rest, of_websocket].into_iter().filter(|rest| !rest.is_empty()) {
             let end = direction.written;
             self.sent(side, direction, end, Transmission::Bytes(rest));
         }
@@ -266,7 +288,7 @@ impl State {
 
 impl UnderWay {
     fn is_data(&self) -> bool {
-        matches!(self.item, Transmission::Packet(_) | Transmission::Bytes(_))
+        matches!(self.item, Transmission::Packet(_) | Transmission::Bytes(_) | Transmission::WebSocket(_))
     }
 }
 
@@ -299,6 +321,22 @@ impl Direction {
         }
         Some(Transmission::Bytes(self.rest.split().freeze()))
     }
+}
+
+/// Returns what the trace says of a piece of WebSocket that is no data.
+fn item_of(piece: Piece, side: Role) -> Transmission {
+    let item = match piece {
+        Piece::Http(head) if side == Role::Client => WebSocketItem::Request(head),
+        Piece::Http(head) => WebSocketItem::Response(head),
+        Piece::Frame(FrameKind::Text, payload) => WebSocketItem::Text(payload),
+        Piece::Frame(FrameKind::Close, payload) => WebSocketItem::Close(payload),
+        Piece::Frame(FrameKind::Ping, payload) => WebSocketItem::Ping(payload),
+        Piece::Frame(FrameKind::Pong, payload) => WebSocketItem::Pong(payload),
+        Piece::Frame(FrameKind::Binary, bytes) | Piece::Data { bytes, .. } | Piece::Garbled(bytes) => {
+            return Transmission::Bytes(bytes);
+        }
+    };
+    Transmission::WebSocket(Arc::new(item))
 }
 
 /// The other side of a connection.

@@ -6,6 +6,7 @@
 //! for brokers outside of the world.
 
 mod breach;
+mod carrying;
 mod connection_tap;
 mod defect;
 mod director;

@@ -6,13 +6,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::WebSocket;
 
-/// The bytes of MQTT on a stream: as they are, or over WebSocket.
+/// The bytes of MQTT on a stream: as they are, or over WebSocket, perhaps on a stream of another type.
 #[derive(Debug)]
-pub enum Carried<S> {
+pub enum Carried<S, W = S> {
     /// As they are.
     Plain(S),
     /// Over WebSocket; apart, so that the others are not larger for it.
-    WebSocket(Box<WebSocket<S>>),
+    WebSocket(Box<WebSocket<W>>),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Carried<S> {
@@ -20,17 +20,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carried<S> {
     pub fn server(stream: S, is_websocket: bool) -> Self {
         if is_websocket { Self::WebSocket(Box::new(WebSocket::server(stream))) } else { Self::Plain(stream) }
     }
-
-    /// Returns the stream below.
-    pub fn into_inner(self) -> S {
-        match self {
-            Self::Plain(stream) => stream,
-            Self::WebSocket(stream) => stream.into_inner(),
-        }
-    }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Carried<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin, W: AsyncRead + AsyncWrite + Unpin> AsyncRead for Carried<S, W> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
@@ -39,7 +31,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Carried<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Carried<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin, W: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Carried<S, W> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),

@@ -249,7 +249,7 @@ impl Index {
                     self.ends[id.place()].aliases.clear();
                 }
             }
-            Transmission::Open | Transmission::Bytes(_) | Transmission::TimedOut => {}
+            Transmission::Open | Transmission::Bytes(_) | Transmission::WebSocket(_) | Transmission::TimedOut => {}
         }
     }
 
@@ -274,7 +274,7 @@ impl Index {
         match item {
             Transmission::Packet(packet) => self.packet(at, id, false, packet, facts),
             Transmission::Fin | Transmission::Rst | Transmission::TimedOut => self.ended(at, id, facts),
-            Transmission::Open | Transmission::Bytes(_) => {}
+            Transmission::Open | Transmission::Bytes(_) | Transmission::WebSocket(_) => {}
         }
     }
 

@@ -21,6 +21,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod unanswered;
+mod websocket;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -219,6 +220,7 @@ fn size(item: &Transmission) -> usize {
             _ => 16,
         },
         Transmission::Bytes(bytes) => bytes.len(),
+        Transmission::WebSocket(item) => item.bytes().len(),
         Transmission::Open | Transmission::Fin | Transmission::Rst | Transmission::TimedOut => 0,
     }
 }

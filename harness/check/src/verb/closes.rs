@@ -86,7 +86,7 @@ impl Closes {
                 _ => {}
             },
             Transmission::Fin | Transmission::Rst => return self.end(connection, index, at, item.close()),
-            Transmission::Bytes(_) | Transmission::TimedOut => {}
+            Transmission::Bytes(_) | Transmission::WebSocket(_) | Transmission::TimedOut => {}
         }
         None
     }
@@ -96,7 +96,7 @@ impl Closes {
             Transmission::Open => {
                 self.open.insert(connection, Connection { is_up: true, ..Connection::default() });
             }
-            Transmission::Packet(_) | Transmission::Bytes(_) => {
+            Transmission::Packet(_) | Transmission::Bytes(_) | Transmission::WebSocket(_) => {
                 if let Some(open) = self.open.get_mut(&connection) {
                     open.is_up = true;
                 }

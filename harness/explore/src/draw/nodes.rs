@@ -32,7 +32,7 @@ impl Draw {
         };
         if self.swarm.is_fake {
             let answers = self.answers(true).map(|answers| Field::new(Param::new(answers)));
-            let fake = RawBroker { answers };
+            let fake = RawBroker { answers, transport: None };
             file.raw_brokers = nodes(vec![(FAKE, fake)]);
         } else {
             let broker = self.broker(raw == 0);

@@ -70,5 +70,6 @@ fn outgoing(item: &Outgoing) -> String {
         Outgoing::Connect => "CONNECT".to_owned(),
         Outgoing::Packet(packet) | Outgoing::Reply(packet) => packet.packet_type().to_string(),
         Outgoing::Bytes(bytes) => format!("{} bytes", bytes.len()),
+        Outgoing::Text(bytes) => format!("a text frame of {} bytes", bytes.len()),
     }
 }

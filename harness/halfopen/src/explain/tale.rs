@@ -86,7 +86,7 @@ impl Explained<'_> {
                         }
                         _ => return None,
                     },
-                    Transmission::Open | Transmission::Bytes(_) => return None,
+                    Transmission::Open | Transmission::Bytes(_) | Transmission::WebSocket(_) => return None,
                 }
             }
             EventKind::StepFailed { why, .. } => format!("a step fails: {why}"),

@@ -1,9 +1,9 @@
-use crate::plan::{BrokerProgram, BrokerSettings, ClientProgram, ClientSettings, QueuePolicy, Reconnect};
+use crate::plan::{BrokerProgram, BrokerSettings, ClientProgram, ClientSettings, QueuePolicy, Reconnect, Transport};
 
 /// Returns what a scenario sets on a broker otherwise than by default, in the scenario's words, with values as programs take
 /// them: numbers, whole seconds, `true` and `false`.
 pub(super) fn settings(program: &BrokerProgram) -> Vec<(&'static str, String)> {
-    let BrokerProgram { config, durable, handles, auth, access } = program;
+    let BrokerProgram { config, durable, handles, auth, access, transport } = program;
     let usual = BrokerSettings::default();
     let mut settings = Vec::new();
     let mut add = |name, is_set: bool, value: &dyn Fn() -> String| {
@@ -11,6 +11,7 @@ pub(super) fn settings(program: &BrokerProgram) -> Vec<(&'static str, String)> {
             settings.push((name, value()));
         }
     };
+    add("transport", *transport != Transport::Tcp, &|| "websocket".to_owned());
     add("durable", *durable, &|| "true".to_owned());
     add("handles", handles.is_some(), &|| handles.map_or_else(String::new, |count| count.to_string()));
     add("auth", auth.is_some(), &String::new);

@@ -24,6 +24,8 @@ use crate::trace::Trace;
 
 /// The port of brokers, which dissectors know.
 const PORT: u16 = 1883;
+/// The port of brokers for WebSocket, which dissectors take for HTTP.
+const WEBSOCKET_PORT: u16 = 8080;
 
 /// A run as the bytes of a pcapng file.
 ///

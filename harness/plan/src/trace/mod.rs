@@ -15,6 +15,7 @@ mod hash;
 mod index;
 mod pattern;
 mod text;
+mod websocket;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,7 @@ pub use self::index::{ConnectionEnd, IndexedConnection, TraceIndex};
 pub use self::pattern::{differences, kind_matches, message_matches, pattern_matches};
 pub use self::text::TraceLine;
 pub use self::text::{Repetition, details, field_text, item_word, repetitions, since_text, text, trace_lines};
+pub use self::websocket::WebSocketItem;
 use crate::{Because, CloseHow, NodeFault, NodeId, StepId};
 
 /// The record of one run.
@@ -236,6 +238,8 @@ pub enum Transmission {
     Packet(Arc<Packet>),
     /// Bytes that make no packet: a beginning that never went on, or something malformed.
     Bytes(Bytes),
+    /// What WebSocket adds where it carries the connection. It is rare, and shared so that others are not larger for it.
+    WebSocket(Arc<WebSocketItem>),
     /// The end of the stream, in order.
     Fin,
     /// The connection is aborted. As an answer to [`Transmission::Open`]: refused.
@@ -266,7 +270,7 @@ impl Transmission {
             Self::Fin => Some(CloseHow::Fin),
             Self::Rst => Some(CloseHow::Rst),
             Self::TimedOut => Some(CloseHow::Timeout),
-            Self::Open | Self::Packet(_) | Self::Bytes(_) => None,
+            Self::Open | Self::Packet(_) | Self::Bytes(_) | Self::WebSocket(_) => None,
         }
     }
 

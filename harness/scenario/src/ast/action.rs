@@ -54,7 +54,7 @@ impl Value for ConnectArgs {
 pub struct Configured(pub Box<Broker>);
 
 /// Settings that a broker announces or is made with, and that cannot change while it runs.
-const FIXED: [&str; 12] = [
+const FIXED: [&str; 13] = [
     "connect_timeout",
     "maximum_packet_size",
     "receive_maximum",
@@ -65,6 +65,7 @@ const FIXED: [&str; 12] = [
     "subscription_identifiers_available",
     "shared_subscription_available",
     "durable",
+    "transport",
     "handles",
     "auth",
 ];

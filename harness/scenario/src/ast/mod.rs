@@ -41,7 +41,7 @@ pub use self::node::{
     AccessList, AccessRights, Acknowledge, AllAnswers, Answer, AnswerKeys, AnswerLine, AnswerWord, Answered, Answers,
     Auth, Broker, Client, ClientCommon, ClientOnly, CloseWord, ConnectFields, Dialogue, GroupSize, GrowthFactor,
     NeverWord, PositiveFactor, Properties, QueuePolicyWord, RawBroker, RawClient, RawClientOnly, Reconnect,
-    ReconnectChoice, ReferralWord, Subscription, SubscriptionKeys, Subscriptions, Will, With,
+    ReconnectChoice, ReferralWord, Subscription, SubscriptionKeys, Subscriptions, TransportWord, Will, With,
 };
 pub use self::packet::{
     ByteText, ConnackPattern, FieldPatterns, FieldValue, FieldValues, FieldsOf, Matcher, MatcherKeys, MessagePattern,

@@ -111,6 +111,7 @@ map! {
     /// A raw broker.
     RawBroker = "a raw broker" {
         answers: Param<Answers> = "standard" => "`standard`, `nothing`, or packet or `open` → what it answers";
+        transport: Param<TransportWord> = "tcp" => "what carries MQTT to its port, for all who connect";
     }
 }
 
@@ -138,6 +139,7 @@ map! {
         subscription_identifiers_available: Param<bool> = "true", since_5 => "whether subscriptions may have identifiers";
         shared_subscription_available: Param<bool> = "true" => "whether there are shared subscriptions";
         handles: Param<Rate> = "as many as come" => "how many packets it handles in a second, as `2000 per second`; the others wait in its sockets";
+        transport: Param<TransportWord> = "tcp" => "what carries MQTT to its port, for all who connect";
         durable: Param<bool> = "false" => "whether sessions and retained messages are there after a crash and a restart";
         maximum_outgoing_topic_alias: Param<Number<0, 65_535>> = "10", since_5 => "maximum number of topic aliases that the broker sets on a connection; a client must allow them, too";
         maximum_sessions: Param<Number<1, 1_000_000>> = "100000" => "maximum number of sessions, with and without a connection";
@@ -157,6 +159,14 @@ map! {
         referral: Param<ReferralWord> = "when_stopping", since_5 => "when clients are sent to `server_reference`";
         auth: Param<Auth> = "everybody" => "who may connect";
         access: Param<AccessList> = "everybody may do everything" => "who may publish and subscribe to what; what nothing allows is forbidden";
+    }
+}
+
+words! {
+    /// The transport that carries MQTT to a broker's port.
+    TransportWord = "transport" {
+        Tcp = "tcp" => "TCP alone";
+        WebSocket = "websocket" => "WebSocket over TCP (§6), at the path `/mqtt`";
     }
 }
 

@@ -524,6 +524,8 @@ pub enum Outgoing {
     Packet(PacketWord, Param<PacketFields>),
     /// Any bytes.
     Bytes(Param<ByteText>),
+    /// These in a text frame of WebSocket.
+    TextFrame(Place, Param<ByteText>),
 }
 
 /// The values of the fields of a packet that is named beside them.
@@ -593,13 +595,14 @@ impl Value for Outgoing {
             }
             return PacketWord::read(cx, node).map(Self::Plain);
         };
-        let (word, value) = cx.line(node, "a packet or `bytes`")?;
+        let (word, value) = cx.line(node, "a packet, `bytes` or `text_frame`")?;
         match word.text() {
             Some("hex") => {
                 cx.error(word, "bytes are sent as `{ bytes: c0 00 }`; `hex` is for a payload");
                 return None;
             }
             Some("bytes") => return Param::read(cx, value).map(Self::Bytes),
+            Some("text_frame") => return Some(Self::TextFrame(Place::of(word), Param::read(cx, value)?)),
             _ => {}
         }
         let packet = PacketWord::read(cx, word)?;
@@ -622,6 +625,7 @@ impl Value for Outgoing {
                 Node::map([(packet.write(fill), fields.write_as(fill, read, write))])
             }
             Self::Bytes(bytes) => Node::map([(Node::word("bytes"), bytes.write(fill))]),
+            Self::TextFrame(_, text) => Node::map([(Node::word("text_frame"), text.write(fill))]),
         }
     }
 }

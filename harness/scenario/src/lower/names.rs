@@ -116,6 +116,8 @@ pub(super) struct Names {
     pub(super) broker_of: BTreeMap<NodeId, NodeId>,
     /// The further brokers of each client that may have several.
     pub(super) further_brokers: BTreeMap<NodeId, Vec<NodeId>>,
+    /// True if the file sets the transport of a broker.
+    pub(super) has_transport: bool,
     /// Names that exist, but whose definition is wrong.
     pub(super) broken: BTreeSet<String>,
 }

@@ -16,7 +16,7 @@ use super::{Lower, Shared};
 use crate::ast::{self, Env, Place, Reading};
 use crate::plan::{
     Acknowledge, Answers, BrokerProgram, BrokerSettings, ClientProgram, ClientSettings, Node as PlanNode, NodeId,
-    Program, QueuePolicy, RawBrokerProgram, RawClientProgram, Reconnect, Referral,
+    Program, QueuePolicy, RawBrokerProgram, RawClientProgram, Reconnect, Referral, Transport,
 };
 use crate::time;
 use crate::tree::Node;
@@ -37,6 +37,11 @@ pub(super) fn build(
     reading: &Reading<'_>,
 ) -> Vec<Option<PlanNode>> {
     let mut built = Vec::with_capacity(declared.len());
+    names.has_transport = declared.iter().any(|declared| match declared.settings {
+        Settings::Broker(broker) => may_set(broker, |broker| broker.transport.is_some()),
+        Settings::RawBroker(raw) => may_set(raw, |raw| raw.transport.is_some()),
+        Settings::Default | Settings::Client(_) | Settings::RawClient(_) => false,
+    });
     // The settings of the client before, which the next member of its group has, too.
     let mut latest = None;
     for declared in declared {
@@ -115,6 +120,21 @@ pub(super) fn placeholders(declared: &[Declared<'_>]) -> Vec<PlanNode> {
     declared.iter().map(place).collect()
 }
 
+/// Returns whether settings have something, or may have it in some run.
+fn may_set<T>(settings: &ast::Param<T>, has: impl FnOnce(&T) -> bool) -> bool {
+    match &settings.given {
+        ast::Given::Is(settings) | ast::Given::Flawed(settings) => has(settings),
+        _ => true,
+    }
+}
+
+fn transport(word: ast::TransportWord) -> Transport {
+    match word {
+        ast::TransportWord::Tcp => Transport::Tcp,
+        ast::TransportWord::WebSocket => Transport::WebSocket,
+    }
+}
+
 impl Lower<'_> {
     fn program(&self, declared: &Declared<'_>) -> Option<(Program, Fields)> {
         let name = declared.name.as_str();
@@ -182,6 +202,7 @@ impl Lower<'_> {
             self.put(&broker.wildcard_subscription_available, |v| Some(config.wildcard_subscriptions = *v)),
             self.put(&broker.subscription_identifiers_available, |v| Some(config.subscription_identifiers = *v)),
             self.put(&broker.shared_subscription_available, |v| Some(config.shared_subscriptions = *v)),
+            self.put(&broker.transport, |v| Some(program.transport = transport(*v))),
             self.put(&broker.durable, |v| Some(program.durable = *v)),
             self.put(&broker.handles, |v| Some(program.handles = Some(v.per_second()))),
             self.put(&broker.queue_bytes, |v| Some(config.queue_bytes = v.bytes()?)),
@@ -225,7 +246,9 @@ impl Lower<'_> {
 
     fn raw_broker(&self, raw: &ast::RawBroker, is_right: bool) -> Option<(Program, Fields)> {
         let answers = self.answers_or_standard(&raw.answers, Role::RawBroker)?;
-        is_right.then(|| (Program::RawBroker(Box::new(RawBrokerProgram { answers })), Fields::new()))
+        let mut program = RawBrokerProgram { answers, ..RawBrokerProgram::default() };
+        let is_complete = self.put(&raw.transport, |v| Some(program.transport = transport(*v)));
+        (is_right && is_complete).then(|| (Program::RawBroker(Box::new(program)), Fields::new()))
     }
 
     fn client(&self, name: &str, client: &ast::Client, place: &Place) -> Option<(Program, Fields)> {

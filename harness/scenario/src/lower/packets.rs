@@ -180,6 +180,16 @@ impl Lower<'_> {
     fn outgoing(&self, outgoing: &ast::Outgoing, own: &Connect, is_reply: bool) -> Option<Outgoing> {
         match outgoing {
             ast::Outgoing::Bytes(bytes) => Some(Outgoing::Bytes(Bytes::from(bytes.get(self.env)?.bytes()))),
+            ast::Outgoing::TextFrame(place, text) => {
+                if !self.names.has_transport {
+                    self.error(
+                        place,
+                        "`text_frame` is for WebSocket: the broker needs `transport: websocket`".to_owned(),
+                    );
+                    return None;
+                }
+                Some(Outgoing::Text(Bytes::from(text.get(self.env)?.bytes())))
+            }
             ast::Outgoing::Connect(_, with) => {
                 let connect = self.connect_with(&*with.get(self.env)?, own.clone()).filter(|_| with.is_right())?;
                 Some(Outgoing::Packet(Packet::from(connect)))

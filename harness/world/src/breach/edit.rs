@@ -2,6 +2,8 @@ use bytes::{Buf, BytesMut};
 use bytestring::ByteString;
 use halfopen_protocol::{DecodeOptions, Packet, PacketType, Role, Version, decode, encode};
 
+use super::frames::FrameEdit;
+
 /// A change that a breach makes to what passes between a program and its socket.
 pub(super) enum Edit {
     /// Packets of this type that the program sends get lost.
@@ -30,6 +32,8 @@ pub(super) enum Edit {
     Tolerate,
     /// No connection is ever closed.
     KeepOpen,
+    /// The frames of WebSocket are changed, below the packets.
+    Frames(FrameEdit),
 }
 
 /// A packet as bytes.
@@ -286,7 +290,7 @@ impl Frame {
 }
 
 /// Returns the length of the packet with which the bytes begin, if it is whole.
-fn frame_length(bytes: &[u8]) -> Result<Option<usize>, ()> {
+pub(super) fn frame_length(bytes: &[u8]) -> Result<Option<usize>, ()> {
     let mut length = 0;
     for (place, byte) in bytes.iter().skip(1).take(4).enumerate() {
         length |= usize::from(byte & 0x7F) << (7 * place);

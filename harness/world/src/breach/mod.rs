@@ -2,6 +2,7 @@
 //! the rules in the cores stay free of them.
 
 mod edit;
+mod frames;
 mod network;
 mod table;
 
@@ -10,6 +11,7 @@ use std::fmt;
 use halfopen_protocol::{Role, Version};
 
 use self::edit::Edit;
+pub(crate) use self::frames::{FrameBreach, Framed};
 pub(crate) use self::network::BreachedNetwork;
 use self::table::ROWS;
 use crate::plan::Program;
@@ -63,6 +65,12 @@ impl Breach {
     /// Returns the numbers of the statements of this version that are broken, as far as they bind the side.
     pub fn statements(self, version: Version) -> &'static [&'static str] {
         self.row().statements[usize::from(version.is_v5())]
+    }
+
+    /// Returns what it does to the frames of WebSocket, if it shows in them.
+    pub(crate) fn of_frames(self) -> Option<FrameBreach> {
+        let Edit::Frames(edit) = self.row().edit else { return None };
+        Some(FrameBreach { edit, side: self.side() })
     }
 
     fn row(self) -> &'static Row {

@@ -31,7 +31,7 @@ struct Breaching<N: Network> {
 impl<N: Network> BreachedNetwork<N> {
     /// Creates it for a program on this side; `version` is assumed until a CONNECT names one.
     pub(crate) fn new(network: N, breach: Option<Breach>, side: Role, version: Version) -> Self {
-        let breach = breach.filter(|breach| breach.side() == side);
+        let breach = breach.filter(|breach| breach.side() == side && breach.of_frames().is_none());
         let breaching = breach.map(|breach| Rc::new(Breaching { breach, version, left_open: RefCell::default() }));
         Self { network, breaching }
     }

@@ -36,7 +36,8 @@ pub use self::remote::{
 };
 pub use self::settings::broker_config;
 pub(crate) use self::switchboard::Switchboard;
-use super::breach::BreachedNetwork;
+use super::breach::{Breach, BreachedNetwork};
+use super::carrying::CarryingNetwork;
 use super::defect::Defect;
 use super::network::{Network, Peer};
 use super::record::Recorder;
@@ -128,14 +129,28 @@ pub(crate) struct Env<N, C> {
 }
 
 impl<N: Network, C> Env<N, C> {
+    /// Puts the transport of the broker's port between the program and its sockets.
+    fn carried(self) -> Env<CarryingNetwork<N>, C> {
+        let (plan, node, breach) = (Arc::clone(&self.plan), self.node, self.breach());
+        self.on(|network| CarryingNetwork::new(network, plan, node, breach))
+    }
+
     /// Puts the breach of this run between the program, which is on this side, and its sockets.
     fn breached(self, side: Role) -> Env<BreachedNetwork<N>, C> {
-        let Self { plan, node, network, clock, recorder, commands, disk, defect, program_under_test } = self;
-        let breach = defect.and_then(|defect| match defect {
-            Defect::Breach(breach) => Some(breach),
+        let (version, breach) = (self.plan.version, self.breach());
+        self.on(|network| BreachedNetwork::new(network, breach, side, version))
+    }
+
+    fn breach(&self) -> Option<Breach> {
+        match self.defect {
+            Some(Defect::Breach(breach)) => Some(breach),
             _ => None,
-        });
-        let network = BreachedNetwork::new(network, breach, side, plan.version);
+        }
+    }
+
+    fn on<M: Network>(self, network_on: impl FnOnce(N) -> M) -> Env<M, C> {
+        let Self { plan, node, network, clock, recorder, commands, disk, defect, program_under_test } = self;
+        let network = network_on(network);
         Env { plan, node, network, clock, recorder, commands, disk, defect, program_under_test }
     }
 }
@@ -208,7 +223,7 @@ fn run<N: Network, C: WorldClock>(env: Env<N, C>) -> NodeFuture {
     }
     match &plan.node(env.node).program {
         // There may be a million of them, and nothing is held beside what the client itself needs.
-        Program::Client(program) => client::run(env.breached(Role::Client), program),
+        Program::Client(program) => client::run(env.carried().breached(Role::Client), program),
         _ => Box::pin(run_other(env, plan)),
     }
 }
@@ -216,9 +231,9 @@ fn run<N: Network, C: WorldClock>(env: Env<N, C>) -> NodeFuture {
 /// Runs a program of the project or of the harness that is no client.
 async fn run_other<N: Network, C: WorldClock>(env: Env<N, C>, plan: Arc<Plan>) {
     match &plan.node(env.node).program {
-        Program::Broker(program) => Box::pin(broker::run(env.breached(Role::Server), program)).await,
-        Program::RawClient(program) => Box::pin(raw::run_client(env, program)).await,
-        Program::RawBroker(program) => Box::pin(raw::run_broker(env, program)).await,
+        Program::Broker(program) => Box::pin(broker::run(env.carried().breached(Role::Server), program)).await,
+        Program::RawClient(program) => Box::pin(raw::run_client(env.carried(), program)).await,
+        Program::RawBroker(program) => Box::pin(raw::run_broker(env.carried(), program)).await,
         Program::Client(_) => unreachable!("a client is run by itself"),
     }
 }

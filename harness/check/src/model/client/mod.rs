@@ -28,6 +28,7 @@ use super::GRACE;
 use super::finding::{Findings, clause_of, shown};
 use super::sender::{Begun, Broken, Sender, may_be_again};
 use super::unanswered::Unanswered;
+use super::websocket;
 use crate::plan::{Because, ClientProgram, Command, Invariant, NodeFault, NodeId, Plan};
 use crate::trace::{ConnectionId, Transmission};
 
@@ -89,6 +90,8 @@ struct Connection {
     unanswered: Unanswered,
     /// Time at which the server first sent what the client need not take.
     misused_at: Option<Instant>,
+    /// True if that was a text frame, after which the client closes ([MQTT-6.0.0-1]).
+    has_had_text: bool,
     /// The client has read nothing for a time, in which it may have written to a connection that was lost.
     has_been_deaf: bool,
 }
@@ -161,6 +164,9 @@ impl Client {
                 self.send(packet, findings);
             }
             Transmission::Bytes(bytes) if self.is_on(id) => self.send_bytes(bytes, findings),
+            Transmission::WebSocket(item) if self.is_on(id) => {
+                websocket::judge(Invariant::ClientAnswers, &self.name, item, false, now, findings);
+            }
             Transmission::Packet(packet) if self.leaving == Some(id) => {
                 if let Packet::Publish(publish) = &**packet {
                     self.send_leaving(publish);
@@ -184,6 +190,7 @@ impl Client {
         match item {
             Transmission::Packet(packet) => self.receive(packet),
             Transmission::Fin | Transmission::Rst | Transmission::TimedOut => self.end(false, findings),
+            Transmission::WebSocket(item) => self.receive_websocket(item),
             Transmission::Open | Transmission::Bytes(_) => {}
         }
     }
@@ -493,6 +500,7 @@ impl Client {
     }
 
     fn judge_connection(&mut self, findings: &mut Findings) {
+        self.judge_text(findings);
         if self.connection.as_ref().is_none_or(|connection| connection.said_goodbye || connection.misused_at.is_some())
         {
             return;
@@ -579,6 +587,7 @@ impl Connection {
             own_aliases: Rare::new(),
             unanswered: Unanswered::default(),
             misused_at: None,
+            has_had_text: false,
             has_been_deaf: false,
         }
     }

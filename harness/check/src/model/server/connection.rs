@@ -75,6 +75,8 @@ pub(super) struct Connection {
     pub(super) announced: Option<Arc<ConnAck>>,
     /// Time at which the server sent DISCONNECT, or a CONNACK that refuses.
     pub(super) left_at: Option<Instant>,
+    /// True if the client has offered the subprotocol of MQTT over WebSocket.
+    pub(super) offers_mqtt: bool,
     /// The first rule that the client has broken.
     pub(super) violation: Option<Box<Violation>>,
     /// True once the client has had more messages under way than the server takes (Receive Maximum).
@@ -159,6 +161,7 @@ impl Connection {
             accepted_at: None,
             announced: None,
             left_at: None,
+            offers_mqtt: false,
             violation: None,
             has_exceeded_maximum: false,
             disconnect: None,

@@ -4,10 +4,12 @@
 use halfopen_protocol::{PacketType, Role, Version};
 
 use super::Server;
+use super::violation::Violation;
 use crate::model::finding::{Findings, shown};
 use crate::model::form::broken_form;
+use crate::model::websocket;
 use crate::plan::Invariant;
-use crate::trace::ConnectionId;
+use crate::trace::{ConnectionId, WebSocketItem};
 
 /// A CONNECT that is malformed.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +41,22 @@ impl Server {
         {
             connection.malformed_connect = Some(MalformedConnect::new(bytes));
         }
+    }
+
+    /// Takes note of an item of WebSocket. A text frame is a reason to close ([MQTT-6.0.0-1]).
+    pub(super) fn receive_websocket(&mut self, id: ConnectionId, item: &WebSocketItem) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.offers_mqtt |= websocket::offers_mqtt(item);
+        if matches!(item, WebSocketItem::Text(_)) && connection.violation.is_none() {
+            connection.violation = Some(Box::new(Violation::of_text_frame(now)));
+        }
+    }
+
+    /// Judges an item of WebSocket that the server sends.
+    pub(super) fn send_websocket(&self, id: ConnectionId, item: &WebSocketItem, findings: &mut Findings) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        websocket::judge(Invariant::BrokerAnswers, &self.name, item, connection.offers_mqtt, self.now, findings);
     }
 
     /// Judges bytes that the server writes and that are no packet, also on a connection that it ends at this instant.

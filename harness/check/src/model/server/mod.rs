@@ -196,6 +196,7 @@ impl Server {
             }
             Transmission::Packet(packet) => self.receive(id, packet),
             Transmission::Bytes(bytes) => self.receive_bytes(id, bytes),
+            Transmission::WebSocket(item) => self.receive_websocket(id, item),
             Transmission::Fin | Transmission::Rst | Transmission::TimedOut => self.end(id, Ended::ByPeer, findings),
         }
     }
@@ -214,6 +215,7 @@ impl Server {
         match item {
             Transmission::Packet(packet) => self.send(id, packet, findings),
             Transmission::Bytes(bytes) => self.send_bytes(id, bytes, findings),
+            Transmission::WebSocket(item) => self.send_websocket(id, item, findings),
             Transmission::Open | Transmission::Fin | Transmission::Rst | Transmission::TimedOut => {}
         }
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -225,7 +227,11 @@ impl Server {
                 let how = self.closing.remove(&id).unwrap_or(Ended::ByServer);
                 self.end(id, how, findings);
             }
-            Transmission::Packet(_) | Transmission::Open | Transmission::Bytes(_) | Transmission::TimedOut => {}
+            Transmission::Packet(_)
+            | Transmission::Open
+            | Transmission::Bytes(_)
+            | Transmission::WebSocket(_)
+            | Transmission::TimedOut => {}
         }
     }
 

@@ -19,15 +19,24 @@ const MUCH: usize = 32 * 1024;
 pub(super) struct Violation {
     clause: &'static str,
     what: String,
-    /// The reason code of DISCONNECT.
-    reason: ReasonCode,
+    /// The reason code of DISCONNECT; any if `None`.
+    reason: Option<ReasonCode>,
     at: Instant,
+}
+
+impl Violation {
+    /// A text frame of WebSocket.
+    pub(super) fn of_text_frame(at: Instant) -> Self {
+        Self { clause: "MQTT-6.0.0-1", what: "a text frame".to_owned(), reason: None, at }
+    }
 }
 
 impl Connection {
     /// Returns the rule that this packet of the client breaks, if it breaks one that the server has to close for.
     fn broken_by(&self, packet: &Packet, now: Instant) -> Option<Violation> {
-        let broken = |clause, what: &str, reason| Some(Violation { clause, what: what.to_owned(), reason, at: now });
+        let broken = |clause, what: &str, reason| {
+            Some(Violation { clause, what: what.to_owned(), reason: Some(reason), at: now })
+        };
         let name = packet.packet_type().name();
         match packet {
             Packet::Connect(_) if self.connect.is_some() => {
@@ -141,9 +150,11 @@ impl Server {
         };
         // At one instant the connection may have been taken over, or the server have been asked to stop.
         let others = [ReasonCode::SESSION_TAKEN_OVER, ReasonCode::SERVER_SHUTTING_DOWN, ReasonCode::USE_ANOTHER_SERVER];
-        if disconnect.reason != violation.reason && !others.contains(&disconnect.reason) {
+        if let Some(reason) = violation.reason.filter(|reason| *reason != disconnect.reason)
+            && !others.contains(&disconnect.reason)
+        {
             let client = self.node_name(client);
-            let owed = format!("{} says {} to {client}, which sent {}", self.name, violation.reason, violation.what);
+            let owed = format!("{} says {reason} to {client}, which sent {}", self.name, violation.what);
             let actual = format!("{} at {}", disconnect.reason, shown(now));
             findings.push(Invariant::BrokerAnswers, violation.clause, &owed, actual);
         }

@@ -127,7 +127,7 @@ impl Namespace<'_> {
             Outgoing::Bytes(bytes) if names_something(bytes, self.version) => {
                 self.obstacle = Some("it sends bytes with names in them, which cannot be renamed".to_owned());
             }
-            Outgoing::Bytes(_) | Outgoing::Connect => {}
+            Outgoing::Bytes(_) | Outgoing::Text(_) | Outgoing::Connect => {}
         }
     }
 

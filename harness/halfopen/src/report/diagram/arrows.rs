@@ -78,6 +78,7 @@ fn text(item: &Transmission) -> String {
             let shown: Vec<String> = bytes.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
             format!("{} bytes: {}{}", bytes.len(), shown.join(" "), if bytes.len() > 12 { " …" } else { "" })
         }
+        Transmission::WebSocket(item) => format!("{} {}", item.word(), item.details()).trim_end().to_owned(),
         Transmission::Open | Transmission::Fin | Transmission::Rst | Transmission::TimedOut => {
             item_word(item).to_owned()
         }
@@ -97,6 +98,7 @@ fn kind(item: &Transmission) -> &'static str {
             _ => "session",
         },
         Transmission::Bytes(_) => "bytes",
+        Transmission::WebSocket(_) => "tcp",
         Transmission::Rst | Transmission::TimedOut => "tcp rst",
         Transmission::Open | Transmission::Fin => "tcp",
     }

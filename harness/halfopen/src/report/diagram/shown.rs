@@ -95,6 +95,7 @@ fn look(event: &Event) -> Option<(Look, NodeId, NodeId)> {
         Transmission::Fin => "fin",
         Transmission::Rst => "rst",
         Transmission::TimedOut => "timed out",
+        Transmission::WebSocket(item) => item.word(),
         Transmission::Packet(_) | Transmission::Bytes(_) => "data",
     };
     Some(match &event.kind {

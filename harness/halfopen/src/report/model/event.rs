@@ -121,6 +121,10 @@ impl EventRecord {
                 self.fields.insert("bytes".to_owned(), json(&Value::Bytes(bytes.clone()), LONGEST));
                 self.say(kind, format!("{} bytes that make no packet", bytes.len()));
             }
+            Transmission::WebSocket(item) => {
+                self.item = Some(item.word().to_owned());
+                self.say(kind, format!("{} {}", item.word(), item.details()).trim_end().to_owned());
+            }
             _ => {
                 self.item = Some(item_word(item).to_owned());
                 self.say(kind, item_word(item).to_owned());

@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use halfopen_protocol::{DecodeOptions, Packet, Role, Version, decode};
+use halfopen_websocket::{FrameKind, frame};
 
-use super::{PORT, half};
-use crate::plan::{NodeId, Plan};
-use crate::trace::{ConnectionId, EventKind, Trace, Transmission, packet_bytes};
+use super::{PORT, WEBSOCKET_PORT, half};
+use crate::plan::{NodeId, Plan, Transport};
+use crate::trace::{ConnectionId, EventKind, Trace, Transmission, WebSocketItem, packet_bytes};
 
 /// The most that one segment carries: what an IPv4 packet has room for, with some to spare.
 const LARGEST: usize = 32 * 1024;
@@ -42,6 +43,9 @@ struct Connection {
     opened: Duration,
     port: u16,
     version: Version,
+    /// For each direction, whether frames of WebSocket follow: the upgrade has gone that way.
+    has_frames: [bool; 2],
+    is_websocket: bool,
     /// The directions: from the opener, and from the server.
     streams: [Stream; 2],
     is_up: bool,
@@ -101,8 +105,11 @@ impl Wire<'_> {
         let comments: Vec<String> = wrong.into_iter().chain(lost).collect();
         let comment = (!comments.is_empty()).then(|| comments.join("; "));
         let bytes = match item {
-            Transmission::Packet(packet) => packet_bytes(packet, connection.version).unwrap_or_default(),
-            Transmission::Bytes(bytes) => bytes.clone(),
+            Transmission::Packet(packet) => {
+                connection.carried(from, packet_bytes(packet, connection.version).unwrap_or_default())
+            }
+            Transmission::Bytes(bytes) => connection.carried(from, bytes.clone()),
+            Transmission::WebSocket(item) => connection.websocket(from, item),
             _ => Bytes::new(),
         };
         let mut rest = bytes;
@@ -128,8 +135,17 @@ impl Wire<'_> {
         let begin = id.0.wrapping_mul(1_000_003).wrapping_add(1000);
         let streams = [begin, begin.wrapping_add(500_000)].map(|next| Stream { next, received: next });
         let port = 49_152 + u16::try_from(id.0 % 16_384).unwrap_or(0);
-        let mut connection =
-            Connection { opener, server, opened: at, port, version: self.plan.version, streams, is_up: false };
+        let mut connection = Connection {
+            opener,
+            server,
+            opened: at,
+            port,
+            version: self.plan.version,
+            has_frames: [false; 2],
+            is_websocket: self.plan.node(server).transport() == Transport::WebSocket,
+            streams,
+            is_up: false,
+        };
         let syn = Segment { syn: true, acknowledged: None, ..connection.segment(at, opener) };
         connection.advance(opener, 1);
         self.ends.insert(index, connection.stream(opener).next);
@@ -167,6 +183,32 @@ impl Connection {
         self.streams[usize::from(from != self.opener)]
     }
 
+    /// Returns what carries the bytes of MQTT: over WebSocket a frame, if the upgrade is complete.
+    fn carried(&self, from: NodeId, bytes: Bytes) -> Bytes {
+        let has_frames = self.has_frames[usize::from(from != self.opener)];
+        if has_frames { self.frame(from, FrameKind::Binary, &bytes) } else { bytes }
+    }
+
+    /// Returns the bytes of an item of WebSocket.
+    fn websocket(&mut self, from: NodeId, item: &WebSocketItem) -> Bytes {
+        let kind = match item {
+            WebSocketItem::Request(head) | WebSocketItem::Response(head) => {
+                self.has_frames[usize::from(from != self.opener)] = true;
+                return head.clone();
+            }
+            WebSocketItem::Text(_) => FrameKind::Text,
+            WebSocketItem::Close(_) => FrameKind::Close,
+            WebSocketItem::Ping(_) => FrameKind::Ping,
+            WebSocketItem::Pong(_) => FrameKind::Pong,
+        };
+        self.frame(from, kind, item.bytes())
+    }
+
+    /// Each item is a frame of its own; a client masks with zeroes, so that the capture can be read as it is.
+    fn frame(&self, from: NodeId, kind: FrameKind, bytes: &[u8]) -> Bytes {
+        frame(kind, bytes, (from == self.opener).then_some([0; 4])).into()
+    }
+
     fn advance(&mut self, from: NodeId, bytes: usize) {
         let stream = &mut self.streams[usize::from(from != self.opener)];
         stream.next = stream.next.wrapping_add(u32::try_from(bytes).unwrap_or(u32::MAX));
@@ -175,7 +217,8 @@ impl Connection {
     /// An empty segment that acknowledges what has come.
     fn segment(&self, at: Duration, from: NodeId) -> Segment {
         let is_opener = from == self.opener;
-        let (to, ports) = if is_opener { (self.server, (self.port, PORT)) } else { (self.opener, (PORT, self.port)) };
+        let port = if self.is_websocket { WEBSOCKET_PORT } else { PORT };
+        let (to, ports) = if is_opener { (self.server, (self.port, port)) } else { (self.opener, (port, self.port)) };
         let acknowledged = Some(self.streams[usize::from(is_opener)].received);
         Segment {
             at,

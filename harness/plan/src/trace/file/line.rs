@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use halfopen_protocol::packet::{PacketId, Publish, QoS};
 use halfopen_protocol::{Packet, PacketType, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::wire::{Versions, from_hex, hex, packet_of};
-use crate::trace::{ConnectionId, Event, EventKind, Held, SessionState, Since, Transmission, fields, item_word};
+use crate::trace::{
+    ConnectionId, Event, EventKind, Held, SessionState, Since, Transmission, WebSocketItem, fields, item_word,
+};
 use crate::{Because, NodeFault, NodeId, StepId, Value};
 
 /// An event as it is written.
@@ -109,7 +112,7 @@ enum KindLine {
 /// The transmission.
 #[derive(Serialize, Deserialize)]
 struct ItemLine {
-    /// The type of a packet, or `open`, `bytes`, `FIN`, `RST`, `timed out`.
+    /// The type of a packet, or `open`, `bytes`, `FIN`, `RST`, `timed out`, or the word for an item of WebSocket.
     item: String,
     /// The fields of a packet, for readers.
     #[serde(default, skip_deserializing, skip_serializing_if = "BTreeMap::is_empty")]
@@ -282,6 +285,7 @@ impl ItemLine {
                 }
             }
             Transmission::Bytes(bytes) => without(Some(hex(bytes))),
+            Transmission::WebSocket(item) => without(Some(hex(item.bytes()))),
             Transmission::Open | Transmission::Fin | Transmission::Rst | Transmission::TimedOut => without(None),
         })
     }
@@ -292,13 +296,18 @@ impl ItemLine {
             return Ok(item);
         }
         let packet_type = PacketType::ALL.into_iter().find(|packet_type| packet_type.name() == self.item);
-        if packet_type.is_none() && self.item != "bytes" {
-            let words = "a packet type in capitals, `open`, `bytes`, `FIN`, `RST` or `timed out`";
+        let is_websocket = WebSocketItem::of(&self.item, Bytes::new()).is_some();
+        if packet_type.is_none() && !is_websocket && self.item != "bytes" {
+            let words = "a packet type in capitals, `open`, `bytes`, `FIN`, `RST`, `timed out`, or `HTTP request`, \
+                         `HTTP response`, `text frame`, `close frame`, `ping frame` or `pong frame`";
             return Err(format!("`item` is `{}`; it can be {words}", self.item));
         }
         let wire = self.wire.as_deref().ok_or_else(|| format!("`{}` has no `wire`", self.item))?;
         let wire = from_hex(wire).ok_or("`wire` is not an even number of hex digits")?;
-        let Some(packet_type) = packet_type else { return Ok(Transmission::Bytes(wire)) };
+        let Some(packet_type) = packet_type else {
+            let item = WebSocketItem::of(&self.item, wire.clone());
+            return Ok(item.map_or(Transmission::Bytes(wire), |item| Transmission::WebSocket(Arc::new(item))));
+        };
         let named = self.mqtt.as_deref().unwrap_or_default();
         let version = Version::ALL.into_iter().find(|version| version.to_string() == named);
         let version = version.ok_or_else(|| format!("`mqtt` is `{named}`; it can be `3.1.1` or `5.0`"))?;

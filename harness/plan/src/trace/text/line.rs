@@ -144,6 +144,7 @@ impl Writer<'_> {
                 hex(&mut text, bytes, " ");
                 text
             }
+            Transmission::WebSocket(item) => format!("{ends}{:<10}  {}", item.word(), item.details()),
             Transmission::Open | Transmission::Fin | Transmission::Rst | Transmission::TimedOut => {
                 format!("{ends}{}", item_word(item))
             }
@@ -218,6 +219,7 @@ pub fn item_word(item: &Transmission) -> &'static str {
         Transmission::TimedOut => "timed out",
         Transmission::Packet(_) => "packet",
         Transmission::Bytes(_) => "bytes",
+        Transmission::WebSocket(item) => item.word(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use halfopen_protocol::{Packet, PacketType};
 
+use super::super::frames::FrameEdit;
 use super::{Edit, Row, both, client, server};
 
 pub(super) static ROWS: &[Row] = &[
@@ -162,6 +163,35 @@ pub(super) static ROWS: &[Row] = &[
         Edit::Bytes(PacketType::Auth, |frame| frame.first |= 1),
         &[],
         &["2.1.3-1"],
+    ),
+    both("text_frames", "sends packets in text frames", Edit::Frames(FrameEdit::SendText), &["6.0.0-1"], &["6.0.0-1"]),
+    both(
+        "takes_text_frames",
+        "reads packets in text frames",
+        Edit::Frames(FrameEdit::TakeText),
+        &["6.0.0-1"],
+        &["6.0.0-1"],
+    ),
+    both(
+        "expects_whole_frames",
+        "does not look at a frame that is not one whole packet",
+        Edit::Frames(FrameEdit::ExpectWhole),
+        &["6.0.0-2"],
+        &["6.0.0-2"],
+    ),
+    client(
+        "offers_other_subprotocol",
+        "offers another subprotocol",
+        Edit::Frames(FrameEdit::NameOther),
+        &["6.0.0-3"],
+        &["6.0.0-3"],
+    ),
+    server(
+        "selects_other_subprotocol",
+        "selects another subprotocol",
+        Edit::Frames(FrameEdit::NameOther),
+        &["6.0.0-4"],
+        &["6.0.0-4"],
     ),
     server("no_suback", "sends no SUBACK", Edit::Lose(PacketType::SubAck), &["3.8.4-1"], &["3.8.4-1"]),
     server(

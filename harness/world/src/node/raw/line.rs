@@ -1,12 +1,14 @@
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use halfopen_protocol::packet::PacketId;
 use halfopen_protocol::{DecodeOptions, Packet, Role, Version, decode, encode};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
+use crate::carrying::TextFrames;
 use crate::network::Peer;
 use crate::plan::Outgoing;
 
@@ -25,12 +27,18 @@ pub(super) struct Line<S> {
     /// True if it reads what arrives.
     pub(super) reads: bool,
     incoming: BytesMut,
-    outgoing: BytesMut,
+    outgoing: VecDeque<Written>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
+/// Data that waits for the socket.
+enum Written {
+    Bytes(BytesMut),
+    Text(Bytes),
+}
+
+impl<S: AsyncRead + AsyncWrite + TextFrames + Unpin> Line<S> {
     pub(super) fn new(stream: S, peer: Peer, side: Role, version: Version) -> Self {
-        let (incoming, outgoing) = (BytesMut::new(), BytesMut::new());
+        let (incoming, outgoing) = (BytesMut::new(), VecDeque::new());
         Self { stream, peer, side, version, is_mute: false, reads: true, incoming, outgoing }
     }
 
@@ -48,13 +56,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
 
     /// Writes as much as the socket takes. An error is the end of the connection.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        while !self.outgoing.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(cx, &self.outgoing) {
-                Poll::Ready(written) => self.outgoing.advance(written?),
-                Poll::Pending => break,
+        while let Some(first) = self.outgoing.front_mut() {
+            let is_written = match first {
+                Written::Bytes(bytes) => match Pin::new(&mut self.stream).poll_write(cx, bytes) {
+                    Poll::Ready(written) => {
+                        bytes.advance(written?);
+                        bytes.is_empty()
+                    }
+                    Poll::Pending => break,
+                },
+                Written::Text(text) if self.stream.push_text(text) => true,
+                Written::Text(_) => break,
+            };
+            if is_written {
+                self.outgoing.pop_front();
             }
         }
-        Ok(())
+        // What the transport has added may still wait.
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Ready(flushed) => flushed,
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    /// Bytes that are written behind all others.
+    fn last(&mut self) -> &mut BytesMut {
+        if !matches!(self.outgoing.back(), Some(Written::Bytes(_))) {
+            self.outgoing.push_back(Written::Bytes(BytesMut::new()));
+        }
+        match self.outgoing.back_mut() {
+            Some(Written::Bytes(bytes)) => bytes,
+            _ => unreachable!("it has just been put there"),
+        }
     }
 
     /// The packets that are whole. What cannot be decoded has no answer.
@@ -80,7 +113,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
 
     /// Queues a packet.
     pub(super) fn write(&mut self, packet: &Packet) -> Result<(), String> {
-        let result = encode(packet, self.version, &mut self.outgoing);
+        let version = self.version;
+        let result = encode(packet, version, self.last());
         let instead = "what the standard does not have is sent as `bytes`";
         result
             .map_err(|error| format!("MQTT {} has no such {}: {error}; {instead}", self.version, packet.packet_type()))
@@ -98,7 +132,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
                 Outgoing::Connect => own.map_or(Ok(()), |connect| self.write(connect))?,
                 Outgoing::Packet(packet) => self.write(packet)?,
                 Outgoing::Reply(packet) => self.write(&with_id(packet.clone(), answered))?,
-                Outgoing::Bytes(bytes) => self.outgoing.extend_from_slice(bytes),
+                Outgoing::Bytes(bytes) => self.last().extend_from_slice(bytes),
+                Outgoing::Text(_) if !self.stream.has_text() => {
+                    return Err("a text frame needs a broker with `transport: websocket`".to_owned());
+                }
+                Outgoing::Text(text) => self.outgoing.push_back(Written::Text(text.clone())),
             }
         }
         Ok(())

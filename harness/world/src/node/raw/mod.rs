@@ -18,6 +18,7 @@ use halfopen_protocol::{Clock, Instant, Packet, PacketType, ReasonCode, Role, Ve
 use self::answers::{AnswerScript, RawAcceptPolicy, id_of, refusal, standard};
 use self::line::{Line, READ_BUFFER};
 use super::{Command, Directive, Env, port};
+use crate::carrying::TextFrames;
 use crate::network::{AcceptPolicy, Network, Peer};
 use crate::plan::{Answer, AnswerKind, CloseHow, NthConnection, RawBrokerProgram, RawClientProgram, number_text};
 use crate::trace::ConnectionId;
@@ -26,7 +27,7 @@ use crate::trace::ConnectionId;
 const MOST_OWED: usize = 100_000;
 
 /// A scripted client: it opens its connections itself.
-pub(super) async fn run_client<N: Network, C: Clock>(env: Env<N, C>, program: &RawClientProgram) {
+pub(super) async fn run_client<N: Network<Stream: TextFrames>, C: Clock>(env: Env<N, C>, program: &RawClientProgram) {
     let mut peer = RawPeer::new(env, Role::Client, program.connect.version, AnswerScript::new(program.answers.clone()));
     peer.program = Some(program);
     loop {
@@ -36,7 +37,7 @@ pub(super) async fn run_client<N: Network, C: Clock>(env: Env<N, C>, program: &R
 }
 
 /// A scripted broker: it takes every connection.
-pub(super) async fn run_broker<N: Network, C: Clock>(env: Env<N, C>, program: &RawBrokerProgram) {
+pub(super) async fn run_broker<N: Network<Stream: TextFrames>, C: Clock>(env: Env<N, C>, program: &RawBrokerProgram) {
     let mut listener = port(&env.network).await;
     let network = env.network.clone();
     let version = env.plan.version;
@@ -115,7 +116,7 @@ enum Event<S> {
     NoMoreCommands,
 }
 
-impl<'a, N: Network, C: Clock> RawPeer<'a, N, C> {
+impl<'a, N: Network<Stream: TextFrames>, C: Clock> RawPeer<'a, N, C> {
     fn new(env: Env<N, C>, side: Role, version: Version, script: AnswerScript) -> Self {
         Self {
             env,
