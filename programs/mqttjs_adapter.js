@@ -64,6 +64,7 @@ const commands = {
     const options = {
       host: line.host,
       port: line.port,
+      ...(line.transport && { protocol: "ws", path: "/mqtt" }),
       protocolVersion: line.protocol_level,
       clientId: line.client_id,
       clean: line.clean,

@@ -106,7 +106,9 @@ def make(line):
         protocol=mqtt.MQTTv5 if is_v5 else mqtt.MQTTv311,
         clean_session=None if is_v5 else line["clean"],
         reconnect_on_failure="reconnect" in line,
+        transport="websockets" if "transport" in line else "tcp",
     )
+    made.ws_set_options(path="/mqtt")
     # It cannot be changed once there was a connection.
     made.connect_timeout = line["connect_timeout_ms"] / 1000
     made.on_message = say_message

@@ -16,7 +16,7 @@ use super::foreign::{Judged, own_identifiers_only};
 use super::options::RunCommand;
 use super::output::Failure;
 use super::select::Chosen;
-use crate::plan::{Action, BrokerProgram, Command, NodeFault, Plan, Program, Step, StepKind};
+use crate::plan::{Action, BrokerProgram, Command, NodeFault, Plan, Program, Step, StepKind, Transport};
 use crate::programs::{Profile, Role};
 use crate::run::{Ending, Runner};
 use crate::suite::for_guests::{self, Abilities, Adapted, adapted};
@@ -149,8 +149,7 @@ impl Live {
         let started = profile.filter(|_| is_started);
         let does_not_take = |program: &Program| match started {
             Some(profile) => profile.does_not_take(program),
-            None if matches!(program, Program::Broker(broker) if **broker == BrokerProgram::default()) => None,
-            None => Some("it sets something on a broker, which runs already".to_owned()),
+            None => self.differs(program),
         };
         let reasons = started.map(Profile::reasons).unwrap_or_default();
         let mut plan = plan.clone();
@@ -164,7 +163,29 @@ impl Live {
         if let Some(profile) = profile {
             abilities.nodes.iter().for_each(|node| profile.fix(&mut plan.nodes[node.0].program));
         }
+        if let Target::Running(running, _) = &self.target {
+            for node in &mut plan.nodes {
+                if let Program::Broker(broker) = &mut node.program {
+                    broker.transport = running.transport();
+                }
+            }
+        }
         Ok((plan, left_out))
+    }
+
+    /// Returns why a broker that runs already is not what a scenario has in its place, if so. Any transport is right where the scenario
+    /// names none.
+    fn differs(&self, program: &Program) -> Option<String> {
+        let Program::Broker(broker) = program else {
+            return Some("it sets something on a broker, which runs already".to_owned());
+        };
+        let is_over_tcp =
+            !matches!(&self.target, Target::Running(running, _) if running.transport() == broker.transport);
+        if broker.transport == Transport::WebSocket && is_over_tcp {
+            return Some("it needs a port for WebSocket: `--live ws://HOST:PORT`".to_owned());
+        }
+        let others = BrokerProgram { transport: Transport::Tcp, ..(**broker).clone() };
+        (others != BrokerProgram::default()).then(|| "it sets something on a broker, which runs already".to_owned())
     }
 
     fn program_under_test(&self) -> std::io::Result<Option<ProgramUnderTest>> {

@@ -23,7 +23,7 @@ pub use self::limit::VirtualLimit;
 pub use self::login::Login;
 use self::pattern::Pattern;
 use self::settings::{client_settings, fix, settings};
-use crate::plan::{Because, BrokerProgram, BrokerSettings, Feature, Plan, Program, Source};
+use crate::plan::{Because, BrokerProgram, BrokerSettings, Feature, Plan, Program, Source, Transport};
 use crate::scenario::Errors;
 use halfopen_protocol::Version;
 
@@ -242,8 +242,12 @@ impl Profile {
             Program::RawClient(client) => Some(client.connect.version),
             Program::Broker(_) | Program::RawBroker(_) => None,
         });
-        let missing = versions.into_iter().find(|version| !self.versions.contains(version))?;
-        Some(format!("{} does not speak MQTT {missing}", self.name))
+        if let Some(missing) = versions.into_iter().find(|version| !self.versions.contains(version)) {
+            return Some(format!("{} does not speak MQTT {missing}", self.name));
+        }
+        let has_websocket = plan.nodes.iter().any(|node| node.transport() == Transport::WebSocket);
+        let needs_it = self.role == Role::Client && has_websocket && !self.takes.contains("transport");
+        needs_it.then(|| format!("{} does not speak WebSocket", self.name))
     }
 
     /// Returns the causes of closes that its log tells.

@@ -11,7 +11,6 @@ pub(super) fn settings(program: &BrokerProgram) -> Vec<(&'static str, String)> {
             settings.push((name, value()));
         }
     };
-    add("transport", *transport != Transport::Tcp, &|| "websocket".to_owned());
     add("durable", *durable, &|| "true".to_owned());
     add("handles", handles.is_some(), &|| handles.map_or_else(String::new, |count| count.to_string()));
     add("auth", auth.is_some(), &String::new);
@@ -74,6 +73,8 @@ pub(super) fn settings(program: &BrokerProgram) -> Vec<(&'static str, String)> {
     });
     add("sys_interval", config.sys_interval != usual.sys_interval, &|| config.sys_interval.as_secs_f64().to_string());
     add("maximum_qos", config.maximum_qos != usual.maximum_qos, &|| (config.maximum_qos as u8).to_string());
+    // The last, so that a profile may begin another listener with it.
+    add("transport", *transport != Transport::Tcp, &|| "websocket".to_owned());
     settings
 }
 
@@ -155,6 +156,7 @@ pub(super) const CLIENT_NAMES: &[&str] = &[
     "reconnect",
     "reconnect_that_grows",
     "reconnect_by_chance",
+    "transport",
 ];
 
 /// The names that a profile may say how to set.
@@ -194,6 +196,7 @@ pub(super) const NAMES: &[&str] = &[
     "server_reference",
     "connect_timeout",
     "maximum_qos",
+    "transport",
 ];
 
 #[cfg(test)]

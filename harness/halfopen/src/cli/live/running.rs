@@ -7,13 +7,15 @@ use std::time::Duration;
 use bytes::BytesMut;
 use halfopen_protocol::packet::Connect;
 use halfopen_protocol::{Packet, Version, encode};
+use halfopen_websocket::{Carried, WebSocket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::login::Login;
 use super::tls::Tls;
 use crate::cli::options::LiveArgs;
-use crate::world::{RemoteStream, connect_by_tcp};
+use crate::plan::Transport;
+use crate::world::{RemoteStream, WEBSOCKET_PATH, connect_by_tcp};
 
 /// Time within which each address of a host, and the first CONNECT, has to be answered.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -23,6 +25,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Running {
     address: SocketAddr,
     tls: Option<Tls>,
+    transport: Transport,
 }
 
 impl Running {
@@ -38,10 +41,22 @@ impl Running {
                 Ok(None)
             };
         };
-        let is_encrypted = match scheme {
-            "tcp" | "mqtt" => args.tls,
-            "mqtts" => true,
-            _ => return Err("an address is written `tcp://HOST:PORT`, or `mqtts://HOST:PORT` for TLS".to_owned()),
+        let (is_encrypted, transport) = match scheme {
+            "tcp" | "mqtt" => (args.tls, Transport::Tcp),
+            "mqtts" => (true, Transport::Tcp),
+            "ws" => (args.tls, Transport::WebSocket),
+            "wss" => (true, Transport::WebSocket),
+            _ => {
+                return Err(
+                    "an address is written `tcp://HOST:PORT`, `mqtts://HOST:PORT` for TLS, `ws://HOST:PORT` for \
+                            WebSocket, or `wss://HOST:PORT` for both"
+                        .to_owned(),
+                );
+            }
+        };
+        let place = match transport {
+            Transport::Tcp => place,
+            Transport::WebSocket => place.strip_suffix(WEBSOCKET_PATH).unwrap_or(place),
         };
         if args.ca.is_some() && !is_encrypted {
             return Err("`--ca` is for TLS: add `--tls`, or write `mqtts://HOST:PORT`".to_owned());
@@ -49,12 +64,17 @@ impl Running {
         let (host, port) = host_and_port(place)?;
         let address = answering(host, port)?;
         let tls = is_encrypted.then(|| Tls::new(host, args.ca.as_deref())).transpose()?;
-        Ok(Some(Self { address, tls }))
+        Ok(Some(Self { address, tls, transport }))
     }
 
     /// Returns the address of the broker.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns what carries MQTT to its port.
+    pub(super) fn transport(&self) -> Transport {
+        self.transport
     }
 
     /// Opens a connection, with TLS if the broker is asked for it.
@@ -75,7 +95,14 @@ impl Running {
     /// # Errors
     /// If it is one of these, with what is to be done.
     pub(super) async fn greet(&self, client_id: &str, login: Option<&Login>) -> Result<(), String> {
-        let mut stream = self.connect().await.map_err(|error| error.to_string())?;
+        let stream = self.connect().await.map_err(|error| error.to_string())?;
+        let mut stream = match self.transport {
+            Transport::Tcp => Carried::Plain(stream),
+            Transport::WebSocket => {
+                let socket = WebSocket::client(stream, &self.address.to_string(), WEBSOCKET_PATH, 0);
+                Carried::WebSocket(Box::new(socket))
+            }
+        };
         let mut connect = Connect::new(Version::V3_1_1, client_id);
         connect.username = login.map(|login| login.user.as_str().into());
         connect.password = login.and_then(|login| login.password.clone());
@@ -94,6 +121,9 @@ impl Running {
         let exchanged = timeout(PATIENCE, exchange).await.unwrap_or_else(|_| Ok(Vec::new()));
         let wrong = match exchanged {
             Ok(answer) if !answer.is_empty() => complaint(&answer, login),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData && self.transport == Transport::WebSocket => {
+                Some(format!("no WebSocket for MQTT at {WEBSOCKET_PATH}: {error}"))
+            }
             Err(error) if self.tls.is_some() => Tls::explain(&error),
             Ok(_) | Err(_) if self.tls.is_none() && Tls::is_spoken_at(self.address).await => Some(IS_TLS.to_owned()),
             Ok(_) | Err(_) => None,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use crate::node::Command;
-use crate::plan::ClientProgram;
+use crate::plan::{ClientProgram, Transport};
 use crate::trace::{from_hex, hex};
 
 /// Port of MQTT on every broker's node.
@@ -127,7 +127,7 @@ impl MessageLine {
 }
 
 /// Returns the line that makes a client connect to a host with this CONNECT and the node's settings.
-pub(super) fn connect_line(connect: &Connect, program: &ClientProgram, host: Ipv4Addr) -> String {
+pub(super) fn connect_line(connect: &Connect, program: &ClientProgram, host: Ipv4Addr, transport: Transport) -> String {
     let settings = &program.options;
     let reconnect = settings.reconnect.map(|reconnect| {
         json!({
@@ -142,6 +142,7 @@ pub(super) fn connect_line(connect: &Connect, program: &ClientProgram, host: Ipv
         [
             ("host", Some(json!(host))),
             ("port", Some(json!(PORT))),
+            ("transport", (transport == Transport::WebSocket).then(|| json!("websocket"))),
             ("protocol_level", Some(json!(if connect.version == Version::V5_0 { 5 } else { 4 }))),
             ("client_id", Some(text(&connect.client_id))),
             ("clean", Some(json!(connect.clean_start))),
@@ -286,7 +287,7 @@ mod tests {
         options.reconnect = Some(Reconnect { max: Duration::from_secs(2), ..Reconnect::default() });
         options.subscriptions = vec![Subscription::new("t/#", QoS::AtLeastOnce)];
         let program = ClientProgram::new(options, NodeId(0));
-        let line = connect_line(&program.options.connect, &program, Ipv4Addr::new(10, 0, 0, 1));
+        let line = connect_line(&program.options.connect, &program, Ipv4Addr::new(10, 0, 0, 1), Transport::Tcp);
         assert_eq!(
             line,
             "{\"clean\":true,\"client_id\":\"a\",\"connect_timeout_ms\":10000,\"do\":\"connect\",\"host\":\"10.0.0.1\",\

@@ -333,7 +333,8 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
         let line = match command {
             Command::Connect { connect } => {
                 let connect = connect.as_deref().unwrap_or(&client.options.connect);
-                Some(adapter::connect_line(connect, client, address::of(client.to)))
+                let transport = self.plan.node(client.to).transport();
+                Some(adapter::connect_line(connect, client, address::of(client.to), transport))
             }
             command => adapter::command_line(command),
         };
