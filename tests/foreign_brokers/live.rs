@@ -16,6 +16,7 @@ pub(super) fn trials(no_mosquitto: Option<&'static str>, no_programs: Option<&'s
         trial("faults_mean_in_real_time_what_they_mean_in_the_world", no_mosquitto, faults),
         trial("a_broker_that_runs_already_is_shared_without_a_trace", no_mosquitto, shared),
         trial("a_profile_says_what_a_broker_that_runs_already_lacks", no_mosquitto, described),
+        trial("a_broker_that_runs_already_may_speak_websocket", no_mosquitto, websocket),
         trial("a_target_that_is_not_there_is_refused_before_anything_runs", None, refused),
         trial("a_program_that_fails_in_real_time_says_so_with_its_last_lines", no_programs, failing),
         trial("nothing_is_left_after_an_interrupt_in_real_time", no_programs, interrupted),
@@ -138,7 +139,7 @@ fn refused(_: &Path) -> Result {
     let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     refused(&format!("tcp://{nobody}"), &[&format!("--live tcp://{nobody}: "), "refused"])?;
     refused("tcp://127.0.0.1", &["--live tcp://127.0.0.1: `127.0.0.1` has no port"])?;
-    refused("ssl://127.0.0.1:1883", &["an address is written `tcp://HOST:PORT`, or `mqtts://HOST:PORT` for TLS"])?;
+    refused("ssl://127.0.0.1:1883", &["an address is written `tcp://HOST:PORT`, `mqtts://HOST:PORT` for TLS"])?;
     refused("mosquitoo", &["there is no profile `mosquitoo`"])?;
     let two = halfopen(&["scenarios/connect", "--live", "mosquitto", "--broker", "rabbitmq"])?;
     contains(&two, 2, &["`--broker rabbitmq` says what a broker at an address is", "`--live rabbitmq` starts it"])
@@ -160,6 +161,32 @@ fn described(folder: &Path) -> Result {
     let own = profile(folder, "command = \"not-there\"\nmqtt = [\"3.1.1\"]\nlacks = [\"qos_2\"]\n")?;
     let output = halfopen(&[&path, "--live", &target, "--broker", &own])?;
     contains(&output, 0, &["1 ok", "3 skipped", "does not speak MQTT 5.0", "has no qos 2"])
+}
+
+fn websocket(folder: &Path) -> Result {
+    let text = "listener {port} 127.0.0.1\nprotocol websockets\nallow_anonymous true\nlistener 0 {socket}\n";
+    let text = text.replace("{socket}", &folder.join("socket").display().to_string());
+    let broker = Mosquitto::configured(&folder.join("mosquitto.conf"), &text)?;
+    let target = format!("ws://127.0.0.1:{}/mqtt", broker.1);
+    let path = folder.join("websocket.yaml");
+    fs::write(
+        &path,
+        "brokers: { broker: { transport: <transport> } }\nmatrix: { transport: [tcp, websocket] }\n\
+         clients: { a: { subscribe: [{ filter: t, qos: 2 }] } }\n\
+         steps: [ { wait: 500ms }, { a: { publish: { topic: t, payload: x, qos: 2 } } }, { wait: 200ms } ]\n\
+         expect: [ { a: { delivers: { topic: t }, count: 1 } } ]\n",
+    )?;
+    let path = path.display().to_string();
+    contains(
+        &halfopen(&[&path, "--live", &target, "-v"])?,
+        0,
+        &["4 ok", "HTTP response  status=101 subprotocol=mqtt"],
+    )?;
+    let other = Mosquitto::start()?;
+    let target = format!("tcp://127.0.0.1:{}", other.1);
+    contains(&halfopen(&[&path, "--live", &target])?, 0, &["2 ok", "2 skipped", "`--live ws://HOST:PORT`"])?;
+    let target = format!("ws://127.0.0.1:{}", other.1);
+    contains(&halfopen(&[&path, "--live", &target])?, 2, &["nobody answers a CONNECT over WebSocket on this port"])
 }
 
 fn failing(folder: &Path) -> Result {

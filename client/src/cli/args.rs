@@ -391,6 +391,7 @@ mod tests {
     #[case::lines("pub -t a -l")]
     #[case::will("pub -t a -n --will-topic w --will-payload gone --will-qos 1 --will-retain")]
     #[case::file("pub -t a -f /dev/null --repeat 3 --repeat-delay 0.5")]
+    #[case::websocket("pub -h broker -p 8080 --ws -t a -n")]
     #[case::url("pub -L mqtt://you:secret@broker:1884/a/b -s -A 127.0.0.1")]
     #[case::all_of_mosquitto_sub("sub -t a -T a/b -U c -N -R -E -W 3 -F %t\\t%p -C 1 -i me -c")]
     #[case::as_for_mosquitto_sub("sub -h broker -t a/# -t b/+ -v -C 3 -c -i me -q 1 -V mqttv5")]

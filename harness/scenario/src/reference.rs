@@ -18,6 +18,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("rights", "nodes#rights"),
     ("queue policy", "nodes#broker"),
     ("referral", "nodes#broker"),
+    ("transport", "nodes#transport"),
     ("a raw broker", "nodes#raw-broker"),
     ("a will", "nodes#will"),
     ("a subscription", "nodes#subscription"),

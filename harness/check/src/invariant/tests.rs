@@ -10,8 +10,8 @@ use rstest::rstest;
 
 use crate::check;
 use crate::plan::{
-    Answers, Because, ClientProgram, ClientSettings, Command, Invariant, NodeFault, NodeId, Plan, Position, Program,
-    RawBrokerProgram, StepKind, Waiver,
+    Because, ClientProgram, ClientSettings, Command, Invariant, NodeFault, NodeId, Plan, Position, Program, StepKind,
+    Waiver,
 };
 use crate::trace::fixture::{BROKER, SENSOR, TraceBuilder, WATCHER, connect, plan, step};
 use crate::trace::{EventKind, Transmission};
@@ -253,7 +253,7 @@ fn what_the_broker_took_it_passes_on(#[case] to: &[NodeId], #[case] expected: &[
 fn client_delivers_once(#[case] does: &[&str], #[case] expected: &[&str]) {
     // A raw broker may send what nobody has published.
     let mut plan = ours();
-    plan.nodes[BROKER.0].program = Program::RawBroker(Box::new(RawBrokerProgram { answers: Answers::default() }));
+    plan.nodes[BROKER.0].program = Program::RawBroker(Box::default());
     let mut story = TraceBuilder::new();
     joins(&mut story, 0, 0, SENSOR, connect("sensor", 0), false);
     subscribes(&mut story, 0, 50, SENSOR, 2);

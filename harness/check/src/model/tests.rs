@@ -18,6 +18,7 @@ mod choices;
 mod clients;
 mod memory;
 mod servers;
+mod websocket;
 
 /// Tells a story of the broker with two raw clients, which are not judged.
 struct Tale(TraceBuilder);

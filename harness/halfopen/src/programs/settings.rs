@@ -221,13 +221,15 @@ mod tests {
             connect_timeout: Duration::from_secs(5),
             ..BrokerSettings::default()
         };
-        let program = BrokerProgram { config, durable: true, ..BrokerProgram::default() };
+        let transport = Transport::WebSocket;
+        let program = BrokerProgram { config, durable: true, transport, ..BrokerProgram::default() };
         let expected = [
             ("durable", "true"),
             ("max_keep_alive", "60"),
             ("retain_available", "false"),
             ("connect_timeout", "5"),
             ("maximum_qos", "1"),
+            ("transport", "websocket"),
         ];
         assert_eq!(settings(&program), expected.map(|(name, value)| (name, value.to_owned())));
         assert!(expected.iter().all(|(name, _)| NAMES.contains(name)));

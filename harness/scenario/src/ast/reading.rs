@@ -326,7 +326,7 @@ fn place_of_second(what: &str, (first, value): &(Node, Node), word: &str) -> Str
                 None => format!("write it in each of the lines of `{first}`, beside the verb"),
             }
         }
-        "a packet" | "a packet or `bytes`" => {
+        "a packet" | "a packet, `bytes` or `text_frame`" => {
             format!("fields stand in a map behind the packet: `{{ {first}: {{ …, {word}: … }} }}`")
         }
         "a change of the network" if super::step::is_of_link_fault(word) => {

@@ -284,6 +284,14 @@ const BAD: &[(&str, &str)] = &[
         "mqtt: 5.0\npairs: { a: [1s, 1s], b: 1 .. 3 step 1, c: 5s }\nexclude: { a: 3s, bb: 1 }\nsteps: [ { wait: <a> }, { wait: <b> } ]\n",
     ),
     ("one axis alone in pairs", "pairs: { a: [1s, 2s] }\nsteps: [ { wait: <a> } ]\n"),
+    (
+        "transports that there are not, and text frames without WebSocket",
+        "brokers: { broker: {}, other: { transport: quic } }\nclients: { a: { to: broker, transport: websocket } }\nraw_clients: { r: { to: broker } }\nsteps: [ { r: connect }, { broker: { configure: { transport: websocket } } }, { r: { send: { text_frame: c } } } ]\n",
+    ),
+    (
+        "text frames over TCP",
+        "raw_clients: { r: {} }\nsteps: [ { r: connect }, { r: { send: { text_frame: c0 00 } } } ]\n",
+    ),
 ];
 
 pub(super) fn errors(text: &str) -> String {

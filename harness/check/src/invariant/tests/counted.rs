@@ -232,6 +232,6 @@ fn delivery_on_an_earlier_connection_is_none_on_this_one() {
     story.at(1100).packet(1, BROKER, SENSOR, message(1, 7, "x", true));
     story.at(1110).packet(1, SENSOR, BROKER, Packet::PubAck(Ack::new(id(7))));
     let mut plan = ours();
-    plan.nodes[BROKER.0].program = Program::RawBroker(Box::new(RawBrokerProgram { answers: Answers::default() }));
+    plan.nodes[BROKER.0].program = Program::RawBroker(Box::default());
     assert_eq!(broken(&plan, &mut story, 1500), ["qos_1_at_least_once"]);
 }

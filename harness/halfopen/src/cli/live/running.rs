@@ -121,6 +121,9 @@ impl Running {
         let exchanged = timeout(PATIENCE, exchange).await.unwrap_or_else(|_| Ok(Vec::new()));
         let wrong = match exchanged {
             Ok(answer) if !answer.is_empty() => complaint(&answer, login),
+            Ok(_) if self.transport == Transport::WebSocket => {
+                Some("nobody answers a CONNECT over WebSocket on this port".to_owned())
+            }
             Err(error) if error.kind() == io::ErrorKind::InvalidData && self.transport == Transport::WebSocket => {
                 Some(format!("no WebSocket for MQTT at {WEBSOCKET_PATH}: {error}"))
             }
@@ -139,6 +142,9 @@ fn complaint(answer: &[u8], login: Option<&Login>) -> Option<String> {
     match (answer, login) {
         // A record of TLS: an alert.
         ([0x15, 0x03, ..], _) => Some(IS_TLS.to_owned()),
+        (answer, _) if answer.starts_with(b"HTTP/") => {
+            Some("it speaks HTTP on this port: for WebSocket write `ws://HOST:PORT`".to_owned())
+        }
         // CONNACK: bad user name or password, not authorized; of 3.1.1 and of 5.0.
         ([0x20, _, _, code @ (4 | 5 | 0x86 | 0x87), ..], None) => Some(format!(
             "it refuses a client without user name (CONNACK with code {code:#04x}): give `--user`, and a password in \
@@ -212,6 +218,7 @@ mod tests {
     #[case::not_authorized(&[0x20, 2, 0, 5], true)]
     #[case::not_authorized_of_5_0(&[0x20, 3, 0, 0x87, 0], true)]
     #[case::alert(&[0x15, 3, 3, 0, 2, 2, 70], true)]
+    #[case::http(b"HTTP/1.1 400 Bad Request\r\n\r\n", true)]
     fn only_what_fails_every_run_is_a_complaint(#[case] answer: &[u8], #[case] is_one: bool) {
         let login = Login { user: "me".to_owned(), password: None };
         for login in [None, Some(&login)] {

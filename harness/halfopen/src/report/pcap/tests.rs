@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -5,8 +6,9 @@ use halfopen_protocol::Packet;
 
 use super::segments::{Segment, segments};
 use super::*;
+use crate::plan::{Program, Transport};
 use crate::trace::fixture::{BROKER, SENSOR, TraceBuilder, connect, plan, silent_client};
-use crate::trace::{ConnectionId, EventKind, Transmission};
+use crate::trace::{ConnectionId, EventKind, Transmission, WebSocketItem};
 
 fn shown(segment: &Segment) -> String {
     let flags = [(segment.syn, "S"), (segment.fin, "F"), (segment.rst, "R")];
@@ -56,6 +58,33 @@ fn bytes_that_make_no_packet_say_why() {
     let [malformed, half] = comments.as_slice() else { panic!("{comments:?}") };
     assert!(malformed.starts_with("malformed: ") && malformed.contains("MQTT-"), "{malformed}");
     assert_eq!(*half, "the beginning of a packet that never went on; lost, or still under way at the end of the run");
+}
+
+#[test]
+fn websocket_is_http_and_then_frames() {
+    let mut plan = plan();
+    let Program::Broker(broker) = &mut plan.nodes[BROKER.0].program else { panic!("it is a broker") };
+    broker.transport = Transport::WebSocket;
+    let websocket = |item| Transmission::WebSocket(Arc::new(item));
+    let mut story = TraceBuilder::new();
+    story.at(0).item(0, SENSOR, BROKER, Transmission::Open);
+    story.at(20).event(EventKind::Established { connection: ConnectionId(0), node: SENSOR });
+    story.item(0, SENSOR, BROKER, websocket(WebSocketItem::Request(Bytes::from_static(b"GET"))));
+    story.at(30).item(0, BROKER, SENSOR, websocket(WebSocketItem::Response(Bytes::from_static(b"HTTP"))));
+    story.at(40).packet(0, SENSOR, BROKER, Packet::PingReq);
+    story.at(50).packet(0, BROKER, SENSOR, Packet::PingResp);
+    story.at(60).item(0, BROKER, SENSOR, websocket(WebSocketItem::Text(Bytes::from_static(b"x"))));
+    let segments = segments(&plan, &story.end(200));
+    let payloads = segments.iter().filter(|segment| !segment.payload.is_empty());
+    let shown: Vec<_> = payloads.map(|segment| (segment.ports.0 == 8080, segment.payload.to_vec())).collect();
+    let expected = [
+        (false, b"GET".to_vec()),
+        (true, b"HTTP".to_vec()),
+        (false, vec![0x82, 0x82, 0, 0, 0, 0, 0xC0, 0]),
+        (true, vec![0x82, 2, 0xD0, 0]),
+        (true, vec![0x81, 1, b'x']),
+    ];
+    assert_eq!(shown, expected);
 }
 
 #[test]

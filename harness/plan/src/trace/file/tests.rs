@@ -5,9 +5,10 @@ use rstest::rstest;
 
 use super::super::fixture::{BROKER, SENSOR, TraceBuilder, connect, plan, silent_client};
 use super::*;
-use crate::trace::{ConnectionId, Held, SessionState, Transmission, optional_duration};
+use crate::trace::{ConnectionId, Held, SessionState, Transmission, WebSocketItem, optional_duration};
 use crate::{Because, NodeFault, StepId};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// One trace with every kind of event and of fault.
 fn everything() -> TraceFile {
@@ -49,6 +50,18 @@ fn everything() -> TraceFile {
         .lost(0, SENSOR, BROKER, Transmission::Rst)
         .item(0, SENSOR, BROKER, Transmission::Bytes(Bytes::from_static(&[0, 0xff])))
         .item(0, SENSOR, BROKER, Transmission::TimedOut);
+    let kinds = [
+        WebSocketItem::Request,
+        WebSocketItem::Response,
+        WebSocketItem::Text,
+        WebSocketItem::Close,
+        WebSocketItem::Ping,
+        WebSocketItem::Pong,
+    ];
+    for kind in kinds {
+        let item = kind(Bytes::from_static(&[3, 0xe8, 0xff]));
+        story.item(0, SENSOR, BROKER, Transmission::WebSocket(Arc::new(item)));
+    }
     let mut trace = story.end(10_000);
     // Times that are not whole milliseconds.
     trace.events.iter_mut().for_each(|event| event.at += Duration::from_nanos(250));
