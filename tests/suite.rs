@@ -7,11 +7,12 @@ use std::path::Path;
 use std::rc::Rc;
 
 use halfopen::check::Verdict;
-use halfopen::plan::BrokerProgram;
+use halfopen::plan::{BrokerProgram, Transport};
 use halfopen::run::Ending;
 use halfopen::suite::{Connection, Engine, NodeHandle, Suite, shipped};
 use halfopen::world::broker_config;
 use halfopen_broker::{Broker, Config, Listener, TokioClock, serve};
+use halfopen_websocket::Carried;
 use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -100,10 +101,11 @@ fn needs_only_its_configuration(program: &BrokerProgram) -> bool {
 struct Port(NodeHandle);
 
 impl Listener for Port {
-    type Stream = Connection;
+    type Stream = Carried<Connection>;
     type Peer = ();
 
-    async fn accept(&mut self) -> io::Result<(Connection, ())> {
-        Ok((self.0.accept().await, ()))
+    async fn accept(&mut self) -> io::Result<(Carried<Connection>, ())> {
+        let is_websocket = self.0.program().transport == Transport::WebSocket;
+        Ok((Carried::server(self.0.accept().await, is_websocket), ()))
     }
 }

@@ -159,14 +159,47 @@ fn packet(line: &str) -> (Place, String) {
     (((address[0] - 10) * 256 + address[1], at_ms, address[2] * 256 + address[3]), field)
 }
 
+/// How often each of the values of a field was read at each place.
+fn counted(read: Vec<(Place, String)>) -> BTreeMap<(Place, String), usize> {
+    let mut counted = BTreeMap::new();
+    for (place, values) in read {
+        for one in values.split(',') {
+            *counted.entry((place, one.to_owned())).or_default() += 1;
+        }
+    }
+    counted
+}
+
+/// The opcode of the frame that carries an item over WebSocket (RFC 6455 §11.8); none for what is no frame.
+fn opcode(item: &str) -> Option<u8> {
+    Some(match item {
+        "text frame" => 1,
+        "close frame" => 8,
+        "ping frame" => 9,
+        "pong frame" => 10,
+        "bytes" => 2,
+        _ if PacketType::ALL.iter().any(|known| known.name() == item) => 2,
+        _ => return None,
+    })
+}
+
 /// Each packet of each run is read, when and from whom it was sent, no other is, and what is flagged is what is malformed.
 pub(crate) fn read_all(paths: &[&str]) {
     let (report, file) = captured("captures_of_all", paths);
     let mut sent: BTreeMap<(Place, String), usize> = BTreeMap::new();
     let mut malformed = BTreeSet::new();
+    // What is in frames of WebSocket, tshark does not read as MQTT: the frames alone are compared.
+    let mut frames: BTreeMap<(Place, String), usize> = BTreeMap::new();
     for (index, run) in report.runs.iter().enumerate() {
+        let is_websocket = run.events.iter().any(|event| event.item.as_deref() == Some("HTTP request"));
         for (place, event) in run.sent(index) {
             let item = event.item.as_deref().unwrap_or_default();
+            if is_websocket {
+                if let Some(opcode) = opcode(item) {
+                    *frames.entry((place, opcode.to_string())).or_default() += 1;
+                }
+                continue;
+            }
             match PacketType::ALL.into_iter().find(|known| known.name() == item) {
                 Some(known) => *sent.entry((place, (known as u8).to_string())).or_default() += 1,
                 None if item == "bytes" && run.is_malformed(event) => drop(malformed.insert(place)),
@@ -174,12 +207,8 @@ pub(crate) fn read_all(paths: &[&str]) {
             }
         }
     }
-    let mut read: BTreeMap<(Place, String), usize> = BTreeMap::new();
-    for (place, types) in tshark(&file, "mqtt", "mqtt.msgtype") {
-        for one in types.split(',') {
-            *read.entry((place, one.to_owned())).or_default() += 1;
-        }
-    }
+    assert_eq!(counted(tshark(&file, "websocket", "websocket.opcode")), frames);
+    let mut read = counted(tshark(&file, "mqtt", "mqtt.msgtype"));
     // Of these tshark reads one and flags another: the table below says which.
     let is_lenient = |place: &Place| LENIENT.iter().any(|scenario| report.runs[place.0].name.starts_with(scenario));
     let lenient: BTreeSet<Place> = malformed.extract_if(.., is_lenient).collect();
