@@ -12,7 +12,7 @@ use halfopen_broker::{Broker, Config};
 use halfopen_websocket::WebSocket;
 use rstest::rstest;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdout, Command};
 
 use self::bob::broker_of_bob;

@@ -43,7 +43,7 @@ impl WebSocketItem {
     }
 
     /// Returns the item of this [word](Self::word) and these bytes.
-    pub fn of(word: &str, bytes: Bytes) -> Option<Self> {
+    pub fn of(word: &str, bytes: &Bytes) -> Option<Self> {
         let kinds = [Self::Request, Self::Response, Self::Text, Self::Close, Self::Ping, Self::Pong];
         kinds.into_iter().map(|kind| kind(bytes.clone())).find(|item| item.word() == word)
     }

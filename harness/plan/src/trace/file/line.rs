@@ -296,7 +296,7 @@ impl ItemLine {
             return Ok(item);
         }
         let packet_type = PacketType::ALL.into_iter().find(|packet_type| packet_type.name() == self.item);
-        let is_websocket = WebSocketItem::of(&self.item, Bytes::new()).is_some();
+        let is_websocket = WebSocketItem::of(&self.item, &Bytes::new()).is_some();
         if packet_type.is_none() && !is_websocket && self.item != "bytes" {
             let words = "a packet type in capitals, `open`, `bytes`, `FIN`, `RST`, `timed out`, or `HTTP request`, \
                          `HTTP response`, `text frame`, `close frame`, `ping frame` or `pong frame`";
@@ -305,7 +305,7 @@ impl ItemLine {
         let wire = self.wire.as_deref().ok_or_else(|| format!("`{}` has no `wire`", self.item))?;
         let wire = from_hex(wire).ok_or("`wire` is not an even number of hex digits")?;
         let Some(packet_type) = packet_type else {
-            let item = WebSocketItem::of(&self.item, wire.clone());
+            let item = WebSocketItem::of(&self.item, &wire);
             return Ok(item.map_or(Transmission::Bytes(wire), |item| Transmission::WebSocket(Arc::new(item))));
         };
         let named = self.mqtt.as_deref().unwrap_or_default();
