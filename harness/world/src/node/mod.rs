@@ -193,6 +193,11 @@ impl Programs {
         self.defect
     }
 
+    /// Returns whether there are programs in the place of the project's, which may wait in tokio's time.
+    pub(crate) fn has_programs_under_test(&self) -> bool {
+        !self.programs_under_test.is_empty()
+    }
+
     /// Starts the program of a node, at the start of the run and after each restart.
     pub(crate) fn start<N: Network, C: WorldClock>(
         &self,

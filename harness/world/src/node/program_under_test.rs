@@ -122,6 +122,11 @@ impl ProgramsUnderTest {
         self.0.contains_key(&node)
     }
 
+    /// Returns whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the program on a node, if there is one.
     pub(crate) fn on(&self, node: NodeId) -> Option<ProgramUnderTest> {
         self.0.get(&node).cloned()

@@ -133,15 +133,21 @@ where
         &self.recorder
     }
 
-    /// Runs until the story is over, or nothing can happen any more.
-    pub(super) async fn run(&mut self, pace: Pace) -> Result<(), SimError> {
+    /// Runs until the story is over, or nothing can happen any more. Time jumps, and no program may wait for anything
+    /// outside of the world.
+    pub(super) fn run(&mut self) -> Result<(), SimError> {
+        while let Some(next) = self.run_instant()? {
+            // Nothing is left to do at the present instant, also if that is when something wants to be next.
+            self.timers.set_now(next_whole_millis(next).max(self.timers.now()));
+            self.deliver();
+        }
+        Ok(())
+    }
+
+    /// Runs as [`run`](Self::run) does, in the time of the tokio runtime, in which programs may wait, too.
+    pub(super) async fn run_in_tokio(&mut self, pace: Pace) -> Result<(), SimError> {
         let origin = tokio::time::Instant::now();
-        loop {
-            self.settle()?;
-            if self.story.is_over() {
-                return Ok(());
-            }
-            let Some(next) = self.next_instant() else { return Ok(()) };
+        while let Some(next) = self.run_instant()? {
             let until = if pace == Pace::Real { next.min(self.timers.now() + LOOK) } else { next };
             let mut sleep = pin!(tokio::time::sleep_until(origin + until));
             let ready = Arc::clone(&self.ready);
@@ -159,6 +165,13 @@ where
             // A program under test has been woken by tokio's timers already, and must find what arrives at this instant.
             self.deliver();
         }
+        Ok(())
+    }
+
+    /// Lets everything happen that happens at this instant, and returns the next one, if there is any.
+    fn run_instant(&mut self) -> Result<Option<Duration>, SimError> {
+        self.settle()?;
+        Ok(if self.story.is_over() { None } else { self.next_instant() })
     }
 
     /// Lets everything happen that happens at this instant. What arrives is read before the story goes on, and the
@@ -419,6 +432,11 @@ where
 /// The resolution of the world's time.
 fn whole_millis(duration: Duration) -> Duration {
     Duration::new(duration.as_secs(), duration.subsec_millis() * 1_000_000)
+}
+
+/// Returns the first instant of the world's time that is not before this one.
+fn next_whole_millis(duration: Duration) -> Duration {
+    whole_millis(duration.saturating_add(Duration::from_nanos(999_999)))
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(crate) enum SimError {
     Interrupted,
 }
 
-/// The pace of time in a world.
+/// The pace of tokio's time in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     /// Time jumps to the next thing that happens.
@@ -66,14 +66,18 @@ pub(crate) fn run<S: Script>(
     variation: Option<Variation>,
     script: impl FnOnce(&Recorder) -> S,
 ) -> Result<Trace, SimError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime without input and output takes nothing that could be missing");
+    // A program under test may wait in tokio's time. Without one, time is a number.
+    let runtime = programs.has_programs_under_test().then(|| {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_time().start_paused(true).build();
+        runtime.expect("a runtime without input and output takes nothing that could be missing")
+    });
     let mut engine = engine(plan, programs, script);
     engine.set_variation(variation);
-    let result = runtime.block_on(tokio::task::unconstrained(engine.run(Pace::Virtual)));
+    let result = match &runtime {
+        Some(runtime) => runtime.block_on(tokio::task::unconstrained(engine.run_in_tokio(Pace::Virtual))),
+        None => engine.run(),
+    };
     let trace = engine.recorder().finish();
     drop(engine);
     result.map(|()| trace)
@@ -115,7 +119,7 @@ pub(crate) fn run_in_real_time<S: Script>(
             outside.boot(plan).await;
             engine.set_outside(outside.clone());
         }
-        engine.run(Pace::Real).await
+        engine.run_in_tokio(Pace::Real).await
     };
     let result = runtime.block_on(tokio::task::unconstrained(work));
     let lateness = engine.lateness();

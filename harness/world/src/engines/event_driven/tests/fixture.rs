@@ -198,7 +198,7 @@ impl World {
             .expect("a runtime without input and output");
         let mut engine = EventDrivenEngine::new(&plan, None, Disks::default(), |_| script, start);
         runtime
-            .block_on(tokio::task::unconstrained(engine.run(crate::engines::event_driven::Pace::Virtual)))
+            .block_on(tokio::task::unconstrained(engine.run_in_tokio(crate::engines::event_driven::Pace::Virtual)))
             .expect("the world comes to rest");
         let left = {
             let tcp = &engine.fabric().tcp;
