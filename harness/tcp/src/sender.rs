@@ -128,15 +128,17 @@ impl Sender {
         self.has_unsent() && !self.is_outstanding() && self.window == 0
     }
 
-    /// Begins to ask whether the window is still closed, if it has to, and returns when to ask first.
-    pub(crate) fn begin_probing(&mut self, now: Duration, round_trip: Duration) -> Option<Duration> {
-        if self.probing.is_some() || !self.is_stalled() {
-            return None;
-        }
+    /// Returns whether it has to begin to ask whether the window is still closed.
+    pub(crate) fn must_begin_probing(&self) -> bool {
+        self.probing.is_none() && self.is_stalled()
+    }
+
+    /// Begins to ask whether the window is still closed, and returns when to ask first.
+    pub(crate) fn begin_probing(&mut self, now: Duration, round_trip: Duration) -> Duration {
         let probing = Probing::new(now, first_timeout(round_trip));
         let first = probing.next_at();
         self.probing = Some(Box::new(probing));
-        Some(first)
+        first
     }
 
     /// Returns what to do at `now`, for which a question was planned; `None` if it was for another time.

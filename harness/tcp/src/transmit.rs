@@ -56,8 +56,10 @@ impl Network {
             let segment = Segment { payload, flag, ..end.acknowledgement() };
             self.depart(now, socket, segment);
         }
-        let round_trip = self.round_trip(socket);
-        if let Some(at) = self.end_mut(socket).and_then(|end| end.sender.begin_probing(now, round_trip)) {
+        if self.end(socket).is_some_and(|end| end.sender.must_begin_probing()) {
+            let round_trip = self.round_trip(socket);
+            let Some(end) = self.end_mut(socket) else { return };
+            let at = end.sender.begin_probing(now, round_trip);
             self.timeouts.push((at, Timeout::Probe), socket);
         }
     }
@@ -67,9 +69,7 @@ impl Network {
         let Some(path) = self.path(socket) else { return };
         let give_up = self.path_settings(path).give_up;
         let must_arrive = self.must_arrive(socket, &segment);
-        let Some(end) = self.end_mut(socket) else { return };
-        let host = end.host;
-        if self.host(host).is_down {
+        if self.host_of(socket).is_none_or(|host| self.host(host).is_down) {
             return;
         }
         let Some(end) = self.end_mut(socket) else { return };
