@@ -48,6 +48,17 @@ impl Incoming {
         self.unreleased.remove(&id);
     }
 
+    /// The connection has ended at this instant. A program of others may see that before it has read what came with it: what it has not
+    /// acknowledged it has not taken over (§4.3.2).
+    pub(super) fn may_be_unread(&mut self, now: Instant, requests: &Requests) {
+        for came in self.waiting.values_mut().flatten().filter(|came| came.since == Some(now)) {
+            let id = came.publish.packet_id;
+            if requests.owed(PacketType::PubAck).any(|owed| Some(owed) == id) {
+                came.since = None;
+            }
+        }
+    }
+
     /// The connection has ended before the application acknowledged what these answers are owed for: it has not taken
     /// that over, and is given it again when it comes again.
     pub(super) fn forget_unacknowledged(&mut self, requests: &Requests) {

@@ -477,6 +477,9 @@ impl Client {
         // What was given or could first be sent at this instant may have been lost with the connection.
         let accepted = connection.as_ref().and_then(|connection| connection.accepted_at);
         let has_been_deaf = connection.as_ref().is_some_and(|connection| connection.has_been_deaf);
+        if let Some(connection) = connection.as_ref().filter(|_| self.is_foreign) {
+            self.incoming.may_be_unread(now, &connection.requests);
+        }
         if let Some(connection) = connection.filter(|_| self.acknowledges) {
             self.incoming.forget_unacknowledged(&connection.requests);
         }

@@ -363,3 +363,23 @@ fn client_writes_packets(#[case] bytes: &'static [u8], #[case] expected: &[&str]
     tale.0.at(100).item(0, SENSOR, BROKER, Transmission::Bytes(Bytes::from_static(bytes)));
     assert_eq!(broken_by_client_of(&ours(), tale, 1000), expected);
 }
+
+/// A message of QoS 1 comes, and FIN at this time.
+#[rstest]
+#[case::at_once(true, 100, &[])]
+#[case::later(true, 150, &["client_delivers"])]
+#[case::of_the_project(false, 100, &["client_delivers"])]
+fn what_comes_with_the_end_of_its_connection_may_be_unread(
+    #[case] is_foreign: bool,
+    #[case] at: u64,
+    #[case] expected: &[&str],
+) {
+    let mut plan = ours();
+    plan.nodes[SENSOR.0].played_by = is_foreign.then(|| "another".to_owned());
+    let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false);
+    let mut tale = tale.hears(0, 100, SENSOR, publish(1, 3, "x"));
+    tale.0.at(at).item(0, BROKER, SENSOR, Transmission::Fin);
+    let mut found = broken_by_client_of(&plan, tale, 3000);
+    found.retain(|duty| duty == "client_delivers");
+    assert_eq!(found, expected);
+}
