@@ -164,7 +164,7 @@ fn described(folder: &Path) -> Result {
 }
 
 fn websocket(folder: &Path) -> Result {
-    let text = "listener {port} 127.0.0.1\nprotocol websockets\nallow_anonymous true\nlistener 0 {socket}\n";
+    let text = "listener {port} 127.0.0.1\nprotocol websockets\nallow_anonymous true\nuser root\nlistener 0 {socket}\n";
     let text = text.replace("{socket}", &folder.join("socket").display().to_string());
     let broker = Mosquitto::configured(&folder.join("mosquitto.conf"), &text)?;
     let target = format!("ws://127.0.0.1:{}/mqtt", broker.1);

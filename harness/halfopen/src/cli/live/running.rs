@@ -109,10 +109,16 @@ impl Running {
         let mut bytes = BytesMut::new();
         encode(&Packet::from(connect), Version::V3_1_1, &mut bytes).map_err(|error| error.to_string())?;
         let exchange = async {
-            stream.write_all(&bytes).await?;
-            stream.flush().await?;
             let mut answer = [0; 64];
-            let count = stream.read(&mut answer).await?;
+            let (mut reader, mut writer) = tokio::io::split(&mut stream);
+            let write = async {
+                writer.write_all(&bytes).await?;
+                writer.flush().await
+            };
+            // Over WebSocket it is reading that completes the upgrade.
+            let (written, read) = tokio::join!(biased; write, reader.read(&mut answer));
+            let count = read?;
+            written?;
             // DISCONNECT, so that no will and no session is left.
             stream.write_all(&[0xe0, 0]).await?;
             stream.flush().await?;
