@@ -193,7 +193,8 @@ impl Server {
             let clause = clause_of(version, "MQTT-3.8.4-6", "MQTT-3.8.4-8");
             broken(clause, format!("at QoS {}", owed.qos() as u8), format!("QoS {}", publish.qos as u8));
         }
-        if !may_have_others && !owed.matches.iter().any(|one| one.retain == publish.retain) {
+        let may_be_live = owed.may_be_live && !publish.retain;
+        if !may_have_others && !may_be_live && !owed.matches.iter().any(|one| one.retain == publish.retain) {
             let clause = match (owed.is_retained, publish.retain) {
                 (true, _) => clause_of(version, "MQTT-3.3.1-8", "§3.3.1.3"),
                 (false, true) => clause_of(version, "MQTT-3.3.1-9", "MQTT-3.3.1-12"),

@@ -94,6 +94,7 @@ impl GroupMessage {
             named: Vec::new(),
             since: self.since,
             is_retained: false,
+            may_be_live: false,
             is_ordered: false,
         })
     }

@@ -307,6 +307,11 @@ impl Owed {
         });
     }
 
+    /// Takes note that the retained message is published only now, so that it may be sent without RETAIN.
+    pub(super) fn may_be_live(&mut self, publication: &Publication) {
+        self.each(publication, |message| message.may_be_live |= message.is_retained);
+    }
+
     fn each(&mut self, publication: &Publication, change: impl Fn(&mut OwedMessage)) {
         let content = (publication.topic.clone(), publication.payload.clone());
         let queue = self.messages.get_mut(&content).into_iter().flatten();
@@ -413,6 +418,7 @@ mod tests {
             named: Vec::new(),
             since: Instant::ZERO,
             is_retained: false,
+            may_be_live: false,
             is_ordered: true,
         }
     }

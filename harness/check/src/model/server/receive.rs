@@ -330,6 +330,7 @@ impl Server {
                     named: Vec::new(),
                     since: self.now,
                     is_retained: false,
+                    may_be_live: false,
                     is_ordered: !publication.is_will && !is_member && (connection.is_some() || qos > QoS::AtMostOnce),
                 },
                 queue,
@@ -443,6 +444,7 @@ impl Server {
             });
             let count = u32::try_from(newer.count()).unwrap_or(u32::MAX);
             if count > 0 {
+                session.owed.may_be_live(publication);
                 let content = (publication.topic.clone(), publication.payload.clone());
                 *session.while_asked.entry(content).or_default() += count;
             }

@@ -196,6 +196,7 @@ impl Server {
                 named: Vec::new(),
                 since: now,
                 is_retained: true,
+                may_be_live: false,
                 is_ordered: false,
             });
         }

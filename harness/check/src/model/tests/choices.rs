@@ -75,6 +75,25 @@ fn server_may_retain_a_message_when_it_is_released(#[case] is_released: bool, #[
     assert_eq!(tale.subscribes(0, 300, Subscription::new("t", QoS::AtMostOnce), None).broken(&plan(), 3000), expected);
 }
 
+/// A message that is to be retained comes before a subscription, and is released after it: it is what was retained, or what has just
+/// been published.
+#[rstest]
+#[case::retained_before_release(250, true, &[])]
+#[case::retained_after_release(310, true, &[])]
+#[case::live_after_release(310, false, &[])]
+fn server_may_publish_what_is_retained_at_pubrel(#[case] at: u64, #[case] retain: bool, #[case] expected: &[&str]) {
+    let retained = Publish { retain: true, ..message(2, 7, "x") };
+    let tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
+    let tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false).says(1, 100, SENSOR, Packet::from(retained));
+    let tale = tale.hears(1, 110, SENSOR, Packet::PubRec(ack(7)));
+    let tale = tale.subscribes(0, 200, Subscription::new("t", QoS::AtMostOnce), None);
+    let sent = Packet::from(Publish { retain, ..message(0, 0, "x") });
+    let hears = |tale: Tale, when: u64| if at == when { tale.hears(0, at, WATCHER, sent.clone()) } else { tale };
+    let tale = hears(tale, 250).says(1, 300, SENSOR, Packet::PubRel(ack(7)));
+    let tale = hears(tale.hears(1, 310, SENSOR, Packet::PubComp(ack(7))), 310);
+    assert_eq!(tale.broken(&plan(), 3000), expected);
+}
+
 /// 3.1.1 forbids nobody to send a message again on the same connection, but then it has DUP (§4.4).
 #[rstest]
 #[case::with_dup(Version::V3_1_1, true, &[])]

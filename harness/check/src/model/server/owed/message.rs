@@ -57,6 +57,8 @@ pub(in crate::model::server) struct OwedMessage {
     pub(in crate::model::server) since: Instant,
     /// Sent because a subscription was made, not because the message was published.
     pub(in crate::model::server) is_retained: bool,
+    /// True if a retained message may also be sent without RETAIN, as one that has just been published.
+    pub(in crate::model::server) may_be_live: bool,
     /// True if it has a place in the order of its topic. The members of a group get messages in any order.
     pub(in crate::model::server) is_ordered: bool,
 }
@@ -110,6 +112,7 @@ impl OwedMessage {
             sent: 0,
             named: Vec::new(),
             is_retained: false,
+            may_be_live: false,
             is_ordered: false,
         }
     }
