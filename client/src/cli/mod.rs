@@ -111,7 +111,11 @@ impl Remote {
 fn client(connection: &args::Connection, options: Options, seed: u64) -> Result<(Client, Log, Tcp), String> {
     let log = Log::new(connection.debug, &options);
     let tcp = Tcp::new(connection.host().to_owned(), connection.port()).from_address(connection.bind_address);
-    let tcp = if connection.ws { tcp.over_websocket("/mqtt".to_owned(), seed) } else { tcp };
+    let tcp = match connection.ws {
+        // Masks must not be foreseeable (RFC 6455 §10.3).
+        true => tcp.over_websocket("/mqtt".to_owned(), getrandom::u64().map_err(|error| error.to_string())?),
+        false => tcp,
+    };
     let client = Client::new(options, seed);
     Ok(match connection.mechanism()? {
         Some(mechanism) => (client.with_mechanism(Box::new(mechanism)), log, tcp),
