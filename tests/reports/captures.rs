@@ -159,7 +159,7 @@ fn packet(line: &str) -> (Place, String) {
     (((address[0] - 10) * 256 + address[1], at_ms, address[2] * 256 + address[3]), field)
 }
 
-/// How often each of the values of a field was read at each place.
+/// Returns how often each of the values of a field was read at each place.
 fn counted(read: Vec<(Place, String)>) -> BTreeMap<(Place, String), usize> {
     let mut counted = BTreeMap::new();
     for (place, values) in read {
@@ -170,7 +170,7 @@ fn counted(read: Vec<(Place, String)>) -> BTreeMap<(Place, String), usize> {
     counted
 }
 
-/// The opcode of the frame that carries an item over WebSocket (RFC 6455 §11.8); none for what is no frame.
+/// Returns the opcode of the frame that carries an item over WebSocket (RFC 6455 §11.8); none for what is no frame.
 fn opcode(item: &str) -> Option<u8> {
     Some(match item {
         "text frame" => 1,

@@ -113,7 +113,8 @@ fn client(connection: &args::Connection, options: Options, seed: u64) -> Result<
     let tcp = Tcp::new(connection.host().to_owned(), connection.port()).from_address(connection.bind_address);
     let tcp = match connection.ws {
         // Masks must not be foreseeable (RFC 6455 §10.3).
-        true => tcp.over_websocket("/mqtt".to_owned(), getrandom::u64().map_err(|error| error.to_string())?),
+        true => tcp
+            .over_websocket(halfopen_websocket::PATH.to_owned(), getrandom::u64().map_err(|error| error.to_string())?),
         false => tcp,
     };
     let client = Client::new(options, seed);

@@ -2,15 +2,12 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use halfopen_websocket::{Carried, FrameKind, WebSocket};
+use halfopen_websocket::{Carried, FrameKind, PATH, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::breach::{Breach, FrameBreach, Framed};
 use super::network::{AcceptPolicy, Network, Peer};
 use crate::plan::{NodeId, Plan, Transport};
-
-/// The path that clients of a world ask for over WebSocket: that of most brokers.
-pub const WEBSOCKET_PATH: &str = "/mqtt";
 
 /// A network on which programs exchange the bytes of MQTT, whatever the transport of a broker's port adds to them.
 #[derive(Clone)]
@@ -62,7 +59,7 @@ impl<N: Network> Network for CarryingNetwork<N> {
         let seed = self.plan.seed.derive(&format!("websocket {}", peer.connection.0));
         let stream = Framed::new(stream, self.breach);
         let host = &self.plan.node(to).name;
-        Ok((Carried::WebSocket(Box::new(WebSocket::client(stream, host, WEBSOCKET_PATH, seed.0))), peer))
+        Ok((Carried::WebSocket(Box::new(WebSocket::client(stream, host, PATH, seed.0))), peer))
     }
 
     fn set_accept_policy(&self, policy: Rc<dyn AcceptPolicy>) {

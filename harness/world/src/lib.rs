@@ -24,7 +24,6 @@ use std::time::Duration;
 use halfopen_plan::{self as plan, Seed, trace};
 
 pub use self::breach::Breach;
-pub use self::carrying::WEBSOCKET_PATH;
 pub use self::defect::{Defect, UnknownDefect};
 pub use self::engines::event_driven::LocalTime;
 pub use self::engines::live::{RealTime, interrupt, live_means};

@@ -9,9 +9,9 @@ use super::WebSocket;
 /// The bytes of MQTT on a stream: as they are, or over WebSocket, perhaps on a stream of another type.
 #[derive(Debug)]
 pub enum Carried<S, W = S> {
-    /// As they are.
+    /// The stream itself, on which they go as they are.
     Plain(S),
-    /// Over WebSocket; apart, so that the others are not larger for it.
+    /// A WebSocket on the stream; apart, so that the others are not larger for it.
     WebSocket(Box<WebSocket<W>>),
 }
 

@@ -32,6 +32,9 @@ use self::outgoing::FrameWriter;
 /// The name of the subprotocol that a client offers and a server selects ([MQTT-6.0.0-3], [MQTT-6.0.0-4]).
 pub const SUBPROTOCOL: &str = "mqtt";
 
+/// The path that clients of the project ask for: that of most brokers.
+pub const PATH: &str = "/mqtt";
+
 /// One side of a WebSocket with the subprotocol `mqtt`.
 ///
 /// Reading also drives the upgrade from HTTP and answers pings; nothing is written before that is complete. A peer that breaks
@@ -123,26 +126,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Reads on in the answer to the request. Frames may follow at once.
     fn poll_offer(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let count = ready!(self.poll_raw(cx, buffer))?;
+        let bytes = &mut buffer.initialize_unfilled()[..count];
         let Phase::Offer(offer) = &mut self.phase else { return Poll::Ready(Ok(())) };
-        let mut raw = ReadBuf::new(buffer.initialize_unfilled());
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut raw))?;
-        let bytes = raw.filled_mut();
-        if bytes.is_empty() {
-            self.phase = Phase::Over;
-            return Poll::Ready(Ok(()));
-        }
         match offer.read(bytes) {
             Ok(None) => Poll::Ready(Ok(())),
             Ok(Some(used)) => {
-                let mut incoming = Incoming::new(self.side);
-                let rest = bytes.len() - used;
                 bytes.copy_within(used.., 0);
-                let length = incoming.read(&mut bytes[..rest]);
-                if let Some(ping) = incoming.take_ping() {
-                    self.outgoing.pong(&ping);
-                }
-                self.phase = Phase::Open(incoming);
-                buffer.advance(length);
+                self.phase = Phase::Open(Incoming::new(self.side));
+                self.take_frames(buffer, count - used);
                 // What waited to be written may go now.
                 cx.waker().wake_by_ref();
                 Poll::Ready(Ok(()))
@@ -165,19 +157,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 End::Broken { why, .. } => Err(io::Error::new(io::ErrorKind::InvalidData, why)),
             });
         }
+        let count = ready!(self.poll_raw(cx, buffer))?;
+        self.take_frames(buffer, count);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads bytes behind what fills the buffer, and returns how many; none are the end of the stream.
+    fn poll_raw(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
         let mut raw = ReadBuf::new(buffer.initialize_unfilled());
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut raw))?;
-        let bytes = raw.filled_mut();
-        if bytes.is_empty() {
+        if raw.filled().is_empty() {
             self.phase = Phase::Over;
-            return Poll::Ready(Ok(()));
         }
-        let length = incoming.read(bytes);
+        Poll::Ready(Ok(raw.filled().len()))
+    }
+
+    /// Takes the frames in the bytes behind what fills the buffer, and leaves there what is inside them.
+    fn take_frames(&mut self, buffer: &mut ReadBuf<'_>, count: usize) {
+        let Phase::Open(incoming) = &mut self.phase else { return };
+        let length = incoming.read(&mut buffer.initialize_unfilled()[..count]);
         if let Some(ping) = incoming.take_ping() {
             self.outgoing.pong(&ping);
         }
         buffer.advance(length);
-        Poll::Ready(Ok(()))
     }
 
     /// A close frame, once.

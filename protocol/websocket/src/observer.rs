@@ -44,7 +44,7 @@ pub fn frame(kind: FrameKind, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> 
 
 /// One direction of a connection, as an observer between the sides sees it.
 ///
-/// It judges nothing either: whoever sends what is forbidden is seen to do so. Nothing bounds what it holds.
+/// It judges nothing: a side that sends what is forbidden is seen to do so. Nothing bounds what it holds.
 #[derive(Debug, Default)]
 pub struct Observer {
     bytes: BytesMut,

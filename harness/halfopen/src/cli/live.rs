@@ -179,9 +179,9 @@ impl Live {
         let Program::Broker(broker) = program else {
             return Some("it sets something on a broker, which runs already".to_owned());
         };
-        let is_over_tcp =
-            !matches!(&self.target, Target::Running(running, _) if running.transport() == broker.transport);
-        if broker.transport == Transport::WebSocket && is_over_tcp {
+        let speaks =
+            |transport| matches!(&self.target, Target::Running(running, _) if running.transport() == transport);
+        if broker.transport == Transport::WebSocket && !speaks(Transport::WebSocket) {
             return Some("it needs a port for WebSocket: `--live ws://HOST:PORT`".to_owned());
         }
         let others = BrokerProgram { transport: Transport::Tcp, ..(**broker).clone() };

@@ -238,7 +238,7 @@ pub enum Transmission {
     Packet(Arc<Packet>),
     /// Bytes that make no packet: a beginning that never went on, or something malformed.
     Bytes(Bytes),
-    /// What WebSocket adds where it carries the connection. It is rare, and shared so that others are not larger for it.
+    /// An item of WebSocket, where that carries the connection. It is rare, and shared so that others are not larger for it.
     WebSocket(Arc<WebSocketItem>),
     /// The end of the stream, in order.
     Fin,

@@ -1,19 +1,19 @@
 use bytes::Bytes;
 
-/// What WebSocket adds to a connection: the upgrade from HTTP, and frames that carry no packets (RFC 6455).
+/// An item that WebSocket adds to a connection: a part of the upgrade from HTTP, or a frame that carries no packets (RFC 6455).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum WebSocketItem {
     /// The request of the client, up to its empty line.
     Request(Bytes),
     /// The response of the server, up to its empty line.
     Response(Bytes),
-    /// What is in a text frame, which MQTT forbids ([MQTT-6.0.0-1]).
+    /// The payload of a text frame, which MQTT forbids ([MQTT-6.0.0-1]).
     Text(Bytes),
-    /// What is in a close frame: a code and a reason.
+    /// The payload of a close frame: a code and a reason.
     Close(Bytes),
-    /// What is in a ping frame.
+    /// The payload of a ping frame.
     Ping(Bytes),
-    /// What is in a pong frame.
+    /// The payload of a pong frame.
     Pong(Bytes),
 }
 

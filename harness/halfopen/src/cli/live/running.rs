@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use halfopen_protocol::packet::Connect;
 use halfopen_protocol::{Packet, Version, encode};
-use halfopen_websocket::{Carried, WebSocket};
+use halfopen_websocket::{Carried, PATH, WebSocket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
@@ -15,7 +15,7 @@ use super::login::Login;
 use super::tls::Tls;
 use crate::cli::options::LiveArgs;
 use crate::plan::Transport;
-use crate::world::{RemoteStream, WEBSOCKET_PATH, connect_by_tcp};
+use crate::world::{RemoteStream, connect_by_tcp};
 
 /// Time within which each address of a host, and the first CONNECT, has to be answered.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,7 +56,7 @@ impl Running {
         };
         let place = match transport {
             Transport::Tcp => place,
-            Transport::WebSocket => place.strip_suffix(WEBSOCKET_PATH).unwrap_or(place),
+            Transport::WebSocket => place.strip_suffix(PATH).unwrap_or(place),
         };
         if args.ca.is_some() && !is_encrypted {
             return Err("`--ca` is for TLS: add `--tls`, or write `mqtts://HOST:PORT`".to_owned());
@@ -99,7 +99,7 @@ impl Running {
         let mut stream = match self.transport {
             Transport::Tcp => Carried::Plain(stream),
             Transport::WebSocket => {
-                let socket = WebSocket::client(stream, &self.address.to_string(), WEBSOCKET_PATH, 0);
+                let socket = WebSocket::client(stream, &self.address.to_string(), PATH, 0);
                 Carried::WebSocket(Box::new(socket))
             }
         };
@@ -131,7 +131,7 @@ impl Running {
                 Some("nobody answers a CONNECT over WebSocket on this port".to_owned())
             }
             Err(error) if error.kind() == io::ErrorKind::InvalidData && self.transport == Transport::WebSocket => {
-                Some(format!("no WebSocket for MQTT at {WEBSOCKET_PATH}: {error}"))
+                Some(format!("no WebSocket for MQTT at {PATH}: {error}"))
             }
             Err(error) if self.tls.is_some() => Tls::explain(&error),
             Ok(_) | Err(_) if self.tls.is_none() && Tls::is_spoken_at(self.address).await => Some(IS_TLS.to_owned()),
