@@ -22,6 +22,8 @@ pub(super) struct Groups(BTreeMap<ByteString, Group>);
 struct Group {
     /// The size in bytes of the largest message so far.
     largest: usize,
+    /// How many bytes of payload wait in `messages`.
+    unsent: usize,
     /// Messages that no member has been sent.
     messages: BTreeMap<Content, VecDeque<GroupMessage>>,
     /// The latest that were taken for a PUBLISH to a member.
@@ -57,6 +59,7 @@ impl Group {
         let place = queue.iter().position(|message| message.is_must && fits(message));
         let place = place.or_else(|| queue.iter().position(fits));
         let message = queue.remove(place?)?;
+        self.unsent -= content.1.len();
         let given = self.given.entry(content.clone()).or_default();
         given.push_back(Given { to: member.clone(), qos, members: message.members.clone() });
         if given.len() > GIVEN {
@@ -106,6 +109,7 @@ impl Groups {
         let content = (message.publication.topic.clone(), message.publication.payload.clone());
         let group = self.0.entry(filter.clone()).or_default();
         group.largest = group.largest.max(content.1.len());
+        group.unsent += content.1.len();
         group.messages.entry(content).or_default().push_back(message);
     }
 
@@ -122,6 +126,7 @@ impl Groups {
         let mut is_known = false;
         let content = (publication.topic.clone(), publication.payload.clone());
         let group = self.0.entry(filter.clone()).or_default();
+        let size = content.1.len();
         let queue = group.messages.entry(content).or_default();
         for message in queue.iter_mut().filter(|message| message.publication.number == publication.number) {
             let matches = message.members.entry(member.clone()).or_default();
@@ -138,7 +143,13 @@ impl Groups {
                 is_held: false,
                 since: publication.at,
             });
+            group.unsent += size;
         }
+    }
+
+    /// Returns how many bytes wait that a member of these groups may be sent.
+    pub(super) fn unsent_bytes(&self, filters: &BTreeMap<ByteString, Subscribed>) -> usize {
+        shared(filters).filter_map(|filter| self.0.get(filter)).map(|group| group.unsent).sum()
     }
 
     /// Returns since when the latest message of at least this many bytes has waited that this member of some of these groups may
@@ -206,9 +217,12 @@ impl Groups {
         content: &Content,
     ) -> Option<QoS> {
         shared(filters).find_map(|filter| {
-            let queue = self.0.get_mut(filter)?.messages.get_mut(content)?;
+            let group = self.0.get_mut(filter)?;
+            let queue = group.messages.get_mut(content)?;
             let place = queue.iter().position(|message| message.members.contains_key(member))?;
-            queue.remove(place)?.members.get(member)?.iter().map(|one| one.qos).max()
+            let taken = queue.remove(place)?;
+            group.unsent -= content.1.len();
+            taken.members.get(member)?.iter().map(|one| one.qos).max()
         })
     }
 
@@ -342,8 +356,10 @@ impl Groups {
     /// joined the group since. Returns whether there was one.
     pub(super) fn take_over(&mut self, filters: &BTreeMap<ByteString, Subscribed>, content: &Content) -> bool {
         shared(filters).any(|filter| {
-            let queue = self.0.get_mut(filter).and_then(|group| group.messages.get_mut(content));
-            queue.is_some_and(|queue| queue.pop_front().is_some())
+            let Some(group) = self.0.get_mut(filter) else { return false };
+            let is_taken = group.messages.get_mut(content).is_some_and(|queue| queue.pop_front().is_some());
+            group.unsent -= if is_taken { content.1.len() } else { 0 };
+            is_taken
         })
     }
 

@@ -9,11 +9,11 @@ use halfopen_protocol::packet::{Disconnect, Publish, QoS, Subscribe, Subscriptio
 
 use super::Server;
 use super::access::Permission;
-use super::connection::{Aliases, BLOCKED};
-use super::groups::GroupMessage;
+use super::connection::{Aliases, BLOCKED, Connection};
+use super::groups::{GroupMessage, Groups};
 use super::owed::{Match, OwedMessage};
 use super::publication::Publication;
-use super::session::Subscribed;
+use super::session::{Session, Subscribed};
 use super::settings::Settings;
 use super::topic::Filter;
 use crate::plan::Invariant;
@@ -29,11 +29,9 @@ impl Server {
         self.note_violation(id, packet);
         let Some(connection) = self.connections.get_mut(&id) else { return self.receive_lately(id, packet) };
         connection.heard(now);
-        if let Packet::Connect(connect) = packet {
-            if connection.connect.is_none() {
-                connection.connect = Some(connect.clone());
-                connection.asked_at = Some(now);
-            }
+        if let (Packet::Connect(connect), None) = (packet, &connection.connect) {
+            connection.connect = Some(connect.clone());
+            connection.asked_at = Some(now);
             return;
         }
         if connection.disconnect.is_some() {
@@ -310,10 +308,7 @@ impl Server {
             is_must &= permission == Permission::Granted;
             is_must &= is_sure(publication) && publication.fits(&matches, session.maximum_packet_size);
             // A message of QoS 0 may be lost where it cannot be written at once (§4.3.1).
-            let is_writable = connection.is_some_and(|connection| {
-                let waiting = connection.bytes_under_way() + session.owed.unsent_bytes();
-                connection.writable_since().is_some() && waiting < BLOCKED
-            });
+            let is_writable = connection.is_some_and(|connection| has_room(connection, session, &self.groups));
             is_must &= is_writable && !session.owed.is_stuck(self.now) || qos > QoS::AtMostOnce;
             let is_for_it = |one: &Subscription| {
                 Filter::new(&one.filter).group.is_none() && !(one.no_local && client_id == publication.publisher)
@@ -381,7 +376,7 @@ impl Server {
                 // A message of QoS 0 may be lost where it cannot be written at once (§4.3.1).
                 let is_at_most_once = subscribed.qos.min(publication.qos) == QoS::AtMostOnce;
                 let connection = session.connection.and_then(|id| self.connections.get(&id));
-                let is_writable = connection.is_some_and(|connection| connection.writable_since().is_some())
+                let is_writable = connection.is_some_and(|connection| has_room(connection, session, &self.groups))
                     && self.large_since(&client_id, session).is_none();
                 message.is_must &= is_writable || !is_at_most_once;
             }
@@ -456,6 +451,13 @@ impl Server {
 /// (§4.7.2).
 fn is_sure(publication: &Publication) -> bool {
     !publication.topic.starts_with('$')
+}
+
+/// Returns whether the server can surely write something small to the client at once, behind what waits for it or for a group of which
+/// it is a member.
+fn has_room(connection: &Connection, session: &Session, groups: &Groups) -> bool {
+    let waiting = session.owed.unsent_bytes() + groups.unsent_bytes(&session.subscriptions);
+    connection.writable_since().is_some() && connection.bytes_under_way() + waiting < BLOCKED
 }
 
 /// Returns whether the server may wait for PUBREL before it passes the message on. A will has no exchange.

@@ -39,15 +39,15 @@ impl Connection {
         };
         let name = packet.packet_type().name();
         match packet {
-            Packet::Connect(_) if self.connect.is_some() => {
-                return broken("MQTT-3.1.0-2", "a second CONNECT", ReasonCode::PROTOCOL_ERROR);
-            }
-            Packet::Connect(_) => return None,
+            Packet::Connect(_) if self.connect.is_none() => return None,
             _ if self.connect.is_none() => {
                 return broken("MQTT-3.1.0-1", &format!("{name} before CONNECT"), ReasonCode::PROTOCOL_ERROR);
             }
             // What comes before CONNACK is another matter.
             _ if self.session.is_none() => return None,
+            Packet::Connect(_) => {
+                return broken("MQTT-3.1.0-2", "a second CONNECT", ReasonCode::PROTOCOL_ERROR);
+            }
             Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
                 let what = format!("{name}, which only a server sends");
                 return broken("§2.1.2", &what, ReasonCode::PROTOCOL_ERROR);
