@@ -28,17 +28,23 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use halfopen_protocol::packet::Connect;
 use halfopen_protocol::{Instant, Packet};
 
 use self::client::{Client, Foretold};
 pub use self::finding::without_clause;
 pub(crate) use self::finding::{Finding, Findings, NotJudged};
 use self::server::Server;
-use crate::plan::{Action, Command, NodeFault, NodeId, Plan, Program, Step, StepId, StepKind};
+use crate::plan::{
+    Action, AnswerKind, Answers, Command, NodeFault, NodeId, Outgoing, Plan, Program, Step, StepId, StepKind,
+};
 use crate::trace::{Event, EventKind, Transmission};
 
 /// Time that a program may take for what it owes before it counts as not done.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// Number of bytes that surely arrive as one piece, if nothing comes with them.
+const PIECE: usize = 1_000;
 
 /// The reference model of one run.
 pub(crate) struct Model {
@@ -62,7 +68,12 @@ impl Model {
         let mut clients: Vec<Option<Box<Client>>> = plan.nodes.iter().map(|_| None).collect();
         let told_at = Rc::<Cell<_>>::default();
         let mut foretold = vec![Foretold::default(); plan.nodes.len()];
-        for_each_command(&plan.steps, &mut |_, node, command| foretold[node.0].note(node, command));
+        let mut writes_in_parts = plan.nodes.iter().any(|node| writes_in_parts(&node.program));
+        for_each_command(&plan.steps, &mut |_, node, command| {
+            foretold[node.0].note(node, command);
+            writes_in_parts |= is_written_in_parts(command);
+        });
+        foretold.iter_mut().for_each(|foretold| foretold.is_served_in_parts = writes_in_parts);
         for node in plan.node_ids() {
             match &plan.node(node).program {
                 Program::Broker(broker) => drop(servers.insert(node, Server::new(plan, node, broker))),
@@ -84,6 +95,9 @@ impl Model {
             EventKind::Sent { connection, from, to, item, .. } => {
                 if let Some(client) = &mut self.clients[from.0] {
                     client.sent(at, *connection, item, findings);
+                }
+                if let Some(client) = &mut self.clients[to.0] {
+                    client.coming(*connection, size(item));
                 }
                 if let Some(server) = self.servers.get_mut(from) {
                     let size = size(item);
@@ -209,6 +223,44 @@ fn for_each_command(steps: &[Step], take: &mut impl FnMut(StepId, NodeId, &Comma
             }
             _ => {}
         }
+    }
+}
+
+/// Returns whether a node may send by itself what does not arrive as one piece.
+fn writes_in_parts(program: &Program) -> bool {
+    let will = |connect: &Connect| connect.will.as_ref().is_some_and(|will| will.payload.len() >= PIECE);
+    match program {
+        Program::Broker(_) => false,
+        Program::Client(client) => will(&client.options.connect),
+        Program::RawClient(raw) => will(&raw.connect) || answers_in_parts(&raw.answers),
+        Program::RawBroker(raw) => answers_in_parts(&raw.answers),
+    }
+}
+
+fn answers_in_parts(answers: &Answers) -> bool {
+    answers.open.iter().chain(answers.packets.values().flatten()).any(|answer| match &answer.kind {
+        AnswerKind::Send(all) => all.iter().any(is_in_parts),
+        _ => false,
+    })
+}
+
+/// Returns whether what a node is told to send may not arrive as one piece.
+fn is_written_in_parts(command: &Command) -> bool {
+    match command {
+        Command::Publish(publish) => publish.payload.len() >= PIECE,
+        Command::Send(all) => all.iter().any(is_in_parts),
+        Command::Answer(answers) => answers_in_parts(answers),
+        _ => false,
+    }
+}
+
+fn is_in_parts(outgoing: &Outgoing) -> bool {
+    match outgoing {
+        Outgoing::Packet(Packet::Publish(publish)) | Outgoing::Reply(Packet::Publish(publish)) => {
+            publish.payload.len() >= PIECE
+        }
+        Outgoing::Bytes(_) | Outgoing::Text(_) => true,
+        _ => false,
     }
 }
 

@@ -486,7 +486,8 @@ fn client_publishes_at_most_at_the_maximum_qos(#[case] qos: u8, #[case] expected
 }
 
 #[rstest]
-#[case::gives_up(9000, &[])]
+#[case::gives_up(7_520, &[])]
+#[case::gives_up_late(7_522, &["client_gives_up"])]
 #[case::waits_for_ever(60_000, &["client_gives_up"])]
 fn client_does_not_wait_for_pingresp_for_ever(#[case] closes: u64, #[case] expected: &[&str]) {
     let tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 5), false);
@@ -626,6 +627,7 @@ fn server_tells_a_client_that_its_connection_is_taken_over(#[case] is_told: bool
 #[rstest]
 #[case::in_time(30_000, &[])]
 #[case::too_early(20_000, &["client_gives_up"])]
+#[case::too_late(30_002, &["client_gives_up"])]
 fn client_waits_as_long_as_it_is_set_to(#[case] closed: u64, #[case] expected: &[&str]) {
     let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false).says(0, 100, SENSOR, Packet::PingReq);
     tale.0.at(100 + closed).closing(0, SENSOR, BROKER, Because::NoPingresp, None);

@@ -43,7 +43,7 @@ impl Unanswered {
         self.0.len() > maximum && self.0.iter().collect::<BTreeSet<_>>().len() > maximum
     }
 
-    /// A peer that has kept the Receive Maximum of this side is not told that it has not (§3.14.2.1).
+    /// A peer is told that it has gone beyond the Receive Maximum of this side if it has, and else is not (§3.3.4, §3.14.2.1).
     pub(super) fn judge_reason(
         &self,
         name: &str,
@@ -57,6 +57,15 @@ impl Unanswered {
             let owed = format!("{name} says {} only to who has more than {maximum}", disconnect.reason);
             let actual = format!("{} messages unacknowledged at {}", self.0.len(), shown(now));
             findings.push(Invariant::ReceiveMaximum, "§3.14.2.1", &owed, actual);
+        }
+        if disconnect.reason == ReasonCode::QUOTA_EXCEEDED && self.exceed(maximum.into()) {
+            let owed = format!("{name} says {} to who has more than {maximum}", ReasonCode::RECEIVE_MAXIMUM_EXCEEDED);
+            findings.push(
+                Invariant::ReceiveMaximum,
+                "§3.3.4",
+                &owed,
+                format!("{} at {}", disconnect.reason, shown(now)),
+            );
         }
     }
 }

@@ -68,6 +68,8 @@ pub(super) struct Client {
     /// True if it is told to publish a message that it may not be able to write at once. A part of one is no packet,
     /// and stands in no trace.
     writes_large: bool,
+    /// True if something in the story may arrive in parts.
+    is_served_in_parts: bool,
     /// True if it is another program than the project's client.
     is_foreign: bool,
 }
@@ -92,6 +94,8 @@ struct Connection {
     misused_at: Option<Instant>,
     /// True if that was a text frame, after which the client closes ([MQTT-6.0.0-1]).
     has_had_text: bool,
+    /// How many bytes are on their way to the client.
+    coming: usize,
     /// The client has read nothing for a time, in which it may have written to a connection that was lost.
     has_been_deaf: bool,
 }
@@ -102,6 +106,8 @@ pub(super) struct Foretold {
     /// True if the scenario sets the content of one of its CONNECTs.
     connects_otherwise: bool,
     writes_large: bool,
+    /// True if something is sent to others that may arrive in parts, of which the last alone stands in a trace.
+    pub(super) is_served_in_parts: bool,
 }
 
 impl Foretold {
@@ -147,6 +153,7 @@ impl Client {
             wishes: Wishes::new(&program.options.subscriptions, is_foreign),
             told: Told::new(program.options.queue_messages),
             writes_large: foretold.writes_large,
+            is_served_in_parts: foretold.is_served_in_parts,
         }
     }
 
@@ -180,6 +187,19 @@ impl Client {
         }
     }
 
+    /// Takes note of something that is sent to the client.
+    pub(super) fn coming(&mut self, id: ConnectionId, size: usize) {
+        if let Some(connection) = self.connection.as_mut().filter(|connection| connection.id == id) {
+            connection.coming += size;
+        }
+    }
+
+    /// Returns whether the client may have read a part of something that is not there as a whole.
+    fn may_have_a_part(&self) -> bool {
+        let coming = self.connection.as_ref().map_or(0, |connection| connection.coming);
+        self.is_served_in_parts || coming >= super::PIECE
+    }
+
     /// Takes note of something that the client reads.
     pub(super) fn received(&mut self, now: Instant, id: ConnectionId, item: &Transmission, findings: &mut Findings) {
         self.now = now;
@@ -187,6 +207,9 @@ impl Client {
             return;
         }
         self.waits.heard(now);
+        if let Some(connection) = &mut self.connection {
+            connection.coming = connection.coming.saturating_sub(super::size(item));
+        }
         match item {
             Transmission::Packet(packet) => self.receive(packet),
             Transmission::Fin | Transmission::Rst | Transmission::TimedOut => self.end(false, findings),
@@ -591,6 +614,7 @@ impl Connection {
             unanswered: Unanswered::default(),
             misused_at: None,
             has_had_text: false,
+            coming: 0,
             has_been_deaf: false,
         }
     }
