@@ -1,10 +1,11 @@
 //! Draws whole stories: scenario files that are right, from a seed.
 //!
 //! A run first draws what it may use (a *swarm*): few kinds of nodes, features and faults, so that what is drawn meets
-//! often. Only what is legal is drawn: clients and brokers scripted here keep to the standard, so that whatever a program
-//! does wrong is its own fault. Times cluster where bugs are: at 1.5 keep-alives, at expiries, at limits, and 1 ms beside
+//! often. Clients and brokers scripted here keep to the standard, so that whatever a program does wrong is its own fault; in some
+//! stories a scripted client breaks a rule that the server has to end its connection for. Times cluster where bugs are: at 1.5 keep-alives, at expiries, at limits, and 1 ms beside
 //! them. Faults are drawn where they meet something, by a rough idea of the state of each node.
 
+mod answers;
 mod broker;
 mod disturb;
 mod nodes;

@@ -45,10 +45,11 @@ pub(super) enum Deed {
     Configure,
     OtherConnect,
     Renew,
+    Offend,
 }
 
 /// Deeds of a story with a broker, and how often each is drawn among all that are switched on.
-const OF_BROKER: [(u64, Deed); 35] = [
+const OF_BROKER: [(u64, Deed); 36] = [
     (10, Deed::Publish),
     (3, Deed::Burst),
     (3, Deed::Periodic),
@@ -84,6 +85,7 @@ const OF_BROKER: [(u64, Deed); 35] = [
     (1, Deed::Configure),
     (2, Deed::OtherConnect),
     (1, Deed::Renew),
+    (2, Deed::Offend),
 ];
 
 /// The same of a story in which a scripted broker faces clients.
@@ -119,9 +121,11 @@ enum Focus {
     Expiry,
     /// Windows are full when a connection is lost.
     Windows,
+    /// Many topics have a retained message when somebody subscribes.
+    Retained,
 }
 
-const FOCI: [Focus; 4] = [Focus::Groups, Focus::Congestion, Focus::Expiry, Focus::Windows];
+const FOCI: [Focus; 5] = [Focus::Groups, Focus::Congestion, Focus::Expiry, Focus::Windows, Focus::Retained];
 
 impl Focus {
     /// Returns the deeds that belong to it.
@@ -132,6 +136,7 @@ impl Focus {
             }
             Self::Congestion => &[Deed::Publish, Deed::Burst, Deed::StopReading, Deed::Periodic],
             Self::Expiry => &[Deed::Publish, Deed::Disconnect, Deed::Connect, Deed::Subscribe, Deed::Close],
+            Self::Retained => &[Deed::Publish, Deed::Publish, Deed::Burst, Deed::Subscribe, Deed::Connect],
             Self::Windows => &[Deed::Burst, Deed::Publish, Deed::Answer, Deed::Close, Deed::Connect, Deed::Repeat],
         }
     }
@@ -198,6 +203,9 @@ impl Swarm {
         let all: &[(u64, Deed)] = if is_fake { &OF_FAKE } else { &OF_BROKER };
         let share = random.pick(&[25, 50, 75]);
         let mut deeds: Vec<(u64, Deed)> = all.iter().filter(|_| is_off || random.chance(share)).copied().collect();
+        // Who breaks a rule loses its connection, and with it much of what a story is about.
+        let has_offences = is_off || random.chance(25);
+        deeds.retain(|(_, deed)| *deed != Deed::Offend || has_offences);
         if deeds.len() < 3 {
             deeds.push((8, Deed::Publish));
             deeds.push((8, Deed::Connect));
@@ -246,7 +254,7 @@ impl Swarm {
             deeds,
             has_sessions: has_sessions || is_focus(&[Focus::Groups, Focus::Expiry, Focus::Windows]),
             has_wills,
-            has_retained: has_retained || is_focus(&[Focus::Expiry]),
+            has_retained: has_retained || is_focus(&[Focus::Expiry, Focus::Retained]),
             has_reconnects: has_reconnects && !is_long,
             has_windows: has_windows || is_focus(&[Focus::Windows]),
             has_aliases,
@@ -255,7 +263,7 @@ impl Swarm {
             // 3.1.1 knows none.
             has_shared: (has_shared || is_focus(&[Focus::Groups])) && is_v5 && !is_mixed,
             has_expiry: has_expiry || is_focus(&[Focus::Expiry]),
-            has_limits,
+            has_limits: has_limits || is_focus(&[Focus::Retained]),
             has_large: has_large || is_focus(&[Focus::Congestion]),
             has_properties: has_properties && is_v5,
             has_middlebox: has_middlebox && !is_long,

@@ -1,6 +1,7 @@
 //! Draws the steps of a story.
 
 mod faults;
+mod offences;
 
 use std::time::Duration;
 
@@ -64,6 +65,7 @@ impl Draw {
             Deed::Configure => self.configure(),
             Deed::OtherConnect => self.connect_otherwise(),
             Deed::Renew => self.renew(),
+            Deed::Offend => self.offend(),
             Deed::Partition => self.partition(),
             Deed::HalfOpen => self.half_open(),
             Deed::Reset => self.reset(),
@@ -217,6 +219,14 @@ impl Draw {
         let (id, qos) = (self.next_id(), self.random.pick(&[1, 2, 2]));
         let (topic, payload) = (self.topic(), format!("m{}", self.payloads));
         let again = |dup| send(vec![by_hand(id, qos, topic, &payload, dup)]);
+        // 5.0 has no repetition on a live connection [MQTT-4.4.0-1].
+        if !self.peers[place].is_v5 && self.random.chance(40) {
+            self.push(act(name, again(false)));
+            let time = self.random.pick(&[1, 21, 500]);
+            self.push(wait(Duration::from_millis(time)));
+            self.push(act(name, again(true)));
+            return;
+        }
         let end = ActionKind::Close(Param::new(self.random.pick(&[CloseWord::Fin, CloseWord::Fin, CloseWord::Rst])));
         self.push(acts(name, vec![again(false), end]));
         let time = if self.random.chance(60) { Duration::from_millis(100) } else { self.time() };
