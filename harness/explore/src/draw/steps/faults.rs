@@ -5,9 +5,8 @@ use std::time::Duration;
 use halfopen_plan::Invariant;
 use halfopen_protocol::PacketType;
 use halfopen_scenario::ast::{
-    ActionKind, AllAnswers, Answer, AnswerLine, AnswerWord, Answered, Answers, Bandwidth, Broker, CloseWord,
-    Configured, Drift, Expiry, Factor, FieldValue, Leap, LinkProperties, NetworkChange, Number, Param, Place, SetLink,
-    SetProperties, Share, WhichLink,
+    ActionKind, AllAnswers, Answers, Bandwidth, Broker, CloseWord, Configured, Drift, Expiry, Factor, FieldValue, Leap,
+    LinkProperties, NetworkChange, Number, Param, SetLink, SetProperties, Share, WhichLink,
 };
 
 use crate::draw::broker::access;
@@ -161,25 +160,6 @@ impl Draw {
         }
         self.connect(place, true);
         self.publish();
-    }
-
-    /// The scripted broker falls silent in one way or another.
-    pub(super) fn fake_silent(&mut self) {
-        use PacketType::{Connect, PingReq, Publish};
-        let packet = self.random.pick(&[PingReq, PingReq, Connect, Publish]);
-        if self.random.chance(25) {
-            self.fake_sends();
-        }
-        let nothing = Answer::Word(Place::default(), AnswerWord::Nothing);
-        let answers = Answers::Some(vec![AnswerLine::new(Answered::Packet(packet), vec![nothing])]);
-        self.push(act(FAKE, ActionKind::Answer(Param::new(answers))));
-        if packet == Connect {
-            let end = self.random.pick(&[CloseWord::Fin, CloseWord::Rst]);
-            self.push(act(FAKE, ActionKind::Close(Param::new(end))));
-        }
-        let time = self.time();
-        self.push(wait(time));
-        self.push(act(FAKE, ActionKind::Answer(Param::new(Answers::All(AllAnswers::Standard)))));
     }
 
     pub(super) fn stop_reading(&mut self) {

@@ -1,5 +1,6 @@
 //! Draws the steps of a story.
 
+mod fake;
 mod faults;
 mod offences;
 
@@ -461,50 +462,6 @@ impl Draw {
         self.connect(place, false);
         let time = self.random.pick(&[1, 50, 500]);
         self.push(wait(Duration::from_millis(time)));
-    }
-
-    /// Returns what a scripted broker may send to a client at any time; nothing with an identifier if it is to be sent
-    /// again and again.
-    fn fake_says(&mut self, may_be_acknowledged: bool) -> Vec<Outgoing> {
-        let id = self.next_id();
-        self.payloads += 1;
-        let payload = format!("m{}", self.payloads);
-        let topic = self.topic();
-        let plain = |payload| {
-            packet(
-                PacketType::Publish,
-                vec![field("topic", text(topic)), field("payload", FieldValue::Payload(payload))],
-            )
-        };
-        match self.random.below(if may_be_acknowledged { 9 } else { 4 }) {
-            0 => vec![packet(PacketType::PingResp, Vec::new())],
-            1 | 2 => vec![plain(Payload::text(payload))],
-            3 => vec![plain(sized(20_000))],
-            4 | 5 => vec![by_hand(id, 1, topic, &payload, false)],
-            6 => vec![by_hand(id, 2, topic, &payload, false)],
-            // 5.0 has no repetition on a live connection [MQTT-4.4.0-1].
-            7 if !self.swarm.is_v5 => {
-                vec![by_hand(id, 2, topic, &payload, false), by_hand(id, 2, topic, &payload, true)]
-            }
-            _ => vec![packet(PacketType::PubRel, vec![field("id", number(id))])],
-        }
-    }
-
-    fn fake_sends(&mut self) {
-        let outgoing = self.fake_says(true);
-        self.push(act(FAKE, send(outgoing)));
-    }
-
-    fn fake_closes(&mut self) {
-        let end = self.random.pick(&[CloseWord::Fin, CloseWord::Rst]);
-        self.push(act(FAKE, ActionKind::Close(Param::new(end))));
-        for peer in &mut self.peers {
-            peer.is_connected = peer.reconnects && peer.is_connected;
-        }
-        if self.random.chance(50) {
-            let time = self.time();
-            self.push(wait(time));
-        }
     }
 }
 
