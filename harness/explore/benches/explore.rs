@@ -55,8 +55,10 @@ fn main() {
         println!("ALARM {} times, first in story {run}: {kind}\n    {} | {}", list.len(), first.expected, first.actual);
     }
     let median = times.get(times.len() / 2).copied().unwrap_or_default();
+    let mut stories: Vec<u64> = result.found.values().map(|found| found.run).collect();
+    stories.sort_unstable();
     println!(
-        "found {} of {} defects in {} stories ({} runs, {:.0} a second, {:.1} s); half of them by {:.1} s; \
+        "found {} of {} defects in {} stories ({} runs, {:.0} a second, {:.1} s); half of them by {:.1} s, and within {} stories; \
          {} findings without a defect; {} stories with a step that met nothing",
         result.found.len(),
         defects.len(),
@@ -65,6 +67,7 @@ fn main() {
         result.runs as f64 / took.as_secs_f64(),
         took.as_secs_f64(),
         median.as_secs_f64(),
+        stories.get(stories.len() / 2).copied().unwrap_or_default(),
         result.false_alarms.len(),
         result.vacuous,
     );

@@ -186,6 +186,8 @@ pub(super) struct Swarm {
     pub(super) has_dialogue: bool,
     /// True if there is a second broker, to which clients go when they lose the first.
     pub(super) has_spare: bool,
+    /// True if scripted peers break rules.
+    pub(super) has_offences: bool,
     pub(super) is_durable: bool,
     pub(super) has_silent_peers: bool,
     pub(super) qos: Vec<u64>,
@@ -276,6 +278,7 @@ impl Swarm {
             has_dialogue: has_dialogue && is_v5 && !is_mixed && !is_fake,
             // A spare broker has no dialogue.
             has_spare: has_spare && !has_dialogue && !is_fake && !is_long,
+            has_offences,
             is_durable,
             has_silent_peers,
             qos,

@@ -92,8 +92,8 @@ struct Connection {
     unanswered: Unanswered,
     /// Time at which the server first sent what the client need not take.
     misused_at: Option<Instant>,
-    /// True if that was a text frame, after which the client closes ([MQTT-6.0.0-1]).
-    has_had_text: bool,
+    /// The statement for which the client has to close, and what the server has sent, if it was that.
+    closes_for: Option<Box<(&'static str, String)>>,
     /// How many bytes are on their way to the client.
     coming: usize,
     /// The client has read nothing for a time, in which it may have written to a connection that was lost.
@@ -214,7 +214,8 @@ impl Client {
             Transmission::Packet(packet) => self.receive(packet),
             Transmission::Fin | Transmission::Rst | Transmission::TimedOut => self.end(false, findings),
             Transmission::WebSocket(item) => self.receive_websocket(item),
-            Transmission::Open | Transmission::Bytes(_) => {}
+            Transmission::Bytes(bytes) => self.receive_bytes(bytes),
+            Transmission::Open => {}
         }
     }
 
@@ -526,7 +527,7 @@ impl Client {
     }
 
     fn judge_connection(&mut self, findings: &mut Findings) {
-        self.judge_text(findings);
+        self.judge_misuse(findings);
         if self.connection.as_ref().is_none_or(|connection| connection.said_goodbye || connection.misused_at.is_some())
         {
             return;
@@ -613,7 +614,7 @@ impl Connection {
             own_aliases: Rare::new(),
             unanswered: Unanswered::default(),
             misused_at: None,
-            has_had_text: false,
+            closes_for: None,
             coming: 0,
             has_been_deaf: false,
         }

@@ -33,13 +33,24 @@ impl MalformedConnect {
 }
 
 impl Server {
-    /// Takes note of bytes of a client that are no packet.
+    /// Takes note of bytes of a client that are no packet. Those that can become none are a reason to close ([MQTT-4.8.0-1] of
+    /// 3.1.1, [MQTT-4.13.1-1] of 5.0).
     pub(super) fn receive_bytes(&mut self, id: ConnectionId, bytes: &[u8]) {
-        if let Some(connection) = self.connections.get_mut(&id)
-            && connection.connect.is_none()
-            && bytes.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8)
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.connect.is_none() {
+            if bytes.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8) {
+                connection.malformed_connect = Some(MalformedConnect::new(bytes));
+            }
+            return;
+        }
+        // What comes before CONNACK, or behind DISCONNECT, is another matter.
+        if connection.session.is_some()
+            && connection.disconnect.is_none()
+            && connection.violation.is_none()
+            && let Some(error) = broken_form(bytes, connection.version(), Role::Server)
         {
-            connection.malformed_connect = Some(MalformedConnect::new(bytes));
+            connection.violation = Some(Box::new(Violation::of_malformed(error, now)));
         }
     }
 

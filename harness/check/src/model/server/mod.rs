@@ -222,6 +222,9 @@ impl Server {
             connection.wrote(now, size);
         }
         match item {
+            // While its process stands still, its host answers for a connection that was reset. What has come before that, the
+            // process reads when it goes on, and then it learns of the reset.
+            Transmission::Rst if self.is_paused => {}
             Transmission::Fin | Transmission::Rst => {
                 self.judge_takeover(id, findings);
                 let how = self.closing.remove(&id).unwrap_or(Ended::ByServer);

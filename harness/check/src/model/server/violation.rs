@@ -3,7 +3,7 @@
 
 use bytes::BytesMut;
 use halfopen_protocol::packet::{Disconnect, Publish, QoS, Subscribe};
-use halfopen_protocol::{Instant, Packet, ReasonCode, encode};
+use halfopen_protocol::{DecodeError, Instant, Packet, ReasonCode, encode};
 
 use super::Server;
 use super::connection::Connection;
@@ -28,6 +28,11 @@ impl Violation {
     /// A text frame of WebSocket.
     pub(super) fn of_text_frame(at: Instant) -> Self {
         Self { clause: "MQTT-6.0.0-1", what: "a text frame".to_owned(), reason: None, at }
+    }
+
+    /// Bytes that are no packet. Which of several rules they break first is told by no standard, and so neither is the reason.
+    pub(super) fn of_malformed(error: DecodeError, at: Instant) -> Self {
+        Self { clause: error.clause, what: format!("what is no packet ({})", error.what), reason: None, at }
     }
 }
 

@@ -383,3 +383,21 @@ fn what_comes_with_the_end_of_its_connection_may_be_unread(
     found.retain(|duty| duty == "client_delivers");
     assert_eq!(found, expected);
 }
+
+/// A packet that is not whole may still become one.
+#[rstest]
+#[case::closes(&[0xD1, 0x00], true, &[])]
+#[case::goes_on(&[0xD1, 0x00], false, &["client_answers"])]
+#[case::a_part(&[0xD0], false, &[])]
+fn client_closes_after_what_is_no_packet(
+    #[case] bytes: &'static [u8],
+    #[case] closes: bool,
+    #[case] expected: &[&str],
+) {
+    let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false);
+    tale.0.at(100).item(0, BROKER, SENSOR, Transmission::Bytes(bytes.into()));
+    if closes {
+        tale.0.at(110).item(0, SENSOR, BROKER, Transmission::Fin);
+    }
+    assert_eq!(broken_by_client(tale, if closes { 500 } else { 20_000 }), expected);
+}

@@ -246,3 +246,21 @@ fn server_writes_packets(
     tale.0.at(40).item(0, BROKER, SENSOR, Transmission::Fin);
     assert_eq!(tale.broken(&plan(), 1000), expected);
 }
+
+/// A packet that is not whole may still become one.
+#[rstest]
+#[case::closes(&[0xC1, 0x00], true, &[])]
+#[case::goes_on(&[0xC1, 0x00], false, &["broker_answers"])]
+#[case::a_part(&[0xC0], false, &[])]
+fn server_closes_after_what_is_no_packet(
+    #[case] bytes: &'static [u8],
+    #[case] closes: bool,
+    #[case] expected: &[&str],
+) {
+    let mut tale = Tale::new().joins(0, 0, SENSOR, connect("sensor", 60), false);
+    tale.0.at(100).item(0, SENSOR, BROKER, Transmission::Bytes(bytes.into()));
+    if closes {
+        tale.0.at(110).item(0, BROKER, SENSOR, Transmission::Fin);
+    }
+    assert_eq!(tale.broken(&plan(), 20_000), expected);
+}

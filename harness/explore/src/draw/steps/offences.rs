@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use halfopen_protocol::PacketType;
-use halfopen_scenario::ast::{ActionKind, CloseWord, FieldValue, Outgoing, Param};
+use halfopen_scenario::ast::{ActionKind, ByteText, CloseWord, FieldValue, Outgoing, Param};
 
 use super::by_hand;
 use crate::draw::{Draw, Peer};
@@ -15,9 +15,10 @@ impl Draw {
         let may = |peer: &Peer| peer.is_raw && peer.is_connected && peer.is_up && !peer.is_deaf;
         let Some(place) = self.peer(may) else { return };
         let name = self.name(place);
-        let outgoing = match self.peers[place].is_v5 && self.random.chance(15) {
-            true => self.use_alias_of_before(place),
-            false => self.offence(place),
+        let outgoing = match (self.random.below(6), self.peers[place].is_v5) {
+            (0, true) => self.use_alias_of_before(place),
+            (1 | 2, is_v5) => vec![self.malformed(is_v5)],
+            _ => self.offence(place),
         };
         self.push(act(name, send(outgoing)));
         self.peers[place].is_connected = false;
@@ -52,6 +53,33 @@ impl Draw {
                 vec![packet(PacketType::Publish, fields)]
             }
         }
+    }
+
+    /// Draws bytes that are no packet, for either side.
+    pub(super) fn malformed(&mut self, is_v5: bool) -> Outgoing {
+        let bytes: &[u8] = self.random.pick(&[
+            // A packet type and flags that are reserved.
+            &[0x00, 0x00],
+            &[0xC1, 0x00],
+            &[0xD1, 0x00],
+            &[0x60, 0x02, 0x00, 0x01],
+            // A Remaining Length of five bytes.
+            &[0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F],
+            // PUBLISH of QoS 3, with a wildcard, with what is no UTF-8, with a packet identifier of 0.
+            if is_v5 {
+                &[0x36, 0x06, 0x00, 0x01, b't', 0x00, 0x01, 0x00]
+            } else {
+                &[0x36, 0x05, 0x00, 0x01, b't', 0x00, 0x01]
+            },
+            if is_v5 { &[0x30, 0x04, 0x00, 0x01, b'+', 0x00] } else { &[0x30, 0x03, 0x00, 0x01, b'+'] },
+            if is_v5 { &[0x30, 0x04, 0x00, 0x01, 0xFF, 0x00] } else { &[0x30, 0x03, 0x00, 0x01, 0xFF] },
+            if is_v5 {
+                &[0x32, 0x06, 0x00, 0x01, b't', 0x00, 0x00, 0x00]
+            } else {
+                &[0x32, 0x05, 0x00, 0x01, b't', 0x00, 0x00]
+            },
+        ]);
+        Outgoing::Bytes(Param::new(ByteText::from(bytes)))
     }
 
     /// Draws a message of QoS 2 with an identifier of its own.
