@@ -50,7 +50,7 @@ impl Server {
             && connection.violation.is_none()
             && let Some(error) = broken_form(bytes, connection.version(), Role::Server)
         {
-            connection.violation = Some(Box::new(Violation::of_malformed(error, now)));
+            connection.violation = Some(Box::new(Violation::of_malformed(&error, now)));
         }
     }
 

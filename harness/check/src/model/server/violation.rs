@@ -31,7 +31,7 @@ impl Violation {
     }
 
     /// Bytes that are no packet. Which of several rules they break first is told by no standard, and so neither is the reason.
-    pub(super) fn of_malformed(error: DecodeError, at: Instant) -> Self {
+    pub(super) fn of_malformed(error: &DecodeError, at: Instant) -> Self {
         Self { clause: error.clause, what: format!("what is no packet ({})", error.what), reason: None, at }
     }
 }
