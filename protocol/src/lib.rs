@@ -47,6 +47,6 @@ mod version;
 pub use crate::codec::{DecodeError, DecodeOptions, EncodeError, Role, decode, encode};
 pub use crate::packet::{Packet, PacketType};
 pub use crate::reason::ReasonCode;
-pub use crate::room::{Empty, Rare, Shared};
+pub use crate::room::{Empty, Pages, Rare, Shared};
 pub use crate::time::{Clock, Instant};
 pub use crate::version::Version;

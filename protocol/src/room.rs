@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Index, IndexMut};
 use std::sync::Arc;
 
 /// A value that all its copies share, until one of them is changed.
@@ -127,6 +127,85 @@ impl<T: fmt::Debug> fmt::Debug for Rare<T> {
     }
 }
 
+/// A list of which nothing is removed, and which grows by a page at a time: nothing is moved for it, and it has no room for
+/// twice as much as there is.
+#[derive(Clone, Debug)]
+pub struct Pages<T>(Vec<Vec<T>>);
+
+/// Number of items on a page.
+const PAGE: usize = 1024;
+
+impl<T> Pages<T> {
+    /// Creates an empty list.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds an item at the end.
+    pub fn push(&mut self, item: T) {
+        match self.0.last_mut() {
+            Some(page) if page.len() < PAGE => page.push(item),
+            // The first page grows as the list does, which may stay short.
+            None => self.0.push(vec![item]),
+            Some(_) => {
+                let mut page = Vec::with_capacity(PAGE);
+                page.push(item);
+                self.0.push(page);
+            }
+        }
+    }
+
+    /// Returns the number of items.
+    pub fn len(&self) -> usize {
+        self.0.last().map_or(0, |last| (self.0.len() - 1) * PAGE + last.len())
+    }
+
+    /// Returns whether there are no items.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the item at this place, from 0.
+    pub fn get(&self, place: usize) -> Option<&T> {
+        self.0.get(place / PAGE)?.get(place % PAGE)
+    }
+
+    /// Returns the item at this place, from 0, to be changed.
+    pub fn get_mut(&mut self, place: usize) -> Option<&mut T> {
+        self.0.get_mut(place / PAGE)?.get_mut(place % PAGE)
+    }
+
+    /// Returns all items in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().flatten()
+    }
+
+    /// Returns all items in their order, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut().flatten()
+    }
+}
+
+impl<T> Default for Pages<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Index<usize> for Pages<T> {
+    type Output = T;
+
+    fn index(&self, place: usize) -> &T {
+        &self.0[place / PAGE][place % PAGE]
+    }
+}
+
+impl<T> IndexMut<usize> for Pages<T> {
+    fn index_mut(&mut self, place: usize) -> &mut T {
+        &mut self.0[place / PAGE][place % PAGE]
+    }
+}
+
 impl<K: 'static, V: 'static> Empty for BTreeMap<K, V> {
     const EMPTY: &'static Self = &Self::new();
 }
@@ -166,5 +245,22 @@ mod tests {
         rare.clear();
         assert_eq!((rare.len(), rare.existing()), (0, None));
         assert_eq!(size_of_val(&rare), size_of::<usize>());
+    }
+
+    #[test]
+    fn pages_hold_their_items_in_order_with_room_for_at_most_a_page_more() {
+        let mut pages = Pages::new();
+        assert!(pages.is_empty() && pages.get(0).is_none());
+        let count = 3 * PAGE + 1;
+        for item in 0..count {
+            pages.push(item);
+            assert_eq!(pages.len(), item + 1);
+        }
+        assert!(pages.iter().copied().eq(0..count));
+        pages[PAGE] = 7;
+        pages.iter_mut().take(1).for_each(|item| *item = 8);
+        assert_eq!((pages[0], pages.get(PAGE), pages.get(count)), (8, Some(&7), None));
+        assert!(pages.get_mut(count).is_none());
+        assert!(pages.0.iter().map(Vec::capacity).sum::<usize>() <= count + PAGE);
     }
 }
