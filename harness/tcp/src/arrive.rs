@@ -126,8 +126,7 @@ impl Network {
         end.rank = rank;
         end.receiver.next = 1;
         end.sender.window = segment.window;
-        let answer =
-            Segment { flag: Flag::Syn, acknowledgement: Some(1), window: u16::MAX.into(), ..Segment::default() };
+        let answer = Segment { flag: Flag::Syn, acknowledgement: Some(1), window: u16::MAX, ..Segment::default() };
         self.send_control(to, answer);
     }
 

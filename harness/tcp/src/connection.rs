@@ -102,7 +102,7 @@ pub(crate) struct End {
     pub(crate) program: Program,
     pub(crate) state: State,
     /// Rank among the sockets of its host, by the order in which they came to be.
-    pub(crate) rank: u64,
+    pub(crate) rank: u32,
     /// The program has been told how the connection failed.
     pub(crate) knows_failure: bool,
     /// A read is blocked.

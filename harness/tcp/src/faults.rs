@@ -88,11 +88,11 @@ impl Network {
         it.is_down = true;
         it.is_listening = false;
         it.clear_backlog();
-        it.control.clear();
-        it.writers.clear();
         let clients = it.opened(0..=u32::MAX).map(|id| Socket::new(id, Side::Client));
         let sockets: Vec<Socket> = clients.chain(it.served().map(|id| Socket::new(id, Side::Server))).collect();
         self.stopped_listening.retain(|stopped| *stopped != host);
+        self.control.retain(|(of, ..)| *of != host);
+        self.writers.retain(|(of, ..)| *of != host);
         for socket in sockets {
             let is_unanswered = self.is_unanswered(socket);
             // A SYN that is under way still finds the host when it has power again.
@@ -121,7 +121,7 @@ impl Network {
         if let Some(end) = self.end_mut(server) {
             *end = End::new(end.host, end.link);
         }
-        let syn = Segment { flag: Flag::Syn, window: u16::MAX.into(), ..Segment::default() };
+        let syn = Segment { flag: Flag::Syn, window: u16::MAX, ..Segment::default() };
         let left = self.end(server.peer()).map_or(now, |client| client.sender.waiting_since());
         self.lose(now, server.peer(), syn, left);
     }

@@ -2,8 +2,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 
 use crate::ConnectionId;
-use crate::connection::Socket;
-use crate::segment::Segment;
 
 /// Identifies a host: its place among the hosts of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,10 +20,6 @@ pub(crate) struct Host {
     opened: Vec<(u32, ConnectionId)>,
     /// The connections that others have opened to it, if any have.
     pub(crate) served: Option<Box<Served>>,
-    /// Segments of the handshake, acknowledgements and RSTs that leave with the next flush.
-    pub(crate) control: Vec<(Socket, Segment)>,
-    /// Sockets that may have bytes or FIN to send, with their ranks.
-    pub(crate) writers: Vec<(u64, Socket)>,
 }
 
 /// The connections that others have opened to a host.

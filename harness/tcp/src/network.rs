@@ -53,11 +53,13 @@ pub struct Network {
     pub(crate) overrides: PathOverrides,
     slots: Vec<Slot>,
     free_slots: Vec<u32>,
-    pub(crate) next_rank: u64,
+    pub(crate) next_rank: u32,
     pub(crate) arrivals: Schedule<Duration, Arrival>,
     pub(crate) timeouts: Schedule<(Duration, Timeout), Socket>,
-    /// Hosts whose sockets may have something to send.
-    pub(crate) stirred: BTreeSet<HostId>,
+    /// Segments of the handshake, acknowledgements and RSTs that leave their hosts with the next flush.
+    pub(crate) control: Vec<(HostId, Socket, Segment)>,
+    /// Sockets that may have bytes or FIN to send, with their hosts and ranks.
+    pub(crate) writers: Vec<(HostId, u32, Socket)>,
     /// Sockets that end by RST with the next flush.
     pub(crate) aborting: Vec<Socket>,
     /// Hosts whose program has stopped listening.
@@ -115,7 +117,8 @@ impl Network {
             next_rank: 0,
             arrivals: Schedule::new(),
             timeouts: Schedule::new(),
-            stirred: BTreeSet::new(),
+            control: Vec::new(),
+            writers: Vec::new(),
             aborting: Vec::new(),
             stopped_listening: Vec::new(),
             ending: Vec::new(),

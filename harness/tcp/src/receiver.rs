@@ -10,17 +10,23 @@ use crate::BUFFER_CAPACITY;
 /// has arrived, and serves the reads after it from what it took.
 #[derive(Default)]
 pub(crate) struct Receiver {
+    /// Mostly there is nothing, and then it takes the room of a pointer: there may be a million connections.
+    unread: Option<Box<Unread>>,
+    /// The sequence number that is expected next.
+    pub(crate) next: u64,
+    has_fin: bool,
+}
+
+/// Bytes that the program has not read; never empty.
+#[derive(Default)]
+struct Unread {
     /// The oldest bytes. Most of the time there are no others.
     first: Bytes,
-    #[expect(clippy::box_collection, reason = "mostly there is none, and then it takes the room of a pointer")]
-    rest: Option<Box<VecDeque<Bytes>>>,
+    rest: VecDeque<Bytes>,
     /// Number of bytes that the window counts: those after `taken`.
     buffered: usize,
     /// Number of bytes that a read has taken out of the receive buffer and the program has not read.
     taken: usize,
-    /// The sequence number that is expected next.
-    pub(crate) next: u64,
-    has_fin: bool,
 }
 
 impl Receiver {
@@ -29,16 +35,17 @@ impl Receiver {
         if payload.is_empty() || sequence != self.next || self.has_fin {
             return false;
         }
-        payload.truncate(BUFFER_CAPACITY - self.buffered);
+        payload.truncate(BUFFER_CAPACITY - self.buffered());
         if payload.is_empty() {
             return false;
         }
         self.next += payload.len() as u64;
-        self.buffered += payload.len();
-        if self.first.is_empty() {
-            self.first = payload;
+        let unread = self.unread.get_or_insert_default();
+        unread.buffered += payload.len();
+        if unread.first.is_empty() {
+            unread.first = payload;
         } else {
-            self.rest.get_or_insert_default().push_back(payload);
+            unread.rest.push_back(payload);
         }
         true
     }
@@ -54,33 +61,24 @@ impl Receiver {
     }
 
     /// Returns the window to advertise, in bytes.
-    pub(crate) fn window(&self) -> u32 {
-        u32::from(u16::try_from(BUFFER_CAPACITY - self.buffered).unwrap_or(u16::MAX))
+    pub(crate) fn window(&self) -> u16 {
+        u16::try_from(BUFFER_CAPACITY - self.buffered()).unwrap_or(u16::MAX)
     }
 
     /// Reads into `buffer`. Returns how many bytes were read, and whether the window opened so far that the other end
     /// is to be told.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> (usize, bool) {
-        let mut opened = 0;
-        if self.taken == 0 {
-            opened = std::mem::take(&mut self.buffered);
-            self.taken = opened;
-        }
-        let mut count = 0;
-        while count < buffer.len() && self.taken > 0 {
-            let part = self.first.len().min(buffer.len() - count).min(self.taken);
-            buffer[count..count + part].copy_from_slice(&self.first[..part]);
-            self.first.advance(part);
-            self.taken -= part;
-            count += part;
-            self.next_chunk();
+        let Some(unread) = &mut self.unread else { return (0, false) };
+        let (count, opened) = unread.read(buffer);
+        if unread.first.is_empty() {
+            self.unread = None;
         }
         (count, opened >= BUFFER_CAPACITY / 2)
     }
 
     /// Returns how many bytes the program has not read.
     pub(crate) fn unread(&self) -> usize {
-        self.taken + self.buffered
+        self.unread.as_ref().map_or(0, |unread| unread.taken + unread.buffered)
     }
 
     /// Returns whether a read would return the end of the stream.
@@ -95,16 +93,35 @@ impl Receiver {
 
     /// Drops what has arrived, because no program will read it.
     pub(crate) fn clear(&mut self) {
-        *self = Self { next: self.next, has_fin: self.has_fin, ..Self::default() };
+        self.unread = None;
     }
 
-    fn next_chunk(&mut self) {
-        if self.first.is_empty() {
-            self.first = self.rest.as_mut().and_then(|rest| rest.pop_front()).unwrap_or_default();
+    /// Returns how many bytes the window counts.
+    fn buffered(&self) -> usize {
+        self.unread.as_ref().map_or(0, |unread| unread.buffered)
+    }
+}
+
+impl Unread {
+    /// Reads into `buffer`. Returns how many bytes were read, and by how many the window opened.
+    fn read(&mut self, buffer: &mut [u8]) -> (usize, usize) {
+        let mut opened = 0;
+        if self.taken == 0 {
+            opened = std::mem::take(&mut self.buffered);
+            self.taken = opened;
+        }
+        let mut count = 0;
+        while count < buffer.len() && self.taken > 0 {
+            let part = self.first.len().min(buffer.len() - count).min(self.taken);
+            buffer[count..count + part].copy_from_slice(&self.first[..part]);
+            self.first.advance(part);
+            self.taken -= part;
+            count += part;
             if self.first.is_empty() {
-                self.rest = None;
+                self.first = self.rest.pop_front().unwrap_or_default();
             }
         }
+        (count, opened)
     }
 }
 

@@ -7,7 +7,7 @@ pub(crate) struct Segment {
     pub(crate) sequence: u64,
     /// The sequence number that is expected next, unless this is the first SYN or an RST.
     pub(crate) acknowledgement: Option<u64>,
-    pub(crate) window: u32,
+    pub(crate) window: u16,
     pub(crate) payload: Bytes,
     pub(crate) flag: Flag,
 }

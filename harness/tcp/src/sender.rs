@@ -22,15 +22,15 @@ const MAXIMUM_TIMEOUT: Duration = Duration::from_secs(120);
 /// once, as selective acknowledgement and a window large enough do.
 #[derive(Default)]
 pub(crate) struct Sender {
-    /// Bytes that the program has written and that have not been sent.
-    unsent: BytesMut,
+    /// Bytes that the program has written and that have not been sent; none if there are none.
+    unsent: Option<Box<BytesMut>>,
     fin: Fin,
     /// The sequence number after the last one that was sent.
     next: u64,
     /// The sequence number up to which the other end is known to have everything.
     acknowledged: u64,
     /// Number of bytes after `acknowledged` that the other end has room for.
-    pub(crate) window: u32,
+    pub(crate) window: u16,
     /// Number of segments on their way.
     pub(crate) in_flight: u32,
     /// True if something looks at [`failure_due`](Self::failure_due) when it comes.
@@ -43,8 +43,15 @@ pub(crate) struct Sender {
     waiting_since: StoredTime,
     /// Time that the socket waits for an answer before it fails.
     give_up: StoredTime,
-    losses: Option<Box<Losses>>,
-    probing: Option<Box<Probing>>,
+    /// The state that hardly any sender has: there may be a million connections.
+    trouble: Option<Box<Trouble>>,
+}
+
+/// The state of a sender to which the network or its peer does not listen.
+#[derive(Default)]
+struct Trouble {
+    losses: Option<Losses>,
+    probing: Option<Probing>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -75,9 +82,11 @@ struct Losses {
 impl Sender {
     /// Takes bytes from the program, as many as there is room for, and returns how many.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> usize {
-        let occupied = (self.next - self.acknowledged) as usize + self.unsent.len();
+        let occupied = (self.next - self.acknowledged) as usize + self.unsent_len();
         let count = bytes.len().min(BUFFER_CAPACITY.saturating_sub(occupied));
-        self.unsent.extend_from_slice(&bytes[..count]);
+        if count > 0 {
+            self.unsent.get_or_insert_default().extend_from_slice(&bytes[..count]);
+        }
         count
     }
 
@@ -99,27 +108,30 @@ impl Sender {
         if room == 0 {
             return None;
         }
-        if !self.unsent.is_empty() {
-            let count = self.unsent.len().min(MAXIMUM_SEGMENT_SIZE).min(room as usize);
-            let payload = self.unsent.split_to(count).freeze();
-            self.probing = None;
-            if self.unsent.is_empty() {
-                // What is left of the allocation goes with the segment.
-                self.unsent = BytesMut::new();
-            }
+        if let Some(unsent) = &mut self.unsent {
+            let count = unsent.len().min(MAXIMUM_SEGMENT_SIZE).min(room as usize);
+            let payload = if count == unsent.len() {
+                // A copy takes less room than a part of the allocation, and mostly there are few bytes.
+                let payload = Bytes::copy_from_slice(unsent);
+                self.unsent = None;
+                payload
+            } else {
+                unsent.split_to(count).freeze()
+            };
+            self.end_probing();
             return Some((payload, Flag::None));
         }
         if self.fin != Fin::Queued {
             return None;
         }
         self.fin = Fin::Sent;
-        self.probing = None;
+        self.end_probing();
         Some((Bytes::new(), Flag::Fin))
     }
 
     /// Returns whether there is something to be sent as soon as the window has room.
     pub(crate) fn has_unsent(&self) -> bool {
-        !self.unsent.is_empty() || self.fin == Fin::Queued
+        self.unsent.is_some() || self.fin == Fin::Queued
     }
 
     /// Returns whether nothing is under way and the window is closed for what is to be sent: unless one asks, the news
@@ -130,25 +142,25 @@ impl Sender {
 
     /// Returns whether it has to begin to ask whether the window is still closed.
     pub(crate) fn must_begin_probing(&self) -> bool {
-        self.probing.is_none() && self.is_stalled()
+        self.trouble.as_ref().is_none_or(|trouble| trouble.probing.is_none()) && self.is_stalled()
     }
 
     /// Begins to ask whether the window is still closed, and returns when to ask first.
     pub(crate) fn begin_probing(&mut self, now: Duration, round_trip: Duration) -> Duration {
         let probing = Probing::new(now, first_timeout(round_trip));
         let first = probing.next_at();
-        self.probing = Some(Box::new(probing));
+        self.trouble.get_or_insert_default().probing = Some(probing);
         first
     }
 
     /// Returns what to do at `now`, for which a question was planned; `None` if it was for another time.
     pub(crate) fn next_probe(&mut self, now: Duration, give_up: Duration) -> Option<Probe> {
-        self.probing.as_mut()?.next(now, give_up, MAXIMUM_TIMEOUT)
+        self.trouble.as_mut()?.probing.as_mut()?.next(now, give_up, MAXIMUM_TIMEOUT)
     }
 
     /// Registers that the other end has answered.
     pub(crate) fn probe_answered(&mut self) {
-        if let Some(probing) = &mut self.probing {
+        if let Some(probing) = self.trouble.as_mut().and_then(|trouble| trouble.probing.as_mut()) {
             probing.answered();
         }
     }
@@ -171,10 +183,10 @@ impl Sender {
         if up_to > self.acknowledged && up_to <= self.next {
             self.acknowledged = up_to;
             self.waiting_since = now.into();
-            if let Some(losses) = &mut self.losses {
+            if let Some(losses) = self.losses_mut() {
                 losses.timeout = None;
                 if losses.retry_at.is_none() && !losses.has_any() {
-                    self.losses = None;
+                    self.end_losses();
                 }
             }
         }
@@ -209,12 +221,12 @@ impl Sender {
 
     /// Returns whether something that was lost has to arrive before what is sent now.
     pub(crate) fn is_held_up(&self) -> bool {
-        self.losses.as_ref().is_some_and(|losses| !losses.segments.is_empty() && !losses.unanswered)
+        self.losses().is_some_and(|losses| !losses.segments.is_empty() && !losses.unanswered)
     }
 
     /// Registers that the segments that were lost did arrive, and that their answer was lost.
     pub(crate) fn lost_the_answer(&mut self) {
-        if let Some(losses) = &mut self.losses {
+        if let Some(losses) = self.losses_mut() {
             losses.unanswered = !losses.segments.is_empty();
         }
     }
@@ -223,18 +235,18 @@ impl Sender {
     /// attempt if it is a new one.
     pub(crate) fn lose(&mut self, segment: Segment, left: Duration, round_trip: Duration) -> Option<Duration> {
         let first = if segment.flag == Flag::Syn { INITIAL_TIMEOUT } else { first_timeout(round_trip) };
-        if self.losses.as_ref().is_some_and(|losses| losses.segments.is_empty()) {
+        if self.losses().is_some_and(|losses| losses.segments.is_empty()) {
             // It carries the acknowledgement itself, and does not wait for that one's time-out.
             self.drop_lost_ack();
         }
-        let losses = self.losses.get_or_insert_default();
+        let losses = self.trouble.get_or_insert_default().losses.get_or_insert_default();
         losses.segments.push_back(segment);
         losses.plan_retry(left, first)
     }
 
     /// Keeps an acknowledgement that was lost. Returns the time of the next attempt if it is a new one.
     pub(crate) fn lose_ack(&mut self, segment: Segment, left: Duration, round_trip: Duration) -> Option<Duration> {
-        let losses = self.losses.get_or_insert_default();
+        let losses = self.trouble.get_or_insert_default().losses.get_or_insert_default();
         let since = losses.ack.take().map_or(left, |(_, since)| since);
         losses.ack = Some((segment, since));
         losses.plan_retry(left, first_timeout(round_trip))
@@ -242,20 +254,20 @@ impl Sender {
 
     /// Drops a lost acknowledgement, because a newer one makes it useless.
     pub(crate) fn drop_lost_ack(&mut self) {
-        let Some(losses) = &mut self.losses else { return };
+        let Some(losses) = self.losses_mut() else { return };
         if losses.ack.take().is_some() && losses.segments.is_empty() {
-            self.losses = None;
+            self.end_losses();
         }
     }
 
     /// Returns since when the acknowledgement to repeat is lost.
     pub(crate) fn ack_lost_since(&self) -> Option<Duration> {
-        self.losses.as_ref()?.ack.as_ref().map(|(_, since)| *since)
+        self.losses()?.ack.as_ref().map(|(_, since)| *since)
     }
 
     /// Decides whether the attempt planned for `now` or before is made, and doubles the time-out if so.
     pub(crate) fn begin_retry(&mut self, now: Duration) -> bool {
-        let Some(losses) = &mut self.losses else { return false };
+        let Some(losses) = self.losses_mut() else { return false };
         // One that was put off is made at its new time. Who drives the network may be late.
         if losses.retry_at.is_none_or(|at| at > now) {
             return false;
@@ -270,12 +282,12 @@ impl Sender {
 
     /// Plans the next attempt, because the one at `now` failed, and returns its time.
     pub(crate) fn retry_failed(&mut self, now: Duration) -> Option<Duration> {
-        self.losses.as_mut()?.plan_retry(now, MINIMUM_TIMEOUT)
+        self.losses_mut()?.plan_retry(now, MINIMUM_TIMEOUT)
     }
 
     /// Takes what is sent again: all that was lost, and the acknowledgement if that has a way as well.
     pub(crate) fn take_lost(&mut self, with_ack: bool) -> Vec<Segment> {
-        let Some(losses) = &mut self.losses else { return Vec::new() };
+        let Some(losses) = self.losses_mut() else { return Vec::new() };
         losses.unanswered = false;
         let mut segments: Vec<Segment> = losses.segments.drain(..).collect();
         if with_ack {
@@ -286,15 +298,36 @@ impl Sender {
 
     /// Returns whether there is something to be sent again.
     pub(crate) fn has_losses(&self) -> bool {
-        self.losses.as_ref().is_some_and(|losses| losses.has_any())
+        self.losses().is_some_and(Losses::has_any)
     }
 
     /// Drops everything, because the socket is gone: nothing is sent again.
     pub(crate) fn forget(&mut self) {
-        self.unsent = BytesMut::new();
-        self.losses = None;
-        self.probing = None;
+        self.unsent = None;
+        self.trouble = None;
         self.acknowledged = self.next;
+    }
+
+    fn unsent_len(&self) -> usize {
+        self.unsent.as_ref().map_or(0, |unsent| unsent.len())
+    }
+
+    fn losses(&self) -> Option<&Losses> {
+        self.trouble.as_ref()?.losses.as_ref()
+    }
+
+    fn losses_mut(&mut self) -> Option<&mut Losses> {
+        self.trouble.as_mut()?.losses.as_mut()
+    }
+
+    fn end_losses(&mut self) {
+        self.trouble = self.trouble.take().filter(|trouble| trouble.probing.is_some());
+        self.trouble.iter_mut().for_each(|trouble| trouble.losses = None);
+    }
+
+    fn end_probing(&mut self) {
+        self.trouble = self.trouble.take().filter(|trouble| trouble.losses.is_some());
+        self.trouble.iter_mut().for_each(|trouble| trouble.probing = None);
     }
 }
 

@@ -68,7 +68,7 @@ impl Network {
         let ordinal = host.opened_count;
         let client = End { state: State::Opening, rank, ..End::new(from, links.0) };
         let id = self.insert(ordinal, client, End::new(to, links.1));
-        let syn = Segment { flag: Flag::Syn, window: u16::MAX.into(), ..Segment::default() };
+        let syn = Segment { flag: Flag::Syn, window: u16::MAX, ..Segment::default() };
         self.send_control(Socket::new(id, Side::Client), syn);
         id
     }
@@ -201,35 +201,23 @@ impl Network {
         }
     }
 
-    pub(crate) fn take_rank(&mut self) -> u64 {
-        self.next_rank += 1;
+    pub(crate) fn take_rank(&mut self) -> u32 {
+        self.next_rank = self.next_rank.checked_add(1).expect("fewer than four billion sockets in a run");
         self.next_rank
     }
 
     /// Sends a segment that no window holds back with the next flush.
     pub(crate) fn send_control(&mut self, socket: Socket, segment: Segment) {
         let Some(host) = self.host_of(socket) else { return };
-        let control = &mut self.host_mut(host).control;
-        if control.is_empty() {
-            // Mostly it stays alone, and a list that grows by itself makes room for four.
-            control.reserve_exact(1);
-        }
-        control.push((socket, segment));
-        self.stirred.insert(host);
+        self.control.push((host, socket, segment));
     }
 
     /// Looks with the next flush whether a socket has something to send.
     pub(crate) fn queue_writer(&mut self, socket: Socket) {
         let Some(end) = self.end_mut(socket) else { return };
         if !std::mem::replace(&mut end.is_queued, true) {
-            let (host, rank) = (end.host, end.rank);
-            let writers = &mut self.host_mut(host).writers;
-            if writers.is_empty() {
-                // Mostly it stays alone, and a list that grows by itself makes room for four.
-                writers.reserve_exact(1);
-            }
-            writers.push((rank, socket));
-            self.stirred.insert(host);
+            let writer = (end.host, end.rank, socket);
+            self.writers.push(writer);
         }
     }
 

@@ -36,13 +36,19 @@ impl Network {
     }
 
     fn send_all(&mut self, now: Duration) {
-        while let Some(host) = self.stirred.pop_first() {
-            for (socket, segment) in std::mem::take(&mut self.host_mut(host).control) {
+        let (mut control, mut writers) = (std::mem::take(&mut self.control), std::mem::take(&mut self.writers));
+        control.sort_by_key(|(host, ..)| *host);
+        writers.sort_unstable();
+        let (mut control, mut writers) = (control.into_iter().peekable(), writers.into_iter().peekable());
+        while let Some(host) =
+            control.peek().map(|(host, ..)| *host).into_iter().chain(writers.peek().map(|(host, ..)| *host)).min()
+        {
+            while let Some((_, socket, segment)) = control.next_if(|(of, ..)| *of == host) {
                 self.depart(now, socket, segment);
             }
-            let mut writers = std::mem::take(&mut self.host_mut(host).writers);
-            writers.sort_unstable();
-            writers.into_iter().for_each(|(_, socket)| self.send_stream(now, socket));
+            while let Some((.., socket)) = writers.next_if(|(of, ..)| *of == host) {
+                self.send_stream(now, socket);
+            }
         }
     }
 
