@@ -2,10 +2,8 @@ use std::collections::VecDeque;
 
 use bytes::BytesMut;
 use bytestring::ByteString;
-#[cfg(feature = "defects")]
-use halfopen_protocol::Rare;
 use halfopen_protocol::packet::{Connect, Disconnect, PacketId, Publish, QoS};
-use halfopen_protocol::{Instant, Packet, Version, encode};
+use halfopen_protocol::{Instant, Packet, Rare, Version, encode};
 
 use super::backoff::Backoff;
 #[cfg(feature = "defects")]
@@ -37,12 +35,12 @@ pub struct Client {
     pub(super) assigned_id: Option<Box<ByteString>>,
     pub(super) mechanism: Option<Box<dyn Mechanism>>,
     /// Number of messages that the application still takes; `None`: any number.
-    pub(super) credit: Option<usize>,
+    pub(super) credit: Option<u32>,
     pinging: bool,
     #[cfg(feature = "defects")]
     pub(super) defects: Rare<Defects>,
     last_token: u64,
-    pub(super) outputs: VecDeque<Output>,
+    pub(super) outputs: Rare<VecDeque<Output>>,
     /// Number of bytes that wait in them to be sent.
     pub(super) unpolled: usize,
     /// Time at which messages were left waiting because too many bytes waited.
@@ -60,12 +58,12 @@ impl Client {
             clean_start: None,
             assigned_id: None,
             mechanism: None,
-            credit: options.incoming_limit,
+            credit: options.incoming_limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
             pinging: true,
             #[cfg(feature = "defects")]
             defects: Rare::new(),
             last_token: Token::OWN.0,
-            outputs: VecDeque::new(),
+            outputs: Rare::new(),
             unpolled: 0,
             held: None,
             options,
@@ -245,11 +243,9 @@ impl Client {
         {
             self.handle_packet_or_defect(now, packet);
         }
-        if let Some(buffer) = self.link.buffer()
-            && buffer.is_empty()
-        {
+        if let Link::Up(up) = &mut self.link {
             // An idle client holds no buffer: there may be a million of them.
-            *buffer = BytesMut::new();
+            up.buffer = up.buffer.take().filter(|buffer| !buffer.is_empty());
         }
     }
 
@@ -307,10 +303,10 @@ impl Client {
         {
             self.pump(now);
         }
-        let output = self.outputs.pop_front();
+        let output = self.outputs.existing().and_then(VecDeque::pop_front);
         if self.outputs.is_empty() {
             // An idle client holds no buffer: there may be a million of them.
-            self.outputs = VecDeque::new();
+            self.outputs.clear();
         }
         if let Some(Output::Send(bytes)) = &output {
             self.unpolled -= bytes.len();

@@ -36,7 +36,7 @@ impl Client {
     pub fn allow(&mut self, now: Instant, messages: usize) {
         let Some(credit) = &mut self.credit else { return };
         let was_deaf = *credit == 0;
-        *credit = credit.saturating_add(messages);
+        *credit = credit.saturating_add(u32::try_from(messages).unwrap_or(u32::MAX));
         if was_deaf && messages > 0 {
             // What has come meanwhile was not looked at.
             self.handle_bytes(now, &[]);

@@ -110,7 +110,7 @@ impl Client {
         self.link = Link::Up(Box::new(Up {
             keep_alive,
             limits,
-            buffer: std::mem::take(&mut handshake.buffer),
+            buffer: Some(Box::new(std::mem::take(&mut handshake.buffer))),
             aliases: Rare::new(),
             outgoing: Aliases::new(connack.topic_alias_maximum.unwrap_or(0).min(self.options.topic_aliases)),
             since: now,

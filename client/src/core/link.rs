@@ -50,7 +50,8 @@ pub(super) struct Handshake {
 pub(super) struct Up {
     pub(super) keep_alive: KeepAliveOrDefect,
     pub(super) limits: Limits,
-    pub(super) buffer: BytesMut,
+    /// Bytes that make no whole packet yet, if there are some.
+    pub(super) buffer: Option<Box<BytesMut>>,
     /// Topic aliases that the broker set (§3.3.2.3.4 of 5.0).
     pub(super) aliases: Rare<BTreeMap<u16, ByteString>>,
     /// The aliases that we set.
@@ -79,7 +80,7 @@ impl Link {
     pub(super) fn buffer(&mut self) -> Option<&mut BytesMut> {
         match self {
             Self::Handshake(handshake) => Some(&mut handshake.buffer),
-            Self::Up(up) => Some(&mut up.buffer),
+            Self::Up(up) => Some(up.buffer.get_or_insert_default()),
             Self::Idle | Self::Waiting { .. } | Self::Opening(_) => None,
         }
     }

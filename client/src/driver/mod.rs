@@ -161,7 +161,7 @@ impl<C: Clock, Q: Commands, F: FnMut(Instant, Event)> Driver<C, Q, F> {
                     Ok(Io::Relieved) => self.client.handle_congestion(self.clock.now(), false),
                     Ok(Io::Read(bytes)) => {
                         let now = self.clock.now();
-                        self.client.handle_bytes(now, bytes);
+                        self.client.handle_bytes(now, &bytes);
                         self.catch_up(now);
                     }
                     Err(transport) => {

@@ -22,9 +22,9 @@ const BACKLOG: usize = 4 * 1024 * 1024;
 const CONGESTED: usize = 1024 * 1024;
 
 /// The event of a connection.
-pub(super) enum Io<'a> {
+pub(super) enum Io {
     /// Bytes came in.
-    Read(&'a [u8]),
+    Read(Vec<u8>),
     /// The socket took bytes that had waited for it.
     Written,
     /// The socket took more bytes at once than can be too many.
@@ -41,8 +41,6 @@ pub(super) struct Wire<S> {
     /// A write failed: from then on only what the peer had sent before can be read.
     write_error: Option<io::Error>,
     is_shut: bool,
-    /// The bytes of the last read.
-    received: Vec<u8>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
@@ -54,7 +52,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             needs_flush: false,
             write_error: None,
             is_shut: false,
-            received: Vec::new(),
         }
     }
 
@@ -72,13 +69,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Waits for bytes, if they are wanted, or for the end of the connection, and writes meanwhile what the socket
     /// takes. Cancel safe.
-    pub(super) async fn next(&mut self, is_wanted: bool) -> Result<Io<'_>, Transport> {
-        let progress = poll_fn(|cx| self.poll_next(cx, is_wanted)).await?;
-        Ok(match progress {
-            Progress::Read(count) => Io::Read(&self.received[..count]),
-            Progress::Written => Io::Written,
-            Progress::Relieved => Io::Relieved,
-        })
+    pub(super) async fn next(&mut self, is_wanted: bool) -> Result<Io, Transport> {
+        poll_fn(|cx| self.poll_next(cx, is_wanted)).await
     }
 
     /// Writes what is left and closes in order. Cancel safe.
@@ -108,13 +100,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Reading comes first, and again after a failed write: the peer's last words may be waiting.
-    fn poll_next(&mut self, cx: &mut Context<'_>, is_wanted: bool) -> Poll<Result<Progress, Transport>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>, is_wanted: bool) -> Poll<Result<Io, Transport>> {
         loop {
             if is_wanted
                 && self.unwritten.len() <= BACKLOG
-                && let Poll::Ready(count) = self.poll_read(cx)
+                && let Poll::Ready(bytes) = self.poll_read(cx)
             {
-                return Poll::Ready(count.map(Progress::Read));
+                return Poll::Ready(bytes.map(Io::Read));
             }
             if let Some(error) = &self.write_error {
                 return Poll::Ready(Err(transport(error)));
@@ -125,15 +117,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 let is_progress = self.is_waiting && self.unwritten.len() < before;
                 self.is_waiting = !self.unwritten.is_empty();
                 return match (is_progress, was_congested && !self.is_congested()) {
-                    (true, _) => Poll::Ready(Ok(Progress::Written)),
-                    (false, true) => Poll::Ready(Ok(Progress::Relieved)),
+                    (true, _) => Poll::Ready(Ok(Io::Written)),
+                    (false, true) => Poll::Ready(Ok(Io::Relieved)),
                     (false, false) => Poll::Pending,
                 };
             }
         }
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Transport>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Vec<u8>, Transport>> {
         // A connection on which little comes does not hold a buffer for much.
         let mut space = [MaybeUninit::uninit(); READ_SIZE];
         let mut buffer = ReadBuf::uninit(&mut space);
@@ -141,11 +133,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             Ok(()) if buffer.filled().is_empty() => {
                 Poll::Ready(Err(self.write_error.as_ref().map_or(Transport::Eof, transport)))
             }
-            Ok(()) => {
-                self.received.clear();
-                self.received.extend_from_slice(buffer.filled());
-                Poll::Ready(Ok(self.received.len()))
-            }
+            Ok(()) => Poll::Ready(Ok(buffer.filled().to_vec())),
             Err(error) => Poll::Ready(Err(transport(&error))),
         }
     }
@@ -175,13 +163,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
         Poll::Ready(Ok(()))
     }
-}
-
-/// [`Io`] without the bytes.
-enum Progress {
-    Read(usize),
-    Written,
-    Relieved,
 }
 
 /// Returns what an error says about how the connection ended.

@@ -1,6 +1,6 @@
 //! Applies each defect: in place of a rule, before it, or after it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -161,7 +161,7 @@ impl Client {
     fn put_new_first(&mut self) {
         let (mut first, mut again) = (Vec::new(), Vec::new());
         let mut is_again = false;
-        for output in std::mem::take(&mut self.outputs) {
+        for output in std::mem::take(&mut self.outputs).into_inner() {
             if let Output::Event(Event::Sending(packet)) = &output {
                 is_again = match packet {
                     Packet::Publish(publish) => publish.dup,
@@ -170,7 +170,7 @@ impl Client {
             }
             if is_again { again.push(output) } else { first.push(output) }
         }
-        self.outputs = first.into_iter().chain(again).collect();
+        self.outputs = first.into_iter().chain(again).collect::<VecDeque<_>>().into();
     }
 
     pub(in crate::core) fn packet_or_defect(&mut self, now: Instant, mut packet: Packet) -> Option<Packet> {
