@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use halfopen_protocol::{Packet, PacketType, ReasonCode};
+use halfopen_protocol::{Packet, PacketType, Pages, ReasonCode};
 
 use crate::plan::{
     EventRef, Expectation, Moment, NodeId, PacketKind, PacketPattern, Plan, Program, StepId, Timing, Verb,
@@ -19,7 +19,7 @@ use crate::trace::{ConnectionId, Event, EventKind, Trace, TraceIndex, Transmissi
 /// it, unless somebody expects pings.
 pub(super) struct Evidence {
     /// The events, each with its index in the trace.
-    pub(super) events: Vec<(usize, Event)>,
+    pub(super) events: Pages<(usize, Event)>,
     /// Number of events that the trace has.
     pub(super) len: usize,
     /// Time at which the run ended.
@@ -59,7 +59,7 @@ impl Evidence {
         };
         plan.expectations.iter().for_each(|expectation| wanted.add(plan, expectation));
         Self {
-            events: Vec::new(),
+            events: Pages::new(),
             len: 0,
             end: Duration::ZERO,
             wanted,

@@ -13,7 +13,7 @@ pub(super) fn check(plan: &Plan, trace: &Evidence, findings: &mut Findings) {
         StepProgress { plan, trace, reached: BTreeMap::new(), hit: BTreeSet::new(), changed: BTreeMap::new() };
     // A step that is repeated fails for the same reason many a time.
     let mut failed: BTreeMap<(StepId, &str), Vec<Duration>> = BTreeMap::new();
-    for (index, event) in &trace.events {
+    for (index, event) in trace.events.iter() {
         match &event.kind {
             EventKind::Step { step, .. } => drop(progress.reached.entry(*step).or_insert(*index)),
             EventKind::Node { node, change } => drop(progress.changed.insert((*node, *change), *index)),

@@ -1,12 +1,12 @@
 //! The connections of a run as each of the project's programs sees them, built event by event.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{ConnAck, Connect, Publish};
-use halfopen_protocol::{Instant, Packet, Rare, ReasonCode};
+use halfopen_protocol::{Instant, Packet, Pages, Rare, ReasonCode};
 
 use super::Facts;
 use crate::plan::{Because, NodeFault, NodeId, Plan, Program, StepId};
@@ -17,6 +17,9 @@ use crate::trace::{ConnectionId, Event, EventKind, Transmission};
 pub(super) struct EndId(u32);
 
 impl EndId {
+    /// The absence of an end.
+    const NONE: Self = Self(u32::MAX);
+
     /// Returns the name of the end that was opened at this place, from 0.
     pub(super) fn at(place: usize) -> Self {
         Self(u32::try_from(place).expect("fewer than four billion"))
@@ -89,6 +92,11 @@ pub(super) struct ConnectionEnd {
     pub(super) died: bool,
     /// The topics of the topic aliases that a client was told.
     aliases: Rare<BTreeMap<u16, ByteString>>,
+    /// True as long as the end is one of the open ones of its node.
+    is_open: bool,
+    /// Its neighbours among these.
+    previous_open: EndId,
+    next_open: EndId,
 }
 
 impl ConnectionEnd {
@@ -139,16 +147,18 @@ struct Watched {
     /// The connection that was opened last, and the one that was accepted last.
     latest: Option<EndId>,
     accepted: Option<EndId>,
+    /// The first and the last of the ends that have not sent FIN or RST, which are linked in the order in which they were
+    /// opened.
+    first_open: EndId,
+    last_open: EndId,
 }
 
 /// All connections of a run so far, as the programs see them. Raw peers have none.
 pub(super) struct Index {
     watched: Vec<Option<Watched>>,
-    /// Ends that have not sent FIN or RST, by their nodes.
-    open: BTreeSet<(NodeId, EndId)>,
-    ends: Vec<ConnectionEnd>,
+    ends: Pages<ConnectionEnd>,
     /// Both ends of each connection, by its number.
-    places: Vec<[Option<EndId>; 2]>,
+    places: Pages<[Option<EndId>; 2]>,
 }
 
 impl Index {
@@ -167,9 +177,11 @@ impl Index {
                 generation: 0,
                 latest: None,
                 accepted: None,
+                first_open: EndId::NONE,
+                last_open: EndId::NONE,
             })
         });
-        Self { watched: watched.collect(), open: BTreeSet::new(), ends: Vec::new(), places: Vec::new() }
+        Self { watched: watched.collect(), ends: Pages::new(), places: Pages::new() }
     }
 
     pub(super) fn end(&self, id: EndId) -> &ConnectionEnd {
@@ -244,7 +256,7 @@ impl Index {
                 // Its host answers for a connection that was reset. What has come before that, the program may still read.
                 let is_ended = watched.is_foreign || matches!(item, Transmission::Fin);
                 if is_ended {
-                    self.open.remove(&(from, id));
+                    self.end_open(id);
                     self.ended(at, id, facts);
                     self.ends[id.place()].aliases.clear();
                 }
@@ -311,12 +323,32 @@ impl Index {
 
     /// Removes the open ends of a node, and returns them in the order in which they were opened.
     fn take_open(&mut self, node: NodeId) -> Vec<EndId> {
-        let open = self.open.range((node, EndId(0))..=(node, EndId(u32::MAX)));
-        let ends: Vec<EndId> = open.map(|(_, end)| *end).collect();
-        for end in &ends {
-            self.open.remove(&(node, *end));
+        let mut ends = Vec::new();
+        let first_open =
+            |index: &Self| Some(index.watched[node.0].as_ref()?.first_open).filter(|end| *end != EndId::NONE);
+        while let Some(first) = first_open(self) {
+            self.end_open(first);
+            ends.push(first);
         }
         ends
+    }
+
+    /// Takes an end out of the open ones of its node, if it is one of them.
+    fn end_open(&mut self, id: EndId) {
+        let end = &mut self.ends[id.place()];
+        if !std::mem::take(&mut end.is_open) {
+            return;
+        }
+        let (node, previous, next) = (end.node, end.previous_open, end.next_open);
+        let Some(watched) = &mut self.watched[node.0] else { return };
+        match previous {
+            EndId::NONE => watched.first_open = next,
+            previous => self.ends[previous.place()].next_open = next,
+        }
+        match next {
+            EndId::NONE => watched.last_open = previous,
+            next => self.ends[next.place()].previous_open = previous,
+        }
     }
 
     fn ended(&mut self, at: Duration, id: EndId, facts: &mut Facts<'_>) {
@@ -330,11 +362,15 @@ impl Index {
     fn open(&mut self, connection: ConnectionId, node: NodeId) {
         let id = EndId::at(self.ends.len());
         let Some(watched) = &mut self.watched[node.0] else { return };
-        self.open.insert((node, id));
         watched.latest = Some(id);
+        let previous_open = std::mem::replace(&mut watched.last_open, id);
+        match previous_open {
+            EndId::NONE => watched.first_open = id,
+            previous => self.ends[previous.place()].next_open = id,
+        }
         let place = connection.0 as usize;
-        if self.places.len() <= place {
-            self.places.resize(place + 1, [None, None]);
+        while self.places.len() <= place {
+            self.places.push([None, None]);
         }
         let ends = &self.ends;
         if let Some(free) =
@@ -353,6 +389,9 @@ impl Index {
             over: None,
             died: false,
             aliases: Rare::new(),
+            is_open: true,
+            previous_open,
+            next_open: EndId::NONE,
         });
     }
 

@@ -1,13 +1,15 @@
 //! A table with an entry for each end of a connection.
 
+use halfopen_protocol::Pages;
+
 use super::index::EndId;
 
 /// A map from the ends of connections, in their order. To look something up costs the same however many there are.
-pub(super) struct Table<V>(Vec<Option<V>>);
+pub(super) struct Table<V>(Pages<Option<V>>);
 
 impl<V> Default for Table<V> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self(Pages::new())
     }
 }
 
@@ -22,8 +24,8 @@ impl<V> Table<V> {
 
     pub(super) fn get_or_insert_with(&mut self, end: EndId, make: impl FnOnce() -> V) -> &mut V {
         let place = end.place();
-        if place >= self.0.len() {
-            self.0.resize_with(place + 1, || None);
+        while self.0.len() <= place {
+            self.0.push(None);
         }
         self.0[place].get_or_insert_with(make)
     }

@@ -31,13 +31,13 @@ pub(super) struct Sender {
     /// The place of the latest message that was sent again on the present connection.
     again: u64,
     /// Number of PUBRECs that have come.
-    receipts: u64,
+    receipts: u32,
     /// The receiver's Receive Maximum.
-    receive_maximum: usize,
+    receive_maximum: u32,
     /// The receiver's Maximum Packet Size in bytes.
-    maximum_packet_size: usize,
+    maximum_packet_size: u32,
     /// Number of messages that the sender itself has under way at most.
-    limit: usize,
+    limit: u32,
     /// Number of messages of which something was sent on the present connection, and that are not settled.
     in_flight: u32,
     /// Number of those whose PUBLISH was sent on the present connection.
@@ -71,7 +71,7 @@ struct Exchange {
     /// PUBREC has come.
     is_received: bool,
     /// The place of its first PUBREC among those of the session.
-    receipt: u64,
+    receipt: u32,
     /// PUBREC has come, and the sender may not have taken it in.
     is_doubtful: bool,
     /// True if it may have been too large for a connection since, and its flow be over [MQTT-3.1.2-25].
@@ -112,6 +112,11 @@ impl Exchange {
     }
 }
 
+/// Returns a limit as it is stored, in half the room: what is larger is no limit.
+fn at_most(limit: usize) -> u32 {
+    u32::try_from(limit).unwrap_or(u32::MAX)
+}
+
 impl Sender {
     /// A sender that has begun nothing, and has at most `limit` messages under way.
     pub(super) fn new(limit: usize) -> Self {
@@ -121,9 +126,9 @@ impl Sender {
             begun: 0,
             again: 0,
             receipts: 0,
-            receive_maximum: usize::from(u16::MAX),
-            maximum_packet_size: usize::MAX,
-            limit,
+            receive_maximum: u32::from(u16::MAX),
+            maximum_packet_size: u32::MAX,
+            limit: at_most(limit),
             in_flight: 0,
             counted: 0,
             is_connected: false,
@@ -137,7 +142,7 @@ impl Sender {
 
     /// Sets the number of messages that it has under way at most.
     pub(super) fn limit_to(&mut self, limit: usize) {
-        self.limit = limit;
+        self.limit = at_most(limit);
     }
 
     /// Forgets all that a session had under way.
@@ -181,7 +186,7 @@ impl Sender {
     /// Goes on with a new connection, on which the receiver takes this many messages at once, and packets of this many
     /// bytes. A message that is larger now cannot be sent again, and its flow is over [MQTT-3.1.2-25].
     pub(super) fn connected(&mut self, now: Instant, receive_maximum: usize, maximum_packet_size: usize) {
-        self.maximum_packet_size = maximum_packet_size;
+        self.maximum_packet_size = at_most(maximum_packet_size);
         if let Some(exchanges) = self.exchanges.existing() {
             exchanges.retain(|_, exchange| exchange.is_received || exchange.payload.len() < maximum_packet_size);
             for exchange in exchanges.values_mut() {
@@ -192,7 +197,7 @@ impl Sender {
         (self.in_flight, self.counted) = (0, 0);
         self.requests.clear();
         self.again = 0;
-        self.receive_maximum = receive_maximum;
+        self.receive_maximum = at_most(receive_maximum);
         self.is_connected = true;
         self.may_repeat_settled = self.settled_at == Some(now);
         self.room_since = None;
@@ -267,7 +272,7 @@ impl Sender {
         self.in_flight += u32::from(!before.as_ref().is_some_and(|before| before.is_here));
         self.counted += u32::from(!before.is_some_and(|before| before.is_counted));
         self.count(now);
-        if self.counted as usize > self.receive_maximum && broken.is_none() {
+        if self.counted > self.receive_maximum && broken.is_none() {
             let maximum = self.receive_maximum;
             broken = Some(Broken {
                 invariant: Some(Invariant::ReceiveMaximum),
@@ -491,7 +496,7 @@ impl Sender {
     }
 
     fn count(&mut self, now: Instant) {
-        let has_room = self.is_connected && (self.in_flight as usize) < self.receive_maximum.min(self.limit);
+        let has_room = self.is_connected && self.in_flight < self.receive_maximum.min(self.limit);
         self.room_since = if has_room { self.room_since.or(Some(now)) } else { None };
     }
 }

@@ -37,7 +37,7 @@ const LARGE: usize = 8 * 1024;
 
 /// One client, as the standards would have it.
 pub(super) struct Client {
-    name: String,
+    name: Box<str>,
     /// True if its application takes its time with each message.
     is_slow: bool,
     /// True if its application acknowledges the messages, and so takes them over.
@@ -132,7 +132,7 @@ impl Client {
     ) -> Self {
         let is_foreign = plan.node(node).played_by.is_some();
         Self {
-            name: plan.node(node).name.clone(),
+            name: plan.node(node).name.as_str().into(),
             is_foreign,
             is_slow: !program.handling.is_zero() || !program.options.acknowledge.is_empty(),
             acknowledges: !program.options.acknowledge.is_empty(),

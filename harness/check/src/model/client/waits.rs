@@ -18,10 +18,11 @@ pub(super) struct Waits {
     /// The next pause before chance, in seconds.
     pause: f64,
     /// The shortest and the longest that the present pause may be.
-    pauses: Option<(Duration, Duration)>,
+    pauses: Option<Box<(Duration, Duration)>>,
     /// Time at which the server accepted the connection.
     accepted_at: Option<Instant>,
-    keep_alive: Duration,
+    /// The keep-alive in seconds.
+    keep_alive: u16,
     /// Time since which it waits for CONNACK.
     opening_since: Option<Instant>,
     /// Time since which it waits for PINGRESP: since PINGREQ, or since something came after it.
@@ -53,7 +54,7 @@ impl Waits {
             pause: options.reconnect.as_ref().map_or(0.0, |reconnect| reconnect.min.as_secs_f64()),
             pauses: None,
             accepted_at: None,
-            keep_alive: Duration::ZERO,
+            keep_alive: 0,
             opening_since: None,
             ping_since: None,
             pings: 0,
@@ -82,7 +83,7 @@ impl Waits {
 
     /// CONNECT is sent with this keep-alive in seconds.
     pub(super) fn asked_to_connect(&mut self, keep_alive: u16) {
-        self.keep_alive = Duration::from_secs(keep_alive.into());
+        self.keep_alive = keep_alive;
     }
 
     /// CONNACK has accepted the client, perhaps with another keep-alive [MQTT-3.2.2-21].
@@ -90,8 +91,12 @@ impl Waits {
         self.opening_since = None;
         self.accepted_at = Some(now);
         if let Some(seconds) = server_keep_alive {
-            self.keep_alive = Duration::from_secs(seconds.into());
+            self.keep_alive = seconds;
         }
+    }
+
+    fn keep_alive(&self) -> Duration {
+        Duration::from_secs(self.keep_alive.into())
     }
 
     /// A packet is sent; the end of a large one says nothing of when it could have been written.
@@ -176,7 +181,7 @@ impl Waits {
             (true, false) => (reconnect.min.as_secs_f64().min(longest), longest),
             (false, _) => (base, base),
         };
-        self.pauses = Some((within(least, 1.0 - jitter), within(most, 1.0 + jitter)));
+        self.pauses = Some(Box::new((within(least, 1.0 - jitter), within(most, 1.0 + jitter))));
     }
 
     /// The process is a new one, and has waited for nothing.
@@ -229,13 +234,13 @@ impl Client {
             let owed = format!("{} closes a connection without CONNACK by {}", self.name, shown(due));
             findings.push(Invariant::ClientGivesUp, "§4.13", &owed, format!("it waited until {}", shown(self.now)));
         }
-        let Some(since) = waits.ping_since.filter(|_| !waits.keep_alive.is_zero()) else { return };
-        let timeout = waits.settings.ping_timeout.unwrap_or(waits.keep_alive / 2);
+        let Some(since) = waits.ping_since.filter(|_| waits.keep_alive > 0) else { return };
+        let timeout = waits.settings.ping_timeout.unwrap_or(waits.keep_alive() / 2);
         // What waited to be written and gets out puts the time-out off, and so does a packet that is still arriving, which is
         // not seen before it is whole.
         let since = since.max(waits.wrote_at.filter(|_| self.writes_large).unwrap_or_default());
         let is_exact = !self.writes_large && !self.may_have_a_part();
-        let slack = if is_exact { Duration::from_millis(1) } else { waits.keep_alive.max(timeout) };
+        let slack = if is_exact { Duration::from_millis(1) } else { waits.keep_alive().max(timeout) };
         if self.now > since + timeout + slack + self.tolerance {
             let owed = format!("{} closes a connection without PINGRESP by {}", self.name, shown(since + timeout));
             findings.push(Invariant::ClientGivesUp, "§3.1.2.10", &owed, format!("it waited until {}", shown(self.now)));
@@ -250,7 +255,7 @@ impl Client {
         }
         let (what, clause, since, timeout) = match because {
             Because::NoPingresp => {
-                let timeout = waits.settings.ping_timeout.unwrap_or(waits.keep_alive / 2);
+                let timeout = waits.settings.ping_timeout.unwrap_or(waits.keep_alive() / 2);
                 ("PINGRESP", "§3.1.2.10", waits.ping_since, timeout)
             }
             Because::NoConnack => ("CONNACK", "§4.13", waits.opening_since, waits.settings.connect_timeout),
@@ -266,7 +271,7 @@ impl Client {
             // A PINGREQ behind a large message has not got out, and stands in no trace.
             None if self.writes_large => {}
             // Who has not been able to write for a keep-alive may wait for the answer to what did not get out.
-            None if waits.wrote_at.is_none_or(|wrote| self.now >= wrote + waits.keep_alive) => {}
+            None if waits.wrote_at.is_none_or(|wrote| self.now >= wrote + waits.keep_alive()) => {}
             None => {
                 let owed = format!("{} misses {what} only where it waits for one", self.name);
                 findings.push(Invariant::ClientGivesUp, clause, &owed, format!("none was due at {}", shown(self.now)));
@@ -277,7 +282,9 @@ impl Client {
     /// Judges the pause before a new connection: where one is opened, or where none can be opened any more.
     pub(super) fn judge_pause(&self, is_opening: bool, findings: &mut Findings) {
         let waits = &self.waits;
-        let (Some(lost_at), Some((shortest, longest))) = (waits.lost_at, waits.pauses) else { return };
+        let (Some(lost_at), Some((shortest, longest))) = (waits.lost_at, waits.pauses.as_deref().copied()) else {
+            return;
+        };
         if !waits.is_known()
             || self.running_since.is_none()
             || !self.is_reading

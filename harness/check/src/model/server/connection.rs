@@ -410,7 +410,7 @@ impl Server {
     /// The connection ends for the server: judges what was owed on it, and begins what its end begins.
     pub(super) fn end(&mut self, id: ConnectionId, how: Ended, findings: &mut Findings) {
         self.taken_over.remove(&id);
-        if !self.connections.contains_key(&id) {
+        if !self.connections.contains(&id) {
             return;
         }
         if how != Ended::ByDeath {
@@ -510,7 +510,7 @@ impl Server {
 
     /// Returns a connection that is open, or that has ended at this instant.
     pub(super) fn connection_until_now(&mut self, id: ConnectionId) -> Option<&mut Connection> {
-        self.connections.get_mut(&id).or_else(|| self.lately.get_mut(&id)).map(Box::as_mut)
+        self.connections.get_mut(&id).or_else(|| self.lately.get_mut(&id).map(Box::as_mut))
     }
 
     /// Returns the client identifier of the session that a connection belongs to, or has belonged to until this instant;
@@ -524,6 +524,6 @@ impl Server {
     /// Returns the session that a connection belongs to.
     pub(super) fn session_of(&mut self, id: ConnectionId) -> Option<&mut Session> {
         let client_id = self.connections.get(&id)?.session.clone()?;
-        self.sessions.get_mut(&client_id).map(Box::as_mut).filter(|session| session.connection == Some(id))
+        self.sessions.get_mut(&client_id).filter(|session| session.connection == Some(id))
     }
 }

@@ -378,7 +378,7 @@ impl Server {
         }
         // What is not released may be sent on either at its PUBLISH or at its PUBREL, and so for a subscription that is newer
         // than the message, and to any member of a group.
-        let mut held = self.sessions.values().flat_map(|session| session.unreleased.values());
+        let mut held = self.sessions.iter().flat_map(|session| session.unreleased.values());
         let is_newer = |one: &Publication| {
             let mut matching = session.subscriptions.values().filter(|subscribed| subscribed.filter.matches(topic));
             matching.any(|subscribed| subscribed.since >= one.at || subscribed.filter.group.is_some())
@@ -470,7 +470,7 @@ impl Server {
 
     pub(super) fn session_with(&self, connection: &Connection, id: ConnectionId) -> Option<(&ByteString, &Session)> {
         let client_id = connection.session.as_ref()?;
-        let (client_id, session) = self.sessions.get_key_value(client_id)?;
-        (session.connection == Some(id)).then_some((client_id, &**session))
+        let session = self.sessions.get(client_id)?;
+        (session.connection == Some(id)).then_some((&session.client_id, session))
     }
 }

@@ -72,7 +72,9 @@ impl Server {
 
     /// Judges bytes that the server writes and that are no packet, also on a connection that it ends at this instant.
     pub(super) fn send_bytes(&self, id: ConnectionId, bytes: &[u8], findings: &mut Findings) {
-        let Some(connection) = self.connections.get(&id).or_else(|| self.lately.get(&id)) else { return };
+        let Some(connection) = self.connections.get(&id).or_else(|| self.lately.get(&id).map(Box::as_ref)) else {
+            return;
+        };
         let version = match (&connection.connect, connection.malformed_connect) {
             (Some(connect), _) => connect.version,
             (None, Some(MalformedConnect { level: Some(level) })) if level == Version::V3_1_1.level() => {

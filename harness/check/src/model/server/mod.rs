@@ -4,6 +4,7 @@ mod access;
 mod announced;
 mod answers;
 mod connection;
+mod connections;
 mod delivery;
 mod early;
 mod form;
@@ -16,6 +17,7 @@ mod publication;
 mod receive;
 mod retained;
 mod session;
+mod sessions;
 mod settings;
 mod subscribers;
 mod topic;
@@ -30,13 +32,14 @@ use halfopen_protocol::{Instant, Packet, ReasonCode, Version};
 
 use self::access::Access;
 use self::connection::{Connection, Ended};
+use self::connections::Connections;
 use self::early::Early;
 use self::groups::Groups;
 use self::held::Memory;
 use self::owed::Content;
 use self::publication::Publication;
 use self::retained::Retained;
-use self::session::Session;
+use self::sessions::Sessions;
 use self::settings::Settings;
 use self::subscribers::Subscribers;
 use super::finding::Findings;
@@ -58,8 +61,8 @@ pub(super) struct Server {
     declared: Box<(Settings, Access)>,
     /// The nodes whose connections are being opened: the SYN has not arrived yet.
     opening: BTreeMap<ConnectionId, NodeId>,
-    connections: BTreeMap<ConnectionId, Box<Connection>>,
-    sessions: BTreeMap<ByteString, Box<Session>>,
+    connections: Connections,
+    sessions: Sessions,
     subscribers: Subscribers,
     groups: Groups,
     /// Connections of 5.0 that the server says it closes for another one of the same client, and that have not been
@@ -142,8 +145,8 @@ impl Server {
             settings,
             access,
             opening: BTreeMap::new(),
-            connections: BTreeMap::new(),
-            sessions: BTreeMap::new(),
+            connections: Connections::default(),
+            sessions: Sessions::default(),
             subscribers: Subscribers::default(),
             groups: Groups::default(),
             untold: BTreeMap::new(),
@@ -284,7 +287,7 @@ impl Server {
     pub(super) fn finish(&mut self, end: Instant, findings: &mut Findings) {
         self.advance(end, findings);
         self.judge_early(Instant::MAX, findings);
-        let open: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        let open: Vec<ConnectionId> = self.connections.ids().collect();
         for id in open {
             self.judge_connection(id, findings);
         }

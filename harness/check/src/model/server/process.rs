@@ -100,7 +100,7 @@ impl Server {
             _ => return,
         }
         let is_deaf = deaf.is_so();
-        for connection in self.connections.values_mut().filter(|connection| connection.client == node) {
+        for connection in self.connections.iter_mut().filter(|connection| connection.client == node) {
             connection.is_deaf = is_deaf;
             connection.reads_since = now;
         }
@@ -108,7 +108,7 @@ impl Server {
 
     /// The process of the server dies: all connections end, and what is not durable is gone.
     fn die(&mut self, findings: &mut Findings) {
-        let open: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        let open: Vec<ConnectionId> = self.connections.ids().collect();
         for id in open {
             self.end(id, Ended::ByDeath, findings);
         }
@@ -118,14 +118,14 @@ impl Server {
             self.unknown.push((Invariant::BrokerDelivers, self.now, why));
             let latest = self.publications;
             let now = self.now;
-            for (client_id, session) in &mut self.sessions {
+            for session in self.sessions.iter_mut() {
                 // Of those that had a connection nothing has begun to end yet.
                 if session.ends_at == Some(now + Duration::from_secs(session.expiry.into())) {
                     session.may_end_at = session.may_end_at.or(session.ends_at);
                 }
                 // Those of an earlier death are counted anew, too, when the process starts again.
                 if let Some(ends_at) = session.ends_at.filter(|_| session.may_end_at.is_some()) {
-                    self.timers.remove(&(ends_at, Timer::SessionEnd(client_id.clone())));
+                    self.timers.remove(&(ends_at, Timer::SessionEnd(session.client_id.clone())));
                 }
                 self.possible_wills.extend(session.will.as_ref().map(PendingWill::content));
                 session.doubt_all(latest);

@@ -343,7 +343,7 @@ impl Server {
         for client_id in self.subscribers.of(&publication.topic) {
             let Some(session) = self.sessions.get(&client_id) else { continue };
             let permission = Self::may_read(&self.access, &client_id, session, &publication.topic);
-            for (text, subscribed) in &session.subscriptions {
+            for (text, subscribed) in &*session.subscriptions {
                 if subscribed.filter.group.is_none() || !subscribed.filter.matches(&publication.topic) {
                     continue;
                 }

@@ -11,7 +11,8 @@ use super::Server;
 use super::access::Permission;
 use super::owed::{Match, OwedMessage};
 use super::publication::Publication;
-use super::session::{Session, Subscribed};
+use super::session::Subscribed;
+use super::sessions::Sessions;
 use crate::model::GRACE;
 use crate::plan::Invariant;
 use crate::trace::ConnectionId;
@@ -223,7 +224,7 @@ impl Server {
 }
 
 /// Returns whether a message of QoS 2 has not been released by PUBREL: a server may retain it only then (§4.3.3).
-fn is_unreleased(sessions: &BTreeMap<ByteString, Box<Session>>, publication: &Rc<Publication>) -> bool {
+fn is_unreleased(sessions: &Sessions, publication: &Rc<Publication>) -> bool {
     let session = sessions.get(&publication.publisher);
     session.is_some_and(|session| session.unreleased.values().any(|open| Rc::ptr_eq(open, publication)))
 }

@@ -24,6 +24,8 @@ use crate::trace::ConnectionId;
 
 /// The session of one client.
 pub(super) struct Session {
+    /// The client identifier.
+    pub(super) client_id: ByteString,
     pub(super) connection: Option<ConnectionId>,
     pub(super) version: Version,
     pub(super) user: User,
@@ -37,7 +39,7 @@ pub(super) struct Session {
     /// count from that or from its restart.
     pub(super) may_end_at: Option<Instant>,
     /// The subscriptions by the text of their filters.
-    pub(super) subscriptions: BTreeMap<ByteString, Subscribed>,
+    pub(super) subscriptions: Rare<BTreeMap<ByteString, Subscribed>>,
     pub(super) will: Option<PendingWill>,
     /// Identifiers of QoS 2 messages from the client that PUBREL has not released, and their publication.
     pub(super) unreleased: Rare<BTreeMap<PacketId, Rc<Publication>>>,
@@ -81,8 +83,9 @@ pub(super) struct Subscribed {
 }
 
 impl Session {
-    fn new(version: Version, settings: &Settings) -> Self {
+    fn new(client_id: ByteString, version: Version, settings: &Settings) -> Self {
         Self {
+            client_id,
             connection: None,
             version,
             user: User::default(),
@@ -90,7 +93,7 @@ impl Session {
             expiry: 0,
             ends_at: None,
             may_end_at: None,
-            subscriptions: BTreeMap::new(),
+            subscriptions: Rare::new(),
             will: None,
             unreleased: Rare::new(),
             sender: Sender::new(settings.in_flight),
@@ -232,15 +235,16 @@ impl Server {
         self.doubt(&delayed);
         let user = self.access.user(connect.username.as_ref(), connect.authentication_method.as_ref());
         self.unanswered.remove(client_id);
-        let is_unknown = connack.session_present && !self.sessions.contains_key(client_id);
+        let is_known = self.sessions.contains(client_id);
+        let is_unknown = connack.session_present && !is_known;
         let maximum = self.settings.maximum_session_expiry;
-        if !self.sessions.contains_key(client_id) && self.sessions.len() >= self.settings.sessions {
-            self.make_room();
+        if !is_known {
+            if self.sessions.len() >= self.settings.sessions {
+                self.make_room();
+            }
+            self.sessions.insert(Session::new(client_id.clone(), connect.version, &self.settings));
         }
-        let session = self
-            .sessions
-            .entry(client_id.clone())
-            .or_insert_with(|| Box::new(Session::new(connect.version, &self.settings)));
+        let Some(session) = self.sessions.get_mut(client_id) else { return };
         if is_unknown {
             // It goes on at the very instant of its end, and what it knew is not known.
             session.sender.doubt();
@@ -277,7 +281,7 @@ impl Server {
     /// (§4.1).
     fn make_room(&mut self) {
         let (now, latest) = (self.now, self.publications);
-        for session in self.sessions.values_mut().filter(|session| session.ends_at.is_some()) {
+        for session in self.sessions.iter_mut().filter(|session| session.ends_at.is_some()) {
             session.may_end_at = Some(now);
             self.possible_wills.extend(session.will.as_ref().map(PendingWill::content));
             session.doubt_all(latest);
@@ -347,16 +351,16 @@ impl Server {
     /// had ended now.
     pub(super) fn restart_sessions(&mut self) {
         let now = self.now;
-        for (client_id, session) in &mut self.sessions {
+        for session in self.sessions.iter_mut() {
             if session.connection.is_some() || session.may_end_at.is_none() {
                 continue;
             }
             if let Some(before) = session.ends_at {
-                self.timers.remove(&(before, Timer::SessionEnd(client_id.clone())));
+                self.timers.remove(&(before, Timer::SessionEnd(session.client_id.clone())));
             }
             let ends_at = now + Duration::from_secs(session.expiry.into());
             session.ends_at = Some(ends_at);
-            self.timers.insert((ends_at, Timer::SessionEnd(client_id.clone())));
+            self.timers.insert((ends_at, Timer::SessionEnd(session.client_id.clone())));
         }
     }
 
