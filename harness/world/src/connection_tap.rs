@@ -2,11 +2,10 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use halfopen_protocol::packet::Connect;
-use halfopen_protocol::{DecodeOptions, Packet, PacketType, Role, Version, decode};
+use halfopen_protocol::{DecodeOptions, Instant, Packet, PacketType, Rare, Role, Version, decode};
 use halfopen_websocket::{FrameKind, Observer, Piece};
 
 use super::record::Recorder;
@@ -40,14 +39,15 @@ struct State {
 struct Direction {
     /// The part of WebSocket, where it carries the connection.
     websocket: Option<Box<Observer>>,
-    /// Bytes written that make no whole packet yet.
-    rest: BytesMut,
+    /// Bytes written that make no whole packet yet, if there are some. An idle connection holds no buffers: there may be a
+    /// million of them.
+    rest: Option<Box<BytesMut>>,
     /// True after bytes that cannot be decoded: nothing that follows has a meaning.
     garbled: bool,
     written: u64,
     read: u64,
     /// The items that were sent and that no program has read yet.
-    under_way: VecDeque<UnderWay>,
+    under_way: Rare<VecDeque<UnderWay>>,
     fin_sent: bool,
     rst_sent: bool,
     fin_seen: bool,
@@ -63,7 +63,7 @@ struct UnderWay {
     /// The index of the event that sent it.
     sent: usize,
     /// Time at which it reached the other host, if it has.
-    arrival: Option<Duration>,
+    arrival: Option<Instant>,
 }
 
 impl ConnectionTap {
@@ -115,26 +115,27 @@ impl ConnectionTap {
         direction.written += bytes.len() as u64;
         // Mostly it is one, which needs no list.
         let (mut first, mut further) = (None, Vec::new());
+        let mut rest = direction.rest.take().map_or_else(BytesMut::new, |rest| *rest);
         let mut websocket = direction.websocket.take();
         match &mut websocket {
-            None => direction.rest.extend_from_slice(bytes),
+            None => rest.extend_from_slice(bytes),
             Some(websocket) => websocket.push(bytes),
         }
         loop {
-            while let Some(item) = direction.next_item(side, &mut version, &mut own) {
+            while let Some(item) = direction.next_item(&mut rest, side, &mut version, &mut own) {
                 if let Some(packet) = item.packet() {
                     match first {
                         None => first = Some(packet.packet_type()),
                         Some(_) => further.push(packet.packet_type()),
                     }
                 }
-                let behind = websocket.as_ref().map_or(0, |websocket| websocket.pending()) + direction.rest.len();
+                let behind = websocket.as_ref().map_or(0, |websocket| websocket.pending()) + rest.len();
                 self.sent(side, direction, direction.written - behind as u64, item);
             }
             let Some(websocket) = &mut websocket else { break };
             let Some(piece) = websocket.next_piece() else { break };
             match piece {
-                Piece::Data { bytes, .. } => direction.rest.extend_from_slice(&bytes),
+                Piece::Data { bytes, .. } => rest.extend_from_slice(&bytes),
                 piece => {
                     let end = direction.written - websocket.pending() as u64;
                     self.sent(side, direction, end, item_of(piece, side));
@@ -142,9 +143,7 @@ impl ConnectionTap {
             }
         }
         direction.websocket = websocket;
-        if direction.rest.is_empty() {
-            direction.rest = BytesMut::new();
-        }
+        direction.rest = (!rest.is_empty()).then(|| Box::new(rest));
         (state.version, state.own) = (version, own);
         first.into_iter().chain(further)
     }
@@ -178,15 +177,15 @@ impl ConnectionTap {
     /// The end that `side` has sent has reached the other host, whether or not its program reads it.
     pub(crate) fn end_arrived(&self, side: Role, end: &Transmission) {
         let mut state = self.state.borrow_mut();
-        let ends = state.from(side).under_way.iter_mut().filter(|one| one.item == *end);
-        ends.for_each(|one| self.reached(one));
+        let under_way = state.from(side).under_way.existing().into_iter().flatten();
+        under_way.filter(|one| one.item == *end).for_each(|one| self.reached(one));
     }
 
     /// Takes note that the given number of bytes from `side` have reached the other host, whose program will not read
     /// them.
     pub(crate) fn reached_host(&self, side: Role, bytes: u64) {
         let mut state = self.state.borrow_mut();
-        let data = state.from(side).under_way.iter_mut().filter(|one| one.is_data());
+        let data = state.from(side).under_way.existing().into_iter().flatten().filter(|one| one.is_data());
         data.take_while(|one| one.end <= bytes).for_each(|one| self.reached(one));
     }
 
@@ -239,26 +238,24 @@ impl ConnectionTap {
     /// The program of `side` reads an item, or sees how the connection ends. A program that has learned of an abort from a failed
     /// write may still read what has come before it.
     fn received(&self, side: Role, direction: &mut Direction, item: Transmission) {
-        let under_way = &mut direction.under_way;
-        let place = under_way.iter().position(|one| one.item == item);
-        let one = place.and_then(|place| under_way.remove(place));
-        if under_way.is_empty() {
-            // An idle connection holds no buffer: there may be a million of them.
-            *under_way = VecDeque::new();
+        let place = direction.under_way.iter().position(|one| one.item == item);
+        let one = place.and_then(|place| direction.under_way.existing()?.remove(place));
+        if direction.under_way.is_empty() {
+            direction.under_way.clear();
         }
-        let sent = one.map(|one| (one.sent, one.arrival));
+        let sent = one.map(|one| (one.sent, one.arrival.map(Instant::since_origin)));
         self.recorder.received(self.connection, self.node(other(side)), self.node(side), item, sent);
     }
 
     /// An item has reached the other host.
     fn reached(&self, one: &mut UnderWay) {
         if one.arrival.is_none() {
-            one.arrival = Some(self.recorder.reached(one.sent));
+            one.arrival = Some(Instant::new(self.recorder.reached(one.sent)));
         }
     }
 
     fn leave_rest(&self, side: Role, direction: &mut Direction) {
-        let rest = direction.rest.split().freeze();
+        let rest = direction.rest.take().map_or_else(Bytes::new, |rest| rest.freeze());
         let of_websocket = direction.websocket.as_mut().map_or_else(Bytes::new, |websocket| websocket.take_pending());
         for rest in [rest, of_websocket].into_iter().filter(|rest| !rest.is_empty()) {
             let end = direction.written;
@@ -270,7 +267,7 @@ impl ConnectionTap {
         let item = self.recorder.shared(item);
         if direction.under_way.is_empty() {
             // Mostly it stays alone, and a queue that grows by itself makes room for four.
-            direction.under_way.reserve_exact(1);
+            direction.under_way = VecDeque::with_capacity(1).into();
         }
         let sent = self.recorder.sent(self.connection, self.node(side), self.node(other(side)), item.clone());
         direction.under_way.push_back(UnderWay { item, end, sent, arrival: None });
@@ -295,16 +292,17 @@ impl UnderWay {
 impl Direction {
     fn next_item(
         &mut self,
+        rest: &mut BytesMut,
         writer: Role,
         version: &mut Version,
         own: &mut Option<Arc<Connect>>,
     ) -> Option<Transmission> {
-        if self.rest.is_empty() {
+        if rest.is_empty() {
             return None;
         }
         if !self.garbled {
             let options = DecodeOptions { version: *version, reader: other(writer), maximum_packet_size: u32::MAX };
-            match decode(&mut self.rest, &options) {
+            match decode(rest, &options) {
                 Ok(None) => return None,
                 Ok(Some(mut packet)) => {
                     if let Packet::Connect(connect) = &mut packet {
@@ -319,7 +317,7 @@ impl Direction {
                 Err(_) => self.garbled = true,
             }
         }
-        Some(Transmission::Bytes(self.rest.split().freeze()))
+        Some(Transmission::Bytes(rest.split().freeze()))
     }
 }
 

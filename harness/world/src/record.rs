@@ -1,11 +1,11 @@
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use halfopen_protocol::Packet;
 use halfopen_protocol::packet::Publish;
+use halfopen_protocol::{Packet, Pages};
 
 use crate::plan::{Because, NodeFault, NodeId, StepId};
 use crate::trace::{ConnectionId, Event, EventKind, Held, RunObserver, Since, Trace, Transmission};
@@ -25,7 +25,7 @@ struct Inner {
     kept: Option<Vec<Event>>,
     connections: u32,
     /// Number of connections that each node has opened, and the last of them.
-    opened: BTreeMap<NodeId, (u32, ConnectionId)>,
+    opened: Pages<(u32, ConnectionId)>,
     /// The steps whose faults have met something.
     hit: BTreeSet<StepId>,
     /// The CONNACK that was sent last.
@@ -41,7 +41,7 @@ impl Recorder {
             count: 0,
             kept: Some(Vec::new()),
             connections: 0,
-            opened: BTreeMap::new(),
+            opened: Pages::new(),
             hit: BTreeSet::new(),
             connack: None,
         })))
@@ -73,7 +73,10 @@ impl Recorder {
         let mut inner = self.0.borrow_mut();
         inner.connections += 1;
         let id = ConnectionId(inner.connections - 1);
-        let (number, latest) = inner.opened.entry(client).or_insert((0, id));
+        while inner.opened.len() <= client.0 {
+            inner.opened.push((0, id));
+        }
+        let (number, latest) = &mut inner.opened[client.0];
         *number += 1;
         *latest = id;
         (id, *number)
@@ -188,12 +191,12 @@ impl Recorder {
 
     /// The connection that `node` opened last.
     pub(crate) fn latest_connection(&self, node: NodeId) -> Option<ConnectionId> {
-        self.0.borrow().opened.get(&node).map(|(_, latest)| *latest)
+        self.0.borrow().opened_by(node).map(|(_, latest)| latest)
     }
 
     /// The number of the latest connection that a node has opened, from 1.
     pub(crate) fn latest_number(&self, node: NodeId) -> Option<u32> {
-        self.0.borrow().opened.get(&node).map(|(number, _)| *number)
+        self.0.borrow().opened_by(node).map(|(number, _)| number)
     }
 
     /// Returns how many events there are.
@@ -215,6 +218,10 @@ impl Recorder {
 }
 
 impl Inner {
+    fn opened_by(&self, node: NodeId) -> Option<(u32, ConnectionId)> {
+        self.opened.get(node.0).copied().filter(|(number, _)| *number > 0)
+    }
+
     fn push(&mut self, kind: EventKind) {
         let event = Event { at: (self.now)(), kind };
         self.count += 1;

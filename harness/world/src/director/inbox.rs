@@ -2,6 +2,8 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use halfopen_protocol::Rare;
+
 use crate::plan::{Action, Command, EventRef, NodeId, NthConnection, Plan, Step, StepKind};
 use crate::trace::find::{Awaited, Occurred};
 use crate::trace::{ConnectionIndex, Event, EventKind, RunObserver, Transmission};
@@ -28,8 +30,9 @@ struct Inbox {
     /// The number of events that were kept and have gone.
     gone: usize,
     /// The number of waits for something that happens at this node.
-    waits: usize,
-    events: VecDeque<Event>,
+    waits: u32,
+    /// An idle node holds no buffer: there may be a million of them.
+    events: Rare<VecDeque<Event>>,
     /// True if a step may `receive` what came before it began.
     is_read_later: bool,
 }
@@ -142,10 +145,10 @@ impl Inboxes {
             let inbox = &mut self.nodes[node.0];
             let read = if inbox.is_read_later { unread[node.0] } else { usize::MAX };
             let count = read.saturating_sub(inbox.gone).min(inbox.events.len());
-            inbox.events.drain(..count);
-            if inbox.events.is_empty() {
-                // An idle node holds no buffer: there may be a million of them.
-                inbox.events = VecDeque::new();
+            if count == inbox.events.len() {
+                inbox.events.clear();
+            } else {
+                inbox.events.drain(..count);
             }
             inbox.gone += count;
         }
@@ -163,7 +166,7 @@ impl RunObserver for Inboxes {
         }
         if inbox.events.is_empty() {
             // Mostly it stays alone, and a queue that grows by itself makes room for four.
-            inbox.events.reserve_exact(1);
+            inbox.events = VecDeque::with_capacity(1).into();
         }
         inbox.events.push_back(event.clone());
         self.latest.push(node);

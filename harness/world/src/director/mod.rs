@@ -9,6 +9,7 @@ mod step_runner;
 mod wait;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,8 +47,8 @@ pub(crate) struct Director {
     inboxes: SharedInboxes,
     /// Number of events of each node that steps have taken note of.
     unread: Vec<usize>,
-    /// The answers of each node.
-    answers: Vec<Answers>,
+    /// The answers of each raw peer.
+    answers: BTreeMap<NodeId, Answers>,
 }
 
 /// The data that a step runner sees, and the list to which it adds its commands.
@@ -61,7 +62,7 @@ struct PollContext<'a> {
     told: bool,
     inboxes: &'a RefCell<Inboxes>,
     unread: &'a mut [usize],
-    answers: &'a mut [Answers],
+    answers: &'a mut BTreeMap<NodeId, Answers>,
 }
 
 /// The end of the run according to the file.
@@ -95,7 +96,7 @@ impl Director {
             over: false,
             inboxes,
             unread: vec![0; plan.nodes.len()],
-            answers: plan.nodes.iter().map(answers).collect(),
+            answers: plan.node_ids().filter_map(|node| Some((node, answers(plan.node(node))?))).collect(),
             plan: Arc::clone(plan),
             switchboard,
         }
@@ -212,12 +213,12 @@ impl Script for Director {
     }
 }
 
-/// Returns what a node answers before the story changes it.
-fn answers(node: &Node) -> Answers {
+/// Returns what a raw peer answers before the story changes it.
+fn answers(node: &Node) -> Option<Answers> {
     match &node.program {
-        Program::RawClient(program) => program.answers.clone(),
-        Program::RawBroker(program) => program.answers.clone(),
-        Program::Client(_) | Program::Broker(_) => Answers::default(),
+        Program::RawClient(program) => Some(program.answers.clone()),
+        Program::RawBroker(program) => Some(program.answers.clone()),
+        Program::Client(_) | Program::Broker(_) => None,
     }
 }
 

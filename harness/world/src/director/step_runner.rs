@@ -366,7 +366,7 @@ fn perform(action: &Action, node: NodeId, step: StepId, in_background: bool, sta
     };
     let Some(told) = told(command, node) else { return };
     if let Command::Answer(change) = command {
-        stage.answers[node.0].change(change.clone());
+        stage.answers.entry(node).or_default().change(change.clone());
     }
     stage.told = true;
     if !stage.switchboard.send(node, Directive { step, in_background, on, command: told }) {

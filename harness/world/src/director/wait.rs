@@ -102,7 +102,9 @@ impl AwaitedAnswers {
 
     /// Returns `None` while still waiting, and otherwise the result.
     pub(super) fn poll(&mut self, stage: &mut PollContext<'_>) -> Option<Result<(), String>> {
-        let outcome = self.read(&stage.inboxes.borrow(), stage.plan, &stage.answers[self.node.0])?;
+        let usual = Answers::default();
+        let answers = stage.answers.get(&self.node).unwrap_or(&usual);
+        let outcome = self.read(&stage.inboxes.borrow(), stage.plan, answers)?;
         stage.unread[self.node.0] = self.cursor;
         Some(outcome)
     }
@@ -211,7 +213,7 @@ pub(super) struct AwaitedByNodes {
 impl AwaitedByNodes {
     /// AwaitedByNodes for all of these.
     pub(super) fn new(waits: Vec<AwaitedAnswers>) -> Self {
-        let mut all = Self::default();
+        let mut all = Self { waits: Vec::with_capacity(waits.len()), ..Self::default() };
         waits.into_iter().for_each(|wait| all.add(Some(wait)));
         all
     }

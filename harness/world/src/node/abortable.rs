@@ -5,17 +5,18 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::WorldClock;
 use super::client::Transport;
 use crate::network::Network;
 
 /// A connection of a program that knows only how to close in order: the story may make it an abort.
-pub(super) struct Abortable<N: Network> {
+pub(super) struct Abortable<N: Network, C: WorldClock> {
     stream: Option<N::Stream>,
-    transport: Rc<Transport<N>>,
+    transport: Rc<Transport<N, C>>,
 }
 
-impl<N: Network> Abortable<N> {
-    pub(super) fn new(stream: N::Stream, transport: &Rc<Transport<N>>) -> Self {
+impl<N: Network, C: WorldClock> Abortable<N, C> {
+    pub(super) fn new(stream: N::Stream, transport: &Rc<Transport<N, C>>) -> Self {
         // What was to be aborted has ended otherwise.
         transport.aborts.set(false);
         Self { stream: Some(stream), transport: Rc::clone(transport) }
@@ -37,13 +38,13 @@ impl<N: Network> Abortable<N> {
     }
 }
 
-impl<N: Network> AsyncRead for Abortable<N> {
+impl<N: Network, C: WorldClock> AsyncRead for Abortable<N, C> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.stream()?.poll_read(cx, buf)
     }
 }
 
-impl<N: Network> AsyncWrite for Abortable<N> {
+impl<N: Network, C: WorldClock> AsyncWrite for Abortable<N, C> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.stream()?.poll_write(cx, buf)
     }
@@ -60,7 +61,7 @@ impl<N: Network> AsyncWrite for Abortable<N> {
     }
 }
 
-impl<N: Network> Drop for Abortable<N> {
+impl<N: Network, C: WorldClock> Drop for Abortable<N, C> {
     fn drop(&mut self) {
         self.abort();
     }

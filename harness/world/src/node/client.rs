@@ -41,22 +41,14 @@ pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientPro
         servers: RefCell::new(Servers::new(program.to, program.further.to_vec())),
         peer: Cell::new(None),
         aborts: Cell::new(false),
-    });
-    let connector = NodeConnector(Rc::clone(&transport));
-    let mut witness = TraceObserver {
-        plan: Arc::clone(&env.plan),
-        node: env.node,
-        transport: Rc::clone(&transport),
+        starts: Cell::new(program.autostart),
         recorder: env.recorder,
         clock: env.clock.clone(),
-    };
-    let mut commands = NodeCommands {
-        starts: program.autostart,
-        directives: env.commands,
-        own: program.options.connect.clone(),
-        application: None,
-        transport,
-    };
+    });
+    let connector = NodeConnector(Rc::clone(&transport));
+    let mut witness = TraceObserver { plan: Arc::clone(&env.plan), node: env.node, transport: Rc::clone(&transport) };
+    let mut commands =
+        NodeCommands { directives: env.commands, own: program.options.connect.clone(), application: None, transport };
     // Most clients have an application that takes each message at once.
     let (is_busy, acknowledges) = (!program.handling.is_zero(), Arc::clone(&program.options.acknowledge));
     let (handed_on, messages) = is_busy.then(queue).unzip();
@@ -92,22 +84,20 @@ pub(super) fn run<N: Network, C: WorldClock>(env: Env<N, C>, program: &ClientPro
 
 /// The orders of the client: those of the script first, as its user would give them, then those of its application. There is
 /// always one to come, so that the client lives on and holds its node, also with nothing left to do.
-struct NodeCommands<N> {
-    /// True until the client has begun to connect by itself.
-    starts: bool,
+struct NodeCommands<N, C> {
     directives: QueueReceiver<Directive>,
     /// The CONNECT that the client sends if it is not told otherwise.
     own: Shared<Connect>,
     /// The orders of an application that takes its time.
     application: Option<QueueReceiver<driver::Command>>,
-    transport: Rc<Transport<N>>,
+    transport: Rc<Transport<N, C>>,
 }
 
-impl<N: Network> Commands for NodeCommands<N> {
+impl<N: Network, C> Commands for NodeCommands<N, C> {
     type Order = driver::Command;
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<driver::Command>> {
-        if std::mem::take(&mut self.starts) {
+        if self.transport.starts.take() {
             return Poll::Ready(Some(driver::Command::Connect { clean_start: None }));
         }
         while let Poll::Ready(Some(directive)) = self.directives.poll_recv(cx) {
@@ -194,21 +184,25 @@ fn translate(order: Command, own: &Shared<Connect>) -> Option<driver::Command> {
 }
 
 /// The way of a client to its servers, which all parts of it share.
-pub(super) struct Transport<N> {
+pub(super) struct Transport<N, C> {
     pub(super) network: N,
     servers: RefCell<Servers<NodeId>>,
     /// The other end of the latest connection, once that is open.
     peer: Cell<Option<Peer>>,
     /// True if the next end of a connection is an abort.
     pub(super) aborts: Cell<bool>,
+    /// True until the client has begun to connect by itself.
+    starts: Cell<bool>,
+    recorder: Recorder,
+    clock: C,
 }
 
-struct NodeConnector<N>(Rc<Transport<N>>);
+struct NodeConnector<N, C>(Rc<Transport<N, C>>);
 
-impl<N: Network> Connector for NodeConnector<N> {
-    type Stream = Abortable<N>;
+impl<N: Network, C: WorldClock> Connector for NodeConnector<N, C> {
+    type Stream = Abortable<N, C>;
 
-    async fn connect(&mut self) -> io::Result<Abortable<N>> {
+    async fn connect(&mut self) -> io::Result<Abortable<N, C>> {
         let Self(transport) = self;
         transport.peer.set(None);
         let to = *transport.servers.borrow().current();
@@ -222,18 +216,16 @@ impl<N: Network> Connector for NodeConnector<N> {
 struct TraceObserver<N, C> {
     plan: Arc<Plan>,
     node: NodeId,
-    transport: Rc<Transport<N>>,
-    recorder: Recorder,
-    clock: C,
+    transport: Rc<Transport<N, C>>,
 }
 
 impl<N, C: WorldClock> TraceObserver<N, C> {
     fn event(&mut self, now: Instant, event: Event) {
-        log(&self.plan, self.node, self.clock.world_time(now), || vec![line(&event)]);
+        log(&self.plan, self.node, self.transport.clock.world_time(now), || vec![line(&event)]);
         match event {
-            Event::Connected(connack) => self.recorder.connected(self.node, connack.session_present),
+            Event::Connected(connack) => self.transport.recorder.connected(self.node, connack.session_present),
             Event::Message(message) | Event::Unacknowledged { message, .. } => {
-                self.recorder.delivered(self.node, message);
+                self.transport.recorder.delivered(self.node, message);
             }
             Event::Closing(reason) => self.closing(&reason),
             Event::Disconnected { reason, .. } => {
@@ -247,10 +239,12 @@ impl<N, C: WorldClock> TraceObserver<N, C> {
     fn closing(&self, reason: &DisconnectReason) {
         let connection = self.transport.peer.get().map(|peer| peer.connection);
         // A connection that is still being opened has no stream yet, but a name in the trace.
-        let Some(connection) = connection.or_else(|| self.recorder.latest_connection(self.node)) else { return };
-        let (because, since) = because(reason, &self.clock);
+        let Some(connection) = connection.or_else(|| self.transport.recorder.latest_connection(self.node)) else {
+            return;
+        };
+        let (because, since) = because(reason, &self.transport.clock);
         let to = *self.transport.servers.borrow().current();
-        self.recorder.closing(self.node, to, connection, because, since);
+        self.transport.recorder.closing(self.node, to, connection, because, since);
     }
 
     fn follows_references(&self) -> bool {

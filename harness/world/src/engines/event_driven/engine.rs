@@ -408,7 +408,7 @@ where
     }
 
     fn set_reading(&mut self, id: NodeId, reads: bool) {
-        if self.nodes[id.0].program.is_some() && self.fabric.borrow_mut().hosts[id.0].set_reading(reads) {
+        if self.nodes[id.0].program.is_some() && self.fabric.borrow_mut().host_mut(id).set_reading(reads) {
             self.recorder.node(id, if reads { NodeFault::ResumeReading } else { NodeFault::StopReading });
         }
     }
@@ -425,7 +425,9 @@ where
         let node = &mut self.nodes[id.0];
         node.program = None;
         self.end_pause(id);
-        self.fabric.borrow_mut().hosts[id.0].set_reading(true);
+        if let Some(host) = self.fabric.borrow_mut().host(id) {
+            host.set_reading(true);
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use halfopen_protocol::{PacketType, Role};
+use halfopen_protocol::{PacketType, Pages, Role};
 use halfopen_tcp::{
     ConnectionId, Event, FaultId, HostId, Network, Purpose, RandomStream, Scope, Side, Socket, StreamEnd, SynDecision,
 };
@@ -22,16 +22,16 @@ pub(super) struct Fabric {
     pub(super) recorder: Recorder,
     pub(super) timers: Timers,
     pub(super) tcp: Network,
-    pub(super) hosts: Vec<HostState>,
+    hosts: Vec<Option<Box<HostState>>>,
     /// The connections by place.
-    connections: Vec<Option<ConnectionState>>,
+    connections: Pages<Option<ConnectionState>>,
     /// Faults that wait for a packet.
     armed: Vec<Armed>,
     /// The step that began each fault.
     faults: Vec<StepId>,
 }
 
-/// The state of a host beside its TCP.
+/// The state of a host beside its TCP. Most hosts are clients and have none.
 #[derive(Default)]
 pub(super) struct HostState {
     /// Decides what becomes of a SYN, if anything but acceptance is possible.
@@ -45,15 +45,18 @@ pub(super) struct HostState {
 /// The state of a connection beside its TCP.
 struct ConnectionState {
     connection_tap: Rc<ConnectionTap>,
-    connecting: Option<Waker>,
-    client: EndWakers,
-    server: EndWakers,
+    /// The wakers of the programs at both ends that wait to read.
+    client_reading: Option<Waker>,
+    server_reading: Option<Waker>,
+    /// The wakers of programs that wait for something else, which few do for long: there may be a million connections.
+    others: Option<Box<OtherWakers>>,
 }
 
 #[derive(Default)]
-struct EndWakers {
-    reading: Option<Waker>,
-    writing: Option<Waker>,
+struct OtherWakers {
+    connecting: Option<Waker>,
+    client_writing: Option<Waker>,
+    server_writing: Option<Waker>,
 }
 
 /// A fault that begins with a packet.
@@ -127,8 +130,8 @@ impl Fabric {
             recorder: recorder.clone(),
             timers: timers.clone(),
             tcp,
-            hosts: plan.nodes.iter().map(|_| HostState::default()).collect(),
-            connections: Vec::new(),
+            hosts: plan.nodes.iter().map(|_| None).collect(),
+            connections: Pages::new(),
             armed: Vec::new(),
             faults: Vec::new(),
         }
@@ -150,7 +153,7 @@ impl Fabric {
     pub(super) fn handle_arrival(&mut self) -> bool {
         let Self { tcp, hosts, connections, timers, .. } = self;
         let has_arrived = tcp.handle_arrival(timers.now(), |host, id| {
-            let policy = hosts[host.0 as usize].policy.as_ref();
+            let policy = hosts[host.0 as usize].as_ref().and_then(|host| host.policy.as_ref());
             let connection = connections[id.index()].as_ref();
             let decision =
                 policy.zip(connection).map(|(policy, state)| policy.decide(state.connection_tap.connection()));
@@ -174,15 +177,18 @@ impl Fabric {
     pub(super) fn handle_events(&mut self) {
         while let Some(event) = self.tcp.poll_event() {
             match event {
-                Event::Acceptable(host) => wake(&mut self.hosts[host.0 as usize].accepting),
+                Event::Acceptable(host) => {
+                    wake(self.hosts[host.0 as usize].as_mut().and_then(|host| host.accepting.take()))
+                }
                 Event::Connected(id) => {
-                    self.state(id).into_iter().for_each(|state| wake(&mut state.connecting));
+                    let socket = Socket::new(id, Side::Client);
+                    wake(self.state(id).and_then(|state| state.take_waker(socket.side, SocketWait::Connect)));
                 }
-                Event::Readable(socket) => {
-                    self.wakers(socket).into_iter().for_each(|wakers| wake(&mut wakers.reading));
+                Event::Readable(Socket { connection, side }) => {
+                    wake(self.state(connection).and_then(|state| state.take_waker(side, SocketWait::Read)));
                 }
-                Event::Writable(socket) => {
-                    self.wakers(socket).into_iter().for_each(|wakers| wake(&mut wakers.writing));
+                Event::Writable(Socket { connection, side }) => {
+                    wake(self.state(connection).and_then(|state| state.take_waker(side, SocketWait::Write)));
                 }
                 Event::Aborted(socket) => self.with(socket, |connection_tap, side| connection_tap.aborted(side)),
                 Event::EndArrived { sender, end } => {
@@ -210,12 +216,22 @@ impl Fabric {
     /// Begins to open a connection that the trace knows as `connection_tap`.
     pub(super) fn connect(&mut self, from: NodeId, to: NodeId, connection_tap: Rc<ConnectionTap>) -> ConnectionId {
         let id = self.tcp.connect(host(from), host(to));
-        if self.connections.len() <= id.index() {
-            self.connections.resize_with(id.index() + 1, || None);
+        while self.connections.len() <= id.index() {
+            self.connections.push(None);
         }
-        let (client, server) = (EndWakers::default(), EndWakers::default());
-        self.connections[id.index()] = Some(ConnectionState { connection_tap, connecting: None, client, server });
+        let (client_reading, server_reading, others) = (None, None, None);
+        self.connections[id.index()] = Some(ConnectionState { connection_tap, client_reading, server_reading, others });
         id
+    }
+
+    /// Returns the state of a host beside its TCP, if it has any.
+    pub(super) fn host(&mut self, node: NodeId) -> Option<&mut HostState> {
+        self.hosts[node.0].as_deref_mut()
+    }
+
+    /// Returns the state of a host beside its TCP, to be changed.
+    pub(super) fn host_mut(&mut self, node: NodeId) -> &mut HostState {
+        self.hosts[node.0].get_or_insert_default()
     }
 
     /// Returns what the trace knows a connection as.
@@ -225,15 +241,10 @@ impl Fabric {
 
     /// Wakes `waker` when what a program waits for may have happened.
     pub(super) fn wake_when(&mut self, socket: Socket, wait: SocketWait, waker: &Waker) {
-        let slot = match wait {
-            SocketWait::Connect => self.state(socket.connection).map(|state| &mut state.connecting),
-            SocketWait::Read => self.wakers(socket).map(|wakers| &mut wakers.reading),
-            SocketWait::Write => self.wakers(socket).map(|wakers| &mut wakers.writing),
-        };
-        let Some(slot) = slot else { return };
-        match slot {
+        let Some(state) = self.state(socket.connection) else { return };
+        match state.waker(socket.side, wait) {
+            slot @ None => *slot = Some(waker.clone()),
             Some(known) => known.clone_from(waker),
-            None => *slot = Some(waker.clone()),
         }
     }
 
@@ -309,18 +320,35 @@ impl Fabric {
         self.connections[id.index()].as_mut()
     }
 
-    fn wakers(&mut self, socket: Socket) -> Option<&mut EndWakers> {
-        let state = self.state(socket.connection)?;
-        Some(match socket.side {
-            Side::Client => &mut state.client,
-            Side::Server => &mut state.server,
-        })
-    }
-
     fn with(&self, socket: Socket, tell: impl FnOnce(&ConnectionTap, Role)) {
         if let Some(state) = &self.connections[socket.connection.index()] {
             tell(&state.connection_tap, role(socket.side));
         }
+    }
+}
+
+impl ConnectionState {
+    /// Returns the waker of the program at this end that waits for something.
+    fn waker(&mut self, side: Side, wait: SocketWait) -> &mut Option<Waker> {
+        match (wait, side) {
+            (SocketWait::Read, Side::Client) => &mut self.client_reading,
+            (SocketWait::Read, Side::Server) => &mut self.server_reading,
+            (SocketWait::Connect, _) => &mut self.others.get_or_insert_default().connecting,
+            (SocketWait::Write, Side::Client) => &mut self.others.get_or_insert_default().client_writing,
+            (SocketWait::Write, Side::Server) => &mut self.others.get_or_insert_default().server_writing,
+        }
+    }
+
+    /// Takes the waker of a program that waits for something.
+    fn take_waker(&mut self, side: Side, wait: SocketWait) -> Option<Waker> {
+        if !matches!(wait, SocketWait::Read) && self.others.is_none() {
+            return None;
+        }
+        let waker = self.waker(side, wait).take();
+        let is_empty =
+            |it: &OtherWakers| [&it.connecting, &it.client_writing, &it.server_writing].iter().all(|one| one.is_none());
+        self.others = self.others.take().filter(|others| !is_empty(others));
+        waker
     }
 }
 
@@ -337,10 +365,8 @@ fn role(side: Side) -> Role {
     }
 }
 
-fn wake(waker: &mut Option<Waker>) {
-    if let Some(waker) = waker.take() {
-        waker.wake();
-    }
+fn wake(waker: Option<Waker>) {
+    waker.into_iter().for_each(Waker::wake);
 }
 
 /// Returns the seed of a stream of random numbers: derived by the names of what it is for.

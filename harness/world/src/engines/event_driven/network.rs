@@ -74,7 +74,7 @@ impl Network for SimNetwork {
                     return Poll::Ready((id, connection_tap));
                 }
             }
-            fabric.hosts[listener.node.0].accepting = Some(cx.waker().clone());
+            fabric.host_mut(listener.node).accepting = Some(cx.waker().clone());
             Poll::Pending
         })
         .await;
@@ -101,7 +101,7 @@ impl Network for SimNetwork {
     }
 
     fn set_accept_policy(&self, policy: Rc<dyn AcceptPolicy>) {
-        self.fabric.borrow_mut().hosts[self.node.0].policy = Some(policy);
+        self.fabric.borrow_mut().host_mut(self.node).policy = Some(policy);
     }
 
     fn abort(&self, stream: Self::Stream) {
@@ -157,7 +157,7 @@ impl Drop for Dialing {
 impl Drop for SimListener {
     fn drop(&mut self) {
         if let Ok(mut fabric) = self.fabric.try_borrow_mut() {
-            fabric.hosts[self.node.0].policy = None;
+            fabric.host(self.node).into_iter().for_each(|host| host.policy = None);
             fabric.tcp.stop_listening(host(self.node));
         }
     }
@@ -191,7 +191,7 @@ impl Socket for SimSocket {
 impl AsyncRead for SimSocket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut fabric = self.fabric.borrow_mut();
-        if !fabric.hosts[self.node.0].may_read(cx.waker()) {
+        if fabric.host(self.node).is_some_and(|host| !host.may_read(cx.waker())) {
             return Poll::Pending;
         }
         let count = fabric.tcp.unread(self.socket).min(buf.remaining());

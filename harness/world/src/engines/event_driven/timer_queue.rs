@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::Duration;
 
-use halfopen_protocol::Instant;
+use halfopen_protocol::{Instant, Pages};
 
 use crate::plan::NodeId;
 
@@ -14,7 +14,7 @@ const NONE: u32 = u32::MAX;
 /// Adding and removing cost the logarithm of the number of distinct instants: timers stand in one table, and those of
 /// one instant, and those of one node, are linked through it.
 pub(super) struct TimerQueue {
-    timers: Vec<Slot>,
+    timers: Pages<Slot>,
     /// The first of the free places, linked by `next`.
     free: u32,
     /// The first and the last timer of each instant.
@@ -61,7 +61,7 @@ impl TimerQueue {
     /// Creates the queue of this many nodes.
     pub(super) fn new(nodes: usize) -> Self {
         Self {
-            timers: Vec::new(),
+            timers: Pages::new(),
             free: NONE,
             instants: BTreeMap::new(),
             nodes: vec![EMPTY; nodes],
