@@ -124,6 +124,8 @@ impl Judge {
                 Err(RecvTimeoutError::Timeout) if self.used() - before < PATIENCE => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     self.is_over = true;
+                    // The next one starts before this one is dropped, and would share a processor with it.
+                    let _ = self.child.kill();
                     return Ok(Fate::Broke);
                 }
             }
