@@ -33,6 +33,9 @@ const VERSION: &str = "\nversion = \"0.";
 /// scenarios count bytes.
 const CHANGED_VERSION: &str = "\nversion = \"9.";
 
+/// A test of `halfopen-protocol` that takes little time to build.
+const SMALL_TEST: &str = "time";
+
 const HEAD: &str = "# Changes that do not compile. `cargo run -p halfopen-mutants` writes this file.\n";
 
 /// A program in which each change can be switched on.
@@ -110,7 +113,7 @@ pub(crate) fn build(root: &Path, work: &Path) -> Result<Program, Box<dyn Error>>
         all.iter().filter(|one| refused.contains(&one.number)).map(|one| one.key() + "\n").collect();
     write(&root.join(REFUSED), &format!("{HEAD}{}", lines.concat()))?;
     all.retain(|change| !refused.contains(&change.number));
-    Ok(Program { path: target.join("release/judge-mutants"), scenarios: work.join("scenarios"), changes: all })
+    Ok(Program { path: target.join("debug/judge-mutants"), scenarios: work.join("scenarios"), changes: all })
 }
 
 impl Change {
@@ -197,11 +200,19 @@ fn errors(output: &Output) -> Result<Vec<CompileError>, Box<dyn Error>> {
     Ok(found)
 }
 
-/// Builds the copy in the folder of the workspace, which has the dependencies of both.
+/// Builds the copy in the folder of the workspace, with the dependencies that `cargo test --workspace` has built there.
 fn compile(work: &Path, target: &Path) -> std::io::Result<Output> {
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(work).env("CARGO_TARGET_DIR", target);
-    command.args(["build", "--release", "-q", "-p", "halfopen-mutants-judge", "--message-format=json"]);
+    command.args(["build", "-q", "--message-format=json", "--workspace", "--bin", "judge-mutants"]);
+    // With a test among what is built, dependencies have the features that tests ask for.
+    command.args(["--test", SMALL_TEST]);
+    for checks in ["debug-assertions", "overflow-checks"] {
+        command.args(["--config", &format!("profile.dev.{checks}=false")]);
+        // What is not changed stays as it is, or it would be built again.
+        command.args(["--config", &format!("profile.dev.build-override.{checks}=true")]);
+        command.args(["--config", &format!("profile.dev.package.\"*\".{checks}=true")]);
+    }
     command.stderr(Stdio::null()).output()
 }
 
