@@ -291,20 +291,23 @@ impl Axes {
         runs
     }
 
-    fn expand_parts(&self, parts: &[Part], mut run: Run, expansion: &mut Expansion<'_>) {
+    fn expand_parts(&self, mut parts: &[Part], mut run: Run, expansion: &mut Expansion<'_>) {
         let diagnostics = expansion.diagnostics;
         if expansion.runs.len() as u64 >= MAX_RUNS_OF_RANGES {
             return;
+        }
+        // There may be thousands of names, and each would take room on the stack.
+        while let Some((Part::Let(name, value), rest)) = parts.split_first() {
+            run.params.set(&name.text, computed(run.params.substitute(&value.0, diagnostics)));
+            parts = rest;
         }
         let Some((part, rest)) = parts.split_first() else {
             self.expand_orders(&self.permuted, &run, expansion);
             return;
         };
         match part {
-            Part::Let(name, value) => {
-                run.params.set(&name.text, computed(run.params.substitute(&value.0, diagnostics)));
-                self.expand_parts(rest, run, expansion);
-            }
+            // None is left here.
+            Part::Let(..) => {}
             Part::Axis(name, values) => {
                 for value in run.values_of(values, diagnostics) {
                     self.expand_parts(rest, run.with(&name.text, value), expansion);
