@@ -89,6 +89,10 @@ impl Told {
     /// Adds a message of the application. `is_sure` says whether it is given at once.
     pub(super) fn give(&mut self, publish: &Publish, now: Instant, is_sure: bool, limits: Option<&Limits>) {
         let has_room = self.has_room();
+        if !has_room {
+            // What steps that go on beside each other say at one instant may come in another order.
+            self.doubt(|given| given == now);
+        }
         let is_must = is_sure && has_room && limits.is_none_or(|limits| limits.takes_message(publish));
         self.wait(Message {
             publish: publish.clone(),
