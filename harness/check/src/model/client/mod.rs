@@ -94,7 +94,7 @@ struct Connection {
     misused_at: Option<Instant>,
     /// The statement for which the client has to close, and what the server has sent, if it was that.
     closes_for: Option<Box<(&'static str, String)>>,
-    /// How many bytes are on their way to the client.
+    /// Number of bytes that are on their way to the client.
     coming: usize,
     /// The client has read nothing for a time, in which it may have written to a connection that was lost.
     has_been_deaf: bool,

@@ -22,7 +22,7 @@ pub(super) struct Groups(BTreeMap<ByteString, Group>);
 struct Group {
     /// The size in bytes of the largest message so far.
     largest: usize,
-    /// How many bytes of payload wait in `messages`.
+    /// Number of bytes of payload that wait in `messages`.
     unsent: usize,
     /// Messages that no member has been sent.
     messages: BTreeMap<Content, VecDeque<GroupMessage>>,
