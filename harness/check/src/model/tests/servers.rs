@@ -264,3 +264,20 @@ fn server_closes_after_what_is_no_packet(
     }
     assert_eq!(tale.broken(&plan(), 20_000), expected);
 }
+
+/// The sensor sends two messages where the broker takes one at a time.
+#[rstest]
+#[case::as_what_it_is(0x93, &[])]
+#[case::as_a_quota(0x97, &["receive_maximum"])]
+fn server_says_that_messages_are_too_many(#[case] reason: u8, #[case] expected: &[&str]) {
+    let plan = broker(|broker| broker.config.receive_maximum = 1.try_into().unwrap());
+    let mut tale = Tale::new();
+    tale.0.at(0).item(0, SENSOR, BROKER, Transmission::Open);
+    tale.0.at(20).packet(0, SENSOR, BROKER, Packet::from(connect("sensor", 0)));
+    let connack = ConnAck { receive_maximum: Some(1), ..ConnAck::default() };
+    tale.0.at(30).packet(0, BROKER, SENSOR, Packet::from(connack));
+    let tale = tale.says(0, 100, SENSOR, publish(2, 1, "x")).says(0, 100, SENSOR, publish(2, 2, "y"));
+    let mut tale = tale.hears(0, 110, SENSOR, disconnect(reason));
+    tale.0.at(110).item(0, BROKER, SENSOR, Transmission::Fin);
+    assert_eq!(tale.broken(&plan, 1000), expected);
+}
