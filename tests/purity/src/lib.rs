@@ -6,7 +6,6 @@
 
 // The tests of the cores are compiled where the cores live, and may use more.
 #![cfg(not(test))]
-#![allow(dead_code, unused_imports, unreachable_pub, reason = "the cores are not used here")]
 
 #[path = "../../../broker/src/core/mod.rs"]
 pub mod broker_core;
