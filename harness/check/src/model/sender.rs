@@ -221,7 +221,8 @@ impl Sender {
         self.room_since
     }
 
-    /// Takes note of a PUBLISH that is sent: it begins an exchange, or repeats one with DUP [MQTT-3.3.1-1].
+    /// Takes note of a PUBLISH that is sent: it begins an exchange, or repeats one with DUP [MQTT-3.3.1-1]. One that was
+    /// written before the connection ended may go out after that.
     pub(super) fn publish(
         &mut self,
         now: Instant,
@@ -261,16 +262,18 @@ impl Sender {
                 receipt: 0,
                 is_doubtful: false,
                 may_be_over: false,
-                is_here: true,
-                is_counted: true,
+                is_here: self.is_connected,
+                is_counted: self.is_connected,
                 // When it was sent for the first time is not known, but that it was not after what follows it now.
                 number: if publish.dup { self.again } else { self.begun },
             },
-            |known| Exchange { is_here: true, is_counted: true, ..known },
+            |known| Exchange { is_here: self.is_connected, is_counted: self.is_connected, ..known },
         );
         let before = self.exchanges.insert(id, exchange);
-        self.in_flight += u32::from(!before.as_ref().is_some_and(|before| before.is_here));
-        self.counted += u32::from(!before.is_some_and(|before| before.is_counted));
+        if self.is_connected {
+            self.in_flight += u32::from(!before.as_ref().is_some_and(|before| before.is_here));
+            self.counted += u32::from(!before.is_some_and(|before| before.is_counted));
+        }
         self.count(now);
         if self.counted > self.receive_maximum && broken.is_none() {
             let maximum = self.receive_maximum;

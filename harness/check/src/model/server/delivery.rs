@@ -79,10 +79,13 @@ impl Server {
         let Some(connection) = self.lately.get_mut(&id) else { return };
         let Some(topic) = resolve(&mut connection.aliases.1, publish) else { return };
         let Some(client_id) = connection.session.clone() else { return };
-        if publish.packet_id.is_none() {
+        let Some(session) = self.sessions.get_mut(&client_id) else { return };
+        if publish.packet_id.is_some() && session.connection.is_some() {
+            return session.sender.may_have_begun();
+        }
+        let (begun, _) = session.sender.publish(self.now, session.version, &topic, publish);
+        if begun == Begun::New {
             drop(self.take_copy(&client_id, &topic, publish));
-        } else if let Some(session) = self.sessions.get_mut(&client_id) {
-            session.sender.may_have_begun();
         }
     }
 

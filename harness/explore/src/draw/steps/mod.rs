@@ -339,7 +339,7 @@ impl Draw {
     /// A client connects with another CONNECT than its own.
     fn connect_otherwise(&mut self) {
         let Some(place) = self.peer(|peer| peer.is_up && (peer.is_raw || !peer.is_connected)) else { return };
-        let (name, is_v5) = (self.name(place), self.peers[place].is_v5);
+        let is_v5 = self.peers[place].is_v5;
         let mut fields = ConnectFields::default();
         match self.random.below(if is_v5 { 5 } else { 3 }) {
             _ if self.swarm.has_users && self.random.chance(50) => {
@@ -357,13 +357,18 @@ impl Draw {
             }
             _ => fields.receive_maximum = given(Number::new(self.random.pick(&[1, 2]))),
         }
+        self.connect_with(place, fields);
+        let time = self.random.pick(&[1, 100, 500]);
+        self.push(wait(Duration::from_millis(time)));
+    }
+
+    /// Connects a client with these fields of CONNECT instead of its own.
+    fn connect_with(&mut self, place: usize, fields: ConnectFields) {
         let keys = ConnectKeys { with: given(With { connect: fields }), wait: given(false), ..ConnectKeys::default() };
-        self.push(act(name, ActionKind::Connect(Some(Param::new(ConnectArgs(keys))))));
+        self.push(act(self.name(place), ActionKind::Connect(Some(Param::new(ConnectArgs(keys))))));
         let peer = &mut self.peers[place];
         (peer.is_connected, peer.is_silent) = (true, false);
         peer.connections += 1;
-        let time = self.random.pick(&[1, 100, 500]);
-        self.push(wait(Duration::from_millis(time)));
     }
 
     /// A client authenticates anew on the connection that it has.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use halfopen_protocol::PacketType;
-use halfopen_scenario::ast::{ActionKind, ByteText, CloseWord, FieldValue, Outgoing, Param};
+use halfopen_scenario::ast::{ActionKind, ByteText, CloseWord, ConnectFields, FieldValue, Outgoing, Param};
 
 use super::by_hand;
 use crate::draw::{Draw, Peer};
-use crate::make::{act, acts, field, number, packet, send, sized, text, wait};
+use crate::make::{act, acts, field, given, number, packet, send, sized, text, wait};
 
 impl Draw {
     /// A scripted client breaks a rule, and mostly connects again later.
@@ -25,7 +25,12 @@ impl Draw {
         if self.random.chance(60) {
             let time = self.time();
             self.push(wait(time));
-            self.connect(place, true);
+            // With Clean Start 0 it shows what is left of the session.
+            if self.random.chance(40) {
+                self.connect_with(place, ConnectFields { clean: given(false), ..ConnectFields::default() });
+            } else {
+                self.connect(place, true);
+            }
         }
     }
 
