@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut, Index, IndexMut};
 use std::sync::Arc;
 
@@ -206,6 +207,114 @@ impl<T> IndexMut<usize> for Pages<T> {
     }
 }
 
+/// Number of values in a page of [`Numbered`].
+const NUMBERS: u64 = 32;
+
+/// A map, in the order of its keys, that are numbers which are handed out one after another: to find a value costs about the same
+/// however many there are, and a value takes little more room than itself.
+#[derive(Clone, Debug)]
+pub struct Numbered<K, V> {
+    /// The pages that hold something, by the numbers divided by the size of a page.
+    pages: BTreeMap<u64, Box<[Option<V>; NUMBERS as usize]>>,
+    len: usize,
+    key: PhantomData<K>,
+}
+
+impl<K: Copy + Into<u64> + From<u64>, V> Numbered<K, V> {
+    /// Creates an empty map.
+    pub const fn new() -> Self {
+        Self { pages: BTreeMap::new(), len: 0, key: PhantomData }
+    }
+
+    /// Returns the number of values.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Returns whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Returns the value of a key.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        let (page, place) = place_of(*key);
+        self.pages.get(&page)?[place].as_ref()
+    }
+
+    /// Returns the value of a key, to be changed.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        let (page, place) = place_of(*key);
+        self.pages.get_mut(&page)?[place].as_mut()
+    }
+
+    /// Returns whether a key has a value.
+    pub fn contains_key(&self, key: &K) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Gives a key a value, and returns the value that it had.
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        let (page, place) = place_of(key);
+        let page = self.pages.entry(page).or_insert_with(|| Box::new([const { None }; NUMBERS as usize]));
+        let before = page[place].replace(value);
+        self.len += usize::from(before.is_none());
+        before
+    }
+
+    /// Removes a key, and returns the value that it had.
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        let (number, place) = place_of(*key);
+        let page = self.pages.get_mut(&number)?;
+        let value = page[place].take()?;
+        self.len -= 1;
+        if page.iter().all(Option::is_none) {
+            self.pages.remove(&number);
+        }
+        Some(value)
+    }
+
+    /// Returns all keys with their values, in the order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = (K, &V)> {
+        self.pages.iter().flat_map(|(page, values)| {
+            let numbers = page * NUMBERS..;
+            numbers.zip(values.iter()).filter_map(|(number, value)| Some((K::from(number), value.as_ref()?)))
+        })
+    }
+
+    /// Returns all keys, in their order.
+    pub fn keys(&self) -> impl Iterator<Item = K> {
+        self.iter().map(|(key, _)| key)
+    }
+
+    /// Returns all values, in the order of their keys.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.pages.values().flat_map(|page| page.iter().flatten())
+    }
+}
+
+impl<K: Copy + Into<u64> + From<u64>, V> Default for Numbered<K, V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K: Copy + Into<u64> + From<u64>, V> FromIterator<(K, V)> for Numbered<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(all: I) -> Self {
+        let mut numbered = Self::new();
+        for (key, value) in all {
+            numbered.insert(key, value);
+        }
+        numbered
+    }
+}
+
+/// Returns the page of a key, and its place in that.
+fn place_of(key: impl Into<u64>) -> (u64, usize) {
+    let number = key.into();
+    (number / NUMBERS, usize::try_from(number % NUMBERS).expect("it is small"))
+}
+
 impl<K: 'static, V: 'static> Empty for BTreeMap<K, V> {
     const EMPTY: &'static Self = &Self::new();
 }
@@ -224,6 +333,9 @@ impl<T: 'static> Empty for Vec<T> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -262,5 +374,28 @@ mod tests {
         assert_eq!((pages[0], pages.get(PAGE), pages.get(count)), (8, Some(&7), None));
         assert!(pages.get_mut(count).is_none());
         assert!(pages.0.iter().map(Vec::capacity).sum::<usize>() <= count + PAGE);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_numbered_stands_as_in_a_map(changes in vec((0..200_u64, any::<bool>()), 1..200)) {
+            let (mut numbered, mut map) = (Numbered::<u64, u64>::new(), BTreeMap::new());
+            for (step, (number, is_added)) in (0..).zip(changes) {
+                if is_added {
+                    prop_assert_eq!(numbered.insert(number, step), map.insert(number, step));
+                } else {
+                    prop_assert_eq!(numbered.remove(&number), map.remove(&number));
+                }
+                prop_assert_eq!(numbered.get(&number), map.get(&number));
+                prop_assert_eq!((numbered.len(), numbered.is_empty()), (map.len(), map.is_empty()));
+            }
+            prop_assert!(numbered.keys().eq(map.keys().copied()) && numbered.values().eq(map.values()));
+            let pages: BTreeSet<u64> = map.keys().map(|key| key / NUMBERS).collect();
+            prop_assert!(numbered.pages.keys().eq(&pages), "a page that holds nothing is gone");
+            let copy: Numbered<u64, u64> = numbered.iter().map(|(key, value)| (key, *value)).collect();
+            prop_assert!(copy.iter().eq(numbered.iter()));
+        }
     }
 }

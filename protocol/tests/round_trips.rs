@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use bytes::BytesMut;
 use halfopen_protocol::testing::packet;
-use halfopen_protocol::{DecodeError, DecodeOptions, Packet, Role, Version, decode, encode};
+use halfopen_protocol::{DecodeError, DecodeOptions, Packet, Role, Version, decode, decode_one, encode};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -44,6 +44,26 @@ proptest! {
         }
         prop_assert_eq!(decoded, packets);
         prop_assert!(buffer.is_empty());
+    }
+
+    /// With one byte less or more, or one that is changed, it says what `decode` says, but of nothing else than one packet.
+    #[test]
+    fn bytes_that_are_one_packet_are_decoded_as_those_of_a_stream(
+        (version, sender, packet) in any_packet(),
+        change in proptest::option::of((any::<prop::sample::Index>(), any::<u8>())),
+        size in -1_isize..=1,
+    ) {
+        let options = other_side(version, sender);
+        let mut bytes = encoded(&packet, version);
+        bytes.resize(bytes.len().saturating_add_signed(size), 0);
+        if let Some((at, byte)) = change {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let one = decode_one(&bytes, &options);
+        let of_stream = decode(&mut bytes, &options).ok().flatten().filter(|_| bytes.is_empty());
+        prop_assert!(size != 0 || change.is_some() || of_stream == Some(packet));
+        prop_assert_eq!(one, of_stream);
     }
 
     #[test]

@@ -1,10 +1,10 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Disconnect, Publish};
-use halfopen_protocol::{EncodeError, Instant, Packet, PacketType, ReasonCode, Version, encode};
+use halfopen_protocol::{EncodeError, Instant, Numbered, Packet, PacketType, ReasonCode, Version, encode};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
@@ -29,7 +29,7 @@ use super::{Access, CloseReason, Config, ConnectionId, Event, Output, Timer};
 pub struct Broker {
     pub(super) config: Config,
     pub(super) access: Access,
-    pub(super) connections: BTreeMap<ConnectionId, Box<Connection>>,
+    pub(super) connections: Numbered<ConnectionId, Box<Connection>>,
     pub(super) sessions: Sessions,
     pub(super) subscriptions: Subscriptions,
     pub(super) retained: Retained,
@@ -63,7 +63,7 @@ impl Broker {
         Self {
             config,
             access,
-            connections: BTreeMap::new(),
+            connections: Numbered::new(),
             subscriptions: Subscriptions::new(),
             retained: Retained::new(sessions.held()),
             sessions,
@@ -104,11 +104,16 @@ impl Broker {
 
     /// Bytes arrived. Those of a connection that is closed are ignored.
     pub fn handle_bytes(&mut self, now: Instant, connection: ConnectionId, bytes: &[u8]) {
-        if let Some(connection) = self.connections.get_mut(&connection) {
-            connection.handle_bytes(bytes);
-            self.counters.bytes_received += bytes.len() as u64;
+        let open = self.connections.get_mut(&connection);
+        self.counters.bytes_received += if open.is_some() { bytes.len() as u64 } else { 0 };
+        if let Some(packet) = open.as_ref().and_then(|open| open.packet_of(bytes, &self.config)) {
+            self.handle_packet_or_defect(now, connection, packet);
+        } else {
+            if let Some(open) = open {
+                open.handle_bytes(bytes);
+            }
+            self.read_packets_or_defect(now, connection);
         }
-        self.read_packets_or_defect(now, connection);
         self.count_connection(now, connection);
     }
 
@@ -182,7 +187,7 @@ impl Broker {
     /// Closes all connections; 5.0 clients are told why. Connections that come later are closed at once.
     pub fn handle_shutdown(&mut self, now: Instant) {
         self.stopping = true;
-        let open: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        let open: Vec<ConnectionId> = self.connections.keys().collect();
         for &id in &open {
             self.say_close(id, CloseReason::Shutdown);
             if let Some(session) = self.session_of(id).and_then(|key| self.sessions.get_mut(key)) {

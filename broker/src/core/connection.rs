@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use bytes::BytesMut;
 use halfopen_protocol::packet::Publish;
-use halfopen_protocol::{DecodeError, DecodeOptions, Instant, Packet, Role, Version, decode};
+use halfopen_protocol::{DecodeError, DecodeOptions, Instant, Packet, Role, Version, decode, decode_one};
 
 use super::aliases::{AliasError, Aliases};
 use super::authenticate::{Authentication, Pending};
@@ -105,19 +105,30 @@ impl Connection {
         self.incoming.as_ref().map_or(0, |incoming| incoming.len())
     }
 
-    /// The next whole packet, or what is wrong with the bytes.
-    pub(super) fn poll_packet(&mut self, config: &Config) -> Result<Option<Packet>, DecodeError> {
-        let Some(incoming) = self.incoming.as_mut().filter(|incoming| !incoming.is_empty()) else {
-            self.incoming = None;
-            return Ok(None);
-        };
-        let options = DecodeOptions {
+    fn decode_options(&self, config: &Config) -> DecodeOptions {
+        DecodeOptions {
             version: self.version,
             reader: Role::Server,
             maximum_packet_size: match self.client {
                 Some(_) => config.maximum_packet_size,
                 None => config.maximum_packet_size.min(config.maximum_connect_size),
             },
+        }
+    }
+
+    /// Returns the packet that these bytes of a client that was accepted are, if they are exactly one and nothing waits before
+    /// it.
+    pub(super) fn packet_of(&self, bytes: &[u8], config: &Config) -> Option<Packet> {
+        let is_ready = self.incoming.is_none() && self.client.is_some() && self.pending.is_none();
+        if is_ready { decode_one(bytes, &self.decode_options(config)) } else { None }
+    }
+
+    /// The next whole packet, or what is wrong with the bytes.
+    pub(super) fn poll_packet(&mut self, config: &Config) -> Result<Option<Packet>, DecodeError> {
+        let options = self.decode_options(config);
+        let Some(incoming) = self.incoming.as_mut().filter(|incoming| !incoming.is_empty()) else {
+            self.incoming = None;
+            return Ok(None);
         };
         decode(incoming, &options)
     }

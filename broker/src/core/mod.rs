@@ -57,6 +57,18 @@ pub use self::keep_alive::FACTOR as KEEP_ALIVE_FACTOR;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
+impl From<u64> for ConnectionId {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<ConnectionId> for u64 {
+    fn from(id: ConnectionId) -> Self {
+        id.0
+    }
+}
+
 /// An instruction for the driver, or a statement that it may want to report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {

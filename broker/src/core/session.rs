@@ -1,12 +1,12 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use halfopen_protocol::Instant;
 use halfopen_protocol::flow::{Inbox, Outbox};
 use halfopen_protocol::packet::Will;
+use halfopen_protocol::{Instant, Numbered};
 use rand_chacha::rand_core::Rng;
 
 use super::drops::Drops;
@@ -21,6 +21,18 @@ const RECEIVED: usize = 32;
 /// Names one session for as long as the broker runs; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SessionKey(u64);
+
+impl From<u64> for SessionKey {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<SessionKey> for u64 {
+    fn from(key: SessionKey) -> Self {
+        key.0
+    }
+}
 
 impl SessionKey {
     const FIRST: Self = Self(0);
@@ -198,7 +210,7 @@ impl Expiry {
 /// All sessions, by key and by client identifier [MQTT-3.1.3-2].
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    by_key: BTreeMap<SessionKey, Box<Session>>,
+    by_key: Numbered<SessionKey, Box<Session>>,
     /// The sessions by the hash of their client identifiers, each of which would take more room than this does.
     by_client_id: BTreeSet<(u64, SessionKey)>,
     last_key: u64,
@@ -213,7 +225,7 @@ impl Sessions {
 
     /// The keys of all.
     pub(super) fn keys(&self) -> Vec<SessionKey> {
-        self.by_key.keys().copied().collect()
+        self.by_key.keys().collect()
     }
 
     /// Returns the counter of the bytes that the broker holds for all clients together.
@@ -275,7 +287,7 @@ fn hash(client_id: &str) -> u64 {
 impl Clone for Sessions {
     fn clone(&self) -> Self {
         let held = Rc::default();
-        let copies = self.by_key.iter().map(|(key, session)| (*key, Box::new(session.copy(&held))));
+        let copies = self.by_key.iter().map(|(key, session)| (key, Box::new(session.copy(&held))));
         Self { by_key: copies.collect(), by_client_id: self.by_client_id.clone(), last_key: self.last_key, held }
     }
 }

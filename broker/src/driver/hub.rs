@@ -1,11 +1,10 @@
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use halfopen_protocol::{Clock, Instant};
+use halfopen_protocol::{Clock, Instant, Numbered};
 use tokio::sync::Notify;
 
 use super::connection::{Connection, Step, Verdict};
@@ -35,7 +34,7 @@ pub(super) struct Hub<L: Listener, C, O> {
 /// Judges passwords, and may take its time.
 pub(super) type Verify = Box<dyn Fn(Login) -> Verdict>;
 
-type Connections<S, P> = BTreeMap<ConnectionId, Box<Connection<S, P>>>;
+type Connections<S, P> = Numbered<ConnectionId, Box<Connection<S, P>>>;
 
 struct State<L: Listener, O> {
     broker: Broker,
@@ -50,7 +49,7 @@ struct State<L: Listener, O> {
 
 impl<L: Listener, C: Clock, O: Observer<L::Peer>> Hub<L, C, O> {
     pub(super) fn new(broker: Broker, clock: C, observer: O, verify: Verify) -> Self {
-        let (connections, buffer) = (BTreeMap::new(), vec![0; READ_BUFFER]);
+        let (connections, buffer) = (Numbered::new(), vec![0; READ_BUFFER]);
         Self {
             clock,
             verify,

@@ -232,10 +232,16 @@ impl Client {
 
     /// Bytes came in. Without a connection they are ignored.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
-        let Some(buffer) = self.link.buffer() else { return };
-        buffer.extend_from_slice(bytes);
+        let packet = self.packet_of(bytes);
+        if packet.is_none() {
+            let Some(buffer) = self.link.buffer() else { return };
+            buffer.extend_from_slice(bytes);
+        }
         if let Link::Up(up) = &mut self.link {
             up.keep_alive.received(now);
+        }
+        if let Some(packet) = packet {
+            return self.handle_packet_or_defect(now, packet);
         }
         // A violation closes, and with the connection goes what is left of its bytes.
         while self.is_listening()

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use halfopen_protocol::flow::PubRecOutcome;
 use halfopen_protocol::packet::{Ack, ConnAck, Publish, QoS, SubAck, UnsubAck};
-use halfopen_protocol::{DecodeOptions, Instant, Packet, Rare, ReasonCode, Role, decode};
+use halfopen_protocol::{DecodeOptions, Instant, Packet, Rare, ReasonCode, Role, decode, decode_one};
 
 use super::aliases::Aliases;
 use super::limits::Limits;
@@ -13,13 +13,23 @@ use super::{AckDetails, Client, DisconnectReason, Event};
 
 /// Handling of packets from the broker.
 impl Client {
-    /// Takes the next packet out of what has come; closes if there is none to be had.
-    pub(super) fn next_packet(&mut self, now: Instant) -> Option<Packet> {
-        let options = DecodeOptions {
+    /// Returns the packet that these bytes are, if they are exactly one and nothing waits before it.
+    pub(super) fn packet_of(&self, bytes: &[u8]) -> Option<Packet> {
+        let is_ready = self.is_listening() && matches!(&self.link, Link::Up(up) if up.buffer.is_none());
+        if is_ready { decode_one(bytes, &self.decode_options()) } else { None }
+    }
+
+    fn decode_options(&self) -> DecodeOptions {
+        DecodeOptions {
             version: self.version(),
             reader: Role::Client,
             maximum_packet_size: self.options.connect.maximum_packet_size.unwrap_or(self.options.packet_limit),
-        };
+        }
+    }
+
+    /// Takes the next packet out of what has come; closes if there is none to be had.
+    pub(super) fn next_packet(&mut self, now: Instant) -> Option<Packet> {
+        let options = self.decode_options();
         match decode(self.link.buffer()?, &options) {
             Ok(packet) => packet,
             Err(error) => {

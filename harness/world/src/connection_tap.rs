@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use halfopen_protocol::packet::Connect;
-use halfopen_protocol::{DecodeOptions, Instant, Packet, PacketType, Rare, Role, Version, decode};
+use halfopen_protocol::{DecodeOptions, Instant, Packet, PacketType, Rare, Role, Version, decode, decode_one};
 use halfopen_websocket::{FrameKind, Observer, Piece};
 
 use super::record::Recorder;
@@ -113,6 +113,13 @@ impl ConnectionTap {
         let (mut version, mut own) = (state.version, state.own.take());
         let direction = state.from(side);
         direction.written += bytes.len() as u64;
+        if let Some(item) = direction.whole_item(bytes, side, &mut version, &mut own) {
+            let packet = item.packet().map(Packet::packet_type);
+            let end = direction.written;
+            self.sent(side, direction, end, item);
+            (state.version, state.own) = (version, own);
+            return packet.into_iter().chain(Vec::new());
+        }
         // Mostly it is one, which needs no list.
         let (mut first, mut further) = (None, Vec::new());
         let mut rest = direction.rest.take().map_or_else(BytesMut::new, |rest| *rest);
@@ -290,6 +297,20 @@ impl UnderWay {
 }
 
 impl Direction {
+    /// Returns what these bytes are, if they are exactly one packet and nothing waits before it.
+    fn whole_item(
+        &self,
+        bytes: &[u8],
+        writer: Role,
+        version: &mut Version,
+        own: &mut Option<Arc<Connect>>,
+    ) -> Option<Transmission> {
+        if self.garbled || self.rest.is_some() || self.websocket.is_some() {
+            return None;
+        }
+        decode_one(bytes, &decode_options(writer, *version)).map(|packet| transmission(packet, version, own))
+    }
+
     fn next_item(
         &mut self,
         rest: &mut BytesMut,
@@ -301,24 +322,30 @@ impl Direction {
             return None;
         }
         if !self.garbled {
-            let options = DecodeOptions { version: *version, reader: other(writer), maximum_packet_size: u32::MAX };
-            match decode(rest, &options) {
+            match decode(rest, &decode_options(writer, *version)) {
                 Ok(None) => return None,
-                Ok(Some(mut packet)) => {
-                    if let Packet::Connect(connect) = &mut packet {
-                        *version = connect.version;
-                        // The plan has it already, and there may be a million of them.
-                        if let Some(own) = own.take().filter(|own| own == connect) {
-                            *connect = own;
-                        }
-                    }
-                    return Some(Transmission::from(packet));
-                }
+                Ok(Some(packet)) => return Some(transmission(packet, version, own)),
                 Err(_) => self.garbled = true,
             }
         }
         Some(Transmission::Bytes(rest.split().freeze()))
     }
+}
+
+fn decode_options(writer: Role, version: Version) -> DecodeOptions {
+    DecodeOptions { version, reader: other(writer), maximum_packet_size: u32::MAX }
+}
+
+/// Returns what the trace says of a packet. A CONNECT names the version of its connection; the plan has the `own` one of the
+/// client already, and there may be a million of them.
+fn transmission(mut packet: Packet, version: &mut Version, own: &mut Option<Arc<Connect>>) -> Transmission {
+    if let Packet::Connect(connect) = &mut packet {
+        *version = connect.version;
+        if let Some(own) = own.take().filter(|own| own == connect) {
+            *connect = own;
+        }
+    }
+    Transmission::from(packet)
 }
 
 /// Returns what the trace says of a piece of WebSocket that is no data.

@@ -13,7 +13,7 @@ mod properties;
 mod reader;
 mod writer;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 pub use self::error::{DecodeError, EncodeError};
 use self::header::{FixedHeader, MAXIMUM_REMAINING_LENGTH, put_varint, required_flags, varint_len};
@@ -60,7 +60,7 @@ pub fn decode(bytes: &mut BytesMut, options: &DecodeOptions) -> Result<Option<Pa
         return Ok(None);
     }
     let whole = bytes.split_to(len).freeze();
-    let packet = decode_whole(&header, whole.clone(), options);
+    let packet = decode_whole(&header, whole.slice(header.len..), options);
     if packet.is_err() {
         let rest = std::mem::replace(bytes, BytesMut::from(whole));
         bytes.extend_from_slice(&rest);
@@ -68,8 +68,16 @@ pub fn decode(bytes: &mut BytesMut, options: &DecodeOptions) -> Result<Option<Pa
     packet.map(Some)
 }
 
-fn decode_whole(header: &FixedHeader, mut body: Bytes, options: &DecodeOptions) -> Result<Packet, DecodeError> {
-    body.advance(header.len);
+/// Decodes bytes that are exactly one packet, as those of a read mostly are: nothing has to be kept of them.
+///
+/// `None` if they are not one packet, or break a rule of the version: [`decode`] says which.
+pub fn decode_one(bytes: &[u8], options: &DecodeOptions) -> Option<Packet> {
+    let header = FixedHeader::parse(bytes, options).ok()??;
+    let body = bytes.get(header.len..).filter(|body| body.len() == header.remaining_length)?;
+    decode_whole(&header, Bytes::copy_from_slice(body), options).ok()
+}
+
+fn decode_whole(header: &FixedHeader, body: Bytes, options: &DecodeOptions) -> Result<Packet, DecodeError> {
     let mut reader = Reader::new(body, options.version, options.reader);
     let packet = decode_body(header, &mut reader)?;
     reader.finish()?;

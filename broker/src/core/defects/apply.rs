@@ -161,7 +161,7 @@ impl Broker {
     /// The connections at which too much waits for more messages to be sent.
     fn congested(&self) -> Vec<ConnectionId> {
         let congested = self.connections.iter().filter(|(_, open)| open.unwritten > self.config.write_buffer);
-        congested.map(|(id, _)| *id).collect()
+        congested.map(|(id, _)| id).collect()
     }
 
     fn keep_alive_of(&self, connection: ConnectionId) -> Option<KeepAlive> {

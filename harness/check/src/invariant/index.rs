@@ -157,8 +157,8 @@ struct Watched {
 pub(super) struct Index {
     watched: Vec<Option<Watched>>,
     ends: Pages<ConnectionEnd>,
-    /// Both ends of each connection, by its number.
-    places: Pages<[Option<EndId>; 2]>,
+    /// Both ends of each connection with their nodes, by its number.
+    places: Pages<[Option<(u32, EndId)>; 2]>,
 }
 
 impl Index {
@@ -218,9 +218,9 @@ impl Index {
             }
             EventKind::Node { node, change } => self.changed(at, *node, *change, &mut facts),
             EventKind::Delivered { node, message } => {
-                facts.push_back(Fact::Delivered { at, node: *node, message });
+                facts.push(Fact::Delivered { at, node: *node, message });
             }
-            EventKind::Step { step, .. } => facts.push_back(Fact::Step { at, step: *step }),
+            EventKind::Step { step, .. } => facts.push(Fact::Step { at, step: *step }),
             EventKind::Mark(_)
             | EventKind::Established { .. }
             | EventKind::Connected { .. }
@@ -233,7 +233,7 @@ impl Index {
 
     fn find(&self, connection: ConnectionId, node: NodeId) -> Option<EndId> {
         let ends = self.places.get(connection.0 as usize)?;
-        ends.iter().flatten().copied().find(|end| self.ends[end.place()].node == node)
+        ends.iter().flatten().find(|(of, _)| *of as usize == node.0).map(|(_, end)| *end)
     }
 
     fn sent<'e>(
@@ -300,7 +300,7 @@ impl Index {
                     end.died = end.over.is_none();
                     self.ended(at, id, facts);
                 }
-                facts.push_back(Fact::Died { node });
+                facts.push(Fact::Died { node });
             }
             NodeFault::Restart => {
                 watched.is_down = false;
@@ -355,7 +355,7 @@ impl Index {
         let end = &mut self.ends[id.place()];
         if end.ended.is_none() {
             end.ended = Some(Instant::new(at));
-            facts.push_back(Fact::Ended { at, end: id });
+            facts.push(Fact::Ended { at, end: id });
         }
     }
 
@@ -372,11 +372,9 @@ impl Index {
         while self.places.len() <= place {
             self.places.push([None, None]);
         }
-        let ends = &self.ends;
-        if let Some(free) =
-            self.places[place].iter_mut().find(|end| end.is_none_or(|end| ends[end.place()].node == node))
-        {
-            *free = Some(id);
+        let number = u32::try_from(node.0).expect("fewer than four billion");
+        if let Some(free) = self.places[place].iter_mut().find(|end| end.is_none_or(|(of, _)| of == number)) {
+            *free = Some((number, id));
         }
         self.ends.push(ConnectionEnd {
             node,
@@ -404,7 +402,7 @@ impl Index {
         let was_accepted = end.connack.is_some();
         end.note(at, packet);
         let is_accepted = end.connack.is_some() && !was_accepted;
-        facts.push_back(Fact::Packet(Seen { at, end: id, is_sent, packet, topic }));
+        facts.push(Fact::Packet(Seen { at, end: id, is_sent, packet, topic }));
         if is_accepted && !self.ends[id.place()].is_broker {
             self.accepted(id, facts);
         }
@@ -418,6 +416,6 @@ impl Index {
         let is_present = end.connack.as_ref().is_some_and(|(_, connack)| connack.session_present);
         let knows = |previous: EndId| self.ends[previous.place()].generation == end.generation;
         let is_resumed = is_present && previous.is_some_and(knows);
-        facts.push_back(Fact::Accepted { client: end.node, is_resumed });
+        facts.push(Fact::Accepted { client: end.node, is_resumed });
     }
 }

@@ -18,9 +18,10 @@ mod table;
 mod tests;
 mod topic_order;
 
-use std::collections::VecDeque;
 use std::ops::Deref;
 use std::time::Duration;
+
+use smallvec::SmallVec;
 
 use self::index::{Fact, Index};
 use self::report::{Breach, Report};
@@ -83,11 +84,11 @@ impl<P: Deref<Target = Plan>> Invariants<P> {
     /// Takes note of the next event of the run.
     pub fn event(&mut self, event: &Event) {
         self.model.event(event);
-        let mut facts = self.index.event(event);
+        let facts = self.index.event(event);
         let context = Context { plan: &self.plan, index: &self.index };
-        while let Some(fact) = facts.pop_front() {
+        for fact in &facts {
             for rule in &mut self.rules {
-                rule.observe(&fact, &context, &mut self.report);
+                rule.observe(fact, &context, &mut self.report);
             }
         }
     }
@@ -116,7 +117,7 @@ impl<P: Deref<Target = Plan>> Invariants<P> {
 }
 
 /// Facts in the order in which they are to be judged.
-type Facts<'e> = VecDeque<Fact<'e>>;
+type Facts<'e> = SmallVec<[Fact<'e>; 2]>;
 
 /// Seconds with three decimals.
 fn shown(at: Duration) -> String {

@@ -61,7 +61,7 @@ impl Server {
     /// Judges whether the oldest request that this packet may answer has waited for too long.
     fn judge_late_answer(&self, id: ConnectionId, answer: PacketType, findings: &mut Findings) {
         let Some(connection) = self.connections.get(&id) else { return };
-        let late = oldest(connection).into_iter().find(|(_, what, _)| *what == answer);
+        let late = oldest(connection).find(|(_, what, _)| *what == answer);
         if let Some((asked, what, since)) = late.filter(|(.., since)| self.is_overdue(connection, *since)) {
             let client = self.node_name(connection.client);
             let owed = format!("{} sends {} to {client} for its {} at once", self.name, what.name(), asked.name());
@@ -284,7 +284,7 @@ impl Server {
 }
 
 /// Returns the oldest request of each kind that has no answer: what it is, what answers it, and since when that is owed.
-fn oldest(connection: &Connection) -> Vec<(PacketType, PacketType, Instant)> {
+fn oldest(connection: &Connection) -> impl Iterator<Item = (PacketType, PacketType, Instant)> + use<> {
     fn first<T>(queues: &BTreeMap<PacketId, VecDeque<T>>, since: impl Fn(&T) -> Instant) -> Option<Instant> {
         queues.values().flatten().map(since).min()
     }
@@ -298,7 +298,7 @@ fn oldest(connection: &Connection) -> Vec<(PacketType, PacketType, Instant)> {
         (PacketType::PubRel, PacketType::PubComp, first(&requests.releases, |one| one.0)),
         (PacketType::PubRec, PacketType::PubRel, first(&requests.receipts, |one| *one)),
     ];
-    all.into_iter().filter_map(|(asked, what, since)| Some((asked, what, since?))).collect()
+    all.into_iter().filter_map(|(asked, what, since)| Some((asked, what, since?)))
 }
 
 /// Takes the oldest of the requests with this identifier.

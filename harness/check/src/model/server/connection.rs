@@ -14,6 +14,7 @@ use super::access::{Permission, Right};
 use super::form::MalformedConnect;
 use super::publication::Publication;
 use super::session::Session;
+use super::sessions::Place;
 use super::topic::Filter;
 use super::violation::Violation;
 use crate::model::GRACE;
@@ -55,6 +56,8 @@ pub(super) struct Connection {
     pub(super) malformed_connect: Option<MalformedConnect>,
     /// The client identifier, once CONNACK has accepted it.
     pub(super) session: Option<ByteString>,
+    /// The place of its session.
+    pub(super) place: Place,
     /// Time at which something came that CONNACK or the end of the connection must answer.
     pub(super) asked_at: Option<Instant>,
     /// The packets that came after CONNECT and before CONNACK, which a server takes in once it has accepted (§3.1.4).
@@ -151,6 +154,7 @@ impl Connection {
             connect: None,
             malformed_connect: None,
             session: None,
+            place: Place::default(),
             asked_at: None,
             early: Rare::new(),
             heard_at: now,
@@ -291,8 +295,7 @@ impl Server {
     /// became owed, and the client reads nothing or slowly, or has been silent, or the network has had a fault, or another large
     /// message has just been written. A part of a message is no packet, and stands in no trace before the connection ends.
     pub(super) fn may_be_stuck(&self, connection: &Connection) -> bool {
-        let client_id = connection.session.as_ref();
-        let session = client_id.and_then(|client_id| Some((client_id, self.sessions.get(client_id)?)));
+        let session = self.session_near(connection);
         let large = session.and_then(|(client_id, session)| {
             let again = connection.accepted_at.filter(|_| session.sender.has_left(BLOCKED));
             let room = session.sender.room_since().unwrap_or_default();
@@ -319,8 +322,7 @@ impl Server {
     /// Takes note, before something is sent, whether the server may have been in the middle of a large message until
     /// now: what else it sends may have waited behind that.
     pub(super) fn note_stuck(&mut self, id: ConnectionId) {
-        let client_id = self.connections.get(&id).and_then(|connection| connection.session.as_ref());
-        let session = client_id.and_then(|client_id| Some((client_id, self.sessions.get(client_id)?)));
+        let session = self.connections.get(&id).and_then(|connection| self.session_near(connection));
         let large = session.and_then(|(client_id, session)| self.large_since(client_id, session));
         if let Some(connection) = self.connections.get_mut(&id).filter(|_| large.is_some()) {
             connection.stuck_at = self.now;
@@ -523,7 +525,13 @@ impl Server {
 
     /// Returns the session that a connection belongs to.
     pub(super) fn session_of(&mut self, id: ConnectionId) -> Option<&mut Session> {
-        let client_id = self.connections.get(&id)?.session.clone()?;
-        self.sessions.get_mut(&client_id).filter(|session| session.connection == Some(id))
+        let place = self.connections.get(&id)?.place;
+        self.sessions.at_mut(place).filter(|session| session.connection == Some(id))
+    }
+
+    /// Returns the session of the client that has a connection, and its client identifier.
+    fn session_near<'a>(&'a self, connection: &'a Connection) -> Option<(&'a ByteString, &'a Session)> {
+        let client_id = connection.session.as_ref()?;
+        Some((client_id, self.sessions.near(connection.place, client_id)?))
     }
 }

@@ -69,9 +69,8 @@ impl Server {
     pub(super) fn judge_outgoing(&self, id: ConnectionId, findings: &mut Findings) {
         let Some(connection) = self.connections.get(&id) else { return };
         let Some(client_id) = &connection.session else { return };
-        let Some(session) = self.sessions.get(client_id).filter(|session| session.connection == Some(id)) else {
-            return;
-        };
+        let session = self.sessions.at(connection.place).filter(|session| session.connection == Some(id));
+        let Some(session) = session else { return };
         let (Some(accepted), Some(room)) = (connection.accepted_at, session.sender.room_since()) else { return };
         if session.sender.is_doubtful() || !self.is_overdue(connection, Instant::max(accepted, room)) {
             return;

@@ -244,7 +244,11 @@ impl Server {
             }
             self.sessions.insert(Session::new(client_id.clone(), connect.version, &self.settings));
         }
-        let Some(session) = self.sessions.get_mut(client_id) else { return };
+        let Some(place) = self.sessions.place_of(client_id) else { return };
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.place = place;
+        }
+        let Some(session) = self.sessions.at_mut(place) else { return };
         if is_unknown {
             // It goes on at the very instant of its end, and what it knew is not known.
             session.sender.doubt();
