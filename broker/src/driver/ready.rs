@@ -25,7 +25,10 @@ impl ReadyQueue {
         match ready.connections.pop_front() {
             Some(connection) => Poll::Ready(connection),
             None => {
-                ready.waker = Some(cx.waker().clone());
+                match &mut ready.waker {
+                    Some(known) => known.clone_from(cx.waker()),
+                    none => *none = Some(cx.waker().clone()),
+                }
                 Poll::Pending
             }
         }

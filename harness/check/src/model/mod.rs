@@ -29,7 +29,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use halfopen_protocol::packet::Connect;
-use halfopen_protocol::{Instant, Packet};
+use halfopen_protocol::{Instant, Numbered, Packet};
 
 use self::client::{Client, Foretold};
 pub use self::finding::without_clause;
@@ -52,7 +52,7 @@ pub(crate) struct Model {
     /// The client of each node that has one.
     clients: Vec<Option<Box<Client>>>,
     /// The items that were sent and have not arrived yet, by the index of their event: the size of each in bytes.
-    under_way: BTreeMap<usize, usize>,
+    under_way: Numbered<u64, usize>,
     index: usize,
     /// The steps in which nodes are told something, or the network changes.
     steps: BTreeMap<StepId, Step>,
@@ -85,7 +85,7 @@ impl Model {
         }
         let mut steps = BTreeMap::new();
         collect(&plan.steps, &mut steps);
-        Self { servers, clients, under_way: BTreeMap::new(), index: 0, steps, told_at, findings: Findings::default() }
+        Self { servers, clients, under_way: Numbered::new(), index: 0, steps, told_at, findings: Findings::default() }
     }
 
     /// Takes note of the next event of the run.
@@ -101,7 +101,7 @@ impl Model {
                 }
                 if let Some(server) = self.servers.get_mut(from) {
                     let size = size(item);
-                    self.under_way.insert(self.index, size);
+                    self.under_way.insert(self.index as u64, size);
                     server.sent(at, *connection, item, size, findings);
                 } else if *item == Transmission::Open
                     && let Some(server) = self.servers.get_mut(to)
@@ -117,7 +117,7 @@ impl Model {
                     server.received(at, *connection, item, findings);
                 }
                 if let Some(server) = self.servers.get_mut(from)
-                    && let Some(size) = sent.and_then(|index| self.under_way.remove(&index))
+                    && let Some(size) = sent.and_then(|index| self.under_way.remove(&(index as u64)))
                 {
                     server.arrived(at, *connection, size);
                 }

@@ -63,7 +63,10 @@ impl<T> QueueReceiver<T> {
             }
             None if shared.senders == 0 => Poll::Ready(None),
             None => {
-                shared.receiver = Some(cx.waker().clone());
+                match &mut shared.receiver {
+                    Some(known) => known.clone_from(cx.waker()),
+                    none => *none = Some(cx.waker().clone()),
+                }
                 Poll::Pending
             }
         }

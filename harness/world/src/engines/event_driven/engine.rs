@@ -252,7 +252,7 @@ where
         let now = self.timers.now();
         let mut any = false;
         loop {
-            if !self.ready.is_empty() && fabric.tcp.abort_is_due(now) {
+            if fabric.tcp.abort_is_due(now) && !self.ready.is_empty() {
                 return true;
             }
             if !fabric.handle_arrival() {
