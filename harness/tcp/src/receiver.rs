@@ -1,8 +1,7 @@
 use std::collections::VecDeque;
 
-use bytes::{Buf as _, Bytes};
-
 use crate::BUFFER_CAPACITY;
+use crate::segment::Payload;
 
 /// The bytes that one end of a connection has received and its program has not read.
 ///
@@ -21,8 +20,10 @@ pub(crate) struct Receiver {
 #[derive(Default)]
 struct Unread {
     /// The oldest bytes. Most of the time there are no others.
-    first: Bytes,
-    rest: VecDeque<Bytes>,
+    first: Payload,
+    /// Number of them that the program has read.
+    read: usize,
+    rest: VecDeque<Payload>,
     /// Number of bytes that the window counts: those after `taken`.
     buffered: usize,
     /// Number of bytes that a read has taken out of the receive buffer and the program has not read.
@@ -31,7 +32,7 @@ struct Unread {
 
 impl Receiver {
     /// Stores the bytes if they are the next of the stream, as far as there is room, and returns whether it stored any.
-    pub(crate) fn store(&mut self, sequence: u64, mut payload: Bytes) -> bool {
+    pub(crate) fn store(&mut self, sequence: u64, mut payload: Payload) -> bool {
         if payload.is_empty() || sequence != self.next || self.has_fin {
             return false;
         }
@@ -112,12 +113,14 @@ impl Unread {
         }
         let mut count = 0;
         while count < buffer.len() && self.taken > 0 {
-            let part = self.first.len().min(buffer.len() - count).min(self.taken);
-            buffer[count..count + part].copy_from_slice(&self.first[..part]);
-            self.first.advance(part);
+            let left = &self.first[self.read..];
+            let part = left.len().min(buffer.len() - count).min(self.taken);
+            buffer[count..count + part].copy_from_slice(&left[..part]);
+            self.read += part;
             self.taken -= part;
             count += part;
-            if self.first.is_empty() {
+            if self.read == self.first.len() {
+                self.read = 0;
                 self.first = self.rest.pop_front().unwrap_or_default();
             }
         }
@@ -132,7 +135,7 @@ mod tests {
     fn received(parts: &[&'static str]) -> Receiver {
         let mut receiver = Receiver { next: 1, ..Receiver::default() };
         for part in parts {
-            assert!(receiver.store(receiver.next, Bytes::from_static(part.as_bytes())));
+            assert!(receiver.store(receiver.next, Payload::from_slice(part.as_bytes())));
         }
         receiver
     }
@@ -148,7 +151,7 @@ mod tests {
         let mut receiver = received(&["ab", "c", "def"]);
         assert_eq!(read(&mut receiver, 1), "a");
         assert_eq!(receiver.unread(), 5);
-        assert!(receiver.store(7, Bytes::from_static(b"g")));
+        assert!(receiver.store(7, Payload::from_slice(b"g")));
         assert_eq!(read(&mut receiver, 9), "bcdef", "what has come since waits for the next read");
         assert_eq!(read(&mut receiver, 9), "g");
         assert_eq!(read(&mut receiver, 9), "");
@@ -157,11 +160,11 @@ mod tests {
     #[test]
     fn only_what_comes_next_is_stored() {
         let mut receiver = received(&["ab"]);
-        assert!(!receiver.store(1, Bytes::from_static(b"ab")));
-        assert!(!receiver.store(4, Bytes::from_static(b"d")));
+        assert!(!receiver.store(1, Payload::from_slice(b"ab")));
+        assert!(!receiver.store(4, Payload::from_slice(b"d")));
         assert!(!receiver.store_fin(2));
         assert!(receiver.store_fin(3) && !receiver.store_fin(3) && !receiver.store_fin(4));
-        assert!(!receiver.store(4, Bytes::from_static(b"d")), "nothing follows FIN");
+        assert!(!receiver.store(4, Payload::from_slice(b"d")), "nothing follows FIN");
         assert!(!receiver.is_at_end());
         assert_eq!(read(&mut receiver, 9), "ab");
         assert!(receiver.is_at_end());

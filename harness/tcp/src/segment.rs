@@ -1,4 +1,7 @@
-use bytes::Bytes;
+use smallvec::SmallVec;
+
+/// The bytes of a segment. Few of them, as most packets of MQTT are, take no room of their own.
+pub(crate) type Payload = SmallVec<[u8; 23]>;
 
 /// A TCP segment. Sequence numbers count from the SYN, which has number 0, so that the first byte of the stream has
 /// number 1; they do not wrap.
@@ -8,7 +11,7 @@ pub(crate) struct Segment {
     /// The sequence number that is expected next, unless this is the first SYN or an RST.
     pub(crate) acknowledgement: Option<u64>,
     pub(crate) window: u16,
-    pub(crate) payload: Bytes,
+    pub(crate) payload: Payload,
     pub(crate) flag: Flag,
 }
 

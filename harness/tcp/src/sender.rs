@@ -1,10 +1,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-
 use crate::probing::{Probe, Probing};
-use crate::segment::{Flag, Segment};
+use crate::segment::{Flag, Payload, Segment};
 use crate::time::StoredTime;
 use crate::{BUFFER_CAPACITY, FaultId, MAXIMUM_SEGMENT_SIZE};
 
@@ -23,7 +21,7 @@ const MAXIMUM_TIMEOUT: Duration = Duration::from_secs(120);
 #[derive(Default)]
 pub(crate) struct Sender {
     /// Bytes that the program has written and that have not been sent; none if there are none.
-    unsent: Option<Box<BytesMut>>,
+    unsent: Option<Box<Unsent>>,
     fin: Fin,
     /// The sequence number after the last one that was sent.
     next: u64,
@@ -45,6 +43,14 @@ pub(crate) struct Sender {
     give_up: StoredTime,
     /// The state that hardly any sender has: there may be a million connections.
     trouble: Option<Box<Trouble>>,
+}
+
+/// Bytes that are to be sent; never empty.
+#[derive(Default)]
+struct Unsent {
+    bytes: Payload,
+    /// Number of bytes at the front that have been sent.
+    sent: usize,
 }
 
 /// The state of a sender to which the network or its peer does not listen.
@@ -85,7 +91,11 @@ impl Sender {
         let occupied = (self.next - self.acknowledged) as usize + self.unsent_len();
         let count = bytes.len().min(BUFFER_CAPACITY.saturating_sub(occupied));
         if count > 0 {
-            self.unsent.get_or_insert_default().extend_from_slice(&bytes[..count]);
+            let unsent = self.unsent.get_or_insert_default();
+            if unsent.sent > unsent.bytes.len() / 2 {
+                unsent.bytes.drain(..std::mem::take(&mut unsent.sent));
+            }
+            unsent.bytes.extend_from_slice(&bytes[..count]);
         }
         count
     }
@@ -103,21 +113,19 @@ impl Sender {
     }
 
     /// Returns the next bytes or FIN that the window has room for.
-    pub(crate) fn next_segment(&mut self) -> Option<(Bytes, Flag)> {
+    pub(crate) fn next_segment(&mut self) -> Option<(Payload, Flag)> {
         let room = u64::from(self.window).saturating_sub(self.next - self.acknowledged);
         if room == 0 {
             return None;
         }
         if let Some(unsent) = &mut self.unsent {
-            let count = unsent.len().min(MAXIMUM_SEGMENT_SIZE).min(room as usize);
-            let payload = if count == unsent.len() {
-                // A copy takes less room than a part of the allocation, and mostly there are few bytes.
-                let payload = Bytes::copy_from_slice(unsent);
+            let left = &unsent.bytes[unsent.sent..];
+            let count = left.len().min(MAXIMUM_SEGMENT_SIZE).min(room as usize);
+            let payload = Payload::from_slice(&left[..count]);
+            unsent.sent += count;
+            if unsent.sent == unsent.bytes.len() {
                 self.unsent = None;
-                payload
-            } else {
-                unsent.split_to(count).freeze()
-            };
+            }
             self.end_probing();
             return Some((payload, Flag::None));
         }
@@ -126,7 +134,7 @@ impl Sender {
         }
         self.fin = Fin::Sent;
         self.end_probing();
-        Some((Bytes::new(), Flag::Fin))
+        Some((Payload::new(), Flag::Fin))
     }
 
     /// Returns whether there is something to be sent as soon as the window has room.
@@ -309,7 +317,7 @@ impl Sender {
     }
 
     fn unsent_len(&self) -> usize {
-        self.unsent.as_ref().map_or(0, |unsent| unsent.len())
+        self.unsent.as_ref().map_or(0, |unsent| unsent.bytes.len() - unsent.sent)
     }
 
     fn losses(&self) -> Option<&Losses> {

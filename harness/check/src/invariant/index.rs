@@ -81,6 +81,8 @@ pub(super) struct ConnectionEnd {
     pub(super) connect: Option<Arc<Connect>>,
     /// Time at which the connection was accepted, and how.
     pub(super) connack: Option<(Instant, Arc<ConnAck>)>,
+    /// Seconds of the keep-alive that binds both sides; 0 without CONNACK, or if it is switched off.
+    keep_alive: u16,
     /// Time at which the connection ended for this end: by its own statement, by FIN or RST of either side, or by its
     /// death.
     pub(super) ended: Option<Instant>,
@@ -102,9 +104,7 @@ pub(super) struct ConnectionEnd {
 impl ConnectionEnd {
     /// The keep-alive that binds both sides; `None` without CONNACK, or if it is switched off.
     pub(super) fn keep_alive(&self) -> Option<Duration> {
-        let (_, connack) = self.connack.as_ref()?;
-        let seconds = connack.server_keep_alive.unwrap_or(self.connect.as_ref()?.keep_alive);
-        (seconds > 0).then(|| Duration::from_secs(seconds.into()))
+        (self.keep_alive > 0).then(|| Duration::from_secs(self.keep_alive.into()))
     }
 
     /// The name that the client goes by.
@@ -131,7 +131,11 @@ impl ConnectionEnd {
         match packet {
             Packet::Connect(connect) => drop(self.connect.get_or_insert_with(|| connect.clone())),
             Packet::ConnAck(connack) if connack.reason == ReasonCode::SUCCESS => {
-                self.connack.get_or_insert_with(|| (Instant::new(at), connack.clone()));
+                if self.connack.is_none() {
+                    let own = self.connect.as_ref().map_or(0, |connect| connect.keep_alive);
+                    self.keep_alive = connack.server_keep_alive.filter(|_| self.connect.is_some()).unwrap_or(own);
+                    self.connack = Some((Instant::new(at), connack.clone()));
+                }
             }
             _ => {}
         }
@@ -382,6 +386,7 @@ impl Index {
             generation: watched.generation,
             connect: None,
             connack: None,
+            keep_alive: 0,
             ended: None,
             closing: None,
             over: None,

@@ -1,4 +1,3 @@
-use bytes::Bytes;
 use rstest::rstest;
 
 use super::*;
@@ -15,7 +14,7 @@ fn syn() -> Segment {
 
 /// Bytes that have this number in their stream, from 1; an acknowledgement if there are none.
 fn data(sequence: u64, payload: &'static str) -> Segment {
-    let payload = Bytes::from_static(payload.as_bytes());
+    let payload = Payload::from_slice(payload.as_bytes());
     Segment { sequence, payload, acknowledgement: Some(1), ..Segment::default() }
 }
 
@@ -37,6 +36,27 @@ fn sequence_numbers_are_those_of_what_was_sent() {
     sender.sent(&data(1, "abc"), ms(0), GIVE_UP);
     assert_eq!(sender.next_sequence(), 4);
     assert_eq!((data(1, "abc").stream_offset(), data(4, "defg").stream_offset()), (3, 7));
+}
+
+#[test]
+fn what_is_written_while_the_window_lets_a_part_through_leaves_in_its_order() {
+    let mut sender = Sender { window: 2, ..Sender::default() };
+    let (mut written, mut left) = (Vec::new(), Vec::new());
+    for round in 0..40_u8 {
+        let more = [round; 5];
+        assert_eq!(sender.write(&more), more.len());
+        written.extend(more);
+        while let Some((payload, flag)) = sender.next_segment() {
+            assert!(payload.len() <= 2 && flag == Flag::None);
+            left.extend_from_slice(&payload);
+            sender.next += payload.len() as u64;
+        }
+        sender.acknowledged = sender.next;
+        assert_eq!((sender.unsent_len(), &left[..]), (written.len() - left.len(), &written[..left.len()]));
+    }
+    (sender.window, sender.acknowledged) = (u16::MAX, sender.next);
+    left.extend_from_slice(&sender.next_segment().expect("the rest").0);
+    assert_eq!((left, sender.has_unsent()), (written, false));
 }
 
 #[rstest]

@@ -50,6 +50,7 @@ impl Connection {
             }
             // What comes before CONNACK is another matter.
             _ if self.session.is_none() => return None,
+            // No packet is smaller.
             Packet::PingReq => return None,
             Packet::Connect(_) => {
                 return broken("MQTT-3.1.0-2", "a second CONNECT", ReasonCode::PROTOCOL_ERROR);
