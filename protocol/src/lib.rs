@@ -47,6 +47,6 @@ mod version;
 pub use crate::codec::{DecodeError, DecodeOptions, EncodeError, Role, decode, decode_one, encode};
 pub use crate::packet::{Packet, PacketType};
 pub use crate::reason::ReasonCode;
-pub use crate::room::{Empty, Numbered, Pages, Rare, Shared};
+pub use crate::room::{Empty, Few, Numbered, Pages, Rare, Shared};
 pub use crate::time::{Clock, Instant};
 pub use crate::version::Version;

@@ -128,6 +128,105 @@ impl<T: fmt::Debug> fmt::Debug for Rare<T> {
     }
 }
 
+/// A queue that is mostly empty or holds one item: it takes the room of a pointer, and that of the item, as long as there is one.
+#[derive(Clone, Debug)]
+pub struct Few<T>(Option<Box<Waiting<T>>>);
+
+#[derive(Clone, Debug)]
+enum Waiting<T> {
+    One(T),
+    /// Never empty.
+    Many(VecDeque<T>),
+}
+
+impl<T> Few<T> {
+    /// Creates an empty queue.
+    pub const fn new() -> Self {
+        Self(None)
+    }
+
+    /// Returns whether there are no items.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Returns the number of items.
+    pub fn len(&self) -> usize {
+        match self.0.as_deref() {
+            None => 0,
+            Some(Waiting::One(_)) => 1,
+            Some(Waiting::Many(items)) => items.len(),
+        }
+    }
+
+    /// Adds an item at the end.
+    pub fn push_back(&mut self, item: T) {
+        match self.0.as_deref_mut() {
+            None => self.0 = Some(Box::new(Waiting::One(item))),
+            Some(Waiting::Many(items)) => items.push_back(item),
+            Some(waiting) => {
+                if let Waiting::One(first) = std::mem::replace(waiting, Waiting::Many(VecDeque::new())) {
+                    *waiting = Waiting::Many(VecDeque::from([first, item]));
+                }
+            }
+        }
+    }
+
+    /// Returns the first item.
+    pub fn front(&self) -> Option<&T> {
+        self.iter().next()
+    }
+
+    /// Removes the first item, and returns it.
+    pub fn pop_front(&mut self) -> Option<T> {
+        self.remove(0)
+    }
+
+    /// Removes the item at this place, from 0, and returns it.
+    pub fn remove(&mut self, place: usize) -> Option<T> {
+        if let Waiting::Many(items) = self.0.as_deref_mut()?
+            && (items.len() > 1 || place > 0)
+        {
+            return items.remove(place);
+        }
+        match *self.0.take_if(|_| place == 0)? {
+            Waiting::One(item) => Some(item),
+            Waiting::Many(mut items) => items.pop_front(),
+        }
+    }
+
+    /// Removes all items.
+    pub fn clear(&mut self) {
+        self.0 = None;
+    }
+
+    /// Returns all items in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        let (one, many) = match self.0.as_deref() {
+            None => (None, None),
+            Some(Waiting::One(item)) => (Some(item), None),
+            Some(Waiting::Many(items)) => (None, Some(items)),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+
+    /// Returns all items in their order, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        let (one, many) = match self.0.as_deref_mut() {
+            None => (None, None),
+            Some(Waiting::One(item)) => (Some(item), None),
+            Some(Waiting::Many(items)) => (None, Some(items)),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// A list of which nothing is removed, and which grows by a page at a time: nothing is moved for it, and it has no room for
 /// twice as much as there is.
 #[derive(Clone, Debug)]
@@ -399,6 +498,27 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn few_items_stand_as_in_any_queue(changes in vec((any::<bool>(), 0..3_usize), 1..30)) {
+            let (mut few, mut queue) = (Few::new(), VecDeque::new());
+            for (step, (is_added, place)) in (0..).zip(changes) {
+                if is_added {
+                    few.push_back(step);
+                    queue.push_back(step);
+                } else if place == 0 {
+                    prop_assert_eq!(few.pop_front(), queue.pop_front());
+                } else {
+                    prop_assert_eq!(few.remove(place), queue.remove(place));
+                }
+                few.iter_mut().chain(queue.iter_mut()).for_each(|item| *item += 1);
+                prop_assert_eq!((few.len(), few.is_empty(), few.front()), (queue.len(), queue.is_empty(), queue.front()));
+                prop_assert!(few.iter().eq(&queue));
+                prop_assert_eq!(few.0.is_none(), queue.is_empty());
+            }
+            few.clear();
+            prop_assert!(few.is_empty() && size_of_val(&few) == size_of::<usize>());
+        }
 
         #[test]
         fn what_is_numbered_stands_as_in_a_map(changes in vec((0..500_u64, any::<bool>()), 1..300)) {

@@ -1,7 +1,6 @@
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use halfopen_protocol::Instant;
+use halfopen_protocol::{Few, Instant};
 
 use super::Timer;
 
@@ -29,7 +28,7 @@ pub(super) struct KeepAlive {
     pub(super) last_sent: Instant,
     pub(super) last_alive: Instant,
     /// Time at which each unanswered PINGREQ was sent, oldest first.
-    pub(super) unanswered: VecDeque<Instant>,
+    pub(super) unanswered: Few<Instant>,
 }
 
 /// A PINGRESP that is waited for.
@@ -51,7 +50,7 @@ impl KeepAlive {
             ping_timeout: ping_timeout.unwrap_or(interval / 2),
             last_sent,
             last_alive: now,
-            unanswered: VecDeque::new(),
+            unanswered: Few::new(),
         }
     }
 
@@ -62,10 +61,6 @@ impl KeepAlive {
 
     /// Takes note that a PINGREQ was sent.
     pub(super) fn asked(&mut self, now: Instant) {
-        if self.unanswered.is_empty() {
-            // Mostly it stays alone, and a queue that grows by itself makes room for four.
-            self.unanswered.reserve_exact(1);
-        }
         if self.unanswered.len() < REMEMBERED {
             self.unanswered.push_back(now);
         }

@@ -1,11 +1,10 @@
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use halfopen_protocol::packet::Connect;
-use halfopen_protocol::{DecodeOptions, Instant, Packet, PacketType, Rare, Role, Version, decode, decode_one};
+use halfopen_protocol::{DecodeOptions, Few, Instant, Packet, PacketType, Role, Version, decode, decode_one};
 use halfopen_websocket::{FrameKind, Observer, Piece};
 
 use super::record::Recorder;
@@ -47,7 +46,7 @@ struct Direction {
     written: u64,
     read: u64,
     /// The items that were sent and that no program has read yet.
-    under_way: Rare<VecDeque<UnderWay>>,
+    under_way: Few<UnderWay>,
     fin_sent: bool,
     rst_sent: bool,
     fin_seen: bool,
@@ -184,7 +183,7 @@ impl ConnectionTap {
     /// The end that `side` has sent has reached the other host, whether or not its program reads it.
     pub(crate) fn end_arrived(&self, side: Role, end: &Transmission) {
         let mut state = self.state.borrow_mut();
-        let under_way = state.from(side).under_way.existing().into_iter().flatten();
+        let under_way = state.from(side).under_way.iter_mut();
         under_way.filter(|one| one.item == *end).for_each(|one| self.reached(one));
     }
 
@@ -192,7 +191,7 @@ impl ConnectionTap {
     /// them.
     pub(crate) fn reached_host(&self, side: Role, bytes: u64) {
         let mut state = self.state.borrow_mut();
-        let data = state.from(side).under_way.existing().into_iter().flatten().filter(|one| one.is_data());
+        let data = state.from(side).under_way.iter_mut().filter(|one| one.is_data());
         data.take_while(|one| one.end <= bytes).for_each(|one| self.reached(one));
     }
 
@@ -246,10 +245,7 @@ impl ConnectionTap {
     /// write may still read what has come before it.
     fn received(&self, side: Role, direction: &mut Direction, item: Transmission) {
         let place = direction.under_way.iter().position(|one| one.item == item);
-        let one = place.and_then(|place| direction.under_way.existing()?.remove(place));
-        if direction.under_way.is_empty() {
-            direction.under_way.clear();
-        }
+        let one = place.and_then(|place| direction.under_way.remove(place));
         let sent = one.map(|one| (one.sent, one.arrival.map(Instant::since_origin)));
         self.recorder.received(self.connection, self.node(other(side)), self.node(side), item, sent);
     }
@@ -272,10 +268,6 @@ impl ConnectionTap {
 
     fn sent(&self, side: Role, direction: &mut Direction, end: u64, item: Transmission) {
         let item = self.recorder.shared(item);
-        if direction.under_way.is_empty() {
-            // Mostly it stays alone, and a queue that grows by itself makes room for four.
-            direction.under_way = VecDeque::with_capacity(1).into();
-        }
         let sent = self.recorder.sent(self.connection, self.node(side), self.node(other(side)), item.clone());
         direction.under_way.push_back(UnderWay { item, end, sent, arrival: None });
     }

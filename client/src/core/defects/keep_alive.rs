@@ -45,7 +45,7 @@ impl KeepAliveOrDefect {
 
     /// Takes over what another connection waited for.
     pub(super) fn inherit(&mut self, unanswered: Option<Instant>) {
-        self.rules.unanswered.extend(unanswered);
+        unanswered.into_iter().for_each(|at| self.rules.unanswered.push_back(at));
     }
 
     pub(in crate::core) fn sent(&mut self, now: Instant) {

@@ -1,21 +1,20 @@
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use halfopen_client::driver::{Commands, Order};
-use halfopen_protocol::Rare;
+use halfopen_protocol::Few;
 
 /// Makes a queue between two parts of a world. It holds no room for what is not in it: a world may have a million of
 /// them.
 pub(crate) fn queue<T>() -> (QueueSender<T>, QueueReceiver<T>) {
-    let shared = Rc::new(RefCell::new(Shared { items: Rare::new(), receiver: None, is_received: true, senders: 1 }));
+    let shared = Rc::new(RefCell::new(Shared { items: Few::new(), receiver: None, is_received: true, senders: 1 }));
     (QueueSender(Rc::clone(&shared)), QueueReceiver(shared))
 }
 
 struct Shared<T> {
-    items: Rare<VecDeque<T>>,
+    items: Few<T>,
     /// The waker of the receiver that waits for an item.
     receiver: Option<Waker>,
     /// True if there is still somebody to receive.
@@ -54,13 +53,8 @@ impl<T> QueueReceiver<T> {
     /// See [`recv`](Self::recv).
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut shared = self.0.borrow_mut();
-        match shared.items.existing().and_then(VecDeque::pop_front) {
-            Some(item) => {
-                if shared.items.existing().is_some_and(|items| items.is_empty()) {
-                    shared.items.clear();
-                }
-                Poll::Ready(Some(item))
-            }
+        match shared.items.pop_front() {
+            Some(item) => Poll::Ready(Some(item)),
             None if shared.senders == 0 => Poll::Ready(None),
             None => {
                 match &mut shared.receiver {

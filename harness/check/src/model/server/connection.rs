@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use halfopen_protocol::packet::{ConnAck, Connect, PacketId, Publish, Subscription};
-use halfopen_protocol::{Empty, Instant, Packet, Rare, ReasonCode, Version};
+use halfopen_protocol::{Empty, Few, Instant, Packet, Rare, ReasonCode, Version};
 
 use super::Server;
 use super::access::{Permission, Right};
@@ -89,7 +89,7 @@ pub(super) struct Connection {
     /// Topic aliases of the client, and of the server.
     pub(super) aliases: (Aliases, Aliases),
     /// Time since which PINGRESP is owed, for each PINGREQ that has none.
-    pub(super) pings: VecDeque<Instant>,
+    pub(super) pings: Few<Instant>,
     pub(super) requests: Rare<Requests>,
     /// The client's messages that the server has not acknowledged.
     pub(super) unanswered: Unanswered,
@@ -170,7 +170,7 @@ impl Connection {
             has_exceeded_maximum: false,
             disconnect: None,
             aliases: (Rare::new(), Rare::new()),
-            pings: VecDeque::new(),
+            pings: Few::new(),
             requests: Rare::new(),
             unanswered: Unanswered::default(),
             fresh: Rare::new(),

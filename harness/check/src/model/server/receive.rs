@@ -44,13 +44,7 @@ impl Server {
             return;
         }
         match packet {
-            Packet::PingReq => {
-                if connection.pings.is_empty() {
-                    // Mostly it stays alone, and a queue that grows by itself makes room for four.
-                    connection.pings.reserve_exact(1);
-                }
-                connection.pings.push_back(now);
-            }
+            Packet::PingReq => connection.pings.push_back(now),
             Packet::Subscribe(subscribe) => self.receive_subscribe(id, subscribe),
             Packet::Unsubscribe(unsubscribe) => {
                 let filters = unsubscribe.filters.clone();
