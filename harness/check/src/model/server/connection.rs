@@ -354,6 +354,7 @@ impl Server {
                 findings.push(Invariant::BrokerKeepsSessions, clause, &owed, format!("1 at {}", shown(now)));
             }
             self.judge_refusal(&connect, connack, findings);
+            self.make_room_for(&connect.client_id);
             return;
         }
         let client_id = match &connack.assigned_client_id {
@@ -424,6 +425,7 @@ impl Server {
         }
         let Some(client_id) = connection.session.clone() else {
             if let Some(connect) = &connection.connect {
+                self.make_room_for(&connect.client_id);
                 // It may have been accepted, and its CONNACK be lost with the connection.
                 let will = connect.will.as_ref().filter(|_| how == Ended::ByPeer);
                 self.possible_wills.extend(will.map(|will| (will.topic.clone(), will.payload.clone())));

@@ -239,9 +239,7 @@ impl Server {
         let is_unknown = connack.session_present && !is_known;
         let maximum = self.settings.maximum_session_expiry;
         if !is_known {
-            if self.sessions.len() >= self.settings.sessions {
-                self.make_room();
-            }
+            self.make_room_for(client_id);
             self.sessions.insert(Session::new(client_id.clone(), connect.version, &self.settings));
         }
         let Some(place) = self.sessions.place_of(client_id) else { return };
@@ -281,9 +279,12 @@ impl Server {
         }
     }
 
-    /// There is one session more than the server keeps: which of those without a connection it has ended is its choice
-    /// (§4.1).
-    fn make_room(&mut self) {
+    /// A client that has no session asks for one, and the server keeps no more: which of those without a connection it has
+    /// ended is its choice (§4.1), also if it refuses the client after that.
+    pub(super) fn make_room_for(&mut self, client_id: &ByteString) {
+        if self.sessions.len() < self.settings.sessions || self.sessions.contains(client_id) {
+            return;
+        }
         let (now, latest) = (self.now, self.publications);
         for session in self.sessions.iter_mut().filter(|session| session.ends_at.is_some()) {
             session.may_end_at = Some(now);
