@@ -37,7 +37,9 @@ fn main() {
     if arguments.next().as_deref() == Some(AS_PEER) {
         return rumqttc_peer::run(arguments);
     }
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Nearly all of its time a test waits for the keep-alive of a program.
+    arguments.test_threads.get_or_insert(6);
     let mosquitto = presence("mosquitto_sub", std::process::Command::new("mosquitto_sub").arg("--help"), &[0, 1]);
     let mqtt_js = presence("MQTT.js", node().args(["-e", "require('mqtt')"]).as_std_mut(), &[0]);
     let paho = presence("paho-mqtt", python().args(["-c", "import paho.mqtt.enums"]).as_std_mut(), &[0]);

@@ -12,7 +12,7 @@
 use std::num::NonZero;
 use std::time::{Duration, Instant};
 
-use halfopen_explore::{CampaignOptions, Target, explore, measure, shrink};
+use halfopen_explore::{CampaignOptions, Target, Yardstick, explore, measure, shrink};
 use halfopen_world::Defect;
 
 fn main() {
@@ -71,6 +71,31 @@ fn main() {
         result.false_alarms.len(),
         result.vacuous,
     );
+    println!("{}", alone(&options, &result));
+}
+
+/// Returns how long campaigns take on one core that look for one of the defects that were found each, and how many lines their
+/// finds have once they are small.
+fn alone(options: &CampaignOptions, result: &Yardstick) -> String {
+    let (mut times, mut lines) = (Vec::new(), Vec::new());
+    for (defect, found) in &result.found {
+        let target = Target { defect: Some(*defect), ..Target::default() };
+        let options =
+            CampaignOptions { runs: found.run + 1, jobs: NonZero::<usize>::MIN, target, ..options.clone() };
+        let begun = Instant::now();
+        let finds = explore(&options, &|| false, &mut |_| (), &mut |_| ()).finds;
+        let small = finds.first().map(|find| shrink(&options.target, find, &|| false).to_yaml(""));
+        times.push(begun.elapsed());
+        let is_content = |line: &&str| !line.trim_start().starts_with('#');
+        lines.extend(small.map(|file| file.lines().filter(is_content).count()));
+    }
+    times.sort_unstable();
+    lines.sort_unstable();
+    format!(
+        "a campaign for one of them alone, on one core: half of them take at most {:.2} s until the find is small, and {} lines",
+        times.get(times.len() / 2).copied().unwrap_or_default().as_secs_f64(),
+        lines.get(lines.len() / 2).copied().unwrap_or_default(),
+    )
 }
 
 /// Runs stories without a defect, and prints what is found and what is reached.

@@ -27,7 +27,9 @@ const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/tcp.md");
 
 #[expect(clippy::disallowed_methods, reason = "whether a missing permission is an error is for the caller to say")]
 fn main() {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Nearly all of its time a case waits for the kernel's clock.
+    arguments.test_threads.get_or_insert(8);
     let may = Command::new("unshare").args(["--net", "true"]).stderr(Stdio::null()).status();
     let may = may.is_ok_and(|status| status.success()) && Path::new("/dev/net/tun").exists();
     let is_required = std::env::var("HALFOPEN_INTEROP").is_ok_and(|value| value == "required");
