@@ -80,8 +80,7 @@ fn alone(options: &CampaignOptions, result: &Yardstick) -> String {
     let (mut times, mut lines) = (Vec::new(), Vec::new());
     for (defect, found) in &result.found {
         let target = Target { defect: Some(*defect), ..Target::default() };
-        let options =
-            CampaignOptions { runs: found.run + 1, jobs: NonZero::<usize>::MIN, target, ..options.clone() };
+        let options = CampaignOptions { runs: found.run + 1, jobs: NonZero::<usize>::MIN, target, ..options.clone() };
         let begun = Instant::now();
         let finds = explore(&options, &|| false, &mut |_| (), &mut |_| ()).finds;
         let small = finds.first().map(|find| shrink(&options.target, find, &|| false).to_yaml(""));

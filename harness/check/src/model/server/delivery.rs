@@ -102,6 +102,11 @@ impl Server {
             if which == Which::First && may_be_will {
                 return None;
             }
+            // Nor is it a further one with other identifiers, if it may be what was taken for one to another member of a group.
+            let may_be_of_group = which == Which::Further && !session.owed.has_further(&copy);
+            if may_be_of_group && self.groups.exchange(client_id, &session.subscriptions, &copy.content, sent.qos) {
+                return Some(Origin::OfGroup(None));
+            }
             if let Some(owed) = session.owed.take(&copy, which) {
                 return Some(Origin::OfSession(owed));
             }

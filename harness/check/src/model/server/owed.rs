@@ -142,6 +142,13 @@ impl Owed {
         self.messages.get(content).into_iter().flatten().any(|message| message.is_owed(self.doubtful_up_to))
     }
 
+    /// Returns whether a PUBLISH may be a further copy of a message, with the identifiers of its subscriptions.
+    pub(super) fn has_further(&self, copy: &Copy<'_>) -> bool {
+        let ids = &copy.publish.subscription_ids;
+        let is_it = |owed: &OwedMessage| owed.sent > 0 && owed.fits(copy.publish) && owed.is_identified_by(ids);
+        self.messages.get(&copy.content).into_iter().flatten().any(is_it)
+    }
+
     /// Takes a message that a PUBLISH is a copy of, if there is such a one. The copy is counted.
     pub(super) fn take(&mut self, copy: &Copy<'_>, which: Which) -> Option<OwedMessage> {
         let (doubtful_up_to, sent) = (self.doubtful_up_to, copy.publish);

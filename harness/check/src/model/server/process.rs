@@ -87,6 +87,10 @@ impl Server {
         let next = next(&before);
         if !matches!((&before, &next), (Access::Open, Access::Open)) {
             (self.access, self.next_access) = (Access::Unknown, Some(next));
+            // So may a will, whose delay passes at it.
+            let wills: Vec<Rc<Publication>> = self.delayed_wills.iter().map(|(_, will)| Rc::clone(will)).collect();
+            self.possible_wills.extend(wills.iter().map(|will| (will.topic.clone(), will.payload.clone())));
+            self.doubt(&wills);
         }
     }
 
