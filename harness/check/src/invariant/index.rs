@@ -130,12 +130,10 @@ impl ConnectionEnd {
     fn note(&mut self, at: Duration, packet: &Packet) {
         match packet {
             Packet::Connect(connect) => drop(self.connect.get_or_insert_with(|| connect.clone())),
-            Packet::ConnAck(connack) if connack.reason == ReasonCode::SUCCESS => {
-                if self.connack.is_none() {
-                    let own = self.connect.as_ref().map_or(0, |connect| connect.keep_alive);
-                    self.keep_alive = connack.server_keep_alive.filter(|_| self.connect.is_some()).unwrap_or(own);
-                    self.connack = Some((Instant::new(at), connack.clone()));
-                }
+            Packet::ConnAck(connack) if connack.reason == ReasonCode::SUCCESS && self.connack.is_none() => {
+                let own = self.connect.as_ref().map_or(0, |connect| connect.keep_alive);
+                self.keep_alive = connack.server_keep_alive.filter(|_| self.connect.is_some()).unwrap_or(own);
+                self.connack = Some((Instant::new(at), connack.clone()));
             }
             _ => {}
         }
