@@ -509,10 +509,13 @@ impl Client {
         }
         let is_first = accepted == Some(now) || self.running_since == Some(now);
         self.told.doubt(|given| is_first || given == now);
-        if self.writes_large || has_been_deaf {
+        // What waited for the window began with what opened it, at this instant.
+        let has_just_room = self.sender.room_since() == Some(now) && self.told.has_waiting();
+        let may_have_begun = self.writes_large || has_been_deaf || has_just_room;
+        if may_have_begun {
             self.told.may_have_begun();
         }
-        if self.writes_large || has_been_deaf || is_first && self.told.has_waiting() || self.told.has_given_at(now) {
+        if may_have_begun || is_first && self.told.has_waiting() || self.told.has_given_at(now) {
             self.sender.may_have_begun();
         }
         self.ended_at = Some(now);
