@@ -471,6 +471,15 @@ impl Sender {
         self.exchanges.get(&id)?.lifetime
     }
 
+    /// Does not know any more since when the lifetime of a message is counted down: it may have waited, once it was begun,
+    /// behind a large one.
+    pub(super) fn doubt_lifetime(&mut self, id: Option<PacketId>) {
+        let exchanges = self.exchanges.existing();
+        if let Some(exchange) = exchanges.zip(id).and_then(|(exchanges, id)| exchanges.get_mut(&id)) {
+            exchange.lifetime = None;
+        }
+    }
+
     /// Returns topic and payload of the messages of QoS 1 that are not acknowledged.
     pub(super) fn unsettled_at_least_once(&self) -> impl Iterator<Item = (&ByteString, &Bytes)> {
         let exchanges = self.exchanges.values().filter(|exchange| exchange.qos == QoS::AtLeastOnce);

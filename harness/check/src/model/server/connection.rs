@@ -263,6 +263,11 @@ impl Connection {
         !self.is_deaf && is_writable && self.reads_since <= since
     }
 
+    /// Returns whether the server was possibly in the middle of a large message until this time.
+    pub(super) fn was_stuck_at(&self, at: Instant) -> bool {
+        self.stuck_at == at
+    }
+
     /// Returns since when the server could have written at any time; `None` if it may be blocked.
     pub(super) fn writable_since(&self) -> Option<Instant> {
         self.writable_since

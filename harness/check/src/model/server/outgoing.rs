@@ -24,9 +24,13 @@ impl Server {
         if publish.dup {
             self.judge_outgoing(id, findings);
         }
+        let may_be_late = self.connections.get(&id).is_some_and(|connection| connection.was_stuck_at(now));
         let Some(session) = self.session_of(id) else { return Begun::New };
         let may_be = publish.dup && session.sender.has_doubtful_beginnings();
         let (begun, broken) = session.sender.publish(now, session.version, topic, publish);
+        if may_be_late && begun == Begun::New {
+            session.sender.doubt_lifetime(publish.packet_id);
+        }
         if may_be && begun == Begun::New {
             findings.not_judged(Invariant::ResendOnlyOnResume, now, may_be_again(&self.name));
         }
