@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// A moment on the clock of a state machine's driver: the time since an origin that the driver chose.
 ///
-/// Not `std::time::Instant`, because that one can only be had by reading the machine's clock. This one is a plain
+/// The one of the standard library can only be had by reading the machine's clock. This one is a plain
 /// value: a test writes `Instant::from_secs(5)`, a simulated node may have a clock that drifts or leaps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(

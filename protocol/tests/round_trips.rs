@@ -46,7 +46,8 @@ proptest! {
         prop_assert!(buffer.is_empty());
     }
 
-    /// With one byte less or more, or one that is changed, it says what `decode` says, but of nothing else than one packet.
+    /// `decode_one` says what `decode` says where that takes all of the bytes, and nothing otherwise: also with one byte less or
+    /// more, or with one that is changed.
     #[test]
     fn bytes_that_are_one_packet_are_decoded_as_those_of_a_stream(
         (version, sender, packet) in any_packet(),

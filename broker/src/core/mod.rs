@@ -57,17 +57,25 @@ pub use self::keep_alive::FACTOR as KEEP_ALIVE_FACTOR;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
-impl From<u64> for ConnectionId {
-    fn from(number: u64) -> Self {
-        Self(number)
-    }
-}
+/// Makes a type that holds a number a key of [`Numbered`](halfopen_protocol::Numbered).
+macro_rules! key_of_numbered {
+    ($key:ident) => {
+        impl From<u64> for $key {
+            fn from(number: u64) -> Self {
+                Self(number)
+            }
+        }
 
-impl From<ConnectionId> for u64 {
-    fn from(id: ConnectionId) -> Self {
-        id.0
-    }
+        impl From<$key> for u64 {
+            fn from(key: $key) -> Self {
+                key.0
+            }
+        }
+    };
 }
+use key_of_numbered;
+
+key_of_numbered!(ConnectionId);
 
 /// An instruction for the driver, or a statement that it may want to report.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::drops::Drops;
 use super::held::{Held, MessageShare, Share};
 use super::message::Message;
 use super::queue::Queue;
-use super::{Config, ConnectionId, will};
+use super::{Config, ConnectionId, key_of_numbered, will};
 
 /// Approximate cost in bytes of the identifier of a received message of QoS 2.
 const RECEIVED: usize = 32;
@@ -22,17 +22,7 @@ const RECEIVED: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SessionKey(u64);
 
-impl From<u64> for SessionKey {
-    fn from(number: u64) -> Self {
-        Self(number)
-    }
-}
-
-impl From<SessionKey> for u64 {
-    fn from(key: SessionKey) -> Self {
-        key.0
-    }
-}
+key_of_numbered!(SessionKey);
 
 impl SessionKey {
     const FIRST: Self = Self(0);

@@ -430,7 +430,9 @@ impl Server {
         }
         let Some(client_id) = connection.session.clone() else {
             if let Some(connect) = &connection.connect {
-                self.make_room_for(&connect.client_id);
+                if connection.left_at.is_none() {
+                    self.make_room_for(&connect.client_id);
+                }
                 // It may have been accepted, and its CONNACK be lost with the connection.
                 let will = connect.will.as_ref().filter(|_| how == Ended::ByPeer);
                 self.possible_wills.extend(will.map(|will| (will.topic.clone(), will.payload.clone())));
