@@ -51,6 +51,7 @@ pub(super) fn trials(no_programs: Option<&'static str>) -> Vec<Trial> {
         trial("a_program_that_a_scenario_names_and_is_not_there_is_refused", None, named_wrongly),
         trial("runs_that_a_client_cannot_be_told_are_skipped_with_the_reason", paho, skipped),
         trial("an_adapter_may_open_a_pipe_by_its_path_as_bash_does", no_programs.or(no_bash()), by_path),
+        trial("an_adapter_may_sleep_or_read_a_file_before_it_is_ready", no_programs.or(no_bash()), ready_later),
         trial("an_adapter_that_fails_says_so_with_its_last_lines", no_programs, failing),
         trial("an_adapter_that_cannot_do_it_skips_the_run", no_programs, cannot),
         trial("profiles_of_another_role_are_refused", None, roles),
@@ -343,6 +344,16 @@ fn with_script(folder: &Path, script: &str) -> std::result::Result<Output, Faile
     let text = "role = \"client\"\ncommand = \"sh\"\nargs = [\"{adapter}\"]\nadapter = \"adapter.sh\"\nready_within = \"20s\"\n";
     let own = profile(folder, text)?;
     run(&[&scenario.display().to_string(), "--only", "5.0", "--client", &own])
+}
+
+/// Version managers run Python and Node from shell scripts that read a file in place of the standard input.
+fn ready_later(folder: &Path) -> Result {
+    let tell = "echo '{\"event\":\"ready\"}'; read told; echo \"told: $told\"; exit 7\n";
+    for before in ["sleep 0.2", "echo first >file; bash --norc -c 'read -r line <file'"] {
+        let output = with_script(folder, &format!("{before}\n{tell}"))?;
+        contains(&output, 4, &["exit status: 7", "told: {", "connect_timeout_ms"])?;
+    }
+    Ok(())
 }
 
 fn failing(folder: &Path) -> Result {

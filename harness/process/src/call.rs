@@ -91,8 +91,9 @@ calls! {
     #[cfg(target_arch = "x86_64")] Open = SYS_open, Always;
     Openat = SYS_openat, Always;
     Dup = SYS_dup, OnDescriptor;
-    #[cfg(target_arch = "x86_64")] Dup2 = SYS_dup2, OnDescriptor;
-    Dup3 = SYS_dup3, OnDescriptor;
+    // Asked about whatever the file is: it may take the place of a descriptor that the world made, as in `read <file`.
+    #[cfg(target_arch = "x86_64")] Dup2 = SYS_dup2, Always;
+    Dup3 = SYS_dup3, Always;
     Fcntl = SYS_fcntl, OnDescriptor;
     Close = SYS_close, OnDescriptor;
     CloseRange = SYS_close_range, Always;

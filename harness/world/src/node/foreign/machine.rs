@@ -116,7 +116,7 @@ impl<N: Network, C: WorldClock> Machine<N, C> {
                 let why = self.process.exec_error().map_or_else(|| status.clone(), |error| error.to_string());
                 return Err(format!("it ended before it {} ({why})", self.foreign.0.options.role.ready().0));
             }
-            if fire {
+            if fire && !self.is_ready() {
                 match self.process.deadline().filter(|deadline| *deadline <= end) {
                     Some(deadline) => now = deadline,
                     None => {
