@@ -11,10 +11,10 @@ use halfopen_protocol::packet::{Publish, QoS};
 use super::Server;
 use super::connection::Connection;
 use super::early::Early;
-use super::owed::{Copy, OwedMessage, Which};
+use super::owed::{Content, Copy, OwedMessage, Which};
 use super::publication::Publication;
 use super::receive::resolve;
-use super::session::Session;
+use super::session::{Session, Subscribed};
 use crate::model::finding::{Finding, Findings, clause_of, shown};
 use crate::model::sender::Begun;
 use crate::plan::Invariant;
@@ -97,7 +97,8 @@ impl Server {
         let content = (topic.clone(), sent.payload.clone());
         let copy = Copy { content, publish: sent, now: self.now, version: session.version };
         let may_be_will = self.possible_wills.contains(&copy.content);
-        for which in [Which::Surely, Which::Exact, Which::FurtherExact, Which::First, Which::Further] {
+        let all = [Which::Surely, Which::Partly, Which::Exact, Which::FurtherExact, Which::First, Which::Further];
+        for which in all {
             // Rather than one with another lifetime it is a will of which it is not known whether it was published.
             if which == Which::First && may_be_will {
                 return None;
@@ -333,6 +334,9 @@ impl Server {
             return self.judge_copy(id, client_id, &owed, publish, findings);
         }
         let Some(session) = self.sessions.get(client_id) else { return };
+        if self.may_be_given_back(session, content) {
+            return;
+        }
         if let Some(qos) = self.groups.take_at_any_qos(client_id, &session.subscriptions, content) {
             let owed = format!(
                 "{} sends the message on {topic} to {client_id}, a member of a group, at QoS {}",
@@ -368,6 +372,22 @@ impl Server {
         let finding = Finding::new(Invariant::BrokerDelivers, clause, &owed, actual);
         let (client_id, topic) = (client_id.clone(), topic.clone());
         self.early.push(Early { client_id, topic, publish: publish.clone(), at: self.now, finding });
+    }
+
+    /// Returns whether another member of one of its groups, whose session may have ended by now, had not acknowledged this message,
+    /// which then should go to another (§4.8.2).
+    fn may_be_given_back(&self, session: &Session, (topic, payload): &Content) -> bool {
+        let may_have_ended = |other: &&Session| other.may_end_at.is_some_and(|at| at <= self.now);
+        let mut others = self.sessions.iter().filter(may_have_ended);
+        let is_shared = |(text, subscribed): (&ByteString, &Subscribed)| {
+            subscribed.filter.group.is_some()
+                && subscribed.filter.matches(topic)
+                && session.subscriptions.contains_key(text)
+        };
+        others.any(|other| {
+            let mut left = other.sender.unsettled_at_least_once();
+            left.any(|one| one == (topic, payload)) && other.subscriptions.iter().any(is_shared)
+        })
     }
 
     /// Returns whether the server had a choice that makes this message right.

@@ -55,6 +55,8 @@ pub(super) struct Server {
     access: Access,
     /// Time at which the scenario last told it other settings.
     configured_at: Option<Instant>,
+    /// The longest session expiry in seconds before that.
+    expiry_before: u32,
     /// The access list from the next instant on, if another one was told at this one.
     next_access: Option<Access>,
     /// Settings and access list with which the process starts.
@@ -140,6 +142,7 @@ impl Server {
             name: plan.node(node).name.clone(),
             names: Rc::new(plan.nodes.iter().map(|node| node.name.clone()).collect()),
             configured_at: None,
+            expiry_before: 0,
             next_access: None,
             declared: Box::new((settings.clone(), access.clone())),
             settings,

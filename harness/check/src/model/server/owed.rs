@@ -19,12 +19,14 @@ const CANDIDATES: usize = 64;
 /// The choice between messages with equal content that a PUBLISH may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
-    /// The oldest that has to be sent, of which no copy was, and that is owed as it was sent, with the lifetime that is left of it, an
-    /// identifier of its subscriptions, and its properties.
+    /// The oldest that has to be sent, of which no copy was, and that is owed as it was sent, with the lifetime that is left of it, the
+    /// identifiers of its subscriptions, and its properties.
     Surely,
+    /// The oldest that fits in this way, but for identifiers that are not named: an equal message to a group may have these.
+    Partly,
     /// The oldest that fits in this way and need not be sent.
     Exact,
-    /// One of which a copy was sent and a further one may be, with the lifetime that is left of it.
+    /// One of which a copy was sent and a further one may be, with the lifetime that is left of it or an identifier that is missing.
     FurtherExact,
     /// The oldest of which no copy was sent and that is owed as it was sent, with any lifetime.
     First,
@@ -158,10 +160,12 @@ impl Owed {
         let place = match which {
             // One that may have been lost, or may still be held back, must not hide one that cannot.
             // Of several that are right within a second, the one that is right to the second.
-            Which::Surely | Which::Exact => {
+            Which::Surely | Which::Partly | Which::Exact => {
                 let is_sure = |owed: &OwedMessage| owed.is_owed(doubtful_up_to) && !owed.is_held;
+                let is_whole = |owed: &OwedMessage| is_sure(owed) && owed.has_all_of(&sent.subscription_ids);
                 let wanted: &[&dyn Fn(&OwedMessage) -> bool] = match which {
-                    Which::Surely => &[&is_sure],
+                    Which::Surely => &[&is_whole],
+                    Which::Partly => &[&is_sure],
                     _ => &[&|owed| owed.is_owed(doubtful_up_to) && owed.is_held, &|owed| !owed.is_owed(doubtful_up_to)],
                 };
                 wanted.iter().find_map(|wanted| {
@@ -173,10 +177,12 @@ impl Owed {
                 place(&|owed| owed.is_first(sent) && owed.is_must).or_else(|| place(&|owed| owed.is_first(sent)))
             }
             // A further copy with another lifetime than that of a message that waits is none of that message.
-            Which::FurtherExact => place(&|owed| {
-                let is_it = owed.publication.expiry.is_some() && owed.is_like(copy, 1);
-                owed.sent > 0 && owed.fits(sent) && is_it
-            }),
+            // One with an identifier that no copy of a message has named is one of that message, and of no group.
+            Which::FurtherExact => {
+                let is_it = |owed: &OwedMessage| owed.sent > 0 && owed.fits(sent) && owed.is_like(copy, 1);
+                place(&|owed| is_it(owed) && owed.lacks(&sent.subscription_ids))
+                    .or_else(|| place(&|owed| is_it(owed) && owed.publication.expiry.is_some()))
+            }
             Which::Further => place(&|owed| owed.sent > 0 && owed.fits(sent)),
             Which::Other => place(&|owed| owed.sent == 0).or_else(|| place(&|owed| owed.sent < owed.matches.len())),
         };
@@ -437,7 +443,7 @@ mod tests {
     fn take(owed: &mut Owed, publish: &Publish) -> Option<OwedMessage> {
         let content = (publish.topic.clone(), publish.payload.clone());
         let copy = Copy { content, publish, now: Instant::ZERO, version: Version::V5_0 };
-        let all = [Which::Surely, Which::Exact, Which::FurtherExact, Which::First, Which::Further];
+        let all = [Which::Surely, Which::Partly, Which::Exact, Which::FurtherExact, Which::First, Which::Further];
         all.into_iter().find_map(|which| owed.take(&copy, which))
     }
 

@@ -75,6 +75,7 @@ impl Server {
         if let Command::Configure(programs) = command
             && let Some(program) = programs.get(&node)
         {
+            self.expiry_before = self.settings.maximum_session_expiry;
             self.settings.configure(&program.config, self.names.len());
             self.change_access(|before| before.changed_to(Access::of(program)));
             self.configured_at = Some(now);

@@ -33,6 +33,8 @@ pub(super) struct Session {
     identity: Option<Box<Identity>>,
     /// Seconds that the session outlives its connection; `u32::MAX` for ever.
     pub(super) expiry: u32,
+    /// Seconds after which it may end already, if less: the limit of 3.1.1 was changed at the instant at which it began.
+    shortest_expiry: Option<u32>,
     /// Time at which the session ends, if its connection has ended.
     pub(super) ends_at: Option<Instant>,
     /// Time since which the session may have ended: its connection ended with the server's process, and the server may
@@ -91,6 +93,7 @@ impl Session {
             user: User::default(),
             identity: None,
             expiry: 0,
+            shortest_expiry: None,
             ends_at: None,
             may_end_at: None,
             subscriptions: Rare::new(),
@@ -237,7 +240,7 @@ impl Server {
         self.unanswered.remove(client_id);
         let is_known = self.sessions.contains(client_id);
         let is_unknown = connack.session_present && !is_known;
-        let maximum = self.settings.maximum_session_expiry;
+        let (maximum, minimum) = self.limits_of_expiry();
         if !is_known {
             self.make_room_for(client_id);
             self.sessions.insert(Session::new(client_id.clone(), connect.version, &self.settings));
@@ -264,6 +267,8 @@ impl Server {
             (false, true) => 0,
             (false, false) => maximum,
         };
+        let is_limited = !connect.version.is_v5() && !connect.clean_start && minimum < maximum;
+        session.shortest_expiry = is_limited.then_some(minimum);
         session.maximum_packet_size = connect.maximum_packet_size.map_or(usize::MAX, |size| size as usize);
         // A will that still waits is not published when the session goes on in time [MQTT-3.1.3-9].
         session.will = connect.will.clone().map(PendingWill::new);
@@ -277,6 +282,14 @@ impl Server {
             // What was published at this instant may have gone to the connection before.
             self.at_this_instant.iter().for_each(|publication| owed.doubt(publication));
         }
+    }
+
+    /// Returns the longest and the shortest limit, in seconds, of the session expiry that may hold now: at the instant at which it is changed,
+    /// the one from before may, too.
+    fn limits_of_expiry(&self) -> (u32, u32) {
+        let now = self.settings.maximum_session_expiry;
+        let before = if self.configured_at == Some(self.now) { self.expiry_before } else { now };
+        (now.max(before), now.min(before))
     }
 
     /// A client that has no session asks for one, and the server keeps no more: which of those without a connection it has
@@ -341,6 +354,12 @@ impl Server {
     /// A connection has ended for good or ill: what its session and its will have to wait for begins.
     pub(super) fn session_lost_its_connection(&mut self, client_id: &ByteString, connection: &Connection) {
         self.start_will(client_id, connection);
+        if let Some(session) = self.sessions.get_mut(client_id)
+            && let Some(shortest) = session.shortest_expiry
+        {
+            session.may_end_at = Some(self.now + Duration::from_secs(shortest.into()));
+            session.doubt_all(self.publications);
+        }
         match self.sessions.get(client_id).map(|session| session.expiry) {
             Some(0) => drop(self.end_session_with_will(client_id)),
             Some(_) => {

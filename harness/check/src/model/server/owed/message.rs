@@ -166,8 +166,14 @@ impl OwedMessage {
         has_no_other && (self.has_all_of(ids) || is_one_of_several)
     }
 
+    /// Returns whether one of these identifiers is of a subscription that it matches, and no copy has named it.
+    pub(super) fn lacks(&self, ids: &[u32]) -> bool {
+        let mut new = ids.iter().filter(|id| !self.named.contains(id));
+        new.any(|id| self.matches.iter().any(|one| one.id == Some(*id)))
+    }
+
     /// Returns whether these are the identifiers of all its subscriptions.
-    fn has_all_of(&self, ids: &[u32]) -> bool {
+    pub(super) fn has_all_of(&self, ids: &[u32]) -> bool {
         let count = |id: u32| ids.iter().filter(|one| **one == id).count();
         let sure = |id: u32| self.matches.iter().filter(|one| one.is_sure && one.id == Some(id)).count();
         self.matches.iter().filter_map(|one| one.id).all(|id| sure(id) <= count(id))
