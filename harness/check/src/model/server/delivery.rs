@@ -97,7 +97,15 @@ impl Server {
         let content = (topic.clone(), sent.payload.clone());
         let copy = Copy { content, publish: sent, now: self.now, version: session.version };
         let may_be_will = self.possible_wills.contains(&copy.content);
-        let all = [Which::Surely, Which::Partly, Which::Exact, Which::FurtherExact, Which::First, Which::Further];
+        let all = [
+            Which::Surely,
+            Which::Partly,
+            Which::Held,
+            Which::Exact,
+            Which::FurtherExact,
+            Which::First,
+            Which::Further,
+        ];
         for which in all {
             // Rather than one with another lifetime it is a will of which it is not known whether it was published.
             if which == Which::First && may_be_will {
@@ -111,7 +119,7 @@ impl Server {
             if let Some(owed) = session.owed.take(&copy, which) {
                 return Some(Origin::OfSession(owed));
             }
-            let is_of_groups = matches!(which, Which::Surely | Which::Exact | Which::First);
+            let is_of_groups = matches!(which, Which::Surely | Which::Held | Which::Exact | Which::First);
             let group = is_of_groups.then(|| self.groups.take(client_id, &session.subscriptions, &copy, which));
             if let Some(given) = group.flatten() {
                 let is_sure = !session.is_unknown

@@ -22,8 +22,8 @@ pub(super) struct Groups(BTreeMap<ByteString, Group>);
 struct Group {
     /// The size in bytes of the largest message so far.
     largest: usize,
-    /// Number of bytes of payload that wait in `messages`.
-    unsent: usize,
+    /// Number of the messages that wait in `messages`, and of the bytes of their payloads.
+    unsent: (usize, usize),
     /// Messages that no member has been sent.
     messages: BTreeMap<Content, VecDeque<GroupMessage>>,
     /// The latest that were taken for a PUBLISH to a member.
@@ -46,6 +46,18 @@ fn takes(members: &BTreeMap<ByteString, Vec<Match>>, member: &ByteString, qos: Q
 }
 
 impl Group {
+    /// Takes note that one more message with this content waits.
+    fn waits(&mut self, content: &Content) {
+        self.unsent.0 += 1;
+        self.unsent.1 += content.1.len();
+    }
+
+    /// Takes note that one of the messages with this content does not wait any longer.
+    fn waits_no_longer(&mut self, content: &Content) {
+        self.unsent.0 -= 1;
+        self.unsent.1 -= content.1.len();
+    }
+
     /// Gives the first message that fits to a member, at this QoS, and returns it.
     fn give(
         &mut self,
@@ -59,7 +71,7 @@ impl Group {
         let place = queue.iter().position(|message| message.is_must && fits(message));
         let place = place.or_else(|| queue.iter().position(fits));
         let message = queue.remove(place?)?;
-        self.unsent -= content.1.len();
+        self.waits_no_longer(content);
         let given = self.given.entry(content.clone()).or_default();
         given.push_back(Given { to: member.clone(), qos, members: message.members.clone() });
         if given.len() > GIVEN {
@@ -109,7 +121,7 @@ impl Groups {
         let content = (message.publication.topic.clone(), message.publication.payload.clone());
         let group = self.0.entry(filter.clone()).or_default();
         group.largest = group.largest.max(content.1.len());
-        group.unsent += content.1.len();
+        group.waits(&content);
         group.messages.entry(content).or_default().push_back(message);
     }
 
@@ -126,8 +138,7 @@ impl Groups {
         let mut is_known = false;
         let content = (publication.topic.clone(), publication.payload.clone());
         let group = self.0.entry(filter.clone()).or_default();
-        let size = content.1.len();
-        let queue = group.messages.entry(content).or_default();
+        let queue = group.messages.entry(content.clone()).or_default();
         for message in queue.iter_mut().filter(|message| message.publication.number == publication.number) {
             let matches = message.members.entry(member.clone()).or_default();
             matches.iter_mut().for_each(|before| before.is_sure = false);
@@ -143,13 +154,14 @@ impl Groups {
                 is_held: false,
                 since: publication.at,
             });
-            group.unsent += size;
+            group.waits(&content);
         }
     }
 
-    /// Returns how many bytes wait that a member of these groups may be sent.
-    pub(super) fn unsent_bytes(&self, filters: &BTreeMap<ByteString, Subscribed>) -> usize {
-        shared(filters).filter_map(|filter| self.0.get(filter)).map(|group| group.unsent).sum()
+    /// Returns how many messages wait that a member of these groups may be sent, and how many bytes they have.
+    pub(super) fn unsent(&self, filters: &BTreeMap<ByteString, Subscribed>) -> (usize, usize) {
+        let all = shared(filters).filter_map(|filter| self.0.get(filter)).map(|group| group.unsent);
+        all.fold((0, 0), |(count, bytes), (more, larger)| (count + more, bytes + larger))
     }
 
     /// Returns since when the latest message of at least this many bytes has waited that this member of some of these groups may
@@ -181,10 +193,14 @@ impl Groups {
     ) -> Option<OwedMessage> {
         let qos = copy.publish.qos;
         let is_for = |message: &GroupMessage| match which {
-            Which::Surely | Which::Exact => {
+            Which::Surely | Which::Held | Which::Exact => {
                 let owed = message.owed_to(member).map(|owed| OwedMessage { sent: 0, ..owed });
-                let is_sure = message.is_must && !message.is_held;
-                is_sure == (which == Which::Surely) && owed.is_some_and(|owed| owed.is_exactly(copy, 1))
+                let is_wanted = match which {
+                    Which::Surely => message.is_must && !message.is_held,
+                    Which::Held => message.is_must && message.is_held,
+                    _ => !message.is_must,
+                };
+                is_wanted && owed.is_some_and(|owed| owed.is_exactly(copy, 1))
             }
             _ => takes(&message.members, member, qos),
         };
@@ -221,7 +237,7 @@ impl Groups {
             let queue = group.messages.get_mut(content)?;
             let place = queue.iter().position(|message| message.members.contains_key(member))?;
             let taken = queue.remove(place)?;
-            group.unsent -= content.1.len();
+            group.waits_no_longer(content);
             taken.members.get(member)?.iter().map(|one| one.qos).max()
         })
     }
@@ -358,7 +374,9 @@ impl Groups {
         shared(filters).any(|filter| {
             let Some(group) = self.0.get_mut(filter) else { return false };
             let is_taken = group.messages.get_mut(content).is_some_and(|queue| queue.pop_front().is_some());
-            group.unsent -= if is_taken { content.1.len() } else { 0 };
+            if is_taken {
+                group.waits_no_longer(content);
+            }
             is_taken
         })
     }

@@ -24,6 +24,8 @@ pub(super) enum Which {
     Surely,
     /// The oldest that fits in this way, but for identifiers that are not named: an equal message to a group may have these.
     Partly,
+    /// The oldest that fits in this way, has to be sent, and may still be held back.
+    Held,
     /// The oldest that fits in this way and need not be sent.
     Exact,
     /// One of which a copy was sent and a further one may be, with the lifetime that is left of it or an identifier that is missing.
@@ -160,18 +162,16 @@ impl Owed {
         let place = match which {
             // One that may have been lost, or may still be held back, must not hide one that cannot.
             // Of several that are right within a second, the one that is right to the second.
-            Which::Surely | Which::Partly | Which::Exact => {
+            Which::Surely | Which::Partly | Which::Held | Which::Exact => {
                 let is_sure = |owed: &OwedMessage| owed.is_owed(doubtful_up_to) && !owed.is_held;
-                let is_whole = |owed: &OwedMessage| is_sure(owed) && owed.has_all_of(&sent.subscription_ids);
-                let wanted: &[&dyn Fn(&OwedMessage) -> bool] = match which {
-                    Which::Surely => &[&is_whole],
-                    Which::Partly => &[&is_sure],
-                    _ => &[&|owed| owed.is_owed(doubtful_up_to) && owed.is_held, &|owed| !owed.is_owed(doubtful_up_to)],
+                let is_wanted = |owed: &OwedMessage| match which {
+                    Which::Surely => is_sure(owed) && owed.has_all_of(&sent.subscription_ids),
+                    Which::Partly => is_sure(owed),
+                    Which::Held => owed.is_owed(doubtful_up_to) && owed.is_held,
+                    _ => !owed.is_owed(doubtful_up_to),
                 };
-                wanted.iter().find_map(|wanted| {
-                    let is_it = |owed: &OwedMessage, slack| owed.is_exactly(copy, slack) && wanted(owed);
-                    place(&|owed| is_it(owed, 0)).or_else(|| place(&|owed| is_it(owed, 1)))
-                })
+                let is_it = |owed: &OwedMessage, slack| owed.is_exactly(copy, slack) && is_wanted(owed);
+                place(&|owed| is_it(owed, 0)).or_else(|| place(&|owed| is_it(owed, 1)))
             }
             Which::First => {
                 place(&|owed| owed.is_first(sent) && owed.is_must).or_else(|| place(&|owed| owed.is_first(sent)))
@@ -443,7 +443,15 @@ mod tests {
     fn take(owed: &mut Owed, publish: &Publish) -> Option<OwedMessage> {
         let content = (publish.topic.clone(), publish.payload.clone());
         let copy = Copy { content, publish, now: Instant::ZERO, version: Version::V5_0 };
-        let all = [Which::Surely, Which::Partly, Which::Exact, Which::FurtherExact, Which::First, Which::Further];
+        let all = [
+            Which::Surely,
+            Which::Partly,
+            Which::Held,
+            Which::Exact,
+            Which::FurtherExact,
+            Which::First,
+            Which::Further,
+        ];
         all.into_iter().find_map(|which| owed.take(&copy, which))
     }
 

@@ -266,7 +266,7 @@ impl Server {
     }
 
     fn owe_sessions(&mut self, publication: &Rc<Publication>, has_exchange: bool) {
-        let queue = self.queue();
+        let (messages, size) = self.queue();
         for client_id in self.subscribers.of(&publication.topic) {
             let Some(session) = self.sessions.get_mut(&client_id) else { continue };
             let permission = Self::may_read(&self.access, &client_id, session, &publication.topic);
@@ -309,6 +309,8 @@ impl Server {
             };
             let asked = asked.into_iter().filter(|(one, _)| is_for_it(one));
             matches.extend(asked.map(|(one, id)| Match::asked(one, id, publication)));
+            // What waits for its groups may wait in its queue.
+            let (count, bytes) = self.groups.unsent(&session.subscriptions);
             let is_full = session.owe(
                 OwedMessage {
                     publication: Rc::clone(publication),
@@ -322,7 +324,7 @@ impl Server {
                     may_be_live: false,
                     is_ordered: !publication.is_will && !is_member && (connection.is_some() || qos > QoS::AtMostOnce),
                 },
-                queue,
+                (messages.saturating_sub(count), size.saturating_sub(bytes)),
             );
             if is_full {
                 let why = format!("messages to {client_id}, whose queue was full");
@@ -375,7 +377,18 @@ impl Server {
                 message.is_must &= is_writable || !is_at_most_once;
             }
         }
-        for (filter, message) in groups {
+        let queue = self.queue();
+        for (filter, mut message) in groups {
+            for member in message.members.keys() {
+                let Some(session) = self.sessions.get_mut(member) else { continue };
+                let waiting = self.groups.unsent(&session.subscriptions);
+                // It may take the place of one that the member itself is owed, or find none.
+                if session.is_crowded_by(waiting, publication, queue) {
+                    message.is_must = false;
+                    let why = format!("messages to {member}, whose queue may be full of what its groups are owed");
+                    self.unknown.push((Invariant::BrokerDelivers, self.now, why));
+                }
+            }
             publication.owed_to_groups.borrow_mut().push(filter.clone());
             self.groups.push(&filter, message);
         }
@@ -450,7 +463,7 @@ fn is_sure(publication: &Publication) -> bool {
 /// Returns whether the server can surely write something small to the client at once, behind what waits for it or for a group of which
 /// it is a member.
 fn has_room(connection: &Connection, session: &Session, groups: &Groups) -> bool {
-    let waiting = session.owed.unsent_bytes() + groups.unsent_bytes(&session.subscriptions);
+    let waiting = session.owed.unsent_bytes() + groups.unsent(&session.subscriptions).1;
     connection.writable_since().is_some() && connection.bytes_under_way() + waiting < BLOCKED
 }
 

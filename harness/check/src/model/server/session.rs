@@ -164,6 +164,24 @@ impl Session {
         is_full
     }
 
+    /// One more message waits for a group of the session, beside `count` messages of `bytes` bytes. Returns whether it and they may have no room
+    /// in its queue, beside its own: which messages that loses is the server's choice.
+    pub(super) fn is_crowded_by(
+        &mut self,
+        (count, bytes): (usize, usize),
+        publication: &Publication,
+        (messages, size): (usize, usize),
+    ) -> bool {
+        let Some(owed) = self.owed.existing() else { return count >= messages };
+        let ((own, own_bytes), (more, larger)) = (owed.waiting, owed.overflow());
+        let added = publication.payload.len() + publication.topic.len();
+        let is_full = own + more + count + 1 > messages || own_bytes + larger + bytes + added > size;
+        if is_full {
+            owed.doubt_up_to(publication.number);
+        }
+        is_full
+    }
+
     /// Returns whether a group of the session may have been owed one of these publications.
     fn is_in_group_of(&self, publications: &[Rc<Publication>]) -> bool {
         let mut shared = self.subscriptions.values().filter(|subscribed| subscribed.filter.group.is_some());
