@@ -387,6 +387,15 @@ impl Groups {
         messages.for_each(|message| message.is_must = false);
     }
 
+    /// Takes note that the queue of this member of some of these groups was full: what waits in it for a group may be lost.
+    pub(super) fn doubt_what_waits_for(&mut self, member: &ByteString, filters: &BTreeMap<ByteString, Subscribed>) {
+        for filter in shared(filters) {
+            let Some(group) = self.0.get_mut(filter) else { continue };
+            let waiting = group.messages.values_mut().flatten();
+            waiting.filter(|message| message.members.contains_key(member)).for_each(|message| message.is_must = false);
+        }
+    }
+
     /// Takes note that this message need not be sent to this group.
     pub(super) fn doubt(&mut self, filter: &ByteString, publication: &Publication) {
         self.each(filter, publication, |message| message.is_must = false);

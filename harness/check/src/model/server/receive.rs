@@ -327,6 +327,7 @@ impl Server {
                 (messages.saturating_sub(count), size.saturating_sub(bytes)),
             );
             if is_full {
+                self.groups.doubt_what_waits_for(&client_id, &session.subscriptions);
                 let why = format!("messages to {client_id}, whose queue was full");
                 self.unknown.push((Invariant::BrokerDelivers, self.now, why));
             }
@@ -385,6 +386,7 @@ impl Server {
                 // It may take the place of one that the member itself is owed, or find none.
                 if session.is_crowded_by(waiting, publication, queue) {
                     message.is_must = false;
+                    self.groups.doubt_what_waits_for(member, &session.subscriptions);
                     let why = format!("messages to {member}, whose queue may be full of what its groups are owed");
                     self.unknown.push((Invariant::BrokerDelivers, self.now, why));
                 }
