@@ -11,6 +11,7 @@ use halfopen_protocol::packet::{Publish, QoS};
 use super::Server;
 use super::connection::Connection;
 use super::early::Early;
+use super::groups::Left;
 use super::owed::{Content, Copy, OwedMessage, Which};
 use super::publication::Publication;
 use super::receive::resolve;
@@ -105,21 +106,28 @@ impl Server {
             Which::FurtherExact,
             Which::First,
             Which::Further,
+            Which::FirstAltered,
+            Which::FurtherAltered,
         ];
         for which in all {
             // Rather than one with another lifetime it is a will of which it is not known whether it was published.
-            if which == Which::First && may_be_will {
+            if matches!(which, Which::First | Which::FirstAltered) && may_be_will {
                 return None;
             }
             // Nor is it a further one with other identifiers, if it may be what was taken for one to another member of a group.
-            let may_be_of_group = which == Which::Further && !session.owed.has_further(&copy);
-            if may_be_of_group && self.groups.exchange(client_id, &session.subscriptions, &copy.content, sent.qos) {
+            let is_further = matches!(which, Which::Further | Which::FurtherAltered);
+            let may_be_of_group = is_further && !session.owed.has_further(&copy);
+            let has_none = |_: &ByteString| false;
+            let mut exchange =
+                || self.groups.exchange(client_id, &session.subscriptions, &copy.content, sent.qos, has_none).is_some();
+            if may_be_of_group && exchange() {
                 return Some(Origin::OfGroup(None));
             }
             if let Some(owed) = session.owed.take(&copy, which) {
                 return Some(Origin::OfSession(owed));
             }
-            let is_of_groups = matches!(which, Which::Surely | Which::Held | Which::Exact | Which::First);
+            let is_of_groups =
+                !matches!(which, Which::Partly | Which::FurtherExact | Which::Further | Which::FurtherAltered);
             let group = is_of_groups.then(|| self.groups.take(client_id, &session.subscriptions, &copy, which));
             if let Some(given) = group.flatten() {
                 let is_sure = !session.is_unknown
@@ -128,24 +136,20 @@ impl Server {
                 return Some(Origin::OfGroup(is_sure.then_some(given)));
             }
         }
-        let is_exchanged = self.groups.exchange(client_id, &session.subscriptions, &copy.content, sent.qos)
-            || self.exchange_with_own(client_id, &copy);
-        is_exchanged.then_some(Origin::OfGroup(None))
-    }
-
-    /// Gives a member a message that was taken for one to another member, who may have had an equal one of its own subscriptions
-    /// instead. Returns whether that was possible.
-    fn exchange_with_own(&mut self, client_id: &ByteString, copy: &Copy<'_>) -> bool {
-        let (content, qos) = (&copy.content, copy.publish.qos);
-        let Some(session) = self.sessions.get(client_id) else { return false };
-        for (filter, place, other) in self.groups.given_to_others(client_id, &session.subscriptions, content, qos) {
-            let other = self.sessions.get_mut(&other).filter(|other| !other.owed.has_must(content));
-            if other.is_some_and(|other| other.owed.take(copy, Which::Other).is_some()) {
-                self.groups.give_instead(&filter, place, client_id, content, qos);
-                return true;
-            }
+        // Another member may have had an equal one of its own subscriptions instead.
+        let session = self.sessions.get(client_id)?;
+        let has_own = |other: &ByteString| {
+            let other = self.sessions.get(other);
+            other.is_some_and(|other| !other.owed.has_must(&copy.content) && other.owed.has_other(&copy.content))
+        };
+        let mut exchange = |has_own: &dyn Fn(&ByteString) -> bool| {
+            self.groups.exchange(client_id, &session.subscriptions, &copy.content, sent.qos, has_own)
+        };
+        let left = exchange(&|_| false).or_else(|| exchange(&has_own))?;
+        if let Left::Own(other) = left {
+            self.sessions.get_mut(&other)?.owed.take(&copy, Which::Other);
         }
-        false
+        Some(Origin::OfGroup(None))
     }
 
     /// [MQTT-4.6.0-6]: messages of one client go out in the order in which they came, topic by topic.

@@ -40,6 +40,23 @@ struct Given {
     members: BTreeMap<ByteString, Vec<Match>>,
 }
 
+/// A message in a chain of exchanges: one that was given to a member.
+struct Link {
+    filter: ByteString,
+    /// Its place among what its group was given.
+    place: usize,
+    /// The place in the list of the link whose holder gets it; `None` for the first.
+    before: Option<usize>,
+}
+
+/// The end of a chain of exchanges.
+pub(super) enum Left {
+    /// A message that no member had been sent.
+    Waiting,
+    /// A message that this client is owed for its own subscriptions.
+    Own(ByteString),
+}
+
 /// Returns whether a member may be sent a message at this QoS.
 fn takes(members: &BTreeMap<ByteString, Vec<Match>>, member: &ByteString, qos: QoS) -> bool {
     members.get(member).is_some_and(|matches| matches.iter().any(|one| one.qos == qos))
@@ -192,6 +209,8 @@ impl Groups {
         which: Which,
     ) -> Option<OwedMessage> {
         let qos = copy.publish.qos;
+        let is_unaltered =
+            |message: &GroupMessage| !copy.version.is_v5() || message.publication.altered_by(copy.publish).is_none();
         let is_for = |message: &GroupMessage| match which {
             Which::Surely | Which::Held | Which::Exact => {
                 let owed = message.owed_to(member).map(|owed| OwedMessage { sent: 0, ..owed });
@@ -202,7 +221,7 @@ impl Groups {
                 };
                 is_wanted && owed.is_some_and(|owed| owed.is_exactly(copy, 1))
             }
-            _ => takes(&message.members, member, qos),
+            _ => takes(&message.members, member, qos) && (which == Which::FirstAltered || is_unaltered(message)),
         };
         let group = |filter| self.0.get_mut(filter)?.give(member, &copy.content, is_for, qos)?.owed_to(member);
         shared(filters).find_map(group)
@@ -242,70 +261,74 @@ impl Groups {
         })
     }
 
-    /// Gives a member a message that was taken for one to another member, who may have had an equal one of another
-    /// group. Returns whether that was possible.
+    /// Gives a member a message that was taken for one to another member, who may have had an equal one of another group, or of its
+    /// own subscriptions, if `has_own` says so; that may have been taken for one to a third, and so on: an augmenting path
+    /// (Berge, 1957). Returns what was at its end, if there is such a chain.
     pub(super) fn exchange(
         &mut self,
         member: &ByteString,
         filters: &BTreeMap<ByteString, Subscribed>,
         content: &Content,
         qos: QoS,
-    ) -> bool {
-        for filter in shared(filters) {
-            let given = self.0.get(filter).and_then(|group| group.given.get(content));
-            let fits = |given: &Given| takes(&given.members, member, qos);
-            let candidates = given.into_iter().flatten().enumerate().filter(|(_, given)| fits(given));
-            let candidates: Vec<(usize, ByteString, QoS)> =
-                candidates.map(|(place, given)| (place, given.to.clone(), given.qos)).collect();
-            for (place, other, others_qos) in candidates {
-                let is_for_him = |message: &GroupMessage| takes(&message.members, &other, others_qos);
-                let instead = self
-                    .0
-                    .iter()
-                    .find(|(_, group)| group.messages.get(content).is_some_and(|queue| queue.iter().any(is_for_him)));
-                let Some(instead) = instead.map(|(filter, _)| filter.clone()) else { continue };
-                let given = self.0.get_mut(filter).and_then(|group| group.given.get_mut(content));
-                if let Some(given) = given.and_then(|given| given.get_mut(place)) {
-                    (given.to, given.qos) = (member.clone(), qos);
+        has_own: impl Fn(&ByteString) -> bool,
+    ) -> Option<Left> {
+        let mut links: Vec<Link> = Vec::new();
+        let of_member: Vec<&ByteString> = shared(filters).collect();
+        self.add_links(&mut links, None, (member, qos), content, |filter| of_member.contains(&filter));
+        let mut next = 0;
+        while let Some(Link { filter, place, .. }) = links.get(next) {
+            let given = &self.0.get(filter)?.given.get(content)?[*place];
+            let (other, others_qos) = (given.to.clone(), given.qos);
+            let is_for_him = |message: &GroupMessage| takes(&message.members, &other, others_qos);
+            let waits = |group: &Group| group.messages.get(content).is_some_and(|queue| queue.iter().any(is_for_him));
+            let waiting = self.0.iter().find(|(_, group)| waits(group)).map(|(filter, _)| filter.clone());
+            if let Some(waiting) = waiting {
+                self.hand_on(&links, next, member, content, qos);
+                self.0.get_mut(&waiting)?.give(&other, content, is_for_him, others_qos)?;
+                return Some(Left::Waiting);
+            }
+            if has_own(&other) {
+                self.hand_on(&links, next, member, content, qos);
+                return Some(Left::Own(other));
+            }
+            self.add_links(&mut links, Some(next), (&other, others_qos), content, |_| true);
+            next += 1;
+        }
+        None
+    }
+
+    /// Adds what was given to others and a member may have had, if it is in no chain yet.
+    fn add_links(
+        &self,
+        links: &mut Vec<Link>,
+        before: Option<usize>,
+        (member, qos): (&ByteString, QoS),
+        content: &Content,
+        is_of: impl Fn(&ByteString) -> bool,
+    ) {
+        for (filter, group) in self.0.iter().filter(|(filter, _)| is_of(filter)) {
+            let given = group.given.get(content).into_iter().flatten().enumerate();
+            for (place, _) in given.filter(|(_, given)| given.to != *member && takes(&given.members, member, qos)) {
+                if !links.iter().any(|link| link.filter == *filter && link.place == place) {
+                    links.push(Link { filter: filter.clone(), place, before });
                 }
-                let group = self.0.get_mut(&instead);
-                return group.is_some_and(|group| group.give(&other, content, is_for_him, others_qos).is_some());
             }
         }
-        false
     }
 
-    /// Returns what was taken for messages to other members of a member's groups that may have been for it: the filter of the group, the
-    /// place among what it was given, and the member.
-    pub(super) fn given_to_others(
-        &self,
-        member: &ByteString,
-        filters: &BTreeMap<ByteString, Subscribed>,
-        content: &Content,
-        qos: QoS,
-    ) -> Vec<(ByteString, usize, ByteString)> {
-        let fits = |given: &Given| takes(&given.members, member, qos);
-        let mut all = Vec::new();
-        for filter in shared(filters) {
-            let given = self.0.get(filter).and_then(|group| group.given.get(content)).into_iter().flatten();
-            let others = given.enumerate().filter(|(_, given)| given.to != *member && fits(given));
-            all.extend(others.map(|(place, given)| (filter.clone(), place, given.to.clone())));
-        }
-        all
-    }
-
-    /// Takes note that a message of a group went to this member, and not to the one for whose it was taken.
-    pub(super) fn give_instead(
-        &mut self,
-        filter: &ByteString,
-        place: usize,
-        member: &ByteString,
-        content: &Content,
-        qos: QoS,
-    ) {
-        let given = self.0.get_mut(filter).and_then(|group| group.given.get_mut(content)?.get_mut(place));
-        if let Some(given) = given {
-            (given.to, given.qos) = (member.clone(), qos);
+    /// Gives each message of a chain to the one before, and the first to a member.
+    fn hand_on(&mut self, links: &[Link], last: usize, member: &ByteString, content: &Content, qos: QoS) {
+        let mut at = Some(last);
+        while let Some(Link { filter, place, before }) = at.and_then(|at| links.get(at)) {
+            at = *before;
+            let holder = at.and_then(|at| links.get(at)).and_then(|link| {
+                let given = self.0.get(&link.filter)?.given.get(content)?.get(link.place)?;
+                Some((given.to.clone(), given.qos))
+            });
+            let given = self.0.get_mut(filter).and_then(|group| group.given.get_mut(content)?.get_mut(*place));
+            if let Some(given) = given {
+                (given.to, given.qos) = holder.unwrap_or_else(|| (member.clone(), qos));
+            }
         }
     }
 

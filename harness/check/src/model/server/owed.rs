@@ -34,6 +34,10 @@ pub(super) enum Which {
     First,
     /// One of which a copy was sent and a further one may be, with any lifetime.
     Further,
+    /// As the first, with any properties.
+    FirstAltered,
+    /// As a further one, with any properties.
+    FurtherAltered,
     /// One that is owed otherwise than it was sent.
     Other,
 }
@@ -146,6 +150,12 @@ impl Owed {
         self.messages.get(content).into_iter().flatten().any(|message| message.is_owed(self.doubtful_up_to))
     }
 
+    /// Returns whether one of the messages with this content may still be sent, in any way: [`Which::Other`].
+    pub(super) fn has_other(&self, content: &Content) -> bool {
+        let mut messages = self.messages.get(content).into_iter().flatten();
+        messages.any(|owed| owed.sent == 0 || owed.sent < owed.matches.len())
+    }
+
     /// Returns whether a PUBLISH may be a further copy of a message, with the identifiers of its subscriptions.
     pub(super) fn has_further(&self, copy: &Copy<'_>) -> bool {
         let ids = &copy.publish.subscription_ids;
@@ -159,6 +169,7 @@ impl Owed {
         self.gather_alike(&copy.content);
         let Some(queue) = self.messages.get_mut(&copy.content) else { return self.take_alike(copy, which) };
         let place = |wanted: &dyn Fn(&OwedMessage) -> bool| queue.iter().position(wanted);
+        let is_any = matches!(which, Which::FirstAltered | Which::FurtherAltered);
         let place = match which {
             // One that may have been lost, or may still be held back, must not hide one that cannot.
             // Of several that are right within a second, the one that is right to the second.
@@ -173,8 +184,9 @@ impl Owed {
                 let is_it = |owed: &OwedMessage, slack| owed.is_exactly(copy, slack) && is_wanted(owed);
                 place(&|owed| is_it(owed, 0)).or_else(|| place(&|owed| is_it(owed, 1)))
             }
-            Which::First => {
-                place(&|owed| owed.is_first(sent) && owed.is_must).or_else(|| place(&|owed| owed.is_first(sent)))
+            Which::First | Which::FirstAltered => {
+                let is_it = |owed: &OwedMessage| owed.is_first(sent) && (is_any || owed.is_unaltered(copy));
+                place(&|owed| is_it(owed) && owed.is_must).or_else(|| place(&is_it))
             }
             // A further copy with another lifetime than that of a message that waits is none of that message.
             // One with an identifier that no copy of a message has named is one of that message, and of no group.
@@ -183,7 +195,9 @@ impl Owed {
                 place(&|owed| is_it(owed) && owed.lacks(&sent.subscription_ids))
                     .or_else(|| place(&|owed| is_it(owed) && owed.publication.expiry.is_some()))
             }
-            Which::Further => place(&|owed| owed.sent > 0 && owed.fits(sent)),
+            Which::Further | Which::FurtherAltered => {
+                place(&|owed| owed.sent > 0 && owed.fits(sent) && (is_any || owed.is_unaltered(copy)))
+            }
             Which::Other => place(&|owed| owed.sent == 0).or_else(|| place(&|owed| owed.sent < owed.matches.len())),
         };
         let Some(place) = place else { return self.take_alike(copy, which) };
@@ -238,7 +252,7 @@ impl Owed {
     /// Takes one of the messages that are not told apart.
     fn take_alike(&mut self, copy: &Copy<'_>, which: Which) -> Option<OwedMessage> {
         let (count, message) = self.alike.get_mut(&copy.content)?;
-        if which != Which::First || !message.is_first(copy.publish) {
+        if !matches!(which, Which::First | Which::FirstAltered) || !message.is_first(copy.publish) {
             return None;
         }
         *count -= 1;

@@ -100,7 +100,9 @@ impl Server {
         let deaf = self.deaf.entry(node).or_default();
         match change {
             NodeFault::StopReading | NodeFault::ResumeReading => deaf.reads_nothing = change == NodeFault::StopReading,
-            NodeFault::Pause(_) | NodeFault::Resume => deaf.stands_still = change != NodeFault::Resume,
+            NodeFault::Pause(_) | NodeFault::PowerLoss | NodeFault::Resume => {
+                deaf.stands_still = change != NodeFault::Resume;
+            }
             NodeFault::Restart => *deaf = Deaf::default(),
             _ => return,
         }

@@ -192,11 +192,14 @@ impl OwedMessage {
         self.is_first(copy.publish) && self.qos() == copy.publish.qos && is_at_its_qos && self.is_like(copy, slack)
     }
 
+    /// Returns whether a copy has the properties that the message has, but for its lifetime.
+    pub(in crate::model::server) fn is_unaltered(&self, copy: &Copy<'_>) -> bool {
+        !copy.version.is_v5() || self.publication.altered_by(copy.publish).is_none()
+    }
+
     /// Returns whether a copy says what the message says, now.
     pub(super) fn is_like(&self, copy: &Copy<'_>, slack: u64) -> bool {
-        let says_the_same = || {
-            self.is_identified_by(&copy.publish.subscription_ids) && self.publication.altered_by(copy.publish).is_none()
-        };
-        copy.has_lifetime_of(&self.publication, slack) && (!copy.version.is_v5() || says_the_same())
+        let is_identified = || !copy.version.is_v5() || self.is_identified_by(&copy.publish.subscription_ids);
+        copy.has_lifetime_of(&self.publication, slack) && is_identified() && self.is_unaltered(copy)
     }
 }
