@@ -1,6 +1,7 @@
 //! [MQTT-4.3.3-2] (3.1.1), [MQTT-4.3.3-10], [MQTT-4.3.3-11] (5.0): a client hands a message of QoS 2 on once, before it acknowledges it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use halfopen_protocol::Packet;
 use halfopen_protocol::packet::{PacketId, QoS};
@@ -19,6 +20,8 @@ pub(super) struct ExactlyOnce {
     unacknowledged: BTreeMap<NodeId, BTreeSet<PacketId>>,
     /// Those of which it is not known whether the application acknowledged them before the connection ended.
     doubtful: BTreeMap<NodeId, BTreeSet<PacketId>>,
+    /// The PUBRELs that each client has been sent at one instant.
+    released: BTreeMap<NodeId, (Duration, BTreeSet<PacketId>)>,
 }
 
 impl Rule for ExactlyOnce {
@@ -40,8 +43,11 @@ impl Rule for ExactlyOnce {
             Fact::Accepted { client, is_resumed: false } => drop(self.delivered.remove(client)),
             Fact::Died { node, .. } => drop((self.delivered.remove(node), self.unacknowledged.remove(node))),
             // What the application has not acknowledged it has not taken over; at this instant it may have.
-            Fact::Ended { end, .. } => {
+            Fact::Ended { end, at, .. } => {
                 let node = context.index.end(*end).node;
+                // What comes at the very instant of the end may not have been read.
+                let released = self.released.remove(&node).filter(|(released_at, _)| released_at == at);
+                self.doubtful.entry(node).or_default().extend(released.into_iter().flat_map(|(_, ids)| ids));
                 let unacknowledged = self.unacknowledged.remove(&node).unwrap_or_default();
                 if let Some(delivered) = self.delivered.get_mut(&node) {
                     delivered.retain(|id| !unacknowledged.contains(id));
@@ -81,7 +87,14 @@ impl ExactlyOnce {
                 let actual = format!("PUBREC {} at {} is for a message that was not", ack.packet_id, shown(seen.at));
                 report.breach(Invariant::Qos2ExactlyOnce, Breach::new(expected, actual));
             }
-            Packet::PubRel(ack) if !seen.is_sent => drop(delivered.remove(&ack.packet_id)),
+            Packet::PubRel(ack) if !seen.is_sent => {
+                delivered.remove(&ack.packet_id);
+                let (at, released) = self.released.entry(node).or_default();
+                if *at != seen.at {
+                    (*at, *released) = (seen.at, BTreeSet::new());
+                }
+                released.insert(ack.packet_id);
+            }
             _ => {}
         }
     }

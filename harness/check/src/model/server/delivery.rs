@@ -114,13 +114,14 @@ impl Server {
             if matches!(which, Which::First | Which::FirstAltered) && may_be_will {
                 return None;
             }
-            // Nor is it a further one with other identifiers, if it may be what was taken for one to another member of a group.
+            // Nor is it a further one with other identifiers, if it may be what was taken for one to another member of a group, or for a
+            // subscription that had no SUBACK when the message came.
             let is_further = matches!(which, Which::Further | Which::FurtherAltered);
             let may_be_of_group = is_further && !session.owed.has_further(&copy);
             let has_none = |_: &ByteString| false;
             let mut exchange =
                 || self.groups.exchange(client_id, &session.subscriptions, &copy.content, sent.qos, has_none).is_some();
-            if may_be_of_group && exchange() {
+            if may_be_of_group && (exchange() || session.came_while_asked(&copy.content)) {
                 return Some(Origin::OfGroup(None));
             }
             if let Some(owed) = session.owed.take(&copy, which) {

@@ -182,8 +182,14 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let (is_v5, expiry) = (connection.is_v5(), disconnect.session_expiry);
         connection.disconnect = Some(disconnect.reason);
+        let may_be_unread = connection.violation.is_some() || connection.has_exceeded_maximum;
         let maximum = self.settings.maximum_session_expiry;
         let client_id = connection.session.clone();
+        let Some(session) = self.session_of(id) else { return };
+        if may_be_unread && let Some(will) = session.will.take() {
+            // A server that has closed the connection for what came before publishes it.
+            self.possible_wills.insert(will.content());
+        }
         let Some(session) = self.session_of(id) else { return };
         if let Some(expiry) = expiry.filter(|_| is_v5) {
             if session.expiry == 0 && expiry != 0 {

@@ -155,8 +155,14 @@ impl Server {
             }
             return;
         };
-        // At one instant the connection may have been taken over, or the server have been asked to stop.
-        let others = [ReasonCode::SESSION_TAKEN_OVER, ReasonCode::SERVER_SHUTTING_DOWN, ReasonCode::USE_ANOTHER_SERVER];
+        // At one instant the connection may have been taken over, or the server have been asked to stop; and what the client has sent too
+        // much came before.
+        let others = [
+            ReasonCode::SESSION_TAKEN_OVER,
+            ReasonCode::SERVER_SHUTTING_DOWN,
+            ReasonCode::USE_ANOTHER_SERVER,
+            ReasonCode::RECEIVE_MAXIMUM_EXCEEDED,
+        ];
         if let Some(reason) = violation.reason.filter(|reason| *reason != disconnect.reason)
             && !others.contains(&disconnect.reason)
         {
