@@ -350,7 +350,7 @@ impl Server {
         if self.may_be_given_back(session, content) {
             return;
         }
-        if let Some(qos) = self.groups.take_at_any_qos(client_id, &session.subscriptions, content) {
+        if let Some(qos) = self.groups.take_at_other_qos(client_id, &session.subscriptions, content, publish.qos) {
             let owed = format!(
                 "{} sends the message on {topic} to {client_id}, a member of a group, at QoS {}",
                 self.name, qos as u8

@@ -209,8 +209,6 @@ impl Groups {
         which: Which,
     ) -> Option<OwedMessage> {
         let qos = copy.publish.qos;
-        let is_unaltered =
-            |message: &GroupMessage| !copy.version.is_v5() || message.publication.altered_by(copy.publish).is_none();
         let is_for = |message: &GroupMessage| match which {
             Which::Surely | Which::Held | Which::Exact => {
                 let owed = message.owed_to(member).map(|owed| OwedMessage { sent: 0, ..owed });
@@ -221,7 +219,12 @@ impl Groups {
                 };
                 is_wanted && owed.is_some_and(|owed| owed.is_exactly(copy, 1))
             }
-            _ => takes(&message.members, member, qos) && (which == Which::FirstAltered || is_unaltered(message)),
+            // One that need not be sent is not taken for one that is sent otherwise than it should be.
+            Which::FirstAltered => message.is_must && takes(&message.members, member, qos),
+            _ => {
+                let is_said = message.owed_to(member).is_some_and(|owed| owed.is_said_by(copy));
+                is_said && takes(&message.members, member, qos)
+            }
         };
         let group = |filter| self.0.get_mut(filter)?.give(member, &copy.content, is_for, qos)?.owed_to(member);
         shared(filters).find_map(group)
@@ -244,17 +247,20 @@ impl Groups {
         given == 1 && waiting == 0
     }
 
-    /// Takes a message that a PUBLISH to a member is and that is owed at another QoS. Returns that.
-    pub(super) fn take_at_any_qos(
+    /// Takes a message that a PUBLISH to a member, which is `sent` at one QoS, is, and that is owed at another. Returns that.
+    pub(super) fn take_at_other_qos(
         &mut self,
         member: &ByteString,
         filters: &BTreeMap<ByteString, Subscribed>,
         content: &Content,
+        sent: QoS,
     ) -> Option<QoS> {
+        let is_other =
+            |message: &GroupMessage| message.members.contains_key(member) && !takes(&message.members, member, sent);
         shared(filters).find_map(|filter| {
             let group = self.0.get_mut(filter)?;
             let queue = group.messages.get_mut(content)?;
-            let place = queue.iter().position(|message| message.members.contains_key(member))?;
+            let place = queue.iter().position(is_other)?;
             let taken = queue.remove(place)?;
             group.waits_no_longer(content);
             taken.members.get(member)?.iter().map(|one| one.qos).max()

@@ -43,7 +43,7 @@ use self::sessions::Sessions;
 use self::settings::Settings;
 use self::subscribers::Subscribers;
 use super::finding::Findings;
-use crate::plan::{Because, BrokerProgram, Invariant, NodeId, Plan, Program};
+use crate::plan::{Because, BrokerProgram, Invariant, MiddleboxRules, NodeId, Plan, Program, WhenFull};
 use crate::trace::{ConnectionId, Held, Transmission};
 
 /// One server, as the standards would have it.
@@ -104,7 +104,7 @@ pub(super) struct Server {
     slow: BTreeSet<NodeId>,
     /// The clients that read nothing at the moment.
     deaf: BTreeMap<NodeId, Deaf>,
-    /// True if the network has had a fault: what is large may take long.
+    /// True if the network has had a fault, or a middlebox may forget a connection: what is large may take long.
     is_network_hampered: bool,
     is_paused: bool,
     /// True if the process was paused at the very instant of its start.
@@ -171,7 +171,7 @@ impl Server {
             early: Vec::new(),
             slow: plan.node_ids().filter(|node| is_slow(&plan.node(*node).program)).collect(),
             deaf: BTreeMap::new(),
-            is_network_hampered: false,
+            is_network_hampered: plan.middleboxes.iter().any(|middlebox| may_forget(&middlebox.rules)),
             is_paused: false,
             has_not_run: false,
             restarted_at: None,
@@ -402,6 +402,11 @@ impl Deaf {
     fn is_so(self) -> bool {
         self.reads_nothing || self.stands_still
     }
+}
+
+/// Returns whether a middlebox may forget a connection while it is open.
+fn may_forget(rules: &MiddleboxRules) -> bool {
+    rules.idle_limit.is_some() || rules.connections.is_some() && rules.when_full == WhenFull::ForgetOldest
 }
 
 /// Returns whether a program takes its time with each message.

@@ -193,13 +193,17 @@ impl OwedMessage {
     }
 
     /// Returns whether a copy has the properties that the message has, but for its lifetime.
-    pub(in crate::model::server) fn is_unaltered(&self, copy: &Copy<'_>) -> bool {
+    pub(super) fn is_unaltered(&self, copy: &Copy<'_>) -> bool {
         !copy.version.is_v5() || self.publication.altered_by(copy.publish).is_none()
+    }
+
+    /// Returns whether a copy has the identifiers and the properties of the message, but for its lifetime.
+    pub(in crate::model::server) fn is_said_by(&self, copy: &Copy<'_>) -> bool {
+        !copy.version.is_v5() || self.is_identified_by(&copy.publish.subscription_ids) && self.is_unaltered(copy)
     }
 
     /// Returns whether a copy says what the message says, now.
     pub(super) fn is_like(&self, copy: &Copy<'_>, slack: u64) -> bool {
-        let is_identified = || !copy.version.is_v5() || self.is_identified_by(&copy.publish.subscription_ids);
-        copy.has_lifetime_of(&self.publication, slack) && is_identified() && self.is_unaltered(copy)
+        copy.has_lifetime_of(&self.publication, slack) && self.is_said_by(copy)
     }
 }
