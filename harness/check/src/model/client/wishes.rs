@@ -26,6 +26,8 @@ pub(super) struct Wishes {
     /// SUBSCRIBE and UNSUBSCRIBE that have no answer yet.
     subscribes: BTreeMap<PacketId, Subscribe>,
     unsubscribes: BTreeMap<PacketId, Unsubscribe>,
+    /// The filters of a SUBSCRIBE that had no answer when its connection ended: it may be sent again, before what undoes it.
+    unanswered: BTreeSet<ByteString>,
     /// The filters to be subscribed again on the present connection.
     owed: BTreeSet<ByteString>,
     owed_since: Instant,
@@ -42,6 +44,7 @@ impl Empty for Wishes {
         told: BTreeMap::new(),
         subscribes: BTreeMap::new(),
         unsubscribes: BTreeMap::new(),
+        unanswered: BTreeSet::new(),
         owed: BTreeSet::new(),
         owed_since: Instant::ZERO,
         asked: BTreeSet::new(),
@@ -101,7 +104,8 @@ impl Wishes {
     /// Takes note that a connection begins: what was not answered on the last one never will be. If the server has no session,
     /// everything is to be subscribed to again.
     pub(super) fn connected(&mut self, now: Instant, has_session: bool) {
-        self.subscribes.clear();
+        let unanswered = std::mem::take(&mut self.subscribes).into_values().flat_map(|asked| asked.subscriptions);
+        self.unanswered = unanswered.map(|one| one.filter).collect();
         self.unsubscribes.clear();
         self.owed.clear();
         self.asked.clear();
@@ -169,7 +173,8 @@ impl Client {
                 .get(&one.filter)
                 .is_some_and(|given_up| told.is_none_or(|told| given_up.is_none_or(|given_up| told < given_up)));
             // What it was told while it was away holds, too, once it has a connection.
-            let is_unwanted = untold.is_some_and(|untold| untold < self.now && told.is_none_or(|told| told < untold));
+            let is_unwanted = untold.is_some_and(|untold| untold < self.now && told.is_none_or(|told| told < untold))
+                && !wishes.unanswered.contains(&one.filter);
             if is_gone && !is_own || is_unwanted && !is_foreign && self.waits.is_known() {
                 let owed = format!("subscribes no more to {}, which it has given up", one.filter);
                 broken = Some((owed, "it did".to_owned()));

@@ -81,7 +81,9 @@ impl Server {
         let Some(topic) = resolve(&mut connection.aliases.1, publish) else { return };
         let Some(client_id) = connection.session.clone() else { return };
         let Some(session) = self.sessions.get_mut(&client_id) else { return };
-        if publish.packet_id.is_some() && session.connection.is_some() {
+        // Its session may have ended, and another one have begun.
+        let is_another = session.connection.is_some() || self.ended_now.contains_key(&client_id);
+        if publish.packet_id.is_some() && is_another {
             return session.sender.may_have_begun();
         }
         let (begun, _) = session.sender.publish(self.now, session.version, &topic, publish);
@@ -111,17 +113,22 @@ impl Server {
         ];
         for which in all {
             // Rather than one with another lifetime it is a will of which it is not known whether it was published.
-            if matches!(which, Which::First | Which::FirstAltered) && may_be_will {
+            let is_first = matches!(which, Which::First | Which::FirstAltered);
+            if is_first && may_be_will {
                 return None;
             }
-            // Nor is it a further one with other identifiers, if it may be what was taken for one to another member of a group, or for a
-            // subscription that had no SUBACK when the message came.
+            // Nor is it a further one with other identifiers, if it may be what was taken for one to another member of a group.
             let is_further = matches!(which, Which::Further | Which::FurtherAltered);
             let may_be_of_group = is_further && !session.owed.has_further(&copy);
             let has_none = |_: &ByteString| false;
             let mut exchange =
                 || self.groups.exchange(client_id, &session.subscriptions, &copy.content, sent.qos, has_none).is_some();
-            if may_be_of_group && (exchange() || session.came_while_asked(&copy.content)) {
+            if may_be_of_group && exchange() {
+                return Some(Origin::OfGroup(None));
+            }
+            // Nor is it one with other identifiers, if it may be for a subscription that had no SUBACK when the message came.
+            let is_inexact = is_first || is_further;
+            if is_inexact && !session.owed.has_identified(&copy) && session.came_while_asked(&copy.content) {
                 return Some(Origin::OfGroup(None));
             }
             if let Some(owed) = session.owed.take(&copy, which) {

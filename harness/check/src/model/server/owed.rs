@@ -163,6 +163,13 @@ impl Owed {
         self.messages.get(&copy.content).into_iter().flatten().any(is_it)
     }
 
+    /// Returns whether a PUBLISH may be a copy of a message, with the identifiers of its subscriptions.
+    pub(super) fn has_identified(&self, copy: &Copy<'_>) -> bool {
+        let ids = &copy.publish.subscription_ids;
+        let is_it = |owed: &OwedMessage| owed.fits(copy.publish) && owed.is_identified_by(ids);
+        !copy.version.is_v5() || self.messages.get(&copy.content).into_iter().flatten().any(is_it)
+    }
+
     /// Takes a message that a PUBLISH is a copy of, if there is such a one. The copy is counted.
     pub(super) fn take(&mut self, copy: &Copy<'_>, which: Which) -> Option<OwedMessage> {
         let (doubtful_up_to, sent) = (self.doubtful_up_to, copy.publish);
@@ -319,9 +326,19 @@ impl Owed {
         self.doubtful_up_to = number;
     }
 
-    /// Takes note that this message need not be sent.
+    /// Takes note that this message need not be sent; if one was taken for it, that may have been an equal one, which need not be
+    /// sent again.
     pub(super) fn doubt(&mut self, publication: &Publication) {
-        self.each(publication, |message| message.is_must = false);
+        let content = (publication.topic.clone(), publication.payload.clone());
+        let Some(queue) = self.messages.get_mut(&content) else { return };
+        let mut is_taken = true;
+        for message in queue.iter_mut().filter(|message| message.publication.number == publication.number) {
+            message.is_must = false;
+            is_taken &= message.sent > 0;
+        }
+        if is_taken && let Some(equal) = queue.iter_mut().find(|message| message.is_must && message.sent == 0) {
+            equal.is_must = false;
+        }
     }
 
     /// Takes note that this message cannot be held back any longer.
