@@ -23,14 +23,14 @@ pub(in crate::model::server) struct Copy<'a> {
 }
 
 impl Copy<'_> {
-    /// Returns whether the copy has the lifetime that is left of a message, within `slack` seconds; with DUP, its delivery has begun
-    /// before.
+    /// Returns whether the copy has the lifetime that is left of a message, within `slack` seconds; with DUP, if there is any slack, its
+    /// delivery may have begun before.
     pub(super) fn has_lifetime_of(&self, message: &Publication, slack: u64) -> bool {
         let waited = self.now.saturating_since(message.at).as_secs();
         let lasts = message.expires_at().is_none_or(|at| at >= self.now);
         match (message.expiry, self.publish.message_expiry) {
             _ if !self.version.is_v5() => lasts,
-            (Some(expiry), Some(sent)) if self.publish.dup => sent <= expiry,
+            (Some(expiry), Some(sent)) if self.publish.dup && slack > 0 => sent <= expiry,
             (Some(expiry), Some(sent)) => {
                 lasts && u64::from(expiry).saturating_sub(waited).abs_diff(sent.into()) <= slack
             }
