@@ -70,6 +70,9 @@ impl Client {
             }
             Packet::PubRec(ack) => self.handle_pubrec(now, ack)?,
             Packet::PubRel(ack) => {
+                if let Some(receipts) = self.session.receipts.existing() {
+                    receipts.released(ack.packet_id);
+                }
                 let answer = self.session.inbox.handle_pubrel(&ack, self.version());
                 self.write(now, answer);
             }
@@ -157,7 +160,13 @@ impl Client {
         }
         self.check_receive_maximum(&message)?;
         let receipt = self.session.inbox.handle_publish(&message)?;
+        let repeated = message.packet_id.filter(|_| !receipt.deliver);
         if receipt.deliver && self.deliver(message) {
+            return Ok(());
+        }
+        if let (Some(id), Some(receipts)) = (repeated, self.session.receipts.existing())
+            && receipts.wait_again(id)
+        {
             return Ok(());
         }
         if let Some(answer) = receipt.answer {

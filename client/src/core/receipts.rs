@@ -25,7 +25,8 @@ impl Empty for Receipts {
 
 #[derive(Debug)]
 struct Pending {
-    ticket: Ticket,
+    /// `None` for one of QoS 2 that was acknowledged before, and came again.
+    ticket: Option<Ticket>,
     id: PacketId,
     /// The decision of the application.
     reason: Option<ReasonCode>,
@@ -45,8 +46,22 @@ impl Receipts {
         let id = publish.packet_id?;
         self.last += 1;
         let ticket = Ticket(self.last);
-        self.queue(publish.qos)?.push_back(Pending { ticket, id, reason: None });
+        self.queue(publish.qos)?.push_back(Pending { ticket: Some(ticket), id, reason: None });
         Some(ticket)
+    }
+
+    /// A message of QoS 2 came again that was acknowledged before. Returns whether its answer has to wait for its turn.
+    pub(super) fn wait_again(&mut self, id: PacketId) -> bool {
+        if self.exactly_once.is_empty() {
+            return false;
+        }
+        self.exactly_once.push_back(Pending { ticket: None, id, reason: Some(ReasonCode::SUCCESS) });
+        true
+    }
+
+    /// The broker has released a message of QoS 2: it wants no further answer to its PUBLISH.
+    pub(super) fn released(&mut self, id: PacketId) {
+        self.exactly_once.retain(|pending| pending.ticket.is_some() || pending.id != id);
     }
 
     /// Returns whether the application has this message and has not acknowledged it. Then it is not to be handed on
@@ -69,7 +84,7 @@ impl Receipts {
     /// The application has decided. False if nothing waits under this ticket any more.
     pub(super) fn settle(&mut self, ticket: Ticket, reason: ReasonCode) -> bool {
         let mut all = self.at_least_once.iter_mut().chain(&mut self.exactly_once);
-        let Some(pending) = all.find(|pending| pending.ticket == ticket && pending.reason.is_none()) else {
+        let Some(pending) = all.find(|pending| pending.ticket == Some(ticket) && pending.reason.is_none()) else {
             return false;
         };
         pending.reason = Some(reason);
@@ -92,7 +107,7 @@ impl Receipts {
     /// are to be handed on again when they come again.
     pub(super) fn clear(&mut self) -> Vec<PacketId> {
         self.at_least_once.clear();
-        self.exactly_once.drain(..).map(|pending| pending.id).collect()
+        self.exactly_once.drain(..).filter(|pending| pending.ticket.is_some()).map(|pending| pending.id).collect()
     }
 
     fn queue(&mut self, qos: QoS) -> Option<&mut VecDeque<Pending>> {

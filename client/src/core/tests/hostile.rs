@@ -225,7 +225,11 @@ impl Audit {
                     queue.push_back(*id);
                 }
             }
-            Packet::PubRel(ack) => drop(connection.answered.remove(&ack.packet_id)),
+            Packet::PubRel(ack) => {
+                if connection.answered.remove(&ack.packet_id) {
+                    connection.unanswered[1].retain(|id| *id != ack.packet_id);
+                }
+            }
             Packet::PubAck(ack) => drop(connection.in_flight.remove(&ack.packet_id)),
             Packet::PubComp(ack) => drop(connection.in_flight.remove(&ack.packet_id)),
             Packet::PubRec(ack) if ack.reason.is_error() => drop(connection.in_flight.remove(&ack.packet_id)),
@@ -292,14 +296,13 @@ impl Connection {
         assert!(!publish.topic.is_empty() || publish.topic_alias.is_some());
     }
 
-    /// In the order of the messages [MQTT-4.6.0-2], [MQTT-4.6.0-3]; only the repeated answer to a repeated PUBLISH of
-    /// QoS 2 has no place in it.
+    /// In the order of the messages [MQTT-4.6.0-2], [MQTT-4.6.0-3].
     fn answer(&mut self, kind: usize, ack: &Ack) {
         let queue = &mut self.unanswered[kind];
-        let index = queue.iter().position(|id| *id == ack.packet_id).expect("an answer to what did not come");
-        queue.remove(index);
-        let is_repeated = kind == 1 && !self.answered.insert(ack.packet_id);
-        assert!(index == 0 || is_repeated, "answers out of order");
+        assert_eq!(queue.pop_front(), Some(ack.packet_id), "answers out of order");
+        if kind == 1 && !ack.reason.is_error() {
+            self.answered.insert(ack.packet_id);
+        }
     }
 }
 
