@@ -15,6 +15,9 @@ pub(super) struct Waits {
     settings: Shared<CommonSettings>,
     /// True if the program is not the project's: how long it waits is its own choice.
     is_foreign: bool,
+    /// True if the application takes its time with each message: that a connection has ended the client may learn later than from what it
+    /// could read, or not before it is told to connect again.
+    is_busy: bool,
     /// The next pause before chance, in seconds.
     pause: f64,
     /// The shortest and the longest that the present pause may be.
@@ -51,6 +54,7 @@ impl Waits {
         Self {
             settings: options.common.clone(),
             is_foreign,
+            is_busy: !program.handling.is_zero(),
             pause: options.reconnect.as_ref().map_or(0.0, |reconnect| reconnect.min.as_secs_f64()),
             pauses: None,
             accepted_at: None,
@@ -176,9 +180,11 @@ impl Waits {
         self.pause = (base * reconnect.factor.max(1.0)).min(longest);
         let jitter = reconnect.jitter.clamp(0.0, 1.0);
         let within = |pause: f64, share: f64| Duration::from_secs_f64(pause * share);
+        let first = reconnect.min.as_secs_f64().min(longest);
         let (least, most) = match (self.is_foreign, had_one) {
             (true, true) => (0.0, longest),
-            (true, false) => (reconnect.min.as_secs_f64().min(longest), longest),
+            (true, false) => (first, longest),
+            (false, _) if self.is_busy => (first, longest),
             (false, _) => (base, base),
         };
         self.pauses = Some(Box::new((within(least, 1.0 - jitter), within(most, 1.0 + jitter))));

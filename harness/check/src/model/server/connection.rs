@@ -443,8 +443,9 @@ impl Server {
         };
         let is_stuck = connection.writable_since().is_none() || self.may_be_stuck(&connection);
         if let Some(session) = self.sessions.get_mut(&client_id).filter(|session| session.connection == Some(id)) {
-            // A large message may have been begun that never got out as a whole.
+            // A large message may have been begun that never got out as a whole, and so may a will that may have been published now.
             let may_have_begun = is_stuck
+                || self.possible_wills.iter().any(|(topic, _)| session.is_subscribed(topic))
                 || session.owed.large_since(BLOCKED).is_some()
                 || self.groups.has_some_for(&client_id, &session.subscriptions);
             session.lose_connection(self.now, may_have_begun, &self.at_this_instant);

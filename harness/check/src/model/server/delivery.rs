@@ -373,7 +373,7 @@ impl Server {
             return;
         }
         let version = session.version;
-        let is_subscribed = session.subscriptions.values().any(|subscribed| subscribed.filter.matches(topic));
+        let is_subscribed = session.is_subscribed(topic);
         if is_subscribed && self.session_of(id).is_some_and(|session| session.came_while_asked(content)) {
             return;
         }
@@ -413,7 +413,7 @@ impl Server {
     /// Returns whether the server had a choice that makes this message right.
     fn may_be_sent(&self, session: &Session, topic: &ByteString, publish: &Publish) -> bool {
         let is_it = |publication: &Publication| publication.payload == publish.payload;
-        let is_subscribed = session.subscriptions.values().any(|subscribed| subscribed.filter.matches(topic));
+        let is_subscribed = session.is_subscribed(topic);
         // A subscription is active before its SUBACK goes out (§3.8.4).
         let connection = session.connection.and_then(|id| self.connections.get(&id));
         let is_asked_for = connection.is_some_and(|connection| connection.asks_for(topic));

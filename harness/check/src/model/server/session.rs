@@ -188,6 +188,11 @@ impl Session {
         shared.any(|shared| publications.iter().any(|publication| shared.filter.matches(&publication.topic)))
     }
 
+    /// Returns whether a subscription of the session matches this topic.
+    pub(super) fn is_subscribed(&self, topic: &str) -> bool {
+        self.subscriptions.values().any(|subscribed| subscribed.filter.matches(topic))
+    }
+
     /// Returns whether the session may have more or less than is known.
     pub(super) fn is_uncertain(&self) -> bool {
         let is_sender_uncertain = self.sender.is_doubtful() || self.sender.has_doubtful_beginnings();
