@@ -170,6 +170,11 @@ impl Server {
                 None => {}
             }
         }
+        // Where nothing more is asked for, what was sent before a SUBACK was for this one, also if it was not known to be retained.
+        let asks_no_more = self.connection_until_now(id).is_some_and(|one| one.requests.subscribes.is_empty());
+        if asks_no_more && let Some(session) = self.client_until_now(id).and_then(|of| self.sessions.get_mut(&of)) {
+            session.retained_while_asked.clear();
+        }
         true
     }
 

@@ -37,6 +37,15 @@ struct Entry {
     at: Instant,
 }
 
+impl Entry {
+    /// Returns whether another message than the latest may be retained.
+    fn is_doubtful(&self) -> bool {
+        let is_before =
+            |or: &Rc<Publication>| self.publication.as_ref().is_none_or(|latest| latest.is_surely_after(or));
+        self.or.iter().any(|or| or.as_ref().is_none_or(|or| !is_before(or)))
+    }
+}
+
 impl Retained {
     /// Takes note that this publication may have had no effect.
     pub(super) fn doubt(&mut self, publication: &Publication) {
@@ -168,8 +177,8 @@ impl Server {
             if !subscribed.filter.matches(topic) {
                 continue;
             }
-            // It may have been subscribed to before the latest came.
-            if entry.at >= asked_at {
+            // It may have been subscribed to before the latest came, or that may have had no effect.
+            if entry.at >= asked_at || entry.is_doubtful() {
                 owed.extend(entry.or.iter().flatten().map(possible));
             }
             let Some(publication) = &entry.publication else { continue };
