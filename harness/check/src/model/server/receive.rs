@@ -199,7 +199,7 @@ impl Server {
                 }
                 return;
             }
-            session.expiry = expiry.min(maximum);
+            session.change_expiry(expiry.min(maximum), !may_be_unread);
             if expiry > maximum {
                 // Whether the limit that CONNACK announces holds here, too, is the server's own affair.
                 self.unanswered.extend(client_id);

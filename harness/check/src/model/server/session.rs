@@ -33,7 +33,8 @@ pub(super) struct Session {
     identity: Option<Box<Identity>>,
     /// Seconds that the session outlives its connection; `u32::MAX` for ever.
     pub(super) expiry: u32,
-    /// Seconds after which it may end already, if less: the limit of 3.1.1 was changed at the instant at which it began.
+    /// Seconds after which it may end already, if less: the limit of 3.1.1 was changed at the instant at which it began, or the DISCONNECT
+    /// that changed them may not have been read.
     shortest_expiry: Option<u32>,
     /// Time at which the session ends, if its connection has ended.
     pub(super) ends_at: Option<Instant>,
@@ -186,6 +187,15 @@ impl Session {
     fn is_in_group_of(&self, publications: &[Rc<Publication>]) -> bool {
         let mut shared = self.subscriptions.values().filter(|subscribed| subscribed.filter.group.is_some());
         shared.any(|shared| publications.iter().any(|publication| shared.filter.matches(&publication.topic)))
+    }
+
+    /// DISCONNECT says for how many seconds the session outlives its connection; if that is not sure to be read, it may be as many as before.
+    pub(super) fn change_expiry(&mut self, seconds: u32, is_sure: bool) {
+        let before = std::mem::replace(&mut self.expiry, seconds);
+        if !is_sure && before != seconds {
+            self.expiry = seconds.max(before);
+            self.shortest_expiry = Some(seconds.min(before));
+        }
     }
 
     /// Returns whether a subscription of the session matches this topic.
