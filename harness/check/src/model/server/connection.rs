@@ -146,6 +146,11 @@ impl Empty for Requests {
 }
 
 impl Connection {
+    /// Returns whether the server may have ended the connection for what came before, without reading what comes now.
+    pub(super) fn may_be_unread(&self) -> bool {
+        self.violation.is_some() || self.has_exceeded_maximum
+    }
+
     /// A connection that the server has just accepted from this node.
     pub(super) fn new(client: NodeId, now: Instant) -> Self {
         Self {

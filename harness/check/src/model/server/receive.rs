@@ -69,6 +69,7 @@ impl Server {
                 self.receive_publish(id, publish);
             }
             Packet::PubRel(ack) => {
+                let may_be_unread = connection.may_be_unread();
                 let session = self.session_of(id);
                 let is_doubtful = session.as_ref().is_none_or(|session| session.sender.is_doubtful());
                 let released = session.and_then(|session| session.unreleased.remove(&ack.packet_id));
@@ -76,12 +77,14 @@ impl Server {
                     let is_known = released.is_some() && !is_doubtful;
                     connection.requests.releases.entry(ack.packet_id).or_default().push_back((now, is_known));
                 }
-                if let Some(publication) = released {
-                    self.release(&publication);
+                match released {
+                    Some(publication) if may_be_unread => self.retained.may_lack(&publication),
+                    Some(publication) => self.release(&publication),
+                    None => {}
                 }
             }
             Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
-                let may_be_unread = connection.violation.is_some() || connection.has_exceeded_maximum;
+                let may_be_unread = connection.may_be_unread();
                 self.receive_acknowledgement(id, packet.packet_type(), ack);
                 if let Some(session) = self.session_of(id).filter(|_| may_be_unread) {
                     session.sender.doubt();
@@ -182,7 +185,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let (is_v5, expiry) = (connection.is_v5(), disconnect.session_expiry);
         connection.disconnect = Some(disconnect.reason);
-        let may_be_unread = connection.violation.is_some() || connection.has_exceeded_maximum;
+        let may_be_unread = connection.may_be_unread();
         let maximum = self.settings.maximum_session_expiry;
         let client_id = connection.session.clone();
         let Some(session) = self.session_of(id) else { return };

@@ -281,3 +281,23 @@ fn server_says_that_messages_are_too_many(#[case] reason: u8, #[case] expected: 
     tale.0.at(110).item(0, BROKER, SENSOR, Transmission::Fin);
     assert_eq!(tale.broken(&plan, 1000), expected);
 }
+
+/// A message of QoS 2 that goes to nobody. Its publisher sends what is no packet at 0.300, and is closed.
+#[rstest]
+#[case::never_released(None, &[])]
+#[case::released_behind_what_is_no_packet(Some(300), &[])]
+#[case::released_before(Some(250), &["broker_delivers"])]
+fn server_may_not_read_what_comes_behind_what_is_no_packet(#[case] released: Option<u64>, #[case] expected: &[&str]) {
+    let pubrel = || Packet::PubRel(ack(7));
+    let mut tale = audience().says(1, 200, SENSOR, publish(2, 7, "x"));
+    tale = tale.hears(1, 210, SENSOR, Packet::PubRec(ack(7)));
+    if released == Some(250) {
+        tale = tale.says(1, 250, SENSOR, pubrel()).hears(1, 260, SENSOR, Packet::PubComp(ack(7)));
+    }
+    tale.0.at(300).item(1, SENSOR, BROKER, Transmission::Bytes(Bytes::from_static(&[0xC1, 0x00])));
+    if released == Some(300) {
+        tale = tale.says(1, 300, SENSOR, pubrel());
+    }
+    tale.0.at(310).item(1, BROKER, SENSOR, Transmission::Fin);
+    assert_eq!(tale.broken(&plan(), 20_000), expected);
+}
