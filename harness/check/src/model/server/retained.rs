@@ -184,7 +184,7 @@ impl Server {
             let Some(publication) = &entry.publication else { continue };
             let may_be_replaced = self.possible_wills.iter().any(|(of, _)| of == topic);
             let expires_at = publication.expires_at();
-            if expires_at.is_some_and(|at| at < now) {
+            if expires_at.is_some_and(|at| at < asked_at) {
                 continue;
             }
             let is_last = |or: &Option<Rc<Publication>>| or.as_ref().is_some_and(|or| publication.is_surely_after(or));
