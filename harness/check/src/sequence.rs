@@ -88,8 +88,9 @@ impl<K: Ord, S: Clone + PartialEq, L: Ord> Sequence<K, S, L> {
                 .waiting
                 .iter()
                 .flat_map(|(other, waiting)| waiting.places.iter().take(FEW).map(move |place| (other, place)));
-            let overtakes =
-                all.any(|(other, place)| place.number < candidate.number && lane(other, &place.source) == its_lane);
+            let overtakes = all.any(|(other, place)| {
+                !place.is_copy && place.number < candidate.number && lane(other, &place.source) == its_lane
+            });
             !overtakes && self.latest.get(&its_lane).is_none_or(|latest| candidate.number >= *latest)
         })
     }
@@ -126,6 +127,16 @@ mod tests {
             sequence.enter(key, &source, 1);
         }
         let in_order = ["large", "small", "large"].map(|key| sequence.leave(&key, |_, source| *source));
+        assert_eq!(in_order, [true, true, true]);
+    }
+
+    #[test]
+    fn further_copy_that_need_not_come_out_is_not_overtaken() {
+        let mut sequence = Sequence::<&str, u8, u8>::new();
+        for (key, source, copies) in [("other", 3, 2), ("small", 2, 1), ("large", 2, 1), ("large", 3, 1)] {
+            sequence.enter(key, &source, copies);
+        }
+        let in_order = ["other", "large", "small"].map(|key| sequence.leave(&key, |_, source| *source));
         assert_eq!(in_order, [true, true, true]);
     }
 

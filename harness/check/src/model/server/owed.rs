@@ -166,8 +166,9 @@ impl Owed {
     /// Returns whether a PUBLISH may be a copy of a message, with the identifiers of its subscriptions.
     pub(super) fn has_identified(&self, copy: &Copy<'_>) -> bool {
         let ids = &copy.publish.subscription_ids;
-        let is_it = |owed: &OwedMessage| owed.fits(copy.publish) && owed.is_identified_by(ids);
-        !copy.version.is_v5() || self.messages.get(&copy.content).into_iter().flatten().any(is_it)
+        let is_it =
+            |owed: &OwedMessage| owed.fits(copy.publish) && (!copy.version.is_v5() || owed.is_identified_by(ids));
+        self.messages.get(&copy.content).into_iter().flatten().any(is_it)
     }
 
     /// Takes a message that a PUBLISH is a copy of, if there is such a one. The copy is counted.
