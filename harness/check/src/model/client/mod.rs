@@ -174,11 +174,11 @@ impl Client {
             Transmission::WebSocket(item) if self.is_on(id) => {
                 websocket::judge(Invariant::ClientAnswers, &self.name, item, false, now, findings);
             }
-            Transmission::Packet(packet) if self.leaving == Some(id) => {
-                if let Packet::Publish(publish) = &**packet {
-                    self.send_leaving(publish);
-                }
-            }
+            Transmission::Packet(packet) if self.leaving == Some(id) => match &**packet {
+                Packet::Publish(publish) => self.send_leaving(publish),
+                Packet::Subscribe(subscribe) => self.wishes.never_answered(subscribe),
+                _ => {}
+            },
             // Its host answers for a connection that was reset. What has come before that, the client may still read, and then
             // it learns of the reset. When it ends a connection itself, it says so before.
             Transmission::Rst if !self.is_foreign => {}

@@ -116,6 +116,11 @@ impl Wishes {
         self.owed_since = now;
     }
 
+    /// Takes note of a SUBSCRIBE on a connection that the client has given up.
+    pub(super) fn never_answered(&mut self, subscribe: &Subscribe) {
+        self.subscribes.insert(subscribe.packet_id, subscribe.clone());
+    }
+
     /// Takes note of SUBACK: what it grants is wanted from then on.
     pub(super) fn granted(&mut self, ack: &SubAck, now: Instant) {
         let Some(asked) = self.subscribes.remove(&ack.packet_id) else { return };

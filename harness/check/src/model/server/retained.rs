@@ -131,7 +131,11 @@ impl Server {
         }
         retained.messages.insert(publication.topic.clone(), Entry { publication: kept, or, at: self.now });
         let (messages, bytes) = self.settings.retained;
-        if !retained.is_over && (retained.messages.len() > messages || retained.bytes > bytes) {
+        // A will of which it is not known whether it was published may take the place of one.
+        let others = self.possible_wills.iter().filter(|(topic, _)| !retained.messages.contains_key(topic));
+        let wills: Vec<usize> = others.map(|(topic, payload)| topic.len() + payload.len()).collect();
+        let (count, size) = (retained.messages.len() + wills.len(), retained.bytes + wills.iter().sum::<usize>());
+        if !retained.is_over && (count > messages || size > bytes) {
             retained.is_over = true;
             let why = "retained messages, of which there were more than the broker may hold".to_owned();
             self.unknown.push((Invariant::BrokerDelivers, self.now, why));
