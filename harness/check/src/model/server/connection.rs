@@ -84,6 +84,10 @@ pub(super) struct Connection {
     pub(super) violation: Option<Box<Violation>>,
     /// True once the client has had more messages under way than the server takes (Receive Maximum).
     pub(super) has_exceeded_maximum: bool,
+    /// True if the client has yet to answer an AUTH of the server.
+    pub(super) is_challenged: bool,
+    /// True once an AUTH of the client has continued what the server had not begun, or begun anew what had to be continued (§4.12).
+    has_misspoken: bool,
     /// The client has sent DISCONNECT: with this reason.
     pub(super) disconnect: Option<ReasonCode>,
     /// Topic aliases of the client, and of the server.
@@ -148,7 +152,13 @@ impl Empty for Requests {
 impl Connection {
     /// Returns whether the server may have ended the connection for what came before, without reading what comes now.
     pub(super) fn may_be_unread(&self) -> bool {
-        self.violation.is_some() || self.has_exceeded_maximum
+        self.violation.is_some() || self.has_exceeded_maximum || self.has_misspoken
+    }
+
+    /// The client says something in its authentication.
+    pub(super) fn authenticates(&mut self, reason: ReasonCode) {
+        let continues = reason == ReasonCode::CONTINUE_AUTHENTICATION;
+        self.has_misspoken |= continues != std::mem::take(&mut self.is_challenged);
     }
 
     /// A connection that the server has just accepted from this node.
@@ -173,6 +183,8 @@ impl Connection {
             offers_mqtt: false,
             violation: None,
             has_exceeded_maximum: false,
+            is_challenged: false,
+            has_misspoken: false,
             disconnect: None,
             aliases: (Rare::new(), Rare::new()),
             pings: Few::new(),

@@ -372,9 +372,10 @@ impl Server {
                 }
                 self.send_disconnect(id, disconnect, findings);
             }
-            Packet::Auth(_) => {
+            Packet::Auth(auth) => {
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.asked_at = None;
+                    connection.is_challenged = auth.reason == ReasonCode::CONTINUE_AUTHENTICATION;
                 }
             }
             packet => {

@@ -37,6 +37,9 @@ impl Server {
         if connection.disconnect.is_some() {
             return;
         }
+        if let Packet::Auth(auth) = packet {
+            connection.authenticates(auth.reason);
+        }
         if connection.session.is_none() {
             if connection.connect.is_some() && connection.early.len() < EARLY {
                 connection.early.push(packet.clone());
@@ -129,7 +132,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Some(topic) = resolve(&mut connection.aliases.0, publish) else { return };
         let client_id = connection.session.clone().unwrap_or_default();
-        let may_be_unread = connection.has_exceeded_maximum;
+        let may_be_unread = connection.may_be_unread();
         if connection.violation.is_some() {
             // What breaks a rule, and what comes behind it, the server need not take in.
             let publication = self.publish(&client_id, topic, publish);

@@ -373,7 +373,12 @@ impl Draw {
 
     /// A client authenticates anew on the connection that it has.
     fn renew(&mut self) {
-        let may = |peer: &Peer| peer.authenticates && peer.is_connected && peer.is_up && !peer.is_deaf;
+        // A scripted client answers each AUTH, also the last one, which it must not.
+        let may_offend = self.swarm.has_offences;
+        let may = |peer: &Peer| {
+            let may_speak = peer.is_connected && peer.is_up && !peer.is_deaf;
+            peer.authenticates && may_speak && (may_offend || !peer.is_raw)
+        };
         let Some(place) = self.peer(may) else { return };
         let again = match self.peers[place].is_raw {
             true => send(vec![auth(0x19, DIALOGUE[0])]),
