@@ -19,6 +19,8 @@ struct Waiting<S> {
     places: VecDeque<Place<S>>,
     /// True if one was overtaken: what looks like it comes out too late after that.
     is_overtaken: bool,
+    /// How many came out that could have been of another source, too.
+    guesses: usize,
 }
 
 struct Place<S> {
@@ -39,7 +41,11 @@ impl<K: Ord, S: Clone + PartialEq, L: Ord> Sequence<K, S, L> {
     /// Something goes in, of which up to `copies` copies may come out.
     pub(super) fn enter(&mut self, key: K, source: &S, copies: usize) {
         let waiting =
-            self.waiting.entry(key).or_insert_with(|| Waiting { places: VecDeque::new(), is_overtaken: false });
+            self.waiting.entry(key).or_insert_with(|| Waiting {
+            places: VecDeque::new(),
+            is_overtaken: false,
+            guesses: 0,
+        });
         let number = self.next;
         let place = |copy| Place { number, source: source.clone(), is_copy: copy > 0 };
         waiting.places.extend((0..copies).map(place));
@@ -49,7 +55,8 @@ impl<K: Ord, S: Clone + PartialEq, L: Ord> Sequence<K, S, L> {
     /// Something comes out; whether it is in order on its lane. What never went in is.
     ///
     /// It is taken for the first in order of those that look alike, and each of them is looked at once. If they are of several
-    /// sources, one before which nothing waits on its lane is preferred.
+    /// sources, one before which nothing waits on its lane is preferred. One that comes out too late may have been taken for that of
+    /// another source before: then both are in order.
     pub(super) fn leave(&mut self, key: &K, lane: impl Fn(&K, &S) -> L) -> bool {
         let free = self.place_of_free(key, &lane);
         let Some(waiting) = self.waiting.get_mut(key) else { return true };
@@ -57,16 +64,30 @@ impl<K: Ord, S: Clone + PartialEq, L: Ord> Sequence<K, S, L> {
             waiting.places.push_front(place);
         }
         let mut is_in_order = false;
+        let mut taken = None;
         while let Some(Place { number, source, is_copy }) = waiting.places.pop_front() {
             let latest = self.latest.entry(lane(key, &source)).or_insert(number);
             if number >= *latest {
                 *latest = number;
                 is_in_order = true;
+                taken = Some(source);
                 break;
             }
             waiting.is_overtaken |= !is_copy;
         }
-        let is_late = !is_in_order && std::mem::take(&mut waiting.is_overtaken);
+        let could_be = |other: &Place<S>| {
+            let latest = self.latest.get(&lane(key, &other.source));
+            latest.is_none_or(|latest| other.number >= *latest)
+        };
+        let mut others = waiting.places.iter().take(FEW).filter(|other| Some(&other.source) != taken.as_ref());
+        if taken.is_some() && others.any(could_be) {
+            waiting.guesses += 1;
+        }
+        let mut is_late = !is_in_order && std::mem::take(&mut waiting.is_overtaken);
+        if is_late && waiting.guesses > 0 {
+            waiting.guesses -= 1;
+            is_late = false;
+        }
         if waiting.places.is_empty() && !waiting.is_overtaken {
             self.waiting.remove(key);
         }
@@ -128,6 +149,16 @@ mod tests {
         }
         let in_order = ["large", "small", "large"].map(|key| sequence.leave(&key, |_, source| *source));
         assert_eq!(in_order, [true, true, true]);
+    }
+
+    #[test]
+    fn what_may_have_been_taken_for_that_of_another_source_is_not_late() {
+        let mut sequence = Sequence::<&str, u8, u8>::new();
+        for (key, source) in [("lost", 2), ("small", 2), ("other", 2), ("small", 1)] {
+            sequence.enter(key, &source, 1);
+        }
+        let in_order = ["small", "other", "small", "small"].map(|key| sequence.leave(&key, |_, source| *source));
+        assert_eq!(in_order, [true, true, true, true]);
     }
 
     #[test]
