@@ -40,8 +40,7 @@ impl<K, S, L> Sequence<K, S, L> {
 impl<K: Ord, S: Clone + PartialEq, L: Ord> Sequence<K, S, L> {
     /// Something goes in, of which up to `copies` copies may come out.
     pub(super) fn enter(&mut self, key: K, source: &S, copies: usize) {
-        let waiting =
-            self.waiting.entry(key).or_insert_with(|| Waiting {
+        let waiting = self.waiting.entry(key).or_insert_with(|| Waiting {
             places: VecDeque::new(),
             is_overtaken: false,
             guesses: 0,

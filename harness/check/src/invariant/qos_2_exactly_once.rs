@@ -20,7 +20,7 @@ pub(super) struct ExactlyOnce {
     unacknowledged: BTreeMap<NodeId, BTreeSet<PacketId>>,
     /// Those of which it is not known whether the application acknowledged them before the connection ended.
     doubtful: BTreeMap<NodeId, BTreeSet<PacketId>>,
-    /// The PUBRELs that each client has been sent at one instant.
+    /// The PUBRELs that each client has been sent at one instant, or has not answered if it takes its time with each message.
     released: BTreeMap<NodeId, (Duration, BTreeSet<PacketId>)>,
 }
 
@@ -45,8 +45,9 @@ impl Rule for ExactlyOnce {
             // What the application has not acknowledged it has not taken over; at this instant it may have.
             Fact::Ended { end, at, .. } => {
                 let node = context.index.end(*end).node;
-                // What comes at the very instant of the end may not have been read.
-                let released = self.released.remove(&node).filter(|(released_at, _)| released_at == at);
+                // What comes at the very instant of the end may not have been read, nor what waits for a busy application.
+                let is_unread = |released_at: Duration| released_at == *at || is_busy(node, context);
+                let released = self.released.remove(&node).filter(|(released_at, _)| is_unread(*released_at));
                 self.doubtful.entry(node).or_default().extend(released.into_iter().flat_map(|(_, ids)| ids));
                 let unacknowledged = self.unacknowledged.remove(&node).unwrap_or_default();
                 if let Some(delivered) = self.delivered.get_mut(&node) {
@@ -76,6 +77,12 @@ impl ExactlyOnce {
         {
             unacknowledged.remove(&ack.packet_id);
         }
+        if let Packet::PubComp(ack) = seen.packet
+            && seen.is_sent
+            && let Some((_, released)) = self.released.get_mut(&node)
+        {
+            released.remove(&ack.packet_id);
+        }
         match seen.packet {
             Packet::PubComp(ack) if is_foreign && seen.is_sent => drop(delivered.remove(&ack.packet_id)),
             // What the application has refused is not kept, and is a new message if it comes again (§4.3.3).
@@ -90,7 +97,7 @@ impl ExactlyOnce {
             Packet::PubRel(ack) if !seen.is_sent => {
                 delivered.remove(&ack.packet_id);
                 let (at, released) = self.released.entry(node).or_default();
-                if *at != seen.at {
+                if *at != seen.at && !is_busy(node, context) {
                     (*at, *released) = (seen.at, BTreeSet::new());
                 }
                 released.insert(ack.packet_id);
@@ -98,6 +105,11 @@ impl ExactlyOnce {
             _ => {}
         }
     }
+}
+
+/// Returns whether the application of a client takes its time with each message.
+fn is_busy(node: NodeId, context: &Context<'_>) -> bool {
+    matches!(&context.plan.node(node).program, Program::Client(client) if !client.handling.is_zero())
 }
 
 /// Returns whether the application of a client acknowledges messages itself.

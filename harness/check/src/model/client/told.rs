@@ -47,7 +47,8 @@ pub(super) struct Message {
 
 impl Message {
     /// Returns whether the lifetime of the message has been counted down while it waited, or begun anew with a session,
-    /// in a PUBLISH that is sent now, within `slack` seconds. `is_known` says whether the times of the client are.
+    /// in a PUBLISH that is sent now, within `slack` seconds. `is_known` says whether the times of the client are; if not, or if the
+    /// message may have been begun before, any lifetime is right that need not be so to the second.
     fn is_right_expiry(&self, publish: &Publish, now: Instant, is_known: bool, slack: u64) -> bool {
         let (given, sent) = match (self.publish.message_expiry, publish.message_expiry) {
             (Some(given), Some(sent)) => (u64::from(given), u64::from(sent)),
@@ -58,7 +59,7 @@ impl Message {
             left.abs_diff(sent) <= slack
         };
         let is_left_anew = self.sent_expiry.is_some_and(|before| is_left(before.into(), self.since));
-        let is_sure = self.is_must && !self.may_have_begun && is_known;
+        let is_sure = slack == 0 || self.is_must && !self.may_have_begun && is_known;
         !is_sure || is_left(given, self.since) || is_left(given, self.given) || is_left_anew
     }
 }
