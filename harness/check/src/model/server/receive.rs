@@ -125,6 +125,10 @@ impl Server {
         connection.requests.subscribes.entry(subscribe.packet_id).or_default().push_back(asked);
         self.asking.insert(id);
         self.doubt_this_instant(id);
+        // What came at this instant may have come after it, and be sent once its SUBACK, which may have to wait, is written.
+        let fresh = std::mem::take(&mut self.at_this_instant);
+        fresh.iter().for_each(|publication| self.note_asked_by(id, publication));
+        self.at_this_instant = fresh;
     }
 
     fn receive_publish(&mut self, id: ConnectionId, publish: &Publish) {
@@ -267,13 +271,18 @@ impl Server {
         let connections = &self.connections;
         self.asking
             .retain(|id| connections.get(id).is_some_and(|connection| !connection.requests.subscribes.is_empty()));
-        let connections = self.asking.iter().filter_map(|id| self.connections.get(id));
-        for connection in connections.filter(|connection| connection.asks_for(&publication.topic)) {
-            let client_id = connection.session.as_ref();
-            if let Some(session) = client_id.and_then(|client_id| self.sessions.get_mut(client_id)) {
-                let content = (publication.topic.clone(), publication.payload.clone());
-                *session.while_asked.entry(content).or_default() += 1;
-            }
+        for id in self.asking.clone() {
+            self.note_asked_by(id, publication);
+        }
+    }
+
+    /// Remembers a message for the client of a connection, if that has asked for its topic and has no SUBACK yet.
+    fn note_asked_by(&mut self, id: ConnectionId, publication: &Publication) {
+        let Some(connection) = self.connections.get(&id).filter(|one| one.asks_for(&publication.topic)) else { return };
+        let client_id = connection.session.as_ref();
+        if let Some(session) = client_id.and_then(|client_id| self.sessions.get_mut(client_id)) {
+            let content = (publication.topic.clone(), publication.payload.clone());
+            *session.while_asked.entry(content).or_default() += 1;
         }
     }
 
