@@ -31,6 +31,8 @@ pub(super) struct Publication {
     properties: Properties,
     /// The permission of its publisher.
     pub(super) permission: Permission,
+    /// True if the server may not have read it, since it came behind something that breaks a rule.
+    pub(super) may_be_unread: Cell<bool>,
     /// True if somebody was surely subscribed to its topic when it came.
     pub(super) has_subscriber: Cell<bool>,
     /// The client identifiers of the sessions that are owed it, and the filters of the groups.
@@ -70,6 +72,7 @@ impl Publication {
             expiry: publish.message_expiry,
             properties: Properties::of(publish),
             permission,
+            may_be_unread: Cell::new(false),
             has_subscriber: Cell::new(false),
             owed_to: RefCell::default(),
             owed_to_groups: RefCell::default(),

@@ -145,10 +145,16 @@ impl Server {
         let publication = match (publish.qos, publish.packet_id) {
             (QoS::ExactlyOnce, Some(packet_id)) => {
                 let known = self.session_of(id).and_then(|session| session.unreleased.get(&packet_id).cloned());
-                // A repetition is answered again, and is no second message [MQTT-4.3.3-10].
-                let is_doubtful = known.is_none() && self.session_of(id).is_some_and(|session| session.is_unknown);
+                // A repetition is answered again, and is no second message [MQTT-4.3.3-10], unless the first was not read.
+                let is_unread = known.as_ref().is_some_and(|known| known.may_be_unread.get());
+                let known = known.filter(|_| !is_unread);
+                let is_new = known.is_none();
+                let is_unknown = self.session_of(id).is_some_and(|session| session.is_unknown);
                 let publication = known.unwrap_or_else(|| self.publish(&client_id, topic, publish));
-                if is_doubtful {
+                if is_new {
+                    publication.may_be_unread.set(may_be_unread);
+                }
+                if is_unread || is_new && is_unknown {
                     // It may repeat one that the server knows and the model does not.
                     self.doubt(&[Rc::clone(&publication)]);
                 }
