@@ -226,9 +226,8 @@ impl Audit {
                 }
             }
             Packet::PubRel(ack) => {
-                if connection.answered.remove(&ack.packet_id) {
-                    connection.unanswered[1].retain(|id| *id != ack.packet_id);
-                }
+                let was_answered = connection.answered.remove(&ack.packet_id);
+                connection.unanswered[1].retain(|id| !was_answered || *id != ack.packet_id);
             }
             Packet::PubAck(ack) => drop(connection.in_flight.remove(&ack.packet_id)),
             Packet::PubComp(ack) => drop(connection.in_flight.remove(&ack.packet_id)),
