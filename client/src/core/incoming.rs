@@ -160,16 +160,16 @@ impl Client {
         }
         self.check_receive_maximum(&message)?;
         let receipt = self.session.inbox.handle_publish(&message)?;
-        let repeated = message.packet_id.filter(|_| !receipt.deliver);
+        let id = message.packet_id;
         if receipt.deliver && self.deliver(message) {
             return Ok(());
         }
-        if let (Some(id), Some(receipts)) = (repeated, self.session.receipts.existing())
-            && receipts.wait_again(id)
-        {
-            return Ok(());
-        }
-        if let Some(answer) = receipt.answer {
+        let Some(answer) = receipt.answer else { return Ok(()) };
+        let waits = match (id, self.session.receipts.existing()) {
+            (Some(id), Some(receipts)) if !receipt.deliver => receipts.wait_again(id),
+            _ => false,
+        };
+        if !waits {
             self.write(now, answer);
         }
         Ok(())

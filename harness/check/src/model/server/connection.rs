@@ -452,7 +452,8 @@ impl Server {
                 }
                 // It may have been accepted, and its CONNACK be lost with the connection.
                 let will = connect.will.as_ref().filter(|_| how == Ended::ByPeer);
-                self.possible_wills.extend(will.map(|will| (will.topic.clone(), will.payload.clone())));
+                let will = will.map(|will| (will.topic.clone(), will.payload.clone()));
+                self.possible_wills.add(self.now, will);
                 self.unanswered.insert(connect.client_id.clone());
             }
             self.lately.insert(id, connection);
@@ -462,7 +463,7 @@ impl Server {
         if let Some(session) = self.sessions.get_mut(&client_id).filter(|session| session.connection == Some(id)) {
             // A large message may have been begun that never got out as a whole, and so may a will that may have been published now.
             let may_have_begun = is_stuck
-                || self.possible_wills.iter().any(|(topic, _)| session.is_subscribed(topic))
+                || self.possible_wills.are_new_to(session, self.now)
                 || session.owed.large_since(BLOCKED).is_some()
                 || self.groups.has_some_for(&client_id, &session.subscriptions);
             session.lose_connection(self.now, may_have_begun, &self.at_this_instant);

@@ -95,7 +95,7 @@ impl Server {
             return held(format!("at most {under_way} messages under way to"), state.in_flight.to_string());
         }
         let is_in_group = session.subscriptions.values().any(|subscribed| subscribed.filter.group.is_some());
-        let waiting = (session.owed.possible() + self.possible_wills.len()) as u64;
+        let waiting = (session.owed.possible() + self.possible_wills.size().0) as u64;
         if state.queued > waiting && !is_in_group && session.while_asked.is_empty() {
             return held(format!("at most {waiting} messages that wait for"), state.queued.to_string());
         }

@@ -36,12 +36,12 @@ use self::connections::Connections;
 use self::early::Early;
 use self::groups::Groups;
 use self::held::Memory;
-use self::owed::Content;
 use self::publication::Publication;
 use self::retained::Retained;
 use self::sessions::Sessions;
 use self::settings::Settings;
 use self::subscribers::Subscribers;
+use self::will::PossibleWills;
 use super::finding::Findings;
 use crate::plan::{Because, BrokerProgram, Invariant, MiddleboxRules, NodeId, Plan, Program, WhenFull};
 use crate::trace::{ConnectionId, Held, Transmission};
@@ -86,8 +86,8 @@ pub(super) struct Server {
     closing: BTreeMap<ConnectionId, Ended>,
     /// Connections that have ended at this instant: what the server has written before may follow.
     lately: BTreeMap<ConnectionId, Box<Connection>>,
-    /// Wills of connections that ended with the process of a durable server, which may publish them later or not.
-    possible_wills: BTreeSet<Content>,
+    /// Wills of which it is not known whether they were published, as of connections that ended with the process of a durable server.
+    possible_wills: PossibleWills,
     /// Connections that may have a SUBSCRIBE without SUBACK.
     asking: BTreeSet<ConnectionId>,
     /// A client has resumed a session of which nothing is known.
@@ -162,7 +162,7 @@ impl Server {
             delayed_wills: Vec::new(),
             closing: BTreeMap::new(),
             lately: BTreeMap::new(),
-            possible_wills: BTreeSet::new(),
+            possible_wills: PossibleWills::default(),
             asking: BTreeSet::new(),
             has_unknown_session: false,
             stops_at: None,

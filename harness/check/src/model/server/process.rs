@@ -90,7 +90,7 @@ impl Server {
             (self.access, self.next_access) = (Access::Unknown, Some(next));
             // So may a will, whose delay passes at it.
             let wills: Vec<Rc<Publication>> = self.delayed_wills.iter().map(|(_, will)| Rc::clone(will)).collect();
-            self.possible_wills.extend(wills.iter().map(|will| (will.topic.clone(), will.payload.clone())));
+            self.possible_wills.add(self.now, wills.iter().map(|will| (will.topic.clone(), will.payload.clone())));
             self.doubt(&wills);
         }
     }
@@ -134,7 +134,7 @@ impl Server {
                 if let Some(ends_at) = session.ends_at.filter(|_| session.may_end_at.is_some()) {
                     self.timers.remove(&(ends_at, Timer::SessionEnd(session.client_id.clone())));
                 }
-                self.possible_wills.extend(session.will.as_ref().map(PendingWill::content));
+                self.possible_wills.add(now, session.will.as_ref().map(PendingWill::content));
                 session.doubt_all(latest);
             }
             self.retained.doubt_since(self.now);
@@ -152,7 +152,7 @@ impl Server {
         self.is_paused = true;
         self.has_not_run = self.restarted_at == Some(self.now);
         let delayed: Vec<Rc<Publication>> = self.delayed_wills.iter().map(|(_, will)| Rc::clone(will)).collect();
-        self.possible_wills.extend(delayed.iter().map(|will| (will.topic.clone(), will.payload.clone())));
+        self.possible_wills.add(self.now, delayed.iter().map(|will| (will.topic.clone(), will.payload.clone())));
         self.doubt(&delayed);
     }
 

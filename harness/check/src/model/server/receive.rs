@@ -204,7 +204,8 @@ impl Server {
         let Some(session) = self.session_of(id) else { return };
         if may_be_unread && let Some(will) = session.will.take() {
             // A server that has closed the connection for what came before publishes it.
-            self.possible_wills.insert(will.content());
+            let content = will.content();
+            self.possible_wills.add(self.now, [content]);
         }
         let Some(session) = self.session_of(id) else { return };
         if let Some(expiry) = expiry.filter(|_| is_v5) {
@@ -269,7 +270,7 @@ impl Server {
     /// was published may take one place.
     pub(super) fn queue(&self) -> (usize, usize) {
         let Settings { queue_messages, queue_bytes, .. } = self.settings;
-        (queue_messages.saturating_sub(self.possible_wills.len()), queue_bytes)
+        (queue_messages.saturating_sub(self.possible_wills.size().0), queue_bytes)
     }
 
     /// Remembers a message for those who have asked for its topic and have no SUBACK yet.

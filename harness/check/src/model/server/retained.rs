@@ -132,9 +132,8 @@ impl Server {
         retained.messages.insert(publication.topic.clone(), Entry { publication: kept, or, at: self.now });
         let (messages, bytes) = self.settings.retained;
         // A will of which it is not known whether it was published may take the place of one.
-        let others = self.possible_wills.iter().filter(|(topic, _)| !retained.messages.contains_key(topic));
-        let wills: Vec<usize> = others.map(|(topic, payload)| topic.len() + payload.len()).collect();
-        let (count, size) = (retained.messages.len() + wills.len(), retained.bytes + wills.iter().sum::<usize>());
+        let (wills, bytes_of_wills) = self.possible_wills.size();
+        let (count, size) = (retained.messages.len() + wills, retained.bytes + bytes_of_wills);
         if !retained.is_over && (count > messages || size > bytes) {
             retained.is_over = true;
             let why = "retained messages, of which there were more than the broker may hold".to_owned();
@@ -186,7 +185,7 @@ impl Server {
                 owed.extend(entry.or.iter().flatten().map(possible));
             }
             let Some(publication) = &entry.publication else { continue };
-            let may_be_replaced = self.possible_wills.iter().any(|(of, _)| of == topic);
+            let may_be_replaced = self.possible_wills.is_on(topic);
             let expires_at = publication.expires_at();
             if expires_at.is_some_and(|at| at < asked_at) {
                 continue;

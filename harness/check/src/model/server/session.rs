@@ -334,7 +334,7 @@ impl Server {
         let (now, latest) = (self.now, self.publications);
         for session in self.sessions.iter_mut().filter(|session| session.ends_at.is_some()) {
             session.may_end_at = Some(now);
-            self.possible_wills.extend(session.will.as_ref().map(PendingWill::content));
+            self.possible_wills.add(now, session.will.as_ref().map(PendingWill::content));
             session.doubt_all(latest);
         }
     }

@@ -1,8 +1,10 @@
 //! Wills (§3.1.2.5, §3.1.3.2): published when a connection ends without DISCONNECT 0x00, after their delay, once.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use bytestring::ByteString;
 use halfopen_protocol::packet::{Publish, Will};
 use halfopen_protocol::{Instant, ReasonCode};
@@ -10,6 +12,7 @@ use halfopen_protocol::{Instant, ReasonCode};
 use super::connection::Connection;
 use super::owed::Content;
 use super::publication::Publication;
+use super::session::Session;
 use super::{Server, Timer};
 
 /// The will of a session.
@@ -34,6 +37,52 @@ impl PendingWill {
     /// Returns whether it waits for its delay to pass.
     pub(super) fn waits(&self) -> bool {
         self.due.is_some()
+    }
+}
+
+/// Wills of which it is not known whether a server has published them, or publishes them later.
+#[derive(Default)]
+pub(super) struct PossibleWills {
+    contents: BTreeSet<Content>,
+    /// The bytes of all of them.
+    bytes: usize,
+    /// The latest time at which one was added.
+    latest: Option<Instant>,
+}
+
+impl PossibleWills {
+    /// Adds wills of which it is not known from now on.
+    pub(super) fn add(&mut self, now: Instant, contents: impl IntoIterator<Item = Content>) {
+        for content in contents {
+            let size = content.0.len() + content.1.len();
+            self.bytes += if self.contents.insert(content) { size } else { 0 };
+            self.latest = Some(now);
+        }
+    }
+
+    /// Returns the number of wills, and their bytes.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.contents.len(), self.bytes)
+    }
+
+    /// Returns whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.contents.is_empty()
+    }
+
+    /// Returns whether there is one with this content.
+    pub(super) fn contains(&self, content: &Content) -> bool {
+        self.contents.contains(content)
+    }
+
+    /// Returns whether there is one on this topic.
+    pub(super) fn is_on(&self, topic: &ByteString) -> bool {
+        self.contents.range((topic.clone(), Bytes::new())..).next().is_some_and(|(of, _)| of == topic)
+    }
+
+    /// Returns whether one was added at this instant that this session is to be sent if it is published.
+    pub(super) fn are_new_to(&self, session: &Session, now: Instant) -> bool {
+        self.latest == Some(now) && self.contents.iter().any(|(topic, _)| session.is_subscribed(topic))
     }
 }
 
@@ -69,7 +118,7 @@ impl Server {
         if let Some(will) =
             self.sessions.get_mut(client_id).and_then(|session| session.will.take_if(|will| will.waits()))
         {
-            self.possible_wills.insert(will.content());
+            self.possible_wills.add(self.now, [will.content()]);
         }
     }
 
@@ -100,7 +149,7 @@ impl Server {
         };
         if self.stops_at == Some(self.now) && self.settings.is_durable {
             // It may be left for the process that starts next.
-            self.possible_wills.insert((publish.topic.clone(), publish.payload.clone()));
+            self.possible_wills.add(self.now, [(publish.topic.clone(), publish.payload.clone())]);
         }
         let publication = self.take_in(client_id, will.topic, &publish, true);
         if self.has_odd_clock {
