@@ -28,9 +28,9 @@ pub(super) struct Retained {
 
 /// The message that a topic retains.
 struct Entry {
-    /// None if the latest message has removed it.
-    publication: Option<Rc<Publication>>,
-    /// The messages that may be retained instead: the one before, where the latest may have had no effect, or has come
+    /// The latest message, which may be one that removes it.
+    latest: Rc<Publication>,
+    /// What may be retained instead: what was before, where the latest message may have had no effect, or has come
     /// at the same instant.
     or: Vec<Option<Rc<Publication>>>,
     /// Time at which the latest message came.
@@ -38,11 +38,14 @@ struct Entry {
 }
 
 impl Entry {
+    /// Returns what is retained if the latest message has had its effect.
+    fn publication(&self) -> Option<&Rc<Publication>> {
+        (!self.latest.payload.is_empty()).then_some(&self.latest)
+    }
+
     /// Returns whether another message than the latest may be retained.
     fn is_doubtful(&self) -> bool {
-        let is_before =
-            |or: &Rc<Publication>| self.publication.as_ref().is_none_or(|latest| latest.is_surely_after(or));
-        self.or.iter().any(|or| or.as_ref().is_none_or(|or| !is_before(or)))
+        self.or.iter().any(|or| or.as_ref().is_none_or(|or| !self.latest.is_surely_after(or)))
     }
 }
 
@@ -56,8 +59,7 @@ impl Retained {
 
     /// Takes note that this publication, if it is the latest of its topic, may not be retained.
     pub(super) fn may_lack(&mut self, publication: &Rc<Publication>) {
-        let is_it =
-            |entry: &&mut Entry| entry.publication.as_ref().is_some_and(|latest| Rc::ptr_eq(latest, publication));
+        let is_it = |entry: &&mut Entry| Rc::ptr_eq(&entry.latest, publication);
         if let Some(entry) = self.messages.get_mut(&publication.topic).filter(is_it) {
             entry.or.push(None);
         }
@@ -77,12 +79,12 @@ impl Retained {
 
     /// Returns the least and the greatest number of messages that may be retained; nothing if there were too many.
     pub(super) fn count(&self, now: Instant) -> Option<(usize, usize)> {
-        let is_possible = |entry: &&Entry| entry.publication.is_some() || entry.or.iter().any(Option::is_some);
+        let is_possible = |entry: &&Entry| entry.publication().is_some() || entry.or.iter().any(Option::is_some);
         let is_sure = |entry: &&Entry| {
-            let publications = entry.or.iter().chain([&entry.publication]);
+            let mut publications = entry.or.iter().map(Option::as_ref).chain([entry.publication()]);
             let lasts = |one: &Rc<Publication>| one.expires_at().is_none_or(|at| at > now);
             // What came within the last moment may not be there yet.
-            entry.at + GRACE < now && publications.into_iter().all(|one| one.as_ref().is_some_and(lasts))
+            entry.at + GRACE < now && publications.all(|one| one.is_some_and(lasts))
         };
         let entries = || self.messages.values();
         (!self.is_over).then(|| (entries().filter(is_sure).count(), entries().filter(is_possible).count()))
@@ -91,7 +93,7 @@ impl Retained {
     /// Returns whether this may be what the topic retains.
     pub(super) fn may_be(&self, topic: &ByteString, is_it: impl Fn(&Publication) -> bool) -> bool {
         let Some(entry) = self.messages.get(topic) else { return false };
-        let all = entry.or.iter().chain([&entry.publication]).flatten();
+        let all = entry.or.iter().map(Option::as_ref).chain([entry.publication()]).flatten();
         all.into_iter().any(|publication| is_it(publication))
     }
 }
@@ -104,32 +106,33 @@ impl Server {
             // In 3.1.1 a server cannot say that it retains nothing.
             return;
         }
-        let kept = (!publication.payload.is_empty()).then(|| Rc::clone(publication));
         let retained = &mut self.retained;
         let before = retained.messages.remove(&publication.topic);
-        // A server may retain a message of QoS 2 when it is released, and so after a later one.
-        let before_is_open = before.as_ref().and_then(|before| before.publication.as_ref());
-        let is_open = before_is_open.is_some_and(|before| is_unreleased(&self.sessions, before));
-        let size = |entry: &Option<Rc<Publication>>| entry.as_ref().map_or(0, |one| one.size());
-        retained.bytes += size(&kept);
-        let mut or = Vec::new();
-        if let Some(before) = before {
-            retained.bytes = retained.bytes.saturating_sub(size(&before.publication));
-            // A refused message leaves what was there; of two at one instant either may be the last.
-            or = before.or;
-            or.push(before.publication);
-            // The first is the one that was retained before this instant.
-            if or.len() > 4 {
-                or.remove(1);
-            }
+        let size = |entry: &Entry| entry.publication().map_or(0, |one| one.size());
+        let mut entry = Entry { latest: Rc::clone(publication), or: Vec::new(), at: self.now };
+        retained.bytes += size(&entry);
+        if let Some(mut before) = before {
+            retained.bytes = retained.bytes.saturating_sub(size(&before));
+            let kept = before.publication().cloned();
+            // A server may retain a message of QoS 2 when it is released, and so after a later one.
+            let is_open = is_unreleased(&self.sessions, &before.latest);
             if before.at < self.now {
-                or.drain(..or.len() - 1);
+                // A refused message leaves what was there; where there was surely nothing, that is nothing new.
+                entry.or.extend(kept.map(Some));
+            } else {
+                // Of two at one instant either may be the last.
+                entry.or.append(&mut before.or);
+                entry.or.push(kept);
+                // The first is the one that was retained before this instant.
+                if entry.or.len() > 4 {
+                    entry.or.remove(1);
+                }
             }
             if is_open {
-                or.push(None);
+                entry.or.push(None);
             }
         }
-        retained.messages.insert(publication.topic.clone(), Entry { publication: kept, or, at: self.now });
+        retained.messages.insert(publication.topic.clone(), entry);
         let (messages, bytes) = self.settings.retained;
         // A will of which it is not known whether it was published may take the place of one.
         let (wills, bytes_of_wills) = self.possible_wills.size();
@@ -184,7 +187,7 @@ impl Server {
             if entry.at >= asked_at || entry.is_doubtful() {
                 owed.extend(entry.or.iter().flatten().map(possible));
             }
-            let Some(publication) = &entry.publication else { continue };
+            let Some(publication) = entry.publication() else { continue };
             let may_be_replaced = self.possible_wills.is_on(topic);
             let expires_at = publication.expires_at();
             if expires_at.is_some_and(|at| at < asked_at) {

@@ -301,3 +301,18 @@ fn server_may_not_read_what_comes_behind_what_is_no_packet(#[case] released: Opt
     tale.0.at(310).item(1, BROKER, SENSOR, Transmission::Fin);
     assert_eq!(tale.broken(&plan(), 20_000), expected);
 }
+
+/// A topic retains "a", then nothing, then "b"; the watcher subscribes after that.
+#[rstest]
+#[case::sent(true, &[])]
+#[case::not_sent(false, &["broker_delivers"])]
+fn what_is_retained_after_a_removal_is_owed(#[case] is_sent: bool, #[case] expected: &[&str]) {
+    let retained = |payload| Packet::from(Publish { retain: true, ..message(0, 0, payload) });
+    let mut tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
+    tale = tale.joins(1, 0, SENSOR, connect("sensor", 0), false);
+    for (at, payload) in [(100, "a"), (200, ""), (300, "b")] {
+        tale = tale.says(1, at, SENSOR, retained(payload));
+    }
+    let tale = tale.subscribes(0, 400, Subscription::new("t", QoS::AtMostOnce), None);
+    assert_eq!(tale.hears_if(is_sent, 0, 410, WATCHER, retained("b")).broken(&plan(), 20_000), expected);
+}
