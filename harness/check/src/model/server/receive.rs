@@ -26,6 +26,8 @@ impl Server {
     /// Takes in a packet of a client.
     pub(super) fn receive(&mut self, id: ConnectionId, packet: &Packet) {
         let now = self.now;
+        // What breaks a rule itself is read.
+        let may_be_unread = self.connections.get(&id).is_some_and(Connection::may_be_unread);
         self.note_violation(id, packet);
         let Some(connection) = self.connections.get_mut(&id) else { return self.receive_lately(id, packet) };
         connection.heard(now);
@@ -72,7 +74,6 @@ impl Server {
                 self.receive_publish(id, publish);
             }
             Packet::PubRel(ack) => {
-                let may_be_unread = connection.may_be_unread();
                 let session = self.session_of(id);
                 let is_doubtful = session.as_ref().is_none_or(|session| session.sender.is_doubtful());
                 let released = session.and_then(|session| session.unreleased.remove(&ack.packet_id));
@@ -87,13 +88,12 @@ impl Server {
                 }
             }
             Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
-                let may_be_unread = connection.may_be_unread();
                 self.receive_acknowledgement(id, packet.packet_type(), ack);
                 if let Some(session) = self.session_of(id).filter(|_| may_be_unread) {
                     session.sender.doubt();
                 }
             }
-            Packet::Disconnect(disconnect) => self.receive_disconnect(id, disconnect),
+            Packet::Disconnect(disconnect) => self.receive_disconnect(id, disconnect, may_be_unread),
             _ => {}
         }
     }
@@ -194,11 +194,10 @@ impl Server {
         }
     }
 
-    fn receive_disconnect(&mut self, id: ConnectionId, disconnect: &Disconnect) {
+    fn receive_disconnect(&mut self, id: ConnectionId, disconnect: &Disconnect, may_be_unread: bool) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let (is_v5, expiry) = (connection.is_v5(), disconnect.session_expiry);
         connection.disconnect = Some(disconnect.reason);
-        let may_be_unread = connection.may_be_unread();
         let maximum = self.settings.maximum_session_expiry;
         let client_id = connection.session.clone();
         let Some(session) = self.session_of(id) else { return };

@@ -316,3 +316,19 @@ fn what_is_retained_after_a_removal_is_owed(#[case] is_sent: bool, #[case] expec
     let tale = tale.subscribes(0, 400, Subscription::new("t", QoS::AtMostOnce), None);
     assert_eq!(tale.hears_if(is_sent, 0, 410, WATCHER, retained("b")).broken(&plan(), 20_000), expected);
 }
+
+/// The sensor had no session expiry, and sends a DISCONNECT with one: a protocol error, after which its will goes out.
+#[rstest]
+#[case::published(true, &[])]
+#[case::not_published(false, &["broker_delivers"])]
+fn will_is_published_after_a_disconnect_that_breaks_a_rule(#[case] is_published: bool, #[case] expected: &[&str]) {
+    let will = Will { topic: "t".into(), payload: "gone".into(), ..Will::default() };
+    let sensor = Connect { will: Some(will.into()), ..connect("sensor", 0) };
+    let mut tale = Tale::new().joins(0, 0, WATCHER, connect("watcher", 0), false);
+    tale = tale.joins(1, 0, SENSOR, sensor, false);
+    tale = tale.subscribes(0, 100, Subscription::new("t", QoS::AtMostOnce), None);
+    let wrong = Disconnect { session_expiry: Some(100), ..Disconnect::default() };
+    tale = tale.says(1, 200, SENSOR, Packet::Disconnect(wrong)).hears(1, 210, SENSOR, disconnect(0x82));
+    tale.0.at(210).item(1, BROKER, SENSOR, Transmission::Fin);
+    assert_eq!(tale.hears_if(is_published, 0, 210, WATCHER, publish(0, 0, "gone")).broken(&plan(), 20_000), expected);
+}
