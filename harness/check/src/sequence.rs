@@ -19,7 +19,7 @@ struct Waiting<S> {
     places: VecDeque<Place<S>>,
     /// True if one was overtaken: what looks like it comes out too late after that.
     is_overtaken: bool,
-    /// How many came out that could have been of another source, too.
+    /// Number of those that came out and may have been of another source.
     guesses: usize,
 }
 

@@ -30,8 +30,8 @@ pub(super) struct Retained {
 struct Entry {
     /// The latest message, which may be one that removes it.
     latest: Rc<Publication>,
-    /// What may be retained instead: what was before, where the latest message may have had no effect, or has come
-    /// at the same instant.
+    /// The messages that may be retained instead, or `None` for nothing: those from before, if the latest message may have had no
+    /// effect or has come at the same instant.
     or: Vec<Option<Rc<Publication>>>,
     /// Time at which the latest message came.
     at: Instant,

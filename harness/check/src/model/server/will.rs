@@ -51,7 +51,7 @@ pub(super) struct PossibleWills {
 }
 
 impl PossibleWills {
-    /// Adds wills of which it is not known from now on.
+    /// Adds wills of which it becomes uncertain at `now` whether they are published.
     pub(super) fn add(&mut self, now: Instant, contents: impl IntoIterator<Item = Content>) {
         for content in contents {
             let size = content.0.len() + content.1.len();
