@@ -62,30 +62,26 @@ impl<K: Ord, S: Clone + PartialEq, L: Ord> Sequence<K, S, L> {
         if let Some(place) = free.and_then(|free| waiting.places.remove(free)) {
             waiting.places.push_front(place);
         }
-        let mut is_in_order = false;
         let mut taken = None;
         while let Some(Place { number, source, is_copy }) = waiting.places.pop_front() {
             let latest = self.latest.entry(lane(key, &source)).or_insert(number);
             if number >= *latest {
                 *latest = number;
-                is_in_order = true;
                 taken = Some(source);
                 break;
             }
             waiting.is_overtaken |= !is_copy;
         }
-        let could_be = |other: &Place<S>| {
-            let latest = self.latest.get(&lane(key, &other.source));
-            latest.is_none_or(|latest| other.number >= *latest)
-        };
-        let mut others = waiting.places.iter().take(FEW).filter(|other| Some(&other.source) != taken.as_ref());
-        if taken.is_some() && others.any(could_be) {
-            waiting.guesses += 1;
-        }
-        let mut is_late = !is_in_order && std::mem::take(&mut waiting.is_overtaken);
-        if is_late && waiting.guesses > 0 {
-            waiting.guesses -= 1;
-            is_late = false;
+        let mut is_late = false;
+        if let Some(taken) = taken {
+            let could_be = |other: &Place<S>| {
+                let latest = self.latest.get(&lane(key, &other.source));
+                other.source != taken && latest.is_none_or(|latest| other.number >= *latest)
+            };
+            waiting.guesses += usize::from(waiting.places.iter().take(FEW).any(could_be));
+        } else if std::mem::take(&mut waiting.is_overtaken) {
+            is_late = waiting.guesses == 0;
+            waiting.guesses = waiting.guesses.saturating_sub(1);
         }
         if waiting.places.is_empty() && !waiting.is_overtaken {
             self.waiting.remove(key);
@@ -138,44 +134,30 @@ impl<K, S, L> Default for Sequence<K, S, L> {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
-    #[test]
-    fn what_looks_alike_is_taken_for_the_one_that_overtakes_nothing() {
+    /// Things go in with their source, which is their lane, and up to so many copies; others come out.
+    #[rstest]
+    #[case::taken_for_the_one_that_overtakes_nothing(
+        &[("small", 2, 1), ("large", 2, 1), ("large", 0, 1)], &["large", "small", "large"], &[])]
+    #[case::perhaps_taken_for_that_of_another_source_before(
+        &[("lost", 2, 1), ("small", 2, 1), ("other", 2, 1), ("small", 1, 1)], &["small", "other", "small"], &[])]
+    #[case::behind_a_further_copy_that_need_not_come_out(
+        &[("other", 3, 2), ("small", 2, 1), ("large", 2, 1), ("large", 3, 1)], &["other", "large", "small"], &[])]
+    #[case::behind_a_later_one(&[("small", 2, 1), ("large", 2, 1)], &["large", "small"], &["small"])]
+    fn what_comes_out_is_in_order_or_late(
+        #[case] entering: &[(&'static str, u8, usize)],
+        #[case] leaving: &[&'static str],
+        #[case] late: &[&str],
+    ) {
         let mut sequence = Sequence::<&str, u8, u8>::new();
-        for (key, source) in [("small", 2), ("large", 2), ("large", 0)] {
-            sequence.enter(key, &source, 1);
+        for (key, source, copies) in entering {
+            sequence.enter(key, source, *copies);
         }
-        let in_order = ["large", "small", "large"].map(|key| sequence.leave(&key, |_, source| *source));
-        assert_eq!(in_order, [true, true, true]);
-    }
-
-    #[test]
-    fn what_may_have_been_taken_for_that_of_another_source_is_not_late() {
-        let mut sequence = Sequence::<&str, u8, u8>::new();
-        for (key, source) in [("lost", 2), ("small", 2), ("other", 2), ("small", 1)] {
-            sequence.enter(key, &source, 1);
-        }
-        let in_order = ["small", "other", "small"].map(|key| sequence.leave(&key, |_, source| *source));
-        assert_eq!(in_order, [true, true, true]);
-    }
-
-    #[test]
-    fn further_copy_that_need_not_come_out_is_not_overtaken() {
-        let mut sequence = Sequence::<&str, u8, u8>::new();
-        for (key, source, copies) in [("other", 3, 2), ("small", 2, 1), ("large", 2, 1), ("large", 3, 1)] {
-            sequence.enter(key, &source, copies);
-        }
-        let in_order = ["other", "large", "small"].map(|key| sequence.leave(&key, |_, source| *source));
-        assert_eq!(in_order, [true, true, true]);
-    }
-
-    #[test]
-    fn what_comes_out_behind_a_later_one_is_late() {
-        let mut sequence = Sequence::<&str, u8, u8>::new();
-        for (key, source) in [("small", 2), ("large", 2)] {
-            sequence.enter(key, &source, 1);
-        }
-        assert_eq!(["large", "small"].map(|key| sequence.leave(&key, |_, source| *source)), [true, false]);
+        let mut leaving = leaving.to_vec();
+        leaving.retain(|key| !sequence.leave(key, |_, source| *source));
+        assert_eq!(leaving, late);
     }
 }

@@ -53,6 +53,13 @@ pub enum Program {
     RawBroker(Box<RawBrokerProgram>),
 }
 
+impl Program {
+    /// Returns whether it is a client whose application takes its time with each message.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Client(client) if !client.handling.is_zero())
+    }
+}
+
 /// The transport by which MQTT is carried to a broker's port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transport {

@@ -9,7 +9,7 @@ use halfopen_protocol::{Packet, PacketType, ReasonCode};
 use super::index::{EndId, Fact, Seen};
 use super::report::{Breach, Report};
 use super::{Context, Rule, shown};
-use crate::plan::{Invariant, NodeId, Program};
+use crate::plan::{Invariant, NodeId};
 
 /// Time that a program may take to write what was to be written before it ends a connection.
 const LINGER: Duration = Duration::from_secs(5);
@@ -73,8 +73,7 @@ impl Rule for NothingAfterDisconnect {
 impl LastWord {
     /// Returns whether it has come to a program that may still be busy with what came before.
     fn may_wait(&self, node: NodeId, context: &Context<'_>) -> bool {
-        let program = &context.plan.node(node).program;
-        !self.is_sent && matches!(program, Program::Client(client) if !client.handling.is_zero())
+        !self.is_sent && context.plan.node(node).program.is_busy()
     }
 
     /// Returns whether a packet may not come after it. What was read before a DISCONNECT, or in one piece with it, is still answered.

@@ -46,7 +46,7 @@ impl Rule for ExactlyOnce {
             Fact::Ended { end, at, .. } => {
                 let node = context.index.end(*end).node;
                 // What comes at the very instant of the end may not have been read, nor what waits for a busy application.
-                let is_unread = |released_at: Duration| released_at == *at || is_busy(node, context);
+                let is_unread = |released_at: Duration| released_at == *at || context.plan.node(node).program.is_busy();
                 let released = self.released.remove(&node).filter(|(released_at, _)| is_unread(*released_at));
                 self.doubtful.entry(node).or_default().extend(released.into_iter().flat_map(|(_, ids)| ids));
                 let unacknowledged = self.unacknowledged.remove(&node).unwrap_or_default();
@@ -97,7 +97,7 @@ impl ExactlyOnce {
             Packet::PubRel(ack) if !seen.is_sent => {
                 delivered.remove(&ack.packet_id);
                 let (at, released) = self.released.entry(node).or_default();
-                if *at != seen.at && !is_busy(node, context) {
+                if *at != seen.at && !context.plan.node(node).program.is_busy() {
                     (*at, *released) = (seen.at, BTreeSet::new());
                 }
                 released.insert(ack.packet_id);
@@ -105,11 +105,6 @@ impl ExactlyOnce {
             _ => {}
         }
     }
-}
-
-/// Returns whether the application of a client takes its time with each message.
-fn is_busy(node: NodeId, context: &Context<'_>) -> bool {
-    matches!(&context.plan.node(node).program, Program::Client(client) if !client.handling.is_zero())
 }
 
 /// Returns whether the application of a client acknowledges messages itself.

@@ -43,7 +43,7 @@ use self::settings::Settings;
 use self::subscribers::Subscribers;
 use self::will::PossibleWills;
 use super::finding::Findings;
-use crate::plan::{Because, BrokerProgram, Invariant, MiddleboxRules, NodeId, Plan, Program, WhenFull};
+use crate::plan::{Because, BrokerProgram, Invariant, MiddleboxRules, NodeId, Plan, WhenFull};
 use crate::trace::{ConnectionId, Held, Transmission};
 
 /// One server, as the standards would have it.
@@ -169,7 +169,7 @@ impl Server {
             ended_now: BTreeMap::new(),
             unanswered: BTreeSet::new(),
             early: Vec::new(),
-            slow: plan.node_ids().filter(|node| is_slow(&plan.node(*node).program)).collect(),
+            slow: plan.node_ids().filter(|node| plan.node(*node).program.is_busy()).collect(),
             deaf: BTreeMap::new(),
             is_network_hampered: plan.middleboxes.iter().any(|middlebox| may_forget(&middlebox.rules)),
             is_paused: false,
@@ -408,9 +408,4 @@ impl Deaf {
 /// Returns whether a middlebox may forget a connection while it is open.
 fn may_forget(rules: &MiddleboxRules) -> bool {
     rules.idle_limit.is_some() || rules.connections.is_some() && rules.when_full == WhenFull::ForgetOldest
-}
-
-/// Returns whether a program takes its time with each message.
-fn is_slow(program: &Program) -> bool {
-    matches!(program, Program::Client(client) if !client.handling.is_zero())
 }
