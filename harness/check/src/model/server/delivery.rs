@@ -338,7 +338,8 @@ impl Server {
             return;
         }
         // Where the server had a choice, it is not taken for a message that need not be sent.
-        if !session.owed.has_must(content) && self.may_be_sent(session, topic, publish) {
+        let has_choice = !session.owed.has_must(content) || self.possible_wills.contains(content);
+        if has_choice && self.may_be_sent(session, topic, publish) {
             let connection = self.connections.get(&id);
             let is_asked_for = connection.is_some_and(|connection| connection.asks_for(topic));
             if publish.retain && is_asked_for {
