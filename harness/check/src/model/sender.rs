@@ -46,6 +46,8 @@ pub(super) struct Sender {
     is_connected: bool,
     /// Time since which there has been room for a further message on the present connection.
     room_since: Option<Instant>,
+    /// Time at which the window last became full.
+    full_since: Instant,
     /// True if the exchange was under way when the process died: how far it had come is not known.
     is_doubtful: bool,
     /// Messages may have been begun that no trace shows, or an acknowledgement have come that was not taken in.
@@ -133,6 +135,7 @@ impl Sender {
             counted: 0,
             is_connected: false,
             room_since: None,
+            full_since: Instant::ZERO,
             is_doubtful: false,
             may_have_begun: false,
             settled_at: None,
@@ -219,6 +222,12 @@ impl Sender {
     /// connection.
     pub(super) fn room_since(&self) -> Option<Instant> {
         self.room_since
+    }
+
+    /// Returns since when a message may have been begun of which nothing is seen yet: there is room since this time, or the
+    /// window became full then.
+    pub(super) fn may_begin_since(&self) -> Instant {
+        self.room_since.unwrap_or(self.full_since)
     }
 
     /// Takes note of a PUBLISH that is sent: it begins an exchange, or repeats one with DUP [MQTT-3.3.1-1]. One that was
@@ -509,6 +518,9 @@ impl Sender {
 
     fn count(&mut self, now: Instant) {
         let has_room = self.is_connected && self.in_flight < self.receive_maximum.min(self.limit);
+        if !has_room && self.room_since.is_some() {
+            self.full_since = now;
+        }
         self.room_since = if has_room { self.room_since.or(Some(now)) } else { None };
     }
 }

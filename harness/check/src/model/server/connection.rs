@@ -320,8 +320,8 @@ impl Server {
         let session = self.session_near(connection);
         let large = session.and_then(|(client_id, session)| {
             let again = connection.accepted_at.filter(|_| session.sender.has_left(BLOCKED));
-            let room = session.sender.room_since().unwrap_or_default();
-            again.or_else(|| Some(self.large_since(client_id, session)?.max(room)))
+            let begun = session.sender.may_begin_since();
+            again.or_else(|| Some(self.large_since(client_id, session)?.max(begun)))
         });
         let is_hampered = connection.is_deaf || self.is_network_hampered || self.slow.contains(&connection.client);
         let is_silent = |since: Instant| connection.heard_at <= since.max(connection.reads_since) + GRACE;
