@@ -17,6 +17,9 @@ use crate::model::GRACE;
 use crate::plan::Invariant;
 use crate::trace::ConnectionId;
 
+/// Number of messages that may be retained on one topic beyond which some are forgotten.
+const ALTERNATIVES: usize = 16;
+
 /// The retained messages of a server.
 #[derive(Default)]
 pub(super) struct Retained {
@@ -118,15 +121,18 @@ impl Server {
             let is_open = is_unreleased(&self.sessions, &before.latest);
             if before.at < self.now {
                 // A refused message leaves what was there; where there was surely nothing, that is nothing new.
+                if before.or.iter().any(Option::is_none) {
+                    entry.or.extend(before.or.drain(..).filter(Option::is_some));
+                }
                 entry.or.extend(kept.map(Some));
             } else {
                 // Of two at one instant either may be the last.
                 entry.or.append(&mut before.or);
                 entry.or.push(kept);
-                // The first is the one that was retained before this instant.
-                if entry.or.len() > 4 {
-                    entry.or.remove(1);
-                }
+            }
+            // The first is the one that was retained before all that may have had no effect, or came at this instant.
+            while entry.or.len() > ALTERNATIVES {
+                entry.or.remove(1);
             }
             if is_open {
                 entry.or.push(None);
