@@ -144,18 +144,24 @@ impl Server {
                 return Some(Origin::OfGroup(is_sure.then_some(given)));
             }
         }
-        // Another member may have had an equal one of its own subscriptions instead.
+        // Another member may have had an equal one of its own subscriptions instead, or of one that had no SUBACK yet.
         let session = self.sessions.get(client_id)?;
         let has_own = |other: &ByteString| {
             let other = self.sessions.get(other);
-            other.is_some_and(|other| !other.owed.has_must(&copy.content) && other.owed.has_other(&copy.content))
+            other.is_some_and(|other| {
+                let may_be_own = !other.owed.has_must(&copy.content) && other.owed.has_other(&copy.content);
+                may_be_own || other.while_asked.contains_key(&copy.content)
+            })
         };
         let mut exchange = |has_own: &dyn Fn(&ByteString) -> bool| {
             self.groups.exchange(client_id, &session.subscriptions, &copy.content, sent.qos, has_own)
         };
         let left = exchange(&|_| false).or_else(|| exchange(&has_own))?;
         if let Left::Own(other) = left {
-            self.sessions.get_mut(&other)?.owed.take(&copy, Which::Other);
+            let other = self.sessions.get_mut(&other)?;
+            if other.owed.take(&copy, Which::Other).is_none() {
+                other.came_while_asked(&copy.content);
+            }
         }
         Some(Origin::OfGroup(None))
     }

@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use halfopen_protocol::Instant;
 use halfopen_protocol::packet::QoS;
 
-use super::owed::{Content, Copy, Match, OwedMessage, Which};
+use super::owed::{Content, Copy, Match, Owed, OwedMessage, Which};
 use super::publication::Publication;
 use super::session::Subscribed;
 
@@ -38,6 +38,8 @@ struct Given {
     to: ByteString,
     qos: QoS,
     members: BTreeMap<ByteString, Vec<Match>>,
+    /// True if the session of the member has ended, and was owed an equal one that no copy was taken for.
+    may_be_own: bool,
 }
 
 /// A message in a chain of exchanges: one that was given to a member.
@@ -51,7 +53,7 @@ struct Link {
 
 /// The end of a chain of exchanges.
 pub(super) enum Left {
-    /// A message that no member had been sent.
+    /// A message that no member had been sent, or that a session was owed that has ended.
     Waiting,
     /// A message that this client is owed for its own subscriptions.
     Own(ByteString),
@@ -90,7 +92,7 @@ impl Group {
         let message = queue.remove(place?)?;
         self.waits_no_longer(content);
         let given = self.given.entry(content.clone()).or_default();
-        given.push_back(Given { to: member.clone(), qos, members: message.members.clone() });
+        given.push_back(Given { to: member.clone(), qos, members: message.members.clone(), may_be_own: false });
         if given.len() > GIVEN {
             given.pop_front();
         }
@@ -109,6 +111,8 @@ pub(super) struct GroupMessage {
     pub(super) publication: Rc<Publication>,
     /// The members to whom it may go, each with what its subscription asks of it, or may ask if it is made anew.
     pub(super) members: BTreeMap<ByteString, Vec<Match>>,
+    /// Those who have left the group since, and may have had it before.
+    pub(super) left: BTreeMap<ByteString, Vec<Match>>,
     pub(super) is_must: bool,
     pub(super) is_held: bool,
     pub(super) since: Instant,
@@ -167,6 +171,7 @@ impl Groups {
             queue.push_back(GroupMessage {
                 publication: Rc::clone(publication),
                 members: BTreeMap::from([(member.clone(), vec![of])]),
+                left: BTreeMap::new(),
                 is_must: false,
                 is_held: false,
                 since: publication.at,
@@ -285,7 +290,13 @@ impl Groups {
         while let Some(Link { filter, place, .. }) = links.get(next) {
             let given = &self.0.get(filter)?.given.get(content)?[*place];
             let (other, others_qos) = (given.to.clone(), given.qos);
-            let is_for_him = |message: &GroupMessage| takes(&message.members, &other, others_qos);
+            if given.may_be_own {
+                self.hand_on(&links, next, member, content, qos);
+                return Some(Left::Waiting);
+            }
+            let is_for_him = |message: &GroupMessage| {
+                takes(&message.members, &other, others_qos) || takes(&message.left, &other, others_qos)
+            };
             let waits = |group: &Group| group.messages.get(content).is_some_and(|queue| queue.iter().any(is_for_him));
             let waiting = self.0.iter().find(|(_, group)| waits(group)).map(|(filter, _)| filter.clone());
             if let Some(waiting) = waiting {
@@ -334,6 +345,7 @@ impl Groups {
             let given = self.0.get_mut(filter).and_then(|group| group.given.get_mut(content)?.get_mut(*place));
             if let Some(given) = given {
                 (given.to, given.qos) = holder.unwrap_or_else(|| (member.clone(), qos));
+                given.may_be_own = false;
             }
         }
     }
@@ -360,11 +372,19 @@ impl Groups {
             for message in group.messages.values_mut().flatten() {
                 let Some(owed) = message.owed_to(member) else { continue };
                 given.push(OwedMessage { is_must: false, sent: 0, ..owed });
-                message.members.remove(member);
+                message.left.extend(message.members.remove_entry(member));
                 message.is_must = false;
             }
         }
         given
+    }
+
+    /// The session of a member has ended that was owed this: what was taken for a message of a group may have been that.
+    pub(super) fn session_ended(&mut self, member: &ByteString, owed: &Owed) {
+        for (content, given) in self.0.values_mut().flat_map(|group| &mut group.given) {
+            let given = given.iter_mut().filter(|given| given.to == *member);
+            given.for_each(|given| given.may_be_own = owed.has_other(content));
+        }
     }
 
     /// A member has lost its connection, and what it was to be sent at QoS 0 may be lost with that.

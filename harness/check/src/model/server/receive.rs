@@ -374,6 +374,7 @@ impl Server {
                 let message = groups.entry(text.clone()).or_insert_with(|| GroupMessage {
                     publication: Rc::clone(publication),
                     members: BTreeMap::new(),
+                    left: BTreeMap::new(),
                     // One of a session that is not known may be a member, too.
                     is_must: is_sure(publication) && !self.has_unknown_session,
                     is_held: is_held(publication, has_exchange),

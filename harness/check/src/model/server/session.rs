@@ -439,6 +439,7 @@ impl Server {
             self.memory.session_ends(self.now, client_id, session.version);
             session.subscriptions.keys().for_each(|text| self.subscribers.remove(text, client_id));
             self.groups.member_left(client_id, &session.subscriptions);
+            self.groups.session_ended(client_id, &session.owed);
             for (topic, payload) in session.sender.unsettled_at_least_once() {
                 self.groups.give_back(&session.subscriptions, &(topic.clone(), payload.clone()));
             }
