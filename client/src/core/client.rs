@@ -180,7 +180,9 @@ impl Client {
             return Err(CommandError::TooLarge);
         }
         let at_once = self.is_up() && !self.is_congested() && self.session.requests.is_empty();
-        if !at_once && self.session.requests.len() >= self.options.queue_limit {
+        // What the client asks for on its own takes no room.
+        let waiting = || self.session.requests.iter().filter(|request| request.token != Token::OWN).count();
+        if !at_once && waiting() >= self.options.queue_limit {
             return Err(CommandError::QueueFull);
         }
         let token = self.next_token();

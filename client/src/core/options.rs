@@ -17,8 +17,8 @@ pub struct Options {
     pub reconnect: Option<Box<Reconnect>>,
     /// The subscriptions made after each CONNACK that says there is no session.
     pub subscriptions: Vec<Subscription>,
-    /// Number of messages that may wait to be sent, QoS 0 included, and how many requests (subscribe, unsubscribe):
-    /// while disconnected, or for room in the broker's receive maximum.
+    /// Number of messages that may wait to be sent, QoS 0 included, and how many requests of the application (subscribe,
+    /// unsubscribe): while disconnected, or for room in the broker's receive maximum.
     pub queue_limit: usize,
     /// Acknowledge messages of QoS 1 and 2 only when the application says so: they come as
     /// [`Event::Unacknowledged`](super::Event::Unacknowledged).

@@ -282,3 +282,13 @@ fn own_subscription_that_is_given_up_before_its_suback_is_not_asked_for_again() 
     bench.accept(ConnAck { session_present: true, ..ConnAck::default() });
     assert_eq!(brief(&bench.sent()), ["CONNECT", "SUBSCRIBE 3 b", "UNSUBSCRIBE 4 a"]);
 }
+
+#[test]
+fn own_subscriptions_take_no_room_of_the_application() {
+    let mut options = subscribed_to(V5, &["a"]);
+    options.queue_limit = 1;
+    let mut bench = Bench::connected(options);
+    bench.client.handle_closed(bench.now, Transport::Reset);
+    bench.unsubscribe("b");
+    assert_eq!(bench.client.unsubscribe(bench.now, vec![ByteString::from("c")]), Err(CommandError::QueueFull));
+}
