@@ -309,7 +309,7 @@ impl Client {
                 }
                 Command::Unsubscribe(filters) => {
                     let is_up = self.connection.as_ref().is_some_and(|connection| connection.limits.is_some());
-                    self.wishes.told_to_unsubscribe(filters, now, is_up || self.told.has_room());
+                    self.wishes.told_to_unsubscribe(filters, now, is_up && !self.writes_large, self.told.limit());
                 }
                 // It waits for no PINGRESP either.
                 Command::StopPinging => self.waits.stop_pinging(),

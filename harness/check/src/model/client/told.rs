@@ -77,9 +77,9 @@ impl Told {
         fresh.for_each(|message| self.wait(Message { is_must: false, ..message }));
     }
 
-    /// Returns whether the client has room for something that waits.
-    pub(super) fn has_room(&self) -> bool {
-        self.count < self.limit
+    /// Returns how many messages, or requests, the client queues at most.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Returns whether something that waits was given at this instant.
@@ -89,7 +89,7 @@ impl Told {
 
     /// Adds a message of the application. `is_sure` says whether it is given at once.
     pub(super) fn give(&mut self, publish: &Publish, now: Instant, is_sure: bool, limits: Option<&Limits>) {
-        let has_room = self.has_room();
+        let has_room = self.count < self.limit;
         if !has_room {
             // What steps that go on beside each other say at one instant may come in another order.
             self.doubt(|given| given == now);

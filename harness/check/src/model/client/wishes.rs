@@ -23,6 +23,8 @@ pub(super) struct Wishes {
     gone: BTreeMap<ByteString, Option<Instant>>,
     /// The latest time at which the application asked to subscribe, and to unsubscribe, by filter.
     told: BTreeMap<ByteString, (Option<Instant>, Option<Instant>)>,
+    /// Number of requests that the application has made.
+    requests: usize,
     /// SUBSCRIBE and UNSUBSCRIBE that have no answer yet.
     subscribes: BTreeMap<PacketId, Subscribe>,
     unsubscribes: BTreeMap<PacketId, Unsubscribe>,
@@ -42,6 +44,7 @@ impl Empty for Wishes {
         wanted: BTreeMap::new(),
         gone: BTreeMap::new(),
         told: BTreeMap::new(),
+        requests: 0,
         subscribes: BTreeMap::new(),
         unsubscribes: BTreeMap::new(),
         unanswered: BTreeSet::new(),
@@ -83,13 +86,17 @@ impl Wishes {
 
     /// Takes note that the application asks to subscribe to these filters.
     pub(super) fn told_to_subscribe(&mut self, filters: impl IntoIterator<Item = ByteString>, now: Instant) {
+        self.requests += 1;
         for filter in filters {
             self.told.entry(filter).or_default().0 = Some(now);
         }
     }
 
-    /// Takes note that the application asks to unsubscribe from these filters; without room for that it may come to nothing.
-    pub(super) fn told_to_unsubscribe(&mut self, filters: &[String], now: Instant, has_room: bool) {
+    /// Takes note that the application asks to unsubscribe from these filters. Unless the client sends that at once, it may come to nothing
+    /// if there is room for no more than `room` requests.
+    pub(super) fn told_to_unsubscribe(&mut self, filters: &[String], now: Instant, is_at_once: bool, room: usize) {
+        let has_room = is_at_once || self.requests < room;
+        self.requests += 1;
         for filter in filters {
             let filter = ByteString::from(filter.as_str());
             if let Some(wish) = self.wanted.get_mut(&filter) {
@@ -228,5 +235,27 @@ impl Client {
             let actual = format!("not from {} to {}", shown(wishes.owed_since), shown(self.now));
             findings.push(Invariant::ClientReconnects, "§4.1", &owed, actual);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::beside_another_request(false, 2, true)]
+    #[case::full(false, 1, false)]
+    #[case::sent_at_once(true, 1, true)]
+    fn unsubscribe_without_room_may_come_to_nothing(
+        #[case] is_at_once: bool,
+        #[case] room: usize,
+        #[case] holds: bool,
+    ) {
+        let mut wishes = Wishes::default();
+        wishes.told_to_subscribe(["a".into()], Instant::ZERO);
+        wishes.told_to_unsubscribe(&["a".to_owned()], Instant::ZERO, is_at_once, room);
+        assert_eq!(wishes.told.values().any(|(_, unsubscribe)| unsubscribe.is_some()), holds);
     }
 }
