@@ -202,11 +202,10 @@ impl Server {
         let Some(session) = self.sessions.get_mut(&client_id) else { return };
         // What is retained has been written behind SUBACK, on a connection that may have ended since.
         session.waits_for_retained |= session.connection != Some(id);
-        let is_new = session.subscriptions.insert(asked.filter.clone(), subscribed.clone()).is_none();
-        if !is_new {
-            // What is retained and still waits for the subscription before need not be sent twice [MQTT-3.8.4-3].
-            let filter = &subscribed.filter;
-            session.owed.doubt_if(|message| message.is_retained && filter.matches(&message.publication.topic));
+        let before = session.subscriptions.insert(asked.filter.clone(), subscribed.clone());
+        let is_new = before.is_none();
+        if let Some(before) = before {
+            session.owed.made_anew(&before, &subscribed);
         }
         // What came at this instant may have come between SUBSCRIBE and SUBACK, and be sent later.
         for publication in fresh {

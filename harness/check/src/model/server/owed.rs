@@ -9,6 +9,7 @@ use halfopen_protocol::{Empty, Instant};
 
 pub(super) use self::message::{Content, Copy, Match, OwedMessage};
 use super::publication::Publication;
+use super::session::Subscribed;
 use crate::sequence::Sequence;
 
 mod message;
@@ -135,6 +136,23 @@ impl Owed {
             // It may be the same subscription, made anew.
             message.matches.iter_mut().for_each(|before| before.is_sure = false);
             message.matches.push(Match { is_sure: false, ..one.clone() });
+        }
+    }
+
+    /// A subscription takes the place of another one: what is retained and still waits for that need not be sent twice
+    /// [MQTT-3.8.4-3], and may be sent as the new one asks for it.
+    pub(super) fn made_anew(&mut self, before: &Subscribed, now: &Subscribed) {
+        for message in
+            self.all().filter(|message| message.is_retained && now.filter.matches(&message.publication.topic))
+        {
+            message.is_must = false;
+            if message.sent == 0 && message.matches.iter().any(|one| one.id == before.id) {
+                message.matches.iter_mut().for_each(|one| one.is_sure = false);
+                let one = Match { retain: true, is_sure: false, ..Match::live(now, &message.publication) };
+                if !message.matches.contains(&one) {
+                    message.matches.push(one);
+                }
+            }
         }
     }
 
