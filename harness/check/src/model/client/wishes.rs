@@ -21,8 +21,8 @@ pub(super) struct Wishes {
     wanted: BTreeMap<ByteString, Wish>,
     /// The filters that were unsubscribed, and when the application asked for it.
     gone: BTreeMap<ByteString, Option<Instant>>,
-    /// The latest time at which the application asked to subscribe, and to unsubscribe, by filter.
-    told: BTreeMap<ByteString, (Option<Instant>, Option<Instant>)>,
+    /// The latest requests of the application, by filter.
+    told: BTreeMap<ByteString, Told>,
     /// Number of requests that the application has made.
     requests: usize,
     /// SUBSCRIBE and UNSUBSCRIBE that have no answer yet.
@@ -52,6 +52,17 @@ impl Empty for Wishes {
         owed_since: Instant::ZERO,
         asked: BTreeSet::new(),
     };
+}
+
+/// The latest requests of the application for one filter.
+#[derive(Clone, Copy, Default)]
+struct Told {
+    /// The time at which it asked to subscribe.
+    subscribe: Option<Instant>,
+    /// The time at which it asked to unsubscribe.
+    unsubscribe: Option<Instant>,
+    /// True if the client surely had room for the request to unsubscribe.
+    had_room: bool,
 }
 
 /// A subscription that was made.
@@ -88,7 +99,7 @@ impl Wishes {
     pub(super) fn told_to_subscribe(&mut self, filters: impl IntoIterator<Item = ByteString>, now: Instant) {
         self.requests += 1;
         for filter in filters {
-            self.told.entry(filter).or_default().0 = Some(now);
+            self.told.entry(filter).or_default().subscribe = Some(now);
         }
     }
 
@@ -104,7 +115,7 @@ impl Wishes {
             }
             self.owed.remove(&filter);
             let told = self.told.entry(filter).or_default();
-            told.1 = if has_room { Some(now) } else { told.1 };
+            (told.unsubscribe, told.had_room) = (Some(now), has_room);
         }
     }
 
@@ -144,7 +155,7 @@ impl Wishes {
             let is_again = !self.only_own || self.own.iter().any(|own| own.filter == filter);
             // What was told at one instant has an order that the trace does not show.
             let told = self.told.get(&filter);
-            let is_kept = told.is_none_or(|(subscribe, unsubscribe)| unsubscribe.is_none() || unsubscribe < subscribe);
+            let is_kept = told.is_none_or(|told| told.unsubscribe.is_none() || told.unsubscribe < told.subscribe);
             let is_sure = is_again && is_kept;
             self.wanted.insert(filter, Wish { subscription, id: asked.subscription_id, since: now, is_sure });
         }
@@ -161,7 +172,7 @@ impl Wishes {
         let Some(asked) = self.unsubscribes.remove(&ack.packet_id) else { return };
         for filter in asked.filters {
             self.wanted.remove(&filter);
-            let told = self.told.get(&filter).and_then(|(_, unsubscribe)| *unsubscribe);
+            let told = self.told.get(&filter).and_then(|told| told.unsubscribe);
             self.gone.insert(filter, told);
         }
     }
@@ -177,7 +188,9 @@ impl Client {
         let mut broken = None;
         for one in &subscribe.subscriptions {
             let is_again = wishes.owed.remove(&one.filter);
-            let (told, untold) = wishes.told.get(&one.filter).copied().unwrap_or_default();
+            let Told { subscribe: told, unsubscribe, had_room } =
+                wishes.told.get(&one.filter).copied().unwrap_or_default();
+            let untold = unsubscribe.filter(|_| had_room);
             // Another program's application makes the same subscriptions again in each new session.
             let is_own = wishes.only_own && wishes.own.iter().any(|own| own.filter == one.filter);
             let is_gone = wishes
@@ -256,6 +269,6 @@ mod tests {
         let mut wishes = Wishes::default();
         wishes.told_to_subscribe(["a".into()], Instant::ZERO);
         wishes.told_to_unsubscribe(&["a".to_owned()], Instant::ZERO, is_at_once, room);
-        assert_eq!(wishes.told.values().any(|(_, unsubscribe)| unsubscribe.is_some()), holds);
+        assert_eq!(wishes.told.values().any(|told| told.had_room), holds);
     }
 }
