@@ -111,6 +111,7 @@ impl Server {
         let Packet::Publish(publish) = packet else { return };
         let Some(topic) = resolve(&mut connection.aliases.0, publish) else { return };
         let publication = self.publish(&client_id, topic, publish);
+        publication.may_be_unread.set(true);
         self.doubt(&[Rc::clone(&publication)]);
         let session = self.sessions.get_mut(&client_id).filter(|_| publish.qos == QoS::ExactlyOnce);
         if let (Some(session), Some(packet_id)) = (session, publish.packet_id) {
