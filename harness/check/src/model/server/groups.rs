@@ -381,9 +381,9 @@ impl Groups {
 
     /// The session of a member has ended that was owed this: what was taken for a message of a group may have been that.
     pub(super) fn session_ended(&mut self, member: &ByteString, owed: &Owed) {
-        for (content, given) in self.0.values_mut().flat_map(|group| &mut group.given) {
-            let given = given.iter_mut().filter(|given| given.to == *member);
-            given.for_each(|given| given.may_be_own = owed.has_other(content));
+        for content in owed.contents().filter(|content| owed.has_other(content)) {
+            let given = self.0.values_mut().filter_map(|group| group.given.get_mut(content)).flatten();
+            given.filter(|given| given.to == *member).for_each(|given| given.may_be_own = true);
         }
     }
 

@@ -168,6 +168,11 @@ impl Owed {
         self.messages.get(content).into_iter().flatten().any(|message| message.is_owed(self.doubtful_up_to))
     }
 
+    /// Returns what the messages that are told apart say.
+    pub(super) fn contents(&self) -> impl Iterator<Item = &Content> {
+        self.messages.keys()
+    }
+
     /// Returns whether one of the messages with this content may still be sent, in any way: [`Which::Other`].
     pub(super) fn has_other(&self, content: &Content) -> bool {
         let mut messages = self.messages.get(content).into_iter().flatten();
