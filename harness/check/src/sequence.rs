@@ -138,7 +138,7 @@ mod tests {
 
     use super::*;
 
-    /// Things go in with their source, which is their lane, and up to so many copies; others come out.
+    /// Things go in, each with its source, which is its lane, and the number of its copies; what comes out is in order, or late.
     #[rstest]
     #[case::taken_for_the_one_that_overtakes_nothing(
         &[("small", 2, 1), ("large", 2, 1), ("large", 0, 1)], &["large", "small", "large"], &[])]

@@ -103,8 +103,8 @@ impl Wishes {
         }
     }
 
-    /// Takes note that the application asks to unsubscribe from these filters. Unless the client sends that at once, it may come to nothing
-    /// if there is room for no more than `room` requests.
+    /// Takes note that the application asks to unsubscribe from these filters. `room` is the number of requests that wait at most: if the
+    /// client does not send this one at once, it may be refused.
     pub(super) fn told_to_unsubscribe(&mut self, filters: &[String], now: Instant, is_at_once: bool, room: usize) {
         let has_room = is_at_once || self.requests < room;
         self.requests += 1;

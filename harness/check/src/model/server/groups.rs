@@ -111,7 +111,7 @@ pub(super) struct GroupMessage {
     pub(super) publication: Rc<Publication>,
     /// The members to whom it may go, each with what its subscription asks of it, or may ask if it is made anew.
     pub(super) members: BTreeMap<ByteString, Vec<Match>>,
-    /// Those who have left the group since, and may have had it before.
+    /// The members that have left the group since, and may have been sent it before.
     pub(super) left: BTreeMap<ByteString, Vec<Match>>,
     pub(super) is_must: bool,
     pub(super) is_held: bool,
