@@ -243,7 +243,8 @@ impl Owed {
         // What waited before it is sent before it.
         self.overflow.retain(|one| one.number > taken.publication.number);
         let queue = self.messages.get_mut(&copy.content)?;
-        if taken.sent >= taken.matches.len() {
+        // What is retained is sent once for each subscription, be it as that asks for it now or as it did before.
+        if taken.sent >= taken.matches.len() || taken.is_retained {
             queue.remove(place);
             // An equal one that was taken for this one, or this one for it: only the lifetimes tell them apart.
             let gone = self.gone.get_mut(&copy.content).into_iter().flatten();
