@@ -472,6 +472,7 @@ mod tests {
 
     use super::*;
     use crate::model::server::access::Permission;
+    use crate::model::server::topic::Filter;
 
     /// A message that may be lost.
     fn message(publish: &Publish, number: u64) -> OwedMessage {
@@ -530,5 +531,22 @@ mod tests {
         owed.push(OwedMessage { is_must: true, ..message(&publish, 2) });
         let taken = std::iter::from_fn(|| take(&mut owed, &publish));
         assert_eq!(taken.map(|one| one.publication.number).collect::<Vec<_>>(), [2, 1, 0]);
+    }
+
+    #[test]
+    fn retained_message_whose_subscription_is_made_anew_is_sent_once() {
+        let (publish, mut owed) = (publish(), Owed::default());
+        owed.push_retained(OwedMessage { is_retained: true, ..message(&publish, 0) });
+        let subscribed = |id| Subscribed {
+            filter: Filter::new("a"),
+            qos: QoS::AtMostOnce,
+            no_local: false,
+            retain_as_published: false,
+            id,
+            since: Instant::ZERO,
+            is_leaving: false,
+        };
+        owed.made_anew(&subscribed(None), &subscribed(Some(1)));
+        assert_eq!((0..2).map_while(|_| take(&mut owed, &publish)).count(), 1);
     }
 }
